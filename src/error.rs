@@ -1,0 +1,80 @@
+//! One error for everything that a command can end with: what happened, where, and what to do about it.
+
+use std::fmt;
+
+use crate::exit_code::ExitCode;
+
+/// What a command failed with. Its text is for the person who reads it: `message` says what happened and where, each of
+/// `hints` one thing to do.
+#[derive(Debug)]
+pub struct Error {
+    /// What the process exits with.
+    pub code: ExitCode,
+    /// What happened, and where (file, venue, resource): one sentence, no full stop at its end.
+    pub message: String,
+    /// What led to it, outermost first.
+    pub causes: Vec<String>,
+    /// What to do, each a sentence.
+    pub hints: Vec<String>,
+}
+
+/// A result with this crate's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error that ends the command with `code`.
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// An error that ends the command with [`ExitCode::Failed`].
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Failed, message)
+    }
+
+    /// An error of the command line or the manifest.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Usage, message)
+    }
+
+    /// A refusal by a guard.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Refused, message)
+    }
+
+    /// Adds what led to the error, with the chain of its own sources.
+    #[must_use]
+    pub fn caused_by(mut self, cause: &dyn std::error::Error) -> Self {
+        let mut next = Some(cause);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if self.causes.last() != Some(&text) {
+                self.causes.push(text);
+            }
+            next = cause.source();
+        }
+        self
+    }
+
+    /// Adds something to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        for cause in &self.causes {
+            write!(f, "\n  caused by: {cause}")?;
+        }
+        for hint in &self.hints {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,31 @@
+//! The exit codes: the one place where they are given their numbers. The README repeats this table.
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// A mistake in the command line or in the manifest.
+    Usage = 2,
+    /// Something could not be read, so the plan is incomplete.
+    Incomplete = 3,
+    /// The apply finished in part.
+    Partial = 4,
+    /// The saved plan is stale.
+    Stale = 5,
+    /// Refused by a guard: account, portal, `--max-delete`, protection, lock.
+    Refused = 6,
+    /// `plan --detailed-exitcode`: there are changes.
+    Changes = 10,
+    /// Cancelled by the user.
+    Cancelled = 130,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}

@@ -1,0 +1,20 @@
+//! `deployer` converges AWS to a manifest of venues.
+//!
+//! The story, in the order in which it happens:
+//!
+//! 1. [`manifest`]: `venues.toml` is read and checked, every mistake with its place.
+//! 2. [`artifact`]: the one shared function, `sync-lambda`, is built and zipped, the same bytes from the same source.
+//! 3. [`desired`]: manifest and artifact become the resources that should exist ([`naming`] says what they are called).
+//! 4. [`observe`]: what exists is read from AWS.
+//! 5. [`plan`]: the difference, computed without any effect.
+//! 6. [`apply`]: the plan's operations, carried out in the order of their dependencies.
+//! 7. [`render`]: plans, progress and results for people and programs.
+//!
+//! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
+
+pub mod artifact;
+pub mod error;
+pub mod exit_code;
+pub mod local;
+pub mod manifest;
+pub mod naming;

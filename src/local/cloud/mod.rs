@@ -1,0 +1,1 @@
+//! The embedded cloud: AWS, as far as we rely on it, in this process.

@@ -1,0 +1,1 @@
+//! Runs a bootstrap under the Lambda runtime interface, as Lambda does.

@@ -1,0 +1,193 @@
+//! What a venue's function is told: its environment, and `SYNC_CONFIG`, the part of it that is JSON.
+//!
+//! The deployer writes these types into a function's environment and the function reads them back, so both sides
+//! agree by construction. A venue is configuration only: nothing else tells one venue from another.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Environment variable with the venue's name, as it stands in the manifest.
+pub const ENV_VENUE: &str = "VENUE";
+/// Environment variable with the internal name of the venue's flag property in HubSpot.
+pub const ENV_FLAG_PROPERTY: &str = "HUBSPOT_FLAG_PROPERTY";
+/// Environment variable with the base address of HubSpot's interface.
+pub const ENV_HUBSPOT_BASE_URI: &str = "HUBSPOT_BASE_URI";
+/// Environment variable with the base address of Tripleseat's interface.
+pub const ENV_TRIPLESEAT_BASE_URI: &str = "TRIPLESEAT_BASE_URI";
+/// Environment variable with the ARN of the venue's secret. Absent outside AWS.
+pub const ENV_SECRET_ARN: &str = "SECRET_ARN";
+/// Environment variable with [`SyncConfig`] as JSON. Without it the defaults apply.
+pub const ENV_SYNC_CONFIG: &str = "SYNC_CONFIG";
+
+/// Names of the credentials: the keys of the secret's JSON object and, outside AWS, environment variables.
+pub const KEY_HUBSPOT_TOKEN: &str = "HUBSPOT_TOKEN";
+/// See [`KEY_HUBSPOT_TOKEN`].
+pub const KEY_TRIPLESEAT_PUBLIC_KEY: &str = "TRIPLESEAT_PUBLIC_KEY";
+/// See [`KEY_HUBSPOT_TOKEN`].
+pub const KEY_TRIPLESEAT_CLIENT_ID: &str = "TRIPLESEAT_CLIENT_ID";
+/// See [`KEY_HUBSPOT_TOKEN`].
+pub const KEY_TRIPLESEAT_CLIENT_SECRET: &str = "TRIPLESEAT_CLIENT_SECRET";
+/// The credential of an `http` destination (bearer token, header value, `user:password` or query key).
+pub const KEY_DESTINATION_CREDENTIAL: &str = "DESTINATION_CREDENTIAL";
+
+/// HubSpot's public address.
+pub const HUBSPOT_BASE_URI: &str = "https://api.hubapi.com";
+/// Tripleseat's public address.
+pub const TRIPLESEAT_BASE_URI: &str = "https://api.tripleseat.com";
+
+/// Everything about a venue's sync that isn't in a variable of its own. Unset members are left out of the JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyncConfig {
+    /// The portal that the HubSpot token must open; the run stops at any other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub portal_id: Option<u64>,
+    /// Where the leads go.
+    #[serde(skip_serializing_if = "Destination::is_default")]
+    pub destination: Destination,
+    /// Destination field to mapping expression, on top of the destination's defaults. A bare word is a HubSpot property
+    /// (`"message"`), braces make a template (`"{firstname} {lastname}"`), `=` begins a constant (`"=literal"`), and a
+    /// bar gives a default for a missing value (`"{company|unknown}"`).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// What is done with a contact of which it isn't known whether its lead was taken.
+    #[serde(skip_serializing_if = "OnAmbiguous::is_default")]
+    pub on_ambiguous: OnAmbiguous,
+}
+
+/// What is done with an ambiguous contact where it can't be looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnAmbiguous {
+    /// The contact becomes `needs_review` and is never sent twice.
+    #[default]
+    NeedsReview,
+    /// The contact is sent again; a duplicate is possible.
+    Resend,
+}
+
+impl OnAmbiguous {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where a venue's leads go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Destination {
+    /// A Tripleseat account. Its base address is [`ENV_TRIPLESEAT_BASE_URI`].
+    Tripleseat {
+        /// Required where the account has more than one location.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location_id: Option<u64>,
+        /// The lead form whose rules apply.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lead_form_id: Option<u64>,
+        /// The site that the OAuth credentials must open; the run stops at any other.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        site_id: Option<u64>,
+    },
+    /// Any JSON interface, for a venue on another platform.
+    Http(HttpDestination),
+}
+
+impl Destination {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Destination {
+    fn default() -> Self {
+        Self::Tripleseat { location_id: None, lead_form_id: None, site_id: None }
+    }
+}
+
+/// A JSON interface that takes a lead as one `POST`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpDestination {
+    /// Where the lead is posted.
+    pub url: String,
+    /// How the credential is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<HttpAuth>,
+    /// Member names of the body, as JSON pointers (`/lead/name`), are the keys of [`SyncConfig::fields`]; a bare word is
+    /// a member at the top.
+    /// A JSON pointer that must lead to a value other than `false` and `null` for the answer to be a success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_pointer: Option<String>,
+    /// A JSON pointer to the new record's id in the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_pointer: Option<String>,
+    /// A `GET` that finds a record by the attempt's key: `{key}` and `{contact_id}` in it are filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookup_url: Option<String>,
+    /// Where the look-up's answer has the found record's id; `null` or nothing there means that it wasn't taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookup_id_pointer: Option<String>,
+    /// Requests a second that the platform allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<u32>,
+}
+
+/// How an `http` destination takes its credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum HttpAuth {
+    /// `Authorization: Bearer CREDENTIAL`
+    Bearer,
+    /// `Authorization: Basic …`; the credential is `user:password`.
+    Basic,
+    /// A header of this name with the credential as its value.
+    Header {
+        /// The header's name.
+        name: String,
+    },
+    /// A query parameter of this name with the credential as its value.
+    Query {
+        /// The parameter's name.
+        name: String,
+    },
+}
+
+/// The names of the five HubSpot properties of one venue, the only ones its function may write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerProperties {
+    /// The tick box that staff set (`tripleseat_sync__venue_a`).
+    pub flag: String,
+    /// Enumeration: `sending`, `synced`, `failed`, `needs_review`.
+    pub status: String,
+    /// The lead's id at the destination.
+    pub lead_id: String,
+    /// The vendor's words, where a contact failed or needs review.
+    pub error: String,
+    /// When the lead was made, and by which attempt.
+    pub synced_at: String,
+}
+
+impl LedgerProperties {
+    /// The properties of `venue`, whose flag is `flag`.
+    pub fn new(venue: &str, flag: &str) -> Self {
+        let slug = property_slug(venue);
+        Self {
+            flag: flag.to_owned(),
+            status: format!("tripleseat_sync_status__{slug}"),
+            lead_id: format!("tripleseat_lead_id__{slug}"),
+            error: format!("tripleseat_sync_error__{slug}"),
+            synced_at: format!("tripleseat_synced_at__{slug}"),
+        }
+    }
+}
+
+/// A venue's name as it stands in HubSpot's property names, which allow lower case, digits and `_`.
+pub fn property_slug(venue: &str) -> String {
+    venue.to_lowercase().replace('-', "_")
+}
+
+/// The flag property that a venue has by default.
+pub fn default_flag_property(venue: &str) -> String {
+    format!("tripleseat_sync__{}", property_slug(venue))
+}

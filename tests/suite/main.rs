@@ -1,0 +1,8 @@
+//! All integration tests in one binary, since each binary links the AWS clients once more.
+
+mod artifact;
+mod cloud;
+mod conformance;
+mod manifest;
+mod sandbox;
+mod sync;
