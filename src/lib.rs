@@ -13,8 +13,11 @@
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
 
 pub mod artifact;
+pub mod aws;
+pub mod desired;
 pub mod error;
 pub mod exit_code;
 pub mod local;
 pub mod manifest;
 pub mod naming;
+pub mod resource;

@@ -1,5 +1,6 @@
 //! The manifest after it has been read and found valid.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use sync_lambda::config::{Destination as SyncDestination, OnAmbiguous};
@@ -141,4 +142,15 @@ pub enum SecretRef {
     Cmd(Vec<String>),
     /// `managed`: set with `deployer secret set`, or by hand.
     Managed,
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Cmd(words) => write!(f, "cmd:{}", words.join(" ")),
+            Self::Managed => f.write_str("managed"),
+        }
+    }
 }

@@ -1,0 +1,63 @@
+//! The clients of the AWS services that are called, all on one HTTP connection pool.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+/// One client a service. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    pub sts: aws_sdk_sts::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub secrets: aws_sdk_secretsmanager::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub lambda: aws_sdk_lambda::Client,
+    pub events: aws_sdk_eventbridge::Client,
+}
+
+impl Aws {
+    /// Clients for a configuration that has a region, credentials and an HTTP client.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            sts: aws_sdk_sts::Client::new(config),
+            iam: aws_sdk_iam::Client::new(config),
+            secrets: aws_sdk_secretsmanager::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
+            events: aws_sdk_eventbridge::Client::new(config),
+        }
+    }
+
+    /// Clients as every AWS tool has them: `AWS_PROFILE`, `AWS_ENDPOINT_URL` and the rest are honoured. The region is
+    /// the manifest's.
+    pub async fn from_environment(region: &str) -> Self {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .http_client(https_client())
+            .load()
+            .await;
+        Self::new(&config)
+    }
+
+    /// Clients with made-up credentials, for a server on this machine: in this process (`http` given by it) or at
+    /// `endpoint`.
+    pub fn for_local(region: &str, http: SharedHttpClient, endpoint: Option<&str>) -> Self {
+        let credentials = Credentials::from_keys("local", "local", None);
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http);
+        if let Some(endpoint) = endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Self::new(&config.build())
+    }
+}
+
+/// The HTTP client for everything that is reached over the network, with rustls and ring.
+pub fn https_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
