@@ -20,4 +20,6 @@ pub mod exit_code;
 pub mod local;
 pub mod manifest;
 pub mod naming;
+pub mod observe;
+pub mod plan;
 pub mod resource;

@@ -63,7 +63,30 @@ pub fn role_path(deployment: &str) -> String {
     format!("/deployer/{deployment}/")
 }
 
+/// The venue that a role of `deployment` with this name belongs to.
+pub fn venue_of_role<'a>(deployment: &str, role: &'a str) -> Option<&'a str> {
+    role.strip_prefix(deployment)?.strip_prefix('-')?.strip_suffix("-role")
+}
+
+/// What the names of all log groups of `deployment` begin with.
+pub fn log_group_prefix(deployment: &str) -> String {
+    format!("/aws/lambda/{deployment}-")
+}
+
+/// What every mark begins with.
+const MARK: &str = "Managed by deployer: deployment ";
+
 /// The mark that stands in the description of a function and of a rule, for bulk lists that return no tags.
 pub fn description(deployment: &str, venue: &str) -> String {
-    format!("Managed by deployer: deployment {deployment}, venue {venue}")
+    format!("{MARK}{deployment}, venue {venue}")
+}
+
+/// Whether a description has a mark, of whatever deployment.
+pub fn is_marked(description: &str) -> bool {
+    description.starts_with(MARK)
+}
+
+/// The venue that a description names, if it has the mark of `deployment`.
+pub fn marked_venue<'a>(description: &'a str, deployment: &str) -> Option<&'a str> {
+    description.strip_prefix(MARK)?.strip_prefix(deployment)?.strip_prefix(", venue ")
 }

@@ -1,10 +1,14 @@
 //! The clients of the AWS services that are called, all on one HTTP connection pool.
 
+mod error;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+pub use error::{Call, CallError, FailureKind, Found};
 
 /// One client a service. Cloning is cheap.
 #[derive(Debug, Clone)]

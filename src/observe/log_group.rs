@@ -1,0 +1,50 @@
+//! CloudWatch log groups: one paged list has everything but the tags.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudwatchlogs::Client;
+
+use super::{List, unreadable};
+use crate::aws::{Call, CallError, FailureKind};
+use crate::naming::log_group_prefix;
+use crate::resource::{LiveLogGroup, Map, Observed};
+
+/// Reads `DescribeLogGroups` for the deployment's names.
+pub(super) async fn list(logs: &Client, deployment: &str) -> List<LiveLogGroup> {
+    let mut found = BTreeMap::new();
+    let mut pages = logs
+        .describe_log_groups()
+        .log_group_name_prefix(log_group_prefix(deployment))
+        .limit(50)
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        for group in page.call("logs:DescribeLogGroups")?.log_groups() {
+            let name = group.log_group_name().unwrap_or_default().to_owned();
+            let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*").to_owned();
+            let retention_days = group.retention_in_days().and_then(|days| u32::try_from(days).ok());
+            found.insert(name.clone(), LiveLogGroup { name, arn, retention_days, tags: Map::new() });
+        }
+    }
+    Ok(found)
+}
+
+pub(super) async fn details(logs: &Client, list: &List<LiveLogGroup>, name: &str) -> Observed<LiveLogGroup> {
+    let group = match list {
+        Err(error) => return unreadable(error),
+        Ok(groups) => match groups.get(name) {
+            None => return Observed::Absent,
+            Some(group) => group,
+        },
+    };
+    match tags(logs, &group.arn).await {
+        Ok(tags) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
+        Err(error) if error.kind == FailureKind::NotFound => Observed::Absent,
+        Err(error) => unreadable(&error),
+    }
+}
+
+pub(super) async fn tags(logs: &Client, arn: &str) -> Result<Map, CallError> {
+    let answer = logs.list_tags_for_resource().resource_arn(arn).send().await.call("logs:ListTagsForResource")?;
+    Ok(answer.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect())
+}

@@ -1,0 +1,190 @@
+//! What exists: read from AWS, in bulk wherever AWS has a bulk call, the rest at once.
+//!
+//! First five lists say what there is, of every name. From them and the manifest follow the venues that may have
+//! something; of each of those the details are read that no list has. What couldn't be read is
+//! [`Observed::Unreadable`], never absent.
+
+mod function;
+mod log_group;
+mod role;
+mod rule;
+mod secret;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use crate::aws::{Aws, CallError};
+use crate::desired::Scope;
+use crate::naming::{self, Names, TAG_DEPLOYMENT, TAG_VENUE};
+use crate::resource::{LiveStack, Map, Observed};
+
+/// Venues whose details are read at one time. Each has about seven reads, which run at once too.
+const VENUES_AT_ONCE: usize = 8;
+
+/// Everything that was seen, of the declared venues and of those that are owned and declared no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// What was seen, by venue.
+    pub venues: BTreeMap<String, LiveStack>,
+    /// Lists that couldn't be read: what only they would have shown was not looked for.
+    pub unreadable: Vec<String>,
+}
+
+/// A list of one kind of resource by name, or why it couldn't be read.
+type List<T> = Result<BTreeMap<String, T>, CallError>;
+
+/// The five lists.
+struct Inventory {
+    roles: role::Roles,
+    secrets: List<secret::Listed>,
+    log_groups: List<crate::resource::LiveLogGroup>,
+    functions: List<function::Listed>,
+    rules: List<crate::resource::LiveRule>,
+}
+
+/// Reads what exists of `deployment`, of the `declared` venues and of all others that it owns.
+pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[String]) -> Snapshot {
+    let (roles, secrets, log_groups, functions, rules) = tokio::join!(
+        role::list(&aws.iam, deployment),
+        secret::list(&aws.secrets, deployment),
+        log_group::list(&aws.logs, deployment),
+        function::list(&aws.lambda),
+        rule::list(&aws.events, deployment),
+    );
+    let inventory = Inventory { roles, secrets, log_groups, functions, rules };
+    let mut unreadable = inventory.unreadable();
+    let mut venues: BTreeSet<String> = declared.iter().cloned().collect();
+    venues.extend(inventory.marked(deployment));
+    venues.extend(unmarked(aws, scope, deployment, &inventory, &venues, &mut unreadable).await);
+
+    let inventory = &inventory;
+    let venues = stream::iter(venues)
+        .map(async |venue| {
+            let names = Names::new(deployment, &venue);
+            let live = details(aws, scope, inventory, &names).await;
+            (venue, live)
+        })
+        .buffer_unordered(VENUES_AT_ONCE)
+        .collect()
+        .await;
+    Snapshot { venues, unreadable }
+}
+
+async fn details(aws: &Aws, scope: &Scope, inventory: &Inventory, names: &Names) -> LiveStack {
+    let (role, log_group, function, rule) = tokio::join!(
+        inventory.roles.details(&aws.iam, &names.role),
+        log_group::details(&aws.logs, &inventory.log_groups, &names.log_group),
+        function::details(&aws.lambda, &inventory.functions, &names.function),
+        rule::details(&aws.events, scope, &inventory.rules, &names.rule),
+    );
+    LiveStack {
+        role,
+        secret: secret::details(&inventory.secrets, &names.secret),
+        log_group,
+        function: function.function,
+        alias: function.alias,
+        permission: function.permission,
+        rule,
+    }
+}
+
+impl Inventory {
+    fn unreadable(&self) -> Vec<String> {
+        [
+            self.roles.error(),
+            self.secrets.as_ref().err(),
+            self.log_groups.as_ref().err(),
+            self.functions.as_ref().err(),
+            self.rules.as_ref().err(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(ToString::to_string)
+        .collect()
+    }
+
+    /// The venues that the lists themselves name, by tags or by the mark in a description.
+    fn marked(&self, deployment: &str) -> BTreeSet<String> {
+        let mut venues = self.roles.venues(deployment);
+        for secret in self.secrets.iter().flat_map(BTreeMap::values) {
+            venues.extend(owned_venue(&secret.live.tags, deployment));
+        }
+        for function in self.functions.iter().flat_map(BTreeMap::values) {
+            venues.extend(naming::marked_venue(&function.description, deployment).map(ToOwned::to_owned));
+        }
+        for rule in self.rules.iter().flat_map(BTreeMap::values) {
+            venues.extend(naming::marked_venue(&rule.description, deployment).map(ToOwned::to_owned));
+        }
+        venues
+    }
+}
+
+/// The venues of resources that have one of our names but that no mark in a list names: only their tags tell. Log
+/// groups never have a mark, functions and rules lack it when their description was changed.
+async fn unmarked(
+    aws: &Aws,
+    scope: &Scope,
+    deployment: &str,
+    inventory: &Inventory,
+    known: &BTreeSet<String>,
+    unreadable: &mut Vec<String>,
+) -> BTreeSet<String> {
+    let known: Vec<Names> = known.iter().map(|venue| Names::new(deployment, venue)).collect();
+    let prefix = format!("{deployment}-");
+    let log_groups = inventory
+        .log_groups
+        .iter()
+        .flatten()
+        .filter(|(name, _)| !known.iter().any(|names| names.log_group == **name))
+        .map(|(_, group)| Owner::LogGroup(group.arn.clone()));
+    let functions = inventory
+        .functions
+        .iter()
+        .flatten()
+        .filter(|(name, function)| name.starts_with(&prefix) && !naming::is_marked(&function.description))
+        .filter(|(name, _)| !known.iter().any(|names| names.function == **name))
+        .map(|(name, _)| Owner::Function(scope.arn("lambda", &format!("function:{name}"))));
+    let rules = inventory
+        .rules
+        .iter()
+        .flatten()
+        .filter(|(_, rule)| !naming::is_marked(&rule.description))
+        .filter(|(name, _)| !known.iter().any(|names| names.rule == **name))
+        .map(|(name, _)| Owner::Rule(scope.arn("events", &format!("rule/{name}"))));
+    let found: Vec<Result<Map, CallError>> = stream::iter(log_groups.chain(functions).chain(rules).collect::<Vec<_>>())
+        .map(async |owner| match owner {
+            Owner::LogGroup(arn) => log_group::tags(&aws.logs, &arn).await,
+            Owner::Function(arn) => function::tags(&aws.lambda, &arn).await,
+            Owner::Rule(arn) => rule::tags(&aws.events, &arn).await,
+        })
+        .buffer_unordered(VENUES_AT_ONCE)
+        .collect()
+        .await;
+    let mut venues = BTreeSet::new();
+    for tags in found {
+        match tags {
+            Ok(tags) => venues.extend(owned_venue(&tags, deployment)),
+            Err(error) => unreadable.push(error.to_string()),
+        }
+    }
+    venues
+}
+
+/// Something whose tags say who owns it, by its ARN.
+enum Owner {
+    LogGroup(String),
+    Function(String),
+    Rule(String),
+}
+
+/// The venue that `tags` name, if they name `deployment` as the owner.
+fn owned_venue(tags: &Map, deployment: &str) -> Option<String> {
+    (tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)).then(|| tags.get(TAG_VENUE).cloned()).flatten()
+}
+
+/// What a failed read is to the plan.
+fn unreadable<T>(error: &CallError) -> Observed<T> {
+    Observed::Unreadable(error.to_string())
+}

@@ -1,0 +1,89 @@
+//! EventBridge rules on the default bus: one paged list has everything but tags and targets.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::RuleState;
+
+use super::{List, unreadable};
+use crate::aws::{Call, CallError, FailureKind};
+use crate::desired::Scope;
+use crate::resource::{LiveRule, Map, Observed, Target};
+
+/// Reads `ListRules` for the deployment's names.
+pub(super) async fn list(events: &Client, deployment: &str) -> List<LiveRule> {
+    let mut found = BTreeMap::new();
+    let mut token = None;
+    loop {
+        let page = events
+            .list_rules()
+            .name_prefix(format!("{deployment}-"))
+            .limit(100)
+            .set_next_token(token)
+            .send()
+            .await
+            .call("events:ListRules")?;
+        for rule in page.rules() {
+            let name = rule.name().unwrap_or_default().to_owned();
+            let live = LiveRule {
+                name: name.clone(),
+                description: rule.description().unwrap_or_default().to_owned(),
+                schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
+                enabled: rule.state() != Some(&RuleState::Disabled),
+                tags: Map::new(),
+                targets: Vec::new(),
+            };
+            found.insert(name, live);
+        }
+        token = page.next_token;
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+pub(super) async fn details(events: &Client, scope: &Scope, list: &List<LiveRule>, name: &str) -> Observed<LiveRule> {
+    let rule = match list {
+        Err(error) => return unreadable(error),
+        Ok(rules) => match rules.get(name) {
+            None => return Observed::Absent,
+            Some(rule) => rule,
+        },
+    };
+    let arn = scope.arn("events", &format!("rule/{name}"));
+    let (tags, targets) = tokio::join!(tags(events, &arn), targets(events, name));
+    match (tags, targets) {
+        (Ok(tags), Ok(targets)) => Observed::Present(LiveRule { tags, targets, ..rule.clone() }),
+        (Err(error), _) | (_, Err(error)) if error.kind == FailureKind::NotFound => Observed::Absent,
+        (Err(error), _) | (_, Err(error)) => unreadable(&error),
+    }
+}
+
+pub(super) async fn tags(events: &Client, arn: &str) -> Result<Map, CallError> {
+    let answer = events.list_tags_for_resource().resource_arn(arn).send().await.call("events:ListTagsForResource")?;
+    Ok(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
+}
+
+async fn targets(events: &Client, rule: &str) -> Result<Vec<Target>, CallError> {
+    let mut found = Vec::new();
+    let mut token = None;
+    loop {
+        let page = events
+            .list_targets_by_rule()
+            .rule(rule)
+            .set_next_token(token)
+            .send()
+            .await
+            .call("events:ListTargetsByRule")?;
+        found.extend(page.targets().iter().map(|target| Target {
+            id: target.id().to_owned(),
+            arn: target.arn().to_owned(),
+            maximum_retry_attempts: target.retry_policy().and_then(|policy| policy.maximum_retry_attempts()),
+            maximum_event_age_s: target.retry_policy().and_then(|policy| policy.maximum_event_age_in_seconds()),
+        }));
+        token = page.next_token;
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The alias that the rule invokes, the version that it points to, and Lambda's settings for asynchronous invocations.
+
+use super::{Action, Change, Context, Differences, Operation, Verdict};
+use crate::resource::{AliasSpec, FunctionSpec, Kind, LiveAlias, LiveFunction, Observed};
+
+pub(super) fn compare(
+    context: &Context,
+    alias: &AliasSpec,
+    live: &Observed<LiveAlias>,
+    spec: &FunctionSpec,
+    function: (&Verdict, &Observed<LiveFunction>),
+) -> Verdict {
+    match live {
+        Observed::Unreadable(reason) => Verdict::Unreadable(reason.clone()),
+        Observed::Absent | Observed::PendingDeletion(_) => create(context, alias, spec),
+        Observed::Present(live) => update(context, alias, live, spec, function),
+    }
+}
+
+fn create(context: &Context, alias: &AliasSpec, spec: &FunctionSpec) -> Verdict {
+    let mut attributes = Differences::default();
+    attributes.known_after_apply("version", None);
+    attributes.set("maximum_retry_attempts", alias.maximum_retry_attempts);
+    attributes.set("maximum_event_age_s", alias.maximum_event_age_s);
+    let operations = vec![
+        publish(spec),
+        Operation::CreateAlias { function: alias.function.clone(), alias: alias.name.clone() },
+        Operation::PutFunctionEventInvokeConfig { alias: alias.clone() },
+    ];
+    context.create(Kind::Alias, &name(alias), attributes, operations)
+}
+
+fn update(
+    context: &Context,
+    alias: &AliasSpec,
+    live: &LiveAlias,
+    spec: &FunctionSpec,
+    (verdict, function): (&Verdict, &Observed<LiveFunction>),
+) -> Verdict {
+    let republished = match verdict {
+        Verdict::Change(change) => change.operations.iter().any(|operation| {
+            matches!(
+                operation,
+                Operation::CreateFunction { .. }
+                    | Operation::UpdateFunctionConfiguration { .. }
+                    | Operation::UpdateFunctionCode { .. }
+            )
+        }),
+        Verdict::Unchanged => function.present().is_some_and(|function| function.configuration != live.configuration),
+        Verdict::Conflict(_) | Verdict::Unreadable(_) => false,
+    };
+    let mut differences = Differences::default();
+    let mut publishing = Vec::new();
+    if republished {
+        differences.known_after_apply("version", Some(live.version.as_str().into()));
+        publishing.push(publish(spec));
+        differences
+            .put_right_by(|| Operation::UpdateAlias { function: alias.function.clone(), alias: alias.name.clone() });
+    }
+    differences.differ_optional("maximum_retry_attempts", live.maximum_retry_attempts, alias.maximum_retry_attempts);
+    differences.differ_optional("maximum_event_age_s", live.maximum_event_age_s, alias.maximum_event_age_s);
+    differences.put_right_by(|| Operation::PutFunctionEventInvokeConfig { alias: alias.clone() });
+    if differences.is_empty() {
+        return Verdict::Unchanged;
+    }
+    let (attributes, operations) = differences.into_parts();
+    let reason = match (republished, verdict) {
+        (true, Verdict::Change(_)) => "the function changes, so a version is published",
+        (true, _) => "its version is not the function as the manifest has it",
+        (false, _) => "it is not as the manifest says",
+    };
+    let change = context.change(Kind::Alias, &name(alias), Action::Update, reason);
+    let operations = publishing.into_iter().chain(operations).collect();
+    Verdict::Change(Change { attributes, operations, ..change })
+}
+
+fn publish(spec: &FunctionSpec) -> Operation {
+    Operation::PublishVersion { function: spec.name.clone(), code_sha256: spec.configuration.code_sha256.clone() }
+}
+
+fn name(alias: &AliasSpec) -> String {
+    format!("{}:{}", alias.function, alias.name)
+}

@@ -1,0 +1,174 @@
+//! Attribute by attribute: what was, and what will be.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Operation;
+use crate::resource::{Map, SECRET_ARN_PLACEHOLDER};
+
+/// One attribute that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributeChange {
+    /// Where it is, such as `environment.VENUE` or `policy.Statement[0].Resource`.
+    pub path: String,
+    /// What it was; none where it wasn't there.
+    pub before: Option<Value>,
+    /// What it will be; none where it goes away.
+    pub after: Option<Value>,
+    /// What it will be is only known once another resource exists; `after` is none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known_after_apply: bool,
+}
+
+/// Collects what differs, and the operations that put it right.
+#[derive(Default)]
+pub(super) struct Differences {
+    attributes: Vec<AttributeChange>,
+    operations: Vec<Operation>,
+    /// How many of the attributes the operations already put right.
+    settled: usize,
+}
+
+/// Stands for a value that isn't shown because it isn't ours and may be a secret.
+const NOT_SHOWN: &str = "(not shown)";
+
+impl Differences {
+    pub(super) fn into_parts(self) -> (Vec<AttributeChange>, Vec<Operation>) {
+        (self.attributes, self.operations)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.attributes.is_empty()
+    }
+
+    /// The operation that puts right what was found to differ since the last call of this, if anything was.
+    pub(super) fn put_right_by(&mut self, operation: impl FnOnce() -> Operation) {
+        if self.attributes.len() > self.settled {
+            self.operations.push(operation());
+            self.settled = self.attributes.len();
+        }
+    }
+
+    /// An attribute of something new.
+    pub(super) fn set(&mut self, path: &str, after: impl Into<Value>) {
+        self.push(path, None, Some(after.into()));
+    }
+
+    /// An attribute that may differ.
+    pub(super) fn differ<T: Into<Value> + PartialEq>(&mut self, path: &str, before: T, after: T) {
+        if before != after {
+            self.push(path, Some(before.into()), Some(after.into()));
+        }
+    }
+
+    /// An attribute that may differ or be unset.
+    pub(super) fn differ_optional<T: Into<Value> + PartialEq>(&mut self, path: &str, before: Option<T>, after: T) {
+        if before.as_ref() != Some(&after) {
+            self.push(path, before.map(Into::into), Some(after.into()));
+        }
+    }
+
+    /// Something that goes away.
+    pub(super) fn remove(&mut self, path: &str, before: impl Into<Value>) {
+        self.push(path, Some(before.into()), None);
+    }
+
+    /// An attribute whose new value is only known later.
+    pub(super) fn known_after_apply(&mut self, path: &str, before: Option<Value>) {
+        self.attributes.push(AttributeChange { path: path.to_owned(), before, after: None, known_after_apply: true });
+    }
+
+    /// Our tags; those that others put there are left alone.
+    pub(super) fn tags(&mut self, before: &Map, after: &Map) {
+        for (key, value) in after {
+            self.differ_optional(&format!("tags.{key}"), before.get(key).map(String::as_str), value.as_str());
+        }
+    }
+
+    /// Environment variables: all are ours, and what isn't wanted goes. The value of one that isn't wanted is not shown.
+    pub(super) fn environment(&mut self, before: &Map, after: &Map) {
+        for (key, value) in after {
+            let path = format!("environment.{key}");
+            let old = before.get(key);
+            if old == Some(value) {
+                continue;
+            }
+            if value == SECRET_ARN_PLACEHOLDER {
+                self.known_after_apply(&path, old.map(|old| Value::from(old.as_str())));
+                continue;
+            }
+            let parsed = |text: &str| serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
+            match (old.and_then(|old| parsed(old)), parsed(value)) {
+                (Some(old), Some(new)) if old != new => self.document(&path, &old, &new),
+                _ => self.differ_optional(&path, old.map(String::as_str), value.as_str()),
+            }
+        }
+        for key in before.keys().filter(|key| !after.contains_key(*key)) {
+            self.remove(&format!("environment.{key}"), NOT_SHOWN);
+        }
+    }
+
+    /// A JSON document, down to the leaves that differ.
+    pub(super) fn document(&mut self, path: &str, before: &Value, after: &Value) {
+        match (before, after) {
+            (Value::Object(old), Value::Object(new)) => {
+                for (key, value) in new {
+                    let path = format!("{path}.{key}");
+                    match old.get(key) {
+                        Some(old) => self.document(&path, old, value),
+                        None => self.push(&path, None, Some(value.clone())),
+                    }
+                }
+                for (key, value) in old.iter().filter(|(key, _)| !new.contains_key(*key)) {
+                    self.push(&format!("{path}.{key}"), Some(value.clone()), None);
+                }
+            }
+            (Value::Array(old), Value::Array(new)) => {
+                for index in 0..old.len().max(new.len()) {
+                    let path = format!("{path}[{index}]");
+                    match (old.get(index), new.get(index)) {
+                        (Some(old), Some(new)) => self.document(&path, old, new),
+                        (old, new) => self.push(&path, old.cloned(), new.cloned()),
+                    }
+                }
+            }
+            (before, after) if before != after => self.push(path, Some(before.clone()), Some(after.clone())),
+            _ => {}
+        }
+    }
+
+    /// A policy document. IAM takes a string for a list of one, and the order of such a list means nothing.
+    pub(super) fn policy(&mut self, path: &str, before: &Value, after: &Value) {
+        let (before, after) = (normal_policy(before), normal_policy(after));
+        self.document(path, &before, &after);
+    }
+
+    fn push(&mut self, path: &str, before: Option<Value>, after: Option<Value>) {
+        self.attributes.push(AttributeChange { path: path.to_owned(), before, after, known_after_apply: false });
+    }
+}
+
+/// One form for the policy documents that mean the same: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>.
+fn normal_policy(policy: &Value) -> Value {
+    match policy {
+        Value::Object(members) => Value::Object(
+            members
+                .iter()
+                .map(|(key, value)| {
+                    let value = normal_policy(value);
+                    let value = match (key.as_str(), value) {
+                        ("Statement", statement @ Value::Object(_)) => Value::Array(vec![statement]),
+                        (_, Value::Array(mut values)) if values.iter().all(Value::is_string) => {
+                            values.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+                            if values.len() == 1 { values.remove(0) } else { Value::Array(values) }
+                        }
+                        (_, value) => value,
+                    };
+                    (key.clone(), value)
+                })
+                .collect(),
+        ),
+        Value::Array(values) => Value::Array(values.iter().map(normal_policy).collect()),
+        value => value.clone(),
+    }
+}

@@ -1,0 +1,100 @@
+//! What no plan may ever do, checked on every plan that is made, in the program and not only in its tests.
+
+use std::collections::BTreeMap;
+
+use super::{Action, Plan, is_owner};
+use crate::desired::Desired;
+use crate::naming::{Names, role_path};
+use crate::observe::Snapshot;
+use crate::resource::{Kind, LiveStack, Observed};
+
+/// What is wrong with `plan`, each a sentence; empty for every plan that [`super::plan`] makes.
+pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
+    let mut found = Vec::new();
+    let nothing = LiveStack::default();
+    let blocked: BTreeMap<&str, bool> =
+        desired.venues.iter().map(|venue| (venue.venue.as_str(), venue.stack.is_none())).collect();
+    for change in &plan.changes {
+        let address = &change.address;
+        let live = snapshot.venues.get(&address.venue).unwrap_or(&nothing);
+        let names = Names::new(&plan.deployment, &address.venue);
+        match (blocked.get(address.venue.as_str()), change.action) {
+            (Some(true) | None, Action::Delete) => {}
+            (Some(true) | None, _) => found.push(format!("{address}: a venue that isn't deployed would be changed")),
+            (Some(false), Action::Delete) => found.push(format!("{address}: a declared resource would be deleted")),
+            (Some(false), _) => {}
+        }
+        if is_unreadable(live, address.kind) {
+            found.push(format!("{address}: it couldn't be read and would be changed"));
+        }
+        if change.action != Action::Create && !is_owned(live, address.kind, &plan.deployment) {
+            found.push(format!("{address}: it isn't ours and would be changed"));
+        }
+        for operation in &change.operations {
+            if !is_of(&names, operation.resource()) {
+                found.push(format!("{address}: {} would touch {}", operation.call(), operation.resource()));
+            }
+            if change.action == Action::Create && operation.is_delete() {
+                found.push(format!("{address}: {} in a creation", operation.call()));
+            }
+        }
+    }
+    found.extend(out_of_order(plan));
+    found
+}
+
+/// Deletions come after everything else and in reverse order; within a venue what is needed comes first.
+fn out_of_order(plan: &Plan) -> Vec<String> {
+    let mut found = Vec::new();
+    for pair in plan.changes.windows(2) {
+        let (first, second) = (&pair[0], &pair[1]);
+        let deletes = (first.action == Action::Delete, second.action == Action::Delete);
+        let same_venue = first.address.venue == second.address.venue;
+        let (before, after) = (first.address.kind.stage(), second.address.kind.stage());
+        if deletes == (true, false)
+            || (same_venue && deletes == (false, false) && before > after)
+            || (same_venue && deletes == (true, true) && before < after)
+        {
+            found.push(format!("{}: it comes after {}", second.address, first.address));
+        }
+    }
+    found
+}
+
+fn is_unreadable(live: &LiveStack, kind: Kind) -> bool {
+    match kind {
+        Kind::Role => matches!(live.role, Observed::Unreadable(_)),
+        Kind::Secret => matches!(live.secret, Observed::Unreadable(_)),
+        Kind::LogGroup => matches!(live.log_group, Observed::Unreadable(_)),
+        Kind::Function => matches!(live.function, Observed::Unreadable(_)),
+        Kind::Alias => matches!(live.alias, Observed::Unreadable(_)),
+        Kind::Rule | Kind::Target => matches!(live.rule, Observed::Unreadable(_)),
+        Kind::Permission => matches!(live.permission, Observed::Unreadable(_)),
+    }
+}
+
+fn is_owned(live: &LiveStack, kind: Kind, deployment: &str) -> bool {
+    let owned = |tags| is_owner(tags, deployment);
+    match kind {
+        Kind::Role => live.role.present().is_some_and(|role| role.path == role_path(deployment)),
+        Kind::Secret => match &live.secret {
+            Observed::Present(secret) | Observed::PendingDeletion(secret) => owned(&secret.tags),
+            _ => false,
+        },
+        Kind::LogGroup => live.log_group.present().is_some_and(|group| owned(&group.tags)),
+        Kind::Function | Kind::Alias | Kind::Permission => {
+            live.function.present().is_some_and(|function| owned(&function.tags))
+        }
+        Kind::Rule | Kind::Target => live.rule.present().is_some_and(|rule| owned(&rule.tags)),
+    }
+}
+
+/// Whether a name or an ARN is one of the venue's.
+fn is_of(names: &Names, resource: &str) -> bool {
+    let last = |separator| resource.rsplit(separator).next().unwrap_or_default();
+    [&names.function, &names.role, &names.rule, &names.secret, &names.log_group]
+        .into_iter()
+        .any(|name| resource == name)
+        || (resource.starts_with("arn:")
+            && (last(':') == names.function || last('/') == names.rule || last(':') == names.log_group))
+}

@@ -1,0 +1,234 @@
+//! The calls that a plan consists of. Each says all that its call needs, so that carrying it out takes no choice.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::resource::{
+    AliasSpec, FunctionConfiguration, FunctionSpec, LogGroupSpec, Map, PermissionSpec, RoleSpec, RuleSpec, SecretSpec,
+    Target,
+};
+
+/// One call that changes something. Each can be repeated: what is done already is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call")]
+pub enum Operation {
+    CreateRole {
+        role: RoleSpec,
+    },
+    UpdateAssumeRolePolicy {
+        role: String,
+        document: Value,
+    },
+    PutRolePolicy {
+        role: String,
+        policy: String,
+        document: Value,
+    },
+    DeleteRolePolicy {
+        role: String,
+        policy: String,
+    },
+    DetachRolePolicy {
+        role: String,
+        policy_arn: String,
+    },
+    TagRole {
+        role: String,
+        tags: Map,
+    },
+    DeleteRole {
+        role: String,
+    },
+
+    /// The only operation that writes a secret's value.
+    CreateSecret {
+        secret: SecretSpec,
+    },
+    RestoreSecret {
+        secret: String,
+    },
+    UpdateSecretDescription {
+        secret: String,
+        description: String,
+    },
+    TagSecret {
+        secret: String,
+        tags: Map,
+    },
+    DeleteSecret {
+        secret: String,
+        recovery_window_days: u32,
+    },
+
+    CreateLogGroup {
+        log_group: LogGroupSpec,
+    },
+    PutRetentionPolicy {
+        log_group: String,
+        days: u32,
+    },
+    TagLogGroup {
+        arn: String,
+        tags: Map,
+    },
+    DeleteLogGroup {
+        log_group: String,
+    },
+
+    CreateFunction {
+        function: FunctionSpec,
+    },
+    PutFunctionConcurrency {
+        function: String,
+        reserved: u32,
+    },
+    UpdateFunctionConfiguration {
+        function: String,
+        configuration: FunctionConfiguration,
+    },
+    UpdateFunctionCode {
+        function: String,
+        architecture: String,
+        code_sha256: String,
+    },
+    TagFunction {
+        arn: String,
+        tags: Map,
+    },
+    DeleteFunction {
+        function: String,
+    },
+
+    /// Gives the version that the two below point to. Lambda gives the last version again where nothing has changed.
+    PublishVersion {
+        function: String,
+        code_sha256: String,
+    },
+    CreateAlias {
+        function: String,
+        alias: String,
+    },
+    UpdateAlias {
+        function: String,
+        alias: String,
+    },
+    PutFunctionEventInvokeConfig {
+        alias: AliasSpec,
+    },
+
+    PutRule {
+        rule: RuleSpec,
+    },
+    TagRule {
+        arn: String,
+        tags: Map,
+    },
+    DeleteRule {
+        rule: String,
+    },
+
+    AddPermission {
+        permission: PermissionSpec,
+    },
+    RemovePermission {
+        function: String,
+        qualifier: String,
+        statement_id: String,
+    },
+
+    PutTargets {
+        rule: String,
+        targets: Vec<Target>,
+    },
+    RemoveTargets {
+        rule: String,
+        ids: Vec<String>,
+    },
+}
+
+impl Operation {
+    /// What is called, as IAM writes it.
+    pub fn call(&self) -> &'static str {
+        match self {
+            Self::CreateRole { .. } => "iam:CreateRole",
+            Self::UpdateAssumeRolePolicy { .. } => "iam:UpdateAssumeRolePolicy",
+            Self::PutRolePolicy { .. } => "iam:PutRolePolicy",
+            Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
+            Self::DetachRolePolicy { .. } => "iam:DetachRolePolicy",
+            Self::TagRole { .. } => "iam:TagRole",
+            Self::DeleteRole { .. } => "iam:DeleteRole",
+            Self::CreateSecret { .. } => "secretsmanager:CreateSecret",
+            Self::RestoreSecret { .. } => "secretsmanager:RestoreSecret",
+            Self::UpdateSecretDescription { .. } => "secretsmanager:UpdateSecret",
+            Self::TagSecret { .. } => "secretsmanager:TagResource",
+            Self::DeleteSecret { .. } => "secretsmanager:DeleteSecret",
+            Self::CreateLogGroup { .. } => "logs:CreateLogGroup",
+            Self::PutRetentionPolicy { .. } => "logs:PutRetentionPolicy",
+            Self::TagLogGroup { .. } => "logs:TagResource",
+            Self::DeleteLogGroup { .. } => "logs:DeleteLogGroup",
+            Self::CreateFunction { .. } => "lambda:CreateFunction",
+            Self::PutFunctionConcurrency { .. } => "lambda:PutFunctionConcurrency",
+            Self::UpdateFunctionConfiguration { .. } => "lambda:UpdateFunctionConfiguration",
+            Self::UpdateFunctionCode { .. } => "lambda:UpdateFunctionCode",
+            Self::TagFunction { .. } => "lambda:TagResource",
+            Self::DeleteFunction { .. } => "lambda:DeleteFunction",
+            Self::PublishVersion { .. } => "lambda:PublishVersion",
+            Self::CreateAlias { .. } => "lambda:CreateAlias",
+            Self::UpdateAlias { .. } => "lambda:UpdateAlias",
+            Self::PutFunctionEventInvokeConfig { .. } => "lambda:PutFunctionEventInvokeConfig",
+            Self::PutRule { .. } => "events:PutRule",
+            Self::TagRule { .. } => "events:TagResource",
+            Self::DeleteRule { .. } => "events:DeleteRule",
+            Self::AddPermission { .. } => "lambda:AddPermission",
+            Self::RemovePermission { .. } => "lambda:RemovePermission",
+            Self::PutTargets { .. } => "events:PutTargets",
+            Self::RemoveTargets { .. } => "events:RemoveTargets",
+        }
+    }
+
+    /// The name, or the ARN, of what is called upon.
+    pub fn resource(&self) -> &str {
+        match self {
+            Self::CreateRole { role } => &role.name,
+            Self::UpdateAssumeRolePolicy { role, .. }
+            | Self::PutRolePolicy { role, .. }
+            | Self::DeleteRolePolicy { role, .. }
+            | Self::DetachRolePolicy { role, .. }
+            | Self::TagRole { role, .. }
+            | Self::DeleteRole { role } => role,
+            Self::CreateSecret { secret } => &secret.name,
+            Self::RestoreSecret { secret }
+            | Self::UpdateSecretDescription { secret, .. }
+            | Self::TagSecret { secret, .. }
+            | Self::DeleteSecret { secret, .. } => secret,
+            Self::CreateLogGroup { log_group } => &log_group.name,
+            Self::PutRetentionPolicy { log_group, .. } | Self::DeleteLogGroup { log_group } => log_group,
+            Self::CreateFunction { function } => &function.name,
+            Self::PutFunctionEventInvokeConfig { alias } => &alias.function,
+            Self::AddPermission { permission } => &permission.function,
+            Self::PutFunctionConcurrency { function, .. }
+            | Self::UpdateFunctionConfiguration { function, .. }
+            | Self::UpdateFunctionCode { function, .. }
+            | Self::DeleteFunction { function }
+            | Self::PublishVersion { function, .. }
+            | Self::CreateAlias { function, .. }
+            | Self::UpdateAlias { function, .. }
+            | Self::RemovePermission { function, .. } => function,
+            Self::PutRule { rule } => &rule.name,
+            Self::DeleteRule { rule } | Self::PutTargets { rule, .. } | Self::RemoveTargets { rule, .. } => rule,
+            Self::TagLogGroup { arn, .. } | Self::TagFunction { arn, .. } | Self::TagRule { arn, .. } => arn,
+        }
+    }
+
+    /// Whether it makes something that wasn't there.
+    pub fn is_delete(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteRole { .. }
+                | Self::DeleteSecret { .. }
+                | Self::DeleteLogGroup { .. }
+                | Self::DeleteFunction { .. }
+                | Self::DeleteRule { .. }
+        )
+    }
+}

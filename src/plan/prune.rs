@@ -1,0 +1,81 @@
+//! What is owned and not declared: taken away in reverse order of dependency. What isn't owned stays, whatever its name.
+
+use super::{Action, Change, Context, Operation, Plan, Unreadable, is_owner};
+use crate::naming::role_path;
+use crate::resource::{Kind, LiveStack, Observed};
+
+/// Days in which a deleted secret can be restored: the longest that Secrets Manager offers.
+const RECOVERY_WINDOW_DAYS: u32 = 30;
+
+/// Plans the removal of all that `venue` has and this deployment owns.
+pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str) {
+    let deployment = plan.deployment.clone();
+    let context = Context { deployment: &deployment, venue };
+    let mut prune = Prune { plan, context, reason };
+
+    if let Some(rule) = prune.readable(Kind::Rule, &live.rule).filter(|rule| is_owner(&rule.tags, &deployment)) {
+        if !rule.targets.is_empty() {
+            let ids = rule.targets.iter().map(|target| target.id.clone()).collect();
+            prune.delete(Kind::Target, &rule.name, Some(Operation::RemoveTargets { rule: rule.name.clone(), ids }));
+        }
+        prune.delete(Kind::Rule, &rule.name, Some(Operation::DeleteRule { rule: rule.name.clone() }));
+    }
+    let function = prune.readable(Kind::Function, &live.function);
+    if let Some(function) = function.filter(|function| is_owner(&function.tags, &deployment)) {
+        // Statement, alias and versions go with their function.
+        if live.permission.present().is_some() {
+            prune.delete(Kind::Permission, &function.name, None);
+        }
+        if live.alias.present().is_some() {
+            prune.delete(Kind::Alias, &function.name, None);
+        }
+        let operation = Operation::DeleteFunction { function: function.name.clone() };
+        prune.delete(Kind::Function, &function.name, Some(operation));
+    }
+    let group = prune.readable(Kind::LogGroup, &live.log_group);
+    if let Some(group) = group.filter(|group| is_owner(&group.tags, &deployment)) {
+        let operation = Operation::DeleteLogGroup { log_group: group.name.clone() };
+        prune.delete(Kind::LogGroup, &group.name, Some(operation));
+    }
+    let secret = prune.readable(Kind::Secret, &live.secret);
+    if let Some(secret) = secret.filter(|secret| is_owner(&secret.tags, &deployment)) {
+        let operation =
+            Operation::DeleteSecret { secret: secret.name.clone(), recovery_window_days: RECOVERY_WINDOW_DAYS };
+        prune.delete(Kind::Secret, &secret.name, Some(operation));
+    }
+    let role = prune.readable(Kind::Role, &live.role);
+    if let Some(role) = role.filter(|role| role.path == role_path(&deployment)) {
+        let name = &role.name;
+        let policies = role
+            .policies
+            .keys()
+            .map(|policy| Operation::DeleteRolePolicy { role: name.clone(), policy: policy.clone() });
+        let attached =
+            role.attached.iter().map(|arn| Operation::DetachRolePolicy { role: name.clone(), policy_arn: arn.clone() });
+        let delete = [Operation::DeleteRole { role: name.clone() }];
+        let operations: Vec<Operation> = policies.chain(attached).chain(delete).collect();
+        prune.delete(Kind::Role, name, operations);
+    }
+}
+
+struct Prune<'a> {
+    plan: &'a mut Plan,
+    context: Context<'a>,
+    reason: &'a str,
+}
+
+impl Prune<'_> {
+    /// What is there; what couldn't be read is said and left alone.
+    fn readable<'l, T>(&mut self, kind: Kind, live: &'l Observed<T>) -> Option<&'l T> {
+        if let Observed::Unreadable(reason) = live {
+            let address = Some(self.context.address(kind));
+            self.plan.unreadable.push(Unreadable { address, reason: reason.clone() });
+        }
+        live.present()
+    }
+
+    fn delete(&mut self, kind: Kind, name: &str, operations: impl IntoIterator<Item = Operation>) {
+        let change = self.context.change(kind, name, Action::Delete, self.reason);
+        self.plan.changes.push(Change { operations: operations.into_iter().collect(), ..change });
+    }
+}
