@@ -39,7 +39,10 @@ fn the_repositorys_own_manifest_and_the_template_are_valid() {
 
 #[test]
 fn look() {
-    println!("{}", report(&with(r#"
+    println!(
+        "{}",
+        report(&with(
+            r#"
 fields = 3
 [venues.venue-a.feilds]
 x = 1
@@ -58,7 +61,9 @@ hubspot_token = "pat-na1-1234-5678-9abc"
 tripleseat_publik_key = "abcdefgh"
 [venues.Venue_A.destination]
 kind = "tripelseat"
-"#)));
+"#
+        ))
+    );
     println!("{}", report("[deployment]\nname = venue\nhubspot_token = pat-na1-123412341234\n = 3\n[x\n"));
     println!("{}", report(""));
     println!("{:#}", manifest::schema());
