@@ -17,7 +17,10 @@ pub(super) fn check(reading: &mut Reading<'_>, deployment: &Deployment, root: &D
     let excess = longest(&deployment.name, SHORTEST_VENUE);
     if excess.over > 0 {
         let Some(value) = table(root, "deployment").and_then(|table| table.get("name")) else { return };
-        let message = format!("this name leaves no room: {} takes {} characters", excess.what, excess.limit);
+        let message = format!(
+            "this name leaves no room for a venue's: the name of {} has {} characters at most",
+            excess.what, excess.limit
+        );
         let help = format!("make the deployment's name shorter by {}", excess.over + 8);
         reading.push(Problem::new("name_too_long", value.span(), message, "too long").help(help));
         return;

@@ -34,8 +34,8 @@ fn not_a_schedule(text: &str) -> Flaw {
     let trimmed = text.trim();
     let lower = trimmed.to_ascii_lowercase();
     if trimmed != text || lower != trimmed {
-        for candidate in [trimmed.to_owned(), lower.clone()] {
-            if let Ok(schedule) = Schedule::parse(&candidate) {
+        for candidate in [trimmed, &lower].into_iter().filter(|candidate| *candidate != text) {
+            if let Ok(schedule) = Schedule::parse(candidate) {
                 let message = "EventBridge takes this only without spaces around it and in lower case";
                 return Flaw::new(message, format!("write {}", schedule.expression));
             }

@@ -32,7 +32,12 @@ impl Reading<'_> {
                 None => self.unknown_key(name, description, at),
             }
         }
-        for key in description.keys.iter().filter(|key| key.required && !table.contains_key(key.name)) {
+        // A key that is only misspelled isn't missing too.
+        let known: Vec<&str> = description.keys.iter().map(|key| key.name).collect();
+        let unknown = table.keys().filter(|name| description.key(name.get_ref()).is_none());
+        let misspelled: Vec<&str> = unknown.filter_map(|name| nearest(name.get_ref(), &known)).collect();
+        let absent = |key: &&Key| !table.contains_key(key.name) && !misspelled.contains(&key.name);
+        for key in description.keys.iter().filter(|key| key.required).filter(absent) {
             self.missing(key, at);
         }
     }
@@ -48,7 +53,7 @@ impl Reading<'_> {
             (Value::OneOf(words), DeValue::String(text)) if words.contains(&text.as_ref()) => {}
             (Value::OneOf(words), DeValue::String(text)) => {
                 let help = one_of(text, words);
-                self.push(Problem::new("value", span, format!("{} can't be this", at.name()), "unknown").help(help));
+                self.not_allowed(span, at, "unknown", help);
             }
             (Value::Integer { min, max }, DeValue::Integer(_)) => match integer(value) {
                 Some(number) if (*min..=*max).contains(&number) => {}
@@ -58,9 +63,7 @@ impl Reading<'_> {
                     } else {
                         format!("a whole number from {min} to {max}")
                     };
-                    self.push(
-                        Problem::new("value", span, format!("{} can't be this", at.name()), "out of range").help(help),
-                    );
+                    self.not_allowed(span, at, "out of range", help);
                 }
             },
             (Value::IntegerOneOf(numbers), DeValue::Integer(_)) => {
@@ -69,9 +72,7 @@ impl Reading<'_> {
                     let nearest = integer(value).and_then(|n| numbers.iter().min_by_key(|other| n.abs_diff(**other)));
                     let nearest = nearest.map_or_else(String::new, |nearest| format!("the nearest is {nearest}; "));
                     let help = format!("{nearest}AWS takes only {}", listed.join(", "));
-                    self.push(
-                        Problem::new("value", span, format!("{} can't be this", at.name()), "not allowed").help(help),
-                    );
+                    self.not_allowed(span, at, "not allowed", help);
                 }
             }
             (Value::Bool, DeValue::Boolean(_)) => {}
@@ -131,6 +132,13 @@ impl Reading<'_> {
         }
     }
 
+    /// Repeats the value as it stands in the file: only for keys that hold no secrets.
+    fn not_allowed(&mut self, span: Span, at: &At, label: &str, help: String) {
+        let raw = self.text.get(span.clone()).unwrap_or_default();
+        let message = format!("{} can't be {raw}", at.name());
+        self.push(Problem::new("value", span, message, label).help(help));
+    }
+
     pub(super) fn push(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
@@ -180,7 +188,7 @@ impl Reading<'_> {
     }
 
     fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, expected: &str, at: &At, help: Option<&str>) {
-        let message = format!("{} is {expected}", at.name());
+        let message = format!("{} has to be {expected}", at.name());
         let mut problem = Problem::new("type", value.span(), message, format!("this is {}", found(value.get_ref())));
         problem.help = help.map(str::to_owned);
         self.push(problem);
