@@ -43,6 +43,7 @@ pub struct Builder {
     search: Vec<PathBuf>,
     target_dir: Option<PathBuf>,
     release: bool,
+    rebuild: bool,
     tools: Tools,
 }
 
@@ -55,13 +56,20 @@ impl Builder {
         let mut search = vec![std::path::absolute(manifest_dir).unwrap_or_else(|_| manifest_dir.to_owned())];
         search.extend(std::env::current_dir());
         let release = matches!(platform, Platform::Lambda(_)) || !cfg!(debug_assertions);
-        Self { platform, search, target_dir: None, release, tools: Tools::from_environment() }
+        Self { platform, search, target_dir: None, release, rebuild: false, tools: Tools::from_environment() }
     }
 
     /// Builds below `directory` in place of `CARGO_TARGET_DIR` or the workspace's `target`.
     #[must_use]
     pub fn target_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.target_dir = Some(directory.into());
+        self
+    }
+
+    /// Builds even where the zip of an earlier build of the same sources is kept.
+    #[must_use]
+    pub fn rebuild(mut self) -> Self {
+        self.rebuild = true;
         self
     }
 
@@ -110,6 +118,9 @@ impl Builder {
 
     /// A kept zip that can't be used any more is as good as none.
     fn kept(&self, path: &Path) -> Option<Artifact> {
+        if self.rebuild {
+            return None;
+        }
         let zipped = std::fs::read(path).ok()?;
         Artifact::checked(zipped.into(), self.platform, Origin::Cached { path: path.to_owned() }).ok()
     }
@@ -151,10 +162,10 @@ impl Builder {
         command
             .current_dir(&workspace.root)
             .args(["lambda", "build", "--release", flag, "-p", "sync-lambda", "--bin", BOOTSTRAP, "--locked"])
-            .arg("--target-dir")
-            .arg(target)
             .arg("--lambda-dir")
             .arg(&lambda_dir)
+            // cargo-lambda hands its own `--target-dir` on to `cargo metadata`, which has no such argument.
+            .env("CARGO_TARGET_DIR", target)
             .env("RUSTFLAGS", self.remapped(workspace, target, rustc)?);
         Ok((command, lambda_dir.join(BOOTSTRAP).join(BOOTSTRAP)))
     }

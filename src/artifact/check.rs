@@ -38,7 +38,7 @@ pub(super) fn check(bytes: &[u8], platform: Platform) -> Result<Option<Architect
             None => error.hint("name the executable `bootstrap`, and zip it without a folder"),
         });
     };
-    if !bootstrap.mode.is_some_and(|mode| mode & EXECUTABLE_BITS == EXECUTABLE_BITS) {
+    if bootstrap.mode.is_none_or(|mode| mode & EXECUTABLE_BITS != EXECUTABLE_BITS) {
         return Err(Error::failed("`bootstrap` in the artifact is not executable for everyone").hint(
             "run `chmod 755 bootstrap` and zip it again; or give the bootstrap alone, and it is zipped as it has to be",
         ));

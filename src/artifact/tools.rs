@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
 
-const GET_CARGO_LAMBDA: &str = "`pip install cargo-lambda ziglang` brings cargo-lambda and zig (in a virtual environment that is active, or with \
-     pipx); `brew install cargo-lambda/tap/cargo-lambda` too; all ways: https://www.cargo-lambda.info/guide/installation.html";
+const GET_CARGO_LAMBDA: &str = "`pip install cargo-lambda ziglang` brings cargo-lambda and zig (in a virtual environment, which has to be \
+     active); other ways: https://www.cargo-lambda.info/guide/installation.html";
 const GET_ZIG: &str = "`pip install ziglang` brings it, and so does `brew install zig`";
 const ARTIFACT: &str = "or build it elsewhere and give it with --artifact PATH; with --local neither is needed";
 
@@ -18,6 +18,8 @@ pub(super) struct Tools {
     pub(super) cargo: PathBuf,
     pub(super) rustc: PathBuf,
     path: OsString,
+    /// Where `cargo install` puts programs, which cargo finds without PATH.
+    installed: Option<PathBuf>,
 }
 
 impl Tools {
@@ -27,12 +29,14 @@ impl Tools {
             cargo: variable("CARGO", "cargo"),
             rustc: variable("RUSTC", "rustc"),
             path: std::env::var_os("PATH").unwrap_or_default(),
+            installed: cargo_home().map(|home| home.join("bin")),
         }
     }
 
-    /// The same programs, looked for in these directories.
+    /// The same programs, looked for in these directories only.
     pub(super) fn with_path(mut self, path: impl Into<OsString>, cargo: Option<PathBuf>) -> Self {
         self.path = path.into();
+        self.installed = None;
         self.cargo = cargo.unwrap_or(self.cargo);
         self
     }
@@ -103,8 +107,7 @@ impl Tools {
 
     /// Whether there is such a program in PATH, or where cargo keeps its own.
     fn has(&self, program: &str) -> bool {
-        let cargo_home = cargo_home().map(|home| home.join("bin"));
-        std::env::split_paths(&self.path).chain(cargo_home).any(|dir| {
+        std::env::split_paths(&self.path).chain(self.installed.clone()).any(|dir| {
             let file = dir.join(program).with_extension(std::env::consts::EXE_EXTENSION);
             file.is_file()
         })

@@ -73,7 +73,7 @@ pub fn parse(text: &str, path: impl Into<PathBuf>) -> Result<Loaded, ManifestErr
     let (root, errors) = DeTable::parse_recoverable(text);
     let root = root.get_ref();
     let (mut problems, sound) = syntax::problems(text, &errors);
-    let source = Source { path: path.clone(), redacted: redact::redact(text, root, sound == Sound::No) };
+    let source = Source { path: path.clone(), redacted: redact::redact(text, root, !errors.is_empty()) };
     if sound == Sound::No {
         problems.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
         return Err(ManifestErrors { source, problems });

@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::SecretRef;
 use super::format::Format;
+use super::keys::SECRETS;
 use super::report::Span;
 
 /// Words in a key that say that its value is a credential.
@@ -31,7 +32,7 @@ pub(super) fn redact(text: &str, root: &DeTable<'_>, broken: bool) -> String {
     for span in tokens(text) {
         strike(&mut bytes, span);
     }
-    // What can't be parsed isn't in the table.
+    // What can't be parsed, and the second of two equal keys, isn't in the table.
     if broken {
         for span in lines(text) {
             strike(&mut bytes, span);
@@ -85,30 +86,39 @@ fn address_with_credentials(text: &str, query_allowed: bool) -> bool {
     text.contains("://") && doubtful && !(query_allowed && Format::Url.check(text).is_ok())
 }
 
-/// In lines that can't be trusted to be TOML, what stands after a key that says that it is secret.
+/// In lines that can't be trusted to be TOML, what stands after a key that says that it is secret, and all that stands
+/// in a table of secrets.
 fn lines(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut start = 0;
     let mut in_secrets = false;
     for line in text.split_inclusive('\n') {
-        let trimmed = line.trim_start();
+        let content = line.trim_end();
+        let trimmed = content.trim_start();
         if trimmed.starts_with('[') {
             in_secrets = is_secret_key(trimmed);
-        } else if let Some((key, value)) = line.split_once('=')
-            && !trimmed.starts_with('#')
-            && (in_secrets || is_secret_key(line))
-        {
-            let value_start = start + key.len() + 1;
-            let value = value.trim_end();
-            let unquoted = value.trim().trim_matches(['"', '\'']);
-            let unquoted = unquoted.split(['"', '\'', '#']).next().unwrap_or_default();
-            if SecretRef::parse(unquoted).is_err() {
-                spans.push(value_start..value_start + value.len());
+        } else if !trimmed.starts_with('#') && (in_secrets || is_secret_key(trimmed)) {
+            let key = key_length(content);
+            let value = content[key..].trim_start_matches(['=', ' ', '\t', ':']).trim_matches(['"', '\'']);
+            let value = value.split(['"', '\'', '#']).next().unwrap_or_default();
+            if SecretRef::parse(value.trim_end()).is_err() {
+                spans.push(start + key..start + content.len());
             }
         }
         start += line.len();
     }
     spans
+}
+
+/// The bytes of a line up to the end of its key, with the `=` where there is one; none where it begins with no key.
+fn key_length(line: &str) -> usize {
+    if let Some(at) = line.find('=') {
+        return at + 1;
+    }
+    let indent = line.len() - line.trim_start().len();
+    let word = line[indent..].find([' ', '\t', ':']).unwrap_or(line.len() - indent);
+    let known = SECRETS.keys.iter().any(|key| key.name == &line[indent..indent + word]);
+    if known { indent + word } else { 0 }
 }
 
 fn tokens(text: &str) -> impl Iterator<Item = Span> {

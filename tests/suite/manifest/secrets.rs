@@ -42,9 +42,12 @@ fn a_literal_secret_is_an_error_that_doesnt_show_it_wherever_it_stands() {
         format!("hubspot_token = {CANARY}"),
         format!("hubspot_token = \"{CANARY}"),
         format!("hubspot_token \"{CANARY}\""),
-        format!("tripleseat_public_key = \"my5ecre7key\nkey = 5ecre7"),
+        "tripleseat_public_key = \"my5ecre7key\nkey = 5ecre7".to_owned(),
+        "tripleseat_public_key \"my5ecre7key\"".to_owned(),
+        "tripleseat_public_key: my5ecre7key".to_owned(),
+        "my5ecre7key".to_owned(),
         "tripleseat_public_key = \"my5ecre7key\"\nbad line".to_owned(),
-        "tripleseat_public_key = \"my5ecre7key\"\ntripleseat_public_key = \"my5ecre7key\"".to_owned(),
+        "tripleseat_public_key = \"env:K\"\ntripleseat_public_key = \"my5ecre7key\"".to_owned(),
     ] {
         shows_nothing(&venue(&line));
     }
