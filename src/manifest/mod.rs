@@ -1,5 +1,32 @@
 //! `venues.toml`: read with spans, checked as a whole, every mistake with its place and its remedy.
+//!
+//! [`load`] reads a file, [`parse`] a text. What may stand in a manifest is described once, in `keys`; the checks and
+//! [`schema`] both come from there. What holds between venues, that none can reach another's contacts or leads, is in
+//! `isolation`.
 
+mod cron;
+mod duration;
+mod format;
+mod isolation;
+mod keys;
+mod mapping;
 mod model;
+mod names;
+mod read;
+mod redact;
+mod report;
+mod schedule;
+mod schema;
+mod secret;
+mod shape;
+mod syntax;
+mod template;
+mod venue;
 
+pub use duration::{format_duration, parse_duration};
 pub use model::*;
+pub use read::{Loaded, load, parse};
+pub use report::{Advice, Finding, Flaw, ManifestErrors, ReportStyle};
+pub use schema::schema;
+pub use secret::{ResolveError, SecretValue};
+pub use template::{TEMPLATE, init_template};

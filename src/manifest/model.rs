@@ -144,12 +144,16 @@ pub enum SecretRef {
     Managed,
 }
 
+/// As it stands in the manifest; [`SecretRef::parse`] reads it back.
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::File(path) => write!(f, "file:{}", path.display()),
-            Self::Cmd(words) => write!(f, "cmd:{}", words.join(" ")),
+            Self::Cmd(words) => {
+                let words: Vec<String> = words.iter().map(|word| super::secret::quoted(word)).collect();
+                write!(f, "cmd:{}", words.join(" "))
+            }
             Self::Managed => f.write_str("managed"),
         }
     }

@@ -1,0 +1,331 @@
+//! The six fields of EventBridge's `cron(...)`, and how often they can fire.
+//!
+//! The rules are those of <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html>; what that
+//! page doesn't describe (Quartz's `LW`, `L-3`, ranges that wrap) is refused, since each can be written as it does.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use jiff::civil::Date;
+
+use super::Flaw;
+
+const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+const MINUTES_OF_DAY: u64 = 24 * 60;
+/// Weekdays and leap years repeat after 28 years (no century without a leap day lies between 1970 and 2099).
+const TYPICAL_YEARS: RangeInclusive<u16> = 2000..=2027;
+
+struct Field {
+    name: &'static str,
+    range: RangeInclusive<u16>,
+    names: &'static [&'static str],
+    increments: bool,
+}
+
+const FIELDS: [Field; 6] = [
+    Field { name: "minutes", range: 0..=59, names: &[], increments: true },
+    Field { name: "hours", range: 0..=23, names: &[], increments: true },
+    Field { name: "day-of-month", range: 1..=31, names: &[], increments: true },
+    Field { name: "month", range: 1..=12, names: &MONTHS, increments: true },
+    Field { name: "day-of-week", range: 1..=7, names: &WEEKDAYS, increments: false },
+    Field { name: "year", range: 1970..=2199, names: &[], increments: true },
+];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Days {
+    /// `?`
+    Any,
+    Set(BTreeSet<u16>),
+    /// `L` in day-of-month.
+    LastOfMonth,
+    /// `15W`
+    NearestWeekday(u16),
+    /// `6L`: the last Friday.
+    LastWeekday(u16),
+    /// `3#2`: the second Tuesday.
+    NthWeekday(u16, u16),
+}
+
+/// A valid expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cron {
+    text: String,
+    minutes: BTreeSet<u16>,
+    hours: BTreeSet<u16>,
+    day_of_month: Days,
+    months: BTreeSet<u16>,
+    day_of_week: Days,
+    years: BTreeSet<u16>,
+}
+
+impl Cron {
+    /// `inner` stands between the brackets and begins at byte `start` of the expression.
+    pub(super) fn parse(inner: &str, start: usize) -> Result<Self, Flaw> {
+        let words: Vec<&str> = inner.split_whitespace().collect();
+        let place = |word: &str| {
+            let offset = start + (word.as_ptr() as usize - inner.as_ptr() as usize);
+            offset..offset + word.len()
+        };
+        let &[minutes, hours, day_of_month, month, day_of_week, year] = words.as_slice() else {
+            return Err(wrong_count(&words).at(start..start + inner.len()));
+        };
+        let upper: Vec<String> = words.iter().map(|word| word.to_ascii_uppercase()).collect();
+        let located = |word: &str| {
+            let at = place(word);
+            move |flaw: Flaw| flaw.at(at)
+        };
+        if let Some(flaw) = question_marks(&upper) {
+            let span = place(day_of_month).start..place(day_of_week).end;
+            return Err(flaw.at(span));
+        }
+        let cron = Self {
+            text: upper.join(" "),
+            minutes: set(&FIELDS[0], &upper[0]).map_err(located(minutes))?,
+            hours: set(&FIELDS[1], &upper[1]).map_err(located(hours))?,
+            day_of_month: day_of_month_field(&upper[2]).map_err(located(day_of_month))?,
+            months: set(&FIELDS[3], &upper[3]).map_err(located(month))?,
+            day_of_week: day_of_week_field(&upper[4]).map_err(located(day_of_week))?,
+            years: set(&FIELDS[5], &upper[5]).map_err(located(year))?,
+        };
+        if cron.firing_days().next().is_none() {
+            return Err(Flaw::new(
+                "this schedule never fires: none of its months has that day",
+                "write L in day-of-month for the last day of a month",
+            )
+            .at(place(day_of_month)));
+        }
+        Ok(cron)
+    }
+
+    /// The expression with one space between its fields.
+    pub(super) fn expression(&self) -> String {
+        format!("cron({})", self.text)
+    }
+
+    /// The shortest time between two firings, in seconds; nothing where it fires only once.
+    pub(super) fn shortest_interval_s(&self) -> Option<u64> {
+        let times: Vec<u64> = self
+            .hours
+            .iter()
+            .flat_map(|hour| self.minutes.iter().map(|m| u64::from(*hour) * 60 + u64::from(*m)))
+            .collect();
+        let (first, last) = (*times.first()?, *times.last()?);
+        let within_a_day = times.windows(2).map(|pair| pair[1] - pair[0]).min();
+        let mut days_apart: Option<u64> = None;
+        let mut previous: Option<u64> = None;
+        for day in self.firing_days() {
+            if let Some(previous) = previous.replace(day) {
+                days_apart = Some(days_apart.map_or(day - previous, |shortest| shortest.min(day - previous)));
+            }
+            if days_apart == Some(1) {
+                break;
+            }
+        }
+        let over_night = days_apart.map(|days| days * MINUTES_OF_DAY + first - last);
+        within_a_day.into_iter().chain(over_night).min().map(|minutes| minutes * 60)
+    }
+
+    /// The days on which it fires, as numbers that grow by one a day.
+    fn firing_days(&self) -> impl Iterator<Item = u64> + '_ {
+        let every_year = self.years.len() == FIELDS[5].range.clone().count();
+        let years: Vec<u16> = if every_year { TYPICAL_YEARS.collect() } else { self.years.iter().copied().collect() };
+        years.into_iter().flat_map(move |year| {
+            self.months.iter().flat_map(move |&month| {
+                let first = Date::new(year.cast_signed(), i8::try_from(month).unwrap_or(1), 1).ok();
+                first.into_iter().flat_map(move |first| {
+                    let length = u16::try_from(first.days_in_month()).unwrap_or(31);
+                    let weekday = u16::try_from(first.weekday().to_sunday_one_offset()).unwrap_or(1);
+                    let number = day_number(first);
+                    (1..=length)
+                        .filter(move |&day| self.fires_on(day, length, weekday))
+                        .map(move |day| number + u64::from(day) - 1)
+                })
+            })
+        })
+    }
+
+    /// `first_weekday` is the weekday of the month's first day, 1 for Sunday.
+    fn fires_on(&self, day: u16, length: u16, first_weekday: u16) -> bool {
+        let weekday_of = |day: u16| (first_weekday + day - 2) % 7 + 1;
+        let by_month = match &self.day_of_month {
+            Days::Any => true,
+            Days::Set(days) => days.contains(&day),
+            Days::LastOfMonth => day == length,
+            Days::NearestWeekday(wanted) => *wanted <= length && day == nearest_weekday(*wanted, length, weekday_of),
+            Days::LastWeekday(_) | Days::NthWeekday(..) => false,
+        };
+        let by_week = match &self.day_of_week {
+            Days::Any => true,
+            Days::Set(days) => days.contains(&weekday_of(day)),
+            Days::LastWeekday(wanted) => weekday_of(day) == *wanted && day + 7 > length,
+            Days::NthWeekday(wanted, nth) => weekday_of(day) == *wanted && (day - 1) / 7 + 1 == *nth,
+            Days::LastOfMonth | Days::NearestWeekday(_) => false,
+        };
+        by_month && by_week
+    }
+}
+
+fn day_number(date: Date) -> u64 {
+    let origin = jiff::civil::date(1970, 1, 1);
+    origin.duration_until(date).as_hours().unsigned_abs() / 24
+}
+
+/// The weekday nearest to `wanted` in the same month.
+fn nearest_weekday(wanted: u16, length: u16, weekday_of: impl Fn(u16) -> u16) -> u16 {
+    match weekday_of(wanted) {
+        7 if wanted == 1 => 3,
+        7 => wanted - 1,
+        1 if wanted == length => wanted - 2,
+        1 => wanted + 1,
+        _ => wanted,
+    }
+}
+
+fn wrong_count(words: &[&str]) -> Flaw {
+    let message = match words.len() {
+        1 => "cron(...) takes six fields, and here is 1".to_owned(),
+        count => format!("cron(...) takes six fields, and here are {count}"),
+    };
+    let help = if let &[minutes, hours, day_of_month, month, day_of_week] = words {
+        let (day_of_month, day_of_week) = match (day_of_month, day_of_week) {
+            ("?", _) | (_, "?") => (day_of_month, day_of_week),
+            (_, "*") => (day_of_month, "?"),
+            _ => ("?", day_of_week),
+        };
+        format!(
+            "write cron({minutes} {hours} {day_of_month} {month} {day_of_week} *): EventBridge has a year, one of the \
+             two days is `?`, and its week begins with 1 for Sunday"
+        )
+    } else {
+        "they are minutes, hours, day-of-month, month, day-of-week, year, such as cron(0 8 * * ? *)".to_owned()
+    };
+    Flaw::new(message, help)
+}
+
+fn question_marks(words: &[String]) -> Option<Flaw> {
+    let rewritten = |day_of_month: &str, day_of_week: &str| {
+        format!("write cron({} {} {day_of_month} {} {day_of_week} {})", words[0], words[1], words[3], words[5])
+    };
+    let (day_of_month, day_of_week) = (words[2].as_str(), words[4].as_str());
+    match (day_of_month, day_of_week) {
+        ("?", "?") => Some(Flaw::new("only one of day-of-month and day-of-week may be `?`", rewritten("*", "?"))),
+        ("?", _) | (_, "?") => None,
+        (_, "*") => Some(Flaw::new("one of day-of-month and day-of-week has to be `?`", rewritten(day_of_month, "?"))),
+        ("*", _) => Some(Flaw::new("one of day-of-month and day-of-week has to be `?`", rewritten("?", day_of_week))),
+        _ => Some(Flaw::new(
+            "one of day-of-month and day-of-week has to be `?`",
+            format!("{}, or {}", rewritten(day_of_month, "?"), rewritten("?", day_of_week)),
+        )),
+    }
+}
+
+fn day_of_month_field(word: &str) -> Result<Days, Flaw> {
+    let field = &FIELDS[2];
+    if word == "?" {
+        return Ok(Days::Any);
+    }
+    if word == "L" {
+        return Ok(Days::LastOfMonth);
+    }
+    if let Some(day) = word.strip_suffix('W')
+        && !day.contains([',', '-', '/', 'L'])
+    {
+        return Ok(Days::NearestWeekday(number(field, day)?));
+    }
+    if word.contains(['L', 'W']) {
+        return Err(Flaw::new(
+            format!("`{word}` is no day-of-month"),
+            "L (the last day) and W (15W, the weekday nearest the 15th) stand alone, without a list or a range",
+        ));
+    }
+    set(field, word).map(Days::Set)
+}
+
+fn day_of_week_field(word: &str) -> Result<Days, Flaw> {
+    let field = &FIELDS[4];
+    if word == "?" {
+        return Ok(Days::Any);
+    }
+    if word == "L" {
+        return Ok(Days::Set(BTreeSet::from([7])));
+    }
+    if let Some((day, nth)) = word.split_once('#') {
+        let nth = nth.parse::<u16>().ok().filter(|nth| (1..=5).contains(nth)).ok_or_else(|| {
+            Flaw::new(
+                format!("`{word}` is no day-of-week"),
+                "after # stands which one of the month, 1 to 5, and nothing else: 3#2 is the second Tuesday",
+            )
+        })?;
+        return Ok(Days::NthWeekday(number(field, day)?, nth));
+    }
+    if let Some(day) = word.strip_suffix('L').filter(|day| !day.contains([',', '-'])) {
+        return Ok(Days::LastWeekday(number(field, day)?));
+    }
+    set(field, word).map(Days::Set)
+}
+
+fn set(field: &Field, word: &str) -> Result<BTreeSet<u16>, Flaw> {
+    let mut values = BTreeSet::new();
+    for item in word.split(',') {
+        values.extend(item_values(field, item)?);
+    }
+    Ok(values)
+}
+
+fn item_values(field: &Field, item: &str) -> Result<Vec<u16>, Flaw> {
+    let (low, high) = (*field.range.start(), *field.range.end());
+    let (base, step) = match item.split_once('/') {
+        None => (item, None),
+        Some(_) if !field.increments => {
+            let help = "write the days as a list, such as MON,WED,FRI";
+            return Err(Flaw::new(format!("EventBridge takes no increments in {}", field.name), help));
+        }
+        Some((base, step)) => {
+            let step = step.parse::<u16>().ok().filter(|step| (1..=high).contains(step)).ok_or_else(|| {
+                let help = format!("after / stands a whole number from 1 to {high}, such as {low}/{}", 10.min(high));
+                Flaw::new(format!("`{item}` has no increment that fits {}", field.name), help)
+            })?;
+            (base, Some(step))
+        }
+    };
+    let (from, to) = match base.split_once('-') {
+        _ if base == "*" => (low, high),
+        Some((from, to)) => (number(field, from)?, number(field, to)?),
+        None => {
+            let from = number(field, base)?;
+            (from, if step.is_some() { high } else { from })
+        }
+    };
+    if from > to {
+        return Err(Flaw::new(
+            format!("the range `{base}` in {} ends before it begins", field.name),
+            format!("write two parts as a list: {}-{high},{low}-{}", from, to),
+        ));
+    }
+    Ok((from..=to).step_by(usize::from(step.unwrap_or(1))).collect())
+}
+
+fn number(field: &Field, word: &str) -> Result<u16, Flaw> {
+    if let Some(index) = field.names.iter().position(|name| *name == word) {
+        return Ok(u16::try_from(index).unwrap_or_default() + 1);
+    }
+    let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let value = word.parse::<u16>().ok().filter(|value| digits && field.range.contains(value));
+    value.ok_or_else(|| {
+        let (low, high) = (field.range.start(), field.range.end());
+        let names = match (field.names.first(), field.names.last()) {
+            (Some(first), Some(last)) => format!(" or {first} to {last}"),
+            _ => String::new(),
+        };
+        let extra = match field.name {
+            "day-of-week" => "; 1 is Sunday",
+            _ if word.is_empty() => "; before a / stands the first value, or *",
+            _ => "",
+        };
+        Flaw::new(
+            format!("`{word}` doesn't fit {}", field.name),
+            format!("{} goes from {low} to {high}{names}{extra}", field.name),
+        )
+    })
+}

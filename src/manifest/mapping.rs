@@ -1,0 +1,82 @@
+//! The mapping expressions of `[venues.NAME.fields]`: which HubSpot properties make which field of the lead.
+
+use super::Flaw;
+
+/// Fields of a lead that Tripleseat's `POST /v1/leads/create` takes and a mapping may fill.
+pub(super) const TRIPLESEAT_LEAD_FIELDS: [&str; 16] = [
+    "first_name",
+    "last_name",
+    "email_address",
+    "phone_number",
+    "company",
+    "event_description",
+    "event_date",
+    "start_time",
+    "end_time",
+    "guest_count",
+    "additional_information",
+    "contact_preference",
+    "email_opt_in",
+    "lead_source_id",
+    "referral_source_id",
+    "referral_source_other",
+];
+
+/// Those of a lead that are the same for all leads of a venue, and so stand in its destination.
+pub(super) const TRIPLESEAT_DESTINATION_FIELDS: [&str; 2] = ["location_id", "lead_form_id"];
+
+/// Checks an expression: a HubSpot property (`message`), a template (`{firstname} {lastname}`, `{company|unknown}`) or
+/// a constant (`=Website`).
+pub(super) fn check(text: &str) -> Result<(), Flaw> {
+    if text.starts_with('=') {
+        return Ok(());
+    }
+    if text.is_empty() {
+        return Err(Flaw::new(
+            "this mapping is empty",
+            "name a HubSpot property, or write \"=\" for a field that is always empty",
+        ));
+    }
+    if text.contains(['{', '}']) { template(text) } else { property(text, 0, text) }
+}
+
+fn template(text: &str) -> Result<(), Flaw> {
+    let mut rest = 0;
+    while let Some(found) = text[rest..].find(['{', '}']) {
+        let open = rest + found;
+        let close = text[open + 1..].find(['{', '}']).map(|at| open + 1 + at);
+        match close {
+            Some(close) if text[open..].starts_with('{') && text[close..].starts_with('}') => {
+                let inner = &text[open + 1..close];
+                let name = inner.split_once('|').map_or(inner, |(name, _)| name);
+                property(name, open + 1, text)?;
+                rest = close + 1;
+            }
+            _ => {
+                return Err(Flaw::new(
+                    "this brace has no partner",
+                    "a property stands in braces: \"{firstname} {lastname}\", or with a default \"{company|unknown}\"",
+                )
+                .at(open..open + 1));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// HubSpot's internal names have lower case letters, digits and `_`.
+fn property(name: &str, start: usize, whole: &str) -> Result<(), Flaw> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if !name.is_empty() && name.len() <= crate::naming::MAX_PROPERTY_NAME && name.bytes().all(fits) {
+        return Ok(());
+    }
+    let lower = name.trim().to_lowercase().replace([' ', '-'], "_");
+    let help = if whole.contains('{') {
+        "inside braces stands the internal name of a property, such as {firstname}".to_owned()
+    } else {
+        format!("for a fixed text write \"={whole}\"; for a property its internal name, perhaps \"{lower}\"")
+    };
+    let message =
+        if name.is_empty() { "a property's name is missing" } else { "this is no internal name of a HubSpot property" };
+    Err(Flaw::new(message, help).at(start..start + name.len().max(1)))
+}

@@ -1,0 +1,145 @@
+//! Strikes out of the source whatever may be a secret, before any of it is shown. A report shows whole lines, and the
+//! lines around them, so the value that is complained about is not the only one at risk.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::SecretRef;
+use super::format::Format;
+use super::keys::SECRETS;
+use super::report::Span;
+
+/// Words in a key that say that its value is a credential.
+const SECRET_WORDS: [&str; 7] = ["token", "secret", "password", "credential", "api_key", "apikey", "public_key"];
+/// What HubSpot's private app tokens begin with.
+const TOKEN_PREFIX: &str = "pat-";
+
+/// The source with every possible secret struck out, byte for byte, so that places stay what they are.
+pub(super) fn redact(text: &str, root: &DeTable<'_>, broken: bool) -> String {
+    let mut spans = Vec::new();
+    let mut values = Vec::new();
+    collect(root, false, &mut spans, &mut values);
+    let mut bytes = text.as_bytes().to_vec();
+    for span in spans {
+        strike(&mut bytes, inside_quotes(text, span));
+    }
+    // The same value may stand elsewhere, in a comment for instance.
+    for value in values.iter().filter(|value| value.len() >= 6) {
+        for (at, found) in text.match_indices(value.as_str()) {
+            strike(&mut bytes, at..at + found.len());
+        }
+    }
+    for span in tokens(text) {
+        strike(&mut bytes, span);
+    }
+    // What can't be parsed, and the second of two equal keys, isn't in the table.
+    if broken {
+        for span in lines(text) {
+            strike(&mut bytes, span);
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+fn collect(table: &DeTable<'_>, in_secrets: bool, spans: &mut Vec<Span>, values: &mut Vec<String>) {
+    for (name, value) in table {
+        let secret = in_secrets || is_secret_key(name.get_ref());
+        let query_allowed = matches!(name.get_ref().as_ref(), "url" | "lookup_url");
+        collect_value(value, secret, query_allowed, spans, values);
+    }
+}
+
+fn collect_value(
+    value: &Spanned<DeValue<'_>>,
+    secret: bool,
+    query_allowed: bool,
+    spans: &mut Vec<Span>,
+    values: &mut Vec<String>,
+) {
+    match value.get_ref() {
+        DeValue::Table(table) => collect(table, secret, spans, values),
+        DeValue::Array(items) => {
+            items.iter().for_each(|item| collect_value(item, secret, query_allowed, spans, values))
+        }
+        DeValue::String(text) if secret && SecretRef::parse(text).is_err() => {
+            spans.push(value.span());
+            values.push(text.clone().into_owned());
+        }
+        DeValue::String(text) if address_with_credentials(text, query_allowed) => {
+            spans.push(value.span());
+            values.push(text.clone().into_owned());
+        }
+        DeValue::String(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+        DeValue::Integer(_) | DeValue::Float(_) if secret => spans.push(value.span()),
+        DeValue::Integer(_) | DeValue::Float(_) => {}
+    }
+}
+
+pub(super) fn is_secret_key(name: &str) -> bool {
+    let name = name.to_lowercase().replace('-', "_");
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Whether an address has a user name, a password or a query, each of which may be a credential.
+fn address_with_credentials(text: &str, query_allowed: bool) -> bool {
+    let doubtful = text.contains('@') || text.contains('?');
+    text.contains("://") && doubtful && !(query_allowed && Format::Url.check(text).is_ok())
+}
+
+/// In lines that can't be trusted to be TOML, what stands after a key that says that it is secret, and all that stands
+/// in a table of secrets.
+fn lines(text: &str) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut start = 0;
+    let mut in_secrets = false;
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_end();
+        let trimmed = content.trim_start();
+        if trimmed.starts_with('[') {
+            in_secrets = is_secret_key(trimmed);
+        } else if !trimmed.starts_with('#') && (in_secrets || is_secret_key(trimmed)) {
+            let key = key_length(content);
+            let value = content[key..].trim_start_matches(['=', ' ', '\t', ':']).trim_matches(['"', '\'']);
+            let value = value.split(['"', '\'', '#']).next().unwrap_or_default();
+            if SecretRef::parse(value.trim_end()).is_err() {
+                spans.push(start + key..start + content.len());
+            }
+        }
+        start += line.len();
+    }
+    spans
+}
+
+/// The bytes of a line up to the end of its key, with the `=` where there is one; none where it begins with no key.
+fn key_length(line: &str) -> usize {
+    if let Some(at) = line.find('=') {
+        return at + 1;
+    }
+    let indent = line.len() - line.trim_start().len();
+    let word = line[indent..].find([' ', '\t', ':']).unwrap_or(line.len() - indent);
+    let known = SECRETS.keys.iter().any(|key| key.name == &line[indent..indent + word]);
+    if known { indent + word } else { 0 }
+}
+
+fn tokens(text: &str) -> impl Iterator<Item = Span> {
+    text.match_indices(TOKEN_PREFIX).filter_map(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        if before.is_some_and(|char| char.is_alphanumeric()) {
+            return None;
+        }
+        let length =
+            text[at..].find(|char: char| !char.is_ascii_alphanumeric() && char != '-').unwrap_or(text.len() - at);
+        (length > 12).then_some(at..at + length)
+    })
+}
+
+fn inside_quotes(text: &str, span: Span) -> Span {
+    let quoted = text.get(span.clone()).is_some_and(|raw| raw.len() >= 2 && raw.starts_with(['"', '\'']));
+    if quoted { span.start + 1..span.end - 1 } else { span }
+}
+
+fn strike(bytes: &mut [u8], span: Span) {
+    if let Some(part) = bytes.get_mut(span) {
+        part.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b'*');
+    }
+}

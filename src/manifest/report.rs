@@ -1,0 +1,281 @@
+//! What is wrong with a manifest, and where: collected all at once, shown to people and to programs.
+
+use std::fmt::{self, Write as _};
+use std::io::IsTerminal;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::exit_code::ExitCode;
+
+/// Bytes of the source.
+pub(super) type Span = Range<usize>;
+
+/// What is wrong with one value, and what would be right. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: String,
+    /// The bytes of the value that are wrong, where it isn't the whole of it.
+    pub at: Option<Range<usize>>,
+}
+
+impl Flaw {
+    pub(super) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into(), at: None }
+    }
+
+    pub(super) fn at(mut self, at: Range<usize>) -> Self {
+        self.at = Some(at);
+        self
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.help)
+    }
+}
+
+impl std::error::Error for Flaw {}
+
+/// One mistake, or one piece of advice, with its places in the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) span: Option<Span>,
+    pub(super) label: String,
+    /// Other places that belong to it.
+    pub(super) others: Vec<(Span, String)>,
+    pub(super) help: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(code: &'static str, span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
+        let (message, label) = (message.into(), label.into());
+        Self { code, message, span: Some(span), label, others: Vec::new(), help: None }
+    }
+
+    pub(super) fn without_place(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), span: None, label: String::new(), others: Vec::new(), help: None }
+    }
+
+    pub(super) fn other(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.others.push((span, label.into()));
+        self
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// A mistake or a piece of advice as programs read it (`--json`). Lines and columns count from 1; columns and length
+/// are in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The file, as it was given.
+    pub file: String,
+    /// Line; absent where the file as a whole is meant.
+    pub line: Option<usize>,
+    /// Column.
+    pub column: Option<usize>,
+    /// How many characters are meant.
+    pub length: Option<usize>,
+    /// What kind of mistake it is; doesn't change between versions.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+/// Something that is allowed and yet worth a thought.
+pub type Advice = Finding;
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let (Some(line), Some(column)) = (self.line, self.column) {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        match &self.help {
+            Some(help) => write!(f, " ({help})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The text that spans point into. Anything that may be a secret has been struck out of it, byte for byte.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) redacted: String,
+}
+
+impl Source {
+    pub(super) fn finding(&self, problem: &Problem) -> Finding {
+        let place = problem.span.as_ref().map(|span| self.place(span));
+        Finding {
+            file: self.path.display().to_string(),
+            line: place.map(|(line, _, _)| line),
+            column: place.map(|(_, column, _)| column),
+            length: place.map(|(_, _, length)| length),
+            code: problem.code,
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+        }
+    }
+
+    /// Line, column and length in characters.
+    fn place(&self, span: &Span) -> (usize, usize, usize) {
+        let text = &self.redacted;
+        let start = text.floor_char_boundary(span.start);
+        let end = text.floor_char_boundary(span.end.max(start));
+        let line = text[..start].matches('\n').count() + 1;
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let column = text[line_start..start].trim_start_matches('\u{feff}').chars().count() + 1;
+        (line, column, text[start..end].chars().count())
+    }
+}
+
+/// How reports are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportStyle {
+    /// Whether with ANSI colours.
+    pub color: bool,
+    /// Columns to wrap at.
+    pub width: usize,
+}
+
+impl ReportStyle {
+    /// Without colour, 100 columns: for files, pipes and tests.
+    pub const PLAIN: Self = Self { color: false, width: 100 };
+
+    /// As standard error can show it: colour only on a terminal, and only without `NO_COLOR`.
+    pub fn for_stderr() -> Self {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { color: std::io::stderr().is_terminal() && !no_color, ..Self::PLAIN }
+    }
+}
+
+/// Everything that is wrong with a manifest.
+#[derive(Debug, Clone)]
+pub struct ManifestErrors {
+    pub(super) source: Source,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl ManifestErrors {
+    /// For programs: one finding a mistake, in the order of the file.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.problems.iter().map(|problem| self.source.finding(problem)).collect()
+    }
+
+    /// For people: each mistake with its line, the offending text underlined.
+    pub fn render(&self, style: ReportStyle) -> String {
+        let mut text = String::new();
+        for problem in &self.problems {
+            text.push_str(&render(&self.source, problem, Severity::Error, style));
+            text.push('\n');
+        }
+        text.push_str(&self.summary());
+        text.push('\n');
+        text
+    }
+
+    fn summary(&self) -> String {
+        let path = self.source.path.display();
+        match self.problems.len() {
+            1 => format!("1 mistake in {path}"),
+            count => format!("{count} mistakes in {path}"),
+        }
+    }
+}
+
+impl fmt::Display for ManifestErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.summary())?;
+        for finding in self.findings() {
+            write!(f, "\n  {finding}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ManifestErrors {}
+
+impl From<ManifestErrors> for Error {
+    /// The graphical report is the message, since it is what a person at a terminal should read.
+    fn from(errors: ManifestErrors) -> Self {
+        Self::new(ExitCode::Usage, errors.render(ReportStyle::for_stderr()).trim_end())
+    }
+}
+
+pub(super) fn render(source: &Source, problem: &Problem, severity: Severity, style: ReportStyle) -> String {
+    let theme = if style.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(style.width).with_links(false);
+    let diagnostic = Diagnosed { problem, severity, code: source_for_miette(&source.path, &source.redacted) };
+    let mut text = String::new();
+    // Writing into a string can't fail; a span outside the text could, and then the message alone is still worth having.
+    if handler.render_report(&mut text, &diagnostic).is_err() {
+        text.clear();
+        let _ = writeln!(text, "{}", source.finding(problem));
+    }
+    text
+}
+
+fn source_for_miette(path: &Path, text: &str) -> NamedSource<String> {
+    NamedSource::new(path.display().to_string(), text.to_owned()).with_language("TOML")
+}
+
+#[derive(Debug)]
+struct Diagnosed<'p> {
+    problem: &'p Problem,
+    severity: Severity,
+    code: NamedSource<String>,
+}
+
+impl fmt::Display for Diagnosed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem.message)
+    }
+}
+
+impl std::error::Error for Diagnosed<'_> {}
+
+impl miette::Diagnostic for Diagnosed<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.problem.code))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.problem.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        self.problem.span.is_some().then_some(&self.code as &dyn miette::SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let span = self.problem.span.clone()?;
+        let label = Some(self.problem.label.clone()).filter(|label| !label.is_empty());
+        let first = LabeledSpan::new_primary_with_span(label, span);
+        let others = self.problem.others.iter().map(|(span, label)| {
+            LabeledSpan::new_with_span(Some(label.clone()).filter(|label| !label.is_empty()), span.clone())
+        });
+        Some(Box::new(std::iter::once(first).chain(others)))
+    }
+}

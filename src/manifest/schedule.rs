@@ -1,0 +1,110 @@
+//! EventBridge's schedule expressions, by EventBridge's own rules, so that a mistake is found here and not by `PutRule`.
+//!
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>
+
+use super::cron::Cron;
+use super::{Flaw, Schedule};
+
+const EXAMPLES: &str = "write for example rate(5 minutes) or cron(0/15 8-18 ? * MON-FRI *)";
+/// Longest `ScheduleExpression` of EventBridge's `PutRule`.
+const MAX_LENGTH: usize = 256;
+
+impl Schedule {
+    /// Reads `rate(...)` or `cron(...)`. White space between the fields of `cron` is made one space and names become
+    /// upper case, so that the same schedule is always the same text.
+    pub fn parse(text: &str) -> Result<Self, Flaw> {
+        if text.len() > MAX_LENGTH {
+            return Err(Flaw::new(
+                format!("this schedule has {} characters", text.len()),
+                format!("EventBridge takes {MAX_LENGTH} at most"),
+            ));
+        }
+        if let Some(inner) = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')) {
+            return rate(text, inner);
+        }
+        if let Some(inner) = text.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
+            let cron = Cron::parse(inner, "cron(".len())?;
+            return Ok(Self { expression: cron.expression(), interval_s: cron.shortest_interval_s() });
+        }
+        Err(not_a_schedule(text))
+    }
+}
+
+fn not_a_schedule(text: &str) -> Flaw {
+    let trimmed = text.trim();
+    let lower = trimmed.to_ascii_lowercase();
+    if trimmed != text || lower != trimmed {
+        for candidate in [trimmed, &lower].into_iter().filter(|candidate| *candidate != text) {
+            if let Ok(schedule) = Schedule::parse(candidate) {
+                let message = "EventBridge takes this only without spaces around it and in lower case";
+                return Flaw::new(message, format!("write {}", schedule.expression));
+            }
+        }
+    }
+    if lower.starts_with("at(") {
+        return Flaw::new("`at(...)` runs only once and belongs to EventBridge Scheduler, not to rules", EXAMPLES);
+    }
+    match trimmed.split_whitespace().count() {
+        5 | 6 if !trimmed.contains('(') => {
+            Flaw::new("a cron expression stands in `cron(...)`", format!("write cron({trimmed})"))
+        }
+        _ => Flaw::new("this is not a schedule: it is neither rate(...) nor cron(...)", EXAMPLES),
+    }
+}
+
+fn rate(text: &str, inner: &str) -> Result<Schedule, Flaw> {
+    let start = "rate(".len();
+    let whole = start..start + inner.len();
+    let mut words = inner.split_whitespace();
+    let (Some(number), Some(unit), None) = (words.next(), words.next(), words.next()) else {
+        return Err(Flaw::new("rate(...) takes a number and a unit", "write for example rate(5 minutes)").at(whole));
+    };
+    let singular = unit.to_ascii_lowercase();
+    let singular = singular.strip_suffix('s').unwrap_or(&singular);
+    let seconds: u64 = match singular {
+        "minute" | "min" => 60,
+        "hour" | "hr" => 3600,
+        "day" => 86_400,
+        _ => {
+            let help = match singular {
+                "second" | "sec" => "the shortest is rate(1 minute)".to_owned(),
+                "week" => "write it in days, such as rate(7 days)".to_owned(),
+                _ => format!("write for example rate({number} minutes)"),
+            };
+            let at = within(inner, unit, start);
+            return Err(Flaw::new("EventBridge knows minutes, hours and days here", help).at(at));
+        }
+    };
+    let singular = match seconds {
+        60 => "minute",
+        3600 => "hour",
+        _ => "day",
+    };
+    let count = number.parse::<u64>().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let Some(count) = count.filter(|count| *count > 0) else {
+        return Err(Flaw::new(
+            "the number of a rate is a whole number of 1 or more",
+            format!("the shortest is rate(1 {singular}); to stop the rule write status = \"paused\""),
+        )
+        .at(within(inner, number, start)));
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    let right = format!("rate({count} {singular}{plural})");
+    if right != text {
+        let (message, at) = if unit == format!("{singular}{plural}") {
+            ("EventBridge takes a rate only in its plain form", whole)
+        } else if count == 1 {
+            ("EventBridge takes the singular with 1", within(inner, unit, start))
+        } else {
+            ("EventBridge takes the plural with a number above 1", within(inner, unit, start))
+        };
+        return Err(Flaw::new(message, format!("write {right}")).at(at));
+    }
+    Ok(Schedule { expression: right, interval_s: Some(count.saturating_mul(seconds)) })
+}
+
+/// The bytes of `part` in the expression; `part` is a piece of `inner`, which begins at `start`.
+fn within(inner: &str, part: &str, start: usize) -> std::ops::Range<usize> {
+    let offset = start + (part.as_ptr() as usize - inner.as_ptr() as usize);
+    offset..offset + part.len()
+}

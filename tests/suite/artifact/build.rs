@@ -1,0 +1,240 @@
+//! Builds: once for the same sources, the same bytes from another directory, and what to do where a tool is missing.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use deployer::artifact::{Artifact, Builder, Event, Origin, Platform};
+use deployer::manifest::Architecture;
+use tempfile::TempDir;
+
+/// A workspace whose cargo is a script that notes each run.
+struct Fake {
+    directory: TempDir,
+}
+
+impl Fake {
+    fn new(cargo: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let fake = Self { directory };
+        fake.write("Cargo.toml", "[workspace]\nmembers = [\"sync-lambda\"]\n");
+        fake.write("sync-lambda/Cargo.toml", "[package]\nname = \"sync-lambda\"\n");
+        fake.write("sync-lambda/src/main.rs", "fn main() {}\n");
+        fake.write("deeper/venues.toml", "");
+        fake.program("cargo", cargo);
+        // Its answer is part of the digest, and the real one needs more than an empty PATH.
+        fake.program(
+            "rustc",
+            "case $1 in --print) echo /sysroot;; *) echo 'rustc 1.0.0'; echo 'commit-hash: 0123';; esac",
+        );
+        fake
+    }
+
+    /// A cargo that leaves a script as its result, in whichever profile's directory.
+    fn building() -> Self {
+        let fake = Self::new("");
+        let (target, runs) = (fake.path("target"), fake.path("runs"));
+        let (target, runs) = (target.display(), runs.display());
+        fake.program(
+            "cargo",
+            &format!(
+                "echo \"$*\" >> {runs}\nmkdir -p {target}/debug {target}/release\n\
+                 for profile in debug release; do printf '#!/bin/sh\\n' > {target}/$profile/bootstrap; done\n\
+                 echo '   Compiling sync-lambda' >&2"
+            ),
+        );
+        fake
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        let name = format!("bin/{name}");
+        self.write(&name, &format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n"));
+        std::fs::set_permissions(self.path(&name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn builder(&self, platform: Platform) -> Builder {
+        Builder::new(platform, &self.path("deeper"))
+            .target_dir(self.path("target"))
+            .programs(self.path("bin"), Some(self.path("bin/cargo")))
+    }
+
+    fn build(&self) -> (Artifact, Vec<String>) {
+        let mut events = Vec::new();
+        let artifact = self.builder(Platform::Local).build(&mut |event| events.push(format!("{event:?}"))).unwrap();
+        (artifact, events)
+    }
+
+    fn runs(&self) -> usize {
+        std::fs::read_to_string(self.path("runs")).unwrap_or_default().lines().count()
+    }
+}
+
+#[test]
+fn a_build_whose_sources_havent_changed_is_not_repeated() {
+    let fake = Fake::building();
+    let (first, events) = fake.build();
+    assert!(events[0].starts_with("Building") && events[0].contains("-p sync-lambda"), "{events:?}");
+    assert!(events[1].contains("Compiling sync-lambda"), "{events:?}");
+    assert!(events[2].starts_with("Built"), "{events:?}");
+    assert!(matches!(first.source, Origin::Built { .. }));
+
+    let (second, events) = fake.build();
+    assert!(events.len() == 1 && events[0].starts_with("Cached"), "{events:?}");
+    assert!(matches!(second.source, Origin::Cached { .. }));
+    assert_eq!(first.code_sha256, second.code_sha256);
+    assert_eq!(fake.runs(), 1);
+}
+
+#[test]
+fn every_source_counts_and_an_earlier_state_is_found_again() {
+    let fake = Fake::building();
+    fake.build();
+    for (number, name) in
+        ["sync-lambda/src/main.rs", "sync-lambda/src/new.rs", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"]
+            .iter()
+            .enumerate()
+    {
+        let before = std::fs::read_to_string(fake.path(name)).ok();
+        fake.write(name, "# changed\n");
+        fake.build();
+        assert_eq!(fake.runs(), number + 2, "{name}");
+        match before {
+            Some(before) => fake.write(name, &before),
+            None => std::fs::remove_file(fake.path(name)).unwrap(),
+        }
+        fake.build();
+        assert_eq!(fake.runs(), number + 2, "{name}");
+    }
+    fake.program("rustc", "echo 'rustc 2.0.0'");
+    fake.build();
+    assert_eq!(fake.runs(), 7);
+}
+
+#[test]
+fn a_kept_zip_that_is_broken_is_built_again() {
+    let fake = Fake::building();
+    fake.build();
+    for entry in std::fs::read_dir(fake.path("target/deployer")).unwrap() {
+        std::fs::write(entry.unwrap().path(), "broken").unwrap();
+    }
+    fake.build();
+    assert_eq!(fake.runs(), 2);
+}
+
+#[test]
+fn cargos_own_words_are_in_the_error() {
+    let fake = Fake::new("echo 'error[E0425]: cannot find value' >&2\nexit 101");
+    let mut lines = Vec::new();
+    let error = fake.builder(Platform::Local).build(&mut |event| {
+        if let Event::Line(line) = event {
+            lines.push(line.to_owned());
+        }
+    });
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("cargo build -p sync-lambda") && error.contains("error[E0425]"), "{error}");
+    assert!(error.contains("exit status: 101"), "{error}");
+    assert_eq!(lines, ["error[E0425]: cannot find value"]);
+}
+
+fn without_tools(fake: &Fake) -> String {
+    let platform = Platform::Lambda(Architecture::Arm64);
+    let error = fake.builder(platform).build(&mut |event| panic!("{event:?}")).unwrap_err();
+    error.to_string()
+}
+
+#[test]
+fn a_missing_cargo_lambda_is_answered_with_how_to_get_it() {
+    insta::assert_snapshot!(without_tools(&Fake::building()));
+}
+
+#[test]
+fn a_missing_zig_is_answered_with_how_to_get_it() {
+    let fake = Fake::building();
+    fake.program("cargo-lambda", "");
+    insta::assert_snapshot!(without_tools(&fake));
+}
+
+#[test]
+fn cargo_lambda_is_told_the_architecture_and_to_remap_paths() {
+    let fake = Fake::building();
+    fake.program("cargo-lambda", "");
+    fake.program("zig", "");
+    let target = fake.path("target");
+    let target = target.display();
+    fake.program(
+        "cargo",
+        &format!(
+            "echo \"$*\" > {target}/../arguments\necho \"$RUSTFLAGS\" > {target}/../flags\n\
+             mkdir -p {target}/lambda-arm64/bootstrap\nprintf '#!/bin/sh\\n' > {target}/lambda-arm64/bootstrap/bootstrap"
+        ),
+    );
+    fake.write("target/empty", "");
+    fake.builder(Platform::Lambda(Architecture::Arm64)).build(&mut |_| ()).unwrap();
+    let arguments = std::fs::read_to_string(fake.path("arguments")).unwrap();
+    assert!(arguments.starts_with("lambda build --release --arm64 -p sync-lambda --bin bootstrap"), "{arguments}");
+    let flags = std::fs::read_to_string(fake.path("flags")).unwrap();
+    let workspace = fake.directory.path().display();
+    assert!(flags.contains(&format!("--remap-path-prefix={workspace}=/source ")), "{flags}");
+    assert!(flags.contains("=/cargo ") && flags.contains("/sysroot/lib/rustlib/src/rust=/rustc/0123"), "{flags}");
+}
+
+/// Copies what cargo needs of this workspace.
+fn copy_workspace(to: &Path) {
+    fn copy(from: &Path, to: &Path) {
+        if from.is_dir() {
+            std::fs::create_dir_all(to).unwrap();
+            for entry in std::fs::read_dir(from).unwrap() {
+                let entry = entry.unwrap();
+                copy(&entry.path(), &to.join(entry.file_name()));
+            }
+        } else if from.is_file() {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::fs::create_dir_all(to).unwrap();
+    for part in
+        ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "src", "sync-lambda", "tests", "benches", "venues.toml"]
+    {
+        copy(&own.join(part), &to.join(part));
+    }
+}
+
+/// Builds `sync-lambda` for real in two directories. The dependencies are those that this test was built with, in the
+/// same target directory, so that only our own crate is compiled, twice.
+#[test]
+fn two_builds_in_two_directories_give_the_same_bytes() {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let build = |name: &str| {
+        let workspace = directory.path().join(name);
+        copy_workspace(&workspace);
+        let mut compiled = Vec::new();
+        let artifact = Builder::new(Platform::Local, &workspace)
+            .target_dir(target)
+            .rebuild()
+            .build(&mut |event| {
+                if let Event::Line(line) = event
+                    && line.contains("Compiling")
+                {
+                    compiled.push(line.trim().to_owned());
+                }
+            })
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert!(compiled.iter().any(|line| line.contains("sync-lambda") && line.contains(name)), "{compiled:?}");
+        artifact
+    };
+    let first = build("one");
+    let second = build("another/directory/with/a/longer/path");
+    assert_eq!(first.code_sha256, second.code_sha256);
+    assert!(first.bootstrap_zip == second.bootstrap_zip);
+}

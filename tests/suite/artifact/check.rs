@@ -1,0 +1,183 @@
+//! What is found before Lambda would find it.
+
+use deployer::artifact::elf::{self, Glibc};
+use deployer::artifact::{Artifact, Platform, zip};
+use deployer::manifest::Architecture;
+
+use super::SCRIPT;
+
+const X86_64: u16 = 62;
+const AARCH64: u16 = 183;
+const RISCV: u16 = 243;
+const LAMBDA: Platform = Platform::Lambda(Architecture::X86_64);
+
+/// A 64-bit ELF file with no code, and these needed versions of `libc.so.6`.
+fn elf_file(machine: u16, versions: &[&str], interpreter: Option<&str>) -> Vec<u8> {
+    let mut strings = b"\0libc.so.6\0".to_vec();
+    let mut auxiliary = Vec::new();
+    for (index, version) in versions.iter().enumerate() {
+        let next: u32 = if index + 1 == versions.len() { 0 } else { 16 };
+        auxiliary.extend([0; 8]);
+        auxiliary.extend((strings.len() as u32).to_le_bytes());
+        auxiliary.extend(next.to_le_bytes());
+        strings.extend(version.as_bytes());
+        strings.push(0);
+    }
+    let mut verneed = Vec::new();
+    verneed.extend(1_u16.to_le_bytes());
+    verneed.extend((versions.len() as u16).to_le_bytes());
+    verneed.extend(1_u32.to_le_bytes());
+    verneed.extend(16_u32.to_le_bytes());
+    verneed.extend(0_u32.to_le_bytes());
+    verneed.extend(auxiliary);
+    let loader = interpreter.map_or_else(Vec::new, |path| [path.as_bytes(), b"\0"].concat());
+
+    let segments: u16 = interpreter.is_some().into();
+    let strings_at = 64 + 56 * u64::from(segments);
+    let verneed_at = strings_at + strings.len() as u64;
+    let loader_at = verneed_at + verneed.len() as u64;
+    let sections_at = loader_at + loader.len() as u64;
+    let sections: u16 = if versions.is_empty() { 2 } else { 3 };
+
+    let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    file.extend(3_u16.to_le_bytes());
+    file.extend(machine.to_le_bytes());
+    file.extend(1_u32.to_le_bytes());
+    file.extend(0_u64.to_le_bytes());
+    file.extend(64_u64.to_le_bytes());
+    file.extend(sections_at.to_le_bytes());
+    file.extend(0_u32.to_le_bytes());
+    for half in [64, 56, segments, 64, sections, 1] {
+        file.extend(half.to_le_bytes());
+    }
+    if segments == 1 {
+        file.extend(3_u32.to_le_bytes());
+        file.extend(4_u32.to_le_bytes());
+        for word in [loader_at, 0, 0, loader.len() as u64, loader.len() as u64, 1] {
+            file.extend(word.to_le_bytes());
+        }
+    }
+    file.extend(&strings);
+    file.extend(&verneed);
+    file.extend(&loader);
+    let mut section = |kind: u32, at: u64, size: u64, link: u32, info: u32| {
+        file.extend(0_u32.to_le_bytes());
+        file.extend(kind.to_le_bytes());
+        for word in [0, 0, at, size] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(link.to_le_bytes());
+        file.extend(info.to_le_bytes());
+        file.extend([0; 16]);
+    };
+    section(0, 0, 0, 0, 0);
+    section(3, strings_at, strings.len() as u64, 0, 0);
+    if sections == 3 {
+        section(0x6fff_fffe, verneed_at, verneed.len() as u64, 1, 1);
+    }
+    file
+}
+
+fn given(bytes: &[u8], platform: Platform) -> Result<Artifact, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("artifact");
+    std::fs::write(&path, bytes).unwrap();
+    let hide = |text: String| text.replace(&directory.path().display().to_string(), "DIR");
+    Artifact::from_path(&path, platform).map_err(|error| hide(error.to_string()))
+}
+
+#[test]
+fn this_very_program_is_read() {
+    let needs = elf::needs(&std::fs::read("/proc/self/exe").unwrap()).unwrap();
+    let host = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
+    assert_eq!(needs.architecture, Some(host));
+    assert!(needs.interpreter.unwrap().contains("ld-linux"));
+    let glibc = needs.glibc.unwrap();
+    assert!(glibc >= Glibc { major: 2, minor: 17 } && glibc < Glibc { major: 3, minor: 0 }, "{glibc}");
+}
+
+#[test]
+fn the_newest_version_counts_and_by_number() {
+    let newest = |versions: &[&str]| elf::needs(&elf_file(X86_64, versions, None)).unwrap().glibc;
+    let glibc = |minor| Some(Glibc { major: 2, minor });
+    assert_eq!(newest(&["GLIBC_2.2.5", "GLIBC_2.34", "GLIBC_2.9"]), glibc(34));
+    assert_eq!(newest(&["GLIBC_2.4", "GLIBC_2.3.4"]), glibc(4));
+    assert_eq!(newest(&["GLIBC_PRIVATE", "GCC_3.0"]), None);
+    assert_eq!(newest(&["GLIBC_2.2.5", "GLIBC_ABI_DT_RELR"]), glibc(36));
+    assert_eq!(newest(&[]), None);
+}
+
+#[test]
+fn a_bootstrap_that_needs_a_newer_glibc_is_refused_for_lambda_only() {
+    let newer = elf_file(X86_64, &["GLIBC_2.35"], Some("/lib64/ld-linux-x86-64.so.2"));
+    insta::assert_snapshot!(given(&newer, LAMBDA).unwrap_err());
+    let as_new = elf_file(X86_64, &["GLIBC_2.34"], Some("/lib64/ld-linux-x86-64.so.2"));
+    assert_eq!(given(&as_new, LAMBDA).unwrap().architecture, Some(Architecture::X86_64));
+    given(&elf_file(X86_64, &[], None), LAMBDA).unwrap();
+    if cfg!(target_arch = "x86_64") {
+        given(&newer, Platform::Local).unwrap();
+    }
+}
+
+#[test]
+fn the_processor_has_to_be_the_functions() {
+    let error = given(&elf_file(AARCH64, &[], None), LAMBDA).unwrap_err();
+    assert!(error.contains("built for arm64, and has to run on x86_64"), "{error}");
+    let error = given(&elf_file(RISCV, &[], None), LAMBDA).unwrap_err();
+    assert!(error.contains("a processor that Lambda doesn't have"), "{error}");
+    let artifact = given(&elf_file(AARCH64, &[], None), Platform::Lambda(Architecture::Arm64)).unwrap();
+    assert_eq!(artifact.architecture, Some(Architecture::Arm64));
+}
+
+#[test]
+fn musl_has_to_be_linked_statically() {
+    let error = given(&elf_file(X86_64, &[], Some("/lib/ld-musl-x86_64.so.1")), LAMBDA).unwrap_err();
+    assert!(error.contains("ld-musl") && error.contains("crt-static"), "{error}");
+}
+
+#[test]
+fn scripts_run_everywhere_and_anything_else_nowhere() {
+    assert_eq!(given(SCRIPT, LAMBDA).unwrap().architecture, None);
+    for bytes in [&b"MZ\x90\0"[..], b"\xcf\xfa\xed\xfe", b"", b"hello"] {
+        let error = given(bytes, LAMBDA).unwrap_err();
+        assert!(error.contains("neither a Linux executable"), "{error}");
+    }
+    let error = given(b"\x7fELF\x01\x01\x01", LAMBDA).unwrap_err();
+    assert!(error.contains("not a 64-bit little-endian"), "{error}");
+    let mut cut = elf_file(X86_64, &["GLIBC_2.30"], None);
+    cut.truncate(100);
+    assert!(given(&cut, LAMBDA).unwrap_err().contains("can't be read as an executable"));
+}
+
+#[test]
+fn a_zip_needs_a_bootstrap_at_its_top() {
+    let error = given(&zip::deterministic(&[("target/bootstrap", SCRIPT)]).unwrap(), LAMBDA).unwrap_err();
+    assert!(error.contains("no `bootstrap` at its top") && error.contains("`target/bootstrap`"), "{error}");
+    let error = given(&zip::deterministic(&[("main", SCRIPT)]).unwrap(), LAMBDA).unwrap_err();
+    assert!(error.contains("name the executable `bootstrap`"), "{error}");
+    let mut broken = zip::deterministic(&[("bootstrap", SCRIPT)]).unwrap();
+    broken.truncate(40);
+    assert!(given(&broken, LAMBDA).unwrap_err().contains("not a zip that can be read"));
+}
+
+#[test]
+fn a_bootstrap_that_isnt_executable_is_refused() {
+    let mut bytes = zip::deterministic(&[("bootstrap", SCRIPT)]).unwrap();
+    // The Unix mode is the upper half of the external attributes, 38 bytes into the central directory's entry.
+    let central = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let mode: u16 = 0o100_644;
+    bytes[central + 40..central + 42].copy_from_slice(&mode.to_le_bytes());
+    let error = given(&bytes, LAMBDA).unwrap_err();
+    assert!(error.contains("not executable") && error.contains("chmod 755"), "{error}");
+}
+
+#[test]
+fn sizes_that_lambda_refuses_are_refused() {
+    let declared: u32 = 251 * 1024 * 1024 - 1024;
+    let mut bytes = zip::deterministic(&[("bootstrap", SCRIPT), ("data", b"")]).unwrap();
+    // Only the size that the central directory declares is looked at, so that no bomb is unpacked.
+    let entries: Vec<usize> = (0..bytes.len() - 4).filter(|at| &bytes[*at..at + 4] == b"PK\x01\x02").collect();
+    bytes[entries[1] + 24..entries[1] + 28].copy_from_slice(&declared.to_le_bytes());
+    let error = given(&bytes, LAMBDA).unwrap_err();
+    assert!(error.contains("251 MB unzipped, and Lambda takes 250 MB"), "{error}");
+}

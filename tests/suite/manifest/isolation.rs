@@ -1,0 +1,118 @@
+//! What two venues may not have in common.
+
+use deployer::manifest::{SecretRef, SecretValue};
+
+use super::{HEAD, accepted, codes, errors, venue};
+
+fn two(first: &str, second: &str) -> String {
+    format!("{HEAD}{first}{second}")
+}
+
+/// A venue whose public key and location are given.
+fn keyed(name: &str, key: &str, location: Option<u32>) -> String {
+    let text = venue(name, "").replace(&format!("env:{}_KEY", name.to_uppercase()), key);
+    match location {
+        Some(location) => format!("{text}location_id = {location}\n"),
+        None => text,
+    }
+}
+
+fn http(name: &str, url: &str, credential: Option<&str>) -> String {
+    let (secret, auth) = match credential {
+        Some(credential) => (format!("destination_credential = \"{credential}\"\n"), "auth = { kind = \"bearer\" }\n"),
+        None => (String::new(), ""),
+    };
+    format!(
+        "[venues.{name}]\ndisplay_name = \"{name}\"\n[venues.{name}.secrets]\nhubspot_token = \"env:{name}_T\"\n{secret}\
+         [venues.{name}.destination]\nkind = \"http\"\nurl = \"{url}\"\n{auth}[venues.{name}.fields]\nemail = \"email\"\n"
+    )
+}
+
+#[test]
+fn names_that_differ_only_by_case_or_hyphens_are_one_name() {
+    for (a, b) in [("roof-top", "roof_top"), ("Roof", "roof"), ("a-b_c", "A_B-C")] {
+        let second = venue(b, "").replace("env:", "env:OTHER_");
+        assert_eq!(codes(&two(&venue(a, ""), &second)), ["shared_name"], "{a} {b}");
+    }
+    accepted(&two(&venue("roof", ""), &venue("roof2", "")));
+}
+
+#[test]
+fn one_flag_property() {
+    let flag = "flag_property = \"tripleseat_sync\"";
+    assert_eq!(codes(&two(&venue("a", flag), &venue("b", flag))), ["shared_flag"]);
+    let default_of_a = "flag_property = \"tripleseat_sync__a\"";
+    assert_eq!(codes(&two(&venue("a", ""), &venue("b", default_of_a))), ["shared_flag"]);
+    let ledger_of_a = "flag_property = \"tripleseat_lead_id__a\"";
+    assert_eq!(codes(&two(&venue("a", ""), &venue("b", ledger_of_a))), ["shared_flag"]);
+}
+
+#[test]
+fn one_public_key_is_one_destination_unless_each_has_its_location() {
+    let destination = |a: Option<u32>, b: Option<u32>| two(&keyed("a", "env:K", a), &keyed("b", "env:K", b));
+    for (a, b) in [(None, None), (Some(1), None), (None, Some(1)), (Some(1), Some(1))] {
+        assert_eq!(codes(&destination(a, b)), ["shared_destination"], "{a:?} {b:?}");
+    }
+    let loaded = accepted(&destination(Some(1), Some(2)));
+    let advice: Vec<&str> = loaded.advice.iter().map(|advice| advice.code).collect();
+    assert_eq!(advice, ["shared_tripleseat_account"]);
+    accepted(&two(&keyed("a", "managed", None), &keyed("b", "managed", None)));
+}
+
+#[test]
+fn the_error_names_both_venues_and_both_places() {
+    let text = two(&keyed("a", "env:K", Some(1)), &keyed("b", "env:K", Some(1)));
+    insta::assert_snapshot!(errors(&text).render(deployer::manifest::ReportStyle::PLAIN));
+}
+
+#[test]
+fn an_http_destination_is_its_address_and_its_credential() {
+    let url = "https://p.example.com/leads";
+    assert_eq!(codes(&two(&http("a", url, None), &http("b", url, None))), ["shared_destination"]);
+    assert_eq!(codes(&two(&http("a", url, Some("env:C")), &http("b", url, Some("env:C")))), ["shared_destination"]);
+    accepted(&two(&http("a", url, Some("env:C")), &http("b", url, Some("env:D"))));
+    accepted(&two(&http("a", url, None), &http("b", "https://q.example.com/leads", None)));
+}
+
+#[test]
+fn one_hubspot_token_is_allowed_with_advice() {
+    let text = two(&venue("a", ""), &venue("b", "").replace("env:B_TOKEN", "env:A_TOKEN"));
+    let loaded = accepted(&text);
+    assert_eq!(loaded.advice[0].code, "shared_hubspot_token");
+    assert!(loaded.advice[0].message.contains("`a` and `b`"));
+    assert!(loaded.advice[0].help.as_ref().unwrap().contains("a private app for each venue"));
+}
+
+#[test]
+fn credentials_are_compared_as_values_too() {
+    let loaded = accepted(&two(&keyed("a", "env:K", None), &keyed("b", "file:k", None)));
+    let same = |_: &SecretRef| SecretValue::new("one-key").ok();
+    let found = loaded.check_values(same).unwrap_err();
+    let codes: Vec<&str> = found.findings().iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["shared_destination"]);
+    assert!(!found.to_string().contains("one-key"));
+    let different = |reference: &SecretRef| SecretValue::new(reference.to_string()).ok();
+    assert!(loaded.check_values(different).unwrap().is_empty());
+    assert!(loaded.check_values(|_| None).unwrap().is_empty());
+}
+
+#[test]
+fn loading_compares_what_files_hold() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| std::fs::write(directory.path().join(name), content).unwrap();
+    write("a", "same\n");
+    write("b", "same");
+    let path = directory.path().join("venues.toml");
+    write("venues.toml", &two(&keyed("x", "file:a", None), &keyed("y", "file:b", None)));
+    let errors = deployer::manifest::load(&path).unwrap_err();
+    assert_eq!(errors.findings()[0].code, "shared_destination");
+    write("b", "other");
+    deployer::manifest::load(&path).unwrap();
+}
+
+#[test]
+fn one_canary_and_none_that_is_blocked() {
+    assert_eq!(codes(&two(&venue("a", "canary = true"), &venue("b", "canary = true"))), ["canary"]);
+    let blocked = "canary = true\nstatus = \"blocked\"\nblocker = { reason = \"x\", owner = \"y\", next_step = \"z\" }";
+    assert_eq!(codes(&two(&venue("a", ""), &venue("b", blocked))), ["canary"]);
+}

@@ -1,0 +1,192 @@
+//! The manifest: what is accepted, what each mistake is answered with, and what must hold for any input.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod isolation;
+mod reports;
+mod schedule;
+mod schema;
+mod secrets;
+
+use deployer::manifest::{self, Architecture, Loaded, ManifestErrors, SecretRef, Status};
+use sync_lambda::config::{Destination, OnAmbiguous};
+
+const HEAD: &str = r#"[deployment]
+name = "venue-sync"
+region = "us-east-1"
+"#;
+
+/// A manifest with one good venue, whose table has `keys`, and `more` after it.
+fn manifest_with(keys: &str, more: &str) -> String {
+    format!("{HEAD}\n{}\n{more}", venue("venue-a", keys))
+}
+
+/// A good venue with credentials of its own.
+fn venue(name: &str, keys: &str) -> String {
+    let variable = name.to_uppercase().replace('-', "_");
+    format!(
+        r#"[venues.{name}]
+display_name = "{name}"
+{keys}
+[venues.{name}.secrets]
+hubspot_token = "env:{variable}_TOKEN"
+tripleseat_public_key = "env:{variable}_KEY"
+[venues.{name}.destination]
+kind = "tripleseat"
+"#
+    )
+}
+
+fn errors(text: &str) -> ManifestErrors {
+    match manifest::parse(text, "venues.toml") {
+        Ok(loaded) => panic!("accepted: {:?}", loaded.manifest),
+        Err(errors) => errors,
+    }
+}
+
+fn accepted(text: &str) -> Loaded {
+    manifest::parse(text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// The codes of all that is wrong, in the order of the file.
+fn codes(text: &str) -> Vec<&'static str> {
+    errors(text).findings().iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn the_repositorys_own_manifest_is_valid_and_has_every_status() {
+    let own = manifest::load(concat!(env!("CARGO_MANIFEST_DIR"), "/venues.toml")).unwrap();
+    let venues: Vec<_> =
+        own.manifest.venues.iter().map(|v| (v.name.as_str(), v.display_name.as_str(), v.status)).collect();
+    assert_eq!(
+        venues,
+        [
+            ("venue-a", "Venue A", Status::Active),
+            ("venue-b", "Venue B", Status::Active),
+            ("venue-c", "Venue C", Status::Paused),
+            ("marina", "Marina", Status::Blocked),
+        ]
+    );
+    let env = |(_, reference): &(String, SecretRef)| matches!(reference, SecretRef::Env(_));
+    assert!(own.manifest.venues.iter().flat_map(|venue| &venue.secrets).all(env));
+    assert!(own.advice.is_empty(), "{:?}", own.advice);
+    assert!(own.place_of("venue-b").unwrap().contains("venues.toml:"));
+}
+
+#[test]
+fn the_template_is_valid_with_any_name_and_region() {
+    let text = manifest::init_template("group-sync", "eu-west-1");
+    let loaded = accepted(&text);
+    assert!(loaded.advice.is_empty(), "{:?}", loaded.advice);
+    assert_eq!(
+        (loaded.manifest.deployment.name.as_str(), loaded.manifest.deployment.region.as_str()),
+        ("group-sync", "eu-west-1")
+    );
+    accepted(manifest::TEMPLATE);
+}
+
+#[test]
+fn a_venue_has_its_own_values_then_the_defaults_then_the_built_in_ones() {
+    let text = manifest_with(
+        "schedule = \"cron(0  8 ? * mon-fri *)\"\narchitecture = \"arm64\"",
+        "[defaults]\ntimeout = \"1m30s\"\nschedule = \"rate(1 hour)\"\non_ambiguous = \"resend\"\n[hubspot]\nbase_uri = \"http://127.0.0.1:8080/\"",
+    );
+    let loaded = accepted(&text);
+    let venue = &loaded.manifest.venues[0];
+    assert_eq!(venue.schedule.expression, "cron(0 8 ? * MON-FRI *)");
+    assert_eq!(venue.schedule.interval_s, Some(86_400));
+    assert_eq!(venue.architecture, Architecture::Arm64);
+    assert_eq!(venue.timeout_s, 90);
+    assert_eq!(venue.on_ambiguous, OnAmbiguous::Resend);
+    assert_eq!((venue.memory_mb, venue.log_retention_days), (128, 30));
+    assert_eq!(venue.flag_property, "tripleseat_sync__venue_a");
+    assert_eq!(venue.tripleseat_base_uri.as_deref(), Some("https://api.tripleseat.com"));
+    assert_eq!(venue.destination, Destination::default());
+    let keys: Vec<&str> = venue.secrets.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["HUBSPOT_TOKEN", "TRIPLESEAT_PUBLIC_KEY"]);
+    assert_eq!(loaded.manifest.hubspot.base_uri, "http://127.0.0.1:8080");
+}
+
+#[test]
+fn venues_and_fields_keep_the_order_of_the_file() {
+    let fields = "[venues.venue-a.fields]\nphone_number = \"phone\"\ncompany = \"{company|none}\"\nadditional_information = \"=x\"";
+    let text = format!("{HEAD}{}{}{fields}", venue("zoo", ""), venue("venue-a", ""));
+    let loaded = accepted(&text);
+    let names: Vec<&str> = loaded.manifest.venues.iter().map(|venue| venue.name.as_str()).collect();
+    assert_eq!(names, ["zoo", "venue-a"]);
+    let fields: Vec<&str> = loaded.manifest.venues[1].fields.iter().map(|(field, _)| field.as_str()).collect();
+    assert_eq!(fields, ["phone_number", "company", "additional_information"]);
+}
+
+#[test]
+fn a_blocked_venue_needs_no_secrets_and_its_blocker_should_have_an_owner() {
+    let text = format!(
+        "{HEAD}[venues.marina]\ndisplay_name = \"Marina\"\nstatus = \"blocked\"\n\
+         [venues.marina.blocker]\nreason = \"No API\"\nsince = 2025-09-15\n\
+         [venues.marina.destination]\nkind = \"http\"\nurl = \"https://p.example.com/leads\"\nauth = {{ kind = \"bearer\" }}\n\
+         [venues.marina.fields]\nname = \"{{firstname}} {{lastname}}\"\n\"/contact/email\" = \"email\"\n"
+    );
+    let loaded = accepted(&text);
+    assert_eq!(loaded.manifest.venues[0].blocker.as_ref().unwrap().since.as_deref(), Some("2025-09-15"));
+    assert_eq!(loaded.advice[0].code, "blocker_without_owner");
+    assert_eq!(loaded.advice[0].line, Some(7));
+    assert!(loaded.advice[0].message.contains("no owner and no next_step"));
+}
+
+#[test]
+fn line_ends_and_a_byte_order_mark_make_no_difference() {
+    let text = manifest_with("statsu = \"active\"", "");
+    let plain = errors(&text).findings();
+    assert_eq!(errors(&text.replace('\n', "\r\n")).findings(), plain);
+    assert_eq!(errors(&format!("\u{feff}{text}")).findings(), plain);
+    let first = errors("\u{feff}nme = 1\n[deployment]\nname = \"a\"\nregion = \"us-east-1\"").findings();
+    assert_eq!((first[0].line, first[0].column, first[0].length), (Some(1), Some(1), Some(3)));
+}
+
+#[test]
+fn findings_have_the_place_in_characters() {
+    let text = manifest_with("display_nam = \"ü\"; ", "").replace("; ", "");
+    let finding = &errors(&text.replace("display_nam =", "\"é_nam\" =")).findings()[0];
+    assert_eq!((finding.line, finding.column, finding.length), (Some(7), Some(1), Some(7)));
+    let json = serde_json::to_value(finding).unwrap();
+    let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["file", "line", "column", "length", "code", "message", "help"]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,80}") {
+        let _ = manifest::parse(&text, "venues.toml").map_err(|errors| errors.to_string());
+    }
+
+    /// Damage to a good manifest reaches further than noise does.
+    #[test]
+    fn no_damage_makes_it_panic(from in 0_usize..2000, length in 0_usize..40, into in "[\\[\\]=\"'.\\n{}#a-z0-9é]{0,6}") {
+        let own = include_str!("../../../venues.toml");
+        let from = own.floor_char_boundary(from.min(own.len()));
+        let to = own.floor_char_boundary((from + length).min(own.len())).max(from);
+        let text = format!("{}{into}{}", &own[..from], &own[to..]);
+        if let Err(errors) = manifest::parse(&text, "venues.toml") {
+            proptest::prop_assert!(!errors.findings().is_empty());
+            let _ = errors.render(manifest::ReportStyle::PLAIN);
+        }
+    }
+
+    #[test]
+    fn durations_are_read_as_they_are_written(seconds in 1_u32..200_000) {
+        let text = manifest::format_duration(u64::from(seconds));
+        proptest::prop_assert_eq!(manifest::parse_duration(&text), Ok(seconds));
+    }
+
+    #[test]
+    fn no_duration_makes_it_panic(text in "[0-9hms. ]{0,24}") {
+        let _ = manifest::parse_duration(&text);
+    }
+}
+
+#[test]
+fn durations_that_are_none() {
+    for text in ["", "5", "m", "4 m", "1s1m", "1m1m", "-1m", "1.5m", "99999999999h", "1d"] {
+        assert!(manifest::parse_duration(text).is_err(), "{text}");
+    }
+}

@@ -1,0 +1,132 @@
+//! EventBridge's schedules.
+
+use deployer::manifest::Schedule;
+
+#[test]
+fn valid_schedules_and_the_shortest_time_between_two_firings() {
+    const DAY: u64 = 86_400;
+    let cases = [
+        ("rate(1 minute)", Some(60)),
+        ("rate(5 minutes)", Some(300)),
+        ("rate(1 hour)", Some(3600)),
+        ("rate(7 days)", Some(7 * DAY)),
+        ("cron(* * * * ? *)", Some(60)),
+        ("cron(0/15 8-18 ? * MON-FRI *)", Some(900)),
+        ("cron(0,7,30 * * * ? *)", Some(420)),
+        ("cron(50,5 23,0 * * ? *)", Some(900)),
+        ("cron(0 0 * * ? *)", Some(DAY)),
+        ("cron(0 12 ? * 2,4 *)", Some(2 * DAY)),
+        ("cron(0 12 ? * L *)", Some(7 * DAY)),
+        ("cron(0 12 L * ? *)", Some(28 * DAY)),
+        ("cron(0 12 1 * ? *)", Some(28 * DAY)),
+        ("cron(0 12 15W * ? *)", Some(28 * DAY)),
+        ("cron(0 12 1W * ? *)", Some(28 * DAY)),
+        ("cron(0 12 ? * 6L *)", Some(28 * DAY)),
+        ("cron(0 12 ? * 3#2 *)", Some(28 * DAY)),
+        ("cron(0 12 29 2 ? *)", Some(1461 * DAY)),
+        ("cron(0 12 1/10 * ? *)", Some(DAY)),
+        ("cron(0 12 1 JAN ? 2030)", None),
+        ("cron(0 12 1 JAN ? 2030-2031)", Some(365 * DAY)),
+        ("cron(10/20 9 31 1,3 ? *)", Some(1200)),
+    ];
+    for (expression, interval) in cases {
+        let schedule = Schedule::parse(expression).unwrap_or_else(|flaw| panic!("{expression}: {flaw}"));
+        assert_eq!((schedule.expression.as_str(), schedule.interval_s), (expression, interval));
+    }
+}
+
+#[test]
+fn wrong_schedules_are_answered_with_the_right_ones() {
+    let cases = [
+        ("rate(1 minutes)", "write rate(1 minute)"),
+        ("rate(5 minute)", "write rate(5 minutes)"),
+        ("rate(5  minutes)", "write rate(5 minutes)"),
+        ("rate(05 minutes)", "write rate(5 minutes)"),
+        ("rate(5 mins)", "write rate(5 minutes)"),
+        ("Rate(5 minutes)", "write rate(5 minutes)"),
+        (" rate(5 minutes)", "write rate(5 minutes)"),
+        ("rate(0 minutes)", "the shortest is rate(1 minute)"),
+        ("rate(-5 minutes)", "the shortest is rate(1 minute)"),
+        ("rate(1.5 hours)", "the shortest is rate(1 hour)"),
+        ("rate(30 seconds)", "the shortest is rate(1 minute)"),
+        ("rate(1 week)", "rate(7 days)"),
+        ("rate(5)", "rate(5 minutes)"),
+        ("rate()", "rate(5 minutes)"),
+        ("at(2030-01-01T00:00:00)", "rate(5 minutes)"),
+        ("every 5 minutes", "rate(5 minutes)"),
+        ("*/5 * * * *", "write cron(*/5 * * * *)"),
+        ("cron(*/5 * * * *)", "write cron(*/5 * * * ? *)"),
+        ("cron(0 8 * * 1)", "write cron(0 8 ? * 1 *)"),
+        ("cron(0 8 * * * *)", "write cron(0 8 * * ? *)"),
+        ("cron(0 8 * * MON *)", "write cron(0 8 ? * MON *)"),
+        ("cron(0 8 1 * MON *)", "write cron(0 8 1 * ? *), or write cron(0 8 ? * MON *)"),
+        ("cron(0 8 ? * ? *)", "write cron(0 8 * * ? *)"),
+        ("cron(60 8 * * ? *)", "minutes goes from 0 to 59"),
+        ("cron(0 24 * * ? *)", "hours goes from 0 to 23"),
+        ("cron(0 8 0 * ? *)", "day-of-month goes from 1 to 31"),
+        ("cron(0 8 * 13 ? *)", "month goes from 1 to 12 or JAN to DEC"),
+        ("cron(0 8 ? * 0 *)", "day-of-week goes from 1 to 7 or SUN to SAT; 1 is Sunday"),
+        ("cron(0 8 ? * MONDAY *)", "SUN to SAT"),
+        ("cron(0 8 * * ? 1969)", "year goes from 1970 to 2199"),
+        ("cron(0 8 * * ? 2200)", "year goes from 1970 to 2199"),
+        ("cron(0/0 8 * * ? *)", "a whole number from 1 to 59"),
+        ("cron(/5 8 * * ? *)", "before a / stands the first value, or *"),
+        ("cron(0 8 ? * SAT-SUN *)", "as a list"),
+        ("cron(0 8 ? * 2/2 *)", "MON,WED,FRI"),
+        ("cron(0 8 ? * 3#6 *)", "1 to 5"),
+        ("cron(0 8 ? * 3#1,6#3 *)", "1 to 5"),
+        ("cron(0 8 L,15 * ? *)", "stand alone"),
+        ("cron(0 8 1-15W * ? *)", "stand alone"),
+        ("cron(0 8 31 2 ? *)", "write L"),
+        ("cron(0 8 29 2 ? 2031)", "write L"),
+        ("cron(? 8 * * ? *)", "minutes goes from 0 to 59"),
+        ("cron()", "six fields"),
+        ("cron(0 8 * * ? * *)", "are minutes, hours"),
+    ];
+    for (expression, help) in cases {
+        let flaw = Schedule::parse(expression).expect_err(expression);
+        assert!(flaw.to_string().contains(help), "{expression}: {flaw}");
+    }
+    let long = format!("cron(0 8 {} * ? *)", vec!["1"; 200].join(","));
+    assert!(Schedule::parse(&long).is_err());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "(rate|cron)?\\(?[ -~]{0,40}\\)?") {
+        let _ = Schedule::parse(&text);
+    }
+
+    #[test]
+    fn whatever_is_accepted_is_accepted_again_as_it_is(
+        minute in "[0-9*]{1,2}(/[0-9]{1,2})?", hour in "[0-9*]{1,2}(-[0-9]{1,2})?", day in "([0-9]{1,2}W?|L|\\*|\\?)",
+        month in "([0-9]{1,2}|\\*|jan|FEB-MAY)", weekday in "(\\?|[1-7](#[1-6]|L)?|mon-fri)", year in "(\\*|20[0-9]{2})",
+    ) {
+        let text = format!("cron({minute}  {hour} {day} {month} {weekday} {year})");
+        if let Ok(schedule) = Schedule::parse(&text) {
+            proptest::prop_assert_eq!(Schedule::parse(&schedule.expression), Ok(schedule.clone()));
+            proptest::prop_assert!(schedule.interval_s.is_none_or(|seconds| seconds >= 60 && seconds % 60 == 0));
+        }
+    }
+
+    /// The interval agrees with a count of all minutes of a day.
+    #[test]
+    fn the_interval_within_a_day_is_the_shortest(step in 1_u64..=59, from in 0_u64..=23, to in 0_u64..=23) {
+        proptest::prop_assume!(from <= to);
+        let minutes: Vec<u64> = (from..=to).flat_map(|hour| (0..60).step_by(step as usize).map(move |m| hour * 60 + m)).collect();
+        let mut shortest = 24 * 60 - minutes[minutes.len() - 1] + minutes[0];
+        for pair in minutes.windows(2) {
+            shortest = shortest.min(pair[1] - pair[0]);
+        }
+        let schedule = Schedule::parse(&format!("cron(0/{step} {from}-{to} * * ? *)")).unwrap();
+        proptest::prop_assert_eq!(schedule.interval_s, Some(shortest * 60));
+    }
+
+    #[test]
+    fn rates_are_singular_only_with_one(count in 1_u64..100_000) {
+        let right = if count == 1 { "rate(1 hour)".to_owned() } else { format!("rate({count} hours)") };
+        let wrong = if count == 1 { "rate(1 hours)".to_owned() } else { format!("rate({count} hour)") };
+        proptest::prop_assert_eq!(Schedule::parse(&right).unwrap().interval_s, Some(count * 3600));
+        proptest::prop_assert!(Schedule::parse(&wrong).unwrap_err().help.contains(&right));
+    }
+}

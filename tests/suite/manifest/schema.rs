@@ -1,0 +1,140 @@
+//! The JSON Schema, and that it says what the checks say.
+
+use std::collections::BTreeSet;
+
+use deployer::manifest::{self, TEMPLATE};
+use serde_json::Value;
+
+/// Every key that the schema has, as a path; `*` stands for a name of the user's.
+fn schema_keys(schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
+    let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+        keys.insert(join(name));
+        schema_keys(inner, &join(name), keys);
+    }
+    if schema["additionalProperties"].is_object() {
+        keys.insert(join("*"));
+        schema_keys(&schema["additionalProperties"], &join("*"), keys);
+    }
+    for kind in schema["oneOf"].as_array().into_iter().flatten() {
+        schema_keys(kind, path, keys);
+    }
+}
+
+/// Holds a value against the part of JSON Schema that the schema uses.
+fn validate(value: &Value, schema: &Value, path: &str) {
+    if let Some(kinds) = schema["oneOf"].as_array() {
+        let kind = kinds.iter().find(|kind| kind["properties"]["kind"]["const"] == value["kind"]);
+        return validate(value, kind.unwrap_or_else(|| panic!("{path}: no such kind")), path);
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        assert!(words.contains(value), "{path}: {value} is not in {words:?}");
+    }
+    let fits = match schema["type"].as_str() {
+        None => true,
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_i64(),
+        Some("boolean") => value.is_boolean(),
+        Some("object") => value.is_object(),
+        Some(other) => panic!("{other}"),
+    };
+    assert!(fits, "{path}: {value} is not {}", schema["type"]);
+    for required in schema["required"].as_array().into_iter().flatten() {
+        assert!(value.get(required.as_str().unwrap()).is_some(), "{path} has no {required}");
+    }
+    for (name, inner) in value.as_object().into_iter().flatten() {
+        let property = &schema["properties"][name];
+        let property = if property.is_null() { &schema["additionalProperties"] } else { property };
+        assert!(property.is_object(), "{path} has no key {name}");
+        validate(inner, property, &format!("{path}.{name}"));
+    }
+}
+
+fn as_json(text: &str) -> Value {
+    let text: String = text.lines().map(|line| line.replace("2025-09-15", "\"2025-09-15\"") + "\n").collect();
+    serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap()
+}
+
+/// The template with every line that is commented out put in, where it is a key or a table.
+fn uncommented(text: &str) -> String {
+    let line = |line: &str| match line.strip_prefix("# ") {
+        Some(rest)
+            if rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(key, _)| !key.trim().contains(' ')) =>
+        {
+            rest.to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    text.lines().map(|text| line(text) + "\n").collect()
+}
+
+#[test]
+fn the_examples_fit_the_schema_and_the_checks() {
+    let schema = manifest::schema();
+    for text in [
+        include_str!("../../../venues.toml").to_owned(),
+        TEMPLATE.to_owned(),
+        uncommented(TEMPLATE),
+        uncommented(include_str!("../../../venues.toml")),
+    ] {
+        validate(&as_json(&text), &schema, "");
+        super::accepted(&text);
+    }
+    assert_ne!(uncommented(TEMPLATE), TEMPLATE);
+}
+
+/// Every key of the schema is one that the parser knows, and with its own default or example it is accepted.
+#[test]
+fn every_key_of_the_schema_is_known_to_the_checks() {
+    let mut keys = BTreeSet::new();
+    schema_keys(&manifest::schema(), "", &mut keys);
+    assert!(keys.len() > 45, "{keys:?}");
+    for key in &keys {
+        let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+        let table = table.replace('*', "x");
+        let text =
+            if table.is_empty() { format!("{name} = 1") } else { format!("[{table}]\nkind = \"http\"\n{name} = 1") };
+        let text = if name == "kind" { text.replace("kind = \"http\"\n", "") } else { text };
+        let Err(errors) = manifest::parse(&text, "venues.toml") else { continue };
+        let unknown: Vec<_> = errors
+            .findings()
+            .into_iter()
+            .filter(|finding| finding.code == "unknown_key" && finding.message.ends_with(&format!("`{name}`")))
+            .collect();
+        // A key of one kind of destination is unknown to the others.
+        let of_kinds = table.ends_with("destination") || table.ends_with("auth");
+        assert!(unknown.is_empty() || of_kinds, "{key}: {unknown:?}");
+    }
+}
+
+#[test]
+fn every_key_has_a_description_and_every_scalar_a_default_or_an_example() {
+    fn walk(schema: &Value, path: &str) {
+        for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            assert!(inner["description"].is_string(), "{path}");
+            let scalar = inner["type"] != "object" && inner["const"].is_null();
+            assert!(!scalar || !inner["default"].is_null() || !inner["examples"].is_null(), "{path}");
+            walk(inner, &path);
+        }
+        walk_all(&schema["additionalProperties"], path);
+        for kind in schema["oneOf"].as_array().into_iter().flatten() {
+            walk(kind, path);
+        }
+    }
+    fn walk_all(schema: &Value, path: &str) {
+        if schema.is_object() {
+            walk(schema, path);
+        }
+    }
+    let schema = manifest::schema();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    walk(&schema, "");
+}
+
+#[test]
+fn the_schema_changes_only_on_purpose() {
+    insta::assert_json_snapshot!(
+        manifest::schema()["properties"]["venues"]["additionalProperties"]["properties"]["destination"]
+    );
+}

@@ -1,0 +1,189 @@
+//! References to secrets, and that no report shows what may be one.
+
+use std::path::{Path, PathBuf};
+
+use deployer::manifest::{ReportStyle, SecretRef, SecretValue};
+
+use super::{HEAD, errors, manifest_with};
+
+const CANARY: &str = "pat-na1-5ecre7-c0ffee";
+
+fn shows_nothing(text: &str) -> String {
+    let errors = errors(text);
+    let shown = format!(
+        "{}{errors}{}{errors:?}{}",
+        errors.render(ReportStyle::PLAIN),
+        errors.render(ReportStyle { color: true, width: 60 }),
+        serde_json::to_string(&errors.findings()).unwrap()
+    );
+    for part in [CANARY, "5ecre7", "c0ffee"] {
+        assert!(!shown.contains(part), "{shown}");
+    }
+    shown
+}
+
+#[test]
+fn a_literal_secret_is_an_error_that_doesnt_show_it_wherever_it_stands() {
+    let venue = |secret_line: &str| {
+        format!(
+            "{HEAD}[venues.a]\ndisplay_name = \"A\"\n[venues.a.destination]\nkind = \"tripleseat\"\n[venues.a.secrets]\n{secret_line}\n"
+        )
+    };
+    let shown = shows_nothing(&venue(&format!("hubspot_token = \"{CANARY}\"")));
+    assert!(shown.contains("a literal value stands where a reference to a secret belongs"));
+    assert!(shown.contains("env:NAME"));
+    for line in [
+        format!("hubspot_token = '{CANARY}' # old: {CANARY}"),
+        format!("hubspot_token = \"\"\"{CANARY}\nc0ffee\"\"\""),
+        format!("hubspot_tokn = \"{CANARY}\""),
+        format!("hubspot_token = \"env:{CANARY}\""),
+        format!("hubspot_token = [\"{CANARY}\"]"),
+        format!("hubspot_token = {{ value = \"{CANARY}\" }}"),
+        format!("hubspot_token = {CANARY}"),
+        format!("hubspot_token = \"{CANARY}"),
+        format!("hubspot_token \"{CANARY}\""),
+        "tripleseat_public_key = \"my5ecre7key\nkey = 5ecre7".to_owned(),
+        "tripleseat_public_key \"my5ecre7key\"".to_owned(),
+        "tripleseat_public_key: my5ecre7key".to_owned(),
+        "my5ecre7key".to_owned(),
+        "tripleseat_public_key = \"my5ecre7key\"\nbad line".to_owned(),
+        "tripleseat_public_key = \"env:K\"\ntripleseat_public_key = \"my5ecre7key\"".to_owned(),
+    ] {
+        shows_nothing(&venue(&line));
+    }
+}
+
+#[test]
+fn credentials_in_addresses_arent_shown() {
+    for address in ["https://user:5ecre7@h.example", "https://h.example/?public_key=5ecre7", "ftp://u:5ecre7@h"] {
+        shows_nothing(&manifest_with("", &format!("base_uri = \"{address}\"")));
+        let http = format!("[hubspot]\nbase_uri = \"{address}\"");
+        shows_nothing(&manifest_with("", &http));
+    }
+    let url = "[venues.b]\ndisplay_name = \"B\"\nsecrets = { hubspot_token = \"env:B\" }\n[venues.b.destination]\nkind = \"http\"\nurl = \"https://h.example/x?api_key=5ecre7\"\n[venues.b.fields]\nemail = \"email\"";
+    assert!(shows_nothing(&manifest_with("", url)).contains("what looks like a credential"));
+}
+
+#[test]
+fn a_file_that_isnt_utf8_shows_no_secret_either() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("venues.toml");
+    let mut bytes = format!("[venues.a.secrets]\nhubspot_token = \"{CANARY}").into_bytes();
+    bytes.extend([0xff, b'"', b'\n']);
+    std::fs::write(&path, bytes).unwrap();
+    let errors = deployer::manifest::load(&path).unwrap_err();
+    let finding = &errors.findings()[0];
+    assert_eq!((finding.code, finding.line, finding.column), ("not_utf8", Some(2), Some(39)));
+    assert!(finding.message.contains("byte 57 is 0xff"), "{}", finding.message);
+    assert!(!errors.render(ReportStyle::PLAIN).contains("c0ffee"));
+}
+
+fn resolve(reference: &str, directory: &Path) -> Result<Option<String>, String> {
+    let reference = SecretRef::parse(reference).unwrap();
+    match reference.resolve(directory) {
+        Ok(value) => Ok(value.map(|value| value.expose().to_owned())),
+        Err(error) => {
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("5ecre7"), "{shown}");
+            Err(error.to_string())
+        }
+    }
+}
+
+#[test]
+fn references_lead_to_values() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    for (name, content) in [
+        ("plain", "5ecre7\n"),
+        ("crlf", "5ecre7\r\n"),
+        ("two", "5ecre7\n\n"),
+        ("empty", "\n"),
+        ("binary", "5ecre7\u{0}"),
+    ] {
+        std::fs::write(here.join(name), content).unwrap();
+    }
+    std::fs::write(here.join("latin"), [0xff]).unwrap();
+    assert_eq!(resolve("file:plain", here), Ok(Some("5ecre7".to_owned())));
+    assert_eq!(resolve("file:crlf", here), Ok(Some("5ecre7".to_owned())));
+    assert_eq!(resolve("managed", here), Ok(None));
+    assert!(resolve("file:empty", here).unwrap_err().contains("the value is empty"));
+    assert!(resolve("file:two", here).unwrap_err().contains("line break"));
+    assert!(resolve("file:binary", here).unwrap_err().contains("control character"));
+    assert!(resolve("file:latin", here).unwrap_err().contains("not UTF-8"));
+    assert!(resolve("file:missing", here).unwrap_err().contains("missing can't be read"));
+    assert!(resolve("env:DEPLOYER_TEST_THAT_IS_NOT_SET", here).unwrap_err().contains("isn't set"));
+    assert_eq!(resolve("env:CARGO_PKG_NAME", here), Ok(Some("deployer".to_owned())));
+    // A relative path is that of the manifest for programs too, and no shell reads the words.
+    assert_eq!(resolve("cmd:cat plain", here), Ok(Some("5ecre7".to_owned())));
+    assert_eq!(resolve("cmd:printf '%s' \"a $HOME ; b\"", here), Ok(Some("a $HOME ; b".to_owned())));
+    assert!(resolve("cmd:sh -c 'echo 5ecre7; exit 3'", here).unwrap_err().contains("exit status: 3"));
+    assert!(resolve("cmd:no-such-program-here", here).unwrap_err().contains("can't be started"));
+}
+
+#[test]
+fn values_are_never_shown() {
+    let value = SecretValue::new("5ecre7").unwrap();
+    assert!(!format!("{value} {value:?}").contains("5ecre7"));
+    assert_eq!(value.expose(), "5ecre7");
+}
+
+#[test]
+fn words_are_split_with_quotes() {
+    let words = |text: &str| {
+        SecretRef::parse(text).map(|reference| match reference {
+            SecretRef::Cmd(words) => words,
+            other => panic!("{other}"),
+        })
+    };
+    assert_eq!(words("cmd:op read 'a b'\"c\\\"\" d\\ e ''").unwrap(), ["op", "read", "a bc\"", "d e", ""]);
+    for wrong in [
+        "cmd:",
+        "cmd:  ",
+        "cmd:op 'x",
+        "cmd:op \\",
+        "cmd:'' x",
+        "env:",
+        "env:1A",
+        "env:A B",
+        "file:",
+        "Managed",
+        "ENV:A",
+        "literal",
+    ] {
+        let flaw = SecretRef::parse(wrong).expect_err(wrong);
+        assert!(
+            !flaw.to_string().contains("literal ") || wrong != "literal" || flaw.message.starts_with("a literal value")
+        );
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_reference_is_read_as_it_is_written(words in proptest::collection::vec("[ -~é]{0,8}", 1..5)) {
+        proptest::prop_assume!(!words[0].is_empty());
+        let reference = SecretRef::Cmd(words);
+        proptest::prop_assert_eq!(SecretRef::parse(&reference.to_string()), Ok(reference));
+    }
+
+    #[test]
+    fn no_reference_makes_it_panic(text in "(env:|file:|cmd:)?\\PC{0,24}") {
+        if let Ok(reference) = SecretRef::parse(&text) {
+            proptest::prop_assert_eq!(SecretRef::parse(&reference.to_string()), Ok(reference));
+        }
+    }
+
+    /// Whatever stands as a secret's value, no report has it.
+    #[test]
+    fn no_literal_is_ever_shown(value in "[A-Za-z0-9/+_.-]{12,40}", key in "(hubspot_token|tripleseat_public_key|tripleseat_client_secret|api_password)") {
+        proptest::prop_assume!(SecretRef::parse(&value).is_err());
+        let text = format!("{HEAD}[venues.a.secrets]\n{key} = \"{value}\"\n");
+        let shown = errors(&text).render(ReportStyle::PLAIN);
+        proptest::prop_assert!(!shown.contains(&value));
+    }
+}
+
+#[test]
+fn paths_stay_paths() {
+    assert_eq!(SecretRef::parse("file:a b/c"), Ok(SecretRef::File(PathBuf::from("a b/c"))));
+}
