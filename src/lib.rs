@@ -12,6 +12,7 @@
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
 
+pub mod apply;
 pub mod artifact;
 pub mod aws;
 pub mod desired;

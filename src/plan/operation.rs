@@ -220,7 +220,19 @@ impl Operation {
         }
     }
 
-    /// Whether it makes something that wasn't there.
+    /// Whether it takes something away, so that it is done where there is nothing.
+    pub fn takes_away(&self) -> bool {
+        self.is_delete()
+            || matches!(
+                self,
+                Self::DeleteRolePolicy { .. }
+                    | Self::DetachRolePolicy { .. }
+                    | Self::RemovePermission { .. }
+                    | Self::RemoveTargets { .. }
+            )
+    }
+
+    /// Whether it deletes a resource.
     pub fn is_delete(&self) -> bool {
         matches!(
             self,
