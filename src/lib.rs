@@ -23,4 +23,5 @@ pub mod manifest;
 pub mod naming;
 pub mod observe;
 pub mod plan;
+pub mod render;
 pub mod resource;

@@ -1,0 +1,97 @@
+//! One JSON object a line, each with a `type`. The shapes are versioned: what is there keeps its meaning, new members
+//! and types may come.
+
+use std::io::Write;
+use std::sync::Mutex;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::apply::{Event, Outcome};
+use crate::exit_code::ExitCode;
+use crate::plan::Plan;
+
+/// Version of the shapes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Writes lines to standard output.
+#[derive(Default)]
+pub struct JsonLines {
+    lock: Mutex<()>,
+}
+
+impl JsonLines {
+    /// One line: `value`, an object, with its `type`.
+    pub fn line(&self, kind: &str, value: impl Serialize) {
+        let mut line = serde_json::Map::from_iter([("type".to_owned(), Value::from(kind))]);
+        if let Ok(Value::Object(members)) = serde_json::to_value(value) {
+            line.extend(members.into_iter().filter(|(key, _)| key != "type"));
+        }
+        let _guard = self.lock.lock();
+        // A reader that has gone away is no failure of ours.
+        let _ = writeln!(std::io::stdout(), "{}", Value::Object(line));
+    }
+
+    /// A plan: its head, a line for each change, conflict, unreadable resource and note, and the summary.
+    pub fn plan(&self, plan: &Plan) {
+        self.line(
+            "plan",
+            json!({
+                "format_version": FORMAT_VERSION,
+                "deployment": plan.deployment,
+                "account": plan.scope.account,
+                "region": plan.scope.region,
+            }),
+        );
+        for change in &plan.changes {
+            self.line(
+                "change",
+                json!({
+                    "venue": change.address.venue,
+                    "kind": change.address.kind,
+                    "name": change.name,
+                    "action": change.action,
+                    "reason": change.reason,
+                    "attributes": change.attributes,
+                    "calls": change.operations.iter().map(|operation| operation.call()).collect::<Vec<_>>(),
+                }),
+            );
+        }
+        for conflict in &plan.conflicts {
+            self.line("conflict", conflict);
+        }
+        for unreadable in &plan.unreadable {
+            self.line("unreadable", unreadable);
+        }
+        for note in &plan.notes {
+            self.line("note", json!({ "text": note }));
+        }
+        self.line("summary", plan.summary());
+    }
+
+    /// Something that happened while a plan was carried out.
+    pub fn event(&self, event: &Event) {
+        let value = serde_json::to_value(event).unwrap_or_default();
+        let kind = value["type"].as_str().unwrap_or("event").to_owned();
+        self.line(&kind, value);
+    }
+
+    /// What became of a plan.
+    pub fn result(&self, outcome: &Outcome, code: ExitCode) {
+        let failed: Vec<Value> = outcome
+            .failed
+            .iter()
+            .map(|(address, error)| json!({ "address": address, "error": error.to_string(), "hint": error.hint() }))
+            .collect();
+        self.line(
+            "result",
+            json!({
+                "done": outcome.done.len(),
+                "failed": failed,
+                "not_started": outcome.not_started,
+                "cancelled": outcome.cancelled,
+                "exit_code": code as u8,
+            }),
+        );
+    }
+}

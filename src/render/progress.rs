@@ -1,0 +1,64 @@
+//! What is going on: a bar on a terminal, plain lines elsewhere. All of it goes to standard error.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::text::action_word;
+use crate::apply::Event;
+
+/// Shows the events of an apply.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// For so many resources.
+    pub fn new(resources: usize) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self { bar: None };
+        }
+        let bar = ProgressBar::new(resources as u64);
+        if let Ok(style) = ProgressStyle::with_template("{spinner:.green} {pos}/{len} {bar:24} {elapsed} {wide_msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar: Some(bar) }
+    }
+
+    /// Shows one event.
+    pub fn event(&self, event: &Event) {
+        match event {
+            Event::Started { address, .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message(address.to_string());
+                }
+            }
+            Event::Retrying { address, call, reason } => {
+                self.say(&format!("  {address}: {call} is tried again: {reason}"))
+            }
+            Event::Done { address, action } => {
+                self.say(&format!("  {address}: {}", action_word(*action)));
+                if let Some(bar) = &self.bar {
+                    bar.inc(1);
+                }
+            }
+            Event::Failed { address, error, .. } => self.say(&format!("  {address}: failed: {error}")),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => anstream::eprintln!("{line}"),
+        }
+    }
+}
