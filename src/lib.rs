@@ -15,6 +15,8 @@
 pub mod apply;
 pub mod artifact;
 pub mod aws;
+pub mod cli;
+pub mod commands;
 pub mod desired;
 pub mod error;
 pub mod exit_code;

@@ -1,1 +1,23 @@
-fn main() {}
+//! Parse, run, exit code: nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use deployer::cli::{Cli, Color};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    match deployer::commands::run(cli).await {
+        Ok(code) => code.into(),
+        Err(error) => {
+            anstream::eprintln!("error: {error}");
+            error.code.into()
+        }
+    }
+}

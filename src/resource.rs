@@ -409,6 +409,17 @@ pub struct LiveStack {
     pub permission: Observed<LivePermission>,
 }
 
+impl LiveStack {
+    /// Whether anything of the venue is there.
+    pub fn exists(&self) -> bool {
+        self.role.present().is_some()
+            || self.secret.present().is_some()
+            || self.log_group.present().is_some()
+            || self.function.present().is_some()
+            || self.rule.present().is_some()
+    }
+}
+
 impl Default for LiveStack {
     fn default() -> Self {
         Self {

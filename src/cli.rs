@@ -1,0 +1,200 @@
+//! The command line: flags and help, nothing else. [`crate::commands`] carries the commands out.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
+///
+/// `deployer plan` shows what would change, `deployer apply` converges AWS to venues.toml. A venue is onboarded by an
+/// edit of venues.toml. `deployer dev` runs the whole system on this machine, with no account anywhere.
+#[derive(Debug, Parser)]
+#[command(name = "deployer", version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What is done.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags of all commands.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do; 1 failed; 2 mistake in the command line or the manifest; \
+3 something could not be read; 4 apply finished in part; 5 the saved plan is stale; 6 refused by a guard; \
+10 changes (plan --detailed-exitcode); 130 cancelled.";
+
+/// Flags of all commands.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The manifest
+    #[arg(
+        long,
+        short = 'f',
+        global = true,
+        value_name = "PATH",
+        default_value = "venues.toml",
+        env = "DEPLOYER_MANIFEST"
+    )]
+    pub manifest: PathBuf,
+    /// Print JSON, one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Work on the cloud on this machine (kept under .deployer/) in place of AWS
+    #[arg(long, global = true)]
+    pub local: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// When colour is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What is done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented venues.toml to begin with
+    Init(Init),
+    /// Check the manifest, without a network
+    Validate,
+    /// Print the manifest's JSON Schema, for editors
+    Schema,
+    /// Show what an apply would change, attribute by attribute
+    Plan(PlanArgs),
+    /// Converge AWS to the manifest: show the plan, ask, carry it out
+    Apply(ApplyArgs),
+    /// Delete everything that this deployment owns, and nothing else
+    Destroy(DestroyArgs),
+    /// Run the whole system on this machine, with no account anywhere
+    Dev(DevArgs),
+    /// List the venues: status, schedule, destination, blocker
+    #[command(subcommand)]
+    Venue(VenueCommand),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write one page a command into a directory
+    Man {
+        /// Where to write the pages
+        directory: Option<PathBuf>,
+    },
+}
+
+/// `deployer init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Name of the deployment: prefix and owner tag of all that is managed
+    #[arg(long, default_value = "venue-sync")]
+    pub name: String,
+    /// AWS region
+    #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
+    pub region: String,
+    /// Overwrite a manifest that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What a plan is made from.
+#[derive(Debug, Clone, Args)]
+pub struct PlanInputs {
+    /// Only this venue (can be given more than once)
+    #[arg(long, value_name = "VENUE")]
+    pub target: Vec<String>,
+    /// A zip with `bootstrap` at its top, or a bootstrap, in place of a build
+    #[arg(long, value_name = "PATH")]
+    pub artifact: Option<PathBuf>,
+}
+
+/// `deployer plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// What the plan is made from.
+    #[command(flatten)]
+    pub inputs: PlanInputs,
+    /// Exit with 10 if there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `deployer apply`
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// What the plan is made from.
+    #[command(flatten)]
+    pub inputs: PlanInputs,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub execution: Execution,
+    /// Refuse to delete more venues than this (default: at most half of them)
+    #[arg(long, value_name = "N")]
+    pub max_delete: Option<usize>,
+}
+
+/// How a plan is carried out.
+#[derive(Debug, Clone, Args)]
+pub struct Execution {
+    /// Don't ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Venues that are worked on at one time
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub parallelism: usize,
+}
+
+/// `deployer destroy`
+#[derive(Debug, Args)]
+pub struct DestroyArgs {
+    /// Only this venue (can be given more than once)
+    #[arg(long, value_name = "VENUE")]
+    pub target: Vec<String>,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub execution: Execution,
+}
+
+/// `deployer dev`
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    /// Contacts, in the CSV format of HubSpot's export (default: the sample)
+    #[arg(long, value_name = "FILE")]
+    pub contacts: Option<PathBuf>,
+    /// Fire every rule this often (`5s`, `1m`) in place of its schedule
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub every: Option<Duration>,
+    /// Run every venue once, print the result, and end
+    #[arg(long)]
+    pub once: bool,
+    /// Port of the page; the next free one if it is taken
+    #[arg(long, default_value_t = 8787)]
+    pub port: u16,
+    /// A zip with `bootstrap` at its top, or a bootstrap, in place of a build
+    #[arg(long, value_name = "PATH")]
+    pub artifact: Option<PathBuf>,
+}
+
+/// `deployer venue`
+#[derive(Debug, Subcommand)]
+pub enum VenueCommand {
+    /// List the venues: status, schedule, destination, blocker
+    List,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match crate::manifest::parse_duration(text) {
+        Ok(0) => Err("it must be longer than nothing".to_owned()),
+        Ok(seconds) => Ok(Duration::from_secs(u64::from(seconds))),
+        Err(flaw) => Err(format!("{}: {}", flaw.message, flaw.help)),
+    }
+}

@@ -1,0 +1,74 @@
+//! The artifact of each architecture that the manifest names, built once or brought along.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::session::{Session, manifest_directory};
+use crate::artifact::{Artifact, Builder, Event, Platform};
+use crate::error::{Error, Result};
+use crate::manifest::{Architecture, Status, Venue};
+
+/// Artifacts by platform.
+pub(super) struct Artifacts(Vec<(Platform, Artifact)>);
+
+impl Artifacts {
+    /// For all venues that are deployed, limited to `targets` if there are any.
+    pub(super) async fn prepare(session: &Session, given: Option<&Path>) -> Result<Self> {
+        let mut platforms = Vec::new();
+        for venue in session.manifest().venues.iter().filter(|venue| venue.status != Status::Blocked) {
+            let platform = platform(session.local, venue.architecture);
+            if !platforms.contains(&platform) {
+                platforms.push(platform);
+            }
+        }
+        let mut artifacts = Vec::new();
+        for platform in platforms {
+            artifacts.push((platform, artifact(session, platform, given).await?));
+        }
+        Ok(Self(artifacts))
+    }
+
+    /// The hash of a venue's artifact.
+    pub(super) fn code_sha256(&self, session: &Session, venue: &Venue) -> String {
+        let wanted = platform(session.local, venue.architecture);
+        let found = self.0.iter().find(|(platform, _)| *platform == wanted);
+        found.map(|(_, artifact)| artifact.code_sha256.clone()).unwrap_or_default()
+    }
+
+    /// The zips by hash, for the executor.
+    pub(super) fn zips(&self) -> BTreeMap<String, Bytes> {
+        self.0.iter().map(|(_, artifact)| (artifact.code_sha256.clone(), artifact.bootstrap_zip.clone())).collect()
+    }
+}
+
+fn platform(local: bool, architecture: Architecture) -> Platform {
+    if local { Platform::Local } else { Platform::Lambda(architecture) }
+}
+
+async fn artifact(session: &Session, platform: Platform, given: Option<&Path>) -> Result<Artifact> {
+    let given = given.map(ToOwned::to_owned);
+    let directory = manifest_directory(&session.manifest().path);
+    let quiet = session.json.is_some();
+    tokio::task::spawn_blocking(move || match given {
+        Some(path) => Artifact::from_path(&path, platform),
+        None => Builder::new(platform, &directory).build(&mut |event| {
+            if !quiet {
+                show(event);
+            }
+        }),
+    })
+    .await
+    .map_err(|error| Error::failed("the build of sync-lambda was broken off").caused_by(&error))?
+}
+
+/// How a build goes, on standard error.
+pub(super) fn show(event: Event<'_>) {
+    match event {
+        Event::Building { command } => anstream::eprintln!("Building sync-lambda: {command}"),
+        Event::Line(line) => anstream::eprintln!("  {line}"),
+        Event::Built { size } => anstream::eprintln!("Built sync-lambda: {} kB zipped", size / 1000),
+        Event::Cached { .. } => {}
+    }
+}

@@ -1,0 +1,30 @@
+//! `deployer init`
+
+use std::io::Write;
+
+use crate::cli::{Global, Init};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::manifest::init_template;
+
+pub(super) fn run(global: &Global, args: &Init) -> Result<ExitCode> {
+    let path = &global.manifest;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).truncate(args.force).create(args.force).create_new(!args.force);
+    let written =
+        options.open(path).and_then(|mut file| file.write_all(init_template(&args.name, &args.region).as_bytes()));
+    match written {
+        Ok(()) => {
+            anstream::eprintln!(
+                "Wrote {}. Next: edit it, then `deployer validate` and `deployer plan`.",
+                path.display()
+            );
+            Ok(ExitCode::Done)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Error::usage(format!("{} is there already", path.display()))
+                .hint("--force overwrites it; --manifest PATH writes another file"))
+        }
+        Err(error) => Err(Error::failed(format!("{} can't be written", path.display())).caused_by(&error)),
+    }
+}

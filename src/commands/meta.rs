@@ -1,0 +1,49 @@
+//! What the program says of itself: the manifest's schema, shell completions, manual pages.
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+
+pub(super) fn schema() -> Result<ExitCode> {
+    let text = serde_json::to_string_pretty(&crate::manifest::schema())
+        .map_err(|error| Error::failed("the schema can't be written").caused_by(&error))?;
+    write(format!("{text}\n").as_bytes())
+}
+
+pub(super) fn completions(shell: Shell) -> Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "deployer", &mut script);
+    write(&script)
+}
+
+pub(super) fn man(directory: Option<&Path>) -> Result<ExitCode> {
+    let failed = |error: &std::io::Error| Error::failed("the manual pages can't be written").caused_by(error);
+    match directory {
+        Some(directory) => {
+            std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+            clap_mangen::generate_to(Cli::command(), directory).map_err(|error| failed(&error))?;
+            Ok(ExitCode::Done)
+        }
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|error| failed(&error))?;
+            write(&page)
+        }
+    }
+}
+
+/// A reader that has gone away (`deployer man | head`) is no failure.
+fn write(bytes: &[u8]) -> Result<ExitCode> {
+    match std::io::stdout().write_all(bytes) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::failed("standard output can't be written").caused_by(&error))
+        }
+        _ => Ok(ExitCode::Done),
+    }
+}

@@ -1,0 +1,37 @@
+//! The verbs of the command line, one file each.
+
+mod apply;
+mod artifacts;
+mod destroy;
+mod init;
+mod meta;
+mod plan;
+mod reconcile;
+mod secrets;
+mod session;
+mod validate;
+mod venue;
+
+use crate::cli::{Cli, Command, VenueCommand};
+use crate::error::Result;
+use crate::exit_code::ExitCode;
+
+/// Carries out a command and gives what the process exits with.
+///
+/// # Errors
+/// What the command failed with; it has not been shown.
+pub async fn run(cli: Cli) -> Result<ExitCode> {
+    let Cli { command, global } = cli;
+    match command {
+        Command::Init(args) => init::run(&global, &args),
+        Command::Validate => validate::run(&global),
+        Command::Schema => meta::schema(),
+        Command::Plan(args) => plan::run(&global, &args).await,
+        Command::Apply(args) => apply::run(&global, &args).await,
+        Command::Destroy(args) => destroy::run(&global, &args).await,
+        Command::Dev(_) => Err(crate::error::Error::failed("not here yet")),
+        Command::Venue(VenueCommand::List) => venue::list(&global),
+        Command::Completions { shell } => meta::completions(shell),
+        Command::Man { directory } => meta::man(directory.as_deref()),
+    }
+}

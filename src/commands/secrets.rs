@@ -1,0 +1,62 @@
+//! The values of the secrets that an apply creates, from their references. No other secret's value is looked at.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::session::{Session, manifest_directory};
+use crate::error::{Error, Result};
+use crate::manifest::{SecretValue, Venue};
+use crate::plan::{Operation, Plan};
+
+/// The JSON object of each secret that `plan` creates, by the secret's name. All references that don't resolve are told
+/// at once, before anything is changed. On the cloud on this machine a stand-in takes the place of such a value.
+pub(super) async fn resolve(session: &Session, plan: &Plan) -> Result<BTreeMap<String, SecretValue>> {
+    let mut values = BTreeMap::new();
+    let mut unresolved = Vec::new();
+    let mut stand_ins = Vec::new();
+    for change in &plan.changes {
+        for operation in &change.operations {
+            let Operation::CreateSecret { secret } = operation else { continue };
+            let venue = session.manifest().venues.iter().find(|venue| venue.name == change.address.venue);
+            let Some(venue) = venue else { continue };
+            let mut object = Map::new();
+            for (key, resolved) in resolve_venue(session, venue).await? {
+                match resolved {
+                    Ok(Some(value)) => drop(object.insert(key, Value::from(value.expose()))),
+                    Ok(None) => {}
+                    Err(_) if session.local => {
+                        stand_ins.push(format!("{}/{key}", venue.name));
+                        object.insert(key.clone(), Value::from(format!("stand-in-for-{key}")));
+                    }
+                    Err(error) => unresolved.push(format!("{}: {key}: {error}", venue.name)),
+                }
+            }
+            let value = SecretValue::new(Value::Object(object).to_string())
+                .map_err(|reason| Error::failed(format!("the secret {} can't be made: {reason}", secret.name)))?;
+            values.insert(secret.name.clone(), value);
+        }
+    }
+    if !stand_ins.is_empty() && session.json.is_none() {
+        anstream::eprintln!("Stand-ins are stored for what doesn't resolve here: {}", stand_ins.join(", "));
+    }
+    if unresolved.is_empty() {
+        return Ok(values);
+    }
+    let mut error = Error::usage("secrets are to be created, and their values can't be had; nothing was changed");
+    error.causes = unresolved;
+    Err(error.hint("set what is missing, or write `managed` in the manifest for a value that is set by hand"))
+}
+
+type Resolved = std::result::Result<Option<SecretValue>, crate::manifest::ResolveError>;
+
+async fn resolve_venue(session: &Session, venue: &Venue) -> Result<Vec<(String, Resolved)>> {
+    let directory = manifest_directory(&session.manifest().path);
+    let references = venue.secrets.clone();
+    // A reference can run a password manager's program.
+    tokio::task::spawn_blocking(move || {
+        references.into_iter().map(|(key, reference)| (key, reference.resolve(&directory))).collect()
+    })
+    .await
+    .map_err(|error| Error::failed("the secrets' values could not be had").caused_by(&error))
+}

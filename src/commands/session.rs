@@ -1,0 +1,90 @@
+//! What every command that talks to AWS begins with: the manifest, the clients, whose account it is.
+
+use std::path::{Path, PathBuf};
+
+use crate::aws::{Aws, Call, FailureKind};
+use crate::cli::Global;
+use crate::desired::Scope;
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::manifest::{self, Loaded, Manifest};
+use crate::render::JsonLines;
+
+/// A manifest that is valid, and a cloud that may be talked to.
+pub(super) struct Session {
+    pub(super) loaded: Loaded,
+    pub(super) aws: Aws,
+    pub(super) scope: Scope,
+    pub(super) local: bool,
+    pub(super) json: Option<JsonLines>,
+}
+
+impl Session {
+    /// Reads the manifest, connects, and refuses an account that isn't the manifest's.
+    pub(super) async fn open(global: &Global) -> Result<Self> {
+        let loaded = load(global)?;
+        let deployment = &loaded.manifest.deployment;
+        let aws = if global.local {
+            crate::local::connect(&state_directory(&loaded.manifest.path), deployment)?
+        } else {
+            Aws::from_environment(&deployment.region).await
+        };
+        let account = account(&aws).await?;
+        if let Some(guard) = deployment.account.as_ref().filter(|guard| **guard != account) {
+            return Err(Error::refused(format!(
+                "the credentials are for account {account}, and {} is for account {guard}",
+                loaded.manifest.path.display()
+            ))
+            .hint("nothing was read or changed there; choose other credentials (AWS_PROFILE), or correct `account`"));
+        }
+        let scope = Scope { account, region: deployment.region.clone() };
+        let json = global.json.then(JsonLines::default);
+        Ok(Self { loaded, aws, scope, local: global.local, json })
+    }
+
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.loaded.manifest
+    }
+}
+
+/// Reads the manifest. Mistakes are shown as reports, or with `--json` as lines.
+pub(super) fn load(global: &Global) -> Result<Loaded> {
+    manifest::load(&global.manifest).map_err(|errors| {
+        if global.json {
+            let lines = JsonLines::default();
+            let findings = errors.findings();
+            for finding in &findings {
+                lines.line("manifest_error", finding);
+            }
+            return Error::new(ExitCode::Usage, format!("{}: {} mistakes", global.manifest.display(), findings.len()));
+        }
+        errors.into()
+    })
+}
+
+/// Where the cloud on this machine is kept: beside the manifest.
+pub(super) fn state_directory(manifest: &Path) -> PathBuf {
+    manifest_directory(manifest).join(".deployer")
+}
+
+/// The directory that the manifest is in.
+pub(super) fn manifest_directory(manifest: &Path) -> PathBuf {
+    match manifest.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+async fn account(aws: &Aws) -> Result<String> {
+    let answer = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity").map_err(|error| {
+        let mut failed = Error::failed("AWS doesn't say whose account this is").caused_by(&error);
+        if let Some(hint) = error.hint() {
+            failed = failed.hint(hint);
+        }
+        if error.kind == FailureKind::NoAnswer {
+            failed = failed.hint("`--local` works on the cloud on this machine, without a network");
+        }
+        failed
+    })?;
+    answer.account().map(ToOwned::to_owned).ok_or_else(|| Error::failed("sts:GetCallerIdentity gave no account"))
+}

@@ -1,0 +1,32 @@
+//! `deployer validate`
+
+use serde_json::json;
+
+use super::session::load;
+use crate::cli::Global;
+use crate::error::Result;
+use crate::exit_code::ExitCode;
+use crate::manifest::Status;
+use crate::render::JsonLines;
+
+pub(super) fn run(global: &Global) -> Result<ExitCode> {
+    let loaded = load(global)?;
+    let count = |status| loaded.manifest.venues.iter().filter(|venue| venue.status == status).count();
+    let (active, paused, blocked) = (count(Status::Active), count(Status::Paused), count(Status::Blocked));
+    if global.json {
+        let lines = JsonLines::default();
+        for advice in &loaded.advice {
+            lines.line("advice", advice);
+        }
+        lines.line("valid", json!({ "active": active, "paused": paused, "blocked": blocked }));
+        return Ok(ExitCode::Done);
+    }
+    for advice in &loaded.advice {
+        anstream::println!("advice: {advice}");
+    }
+    anstream::println!(
+        "{} is valid: {active} active, {paused} paused, {blocked} blocked.",
+        loaded.manifest.path.display()
+    );
+    Ok(ExitCode::Done)
+}
