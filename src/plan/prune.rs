@@ -13,19 +13,21 @@ pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str
     let context = Context { deployment: &deployment, venue };
     let mut prune = Prune { plan, context, reason };
 
-    if let Some(rule) = prune.readable(Kind::Rule, &live.rule).filter(|rule| is_owner(&rule.tags, &deployment)) {
-        if !rule.targets.is_empty() {
-            let ids = rule.targets.iter().map(|target| target.id.clone()).collect();
-            prune.delete(Kind::Target, &rule.name, Some(Operation::RemoveTargets { rule: rule.name.clone(), ids }));
-        }
+    let rule = prune.readable(Kind::Rule, &live.rule).filter(|rule| is_owner(&rule.tags, &deployment));
+    let function = prune.readable(Kind::Function, &live.function);
+    let function = function.filter(|function| is_owner(&function.tags, &deployment));
+    if let Some(rule) = rule.filter(|rule| !rule.targets.is_empty()) {
+        let ids = rule.targets.iter().map(|target| target.id.clone()).collect();
+        prune.delete(Kind::Target, &rule.name, Some(Operation::RemoveTargets { rule: rule.name.clone(), ids }));
+    }
+    // Statement, alias and versions go with their function, without a call of their own.
+    if let Some(function) = function.filter(|_| live.permission.present().is_some()) {
+        prune.delete(Kind::Permission, &function.name, None);
+    }
+    if let Some(rule) = rule {
         prune.delete(Kind::Rule, &rule.name, Some(Operation::DeleteRule { rule: rule.name.clone() }));
     }
-    let function = prune.readable(Kind::Function, &live.function);
-    if let Some(function) = function.filter(|function| is_owner(&function.tags, &deployment)) {
-        // Statement, alias and versions go with their function.
-        if live.permission.present().is_some() {
-            prune.delete(Kind::Permission, &function.name, None);
-        }
+    if let Some(function) = function {
         if live.alias.present().is_some() {
             prune.delete(Kind::Alias, &function.name, None);
         }
