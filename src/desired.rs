@@ -8,7 +8,7 @@ use sync_lambda::config::{
 };
 
 use crate::manifest::{Manifest, Status, Venue};
-use crate::naming::{ALIAS, Names, PERMISSION_SID, TAG_DEPLOYMENT, TAG_VENUE, TARGET_ID, description};
+use crate::naming::{ALIAS, Names, PERMISSION_SID, TAG_DEPLOYMENT, TAG_PROTECT, TAG_VENUE, TARGET_ID, description};
 use crate::resource::{
     AliasSpec, FunctionConfiguration, FunctionSpec, LogGroupSpec, Map, PermissionSpec, RoleSpec, RuleSpec,
     SECRET_ARN_PLACEHOLDER, SecretSpec, Stack, Target, TargetSpec,
@@ -62,6 +62,8 @@ pub struct Desired {
     pub scope: Scope,
     /// The venues, in the manifest's order.
     pub venues: Vec<DesiredVenue>,
+    /// The venue to which a new artifact goes before all others.
+    pub canary: Option<String>,
 }
 
 /// What should exist for one venue.
@@ -90,18 +92,23 @@ pub fn desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) 
             blocked: None,
         },
     });
-    Desired { deployment: deployment.clone(), scope: scope.clone(), venues: venues.collect() }
+    let canary = manifest.venues.iter().find(|venue| venue.canary).map(|venue| venue.name.clone());
+    Desired { deployment: deployment.clone(), scope: scope.clone(), venues: venues.collect(), canary }
 }
 
 /// The tags of everything that a venue has.
-pub fn tags(deployment: &str, venue: &str) -> Map {
-    Map::from([(TAG_DEPLOYMENT.to_owned(), deployment.to_owned()), (TAG_VENUE.to_owned(), venue.to_owned())])
+fn tags(deployment: &str, venue: &Venue) -> Map {
+    Map::from([
+        (TAG_DEPLOYMENT.to_owned(), deployment.to_owned()),
+        (TAG_VENUE.to_owned(), venue.name.clone()),
+        (TAG_PROTECT.to_owned(), venue.protect.to_string()),
+    ])
 }
 
 fn stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String) -> Stack {
     let deployment = &manifest.deployment.name;
     let names = Names::new(deployment, &venue.name);
-    let tags = tags(deployment, &venue.name);
+    let tags = tags(deployment, venue);
     let description = description(deployment, &venue.name);
     let role_arn = scope.role_arn(&names.role_path, &names.role);
     let function_arn = scope.arn("lambda", &format!("function:{}", names.function));

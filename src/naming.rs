@@ -8,6 +8,10 @@ pub const TAG_DEPLOYMENT: &str = "deployer:deployment";
 /// Tag with the venue's name.
 pub const TAG_VENUE: &str = "deployer:venue";
 
+/// Tag that keeps a venue from being removed: `true` or `false`, as `protect` was at the last apply. So taking out a
+/// venue together with its `protect` in one edit is still refused.
+pub const TAG_PROTECT: &str = "deployer:protect";
+
 /// The alias that a venue's rule invokes.
 pub const ALIAS: &str = "live";
 /// The name of the role's one inline policy.

@@ -410,13 +410,22 @@ pub struct LiveStack {
 }
 
 impl LiveStack {
+    /// The tags of everything that is there and has tags of its own.
+    pub fn tags(&self) -> impl Iterator<Item = &Map> {
+        [
+            self.role.present().map(|live| &live.tags),
+            self.secret.present().map(|live| &live.tags),
+            self.log_group.present().map(|live| &live.tags),
+            self.function.present().map(|live| &live.tags),
+            self.rule.present().map(|live| &live.tags),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
     /// Whether anything of the venue is there.
     pub fn exists(&self) -> bool {
-        self.role.present().is_some()
-            || self.secret.present().is_some()
-            || self.log_group.present().is_some()
-            || self.function.present().is_some()
-            || self.rule.present().is_some()
+        self.tags().next().is_some()
     }
 }
 

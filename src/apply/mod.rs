@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, CallError};
 use crate::manifest::SecretValue;
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Action, Change, Operation, Plan};
 use crate::resource::Address;
 use limiter::Limiter;
 
@@ -112,19 +112,42 @@ pub async fn apply(
             None => venues.push((&change.address.venue, vec![change])),
         }
     }
+    let mut whole = Outcome::default();
+    if let Some(canary) = plan.canary.as_deref().and_then(|canary| position_of_new_artifact(&venues, canary)) {
+        let (_, changes) = venues.remove(canary);
+        whole.add(executor.venue(changes).await);
+        if !whole.failed.is_empty() {
+            let others = venues.drain(..).flat_map(|(_, changes)| changes);
+            whole.not_started.extend(others.map(|change| change.address.clone()));
+        }
+    }
     let executor = &executor;
     let outcomes: Vec<Outcome> = stream::iter(venues)
         .map(|(_, changes)| executor.venue(changes))
         .buffered(options.parallelism.max(1))
         .collect()
         .await;
-    let mut whole = Outcome { cancelled: cancel.is_cancelled(), ..Outcome::default() };
     for outcome in outcomes {
-        whole.done.extend(outcome.done);
-        whole.failed.extend(outcome.failed);
-        whole.not_started.extend(outcome.not_started);
+        whole.add(outcome);
     }
+    whole.cancelled = cancel.is_cancelled();
     whole
+}
+
+/// Where the canary stands in `venues`, if it gets new code.
+fn position_of_new_artifact(venues: &[(&str, Vec<&Change>)], canary: &str) -> Option<usize> {
+    let new_code = |change: &&Change| {
+        change.operations.iter().any(|operation| matches!(operation, Operation::UpdateFunctionCode { .. }))
+    };
+    venues.iter().position(|(venue, changes)| *venue == canary && changes.iter().any(|change| new_code(change)))
+}
+
+impl Outcome {
+    fn add(&mut self, other: Self) {
+        self.done.extend(other.done);
+        self.failed.extend(other.failed);
+        self.not_started.extend(other.not_started);
+    }
 }
 
 impl Executor<'_> {

@@ -1,7 +1,9 @@
 //! `deployer apply`
 
 use super::artifacts::Artifacts;
-use super::reconcile::{Planned, confirm, execute, make_plan, notes, plan_code, refuse_conflicts, show};
+use super::reconcile::{
+    Planned, confirm, execute, make_plan, notes, plan_code, refuse_conflicts, refuse_protected, show,
+};
 use super::secrets;
 use super::session::Session;
 use crate::apply::Inputs;
@@ -18,6 +20,7 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     planned.plan.notes.extend(notes(&session));
     show(&session, &planned.plan);
     refuse_conflicts(&planned.plan)?;
+    refuse_protected(&planned.plan)?;
     refuse_many_deletions(&planned, args.max_delete)?;
     if planned.plan.changes.is_empty() {
         return Ok(plan_code(&planned.plan));

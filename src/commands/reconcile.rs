@@ -89,6 +89,8 @@ pub(super) fn show(session: &Session, plan: &Plan) {
 pub(super) fn plan_code(plan: &Plan) -> ExitCode {
     if !plan.conflicts.is_empty() {
         ExitCode::Failed
+    } else if !plan.protected.is_empty() {
+        ExitCode::Refused
     } else if !plan.unreadable.is_empty() {
         ExitCode::Incomplete
     } else {
@@ -107,6 +109,18 @@ pub(super) fn refuse_conflicts(plan: &Plan) -> Result<()> {
         "`deployer adopt {}` takes it under management; `--target` leaves this venue out",
         conflict.address.venue
     )))
+}
+
+/// Refuses to remove a venue that was protected at the last apply.
+pub(super) fn refuse_protected(plan: &Plan) -> Result<()> {
+    if plan.protected.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "the plan removes what is protected: {}; nothing was changed",
+        plan.protected.join(", ")
+    ))
+    .hint("declare the venue with `protect = false`, apply that, and remove it then"))
 }
 
 /// Asks before anything is changed.

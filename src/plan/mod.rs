@@ -45,6 +45,10 @@ pub struct Plan {
     pub unchanged: usize,
     /// Resources of our names that somebody else owns. An apply doesn't begin while there are any.
     pub conflicts: Vec<Conflict>,
+    /// Venues that would be removed and are protected. An apply doesn't begin while there are any.
+    pub protected: Vec<String>,
+    /// The venue whose changes are made before those of all others, where its artifact changes.
+    pub canary: Option<String>,
     /// What couldn't be read. Nothing is done there.
     pub unreadable: Vec<Unreadable>,
     /// What is worth knowing and changes nothing.
@@ -162,6 +166,8 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
         changes: Vec::new(),
         unchanged: 0,
         conflicts: Vec::new(),
+        protected: Vec::new(),
+        canary: desired.canary.clone(),
         unreadable: Vec::new(),
         notes: Vec::new(),
     };

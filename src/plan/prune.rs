@@ -1,7 +1,7 @@
 //! What is owned and not declared: taken away in reverse order of dependency. What isn't owned stays, whatever its name.
 
 use super::{Action, Change, Context, Operation, Plan, Unreadable, is_owner};
-use crate::naming::role_path;
+use crate::naming::{TAG_PROTECT, role_path};
 use crate::resource::{Kind, LiveStack, Observed};
 
 /// Days in which a deleted secret can be restored: the longest that Secrets Manager offers.
@@ -11,6 +11,10 @@ const RECOVERY_WINDOW_DAYS: u32 = 30;
 pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str) {
     let deployment = plan.deployment.clone();
     let context = Context { deployment: &deployment, venue };
+    if live.tags().any(|tags| is_owner(tags, &deployment) && tags.get(TAG_PROTECT).is_some_and(|value| value == "true"))
+    {
+        plan.protected.push(venue.to_owned());
+    }
     let mut prune = Prune { plan, context, reason };
 
     let rule = prune.readable(Kind::Rule, &live.rule).filter(|rule| is_owner(&rule.tags, &deployment));

@@ -60,6 +60,9 @@ impl JsonLines {
         for conflict in &plan.conflicts {
             self.line("conflict", conflict);
         }
+        for venue in &plan.protected {
+            self.line("protected", json!({ "venue": venue }));
+        }
         for unreadable in &plan.unreadable {
             self.line("unreadable", unreadable);
         }

@@ -39,6 +39,13 @@ pub fn plan_text(plan: &Plan) -> String {
             conflict.address.kind, conflict.name, plan.deployment, conflict.address.venue
         );
     }
+    for venue in &plan.protected {
+        let _ = writeln!(
+            out,
+            "\n{RED}error:{RED:#} {venue} is protected and would be removed\n  \
+             hint: declare it with `protect = false`, apply that, and remove it then"
+        );
+    }
     for unreadable in &plan.unreadable {
         let what = unreadable.address.as_ref().map_or_else(|| "a list".to_owned(), ToString::to_string);
         let _ = writeln!(out, "\n{YELLOW}not read:{YELLOW:#} {what} is left alone: {}", unreadable.reason);
