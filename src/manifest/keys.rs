@@ -180,7 +180,12 @@ pub(super) static VENUE: Table = Table {
             "Internal name of the flag property in HubSpot. Without it tripleseat_sync__ and the venue's name."
         )
         .example(T("tripleseat_sync__venue_a")),
-        key("canary", Value::Bool, "Whether a new artifact goes here first; if that fails, the other venues keep theirs. At most one venue.").default(B(false)),
+        key(
+            "canary",
+            Value::Bool,
+            "Whether a new artifact goes here first; if that fails, the other venues keep theirs. At most one venue."
+        )
+        .default(B(false)),
         key("secrets", Value::Table(&SECRETS), "References to the venue's credentials. A blocked venue needs none."),
         key("destination", Value::Kinds(&DESTINATIONS), "Where the leads go.").required(),
         key(

@@ -53,24 +53,29 @@ pub fn plan_text(plan: &Plan) -> String {
     for note in &plan.notes {
         let _ = writeln!(out, "\n{DIM}note:{DIM:#} {note}");
     }
-    let _ = writeln!(out, "\n{}", summary_line(&plan.summary(), plan.unreadable.is_empty()));
+    let _ = writeln!(out, "\n{}", summary_line(plan));
     out
 }
 
 /// The closing line of a plan.
-pub fn summary_line(summary: &Summary, complete: bool) -> String {
-    let Summary { create, update, replace, delete, unchanged } = summary;
+pub fn summary_line(plan: &Plan) -> String {
+    let Summary { create, update, replace, delete, unchanged } = plan.summary();
+    let complete = plan.unreadable.is_empty();
+    let refused = !plan.conflicts.is_empty() || !plan.protected.is_empty();
     let changes = create + update + replace + delete;
-    if changes == 0 && complete {
+    if changes == 0 && complete && !refused {
         return format!("{GREEN}No changes.{GREEN:#} {unchanged} resources are as the manifest says.");
     }
     let mut line = format!("{BOLD}Plan:{BOLD:#} {create} to create, {update} to change, ");
-    if *replace > 0 {
+    if replace > 0 {
         let _ = write!(line, "{replace} to replace, ");
     }
     let _ = write!(line, "{delete} to delete; {unchanged} stay as they are.");
     if !complete {
         line.push_str(" The plan is incomplete: something couldn't be read.");
+    }
+    if refused {
+        line.push_str(" An apply refuses it until the errors above are resolved.");
     }
     line
 }

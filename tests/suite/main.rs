@@ -4,5 +4,6 @@ mod artifact;
 mod cloud;
 mod conformance;
 mod manifest;
+mod planner;
 mod sandbox;
 mod sync;

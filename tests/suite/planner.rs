@@ -1,0 +1,341 @@
+//! The pure planner: what it makes of the two sides, and what must hold for every plan.
+
+use std::path::Path;
+
+use deployer::desired::{Desired, Scope, desired};
+use deployer::manifest;
+use deployer::observe::Snapshot;
+use deployer::plan::{Action, Operation, Plan, invariants, plan};
+use deployer::render::plan_text;
+use deployer::resource::{
+    Kind, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret, LiveStack, Observed,
+    SECRET_ARN_PLACEHOLDER, Stack,
+};
+use proptest::prelude::*;
+
+const MANIFEST: &str = r#"
+[deployment]
+name = "sync"
+region = "eu-west-1"
+
+[venues.harbour]
+display_name = "Harbour"
+[venues.harbour.secrets]
+hubspot_token = "env:HARBOUR_HUBSPOT_TOKEN"
+tripleseat_public_key = "env:HARBOUR_KEY"
+[venues.harbour.destination]
+kind = "tripleseat"
+
+[venues.mill]
+display_name = "Mill"
+status = "paused"
+[venues.mill.secrets]
+hubspot_token = "env:MILL_HUBSPOT_TOKEN"
+tripleseat_public_key = "env:MILL_KEY"
+[venues.mill.destination]
+kind = "tripleseat"
+"#;
+
+fn wanted(manifest: &str) -> Desired {
+    let loaded = manifest::parse(manifest, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+    let scope = Scope { account: "123456789012".to_owned(), region: "eu-west-1".to_owned() };
+    desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
+}
+
+/// What AWS has after `stack` was applied.
+fn applied(stack: &Stack) -> LiveStack {
+    let arn = format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}-AbCdEf", stack.secret.name);
+    let mut configuration = stack.function.configuration.clone();
+    for value in configuration.environment.values_mut().filter(|value| *value == SECRET_ARN_PLACEHOLDER) {
+        value.clone_from(&arn);
+    }
+    LiveStack {
+        role: Observed::Present(LiveRole {
+            name: stack.role.name.clone(),
+            path: stack.role.path.clone(),
+            trust: stack.role.trust.clone(),
+            policies: [("sync".to_owned(), stack.role.policy.clone())].into(),
+            attached: Vec::new(),
+            tags: stack.role.tags.clone(),
+        }),
+        secret: Observed::Present(LiveSecret {
+            name: stack.secret.name.clone(),
+            arn,
+            description: stack.secret.description.clone(),
+            tags: stack.secret.tags.clone(),
+        }),
+        log_group: Observed::Present(LiveLogGroup {
+            name: stack.log_group.name.clone(),
+            arn: format!("arn:aws:logs:eu-west-1:123456789012:log-group:{}", stack.log_group.name),
+            retention_days: Some(stack.log_group.retention_days),
+            tags: stack.log_group.tags.clone(),
+        }),
+        function: Observed::Present(LiveFunction {
+            name: stack.function.name.clone(),
+            configuration: configuration.clone(),
+            reserved_concurrency: Some(stack.function.reserved_concurrency),
+            tags: stack.function.tags.clone(),
+        }),
+        alias: Observed::Present(LiveAlias {
+            version: "3".to_owned(),
+            configuration,
+            maximum_retry_attempts: Some(stack.alias.maximum_retry_attempts),
+            maximum_event_age_s: Some(stack.alias.maximum_event_age_s),
+        }),
+        rule: Observed::Present(LiveRule {
+            name: stack.rule.name.clone(),
+            description: stack.rule.description.clone(),
+            schedule: stack.rule.schedule.clone(),
+            enabled: stack.rule.enabled,
+            tags: stack.rule.tags.clone(),
+            targets: vec![stack.target.target.clone()],
+        }),
+        permission: Observed::Present(LivePermission {
+            action: stack.permission.action.clone(),
+            principal: stack.permission.principal.clone(),
+            source_arn: Some(stack.permission.source_arn.clone()),
+        }),
+    }
+}
+
+fn converged(desired: &Desired) -> Snapshot {
+    let venues = desired.venues.iter().filter_map(|venue| Some((venue.venue.clone(), applied(venue.stack.as_ref()?))));
+    Snapshot { venues: venues.collect(), unreadable: Vec::new() }
+}
+
+fn checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
+    let plan = plan(desired, snapshot, &[]);
+    assert_eq!(invariants::violations(&plan, desired, snapshot), Vec::<String>::new());
+    plan
+}
+
+fn text(plan: &Plan) -> String {
+    anstream::adapter::strip_str(&plan_text(plan)).to_string()
+}
+
+/// `venue/kind: call, call` for each change.
+fn calls(plan: &Plan) -> Vec<String> {
+    let line = |change: &deployer::plan::Change| {
+        let calls: Vec<&str> = change.operations.iter().map(Operation::call).collect();
+        format!("{}: {}", change.address, calls.join(", "))
+    };
+    plan.changes.iter().map(line).collect()
+}
+
+/// The live stack of `harbour`, to be changed behind our back.
+fn harbour(snapshot: &mut Snapshot) -> &mut LiveStack {
+    snapshot.venues.get_mut("harbour").expect("harbour is declared")
+}
+
+fn present<T>(observed: &mut Observed<T>) -> &mut T {
+    match observed {
+        Observed::Present(live) => live,
+        _ => panic!("it is there"),
+    }
+}
+
+#[test]
+fn what_was_applied_is_no_change() {
+    let desired = wanted(MANIFEST);
+    let plan = checked(&desired, &converged(&desired));
+    assert_eq!((plan.changes.len(), plan.unchanged), (0, 16));
+}
+
+#[test]
+fn nothing_there_is_created_in_the_order_of_dependency() {
+    let desired = wanted(MANIFEST);
+    let plan = checked(&desired, &Snapshot { venues: Default::default(), unreadable: Vec::new() });
+    assert_eq!(plan.summary().create, 16);
+    insta::assert_snapshot!(calls(&plan)[..8].join("\n"), @"
+    harbour/role: iam:CreateRole, iam:PutRolePolicy
+    harbour/secret: secretsmanager:CreateSecret
+    harbour/log-group: logs:CreateLogGroup, logs:PutRetentionPolicy
+    harbour/function: lambda:CreateFunction, lambda:PutFunctionConcurrency
+    harbour/alias: lambda:PublishVersion, lambda:CreateAlias, lambda:PutFunctionEventInvokeConfig
+    harbour/rule: events:PutRule
+    harbour/permission: lambda:AddPermission
+    harbour/target: events:PutTargets
+    ");
+}
+
+#[test]
+fn the_text_of_a_plan() {
+    let desired = wanted(&MANIFEST.replace(r#"status = "paused""#, "memory_mb = 256"));
+    let mut snapshot = converged(&wanted(MANIFEST));
+    snapshot.venues.insert("closed".to_owned(), applied(wanted(MANIFEST).venues[0].stack.as_ref().expect("deployed")));
+    let plan = plan(&desired, &snapshot, &[]);
+    insta::assert_snapshot!(text(&plan));
+}
+
+#[test]
+fn one_edit_changes_exactly_that() {
+    let applied = converged(&wanted(MANIFEST));
+    let edits = [
+        ("display_name = \"Harbour\"", "display_name = \"Harbour\"\nmemory_mb = 512"),
+        ("display_name = \"Harbour\"", "display_name = \"Harbour\"\ntimeout = \"2m\""),
+        ("display_name = \"Harbour\"", "display_name = \"Harbour\"\nlog_retention_days = 90"),
+        ("display_name = \"Harbour\"", "display_name = \"Harbour\"\nschedule = \"rate(10 minutes)\""),
+        ("display_name = \"Harbour\"", "display_name = \"Harbour\"\nstatus = \"paused\""),
+        ("display_name = \"Harbour\"", "display_name = \"Harbour at the Pier\""),
+        ("display_name = \"Harbour\"", "display_name = \"Harbour\"\non_ambiguous = \"resend\""),
+        ("display_name = \"Harbour\"", "display_name = \"Harbour\"\narchitecture = \"arm64\""),
+    ];
+    let changed = edits.map(|(from, to)| {
+        let plan = checked(&wanted(&MANIFEST.replacen(from, to, 1)), &applied);
+        let attributes: Vec<String> = plan
+            .changes
+            .iter()
+            .flat_map(|change| {
+                change.attributes.iter().map(|attribute| format!("{}.{}", change.address, attribute.path))
+            })
+            .collect();
+        format!("{}: {}", to.lines().last().unwrap_or_default(), attributes.join(" "))
+    });
+    insta::assert_snapshot!(changed.join("\n"));
+}
+
+#[test]
+fn drift_is_put_right_by_the_call_that_does_it() {
+    type Drift = (&'static str, fn(&mut LiveStack));
+    let drifts: [Drift; 14] = [
+        ("variable added", |live| {
+            present(&mut live.function).configuration.environment.insert("API_KEY".to_owned(), "topsecret".to_owned());
+        }),
+        ("code", |live| present(&mut live.function).configuration.code_sha256 = "other".to_owned()),
+        ("concurrency", |live| present(&mut live.function).reserved_concurrency = None),
+        ("alias moved", |live| present(&mut live.alias).configuration.memory_mb = 1024),
+        ("retries", |live| present(&mut live.alias).maximum_retry_attempts = None),
+        ("rule disabled", |live| present(&mut live.rule).enabled = false),
+        ("target doubled", |live| {
+            let mut second = present(&mut live.rule).targets[0].clone();
+            second.id = "second".to_owned();
+            present(&mut live.rule).targets.push(second);
+        }),
+        ("target gone", |live| present(&mut live.rule).targets.clear()),
+        ("permission gone", |live| live.permission = Observed::Absent),
+        ("permission widened", |live| present(&mut live.permission).source_arn = None),
+        ("policy added", |live| {
+            present(&mut live.role).policies.insert("extra".to_owned(), serde_json::json!({}));
+        }),
+        ("trust", |live| present(&mut live.role).trust = serde_json::json!({ "Statement": [] })),
+        ("retention removed", |live| present(&mut live.log_group).retention_days = None),
+        ("venue tag removed", |live| drop(present(&mut live.secret).tags.remove("deployer:venue"))),
+    ];
+    let desired = wanted(MANIFEST);
+    let found = drifts.map(|(name, drift)| {
+        let mut snapshot = converged(&desired);
+        drift(harbour(&mut snapshot));
+        let plan = checked(&desired, &snapshot);
+        assert!(!text(&plan).contains("topsecret"), "a variable that isn't ours is not shown");
+        format!("{name}: {}", calls(&plan).join("; "))
+    });
+    insta::assert_snapshot!(found.join("\n"));
+}
+
+#[test]
+fn equivalent_policies_are_no_drift() {
+    let desired = wanted(MANIFEST);
+    let mut snapshot = converged(&desired);
+    let role = present(&mut harbour(&mut snapshot).role);
+    let mut policy = role.policies["sync"].clone();
+    policy["Statement"][0]["Action"] = serde_json::json!(["secretsmanager:GetSecretValue"]);
+    policy["Statement"][1]["Action"] = serde_json::json!(["logs:PutLogEvents", "logs:CreateLogStream"]);
+    role.policies.insert("sync".to_owned(), policy);
+    role.trust["Statement"] = role.trust["Statement"][0].clone();
+    assert!(checked(&desired, &snapshot).changes.is_empty());
+}
+
+#[test]
+fn a_resource_of_another_owner_is_a_conflict_and_never_a_change() {
+    let desired = wanted(MANIFEST);
+    let mut snapshot = converged(&desired);
+    present(&mut harbour(&mut snapshot).function).tags.insert("deployer:deployment".to_owned(), "other".to_owned());
+    let plan = checked(&desired, &snapshot);
+    assert!(plan.changes.is_empty());
+    assert_eq!(plan.conflicts.len(), 1);
+    insta::assert_snapshot!(text(&plan));
+}
+
+#[test]
+fn what_could_not_be_read_is_left_alone_with_all_that_needs_it() {
+    let desired = wanted(MANIFEST);
+    let mut snapshot = converged(&desired);
+    *harbour(&mut snapshot) =
+        LiveStack { role: Observed::Unreadable("iam:GetRole: AccessDenied: no".to_owned()), ..LiveStack::default() };
+    let plan = checked(&desired, &snapshot);
+    let kinds: Vec<Kind> = plan.changes.iter().map(|change| change.address.kind).collect();
+    assert_eq!(kinds, [Kind::Secret, Kind::LogGroup, Kind::Rule]);
+    let unread: Vec<Kind> = plan.unreadable.iter().filter_map(|unread| Some(unread.address.as_ref()?.kind)).collect();
+    assert_eq!(unread, [Kind::Role, Kind::Function, Kind::Alias, Kind::Permission, Kind::Target]);
+}
+
+#[test]
+fn a_blocked_venue_is_torn_down_only_with_the_reason_said() {
+    let blocked = MANIFEST.replacen(
+        "display_name = \"Harbour\"",
+        "display_name = \"Harbour\"\nstatus = \"blocked\"\nblocker = { reason = \"The licence ended\", owner = \"ops\", \
+         next_step = \"renew\", since = 2026-01-01 }",
+        1,
+    );
+    let plan = checked(&wanted(&blocked), &converged(&wanted(MANIFEST)));
+    assert_eq!(plan.summary().delete, 8);
+    assert!(plan.changes.iter().all(|change| change.reason == "harbour is blocked: The licence ended"));
+}
+
+#[test]
+fn a_protected_venue_is_not_pruned_even_when_its_protection_goes_in_the_same_edit() {
+    let protected = MANIFEST.replacen("display_name = \"Mill\"", "display_name = \"Mill\"\nprotect = true", 1);
+    let only_harbour = &MANIFEST[..MANIFEST.find("[venues.mill]").expect("mill is there")];
+    let plan = checked(&wanted(only_harbour), &converged(&wanted(&protected)));
+    assert_eq!(plan.protected, ["mill"]);
+}
+
+#[test]
+fn a_secret_that_is_scheduled_for_deletion_is_restored() {
+    let desired = wanted(MANIFEST);
+    let mut snapshot = converged(&desired);
+    let live = harbour(&mut snapshot);
+    live.secret = Observed::PendingDeletion(present(&mut live.secret).clone());
+    let plan = checked(&desired, &snapshot);
+    assert_eq!(plan.changes.len(), 1);
+    assert_eq!(plan.changes[0].action, Action::Restore);
+    assert_eq!(calls(&plan), ["harbour/secret: secretsmanager:RestoreSecret"]);
+}
+
+proptest! {
+    /// Whatever is there, is gone, isn't ours or can't be read: the plan keeps the rules, and never touches what isn't ours.
+    #[test]
+    fn every_plan_keeps_the_rules(states in proptest::collection::vec(0_u8..4, 12), declared in any::<bool>()) {
+        let both = wanted(MANIFEST);
+        let mut snapshot = converged(&both);
+        let mut foreign = Vec::new();
+        for (index, live) in snapshot.venues.values_mut().enumerate() {
+            let mut state = states[index * 6..].iter().copied();
+            change(&mut live.role, state.next(), |role| { role.path = "/elsewhere/".to_owned(); foreign.push(role.name.clone()); });
+            change(&mut live.secret, state.next(), |secret| { secret.tags.clear(); foreign.push(secret.name.clone()); });
+            change(&mut live.log_group, state.next(), |group| { group.tags.clear(); foreign.push(group.name.clone()); });
+            change(&mut live.function, state.next(), |function| { function.tags.clear(); foreign.push(function.name.clone()); });
+            change(&mut live.rule, state.next(), |rule| { rule.tags.clear(); foreign.push(rule.name.clone()); });
+            if live.function.present().is_none() {
+                live.alias = live.function.map(|_| unreachable!("it isn't there"));
+                live.permission = live.function.map(|_| unreachable!("it isn't there"));
+            }
+        }
+        let desired = if declared { both } else { wanted(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("it is there")]) };
+        let plan = plan(&desired, &snapshot, &[]);
+        prop_assert_eq!(invariants::violations(&plan, &desired, &snapshot), Vec::<String>::new());
+        for operation in plan.changes.iter().flat_map(|change| &change.operations) {
+            let touched = operation.resource();
+            prop_assert!(!foreign.iter().any(|name| touched == name || touched.ends_with(&format!(":{name}"))), "{touched}");
+        }
+    }
+}
+
+fn change<T>(observed: &mut Observed<T>, state: Option<u8>, make_foreign: impl FnOnce(&mut T)) {
+    match state {
+        Some(1) => *observed = Observed::Absent,
+        Some(2) => *observed = Observed::Unreadable("denied".to_owned()),
+        Some(3) => make_foreign(present(observed)),
+        _ => {}
+    }
+}
