@@ -139,7 +139,7 @@ fn position_of_new_artifact(venues: &[(&str, Vec<&Change>)], canary: &str) -> Op
     let new_code = |change: &&Change| {
         change.operations.iter().any(|operation| matches!(operation, Operation::UpdateFunctionCode { .. }))
     };
-    venues.iter().position(|(venue, changes)| *venue == canary && changes.iter().any(|change| new_code(change)))
+    venues.iter().position(|(venue, changes)| *venue == canary && changes.iter().any(new_code))
 }
 
 impl Outcome {
