@@ -1,0 +1,144 @@
+//! What a request is answered with, in each of the protocols.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::json;
+
+use super::query::escape;
+
+/// An answer that isn't an error.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// JSON 1.1, as Secrets Manager, EventBridge and CloudWatch Logs speak it.
+    pub fn json(body: &serde_json::Value) -> Self {
+        Self {
+            status: 200,
+            content_type: "application/x-amz-json-1.1",
+            headers: Vec::new(),
+            body: Bytes::from(body.to_string()),
+        }
+    }
+
+    /// JSON over REST, as Lambda speaks it.
+    pub fn rest(status: u16, body: &serde_json::Value) -> Self {
+        Self { status, content_type: "application/json", headers: Vec::new(), body: Bytes::from(body.to_string()) }
+    }
+
+    /// An answer without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, content_type: "application/json", headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// XML, as IAM and STS speak it.
+    pub fn xml(body: String) -> Self {
+        Self { status: 200, content_type: "text/xml", headers: Vec::new(), body: Bytes::from(body) }
+    }
+}
+
+/// An error as AWS answers it: the code and the HTTP status of the service's API reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    pub status: u16,
+    pub code: String,
+    pub message: String,
+}
+
+impl ApiError {
+    pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
+        Self { status, code: code.to_owned(), message: message.into() }
+    }
+
+    /// The most usual: status 400.
+    pub fn bad(code: &str, message: impl Into<String>) -> Self {
+        Self::new(400, code, message)
+    }
+
+    /// A value that the service's model refuses.
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self::bad("ValidationException", message)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+/// A future that a handler leaves behind for when the state isn't locked any more.
+pub type Later = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send>>;
+
+/// What a handler gives.
+pub enum Handled {
+    /// The answer.
+    Now(Answer),
+    /// The answer comes from this future, which runs without the lock on the state: an invocation.
+    Later(Later),
+}
+
+impl From<Answer> for Handled {
+    fn from(answer: Answer) -> Self {
+        Self::Now(answer)
+    }
+}
+
+/// How a service speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Json,
+    Rest,
+    /// With the service's XML namespace.
+    Query(&'static str),
+}
+
+/// The HTTP response, with the request id where AWS puts it.
+pub(super) fn respond(protocol: Protocol, result: Result<Answer, ApiError>, request_id: &str) -> Response<Bytes> {
+    let answer = match result {
+        Ok(answer) => answer,
+        Err(error) => error_answer(protocol, &error, request_id),
+    };
+    let mut response = Response::new(answer.body);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    let with_id = answer.headers.into_iter().chain([("x-amzn-requestid", request_id.to_owned())]);
+    for (name, value) in with_id {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+fn error_answer(protocol: Protocol, error: &ApiError, request_id: &str) -> Answer {
+    let kind = if error.status < 500 { "User" } else { "Service" };
+    let mut answer = match protocol {
+        Protocol::Json => Answer::json(&json!({ "__type": error.code, "message": error.message })),
+        Protocol::Rest => Answer {
+            headers: vec![("x-amzn-errortype", error.code.clone())],
+            ..Answer::rest(error.status, &json!({ "Type": kind, "Message": error.message }))
+        },
+        Protocol::Query(namespace) => Answer::xml(format!(
+            "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{}</Type><Code>{}</Code><Message>{}</Message></Error>\
+             <RequestId>{request_id}</RequestId></ErrorResponse>",
+            if error.status < 500 { "Sender" } else { "Receiver" },
+            escape(&error.code),
+            escape(&error.message),
+        )),
+    };
+    answer.status = error.status;
+    answer
+}

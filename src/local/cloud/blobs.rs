@@ -1,0 +1,61 @@
+//! Large contents (functions' zips), named by their SHA-256 and kept beside the state, so that the state stays small.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+/// Contents by their hash.
+#[derive(Debug, Default)]
+pub struct Blobs {
+    directory: Option<PathBuf>,
+    memory: Mutex<HashMap<String, Bytes>>,
+}
+
+impl Blobs {
+    pub(super) fn in_directory(directory: PathBuf) -> Self {
+        Self { directory: Some(directory), memory: Mutex::default() }
+    }
+
+    /// Keeps `content`, and gives its name: the SHA-256, hexadecimal.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn put(&self, content: &Bytes) -> io::Result<String> {
+        let mut name = String::with_capacity(64);
+        for byte in Sha256::digest(content) {
+            let _ = write!(name, "{byte:02x}");
+        }
+        if let Some(directory) = &self.directory {
+            let path = directory.join(&name);
+            if !path.exists() {
+                fs::create_dir_all(directory)?;
+                let mut file = tempfile::NamedTempFile::new_in(directory)?;
+                io::Write::write_all(&mut file, content)?;
+                file.persist(path)?;
+            }
+        } else {
+            self.memory.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), content.clone());
+        }
+        Ok(name)
+    }
+
+    /// The content of that name.
+    ///
+    /// # Errors
+    /// There is none, or its file can't be read.
+    pub fn get(&self, name: &str) -> io::Result<Bytes> {
+        if let Some(content) = self.memory.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(content.clone());
+        }
+        let Some(directory) = &self.directory else { return Err(io::ErrorKind::NotFound.into()) };
+        let content = Bytes::from(fs::read(directory.join(name))?);
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), content.clone());
+        Ok(content)
+    }
+}

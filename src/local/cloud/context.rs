@@ -1,0 +1,108 @@
+//! What a handler works with: the state, the time, the region of the request.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::blobs::Blobs;
+use super::state::{Regional, State};
+use super::store::Tracked;
+use super::{CloudConfig, Invoker};
+
+/// The locked state, for one request.
+pub struct Context<'a> {
+    /// Written to the file if it is borrowed mutably: a handler that only reads borrows it shared.
+    pub state: &'a mut Tracked<State>,
+    /// Large contents, kept beside the state.
+    pub blobs: &'a Blobs,
+    pub config: &'a CloudConfig,
+    pub now: Timestamp,
+    pub invoker: Option<Arc<dyn Invoker>>,
+    region: String,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(
+        state: &'a mut Tracked<State>,
+        blobs: &'a Blobs,
+        config: &'a CloudConfig,
+        now: Timestamp,
+        invoker: Option<Arc<dyn Invoker>>,
+        region: String,
+    ) -> Self {
+        Self { state, blobs, config, now, invoker, region }
+    }
+
+    /// The request's region.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Goes on in another region.
+    pub fn in_region(&mut self, region: &str) {
+        region.clone_into(&mut self.region);
+    }
+
+    pub fn account(&self) -> &str {
+        &self.state.account
+    }
+
+    /// What is in the request's region.
+    pub fn regional(&self) -> &Regional {
+        self.state.region(&self.region)
+    }
+
+    /// What is in the request's region, to be changed.
+    pub fn regional_mut(&mut self) -> &mut Regional {
+        self.state.region_mut(&self.region)
+    }
+
+    /// `arn:aws:<service>:<region>:<account>:<rest>`.
+    pub fn arn(&self, service: &str, rest: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{rest}", self.region, self.account())
+    }
+
+    /// Seconds since 1970, with milliseconds, as AWS's JSON protocols give times.
+    pub fn epoch_s(&self) -> f64 {
+        epoch_s(self.now)
+    }
+
+    /// Milliseconds since 1970.
+    pub fn epoch_ms(&self) -> i64 {
+        self.now.as_millisecond()
+    }
+
+    /// `length` random characters out of `alphabet` (ASCII).
+    pub fn random(&mut self, alphabet: &str, length: usize) -> String {
+        let letters: Vec<char> = alphabet.chars().collect();
+        (0..length)
+            .map(|_| {
+                let number = self.state.next_random();
+                usize::try_from(number % letters.len() as u64).ok().and_then(|at| letters.get(at)).copied()
+            })
+            .map(|letter| letter.unwrap_or('x'))
+            .collect()
+    }
+
+    /// A random UUID (version 4).
+    pub fn uuid(&mut self) -> String {
+        uuid(self.state.next_random(), self.state.next_random())
+    }
+}
+
+pub(super) fn epoch_s(time: Timestamp) -> f64 {
+    time.as_duration().as_secs_f64()
+}
+
+pub(super) fn uuid(high: u64, low: u64) -> String {
+    let high = (high & !0xf000) | 0x4000;
+    let low = (low & !(0b11 << 62)) | (0b10 << 62);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    )
+}

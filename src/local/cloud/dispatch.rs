@@ -1,0 +1,131 @@
+//! From a request to the service that answers it, with faults where a test wants them.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, Uri};
+
+use super::answer::{Handled, Protocol, respond};
+use super::query::Form;
+use super::{ApiError, Cloud, Context, Fault, Injected, Request, context, lambda, state, sts};
+
+/// No answer: the connection broke.
+#[derive(Debug)]
+pub(super) struct Disconnected;
+
+/// The services that are there, by their signing names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Sts,
+    Lambda,
+}
+
+impl Service {
+    fn of(request: &Request) -> Option<Self> {
+        match request.service.as_str() {
+            "sts" => Some(Self::Sts),
+            "lambda" => Some(Self::Lambda),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sts => "sts",
+            Self::Lambda => "lambda",
+        }
+    }
+
+    fn protocol(self) -> Protocol {
+        match self {
+            Self::Sts => Protocol::Query(sts::NAMESPACE),
+            Self::Lambda => Protocol::Rest,
+        }
+    }
+
+    /// The operation's name, wherever the protocol has it.
+    fn operation(self, request: &Request) -> Result<String, ApiError> {
+        let operation = match self.protocol() {
+            Protocol::Json => {
+                let target = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
+                target.map(|(_, operation)| operation.to_owned())
+            }
+            Protocol::Query(_) => Form::parse(&request.body).text("Action").map(ToOwned::to_owned),
+            Protocol::Rest => lambda::operation(request).map(ToOwned::to_owned),
+        };
+        operation.ok_or_else(|| not_implemented(self.name(), &format!("{} {}", request.method, request.path)))
+    }
+
+    fn handle(self, cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
+        match self {
+            Self::Sts => sts::handle(cx, operation, &Form::parse(&request.body), request),
+            Self::Lambda => lambda::handle(cx, operation, request),
+        }
+    }
+}
+
+/// The error for an operation that isn't there, by its name.
+pub(super) fn not_implemented(service: &str, operation: &str) -> ApiError {
+    ApiError::new(501, "NotImplemented", format!("the local cloud doesn't have {service}:{operation}"))
+}
+
+impl Cloud {
+    /// Answers one request as AWS would.
+    pub(super) async fn respond(
+        &self,
+        method: Method,
+        uri: &Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Bytes>, Disconnected> {
+        let request = Request::new(method, uri, headers, body, request_id());
+        let Some(service) = Service::of(&request) else {
+            return Ok(respond(Protocol::Rest, Err(unknown_service(&request)), &request.id));
+        };
+        let protocol = service.protocol();
+        let operation = match service.operation(&request) {
+            Ok(operation) => operation,
+            Err(error) => return Ok(respond(protocol, Err(error), &request.id)),
+        };
+        let injected = self.inner.calls.record(service.name(), &operation);
+        if let Some(Injected::Before(fault)) = injected {
+            return faulty(fault, protocol, &request.id);
+        }
+        let handled = self.with_region(&request.region, |cx| service.handle(cx, &operation, &request));
+        let result = match handled {
+            Ok(Ok(Handled::Now(answer))) => Ok(answer),
+            Ok(Ok(Handled::Later(later))) => later.await,
+            Ok(Err(error)) => Err(error),
+            Err(error) => Err(ApiError::new(500, "InternalFailure", format!("the local cloud's state: {error}"))),
+        };
+        match injected {
+            Some(Injected::After(fault)) => faulty(fault, protocol, &request.id),
+            _ => Ok(respond(protocol, result, &request.id)),
+        }
+    }
+}
+
+fn faulty(fault: Fault, protocol: Protocol, request_id: &str) -> Result<Response<Bytes>, Disconnected> {
+    match fault {
+        Fault::Error(error) => Ok(respond(protocol, Err(error), request_id)),
+        Fault::Disconnect => Err(Disconnected),
+    }
+}
+
+fn unknown_service(request: &Request) -> ApiError {
+    if request.service.is_empty() {
+        ApiError::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+    } else {
+        not_implemented(&request.service, &format!("{} {}", request.method, request.path))
+    }
+}
+
+/// Unlike what is random in the state, the ids of requests differ between processes: nothing depends on them.
+fn request_id() -> String {
+    static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(2, Ordering::Relaxed);
+    context::uuid(state::mix(SEED.wrapping_add(count)), state::mix(SEED.wrapping_add(count + 1)))
+}

@@ -1,0 +1,100 @@
+//! Reading a JSON request body member by member, with AWS's errors for what is missing or of the wrong type.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::ApiError;
+
+/// A JSON object of a request.
+#[derive(Debug, Clone)]
+pub struct Json {
+    members: Map<String, Value>,
+}
+
+impl Json {
+    /// Reads a body; an empty one is an empty object.
+    ///
+    /// # Errors
+    /// `SerializationException` for what isn't a JSON object.
+    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        if body.is_empty() {
+            return Ok(Self { members: Map::new() });
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(members)) => Ok(Self { members }),
+            _ => Err(ApiError::bad("SerializationException", "The body of the request is not a JSON object.")),
+        }
+    }
+
+    /// The object inside `value`, empty for anything else.
+    pub fn of(value: &Value) -> Self {
+        Self { members: value.as_object().cloned().unwrap_or_default() }
+    }
+
+    /// A member that isn't null.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.members.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A member's text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.value(name).and_then(Value::as_str)
+    }
+
+    /// A member's text, which must be there and not be empty.
+    ///
+    /// # Errors
+    /// `ValidationException` as AWS words it.
+    pub fn required(&self, name: &str) -> Result<&str, ApiError> {
+        self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| {
+            let mut member = name.to_owned();
+            if let Some(first) = member.get_mut(..1) {
+                first.make_ascii_lowercase();
+            }
+            ApiError::validation(format!(
+                "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must not be null"
+            ))
+        })
+    }
+
+    /// A member's whole number.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.value(name).and_then(Value::as_i64)
+    }
+
+    /// A member's truth; false when it isn't there.
+    pub fn flag(&self, name: &str) -> bool {
+        self.value(name).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// The elements of a list.
+    pub fn list(&self, name: &str) -> &[Value] {
+        self.value(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The texts of a list.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        self.list(name).iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+    }
+
+    /// An object of texts (`{"key": "value"}`).
+    pub fn map(&self, name: &str) -> BTreeMap<String, String> {
+        let members = self.value(name).and_then(Value::as_object);
+        let texts = members.into_iter().flatten();
+        texts.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    }
+
+    /// Tags as a list of `{"Key", "Value"}`.
+    pub fn tags(&self, name: &str) -> BTreeMap<String, String> {
+        let pairs = self.list(name).iter().filter_map(|tag| {
+            Some((tag.get("Key")?.as_str()?.to_owned(), tag.get("Value").and_then(Value::as_str)?.to_owned()))
+        });
+        pairs.collect()
+    }
+}
+
+/// Tags as a list of `{"Key", "Value"}`.
+pub(super) fn tag_list(tags: &BTreeMap<String, String>) -> Value {
+    tags.iter().map(|(key, value)| serde_json::json!({ "Key": key, "Value": value })).collect()
+}

@@ -1,0 +1,51 @@
+//! Pages of a list: every token names the entry after which the next page begins, so that a list that changes between
+//! two pages neither repeats nor skips what stayed.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::ApiError;
+
+/// One page.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// For the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The page of `items` (sorted by `key`) that `token` asks for. `size` is the service's own limit, or what the
+    /// caller asked for; the cloud's configuration can make it smaller ([`super::CloudConfig::page_size`]).
+    ///
+    /// # Errors
+    /// `invalid` where the token isn't one of ours.
+    pub fn of(
+        items: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+        token: Option<&str>,
+        size: usize,
+        invalid: impl FnOnce() -> ApiError,
+    ) -> Result<Self, ApiError> {
+        let after = match token {
+            None => None,
+            Some(token) => {
+                let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+                Some(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(invalid)?)
+            }
+        };
+        let mut rest = items.into_iter().filter(|item| after.as_ref().is_none_or(|after| key(item) > *after));
+        let items: Vec<T> = rest.by_ref().take(size.max(1)).collect();
+        let more = rest.next().is_some();
+        let next = items.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(key(last)));
+        Ok(Self { items, next })
+    }
+}
+
+impl super::Context<'_> {
+    /// Entries on a page: what was asked for, at most `limit`, at most what the cloud is configured to.
+    pub fn page_size(&self, asked: Option<i64>, limit: usize) -> usize {
+        let asked = asked.and_then(|asked| usize::try_from(asked).ok()).unwrap_or(limit).min(limit);
+        self.config.page_size.map_or(asked, |size| asked.min(size)).max(1)
+    }
+}

@@ -1,0 +1,120 @@
+//! The Query protocol of IAM and STS: a form in, XML out.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Answer, ApiError};
+
+/// The members of a request's form.
+#[derive(Debug, Clone)]
+pub(super) struct Form {
+    members: BTreeMap<String, String>,
+}
+
+impl Form {
+    pub(super) fn parse(body: &[u8]) -> Self {
+        Self { members: form_urlencoded::parse(body).into_owned().collect() }
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.members.get(name).map(String::as_str)
+    }
+
+    /// # Errors
+    /// `ValidationError` as IAM words it.
+    pub(super) fn required(&self, name: &str) -> Result<&str, ApiError> {
+        self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| {
+            let mut member = name.to_owned();
+            if let Some(first) = member.get_mut(..1) {
+                first.make_ascii_lowercase();
+            }
+            ApiError::bad(
+                "ValidationError",
+                format!(
+                    "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must \
+                     not be null"
+                ),
+            )
+        })
+    }
+
+    pub(super) fn integer(&self, name: &str) -> Option<i64> {
+        self.text(name).and_then(|text| text.parse().ok())
+    }
+
+    /// The elements of a list: `TagKeys.member.1`, `TagKeys.member.2`, ….
+    pub(super) fn list(&self, name: &str) -> Vec<String> {
+        (1..).map_while(|at| self.text(&format!("{name}.member.{at}"))).map(ToOwned::to_owned).collect()
+    }
+
+    /// Tags: `Tags.member.1.Key`, `Tags.member.1.Value`, ….
+    pub(super) fn tags(&self, name: &str) -> BTreeMap<String, String> {
+        (1..)
+            .map_while(|at| {
+                let key = self.text(&format!("{name}.member.{at}.Key"))?;
+                let value = self.text(&format!("{name}.member.{at}.Value")).unwrap_or_default();
+                Some((key.to_owned(), value.to_owned()))
+            })
+            .collect()
+    }
+}
+
+/// XML that is being written. Elements are closed by the closure's end.
+#[derive(Debug, Default)]
+pub(super) struct Xml {
+    text: String,
+}
+
+impl Xml {
+    /// `<name>…</name>` around what `inside` writes.
+    pub(super) fn element(&mut self, name: &str, inside: impl FnOnce(&mut Self)) {
+        let _ = write!(self.text, "<{name}>");
+        inside(self);
+        let _ = write!(self.text, "</{name}>");
+    }
+
+    /// `<name>text</name>`.
+    pub(super) fn text(&mut self, name: &str, text: &str) {
+        let _ = write!(self.text, "<{name}>{}</{name}>", escape(text));
+    }
+
+    /// `<name><member>…</member>…</name>`.
+    pub(super) fn members<T>(&mut self, name: &str, items: impl IntoIterator<Item = T>, each: impl Fn(&mut Self, T)) {
+        self.element(name, |xml| {
+            for item in items {
+                xml.element("member", |xml| each(xml, item));
+            }
+        });
+    }
+
+    /// Text where an element's text stands.
+    pub(super) fn raw(&mut self, text: &str) {
+        self.text.push_str(&escape(text));
+    }
+}
+
+/// `<OperationResponse><OperationResult>…</OperationResult><ResponseMetadata>…`.
+pub(super) fn answer(namespace: &str, operation: &str, request_id: &str, result: impl FnOnce(&mut Xml)) -> Answer {
+    let mut xml = Xml::default();
+    let _ = write!(xml.text, "<{operation}Response xmlns=\"{namespace}\">");
+    xml.element(&format!("{operation}Result"), result);
+    xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+    let _ = write!(xml.text, "</{operation}Response>");
+    Answer::xml(xml.text)
+}
+
+/// Text as it may stand in XML.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\r' => escaped.push_str("&#xD;"),
+            _ => escaped.push(letter),
+        }
+    }
+    escaped
+}

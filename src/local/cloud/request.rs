@@ -1,0 +1,58 @@
+//! A request as it came: whom it is for stands in its signature.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use percent_encoding::percent_decode_str;
+
+/// One request, with what its credential scope says.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: http::Method,
+    /// Still encoded.
+    pub path: String,
+    /// Decoded, in the order of the request.
+    pub query: Vec<(String, String)>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// The service's signing name.
+    pub service: String,
+    pub region: String,
+    /// The id that the answer carries.
+    pub id: String,
+}
+
+impl Request {
+    /// Reads whom the request is for out of `Authorization: AWS4-HMAC-SHA256 Credential=key/date/region/service/…`. The
+    /// signature itself isn't checked: any credentials are good.
+    pub(super) fn new(method: http::Method, uri: &http::Uri, headers: HeaderMap, body: Bytes, id: String) -> Self {
+        let authorization = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let scope = authorization.and_then(|text| text.split_once("Credential=")).map(|(_, scope)| scope);
+        let mut parts = scope.unwrap_or_default().split([',', ' ']).next().unwrap_or_default().rsplit('/');
+        let service = parts.nth(1).unwrap_or_default().to_owned();
+        let region = parts.next().unwrap_or_default().to_owned();
+        let query = uri.query().unwrap_or_default();
+        let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Self { method, path: uri.path().to_owned(), query, headers, body, service, region, id }
+    }
+
+    /// The parts of the path between slashes, decoded.
+    pub fn segments(&self) -> Vec<String> {
+        let parts = self.path.trim_matches('/').split('/');
+        parts.map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned()).collect()
+    }
+
+    /// The first value of a query parameter.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a query parameter.
+    pub fn query_all(&self, name: &str) -> Vec<&str> {
+        self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// A header's value, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}

@@ -1,0 +1,57 @@
+//! All that is in the account, as it is kept.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use super::lambda;
+
+/// Changes when an older version can't read the state any more.
+pub(super) const FORMAT: u32 = 1;
+
+/// The account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub(super) format: u32,
+    pub account: String,
+    seed: u64,
+    drawn: u64,
+    #[serde(default)]
+    pub regions: BTreeMap<String, Regional>,
+}
+
+/// What is in one region.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Regional {
+    pub lambda: lambda::State,
+}
+
+static EMPTY: LazyLock<Regional> = LazyLock::new(Regional::default);
+
+impl State {
+    pub(super) fn new(account: &str, seed: u64) -> Self {
+        Self { format: FORMAT, account: account.to_owned(), seed, drawn: 0, regions: BTreeMap::new() }
+    }
+
+    pub(super) fn region(&self, region: &str) -> &Regional {
+        self.regions.get(region).unwrap_or(&EMPTY)
+    }
+
+    pub(super) fn region_mut(&mut self, region: &str) -> &mut Regional {
+        self.regions.entry(region.to_owned()).or_default()
+    }
+
+    /// The next number of the sequence that the seed begins (splitmix64).
+    pub(super) fn next_random(&mut self) -> u64 {
+        self.drawn = self.drawn.wrapping_add(1);
+        mix(self.seed.wrapping_add(self.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+}
+
+pub(super) fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}

@@ -1,0 +1,149 @@
+//! Keeps the state: in memory, or in a file that several processes share.
+//!
+//! Each request is handled under a lock on `<file>.lock`. That file holds a number that changes with every write, so
+//! that a process sees at once whether another has written since. It is raised before the state is replaced: a process
+//! that dies in between makes the others read once more, and never makes them keep what is old.
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Read, Seek, Write};
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+
+use super::blobs::Blobs;
+use super::state::{FORMAT, State};
+
+/// Knows whether its content was borrowed mutably.
+#[derive(Debug)]
+pub struct Tracked<T> {
+    content: T,
+    touched: bool,
+}
+
+impl<T> Deref for Tracked<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.content
+    }
+}
+
+impl<T> DerefMut for Tracked<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.touched = true;
+        &mut self.content
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Store {
+    state: Tracked<State>,
+    blobs: Blobs,
+    file: Option<StateFile>,
+}
+
+#[derive(Debug)]
+struct StateFile {
+    path: PathBuf,
+    /// The file's text as last read or written, and the number that the lock file had then; `None` before the first.
+    seen: Option<(u64, Vec<u8>)>,
+    account: String,
+}
+
+impl Store {
+    pub(super) fn in_memory(state: State) -> Self {
+        Self { state: Tracked { content: state, touched: false }, blobs: Blobs::default(), file: None }
+    }
+
+    pub(super) fn file(path: &Path, account: &str) -> Self {
+        Self {
+            state: Tracked { content: State::new(account, 0), touched: false },
+            blobs: Blobs::in_directory(with_suffix(path, ".blobs")),
+            file: Some(StateFile { path: path.to_owned(), seen: None, account: account.to_owned() }),
+        }
+    }
+
+    /// Runs `work` on the newest state, and keeps what it changed.
+    pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut Tracked<State>, &Blobs) -> T) -> io::Result<T> {
+        let Some(file) = &mut self.file else { return Ok(work(&mut self.state, &self.blobs)) };
+        if let Some(directory) = file.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            fs::create_dir_all(directory)?;
+        }
+        let lock_path = with_suffix(&file.path, ".lock");
+        let mut lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(lock_path)?;
+        // Released when the file is closed, even by the end of the process.
+        lock.lock()?;
+        let number = read_number(&mut lock)?;
+        file.refresh(&mut self.state, number)?;
+        let result = work(&mut self.state, &self.blobs);
+        if std::mem::take(&mut self.state.touched)
+            && let Err(error) = file.write(&self.state, &mut lock, number)
+        {
+            // What couldn't be kept didn't happen.
+            file.seen = None;
+            return Err(error);
+        }
+        Ok(result)
+    }
+}
+
+impl StateFile {
+    /// Reads the file if another process has written it, or removed it.
+    fn refresh(&mut self, state: &mut Tracked<State>, number: u64) -> io::Result<()> {
+        if self.seen.as_ref().is_some_and(|(seen, _)| *seen == number) && self.path.exists() {
+            return Ok(());
+        }
+        let text = match fs::read(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(named(&self.path, &error)),
+        };
+        let content = if text.is_empty() {
+            State::new(&self.account, RandomState::new().hash_one(&self.path))
+        } else {
+            let content: State = serde_json::from_slice(&text)
+                .map_err(|error| named(&self.path, &format!("this is no state of a local cloud: {error}")))?;
+            if content.format != FORMAT {
+                return Err(named(&self.path, &format!("this state has format {}, not {FORMAT}", content.format)));
+            }
+            content
+        };
+        *state = Tracked { content, touched: false };
+        self.seen = Some((number, text));
+        Ok(())
+    }
+
+    fn write(&mut self, state: &State, lock: &mut File, number: u64) -> io::Result<()> {
+        let text = serde_json::to_vec(state).map_err(io::Error::other)?;
+        if self.seen.as_ref().is_some_and(|(_, seen)| *seen == text) {
+            return Ok(());
+        }
+        let directory = self.path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        // Readable by its owner only: secrets are in it.
+        let mut next = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+        next.write_all(&text)?;
+        let number = number.wrapping_add(1);
+        lock.rewind()?;
+        write!(lock, "{number:020}")?;
+        lock.flush()?;
+        next.persist(&self.path).map_err(|error| named(&self.path, &error.error))?;
+        self.seen = Some((number, text));
+        Ok(())
+    }
+}
+
+fn read_number(lock: &mut File) -> io::Result<u64> {
+    let mut text = String::new();
+    lock.read_to_string(&mut text)?;
+    Ok(text.trim().parse().unwrap_or_default())
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn named(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
+    io::Error::other(format!("{}: {error}", path.display()))
+}

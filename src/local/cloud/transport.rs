@@ -1,0 +1,96 @@
+//! How requests come in: from the SDK's clients in this process, or over a socket.
+
+use std::future::Future;
+use std::io;
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, http_client_fn};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use tokio::net::TcpListener;
+
+use super::Cloud;
+use super::dispatch::Disconnected;
+
+/// Longest body. Lambda takes zips of up to 50 MB (70 MB as base64) in `CreateFunction`.
+const MAX_BODY: usize = 80 * 1024 * 1024;
+
+impl Cloud {
+    /// The HTTP client that has this cloud answer the SDK, in process.
+    pub fn http_client(&self) -> SharedHttpClient {
+        let cloud = self.clone();
+        http_client_fn(move |_: &HttpConnectorSettings, _: &RuntimeComponents| {
+            SharedHttpConnector::new(Connector { cloud: cloud.clone() })
+        })
+    }
+
+    /// Answers on `listener` until the future is dropped, or `shutdown` ends.
+    ///
+    /// # Errors
+    /// The listener failed.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let cloud = self.clone();
+        let router = Router::new()
+            .fallback(move |request: Request| {
+                let cloud = cloud.clone();
+                async move { cloud.over_http(request).await }
+            })
+            .layer(DefaultBodyLimit::disable());
+        axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    }
+
+    async fn over_http(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
+            return status(http::StatusCode::PAYLOAD_TOO_LARGE);
+        };
+        match self.respond(parts.method, &parts.uri, parts.headers, body.to_bytes()).await {
+            Ok(response) => response.map(Body::from),
+            // A body that fails makes the server close the connection in the middle of the answer.
+            Err(Disconnected) => Response::new(Body::from_stream(futures_util::stream::once(async {
+                Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset))
+            }))),
+        }
+    }
+
+    async fn in_process(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
+        match self.respond(parts.method, &parts.uri, parts.headers, body).await {
+            Ok(response) => HttpResponse::try_from(response.map(SdkBody::from))
+                .map_err(|error| ConnectorError::other(error.into(), None)),
+            Err(Disconnected) => Err(ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionReset).into())),
+        }
+    }
+}
+
+fn status(status: http::StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+#[derive(Debug)]
+struct Connector {
+    cloud: Cloud,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let cloud = self.cloud.clone();
+        HttpConnectorFuture::new(async move { cloud.in_process(request).await })
+    }
+}
