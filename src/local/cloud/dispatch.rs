@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Response, Uri};
 
 use super::answer::{Handled, Protocol, respond};
 use super::query::Form;
-use super::{ApiError, Cloud, Context, Fault, Injected, Request, context, lambda, state, sts};
+use super::{ApiError, Cloud, Context, Fault, Injected, Request, context, iam, lambda, state, sts};
 
 /// No answer: the connection broke.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(super) struct Disconnected;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
     Sts,
+    Iam,
     Lambda,
 }
 
@@ -26,6 +27,7 @@ impl Service {
     fn of(request: &Request) -> Option<Self> {
         match request.service.as_str() {
             "sts" => Some(Self::Sts),
+            "iam" => Some(Self::Iam),
             "lambda" => Some(Self::Lambda),
             _ => None,
         }
@@ -34,6 +36,7 @@ impl Service {
     fn name(self) -> &'static str {
         match self {
             Self::Sts => "sts",
+            Self::Iam => "iam",
             Self::Lambda => "lambda",
         }
     }
@@ -41,6 +44,7 @@ impl Service {
     fn protocol(self) -> Protocol {
         match self {
             Self::Sts => Protocol::Query(sts::NAMESPACE),
+            Self::Iam => Protocol::Query(iam::NAMESPACE),
             Self::Lambda => Protocol::Rest,
         }
     }
@@ -61,6 +65,7 @@ impl Service {
     fn handle(self, cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
         match self {
             Self::Sts => sts::handle(cx, operation, &Form::parse(&request.body), request),
+            Self::Iam => iam::handle(cx, operation, &Form::parse(&request.body), request),
             Self::Lambda => lambda::handle(cx, operation, request),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::lambda;
+use super::{iam, lambda};
 
 /// Changes when an older version can't read the state any more.
 pub(super) const FORMAT: u32 = 1;
@@ -17,6 +17,8 @@ pub struct State {
     pub account: String,
     seed: u64,
     drawn: u64,
+    #[serde(default)]
+    pub iam: iam::State,
     #[serde(default)]
     pub regions: BTreeMap<String, Regional>,
 }
@@ -32,7 +34,14 @@ static EMPTY: LazyLock<Regional> = LazyLock::new(Regional::default);
 
 impl State {
     pub(super) fn new(account: &str, seed: u64) -> Self {
-        Self { format: FORMAT, account: account.to_owned(), seed, drawn: 0, regions: BTreeMap::new() }
+        Self {
+            format: FORMAT,
+            account: account.to_owned(),
+            seed,
+            drawn: 0,
+            iam: iam::State::default(),
+            regions: BTreeMap::new(),
+        }
     }
 
     /// Whether there is a role of this ARN.

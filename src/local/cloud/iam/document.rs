@@ -1,0 +1,66 @@
+//! What IAM checks of a policy document before it takes it.
+
+use serde_json::Value;
+
+use super::ApiError;
+
+/// What a document is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Who may assume a role: principals, no resources.
+    Trust,
+    /// What a role may do: resources, no principals.
+    Identity,
+}
+
+/// # Errors
+/// `MalformedPolicyDocument`.
+pub(super) fn check(text: &str, purpose: Purpose) -> Result<(), ApiError> {
+    let malformed = |message: &str| ApiError::bad("MalformedPolicyDocument", message);
+    let document: Value = serde_json::from_str(text).map_err(|_| malformed("This policy contains invalid Json"))?;
+    let list = statements(&document);
+    if list.is_empty() {
+        return Err(malformed("Syntax errors in policy."));
+    }
+    for statement in list {
+        let has = |name: &str| statement.get(name).is_some() || statement.get(format!("Not{name}")).is_some();
+        if !matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny")) {
+            return Err(malformed("Syntax errors in policy."));
+        }
+        if !has("Action") {
+            return Err(malformed("Policy statement must contain actions."));
+        }
+        match purpose {
+            Purpose::Trust if has("Resource") => return Err(malformed("Has prohibited field Resource")),
+            Purpose::Trust if !has("Principal") => return Err(malformed("AssumeRole policy must contain principals")),
+            Purpose::Identity if has("Principal") => {
+                return Err(malformed("Policy document should not specify a principal."));
+            }
+            Purpose::Identity if !has("Resource") => return Err(malformed("Policy statement must contain resources.")),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether the trust policy lets the service assume the role.
+pub(super) fn trusts(text: &str, service: &str) -> bool {
+    let document: Value = serde_json::from_str(text).unwrap_or_default();
+    statements(&document).iter().any(|statement| {
+        statement.get("Effect").and_then(Value::as_str) == Some("Allow")
+            && match statement.get("Principal").and_then(|principal| principal.get("Service")) {
+                Some(Value::String(name)) => name == service,
+                Some(Value::Array(names)) => names.iter().any(|name| name == service),
+                _ => false,
+            }
+    })
+}
+
+/// One statement may stand without a list around it.
+fn statements(document: &Value) -> &[Value] {
+    match document.get("Statement") {
+        Some(Value::Array(list)) => list,
+        Some(one @ Value::Object(_)) => std::slice::from_ref(one),
+        _ => &[],
+    }
+}

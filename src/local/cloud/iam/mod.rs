@@ -1,0 +1,168 @@
+//! AWS Identity and Access Management: roles, their inline and attached policies, their tags.
+//!
+//! IAM is the same from every region. Policies are kept and given back, and not enforced.
+//! <https://docs.aws.amazon.com/IAM/latest/APIReference/>
+
+mod document;
+mod policies;
+mod roles;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+
+use super::query::{Form, Xml};
+use super::{Answer, ApiError, Context, Handled, Page, Request, dispatch, query};
+
+pub(super) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
+
+/// Most entries on a page: IAM's `MaxItems`.
+const MAX_ITEMS: usize = 1000;
+/// Entries on a page where the caller doesn't say: IAM's default for `MaxItems`.
+const DEFAULT_ITEMS: i64 = 100;
+/// RFC 3986's unreserved characters stay as they are in a policy document.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The roles of the account, by name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    pub roles: BTreeMap<String, Role>,
+}
+
+/// A role.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Role {
+    pub name: String,
+    pub path: String,
+    pub id: String,
+    pub arn: String,
+    pub created: Timestamp,
+    pub description: Option<String>,
+    pub max_session_s: i64,
+    /// The document's text as it was given.
+    pub trust: String,
+    /// Documents of the inline policies, by name.
+    pub inline: BTreeMap<String, String>,
+    /// ARNs of the managed policies.
+    pub attached: Vec<String>,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl State {
+    /// Whether there is a role of this ARN that Lambda may assume.
+    pub fn lambda_can_assume(&self, arn: &str) -> bool {
+        self.roles.values().any(|role| role.arn == arn && document::trusts(&role.trust, "lambda.amazonaws.com"))
+    }
+
+    fn role(&self, name: &str) -> Result<&Role, ApiError> {
+        self.roles.get(name).ok_or_else(|| no_role(name))
+    }
+
+    fn role_mut(&mut self, name: &str) -> Result<&mut Role, ApiError> {
+        self.roles.get_mut(name).ok_or_else(|| no_role(name))
+    }
+}
+
+fn no_role(name: &str) -> ApiError {
+    no_entity(format!("The role with name {name} cannot be found."))
+}
+
+fn no_entity(message: String) -> ApiError {
+    ApiError::new(404, "NoSuchEntity", message)
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::bad("ValidationError", message)
+}
+
+fn limit(message: impl Into<String>) -> ApiError {
+    ApiError::new(409, "LimitExceeded", message)
+}
+
+/// One request to IAM.
+struct Call<'a, 'b> {
+    cx: &'a mut Context<'b>,
+    operation: &'a str,
+    form: &'a Form,
+    request_id: &'a str,
+}
+
+impl Call<'_, '_> {
+    fn done(&self) -> Answer {
+        self.answer(|_| ())
+    }
+
+    fn answer(&self, result: impl FnOnce(&mut Xml)) -> Answer {
+        query::answer(NAMESPACE, self.operation, self.request_id, result)
+    }
+
+    fn role(&self) -> Result<&Role, ApiError> {
+        self.cx.state.iam.role(self.form.required("RoleName")?)
+    }
+
+    fn role_mut(&mut self) -> Result<&mut Role, ApiError> {
+        let name = self.form.required("RoleName")?;
+        // Looked up first, so that a refusal isn't taken for a change.
+        self.cx.state.iam.role(name)?;
+        self.cx.state.iam.role_mut(name)
+    }
+
+    fn page<T>(&self, items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> String) -> Result<Page<T>, ApiError> {
+        let asked = self.form.integer("MaxItems").unwrap_or(DEFAULT_ITEMS);
+        let size = self.cx.page_size(Some(asked), MAX_ITEMS);
+        Page::of(items, key, self.form.text("Marker"), size, || invalid("Invalid Marker."))
+    }
+}
+
+fn truncation<T>(xml: &mut Xml, page: &Page<T>) {
+    xml.text("IsTruncated", if page.next.is_some() { "true" } else { "false" });
+    if let Some(marker) = &page.next {
+        xml.text("Marker", marker);
+    }
+}
+
+fn tags(xml: &mut Xml, tags: &BTreeMap<String, String>) {
+    xml.members("Tags", tags, |xml, (key, value)| {
+        xml.text("Key", key);
+        xml.text("Value", value);
+    });
+}
+
+/// Documents come back percent-encoded (RFC 3986).
+fn encoded(document: &str) -> String {
+    utf8_percent_encode(document, ENCODED).to_string()
+}
+
+pub(super) fn handle(
+    cx: &mut Context<'_>,
+    operation: &str,
+    form: &Form,
+    request: &Request,
+) -> Result<Handled, ApiError> {
+    let mut call = Call { cx, operation, form, request_id: &request.id };
+    let call = &mut call;
+    let answer = match operation {
+        "CreateRole" => roles::create(call),
+        "GetRole" => roles::get(call),
+        "ListRoles" => roles::list(call),
+        "DeleteRole" => roles::delete(call),
+        "UpdateRole" => roles::update(call),
+        "UpdateAssumeRolePolicy" => roles::update_trust(call),
+        "GetAccountAuthorizationDetails" => roles::authorization_details(call),
+        "TagRole" => roles::tag(call),
+        "UntagRole" => roles::untag(call),
+        "ListRoleTags" => roles::list_tags(call),
+        "PutRolePolicy" => policies::put(call),
+        "GetRolePolicy" => policies::get(call),
+        "ListRolePolicies" => policies::list(call),
+        "DeleteRolePolicy" => policies::delete(call),
+        "AttachRolePolicy" => policies::attach(call),
+        "DetachRolePolicy" => policies::detach(call),
+        "ListAttachedRolePolicies" => policies::list_attached(call),
+        _ => Err(dispatch::not_implemented("iam", operation)),
+    };
+    answer.map(Handled::from)
+}
