@@ -44,9 +44,9 @@ impl State {
         }
     }
 
-    /// Whether there is a role of this ARN.
-    pub(super) fn has_role(&self, _arn: &str) -> bool {
-        true
+    /// Whether there is a role of this ARN that Lambda can assume.
+    pub(super) fn has_role(&self, arn: &str) -> bool {
+        self.iam.lambda_can_assume(arn)
     }
 
     pub(super) fn region(&self, region: &str) -> &Regional {

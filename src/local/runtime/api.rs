@@ -1,0 +1,127 @@
+//! The Lambda runtime API of one process: it asks for its next event and posts what became of it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+/// An event that waits for the process.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) request_id: String,
+    pub(super) invoked_function_arn: String,
+    /// Milliseconds since 1970.
+    pub(super) deadline_ms: i64,
+    pub(super) payload: Bytes,
+    pub(super) reply: oneshot::Sender<Reply>,
+}
+
+/// What the process posted.
+#[derive(Debug)]
+pub(super) enum Reply {
+    Response(Bytes),
+    /// `{"errorMessage", "errorType"}`
+    Error(Bytes),
+}
+
+/// The API's side that the instance holds.
+#[derive(Debug)]
+pub(super) struct Api {
+    pub(super) address: String,
+    pub(super) events: mpsc::Sender<Pending>,
+    /// An error that the process posted before it asked for its first event.
+    pub(super) init_error: Arc<Mutex<Option<Bytes>>>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    events: Arc<Mutex<mpsc::Receiver<Pending>>>,
+    current: Arc<Mutex<Option<(String, oneshot::Sender<Reply>)>>>,
+    init_error: Arc<Mutex<Option<Bytes>>>,
+}
+
+impl Api {
+    /// Serves on a free port of 127.0.0.1.
+    pub(super) async fn start() -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?.to_string();
+        let (events, waiting) = mpsc::channel(1);
+        let shared =
+            Shared { events: Arc::new(Mutex::new(waiting)), current: Arc::default(), init_error: Arc::default() };
+        let init_error = Arc::clone(&shared.init_error);
+        let router = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .route("/2018-06-01/runtime/init/error", post(init_failed))
+            .layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024))
+            .with_state(shared);
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { address, events, init_error, server })
+    }
+}
+
+async fn next(State(shared): State<Shared>) -> Response {
+    let Some(pending) = shared.events.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("lambda-runtime-aws-request-id", pending.request_id.clone()),
+        ("lambda-runtime-deadline-ms", pending.deadline_ms.to_string()),
+        ("lambda-runtime-invoked-function-arn", pending.invoked_function_arn),
+        (
+            "lambda-runtime-trace-id",
+            format!("Root=1-{:08x}-000000000000000000000000;Sampled=0", pending.deadline_ms / 1000),
+        ),
+        ("content-type", "application/json".to_owned()),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    *shared.current.lock().await = Some((pending.request_id, pending.reply));
+    (headers, pending.payload).into_response()
+}
+
+async fn response(State(shared): State<Shared>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    reply(&shared, &id, Reply::Response(body)).await
+}
+
+async fn error(State(shared): State<Shared>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    reply(&shared, &id, Reply::Error(body)).await
+}
+
+async fn reply(shared: &Shared, id: &str, reply: Reply) -> StatusCode {
+    let mut current = shared.current.lock().await;
+    match current.take() {
+        Some((request, waiting)) if request == id => {
+            let _ = waiting.send(reply);
+            StatusCode::ACCEPTED
+        }
+        other => {
+            *current = other;
+            StatusCode::BAD_REQUEST
+        }
+    }
+}
+
+async fn init_failed(State(shared): State<Shared>, body: Bytes) -> StatusCode {
+    *shared.init_error.lock().await = Some(body);
+    StatusCode::ACCEPTED
+}
