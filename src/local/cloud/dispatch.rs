@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Response, Uri};
 
 use super::answer::{Handled, Protocol, respond};
 use super::query::Form;
-use super::{ApiError, Cloud, Context, Fault, Injected, Request, context, iam, lambda, state, sts};
+use super::{ApiError, Cloud, Context, Fault, Injected, Request, context, iam, lambda, secretsmanager, state, sts};
 
 /// No answer: the connection broke.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ enum Service {
     Sts,
     Iam,
     Lambda,
+    SecretsManager,
 }
 
 impl Service {
@@ -29,6 +30,7 @@ impl Service {
             "sts" => Some(Self::Sts),
             "iam" => Some(Self::Iam),
             "lambda" => Some(Self::Lambda),
+            "secretsmanager" => Some(Self::SecretsManager),
             _ => None,
         }
     }
@@ -38,6 +40,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Iam => "iam",
             Self::Lambda => "lambda",
+            Self::SecretsManager => "secretsmanager",
         }
     }
 
@@ -46,6 +49,7 @@ impl Service {
             Self::Sts => Protocol::Query(sts::NAMESPACE),
             Self::Iam => Protocol::Query(iam::NAMESPACE),
             Self::Lambda => Protocol::Rest,
+            Self::SecretsManager => Protocol::Json,
         }
     }
 
@@ -67,6 +71,7 @@ impl Service {
             Self::Sts => sts::handle(cx, operation, &Form::parse(&request.body), request),
             Self::Iam => iam::handle(cx, operation, &Form::parse(&request.body), request),
             Self::Lambda => lambda::handle(cx, operation, request),
+            Self::SecretsManager => secretsmanager::handle(cx, operation, request),
         }
     }
 }

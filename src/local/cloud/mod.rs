@@ -23,6 +23,7 @@ pub mod lambda;
 mod page;
 mod query;
 mod request;
+pub mod secretsmanager;
 mod state;
 mod store;
 mod sts;

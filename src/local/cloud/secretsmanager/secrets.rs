@@ -1,0 +1,155 @@
+//! A secret and its tags.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::super::context::epoch_s;
+use super::super::json::tag_list;
+use super::values::{self, Content};
+use super::{ApiError, Call, Secret, invalid_parameter, invalid_request};
+
+/// Letters of the six random characters at the end of an ARN.
+const SUFFIX_LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+/// Longest `Name` of `CreateSecret`.
+const MAX_NAME: usize = 512;
+/// Secrets Manager's quota "Tags for a secret".
+const MAX_TAGS: usize = 50;
+
+pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.body.required("Name")?.to_owned();
+    if name.len() > MAX_NAME || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+=.@-!".contains(&byte)) {
+        return Err(ApiError::validation(
+            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!",
+        ));
+    }
+    let content = Content::of(call)?;
+    let tags = call.body.tags("Tags");
+    check_tags(&tags)?;
+    if let Some(existing) = call.state().secrets.get(&name) {
+        if existing.deletion.is_some() {
+            return Err(invalid_request(
+                "You can't create this secret because a secret with this name is already scheduled for deletion.",
+            ));
+        }
+        // The same request once more: a retry whose first answer was lost.
+        if let Some(content) = &content
+            && existing.versions.get(&content.token).is_some_and(|version| content.is(version))
+        {
+            return Ok(named(existing, Some(&content.token)));
+        }
+        return Err(ApiError::bad(
+            "ResourceExistsException",
+            format!("The operation failed because the secret {name} already exists."),
+        ));
+    }
+    let suffix = call.cx.random(SUFFIX_LETTERS, 6);
+    let now = call.cx.now;
+    let mut secret = Secret {
+        arn: call.cx.arn("secretsmanager", &format!("secret:{name}-{suffix}")),
+        description: call.body.text("Description").map(ToOwned::to_owned),
+        kms_key_id: call.body.text("KmsKeyId").map(ToOwned::to_owned),
+        created: now,
+        changed: now,
+        accessed: None,
+        deletion: None,
+        versions: BTreeMap::new(),
+        name: name.clone(),
+        tags,
+    };
+    let token = content.map(|content| values::store(&mut secret, content, &[], now));
+    let answer = named(&secret, token.as_deref());
+    call.cx.regional_mut().secretsmanager.secrets.insert(name, secret);
+    Ok(answer)
+}
+
+pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
+    let secret = call.any()?;
+    let mut answer = summary(secret);
+    answer.insert("VersionIdsToStages".to_owned(), stages(secret));
+    if let Some(deletion) = &secret.deletion {
+        answer.insert("DeletedDate".to_owned(), json!(epoch_s(deletion.due)));
+    }
+    Ok(Value::Object(answer))
+}
+
+pub(super) fn update(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let secret = call.usable()?;
+    let content = Content::of(call)?;
+    if let Some(content) = &content {
+        content.refuse_other(secret)?;
+    }
+    let name = secret.name.clone();
+    let description = call.body.text("Description").map(ToOwned::to_owned);
+    let key = call.body.text("KmsKeyId").map(ToOwned::to_owned);
+    let now = call.cx.now;
+    let secret = call.secret_mut(&name)?;
+    secret.description = description.or(secret.description.take());
+    secret.kms_key_id = key.or(secret.kms_key_id.take());
+    secret.changed = now;
+    let token = content.map(|content| values::store(secret, content, &[], now));
+    Ok(named(secret, token.as_deref()))
+}
+
+pub(super) fn tag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let secret = call.usable()?;
+    let (name, mut tags) = (secret.name.clone(), secret.tags.clone());
+    tags.extend(call.body.tags("Tags"));
+    check_tags(&tags)?;
+    call.secret_mut(&name)?.tags = tags;
+    Ok(json!({}))
+}
+
+pub(super) fn untag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.usable()?.name.clone();
+    let keys = call.body.texts("TagKeys");
+    call.secret_mut(&name)?.tags.retain(|key, _| !keys.contains(key));
+    Ok(json!({}))
+}
+
+fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    if tags.len() > MAX_TAGS {
+        return Err(invalid_parameter(format!("A secret can't have more than {MAX_TAGS} tags.")));
+    }
+    match tags.keys().find(|key| key.is_empty() || key.starts_with("aws:")) {
+        Some(key) => Err(invalid_parameter(format!("The tag key '{key}' is reserved or empty."))),
+        None => Ok(()),
+    }
+}
+
+/// `{"ARN", "Name", "VersionId"}`, which most operations answer.
+pub(super) fn named(secret: &Secret, version: Option<&str>) -> Value {
+    let mut answer = json!({ "ARN": secret.arn, "Name": secret.name });
+    if let Some(version) = version {
+        answer["VersionId"] = json!(version);
+    }
+    answer
+}
+
+/// What a description and a list have in common.
+pub(super) fn summary(secret: &Secret) -> Map<String, Value> {
+    let mut members = Map::new();
+    members.insert("ARN".to_owned(), json!(secret.arn));
+    members.insert("Name".to_owned(), json!(secret.name));
+    if let Some(description) = &secret.description {
+        members.insert("Description".to_owned(), json!(description));
+    }
+    if let Some(key) = &secret.kms_key_id {
+        members.insert("KmsKeyId".to_owned(), json!(key));
+    }
+    members.insert("LastChangedDate".to_owned(), json!(epoch_s(secret.changed)));
+    if let Some(accessed) = secret.accessed {
+        members.insert("LastAccessedDate".to_owned(), json!(epoch_s(accessed)));
+    }
+    members.insert("CreatedDate".to_owned(), json!(epoch_s(secret.created)));
+    if !secret.tags.is_empty() {
+        members.insert("Tags".to_owned(), tag_list(&secret.tags));
+    }
+    members
+}
+
+/// Version ids with their labels. Versions without a label are deprecated, and not shown.
+pub(super) fn stages(secret: &Secret) -> Value {
+    let labelled = secret.versions.iter().filter(|(_, version)| !version.stages.is_empty());
+    labelled.map(|(id, version)| (id.clone(), json!(version.stages))).collect::<Map<_, _>>().into()
+}
