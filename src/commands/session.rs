@@ -7,6 +7,7 @@ use crate::cli::Global;
 use crate::desired::Scope;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
+use crate::local;
 use crate::manifest::{self, Loaded, Manifest};
 use crate::render::JsonLines;
 
@@ -25,7 +26,8 @@ impl Session {
         let loaded = load(global)?;
         let deployment = &loaded.manifest.deployment;
         let aws = if global.local {
-            crate::local::connect(&state_directory(&loaded.manifest.path), deployment)?
+            let cloud = local::open(&state_directory(&loaded.manifest.path), deployment)?;
+            local::clients(&cloud, deployment)
         } else {
             Aws::from_environment(&deployment.region).await
         };

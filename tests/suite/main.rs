@@ -6,4 +6,6 @@ mod conformance;
 mod manifest;
 mod planner;
 mod sandbox;
+mod scenarios;
 mod sync;
+mod world;

@@ -1,0 +1,221 @@
+//! Whole stories of the reconciler on the embedded cloud, in process: every request is the real client's.
+
+use std::sync::Arc;
+
+use deployer::aws::Aws;
+use deployer::local::cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault, Injected};
+use futures_util::future::join_all;
+
+use crate::world::{World, actions, manifest};
+
+async fn world() -> (Cloud, World) {
+    world_with(CloudConfig::default()).await
+}
+
+async fn world_with(config: CloudConfig) -> (Cloud, World) {
+    let cloud = Cloud::in_memory(config);
+    let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
+    let world = World::new(aws).await;
+    cloud.forget_calls();
+    (cloud, world)
+}
+
+#[tokio::test]
+async fn a_manifest_becomes_a_cloud_and_a_second_apply_writes_nothing() {
+    let (cloud, world) = world().await;
+    let desired = world.desired(&manifest("sync"));
+    world.converge(&desired).await;
+    cloud.forget_calls();
+    let outcome = world.apply(&desired).await;
+    assert_eq!(outcome.done, []);
+    assert_eq!(cloud.writes(), [], "no write call at all");
+}
+
+#[tokio::test]
+async fn lists_of_many_pages_are_read_to_their_end() {
+    let (_cloud, world) = world_with(CloudConfig { page_size: Some(1), ..CloudConfig::default() }).await;
+    world.converge(&world.desired(&manifest("sync"))).await;
+}
+
+#[tokio::test]
+async fn changes_that_take_their_time_are_waited_for() {
+    let (_cloud, world) = world_with(CloudConfig { lambda_settles_after_reads: 2, ..CloudConfig::default() }).await;
+    world.converge(&world.desired(&manifest("sync"))).await;
+    let larger = manifest("sync").replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nmemory_mb = 512");
+    world.converge(&world.desired(&larger)).await;
+}
+
+#[tokio::test]
+async fn one_edit_is_one_change_and_the_way_back_too() {
+    let (_cloud, world) = world().await;
+    let before = manifest("sync");
+    world.converge(&world.desired(&before)).await;
+    for (edit, changes) in [
+        ("memory_mb = 512", &["a/function Update", "a/alias Update"] as &[&str]),
+        ("timeout = \"1m\"", &["a/function Update", "a/alias Update"]),
+        ("log_retention_days = 90", &["a/log-group Update"]),
+        ("schedule = \"rate(1 hour)\"", &["a/rule Update"]),
+        ("status = \"paused\"", &["a/rule Update"]),
+        ("architecture = \"arm64\"", &["a/function Update", "a/alias Update"]),
+        ("on_ambiguous = \"resend\"", &["a/function Update", "a/alias Update"]),
+    ] {
+        let name = "display_name = \"Venue a\"";
+        let after = world.desired(&before.replace(name, &format!("{name}\n{edit}")));
+        assert_eq!(actions(&world.plan(&after).await), changes, "{edit}");
+        world.converge(&after).await;
+        assert_eq!(actions(&world.plan(&world.desired(&before)).await), changes, "{edit}, back");
+        world.converge(&world.desired(&before)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_venue_that_is_taken_out_is_pruned_and_comes_back_with_its_secret() {
+    let (_cloud, world) = world().await;
+    let both = manifest("sync");
+    let only_a = &both[..both.find("[venues.b]").expect("b is there")];
+    world.converge(&world.desired(&both)).await;
+    let arn = || async {
+        let answer = world.aws.secrets.describe_secret().secret_id("sync/b").send().await.expect("it is there");
+        (answer.arn().map(ToOwned::to_owned), answer.deleted_date().is_some())
+    };
+    let (before, _) = arn().await;
+    world.converge(&world.desired(only_a)).await;
+    assert!(arn().await.1, "its secret can be restored for a while");
+    let plan = world.plan(&world.desired(&both)).await;
+    assert!(actions(&plan).contains(&"b/secret Restore".to_owned()), "{:?}", actions(&plan));
+    world.converge(&world.desired(&both)).await;
+    assert_eq!(arn().await, (before, false), "it is the same secret, with the value that it had");
+}
+
+#[tokio::test]
+async fn destroy_takes_away_what_is_ours_and_nothing_else() {
+    let (cloud, world) = world().await;
+    world.converge(&world.desired(&manifest("sync"))).await;
+    world.converge(&world.desired(&manifest("sync-two"))).await;
+    let logs = &world.aws.logs;
+    logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("it is made");
+    world.converge(&world.nothing("sync")).await;
+    assert_eq!(world.plan(&world.desired(&manifest("sync-two"))).await.changes, [], "the other deployment is whole");
+    let groups = logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-by-hand").send().await;
+    assert_eq!(groups.expect("it answers").log_groups().len(), 1, "what somebody made by hand is still there");
+    assert!(cloud.writes().iter().all(|call| call.operation != "UntagResource"));
+}
+
+#[tokio::test]
+async fn a_function_of_somebody_else_is_never_touched() {
+    let (cloud, world) = world().await;
+    let desired = world.desired(&manifest("sync"));
+    world.converge(&desired).await;
+    let arn = world.scope.arn("lambda", "function:sync-a");
+    world.aws.lambda.untag_resource().resource(&arn).tag_keys("deployer:deployment").send().await.expect("untagged");
+    cloud.forget_calls();
+    let plan = world.plan(&desired).await;
+    assert_eq!(plan.conflicts.len(), 1);
+    let pruned = world.plan(&world.nothing("sync")).await;
+    assert!(!actions(&pruned).iter().any(|action| action.starts_with("a/function")), "{:?}", actions(&pruned));
+    assert_eq!(cloud.writes(), []);
+}
+
+fn denied() -> Fault {
+    Fault::Error(ApiError::new(403, "AccessDeniedException", "the process has ended"))
+}
+
+/// The write calls of a whole story: everything made, changed and taken away.
+async fn story(world: &World) {
+    let both = manifest("sync");
+    let changed = both.replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nmemory_mb = 512");
+    let only_a = &changed[..changed.find("[venues.b]").expect("b is there")];
+    world.apply(&world.desired(&both)).await;
+    world.apply(&world.desired(only_a)).await;
+}
+
+#[tokio::test]
+async fn a_crash_at_any_call_before_or_after_it_took_effect_is_mended_by_the_next_apply() {
+    let (cloud, world) = world().await;
+    story(&world).await;
+    let writes = cloud.writes().len() as u64;
+    assert!(writes > 30, "the story has {writes} write calls");
+    let cases = (1..=writes).flat_map(|at| [(at, false), (at, true)]);
+    let cases = cases.map(async |(at, took_effect)| {
+        let (cloud, world) = world_with(CloudConfig::default()).await;
+        let count = std::sync::atomic::AtomicU64::new(0);
+        // From the write call on that is hit, nothing reaches the cloud any more: the process is dead.
+        cloud.set_faults(Some(Arc::new(move |call: &Call| {
+            if call.kind == CallKind::Read {
+                let dead = count.load(std::sync::atomic::Ordering::SeqCst) >= at;
+                return dead.then(|| Injected::Before(denied()));
+            }
+            let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+            match number {
+                _ if number < at => None,
+                _ if number == at && took_effect => Some(Injected::After(denied())),
+                _ => Some(Injected::Before(denied())),
+            }
+        })));
+        story(&world).await;
+        cloud.set_faults(None);
+        let both = world.desired(&manifest("sync"));
+        world.converge(&both).await;
+        world.converge(&world.nothing("sync")).await;
+    });
+    join_all(cases).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_at_any_call_is_mended_within_the_same_apply() {
+    let (cloud, world) = world().await;
+    let desired = world.desired(&manifest("sync"));
+    world.apply(&desired).await;
+    let calls: Vec<u64> =
+        cloud.calls().into_iter().filter(|call| call.kind == CallKind::Write).map(|call| call.number).collect();
+    let cases = calls.into_iter().map(async |at| {
+        let (cloud, world) = world_with(CloudConfig::default()).await;
+        cloud.set_faults(Some(Arc::new(move |call: &Call| {
+            (call.number == at).then_some(Injected::After(Fault::Disconnect))
+        })));
+        let desired = world.desired(&manifest("sync"));
+        let outcome = world.apply(&desired).await;
+        assert_eq!(outcome.failed, [], "call {at}");
+        assert_eq!(world.plan(&desired).await.changes, [], "call {at}");
+    });
+    join_all(cases).await;
+}
+
+#[tokio::test]
+async fn a_failure_in_one_venue_leaves_the_others_converged() {
+    let (cloud, world) = world().await;
+    let failing = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&failing);
+    cloud.set_faults(Some(Arc::new(move |call: &Call| {
+        let mut seen = seen.lock().expect("no panic");
+        let hit = call.operation == "CreateFunction" && seen.is_empty();
+        hit.then(|| {
+            seen.push(call.number);
+            Injected::Before(denied())
+        })
+    })));
+    let desired = world.desired(&manifest("sync"));
+    let outcome = world.apply(&desired).await;
+    assert_eq!(outcome.failed.len(), 1);
+    assert_eq!(outcome.not_started.len(), 4, "{:?}", outcome.not_started);
+    assert_eq!(outcome.done.len(), 11);
+    cloud.set_faults(None);
+    world.converge(&desired).await;
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_is_left_alone_and_said() {
+    let (cloud, world) = world().await;
+    let desired = world.desired(&manifest("sync"));
+    world.converge(&desired).await;
+    for read in ["GetFunction", "ListFunctions", "ListSecrets", "DescribeLogGroups", "ListRules", "ListTargetsByRule"] {
+        cloud.set_faults(Some(Arc::new(move |call: &Call| {
+            (call.operation == read).then(|| Injected::Before(denied()))
+        })));
+        let plan = world.plan(&desired).await;
+        assert_eq!(actions(&plan), Vec::<String>::new(), "{read}");
+        assert!(!plan.unreadable.is_empty(), "{read}");
+        let pruned = world.plan(&world.nothing("sync")).await;
+        assert!(!pruned.unreadable.is_empty(), "{read}");
+    }
+}

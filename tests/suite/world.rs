@@ -1,0 +1,123 @@
+//! A world for scenarios: a manifest, a cloud, and the reconciler's steps on them as the commands take them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use deployer::apply::{self, Event, Inputs, Options, Outcome};
+use deployer::artifact::{Artifact, Platform};
+use deployer::aws::Aws;
+use deployer::desired::{Desired, Scope, desired};
+use deployer::manifest::{self, SecretValue};
+use deployer::observe::{Snapshot, observe};
+use deployer::plan::{Operation, Plan, invariants, plan};
+use tokio_util::sync::CancellationToken;
+
+/// Two venues, `a` active and `b` paused, in a deployment of this name.
+pub fn manifest(deployment: &str) -> String {
+    let venue = |name: &str, more: &str| {
+        format!(
+            "[venues.{name}]\ndisplay_name = \"Venue {name}\"\n{more}[venues.{name}.secrets]\n\
+             hubspot_token = \"env:TOKEN_{name}\"\ntripleseat_public_key = \"env:KEY_{name}\"\n\
+             [venues.{name}.destination]\nkind = \"tripleseat\"\n\n"
+        )
+    };
+    format!(
+        "[deployment]\nname = \"{deployment}\"\nregion = \"us-east-1\"\n\n{}{}",
+        venue("a", ""),
+        venue("b", "status = \"paused\"\n")
+    )
+}
+
+/// A manifest's path to a cloud.
+pub struct World {
+    pub aws: Aws,
+    pub scope: Scope,
+    artifact: Artifact,
+}
+
+impl World {
+    /// Asks the cloud whose account it is.
+    pub async fn new(aws: Aws) -> Self {
+        Self::with_code(aws, "#!/bin/sh\nexit 1\n").await
+    }
+
+    /// With a script as the function's code.
+    pub async fn with_code(aws: Aws, script: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("bootstrap");
+        std::fs::write(&path, script).expect("the script is written");
+        let artifact = Artifact::from_path(&path, Platform::Local).expect("a script is an artifact");
+        let identity = aws.sts.get_caller_identity().send().await.expect("the cloud says whose account it is");
+        let account = identity.account().expect("an account").to_owned();
+        Self { aws, scope: Scope { account, region: "us-east-1".to_owned() }, artifact }
+    }
+
+    /// What a manifest wants.
+    pub fn desired(&self, text: &str) -> Desired {
+        let loaded = manifest::parse(text, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+        desired(&loaded.manifest, &self.scope, |_| self.artifact.code_sha256.clone())
+    }
+
+    /// Nothing at all: what `destroy` wants.
+    pub fn nothing(&self, deployment: &str) -> Desired {
+        Desired { deployment: deployment.to_owned(), scope: self.scope.clone(), venues: Vec::new(), canary: None }
+    }
+
+    pub async fn observe(&self, desired: &Desired) -> Snapshot {
+        let declared: Vec<String> = desired.venues.iter().map(|venue| venue.venue.clone()).collect();
+        observe(&self.aws, &self.scope, &desired.deployment, &declared).await
+    }
+
+    /// Observes and plans; the plan keeps its rules.
+    pub async fn plan(&self, desired: &Desired) -> Plan {
+        let snapshot = self.observe(desired).await;
+        let plan = plan(desired, &snapshot, &[]);
+        assert_eq!(invariants::violations(&plan, desired, &snapshot), Vec::<String>::new());
+        plan
+    }
+
+    /// Plans and carries it out.
+    pub async fn apply(&self, desired: &Desired) -> Outcome {
+        let plan = self.plan(desired).await;
+        self.execute(&plan).await.0
+    }
+
+    pub async fn execute(&self, plan: &Plan) -> (Outcome, Vec<Event>) {
+        let secrets: BTreeMap<String, SecretValue> = plan
+            .changes
+            .iter()
+            .flat_map(|change| &change.operations)
+            .filter_map(|operation| match operation {
+                Operation::CreateSecret { secret } => Some(secret.name.clone()),
+                _ => None,
+            })
+            .map(|name| {
+                let value = SecretValue::new(r#"{"HUBSPOT_TOKEN":"token-value","TRIPLESEAT_PUBLIC_KEY":"key-value"}"#);
+                (name, value.expect("a value"))
+            })
+            .collect();
+        let zip: Bytes = self.artifact.bootstrap_zip.clone();
+        let inputs = Inputs { artifacts: [(self.artifact.code_sha256.clone(), zip)].into(), secrets };
+        let options = Options { rate_limited: false, ..Options::default() };
+        let events = Mutex::new(Vec::new());
+        let on_event = |event| events.lock().expect("no panic").push(event);
+        let outcome = apply::apply(&self.aws, plan, &inputs, &options, &CancellationToken::new(), &on_event).await;
+        (outcome, events.into_inner().expect("no panic"))
+    }
+
+    /// Applies, and finds nothing more to do.
+    pub async fn converge(&self, desired: &Desired) {
+        let outcome = self.apply(desired).await;
+        assert_eq!(outcome.failed, [], "nothing fails");
+        let again = self.plan(desired).await;
+        assert_eq!(again.changes, [], "a second apply has nothing to do");
+        assert_eq!((again.unreadable.len(), again.conflicts.len()), (0, 0));
+    }
+}
+
+/// `venue/kind action`, for each change.
+pub fn actions(plan: &Plan) -> Vec<String> {
+    plan.changes.iter().map(|change| format!("{} {:?}", change.address, change.action)).collect()
+}
