@@ -9,7 +9,9 @@ use http::{HeaderMap, Method, Response, Uri};
 
 use super::answer::{Handled, Protocol, respond};
 use super::query::Form;
-use super::{ApiError, Cloud, Context, Fault, Injected, Request, context, iam, lambda, secretsmanager, state, sts};
+use super::{
+    ApiError, Cloud, Context, Fault, Injected, Request, context, events, iam, lambda, secretsmanager, state, sts,
+};
 
 /// No answer: the connection broke.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ enum Service {
     Iam,
     Lambda,
     SecretsManager,
+    EventBridge,
 }
 
 impl Service {
@@ -31,6 +34,7 @@ impl Service {
             "iam" => Some(Self::Iam),
             "lambda" => Some(Self::Lambda),
             "secretsmanager" => Some(Self::SecretsManager),
+            "events" => Some(Self::EventBridge),
             _ => None,
         }
     }
@@ -40,6 +44,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Iam => "iam",
             Self::Lambda => "lambda",
+            Self::EventBridge => "events",
             Self::SecretsManager => "secretsmanager",
         }
     }
@@ -49,6 +54,7 @@ impl Service {
             Self::Sts => Protocol::Query(sts::NAMESPACE),
             Self::Iam => Protocol::Query(iam::NAMESPACE),
             Self::Lambda => Protocol::Rest,
+            Self::EventBridge => Protocol::Json,
             Self::SecretsManager => Protocol::Json,
         }
     }
@@ -71,6 +77,7 @@ impl Service {
             Self::Sts => sts::handle(cx, operation, &Form::parse(&request.body), request),
             Self::Iam => iam::handle(cx, operation, &Form::parse(&request.body), request),
             Self::Lambda => lambda::handle(cx, operation, request),
+            Self::EventBridge => events::handle(cx, operation, request),
             Self::SecretsManager => secretsmanager::handle(cx, operation, request),
         }
     }

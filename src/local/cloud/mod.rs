@@ -16,6 +16,7 @@ mod calls;
 mod clock;
 mod context;
 mod dispatch;
+pub mod events;
 pub mod iam;
 mod invoke;
 mod json;
