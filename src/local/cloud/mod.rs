@@ -21,6 +21,7 @@ pub mod iam;
 mod invoke;
 mod json;
 pub mod lambda;
+pub mod logs;
 mod page;
 mod query;
 mod request;
