@@ -9,7 +9,9 @@ use http::{HeaderMap, Method, Response, Uri};
 
 use super::answer::{Handled, Protocol, respond};
 use super::query::Form;
-use super::{ApiError, Cloud, Context, Fault, Injected, Request, context, iam, lambda, secretsmanager, state, sts};
+use super::{
+    ApiError, Cloud, Context, Fault, Injected, Request, context, events, iam, lambda, logs, secretsmanager, state, sts,
+};
 
 /// No answer: the connection broke.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ enum Service {
     Iam,
     Lambda,
     SecretsManager,
+    EventBridge,
+    Logs,
 }
 
 impl Service {
@@ -30,7 +34,9 @@ impl Service {
             "sts" => Some(Self::Sts),
             "iam" => Some(Self::Iam),
             "lambda" => Some(Self::Lambda),
+            "logs" => Some(Self::Logs),
             "secretsmanager" => Some(Self::SecretsManager),
+            "events" => Some(Self::EventBridge),
             _ => None,
         }
     }
@@ -40,6 +46,8 @@ impl Service {
             Self::Sts => "sts",
             Self::Iam => "iam",
             Self::Lambda => "lambda",
+            Self::Logs => "logs",
+            Self::EventBridge => "events",
             Self::SecretsManager => "secretsmanager",
         }
     }
@@ -49,7 +57,7 @@ impl Service {
             Self::Sts => Protocol::Query(sts::NAMESPACE),
             Self::Iam => Protocol::Query(iam::NAMESPACE),
             Self::Lambda => Protocol::Rest,
-            Self::SecretsManager => Protocol::Json,
+            Self::SecretsManager | Self::EventBridge | Self::Logs => Protocol::Json,
         }
     }
 
@@ -71,6 +79,8 @@ impl Service {
             Self::Sts => sts::handle(cx, operation, &Form::parse(&request.body), request),
             Self::Iam => iam::handle(cx, operation, &Form::parse(&request.body), request),
             Self::Lambda => lambda::handle(cx, operation, request),
+            Self::Logs => logs::handle(cx, operation, request),
+            Self::EventBridge => events::handle(cx, operation, request),
             Self::SecretsManager => secretsmanager::handle(cx, operation, request),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{iam, lambda, secretsmanager};
+use super::{events, iam, lambda, logs, secretsmanager};
 
 /// Changes when an older version can't read the state any more.
 pub(super) const FORMAT: u32 = 1;
@@ -27,6 +27,8 @@ pub struct State {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Regional {
+    pub logs: logs::State,
+    pub events: events::State,
     pub secretsmanager: secretsmanager::State,
     pub lambda: lambda::State,
 }

@@ -1,0 +1,149 @@
+//! Log groups, their retention and their tags.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Value, json};
+
+use super::super::Page;
+use super::{ApiError, Call, Group, exists, invalid, invalid_token, listed};
+
+/// `retentionInDays` of `PutRetentionPolicy`.
+const RETENTION_DAYS: [i64; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+/// Most entries on a page: `limit` of `DescribeLogGroups`.
+const MAX_LIMIT: usize = 50;
+/// Longest `logGroupName`.
+const MAX_NAME: usize = 512;
+/// Most tags of a log group (`TagResource`).
+const MAX_TAGS: usize = 50;
+
+pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.body.required("logGroupName")?.to_owned();
+    if name.len() > MAX_NAME || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/#".contains(&byte)) {
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: Member must \
+             satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
+        )));
+    }
+    let tags = call.body.map("tags");
+    check_tags(&tags)?;
+    if call.state().groups.contains_key(&name) {
+        return Err(exists("log group"));
+    }
+    let group = Group {
+        arn: call.cx.arn("logs", &format!("log-group:{name}")),
+        created_ms: call.cx.epoch_ms(),
+        retention_days: None,
+        streams: BTreeMap::new(),
+        events: VecDeque::new(),
+        ingested: 0,
+        name: name.clone(),
+        tags,
+    };
+    call.state_mut().groups.insert(name, group);
+    Ok(json!({}))
+}
+
+pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
+    let prefix = call.body.text("logGroupNamePrefix");
+    let pattern = call.body.text("logGroupNamePattern");
+    if prefix.is_some() && pattern.is_some() {
+        return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
+    }
+    let groups = call.state().groups.values().filter(|group| {
+        prefix.is_none_or(|prefix| group.name.starts_with(prefix))
+            && pattern.is_none_or(|pattern| group.name.to_lowercase().contains(&pattern.to_lowercase()))
+    });
+    let size = call.cx.page_size(call.body.integer("limit"), MAX_LIMIT);
+    let page = Page::of(groups, |group| group.name.clone(), call.body.text("nextToken"), size, invalid_token)?;
+    Ok(listed("logGroups", page.items.iter().map(|group| entry(group)).collect(), page.next))
+}
+
+pub(super) fn put_retention(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let days = call.body.integer("retentionInDays").unwrap_or_default();
+    call.group()?;
+    if !RETENTION_DAYS.contains(&days) {
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: Member \
+             must satisfy enum value set: {RETENTION_DAYS:?}"
+        )));
+    }
+    call.group_mut()?.retention_days = Some(days);
+    Ok(json!({}))
+}
+
+pub(super) fn delete_retention(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    call.group_mut()?.retention_days = None;
+    Ok(json!({}))
+}
+
+pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.group()?.name.clone();
+    call.state_mut().groups.remove(&name);
+    Ok(json!({}))
+}
+
+pub(super) fn tag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let group = tagged(call)?;
+    let (name, mut tags) = (group.name.clone(), group.tags.clone());
+    tags.extend(call.body.map("tags"));
+    check_tags(&tags)?;
+    if let Some(group) = call.state_mut().groups.get_mut(&name) {
+        group.tags = tags;
+    }
+    Ok(json!({}))
+}
+
+pub(super) fn untag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let name = tagged(call)?.name.clone();
+    let keys = call.body.texts("tagKeys");
+    if let Some(group) = call.state_mut().groups.get_mut(&name) {
+        group.tags.retain(|key, _| !keys.contains(key));
+    }
+    Ok(json!({}))
+}
+
+pub(super) fn list_tags(call: &Call<'_, '_>) -> Result<Value, ApiError> {
+    Ok(json!({ "tags": tagged(call)?.tags }))
+}
+
+/// The group that `resourceArn` names. The tagging operations take the ARN without `:*` only.
+fn tagged<'a>(call: &'a Call<'_, '_>) -> Result<&'a Group, ApiError> {
+    let arn = call.body.required("resourceArn")?;
+    if !arn.starts_with("arn:") || arn.ends_with(":*") {
+        return Err(invalid(format!("The resource ARN {arn} is not valid.")));
+    }
+    call.state()
+        .groups
+        .values()
+        .find(|group| group.arn == arn)
+        .ok_or_else(|| ApiError::bad("ResourceNotFoundException", "The specified resource does not exist."))
+}
+
+fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    if tags.len() > MAX_TAGS {
+        return Err(ApiError::bad("TooManyTagsException", format!("A log group has at most {MAX_TAGS} tags.")));
+    }
+    match tags.keys().find(|key| key.is_empty() || key.starts_with("aws:")) {
+        Some(key) => Err(invalid(format!("The tag key '{key}' is reserved or empty."))),
+        None => Ok(()),
+    }
+}
+
+fn entry(group: &Group) -> Value {
+    // Each event counts 26 bytes more than its message (`PutLogEvents`).
+    let stored: usize = group.events.iter().map(|event| event.message.len() + 26).sum();
+    let mut entry = json!({
+        "logGroupName": group.name,
+        "creationTime": group.created_ms,
+        "metricFilterCount": 0,
+        "arn": format!("{}:*", group.arn),
+        "logGroupArn": group.arn,
+        "logGroupClass": "STANDARD",
+        "storedBytes": stored,
+    });
+    if let Some(days) = group.retention_days {
+        entry["retentionInDays"] = json!(days);
+    }
+    entry
+}
