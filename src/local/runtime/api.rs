@@ -46,10 +46,13 @@ impl Drop for Api {
     }
 }
 
+/// The invocation that the process works on, and who waits for what becomes of it.
+type Current = Option<(String, oneshot::Sender<Reply>)>;
+
 #[derive(Clone)]
 struct Shared {
     events: Arc<Mutex<mpsc::Receiver<Pending>>>,
-    current: Arc<Mutex<Option<(String, oneshot::Sender<Reply>)>>>,
+    current: Arc<Mutex<Current>>,
     init_error: Arc<Mutex<Option<Bytes>>>,
 }
 
