@@ -2,3 +2,10 @@
 //! and resets the flag.
 
 pub mod config;
+pub mod credentials;
+pub mod error;
+pub mod http;
+pub mod limiter;
+pub mod mapping;
+pub mod secret;
+pub mod settings;

@@ -1,0 +1,143 @@
+//! The venue's credentials, and where they come from: its secret in AWS, or the environment outside AWS.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::config::{
+    ENV_SECRET_ARN, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
+    KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY,
+};
+use crate::error::RunError;
+
+/// A value that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a value. White space around it, as an editor leaves it, is no part of it.
+    pub fn new(value: &str) -> Self {
+        Self(value.trim().to_owned())
+    }
+
+    /// The value, for the request that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// Tripleseat's OAuth 2.0 client: what leads are looked up with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthClient {
+    /// `client_id`
+    pub id: Secret,
+    /// `client_secret`
+    pub secret: Secret,
+}
+
+/// What a venue's run may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// HubSpot's private app token.
+    pub hubspot_token: Secret,
+    /// The key that makes leads. Absent for an `http` destination.
+    pub tripleseat_public_key: Option<Secret>,
+    /// Absent where the account has none: then leads can't be looked up.
+    pub tripleseat_oauth: Option<OAuthClient>,
+    /// The credential of an `http` destination.
+    pub destination_credential: Option<Secret>,
+}
+
+impl Credentials {
+    /// From the secret's JSON object.
+    ///
+    /// # Errors
+    /// It is no JSON object of strings, or it has no HubSpot token. The value isn't shown.
+    pub fn from_secret(json: &str) -> Result<Self, RunError> {
+        let object: Map<String, Value> = serde_json::from_str(json).map_err(|_| {
+            RunError::Settings(
+                "the venue's secret is no JSON object; `deployer secret set VENUE` writes one as it must be".to_owned(),
+            )
+        })?;
+        Self::from_lookup(|key| object.get(key).and_then(Value::as_str).map(ToOwned::to_owned), "the venue's secret")
+    }
+
+    /// From environment variables, for a run outside AWS.
+    ///
+    /// # Errors
+    /// There is no HubSpot token.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, RunError> {
+        Self::from_lookup(variable, &format!("the environment (there is no {ENV_SECRET_ARN} either)"))
+    }
+
+    fn from_lookup(value: impl Fn(&str) -> Option<String>, place: &str) -> Result<Self, RunError> {
+        let secret = |key: &str| value(key).map(|text| Secret::new(&text)).filter(|secret| !secret.expose().is_empty());
+        let hubspot_token = secret(KEY_HUBSPOT_TOKEN)
+            .ok_or_else(|| RunError::Settings(format!("{KEY_HUBSPOT_TOKEN} is missing in {place}")))?;
+        let tripleseat_oauth = match (secret(KEY_TRIPLESEAT_CLIENT_ID), secret(KEY_TRIPLESEAT_CLIENT_SECRET)) {
+            (Some(id), Some(secret)) => Some(OAuthClient { id, secret }),
+            _ => None,
+        };
+        Ok(Self {
+            hubspot_token,
+            tripleseat_public_key: secret(KEY_TRIPLESEAT_PUBLIC_KEY),
+            tripleseat_oauth,
+            destination_credential: secret(KEY_DESTINATION_CREDENTIAL),
+        })
+    }
+
+    /// Takes every credential out of a text, and e-mail addresses with them: a vendor may repeat what it was sent.
+    pub fn redact(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        let oauth = self.tripleseat_oauth.as_ref();
+        let values = [
+            Some(&self.hubspot_token),
+            self.tripleseat_public_key.as_ref(),
+            oauth.map(|client| &client.id),
+            oauth.map(|client| &client.secret),
+            self.destination_credential.as_ref(),
+        ];
+        for value in values.into_iter().flatten().map(Secret::expose).filter(|value| value.len() >= 4) {
+            text = text.replace(value, "(secret)");
+        }
+        without_addresses(&text)
+    }
+}
+
+/// `text` with each word that has an `@` left out.
+fn without_addresses(text: &str) -> String {
+    let words = text.split(' ').map(|word| if word.contains('@') { "(address)" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_read_and_never_shown() {
+        let credentials = Credentials::from_secret(
+            r#"{"HUBSPOT_TOKEN":" pat-na1-0000\n","TRIPLESEAT_PUBLIC_KEY":"key-1111","TRIPLESEAT_CLIENT_ID":"only-half"}"#,
+        )
+        .expect("valid");
+        assert_eq!(credentials.hubspot_token.expose(), "pat-na1-0000");
+        assert!(credentials.tripleseat_oauth.is_none());
+        let shown = format!("{credentials:?}");
+        assert!(!shown.contains("0000") && !shown.contains("1111"), "{shown}");
+        assert_eq!(credentials.redact("no key-1111 for jo@example.com here"), "no (secret) for (address) here");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_what_is_there_is_not_shown() {
+        let error = Credentials::from_secret("hunter2").expect_err("no JSON").to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+        let error = Credentials::from_secret(r#"{"HUBSPOT_TOKEN":" "}"#).expect_err("no token").to_string();
+        assert!(error.contains("HUBSPOT_TOKEN is missing"), "{error}");
+    }
+}

@@ -1,0 +1,94 @@
+//! The HTTP client that all requests of a run go through.
+
+use std::time::Duration;
+
+use crate::error::RunError;
+
+/// Time for a connection to be made, TLS and all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A client with Mozilla's root certificates built in: Lambda's own need to be read from disk at every cold start.
+/// Redirects aren't followed, since a credential would go along to wherever they lead.
+///
+/// # Errors
+/// TLS can't be set up.
+pub fn client() -> Result<reqwest::Client, RunError> {
+    let failed = |error: &dyn std::fmt::Display| RunError::Settings(format!("TLS can't be set up: {error}"));
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(&error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("deployer-sync-lambda/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| failed(&error))
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// What the vendor asked us to wait.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub struct NoAnswer {
+    /// The request certainly didn't reach the other side.
+    pub not_sent: bool,
+    /// What happened, without the address, which may hold a key.
+    pub message: String,
+}
+
+/// Sends a request and reads the answer, both within `timeout`.
+///
+/// # Errors
+/// No whole answer came.
+pub async fn send(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, NoAnswer> {
+    let exchange = async {
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let retry_after = answer.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
+        let body = answer.bytes().await?;
+        // A vendor's text with a byte that isn't UTF-8 in it is still an answer.
+        Ok(Answer { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
+    };
+    match tokio::time::timeout(timeout, exchange).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(no_answer(error)),
+        Err(_) => {
+            Err(NoAnswer { not_sent: false, message: format!("no answer within {} s", timeout.as_secs_f32().round()) })
+        }
+    }
+}
+
+fn no_answer(error: reqwest::Error) -> NoAnswer {
+    let not_sent = error.is_connect() || error.is_builder();
+    let error = error.without_url();
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(inner) = source {
+        message = inner.to_string();
+        source = inner.source();
+    }
+    NoAnswer { not_sent, message }
+}
+
+/// `Retry-After` in seconds; the form with a date isn't used by either vendor.
+fn retry_after(value: &str) -> Option<Duration> {
+    value
+        .trim()
+        .parse()
+        .ok()
+        .filter(|seconds: &f64| *seconds >= 0.0 && *seconds < 86_400.0)
+        .map(Duration::from_secs_f64)
+}

@@ -1,0 +1,160 @@
+//! Which HubSpot properties make which field of a lead: the expressions of the manifest's `[venues.NAME.fields]`.
+//!
+//! `message` is a property, `{firstname} {lastname}` a template, `{company|unknown}` has a default for a missing value,
+//! and `=Website` is a constant. No character is escaped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::Destination;
+
+/// A contact's properties; those that are unset aren't in it.
+pub type Properties = BTreeMap<String, String>;
+
+/// What Tripleseat's fields are made of, unless the manifest says otherwise.
+const TRIPLESEAT_DEFAULTS: [(&str, &str); 5] = [
+    ("first_name", "firstname"),
+    ("last_name", "lastname"),
+    ("email_address", "email"),
+    ("phone_number", "phone"),
+    ("company", "company"),
+];
+
+/// One field's expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Expression(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Property { name: String, default: String },
+}
+
+impl Expression {
+    fn parse(text: &str) -> Self {
+        if let Some(constant) = text.strip_prefix('=') {
+            return Self(vec![Part::Text(constant.trim().to_owned())]);
+        }
+        if !text.contains('{') {
+            return Self(vec![property(text)]);
+        }
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((inner, behind)) = after.split_once('}') else { break };
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            parts.push(property(inner));
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        Self(parts)
+    }
+
+    /// The field's value; `None` where all properties that it is made of are missing.
+    fn value(&self, contact: &Properties) -> Option<String> {
+        let mut value = String::new();
+        let mut filled = false;
+        for part in &self.0 {
+            let (text, is_property) = match part {
+                Part::Text(text) => (text.as_str(), false),
+                Part::Property { name, default } => {
+                    (contact.get(name).map(|value| value.trim()).filter(|v| !v.is_empty()).unwrap_or(default), true)
+                }
+            };
+            filled |= is_property && !text.is_empty();
+            value.push_str(text);
+        }
+        let constant = self.0.iter().all(|part| matches!(part, Part::Text(_)));
+        let value = value.trim();
+        ((filled || constant) && !value.is_empty()).then(|| value.to_owned())
+    }
+}
+
+fn property(text: &str) -> Part {
+    let (name, default) = text.split_once('|').unwrap_or((text, ""));
+    Part::Property { name: name.trim().to_owned(), default: default.to_owned() }
+}
+
+/// All fields of a venue's leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping(BTreeMap<String, Expression>);
+
+impl Mapping {
+    /// The destination's defaults, and on top of them the manifest's.
+    pub fn new(destination: &Destination, fields: &BTreeMap<String, String>) -> Self {
+        let defaults: &[(&str, &str)] = match destination {
+            Destination::Tripleseat { .. } => &TRIPLESEAT_DEFAULTS,
+            Destination::Http(_) => &[],
+        };
+        let defaults = defaults.iter().map(|(field, text)| ((*field).to_owned(), Expression::parse(text)));
+        let given = fields.iter().map(|(field, text)| (field.clone(), Expression::parse(text)));
+        Self(defaults.chain(given).collect())
+    }
+
+    /// The HubSpot properties that are read for it.
+    pub fn properties(&self) -> BTreeSet<&str> {
+        let parts = self.0.values().flat_map(|expression| &expression.0);
+        parts
+            .filter_map(|part| match part {
+                Part::Property { name, .. } => Some(name.as_str()),
+                Part::Text(_) => None,
+            })
+            .collect()
+    }
+
+    /// A contact's lead; fields without a value are left out.
+    pub fn lead(&self, contact: &Properties) -> BTreeMap<String, String> {
+        self.0
+            .iter()
+            .filter_map(|(field, expression)| expression.value(contact).map(|value| (field.clone(), value)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str, contact: &[(&str, &str)]) -> Option<String> {
+        let contact = contact.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Expression::parse(text).value(&contact)
+    }
+
+    #[test]
+    fn expressions() {
+        let jo = [("firstname", " Jo "), ("lastname", ""), ("message", "مرحبا\n{not a template} 🎉")];
+        for (text, expected) in [
+            ("firstname", Some("Jo")),
+            ("lastname", None),
+            ("phone", None),
+            ("=Website", Some("Website")),
+            ("= Website", Some("Website")),
+            ("=", None),
+            ("{firstname} {lastname}", Some("Jo")),
+            ("{lastname}, {phone}", None),
+            ("{lastname|unknown}", Some("unknown")),
+            ("Dear {firstname}: {company|a guest}!", Some("Dear Jo: a guest!")),
+            ("message", Some("مرحبا\n{not a template} 🎉")),
+        ] {
+            assert_eq!(value(text, &jo).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_manifest_overrides_a_default() {
+        let fields = BTreeMap::from([("phone_number".to_owned(), "mobilephone".to_owned())]);
+        let mapping = Mapping::new(&Destination::default(), &fields);
+        assert_eq!(
+            mapping.properties().into_iter().collect::<Vec<_>>(),
+            ["company", "email", "firstname", "lastname", "mobilephone"]
+        );
+        let contact = Properties::from([("email".to_owned(), "jo+a@example.com".to_owned())]);
+        assert_eq!(
+            mapping.lead(&contact),
+            BTreeMap::from([("email_address".to_owned(), "jo+a@example.com".to_owned())])
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Reads the venue's secret from AWS Secrets Manager: one signed request, without an SDK, which would be most of the
+//! bootstrap's size and of its start.
+//!
+//! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials as AwsCredentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use serde_json::{Value, json};
+
+use crate::error::{RunError, Side};
+use crate::http::send;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+const TRIES: u32 = 3;
+
+/// The secret's string. `variable` reads the environment: Lambda gives the role's credentials there.
+///
+/// # Errors
+/// The role may not read it, it isn't there, or Secrets Manager doesn't answer.
+pub async fn read(
+    client: &reqwest::Client,
+    arn: &str,
+    variable: &(dyn Fn(&str) -> Option<String> + Sync),
+) -> Result<String, RunError> {
+    let mut failed = String::new();
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
+        }
+        let answer = match send(request(client, arn, variable)?, TIMEOUT).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                failed = error.message;
+                continue;
+            }
+        };
+        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        if answer.status == 200 {
+            return body.get("SecretString").and_then(Value::as_str).map(ToOwned::to_owned).ok_or_else(|| {
+                RunError::Settings("the venue's secret has no text; `deployer secret set VENUE` writes it".to_owned())
+            });
+        }
+        let code = body.get("__type").and_then(Value::as_str).unwrap_or_default();
+        let code = code.rsplit('#').next().unwrap_or_default();
+        failed = format!("{} {code}", answer.status);
+        let passes = answer.status >= 500 || answer.status == 429 || code.contains("Throttling");
+        if !passes {
+            return Err(refusal(code, arn));
+        }
+    }
+    Err(RunError::Unavailable { side: Side::SecretsManager, message: failed })
+}
+
+fn refusal(code: &str, arn: &str) -> RunError {
+    let advice = match code {
+        "AccessDeniedException" => "the function's role may not read it: `deployer plan` shows what was changed",
+        "ResourceNotFoundException" => "it isn't there, or has no value: `deployer apply` creates it",
+        "InvalidRequestException" => "it is scheduled for deletion: `deployer apply` restores it",
+        _ => "`deployer doctor` checks it",
+    };
+    RunError::Credential {
+        side: Side::SecretsManager,
+        credential: "the function's role",
+        message: format!("{code} for {arn}"),
+        advice: advice.to_owned(),
+    }
+}
+
+fn request(
+    client: &reqwest::Client,
+    arn: &str,
+    variable: &(dyn Fn(&str) -> Option<String> + Sync),
+) -> Result<reqwest::RequestBuilder, RunError> {
+    let missing = |name: &str| RunError::Settings(format!("the variable {name} isn't set; Lambda sets it"));
+    let required = |name: &str| variable(name).ok_or_else(|| missing(name));
+    // arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME
+    let mut parts = arn.split(':');
+    let partition = parts.nth(1).unwrap_or("aws");
+    let region = match parts.nth(1).filter(|region| !region.is_empty()) {
+        Some(region) => region.to_owned(),
+        None => required("AWS_REGION")?,
+    };
+    let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let endpoint = variable("AWS_ENDPOINT_URL_SECRETS_MANAGER")
+        .or_else(|| variable("AWS_ENDPOINT_URL"))
+        .unwrap_or_else(|| format!("https://secretsmanager.{region}.{domain}"));
+    let uri = format!("{}/", endpoint.trim_end_matches('/'));
+    let body = json!({ "SecretId": arn }).to_string();
+    let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "secretsmanager.GetSecretValue")];
+    let identity = AwsCredentials::new(
+        required("AWS_ACCESS_KEY_ID")?,
+        required("AWS_SECRET_ACCESS_KEY")?,
+        variable("AWS_SESSION_TOKEN"),
+        None,
+        "lambda",
+    )
+    .into();
+    let failed = |error: &dyn std::fmt::Display| RunError::Settings(format!("the request can't be signed: {error}"));
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(&region)
+        .name("secretsmanager")
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .map_err(|error| failed(&error))?
+        .into();
+    let signable = SignableRequest::new("POST", &uri, headers.into_iter(), SignableBody::Bytes(body.as_bytes()))
+        .map_err(|error| failed(&error))?;
+    let (instructions, _) = sign(signable, &parameters).map_err(|error| failed(&error))?.into_parts();
+    let mut request = http::Request::post(&uri);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let mut request = request.body(body).map_err(|error| failed(&error))?;
+    instructions.apply_to_request_http1x(&mut request);
+    let (parts, body) = request.into_parts();
+    Ok(client.post(uri).headers(parts.headers).body(body))
+}
