@@ -92,8 +92,13 @@ impl Credentials {
         })
     }
 
-    /// Takes every credential out of a text, and e-mail addresses with them: a vendor may repeat what it was sent.
+    /// Takes every credential and every e-mail address out of a text: a vendor may repeat what it was sent. For logs.
     pub fn redact(&self, text: &str) -> String {
+        without_addresses(&self.redact_keys(text))
+    }
+
+    /// Takes every credential out of a text. For what staff read at the contact itself.
+    pub fn redact_keys(&self, text: &str) -> String {
         let mut text = text.to_owned();
         let oauth = self.tripleseat_oauth.as_ref();
         let values = [
@@ -106,7 +111,7 @@ impl Credentials {
         for value in values.into_iter().flatten().map(Secret::expose).filter(|value| value.len() >= 4) {
             text = text.replace(value, "(secret)");
         }
-        without_addresses(&text)
+        text
     }
 }
 

@@ -1,1 +1,39 @@
-fn main() {}
+//! `bootstrap`: what AWS Lambda starts.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use sync_lambda::error::RunError;
+use sync_lambda::handler::Handler;
+
+// One thread: a run waits for the network, and a function of 128 MB has a fraction of a processor.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let variables = Box::new(|name: &str| std::env::var(name).ok());
+    // A broken environment is told at every invocation, where it is seen, rather than as a process that doesn't start.
+    let handler = Handler::new(variables, Box::new(log));
+    let handler = &handler;
+    let serve = service_fn(move |event: LambdaEvent<Value>| async move {
+        let (event, context) = event.into_parts();
+        let handler = handler.as_ref().map_err(|error| diagnostic(error.clone()))?;
+        handler.run(&event, &context.request_id, context.deadline()).await.map_err(diagnostic)
+    });
+    match lambda_runtime::run(serve).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the Lambda runtime API can't be used: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log(line: &Value) {
+    // Nobody could be told that the log can't be written.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+fn diagnostic(error: RunError) -> Diagnostic {
+    Diagnostic { error_type: error.kind().to_owned(), error_message: error.to_string() }
+}

@@ -1,0 +1,216 @@
+//! Any JSON interface that takes a lead as one `POST`, for a venue on another platform.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::{LookedUp, Sent, excerpt, id_text, judge_no_answer, judge_status};
+use crate::config::{HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL};
+use crate::credentials::Credentials;
+use crate::error::{RunError, Side};
+use crate::http;
+use crate::ledger::Attempt;
+use crate::limiter::Limiter;
+
+/// Time for one answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Requests a second where the manifest doesn't say.
+const RATE: u32 = 10;
+
+/// A JSON interface.
+#[derive(Debug)]
+pub struct Http {
+    client: reqwest::Client,
+    settings: HttpDestination,
+    credentials: Credentials,
+    requests: Limiter,
+    deadline: Instant,
+}
+
+impl Http {
+    pub(super) fn new(
+        client: reqwest::Client,
+        settings: &HttpDestination,
+        credentials: &Credentials,
+        deadline: Instant,
+    ) -> Result<Self, RunError> {
+        for uri in [Some(&settings.url), settings.lookup_url.as_ref()].into_iter().flatten() {
+            let bare = uri.replace("{key}", "key").replace("{contact_id}", "1");
+            crate::settings::check_address(&bare).map_err(RunError::Settings)?;
+        }
+        if settings.auth.is_some() && credentials.destination_credential.is_none() {
+            return Err(RunError::Settings(format!(
+                "{KEY_DESTINATION_CREDENTIAL} is missing, and the destination's `auth` needs it"
+            )));
+        }
+        let rate = settings.requests_per_second.unwrap_or(RATE).max(1);
+        let requests = Limiter::new(Duration::from_secs(1) / rate, 1);
+        Ok(Self { client, settings: settings.clone(), credentials: credentials.clone(), requests, deadline })
+    }
+
+    pub(super) fn rate(&self) -> f64 {
+        f64::from(self.settings.requests_per_second.unwrap_or(RATE).max(1))
+    }
+
+    pub(super) async fn ready(&self) {
+        self.requests.wait().await;
+    }
+
+    pub(super) fn pause(&self, pause: Duration) {
+        self.requests.pause(pause);
+    }
+
+    pub(super) fn can_look_up(&self) -> bool {
+        self.settings.lookup_url.is_some()
+    }
+
+    pub(super) async fn send(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<Sent, RunError> {
+        let request = self.authorized(self.client.post(&self.settings.url));
+        let request = request.header("idempotency-key", attempt.reference()).json(&body(lead));
+        match http::send(request, self.timeout()).await {
+            Ok(answer) => self.judge(&answer),
+            Err(error) => Ok(judge_no_answer(error)),
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        TIMEOUT.min(self.deadline.saturating_duration_since(Instant::now()))
+    }
+
+    fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        let (Some(auth), Some(credential)) = (&self.settings.auth, &self.credentials.destination_credential) else {
+            return request;
+        };
+        let credential = credential.expose();
+        match auth {
+            HttpAuth::Bearer => request.bearer_auth(credential),
+            HttpAuth::Basic => {
+                let (user, password) = credential.split_once(':').unwrap_or((credential, ""));
+                request.basic_auth(user, Some(password))
+            }
+            HttpAuth::Header { name } => request.header(name, credential),
+            HttpAuth::Query { name } => request.query(&[(name, credential)]),
+        }
+    }
+
+    fn judge(&self, answer: &http::Answer) -> Result<Sent, RunError> {
+        if let 401 | 403 = answer.status {
+            return Err(self.refused(answer.status));
+        }
+        if let 300..=399 = answer.status {
+            return Err(RunError::Refused {
+                side: Side::Destination,
+                request: format!("POST {}", self.settings.url),
+                message: format!("{}, it leads elsewhere; give the final address", answer.status),
+            });
+        }
+        let text = self.credentials.redact_keys(&excerpt(&answer.body));
+        if let Some(sent) = judge_status(answer.status, answer.retry_after, &text) {
+            return Ok(sent);
+        }
+        let body: Option<Value> = serde_json::from_str(&answer.body).ok();
+        let at = |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| body.as_ref()?.pointer(pointer));
+        if self.settings.success_pointer.is_some() {
+            if body.is_none() {
+                return Ok(Sent::Unknown(format!("It answered {} without JSON.", answer.status)));
+            }
+            if at(&self.settings.success_pointer).is_none_or(|value| value.is_null() || *value == false) {
+                return Ok(Sent::Refused(format!("It answered {}: {text}", answer.status)));
+            }
+        }
+        Ok(Sent::Accepted(at(&self.settings.id_pointer).and_then(id_text)))
+    }
+
+    fn refused(&self, status: u16) -> RunError {
+        RunError::Credential {
+            side: Side::Destination,
+            credential: KEY_DESTINATION_CREDENTIAL,
+            message: status.to_string(),
+            advice: "Set the platform's current one with `deployer secret set`".to_owned(),
+        }
+    }
+
+    pub(super) async fn look_up(&self, attempt: &Attempt) -> Result<LookedUp, RunError> {
+        let Some(template) = &self.settings.lookup_url else {
+            return Ok(LookedUp::Unknown("there is no lookup_url".to_owned()));
+        };
+        // A reference has nothing in it that an address would have to escape.
+        let uri = template.replace("{key}", &attempt.reference()).replace("{contact_id}", attempt.contact_id());
+        self.ready().await;
+        let answer = match http::send(self.authorized(self.client.get(uri)), self.timeout()).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(LookedUp::Unknown(format!("the look-up failed: {}", error.message))),
+        };
+        match answer.status {
+            401 | 403 => return Err(self.refused(answer.status)),
+            404 => return Ok(LookedUp::NotThere),
+            200..300 => {}
+            status => return Ok(LookedUp::Unknown(format!("the look-up answered {status}"))),
+        }
+        let Ok(body) = serde_json::from_str::<Value>(&answer.body) else {
+            return Ok(LookedUp::Unknown("the look-up's answer is no JSON".to_owned()));
+        };
+        let found = match &self.settings.lookup_id_pointer {
+            Some(pointer) => body.pointer(pointer),
+            None => Some(&body),
+        };
+        Ok(match found {
+            None | Some(Value::Null) => LookedUp::NotThere,
+            Some(Value::Array(list)) if list.is_empty() => LookedUp::NotThere,
+            Some(value) => LookedUp::Found(id_text(value)),
+        })
+    }
+}
+
+/// A body from field names that are members (`name`) or JSON pointers (`/lead/name`).
+fn body(lead: &BTreeMap<String, String>) -> Value {
+    let mut body = Map::new();
+    for (field, value) in lead {
+        let path: Vec<String> = match field.strip_prefix('/') {
+            // RFC 6901: `~1` is a slash, `~0` a tilde.
+            Some(pointer) => pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect(),
+            None => vec![field.clone()],
+        };
+        insert(&mut body, &path, value);
+    }
+    Value::Object(body)
+}
+
+fn insert(object: &mut Map<String, Value>, path: &[String], value: &str) {
+    match path {
+        [] => {}
+        [name] => {
+            object.insert(name.clone(), Value::String(value.to_owned()));
+        }
+        [name, rest @ ..] => {
+            let inner = object.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+            if !inner.is_object() {
+                *inner = Value::Object(Map::new());
+            }
+            if let Value::Object(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn pointers_nest() {
+        let lead = ["/lead/name", "/lead/e~1mail", "phone"]
+            .map(|field| (field.to_owned(), field.to_uppercase()))
+            .into_iter()
+            .collect();
+        assert_eq!(
+            body(&lead),
+            json!({ "lead": { "name": "/LEAD/NAME", "e/mail": "/LEAD/E~1MAIL" }, "phone": "PHONE" })
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! Tripleseat's OAuth 2.0: client credentials to a bearer token, which is kept until it ends.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::tripleseat::refused_oauth;
+use crate::credentials::{OAuthClient, Secret};
+use crate::error::RunError;
+use crate::http;
+
+/// The current path, and the one before.
+const PATHS: [&str; 2] = ["/oauth2/token", "/oauth/token"];
+/// A token isn't used in the last minute of its life.
+const MARGIN: Duration = Duration::from_secs(60);
+/// What a token lives where the answer doesn't say.
+const LIFE: Duration = Duration::from_secs(7200);
+
+/// An OAuth client and its newest token.
+#[derive(Debug)]
+pub(super) struct OAuth {
+    client: reqwest::Client,
+    base_uri: String,
+    identity: OAuthClient,
+    token: Mutex<Option<(Secret, Instant)>>,
+}
+
+impl OAuth {
+    pub(super) fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient) -> Self {
+        Self { client, base_uri: base_uri.to_owned(), identity, token: Mutex::new(None) }
+    }
+
+    /// A bearer token; a fresh one if `renew`. The inner error is one that passes.
+    pub(super) async fn token(&self, renew: bool, timeout: Duration) -> Result<Result<Secret, String>, RunError> {
+        let kept = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((token, _)) = kept.filter(|(_, ends)| !renew && *ends > Instant::now()) {
+            return Ok(Ok(token));
+        }
+        let mut failed = String::new();
+        for path in PATHS {
+            let form = [
+                ("grant_type", "client_credentials"),
+                ("client_id", self.identity.id.expose()),
+                ("client_secret", self.identity.secret.expose()),
+            ];
+            let request = self.client.post(format!("{}{path}", self.base_uri)).form(&form);
+            let answer = match http::send(request, timeout).await {
+                Ok(answer) => answer,
+                Err(error) => return Ok(Err(format!("POST {path}: {}", error.message))),
+            };
+            match answer.status {
+                404 => failed = format!("POST {path}: 404"),
+                // RFC 6749, section 5.2: 400 for `invalid_grant` and the like, 401 for `invalid_client`.
+                400 | 401 | 403 => return Err(refused_oauth(answer.status, path)),
+                200..300 => return Ok(self.keep(&answer.body).ok_or_else(|| format!("POST {path}: no access_token"))),
+                status => return Ok(Err(format!("POST {path}: {status}"))),
+            }
+        }
+        Ok(Err(failed))
+    }
+
+    fn keep(&self, body: &str) -> Option<Secret> {
+        let body: Value = serde_json::from_str(body).ok()?;
+        let token = Secret::new(body.get("access_token")?.as_str()?);
+        let life = body.get("expires_in").and_then(Value::as_u64).map_or(LIFE, Duration::from_secs);
+        let ends = Instant::now() + life.saturating_sub(MARGIN);
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), ends));
+        Some(token)
+    }
+}

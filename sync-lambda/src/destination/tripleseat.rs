@@ -1,0 +1,380 @@
+//! A Tripleseat account: leads are made with its public key, and looked up with OAuth.
+//!
+//! <https://support.tripleseat.com/hc/en-us/articles/205162108-API-Overview> and what public client code relies on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::oauth::OAuth;
+use super::{LookedUp, Sent, excerpt, id_text, judge_no_answer, judge_status};
+use crate::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY};
+use crate::credentials::{Credentials, Secret};
+use crate::error::{RunError, Side};
+use crate::http;
+use crate::ledger::Attempt;
+use crate::limiter::Limiter;
+
+/// Leads a second: 10 are allowed. A little less, so that a network that delivers unevenly doesn't make them more.
+pub(super) const RATE: f64 = 9.8;
+/// The field that carries an attempt's reference.
+const REFERENCE_FIELD: &str = "additional_information";
+/// Time for one answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Leads of one page of a list.
+const PAGE: usize = 50;
+/// Pages of a look-up: 2,000 leads that were changed since an attempt.
+const MAX_PAGES: usize = 40;
+/// Their clock may be behind ours by as much.
+const CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+/// Which account, and where in it.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) base_uri: String,
+    pub(super) location_id: Option<u64>,
+    pub(super) lead_form_id: Option<u64>,
+    pub(super) site_id: Option<u64>,
+}
+
+/// A Tripleseat account.
+#[derive(Debug)]
+pub struct Tripleseat {
+    client: reqwest::Client,
+    place: Place,
+    public_key: Secret,
+    oauth: Option<OAuth>,
+    credentials: Credentials,
+    leads: Limiter,
+    deadline: Instant,
+}
+
+impl Tripleseat {
+    pub(super) fn new(
+        client: reqwest::Client,
+        place: Place,
+        credentials: &Credentials,
+        deadline: Instant,
+    ) -> Result<Self, RunError> {
+        let public_key = credentials.tripleseat_public_key.clone().ok_or_else(|| {
+            RunError::Settings(format!(
+                "{KEY_TRIPLESEAT_PUBLIC_KEY} is missing: leads are made with the account's public key"
+            ))
+        })?;
+        let oauth =
+            credentials.tripleseat_oauth.clone().map(|oauth| OAuth::new(client.clone(), &place.base_uri, oauth));
+        let leads = Limiter::new(Duration::from_secs_f64(1.0 / RATE), 1);
+        Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, deadline })
+    }
+
+    pub(super) async fn ready(&self) {
+        self.leads.wait().await;
+    }
+
+    pub(super) fn pause(&self, pause: Duration) {
+        self.leads.pause(pause);
+    }
+
+    pub(super) fn can_look_up(&self) -> bool {
+        self.oauth.is_some()
+    }
+
+    pub(super) async fn send(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<Sent, RunError> {
+        let request = self
+            .client
+            .post(format!("{}/v1/leads/create.js", self.place.base_uri))
+            .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
+            .json(&self.body(lead, attempt));
+        match http::send(request, self.timeout()).await {
+            Ok(answer) => self.judge(&answer),
+            Err(error) => Ok(judge_no_answer(error)),
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        TIMEOUT.min(self.deadline.saturating_duration_since(Instant::now()))
+    }
+
+    fn body(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Value {
+        let mut fields: Map<String, Value> =
+            lead.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
+        let reference = format!("[HubSpot contact {}, reference {}]", attempt.contact_id(), attempt.reference());
+        let text = match lead.get(REFERENCE_FIELD) {
+            Some(text) => format!("{text}\n\n{reference}"),
+            None => reference,
+        };
+        fields.insert(REFERENCE_FIELD.to_owned(), Value::String(text));
+        if let Some(location_id) = self.place.location_id {
+            fields.insert("location_id".to_owned(), json!(location_id));
+        }
+        let mut body = Map::from_iter([("lead".to_owned(), Value::Object(fields))]);
+        if let Some(lead_form_id) = self.place.lead_form_id {
+            body.insert("lead_form_id".to_owned(), json!(lead_form_id));
+        }
+        Value::Object(body)
+    }
+
+    /// The body first, then the status: a refusal can come with status 200.
+    fn judge(&self, answer: &http::Answer) -> Result<Sent, RunError> {
+        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        let errors = body.get("errors").or_else(|| body.get("error")).map(error_texts).unwrap_or_default();
+        let refused_key = errors.iter().any(|text| names_the_key(text));
+        match answer.status {
+            401 | 403 => return Err(self.refused_key(answer.status, &errors.join("; "))),
+            301..=399 | 404 | 405 | 410 => {
+                return Err(RunError::Refused {
+                    side: Side::Destination,
+                    request: "POST /v1/leads/create.js".to_owned(),
+                    message: format!("{} at {}: is its address right?", answer.status, self.place.base_uri),
+                });
+            }
+            _ if refused_key => return Err(self.refused_key(answer.status, &errors.join("; "))),
+            _ => {}
+        }
+        if answer.status < 500 && answer.status != 429 && !errors.is_empty() {
+            return Ok(Sent::Refused(self.credentials.redact_keys(&errors.join("; "))));
+        }
+        if errors.is_empty() && (200..300).contains(&answer.status) {
+            if let Some(id) = accepted(&body) {
+                return Ok(Sent::Accepted(id));
+            }
+            let what = if answer.body.trim().is_empty() { "nothing".to_owned() } else { excerpt(&answer.body) };
+            return Ok(Sent::Unknown(self.credentials.redact_keys(&format!(
+                "It answered {} with neither a lead nor an error, but {what}.",
+                answer.status
+            ))));
+        }
+        let text = self.credentials.redact_keys(&excerpt(&answer.body));
+        Ok(judge_status(answer.status, answer.retry_after, &text).unwrap_or(Sent::Unknown(text)))
+    }
+
+    fn refused_key(&self, status: u16, message: &str) -> RunError {
+        RunError::Credential {
+            side: Side::Destination,
+            credential: KEY_TRIPLESEAT_PUBLIC_KEY,
+            message: self.credentials.redact(&format!("{status}, {message}")),
+            advice:
+                "Leads are made with the public key of this venue's Tripleseat account (Settings, Tripleseat API); an \
+                     OAuth client id is no public key. Set it with `deployer secret set`"
+                    .to_owned(),
+        }
+    }
+
+    /// The site that the OAuth credentials open must be the manifest's. A public key alone doesn't say whose it is.
+    pub(super) async fn verify_site(&self) -> Result<(), RunError> {
+        let (Some(site_id), Some(oauth)) = (self.place.site_id, &self.oauth) else { return Ok(()) };
+        let sites = match self.get(oauth, "/v1/sites.json", &[]).await? {
+            Ok(body) => records(&body, "sites", "site"),
+            Err(message) => return Err(RunError::Unavailable { side: Side::Destination, message }),
+        };
+        let ids: Vec<String> = sites.iter().filter_map(|site| site.get("id").and_then(id_text)).collect();
+        if ids.contains(&site_id.to_string()) {
+            return Ok(());
+        }
+        Err(RunError::WrongAccount(format!(
+            "the Tripleseat credentials open site {}, and the manifest is for site {site_id}: nothing was sent",
+            ids.join(", ")
+        )))
+    }
+
+    pub(super) async fn look_up(&self, attempt: &Attempt) -> Result<LookedUp, RunError> {
+        let (Some(oauth), Some(begun)) = (&self.oauth, attempt.begun()) else {
+            return Ok(LookedUp::Unknown("there are no OAuth credentials to look it up with".to_owned()));
+        };
+        let since = begun.saturating_sub(CLOCK_SKEW).unwrap_or(begun).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        for page in 1..=MAX_PAGES {
+            let number = page.to_string();
+            let query = [("updated_after", since.as_str()), ("page", number.as_str())];
+            let body = match self.get(oauth, "/v1/leads/search.json", &query).await? {
+                Ok(body) => body,
+                Err(message) => return Ok(LookedUp::Unknown(message)),
+            };
+            let leads = records(&body, "leads", "lead");
+            if let Some(lead) = leads.iter().find(|lead| carries(lead, attempt)) {
+                return Ok(LookedUp::Found(lead.get("id").and_then(id_text)));
+            }
+            let pages = body.get("total_pages").and_then(Value::as_u64);
+            let last = pages.map_or(leads.len() < PAGE, |pages| page as u64 >= pages);
+            if last {
+                return Ok(LookedUp::NotThere);
+            }
+        }
+        Ok(LookedUp::Unknown(format!("more than {} leads have changed since", MAX_PAGES * PAGE)))
+    }
+
+    /// A `GET` with the bearer token. The inner error is one that passes.
+    async fn get(&self, oauth: &OAuth, path: &str, query: &[(&str, &str)]) -> Result<Result<Value, String>, RunError> {
+        for renewed in [false, true] {
+            let token = match oauth.token(renewed, self.timeout()).await? {
+                Ok(token) => token,
+                Err(message) => return Ok(Err(message)),
+            };
+            self.ready().await;
+            let request =
+                self.client.get(format!("{}{path}", self.place.base_uri)).query(query).bearer_auth(token.expose());
+            let answer = match http::send(request, self.timeout()).await {
+                Ok(answer) => answer,
+                Err(error) => return Ok(Err(format!("GET {path}: {}", error.message))),
+            };
+            match answer.status {
+                401 if !renewed => {}
+                401 | 403 => return Err(refused_oauth(answer.status, path)),
+                200 => {
+                    let body = serde_json::from_str(&answer.body);
+                    return Ok(body.map_err(|_| format!("GET {path}: the answer is no JSON")));
+                }
+                status => return Ok(Err(format!("GET {path}: {status}"))),
+            }
+        }
+        Err(refused_oauth(401, path))
+    }
+}
+
+/// The OAuth client was refused, or may not read.
+pub(super) fn refused_oauth(status: u16, path: &str) -> RunError {
+    RunError::Credential {
+        side: Side::Destination,
+        credential: if status == 403 { KEY_TRIPLESEAT_CLIENT_ID } else { KEY_TRIPLESEAT_CLIENT_SECRET },
+        message: format!("{status} at {path}"),
+        advice:
+            "Reading leads takes an OAuth 2.0 application of this venue's account (client credentials, leads:read); \
+                 OAuth 1.0 ended on 2026-07-01. Set both values with `deployer secret set`"
+                .to_owned(),
+    }
+}
+
+/// The lead's id, if this is a success; the inner `None` where it says no id.
+fn accepted(body: &Value) -> Option<Option<String>> {
+    let lead = body.get("lead");
+    let id = [body.get("lead_id"), lead.and_then(|lead| lead.get("id")), body.get("id")]
+        .into_iter()
+        .flatten()
+        .find_map(id_text);
+    let success = body.get("success_message").is_some_and(|message| !message.is_null() && message != false);
+    (success || id.is_some()).then_some(id)
+}
+
+/// `["…"]`, `{"field": ["…"]}` or `"…"`, as lines.
+fn error_texts(errors: &Value) -> Vec<String> {
+    match errors {
+        Value::String(text) if !text.is_empty() => vec![text.clone()],
+        Value::Array(values) => values.iter().flat_map(error_texts).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(field, texts)| {
+                let name = field.replace('_', " ");
+                error_texts(texts).into_iter().map(move |text| {
+                    // Some messages begin with their field's name, some don't.
+                    if text.to_lowercase().starts_with(&name.to_lowercase()) { text } else { format!("{name} {text}") }
+                })
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a refusal is about the key and not about the lead, whatever its status.
+fn names_the_key(text: &str) -> bool {
+    let text = text.to_lowercase();
+    text.contains("public key") || text.contains("public_key")
+}
+
+/// The records of a list: `[…]`, `{"results": […]}` or `{"leads": […]}`, each bare or as `{"lead": {…}}`.
+fn records(body: &Value, plural: &str, singular: &str) -> Vec<Value> {
+    let list = body.as_array().or_else(|| body.get("results")?.as_array()).or_else(|| body.get(plural)?.as_array());
+    let unwrap = |record: &Value| record.get(singular).cloned().unwrap_or_else(|| record.clone());
+    list.map(|list| list.iter().map(unwrap).collect()).unwrap_or_default()
+}
+
+fn carries(lead: &Value, attempt: &Attempt) -> bool {
+    let text = lead.get(REFERENCE_FIELD).and_then(Value::as_str).unwrap_or_default();
+    text.contains(&attempt.reference())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> Tripleseat {
+        let place = Place {
+            base_uri: "https://api.example.com".to_owned(),
+            location_id: Some(7),
+            lead_form_id: Some(8),
+            site_id: None,
+        };
+        let credentials =
+            Credentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000","TRIPLESEAT_PUBLIC_KEY":"key-1111"}"#)
+                .expect("valid");
+        let deadline = Instant::now() + TIMEOUT;
+        Tripleseat::new(crate::http::client().expect("TLS"), place, &credentials, deadline).expect("valid")
+    }
+
+    fn judged(status: u16, body: &str) -> Result<Sent, RunError> {
+        account().judge(&http::Answer { status, retry_after: None, body: body.to_owned() })
+    }
+
+    #[test]
+    fn the_body_is_judged_before_the_status() {
+        let accepted = |id: Option<&str>| Ok(Sent::Accepted(id.map(ToOwned::to_owned)));
+        let refused = |text: &str| Ok(Sent::Refused(text.to_owned()));
+        assert_eq!(judged(200, r#"{"success_message":"Thanks","lead_id":12}"#), accepted(Some("12")));
+        assert_eq!(judged(200, r#"{"success_message":"Thanks"}"#), accepted(None));
+        assert_eq!(judged(201, r#"{"lead":{"id":13}}"#), accepted(Some("13")));
+        assert_eq!(
+            judged(200, r#"{"errors":["Phone number can't be blank"]}"#),
+            refused("Phone number can't be blank")
+        );
+        assert_eq!(
+            judged(
+                400,
+                r#"{"errors":{"phone_number":["can't be blank"],"email_address":["Email address is invalid"]}}"#
+            ),
+            refused("phone number can't be blank; Email address is invalid")
+        );
+    }
+
+    #[test]
+    fn what_is_neither_is_ambiguous() {
+        for body in ["", "{}", "[]", "null", "<html>502</html>", r#"{"success_mess"#, r#"{"success_message":null}"#] {
+            assert!(matches!(judged(200, body), Ok(Sent::Unknown(_))), "{body}");
+        }
+        assert!(matches!(judged(504, ""), Ok(Sent::Unknown(_))));
+        for status in [500, 502] {
+            assert!(matches!(judged(status, r#"{"errors":["oops"]}"#), Ok(Sent::ServerError(_))), "{status}");
+        }
+        assert!(matches!(judged(429, ""), Ok(Sent::NotTaken { rate: true, .. })));
+        assert!(matches!(judged(503, ""), Ok(Sent::NotTaken { rate: false, .. })));
+    }
+
+    #[test]
+    fn a_refused_key_ends_the_run_and_is_not_shown() {
+        for (status, body) in [(401, "no key-1111"), (403, ""), (200, r#"{"errors":["Invalid public key key-1111"]}"#)]
+        {
+            let error = judged(status, body).expect_err("no lead would fare better").to_string();
+            assert!(error.contains("TRIPLESEAT_PUBLIC_KEY") && !error.contains("1111"), "{error}");
+        }
+        assert!(judged(404, "").is_err());
+    }
+
+    #[test]
+    fn a_lead_carries_its_reference_after_its_own_text() {
+        let attempt = Attempt::new("501", jiff::Timestamp::now());
+        let lead = BTreeMap::from([("additional_information".to_owned(), "two\nlines".to_owned())]);
+        let body = account().body(&lead, &attempt);
+        let text = body["lead"]["additional_information"].as_str().expect("text");
+        assert!(text.starts_with("two\nlines\n\n") && text.contains(&attempt.reference()), "{text}");
+        assert!(carries(&body["lead"], &attempt));
+        assert!(!carries(&body["lead"], &Attempt::new("501", jiff::Timestamp::now())));
+        assert_eq!((&body["lead"]["location_id"], &body["lead_form_id"]), (&json!(7), &json!(8)));
+    }
+
+    #[test]
+    fn lists_come_in_several_shapes() {
+        for body in [r#"[{"id":1}]"#, r#"{"results":[{"lead":{"id":1}}]}"#, r#"{"leads":[{"id":1}]}"#] {
+            let body: Value = serde_json::from_str(body).expect("JSON");
+            assert_eq!(records(&body, "leads", "lead"), [json!({ "id": 1 })], "{body}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! One run of one venue: search, confirm, mark, send, settle.
+//!
+//! 1. The contacts with the flag, or left `sending` by a run that died, are collected from HubSpot's search. Its index
+//!    lags behind, so what it says of a contact counts for nothing but the id.
+//! 2. [`take`]: a few at a time are read from the primary store, and marked `sending` with the key of this attempt.
+//! 3. [`send`]: each is sent to the destination, at its rate.
+//! 4. [`settle`]: what became of each is written, and the flag reset.
+//!
+//! The steps run at the same time, on different contacts. A run that dies anywhere leaves contacts either untouched,
+//! or `sending`, and the next run looks those up.
+
+mod send;
+mod settle;
+mod take;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::time::Instant;
+
+use crate::credentials::Credentials;
+use crate::destination::Destination;
+use crate::error::RunError;
+use crate::hubspot::{HubSpot, MAX_RESULTS};
+use crate::ledger::{Attempt, Ledger, Outcome};
+use crate::mapping::Mapping;
+use crate::report::{Log, Report};
+use crate::settings::Settings;
+
+/// Contacts that are read and marked together. It bounds how many a run that dies leaves `sending`.
+const TAKE: usize = 20;
+/// Contacts that are being sent, or wait for the rate limit to let them.
+const IN_FLIGHT: usize = 16;
+/// Contacts that are settled together: at most a second's worth.
+const SETTLE: usize = 10;
+/// Failures in a row after which the destination is taken to be down.
+const OUTAGE: u32 = 5;
+/// The last part of a run's time, in which nothing new is begun: what was begun ends in it.
+const CLOSING: Duration = Duration::from_secs(30);
+
+/// How a run is to go.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// When Lambda ends the process.
+    pub deadline: Instant,
+    /// Nothing is written or sent.
+    pub dry_run: bool,
+}
+
+/// A run's counts, and why it ended early, if it did.
+#[derive(Debug)]
+pub struct Ended {
+    /// The counts.
+    pub report: Report,
+    /// What it failed with.
+    pub error: Option<RunError>,
+}
+
+/// Runs a venue's sync once.
+pub async fn run(
+    client: &reqwest::Client,
+    settings: &Settings,
+    credentials: &Credentials,
+    options: Options,
+    log: &Log,
+) -> Ended {
+    let time = options.deadline.saturating_duration_since(Instant::now());
+    let closing = CLOSING.min(time / 4);
+    let calls_end = options.deadline - closing / 6;
+    let report = Mutex::new(Report { venue: settings.venue.clone(), ..Report::default() });
+    let destination = match Destination::new(client.clone(), settings, credentials, calls_end) {
+        Ok(destination) => destination,
+        Err(error) => return Ended { report: into_inner(report), error: Some(error) },
+    };
+    let run = Run {
+        settings,
+        credentials,
+        log,
+        dry_run: options.dry_run,
+        closes: options.deadline - closing,
+        ledger: Ledger::new(settings.ledger.clone()),
+        mapping: Mapping::new(&settings.config.destination, &settings.config.fields),
+        hubspot: HubSpot::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end),
+        destination,
+        report,
+        stop: Mutex::default(),
+    };
+    if let Err(error) = run.all().await {
+        run.stop(error);
+    }
+    let error = into_inner(run.stop).error;
+    Ended { report: into_inner(run.report), error }
+}
+
+fn into_inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One run and what it goes by.
+struct Run<'a> {
+    settings: &'a Settings,
+    credentials: &'a Credentials,
+    log: &'a Log,
+    dry_run: bool,
+    /// Nothing new is begun after it.
+    closes: Instant,
+    ledger: Ledger,
+    mapping: Mapping,
+    hubspot: HubSpot,
+    destination: Destination,
+    report: Mutex<Report>,
+    stop: Mutex<Stop>,
+}
+
+/// Why nothing new is begun any more.
+#[derive(Debug, Default)]
+struct Stop {
+    error: Option<RunError>,
+    failures_in_a_row: u32,
+}
+
+/// A contact that this run has in its hands.
+#[derive(Debug)]
+struct Taken {
+    contact_id: String,
+    lead: std::collections::BTreeMap<String, String>,
+    how: How,
+}
+
+#[derive(Debug)]
+enum How {
+    /// Marked with this attempt, and to be sent.
+    Marked(Attempt),
+    /// Left by a run that died: to be looked up first.
+    Left { attempt: Option<Attempt>, flagged: bool },
+}
+
+/// A contact of which it is known what becomes of it.
+#[derive(Debug)]
+struct Settled {
+    contact_id: String,
+    attempt: Option<Attempt>,
+    outcome: Outcome,
+    begun: Instant,
+}
+
+impl Run<'_> {
+    async fn all(&self) -> Result<(), RunError> {
+        let ids = self.collect().await?;
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.verify_accounts().await?;
+        if self.dry_run {
+            for ids in ids.chunks(TAKE) {
+                self.preview(ids).await?;
+            }
+            return Ok(());
+        }
+        stream::iter(ids.chunks(TAKE))
+            .then(|ids| self.take(ids))
+            .flat_map(stream::iter)
+            .map(|taken| self.send(taken))
+            .buffer_unordered(IN_FLIGHT)
+            .chunks(SETTLE)
+            .map(|settled| self.settle(settled))
+            .buffer_unordered(2)
+            .for_each(|()| std::future::ready(()))
+            .await;
+        Ok(())
+    }
+
+    /// The ids of all contacts that may have to be synced, as many as there is time for. They are collected before
+    /// anything is written: writing changes what the next pages would be.
+    async fn collect(&self) -> Result<Vec<String>, RunError> {
+        let names = self.ledger.properties();
+        let wanted = [(names.flag.as_str(), "true"), (names.status.as_str(), "sending")];
+        let time = self.closes.saturating_duration_since(Instant::now()).as_secs_f64();
+        // More than can be sent is of no use. (A float as large as a contact count is exact.)
+        let enough = ((time * self.destination.rate()) as usize).clamp(1, MAX_RESULTS);
+        let mut ids = Vec::new();
+        let mut known = HashSet::new();
+        let mut after = None;
+        let mut total;
+        loop {
+            let page = self.hubspot.search(&wanted, after.as_deref()).await?;
+            total = page.total;
+            after = page.next();
+            ids.extend(page.results.into_iter().map(|found| found.id).filter(|id| known.insert(id.clone())));
+            if after.is_none() || ids.len() >= enough || ids.len() + crate::hubspot::BATCH > MAX_RESULTS {
+                break;
+            }
+        }
+        self.report(|report| {
+            report.searched = ids.len() as u64;
+            report.left = total.saturating_sub(ids.len()) as u64;
+        });
+        Ok(ids)
+    }
+
+    /// Before the first write: the credentials open the manifest's portal and site, or nothing is done.
+    async fn verify_accounts(&self) -> Result<(), RunError> {
+        if let Some(expected) = self.settings.config.portal_id {
+            let portal = self.hubspot.portal_id().await?;
+            if portal != expected {
+                return Err(RunError::WrongAccount(format!(
+                    "the HubSpot token opens portal {portal}, and the manifest is for portal {expected}: nothing was \
+                     written or sent"
+                )));
+            }
+        }
+        self.destination.verify_account().await
+    }
+
+    /// Whether something new may be begun.
+    fn is_open(&self) -> bool {
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        stop.error.is_none() && stop.failures_in_a_row < OUTAGE && Instant::now() < self.closes
+    }
+
+    /// Begins nothing new. The first reason is the one that is told.
+    fn stop(&self, error: RunError) {
+        let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        stop.error.get_or_insert(error);
+    }
+
+    fn failures_in_a_row(&self, count: impl FnOnce(u32) -> u32) {
+        let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        stop.failures_in_a_row = count(stop.failures_in_a_row);
+    }
+
+    fn report(&self, change: impl FnOnce(&mut Report)) {
+        change(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}

@@ -1,0 +1,132 @@
+//! Sends a contact's lead, and finds out what became of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{How, Run, Settled, Taken};
+use crate::config::OnAmbiguous;
+use crate::destination::{LookedUp, Sent};
+use crate::ledger::{Attempt, Outcome};
+
+/// Times that a lead is sent in one run where only the rate was too high.
+const TRIES: u32 = 4;
+/// What is waited where the destination doesn't say.
+const PAUSE: Duration = Duration::from_secs(1);
+const NOT_ITS_TURN: &str = "The run ended before its turn.";
+
+impl Run<'_> {
+    /// Does for a contact what is to be done at the destination.
+    pub(super) async fn send(&self, taken: Taken) -> Settled {
+        let begun = Instant::now();
+        let Taken { contact_id, lead, how } = taken;
+        let (attempt, outcome) = match how {
+            How::Marked(attempt) => {
+                let outcome = self.send_lead(&lead, &attempt).await;
+                (Some(attempt), outcome)
+            }
+            How::Left { attempt: Some(attempt), flagged } if self.destination.can_look_up() => {
+                let outcome = self.look_up_left(&lead, &attempt, flagged).await;
+                (Some(attempt), outcome)
+            }
+            How::Left { attempt, flagged } => {
+                let outcome = self.undecidable(attempt.as_ref(), flagged, "A run ended while it sent this lead.");
+                (attempt, outcome)
+            }
+        };
+        Settled { contact_id, attempt, outcome, begun }
+    }
+
+    async fn send_lead(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Outcome {
+        for left in (0..TRIES).rev() {
+            self.destination.ready().await;
+            if !self.is_open() {
+                return Outcome::Retry(NOT_ITS_TURN.to_owned());
+            }
+            let sent = match self.destination.send(lead, attempt).await {
+                Ok(sent) => sent,
+                Err(error) => {
+                    let why = format!("The run was stopped: {}.", error.kind());
+                    self.stop(error);
+                    return Outcome::Retry(why);
+                }
+            };
+            match sent {
+                Sent::Accepted(id) => {
+                    self.failures_in_a_row(|_| 0);
+                    return Outcome::Synced(id);
+                }
+                Sent::Refused(why) => {
+                    self.failures_in_a_row(|_| 0);
+                    return Outcome::Failed(why);
+                }
+                Sent::NotTaken { why, retry_after, rate } => {
+                    let pause = retry_after.unwrap_or(PAUSE);
+                    self.destination.pause(pause);
+                    if rate && left > 0 && Instant::now() + pause < self.closes {
+                        continue;
+                    }
+                    self.failures_in_a_row(|count| count + 1);
+                    return Outcome::Retry(why);
+                }
+                Sent::ServerError(why) => {
+                    self.failures_in_a_row(|count| count + 1);
+                    let safe = self.destination.can_look_up();
+                    return if safe { Outcome::Unsettled(why) } else { Outcome::Retry(why) };
+                }
+                Sent::Unknown(why) => {
+                    self.failures_in_a_row(|count| count + 1);
+                    return self.ambiguous(attempt, &why).await;
+                }
+            }
+        }
+        Outcome::Retry(NOT_ITS_TURN.to_owned())
+    }
+
+    /// A lead that was sent in this run, and of which no usable answer came. It isn't sent again in this run, whatever
+    /// the look-up says: it may still be on its way.
+    async fn ambiguous(&self, attempt: &Attempt, why: &str) -> Outcome {
+        if !self.destination.can_look_up() {
+            return self.undecidable(Some(attempt), true, why);
+        }
+        match self.destination.look_up(attempt).await {
+            Ok(LookedUp::Found(id)) => Outcome::Synced(id),
+            Ok(LookedUp::NotThere | LookedUp::Unknown(_)) => Outcome::Unsettled(why.to_owned()),
+            Err(error) => {
+                self.stop(error);
+                Outcome::Unsettled(why.to_owned())
+            }
+        }
+    }
+
+    /// A contact that a run before this one left `sending`.
+    async fn look_up_left(&self, lead: &BTreeMap<String, String>, attempt: &Attempt, flagged: bool) -> Outcome {
+        if !self.is_open() {
+            return Outcome::Unsettled(NOT_ITS_TURN.to_owned());
+        }
+        match self.destination.look_up(attempt).await {
+            Ok(LookedUp::Found(id)) => Outcome::Synced(id),
+            // The reference is the same, so that it is found whichever of the two was taken.
+            Ok(LookedUp::NotThere) if flagged => self.send_lead(lead, attempt).await,
+            Ok(LookedUp::NotThere) => Outcome::Withdrawn,
+            Ok(LookedUp::Unknown(why)) => Outcome::Unsettled(why),
+            Err(error) => {
+                self.stop(error);
+                Outcome::Unsettled("It couldn't be looked up.".to_owned())
+            }
+        }
+    }
+
+    /// A lead that may be there and can't be looked up.
+    fn undecidable(&self, attempt: Option<&Attempt>, flagged: bool, why: &str) -> Outcome {
+        if flagged && self.settings.config.on_ambiguous == OnAmbiguous::Resend {
+            return Outcome::Retry(why.to_owned());
+        }
+        let look_for = match attempt {
+            Some(attempt) => format!("Look for {attempt} at the destination"),
+            None => "Look for this contact at the destination".to_owned(),
+        };
+        Outcome::NeedsReview(format!("{why} {look_for}; if it isn't there, set the flag again."))
+    }
+}

@@ -1,0 +1,112 @@
+//! Takes contacts: confirms them in the primary store and marks them, so that a run that dies leaves a trace.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{How, Run, Taken};
+use crate::config::OnAmbiguous;
+use crate::error::RunError;
+use crate::ledger::{Attempt, State};
+use crate::mapping::Properties;
+use crate::report::Would;
+
+impl Run<'_> {
+    /// Those of `ids` that this run has to do something about. A failure ends the run; nothing of `ids` was sent.
+    pub(super) async fn take(&self, ids: &[String]) -> Vec<Taken> {
+        if !self.is_open() {
+            self.report(|report| report.left += ids.len() as u64);
+            return Vec::new();
+        }
+        match self.try_take(ids).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.stop(error);
+                self.report(|report| report.left += ids.len() as u64);
+                Vec::new()
+            }
+        }
+    }
+
+    async fn try_take(&self, ids: &[String]) -> Result<Vec<Taken>, RunError> {
+        let mut taken = Vec::new();
+        let mut fresh: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+        let mut marks = Vec::new();
+        let mut attempts = Vec::new();
+        for (contact_id, properties) in self.read(ids).await? {
+            let lead = self.mapping.lead(&properties);
+            match self.ledger.state(&properties) {
+                State::NotFlagged => {}
+                State::Sending(attempt) if !self.may_resend(&properties) => {
+                    let flagged = self.ledger.is_flagged(&properties);
+                    taken.push(Taken { contact_id, lead, how: How::Left { attempt, flagged } });
+                }
+                State::Flagged | State::Sending(_) => {
+                    let attempt = Attempt::new(&contact_id, Timestamp::now());
+                    marks.push(self.ledger.sending(&attempt));
+                    attempts.push(attempt);
+                    fresh.insert(contact_id, lead);
+                }
+            }
+        }
+        if marks.is_empty() {
+            return Ok(taken);
+        }
+        let mut written = self.hubspot.write(&marks).await?;
+        for attempt in attempts {
+            let contact_id = attempt.contact_id().to_owned();
+            match written.remove(&contact_id) {
+                Some(Ok(())) => {
+                    let lead = fresh.remove(&contact_id).unwrap_or_default();
+                    taken.push(Taken { contact_id, lead, how: How::Marked(attempt) });
+                }
+                refused => {
+                    // What can't be marked isn't sent: nothing could be said of it afterwards.
+                    let why = refused.and_then(Result::err).unwrap_or_default();
+                    (self.log)(&json!({
+                        "level": "warn", "event": "contact", "venue": self.settings.venue, "contact_id": contact_id,
+                        "outcome": "not_marked", "reason": why,
+                    }));
+                    self.report(|report| report.retried += 1);
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Contacts as the primary store has them. One that was merged into another comes back under the other's id.
+    async fn read(&self, ids: &[String]) -> Result<BTreeMap<String, Properties>, RunError> {
+        let mut wanted: Vec<&str> = self.ledger.read_properties().to_vec();
+        wanted.extend(self.mapping.properties());
+        wanted.sort_unstable();
+        wanted.dedup();
+        let contacts = self.hubspot.read(ids, &wanted).await?;
+        Ok(contacts.into_iter().map(|contact| (contact.id.clone(), contact.into_properties())).collect())
+    }
+
+    /// Whether a contact that may have been sent already is simply sent again.
+    fn may_resend(&self, contact: &Properties) -> bool {
+        !self.destination.can_look_up()
+            && self.settings.config.on_ambiguous == OnAmbiguous::Resend
+            && self.ledger.is_flagged(contact)
+    }
+
+    /// What a run would do with `ids`, without doing it.
+    pub(super) async fn preview(&self, ids: &[String]) -> Result<(), RunError> {
+        let contacts = self.read(ids).await?;
+        let would = contacts.into_iter().filter_map(|(contact_id, properties)| {
+            let action = match self.ledger.state(&properties) {
+                State::NotFlagged => return None,
+                State::Flagged => "send",
+                State::Sending(_) if self.may_resend(&properties) => "send",
+                State::Sending(Some(_)) if self.destination.can_look_up() => "look_up",
+                State::Sending(_) => "review",
+            };
+            let fields = self.mapping.lead(&properties).into_keys().collect();
+            Some(Would { contact_id, action, fields })
+        });
+        self.report(|report| report.would.get_or_insert_default().extend(would));
+        Ok(())
+    }
+}

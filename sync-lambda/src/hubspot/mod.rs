@@ -1,0 +1,190 @@
+//! HubSpot's client: the few calls of a run, each repeated as long as it makes sense. All of them can be repeated:
+//! reads, and writes that say what a property shall be.
+
+mod wire;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::credentials::Credentials;
+use crate::error::{RunError, Side};
+use crate::http::{self, Answer};
+use crate::ledger::Write;
+use crate::limiter::Limiter;
+
+pub use wire::{BATCH, Contact, MAX_RESULTS, SearchPage};
+
+/// Tries of one call, the first among them.
+const TRIES: u32 = 5;
+/// Time for one answer.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// The first pause before another try; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// What became of one contact's write.
+pub type Written = Result<(), String>;
+
+/// HubSpot, with one token.
+#[derive(Debug)]
+pub struct HubSpot {
+    client: reqwest::Client,
+    base_uri: String,
+    credentials: Credentials,
+    searches: Limiter,
+    calls: Limiter,
+    /// No try begins after it.
+    deadline: Instant,
+}
+
+impl HubSpot {
+    /// A client whose calls end by `deadline`.
+    pub fn new(client: reqwest::Client, base_uri: &str, credentials: Credentials, deadline: Instant) -> Self {
+        Self {
+            client,
+            base_uri: base_uri.to_owned(),
+            credentials,
+            searches: Limiter::new(wire::SEARCH_INTERVAL, 2),
+            calls: Limiter::new(wire::CALL_INTERVAL, wire::CALL_BURST),
+            deadline,
+        }
+    }
+
+    /// The portal that the token opens.
+    ///
+    /// # Errors
+    /// [`RunError`]: no usable answer.
+    pub async fn portal_id(&self) -> Result<u64, RunError> {
+        let path = wire::account_path();
+        let details: Value = self.call(&self.calls, reqwest::Method::GET, &path, None).await?;
+        details.get("portalId").and_then(Value::as_u64).ok_or_else(|| RunError::Unavailable {
+            side: Side::HubSpot,
+            message: format!("GET {path} says no portalId"),
+        })
+    }
+
+    /// One page of the contacts that have any of these property values, as far as the index knows.
+    ///
+    /// # Errors
+    /// [`RunError`]: no usable answer.
+    pub async fn search(&self, any_of: &[(&str, &str)], after: Option<&str>) -> Result<SearchPage, RunError> {
+        self.call(&self.searches, reqwest::Method::POST, &wire::search_path(), Some(wire::search_body(any_of, after)))
+            .await
+    }
+
+    /// Contacts as the primary store has them; those that are gone are left out.
+    ///
+    /// # Errors
+    /// [`RunError`]: no usable answer.
+    pub async fn read(&self, ids: &[String], properties: &[&str]) -> Result<Vec<Contact>, RunError> {
+        let body = wire::batch_read_body(ids, properties.iter().copied());
+        let answer: wire::BatchAnswer =
+            self.call(&self.calls, reqwest::Method::POST, &wire::batch_read_path(), Some(body)).await?;
+        Ok(answer.results.into_iter().filter(|contact| !contact.archived).collect())
+    }
+
+    /// Writes to the ledger, and says of every write what became of it, by the contact's id.
+    ///
+    /// # Errors
+    /// [`RunError`]: no usable answer. Some of the writes may have been made.
+    pub async fn write(&self, writes: &[Write]) -> Result<HashMap<String, Written>, RunError> {
+        let mut written = HashMap::new();
+        for writes in writes.chunks(BATCH) {
+            let body = wire::batch_update_body(writes);
+            let answer: wire::BatchAnswer =
+                self.call(&self.calls, reqwest::Method::POST, &wire::batch_update_path(), Some(body)).await?;
+            for write in writes {
+                let result = match answer.errors.iter().find(|error| error.concerns(write.id())) {
+                    Some(error) => Err(self.credentials.redact(&error.message)),
+                    None if answer.results.iter().any(|contact| contact.id == write.id()) => Ok(()),
+                    None => Err("HubSpot's answer doesn't mention it".to_owned()),
+                };
+                written.insert(write.id().to_owned(), result);
+            }
+        }
+        Ok(written)
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        limiter: &Limiter,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<T, RunError> {
+        let mut pause = FIRST_PAUSE;
+        let mut last = String::new();
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                if Instant::now() + pause >= self.deadline {
+                    break;
+                }
+                sleep(pause).await;
+                pause *= 2;
+            }
+            limiter.wait().await;
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let mut request = self.client.request(method.clone(), format!("{}{path}", self.base_uri));
+            request = request.bearer_auth(self.credentials.hubspot_token.expose());
+            if let Some(body) = &body {
+                request = request.json(body);
+            }
+            last = match http::send(request, TIMEOUT.min(left)).await {
+                Ok(answer) => match self.judge(&answer, &method, path)? {
+                    Judged::Usable => match serde_json::from_str(&answer.body) {
+                        Ok(value) => return Ok(value),
+                        Err(_) => format!("{}, the answer isn't what is documented", answer.status),
+                    },
+                    Judged::Again(message) => {
+                        pause = pause.max(answer.retry_after.unwrap_or_default());
+                        message
+                    }
+                },
+                Err(error) => error.message,
+            };
+        }
+        Err(RunError::Unavailable { side: Side::HubSpot, message: format!("{method} {path}: {last}") })
+    }
+
+    fn judge(&self, answer: &Answer, method: &reqwest::Method, path: &str) -> Result<Judged, RunError> {
+        if (200..300).contains(&answer.status) {
+            return Ok(Judged::Usable);
+        }
+        let error = wire::ErrorBody::read(&answer.body);
+        let message = self.credentials.redact(&error.text(answer.status));
+        match answer.status {
+            401 => Err(self.refused_token(
+                message,
+                "The token was revoked, replaced or mistyped: take the private app's current one from HubSpot and set it \
+                 with `deployer secret set`",
+            )),
+            403 => Err(self.refused_token(
+                message,
+                "The private app lacks a scope: contacts need crm.objects.contacts.read and .write",
+            )),
+            429 if error.policy_name.eq_ignore_ascii_case("DAILY") => {
+                Err(RunError::Limit { side: Side::HubSpot, message })
+            }
+            429 | 500.. => Ok(Judged::Again(message)),
+            _ => Err(RunError::Refused { side: Side::HubSpot, request: format!("{method} {path}"), message }),
+        }
+    }
+
+    fn refused_token(&self, message: String, advice: &str) -> RunError {
+        RunError::Credential {
+            side: Side::HubSpot,
+            credential: crate::config::KEY_HUBSPOT_TOKEN,
+            message,
+            advice: advice.to_owned(),
+        }
+    }
+}
+
+/// What an answer is good for.
+enum Judged {
+    Usable,
+    Again(String),
+}

@@ -1,0 +1,317 @@
+//! The ledger: what each contact's five properties say, and the only way to change them.
+//!
+//! It is kept in HubSpot itself, so that staff see what became of each contact and no store of ours can disagree with
+//! theirs. A contact goes `sending` before its lead is sent, so that a run that dies leaves a trace.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::config::LedgerProperties;
+use crate::mapping::Properties;
+
+/// Longest text in the error property: it is for a person to read.
+const MAX_ERROR: usize = 1000;
+
+/// One try to make a contact a lead. Its text stands in the lead itself, so that a later look-up finds exactly this
+/// lead and not another of the same person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    contact_id: String,
+    /// When it was begun, milliseconds since 1970, and something random.
+    key: String,
+}
+
+impl Attempt {
+    /// A new attempt, unlike any other.
+    pub fn new(contact_id: &str, now: Timestamp) -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        // Each `RandomState` is keyed from the system's randomness.
+        let random = RandomState::new().hash_one(contact_id);
+        Self { contact_id: contact_id.to_owned(), key: format!("{:x}-{:08x}", now.as_millisecond(), random >> 32) }
+    }
+
+    /// What stands in the lead: `HS-<contact>-<key>`.
+    pub fn reference(&self) -> String {
+        format!("HS-{}-{}", self.contact_id, self.key)
+    }
+
+    /// The attempt's own part of the reference.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The contact.
+    pub fn contact_id(&self) -> &str {
+        &self.contact_id
+    }
+
+    /// When it was begun; `None` if somebody changed the text.
+    pub fn begun(&self) -> Option<Timestamp> {
+        let milliseconds = i64::from_str_radix(self.key.split('-').next()?, 16).ok()?;
+        Timestamp::from_millisecond(milliseconds).ok()
+    }
+
+    /// Reads what [`Attempt::reference`] wrote.
+    pub fn parse(reference: &str) -> Option<Self> {
+        let (contact_id, key) = reference.trim().strip_prefix("HS-")?.split_once('-')?;
+        let attempt = Self { contact_id: contact_id.to_owned(), key: key.to_owned() };
+        attempt.begun().map(|_| attempt)
+    }
+}
+
+/// What a contact's properties say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Its flag isn't set: nothing is to be done, whatever the search found.
+    NotFlagged,
+    /// It is to be sent.
+    Flagged,
+    /// A run took it and didn't live to say what became of it. The attempt is `None` if its text was changed.
+    Sending(Option<Attempt>),
+}
+
+/// What becomes of a contact in one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The lead is there. Its id, where the destination gives one.
+    Synced(Option<String>),
+    /// Refused for its data, in the vendor's words: staff correct it and set the flag again.
+    Failed(String),
+    /// It isn't known whether the lead is there, and can't be looked up.
+    NeedsReview(String),
+    /// Certainly not taken, and not for its data: the flag stays, the next run takes it again.
+    Retry(String),
+    /// Perhaps taken, and to be looked up by the next run: the flag and `sending` stay.
+    Unsettled(String),
+    /// Certainly not taken, and staff have taken the flag away since.
+    Withdrawn,
+}
+
+impl Outcome {
+    /// A word for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Synced(_) => "synced",
+            Self::Failed(_) => "failed",
+            Self::NeedsReview(_) => "needs_review",
+            Self::Retry(_) => "retried",
+            Self::Unsettled(_) => "unsettled",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// One contact's write. Only a [`Ledger`] makes one, so no property but the venue's five can be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    id: String,
+    properties: Vec<(String, String)>,
+}
+
+impl Write {
+    /// The contact's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Names and values.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Reads and writes one venue's five properties.
+#[derive(Debug, Clone)]
+pub struct Ledger(LedgerProperties);
+
+impl Ledger {
+    /// The ledger in these properties.
+    pub fn new(properties: LedgerProperties) -> Self {
+        Self(properties)
+    }
+
+    /// The properties' names.
+    pub fn properties(&self) -> &LedgerProperties {
+        &self.0
+    }
+
+    /// What must be read of a contact for [`Ledger::state`].
+    pub fn read_properties(&self) -> [&str; 3] {
+        [&self.0.flag, &self.0.status, &self.0.lead_id]
+    }
+
+    /// What a contact's properties say.
+    pub fn state(&self, contact: &Properties) -> State {
+        let value = |name: &str| contact.get(name).map(String::as_str).unwrap_or_default();
+        if value(&self.0.status).eq_ignore_ascii_case("sending") {
+            State::Sending(Attempt::parse(value(&self.0.lead_id)))
+        } else if self.is_flagged(contact) {
+            State::Flagged
+        } else {
+            State::NotFlagged
+        }
+    }
+
+    /// Says that an attempt begins. The reference stands where the lead's id will.
+    pub fn sending(&self, attempt: &Attempt) -> Write {
+        let reference = attempt.reference();
+        let names = &self.0;
+        // `synced_at` is written too, so that a property that doesn't exist is found before anything is sent.
+        self.write(
+            &attempt.contact_id,
+            [(&names.status, "sending"), (&names.lead_id, &reference), (&names.error, ""), (&names.synced_at, "")],
+        )
+    }
+
+    /// Whether a contact's flag is set.
+    pub fn is_flagged(&self, contact: &Properties) -> bool {
+        contact.get(&self.0.flag).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// Says what became of an attempt; `None` where the contact stays as it is. `attempt` is what a person can look for.
+    pub fn settle(
+        &self,
+        contact_id: &str,
+        attempt: Option<&Attempt>,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Option<Write> {
+        let names = &self.0;
+        let reference = attempt.map(Attempt::reference).unwrap_or_default();
+        let write = match outcome {
+            Outcome::Synced(lead_id) => self.write(
+                contact_id,
+                [
+                    (&names.flag, "false"),
+                    (&names.status, "synced"),
+                    (&names.lead_id, lead_id.as_deref().unwrap_or(&reference)),
+                    (&names.error, ""),
+                    (&names.synced_at, &at_seconds(now)),
+                ],
+            ),
+            Outcome::Failed(why) => self.write(
+                contact_id,
+                [
+                    (&names.flag, "false"),
+                    (&names.status, "failed"),
+                    (&names.lead_id, ""),
+                    (&names.error, &limited(why)),
+                ],
+            ),
+            Outcome::NeedsReview(why) => self.write(
+                contact_id,
+                [
+                    (&names.flag, "false"),
+                    (&names.status, "needs_review"),
+                    (&names.lead_id, &reference),
+                    (&names.error, &limited(why)),
+                ],
+            ),
+            Outcome::Retry(why) => self.write(
+                contact_id,
+                [
+                    (&names.status, ""),
+                    (&names.lead_id, ""),
+                    (&names.error, &limited(&format!("Not sent yet; the next run tries again. {why}"))),
+                ],
+            ),
+            Outcome::Withdrawn => {
+                self.write(contact_id, [(&names.status, ""), (&names.lead_id, ""), (&names.error, "")])
+            }
+            Outcome::Unsettled(_) => return None,
+        };
+        Some(write)
+    }
+
+    fn write<const N: usize>(&self, id: &str, properties: [(&String, &str); N]) -> Write {
+        let properties = properties.map(|(name, value)| (name.clone(), value.to_owned())).to_vec();
+        Write { id: id.to_owned(), properties }
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reference())
+    }
+}
+
+/// HubSpot's date-time properties take ISO 8601 in UTC.
+fn at_seconds(now: Timestamp) -> String {
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn limited(text: &str) -> String {
+    text.chars().take(MAX_ERROR).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger() -> Ledger {
+        Ledger::new(LedgerProperties::new("venue-a", "tripleseat_sync__venue_a"))
+    }
+
+    fn after(write: &Write, mut contact: Properties) -> Properties {
+        contact.extend(write.properties().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        contact
+    }
+
+    #[test]
+    fn a_reference_reads_back_and_no_two_are_alike() {
+        let now = Timestamp::from_millisecond(1_790_000_000_123).expect("in range");
+        let attempt = Attempt::new("501", now);
+        assert_eq!(Attempt::parse(&attempt.reference()).as_ref(), Some(&attempt));
+        assert_eq!(attempt.begun(), Some(now));
+        assert_ne!(attempt, Attempt::new("501", now));
+        for text in ["", "HS-", "HS-501", "501", "HS-501-zz"] {
+            assert_eq!(Attempt::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn states_follow_from_what_is_written() {
+        let ledger = ledger();
+        let now = Timestamp::UNIX_EPOCH;
+        let attempt = Attempt::new("501", now);
+        let flagged = Properties::from([("tripleseat_sync__venue_a".to_owned(), "true".to_owned())]);
+        assert_eq!(ledger.state(&flagged), State::Flagged);
+        assert_eq!(ledger.state(&Properties::new()), State::NotFlagged);
+        let sending = after(&ledger.sending(&attempt), flagged);
+        assert_eq!(ledger.state(&sending), State::Sending(Some(attempt.clone())));
+        for (outcome, state) in [
+            (Outcome::Synced(Some("9".to_owned())), State::NotFlagged),
+            (Outcome::Failed("no phone".to_owned()), State::NotFlagged),
+            (Outcome::NeedsReview("no answer".to_owned()), State::NotFlagged),
+            (Outcome::Retry("503".to_owned()), State::Flagged),
+            (Outcome::Withdrawn, State::Flagged),
+        ] {
+            let write = ledger.settle("501", Some(&attempt), &outcome, now).expect("written");
+            assert_eq!(ledger.state(&after(&write, sending.clone())), state, "{outcome:?}");
+        }
+        assert_eq!(ledger.settle("501", Some(&attempt), &Outcome::Unsettled(String::new()), now), None);
+    }
+
+    #[test]
+    fn nothing_but_the_five_is_written() {
+        let ledger = ledger();
+        let names = ledger.properties().clone();
+        let five = [names.flag, names.status, names.lead_id, names.error, names.synced_at];
+        let attempt = Attempt::new("1", Timestamp::UNIX_EPOCH);
+        let outcomes = [
+            Outcome::Withdrawn,
+            Outcome::Synced(None),
+            Outcome::Failed("x".repeat(5000)),
+            Outcome::NeedsReview(String::new()),
+            Outcome::Retry(String::new()),
+        ];
+        let settled = outcomes.iter().filter_map(|outcome| ledger.settle("1", None, outcome, Timestamp::UNIX_EPOCH));
+        for write in settled.chain([ledger.sending(&attempt)]) {
+            for (name, value) in write.properties() {
+                assert!(five.iter().any(|known| known == name), "{name}");
+                assert!(value.len() <= MAX_ERROR);
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a run says: one JSON line a contact, one for the run with its metrics, and the answer to whoever invoked it.
+//! No name, e-mail address or phone number is in any of them: a contact is its id.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::error::RunError;
+use crate::ledger::Outcome;
+
+/// Where the metrics go.
+pub const METRIC_NAMESPACE: &str = "Deployer/Sync";
+
+/// Takes JSON lines.
+pub type Log = dyn Fn(&Value) + Send + Sync;
+
+/// The counts of one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The venue.
+    pub venue: String,
+    /// Contacts that the search found.
+    pub searched: u64,
+    /// Contacts that are leads now.
+    pub synced: u64,
+    /// Contacts that were refused for their data.
+    pub failed: u64,
+    /// Contacts that somebody must look at.
+    pub needs_review: u64,
+    /// Contacts that the next run takes again.
+    pub retried: u64,
+    /// Contacts that the search found and that there was no time for.
+    pub left: u64,
+    /// What a dry run would do, by contact; `None` for a real one.
+    pub would: Option<Vec<Would>>,
+}
+
+/// What a dry run would do with one contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Would {
+    /// The contact's id.
+    pub contact_id: String,
+    /// `send`, `look_up` or `review`.
+    pub action: &'static str,
+    /// The names of the lead's fields that would be filled.
+    pub fields: Vec<String>,
+}
+
+impl Report {
+    /// Counts what became of a contact.
+    pub fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Synced(_) => self.synced += 1,
+            Outcome::Failed(_) => self.failed += 1,
+            Outcome::NeedsReview(_) => self.needs_review += 1,
+            Outcome::Retry(_) | Outcome::Unsettled(_) => self.retried += 1,
+            Outcome::Withdrawn => {}
+        }
+    }
+
+    /// `{"venue", "searched", "synced", "failed", "needs_review", "retried"}`, and for a dry run what it would do.
+    pub fn to_json(&self) -> Value {
+        let mut value = json!({
+            "venue": self.venue,
+            "searched": self.searched,
+            "synced": self.synced,
+            "failed": self.failed,
+            "needs_review": self.needs_review,
+            "retried": self.retried,
+        });
+        if let (Some(would), Value::Object(object)) = (&self.would, &mut value) {
+            object.insert("dry_run".to_owned(), Value::Bool(true));
+            let would = would
+                .iter()
+                .map(|would| json!({ "contact_id": would.contact_id, "action": would.action, "fields": would.fields }));
+            object.insert("would".to_owned(), would.collect());
+        }
+        value
+    }
+
+    /// The run's line, in CloudWatch's embedded metric format.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+    pub fn line(&self, request_id: &str, took: Duration, now: Timestamp, error: Option<&RunError>) -> Value {
+        let metrics = [
+            ("Synced", self.synced, "Count"),
+            ("Failed", self.failed, "Count"),
+            ("NeedsReview", self.needs_review, "Count"),
+            ("Retried", self.retried, "Count"),
+            ("Backlog", self.left + self.retried, "Count"),
+            ("RunFailed", u64::from(error.is_some()), "Count"),
+            ("Duration", u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "Milliseconds"),
+        ];
+        let mut line = Map::new();
+        line.insert("level".to_owned(), json!(if error.is_some() { "error" } else { "info" }));
+        line.insert("event".to_owned(), json!("run"));
+        line.insert("venue".to_owned(), json!(self.venue));
+        line.insert("request_id".to_owned(), json!(request_id));
+        line.insert("searched".to_owned(), json!(self.searched));
+        if let Some(error) = error {
+            line.insert("error".to_owned(), json!({ "kind": error.kind(), "message": error.to_string() }));
+        }
+        if self.would.is_some() {
+            line.insert("dry_run".to_owned(), json!(true));
+            return Value::Object(line);
+        }
+        line.extend(metrics.iter().map(|(name, value, _)| ((*name).to_owned(), json!(value))));
+        let names: Vec<Value> = metrics.iter().map(|(name, _, unit)| json!({ "Name": name, "Unit": unit })).collect();
+        line.insert(
+            "_aws".to_owned(),
+            json!({
+                "Timestamp": now.as_millisecond(),
+                "CloudWatchMetrics": [{ "Namespace": METRIC_NAMESPACE, "Dimensions": [["venue"]], "Metrics": names }],
+            }),
+        );
+        Value::Object(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_has_the_six_members() {
+        let report = Report { venue: "venue-a".to_owned(), searched: 3, synced: 2, retried: 1, ..Report::default() };
+        assert_eq!(
+            report.to_json().to_string(),
+            r#"{"venue":"venue-a","searched":3,"synced":2,"failed":0,"needs_review":0,"retried":1}"#
+        );
+    }
+
+    #[test]
+    fn every_declared_metric_has_a_value_and_the_dimension_too() {
+        let report = Report { venue: "venue-a".to_owned(), ..Report::default() };
+        let line = report.line("id", Duration::from_millis(7), Timestamp::UNIX_EPOCH, None);
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        for metric in directive["Metrics"].as_array().expect("a list") {
+            assert!(line[metric["Name"].as_str().expect("a name")].is_u64(), "{metric}");
+        }
+        assert_eq!(line[directive["Dimensions"][0][0].as_str().expect("a name")], "venue-a");
+        assert_eq!(line["Duration"], 7);
+    }
+}
