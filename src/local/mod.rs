@@ -1,6 +1,7 @@
 //! A cloud and two vendors on this machine, for `--local`, for `dev` and for the tests.
 
 pub mod cloud;
+pub mod dev;
 pub mod runtime;
 pub mod sandbox;
 

@@ -1,0 +1,269 @@
+// The page of `deployer dev`: listens for views, and hands each to the parts that show it.
+
+import * as activity from "./activity.js";
+import * as contacts from "./contacts.js";
+import { announce, byId, countdown, el, flash, keyed, plural, post, runText, setText, setTime, tick, timeAgo, toast, took } from "./dom.js";
+
+let view;
+let waiting = false;
+
+// ---- Connection ----
+
+let source;
+
+function connect() {
+  source?.close();
+  source = new EventSource("/api/events");
+  source.addEventListener("open", () => setLive("live"));
+  source.addEventListener("view", (event) => {
+    setLive("live");
+    show(JSON.parse(event.data));
+  });
+  source.addEventListener("error", () => {
+    setLive("reconnecting");
+    // The browser tries again by itself, but not after an answer that is no stream.
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+  });
+}
+
+function setLive(state) {
+  const live = byId("live");
+  live.dataset.state = state;
+  setText(live, state);
+}
+
+// A hidden page lets its connection go: a browser gives one server six in all.
+document.addEventListener("visibilitychange", () => (document.hidden ? source?.close() : connect()));
+
+/** Draws at most once a frame, and only the newest. */
+function show(next) {
+  view = next;
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    renderTop();
+    keyed(byId("venues"), view.venues, (venue) => venue.name, createVenue);
+    contacts.update(view);
+    activity.update(view);
+    announceRuns();
+    everySecond();
+  });
+}
+
+// ---- Top ----
+
+const SERVICES = [
+  ["hubspot", "HubSpot"],
+  ["tripleseat", "Tripleseat"],
+  ["aws", "AWS"],
+];
+
+function renderTop() {
+  setText(byId("deployment"), view.deployment);
+  setText(byId("portal"), `  ·  portal ${view.portal_id}`);
+  document.title = `${view.deployment}: ${contacts.flaggedText(view)}`;
+  keyed(byId("addresses"), SERVICES, ([key]) => key, createAddress);
+}
+
+function createAddress([key, name]) {
+  const address = el("code");
+  const copy = el("button", {
+    type: "button",
+    class: "copy",
+    "aria-label": `Copy the address of the ${name} sandbox`,
+    text: "Copy",
+    onclick: async () => {
+      try {
+        await navigator.clipboard.writeText(address.textContent);
+        toast(`${address.textContent} is copied.`);
+      } catch {
+        toast("The browser doesn't allow copying here.", "error");
+      }
+    },
+  });
+  const node = el("div", {}, el("dt", { text: name }), el("dd", {}, address, copy));
+  return { node, update: () => setText(address, view.addresses[key]) };
+}
+
+// ---- Venues ----
+
+const COUNTS = [
+  ["flagged", "flagged"],
+  ["synced", "synced"],
+  ["failed", "failed"],
+  ["needs_review", "review"],
+];
+
+function createVenue(venue) {
+  const title = el("h2");
+  const badge = el("span", { class: "badge" });
+  const next = el("span", { class: "next" });
+  const where = el("p", { class: "where" });
+  const bar = el("div", { class: "share", "aria-hidden": "true" });
+  const numbers = el("dl", { class: "numbers" });
+  const counts = COUNTS.map(([key, label]) => {
+    const part = el("span", { class: key });
+    const value = el("dd", { text: "0" });
+    bar.append(part);
+    numbers.append(el("div", { class: key }, el("dt", { text: label }), value));
+    return { key, part, value };
+  });
+  const last = lastRun();
+  const run = el("button", { type: "button", text: "Run now", onclick: () => runNow(now) });
+  const blocker = el("dl", { class: "blocker" });
+  const node = el(
+    "article",
+    {},
+    el("div", { class: "head" }, title, badge, next),
+    where,
+    blocker,
+    bar,
+    numbers,
+    el("div", { class: "foot" }, last.node, run),
+  );
+  let now = venue;
+  return {
+    node,
+    update(venue) {
+      now = venue;
+      const blocked = venue.status === "blocked";
+      node.className = `venue ${venue.status}${venue.running ? " running" : ""}`;
+      setText(title, venue.display_name);
+      setText(badge, venue.status);
+      next.dataset.until = venue.running ? "" : (venue.next_run_at ?? "");
+      next.dataset.running = venue.running;
+      setText(where, [venue.destination, blocked ? "" : venue.schedule].filter(Boolean).join("  ·  "));
+      for (const part of [bar, numbers, node.lastChild]) part.hidden = blocked;
+      blocker.hidden = !venue.blocker;
+      if (venue.blocker) renderBlocker(blocker, venue.blocker);
+      for (const { key, part, value } of counts) renderCount(part, value, venue.counts[key]);
+      last.update(venue.last_run);
+      // Not `disabled`: the button would lose the focus of who pressed it.
+      run.setAttribute("aria-disabled", venue.running);
+      run.setAttribute("aria-label", `Run ${venue.display_name} now`);
+      setText(run, venue.running ? "Running" : "Run now");
+    },
+  };
+}
+
+function renderCount(part, value, n) {
+  part.style.flexGrow = n;
+  part.hidden = !n;
+  const text = n.toLocaleString("en");
+  if (value.textContent === text) return;
+  value.textContent = text;
+  value.parentElement.classList.toggle("none", !n);
+  flash(value);
+}
+
+function renderBlocker(node, blocker) {
+  const facts = [
+    ["Why", blocker.reason],
+    ["Owner", blocker.owner],
+    ["Next", blocker.next_step],
+    ["Since", blocker.since],
+  ];
+  keyed(node, facts.filter(([, value]) => value), ([name]) => name, ([name]) => {
+    const value = el("dd");
+    return { node: el("div", {}, el("dt", { text: name }), value), update: ([, text]) => setText(value, text) };
+  });
+}
+
+function lastRun() {
+  const time = timeAgo(Date.now());
+  const text = el("span");
+  const node = el("p", { class: "last" }, text, time);
+  return {
+    node,
+    update(run) {
+      time.hidden = !run;
+      node.dataset.outcome = run?.outcome ?? "";
+      node.title = run?.error ?? "";
+      if (run) setTime(time, run.started_at_ms);
+      const cold = run?.cold ? ", cold start" : "";
+      setText(text, run ? `${runText(run)}  ·  ${took(run.duration_ms)}${cold}  ·  ` : "No run yet");
+    },
+  };
+}
+
+/** Venues whose run was asked for here: its end is announced even if it found nothing. */
+const asked = new Set();
+
+async function runNow(venue) {
+  if (venue.running) return;
+  asked.add(venue.name);
+  try {
+    await post(`/api/venues/${encodeURIComponent(venue.name)}/run`);
+  } catch (error) {
+    asked.delete(venue.name);
+    toast(`${venue.display_name} was not run: ${error.message}`, "error");
+  }
+}
+
+let known;
+
+function announceRuns() {
+  const fresh = known ? view.runs.filter((run) => !known.has(run.id)) : [];
+  known = new Set(view.runs.map((run) => run.id));
+  const worth = fresh.filter((run) => asked.delete(run.venue) || runText(run) !== "nothing to do");
+  const name = (run) => view.venues.find((venue) => venue.name === run.venue)?.display_name ?? run.venue;
+  if (worth.length) announce(worth.map((run) => `${name(run)}: ${runText(run)}.`).join(" "));
+}
+
+// ---- Time ----
+
+function everySecond() {
+  tick();
+  if (!view) return;
+  for (const node of document.querySelectorAll(".next")) {
+    const { until, running } = node.dataset;
+    const due = Number(until) <= Date.now() ? "due" : `next in ${countdown(Number(until))}`;
+    setText(node, running === "true" ? "running" : until ? due : "");
+  }
+  const times = view.venues.map((venue) => venue.next_run_at).filter((at) => at !== null);
+  const every = view.fired_every ? `, every ${view.fired_every}` : "";
+  const soonest = Math.min(...times);
+  const text = soonest <= Date.now() ? "next run is due" : `next run in ${countdown(soonest)}`;
+  setText(byId("next"), times.length ? text + every : "no rule fires");
+}
+
+// ---- New contact ----
+
+function openDialog() {
+  byId("form").reset();
+  byId("problem").hidden = true;
+  const venues = view?.venues.filter((venue) => venue.status !== "blocked") ?? [];
+  const choice = (venue) =>
+    el("label", {}, el("input", { type: "checkbox", name: "venues", value: venue.name }), venue.display_name);
+  byId("choices").replaceChildren(...venues.map(choice));
+  byId("dialog").showModal();
+}
+
+async function addContact(event) {
+  event.preventDefault();
+  const data = new FormData(byId("form"));
+  const contact = Object.fromEntries([...data].filter(([name]) => name !== "venues"));
+  contact.venues = data.getAll("venues");
+  try {
+    const { id } = await post("/api/contacts", contact);
+    byId("dialog").close();
+    const flags = contact.venues.length ? `, flagged for ${plural(contact.venues.length, "venue")}` : "";
+    toast(`Contact ${id} is added${flags}.`);
+    show(await (await fetch("/api/view")).json());
+    requestAnimationFrame(() => contacts.reveal(id));
+  } catch (error) {
+    const problem = byId("problem");
+    problem.hidden = false;
+    setText(problem, error.message);
+  }
+}
+
+byId("new-contact").addEventListener("click", openDialog);
+byId("cancel").addEventListener("click", () => byId("dialog").close());
+byId("form").addEventListener("submit", addContact);
+
+contacts.start();
+activity.start(contacts.reveal);
+setInterval(everySecond, 1000);
+connect();

@@ -1,0 +1,183 @@
+//! What the page shows. It is sent as JSON with these names, and holds personal data: the page is the user's own.
+//!
+//! All times are milliseconds since 1970.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct View {
+    /// The deployment's name.
+    pub deployment: String,
+    /// The sandbox portal's id.
+    pub portal_id: u64,
+    /// How often rules fire here, such as `10s`, where that replaces the venues' own schedules.
+    pub fired_every: Option<String>,
+    pub addresses: Addresses,
+    /// In the manifest's order.
+    pub venues: Vec<VenueView>,
+    /// In the order in which the table shows them.
+    pub contacts: Vec<ContactView>,
+    /// Newest first.
+    pub leads: Vec<LeadView>,
+    /// Newest first, at most 200.
+    pub runs: Vec<RunView>,
+}
+
+/// Where the sandboxes and the embedded cloud answer, as `http://127.0.0.1:PORT`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Addresses {
+    pub hubspot: String,
+    pub tripleseat: String,
+    pub aws: String,
+}
+
+/// One venue of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VenueView {
+    /// Key of its table in the manifest.
+    pub name: String,
+    pub display_name: String,
+    pub status: VenueStatus,
+    /// EventBridge's expression, such as `rate(5 minutes)`.
+    pub schedule: String,
+    /// When its rule fires next; nothing for a venue whose rule doesn't fire.
+    pub next_run_at: Option<i64>,
+    /// Whether its function works at this moment.
+    pub running: bool,
+    /// Internal name of its flag property in HubSpot.
+    pub flag_property: String,
+    /// Where its leads go, for people.
+    pub destination: String,
+    /// What a blocked venue waits for.
+    pub blocker: Option<BlockerView>,
+    pub counts: Counts,
+    pub last_run: Option<RunView>,
+}
+
+/// Whether and how a venue is deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VenueStatus {
+    /// Its rule fires.
+    Active,
+    /// Its rule is disabled; it can be run by hand.
+    Paused,
+    /// Nothing is deployed.
+    Blocked,
+}
+
+/// What a blocked venue waits for, in the manifest's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BlockerView {
+    pub reason: String,
+    pub owner: Option<String>,
+    pub next_step: Option<String>,
+    /// As `YYYY-MM-DD`.
+    pub since: Option<String>,
+}
+
+/// How many of a venue's contacts stand where. A contact whose flag is set counts as flagged only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    pub flagged: u64,
+    pub synced: u64,
+    pub failed: u64,
+    pub needs_review: u64,
+}
+
+/// One contact of the sandbox portal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContactView {
+    /// HubSpot's id.
+    pub id: String,
+    pub name: String,
+    pub email: String,
+    pub phone: String,
+    pub company: String,
+    /// By the venue's name. A venue without an entry has no properties in this portal.
+    pub venues: BTreeMap<String, Cell>,
+}
+
+/// What a contact's five properties of one venue say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    pub flagged: bool,
+    pub status: Option<SyncStatus>,
+    /// The destination's id of the lead.
+    pub lead_id: Option<String>,
+    /// The destination's words, for a contact that failed or needs review.
+    pub error: Option<String>,
+    pub synced_at: Option<i64>,
+}
+
+/// The values of `tripleseat_sync_status__<venue>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncStatus {
+    Sending,
+    Synced,
+    Failed,
+    NeedsReview,
+}
+
+/// One lead at a venue's destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeadView {
+    /// The venue's name.
+    pub venue: String,
+    pub id: String,
+    pub name: String,
+    pub email: String,
+    pub phone: String,
+    pub created_at_ms: i64,
+    /// The contact that it was made from, where the lead says so.
+    pub contact_id: Option<String>,
+}
+
+/// One run of a venue's function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunView {
+    /// Lambda's request id.
+    pub id: String,
+    /// The venue's name.
+    pub venue: String,
+    pub started_at_ms: i64,
+    pub duration_ms: u64,
+    /// Whether its process had to be started first.
+    pub cold: bool,
+    pub outcome: RunOutcome,
+    pub searched: u64,
+    pub synced: u64,
+    pub failed: u64,
+    pub needs_review: u64,
+    pub retried: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What the function logged, a line each.
+    pub log: Vec<String>,
+}
+
+/// How a run ended. Single contacts may have failed in a run that is `ok`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    Ok,
+    Failed,
+}
+
+/// A contact as it is typed into the page. What isn't filled in is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewContact {
+    pub firstname: String,
+    pub lastname: String,
+    pub email: String,
+    pub phone: String,
+    pub company: String,
+    pub message: String,
+    /// Names of the venues whose flag is set.
+    pub venues: Vec<String>,
+}
