@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use jiff::civil::Date;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 
 use super::Flaw;
 
@@ -124,6 +126,34 @@ impl Cron {
         }
         let over_night = days_apart.map(|days| days * MINUTES_OF_DAY + first - last);
         within_a_day.into_iter().chain(over_night).min().map(|minutes| minutes * 60)
+    }
+
+    /// The first firing after `now`, in UTC.
+    pub(super) fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let now = TimeZone::UTC.to_datetime(now);
+        let last_year = *self.years.last()?;
+        let mut date = now.date();
+        while date.year() <= last_year.cast_signed() {
+            if let Some(time) = self.times_on(date).find(|time| *time > now) {
+                return TimeZone::UTC.to_timestamp(time).ok();
+            }
+            date = date.tomorrow().ok()?;
+        }
+        None
+    }
+
+    /// When it fires on a day, in order.
+    fn times_on(&self, date: Date) -> impl Iterator<Item = DateTime> + '_ {
+        let number = |part: i8| u16::try_from(part).unwrap_or(0);
+        let weekday = number(date.first_of_month().weekday().to_sunday_one_offset());
+        let fires = self.years.contains(&date.year().cast_unsigned())
+            && self.months.contains(&number(date.month()))
+            && self.fires_on(number(date.day()), number(date.days_in_month()), weekday);
+        let hours = self.hours.iter().filter(move |_| fires);
+        hours.flat_map(move |&hour| {
+            let part = |part: u16| i8::try_from(part).unwrap_or(0);
+            self.minutes.iter().map(move |&minute| date.at(part(hour), part(minute), 0, 0))
+        })
     }
 
     /// The days on which it fires, as numbers that grow by one a day.

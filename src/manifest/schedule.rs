@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::cron::Cron;
 use super::{Flaw, Schedule};
 
@@ -27,6 +29,16 @@ impl Schedule {
             return Ok(Self { expression: cron.expression(), interval_s: cron.shortest_interval_s() });
         }
         Err(not_a_schedule(text))
+    }
+
+    /// When a rule with this schedule fires next after `now`. A rate counts from when the rule was enabled.
+    pub fn next_after(&self, now: Timestamp, enabled: Timestamp) -> Option<Timestamp> {
+        if let Some(inner) = self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
+            return Cron::parse(inner, 0).ok()?.next_after(now);
+        }
+        let interval = i64::try_from(self.interval_s?).ok().filter(|seconds| *seconds > 0)?;
+        let passed = (now.as_second() - enabled.as_second()).max(0) / interval;
+        enabled.checked_add(SignedDuration::from_secs((passed + 1).checked_mul(interval)?)).ok()
     }
 }
 

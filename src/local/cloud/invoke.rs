@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use super::ApiError;
+use super::{ApiError, Inner, logs};
 
 /// One invocation: the version that was addressed, and the event.
 #[derive(Debug, Clone)]
@@ -24,6 +25,7 @@ pub struct Invocation {
     pub timeout_s: u32,
     pub environment: BTreeMap<String, String>,
     pub log_group: String,
+    pub log_stream: String,
     /// Base64 of the SHA-256 of the zip.
     pub code_sha256: String,
     pub code: Bytes,
@@ -50,4 +52,31 @@ pub trait Invoker: Send + Sync + fmt::Debug {
     /// # Errors
     /// Lambda's own refusals, such as `TooManyRequestsException`; a failure of the function is no error.
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>>;
+}
+
+/// An invoker whose functions' lines go to the cloud's log groups, as Lambda's do.
+#[derive(Debug)]
+pub(super) struct Logged {
+    pub(super) cloud: Weak<Inner>,
+    pub(super) invoker: Arc<dyn Invoker>,
+}
+
+impl Invoker for Logged {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>> {
+        let cloud = Weak::clone(&self.cloud);
+        let (region, group, stream) =
+            (invocation.region.clone(), invocation.log_group.clone(), invocation.log_stream.clone());
+        let running = self.invoker.invoke(invocation);
+        Box::pin(async move {
+            let invoked = running.await?;
+            if let Some(inner) = cloud.upgrade() {
+                let cloud = super::Cloud { inner };
+                let now = cloud.now().as_millisecond();
+                let lines: Vec<(i64, String)> = invoked.log.lines().map(|line| (now, line.to_owned())).collect();
+                // Without a log group the lines are dropped, as Lambda drops them; the run itself was carried out.
+                let _ = cloud.with_region(&region, |cx| logs::append(cx, &group, &stream, &lines));
+            }
+            Ok(invoked)
+        })
+    }
 }

@@ -141,9 +141,10 @@ impl Cloud {
         })
     }
 
-    /// What runs functions. Without one, `Invoke` is refused.
+    /// What runs functions, whose lines go to their log groups. Without one, `Invoke` is refused.
     pub fn set_invoker(&self, invoker: Arc<dyn Invoker>) {
-        *self.inner.invoker.lock().unwrap_or_else(PoisonError::into_inner) = Some(invoker);
+        let logged = invoke::Logged { cloud: Arc::downgrade(&self.inner), invoker };
+        *self.inner.invoker.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(logged));
     }
 
     /// The time that the cloud goes by.

@@ -199,7 +199,7 @@ fn lambda_environment(
         ("AWS_LAMBDA_FUNCTION_VERSION", invocation.version.clone()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", invocation.memory_mb.to_string()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", invocation.log_group.clone()),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", format!("[{}]local", invocation.version)),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", invocation.log_stream.clone()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("_HANDLER", invocation.handler.clone()),
         ("LAMBDA_TASK_ROOT", directory.display().to_string()),

@@ -130,3 +130,24 @@ proptest::proptest! {
         proptest::prop_assert!(Schedule::parse(&wrong).unwrap_err().help.contains(&right));
     }
 }
+
+#[test]
+fn the_next_firing_is_eventbridges() {
+    let enabled = "2026-01-01T00:00:30Z";
+    for (schedule, now, next) in [
+        ("rate(5 minutes)", "2026-01-01T00:00:30Z", Some("2026-01-01T00:05:30Z")),
+        ("rate(5 minutes)", "2026-01-01T00:05:29Z", Some("2026-01-01T00:05:30Z")),
+        ("rate(5 minutes)", "2026-01-01T00:05:30Z", Some("2026-01-01T00:10:30Z")),
+        ("cron(0/10 8-23 ? * * *)", "2026-03-04T07:00:00Z", Some("2026-03-04T08:00:00Z")),
+        ("cron(0/10 8-23 ? * * *)", "2026-03-04T08:00:00Z", Some("2026-03-04T08:10:00Z")),
+        ("cron(0/10 8-23 ? * * *)", "2026-03-04T23:55:00Z", Some("2026-03-05T08:00:00Z")),
+        ("cron(0 9 ? * MON-FRI *)", "2026-11-27T09:00:00Z", Some("2026-11-30T09:00:00Z")),
+        ("cron(0 0 L * ? *)", "2027-02-01T00:00:00Z", Some("2027-02-28T00:00:00Z")),
+        ("cron(0 0 29 2 ? *)", "2026-01-01T00:00:00Z", Some("2028-02-29T00:00:00Z")),
+        ("cron(15 10 ? * 6L 2022-2023)", "2026-01-01T00:00:00Z", None),
+    ] {
+        let time = |text: &str| text.parse::<jiff::Timestamp>().expect("a time");
+        let parsed = Schedule::parse(schedule).expect(schedule);
+        assert_eq!(parsed.next_after(time(now), time(enabled)), next.map(time), "{schedule} after {now}");
+    }
+}
