@@ -3,6 +3,7 @@
 mod apply;
 mod artifacts;
 mod destroy;
+mod dev;
 mod init;
 mod meta;
 mod plan;
@@ -29,7 +30,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Plan(args) => plan::run(&global, &args).await,
         Command::Apply(args) => apply::run(&global, &args).await,
         Command::Destroy(args) => destroy::run(&global, &args).await,
-        Command::Dev(_) => Err(crate::error::Error::failed("not here yet")),
+        Command::Dev(args) => dev::run(&global, &args).await,
         Command::Venue(VenueCommand::List) => venue::list(&global),
         Command::Completions { shell } => meta::completions(shell),
         Command::Man { directory } => meta::man(directory.as_deref()),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::session::{Session, manifest_directory};
 use crate::error::{Error, Result};
-use crate::manifest::{SecretValue, Venue};
+use crate::manifest::{SecretRef, SecretValue, Venue};
 use crate::plan::{Operation, Plan};
 
 /// The JSON object of each secret that `plan` creates, by the secret's name. All references that don't resolve are told
@@ -15,15 +15,19 @@ pub(super) async fn resolve(session: &Session, plan: &Plan) -> Result<BTreeMap<S
     let mut values = BTreeMap::new();
     let mut unresolved = Vec::new();
     let mut stand_ins = Vec::new();
+    let mut known: BTreeMap<String, SecretValue> = BTreeMap::new();
     for change in &plan.changes {
         for operation in &change.operations {
             let Operation::CreateSecret { secret } = operation else { continue };
             let venue = session.manifest().venues.iter().find(|venue| venue.name == change.address.venue);
             let Some(venue) = venue else { continue };
             let mut object = Map::new();
-            for (key, resolved) in resolve_venue(session, venue).await? {
+            for (key, reference, resolved) in resolve_venue(session, venue).await? {
                 match resolved {
-                    Ok(Some(value)) => drop(object.insert(key, Value::from(value.expose()))),
+                    Ok(Some(value)) => {
+                        object.insert(key, Value::from(value.expose()));
+                        known.insert(reference, value);
+                    }
                     Ok(None) => {}
                     Err(_) if session.local => {
                         stand_ins.push(format!("{}/{key}", venue.name));
@@ -41,6 +45,8 @@ pub(super) async fn resolve(session: &Session, plan: &Plan) -> Result<BTreeMap<S
         anstream::eprintln!("Stand-ins are stored for what doesn't resolve here: {}", stand_ins.join(", "));
     }
     if unresolved.is_empty() {
+        // Reading the manifest compares what the environment and files hold. Only now are the programs' values there.
+        session.loaded.check_values(|reference| known.get(&reference.to_string()).cloned())?;
         return Ok(values);
     }
     let mut error = Error::usage("secrets are to be created, and their values can't be had; nothing was changed");
@@ -50,12 +56,15 @@ pub(super) async fn resolve(session: &Session, plan: &Plan) -> Result<BTreeMap<S
 
 type Resolved = std::result::Result<Option<SecretValue>, crate::manifest::ResolveError>;
 
-async fn resolve_venue(session: &Session, venue: &Venue) -> Result<Vec<(String, Resolved)>> {
+/// The secret's key, the reference as it stands in the manifest, and what it gives.
+async fn resolve_venue(session: &Session, venue: &Venue) -> Result<Vec<(String, String, Resolved)>> {
     let directory = manifest_directory(&session.manifest().path);
     let references = venue.secrets.clone();
     // A reference can run a password manager's program.
     tokio::task::spawn_blocking(move || {
-        references.into_iter().map(|(key, reference)| (key, reference.resolve(&directory))).collect()
+        let resolved =
+            |(key, reference): (String, SecretRef)| (key, reference.to_string(), reference.resolve(&directory));
+        references.into_iter().map(resolved).collect()
     })
     .await
     .map_err(|error| Error::failed("the secrets' values could not be had").caused_by(&error))

@@ -1,0 +1,232 @@
+//! `deployer dev`
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::artifacts::show as show_build;
+use super::session::{load, manifest_directory};
+use crate::artifact::{Artifact, Builder, Platform};
+use crate::cli::{DevArgs, Global};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::local::dev::page::{self, RunOutcome, RunView};
+use crate::local::dev::summary::VenueSummary;
+use crate::local::dev::{System, SystemBackend, SystemConfig};
+use crate::render::JsonLines;
+
+pub(super) async fn run(global: &Global, args: &DevArgs) -> Result<ExitCode> {
+    if global.local {
+        return Err(Error::usage("dev is always on this machine; --local says nothing here").hint("leave it out"));
+    }
+    let manifest = load(global)?.manifest;
+    let artifact = artifact(global, args, manifest_directory(&manifest.path)).await?;
+    let config = SystemConfig { manifest, artifact, contacts: args.contacts.clone(), every: args.every };
+    let system = System::start(config).await?;
+    let json = global.json.then(JsonLines::default).map(Arc::new);
+    let stop = CancellationToken::new();
+    let watcher = tokio::spawn(watch_for_the_end(stop.clone()));
+    let code = if args.once { once(&system, json.as_deref()).await } else { serve(&system, args, json, &stop).await? };
+    watcher.abort();
+    system.stop();
+    Ok(code)
+}
+
+async fn artifact(global: &Global, args: &DevArgs, directory: std::path::PathBuf) -> Result<Artifact> {
+    let given = args.artifact.clone();
+    let quiet = global.json;
+    tokio::task::spawn_blocking(move || match given {
+        Some(path) => Artifact::from_path(&path, Platform::Local),
+        None => Builder::new(Platform::Local, &directory).build(&mut |event| {
+            if !quiet {
+                show_build(event);
+            }
+        }),
+    })
+    .await
+    .map_err(|error| Error::failed("the build of sync-lambda was broken off").caused_by(&error))?
+}
+
+/// Runs every venue once, and says what became of every flagged contact.
+async fn once(system: &Arc<System>, json: Option<&JsonLines>) -> ExitCode {
+    let flagged = system.flagged();
+    let started = system.begun.elapsed();
+    let runs = system.run_once().await;
+    let ended = system.begun.elapsed();
+    let venues = system.summary(&flagged, &runs);
+    let accounted = venues.iter().all(VenueSummary::is_accounted_for);
+    let code = if accounted { ExitCode::Done } else { ExitCode::Failed };
+    let first_lead_ms = system.first_lead_ms();
+    match json {
+        Some(lines) => {
+            for venue in &venues {
+                lines.line("venue", venue);
+            }
+            lines.line(
+                "result",
+                json!({
+                    "resources": system.resources, "contacts": system.contacts, "started_ms": started.as_millis() as u64,
+                    "first_lead_ms": first_lead_ms, "ended_ms": ended.as_millis() as u64, "exit_code": code as u8,
+                }),
+            );
+        }
+        None => {
+            anstream::print!("{}", table(&venues));
+            let first = first_lead_ms.map_or_else(String::new, |ms| format!(", the first lead after {ms} ms"));
+            anstream::println!(
+                "\n{} resources deployed and {} contacts loaded in {} ms{first}, all done after {} ms.",
+                system.resources,
+                system.contacts,
+                started.as_millis(),
+                ended.as_millis()
+            );
+            let verdict = if accounted {
+                "Every flagged contact became a lead or has a stated reason."
+            } else {
+                "Some flagged contacts are neither leads nor have a stated reason: see above."
+            };
+            anstream::println!("{verdict}");
+        }
+    }
+    code
+}
+
+fn table(venues: &[VenueSummary]) -> String {
+    let width = venues.iter().map(|venue| venue.venue.len()).max().unwrap_or(0).max("venue".len());
+    let mut text = format!(
+        "{:width$}  {:8} {:>7} {:>7} {:>7} {:>7} {:>8} {:>8}\n",
+        "venue", "status", "flagged", "synced", "failed", "review", "waiting", "took"
+    );
+    for venue in venues {
+        let took = venue.duration_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+        let _ = writeln!(
+            text,
+            "{:width$}  {:8} {:>7} {:>7} {:>7} {:>7} {:>8} {took:>8}",
+            venue.venue, venue.status, venue.flagged, venue.synced, venue.failed, venue.needs_review, venue.waiting
+        );
+    }
+    for venue in venues {
+        if let Some(error) = &venue.error {
+            let _ = writeln!(text, "\n{}: the run failed: {error}", venue.venue);
+        }
+        if venue.leads != venue.synced {
+            let _ = writeln!(text, "\n{}: {} leads for {} synced contacts", venue.venue, venue.leads, venue.synced);
+        }
+    }
+    let mut reasons = String::new();
+    for venue in venues {
+        for reason in &venue.reasons {
+            let why = reason.reason.as_deref().unwrap_or("no reason is stated");
+            let _ =
+                writeln!(reasons, "  {:width$}  contact {}  {}: {why}", venue.venue, reason.contact_id, reason.state);
+        }
+    }
+    if !reasons.is_empty() {
+        let _ = write!(text, "\nNo leads, and why:\n{reasons}");
+    }
+    text
+}
+
+/// Serves the page and fires the rules until the end is asked for.
+async fn serve(
+    system: &Arc<System>,
+    args: &DevArgs,
+    json: Option<Arc<JsonLines>>,
+    stop: &CancellationToken,
+) -> Result<ExitCode> {
+    let listener = page::bind(args.port)
+        .await
+        .map_err(|error| Error::failed("the page can't be served: no port of 127.0.0.1 is free").caused_by(&error))?;
+    let address = listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"));
+    started(system, args, json.as_deref(), &address);
+    let backend = Arc::new(SystemBackend::new(Arc::clone(system)));
+    let page = tokio::spawn(page::serve(listener, backend, stop.clone()));
+    let on_run = move |run: &RunView| match &json {
+        Some(lines) => lines.line("run", run),
+        None => anstream::println!("{}", run_line(run)),
+    };
+    system.fire_rules(stop, on_run).await;
+    match page.await {
+        Ok(Ok(())) | Err(_) => {}
+        Ok(Err(error)) => return Err(Error::failed("the page can't be served").caused_by(&error)),
+    }
+    anstream::eprintln!("Stopped. Nothing is left behind.");
+    Ok(ExitCode::Done)
+}
+
+fn started(system: &System, args: &DevArgs, json: Option<&JsonLines>, address: &str) {
+    let (hubspot, tripleseat) = system.vendor_uris();
+    if let Some(lines) = json {
+        let addresses =
+            json!({ "page": address, "hubspot": hubspot, "tripleseat": tripleseat, "aws": system.cloud_uri });
+        lines.line("started", addresses);
+        return;
+    }
+    let firing = match args.every {
+        Some(every) => format!("every {} s", every.as_secs()),
+        None => "now, and then by each venue's schedule (--every 10s shortens the wait)".to_owned(),
+    };
+    anstream::println!(
+        "
+  deployer dev is running: {} resources deployed, {} contacts loaded, {} ms
+
+    Page        {address}
+    HubSpot     {hubspot}  (sandbox)
+    Tripleseat  {tripleseat}  (sandbox)
+    AWS         {}  (embedded)
+
+  Rules fire {firing}.
+  Tick a contact's flag on the page and watch it become a lead. Ctrl-C ends it.
+",
+        system.resources,
+        system.contacts,
+        system.begun.elapsed().as_millis(),
+        system.cloud_uri,
+    );
+}
+
+fn run_line(run: &RunView) -> String {
+    let time = jiff::Timestamp::from_millisecond(run.started_at_ms).unwrap_or_default().strftime("%H:%M:%S");
+    let what = match (&run.outcome, &run.error) {
+        (RunOutcome::Ok, _) if run.searched == 0 => "nothing to do".to_owned(),
+        (RunOutcome::Ok, _) => format!(
+            "{} found: {} synced, {} failed, {} to review, {} for the next run",
+            run.searched, run.synced, run.failed, run.needs_review, run.retried
+        ),
+        (RunOutcome::Failed, error) => format!("failed: {}", error.as_deref().unwrap_or("no reason was given")),
+    };
+    format!("{time}Z  {:12} {what} ({} ms)", run.venue, run.duration_ms)
+}
+
+/// Ctrl-C, or the signal that services are ended by.
+async fn watch_for_the_end(stop: CancellationToken) {
+    let mut again = false;
+    loop {
+        if !end_asked_for().await {
+            return;
+        }
+        if again {
+            std::process::exit(i32::from(ExitCode::Cancelled as u8));
+        }
+        again = true;
+        anstream::eprintln!("\nEnding the runs that are under way; Ctrl-C again stops at once.");
+        stop.cancel();
+    }
+}
+
+#[cfg(unix)]
+async fn end_asked_for() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return tokio::signal::ctrl_c().await.is_ok() };
+    tokio::select! {
+        asked = tokio::signal::ctrl_c() => asked.is_ok(),
+        asked = terminate.recv() => asked.is_some(),
+    }
+}
+
+#[cfg(not(unix))]
+async fn end_asked_for() -> bool {
+    tokio::signal::ctrl_c().await.is_ok()
+}
