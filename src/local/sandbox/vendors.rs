@@ -56,8 +56,7 @@ pub(super) const HUBSPOT_SEARCH_LIMIT: Limit = Limit { requests: 5, window: Sign
 pub(super) const HUBSPOT_LIMIT: Limit = Limit { requests: 190, window: SignedDuration::from_secs(10) };
 
 /// The scopes that the sync and the deployer need.
-pub const HUBSPOT_SCOPES: [&str; 4] =
-    [CONTACTS_READ, CONTACTS_WRITE, CONTACT_SCHEMAS_READ, CONTACT_SCHEMAS_WRITE];
+pub const HUBSPOT_SCOPES: [&str; 4] = [CONTACTS_READ, CONTACTS_WRITE, CONTACT_SCHEMAS_READ, CONTACT_SCHEMAS_WRITE];
 pub(super) const CONTACTS_READ: &str = "crm.objects.contacts.read";
 pub(super) const CONTACTS_WRITE: &str = "crm.objects.contacts.write";
 pub(super) const CONTACT_SCHEMAS_READ: &str = "crm.schemas.contacts.read";
