@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::definition::PropertyDefinition;
 use super::error::Refusal;
 use crate::local::sandbox::clock::iso;
+use crate::local::sandbox::email::looks_like_email;
 use crate::local::sandbox::vendors::HUBSPOT_PROPERTY_VALUE;
 
 /// One value that isn't valid.
@@ -118,12 +119,6 @@ pub(super) fn parse_date(text: &str) -> Option<Date> {
     }
     let zoned = parse_time(text)?.to_zoned(jiff::tz::TimeZone::UTC);
     (zoned.time() == jiff::civil::Time::midnight()).then(|| zoned.date())
-}
-
-fn looks_like_email(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    let plain = |part: &str| !part.is_empty() && !part.contains(|letter: char| letter.is_whitespace() || letter == '@');
-    plain(local) && plain(domain) && domain.contains('.') && domain.split('.').all(|label| !label.is_empty())
 }
 
 #[cfg(test)]
