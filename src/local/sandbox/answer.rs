@@ -1,0 +1,51 @@
+//! What a request is answered with.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use futures_util::stream;
+use serde_json::Value;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn json(status: u16, body: &Value) -> Self {
+        Self::text(status, "application/json;charset=utf-8", body.to_string())
+    }
+
+    pub(super) fn text(status: u16, content_type: &str, body: String) -> Self {
+        Self { status, headers: Vec::new(), body }.header("content-type", content_type)
+    }
+
+    pub(super) fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: String::new() }
+    }
+
+    pub(super) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in self.headers {
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::try_from(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+}
+
+/// Closes the connection before anything is answered: the server gives a connection up when a body fails, and the head
+/// hasn't been sent by then.
+pub(super) fn no_answer() -> Response {
+    let failed = stream::once(async { Err::<String, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset)) });
+    Response::new(Body::from_stream(failed))
+}

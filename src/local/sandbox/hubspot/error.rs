@@ -1,0 +1,72 @@
+//! HubSpot's refusals, in the shape that its API gives them.
+//!
+//! <https://developers.hubspot.com/docs/api-reference/error-handling>
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+/// Why HubSpot doesn't do something.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The HTTP status that it is answered with.
+    pub status: u16,
+    /// `VALIDATION_ERROR`, `OBJECT_NOT_FOUND`, `CONFLICT`, …
+    pub category: &'static str,
+    pub message: String,
+    /// Names with their values, for programs.
+    pub context: Vec<(&'static str, Vec<String>)>,
+    /// More than one thing that is wrong.
+    pub errors: Vec<Value>,
+    /// The limit that was reached.
+    pub policy: Option<&'static str>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, category: &'static str, message: impl Into<String>) -> Self {
+        Self { status, category, message: message.into(), context: Vec::new(), errors: Vec::new(), policy: None }
+    }
+
+    /// What was sent isn't what the call takes.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "VALIDATION_ERROR", message)
+    }
+
+    /// There is nothing of this name or id.
+    pub(super) fn not_found() -> Self {
+        Self::new(404, "OBJECT_NOT_FOUND", "resource not found")
+    }
+
+    pub(super) fn with(mut self, name: &'static str, values: Vec<String>) -> Self {
+        self.context.push((name, values));
+        self
+    }
+
+    /// The members that a whole answer and an error within a batch have in common.
+    pub(super) fn body(&self) -> Map<String, Value> {
+        let mut body = Map::new();
+        body.insert("status".to_owned(), json!("error"));
+        body.insert("category".to_owned(), json!(self.category));
+        body.insert("message".to_owned(), json!(self.message));
+        if !self.context.is_empty() {
+            let context = self.context.iter().map(|(name, values)| ((*name).to_owned(), json!(values)));
+            body.insert("context".to_owned(), Value::Object(context.collect()));
+        }
+        if !self.errors.is_empty() {
+            body.insert("errors".to_owned(), json!(self.errors));
+        }
+        if let Some(policy) = self.policy {
+            body.insert("errorType".to_owned(), json!("RATE_LIMIT"));
+            body.insert("policyName".to_owned(), json!(policy));
+        }
+        body
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.category, self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,53 @@
+//! Rate limits, as a count of the requests in the time just past.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::clock::later;
+
+/// At most so many requests in so much time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    pub(super) requests: usize,
+    pub(super) window: SignedDuration,
+}
+
+/// The requests that were let through in the window just past. Those that were refused don't count.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    taken: VecDeque<Timestamp>,
+}
+
+impl Window {
+    /// Lets a request through and gives how many more would be, or refuses it.
+    pub(super) fn take(&mut self, limit: Limit, now: Timestamp) -> Option<usize> {
+        let since = later(now, -limit.window);
+        while self.taken.front().is_some_and(|taken| *taken <= since) {
+            self.taken.pop_front();
+        }
+        if self.taken.len() >= limit.requests {
+            return None;
+        }
+        self.taken.push_back(now);
+        Some(limit.requests - self.taken.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_rolls() {
+        let limit = Limit { requests: 2, window: SignedDuration::from_secs(10) };
+        let mut window = Window::default();
+        let at = |seconds| later(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(seconds));
+        assert_eq!(window.take(limit, at(0)), Some(1));
+        assert_eq!(window.take(limit, at(9)), Some(0));
+        assert_eq!(window.take(limit, at(9)), None);
+        assert_eq!(window.take(limit, at(10)), Some(0), "the first is ten seconds old");
+        assert_eq!(window.take(limit, at(18)), None, "what was refused doesn't count, what was let through does");
+        assert_eq!(window.take(limit, at(19)), Some(0));
+    }
+}

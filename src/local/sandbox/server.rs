@@ -1,0 +1,35 @@
+//! An HTTP server on a free port of this machine.
+
+use std::io;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// A running server. It ends when this is dropped: requests that it has begun are still answered.
+#[derive(Debug)]
+pub struct Server {
+    /// `http://127.0.0.1:PORT`, without a slash at its end.
+    pub uri: String,
+    /// Its end is the signal.
+    _stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    /// Serves on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn start(router: Router) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let uri = format!("http://{}", listener.local_addr()?);
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(async {
+                let _ = stopped.await;
+            });
+            let _ = served.await;
+        });
+        Ok(Self { uri, _stop: stop })
+    }
+}

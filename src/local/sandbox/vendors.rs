@@ -1,0 +1,70 @@
+//! What the sandboxes assume of the two vendors, each with its source, so that it can be corrected in one place.
+//!
+//! *Documented* is what the vendor or a published specification says, *seen* what public client code and recorded answers
+//! show, *assumed* what neither says.
+//!
+//! # HubSpot
+//!
+//! - Documented: a batch that can't be written in full is answered with 207 where each input has an `objectWriteTraceId`
+//!   of its own, which its error's `context` repeats. Seen: without them one bad value refuses the whole batch with 400,
+//!   while ids that don't exist are always told with 207.
+//!   <https://developers.hubspot.com/docs/api-reference/error-handling>
+//! - Seen: duplicate ids refuse the whole batch, with or without trace ids.
+//! - Documented: filters of a group are joined by AND, groups by OR; five groups, ten filters in one, 25 in all; one sort;
+//!   pages end at 10,000. Seen: `NEQ` and `NOT_IN` don't find contacts that have no value. Assumed: text is compared
+//!   without regard to case. <https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm>
+//! - Documented: the answers of searches have no `X-HubSpot-RateLimit-*` headers, and searches have a limit of their own.
+//!   <https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines>
+//! - Documented: an archived property's name is taken into use again by creating it; its values are kept meanwhile.
+//! - Assumed: a batch read gives a contact once, however often it is asked for. A contact that somebody writes without
+//!   changing it counts as changed. Values that aren't strings are refused, as the schema has it.
+//!
+//! # Tripleseat
+//!
+//! - Documented: fields, the public key, pages of 50, ten requests a second on leads.
+//!   <https://support.tripleseat.com/hc/en-us/articles/205161948-Lead-Form-API-endpoint>
+//! - Seen: `create.js` answers `{"success_message", "lead_id"}` or `{"errors": {"field": ["…"]}}`, both with 200;
+//!   `lead_form_id` and `location_id` also as query parameters; lists are `{"total_pages", "results"}`, oldest first.
+//! - Assumed: the words of refusals are those of Rails, which Tripleseat is written in. A limit's 429 has no
+//!   `Retry-After`. `sites.json` and `locations.json` have the shape of the other lists.
+
+use jiff::SignedDuration;
+
+use super::limits::Limit;
+
+/// HubSpot's generations of paths that are answered. The first is the current one.
+pub const HUBSPOT_VERSIONS: [&str; 2] = ["2026-03", "v3"];
+
+/// Inputs of one batch request.
+pub const HUBSPOT_BATCH_SIZE: usize = 100;
+/// Contacts on one page of a search.
+pub const HUBSPOT_SEARCH_PAGE: usize = 200;
+/// Contacts on one page of a list.
+pub const HUBSPOT_LIST_PAGE: usize = 100;
+/// Contacts that one query can give on all its pages.
+pub const HUBSPOT_SEARCH_RESULTS: usize = 10_000;
+/// Groups of filters, filters in a group, and filters in all, of one search.
+pub const HUBSPOT_SEARCH_FILTERS: (usize, usize, usize) = (5, 10, 25);
+/// Characters of a property's name.
+pub const HUBSPOT_PROPERTY_NAME: usize = 100;
+/// Characters of a property's value.
+pub const HUBSPOT_PROPERTY_VALUE: usize = 65_536;
+
+/// Searches of all tokens of an account together.
+pub(super) const HUBSPOT_SEARCH_LIMIT: Limit = Limit { requests: 5, window: SignedDuration::from_secs(1) };
+/// Other requests of one private app, on the higher tiers.
+pub(super) const HUBSPOT_LIMIT: Limit = Limit { requests: 190, window: SignedDuration::from_secs(10) };
+
+/// The scopes that the sync and the deployer need.
+pub const HUBSPOT_SCOPES: [&str; 4] = [CONTACTS_READ, CONTACTS_WRITE, CONTACT_SCHEMAS_READ, CONTACT_SCHEMAS_WRITE];
+pub(super) const CONTACTS_READ: &str = "crm.objects.contacts.read";
+pub(super) const CONTACTS_WRITE: &str = "crm.objects.contacts.write";
+pub(super) const CONTACT_SCHEMAS_READ: &str = "crm.schemas.contacts.read";
+pub(super) const CONTACT_SCHEMAS_WRITE: &str = "crm.schemas.contacts.write";
+
+/// Leads on one page of a list.
+pub const TRIPLESEAT_PAGE: usize = 50;
+/// Seconds that an access token opens an account.
+pub const TRIPLESEAT_TOKEN_SECONDS: i64 = 7_200;
+/// Requests about leads of one site.
+pub(super) const TRIPLESEAT_LIMIT: Limit = Limit { requests: 10, window: SignedDuration::from_secs(1) };
