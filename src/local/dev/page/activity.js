@@ -73,7 +73,7 @@ function createLead(lead) {
   const node = el("li", {}, el("div", { class: "line" }, name, el("span", { class: "id", text: `#${lead.id}` }), time), about, origin);
   let contact;
   origin.addEventListener("click", () => reveal(contact));
-  if (!first && Date.now() - lead.created_at_ms < 60000) requestAnimationFrame(() => flash(node));
+  if (!first && Date.now() - lead.created_at_ms < 60000) flash(node);
   return {
     node,
     update(lead) {
@@ -115,7 +115,7 @@ function createRun(run) {
     body.replaceChildren(...details(now));
   }
   node.addEventListener("toggle", draw);
-  if (!first) requestAnimationFrame(() => flash(summary));
+  if (!first) flash(summary);
   return {
     node,
     update(next) {

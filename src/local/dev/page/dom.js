@@ -46,12 +46,20 @@ export function keyed(parent, items, key, create) {
   return now;
 }
 
+const flashing = new Set();
+
 /** Lets a change be seen. Styles leave it out where less motion is wanted. */
 export function flash(node) {
-  node.classList.remove("flash");
-  // Reading a size makes the browser see that the class was away.
-  void node.offsetWidth;
-  node.classList.add("flash");
+  if (!flashing.size) requestAnimationFrame(flashAll);
+  flashing.add(node);
+}
+
+function flashAll() {
+  for (const node of flashing) node.classList.remove("flash");
+  // Reading a size makes the browser see that the class was away: once for all, since it lays out the page.
+  void document.body.offsetWidth;
+  for (const node of flashing) node.classList.add("flash");
+  flashing.clear();
 }
 
 export const plural = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
