@@ -12,6 +12,7 @@ mod faults;
 mod front;
 pub mod hubspot;
 mod limits;
+pub mod platform;
 mod server;
 pub mod tripleseat;
 pub mod vendors;
