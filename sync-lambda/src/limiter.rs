@@ -22,13 +22,17 @@ impl Limiter {
         Self { interval, tolerance: interval * burst.saturating_sub(1), due: Mutex::new(Instant::now()) }
     }
 
-    /// Waits until a request may be sent.
-    pub async fn wait(&self) {
+    /// Waits until a request may be sent. Where that is after `latest` it doesn't wait, and says no.
+    pub async fn wait(&self, latest: tokio::time::Instant) -> bool {
         let now = Instant::now();
         let at = self.reserve(now);
+        if at > latest.into_std() {
+            return false;
+        }
         if at > now {
             sleep_until(at.into()).await;
         }
+        true
     }
 
     /// Sends nothing for as long, for the vendor asked for it.

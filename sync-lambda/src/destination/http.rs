@@ -54,8 +54,8 @@ impl Http {
         f64::from(self.settings.requests_per_second.unwrap_or(RATE).max(1))
     }
 
-    pub(super) async fn ready(&self) {
-        self.requests.wait().await;
+    pub(super) async fn ready(&self, latest: Instant) -> bool {
+        self.requests.wait(latest).await
     }
 
     pub(super) fn pause(&self, pause: Duration) {
@@ -138,7 +138,9 @@ impl Http {
         };
         // A reference has nothing in it that an address would have to escape.
         let uri = template.replace("{key}", &attempt.reference()).replace("{contact_id}", attempt.contact_id());
-        self.ready().await;
+        if !self.ready(self.deadline).await {
+            return Ok(LookedUp::Unknown("there was no time left for the look-up".to_owned()));
+        }
         let answer = match http::send(self.authorized(self.client.get(uri)), self.timeout()).await {
             Ok(answer) => answer,
             Err(error) => return Ok(LookedUp::Unknown(format!("the look-up failed: {}", error.message))),

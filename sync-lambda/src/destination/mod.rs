@@ -100,11 +100,11 @@ impl Destination {
         }
     }
 
-    /// Waits until the rate limit lets a lead be sent.
-    pub async fn ready(&self) {
+    /// Waits until the rate limit lets a lead be sent. Where that is after `latest` it doesn't wait, and says no.
+    pub async fn ready(&self, latest: Instant) -> bool {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.ready().await,
-            Self::Http(http) => http.ready().await,
+            Self::Tripleseat(tripleseat) => tripleseat.ready(latest).await,
+            Self::Http(http) => http.ready(latest).await,
         }
     }
 

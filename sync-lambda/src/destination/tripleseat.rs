@@ -69,8 +69,8 @@ impl Tripleseat {
         Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, deadline })
     }
 
-    pub(super) async fn ready(&self) {
-        self.leads.wait().await;
+    pub(super) async fn ready(&self, latest: Instant) -> bool {
+        self.leads.wait(latest).await
     }
 
     pub(super) fn pause(&self, pause: Duration) {

@@ -40,8 +40,7 @@ impl Run<'_> {
 
     async fn send_lead(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Outcome {
         for left in (0..TRIES).rev() {
-            self.destination.ready().await;
-            if !self.is_open() {
+            if !self.is_open() || !self.destination.ready(self.closes).await || !self.is_open() {
                 return Outcome::Retry(NOT_ITS_TURN.to_owned());
             }
             let sent = match self.destination.send(lead, attempt).await {

@@ -116,7 +116,7 @@ impl HubSpot {
         body: Option<Value>,
     ) -> Result<T, RunError> {
         let mut pause = FIRST_PAUSE;
-        let mut last = String::new();
+        let mut last = "there was no time left for it".to_owned();
         for attempt in 0..TRIES {
             if attempt > 0 {
                 if Instant::now() + pause >= self.deadline {
@@ -125,7 +125,9 @@ impl HubSpot {
                 sleep(pause).await;
                 pause *= 2;
             }
-            limiter.wait().await;
+            if !limiter.wait(self.deadline).await {
+                break;
+            }
             let left = self.deadline.saturating_duration_since(Instant::now());
             let mut request = self.client.request(method.clone(), format!("{}{path}", self.base_uri));
             request = request.bearer_auth(self.credentials.hubspot_token.expose());

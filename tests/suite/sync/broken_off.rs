@@ -1,0 +1,84 @@
+//! A run that dies at any request: the runs after it lose no contact and send none twice.
+
+use std::sync::{Arc, Mutex};
+
+use deployer::local::sandbox::{Fault, FaultHook, RequestInfo};
+use tokio::sync::Notify;
+
+use super::portal::Portal;
+
+/// Contacts of one story.
+const CONTACTS: u64 = 3;
+
+/// Requests that a run of this story makes, as a run that isn't broken off shows.
+async fn requests(oauth: bool) -> usize {
+    let portal = Portal::new(oauth).await;
+    portal.contacts(1..CONTACTS + 1);
+    portal.run().await.expect("nothing is broken");
+    portal.hubspot.requests().len() + portal.tripleseat.requests().len()
+}
+
+/// Ends the process when the `nth` request of both vendors together comes, before or after it is taken.
+fn die_at(nth: usize, taken: bool, died: &Arc<Notify>) -> FaultHook {
+    let (died, seen) = (Arc::clone(died), Mutex::new(0));
+    Arc::new(move |_: &RequestInfo| {
+        let mut seen = seen.lock().expect("no panic");
+        *seen += 1;
+        if *seen < nth {
+            return None;
+        }
+        died.notify_one();
+        let last = *seen == nth && taken;
+        Some(if last { Fault::DropAfter } else { Fault::DropBefore })
+    })
+}
+
+async fn story(oauth: bool, nth: usize, taken: bool) {
+    let portal = Portal::new(oauth).await;
+    let ids = portal.contacts(1..CONTACTS + 1);
+    let died = Arc::new(Notify::new());
+    let hook = die_at(nth, taken, &died);
+    portal.hubspot.set_faults(Some(Arc::clone(&hook)));
+    portal.tripleseat.set_faults(Some(hook));
+    tokio::select! {
+        biased;
+        () = died.notified() => {}
+        ran = portal.run() => drop(ran),
+    }
+    portal.mend();
+    for _ in 0..3 {
+        portal.index_follows();
+        portal.run().await.expect("nothing is broken any more");
+    }
+    let case = format!("died at request {nth}, {}, OAuth {oauth}", if taken { "taken" } else { "not taken" });
+    let leads = portal.contacts_of_leads();
+    let mut once = leads.clone();
+    once.dedup();
+    assert_eq!(leads, once, "no contact is a lead twice: {case}");
+    for id in &ids {
+        let (flag, status, ..) = portal.ledger(*id);
+        assert!(!flag, "contact {id} is settled: {case}");
+        match status.as_str() {
+            "synced" => assert!(leads.contains(id), "contact {id} is a lead: {case}"),
+            "needs_review" => assert!(!oauth, "contact {id} could have been looked up: {case}"),
+            other => panic!("contact {id} is {other:?}: {case}"),
+        }
+    }
+}
+
+async fn every_request(oauth: bool) {
+    let requests = requests(oauth).await;
+    assert!(requests > 6, "a run searches, checks, reads, marks, sends and settles: {requests}");
+    let stories = (1..=requests).flat_map(|nth| [false, true].map(|taken| story(oauth, nth, taken)));
+    futures_util::future::join_all(stories).await;
+}
+
+#[tokio::test]
+async fn dying_at_any_request_with_a_look_up() {
+    every_request(true).await;
+}
+
+#[tokio::test]
+async fn dying_at_any_request_without_a_look_up() {
+    every_request(false).await;
+}

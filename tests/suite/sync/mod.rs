@@ -1,0 +1,374 @@
+//! The sync against the sandboxes: what becomes of each contact, when all goes well and when it doesn't.
+
+mod broken_off;
+mod portal;
+
+use std::time::Duration;
+
+use deployer::local::sandbox::Fault;
+use serde_json::json;
+use sync_lambda::config::{Destination, HttpAuth, HttpDestination, OnAmbiguous};
+
+use portal::{KEY, PORTAL_ID, Portal, SITE_ID, TOKEN, at_site, status};
+
+const CREATE: &str = "/v1/leads/create";
+const SEARCH: &str = "contacts/search";
+const UPDATE: &str = "contacts/batch/update";
+
+#[tokio::test]
+async fn each_flagged_contact_becomes_a_lead_once() {
+    let portal = Portal::new(false).await;
+    let flagged = portal.contacts(1..4);
+    let other = portal.contact(9, &[("tripleseat_sync__venue_a", "false")]);
+    portal.expect(3, 3, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), flagged);
+    for id in &flagged {
+        let (flag, status, lead_id, error) = portal.ledger(*id);
+        assert_eq!((flag, status.as_str(), error.as_str()), (false, "synced", ""));
+        assert!(portal.leads().iter().any(|lead| lead.id.to_string() == lead_id), "{lead_id}");
+    }
+    assert_eq!(portal.ledger(other), (false, String::new(), String::new(), String::new()));
+    assert_eq!(portal.tripleseat.leads(SITE_ID + 1), [], "nothing reaches another account");
+
+    portal.index_follows();
+    portal.expect(0, 0, 0, 0, 0).await;
+    assert_eq!(portal.leads().len(), 3);
+}
+
+#[tokio::test]
+async fn what_the_lagging_index_still_shows_is_not_sent_again() {
+    let portal = Portal::new(false).await;
+    portal.contacts(1..3);
+    portal.expect(2, 2, 0, 0, 0).await;
+    portal.expect(2, 0, 0, 0, 0).await;
+    assert_eq!(portal.leads().len(), 2);
+}
+
+#[tokio::test]
+async fn an_unticked_contact_is_not_sent_though_the_index_shows_its_flag() {
+    let portal = Portal::new(false).await;
+    let ids = portal.contacts(1..3);
+    portal.hubspot.set(ids[0], "tripleseat_sync__venue_a", "false").expect("staff untick it");
+    portal.hubspot.delete(ids[1]).expect("staff delete it");
+    portal.expect(2, 0, 0, 0, 0).await;
+    assert_eq!(portal.leads(), []);
+}
+
+#[tokio::test]
+async fn a_refused_contact_says_why_and_is_sent_when_it_was_corrected() {
+    let portal = Portal::new(false).await;
+    let id = portal.contact(1, &[("phone", "")]);
+    let good = portal.contact(2, &[]);
+    portal.expect(2, 1, 1, 0, 0).await;
+    let (flag, status, lead_id, error) = portal.ledger(id);
+    assert_eq!((flag, status.as_str(), lead_id.as_str()), (false, "failed", ""));
+    assert!(error.contains("Phone number can't be blank"), "{error}");
+
+    portal.hubspot.set(id, "phone", "555-0199").expect("staff correct it");
+    portal.hubspot.set(id, "tripleseat_sync__venue_a", "true").expect("staff tick it again");
+    portal.index_follows();
+    portal.expect(1, 1, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), [id, good]);
+    assert_eq!(portal.ledger(id).3, "");
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_looked_up() {
+    for fault in [Fault::DropAfter, Fault::Garbage { status: 200, body: "<html>".to_owned() }] {
+        let portal = Portal::new(true).await;
+        let ids = portal.contacts(1..3);
+        portal.break_tripleseat(CREATE, 1, fault);
+        portal.expect(2, 2, 0, 0, 0).await;
+        assert_eq!(portal.contacts_of_leads(), ids);
+        assert!(portal.ledger(ids[0]).2.parse::<u64>().is_ok(), "the lead's id was found");
+    }
+}
+
+#[tokio::test]
+async fn without_a_look_up_a_lost_answer_is_for_people_and_never_sent_twice() {
+    let portal = Portal::new(false).await;
+    let id = portal.contact(1, &[]);
+    portal.break_tripleseat(CREATE, 1, Fault::DropAfter);
+    portal.expect(1, 0, 0, 1, 0).await;
+    let (flag, status, reference, error) = portal.ledger(id);
+    assert_eq!((flag, status.as_str()), (false, "needs_review"));
+    assert!(error.contains(&reference) && reference.starts_with(&format!("HS-{id}-")), "{error}");
+    let text = portal.leads()[0].fields["additional_information"].to_string();
+    assert!(text.contains(&reference), "what staff are to look for is there: {text}");
+
+    portal.mend();
+    portal.index_follows();
+    portal.expect(0, 0, 0, 0, 0).await;
+    assert_eq!(portal.leads().len(), 1);
+}
+
+#[tokio::test]
+async fn resend_is_a_choice() {
+    let mut portal = Portal::new(false).await;
+    portal.config.on_ambiguous = OnAmbiguous::Resend;
+    let id = portal.contact(1, &[]);
+    portal.break_tripleseat(CREATE, 1, Fault::DropBefore);
+    portal.expect(1, 0, 0, 0, 1).await;
+    assert!(portal.ledger(id).0, "the flag stays");
+    portal.mend();
+    portal.expect(1, 1, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), [id]);
+}
+
+#[tokio::test]
+async fn a_lost_request_is_sent_by_the_next_run_once_it_is_known_to_be_lost() {
+    let portal = Portal::new(true).await;
+    let id = portal.contact(1, &[]);
+    portal.break_tripleseat(CREATE, 1, Fault::DropBefore);
+    portal.expect(1, 0, 0, 0, 1).await;
+    assert_eq!((portal.ledger(id).0, portal.ledger(id).1.as_str()), (true, "sending"));
+    portal.mend();
+    portal.expect(1, 1, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), [id]);
+}
+
+#[tokio::test]
+async fn a_server_error_after_the_lead_was_taken_makes_no_second_one() {
+    let portal = Portal::new(true).await;
+    let id = portal.contact(1, &[]);
+    portal.break_tripleseat(CREATE, 1, Fault::StatusAfter { status: 500 });
+    portal.expect(1, 0, 0, 0, 1).await;
+    portal.mend();
+    portal.expect(1, 1, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), [id]);
+}
+
+#[tokio::test]
+async fn while_tripleseat_is_down_flags_stay() {
+    let portal = Portal::new(false).await;
+    let ids = portal.contacts(1..13);
+    portal.break_tripleseat(CREATE, 0, status(503, Some("0")));
+    let answer = portal.run().await.expect("the run works");
+    assert_eq!((&answer["synced"], &answer["retried"]), (&json!(0), &json!(12)));
+    let tries = portal.tripleseat.requests().len();
+    assert!(tries < 12, "a destination that is down isn't asked for every contact: {tries}");
+    for id in &ids {
+        let (flag, status, ..) = portal.ledger(*id);
+        assert_eq!((flag, status.as_str()), (true, ""));
+    }
+    portal.mend();
+    portal.expect(12, 12, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), ids);
+}
+
+#[tokio::test]
+async fn too_many_requests_are_waited_for() {
+    let portal = Portal::new(false).await;
+    let ids = portal.contacts(1..4);
+    portal.break_tripleseat(CREATE, 2, status(429, Some("0")));
+    portal.expect(3, 3, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), ids);
+}
+
+#[tokio::test]
+async fn a_refused_key_ends_the_run_with_what_to_do() {
+    let mut portal = Portal::new(false).await;
+    let ids = portal.contacts(1..4);
+    portal.variables.insert("TRIPLESEAT_PUBLIC_KEY", "mistyped-public-key".to_owned());
+    let error = portal.run().await.expect_err("the key is wrong").to_string();
+    assert!(error.contains("TRIPLESEAT_PUBLIC_KEY") && !error.contains("mistyped"), "{error}");
+    assert!(portal.tripleseat.requests().len() <= 2, "nothing else is tried with it");
+    assert!(ids.iter().all(|id| portal.ledger(*id).0), "flags stay");
+    portal.variables.clear();
+    portal.expect(3, 3, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), ids);
+}
+
+#[tokio::test]
+async fn a_refused_token_ends_the_run_with_what_to_do() {
+    let mut portal = Portal::new(false).await;
+    portal.contacts(1..2);
+    portal.variables.insert("HUBSPOT_TOKEN", "pat-mistyped".to_owned());
+    let error = portal.run().await.expect_err("the token is wrong").to_string();
+    assert!(error.contains("HUBSPOT_TOKEN") && error.contains("correlation id"), "{error}");
+    portal.variables.clear();
+    portal.hubspot.revoke_token(TOKEN);
+    portal.hubspot.add_token(TOKEN, &["crm.objects.contacts.write"]);
+    let error = portal.run().await.expect_err("a scope is missing").to_string();
+    assert!(error.contains("crm.objects.contacts.read"), "{error}");
+    assert_eq!(portal.leads(), []);
+}
+
+#[tokio::test]
+async fn another_portal_or_site_stops_the_run_before_anything_is_written() {
+    let mut portal = Portal::new(true).await;
+    let id = portal.contact(1, &[]);
+    portal.config.portal_id = Some(PORTAL_ID + 1);
+    let error = portal.run().await.expect_err("another portal").to_string();
+    assert!(error.contains("4242") && error.contains("4243"), "{error}");
+    portal.config.portal_id = Some(PORTAL_ID);
+    portal.config.destination = at_site(SITE_ID + 1);
+    let error = portal.run().await.expect_err("another site").to_string();
+    assert!(error.contains("7001") && error.contains("7002"), "{error}");
+    assert_eq!((portal.leads().len(), portal.ledger(id).1.as_str()), (0, ""));
+    portal.config.destination = at_site(SITE_ID);
+    portal.expect(1, 1, 0, 0, 0).await;
+}
+
+#[tokio::test]
+async fn hubspot_is_asked_again_when_it_fails() {
+    for path in [SEARCH, "batch/read", UPDATE] {
+        for fault in [status(500, None), status(429, Some("0")), Fault::DropBefore, Fault::DropAfter] {
+            let portal = Portal::new(false).await;
+            let ids = portal.contacts(1..3);
+            portal.break_hubspot(path, 1, fault.clone());
+            portal.expect(2, 2, 0, 0, 0).await;
+            assert_eq!(portal.contacts_of_leads(), ids, "{path} {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_daily_limit_ends_the_run_and_says_so() {
+    let portal = Portal::new(false).await;
+    let id = portal.contact(1, &[]);
+    let body = json!({ "status": "error", "message": "You have reached your daily limit.", "policyName": "DAILY" });
+    portal.break_hubspot(SEARCH, 0, Fault::Status { status: 429, body, headers: Vec::new() });
+    let error = portal.run().await.expect_err("no more requests today").to_string();
+    assert!(error.contains("daily limit"), "{error}");
+    assert_eq!(portal.hubspot.requests().len(), 1, "it isn't asked again in vain");
+    assert!(portal.ledger(id).0);
+}
+
+#[tokio::test]
+async fn more_than_a_page_and_a_batch() {
+    let mut portal = Portal::new(false).await;
+    let ids: Vec<u64> = portal.contacts(100..325);
+    // The platform has no rate that is worth waiting for in a test.
+    let http = HttpDestination { requests_per_second: Some(2000), ..platform() };
+    let http = portal.platform.add_account("venue-a", &http, "sesame", &portal.platform_server.uri);
+    portal.config.destination = Destination::Http(http);
+    portal.config.fields = [("email".to_owned(), "email".to_owned())].into();
+    portal.variables.insert("DESTINATION_CREDENTIAL", "sesame".to_owned());
+    portal.expect(225, 225, 0, 0, 0).await;
+    let records = portal.platform.records("venue-a");
+    let mut of: Vec<&str> = records.iter().filter_map(|record| record.key.as_deref()?.split('-').nth(1)).collect();
+    of.sort_unstable();
+    of.dedup();
+    assert_eq!((records.len(), of.len()), (ids.len(), ids.len()));
+}
+
+fn platform() -> HttpDestination {
+    HttpDestination {
+        url: String::new(),
+        auth: Some(HttpAuth::Bearer),
+        success_pointer: Some("/ok".to_owned()),
+        id_pointer: Some("/data/0/id".to_owned()),
+        lookup_url: None,
+        lookup_id_pointer: None,
+        requests_per_second: None,
+    }
+}
+
+#[tokio::test]
+async fn any_json_platform_takes_leads_too() {
+    for auth in [
+        HttpAuth::Bearer,
+        HttpAuth::Basic,
+        HttpAuth::Header { name: "x-api-key".to_owned() },
+        HttpAuth::Query { name: "key_of_platform".to_owned() },
+    ] {
+        let mut portal = Portal::new(false).await;
+        let id = portal.contact(1, &[("boat_brand", "Riva")]);
+        let http = HttpDestination {
+            auth: Some(auth),
+            lookup_url: Some("-".to_owned()),
+            lookup_id_pointer: Some("/found/id".to_owned()),
+            ..platform()
+        };
+        let http = portal.platform.add_account("venue-a", &http, "user:sesame", &portal.platform_server.uri);
+        portal.config.destination = Destination::Http(http);
+        portal.config.fields =
+            [("/lead/name", "{firstname} {lastname}"), ("boat", "boat_brand"), ("source", "=HubSpot")]
+                .map(|(field, text)| (field.to_owned(), text.to_owned()))
+                .into();
+        portal.variables.insert("DESTINATION_CREDENTIAL", "user:sesame".to_owned());
+        portal.expect(1, 1, 0, 0, 0).await;
+        assert_eq!(portal.ledger(id).2, "1");
+        let record = portal.platform.records("venue-a").remove(0);
+        assert_eq!(
+            record.body,
+            json!({ "lead": { "name": "Firstname1 Lastname1" }, "boat": "Riva", "source": "HubSpot" })
+        );
+        portal.variables.insert("DESTINATION_CREDENTIAL", "wrong".to_owned());
+        portal.contact(2, &[]);
+        let error = portal.run().await.expect_err("the credential is wrong").to_string();
+        assert!(error.contains("DESTINATION_CREDENTIAL"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_it_would_do_and_does_nothing() {
+    let portal = Portal::new(false).await;
+    let id = portal.contact(1, &[]);
+    let answer = portal.run_with(&json!({ "dry_run": true }), Duration::from_secs(60)).await.expect("it works");
+    assert_eq!(
+        answer["would"],
+        json!([{
+            "contact_id": id.to_string(), "action": "send",
+            "fields": ["email_address", "first_name", "last_name", "phone_number"],
+        }])
+    );
+    assert!(portal.tripleseat.requests().is_empty());
+    let writes = portal.hubspot.requests().into_iter().filter(|request| request.path.contains("update"));
+    assert_eq!(writes.count(), 0);
+}
+
+#[tokio::test]
+async fn with_little_time_a_run_takes_little_and_ends_in_time() {
+    let portal = Portal::new(false).await;
+    let ids = portal.contacts(100..160);
+    let answer = portal.run_with(&json!({}), Duration::from_secs(2)).await.expect("it works");
+    let synced = answer["synced"].as_u64().expect("a number");
+    assert!((1..60).contains(&synced), "{answer}");
+    for id in &ids {
+        let (flag, status, ..) = portal.ledger(*id);
+        assert!(matches!((flag, status.as_str()), (true, "") | (false, "synced")), "{flag} {status}");
+    }
+    portal.index_follows();
+    portal.run().await.expect("the next run works off the rest");
+    assert_eq!(portal.contacts_of_leads(), ids);
+}
+
+#[tokio::test]
+async fn logs_hold_no_personal_data_and_no_credential() {
+    let portal = Portal::new(true).await;
+    portal.contacts(1..3);
+    portal.contact(3, &[("phone", "")]);
+    portal.contact(4, &[("email", "guest4-at-example.com")]);
+    portal.break_tripleseat(CREATE, 2, Fault::DropBefore);
+    portal.run().await.expect("it works");
+    let lines = portal.logged.lock().expect("no panic").clone();
+    assert_eq!(lines.iter().filter(|line| line["event"] == "contact").count(), 4);
+    let run = lines.last().expect("a line for the run");
+    assert_eq!(
+        (&run["event"], &run["_aws"]["CloudWatchMetrics"][0]["Namespace"]),
+        (&json!("run"), &json!("Deployer/Sync"))
+    );
+    let text = lines.iter().map(ToString::to_string).collect::<String>();
+    for personal in ["Firstname", "Lastname", "guest", "example.com", "555-01", TOKEN, KEY, "secret-of-7001"] {
+        assert!(!text.contains(personal), "{personal} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn leads_have_the_fields_that_the_manifest_maps() {
+    let mut portal = Portal::new(false).await;
+    portal.config.fields = [("additional_information", "{message}"), ("referral_source_other", "=HubSpot")]
+        .map(|(field, text)| (field.to_owned(), text.to_owned()))
+        .into();
+    let message = format!("🎉 مرحبا\n{}", "long ".repeat(2000));
+    portal.contact(1, &[("email", "jo+1@example.com"), ("phone", "00155501"), ("message", &message)]);
+    portal.expect(1, 1, 0, 0, 0).await;
+    let lead = portal.leads().remove(0);
+    assert_eq!(lead.fields["email_address"], "jo+1@example.com");
+    assert_eq!(lead.fields["phone_number"], "00155501");
+    assert_eq!(lead.fields["referral_source_other"], "HubSpot");
+    let text = lead.fields["additional_information"].as_str().expect("text");
+    assert!(text.starts_with(message.trim_end()), "{}", &text[..40]);
+}

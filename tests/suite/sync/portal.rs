@@ -1,0 +1,219 @@
+//! One venue between a sandbox HubSpot and a sandbox Tripleseat, and its function in this process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use deployer::local::sandbox::hubspot::Contact;
+use deployer::local::sandbox::platform::Platform;
+use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
+use deployer::local::sandbox::{
+    Account, Clock, Fault, FaultHook, HubSpot, HubSpotConfig, Lead, Location, RequestInfo, Server, Tripleseat,
+    TripleseatConfig,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sync_lambda::config::{Destination, LedgerProperties, SyncConfig};
+use sync_lambda::error::RunError;
+use sync_lambda::handler::Handler;
+
+pub const PORTAL_ID: u64 = 4242;
+pub const SITE_ID: u64 = 7001;
+pub const TOKEN: &str = "pat-na1-secret-token";
+pub const KEY: &str = "public-key-of-venue-a";
+/// How far HubSpot's search index is behind.
+pub const LAG: SignedDuration = SignedDuration::from_secs(10);
+
+/// What a run says to AWS: its answer or its error.
+pub type Ran = Result<Value, RunError>;
+
+/// The vendors, a venue's settings, and what its function logged. The vendors' clock stands still.
+pub struct Portal {
+    pub clock: Clock,
+    pub hubspot: HubSpot,
+    pub tripleseat: Tripleseat,
+    pub platform: Platform,
+    pub platform_server: Server,
+    hubspot_server: Server,
+    tripleseat_server: Server,
+    pub oauth: bool,
+    pub config: SyncConfig,
+    /// Environment variables in place of the usual ones.
+    pub variables: BTreeMap<&'static str, String>,
+    pub logged: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Portal {
+    pub async fn new(oauth: bool) -> Self {
+        // The function's own clock doesn't stand still, and look-ups go by both.
+        let clock = Clock::stopped_at(Timestamp::now());
+        let config = HubSpotConfig { portal_id: PORTAL_ID, clock: clock.clone(), search_lag: LAG, limits: false };
+        let hubspot = HubSpot::new(config);
+        hubspot.add_token(TOKEN, &HUBSPOT_SCOPES);
+        let ledger = LedgerProperties::new("venue-a", "tripleseat_sync__venue_a");
+        hubspot.define_sync_properties(&ledger, "Venue A").expect("valid properties");
+        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: false });
+        tripleseat.add_account(account(SITE_ID, KEY));
+        tripleseat.add_account(account(SITE_ID + 1, "public-key-of-another-venue"));
+        let platform = Platform::new(clock.clone());
+        let start = async |router| Server::start(router).await.expect("a free port");
+        Self {
+            hubspot_server: start(hubspot.router()).await,
+            tripleseat_server: start(tripleseat.router()).await,
+            platform_server: start(platform.router()).await,
+            clock,
+            hubspot,
+            tripleseat,
+            platform,
+            oauth,
+            config: SyncConfig { portal_id: Some(PORTAL_ID), ..SyncConfig::default() },
+            variables: BTreeMap::new(),
+            logged: Arc::default(),
+        }
+    }
+
+    /// Adds a contact, flagged, that has what a lead needs; `more` replaces and adds.
+    pub fn contact(&self, number: u64, more: &[(&str, &str)]) -> u64 {
+        let mut properties = BTreeMap::from([
+            ("firstname".to_owned(), format!("Firstname{number}")),
+            ("lastname".to_owned(), format!("Lastname{number}")),
+            ("email".to_owned(), format!("guest{number}@example.com")),
+            ("phone".to_owned(), format!("555-01{number:02}")),
+            ("tripleseat_sync__venue_a".to_owned(), "true".to_owned()),
+        ]);
+        properties.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        properties.retain(|_, value| !value.is_empty());
+        self.hubspot.add_contacts(vec![properties]).expect("a valid contact")[0]
+    }
+
+    pub fn contacts(&self, numbers: std::ops::Range<u64>) -> Vec<u64> {
+        numbers.map(|number| self.contact(number, &[])).collect()
+    }
+
+    /// A process of the function.
+    pub fn handler(&self) -> Handler {
+        let mut variables = BTreeMap::from([
+            ("VENUE", "venue-a".to_owned()),
+            ("HUBSPOT_FLAG_PROPERTY", "tripleseat_sync__venue_a".to_owned()),
+            ("HUBSPOT_BASE_URI", self.hubspot_server.uri.clone()),
+            ("TRIPLESEAT_BASE_URI", self.tripleseat_server.uri.clone()),
+            ("HUBSPOT_TOKEN", TOKEN.to_owned()),
+            ("TRIPLESEAT_PUBLIC_KEY", KEY.to_owned()),
+            ("SYNC_CONFIG", serde_json::to_string(&self.config).expect("JSON")),
+        ]);
+        if self.oauth {
+            variables.insert("TRIPLESEAT_CLIENT_ID", format!("client-of-{SITE_ID}"));
+            variables.insert("TRIPLESEAT_CLIENT_SECRET", format!("secret-of-{SITE_ID}"));
+        }
+        variables.extend(self.variables.clone());
+        let logged = Arc::clone(&self.logged);
+        let log = move |line: &Value| logged.lock().expect("no panic").push(line.clone());
+        Handler::new(Box::new(move |name| variables.get(name).cloned()), Box::new(log)).expect("valid settings")
+    }
+
+    /// A run of a new process, with a minute's time.
+    pub async fn run(&self) -> Ran {
+        self.run_with(&json!({}), Duration::from_secs(60)).await
+    }
+
+    pub async fn run_with(&self, event: &Value, time: Duration) -> Ran {
+        let deadline = SystemTime::now() + time;
+        self.handler().run(event, "request-1", deadline).await
+    }
+
+    /// A run that has nothing to say but these counts.
+    pub async fn expect(&self, searched: u64, synced: u64, failed: u64, needs_review: u64, retried: u64) {
+        let answer = self.run().await.expect("the run works");
+        let expected = json!({
+            "venue": "venue-a", "searched": searched, "synced": synced, "failed": failed,
+            "needs_review": needs_review, "retried": retried,
+        });
+        assert_eq!(answer, expected);
+    }
+
+    /// The index catches up.
+    pub fn index_follows(&self) {
+        self.clock.advance(LAG + SignedDuration::from_secs(1));
+    }
+
+    pub fn leads(&self) -> Vec<Lead> {
+        self.tripleseat.leads(SITE_ID)
+    }
+
+    /// The contacts that the leads say they were made of.
+    pub fn contacts_of_leads(&self) -> Vec<u64> {
+        let mut ids: Vec<u64> = self
+            .leads()
+            .iter()
+            .map(|lead| {
+                let text = lead.fields["additional_information"].as_str().expect("a text");
+                let id = text.rsplit_once("[HubSpot contact ").expect("a reference").1;
+                id.split(',').next().expect("an id").parse().expect("a number")
+            })
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Flag, status, lead id and error of a contact.
+    pub fn ledger(&self, id: u64) -> (bool, String, String, String) {
+        let contact: Contact = self.hubspot.contact(id).expect("the contact");
+        let text = |name: &str| contact.properties.get(name).cloned().unwrap_or_default();
+        (
+            text("tripleseat_sync__venue_a") == "true",
+            text("tripleseat_sync_status__venue_a"),
+            text("tripleseat_lead_id__venue_a"),
+            text("tripleseat_sync_error__venue_a"),
+        )
+    }
+
+    /// Tripleseat's answer to the `nth` request of `path` is broken so.
+    pub fn break_tripleseat(&self, path: &'static str, nth: usize, fault: Fault) {
+        self.tripleseat.set_faults(Some(nth_of(path, nth, fault)));
+    }
+
+    pub fn break_hubspot(&self, path: &'static str, nth: usize, fault: Fault) {
+        self.hubspot.set_faults(Some(nth_of(path, nth, fault)));
+    }
+
+    pub fn mend(&self) {
+        self.hubspot.set_faults(None);
+        self.tripleseat.set_faults(None);
+    }
+}
+
+/// The `nth` request whose path has `path` in it, counted from one, or each with 0.
+fn nth_of(path: &'static str, nth: usize, fault: Fault) -> FaultHook {
+    let seen = Mutex::new(0);
+    Arc::new(move |request: &RequestInfo| {
+        if !request.path.contains(path) {
+            return None;
+        }
+        let mut seen = seen.lock().expect("no panic");
+        *seen += 1;
+        (nth == 0 || *seen == nth).then(|| fault.clone())
+    })
+}
+
+/// An error that is answered in place of the vendor.
+pub fn status(status: u16, retry_after: Option<&str>) -> Fault {
+    let headers = retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_owned()));
+    Fault::Status { status, body: json!({}), headers: headers.into_iter().collect() }
+}
+
+fn account(site_id: u64, key: &str) -> Account {
+    Account {
+        site_id,
+        name: format!("Site {site_id}"),
+        public_key: key.to_owned(),
+        oauth: Some((format!("client-of-{site_id}"), format!("secret-of-{site_id}"))),
+        locations: vec![Location { id: site_id * 10, name: "Main".to_owned() }],
+        lead_form_ids: vec![3],
+        phone_required: true,
+    }
+}
+
+/// A Tripleseat destination at a site.
+pub fn at_site(site_id: u64) -> Destination {
+    Destination::Tripleseat { location_id: None, lead_form_id: None, site_id: Some(site_id) }
+}
