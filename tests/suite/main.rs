@@ -3,6 +3,7 @@
 mod artifact;
 mod cloud;
 mod conformance;
+mod dev_page;
 mod manifest;
 mod planner;
 mod sandbox;

@@ -3,7 +3,7 @@
 import { byId, clock, el, flash, isIdle, keyed, plural, runText, setText, setTime, timeAgo, took } from "./dom.js";
 
 /** Leads of a venue that are shown before all are asked for. */
-const NEWEST = 5;
+const NEWEST = 3;
 
 let names = new Map();
 let view;
@@ -70,7 +70,7 @@ function createLead(lead) {
   const about = el("span", { class: "about" });
   const origin = el("button", { type: "button", class: "link" });
   const time = timeAgo(lead.created_at_ms);
-  const node = el("li", {}, el("div", { class: "line" }, name, el("span", { class: "id", text: `#${lead.id}` }), time), about, origin);
+  const node = el("li", {}, el("div", { class: "line" }, name, el("span", { class: "id", text: `#${lead.id}` }), time), el("div", { class: "line" }, about, origin));
   let contact;
   origin.addEventListener("click", () => reveal(contact));
   if (!first && Date.now() - lead.created_at_ms < 60000) flash(node);

@@ -82,6 +82,7 @@ function renderColumns(view) {
   if (table.columns.length === columns.length && columns.every((venue, at) => same(venue, table.columns[at]))) return;
   table.columns = columns;
   keyed(byId("rows"), [], (contact) => contact.id, createRow);
+  byId("columns").closest("table").style.minWidth = `${200 + columns.length * 156}px`;
   byId("columns").replaceChildren(
     el("th", { scope: "col", text: "Contact" }),
     ...columns.map((venue) =>
@@ -103,6 +104,8 @@ function createRow(contact) {
       const shown = contact.name.trim() || contact.email || `Contact ${contact.id}`;
       setText(name, shown);
       setText(about, [contact.email, contact.phone, contact.company].filter(Boolean).join("  ·  "));
+      name.title = shown;
+      about.title = about.textContent;
       cells.forEach((cell) => cell.update(contact.venues[cell.venue], shown));
     },
   };

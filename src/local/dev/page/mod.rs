@@ -52,7 +52,7 @@ const EVENT_GAP: Duration = Duration::from_millis(100);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long open requests may take to end at shutdown. A page that is suspended holds its connection for ever.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// Longest body of a request, in bytes. The largest is a new contact.
 const MAX_BODY: usize = 64 * 1024;
@@ -115,7 +115,7 @@ pub async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", 0)).await
 }
 
-/// Serves the page until `shutdown` is cancelled. Open event streams end then, and other requests have two seconds.
+/// Serves the page until `shutdown` is cancelled. Open event streams end then, and other requests have a second.
 ///
 /// # Errors
 /// The listener failed.

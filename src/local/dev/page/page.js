@@ -104,7 +104,7 @@ function createVenue(venue) {
   const numbers = el("dl", { class: "numbers" });
   const counts = COUNTS.map(([key, label]) => {
     const part = el("span", { class: key });
-    const value = el("dd", { text: "0" });
+    const value = el("dd");
     bar.append(part);
     numbers.append(el("div", { class: key }, el("dt", { text: label }), value));
     return { key, part, value };
@@ -152,9 +152,9 @@ function renderCount(part, value, n) {
   part.hidden = !n;
   const text = n.toLocaleString("en");
   if (value.textContent === text) return;
+  if (value.textContent) flash(value);
   value.textContent = text;
   value.parentElement.classList.toggle("none", !n);
-  flash(value);
 }
 
 function renderBlocker(node, blocker) {
@@ -172,17 +172,18 @@ function renderBlocker(node, blocker) {
 
 function lastRun() {
   const time = timeAgo(Date.now());
-  const text = el("span");
-  const node = el("p", { class: "last" }, text, time);
+  const text = el("span", { class: "said" });
+  const more = el("span");
+  const node = el("p", { class: "last" }, text, el("span", {}, time, more));
   return {
     node,
     update(run) {
-      time.hidden = !run;
+      time.parentElement.hidden = !run;
       node.dataset.outcome = run?.outcome ?? "";
       node.title = run?.error ?? "";
       if (run) setTime(time, run.started_at_ms);
-      const cold = run?.cold ? ", cold start" : "";
-      setText(text, run ? `${runText(run)}  ·  ${took(run.duration_ms)}${cold}  ·  ` : "No run yet");
+      setText(text, run ? runText(run) : "No run yet");
+      setText(more, run ? `  ·  ${took(run.duration_ms)}${run.cold ? ", cold start" : ""}` : "");
     },
   };
 }
@@ -221,11 +222,12 @@ function everySecond() {
     const due = Number(until) <= Date.now() ? "due" : `next in ${countdown(Number(until))}`;
     setText(node, running === "true" ? "running" : until ? due : "");
   }
-  const times = view.venues.map((venue) => venue.next_run_at).filter((at) => at !== null);
+  const firing = view.venues.filter((venue) => venue.next_run_at !== null);
+  const soonest = Math.min(...firing.filter((venue) => !venue.running).map((venue) => venue.next_run_at));
+  const due = soonest <= Date.now() ? "next run is due" : `next run in ${countdown(soonest)}`;
+  const text = soonest === Infinity ? "all run" : due;
   const every = view.fired_every ? `, every ${view.fired_every}` : "";
-  const soonest = Math.min(...times);
-  const text = soonest <= Date.now() ? "next run is due" : `next run in ${countdown(soonest)}`;
-  setText(byId("next"), times.length ? text + every : "no rule fires");
+  setText(byId("next"), firing.length ? text + every : "no rule fires");
 }
 
 // ---- New contact ----

@@ -1,0 +1,279 @@
+//! The page of `deployer dev` and its server, over a socket: requests are written byte by byte, since what a browser's
+//! or an attacker's request looks like is the point.
+
+mod served;
+
+use deployer::local::dev::page::{Backend, Cell, SyncStatus, bind};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use served::{PATIENCE, served};
+
+#[tokio::test]
+async fn the_page_and_all_that_it_asks_for_are_there_and_nothing_is_elsewhere() {
+    let served = served().await;
+    let page = served.get("/").await;
+    assert_eq!(page.status, 200);
+    assert!(page.head.contains("content-type: text/html; charset=utf-8"), "{}", page.head);
+    let mut texts = vec![("/".to_owned(), page.body)];
+    let mut at = 0;
+    while at < texts.len() {
+        for reference in references(&texts[at].1) {
+            assert!(reference.starts_with('/') && !reference.starts_with("//"), "{} is elsewhere", reference);
+            if texts.iter().all(|(path, _)| *path != reference) {
+                let file = served.get(&reference).await;
+                assert_eq!(file.status, 200, "{reference}");
+                texts.push((reference, file.body));
+            }
+        }
+        at += 1;
+    }
+    let mut paths: Vec<&str> = texts.iter().map(|(path, _)| path.as_str()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/", "/activity.js", "/contacts.js", "/dom.js", "/icon.svg", "/page.css", "/page.js"]);
+    for (path, text) in &texts {
+        let text = text.replace("http://www.w3.org/2000/svg", "");
+        for word in ["http://", "https://", "@import", "url(", "innerHTML", "outerHTML", "insertAdjacentHTML", "eval("]
+        {
+            assert!(!text.contains(word), "{path} has {word}");
+        }
+    }
+    let page = &texts[0].1;
+    for inline in ["<style", " style=", " onclick=", " onload=", "<script>"] {
+        assert!(!page.contains(inline), "the policy forbids {inline}");
+    }
+}
+
+/// What `href`, `src` and `import … from` name; places in the page itself aside.
+fn references(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for start in ["href=\"", "src=\"", " from \""] {
+        for rest in text.split(start).skip(1) {
+            let name = rest.split('"').next().unwrap_or_default();
+            // A module names its neighbours from where it is: `./dom.js` is `/dom.js`.
+            found.push(name.strip_prefix('.').unwrap_or(name).to_owned());
+        }
+    }
+    found.retain(|name| !name.starts_with('#'));
+    found
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers_that_keep_others_out() {
+    let served = served().await;
+    let refused = served.send("GET /", &["Host: evil.example"], "").await;
+    assert_eq!(refused.status, 403);
+    for answer in [served.get("/").await, served.get("/api/view").await, served.get("/nothing").await, refused] {
+        for header in [
+            "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+             img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cache-control: no-store",
+            "cross-origin-resource-policy: same-origin",
+        ] {
+            assert!(answer.head.contains(header), "{} lacks {header}", answer.head);
+        }
+        assert!(!answer.head.contains("access-control-"), "no other origin may read: {}", answer.head);
+    }
+}
+
+#[tokio::test]
+async fn only_names_of_this_machine_with_the_right_port_are_answered() {
+    let served = served().await;
+    for host in ["127.0.0.1:PORT", "localhost:PORT", "LocalHost:PORT", "[::1]:PORT"] {
+        assert_eq!(served.send("GET /", &[&format!("Host: {host}")], "").await.status, 200, "{host}");
+    }
+    for host in [
+        "evil.example:PORT",
+        "127.0.0.1",
+        "localhost",
+        "localhost:1",
+        "127.0.0.1:PORT.evil.example",
+        "x@localhost:PORT",
+        "",
+    ] {
+        for path in ["/", "/page.js", "/api/view", "/api/events"] {
+            let answer = served.send(&format!("GET {path}"), &[&format!("Host: {host}")], "").await;
+            assert_eq!(answer.status, 403, "{host} {path}");
+            assert!(answer.body.contains(&format!("http://127.0.0.1:{}", served.port)), "{}", answer.body);
+            assert!(!answer.body.contains("Ada"), "{}", answer.body);
+        }
+    }
+    let two = ["Host: localhost:PORT", "Host: evil.example"];
+    assert_ne!(served.send("GET /", &two, "").await.status, 200);
+    let whole = served.send("GET http://evil.example/", &["Host: localhost:PORT"], "").await;
+    assert_eq!(whole.status, 403, "the request line counts before the header");
+}
+
+#[tokio::test]
+async fn only_the_page_itself_may_post() {
+    let served = served().await;
+    let json = "Content-Type: application/json";
+    let ours = "Host: localhost:PORT";
+    let allowed: [&[&str]; 4] = [
+        &[ours, json],
+        &[ours, "Content-Type: application/json; charset=utf-8"],
+        &[ours, json, "Origin: http://localhost:PORT", "Sec-Fetch-Site: same-origin"],
+        &[ours, json, "Sec-Fetch-Site: none"],
+    ];
+    for headers in allowed {
+        let answer = served.send("POST /api/venues/venue-a/run", headers, "{}").await;
+        assert_eq!(answer.status, 202, "{headers:?}: {}", answer.body);
+    }
+    let refused: [(&[&str], u16); 9] = [
+        (&[ours], 415),
+        (&[ours, "Content-Type: text/plain"], 415),
+        (&[ours, "Content-Type: application/x-www-form-urlencoded"], 415),
+        (&[ours, "Content-Type: application/jsonp"], 415),
+        (&[ours, json, "Origin: https://evil.example"], 403),
+        (&[ours, json, "Origin: null"], 403),
+        (&[ours, json, "Origin: http://127.0.0.1:PORT"], 403),
+        (&[ours, json, "Sec-Fetch-Site: cross-site"], 403),
+        // Another port of localhost is the same site.
+        (&[ours, json, "Sec-Fetch-Site: same-site"], 403),
+    ];
+    for (headers, status) in refused {
+        let answer = served.send("POST /api/venues/venue-a/run", headers, "{}").await;
+        assert_eq!(answer.status, status, "{headers:?}");
+        assert!(answer.json()["error"].is_string(), "{}", answer.body);
+    }
+    assert_eq!(served.portal.runs.lock().expect("no test panics with it").len(), 4, "what is refused does nothing");
+    let read = served.send("GET /api/view", &[ours, "Sec-Fetch-Site: same-site"], "").await;
+    assert_eq!(read.status, 403, "nor may another page read");
+    let link = served.send("GET /", &[ours, "Sec-Fetch-Site: cross-site"], "").await;
+    assert_eq!(link.status, 200, "a link to the page may stand anywhere");
+}
+
+#[tokio::test]
+async fn the_view_is_json_with_the_names_that_the_page_reads() {
+    let served = served().await;
+    served.portal.change(|view| {
+        let cell = view.contacts[0].venues.get_mut("venue-a").expect("it is there");
+        *cell = Cell { status: Some(SyncStatus::NeedsReview), error: Some("no answer".to_owned()), ..Cell::default() };
+    });
+    let answer = served.get("/api/view").await;
+    assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
+    let view = answer.json();
+    assert_eq!(view["deployment"], "sync");
+    assert_eq!(view["portal_id"], 1_234_567);
+    assert_eq!(view["fired_every"], Value::Null);
+    assert_eq!(
+        view["contacts"][0]["venues"]["venue-a"],
+        json!({"flagged": false, "status": "needs_review", "lead_id": null, "error": "no answer", "synced_at": null})
+    );
+}
+
+#[tokio::test]
+async fn a_flag_a_run_and_a_contact_reach_the_backend() {
+    let served = served().await;
+    let flag = served.post("/api/contacts/101/flag", &json!({"venue": "venue-a", "value": true})).await;
+    assert_eq!(flag.status, 200, "{}", flag.body);
+    assert!(served.portal.view().contacts[0].venues["venue-a"].flagged);
+    served.post("/api/contacts/101/flag", &json!({"venue": "venue-a", "value": false})).await;
+    assert!(!served.portal.view().contacts[0].venues["venue-a"].flagged);
+
+    assert_eq!(served.post("/api/venues/venue%20b/run", &json!({})).await.status, 202);
+    assert_eq!(*served.portal.runs.lock().expect("no test panics with it"), ["venue b"]);
+
+    let new = json!({"firstname": "Joan", "lastname": "Clarke", "email": "joan@example.com", "venues": ["venue-a"]});
+    let added = served.post("/api/contacts", &new).await;
+    assert_eq!((added.status, added.json()), (201, json!({"id": "102"})));
+    assert_eq!(served.portal.view().contacts[1].name, "Joan Clarke");
+}
+
+#[tokio::test]
+async fn what_is_refused_says_why() {
+    let served = served().await;
+    let backend = [
+        ("/api/contacts/9/flag", json!({"venue": "venue-a", "value": true}), "contact 9 has no flag for venue-a"),
+        ("/api/venues/marina/run", json!({}), "marina is blocked: nothing is deployed for it"),
+        ("/api/contacts", json!({"firstname": "Joan"}), "a contact needs an email"),
+    ];
+    for (path, body, error) in backend {
+        let answer = served.post(path, &body).await;
+        assert_eq!((answer.status, answer.json()), (422, json!({"error": error})), "{path}");
+    }
+    for (path, body) in [
+        ("/api/contacts/101/flag", json!({"venue": "venue-a"})),
+        ("/api/contacts/101/flag", json!({"venue": "venue-a", "value": "yes"})),
+        ("/api/contacts", json!({"name": "Joan"})),
+        ("/api/contacts", json!("Joan")),
+    ] {
+        let answer = served.post(path, &body).await;
+        assert_eq!(answer.status, 400, "{path} {body}");
+        let error = answer.json()["error"].as_str().map(ToOwned::to_owned).expect("an error");
+        assert!(error.starts_with("the body can't be read: "), "{error}");
+    }
+    let large = served.post("/api/contacts", &json!({"message": "x".repeat(70_000)})).await;
+    assert_eq!(large.status, 413);
+    let nowhere = served.get("/api/nothing").await;
+    assert_eq!((nowhere.status, nowhere.json()["error"].is_string()), (404, true));
+    let method = served.get("/api/contacts").await;
+    assert_eq!((method.status, method.json()["error"].is_string()), (405, true));
+    assert_eq!(served.portal.view().contacts.len(), 1);
+}
+
+#[tokio::test]
+async fn events_give_the_view_at_once_and_again_when_it_changed() {
+    let served = served().await;
+    let mut events = served.events().await;
+    let first = events.next().await.expect("a view comes at once");
+    assert!(events.text.to_ascii_lowercase().contains("content-type: text/event-stream"), "{}", events.text);
+    assert_eq!(first, served.get("/api/view").await.json());
+    served.portal.set_flag("101", "venue-a", true).expect("it is there");
+    let second = events.next().await.expect("a view comes after a change");
+    assert_eq!(second["contacts"][0]["venues"]["venue-a"]["flagged"], true);
+}
+
+#[tokio::test]
+async fn many_changes_at_once_are_few_events_and_the_last_is_among_them() {
+    let served = served().await;
+    let mut events = served.events().await;
+    events.next().await.expect("a view comes at once");
+    for number in 1..=500 {
+        served.portal.change(|view| view.portal_id = number);
+    }
+    let mut received = 1;
+    while events.next().await.expect("the last change comes")["portal_id"] != 500 {
+        received += 1;
+    }
+    assert!(received < 10, "{received} events for changes that came together");
+}
+
+#[tokio::test]
+async fn shutdown_ends_open_streams_and_the_server() {
+    let served = served().await;
+    let mut events = served.events().await;
+    events.next().await.expect("a view comes at once");
+    served.shutdown.cancel();
+    assert_eq!(events.next().await, None, "the stream ends");
+    let ended = tokio::time::timeout(PATIENCE, served.server).await.expect("the server ends");
+    ended.expect("it doesn't panic").expect("and has no error");
+    TcpStream::connect(("127.0.0.1", served.port)).await.expect_err("nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_does_not_hold_shutdown_up() {
+    let served = served().await;
+    let mut stuck = TcpStream::connect(("127.0.0.1", served.port)).await.expect("the server listens");
+    stuck.write_all(b"POST /api/contacts HTTP/1.1\r\nHost: loc").await.expect("it is read");
+    // Once another request is answered, the half one is being waited for.
+    served.get("/api/view").await;
+    served.shutdown.cancel();
+    let ended = tokio::time::timeout(PATIENCE, served.server).await.expect("the server ends");
+    ended.expect("it doesn't panic").expect("and has no error");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_gives_one_of_the_next() {
+    let first = bind(0).await.expect("a port is free");
+    let taken = first.local_addr().expect("it is bound").port();
+    let second = bind(taken).await.expect("another is free");
+    let third = bind(taken).await.expect("a third is free");
+    let ports = [&second, &third].map(|listener| listener.local_addr().expect("it is bound"));
+    assert!(ports.iter().all(|address| address.ip().is_loopback()), "{ports:?}");
+    let [second, third] = ports.map(|address| address.port());
+    assert!(taken < second && second < third && third <= taken + 10, "{second} and {third} after {taken}");
+}

@@ -1,0 +1,179 @@
+//! A server with a backend of its own, and what is sent to it byte by byte.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use deployer::local::dev::page::{Backend, Cell, ContactView, NewContact, View, bind, serve};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Only for what would hang: nothing here takes long.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One portal with a contact; it refuses what isn't there.
+pub(super) struct Portal {
+    pub(super) view: Mutex<View>,
+    pub(super) changes: watch::Sender<u64>,
+    pub(super) runs: Mutex<Vec<String>>,
+}
+
+impl Portal {
+    pub(super) fn change(&self, change: impl FnOnce(&mut View)) {
+        change(&mut self.view.lock().expect("no test panics with it"));
+        self.changes.send_modify(|number| *number += 1);
+    }
+}
+
+fn contact(id: &str, name: &str) -> ContactView {
+    ContactView {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        email: String::new(),
+        phone: String::new(),
+        company: String::new(),
+        venues: [("venue-a".to_owned(), Cell::default())].into(),
+    }
+}
+
+impl Backend for Portal {
+    fn view(&self) -> View {
+        self.view.lock().expect("no test panics with it").clone()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn set_flag(&self, contact: &str, venue: &str, value: bool) -> Result<(), String> {
+        let mut found = false;
+        self.change(|view| {
+            let contact = view.contacts.iter_mut().find(|known| known.id == contact);
+            if let Some(cell) = contact.and_then(|contact| contact.venues.get_mut(venue)) {
+                cell.flagged = value;
+                found = true;
+            }
+        });
+        if found { Ok(()) } else { Err(format!("contact {contact} has no flag for {venue}")) }
+    }
+
+    fn run_now(&self, venue: &str) -> Result<(), String> {
+        if venue == "marina" {
+            return Err("marina is blocked: nothing is deployed for it".to_owned());
+        }
+        self.runs.lock().expect("no test panics with it").push(venue.to_owned());
+        Ok(())
+    }
+
+    fn add_contact(&self, new: NewContact) -> Result<String, String> {
+        if new.email.is_empty() {
+            return Err("a contact needs an email".to_owned());
+        }
+        self.change(|view| view.contacts.push(contact("102", &format!("{} {}", new.firstname, new.lastname))));
+        Ok("102".to_owned())
+    }
+}
+
+pub(super) struct Served {
+    pub(super) portal: Arc<Portal>,
+    pub(super) port: u16,
+    pub(super) shutdown: CancellationToken,
+    pub(super) server: JoinHandle<io::Result<()>>,
+}
+
+pub(super) async fn served() -> Served {
+    let view = View {
+        deployment: "sync".to_owned(),
+        portal_id: 1_234_567,
+        contacts: vec![contact("101", "Ada Lovelace")],
+        ..View::default()
+    };
+    let portal = Portal { view: Mutex::new(view), changes: watch::channel(0).0, runs: Mutex::default() };
+    let portal = Arc::new(portal);
+    let listener = bind(0).await.expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    let shutdown = CancellationToken::new();
+    let server = tokio::spawn(serve(listener, Arc::clone(&portal) as Arc<dyn Backend>, shutdown.clone()));
+    Served { portal, port, shutdown, server }
+}
+
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The status line and the headers, in lower case.
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+    }
+}
+
+impl Served {
+    /// Sends a request line, headers (a line each) and a body; `PORT` in them is the server's.
+    pub(super) async fn send(&self, line: &str, headers: &[&str], body: &str) -> Answer {
+        let mut request = format!("{line} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        for header in headers {
+            request += &format!("{header}\r\n");
+        }
+        let request = request.replace("PORT", &self.port.to_string()) + "\r\n" + body;
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("the server listens");
+        stream.write_all(request.as_bytes()).await.expect("it is read");
+        let mut text = String::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_string(&mut text)).await;
+        read.expect("the server answers").expect("the answer is text");
+        let (head, body) = text.split_once("\r\n\r\n").expect("headers end");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.send(&format!("GET {path}"), &["Host: 127.0.0.1:PORT"], "").await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
+        let headers = ["Host: localhost:PORT", "Content-Type: application/json", "Origin: http://localhost:PORT"];
+        self.send(&format!("POST {path}"), &headers, &body.to_string()).await
+    }
+
+    pub(super) async fn events(&self) -> Events {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("the server listens");
+        let request = format!("GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", self.port);
+        stream.write_all(request.as_bytes()).await.expect("it is read");
+        Events { stream, text: String::new(), at: 0 }
+    }
+}
+
+/// A stream of events as a browser has it.
+pub(super) struct Events {
+    pub(super) stream: TcpStream,
+    pub(super) text: String,
+    pub(super) at: usize,
+}
+
+impl Events {
+    /// The next view; `None` when the server has ended the stream.
+    pub(super) async fn next(&mut self) -> Option<Value> {
+        loop {
+            let rest = &self.text[self.at..];
+            if let Some((before, data)) = rest.split_once("event: view\ndata: ")
+                && let Some((data, _)) = data.split_once("\n\n")
+            {
+                let view = serde_json::from_str(data).expect("one line of JSON");
+                self.at += before.len() + "event: view\ndata: ".len() + data.len();
+                return Some(view);
+            }
+            let mut buffer = [0; 4096];
+            let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut buffer)).await;
+            match read.expect("an event or the end comes").expect("the connection isn't reset") {
+                0 => return None,
+                n => self.text += std::str::from_utf8(&buffer[..n]).expect("events are text"),
+            }
+        }
+    }
+}
