@@ -105,20 +105,23 @@ pub(super) fn parse_time(text: &str) -> Option<Timestamp> {
         return Timestamp::from_millisecond(milliseconds).ok();
     }
     text.parse::<Timestamp>().ok().or_else(|| {
-        let date = text.parse::<Date>().ok()?;
+        let date = date_alone(text)?;
         Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
     })
 }
 
 /// `YYYY-MM-DD`, or a time that is midnight in UTC.
 pub(super) fn parse_date(text: &str) -> Option<Date> {
-    if !text.contains('T')
-        && let Ok(date) = text.parse::<Date>()
-    {
+    if let Some(date) = date_alone(text) {
         return Some(date);
     }
     let zoned = parse_time(text)?.to_zoned(jiff::tz::TimeZone::UTC);
     (zoned.time() == jiff::civil::Time::midnight()).then(|| zoned.date())
+}
+
+/// Reading a date as one would take a text with a time too, and forget the time.
+fn date_alone(text: &str) -> Option<Date> {
+    Date::strptime("%Y-%m-%d", text).ok()
 }
 
 #[cfg(test)]
@@ -146,6 +149,7 @@ mod tests {
         assert_eq!(kept("date", "date", "2026-06-01"), Ok("2026-06-01".to_owned()));
         assert_eq!(kept("date", "date", "1780272000000"), Ok("2026-06-01".to_owned()));
         assert_eq!(kept("date", "date", "1780272000001"), Err("INVALID_DATE"), "dates are midnights");
+        assert_eq!(kept("date", "date", "2026-06-01T10:00:00Z"), Err("INVALID_DATE"));
         assert_eq!(kept("date", "date", "06/01/2026"), Err("INVALID_DATE"));
         assert_eq!(kept("string", "text", " as it is "), Ok(" as it is ".to_owned()));
         assert_eq!(kept("string", "text", &"é".repeat(HUBSPOT_PROPERTY_VALUE)).map(|kept| kept.len()), Ok(131_072));

@@ -3,7 +3,7 @@
 //! <https://support.tripleseat.com/hc/en-us/articles/205161948-Lead-Form-API-endpoint>
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use super::accounts::Account;
@@ -165,8 +165,7 @@ impl Lead {
 /// `2026-06-01`, with or without a time, or `6/1/2026`.
 pub(super) fn parse_date(text: &str) -> Option<Date> {
     let text = text.trim();
-    let with_time = || text.parse::<DateTime>().ok().map(|time| time.date());
-    text.parse::<Date>().ok().or_else(with_time).or_else(|| Date::strptime("%m/%d/%Y", text).ok())
+    text.parse::<Date>().ok().or_else(|| Date::strptime("%m/%d/%Y", text).ok())
 }
 
 /// A field that isn't blank, as text.

@@ -1,0 +1,133 @@
+//! Reads and writes of many contacts at once.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+impl Portal {
+    async fn update(&self, inputs: Value) -> (u16, Value) {
+        self.call("POST", &format!("{CONTACTS}/batch/update"), json!({ "inputs": inputs })).await
+    }
+
+    async fn read(&self, inputs: Value, properties: Value) -> (u16, Value) {
+        let body = json!({ "inputs": inputs, "properties": properties });
+        self.call("POST", &format!("{CONTACTS}/batch/read"), body).await
+    }
+}
+
+#[tokio::test]
+async fn a_read_says_which_contacts_there_are_not() {
+    let portal = Portal::start().await;
+    let id = portal.add("Ana").to_string();
+    let asked = json!(["firstname", "lastname", "no_such_property"]);
+    let (status, body) = portal.read(json!([{ "id": id }]), asked.clone()).await;
+    assert_eq!((status, &body["status"], &body["errors"]), (200, &json!("COMPLETE"), &Value::Null));
+    let properties = &body["results"][0]["properties"];
+    assert_eq!((&properties["firstname"], &properties["lastname"]), (&json!("Ana"), &Value::Null));
+    assert!(properties.as_object().expect("an object").contains_key("lastname"), "unset, and null");
+    assert!(!properties.as_object().expect("an object").contains_key("no_such_property"), "unknown, and left out");
+
+    let (status, body) = portal.read(json!([{ "id": "99" }, { "id": id }, { "id": "x" }]), asked).await;
+    assert_eq!((status, ids(&body)), (207, vec![id.as_str()]));
+    assert_eq!((&body["numErrors"], &body["errors"][0]["category"]), (&json!(1), &json!("OBJECT_NOT_FOUND")));
+    assert_eq!(body["errors"][0]["context"]["ids"], json!(["99", "x"]));
+}
+
+#[tokio::test]
+async fn an_update_that_is_possible_in_part_is_done_in_part() {
+    let portal = Portal::start().await;
+    let (first, second) = (portal.add("Ana"), portal.add("Bo"));
+    portal.clock.advance(seconds(60));
+    let status_property = portal.ledger.status.clone();
+    let input = |id: &str, trace: &str, value: &str| json!({ "id": id, "objectWriteTraceId": trace, "properties": { &status_property: value } });
+    let inputs = json!([
+        input(&first.to_string(), "one", "synced"),
+        input(&second.to_string(), "two", "done"),
+        input("99", "three", "synced"),
+        { "id": "98", "objectWriteTraceId": "four", "properties": {} },
+    ]);
+    let (status, body) = portal.update(inputs).await;
+    assert_eq!((status, ids(&body), &body["numErrors"]), (207, vec![first.to_string().as_str()], &json!(3)));
+    let errors = body["errors"].as_array().expect("errors");
+    let error = |trace: &str| {
+        let traced = |error: &&Value| error["context"]["objectWriteTraceId"] == json!([trace]);
+        errors.iter().find(traced).expect("an error of this input")
+    };
+    assert_eq!(error("two")["category"], "VALIDATION_ERROR");
+    assert!(error("two")["message"].as_str().expect("a message").contains("INVALID_OPTION"), "{body}");
+    assert_eq!(
+        (&error("three")["category"], &error("three")["context"]["ids"]),
+        (&json!("OBJECT_NOT_FOUND"), &json!(["99"]))
+    );
+    assert_eq!(error("four")["category"], "OBJECT_NOT_FOUND");
+
+    assert_eq!(portal.value(first, &portal.ledger.status).as_deref(), Some("synced"));
+    assert_eq!(portal.value(second, &portal.ledger.status), None);
+    let contact = portal.hubspot.contact(first).expect("the contact");
+    assert_eq!(contact.updated_at.to_string(), "2026-03-01T12:01:00Z");
+    assert_eq!(contact.properties["lastmodifieddate"], "2026-03-01T12:01:00.000Z");
+    assert_eq!(body["results"][0]["updatedAt"], "2026-03-01T12:01:00.000Z");
+}
+
+#[tokio::test]
+async fn without_trace_ids_one_bad_value_refuses_the_whole_batch() {
+    let portal = Portal::start().await;
+    let (first, second) = (portal.add("Ana").to_string(), portal.add("Bo").to_string());
+    let inputs = json!([
+        { "id": first, "properties": { "lastname": "Silva" } },
+        { "id": second, "properties": { "no_such_property": "x" } },
+    ]);
+    let (status, body) = portal.update(inputs).await;
+    assert_eq!(status, 400);
+    assert!(body["message"].as_str().expect("a message").contains("PROPERTY_DOESNT_EXIST"), "{body}");
+    assert_eq!(portal.value(1_001, "lastname"), None, "nothing was written");
+    // An id that doesn't exist is told all the same.
+    let inputs = json!([{ "id": first, "properties": { "lastname": "Silva" } }, { "id": "99", "properties": {} }]);
+    assert_eq!(portal.update(inputs).await.0, 207);
+    assert_eq!(portal.value(1_001, "lastname").as_deref(), Some("Silva"));
+}
+
+#[tokio::test]
+async fn one_id_twice_refuses_the_whole_batch() {
+    let portal = Portal::start().await;
+    let id = portal.add("Ana").to_string();
+    let input = |trace: &str| json!({ "id": id, "objectWriteTraceId": trace, "properties": { "lastname": trace } });
+    let (status, body) = portal.update(json!([input("one"), input("two")])).await;
+    assert_eq!((status, &body["context"]["ids"]), (400, &json!([id])));
+    assert_eq!(body["message"], format!("Duplicate IDs found in batch input: [{id}]. IDs must be unique"));
+    assert_eq!(portal.value(1_001, "lastname"), None);
+}
+
+#[tokio::test]
+async fn a_hundred_inputs_are_the_most() {
+    let portal = Portal::start().await;
+    let inputs = |count: usize| {
+        json!((0..count).map(|id| json!({ "id": id.to_string(), "properties": {} })).collect::<Vec<_>>())
+    };
+    assert_eq!(portal.update(inputs(100)).await.0, 207);
+    assert_eq!(portal.update(inputs(101)).await.0, 400);
+    assert_eq!(portal.read(inputs(100), json!([])).await.0, 207);
+    assert_eq!(portal.read(inputs(101), json!([])).await.0, 400);
+}
+
+#[tokio::test]
+async fn bodies_are_taken_as_the_schema_has_them() {
+    let portal = Portal::start().await;
+    let id = portal.add("Ana").to_string();
+    for inputs in [
+        json!([{ "id": 1_001, "properties": {} }]),
+        json!([{ "properties": {} }]),
+        json!([{ "id": id }]),
+        json!([{ "id": id, "properties": { "guest_count": 12 } }]),
+        json!([{ "id": id, "properties": { "lastname": null } }]),
+        json!({ "id": id }),
+    ] {
+        let (status, body) = portal.update(inputs.clone()).await;
+        assert_eq!((status, &body["category"]), (400, &json!("VALIDATION_ERROR")), "{inputs}");
+    }
+    let broken =
+        portal.http.request("POST", &format!("{CONTACTS}/batch/read")).bearer_auth(TOKEN).body("{\n  \"inputs\": [");
+    let (status, body) = portal.http.send(broken).await;
+    assert_eq!(status, 400);
+    assert!(body["message"].as_str().expect("a message").starts_with("Invalid input JSON on line 2"), "{body}");
+}

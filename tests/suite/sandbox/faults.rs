@@ -1,0 +1,128 @@
+//! Faults at a vendor's requests. What they do to HubSpot they do to Tripleseat: both stand behind the same front.
+
+use std::sync::{Arc, Mutex};
+
+use deployer::local::sandbox::{Fault, RequestInfo};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+
+impl Portal {
+    /// Puts a fault at every request from now on.
+    fn fault(&self, fault: Fault) {
+        self.hubspot.set_faults(Some(Arc::new(move |_| Some(fault.clone()))));
+    }
+
+    /// Names the contact 1001, and gives what came of it: a status and a text, or nothing at all.
+    async fn rename(&self, name: &str) -> Option<(u16, String)> {
+        let body = json!({ "properties": { "firstname": name } });
+        let request = self.http.request("PATCH", &format!("{CONTACTS}/1001")).bearer_auth(TOKEN).json(&body);
+        let response = request.send().await.ok()?;
+        Some((response.status().as_u16(), response.text().await.ok()?))
+    }
+
+    fn name(&self) -> String {
+        self.value(1_001, "firstname").expect("a name")
+    }
+}
+
+#[tokio::test]
+async fn a_fault_takes_the_place_of_a_request_or_of_its_answer() {
+    let portal = Portal::start().await;
+    portal.add("Ana");
+    let refusal = json!({ "status": "error" });
+    let headers = vec![("retry-after".to_owned(), "3".to_owned())];
+    portal.fault(Fault::Status { status: 503, body: refusal.clone(), headers });
+    let response = portal.http.request("PATCH", &format!("{CONTACTS}/1001")).bearer_auth(TOKEN).body("{}").send().await;
+    let response = response.expect("an answer");
+    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"3".parse().expect("a value")));
+    assert_eq!(portal.rename("Bo").await, Some((503, refusal.to_string())));
+    assert_eq!(portal.name(), "Ana", "not taken");
+
+    portal.fault(Fault::DropBefore);
+    assert_eq!(portal.rename("Cy").await, None, "no answer");
+    assert_eq!(portal.name(), "Ana", "not taken");
+
+    portal.fault(Fault::DropAfter);
+    assert_eq!(portal.rename("Di").await, None, "no answer");
+    assert_eq!(portal.name(), "Di", "taken, though nobody was told");
+
+    portal.fault(Fault::StatusAfter { status: 502 });
+    assert_eq!(portal.rename("Ed").await.map(|(status, _)| status), Some(502));
+    assert_eq!(portal.name(), "Ed", "taken, and denied");
+
+    portal.fault(Fault::Garbage { status: 200, body: "<p>Just a moment</p>".to_owned() });
+    assert_eq!(portal.rename("Flo").await, Some((200, "<p>Just a moment</p>".to_owned())));
+    assert_eq!(portal.name(), "Flo", "taken");
+
+    portal.hubspot.set_faults(None);
+    assert_eq!(portal.rename("Gus").await.map(|(status, _)| status), Some(200));
+    let statuses: Vec<_> = portal.hubspot.requests().iter().map(|request| request.status).collect();
+    assert_eq!(statuses, [Some(503), Some(503), None, None, Some(502), Some(200), Some(200)]);
+}
+
+#[tokio::test]
+async fn a_dropped_connection_is_closed_without_a_byte() {
+    let portal = Portal::start().await;
+    for fault in [Fault::DropBefore, Fault::DropAfter] {
+        portal.fault(fault);
+        let address = portal.http.uri.strip_prefix("http://").expect("an address");
+        let mut connection = tokio::net::TcpStream::connect(address).await.expect("a connection");
+        let request = format!("GET {CONTACTS} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut answer = Vec::new();
+        // A reset is as good an end as a closed connection.
+        let _ = connection.read_to_end(&mut answer).await;
+        assert_eq!(answer.len(), 0, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hook_sees_the_request_and_may_change_the_portal() {
+    let portal = Portal::start().await;
+    portal.add("Ana");
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (hubspot, list) = (portal.hubspot.clone(), Arc::clone(&seen));
+    portal.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+        list.lock().expect("no panic").push(request.clone());
+        hubspot.set(1_001, "lastname", "Silva").expect("staff write meanwhile");
+        (request.number == 2).then_some(Fault::DropBefore)
+    })));
+    let path = format!("{CONTACTS}/1001?properties=lastname");
+    let (_, read) = portal.call("GET", &path, Value::Null).await;
+    assert_eq!(read["properties"]["lastname"], "Silva");
+    assert_eq!(portal.rename("Bo").await, None);
+    assert_eq!(portal.rename("Bo").await.map(|(status, _)| status), Some(200));
+    let form = portal.http.request("POST", "/oauth/v1/token").form(&[("grant_type", "refresh_token")]);
+    assert_eq!(portal.http.send(form).await.0, 404);
+    let seen = seen.lock().expect("no panic").clone();
+    assert_eq!(seen[0].query, "properties=lastname");
+    let second = RequestInfo {
+        vendor: "hubspot",
+        method: "PATCH".to_owned(),
+        path: format!("{CONTACTS}/1001"),
+        query: String::new(),
+        body: json!({ "properties": { "firstname": "Bo" } }),
+        number: 2,
+    };
+    assert_eq!(seen[1], second);
+    assert_eq!(seen[3].body, json!({ "grant_type": "refresh_token" }));
+
+    portal.hubspot.forget_requests();
+    assert_eq!(portal.hubspot.requests(), []);
+}
+
+#[tokio::test]
+async fn a_server_ends_when_it_is_dropped() {
+    let hubspot = Portal::start().await.hubspot;
+    let server = Server::start(hubspot.router()).await.expect("a server");
+    let http = Http::new(&server);
+    assert_eq!(http.call(TOKEN, "GET", CONTACTS, Value::Null).await.0, 200);
+    let address = server.uri.strip_prefix("http://").expect("an address").to_owned();
+    drop(server);
+    // The port is given back as soon as the server's task has seen the end.
+    while tokio::net::TcpStream::connect(&address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,115 @@
+//! The sandbox vendors, over HTTP on this machine and on clocks that stand still.
+
+mod batches;
+mod contacts;
+mod faults;
+mod portal;
+mod samples;
+mod searches;
+mod tripleseat;
+
+use deployer::local::sandbox::hubspot::Properties;
+use deployer::local::sandbox::{Clock, HubSpot, HubSpotConfig, Server, vendors};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use sync_lambda::config::{LedgerProperties, default_flag_property};
+
+/// A token with all scopes.
+const TOKEN: &str = "token-of-everything";
+/// The seconds that writes take to show in searches.
+const LAG: i64 = 10;
+const CONTACTS: &str = "/crm/objects/2026-03/contacts";
+const PROPERTIES: &str = "/crm/properties/2026-03/contacts";
+
+fn now() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().expect("a time")
+}
+
+fn seconds(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}
+
+/// An HTTP client; what it asks for, and what it gets.
+struct Http {
+    client: reqwest::Client,
+    uri: String,
+}
+
+impl Http {
+    fn new(server: &Server) -> Self {
+        // The second test to do this finds it done.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { client: reqwest::Client::new(), uri: server.uri.clone() }
+    }
+
+    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().expect("a method");
+        self.client.request(method, format!("{}{path}", self.uri))
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+        let response = request.send().await.expect("an answer");
+        let (status, text) = (response.status().as_u16(), response.text().await.expect("a text"));
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// With a token and, unless it is `null`, a body.
+    async fn call(&self, token: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let request = self.request(method, path).bearer_auth(token);
+        self.send(if body.is_null() { request } else { request.json(&body) }).await
+    }
+}
+
+/// A portal with the properties of one venue's sync, on a stopped clock.
+struct Portal {
+    clock: Clock,
+    hubspot: HubSpot,
+    ledger: LedgerProperties,
+    http: Http,
+    _server: Server,
+}
+
+impl Portal {
+    async fn start() -> Self {
+        Self::with_limits(false).await
+    }
+
+    async fn with_limits(limits: bool) -> Self {
+        let clock = Clock::stopped_at(now());
+        let config = HubSpotConfig { portal_id: 77, clock: clock.clone(), search_lag: seconds(LAG), limits };
+        let hubspot = HubSpot::new(config);
+        hubspot.add_token(TOKEN, &vendors::HUBSPOT_SCOPES);
+        let ledger = LedgerProperties::new("venue-a", &default_flag_property("venue-a"));
+        hubspot.define_sync_properties(&ledger, "Venue A").expect("they are valid");
+        let server = Server::start(hubspot.router()).await.expect("a server");
+        Self { clock, http: Http::new(&server), hubspot, ledger, _server: server }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        self.http.call(TOKEN, method, path, body).await
+    }
+
+    /// Adds a contact of this first name that the index knows.
+    fn add(&self, name: &str) -> u64 {
+        self.add_with(&[("firstname", name)])
+    }
+
+    fn add_with(&self, properties: &[(&str, &str)]) -> u64 {
+        self.hubspot.add_contacts(vec![properties_of(properties)]).expect("a contact")[0]
+    }
+
+    /// What a contact has in a property.
+    fn value(&self, id: u64, property: &str) -> Option<String> {
+        self.hubspot.contact(id).expect("the contact").properties.get(property).cloned()
+    }
+}
+
+fn properties_of(properties: &[(&str, &str)]) -> Properties {
+    properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A list's ids.
+fn ids(body: &Value) -> Vec<&str> {
+    let results = body["results"].as_array().expect("results");
+    results.iter().map(|result| result["id"].as_str().expect("ids are strings")).collect()
+}

@@ -1,0 +1,250 @@
+//! Who may do what in a portal; its single contacts and its properties.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+#[tokio::test]
+async fn a_token_opens_its_portal_and_what_its_scopes_allow() {
+    let portal = Portal::start().await;
+    portal.hubspot.add_token("reader", &["crm.objects.contacts.read"]);
+    for request in [portal.http.request("GET", CONTACTS), portal.http.request("GET", CONTACTS).bearer_auth("wrong")] {
+        let (status, body) = portal.http.send(request).await;
+        assert_eq!(
+            (status, &body["status"], &body["category"]),
+            (401, &json!("error"), &json!("INVALID_AUTHENTICATION"))
+        );
+        assert!(!body["correlationId"].as_str().expect("support asks for it").is_empty());
+    }
+    assert_eq!(portal.http.call("reader", "GET", CONTACTS, Value::Null).await.0, 200);
+    for (method, path, scope) in [
+        ("POST", CONTACTS, "crm.objects.contacts.write"),
+        ("PATCH", &*format!("{CONTACTS}/1"), "crm.objects.contacts.write"),
+        ("POST", &format!("{CONTACTS}/batch/update"), "crm.objects.contacts.write"),
+        ("GET", PROPERTIES, "crm.schemas.contacts.read"),
+        ("POST", PROPERTIES, "crm.schemas.contacts.write"),
+        ("DELETE", &format!("{PROPERTIES}/x"), "crm.schemas.contacts.write"),
+    ] {
+        let (status, body) = portal.http.call("reader", method, path, json!({})).await;
+        assert_eq!((status, &body["category"]), (403, &json!("MISSING_SCOPES")), "{method} {path}");
+        assert_eq!(body["errors"][0]["context"]["requiredGranularScopes"], json!([scope]));
+    }
+    portal.hubspot.revoke_token("reader");
+    assert_eq!(portal.http.call("reader", "GET", CONTACTS, Value::Null).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_token_s_portal_and_scopes_can_be_asked_for() {
+    let portal = Portal::start().await;
+    portal.hubspot.add_token("reader", &["crm.objects.contacts.read"]);
+    for path in ["/account-info/2026-03/details", "/account-info/v3/details"] {
+        let (status, body) = portal.http.call("reader", "GET", path, Value::Null).await;
+        assert_eq!((status, &body["portalId"]), (200, &json!(77)));
+    }
+    let info = |token: &str| {
+        let request = portal.http.request("POST", "/oauth/v2/private-apps/get/access-token-info");
+        portal.http.send(request.json(&json!({ "tokenKey": token })))
+    };
+    let (status, body) = info("reader").await;
+    assert_eq!((status, &body["hubId"], &body["scopes"]), (200, &json!(77), &json!(["crm.objects.contacts.read"])));
+    assert_eq!(info("wrong").await.0, 401);
+}
+
+#[tokio::test]
+async fn a_private_app_has_190_requests_in_ten_seconds() {
+    let portal = Portal::with_limits(true).await;
+    portal.hubspot.add_token("another app", &vendors::HUBSPOT_SCOPES);
+    let details = || portal.http.request("GET", "/account-info/2026-03/details");
+    for left in (0..190).rev() {
+        let response = details().bearer_auth(TOKEN).send().await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["x-hubspot-ratelimit-remaining"], left.to_string());
+    }
+    let response = details().bearer_auth(TOKEN).send().await.expect("an answer");
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.headers()["x-hubspot-ratelimit-max"], "190");
+    assert_eq!(response.headers()["x-hubspot-ratelimit-interval-milliseconds"], "10000");
+    let body: Value = response.json().await.expect("JSON");
+    assert_eq!(body["policyName"], "TEN_SECONDLY_ROLLING");
+    assert_eq!(portal.http.send(details().bearer_auth("another app")).await.0, 200, "each app has its own");
+    portal.clock.advance(seconds(10));
+    assert_eq!(portal.http.send(details().bearer_auth(TOKEN)).await.0, 200);
+}
+
+#[tokio::test]
+async fn both_generations_of_paths_are_one_interface() {
+    let portal = Portal::start().await;
+    let id = portal.add("Ana");
+    let older = format!("/crm/v3/objects/contacts/{id}");
+    assert_eq!(
+        portal.call("GET", &older, Value::Null).await,
+        portal.call("GET", &format!("{CONTACTS}/{id}"), Value::Null).await
+    );
+    assert_eq!(portal.call("GET", "/crm/v3/properties/contacts/email", Value::Null).await.0, 200);
+    for unknown in ["/crm/v4/objects/contacts", "/crm/objects/v3/contacts", "/crm/objects/2026-03/deals", "/"] {
+        let (status, body) = portal.call("GET", unknown, Value::Null).await;
+        assert_eq!((status, &body["message"]), (404, &json!("resource not found")), "{unknown}");
+    }
+    assert_eq!(portal.call("PUT", CONTACTS, Value::Null).await.0, 405);
+}
+
+#[tokio::test]
+async fn a_contact_is_made_read_and_changed() {
+    let portal = Portal::start().await;
+    let (status, made) = portal
+        .call("POST", CONTACTS, json!({ "properties": { "email": "Ana@Example.com", "firstname": "Ana" } }))
+        .await;
+    assert_eq!((status, &made["properties"]["email"]), (201, &json!("ana@example.com")));
+    let id = made["id"].as_str().expect("an id");
+    let path = format!("{CONTACTS}/{id}");
+    let again = portal.call("POST", CONTACTS, json!({ "properties": { "email": "ANA@example.com" } })).await;
+    assert_eq!((again.0, &again.1["category"]), (409, &json!("CONFLICT")));
+    assert_eq!(again.1["message"], format!("Contact already exists. Existing ID: {id}"));
+
+    portal.clock.advance(seconds(5));
+    let change = json!({ "properties": { "firstname": "", "lastname": "Silva" } });
+    let (status, changed) = portal.call("PATCH", &path, change).await;
+    assert_eq!((status, &changed["updatedAt"]), (200, &json!("2026-03-01T12:00:05.000Z")));
+    assert_eq!(changed["createdAt"], "2026-03-01T12:00:00.000Z");
+    let (_, read) =
+        portal.call("GET", &format!("{path}?properties=firstname,lastname&properties=phone"), Value::Null).await;
+    let wanted = json!({
+        "createdate": "2026-03-01T12:00:00.000Z",
+        "firstname": null,
+        "hs_object_id": id,
+        "lastmodifieddate": "2026-03-01T12:00:05.000Z",
+        "lastname": "Silva",
+        "phone": null,
+    });
+    assert_eq!(read["properties"], wanted);
+    let by_email = format!("{CONTACTS}/ana%40example.com?idProperty=email");
+    assert_eq!(portal.call("GET", &by_email, Value::Null).await.1["id"], id);
+    assert_eq!(portal.call("GET", &format!("{CONTACTS}/Ana?idProperty=firstname"), Value::Null).await.0, 400);
+}
+
+#[tokio::test]
+async fn values_that_a_property_can_t_have_are_refused_each_with_its_reason() {
+    let portal = Portal::start().await;
+    let path = format!("{CONTACTS}/{}", portal.add("Ana"));
+    for (property, value, code) in [
+        ("no_such_property", "x", "PROPERTY_DOESNT_EXIST"),
+        (portal.ledger.flag.as_str(), "yes", "INVALID_OPTION"),
+        (portal.ledger.status.as_str(), "Synced", "INVALID_OPTION"),
+        ("guest_count", "a dozen", "INVALID_LONG"),
+        ("event_date", "tomorrow", "INVALID_DATE"),
+        ("email", "ana", "INVALID_EMAIL"),
+        ("createdate", "2026-01-01", "READ_ONLY_VALUE"),
+        ("hs_object_id", "5", "READ_ONLY_VALUE"),
+    ] {
+        let (status, body) =
+            portal.call("PATCH", &path, json!({ "properties": { "lastname": "Silva", property: value } })).await;
+        assert_eq!((status, &body["category"]), (400, &json!("VALIDATION_ERROR")), "{property}");
+        let message = body["message"].as_str().expect("a message");
+        let list = message.strip_prefix("Property values were not valid: ").expect("HubSpot's words");
+        let list: Value = serde_json::from_str(list).expect("a list in the message");
+        assert_eq!((&list[0]["name"], &list[0]["error"]), (&json!(property), &json!(code)));
+        let refused = portal.hubspot.set(1_001, property, value).expect_err("staff are refused, too");
+        assert_eq!(refused.message, message);
+    }
+    assert_eq!(portal.value(1_001, "lastname"), None, "nothing was written");
+}
+
+#[tokio::test]
+async fn contacts_are_listed_page_by_page() {
+    let portal = Portal::start().await;
+    for name in ["Ana", "Bo", "Cy"] {
+        portal.add(name);
+    }
+    let (_, first) = portal.call("GET", &format!("{CONTACTS}?limit=2"), Value::Null).await;
+    let after = first["paging"]["next"]["after"].as_str().expect("more");
+    let (_, second) = portal.call("GET", &format!("{CONTACTS}?limit=2&after={after}"), Value::Null).await;
+    assert_eq!((ids(&first), ids(&second), &second["paging"]), (vec!["1001", "1002"], vec!["1003"], &Value::Null));
+    assert_eq!(portal.call("GET", &format!("{CONTACTS}?limit=101"), Value::Null).await.0, 400);
+}
+
+fn tick_box(name: &str) -> Value {
+    let option = |value: &str| json!({ "label": value, "value": value, "displayOrder": 0, "hidden": false });
+    json!({
+        "name": name,
+        "label": "Tripleseat Sync - Venue Z",
+        "type": "bool",
+        "fieldType": "booleancheckbox",
+        "groupName": "contactinformation",
+        "options": [option("true"), option("false")],
+    })
+}
+
+#[tokio::test]
+async fn a_property_is_made_changed_and_archived() {
+    let portal = Portal::start().await;
+    let (status, made) = portal.call("POST", PROPERTIES, tick_box("flag__z")).await;
+    assert_eq!((status, &made["fieldType"], &made["hubspotDefined"]), (201, &json!("booleancheckbox"), &json!(false)));
+    let again = portal.call("POST", PROPERTIES, tick_box("flag__z")).await;
+    assert_eq!((again.0, &again.1["category"]), (409, &json!("OBJECT_ALREADY_EXISTS")));
+    let path = format!("{PROPERTIES}/flag__z");
+    let (status, changed) = portal.call("PATCH", &path, json!({ "label": "Another" })).await;
+    assert_eq!((status, &changed["label"], &changed["type"]), (200, &json!("Another"), &json!("bool")));
+    let id = portal.add_with(&[("flag__z", "true")]);
+    assert_eq!(portal.call("DELETE", &path, Value::Null).await, (204, json!("")));
+    assert_eq!(portal.call("GET", &path, Value::Null).await.0, 404);
+    assert!(portal.hubspot.set(id, "flag__z", "false").is_err(), "an archived property can't be set");
+    assert_eq!(portal.call("POST", PROPERTIES, tick_box("flag__z")).await.0, 201, "its name can be used again");
+    assert_eq!(portal.value(id, "flag__z").as_deref(), Some("true"), "and its values are there again");
+    let (_, list) = portal.call("GET", PROPERTIES, Value::Null).await;
+    let names: Vec<_> =
+        list["results"].as_array().expect("results").iter().filter_map(|property| property["name"].as_str()).collect();
+    for name in ["email", "flag__z", &portal.ledger.flag, &portal.ledger.synced_at] {
+        assert!(names.contains(&name), "{name}");
+    }
+    assert_eq!(portal.call("DELETE", &format!("{PROPERTIES}/email"), Value::Null).await.0, 400, "HubSpot's own stay");
+}
+
+#[tokio::test]
+async fn a_property_is_what_hubspot_can_make() {
+    let portal = Portal::start().await;
+    for (member, wrong) in [
+        ("name", json!("Flag Z")),
+        ("name", json!("flag-z")),
+        ("name", json!("1flag")),
+        ("name", json!("f".repeat(101))),
+        ("label", json!("")),
+        ("type", json!("boolean")),
+        ("fieldType", json!("text")),
+        ("groupName", json!("no_such_group")),
+        ("options", json!([])),
+        ("options", json!([{ "label": "Yes", "value": "yes", "displayOrder": 0, "hidden": false }])),
+        ("options", json!([{ "label": "Yes", "value": "true" }])),
+        ("name", Value::Null),
+        ("label", Value::Null),
+    ] {
+        let mut body = tick_box("flag__z");
+        body[member] = wrong.clone();
+        let (status, error) = portal.call("POST", PROPERTIES, body).await;
+        assert_eq!((status, &error["category"]), (400, &json!("VALIDATION_ERROR")), "{member}: {wrong}");
+    }
+    let mut older = tick_box("flag__z");
+    older["type"] = json!("enumeration");
+    assert_eq!(portal.call("POST", PROPERTIES, older).await.0, 201, "tick boxes were enumerations once");
+    let groups = format!("{PROPERTIES}/groups");
+    let (status, _) = portal.call("POST", &groups, json!({ "name": "tripleseat", "label": "Tripleseat" })).await;
+    assert_eq!(status, 201);
+    let mut body = tick_box("flag__y");
+    body["groupName"] = json!("tripleseat");
+    assert_eq!(portal.call("POST", PROPERTIES, body).await.0, 201);
+    let (_, list) = portal.call("GET", &groups, Value::Null).await;
+    assert_eq!(list["results"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn whoever_watches_is_told_of_changes() {
+    let portal = Portal::start().await;
+    let mut changes = portal.hubspot.changes();
+    changes.mark_unchanged();
+    portal.call("GET", CONTACTS, Value::Null).await;
+    assert!(!changes.has_changed().expect("the portal is there"), "a read changes nothing");
+    portal.add("Ana");
+    assert!(changes.has_changed().expect("the portal is there"));
+    changes.mark_unchanged();
+    portal.call("PATCH", &format!("{CONTACTS}/1001"), json!({ "properties": { "lastname": "Silva" } })).await;
+    assert!(changes.has_changed().expect("the portal is there"));
+}

@@ -1,0 +1,195 @@
+//! Searches on an index that lags.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn query(filters: Value) -> Value {
+    json!({
+        "filterGroups": [{ "filters": filters }],
+        "sorts": [{ "propertyName": "lastmodifieddate", "direction": "ASCENDING" }],
+        "properties": ["firstname"],
+        "limit": 100,
+        "after": "",
+    })
+}
+
+impl Portal {
+    async fn search(&self, body: Value) -> (u16, Value) {
+        self.call("POST", &format!("{CONTACTS}/search"), body).await
+    }
+
+    async fn found(&self, filters: Value) -> Vec<String> {
+        let (status, body) = self.search(query(filters)).await;
+        assert_eq!(status, 200, "{body}");
+        ids(&body).into_iter().map(ToOwned::to_owned).collect()
+    }
+
+    fn flagged(&self) -> Value {
+        json!([{ "propertyName": self.ledger.flag, "operator": "EQ", "value": "true" }])
+    }
+}
+
+#[tokio::test]
+async fn a_write_shows_in_searches_after_the_lag_and_in_reads_at_once() {
+    let portal = Portal::start().await;
+    let (first, second) = (portal.add("Ana").to_string(), portal.add("Bo").to_string());
+    portal.hubspot.set(1_001, &portal.ledger.flag, "true").expect("set");
+    portal.clock.advance(seconds(LAG - 1));
+    assert_eq!(portal.found(portal.flagged()).await, [""; 0], "the index doesn't know yet");
+    let read = json!({ "inputs": [{ "id": first }], "properties": [portal.ledger.flag] });
+    let (_, read) = portal.call("POST", &format!("{CONTACTS}/batch/read"), read).await;
+    assert_eq!(read["results"][0]["properties"][&portal.ledger.flag], "true");
+    portal.clock.advance(seconds(1));
+    assert_eq!(portal.found(portal.flagged()).await, [first.as_str()]);
+
+    let reset = json!({ "properties": { &portal.ledger.flag: "false" } });
+    let (status, _) = portal.call("PATCH", &format!("{CONTACTS}/{first}"), reset).await;
+    assert_eq!(status, 200);
+    portal.clock.advance(seconds(LAG - 1));
+    assert_eq!(portal.found(portal.flagged()).await, [first.as_str()], "reset long ago, and found all the same");
+    portal.clock.advance(seconds(1));
+    assert_eq!(portal.found(portal.flagged()).await, [""; 0]);
+    assert_eq!(portal.found(json!([])).await, [second, first], "the one that changed last comes last");
+}
+
+#[tokio::test]
+async fn what_a_search_returns_is_the_index_s() {
+    let portal = Portal::start().await;
+    let id = portal.add("Ana");
+    portal.hubspot.set(id, "firstname", "Anna").expect("set");
+    let (_, body) = portal.search(query(json!([]))).await;
+    assert_eq!(body["results"][0]["properties"]["firstname"], "Ana");
+    portal.clock.advance(seconds(LAG));
+    let (_, body) = portal.search(query(json!([]))).await;
+    assert_eq!(body["results"][0]["properties"]["firstname"], "Anna");
+    assert_eq!(body["results"][0]["updatedAt"], "2026-03-01T12:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_new_contact_and_a_deleted_one_lag_too() {
+    let portal = Portal::start().await;
+    let (_, made) = portal.call("POST", CONTACTS, json!({ "properties": { "email": "a@example.com" } })).await;
+    let id = made["id"].as_str().expect("an id").to_owned();
+    assert_eq!(portal.found(json!([])).await, [""; 0]);
+    portal.clock.advance(seconds(LAG));
+    assert_eq!(portal.found(json!([])).await, [id.as_str()]);
+    portal.hubspot.delete(id.parse().expect("a number")).expect("deleted");
+    assert_eq!(portal.call("GET", &format!("{CONTACTS}/{id}"), Value::Null).await.0, 404);
+    assert_eq!(portal.found(json!([])).await, [id.as_str()], "still in the index");
+    portal.clock.advance(seconds(LAG));
+    assert_eq!(portal.found(json!([])).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn filters_hold_for_what_hubspot_says() {
+    let portal = Portal::start().await;
+    portal.add_with(&[("firstname", "Ana"), ("guest_count", "9"), ("event_date", "2026-06-01")]);
+    portal.add_with(&[("firstname", "Bo"), ("guest_count", "10")]);
+    portal.add_with(&[("lastname", "Nobody")]);
+    let filter = |property: &str, operator: &str, value: &str| json!([{ "propertyName": property, "operator": operator, "value": value }]);
+    let list = |operator: &str| json!([{ "propertyName": "firstname", "operator": operator, "values": ["ana", "cy"] }]);
+    let between = json!([{ "propertyName": "guest_count", "operator": "BETWEEN", "value": "9", "highValue": "9.5" }]);
+    for (filters, wanted) in [
+        (filter("firstname", "EQ", "ana"), vec!["1001"]),
+        (filter("firstname", "NEQ", "Ana"), vec!["1002"]),
+        (filter("firstname", "HAS_PROPERTY", ""), vec!["1001", "1002"]),
+        (filter("firstname", "NOT_HAS_PROPERTY", ""), vec!["1003"]),
+        (list("IN"), vec!["1001"]),
+        (list("NOT_IN"), vec!["1002"]),
+        (filter("guest_count", "LT", "10"), vec!["1001"]),
+        (filter("guest_count", "LTE", "10"), vec!["1001", "1002"]),
+        (filter("guest_count", "GT", "9"), vec!["1002"]),
+        (filter("guest_count", "GTE", "9"), vec!["1001", "1002"]),
+        (between, vec!["1001"]),
+        (filter("event_date", "EQ", "1780272000000"), vec!["1001"]),
+        (filter("createdate", "GTE", "2026-03-01T12:00:00Z"), vec!["1001", "1002", "1003"]),
+        (filter("hs_object_id", "GT", "1002"), vec!["1003"]),
+    ] {
+        assert_eq!(portal.found(filters.clone()).await, wanted, "{filters}");
+    }
+    let mut either = query(filter("firstname", "EQ", "Ana"));
+    let groups = either["filterGroups"].as_array_mut().expect("groups");
+    groups.push(json!({ "filters": filter("lastname", "EQ", "Nobody") }));
+    assert_eq!(ids(&portal.search(either).await.1), ["1001", "1003"], "groups are alternatives");
+}
+
+#[tokio::test]
+async fn pages_are_turned_in_the_order_that_was_asked_for() {
+    let portal = Portal::start().await;
+    let rows = (0..5).map(|number| properties_of(&[("guest_count", &(9 + number).to_string())]));
+    portal.hubspot.add_contacts(rows.collect()).expect("contacts");
+    portal.add("without a count");
+    let mut body = query(json!([]));
+    body["sorts"] = json!([{ "propertyName": "guest_count", "direction": "DESCENDING" }]);
+    body["limit"] = json!(4);
+    let (_, first) = portal.search(body.clone()).await;
+    assert_eq!((ids(&first), &first["total"]), (vec!["1005", "1004", "1003", "1002"], &json!(6)));
+    body["after"] = first["paging"]["next"]["after"].clone();
+    let (_, second) = portal.search(body).await;
+    assert_eq!(ids(&second), ["1001", "1006"], "without a value at the end");
+    assert_eq!(second["paging"], Value::Null, "the last page");
+}
+
+#[tokio::test]
+async fn a_query_ends_at_ten_thousand() {
+    let portal = Portal::start().await;
+    portal.hubspot.add_contacts(vec![Properties::new(); 10_001]).expect("contacts");
+    let mut body = query(json!([]));
+    body["limit"] = json!(200);
+    body["after"] = json!("9800");
+    let (status, page) = portal.search(body.clone()).await;
+    assert_eq!((status, &page["total"], &page["paging"]["next"]["after"]), (200, &json!(10_001), &json!("10000")));
+    body["after"] = json!("10000");
+    assert_eq!(portal.search(body).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_search_that_isn_t_as_the_schema_says_is_refused() {
+    let portal = Portal::start().await;
+    for required in ["filterGroups", "sorts", "properties", "limit"] {
+        let mut body = query(json!([]));
+        body.as_object_mut().expect("an object").remove(required);
+        let (status, error) = portal.search(body).await;
+        assert_eq!((status, &error["category"]), (400, &json!("VALIDATION_ERROR")));
+        assert!(error["message"].as_str().expect("a message").contains(&format!("not set: [{required}]")), "{error}");
+    }
+    let mut without_after = query(json!([]));
+    without_after.as_object_mut().expect("an object").remove("after");
+    assert_eq!(portal.search(without_after).await.0, 200, "the first page has none");
+    for (member, wrong) in [
+        ("limit", json!(201)),
+        ("limit", json!(0)),
+        ("limit", json!("100")),
+        ("after", json!("second page")),
+        ("properties", json!("firstname")),
+        ("sorts", json!([{ "propertyName": "no_such" }])),
+        ("sorts", json!([{ "propertyName": "email" }, { "propertyName": "phone" }])),
+        ("filterGroups", json!([{ "filters": [{ "propertyName": "no_such", "operator": "EQ", "value": "" }] }])),
+        ("filterGroups", json!([{ "filters": [{ "propertyName": "email", "operator": "EQ" }] }])),
+        ("filterGroups", json!([{ "filters": [{ "propertyName": "email", "operator": "IS", "value": "" }] }])),
+        ("filterGroups", json!(vec![json!({ "filters": [] }); 6])),
+    ] {
+        let mut body = query(json!([]));
+        body[member] = wrong.clone();
+        assert_eq!(portal.search(body).await.0, 400, "{member}: {wrong}");
+    }
+}
+
+#[tokio::test]
+async fn five_searches_a_second_for_all_tokens_together() {
+    let portal = Portal::with_limits(true).await;
+    portal.hubspot.add_token("another app", &vendors::HUBSPOT_SCOPES);
+    let search = format!("{CONTACTS}/search");
+    for token in [TOKEN, "another app", TOKEN, "another app", TOKEN] {
+        assert_eq!(portal.http.call(token, "POST", &search, query(json!([]))).await.0, 200);
+    }
+    let request = portal.http.request("POST", &search).bearer_auth("another app").json(&query(json!([])));
+    let response = request.send().await.expect("an answer");
+    assert_eq!(response.status(), 429);
+    assert!(!response.headers().contains_key("x-hubspot-ratelimit-max"), "searches don't say their limits");
+    let error: Value = response.json().await.expect("JSON");
+    assert_eq!((&error["policyName"], &error["category"]), (&json!("SECONDLY"), &json!("RATE_LIMITS")));
+    portal.clock.advance(seconds(1));
+    assert_eq!(portal.search(query(json!([]))).await.0, 200);
+}

@@ -1,0 +1,309 @@
+//! Tripleseat: leads with the public key, and reading them with OAuth.
+
+use deployer::local::sandbox::{Account, Location, Tripleseat, TripleseatConfig};
+use serde_json::{Value, json};
+
+use super::*;
+
+const CREATE_JS: &str = "/v1/leads/create.js?public_key=key-of-1";
+const CREATE_JSON: &str = "/v1/leads/create.json?public_key=key-of-1";
+
+/// Two customers: one with two locations who asks for phone numbers, and one with a single location who doesn't.
+struct Vendor {
+    clock: Clock,
+    tripleseat: Tripleseat,
+    http: Http,
+    _server: Server,
+}
+
+impl Vendor {
+    async fn start() -> Self {
+        Self::with_limits(false).await
+    }
+
+    async fn with_limits(limits: bool) -> Self {
+        let clock = Clock::stopped_at(now());
+        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits });
+        let location = |id: u64| Location { id, name: format!("Location {id}") };
+        for (site_id, locations) in [(1, vec![location(11), location(12)]), (2, vec![location(21)])] {
+            tripleseat.add_account(Account {
+                site_id,
+                name: format!("Site {site_id}"),
+                public_key: format!("key-of-{site_id}"),
+                oauth: Some((format!("client-{site_id}"), format!("secret-{site_id}"))),
+                locations,
+                lead_form_ids: vec![site_id * 100],
+                phone_required: site_id == 1,
+            });
+        }
+        let server = Server::start(tripleseat.router()).await.expect("a server");
+        Self { clock, http: Http::new(&server), tripleseat, _server: server }
+    }
+
+    async fn create(&self, path: &str, body: Value) -> (u16, Value) {
+        self.http.send(self.http.request("POST", path).json(&body)).await
+    }
+
+    /// An access token of a site.
+    async fn token(&self, site_id: u64) -> String {
+        let (status, body) = self.ask_for_token(&format!("client-{site_id}"), &format!("secret-{site_id}")).await;
+        assert_eq!((status, &body["token_type"], &body["expires_in"]), (200, &json!("Bearer"), &json!(7_200)));
+        body["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    async fn ask_for_token(&self, client_id: &str, client_secret: &str) -> (u16, Value) {
+        let form = [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", client_secret)];
+        self.http.send(self.http.request("POST", "/oauth2/token").form(&form)).await
+    }
+
+    async fn get(&self, token: &str, path: &str) -> (u16, Value) {
+        self.http.call(token, "GET", path, Value::Null).await
+    }
+}
+
+/// A lead that site 1 takes, with other values in some fields; `null` takes a field out.
+fn lead(changes: Value) -> Value {
+    let mut lead = json!({
+        "first_name": "Ana",
+        "last_name": "Silva",
+        "email_address": "ana@example.com",
+        "phone_number": "555-0100",
+        "location_id": 11,
+    });
+    for (name, value) in changes.as_object().expect("an object") {
+        lead[name] = value.clone();
+    }
+    lead.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
+    json!({ "lead": lead })
+}
+
+#[tokio::test]
+async fn a_lead_is_made_with_the_public_key_and_twice_makes_two() {
+    let vendor = Vendor::start().await;
+    let (status, first) = vendor.create(CREATE_JS, lead(json!({ "guest_count": 30, "favourite_colour": "red" }))).await;
+    assert_eq!(status, 200);
+    assert!(first["success_message"].is_string(), "{first}");
+    let (status, second) = vendor.create(CREATE_JSON, lead(json!({}))).await;
+    assert_eq!((status, &second["lead"]["first_name"]), (201, &json!("Ana")));
+    let leads = vendor.tripleseat.leads(1);
+    assert_eq!((json!(leads[0].id), json!(leads[1].id)), (first["lead_id"].clone(), second["lead"]["id"].clone()));
+    assert_eq!((leads[0].location_id, &leads[0].fields["guest_count"]), (Some(11), &json!(30)));
+    assert!(!leads[0].fields.contains_key("favourite_colour"), "unknown fields are ignored");
+    assert_eq!(leads[0].created_at, now());
+}
+
+#[tokio::test]
+async fn a_lead_can_come_as_a_form_with_all_else_in_the_body() {
+    let vendor = Vendor::start().await;
+    let form = [
+        ("public_key", "key-of-2"),
+        ("lead_form_id", "200"),
+        ("lead[first_name]", "Ana"),
+        ("lead[last_name]", "Silva"),
+        ("lead[email_address]", "ana@example.com"),
+        ("lead[event_date]", "6/1/2026"),
+    ];
+    let (status, body) = vendor.http.send(vendor.http.request("POST", "/v1/leads/create").form(&form)).await;
+    assert_eq!((status, &body["lead"]["lead_form_id"]), (201, &json!(200)), "{body}");
+    assert_eq!(vendor.tripleseat.leads(2)[0].location_id, Some(21), "the only one");
+    assert_eq!(vendor.tripleseat.leads(1), []);
+}
+
+#[tokio::test]
+async fn a_refusal_comes_with_200_from_create_js_and_with_400_from_create_json() {
+    let vendor = Vendor::start().await;
+    let without_phone = lead(json!({ "phone_number": null }));
+    let (status, body) = vendor.create(CREATE_JS, without_phone.clone()).await;
+    assert_eq!((status, body), (200, json!({ "errors": { "phone_number": ["can't be blank"] } })));
+    let simple = format!("{CREATE_JS}&simple_error_messages=true");
+    let (status, body) = vendor.create(&simple, without_phone.clone()).await;
+    assert_eq!((status, body), (200, json!({ "errors": ["Phone number can't be blank"] })));
+    let simple = format!("{CREATE_JSON}&simple_error_messages=true");
+    let (status, body) = vendor.create(&simple, without_phone.clone()).await;
+    assert_eq!((status, body), (400, json!({ "errors": ["Phone number can't be blank"] })));
+    assert_eq!(vendor.tripleseat.leads(1), []);
+
+    let elsewhere = "/v1/leads/create.js?public_key=key-of-2";
+    let (_, body) = vendor.create(elsewhere, lead(json!({ "phone_number": null, "location_id": null }))).await;
+    assert!(body["lead_id"].is_u64(), "the account's lead form decides: {body}");
+}
+
+#[tokio::test]
+async fn what_an_account_can_t_take_is_refused_each_with_its_words() {
+    let vendor = Vendor::start().await;
+    for (field, value, wanted) in [
+        ("first_name", json!(null), "First name can't be blank"),
+        ("last_name", json!("  "), "Last name can't be blank"),
+        ("email_address", json!(""), "Email address can't be blank"),
+        ("email_address", json!("ana@example"), "Email address is invalid"),
+        ("event_date", json!("next week"), "Event date is not a valid date"),
+        ("guest_count", json!("a dozen"), "Guest count is not a number"),
+        ("contact_preference", json!("Letter"), "Contact preference is not included in the list"),
+        ("location_id", json!(null), "Location can't be blank"),
+        ("location_id", json!(21), "Location is invalid"),
+    ] {
+        let path = format!("{CREATE_JS}&simple_error_messages=true");
+        let (status, body) = vendor.create(&path, lead(json!({ field: value }))).await;
+        assert_eq!((status, body), (200, json!({ "errors": [wanted] })), "{field}");
+    }
+    let mut with_form = lead(json!({}));
+    with_form["lead_form_id"] = json!(200);
+    let (_, body) = vendor.create(CREATE_JS, with_form).await;
+    assert_eq!(body, json!({ "errors": { "lead_form": ["is invalid"] } }), "a lead form of another account");
+    let (status, _) = vendor.create(CREATE_JS, json!({ "first_name": "Ana" })).await;
+    assert_eq!(status, 400, "there is no lead in it");
+    let broken = vendor.http.request("POST", CREATE_JS).header("content-type", "application/json").body("{");
+    assert_eq!(vendor.http.send(broken).await.0, 400);
+    assert_eq!(vendor.tripleseat.leads(1), []);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_401_and_so_is_oauth_in_its_place() {
+    let vendor = Vendor::start().await;
+    for path in ["/v1/leads/create.js?public_key=wrong", "/v1/leads/create.js", "/v1/leads/create.json?public_key="] {
+        assert_eq!(vendor.create(path, lead(json!({}))).await, (401, json!({ "errors": ["Invalid public key"] })));
+    }
+    let token = vendor.token(1).await;
+    let (status, body) = vendor.http.call(&token, "POST", "/v1/leads/create.js", lead(json!({}))).await;
+    assert_eq!(status, 401);
+    assert!(body["errors"][0].as_str().expect("a text").contains("not with OAuth"), "{body}");
+}
+
+#[tokio::test]
+async fn create_js_says_that_it_is_a_script_and_calls_back_if_asked_to() {
+    let vendor = Vendor::start().await;
+    let request = vendor.http.request("POST", &format!("{CREATE_JS}&callback=done")).json(&lead(json!({})));
+    let response = request.send().await.expect("an answer");
+    assert_eq!(response.headers()["content-type"], "text/javascript; charset=utf-8");
+    let text = response.text().await.expect("a text");
+    assert!(text.starts_with("done({") && text.ends_with("})"), "{text}");
+}
+
+#[tokio::test]
+async fn ten_requests_a_second_for_each_site() {
+    let vendor = Vendor::with_limits(true).await;
+    for _ in 0..10 {
+        assert_eq!(vendor.create(CREATE_JS, lead(json!({}))).await.0, 200);
+    }
+    assert_eq!(vendor.create(CREATE_JS, lead(json!({}))).await.0, 429);
+    let token = vendor.token(1).await;
+    assert_eq!(vendor.get(&token, "/v1/leads.json").await.0, 429, "reading counts, too");
+    let other = lead(json!({ "location_id": null }));
+    assert_eq!(vendor.create("/v1/leads/create.js?public_key=key-of-2", other).await.0, 200);
+    vendor.clock.advance(seconds(1));
+    assert_eq!(vendor.create(CREATE_JS, lead(json!({}))).await.0, 200);
+    assert_eq!(vendor.tripleseat.leads(1).len(), 11);
+}
+
+#[tokio::test]
+async fn a_token_is_for_one_client_and_for_two_hours() {
+    let vendor = Vendor::start().await;
+    assert_eq!(vendor.ask_for_token("client-1", "secret-2").await.1["error"], "invalid_client");
+    assert_eq!(vendor.ask_for_token("client-1", "secret-2").await.0, 401);
+    let other_grant = vendor.http.request("POST", "/oauth/token").json(&json!({ "grant_type": "password" }));
+    assert_eq!(vendor.http.send(other_grant).await.1["error"], "unsupported_grant_type");
+    let body = json!({ "grant_type": "client_credentials" });
+    let with_header = vendor.http.request("POST", "/oauth/token").basic_auth("client-1", Some("secret-1")).json(&body);
+    assert_eq!(vendor.http.send(with_header).await.0, 200);
+
+    let token = vendor.token(1).await;
+    vendor.clock.advance(seconds(7_199));
+    assert_eq!(vendor.get(&token, "/v1/sites.json").await.0, 200);
+    vendor.clock.advance(seconds(1));
+    let expired = vendor.get(&token, "/v1/sites.json").await;
+    assert_eq!(expired, (401, json!({ "error": "The access token expired" })));
+    assert_eq!(vendor.get(&vendor.token(1).await, "/v1/sites.json").await.0, 200);
+}
+
+#[tokio::test]
+async fn what_isn_t_a_token_is_told_so() {
+    let vendor = Vendor::start().await;
+    for path in ["/v1/leads.json", "/v1/leads/search.json", "/v1/leads/1.json", "/v1/sites.json", "/v1/locations.json"]
+    {
+        let with_key = vendor.http.request("GET", &format!("{path}?public_key=key-of-1"));
+        let (status, body) = vendor.http.send(with_key).await;
+        assert_eq!(
+            (status, body),
+            (401, json!({ "error": "OAuth 2.0 is required: a public key can only create leads" }))
+        );
+        let old = vendor.http.request("GET", path).header("authorization", "OAuth oauth_consumer_key=\"x\"");
+        let (status, body) = vendor.http.send(old).await;
+        assert_eq!((status, body), (401, json!({ "error": "OAuth 1.0 has ended on July 1, 2026. Use OAuth 2.0" })));
+        assert_eq!(vendor.get("wrong", path).await, (401, json!({ "error": "The access token is invalid" })));
+    }
+}
+
+#[tokio::test]
+async fn one_account_never_sees_another() {
+    let vendor = Vendor::start().await;
+    let (_, made) = vendor.create(CREATE_JS, lead(json!({}))).await;
+    let path = format!("/v1/leads/{}.json", made["lead_id"]);
+    let (own, other) = (vendor.token(1).await, vendor.token(2).await);
+    let (status, read) = vendor.get(&own, &path).await;
+    assert_eq!((status, &read["email_address"], &read["site_id"]), (200, &json!("ana@example.com"), &json!(1)));
+    assert_eq!(vendor.get(&other, &path).await.0, 404);
+    assert_eq!(vendor.get(&other, "/v1/leads.json").await.1["results"], json!([]));
+    assert_eq!(vendor.get(&other, "/v1/leads/search.json?query=ana").await.1["results"], json!([]));
+    assert_eq!(vendor.get(&other, "/v1/sites.json").await.1["results"][0]["id"], 2);
+    let (_, locations) = vendor.get(&own, "/v1/locations.json").await;
+    let ids: Vec<_> = locations["results"].as_array().expect("results").iter().map(|one| one["id"].clone()).collect();
+    assert_eq!(ids, [11, 12]);
+}
+
+#[tokio::test]
+async fn leads_are_read_fifty_a_page() {
+    let vendor = Vendor::start().await;
+    for number in 0..51 {
+        vendor.create(CREATE_JS, lead(json!({ "first_name": format!("Guest {number}") }))).await;
+    }
+    let token = vendor.token(1).await;
+    let (_, first) = vendor.get(&token, "/v1/leads.json").await;
+    let (_, second) = vendor.get(&token, "/v1/leads.json?page=2").await;
+    let count = |body: &Value| body["results"].as_array().expect("results").len();
+    assert_eq!((count(&first), count(&second), &first["total_pages"]), (50, 1, &json!(2)));
+    assert_eq!(
+        (&first["results"][0]["first_name"], &second["results"][0]["first_name"]),
+        (&json!("Guest 0"), &json!("Guest 50"))
+    );
+    assert_eq!(count(&vendor.get(&token, "/v1/leads.json?page=3").await.1), 0);
+    assert_eq!(vendor.get(&token, "/v1/leads.json?page=0").await.0, 400);
+    let (_, found) = vendor.get(&token, "/v1/leads/search.json?query=guest&page=2").await;
+    assert_eq!((count(&found), &found["total_pages"]), (1, &json!(2)));
+}
+
+#[tokio::test]
+async fn leads_are_found_by_their_words_and_their_time() {
+    let vendor = Vendor::start().await;
+    vendor.create(CREATE_JS, lead(json!({ "additional_information": "Terrace.\nRef: 1001-ABC" }))).await;
+    vendor.clock.advance(seconds(60));
+    vendor.create(CREATE_JS, lead(json!({ "first_name": "Bo", "email_address": "bo@example.org" }))).await;
+    let token = vendor.token(1).await;
+    for (query, wanted) in [
+        ("query=1001-abc", vec!["Ana"]),
+        ("query=ana%20silva", vec!["Ana"]),
+        ("query=EXAMPLE.ORG", vec!["Bo"]),
+        ("query=555-0100", vec![]),
+        ("query=", vec!["Ana", "Bo"]),
+        ("updated_after=2026-03-01T12:00:00Z", vec!["Bo"]),
+        ("updated_after=2026-03-01", vec!["Ana", "Bo"]),
+        ("updated_after=3/1/2026&query=silva", vec!["Ana", "Bo"]),
+        ("updated_after=2026-03-01T12:00:30Z&query=1001-ABC", vec![]),
+    ] {
+        let (status, body) = vendor.get(&token, &format!("/v1/leads/search.json?{query}")).await;
+        let names: Vec<_> =
+            body["results"].as_array().expect("results").iter().map(|lead| lead["first_name"].clone()).collect();
+        assert_eq!((status, names), (200, wanted.into_iter().map(Value::from).collect()), "{query}");
+    }
+    assert_eq!(vendor.get(&token, "/v1/leads/search.json?updated_after=soon").await.0, 400);
+}
+
+#[tokio::test]
+async fn whoever_watches_is_told_of_leads() {
+    let vendor = Vendor::start().await;
+    let mut changes = vendor.tripleseat.changes();
+    changes.mark_unchanged();
+    vendor.create(CREATE_JS, lead(json!({ "first_name": null }))).await;
+    assert!(!changes.has_changed().expect("the vendor is there"), "a refusal changes nothing");
+    vendor.create(CREATE_JS, lead(json!({}))).await;
+    assert!(changes.has_changed().expect("the vendor is there"));
+}
