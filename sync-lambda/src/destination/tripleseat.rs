@@ -211,7 +211,9 @@ impl Tripleseat {
                 Ok(token) => token,
                 Err(message) => return Ok(Err(message)),
             };
-            self.ready().await;
+            if !self.ready(self.deadline).await {
+                return Ok(Err(format!("GET {path}: there was no time left for it")));
+            }
             let request =
                 self.client.get(format!("{}{path}", self.place.base_uri)).query(query).bearer_auth(token.expose());
             let answer = match http::send(request, self.timeout()).await {

@@ -212,15 +212,19 @@ async fn another_portal_or_site_stops_the_run_before_anything_is_written() {
 
 #[tokio::test]
 async fn hubspot_is_asked_again_when_it_fails() {
-    for path in [SEARCH, "batch/read", UPDATE] {
-        for fault in [status(500, None), status(429, Some("0")), Fault::DropBefore, Fault::DropAfter] {
-            let portal = Portal::new(false).await;
-            let ids = portal.contacts(1..3);
-            portal.break_hubspot(path, 1, fault.clone());
-            portal.expect(2, 2, 0, 0, 0).await;
-            assert_eq!(portal.contacts_of_leads(), ids, "{path} {fault:?}");
-        }
-    }
+    let story = async |path: &'static str, fault: Fault| {
+        let portal = Portal::new(false).await;
+        let ids = portal.contacts(1..3);
+        portal.break_hubspot(path, 1, fault.clone());
+        portal.expect(2, 2, 0, 0, 0).await;
+        assert_eq!(portal.contacts_of_leads(), ids, "{path} {fault:?}");
+    };
+    let faults = [status(500, None), status(429, Some("0")), Fault::DropBefore, Fault::DropAfter];
+    let stories = [SEARCH, "batch/read", UPDATE]
+        .into_iter()
+        .flat_map(|path| faults.iter().map(move |fault| (path, fault.clone())))
+        .map(|(path, fault)| story(path, fault));
+    futures_util::future::join_all(stories).await;
 }
 
 #[tokio::test]
