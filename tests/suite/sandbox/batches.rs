@@ -99,6 +99,16 @@ async fn one_id_twice_refuses_the_whole_batch() {
 }
 
 #[tokio::test]
+async fn one_email_isn_t_given_to_two_contacts_in_one_batch() {
+    let portal = Portal::start().await;
+    let (first, second) = (portal.add("Ana").to_string(), portal.add("Bo").to_string());
+    let input = |id: &str| json!({ "id": id, "objectWriteTraceId": id, "properties": { "email": "one@example.com" } });
+    let (status, body) = portal.update(json!([input(&first), input(&second)])).await;
+    assert_eq!((status, ids(&body), &body["errors"][0]["category"]), (207, vec![first.as_str()], &json!("CONFLICT")));
+    assert_eq!(portal.value(1_002, "email"), None);
+}
+
+#[tokio::test]
 async fn a_hundred_inputs_are_the_most() {
     let portal = Portal::start().await;
     let inputs = |count: usize| {
