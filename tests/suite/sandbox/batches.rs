@@ -39,7 +39,10 @@ async fn an_update_that_is_possible_in_part_is_done_in_part() {
     let (first, second) = (portal.add("Ana"), portal.add("Bo"));
     portal.clock.advance(seconds(60));
     let status_property = portal.ledger.status.clone();
-    let input = |id: &str, trace: &str, value: &str| json!({ "id": id, "objectWriteTraceId": trace, "properties": { &status_property: value } });
+    let input = |id: &str, trace: &str, value: &str| {
+        let properties = json!({ &status_property: value });
+        json!({ "id": id, "objectWriteTraceId": trace, "properties": properties })
+    };
     let inputs = json!([
         input(&first.to_string(), "one", "synced"),
         input(&second.to_string(), "two", "done"),
