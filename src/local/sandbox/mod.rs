@@ -2,7 +2,8 @@
 //!
 //! A [`HubSpot`] is a portal and a [`Tripleseat`] a vendor with its customers' accounts. Each has a router for a
 //! [`Server`], and beside it what staff see and do in the browser. They go by a [`Clock`], remember their requests, and
-//! take a [`FaultHook`] that breaks any one of them. What they assume of the vendors stands in [`vendors`], with its source.
+//! take a [`FaultHook`] that breaks any one of them. What they assume of the vendors stands in [`vendors`], with its
+//! source.
 
 mod answer;
 mod clock;

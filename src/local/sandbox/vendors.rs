@@ -1,23 +1,28 @@
 //! What the sandboxes assume of the two vendors, each with its source, so that it can be corrected in one place.
 //!
-//! *Documented* is what the vendor or a published specification says, *seen* what public client code and recorded answers
-//! show, *assumed* what neither says.
+//! *Documented* is what the vendor or a published specification says, *seen* what public client code and recorded
+//! answers show, *assumed* what neither says.
 //!
 //! # HubSpot
 //!
-//! - Documented: a batch that can't be written in full is answered with 207 where each input has an `objectWriteTraceId`
-//!   of its own, which its error's `context` repeats. Seen: without them one bad value refuses the whole batch with 400,
-//!   while ids that don't exist are always told with 207.
+//! - Documented: a batch that can't be written in full is answered with 207 where each input has an
+//!   `objectWriteTraceId` of its own, which its error's `context` repeats. Seen: without them one bad value refuses the
+//!   whole batch with 400, while ids that don't exist are always told with 207.
 //!   <https://developers.hubspot.com/docs/api-reference/error-handling>
 //! - Seen: duplicate ids refuse the whole batch, with or without trace ids.
-//! - Documented: filters of a group are joined by AND, groups by OR; five groups, ten filters in one, 25 in all; one sort;
-//!   pages end at 10,000. Seen: `NEQ` and `NOT_IN` don't find contacts that have no value. Assumed: text is compared
-//!   without regard to case. <https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm>
-//! - Documented: the answers of searches have no `X-HubSpot-RateLimit-*` headers, and searches have a limit of their own.
+//! - Documented: filters of a group are joined by AND, groups by OR; five groups, ten filters in one, 25 in all; one
+//!   sort; pages end at 10,000. Seen: `NEQ` and `NOT_IN` don't find contacts that have no value. Assumed: text is
+//!   compared without regard to case; contacts without a value are sorted last.
+//!   <https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm>
+//! - Documented: the answers of searches have no `X-HubSpot-RateLimit-*` headers, and searches have a limit of their
+//!   own. Assumed: a request that is refused doesn't count.
 //!   <https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines>
-//! - Documented: an archived property's name is taken into use again by creating it; its values are kept meanwhile.
+//! - Documented: what a property's type and field can be, and that a tick box has the options `true` and `false`. Seen:
+//!   an archived property's name is taken into use again by creating it. Assumed: its values are kept meanwhile.
+//!   <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
 //! - Assumed: a batch read gives a contact once, however often it is asked for. A contact that somebody writes without
-//!   changing it counts as changed. Values that aren't strings are refused, as the schema has it.
+//!   changing it counts as changed. Values that aren't strings are refused, as the schema has it. The code of a value
+//!   that is too long.
 //!
 //! # Tripleseat
 //!
@@ -25,7 +30,7 @@
 //!   <https://support.tripleseat.com/hc/en-us/articles/205161948-Lead-Form-API-endpoint>
 //! - Seen: `create.js` answers `{"success_message", "lead_id"}` or `{"errors": {"field": ["…"]}}`, both with 200;
 //!   `lead_form_id` and `location_id` also as query parameters; lists are `{"total_pages", "results"}`, oldest first.
-//! - Assumed: the words of refusals are those of Rails, which Tripleseat is written in. A limit's 429 has no
+//! - Assumed: the words of refusals are those of Rails. `create` answers as `create.json`. A limit's 429 has no
 //!   `Retry-After`. `sites.json` and `locations.json` have the shape of the other lists.
 
 use jiff::SignedDuration;

@@ -39,7 +39,10 @@ async fn an_update_that_is_possible_in_part_is_done_in_part() {
     let (first, second) = (portal.add("Ana"), portal.add("Bo"));
     portal.clock.advance(seconds(60));
     let status_property = portal.ledger.status.clone();
-    let input = |id: &str, trace: &str, value: &str| json!({ "id": id, "objectWriteTraceId": trace, "properties": { &status_property: value } });
+    let input = |id: &str, trace: &str, value: &str| {
+        let properties = json!({ &status_property: value });
+        json!({ "id": id, "objectWriteTraceId": trace, "properties": properties })
+    };
     let inputs = json!([
         input(&first.to_string(), "one", "synced"),
         input(&second.to_string(), "two", "done"),
@@ -96,6 +99,16 @@ async fn one_id_twice_refuses_the_whole_batch() {
     assert_eq!((status, &body["context"]["ids"]), (400, &json!([id])));
     assert_eq!(body["message"], format!("Duplicate IDs found in batch input: [{id}]. IDs must be unique"));
     assert_eq!(portal.value(1_001, "lastname"), None);
+}
+
+#[tokio::test]
+async fn one_email_isn_t_given_to_two_contacts_in_one_batch() {
+    let portal = Portal::start().await;
+    let (first, second) = (portal.add("Ana").to_string(), portal.add("Bo").to_string());
+    let input = |id: &str| json!({ "id": id, "objectWriteTraceId": id, "properties": { "email": "one@example.com" } });
+    let (status, body) = portal.update(json!([input(&first), input(&second)])).await;
+    assert_eq!((status, ids(&body), &body["errors"][0]["category"]), (207, vec![first.as_str()], &json!("CONFLICT")));
+    assert_eq!(portal.value(1_002, "email"), None);
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ fn error(bytes: &[u8]) -> String {
 #[test]
 fn labels_become_the_names_of_properties() {
     let labels = [("Tripleseat Sync - Venue A".to_owned(), "tripleseat_sync__venue_a".to_owned())];
-    let text = "\u{feff}Record ID,First Name,E-mail opt in?,Tripleseat Sync - Venue A,Tripleseat Sync - B,email,own__name,2nd\n\
+    let text = "\u{feff}Record ID,First Name,E-mail opt in?,Tripleseat Sync - Venue A,Tripleseat Sync - B,\
+                email,own__name,2nd\n\
                 151,\"Zoë \"\"Z\"\"\",yes,Yes,,zoe@example.com,\"two\nlines\",x\n";
     let file = contacts_csv::parse(text.as_bytes(), "contacts.csv", &labels).expect("it is read");
     let names: Vec<_> = file.columns.iter().map(|column| column.name.as_str()).collect();
@@ -71,7 +72,8 @@ fn a_file_that_isn_t_there_is_named() {
 #[tokio::test]
 async fn what_a_file_has_becomes_what_the_portal_keeps() {
     let portal = Portal::start().await;
-    let text = "Record ID,First Name,Email,Lifecycle Stage,Event Date,Create Date,Boat Brand,Tripleseat Sync - Venue A,Tripleseat Sync - New\n\
+    let text = "Record ID,First Name,Email,Lifecycle Stage,Event Date,Create Date,Boat Brand,\
+                Tripleseat Sync - Venue A,Tripleseat Sync - New\n\
                 151,Ana,Ana@Example.com,Sales Qualified Lead,6/1/2026,2026-01-05 09:12,Nimbus,Yes,TRUE\n\
                 ,Bo,no address,lead,2026-06-02,2026-01-06T10:00:00Z,,No,\n";
     let labels = [("Tripleseat Sync - Venue A".to_owned(), portal.ledger.flag.clone())];

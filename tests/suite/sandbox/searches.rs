@@ -87,7 +87,10 @@ async fn filters_hold_for_what_hubspot_says() {
     portal.add_with(&[("firstname", "Ana"), ("guest_count", "9"), ("event_date", "2026-06-01")]);
     portal.add_with(&[("firstname", "Bo"), ("guest_count", "10")]);
     portal.add_with(&[("lastname", "Nobody")]);
-    let filter = |property: &str, operator: &str, value: &str| json!([{ "propertyName": property, "operator": operator, "value": value }]);
+    let filter = |property: &str, operator: &str, value: &str| {
+        let filter = json!({ "propertyName": property, "operator": operator, "value": value });
+        json!([filter])
+    };
     let list = |operator: &str| json!([{ "propertyName": "firstname", "operator": operator, "values": ["ana", "cy"] }]);
     let between = json!([{ "propertyName": "guest_count", "operator": "BETWEEN", "value": "9", "highValue": "9.5" }]);
     for (filters, wanted) in [

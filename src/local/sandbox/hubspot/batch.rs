@@ -51,22 +51,26 @@ pub(super) fn update(call: &mut Call<'_>) -> Outcome {
     refuse_duplicates(&inputs)?;
     let each_is_told = each_has_a_trace_id(&inputs);
 
-    let (mut planned, mut errors) = (Vec::new(), Vec::new());
-    for (input, changes) in inputs.iter().zip(&changes) {
-        let Some(id) = find(call.state, &input.id, input.id_property.as_deref())? else {
+    let ids = inputs.iter().map(|input| find(call.state, &input.id, input.id_property.as_deref()));
+    let ids = ids.collect::<Result<Vec<_>, _>>()?;
+    if !each_is_told {
+        for (id, changes) in ids.iter().zip(&changes).filter(|(id, _)| id.is_some()) {
+            call.state.check(*id, changes)?;
+        }
+    }
+    let (mut results, mut errors) = (Vec::new(), Vec::new());
+    for ((input, id), changes) in inputs.iter().zip(ids).zip(&changes) {
+        let Some(id) = id else {
             errors.push(not_found(vec![input.id.clone()], input.trace_id.as_ref()));
             continue;
         };
+        // Each on what those before it have left: two inputs can't give one email to two contacts.
         match call.state.check(Some(id), changes) {
-            Ok(kept) => planned.push((id, kept, changes)),
-            Err(refusal) if each_is_told => errors.push(traced(refusal, input.trace_id.as_ref())),
-            Err(refusal) => return Err(refusal),
-        }
-    }
-    let mut results = Vec::new();
-    for (id, kept, changes) in planned {
-        if let Some(contact) = call.state.write(id, &kept, call.now) {
-            results.push(written(call.state, &contact, changes));
+            Ok(kept) => {
+                let contact = call.state.write(id, &kept, call.now);
+                results.extend(contact.map(|contact| written(call.state, &contact, changes)));
+            }
+            Err(refusal) => errors.push(traced(refusal, input.trace_id.as_ref())),
         }
     }
     let changed = !results.is_empty();

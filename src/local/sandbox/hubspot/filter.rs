@@ -47,7 +47,7 @@ impl Filters {
             || read.iter().map(Vec::len).sum::<usize>() > most
         {
             return Err(Refusal::invalid(format!(
-                "A search has at most {most_groups} filterGroups, {most_in_group} filters in a group and {most} filters in all"
+                "A search has at most {most_groups} filterGroups, {most_in_group} filters in a group and {most} in all"
             )));
         }
         Ok(Self(read))

@@ -1,5 +1,7 @@
 //! Contacts as a portal already had them: from a file, or from a test.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -9,8 +11,8 @@ use super::error::Refusal;
 use super::state::{Contact, Properties, State};
 use super::validate;
 
-/// Makes contacts, or none of them. The index knows them at once: they were there before anybody looked. Unlike the API,
-/// this takes what files have: labels of options, dates as they are exported, and emails that aren't any.
+/// Makes contacts, or none of them. The index knows them at once: they were there before anybody looked. Unlike the
+/// API, this takes what files have: labels of options, dates as they are exported, and emails that aren't any.
 pub(super) fn add(state: &mut State, rows: Vec<Properties>, now: Timestamp) -> Result<Vec<u64>, Refusal> {
     for name in rows.iter().flat_map(Properties::keys) {
         if state.definition(name).is_none() {
@@ -19,16 +21,18 @@ pub(super) fn add(state: &mut State, rows: Vec<Properties>, now: Timestamp) -> R
             state.define(definition, now);
         }
     }
-    let (mut next, mut contacts): (u64, Vec<Contact>) = (state.next_id(), Vec::new());
+    let mut emails: BTreeMap<String, u64> =
+        state.contacts().filter_map(|contact| Some((contact.properties.get("email")?.clone(), contact.id))).collect();
+    let (mut next, mut ids, mut contacts): (u64, BTreeSet<u64>, Vec<Contact>) =
+        (state.next_id(), [].into(), Vec::new());
     for row in rows {
         let contact = contact(state, row, &mut next, now)?;
-        if state.knows(contact.id) || contacts.iter().any(|other| other.id == contact.id) {
+        if state.knows(contact.id) || !ids.insert(contact.id) {
             return Err(Refusal::new(409, "CONFLICT", format!("Record ID {} is there twice", contact.id)));
         }
-        let email = contact.properties.get("email");
-        let same = |other: &Contact| email.is_some() && other.properties.get("email") == email;
-        if let Some(other) = state.contacts().map(AsRef::as_ref).chain(&contacts).find(|other| same(other)) {
-            let message = format!("Contacts {} and {} have the same email", other.id, contact.id);
+        let email = contact.properties.get("email").filter(|email| !email.is_empty());
+        if let Some(other) = email.and_then(|email| emails.insert(email.clone(), contact.id)) {
+            let message = format!("Contacts {other} and {} have the same email", contact.id);
             return Err(Refusal::new(409, "CONFLICT", message));
         }
         contacts.push(contact);
