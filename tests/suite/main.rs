@@ -3,9 +3,11 @@
 mod artifact;
 mod cloud;
 mod conformance;
+mod dev;
 mod dev_page;
 mod manifest;
 mod planner;
+mod runtime;
 mod sandbox;
 mod scenarios;
 mod sync;

@@ -1,0 +1,113 @@
+//! `deployer dev` as a process: the real bootstrap, the real reconciler, the sandboxes.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// `deployer` in the repository, with its own manifest, and nothing of the surroundings that could change what it does.
+fn deployer(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
+    for name in ["DEPLOYER_MANIFEST", "AWS_ENDPOINT_URL", "AWS_PROFILE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+#[test]
+fn once_makes_every_flagged_contact_a_lead_or_says_why_not() {
+    let output = deployer(&["dev", "--once", "--json"]).output().expect("it starts");
+    let lines = lines(&output);
+    assert_eq!(output.status.code(), Some(0), "{lines:?} {}", String::from_utf8_lossy(&output.stderr));
+    let venue = |name: &str| lines.iter().find(|line| line["venue"] == name).expect("the venue's line");
+    let counts = |name: &str| ["flagged", "synced", "failed", "waiting", "leads"].map(|key| venue(name)[key].as_u64());
+    assert_eq!(counts("venue-a"), [22, 19, 3, 0, 19].map(Some));
+    assert_eq!(counts("venue-b"), [16, 15, 1, 0, 15].map(Some));
+    assert_eq!(counts("venue-c"), [3, 0, 0, 3, 0].map(Some), "a paused venue's contacts wait");
+    assert_eq!(counts("marina"), [2, 0, 0, 2, 0].map(Some), "a blocked venue's contacts wait");
+    let result = lines.last().expect("a result");
+    assert_eq!(
+        (&result["type"], &result["resources"], &result["contacts"]),
+        (&"result".into(), &24.into(), &66.into())
+    );
+}
+
+#[test]
+fn a_function_that_does_not_work_is_no_success() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let bootstrap = directory.path().join("bootstrap");
+    std::fs::write(&bootstrap, "#!/bin/sh\nexit 1\n").expect("written");
+    let bootstrap = bootstrap.display().to_string();
+    let output = deployer(&["dev", "--once", "--artifact", &bootstrap]).output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("venue-a: the run failed: Runtime.ExitError"), "{text}");
+    assert!(text.contains("no reason is stated"), "{text}");
+}
+
+#[test]
+fn contacts_that_cannot_be_read_are_an_error_of_the_command_line() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    writeln!(file, "Record ID,Email\n1,a@example.com\n1,b@example.com").expect("written");
+    let path = file.path().display().to_string();
+    let output =
+        deployer(&["dev", "--once", "--contacts", &path, "--artifact", "/bin/true"]).output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains(&path) && text.contains('3'), "{text}");
+}
+
+/// Ctrl-C ends everything: the page, the runs, the functions' processes.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_cleanly() {
+    let mut child = deployer(&["dev", "--json", "--port", "0", "--every", "1s"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut next = |kind: &str| loop {
+        let line = output.next().expect("it goes on").expect("text");
+        let line: Value = serde_json::from_str(&line).expect("JSON");
+        if line["type"] == kind {
+            return line;
+        }
+    };
+    let page = next("started")["page"].as_str().expect("an address").to_owned();
+    assert!(page.starts_with("http://127.0.0.1:"), "{page}");
+    let run = next("run");
+    assert_eq!(run["outcome"], "ok", "{run}");
+    let children = children(child.id());
+    assert!(!children.is_empty(), "functions are kept for their next event");
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+    assert!(killed.success());
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(0));
+    for pid in children {
+        assert!(!is_running(pid), "process {pid} is left behind");
+    }
+}
+
+#[cfg(unix)]
+fn children(parent: u32) -> Vec<u32> {
+    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().expect("ps is there");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let numbers = |line: &str| line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u32>>();
+    let pairs = text.lines().map(numbers);
+    pairs.filter(|pair| pair.get(1) == Some(&parent)).filter_map(|pair| pair.first().copied()).collect()
+}
+
+/// Whether a process does anything: one that has ended may still be in the table.
+#[cfg(unix)]
+fn is_running(pid: u32) -> bool {
+    let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().expect("ps is there");
+    let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    !state.is_empty() && !state.starts_with('Z')
+}

@@ -1,0 +1,139 @@
+//! Functions of the embedded cloud, run as processes under the Lambda runtime API.
+
+use std::sync::Arc;
+
+use aws_sdk_lambda::operation::invoke::InvokeOutput;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::LogType;
+use deployer::aws::{Aws, Call};
+use deployer::local::cloud::{Cloud, CloudConfig};
+use deployer::local::runtime::{Runtime, RuntimeConfig};
+use deployer::naming::Names;
+use serde_json::Value;
+
+use crate::world::{World, manifest};
+
+/// A bootstrap in bash, which speaks HTTP itself: it answers each event with its process id, the event and the
+/// environment's names, and logs a line.
+const ECHO: &str = r#"#!/bin/bash
+api() { exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API%:*}/${AWS_LAMBDA_RUNTIME_API#*:}"; }
+path=/2018-06-01/runtime/invocation
+while true; do
+  api
+  printf 'GET %s/next HTTP/1.0\r\nHost: lambda\r\n\r\n' "$path" >&3
+  while IFS= read -r line <&3; do
+    line=${line%$'\r'}
+    [ -z "$line" ] && break
+    case "${line,,}" in lambda-runtime-aws-request-id:*) id=${line#*: } ;; esac
+  done
+  event=$(cat <&3)
+  echo "a line for $id"
+  body="{\"pid\":$$,\"event\":$event,\"names\":\"$(compgen -e | tr '\n' ' ')\",\"venue\":\"$VENUE\"}"
+  api
+  printf 'POST %s/%s/response HTTP/1.0\r\nHost: lambda\r\nContent-Length: %d\r\n\r\n%s' \
+    "$path" "$id" "${#body}" "$body" >&3
+  cat <&3 >/dev/null
+done
+"#;
+
+struct Running {
+    aws: Aws,
+    runtime: Runtime,
+    _directory: tempfile::TempDir,
+}
+
+/// A deployment `d` of the venues `a` and `b` with this code.
+async fn running(script: &str) -> Running {
+    let cloud = Cloud::in_memory(CloudConfig::default());
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: "http://127.0.0.1:1".to_owned() };
+    let runtime = Runtime::new(config);
+    cloud.set_invoker(Arc::new(runtime.clone()));
+    let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
+    let world = World::with_code(aws.clone(), script).await;
+    let text = manifest("d").replace("display_name", "timeout = \"1s\"\ndisplay_name");
+    world.converge(&world.desired(&text)).await;
+    Running { aws, runtime, _directory: directory }
+}
+
+impl Running {
+    async fn invoke(&self, venue: &str) -> InvokeOutput {
+        let request = self.aws.lambda.invoke().function_name(Names::new("d", venue).function).qualifier("live");
+        let request = request.log_type(LogType::Tail).payload(Blob::new(r#"{"number":7}"#));
+        request.send().await.call("lambda:Invoke").expect("an answer")
+    }
+}
+
+fn payload(output: &InvokeOutput) -> Value {
+    serde_json::from_slice(output.payload().expect("a payload").as_ref()).expect("JSON")
+}
+
+#[tokio::test]
+async fn a_function_gets_its_event_and_its_own_environment() {
+    let running = running(ECHO).await;
+    let first = running.invoke("a").await;
+    assert_eq!((first.function_error(), first.executed_version()), (None, Some("1")));
+    let answer = payload(&first);
+    assert_eq!((&answer["event"]["number"], &answer["venue"]), (&Value::from(7), &Value::from("a")));
+    let names: Vec<&str> = answer["names"].as_str().expect("names").split_whitespace().collect();
+    for name in ["SECRET_ARN", "SYNC_CONFIG", "AWS_REGION", "AWS_LAMBDA_FUNCTION_NAME", "_HANDLER", "AWS_ENDPOINT_URL"]
+    {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    for name in ["HOME", "CARGO", "CARGO_MANIFEST_DIR", "USER"] {
+        assert!(!names.contains(&name), "{name} is none of the function's business: {names:?}");
+    }
+    let second = payload(&running.invoke("a").await);
+    assert_eq!(second["pid"], answer["pid"], "the process is used again");
+    let other = payload(&running.invoke("b").await);
+    assert_ne!(other["pid"], answer["pid"], "another function has its own");
+    running.runtime.stop();
+    let after = payload(&running.invoke("a").await);
+    assert_ne!(after["pid"], answer["pid"], "a stopped runtime keeps no process");
+}
+
+#[tokio::test]
+async fn what_a_function_writes_goes_to_its_log_group() {
+    let running = running(ECHO).await;
+    running.invoke("a").await;
+    let events = running.aws.logs.filter_log_events().log_group_name(Names::new("d", "a").log_group).send().await;
+    let events = events.call("logs:FilterLogEvents").expect("the group");
+    let lines: Vec<&str> = events.events().iter().filter_map(|event| event.message()).collect();
+    let kinds: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(kinds, ["START", "a", "END", "REPORT"], "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_process_that_ends_and_one_that_hangs_are_told_as_lambda_does() {
+    for (script, kind, words) in [
+        ("#!/bin/sh\necho bye >&2\nexit 3\n", "Runtime.ExitError", "exit status: 3"),
+        ("#!/bin/sh\nexec sleep 600\n", "Sandbox.Timedout", "Task timed out after 1.00 seconds"),
+    ] {
+        let running = running(script).await;
+        let output = running.invoke("a").await;
+        assert_eq!(output.function_error(), Some("Unhandled"));
+        let answer = payload(&output);
+        assert_eq!(answer["errorType"], kind);
+        assert!(answer["errorMessage"].as_str().is_some_and(|text| text.contains(words)), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn runs_of_one_venue_do_not_overlap() {
+    let running = running("#!/bin/sh\nexec sleep 600\n").await;
+    let ask = || async {
+        running
+            .aws
+            .lambda
+            .invoke()
+            .function_name(Names::new("d", "a").function)
+            .send()
+            .await
+            .call("lambda:Invoke")
+            .map(|_| ())
+    };
+    let (first, second) = tokio::join!(ask(), ask());
+    let refused: Vec<_> = [first, second].into_iter().filter_map(Result::err).collect();
+    assert_eq!(refused.len(), 1, "one is refused: {refused:?}");
+    assert!(refused[0].to_string().contains("TooManyRequests"), "{}", refused[0]);
+}
