@@ -46,9 +46,7 @@ pub(super) async fn make_plan(session: &Session, desired: &Desired, targets: &[S
 pub(super) fn notes(session: &Session) -> Vec<String> {
     let manifest = session.manifest();
     let mut notes: Vec<String> = manifest.venues.iter().filter_map(blocker_note).collect();
-    if manifest.hubspot.token.is_none() {
-        notes.push(properties_note(manifest));
-    }
+    notes.extend(properties_note(manifest));
     notes.extend(session.loaded.advice.iter().map(ToString::to_string));
     notes
 }
@@ -63,18 +61,17 @@ fn blocker_note(venue: &crate::manifest::Venue) -> Option<String> {
     ))
 }
 
-fn properties_note(manifest: &Manifest) -> String {
-    let flags: Vec<&str> = manifest
-        .venues
-        .iter()
-        .filter(|venue| venue.status != Status::Blocked)
-        .map(|venue| venue.flag_property.as_str())
-        .collect();
-    format!(
-        "without `token` under [hubspot] the HubSpot properties are left to be made by hand: {} and the four ledger \
-         properties of each",
-        flags.join(", ")
-    )
+/// The properties that the venues' functions go by, which HubSpot has to have.
+fn properties_note(manifest: &Manifest) -> Option<String> {
+    let deployed = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked);
+    let flags: Vec<&str> = deployed.map(|venue| venue.flag_property.as_str()).collect();
+    (!flags.is_empty()).then(|| {
+        format!(
+            "the contact properties are made by hand in HubSpot (README, \"HubSpot\"): {} and the four ledger \
+             properties of each",
+            flags.join(", ")
+        )
+    })
 }
 
 /// Shows a plan on standard output.

@@ -91,7 +91,7 @@ impl State {
         let site = self.sites.get_mut(&site_id)?;
         self.leads += 1;
         let Accepted { fields, location_id } = accepted;
-        let lead = Lead { id: 500_000 + self.leads, site_id, location_id, fields, created_at: now, updated_at: now };
+        let lead = Lead { id: 5_000 + self.leads, site_id, location_id, fields, created_at: now, updated_at: now };
         site.leads.push(lead.clone());
         Some(lead)
     }
