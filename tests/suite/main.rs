@@ -2,10 +2,14 @@
 
 mod artifact;
 mod cloud;
+mod clouds;
 mod conformance;
 mod manifest;
 mod planner;
 mod sandbox;
 mod scenarios;
+mod servers;
+mod stories;
 mod sync;
+mod wire;
 mod world;
