@@ -2,6 +2,7 @@
 
 mod artifact;
 mod cloud;
+mod clouds;
 mod conformance;
 mod dev;
 mod dev_page;
@@ -10,5 +11,8 @@ mod planner;
 mod runtime;
 mod sandbox;
 mod scenarios;
+mod servers;
+mod stories;
 mod sync;
+mod wire;
 mod world;

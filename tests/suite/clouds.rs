@@ -1,0 +1,54 @@
+//! The clouds that the same tests run against.
+
+use std::future::pending;
+
+use deployer::aws::{Aws, https_client};
+use deployer::local::cloud::{Cloud, CloudConfig};
+use tokio::net::TcpListener;
+
+use crate::servers;
+use crate::wire::{Writes, noting};
+
+/// A kind of cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The embedded cloud, in this process.
+    InProcess,
+    /// The embedded cloud, on a socket.
+    OverHttp,
+    Moto,
+    Ministack,
+    /// A real account, with the credentials of the environment.
+    Account,
+}
+
+/// An empty account, but for [`Target::Account`].
+pub struct Opened {
+    pub aws: Aws,
+    pub writes: Writes,
+}
+
+impl Target {
+    /// `None` where tests of this cloud are left out.
+    pub async fn open(self) -> Option<Opened> {
+        let writes = Writes::default();
+        let aws = match self {
+            Self::InProcess => {
+                let cloud = Cloud::in_memory(CloudConfig::default());
+                Aws::for_local("us-east-1", noting(cloud.http_client(), &writes, None), None)
+            }
+            Self::OverHttp => {
+                let cloud = Cloud::in_memory(CloudConfig::default());
+                let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+                let uri = format!("http://{}", listener.local_addr().expect("it has an address"));
+                // It ends with the test's runtime.
+                tokio::spawn(async move { cloud.serve(listener, pending()).await });
+                Aws::for_local("us-east-1", noting(https_client(), &writes, None), Some(&uri))
+            }
+            Self::Moto => return Some(servers::moto().await?.open()),
+            Self::Ministack => return Some(servers::ministack().await?.open()),
+            Self::Account => Aws::from_environment("us-east-1").await,
+        };
+        Some(Opened { aws, writes })
+    }
+}

@@ -1,0 +1,184 @@
+//! Whole stories of the reconciler, the same on every cloud.
+
+use crate::clouds::{Opened, Target};
+use crate::wire::Writes;
+use crate::world::{World, actions, manifest};
+
+/// A test for each story on each cloud.
+macro_rules! on_every_cloud {
+    ($($story:ident)*) => {
+        on_every_cloud! { @ in_process InProcess $($story)* }
+        on_every_cloud! { @ over_http OverHttp $($story)* }
+        on_every_cloud! { @ moto Moto $($story)* }
+        on_every_cloud! { @ ministack Ministack $($story)* }
+    };
+    (@ $module:ident $target:ident $($story:ident)*) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $story() {
+                    let Some(opened) = super::Target::$target.open().await else { return };
+                    super::$story(super::Place::new(opened).await).await;
+                }
+            )*
+        }
+    };
+}
+
+on_every_cloud! {
+    a_second_apply_writes_nothing
+    an_edit_is_applied_and_taken_back
+    a_venue_is_paused_and_resumed
+    new_code_is_a_new_version_under_the_alias
+    a_venue_is_pruned_and_comes_back_with_its_secret
+    destroy_takes_away_what_is_ours_and_nothing_else
+    what_has_our_name_and_is_not_ours_is_left_alone
+    what_was_changed_by_hand_is_put_right
+}
+
+struct Place {
+    world: World,
+    writes: Writes,
+}
+
+impl Place {
+    async fn new(opened: Opened) -> Self {
+        Self { world: World::new(opened.aws).await, writes: opened.writes }
+    }
+}
+
+/// The manifest with a line more for venue `a`.
+fn with(line: &str) -> String {
+    let name = "display_name = \"Venue a\"";
+    manifest("sync").replace(name, &format!("{name}\n{line}"))
+}
+
+fn only_a() -> String {
+    let both = manifest("sync");
+    both[..both.find("[venues.b]").expect("b is there")].to_owned()
+}
+
+async fn a_second_apply_writes_nothing(Place { world, writes }: Place) {
+    let desired = world.desired(&manifest("sync"));
+    world.converge(&desired).await;
+    assert!(!writes.take().is_empty(), "the first apply wrote");
+    let outcome = world.apply(&desired).await;
+    assert_eq!(outcome.done, []);
+    assert_eq!(writes.take(), Vec::<String>::new(), "no write call at all");
+}
+
+async fn an_edit_is_applied_and_taken_back(Place { world, .. }: Place) {
+    let before = world.desired(&manifest("sync"));
+    world.converge(&before).await;
+    for (line, changes) in [
+        ("memory_mb = 512", &["a/function Update", "a/alias Update"] as &[&str]),
+        ("log_retention_days = 90", &["a/log-group Update"]),
+        ("schedule = \"rate(1 hour)\"", &["a/rule Update"]),
+        ("on_ambiguous = \"resend\"", &["a/function Update", "a/alias Update"]),
+    ] {
+        let after = world.desired(&with(line));
+        assert_eq!(actions(&world.plan(&after).await), changes, "{line}");
+        world.converge(&after).await;
+        assert_eq!(actions(&world.plan(&before).await), changes, "{line}, back");
+        world.converge(&before).await;
+    }
+}
+
+async fn a_venue_is_paused_and_resumed(Place { world, writes }: Place) {
+    let active = world.desired(&manifest("sync"));
+    world.converge(&active).await;
+    writes.take();
+    let paused = world.desired(&with("status = \"paused\""));
+    world.converge(&paused).await;
+    assert_eq!(writes.take(), ["PutRule"], "nothing but the rule is written");
+    let rules = world.aws.events.list_rules().name_prefix("sync-a").send().await.expect("it answers");
+    assert_eq!(rules.rules()[0].state().map(|state| state.as_str()), Some("DISABLED"));
+    world.converge(&active).await;
+    assert_eq!(writes.take(), ["PutRule"]);
+}
+
+async fn new_code_is_a_new_version_under_the_alias(Place { world, .. }: Place) {
+    let version = async |aws: &deployer::aws::Aws| {
+        let alias = aws.lambda.get_alias().function_name("sync-a").name("live").send().await.expect("it is there");
+        alias.function_version().map(ToOwned::to_owned)
+    };
+    world.converge(&world.desired(&manifest("sync"))).await;
+    assert_eq!(version(&world.aws).await.as_deref(), Some("1"));
+    let newer = World::with_code(world.aws.clone(), "#!/bin/sh\nexit 2\n").await;
+    let desired = newer.desired(&manifest("sync"));
+    let changes = ["a/function Update", "a/alias Update", "b/function Update", "b/alias Update"];
+    assert_eq!(actions(&newer.plan(&desired).await), changes);
+    newer.converge(&desired).await;
+    assert_eq!(version(&newer.aws).await.as_deref(), Some("2"));
+}
+
+async fn a_venue_is_pruned_and_comes_back_with_its_secret(Place { world, .. }: Place) {
+    let both = world.desired(&manifest("sync"));
+    world.converge(&both).await;
+    let secret = || async {
+        let answer = world.aws.secrets.describe_secret().secret_id("sync/b").send().await.expect("it is there");
+        (answer.arn().map(ToOwned::to_owned), answer.deleted_date().is_some())
+    };
+    let (before, _) = secret().await;
+    world.converge(&world.desired(&only_a())).await;
+    assert!(secret().await.1, "its secret can be restored for a while");
+    let plan = world.plan(&both).await;
+    assert!(actions(&plan).contains(&"b/secret Restore".to_owned()), "{:?}", actions(&plan));
+    world.converge(&both).await;
+    assert_eq!(secret().await, (before, false), "it is the same secret, with the value that it had");
+    let value = world.aws.secrets.get_secret_value().secret_id("sync/b").send().await.expect("it has a value");
+    assert!(value.secret_string().is_some_and(|value| value.contains("token-value")), "the value is kept");
+}
+
+async fn destroy_takes_away_what_is_ours_and_nothing_else(Place { world, .. }: Place) {
+    world.converge(&world.desired(&manifest("sync"))).await;
+    world.converge(&world.desired(&manifest("sync-two"))).await;
+    let logs = &world.aws.logs;
+    logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("it is made");
+    world.converge(&world.nothing("sync")).await;
+    assert_eq!(world.plan(&world.desired(&manifest("sync-two"))).await.changes, [], "the other deployment is whole");
+    let groups = logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-by-hand").send().await;
+    assert_eq!(groups.expect("it answers").log_groups().len(), 1, "what somebody made by hand is still there");
+    let functions = world.aws.lambda.list_functions().send().await.expect("it answers");
+    let names: Vec<_> = functions.functions().iter().filter_map(|function| function.function_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.iter().all(|name| name.starts_with("sync-two-")), "{names:?}");
+}
+
+async fn what_has_our_name_and_is_not_ours_is_left_alone(Place { world, writes }: Place) {
+    let aws = &world.aws;
+    aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("a log group is made");
+    aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(1 day)").send().await.expect("a rule is");
+    aws.secrets.create_secret().name("sync/a").secret_string("theirs").send().await.expect("a secret is");
+    writes.take();
+    let desired = world.desired(&manifest("sync"));
+    let plan = world.plan(&desired).await;
+    assert_eq!(plan.conflicts.len(), 3, "{:?}", plan.conflicts);
+    let touched: Vec<String> = actions(&plan).into_iter().filter(|action| action.starts_with("a/")).collect();
+    for kind in ["log-group", "rule", "secret"] {
+        assert!(!touched.iter().any(|action| action.starts_with(&format!("a/{kind} "))), "{touched:?}");
+    }
+    let (outcome, _) = world.execute(&plan).await;
+    assert_eq!(outcome.failed, []);
+    assert_eq!(world.apply(&world.nothing("sync")).await.failed, []);
+    let rules = aws.events.list_rules().name_prefix("sync-a").send().await.expect("it answers");
+    assert_eq!(rules.rules()[0].schedule_expression(), Some("rate(1 day)"));
+    let value = aws.secrets.get_secret_value().secret_id("sync/a").send().await.expect("it is there");
+    assert_eq!(value.secret_string(), Some("theirs"));
+    let groups = aws.logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-a").send().await;
+    assert_eq!(groups.expect("it answers").log_groups()[0].retention_in_days(), None);
+}
+
+async fn what_was_changed_by_hand_is_put_right(Place { world, .. }: Place) {
+    let desired = world.desired(&manifest("sync"));
+    world.converge(&desired).await;
+    let aws = &world.aws;
+    aws.events.disable_rule().name("sync-a-schedule").send().await.expect("the rule is disabled");
+    aws.events.remove_targets().rule("sync-b-schedule").ids("sync").send().await.expect("a target is removed");
+    aws.logs.delete_log_group().log_group_name("/aws/lambda/sync-b").send().await.expect("a log group is deleted");
+    let request = aws.lambda.update_function_configuration().function_name("sync-a").timeout(7);
+    request.send().await.expect("the function is changed");
+    let changes = ["a/function Update", "a/alias Update", "a/rule Update", "b/log-group Create", "b/target Create"];
+    assert_eq!(actions(&world.plan(&desired).await), changes);
+    world.converge(&desired).await;
+}

@@ -1,0 +1,69 @@
+//! An HTTP client between the SDK and a cloud, which notes the requests that may change something.
+
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
+/// The requests that may change something, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct Writes {
+    list: Arc<Mutex<Vec<String>>>,
+}
+
+impl Writes {
+    /// Those since the last call, each by its operation's name or, for Lambda, by method and path.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.list.lock().expect("no panic"))
+    }
+}
+
+/// A client on top of `inner` that notes requests in `writes`, and adds `header` to each.
+pub fn noting(inner: SharedHttpClient, writes: &Writes, header: Option<(&'static str, String)>) -> SharedHttpClient {
+    let writes = writes.clone();
+    http_client_fn(move |settings: &HttpConnectorSettings, components: &RuntimeComponents| {
+        let inner = inner.http_connector(settings, components);
+        SharedHttpConnector::new(Noting { inner, writes: writes.clone(), header: header.clone() })
+    })
+}
+
+#[derive(Debug)]
+struct Noting {
+    inner: SharedHttpConnector,
+    writes: Writes,
+    header: Option<(&'static str, String)>,
+}
+
+impl HttpConnector for Noting {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        if let Some(write) = write(&request) {
+            self.writes.list.lock().expect("no panic").push(write);
+        }
+        if let Some((name, value)) = &self.header {
+            request.headers_mut().insert(*name, value.clone());
+        }
+        self.inner.call(request)
+    }
+}
+
+/// The request's operation, if it may change something.
+fn write(request: &HttpRequest) -> Option<String> {
+    let operation = match request.headers().get("x-amz-target") {
+        Some(target) => target.rsplit('.').next().map(ToOwned::to_owned),
+        None => request.body().bytes().and_then(|body| {
+            let mut members = form_urlencoded::parse(body);
+            members.find(|(name, _)| name == "Action").map(|(_, action)| action.into_owned())
+        }),
+    };
+    match operation {
+        Some(operation) => {
+            let reads = ["Get", "List", "Describe"].iter().any(|verb| operation.starts_with(verb));
+            (!reads).then_some(operation)
+        }
+        None => (request.method() != "GET").then(|| format!("{} {}", request.method(), request.uri())),
+    }
+}
