@@ -39,11 +39,15 @@ done
 struct Running {
     aws: Aws,
     runtime: Runtime,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// A deployment `d` of the venues `a` and `b` with this code.
 async fn running(script: &str) -> Running {
+    running_for(script, "1s").await
+}
+
+async fn running_for(script: &str, timeout: &str) -> Running {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let directory = tempfile::tempdir().expect("a directory");
     let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: "http://127.0.0.1:1".to_owned() };
@@ -51,9 +55,9 @@ async fn running(script: &str) -> Running {
     cloud.set_invoker(Arc::new(runtime.clone()));
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
     let world = World::with_code(aws.clone(), script).await;
-    let text = manifest("d").replace("display_name", "timeout = \"1s\"\ndisplay_name");
+    let text = manifest("d").replace("display_name", &format!("timeout = \"{timeout}\"\ndisplay_name"));
     world.converge(&world.desired(&text)).await;
-    Running { aws, runtime, _directory: directory }
+    Running { aws, runtime, directory }
 }
 
 impl Running {
@@ -120,20 +124,24 @@ async fn a_process_that_ends_and_one_that_hangs_are_told_as_lambda_does() {
 
 #[tokio::test]
 async fn runs_of_one_venue_do_not_overlap() {
-    let running = running("#!/bin/sh\nexec sleep 600\n").await;
+    // It tells that it runs by a file beside its code.
+    let running = running_for("#!/bin/sh\ntouch ../running\nexec sleep 600\n", "60s").await;
     let ask = || async {
-        running
-            .aws
-            .lambda
-            .invoke()
-            .function_name(Names::new("d", "a").function)
-            .send()
-            .await
-            .call("lambda:Invoke")
-            .map(|_| ())
+        let function = Names::new("d", "a").function;
+        running.aws.lambda.invoke().function_name(function).send().await.call("lambda:Invoke").map(|_| ())
     };
-    let (first, second) = tokio::join!(ask(), ask());
-    let refused: Vec<_> = [first, second].into_iter().filter_map(Result::err).collect();
-    assert_eq!(refused.len(), 1, "one is refused: {refused:?}");
-    assert!(refused[0].to_string().contains("TooManyRequests"), "{}", refused[0]);
+    let started = running.directory.path().join("running");
+    let second = async {
+        while !started.exists() {
+            tokio::task::yield_now().await;
+        }
+        ask().await
+    };
+    tokio::select! {
+        _ = ask() => panic!("the first run ended"),
+        refused = second => {
+            let refused = refused.expect_err("a run is under way");
+            assert!(refused.to_string().contains("TooManyRequests"), "{refused}");
+        }
+    }
 }
