@@ -162,6 +162,8 @@ impl Program {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(name);
         }
+        // Which ministack gives its functions, as where AWS is.
+        command.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"));
         command.env("TMPDIR", &directory).process_group(0);
         command.stdin(Stdio::piped()).stdout(output).stderr(errors);
         let mut process = command.spawn().map_err(|error| format!("{}: {error}", python.display()))?;

@@ -35,6 +35,7 @@ pub struct World {
     pub aws: Aws,
     pub scope: Scope,
     artifact: Artifact,
+    secret: String,
 }
 
 impl World {
@@ -49,9 +50,15 @@ impl World {
         let path = directory.path().join("bootstrap");
         std::fs::write(&path, script).expect("the script is written");
         let artifact = Artifact::from_path(&path, Platform::Local).expect("a script is an artifact");
+        let secret = r#"{"HUBSPOT_TOKEN":"token-value","TRIPLESEAT_PUBLIC_KEY":"key-value"}"#;
+        Self::with(aws, artifact, secret).await
+    }
+
+    /// With an artifact as the function's code, and with the value of every secret.
+    pub async fn with(aws: Aws, artifact: Artifact, secret: &str) -> Self {
         let identity = aws.sts.get_caller_identity().send().await.expect("the cloud says whose account it is");
         let account = identity.account().expect("an account").to_owned();
-        Self { aws, scope: Scope { account, region: "us-east-1".to_owned() }, artifact }
+        Self { aws, scope: Scope { account, region: "us-east-1".to_owned() }, artifact, secret: secret.to_owned() }
     }
 
     /// What a manifest wants.
@@ -93,10 +100,7 @@ impl World {
                 Operation::CreateSecret { secret } => Some(secret.name.clone()),
                 _ => None,
             })
-            .map(|name| {
-                let value = SecretValue::new(r#"{"HUBSPOT_TOKEN":"token-value","TRIPLESEAT_PUBLIC_KEY":"key-value"}"#);
-                (name, value.expect("a value"))
-            })
+            .map(|name| (name, SecretValue::new(self.secret.as_str()).expect("a value")))
             .collect();
         let zip: Bytes = self.artifact.bootstrap_zip.clone();
         let inputs = Inputs { artifacts: [(self.artifact.code_sha256.clone(), zip)].into(), secrets };

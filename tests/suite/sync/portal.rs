@@ -34,8 +34,8 @@ pub struct Portal {
     pub tripleseat: Tripleseat,
     pub platform: Platform,
     pub platform_server: Server,
-    hubspot_server: Server,
-    tripleseat_server: Server,
+    pub hubspot_server: Server,
+    pub tripleseat_server: Server,
     pub oauth: bool,
     pub config: SyncConfig,
     /// Environment variables in place of the usual ones.

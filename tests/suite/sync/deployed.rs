@@ -1,0 +1,92 @@
+//! The real bootstrap, deployed by the reconciler and invoked through Lambda, between the two sandboxes over HTTP: on
+//! the embedded cloud's runtime, and on ministack's.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_sdk_lambda::primitives::Blob;
+use deployer::artifact::{Artifact, Builder, Platform};
+use deployer::aws::{Aws, Call};
+use deployer::local::cloud::{Cloud, CloudConfig};
+use deployer::local::runtime::{Runtime, RuntimeConfig};
+use deployer::naming::{ALIAS, Names};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::portal::{KEY, PORTAL_ID, Portal, SITE_ID, TOKEN};
+use crate::servers;
+use crate::world::World;
+
+/// Built once for all tests; the zip is kept until the sources change.
+async fn bootstrap() -> Artifact {
+    let build = || Builder::new(Platform::Local, Path::new(env!("CARGO_MANIFEST_DIR"))).build(&mut |_| ());
+    tokio::task::spawn_blocking(build).await.expect("no panic").expect("sync-lambda is built")
+}
+
+fn manifest(portal: &Portal) -> String {
+    format!(
+        "[deployment]\nname = \"d\"\nregion = \"us-east-1\"\n[hubspot]\nportal_id = {PORTAL_ID}\nbase_uri = \"{}\"\n\
+         [venues.venue-a]\ndisplay_name = \"Venue A\"\nmemory_mb = 256\n[venues.venue-a.secrets]\n\
+         hubspot_token = \"env:A\"\ntripleseat_public_key = \"env:B\"\n\
+         tripleseat_client_id = \"env:C\"\ntripleseat_client_secret = \"env:D\"\n\
+         [venues.venue-a.destination]\nkind = \"tripleseat\"\nbase_uri = \"{}\"\nsite_id = {SITE_ID}\n\
+         [venues.venue-a.fields]\nadditional_information = \"message\"\n",
+        portal.hubspot_server.uri, portal.tripleseat_server.uri
+    )
+}
+
+/// Deploys, and makes contacts leads by invoking what was deployed.
+async fn syncs(aws: Aws) {
+    let portal = Portal::new(true).await;
+    let flagged = portal.contacts(1..6);
+    portal.contact(6, &[("phone", "")]);
+    let secret = json!({
+        "HUBSPOT_TOKEN": TOKEN,
+        "TRIPLESEAT_PUBLIC_KEY": KEY,
+        "TRIPLESEAT_CLIENT_ID": format!("client-of-{SITE_ID}"),
+        "TRIPLESEAT_CLIENT_SECRET": format!("secret-of-{SITE_ID}"),
+    });
+    let world = World::with(aws, bootstrap().await, &secret.to_string()).await;
+    world.converge(&world.desired(&manifest(&portal))).await;
+
+    let first = invoke(&world.aws).await;
+    let counts = json!({
+        "venue": "venue-a", "searched": 6, "synced": 5, "failed": 1, "needs_review": 0, "retried": 0,
+    });
+    assert_eq!(first, counts);
+    assert_eq!(portal.contacts_of_leads(), flagged);
+    for id in flagged {
+        assert_eq!(portal.ledger(id).1, "synced");
+    }
+    portal.index_follows();
+    assert_eq!(invoke(&world.aws).await["searched"], 0, "a second run has nothing to do");
+    assert_eq!(portal.leads().len(), 5);
+}
+
+async fn invoke(aws: &Aws) -> Value {
+    let function = Names::new("d", "venue-a").function;
+    let request = aws.lambda.invoke().function_name(function).qualifier(ALIAS).payload(Blob::new("{}"));
+    let output = request.send().await.call("lambda:Invoke").expect("it runs");
+    let payload: Value = serde_json::from_slice(output.payload().expect("a payload").as_ref()).expect("JSON");
+    assert_eq!(output.function_error(), None, "{payload}");
+    payload
+}
+
+#[tokio::test]
+async fn on_the_embedded_cloud() {
+    let cloud = Cloud::in_memory(CloudConfig::default());
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let cloud_uri = format!("http://{}", listener.local_addr().expect("an address"));
+    let serving = cloud.clone();
+    tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri };
+    cloud.set_invoker(Arc::new(Runtime::new(config)));
+    syncs(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+}
+
+#[tokio::test]
+async fn on_ministack() {
+    let Some(ministack) = servers::ministack().await else { return };
+    syncs(ministack.open().aws).await;
+}
