@@ -1,0 +1,104 @@
+//! Roles with their inline policies.
+
+use aws_sdk_iam::types::{EntityType, Tag};
+use deployer::aws::{Call, FailureKind};
+use serde_json::Value;
+
+use super::{Place, Probed, TAGS, differs, refused, same, text};
+
+pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:PutLogEvents","Resource":"*"}]}"#;
+
+/// A role of this name, as `deployer` makes one.
+pub async fn create(place: &Place, name: &str) -> Result<(), deployer::aws::CallError> {
+    let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("complete"));
+    let request = place.aws.iam.create_role().role_name(name).path("/deployer/probe/");
+    let request = request.assume_role_policy_document(TRUST).set_tags(Some(tags.to_vec()));
+    request.send().await.call("iam:CreateRole").map(drop)
+}
+
+pub async fn delete(place: &Place, name: &str) {
+    // Cleans up after the probe; it says nothing of what was probed.
+    let _ = place.aws.iam.delete_role_policy().role_name(name).policy_name("sync").send().await;
+    let _ = place.aws.iam.delete_role().role_name(name).send().await;
+}
+
+async fn put_policy(place: &Place, name: &str) -> Probed {
+    let request = place.aws.iam.put_role_policy().role_name(name).policy_name("sync").policy_document(POLICY);
+    request.send().await.call("iam:PutRolePolicy").map(drop).map_err(text)
+}
+
+/// Policy documents are URL-encoded, by some servers not.
+fn json(document: Option<&str>) -> Value {
+    let decoded = percent_encoding::percent_decode_str(document.unwrap_or_default()).decode_utf8_lossy();
+    serde_json::from_str(&decoded).unwrap_or_default()
+}
+
+pub async fn a_role_keeps_path_tags_and_policy(place: Place) -> Probed {
+    let name = place.name("role");
+    create(&place, &name).await.map_err(text)?;
+    put_policy(&place, &name).await?;
+    let answer = place.aws.iam.get_role().role_name(&name).send().await.call("iam:GetRole").map_err(text)?;
+    let role = answer.role().ok_or("no role")?;
+    same(role.arn(), &place.role_arn(&name), "its ARN")?;
+    same(json(role.assume_role_policy_document()), json(Some(TRUST)), "its trust policy")?;
+    let mut tags: Vec<_> = role.tags().iter().map(|tag| (tag.key(), tag.value())).collect();
+    tags.sort_unstable();
+    same(tags, TAGS.to_vec(), "its tags")?;
+    let policy = place.aws.iam.get_role_policy().role_name(&name).policy_name("sync").send().await;
+    let policy = policy.call("iam:GetRolePolicy").map_err(text)?;
+    same(json(Some(policy.policy_document())), json(Some(POLICY)), "its policy")?;
+    delete(&place, &name).await;
+    Ok(())
+}
+
+pub async fn a_name_is_taken_once(place: Place) -> Probed {
+    let name = place.name("role");
+    create(&place, &name).await.map_err(text)?;
+    let second = create(&place, &name).await;
+    delete(&place, &name).await;
+    refused(second, FailureKind::AlreadyExists)
+}
+
+pub async fn a_role_with_a_policy_is_not_deleted(place: Place) -> Probed {
+    let name = place.name("role");
+    create(&place, &name).await.map_err(text)?;
+    put_policy(&place, &name).await?;
+    let answer = place.aws.iam.delete_role().role_name(&name).send().await.call("iam:DeleteRole");
+    delete(&place, &name).await;
+    match answer {
+        Ok(_) => differs("it is deleted, with its policy"),
+        Err(error) => same(error.code.as_str(), "DeleteConflict", "the refusal"),
+    }
+}
+
+pub async fn one_call_lists_roles_with_policies_and_tags(place: Place) -> Probed {
+    let name = place.name("role");
+    create(&place, &name).await.map_err(text)?;
+    put_policy(&place, &name).await?;
+    let request = place.aws.iam.get_account_authorization_details().filter(EntityType::Role);
+    let mut pages = request.into_paginator().send();
+    let mut found = None;
+    while let Some(page) = pages.next().await {
+        let page = page.call("iam:GetAccountAuthorizationDetails").map_err(text)?;
+        let role = page.role_detail_list().iter().find(|role| role.role_name() == Some(&name));
+        found = found.or(role.cloned());
+    }
+    delete(&place, &name).await;
+    let role = found.ok_or("the role isn't listed")?;
+    same(role.path(), Some("/deployer/probe/"), "its path")?;
+    same(role.tags().len(), TAGS.len(), "its tags")?;
+    let policies = role.role_policy_list();
+    same(policies.len(), 1, "its inline policies")?;
+    same(json(policies[0].policy_document()), json(Some(POLICY)), "its policy")
+}
+
+pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+    let name = place.name("role");
+    let iam = &place.aws.iam;
+    refused(iam.get_role().role_name(&name).send().await.call("iam:GetRole"), FailureKind::NotFound)?;
+    refused(iam.delete_role().role_name(&name).send().await.call("iam:DeleteRole"), FailureKind::NotFound)?;
+    let request = iam.delete_role_policy().role_name(&name).policy_name("sync");
+    refused(request.send().await.call("iam:DeleteRolePolicy"), FailureKind::NotFound)
+}

@@ -1,0 +1,275 @@
+//! Functions with versions, aliases, settings and policies.
+
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LastUpdateStatus, Runtime, State};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use deployer::artifact::zip;
+use deployer::aws::{Call, CallError, FailureKind};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{Place, Probed, TAGS, differs, iam, refused, same, text};
+
+/// Reads until a change must have come through.
+const READS: usize = 200;
+
+fn code(script: &str) -> Vec<u8> {
+    zip::deterministic(&[("bootstrap", script.as_bytes())]).expect("it is zipped").to_vec()
+}
+
+async fn try_create(place: &Place, name: &str, role: &str) -> Result<(), CallError> {
+    let request = place.aws.lambda.create_function().function_name(name).description("a probe");
+    let request = request.runtime(Runtime::from("provided.al2023")).handler("bootstrap").timeout(60).memory_size(128);
+    let request = request
+        .role(place.role_arn(role))
+        .architectures(Architecture::Arm64)
+        .environment(Environment::builder().variables("VENUE", "a").build())
+        .set_tags(Some(TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()))
+        .code(FunctionCode::builder().zip_file(Blob::new(code("#!/bin/sh\n"))).build());
+    request.send().await.call("lambda:CreateFunction").map(drop)
+}
+
+/// A function with a role. A real account needs a while until the role can be assumed.
+async fn create(place: &Place, name: &str) -> Probed {
+    iam::create(place, name).await.map_err(text)?;
+    for _ in 0..READS {
+        match try_create(place, name, name).await {
+            Ok(()) => return ready(place, name).await,
+            Err(error) if error.message.contains("cannot be assumed") => {
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            }
+            Err(error) => return Err(text(error)),
+        }
+    }
+    differs("its role never becomes assumable")
+}
+
+async fn get(place: &Place, name: &str, qualifier: Option<&str>) -> Result<GetFunctionOutput, CallError> {
+    let request = place.aws.lambda.get_function().function_name(name).set_qualifier(qualifier.map(ToOwned::to_owned));
+    request.send().await.call("lambda:GetFunction")
+}
+
+async fn ready(place: &Place, name: &str) -> Probed {
+    for _ in 0..READS {
+        let answer = get(place, name, None).await.map_err(text)?;
+        let configuration = answer.configuration().ok_or("no configuration")?;
+        let settled = configuration.last_update_status() != Some(&LastUpdateStatus::InProgress);
+        if settled && configuration.state() != Some(&State::Pending) {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    differs("it is never ready")
+}
+
+async fn publish(place: &Place, name: &str) -> Result<String, String> {
+    let answer = place.aws.lambda.publish_version().function_name(name).send().await.call("lambda:PublishVersion");
+    Ok(answer.map_err(text)?.version.unwrap_or_default())
+}
+
+async fn create_alias(place: &Place, name: &str, version: &str) -> Probed {
+    let request = place.aws.lambda.create_alias().function_name(name).name("live").function_version(version);
+    request.send().await.call("lambda:CreateAlias").map(drop).map_err(text)
+}
+
+async fn permit(place: &Place, name: &str) -> Result<(), CallError> {
+    let request = place.aws.lambda.add_permission().function_name(name).qualifier("live").statement_id("sync");
+    let request = request.action("lambda:InvokeFunction").principal("events.amazonaws.com");
+    let rule = format!("arn:aws:events:us-east-1:{}:rule/{name}", place.account);
+    request.source_arn(rule).send().await.call("lambda:AddPermission").map(drop)
+}
+
+async fn delete(place: &Place, name: &str) {
+    let _ = place.aws.lambda.delete_function().function_name(name).send().await;
+    iam::delete(place, name).await;
+}
+
+pub async fn a_role_that_is_not_there_is_refused(place: Place) -> Probed {
+    let name = place.name("function");
+    let answer = try_create(&place, &name, &place.name("no-role")).await;
+    delete(&place, &name).await;
+    match answer {
+        Ok(()) => differs("the function is made"),
+        Err(error) => same(error.code.as_str(), "InvalidParameterValueException", "the refusal"),
+    }
+}
+
+pub async fn a_function_keeps_what_it_is_given(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    let answer = get(&place, &name, None).await.map_err(text)?;
+    delete(&place, &name).await;
+    let found = answer.configuration().ok_or("no configuration")?;
+    same(found.description(), Some("a probe"), "its description")?;
+    same(found.runtime(), Some(&Runtime::from("provided.al2023")), "its runtime")?;
+    same(found.architectures(), &[Architecture::Arm64][..], "its architecture")?;
+    same((found.memory_size(), found.timeout()), (Some(128), Some(60)), "its memory and timeout")?;
+    same(found.role(), Some(place.role_arn(&name).as_str()), "its role")?;
+    same(found.code_sha256(), Some(sha256("#!/bin/sh\n").as_str()), "its code's hash")?;
+    let variables = found.environment().and_then(|environment| environment.variables());
+    same(variables.and_then(|variables| variables.get("VENUE")).map(String::as_str), Some("a"), "its variable")?;
+    let mut tags: Vec<_> =
+        answer.tags().into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    tags.sort_unstable();
+    same(tags, TAGS.to_vec(), "its tags")
+}
+
+fn sha256(script: &str) -> String {
+    STANDARD.encode(Sha256::digest(code(script)))
+}
+
+pub async fn a_name_is_taken_once(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    let second = try_create(&place, &name, &name).await;
+    delete(&place, &name).await;
+    refused(second, FailureKind::AlreadyExists)
+}
+
+pub async fn new_code_has_the_hash_of_its_zip(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    let request = place.aws.lambda.update_function_code().function_name(&name);
+    let request = request.architectures(Architecture::Arm64).zip_file(Blob::new(code("#!/bin/sh\nexit 1\n")));
+    let answer = request.send().await.call("lambda:UpdateFunctionCode").map_err(text)?;
+    ready(&place, &name).await?;
+    let read = get(&place, &name, None).await.map_err(text)?;
+    delete(&place, &name).await;
+    let expected = sha256("#!/bin/sh\nexit 1\n");
+    same(answer.code_sha256(), Some(expected.as_str()), "the hash that is answered")?;
+    same(read.configuration().and_then(|found| found.code_sha256()), Some(expected.as_str()), "the hash that is read")
+}
+
+pub async fn an_unchanged_function_is_not_published_again(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    let first = publish(&place, &name).await?;
+    let again = publish(&place, &name).await?;
+    let request = place.aws.lambda.update_function_configuration().function_name(&name).timeout(30);
+    request.send().await.call("lambda:UpdateFunctionConfiguration").map_err(text)?;
+    ready(&place, &name).await?;
+    let changed = publish(&place, &name).await?;
+    delete(&place, &name).await;
+    same([first.as_str(), again.as_str(), changed.as_str()], ["1", "1", "2"], "the versions")
+}
+
+pub async fn an_alias_leads_to_its_version(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    let first = publish(&place, &name).await?;
+    create_alias(&place, &name, &first).await?;
+    let request = place.aws.lambda.update_function_configuration().function_name(&name).timeout(30);
+    request.send().await.call("lambda:UpdateFunctionConfiguration").map_err(text)?;
+    ready(&place, &name).await?;
+    let seen = async || -> Result<(Option<String>, Option<i32>), String> {
+        let answer = get(&place, &name, Some("live")).await.map_err(text)?;
+        let found = answer.configuration.ok_or("no configuration")?;
+        Ok((found.version, found.timeout))
+    };
+    same(seen().await?, (Some("1".to_owned()), Some(60)), "the version of then, and its timeout")?;
+    let second = publish(&place, &name).await?;
+    let request = place.aws.lambda.update_alias().function_name(&name).name("live").function_version(second);
+    request.send().await.call("lambda:UpdateAlias").map_err(text)?;
+    let moved = seen().await?;
+    delete(&place, &name).await;
+    same(moved, (Some("2".to_owned()), Some(30)), "the version of now, and its timeout")
+}
+
+pub async fn reserved_concurrency_is_shown(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    let request = place.aws.lambda.put_function_concurrency().function_name(&name).reserved_concurrent_executions(1);
+    request.send().await.call("lambda:PutFunctionConcurrency").map_err(text)?;
+    let answer = get(&place, &name, None).await.map_err(text)?;
+    delete(&place, &name).await;
+    let reserved = answer.concurrency().and_then(|concurrency| concurrency.reserved_concurrent_executions());
+    same(reserved, Some(1), "what GetFunction says")
+}
+
+pub async fn asynchronous_settings_belong_to_the_alias(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    create_alias(&place, &name, &publish(&place, &name).await?).await?;
+    let lambda = &place.aws.lambda;
+    let request = lambda.put_function_event_invoke_config().function_name(&name).qualifier("live");
+    let request = request.maximum_retry_attempts(0).maximum_event_age_in_seconds(60);
+    request.send().await.call("lambda:PutFunctionEventInvokeConfig").map_err(text)?;
+    let read = lambda.get_function_event_invoke_config().function_name(&name).qualifier("live").send().await;
+    let read = read.call("lambda:GetFunctionEventInvokeConfig").map_err(text)?;
+    let plain = lambda.get_function_event_invoke_config().function_name(&name).send().await;
+    let plain = plain.call("lambda:GetFunctionEventInvokeConfig");
+    delete(&place, &name).await;
+    let settings = (read.maximum_retry_attempts(), read.maximum_event_age_in_seconds());
+    same(settings, (Some(0), Some(60)), "the alias's settings")?;
+    refused(plain, FailureKind::NotFound)
+}
+
+pub async fn a_permission_belongs_to_the_alias(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    create_alias(&place, &name, &publish(&place, &name).await?).await?;
+    permit(&place, &name).await.map_err(text)?;
+    let lambda = &place.aws.lambda;
+    let policy = lambda.get_policy().function_name(&name).qualifier("live").send().await.call("lambda:GetPolicy");
+    let policy = policy.map_err(text)?;
+    let plain = lambda.get_policy().function_name(&name).send().await.call("lambda:GetPolicy");
+    let request = lambda.remove_permission().function_name(&name).qualifier("live").statement_id("sync");
+    request.send().await.call("lambda:RemovePermission").map_err(text)?;
+    let after = lambda.get_policy().function_name(&name).qualifier("live").send().await.call("lambda:GetPolicy");
+    delete(&place, &name).await;
+    let policy: Value = serde_json::from_str(policy.policy().unwrap_or_default()).unwrap_or_default();
+    let statement = &policy["Statement"][0];
+    same(statement["Sid"].as_str(), Some("sync"), "its statement id")?;
+    let source = statement["Condition"]["ArnLike"]["AWS:SourceArn"].as_str();
+    same(source.is_some_and(|arn| arn.ends_with(&name)), true, &format!("its condition, {statement}"))?;
+    refused(plain, FailureKind::NotFound)?;
+    refused(after, FailureKind::NotFound)
+}
+
+pub async fn a_statement_id_is_taken_once(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    create_alias(&place, &name, &publish(&place, &name).await?).await?;
+    permit(&place, &name).await.map_err(text)?;
+    let second = permit(&place, &name).await;
+    delete(&place, &name).await;
+    refused(second, FailureKind::AlreadyExists)
+}
+
+pub async fn functions_come_in_pages(place: Place) -> Probed {
+    let names = ["function-1", "function-2", "function-3"].map(|what| place.name(what));
+    for name in &names {
+        create(&place, name).await?;
+    }
+    let request = place.aws.lambda.list_functions().max_items(1);
+    let first = request.send().await.call("lambda:ListFunctions").map_err(text)?;
+    let mut pages = place.aws.lambda.list_functions().max_items(1).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.call("lambda:ListFunctions").map_err(text)?;
+        found.extend(page.functions().iter().filter_map(|function| function.function_name().map(ToOwned::to_owned)));
+    }
+    for name in &names {
+        delete(&place, name).await;
+    }
+    same((first.functions().len(), first.next_marker().is_some()), (1, true), "a page of one")?;
+    same(names.iter().all(|name| found.contains(name)), true, "whether the pages have them all")
+}
+
+pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+    let name = place.name("function");
+    let lambda = &place.aws.lambda;
+    refused(get(&place, &name, None).await, FailureKind::NotFound)?;
+    let answer = lambda.get_policy().function_name(&name).send().await.call("lambda:GetPolicy");
+    refused(answer, FailureKind::NotFound)?;
+    let answer = lambda.delete_function().function_name(&name).send().await.call("lambda:DeleteFunction");
+    refused(answer, FailureKind::NotFound)?;
+    create(&place, &name).await?;
+    let qualified = get(&place, &name, Some("live")).await;
+    let policy = lambda.get_policy().function_name(&name).send().await.call("lambda:GetPolicy");
+    delete(&place, &name).await;
+    refused(qualified, FailureKind::NotFound)?;
+    refused(policy, FailureKind::NotFound)
+}

@@ -1,0 +1,90 @@
+//! Secrets and their recovery window.
+
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
+use deployer::aws::{Call, CallError, FailureKind};
+
+use super::{Place, Probed, TAGS, differs, refused, same, text};
+
+async fn create(place: &Place, name: &str) -> Result<(), CallError> {
+    let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build());
+    let request = place.aws.secrets.create_secret().name(name).secret_string("one").description("a probe");
+    request.set_tags(Some(tags.to_vec())).send().await.call("secretsmanager:CreateSecret").map(drop)
+}
+
+async fn schedule_deletion(place: &Place, name: &str) -> Probed {
+    let request = place.aws.secrets.delete_secret().secret_id(name).recovery_window_in_days(7);
+    request.send().await.call("secretsmanager:DeleteSecret").map(drop).map_err(text)
+}
+
+async fn delete(place: &Place, name: &str) {
+    let _ = place.aws.secrets.delete_secret().secret_id(name).force_delete_without_recovery(true).send().await;
+}
+
+async fn listed(place: &Place, name: &str, in_deletion: bool) -> Result<Option<SecretListEntry>, String> {
+    let filter = Filter::builder().key(FilterNameStringType::Name).values(name).build();
+    let request = place.aws.secrets.list_secrets().filters(filter).include_planned_deletion(in_deletion);
+    let answer = request.send().await.call("secretsmanager:ListSecrets").map_err(text)?;
+    Ok(answer.secret_list().iter().find(|secret| secret.name() == Some(name)).cloned())
+}
+
+pub async fn a_secret_is_listed_with_its_tags(place: Place) -> Probed {
+    let name = place.name("secret");
+    create(&place, &name).await.map_err(text)?;
+    let secret = listed(&place, &name, false).await?.ok_or("it isn't listed")?;
+    delete(&place, &name).await;
+    same(secret.description(), Some("a probe"), "its description")?;
+    let mut tags: Vec<_> =
+        secret.tags().iter().map(|tag| (tag.key().unwrap_or_default(), tag.value().unwrap_or_default())).collect();
+    tags.sort_unstable();
+    same(tags, TAGS.to_vec(), "its tags")?;
+    let arn = secret.arn().unwrap_or_default();
+    let suffix = arn.rsplit_once(&format!("{name}-")).map_or(0, |(_, suffix)| suffix.len());
+    same(suffix, 6, &format!("the length of what follows the name in {arn}"))
+}
+
+pub async fn a_name_is_taken_once(place: Place) -> Probed {
+    let name = place.name("secret");
+    create(&place, &name).await.map_err(text)?;
+    let second = create(&place, &name).await;
+    delete(&place, &name).await;
+    refused(second, FailureKind::AlreadyExists)
+}
+
+pub async fn a_name_in_deletion_is_not_free(place: Place) -> Probed {
+    let name = place.name("secret");
+    create(&place, &name).await.map_err(text)?;
+    schedule_deletion(&place, &name).await?;
+    let second = create(&place, &name).await;
+    delete(&place, &name).await;
+    match second {
+        Ok(()) => differs("a second secret is made"),
+        Err(error) => same(error.code.as_str(), "InvalidRequestException", "the refusal"),
+    }
+}
+
+pub async fn a_secret_in_deletion_is_listed_when_asked_for(place: Place) -> Probed {
+    let name = place.name("secret");
+    create(&place, &name).await.map_err(text)?;
+    schedule_deletion(&place, &name).await?;
+    let plain = listed(&place, &name, false).await?;
+    let asked = listed(&place, &name, true).await?;
+    delete(&place, &name).await;
+    same(plain.is_some(), false, "whether it is in the plain list")?;
+    same(asked.is_some_and(|secret| secret.deleted_date().is_some()), true, "whether its deletion is dated")
+}
+
+pub async fn a_restored_secret_has_its_value(place: Place) -> Probed {
+    let name = place.name("secret");
+    create(&place, &name).await.map_err(text)?;
+    schedule_deletion(&place, &name).await?;
+    let secrets = &place.aws.secrets;
+    let read =
+        || async { secrets.get_secret_value().secret_id(&name).send().await.call("secretsmanager:GetSecretValue") };
+    if read().await.is_ok() {
+        return differs("it can be read while it is being deleted");
+    }
+    secrets.restore_secret().secret_id(&name).send().await.call("secretsmanager:RestoreSecret").map_err(text)?;
+    let value = read().await.map_err(text)?;
+    delete(&place, &name).await;
+    same(value.secret_string(), Some("one"), "its value")
+}
