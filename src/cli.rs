@@ -75,6 +75,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Delete everything that this deployment owns, and nothing else
     Destroy(DestroyArgs),
+    /// Show who holds the lock of an apply, and take it away
+    Unlock(UnlockArgs),
     /// Run the whole system on this machine, with no account anywhere
     Dev(DevArgs),
     /// List the venues: status, schedule, destination, blocker
@@ -151,6 +153,9 @@ pub struct Execution {
     /// Venues that are worked on at one time
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub parallelism: usize,
+    /// How long to wait while another apply is under way (`0s` doesn't)
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration_or_none)]
+    pub lock_timeout: Duration,
 }
 
 /// `deployer destroy`
@@ -162,6 +167,14 @@ pub struct DestroyArgs {
     /// How it is carried out.
     #[command(flatten)]
     pub execution: Execution,
+}
+
+/// `deployer unlock`
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// Don't ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
 }
 
 /// `deployer dev`
@@ -192,8 +205,14 @@ pub enum VenueCommand {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
+    match duration_or_none(text)? {
+        Duration::ZERO => Err("it must be longer than nothing".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+fn duration_or_none(text: &str) -> Result<Duration, String> {
     match crate::manifest::parse_duration(text) {
-        Ok(0) => Err("it must be longer than nothing".to_owned()),
         Ok(seconds) => Ok(Duration::from_secs(u64::from(seconds))),
         Err(flaw) => Err(format!("{}: {}", flaw.message, flaw.help)),
     }

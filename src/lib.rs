@@ -7,7 +7,7 @@
 //! 3. [`desired`]: manifest and artifact become the resources that should exist ([`naming`] says what they are called).
 //! 4. [`observe`]: what exists is read from AWS.
 //! 5. [`plan`]: the difference, computed without any effect.
-//! 6. [`apply`]: the plan's operations, carried out in the order of their dependencies.
+//! 6. [`apply`]: the plan's operations, carried out in the order of their dependencies, under the [`lock`].
 //! 7. [`render`]: plans, progress and results for people and programs.
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
@@ -21,6 +21,7 @@ pub mod desired;
 pub mod error;
 pub mod exit_code;
 pub mod local;
+pub mod lock;
 pub mod manifest;
 pub mod naming;
 pub mod observe;

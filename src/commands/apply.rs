@@ -1,9 +1,7 @@
 //! `deployer apply`
 
 use super::artifacts::Artifacts;
-use super::reconcile::{
-    Planned, confirm, execute, make_plan, notes, plan_code, refuse_conflicts, refuse_protected, show,
-};
+use super::reconcile::{Planned, Task, make_plan, notes, refuse_conflicts, refuse_protected};
 use super::secrets;
 use super::session::Session;
 use crate::apply::Inputs;
@@ -11,24 +9,42 @@ use crate::cli::{ApplyArgs, Global};
 use crate::desired::desired;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
+use crate::plan::Plan;
 
 pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     let artifacts = Artifacts::prepare(&session, args.inputs.artifact.as_deref()).await?;
     let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
-    let mut planned = make_plan(&session, &desired, &args.inputs.target).await?;
-    planned.plan.notes.extend(notes(&session));
-    show(&session, &planned.plan);
-    refuse_conflicts(&planned.plan)?;
-    refuse_protected(&planned.plan)?;
-    refuse_many_deletions(&planned, args.max_delete)?;
-    if planned.plan.changes.is_empty() {
-        return Ok(plan_code(&planned.plan));
+    let task = Task {
+        session: &session,
+        execution: &args.execution,
+        command: "deployer apply",
+        question: ("Do you want to make these changes?", "yes"),
+    };
+    let make = async || {
+        let mut planned = make_plan(&session, &desired, &args.inputs.target).await?;
+        planned.plan.notes.extend(notes(&session));
+        Ok(planned)
+    };
+    let refuse = |planned: &Planned| {
+        refuse_conflicts(&planned.plan)?;
+        refuse_protected(&planned.plan)?;
+        refuse_deletion_of_all(&planned.plan, session.manifest().venues.is_empty())?;
+        refuse_many_deletions(planned, args.max_delete)
+    };
+    let inputs = async |plan: &Plan| {
+        Ok(Inputs { artifacts: artifacts.zips(), secrets: secrets::resolve(&session, plan).await? })
+    };
+    task.run(make, refuse, inputs).await
+}
+
+/// A manifest without venues is an accident until somebody says otherwise.
+fn refuse_deletion_of_all(plan: &Plan, no_venues: bool) -> Result<()> {
+    if !no_venues || plan.deleted_venues().is_empty() {
+        return Ok(());
     }
-    let secrets = secrets::resolve(&session, &planned.plan).await?;
-    confirm(&session, &args.execution, "Do you want to make these changes?", "yes")?;
-    let inputs = Inputs { artifacts: artifacts.zips(), secrets };
-    Ok(execute(&session, &planned.plan, &inputs, &args.execution, "deployer apply").await)
+    Err(Error::refused("the manifest declares no venue, and an apply doesn't delete all of them; nothing was changed")
+        .hint("`deployer destroy` deletes everything that this deployment owns"))
 }
 
 /// A manifest that lost most of its venues is more often a mistake than a wish.

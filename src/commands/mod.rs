@@ -10,6 +10,7 @@ mod plan;
 mod reconcile;
 mod secrets;
 mod session;
+mod unlock;
 mod validate;
 mod venue;
 
@@ -30,6 +31,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Plan(args) => plan::run(&global, &args).await,
         Command::Apply(args) => apply::run(&global, &args).await,
         Command::Destroy(args) => destroy::run(&global, &args).await,
+        Command::Unlock(args) => unlock::run(&global, &args).await,
         Command::Dev(args) => dev::run(&global, &args).await,
         Command::Venue(VenueCommand::List) => venue::list(&global),
         Command::Completions { shell } => meta::completions(shell),

@@ -2,14 +2,16 @@
 
 use std::io::{BufRead, IsTerminal};
 
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::session::Session;
+use super::session::{Session, state_directory};
 use crate::apply::{self, Inputs, Options, Outcome};
 use crate::cli::Execution;
 use crate::desired::Desired;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
+use crate::lock::{self, Found, Lock, Locks};
 use crate::manifest::{Manifest, Status};
 use crate::observe::{Snapshot, observe};
 use crate::plan::{Plan, invariants, plan};
@@ -121,8 +123,8 @@ pub(super) fn refuse_protected(plan: &Plan) -> Result<()> {
 }
 
 /// Asks before anything is changed.
-pub(super) fn confirm(session: &Session, execution: &Execution, question: &str, answer: &str) -> Result<()> {
-    if execution.yes {
+pub(super) fn confirm(session: &Session, yes: bool, question: &str, answer: &str) -> Result<()> {
+    if yes {
         return Ok(());
     }
     if session.json.is_some() || !std::io::stdin().is_terminal() {
@@ -138,31 +140,103 @@ pub(super) fn confirm(session: &Session, execution: &Execution, question: &str, 
     Err(Error::new(ExitCode::Cancelled, "not confirmed; nothing was changed"))
 }
 
-/// Carries out a plan, shows how it goes, and gives the exit code.
-pub(super) async fn execute(
-    session: &Session,
-    plan: &Plan,
-    inputs: &Inputs,
-    execution: &Execution,
-    command: &str,
-) -> ExitCode {
-    let progress = Progress::new(plan.changes.len());
-    let on_event = |event: apply::Event| match &session.json {
-        Some(lines) => lines.event(&event),
-        None => progress.event(&event),
-    };
-    let cancel = CancellationToken::new();
-    let watcher = tokio::spawn(watch_for_ctrl_c(cancel.clone()));
-    let options = Options { parallelism: execution.parallelism, rate_limited: !session.local };
-    let outcome = apply::apply(&session.aws, plan, inputs, &options, &cancel, &on_event).await;
-    watcher.abort();
-    progress.end();
-    let code = outcome_code(plan, &outcome);
-    match &session.json {
-        Some(lines) => lines.result(&outcome, code),
-        None => anstream::print!("\n{}", result_text(&outcome, command)),
+/// What an apply or a destroy is, so that both go the same way.
+pub(super) struct Task<'a> {
+    pub(super) session: &'a Session,
+    pub(super) execution: &'a Execution,
+    /// The command that goes on with it: `deployer apply`.
+    pub(super) command: &'a str,
+    /// What is asked before anything changes, and what is taken as a yes.
+    pub(super) question: (&'a str, &'a str),
+}
+
+impl Task<'_> {
+    /// Plans, shows, asks, takes the lock, plans again under it, and carries the plan out. Nothing is locked where there
+    /// is nothing to do.
+    pub(super) async fn run(
+        &self,
+        make: impl AsyncFn() -> Result<Planned>,
+        refuse: impl Fn(&Planned) -> Result<()>,
+        inputs: impl AsyncFn(&Plan) -> Result<Inputs>,
+    ) -> Result<ExitCode> {
+        let shown = make().await?;
+        show(self.session, &shown.plan);
+        refuse(&shown)?;
+        if shown.plan.changes.is_empty() {
+            return Ok(plan_code(&shown.plan));
+        }
+        let mut given = inputs(&shown.plan).await?;
+        confirm(self.session, self.execution.yes, self.question.0, self.question.1)?;
+        let lock = self.lock().await?;
+        let result = async {
+            let planned = make().await?;
+            if planned.plan.changes != shown.plan.changes {
+                self.tell("Something has changed since this plan was made. What is to be done now:");
+                show(self.session, &planned.plan);
+                refuse(&planned)?;
+                if planned.plan.changes.is_empty() {
+                    return Ok(plan_code(&planned.plan));
+                }
+                given = inputs(&planned.plan).await?;
+                confirm(self.session, self.execution.yes, self.question.0, self.question.1)?;
+            }
+            Ok(self.execute(&planned.plan, &given, &lock).await)
+        }
+        .await;
+        self.release(lock).await;
+        result
     }
-    code
+
+    /// Takes the lock of the deployment, and tells whom it has to wait for.
+    pub(super) async fn lock(&self) -> Result<Lock> {
+        let manifest = self.session.manifest();
+        let locks = Locks::new(&self.session.aws, &self.session.scope, &manifest.deployment.name);
+        let directory = state_directory(&manifest.path);
+        let options = lock::Options::new(self.execution.lock_timeout, &directory, self.command);
+        let on_wait = |held: &Found| match &self.session.json {
+            Some(lines) => lines.line("waiting", json!({ "held_by": held.describe() })),
+            None => anstream::eprintln!("Waiting for the lock: {}", held.describe()),
+        };
+        locks.acquire(&options, on_wait).await
+    }
+
+    pub(super) async fn release(&self, lock: Lock) {
+        if let Err(error) = lock.release().await {
+            self.tell(&format!("The lock couldn't be given back ({error}); it ends by itself within minutes."));
+        }
+    }
+
+    fn tell(&self, text: &str) {
+        if self.session.json.is_none() {
+            anstream::eprintln!("{text}");
+        }
+    }
+
+    /// Carries out a plan, shows how it goes, and gives the exit code.
+    pub(super) async fn execute(&self, plan: &Plan, inputs: &Inputs, lock: &Lock) -> ExitCode {
+        let session = self.session;
+        let progress = Progress::new(plan.changes.len());
+        let on_event = |event: apply::Event| match &session.json {
+            Some(lines) => lines.event(&event),
+            None => progress.event(&event),
+        };
+        // Without the lock somebody else may be at work: what is under way is ended, and nothing new is begun.
+        let cancel = lock.lost().child_token();
+        let watcher = tokio::spawn(watch_for_signals(cancel.clone()));
+        let options = Options { parallelism: self.execution.parallelism, rate_limited: !session.local };
+        let outcome = apply::apply(&session.aws, plan, inputs, &options, &cancel, &on_event).await;
+        watcher.abort();
+        progress.end();
+        if lock.lost().is_cancelled() {
+            self.tell("The lock was lost: it couldn't be renewed, or `deployer unlock` took it away.");
+        }
+        let code = outcome_code(plan, &outcome);
+        match &session.json {
+            Some(lines) => lines.result(&outcome, code),
+            None => anstream::print!("\n{}", result_text(&outcome, self.command)),
+        }
+        code
+    }
 }
 
 fn outcome_code(plan: &Plan, outcome: &Outcome) -> ExitCode {
@@ -175,15 +249,30 @@ fn outcome_code(plan: &Plan, outcome: &Outcome) -> ExitCode {
     }
 }
 
-/// The first Ctrl-C lets the calls in flight end and begins nothing new; the second ends the process.
-async fn watch_for_ctrl_c(cancel: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_err() {
+/// The first Ctrl-C (or SIGTERM) lets the calls in flight end and begins nothing new; the second ends the process.
+async fn watch_for_signals(cancel: CancellationToken) {
+    if signal().await.is_err() {
         return;
     }
     anstream::eprintln!("\nEnding what is under way; press Ctrl-C again to stop at once.");
     cancel.cancel();
-    if tokio::signal::ctrl_c().await.is_ok() {
+    if signal().await.is_ok() {
         anstream::eprintln!("Stopped. Run the same command again: it goes on where this one stopped.");
         std::process::exit(i32::from(ExitCode::Cancelled as u8));
     }
+}
+
+#[cfg(unix)]
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
 }

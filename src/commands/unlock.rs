@@ -1,0 +1,55 @@
+//! `deployer unlock`
+
+use serde_json::json;
+
+use super::reconcile::confirm;
+use super::session::Session;
+use crate::cli::{Global, UnlockArgs};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::lock::{Found, Locks};
+
+pub(super) async fn run(global: &Global, args: &UnlockArgs) -> Result<ExitCode> {
+    let session = Session::open(global).await?;
+    let deployment = &session.manifest().deployment.name;
+    let locks = Locks::new(&session.aws, &session.scope, deployment);
+    let found = locks
+        .find()
+        .await
+        .map_err(|error| Error::failed("it can't be seen whether there is a lock").caused_by(&error))?;
+    show(&session, &found);
+    if found.is_empty() {
+        return Ok(ExitCode::Done);
+    }
+    let question = "Do you want to take the lock away? If its holder is still at work, two work at once then.";
+    confirm(&session, args.yes, question, "yes")?;
+    for lock in &found {
+        locks
+            .delete(&lock.name)
+            .await
+            .map_err(|error| Error::failed("the lock can't be taken away").caused_by(&error))?;
+    }
+    match &session.json {
+        Some(lines) => lines.line("result", json!({ "unlocked": found.len(), "exit_code": ExitCode::Done as u8 })),
+        None => anstream::println!("Unlocked."),
+    }
+    Ok(ExitCode::Done)
+}
+
+fn show(session: &Session, found: &[Found]) {
+    let deployment = &session.manifest().deployment.name;
+    if let Some(lines) = &session.json {
+        for lock in found {
+            lines.line("lock", json!({ "name": lock.name, "held_by": lock.describe() }));
+        }
+        if found.is_empty() {
+            lines.line("result", json!({ "unlocked": 0, "exit_code": ExitCode::Done as u8 }));
+        }
+    } else if found.is_empty() {
+        anstream::println!("Deployment {deployment} isn't locked.");
+    } else {
+        for lock in found {
+            anstream::println!("Deployment {deployment} is locked: {}", lock.describe());
+        }
+    }
+}
