@@ -9,6 +9,7 @@ mod dev_page;
 mod lock;
 mod manifest;
 mod planner;
+mod processes;
 mod runtime;
 mod sandbox;
 mod scenarios;

@@ -1,0 +1,251 @@
+//! Commands as processes, against the embedded cloud on a socket: what only a real process shows.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use deployer::local::cloud::{Call, Cloud, CloudConfig};
+
+use crate::world::manifest;
+
+/// A cloud on a socket, and a directory with a manifest.
+pub struct Site {
+    pub cloud: Cloud,
+    pub directory: tempfile::TempDir,
+    address: String,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Site {
+    /// With the venues `a` and `b`.
+    pub fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(8).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let cloud = Cloud::in_memory(CloudConfig::default());
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port is free");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let served = cloud.clone();
+        runtime.spawn(async move { served.serve(listener, std::future::pending()).await });
+        let site = Self { cloud, directory: tempfile::tempdir().expect("a directory"), address, _runtime: runtime };
+        site.write("venues.toml", &manifest("sync"));
+        site.write("bootstrap", "#!/bin/sh\nexit 1\n");
+        site
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).expect("written");
+    }
+
+    /// `deployer` there, on that cloud, with nothing else of the surroundings.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
+        command.current_dir(self.path()).args(args).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("AWS_ENDPOINT_URL", &self.address).env("AWS_ACCESS_KEY_ID", "id");
+        command.env("AWS_SECRET_ACCESS_KEY", "secret").env("AWS_EC2_METADATA_DISABLED", "true");
+        for venue in ["a", "b"] {
+            command.env(format!("TOKEN_{venue}"), format!("token-of-{venue}"));
+            command.env(format!("KEY_{venue}"), format!("key-of-{venue}"));
+        }
+        command
+    }
+
+    /// Runs to its end: exit code, and all that was printed.
+    pub fn run(&self, args: &[&str]) -> (i32, String) {
+        printed(&self.command(args).output().expect("it starts"))
+    }
+
+    pub fn apply(&self) -> (i32, String) {
+        self.run(&APPLY)
+    }
+
+    fn spawn(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+    }
+
+    /// Holds every call of `operation` until it is let go: tells of each, and waits for one word.
+    fn hold(&self, operation: &'static str) -> (Receiver<()>, Sender<()>) {
+        let (arrived, arrivals) = channel();
+        let (let_go, permission) = channel::<()>();
+        let permission = Mutex::new(permission);
+        self.cloud.set_faults(Some(Arc::new(move |call: &Call| {
+            if call.operation == operation && arrived.send(()).is_ok() {
+                // The other end is dropped when nothing is to be held any more.
+                let wait = || permission.lock().expect("no panic").recv();
+                let _ = tokio::task::block_in_place(wait);
+            }
+            None
+        })));
+        (arrivals, let_go)
+    }
+
+    fn locks(&self) -> Vec<String> {
+        let groups = self.cloud.with(|cx| cx.regional().logs.groups.keys().cloned().collect::<Vec<_>>());
+        groups.expect("the state is read").into_iter().filter(|name| name.contains("/lock/")).collect()
+    }
+}
+
+pub const APPLY: [&str; 4] = ["apply", "--yes", "--artifact", "bootstrap"];
+const APPLY_OR_NOT: [&str; 6] = ["apply", "--yes", "--artifact", "bootstrap", "--lock-timeout", "0s"];
+
+fn printed(output: &Output) -> (i32, String) {
+    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    (output.status.code().unwrap_or(-1), text)
+}
+
+fn end(mut child: Child) -> (i32, String) {
+    let mut text = String::new();
+    child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("text");
+    child.stderr.take().expect("a pipe").read_to_string(&mut text).expect("text");
+    (child.wait().expect("it ends").code().unwrap_or(-1), text)
+}
+
+#[cfg(unix)]
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+    assert!(sent.success());
+}
+
+#[test]
+fn a_second_apply_makes_no_write_call() {
+    let site = Site::new();
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
+    site.cloud.forget_calls();
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(site.cloud.writes().iter().filter(|call| call.service != "sts").count(), 0, "{text}");
+    assert!(text.contains("No changes"), "{text}");
+}
+
+#[test]
+fn of_two_applies_at_once_one_is_refused_and_a_plan_is_not() {
+    let site = Site::new();
+    let (arrivals, let_go) = site.hold("CreateFunction");
+    let first = site.spawn(&APPLY);
+    arrivals.recv().expect("the first is at work");
+    let (code, text) = site.run(&APPLY_OR_NOT);
+    assert_eq!(code, 6, "{text}");
+    assert!(text.contains("is locked: deployer apply by ") && text.contains("deployer unlock"), "{text}");
+    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    assert_eq!(code, 0, "a plan takes no lock: {text}");
+    drop(let_go);
+    let (code, text) = end(first);
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
+fn of_two_applies_at_once_the_second_waits_and_finds_nothing_left_to_do() {
+    let site = Site::new();
+    let (arrivals, let_go) = site.hold("CreateFunction");
+    let first = site.spawn(&APPLY);
+    arrivals.recv().expect("the first is at work");
+    let mut second = site.spawn(&["apply", "--yes", "--artifact", "bootstrap", "--json"]);
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(second.stdout.take().expect("a pipe")));
+    let waits = |line: &String| line.contains(r#""type":"waiting""#) && line.contains("deployer apply by ");
+    assert!(lines.by_ref().map(|line| line.expect("text")).any(|line| waits(&line)), "it says for whom it waits");
+    drop(let_go);
+    let (code, text) = end(first);
+    assert_eq!(code, 0, "{text}");
+    let rest: Vec<String> = lines.map(|line| line.expect("text")).collect();
+    assert_eq!(second.wait().expect("it ends").code(), Some(0), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains(r#""type":"summary""#) && line.contains(r#""create":0"#)), "{rest:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_what_is_under_way_gives_the_lock_back_and_says_what_is_left() {
+    let site = Site::new();
+    let (arrivals, let_go) = site.hold("CreateFunction");
+    let child = site.spawn(&APPLY);
+    arrivals.recv().expect("it is at work");
+    interrupt(&child);
+    // Only when the signal has been seen may the call go on; the process says so.
+    let mut child = child;
+    let mut stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    while !line.contains("Ending what is under way") {
+        line.clear();
+        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut line).expect("text"), 0, "it says that it ends");
+    }
+    drop(let_go);
+    let mut text = String::new();
+    child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("text");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
+    assert!(text.contains("Cancelled") && text.contains("not started  a/alias"), "{text}");
+    assert!(text.contains("To go on: deployer apply"), "{text}");
+    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
+    let created = site.cloud.calls().iter().filter(|call| call.operation == "CreateAlias").count();
+    assert_eq!(created, 0, "nothing new was begun");
+    site.cloud.set_faults(None);
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_stops_now_and_the_next_apply_goes_on_at_once() {
+    let site = Site::new();
+    let (arrivals, let_go) = site.hold("CreateFunction");
+    let mut child = site.spawn(&APPLY);
+    arrivals.recv().expect("it is at work");
+    let mut stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    interrupt(&child);
+    while !line.contains("Ending what is under way") {
+        line.clear();
+        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut line).expect("text"), 0, "it says that it ends");
+    }
+    interrupt(&child);
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    site.cloud.set_faults(None);
+    drop(let_go);
+    assert_eq!(site.locks().len(), 1, "nobody gave it back");
+    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    assert_eq!(code, 0, "a lock that was left behind is nothing to a plan: {text}");
+    let (code, text) = site.run(&APPLY_OR_NOT);
+    assert_eq!(code, 0, "its holder died on this machine: {text}");
+    assert_eq!(site.locks(), Vec::<String>::new());
+}
+
+#[test]
+fn unlock_shows_the_holder_asks_and_takes_the_lock_away() {
+    let site = Site::new();
+    let (arrivals, let_go) = site.hold("CreateFunction");
+    let mut child = site.spawn(&APPLY);
+    arrivals.recv().expect("it is at work");
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    site.cloud.set_faults(None);
+    drop(let_go);
+    let (code, text) = site.run(&["unlock"]);
+    assert_eq!(code, 2, "nobody is there to ask: {text}");
+    assert!(text.contains("is locked: deployer apply by "), "{text}");
+    assert_eq!(site.locks().len(), 1, "it is still there");
+    let (code, text) = site.run(&["unlock", "--yes"]);
+    assert_eq!((code, site.locks()), (0, Vec::new()), "{text}");
+    let (code, text) = site.run(&["unlock"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("isn't locked"), "{text}");
+}
+
+#[test]
+fn a_manifest_without_venues_deletes_nothing_whatever_is_allowed() {
+    let site = Site::new();
+    assert_eq!(site.apply().0, 0);
+    site.write("venues.toml", "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n");
+    site.cloud.forget_calls();
+    let (code, text) = site.run(&["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "9"]);
+    assert_eq!(code, 6, "{text}");
+    assert!(text.contains("deployer destroy"), "{text}");
+    assert_eq!(site.cloud.writes().iter().filter(|call| call.service != "sts").count(), 0);
+    let (code, text) = site.run(&["destroy", "--yes"]);
+    assert_eq!(code, 0, "{text}");
+}
