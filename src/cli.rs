@@ -125,6 +125,9 @@ pub struct PlanArgs {
     /// What the plan is made from.
     #[command(flatten)]
     pub inputs: PlanInputs,
+    /// Save the plan, for `deployer apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Exit with 10 if there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -133,6 +136,9 @@ pub struct PlanArgs {
 /// `deployer apply`
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
+    /// A plan that `plan --out` saved: it is carried out without a question, or refused if anything has moved since
+    #[arg(value_name = "PLANFILE", conflicts_with = "target")]
+    pub plan: Option<PathBuf>,
     /// What the plan is made from.
     #[command(flatten)]
     pub inputs: PlanInputs,

@@ -2,6 +2,7 @@
 
 use super::artifacts::Artifacts;
 use super::reconcile::{Planned, Task, make_plan, notes, refuse_conflicts, refuse_protected};
+use super::saved;
 use super::secrets;
 use super::session::Session;
 use crate::apply::Inputs;
@@ -12,6 +13,7 @@ use crate::exit_code::ExitCode;
 use crate::plan::Plan;
 
 pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
+    let saved = args.plan.as_deref().map(saved::read).transpose()?;
     let session = Session::open(global).await?;
     let artifacts = Artifacts::prepare(&session, args.inputs.artifact.as_deref()).await?;
     let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
@@ -21,8 +23,9 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
         command: "deployer apply",
         question: ("Do you want to make these changes?", "yes"),
     };
+    let targets = saved.as_ref().map_or(&args.inputs.target, |saved| &saved.targets);
     let make = async || {
-        let mut planned = make_plan(&session, &desired, &args.inputs.target).await?;
+        let mut planned = make_plan(&session, &desired, targets).await?;
         planned.plan.notes.extend(notes(&session));
         Ok(planned)
     };
@@ -35,7 +38,10 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     let inputs = async |plan: &Plan| {
         Ok(Inputs { artifacts: artifacts.zips(), secrets: secrets::resolve(&session, plan).await? })
     };
-    task.run(make, refuse, inputs).await
+    match &saved {
+        Some(saved) => task.run_saved(saved, make, refuse, inputs).await,
+        None => task.run(make, refuse, inputs).await,
+    }
 }
 
 /// A manifest without venues is an accident until somebody says otherwise.

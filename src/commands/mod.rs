@@ -8,6 +8,7 @@ mod init;
 mod meta;
 mod plan;
 mod reconcile;
+mod saved;
 mod secrets;
 mod session;
 mod unlock;

@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::saved;
 use super::session::{Session, state_directory};
 use crate::apply::{self, Inputs, Options, Outcome};
 use crate::cli::Execution;
@@ -14,7 +15,7 @@ use crate::exit_code::ExitCode;
 use crate::lock::{self, Found, Lock, Locks};
 use crate::manifest::{Manifest, Status};
 use crate::observe::{Snapshot, observe};
-use crate::plan::{Plan, invariants, plan};
+use crate::plan::{Plan, SavedPlan, invariants, plan};
 use crate::render::{Progress, plan_text, result_text};
 
 /// A plan, with what it was made from.
@@ -180,6 +181,38 @@ impl Task<'_> {
                 given = inputs(&planned.plan).await?;
                 confirm(self.session, self.execution.yes, self.question.0, self.question.1)?;
             }
+            Ok(self.execute(&planned.plan, &given, &lock).await)
+        }
+        .await;
+        self.release(lock).await;
+        result
+    }
+
+    /// Carries out a saved plan, without a question: it was looked at when it was made. Under the lock the same question
+    /// is asked again, and has to have the same answer, made from the same things.
+    pub(super) async fn run_saved(
+        &self,
+        saved: &SavedPlan,
+        make: impl AsyncFn() -> Result<Planned>,
+        refuse: impl Fn(&Planned) -> Result<()>,
+        inputs: impl AsyncFn(&Plan) -> Result<Inputs>,
+    ) -> Result<ExitCode> {
+        let check = async || {
+            let planned = make().await?;
+            let moved = saved.moved(&planned.plan, &planned.snapshot, self.session.loaded.text());
+            if moved.is_empty() { Ok(planned) } else { Err(saved::stale(moved)) }
+        };
+        // A plan that is stale is refused without a lock, and so without any write.
+        let planned = check().await?;
+        show(self.session, &planned.plan);
+        refuse(&planned)?;
+        if planned.plan.changes.is_empty() {
+            return Ok(plan_code(&planned.plan));
+        }
+        let given = inputs(&planned.plan).await?;
+        let lock = self.lock().await?;
+        let result = async {
+            let planned = check().await?;
             Ok(self.execute(&planned.plan, &given, &lock).await)
         }
         .await;

@@ -39,6 +39,11 @@ impl Loaded {
         }
     }
 
+    /// The file's text. It has no secrets: a literal where a reference belongs is refused, and blanked here.
+    pub fn text(&self) -> &str {
+        &self.source.redacted
+    }
+
     /// `file:line:column` of the venue's table.
     pub fn place_of(&self, venue: &str) -> Option<String> {
         let read = self.read.iter().find(|read| read.venue.name == venue)?;

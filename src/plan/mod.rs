@@ -3,7 +3,7 @@
 //! [`plan`] takes [`Desired`] and [`Snapshot`], which are data, and gives a [`Plan`], which is data too: it knows no
 //! client, no clock and no environment, so the same two inputs give the same plan. Each kind of resource has one file,
 //! alike in shape: how it is compared, and which operations put it right. [`prune`] takes away what is owned and not
-//! declared. [`invariants`] holds every plan that is ever made against what must never happen.
+//! declared. A [`SavedPlan`] is kept in a file, and carried out only if nothing has moved. [`invariants`] holds every plan that is ever made against what must never happen.
 
 mod alias;
 mod attributes;
@@ -15,6 +15,7 @@ mod permission;
 mod prune;
 mod role;
 mod rule;
+mod saved;
 mod secret;
 mod target;
 
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use attributes::AttributeChange;
 pub use operation::Operation;
+pub use saved::{SavedPlan, Unusable};
 
 use attributes::Differences;
 

@@ -12,6 +12,7 @@ mod planner;
 mod processes;
 mod runtime;
 mod sandbox;
+mod saved_plans;
 mod scenarios;
 mod servers;
 mod stories;

@@ -21,9 +21,13 @@ pub struct Site {
 impl Site {
     /// With the venues `a` and `b`.
     pub fn new() -> Self {
+        Self::in_account("123456789012")
+    }
+
+    pub fn in_account(account: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(8).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let cloud = Cloud::in_memory(CloudConfig::default());
+        let cloud = Cloud::in_memory(CloudConfig { account: account.to_owned(), ..CloudConfig::default() });
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port is free");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let served = cloud.clone();
@@ -59,6 +63,14 @@ impl Site {
     /// Runs to its end: exit code, and all that was printed.
     pub fn run(&self, args: &[&str]) -> (i32, String) {
         printed(&self.command(args).output().expect("it starts"))
+    }
+
+    /// What was called since the last look that could change something.
+    pub fn writes(&self) -> Vec<String> {
+        let writes = self.cloud.writes().into_iter().filter(|call| call.service != "sts");
+        let writes = writes.map(|call| call.to_string()).collect();
+        self.cloud.forget_calls();
+        writes
     }
 
     pub fn apply(&self) -> (i32, String) {
@@ -118,10 +130,10 @@ fn a_second_apply_makes_no_write_call() {
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
     assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
-    site.cloud.forget_calls();
+    site.writes();
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
-    assert_eq!(site.cloud.writes().iter().filter(|call| call.service != "sts").count(), 0, "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new(), "{text}");
     assert!(text.contains("No changes"), "{text}");
 }
 
@@ -241,11 +253,11 @@ fn a_manifest_without_venues_deletes_nothing_whatever_is_allowed() {
     let site = Site::new();
     assert_eq!(site.apply().0, 0);
     site.write("venues.toml", "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n");
-    site.cloud.forget_calls();
+    site.writes();
     let (code, text) = site.run(&["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "9"]);
     assert_eq!(code, 6, "{text}");
     assert!(text.contains("deployer destroy"), "{text}");
-    assert_eq!(site.cloud.writes().iter().filter(|call| call.service != "sts").count(), 0);
+    assert_eq!(site.writes(), Vec::<String>::new());
     let (code, text) = site.run(&["destroy", "--yes"]);
     assert_eq!(code, 0, "{text}");
 }

@@ -1,0 +1,200 @@
+//! A plan in a file, to be looked at now and carried out later, only if nothing has moved in between.
+//!
+//! The file holds the plan, and a fingerprint of everything that it was made from: account, region, manifest, artifact
+//! and every resource that was seen. No secret is in it: a plan has none, and of what was seen only hashes are kept.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Operation, Plan};
+use crate::observe::Snapshot;
+use crate::resource::{Kind, LiveStack, Observed};
+
+/// What `format` says in every such file.
+const FORMAT: &str = "deployer plan";
+/// Changes when an older version can't read the file any more.
+const FORMAT_VERSION: u32 = 1;
+
+/// A plan with what it was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlan {
+    format: String,
+    format_version: u32,
+    /// The venues that it is limited to; all when empty.
+    pub targets: Vec<String>,
+    /// The plan.
+    pub plan: Plan,
+    fingerprint: Fingerprint,
+    /// Over all of the above.
+    checksum: String,
+}
+
+/// Hashes (SHA-256) of what a plan was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Fingerprint {
+    manifest: String,
+    /// Each resource that was seen, by venue and kind.
+    observed: BTreeMap<String, String>,
+    /// Lists that couldn't be read.
+    unreadable: Vec<String>,
+}
+
+/// Why a file is no plan that can be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// It is no saved plan, for this reason.
+    NoPlan(String),
+    /// It was written by another version, whose format has this number.
+    OtherVersion(u64),
+    /// It isn't as it was written.
+    Edited,
+}
+
+impl SavedPlan {
+    /// A plan that was made from `snapshot` and the text of a manifest.
+    pub fn new(plan: Plan, snapshot: &Snapshot, manifest: &str, targets: &[String]) -> Self {
+        let fingerprint = Fingerprint::new(snapshot, manifest, targets);
+        let (format, targets) = (FORMAT.to_owned(), targets.to_vec());
+        let mut saved =
+            Self { format, format_version: FORMAT_VERSION, targets, plan, fingerprint, checksum: String::new() };
+        saved.checksum = saved.sum();
+        saved
+    }
+
+    /// What stands in the file.
+    pub fn to_text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// It is no plan, of another version, or was edited.
+    pub fn from_text(text: &str) -> Result<Self, Unusable> {
+        let no_plan = |error: serde_json::Error| Unusable::NoPlan(error.to_string());
+        let value: serde_json::Value = serde_json::from_str(text).map_err(no_plan)?;
+        if value["format"] != FORMAT {
+            return Err(Unusable::NoPlan("it wasn't written by `deployer plan --out`".to_owned()));
+        }
+        match value["format_version"].as_u64() {
+            Some(version) if version == u64::from(FORMAT_VERSION) => {}
+            version => return Err(Unusable::OtherVersion(version.unwrap_or_default())),
+        }
+        let saved: Self = serde_json::from_value(value).map_err(no_plan)?;
+        // The text, and not only what it means: a file that was written by us is written so again.
+        if saved.checksum != saved.sum() || saved.to_text() != text {
+            return Err(Unusable::Edited);
+        }
+        Ok(saved)
+    }
+
+    /// What is not any more as it was when the plan was made, each a sentence; nothing when it may be carried out.
+    /// `current` is the plan that the same question gives now.
+    pub fn moved(&self, current: &Plan, snapshot: &Snapshot, manifest: &str) -> Vec<String> {
+        let mut moved = Vec::new();
+        let (then, now) = (&self.plan, current);
+        if then.scope.account != now.scope.account {
+            moved.push(format!("it was made for account {}, and this is {}", then.scope.account, now.scope.account));
+        }
+        if then.scope.region != now.scope.region {
+            moved.push(format!("it was made for {}, and this is {}", then.scope.region, now.scope.region));
+        }
+        if then.deployment != now.deployment {
+            moved.push(format!("it was made for deployment {}, and this is {}", then.deployment, now.deployment));
+        }
+        if !moved.is_empty() {
+            // Nothing else there is comparable.
+            return moved;
+        }
+        let fingerprint = Fingerprint::new(snapshot, manifest, &self.targets);
+        if fingerprint.manifest != self.fingerprint.manifest {
+            moved.push("the manifest was edited".to_owned());
+        }
+        let (before, after) = (&self.fingerprint.observed, &fingerprint.observed);
+        let resources: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for resource in resources {
+            match (before.get(resource), after.get(resource)) {
+                (Some(before), Some(after)) if before == after => {}
+                (None, _) => moved.push(format!("{resource} is there, and wasn't")),
+                (_, None) => moved.push(format!("{resource} is there no more")),
+                _ => moved.push(format!("{resource} is not as it was")),
+            }
+        }
+        if fingerprint.unreadable != self.fingerprint.unreadable {
+            moved.push("what can be read is not what could be read".to_owned());
+        }
+        let (built, wanted) = (artifacts(now), artifacts(then));
+        if built != wanted {
+            moved.push("the artifact is another one".to_owned());
+        }
+        if moved.is_empty() && now.changes != then.changes {
+            moved
+                .push("the same question has another answer now: another version of deployer made the plan".to_owned());
+        }
+        moved
+    }
+
+    fn sum(&self) -> String {
+        let without = Self { checksum: String::new(), ..self.clone() };
+        hash(&serde_json::to_vec(&without).unwrap_or_default())
+    }
+}
+
+impl Fingerprint {
+    fn new(snapshot: &Snapshot, manifest: &str, targets: &[String]) -> Self {
+        let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| target == venue);
+        let venues = snapshot.venues.iter().filter(|(venue, _)| wanted(venue));
+        let observed = venues.flat_map(|(venue, stack)| {
+            observations(stack).map(move |(kind, observation)| (format!("{venue}/{kind}"), observation))
+        });
+        Self {
+            manifest: hash(manifest.as_bytes()),
+            observed: observed.filter_map(|(name, observation)| Some((name, observation?))).collect(),
+            unreadable: snapshot.unreadable.clone(),
+        }
+    }
+}
+
+/// A hash of what was seen of each resource, or none where there is none. The target is part of its rule.
+fn observations(stack: &LiveStack) -> impl Iterator<Item = (Kind, Option<String>)> {
+    [
+        (Kind::Role, observation(&stack.role)),
+        (Kind::Secret, observation(&stack.secret)),
+        (Kind::LogGroup, observation(&stack.log_group)),
+        (Kind::Function, observation(&stack.function)),
+        (Kind::Alias, observation(&stack.alias)),
+        (Kind::Rule, observation(&stack.rule)),
+        (Kind::Permission, observation(&stack.permission)),
+    ]
+    .into_iter()
+}
+
+fn observation<T: Serialize>(observed: &Observed<T>) -> Option<String> {
+    match observed {
+        Observed::Absent => None,
+        observed => Some(hash(&serde_json::to_vec(observed).unwrap_or_default())),
+    }
+}
+
+/// The code that a plan brings.
+fn artifacts(plan: &Plan) -> std::collections::BTreeSet<&str> {
+    let operations = plan.changes.iter().flat_map(|change| &change.operations);
+    operations
+        .filter_map(|operation| match operation {
+            Operation::CreateFunction { function } => Some(function.configuration.code_sha256.as_str()),
+            Operation::UpdateFunctionCode { code_sha256, .. } | Operation::PublishVersion { code_sha256, .. } => {
+                Some(code_sha256.as_str())
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

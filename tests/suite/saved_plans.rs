@@ -1,0 +1,135 @@
+//! Saved plans, as processes: carried out as they are, or refused with what has moved.
+
+use deployer::aws::Aws;
+
+use crate::processes::Site;
+
+const SAVE: [&str; 5] = ["plan", "--artifact", "bootstrap", "--out", "plan.json"];
+const APPLY_SAVED: [&str; 4] = ["apply", "plan.json", "--artifact", "bootstrap"];
+
+/// With a plan saved that creates everything.
+fn saved() -> Site {
+    let site = Site::new();
+    let (code, text) = site.run(&SAVE);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("deployer apply plan.json"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+    site
+}
+
+/// It is refused as stale, with these words, and nothing is written.
+fn refused(site: &Site, words: &[&str]) {
+    site.writes();
+    let (code, text) = site.run(&APPLY_SAVED);
+    assert_eq!(code, 5, "{text}");
+    for word in words {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert_eq!(site.writes(), Vec::<String>::new(), "{text}");
+}
+
+fn change(site: &Site, work: impl AsyncFnOnce(Aws)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let aws = Aws::for_local("us-east-1", site.cloud.http_client(), None);
+    runtime.block_on(work(aws));
+}
+
+#[test]
+fn it_is_carried_out_once() {
+    let site = saved();
+    let (code, text) = site.run(&APPLY_SAVED);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    assert!(code == 0 && text.contains("No changes"), "{text}");
+    refused(&site, &["a/function is there, and wasn't", "b/rule is there, and wasn't"]);
+}
+
+#[test]
+fn a_manifest_that_was_edited_makes_it_stale() {
+    let site = saved();
+    let text = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    site.write("venues.toml", &text.replace("Venue a", "Venue A"));
+    refused(&site, &["the manifest was edited"]);
+}
+
+#[test]
+fn another_artifact_makes_it_stale() {
+    let site = saved();
+    site.write("bootstrap", "#!/bin/sh\nexit 2\n");
+    refused(&site, &["the artifact is another one"]);
+}
+
+#[test]
+fn a_resource_that_was_changed_makes_it_stale() {
+    let site = Site::new();
+    assert_eq!(site.apply().0, 0);
+    let text = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    site.write("venues.toml", &text.replace("status = \"paused\"", "status = \"active\""));
+    assert_eq!(site.run(&SAVE).0, 0);
+    change(&site, async |aws| {
+        let request = aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(9 minutes)");
+        request.send().await.expect("it is changed");
+    });
+    refused(&site, &["a/rule is not as it was"]);
+}
+
+#[test]
+fn what_it_does_not_read_does_not_make_it_stale() {
+    let site = Site::new();
+    let (code, text) = site.run(&[&SAVE[..], &["--target", "a"]].concat());
+    assert_eq!(code, 0, "{text}");
+    change(&site, async |aws| {
+        aws.logs.create_log_group().log_group_name("/aws/lambda/another").send().await.expect("it is made");
+    });
+    let (code, text) = site.run(&APPLY_SAVED);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("a/function") && !text.contains("b/function"), "{text}");
+}
+
+#[test]
+fn another_account_makes_it_stale() {
+    let site = saved();
+    let other = Site::in_account("210987654321");
+    let plan = std::fs::read_to_string(site.path().join("plan.json")).expect("it is there");
+    other.write("plan.json", &plan);
+    refused(&other, &["made for account 123456789012, and this is 210987654321"]);
+}
+
+#[test]
+fn an_edit_by_hand_makes_it_stale_wherever_it_is() {
+    let site = saved();
+    let plan = std::fs::read_to_string(site.path().join("plan.json")).expect("it is there");
+    for (old, new) in
+        [("\"memory_mb\": 128", "\"memory_mb\": 129"), ("\"checksum\": \"", "\"checksum\": \"0"), ("}\n", "}\n\n")]
+    {
+        assert!(plan.contains(old), "{old}");
+        site.write("plan.json", &plan.replace(old, new));
+        refused(&site, &["was changed after it was saved"]);
+    }
+    site.write("plan.json", &plan.replace("\"format_version\": 1", "\"format_version\": 99"));
+    refused(&site, &["another version"]);
+    site.write("plan.json", "{}");
+    let (code, text) = site.run(&APPLY_SAVED);
+    assert!(code == 2 && text.contains("is no saved plan"), "{text}");
+}
+
+#[test]
+fn no_secret_is_in_it() {
+    let site = saved();
+    let plan = std::fs::read_to_string(site.path().join("plan.json")).expect("it is there");
+    assert!(plan.contains("env:TOKEN_a"), "references are");
+    assert!(!plan.contains("token-of-") && !plan.contains("key-of-"), "{plan}");
+}
+
+#[test]
+fn a_plan_without_changes_can_be_carried_out_any_number_of_times() {
+    let site = Site::new();
+    assert_eq!(site.apply().0, 0);
+    assert_eq!(site.run(&SAVE).0, 0);
+    site.writes();
+    for _ in 0..2 {
+        let (code, text) = site.run(&APPLY_SAVED);
+        assert!(code == 0 && text.contains("No changes"), "{text}");
+    }
+    assert_eq!(site.writes(), Vec::<String>::new());
+}
