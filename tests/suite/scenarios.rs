@@ -6,7 +6,7 @@ use deployer::aws::Aws;
 use deployer::local::cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault, Injected};
 use futures_util::future::join_all;
 
-use crate::world::{World, actions, manifest};
+use crate::world::{World, actions, manifest, venue};
 
 async fn world() -> (Cloud, World) {
     world_with(CloudConfig::default()).await
@@ -29,6 +29,21 @@ async fn a_manifest_becomes_a_cloud_and_a_second_apply_writes_nothing() {
     let outcome = world.apply(&desired).await;
     assert_eq!(outcome.done, []);
     assert_eq!(cloud.writes(), [], "no write call at all");
+}
+
+/// A list of each kind, and for each venue what no list has; `sts:GetCallerIdentity` comes before.
+#[tokio::test]
+async fn a_plan_for_three_venues_reads_each_thing_once() {
+    let (cloud, world) = world().await;
+    let desired = world.desired(&format!("{}{}", manifest("sync"), venue("c", "")));
+    world.converge(&desired).await;
+    cloud.forget_calls();
+    assert_eq!(world.plan(&desired).await.changes, []);
+    let mut calls = std::collections::BTreeMap::new();
+    for call in cloud.calls() {
+        *calls.entry(call.to_string()).or_insert(0) += 1;
+    }
+    assert_eq!(calls.values().sum::<u32>(), 26, "{calls:?}");
 }
 
 #[tokio::test]

@@ -16,17 +16,19 @@ use tokio_util::sync::CancellationToken;
 
 /// Two venues, `a` active and `b` paused, in a deployment of this name.
 pub fn manifest(deployment: &str) -> String {
-    let venue = |name: &str, more: &str| {
-        format!(
-            "[venues.{name}]\ndisplay_name = \"Venue {name}\"\n{more}[venues.{name}.secrets]\n\
-             hubspot_token = \"env:TOKEN_{name}\"\ntripleseat_public_key = \"env:KEY_{name}\"\n\
-             [venues.{name}.destination]\nkind = \"tripleseat\"\n\n"
-        )
-    };
     format!(
         "[deployment]\nname = \"{deployment}\"\nregion = \"us-east-1\"\n\n{}{}",
         venue("a", ""),
         venue("b", "status = \"paused\"\n")
+    )
+}
+
+/// A venue's tables, with more lines in the first.
+pub fn venue(name: &str, more: &str) -> String {
+    format!(
+        "[venues.{name}]\ndisplay_name = \"Venue {name}\"\n{more}[venues.{name}.secrets]\n\
+         hubspot_token = \"env:TOKEN_{name}\"\ntripleseat_public_key = \"env:KEY_{name}\"\n\
+         [venues.{name}.destination]\nkind = \"tripleseat\"\n\n"
     )
 }
 
