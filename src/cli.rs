@@ -75,6 +75,9 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Delete everything that this deployment owns, and nothing else
     Destroy(DestroyArgs),
+    /// Set credentials, and see when they were changed
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// Show who holds the lock of an apply, and take it away
     Unlock(UnlockArgs),
     /// Run the whole system on this machine, with no account anywhere
@@ -164,9 +167,40 @@ pub struct Execution {
     pub lock_timeout: Duration,
 }
 
+/// `deployer secret`
+#[derive(Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Set one credential of a venue, from a prompt without echo or from standard input
+    Set {
+        /// The venue
+        venue: String,
+        /// The credential, as it stands in the manifest: `hubspot_token`, `tripleseat_public_key`, …
+        key: String,
+    },
+    /// Write what the manifest's references give into the venues' secrets
+    Push {
+        /// The venues; all that are deployed when none is given
+        venue: Vec<String>,
+        /// Don't ask
+        #[arg(long, short = 'y')]
+        yes: bool,
+    },
+    /// Show each venue's secret: whether it is there, when it was changed
+    Status {
+        /// The venues; all when none is given
+        venue: Vec<String>,
+        /// Read the values, and say of each credential whether it is what its reference gives
+        #[arg(long)]
+        compare: bool,
+    },
+}
+
 /// `deployer destroy`
 #[derive(Debug, Args)]
 pub struct DestroyArgs {
+    /// Delete the secrets for good, without a window in which they could be restored
+    #[arg(long)]
+    pub force_delete_secrets: bool,
     /// Only this venue (can be given more than once)
     #[arg(long, value_name = "VENUE")]
     pub target: Vec<String>,

@@ -64,6 +64,8 @@ pub struct Desired {
     pub venues: Vec<DesiredVenue>,
     /// The venue to which a new artifact goes before all others.
     pub canary: Option<String>,
+    /// Days in which a secret that is deleted can be restored; none deletes it for good.
+    pub recovery_window_days: Option<u32>,
 }
 
 /// What should exist for one venue.
@@ -93,7 +95,13 @@ pub fn desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) 
         },
     });
     let canary = manifest.venues.iter().find(|venue| venue.canary).map(|venue| venue.name.clone());
-    Desired { deployment: deployment.clone(), scope: scope.clone(), venues: venues.collect(), canary }
+    Desired {
+        deployment: deployment.clone(),
+        scope: scope.clone(),
+        venues: venues.collect(),
+        canary,
+        recovery_window_days: Some(manifest.deployment.recovery_window_days),
+    }
 }
 
 /// The tags of everything that a venue has.

@@ -41,8 +41,11 @@ impl Executor<'_> {
                 secrets.tag_resource().secret_id(secret).set_tags(Some(tags(wanted))).send().await.call(call).map(drop)
             }
             Operation::DeleteSecret { secret, recovery_window_days } => {
-                let request =
-                    secrets.delete_secret().secret_id(secret).recovery_window_in_days(i64::from(*recovery_window_days));
+                let request = secrets.delete_secret().secret_id(secret);
+                let request = match recovery_window_days {
+                    Some(days) => request.recovery_window_in_days(i64::from(*days)),
+                    None => request.force_delete_without_recovery(true),
+                };
                 request.send().await.call(call).map(drop)
             }
             _ => Err(unexpected(call, "not a call of Secrets Manager")),

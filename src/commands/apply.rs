@@ -3,7 +3,7 @@
 use super::artifacts::Artifacts;
 use super::reconcile::{Planned, Task, make_plan, notes, refuse_conflicts, refuse_protected};
 use super::saved;
-use super::secrets;
+use super::secret_values;
 use super::session::Session;
 use crate::apply::Inputs;
 use crate::cli::{ApplyArgs, Global};
@@ -36,7 +36,7 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
         refuse_many_deletions(planned, args.max_delete)
     };
     let inputs = async |plan: &Plan| {
-        Ok(Inputs { artifacts: artifacts.zips(), secrets: secrets::resolve(&session, plan).await? })
+        Ok(Inputs { artifacts: artifacts.zips(), secrets: secret_values::resolve(&session, plan).await? })
     };
     match &saved {
         Some(saved) => task.run_saved(saved, make, refuse, inputs).await,

@@ -11,11 +11,21 @@ use crate::exit_code::ExitCode;
 pub(super) async fn run(global: &Global, args: &DestroyArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     let deployment = session.manifest().deployment.name.clone();
-    let nothing =
-        Desired { deployment: deployment.clone(), scope: session.scope.clone(), venues: Vec::new(), canary: None };
+    let recovery_window_days =
+        (!args.force_delete_secrets).then_some(session.manifest().deployment.recovery_window_days);
+    let nothing = Desired {
+        deployment: deployment.clone(),
+        scope: session.scope.clone(),
+        venues: Vec::new(),
+        canary: None,
+        recovery_window_days,
+    };
+    let restorable = match recovery_window_days {
+        Some(days) => format!("Secrets can be restored for {days} days; log groups and functions can't."),
+        None => "Nothing of it can be restored, the secrets neither.".to_owned(),
+    };
     let question = format!(
-        "Do you want to delete all of this? Secrets can be restored for 30 days; log groups and functions can't.\n\
-         To delete it, type the deployment's name, {deployment}."
+        "Do you want to delete all of this? {restorable}\nTo delete it, type the deployment's name, {deployment}."
     );
     let task = Task {
         session: &session,

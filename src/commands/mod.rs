@@ -9,7 +9,8 @@ mod meta;
 mod plan;
 mod reconcile;
 mod saved;
-mod secrets;
+mod secret;
+mod secret_values;
 mod session;
 mod unlock;
 mod validate;
@@ -32,6 +33,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Plan(args) => plan::run(&global, &args).await,
         Command::Apply(args) => apply::run(&global, &args).await,
         Command::Destroy(args) => destroy::run(&global, &args).await,
+        Command::Secret(command) => secret::run(&global, command).await,
         Command::Unlock(args) => unlock::run(&global, &args).await,
         Command::Dev(args) => dev::run(&global, &args).await,
         Command::Venue(VenueCommand::List) => venue::list(&global),

@@ -106,8 +106,17 @@ pub(super) static DEPLOYMENT: Table = Table {
         key("region", Value::Text(Format::Region), "AWS region.").required().example(T("us-east-1")),
         key("account", Value::Text(Format::Account), "Guard: any other AWS account is refused before the first write.")
             .example(T("123456789012")),
+        key(
+            "recovery_window_days",
+            Value::Integer { min: 7, max: 30 },
+            "Days in which the secret of a venue that was taken out can be restored.",
+        )
+        .default(I(DEFAULT_RECOVERY_WINDOW_DAYS as i64)),
     ],
 };
+
+/// The longest that Secrets Manager offers.
+pub(super) const DEFAULT_RECOVERY_WINDOW_DAYS: u32 = 30;
 
 pub(super) static HUBSPOT: Table = Table {
     doc: "The HubSpot portal that all venues share.",

@@ -27,6 +27,8 @@ pub struct Deployment {
     pub region: String,
     /// Guard: any other account is refused before the first write.
     pub account: Option<String>,
+    /// Days in which a deleted secret can be restored.
+    pub recovery_window_days: u32,
 }
 
 /// The HubSpot portal that all venues share.

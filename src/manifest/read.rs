@@ -183,6 +183,10 @@ fn deployment(root: &DeTable<'_>) -> Deployment {
         name: text("name").unwrap_or_default(),
         region: text("region").unwrap_or_default(),
         account: text("account"),
+        recovery_window_days: table
+            .and_then(|table| unsigned(table, "recovery_window_days"))
+            .and_then(|days| u32::try_from(days).ok())
+            .unwrap_or(super::keys::DEFAULT_RECOVERY_WINDOW_DAYS),
     }
 }
 

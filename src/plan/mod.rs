@@ -192,7 +192,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             }
             Some(_) => continue,
         };
-        prune::venue(&mut plan, venue, live, &reason);
+        prune::venue(&mut plan, venue, live, &reason, desired.recovery_window_days);
     }
     plan
 }

@@ -57,7 +57,8 @@ pub enum Operation {
     },
     DeleteSecret {
         secret: String,
-        recovery_window_days: u32,
+        /// For good when unset.
+        recovery_window_days: Option<u32>,
     },
 
     CreateLogGroup {

@@ -4,11 +4,9 @@ use super::{Action, Change, Context, Operation, Plan, Unreadable, is_owner};
 use crate::naming::{TAG_PROTECT, role_path};
 use crate::resource::{Kind, LiveStack, Observed};
 
-/// Days in which a deleted secret can be restored: the longest that Secrets Manager offers.
-const RECOVERY_WINDOW_DAYS: u32 = 30;
-
-/// Plans the removal of all that `venue` has and this deployment owns.
-pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str) {
+/// Plans the removal of all that `venue` has and this deployment owns. Its secret can be restored for some days, or goes
+/// for good, even if its deletion is already scheduled.
+pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str, recovery_window_days: Option<u32>) {
     let deployment = plan.deployment.clone();
     let context = Context { deployment: &deployment, venue };
     if live.tags().any(|tags| is_owner(tags, &deployment) && tags.get(TAG_PROTECT).is_some_and(|value| value == "true"))
@@ -43,10 +41,12 @@ pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str
         let operation = Operation::DeleteLogGroup { log_group: group.name.clone() };
         prune.delete(Kind::LogGroup, &group.name, Some(operation));
     }
-    let secret = prune.readable(Kind::Secret, &live.secret);
+    let mut secret = prune.readable(Kind::Secret, &live.secret);
+    if let (Observed::PendingDeletion(scheduled), None) = (&live.secret, recovery_window_days) {
+        secret = Some(scheduled);
+    }
     if let Some(secret) = secret.filter(|secret| is_owner(&secret.tags, &deployment)) {
-        let operation =
-            Operation::DeleteSecret { secret: secret.name.clone(), recovery_window_days: RECOVERY_WINDOW_DAYS };
+        let operation = Operation::DeleteSecret { secret: secret.name.clone(), recovery_window_days };
         prune.delete(Kind::Secret, &secret.name, Some(operation));
     }
     let role = prune.readable(Kind::Role, &live.role);

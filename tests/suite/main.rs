@@ -14,6 +14,7 @@ mod runtime;
 mod sandbox;
 mod saved_plans;
 mod scenarios;
+mod secret_commands;
 mod servers;
 mod stories;
 mod sync;

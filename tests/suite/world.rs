@@ -71,7 +71,13 @@ impl World {
 
     /// Nothing at all: what `destroy` wants.
     pub fn nothing(&self, deployment: &str) -> Desired {
-        Desired { deployment: deployment.to_owned(), scope: self.scope.clone(), venues: Vec::new(), canary: None }
+        Desired {
+            deployment: deployment.to_owned(),
+            scope: self.scope.clone(),
+            venues: Vec::new(),
+            canary: None,
+            recovery_window_days: Some(30),
+        }
     }
 
     pub async fn observe(&self, desired: &Desired) -> Snapshot {

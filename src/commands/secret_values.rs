@@ -54,10 +54,10 @@ pub(super) async fn resolve(session: &Session, plan: &Plan) -> Result<BTreeMap<S
     Err(error.hint("set what is missing, or write `managed` in the manifest for a value that is set by hand"))
 }
 
-type Resolved = std::result::Result<Option<SecretValue>, crate::manifest::ResolveError>;
+pub(super) type Resolved = std::result::Result<Option<SecretValue>, crate::manifest::ResolveError>;
 
 /// The secret's key, the reference as it stands in the manifest, and what it gives.
-async fn resolve_venue(session: &Session, venue: &Venue) -> Result<Vec<(String, String, Resolved)>> {
+pub(super) async fn resolve_venue(session: &Session, venue: &Venue) -> Result<Vec<(String, String, Resolved)>> {
     let directory = manifest_directory(&session.manifest().path);
     let references = venue.secrets.clone();
     // A reference can run a password manager's program.

@@ -1,0 +1,277 @@
+//! `deployer secret`: the values that an apply never touches once they are there.
+
+use std::io::{IsTerminal, Read};
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::reconcile::confirm;
+use super::secret_values::{Resolved, resolve_venue};
+use super::session::Session;
+use crate::aws::{Call, CallError, FailureKind};
+use crate::cli::{Global, SecretCommand};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::manifest::{SecretValue, Status, Venue};
+use crate::naming::{Names, TAG_DEPLOYMENT};
+
+pub(super) async fn run(global: &Global, command: SecretCommand) -> Result<ExitCode> {
+    let session = Session::open(global).await?;
+    match command {
+        SecretCommand::Set { venue, key } => set(&session, &venue, &key).await,
+        SecretCommand::Push { venue, yes } => push(&session, &venue, yes).await,
+        SecretCommand::Status { venue, compare } => status(&session, &venue, compare).await,
+    }
+}
+
+/// A venue's secret, as far as it can be seen without its value.
+enum Seen {
+    Absent,
+    /// Deleted at this time, and restorable for some days.
+    PendingDeletion(String),
+    /// Of another owner.
+    Foreign,
+    /// Ours, changed last at this time.
+    Ours(String),
+}
+
+async fn set(session: &Session, name: &str, key: &str) -> Result<ExitCode> {
+    let venue = find(session, name)?;
+    let key = key.to_uppercase();
+    if !venue.secrets.iter().any(|(declared, _)| *declared == key) {
+        let keys: Vec<String> = venue.secrets.iter().map(|(key, _)| key.to_lowercase()).collect();
+        return Err(Error::usage(format!("{name} has no credential {}", key.to_lowercase()))
+            .hint(format!("it has {}; declare another one in [venues.{name}.secrets]", keys.join(", "))));
+    }
+    // Before anybody types a value that can't be stored.
+    let secret = usable(session, venue).await?;
+    let value = typed(&format!("{} of {name}: ", key.to_lowercase()))?;
+    let mut object = read(session, &secret).await?;
+    let changed = object.insert(key.clone(), Value::from(value.expose())).as_ref() != object.get(&key);
+    if changed {
+        write(session, &secret, object).await?;
+    }
+    let words = if changed { "is set" } else { "has that value already" };
+    tell(session, venue, &[key], words);
+    Ok(ExitCode::Done)
+}
+
+async fn push(session: &Session, names: &[String], yes: bool) -> Result<ExitCode> {
+    let mut changes = Vec::new();
+    let mut unresolved = Vec::new();
+    for venue in chosen(session, names)?.into_iter().filter(|venue| venue.status != Status::Blocked) {
+        let secret = usable(session, venue).await?;
+        let mut object = read(session, &secret).await?;
+        let mut keys = Vec::new();
+        for (key, _, resolved) in resolve_venue(session, venue).await? {
+            match resolved {
+                Ok(Some(value)) => {
+                    let value = Value::from(value.expose());
+                    if object.get(&key) != Some(&value) {
+                        object.insert(key.clone(), value);
+                        keys.push(key);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => unresolved.push(format!("{}: {}: {error}", venue.name, key.to_lowercase())),
+            }
+        }
+        if !keys.is_empty() {
+            changes.push((venue, secret, object, keys));
+        }
+    }
+    if !unresolved.is_empty() {
+        let mut error = Error::usage("not every value can be had; nothing was changed");
+        error.causes = unresolved;
+        return Err(error.hint("set what is missing, or name the venues that are to be pushed"));
+    }
+    if changes.is_empty() {
+        if session.json.is_none() {
+            anstream::println!("Nothing to do: every secret has what its references give.");
+        }
+        return Ok(ExitCode::Done);
+    }
+    for (venue, _, _, keys) in &changes {
+        tell(session, venue, keys, "is another value than its reference gives");
+    }
+    confirm(session, yes, "Do you want to write what the references give?", "yes")?;
+    for (venue, secret, object, keys) in changes {
+        write(session, &secret, object).await?;
+        tell(session, venue, &keys, "is set");
+    }
+    Ok(ExitCode::Done)
+}
+
+async fn status(session: &Session, names: &[String], compare: bool) -> Result<ExitCode> {
+    for venue in chosen(session, names)? {
+        let secret = secret_name(session, venue);
+        let (state, since) = match seen(session, &secret).await.map_err(|error| failed(&secret, &error))? {
+            Seen::Absent => ("absent", None),
+            Seen::PendingDeletion(at) => ("pending_deletion", Some(at)),
+            Seen::Foreign => ("not_ours", None),
+            Seen::Ours(at) => ("present", Some(at)),
+        };
+        let stored = match (compare, state) {
+            (true, "present") => Some(read(session, &secret).await?),
+            _ => None,
+        };
+        let mut credentials = Vec::new();
+        if let Some(stored) = &stored {
+            for (key, reference, resolved) in resolve_venue(session, venue).await? {
+                credentials.push((key.to_lowercase(), comparison(stored.get(&key), &reference, &resolved)));
+            }
+        }
+        match &session.json {
+            Some(lines) => {
+                let credentials: Map<String, Value> = credentials
+                    .into_iter()
+                    .map(|(key, (found, verdict))| (key, json!({ "fingerprint": found, "is": verdict })))
+                    .collect();
+                let line = json!({ "venue": venue.name, "secret": secret, "state": state, "since": since, "credentials": credentials });
+                lines.line("secret", line);
+            }
+            None => {
+                let words = match (state, &since) {
+                    ("present", Some(at)) => format!("changed {at}"),
+                    ("pending_deletion", Some(at)) => {
+                        format!("deleted {at}; comes back if the venue is applied again in time")
+                    }
+                    ("not_ours", _) => "there, and not ours".to_owned(),
+                    _ => "not there".to_owned(),
+                };
+                anstream::println!("{:<20} {secret}  {words}", venue.name);
+                for (key, (found, verdict)) in credentials {
+                    let found = found.map_or_else(|| "-".repeat(8), |found| found);
+                    anstream::println!("{:<20}   {key:<26} {found}  {verdict}", "");
+                }
+            }
+        }
+    }
+    Ok(ExitCode::Done)
+}
+
+/// The fingerprint of what is stored, and how it stands to what the reference gives.
+fn comparison(stored: Option<&Value>, reference: &str, resolved: &Resolved) -> (Option<String>, String) {
+    let stored = stored.and_then(Value::as_str);
+    let verdict = match (stored, resolved) {
+        (None, Ok(None)) => "missing: set it with `deployer secret set`".to_owned(),
+        (None, _) => "missing: `deployer secret push` writes it".to_owned(),
+        (Some(_), Ok(None)) => "set by hand (managed)".to_owned(),
+        (Some(stored), Ok(Some(value))) if stored == value.expose() => format!("as {reference} gives it"),
+        (Some(_), Ok(Some(_))) => format!("not what {reference} gives"),
+        (Some(_), Err(error)) => format!("not compared: {error}"),
+    };
+    (stored.map(fingerprint), verdict)
+}
+
+/// Eight digits by which two people can tell whether they have the same value, and nobody what it is.
+fn fingerprint(value: &str) -> String {
+    Sha256::digest(value).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Its name, if it is there and ours.
+async fn usable(session: &Session, venue: &Venue) -> Result<String> {
+    let secret = secret_name(session, venue);
+    let apply = "`deployer apply` makes it";
+    match seen(session, &secret).await.map_err(|error| failed(&secret, &error))? {
+        Seen::Ours(_) => Ok(secret),
+        Seen::Absent if venue.status == Status::Blocked => {
+            Err(Error::failed(format!("{} is blocked, so it has no secret", venue.name)))
+        }
+        Seen::Absent => Err(Error::failed(format!("{} has no secret {secret} yet", venue.name)).hint(apply)),
+        Seen::PendingDeletion(at) => {
+            Err(Error::failed(format!("the secret {secret} was deleted {at}"))
+                .hint("`deployer apply` restores it in time"))
+        }
+        Seen::Foreign => {
+            Err(Error::refused(format!("the secret {secret} isn't owned by this deployment; nothing was changed"))
+                .hint(format!("`deployer adopt {}` takes it under management", venue.name)))
+        }
+    }
+}
+
+async fn seen(session: &Session, secret: &str) -> Result<Seen, CallError> {
+    let request = session.aws.secrets.describe_secret().secret_id(secret);
+    let answer = match request.send().await.call("secretsmanager:DescribeSecret") {
+        Err(error) if error.kind == FailureKind::NotFound => return Ok(Seen::Absent),
+        answer => answer?,
+    };
+    let owner = answer.tags().iter().find(|tag| tag.key() == Some(TAG_DEPLOYMENT)).and_then(|tag| tag.value());
+    let shown = |time: Option<&aws_sdk_secretsmanager::primitives::DateTime>| {
+        let time = time.and_then(|time| jiff::Timestamp::from_second(time.secs()).ok());
+        time.map_or_else(|| "at an unknown time".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    };
+    Ok(if owner != Some(session.manifest().deployment.name.as_str()) {
+        Seen::Foreign
+    } else if answer.deleted_date().is_some() {
+        Seen::PendingDeletion(shown(answer.deleted_date()))
+    } else {
+        Seen::Ours(shown(answer.last_changed_date().or(answer.created_date())))
+    })
+}
+
+async fn read(session: &Session, secret: &str) -> Result<Map<String, Value>> {
+    let request = session.aws.secrets.get_secret_value().secret_id(secret);
+    let answer = request.send().await.call("secretsmanager:GetSecretValue").map_err(|error| failed(secret, &error))?;
+    match serde_json::from_str(answer.secret_string().unwrap_or("{}")) {
+        Ok(Value::Object(object)) => Ok(object),
+        // What was found is not repeated: it is a secret.
+        _ => Err(Error::failed(format!("the secret {secret} holds something else than a JSON object"))
+            .hint("write {} into it in the AWS console, and set its credentials then")),
+    }
+}
+
+async fn write(session: &Session, secret: &str, object: Map<String, Value>) -> Result<()> {
+    let text = Value::Object(object).to_string();
+    let request = session.aws.secrets.put_secret_value().secret_id(secret).secret_string(text);
+    request.send().await.call("secretsmanager:PutSecretValue").map(drop).map_err(|error| failed(secret, &error))
+}
+
+/// A value from a prompt without echo, or from standard input where that is no terminal.
+fn typed(prompt: &str) -> Result<SecretValue> {
+    let text = if std::io::stdin().is_terminal() {
+        rpassword::prompt_password(prompt)
+    } else {
+        let mut text = String::new();
+        std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
+    };
+    let text = text.map_err(|error| Error::failed("the value can't be read").caused_by(&error))?;
+    SecretValue::new(text).map_err(|reason| Error::usage(format!("{reason}; nothing was changed")))
+}
+
+fn tell(session: &Session, venue: &Venue, keys: &[String], words: &str) {
+    for key in keys {
+        let key = key.to_lowercase();
+        match &session.json {
+            Some(lines) => lines.line("credential", json!({ "venue": venue.name, "key": key, "text": words })),
+            None => anstream::println!("{}: {key} {words}.", venue.name),
+        }
+    }
+}
+
+fn chosen<'s>(session: &'s Session, names: &[String]) -> Result<Vec<&'s Venue>> {
+    if names.is_empty() {
+        return Ok(session.manifest().venues.iter().collect());
+    }
+    names.iter().map(|name| find(session, name)).collect()
+}
+
+fn find<'s>(session: &'s Session, name: &str) -> Result<&'s Venue> {
+    let venues = &session.manifest().venues;
+    venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
+        let names: Vec<&str> = venues.iter().map(|venue| venue.name.as_str()).collect();
+        Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {}", names.join(", ")))
+    })
+}
+
+fn secret_name(session: &Session, venue: &Venue) -> String {
+    Names::new(&session.manifest().deployment.name, &venue.name).secret
+}
+
+fn failed(secret: &str, error: &CallError) -> Error {
+    let failed = Error::failed(format!("the secret {secret} can't be used")).caused_by(error);
+    match error.hint() {
+        Some(hint) => failed.hint(hint),
+        None => failed,
+    }
+}

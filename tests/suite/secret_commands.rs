@@ -1,0 +1,202 @@
+//! `deployer secret`, and what becomes of secrets when venues go and come back.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use deployer::local::cloud::secretsmanager::Version;
+use serde_json::{Value, json};
+
+use crate::processes::{APPLY, Site};
+use crate::world::manifest;
+
+/// The secret's value, as the function would read it.
+fn stored(site: &Site, venue: &str) -> Value {
+    let value = site.cloud.with(|cx| {
+        let secret = &cx.regional().secretsmanager.secrets[&format!("sync/{venue}")];
+        let current = |version: &&Version| version.stages.iter().any(|stage| stage == "AWSCURRENT");
+        secret.versions.values().find(current).and_then(|version| version.string.clone())
+    });
+    let value = value.expect("the state is read").expect("it has a value");
+    serde_json::from_str(&value).expect("JSON")
+}
+
+fn applied() -> Site {
+    let site = Site::new();
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    site.writes();
+    site
+}
+
+/// `secret set` with the value on standard input.
+fn set(site: &Site, key: &str, value: &str) -> (i32, String) {
+    let mut command = site.command(&["secret", "set", "a", key]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(value.as_bytes()).expect("taken");
+    let output = child.wait_with_output().expect("it ends");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn an_apply_writes_a_value_only_when_it_creates_the_secret() {
+    let site = applied();
+    assert_eq!(stored(&site, "a"), json!({ "HUBSPOT_TOKEN": "token-of-a", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }));
+    let output = site.command(&APPLY).env("TOKEN_a", "another").output().expect("it starts");
+    assert!(output.status.success());
+    assert_eq!(site.writes(), Vec::<String>::new());
+    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "token-of-a");
+}
+
+#[test]
+fn a_value_is_set_from_standard_input_and_never_shown() {
+    let site = applied();
+    let (code, text) = set(&site, "hubspot_token", "rotated\n");
+    assert_eq!(code, 0, "{text}");
+    assert!(!text.contains("rotated"), "{text}");
+    assert_eq!(stored(&site, "a"), json!({ "HUBSPOT_TOKEN": "rotated", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }));
+    assert_eq!(stored(&site, "b")["HUBSPOT_TOKEN"], "token-of-b", "of that venue alone");
+    site.writes();
+    let (code, text) = set(&site, "HUBSPOT_TOKEN", "rotated");
+    assert!(code == 0 && text.contains("already"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+    for (key, value, words) in [
+        ("hubspot_token", "\n", "empty"),
+        ("hubspot_token", "a\nb", "line break"),
+        ("hubspot", "x", "it has hubspot_token"),
+    ] {
+        let (code, text) = set(&site, key, value);
+        assert!(code == 2 && text.contains(words), "{text}");
+    }
+    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    assert!(code == 0 && text.contains("No changes"), "{text}");
+}
+
+#[test]
+fn a_push_writes_what_differs_from_the_references() {
+    let site = applied();
+    set(&site, "hubspot_token", "rotated");
+    site.writes();
+    let (code, text) = site.run(&["secret", "push"]);
+    assert_eq!(code, 2, "nobody is there to ask: {text}");
+    assert!(text.contains("a: hubspot_token is another value") && !text.contains("b:"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+    let (code, text) = site.run(&["secret", "push", "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(site.writes(), ["secretsmanager:PutSecretValue"]);
+    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "token-of-a");
+    let (code, text) = site.run(&["secret", "push", "--yes"]);
+    assert!(code == 0 && text.contains("Nothing to do"), "{text}");
+    let output = site.command(&["secret", "push", "b"]).env_remove("KEY_b").output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && text.contains("KEY_b isn't set"), "{text}");
+}
+
+#[test]
+fn the_status_says_what_is_there_and_compares_when_asked() {
+    let site = applied();
+    set(&site, "hubspot_token", "rotated");
+    let (code, text) = site.run(&["secret", "status"]);
+    assert!(code == 0 && text.contains("sync/a  changed 20") && text.contains("sync/b  changed"), "{text}");
+    let reads = site.cloud.calls().iter().filter(|call| call.operation == "GetSecretValue").count();
+    site.cloud.forget_calls();
+    let (code, text) = site.run(&["secret", "status", "a", "--compare"]);
+    assert!(
+        code == 0 && text.contains("not what env:TOKEN_a gives") && text.contains("as env:KEY_a gives it"),
+        "{text}"
+    );
+    assert!(!text.contains("rotated") && !text.contains("key-of-a"), "{text}");
+    assert_eq!(reads, 1, "only `set` has read a value before");
+    let (code, text) = site.run(&["secret", "status", "nobody"]);
+    assert!(code == 2 && text.contains("it declares a, b"), "{text}");
+}
+
+#[test]
+fn a_value_that_is_set_by_hand_is_left_out_at_first() {
+    let site = Site::new();
+    site.write("venues.toml", &manifest("sync").replace("env:TOKEN_a", "managed"));
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(stored(&site, "a"), json!({ "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }));
+    let (_, text) = site.run(&["secret", "status", "a", "--compare"]);
+    assert!(text.contains("missing: set it with `deployer secret set`"), "{text}");
+    assert_eq!(set(&site, "hubspot_token", "by-hand").0, 0);
+    let (code, text) = site.run(&["secret", "push", "--yes"]);
+    assert!(code == 0 && text.contains("Nothing to do"), "{text}");
+    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "by-hand");
+}
+
+#[test]
+fn a_foreign_secret_is_never_written_or_read() {
+    let site = Site::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let aws = deployer::aws::Aws::for_local("us-east-1", site.cloud.http_client(), None);
+    let made = runtime.block_on(aws.secrets.create_secret().name("sync/a").secret_string("theirs").send());
+    made.expect("somebody made it");
+    site.cloud.forget_calls();
+    let (code, text) = set(&site, "hubspot_token", "x");
+    assert!(code == 6 && text.contains("deployer adopt a"), "{text}");
+    let (code, text) = site.run(&["secret", "status", "--compare"]);
+    assert!(code == 0 && text.contains("there, and not ours"), "{text}");
+    assert!(site.cloud.calls().iter().all(|call| call.operation != "GetSecretValue"));
+    assert_eq!(site.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn the_recovery_window_is_the_manifests_and_a_venue_comes_back_with_its_value() {
+    let site = applied();
+    set(&site, "hubspot_token", "rotated");
+    let only_b = |text: &str| {
+        let (head, rest) = text.split_once("[venues.a]").expect("it declares a");
+        format!("{head}[venues.b]{}", rest.split_once("[venues.b]").expect("it declares b").1)
+    };
+    let both = manifest("sync").replace("region =", "recovery_window_days = 7\nregion =");
+    site.write("venues.toml", &only_b(&both));
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    let (_, text) = site.run(&["secret", "status"]);
+    assert!(text.contains("sync/b  changed"), "{text}");
+    let window = site.cloud.with(|cx| {
+        let deletion = cx.regional().secretsmanager.secrets["sync/a"].deletion.clone();
+        deletion.map(|deletion| deletion.due.duration_since(deletion.requested).as_hours())
+    });
+    assert_eq!(window.expect("the state is read"), Some(7 * 24));
+    site.cloud.advance(jiff::SignedDuration::from_hours(6 * 24));
+    site.write("venues.toml", &both);
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("comes back"), "{text}");
+    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "rotated");
+    site.write("venues.toml", &only_b(&both));
+    assert_eq!(site.apply().0, 0);
+    site.cloud.advance(jiff::SignedDuration::from_hours(8 * 24));
+    site.write("venues.toml", &both);
+    assert_eq!(site.apply().0, 0);
+    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "token-of-a", "after its window it is made anew");
+}
+
+#[test]
+fn a_recovery_window_has_seven_to_thirty_days() {
+    let site = Site::new();
+    for days in ["6", "31"] {
+        site.write(
+            "venues.toml",
+            &manifest("sync").replace("region =", &format!("recovery_window_days = {days}\nregion =")),
+        );
+        let (code, text) = site.run(&["validate"]);
+        assert!(code == 2 && text.contains("recovery_window_days"), "{text}");
+    }
+}
+
+#[test]
+fn a_destroy_can_delete_secrets_for_good() {
+    let site = applied();
+    let (code, text) = site.run(&["destroy", "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    let secrets = || site.cloud.with(|cx| cx.regional().secretsmanager.secrets.len()).expect("the state is read");
+    assert_eq!(secrets(), 2, "they can be restored");
+    let (code, text) = site.run(&["destroy", "--yes", "--force-delete-secrets"]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(secrets(), 0);
+}
