@@ -141,7 +141,7 @@ async fn status(session: &Session, names: &[String], compare: bool) -> Result<Ex
                 };
                 anstream::println!("{:<20} {secret}  {words}", venue.name);
                 for (key, (found, verdict)) in credentials {
-                    let found = found.map_or_else(|| "-".repeat(8), |found| found);
+                    let found = found.unwrap_or_else(|| "-".repeat(8));
                     anstream::println!("{:<20}   {key:<26} {found}  {verdict}", "");
                 }
             }
