@@ -153,7 +153,7 @@ pub(super) async fn execute(
     };
     let cancel = CancellationToken::new();
     let watcher = tokio::spawn(watch_for_ctrl_c(cancel.clone()));
-    let options = Options { parallelism: execution.parallelism, rate_limited: !session.local };
+    let options = Options { parallelism: execution.parallelism, rate_limited: !session.local, ..Options::default() };
     let outcome = apply::apply(&session.aws, plan, inputs, &options, &cancel, &on_event).await;
     watcher.abort();
     progress.end();
