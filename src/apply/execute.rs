@@ -30,7 +30,7 @@ impl Executor<'_> {
             let Some(delay) = retry.after(&error) else { return Err(error) };
             let reason = error.to_string();
             (self.on_event)(Event::Retrying { address: address.clone(), call: operation.call(), reason });
-            tokio::time::sleep(delay).await;
+            self.sleep(delay).await;
         }
     }
 

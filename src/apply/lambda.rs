@@ -155,7 +155,7 @@ impl Executor<'_> {
             if waited >= LONGEST_WAIT {
                 return Err(unexpected(CALL, format!("{function} is not ready after {} s", waited.as_secs())));
             }
-            tokio::time::sleep(delay).await;
+            self.sleep(delay).await;
             waited += delay;
             delay = (delay * 2).min(Duration::from_secs(3));
         }

@@ -14,6 +14,7 @@ mod secrets;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -42,11 +43,14 @@ pub struct Options {
     pub parallelism: usize,
     /// Whether calls are spaced to stay inside AWS's quotas. The embedded cloud has none.
     pub rate_limited: bool,
+    /// Whether time passes before a call is made again, and between looks at a function that isn't ready. Tests have
+    /// none of it; how often is tried stays the same.
+    pub delays: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { parallelism: 10, rate_limited: true }
+        Self { parallelism: 10, rate_limited: true, delays: true }
     }
 }
 
@@ -83,6 +87,7 @@ struct Executor<'a> {
     plan: &'a Plan,
     inputs: &'a Inputs,
     limiter: Limiter,
+    delays: bool,
     on_event: &'a (dyn Fn(Event) + Sync),
     cancel: &'a CancellationToken,
 }
@@ -104,7 +109,7 @@ pub async fn apply(
     on_event: &(dyn Fn(Event) + Sync),
 ) -> Outcome {
     let limiter = if options.rate_limited { Limiter::aws() } else { Limiter::unlimited() };
-    let executor = Executor { aws, plan, inputs, limiter, on_event, cancel };
+    let executor = Executor { aws, plan, inputs, limiter, delays: options.delays, on_event, cancel };
     let mut venues: Vec<(&str, Vec<&Change>)> = Vec::new();
     for change in &plan.changes {
         match venues.iter_mut().find(|(venue, _)| *venue == change.address.venue) {
@@ -179,6 +184,12 @@ impl Executor<'_> {
             }
         }
         outcome
+    }
+
+    async fn sleep(&self, delay: Duration) {
+        if self.delays {
+            tokio::time::sleep(delay).await;
+        }
     }
 
     async fn change(&self, change: &Change, answers: &Answers) -> Result<(), CallError> {

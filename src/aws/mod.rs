@@ -2,11 +2,14 @@
 
 mod error;
 
+use std::time::Duration;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
 
 pub use error::{Call, CallError, FailureKind, Found};
 
@@ -53,6 +56,8 @@ impl Aws {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
+            // A server on this machine isn't helped by being waited for.
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
             .http_client(http);
         if let Some(endpoint) = endpoint {
             config = config.endpoint_url(endpoint);

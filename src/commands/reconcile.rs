@@ -256,7 +256,8 @@ impl Task<'_> {
         // Without the lock somebody else may be at work: what is under way is ended, and nothing new is begun.
         let cancel = lock.lost().child_token();
         let watcher = tokio::spawn(watch_for_signals(cancel.clone()));
-        let options = Options { parallelism: self.execution.parallelism, rate_limited: !session.local };
+        let options =
+            Options { parallelism: self.execution.parallelism, rate_limited: !session.local, ..Options::default() };
         let outcome = apply::apply(&session.aws, plan, inputs, &options, &cancel, &on_event).await;
         watcher.abort();
         progress.end();

@@ -37,18 +37,14 @@ fn update(
     spec: &FunctionSpec,
     (verdict, function): (&Verdict, &Observed<LiveFunction>),
 ) -> Verdict {
-    let republished = match verdict {
-        Verdict::Change(change) => change.operations.iter().any(|operation| {
-            matches!(
-                operation,
-                Operation::CreateFunction { .. }
-                    | Operation::UpdateFunctionConfiguration { .. }
-                    | Operation::UpdateFunctionCode { .. }
-            )
-        }),
-        Verdict::Unchanged => function.present().is_some_and(|function| function.configuration != live.configuration),
+    let changes = matches!(verdict, Verdict::Change(change) if change.operations.iter().any(is_of_a_version));
+    let elsewhere = match verdict {
+        Verdict::Change(_) | Verdict::Unchanged => {
+            function.present().is_some_and(|function| function.configuration != live.configuration)
+        }
         Verdict::Conflict(_) | Verdict::Unreadable(_) => false,
     };
+    let republished = changes || elsewhere;
     let mut differences = Differences::default();
     let mut publishing = Vec::new();
     if republished {
@@ -64,14 +60,24 @@ fn update(
         return Verdict::Unchanged;
     }
     let (attributes, operations) = differences.into_parts();
-    let reason = match (republished, verdict) {
-        (true, Verdict::Change(_)) => "the function changes, so a version is published",
-        (true, _) => "its version is not the function as the manifest has it",
-        (false, _) => "it is not as the manifest says",
+    let reason = match (changes, elsewhere) {
+        (true, _) => "the function changes, so a version is published",
+        (false, true) => "its version is not the function as the manifest has it",
+        (false, false) => "it is not as the manifest says",
     };
     let change = context.change(Kind::Alias, &name(alias), Action::Update, reason);
     let operations = publishing.into_iter().chain(operations).collect();
     Verdict::Change(Change { attributes, operations, ..change })
+}
+
+/// Whether it changes what a version keeps.
+fn is_of_a_version(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::CreateFunction { .. }
+            | Operation::UpdateFunctionConfiguration { .. }
+            | Operation::UpdateFunctionCode { .. }
+    )
 }
 
 fn publish(spec: &FunctionSpec) -> Operation {

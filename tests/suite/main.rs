@@ -6,6 +6,7 @@ mod clouds;
 mod conformance;
 mod dev;
 mod dev_page;
+mod drift;
 mod lock;
 mod manifest;
 mod planner;

@@ -112,7 +112,7 @@ impl World {
             .collect();
         let zip: Bytes = self.artifact.bootstrap_zip.clone();
         let inputs = Inputs { artifacts: [(self.artifact.code_sha256.clone(), zip)].into(), secrets };
-        let options = Options { rate_limited: false, ..Options::default() };
+        let options = Options { rate_limited: false, delays: false, ..Options::default() };
         let events = Mutex::new(Vec::new());
         let on_event = |event| events.lock().expect("no panic").push(event);
         let outcome = apply::apply(&self.aws, plan, &inputs, &options, &CancellationToken::new(), &on_event).await;

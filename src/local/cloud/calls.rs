@@ -26,6 +26,9 @@ pub struct Call {
     /// The operation's name in the service's API reference.
     pub operation: String,
     pub kind: CallKind,
+    /// The name or the ARN of what is called upon, as the request has it; a function's with its qualifier after a
+    /// colon. Empty for a list and for `CreateFunction`.
+    pub resource: String,
 }
 
 impl fmt::Display for Call {
@@ -74,11 +77,12 @@ impl Calls {
     }
 
     /// Remembers a request, and gives the fault that is to be put there.
-    pub(super) fn record(&self, service: &'static str, operation: &str) -> Option<Injected> {
+    pub(super) fn record(&self, service: &'static str, operation: &str, resource: String) -> Option<Injected> {
         let call = {
             let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
             list.count += 1;
-            let call = Call { number: list.count, service, operation: operation.to_owned(), kind: kind(operation) };
+            let (number, operation, kind) = (list.count, operation.to_owned(), kind(operation));
+            let call = Call { number, service, operation, kind, resource };
             if list.newest.len() == REMEMBERED {
                 list.newest.pop_front();
             }

@@ -10,7 +10,8 @@ use http::{HeaderMap, Method, Response, Uri};
 use super::answer::{Handled, Protocol, respond};
 use super::query::Form;
 use super::{
-    ApiError, Cloud, Context, Fault, Injected, Request, context, events, iam, lambda, logs, secretsmanager, state, sts,
+    ApiError, Cloud, Context, Fault, Injected, Json, Request, context, events, iam, lambda, logs, secretsmanager,
+    state, sts,
 };
 
 /// No answer: the connection broke.
@@ -74,6 +75,19 @@ impl Service {
         operation.ok_or_else(|| not_implemented(self.name(), &format!("{} {}", request.method, request.path)))
     }
 
+    /// What the request is about, as [`super::Call::resource`] has it.
+    fn resource(self, request: &Request) -> String {
+        match self.protocol() {
+            Protocol::Rest => lambda::resource(request),
+            Protocol::Query(_) => Form::parse(&request.body).text("RoleName").unwrap_or_default().to_owned(),
+            Protocol::Json => {
+                let Ok(body) = Json::parse(&request.body) else { return String::new() };
+                let members = ["Rule", "Name", "SecretId", "ResourceARN", "resourceArn", "logGroupName"];
+                members.into_iter().find_map(|member| body.text(member)).unwrap_or_default().to_owned()
+            }
+        }
+    }
+
     fn handle(self, cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
         match self {
             Self::Sts => sts::handle(cx, operation, &Form::parse(&request.body), request),
@@ -109,11 +123,15 @@ impl Cloud {
             Ok(operation) => operation,
             Err(error) => return Ok(respond(protocol, Err(error), &request.id)),
         };
-        let injected = self.inner.calls.record(service.name(), &operation);
+        let injected = self.inner.calls.record(service.name(), &operation, service.resource(&request));
         if let Some(Injected::Before(fault)) = injected {
             return faulty(fault, protocol, &request.id);
         }
-        let handled = self.with_region(&request.region, |cx| service.handle(cx, &operation, &request));
+        let handle = |cx: &mut Context<'_>| service.handle(cx, &operation, &request);
+        let handled = match self.held_back(&operation) {
+            Some(state) => self.with_state(&request.region, state, handle),
+            None => self.with_region(&request.region, handle),
+        };
         let result = match handled {
             Ok(Ok(Handled::Now(answer))) => Ok(answer),
             Ok(Ok(Handled::Later(later))) => later.await,

@@ -77,6 +77,14 @@ struct Inner {
     clock: clock::Clock,
     calls: calls::Calls,
     invoker: Mutex<Option<Arc<dyn Invoker>>>,
+    held_back: Mutex<Option<HeldBack>>,
+}
+
+/// Operations that answer from a state that is no more.
+#[derive(Debug)]
+struct HeldBack {
+    operations: Vec<&'static str>,
+    state: State,
 }
 
 impl Cloud {
@@ -114,6 +122,7 @@ impl Cloud {
                 clock: clock::Clock::default(),
                 calls: calls::Calls::default(),
                 invoker: Mutex::new(None),
+                held_back: Mutex::new(None),
             }),
         }
     }
@@ -138,6 +147,39 @@ impl Cloud {
             let mut context =
                 Context::new(state, blobs, &self.inner.config, self.inner.clock.now(), invoker, region.to_owned());
             work(&mut context)
+        })
+    }
+
+    /// Has `operations` (`ListFunctions`, …) answer what they would answer now, whatever is changed from now on: AWS's
+    /// lists are eventually consistent. None in `operations` ends it.
+    ///
+    /// # Errors
+    /// The state can't be read.
+    pub fn hold_back(&self, operations: &[&'static str]) -> Result<()> {
+        let state = self.with(|cx| State::clone(cx.state))?;
+        let held_back = (!operations.is_empty()).then(|| HeldBack { operations: operations.to_vec(), state });
+        *self.inner.held_back.lock().unwrap_or_else(PoisonError::into_inner) = held_back;
+        Ok(())
+    }
+
+    /// The state that `operation` answers from, if it isn't the newest.
+    fn held_back(&self, operation: &str) -> Option<State> {
+        let held_back = self.inner.held_back.lock().unwrap_or_else(PoisonError::into_inner);
+        held_back.as_ref().filter(|held| held.operations.contains(&operation)).map(|held| held.state.clone())
+    }
+
+    /// Reads another state than the newest. What `work` changes is lost.
+    fn with_state<T>(
+        &self,
+        region: &str,
+        state: State,
+        work: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> std::io::Result<T> {
+        let mut store = self.inner.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = store::Tracked::new(state);
+        store.transact(|_, blobs| {
+            let now = self.inner.clock.now();
+            work(&mut Context::new(&mut state, blobs, &self.inner.config, now, None, region.to_owned()))
         })
     }
 

@@ -20,6 +20,12 @@ pub struct Tracked<T> {
     touched: bool,
 }
 
+impl<T> Tracked<T> {
+    pub(super) fn new(content: T) -> Self {
+        Self { content, touched: false }
+    }
+}
+
 impl<T> Deref for Tracked<T> {
     type Target = T;
 
@@ -52,12 +58,12 @@ struct StateFile {
 
 impl Store {
     pub(super) fn in_memory(state: State) -> Self {
-        Self { state: Tracked { content: state, touched: false }, blobs: Blobs::default(), file: None }
+        Self { state: Tracked::new(state), blobs: Blobs::default(), file: None }
     }
 
     pub(super) fn file(path: &Path, account: &str) -> Self {
         Self {
-            state: Tracked { content: State::new(account, 0), touched: false },
+            state: Tracked::new(State::new(account, 0)),
             blobs: Blobs::in_directory(with_suffix(path, ".blobs")),
             file: Some(StateFile { path: path.to_owned(), seen: None, account: account.to_owned() }),
         }
@@ -108,7 +114,7 @@ impl StateFile {
             }
             content
         };
-        *state = Tracked { content, touched: false };
+        *state = Tracked::new(content);
         self.seen = Some((number, text));
         Ok(())
     }

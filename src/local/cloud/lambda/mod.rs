@@ -64,6 +64,15 @@ pub(super) fn operation(request: &Request) -> Option<&'static str> {
     }
 }
 
+/// The function that a request's path names, with its qualifier.
+pub(super) fn resource(request: &Request) -> String {
+    let addressed = Addressed::of(request);
+    match addressed.qualifier {
+        Some(qualifier) => format!("{}:{qualifier}", addressed.name),
+        None => addressed.name,
+    }
+}
+
 /// Handles one request.
 pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
     let answer = match operation {
