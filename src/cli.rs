@@ -75,6 +75,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Delete everything that this deployment owns, and nothing else
     Destroy(DestroyArgs),
+    /// Move a venue's function back to an earlier version, where it stays until it changes
+    Rollback(RollbackArgs),
     /// Set credentials, and see when they were changed
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -151,20 +153,47 @@ pub struct ApplyArgs {
     /// Refuse to delete more venues than this (default: at most half of them)
     #[arg(long, value_name = "N")]
     pub max_delete: Option<usize>,
+    /// Don't try new code in a dry run at the first venue before the others get it
+    #[arg(long)]
+    pub no_canary: bool,
+}
+
+/// What comes before anything is changed.
+#[derive(Debug, Clone, Args)]
+pub struct Asking {
+    /// Don't ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// How long to wait while another apply is under way (`0s` doesn't)
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration_or_none)]
+    pub lock_timeout: Duration,
 }
 
 /// How a plan is carried out.
 #[derive(Debug, Clone, Args)]
 pub struct Execution {
-    /// Don't ask
-    #[arg(long, short = 'y')]
-    pub yes: bool,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub asking: Asking,
     /// Venues that are worked on at one time
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub parallelism: usize,
-    /// How long to wait while another apply is under way (`0s` doesn't)
-    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration_or_none)]
-    pub lock_timeout: Duration,
+}
+
+/// `deployer rollback`
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The venue
+    pub venue: String,
+    /// The version (default: the one before)
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Take back a rollback: the next apply moves the venue forward again
+    #[arg(long, conflicts_with = "to")]
+    pub unpin: bool,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub asking: Asking,
 }
 
 /// `deployer secret`

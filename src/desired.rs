@@ -94,7 +94,9 @@ pub fn desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) 
             blocked: None,
         },
     });
-    let canary = manifest.venues.iter().find(|venue| venue.canary).map(|venue| venue.name.clone());
+    let mut active = manifest.venues.iter().filter(|venue| venue.status == Status::Active);
+    let canary = manifest.venues.iter().find(|venue| venue.canary).or_else(|| active.next());
+    let canary = canary.map(|venue| venue.name.clone());
     Desired {
         deployment: deployment.clone(),
         scope: scope.clone(),

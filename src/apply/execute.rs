@@ -17,7 +17,7 @@ impl Executor<'_> {
         let mut retry = Retry::default();
         loop {
             self.limiter.wait(operation.call()).await;
-            let error = match self.call(operation, answers).await {
+            let error = match self.call(address, operation, answers).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -34,7 +34,7 @@ impl Executor<'_> {
         }
     }
 
-    async fn call(&self, operation: &Operation, answers: &Answers) -> Result<(), CallError> {
+    async fn call(&self, address: &Address, operation: &Operation, answers: &Answers) -> Result<(), CallError> {
         match operation {
             Operation::CreateRole { .. }
             | Operation::UpdateAssumeRolePolicy { .. }
@@ -57,6 +57,8 @@ impl Executor<'_> {
             | Operation::DeleteRule { .. }
             | Operation::PutTargets { .. }
             | Operation::RemoveTargets { .. } => self.events(operation).await,
+            Operation::InvokeDryRun { function } => self.dry_run(address, function, answers).await,
+            Operation::DeleteOldVersions { function, keep } => self.delete_old_versions(function, *keep).await,
             _ => self.lambda(operation, answers).await,
         }
     }

@@ -71,6 +71,9 @@ impl Executor<'_> {
                 let tags = tags.clone().into_iter().collect();
                 lambda.tag_resource().resource(arn).set_tags(Some(tags)).send().await.call(call).map(drop)
             }
+            Operation::UntagFunction { arn, keys } => {
+                lambda.untag_resource().resource(arn).set_tag_keys(Some(keys.clone())).send().await.call(call).map(drop)
+            }
             Operation::DeleteFunction { function } => {
                 lambda.delete_function().function_name(function).send().await.call(call).map(drop)
             }
@@ -91,6 +94,10 @@ impl Executor<'_> {
                 let version = published(call, answers)?;
                 let request = lambda.update_alias().function_name(function).name(alias).function_version(version);
                 request.send().await.call(call).map(drop)
+            }
+            Operation::MoveAlias { function, alias, version } => {
+                let request = lambda.update_alias().function_name(function).name(alias);
+                request.function_version(version.to_string()).send().await.call(call).map(drop)
             }
             Operation::PutFunctionEventInvokeConfig { alias } => {
                 let request = lambda
@@ -168,7 +175,7 @@ impl Executor<'_> {
     }
 }
 
-fn published(call: &'static str, answers: &Answers) -> Result<String, CallError> {
+pub(super) fn published(call: &'static str, answers: &Answers) -> Result<String, CallError> {
     let version = answers.version.lock().ok().and_then(|version| version.clone());
     version.ok_or_else(|| unexpected(call, "no version was published before the alias"))
 }

@@ -11,6 +11,7 @@ mod limiter;
 mod logs;
 mod retry;
 mod secrets;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -46,11 +47,13 @@ pub struct Options {
     /// Whether time passes before a call is made again, and between looks at a function that isn't ready. Tests have
     /// none of it; how often is tried stays the same.
     pub delays: bool,
+    /// Whether new code is tried in a dry run before the alias leads to it.
+    pub canary: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { parallelism: 10, rate_limited: true, delays: true }
+        Self { parallelism: 10, rate_limited: true, delays: true, canary: true }
     }
 }
 
@@ -62,6 +65,8 @@ pub enum Event {
     Started { address: Address, action: Action },
     /// A call is made again, for this reason.
     Retrying { address: Address, call: &'static str, reason: String },
+    /// Something that is worth knowing.
+    Note { address: Address, text: String },
     /// The resource is as planned.
     Done { address: Address, action: Action },
     /// It isn't, for this reason.
@@ -88,6 +93,7 @@ struct Executor<'a> {
     inputs: &'a Inputs,
     limiter: Limiter,
     delays: bool,
+    canary: bool,
     on_event: &'a (dyn Fn(Event) + Sync),
     cancel: &'a CancellationToken,
 }
@@ -109,7 +115,8 @@ pub async fn apply(
     on_event: &(dyn Fn(Event) + Sync),
 ) -> Outcome {
     let limiter = if options.rate_limited { Limiter::aws() } else { Limiter::unlimited() };
-    let executor = Executor { aws, plan, inputs, limiter, delays: options.delays, on_event, cancel };
+    let executor =
+        Executor { aws, plan, inputs, limiter, delays: options.delays, canary: options.canary, on_event, cancel };
     let mut venues: Vec<(&str, Vec<&Change>)> = Vec::new();
     for change in &plan.changes {
         match venues.iter_mut().find(|(venue, _)| *venue == change.address.venue) {
@@ -139,12 +146,12 @@ pub async fn apply(
     whole
 }
 
-/// Where the canary stands in `venues`, if it gets new code.
+/// Where the canary stands in `venues`, if new code is tried there.
 fn position_of_new_artifact(venues: &[(&str, Vec<&Change>)], canary: &str) -> Option<usize> {
-    let new_code = |change: &&Change| {
-        change.operations.iter().any(|operation| matches!(operation, Operation::UpdateFunctionCode { .. }))
+    let tries = |change: &&Change| {
+        change.operations.iter().any(|operation| matches!(operation, Operation::InvokeDryRun { .. }))
     };
-    venues.iter().position(|(venue, changes)| *venue == canary && changes.iter().any(new_code))
+    venues.iter().position(|(venue, changes)| *venue == canary && changes.iter().any(tries))
 }
 
 impl Outcome {

@@ -1,11 +1,11 @@
 //! `deployer apply`
 
 use super::artifacts::Artifacts;
-use super::reconcile::{Planned, Task, make_plan, notes, refuse_conflicts, refuse_protected};
+use super::reconcile::{Planned, Task, make_plan, notes, options, refuse_conflicts, refuse_protected};
 use super::saved;
 use super::secret_values;
 use super::session::Session;
-use crate::apply::Inputs;
+use crate::apply::{Inputs, Options};
 use crate::cli::{ApplyArgs, Global};
 use crate::desired::desired;
 use crate::error::{Error, Result};
@@ -19,7 +19,8 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     let task = Task {
         session: &session,
-        execution: &args.execution,
+        asking: &args.execution.asking,
+        options: Options { canary: !args.no_canary, ..options(&session, &args.execution) },
         command: "deployer apply",
         question: ("Do you want to make these changes?", "yes"),
     };

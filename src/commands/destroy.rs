@@ -1,6 +1,6 @@
 //! `deployer destroy`
 
-use super::reconcile::{Planned, Task, make_plan, refuse_protected};
+use super::reconcile::{Planned, Task, make_plan, options, refuse_protected};
 use super::session::Session;
 use crate::apply::Inputs;
 use crate::cli::{DestroyArgs, Global};
@@ -29,7 +29,8 @@ pub(super) async fn run(global: &Global, args: &DestroyArgs) -> Result<ExitCode>
     );
     let task = Task {
         session: &session,
-        execution: &args.execution,
+        asking: &args.execution.asking,
+        options: options(&session, &args.execution),
         command: "deployer destroy",
         question: (&question, &deployment),
     };

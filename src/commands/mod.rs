@@ -5,9 +5,11 @@ mod artifacts;
 mod destroy;
 mod dev;
 mod init;
+mod locking;
 mod meta;
 mod plan;
 mod reconcile;
+mod rollback;
 mod saved;
 mod secret;
 mod secret_values;
@@ -33,6 +35,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Plan(args) => plan::run(&global, &args).await,
         Command::Apply(args) => apply::run(&global, &args).await,
         Command::Destroy(args) => destroy::run(&global, &args).await,
+        Command::Rollback(args) => rollback::run(&global, &args).await,
         Command::Secret(command) => secret::run(&global, command).await,
         Command::Unlock(args) => unlock::run(&global, &args).await,
         Command::Dev(args) => dev::run(&global, &args).await,

@@ -2,17 +2,17 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::locking;
 use super::saved;
-use super::session::{Session, state_directory};
+use super::session::Session;
 use crate::apply::{self, Inputs, Options, Outcome};
-use crate::cli::Execution;
+use crate::cli::{Asking, Execution};
 use crate::desired::Desired;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
-use crate::lock::{self, Found, Lock, Locks};
+use crate::lock::Lock;
 use crate::manifest::{Manifest, Status};
 use crate::observe::{Snapshot, observe};
 use crate::plan::{Plan, SavedPlan, invariants, plan};
@@ -144,11 +144,17 @@ pub(super) fn confirm(session: &Session, yes: bool, question: &str, answer: &str
 /// What an apply or a destroy is, so that both go the same way.
 pub(super) struct Task<'a> {
     pub(super) session: &'a Session,
-    pub(super) execution: &'a Execution,
+    pub(super) asking: &'a Asking,
+    pub(super) options: Options,
     /// The command that goes on with it: `deployer apply`.
     pub(super) command: &'a str,
     /// What is asked before anything changes, and what is taken as a yes.
     pub(super) question: (&'a str, &'a str),
+}
+
+/// How the plan of an apply or a destroy is carried out.
+pub(super) fn options(session: &Session, execution: &Execution) -> Options {
+    Options { parallelism: execution.parallelism, rate_limited: !session.local, ..Options::default() }
 }
 
 impl Task<'_> {
@@ -167,8 +173,8 @@ impl Task<'_> {
             return Ok(plan_code(&shown.plan));
         }
         let mut given = inputs(&shown.plan).await?;
-        confirm(self.session, self.execution.yes, self.question.0, self.question.1)?;
-        let lock = self.lock().await?;
+        confirm(self.session, self.asking.yes, self.question.0, self.question.1)?;
+        let lock = locking::take(self.session, self.asking, self.command).await?;
         let result = async {
             let planned = make().await?;
             if planned.plan.changes != shown.plan.changes {
@@ -179,12 +185,12 @@ impl Task<'_> {
                     return Ok(plan_code(&planned.plan));
                 }
                 given = inputs(&planned.plan).await?;
-                confirm(self.session, self.execution.yes, self.question.0, self.question.1)?;
+                confirm(self.session, self.asking.yes, self.question.0, self.question.1)?;
             }
             Ok(self.execute(&planned.plan, &given, &lock).await)
         }
         .await;
-        self.release(lock).await;
+        locking::release(self.session, lock).await;
         result
     }
 
@@ -210,33 +216,14 @@ impl Task<'_> {
             return Ok(plan_code(&planned.plan));
         }
         let given = inputs(&planned.plan).await?;
-        let lock = self.lock().await?;
+        let lock = locking::take(self.session, self.asking, self.command).await?;
         let result = async {
             let planned = check().await?;
             Ok(self.execute(&planned.plan, &given, &lock).await)
         }
         .await;
-        self.release(lock).await;
+        locking::release(self.session, lock).await;
         result
-    }
-
-    /// Takes the lock of the deployment, and tells whom it has to wait for.
-    pub(super) async fn lock(&self) -> Result<Lock> {
-        let manifest = self.session.manifest();
-        let locks = Locks::new(&self.session.aws, &self.session.scope, &manifest.deployment.name);
-        let directory = state_directory(&manifest.path);
-        let options = lock::Options::new(self.execution.lock_timeout, &directory, self.command);
-        let on_wait = |held: &Found| match &self.session.json {
-            Some(lines) => lines.line("waiting", json!({ "held_by": held.describe() })),
-            None => anstream::eprintln!("Waiting for the lock: {}", held.describe()),
-        };
-        locks.acquire(&options, on_wait).await
-    }
-
-    pub(super) async fn release(&self, lock: Lock) {
-        if let Err(error) = lock.release().await {
-            self.tell(&format!("The lock couldn't be given back ({error}); it ends by itself within minutes."));
-        }
     }
 
     fn tell(&self, text: &str) {
@@ -256,9 +243,7 @@ impl Task<'_> {
         // Without the lock somebody else may be at work: what is under way is ended, and nothing new is begun.
         let cancel = lock.lost().child_token();
         let watcher = tokio::spawn(watch_for_signals(cancel.clone()));
-        let options =
-            Options { parallelism: self.execution.parallelism, rate_limited: !session.local, ..Options::default() };
-        let outcome = apply::apply(&session.aws, plan, inputs, &options, &cancel, &on_event).await;
+        let outcome = apply::apply(&session.aws, plan, inputs, &self.options, &cancel, &on_event).await;
         watcher.abort();
         progress.end();
         if lock.lost().is_cancelled() {

@@ -133,6 +133,20 @@ fn source_arn(condition: &Value) -> Option<String> {
     operators.flatten().find(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn")).map(|(_, value)| text(value))
 }
 
+pub(super) async fn versions(lambda: &Client, name: &str) -> Result<BTreeMap<u64, FunctionConfiguration>, CallError> {
+    let mut versions = BTreeMap::new();
+    let mut pages = lambda.list_versions_by_function().function_name(name).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for found in page.call("lambda:ListVersionsByFunction")?.versions() {
+            // `$LATEST` is no number.
+            if let Some(number) = found.version().and_then(|version| version.parse().ok()) {
+                versions.insert(number, configuration(found));
+            }
+        }
+    }
+    Ok(versions)
+}
+
 pub(super) async fn tags(lambda: &Client, arn: &str) -> Result<Map, CallError> {
     let answer = lambda.list_tags().resource(arn).send().await.call("lambda:ListTags")?;
     Ok(answer.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect())

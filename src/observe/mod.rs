@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::{Aws, CallError};
 use crate::desired::Scope;
 use crate::naming::{self, Names, TAG_DEPLOYMENT, TAG_VENUE};
-use crate::resource::{LiveStack, Map, Observed};
+use crate::resource::{FunctionConfiguration, LiveStack, Map, Observed};
 
 /// Venues whose details are read at one time. Each has about seven reads, which run at once too.
 const VENUES_AT_ONCE: usize = 8;
@@ -30,6 +30,14 @@ pub struct Snapshot {
     pub venues: BTreeMap<String, LiveStack>,
     /// Lists that couldn't be read: what only they would have shown was not looked for.
     pub unreadable: Vec<String>,
+}
+
+/// The published versions of a function that there are, each with what it keeps.
+///
+/// # Errors
+/// The list can't be read; a function that isn't there is such an error too.
+pub async fn versions(aws: &Aws, function: &str) -> Result<BTreeMap<u64, FunctionConfiguration>, CallError> {
+    function::versions(&aws.lambda, function).await
 }
 
 /// A list of one kind of resource by name, or why it couldn't be read.

@@ -1,6 +1,10 @@
 //! The alias that the rule invokes, the version that it points to, and Lambda's settings for asynchronous invocations.
 
+/// Versions of a function that stay, for a rollback.
+const VERSIONS_KEPT: u32 = 5;
+
 use super::{Action, Change, Context, Differences, Operation, Verdict};
+use crate::naming::TAG_PINNED;
 use crate::resource::{AliasSpec, FunctionSpec, Kind, LiveAlias, LiveFunction, Observed};
 
 pub(super) fn compare(
@@ -41,17 +45,27 @@ fn update(
     let elsewhere = match verdict {
         Verdict::Change(_) | Verdict::Unchanged => {
             function.present().is_some_and(|function| function.configuration != live.configuration)
+                && !is_pinned(function, live)
         }
         Verdict::Conflict(_) | Verdict::Unreadable(_) => false,
     };
     let republished = changes || elsewhere;
     let mut differences = Differences::default();
-    let mut publishing = Vec::new();
+    let mut operations = Vec::new();
     if republished {
         differences.known_after_apply("version", Some(live.version.as_str().into()));
-        publishing.push(publish(spec));
-        differences
-            .put_right_by(|| Operation::UpdateAlias { function: alias.function.clone(), alias: alias.name.clone() });
+        operations.push(publish(spec));
+        let new_code = live.configuration.code_sha256 != spec.configuration.code_sha256;
+        if context.is_canary && new_code {
+            operations.push(Operation::InvokeDryRun { function: alias.function.clone() });
+        }
+        operations.push(Operation::UpdateAlias { function: alias.function.clone(), alias: alias.name.clone() });
+        if let Some(version) = function.present().and_then(|function| function.tags.get(TAG_PINNED)) {
+            differences.remove(&format!("tags.{TAG_PINNED}"), version.as_str());
+            operations.push(Operation::UntagFunction { arn: spec.arn.clone(), keys: vec![TAG_PINNED.to_owned()] });
+        }
+        operations.push(Operation::DeleteOldVersions { function: alias.function.clone(), keep: VERSIONS_KEPT });
+        differences.settle();
     }
     differences.differ_optional("maximum_retry_attempts", live.maximum_retry_attempts, alias.maximum_retry_attempts);
     differences.differ_optional("maximum_event_age_s", live.maximum_event_age_s, alias.maximum_event_age_s);
@@ -59,15 +73,34 @@ fn update(
     if differences.is_empty() {
         return Verdict::Unchanged;
     }
-    let (attributes, operations) = differences.into_parts();
+    let (attributes, settings) = differences.into_parts();
     let reason = match (changes, elsewhere) {
         (true, _) => "the function changes, so a version is published",
         (false, true) => "its version is not the function as the manifest has it",
         (false, false) => "it is not as the manifest says",
     };
     let change = context.change(Kind::Alias, &name(alias), Action::Update, reason);
-    let operations = publishing.into_iter().chain(operations).collect();
+    let operations = operations.into_iter().chain(settings).collect();
     Verdict::Change(Change { attributes, operations, ..change })
+}
+
+/// Whether `deployer rollback` has put the alias where it is. It stays there until its function changes.
+fn is_pinned(function: &Observed<LiveFunction>, alias: &LiveAlias) -> bool {
+    function.present().is_some_and(|function| function.tags.get(TAG_PINNED) == Some(&alias.version))
+}
+
+/// What there is to say of an alias that a rollback has pinned, and that stays where it is.
+pub(super) fn pinned_note(
+    venue: &str,
+    function: &Observed<LiveFunction>,
+    alias: &Observed<LiveAlias>,
+) -> Option<String> {
+    let alias = alias.present().filter(|alias| is_pinned(function, alias))?;
+    Some(format!(
+        "{venue} runs version {}, to which `deployer rollback` has moved it back; it stays there until its code or \
+         configuration changes, or until `deployer rollback {venue} --unpin`",
+        alias.version
+    ))
 }
 
 /// Whether it changes what a version keeps.

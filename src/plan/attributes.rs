@@ -49,6 +49,11 @@ impl Differences {
         }
     }
 
+    /// What was found to differ is put right by operations that are kept elsewhere.
+    pub(super) fn settle(&mut self) {
+        self.settled = self.attributes.len();
+    }
+
     /// An attribute of something new.
     pub(super) fn set(&mut self, path: &str, after: impl Into<Value>) {
         self.push(path, None, Some(after.into()));

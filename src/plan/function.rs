@@ -83,7 +83,7 @@ fn differences(function: &FunctionSpec, live: &LiveFunction) -> Differences {
 }
 
 /// What `UpdateFunctionConfiguration` sets.
-fn settings(differences: &mut Differences, before: &FunctionConfiguration, after: &FunctionConfiguration) {
+pub(super) fn settings(differences: &mut Differences, before: &FunctionConfiguration, after: &FunctionConfiguration) {
     differences.differ("description", before.description.as_str(), after.description.as_str());
     differences.differ("runtime", before.runtime.as_str(), after.runtime.as_str());
     differences.differ("handler", before.handler.as_str(), after.handler.as_str());

@@ -14,6 +14,7 @@ mod operation;
 mod permission;
 mod prune;
 mod role;
+mod rollback;
 mod rule;
 mod saved;
 mod secret;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use attributes::AttributeChange;
 pub use operation::Operation;
+pub use rollback::{rollback, unpin};
 pub use saved::{SavedPlan, Unusable};
 
 use attributes::Differences;
@@ -49,7 +51,7 @@ pub struct Plan {
     pub conflicts: Vec<Conflict>,
     /// Venues that would be removed and are protected. An apply doesn't begin while there are any.
     pub protected: Vec<String>,
-    /// The venue whose changes are made before those of all others, where its artifact changes.
+    /// The venue to which new code goes before all others, where it is tried in a dry run.
     pub canary: Option<String>,
     /// What couldn't be read. Nothing is done there.
     pub unreadable: Vec<Unreadable>,
@@ -126,6 +128,21 @@ pub struct Summary {
 }
 
 impl Plan {
+    /// One that does nothing.
+    fn empty(deployment: &str, scope: &Scope) -> Self {
+        Self {
+            deployment: deployment.to_owned(),
+            scope: scope.clone(),
+            changes: Vec::new(),
+            unchanged: 0,
+            conflicts: Vec::new(),
+            protected: Vec::new(),
+            canary: None,
+            unreadable: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// How many resources change, by what happens to them.
     pub fn summary(&self) -> Summary {
         let count = |actions: &[Action]| self.changes.iter().filter(|change| actions.contains(&change.action)).count();
@@ -162,17 +179,7 @@ enum Verdict {
 /// The plan that makes `snapshot` into `desired`. `targets` are the venues that it is limited to, or all when empty.
 pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan {
     let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| target == venue);
-    let mut plan = Plan {
-        deployment: desired.deployment.clone(),
-        scope: desired.scope.clone(),
-        changes: Vec::new(),
-        unchanged: 0,
-        conflicts: Vec::new(),
-        protected: Vec::new(),
-        canary: desired.canary.clone(),
-        unreadable: Vec::new(),
-        notes: Vec::new(),
-    };
+    let mut plan = Plan { canary: desired.canary.clone(), ..Plan::empty(&desired.deployment, &desired.scope) };
     plan.unreadable
         .extend(snapshot.unreadable.iter().map(|reason| Unreadable { address: None, reason: reason.clone() }));
     let nothing = LiveStack::default();
@@ -201,6 +208,8 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
 struct Context<'a> {
     deployment: &'a str,
     venue: &'a str,
+    /// Whether new code is tried there first.
+    is_canary: bool,
 }
 
 impl Context<'_> {
@@ -254,7 +263,8 @@ fn is_owner(tags: &Map, deployment: &str) -> bool {
 }
 
 fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &Stack, live: &LiveStack) {
-    let context = Context { deployment: &plan.deployment.clone(), venue: &venue.venue };
+    let is_canary = plan.canary.as_deref() == Some(venue.venue.as_str());
+    let context = Context { deployment: &plan.deployment.clone(), venue: &venue.venue, is_canary };
     let role = role::compare(&context, &stack.role, &live.role);
     let secret = secret::compare(&context, &stack.secret, &live.secret);
     let log_group = log_group::compare(&context, &stack.log_group, &live.log_group);
@@ -269,6 +279,9 @@ fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &Stack, live: &LiveS
         permission::compare(&context, &stack.permission, &live.permission)
     });
     let target = after(&[&alias, &rule], &live.rule, || target::compare(&context, &stack.target, &live.rule));
+    if matches!(alias, Verdict::Unchanged) {
+        plan.notes.extend(alias::pinned_note(&venue.venue, &live.function, &live.alias));
+    }
     let verdicts = [role, secret, log_group, function, alias, rule, permission, target];
     for (kind, verdict) in Kind::ALL.into_iter().zip(verdicts) {
         match verdict {

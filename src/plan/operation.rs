@@ -96,6 +96,10 @@ pub enum Operation {
         arn: String,
         tags: Map,
     },
+    UntagFunction {
+        arn: String,
+        keys: Vec<String>,
+    },
     DeleteFunction {
         function: String,
     },
@@ -105,6 +109,16 @@ pub enum Operation {
         function: String,
         code_sha256: String,
     },
+    /// Invokes the version that was published with `{"dry_run": true}`: it checks credentials, properties and
+    /// destination, and writes nothing. Where it fails the alias stays where it is.
+    InvokeDryRun {
+        function: String,
+    },
+    /// Keeps the newest versions, and those that an alias points to.
+    DeleteOldVersions {
+        function: String,
+        keep: u32,
+    },
     CreateAlias {
         function: String,
         alias: String,
@@ -112,6 +126,12 @@ pub enum Operation {
     UpdateAlias {
         function: String,
         alias: String,
+    },
+    /// To a version that is there, in a rollback.
+    MoveAlias {
+        function: String,
+        alias: String,
+        version: u64,
     },
     PutFunctionEventInvokeConfig {
         alias: AliasSpec,
@@ -172,10 +192,12 @@ impl Operation {
             Self::UpdateFunctionConfiguration { .. } => "lambda:UpdateFunctionConfiguration",
             Self::UpdateFunctionCode { .. } => "lambda:UpdateFunctionCode",
             Self::TagFunction { .. } => "lambda:TagResource",
-            Self::DeleteFunction { .. } => "lambda:DeleteFunction",
+            Self::UntagFunction { .. } => "lambda:UntagResource",
+            Self::DeleteFunction { .. } | Self::DeleteOldVersions { .. } => "lambda:DeleteFunction",
+            Self::InvokeDryRun { .. } => "lambda:InvokeFunction",
             Self::PublishVersion { .. } => "lambda:PublishVersion",
             Self::CreateAlias { .. } => "lambda:CreateAlias",
-            Self::UpdateAlias { .. } => "lambda:UpdateAlias",
+            Self::UpdateAlias { .. } | Self::MoveAlias { .. } => "lambda:UpdateAlias",
             Self::PutFunctionEventInvokeConfig { .. } => "lambda:PutFunctionEventInvokeConfig",
             Self::PutRule { .. } => "events:PutRule",
             Self::TagRule { .. } => "events:TagResource",
@@ -212,12 +234,18 @@ impl Operation {
             | Self::UpdateFunctionCode { function, .. }
             | Self::DeleteFunction { function }
             | Self::PublishVersion { function, .. }
+            | Self::InvokeDryRun { function }
+            | Self::DeleteOldVersions { function, .. }
             | Self::CreateAlias { function, .. }
             | Self::UpdateAlias { function, .. }
+            | Self::MoveAlias { function, .. }
             | Self::RemovePermission { function, .. } => function,
             Self::PutRule { rule } => &rule.name,
             Self::DeleteRule { rule } | Self::PutTargets { rule, .. } | Self::RemoveTargets { rule, .. } => rule,
-            Self::TagLogGroup { arn, .. } | Self::TagFunction { arn, .. } | Self::TagRule { arn, .. } => arn,
+            Self::TagLogGroup { arn, .. }
+            | Self::TagFunction { arn, .. }
+            | Self::UntagFunction { arn, .. }
+            | Self::TagRule { arn, .. } => arn,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::resource::{Kind, LiveStack, Observed};
 /// for good, even if its deletion is already scheduled.
 pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str, recovery_window_days: Option<u32>) {
     let deployment = plan.deployment.clone();
-    let context = Context { deployment: &deployment, venue };
+    let context = Context { deployment: &deployment, venue, is_canary: false };
     if live.tags().any(|tags| is_owner(tags, &deployment) && tags.get(TAG_PROTECT).is_some_and(|value| value == "true"))
     {
         plan.protected.push(venue.to_owned());

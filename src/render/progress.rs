@@ -38,6 +38,7 @@ impl Progress {
             Event::Retrying { address, call, reason } => {
                 self.say(&format!("  {address}: {call} is tried again: {reason}"))
             }
+            Event::Note { address, text } => self.say(&format!("  {address}: {text}")),
             Event::Done { address, action } => {
                 self.say(&format!("  {address}: {}", action_word(*action)));
                 if let Some(bar) = &self.bar {

@@ -19,5 +19,6 @@ mod secret_commands;
 mod servers;
 mod stories;
 mod sync;
+mod versions;
 mod wire;
 mod world;

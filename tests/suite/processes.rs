@@ -53,7 +53,7 @@ impl Site {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("AWS_ENDPOINT_URL", &self.address).env("AWS_ACCESS_KEY_ID", "id");
         command.env("AWS_SECRET_ACCESS_KEY", "secret").env("AWS_EC2_METADATA_DISABLED", "true");
-        for venue in ["a", "b"] {
+        for venue in ["a", "b", "c"] {
             command.env(format!("TOKEN_{venue}"), format!("token-of-{venue}"));
             command.env(format!("KEY_{venue}"), format!("key-of-{venue}"));
         }

@@ -36,6 +36,7 @@ pub fn venue(name: &str, more: &str) -> String {
 pub struct World {
     pub aws: Aws,
     pub scope: Scope,
+    delays: bool,
     artifact: Artifact,
     secret: String,
 }
@@ -60,7 +61,19 @@ impl World {
     pub async fn with(aws: Aws, artifact: Artifact, secret: &str) -> Self {
         let identity = aws.sts.get_caller_identity().send().await.expect("the cloud says whose account it is");
         let account = identity.account().expect("an account").to_owned();
-        Self { aws, scope: Scope { account, region: "us-east-1".to_owned() }, artifact, secret: secret.to_owned() }
+        Self {
+            aws,
+            scope: Scope { account, region: "us-east-1".to_owned() },
+            delays: false,
+            artifact,
+            secret: secret.to_owned(),
+        }
+    }
+
+    /// With time between two looks at a function that isn't ready: a server of its own needs it.
+    pub fn patient(mut self) -> Self {
+        self.delays = true;
+        self
     }
 
     /// What a manifest wants.
@@ -112,7 +125,7 @@ impl World {
             .collect();
         let zip: Bytes = self.artifact.bootstrap_zip.clone();
         let inputs = Inputs { artifacts: [(self.artifact.code_sha256.clone(), zip)].into(), secrets };
-        let options = Options { rate_limited: false, delays: false, ..Options::default() };
+        let options = Options { rate_limited: false, delays: self.delays, canary: false, ..Options::default() };
         let events = Mutex::new(Vec::new());
         let on_event = |event| events.lock().expect("no panic").push(event);
         let outcome = apply::apply(&self.aws, plan, &inputs, &options, &CancellationToken::new(), &on_event).await;

@@ -100,6 +100,18 @@ impl Destination {
         }
     }
 
+    /// Tries the credential without making anything, for a dry run: with a request that is refused for its content.
+    /// What an `http` destination would do with such a request isn't known, so it isn't asked.
+    ///
+    /// # Errors
+    /// The credential is refused, or there is no answer that says anything of it.
+    pub async fn try_credential(&self) -> Result<(), RunError> {
+        match self {
+            Self::Tripleseat(tripleseat) => tripleseat.try_public_key().await,
+            Self::Http(_) => Ok(()),
+        }
+    }
+
     /// Waits until the rate limit lets a lead be sent. Where that is after `latest` it doesn't wait, and says no.
     pub async fn ready(&self, latest: Instant) -> bool {
         match self {

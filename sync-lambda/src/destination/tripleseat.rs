@@ -93,6 +93,29 @@ impl Tripleseat {
         }
     }
 
+    /// Sends a lead without a name, an address or anything else: a public key that is refused is told so, and with one
+    /// that isn't the lead is refused for what it lacks.
+    pub(super) async fn try_public_key(&self) -> Result<(), RunError> {
+        if !self.ready(self.deadline).await {
+            return Err(unavailable("there was no time left to try the public key".to_owned()));
+        }
+        let request = self
+            .client
+            .post(format!("{}/v1/leads/create.js", self.place.base_uri))
+            .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
+            .json(&json!({ "lead": {} }));
+        let answer = http::send(request, self.timeout()).await.map_err(|error| unavailable(error.message))?;
+        match self.judge(&answer)? {
+            Sent::Refused(_) => Ok(()),
+            Sent::Accepted(_) => Err(RunError::Refused {
+                side: Side::Destination,
+                request: "POST /v1/leads/create.js".to_owned(),
+                message: "a lead without any content was taken; is this Tripleseat?".to_owned(),
+            }),
+            Sent::NotTaken { why, .. } | Sent::ServerError(why) | Sent::Unknown(why) => Err(unavailable(why)),
+        }
+    }
+
     fn timeout(&self) -> Duration {
         TIMEOUT.min(self.deadline.saturating_duration_since(Instant::now()))
     }
@@ -232,6 +255,10 @@ impl Tripleseat {
         }
         Err(refused_oauth(401, path))
     }
+}
+
+fn unavailable(message: String) -> RunError {
+    RunError::Unavailable { side: Side::Destination, message }
 }
 
 /// The OAuth client was refused, or may not read.

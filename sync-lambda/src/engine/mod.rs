@@ -150,11 +150,12 @@ struct Settled {
 impl Run<'_> {
     async fn all(&self) -> Result<(), RunError> {
         let ids = self.collect().await?;
-        if ids.is_empty() {
+        if ids.is_empty() && !self.dry_run {
             return Ok(());
         }
         self.verify_accounts().await?;
         if self.dry_run {
+            self.destination.try_credential().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview(ids).await?;
             }

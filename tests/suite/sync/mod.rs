@@ -319,7 +319,9 @@ async fn a_dry_run_says_what_it_would_do_and_does_nothing() {
             "fields": ["email_address", "first_name", "last_name", "phone_number"],
         }])
     );
-    assert!(portal.tripleseat.requests().is_empty());
+    // The public key is tried with a lead that is refused for what it lacks.
+    assert_eq!(portal.tripleseat.requests().len(), 1);
+    assert_eq!(portal.leads().len(), 0);
     let writes = portal.hubspot.requests().into_iter().filter(|request| request.path.contains("update"));
     assert_eq!(writes.count(), 0);
 }

@@ -1,0 +1,41 @@
+//! `deployer rollback`
+
+use super::reconcile::{Planned, Task};
+use super::session::Session;
+use crate::apply::{Inputs, Options};
+use crate::cli::{Global, RollbackArgs};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::naming::Names;
+use crate::observe::{observe, versions};
+use crate::plan::{rollback, unpin};
+
+pub(super) async fn run(global: &Global, args: &RollbackArgs) -> Result<ExitCode> {
+    let session = Session::open(global).await?;
+    let deployment = session.manifest().deployment.name.clone();
+    let venue = &args.venue;
+    let make = async || {
+        let snapshot = observe(&session.aws, &session.scope, &deployment, std::slice::from_ref(venue)).await;
+        let live = snapshot.venues.get(venue).cloned().unwrap_or_default();
+        let plan = if args.unpin {
+            unpin(&deployment, &session.scope, venue, &live)
+        } else {
+            let function = Names::new(&deployment, venue).function;
+            let versions = versions(&session.aws, &function).await.map_err(|error| {
+                let failed = Error::failed(format!("the versions of {function} can't be read")).caused_by(&error);
+                failed.hint("`deployer venue list` lists the venues")
+            })?;
+            rollback(&deployment, &session.scope, venue, &live, &versions, args.to)
+        };
+        let plan = plan.map_err(|reason| Error::failed(format!("{reason}; nothing was changed")))?;
+        Ok(Planned { plan, snapshot })
+    };
+    let task = Task {
+        session: &session,
+        asking: &args.asking,
+        options: Options { rate_limited: !session.local, ..Options::default() },
+        command: "deployer rollback",
+        question: ("Do you want to do this?", "yes"),
+    };
+    task.run(make, |_| Ok(()), async |_| Ok(Inputs::default())).await
+}

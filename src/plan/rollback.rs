@@ -1,0 +1,100 @@
+//! A rollback as a plan: the alias goes back to an earlier version, and a tag says that it is to stay there.
+
+use std::collections::BTreeMap;
+
+use super::{Action, Change, Differences, Operation, Plan, is_owner};
+use crate::desired::Scope;
+use crate::naming::{ALIAS, TAG_PINNED};
+use crate::resource::{Address, FunctionConfiguration, Kind, LiveAlias, LiveFunction, LiveStack, Map};
+
+/// The plan that moves `venue`'s alias to the version `to`, or to the one before where none is named. `versions` are those
+/// that there are.
+///
+/// # Errors
+/// Why it can't be done, for the person who asked.
+pub fn rollback(
+    deployment: &str,
+    scope: &Scope,
+    venue: &str,
+    live: &LiveStack,
+    versions: &BTreeMap<u64, FunctionConfiguration>,
+    to: Option<u64>,
+) -> Result<Plan, String> {
+    let (function, alias) = ours(deployment, venue, live)?;
+    let current: u64 =
+        alias.version.parse().map_err(|_| format!("its alias leads to {}, no version", alias.version))?;
+    let listed = || versions.keys().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let to = match to {
+        Some(to) => to,
+        None => versions.range(..current).next_back().map(|(version, _)| *version).ok_or_else(|| {
+            format!("there is no version before {current}, which {venue} runs (there are: {})", listed())
+        })?,
+    };
+    let Some(configuration) = versions.get(&to) else {
+        return Err(format!("{venue} has no version {to} (there are: {})", listed()));
+    };
+    let mut plan = Plan::empty(deployment, scope);
+    if to == current {
+        plan.notes.push(format!("{venue} runs version {to} already"));
+        return Ok(plan);
+    }
+    let mut differences = Differences::default();
+    differences.differ("version", current.to_string(), to.to_string());
+    differences.differ("code_sha256", alias.configuration.code_sha256.as_str(), configuration.code_sha256.as_str());
+    super::function::settings(&mut differences, &alias.configuration, configuration);
+    let (attributes, _) = differences.into_parts();
+    // The tag first: with the tag alone nothing is pinned yet.
+    let operations = vec![
+        Operation::TagFunction {
+            arn: arn(scope, function),
+            tags: Map::from([(TAG_PINNED.to_owned(), to.to_string())]),
+        },
+        Operation::MoveAlias { function: function.name.clone(), alias: ALIAS.to_owned(), version: to },
+    ];
+    plan.changes.push(Change {
+        address: Address { venue: venue.to_owned(), kind: Kind::Alias },
+        name: format!("{}:{ALIAS}", function.name),
+        action: Action::Update,
+        reason: format!("it goes back to version {to}, and stays there until the function changes"),
+        attributes,
+        operations,
+    });
+    Ok(plan)
+}
+
+/// The plan that lets `venue`'s alias move again.
+///
+/// # Errors
+/// Why it can't be done, for the person who asked.
+pub fn unpin(deployment: &str, scope: &Scope, venue: &str, live: &LiveStack) -> Result<Plan, String> {
+    let (function, _) = ours(deployment, venue, live)?;
+    let mut plan = Plan::empty(deployment, scope);
+    if let Some(version) = function.tags.get(TAG_PINNED) {
+        let mut differences = Differences::default();
+        differences.remove(&format!("tags.{TAG_PINNED}"), version.as_str());
+        plan.changes.push(Change {
+            address: Address { venue: venue.to_owned(), kind: Kind::Function },
+            name: function.name.clone(),
+            action: Action::Update,
+            reason: "the next apply moves its alias forward again".to_owned(),
+            attributes: differences.into_parts().0,
+            operations: vec![Operation::UntagFunction { arn: arn(scope, function), keys: vec![TAG_PINNED.to_owned()] }],
+        });
+    } else {
+        plan.notes.push(format!("{venue} wasn't rolled back, and stays as it is"));
+    }
+    Ok(plan)
+}
+
+fn ours<'l>(deployment: &str, venue: &str, live: &'l LiveStack) -> Result<(&'l LiveFunction, &'l LiveAlias), String> {
+    let function = live.function.present().ok_or_else(|| format!("{venue} has no function that can be read"))?;
+    if !is_owner(&function.tags, deployment) {
+        return Err(format!("the function {} isn't owned by deployment {deployment}", function.name));
+    }
+    let alias = live.alias.present().ok_or_else(|| format!("the function {} has no alias {ALIAS}", function.name))?;
+    Ok((function, alias))
+}
+
+fn arn(scope: &Scope, function: &LiveFunction) -> String {
+    scope.arn("lambda", &format!("function:{}", function.name))
+}

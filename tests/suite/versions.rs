@@ -1,0 +1,190 @@
+//! Versions, as processes: the canary that new code is tried at, rollbacks, and how many versions stay.
+
+use std::sync::{Arc, Mutex};
+
+use deployer::local::cloud::{ApiError, Invocation, Invoked, Invoker};
+use futures_util::future::BoxFuture;
+
+use crate::processes::Site;
+use crate::world::{manifest, venue};
+
+/// A stand-in for functions: notes who is invoked with what, and answers as it is told.
+#[derive(Debug, Default)]
+struct StandIn {
+    invoked: Mutex<Vec<String>>,
+    error: Mutex<Option<&'static str>>,
+}
+
+impl Invoker for StandIn {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>> {
+        let event = String::from_utf8_lossy(&invocation.payload).into_owned();
+        let line = format!("{}:{} {event}", invocation.function_name, invocation.version);
+        self.invoked.lock().expect("no panic").push(line);
+        let error = *self.error.lock().expect("no panic");
+        let payload = error.map_or_else(
+            || "{}".to_owned(),
+            |error| format!(r#"{{"errorMessage":"{error}","errorType":"Credential"}}"#),
+        );
+        let function_error = error.map(|_| "Unhandled".to_owned());
+        Box::pin(async move { Ok(Invoked { payload: payload.into(), function_error, log: String::new() }) })
+    }
+}
+
+/// Three venues that are deployed, and whose functions are a stand-in.
+fn site() -> (Site, Arc<StandIn>) {
+    let site = Site::new();
+    site.write("venues.toml", &three());
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    let stand_in = Arc::new(StandIn::default());
+    site.cloud.set_invoker(stand_in.clone());
+    site.writes();
+    (site, stand_in)
+}
+
+fn three() -> String {
+    format!("{}{}", manifest("sync"), venue("c", ""))
+}
+
+/// The version that a venue's rule invokes.
+fn live(site: &Site, venue: &str) -> String {
+    let live =
+        site.cloud.with(|cx| cx.regional().lambda.functions[&format!("sync-{venue}")].aliases["live"].version.clone());
+    live.expect("the state is read")
+}
+
+fn versions(site: &Site, venue: &str) -> Vec<u64> {
+    let versions = site
+        .cloud
+        .with(|cx| cx.regional().lambda.functions[&format!("sync-{venue}")].versions.keys().copied().collect());
+    versions.expect("the state is read")
+}
+
+fn set_memory(site: &Site, memory_mb: u32) {
+    site.write("venues.toml", &three().replace("\"Venue a\"\n", &format!("\"Venue a\"\nmemory_mb = {memory_mb}\n")));
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
+fn new_code_is_tried_at_the_canary_and_then_goes_to_the_others() {
+    let (site, stand_in) = site();
+    site.write("bootstrap", "#!/bin/sh\nexit 2\n");
+    site.write("venues.toml", &three().replace("\"Venue c\"\n", "\"Venue c\"\ncanary = true\n"));
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(*stand_in.invoked.lock().expect("no panic"), [r#"sync-c:2 {"dry_run":true}"#]);
+    assert!(text.contains("c/alias: version 2 was tried in a dry run, and works"), "{text}");
+    let order: Vec<String> = site.writes().into_iter().filter(|call| call.starts_with("lambda:")).collect();
+    let c = ["UpdateFunctionCode", "PublishVersion", "Invoke", "UpdateAlias"].map(|call| format!("lambda:{call}"));
+    assert_eq!(order[..4], c, "the canary comes first");
+    assert_eq!(["a", "b", "c"].map(|venue| live(&site, venue)), ["2", "2", "2"]);
+}
+
+#[test]
+fn without_a_canary_the_first_active_venue_is_it() {
+    let (site, stand_in) = site();
+    site.write("bootstrap", "#!/bin/sh\nexit 2\n");
+    assert_eq!(site.apply().0, 0);
+    assert_eq!(*stand_in.invoked.lock().expect("no panic"), [r#"sync-a:2 {"dry_run":true}"#]);
+}
+
+#[test]
+fn a_failed_canary_stops_the_rollout_until_it_works() {
+    let (site, stand_in) = site();
+    site.write("bootstrap", "#!/bin/sh\nexit 2\n");
+    *stand_in.error.lock().expect("no panic") = Some("HubSpot refused HUBSPOT_TOKEN");
+    for _ in 0..2 {
+        let (code, text) = site.apply();
+        assert!(code == 4 || code == 1, "{code} {text}");
+        assert!(text.contains("the dry run of version 2 failed: HubSpot refused HUBSPOT_TOKEN"), "{text}");
+        assert!(text.contains("not started  b/function") && text.contains("not started  c/alias"), "{text}");
+        assert_eq!(["a", "b", "c"].map(|venue| live(&site, venue)), ["1", "1", "1"], "every alias is where it was");
+    }
+    *stand_in.error.lock().expect("no panic") = None;
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(["a", "b", "c"].map(|venue| live(&site, venue)), ["2", "2", "2"]);
+}
+
+#[test]
+fn the_canary_can_be_left_out_and_settings_need_none() {
+    let (site, stand_in) = site();
+    set_memory(&site, 256);
+    site.write("bootstrap", "#!/bin/sh\nexit 2\n");
+    let (code, text) = site.run(&["apply", "--yes", "--artifact", "bootstrap", "--no-canary"]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(*stand_in.invoked.lock().expect("no panic"), Vec::<String>::new());
+}
+
+#[test]
+fn a_rollback_stays_until_the_function_changes() {
+    let (site, _) = site();
+    set_memory(&site, 256);
+    set_memory(&site, 512);
+    assert_eq!(live(&site, "a"), "3");
+    let (code, text) = site.run(&["rollback", "a", "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("memory_mb") && text.contains("512 -> 256"), "{text}");
+    assert_eq!((live(&site, "a"), live(&site, "c")), ("2".to_owned(), "1".to_owned()), "of that venue alone");
+    site.writes();
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("No changes") && text.contains("a runs version 2"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+    set_memory(&site, 1024);
+    assert_eq!(live(&site, "a"), "4");
+    let (_, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    assert!(text.contains("No changes") && !text.contains("rollback"), "the pin is gone: {text}");
+}
+
+#[test]
+fn a_rollback_goes_to_any_version_that_is_there_and_can_be_taken_back() {
+    let (site, _) = site();
+    set_memory(&site, 256);
+    set_memory(&site, 512);
+    let (code, text) = site.run(&["rollback", "a", "--to", "9", "--yes"]);
+    assert!(code == 1 && text.contains("a has no version 9 (there are: 1, 2, 3)"), "{text}");
+    let (code, text) = site.run(&["rollback", "c", "--yes"]);
+    assert!(code == 1 && text.contains("there is no version before 1"), "{text}");
+    let (code, text) = site.run(&["rollback", "nobody", "--yes"]);
+    assert!(code == 1 && text.contains("venue list"), "{text}");
+    let (code, text) = site.run(&["rollback", "a", "--to", "1", "--yes"]);
+    assert_eq!((code, live(&site, "a").as_str()), (0, "1"), "{text}");
+    site.writes();
+    let (code, text) = site.run(&["rollback", "a", "--to", "1", "--yes"]);
+    assert!(code == 0 && text.contains("a runs version 1 already"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+    let (code, text) = site.run(&["rollback", "a", "--unpin", "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(live(&site, "a"), "1", "it moves with the next apply");
+    let (code, text) = site.apply();
+    assert_eq!((code, live(&site, "a").as_str()), (0, "3"), "{text}");
+}
+
+#[test]
+fn five_versions_stay_and_the_one_that_is_live() {
+    let (site, _) = site();
+    for memory_mb in [256, 384, 512, 640, 768, 896] {
+        set_memory(&site, memory_mb);
+    }
+    assert_eq!(versions(&site, "a"), [3, 4, 5, 6, 7]);
+    assert_eq!(versions(&site, "c"), [1]);
+    assert_eq!(live(&site, "a"), "7");
+}
+
+#[test]
+fn a_foreign_function_is_not_rolled_back() {
+    let (site, _) = site();
+    set_memory(&site, 256);
+    site.cloud
+        .with(|cx| {
+            let function = cx.regional_mut().lambda.functions.get_mut("sync-a").expect("it is there");
+            function.tags.insert("deployer:deployment".to_owned(), "another".to_owned());
+        })
+        .expect("the state is written");
+    site.writes();
+    let (code, text) = site.run(&["rollback", "a", "--yes"]);
+    assert!(code == 1 && text.contains("isn't owned by deployment sync"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+}
