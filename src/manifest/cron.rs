@@ -142,6 +142,19 @@ impl Cron {
         None
     }
 
+    /// Firings in so many hours, on average over the years in which it fires, in thousandths of a firing.
+    ///
+    /// The average is over whole years, and where it fires in every year over the 28 after which the calendar repeats,
+    /// so it depends on no date at which one begins to count.
+    pub(super) fn thousandths_in(&self, hours: u64) -> u64 {
+        let years = self.typical_years();
+        let days: u64 = years.iter().map(|year| if Date::new(*year, 2, 29).is_ok() { 366 } else { 365 }).sum();
+        let firings = self.firing_days().count() * self.hours.len() * self.minutes.len();
+        let (firings, hours) = (u128::try_from(firings).unwrap_or_default() * 1000 * u128::from(hours), days * 24);
+        let rounded = (firings + u128::from(hours / 2)) / u128::from(hours.max(1));
+        u64::try_from(rounded).unwrap_or(u64::MAX)
+    }
+
     /// When it fires on a day, in order.
     fn times_on(&self, date: Date) -> impl Iterator<Item = DateTime> + '_ {
         let number = |part: i8| u16::try_from(part).unwrap_or(0);
@@ -158,11 +171,9 @@ impl Cron {
 
     /// The days on which it fires, as numbers that grow by one a day.
     fn firing_days(&self) -> impl Iterator<Item = u64> + '_ {
-        let every_year = self.years.len() == FIELDS[5].range.clone().count();
-        let years: Vec<u16> = if every_year { TYPICAL_YEARS.collect() } else { self.years.iter().copied().collect() };
-        years.into_iter().flat_map(move |year| {
+        self.typical_years().into_iter().flat_map(move |year| {
             self.months.iter().flat_map(move |&month| {
-                let first = Date::new(year.cast_signed(), i8::try_from(month).unwrap_or(1), 1).ok();
+                let first = Date::new(year, i8::try_from(month).unwrap_or(1), 1).ok();
                 first.into_iter().flat_map(move |first| {
                     let length = u16::try_from(first.days_in_month()).unwrap_or(31);
                     let weekday = u16::try_from(first.weekday().to_sunday_one_offset()).unwrap_or(1);
@@ -173,6 +184,13 @@ impl Cron {
                 })
             })
         })
+    }
+
+    /// The years that stand for all in which it fires.
+    fn typical_years(&self) -> Vec<i16> {
+        let every_year = self.years.len() == FIELDS[5].range.clone().count();
+        let years: Vec<u16> = if every_year { TYPICAL_YEARS.collect() } else { self.years.iter().copied().collect() };
+        years.into_iter().map(u16::cast_signed).collect()
     }
 
     /// `first_weekday` is the weekday of the month's first day, 1 for Sunday.
