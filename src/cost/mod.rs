@@ -10,6 +10,7 @@
 //!   be: an environment that is still warm doesn't read it again.
 //! - Log storage is what lies there once the retention has passed for the first time. CloudWatch stores compressed, and
 //!   this doesn't.
+//! - The function's metrics are charged in the hours in which it runs, whatever it finds.
 //! - The free tier is not subtracted: the account shares it with whatever else is in it. Data transfer, taxes and
 //!   discounts are left out, and so is what a change itself costs.
 //! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free. No alarms are managed.
@@ -20,8 +21,12 @@ mod prices;
 mod usage;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
+use sync_lambda::report::Report;
 
 pub use money::Money;
 pub use prices::{FALLBACK_REGION, Item, PriceTable, RegionPrices};
@@ -38,8 +43,8 @@ pub const HOURS_A_MONTH: u64 = 730;
 /// a few contacts for some more.
 pub const RUN_MS: u64 = 1000;
 
-/// Bytes that a run logs: what Lambda writes of its start and its end, about 400, and a line of ours for the run and for
-/// each of a few contacts, with the 26 bytes that CloudWatch adds to each event.
+/// Bytes that a run logs: about 350 of Lambda's own at its start and its end, about 700 for the run's line with its
+/// metrics, 26 that CloudWatch adds to each event, and room for the lines of a few contacts.
 pub const LOG_BYTES_A_RUN: u64 = 2000;
 
 /// What isn't in a manifest and is needed for an estimate.
@@ -53,6 +58,8 @@ pub struct Assumptions {
     pub log_bytes_a_run: u64,
     /// Reads of the secret in a run.
     pub secret_reads_a_run: u32,
+    /// Custom metrics that a venue's runs write.
+    pub metrics_a_venue: u64,
 }
 
 impl Default for Assumptions {
@@ -62,8 +69,17 @@ impl Default for Assumptions {
             measured_run_ms: BTreeMap::new(),
             log_bytes_a_run: LOG_BYTES_A_RUN,
             secret_reads_a_run: 1,
+            metrics_a_venue: metrics_a_venue(),
         }
     }
+}
+
+/// The metrics that the function itself says it has: each name with each set of dimensions is one.
+fn metrics_a_venue() -> u64 {
+    let line = Report::default().line("", Duration::ZERO, Timestamp::UNIX_EPOCH, None);
+    let directives = line["_aws"]["CloudWatchMetrics"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let length = |value: &Value| value.as_array().map_or(0, |values| values.len() as u64);
+    directives.iter().map(|directive| length(&directive["Metrics"]) * length(&directive["Dimensions"])).sum()
 }
 
 /// A month's cost on both sides of a plan.

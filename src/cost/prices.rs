@@ -30,13 +30,15 @@ pub enum Item {
     LogIngestion,
     /// What log groups keep.
     LogStorage,
+    /// Custom metrics, which the function has in its log lines.
+    Metrics,
     /// Firings of scheduled rules on the default bus, which are free.
     ScheduledRules,
 }
 
 impl Item {
     /// All items.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::LambdaRequests,
         Self::LambdaDurationX86,
         Self::LambdaDurationArm,
@@ -44,6 +46,7 @@ impl Item {
         Self::SecretReads,
         Self::LogIngestion,
         Self::LogStorage,
+        Self::Metrics,
         Self::ScheduledRules,
     ];
 
@@ -57,6 +60,7 @@ impl Item {
             Self::SecretReads => "Reads of secrets",
             Self::LogIngestion => "Log ingestion",
             Self::LogStorage => "Log storage",
+            Self::Metrics => "Custom metrics",
             Self::ScheduledRules => "EventBridge scheduled rules",
         }
     }

@@ -18,6 +18,8 @@ const DAYS_KEPT_FOR_EVER: u32 = 365;
 pub(super) struct Usage {
     /// Runs, in thousandths: a rule that fires each week has 4.345.
     pub(super) thousandths_of_runs: u64,
+    /// Hours in which there is at least one run, in thousandths.
+    thousandths_of_hours: u64,
     /// Whether the function is on Arm.
     arm: bool,
     memory_mb: u32,
@@ -28,11 +30,11 @@ pub(super) struct Usage {
 impl Usage {
     /// What a stack uses once it is as it should be.
     pub(super) fn of_desired(stack: &Stack) -> Self {
-        let runs = if stack.rule.enabled { firings(&stack.rule.schedule).unwrap_or_default() } else { 0 };
+        let runs = Some(&stack.rule).filter(|rule| rule.enabled).and_then(|rule| Runs::of(&rule.schedule));
         Self {
             secrets: 1,
             log_retention_days: stack.log_group.retention_days,
-            ..Self::of_function(&stack.function.configuration, runs)
+            ..Self::of_function(&stack.function.configuration, runs.unwrap_or_default())
         }
     }
 
@@ -43,7 +45,7 @@ impl Usage {
         let function = live.function.present().filter(|function| is_owner(&function.tags, deployment));
         let rule = live.rule.present().filter(|rule| is_owner(&rule.tags, deployment));
         let fires = rule.filter(|rule| rule.enabled && !rule.targets.is_empty());
-        let runs = fires.and_then(|rule| firings(&rule.schedule)).unwrap_or_default();
+        let runs = fires.and_then(|rule| Runs::of(&rule.schedule)).unwrap_or_default();
         // The rule invokes the alias, so its version is what runs.
         let alias = live.alias.present().map(|alias| &alias.configuration);
         let usage = function.map(|function| Self::of_function(alias.unwrap_or(&function.configuration), runs));
@@ -54,9 +56,10 @@ impl Usage {
         }
     }
 
-    fn of_function(configuration: &FunctionConfiguration, thousandths_of_runs: u64) -> Self {
+    fn of_function(configuration: &FunctionConfiguration, runs: Runs) -> Self {
         Self {
-            thousandths_of_runs,
+            thousandths_of_runs: runs.thousandths,
+            thousandths_of_hours: runs.thousandths_of_hours,
             arm: configuration.architecture == "arm64",
             memory_mb: configuration.memory_mb,
             ..Self::default()
@@ -83,13 +86,30 @@ impl Usage {
                 let hours = u128::from(self.log_retention_days) * 24;
                 prices.of(item, logs * hours, 1000 * BYTES_A_GB * u128::from(HOURS_A_MONTH))
             }
+            Item::Metrics => {
+                let hours = u128::from(self.thousandths_of_hours) * u128::from(assumptions.metrics_a_venue);
+                prices.of(item, hours, 1000 * u128::from(HOURS_A_MONTH))
+            }
         }
     }
 }
 
-/// Firings in a month, in thousandths; nothing where the expression isn't one that is understood.
-fn firings(schedule: &str) -> Option<u64> {
-    Schedule::parse(schedule).ok().map(|schedule| schedule.firings_in(HOURS_A_MONTH))
+/// What a rule makes in a month.
+#[derive(Clone, Copy, Default)]
+struct Runs {
+    thousandths: u64,
+    thousandths_of_hours: u64,
+}
+
+impl Runs {
+    /// Nothing where the expression isn't one that is understood.
+    fn of(schedule: &str) -> Option<Self> {
+        let schedule = Schedule::parse(schedule).ok()?;
+        Some(Self {
+            thousandths: schedule.firings_in(HOURS_A_MONTH),
+            thousandths_of_hours: schedule.busy_hours_in(HOURS_A_MONTH),
+        })
+    }
 }
 
 /// The parts of a live stack that cost something and couldn't be read.
@@ -108,5 +128,5 @@ pub(super) fn unread(live: &LiveStack) -> Vec<&'static str> {
 
 /// Whether the rule fires by something that isn't a schedule, so that its runs can't be counted.
 pub(super) fn fires_by_events(live: &LiveStack) -> bool {
-    live.rule.present().is_some_and(|rule| rule.enabled && firings(&rule.schedule).is_none())
+    live.rule.present().is_some_and(|rule| rule.enabled && Runs::of(&rule.schedule).is_none())
 }

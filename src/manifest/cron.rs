@@ -143,15 +143,25 @@ impl Cron {
     }
 
     /// Firings in so many hours, on average over the years in which it fires, in thousandths of a firing.
+    pub(super) fn firings_in(&self, hours: u64) -> u64 {
+        self.average(hours, self.hours.len() * self.minutes.len())
+    }
+
+    /// Of so many hours those in which it fires at least once, on average, in thousandths of an hour.
+    pub(super) fn hours_in(&self, hours: u64) -> u64 {
+        self.average(hours, self.hours.len())
+    }
+
+    /// What happens so often on a day on which it fires, in so many hours, in thousandths.
     ///
     /// The average is over whole years, and where it fires in every year over the 28 after which the calendar repeats,
     /// so it depends on no date at which one begins to count.
-    pub(super) fn thousandths_in(&self, hours: u64) -> u64 {
+    fn average(&self, hours: u64, on_a_day: usize) -> u64 {
         let years = self.typical_years();
         let days: u64 = years.iter().map(|year| if Date::new(*year, 2, 29).is_ok() { 366 } else { 365 }).sum();
-        let firings = self.firing_days().count() * self.hours.len() * self.minutes.len();
-        let (firings, hours) = (u128::try_from(firings).unwrap_or_default() * 1000 * u128::from(hours), days * 24);
-        let rounded = (firings + u128::from(hours / 2)) / u128::from(hours.max(1));
+        let times = u128::try_from(self.firing_days().count() * on_a_day).unwrap_or_default();
+        let (times, hours) = (times * 1000 * u128::from(hours), days * 24);
+        let rounded = (times + u128::from(hours / 2)) / u128::from(hours.max(1));
         u64::try_from(rounded).unwrap_or(u64::MAX)
     }
 

@@ -33,10 +33,10 @@ pub(super) fn basis(estimate: &Estimate) -> String {
 
 /// What is assumed besides the length of a run, and what is left out.
 pub(super) fn small_print(estimate: &Estimate) -> String {
-    let Assumptions { log_bytes_a_run, secret_reads_a_run, .. } = &estimate.assumptions;
+    let Assumptions { log_bytes_a_run, metrics_a_venue, .. } = &estimate.assumptions;
     format!(
-        "An estimate of list prices for a month of 730 hours: it {}; {log_bytes_a_run} bytes of logs and at most \
-         {secret_reads_a_run} read of the secret a run. The free tier is not subtracted; data transfer, taxes and \
+        "An estimate of list prices for a month of 730 hours: it {}; {log_bytes_a_run} bytes of logs and one read of the \
+         secret a run; {metrics_a_venue} metrics a venue in hours with a run. The free tier is not subtracted; data transfer, taxes and \
          discounts are left out.",
         basis(estimate)
     )
