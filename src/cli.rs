@@ -136,6 +136,22 @@ pub struct PlanArgs {
     /// Exit with 10 if there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// How the plan is printed; --json is the same as --format json
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<PlanFormat>,
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For a terminal
+    Text,
+    /// One object a line, for programs
+    Json,
+    /// For a pull request
+    Markdown,
+    /// One page that needs nothing else
+    Html,
 }
 
 /// `deployer apply`

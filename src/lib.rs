@@ -7,8 +7,9 @@
 //! 3. [`desired`]: manifest and artifact become the resources that should exist ([`naming`] says what they are called).
 //! 4. [`observe`]: what exists is read from AWS.
 //! 5. [`plan`]: the difference, computed without any effect.
-//! 6. [`apply`]: the plan's operations, carried out in the order of their dependencies, under the [`lock`].
-//! 7. [`render`]: plans, progress and results for people and programs.
+//! 6. [`cost`]: what both sides of a plan cost a month, from a dated table of prices.
+//! 7. [`apply`]: the plan's operations, carried out in the order of their dependencies, under the [`lock`].
+//! 8. [`render`]: plans, progress and results for people and programs.
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
 
@@ -17,6 +18,7 @@ pub mod artifact;
 pub mod aws;
 pub mod cli;
 pub mod commands;
+pub mod cost;
 pub mod desired;
 pub mod error;
 pub mod exit_code;

@@ -9,6 +9,7 @@ use super::saved;
 use super::session::Session;
 use crate::apply::{self, Inputs, Options, Outcome};
 use crate::cli::{Asking, Execution};
+use crate::cost::{Assumptions, Estimate, estimate};
 use crate::desired::Desired;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
@@ -16,12 +17,14 @@ use crate::lock::Lock;
 use crate::manifest::{Manifest, Status};
 use crate::observe::{Snapshot, observe};
 use crate::plan::{Plan, SavedPlan, invariants, plan};
-use crate::render::{Progress, plan_text, result_text};
+use crate::render::{Progress, cost_line, plan_text, result_text};
 
 /// A plan, with what it was made from.
 pub(super) struct Planned {
     pub(super) plan: Plan,
     pub(super) snapshot: Snapshot,
+    /// What a month costs before and after; none where nothing of it changes.
+    pub(super) cost: Option<Estimate>,
 }
 
 /// Observes and plans. Every plan is held against the invariants before anybody sees it.
@@ -42,7 +45,8 @@ pub(super) async fn make_plan(session: &Session, desired: &Desired, targets: &[S
         error.causes = violations;
         return Err(error.hint("please report it, with what stands above"));
     }
-    Ok(Planned { plan, snapshot })
+    let cost = Some(estimate(desired, &snapshot, targets, &Assumptions::default()));
+    Ok(Planned { plan, snapshot, cost })
 }
 
 /// What is worth knowing besides the changes.
@@ -77,11 +81,21 @@ fn properties_note(manifest: &Manifest) -> Option<String> {
     })
 }
 
-/// Shows a plan on standard output.
-pub(super) fn show(session: &Session, plan: &Plan) {
+/// Shows a plan and its cost on standard output.
+pub(super) fn show(session: &Session, planned: &Planned) {
     match &session.json {
-        Some(lines) => lines.plan(plan),
-        None => anstream::print!("{}", plan_text(plan)),
+        Some(lines) => {
+            lines.plan(&planned.plan);
+            if let Some(cost) = &planned.cost {
+                lines.cost(cost);
+            }
+        }
+        None => {
+            anstream::print!("{}", plan_text(&planned.plan));
+            if let Some(cost) = &planned.cost {
+                anstream::println!("{}", cost_line(cost));
+            }
+        }
     }
 }
 
@@ -167,7 +181,7 @@ impl Task<'_> {
         inputs: impl AsyncFn(&Plan) -> Result<Inputs>,
     ) -> Result<ExitCode> {
         let shown = make().await?;
-        show(self.session, &shown.plan);
+        show(self.session, &shown);
         refuse(&shown)?;
         if shown.plan.changes.is_empty() {
             return Ok(plan_code(&shown.plan));
@@ -179,7 +193,7 @@ impl Task<'_> {
             let planned = make().await?;
             if planned.plan.changes != shown.plan.changes {
                 self.tell("Something has changed since this plan was made. What is to be done now:");
-                show(self.session, &planned.plan);
+                show(self.session, &planned);
                 refuse(&planned)?;
                 if planned.plan.changes.is_empty() {
                     return Ok(plan_code(&planned.plan));
@@ -210,7 +224,7 @@ impl Task<'_> {
         };
         // A plan that is stale is refused without a lock, and so without any write.
         let planned = check().await?;
-        show(self.session, &planned.plan);
+        show(self.session, &planned);
         refuse(&planned)?;
         if planned.plan.changes.is_empty() {
             return Ok(plan_code(&planned.plan));

@@ -28,7 +28,7 @@ pub(super) async fn run(global: &Global, args: &RollbackArgs) -> Result<ExitCode
             rollback(&deployment, &session.scope, venue, &live, &versions, args.to)
         };
         let plan = plan.map_err(|reason| Error::failed(format!("{reason}; nothing was changed")))?;
-        Ok(Planned { plan, snapshot })
+        Ok(Planned { plan, snapshot, cost: None })
     };
     let task = Task {
         session: &session,

@@ -17,7 +17,8 @@ pub(super) fn write(session: &Session, planned: &Planned, targets: &[String], pa
         .map_err(|error| Error::failed(format!("the plan can't be saved in {}", path.display())).caused_by(&error))?;
     match &session.json {
         Some(lines) => lines.line("saved", json!({ "path": path.display().to_string() })),
-        None => anstream::println!("\nSaved. To carry out exactly this: deployer apply {}", path.display()),
+        // Beside the plan, which may be a document.
+        None => anstream::eprintln!("\nSaved. To carry out exactly this: deployer apply {}", path.display()),
     }
     Ok(())
 }

@@ -142,6 +142,29 @@ impl Cron {
         None
     }
 
+    /// Firings in so many hours, on average over the years in which it fires, in thousandths of a firing.
+    pub(super) fn firings_in(&self, hours: u64) -> u64 {
+        self.average(hours, self.hours.len() * self.minutes.len())
+    }
+
+    /// Of so many hours those in which it fires at least once, on average, in thousandths of an hour.
+    pub(super) fn hours_in(&self, hours: u64) -> u64 {
+        self.average(hours, self.hours.len())
+    }
+
+    /// What happens so often on a day on which it fires, in so many hours, in thousandths.
+    ///
+    /// The average is over whole years, and where it fires in every year over the 28 after which the calendar repeats,
+    /// so it depends on no date at which one begins to count.
+    fn average(&self, hours: u64, on_a_day: usize) -> u64 {
+        let years = self.typical_years();
+        let days: u64 = years.iter().map(|year| if Date::new(*year, 2, 29).is_ok() { 366 } else { 365 }).sum();
+        let times = u128::try_from(self.firing_days().count() * on_a_day).unwrap_or_default();
+        let (times, hours) = (times * 1000 * u128::from(hours), days * 24);
+        let rounded = (times + u128::from(hours / 2)) / u128::from(hours.max(1));
+        u64::try_from(rounded).unwrap_or(u64::MAX)
+    }
+
     /// When it fires on a day, in order.
     fn times_on(&self, date: Date) -> impl Iterator<Item = DateTime> + '_ {
         let number = |part: i8| u16::try_from(part).unwrap_or(0);
@@ -158,11 +181,9 @@ impl Cron {
 
     /// The days on which it fires, as numbers that grow by one a day.
     fn firing_days(&self) -> impl Iterator<Item = u64> + '_ {
-        let every_year = self.years.len() == FIELDS[5].range.clone().count();
-        let years: Vec<u16> = if every_year { TYPICAL_YEARS.collect() } else { self.years.iter().copied().collect() };
-        years.into_iter().flat_map(move |year| {
+        self.typical_years().into_iter().flat_map(move |year| {
             self.months.iter().flat_map(move |&month| {
-                let first = Date::new(year.cast_signed(), i8::try_from(month).unwrap_or(1), 1).ok();
+                let first = Date::new(year, i8::try_from(month).unwrap_or(1), 1).ok();
                 first.into_iter().flat_map(move |first| {
                     let length = u16::try_from(first.days_in_month()).unwrap_or(31);
                     let weekday = u16::try_from(first.weekday().to_sunday_one_offset()).unwrap_or(1);
@@ -173,6 +194,13 @@ impl Cron {
                 })
             })
         })
+    }
+
+    /// The years that stand for all in which it fires.
+    fn typical_years(&self) -> Vec<i16> {
+        let every_year = self.years.len() == FIELDS[5].range.clone().count();
+        let years: Vec<u16> = if every_year { TYPICAL_YEARS.collect() } else { self.years.iter().copied().collect() };
+        years.into_iter().map(u16::cast_signed).collect()
     }
 
     /// `first_weekday` is the weekday of the month's first day, 1 for Sunday.

@@ -40,6 +40,26 @@ impl Schedule {
         let passed = (now.as_second() - enabled.as_second()).max(0) / interval;
         enabled.checked_add(SignedDuration::from_secs((passed + 1).checked_mul(interval)?)).ok()
     }
+
+    /// Firings in so many hours, on average, in thousandths of a firing, rounded to the nearest.
+    pub fn firings_in(&self, hours: u64) -> u64 {
+        if let Some(inner) = self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
+            return Cron::parse(inner, 0).map(|cron| cron.firings_in(hours)).unwrap_or_default();
+        }
+        let interval = self.interval_s.unwrap_or_default();
+        let thousandths = u128::from(hours) * 3600 * 1000;
+        let rounded = (thousandths + u128::from(interval / 2)).checked_div(u128::from(interval));
+        u64::try_from(rounded.unwrap_or_default()).unwrap_or(u64::MAX)
+    }
+
+    /// Of so many hours those in which a rule with this schedule fires at least once, on average, in thousandths of an
+    /// hour.
+    pub fn busy_hours_in(&self, hours: u64) -> u64 {
+        match self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
+            Some(inner) => Cron::parse(inner, 0).map(|cron| cron.hours_in(hours)).unwrap_or_default(),
+            None => self.firings_in(hours).min(hours.saturating_mul(1000)),
+        }
+    }
 }
 
 fn not_a_schedule(text: &str) -> Flaw {

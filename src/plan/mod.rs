@@ -258,7 +258,7 @@ impl Context<'_> {
 }
 
 /// The rule of ownership: the tag of the deployment, and nothing else, makes a resource ours.
-fn is_owner(tags: &Map, deployment: &str) -> bool {
+pub(crate) fn is_owner(tags: &Map, deployment: &str) -> bool {
     tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::apply::{Event, Outcome};
+use crate::cost::Estimate;
 use crate::exit_code::ExitCode;
 use crate::plan::Plan;
 
@@ -70,6 +71,11 @@ impl JsonLines {
             self.line("note", json!({ "text": note }));
         }
         self.line("summary", plan.summary());
+    }
+
+    /// What a plan costs: all of the estimate, amounts as strings in dollars.
+    pub fn cost(&self, estimate: &Estimate) {
+        self.line("cost", estimate);
     }
 
     /// Something that happened while a plan was carried out.

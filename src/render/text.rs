@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
+use super::words;
 use crate::apply::Outcome;
-use crate::plan::{Action, AttributeChange, Change, Plan, Summary};
+use crate::plan::{Action, AttributeChange, Change, Plan};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -21,34 +22,17 @@ pub fn plan_text(plan: &Plan) -> String {
         "{BOLD}{}{BOLD:#} in account {}, region {}",
         plan.deployment, plan.scope.account, plan.scope.region
     );
-    let mut venue = None;
-    for change in &plan.changes {
-        if venue != Some(&change.address.venue) {
-            venue = Some(&change.address.venue);
-            let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}", change.address.venue);
+    for (venue, changes) in words::by_venue(plan) {
+        let _ = writeln!(out, "\n{BOLD}{venue}{BOLD:#}");
+        for change in changes {
+            write_change(&mut out, change);
         }
-        write_change(&mut out, change);
     }
-    for conflict in &plan.conflicts {
-        let owner = conflict.owner.as_deref().unwrap_or("nobody that its tags name");
-        let _ = writeln!(
-            out,
-            "\n{RED}error:{RED:#} {} {} exists and isn't owned by deployment {} (its owner: {owner})\n  \
-             hint: nothing was changed. Rename the venue or the deployment, delete the resource yourself, or take it \
-             under management with `deployer adopt {}`",
-            conflict.address.kind, conflict.name, plan.deployment, conflict.address.venue
-        );
-    }
-    for venue in &plan.protected {
-        let _ = writeln!(
-            out,
-            "\n{RED}error:{RED:#} {venue} is protected and would be removed\n  \
-             hint: declare it with `protect = false`, apply that, and remove it then"
-        );
+    for problem in words::problems(plan) {
+        let _ = writeln!(out, "\n{RED}error:{RED:#} {}\n  hint: {}", problem.message, problem.hint);
     }
     for unreadable in &plan.unreadable {
-        let what = unreadable.address.as_ref().map_or_else(|| "a list".to_owned(), ToString::to_string);
-        let _ = writeln!(out, "\n{YELLOW}not read:{YELLOW:#} {what} is left alone: {}", unreadable.reason);
+        let _ = writeln!(out, "\n{YELLOW}not read:{YELLOW:#} {}", words::unreadable(unreadable));
     }
     for note in &plan.notes {
         let _ = writeln!(out, "\n{DIM}note:{DIM:#} {note}");
@@ -59,29 +43,13 @@ pub fn plan_text(plan: &Plan) -> String {
 
 /// The closing line of a plan.
 pub fn summary_line(plan: &Plan) -> String {
-    let Summary { create, update, replace, delete, unchanged } = plan.summary();
-    let complete = plan.unreadable.is_empty();
-    let refused = !plan.conflicts.is_empty() || !plan.protected.is_empty();
-    let changes = create + update + replace + delete;
-    if changes == 0 && complete && !refused {
-        return format!("{GREEN}No changes.{GREEN:#} {unchanged} resources are as the manifest says.");
-    }
-    let mut line = format!("{BOLD}Plan:{BOLD:#} {create} to create, {update} to change, ");
-    if replace > 0 {
-        let _ = write!(line, "{replace} to replace, ");
-    }
-    let _ = write!(line, "{delete} to delete; {unchanged} stay as they are.");
-    if !complete {
-        line.push_str(" The plan is incomplete: something couldn't be read.");
-    }
-    if refused {
-        line.push_str(" An apply refuses it until the errors above are resolved.");
-    }
-    line
+    let (head, rest) = words::summary(plan);
+    let style = if head == words::NO_CHANGES { GREEN } else { BOLD };
+    format!("{style}{head}{style:#} {rest}")
 }
 
 fn write_change(out: &mut String, change: &Change) {
-    let (sign, style) = sign(change.action);
+    let (sign, style) = (words::sign(change.action), style(change.action));
     let _ = writeln!(
         out,
         "  {style}{sign}{style:#} {} {}  {DIM}# {}{DIM:#}",
@@ -94,24 +62,21 @@ fn write_change(out: &mut String, change: &Change) {
 }
 
 fn write_attribute(out: &mut String, attribute: &AttributeChange, width: usize) {
-    let show = |value: &Option<serde_json::Value>| value.as_ref().map_or_else(String::new, ToString::to_string);
-    let after = if attribute.known_after_apply { "(known after apply)".to_owned() } else { show(&attribute.after) };
     let path = &attribute.path;
-    let _ = match (&attribute.before, attribute.known_after_apply || attribute.after.is_some()) {
-        (None, _) => writeln!(out, "      {GREEN}+{GREEN:#} {path:width$} = {after}"),
-        (Some(_), true) => {
-            writeln!(out, "      {YELLOW}~{YELLOW:#} {path:width$} = {} -> {after}", show(&attribute.before))
+    let _ = match words::values(attribute) {
+        (None, after) => writeln!(out, "      {GREEN}+{GREEN:#} {path:width$} = {}", after.unwrap_or_default()),
+        (Some(before), Some(after)) => {
+            writeln!(out, "      {YELLOW}~{YELLOW:#} {path:width$} = {before} -> {after}")
         }
-        (Some(_), false) => writeln!(out, "      {RED}-{RED:#} {path:width$} = {}", show(&attribute.before)),
+        (Some(before), None) => writeln!(out, "      {RED}-{RED:#} {path:width$} = {before}"),
     };
 }
 
-fn sign(action: Action) -> (&'static str, Style) {
+fn style(action: Action) -> Style {
     match action {
-        Action::Create | Action::Restore => ("+", GREEN),
-        Action::Update => ("~", YELLOW),
-        Action::Replace => ("-/+", YELLOW),
-        Action::Delete => ("-", RED),
+        Action::Create | Action::Restore => GREEN,
+        Action::Update | Action::Replace => YELLOW,
+        Action::Delete => RED,
     }
 }
 

@@ -13,7 +13,8 @@ use deployer::resource::{
 };
 use proptest::prelude::*;
 
-const MANIFEST: &str = r#"
+/// Two venues, `harbour` active and `mill` paused.
+pub const MANIFEST: &str = r#"
 [deployment]
 name = "sync"
 region = "eu-west-1"
@@ -36,14 +37,14 @@ tripleseat_public_key = "env:MILL_KEY"
 kind = "tripleseat"
 "#;
 
-fn wanted(manifest: &str) -> Desired {
+pub fn wanted(manifest: &str) -> Desired {
     let loaded = manifest::parse(manifest, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
     let scope = Scope { account: "123456789012".to_owned(), region: "eu-west-1".to_owned() };
     desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
 }
 
 /// What AWS has after `stack` was applied.
-fn applied(stack: &Stack) -> LiveStack {
+pub fn applied(stack: &Stack) -> LiveStack {
     let arn = format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}-AbCdEf", stack.secret.name);
     let mut configuration = stack.function.configuration.clone();
     for value in configuration.environment.values_mut().filter(|value| *value == SECRET_ARN_PLACEHOLDER) {
@@ -98,7 +99,8 @@ fn applied(stack: &Stack) -> LiveStack {
     }
 }
 
-fn converged(desired: &Desired) -> Snapshot {
+/// What AWS has after all of `desired` was applied.
+pub fn converged(desired: &Desired) -> Snapshot {
     let venues = desired.venues.iter().filter_map(|venue| Some((venue.venue.clone(), applied(venue.stack.as_ref()?))));
     Snapshot { venues: venues.collect(), unreadable: Vec::new() }
 }
@@ -123,11 +125,11 @@ fn calls(plan: &Plan) -> Vec<String> {
 }
 
 /// The live stack of `harbour`, to be changed behind our back.
-fn harbour(snapshot: &mut Snapshot) -> &mut LiveStack {
+pub fn harbour(snapshot: &mut Snapshot) -> &mut LiveStack {
     snapshot.venues.get_mut("harbour").expect("harbour is declared")
 }
 
-fn present<T>(observed: &mut Observed<T>) -> &mut T {
+pub fn present<T>(observed: &mut Observed<T>) -> &mut T {
     match observed {
         Observed::Present(live) => live,
         _ => panic!("it is there"),

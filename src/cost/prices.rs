@@ -1,0 +1,199 @@
+//! The table of prices: read from `prices.toml`, which says its date, its sources and its units.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use super::Money;
+
+/// The region whose prices stand for those of regions that the table doesn't have.
+pub const FALLBACK_REGION: &str = "us-east-1";
+
+/// What AWS charges for. The order is the one in which it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Item {
+    /// Invocations of a function.
+    LambdaRequests,
+    /// GB-seconds of a function on x86-64.
+    #[serde(rename = "lambda_duration_x86_64")]
+    LambdaDurationX86,
+    /// GB-seconds of a function on Arm.
+    #[serde(rename = "lambda_duration_arm64")]
+    LambdaDurationArm,
+    /// Secrets that are kept.
+    Secrets,
+    /// API calls that read a secret.
+    SecretReads,
+    /// What is written to log groups.
+    LogIngestion,
+    /// What log groups keep.
+    LogStorage,
+    /// Custom metrics, which the function has in its log lines.
+    Metrics,
+    /// Firings of scheduled rules on the default bus, which are free.
+    ScheduledRules,
+}
+
+impl Item {
+    /// All items.
+    pub const ALL: [Self; 9] = [
+        Self::LambdaRequests,
+        Self::LambdaDurationX86,
+        Self::LambdaDurationArm,
+        Self::Secrets,
+        Self::SecretReads,
+        Self::LogIngestion,
+        Self::LogStorage,
+        Self::Metrics,
+        Self::ScheduledRules,
+    ];
+
+    /// As people read it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::LambdaRequests => "Lambda requests",
+            Self::LambdaDurationX86 => "Lambda GB-seconds, x86_64",
+            Self::LambdaDurationArm => "Lambda GB-seconds, arm64",
+            Self::Secrets => "Secrets",
+            Self::SecretReads => "Reads of secrets",
+            Self::LogIngestion => "Log ingestion",
+            Self::LogStorage => "Log storage",
+            Self::Metrics => "Custom metrics",
+            Self::ScheduledRules => "EventBridge scheduled rules",
+        }
+    }
+}
+
+/// The price of so many units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    /// Trillionths of a dollar; a GB-second has ten decimals.
+    picos: u64,
+    /// How many units cost that.
+    per: u64,
+}
+
+impl Price {
+    /// What `numerator / denominator` units cost, rounded to the nearest billionth of a dollar.
+    pub(super) fn of(self, numerator: u128, denominator: u128) -> Money {
+        let divisor = denominator.saturating_mul(u128::from(self.per)).saturating_mul(1000).max(1);
+        let nanos = numerator.saturating_mul(u128::from(self.picos)).saturating_add(divisor / 2) / divisor;
+        Money::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
+    }
+}
+
+/// A table of prices of one or more regions.
+#[derive(Debug, Clone)]
+pub struct PriceTable {
+    /// When it was last compared with AWS, as `YYYY-MM-DD`.
+    pub date: String,
+    /// Where each price stands.
+    pub sources: BTreeMap<Item, String>,
+    regions: BTreeMap<String, BTreeMap<Item, Price>>,
+}
+
+/// The prices of one region.
+#[derive(Debug, Clone, Copy)]
+pub struct RegionPrices<'a> {
+    /// The region whose prices they are.
+    pub region: &'a str,
+    prices: &'a BTreeMap<Item, Price>,
+}
+
+impl RegionPrices<'_> {
+    /// What `numerator / denominator` units of an item cost.
+    pub(super) fn of(&self, item: Item, numerator: u128, denominator: u128) -> Money {
+        self.prices.get(&item).map_or(Money::ZERO, |price| price.of(numerator, denominator))
+    }
+}
+
+/// `prices.toml` as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    date: String,
+    currency: String,
+    price: Vec<WrittenPrice>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenPrice {
+    item: Item,
+    /// For who reads the file.
+    #[serde(rename = "unit")]
+    _unit: String,
+    per: u64,
+    source: String,
+    usd: BTreeMap<String, String>,
+}
+
+impl PriceTable {
+    /// The table in this program.
+    ///
+    /// # Panics
+    /// The table in the repository is wrong, which the tests find.
+    pub fn bundled() -> &'static Self {
+        static BUNDLED: LazyLock<PriceTable> = LazyLock::new(|| {
+            PriceTable::parse(include_str!("prices.toml")).unwrap_or_else(|flaw| panic!("prices.toml: {flaw}"))
+        });
+        &BUNDLED
+    }
+
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// It isn't TOML of this shape, a region lacks a price that another has, or there are no prices of us-east-1.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let written: Written = toml::from_str(text).map_err(|error| error.to_string())?;
+        if written.currency != "USD" {
+            return Err(format!("prices in {}: only USD is known", written.currency));
+        }
+        let mut table = Self { date: written.date, sources: BTreeMap::new(), regions: BTreeMap::new() };
+        for price in written.price {
+            for (region, usd) in price.usd {
+                let picos = picos(&usd).filter(|_| price.per > 0);
+                let picos = picos.ok_or_else(|| format!("{region}: {usd} per {} is no price", price.per))?;
+                table.regions.entry(region).or_default().insert(price.item, Price { picos, per: price.per });
+            }
+            table.sources.insert(price.item, price.source);
+        }
+        for (region, prices) in &table.regions {
+            if let Some(item) = Item::ALL.iter().find(|item| !prices.contains_key(item)) {
+                return Err(format!("{region} has no price of {}", item.title()));
+            }
+        }
+        if !table.regions.contains_key(FALLBACK_REGION) {
+            return Err(format!("there are no prices of {FALLBACK_REGION}"));
+        }
+        Ok(table)
+    }
+
+    /// The regions whose prices are known.
+    pub fn regions(&self) -> impl Iterator<Item = &str> {
+        self.regions.keys().map(String::as_str)
+    }
+
+    /// The prices of a region, or those of us-east-1 in their place.
+    pub fn region(&self, region: &str) -> RegionPrices<'_> {
+        static NONE: BTreeMap<Item, Price> = BTreeMap::new();
+        let known = self.regions.get_key_value(region).or_else(|| self.regions.get_key_value(FALLBACK_REGION));
+        known.map_or(RegionPrices { region: FALLBACK_REGION, prices: &NONE }, |(region, prices)| RegionPrices {
+            region,
+            prices,
+        })
+    }
+}
+
+/// Trillionths of a dollar from dollars with a decimal point; nothing where it has more decimals or is no number.
+fn picos(usd: &str) -> Option<u64> {
+    let (whole, parts) = usd.split_once('.').unwrap_or((usd, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || parts.len() > 12 || !digits(whole) || !digits(parts) {
+        return None;
+    }
+    let parts: u64 = format!("{parts:0<12}").parse().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(1_000_000_000_000)?.checked_add(parts)
+}

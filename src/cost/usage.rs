@@ -1,0 +1,132 @@
+//! What a venue uses in a month, on either side of a plan.
+
+use super::prices::{Item, RegionPrices};
+use super::{Assumptions, HOURS_A_MONTH, Money};
+use crate::manifest::Schedule;
+use crate::plan::is_owner;
+use crate::resource::{FunctionConfiguration, LiveStack, Observed, Stack};
+
+/// MB in a GB of memory, by which Lambda charges.
+const MB_A_GB: u128 = 1024;
+/// Bytes in a GB of logs, as the examples of CloudWatch's pricing page count them.
+const BYTES_A_GB: u128 = 1 << 30;
+/// Logs without a retention are kept for ever; what a year of them makes is counted.
+const DAYS_KEPT_FOR_EVER: u32 = 365;
+
+/// What a venue uses in a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Usage {
+    /// Runs, in thousandths: a rule that fires each week has 4.345.
+    pub(super) thousandths_of_runs: u64,
+    /// Hours in which there is at least one run, in thousandths.
+    thousandths_of_hours: u64,
+    /// Whether the function is on Arm.
+    arm: bool,
+    memory_mb: u32,
+    secrets: u32,
+    log_retention_days: u32,
+}
+
+impl Usage {
+    /// What a stack uses once it is as it should be.
+    pub(super) fn of_desired(stack: &Stack) -> Self {
+        let runs = Some(&stack.rule).filter(|rule| rule.enabled).and_then(|rule| Runs::of(&rule.schedule));
+        Self {
+            secrets: 1,
+            log_retention_days: stack.log_group.retention_days,
+            ..Self::of_function(&stack.function.configuration, runs.unwrap_or_default())
+        }
+    }
+
+    /// What a stack uses that is there. What belongs to somebody else is somebody else's bill.
+    pub(super) fn of_live(live: &LiveStack, deployment: &str) -> Self {
+        let secret = live.secret.present().filter(|secret| is_owner(&secret.tags, deployment));
+        let group = live.log_group.present().filter(|group| is_owner(&group.tags, deployment));
+        let function = live.function.present().filter(|function| is_owner(&function.tags, deployment));
+        let rule = live.rule.present().filter(|rule| is_owner(&rule.tags, deployment));
+        let fires = rule.filter(|rule| rule.enabled && !rule.targets.is_empty());
+        let runs = fires.and_then(|rule| Runs::of(&rule.schedule)).unwrap_or_default();
+        // The rule invokes the alias, so its version is what runs.
+        let alias = live.alias.present().map(|alias| &alias.configuration);
+        let usage = function.map(|function| Self::of_function(alias.unwrap_or(&function.configuration), runs));
+        Self {
+            secrets: u32::from(secret.is_some()),
+            log_retention_days: group.map_or(0, |group| group.retention_days.unwrap_or(DAYS_KEPT_FOR_EVER)),
+            ..usage.unwrap_or_default()
+        }
+    }
+
+    fn of_function(configuration: &FunctionConfiguration, runs: Runs) -> Self {
+        Self {
+            thousandths_of_runs: runs.thousandths,
+            thousandths_of_hours: runs.thousandths_of_hours,
+            arm: configuration.architecture == "arm64",
+            memory_mb: configuration.memory_mb,
+            ..Self::default()
+        }
+    }
+
+    /// What an item of it costs in a month.
+    pub(super) fn price(&self, item: Item, run_ms: u64, assumptions: &Assumptions, prices: &RegionPrices) -> Money {
+        let runs = u128::from(self.thousandths_of_runs);
+        let duration = runs * u128::from(self.memory_mb) * u128::from(run_ms);
+        let logs = runs * u128::from(assumptions.log_bytes_a_run);
+        match item {
+            Item::LambdaRequests | Item::ScheduledRules => prices.of(item, runs, 1000),
+            Item::LambdaDurationX86 if !self.arm => prices.of(item, duration, 1000 * 1000 * MB_A_GB),
+            Item::LambdaDurationArm if self.arm => prices.of(item, duration, 1000 * 1000 * MB_A_GB),
+            Item::LambdaDurationX86 | Item::LambdaDurationArm => Money::ZERO,
+            Item::Secrets => prices.of(item, u128::from(self.secrets), 1),
+            Item::SecretReads if self.secrets > 0 => {
+                prices.of(item, runs * u128::from(assumptions.secret_reads_a_run), 1000)
+            }
+            Item::SecretReads => Money::ZERO,
+            Item::LogIngestion => prices.of(item, logs, 1000 * BYTES_A_GB),
+            Item::LogStorage => {
+                let hours = u128::from(self.log_retention_days) * 24;
+                prices.of(item, logs * hours, 1000 * BYTES_A_GB * u128::from(HOURS_A_MONTH))
+            }
+            Item::Metrics => {
+                let hours = u128::from(self.thousandths_of_hours) * u128::from(assumptions.metrics_a_venue);
+                prices.of(item, hours, 1000 * u128::from(HOURS_A_MONTH))
+            }
+        }
+    }
+}
+
+/// What a rule makes in a month.
+#[derive(Clone, Copy, Default)]
+struct Runs {
+    thousandths: u64,
+    thousandths_of_hours: u64,
+}
+
+impl Runs {
+    /// Nothing where the expression isn't one that is understood.
+    fn of(schedule: &str) -> Option<Self> {
+        let schedule = Schedule::parse(schedule).ok()?;
+        Some(Self {
+            thousandths: schedule.firings_in(HOURS_A_MONTH),
+            thousandths_of_hours: schedule.busy_hours_in(HOURS_A_MONTH),
+        })
+    }
+}
+
+/// The parts of a live stack that cost something and couldn't be read.
+pub(super) fn unread(live: &LiveStack) -> Vec<&'static str> {
+    fn is<T>(observed: &Observed<T>) -> bool {
+        matches!(observed, Observed::Unreadable(_))
+    }
+    let parts = [
+        ("secret", is(&live.secret)),
+        ("log group", is(&live.log_group)),
+        ("function", is(&live.function) || is(&live.alias)),
+        ("rule", is(&live.rule)),
+    ];
+    parts.into_iter().filter(|(_, unread)| *unread).map(|(part, _)| part).collect()
+}
+
+/// Whether the rule fires by something that isn't a schedule, so that its runs can't be counted.
+pub(super) fn fires_by_events(live: &LiveStack) -> bool {
+    live.rule.present().is_some_and(|rule| rule.enabled && Runs::of(&rule.schedule).is_none())
+}

@@ -1,0 +1,75 @@
+//! What others wrote, made safe for where it is put. Names, descriptions and values come from AWS and the manifest.
+
+use std::fmt::Write;
+
+/// Text on one line: line breaks, other control characters and those that turn the direction of writing are shown as
+/// escapes, so that they can neither end a line nor make a text look like another.
+pub(super) fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        let turns = matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if character.is_control() || turns || matches!(character, '\u{2028}' | '\u{2029}') {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// Text for HTML, within an element or within a quoted attribute.
+pub(super) fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in one_line(text).chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Text for Markdown outside of code: a paragraph, an item of a list, a cell of a table. Nothing in it is markup, and on
+/// GitHub nothing in it mentions a person, points to an issue or becomes a link.
+pub(super) fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let text = one_line(text);
+    for (index, character) in text.char_indices() {
+        let before = &text[..index];
+        let begins_item = matches!(character, '-' | '+' | '=') && before.trim_start().is_empty();
+        let ends_number =
+            matches!(character, '.' | ')') && !before.is_empty() && before.bytes().all(|byte| byte.is_ascii_digit());
+        let after = text[index..].chars().nth(1);
+        let begins_link = match character {
+            ':' => after.is_some_and(|after| !after.is_whitespace()),
+            '.' => before.to_ascii_lowercase().ends_with("www"),
+            _ => false,
+        };
+        match character {
+            // An empty comment parts the sign from what follows it, once the Markdown has become HTML.
+            '@' | '#' => {
+                let _ = write!(out, "\\{character}<!-- -->");
+            }
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '$' => {
+                out.push('\\');
+                out.push(character);
+            }
+            _ if begins_item || ends_number || begins_link => {
+                out.push('\\');
+                out.push(character);
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// A fence for a code block of Markdown that `text` can't close.
+pub(super) fn fence(text: &str) -> String {
+    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or_default();
+    "`".repeat(longest.max(2) + 1)
+}

@@ -1,0 +1,178 @@
+//! A plan as one page that needs nothing else: no script, no request, its own styles.
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::cost::{small_print, total};
+use super::escape::html;
+use super::words;
+use crate::cost::{Estimate, ItemCost, Sides, VenueCost};
+use crate::plan::{Action, AttributeChange, Change, Plan};
+
+const STYLE: &str = include_str!("plan.css");
+
+/// Venues up to which all are open at first.
+const OPEN_AT_FIRST: usize = 6;
+
+/// A whole plan. Everything that stands in it is escaped, and the page's own policy allows nothing but its style.
+pub fn plan_html(plan: &Plan, cost: Option<&Estimate>) -> String {
+    let mut out = String::new();
+    let (head, rest) = words::summary(plan);
+    let deployment = html(&plan.deployment);
+    // The policy names the one style by its hash, so that nothing that got into the page could add another.
+    let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+    let _ = write!(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{hash}'; \
+         base-uri 'none'; form-action 'none'\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
+         <title>Plan of {deployment}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <header>\n<h1>{deployment}</h1>\n<p>Account <code>{}</code>, region <code>{}</code></p>\n\
+         <p class=\"summary\"><strong>{}</strong> {}</p>\n",
+        html(&plan.scope.account),
+        html(&plan.scope.region),
+        html(head),
+        html(&rest),
+    );
+    if let Some(cost) = cost {
+        let _ = writeln!(out, "<p><a href=\"#cost\">Cost</a>: {}</p>", html(&total(cost)));
+    }
+    out.push_str("</header>\n");
+    let problems = words::problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
+    list(&mut out, "Errors", "error", problems);
+    list(&mut out, "Not read", "warning", plan.unreadable.iter().map(words::unreadable));
+    write_venues(&mut out, plan);
+    list(&mut out, "Notes", "note", plan.notes.iter().cloned());
+    if let Some(cost) = cost {
+        write_cost(&mut out, cost);
+    }
+    out.push_str("</main>\n</body>\n</html>\n");
+    out
+}
+
+fn list(out: &mut String, title: &str, class: &str, items: impl Iterator<Item = String>) {
+    let mut items = items.peekable();
+    if items.peek().is_none() {
+        return;
+    }
+    let _ = writeln!(out, "<section class=\"list {class}\">\n<h2>{title}</h2>\n<ul>");
+    for item in items {
+        let _ = writeln!(out, "<li>{}</li>", html(&item));
+    }
+    out.push_str("</ul>\n</section>\n");
+}
+
+fn write_venues(out: &mut String, plan: &Plan) {
+    let venues = words::by_venue(plan).count();
+    if venues == 0 {
+        return;
+    }
+    let open = if venues <= OPEN_AT_FIRST { " open" } else { "" };
+    out.push_str("<section>\n<h2>Changes</h2>\n");
+    for (venue, changes) in words::by_venue(plan) {
+        let (venue, counts) = (html(venue), words::counts(changes));
+        let _ =
+            writeln!(out, "<details{open}>\n<summary><h3>{venue}</h3> <span class=\"soft\">{counts}</span></summary>");
+        for change in changes {
+            write_change(out, change);
+        }
+        out.push_str("</details>\n");
+    }
+    out.push_str("</section>\n");
+}
+
+fn class(action: Action) -> &'static str {
+    match action {
+        Action::Create | Action::Restore => "add",
+        Action::Update | Action::Replace => "change",
+        Action::Delete => "remove",
+    }
+}
+
+fn write_change(out: &mut String, change: &Change) {
+    let _ = writeln!(
+        out,
+        "<article class=\"{}\">\n<h4><span class=\"sign\">{} {}</span> {} <code>{}</code></h4>\n\
+         <p class=\"soft\">{}</p>",
+        class(change.action),
+        words::sign(change.action),
+        words::verb(change.action),
+        change.address.kind,
+        html(&change.name),
+        html(&change.reason),
+    );
+    let has_before = change.attributes.iter().any(|attribute| attribute.before.is_some());
+    if !change.attributes.is_empty() {
+        let before = if has_before { "<th scope=\"col\">Now</th>" } else { "" };
+        let _ = writeln!(
+            out,
+            "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Attribute</th>{before}\
+             <th scope=\"col\">After</th></tr></thead>\n<tbody>"
+        );
+        for attribute in &change.attributes {
+            write_attribute(out, attribute, has_before);
+        }
+        out.push_str("</tbody>\n</table></div>\n");
+    }
+    out.push_str("</article>\n");
+}
+
+/// Where nothing was, every attribute is one that comes, and no sign says so once more.
+fn write_attribute(out: &mut String, attribute: &AttributeChange, has_before: bool) {
+    let (before, after) = words::values(attribute);
+    let (class, sign) = match (&before, &after) {
+        _ if !has_before => ("new", ""),
+        (None, _) => ("add", "<span class=\"sign\">+ add</span> "),
+        (Some(_), Some(_)) => ("change", "<span class=\"sign\">~ change</span> "),
+        (Some(_), None) => ("remove", "<span class=\"sign\">- remove</span> "),
+    };
+    let cell = |value: Option<String>| match value {
+        Some(value) => format!("<td><code>{}</code></td>", html(&value)),
+        None => "<td class=\"soft\">not there</td>".to_owned(),
+    };
+    let before = if has_before { cell(before) } else { String::new() };
+    let _ = writeln!(
+        out,
+        "<tr class=\"{class}\"><th scope=\"row\">{sign}<code>{}</code></th>{before}{}</tr>",
+        html(&attribute.path),
+        cell(after)
+    );
+}
+
+fn write_cost(out: &mut String, cost: &Estimate) {
+    let _ = writeln!(
+        out,
+        "<section id=\"cost\">\n<h2>Cost: {}</h2>\n<div class=\"wide\"><table class=\"cost\">\n<thead><tr><th scope=\"col\">Venue</th>\
+         <th scope=\"col\">Runs a month</th>{HEADS}</tr></thead>\n<tbody>",
+        html(&total(cost))
+    );
+    for VenueCost { venue, total, runs_before, runs_after, .. } in &cost.venues {
+        let runs =
+            if runs_before == runs_after { runs_after.to_string() } else { format!("{runs_before} to {runs_after}") };
+        let venue = html(venue);
+        let _ = writeln!(out, "<tr><th scope=\"row\">{venue}</th><td>{runs}</td>{}</tr>", cells(total));
+    }
+    let _ = writeln!(
+        out,
+        "</tbody>\n</table></div>\n<details>\n<summary><h3>What it is made of</h3></summary>\n<div class=\"wide\">\
+         <table class=\"cost\">\n<thead><tr><th scope=\"col\">Item</th>{HEADS}</tr></thead>\n<tbody>"
+    );
+    for ItemCost { item, cost } in &cost.items {
+        let _ = writeln!(out, "<tr><th scope=\"row\">{}</th>{}</tr>", item.title(), cells(cost));
+    }
+    let small_print = html(&small_print(cost));
+    let _ = writeln!(out, "</tbody>\n</table></div>\n</details>\n<p class=\"soft\">{small_print}</p>\n</section>");
+    list(out, "Not counted in the cost", "warning", cost.not_counted.iter().cloned());
+}
+
+const HEADS: &str = "<th scope=\"col\">Now</th><th scope=\"col\">After</th><th scope=\"col\">Difference</th>";
+
+fn cells(sides: &Sides) -> String {
+    let texts = [sides.before.to_string(), sides.after.to_string(), sides.difference().signed()];
+    texts.iter().map(|text| format!("<td>{}</td>", html(text))).collect()
+}

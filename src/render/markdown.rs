@@ -1,0 +1,136 @@
+//! A plan for a pull request, in GitHub's Markdown: the summary as a heading, and each venue folded.
+
+use std::fmt::Write;
+
+use super::cost::{small_print, total};
+use super::escape::{fence, html, markdown, one_line};
+use super::words;
+use crate::cost::{Estimate, Money, Sides};
+use crate::plan::{Action, Change, Plan};
+
+/// Bytes of venues that are shown. GitHub takes a comment of 65,536 characters at most, and what follows the venues has to
+/// have room.
+const ROOM_FOR_VENUES: usize = 45_000;
+
+/// A whole plan. Whatever stands in it, none of it is markup but what is written here.
+pub fn plan_markdown(plan: &Plan, cost: Option<&Estimate>) -> String {
+    let mut out = String::new();
+    let (head, rest) = words::summary(plan);
+    let _ = writeln!(out, "## {head} {rest}\n");
+    let _ = writeln!(
+        out,
+        "Deployment {} in account {}, region {}.",
+        code(&plan.deployment),
+        code(&plan.scope.account),
+        code(&plan.scope.region)
+    );
+    let problems = words::problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
+    list(&mut out, "Errors", problems);
+    list(&mut out, "Not read", plan.unreadable.iter().map(words::unreadable));
+    write_venues(&mut out, plan);
+    list(&mut out, "Notes", plan.notes.iter().cloned());
+    if let Some(cost) = cost {
+        write_cost(&mut out, cost);
+    }
+    out
+}
+
+/// A name within a line. Markdown is read within an inline element too, so the name is escaped as elsewhere; within
+/// backticks it couldn't be.
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", markdown(text))
+}
+
+fn list(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
+    let mut items = items.peekable();
+    if items.peek().is_none() {
+        return;
+    }
+    let _ = writeln!(out, "\n### {title}\n");
+    for item in items {
+        let _ = writeln!(out, "- {}", markdown(item.trim()));
+    }
+}
+
+fn write_venues(out: &mut String, plan: &Plan) {
+    let mut room = ROOM_FOR_VENUES;
+    let mut left_out = Vec::new();
+    for (venue, changes) in words::by_venue(plan) {
+        let block = venue_block(venue, changes);
+        match room.checked_sub(block.len()) {
+            Some(rest) => {
+                room = rest;
+                out.push_str(&block);
+            }
+            None => left_out.push(format!("{venue}: {}", words::counts(changes))),
+        }
+    }
+    list(out, "Too long to be shown here (`deployer plan` shows them)", left_out.into_iter());
+}
+
+fn venue_block(venue: &str, changes: &[Change]) -> String {
+    let mut diff = String::new();
+    for change in changes {
+        write_change(&mut diff, change);
+    }
+    let fence = fence(&diff);
+    let counts = words::counts(changes);
+    format!(
+        "\n<details>\n<summary><code>{}</code>: {counts}</summary>\n\n{fence}diff\n{diff}{fence}\n\n</details>\n",
+        html(venue)
+    )
+}
+
+/// In a diff `!` is a line that changes; there is no `~`.
+fn write_change(diff: &mut String, change: &Change) {
+    let sign = match change.action {
+        Action::Create | Action::Restore => '+',
+        Action::Update | Action::Replace => '!',
+        Action::Delete => '-',
+    };
+    let (verb, kind) = (words::verb(change.action), change.address.kind);
+    let _ = writeln!(diff, "{sign} {verb} {kind} {}  # {}", one_line(&change.name), one_line(&change.reason));
+    for attribute in &change.attributes {
+        let (sign, values) = match words::values(attribute) {
+            (None, after) => ('+', after.unwrap_or_default()),
+            (Some(before), Some(after)) => ('!', format!("{before} -> {after}")),
+            (Some(before), None) => ('-', before),
+        };
+        let _ = writeln!(diff, "{sign}     {} = {}", one_line(&attribute.path), one_line(&values));
+    }
+}
+
+fn write_cost(out: &mut String, cost: &Estimate) {
+    let _ = writeln!(out, "\n### Cost: {}\n", markdown(&total(cost)));
+    row(out, &["Venue", "Runs a month", "Now", "After", "Difference"].map(ToOwned::to_owned));
+    let _ = writeln!(out, "| --- | ---: | ---: | ---: | ---: |");
+    for venue in &cost.venues {
+        let runs = if venue.runs_before == venue.runs_after {
+            venue.runs_after.to_string()
+        } else {
+            format!("{} to {}", venue.runs_before, venue.runs_after)
+        };
+        let Sides { before, after } = venue.total;
+        let difference = venue.total.difference();
+        row(out, &[code(&venue.venue), runs, money(before), money(after), markdown(&difference.signed())]);
+    }
+    let _ = writeln!(out, "\n<details>\n<summary>What it is made of</summary>\n");
+    row(out, &["Item", "Now", "After", "Difference"].map(ToOwned::to_owned));
+    let _ = writeln!(out, "| --- | ---: | ---: | ---: |");
+    for item in &cost.items {
+        let Sides { before, after } = item.cost;
+        let difference = item.cost.difference();
+        row(out, &[item.item.title().to_owned(), money(before), money(after), markdown(&difference.signed())]);
+    }
+    let _ = writeln!(out, "\n</details>\n\n{}", markdown(&small_print(cost)));
+    list(out, "Not counted", cost.not_counted.iter().cloned());
+}
+
+fn money(amount: Money) -> String {
+    markdown(&amount.to_string())
+}
+
+/// A row of a table; the cells are Markdown already.
+fn row(out: &mut String, cells: &[String]) {
+    let _ = writeln!(out, "| {} |", cells.join(" | "));
+}

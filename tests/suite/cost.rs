@@ -1,0 +1,284 @@
+//! The estimate of a month's cost, against figures that were worked out by hand.
+
+use std::collections::BTreeMap;
+
+use deployer::cost::{Assumptions, Estimate, Item, Money, PriceTable, Sides, estimate};
+use deployer::desired::Desired;
+use deployer::manifest::Schedule;
+use deployer::observe::Snapshot;
+use deployer::render::cost_line;
+use deployer::resource::Observed;
+
+use crate::planner::{MANIFEST, converged, harbour, present, wanted};
+
+fn nothing() -> Snapshot {
+    Snapshot { venues: BTreeMap::new(), unreadable: Vec::new() }
+}
+
+fn cost(desired: &Desired, snapshot: &Snapshot) -> Estimate {
+    estimate(desired, snapshot, &[], &Assumptions::default())
+}
+
+fn nanos(sides: Sides) -> (i64, i64) {
+    (sides.before.nanos(), sides.after.nanos())
+}
+
+fn venue(estimate: &Estimate, name: &str) -> (i64, i64) {
+    let venue = estimate.venues.iter().find(|venue| venue.venue == name);
+    nanos(venue.unwrap_or_else(|| panic!("{name} is counted: {:?}", estimate.venues)).total)
+}
+
+fn item(estimate: &Estimate, item: Item) -> (i64, i64) {
+    nanos(estimate.items.iter().find(|cost| cost.item == item).expect("every item is there").cost)
+}
+
+/// The manifest with another line or more for `harbour`.
+fn with(lines: &str) -> Desired {
+    wanted(&MANIFEST.replacen("display_name = \"Harbour\"", &format!("display_name = \"Harbour\"\n{lines}"), 1))
+}
+
+/// `harbour` in eu-west-1: every 5 minutes, 128 MB on x86-64, logs for 30 days. In billionths of a dollar:
+///
+/// - 730 h x 12 = 8,760 runs; 8,760 x $0.20 / 1,000,000 = 1,752,000
+/// - 8,760 x 1 s x 128/1,024 GB = 1,095 GB-s; x $0.0000166667 = 18,250,036.5
+/// - one secret: 400,000,000; 8,760 reads x $0.05 / 10,000 = 43,800,000
+/// - 8,760 x 2,000 bytes / 2^30 = 0.016316771 GB; x $0.57 = 9,300,559.8
+/// - 0.016316771 GB x 720 h / 730 h x $0.03 = 482,797.6
+/// - 7 metrics x $0.30 = 2,100,000,000, since there is a run in every hour
+const HARBOUR: i64 = 1_752_000 + 18_250_037 + 400_000_000 + 43_800_000 + 9_300_560 + 482_798 + 2_100_000_000;
+/// `mill` is paused: its secret, and nothing that runs.
+const MILL: i64 = 400_000_000;
+
+#[test]
+fn every_item_is_what_it_is_by_hand() {
+    let estimate = cost(&wanted(MANIFEST), &nothing());
+    assert_eq!(item(&estimate, Item::LambdaRequests), (0, 1_752_000));
+    assert_eq!(item(&estimate, Item::LambdaDurationX86), (0, 18_250_037));
+    assert_eq!(item(&estimate, Item::LambdaDurationArm), (0, 0));
+    assert_eq!(item(&estimate, Item::Secrets), (0, 800_000_000));
+    assert_eq!(item(&estimate, Item::SecretReads), (0, 43_800_000));
+    assert_eq!(item(&estimate, Item::LogIngestion), (0, 9_300_560));
+    assert_eq!(item(&estimate, Item::LogStorage), (0, 482_798));
+    assert_eq!(item(&estimate, Item::Metrics), (0, 2_100_000_000));
+    assert_eq!(item(&estimate, Item::ScheduledRules), (0, 0), "scheduled rules on the default bus are free");
+    assert_eq!(venue(&estimate, "harbour"), (0, HARBOUR));
+    assert_eq!(venue(&estimate, "mill"), (0, MILL));
+    assert_eq!(nanos(estimate.total), (0, HARBOUR + MILL));
+    let by_item: Money = estimate.items.iter().map(|item| item.cost.after).sum();
+    assert_eq!(by_item, estimate.total.after, "both ways of adding it up give the same");
+}
+
+#[test]
+fn another_architecture_memory_retention_and_region() {
+    let mut desired = with("architecture = \"arm64\"\nmemory_mb = 512\nlog_retention_days = 365");
+    desired.scope.region = "eu-central-1".to_owned();
+    let estimate = cost(&desired, &nothing());
+    // 8,760 x 1 s x 0.5 GB = 4,380 GB-s; x $0.0000133334
+    assert_eq!(item(&estimate, Item::LambdaDurationArm), (0, 58_400_292));
+    assert_eq!(item(&estimate, Item::LambdaDurationX86), (0, 0));
+    // 0.016316771 GB x $0.63; and x 8,760 h / 730 h x $0.0324
+    assert_eq!(item(&estimate, Item::LogIngestion), (0, 10_279_566));
+    assert_eq!(item(&estimate, Item::LogStorage), (0, 6_343_961));
+}
+
+#[test]
+fn a_measured_duration_takes_the_place_of_the_assumed_one() {
+    let measured = Assumptions { measured_run_ms: [("harbour".to_owned(), 250)].into(), ..Assumptions::default() };
+    let estimate = estimate(&wanted(MANIFEST), &nothing(), &[], &measured);
+    // 1,095 GB-s / 4 x $0.0000166667
+    assert_eq!(item(&estimate, Item::LambdaDurationX86), (0, 4_562_509));
+    assert!(cost_line(&estimate).contains("runs of 1 s where none is measured"), "{}", cost_line(&estimate));
+}
+
+#[test]
+fn every_kind_of_schedule_has_its_runs() {
+    // Thousandths of a run in 730 hours. The calendar repeats after 28 years: 10,227 days, of which 7,305 are weekdays.
+    let schedules = [
+        ("rate(1 minute)", 43_800_000),
+        ("rate(5 minutes)", 8_760_000),
+        ("rate(7 minutes)", 6_257_143),
+        ("rate(1 hour)", 730_000),
+        ("rate(1 day)", 30_417),
+        ("rate(7 days)", 4_345),
+        ("cron(0/5 * * * ? *)", 8_760_000),
+        ("cron(0 8 * * ? *)", 30_417),
+        // 44 times on 7,305 of 10,227 days: 44 x 7,305 x 730 / (24 x 10,227)
+        ("cron(0/15 8-18 ? * MON-FRI *)", 955_952),
+        // 336 months in 28 years.
+        ("cron(0 8 1 * ? *)", 999),
+        ("cron(0 8 L * ? *)", 999),
+        ("cron(0 8 15W * ? *)", 999),
+        ("cron(0 8 ? * 6L *)", 999),
+        ("cron(0 8 ? * 3#2 *)", 999),
+        // 7 leap days in 28 years.
+        ("cron(0 8 29 2 ? *)", 21),
+        // Once a year: 730 / (24 x 365)
+        ("cron(0 8 1 1 ? 2027)", 83),
+    ];
+    for (expression, thousandths) in schedules {
+        let schedule = Schedule::parse(expression).unwrap_or_else(|flaw| panic!("{expression}: {}", flaw.message));
+        assert_eq!(schedule.firings_in(730), thousandths, "{expression}");
+    }
+}
+
+#[test]
+fn metrics_are_charged_in_the_hours_in_which_there_is_a_run() {
+    let schedules = [
+        ("rate(5 minutes)", 730_000),
+        ("rate(1 hour)", 730_000),
+        ("rate(2 hours)", 365_000),
+        ("cron(0/10 8-23 ? * * *)", 486_667),
+        ("cron(0 8 * * ? *)", 30_417),
+    ];
+    for (expression, thousandths) in schedules {
+        let schedule = Schedule::parse(expression).unwrap_or_else(|flaw| panic!("{expression}: {}", flaw.message));
+        assert_eq!(schedule.busy_hours_in(730), thousandths, "{expression}");
+    }
+    // 7 metrics x $0.30 x 16 of 24 hours
+    let estimate = cost(&with("schedule = \"cron(0/10 8-23 ? * * *)\""), &nothing());
+    assert_eq!(item(&estimate, Item::Metrics), (0, 1_400_000_959));
+}
+
+#[test]
+fn a_plan_without_changes_costs_the_same_after() {
+    let desired = wanted(MANIFEST);
+    let estimate = cost(&desired, &converged(&desired));
+    assert_eq!(nanos(estimate.total), (HARBOUR + MILL, HARBOUR + MILL));
+    assert_eq!(estimate.total.difference(), Money::ZERO);
+    assert_eq!(estimate.not_counted, Vec::<String>::new());
+}
+
+#[test]
+fn a_venue_that_is_added_paused_resumed_or_removed() {
+    let both = wanted(MANIFEST);
+    let only_harbour = wanted(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("mill is there")]);
+    let added = cost(&both, &converged(&only_harbour));
+    assert_eq!((venue(&added, "harbour"), venue(&added, "mill")), ((HARBOUR, HARBOUR), (0, MILL)));
+    let paused = cost(&with("status = \"paused\""), &converged(&both));
+    assert_eq!(venue(&paused, "harbour"), (HARBOUR, 400_000_000));
+    let resumed = cost(&both, &converged(&with("status = \"paused\"")));
+    assert_eq!(venue(&resumed, "harbour"), (400_000_000, HARBOUR));
+    let removed = cost(&only_harbour, &converged(&both));
+    assert_eq!(venue(&removed, "mill"), (MILL, 0), "a secret in its recovery window costs nothing");
+    let destroyed = cost(&Desired { venues: Vec::new(), ..both.clone() }, &converged(&both));
+    assert_eq!(nanos(destroyed.total), (HARBOUR + MILL, 0));
+    let blocked = "status = \"blocked\"\nblocker = { reason = \"no licence\", owner = \"ops\", next_step = \"renew\", \
+                   since = 2026-01-01 }";
+    assert_eq!(venue(&cost(&with(blocked), &converged(&both)), "harbour"), (HARBOUR, 0));
+}
+
+#[test]
+fn a_venue_that_is_no_target_stays_as_it_is() {
+    let slower = with("schedule = \"rate(1 hour)\"");
+    let snapshot = converged(&wanted(MANIFEST));
+    let of = |target: &str| estimate(&slower, &snapshot, &[target.to_owned()], &Assumptions::default());
+    assert_eq!(venue(&of("mill"), "harbour"), (HARBOUR, HARBOUR));
+    assert!(venue(&of("harbour"), "harbour").1 < HARBOUR);
+}
+
+#[test]
+fn what_is_there_is_counted_as_it_is_there() {
+    let desired = wanted(MANIFEST);
+    let live = |change: fn(&mut deployer::resource::LiveStack)| {
+        let mut snapshot = converged(&desired);
+        change(harbour(&mut snapshot));
+        venue(&cost(&desired, &snapshot), "harbour")
+    };
+    let pending = live(|live| live.secret = Observed::PendingDeletion(present(&mut live.secret).clone()));
+    assert_eq!(pending, (HARBOUR - 400_000_000 - 43_800_000, HARBOUR), "it costs nothing until it is restored");
+    let alias = live(|live| present(&mut live.alias).configuration.memory_mb = 256);
+    assert_eq!(alias, (HARBOUR - 18_250_037 + 36_500_073, HARBOUR), "the alias is what runs");
+    let no_target = live(|live| present(&mut live.rule).targets.clear());
+    assert_eq!(no_target, (400_000_000, HARBOUR), "a rule without a target runs nothing");
+    let for_ever = live(|live| present(&mut live.log_group).retention_days = None);
+    assert_eq!(for_ever, (HARBOUR - 482_798 + 5_874_038, HARBOUR), "logs without a retention are those of a year");
+    let foreign = live(|live| present(&mut live.secret).tags.clear());
+    assert_eq!(foreign.0, HARBOUR - 400_000_000 - 43_800_000, "what isn't ours isn't our bill");
+}
+
+#[test]
+fn what_could_not_be_read_is_in_neither_sum_and_said() {
+    let desired = wanted(MANIFEST);
+    let mut snapshot = converged(&desired);
+    harbour(&mut snapshot).rule = Observed::Unreadable("events:ListRules: AccessDenied: no".to_owned());
+    snapshot.unreadable.push("events:ListRules: AccessDenied: no".to_owned());
+    let estimate = cost(&desired, &snapshot);
+    assert_eq!(nanos(estimate.total), (MILL, MILL));
+    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.40 a month now, $0.40 after (no change); assumes runs of 1 s, prices of eu-west-1 as of 2026-08-11; free tier not counted. Not counted: what a list would have shown: events:ListRules: AccessDenied: no; harbour: its rule couldn't be read.");
+}
+
+#[test]
+fn a_rule_without_a_schedule_has_runs_that_nobody_knows() {
+    let desired = wanted(MANIFEST);
+    let mut snapshot = converged(&desired);
+    present(&mut harbour(&mut snapshot).rule).schedule.clear();
+    let estimate = cost(&desired, &snapshot);
+    assert_eq!(venue(&estimate, "harbour"), (400_000_000, HARBOUR));
+    assert_eq!(estimate.not_counted, ["the runs of harbour as it is: its rule has no schedule"]);
+}
+
+#[test]
+fn the_line_of_a_plan() {
+    let only_harbour = wanted(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("mill is there")]);
+    insta::assert_snapshot!(cost_line(&cost(&wanted(MANIFEST), &converged(&only_harbour))), @"Cost: $2.57 a month now, $2.97 after (+$0.40); assumes runs of 1 s, prices of eu-west-1 as of 2026-08-11; free tier not counted.");
+}
+
+#[test]
+fn a_region_without_prices_takes_those_of_us_east_1_and_says_so() {
+    let mut desired = wanted(MANIFEST);
+    desired.scope.region = "ap-south-1".to_owned();
+    let estimate = cost(&desired, &nothing());
+    assert_eq!((estimate.region.as_str(), estimate.prices_of.as_str()), ("ap-south-1", "us-east-1"));
+    // 0.016316771 GB x $0.50
+    assert_eq!(item(&estimate, Item::LogIngestion), (0, 8_158_386));
+    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.00 a month now, $2.97 after (+$2.97); assumes runs of 1 s, prices of us-east-1 (those of ap-south-1 aren't known) as of 2026-08-11; free tier not counted.");
+}
+
+#[test]
+fn the_json_of_an_estimate() {
+    let desired = wanted(MANIFEST);
+    let estimate = cost(&desired, &converged(&with("status = \"paused\"")));
+    insta::assert_json_snapshot!(estimate);
+}
+
+#[test]
+fn the_table_has_what_is_promised() {
+    let table = PriceTable::bundled();
+    let regions: Vec<&str> = table.regions().collect();
+    assert_eq!(regions, ["eu-central-1", "eu-west-1", "us-east-1", "us-east-2", "us-west-2"]);
+    assert!(table.date.parse::<jiff::civil::Date>().is_ok(), "{}", table.date);
+    assert!(Item::ALL.iter().all(|item| table.sources[item].starts_with("https://aws.amazon.com/")));
+}
+
+#[test]
+fn a_table_with_a_mistake_is_refused() {
+    let good = include_str!("../../src/cost/prices.toml");
+    let mistakes = [
+        (good.replace("eu-west-1 = \"0.57\", ", ""), "eu-west-1 has no price of Log ingestion"),
+        (good.replace("us-east-1", "us-gov-east-1"), "there are no prices of us-east-1"),
+        (good.replace("\"0.57\"", "\"0,57\""), "eu-west-1: 0,57 per 1 is no price"),
+        (good.replace("\"0.57\"", "\"0.0000000000001\""), "eu-west-1: 0.0000000000001 per 1 is no price"),
+        (good.replace("per = 10000\n", "per = 0\n"), "eu-central-1: 0.05 per 0 is no price"),
+        (good.replace("\"USD\"", "\"EUR\""), "prices in EUR: only USD is known"),
+    ];
+    for (text, message) in mistakes {
+        assert_eq!(PriceTable::parse(&text).map(|_| ()), Err(message.to_owned()));
+    }
+}
+
+#[test]
+fn amounts_are_shown_in_cents_and_kept_exact() {
+    let shown = |nanos: i64| {
+        let money = Money::from_nanos(nanos);
+        (money.to_string(), money.signed(), money.exact())
+    };
+    let texts = |shown: &str, signed: &str, exact: &str| (shown.to_owned(), signed.to_owned(), exact.to_owned());
+    assert_eq!(shown(0), texts("$0.00", "no change", "0.00"));
+    assert_eq!(shown(1), texts("<$0.01", "+<$0.01", "0.000000001"));
+    assert_eq!(shown(-9_999_999), texts("-<$0.01", "-<$0.01", "-0.009999999"));
+    assert_eq!(shown(10_000_000), texts("$0.01", "+$0.01", "0.01"));
+    assert_eq!(shown(1_324_999_999), texts("$1.32", "+$1.32", "1.324999999"));
+    assert_eq!(shown(1_325_000_000), texts("$1.33", "+$1.33", "1.325"));
+    assert_eq!(shown(-420_000_000), texts("-$0.42", "-$0.42", "-0.42"));
+    assert_eq!(shown(i64::MAX).0, "$9223372036.85");
+}

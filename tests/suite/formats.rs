@@ -1,0 +1,270 @@
+//! A plan in every format, and that nothing in it breaks out of the one that it is in.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use deployer::cost::{Assumptions, Estimate, estimate};
+use deployer::observe::Snapshot;
+use deployer::plan::{Action, AttributeChange, Change, Conflict, Plan, Unreadable, plan};
+use deployer::render::{plan_html, plan_markdown};
+use deployer::resource::{Address, Kind};
+use serde_json::{Value, json};
+
+use crate::planner::{MANIFEST, applied, converged, wanted};
+
+/// A plan in which something is created, changed and deleted, with all that stands beside changes.
+fn everything() -> (Plan, Estimate) {
+    let first = wanted(MANIFEST);
+    let more =
+        MANIFEST.replace(r#"status = "paused""#, "memory_mb = 256").replace("mill", "forge").replace("Mill", "Forge");
+    let both = format!("{}{}", MANIFEST, &more[more.find("[venues.forge]").expect("it is there")..])
+        .replacen("display_name = \"Harbour\"", "display_name = \"Harbour\"\nmemory_mb = 512\nstatus = \"paused\"", 1)
+        .replace("MILL", "FORGE");
+    let desired = wanted(&both.replacen("FORGE", "MILL", 2));
+    let mut snapshot = converged(&first);
+    snapshot.venues.insert("closed".to_owned(), applied(first.venues[0].stack.as_ref().expect("it is deployed")));
+    let mut plan = plan(&desired, &snapshot, &[]);
+    plan.conflicts.push(Conflict {
+        address: Address { venue: "annexe".to_owned(), kind: Kind::Secret },
+        name: "sync/annexe".to_owned(),
+        owner: None,
+    });
+    plan.protected.push("closed".to_owned());
+    plan.unreadable.push(Unreadable { address: None, reason: "logs:DescribeLogGroups: AccessDenied".to_owned() });
+    plan.notes.push("marina is blocked, nothing is deployed: no account yet (next step: ask; owner: ops)".to_owned());
+    let cost = estimate(&desired, &snapshot, &[], &Assumptions::default());
+    (plan, cost)
+}
+
+/// What somebody might write who wants to break out.
+const HOSTILE: [&str; 12] = [
+    "</code></pre></details><script>alert(1)</script>",
+    "```\n</details>\n# heading",
+    "`````` \u{202e}txet",
+    "| cell | ![x](https://evil.example/p.png) |",
+    "@everyone #1 <!-- https://evil.example www.evil.example",
+    "\" onload=\"alert(1)\" '",
+    "[link](javascript:alert(1)) <a href=x>",
+    "- item\n\n    code\n1. one",
+    "1. one",
+    "-->]]></style><style>*{display:none}",
+    "&lt;b&gt; $x$ ~~no~~ **no** _no_ \\",
+    "\u{7}\u{1b}[31mred\u{9b}0m\r\nnext",
+];
+
+fn hostile(text: &str) -> (Plan, Estimate) {
+    let (plan, mut cost) = everything();
+    let address = Address { venue: text.to_owned(), kind: Kind::Function };
+    let attribute = |before: Option<Value>, after: Option<Value>| AttributeChange {
+        path: format!("environment.{text}"),
+        before,
+        after,
+        known_after_apply: false,
+    };
+    let value = || Some(json!(text));
+    let change = Change {
+        address: address.clone(),
+        name: text.to_owned(),
+        action: Action::Update,
+        reason: text.to_owned(),
+        attributes: vec![attribute(None, value()), attribute(value(), value()), attribute(value(), None)],
+        operations: Vec::new(),
+    };
+    let plan = Plan {
+        deployment: text.to_owned(),
+        changes: vec![change],
+        conflicts: vec![Conflict { address: address.clone(), name: text.to_owned(), owner: Some(text.to_owned()) }],
+        protected: vec![text.to_owned()],
+        unreadable: vec![Unreadable { address: Some(address), reason: text.to_owned() }],
+        notes: vec![text.to_owned()],
+        ..plan
+    };
+    cost.venues.truncate(1);
+    text.clone_into(&mut cost.venues[0].venue);
+    cost.not_counted.push(text.to_owned());
+    text.clone_into(&mut cost.region);
+    (plan, cost)
+}
+
+/// The tags of a page, without their attributes, in order.
+fn tags(html: &str) -> Vec<String> {
+    let mut tags = Vec::new();
+    for piece in html.split('<').skip(1) {
+        let name: String = piece.chars().take_while(|c| c.is_ascii_alphanumeric() || "/!-".contains(*c)).collect();
+        tags.push(name);
+    }
+    tags
+}
+
+#[test]
+fn markdown_of_a_plan() {
+    let (plan, cost) = everything();
+    insta::assert_snapshot!(plan_markdown(&plan, Some(&cost)));
+}
+
+#[test]
+fn html_of_a_plan() {
+    let (plan, cost) = everything();
+    let html = plan_html(&plan, Some(&cost));
+    insta::assert_snapshot!(&html[html.find("<body>").expect("a body")..]);
+}
+
+#[test]
+fn a_plan_without_changes() {
+    let desired = wanted(MANIFEST);
+    let snapshot = converged(&desired);
+    let plan = plan(&desired, &snapshot, &[]);
+    let cost = estimate(&desired, &snapshot, &[], &Assumptions::default());
+    insta::assert_snapshot!(plan_markdown(&plan, Some(&cost)));
+    assert!(plan_html(&plan, None).contains("<strong>No changes.</strong> 16 resources are as the manifest says."));
+}
+
+#[test]
+fn nothing_breaks_out_of_the_page() {
+    let (plan, cost) = hostile("plain");
+    let expected = tags(&plan_html(&plan, Some(&cost)));
+    for text in HOSTILE {
+        let (plan, cost) = hostile(text);
+        let html = plan_html(&plan, Some(&cost));
+        assert_eq!(tags(&html), expected, "{text:?} is text and no element");
+        assert!(!html.contains("\" onload="), "{text:?} ends no attribute");
+        assert!(html.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} brings no control character");
+        assert!(!html.contains('\u{202e}'), "{text:?} turns no text around");
+    }
+}
+
+#[test]
+fn the_page_asks_for_nothing_from_elsewhere() {
+    let (plan, cost) = everything();
+    let html = plan_html(&plan, Some(&cost));
+    for word in
+        ["src=", "href=\"h", "href=\"/", "url(", "@import", "<script", "<img", "<link", "<form", " style=", "onclick"]
+    {
+        assert!(!html.contains(word), "{word}");
+    }
+    assert!(html.contains("default-src 'none'; style-src 'sha256-"));
+}
+
+#[test]
+fn nothing_breaks_out_of_the_markdown() {
+    let (plan, cost) = hostile("plain");
+    let expected = plan_markdown(&plan, Some(&cost));
+    let lines = expected.lines().count();
+    for text in HOSTILE {
+        let (plan, cost) = hostile(text);
+        let markdown = plan_markdown(&plan, Some(&cost));
+        assert_eq!(markdown.lines().count(), lines, "{text:?} begins no line:\n{markdown}");
+        let fences: Vec<&str> = markdown.lines().filter(|line| line.starts_with("```")).collect();
+        let [open, close] = fences.as_slice() else { panic!("one block of code: {fences:?}") };
+        let fence = open.strip_suffix("diff").expect("it is a diff");
+        assert_eq!(fence, *close);
+        let mut within = false;
+        for (line, plain) in markdown.lines().zip(expected.lines()) {
+            if line.starts_with("```") {
+                within = !within;
+                continue;
+            }
+            if within {
+                assert!(!line.contains(fence), "{text:?} can't close the code");
+                assert!(line.starts_with(['+', '-', '!']), "{line}");
+                continue;
+            }
+            if line.starts_with("<summary>") {
+                assert_eq!(tags(line), tags(plain), "{text:?} is no element: {line}");
+                continue;
+            }
+            assert_eq!(tags(&unescaped(line)), tags(&unescaped(plain)), "{text:?} is no element: {line}");
+            assert_eq!(cells(line), cells(plain), "{text:?} is no cell: {line}");
+            assert!(!markup(line), "{text:?} is no markup: {line}");
+        }
+    }
+}
+
+/// A line without what a backslash makes a plain sign, and without the empty comments that part mentions.
+fn unescaped(line: &str) -> String {
+    let mut out = String::new();
+    let line = line.replace("<!-- -->", "");
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        if character == '\\' {
+            characters.next();
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+fn cells(line: &str) -> usize {
+    unescaped(line).matches('|').count()
+}
+
+/// Whether a link, an image, emphasis, code, a mention or an issue stands in a line of Markdown.
+fn markup(line: &str) -> bool {
+    let line = unescaped(line);
+    let body = line.trim_start_matches(['#', '-', ' ']);
+    ["](", "**", "_no_", "`", "@", "#", "://", "www.", "~~", "$"].iter().any(|sign| body.contains(sign))
+}
+
+#[test]
+fn a_plan_that_is_too_long_for_a_comment_leaves_out_venues_and_says_which() {
+    let (mut plan, cost) = everything();
+    let change = plan.changes[0].clone();
+    assert_eq!(change.action, Action::Update);
+    plan.changes = (0..200)
+        .map(|index| Change {
+            address: Address { venue: format!("venue-{index}"), kind: Kind::Role },
+            reason: "x".repeat(400),
+            ..change.clone()
+        })
+        .collect();
+    let markdown = plan_markdown(&plan, Some(&cost));
+    assert!(markdown.len() < 65_536, "{}", markdown.len());
+    assert!(markdown.contains("- venue-199: 1 to change"), "{markdown}");
+}
+
+#[test]
+fn what_is_known_later_is_said_and_cost_only_where_it_is_estimated() {
+    let snapshot = Snapshot { venues: Default::default(), unreadable: Vec::new() };
+    let desired = wanted(MANIFEST);
+    let plan = plan(&desired, &snapshot, &[]);
+    for document in [plan_markdown(&plan, None), plan_html(&plan, None)] {
+        assert!(document.contains("(known after apply)"));
+        assert!(!document.contains("Cost"), "without an estimate nothing is said of cost");
+    }
+}
+
+/// `deployer plan` on the cloud on this machine, in a directory of its own.
+fn deployer(directory: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
+    command.current_dir(directory).args(["plan", "--local", "--artifact", "bootstrap"]).args(args);
+    command.env_remove("DEPLOYER_MANIFEST").output().expect("it starts")
+}
+
+#[test]
+fn the_command_prints_the_format_that_is_asked_for() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("venues.toml"), MANIFEST).expect("written");
+    std::fs::write(directory.path().join("bootstrap"), "#!/bin/sh\nexit 1\n").expect("written");
+    let printed = |args: &[&str]| {
+        let output = deployer(directory.path(), args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("it is text")
+    };
+    let text = printed(&["--format", "text"]);
+    assert_eq!(text, printed(&[]));
+    assert!(text.lines().last().is_some_and(|line| line.starts_with("Cost: $0.00 a month now, $2.97 after")), "{text}");
+    let json = printed(&["--format", "json"]);
+    assert_eq!(json, printed(&["--json"]));
+    assert_eq!(json, printed(&["--json", "--format", "json"]));
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    let last = lines.last().expect("there are lines");
+    assert_eq!(
+        (&last["type"], &last["after"], &last["venues"][0]["venue"]),
+        (&json!("cost"), &json!("2.973585395"), &json!("harbour"))
+    );
+    assert!(printed(&["--format", "markdown"]).starts_with("## Plan: 16 to create"));
+    assert!(printed(&["--format", "html", "--color", "always"]).starts_with("<!DOCTYPE html>\n"));
+    let refused = deployer(directory.path(), &["--json", "--format", "html"]);
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0));
+}
