@@ -75,6 +75,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Delete everything that this deployment owns, and nothing else
     Destroy(DestroyArgs),
+    /// Take resources that have a venue's names, and that nobody owns, under management
+    Adopt(AdoptArgs),
     /// Move a venue's function back to an earlier version, where it stays until it changes
     Rollback(RollbackArgs),
     /// Set credentials, and see when they were changed
@@ -194,6 +196,19 @@ pub struct Execution {
     /// Venues that are worked on at one time
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub parallelism: usize,
+}
+
+/// `deployer adopt`
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// The venue
+    pub venue: String,
+    /// A zip with `bootstrap` at its top, or a bootstrap, in place of a build
+    #[arg(long, value_name = "PATH")]
+    pub artifact: Option<PathBuf>,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub asking: Asking,
 }
 
 /// `deployer rollback`

@@ -1,5 +1,6 @@
 //! The verbs of the command line, one file each.
 
+mod adopt;
 mod apply;
 mod artifacts;
 mod destroy;
@@ -8,6 +9,7 @@ mod init;
 mod locking;
 mod meta;
 mod plan;
+mod portal;
 mod reconcile;
 mod rollback;
 mod saved;
@@ -35,6 +37,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Plan(args) => plan::run(&global, &args).await,
         Command::Apply(args) => apply::run(&global, &args).await,
         Command::Destroy(args) => destroy::run(&global, &args).await,
+        Command::Adopt(args) => adopt::run(&global, &args).await,
         Command::Rollback(args) => rollback::run(&global, &args).await,
         Command::Secret(command) => secret::run(&global, command).await,
         Command::Unlock(args) => unlock::run(&global, &args).await,

@@ -27,10 +27,15 @@ pub(super) struct Planned {
     pub(super) cost: Option<Estimate>,
 }
 
+/// Observes all that is declared or owned.
+pub(super) async fn make_snapshot(session: &Session, desired: &Desired) -> Snapshot {
+    let declared: Vec<String> = desired.venues.iter().map(|venue| venue.venue.clone()).collect();
+    observe(&session.aws, &session.scope, &desired.deployment, &declared).await
+}
+
 /// Observes and plans. Every plan is held against the invariants before anybody sees it.
 pub(super) async fn make_plan(session: &Session, desired: &Desired, targets: &[String]) -> Result<Planned> {
-    let declared: Vec<String> = desired.venues.iter().map(|venue| venue.venue.clone()).collect();
-    let snapshot = observe(&session.aws, &session.scope, &desired.deployment, &declared).await;
+    let snapshot = make_snapshot(session, desired).await;
     for target in targets {
         if !snapshot.venues.contains_key(target) {
             return Err(Error::usage(format!("--target {target}: no such venue is declared or deployed"))

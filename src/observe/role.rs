@@ -70,7 +70,7 @@ impl Roles {
             Self::Whole(roles) => roles
                 .iter()
                 .flat_map(BTreeMap::values)
-                .filter(|role| role.path == role_path(deployment))
+                .filter(|role| role.path == role_path(deployment) || owned_venue(&role.tags, deployment).is_some())
                 .filter_map(|role| {
                     owned_venue(&role.tags, deployment)
                         .or_else(|| venue_of_role(deployment, &role.name).map(ToOwned::to_owned))

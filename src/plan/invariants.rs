@@ -76,7 +76,7 @@ fn is_unreadable(live: &LiveStack, kind: Kind) -> bool {
 fn is_owned(live: &LiveStack, kind: Kind, deployment: &str) -> bool {
     let owned = |tags| is_owner(tags, deployment);
     match kind {
-        Kind::Role => live.role.present().is_some_and(|role| role.path == role_path(deployment)),
+        Kind::Role => live.role.present().is_some_and(|role| role.path == role_path(deployment) || owned(&role.tags)),
         Kind::Secret => match &live.secret {
             Observed::Present(secret) | Observed::PendingDeletion(secret) => owned(&secret.tags),
             _ => false,

@@ -5,6 +5,7 @@
 //! alike in shape: how it is compared, and which operations put it right. [`prune`] takes away what is owned and not
 //! declared. A [`SavedPlan`] is kept in a file, and carried out only if nothing has moved. [`invariants`] holds every plan that is ever made against what must never happen.
 
+mod adopt;
 mod alias;
 mod attributes;
 mod function;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use adopt::{Adoption, NotAdopted, adopt};
 pub use attributes::AttributeChange;
 pub use operation::Operation;
 pub use rollback::{rollback, unpin};

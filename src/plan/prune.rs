@@ -1,8 +1,8 @@
 //! What is owned and not declared: taken away in reverse order of dependency. What isn't owned stays, whatever its name.
 
-use super::{Action, Change, Context, Operation, Plan, Unreadable, is_owner};
+use super::{Action, Change, Context, Operation, Plan, Unreadable, is_owner, role};
 use crate::naming::{TAG_PROTECT, role_path};
-use crate::resource::{Kind, LiveStack, Observed};
+use crate::resource::{Kind, LiveRole, LiveStack, Observed};
 
 /// Plans the removal of all that `venue` has and this deployment owns. Its secret can be restored for some days, or goes
 /// for good, even if its deletion is already scheduled.
@@ -50,17 +50,10 @@ pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str
         prune.delete(Kind::Secret, &secret.name, Some(operation));
     }
     let role = prune.readable(Kind::Role, &live.role);
-    if let Some(role) = role.filter(|role| role.path == role_path(&deployment)) {
-        let name = &role.name;
-        let policies = role
-            .policies
-            .keys()
-            .map(|policy| Operation::DeleteRolePolicy { role: name.clone(), policy: policy.clone() });
-        let attached =
-            role.attached.iter().map(|arn| Operation::DetachRolePolicy { role: name.clone(), policy_arn: arn.clone() });
-        let delete = [Operation::DeleteRole { role: name.clone() }];
-        let operations: Vec<Operation> = policies.chain(attached).chain(delete).collect();
-        prune.delete(Kind::Role, name, operations);
+    // By its path, or by its tags where it was adopted and not yet made anew.
+    let owned = |role: &&LiveRole| role.path == role_path(&deployment) || is_owner(&role.tags, &deployment);
+    if let Some(role) = role.filter(owned) {
+        prune.delete(Kind::Role, &role.name, role::deletion(role));
     }
 }
 

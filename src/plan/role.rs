@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Conflict, Context, Differences, Operation, Verdict};
+use super::{Action, Change, Context, Differences, Operation, Verdict};
 use crate::naming::ROLE_POLICY;
 use crate::resource::{Kind, LiveRole, Map, Observed, RoleSpec};
 
@@ -25,15 +25,9 @@ fn create(context: &Context, role: &RoleSpec) -> Verdict {
 }
 
 fn update(context: &Context, role: &RoleSpec, live: &LiveRole) -> Verdict {
-    // A role can't be moved to another path, so only one under our path was made here.
     if live.path != role.path {
-        return context.check_owner(Kind::Role, &role.name, &live.tags).unwrap_or_else(|| {
-            Verdict::Conflict(Conflict {
-                address: context.address(Kind::Role),
-                name: role.name.clone(),
-                owner: Some(format!("IAM path {}", live.path)),
-            })
-        });
+        let conflict = context.check_owner(Kind::Role, &role.name, &live.tags);
+        return conflict.unwrap_or_else(|| replace(context, role, live));
     }
     let mut differences = Differences::default();
     differences.policy("trust", &live.trust, &role.trust);
@@ -55,6 +49,29 @@ fn update(context: &Context, role: &RoleSpec, live: &LiveRole) -> Verdict {
     differences.tags(&live.tags, &role.tags);
     differences.put_right_by(|| Operation::TagRole { role: role.name.clone(), tags: role.tags.clone() });
     context.update(Kind::Role, &role.name, differences)
+}
+
+/// A role under our path was made here. One under another was adopted, and can't be moved: it is made anew.
+fn replace(context: &Context, role: &RoleSpec, live: &LiveRole) -> Verdict {
+    let mut attributes = Differences::default();
+    attributes.differ("path", live.path.as_str(), role.path.as_str());
+    attributes.policy("trust", &live.trust, &role.trust);
+    let (attributes, _) = attributes.into_parts();
+    let mut operations = deletion(live);
+    operations.extend([Operation::CreateRole { role: role.clone() }, put_policy(role)]);
+    let reason = "IAM can't move a role to another path";
+    let change = context.change(Kind::Role, &role.name, Action::Replace, reason);
+    Verdict::Change(Change { attributes, operations, ..change })
+}
+
+/// What deletes a role: it has to be without policies first.
+pub(super) fn deletion(role: &LiveRole) -> Vec<Operation> {
+    let name = &role.name;
+    let policies = role.policies.keys();
+    let policies = policies.map(|policy| Operation::DeleteRolePolicy { role: name.clone(), policy: policy.clone() });
+    let attached = role.attached.iter();
+    let attached = attached.map(|arn| Operation::DetachRolePolicy { role: name.clone(), policy_arn: arn.clone() });
+    policies.chain(attached).chain([Operation::DeleteRole { role: name.clone() }]).collect()
 }
 
 fn put_policy(role: &RoleSpec) -> Operation {

@@ -1,5 +1,6 @@
 //! All integration tests in one binary, since each binary links the AWS clients once more.
 
+mod adopt;
 mod artifact;
 mod cloud;
 mod clouds;

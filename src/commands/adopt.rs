@@ -1,0 +1,69 @@
+//! `deployer adopt`
+
+use std::cell::RefCell;
+
+use serde_json::json;
+
+use super::artifacts::Artifacts;
+use super::reconcile::{Planned, Task, make_snapshot};
+use super::session::Session;
+use crate::apply::{Inputs, Options};
+use crate::cli::{AdoptArgs, Global};
+use crate::desired::desired;
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::plan::{NotAdopted, Plan, adopt};
+use crate::render::plan_text;
+
+pub(super) async fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode> {
+    let session = Session::open(global).await?;
+    let artifacts = Artifacts::prepare(&session, args.artifact.as_deref()).await?;
+    let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
+    let venue = &args.venue;
+    let next = RefCell::new(None);
+    let make = async || {
+        let snapshot = make_snapshot(&session, &desired).await;
+        let adoption = adopt(&desired, &snapshot, venue).map_err(|reason| refusal(venue, reason))?;
+        next.replace(Some(adoption.next));
+        Ok(Planned { plan: adoption.plan, snapshot, cost: None })
+    };
+    let task = Task {
+        session: &session,
+        asking: &args.asking,
+        options: Options { rate_limited: !session.local, ..Options::default() },
+        command: "deployer adopt",
+        question: ("Do you want to take this under management?", "yes"),
+    };
+    // What comes after it belongs to the question.
+    let show_next = |planned: &Planned| {
+        if let Some(next) = next.borrow().as_ref().filter(|_| !planned.plan.changes.is_empty()) {
+            show(&session, next);
+        }
+        Ok(())
+    };
+    task.run(make, show_next, async |_| Ok(Inputs::default())).await
+}
+
+fn show(session: &Session, next: &Plan) {
+    match &session.json {
+        Some(lines) => lines.line("next", json!({ "changes": next.changes })),
+        None => anstream::print!("\nThe next apply would then do this:\n\n{}", plan_text(next)),
+    }
+}
+
+fn refusal(venue: &str, reason: NotAdopted) -> Error {
+    match reason {
+        NotAdopted::NotDeployed => {
+            Error::usage(format!("{venue} isn't declared, or is blocked: there is nothing that it would be adopted as"))
+                .hint("`deployer venue list` lists the venues")
+        }
+        NotAdopted::Owned { resource, owner } => {
+            Error::refused(format!("{resource} is owned by {owner}; nothing was changed"))
+                .hint("take it out there first, or give this deployment or venue another name")
+        }
+        NotAdopted::Unreadable(reason) => Error::new(
+            ExitCode::Incomplete,
+            format!("not everything of {venue} could be read, so nothing was adopted: {reason}"),
+        ),
+    }
+}

@@ -1,0 +1,130 @@
+//! `deployer adopt`, as a process: what nobody owns becomes ours by its tags, and nothing else does.
+
+use deployer::aws::Aws;
+use serde_json::Value;
+
+use crate::processes::Site;
+
+const ADOPT: [&str; 5] = ["adopt", "a", "--yes", "--artifact", "bootstrap"];
+const APPLY_LARGE: [&str; 6] = ["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "0"];
+
+fn on(site: &Site, work: impl AsyncFnOnce(Aws)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(work(Aws::for_local("us-east-1", site.cloud.http_client(), None)));
+    site.writes();
+}
+
+/// All that a venue has, made by hand: without tags, and the role under no path.
+fn made_by_hand() -> Site {
+    let site = Site::new();
+    assert_eq!(site.apply().0, 0);
+    on(&site, async |aws| {
+        let keys = ["deployer:deployment", "deployer:venue", "deployer:protect"].map(ToOwned::to_owned).to_vec();
+        let function = "arn:aws:lambda:us-east-1:123456789012:function:sync-a";
+        aws.lambda.untag_resource().resource(function).set_tag_keys(Some(keys.clone())).send().await.expect("untagged");
+        let rule = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
+        aws.events.untag_resource().resource_arn(rule).set_tag_keys(Some(keys.clone())).send().await.expect("untagged");
+        aws.secrets
+            .untag_resource()
+            .secret_id("sync/a")
+            .set_tag_keys(Some(keys.clone()))
+            .send()
+            .await
+            .expect("untagged");
+        let group = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/sync-a";
+        aws.logs.untag_resource().resource_arn(group).set_tag_keys(Some(keys)).send().await.expect("untagged");
+        aws.iam.delete_role_policy().role_name("sync-a-role").policy_name("sync").send().await.expect("deleted");
+        aws.iam.delete_role().role_name("sync-a-role").send().await.expect("deleted");
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+        let role = aws.iam.create_role().role_name("sync-a-role").assume_role_policy_document(trust).send().await;
+        let arn = role.expect("made").role.expect("a role").arn;
+        let request = aws.lambda.update_function_configuration().function_name("sync-a").role(arn).memory_size(512);
+        request.send().await.expect("changed");
+    });
+    site
+}
+
+#[test]
+fn what_was_made_by_hand_is_tagged_and_the_next_apply_does_the_rest() {
+    let site = made_by_hand();
+    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    assert!(code == 1 && text.contains("deployer adopt a"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+
+    let (code, text) = site.run(&ADOPT);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("it is taken under management"), "{text}");
+    let (_, next) = text.split_once("The next apply would then do this").expect("it says what comes after");
+    assert!(next.contains("memory_mb") && next.contains("512 -> 128"), "{next}");
+    assert!(next.contains("-/+") && next.contains("IAM can't move a role to another path"), "{next}");
+    assert!(text.contains("deployer secret status a --compare"), "{text}");
+    let mut calls = site.writes();
+    calls.retain(|call| !call.contains("LogGroup") || call.contains("Tag"));
+    calls.sort_unstable();
+    let tags =
+        ["events:TagResource", "iam:TagRole", "lambda:TagResource", "logs:TagResource", "secretsmanager:TagResource"];
+    assert_eq!(calls, tags, "nothing but tags");
+
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = site.apply();
+    assert!(code == 0 && text.contains("No changes"), "{text}");
+    let role = site.cloud.with(|cx| cx.state.iam.roles["sync-a-role"].path.clone());
+    assert_eq!(role.expect("the state is read"), "/deployer/sync/");
+}
+
+#[test]
+fn it_shows_and_asks_first() {
+    let site = made_by_hand();
+    let (code, text) = site.run(&["adopt", "a", "--artifact", "bootstrap"]);
+    assert!(code == 2 && text.contains("there is nobody to ask"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+    let (code, text) = site.run(&["adopt", "a", "--yes", "--json", "--artifact", "bootstrap"]);
+    assert_eq!(code, 0, "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["type"] == "next" && line["changes"].as_array().is_some_and(|all| !all.is_empty()))
+    );
+}
+
+#[test]
+fn what_another_deployment_owns_is_refused() {
+    let site = made_by_hand();
+    on(&site, async |aws| {
+        let rule = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
+        let tag = aws_sdk_eventbridge::types::Tag::builder().key("deployer:deployment").value("another").build();
+        aws.events.tag_resource().resource_arn(rule).tags(tag.expect("complete")).send().await.expect("tagged");
+    });
+    let (code, text) = site.run(&ADOPT);
+    assert!(code == 6 && text.contains("is owned by deployment another"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn there_may_be_nothing_to_adopt() {
+    let site = Site::new();
+    assert_eq!(site.apply().0, 0);
+    site.writes();
+    let (code, text) = site.run(&ADOPT);
+    assert!(code == 0 && text.contains("there is nothing to adopt"), "{text}");
+    let (code, text) = site.run(&["adopt", "nobody", "--yes", "--artifact", "bootstrap"]);
+    assert!(code == 2 && text.contains("nobody isn't declared"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn an_adopted_venue_that_is_taken_out_is_deleted_with_its_old_role() {
+    let site = made_by_hand();
+    assert_eq!(site.run(&ADOPT).0, 0);
+    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    let (head, rest) = manifest.split_once("[venues.a]").expect("it declares a");
+    site.write("venues.toml", &format!("{head}[venues.b]{}", rest.split_once("[venues.b]").expect("b").1));
+    let (code, text) = site.run(&APPLY_LARGE);
+    assert!(code == 6, "{text}");
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    let roles = site.cloud.with(|cx| cx.state.iam.roles.keys().cloned().collect::<Vec<_>>());
+    assert_eq!(roles.expect("the state is read"), ["sync-b-role"]);
+}
