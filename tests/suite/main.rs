@@ -10,6 +10,7 @@ mod dev;
 mod dev_page;
 mod drift;
 mod formats;
+mod guards;
 mod lock;
 mod manifest;
 mod planner;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use deployer::local::cloud::{Call, Cloud, CloudConfig};
+use deployer::local::cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
 
 use crate::world::manifest;
 
@@ -246,6 +246,28 @@ fn unlock_shows_the_holder_asks_and_takes_the_lock_away() {
     let (code, text) = site.run(&["unlock"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("isn't locked"), "{text}");
+}
+
+#[test]
+fn one_venue_that_fails_leaves_the_others_converged_and_the_next_apply_ends_the_work() {
+    let site = Site::new();
+    let refused = std::sync::atomic::AtomicBool::new(false);
+    site.cloud.set_faults(Some(Arc::new(move |call: &Call| {
+        let first = call.operation == "CreateFunction" && !refused.swap(true, std::sync::atomic::Ordering::SeqCst);
+        let denied = || ApiError::new(403, "AccessDeniedException", "not authorized to perform lambda:CreateFunction");
+        first.then(|| Injected::Before(Fault::Error(denied())))
+    })));
+    let (code, text) = site.apply();
+    assert_eq!(code, 4, "{text}");
+    let line = text.lines().find(|line| line.starts_with("Not all is done:")).expect("a summary");
+    assert!(line.contains("11 created, 1 failed, 4 not started"), "{text}");
+    assert!(text.contains("let the credentials in use do `lambda:CreateFunction`"), "{text}");
+    assert!(text.contains("To go on: deployer apply"), "{text}");
+    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = site.apply();
+    assert!(code == 0 && text.contains("No changes"), "{text}");
 }
 
 #[test]

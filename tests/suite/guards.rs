@@ -1,0 +1,118 @@
+//! What an apply refuses, as processes: nothing is written, exit code 6, and what to do is said.
+
+use deployer::local::sandbox::{Clock, HubSpot, HubSpotConfig, Server};
+
+use crate::processes::{APPLY, Site};
+use crate::world::{manifest, venue};
+
+/// The command is refused with these words, and nothing is written.
+fn refused(site: &Site, args: &[&str], words: &[&str]) {
+    site.writes();
+    let (code, text) = site.run(args);
+    assert_eq!(code, 6, "{text}");
+    for word in words {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert_eq!(site.writes(), Vec::<String>::new(), "{text}");
+}
+
+fn applied(text: &str) -> Site {
+    let site = Site::new();
+    site.write("venues.toml", text);
+    let (code, printed) = site.apply();
+    assert_eq!(code, 0, "{printed}");
+    site
+}
+
+fn three() -> String {
+    format!("{}{}", manifest("sync"), venue("c", ""))
+}
+
+/// Only the last of the three.
+fn only_c() -> String {
+    format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\n{}", venue("c", ""))
+}
+
+#[test]
+fn another_account_than_the_manifests_is_refused() {
+    let site = Site::new();
+    site.write("venues.toml", &manifest("sync").replace("region =", "account = \"999999999999\"\nregion ="));
+    for args in [&["plan", "--artifact", "bootstrap"][..], &APPLY, &["destroy", "--yes"], &["unlock", "--yes"]] {
+        refused(&site, args, &["123456789012", "999999999999", "AWS_PROFILE"]);
+    }
+}
+
+#[test]
+fn another_portal_than_the_manifests_is_refused() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let clock = Clock::stopped_at(jiff::Timestamp::now());
+    let hubspot = HubSpot::new(HubSpotConfig { portal_id: 111, clock, search_lag: Default::default(), limits: false });
+    hubspot.add_token("admin-token", &["crm.objects.contacts.read"]);
+    let server = runtime.block_on(Server::start(hubspot.router())).expect("a free port");
+    let site = Site::new();
+    let with_portal = |id: u32, reference: &str| {
+        let hubspot =
+            format!("[hubspot]\nportal_id = {id}\ntoken = \"{reference}\"\nbase_uri = \"{}\"\n\n", server.uri);
+        site.write("venues.toml", &manifest("sync").replace("[venues.a]", &format!("{hubspot}[venues.a]")));
+    };
+    site.write("token", "admin-token\n");
+    with_portal(222, "file:token");
+    for args in [&["plan", "--artifact", "bootstrap"][..], &APPLY] {
+        refused(&site, args, &["file:token opens HubSpot portal 111", "is for portal 222"]);
+    }
+    with_portal(111, "file:token");
+    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    assert!(code == 0 && !text.contains("wasn't compared"), "{text}");
+    assert!(!text.contains("admin-token"), "{text}");
+    // A plan in CI needs no secrets; it says what it couldn't do.
+    with_portal(222, "env:NOT_SET");
+    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    assert!(code == 0 && text.contains("the HubSpot portal wasn't compared") && text.contains("NOT_SET"), "{text}");
+}
+
+#[test]
+fn most_of_the_venues_are_not_deleted_by_accident() {
+    let site = applied(&three());
+    site.write("venues.toml", &only_c());
+    refused(&site, &APPLY, &["deletes 2 of 3 deployed venues: a, b", "--max-delete 2"]);
+    refused(&site, &["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "1"], &["--max-delete 2"]);
+    let (code, text) = site.run(&["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "2"]);
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
+fn one_venue_of_several_is_deleted_without_more_ado() {
+    let site = applied(&three());
+    site.write("venues.toml", &manifest("sync"));
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("c is not in the manifest"), "{text}");
+}
+
+#[test]
+fn a_protected_venue_is_not_deleted_by_the_edit_that_takes_its_protection_away() {
+    let site = applied(&three().replace("\"Venue c\"\n", "\"Venue c\"\nprotect = true\n"));
+    site.write("venues.toml", &manifest("sync"));
+    refused(&site, &APPLY, &["removes what is protected: c", "protect = false"]);
+    refused(&site, &["destroy", "--yes"], &["c"]);
+    refused(&site, &["destroy", "--yes", "--target", "c"], &["c"]);
+    let (code, text) = site.run(&["destroy", "--yes", "--target", "a"]);
+    assert_eq!(code, 0, "the others can go: {text}");
+    site.write("venues.toml", &three());
+    assert_eq!(site.apply().0, 0, "its protection is taken away");
+    site.write("venues.toml", &manifest("sync"));
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
+fn a_target_limits_what_is_planned_and_done() {
+    let site = Site::new();
+    site.write("venues.toml", &three());
+    let (code, text) = site.run(&[&APPLY[..], &["--target", "a", "--target", "c"]].concat());
+    assert_eq!(code, 0, "{text}");
+    let functions = site.cloud.with(|cx| cx.regional().lambda.functions.keys().cloned().collect::<Vec<_>>());
+    assert_eq!(functions.expect("the state is read"), ["sync-a", "sync-c"]);
+    let (code, text) = site.run(&[&APPLY[..], &["--target", "nobody"]].concat());
+    assert!(code == 2 && text.contains("no such venue"), "{text}");
+}
