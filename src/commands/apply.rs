@@ -42,7 +42,7 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
         Ok(Inputs { artifacts: artifacts.zips(), secrets: secret_values::resolve(&session, plan).await? })
     };
     match &saved {
-        Some(saved) => task.run_saved(saved, make, refuse, inputs).await,
+        Some(saved) => task.run_saved(saved, &artifacts.hashes(), make, refuse, inputs).await,
         None => task.run(make, refuse, inputs).await,
     }
 }

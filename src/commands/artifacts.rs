@@ -37,6 +37,11 @@ impl Artifacts {
         found.map(|(_, artifact)| artifact.code_sha256.clone()).unwrap_or_default()
     }
 
+    /// The hash of each artifact.
+    pub(super) fn hashes(&self) -> Vec<String> {
+        self.0.iter().map(|(_, artifact)| artifact.code_sha256.clone()).collect()
+    }
+
     /// The zips by hash, for the executor.
     pub(super) fn zips(&self) -> BTreeMap<String, Bytes> {
         self.0.iter().map(|(_, artifact)| (artifact.code_sha256.clone(), artifact.bootstrap_zip.clone())).collect()

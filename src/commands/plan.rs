@@ -25,7 +25,7 @@ pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
     planned.plan.notes.extend(notes(&session).into_iter().chain(portal));
     print(&session, format, &planned)?;
     if let Some(path) = &args.out {
-        saved::write(&session, &planned, targets, path)?;
+        saved::write(&session, &planned, &artifacts.hashes(), targets, path)?;
     }
     let code = plan_code(&planned.plan);
     if code == ExitCode::Done && args.detailed_exitcode && !planned.plan.changes.is_empty() {

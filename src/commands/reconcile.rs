@@ -16,7 +16,7 @@ use crate::exit_code::ExitCode;
 use crate::lock::Lock;
 use crate::manifest::{Manifest, Status};
 use crate::observe::{Snapshot, observe};
-use crate::plan::{Plan, SavedPlan, invariants, plan};
+use crate::plan::{Origin, Plan, SavedPlan, invariants, plan};
 use crate::render::{Progress, cost_line, plan_text, result_text};
 
 /// A plan, with what it was made from.
@@ -218,13 +218,15 @@ impl Task<'_> {
     pub(super) async fn run_saved(
         &self,
         saved: &SavedPlan,
+        artifacts: &[String],
         make: impl AsyncFn() -> Result<Planned>,
         refuse: impl Fn(&Planned) -> Result<()>,
         inputs: impl AsyncFn(&Plan) -> Result<Inputs>,
     ) -> Result<ExitCode> {
         let check = async || {
             let planned = make().await?;
-            let moved = saved.moved(&planned.plan, &planned.snapshot, self.session.loaded.text());
+            let origin = Origin { snapshot: &planned.snapshot, manifest: self.session.loaded.text(), artifacts };
+            let moved = saved.moved(&planned.plan, &origin);
             if moved.is_empty() { Ok(planned) } else { Err(saved::stale(moved)) }
         };
         // A plan that is stale is refused without a lock, and so without any write.

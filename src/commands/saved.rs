@@ -8,11 +8,18 @@ use super::reconcile::Planned;
 use super::session::Session;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
-use crate::plan::{SavedPlan, Unusable};
+use crate::plan::{Origin, SavedPlan, Unusable};
 
 /// Writes a plan to a file.
-pub(super) fn write(session: &Session, planned: &Planned, targets: &[String], path: &Path) -> Result<()> {
-    let saved = SavedPlan::new(planned.plan.clone(), &planned.snapshot, session.loaded.text(), targets);
+pub(super) fn write(
+    session: &Session,
+    planned: &Planned,
+    artifacts: &[String],
+    targets: &[String],
+    path: &Path,
+) -> Result<()> {
+    let origin = Origin { snapshot: &planned.snapshot, manifest: session.loaded.text(), artifacts };
+    let saved = SavedPlan::new(planned.plan.clone(), &origin, targets);
     std::fs::write(path, saved.to_text())
         .map_err(|error| Error::failed(format!("the plan can't be saved in {}", path.display())).caused_by(&error))?;
     match &session.json {

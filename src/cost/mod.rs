@@ -190,7 +190,7 @@ pub fn estimate_by(
         }
         let before = Usage::of_live(live, &desired.deployment);
         let planned = targets.is_empty() || targets.iter().any(|target| target == name);
-        let after = if planned { usage_after(venue) } else { before };
+        let after = if planned { usage_after(venue, live) } else { before };
         if before == after && before == Usage::default() {
             continue;
         }
@@ -216,8 +216,9 @@ pub fn estimate_by(
 }
 
 /// A venue that isn't declared, or is blocked, is taken away.
-fn usage_after(venue: Option<&DesiredVenue>) -> Usage {
-    venue.and_then(|venue| venue.stack.as_ref()).map(Usage::of_desired).unwrap_or_default()
+fn usage_after(venue: Option<&DesiredVenue>, live: &LiveStack) -> Usage {
+    let stack = venue.and_then(|venue| venue.stack.as_ref());
+    stack.map(|stack| Usage::of_desired(stack, live)).unwrap_or_default()
 }
 
 fn venue_cost(venue: &str, before: Usage, after: Usage, assumptions: &Assumptions, prices: &RegionPrices) -> VenueCost {

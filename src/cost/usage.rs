@@ -3,7 +3,7 @@
 use super::prices::{Item, RegionPrices};
 use super::{Assumptions, HOURS_A_MONTH, Money};
 use crate::manifest::Schedule;
-use crate::plan::is_owner;
+use crate::plan::{is_owner, is_pinned};
 use crate::resource::{FunctionConfiguration, LiveStack, Observed, Stack};
 
 /// MB in a GB of memory, by which Lambda charges.
@@ -28,13 +28,20 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// What a stack uses once it is as it should be.
-    pub(super) fn of_desired(stack: &Stack) -> Self {
+    /// What a stack uses once it is as it should be, next to what there is of it.
+    pub(super) fn of_desired(stack: &Stack, live: &LiveStack) -> Self {
         let runs = Some(&stack.rule).filter(|rule| rule.enabled).and_then(|rule| Runs::of(&rule.schedule));
+        let wanted = &stack.function.configuration;
+        // A rollback stays until the function changes.
+        let size =
+            |configuration: &FunctionConfiguration| (configuration.memory_mb, configuration.architecture.clone());
+        let unchanged = live.function.present().is_some_and(|function| size(&function.configuration) == size(wanted));
+        let pinned = live.alias.present().filter(|alias| unchanged && is_pinned(&live.function, alias));
+        let configuration = pinned.map_or(wanted, |alias| &alias.configuration);
         Self {
             secrets: 1,
             log_retention_days: stack.log_group.retention_days,
-            ..Self::of_function(&stack.function.configuration, runs.unwrap_or_default())
+            ..Self::of_function(configuration, runs.unwrap_or_default())
         }
     }
 

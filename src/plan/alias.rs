@@ -85,7 +85,7 @@ fn update(
 }
 
 /// Whether `deployer rollback` has put the alias where it is. It stays there until its function changes.
-fn is_pinned(function: &Observed<LiveFunction>, alias: &LiveAlias) -> bool {
+pub(crate) fn is_pinned(function: &Observed<LiveFunction>, alias: &LiveAlias) -> bool {
     function.present().is_some_and(|function| function.tags.get(TAG_PINNED) == Some(&alias.version))
 }
 

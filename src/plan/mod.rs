@@ -26,10 +26,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use adopt::{Adoption, NotAdopted, adopt};
+pub(crate) use alias::is_pinned;
 pub use attributes::AttributeChange;
 pub use operation::Operation;
 pub use rollback::{rollback, unpin};
-pub use saved::{SavedPlan, Unusable};
+pub use saved::{Origin, SavedPlan, Unusable};
 
 use attributes::Differences;
 

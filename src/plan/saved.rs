@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Operation, Plan};
+use super::Plan;
 use crate::observe::Snapshot;
 use crate::resource::{Kind, LiveStack, Observed};
 
@@ -36,10 +36,22 @@ pub struct SavedPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Fingerprint {
     manifest: String,
+    artifacts: Vec<String>,
     /// Each resource that was seen, by venue and kind.
     observed: BTreeMap<String, String>,
     /// Lists that couldn't be read.
     unreadable: Vec<String>,
+}
+
+/// What a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// What was seen.
+    pub snapshot: &'a Snapshot,
+    /// The manifest's text.
+    pub manifest: &'a str,
+    /// The `CodeSha256` of each artifact.
+    pub artifacts: &'a [String],
 }
 
 /// Why a file is no plan that can be carried out.
@@ -54,9 +66,9 @@ pub enum Unusable {
 }
 
 impl SavedPlan {
-    /// A plan that was made from `snapshot` and the text of a manifest.
-    pub fn new(plan: Plan, snapshot: &Snapshot, manifest: &str, targets: &[String]) -> Self {
-        let fingerprint = Fingerprint::new(snapshot, manifest, targets);
+    /// A plan that was made from `origin`, limited to `targets` if there are any.
+    pub fn new(plan: Plan, origin: &Origin<'_>, targets: &[String]) -> Self {
+        let fingerprint = Fingerprint::new(origin, targets);
         let (format, targets) = (FORMAT.to_owned(), targets.to_vec());
         let mut saved =
             Self { format, format_version: FORMAT_VERSION, targets, plan, fingerprint, checksum: String::new() };
@@ -95,7 +107,7 @@ impl SavedPlan {
 
     /// What is not any more as it was when the plan was made, each a sentence; nothing when it may be carried out.
     /// `current` is the plan that the same question gives now.
-    pub fn moved(&self, current: &Plan, snapshot: &Snapshot, manifest: &str) -> Vec<String> {
+    pub fn moved(&self, current: &Plan, origin: &Origin<'_>) -> Vec<String> {
         let mut moved = Vec::new();
         let (then, now) = (&self.plan, current);
         if then.scope.account != now.scope.account {
@@ -111,7 +123,7 @@ impl SavedPlan {
             // Nothing else there is comparable.
             return moved;
         }
-        let fingerprint = Fingerprint::new(snapshot, manifest, &self.targets);
+        let fingerprint = Fingerprint::new(origin, &self.targets);
         if fingerprint.manifest != self.fingerprint.manifest {
             moved.push("the manifest was edited".to_owned());
         }
@@ -128,8 +140,7 @@ impl SavedPlan {
         if fingerprint.unreadable != self.fingerprint.unreadable {
             moved.push("what can be read is not what could be read".to_owned());
         }
-        let (built, wanted) = (artifacts(now), artifacts(then));
-        if built != wanted {
+        if fingerprint.artifacts != self.fingerprint.artifacts {
             moved.push("the artifact is another one".to_owned());
         }
         if moved.is_empty() && now.changes != then.changes {
@@ -146,16 +157,17 @@ impl SavedPlan {
 }
 
 impl Fingerprint {
-    fn new(snapshot: &Snapshot, manifest: &str, targets: &[String]) -> Self {
+    fn new(origin: &Origin<'_>, targets: &[String]) -> Self {
         let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| target == venue);
-        let venues = snapshot.venues.iter().filter(|(venue, _)| wanted(venue));
+        let venues = origin.snapshot.venues.iter().filter(|(venue, _)| wanted(venue));
         let observed = venues.flat_map(|(venue, stack)| {
             observations(stack).map(move |(kind, observation)| (format!("{venue}/{kind}"), observation))
         });
         Self {
-            manifest: hash(manifest.as_bytes()),
+            manifest: hash(origin.manifest.as_bytes()),
+            artifacts: origin.artifacts.to_vec(),
             observed: observed.filter_map(|(name, observation)| Some((name, observation?))).collect(),
-            unreadable: snapshot.unreadable.clone(),
+            unreadable: origin.snapshot.unreadable.clone(),
         }
     }
 }
@@ -179,20 +191,6 @@ fn observation<T: Serialize>(observed: &Observed<T>) -> Option<String> {
         Observed::Absent => None,
         observed => Some(hash(&serde_json::to_vec(observed).unwrap_or_default())),
     }
-}
-
-/// The code that a plan brings.
-fn artifacts(plan: &Plan) -> std::collections::BTreeSet<&str> {
-    let operations = plan.changes.iter().flat_map(|change| &change.operations);
-    operations
-        .filter_map(|operation| match operation {
-            Operation::CreateFunction { function } => Some(function.configuration.code_sha256.as_str()),
-            Operation::UpdateFunctionCode { code_sha256, .. } | Operation::PublishVersion { code_sha256, .. } => {
-                Some(code_sha256.as_str())
-            }
-            _ => None,
-        })
-        .collect()
 }
 
 fn hash(bytes: &[u8]) -> String {

@@ -131,6 +131,7 @@ fn a_rollback_stays_until_the_function_changes() {
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("No changes") && text.contains("a runs version 2"), "{text}");
+    assert!(text.contains("Cost: $") && text.contains("no change"), "what runs costs the same: {text}");
     assert_eq!(site.writes(), Vec::<String>::new());
     set_memory(&site, 1024);
     assert_eq!(live(&site, "a"), "4");
