@@ -15,5 +15,6 @@ mod scenarios;
 mod servers;
 mod stories;
 mod sync;
+mod unreadable;
 mod wire;
 mod world;
