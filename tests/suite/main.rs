@@ -9,6 +9,7 @@ mod dev_page;
 mod drift;
 mod manifest;
 mod planner;
+mod real_cloud;
 mod runtime;
 mod sandbox;
 mod scenarios;
