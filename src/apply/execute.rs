@@ -24,6 +24,9 @@ impl Executor<'_> {
             if error.kind == FailureKind::NotFound && operation.takes_away() {
                 return Ok(());
             }
+            if error.kind == FailureKind::PendingDeletion && matches!(operation, Operation::DeleteSecret { .. }) {
+                return Ok(());
+            }
             if error.kind == FailureKind::AlreadyExists {
                 return self.take_over(operation, answers, error).await;
             }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::aws::{CallError, FailureKind};
 
-/// A new role can be assumed after some seconds, and an update of a function takes some: both are waited for.
+/// A new role can be assumed after some seconds, an update of a function takes some, and throttling ends: all are
+/// waited for.
 const BUDGET: Duration = Duration::from_secs(90);
-/// The SDK has already tried a throttled or failed call several times.
-const MORE_TRIES: u32 = 2;
+/// The SDK has already tried a failed call several times, unless many calls fail: then it tries each but once.
+const MORE_TRIES: u32 = 4;
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
 /// Counts the tries of one operation.
@@ -21,8 +22,8 @@ impl Retry {
     /// How long to wait before the next try, or none if `error` is to stand.
     pub(super) fn after(&mut self, error: &CallError) -> Option<Duration> {
         let again = match error.kind {
-            FailureKind::RoleNotReady | FailureKind::InProgress => self.waited < BUDGET,
-            FailureKind::Throttled | FailureKind::Server | FailureKind::NoAnswer => self.tries < MORE_TRIES,
+            FailureKind::RoleNotReady | FailureKind::InProgress | FailureKind::Throttled => self.waited < BUDGET,
+            FailureKind::Server | FailureKind::NoAnswer => self.tries < MORE_TRIES,
             _ => false,
         };
         if !again {
@@ -58,6 +59,15 @@ mod tests {
             waited += delay;
         }
         assert!(waited >= BUDGET && waited <= BUDGET + LONGEST_DELAY, "{waited:?}");
+    }
+
+    #[test]
+    fn a_failing_service_is_tried_again_some_times() {
+        for kind in [FailureKind::Server, FailureKind::NoAnswer] {
+            let mut retry = Retry::default();
+            let tries = std::iter::from_fn(|| retry.after(&error(kind))).count();
+            assert_eq!(tries, MORE_TRIES as usize, "{kind:?}");
+        }
     }
 
     #[test]

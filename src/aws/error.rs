@@ -37,7 +37,7 @@ pub enum FailureKind {
     InProgress,
     /// The role is too new for Lambda to assume it.
     RoleNotReady,
-    /// The secret's name is taken by one that is scheduled for deletion.
+    /// The secret, or one of that name, is scheduled for deletion.
     PendingDeletion,
     /// A quota is used up; trying again doesn't help.
     LimitExceeded,
@@ -99,8 +99,14 @@ impl CallError {
             FailureKind::NoAnswer => {
                 Some("check the network and AWS_ENDPOINT_URL, and run the same command again".to_owned())
             }
-            FailureKind::LimitExceeded => Some(
-                "ask for a higher quota (Service Quotas in the AWS console), and run the same command again".to_owned(),
+            FailureKind::LimitExceeded => Some(format!(
+                "{}ask for a higher quota (Service Quotas in the AWS console), and run the same command again",
+                quota(self.operation).map_or_else(String::new, |quota| format!("{quota}: delete what is unused, or "))
+            )),
+            FailureKind::Invalid if self.message.contains("UnreservedConcurrentExecution") => Some(
+                "each venue reserves one execution, and Lambda keeps 100 unreserved: ask for a higher quota (Service \
+                 Quotas in the AWS console, \"Concurrent executions\"), and run the same command again"
+                    .to_owned(),
             ),
             FailureKind::InProgress | FailureKind::Throttled | FailureKind::Server | FailureKind::RoleNotReady => {
                 Some("run the same command again: it goes on where this one stopped".to_owned())
@@ -177,7 +183,14 @@ fn kind_of(operation: &str, code: &str, message: &str, status: u16) -> FailureKi
         | "ResourceAlreadyExistsException"
         | "ResourceExistsException" => FailureKind::AlreadyExists,
         "InvalidParameterValueException" if message.contains("cannot be assumed") => FailureKind::RoleNotReady,
-        "InvalidRequestException" if message.contains("scheduled for deletion") => FailureKind::PendingDeletion,
+        // Secrets Manager has several wordings.
+        "InvalidRequestException"
+            if ["scheduled for deletion", "marked for deletion", "marked deleted"]
+                .iter()
+                .any(|words| message.contains(words)) =>
+        {
+            FailureKind::PendingDeletion
+        }
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError" => {
             FailureKind::Denied
         }
@@ -207,6 +220,20 @@ fn kind_of(operation: &str, code: &str, message: &str, status: u16) -> FailureKi
         _ if status == 501 => FailureKind::NotImplemented,
         _ if status >= 500 => FailureKind::Server,
         _ => FailureKind::Invalid,
+    }
+}
+
+/// The quota that a call can use up, with AWS's default
+/// (<https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html>).
+fn quota(operation: &str) -> Option<&'static str> {
+    match operation {
+        "events:PutRule" => Some("an event bus takes 300 rules unless the account's quota is another"),
+        "iam:CreateRole" => Some("an account takes 1000 roles unless its quota is another"),
+        "secretsmanager:CreateSecret" => Some("a region takes 500,000 secrets"),
+        "lambda:CreateFunction" | "lambda:UpdateFunctionCode" | "lambda:PublishVersion" => {
+            Some("a region keeps 75 GB of function code, of all versions, unless the account's quota is another")
+        }
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::FunctionConfiguration as SdkConfiguration;
 use serde_json::Value;
 
-use super::{List, unreadable};
+use super::{List, observed, unreadable};
 use crate::aws::{Call, CallError, FailureKind, Found};
 use crate::naming::{ALIAS, PERMISSION_SID};
 use crate::resource::{FunctionConfiguration, LiveAlias, LiveFunction, LivePermission, Map, Observed};
@@ -37,27 +37,34 @@ pub(super) async fn list(lambda: &Client) -> List<Listed> {
     Ok(found)
 }
 
-pub(super) async fn details(lambda: &Client, list: &List<Listed>, name: &str) -> Details {
+pub(super) async fn details(lambda: &Client, list: &List<Listed>, name: &str, confirm: bool) -> Details {
     match list {
-        Err(error) => {
-            return Details { function: unreadable(error), alias: unreadable(error), permission: unreadable(error) };
+        Err(error) => Details { function: unreadable(error), alias: unreadable(error), permission: unreadable(error) },
+        Ok(functions) if functions.contains_key(name) => {
+            let (function, parts) = tokio::join!(function(lambda, name), parts(lambda, name));
+            Details { function: observed(function), alias: parts.0, permission: parts.1 }
         }
-        Ok(functions) if !functions.contains_key(name) => {
-            return Details { function: Observed::Absent, alias: Observed::Absent, permission: Observed::Absent };
-        }
-        Ok(_) => {}
+        Ok(_) if !confirm => Details::ABSENT,
+        Ok(_) => match function(lambda, name).await {
+            Ok(None) => Details::ABSENT,
+            Ok(Some(function)) => {
+                let (alias, permission) = parts(lambda, name).await;
+                Details { function: Observed::Present(function), alias, permission }
+            }
+            Err(error) => {
+                Details { function: unreadable(&error), alias: unreadable(&error), permission: unreadable(&error) }
+            }
+        },
     }
-    let (function, alias, permission) =
-        tokio::join!(function(lambda, name), alias(lambda, name), permission(lambda, name));
-    Details { function: observed(function), alias: observed(alias), permission: observed(permission) }
 }
 
-fn observed<T>(read: Result<Option<T>, CallError>) -> Observed<T> {
-    match read {
-        Ok(Some(live)) => Observed::Present(live),
-        Ok(None) => Observed::Absent,
-        Err(error) => unreadable(&error),
-    }
+impl Details {
+    const ABSENT: Self = Self { function: Observed::Absent, alias: Observed::Absent, permission: Observed::Absent };
+}
+
+async fn parts(lambda: &Client, name: &str) -> (Observed<LiveAlias>, Observed<LivePermission>) {
+    let (alias, permission) = tokio::join!(alias(lambda, name), permission(lambda, name));
+    (observed(alias), observed(permission))
 }
 
 async fn function(lambda: &Client, name: &str) -> Result<Option<LiveFunction>, CallError> {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudwatchlogs::Client;
 
 use super::{List, unreadable};
-use crate::aws::{Call, CallError, FailureKind};
+use crate::aws::{Call, CallError, Found};
+use crate::desired::Scope;
 use crate::naming::log_group_prefix;
 use crate::resource::{LiveLogGroup, Map, Observed};
 
@@ -29,18 +30,30 @@ pub(super) async fn list(logs: &Client, deployment: &str) -> List<LiveLogGroup> 
     Ok(found)
 }
 
-pub(super) async fn details(logs: &Client, list: &List<LiveLogGroup>, name: &str) -> Observed<LiveLogGroup> {
+pub(super) async fn details(
+    logs: &Client,
+    scope: &Scope,
+    list: &List<LiveLogGroup>,
+    name: &str,
+    confirm: bool,
+) -> Observed<LiveLogGroup> {
     let group = match list {
         Err(error) => return unreadable(error),
-        Ok(groups) => match groups.get(name) {
-            None => return Observed::Absent,
-            Some(group) => group,
-        },
+        Ok(groups) => groups.get(name),
     };
-    match tags(logs, &group.arn).await {
-        Ok(tags) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
-        Err(error) if error.kind == FailureKind::NotFound => Observed::Absent,
-        Err(error) => unreadable(&error),
+    let arn = match group {
+        Some(group) => group.arn.clone(),
+        None if !confirm => return Observed::Absent,
+        None => scope.arn("logs", &format!("log-group:{name}")),
+    };
+    match (tags(logs, &arn).await.found(), group) {
+        (Ok(Some(tags)), Some(group)) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
+        // Only the list has the retention.
+        (Ok(Some(_)), None) => Observed::Unreadable(format!(
+            "logs:DescribeLogGroups doesn't show {name} yet, which is there; run the same command again"
+        )),
+        (Ok(None), _) => Observed::Absent,
+        (Err(error), _) => unreadable(&error),
     }
 }
 

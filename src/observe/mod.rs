@@ -1,8 +1,8 @@
 //! What exists: read from AWS, in bulk wherever AWS has a bulk call, the rest at once.
 //!
 //! First five lists say what there is, of every name. From them and the manifest follow the venues that may have
-//! something; of each of those the details are read that no list has. What couldn't be read is
-//! [`Observed::Unreadable`], never absent.
+//! something; of each of those the details are read that no list has. What a declared venue should have and no list
+//! shows is read by its name before it counts as absent. What couldn't be read is [`Observed::Unreadable`], never absent.
 
 mod function;
 mod log_group;
@@ -71,7 +71,8 @@ pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[Str
     let venues = stream::iter(venues)
         .map(async |venue| {
             let names = Names::new(deployment, &venue);
-            let live = details(aws, scope, inventory, &names).await;
+            let confirm = declared.contains(&venue);
+            let live = details(aws, scope, inventory, &names, confirm).await;
             (venue, live)
         })
         .buffer_unordered(VENUES_AT_ONCE)
@@ -80,16 +81,19 @@ pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[Str
     Snapshot { venues, unreadable }
 }
 
-async fn details(aws: &Aws, scope: &Scope, inventory: &Inventory, names: &Names) -> LiveStack {
-    let (role, log_group, function, rule) = tokio::join!(
-        inventory.roles.details(&aws.iam, &names.role),
-        log_group::details(&aws.logs, &inventory.log_groups, &names.log_group),
-        function::details(&aws.lambda, &inventory.functions, &names.function),
-        rule::details(&aws.events, scope, &inventory.rules, &names.rule),
+/// `confirm` has what no list shows read by its name before it counts as absent: AWS's lists are eventually consistent,
+/// and may lack what was created seconds ago.
+async fn details(aws: &Aws, scope: &Scope, inventory: &Inventory, names: &Names, confirm: bool) -> LiveStack {
+    let (role, secret, log_group, function, rule) = tokio::join!(
+        inventory.roles.details(&aws.iam, &names.role, confirm),
+        secret::details(&aws.secrets, &inventory.secrets, &names.secret, confirm),
+        log_group::details(&aws.logs, scope, &inventory.log_groups, &names.log_group, confirm),
+        function::details(&aws.lambda, &inventory.functions, &names.function, confirm),
+        rule::details(&aws.events, scope, &inventory.rules, &names.rule, confirm),
     );
     LiveStack {
         role,
-        secret: secret::details(&inventory.secrets, &names.secret),
+        secret,
         log_group,
         function: function.function,
         alias: function.alias,
@@ -190,6 +194,15 @@ enum Owner {
 /// The venue that `tags` name, if they name `deployment` as the owner.
 fn owned_venue(tags: &Map, deployment: &str) -> Option<String> {
     (tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)).then(|| tags.get(TAG_VENUE).cloned()).flatten()
+}
+
+/// What a read of one resource is to the plan.
+fn observed<T>(read: Result<Option<T>, CallError>) -> Observed<T> {
+    match read {
+        Ok(Some(live)) => Observed::Present(live),
+        Ok(None) => Observed::Absent,
+        Err(error) => unreadable(&error),
+    }
 }
 
 /// What a failed read is to the plan.

@@ -7,7 +7,7 @@ use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::{List, owned_venue, unreadable};
+use super::{List, observed, owned_venue, unreadable};
 use crate::aws::{Call, CallError, FailureKind, Found};
 use crate::naming::{role_path, venue_of_role};
 use crate::resource::{LiveRole, Map, Observed};
@@ -82,15 +82,15 @@ impl Roles {
         }
     }
 
-    pub(super) async fn details(&self, iam: &Client, name: &str) -> Observed<LiveRole> {
+    pub(super) async fn details(&self, iam: &Client, name: &str, confirm: bool) -> Observed<LiveRole> {
         match self {
-            Self::Whole(Ok(roles)) => roles.get(name).map_or(Observed::Absent, |role| Observed::Present(role.clone())),
             Self::Whole(Err(error)) => unreadable(error),
-            Self::Names(_) => match one(iam, name).await {
-                Ok(Some(role)) => Observed::Present(role),
-                Ok(None) => Observed::Absent,
-                Err(error) => unreadable(&error),
+            Self::Whole(Ok(roles)) => match roles.get(name) {
+                Some(role) => Observed::Present(role.clone()),
+                None if !confirm => Observed::Absent,
+                None => observed(one(iam, name).await),
             },
+            Self::Names(_) => observed(one(iam, name).await),
         }
     }
 }

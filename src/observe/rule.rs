@@ -6,7 +6,7 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::RuleState;
 
 use super::{List, unreadable};
-use crate::aws::{Call, CallError, FailureKind};
+use crate::aws::{Call, CallError, FailureKind, Found};
 use crate::desired::Scope;
 use crate::resource::{LiveRule, Map, Observed, Target};
 
@@ -24,16 +24,9 @@ pub(super) async fn list(events: &Client, deployment: &str) -> List<LiveRule> {
             .await
             .call("events:ListRules")?;
         for rule in page.rules() {
-            let name = rule.name().unwrap_or_default().to_owned();
-            let live = LiveRule {
-                name: name.clone(),
-                description: rule.description().unwrap_or_default().to_owned(),
-                schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
-                enabled: rule.state() != Some(&RuleState::Disabled),
-                tags: Map::new(),
-                targets: Vec::new(),
-            };
-            found.insert(name, live);
+            let name = rule.name().unwrap_or_default();
+            let live = live(name, rule.description(), rule.schedule_expression(), rule.state());
+            found.insert(name.to_owned(), live);
         }
         token = page.next_token;
         if token.is_none() {
@@ -42,20 +35,47 @@ pub(super) async fn list(events: &Client, deployment: &str) -> List<LiveRule> {
     }
 }
 
-pub(super) async fn details(events: &Client, scope: &Scope, list: &List<LiveRule>, name: &str) -> Observed<LiveRule> {
+pub(super) async fn details(
+    events: &Client,
+    scope: &Scope,
+    list: &List<LiveRule>,
+    name: &str,
+    confirm: bool,
+) -> Observed<LiveRule> {
     let rule = match list {
         Err(error) => return unreadable(error),
         Ok(rules) => match rules.get(name) {
-            None => return Observed::Absent,
-            Some(rule) => rule,
+            Some(rule) => rule.clone(),
+            None if !confirm => return Observed::Absent,
+            None => match one(events, name).await {
+                Ok(Some(rule)) => rule,
+                Ok(None) => return Observed::Absent,
+                Err(error) => return unreadable(&error),
+            },
         },
     };
     let arn = scope.arn("events", &format!("rule/{name}"));
     let (tags, targets) = tokio::join!(tags(events, &arn), targets(events, name));
     match (tags, targets) {
-        (Ok(tags), Ok(targets)) => Observed::Present(LiveRule { tags, targets, ..rule.clone() }),
+        (Ok(tags), Ok(targets)) => Observed::Present(LiveRule { tags, targets, ..rule }),
         (Err(error), _) | (_, Err(error)) if error.kind == FailureKind::NotFound => Observed::Absent,
         (Err(error), _) | (_, Err(error)) => unreadable(&error),
+    }
+}
+
+async fn one(events: &Client, name: &str) -> Result<Option<LiveRule>, CallError> {
+    let found = events.describe_rule().name(name).send().await.call("events:DescribeRule").found()?;
+    Ok(found.map(|rule| live(name, rule.description(), rule.schedule_expression(), rule.state())))
+}
+
+fn live(name: &str, description: Option<&str>, schedule: Option<&str>, state: Option<&RuleState>) -> LiveRule {
+    LiveRule {
+        name: name.to_owned(),
+        description: description.unwrap_or_default().to_owned(),
+        schedule: schedule.unwrap_or_default().to_owned(),
+        enabled: state != Some(&RuleState::Disabled),
+        tags: Map::new(),
+        targets: Vec::new(),
     }
 }
 

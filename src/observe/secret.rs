@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
 
 use super::{List, unreadable};
-use crate::aws::Call;
+use crate::aws::{Call, CallError, Found};
 use crate::resource::{LiveSecret, Observed};
 
 /// A secret in the list.
@@ -25,30 +25,53 @@ pub(super) async fn list(secrets: &Client, deployment: &str) -> List<Listed> {
         secrets.list_secrets().filters(filter).include_planned_deletion(true).max_results(100).into_paginator().send();
     while let Some(page) = pages.next().await {
         for secret in page.call("secretsmanager:ListSecrets")?.secret_list() {
-            let name = secret.name().unwrap_or_default().to_owned();
-            let live = LiveSecret {
-                name: name.clone(),
-                arn: secret.arn().unwrap_or_default().to_owned(),
-                description: secret.description().unwrap_or_default().to_owned(),
-                tags: secret
-                    .tags()
-                    .iter()
-                    .map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()))
-                    .collect(),
-            };
-            found.insert(name, Listed { live, pending_deletion: secret.deleted_date().is_some() });
+            let name = secret.name().unwrap_or_default();
+            let live = live(name, secret.arn(), secret.description(), secret.tags());
+            found.insert(name.to_owned(), Listed { live, pending_deletion: secret.deleted_date().is_some() });
         }
     }
     Ok(found)
 }
 
-pub(super) fn details(list: &List<Listed>, name: &str) -> Observed<LiveSecret> {
+pub(super) async fn details(secrets: &Client, list: &List<Listed>, name: &str, confirm: bool) -> Observed<LiveSecret> {
     match list {
         Err(error) => unreadable(error),
-        Ok(secrets) => match secrets.get(name) {
-            None => Observed::Absent,
-            Some(secret) if secret.pending_deletion => Observed::PendingDeletion(secret.live.clone()),
-            Some(secret) => Observed::Present(secret.live.clone()),
+        Ok(listed) => match listed.get(name) {
+            Some(secret) => secret.observed(),
+            None if !confirm => Observed::Absent,
+            None => match one(secrets, name).await {
+                Ok(secret) => secret.map_or(Observed::Absent, |secret| secret.observed()),
+                Err(error) => unreadable(&error),
+            },
         },
+    }
+}
+
+async fn one(secrets: &Client, name: &str) -> Result<Option<Listed>, CallError> {
+    let answer = secrets.describe_secret().secret_id(name).send().await;
+    let found = answer.call("secretsmanager:DescribeSecret").found()?;
+    Ok(found.map(|secret| Listed {
+        live: live(name, secret.arn(), secret.description(), secret.tags()),
+        pending_deletion: secret.deleted_date().is_some(),
+    }))
+}
+
+fn live(name: &str, arn: Option<&str>, description: Option<&str>, tags: &[Tag]) -> LiveSecret {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    LiveSecret {
+        name: name.to_owned(),
+        arn: text(arn),
+        description: text(description),
+        tags: tags.iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
+    }
+}
+
+impl Listed {
+    fn observed(&self) -> Observed<LiveSecret> {
+        if self.pending_deletion {
+            Observed::PendingDeletion(self.live.clone())
+        } else {
+            Observed::Present(self.live.clone())
+        }
     }
 }

@@ -30,6 +30,11 @@ pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<St
         if change.action != Action::Create && !is_owned(live, address.kind, &plan.deployment) {
             found.push(format!("{address}: it isn't ours and would be changed"));
         }
+        if let Some(parent) = address.kind.parent()
+            && (is_unreadable(live, parent) || (exists(live, parent) && !is_owned(live, parent, &plan.deployment)))
+        {
+            found.push(format!("{address}: its {parent} isn't known to be ours and would get a part"));
+        }
         for operation in &change.operations {
             if !is_of(&names, operation.resource()) {
                 found.push(format!("{address}: {} would touch {}", operation.call(), operation.resource()));
@@ -70,6 +75,15 @@ fn is_unreadable(live: &LiveStack, kind: Kind) -> bool {
         Kind::Alias => matches!(live.alias, Observed::Unreadable(_)),
         Kind::Rule | Kind::Target => matches!(live.rule, Observed::Unreadable(_)),
         Kind::Permission => matches!(live.permission, Observed::Unreadable(_)),
+    }
+}
+
+/// Whether the function or the rule, which have parts, is there.
+fn exists(live: &LiveStack, kind: Kind) -> bool {
+    match kind {
+        Kind::Function => live.function.present().is_some(),
+        Kind::Rule => live.rule.present().is_some(),
+        _ => false,
     }
 }
 

@@ -277,11 +277,14 @@ fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &Stack, live: &LiveS
     let alias = after(&[&function], &live.alias, || {
         alias::compare(&context, &stack.alias, &live.alias, &stack.function, (&function, &live.function))
     });
+    let alias = part_of(&function, alias);
     let rule = rule::compare(&context, &stack.rule, &live.rule);
     let permission = after(&[&alias, &rule], &live.permission, || {
         permission::compare(&context, &stack.permission, &live.permission)
     });
+    let permission = part_of(&function, permission);
     let target = after(&[&alias, &rule], &live.rule, || target::compare(&context, &stack.target, &live.rule));
+    let target = part_of(&rule, target);
     if matches!(alias, Verdict::Unchanged) {
         plan.notes.extend(alias::pinned_note(&venue.venue, &live.function, &live.alias));
     }
@@ -301,13 +304,26 @@ fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &Stack, live: &LiveS
 /// A resource that isn't there can't be made while one that it needs is out of reach; one that is there is compared
 /// all the same.
 fn after<T>(needed: &[&Verdict], live: &Observed<T>, compare: impl FnOnce() -> Verdict) -> Verdict {
-    let out_of_reach = needed.iter().find_map(|verdict| match verdict {
-        Verdict::Unreadable(reason) => Some(format!("what it needs couldn't be read: {reason}")),
-        Verdict::Conflict(conflict) => Some(format!("what it needs is not ours: {}", conflict.name)),
-        _ => None,
-    });
-    match (out_of_reach, live) {
+    let reason = needed.iter().find_map(|verdict| out_of_reach(verdict));
+    match (reason, live) {
         (Some(reason), Observed::Absent | Observed::PendingDeletion(_)) => Verdict::Unreadable(reason),
         _ => compare(),
+    }
+}
+
+/// Nothing is made of, or changed in, a part of something that is out of reach: whose it is isn't known, or it isn't
+/// ours.
+fn part_of(whole: &Verdict, part: Verdict) -> Verdict {
+    match (out_of_reach(whole), part) {
+        (Some(reason), Verdict::Change(_)) => Verdict::Unreadable(reason),
+        (_, part) => part,
+    }
+}
+
+fn out_of_reach(verdict: &Verdict) -> Option<String> {
+    match verdict {
+        Verdict::Unreadable(reason) => Some(format!("what it needs couldn't be read: {reason}")),
+        Verdict::Conflict(conflict) => Some(format!("what it needs is not ours: {}", conflict.name)),
+        Verdict::Unchanged | Verdict::Change(_) => None,
     }
 }

@@ -131,6 +131,28 @@ async fn a_function_of_somebody_else_is_never_touched() {
     assert_eq!(cloud.writes(), []);
 }
 
+#[tokio::test]
+async fn what_belongs_to_a_function_or_a_rule_of_somebody_else_is_never_touched_either() {
+    let (cloud, world) = world().await;
+    let desired = world.desired(&manifest("sync"));
+    world.converge(&desired).await;
+    let (function, rule) =
+        (world.scope.arn("lambda", "function:sync-a"), world.scope.arn("events", "rule/sync-a-schedule"));
+    let (lambda, events) = (&world.aws.lambda, &world.aws.events);
+    lambda.untag_resource().resource(&function).tag_keys("deployer:deployment").send().await.expect("untagged");
+    events.untag_resource().resource_arn(&rule).tag_keys("deployer:deployment").send().await.expect("untagged");
+    events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("removed");
+    let request = lambda.remove_permission().function_name("sync-a").qualifier("live");
+    request.statement_id("deployer-schedule").send().await.expect("removed");
+    let request = lambda.delete_function_event_invoke_config().function_name("sync-a").qualifier("live");
+    request.send().await.expect("removed");
+    cloud.forget_calls();
+    let plan = world.plan(&desired).await;
+    assert_eq!((plan.conflicts.len(), actions(&plan)), (2, Vec::new()));
+    world.execute(&plan).await;
+    assert_eq!(cloud.writes(), []);
+}
+
 fn denied() -> Fault {
     Fault::Error(ApiError::new(403, "AccessDeniedException", "the process has ended"))
 }
