@@ -12,6 +12,9 @@ pub const TAG_VENUE: &str = "deployer:venue";
 /// venue together with its `protect` in one edit is still refused.
 pub const TAG_PROTECT: &str = "deployer:protect";
 
+/// Tag of a role that `deployer adopt` took under management, and that isn't under our path.
+pub const TAG_ADOPTED: &str = "deployer:adopted";
+
 /// Tag of a function whose alias `deployer rollback` has moved back: the version that it stays on.
 pub const TAG_PINNED: &str = "deployer:pinned";
 

@@ -7,11 +7,16 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 
 pub use error::{Call, CallError, FailureKind, Found};
+
+/// What the SDK's retries of one process may cost, at 5 a retry. Its own 500 end in the middle of a plan of many venues
+/// when an account is throttled, and what is left couldn't be read then.
+const RETRY_TOKENS: usize = 10_000;
 
 /// One client a service. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -27,13 +32,21 @@ pub struct Aws {
 impl Aws {
     /// Clients for a configuration that has a region, credentials and an HTTP client.
     pub fn new(config: &SdkConfig) -> Self {
+        let retries = RetryPartition::custom("deployer").token_bucket(TokenBucket::new(RETRY_TOKENS)).build();
+        macro_rules! client {
+            ($service:ident) => {
+                $service::Client::from_conf(
+                    $service::config::Builder::from(config).retry_partition(retries.clone()).build(),
+                )
+            };
+        }
         Self {
-            sts: aws_sdk_sts::Client::new(config),
-            iam: aws_sdk_iam::Client::new(config),
-            secrets: aws_sdk_secretsmanager::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
-            lambda: aws_sdk_lambda::Client::new(config),
-            events: aws_sdk_eventbridge::Client::new(config),
+            sts: client!(aws_sdk_sts),
+            iam: client!(aws_sdk_iam),
+            secrets: client!(aws_sdk_secretsmanager),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            lambda: client!(aws_sdk_lambda),
+            events: client!(aws_sdk_eventbridge),
         }
     }
 

@@ -6,7 +6,6 @@ use aws_sdk_cloudwatchlogs::Client;
 
 use super::{List, unreadable};
 use crate::aws::{Call, CallError, Found};
-use crate::desired::Scope;
 use crate::naming::log_group_prefix;
 use crate::resource::{LiveLogGroup, Map, Observed};
 
@@ -30,30 +29,18 @@ pub(super) async fn list(logs: &Client, deployment: &str) -> List<LiveLogGroup> 
     Ok(found)
 }
 
-pub(super) async fn details(
-    logs: &Client,
-    scope: &Scope,
-    list: &List<LiveLogGroup>,
-    name: &str,
-    confirm: bool,
-) -> Observed<LiveLogGroup> {
+/// A group that the list doesn't show counts as absent, without another look: creating one that is there is refused, and
+/// taken over if it is ours. `ListTagsForResource` can't tell: servers were seen to answer for groups that are gone.
+pub(super) async fn details(logs: &Client, list: &List<LiveLogGroup>, name: &str) -> Observed<LiveLogGroup> {
     let group = match list {
         Err(error) => return unreadable(error),
         Ok(groups) => groups.get(name),
     };
-    let arn = match group {
-        Some(group) => group.arn.clone(),
-        None if !confirm => return Observed::Absent,
-        None => scope.arn("logs", &format!("log-group:{name}")),
-    };
-    match (tags(logs, &arn).await.found(), group) {
-        (Ok(Some(tags)), Some(group)) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
-        // Only the list has the retention.
-        (Ok(Some(_)), None) => Observed::Unreadable(format!(
-            "logs:DescribeLogGroups doesn't show {name} yet, which is there; run the same command again"
-        )),
-        (Ok(None), _) => Observed::Absent,
-        (Err(error), _) => unreadable(&error),
+    let Some(group) = group else { return Observed::Absent };
+    match tags(logs, &group.arn).await.found() {
+        Ok(Some(tags)) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
+        Ok(None) => Observed::Absent,
+        Err(error) => unreadable(&error),
     }
 }
 

@@ -87,7 +87,7 @@ async fn details(aws: &Aws, scope: &Scope, inventory: &Inventory, names: &Names,
     let (role, secret, log_group, function, rule) = tokio::join!(
         inventory.roles.details(&aws.iam, &names.role, confirm),
         secret::details(&aws.secrets, &inventory.secrets, &names.secret, confirm),
-        log_group::details(&aws.logs, scope, &inventory.log_groups, &names.log_group, confirm),
+        log_group::details(&aws.logs, &inventory.log_groups, &names.log_group),
         function::details(&aws.lambda, &inventory.functions, &names.function, confirm),
         rule::details(&aws.events, scope, &inventory.rules, &names.rule, confirm),
     );

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{List, observed, owned_venue, unreadable};
 use crate::aws::{Call, CallError, FailureKind, Found};
-use crate::naming::{role_path, venue_of_role};
+use crate::naming::{TAG_ADOPTED, role_path, venue_of_role};
 use crate::resource::{LiveRole, Map, Observed};
 
 /// The account's roles.
@@ -70,7 +70,11 @@ impl Roles {
             Self::Whole(roles) => roles
                 .iter()
                 .flat_map(BTreeMap::values)
-                .filter(|role| role.path == role_path(deployment) || owned_venue(&role.tags, deployment).is_some())
+                .filter(|role| {
+                    let adopted =
+                        || role.tags.contains_key(TAG_ADOPTED) && owned_venue(&role.tags, deployment).is_some();
+                    role.path == role_path(deployment) || adopted()
+                })
                 .filter_map(|role| {
                     owned_venue(&role.tags, deployment)
                         .or_else(|| venue_of_role(deployment, &role.name).map(ToOwned::to_owned))

@@ -5,6 +5,7 @@
 
 use super::{Action, Change, Differences, Operation, Plan, plan};
 use crate::desired::{Desired, Scope};
+use crate::naming::TAG_ADOPTED;
 use crate::observe::Snapshot;
 use crate::resource::{Address, Kind, LiveStack, Map, Observed, Stack};
 
@@ -88,7 +89,8 @@ fn change(address: Address, name: String, attributes: Differences, operation: Op
 fn tag(kind: Kind, stack: &Stack, live: &mut LiveStack, scope: &Scope) -> Option<(Operation, Map, Map)> {
     let (found, wanted, operation) = match kind {
         Kind::Role => {
-            let tags = stack.role.tags.clone();
+            let mut tags = stack.role.tags.clone();
+            tags.insert(TAG_ADOPTED.to_owned(), "true".to_owned());
             (
                 tags_of(&mut live.role, |live| &mut live.tags)?,
                 tags.clone(),

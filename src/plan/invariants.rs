@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Plan, is_owner};
+use super::{Action, Plan, is_owner, role};
 use crate::desired::Desired;
 use crate::naming::{Names, role_path};
 use crate::observe::Snapshot;
@@ -90,7 +90,10 @@ fn exists(live: &LiveStack, kind: Kind) -> bool {
 fn is_owned(live: &LiveStack, kind: Kind, deployment: &str) -> bool {
     let owned = |tags| is_owner(tags, deployment);
     match kind {
-        Kind::Role => live.role.present().is_some_and(|role| role.path == role_path(deployment) || owned(&role.tags)),
+        Kind::Role => live
+            .role
+            .present()
+            .is_some_and(|role| role.path == role_path(deployment) || role::is_adopted(role, deployment)),
         Kind::Secret => match &live.secret {
             Observed::Present(secret) | Observed::PendingDeletion(secret) => owned(&secret.tags),
             _ => false,

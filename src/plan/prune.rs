@@ -50,8 +50,8 @@ pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str
         prune.delete(Kind::Secret, &secret.name, Some(operation));
     }
     let role = prune.readable(Kind::Role, &live.role);
-    // By its path, or by its tags where it was adopted and not yet made anew.
-    let owned = |role: &&LiveRole| role.path == role_path(&deployment) || is_owner(&role.tags, &deployment);
+    // By its path, or adopted and not yet made anew.
+    let owned = |role: &&LiveRole| role.path == role_path(&deployment) || role::is_adopted(role, &deployment);
     if let Some(role) = role.filter(owned) {
         prune.delete(Kind::Role, &role.name, role::deletion(role));
     }

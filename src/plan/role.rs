@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Action, Change, Context, Differences, Operation, Verdict};
-use crate::naming::ROLE_POLICY;
+use super::{Action, Change, Conflict, Context, Differences, Operation, Verdict, is_owner};
+use crate::naming::{ROLE_POLICY, TAG_ADOPTED};
 use crate::resource::{Kind, LiveRole, Map, Observed, RoleSpec};
 
 pub(super) fn compare(context: &Context, role: &RoleSpec, live: &Observed<LiveRole>) -> Verdict {
@@ -26,8 +26,12 @@ fn create(context: &Context, role: &RoleSpec) -> Verdict {
 
 fn update(context: &Context, role: &RoleSpec, live: &LiveRole) -> Verdict {
     if live.path != role.path {
+        if is_adopted(live, context.deployment) {
+            return replace(context, role, live);
+        }
+        let nobodys = || Conflict { address: context.address(Kind::Role), name: role.name.clone(), owner: None };
         let conflict = context.check_owner(Kind::Role, &role.name, &live.tags);
-        return conflict.unwrap_or_else(|| replace(context, role, live));
+        return conflict.unwrap_or_else(|| Verdict::Conflict(nobodys()));
     }
     let mut differences = Differences::default();
     differences.policy("trust", &live.trust, &role.trust);
@@ -49,6 +53,11 @@ fn update(context: &Context, role: &RoleSpec, live: &LiveRole) -> Verdict {
     differences.tags(&live.tags, &role.tags);
     differences.put_right_by(|| Operation::TagRole { role: role.name.clone(), tags: role.tags.clone() });
     context.update(Kind::Role, &role.name, differences)
+}
+
+/// Whether it is ours although it isn't under our path. Tags alone, which anybody can copy, don't make it so.
+pub(super) fn is_adopted(role: &LiveRole, deployment: &str) -> bool {
+    is_owner(&role.tags, deployment) && role.tags.contains_key(TAG_ADOPTED)
 }
 
 /// A role under our path was made here. One under another was adopted, and can't be moved: it is made anew.

@@ -188,7 +188,6 @@ not_created! {
         [Kind::Role, Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
     secret_that_no_list_shows "secretsmanager" "DescribeSecret" "sync/a" =>
         [Kind::Secret, Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
-    log_group_that_no_list_shows "logs" "ListTagsForResource" GROUP => [Kind::LogGroup];
     function_that_no_list_shows "lambda" "GetFunction" "sync-a" =>
         [Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
     rule_that_no_list_shows "events" "DescribeRule" "sync-a-schedule" =>
