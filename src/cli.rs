@@ -126,6 +126,18 @@ pub struct PlanArgs {
     /// Exit with 10 if there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// How much is read of what exists (default: full up to 50 venues, fast above)
+    #[arg(long, value_enum)]
+    pub refresh: Option<Refresh>,
+}
+
+/// How much a plan reads of what exists. An apply always reads everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Refresh {
+    /// Lists only; the plan says what it didn't look at
+    Fast,
+    /// Everything
+    Full,
 }
 
 /// `deployer apply`

@@ -25,8 +25,14 @@ pub(super) struct Planned {
 pub(super) async fn make_plan(session: &Session, desired: &Desired, targets: &[String]) -> Result<Planned> {
     let declared: Vec<String> = desired.venues.iter().map(|venue| venue.venue.clone()).collect();
     let snapshot = observe(&session.aws, &session.scope, &desired.deployment, &declared).await;
+    plan_from(desired, snapshot, targets)
+}
+
+/// Plans from what was observed.
+pub(super) fn plan_from(desired: &Desired, snapshot: Snapshot, targets: &[String]) -> Result<Planned> {
     for target in targets {
-        if !snapshot.venues.contains_key(target) {
+        let declared = desired.venues.iter().any(|venue| venue.venue == *target);
+        if !declared && !snapshot.venues.contains_key(target) {
             return Err(Error::usage(format!("--target {target}: no such venue is declared or deployed"))
                 .hint("`deployer venue list` lists the declared ones"));
         }

@@ -6,7 +6,6 @@ use aws_sdk_cloudwatchlogs::Client;
 
 use super::{List, unreadable};
 use crate::aws::{Call, CallError, Found};
-use crate::desired::Scope;
 use crate::naming::log_group_prefix;
 use crate::resource::{LiveLogGroup, Map, Observed};
 
@@ -32,28 +31,34 @@ pub(super) async fn list(logs: &Client, deployment: &str) -> List<LiveLogGroup> 
 
 pub(super) async fn details(
     logs: &Client,
-    scope: &Scope,
     list: &List<LiveLogGroup>,
     name: &str,
     confirm: bool,
 ) -> Observed<LiveLogGroup> {
     let group = match list {
         Err(error) => return unreadable(error),
-        Ok(groups) => groups.get(name),
+        Ok(groups) => match groups.get(name) {
+            Some(group) => group,
+            None if confirm => return unlisted(logs, name).await,
+            None => return Observed::Absent,
+        },
     };
-    let arn = match group {
-        Some(group) => group.arn.clone(),
-        None if !confirm => return Observed::Absent,
-        None => scope.arn("logs", &format!("log-group:{name}")),
-    };
-    match (tags(logs, &arn).await.found(), group) {
-        (Ok(Some(tags)), Some(group)) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
-        // Only the list has the retention.
-        (Ok(Some(_)), None) => Observed::Unreadable(format!(
+    match tags(logs, &group.arn).await.found() {
+        Ok(Some(tags)) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
+        Ok(None) => Observed::Absent,
+        Err(error) => unreadable(&error),
+    }
+}
+
+/// A group that no list shows. Only the list has the retention, so of one that is there nothing is concluded.
+async fn unlisted(logs: &Client, name: &str) -> Observed<LiveLogGroup> {
+    let streams = logs.describe_log_streams().log_group_name(name).limit(1).send().await;
+    match streams.call("logs:DescribeLogStreams").found() {
+        Ok(Some(_)) => Observed::Unreadable(format!(
             "logs:DescribeLogGroups doesn't show {name} yet, which is there; run the same command again"
         )),
-        (Ok(None), _) => Observed::Absent,
-        (Err(error), _) => unreadable(&error),
+        Ok(None) => Observed::Absent,
+        Err(error) => unreadable(&error),
     }
 }
 

@@ -10,6 +10,7 @@ mod drift;
 mod manifest;
 mod planner;
 mod real_cloud;
+mod refresh;
 mod runtime;
 mod sandbox;
 mod scenarios;
