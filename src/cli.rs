@@ -138,6 +138,9 @@ pub struct PlanArgs {
     /// Exit with 10 if there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// How much is read of what exists (default: full up to 50 venues, fast above)
+    #[arg(long, value_enum)]
+    pub refresh: Option<Refresh>,
     /// How the plan is printed; --json is the same as --format json
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<PlanFormat>,
@@ -154,6 +157,15 @@ pub enum PlanFormat {
     Markdown,
     /// One page that needs nothing else
     Html,
+}
+
+/// How much a plan reads of what exists. An apply always reads everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Refresh {
+    /// Lists only; the plan says what it didn't look at
+    Fast,
+    /// Everything
+    Full,
 }
 
 /// `deployer apply`

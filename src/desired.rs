@@ -68,6 +68,13 @@ pub struct Desired {
     pub recovery_window_days: Option<u32>,
 }
 
+impl Desired {
+    /// The venues that should have something: all but the blocked ones.
+    pub fn deployed(&self) -> Vec<String> {
+        self.venues.iter().filter(|venue| venue.stack.is_some()).map(|venue| venue.venue.clone()).collect()
+    }
+}
+
 /// What should exist for one venue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DesiredVenue {

@@ -4,14 +4,23 @@ use std::io::Write;
 
 use super::artifacts::Artifacts;
 use super::portal;
-use super::reconcile::{Planned, make_plan, notes, plan_code, show};
+use super::reconcile::{Planned, make_plan, notes, plan_code, plan_from, show};
 use super::saved;
 use super::session::Session;
-use crate::cli::{Global, PlanArgs, PlanFormat};
+use crate::cli::{Global, PlanArgs, PlanFormat, Refresh};
 use crate::desired::desired;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
+use crate::observe::observe_lists;
 use crate::render::{plan_html, plan_markdown};
+
+/// Up to so many venues everything is read unless `--refresh` says otherwise; each takes about nine reads.
+const FULL_UP_TO: usize = 50;
+
+const LISTS_ONLY: &str = "only lists were read (--refresh fast). Taken to be as declared: targets, permissions, aliases \
+with their version and asynchronous settings, reserved concurrency, and the tags of functions, rules and log groups. Not \
+looked for: what a venue that is no longer declared has left without a mark. `--refresh full` reads everything, as an \
+apply always does";
 
 pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
     let format = format(global.json, args.format)?;
@@ -21,7 +30,16 @@ pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
     let artifacts = Artifacts::prepare(&session, args.inputs.artifact.as_deref()).await?;
     let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     let targets = &args.inputs.target;
-    let mut planned = make_plan(&session, &desired, targets).await?;
+    let deployed = desired.deployed();
+    let mut planned = match refresh(args, deployed.len())? {
+        Refresh::Full => make_plan(&session, &desired, targets).await?,
+        Refresh::Fast => {
+            let snapshot = observe_lists(&session.aws, &session.scope, &desired.deployment, &deployed).await;
+            let mut planned = plan_from(&desired, snapshot, targets)?;
+            planned.plan.notes.push(LISTS_ONLY.to_owned());
+            planned
+        }
+    };
     planned.plan.notes.extend(notes(&session).into_iter().chain(portal));
     print(&session, format, &planned)?;
     if let Some(path) = &args.out {
@@ -61,4 +79,38 @@ fn document(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|error| Error::failed("the plan can't be printed").caused_by(&error))
+}
+
+/// A plan that is saved is made from everything: it is carried out as it is.
+fn refresh(args: &PlanArgs, venues: usize) -> Result<Refresh> {
+    match (args.refresh, &args.out) {
+        (Some(Refresh::Fast), Some(_)) => {
+            Err(Error::usage("a plan from lists only can't be saved").hint("leave out --refresh fast, or --out"))
+        }
+        (None, None) if venues > FULL_UP_TO => Ok(Refresh::Fast),
+        (asked, _) => Ok(asked.unwrap_or(Refresh::Full)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn many_venues_are_read_from_lists_unless_the_flags_say_otherwise() {
+        let refresh = |flags: &[&str], venues| {
+            let cli = Cli::parse_from(["deployer", "plan"].iter().chain(flags));
+            let Command::Plan(args) = cli.command else { return None };
+            refresh(&args, venues).ok()
+        };
+        assert_eq!(refresh(&[], 50), Some(Refresh::Full));
+        assert_eq!(refresh(&[], 51), Some(Refresh::Fast));
+        assert_eq!(refresh(&["--refresh", "full"], 1000), Some(Refresh::Full));
+        assert_eq!(refresh(&["--refresh", "fast"], 1), Some(Refresh::Fast));
+        assert_eq!(refresh(&["--out", "plan.json"], 1000), Some(Refresh::Full));
+        assert_eq!(refresh(&["--out", "plan.json", "--refresh", "fast"], 1), None);
+    }
 }

@@ -36,8 +36,14 @@ pub(super) async fn make_snapshot(session: &Session, desired: &Desired) -> Snaps
 /// Observes and plans. Every plan is held against the invariants before anybody sees it.
 pub(super) async fn make_plan(session: &Session, desired: &Desired, targets: &[String]) -> Result<Planned> {
     let snapshot = make_snapshot(session, desired).await;
+    plan_from(desired, snapshot, targets)
+}
+
+/// Plans from what was observed.
+pub(super) fn plan_from(desired: &Desired, snapshot: Snapshot, targets: &[String]) -> Result<Planned> {
     for target in targets {
-        if !snapshot.venues.contains_key(target) {
+        let declared = desired.venues.iter().any(|venue| venue.venue == *target);
+        if !declared && !snapshot.venues.contains_key(target) {
             return Err(Error::usage(format!("--target {target}: no such venue is declared or deployed"))
                 .hint("`deployer venue list` lists the declared ones"));
         }
@@ -50,7 +56,8 @@ pub(super) async fn make_plan(session: &Session, desired: &Desired, targets: &[S
         error.causes = violations;
         return Err(error.hint("please report it, with what stands above"));
     }
-    let cost = Some(estimate(desired, &snapshot, targets, &Assumptions::default()));
+    // Lists alone don't say what runs.
+    let cost = snapshot.listed.is_empty().then(|| estimate(desired, &snapshot, targets, &Assumptions::default()));
     Ok(Planned { plan, snapshot, cost })
 }
 

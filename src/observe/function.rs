@@ -15,6 +15,7 @@ use crate::resource::{FunctionConfiguration, LiveAlias, LiveFunction, LivePermis
 /// A function in the list.
 pub(super) struct Listed {
     pub(super) description: String,
+    pub(super) configuration: FunctionConfiguration,
 }
 
 /// A function with its parts.
@@ -31,7 +32,8 @@ pub(super) async fn list(lambda: &Client) -> List<Listed> {
     while let Some(page) = pages.next().await {
         for function in page.call("lambda:ListFunctions")?.functions() {
             let description = function.description().unwrap_or_default().to_owned();
-            found.insert(function.function_name().unwrap_or_default().to_owned(), Listed { description });
+            let listed = Listed { description, configuration: configuration(function) };
+            found.insert(function.function_name().unwrap_or_default().to_owned(), listed);
         }
     }
     Ok(found)

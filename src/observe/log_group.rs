@@ -29,16 +29,34 @@ pub(super) async fn list(logs: &Client, deployment: &str) -> List<LiveLogGroup> 
     Ok(found)
 }
 
-/// A group that the list doesn't show counts as absent, without another look: creating one that is there is refused, and
-/// taken over if it is ours. `ListTagsForResource` can't tell: servers were seen to answer for groups that are gone.
-pub(super) async fn details(logs: &Client, list: &List<LiveLogGroup>, name: &str) -> Observed<LiveLogGroup> {
+pub(super) async fn details(
+    logs: &Client,
+    list: &List<LiveLogGroup>,
+    name: &str,
+    confirm: bool,
+) -> Observed<LiveLogGroup> {
     let group = match list {
         Err(error) => return unreadable(error),
-        Ok(groups) => groups.get(name),
+        Ok(groups) => match groups.get(name) {
+            Some(group) => group,
+            None if confirm => return unlisted(logs, name).await,
+            None => return Observed::Absent,
+        },
     };
-    let Some(group) = group else { return Observed::Absent };
     match tags(logs, &group.arn).await.found() {
         Ok(Some(tags)) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
+        Ok(None) => Observed::Absent,
+        Err(error) => unreadable(&error),
+    }
+}
+
+/// A group that no list shows. Only the list has the retention, so of one that is there nothing is concluded.
+async fn unlisted(logs: &Client, name: &str) -> Observed<LiveLogGroup> {
+    let streams = logs.describe_log_streams().log_group_name(name).limit(1).send().await;
+    match streams.call("logs:DescribeLogStreams").found() {
+        Ok(Some(_)) => Observed::Unreadable(format!(
+            "logs:DescribeLogGroups doesn't show {name} yet, which is there; run the same command again"
+        )),
         Ok(None) => Observed::Absent,
         Err(error) => unreadable(&error),
     }

@@ -5,6 +5,7 @@
 //! shows is read by its name before it counts as absent. What couldn't be read is [`Observed::Unreadable`], never absent.
 
 mod function;
+mod listed;
 mod log_group;
 mod role;
 mod rule;
@@ -24,12 +25,16 @@ use crate::resource::{FunctionConfiguration, LiveStack, Map, Observed};
 const VENUES_AT_ONCE: usize = 8;
 
 /// Everything that was seen, of the declared venues and of those that are owned and declared no more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// What was seen, by venue.
     pub venues: BTreeMap<String, LiveStack>,
     /// Lists that couldn't be read: what only they would have shown was not looked for.
     pub unreadable: Vec<String>,
+    /// Those of `venues` of which only lists were read. What no list has is empty, and a plan takes it to be as declared:
+    /// targets, permission, alias, reserved concurrency, and the tags of log group, function and rule.
+    #[serde(default)]
+    pub listed: BTreeSet<String>,
 }
 
 /// The published versions of a function that there are, each with what it keeps.
@@ -54,31 +59,53 @@ struct Inventory {
 
 /// Reads what exists of `deployment`, of the `declared` venues and of all others that it owns.
 pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[String]) -> Snapshot {
-    let (roles, secrets, log_groups, functions, rules) = tokio::join!(
-        role::list(&aws.iam, deployment),
-        secret::list(&aws.secrets, deployment),
-        log_group::list(&aws.logs, deployment),
-        function::list(&aws.lambda),
-        rule::list(&aws.events, deployment),
-    );
-    let inventory = Inventory { roles, secrets, log_groups, functions, rules };
+    let inventory = Inventory::read(aws, deployment).await;
     let mut unreadable = inventory.unreadable();
     let mut venues: BTreeSet<String> = declared.iter().cloned().collect();
     venues.extend(inventory.marked(deployment));
     venues.extend(unmarked(aws, scope, deployment, &inventory, &venues, &mut unreadable).await);
 
-    let inventory = &inventory;
     let venues = stream::iter(venues)
         .map(async |venue| {
             let names = Names::new(deployment, &venue);
             let confirm = declared.contains(&venue);
-            let live = details(aws, scope, inventory, &names, confirm).await;
+            let live = details(aws, scope, &inventory, &names, confirm).await;
             (venue, live)
         })
         .buffer_unordered(VENUES_AT_ONCE)
         .collect()
         .await;
-    Snapshot { venues, unreadable }
+    Snapshot { venues, unreadable, listed: BTreeSet::new() }
+}
+
+/// Reads no more than the lists of the `deployed` venues, so that the calls don't grow with the venues. Venues that are
+/// owned and not in `deployed`, and those of which a list leaves it in doubt whose they are, are read as [`observe`]
+/// reads them. What is owned and has no mark isn't looked for.
+pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed: &[String]) -> Snapshot {
+    let inventory = Inventory::read(aws, deployment).await;
+    let unreadable = inventory.unreadable();
+    let mut snapshot = Snapshot { unreadable, ..Snapshot::default() };
+    let mut rest = inventory.marked(deployment);
+    for venue in deployed {
+        rest.remove(venue);
+        match listed::stack(&inventory, &Names::new(deployment, venue), deployment, venue) {
+            Some(live) => {
+                snapshot.listed.insert(venue.clone());
+                snapshot.venues.insert(venue.clone(), live);
+            }
+            None => drop(rest.insert(venue.clone())),
+        }
+    }
+    let read: Vec<(String, LiveStack)> = stream::iter(rest)
+        .map(async |venue| {
+            let live = details(aws, scope, &inventory, &Names::new(deployment, &venue), false).await;
+            (venue, live)
+        })
+        .buffer_unordered(VENUES_AT_ONCE)
+        .collect()
+        .await;
+    snapshot.venues.extend(read);
+    snapshot
 }
 
 /// `confirm` has what no list shows read by its name before it counts as absent: AWS's lists are eventually consistent,
@@ -87,7 +114,7 @@ async fn details(aws: &Aws, scope: &Scope, inventory: &Inventory, names: &Names,
     let (role, secret, log_group, function, rule) = tokio::join!(
         inventory.roles.details(&aws.iam, &names.role, confirm),
         secret::details(&aws.secrets, &inventory.secrets, &names.secret, confirm),
-        log_group::details(&aws.logs, &inventory.log_groups, &names.log_group),
+        log_group::details(&aws.logs, &inventory.log_groups, &names.log_group, confirm),
         function::details(&aws.lambda, &inventory.functions, &names.function, confirm),
         rule::details(&aws.events, scope, &inventory.rules, &names.rule, confirm),
     );
@@ -103,6 +130,17 @@ async fn details(aws: &Aws, scope: &Scope, inventory: &Inventory, names: &Names,
 }
 
 impl Inventory {
+    async fn read(aws: &Aws, deployment: &str) -> Self {
+        let (roles, secrets, log_groups, functions, rules) = tokio::join!(
+            role::list(&aws.iam, deployment),
+            secret::list(&aws.secrets, deployment),
+            log_group::list(&aws.logs, deployment),
+            function::list(&aws.lambda),
+            rule::list(&aws.events, deployment),
+        );
+        Self { roles, secrets, log_groups, functions, rules }
+    }
+
     fn unreadable(&self) -> Vec<String> {
         [
             self.roles.error(),

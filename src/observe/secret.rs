@@ -67,7 +67,7 @@ fn live(name: &str, arn: Option<&str>, description: Option<&str>, tags: &[Tag]) 
 }
 
 impl Listed {
-    fn observed(&self) -> Observed<LiveSecret> {
+    pub(super) fn observed(&self) -> Observed<LiveSecret> {
         if self.pending_deletion {
             Observed::PendingDeletion(self.live.clone())
         } else {

@@ -2,27 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Plan, is_owner, role};
+use super::{Action, Plan, is_owner, listed, role};
 use crate::desired::Desired;
 use crate::naming::{Names, role_path};
 use crate::observe::Snapshot;
-use crate::resource::{Kind, LiveStack, Observed};
+use crate::resource::{Kind, LiveStack, Observed, Stack};
 
 /// What is wrong with `plan`, each a sentence; empty for every plan that [`super::plan`] makes.
 pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
     let mut found = Vec::new();
     let nothing = LiveStack::default();
-    let blocked: BTreeMap<&str, bool> =
-        desired.venues.iter().map(|venue| (venue.venue.as_str(), venue.stack.is_none())).collect();
+    let stacks: BTreeMap<&str, Option<&Stack>> =
+        desired.venues.iter().map(|venue| (venue.venue.as_str(), venue.stack.as_ref())).collect();
     for change in &plan.changes {
         let address = &change.address;
         let live = snapshot.venues.get(&address.venue).unwrap_or(&nothing);
+        let stack = stacks.get(address.venue.as_str()).copied().flatten();
+        let live = &*listed::completed(snapshot, &address.venue, live, stack);
         let names = Names::new(&plan.deployment, &address.venue);
-        match (blocked.get(address.venue.as_str()), change.action) {
-            (Some(true) | None, Action::Delete) => {}
-            (Some(true) | None, _) => found.push(format!("{address}: a venue that isn't deployed would be changed")),
-            (Some(false), Action::Delete) => found.push(format!("{address}: a declared resource would be deleted")),
-            (Some(false), _) => {}
+        match (stack, change.action) {
+            (None, Action::Delete) => {}
+            (None, _) => found.push(format!("{address}: a venue that isn't deployed would be changed")),
+            (Some(_), Action::Delete) => found.push(format!("{address}: a declared resource would be deleted")),
+            (Some(_), _) => {}
         }
         if is_unreadable(live, address.kind) {
             found.push(format!("{address}: it couldn't be read and would be changed"));

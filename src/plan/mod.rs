@@ -10,6 +10,7 @@ mod alias;
 mod attributes;
 mod function;
 pub mod invariants;
+mod listed;
 mod log_group;
 mod operation;
 mod permission;
@@ -189,7 +190,8 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     for venue in desired.venues.iter().filter(|venue| wanted(&venue.venue)) {
         if let Some(stack) = &venue.stack {
             let live = snapshot.venues.get(&venue.venue).unwrap_or(&nothing);
-            plan_venue(&mut plan, venue, stack, live);
+            let live = listed::completed(snapshot, &venue.venue, live, Some(stack));
+            plan_venue(&mut plan, venue, stack, &live);
         }
     }
     let declared: BTreeMap<&str, &DesiredVenue> =

@@ -12,7 +12,7 @@ use deployer::resource::Observed;
 use crate::planner::{MANIFEST, converged, harbour, present, wanted};
 
 fn nothing() -> Snapshot {
-    Snapshot { venues: BTreeMap::new(), unreadable: Vec::new() }
+    Snapshot::default()
 }
 
 fn cost(desired: &Desired, snapshot: &Snapshot) -> Estimate {

@@ -37,7 +37,7 @@ macro_rules! drifts {
 
 async fn converged() -> (Cloud, World) {
     let cloud = Cloud::in_memory(CloudConfig::default());
-    let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
     world.converge(&world.desired(&manifest("sync"))).await;
     (cloud, world)
 }

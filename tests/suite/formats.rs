@@ -225,7 +225,7 @@ fn a_plan_that_is_too_long_for_a_comment_leaves_out_venues_and_says_which() {
 
 #[test]
 fn what_is_known_later_is_said_and_cost_only_where_it_is_estimated() {
-    let snapshot = Snapshot { venues: Default::default(), unreadable: Vec::new() };
+    let snapshot = Snapshot::default();
     let desired = wanted(MANIFEST);
     let plan = plan(&desired, &snapshot, &[]);
     for document in [plan_markdown(&plan, None), plan_html(&plan, None)] {

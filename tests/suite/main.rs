@@ -16,6 +16,7 @@ mod manifest;
 mod planner;
 mod processes;
 mod real_cloud;
+mod refresh;
 mod runtime;
 mod sandbox;
 mod saved_plans;

@@ -102,7 +102,7 @@ pub fn applied(stack: &Stack) -> LiveStack {
 /// What AWS has after all of `desired` was applied.
 pub fn converged(desired: &Desired) -> Snapshot {
     let venues = desired.venues.iter().filter_map(|venue| Some((venue.venue.clone(), applied(venue.stack.as_ref()?))));
-    Snapshot { venues: venues.collect(), unreadable: Vec::new() }
+    Snapshot { venues: venues.collect(), ..Snapshot::default() }
 }
 
 fn checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
@@ -146,7 +146,7 @@ fn what_was_applied_is_no_change() {
 #[test]
 fn nothing_there_is_created_in_the_order_of_dependency() {
     let desired = wanted(MANIFEST);
-    let plan = checked(&desired, &Snapshot { venues: Default::default(), unreadable: Vec::new() });
+    let plan = checked(&desired, &Snapshot::default());
     assert_eq!(plan.summary().create, 16);
     insta::assert_snapshot!(calls(&plan)[..8].join("\n"), @"
     harbour/role: iam:CreateRole, iam:PutRolePolicy

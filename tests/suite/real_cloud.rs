@@ -18,7 +18,7 @@ const LISTS: [&str; 5] =
 
 async fn world_with(config: CloudConfig) -> (Cloud, World) {
     let cloud = Cloud::in_memory(config);
-    let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
     cloud.forget_calls();
     (cloud, world)
 }

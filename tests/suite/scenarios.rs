@@ -15,7 +15,7 @@ async fn world() -> (Cloud, World) {
 async fn world_with(config: CloudConfig) -> (Cloud, World) {
     let cloud = Cloud::in_memory(config);
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
-    let world = World::new(aws).await;
+    let world = World::new(aws).await.without_delays();
     cloud.forget_calls();
     (cloud, world)
 }

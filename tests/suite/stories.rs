@@ -43,7 +43,7 @@ struct Place {
 
 impl Place {
     async fn new(opened: Opened) -> Self {
-        Self { world: World::new(opened.aws).await.patient(), writes: opened.writes }
+        Self { world: World::new(opened.aws).await, writes: opened.writes }
     }
 }
 
@@ -104,7 +104,7 @@ async fn new_code_is_a_new_version_under_the_alias(Place { world, .. }: Place) {
     };
     world.converge(&world.desired(&manifest("sync"))).await;
     assert_eq!(version(&world.aws).await.as_deref(), Some("1"));
-    let newer = World::with_code(world.aws.clone(), "#!/bin/sh\nexit 2\n").await.patient();
+    let newer = World::with_code(world.aws.clone(), "#!/bin/sh\nexit 2\n").await;
     let desired = newer.desired(&manifest("sync"));
     let changes = ["a/function Update", "a/alias Update", "b/function Update", "b/alias Update"];
     assert_eq!(actions(&newer.plan(&desired).await), changes);

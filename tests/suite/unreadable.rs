@@ -33,7 +33,7 @@ fn failures() -> [Fault; 2] {
 
 async fn empty() -> (Cloud, World) {
     let cloud = Cloud::in_memory(CloudConfig::default());
-    let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
     (cloud, world)
 }
 
@@ -188,6 +188,7 @@ not_created! {
         [Kind::Role, Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
     secret_that_no_list_shows "secretsmanager" "DescribeSecret" "sync/a" =>
         [Kind::Secret, Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
+    log_group_that_no_list_shows "logs" "DescribeLogStreams" "/aws/lambda/sync-a" => [Kind::LogGroup];
     function_that_no_list_shows "lambda" "GetFunction" "sync-a" =>
         [Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
     rule_that_no_list_shows "events" "DescribeRule" "sync-a-schedule" =>

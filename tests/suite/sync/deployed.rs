@@ -46,7 +46,7 @@ async fn syncs(aws: Aws) {
         "TRIPLESEAT_CLIENT_ID": format!("client-of-{SITE_ID}"),
         "TRIPLESEAT_CLIENT_SECRET": format!("secret-of-{SITE_ID}"),
     });
-    let world = World::with(aws, bootstrap().await, &secret.to_string()).await.patient();
+    let world = World::with(aws, bootstrap().await, &secret.to_string()).await;
     world.converge(&world.desired(&manifest(&portal))).await;
 
     let first = invoke(&world.aws).await;

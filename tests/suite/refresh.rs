@@ -1,0 +1,152 @@
+//! `--refresh fast`: a plan from lists alone. What it costs, what it finds, and what it keeps its hands off.
+
+use deployer::aws::Aws;
+use deployer::local::cloud::ApiError;
+use deployer::local::cloud::{Call, CallKind, Cloud, CloudConfig, Fault, Injected};
+
+use crate::world::{World, actions, manifest};
+
+async fn world() -> (Cloud, World) {
+    let cloud = Cloud::in_memory(CloudConfig::default());
+    let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
+    (cloud, world)
+}
+
+async fn converged() -> (Cloud, World) {
+    let (cloud, world) = world().await;
+    world.converge(&world.desired(&manifest("sync"))).await;
+    (cloud, world)
+}
+
+/// The manifest with so many venues, all like `a`.
+fn with_venues(count: usize) -> String {
+    let both = manifest("sync");
+    let (head, rest) = both.split_once("[venues.a]").expect("a is there");
+    let (a, _) = rest.split_once("[venues.b]").expect("b is there");
+    let venue = |number: usize| {
+        let a = a.replace("venues.a.", &format!("venues.v{number}.")).replace("Venue a", &format!("Venue {number}"));
+        format!("[venues.v{number}]{}", a.replace("_a\"", &format!("_{number}\"")))
+    };
+    format!("{head}{}", (0..count).map(venue).collect::<String>())
+}
+
+#[tokio::test]
+async fn its_calls_do_not_grow_with_the_venues() {
+    let mut counts = Vec::new();
+    for venues in [1, 12] {
+        let (cloud, world) = world().await;
+        let desired = world.desired(&with_venues(venues));
+        world.converge(&desired).await;
+        cloud.forget_calls();
+        assert_eq!(world.plan_from_lists(&desired).await.changes, []);
+        assert!(cloud.calls().iter().all(|call| call.kind == CallKind::Read));
+        counts.push(cloud.calls().len());
+    }
+    assert_eq!(counts, [5, 5]);
+}
+
+#[tokio::test]
+async fn it_says_what_it_does_not_exist_as_a_whole_plan_does() {
+    let (cloud, world) = world().await;
+    let desired = world.desired(&manifest("sync"));
+    let whole = world.plan(&desired).await;
+    cloud.forget_calls();
+    assert_eq!(world.plan_from_lists(&desired).await, whole, "on an empty cloud both are the same");
+    assert_eq!(cloud.calls().len(), 5);
+}
+
+#[tokio::test]
+async fn it_finds_what_lists_show() {
+    let (_cloud, world) = converged().await;
+    let desired = world.desired(&manifest("sync"));
+    let aws = &world.aws;
+    aws.lambda.update_function_configuration().function_name("sync-a").timeout(7).send().await.expect("changed");
+    aws.events.enable_rule().name("sync-b-schedule").send().await.expect("enabled");
+    let request = aws.logs.put_retention_policy().log_group_name("/aws/lambda/sync-a").retention_in_days(3);
+    request.send().await.expect("changed");
+    let request = aws.iam.attach_role_policy().role_name("sync-a-role");
+    request.policy_arn("arn:aws:iam::aws:policy/AdministratorAccess").send().await.expect("attached");
+    aws.secrets.update_secret().secret_id("sync/b").description("mine").send().await.expect("changed");
+    aws.lambda.delete_function().function_name("sync-b").send().await.expect("deleted");
+    let found = world.plan_from_lists(&desired).await;
+    let expected = [
+        "a/role Update",
+        "a/log-group Update",
+        "a/function Update",
+        "a/alias Update",
+        "b/secret Update",
+        "b/function Create",
+        "b/alias Create",
+        "b/rule Update",
+        "b/permission Create",
+    ];
+    assert_eq!(actions(&found), expected);
+    assert_eq!(actions(&world.plan(&desired).await), expected, "a whole plan says the same");
+}
+
+#[tokio::test]
+async fn it_proposes_nothing_for_what_it_does_not_look_at() {
+    let (_cloud, world) = converged().await;
+    let desired = world.desired(&manifest("sync"));
+    let (lambda, events) = (&world.aws.lambda, &world.aws.events);
+    lambda.delete_function_concurrency().function_name("sync-a").send().await.expect("removed");
+    let request = lambda.delete_function_event_invoke_config().function_name("sync-a").qualifier("live");
+    request.send().await.expect("removed");
+    let request = lambda.remove_permission().function_name("sync-a").qualifier("live");
+    request.statement_id("deployer-schedule").send().await.expect("removed");
+    events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("removed");
+    let group = world.scope.arn("logs", "log-group:/aws/lambda/sync-a");
+    let request = world.aws.logs.untag_resource().resource_arn(group).tag_keys("deployer:venue");
+    request.send().await.expect("untagged");
+    let plan = world.plan_from_lists(&desired).await;
+    assert_eq!((actions(&plan), plan.unreadable.len()), (Vec::new(), 0));
+    let changes =
+        ["a/log-group Update", "a/function Update", "a/alias Update", "a/permission Create", "a/target Create"];
+    assert_eq!(actions(&world.plan(&desired).await), changes, "a whole plan finds it");
+}
+
+#[tokio::test]
+async fn a_function_without_the_mark_of_the_venue_is_looked_at_more_closely() {
+    let (_cloud, world) = converged().await;
+    let desired = world.desired(&manifest("sync"));
+    let function = world.scope.arn("lambda", "function:sync-a");
+    let (lambda, key) = (&world.aws.lambda, "deployer:deployment");
+    lambda.untag_resource().resource(function).tag_keys(key).send().await.expect("untagged");
+    let request = lambda.update_function_configuration().function_name("sync-a").description("theirs");
+    request.send().await.expect("changed");
+    let plan = world.plan_from_lists(&desired).await;
+    assert_eq!((actions(&plan), plan.conflicts.len()), (Vec::new(), 1));
+}
+
+#[tokio::test]
+async fn a_venue_that_is_declared_no_more_or_blocked_is_removed_as_in_a_whole_plan() {
+    let (_cloud, world) = converged().await;
+    let both = manifest("sync");
+    let only_a = both[..both.find("[venues.b]").expect("b is there")].to_owned();
+    let blocked = both.replace(
+        "status = \"paused\"",
+        "status = \"blocked\"\nblocker = { reason = \"No licence\", owner = \"ops\", next_step = \"renew\", since = 2026-01-01 }",
+    );
+    for text in [only_a, blocked] {
+        let desired = world.desired(&text);
+        let whole = world.plan(&desired).await;
+        assert_eq!(whole.summary().delete, 8);
+        assert_eq!(world.plan_from_lists(&desired).await, whole);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_denied_is_said_and_nothing_is_concluded() {
+    for list in ["ListFunctions", "ListRules", "ListSecrets", "DescribeLogGroups", "ListRoles"] {
+        let (cloud, world) = converged().await;
+        let desired = world.desired(&manifest("sync"));
+        cloud.set_faults(Some(std::sync::Arc::new(move |call: &Call| {
+            let roles = list == "ListRoles" && call.operation == "GetAccountAuthorizationDetails";
+            let denied = Fault::Error(ApiError::new(403, "AccessDenied", "no"));
+            (roles || call.operation == list).then_some(Injected::Before(denied))
+        })));
+        let plan = world.plan_from_lists(&desired).await;
+        assert_eq!(actions(&plan), Vec::<String>::new(), "{list}");
+        assert!(plan.unreadable.iter().filter(|unread| unread.address.is_some()).count() >= 2, "{list}");
+    }
+}
