@@ -1,6 +1,5 @@
 //! The estimate of a month's cost, against figures that were worked out by hand.
 
-
 use deployer::cost::{Assumptions, Estimate, Item, Money, PriceTable, Sides, estimate};
 use deployer::desired::Desired;
 use deployer::manifest::Schedule;
