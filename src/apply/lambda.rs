@@ -33,9 +33,11 @@ impl Executor<'_> {
                     .role(&configuration.role_arn)
                     .environment(environment(call, configuration, answers)?)
                     .set_tags(Some(function.tags.clone().into_iter().collect()))
-                    .code(code);
-                request.send().await.call(call)?;
-                self.ready(&function.name).await
+                    .code(code)
+                    // Its first version comes with it, and needs no waiting for the function to become active.
+                    .publish(true);
+                answers.keep_version(request.send().await.call(call)?.version);
+                Ok(())
             }
             Operation::UpdateFunctionConfiguration { function, configuration } => {
                 let request = lambda
@@ -79,13 +81,16 @@ impl Executor<'_> {
             }
             Operation::PublishVersion { function, code_sha256 } => {
                 let request = lambda.publish_version().function_name(function).code_sha256(code_sha256);
-                let version = request.send().await.call(call)?.version;
-                if let Ok(mut kept) = answers.version.lock() {
-                    *kept = version;
-                }
+                answers.keep_version(request.send().await.call(call)?.version);
                 Ok(())
             }
             Operation::CreateAlias { function, alias } => {
+                if published(call, answers).is_err() {
+                    // The function was there already, or the server published nothing with it.
+                    self.ready(function).await?;
+                    let answer = lambda.publish_version().function_name(function).send().await;
+                    answers.keep_version(answer.call("lambda:PublishVersion")?.version);
+                }
                 let version = published(call, answers)?;
                 let request = lambda.create_alias().function_name(function).name(alias).function_version(version);
                 request.send().await.call(call).map(drop)
@@ -172,6 +177,17 @@ impl Executor<'_> {
         let zip: Option<&Bytes> = self.inputs.artifacts.get(code_sha256);
         zip.map(|zip| Blob::new(zip.to_vec()))
             .ok_or_else(|| unexpected(call, format!("the artifact {code_sha256} is not at hand")))
+    }
+}
+
+impl Answers {
+    /// Keeps a version's number; `$LATEST` is none.
+    fn keep_version(&self, version: Option<String>) {
+        if let (Ok(mut kept), Some(version)) =
+            (self.version.lock(), version.filter(|version| version.parse::<u64>().is_ok()))
+        {
+            *kept = Some(version);
+        }
     }
 }
 

@@ -57,6 +57,14 @@ async fn names(iam: &Client, deployment: &str) -> Result<BTreeSet<String>, CallE
 }
 
 impl Roles {
+    /// Whether there is a role of this name, or it isn't known.
+    pub(super) fn shows(&self, name: &str) -> bool {
+        match self {
+            Self::Whole(roles) => roles.as_ref().map_or(true, |roles| roles.contains_key(name)),
+            Self::Names(names) => names.contains(name),
+        }
+    }
+
     pub(super) fn error(&self) -> Option<&CallError> {
         match self {
             Self::Whole(Err(error)) => Some(error),

@@ -16,21 +16,23 @@ pub(super) fn compare(
 ) -> Verdict {
     match live {
         Observed::Unreadable(reason) => Verdict::Unreadable(reason.clone()),
-        Observed::Absent | Observed::PendingDeletion(_) => create(context, alias, spec),
+        Observed::Absent | Observed::PendingDeletion(_) => create(context, alias, spec, function.0),
         Observed::Present(live) => update(context, alias, live, spec, function),
     }
 }
 
-fn create(context: &Context, alias: &AliasSpec, spec: &FunctionSpec) -> Verdict {
+fn create(context: &Context, alias: &AliasSpec, spec: &FunctionSpec, function: &Verdict) -> Verdict {
     let mut attributes = Differences::default();
     attributes.known_after_apply("version", None);
     attributes.set("maximum_retry_attempts", alias.maximum_retry_attempts);
     attributes.set("maximum_event_age_s", alias.maximum_event_age_s);
-    let operations = vec![
-        publish(spec),
+    // A new function comes with its first version.
+    let new = matches!(function, Verdict::Change(change) if change.action == Action::Create);
+    let mut operations = if new { Vec::new() } else { vec![publish(spec)] };
+    operations.extend([
         Operation::CreateAlias { function: alias.function.clone(), alias: alias.name.clone() },
         Operation::PutFunctionEventInvokeConfig { alias: alias.clone() },
-    ];
+    ]);
     context.create(Kind::Alias, &name(alias), attributes, operations)
 }
 

@@ -153,7 +153,7 @@ fn nothing_there_is_created_in_the_order_of_dependency() {
     harbour/secret: secretsmanager:CreateSecret
     harbour/log-group: logs:CreateLogGroup, logs:PutRetentionPolicy
     harbour/function: lambda:CreateFunction, lambda:PutFunctionConcurrency
-    harbour/alias: lambda:PublishVersion, lambda:CreateAlias, lambda:PutFunctionEventInvokeConfig
+    harbour/alias: lambda:CreateAlias, lambda:PutFunctionEventInvokeConfig
     harbour/rule: events:PutRule
     harbour/permission: lambda:AddPermission
     harbour/target: events:PutTargets

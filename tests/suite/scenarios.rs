@@ -31,6 +31,19 @@ async fn a_manifest_becomes_a_cloud_and_a_second_apply_writes_nothing() {
     assert_eq!(cloud.writes(), [], "no write call at all");
 }
 
+/// Twelve calls a venue make it, and five lists come before.
+#[tokio::test]
+async fn a_first_apply_makes_few_calls() {
+    let (cloud, world) = world().await;
+    let desired = world.desired(&format!("{}{}", manifest("sync"), venue("c", "")));
+    assert_eq!(world.apply(&desired).await.failed, []);
+    let mut calls = std::collections::BTreeMap::new();
+    for call in cloud.calls() {
+        *calls.entry(call.to_string()).or_insert(0) += 1;
+    }
+    assert_eq!(calls.values().sum::<u32>(), 5 + 3 * 12, "{calls:?}");
+}
+
 /// A list of each kind, and for each venue what no list has; `sts:GetCallerIdentity` comes before.
 #[tokio::test]
 async fn a_plan_for_three_venues_reads_each_thing_once() {

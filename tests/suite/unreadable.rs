@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use aws_sdk_eventbridge::types::Target;
+use aws_sdk_eventbridge::types::{Tag, Target};
 use deployer::aws::Aws;
 use deployer::local::cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
 use deployer::plan::{Action, Plan};
@@ -111,10 +111,25 @@ async fn is_left_alone(read: Read, denied: &[&'static str], kinds: &[Kind]) {
     }
 }
 
-/// With `read` failing on an empty cloud, `kinds` of venue `a` aren't created; those of `b` are.
+/// Something of venue `a` that a list shows, so that the rest of it may only be late in its lists; not of `kind`.
+async fn begin(aws: &Aws, kind: Kind) {
+    let owner = [("deployer:deployment", "sync"), ("deployer:venue", "a")];
+    if kind != Kind::LogGroup {
+        let tags = owner.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let request = aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a").set_tags(Some(tags));
+        request.send().await.expect("made");
+    } else {
+        let tags = owner.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("complete"));
+        let request = aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(1 day)");
+        request.set_tags(Some(tags.to_vec())).send().await.expect("made");
+    }
+}
+
+/// With `read` failing on a cloud that has hardly anything, `kinds` of venue `a` aren't created; those of `b` are.
 async fn is_not_created(read: Read, kinds: &[Kind]) {
     for fault in failures() {
         let (cloud, world) = empty().await;
+        begin(&world.aws, kinds[0]).await;
         let desired = world.desired(&manifest("sync"));
         fail(&cloud, &[read], &[], &fault);
         let plan = world.plan(&desired).await;
