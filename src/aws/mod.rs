@@ -14,6 +14,10 @@ use aws_smithy_types::retry::RetryConfig;
 
 pub use error::{Call, CallError, FailureKind, Found};
 
+/// Tries of one call. A plan of many venues reads faster than Lambda lets it (`GetPolicy` and most of its control plane
+/// have 15 calls a second), and a read that is given up leaves the plan incomplete.
+const ATTEMPTS: u32 = 8;
+
 /// What the SDK's retries of one process may cost, at 5 a retry. Its own 500 end in the middle of a plan of many venues
 /// when an account is throttled, and what is left couldn't be read then.
 const RETRY_TOKENS: usize = 10_000;
@@ -27,6 +31,7 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub lambda: aws_sdk_lambda::Client,
     pub events: aws_sdk_eventbridge::Client,
+    pub tagging: aws_sdk_resourcegroupstagging::Client,
 }
 
 impl Aws {
@@ -47,18 +52,20 @@ impl Aws {
             logs: client!(aws_sdk_cloudwatchlogs),
             lambda: client!(aws_sdk_lambda),
             events: client!(aws_sdk_eventbridge),
+            tagging: client!(aws_sdk_resourcegroupstagging),
         }
     }
 
     /// Clients as every AWS tool has them: `AWS_PROFILE`, `AWS_ENDPOINT_URL` and the rest are honoured. The region is
     /// the manifest's.
     pub async fn from_environment(region: &str) -> Self {
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        let mut config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
-            .http_client(https_client())
-            .load()
-            .await;
-        Self::new(&config)
+            .http_client(https_client());
+        if std::env::var_os("AWS_MAX_ATTEMPTS").is_none() {
+            config = config.retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        }
+        Self::new(&config.load().await)
     }
 
     /// Clients with made-up credentials, for a server on this machine: in this process (`http` given by it) or at

@@ -29,8 +29,7 @@ pub(super) struct Planned {
 
 /// Observes all that is declared or owned.
 pub(super) async fn make_snapshot(session: &Session, desired: &Desired) -> Snapshot {
-    let declared: Vec<String> = desired.venues.iter().map(|venue| venue.venue.clone()).collect();
-    observe(&session.aws, &session.scope, &desired.deployment, &declared).await
+    observe(&session.aws, &session.scope, &desired.deployment, &desired.deployed()).await
 }
 
 /// Observes and plans. Every plan is held against the invariants before anybody sees it.

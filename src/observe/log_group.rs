@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatchlogs::Client;
 
+use super::tags::Tags;
 use super::{List, unreadable};
 use crate::aws::{Call, CallError, Found};
 use crate::naming::log_group_prefix;
@@ -33,6 +34,7 @@ pub(super) async fn details(
     logs: &Client,
     list: &List<LiveLogGroup>,
     name: &str,
+    known: &Tags,
     confirm: bool,
 ) -> Observed<LiveLogGroup> {
     let group = match list {
@@ -43,7 +45,11 @@ pub(super) async fn details(
             None => return Observed::Absent,
         },
     };
-    match tags(logs, &group.arn).await.found() {
+    let tags = match known.of(&group.arn) {
+        Some(tags) => Ok(Some(tags)),
+        None => tags(logs, &group.arn).await.found(),
+    };
+    match tags {
         Ok(Some(tags)) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
         Ok(None) => Observed::Absent,
         Err(error) => unreadable(&error),

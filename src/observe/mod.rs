@@ -10,11 +10,14 @@ mod log_group;
 mod role;
 mod rule;
 mod secret;
+mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
+
+use tags::Tags;
 
 use crate::aws::{Aws, CallError};
 use crate::desired::Scope;
@@ -22,7 +25,7 @@ use crate::naming::{self, Names, TAG_DEPLOYMENT, TAG_VENUE};
 use crate::resource::{FunctionConfiguration, LiveStack, Map, Observed};
 
 /// Venues whose details are read at one time. Each has about seven reads, which run at once too.
-const VENUES_AT_ONCE: usize = 8;
+const VENUES_AT_ONCE: usize = 32;
 
 /// Everything that was seen, of the declared venues and of those that are owned and declared no more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +62,9 @@ struct Inventory {
 
 /// Reads what exists of `deployment`, of the `declared` venues and of all others that it owns.
 pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[String]) -> Snapshot {
-    let inventory = Inventory::read(aws, deployment).await;
+    let (inventory, known) = tokio::join!(Inventory::read(aws, deployment), Tags::read(&aws.tagging, deployment));
+    // What may be deleted is asked by itself whose it is.
+    let nothing_known = Tags::default();
     let mut unreadable = inventory.unreadable();
     let mut venues: BTreeSet<String> = declared.iter().cloned().collect();
     venues.extend(inventory.marked(deployment));
@@ -71,7 +76,8 @@ pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[Str
             // Of a venue of which no list shows anything, nothing is asked: creating what is there is refused, and it is
             // taken over if it is ours. So a first apply isn't slowed by five reads for each venue.
             let confirm = declared.contains(&venue) && inventory.shows_any(&names);
-            let live = details(aws, scope, &inventory, &names, confirm).await;
+            let known = if declared.contains(&venue) { &known } else { &nothing_known };
+            let live = details(aws, scope, &inventory, known, &names, confirm).await;
             (venue, live)
         })
         .buffer_unordered(VENUES_AT_ONCE)
@@ -100,7 +106,8 @@ pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed:
     }
     let read: Vec<(String, LiveStack)> = stream::iter(rest)
         .map(async |venue| {
-            let live = details(aws, scope, &inventory, &Names::new(deployment, &venue), false).await;
+            let names = Names::new(deployment, &venue);
+            let live = details(aws, scope, &inventory, &Tags::default(), &names, false).await;
             (venue, live)
         })
         .buffer_unordered(VENUES_AT_ONCE)
@@ -112,13 +119,20 @@ pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed:
 
 /// `confirm` has what no list shows read by its name before it counts as absent: AWS's lists are eventually consistent,
 /// and may lack what was created seconds ago.
-async fn details(aws: &Aws, scope: &Scope, inventory: &Inventory, names: &Names, confirm: bool) -> LiveStack {
+async fn details(
+    aws: &Aws,
+    scope: &Scope,
+    inventory: &Inventory,
+    known: &Tags,
+    names: &Names,
+    confirm: bool,
+) -> LiveStack {
     let (role, secret, log_group, function, rule) = tokio::join!(
         inventory.roles.details(&aws.iam, &names.role, confirm),
         secret::details(&aws.secrets, &inventory.secrets, &names.secret, confirm),
-        log_group::details(&aws.logs, &inventory.log_groups, &names.log_group, confirm),
+        log_group::details(&aws.logs, &inventory.log_groups, &names.log_group, known, confirm),
         function::details(&aws.lambda, &inventory.functions, &names.function, confirm),
-        rule::details(&aws.events, scope, &inventory.rules, &names.rule, confirm),
+        rule::details(&aws.events, scope, &inventory.rules, &names.rule, known, confirm),
     );
     LiveStack {
         role,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::RuleState;
 
+use super::tags::Tags;
 use super::{List, unreadable};
 use crate::aws::{Call, CallError, FailureKind, Found};
 use crate::desired::Scope;
@@ -40,6 +41,7 @@ pub(super) async fn details(
     scope: &Scope,
     list: &List<LiveRule>,
     name: &str,
+    known: &Tags,
     confirm: bool,
 ) -> Observed<LiveRule> {
     let rule = match list {
@@ -55,7 +57,13 @@ pub(super) async fn details(
         },
     };
     let arn = scope.arn("events", &format!("rule/{name}"));
-    let (tags, targets) = tokio::join!(tags(events, &arn), targets(events, name));
+    let tags = async {
+        match known.of(&arn) {
+            Some(tags) => Ok(tags),
+            None => tags(events, &arn).await,
+        }
+    };
+    let (tags, targets) = tokio::join!(tags, targets(events, name));
     match (tags, targets) {
         (Ok(tags), Ok(targets)) => Observed::Present(LiveRule { tags, targets, ..rule }),
         (Err(error), _) | (_, Err(error)) if error.kind == FailureKind::NotFound => Observed::Absent,

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod artifact;
+mod bench;
 mod cloud;
 mod clouds;
 mod conformance;

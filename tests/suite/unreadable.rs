@@ -169,20 +169,21 @@ macro_rules! left_alone {
     };
 }
 
-const NO_BULK: [&str; 1] = ["GetAccountAuthorizationDetails"];
+/// The lists that have policies and tags of many resources.
+const NO_BULK: [&str; 2] = ["GetAccountAuthorizationDetails", "GetResources"];
 
 left_alone! {
     role "iam" "GetRole" "sync-a-role", NO_BULK => [Kind::Role];
     policies_of_a_role "iam" "ListRolePolicies" "sync-a-role", NO_BULK => [Kind::Role];
     policy_of_a_role "iam" "GetRolePolicy" "sync-a-role", NO_BULK => [Kind::Role];
     attached_policies_of_a_role "iam" "ListAttachedRolePolicies" "sync-a-role", NO_BULK => [Kind::Role];
-    tags_of_a_log_group "logs" "ListTagsForResource" GROUP, [] => [Kind::LogGroup];
+    tags_of_a_log_group "logs" "ListTagsForResource" GROUP, NO_BULK => [Kind::LogGroup];
     function "lambda" "GetFunction" "sync-a", [] => [Kind::Function, Kind::Alias, Kind::Permission];
     version_of_an_alias "lambda" "GetFunction" "sync-a:live", [] => [Kind::Alias, Kind::Permission];
     asynchronous_settings_of_an_alias "lambda" "GetFunctionEventInvokeConfig" "sync-a:live", [] =>
         [Kind::Alias, Kind::Permission];
     policy_of_an_alias "lambda" "GetPolicy" "sync-a:live", [] => [Kind::Permission];
-    tags_of_a_rule "events" "ListTagsForResource" RULE, [] => [Kind::Rule, Kind::Permission, Kind::Target];
+    tags_of_a_rule "events" "ListTagsForResource" RULE, NO_BULK => [Kind::Rule, Kind::Permission, Kind::Target];
     targets_of_a_rule "events" "ListTargetsByRule" "sync-a-schedule", [] =>
         [Kind::Rule, Kind::Permission, Kind::Target];
 }

@@ -70,6 +70,12 @@ impl World {
         Self { delays: false, ..self }
     }
 
+    /// In another region than the usual one.
+    pub fn in_region(mut self, region: &str) -> Self {
+        region.clone_into(&mut self.scope.region);
+        self
+    }
+
     /// What a manifest wants.
     pub fn desired(&self, text: &str) -> Desired {
         let loaded = manifest::parse(text, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
@@ -88,8 +94,7 @@ impl World {
     }
 
     pub async fn observe(&self, desired: &Desired) -> Snapshot {
-        let declared: Vec<String> = desired.venues.iter().map(|venue| venue.venue.clone()).collect();
-        observe(&self.aws, &self.scope, &desired.deployment, &declared).await
+        observe(&self.aws, &self.scope, &desired.deployment, &desired.deployed()).await
     }
 
     /// Observes and plans; the plan keeps its rules.

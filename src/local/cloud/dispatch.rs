@@ -11,7 +11,7 @@ use super::answer::{Handled, Protocol, respond};
 use super::query::Form;
 use super::{
     ApiError, Cloud, Context, Fault, Injected, Json, Request, context, events, iam, lambda, logs, secretsmanager,
-    state, sts,
+    state, sts, tagging,
 };
 
 /// No answer: the connection broke.
@@ -27,6 +27,7 @@ enum Service {
     SecretsManager,
     EventBridge,
     Logs,
+    Tagging,
 }
 
 impl Service {
@@ -38,6 +39,7 @@ impl Service {
             "logs" => Some(Self::Logs),
             "secretsmanager" => Some(Self::SecretsManager),
             "events" => Some(Self::EventBridge),
+            "tagging" => Some(Self::Tagging),
             _ => None,
         }
     }
@@ -50,6 +52,7 @@ impl Service {
             Self::Logs => "logs",
             Self::EventBridge => "events",
             Self::SecretsManager => "secretsmanager",
+            Self::Tagging => "tagging",
         }
     }
 
@@ -58,7 +61,7 @@ impl Service {
             Self::Sts => Protocol::Query(sts::NAMESPACE),
             Self::Iam => Protocol::Query(iam::NAMESPACE),
             Self::Lambda => Protocol::Rest,
-            Self::SecretsManager | Self::EventBridge | Self::Logs => Protocol::Json,
+            Self::SecretsManager | Self::EventBridge | Self::Logs | Self::Tagging => Protocol::Json,
         }
     }
 
@@ -96,6 +99,7 @@ impl Service {
             Self::Logs => logs::handle(cx, operation, request),
             Self::EventBridge => events::handle(cx, operation, request),
             Self::SecretsManager => secretsmanager::handle(cx, operation, request),
+            Self::Tagging => tagging::handle(cx, operation, request),
         }
     }
 }

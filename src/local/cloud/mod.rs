@@ -8,7 +8,7 @@
 //! - `dispatch` finds the service and the operation of a request, and applies faults; `request`, `answer`, `json` and
 //!   `query` are the protocols.
 //! - `store` keeps the [`State`], in memory or in a file that several processes share.
-//! - one module a service: `sts`, `iam`, `secretsmanager`, `logs`, `events`, `lambda`.
+//! - one module a service: `sts`, `iam`, `secretsmanager`, `logs`, `events`, `lambda`, `tagging`.
 
 mod answer;
 mod blobs;
@@ -29,6 +29,7 @@ pub mod secretsmanager;
 mod state;
 mod store;
 mod sts;
+mod tagging;
 mod transport;
 
 use std::path::Path;

@@ -1,0 +1,67 @@
+//! Resource Groups Tagging API: the tags of resources of several services, in one paged list.
+//!
+//! <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Answer, ApiError, Context, Handled, Json, Page, Request, dispatch};
+
+/// Resources on a page, at most.
+const PAGE: usize = 100;
+
+pub(super) fn handle(cx: &Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
+    match operation {
+        "GetResources" => get_resources(cx, &Json::parse(&request.body)?),
+        _ => Err(dispatch::not_implemented("tagging", operation)),
+    }
+}
+
+fn get_resources(cx: &Context<'_>, body: &Json) -> Result<Handled, ApiError> {
+    let kinds: Vec<&str> = texts(body.value("ResourceTypeFilters"));
+    let filters = body.value("TagFilters").and_then(Value::as_array).cloned().unwrap_or_default();
+    let matches = |tags: &BTreeMap<String, String>| {
+        filters.iter().all(|filter| {
+            let values = texts(filter.get("Values"));
+            let found = filter["Key"].as_str().and_then(|key| tags.get(key));
+            found.is_some_and(|found| values.is_empty() || values.contains(&found.as_str()))
+        })
+    };
+    let regional = cx.regional();
+    let rules = regional.events.rules.values().map(|rule| ("events:rule", &rule.arn, &rule.tags));
+    let groups = regional.logs.groups.values().map(|group| ("logs:log-group", &group.arn, &group.tags));
+    let secrets = regional.secretsmanager.secrets.values();
+    let secrets = secrets.map(|secret| ("secretsmanager:secret", &secret.arn, &secret.tags));
+    let mut found: Vec<_> = rules
+        .chain(groups)
+        .chain(secrets)
+        .filter(|(kind, _, tags)| !tags.is_empty() && is_asked_for(&kinds, kind) && matches(tags))
+        .map(|(_, arn, tags)| (arn, tags))
+        .collect();
+    found.sort_unstable();
+    let size = cx.page_size(body.value("ResourcesPerPage").and_then(Value::as_i64), PAGE);
+    let token = body.text("PaginationToken").filter(|token| !token.is_empty());
+    let invalid = || ApiError::bad("InvalidParameterException", "The pagination token is not valid.");
+    let page = Page::of(found, |(arn, _)| (*arn).clone(), token, size, invalid)?;
+    let resources: Vec<Value> = page
+        .items
+        .iter()
+        .map(|(arn, tags)| {
+            let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+            json!({ "ResourceARN": arn, "Tags": tags })
+        })
+        .collect();
+    let answer = json!({ "ResourceTagMappingList": resources, "PaginationToken": page.next.unwrap_or_default() });
+    Ok(Answer::json(&answer).into())
+}
+
+/// Whether a filter, which is a service or one of its types, lets a type through.
+fn is_asked_for(filters: &[&str], kind: &str) -> bool {
+    let service = kind.split(':').next().unwrap_or_default();
+    filters.is_empty() || filters.iter().any(|filter| *filter == kind || *filter == service)
+}
+
+fn texts(value: Option<&Value>) -> Vec<&str> {
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+}

@@ -1,0 +1,123 @@
+//! Calls and seconds of plans and applies on moto, behind a proxy that counts calls and adds a network's delay.
+//!
+//! `cargo test --test suite -- --ignored --nocapture bench` prints them for 3, 30 and 100 venues. Nothing is asserted of
+//! time; that calls don't grow is asserted in `scenarios` and `refresh`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use deployer::aws::{Aws, https_client};
+use deployer::observe::observe_lists;
+use deployer::plan::plan;
+
+use crate::servers;
+use crate::world::{World, venue};
+
+/// A round trip to a region that isn't far.
+const DELAY: Duration = Duration::from_millis(40);
+
+struct Proxy {
+    client: reqwest::Client,
+    target: &'static str,
+    calls: AtomicU64,
+    /// Time in which the server had at least one call, in microseconds.
+    working_us: AtomicU64,
+    /// One call at a time, as moto works through them: otherwise its time would count several times.
+    turn: tokio::sync::Mutex<()>,
+}
+
+async fn forward(State(proxy): State<Arc<Proxy>>, request: Request) -> Response {
+    proxy.calls.fetch_add(1, Ordering::Relaxed);
+    tokio::time::sleep(DELAY).await;
+    let (parts, body) = request.into_parts();
+    let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let turn = proxy.turn.lock().await;
+    let begun = Instant::now();
+    let answer = proxy.client.request(parts.method, format!("{}{path}", proxy.target));
+    let answer = answer.headers(parts.headers).body(body).send().await.expect("moto answers");
+    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    let body = answer.bytes().await.expect("a whole answer");
+    proxy.working_us.fetch_add(u64::try_from(begun.elapsed().as_micros()).unwrap_or_default(), Ordering::Relaxed);
+    drop(turn);
+    headers.remove("transfer-encoding");
+    (status, headers, body).into_response()
+}
+
+impl Proxy {
+    async fn start(target: &'static str) -> (Arc<Self>, String) {
+        let client = sync_lambda::http::client().expect("a client");
+        let proxy =
+            Arc::new(Self { client, target, calls: 0.into(), working_us: 0.into(), turn: tokio::sync::Mutex::new(()) });
+        let router = axum::Router::new().fallback(forward).with_state(proxy.clone());
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+        let uri = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (proxy, uri)
+    }
+
+    /// Calls, seconds and the server's own seconds of `work`.
+    async fn measure<T>(&self, venues: usize, what: &str, work: impl Future<Output = T>) -> T {
+        let (calls, working) = (self.calls.load(Ordering::Relaxed), self.working_us.load(Ordering::Relaxed));
+        let begun = Instant::now();
+        let result = work.await;
+        let seconds = begun.elapsed().as_secs_f64();
+        let calls = self.calls.load(Ordering::Relaxed) - calls;
+        let working = Duration::from_micros(self.working_us.load(Ordering::Relaxed) - working).as_secs_f64();
+        // Precise enough for a rate.
+        let a_venue = calls as f64 / venues as f64;
+        println!(
+            "{venues:>4} venues  {what:<22} {calls:>5} calls ({a_venue:>5.2} a venue)  {seconds:>6.2} s, moto's own {working:>6.2} s"
+        );
+        result
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it measures, and takes a minute"]
+async fn calls_and_seconds() {
+    let Some(moto) = servers::moto().await else { return };
+    let (proxy, uri) = Proxy::start(moto.uri).await;
+    for (index, venues) in [3, 30, 100].into_iter().enumerate() {
+        let region = ["us-east-1", "us-east-2", "us-west-2"][index];
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("local", "local", None)))
+            .http_client(https_client())
+            .endpoint_url(&uri)
+            .build();
+        let world = World::new(Aws::new(&config)).await.in_region(region);
+        let tables: String = (0..venues).map(|number| venue(&format!("v{number}"), "")).collect();
+        let deployment = format!("bench{venues}");
+        let text = format!("[deployment]\nname = \"{deployment}\"\nregion = \"{region}\"\n\n{tables}");
+        let desired = world.desired(&text);
+        let outcome = proxy.measure(venues, "first apply", world.apply(&desired)).await;
+        assert_eq!(outcome.failed, []);
+        let full = proxy
+            .measure(venues, "no change, full", async {
+                whose(&world.aws).await;
+                world.plan(&desired).await
+            })
+            .await;
+        assert_eq!(full.changes, []);
+        let fast = async {
+            whose(&world.aws).await;
+            let snapshot = observe_lists(&world.aws, &world.scope, &deployment, &desired.deployed()).await;
+            plan(&desired, &snapshot, &[])
+        };
+        assert_eq!(proxy.measure(venues, "no change, fast", fast).await.changes, []);
+    }
+}
+
+/// What every command begins with.
+async fn whose(aws: &Aws) {
+    aws.sts.get_caller_identity().send().await.expect("an answer");
+}
