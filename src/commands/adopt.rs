@@ -5,14 +5,14 @@ use std::cell::RefCell;
 use serde_json::json;
 
 use super::artifacts::Artifacts;
-use super::reconcile::{Planned, Task, make_snapshot};
+use super::reconcile::{Planned, Task, make_snapshot, refuse_violations};
 use super::session::Session;
 use crate::apply::{Inputs, Options};
 use crate::cli::{AdoptArgs, Global};
 use crate::desired::desired;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
-use crate::plan::{NotAdopted, Plan, adopt};
+use crate::plan::{NotAdopted, Plan, adopt, invariants};
 use crate::render::plan_text;
 
 pub(super) async fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode> {
@@ -24,6 +24,7 @@ pub(super) async fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode> {
     let make = async || {
         let snapshot = make_snapshot(&session, &desired).await;
         let adoption = adopt(&desired, &snapshot, venue).map_err(|reason| refusal(venue, reason))?;
+        refuse_violations(invariants::violations_of_calls(&adoption.plan))?;
         next.replace(Some(adoption.next));
         Ok(Planned { plan: adoption.plan, snapshot, cost: None })
     };

@@ -48,16 +48,20 @@ pub(super) fn plan_from(desired: &Desired, snapshot: Snapshot, targets: &[String
         }
     }
     let plan = plan(desired, &snapshot, targets);
-    let violations = invariants::violations(&plan, desired, &snapshot);
-    if !violations.is_empty() {
-        let mut error =
-            Error::failed("the plan breaks its own rules, and nothing is done; this is a fault of deployer");
-        error.causes = violations;
-        return Err(error.hint("please report it, with what stands above"));
-    }
+    refuse_violations(invariants::violations(&plan, desired, &snapshot))?;
     // Lists alone don't say what runs.
     let cost = snapshot.listed.is_empty().then(|| estimate(desired, &snapshot, targets, &Assumptions::default()));
     Ok(Planned { plan, snapshot, cost })
+}
+
+/// No plan that breaks the rules is shown or done.
+pub(super) fn refuse_violations(violations: Vec<String>) -> Result<()> {
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let mut error = Error::failed("the plan breaks its own rules, and nothing is done; this is a fault of deployer");
+    error.causes = violations;
+    Err(error.hint("please report it, with what stands above"))
 }
 
 /// What is worth knowing besides the changes.

@@ -1,6 +1,6 @@
 //! `deployer rollback`
 
-use super::reconcile::{Planned, Task};
+use super::reconcile::{Planned, Task, refuse_violations};
 use super::session::Session;
 use crate::apply::{Inputs, Options};
 use crate::cli::{Global, RollbackArgs};
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::naming::Names;
 use crate::observe::{observe, versions};
-use crate::plan::{rollback, unpin};
+use crate::plan::{invariants, rollback, unpin};
 
 pub(super) async fn run(global: &Global, args: &RollbackArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
@@ -28,6 +28,7 @@ pub(super) async fn run(global: &Global, args: &RollbackArgs) -> Result<ExitCode
             rollback(&deployment, &session.scope, venue, &live, &versions, args.to)
         };
         let plan = plan.map_err(|reason| Error::failed(format!("{reason}; nothing was changed")))?;
+        refuse_violations(invariants::violations_of_calls(&plan))?;
         Ok(Planned { plan, snapshot, cost: None })
     };
     let task = Task {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Plan, is_owner, listed, role};
+use sync_lambda::config::SECRET_KEYS;
+
+use super::{Action, Change, Operation, Plan, is_owner, listed, role};
 use crate::desired::Desired;
+use crate::manifest::SecretRef;
 use crate::naming::{Names, role_path};
 use crate::observe::Snapshot;
 use crate::resource::{Kind, LiveStack, Observed, Stack};
@@ -16,10 +19,10 @@ pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<St
         desired.venues.iter().map(|venue| (venue.venue.as_str(), venue.stack.as_ref())).collect();
     for change in &plan.changes {
         let address = &change.address;
+        found.extend(of_one_change(plan, change));
         let live = snapshot.venues.get(&address.venue).unwrap_or(&nothing);
         let stack = stacks.get(address.venue.as_str()).copied().flatten();
         let live = &*listed::completed(snapshot, &address.venue, live, stack);
-        let names = Names::new(&plan.deployment, &address.venue);
         match (stack, change.action) {
             (None, Action::Delete) => {}
             (None, _) => found.push(format!("{address}: a venue that isn't deployed would be changed")),
@@ -37,17 +40,47 @@ pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<St
         {
             found.push(format!("{address}: its {parent} isn't known to be ours and would get a part"));
         }
-        for operation in &change.operations {
-            if !is_of(&names, operation.resource()) {
-                found.push(format!("{address}: {} would touch {}", operation.call(), operation.resource()));
-            }
-            if change.action == Action::Create && operation.is_delete() {
-                found.push(format!("{address}: {} in a creation", operation.call()));
-            }
-        }
     }
     found.extend(out_of_order(plan));
     found
+}
+
+/// What is wrong with a plan that answers another question than what the manifest wants: a rollback, an adoption. Whose
+/// the resources are is for those to say.
+pub fn violations_of_calls(plan: &Plan) -> Vec<String> {
+    let changes = plan.changes.iter().flat_map(|change| of_one_change(plan, change));
+    changes.chain(out_of_order(plan)).collect()
+}
+
+/// Calls stay with the venue's own resources, and carry no secret.
+fn of_one_change(plan: &Plan, change: &Change) -> Vec<String> {
+    let (address, names) = (&change.address, Names::new(&plan.deployment, &change.address.venue));
+    let mut found = Vec::new();
+    for operation in &change.operations {
+        if !is_of(&names, operation.resource()) {
+            found.push(format!("{address}: {} would touch {}", operation.call(), operation.resource()));
+        }
+        if change.action == Action::Create && operation.is_delete() {
+            found.push(format!("{address}: {} in a creation", operation.call()));
+        }
+        if has_secret_text(operation) {
+            found.push(format!("{address}: {} would carry a credential", operation.call()));
+        }
+    }
+    found
+}
+
+/// Whether a credential stands where only a reference to one may, or in a variable that everybody can read.
+fn has_secret_text(operation: &Operation) -> bool {
+    let variables = match operation {
+        Operation::CreateSecret { secret } => {
+            return secret.references.values().any(|reference| SecretRef::parse(reference).is_err());
+        }
+        Operation::CreateFunction { function } => &function.configuration.environment,
+        Operation::UpdateFunctionConfiguration { configuration, .. } => &configuration.environment,
+        _ => return false,
+    };
+    variables.keys().any(|name| SECRET_KEYS.contains(&name.as_str()))
 }
 
 /// Deletions come after everything else and in reverse order; within a venue what is needed comes first.

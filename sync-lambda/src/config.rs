@@ -31,6 +31,15 @@ pub const KEY_TRIPLESEAT_CLIENT_SECRET: &str = "TRIPLESEAT_CLIENT_SECRET";
 /// The credential of an `http` destination (bearer token, header value, `user:password` or query key).
 pub const KEY_DESTINATION_CREDENTIAL: &str = "DESTINATION_CREDENTIAL";
 
+/// All of them.
+pub const SECRET_KEYS: [&str; 5] = [
+    KEY_HUBSPOT_TOKEN,
+    KEY_TRIPLESEAT_PUBLIC_KEY,
+    KEY_TRIPLESEAT_CLIENT_ID,
+    KEY_TRIPLESEAT_CLIENT_SECRET,
+    KEY_DESTINATION_CREDENTIAL,
+];
+
 /// HubSpot's public address.
 pub const HUBSPOT_BASE_URI: &str = "https://api.hubapi.com";
 /// Tripleseat's public address.

@@ -341,3 +341,21 @@ fn change<T>(observed: &mut Observed<T>, state: Option<u8>, make_foreign: impl F
         _ => {}
     }
 }
+
+#[test]
+fn a_plan_with_a_credential_in_it_breaks_the_rules() {
+    let desired = wanted(MANIFEST);
+    let mut literal = desired.clone();
+    let stack = literal.venues[0].stack.as_mut().expect("deployed");
+    stack.secret.references.insert("HUBSPOT_TOKEN".to_owned(), "pat-na1-literal".to_owned());
+    stack.function.configuration.environment.insert("HUBSPOT_TOKEN".to_owned(), "env:ANYTHING".to_owned());
+    let snapshot = Snapshot::default();
+    let plan = plan(&literal, &snapshot, &[]);
+    let violations = invariants::violations(&plan, &literal, &snapshot);
+    let expected = [
+        "harbour/secret: secretsmanager:CreateSecret would carry a credential",
+        "harbour/function: lambda:CreateFunction would carry a credential",
+    ];
+    assert_eq!(violations, expected);
+    assert_eq!(invariants::violations_of_calls(&plan), expected);
+}
