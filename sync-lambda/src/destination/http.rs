@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{LookedUp, Sent, excerpt, id_text, judge_no_answer, judge_status};
+use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
 use crate::config::{HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL};
 use crate::credentials::Credentials;
 use crate::error::{RunError, Side};
@@ -14,8 +14,6 @@ use crate::http;
 use crate::ledger::Attempt;
 use crate::limiter::Limiter;
 
-/// Time for one answer.
-const TIMEOUT: Duration = Duration::from_secs(20);
 /// Requests a second where the manifest doesn't say.
 const RATE: u32 = 10;
 
@@ -26,7 +24,7 @@ pub struct Http {
     settings: HttpDestination,
     credentials: Credentials,
     requests: Limiter,
-    deadline: Instant,
+    time: Time,
 }
 
 impl Http {
@@ -34,7 +32,7 @@ impl Http {
         client: reqwest::Client,
         settings: &HttpDestination,
         credentials: &Credentials,
-        deadline: Instant,
+        time: Time,
     ) -> Result<Self, RunError> {
         for uri in [Some(&settings.url), settings.lookup_url.as_ref()].into_iter().flatten() {
             let bare = uri.replace("{key}", "key").replace("{contact_id}", "1");
@@ -47,7 +45,7 @@ impl Http {
         }
         let rate = settings.requests_per_second.unwrap_or(RATE).max(1);
         let requests = Limiter::new(Duration::from_secs(1) / rate, 1);
-        Ok(Self { client, settings: settings.clone(), credentials: credentials.clone(), requests, deadline })
+        Ok(Self { client, settings: settings.clone(), credentials: credentials.clone(), requests, time })
     }
 
     pub(super) fn rate(&self) -> f64 {
@@ -69,14 +67,10 @@ impl Http {
     pub(super) async fn send(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<Sent, RunError> {
         let request = self.authorized(self.client.post(&self.settings.url));
         let request = request.header("idempotency-key", attempt.reference()).json(&body(lead));
-        match http::send(request, self.timeout()).await {
+        match http::send(request, self.time.left()).await {
             Ok(answer) => self.judge(&answer),
             Err(error) => Ok(judge_no_answer(error)),
         }
-    }
-
-    fn timeout(&self) -> Duration {
-        TIMEOUT.min(self.deadline.saturating_duration_since(Instant::now()))
     }
 
     fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
@@ -138,10 +132,10 @@ impl Http {
         };
         // A reference has nothing in it that an address would have to escape.
         let uri = template.replace("{key}", &attempt.reference()).replace("{contact_id}", attempt.contact_id());
-        if !self.ready(self.deadline).await {
+        if !self.ready(self.time.deadline).await {
             return Ok(LookedUp::Unknown("there was no time left for the look-up".to_owned()));
         }
-        let answer = match http::send(self.authorized(self.client.get(uri)), self.timeout()).await {
+        let answer = match http::send(self.authorized(self.client.get(uri)), self.time.left()).await {
             Ok(answer) => answer,
             Err(error) => return Ok(LookedUp::Unknown(format!("the look-up failed: {}", error.message))),
         };

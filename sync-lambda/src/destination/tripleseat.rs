@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::oauth::OAuth;
-use super::{LookedUp, Sent, excerpt, id_text, judge_no_answer, judge_status};
+use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
 use crate::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY};
 use crate::credentials::{Credentials, Secret};
 use crate::error::{RunError, Side};
@@ -21,8 +21,6 @@ use crate::limiter::Limiter;
 pub(super) const RATE: f64 = 9.8;
 /// The field that carries an attempt's reference.
 const REFERENCE_FIELD: &str = "additional_information";
-/// Time for one answer.
-const TIMEOUT: Duration = Duration::from_secs(20);
 /// Leads of one page of a list.
 const PAGE: usize = 50;
 /// Pages of a look-up: 2,000 leads that were changed since an attempt.
@@ -48,7 +46,7 @@ pub struct Tripleseat {
     oauth: Option<OAuth>,
     credentials: Credentials,
     leads: Limiter,
-    deadline: Instant,
+    time: Time,
 }
 
 impl Tripleseat {
@@ -56,7 +54,7 @@ impl Tripleseat {
         client: reqwest::Client,
         place: Place,
         credentials: &Credentials,
-        deadline: Instant,
+        time: Time,
     ) -> Result<Self, RunError> {
         let public_key = credentials.tripleseat_public_key.clone().ok_or_else(|| {
             RunError::Settings(format!(
@@ -66,7 +64,7 @@ impl Tripleseat {
         let oauth =
             credentials.tripleseat_oauth.clone().map(|oauth| OAuth::new(client.clone(), &place.base_uri, oauth));
         let leads = Limiter::new(Duration::from_secs_f64(1.0 / RATE), 1);
-        Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, deadline })
+        Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, time })
     }
 
     pub(super) async fn ready(&self, latest: Instant) -> bool {
@@ -87,7 +85,7 @@ impl Tripleseat {
             .post(format!("{}/v1/leads/create.js", self.place.base_uri))
             .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
             .json(&self.body(lead, attempt));
-        match http::send(request, self.timeout()).await {
+        match http::send(request, self.time.left()).await {
             Ok(answer) => self.judge(&answer),
             Err(error) => Ok(judge_no_answer(error)),
         }
@@ -96,7 +94,7 @@ impl Tripleseat {
     /// Sends a lead without a name, an address or anything else: a public key that is refused is told so, and with one
     /// that isn't the lead is refused for what it lacks.
     pub(super) async fn try_public_key(&self) -> Result<(), RunError> {
-        if !self.ready(self.deadline).await {
+        if !self.ready(self.time.deadline).await {
             return Err(unavailable("there was no time left to try the public key".to_owned()));
         }
         let request = self
@@ -104,7 +102,7 @@ impl Tripleseat {
             .post(format!("{}/v1/leads/create.js", self.place.base_uri))
             .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
             .json(&json!({ "lead": {} }));
-        let answer = http::send(request, self.timeout()).await.map_err(|error| unavailable(error.message))?;
+        let answer = http::send(request, self.time.left()).await.map_err(|error| unavailable(error.message))?;
         match self.judge(&answer)? {
             Sent::Refused(_) => Ok(()),
             Sent::Accepted(_) => Err(RunError::Refused {
@@ -114,10 +112,6 @@ impl Tripleseat {
             }),
             Sent::NotTaken { why, .. } | Sent::ServerError(why) | Sent::Unknown(why) => Err(unavailable(why)),
         }
-    }
-
-    fn timeout(&self) -> Duration {
-        TIMEOUT.min(self.deadline.saturating_duration_since(Instant::now()))
     }
 
     fn body(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Value {
@@ -230,16 +224,16 @@ impl Tripleseat {
     /// A `GET` with the bearer token. The inner error is one that passes.
     async fn get(&self, oauth: &OAuth, path: &str, query: &[(&str, &str)]) -> Result<Result<Value, String>, RunError> {
         for renewed in [false, true] {
-            let token = match oauth.token(renewed, self.timeout()).await? {
+            let token = match oauth.token(renewed, self.time.left()).await? {
                 Ok(token) => token,
                 Err(message) => return Ok(Err(message)),
             };
-            if !self.ready(self.deadline).await {
+            if !self.ready(self.time.deadline).await {
                 return Ok(Err(format!("GET {path}: there was no time left for it")));
             }
             let request =
                 self.client.get(format!("{}{path}", self.place.base_uri)).query(query).bearer_auth(token.expose());
-            let answer = match http::send(request, self.timeout()).await {
+            let answer = match http::send(request, self.time.left()).await {
                 Ok(answer) => answer,
                 Err(error) => return Ok(Err(format!("GET {path}: {}", error.message))),
             };
@@ -336,8 +330,9 @@ mod tests {
         let credentials =
             Credentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000","TRIPLESEAT_PUBLIC_KEY":"key-1111"}"#)
                 .expect("valid");
-        let deadline = Instant::now() + TIMEOUT;
-        Tripleseat::new(crate::http::client().expect("TLS"), place, &credentials, deadline).expect("valid")
+        let timeout = Duration::from_secs(1);
+        let time = Time { deadline: Instant::now() + timeout, timeout };
+        Tripleseat::new(crate::http::client().expect("TLS"), place, &credentials, time).expect("valid")
     }
 
     fn judged(status: u16, body: &str) -> Result<Sent, RunError> {

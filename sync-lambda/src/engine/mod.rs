@@ -83,7 +83,7 @@ pub async fn run(
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
         mapping: Mapping::new(&settings.config.destination, &settings.config.fields),
-        hubspot: HubSpot::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end),
+        hubspot: HubSpot::new(client.clone(), settings, credentials.clone(), calls_end),
         destination,
         report,
         stop: Mutex::default(),

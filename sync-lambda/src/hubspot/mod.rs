@@ -15,12 +15,13 @@ use crate::error::{RunError, Side};
 use crate::http::{self, Answer};
 use crate::ledger::Write;
 use crate::limiter::Limiter;
+use crate::settings::Settings;
 
 pub use wire::{BATCH, Contact, MAX_RESULTS, SearchPage};
 
 /// Tries of one call, the first among them.
 const TRIES: u32 = 5;
-/// Time for one answer.
+/// Time for one answer, unless the settings say otherwise.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The first pause before another try; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -36,16 +37,19 @@ pub struct HubSpot {
     credentials: Credentials,
     searches: Limiter,
     calls: Limiter,
+    /// For one answer.
+    timeout: Duration,
     /// No try begins after it.
     deadline: Instant,
 }
 
 impl HubSpot {
     /// A client whose calls end by `deadline`.
-    pub fn new(client: reqwest::Client, base_uri: &str, credentials: Credentials, deadline: Instant) -> Self {
+    pub fn new(client: reqwest::Client, settings: &Settings, credentials: Credentials, deadline: Instant) -> Self {
         Self {
             client,
-            base_uri: base_uri.to_owned(),
+            base_uri: settings.hubspot_base_uri.clone(),
+            timeout: settings.answer_timeout.unwrap_or(TIMEOUT),
             credentials,
             searches: Limiter::new(wire::SEARCH_INTERVAL, 2),
             calls: Limiter::new(wire::CALL_INTERVAL, wire::CALL_BURST),
@@ -134,7 +138,7 @@ impl HubSpot {
             if let Some(body) = &body {
                 request = request.json(body);
             }
-            last = match http::send(request, TIMEOUT.min(left)).await {
+            last = match http::send(request, self.timeout.min(left)).await {
                 Ok(answer) => match self.judge(&answer, &method, path)? {
                     Judged::Usable => match serde_json::from_str(&answer.body) {
                         Ok(value) => return Ok(value),

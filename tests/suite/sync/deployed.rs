@@ -1,11 +1,9 @@
 //! The real bootstrap, deployed by the reconciler and invoked through Lambda, between the two sandboxes over HTTP: on
 //! the embedded cloud's runtime, and on ministack's.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use aws_sdk_lambda::primitives::Blob;
-use deployer::artifact::{Artifact, Builder, Platform};
 use deployer::aws::{Aws, Call};
 use deployer::local::cloud::{Cloud, CloudConfig};
 use deployer::local::runtime::{Runtime, RuntimeConfig};
@@ -14,14 +12,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::portal::{KEY, PORTAL_ID, Portal, SITE_ID, TOKEN};
+use super::process::bootstrap;
 use crate::servers;
 use crate::world::World;
-
-/// Built once for all tests; the zip is kept until the sources change.
-async fn bootstrap() -> Artifact {
-    let build = || Builder::new(Platform::Local, Path::new(env!("CARGO_MANIFEST_DIR"))).build(&mut |_| ());
-    tokio::task::spawn_blocking(build).await.expect("no panic").expect("sync-lambda is built")
-}
 
 fn manifest(portal: &Portal) -> String {
     format!(

@@ -2,7 +2,10 @@
 
 mod broken_off;
 mod deployed;
+mod faults;
 mod portal;
+mod process;
+mod proxy;
 
 use std::time::Duration;
 

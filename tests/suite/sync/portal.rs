@@ -90,8 +90,8 @@ impl Portal {
         numbers.map(|number| self.contact(number, &[])).collect()
     }
 
-    /// A process of the function.
-    pub fn handler(&self) -> Handler {
+    /// The function's environment.
+    pub fn environment(&self) -> BTreeMap<&'static str, String> {
         let mut variables = BTreeMap::from([
             ("VENUE", "venue-a".to_owned()),
             ("HUBSPOT_FLAG_PROPERTY", "tripleseat_sync__venue_a".to_owned()),
@@ -106,6 +106,12 @@ impl Portal {
             variables.insert("TRIPLESEAT_CLIENT_SECRET", format!("secret-of-{SITE_ID}"));
         }
         variables.extend(self.variables.clone());
+        variables
+    }
+
+    /// A process of the function.
+    pub fn handler(&self) -> Handler {
+        let variables = self.environment();
         let logged = Arc::clone(&self.logged);
         let log = move |line: &Value| logged.lock().expect("no panic").push(line.clone());
         Handler::new(Box::new(move |name| variables.get(name).cloned()), Box::new(log)).expect("valid settings")
@@ -147,8 +153,7 @@ impl Portal {
             .iter()
             .map(|lead| {
                 let text = lead.fields["additional_information"].as_str().expect("a text");
-                let id = text.rsplit_once("[HubSpot contact ").expect("a reference").1;
-                id.split(',').next().expect("an id").parse().expect("a number")
+                contact_of(text).expect("a reference")
             })
             .collect();
         ids.sort_unstable();
@@ -180,6 +185,12 @@ impl Portal {
         self.hubspot.set_faults(None);
         self.tripleseat.set_faults(None);
     }
+}
+
+/// The contact that a lead says it was made of.
+pub fn contact_of(additional_information: &str) -> Option<u64> {
+    let (_, reference) = additional_information.rsplit_once("[HubSpot contact ")?;
+    reference.split(',').next()?.parse().ok()
 }
 
 /// The `nth` request whose path has `path` in it, counted from one, or each with 0.
