@@ -21,7 +21,7 @@
 //!   an archived property's name is taken into use again by creating it. Assumed: its values are kept meanwhile.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
 //! - Assumed: a batch read gives a contact once, however often it is asked for. A contact that somebody writes without
-//!   changing it counts as changed. Values that aren't strings are refused, as the schema has it. The code of a value
+//!   changing it counts as changed. The id of a contact that was merged into another leads to that one. Values that aren't strings are refused, as the schema has it. The code of a value
 //!   that is too long.
 //!
 //! # Tripleseat

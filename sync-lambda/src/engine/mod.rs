@@ -85,6 +85,7 @@ pub async fn run(
         mapping: Mapping::new(&settings.config.destination, &settings.config.fields),
         hubspot: HubSpot::new(client.clone(), settings, credentials.clone(), calls_end),
         destination,
+        begun: Mutex::default(),
         report,
         stop: Mutex::default(),
     };
@@ -111,6 +112,8 @@ struct Run<'a> {
     mapping: Mapping,
     hubspot: HubSpot,
     destination: Destination,
+    /// The contacts that were taken.
+    begun: Mutex<HashSet<String>>,
     report: Mutex<Report>,
     stop: Mutex<Stop>,
 }
@@ -190,8 +193,9 @@ impl Run<'_> {
             let page = self.hubspot.search(&wanted, after.as_deref()).await?;
             total = page.total;
             after = page.next();
+            // While pages are read contacts change, and move: some come twice, and some are left for the next run.
             ids.extend(page.results.into_iter().map(|found| found.id).filter(|id| known.insert(id.clone())));
-            if after.is_none() || ids.len() >= enough || ids.len() + crate::hubspot::BATCH > MAX_RESULTS {
+            if after.is_none() || ids.len() >= enough {
                 break;
             }
         }

@@ -27,7 +27,16 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// What became of one contact's write.
-pub type Written = Result<(), String>;
+pub type Written = Result<(), NotWritten>;
+
+/// Why a contact wasn't written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotWritten {
+    /// In HubSpot's words.
+    pub message: String,
+    /// The contact was deleted.
+    pub gone: bool,
+}
 
 /// HubSpot, with one token.
 #[derive(Debug)]
@@ -102,9 +111,12 @@ impl HubSpot {
                 self.call(&self.calls, reqwest::Method::POST, &wire::batch_update_path(), Some(body)).await?;
             for write in writes {
                 let result = match answer.errors.iter().find(|error| error.concerns(write.id())) {
-                    Some(error) => Err(self.credentials.redact(&error.message)),
+                    Some(error) => Err(NotWritten {
+                        message: self.credentials.redact(&error.message),
+                        gone: error.category == "OBJECT_NOT_FOUND",
+                    }),
                     None if answer.results.iter().any(|contact| contact.id == write.id()) => Ok(()),
-                    None => Err("HubSpot's answer doesn't mention it".to_owned()),
+                    None => Err(NotWritten { message: "HubSpot's answer doesn't mention it".to_owned(), gone: false }),
                 };
                 written.insert(write.id().to_owned(), result);
             }

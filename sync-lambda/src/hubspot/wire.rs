@@ -113,9 +113,11 @@ struct Next {
 }
 
 impl SearchPage {
-    /// Where the next page begins.
+    /// Where the next page begins, if there is one that HubSpot gives: it refuses to go on past [`MAX_RESULTS`].
     pub fn next(&self) -> Option<String> {
-        self.paging.as_ref()?.next.as_ref()?.after.clone()
+        let after = self.paging.as_ref()?.next.as_ref()?.after.clone()?;
+        let refused = after.parse().is_ok_and(|before: usize| before + PAGE > MAX_RESULTS);
+        (!refused).then_some(after)
     }
 }
 
@@ -159,6 +161,8 @@ impl Contact {
 pub struct InputError {
     /// In HubSpot's words.
     pub message: String,
+    /// For programs.
+    pub category: String,
     context: BTreeMap<String, Value>,
 }
 

@@ -1,6 +1,7 @@
 //! The sync against the sandboxes: what becomes of each contact, when all goes well and when it doesn't.
 
 mod broken_off;
+mod changes;
 mod deployed;
 mod faults;
 mod portal;

@@ -181,6 +181,19 @@ impl Portal {
         self.hubspot.set_faults(Some(nth_of(path, nth, fault)));
     }
 
+    /// Does something when HubSpot gets the `nth` request whose path has `path` in it, before it is taken.
+    pub fn when_hubspot_gets(&self, path: &'static str, nth: usize, act: impl Fn(&HubSpot) + Send + Sync + 'static) {
+        let (seen, hubspot) = (Mutex::new(0), self.hubspot.clone());
+        self.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+            let mut seen = seen.lock().expect("no panic");
+            *seen += usize::from(request.path.contains(path));
+            if *seen == nth && request.path.contains(path) {
+                act(&hubspot);
+            }
+            None
+        })));
+    }
+
     pub fn mend(&self) {
         self.hubspot.set_faults(None);
         self.tripleseat.set_faults(None);

@@ -53,6 +53,8 @@ pub(super) struct State {
     pub(super) portal_id: u64,
     search_lag: SignedDuration,
     contacts: BTreeMap<u64, Stored>,
+    /// The contact that one was merged into.
+    merged: BTreeMap<u64, u64>,
     pub(super) properties: BTreeMap<String, Property>,
     /// Names and labels.
     pub(super) groups: BTreeMap<String, String>,
@@ -72,6 +74,7 @@ impl State {
             portal_id,
             search_lag,
             contacts: BTreeMap::new(),
+            merged: BTreeMap::new(),
             properties: properties.collect(),
             groups: [(CONTACT_INFORMATION.to_owned(), "Contact information".to_owned())].into(),
             apps: BTreeMap::new(),
@@ -182,6 +185,24 @@ impl State {
         let history = [(indexed_from, Arc::clone(&contact))].into();
         self.contacts.insert(contact.id, Stored { current: Arc::clone(&contact), history, archived_at: None });
         contact
+    }
+
+    /// Merges a contact into another: its id leads to that one from now on.
+    pub(super) fn merge(&mut self, id: u64, into: u64, now: Timestamp) -> bool {
+        let merges = id != into && self.contact(into).is_some() && self.archive(id, now);
+        if merges {
+            self.merged.insert(id, into);
+        }
+        merges
+    }
+
+    /// The id of the contact that an id leads to.
+    pub(super) fn resolve(&self, id: u64) -> Option<u64> {
+        let mut id = id;
+        while let Some(into) = self.merged.get(&id) {
+            id = *into;
+        }
+        self.contact(id).map(|contact| contact.id)
     }
 
     /// Whether an id was ever used.
