@@ -34,6 +34,9 @@ impl Run<'_> {
                 }
                 None => one.outcome.clone(),
             };
+            if !matches!(outcome, Outcome::Retry(_) | Outcome::Unsettled(_)) {
+                self.done(&one.contact_id);
+            }
             self.log_contact(&one, &outcome);
             self.report(|report| report.count(&outcome));
         }

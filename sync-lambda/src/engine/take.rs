@@ -41,7 +41,7 @@ impl Run<'_> {
             }
             let lead = self.mapping.lead(&properties);
             match self.ledger.state(&properties) {
-                State::NotFlagged => {}
+                State::NotFlagged => self.done(&contact_id),
                 State::Sending(attempt) if !self.may_resend(&properties) => {
                     let flagged = self.ledger.is_flagged(&properties);
                     taken.push(Taken { contact_id, lead, how: How::Left { attempt, flagged } });
@@ -79,6 +79,11 @@ impl Run<'_> {
             }
         }
         Ok(taken)
+    }
+
+    /// A contact's flag isn't set any more.
+    pub(super) fn done(&self, contact_id: &str) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(contact_id.to_owned());
     }
 
     /// Whether this run hasn't taken a contact yet. One that another was merged into is found under both ids, and what

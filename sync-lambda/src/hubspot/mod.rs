@@ -6,6 +6,7 @@ mod wire;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -17,7 +18,7 @@ use crate::ledger::Write;
 use crate::limiter::Limiter;
 use crate::settings::Settings;
 
-pub use wire::{BATCH, Contact, MAX_RESULTS, SearchPage};
+pub use wire::{BATCH, Contact, HISTORY_BATCH, MAX_RESULTS, SearchPage};
 
 /// Tries of one call, the first among them.
 const TRIES: u32 = 5;
@@ -93,10 +94,22 @@ impl HubSpot {
     /// # Errors
     /// [`RunError`]: no usable answer.
     pub async fn read(&self, ids: &[String], properties: &[&str]) -> Result<Vec<Contact>, RunError> {
-        let body = wire::batch_read_body(ids, properties.iter().copied());
+        let body = wire::batch_read_body(ids, properties, &[]);
         let answer: wire::BatchAnswer =
             self.call(&self.calls, reqwest::Method::POST, &wire::batch_read_path(), Some(body)).await?;
         Ok(answer.results.into_iter().filter(|contact| !contact.archived).collect())
+    }
+
+    /// Since when each of these contacts has had `value` in a property; those that don't have it are left out. At most
+    /// [`HISTORY_BATCH`] contacts.
+    ///
+    /// # Errors
+    /// [`RunError`]: no usable answer.
+    pub async fn since(&self, ids: &[String], property: &str, value: &str) -> Result<Vec<Timestamp>, RunError> {
+        let body = wire::batch_read_body(ids, &[property], &[property]);
+        let answer: wire::BatchAnswer =
+            self.call(&self.calls, reqwest::Method::POST, &wire::batch_read_path(), Some(body)).await?;
+        Ok(answer.results.iter().filter_map(|contact| contact.since(property, value)).collect())
     }
 
     /// Writes to the ledger, and says of every write what became of it, by the contact's id.

@@ -145,7 +145,7 @@ impl Stage {
             }
             needs_review += usize::from(status == "needs_review");
         }
-        if leads.contains(&self.unflagged) || self.portal.ledger(self.unflagged).1 != "" {
+        if leads.contains(&self.unflagged) || !self.portal.ledger(self.unflagged).1.is_empty() {
             return Err("a contact without the flag was touched".to_owned());
         }
         if !self.portal.tripleseat.leads(SITE_ID + 1).is_empty() {

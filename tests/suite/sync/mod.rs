@@ -7,6 +7,7 @@ mod faults;
 mod portal;
 mod process;
 mod proxy;
+mod reports;
 
 use std::time::Duration;
 
