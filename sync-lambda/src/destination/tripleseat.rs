@@ -16,11 +16,14 @@ use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
 use crate::limiter::Limiter;
+use crate::phone;
 
-/// Leads a second: 10 are allowed. A little less, so that a network that delivers unevenly doesn't make them more.
-pub(super) const RATE: f64 = 9.8;
+/// Requests about leads that are allowed a second.
+pub(super) const RATE: f64 = 10.0;
 /// The field that carries an attempt's reference.
 const REFERENCE_FIELD: &str = "additional_information";
+/// The field whose text is made a phone number.
+const PHONE_FIELD: &str = "phone_number";
 /// Leads of one page of a list.
 const PAGE: usize = 50;
 /// Pages of a look-up: 2,000 leads that were changed since an attempt.
@@ -63,7 +66,7 @@ impl Tripleseat {
         })?;
         let oauth =
             credentials.tripleseat_oauth.clone().map(|oauth| OAuth::new(client.clone(), &place.base_uri, oauth));
-        let leads = Limiter::new(Duration::from_secs_f64(1.0 / RATE), 1);
+        let leads = Limiter::below(RATE);
         Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, time })
     }
 
@@ -118,6 +121,9 @@ impl Tripleseat {
         let mut fields: Map<String, Value> =
             lead.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
         let reference = format!("[HubSpot contact {}, reference {}]", attempt.contact_id(), attempt.reference());
+        if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalised(phone)) {
+            fields.insert(PHONE_FIELD.to_owned(), Value::String(phone));
+        }
         let text = match lead.get(REFERENCE_FIELD) {
             Some(text) => format!("{text}\n\n{reference}"),
             None => reference,

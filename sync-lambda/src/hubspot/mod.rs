@@ -61,7 +61,7 @@ impl HubSpot {
             base_uri: settings.hubspot_base_uri.clone(),
             timeout: settings.answer_timeout.unwrap_or(TIMEOUT),
             credentials,
-            searches: Limiter::new(wire::SEARCH_INTERVAL, 2),
+            searches: Limiter::new(wire::SEARCH_INTERVAL, 1),
             calls: Limiter::new(wire::CALL_INTERVAL, wire::CALL_BURST),
             deadline,
         }

@@ -3,11 +3,15 @@
 mod broken_off;
 mod changes;
 mod deployed;
+mod dry_run;
 mod faults;
+mod mapped;
+mod platforms;
 mod portal;
 mod process;
 mod proxy;
 mod reports;
+mod throughput;
 
 use std::time::Duration;
 
@@ -212,6 +216,9 @@ async fn another_portal_or_site_stops_the_run_before_anything_is_written() {
     let error = portal.run().await.expect_err("another site").to_string();
     assert!(error.contains("7001") && error.contains("7002"), "{error}");
     assert_eq!((portal.leads().len(), portal.ledger(id).1.as_str()), (0, ""));
+    let (hubspot, tripleseat) = (portal.hubspot.requests(), portal.tripleseat.requests());
+    assert!(hubspot.iter().all(|request| !request.path.contains("update")), "nothing was written");
+    assert!(tripleseat.iter().all(|request| !request.path.contains("create")), "nothing was sent");
     portal.config.destination = at_site(SITE_ID);
     portal.expect(1, 1, 0, 0, 0).await;
 }

@@ -46,13 +46,17 @@ pub struct Portal {
 impl Portal {
     pub async fn new(oauth: bool) -> Self {
         // The function's own clock doesn't stand still, and look-ups go by both.
-        let clock = Clock::stopped_at(Timestamp::now());
-        let config = HubSpotConfig { portal_id: PORTAL_ID, clock: clock.clone(), search_lag: LAG, limits: false };
+        Self::with(oauth, Clock::stopped_at(Timestamp::now()), false).await
+    }
+
+    /// With the vendors' clock, and their limits if they are to hold.
+    pub async fn with(oauth: bool, clock: Clock, limits: bool) -> Self {
+        let config = HubSpotConfig { portal_id: PORTAL_ID, clock: clock.clone(), search_lag: LAG, limits };
         let hubspot = HubSpot::new(config);
         hubspot.add_token(TOKEN, &HUBSPOT_SCOPES);
         let ledger = LedgerProperties::new("venue-a", "tripleseat_sync__venue_a");
         hubspot.define_sync_properties(&ledger, "Venue A").expect("valid properties");
-        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: false });
+        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits });
         tripleseat.add_account(account(SITE_ID, KEY));
         tripleseat.add_account(account(SITE_ID + 1, "public-key-of-another-venue"));
         let platform = Platform::new(clock.clone());
@@ -74,20 +78,15 @@ impl Portal {
 
     /// Adds a contact, flagged, that has what a lead needs; `more` replaces and adds.
     pub fn contact(&self, number: u64, more: &[(&str, &str)]) -> u64 {
-        let mut properties = BTreeMap::from([
-            ("firstname".to_owned(), format!("Firstname{number}")),
-            ("lastname".to_owned(), format!("Lastname{number}")),
-            ("email".to_owned(), format!("guest{number}@example.com")),
-            ("phone".to_owned(), format!("555-01{number:02}")),
-            ("tripleseat_sync__venue_a".to_owned(), "true".to_owned()),
-        ]);
-        properties.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        properties.retain(|_, value| !value.is_empty());
-        self.hubspot.add_contacts(vec![properties]).expect("a valid contact")[0]
+        self.hubspot.add_contacts(vec![flagged(number, more)]).expect("a valid contact")[0]
     }
 
     pub fn contacts(&self, numbers: std::ops::Range<u64>) -> Vec<u64> {
-        numbers.map(|number| self.contact(number, &[])).collect()
+        self.contacts_with(numbers, &[])
+    }
+
+    pub fn contacts_with(&self, numbers: std::ops::Range<u64>, more: &[(&str, &str)]) -> Vec<u64> {
+        self.hubspot.add_contacts(numbers.map(|number| flagged(number, more)).collect()).expect("valid contacts")
     }
 
     /// The function's environment.
@@ -198,6 +197,20 @@ impl Portal {
         self.hubspot.set_faults(None);
         self.tripleseat.set_faults(None);
     }
+}
+
+/// A contact that has what a lead needs and the flag; `more` replaces and adds.
+fn flagged(number: u64, more: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let mut properties = BTreeMap::from([
+        ("firstname".to_owned(), format!("Firstname{number}")),
+        ("lastname".to_owned(), format!("Lastname{number}")),
+        ("email".to_owned(), format!("guest{number}@example.com")),
+        ("phone".to_owned(), format!("555-01{number:02}")),
+        ("tripleseat_sync__venue_a".to_owned(), "true".to_owned()),
+    ]);
+    properties.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    properties.retain(|_, value| !value.is_empty());
+    properties
 }
 
 /// The contact that a lead says it was made of.

@@ -13,8 +13,11 @@ use serde_json::Value;
 use super::portal::Portal;
 use super::proxy::{Line, Proxy};
 
-/// Built once for all tests; the zip is kept until the sources change.
+/// Built once for all tests; the zip is kept until the sources change. `SYNC_BENCH_BOOTSTRAP` names another to measure.
 pub async fn bootstrap() -> Artifact {
+    if let Some(path) = std::env::var_os("SYNC_BENCH_BOOTSTRAP") {
+        return Artifact::from_path(Path::new(&path), Platform::Local).expect("a bootstrap");
+    }
     let build = || Builder::new(Platform::Local, Path::new(env!("CARGO_MANIFEST_DIR"))).build(&mut |_| ());
     tokio::task::spawn_blocking(build).await.expect("no panic").expect("sync-lambda is built")
 }
@@ -98,6 +101,18 @@ impl Function {
             payload: "{}".into(),
         };
         self.runtime.invoke(invocation).await.expect("the runtime takes it")
+    }
+
+    /// The most memory that the process of the last run has had resident, in kB: `VmHWM`.
+    pub fn peak_memory_kb(&self) -> Option<u64> {
+        let uri = format!("HUBSPOT_BASE_URI={}", self.environment["HUBSPOT_BASE_URI"]);
+        let processes = std::fs::read_dir("/proc").ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let has_it = |path: &PathBuf| {
+            let environment = std::fs::read(path.join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == uri.as_bytes())
+        };
+        let status = std::fs::read_to_string(processes.into_iter().find(has_it)?.join("status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
     }
 
     /// A run that works; gives what it answers.
