@@ -345,6 +345,8 @@ async fn with_little_time_a_run_takes_little_and_ends_in_time() {
     let answer = portal.run_with(&json!({}), Duration::from_secs(2)).await.expect("it works");
     let synced = answer["synced"].as_u64().expect("a number");
     assert!((1..60).contains(&synced), "{answer}");
+    let run = portal.logged.lock().expect("no panic").last().cloned().expect("a line for the run");
+    assert_eq!(run["Backlog"], 60 - synced, "what is left is told");
     for id in &ids {
         let (flag, status, ..) = portal.ledger(*id);
         assert!(matches!((flag, status.as_str()), (true, "") | (false, "synced")), "{flag} {status}");
