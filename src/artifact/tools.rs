@@ -44,6 +44,13 @@ impl Tools {
     pub(super) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env("PATH", &self.path).stdin(Stdio::null());
+        // What `cargo run` says of the deployer's own package: build scripts that ask for it would run again.
+        let of_package = |name: &OsString| {
+            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        };
+        for (name, _) in std::env::vars_os().filter(|(name, _)| of_package(name)) {
+            command.env_remove(name);
+        }
         command
     }
 

@@ -19,6 +19,9 @@ pub const ENV_TRIPLESEAT_BASE_URI: &str = "TRIPLESEAT_BASE_URI";
 pub const ENV_SECRET_ARN: &str = "SECRET_ARN";
 /// Environment variable with [`SyncConfig`] as JSON. Without it the defaults apply.
 pub const ENV_SYNC_CONFIG: &str = "SYNC_CONFIG";
+/// Environment variable with the time that a vendor has for one answer, in milliseconds, in place of the usual. It is for
+/// tests of what becomes of contacts when no answer comes: the deployer never sets it.
+pub const ENV_ANSWER_TIMEOUT_MS: &str = "SYNC_ANSWER_TIMEOUT_MS";
 
 /// Names of the credentials: the keys of the secret's JSON object and, outside AWS, environment variables.
 pub const KEY_HUBSPOT_TOKEN: &str = "HUBSPOT_TOKEN";

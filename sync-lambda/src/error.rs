@@ -74,6 +74,16 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether HubSpot is what can't be used.
+    pub fn is_hubspots(&self) -> bool {
+        use RunError::{Credential, Limit, Refused, Unavailable};
+        let (Credential { side, .. } | Limit { side, .. } | Unavailable { side, .. } | Refused { side, .. }) = self
+        else {
+            return false;
+        };
+        *side == Side::HubSpot
+    }
+
     /// A short name for logs, metrics and Lambda's `errorType`.
     pub fn kind(&self) -> &'static str {
         match self {

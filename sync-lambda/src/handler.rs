@@ -1,5 +1,6 @@
-//! An invocation: credentials, one run, the answer. Kept from one invocation to the next are the connections and the
-//! credentials.
+//! An invocation: credentials, one run, the answer. Kept from one invocation to the next are the credentials, and no
+//! connections: Lambda freezes a process between two runs, and what became of its connections meanwhile shows only when
+//! a lead is sent on one and no answer comes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,7 +21,6 @@ pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
 /// What a process keeps.
 pub struct Handler {
     settings: Settings,
-    client: reqwest::Client,
     variables: Box<Variables>,
     log: Box<Log>,
     credentials: Mutex<Option<Credentials>>,
@@ -33,7 +33,7 @@ impl Handler {
     /// The environment isn't what the deployer writes.
     pub fn new(variables: Box<Variables>, log: Box<Log>) -> Result<Self, RunError> {
         let settings = Settings::from_environment(&variables)?;
-        Ok(Self { settings, client: crate::http::client()?, variables, log, credentials: Mutex::new(None) })
+        Ok(Self { settings, variables, log, credentials: Mutex::new(None) })
     }
 
     /// Runs the venue's sync once, until `deadline` at the latest. `event` is EventBridge's, and means nothing, or
@@ -46,8 +46,8 @@ impl Handler {
         let time = deadline.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         let dry_run = event.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
         let options = Options { deadline: (begun + time).into(), dry_run };
-        let ended = match self.credentials().await {
-            Ok(credentials) => self.run_with(credentials, options).await,
+        let ended = match self.begin().await {
+            Ok((client, credentials)) => self.run_with(&client, credentials, options).await,
             Err(error) => Ended { report: self.empty(), error: Some(error) },
         };
         let line = ended.report.line(request_id, begun.elapsed(), Timestamp::now(), ended.error.as_ref());
@@ -58,33 +58,40 @@ impl Handler {
         }
     }
 
+    /// What a run goes on.
+    async fn begin(&self) -> Result<(reqwest::Client, Credentials), RunError> {
+        let client = crate::http::client()?;
+        let credentials = self.credentials(&client).await?;
+        Ok((client, credentials))
+    }
+
     /// A credential that was refused may have been replaced since it was read: then the run begins again with the new.
-    async fn run_with(&self, credentials: Credentials, options: Options) -> Ended {
-        let ended = engine::run(&self.client, &self.settings, &credentials, options, &self.log).await;
+    async fn run_with(&self, client: &reqwest::Client, credentials: Credentials, options: Options) -> Ended {
+        let ended = engine::run(client, &self.settings, &credentials, options, &self.log).await;
         if !matches!(ended.error, Some(RunError::Credential { .. })) {
             return ended;
         }
         *self.credentials.lock().await = None;
-        match self.credentials().await {
+        match self.credentials(client).await {
             Ok(fresh) if fresh != credentials => {
                 (self.log)(&json!({
                     "level": "info", "event": "credentials", "venue": self.settings.venue,
                     "message": "the secret has changed since it was read; the run begins again",
                 }));
-                engine::run(&self.client, &self.settings, &fresh, options, &self.log).await
+                engine::run(client, &self.settings, &fresh, options, &self.log).await
             }
             _ => ended,
         }
     }
 
     /// Read once a process.
-    async fn credentials(&self) -> Result<Credentials, RunError> {
+    async fn credentials(&self, client: &reqwest::Client) -> Result<Credentials, RunError> {
         let mut kept = self.credentials.lock().await;
         if let Some(credentials) = &*kept {
             return Ok(credentials.clone());
         }
         let credentials = match &self.settings.secret_arn {
-            Some(arn) => Credentials::from_secret(&secret::read(&self.client, arn, &*self.variables).await?)?,
+            Some(arn) => Credentials::from_secret(&secret::read(client, arn, &*self.variables).await?)?,
             None => Credentials::from_environment(&*self.variables)?,
         };
         Ok(kept.insert(credentials).clone())

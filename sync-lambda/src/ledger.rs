@@ -103,6 +103,11 @@ impl Outcome {
 }
 
 /// One contact's write. Only a [`Ledger`] makes one, so no property but the venue's five can be written.
+///
+/// ```compile_fail,E0451
+/// let properties = vec![("email".to_owned(), "other@example.com".to_owned())];
+/// let write = sync_lambda::ledger::Write { id: "1".to_owned(), properties };
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
     id: String,

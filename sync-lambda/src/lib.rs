@@ -4,7 +4,7 @@
 //! - [`config`]: what the deployer tells a venue's function; [`settings`] reads it, [`credentials`] and [`secret`] get
 //!   what must not stand there.
 //! - [`handler`]: an invocation. [`engine`]: a run, step by step. [`ledger`]: what HubSpot is told of each contact.
-//! - [`hubspot`] and [`destination`]: the two sides; [`mapping`] makes a contact a lead; [`limiter`] keeps their rates.
+//! - [`hubspot`] and [`destination`]: the two sides; [`mapping`] makes a contact a lead, [`phone`] its number one to dial; [`limiter`] keeps their rates.
 //! - [`report`]: log lines, metrics, the answer; [`error`]: why a run ended early.
 
 pub mod config;
@@ -18,6 +18,7 @@ pub mod hubspot;
 pub mod ledger;
 pub mod limiter;
 pub mod mapping;
+pub mod phone;
 pub mod report;
 pub mod secret;
 pub mod settings;

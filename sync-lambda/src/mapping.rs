@@ -138,6 +138,11 @@ mod tests {
             ("{lastname|unknown}", Some("unknown")),
             ("Dear {firstname}: {company|a guest}!", Some("Dear Jo: a guest!")),
             ("message", Some("مرحبا\n{not a template} 🎉")),
+            ("{message}\n\nFrom {city|an unknown place}", Some("مرحبا\n{not a template} 🎉\n\nFrom an unknown place")),
+            ("{ firstname }", Some("Jo")),
+            ("{firstname", Some("{firstname")),
+            ("{}", None),
+            ("{lastname|}", None),
         ] {
             assert_eq!(value(text, &jo).as_deref(), expected, "{text}");
         }

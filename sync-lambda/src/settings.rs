@@ -1,8 +1,10 @@
 //! The function's environment, read and checked once at its start.
 
+use std::time::Duration;
+
 use crate::config::{
-    ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI, ENV_VENUE,
-    HUBSPOT_BASE_URI, LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
+    ENV_ANSWER_TIMEOUT_MS, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
+    ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, HUBSPOT_BASE_URI, LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
 };
 use crate::error::RunError;
 
@@ -19,6 +21,8 @@ pub struct Settings {
     pub tripleseat_base_uri: String,
     /// The secret with the credentials; without it they are in the environment.
     pub secret_arn: Option<String>,
+    /// What every answer has in place of the usual time; a test sets it.
+    pub answer_timeout: Option<Duration>,
     /// The rest.
     pub config: SyncConfig,
 }
@@ -40,12 +44,16 @@ impl Settings {
             })?,
             None => SyncConfig::default(),
         };
+        let milliseconds = given(ENV_ANSWER_TIMEOUT_MS).map(|text| text.parse()).transpose().map_err(|error| {
+            RunError::Settings(format!("the variable {ENV_ANSWER_TIMEOUT_MS} can't be read: {error}"))
+        })?;
         Ok(Self {
             ledger: LedgerProperties::new(&venue, &flag),
             venue,
             hubspot_base_uri: address(ENV_HUBSPOT_BASE_URI, given(ENV_HUBSPOT_BASE_URI), HUBSPOT_BASE_URI)?,
             tripleseat_base_uri: address(ENV_TRIPLESEAT_BASE_URI, given(ENV_TRIPLESEAT_BASE_URI), TRIPLESEAT_BASE_URI)?,
             secret_arn: given(ENV_SECRET_ARN),
+            answer_timeout: milliseconds.map(Duration::from_millis),
             config,
         })
     }
@@ -100,6 +108,7 @@ mod tests {
             ("HUBSPOT_BASE_URI", "http://example.com"),
             ("TRIPLESEAT_BASE_URI", "ftp://127.0.0.1"),
             ("SYNC_CONFIG", "{\"colour\":1}"),
+            ("SYNC_ANSWER_TIMEOUT_MS", "soon"),
         ] {
             let mut pairs = base.to_vec();
             pairs.push((name, value));

@@ -42,8 +42,8 @@ fn with(lines: &str) -> Desired {
 /// - one secret: 400,000,000; 8,760 reads x $0.05 / 10,000 = 43,800,000
 /// - 8,760 x 2,000 bytes / 2^30 = 0.016316771 GB; x $0.57 = 9,300,559.8
 /// - 0.016316771 GB x 720 h / 730 h x $0.03 = 482,797.6
-/// - 7 metrics x $0.30 = 2,100,000,000, since there is a run in every hour
-const HARBOUR: i64 = 1_752_000 + 18_250_037 + 400_000_000 + 43_800_000 + 9_300_560 + 482_798 + 2_100_000_000;
+/// - 6 metrics x $0.30 = 1,800,000,000, since there is a run in every hour
+const HARBOUR: i64 = 1_752_000 + 18_250_037 + 400_000_000 + 43_800_000 + 9_300_560 + 482_798 + 1_800_000_000;
 /// `mill` is paused: its secret, and nothing that runs.
 const MILL: i64 = 400_000_000;
 
@@ -57,7 +57,7 @@ fn every_item_is_what_it_is_by_hand() {
     assert_eq!(item(&estimate, Item::SecretReads), (0, 43_800_000));
     assert_eq!(item(&estimate, Item::LogIngestion), (0, 9_300_560));
     assert_eq!(item(&estimate, Item::LogStorage), (0, 482_798));
-    assert_eq!(item(&estimate, Item::Metrics), (0, 2_100_000_000));
+    assert_eq!(item(&estimate, Item::Metrics), (0, 1_800_000_000));
     assert_eq!(item(&estimate, Item::ScheduledRules), (0, 0), "scheduled rules on the default bus are free");
     assert_eq!(venue(&estimate, "harbour"), (0, HARBOUR));
     assert_eq!(venue(&estimate, "mill"), (0, MILL));
@@ -132,9 +132,9 @@ fn metrics_are_charged_in_the_hours_in_which_there_is_a_run() {
         let schedule = Schedule::parse(expression).unwrap_or_else(|flaw| panic!("{expression}: {}", flaw.message));
         assert_eq!(schedule.busy_hours_in(730), thousandths, "{expression}");
     }
-    // 7 metrics x $0.30 x 16 of 24 hours
+    // 6 metrics x $0.30 x 16 of 24 hours
     let estimate = cost(&with("schedule = \"cron(0/10 8-23 ? * * *)\""), &nothing());
-    assert_eq!(item(&estimate, Item::Metrics), (0, 1_400_000_959));
+    assert_eq!(item(&estimate, Item::Metrics), (0, 1_200_000_822));
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_rule_without_a_schedule_has_runs_that_nobody_knows() {
 #[test]
 fn the_line_of_a_plan() {
     let only_harbour = wanted(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("mill is there")]);
-    insta::assert_snapshot!(cost_line(&cost(&wanted(MANIFEST), &converged(&only_harbour))), @"Cost: $2.57 a month now, $2.97 after (+$0.40); assumes runs of 1 s, prices of eu-west-1 as of 2026-08-11; free tier not counted.");
+    insta::assert_snapshot!(cost_line(&cost(&wanted(MANIFEST), &converged(&only_harbour))), @"Cost: $2.27 a month now, $2.67 after (+$0.40); assumes runs of 1 s, prices of eu-west-1 as of 2026-08-11; free tier not counted.");
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_region_without_prices_takes_those_of_us_east_1_and_says_so() {
     assert_eq!((estimate.region.as_str(), estimate.prices_of.as_str()), ("ap-south-1", "us-east-1"));
     // 0.016316771 GB x $0.50
     assert_eq!(item(&estimate, Item::LogIngestion), (0, 8_158_386));
-    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.00 a month now, $2.97 after (+$2.97); assumes runs of 1 s, prices of us-east-1 (those of ap-south-1 aren't known) as of 2026-08-11; free tier not counted.");
+    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.00 a month now, $2.67 after (+$2.67); assumes runs of 1 s, prices of us-east-1 (those of ap-south-1 aren't known) as of 2026-08-11; free tier not counted.");
 }
 
 #[test]

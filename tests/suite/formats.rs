@@ -253,7 +253,7 @@ fn the_command_prints_the_format_that_is_asked_for() {
     };
     let text = printed(&["--format", "text"]);
     assert_eq!(text, printed(&[]));
-    assert!(text.lines().last().is_some_and(|line| line.starts_with("Cost: $0.00 a month now, $2.97 after")), "{text}");
+    assert!(text.lines().last().is_some_and(|line| line.starts_with("Cost: $0.00 a month now, $2.67 after")), "{text}");
     let json = printed(&["--format", "json"]);
     assert_eq!(json, printed(&["--json"]));
     assert_eq!(json, printed(&["--json", "--format", "json"]));
@@ -261,7 +261,7 @@ fn the_command_prints_the_format_that_is_asked_for() {
     let last = lines.last().expect("there are lines");
     assert_eq!(
         (&last["type"], &last["after"], &last["venues"][0]["venue"]),
-        (&json!("cost"), &json!("2.973585395"), &json!("harbour"))
+        (&json!("cost"), &json!("2.673585395"), &json!("harbour"))
     );
     assert!(printed(&["--format", "markdown"]).starts_with("## Plan: 16 to create"));
     assert!(printed(&["--format", "html", "--color", "always"]).starts_with("<!DOCTYPE html>\n"));

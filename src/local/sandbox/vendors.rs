@@ -20,8 +20,11 @@
 //! - Documented: what a property's type and field can be, and that a tick box has the options `true` and `false`. Seen:
 //!   an archived property's name is taken into use again by creating it. Assumed: its values are kept meanwhile.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
+//! - Documented: the history of a property is newest first; a batch read with it takes 50 inputs. Seen: it has 45 values.
+//!   Assumed: a value that is written again without changing it is in it again.
+//!   <https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide>
 //! - Assumed: a batch read gives a contact once, however often it is asked for. A contact that somebody writes without
-//!   changing it counts as changed. Values that aren't strings are refused, as the schema has it. The code of a value
+//!   changing it counts as changed. The id of a contact that was merged into another leads to that one. Values that aren't strings are refused, as the schema has it. The code of a value
 //!   that is too long.
 //!
 //! # Tripleseat
@@ -42,6 +45,10 @@ pub const HUBSPOT_VERSIONS: [&str; 2] = ["2026-03", "v3"];
 
 /// Inputs of one batch request.
 pub const HUBSPOT_BATCH_SIZE: usize = 100;
+/// Inputs of one batch read with the history of properties.
+pub const HUBSPOT_HISTORY_BATCH_SIZE: usize = 50;
+/// Values that a property of a contact had, as far back as its history goes.
+pub(super) const HUBSPOT_HISTORY: usize = 45;
 /// Contacts on one page of a search.
 pub const HUBSPOT_SEARCH_PAGE: usize = 200;
 /// Contacts on one page of a list.

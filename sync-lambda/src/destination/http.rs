@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{LookedUp, Sent, excerpt, id_text, judge_no_answer, judge_status};
+use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
 use crate::config::{HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL};
 use crate::credentials::Credentials;
 use crate::error::{RunError, Side};
@@ -14,8 +14,6 @@ use crate::http;
 use crate::ledger::Attempt;
 use crate::limiter::Limiter;
 
-/// Time for one answer.
-const TIMEOUT: Duration = Duration::from_secs(20);
 /// Requests a second where the manifest doesn't say.
 const RATE: u32 = 10;
 
@@ -26,7 +24,7 @@ pub struct Http {
     settings: HttpDestination,
     credentials: Credentials,
     requests: Limiter,
-    deadline: Instant,
+    time: Time,
 }
 
 impl Http {
@@ -34,7 +32,7 @@ impl Http {
         client: reqwest::Client,
         settings: &HttpDestination,
         credentials: &Credentials,
-        deadline: Instant,
+        time: Time,
     ) -> Result<Self, RunError> {
         for uri in [Some(&settings.url), settings.lookup_url.as_ref()].into_iter().flatten() {
             let bare = uri.replace("{key}", "key").replace("{contact_id}", "1");
@@ -45,9 +43,8 @@ impl Http {
                 "{KEY_DESTINATION_CREDENTIAL} is missing, and the destination's `auth` needs it"
             )));
         }
-        let rate = settings.requests_per_second.unwrap_or(RATE).max(1);
-        let requests = Limiter::new(Duration::from_secs(1) / rate, 1);
-        Ok(Self { client, settings: settings.clone(), credentials: credentials.clone(), requests, deadline })
+        let requests = Limiter::below(f64::from(settings.requests_per_second.unwrap_or(RATE).max(1)));
+        Ok(Self { client, settings: settings.clone(), credentials: credentials.clone(), requests, time })
     }
 
     pub(super) fn rate(&self) -> f64 {
@@ -69,14 +66,10 @@ impl Http {
     pub(super) async fn send(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<Sent, RunError> {
         let request = self.authorized(self.client.post(&self.settings.url));
         let request = request.header("idempotency-key", attempt.reference()).json(&body(lead));
-        match http::send(request, self.timeout()).await {
+        match http::send(request, self.time.left()).await {
             Ok(answer) => self.judge(&answer),
             Err(error) => Ok(judge_no_answer(error)),
         }
-    }
-
-    fn timeout(&self) -> Duration {
-        TIMEOUT.min(self.deadline.saturating_duration_since(Instant::now()))
     }
 
     fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
@@ -112,13 +105,13 @@ impl Http {
         }
         let body: Option<Value> = serde_json::from_str(&answer.body).ok();
         let at = |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| body.as_ref()?.pointer(pointer));
-        if self.settings.success_pointer.is_some() {
-            if body.is_none() {
-                return Ok(Sent::Unknown(format!("It answered {} without JSON.", answer.status)));
-            }
-            if at(&self.settings.success_pointer).is_none_or(|value| value.is_null() || *value == false) {
-                return Ok(Sent::Refused(format!("It answered {}: {text}", answer.status)));
-            }
+        let expects_json = self.settings.success_pointer.is_some() || self.settings.id_pointer.is_some();
+        if expects_json && body.is_none() {
+            return Ok(Sent::Unknown(format!("It answered {} without JSON.", answer.status)));
+        }
+        let failed = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || *value == false);
+        if self.settings.success_pointer.is_some() && failed(at(&self.settings.success_pointer)) {
+            return Ok(Sent::Refused(format!("It answered {}: {text}", answer.status)));
         }
         Ok(Sent::Accepted(at(&self.settings.id_pointer).and_then(id_text)))
     }
@@ -138,10 +131,10 @@ impl Http {
         };
         // A reference has nothing in it that an address would have to escape.
         let uri = template.replace("{key}", &attempt.reference()).replace("{contact_id}", attempt.contact_id());
-        if !self.ready(self.deadline).await {
+        if !self.ready(self.time.deadline).await {
             return Ok(LookedUp::Unknown("there was no time left for the look-up".to_owned()));
         }
-        let answer = match http::send(self.authorized(self.client.get(uri)), self.timeout()).await {
+        let answer = match http::send(self.authorized(self.client.get(uri)), self.time.left()).await {
             Ok(answer) => answer,
             Err(error) => return Ok(LookedUp::Unknown(format!("the look-up failed: {}", error.message))),
         };
@@ -203,6 +196,48 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// What an interface with these pointers makes of an answer.
+    fn judged(success: Option<&str>, id: Option<&str>, status: u16, body: &str) -> Result<Sent, RunError> {
+        let settings = HttpDestination {
+            url: "https://platform.example.com/leads".to_owned(),
+            auth: None,
+            success_pointer: success.map(ToOwned::to_owned),
+            id_pointer: id.map(ToOwned::to_owned),
+            lookup_url: None,
+            lookup_id_pointer: None,
+            requests_per_second: None,
+        };
+        let credentials = Credentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000"}"#).expect("valid");
+        let timeout = Duration::from_secs(1);
+        let time = Time { deadline: Instant::now() + timeout, timeout };
+        let http = Http::new(crate::http::client().expect("TLS"), &settings, &credentials, time).expect("valid");
+        http.judge(&http::Answer { status, retry_after: None, body: body.to_owned() })
+    }
+
+    #[test]
+    fn success_is_the_status_and_what_the_pointers_lead_to() {
+        let accepted = |id: Option<&str>| Ok(Sent::Accepted(id.map(ToOwned::to_owned)));
+        assert_eq!(judged(None, None, 204, ""), accepted(None));
+        assert_eq!(judged(None, None, 200, "<html>"), accepted(None));
+        assert_eq!(judged(None, Some("/id"), 201, r#"{"id":7}"#), accepted(Some("7")));
+        assert_eq!(judged(None, Some("/data/0/id"), 200, r#"{"data":[{"id":"a7"}]}"#), accepted(Some("a7")));
+        assert_eq!(judged(None, Some("/a~1b"), 200, r#"{"a/b":7}"#), accepted(Some("7")));
+        assert_eq!(judged(None, Some("/id"), 200, r#"{"id":null}"#), accepted(None));
+        assert_eq!(judged(Some("/ok"), Some("/id"), 200, r#"{"ok":true,"id":7}"#), accepted(Some("7")));
+        assert_eq!(judged(Some("/ok"), None, 200, r#"{"ok":0}"#), accepted(None));
+        for body in ["{}", r#"{"ok":false}"#, r#"{"ok":null}"#, "[]"] {
+            assert!(matches!(judged(Some("/ok"), None, 200, body), Ok(Sent::Refused(_))), "{body}");
+        }
+        for (success, id) in [(Some("/ok"), None), (None, Some("/id"))] {
+            assert!(matches!(judged(success, id, 200, "<html>"), Ok(Sent::Unknown(_))), "a page is no answer");
+        }
+        assert!(matches!(judged(None, None, 422, r#"{"error":"no email"}"#), Ok(Sent::Refused(_))));
+        assert!(matches!(judged(None, None, 504, ""), Ok(Sent::Unknown(_))));
+        for status in [301, 401, 403] {
+            assert!(judged(None, None, status, "").is_err(), "{status}: no record would fare better");
+        }
+    }
 
     #[test]
     fn pointers_nest() {

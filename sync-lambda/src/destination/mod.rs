@@ -19,6 +19,8 @@ use crate::settings::Settings;
 pub use http::Http;
 pub use tripleseat::Tripleseat;
 
+/// Time for one answer, unless the settings say otherwise.
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest excerpt of an answer that isn't what is documented.
 const MAX_EXCERPT: usize = 300;
 
@@ -55,6 +57,22 @@ pub enum LookedUp {
     Unknown(String),
 }
 
+/// The time that a destination's requests have.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    /// No request goes on after it.
+    deadline: Instant,
+    /// For one answer.
+    timeout: Duration,
+}
+
+impl Time {
+    /// For the next answer.
+    fn left(&self) -> Duration {
+        self.timeout.min(self.deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
 /// A venue's destination.
 #[derive(Debug)]
 pub enum Destination {
@@ -75,6 +93,7 @@ impl Destination {
         credentials: &Credentials,
         deadline: Instant,
     ) -> Result<Self, RunError> {
+        let timeout = settings.answer_timeout.unwrap_or(TIMEOUT);
         match &settings.config.destination {
             Kind::Tripleseat { location_id, lead_form_id, site_id } => {
                 let place = tripleseat::Place {
@@ -83,9 +102,9 @@ impl Destination {
                     lead_form_id: *lead_form_id,
                     site_id: *site_id,
                 };
-                Tripleseat::new(client, place, credentials, deadline).map(Self::Tripleseat)
+                Tripleseat::new(client, place, credentials, Time { deadline, timeout }).map(Self::Tripleseat)
             }
-            Kind::Http(http) => Http::new(client, http, credentials, deadline).map(Self::Http),
+            Kind::Http(http) => Http::new(client, http, credentials, Time { deadline, timeout }).map(Self::Http),
         }
     }
 

@@ -9,20 +9,21 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::oauth::OAuth;
-use super::{LookedUp, Sent, excerpt, id_text, judge_no_answer, judge_status};
+use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
 use crate::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY};
 use crate::credentials::{Credentials, Secret};
 use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
 use crate::limiter::Limiter;
+use crate::phone;
 
-/// Leads a second: 10 are allowed. A little less, so that a network that delivers unevenly doesn't make them more.
-pub(super) const RATE: f64 = 9.8;
+/// Requests about leads that are allowed a second.
+pub(super) const RATE: f64 = 10.0;
 /// The field that carries an attempt's reference.
 const REFERENCE_FIELD: &str = "additional_information";
-/// Time for one answer.
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// The field whose text is made a phone number.
+const PHONE_FIELD: &str = "phone_number";
 /// Leads of one page of a list.
 const PAGE: usize = 50;
 /// Pages of a look-up: 2,000 leads that were changed since an attempt.
@@ -48,7 +49,7 @@ pub struct Tripleseat {
     oauth: Option<OAuth>,
     credentials: Credentials,
     leads: Limiter,
-    deadline: Instant,
+    time: Time,
 }
 
 impl Tripleseat {
@@ -56,7 +57,7 @@ impl Tripleseat {
         client: reqwest::Client,
         place: Place,
         credentials: &Credentials,
-        deadline: Instant,
+        time: Time,
     ) -> Result<Self, RunError> {
         let public_key = credentials.tripleseat_public_key.clone().ok_or_else(|| {
             RunError::Settings(format!(
@@ -65,8 +66,8 @@ impl Tripleseat {
         })?;
         let oauth =
             credentials.tripleseat_oauth.clone().map(|oauth| OAuth::new(client.clone(), &place.base_uri, oauth));
-        let leads = Limiter::new(Duration::from_secs_f64(1.0 / RATE), 1);
-        Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, deadline })
+        let leads = Limiter::below(RATE);
+        Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, time })
     }
 
     pub(super) async fn ready(&self, latest: Instant) -> bool {
@@ -87,7 +88,7 @@ impl Tripleseat {
             .post(format!("{}/v1/leads/create.js", self.place.base_uri))
             .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
             .json(&self.body(lead, attempt));
-        match http::send(request, self.timeout()).await {
+        match http::send(request, self.time.left()).await {
             Ok(answer) => self.judge(&answer),
             Err(error) => Ok(judge_no_answer(error)),
         }
@@ -96,7 +97,7 @@ impl Tripleseat {
     /// Sends a lead without a name, an address or anything else: a public key that is refused is told so, and with one
     /// that isn't the lead is refused for what it lacks.
     pub(super) async fn try_public_key(&self) -> Result<(), RunError> {
-        if !self.ready(self.deadline).await {
+        if !self.ready(self.time.deadline).await {
             return Err(unavailable("there was no time left to try the public key".to_owned()));
         }
         let request = self
@@ -104,7 +105,7 @@ impl Tripleseat {
             .post(format!("{}/v1/leads/create.js", self.place.base_uri))
             .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
             .json(&json!({ "lead": {} }));
-        let answer = http::send(request, self.timeout()).await.map_err(|error| unavailable(error.message))?;
+        let answer = http::send(request, self.time.left()).await.map_err(|error| unavailable(error.message))?;
         match self.judge(&answer)? {
             Sent::Refused(_) => Ok(()),
             Sent::Accepted(_) => Err(RunError::Refused {
@@ -116,14 +117,13 @@ impl Tripleseat {
         }
     }
 
-    fn timeout(&self) -> Duration {
-        TIMEOUT.min(self.deadline.saturating_duration_since(Instant::now()))
-    }
-
     fn body(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Value {
         let mut fields: Map<String, Value> =
             lead.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
         let reference = format!("[HubSpot contact {}, reference {}]", attempt.contact_id(), attempt.reference());
+        if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalised(phone)) {
+            fields.insert(PHONE_FIELD.to_owned(), Value::String(phone));
+        }
         let text = match lead.get(REFERENCE_FIELD) {
             Some(text) => format!("{text}\n\n{reference}"),
             None => reference,
@@ -230,16 +230,16 @@ impl Tripleseat {
     /// A `GET` with the bearer token. The inner error is one that passes.
     async fn get(&self, oauth: &OAuth, path: &str, query: &[(&str, &str)]) -> Result<Result<Value, String>, RunError> {
         for renewed in [false, true] {
-            let token = match oauth.token(renewed, self.timeout()).await? {
+            let token = match oauth.token(renewed, self.time.left()).await? {
                 Ok(token) => token,
                 Err(message) => return Ok(Err(message)),
             };
-            if !self.ready(self.deadline).await {
+            if !self.ready(self.time.deadline).await {
                 return Ok(Err(format!("GET {path}: there was no time left for it")));
             }
             let request =
                 self.client.get(format!("{}{path}", self.place.base_uri)).query(query).bearer_auth(token.expose());
-            let answer = match http::send(request, self.timeout()).await {
+            let answer = match http::send(request, self.time.left()).await {
                 Ok(answer) => answer,
                 Err(error) => return Ok(Err(format!("GET {path}: {}", error.message))),
             };
@@ -336,8 +336,9 @@ mod tests {
         let credentials =
             Credentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000","TRIPLESEAT_PUBLIC_KEY":"key-1111"}"#)
                 .expect("valid");
-        let deadline = Instant::now() + TIMEOUT;
-        Tripleseat::new(crate::http::client().expect("TLS"), place, &credentials, deadline).expect("valid")
+        let timeout = Duration::from_secs(1);
+        let time = Time { deadline: Instant::now() + timeout, timeout };
+        Tripleseat::new(crate::http::client().expect("TLS"), place, &credentials, time).expect("valid")
     }
 
     fn judged(status: u16, body: &str) -> Result<Sent, RunError> {

@@ -19,12 +19,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::credentials::Credentials;
 use crate::destination::Destination;
 use crate::error::RunError;
-use crate::hubspot::{HubSpot, MAX_RESULTS};
+use crate::hubspot::{HISTORY_BATCH, HubSpot, MAX_RESULTS};
 use crate::ledger::{Attempt, Ledger, Outcome};
 use crate::mapping::Mapping;
 use crate::report::{Log, Report};
@@ -83,8 +84,11 @@ pub async fn run(
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
         mapping: Mapping::new(&settings.config.destination, &settings.config.fields),
-        hubspot: HubSpot::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end),
+        hubspot: HubSpot::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
+            .with_timeout(settings.answer_timeout),
         destination,
+        begun: Mutex::default(),
+        done: Mutex::default(),
         report,
         stop: Mutex::default(),
     };
@@ -111,6 +115,10 @@ struct Run<'a> {
     mapping: Mapping,
     hubspot: HubSpot,
     destination: Destination,
+    /// The contacts that were taken.
+    begun: Mutex<HashSet<String>>,
+    /// The contacts whose flag is known not to be set any more.
+    done: Mutex<HashSet<String>>,
     report: Mutex<Report>,
     stop: Mutex<Stop>,
 }
@@ -150,17 +158,28 @@ struct Settled {
 impl Run<'_> {
     async fn all(&self) -> Result<(), RunError> {
         let ids = self.collect().await?;
-        if ids.is_empty() && !self.dry_run {
-            return Ok(());
-        }
-        self.verify_accounts().await?;
         if self.dry_run {
+            self.verify_accounts().await?;
             self.destination.try_credential().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview(ids).await?;
             }
             return Ok(());
         }
+        if !ids.is_empty() {
+            match self.verify_accounts().await {
+                Ok(()) => self.work_off(&ids).await,
+                Err(error) => {
+                    self.report(|report| report.left += ids.len() as u64);
+                    self.stop(error);
+                }
+            }
+        }
+        self.look_for_oldest_flag(&ids).await;
+        Ok(())
+    }
+
+    async fn work_off(&self, ids: &[String]) {
         stream::iter(ids.chunks(TAKE))
             .then(|ids| self.take(ids))
             .flat_map(stream::iter)
@@ -171,7 +190,27 @@ impl Run<'_> {
             .buffer_unordered(2)
             .for_each(|()| std::future::ready(()))
             .await;
-        Ok(())
+    }
+
+    /// Finds how old the oldest flag is that is still set. The contact's modification date wouldn't tell: the run's own
+    /// writes change it. So the flag's history is read, of the contacts that have waited longest for a change.
+    async fn look_for_oldest_flag(&self, ids: &[String]) {
+        let left: Vec<String> = {
+            let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            ids.iter().filter(|id| !done.contains(*id)).take(HISTORY_BATCH).cloned().collect()
+        };
+        let unreachable = |stop: &Stop| stop.error.as_ref().is_some_and(RunError::is_hubspots);
+        if left.is_empty() {
+            self.report(|report| report.oldest_flag_age = (report.left == 0).then_some(Duration::ZERO));
+        } else if !unreachable(&self.stop.lock().unwrap_or_else(PoisonError::into_inner)) {
+            // It is a metric: that it couldn't be had is no failure of the run.
+            let since = self.hubspot.since(&left, &self.ledger.properties().flag, "true").await.ok();
+            let age = |since: Vec<Timestamp>| {
+                let oldest = since.into_iter().min().unwrap_or(Timestamp::MAX);
+                Duration::try_from(Timestamp::now().duration_since(oldest)).unwrap_or_default()
+            };
+            self.report(|report| report.oldest_flag_age = since.map(age));
+        }
     }
 
     /// The ids of all contacts that may have to be synced, as many as there is time for. They are collected before
@@ -190,8 +229,9 @@ impl Run<'_> {
             let page = self.hubspot.search(&wanted, after.as_deref()).await?;
             total = page.total;
             after = page.next();
+            // While pages are read contacts change, and move: some come twice, and some are left for the next run.
             ids.extend(page.results.into_iter().map(|found| found.id).filter(|id| known.insert(id.clone())));
-            if after.is_none() || ids.len() >= enough || ids.len() + crate::hubspot::BATCH > MAX_RESULTS {
+            if after.is_none() || ids.len() >= enough {
                 break;
             }
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Run, Settled};
 use crate::error::{RunError, Side};
-use crate::hubspot::Written;
+use crate::hubspot::{NotWritten, Written};
 use crate::ledger::{Outcome, Write};
 
 impl Run<'_> {
@@ -22,16 +22,21 @@ impl Run<'_> {
         for one in settled {
             let error = written.get(&one.contact_id).and_then(|written| written.as_ref().err());
             let outcome = match error {
+                // Nobody will look for what became of it, and no run will find it again.
+                Some(error) if error.gone => one.outcome.clone(),
                 Some(error) => {
                     self.stop(RunError::Refused {
                         side: Side::HubSpot,
                         request: format!("the write to contact {}", one.contact_id),
-                        message: error.clone(),
+                        message: error.message.clone(),
                     });
-                    Outcome::Unsettled(error.clone())
+                    Outcome::Unsettled(error.message.clone())
                 }
                 None => one.outcome.clone(),
             };
+            if !matches!(outcome, Outcome::Retry(_) | Outcome::Unsettled(_)) {
+                self.done(&one.contact_id);
+            }
             self.log_contact(&one, &outcome);
             self.report(|report| report.count(&outcome));
         }
@@ -41,8 +46,8 @@ impl Run<'_> {
     /// the same moment.
     async fn write(&self, writes: &[Write]) -> HashMap<String, Written> {
         let mut results = self.try_write(writes).await;
-        let again: Vec<Write> =
-            writes.iter().filter(|write| matches!(results.get(write.id()), Some(Err(_)))).cloned().collect();
+        let failed = |write: &&Write| matches!(results.get(write.id()), Some(Err(error)) if !error.gone);
+        let again: Vec<Write> = writes.iter().filter(failed).cloned().collect();
         if !again.is_empty() && again.len() < writes.len() {
             results.extend(self.try_write(&again).await);
         }
@@ -58,7 +63,8 @@ impl Run<'_> {
             Err(error) => {
                 let why = error.to_string();
                 self.stop(error);
-                writes.iter().map(|write| (write.id().to_owned(), Err(why.clone()))).collect()
+                let failed = NotWritten { message: why, gone: false };
+                writes.iter().map(|write| (write.id().to_owned(), Err(failed.clone()))).collect()
             }
         }
     }

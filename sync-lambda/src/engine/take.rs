@@ -1,6 +1,7 @@
 //! Takes contacts: confirms them in the primary store and marks them, so that a run that dies leaves a trace.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -35,9 +36,12 @@ impl Run<'_> {
         let mut marks = Vec::new();
         let mut attempts = Vec::new();
         for (contact_id, properties) in self.read(ids).await? {
+            if !self.begin(&contact_id) {
+                continue;
+            }
             let lead = self.mapping.lead(&properties);
             match self.ledger.state(&properties) {
-                State::NotFlagged => {}
+                State::NotFlagged => self.done(&contact_id),
                 State::Sending(attempt) if !self.may_resend(&properties) => {
                     let flagged = self.ledger.is_flagged(&properties);
                     taken.push(Taken { contact_id, lead, how: How::Left { attempt, flagged } });
@@ -63,16 +67,29 @@ impl Run<'_> {
                 }
                 refused => {
                     // What can't be marked isn't sent: nothing could be said of it afterwards.
-                    let why = refused.and_then(Result::err).unwrap_or_default();
+                    let refused = refused.and_then(Result::err);
+                    let gone = refused.as_ref().is_some_and(|refused| refused.gone);
+                    let why = refused.map(|refused| refused.message).unwrap_or_default();
                     (self.log)(&json!({
                         "level": "warn", "event": "contact", "venue": self.settings.venue, "contact_id": contact_id,
                         "outcome": "not_marked", "reason": why,
                     }));
-                    self.report(|report| report.retried += 1);
+                    self.report(|report| report.retried += u64::from(!gone));
                 }
             }
         }
         Ok(taken)
+    }
+
+    /// A contact's flag isn't set any more.
+    pub(super) fn done(&self, contact_id: &str) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(contact_id.to_owned());
+    }
+
+    /// Whether this run hasn't taken a contact yet. One that another was merged into is found under both ids, and what
+    /// is `sending` the second time was left so by this run itself.
+    fn begin(&self, contact_id: &str) -> bool {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(contact_id.to_owned())
     }
 
     /// Contacts as the primary store has them. One that was merged into another comes back under the other's id.

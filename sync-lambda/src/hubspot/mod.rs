@@ -6,6 +6,7 @@ mod wire;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -16,17 +17,26 @@ use crate::http::{self, Answer};
 use crate::ledger::Write;
 use crate::limiter::Limiter;
 
-pub use wire::{BATCH, Contact, MAX_RESULTS, SearchPage};
+pub use wire::{BATCH, Contact, HISTORY_BATCH, MAX_RESULTS, SearchPage};
 
 /// Tries of one call, the first among them.
 const TRIES: u32 = 5;
-/// Time for one answer.
+/// Time for one answer, unless the settings say otherwise.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The first pause before another try; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// What became of one contact's write.
-pub type Written = Result<(), String>;
+pub type Written = Result<(), NotWritten>;
+
+/// Why a contact wasn't written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotWritten {
+    /// In HubSpot's words.
+    pub message: String,
+    /// The contact was deleted.
+    pub gone: bool,
+}
 
 /// HubSpot, with one token.
 #[derive(Debug)]
@@ -36,6 +46,8 @@ pub struct HubSpot {
     credentials: Credentials,
     searches: Limiter,
     calls: Limiter,
+    /// For one answer.
+    timeout: Duration,
     /// No try begins after it.
     deadline: Instant,
 }
@@ -46,11 +58,18 @@ impl HubSpot {
         Self {
             client,
             base_uri: base_uri.to_owned(),
+            timeout: TIMEOUT,
             credentials,
-            searches: Limiter::new(wire::SEARCH_INTERVAL, 2),
+            searches: Limiter::new(wire::SEARCH_INTERVAL, 1),
             calls: Limiter::new(wire::CALL_INTERVAL, wire::CALL_BURST),
             deadline,
         }
+    }
+
+    /// With another time for one answer than the usual.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Option<std::time::Duration>) -> Self {
+        Self { timeout: timeout.unwrap_or(self.timeout), ..self }
     }
 
     /// The portal that the token opens.
@@ -80,10 +99,22 @@ impl HubSpot {
     /// # Errors
     /// [`RunError`]: no usable answer.
     pub async fn read(&self, ids: &[String], properties: &[&str]) -> Result<Vec<Contact>, RunError> {
-        let body = wire::batch_read_body(ids, properties.iter().copied());
+        let body = wire::batch_read_body(ids, properties, &[]);
         let answer: wire::BatchAnswer =
             self.call(&self.calls, reqwest::Method::POST, &wire::batch_read_path(), Some(body)).await?;
         Ok(answer.results.into_iter().filter(|contact| !contact.archived).collect())
+    }
+
+    /// Since when each of these contacts has had `value` in a property; those that don't have it are left out. At most
+    /// [`HISTORY_BATCH`] contacts.
+    ///
+    /// # Errors
+    /// [`RunError`]: no usable answer.
+    pub async fn since(&self, ids: &[String], property: &str, value: &str) -> Result<Vec<Timestamp>, RunError> {
+        let body = wire::batch_read_body(ids, &[property], &[property]);
+        let answer: wire::BatchAnswer =
+            self.call(&self.calls, reqwest::Method::POST, &wire::batch_read_path(), Some(body)).await?;
+        Ok(answer.results.iter().filter_map(|contact| contact.since(property, value)).collect())
     }
 
     /// Writes to the ledger, and says of every write what became of it, by the contact's id.
@@ -98,9 +129,12 @@ impl HubSpot {
                 self.call(&self.calls, reqwest::Method::POST, &wire::batch_update_path(), Some(body)).await?;
             for write in writes {
                 let result = match answer.errors.iter().find(|error| error.concerns(write.id())) {
-                    Some(error) => Err(self.credentials.redact(&error.message)),
+                    Some(error) => Err(NotWritten {
+                        message: self.credentials.redact(&error.message),
+                        gone: error.category == "OBJECT_NOT_FOUND",
+                    }),
                     None if answer.results.iter().any(|contact| contact.id == write.id()) => Ok(()),
-                    None => Err("HubSpot's answer doesn't mention it".to_owned()),
+                    None => Err(NotWritten { message: "HubSpot's answer doesn't mention it".to_owned(), gone: false }),
                 };
                 written.insert(write.id().to_owned(), result);
             }
@@ -134,7 +168,7 @@ impl HubSpot {
             if let Some(body) = &body {
                 request = request.json(body);
             }
-            last = match http::send(request, TIMEOUT.min(left)).await {
+            last = match http::send(request, self.timeout.min(left)).await {
                 Ok(answer) => match self.judge(&answer, &method, path)? {
                     Judged::Usable => match serde_json::from_str(&answer.body) {
                         Ok(value) => return Ok(value),

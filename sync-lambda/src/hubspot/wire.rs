@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,6 +17,8 @@ use crate::mapping::Properties;
 const VERSION: &str = "2026-03";
 /// Most inputs of a batch call.
 pub const BATCH: usize = 100;
+/// Most inputs of a batch read with the history of properties.
+pub const HISTORY_BATCH: usize = 50;
 /// Results of one search page. Up to 200 are allowed; a batch reads 100.
 pub const PAGE: usize = 100;
 /// Most results of one query, over all its pages.
@@ -63,11 +66,11 @@ pub fn search_body(any_of: &[(&str, &str)], after: Option<&str>) -> Value {
 }
 
 /// A batch read.
-pub fn batch_read_body<'a>(ids: &[String], properties: impl IntoIterator<Item = &'a str>) -> Value {
+pub fn batch_read_body(ids: &[String], properties: &[&str], with_history: &[&str]) -> Value {
     json!({
         "inputs": ids.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>(),
-        "properties": properties.into_iter().collect::<Vec<_>>(),
-        "propertiesWithHistory": [],
+        "properties": properties,
+        "propertiesWithHistory": with_history,
     })
 }
 
@@ -113,9 +116,11 @@ struct Next {
 }
 
 impl SearchPage {
-    /// Where the next page begins.
+    /// Where the next page begins, if there is one that HubSpot gives: it refuses to go on past [`MAX_RESULTS`].
     pub fn next(&self) -> Option<String> {
-        self.paging.as_ref()?.next.as_ref()?.after.clone()
+        let after = self.paging.as_ref()?.next.as_ref()?.after.clone()?;
+        let refused = after.parse().is_ok_and(|before: usize| before + PAGE > MAX_RESULTS);
+        (!refused).then_some(after)
     }
 }
 
@@ -138,12 +143,32 @@ pub struct Contact {
     /// The properties that were asked for; an unset one is `null`, `""` or missing.
     #[serde(default)]
     properties: BTreeMap<String, Option<String>>,
+    #[serde(default, rename = "propertiesWithHistory")]
+    history: BTreeMap<String, Vec<Past>>,
     /// In the recycle bin.
     #[serde(default)]
     pub archived: bool,
 }
 
+/// A value that a property had, and since when.
+#[derive(Debug, Clone, Deserialize)]
+struct Past {
+    value: Option<String>,
+    /// ISO 8601.
+    timestamp: String,
+}
+
 impl Contact {
+    /// Since when a property has had `value`; `None` if it doesn't have it, or its history wasn't asked for.
+    pub fn since(&self, property: &str, value: &str) -> Option<Timestamp> {
+        let past = self.history.get(property)?.iter();
+        let mut past: Vec<(Timestamp, &Past)> =
+            past.filter_map(|past| Some((past.timestamp.parse().ok()?, past))).collect();
+        past.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let has = |past: &Past| past.value.as_deref().is_some_and(|past| past.eq_ignore_ascii_case(value));
+        past.into_iter().take_while(|(_, past)| has(past)).last().map(|(at, _)| at)
+    }
+
     /// The properties that are set.
     pub fn into_properties(self) -> Properties {
         self.properties
@@ -159,6 +184,8 @@ impl Contact {
 pub struct InputError {
     /// In HubSpot's words.
     pub message: String,
+    /// For programs.
+    pub category: String,
     context: BTreeMap<String, Value>,
 }
 

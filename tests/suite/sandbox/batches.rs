@@ -112,6 +112,37 @@ async fn one_email_isn_t_given_to_two_contacts_in_one_batch() {
 }
 
 #[tokio::test]
+async fn the_history_of_a_property_is_newest_first_and_read_of_fifty_contacts() {
+    let portal = Portal::start().await;
+    let id = portal.add("Ana");
+    for city in ["Boston", "", "Salem"] {
+        portal.clock.advance(seconds(60));
+        portal.hubspot.set(id, "city", city).expect("it is there");
+    }
+    let read = async |inputs: Value| {
+        let body = json!({ "inputs": inputs, "properties": ["city"], "propertiesWithHistory": ["city", "fax"] });
+        portal.call("POST", &format!("{CONTACTS}/batch/read"), body).await
+    };
+    let (status, body) = read(json!([{ "id": id.to_string() }])).await;
+    let history = body["results"][0]["propertiesWithHistory"]["city"].as_array().expect("a history");
+    let values: Vec<&str> = history.iter().filter_map(|past| past["value"].as_str()).collect();
+    assert_eq!((status, values), (200, vec!["Salem", "", "Boston"]));
+    assert!(history[0]["timestamp"].as_str() > history[1]["timestamp"].as_str());
+    let many = |count: u64| json!((0..count).map(|id| json!({ "id": id.to_string() })).collect::<Vec<_>>());
+    assert_eq!((read(many(50)).await.0, read(many(51)).await.0), (207, 400));
+}
+
+#[tokio::test]
+async fn the_id_of_a_merged_contact_leads_to_the_other() {
+    let portal = Portal::start().await;
+    let (merged, into) = (portal.add("Ana"), portal.add("Bo"));
+    portal.hubspot.merge(merged, into).expect("both are there");
+    let (status, body) = portal.read(json!([{ "id": merged.to_string() }]), json!(["firstname"])).await;
+    assert_eq!((status, ids(&body)), (200, vec![into.to_string().as_str()]));
+    assert!(portal.hubspot.merge(merged, into).is_err() && portal.hubspot.merge(into, into).is_err());
+}
+
+#[tokio::test]
 async fn a_hundred_inputs_are_the_most() {
     let portal = Portal::start().await;
     let inputs = |count: usize| {

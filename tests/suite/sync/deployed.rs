@@ -1,27 +1,21 @@
 //! The real bootstrap, deployed by the reconciler and invoked through Lambda, between the two sandboxes over HTTP: on
 //! the embedded cloud's runtime, and on ministack's.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use aws_sdk_lambda::primitives::Blob;
-use deployer::artifact::{Artifact, Builder, Platform};
 use deployer::aws::{Aws, Call};
 use deployer::local::cloud::{Cloud, CloudConfig};
 use deployer::local::runtime::{Runtime, RuntimeConfig};
+use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
 use deployer::naming::{ALIAS, Names};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::portal::{KEY, PORTAL_ID, Portal, SITE_ID, TOKEN};
+use super::process::bootstrap;
 use crate::servers;
 use crate::world::World;
-
-/// Built once for all tests; the zip is kept until the sources change.
-async fn bootstrap() -> Artifact {
-    let build = || Builder::new(Platform::Local, Path::new(env!("CARGO_MANIFEST_DIR"))).build(&mut |_| ());
-    tokio::task::spawn_blocking(build).await.expect("no panic").expect("sync-lambda is built")
-}
 
 fn manifest(portal: &Portal) -> String {
     format!(
@@ -36,17 +30,11 @@ fn manifest(portal: &Portal) -> String {
 }
 
 /// Deploys, and makes contacts leads by invoking what was deployed.
-async fn syncs(aws: Aws) {
+async fn syncs(aws: Aws) -> (Portal, World) {
     let portal = Portal::new(true).await;
     let flagged = portal.contacts(1..6);
     portal.contact(6, &[("phone", "")]);
-    let secret = json!({
-        "HUBSPOT_TOKEN": TOKEN,
-        "TRIPLESEAT_PUBLIC_KEY": KEY,
-        "TRIPLESEAT_CLIENT_ID": format!("client-of-{SITE_ID}"),
-        "TRIPLESEAT_CLIENT_SECRET": format!("secret-of-{SITE_ID}"),
-    });
-    let world = World::with(aws, bootstrap().await, &secret.to_string()).await;
+    let world = World::with(aws, bootstrap().await, &secret(TOKEN)).await;
     world.converge(&world.desired(&manifest(&portal))).await;
 
     let first = invoke(&world.aws).await;
@@ -61,6 +49,18 @@ async fn syncs(aws: Aws) {
     portal.index_follows();
     assert_eq!(invoke(&world.aws).await["searched"], 0, "a second run has nothing to do");
     assert_eq!(portal.leads().len(), 5);
+    (portal, world)
+}
+
+/// The venue's secret with this HubSpot token.
+fn secret(token: &str) -> String {
+    json!({
+        "HUBSPOT_TOKEN": token,
+        "TRIPLESEAT_PUBLIC_KEY": KEY,
+        "TRIPLESEAT_CLIENT_ID": format!("client-of-{SITE_ID}"),
+        "TRIPLESEAT_CLIENT_SECRET": format!("secret-of-{SITE_ID}"),
+    })
+    .to_string()
 }
 
 async fn invoke(aws: &Aws) -> Value {
@@ -82,7 +82,21 @@ async fn on_the_embedded_cloud() {
     let directory = tempfile::tempdir().expect("a directory");
     let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri };
     cloud.set_invoker(Arc::new(Runtime::new(config)));
-    syncs(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let (portal, world) = syncs(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+
+    let reads = || cloud.calls().iter().filter(|call| call.operation == "GetSecretValue").count();
+    assert_eq!(reads(), 1, "one process has run twice, and reads the secret once");
+    portal.hubspot.revoke_token(TOKEN);
+    portal.hubspot.add_token("pat-na1-rotated-token", &HUBSPOT_SCOPES);
+    let put = world.aws.secrets.put_secret_value().secret_id(Names::new("d", "venue-a").secret);
+    let put = put.secret_string(secret("pat-na1-rotated-token")).send().await;
+    put.call("secretsmanager:PutSecretValue").expect("it is rotated");
+    portal.contact(7, &[]);
+    for (synced, expected) in [(1, 2), (0, 2)] {
+        assert_eq!(invoke(&world.aws).await["synced"], synced);
+        assert_eq!(reads(), expected, "after a 401 it is read again, once");
+        portal.index_follows();
+    }
 }
 
 #[tokio::test]

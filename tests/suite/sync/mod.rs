@@ -1,8 +1,17 @@
 //! The sync against the sandboxes: what becomes of each contact, when all goes well and when it doesn't.
 
 mod broken_off;
+mod changes;
 mod deployed;
+mod dry_run;
+mod faults;
+mod mapped;
+mod platforms;
 mod portal;
+mod process;
+mod proxy;
+mod reports;
+mod throughput;
 
 use std::time::Duration;
 
@@ -207,6 +216,9 @@ async fn another_portal_or_site_stops_the_run_before_anything_is_written() {
     let error = portal.run().await.expect_err("another site").to_string();
     assert!(error.contains("7001") && error.contains("7002"), "{error}");
     assert_eq!((portal.leads().len(), portal.ledger(id).1.as_str()), (0, ""));
+    let (hubspot, tripleseat) = (portal.hubspot.requests(), portal.tripleseat.requests());
+    assert!(hubspot.iter().all(|request| !request.path.contains("update")), "nothing was written");
+    assert!(tripleseat.iter().all(|request| !request.path.contains("create")), "nothing was sent");
     portal.config.destination = at_site(SITE_ID);
     portal.expect(1, 1, 0, 0, 0).await;
 }
@@ -333,6 +345,8 @@ async fn with_little_time_a_run_takes_little_and_ends_in_time() {
     let answer = portal.run_with(&json!({}), Duration::from_secs(2)).await.expect("it works");
     let synced = answer["synced"].as_u64().expect("a number");
     assert!((1..60).contains(&synced), "{answer}");
+    let run = portal.logged.lock().expect("no panic").last().cloned().expect("a line for the run");
+    assert_eq!(run["Backlog"], 60 - synced, "what is left is told");
     for id in &ids {
         let (flag, status, ..) = portal.ledger(*id);
         assert!(matches!((flag, status.as_str()), (true, "") | (false, "synced")), "{flag} {status}");

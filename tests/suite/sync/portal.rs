@@ -46,13 +46,17 @@ pub struct Portal {
 impl Portal {
     pub async fn new(oauth: bool) -> Self {
         // The function's own clock doesn't stand still, and look-ups go by both.
-        let clock = Clock::stopped_at(Timestamp::now());
-        let config = HubSpotConfig { portal_id: PORTAL_ID, clock: clock.clone(), search_lag: LAG, limits: false };
+        Self::with(oauth, Clock::stopped_at(Timestamp::now()), false).await
+    }
+
+    /// With the vendors' clock, and their limits if they are to hold.
+    pub async fn with(oauth: bool, clock: Clock, limits: bool) -> Self {
+        let config = HubSpotConfig { portal_id: PORTAL_ID, clock: clock.clone(), search_lag: LAG, limits };
         let hubspot = HubSpot::new(config);
         hubspot.add_token(TOKEN, &HUBSPOT_SCOPES);
         let ledger = LedgerProperties::new("venue-a", "tripleseat_sync__venue_a");
         hubspot.define_sync_properties(&ledger, "Venue A").expect("valid properties");
-        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: false });
+        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits });
         tripleseat.add_account(account(SITE_ID, KEY));
         tripleseat.add_account(account(SITE_ID + 1, "public-key-of-another-venue"));
         let platform = Platform::new(clock.clone());
@@ -74,24 +78,19 @@ impl Portal {
 
     /// Adds a contact, flagged, that has what a lead needs; `more` replaces and adds.
     pub fn contact(&self, number: u64, more: &[(&str, &str)]) -> u64 {
-        let mut properties = BTreeMap::from([
-            ("firstname".to_owned(), format!("Firstname{number}")),
-            ("lastname".to_owned(), format!("Lastname{number}")),
-            ("email".to_owned(), format!("guest{number}@example.com")),
-            ("phone".to_owned(), format!("555-01{number:02}")),
-            ("tripleseat_sync__venue_a".to_owned(), "true".to_owned()),
-        ]);
-        properties.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        properties.retain(|_, value| !value.is_empty());
-        self.hubspot.add_contacts(vec![properties]).expect("a valid contact")[0]
+        self.hubspot.add_contacts(vec![flagged(number, more)]).expect("a valid contact")[0]
     }
 
     pub fn contacts(&self, numbers: std::ops::Range<u64>) -> Vec<u64> {
-        numbers.map(|number| self.contact(number, &[])).collect()
+        self.contacts_with(numbers, &[])
     }
 
-    /// A process of the function.
-    pub fn handler(&self) -> Handler {
+    pub fn contacts_with(&self, numbers: std::ops::Range<u64>, more: &[(&str, &str)]) -> Vec<u64> {
+        self.hubspot.add_contacts(numbers.map(|number| flagged(number, more)).collect()).expect("valid contacts")
+    }
+
+    /// The function's environment.
+    pub fn environment(&self) -> BTreeMap<&'static str, String> {
         let mut variables = BTreeMap::from([
             ("VENUE", "venue-a".to_owned()),
             ("HUBSPOT_FLAG_PROPERTY", "tripleseat_sync__venue_a".to_owned()),
@@ -106,6 +105,12 @@ impl Portal {
             variables.insert("TRIPLESEAT_CLIENT_SECRET", format!("secret-of-{SITE_ID}"));
         }
         variables.extend(self.variables.clone());
+        variables
+    }
+
+    /// A process of the function.
+    pub fn handler(&self) -> Handler {
+        let variables = self.environment();
         let logged = Arc::clone(&self.logged);
         let log = move |line: &Value| logged.lock().expect("no panic").push(line.clone());
         Handler::new(Box::new(move |name| variables.get(name).cloned()), Box::new(log)).expect("valid settings")
@@ -147,8 +152,7 @@ impl Portal {
             .iter()
             .map(|lead| {
                 let text = lead.fields["additional_information"].as_str().expect("a text");
-                let id = text.rsplit_once("[HubSpot contact ").expect("a reference").1;
-                id.split(',').next().expect("an id").parse().expect("a number")
+                contact_of(text).expect("a reference")
             })
             .collect();
         ids.sort_unstable();
@@ -176,10 +180,43 @@ impl Portal {
         self.hubspot.set_faults(Some(nth_of(path, nth, fault)));
     }
 
+    /// Does something when HubSpot gets the `nth` request whose path has `path` in it, before it is taken.
+    pub fn when_hubspot_gets(&self, path: &'static str, nth: usize, act: impl Fn(&HubSpot) + Send + Sync + 'static) {
+        let (seen, hubspot) = (Mutex::new(0), self.hubspot.clone());
+        self.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+            let mut seen = seen.lock().expect("no panic");
+            *seen += usize::from(request.path.contains(path));
+            if *seen == nth && request.path.contains(path) {
+                act(&hubspot);
+            }
+            None
+        })));
+    }
+
     pub fn mend(&self) {
         self.hubspot.set_faults(None);
         self.tripleseat.set_faults(None);
     }
+}
+
+/// A contact that has what a lead needs and the flag; `more` replaces and adds.
+fn flagged(number: u64, more: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let mut properties = BTreeMap::from([
+        ("firstname".to_owned(), format!("Firstname{number}")),
+        ("lastname".to_owned(), format!("Lastname{number}")),
+        ("email".to_owned(), format!("guest{number}@example.com")),
+        ("phone".to_owned(), format!("555-01{number:02}")),
+        ("tripleseat_sync__venue_a".to_owned(), "true".to_owned()),
+    ]);
+    properties.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    properties.retain(|_, value| !value.is_empty());
+    properties
+}
+
+/// The contact that a lead says it was made of.
+pub fn contact_of(additional_information: &str) -> Option<u64> {
+    let (_, reference) = additional_information.rsplit_once("[HubSpot contact ")?;
+    reference.split(',').next()?.parse().ok()
 }
 
 /// The `nth` request whose path has `path` in it, counted from one, or each with 0.

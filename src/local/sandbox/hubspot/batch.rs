@@ -11,9 +11,9 @@ use super::contacts::{find, written};
 use super::error::Refusal;
 use super::json::{Body, contact as contact_json, wrong_type};
 use super::routes::{Call, Done, Outcome};
-use super::state::Properties;
+use super::state::{Properties, State};
 use crate::local::sandbox::clock::iso;
-use crate::local::sandbox::vendors::HUBSPOT_BATCH_SIZE;
+use crate::local::sandbox::vendors::{HUBSPOT_BATCH_SIZE, HUBSPOT_HISTORY_BATCH_SIZE};
 
 /// One input of a batch.
 struct Input {
@@ -28,20 +28,38 @@ pub(super) fn read(call: &mut Call<'_>) -> Outcome {
     let body = Body::of(call.request)?;
     body.require(&["inputs", "properties"])?;
     let asked = body.texts("properties")?;
-    if !body.texts("propertiesWithHistory")?.is_empty() {
-        return Err(Refusal::invalid("The sandbox doesn't keep the history of properties"));
+    let with_history = body.texts("propertiesWithHistory")?;
+    let inputs = inputs(&body)?;
+    if !with_history.is_empty() && inputs.len() > HUBSPOT_HISTORY_BATCH_SIZE {
+        let most = HUBSPOT_HISTORY_BATCH_SIZE;
+        return Err(Refusal::invalid(format!("At most {most} inputs are allowed with propertiesWithHistory")));
     }
     let id_property = body.optional_text("idProperty")?;
     let (mut results, mut missing, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
-    for input in inputs(&body)? {
+    for input in inputs {
         match find(call.state, &input.id, id_property)?.and_then(|id| call.state.contact(id)) {
-            Some(contact) if seen.insert(contact.id) => results.push(contact_json(call.state, contact, &asked, &[])),
+            Some(contact) if seen.insert(contact.id) => {
+                let mut json = contact_json(call.state, contact, &asked, &[]);
+                if !with_history.is_empty() {
+                    json["propertiesWithHistory"] = history(call.state, contact.id, &with_history);
+                }
+                results.push(json);
+            }
             Some(_) => {}
             None => missing.push(input.id),
         }
     }
     let errors = if missing.is_empty() { Vec::new() } else { vec![not_found(missing, None)] };
     Ok(Done { changed: false, ..answer(call.now, results, errors) })
+}
+
+fn history(state: &State, id: u64, properties: &[String]) -> Value {
+    let of = |name: &String| -> Vec<Value> {
+        let value = |(at, value): &(Timestamp, String)| json!({ "value": value, "timestamp": iso(*at) });
+        state.values(id, name).map(value).collect()
+    };
+    let known = properties.iter().filter(|name| state.definition(name).is_some());
+    Value::Object(known.map(|name| (name.clone(), json!(of(name)))).collect())
 }
 
 /// `POST …/contacts/batch/update`

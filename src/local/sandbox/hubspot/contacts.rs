@@ -65,7 +65,7 @@ pub(super) fn archive(call: &mut Call<'_>, id: &str) -> Outcome {
 /// The contact with an id, or with a value of a property that no two contacts share.
 pub(super) fn find(state: &State, id: &str, property: Option<&str>) -> Result<Option<u64>, Refusal> {
     let Some(property) = property.filter(|property| *property != "hs_object_id") else {
-        return Ok(id.parse().ok().filter(|id| state.contact(*id).is_some()));
+        return Ok(id.parse().ok().and_then(|id| state.resolve(id)));
     };
     if !state.definition(property).is_some_and(|definition| definition.unique) {
         let portal = state.portal_id;

@@ -186,6 +186,19 @@ impl HubSpot {
         Ok(())
     }
 
+    /// Merges a contact into another, as staff do it in the browser. Searches find it until the index has followed; its
+    /// id leads to the other.
+    ///
+    /// # Errors
+    /// One of them isn't there, or they are the same.
+    pub fn merge(&self, id: u64, into: u64) -> Result<(), Refusal> {
+        if !self.state().merge(id, into, self.inner.config.clock.now()) {
+            return Err(Refusal::not_found());
+        }
+        self.changed();
+        Ok(())
+    }
+
     /// A number that is another one after every change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()

@@ -10,6 +10,7 @@ use super::error::Refusal;
 use super::validate::{self, Invalid};
 use crate::local::sandbox::clock::{iso, later};
 use crate::local::sandbox::limits::Window;
+use crate::local::sandbox::vendors::HUBSPOT_HISTORY;
 
 /// Property names and values. What has no value isn't there.
 pub type Properties = BTreeMap<String, String>;
@@ -28,6 +29,8 @@ struct Stored {
     current: Arc<Contact>,
     /// What the contact was from when on, as far as the index may still show it.
     history: VecDeque<(Timestamp, Arc<Contact>)>,
+    /// The values of each property, newest first.
+    values: BTreeMap<String, VecDeque<(Timestamp, String)>>,
     archived_at: Option<Timestamp>,
 }
 
@@ -53,6 +56,8 @@ pub(super) struct State {
     pub(super) portal_id: u64,
     search_lag: SignedDuration,
     contacts: BTreeMap<u64, Stored>,
+    /// The contact that one was merged into.
+    merged: BTreeMap<u64, u64>,
     pub(super) properties: BTreeMap<String, Property>,
     /// Names and labels.
     pub(super) groups: BTreeMap<String, String>,
@@ -72,6 +77,7 @@ impl State {
             portal_id,
             search_lag,
             contacts: BTreeMap::new(),
+            merged: BTreeMap::new(),
             properties: properties.collect(),
             groups: [(CONTACT_INFORMATION.to_owned(), "Contact information".to_owned())].into(),
             apps: BTreeMap::new(),
@@ -160,6 +166,7 @@ impl State {
         let contact = Arc::new(contact);
         stored.current = Arc::clone(&contact);
         stored.history.push_back((now, Arc::clone(&contact)));
+        remember(&mut stored.values, changes, now);
         // Only the newest of those that the index is past can still be asked for.
         while stored.history.get(1).is_some_and(|(since, _)| *since <= as_of) {
             stored.history.pop_front();
@@ -180,8 +187,33 @@ impl State {
         }
         let contact = Arc::new(contact);
         let history = [(indexed_from, Arc::clone(&contact))].into();
-        self.contacts.insert(contact.id, Stored { current: Arc::clone(&contact), history, archived_at: None });
+        let mut values = BTreeMap::new();
+        remember(&mut values, &contact.properties, contact.updated_at);
+        self.contacts.insert(contact.id, Stored { current: Arc::clone(&contact), history, values, archived_at: None });
         contact
+    }
+
+    /// The values that a contact's property had and when each was written, newest first.
+    pub(super) fn values(&self, id: u64, property: &str) -> impl Iterator<Item = &(Timestamp, String)> {
+        self.contacts.get(&id).and_then(|stored| stored.values.get(property)).into_iter().flatten()
+    }
+
+    /// Merges a contact into another: its id leads to that one from now on.
+    pub(super) fn merge(&mut self, id: u64, into: u64, now: Timestamp) -> bool {
+        let merges = id != into && self.contact(into).is_some() && self.archive(id, now);
+        if merges {
+            self.merged.insert(id, into);
+        }
+        merges
+    }
+
+    /// The id of the contact that an id leads to.
+    pub(super) fn resolve(&self, id: u64) -> Option<u64> {
+        let mut id = id;
+        while let Some(into) = self.merged.get(&id) {
+            id = *into;
+        }
+        self.contact(id).map(|contact| contact.id)
     }
 
     /// Whether an id was ever used.
@@ -198,6 +230,14 @@ impl State {
     pub(super) fn archive(&mut self, id: u64, now: Timestamp) -> bool {
         let stored = self.contacts.get_mut(&id).filter(|stored| stored.archived_at.is_none());
         stored.map(|stored| stored.archived_at = Some(now)).is_some()
+    }
+}
+
+fn remember(values: &mut BTreeMap<String, VecDeque<(Timestamp, String)>>, changes: &Properties, now: Timestamp) {
+    for (name, value) in changes {
+        let history = values.entry(name.clone()).or_default();
+        history.push_front((now, value.clone()));
+        history.truncate(HUBSPOT_HISTORY);
     }
 }
 

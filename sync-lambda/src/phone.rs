@@ -1,0 +1,58 @@
+//! Phone numbers as Tripleseat takes them and its staff dial them.
+
+/// A phone number as a person would type it. Tripleseat takes any text, so what makes numbers unlike is taken out and
+/// nothing else is: digits of other scripts become ASCII, the marks and wide characters that come along when a number is
+/// copied from a page go, and white space is single. A `+`, leading zeros and an extension stay.
+pub fn normalised(text: &str) -> String {
+    let text = text.trim();
+    let text = text.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:")).map_or(text, |_| &text[4..]);
+    let plain: String = text.chars().filter(|c| !is_invisible(*c)).map(plain).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Marks of direction, and what has no width: web pages and address books put them around numbers.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || (c.is_control() && !c.is_whitespace())
+}
+
+fn plain(c: char) -> char {
+    // The first digit of Arabic, Persian, Devanagari and full-width numbers.
+    let zero = ['\u{660}', '\u{6f0}', '\u{966}', '\u{ff10}']
+        .into_iter()
+        .find(|zero| (*zero as u32..*zero as u32 + 10).contains(&(c as u32)));
+    match (zero, c) {
+        (Some(zero), _) => char::from_digit(c as u32 - zero as u32, 10).unwrap_or(c),
+        (None, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0d}') => '-',
+        (None, '\u{ff0b}') => '+',
+        (None, '\u{ff08}') => '(',
+        (None, '\u{ff09}') => ')',
+        (None, other) => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_alike_and_lose_nothing() {
+        for (text, expected) in [
+            ("555-0100", "555-0100"),
+            ("  +1 (555)\u{a0}555\u{2011}0100 ", "+1 (555) 555-0100"),
+            ("00155501", "00155501"),
+            ("0044 20 7946 0000", "0044 20 7946 0000"),
+            ("555-0128 ext. 4", "555-0128 ext. 4"),
+            ("\u{202a}+44 20 7946 0000\u{202c}", "+44 20 7946 0000"),
+            ("tel:+1-555-0100", "+1-555-0100"),
+            ("+٩٧١ ٥٥ ٥٥٥ ٠١٠٠", "+971 55 555 0100"),
+            ("۰۲۱۵۵", "02155"),
+            ("＋８１（３）５５５５－０１００", "+81(3)5555-0100"),
+            ("call me", "call me"),
+            ("\u{200b}", ""),
+            ("téléphone", "téléphone"),
+        ] {
+            assert_eq!(normalised(text), expected, "{text}");
+        }
+    }
+}

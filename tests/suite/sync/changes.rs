@@ -1,0 +1,187 @@
+//! Contacts that change while a run is at work on them: between the pages of the search, and between any two steps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use deployer::local::sandbox::{Fault, RequestInfo};
+use serde_json::{Value, json};
+use sync_lambda::config::Destination;
+
+use super::portal::{LAG, Portal};
+use super::{SEARCH, UPDATE, platform};
+
+const FLAG: &str = "tripleseat_sync__venue_a";
+const READ: &str = "contacts/batch/read";
+
+/// A portal whose leads go to a platform without a rate that is worth waiting for.
+async fn unhurried() -> Portal {
+    let mut portal = Portal::new(false).await;
+    let http = sync_lambda::config::HttpDestination { requests_per_second: Some(2000), ..platform() };
+    let http = portal.platform.add_account("venue-a", &http, "sesame", &portal.platform_server.uri);
+    portal.config.destination = Destination::Http(http);
+    portal.config.fields = [("email".to_owned(), "email".to_owned())].into();
+    portal.variables.insert("DESTINATION_CREDENTIAL", "sesame".to_owned());
+    portal
+}
+
+/// The contacts of a platform's records, in order.
+fn contacts_of_records(portal: &Portal) -> Vec<u64> {
+    let contact = |key: &str| key.split('-').nth(1)?.parse().ok();
+    let records = portal.platform.records("venue-a");
+    let mut ids: Vec<u64> = records.iter().filter_map(|record| contact(record.key.as_deref()?)).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[tokio::test]
+async fn pages_that_move_while_they_are_read_lose_no_contact_and_send_none_twice() {
+    let portal = unhurried().await;
+    let ids = portal.contacts(100..350);
+    // Before the second page comes five of the first are unticked, and five are changed and so come last.
+    let (unticked, changed) = (ids[..5].to_vec(), ids[5..10].to_vec());
+    let clock = portal.clock.clone();
+    portal.when_hubspot_gets(SEARCH, 2, {
+        let unticked = unticked.clone();
+        move |hubspot| {
+            clock.advance(jiff::SignedDuration::from_secs(1));
+            for id in &unticked {
+                hubspot.set(*id, FLAG, "false").expect("staff untick it");
+            }
+            for id in &changed {
+                hubspot.set(*id, "city", "Boston").expect("staff change it");
+            }
+            clock.advance(LAG);
+        }
+    });
+    let answer = portal.run().await.expect("it works");
+    assert_eq!((&answer["searched"], &answer["synced"]), (&json!(240), &json!(235)), "ten have slipped through");
+    portal.mend();
+    portal.index_follows();
+    portal.expect(10, 10, 0, 0, 0).await;
+    assert_eq!(contacts_of_records(&portal), ids[5..]);
+    assert!(unticked.iter().all(|id| portal.ledger(*id).1.is_empty()), "what was unticked is left alone");
+}
+
+#[tokio::test]
+async fn the_search_is_not_asked_past_its_ten_thousandth_result() {
+    let portal = unhurried().await;
+    let ids = portal.contacts(1..3);
+    let searches = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&searches);
+    // Two pages of a search with more results than it gives; a contact stands on both.
+    portal.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+        if !request.path.contains(SEARCH) {
+            return None;
+        }
+        asked.fetch_add(1, Ordering::Relaxed);
+        let page = |after: &str| {
+            json!({
+                "total": 10_250,
+                "results": ids.iter().map(|id| json!({ "id": id.to_string() })).collect::<Vec<Value>>(),
+                "paging": { "next": { "after": after } },
+            })
+        };
+        let body = page(if request.body["after"] == "9900" { "10000" } else { "9900" });
+        Some(Fault::Status { status: 200, body, headers: Vec::new() })
+    })));
+    portal.expect(2, 2, 0, 0, 0).await;
+    assert_eq!(searches.load(Ordering::Relaxed), 2);
+    let run = portal.logged.lock().expect("no panic").last().cloned().expect("a line for the run");
+    assert_eq!(run["Backlog"], 10_248, "what the search doesn't give is left for the next runs");
+}
+
+#[tokio::test]
+async fn a_contact_unticked_between_the_search_and_the_read_is_not_sent() {
+    let portal = Portal::new(false).await;
+    let ids = portal.contacts(1..3);
+    let unticked = ids[0];
+    portal.when_hubspot_gets(READ, 1, move |hubspot| hubspot.set(unticked, FLAG, "false").expect("it is there"));
+    portal.expect(2, 1, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), ids[1..]);
+    assert_eq!(portal.ledger(unticked), (false, String::new(), String::new(), String::new()));
+}
+
+#[tokio::test]
+async fn a_contact_deleted_before_it_is_marked_is_not_sent() {
+    let portal = Portal::new(false).await;
+    let ids = portal.contacts(1..4);
+    let deleted = ids[1];
+    portal.when_hubspot_gets(UPDATE, 1, move |hubspot| hubspot.delete(deleted).expect("it is there"));
+    // The batch is answered with 207: the others are marked, and go their way.
+    portal.expect(3, 2, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), [ids[0], ids[2]]);
+}
+
+#[tokio::test]
+async fn a_contact_deleted_after_it_was_sent_keeps_no_other_from_being_settled() {
+    let portal = Portal::new(false).await;
+    let ids = portal.contacts(1..4);
+    let deleted = ids[1];
+    portal.when_hubspot_gets(UPDATE, 2, move |hubspot| hubspot.delete(deleted).expect("it is there"));
+    portal.expect(3, 3, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), ids);
+    for id in [ids[0], ids[2]] {
+        assert_eq!((portal.ledger(id).0, portal.ledger(id).1.as_str()), (false, "synced"));
+    }
+    portal.index_follows();
+    portal.expect(0, 0, 0, 0, 0).await;
+}
+
+#[tokio::test]
+async fn a_value_that_hubspot_refuses_for_one_contact_is_settled_by_the_next_run() {
+    let portal = Portal::new(true).await;
+    let ids = portal.contacts(1..4);
+    // One of the three isn't written, twice: 207 with an error for it.
+    let refused = ids[1].to_string();
+    let seen = AtomicUsize::new(0);
+    let hubspot = portal.hubspot.clone();
+    let known = portal.hubspot.contacts();
+    portal.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+        if !request.path.contains(UPDATE) || seen.fetch_add(1, Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let inputs = request.body["inputs"].as_array().expect("inputs");
+        let written: Vec<&Value> = inputs.iter().filter(|input| input["id"] != json!(refused)).collect();
+        for input in &written {
+            let id = input["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+            assert!(known.iter().any(|contact| contact.id == id));
+            for (name, value) in input["properties"].as_object().expect("properties") {
+                hubspot.set(id, name, value.as_str().expect("text")).expect("valid");
+            }
+        }
+        let body = json!({
+            "status": "COMPLETE",
+            "results": written,
+            "numErrors": 1,
+            "errors": [{
+                "status": "error", "category": "VALIDATION_ERROR", "message": "Property values were not valid",
+                "context": { "objectWriteTraceId": [refused] },
+            }],
+        });
+        Some(Fault::Status { status: 207, body, headers: Vec::new() })
+    })));
+    let error = portal.run().await.expect_err("one isn't settled").to_string();
+    assert!(error.contains(&ids[1].to_string()) && error.contains("not valid"), "{error}");
+    let statuses: Vec<String> = ids.iter().map(|id| portal.ledger(*id).1).collect();
+    assert_eq!(statuses, ["synced", "sending", "synced"]);
+    portal.mend();
+    portal.index_follows();
+    portal.expect(1, 1, 0, 0, 0).await;
+    assert_eq!(portal.contacts_of_leads(), ids);
+}
+
+#[tokio::test]
+async fn merged_contacts_are_one_lead() {
+    for oauth in [false, true] {
+        let portal = Portal::new(oauth).await;
+        // More than are taken at once, so that both ids of the merged contact are read at different times.
+        let ids = portal.contacts(1..26);
+        let (merged, into) = (ids[24], ids[0]);
+        portal.when_hubspot_gets(READ, 1, move |hubspot| hubspot.merge(merged, into).expect("both are there"));
+        let answer = portal.run().await.expect("it works");
+        assert_eq!((&answer["synced"], &answer["needs_review"]), (&json!(24), &json!(0)), "{answer}");
+        assert_eq!(portal.contacts_of_leads(), ids[..24]);
+        portal.index_follows();
+        portal.expect(0, 0, 0, 0, 0).await;
+    }
+}

@@ -1,0 +1,61 @@
+//! A dry run does all that a run does, but for the writes, and says what it would do.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::portal::{PORTAL_ID, Portal, Ran};
+
+const STATUS: &str = "tripleseat_sync_status__venue_a";
+const LEAD_ID: &str = "tripleseat_lead_id__venue_a";
+
+async fn dry(portal: &Portal) -> Ran {
+    portal.run_with(&json!({ "dry_run": true }), Duration::from_secs(60)).await
+}
+
+#[tokio::test]
+async fn it_says_of_every_contact_what_would_be_done_and_changes_nothing() {
+    for (oauth, of_left) in [(true, "look_up"), (false, "review")] {
+        let portal = Portal::new(oauth).await;
+        let flagged = portal.contact(1, &[]);
+        let left = portal.contact(2, &[(STATUS, "sending"), (LEAD_ID, "HS-1002-19a0-00000000"), ("lastname", "")]);
+        let changed = portal.contact(3, &[(STATUS, "sending"), (LEAD_ID, "somebody's text")]);
+        let unticked = portal.contact(4, &[]);
+        portal.hubspot.set(unticked, "tripleseat_sync__venue_a", "false").expect("it is there");
+        let before = portal.hubspot.contacts();
+
+        let answer = dry(&portal).await.expect("it works");
+        let fields = ["email_address", "first_name", "last_name", "phone_number"];
+        let without_last: Vec<&str> = fields.into_iter().filter(|field| *field != "last_name").collect();
+        let would = json!([
+            { "contact_id": flagged.to_string(), "action": "send", "fields": fields },
+            { "contact_id": left.to_string(), "action": of_left, "fields": without_last },
+            { "contact_id": changed.to_string(), "action": "review", "fields": fields },
+        ]);
+        assert_eq!((&answer["would"], &answer["dry_run"], &answer["searched"]), (&would, &json!(true), &json!(4)));
+        assert_eq!(portal.hubspot.contacts(), before);
+        assert_eq!(portal.leads(), []);
+        assert!(portal.hubspot.requests().iter().all(|request| !request.path.contains("update")));
+        let lines = portal.logged.lock().expect("no panic").clone();
+        assert_eq!(
+            (lines.len(), &lines[0]["dry_run"], &lines[0]["_aws"]),
+            (1, &json!(true), &Value::Null),
+            "no metrics"
+        );
+
+        let real = portal.run().await.expect("it works");
+        assert_eq!(real["searched"], 4, "the run after it finds all as it was");
+    }
+}
+
+#[tokio::test]
+async fn what_would_stop_a_run_stops_a_dry_one() {
+    let mut portal = Portal::new(false).await;
+    portal.contact(1, &[]);
+    portal.config.portal_id = Some(PORTAL_ID + 1);
+    assert!(dry(&portal).await.expect_err("another portal").to_string().contains("4243"));
+    portal.config.portal_id = Some(PORTAL_ID);
+    portal.variables.insert("TRIPLESEAT_PUBLIC_KEY", "mistyped-public-key".to_owned());
+    assert!(dry(&portal).await.expect_err("a wrong key").to_string().contains("TRIPLESEAT_PUBLIC_KEY"));
+    assert_eq!(portal.leads(), []);
+}

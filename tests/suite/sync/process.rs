@@ -1,0 +1,124 @@
+//! The real bootstrap, run as Lambda runs it, between a portal's vendors and behind proxies.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use deployer::artifact::{Artifact, Builder, Platform};
+use deployer::local::cloud::{Invocation, Invoked, Invoker};
+use deployer::local::runtime::{Runtime, RuntimeConfig};
+use serde_json::Value;
+
+use super::portal::Portal;
+use super::proxy::{Line, Proxy};
+
+/// Built once for all tests; the zip is kept until the sources change. `SYNC_BENCH_BOOTSTRAP` names another to measure.
+pub async fn bootstrap() -> Artifact {
+    if let Some(path) = std::env::var_os("SYNC_BENCH_BOOTSTRAP") {
+        return Artifact::from_path(Path::new(&path), Platform::Local).expect("a bootstrap");
+    }
+    let build = || Builder::new(Platform::Local, Path::new(env!("CARGO_MANIFEST_DIR"))).build(&mut |_| ());
+    tokio::task::spawn_blocking(build).await.expect("no panic").expect("sync-lambda is built")
+}
+
+/// A function's code, where it is unpacked for all its processes, and what their proxies send with.
+#[derive(Clone)]
+pub struct Code {
+    client: reqwest::Client,
+    artifact: Arc<Artifact>,
+    directory: PathBuf,
+}
+
+impl Code {
+    pub async fn new(directory: &Path) -> Self {
+        let client = sync_lambda::http::client().expect("TLS");
+        Self { client, artifact: Arc::new(bootstrap().await), directory: directory.to_owned() }
+    }
+}
+
+/// A venue's function.
+pub struct Function {
+    pub line: Arc<Line>,
+    code: Code,
+    runtime: Runtime,
+    environment: BTreeMap<String, String>,
+    timeout_s: u32,
+}
+
+impl Function {
+    /// The function of a portal's venue, whose vendors answer after these times.
+    pub async fn new(portal: &Portal, code: &Code, hubspot: Duration, tripleseat: Duration) -> Self {
+        let line = Line::new(code.client.clone());
+        let hubspot = Proxy::start(&line, &portal.hubspot_server.uri, hubspot).await;
+        let tripleseat = Proxy::start(&line, &portal.tripleseat_server.uri, tripleseat).await;
+        let mut environment = portal.environment();
+        environment.insert("HUBSPOT_BASE_URI", hubspot.uri);
+        environment.insert("TRIPLESEAT_BASE_URI", tripleseat.uri);
+        // No cloud is asked: the credentials are in the environment.
+        let config = RuntimeConfig { directory: code.directory.clone(), cloud_uri: "http://127.0.0.1:1".to_owned() };
+        Self {
+            line,
+            code: code.clone(),
+            runtime: Runtime::new(config),
+            environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            timeout_s: 60,
+        }
+    }
+
+    /// With as much time for a run.
+    pub fn timeout(mut self, seconds: u32) -> Self {
+        self.timeout_s = seconds;
+        self
+    }
+
+    /// With another variable, in a process of its own.
+    pub fn variable(&self, name: &str, value: &str) -> Self {
+        let mut environment = self.environment.clone();
+        environment.insert(name.to_owned(), value.to_owned());
+        let (line, code, runtime) = (Arc::clone(&self.line), self.code.clone(), self.runtime.clone());
+        Self { line, code, runtime, environment, timeout_s: self.timeout_s }
+    }
+
+    /// A run, in the process of the one before if it still lives. The process is killed where this isn't waited for.
+    pub async fn invoke(&self) -> Invoked {
+        let invocation = Invocation {
+            request_id: "request-1".to_owned(),
+            region: "us-east-1".to_owned(),
+            account: "123456789012".to_owned(),
+            function_name: "d-venue-a-sync".to_owned(),
+            version: "1".to_owned(),
+            invoked_function_arn: "arn:aws:lambda:us-east-1:123456789012:function:d-venue-a-sync:live".to_owned(),
+            handler: "bootstrap".to_owned(),
+            memory_mb: 128,
+            timeout_s: self.timeout_s,
+            environment: self.environment.clone(),
+            log_group: "/aws/lambda/d-venue-a-sync".to_owned(),
+            log_stream: "stream".to_owned(),
+            code_sha256: self.code.artifact.code_sha256.clone(),
+            code: self.code.artifact.bootstrap_zip.clone(),
+            reserved_concurrency: Some(1),
+            payload: "{}".into(),
+        };
+        self.runtime.invoke(invocation).await.expect("the runtime takes it")
+    }
+
+    /// The most memory that the process of the last run has had resident, in kB: `VmHWM`.
+    pub fn peak_memory_kb(&self) -> Option<u64> {
+        let uri = format!("HUBSPOT_BASE_URI={}", self.environment["HUBSPOT_BASE_URI"]);
+        let processes = std::fs::read_dir("/proc").ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let has_it = |path: &PathBuf| {
+            let environment = std::fs::read(path.join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == uri.as_bytes())
+        };
+        let status = std::fs::read_to_string(processes.into_iter().find(has_it)?.join("status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
+    /// A run that works; gives what it answers.
+    pub async fn run(&self) -> Value {
+        let invoked = self.invoke().await;
+        assert_eq!(invoked.function_error, None, "{}", invoked.log);
+        serde_json::from_slice(&invoked.payload).expect("JSON")
+    }
+}

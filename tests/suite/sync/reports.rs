@@ -1,0 +1,124 @@
+//! What a run says of itself: its metrics, and never whose contacts they are.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use deployer::local::sandbox::contacts_csv;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::portal::{KEY, Portal, TOKEN};
+use super::{CREATE, status};
+use deployer::local::sandbox::Fault;
+
+/// The line of the newest run.
+fn run_line(portal: &Portal) -> Value {
+    let lines = portal.logged.lock().expect("no panic");
+    lines.iter().rfind(|line| line["event"] == "run").cloned().expect("a line for the run")
+}
+
+fn oldest_flag(portal: &Portal) -> Option<u64> {
+    run_line(portal)["OldestFlagAgeSeconds"].as_u64()
+}
+
+#[tokio::test]
+async fn a_run_has_the_six_metrics_of_its_venue() {
+    let portal = Portal::new(false).await;
+    portal.contacts(1..3);
+    portal.contact(3, &[("phone", "")]);
+    portal.run().await.expect("it works");
+    let line = run_line(&portal);
+    let directive = &line["_aws"]["CloudWatchMetrics"][0];
+    let names: Vec<&str> =
+        directive["Metrics"].as_array().expect("metrics").iter().filter_map(|metric| metric["Name"].as_str()).collect();
+    assert_eq!(names, ["Synced", "Failed", "NeedsReview", "Backlog", "Duration", "OldestFlagAgeSeconds"]);
+    assert_eq!((&directive["Dimensions"], &line["venue"]), (&json!([["venue"]]), &json!("venue-a")));
+    assert_eq!((&line["Synced"], &line["Failed"], &line["Backlog"]), (&json!(2), &json!(1), &json!(0)));
+    assert_eq!(oldest_flag(&portal), Some(0), "no flag is left");
+}
+
+#[tokio::test]
+async fn the_age_of_the_oldest_flag_outlives_the_runs_that_fail_at_it() {
+    let portal = Portal::new(false).await;
+    let ago = |hours: i64| (portal.clock.now() - SignedDuration::from_hours(hours)).to_string();
+    portal.contact(1, &[("createdate", &ago(30)), ("lastmodifieddate", &ago(3))]);
+    portal.contact(2, &[("createdate", &ago(30)), ("lastmodifieddate", &ago(1))]);
+    portal.break_tripleseat(CREATE, 0, status(503, Some("0")));
+    for _ in 0..2 {
+        // Each run writes to the contacts, and so changes their modification dates.
+        portal.run().await.expect("the run works");
+        let age = oldest_flag(&portal).expect("an age");
+        assert!((3 * 3600..4 * 3600).contains(&age), "{age}");
+        assert_eq!(run_line(&portal)["Backlog"], 2);
+        portal.index_follows();
+    }
+    portal.mend();
+    portal.expect(2, 2, 0, 0, 0).await;
+    assert_eq!(oldest_flag(&portal), Some(0));
+}
+
+#[tokio::test]
+async fn a_run_that_stops_for_the_destination_tells_the_age_and_one_that_hubspot_stops_does_not() {
+    let mut portal = Portal::new(false).await;
+    let ago = (portal.clock.now() - SignedDuration::from_hours(2)).to_string();
+    portal.contact(1, &[("createdate", &ago), ("lastmodifieddate", &ago)]);
+    portal.variables.insert("TRIPLESEAT_PUBLIC_KEY", "mistyped-public-key".to_owned());
+    portal.run().await.expect_err("the key is wrong");
+    assert!(oldest_flag(&portal).is_some_and(|age| age >= 7200));
+    portal.variables.insert("HUBSPOT_TOKEN", "mistyped-token".to_owned());
+    portal.run().await.expect_err("the token is wrong");
+    assert_eq!(oldest_flag(&portal), None);
+    let declared = run_line(&portal)["_aws"]["CloudWatchMetrics"][0]["Metrics"].to_string();
+    assert!(!declared.contains("OldestFlagAgeSeconds"), "a metric without a value isn't declared: {declared}");
+}
+
+/// What is personal in a contact, as it could stand in a line.
+fn personal(contacts: &[std::collections::BTreeMap<String, String>]) -> BTreeSet<String> {
+    let names = ["firstname", "lastname", "email", "phone", "company", "message"];
+    let values = contacts.iter().flat_map(|contact| names.iter().filter_map(|name| contact.get(*name)));
+    // Two letters stand in any text.
+    values.map(|value| value.trim().to_owned()).filter(|value| value.chars().count() > 2).collect()
+}
+
+#[tokio::test]
+async fn lines_and_answers_of_the_sample_contacts_say_nothing_of_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let labels = [("Tripleseat Sync - Venue A".to_owned(), "tripleseat_sync__venue_a".to_owned())];
+    let file = contacts_csv::read(&root.join("samples/contacts.csv"), &labels).expect("the contacts are read");
+    let personal = personal(&file.contacts);
+    assert!(personal.len() > 100, "{}", personal.len());
+    let garbage = Fault::Garbage { status: 200, body: "<html>".to_owned() };
+    let mut lines = 0;
+    // Those that are taken, those that are refused in Tripleseat's words, and those of which nobody can tell.
+    for (oauth, nth, fault) in [
+        (true, usize::MAX, Fault::DropAfter),
+        (false, 3, Fault::DropAfter),
+        (false, 5, garbage),
+        (true, 2, Fault::DropBefore),
+    ] {
+        let portal = Portal::new(oauth).await;
+        portal.hubspot.import(&file).expect("they are imported");
+        portal.break_tripleseat(CREATE, nth, fault);
+        let dry = portal.run_with(&json!({ "dry_run": true }), std::time::Duration::from_secs(60)).await;
+        let ran = [dry, portal.run().await, portal.run().await];
+        let mut said: Vec<String> = ran
+            .into_iter()
+            .map(|ran| ran.map_or_else(|error| error.to_string(), |answer| answer.to_string()))
+            .collect();
+        let logged = portal.logged.lock().expect("no panic").clone();
+        let contact_lines = logged.iter().filter(|line| line["event"] == "contact").count();
+        assert!(contact_lines >= 22, "{contact_lines}");
+        said.extend(logged.iter().map(ToString::to_string));
+        lines += said.len();
+        for line in &said {
+            // As it is, and as JSON has it.
+            let telling = personal.iter().find(|value| {
+                let quoted = json!(value).to_string();
+                line.contains(value.as_str()) || line.contains(quoted.trim_matches('"'))
+            });
+            assert_eq!(telling, None, "{line}");
+            assert!([TOKEN, KEY, "secret-of-7001"].iter().all(|secret| !line.contains(secret)), "{line}");
+        }
+    }
+    println!("{lines} lines and answers, {} personal values, none found", personal.len());
+}

@@ -1,0 +1,141 @@
+//! Measures the sync: leads a second at Tripleseat's limit, beside the loop that one would write first, and memory.
+//!
+//! `benches/sync_throughput.sh` runs it and prints what is measured; it takes about six minutes. Nothing here is
+//! asserted but counts: times depend on the machine.
+
+use std::time::{Duration, Instant};
+
+use deployer::local::sandbox::{Clock, Request};
+use reqwest::Client;
+use serde_json::{Value, json};
+use sync_lambda::config::{Destination, HttpDestination};
+
+use super::platform;
+use super::portal::{KEY, Portal, TOKEN};
+use super::process::{Code, Function};
+use super::proxy::{Line, Proxy};
+
+const HUBSPOT_LATENCY: Duration = Duration::from_millis(60);
+const TRIPLESEAT_LATENCY: Duration = Duration::from_millis(120);
+/// Leads a second that Tripleseat takes.
+const LIMIT: f64 = 10.0;
+const FLAG: &str = "tripleseat_sync__venue_a";
+
+/// A portal on the machine's time with so many contacts.
+async fn portal(contacts: u64, limits: bool) -> Portal {
+    let portal = Portal::with(false, Clock::system(), limits).await;
+    portal.contacts(1..contacts + 1);
+    portal
+}
+
+/// Leads a second between the first and the last, and answers of 429 from HubSpot and from Tripleseat.
+fn measured(portal: &Portal) -> (f64, [usize; 2]) {
+    let of_leads = |request: &&Request| request.path.contains("leads/create") && request.status == Some(200);
+    let (hubspot, tripleseat) = (portal.hubspot.requests(), portal.tripleseat.requests());
+    let leads: Vec<&Request> = tripleseat.iter().filter(of_leads).collect();
+    let (first, last) = (leads.first().expect("a lead").at, leads.last().expect("a lead").at);
+    let rate = (leads.len() - 1) as f64 / last.duration_since(first).as_secs_f64();
+    let refused = [&hubspot, &tripleseat].map(|all| all.iter().filter(|request| request.status == Some(429)).count());
+    (rate, refused)
+}
+
+/// The loop that one would write first: search; push each contact, then reset its flag. Gives contacts a second.
+async fn naive(portal: &Portal) -> f64 {
+    let client = sync_lambda::http::client().expect("TLS");
+    let line = Line::new(client.clone());
+    let hubspot = Proxy::start(&line, &portal.hubspot_server.uri, HUBSPOT_LATENCY).await.uri;
+    let tripleseat = Proxy::start(&line, &portal.tripleseat_server.uri, TRIPLESEAT_LATENCY).await.uri;
+    let begun = Instant::now();
+    let search = json!({
+        "filterGroups": [{ "filters": [{ "propertyName": FLAG, "operator": "EQ", "value": "true" }] }],
+        "sorts": [], "limit": 100, "properties": ["firstname", "lastname", "email", "phone"],
+    });
+    let found = ask(&client, &format!("{hubspot}/crm/v3/objects/contacts/search"), &search).await;
+    let contacts = found["results"].as_array().expect("contacts");
+    for contact in contacts {
+        let of = |name: &str| contact["properties"][name].clone();
+        let lead = json!({ "lead": {
+            "first_name": of("firstname"), "last_name": of("lastname"), "email_address": of("email"),
+            "phone_number": of("phone"),
+        } });
+        ask(&client, &format!("{tripleseat}/v1/leads/create.js?public_key={KEY}"), &lead).await;
+        let id = contact["id"].as_str().expect("an id");
+        let update = client.patch(format!("{hubspot}/crm/v3/objects/contacts/{id}")).bearer_auth(TOKEN);
+        let reset = update.json(&json!({ "properties": { FLAG: "false" } })).send().await;
+        assert_eq!(reset.expect("an answer").status(), 200);
+    }
+    contacts.len() as f64 / begun.elapsed().as_secs_f64()
+}
+
+async fn ask(client: &Client, uri: &str, body: &Value) -> Value {
+    let answer = client.post(uri).bearer_auth(TOKEN).json(body).send().await.expect("an answer");
+    answer.json().await.expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it measures, for minutes: benches/sync_throughput.sh"]
+async fn measure() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let code = Code::new(directory.path()).await;
+
+    for limits in [false, true] {
+        let slow = portal(100, limits).await;
+        let naive = naive(&slow).await;
+        let fast = portal(100, limits).await;
+        let function = Function::new(&fast, &code, HUBSPOT_LATENCY, TRIPLESEAT_LATENCY).await;
+        let begun = Instant::now();
+        assert_eq!(function.run().await["synced"], 100);
+        let ours = 100.0 / begun.elapsed().as_secs_f64();
+        let on = if limits { "on" } else { "off" };
+        println!(
+            "100 contacts, limits {on}: {ours:.2} contacts/s, naive loop {naive:.2} ({:.1} times); VmHWM {:.1} MB",
+            ours / naive,
+            megabytes(&function)
+        );
+    }
+
+    let thousand = portal(1000, true).await;
+    let function = Function::new(&thousand, &code, HUBSPOT_LATENCY, TRIPLESEAT_LATENCY).await.timeout(240);
+    let begun = Instant::now();
+    assert_eq!(function.run().await["synced"], 1000);
+    let (rate, refused) = measured(&thousand);
+    println!(
+        "1000 contacts at {} ms HubSpot, {} ms Tripleseat: {rate:.2} leads/s, {:.1} % of {LIMIT}; {} answers of \
+         429 (HubSpot {}, Tripleseat {}); the run took {:.1} s; VmHWM {:.1} MB",
+        HUBSPOT_LATENCY.as_millis(),
+        TRIPLESEAT_LATENCY.as_millis(),
+        100.0 * rate / LIMIT,
+        refused[0] + refused[1],
+        refused[0],
+        refused[1],
+        begun.elapsed().as_secs_f64(),
+        megabytes(&function)
+    );
+
+    println!("{}", backlog(&code).await);
+}
+
+/// A run that collects 10,000 contacts, each with 2 kB of text, and works off what there is time for. A platform without
+/// a rate takes them: at Tripleseat's, a run would have to last 17 minutes to collect as many.
+async fn backlog(code: &Code) -> String {
+    let mut portal = Portal::with(false, Clock::system(), false).await;
+    let text = "A dinner for our team. ".repeat(90);
+    portal.contacts_with(1..10_001, &[("message", &text)]);
+    let http = HttpDestination { requests_per_second: Some(2000), ..platform() };
+    let http = portal.platform.add_account("venue-a", &http, "sesame", &portal.platform_server.uri);
+    portal.config.destination = Destination::Http(http);
+    portal.config.fields = [("email", "email"), ("text", "message")].map(|(to, of)| (to.into(), of.into())).into();
+    portal.variables.insert("DESTINATION_CREDENTIAL", "sesame".to_owned());
+    let function = Function::new(&portal, code, Duration::ZERO, Duration::ZERO).await.timeout(120);
+    let answer = function.run().await;
+    format!(
+        "10000 contacts of 2 kB in the backlog: {} collected, {} synced in a run of 2 minutes; VmHWM {:.1} MB",
+        answer["searched"],
+        answer["synced"],
+        megabytes(&function)
+    )
+}
+
+fn megabytes(function: &Function) -> f64 {
+    function.peak_memory_kb().expect("Linux says it") as f64 / 1024.0
+}
