@@ -1,7 +1,7 @@
 //! `deployer apply`
 
 use super::artifacts::Artifacts;
-use super::portal;
+use super::hubspot;
 use super::reconcile::{Planned, Task, make_plan, notes, options, refuse_conflicts, refuse_protected};
 use super::saved;
 use super::secret_values;
@@ -16,7 +16,7 @@ use crate::plan::Plan;
 pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     let saved = args.plan.as_deref().map(saved::read).transpose()?;
     let session = Session::open(global).await?;
-    let portal = portal::check(&session).await?;
+    let found = hubspot::check(&session).await?;
     let artifacts = Artifacts::prepare(&session, args.inputs.artifact.as_deref()).await?;
     let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     let task = Task {
@@ -29,7 +29,7 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     let targets = saved.as_ref().map_or(&args.inputs.target, |saved| &saved.targets);
     let make = async || {
         let mut planned = make_plan(&session, &desired, targets).await?;
-        planned.plan.notes.extend(notes(&session).into_iter().chain(portal.clone()));
+        planned.plan.notes.extend(notes(&session).into_iter().chain(found.clone()));
         Ok(planned)
     };
     let refuse = |planned: &Planned| {

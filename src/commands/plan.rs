@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::artifacts::Artifacts;
-use super::portal;
+use super::hubspot;
 use super::reconcile::{Planned, make_plan, notes, plan_code, plan_from, show};
 use super::saved;
 use super::session::Session;
@@ -26,7 +26,7 @@ pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
     let format = format(global.json, args.format)?;
     let global = Global { json: format == PlanFormat::Json, ..global.clone() };
     let session = Session::open(&global).await?;
-    let portal = portal::check(&session).await?;
+    let found = hubspot::check(&session).await?;
     let artifacts = Artifacts::prepare(&session, args.inputs.artifact.as_deref()).await?;
     let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     let targets = &args.inputs.target;
@@ -40,7 +40,7 @@ pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
             planned
         }
     };
-    planned.plan.notes.extend(notes(&session).into_iter().chain(portal));
+    planned.plan.notes.extend(notes(&session).into_iter().chain(found));
     print(&session, format, &planned)?;
     if let Some(path) = &args.out {
         saved::write(&session, &planned, &artifacts.hashes(), targets, path)?;

@@ -43,11 +43,11 @@ fn another_account_than_the_manifests_is_refused() {
 }
 
 #[test]
-fn another_portal_than_the_manifests_is_refused() {
+fn the_manifest_is_held_against_hubspot() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let clock = Clock::stopped_at(jiff::Timestamp::now());
     let hubspot = HubSpot::new(HubSpotConfig { portal_id: 111, clock, search_lag: Default::default(), limits: false });
-    hubspot.add_token("admin-token", &["crm.objects.contacts.read"]);
+    hubspot.add_token("admin-token", &["crm.objects.contacts.read", "crm.schemas.contacts.read"]);
     let server = runtime.block_on(Server::start(hubspot.router())).expect("a free port");
     let site = Site::new();
     let with_portal = |id: u32, reference: &str| {
@@ -62,12 +62,25 @@ fn another_portal_than_the_manifests_is_refused() {
     }
     with_portal(111, "file:token");
     let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
-    assert!(code == 0 && !text.contains("wasn't compared"), "{text}");
+    assert!(code == 0 && !text.contains("weren't compared"), "{text}");
     assert!(!text.contains("admin-token"), "{text}");
+    assert!(text.contains("HubSpot doesn't have these properties yet") && text.contains("tripleseat_sync_error__b"));
+    // A property that isn't there is a mistake of the manifest, and is told before anything is done.
+    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    let fields = "[venues.a.fields]\ncompany = \"compny\"\nadditional_information = \"{zzzzzz}\"\n\n[venues.b]";
+    site.write("venues.toml", &manifest.replace("[venues.b]", fields));
+    site.writes();
+    for args in [&["plan", "--artifact", "bootstrap"][..], &APPLY] {
+        let (code, text) = site.run(args);
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("venues.toml:10:") && text.contains("a: compny (did you mean company?)"), "{text}");
+        assert!(text.contains("a: zzzzzz\n"), "{text}");
+    }
+    assert_eq!(site.writes(), Vec::<String>::new());
     // A plan in CI needs no secrets; it says what it couldn't do.
     with_portal(222, "env:NOT_SET");
     let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
-    assert!(code == 0 && text.contains("the HubSpot portal wasn't compared") && text.contains("NOT_SET"), "{text}");
+    assert!(code == 0 && text.contains("weren't compared with HubSpot") && text.contains("NOT_SET"), "{text}");
 }
 
 #[test]

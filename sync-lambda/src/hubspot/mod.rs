@@ -72,6 +72,21 @@ impl HubSpot {
         Self { timeout: timeout.unwrap_or(self.timeout), ..self }
     }
 
+    /// The internal names of all contact properties that the portal has.
+    ///
+    /// # Errors
+    /// [`RunError`]: no usable answer.
+    pub async fn property_names(&self) -> Result<Vec<String>, RunError> {
+        let path = wire::properties_path();
+        let list: Value = self.call(&self.calls, reqwest::Method::GET, &path, None).await?;
+        let names = |list: &Value| {
+            let results = list.get("results")?.as_array()?;
+            Some(results.iter().filter_map(|found| found.get("name")?.as_str().map(ToOwned::to_owned)).collect())
+        };
+        names(&list)
+            .ok_or_else(|| RunError::Unavailable { side: Side::HubSpot, message: format!("GET {path} gives no list") })
+    }
+
     /// The portal that the token opens.
     ///
     /// # Errors

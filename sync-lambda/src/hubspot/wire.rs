@@ -50,6 +50,11 @@ pub fn account_path() -> String {
     format!("/account-info/{VERSION}/details")
 }
 
+/// Path of the contact properties that a portal has.
+pub fn properties_path() -> String {
+    format!("/crm/properties/{VERSION}/contacts")
+}
+
 /// A search for contacts with any of `any_of` (property, value), oldest change first. All five members are required.
 pub fn search_body(any_of: &[(&str, &str)], after: Option<&str>) -> Value {
     let groups: Vec<Value> = any_of
