@@ -21,6 +21,7 @@ mod secret_commands;
 mod servers;
 mod stories;
 mod sync;
+mod venues;
 mod versions;
 mod wire;
 mod world;
