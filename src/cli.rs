@@ -1,5 +1,6 @@
 //! The command line: flags and help, nothing else. [`crate::commands`] carries the commands out.
 
+mod duplicates;
 mod venue;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use duplicates::*;
 pub use venue::*;
 
 /// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
@@ -91,6 +93,8 @@ pub enum Command {
     /// Add, pause, resume, block and list the venues: edits of the manifest, and nothing else
     #[command(subcommand)]
     Venue(VenueCommand),
+    /// Find duplicate leads in a venue's Tripleseat account, and another venue's leads there
+    Duplicates(DuplicatesArgs),
     /// Print shell completions
     Completions {
         /// The shell

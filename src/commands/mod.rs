@@ -6,6 +6,7 @@ mod ask;
 mod blockers;
 mod destroy;
 mod dev;
+mod duplicates;
 mod init;
 mod locking;
 mod meta;
@@ -42,6 +43,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Unlock(args) => unlock::run(&global, &args).await,
         Command::Dev(args) => dev::run(&global, &args).await,
         Command::Venue(command) => venue::run(&global, command),
+        Command::Duplicates(args) => duplicates::run(&global, &args).await,
         Command::Completions { shell } => meta::completions(shell),
         Command::Man { directory } => meta::man(directory.as_deref()),
     }

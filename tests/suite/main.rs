@@ -8,6 +8,7 @@ mod cost;
 mod dev;
 mod dev_page;
 mod drift;
+mod duplicates;
 mod formats;
 mod lock;
 mod manifest;

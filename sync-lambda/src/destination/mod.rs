@@ -17,7 +17,8 @@ use crate::ledger::Attempt;
 use crate::settings::Settings;
 
 pub use http::Http;
-pub use tripleseat::Tripleseat;
+pub use oauth::OAuth;
+pub use tripleseat::{Tripleseat, records};
 
 /// Longest excerpt of an answer that isn't what is documented.
 const MAX_EXCERPT: usize = 300;

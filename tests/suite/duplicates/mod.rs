@@ -1,0 +1,6 @@
+//! `deployer duplicates` as a process, against the sandbox Tripleseat and HubSpot.
+
+mod account;
+mod refused;
+mod reports;
+mod resumed;
