@@ -90,8 +90,8 @@ fn warnings(out: &mut String, about: &About, summary: &Summary) {
     }
     if summary.other_event_date > 0 {
         items.push(format!(
-            "{} with another event date than the oldest: perhaps a second inquiry. It is listed, and not counted among \
-             the leads to remove.",
+            "{} with another event date than the oldest: perhaps another inquiry. Listed, and not counted among the \
+             leads to remove.",
             counted(summary.other_event_date, "repeat")
         ));
     }
@@ -175,13 +175,13 @@ fn groups(out: &mut String, title: &str, text: &str, count: u64, groups: &[Group
 fn more(out: &mut String, all: u64, shown: usize, what: &str) {
     let left = all.saturating_sub(shown as u64);
     if left > 0 && shown > 0 {
-        let _ = writeln!(out, "<p class=\"soft\">{left} more {what} are in the CSV and JSON files.</p>");
+        let _ = writeln!(out, "<p class=\"soft\">And {} more, in the CSV and JSON files.</p>", counted(left, what));
     }
 }
 
 fn table(out: &mut String, rows: &[Row]) {
     out.push_str("<div class=\"wide\"><table class=\"leads\">\n<thead><tr>");
-    for head in ["What to do", "Lead", "Created", "Name", "E-mail", "Phone", "Event", "Whose it is"] {
+    for head in ["To do", "Lead", "Created", "Name", "E-mail", "Phone", "Event", "Whose it is"] {
         let _ = write!(out, "<th scope=\"col\">{head}</th>");
     }
     out.push_str("</tr></thead>\n<tbody>\n");
