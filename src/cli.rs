@@ -1,10 +1,16 @@
 //! The command line: flags and help, nothing else. [`crate::commands`] carries the commands out.
 
+mod duplicates;
+mod venue;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub use duplicates::*;
+pub use venue::*;
 
 /// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
 ///
@@ -86,9 +92,11 @@ pub enum Command {
     Unlock(UnlockArgs),
     /// Run the whole system on this machine, with no account anywhere
     Dev(DevArgs),
-    /// List the venues: status, schedule, destination, blocker
+    /// Add, pause, resume, block and list the venues: edits of the manifest, and nothing else
     #[command(subcommand)]
     Venue(VenueCommand),
+    /// Find duplicate leads in a venue's Tripleseat account, and another venue's leads there
+    Duplicates(DuplicatesArgs),
     /// Print shell completions
     Completions {
         /// The shell
@@ -307,13 +315,6 @@ pub struct DevArgs {
     /// A zip with `bootstrap` at its top, or a bootstrap, in place of a build
     #[arg(long, value_name = "PATH")]
     pub artifact: Option<PathBuf>,
-}
-
-/// `deployer venue`
-#[derive(Debug, Subcommand)]
-pub enum VenueCommand {
-    /// List the venues: status, schedule, destination, blocker
-    List,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

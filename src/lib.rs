@@ -20,6 +20,7 @@ pub mod cli;
 pub mod commands;
 pub mod cost;
 pub mod desired;
+pub mod duplicates;
 pub mod error;
 pub mod exit_code;
 pub mod local;

@@ -3,8 +3,11 @@
 mod adopt;
 mod apply;
 mod artifacts;
+mod ask;
+mod blockers;
 mod destroy;
 mod dev;
+mod duplicates;
 mod hubspot;
 mod init;
 mod locking;
@@ -20,7 +23,7 @@ mod unlock;
 mod validate;
 mod venue;
 
-use crate::cli::{Cli, Command, VenueCommand};
+use crate::cli::{Cli, Command};
 use crate::error::Result;
 use crate::exit_code::ExitCode;
 
@@ -42,7 +45,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Secret(command) => secret::run(&global, command).await,
         Command::Unlock(args) => unlock::run(&global, &args).await,
         Command::Dev(args) => dev::run(&global, &args).await,
-        Command::Venue(VenueCommand::List) => venue::list(&global),
+        Command::Venue(command) => venue::run(&global, command),
+        Command::Duplicates(args) => duplicates::run(&global, &args).await,
         Command::Completions { shell } => meta::completions(shell),
         Command::Man { directory } => meta::man(directory.as_deref()),
     }

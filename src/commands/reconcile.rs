@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use tokio_util::sync::CancellationToken;
 
+use super::blockers;
 use super::locking;
 use super::saved;
 use super::session::Session;
@@ -67,20 +68,11 @@ pub(super) fn refuse_violations(violations: Vec<String>) -> Result<()> {
 /// What is worth knowing besides the changes.
 pub(super) fn notes(session: &Session) -> Vec<String> {
     let manifest = session.manifest();
-    let mut notes: Vec<String> = manifest.venues.iter().filter_map(blocker_note).collect();
+    let mut notes: Vec<String> =
+        manifest.venues.iter().filter_map(|venue| blockers::note(venue, blockers::today())).collect();
     notes.extend(properties_note(manifest));
     notes.extend(session.loaded.advice.iter().map(ToString::to_string));
     notes
-}
-
-fn blocker_note(venue: &crate::manifest::Venue) -> Option<String> {
-    let blocker = venue.blocker.as_ref().filter(|_| venue.status == Status::Blocked)?;
-    let owner = blocker.owner.as_deref().unwrap_or("nobody");
-    let next = blocker.next_step.as_deref().unwrap_or("none is named");
-    Some(format!(
-        "{} is blocked, nothing is deployed: {} (next step: {next}; owner: {owner})",
-        venue.name, blocker.reason
-    ))
 }
 
 /// The properties that the venues' functions go by, which HubSpot has to have.

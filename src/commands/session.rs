@@ -8,7 +8,7 @@ use crate::desired::Scope;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::local;
-use crate::manifest::{self, Loaded, Manifest};
+use crate::manifest::{self, Loaded, Manifest, ManifestErrors};
 use crate::render::JsonLines;
 
 /// A manifest that is valid, and a cloud that may be talked to.
@@ -51,17 +51,20 @@ impl Session {
 
 /// Reads the manifest. Mistakes are shown as reports, or with `--json` as lines.
 pub(super) fn load(global: &Global) -> Result<Loaded> {
-    manifest::load(&global.manifest).map_err(|errors| {
-        if global.json {
-            let lines = JsonLines::default();
-            let findings = errors.findings();
-            for finding in &findings {
-                lines.line("manifest_error", finding);
-            }
-            return Error::new(ExitCode::Usage, format!("{}: {} mistakes", global.manifest.display(), findings.len()));
+    manifest::load(&global.manifest).map_err(|errors| mistakes(global, errors))
+}
+
+/// The error for a manifest with mistakes.
+pub(super) fn mistakes(global: &Global, errors: ManifestErrors) -> Error {
+    if global.json {
+        let lines = JsonLines::default();
+        let findings = errors.findings();
+        for finding in &findings {
+            lines.line("manifest_error", finding);
         }
-        errors.into()
-    })
+        return Error::new(ExitCode::Usage, format!("{}: {} mistakes", global.manifest.display(), findings.len()));
+    }
+    errors.into()
 }
 
 /// Where the cloud on this machine is kept: beside the manifest.

@@ -75,7 +75,10 @@ impl Format {
 }
 
 /// Names stand in those of functions, rules and roles, of which functions are the strictest: letters, digits, - and _.
-pub(super) fn name(text: &str) -> Result<(), Flaw> {
+///
+/// # Errors
+/// What is wrong with it, and a name like it that fits.
+pub fn name(text: &str) -> Result<(), Flaw> {
     let fits = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
     if text.starts_with(|char: char| char.is_ascii_alphabetic()) && text.chars().all(fits) {
         return Ok(());

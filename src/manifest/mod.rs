@@ -2,10 +2,11 @@
 //!
 //! [`load`] reads a file, [`parse`] a text. What may stand in a manifest is described once, in `keys`; the checks and
 //! [`schema`] both come from there. What holds between venues, that none can reach another's contacts or leads, is in
-//! `isolation`.
+//! `isolation`. [`add_venue`] and its like change a text, and leave all of it that they aren't about as it is.
 
 mod cron;
 mod duration;
+mod edit;
 mod format;
 mod isolation;
 mod keys;
@@ -24,8 +25,10 @@ mod template;
 mod venue;
 
 pub use duration::{format_duration, parse_duration};
+pub use edit::{BlockerEntry, NewVenue, Uneditable, add_venue, remove_blocker, set_blocker, set_status, status_word};
+pub use format::name as check_name;
 pub use model::*;
-pub use read::{Loaded, load, parse};
+pub use read::{Loaded, check, load, parse};
 pub use report::{Advice, Finding, Flaw, ManifestErrors, ReportStyle};
 pub use schema::schema;
 pub use secret::{ResolveError, SecretValue};

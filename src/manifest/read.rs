@@ -61,7 +61,13 @@ pub fn load(path: impl AsRef<Path>) -> Result<Loaded, ManifestErrors> {
         Ok(text) => text,
         Err(error) => return Err(not_utf8(path, error.as_bytes(), error.utf8_error().valid_up_to())),
     };
-    let mut loaded = parse(&text, path)?;
+    check(&text, path)
+}
+
+/// [`load`] for a text that isn't in the file at `path` yet.
+pub fn check(text: &str, path: impl AsRef<Path>) -> Result<Loaded, ManifestErrors> {
+    let path = path.as_ref();
+    let mut loaded = parse(text, path)?;
     let dir = path.parent().unwrap_or(Path::new("")).to_owned();
     let known: Vec<_> = loaded.advice.iter().map(|advice| (advice.line, advice.code)).collect();
     let advice = loaded.check_values(|reference| match reference {

@@ -1,6 +1,7 @@
 //! Plans, progress and results, for people and for programs. Nothing here decides or calls anything.
 
 mod cost;
+mod duplicates;
 mod escape;
 mod html;
 mod json;
@@ -10,6 +11,7 @@ mod text;
 mod words;
 
 pub use cost::cost_line;
+pub use duplicates::duplicates_html;
 pub use html::plan_html;
 pub use json::{FORMAT_VERSION, JsonLines};
 pub use markdown::plan_markdown;

@@ -17,7 +17,8 @@ use crate::ledger::Attempt;
 use crate::settings::Settings;
 
 pub use http::Http;
-pub use tripleseat::Tripleseat;
+pub use oauth::OAuth;
+pub use tripleseat::{Tripleseat, records};
 
 /// Time for one answer, unless the settings say otherwise.
 const TIMEOUT: Duration = Duration::from_secs(20);

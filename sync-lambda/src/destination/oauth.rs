@@ -20,7 +20,7 @@ const LIFE: Duration = Duration::from_secs(7200);
 
 /// An OAuth client and its newest token.
 #[derive(Debug)]
-pub(super) struct OAuth {
+pub struct OAuth {
     client: reqwest::Client,
     base_uri: String,
     identity: OAuthClient,
@@ -28,12 +28,16 @@ pub(super) struct OAuth {
 }
 
 impl OAuth {
-    pub(super) fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient) -> Self {
+    /// A client that has no token yet. `base_uri` has no slash at its end.
+    pub fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient) -> Self {
         Self { client, base_uri: base_uri.to_owned(), identity, token: Mutex::new(None) }
     }
 
     /// A bearer token; a fresh one if `renew`. The inner error is one that passes.
-    pub(super) async fn token(&self, renew: bool, timeout: Duration) -> Result<Result<Secret, String>, RunError> {
+    ///
+    /// # Errors
+    /// The client was refused.
+    pub async fn token(&self, renew: bool, timeout: Duration) -> Result<Result<Secret, String>, RunError> {
         let kept = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((token, _)) = kept.filter(|(_, ends)| !renew && *ends > Instant::now()) {
             return Ok(Ok(token));

@@ -311,7 +311,7 @@ fn names_the_key(text: &str) -> bool {
 }
 
 /// The records of a list: `[…]`, `{"results": […]}` or `{"leads": […]}`, each bare or as `{"lead": {…}}`.
-fn records(body: &Value, plural: &str, singular: &str) -> Vec<Value> {
+pub fn records(body: &Value, plural: &str, singular: &str) -> Vec<Value> {
     let list = body.as_array().or_else(|| body.get("results")?.as_array()).or_else(|| body.get(plural)?.as_array());
     let unwrap = |record: &Value| record.get(singular).cloned().unwrap_or_else(|| record.clone());
     list.map(|list| list.iter().map(unwrap).collect()).unwrap_or_default()

@@ -1,19 +1,36 @@
-//! `deployer venue`
+//! `deployer venue`: edits of the manifest, and what it says of the venues.
+
+mod add;
+mod status;
+mod write;
 
 use serde_json::json;
 use sync_lambda::config::Destination;
 
+use super::blockers::{age_days, days, today};
 use super::session::load;
-use crate::cli::Global;
+use crate::cli::{Global, VenueCommand};
 use crate::error::Result;
 use crate::exit_code::ExitCode;
-use crate::manifest::{Status, Venue};
+use crate::manifest::{Status, Venue, status_word};
 use crate::render::JsonLines;
 
+pub(super) fn run(global: &Global, command: VenueCommand) -> Result<ExitCode> {
+    match command {
+        VenueCommand::List => list(global),
+        VenueCommand::Add(args) => add::run(global, &args),
+        VenueCommand::Pause { venue } => status::set(global, &venue, Status::Paused),
+        VenueCommand::Resume { venue } => status::set(global, &venue, Status::Active),
+        VenueCommand::Block(args) => status::block(global, &args),
+        VenueCommand::Unblock { venue, status } => status::unblock(global, &venue, status),
+    }
+}
+
 /// `deployer venue list`
-pub(super) fn list(global: &Global) -> Result<ExitCode> {
+fn list(global: &Global) -> Result<ExitCode> {
     let loaded = load(global)?;
     let venues = &loaded.manifest.venues;
+    let today = today();
     if global.json {
         let lines = JsonLines::default();
         for venue in venues {
@@ -23,6 +40,7 @@ pub(super) fn list(global: &Global) -> Result<ExitCode> {
                     "owner": blocker.owner,
                     "next_step": blocker.next_step,
                     "since": blocker.since,
+                    "age_days": age_days(blocker, today),
                 })
             });
             lines.line(
@@ -30,7 +48,7 @@ pub(super) fn list(global: &Global) -> Result<ExitCode> {
                 json!({
                     "name": venue.name,
                     "display_name": venue.display_name,
-                    "status": status(venue),
+                    "status": status_word(venue.status),
                     "schedule": venue.schedule.expression,
                     "flag_property": venue.flag_property,
                     "destination": destination(venue),
@@ -44,9 +62,16 @@ pub(super) fn list(global: &Global) -> Result<ExitCode> {
     let (names, schedules) = (width(|venue| &venue.name), width(|venue| &venue.schedule.expression));
     for venue in venues {
         let (name, schedule) = (&venue.name, &venue.schedule.expression);
-        anstream::println!("{name:names$}  {:7}  {schedule:schedules$}  {}", status(venue), destination(venue));
+        anstream::println!(
+            "{name:names$}  {:7}  {schedule:schedules$}  {}",
+            status_word(venue.status),
+            destination(venue)
+        );
         if let Some(blocker) = &venue.blocker {
-            anstream::println!("  blocked: {}", blocker.reason);
+            let age = age_days(blocker, today);
+            let since = age.map_or_else(|| "nobody wrote since when".to_owned(), |age| format!("for {}", days(age)));
+            let blocked = if venue.status == Status::Blocked { "blocked" } else { "has a blocker" };
+            anstream::println!("  {blocked} ({since}): {}", blocker.reason);
             anstream::println!(
                 "  owner: {}; next step: {}",
                 blocker.owner.as_deref().unwrap_or("nobody"),
@@ -55,14 +80,6 @@ pub(super) fn list(global: &Global) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::Done)
-}
-
-fn status(venue: &Venue) -> &'static str {
-    match venue.status {
-        Status::Active => "active",
-        Status::Paused => "paused",
-        Status::Blocked => "blocked",
-    }
 }
 
 fn destination(venue: &Venue) -> String {

@@ -1,0 +1,81 @@
+//! What a blocked venue waits for, and how long it has.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Unit};
+
+use crate::manifest::{Blocker, Status, Venue};
+
+/// Days after which a blocker is called out.
+const OLD_DAYS: i64 = 30;
+
+/// The day that it is, in UTC.
+pub(super) fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
+
+/// Days since the blocker is there; `None` where that isn't said, 0 where it is in the future.
+pub(super) fn age_days(blocker: &Blocker, today: Date) -> Option<i64> {
+    let since: Date = blocker.since.as_deref()?.parse().ok()?;
+    let days = since.until((Unit::Day, today)).ok()?.get_days();
+    Some(i64::from(days).max(0))
+}
+
+/// `1 day`, `40 days`
+pub(super) fn days(count: i64) -> String {
+    if count == 1 { "1 day".to_owned() } else { format!("{count} days") }
+}
+
+/// What a plan says of a blocked venue. One that nobody owns, or that is older than 30 days, is called out.
+pub(super) fn note(venue: &Venue, today: Date) -> Option<String> {
+    let blocker = venue.blocker.as_ref().filter(|_| venue.status == Status::Blocked)?;
+    let name = &venue.name;
+    let next = blocker.next_step.as_deref().unwrap_or("none is named");
+    let owner = blocker.owner.as_deref();
+    let mut note = format!(
+        "{name} is blocked, nothing is deployed: {} (next step: {next}; owner: {})",
+        blocker.reason,
+        owner.unwrap_or("nobody")
+    );
+    if owner.is_none() {
+        note.push_str(&format!(". Nobody owns this: `deployer venue block {name} --owner WHO` says who does"));
+    }
+    if let Some(age) = age_days(blocker, today).filter(|age| *age > OLD_DAYS) {
+        let ask = owner.map_or_else(String::new, |owner| format!(": ask {owner} how the next step stands"));
+        note.push_str(&format!(". It has been blocked for {}{ask}", days(age)));
+    }
+    Some(note)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note_of(blocker: &str, today: &str) -> Option<String> {
+        let text = format!(
+            "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n[venues.marina]\ndisplay_name = \"Marina\"\n\
+             status = \"blocked\"\n[venues.marina.blocker]\nreason = \"No API\"\n{blocker}\
+             [venues.marina.destination]\nkind = \"tripleseat\"\n"
+        );
+        let loaded = crate::manifest::parse(&text, "venues.toml").expect("valid");
+        note(&loaded.manifest.venues[0], today.parse().expect("a date"))
+    }
+
+    #[test]
+    fn a_blocker_is_called_out_when_it_is_old_or_nobody_owns_it() {
+        let quiet = "marina is blocked, nothing is deployed: No API (next step: none is named; owner: ops)";
+        let owned = "owner = \"ops\"\nsince = 2026-01-01\n";
+        for day in ["2025-12-01", "2026-01-01", "2026-01-31"] {
+            assert_eq!(note_of(owned, day).as_deref(), Some(quiet), "{day}");
+        }
+        let old = note_of(owned, "2026-02-01").expect("a note");
+        assert_eq!(old, format!("{quiet}. It has been blocked for 31 days: ask ops how the next step stands"));
+        assert_eq!(
+            note_of("next_step = \"Ask\"\n", "2026-02-01").expect("a note"),
+            "marina is blocked, nothing is deployed: No API (next step: Ask; owner: nobody). Nobody owns this: \
+             `deployer venue block marina --owner WHO` says who does"
+        );
+        let both = note_of("since = 2025-01-01\n", "2026-02-01").expect("a note");
+        assert!(both.ends_with("says who does. It has been blocked for 396 days"), "{both}");
+    }
+}

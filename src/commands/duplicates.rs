@@ -1,0 +1,278 @@
+//! `deployer duplicates`
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+use sync_lambda::config::{
+    Destination, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, LedgerProperties,
+};
+use sync_lambda::credentials::{Credentials, OAuthClient, Secret};
+use sync_lambda::error::RunError;
+use sync_lambda::hubspot::HubSpot;
+use tokio::time::Instant;
+
+use super::session::{load, manifest_directory, state_directory};
+use crate::cli::{DuplicatesArgs, Global};
+use crate::duplicates::cost::{Mend, Terms};
+use crate::duplicates::files::{About, Files};
+use crate::duplicates::origin::VenueLedger;
+use crate::duplicates::pass::pass;
+use crate::duplicates::read::{PAGE, Reader};
+use crate::duplicates::work::{OpenError, Work};
+use crate::duplicates::{Summary, counted, ledger};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::manifest::{Manifest, SecretRef, Venue};
+use crate::render::{JsonLines, duplicates_html};
+
+/// An account is read in less than this.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+/// Pages after which it is told how far it is.
+const TOLD_EVERY: u64 = 100;
+
+pub(super) async fn run(global: &Global, args: &DuplicatesArgs) -> Result<ExitCode> {
+    let loaded = load(global)?;
+    let manifest = &loaded.manifest;
+    let venue = find(manifest, &args.venue)?;
+    let (Destination::Tripleseat { location_id, site_id, .. }, Some(base_uri)) =
+        (&venue.destination, &venue.tripleseat_base_uri)
+    else {
+        return Err(Error::usage(format!("{} has no Tripleseat account: its leads go elsewhere", venue.name)));
+    };
+    let client = sync_lambda::http::client().map_err(|error| failed(&error))?;
+    let identity = identity(manifest, venue).await?;
+    let reader = Reader::new(client.clone(), base_uri, identity, args.rate);
+    let hubspot = match args.no_ledger {
+        true => None,
+        false => Some(hubspot(manifest, venue, client).await?),
+    };
+    if let Some(site_id) = site_id {
+        let opened = reader.site_ids().await.map_err(|error| failed(&error))?;
+        if !opened.contains(site_id) {
+            let opened: Vec<String> = opened.iter().map(u64::to_string).collect();
+            let what =
+                format!("the OAuth client opens site {}, and {} is site {site_id}", opened.join(", "), venue.name);
+            return Err(Error::refused(what).hint("set the client id and secret of this venue's account"));
+        }
+    }
+    let directory = directory(&args.out)?;
+    let subject = json!([base_uri, location_id, site_id, venue.name, hubspot.is_some()]).to_string();
+    let state = state_directory(&manifest.path).join("duplicates").join(format!("{}.json", venue.name));
+    let leads = directory.join(format!(".leads-{}.partial", venue.name));
+    let mut work = Work::open(&state, &leads, &subject, args.fresh, Timestamp::now()).map_err(|error| match error {
+        OpenError::Busy => Error::refused(error.to_string()).hint("wait until it is done, or choose another --out"),
+        OpenError::File { .. } => Error::failed("what is read can't be kept").caused_by(&error),
+    })?;
+    let ledgers = ledgers(manifest, venue);
+    let reading = Reading { global, reader: &reader, hubspot: hubspot.as_ref(), ledgers: &ledgers };
+    reading.all(&mut work, *location_id).await.map_err(|error| {
+        error.hint("what was read is kept: the same command goes on there, and `--fresh` begins again")
+    })?;
+    report(global, args, venue, work, &directory)
+}
+
+/// What pages are read with.
+struct Reading<'a> {
+    global: &'a Global,
+    reader: &'a Reader,
+    hubspot: Option<&'a HubSpot>,
+    ledgers: &'a [VenueLedger],
+}
+
+impl Reading<'_> {
+    async fn all(&self, work: &mut Work, location_id: Option<u64>) -> Result<()> {
+        if work.progress.next_page > 1 && !self.global.json {
+            let since = work.progress.begun.strftime("%Y-%m-%d %H:%M UTC");
+            anstream::eprintln!("Going on at page {} of what was begun {since}.", work.progress.next_page);
+        }
+        while !work.progress.complete {
+            let number = work.progress.next_page;
+            let page = self.reader.page(number).await.map_err(|error| failed(&error))?;
+            let progress = &mut work.progress;
+            let full = page.leads.len() >= PAGE;
+            progress.complete = page.total.map_or(!full, |total| number >= total) || page.leads.is_empty();
+            let total = page.total.unwrap_or_default();
+            progress.shrunk |= page.total.is_some_and(|total| total < progress.most_pages);
+            progress.most_pages = progress.most_pages.max(total);
+            let elsewhere = |location: &Option<u64>| match (location_id, location) {
+                (Some(wanted), Some(location)) => wanted != *location,
+                _ => false,
+            };
+            let (others, ours): (Vec<_>, Vec<_>) = page.leads.into_iter().partition(|(_, at)| elsewhere(at));
+            progress.other_locations += others.len() as u64;
+            let mut leads: Vec<_> = ours.into_iter().map(|(lead, _)| lead).collect();
+            if let Some(hubspot) = self.hubspot {
+                ledger::tell(hubspot, self.ledgers, &mut leads).await.map_err(|error| failed(&error))?;
+            }
+            work.keep(&leads).map_err(|error| Error::failed("what was read can't be kept").caused_by(&error))?;
+            if number.is_multiple_of(TOLD_EVERY) && !self.global.json {
+                anstream::eprintln!("Page {number} of {total} was read.");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn report(global: &Global, args: &DuplicatesArgs, venue: &Venue, work: Work, directory: &Path) -> Result<ExitCode> {
+    let unwritten = |error: std::io::Error| {
+        Error::failed(format!("the report can't be written to {}", directory.display())).caused_by(&error)
+    };
+    let shown = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
+    let about = About {
+        venue: venue.name.clone(),
+        display_name: venue.display_name.clone(),
+        location_id: match &venue.destination {
+            Destination::Tripleseat { location_id, .. } => *location_id,
+            Destination::Http(_) => None,
+        },
+        begun: shown(work.progress.begun),
+        ended: shown(Timestamp::now()),
+        window: args.window.text.clone(),
+        ledger: !args.no_ledger,
+        other_locations: work.progress.other_locations,
+        shrunk: work.progress.shrunk,
+        minutes_per_lead: args.minutes_per_lead.to_string(),
+    };
+    let mut files = Files::create(directory, &about).map_err(unwritten)?;
+    let leads = work.leads().map_err(unwritten)?;
+    let summary = pass(leads, args.window.duration, directory, &mut |row| files.row(row)).map_err(unwritten)?;
+    let terms = Terms {
+        fee: args.fee.map(|fee| fee.dollars()),
+        minutes_per_lead: args.minutes_per_lead,
+        hourly_rate: args.hourly_rate.dollars(),
+    };
+    let mend = Mend::new(summary.remove, &terms);
+    let paths = files
+        .finish(&summary, &terms, &mend, |excerpt| duplicates_html(&about, &summary, &terms, &mend, excerpt))
+        .map_err(unwritten)?;
+    work.remove().map_err(unwritten)?;
+    tell(global, &about, &summary, &mend, &paths);
+    Ok(ExitCode::Done)
+}
+
+fn tell(global: &Global, about: &About, summary: &Summary, mend: &Mend, paths: &[PathBuf]) {
+    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    if global.json {
+        let line =
+            json!({ "venue": about.venue, "summary": summary, "mend": mend, "shrunk": about.shrunk, "files": paths });
+        return JsonLines::default().line("duplicates", line);
+    }
+    anstream::println!(
+        "{}, {} of them made by deployer.\n{} in {} with the same address ({} with another event date).",
+        counted(summary.leads, "lead"),
+        summary.made_here,
+        counted(summary.repeats, "repeat"),
+        counted(summary.groups, "group"),
+        summary.other_event_date
+    );
+    anstream::println!(
+        "{} of another venue; of {} it can't be told.\n{} in {} with the same number.",
+        counted(summary.another_venue, "lead"),
+        summary.origin_unknown,
+        counted(summary.possible_repeats, "possible repeat"),
+        counted(summary.possible_groups, "group")
+    );
+    let fee = mend.by_vendor.map_or_else(|| "a fee that isn't known (--fee)".to_owned(), |fee| fee.to_string());
+    anstream::println!(
+        "To remove {}: {fee} by the vendor; {} and {} by hand. {}",
+        counted(mend.leads, "lead"),
+        mend.time_by_hand(),
+        mend.by_hand,
+        mend.verdict()
+    );
+    if about.shrunk {
+        anstream::println!("Leads were deleted while they were read, so that others may have been missed: read again.");
+    }
+    anstream::println!("Personal data is in {}.", paths.join(", "));
+}
+
+fn find<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Venue> {
+    manifest.venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
+        let names: Vec<&str> = manifest.venues.iter().map(|venue| venue.name.as_str()).collect();
+        Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {}", names.join(", ")))
+    })
+}
+
+/// The directory, made if it isn't there, readable by its owner only then.
+fn directory(out: &Path) -> Result<PathBuf> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(out)
+        .and_then(|()| std::fs::canonicalize(out))
+        .map_err(|error| Error::failed(format!("--out {} can't be used", out.display())).caused_by(&error))
+}
+
+/// The venue's ledger first, and those of the others.
+fn ledgers(manifest: &Manifest, venue: &Venue) -> Vec<VenueLedger> {
+    let (own, others): (Vec<_>, Vec<_>) = manifest.venues.iter().partition(|other| other.name == venue.name);
+    let ledger = |venue: &Venue| VenueLedger {
+        venue: venue.name.clone(),
+        properties: LedgerProperties::new(&venue.name, &venue.flag_property),
+        tripleseat: matches!(venue.destination, Destination::Tripleseat { .. }),
+    };
+    own.into_iter().chain(others).map(ledger).collect()
+}
+
+async fn identity(manifest: &Manifest, venue: &Venue) -> Result<OAuthClient> {
+    let mut values = Vec::new();
+    for key in [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET] {
+        let Some((_, reference)) = venue.secrets.iter().find(|(name, _)| name == key) else {
+            let key = key.to_lowercase();
+            return Err(Error::usage(format!("{} has no `{key}`: leads are read with OAuth", venue.name)).hint(
+                format!("make an OAuth application in Tripleseat, and add {key} to [venues.{}.secrets]", venue.name),
+            ));
+        };
+        values.push(resolve(manifest, &format!("`{}` of {}", key.to_lowercase(), venue.name), reference).await?);
+    }
+    let secret = values.pop().unwrap_or_else(|| Secret::new(""));
+    Ok(OAuthClient { id: values.pop().unwrap_or_else(|| Secret::new("")), secret })
+}
+
+/// HubSpot, with the deployer's token or else the venue's, after a look at whose portal it opens.
+async fn hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) -> Result<HubSpot> {
+    let own = venue.secrets.iter().find(|(name, _)| name == KEY_HUBSPOT_TOKEN).map(|(_, reference)| reference);
+    let without = "`--no-ledger` goes without it: then it can't be told whose a lead is";
+    let token = match (&manifest.hubspot.token, own) {
+        (Some(reference), _) => resolve(manifest, "`token` of [hubspot]", reference).await,
+        (None, Some(reference)) => resolve(manifest, &format!("`hubspot_token` of {}", venue.name), reference).await,
+        (None, None) => Err(Error::usage(format!("there is no HubSpot token for {}", venue.name))),
+    };
+    let credentials = Credentials {
+        hubspot_token: token.map_err(|error| error.hint(without))?,
+        tripleseat_public_key: None,
+        tripleseat_oauth: None,
+        destination_credential: None,
+    };
+    let hubspot = HubSpot::new(client, &manifest.hubspot.base_uri, credentials, Instant::now() + LONGEST);
+    if let Some(portal_id) = manifest.hubspot.portal_id {
+        let opened = hubspot.portal_id().await.map_err(|error| failed(&error).hint(without))?;
+        if opened != portal_id {
+            let what = format!("the HubSpot token opens portal {opened}, and the manifest is for portal {portal_id}");
+            return Err(Error::refused(what));
+        }
+    }
+    Ok(hubspot)
+}
+
+async fn resolve(manifest: &Manifest, what: &str, reference: &SecretRef) -> Result<Secret> {
+    let (reference, directory) = (reference.clone(), manifest_directory(&manifest.path));
+    // A reference can run a password manager's program.
+    let resolved = tokio::task::spawn_blocking(move || reference.resolve(&directory)).await;
+    let resolved = resolved.map_err(|error| Error::failed(format!("{what} can't be had")).caused_by(&error))?;
+    match resolved {
+        Ok(Some(value)) => Ok(Secret::new(value.expose())),
+        Ok(None) => Err(Error::usage(format!("{what} is `managed`, and so not to be had here"))
+            .hint("name where it is to be had on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS")),
+        Err(error) => Err(Error::usage(format!("{what} can't be had")).caused_by(&error)),
+    }
+}
+
+/// Vendors' errors name the credential and what to do in their text, without a value.
+fn failed(error: &RunError) -> Error {
+    Error::failed(error.to_string())
+}

@@ -1,0 +1,301 @@
+//! `deployer venue add`
+
+use std::io::{BufRead, Write};
+
+use serde_json::json;
+use sync_lambda::config::{Destination, HttpAuth, HttpDestination};
+
+use super::status::status_of;
+use super::write::Editable;
+use crate::cli::{DestinationKind, Global, VenueAdd};
+use crate::commands::ask::{self, Asker};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::manifest::{NewVenue, Schedule, SecretRef, add_venue, check_name, status_word};
+use crate::render::JsonLines;
+
+/// What a lead of an `http` destination consists of where nothing else is said.
+const HTTP_FIELDS: [(&str, &str); 3] = [("name", "{firstname} {lastname}"), ("email", "email"), ("phone", "phone")];
+
+pub(super) fn run(global: &Global, args: &VenueAdd) -> Result<ExitCode> {
+    let manifest = Editable::open(global)?;
+    let name = args.name.as_str();
+    if manifest.loaded.manifest.venues.iter().any(|venue| venue.name == name) {
+        let place = manifest.loaded.place_of(name).unwrap_or_else(|| global.manifest.display().to_string());
+        return Err(Error::usage(format!("there is a venue {name} already, at {place}; nothing was changed")));
+    }
+    check_name(name)
+        .map_err(|flaw| Error::usage(format!("`{name}` can't be a venue's name: {}", flaw.message)).hint(flaw.help))?;
+    let asked = match ask::terminal(global) {
+        Some(mut person) => answers(args, Some(&mut person))?,
+        None => answers::<&[u8], Vec<u8>>(args, None)?,
+    };
+    let new = new_venue(args, asked)?;
+    manifest.edit(name, |text| add_venue(text, &new), |venue| venue.display_name == new.display_name)?;
+    tell(global, &new);
+    Ok(ExitCode::Done)
+}
+
+/// What flags give, or a person.
+#[derive(Debug, PartialEq)]
+struct Answers {
+    display_name: String,
+    kind: DestinationKind,
+    location_id: Option<u64>,
+    url: Option<String>,
+    schedule: Option<String>,
+    secrets: Vec<(&'static str, SecretRef)>,
+}
+
+/// Asks for what no flag gives; where nobody can be asked, what can't be guessed is missing.
+fn answers<R: BufRead, W: Write>(args: &VenueAdd, mut person: Option<&mut Asker<R, W>>) -> Result<Answers> {
+    if person.is_none() {
+        let http = args.destination == Some(DestinationKind::Http);
+        let missing = [
+            ("--display-name", args.display_name.is_none()),
+            ("--destination", args.destination.is_none()),
+            ("--url", http && args.url.is_none()),
+        ];
+        let missing: Vec<&str> = missing.into_iter().filter(|(_, missing)| *missing).map(|(flag, _)| flag).collect();
+        if !missing.is_empty() {
+            return Err(ask::nobody(&missing));
+        }
+    }
+    let display_name = match (&args.display_name, person.as_deref_mut()) {
+        (None, Some(person)) => person.text("What do people call it", Some(&titled(&args.name)))?,
+        (given, _) => given.clone().unwrap_or_default(),
+    };
+    let kind = match (args.destination, person.as_deref_mut()) {
+        (Some(kind), _) => kind,
+        (None, Some(person)) => {
+            person.ask("Where do its leads go, tripleseat or http", Some("tripleseat"), |answer| match answer {
+                "tripleseat" => Ok(DestinationKind::Tripleseat),
+                "http" => Ok(DestinationKind::Http),
+                _ => Err("tripleseat or http is needed".to_owned()),
+            })?
+        }
+        (None, None) => DestinationKind::Tripleseat,
+    };
+    let http = kind == DestinationKind::Http;
+    let location_id = match (args.location_id, person.as_deref_mut()) {
+        (None, Some(person)) if !http => {
+            person.ask("Location id in Tripleseat (empty: the account has only one)", Some(""), |answer| {
+                if answer.is_empty() {
+                    return Ok(None);
+                }
+                answer.parse().map(Some).map_err(|_| "a number is needed, as Tripleseat shows it".to_owned())
+            })?
+        }
+        (given, _) => given,
+    };
+    let url = match (&args.url, person.as_deref_mut()) {
+        (None, Some(person)) if http => Some(person.text("Address to which a lead is posted", None)?),
+        (given, _) => given.clone(),
+    };
+    let schedule = match (&args.schedule, person.as_deref_mut()) {
+        (None, Some(person)) => person.ask("When does it run (empty: as the defaults say)", Some(""), |answer| {
+            if answer.is_empty() {
+                return Ok(None);
+            }
+            Schedule::parse(answer).map(|schedule| Some(schedule.expression)).map_err(|flaw| flaw.to_string())
+        })?,
+        (given, _) => given.clone(),
+    };
+    let secrets = secrets(args, kind, person)?;
+    Ok(Answers { display_name, kind, location_id, url, schedule, secrets })
+}
+
+fn secrets<R: BufRead, W: Write>(
+    args: &VenueAdd,
+    kind: DestinationKind,
+    mut person: Option<&mut Asker<R, W>>,
+) -> Result<Vec<(&'static str, SecretRef)>> {
+    let given = &args.references;
+    let http = kind == DestinationKind::Http;
+    // The key, what was given, and whether it is needed.
+    let all = [
+        ("hubspot_token", &given.hubspot_token, true),
+        ("tripleseat_public_key", &given.tripleseat_public_key, !http),
+        ("tripleseat_client_id", &given.tripleseat_client_id, false),
+        ("tripleseat_client_secret", &given.tripleseat_client_secret, false),
+        ("destination_credential", &given.destination_credential, http && args.auth.is_some()),
+    ];
+    let mut secrets = Vec::new();
+    for (key, given, needed) in all {
+        let default = format!("env:{}_{key}", args.name.replace('-', "_")).to_uppercase().replacen("ENV:", "env:", 1);
+        let reference = match (given, person.as_deref_mut()) {
+            (Some(text), _) => {
+                // What was given is not repeated: it may be the credential itself.
+                SecretRef::parse(text).map_err(|flaw| {
+                    let flag = key.replace('_', "-");
+                    Error::usage(format!("--{flag} is no reference: {}", flaw.message)).hint(flaw.help)
+                })?
+            }
+            (None, _) if !needed => continue,
+            (None, Some(person)) => {
+                let question = format!("Where is its {key} (env:NAME, file:PATH, cmd:PROGRAM ARGS, managed)");
+                person.ask(&question, Some(&default), |answer| {
+                    SecretRef::parse(answer).map_err(|flaw| flaw.to_string())
+                })?
+            }
+            (None, None) => SecretRef::parse(&default).map_err(|flaw| Error::usage(flaw.to_string()))?,
+        };
+        secrets.push((key, reference));
+    }
+    Ok(secrets)
+}
+
+fn new_venue(args: &VenueAdd, answers: Answers) -> Result<NewVenue> {
+    let http = answers.kind == DestinationKind::Http;
+    let others = [
+        ("--url", !http && answers.url.is_some()),
+        ("--auth", !http && args.auth.is_some()),
+        ("--location-id", http && answers.location_id.is_some()),
+        ("--lead-form-id", http && args.lead_form_id.is_some()),
+        ("--site-id", http && args.site_id.is_some()),
+        ("--base-uri", http && args.base_uri.is_some()),
+    ];
+    if let Some((flag, _)) = others.into_iter().find(|(_, given)| *given) {
+        let (this, other) = if http { ("http", "tripleseat") } else { ("tripleseat", "http") };
+        return Err(Error::usage(format!("{flag} is for a destination of kind {other}, and this is {this}")));
+    }
+    let mut fields = Vec::new();
+    for field in &args.field {
+        let Some((name, from)) = field.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
+            return Err(Error::usage(format!("--field {field} has no field and no =")).hint(
+                "write --field FIELD=FROM, such as --field email=email or --field 'name={firstname} {lastname}'",
+            ));
+        };
+        fields.push((name.trim().to_owned(), from.to_owned()));
+    }
+    if http && fields.is_empty() {
+        fields = HTTP_FIELDS.map(|(name, from)| (name.to_owned(), from.to_owned())).to_vec();
+    }
+    let destination = match answers.kind {
+        DestinationKind::Tripleseat => Destination::Tripleseat {
+            location_id: answers.location_id,
+            lead_form_id: args.lead_form_id,
+            site_id: args.site_id,
+        },
+        DestinationKind::Http => Destination::Http(HttpDestination {
+            url: answers.url.unwrap_or_default(),
+            auth: args.auth.as_deref().map(auth).transpose()?,
+            success_pointer: None,
+            id_pointer: None,
+            lookup_url: None,
+            lookup_id_pointer: None,
+            requests_per_second: None,
+        }),
+    };
+    Ok(NewVenue {
+        name: args.name.clone(),
+        display_name: answers.display_name,
+        status: status_of(args.status),
+        schedule: answers.schedule,
+        timeout: args.timeout.clone(),
+        secrets: answers.secrets,
+        tripleseat_base_uri: args.base_uri.clone(),
+        destination,
+        fields,
+    })
+}
+
+fn auth(text: &str) -> Result<HttpAuth> {
+    let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+    let auth = match text.split_once(':') {
+        None if text == "bearer" => Some(HttpAuth::Bearer),
+        None if text == "basic" => Some(HttpAuth::Basic),
+        Some(("header", name)) => named(name).map(|name| HttpAuth::Header { name }),
+        Some(("query", name)) => named(name).map(|name| HttpAuth::Query { name }),
+        _ => None,
+    };
+    // Not repeated: somebody may have given the credential itself.
+    auth.ok_or_else(|| {
+        Error::usage("--auth says in none of the known ways how the credential is sent")
+            .hint("write bearer, basic, header:NAME (such as header:X-Api-Key) or query:NAME")
+    })
+}
+
+/// `the-loft` is The Loft.
+fn titled(name: &str) -> String {
+    let words = name.split(['-', '_']).filter(|word| !word.is_empty());
+    let titled = words.map(|word| {
+        let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+        format!("{}{rest}", first.to_uppercase())
+    });
+    titled.collect::<Vec<_>>().join(" ")
+}
+
+/// Says what was done, which environment variables are still to be set, and the next commands.
+fn tell(global: &Global, new: &NewVenue) {
+    let name = &new.name;
+    let next = [
+        format!("deployer plan --target {name}"),
+        format!("deployer apply --target {name}"),
+        format!("deployer verify {name}"),
+    ];
+    let unset = new.secrets.iter().filter_map(|(_, reference)| match reference {
+        SecretRef::Env(variable) if std::env::var_os(variable).is_none() => Some(variable.as_str()),
+        _ => None,
+    });
+    let unset: Vec<&str> = unset.collect();
+    if global.json {
+        let line = json!({
+            "venue": name, "status": status_word(new.status), "changed": true, "unset_variables": unset, "next": next,
+        });
+        return JsonLines::default().line("venue_edited", line);
+    }
+    anstream::println!("{name} was added to {}.", global.manifest.display());
+    if !unset.is_empty() {
+        anstream::println!("Before it is applied, set {} in the environment.", unset.join(", "));
+    }
+    anstream::println!("Next:");
+    next.iter().for_each(|command| anstream::println!("  {command}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command, VenueCommand};
+
+    fn parsed(line: &str) -> VenueAdd {
+        let words = ["deployer", "venue", "add"].into_iter().chain(line.split(' '));
+        match Cli::try_parse_from(words).expect("a command line").command {
+            Command::Venue(VenueCommand::Add(args)) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_person_is_asked_for_what_no_flag_gives() {
+        let mut person = Asker::scripted("\ntripleseat\nabc\n12\nrate(1 minutes)\n\nsecret-token\nmanaged\n\n");
+        let answers = answers(&parsed("the-loft"), Some(&mut person)).expect("answers");
+        assert_eq!((answers.display_name.as_str(), answers.location_id), ("The Loft", Some(12)));
+        assert_eq!(answers.schedule, None);
+        let public_key = SecretRef::Env("THE_LOFT_TRIPLESEAT_PUBLIC_KEY".to_owned());
+        assert_eq!(answers.secrets, [("hubspot_token", SecretRef::Managed), ("tripleseat_public_key", public_key)]);
+        let asked = person.questions();
+        for words in [
+            "What do people call it [The Loft]: Where do its leads go, tripleseat or http [tripleseat]: ",
+            "a number is needed, as Tripleseat shows it.",
+            "a literal value stands where a reference to a secret belongs",
+            "managed) [env:THE_LOFT_TRIPLESEAT_PUBLIC_KEY]: ",
+        ] {
+            assert!(asked.contains(words), "{words}: {asked}");
+        }
+        assert!(!asked.contains("secret-token"), "what may be a credential isn't repeated: {asked}");
+    }
+
+    #[test]
+    fn a_person_is_not_asked_for_what_flags_give() {
+        let line = "loft --display-name Loft --destination http --url https://p.example.com/l --auth header:X-Key \
+                    --schedule rate(1\u{a0}hour) --hubspot-token env:T --destination-credential managed";
+        let mut person = Asker::scripted("");
+        let answers = answers(&parsed(line), Some(&mut person)).expect("answers");
+        assert_eq!(person.questions(), "");
+        let new = new_venue(&parsed(line), answers).expect("a venue");
+        assert_eq!(new.fields.len(), 3, "something to begin with");
+    }
+}

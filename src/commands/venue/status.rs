@@ -1,0 +1,120 @@
+//! `deployer venue pause`, `resume`, `block` and `unblock`
+
+use serde_json::json;
+
+use super::write::Editable;
+use crate::cli::{Deployed, Global, VenueBlock};
+use crate::commands::ask;
+use crate::commands::blockers::today;
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::manifest::{BlockerEntry, Status, remove_blocker, set_blocker, set_status, status_word};
+use crate::render::JsonLines;
+
+/// `deployer venue pause` and `resume`
+pub(super) fn set(global: &Global, name: &str, status: Status) -> Result<ExitCode> {
+    let manifest = Editable::open(global)?;
+    if manifest.venue(name)?.status == Status::Blocked {
+        let word = status_word(status);
+        return Err(Error::usage(format!("{name} is blocked, so it has no rule"))
+            .hint(format!("`deployer venue unblock {name} --status {word}` takes its blocker out")));
+    }
+    let changed = manifest.edit(name, |text| set_status(text, name, status), |venue| venue.status == status)?;
+    tell(global, name, status, changed);
+    Ok(ExitCode::Done)
+}
+
+/// `deployer venue block`
+pub(super) fn block(global: &Global, args: &VenueBlock) -> Result<ExitCode> {
+    let manifest = Editable::open(global)?;
+    let name = args.venue.as_str();
+    let venue = manifest.venue(name)?;
+    let (was_blocked, known) = (venue.status == Status::Blocked, venue.blocker.clone());
+    let mut entries = Vec::new();
+    let mut given = (args.reason.clone(), args.owner.clone(), args.next_step.clone());
+    if given.0.is_none() && known.is_none() {
+        let mut person = ask::terminal(global).ok_or_else(|| ask::nobody(&["--reason"]))?;
+        given.0 = Some(person.text("What stands in the way", None)?);
+        let optional = |text: String| Some(text).filter(|text| !text.is_empty());
+        if given.1.is_none() {
+            given.1 = optional(person.text("Who takes the next step (empty: nobody yet)", Some(""))?);
+        }
+        if given.2.is_none() {
+            given.2 = optional(person.text("What is the next step (empty: not known)", Some(""))?);
+        }
+    }
+    entries.extend(given.0.map(BlockerEntry::Reason));
+    entries.extend(given.1.map(BlockerEntry::Owner));
+    entries.extend(given.2.map(BlockerEntry::NextStep));
+    // A blocker that is changed is as old as it was.
+    let old = was_blocked || known.as_ref().is_some_and(|blocker| blocker.since.is_some());
+    entries.extend(args.since.or_else(|| (!old).then(today)).map(BlockerEntry::Since));
+    let changed = manifest.edit(
+        name,
+        |text| set_blocker(&set_status(text, name, Status::Blocked)?, name, &entries),
+        |venue| venue.status == Status::Blocked && venue.blocker.is_some(),
+    )?;
+    if was_blocked && changed && !global.json {
+        anstream::println!("{name} is blocked as before; {} says the new things.", global.manifest.display());
+        return Ok(ExitCode::Done);
+    }
+    tell(global, name, Status::Blocked, changed);
+    Ok(ExitCode::Done)
+}
+
+/// `deployer venue unblock`
+pub(super) fn unblock(global: &Global, name: &str, status: Option<Deployed>) -> Result<ExitCode> {
+    let manifest = Editable::open(global)?;
+    let venue = manifest.venue(name)?;
+    if venue.status != Status::Blocked && venue.blocker.is_none() {
+        return Err(Error::usage(format!("{name} isn't blocked: it is {}", status_word(venue.status))));
+    }
+    let status = match status {
+        Some(status) => status_of(status),
+        None if venue.status != Status::Blocked => venue.status,
+        None => {
+            let mut person = ask::terminal(global).ok_or_else(|| ask::nobody(&["--status"]))?;
+            person.ask("What is it from now on, active or paused", Some("active"), |answer| match answer {
+                "active" => Ok(Status::Active),
+                "paused" => Ok(Status::Paused),
+                _ => Err("active or paused is needed".to_owned()),
+            })?
+        }
+    };
+    let changed = manifest.edit(
+        name,
+        |text| remove_blocker(&set_status(text, name, status)?, name),
+        |venue| venue.status == status && venue.blocker.is_none(),
+    )?;
+    tell(global, name, status, changed);
+    Ok(ExitCode::Done)
+}
+
+pub(super) fn status_of(deployed: Deployed) -> Status {
+    match deployed {
+        Deployed::Active => Status::Active,
+        Deployed::Paused => Status::Paused,
+    }
+}
+
+fn tell(global: &Global, name: &str, status: Status, changed: bool) {
+    let word = status_word(status);
+    let next = format!("deployer apply --target {name}");
+    if global.json {
+        let next: &[&str] = if changed { &[&next] } else { &[] };
+        let line = json!({ "venue": name, "status": word, "changed": changed, "next": next });
+        return JsonLines::default().line("venue_edited", line);
+    }
+    let manifest = global.manifest.display();
+    match (changed, status) {
+        (false, _) => {
+            anstream::println!("{name} is {word} already, and {manifest} says just this; it was not changed.")
+        }
+        (true, Status::Blocked) => anstream::println!(
+            "{name} is blocked in {manifest}. What it has in AWS is removed by the next apply:\n  {next}"
+        ),
+        (true, _) => {
+            anstream::println!("{name} is {word} in {manifest}. It takes effect with the next apply:\n  {next}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The report's files: every row as CSV and JSON, written as the rows come, and what a page for people shows.
+//!
+//! They have personal data, and are readable by their owner only. Each is put in its place when all are whole.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::json;
+use tempfile::NamedTempFile;
+
+use super::cost::{Mend, Terms};
+use super::{Finding, Row, Summary};
+
+/// Version of the shapes of the CSV and the JSON: what is there keeps its meaning, new members may come.
+const FORMAT_VERSION: u32 = 1;
+/// Groups of a kind that the page shows.
+pub const MAX_GROUPS: usize = 100;
+/// Leads of a group that the page shows.
+pub const MAX_MEMBERS: usize = 10;
+/// Another venue's leads that the page shows.
+pub const MAX_FOREIGN: usize = 100;
+
+const COLUMNS: [&str; 15] = [
+    "finding",
+    "group",
+    "role",
+    "remove",
+    "lead_id",
+    "created_at",
+    "name",
+    "email",
+    "phone",
+    "event_date",
+    "made_by",
+    "hubspot_contact",
+    "reference",
+    "belongs_to",
+    "origin",
+];
+
+/// What the report is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// The venue.
+    pub venue: String,
+    /// What people call it.
+    pub display_name: String,
+    /// The location, where only one is looked at.
+    pub location_id: Option<u64>,
+    /// When the reading was begun and ended, in UTC.
+    pub begun: String,
+    /// See [`About::begun`].
+    pub ended: String,
+    /// As it was given: `30d`.
+    pub window: String,
+    /// Whether HubSpot's ledger was asked.
+    pub ledger: bool,
+    /// Leads of other locations, which weren't looked at.
+    pub other_locations: u64,
+    /// Leads went away meanwhile, so that some may have been missed.
+    pub shrunk: bool,
+    /// Minutes of work for each lead, as it was given.
+    pub minutes_per_lead: String,
+}
+
+/// A group, as far as the page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupExcerpt {
+    /// How many leads it has.
+    pub size: u64,
+    /// The oldest of them.
+    pub rows: Vec<Row>,
+}
+
+/// What the page shows: the largest groups, largest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Excerpt {
+    /// Another venue's leads.
+    pub another_venue: Vec<Row>,
+    /// With the same address.
+    pub duplicates: Vec<GroupExcerpt>,
+    /// With the same number.
+    pub possible: Vec<GroupExcerpt>,
+}
+
+/// The files as they are written.
+pub struct Files {
+    directory: PathBuf,
+    csv: csv::Writer<NamedTempFile>,
+    json: BufWriter<NamedTempFile>,
+    rows: u64,
+    open: Option<(Finding, GroupExcerpt)>,
+    another_venue: Vec<Row>,
+    duplicates: Largest,
+    possible: Largest,
+}
+
+impl Files {
+    /// Begins the files in `directory`, which is there.
+    ///
+    /// # Errors
+    /// They can't be written.
+    pub fn create(directory: &Path, about: &About) -> io::Result<Self> {
+        let mut csv = csv::Writer::from_writer(NamedTempFile::new_in(directory)?);
+        csv.write_record(COLUMNS)?;
+        let mut json = BufWriter::new(NamedTempFile::new_in(directory)?);
+        write!(json, "{{\"format_version\":{FORMAT_VERSION},\"about\":{},\"rows\":[", serde_json::to_string(about)?)?;
+        let directory = directory.to_owned();
+        let (duplicates, possible) = (Largest::default(), Largest::default());
+        Ok(Self { directory, csv, json, rows: 0, open: None, another_venue: Vec::new(), duplicates, possible })
+    }
+
+    /// The next row.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn row(&mut self, row: Row) -> io::Result<()> {
+        let cells = cells(&row);
+        self.csv.write_record(cells.iter().map(|cell| without_formula(cell)))?;
+        let members = COLUMNS.iter().zip(&cells).map(|(name, cell)| ((*name).to_owned(), json!(cell)));
+        let mut object: serde_json::Map<_, _> = members.collect();
+        object.insert("group".to_owned(), json!((row.group > 0).then_some(row.group)));
+        object.insert("remove".to_owned(), json!(row.remove));
+        object.insert("lead_id".to_owned(), json!(row.lead.id));
+        self.json.write_all(if self.rows == 0 { b"\n" } else { b",\n" })?;
+        serde_json::to_writer(&mut self.json, &object)?;
+        self.rows += 1;
+        self.excerpt(row);
+        Ok(())
+    }
+
+    fn excerpt(&mut self, row: Row) {
+        if row.position == 0 {
+            self.close();
+        }
+        match &mut self.open {
+            _ if row.finding == Finding::AnotherVenue => {
+                if self.another_venue.len() < MAX_FOREIGN {
+                    self.another_venue.push(row);
+                }
+            }
+            Some((_, group)) => {
+                group.size += 1;
+                if group.rows.len() < MAX_MEMBERS {
+                    group.rows.push(row);
+                }
+            }
+            None => self.open = Some((row.finding, GroupExcerpt { size: 1, rows: vec![row] })),
+        }
+    }
+
+    fn close(&mut self) {
+        match self.open.take() {
+            Some((Finding::Duplicate, group)) => self.duplicates.push(group),
+            Some((Finding::PossibleDuplicate, group)) => self.possible.push(group),
+            Some((Finding::AnotherVenue, _)) | None => {}
+        }
+    }
+
+    /// Ends the files and puts them in their places; `draw` makes the page. Gives their paths.
+    ///
+    /// # Errors
+    /// They can't be written.
+    pub fn finish(
+        mut self,
+        summary: &Summary,
+        terms: &Terms,
+        mend: &Mend,
+        draw: impl FnOnce(&Excerpt) -> String,
+    ) -> io::Result<Vec<PathBuf>> {
+        self.close();
+        let excerpt = Excerpt {
+            another_venue: std::mem::take(&mut self.another_venue),
+            duplicates: std::mem::take(&mut self.duplicates).sorted(),
+            possible: std::mem::take(&mut self.possible).sorted(),
+        };
+        let end = json!({ "summary": summary, "terms": terms, "mend": mend }).to_string();
+        // The object goes on where the rows end.
+        writeln!(self.json, "\n],{}", &end[1..])?;
+        let mut page = NamedTempFile::new_in(&self.directory)?;
+        page.write_all(draw(&excerpt).as_bytes())?;
+        let csv = self.csv.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        let json = self.json.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut paths = Vec::new();
+        for (file, extension) in [(csv, "csv"), (json, "json"), (page, "html")] {
+            let path = self.directory.join(format!("duplicates.{extension}"));
+            file.persist(&path).map_err(|error| error.error)?;
+            paths.push(path);
+        }
+        Ok(paths)
+    }
+}
+
+fn cells(row: &Row) -> [String; COLUMNS.len()] {
+    let lead = &row.lead;
+    let word = |finding| match finding {
+        Finding::AnotherVenue => "another_venue",
+        Finding::Duplicate => "duplicate",
+        Finding::PossibleDuplicate => "possible_duplicate",
+    };
+    [
+        word(row.finding).to_owned(),
+        if row.group > 0 { row.group.to_string() } else { String::new() },
+        match (row.finding, row.position) {
+            (Finding::AnotherVenue, _) => "",
+            (_, 0) => "oldest",
+            _ => "repeat",
+        }
+        .to_owned(),
+        if row.remove { "yes" } else { "no" }.to_owned(),
+        lead.id.to_string(),
+        lead.created_at.map(|at| at.to_string()).unwrap_or_default(),
+        lead.name.clone(),
+        lead.email.clone(),
+        lead.phone.clone(),
+        lead.event_date.clone(),
+        if lead.reference.is_some() { "deployer" } else { "other" }.to_owned(),
+        lead.contact_id.clone().unwrap_or_default(),
+        lead.reference.clone().unwrap_or_default(),
+        lead.origin.other_venue().unwrap_or_default().to_owned(),
+        lead.origin.words(),
+    ]
+}
+
+/// A spreadsheet takes a cell that begins so for a formula, and a guest can write one into a form.
+fn without_formula(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// The largest groups; of those of one size the first.
+#[derive(Debug, Default)]
+struct Largest {
+    count: u64,
+    heap: BinaryHeap<Reverse<Sized>>,
+}
+
+#[derive(Debug)]
+struct Sized(u64, Reverse<u64>, GroupExcerpt);
+
+impl PartialEq for Sized {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0, self.1) == (other.0, other.1)
+    }
+}
+
+impl Eq for Sized {}
+
+impl PartialOrd for Sized {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Sized {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.0, self.1).cmp(&(other.0, other.1))
+    }
+}
+
+impl Largest {
+    fn push(&mut self, group: GroupExcerpt) {
+        self.count += 1;
+        self.heap.push(Reverse(Sized(group.size, Reverse(self.count), group)));
+        if self.heap.len() > MAX_GROUPS {
+            self.heap.pop();
+        }
+    }
+
+    fn sorted(self) -> Vec<GroupExcerpt> {
+        self.heap.into_sorted_vec().into_iter().map(|Reverse(Sized(_, _, group))| group).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_the_largest_groups_largest_first() {
+        let mut largest = Largest::default();
+        for number in 0..500 {
+            largest.push(GroupExcerpt { size: 2 + number % 250, rows: Vec::new() });
+        }
+        let sizes: Vec<u64> = largest.sorted().iter().map(|group| group.size).collect();
+        assert_eq!((sizes.len(), sizes[0], sizes[MAX_GROUPS - 1]), (MAX_GROUPS, 251, 202));
+        assert!(sizes.is_sorted_by(|one, other| one >= other));
+    }
+
+    #[test]
+    fn a_cell_is_no_formula() {
+        assert_eq!(without_formula("=HYPERLINK(1)"), "'=HYPERLINK(1)");
+        assert_eq!(without_formula("+1 555"), "'+1 555");
+        assert_eq!(without_formula("ana"), "ana");
+    }
+}

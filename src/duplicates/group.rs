@@ -1,0 +1,98 @@
+//! Groups of leads with one key within a window. Pure, and one lead is held at a time.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// What becomes of a lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grouped<T> {
+    /// No other is like it.
+    Alone(T),
+    /// In the group of this number, from 1, at this place in it, from 0.
+    Member(u64, u64, T),
+}
+
+/// Takes leads in the order of their keys and, within a key, of their times.
+#[derive(Debug)]
+pub struct Grouper<T> {
+    window: SignedDuration,
+    /// Key and time of the oldest of the group that is open.
+    open: Option<(String, Timestamp)>,
+    /// The oldest, as long as it is alone.
+    held: Option<T>,
+    size: u64,
+    groups: u64,
+}
+
+impl<T> Grouper<T> {
+    /// Leads belong together if they have the same key, and were created at most `window` after the oldest.
+    pub fn new(window: SignedDuration) -> Self {
+        Self { window, open: None, held: None, size: 0, groups: 0 }
+    }
+
+    /// Takes the next lead, and gives those of which it is now known what becomes of them.
+    pub fn push(&mut self, key: &str, at: Timestamp, lead: T) -> Vec<Grouped<T>> {
+        let joins =
+            self.open.as_ref().is_some_and(|(open, start)| open == key && at.duration_since(*start) <= self.window);
+        if joins {
+            let mut out = Vec::new();
+            if let Some(oldest) = self.held.take() {
+                self.groups += 1;
+                out.push(Grouped::Member(self.groups, 0, oldest));
+            }
+            out.push(Grouped::Member(self.groups, self.size, lead));
+            self.size += 1;
+            return out;
+        }
+        let out = self.end();
+        self.open = Some((key.to_owned(), at));
+        self.held = Some(lead);
+        self.size = 1;
+        out
+    }
+
+    /// Nothing comes any more.
+    pub fn end(&mut self) -> Vec<Grouped<T>> {
+        self.open = None;
+        self.held.take().map(Grouped::Alone).into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grouped(window_s: i64, leads: &[(&str, i64)]) -> Vec<String> {
+        let mut grouper = Grouper::new(SignedDuration::from_secs(window_s));
+        let mut out = Vec::new();
+        for (key, second) in leads {
+            let at = Timestamp::from_second(*second).expect("a time");
+            out.extend(grouper.push(key, at, format!("{key}{second}")));
+        }
+        out.extend(grouper.end());
+        let shown = |grouped| match grouped {
+            Grouped::Alone(lead) => format!("{lead} alone"),
+            Grouped::Member(group, place, lead) => format!("{lead} in {group} at {place}"),
+        };
+        out.into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn a_group_ends_the_window_after_its_oldest() {
+        let leads = [("a", 0), ("a", 10), ("a", 11), ("a", 21), ("a", 22), ("b", 22), ("c", 22), ("c", 22)];
+        assert_eq!(
+            grouped(10, &leads),
+            [
+                "a0 in 1 at 0",
+                "a10 in 1 at 1",
+                "a11 in 2 at 0",
+                "a21 in 2 at 1",
+                "a22 alone",
+                "b22 alone",
+                "c22 in 3 at 0",
+                "c22 in 3 at 1",
+            ]
+        );
+        assert_eq!(grouped(0, &leads[..2]), ["a0 alone", "a10 alone"]);
+        assert_eq!(grouped(10, &[]), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,57 @@
+//! What two leads are compared by.
+
+/// An e-mail address as it is compared: without space around it, `<>` and `mailto:`, in lower case. What stands before
+/// the @ is otherwise left as it is: dots and `+` tell addresses apart with most providers. `None` for what is none.
+pub fn email(text: &str) -> Option<String> {
+    let text = text.trim().trim_start_matches('<').trim_end_matches('>').to_lowercase();
+    let text = text.strip_prefix("mailto:").unwrap_or(&text).trim();
+    let (name, domain) = text.split_once('@')?;
+    let fits = !name.is_empty() && domain.contains('.') && !text.contains(char::is_whitespace);
+    fits.then(|| text.to_owned())
+}
+
+/// A phone number as it is compared: its digits, without an extension (`x12`, `ext. 12`, `;12`, `#12`). Ten digits are a
+/// number of the North American plan and get its 1; a `00` for calls abroad falls away, as `+` does. `None` for fewer
+/// than seven digits, and for one digit over and over, which is typed where a number is demanded.
+pub fn phone(text: &str) -> Option<String> {
+    let lower = text.to_lowercase();
+    let end = lower.find(['x', ';', '#', 'e']).unwrap_or(lower.len());
+    let digits: String = lower[..end].chars().filter(char::is_ascii_digit).collect();
+    let abroad = lower.trim_start().starts_with('+');
+    let digits = digits.strip_prefix("00").filter(|_| !abroad).map(str::to_owned).unwrap_or(digits);
+    let one_digit = digits.chars().all(|digit| digits.starts_with(digit));
+    match digits.len() {
+        _ if one_digit => None,
+        0..7 => None,
+        10 if !abroad => Some(format!("1{digits}")),
+        _ => Some(digits),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_compared_without_case_and_wrapping() {
+        for text in ["ana@example.com", " Ana@Example.COM ", "<ana@example.com>", "mailto:ana@example.com"] {
+            assert_eq!(email(text).as_deref(), Some("ana@example.com"), "{text}");
+        }
+        assert_ne!(email("a.na@example.com"), email("ana@example.com"));
+        assert_ne!(email("ana+1@example.com"), email("ana@example.com"));
+        for text in ["", "ana", "@example.com", "ana@", "ana@host", "ana silva@example.com"] {
+            assert_eq!(email(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_compared_by_their_digits() {
+        for text in ["555-010-0199", "(555) 010 0199", "+1 555 010 0199", "1.555.010.0199", "555-010-0199 ext. 7"] {
+            assert_eq!(phone(text).as_deref(), Some("15550100199"), "{text}");
+        }
+        assert_eq!(phone("0044 20 7946 0018"), phone("+44 20 7946 0018"));
+        for text in ["", "12345", "0000000000", "555-5555", "x5550100199", "n/a"] {
+            assert_eq!(phone(text), None, "{text}");
+        }
+    }
+}

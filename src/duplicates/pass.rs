@@ -1,0 +1,221 @@
+//! From leads in any order to the rows of the report, as the module's definition says.
+
+use std::io;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::group::{Grouped, Grouper};
+use super::sort::Sorter;
+use super::{Finding, Lead, Row, Summary, keys};
+
+/// Characters that [`key`] adds to what is compared.
+const SUFFIX: usize = 40;
+
+/// Sorts by what is compared, then by time and id.
+fn key(compared: &str, at: Timestamp, id: u64) -> String {
+    // Before 1970 there was no Tripleseat.
+    format!("{compared}{:020}{id:020}", at.as_millisecond().max(0))
+}
+
+/// Gives every row to `sink`: another venue's leads, duplicates, possible duplicates, each oldest first within its group.
+/// Sorts in nameless files in `directory`.
+///
+/// # Errors
+/// A file can't be read or written.
+pub fn pass(
+    leads: impl Iterator<Item = io::Result<Lead>>,
+    window: SignedDuration,
+    directory: &Path,
+    sink: &mut impl FnMut(Row) -> io::Result<()>,
+) -> io::Result<Summary> {
+    let mut summary = Summary::default();
+    let by_email = each_once(leads, directory, &mut summary, sink)?;
+    let mut by_phone = Sorter::new(directory);
+    let mut grouper = Grouper::new(window);
+    let mut oldest_date = String::new();
+    let mut place = |grouped: Grouped<Lead>, summary: &mut Summary| -> io::Result<()> {
+        match grouped {
+            Grouped::Alone(lead) => to_phone(&mut by_phone, lead),
+            Grouped::Member(group, 0, lead) => {
+                summary.groups += 1;
+                oldest_date.clone_from(&lead.event_date);
+                to_phone(&mut by_phone, lead.clone())?;
+                sink(Row { finding: Finding::Duplicate, group, position: 0, remove: false, lead })
+            }
+            Grouped::Member(group, position, lead) => {
+                let dates = [&lead.event_date, &oldest_date];
+                let other_date = dates[0] != dates[1] && dates.iter().all(|date| !date.is_empty());
+                summary.repeats += 1;
+                summary.repeats_made_here += u64::from(lead.reference.is_some());
+                summary.other_event_date += u64::from(other_date);
+                summary.remove += u64::from(!other_date);
+                sink(Row { finding: Finding::Duplicate, group, position, remove: !other_date, lead })
+            }
+        }
+    };
+    for entry in by_email.sorted()? {
+        let (key, (lead, at)): (String, (Lead, Timestamp)) = entry?;
+        // Those without an address come here, too, to be compared by their numbers.
+        let compared = &key[..key.len().saturating_sub(SUFFIX)];
+        if compared.is_empty() {
+            place(Grouped::Alone(lead), &mut summary)?;
+            continue;
+        }
+        for grouped in grouper.push(compared, at, lead) {
+            place(grouped, &mut summary)?;
+        }
+    }
+    for grouped in grouper.end() {
+        place(grouped, &mut summary)?;
+    }
+    possible(by_phone, window, &mut summary, sink)?;
+    Ok(summary)
+}
+
+/// Drops what was read twice, counts, tells what is another venue's, and gives the rest in the order of addresses.
+fn each_once(
+    leads: impl Iterator<Item = io::Result<Lead>>,
+    directory: &Path,
+    summary: &mut Summary,
+    sink: &mut impl FnMut(Row) -> io::Result<()>,
+) -> io::Result<Sorter<(Lead, Timestamp)>> {
+    // A lead that comes while pages are read moves others to the next page.
+    let mut by_id = Sorter::new(directory);
+    for lead in leads {
+        let lead = lead?;
+        by_id.push(format!("{:020}", lead.id), lead)?;
+    }
+    let mut by_email = Sorter::new(directory);
+    let mut last = None;
+    for entry in by_id.sorted()? {
+        let (_, lead) = entry?;
+        if last.replace(lead.id) == Some(lead.id) {
+            continue;
+        }
+        summary.leads += 1;
+        summary.made_here += u64::from(lead.reference.is_some());
+        summary.origin_unknown += u64::from(lead.origin.is_unknown());
+        if lead.origin.other_venue().is_some() {
+            summary.another_venue += 1;
+            summary.remove += 1;
+            sink(Row { finding: Finding::AnotherVenue, group: 0, position: 0, remove: true, lead })?;
+            continue;
+        }
+        let email = keys::email(&lead.email);
+        let comparable = email.is_some() || keys::phone(&lead.phone).is_some();
+        match lead.created_at.filter(|_| comparable) {
+            Some(at) => by_email.push(key(&email.unwrap_or_default(), at, lead.id), (lead, at))?,
+            None => summary.not_compared += 1,
+        }
+    }
+    Ok(by_email)
+}
+
+fn to_phone(by_phone: &mut Sorter<(Lead, Timestamp)>, lead: Lead) -> io::Result<()> {
+    match (keys::phone(&lead.phone), lead.created_at) {
+        (Some(phone), Some(at)) => by_phone.push(key(&phone, at, lead.id), (lead, at)),
+        _ => Ok(()),
+    }
+}
+
+fn possible(
+    by_phone: Sorter<(Lead, Timestamp)>,
+    window: SignedDuration,
+    summary: &mut Summary,
+    sink: &mut impl FnMut(Row) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut grouper = Grouper::new(window);
+    for entry in by_phone.sorted()? {
+        let (key, (lead, at)) = entry?;
+        for grouped in grouper.push(&key[..key.len().saturating_sub(SUFFIX)], at, lead) {
+            if let Grouped::Member(group, position, lead) = grouped {
+                summary.possible_groups += u64::from(position == 0);
+                summary.possible_repeats += u64::from(position > 0);
+                sink(Row { finding: Finding::PossibleDuplicate, group, position, remove: false, lead })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::duplicates::Origin;
+
+    const DAY: i64 = 86_400;
+
+    fn lead(id: u64, day: i64, email: &str, phone: &str) -> Lead {
+        Lead {
+            id,
+            created_at: Timestamp::from_second(day * DAY).ok(),
+            name: String::new(),
+            email: email.to_owned(),
+            phone: phone.to_owned(),
+            event_date: String::new(),
+            reference: None,
+            contact_id: None,
+            origin: Origin::Elsewhere,
+        }
+    }
+
+    fn passed(leads: Vec<Lead>) -> (Summary, Vec<(Finding, u64, u64, bool)>) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut rows = Vec::new();
+        let window = SignedDuration::from_hours(30 * 24);
+        let summary = pass(leads.into_iter().map(Ok), window, directory.path(), &mut |row| {
+            rows.push((row.finding, row.group, row.lead.id, row.remove));
+            Ok(())
+        });
+        (summary.expect("passed"), rows)
+    }
+
+    #[test]
+    fn duplicates_are_found_in_any_order_and_counted_once() {
+        let leads = vec![
+            lead(3, 30, "ANA@example.com", ""),
+            lead(1, 0, "ana@example.com", "555 010 0100"),
+            lead(2, 1, "ana@example.com", "555 010 0100"),
+            lead(2, 1, "ana@example.com", "555 010 0100"),
+            lead(4, 31, "ana@example.com", ""),
+            lead(5, 2, "ben@example.com", "+1 555 010 0100"),
+            lead(6, 3, "", "5550100100"),
+            lead(7, 3, "", ""),
+            Lead { created_at: None, ..lead(8, 0, "ana@example.com", "") },
+        ];
+        let (summary, rows) = passed(leads);
+        use Finding::{Duplicate, PossibleDuplicate};
+        assert_eq!(
+            rows,
+            [
+                (Duplicate, 1, 1, false),
+                (Duplicate, 1, 2, true),
+                (Duplicate, 1, 3, true),
+                (PossibleDuplicate, 1, 1, false),
+                (PossibleDuplicate, 1, 5, false),
+                (PossibleDuplicate, 1, 6, false),
+            ]
+        );
+        let counts = (summary.leads, summary.not_compared, summary.groups, summary.repeats, summary.remove);
+        assert_eq!(counts, (8, 2, 1, 2, 2));
+        assert_eq!((summary.possible_groups, summary.possible_repeats), (1, 2));
+    }
+
+    #[test]
+    fn another_venues_lead_takes_no_part_and_another_event_date_is_not_removed() {
+        let dated = |id, date: &str| Lead { event_date: date.to_owned(), ..lead(id, 0, "ana@example.com", "") };
+        let foreign = Lead { origin: Origin::NamedByAnother("b".to_owned()), ..lead(1, 0, "ana@example.com", "") };
+        let (summary, rows) = passed(vec![foreign, dated(2, "2026-06-01"), dated(3, "2026-07-01"), dated(4, "")]);
+        assert_eq!(
+            rows,
+            [
+                (Finding::AnotherVenue, 0, 1, true),
+                (Finding::Duplicate, 1, 2, false),
+                (Finding::Duplicate, 1, 3, false),
+                (Finding::Duplicate, 1, 4, true),
+            ]
+        );
+        assert_eq!((summary.another_venue, summary.other_event_date, summary.remove), (1, 1, 2));
+    }
+}

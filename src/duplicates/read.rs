@@ -1,0 +1,213 @@
+//! Reads the leads of a Tripleseat account, page by page, inside its rate limit.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use sync_lambda::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET};
+use sync_lambda::credentials::OAuthClient;
+use sync_lambda::destination::{OAuth, records};
+use sync_lambda::error::{RunError, Side};
+use sync_lambda::http;
+use sync_lambda::ledger::Attempt;
+use sync_lambda::limiter::Limiter;
+use tokio::time::{Instant, sleep};
+
+use super::{Lead, Origin, limited, origin};
+
+/// Leads on one page; documented.
+pub const PAGE: usize = 50;
+/// Requests a second that Tripleseat allows on leads; documented.
+pub const MAX_RATE: u32 = 10;
+/// Tries of one request, the first among them.
+const TRIES: u32 = 6;
+/// Time for one answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The first pause before another try; it doubles. A limit of ten a second has passed by then.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// An account, opened by an OAuth client.
+#[derive(Debug)]
+pub struct Reader {
+    client: reqwest::Client,
+    base_uri: String,
+    oauth: OAuth,
+    requests: Limiter,
+}
+
+/// A page of leads.
+#[derive(Debug)]
+pub struct Page {
+    /// The leads, each with its location's id.
+    pub leads: Vec<(Lead, Option<u64>)>,
+    /// Pages that there are now, where the answer says it.
+    pub total: Option<u64>,
+}
+
+impl Reader {
+    /// At most `rate` requests a second, evenly.
+    pub fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient, rate: u32) -> Self {
+        let oauth = OAuth::new(client.clone(), base_uri, identity);
+        let requests = Limiter::new(Duration::from_secs(1) / rate.clamp(1, MAX_RATE), 1);
+        Self { client, base_uri: base_uri.to_owned(), oauth, requests }
+    }
+
+    /// The sites that the OAuth client opens.
+    ///
+    /// # Errors
+    /// No usable answer.
+    pub async fn site_ids(&self) -> Result<Vec<u64>, RunError> {
+        let body = self.get("/v1/sites.json", &[]).await?;
+        Ok(records(&body, "sites", "site").iter().filter_map(|site| number(site.get("id"))).collect())
+    }
+
+    /// The page of this number, from 1.
+    ///
+    /// # Errors
+    /// No usable answer, after several tries.
+    pub async fn page(&self, page: u64) -> Result<Page, RunError> {
+        let body = self.get("/v1/leads.json", &[("page", page.to_string())]).await?;
+        let leads = records(&body, "leads", "lead").iter().map(lead).collect::<Option<Vec<_>>>();
+        let leads = leads.ok_or_else(|| unavailable(format!("page {page} of the leads has one without an id")))?;
+        Ok(Page { leads, total: body.get("total_pages").and_then(Value::as_u64) })
+    }
+
+    async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, RunError> {
+        let mut pause = FIRST_PAUSE;
+        let mut renew = false;
+        let mut last = String::new();
+        for attempt in 0..TRIES {
+            if attempt > 0 && !renew {
+                sleep(pause).await;
+                pause *= 2;
+            }
+            let token = match self.oauth.token(renew, TIMEOUT).await? {
+                Ok(token) => token,
+                Err(message) => {
+                    last = message;
+                    continue;
+                }
+            };
+            // There is no moment after which it is too late.
+            self.requests.wait(Instant::now() + Duration::from_secs(86_400)).await;
+            let request = self.client.get(format!("{}{path}", self.base_uri)).query(query).bearer_auth(token.expose());
+            let answer = match http::send(request, TIMEOUT).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    last = format!("GET {path}: {}", error.message);
+                    continue;
+                }
+            };
+            last = format!("GET {path}: {}", answer.status);
+            match answer.status {
+                200 => match serde_json::from_str(&answer.body) {
+                    Ok(body) => return Ok(body),
+                    Err(_) => last = format!("GET {path}: the answer is no JSON"),
+                },
+                // A token that ended in the meantime.
+                401 if !renew => {
+                    renew = true;
+                    continue;
+                }
+                401 | 403 => return Err(refused(answer.status, path)),
+                429 | 500.. => pause = answer.retry_after.unwrap_or(pause),
+                _ => {
+                    let (request, message) = (format!("GET {path}"), answer.status.to_string());
+                    return Err(RunError::Refused { side: Side::Destination, request, message });
+                }
+            }
+            renew = false;
+        }
+        Err(unavailable(last))
+    }
+}
+
+fn unavailable(message: String) -> RunError {
+    RunError::Unavailable { side: Side::Destination, message }
+}
+
+fn refused(status: u16, path: &str) -> RunError {
+    RunError::Credential {
+        side: Side::Destination,
+        credential: if status == 403 { KEY_TRIPLESEAT_CLIENT_ID } else { KEY_TRIPLESEAT_CLIENT_SECRET },
+        message: format!("{status} at {path}"),
+        advice: "Reading leads takes an OAuth 2.0 application of this venue's account (client credentials, leads:read)"
+            .to_owned(),
+    }
+}
+
+/// What is kept of a lead, and its location. Whose it is isn't known yet.
+fn lead(value: &Value) -> Option<(Lead, Option<u64>)> {
+    let text = |name: &str| match value.get(name) {
+        Some(Value::String(text)) => limited(text),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    let information = value.get("additional_information").and_then(Value::as_str).unwrap_or_default();
+    let attempt = origin::attempt(information);
+    let lead = Lead {
+        id: number(value.get("id"))?,
+        created_at: value.get("created_at").and_then(Value::as_str).and_then(time),
+        name: limited(&format!("{} {}", text("first_name"), text("last_name"))),
+        email: text("email_address"),
+        phone: text("phone_number"),
+        event_date: text("event_date"),
+        reference: attempt.as_ref().map(Attempt::reference),
+        contact_id: attempt.as_ref().map(|attempt| attempt.contact_id().to_owned()),
+        origin: if attempt.is_some() { Origin::NotAsked } else { Origin::Elsewhere },
+    };
+    let location = value.get("location_id").or_else(|| value.get("location")?.get("id"));
+    Some((lead, number(location)))
+}
+
+fn number(value: Option<&Value>) -> Option<u64> {
+    match value? {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// ISO 8601, as it is seen; without an offset, and in the American form of Tripleseat's pages, as UTC.
+fn time(text: &str) -> Option<Timestamp> {
+    let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp());
+    let american = || DateTime::strptime("%m/%d/%Y %I:%M %p", text).ok().and_then(utc);
+    let date = || Date::strptime("%m/%d/%Y", text).ok().and_then(|date| utc(date.into()));
+    text.parse().ok().or_else(|| text.parse::<DateTime>().ok().and_then(utc)).or_else(american).or_else(date)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_lead_is_read_in_the_shapes_that_are_seen() {
+        let information = "Hi\n\n[HubSpot contact 501, reference HS-501-19a0b1c2d3e-0badcafe]";
+        let (full, location) = lead(&json!({
+            "id": 7, "first_name": "Ana", "last_name": "Silva", "email_address": "ana@example.com", "phone_number": 5550100,
+            "event_date": null, "additional_information": information, "location": { "id": "12" },
+            "created_at": "2026-03-01T12:00:00.000Z",
+        }))
+        .expect("a lead");
+        assert_eq!((full.name.as_str(), full.phone.as_str(), location), ("Ana Silva", "5550100", Some(12)));
+        assert_eq!((full.contact_id.as_deref(), full.origin), (Some("501"), Origin::NotAsked));
+        let (bare, location) = lead(&json!({ "id": "8" })).expect("a lead");
+        assert_eq!((bare.created_at, bare.name.as_str(), bare.origin, location), (None, "", Origin::Elsewhere, None));
+        assert!(lead(&json!({ "name": "x" })).is_none());
+    }
+
+    #[test]
+    fn times_are_read() {
+        let noon: Option<Timestamp> = "2026-03-01T12:00:00Z".parse().ok();
+        for text in
+            ["2026-03-01T12:00:00.000Z", "2026-03-01T07:00:00-05:00", "2026-03-01T12:00:00", "03/01/2026 12:00 PM"]
+        {
+            assert_eq!(time(text), noon, "{text}");
+        }
+        assert_eq!(time("yesterday"), None);
+    }
+}

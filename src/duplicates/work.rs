@@ -1,0 +1,161 @@
+//! What was read so far, so that a crash costs one page.
+//!
+//! Two files: how far it got, in the state directory (`.deployer/duplicates/VENUE.json`, no personal data), and the leads,
+//! in the report's directory, readable by their owner only. The first is written after each page and says how much of
+//! the second counts. Both are removed when the report is there.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Lead;
+
+/// Another format can't be gone on with.
+const FORMAT: u32 = 1;
+
+/// How far it got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    format: u32,
+    /// What is read, and how; only the same can be gone on with.
+    subject: String,
+    leads: PathBuf,
+    /// Bytes of the leads' file that count.
+    bytes: u64,
+    /// When it was begun.
+    pub begun: Timestamp,
+    /// The next page.
+    pub next_page: u64,
+    /// Leads of other locations, which aren't kept.
+    pub other_locations: u64,
+    /// The most pages that an answer spoke of.
+    pub most_pages: u64,
+    /// Leads went away while they were read, so that others may have been missed.
+    pub shrunk: bool,
+    /// All pages were read.
+    pub complete: bool,
+}
+
+/// The work of one venue.
+#[derive(Debug)]
+pub struct Work {
+    state: PathBuf,
+    file: File,
+    /// How far it got.
+    pub progress: Progress,
+}
+
+/// Why the work can't be begun.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process is at it.
+    #[error("another `deployer duplicates` is reading the same account into the same directory")]
+    Busy,
+    /// A file can't be used.
+    #[error("{path} can't be used", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Work {
+    /// Goes on where an earlier process stopped, if it read the same `subject` into the same file; begins otherwise, or if
+    /// `fresh`.
+    ///
+    /// # Errors
+    /// A file can't be made, or another process has it.
+    pub fn open(state: &Path, leads: &Path, subject: &str, fresh: bool, now: Timestamp) -> Result<Self, OpenError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenError::File { path, source }
+        };
+        if let Some(directory) = state.parent() {
+            std::fs::create_dir_all(directory).map_err(failed(directory))?;
+        }
+        let mut file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
+            .open(leads)
+            .map_err(failed(leads))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(OpenError::Busy),
+            Err(std::fs::TryLockError::Error(error)) => return Err(failed(leads)(error)),
+        }
+        let length = file.metadata().map_err(failed(leads))?.len();
+        let same = |progress: &Progress| {
+            progress.format == FORMAT
+                && progress.subject == subject
+                && progress.leads == leads
+                && progress.bytes <= length
+                && !fresh
+        };
+        let kept = std::fs::read(state).ok().and_then(|text| serde_json::from_slice::<Progress>(&text).ok());
+        let progress = kept.filter(same).unwrap_or_else(|| Progress {
+            format: FORMAT,
+            subject: subject.to_owned(),
+            leads: leads.to_owned(),
+            bytes: 0,
+            begun: now,
+            next_page: 1,
+            other_locations: 0,
+            most_pages: 0,
+            shrunk: false,
+            complete: false,
+        });
+        // What was written after the last page that counts is half a page.
+        file.set_len(progress.bytes).map_err(failed(leads))?;
+        file.seek(SeekFrom::End(0)).map_err(failed(leads))?;
+        Ok(Self { state: state.to_owned(), file, progress })
+    }
+
+    /// Keeps a page, and then that it was read.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn keep(&mut self, leads: &[Lead]) -> io::Result<()> {
+        let mut text = Vec::new();
+        for lead in leads {
+            serde_json::to_writer(&mut text, lead)?;
+            text.push(b'\n');
+        }
+        self.file.write_all(&text)?;
+        self.progress.bytes += text.len() as u64;
+        self.progress.next_page += 1;
+        let directory = self.state.parent().unwrap_or(Path::new("."));
+        let mut next = tempfile::NamedTempFile::new_in(directory)?;
+        serde_json::to_writer(&mut next, &self.progress)?;
+        next.persist(&self.state).map(drop).map_err(|error| error.error)
+    }
+
+    /// All leads that were kept.
+    ///
+    /// # Errors
+    /// They can't be read.
+    pub fn leads(&self) -> io::Result<impl Iterator<Item = io::Result<Lead>>> {
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
+        let parsed = |line: io::Result<String>| line.and_then(|line| Ok(serde_json::from_str(&line)?));
+        Ok(BufReader::new(file).lines().map(parsed))
+    }
+
+    /// Removes both files.
+    ///
+    /// # Errors
+    /// One can't be removed.
+    pub fn remove(self) -> io::Result<()> {
+        std::fs::remove_file(&self.progress.leads)?;
+        std::fs::remove_file(&self.state)
+    }
+}
+
+/// Readable and writable by the file's owner only, if the file is made here.
+pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}

@@ -1,0 +1,134 @@
+//! A Tripleseat account that two venues' leads got into, and the HubSpot portal that knows whose they are.
+
+use std::sync::{Arc, Mutex};
+
+use deployer::local::sandbox::hubspot::Properties;
+use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
+use deployer::local::sandbox::{
+    Account, Clock, HubSpot, HubSpotConfig, Location, RequestInfo, Server, Tripleseat, TripleseatConfig,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sync_lambda::config::{LedgerProperties, default_flag_property};
+
+use crate::processes::Site;
+
+pub const CLIENT_SECRET: &str = "secret-of-the-client";
+
+pub struct Sandbox {
+    pub site: Site,
+    pub tripleseat: Tripleseat,
+    pub hubspot: HubSpot,
+    clock: Clock,
+    uri: String,
+    _servers: [Server; 2],
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Sandbox {
+    /// The venues `a`, whose account it is, and `b`.
+    pub fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let start: Timestamp = "2026-03-01T12:00:00Z".parse().expect("a time");
+        let clock = Clock::stopped_at(start);
+        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: false });
+        tripleseat.add_account(Account {
+            site_id: 1,
+            name: "Site 1".to_owned(),
+            public_key: "key-of-a".to_owned(),
+            oauth: Some(("client-1".to_owned(), CLIENT_SECRET.to_owned())),
+            locations: [11, 12].map(|id| Location { id, name: format!("Location {id}") }).to_vec(),
+            lead_form_ids: Vec::new(),
+            phone_required: false,
+        });
+        let config =
+            HubSpotConfig { portal_id: 77, clock: clock.clone(), search_lag: SignedDuration::ZERO, limits: false };
+        let hubspot = HubSpot::new(config);
+        hubspot.add_token("token-of-the-portal", &HUBSPOT_SCOPES);
+        for venue in ["a", "b"] {
+            let ledger = LedgerProperties::new(venue, &default_flag_property(venue));
+            hubspot.define_sync_properties(&ledger, venue).expect("valid properties");
+        }
+        let routers = [tripleseat.router(), hubspot.router()];
+        let servers = routers.map(|router| runtime.block_on(Server::start(router)).expect("a server"));
+        let uri = servers[0].uri.clone();
+        let site = Site::new();
+        for (name, value) in [("client", "client-1"), ("secret", CLIENT_SECRET), ("token", "token-of-the-portal")] {
+            site.write(name, value);
+        }
+        site.write("venues.toml", &manifest(&uri, &servers[1].uri));
+        Self { site, tripleseat, hubspot, clock, uri, _servers: servers, runtime }
+    }
+
+    pub fn days_later(&self, days: i64) {
+        self.clock.advance(SignedDuration::from_hours(24 * days));
+    }
+
+    /// Makes a lead with these fields on top of the usual ones.
+    pub fn lead(&self, fields: Value) -> u64 {
+        let mut lead = json!({ "first_name": "Ana", "last_name": "Silva", "location_id": 11 });
+        for (name, value) in fields.as_object().expect("an object") {
+            lead[name] = value.clone();
+        }
+        let client = sync_lambda::http::client().expect("TLS");
+        let request = client.post(format!("{}/v1/leads/create.json?public_key=key-of-a", self.uri));
+        let answer = self.runtime.block_on(async {
+            let answer = request.json(&json!({ "lead": lead })).send().await.expect("an answer");
+            answer.json::<Value>().await.expect("JSON")
+        });
+        answer["lead"]["id"].as_u64().unwrap_or_else(|| panic!("{answer}"))
+    }
+
+    /// A contact with these properties.
+    pub fn contact(&self, properties: &[(&str, &str)]) -> u64 {
+        let properties: Properties =
+            properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.hubspot.add_contacts(vec![properties]).expect("a contact")[0]
+    }
+
+    /// Runs the command with these arguments more; gives its exit code and what it printed.
+    pub fn run(&self, more: &[&str]) -> (i32, String) {
+        self.site.run(&[&["duplicates", "a", "--out", "out", "--rate", "10"], more].concat())
+    }
+
+    pub fn report(&self, extension: &str) -> String {
+        let path = self.site.path().join(format!("out/duplicates.{extension}"));
+        std::fs::read_to_string(path).expect("the report")
+    }
+
+    /// Takes faults away, and writes down which pages of leads are asked for from now on.
+    pub fn watch(&self) -> Arc<Mutex<Vec<String>>> {
+        let pages = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&pages);
+        self.tripleseat.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+            if request.path.contains("leads") {
+                seen.lock().expect("no panic").push(request.query.clone());
+            }
+            None
+        })));
+        pages
+    }
+}
+
+/// What a lead made by this system ends with.
+pub fn reference(contact: u64, attempt: &str) -> (String, String) {
+    let reference = format!("HS-{contact}-{attempt}");
+    (format!("Hello\n\n[HubSpot contact {contact}, reference {reference}]"), reference)
+}
+
+fn manifest(tripleseat: &str, hubspot: &str) -> String {
+    format!(
+        "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\
+         [hubspot]\nportal_id = 77\ntoken = \"file:token\"\nbase_uri = \"{hubspot}\"\n\n\
+         [venues.a]\ndisplay_name = \"The <b>Mill</b> & Co\"\n[venues.a.secrets]\nhubspot_token = \"env:TOKEN_a\"\n\
+         tripleseat_public_key = \"env:KEY_a\"\ntripleseat_client_id = \"file:client\"\n\
+         tripleseat_client_secret = \"file:secret\"\n\
+         [venues.a.destination]\nkind = \"tripleseat\"\nbase_uri = \"{tripleseat}\"\nsite_id = 1\nlocation_id = 11\n\n\
+         [venues.b]\ndisplay_name = \"Venue b\"\n[venues.b.secrets]\nhubspot_token = \"env:TOKEN_b\"\n\
+         tripleseat_public_key = \"env:KEY_b\"\n[venues.b.destination]\nkind = \"tripleseat\"\n\
+         base_uri = \"{tripleseat}\"\n\n\
+         [venues.c]\ndisplay_name = \"Venue c\"\n[venues.c.secrets]\nhubspot_token = \"env:TOKEN_c\"\n\
+         [venues.c.destination]\nkind = \"http\"\nurl = \"https://p.example.com\"\n[venues.c.fields]\nemail = \"email\"\n"
+    )
+}

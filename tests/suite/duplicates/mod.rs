@@ -1,0 +1,7 @@
+//! `deployer duplicates` as a process, against the sandbox Tripleseat and HubSpot.
+
+mod account;
+mod large;
+mod refused;
+mod reports;
+mod resumed;

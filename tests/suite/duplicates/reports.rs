@@ -1,0 +1,120 @@
+//! What the report says.
+
+use serde_json::{Value, json};
+
+use super::account::{Sandbox, reference};
+
+/// An account with one of each: a duplicate, one too late to be one, a shared number, another event date, contamination.
+fn messy() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let ana = json!({ "email_address": "ana@example.com", "phone_number": "+1 555 010 0100" });
+    let with = |more: Value| {
+        let mut lead = ana.clone();
+        lead.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        lead
+    };
+    let first = sandbox.contact(&[("tripleseat_lead_id__a", "5002"), ("tripleseat_sync_status__a", "synced")]);
+    let (text, _) = reference(first, "19a0b1c2d3e-00000001");
+    sandbox.lead(with(json!({ "additional_information": text, "event_date": "2026-06-01" })));
+    sandbox.days_later(1);
+    let (text, _) = reference(first, "19a0b1c2d3f-00000002");
+    sandbox.lead(with(json!({ "email_address": " ANA@example.com ", "additional_information": text })));
+    sandbox.lead(with(json!({ "event_date": "2026-07-01", "first_name": "<script>alert(1)</script>" })));
+    sandbox.lead(json!({ "first_name": "=1+1", "email_address": "ben@example.com", "phone_number": "(555) 010-0100" }));
+    sandbox.lead(json!({ "email_address": "at-the-other@example.com", "location_id": 12 }));
+    // b's ledger names a lead of a's account, and has a contact of which a's has nothing.
+    let other = sandbox.contact(&[("tripleseat_lead_id__b", "5006"), ("tripleseat_sync_status__b", "synced")]);
+    let (text, _) = reference(other, "19a0b1c2d40-00000003");
+    assert_eq!(sandbox.lead(json!({ "email_address": "cleo@example.com", "additional_information": text })), 5006);
+    let known = sandbox.contact(&[("tripleseat_sync_status__b", "failed")]);
+    let (text, _) = reference(known, "19a0b1c2d41-00000004");
+    sandbox.lead(with(json!({ "additional_information": text })));
+    let (text, _) = reference(999, "19a0b1c2d42-00000005");
+    sandbox.lead(json!({ "email_address": "dan@example.com", "additional_information": text }));
+    sandbox.days_later(30);
+    sandbox.lead(ana.clone());
+    sandbox
+}
+
+#[test]
+fn duplicates_and_another_venues_leads_are_found_and_priced() {
+    let sandbox = messy();
+    let (code, printed) = sandbox.run(&["--fee", "500"]);
+    assert_eq!(code, 0, "{printed}");
+    let directory = sandbox.site.path().canonicalize().expect("a path");
+    insta::assert_snapshot!("printed", printed.replace(directory.to_str().expect("text"), "DIR"));
+    insta::assert_snapshot!("csv", sandbox.report("csv"));
+    let page = sandbox.report("html");
+    let body = &page[page.find("<body>").expect("a body")..];
+    let read = body.find(", read ").expect("when it was read");
+    let window = body.find(", window ").expect("the window");
+    insta::assert_snapshot!("html", format!("{}, read TIME{}", &body[..read], &body[window..]));
+    let json: Value = serde_json::from_str(&sandbox.report("json")).expect("JSON");
+    assert_eq!(json["rows"].as_array().expect("rows").len(), sandbox.report("csv").lines().count() - 1);
+    let mend = json!({ "leads": 3, "by_vendor": "500.00", "minutes_by_hand": 6, "by_hand": "3.00" });
+    assert_eq!(json["mend"], mend);
+    assert_eq!((&json["about"]["other_locations"], &json["rows"][0]["lead_id"]), (&json!(1), &json!(5006)));
+}
+
+#[test]
+fn the_page_has_no_script_and_allows_none() {
+    let sandbox = messy();
+    assert_eq!(sandbox.run(&[]).0, 0);
+    let page = sandbox.report("html");
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script"));
+    assert!(page.contains("The &lt;b&gt;Mill&lt;/b&gt; &amp; Co") && page.contains("default-src 'none'"));
+    for outside in ["http://", "https://", "src=", "url(", "@import"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn personal_data_is_in_the_report_only_and_the_report_is_its_owners() {
+    let sandbox = messy();
+    for more in [&[][..], &["--json"], &["--window", "1d"]] {
+        let (code, printed) = sandbox.run(more);
+        assert_eq!(code, 0, "{printed}");
+        for data in ["ana@", "ben@", "Silva", "010", "HS-", super::account::CLIENT_SECRET, "token-of"] {
+            assert!(!printed.contains(data), "{data}: {printed}");
+        }
+    }
+    let files = |path: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(sandbox.site.path().join(path)).expect("a directory");
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.expect("one").file_name().into_string().expect("text")).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(files("out"), ["duplicates.csv", "duplicates.html", "duplicates.json"]);
+    assert_eq!(files(".deployer/duplicates"), Vec::<String>::new());
+    #[cfg(unix)]
+    for name in files("out") {
+        use std::os::unix::fs::PermissionsExt;
+        let metadata = std::fs::metadata(sandbox.site.path().join("out").join(&name)).expect("there");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn without_the_ledger_nothing_is_told_of_whose_a_lead_is() {
+    let sandbox = messy();
+    let (code, printed) = sandbox.run(&["--no-ledger", "--json", "--window", "31d"]);
+    assert_eq!(code, 0, "{printed}");
+    assert_eq!(sandbox.hubspot.requests().len(), 0);
+    let line: Value = serde_json::from_str(&printed).expect("JSON");
+    let summary = &line["summary"];
+    assert_eq!((&summary["another_venue"], &summary["origin_unknown"]), (&json!(0), &json!(5)));
+    assert_eq!((&summary["groups"], &summary["repeats"]), (&json!(1), &json!(4)));
+    assert!(sandbox.report("html").contains("HubSpot wasn&#39;t asked"));
+}
+
+#[test]
+fn an_account_without_duplicates_has_a_report_too() {
+    let sandbox = Sandbox::new();
+    let (code, printed) = sandbox.run(&[]);
+    assert_eq!(code, 0, "{printed}");
+    assert!(printed.contains("There is nothing to remove."), "{printed}");
+    assert_eq!(sandbox.report("csv").lines().count(), 1);
+    let json: Value = serde_json::from_str(&sandbox.report("json")).expect("JSON");
+    assert_eq!(json["rows"], json!([]));
+}

@@ -1,0 +1,106 @@
+//! Pages, limits and crashes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use deployer::duplicates::work::{OpenError, Work};
+use deployer::local::sandbox::{Fault, RequestInfo};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::account::Sandbox;
+
+/// An account with so many leads, every second one with the address of the first.
+fn large(leads: usize) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for number in 0..leads {
+        let email =
+            if number.is_multiple_of(2) { "ana@example.com".to_owned() } else { format!("{number}@example.com") };
+        sandbox.lead(json!({ "email_address": email }));
+    }
+    sandbox.tripleseat.forget_requests();
+    sandbox
+}
+
+fn status(status: u16, headers: &[(&str, &str)]) -> Option<Fault> {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Some(Fault::Status { status, body: Value::Null, headers })
+}
+
+fn repeats(printed: &str) -> Value {
+    let line = printed.lines().find(|line| line.contains("\"duplicates\"")).expect("a line");
+    serde_json::from_str::<Value>(line).expect("JSON")["summary"]["repeats"].clone()
+}
+
+#[test]
+fn an_interrupted_run_goes_on_at_the_page_where_it_stopped() {
+    let sandbox = large(120);
+    let at_page_2 = |request: &RequestInfo| if request.query == "page=2" { status(418, &[]) } else { None };
+    sandbox.tripleseat.set_faults(Some(Arc::new(at_page_2)));
+    let (code, printed) = sandbox.run(&[]);
+    assert_eq!(code, 1, "{printed}");
+    assert!(printed.contains("refused the request GET /v1/leads.json: 418"), "{printed}");
+    assert!(printed.contains("the same command goes on there"), "{printed}");
+    assert!(!sandbox.site.path().join("out/duplicates.csv").exists());
+    let state = std::fs::read_to_string(sandbox.site.path().join(".deployer/duplicates/a.json")).expect("the state");
+    assert!(!state.contains('@'), "no personal data: {state}");
+    // A crash in the middle of a page leaves half a line.
+    let partial = sandbox.site.path().join("out/.leads-a.partial");
+    let mut text = std::fs::read_to_string(&partial).expect("what was read");
+    text.push_str("{\"id\":1,\"cre");
+    std::fs::write(&partial, text).expect("written");
+
+    let pages = sandbox.watch();
+    let (code, printed) = sandbox.run(&["--json"]);
+    assert_eq!(code, 0, "{printed}");
+    assert_eq!(*pages.lock().expect("no panic"), ["page=2", "page=3"]);
+    assert_eq!(repeats(&printed), 59);
+    assert!(!partial.exists());
+}
+
+#[test]
+fn a_fresh_run_and_one_of_something_else_begin_again() {
+    for more in [&["--fresh"][..], &["--no-ledger"]] {
+        let sandbox = large(60);
+        let at_page_2 = |request: &RequestInfo| if request.query == "page=2" { status(418, &[]) } else { None };
+        sandbox.tripleseat.set_faults(Some(Arc::new(at_page_2)));
+        assert_eq!(sandbox.run(&[]).0, 1);
+        let pages = sandbox.watch();
+        let (code, printed) = sandbox.run(&[&["--json"], more].concat());
+        assert_eq!(code, 0, "{printed}");
+        assert_eq!(*pages.lock().expect("no panic"), ["page=1", "page=2"]);
+        assert_eq!(repeats(&printed), 29);
+    }
+}
+
+#[test]
+fn a_limit_and_a_token_that_ended_are_no_failure() {
+    let sandbox = large(60);
+    let count = Arc::new(AtomicUsize::new(0));
+    sandbox.tripleseat.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+        if request.query != "page=2" {
+            return None;
+        }
+        match count.fetch_add(1, Ordering::Relaxed) {
+            0 => status(429, &[("retry-after", "0")]),
+            1 => status(401, &[]),
+            2 => status(503, &[("retry-after", "0")]),
+            _ => None,
+        }
+    })));
+    let (code, printed) = sandbox.run(&["--json"]);
+    assert_eq!((code, repeats(&printed)), (0, json!(29)), "{printed}");
+    let tokens = sandbox.tripleseat.requests().iter().filter(|request| request.path.contains("token")).count();
+    assert_eq!(tokens, 2, "one, and one more after the 401");
+}
+
+#[test]
+fn two_processes_do_not_read_into_one_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (state, leads) = (directory.path().join("state/a.json"), directory.path().join("leads"));
+    let open = || Work::open(&state, &leads, "a", false, Timestamp::UNIX_EPOCH);
+    let first = open().expect("opened");
+    assert!(matches!(open(), Err(OpenError::Busy)));
+    drop(first);
+    assert!(open().is_ok());
+}

@@ -1,0 +1,185 @@
+//! The commands as processes: what they print, what they refuse, and that a refusal leaves the file as it was.
+
+use crate::processes::Site;
+
+const MANIFEST: &str = "venues.toml";
+
+fn text(site: &Site) -> String {
+    std::fs::read_to_string(site.path().join(MANIFEST)).expect("the manifest")
+}
+
+/// Runs a command that must fail with this code and leave the manifest as it is; gives what it printed.
+fn refused(site: &Site, code: i32, args: &[&str]) -> String {
+    let before = text(site);
+    let (found, printed) = site.run(args);
+    assert_eq!(found, code, "{args:?}: {printed}");
+    assert_eq!(text(site), before, "{args:?}: the file is as it was");
+    let files = std::fs::read_dir(site.path()).expect("a directory").count();
+    assert_eq!(files, 2, "{args:?}: nothing is left beside it");
+    printed
+}
+
+const LOFT: [&str; 7] = ["venue", "add", "loft", "--display-name", "Loft", "--destination", "tripleseat"];
+
+#[test]
+fn a_venue_is_added_and_the_next_commands_are_printed() {
+    let site = Site::new();
+    let before = text(&site);
+    let (code, printed) = site.run(&LOFT);
+    assert_eq!(code, 0, "{printed}");
+    insta::assert_snapshot!(printed);
+    let after = text(&site);
+    let added = after.strip_prefix(&before).expect("all that was there is there");
+    insta::assert_snapshot!(added);
+    let (code, printed) = site.run(&["venue", "list", "--json"]);
+    assert_eq!((code, printed.lines().count()), (0, 3), "{printed}");
+}
+
+#[test]
+fn as_json_an_edit_is_one_line() {
+    let site = Site::new();
+    let (code, printed) = site.run(&[&LOFT[..], &["--json", "--hubspot-token", "env:TOKEN_c"]].concat());
+    assert_eq!(code, 0, "{printed}");
+    let line: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!((&line["type"], &line["venue"]), (&"venue_edited".into(), &"loft".into()));
+    assert_eq!(line["unset_variables"], serde_json::json!(["LOFT_TRIPLESEAT_PUBLIC_KEY"]));
+    assert_eq!(line["next"][2], "deployer verify loft");
+    for args in [["venue", "pause", "a", "--json"], ["venue", "pause", "a", "--json"]] {
+        let (code, printed) = site.run(&args);
+        assert_eq!((code, printed.lines().count()), (0, 1), "{printed}");
+    }
+    let block = ["venue", "block", "a", "--json", "--reason", "No API", "--since", "2026-01-01"];
+    let (code, printed) = site.run(&block);
+    assert_eq!(code, 0, "{printed}");
+    let (code, printed) = site.run(&["venue", "list", "--json"]);
+    assert_eq!(code, 0);
+    let venue: serde_json::Value = serde_json::from_str(printed.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(venue["blocker"]["reason"], "No API");
+    assert!(venue["blocker"]["age_days"].as_i64().expect("a number") > 0, "{venue}");
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused() {
+    let site = Site::new();
+    for args in [
+        &["venue", "add", "loft"][..],
+        &["venue", "add", "loft", "--display-name", "Loft", "--destination", "http"],
+        &["venue", "block", "a"],
+        &["venue", "block", "a", "--owner", "ops"],
+    ] {
+        insta::assert_snapshot!(refused(&site, 2, args));
+    }
+}
+
+#[test]
+fn a_clash_of_names_flags_or_credentials_is_refused_before_anything_is_written() {
+    let site = Site::new();
+    let add = |name: &'static str, more: &[&'static str]| -> Vec<&'static str> {
+        let mut args = vec!["venue", "add", name, "--display-name", "X", "--destination", "tripleseat"];
+        args.extend(more);
+        args
+    };
+    insta::assert_snapshot!("clash_name", refused(&site, 2, &add("a", &[])));
+    // One name to HubSpot and AWS, which know no case.
+    insta::assert_snapshot!("clash_flag", refused(&site, 2, &add("A", &[])));
+    insta::assert_snapshot!(
+        "clash_account",
+        refused(&site, 2, &add("loft", &["--tripleseat-public-key", "env:KEY_a"]))
+    );
+    insta::assert_snapshot!("bad_name", refused(&site, 2, &add("the loft", &[])));
+    insta::assert_snapshot!("bad_schedule", refused(&site, 2, &add("loft", &["--schedule", "rate(1 minute)"])));
+    let printed = refused(&site, 2, &add("loft", &["--hubspot-token", "pat-na1-hunter2"]));
+    assert!(!printed.contains("hunter2"), "{printed}");
+    insta::assert_snapshot!("literal_secret", printed);
+    insta::assert_snapshot!("wrong_kind", refused(&site, 2, &add("loft", &["--url", "https://p.example.com"])));
+    insta::assert_snapshot!("bad_field", refused(&site, 2, &add("loft", &["--field", "email"])));
+    let (_, json) = site.run(&[&add("A", &[])[..], &["--json"]].concat());
+    assert!(json.contains(r#""type":"manifest_error""#), "{json}");
+}
+
+#[test]
+fn a_venue_is_paused_resumed_blocked_and_unblocked() {
+    let site = Site::new();
+    let before = text(&site);
+    let mut printed = String::new();
+    for args in [
+        &["venue", "pause", "a"][..],
+        &["venue", "pause", "a"],
+        &["venue", "resume", "a"],
+        &["venue", "block", "a", "--reason", "No API yet", "--since", "2026-01-01"],
+        &["venue", "block", "a", "--owner", "ops@example.com", "--next-step", "Ask"],
+    ] {
+        let (code, text) = site.run(args);
+        assert_eq!(code, 0, "{args:?}: {text}");
+        printed.push_str(&format!("$ deployer {}\n{text}", args.join(" ")));
+    }
+    let blocked = text(&site);
+    let (code, listed) = site.run(&["venue", "list"]);
+    assert_eq!(code, 0);
+    let day = regex_free_days(&listed);
+    printed.push_str(&format!("$ deployer venue list\n{}", listed.replace(&day, "N days")));
+    insta::assert_snapshot!("all_verbs", printed);
+    insta::assert_snapshot!("all_verbs_manifest", blocked);
+    let hint = refused(&site, 2, &["venue", "resume", "a"]);
+    assert!(hint.contains("a is blocked, so it has no rule") && hint.contains("venue unblock a --status active"));
+    assert!(refused(&site, 2, &["venue", "unblock", "a"]).contains("--status is missing, and there is nobody to ask"));
+    let (code, text_out) = site.run(&["venue", "unblock", "a", "--status", "active"]);
+    assert_eq!(code, 0, "{text_out}");
+    let expected = before.replacen("\"Venue a\"\n", "\"Venue a\"\nstatus = \"active\"\n", 1);
+    assert_eq!(text(&site), expected);
+    assert!(
+        refused(&site, 2, &["venue", "unblock", "a", "--status", "active"]).contains("a isn't blocked: it is active")
+    );
+}
+
+/// The days in `(for 12 days)`.
+fn regex_free_days(listed: &str) -> String {
+    let start = listed.find("(for ").expect("an age") + "(for ".len();
+    listed[start..].split(')').next().expect("an end").to_owned()
+}
+
+#[test]
+fn a_venue_without_credentials_is_not_unblocked() {
+    let site = Site::new();
+    let manifest = text(&site).replace("hubspot_token = \"env:TOKEN_b\"\n", "");
+    site.write(MANIFEST, &manifest.replace("status = \"paused\"", "status = \"blocked\"\nblocker.reason = \"x\""));
+    insta::assert_snapshot!(refused(&site, 2, &["venue", "unblock", "b", "--status", "active"]));
+}
+
+#[test]
+fn a_manifest_with_mistakes_and_an_unknown_venue_are_not_edited() {
+    let site = Site::new();
+    let printed = refused(&site, 2, &["venue", "pause", "nowhere"]);
+    assert!(printed.contains("declares no venue nowhere") && printed.contains("it declares a, b"), "{printed}");
+    site.write(MANIFEST, &text(&site).replace("display_name", "display_nam"));
+    let printed = refused(&site, 2, &["venue", "pause", "a"]);
+    assert!(printed.contains("display_nam"), "{printed}");
+}
+
+#[test]
+fn a_plan_calls_out_what_is_blocked_for_long_or_by_nobody() {
+    let site = Site::new();
+    let (code, text) = site.run(&["venue", "block", "a", "--reason", "No API", "--since", "2020-01-01"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = site.run(&["plan", "--artifact", "bootstrap", "--json"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("Nobody owns this: `deployer venue block a --owner WHO` says who does. It has been blocked for"),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn permissions_and_symbolic_links_are_kept() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::new();
+    let real = site.path().join(MANIFEST);
+    std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o664)).expect("set");
+    std::os::unix::fs::symlink(MANIFEST, site.path().join("link.toml")).expect("linked");
+    let (code, printed) = site.run(&["venue", "pause", "a", "--manifest", "link.toml"]);
+    assert_eq!(code, 0, "{printed}");
+    assert!(text(&site).contains("status = \"paused\"\n[venues.a.secrets]"), "{}", text(&site));
+    assert!(std::fs::symlink_metadata(site.path().join("link.toml")).expect("there").is_symlink());
+    assert_eq!(std::fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o664);
+}

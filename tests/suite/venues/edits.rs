@@ -1,0 +1,227 @@
+//! Edits of a manifest's text: what they are about changes, and not a byte else.
+
+use deployer::manifest::{self, BlockerEntry, NewVenue, SecretRef, Status};
+use deployer::manifest::{add_venue, remove_blocker, set_blocker, set_status};
+use sync_lambda::config::{Destination, HttpAuth, HttpDestination};
+
+const OWN: &str = include_str!("../../../venues.toml");
+
+/// All forms in which TOML lets a venue be written.
+const FORMS: [(&str, &str); 5] = [
+    (
+        "headers",
+        "[venues.a] # the first\ndisplay_name = \"A\"   # as staff say\nstatus = 'active' # or not\n\n# Its lead.\n[venues.a.destination]\nkind = \"tripleseat\"\n[venues.a.secrets]\nhubspot_token = \"env:A\"\ntripleseat_public_key = \"env:B\"",
+    ),
+    (
+        "no_status",
+        "[venues.a]\n  display_name = \"\"\"A\"\"\"\n  # protect = true\n  # What follows is where its leads go.\n  [venues.a.destination]\n  kind = \"tripleseat\"\n[venues.a.secrets]\nhubspot_token = \"env:A\"\ntripleseat_public_key = \"env:B\"\n\n\n# The end.\n",
+    ),
+    (
+        "inline",
+        "[venues]\na = { display_name = \"A\", destination = { kind = \"tripleseat\" }, secrets = { hubspot_token = \"env:A\", tripleseat_public_key = \"env:B\" } } # all in one\n",
+    ),
+    (
+        "dotted",
+        "[venues]\na.display_name = \"A\" # as staff say\na.destination.kind = \"tripleseat\"\na.secrets.hubspot_token = \"env:A\"\na.secrets.tripleseat_public_key = \"env:B\"\n",
+    ),
+    (
+        "dotted_in_a_table",
+        "[venues.a]\nsecrets.hubspot_token = \"env:A\"\ndisplay_name = \"A\"\nsecrets.tripleseat_public_key = \"env:B\"\ndestination = { kind = \"tripleseat\" }\n# not a header: [venues.b]\n\n[defaults]\nmemory_mb = 256\n",
+    ),
+];
+
+const HEAD: &str = "# Ours.\n[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\n";
+
+fn in_form(form: &str) -> String {
+    format!("{HEAD}{form}")
+}
+
+/// What is other in `after`, as lines of a diff with one line around each place.
+fn diff(before: &str, after: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.split('\n').collect(), after.split('\n').collect());
+    let mut common = vec![vec![0; new.len() + 1]; old.len() + 1];
+    for (i, j) in (0..old.len()).rev().flat_map(|i| (0..new.len()).rev().map(move |j| (i, j))) {
+        common[i][j] = if old[i] == new[j] { common[i + 1][j + 1] + 1 } else { common[i + 1][j].max(common[i][j + 1]) };
+    }
+    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
+    while i < old.len() || j < new.len() {
+        if i < old.len() && j < new.len() && old[i] == new[j] {
+            lines.push((' ', old[i]));
+            (i, j) = (i + 1, j + 1);
+        } else if i < old.len() && (j == new.len() || common[i + 1][j] >= common[i][j + 1]) {
+            lines.push(('-', old[i]));
+            i += 1;
+        } else {
+            lines.push(('+', new[j]));
+            j += 1;
+        }
+    }
+    let near = |at: usize| lines[at.saturating_sub(1)..(at + 2).min(lines.len())].iter().any(|(sign, _)| *sign != ' ');
+    let shown = lines.iter().enumerate().filter(|(at, _)| near(*at));
+    shown.map(|(_, (sign, line))| format!("{sign}{line}\n")).collect()
+}
+
+fn entries() -> Vec<BlockerEntry> {
+    vec![
+        BlockerEntry::Reason("No \"API\" yet".to_owned()),
+        BlockerEntry::Owner("ops@example.com".to_owned()),
+        BlockerEntry::NextStep("Ask".to_owned()),
+        BlockerEntry::Since(jiff::civil::date(2026, 3, 1)),
+    ]
+}
+
+fn blocked(text: &str, venue: &str) -> String {
+    set_blocker(&set_status(text, venue, Status::Blocked).expect("edited"), venue, &entries()).expect("edited")
+}
+
+fn unblocked(text: &str, venue: &str) -> String {
+    remove_blocker(&set_status(text, venue, Status::Active).expect("edited"), venue).expect("edited")
+}
+
+fn venue_of(text: &str, name: &str) -> manifest::Venue {
+    let loaded = manifest::parse(text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    loaded.manifest.venues.into_iter().find(|venue| venue.name == name).expect("the venue")
+}
+
+fn loft() -> NewVenue {
+    NewVenue {
+        name: "loft".to_owned(),
+        display_name: "The \"Loft\"".to_owned(),
+        status: Status::Active,
+        schedule: None,
+        timeout: None,
+        secrets: vec![
+            ("hubspot_token", SecretRef::Env("LOFT_TOKEN".to_owned())),
+            ("tripleseat_public_key", SecretRef::parse("cmd:pass show \"the loft\"").expect("a reference")),
+        ],
+        tripleseat_base_uri: None,
+        destination: Destination::Tripleseat { location_id: Some(7), lead_form_id: None, site_id: None },
+        fields: Vec::new(),
+    }
+}
+
+#[test]
+fn a_status_changes_in_its_place_in_every_form() {
+    for (name, form) in FORMS {
+        let before = in_form(form);
+        let after = set_status(&before, "a", Status::Paused).expect("edited");
+        assert_eq!(venue_of(&after, "a").status, Status::Paused, "{name}");
+        insta::assert_snapshot!(format!("status_{name}"), diff(&before, &after));
+        assert_eq!(set_status(&after, "a", Status::Paused).expect("edited"), after, "{name}: again changes nothing");
+    }
+}
+
+#[test]
+fn a_blocker_comes_and_goes_in_every_form() {
+    for (name, form) in FORMS {
+        let before = in_form(form);
+        let after = blocked(&before, "a");
+        let venue = venue_of(&after, "a");
+        let blocker = venue.blocker.expect("a blocker");
+        assert_eq!((venue.status, blocker.reason.as_str()), (Status::Blocked, "No \"API\" yet"), "{name}");
+        assert_eq!((blocker.owner.as_deref(), blocker.since.as_deref()), (Some("ops@example.com"), Some("2026-03-01")));
+        insta::assert_snapshot!(format!("blocker_{name}"), diff(&before, &after));
+        let back = unblocked(&after, "a");
+        let expected = set_status(&set_status(&before, "a", Status::Paused).expect("edited"), "a", Status::Active);
+        assert_eq!(back, expected.expect("edited"), "{name}: nothing of it is left");
+    }
+}
+
+#[test]
+fn each_venue_of_our_own_manifest_can_be_blocked_and_unblocked() {
+    for venue in ["venue-b", "venue-c"] {
+        let after = blocked(OWN, venue);
+        let back = unblocked(&after, venue);
+        assert_eq!(venue_of(&back, venue).status, Status::Active);
+        assert_eq!(remove_blocker(&after, venue).expect("edited").lines().count(), set_lines(OWN, venue), "{venue}");
+    }
+    insta::assert_snapshot!("own_blocked", diff(OWN, &blocked(OWN, "venue-c")));
+    insta::assert_snapshot!("own_unblocked", diff(OWN, &remove_blocker(OWN, "marina").expect("edited")));
+}
+
+/// Lines after a status was written.
+fn set_lines(text: &str, venue: &str) -> usize {
+    set_status(text, venue, Status::Blocked).expect("edited").lines().count()
+}
+
+#[test]
+fn a_blocker_is_changed_entry_by_entry() {
+    let changed = set_blocker(
+        OWN,
+        "marina",
+        &[BlockerEntry::Owner("new@example.com".to_owned()), BlockerEntry::Since(jiff::civil::date(2026, 1, 2))],
+    );
+    insta::assert_snapshot!("blocker_changed", diff(OWN, &changed.expect("edited")));
+    let short = "[venues.a]\ndisplay_name = \"A\"\nblocker = { reason = \"x\" } # why\n";
+    let changed = set_blocker(short, "a", &[BlockerEntry::Owner("ops".to_owned())]).expect("edited");
+    assert_eq!(changed, short.replace("\"x\" }", "\"x\", owner = \"ops\" }"));
+}
+
+#[test]
+fn a_venue_is_added_after_the_others_and_before_what_follows_them() {
+    let after = add_venue(OWN, &loft()).expect("edited");
+    insta::assert_snapshot!("added_at_the_end", diff(OWN, &after));
+    assert_eq!(venue_of(&after, "loft").display_name, "The \"Loft\"");
+    let before =
+        "[venues.a]\ndisplay_name = \"A\"\n\n# About the deployment.\n# Two lines.\n[deployment]\nname = \"x\"\n";
+    let after = add_venue(before, &loft()).expect("edited");
+    insta::assert_snapshot!("added_in_between", after);
+    for (name, form) in FORMS {
+        let before = in_form(form);
+        let after = add_venue(&before, &loft()).expect("edited");
+        assert_eq!(venue_of(&after, "a"), venue_of(&before, "a"), "{name}");
+        assert_eq!(venue_of(&after, "loft").secrets.len(), 2, "{name}");
+    }
+}
+
+#[test]
+fn a_venue_on_another_platform_is_written_with_all_that_it_has() {
+    let new = NewVenue {
+        status: Status::Paused,
+        schedule: Some("rate(1 minute)".to_owned()),
+        timeout: Some("50s".to_owned()),
+        secrets: vec![("hubspot_token", SecretRef::Managed), ("destination_credential", SecretRef::Managed)],
+        destination: Destination::Http(HttpDestination {
+            url: "https://p.example.com/leads".to_owned(),
+            auth: Some(HttpAuth::Header { name: "X-Key".to_owned() }),
+            success_pointer: Some("/ok".to_owned()),
+            id_pointer: None,
+            lookup_url: None,
+            lookup_id_pointer: None,
+            requests_per_second: Some(5),
+        }),
+        fields: vec![("/lead/name".to_owned(), "{firstname}".to_owned()), ("kind".to_owned(), "=web".to_owned())],
+        ..loft()
+    };
+    let text = add_venue(HEAD, &new).expect("edited");
+    insta::assert_snapshot!("added_http", text);
+    assert_eq!(venue_of(&text, "loft").destination, new.destination);
+}
+
+#[test]
+fn line_breaks_of_windows_a_byte_order_mark_and_a_missing_last_break_are_kept() {
+    let crlf = |text: &str| text.replace('\n', "\r\n");
+    for (name, form) in FORMS.into_iter().chain([("own", OWN)]) {
+        let (before, venue) = if name == "own" { (OWN.to_owned(), "venue-b") } else { (in_form(form), "a") };
+        let edits: [&dyn Fn(&str) -> String; 4] = [
+            &|text| add_venue(text, &loft()).expect("edited"),
+            &|text| set_status(text, venue, Status::Paused).expect("edited"),
+            &|text| blocked(text, venue),
+            &|text| unblocked(&blocked(text, venue), venue),
+        ];
+        for (number, edit) in edits.iter().enumerate() {
+            assert_eq!(edit(&crlf(&before)), crlf(&edit(&before)), "{name}, edit {number}, CRLF");
+            let marked = format!("\u{feff}{before}");
+            assert_eq!(edit(&marked), format!("\u{feff}{}", edit(&before)), "{name}, edit {number}, with a mark");
+            let unended = before.trim_end();
+            let after = edit(unended);
+            assert!(manifest::parse(&after, "venues.toml").is_ok(), "{name}, edit {number}, no last break:\n{after}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_toml_or_has_no_such_venue_is_not_edited() {
+    assert_eq!(set_status("[", "a", Status::Paused).expect_err("refused").to_string(), "it is no TOML");
+    assert_eq!(remove_blocker(HEAD, "a").expect_err("refused").to_string(), "it has no venue a");
+}

@@ -1,0 +1,4 @@
+//! `deployer venue`: edits of the manifest, as texts and as processes.
+
+mod commands;
+mod edits;
