@@ -131,7 +131,19 @@ fn secrets<R: BufRead, W: Write>(
                     Error::usage(format!("--{flag} is no reference: {}", flaw.message)).hint(flaw.help)
                 })?
             }
-            (None, _) if !needed => continue,
+            (None, Some(person)) if !http && key == "tripleseat_client_id" => {
+                let question = "Where is the id of its OAuth client, to look leads up with (empty: it has none)";
+                let answer = person.ask(question, Some(""), |answer| match answer {
+                    "" => Ok(None),
+                    reference => SecretRef::parse(reference).map(Some).map_err(|flaw| flaw.to_string()),
+                })?;
+                let Some(reference) = answer else { continue };
+                reference
+            }
+            // One is of no use without the other.
+            (None, _) if !(needed || key == "tripleseat_client_secret" && has(&secrets, "tripleseat_client_id")) => {
+                continue;
+            }
             (None, Some(person)) => {
                 let question = format!("Where is its {key} (env:NAME, file:PATH, cmd:PROGRAM ARGS, managed)");
                 person.ask(&question, Some(&default), |answer| {
@@ -143,6 +155,10 @@ fn secrets<R: BufRead, W: Write>(
         secrets.push((key, reference));
     }
     Ok(secrets)
+}
+
+fn has(secrets: &[(&str, SecretRef)], key: &str) -> bool {
+    secrets.iter().any(|(name, _)| *name == key)
 }
 
 fn new_venue(args: &VenueAdd, answers: Answers) -> Result<NewVenue> {
@@ -251,6 +267,10 @@ fn tell(global: &Global, new: &NewVenue) {
     }
     anstream::println!("Next:");
     next.iter().for_each(|command| anstream::println!("  {command}"));
+    let managed = new.secrets.iter().filter(|(_, reference)| *reference == SecretRef::Managed);
+    for (key, _) in managed {
+        anstream::println!("After it is applied: deployer secret set {name} {key}");
+    }
 }
 
 #[cfg(test)]
@@ -270,12 +290,21 @@ mod tests {
 
     #[test]
     fn a_person_is_asked_for_what_no_flag_gives() {
-        let mut person = Asker::scripted("\ntripleseat\nabc\n12\nrate(1 minutes)\n\nsecret-token\nmanaged\n\n");
+        let mut person =
+            Asker::scripted("\ntripleseat\nabc\n12\nrate(1 minutes)\n\nsecret-token\nmanaged\n\nenv:ID\n\n");
         let answers = answers(&parsed("the-loft"), Some(&mut person)).expect("answers");
         assert_eq!((answers.display_name.as_str(), answers.location_id), ("The Loft", Some(12)));
         assert_eq!(answers.schedule, None);
-        let public_key = SecretRef::Env("THE_LOFT_TRIPLESEAT_PUBLIC_KEY".to_owned());
-        assert_eq!(answers.secrets, [("hubspot_token", SecretRef::Managed), ("tripleseat_public_key", public_key)]);
+        let env = |name: &str| SecretRef::Env(name.to_owned());
+        assert_eq!(
+            answers.secrets,
+            [
+                ("hubspot_token", SecretRef::Managed),
+                ("tripleseat_public_key", env("THE_LOFT_TRIPLESEAT_PUBLIC_KEY")),
+                ("tripleseat_client_id", env("ID")),
+                ("tripleseat_client_secret", env("THE_LOFT_TRIPLESEAT_CLIENT_SECRET")),
+            ]
+        );
         let asked = person.questions();
         for words in [
             "What do people call it [The Loft]: Where do its leads go, tripleseat or http [tripleseat]: ",
