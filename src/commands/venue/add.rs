@@ -248,7 +248,7 @@ fn tell(global: &Global, new: &NewVenue) {
     let next = [
         format!("deployer plan --target {name}"),
         format!("deployer apply --target {name}"),
-        format!("deployer verify {name}"),
+        format!("deployer secret status {name} --compare"),
     ];
     let unset = new.secrets.iter().filter_map(|(_, reference)| match reference {
         SecretRef::Env(variable) if std::env::var_os(variable).is_none() => Some(variable.as_str()),
