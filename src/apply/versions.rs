@@ -7,6 +7,7 @@ use super::lambda::published;
 use super::{Answers, Event, Executor, execute::unexpected};
 use crate::aws::{Call, CallError, FailureKind};
 use crate::naming::ALIAS;
+use crate::observe::versions;
 use crate::resource::Address;
 
 const INVOKE: &str = "lambda:InvokeFunction";
@@ -58,18 +59,9 @@ impl Executor<'_> {
 
     /// Deletes all but the newest `keep` versions, and never one that the alias leads to.
     pub(super) async fn delete_old_versions(&self, function: &str, keep: u32) -> Result<(), CallError> {
-        const LIST: &str = "lambda:ListVersionsByFunction";
         const DELETE: &str = "lambda:DeleteFunction";
         let lambda = &self.aws.lambda;
-        let mut versions: Vec<u64> = Vec::new();
-        let mut pages = lambda.list_versions_by_function().function_name(function).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.call(LIST)?;
-            // `$LATEST` is no number.
-            let numbers = page.versions().iter().filter_map(|version| version.version()?.parse::<u64>().ok());
-            versions.extend(numbers);
-        }
-        versions.sort_unstable_by(|one, other| other.cmp(one));
+        let versions: Vec<u64> = versions(self.aws, function).await?.into_keys().rev().collect();
         let Some(old) = versions.get(usize::try_from(keep).unwrap_or(usize::MAX)..).filter(|old| !old.is_empty())
         else {
             return Ok(());

@@ -13,7 +13,7 @@ use sync_lambda::error::RunError;
 use sync_lambda::hubspot::HubSpot;
 use tokio::time::Instant;
 
-use super::session::{load, manifest_directory, state_directory};
+use super::session::{declared, load, manifest_directory, state_directory};
 use crate::cli::{DuplicatesArgs, Global};
 use crate::duplicates::cost::{Mend, Terms};
 use crate::duplicates::files::{About, Files};
@@ -35,7 +35,7 @@ const TOLD_EVERY: u64 = 100;
 pub(super) async fn run(global: &Global, args: &DuplicatesArgs) -> Result<ExitCode> {
     let loaded = load(global)?;
     let manifest = &loaded.manifest;
-    let venue = find(manifest, &args.venue)?;
+    let venue = declared(manifest, &args.venue)?;
     let (Destination::Tripleseat { location_id, site_id, .. }, Some(base_uri)) =
         (&venue.destination, &venue.tripleseat_base_uri)
     else {
@@ -186,13 +186,6 @@ fn tell(global: &Global, about: &About, summary: &Summary, mend: &Mend, paths: &
         anstream::println!("Leads were deleted while they were read, so that others may have been missed: read again.");
     }
     anstream::println!("Personal data is in {}.", paths.join(", "));
-}
-
-fn find<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Venue> {
-    manifest.venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
-        let names: Vec<&str> = manifest.venues.iter().map(|venue| venue.name.as_str()).collect();
-        Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {}", names.join(", ")))
-    })
 }
 
 /// The directory, made if it isn't there, readable by its owner only then.

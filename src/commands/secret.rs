@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::reconcile::confirm;
 use super::secret_values::{Resolved, resolve_venue};
-use super::session::Session;
+use super::session::{Session, declared};
 use crate::aws::{Call, CallError, FailureKind};
 use crate::cli::{Global, SecretCommand};
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ enum Seen {
 }
 
 async fn set(session: &Session, name: &str, key: &str) -> Result<ExitCode> {
-    let venue = find(session, name)?;
+    let venue = declared(session.manifest(), name)?;
     let key = key.to_uppercase();
     if !venue.secrets.iter().any(|(declared, _)| *declared == key) {
         let keys: Vec<String> = venue.secrets.iter().map(|(key, _)| key.to_lowercase()).collect();
@@ -253,15 +253,7 @@ fn chosen<'s>(session: &'s Session, names: &[String]) -> Result<Vec<&'s Venue>> 
     if names.is_empty() {
         return Ok(session.manifest().venues.iter().collect());
     }
-    names.iter().map(|name| find(session, name)).collect()
-}
-
-fn find<'s>(session: &'s Session, name: &str) -> Result<&'s Venue> {
-    let venues = &session.manifest().venues;
-    venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
-        let names: Vec<&str> = venues.iter().map(|venue| venue.name.as_str()).collect();
-        Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {}", names.join(", ")))
-    })
+    names.iter().map(|name| declared(session.manifest(), name)).collect()
 }
 
 fn secret_name(session: &Session, venue: &Venue) -> String {

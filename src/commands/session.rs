@@ -8,7 +8,7 @@ use crate::desired::Scope;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::local;
-use crate::manifest::{self, Loaded, Manifest, ManifestErrors};
+use crate::manifest::{self, Loaded, Manifest, ManifestErrors, Venue};
 use crate::render::JsonLines;
 
 /// A manifest that is valid, and a cloud that may be talked to.
@@ -65,6 +65,14 @@ pub(super) fn mistakes(global: &Global, errors: ManifestErrors) -> Error {
         return Error::new(ExitCode::Usage, format!("{}: {} mistakes", global.manifest.display(), findings.len()));
     }
     errors.into()
+}
+
+/// The venue of this name.
+pub(super) fn declared<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Venue> {
+    manifest.venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
+        let names: Vec<&str> = manifest.venues.iter().map(|venue| venue.name.as_str()).collect();
+        Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {}", names.join(", ")))
+    })
 }
 
 /// Where the cloud on this machine is kept: beside the manifest.

@@ -2,11 +2,8 @@
 
 use std::fmt::Write;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use sha2::{Digest, Sha256};
-
 use super::escape::html;
+use super::page;
 use crate::duplicates::cost::{Mend, Terms};
 use crate::duplicates::files::{About, Excerpt, GroupExcerpt};
 use crate::duplicates::{Finding, Row, Summary, counted};
@@ -15,18 +12,11 @@ const STYLE: &str = concat!(include_str!("plan.css"), include_str!("duplicates.c
 
 /// The whole report. Everything that stands in it is escaped, and the page's own policy allows nothing but its style.
 pub fn duplicates_html(about: &About, summary: &Summary, terms: &Terms, mend: &Mend, excerpt: &Excerpt) -> String {
-    let mut out = String::new();
-    let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
     let title = html(&about.display_name);
+    let mut out = page::head(&format!("Duplicate leads of {title}"), STYLE);
     let _ = write!(
         out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{hash}'; \
-         base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
-         <title>Duplicate leads of {title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <header>\n<h1>Duplicate leads of {title}</h1>\n<p>Venue <code>{}</code>{}, read {} to {}, window {}</p>\n\
+        "<header>\n<h1>Duplicate leads of {title}</h1>\n<p>Venue <code>{}</code>{}, read {} to {}, window {}</p>\n\
          <p class=\"summary\"><strong>{} of {}</strong> can be removed.</p>\n</header>\n",
         html(&about.venue),
         about.location_id.map(|id| format!(", location <code>{id}</code>")).unwrap_or_default(),

@@ -2,13 +2,9 @@
 
 use std::fmt::Write;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use sha2::{Digest, Sha256};
-
 use super::cost::{small_print, total};
 use super::escape::html;
-use super::words;
+use super::{page, words};
 use crate::cost::{Estimate, ItemCost, Sides, VenueCost};
 use crate::plan::{Action, AttributeChange, Change, Plan};
 
@@ -19,20 +15,12 @@ const OPEN_AT_FIRST: usize = 6;
 
 /// A whole plan. Everything that stands in it is escaped, and the page's own policy allows nothing but its style.
 pub fn plan_html(plan: &Plan, cost: Option<&Estimate>) -> String {
-    let mut out = String::new();
     let (head, rest) = words::summary(plan);
     let deployment = html(&plan.deployment);
-    // The policy names the one style by its hash, so that nothing that got into the page could add another.
-    let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+    let mut out = page::head(&format!("Plan of {deployment}"), STYLE);
     let _ = write!(
         out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{hash}'; \
-         base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
-         <title>Plan of {deployment}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <header>\n<h1>{deployment}</h1>\n<p>Account <code>{}</code>, region <code>{}</code></p>\n\
+        "<header>\n<h1>{deployment}</h1>\n<p>Account <code>{}</code>, region <code>{}</code></p>\n\
          <p class=\"summary\"><strong>{}</strong> {}</p>\n",
         html(&plan.scope.account),
         html(&plan.scope.region),

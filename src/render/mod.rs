@@ -6,6 +6,7 @@ mod escape;
 mod html;
 mod json;
 mod markdown;
+mod page;
 mod progress;
 mod text;
 mod words;
