@@ -11,12 +11,14 @@
 //! 7. [`apply`]: the plan's operations, carried out in the order of their dependencies, under the [`lock`].
 //! 8. [`render`]: plans, progress and results for people and programs.
 //!
+//! [`audit`] finds what in the account nobody needs any more.
 //! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
 
 pub mod apply;
 pub mod artifact;
+pub mod audit;
 pub mod aws;
 pub mod cli;
 pub mod commands;
