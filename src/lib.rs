@@ -23,6 +23,7 @@ pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod cost;
+pub mod crm;
 pub mod desired;
 pub mod duplicates;
 pub mod error;

@@ -17,7 +17,7 @@ use crate::http::{self, Answer};
 use crate::ledger::Write;
 use crate::limiter::Limiter;
 
-pub use wire::{BATCH, Contact, HISTORY_BATCH, MAX_RESULTS, SearchPage};
+pub use wire::{BATCH, Contact, ErrorBody, HISTORY_BATCH, MAX_RESULTS, SearchPage, VERSION};
 
 /// Tries of one call, the first among them.
 const TRIES: u32 = 5;

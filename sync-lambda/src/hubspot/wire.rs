@@ -14,7 +14,7 @@ use crate::ledger::Write;
 use crate::mapping::Properties;
 
 /// Generation of the interface in use; `v3` is the one before, with the same calls.
-const VERSION: &str = "2026-03";
+pub const VERSION: &str = "2026-03";
 /// Most inputs of a batch call.
 pub const BATCH: usize = 100;
 /// Most inputs of a batch read with the history of properties.

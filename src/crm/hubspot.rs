@@ -1,0 +1,162 @@
+//! HubSpot with one token: every request that the deployer makes there goes through [`HubSpot::call`].
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::Value;
+use sync_lambda::credentials::Secret;
+use sync_lambda::http::{self, Answer};
+use sync_lambda::hubspot::{ErrorBody, VERSION};
+use sync_lambda::limiter::Limiter;
+use tokio::time::{Instant, sleep};
+
+use super::{VendorError, VendorFailure};
+
+/// Tries of one request, the first among them.
+const TRIES: u32 = 5;
+/// Time for one answer.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// The first pause before another try; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// 100 requests in 10 seconds are a private app's, and the venues' runs may use the same app: half of them.
+const INTERVAL: Duration = Duration::from_millis(200);
+const BURST: u32 = 10;
+/// 5 searches a second are the whole account's: two of them.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(500);
+/// There is no moment after which it is too late.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// HubSpot, opened by one token.
+#[derive(Debug)]
+pub struct HubSpot {
+    client: reqwest::Client,
+    base_uri: String,
+    token: Secret,
+    calls: Limiter,
+    searches: Limiter,
+}
+
+/// Whether a request may be made again when it isn't known whether it was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It reads, or says what something shall be.
+    Yes,
+    /// It makes something, which would be there twice.
+    No,
+}
+
+impl HubSpot {
+    /// A client for the HubSpot at `base_uri`.
+    pub fn new(client: reqwest::Client, base_uri: &str, token: Secret) -> Self {
+        Self {
+            client,
+            base_uri: base_uri.trim_end_matches('/').to_owned(),
+            token,
+            calls: Limiter::new(INTERVAL, BURST),
+            searches: Limiter::new(SEARCH_INTERVAL, 2),
+        }
+    }
+
+    /// The portal that the token opens.
+    ///
+    /// # Errors
+    /// No usable answer.
+    pub async fn portal_id(&self) -> Result<u64, VendorError> {
+        let path = format!("/account-info/{VERSION}/details");
+        let details = self.get(&path).await?;
+        details.get("portalId").and_then(Value::as_u64).ok_or_else(|| undocumented(&Method::GET, &path))
+    }
+
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// No usable answer.
+    pub async fn get(&self, path: &str) -> Result<Value, VendorError> {
+        self.call(Method::GET, path, None, Again::Yes).await
+    }
+
+    /// Makes a request until it is answered, as often as makes sense. An answer without a body is `null`.
+    ///
+    /// # Errors
+    /// No usable answer.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        again: Again,
+    ) -> Result<Value, VendorError> {
+        let limiter = if path.ends_with("/search") { &self.searches } else { &self.calls };
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 1;
+        loop {
+            limiter.wait(Instant::now() + LONGEST).await;
+            let mut request = self.client.request(method.clone(), format!("{}{path}", self.base_uri));
+            request = request.bearer_auth(self.token.expose());
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            let (error, taken) = match http::send(request, TIMEOUT).await {
+                Ok(answer) if (200..300).contains(&answer.status) => match parsed(&answer) {
+                    Some(value) => return Ok(value),
+                    None => (undocumented(&method, path), true),
+                },
+                Ok(answer) => {
+                    pause = pause.max(answer.retry_after.unwrap_or_default());
+                    (self.judge(&answer, &method, path), answer.status != 429)
+                }
+                Err(no_answer) => {
+                    let failure = VendorFailure::NoAnswer(no_answer.message);
+                    (error(&method, path, failure, &ErrorBody::default()), !no_answer.not_sent)
+                }
+            };
+            let passes = match &error.failure {
+                VendorFailure::RateLimited(limit) => !limit.eq_ignore_ascii_case("DAILY"),
+                VendorFailure::Unavailable(_) | VendorFailure::NoAnswer(_) => again == Again::Yes || !taken,
+                _ => false,
+            };
+            if !passes || tries == TRIES {
+                return Err(error);
+            }
+            sleep(pause).await;
+            pause *= 2;
+            tries += 1;
+        }
+    }
+
+    fn judge(&self, answer: &Answer, method: &Method, path: &str) -> VendorError {
+        let mut body = ErrorBody::read(&answer.body);
+        // A vendor may repeat what it was sent.
+        if !self.token.expose().is_empty() {
+            body.message = body.message.replace(self.token.expose(), "(secret)");
+        }
+        let failure = match answer.status {
+            401 => VendorFailure::Unauthenticated,
+            403 => VendorFailure::Denied,
+            404 => VendorFailure::NotFound,
+            409 => VendorFailure::Conflict,
+            429 => VendorFailure::RateLimited(body.policy_name.clone()),
+            status @ 500.. => VendorFailure::Unavailable(status),
+            status => VendorFailure::Refused(status),
+        };
+        error(method, path, failure, &body)
+    }
+}
+
+fn parsed(answer: &Answer) -> Option<Value> {
+    if answer.body.trim().is_empty() { Some(Value::Null) } else { serde_json::from_str(&answer.body).ok() }
+}
+
+fn undocumented(method: &Method, path: &str) -> VendorError {
+    let body = ErrorBody { message: "the answer isn't what is documented".to_owned(), ..ErrorBody::default() };
+    error(method, path, VendorFailure::Unavailable(200), &body)
+}
+
+fn error(method: &Method, path: &str, failure: VendorFailure, body: &ErrorBody) -> VendorError {
+    VendorError {
+        request: format!("{method} {path}"),
+        failure,
+        message: body.message.clone(),
+        correlation_id: body.correlation_id.clone(),
+    }
+}
