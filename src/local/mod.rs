@@ -3,6 +3,7 @@
 pub mod cloud;
 pub mod dev;
 pub mod runtime;
+pub mod sample;
 pub mod sandbox;
 
 use std::path::Path;

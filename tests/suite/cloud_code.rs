@@ -45,6 +45,7 @@ async fn over_a_socket() {
     tokio::spawn(async move { cloud.serve(listener, pending()).await });
     let (hash, link) = deployed(&Aws::for_local("us-east-1", https_client(), Some(&uri))).await;
     assert!(link.starts_with(&uri), "{link}");
-    let answer = reqwest::get(&link).await.expect("an answer").error_for_status().expect("the zip");
+    let client = sync_lambda::http::client().expect("TLS");
+    let answer = client.get(&link).send().await.expect("an answer").error_for_status().expect("the zip");
     assert_eq!(STANDARD.encode(Sha256::digest(answer.bytes().await.expect("the zip"))), hash);
 }

@@ -11,7 +11,7 @@ use super::answer::{Handled, Protocol, respond};
 use super::query::Form;
 use super::{
     ApiError, Cloud, Context, Fault, Injected, Json, Request, apigateway, cloudwatch, context, events, iam, lambda,
-    logs, secretsmanager, sqs, state, sts, tagging,
+    logs, scheduler, secretsmanager, sns, sqs, state, states, sts, tagging,
 };
 
 /// No answer: the connection broke.
@@ -29,7 +29,10 @@ enum Service {
     Logs,
     Sqs,
     CloudWatch,
+    Sns,
     ApiGateway,
+    Scheduler,
+    StepFunctions,
     Tagging,
 }
 
@@ -45,6 +48,9 @@ impl Service {
             "sqs" => Some(Self::Sqs),
             "monitoring" => Some(Self::CloudWatch),
             "apigateway" => Some(Self::ApiGateway),
+            "sns" => Some(Self::Sns),
+            "scheduler" => Some(Self::Scheduler),
+            "states" => Some(Self::StepFunctions),
             "tagging" => Some(Self::Tagging),
             _ => None,
         }
@@ -61,6 +67,9 @@ impl Service {
             Self::Sqs => "sqs",
             Self::CloudWatch => "monitoring",
             Self::ApiGateway => "apigateway",
+            Self::Sns => "sns",
+            Self::Scheduler => "scheduler",
+            Self::StepFunctions => "states",
             Self::Tagging => "tagging",
         }
     }
@@ -70,9 +79,12 @@ impl Service {
             Self::Sts => Protocol::Query(sts::NAMESPACE),
             Self::Iam => Protocol::Query(iam::NAMESPACE),
             Self::CloudWatch => Protocol::Query(cloudwatch::NAMESPACE),
-            Self::Lambda | Self::ApiGateway => Protocol::Rest,
+            Self::Sns => Protocol::Query(sns::NAMESPACE),
+            Self::Lambda | Self::ApiGateway | Self::Scheduler => Protocol::Rest,
             Self::Sqs => Protocol::JsonAfterQuery,
-            Self::SecretsManager | Self::EventBridge | Self::Logs | Self::Tagging => Protocol::Json,
+            Self::SecretsManager | Self::EventBridge | Self::Logs | Self::StepFunctions | Self::Tagging => {
+                Protocol::Json
+            }
         }
     }
 
@@ -86,6 +98,7 @@ impl Service {
             Protocol::Query(_) => Form::parse(&request.body).text("Action").map(ToOwned::to_owned),
             Protocol::Rest => match self {
                 Self::ApiGateway => apigateway::operation(request),
+                Self::Scheduler => scheduler::operation(request).map(ToOwned::to_owned),
                 _ => lambda::operation(request).map(ToOwned::to_owned),
             },
         };
@@ -97,11 +110,21 @@ impl Service {
         match self.protocol() {
             Protocol::Rest => match self {
                 Self::ApiGateway => apigateway::resource(request),
+                Self::Scheduler => scheduler::resource(request),
                 _ => lambda::resource(request),
             },
             Protocol::Query(_) => {
                 let form = Form::parse(&request.body);
-                let members = ["RoleName", "AlarmName", "AlarmNames.member.1", "ResourceARN"];
+                let members = [
+                    "RoleName",
+                    "AlarmName",
+                    "AlarmNames.member.1",
+                    "ResourceARN",
+                    "TopicArn",
+                    "SubscriptionArn",
+                    "ResourceArn",
+                    "Name",
+                ];
                 members.into_iter().find_map(|member| form.text(member)).unwrap_or_default().to_owned()
             }
             Protocol::Json | Protocol::JsonAfterQuery => {
@@ -124,6 +147,9 @@ impl Service {
             Self::Sqs => sqs::handle(cx, operation, request),
             Self::CloudWatch => cloudwatch::handle(cx, operation, &Form::parse(&request.body), request),
             Self::ApiGateway => apigateway::handle(cx, operation, request),
+            Self::Sns => sns::handle(cx, operation, &Form::parse(&request.body), request),
+            Self::Scheduler => scheduler::handle(cx, operation, request),
+            Self::StepFunctions => states::handle(cx, operation, request),
             Self::Tagging => tagging::handle(cx, operation, request),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{apigateway, cloudwatch, events, iam, lambda, logs, secretsmanager, sqs};
+use super::{apigateway, cloudwatch, events, iam, lambda, logs, scheduler, secretsmanager, sns, sqs, states};
 
 /// Changes when an older version can't read the state any more.
 pub(super) const FORMAT: u32 = 1;
@@ -34,6 +34,9 @@ pub struct Regional {
     pub sqs: sqs::State,
     pub cloudwatch: cloudwatch::State,
     pub apigateway: apigateway::State,
+    pub sns: sns::State,
+    pub scheduler: scheduler::State,
+    pub states: states::State,
 }
 
 static EMPTY: LazyLock<Regional> = LazyLock::new(Regional::default);

@@ -28,14 +28,8 @@ fn get_resources(cx: &Context<'_>, body: &Json) -> Result<Handled, ApiError> {
             found.is_some_and(|found| values.is_empty() || values.contains(&found.as_str()))
         })
     };
-    let regional = cx.regional();
-    let rules = regional.events.rules.values().map(|rule| ("events:rule", &rule.arn, &rule.tags));
-    let groups = regional.logs.groups.values().map(|group| ("logs:log-group", &group.arn, &group.tags));
-    let secrets = regional.secretsmanager.secrets.values();
-    let secrets = secrets.map(|secret| ("secretsmanager:secret", &secret.arn, &secret.tags));
-    let mut found: Vec<_> = rules
-        .chain(groups)
-        .chain(secrets)
+    let mut found: Vec<_> = tagged(cx)
+        .into_iter()
         .filter(|(kind, _, tags)| !tags.is_empty() && is_asked_for(&kinds, kind) && matches(tags))
         .map(|(_, arn, tags)| (arn, tags))
         .collect();
@@ -43,7 +37,7 @@ fn get_resources(cx: &Context<'_>, body: &Json) -> Result<Handled, ApiError> {
     let size = cx.page_size(body.value("ResourcesPerPage").and_then(Value::as_i64), PAGE);
     let token = body.text("PaginationToken").filter(|token| !token.is_empty());
     let invalid = || ApiError::bad("InvalidParameterException", "The pagination token is not valid.");
-    let page = Page::of(found, |(arn, _)| (*arn).clone(), token, size, invalid)?;
+    let page = Page::of(found, |(arn, _)| arn.clone(), token, size, invalid)?;
     let resources: Vec<Value> = page
         .items
         .iter()
@@ -54,6 +48,39 @@ fn get_resources(cx: &Context<'_>, body: &Json) -> Result<Handled, ApiError> {
         .collect();
     let answer = json!({ "ResourceTagMappingList": resources, "PaginationToken": page.next.unwrap_or_default() });
     Ok(Answer::json(&answer).into())
+}
+
+/// Everything that can have tags, but for what is IAM's: the type, the ARN, the tags.
+fn tagged(cx: &Context<'_>) -> Vec<(&'static str, String, BTreeMap<String, String>)> {
+    let regional = cx.regional();
+    let mut all = regional.apigateway.all_tagged(cx.region());
+    let mut add = |kind, arn: &str, tags: &BTreeMap<String, String>| all.push((kind, arn.to_owned(), tags.clone()));
+    for rule in regional.events.rules.values() {
+        add("events:rule", &rule.arn, &rule.tags);
+    }
+    for group in regional.logs.groups.values() {
+        add("logs:log-group", &group.arn, &group.tags);
+    }
+    for secret in regional.secretsmanager.secrets.values() {
+        add("secretsmanager:secret", &secret.arn, &secret.tags);
+    }
+    for function in regional.lambda.functions.values() {
+        add("lambda:function", &cx.arn("lambda", &format!("function:{}", function.name)), &function.tags);
+    }
+    for queue in regional.sqs.queues.values() {
+        // A queue is the service's only type, and is named by the service alone.
+        add("sqs", &queue.arn, &queue.tags);
+    }
+    for (arn, topic) in &regional.sns.topics {
+        add("sns", arn, &topic.tags);
+    }
+    for (arn, machine) in &regional.states.machines {
+        add("states:stateMachine", arn, &machine.tags);
+    }
+    for alarm in regional.cloudwatch.alarms.values() {
+        add("cloudwatch:alarm", &alarm.arn, &alarm.tags);
+    }
+    all
 }
 
 /// Whether a filter, which is a service or one of its types, lets a type through.

@@ -23,6 +23,10 @@
 //! - Documented: the history of a property is newest first; a batch read with it takes 50 inputs. Seen: it has 45 values.
 //!   Assumed: a value that is written again without changing it is in it again.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide>
+//! - Documented: a workflow with its actions, the settings and subscriptions of an app's webhooks. Seen: an action of
+//!   type `WEBHOOK` has `webhookUrl` and `method`. Assumed: the list of workflows leaves the actions out and has pages
+//!   of `limit`; webhooks are read with any token of the portal, where HubSpot asks for the developer's.
+//!   <https://developers.hubspot.com/docs/guides/api/automation/workflows-v4>
 //! - Assumed: a batch read gives a contact once, however often it is asked for. A contact that somebody writes without
 //!   changing it counts as changed. The id of a contact that was merged into another leads to that one. Values that aren't strings are refused, as the schema has it. The code of a value
 //!   that is too long.
@@ -72,6 +76,8 @@ pub const HUBSPOT_SCOPES: [&str; 4] = [CONTACTS_READ, CONTACTS_WRITE, CONTACT_SC
 pub(super) const CONTACTS_READ: &str = "crm.objects.contacts.read";
 pub(super) const CONTACTS_WRITE: &str = "crm.objects.contacts.write";
 pub(super) const CONTACT_SCHEMAS_READ: &str = "crm.schemas.contacts.read";
+/// What reading workflows needs, beside [`HUBSPOT_SCOPES`].
+pub const AUTOMATION: &str = "automation";
 pub(super) const CONTACT_SCHEMAS_WRITE: &str = "crm.schemas.contacts.write";
 
 /// Leads on one page of a list.

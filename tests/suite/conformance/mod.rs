@@ -3,13 +3,18 @@
 //! server is known to differ stands in [`known_gaps`], and nowhere else.
 
 mod events;
+mod http_apis;
 mod iam;
 mod known_gaps;
 mod lambda;
 mod logs;
 mod metrics;
 mod queues;
+mod rest_apis;
+mod schedules;
 mod secrets;
+mod state_machines;
+mod topics;
 mod triggers;
 
 use std::future::Future;
@@ -78,6 +83,11 @@ probes! {
         a_schedule_that_is_none_is_refused
         rules_come_in_pages
         what_is_not_there_is_not_found;
+    http_apis: an_api_shows_what_its_routes_lead_to
+        a_stage_is_throttled
+        an_integration_in_use_is_not_deleted
+        an_export_is_taken_back
+        what_is_not_there_is_not_found;
     iam: a_role_keeps_path_tags_and_policy
         a_name_is_taken_once
         a_role_with_a_policy_is_not_deleted
@@ -110,11 +120,31 @@ probes! {
         queues_come_in_pages
         tags_are_put_and_taken_away
         what_is_not_there_is_not_found;
+    rest_apis: an_api_shows_its_methods_with_their_integrations
+        a_deployment_makes_its_stage
+        a_stage_is_throttled
+        an_export_is_taken_back
+        an_api_with_a_domain_is_not_deleted
+        apis_come_in_pages
+        tags_are_put_and_taken_away
+        what_is_not_there_is_not_found;
+    schedules: a_schedule_keeps_what_it_is_given
+        a_schedule_is_changed_as_a_whole
+        there_is_a_default_group
+        a_schedule_that_is_none_is_refused
+        what_is_not_there_is_not_found;
     secrets: a_secret_is_listed_with_its_tags
         a_name_is_taken_once
         a_name_in_deletion_is_not_free
         a_secret_in_deletion_is_listed_when_asked_for
         a_restored_secret_has_its_value;
+    state_machines: a_machine_keeps_what_it_is_given
+        a_definition_that_is_none_is_refused
+        what_is_not_there_is_not_found;
+    topics: a_topic_keeps_what_it_is_given
+        a_queue_is_subscribed_once
+        a_page_elsewhere_has_to_confirm
+        what_is_not_there_is_not_found;
     triggers: a_mapping_keeps_what_it_is_given
         a_mapping_is_made_once
         a_function_has_one_url

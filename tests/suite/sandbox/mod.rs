@@ -7,6 +7,7 @@ mod portal;
 mod samples;
 mod searches;
 mod tripleseat;
+mod workflows;
 
 use deployer::local::sandbox::hubspot::Properties;
 use deployer::local::sandbox::{Clock, HubSpot, HubSpotConfig, Server, vendors};

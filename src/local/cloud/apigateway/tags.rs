@@ -1,5 +1,7 @@
 //! Tags of APIs, stages and domain names, by their ARNs, which name no account.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Answer, ApiError, Call, State, not_found, tags_of};
@@ -19,24 +21,26 @@ impl State {
         }
     }
 
-    /// Every API, stage and domain name by its ARN, with its tags.
-    pub(in super::super) fn all_tagged(&self, region: &str) -> Vec<(&'static str, String, Value)> {
-        let arn = |path: String| format!("arn:aws:apigateway:{region}::/{path}");
+    /// Every API, stage and domain name, as `GetResources` has it: the type, the ARN, the tags.
+    pub(in super::super) fn all_tagged(&self, region: &str) -> Vec<(&'static str, String, BTreeMap<String, String>)> {
         let mut all = Vec::new();
+        let mut add = |kind, path: String, shown: &Value| {
+            all.push((kind, format!("arn:aws:apigateway:{region}::/{path}"), tags_of(shown)));
+        };
         for (id, api) in &self.rest {
-            all.push(("apigateway:restapis", arn(format!("restapis/{id}")), api.shown["tags"].clone()));
+            add("apigateway:restapis", format!("restapis/{id}"), &api.shown);
             for (name, stage) in &api.stages {
-                all.push(("apigateway:stages", arn(format!("restapis/{id}/stages/{name}")), stage["tags"].clone()));
+                add("apigateway:stages", format!("restapis/{id}/stages/{name}"), stage);
             }
         }
         for (id, api) in &self.http {
-            all.push(("apigateway:apis", arn(format!("apis/{id}")), api.shown["tags"].clone()));
+            add("apigateway:apis", format!("apis/{id}"), &api.shown);
             for (name, stage) in api.below.get("stages").into_iter().flatten() {
-                all.push(("apigateway:stages", arn(format!("apis/{id}/stages/{name}")), stage["tags"].clone()));
+                add("apigateway:stages", format!("apis/{id}/stages/{name}"), stage);
             }
         }
         for (name, domain) in &self.domains {
-            all.push(("apigateway:domainnames", arn(format!("domainnames/{name}")), domain.tags["tags"].clone()));
+            add("apigateway:domainnames", format!("domainnames/{name}"), &domain.tags);
         }
         all
     }

@@ -1,4 +1,4 @@
-//! A HubSpot portal, as far as its contacts go.
+//! A HubSpot portal: its contacts, and what calls out of it.
 
 mod account;
 mod batch;
@@ -13,12 +13,14 @@ mod routes;
 mod search;
 mod state;
 mod validate;
+mod workflows;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use jiff::SignedDuration;
+use serde_json::Value;
 use sync_lambda::config::LedgerProperties;
 use tokio::sync::watch;
 
@@ -197,6 +199,20 @@ impl HubSpot {
         }
         self.changed();
         Ok(())
+    }
+
+    /// Makes a workflow, as it is shown by the API; what it doesn't say has HubSpot's default. One that has its id is
+    /// made anew. Gives the id.
+    pub fn add_workflow(&self, workflow: &Value) -> u64 {
+        let id = self.state().workflows.add_flow(workflow, self.inner.config.clock.now());
+        self.changed();
+        id
+    }
+
+    /// Has an app subscribe to events (`contact.propertyChange`, …), which are sent to `target_url`.
+    pub fn add_webhook(&self, app_id: u64, target_url: &str, events: &[&str]) {
+        self.state().workflows.subscribe(app_id, target_url, events, self.inner.config.clock.now());
+        self.changed();
     }
 
     /// A number that is another one after every change.

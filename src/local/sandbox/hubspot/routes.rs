@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::error::Refusal;
 use super::state::State;
-use super::{HubSpotConfig, account, batch, contacts, properties, search};
+use super::{HubSpotConfig, account, batch, contacts, properties, search, workflows};
 use crate::local::sandbox::answer::Answer;
 use crate::local::sandbox::front::Received;
 use crate::local::sandbox::vendors::{
-    CONTACT_SCHEMAS_READ, CONTACT_SCHEMAS_WRITE, CONTACTS_READ, CONTACTS_WRITE, HUBSPOT_LIMIT, HUBSPOT_SEARCH_LIMIT,
-    HUBSPOT_VERSIONS,
+    AUTOMATION, CONTACT_SCHEMAS_READ, CONTACT_SCHEMAS_WRITE, CONTACTS_READ, CONTACTS_WRITE, HUBSPOT_LIMIT,
+    HUBSPOT_SEARCH_LIMIT, HUBSPOT_VERSIONS,
 };
 
 /// What a call gives: a status and a body, or a refusal.
@@ -55,6 +55,10 @@ enum Endpoint {
     Groups,
     Group(String),
     Property(String),
+    Flows,
+    Flow(String),
+    WebhookSettings(String),
+    WebhookSubscriptions(String),
 }
 
 impl Endpoint {
@@ -68,6 +72,14 @@ impl Endpoint {
             ["oauth", "v2", "private-apps", "get", "access-token-info"] => return Some(Self::TokenInfo),
             ["account-info", version, "details"] if HUBSPOT_VERSIONS.contains(version) => {
                 return Some(Self::AccountDetails);
+            }
+            ["automation", "v4", "flows"] => return Some(Self::Flows),
+            ["automation", "v4", "flows", id] => return Some(Self::Flow((*id).to_owned())),
+            ["webhooks", version, app, "settings"] if HUBSPOT_VERSIONS.contains(version) => {
+                return Some(Self::WebhookSettings((*app).to_owned()));
+            }
+            ["webhooks", version, app, "subscriptions"] if HUBSPOT_VERSIONS.contains(version) => {
+                return Some(Self::WebhookSubscriptions((*app).to_owned()));
             }
             ["crm", area, version, "contacts", rest @ ..] if *version == current => (*area, rest),
             ["crm", version, area, "contacts", rest @ ..] if *version == older => (*area, rest),
@@ -91,6 +103,8 @@ impl Endpoint {
     fn scope(&self, method: &str) -> Option<Option<&'static str>> {
         Some(match (self, method) {
             (Self::TokenInfo, "POST") | (Self::AccountDetails, "GET") => None,
+            (Self::WebhookSettings(_) | Self::WebhookSubscriptions(_), "GET") => None,
+            (Self::Flows | Self::Flow(_), "GET") => Some(AUTOMATION),
             (Self::Contacts | Self::Contact(_), "GET") | (Self::Search | Self::BatchRead, "POST") => {
                 Some(CONTACTS_READ)
             }
@@ -125,6 +139,10 @@ impl Endpoint {
             (Self::Property(name), "GET") => properties::get(call, name),
             (Self::Property(name), "PATCH") => properties::update(call, name),
             (Self::Property(name), _) => properties::archive(call, name),
+            (Self::Flows, _) => workflows::list(call),
+            (Self::Flow(id), _) => workflows::get(call, id),
+            (Self::WebhookSettings(app), _) => workflows::webhook_settings(call, app),
+            (Self::WebhookSubscriptions(app), _) => workflows::webhook_subscriptions(call, app),
         }
     }
 }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::definition::{CONTACT_INFORMATION, PropertyDefinition, built_in};
 use super::error::Refusal;
 use super::validate::{self, Invalid};
+use super::workflows::Workflows;
 use crate::local::sandbox::clock::{iso, later};
 use crate::local::sandbox::limits::Window;
 use crate::local::sandbox::vendors::HUBSPOT_HISTORY;
@@ -64,6 +65,7 @@ pub(super) struct State {
     /// By token.
     pub(super) apps: BTreeMap<String, App>,
     pub(super) searches: Window,
+    pub(super) workflows: Workflows,
     answers: u64,
 }
 
@@ -82,6 +84,7 @@ impl State {
             groups: [(CONTACT_INFORMATION.to_owned(), "Contact information".to_owned())].into(),
             apps: BTreeMap::new(),
             searches: Window::default(),
+            workflows: Workflows::default(),
             answers: 0,
         }
     }

@@ -1,0 +1,187 @@
+//! REST APIs of API Gateway: resources, methods, stages, documents, domain names.
+
+use aws_sdk_apigateway::primitives::Blob;
+use aws_sdk_apigateway::types::{IntegrationType, Op, PatchOperation};
+use deployer::aws::{Call, CallError, FailureKind};
+use serde_json::Value;
+
+use super::{Place, Probed, TAGS, differs, refused, same, text};
+
+/// An API whose root's child `hook` has a POST that calls a function. Gives the API's id.
+async fn create(place: &Place, name: &str) -> Result<String, CallError> {
+    let api = &place.aws.apigateway;
+    let request = api.create_rest_api().name(name).description("a probe");
+    let request = request.set_tags(Some(TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()));
+    let id = request.send().await.call("apigateway:CreateRestApi")?.id.unwrap_or_default();
+    let resources = api.get_resources().rest_api_id(&id).send().await.call("apigateway:GetResources")?;
+    let root = resources.items().first().and_then(|root| root.id()).unwrap_or_default();
+    let request = api.create_resource().rest_api_id(&id).parent_id(root).path_part("hook");
+    let hook = request.send().await.call("apigateway:CreateResource")?.id.unwrap_or_default();
+    let request = api.put_method().rest_api_id(&id).resource_id(&hook).http_method("POST").authorization_type("NONE");
+    request.send().await.call("apigateway:PutMethod")?;
+    let request = api.put_integration().rest_api_id(&id).resource_id(&hook).http_method("POST");
+    let request = request.r#type(IntegrationType::AwsProxy).integration_http_method("POST").uri(uri(place));
+    request.send().await.call("apigateway:PutIntegration")?;
+    Ok(id)
+}
+
+fn uri(place: &Place) -> String {
+    let function = format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account);
+    format!("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations")
+}
+
+async fn deploy(place: &Place, id: &str) -> Result<String, CallError> {
+    let request = place.aws.apigateway.create_deployment().rest_api_id(id).stage_name("prod");
+    Ok(request.send().await.call("apigateway:CreateDeployment")?.id.unwrap_or_default())
+}
+
+async fn delete(place: &Place, id: &str) {
+    let _ = place.aws.apigateway.delete_rest_api().rest_api_id(id).send().await;
+}
+
+pub async fn an_api_shows_its_methods_with_their_integrations(place: Place) -> Probed {
+    let id = create(&place, &place.name("api")).await.map_err(text)?;
+    let request = place.aws.apigateway.get_resources().rest_api_id(&id).embed("methods");
+    let answer = request.send().await.call("apigateway:GetResources");
+    let api = place.aws.apigateway.get_rest_api().rest_api_id(&id).send().await.call("apigateway:GetRestApi");
+    delete(&place, &id).await;
+    let api = api.map_err(text)?;
+    same(api.description(), Some("a probe"), "its description")?;
+    same(api.tags().map(|tags| tags.len()), Some(TAGS.len()), "its tags")?;
+    let answer = answer.map_err(text)?;
+    let hook = answer.items().iter().find(|resource| resource.path() == Some("/hook")).ok_or("its path isn't there")?;
+    same((hook.path_part(), hook.parent_id().is_some()), (Some("hook"), true), "its resource")?;
+    let method = hook.resource_methods().and_then(|methods| methods.get("POST")).ok_or("its method isn't there")?;
+    let integration = method.method_integration().ok_or("its integration isn't there")?;
+    same(integration.uri(), Some(uri(&place).as_str()), "what it calls")?;
+    same(integration.r#type(), Some(&IntegrationType::AwsProxy), "how it calls")
+}
+
+pub async fn a_deployment_makes_its_stage(place: Place) -> Probed {
+    let id = create(&place, &place.name("api")).await.map_err(text)?;
+    let deployment = deploy(&place, &id).await.map_err(text)?;
+    let api = &place.aws.apigateway;
+    let stages = api.get_stages().rest_api_id(&id).send().await.call("apigateway:GetStages").map_err(text)?;
+    let found = stages.item().first().map(|stage| (stage.stage_name(), stage.deployment_id()));
+    let in_use = api.delete_deployment().rest_api_id(&id).deployment_id(&deployment).send().await;
+    let in_use = in_use.call("apigateway:DeleteDeployment");
+    let gone = api.delete_stage().rest_api_id(&id).stage_name("prod").send().await.call("apigateway:DeleteStage");
+    let after = api.get_stage().rest_api_id(&id).stage_name("prod").send().await.call("apigateway:GetStage");
+    delete(&place, &id).await;
+    same(found, Some((Some("prod"), Some(deployment.as_str()))), "its stage")?;
+    gone.map_err(text)?;
+    refused(after, FailureKind::NotFound)?;
+    refused(in_use, FailureKind::Invalid)
+}
+
+pub async fn a_stage_is_throttled(place: Place) -> Probed {
+    let id = create(&place, &place.name("api")).await.map_err(text)?;
+    deploy(&place, &id).await.map_err(text)?;
+    let patch = |path: &str| {
+        let patch = PatchOperation::builder().op(Op::Replace).path(format!("/*/*/throttling/{path}"));
+        patch.value("0").build()
+    };
+    let request = place.aws.apigateway.update_stage().rest_api_id(&id).stage_name("prod");
+    let request = request.patch_operations(patch("rateLimit")).patch_operations(patch("burstLimit"));
+    let updated = request.send().await.call("apigateway:UpdateStage");
+    delete(&place, &id).await;
+    let updated = updated.map_err(text)?;
+    let settings = updated.method_settings().and_then(|settings| settings.get("*/*")).ok_or("no settings")?;
+    same(settings.throttling_rate_limit(), 0.0, "its rate")?;
+    same(settings.throttling_burst_limit(), 0, "its burst")
+}
+
+pub async fn an_export_is_taken_back(place: Place) -> Probed {
+    let id = create(&place, &place.name("api")).await.map_err(text)?;
+    deploy(&place, &id).await.map_err(text)?;
+    let api = &place.aws.apigateway;
+    let request = api.get_export().rest_api_id(&id).stage_name("prod").export_type("oas30");
+    let request = request.parameters("extensions", "apigateway").accepts("application/json");
+    let exported = request.send().await.call("apigateway:GetExport");
+    delete(&place, &id).await;
+    let body = exported.map_err(text)?.body.unwrap_or_else(|| Blob::new("")).into_inner();
+    let document: Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+    let integration = &document["paths"]["/hook"]["post"]["x-amazon-apigateway-integration"];
+    same(integration["uri"].as_str(), Some(uri(&place).as_str()), "what the document calls")?;
+    let imported = api.import_rest_api().body(Blob::new(body)).send().await.call("apigateway:ImportRestApi");
+    let id = imported.map_err(text)?.id.unwrap_or_default();
+    let request = api.get_resources().rest_api_id(&id).embed("methods");
+    let resources = request.send().await.call("apigateway:GetResources");
+    delete(&place, &id).await;
+    let resources = resources.map_err(text)?;
+    let hook = resources.items().iter().find(|resource| resource.path() == Some("/hook")).ok_or("no path")?;
+    let method = hook.resource_methods().and_then(|methods| methods.get("POST")).ok_or("no method")?;
+    let integration = method.method_integration().ok_or("no integration")?;
+    same(integration.uri(), Some(uri(&place).as_str()), "what the imported API calls")?;
+    same(integration.r#type(), Some(&IntegrationType::AwsProxy), "how it calls")
+}
+
+pub async fn an_api_with_a_domain_is_not_deleted(place: Place) -> Probed {
+    let id = create(&place, &place.name("api")).await.map_err(text)?;
+    deploy(&place, &id).await.map_err(text)?;
+    let (api, domain) = (&place.aws.apigateway, format!("{}.example.com", place.name("domain")));
+    let made = api.create_domain_name().domain_name(&domain).send().await.call("apigateway:CreateDomainName");
+    let request = api.create_base_path_mapping().domain_name(&domain).rest_api_id(&id).base_path("hooks").stage("prod");
+    let mapped = request.send().await.call("apigateway:CreateBasePathMapping");
+    let mappings = api.get_base_path_mappings().domain_name(&domain).send().await;
+    let mappings = mappings.call("apigateway:GetBasePathMappings");
+    let kept = api.delete_rest_api().rest_api_id(&id).send().await.call("apigateway:DeleteRestApi");
+    let _ = api.delete_base_path_mapping().domain_name(&domain).base_path("hooks").send().await;
+    let _ = api.delete_domain_name().domain_name(&domain).send().await;
+    delete(&place, &id).await;
+    made.map_err(text)?;
+    mapped.map_err(text)?;
+    let found: Vec<_> =
+        mappings.as_ref().map_err(|error| error.to_string())?.items().iter().map(|one| one.rest_api_id()).collect();
+    same(found, vec![Some(id.as_str())], "which API is there")?;
+    refused(kept, FailureKind::Invalid)
+}
+
+pub async fn apis_come_in_pages(place: Place) -> Probed {
+    let mut ids = Vec::new();
+    for what in ["api-1", "api-2", "api-3"] {
+        let answer = place.aws.apigateway.create_rest_api().name(place.name(what)).send().await;
+        ids.push(answer.call("apigateway:CreateRestApi").map_err(text)?.id.unwrap_or_default());
+    }
+    let (mut found, mut pages, mut position) = (Vec::new(), 0, None);
+    loop {
+        let request = place.aws.apigateway.get_rest_apis().limit(2).set_position(position);
+        let page = request.send().await.call("apigateway:GetRestApis").map_err(text)?;
+        found.extend(page.items().iter().filter_map(|api| api.id().map(ToOwned::to_owned)));
+        pages += 1;
+        position = page.position.clone();
+        if position.is_none() {
+            break;
+        }
+    }
+    for id in &ids {
+        delete(&place, id).await;
+    }
+    same(ids.iter().all(|id| found.contains(id)), true, "whether all are listed")?;
+    if pages < 2 { differs("all come in one page") } else { Ok(()) }
+}
+
+pub async fn tags_are_put_and_taken_away(place: Place) -> Probed {
+    let id = create(&place, &place.name("api")).await.map_err(text)?;
+    let (api, arn) = (&place.aws.apigateway, format!("arn:aws:apigateway:us-east-1::/restapis/{id}"));
+    let tagged = api.tag_resource().resource_arn(&arn).tags("more", "1").send().await.call("apigateway:TagResource");
+    let request = api.untag_resource().resource_arn(&arn).tag_keys(TAGS[0].0);
+    let untagged = request.send().await.call("apigateway:UntagResource");
+    let tags = api.get_tags().resource_arn(&arn).send().await.call("apigateway:GetTags");
+    delete(&place, &id).await;
+    tagged.map_err(text)?;
+    untagged.map_err(text)?;
+    let mut keys: Vec<_> = tags.map_err(text)?.tags.unwrap_or_default().into_keys().collect();
+    keys.sort_unstable();
+    same(keys, vec![TAGS[1].0.to_owned(), "more".to_owned()], "its tags")
+}
+
+pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+    let api = &place.aws.apigateway;
+    let answer = api.get_rest_api().rest_api_id("0123456789").send().await.call("apigateway:GetRestApi");
+    refused(answer, FailureKind::NotFound)?;
+    let answer = api.delete_rest_api().rest_api_id("0123456789").send().await.call("apigateway:DeleteRestApi");
+    refused(answer, FailureKind::NotFound)?;
+    let answer = api.get_base_path_mappings().domain_name("nowhere.example.com").send().await;
+    refused(answer.call("apigateway:GetBasePathMappings"), FailureKind::NotFound)
+}

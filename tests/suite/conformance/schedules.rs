@@ -1,0 +1,83 @@
+//! Schedules of EventBridge Scheduler.
+
+use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState, Target};
+use deployer::aws::{Call, CallError, FailureKind};
+
+use super::{Place, Probed, differs, refused, same, text};
+
+fn target(place: &Place) -> Target {
+    let function = format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account);
+    Target::builder().arn(function).role_arn(place.role_arn("probe")).input("{}").build().expect("complete")
+}
+
+fn window() -> FlexibleTimeWindow {
+    FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("complete")
+}
+
+async fn create(place: &Place, name: &str, expression: &str) -> Result<(), CallError> {
+    let request = place.aws.scheduler.create_schedule().name(name).schedule_expression(expression);
+    let request = request.target(target(place)).flexible_time_window(window()).state(ScheduleState::Disabled);
+    request.send().await.call("scheduler:CreateSchedule").map(drop)
+}
+
+async fn delete(place: &Place, name: &str) {
+    let _ = place.aws.scheduler.delete_schedule().name(name).send().await;
+}
+
+pub async fn a_schedule_keeps_what_it_is_given(place: Place) -> Probed {
+    let name = place.name("schedule");
+    create(&place, &name, "rate(5 minutes)").await.map_err(text)?;
+    let again = create(&place, &name, "rate(5 minutes)").await;
+    let got = place.aws.scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
+    let listed = place.aws.scheduler.list_schedules().name_prefix(&name).send().await;
+    let listed = listed.call("scheduler:ListSchedules");
+    delete(&place, &name).await;
+    let got = got.map_err(text)?;
+    let arn = format!("arn:aws:scheduler:us-east-1:{}:schedule/default/{name}", place.account);
+    same(got.arn(), Some(arn.as_str()), "its ARN")?;
+    same(got.schedule_expression(), Some("rate(5 minutes)"), "its expression")?;
+    same(got.state(), Some(&ScheduleState::Disabled), "its state")?;
+    same(got.target().map(|target| target.arn()), Some(target(&place).arn()), "what it calls")?;
+    let listed = listed.map_err(text)?;
+    let found: Vec<_> = listed.schedules().iter().map(|one| one.target().map(|target| target.arn())).collect();
+    same(found, vec![Some(target(&place).arn())], "what the list says that it calls")?;
+    same(again.map_err(|error| error.code).err().as_deref(), Some("ConflictException"), "making it again")
+}
+
+pub async fn a_schedule_is_changed_as_a_whole(place: Place) -> Probed {
+    let name = place.name("schedule");
+    create(&place, &name, "rate(5 minutes)").await.map_err(text)?;
+    let request = place.aws.scheduler.update_schedule().name(&name).schedule_expression("rate(1 hour)");
+    let request = request.target(target(&place)).flexible_time_window(window());
+    let updated = request.send().await.call("scheduler:UpdateSchedule");
+    let got = place.aws.scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
+    delete(&place, &name).await;
+    updated.map_err(text)?;
+    let got = got.map_err(text)?;
+    same(got.schedule_expression(), Some("rate(1 hour)"), "its expression")?;
+    same(got.state(), Some(&ScheduleState::Enabled), "its state, which is enabled unless said otherwise")
+}
+
+pub async fn there_is_a_default_group(place: Place) -> Probed {
+    let answer = place.aws.scheduler.list_schedule_groups().send().await.call("scheduler:ListScheduleGroups");
+    let answer = answer.map_err(text)?;
+    same(answer.schedule_groups().iter().any(|group| group.name() == Some("default")), true, "whether it is listed")
+}
+
+pub async fn a_schedule_that_is_none_is_refused(place: Place) -> Probed {
+    let name = place.name("schedule");
+    let answer = create(&place, &name, "every day").await;
+    delete(&place, &name).await;
+    match answer {
+        Ok(()) => differs("it is taken"),
+        Err(error) => same(error.code.as_str(), "ValidationException", "the refusal"),
+    }
+}
+
+pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+    let (scheduler, name) = (&place.aws.scheduler, place.name("schedule"));
+    let answer = scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
+    refused(answer, FailureKind::NotFound)?;
+    let answer = scheduler.delete_schedule().name(&name).send().await.call("scheduler:DeleteSchedule");
+    refused(answer, FailureKind::NotFound)
+}

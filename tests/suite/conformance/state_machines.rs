@@ -1,0 +1,59 @@
+//! State machines of Step Functions.
+
+use aws_sdk_sfn::types::Tag;
+use deployer::aws::{Call, CallError, FailureKind};
+
+use super::{Place, Probed, TAGS, differs, iam, refused, same, text};
+
+const DEFINITION: &str = r#"{"StartAt":"Call","States":{"Call":{"Type":"Pass","End":true}}}"#;
+
+async fn create(place: &Place, name: &str, definition: &str) -> Result<String, CallError> {
+    let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build());
+    let request = place.aws.sfn.create_state_machine().name(name).definition(definition);
+    let request = request.role_arn(place.role_arn(name)).set_tags(Some(tags.to_vec()));
+    Ok(request.send().await.call("states:CreateStateMachine")?.state_machine_arn)
+}
+
+async fn delete(place: &Place, name: &str, arn: &str) {
+    let _ = place.aws.sfn.delete_state_machine().state_machine_arn(arn).send().await;
+    iam::delete(place, name).await;
+}
+
+pub async fn a_machine_keeps_what_it_is_given(place: Place) -> Probed {
+    let name = place.name("machine");
+    iam::create(&place, &name).await.map_err(text)?;
+    let arn = create(&place, &name, DEFINITION).await.map_err(text)?;
+    let sfn = &place.aws.sfn;
+    let again = create(&place, &name, DEFINITION).await;
+    let machine = sfn.describe_state_machine().state_machine_arn(&arn).send().await;
+    let machine = machine.call("states:DescribeStateMachine");
+    let listed = sfn.list_state_machines().send().await.call("states:ListStateMachines");
+    let tags = sfn.list_tags_for_resource().resource_arn(&arn).send().await.call("states:ListTagsForResource");
+    delete(&place, &name, &arn).await;
+    same(arn.as_str(), &format!("arn:aws:states:us-east-1:{}:stateMachine:{name}", place.account), "its ARN")?;
+    same(again.map_err(text)?, arn.clone(), "the machine that is there")?;
+    let machine = machine.map_err(text)?;
+    same((machine.definition(), machine.role_arn()), (DEFINITION, place.role_arn(&name).as_str()), "what it does")?;
+    let listed = listed.map_err(text)?.state_machines().iter().any(|one| one.state_machine_arn() == arn);
+    same(listed, true, "whether it is listed")?;
+    same(tags.map_err(text)?.tags().len(), TAGS.len(), "its tags")
+}
+
+pub async fn a_definition_that_is_none_is_refused(place: Place) -> Probed {
+    let name = place.name("machine");
+    iam::create(&place, &name).await.map_err(text)?;
+    let answer = create(&place, &name, r#"{"StartAt":"Call","States":{}}"#).await;
+    delete(&place, &name, answer.as_deref().unwrap_or_default()).await;
+    match answer {
+        Ok(_) => differs("it is taken"),
+        Err(error) => same(error.code.as_str(), "InvalidDefinition", "the refusal"),
+    }
+}
+
+pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+    let arn = format!("arn:aws:states:us-east-1:{}:stateMachine:{}", place.account, place.name("machine"));
+    let answer = place.aws.sfn.describe_state_machine().state_machine_arn(&arn).send().await;
+    refused(answer.call("states:DescribeStateMachine"), FailureKind::NotFound)?;
+    let answer = place.aws.sfn.delete_state_machine().state_machine_arn(&arn).send().await;
+    answer.call("states:DeleteStateMachine").map(drop).map_err(text)
+}

@@ -1,0 +1,82 @@
+//! Topics and their subscriptions.
+
+use aws_sdk_sns::types::Tag;
+use deployer::aws::{Call, CallError, FailureKind};
+
+use super::{Place, Probed, TAGS, refused, same, text};
+
+async fn create(place: &Place, name: &str) -> Result<String, CallError> {
+    let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("complete"));
+    let request = place.aws.sns.create_topic().name(name).attributes("DisplayName", "a probe");
+    let answer = request.set_tags(Some(tags.to_vec())).send().await.call("sns:CreateTopic")?;
+    Ok(answer.topic_arn.unwrap_or_default())
+}
+
+async fn delete(place: &Place, arn: &str) {
+    let _ = place.aws.sns.delete_topic().topic_arn(arn).send().await;
+}
+
+pub async fn a_topic_keeps_what_it_is_given(place: Place) -> Probed {
+    let name = place.name("topic");
+    let arn = create(&place, &name).await.map_err(text)?;
+    let sns = &place.aws.sns;
+    let again = create(&place, &name).await;
+    let attributes = sns.get_topic_attributes().topic_arn(&arn).send().await.call("sns:GetTopicAttributes");
+    let tags = sns.list_tags_for_resource().resource_arn(&arn).send().await.call("sns:ListTagsForResource");
+    let topics = sns.list_topics().send().await.call("sns:ListTopics");
+    delete(&place, &arn).await;
+    same(arn.as_str(), &format!("arn:aws:sns:us-east-1:{}:{name}", place.account), "its ARN")?;
+    same(again.map_err(text)?, arn.clone(), "the topic that is there")?;
+    let attributes = attributes.map_err(text)?.attributes.unwrap_or_default();
+    same(attributes.get("DisplayName").map(String::as_str), Some("a probe"), "what was set")?;
+    same(attributes.get("SubscriptionsConfirmed").map(String::as_str), Some("0"), "its subscriptions")?;
+    same(tags.map_err(text)?.tags().len(), TAGS.len(), "its tags")?;
+    let listed = topics.map_err(text)?.topics().iter().any(|topic| topic.topic_arn() == Some(&arn));
+    same(listed, true, "whether it is listed")
+}
+
+pub async fn a_queue_is_subscribed_once(place: Place) -> Probed {
+    let arn = create(&place, &place.name("topic")).await.map_err(text)?;
+    let queue = place.name("queue");
+    let made = place.aws.sqs.create_queue().queue_name(&queue).send().await.call("sqs:CreateQueue").map_err(text)?;
+    let endpoint = format!("arn:aws:sqs:us-east-1:{}:{queue}", place.account);
+    let sns = &place.aws.sns;
+    let request = sns.subscribe().topic_arn(&arn).protocol("sqs").endpoint(&endpoint);
+    let first = request.clone().send().await.call("sns:Subscribe").map_err(text)?.subscription_arn.unwrap_or_default();
+    let second = request.send().await.call("sns:Subscribe").map_err(text)?.subscription_arn.unwrap_or_default();
+    let listed = sns.list_subscriptions_by_topic().topic_arn(&arn).send().await;
+    let listed = listed.call("sns:ListSubscriptionsByTopic");
+    let attributes = sns.get_subscription_attributes().subscription_arn(&first).send().await;
+    let attributes = attributes.call("sns:GetSubscriptionAttributes");
+    sns.unsubscribe().subscription_arn(&first).send().await.call("sns:Unsubscribe").map_err(text)?;
+    let left = sns.list_subscriptions_by_topic().topic_arn(&arn).send().await;
+    let left = left.call("sns:ListSubscriptionsByTopic");
+    delete(&place, &arn).await;
+    let _ = place.aws.sqs.delete_queue().set_queue_url(made.queue_url).send().await;
+    same(second, first.clone(), "the subscription that is there")?;
+    let listed = listed.map_err(text)?;
+    let found: Vec<_> = listed.subscriptions().iter().map(|one| (one.protocol(), one.endpoint())).collect();
+    same(found, vec![(Some("sqs"), Some(endpoint.as_str()))], "the topic's subscriptions")?;
+    let attributes = attributes.map_err(text)?.attributes.unwrap_or_default();
+    same(attributes.get("TopicArn"), Some(&arn), "its topic")?;
+    same(left.map_err(text)?.subscriptions().len(), 0, "subscriptions after it is taken away")
+}
+
+pub async fn a_page_elsewhere_has_to_confirm(place: Place) -> Probed {
+    let arn = create(&place, &place.name("topic")).await.map_err(text)?;
+    // Nobody is there.
+    let request = place.aws.sns.subscribe().topic_arn(&arn).protocol("email").endpoint("probe@example.com");
+    let answer = request.send().await.call("sns:Subscribe");
+    delete(&place, &arn).await;
+    same(answer.map_err(text)?.subscription_arn(), Some("pending confirmation"), "what is shown in place of an ARN")
+}
+
+pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+    let arn = format!("arn:aws:sns:us-east-1:{}:{}", place.account, place.name("topic"));
+    let sns = &place.aws.sns;
+    let answer = sns.get_topic_attributes().topic_arn(&arn).send().await.call("sns:GetTopicAttributes");
+    refused(answer, FailureKind::NotFound)?;
+    let answer = sns.list_tags_for_resource().resource_arn(&arn).send().await.call("sns:ListTagsForResource");
+    refused(answer, FailureKind::NotFound)?;
+    sns.delete_topic().topic_arn(&arn).send().await.call("sns:DeleteTopic").map(drop).map_err(text)
+}
