@@ -1,0 +1,112 @@
+//! The sample of an account as it is found: it is made once on every cloud, and has a past on the embedded one.
+
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
+use aws_sdk_sqs::types::QueueAttributeName;
+use deployer::aws::Aws;
+use deployer::local::cloud::{Cloud, CloudConfig};
+use deployer::local::sample::{self, LIVE, QUEUES, STALE, legacy_account};
+use deployer::local::sandbox::{Clock, HubSpot, HubSpotConfig};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clouds::Target;
+
+/// How many there are: functions, queues, APIs, rules, mappings, messages of the dead letter queue.
+async fn counts(aws: &Aws) -> [String; 6] {
+    let functions = aws.lambda.list_functions().send().await.expect("functions");
+    let queues = aws.sqs.list_queues().send().await.expect("queues");
+    let apis = aws.apigateway.get_rest_apis().send().await.expect("APIs");
+    let rules = aws.events.list_rules().send().await.expect("rules");
+    let mappings = aws.lambda.list_event_source_mappings().send().await.expect("mappings");
+    let url = aws.sqs.get_queue_url().queue_name(QUEUES[1]).send().await.expect("the queue").queue_url;
+    let messages = QueueAttributeName::ApproximateNumberOfMessages;
+    let request = aws.sqs.get_queue_attributes().set_queue_url(url).attribute_names(messages.clone());
+    let attributes = request.send().await.expect("attributes").attributes.unwrap_or_default();
+    [
+        functions.functions().len().to_string(),
+        queues.queue_urls().len().to_string(),
+        apis.items().len().to_string(),
+        rules.rules().len().to_string(),
+        mappings.event_source_mappings().len().to_string(),
+        attributes.get(&messages).cloned().unwrap_or_default(),
+    ]
+}
+
+async fn is_made_once(target: Target) {
+    let Some(opened) = target.open().await else { return };
+    let first = legacy_account(&opened.aws).await.expect("it is made");
+    assert_eq!(counts(&opened.aws).await, ["5", "2", "1", "2", "1", "3"]);
+    assert_eq!(legacy_account(&opened.aws).await.expect("it is there"), first);
+    assert_eq!(counts(&opened.aws).await, ["5", "2", "1", "2", "1", "3"], "nothing is made twice");
+}
+
+#[tokio::test]
+async fn in_process_it_is_made_once() {
+    is_made_once(Target::InProcess).await;
+}
+
+#[tokio::test]
+async fn on_moto_it_is_made_once() {
+    is_made_once(Target::Moto).await;
+}
+
+#[tokio::test]
+async fn on_ministack_it_is_made_once() {
+    is_made_once(Target::Ministack).await;
+}
+
+/// Invocations of a function in the days before `now`.
+async fn invocations(aws: &Aws, function: &str, now: Timestamp, days: i64) -> f64 {
+    let dimension = Dimension::builder().name("FunctionName").value(function).build();
+    let metric = Metric::builder().namespace("AWS/Lambda").metric_name("Invocations").dimensions(dimension).build();
+    let stat = MetricStat::builder().metric(metric).period(86_400).stat("Sum").build();
+    let from = now - SignedDuration::from_hours(days * 24);
+    let request = aws.cloudwatch.get_metric_data().start_time(DateTime::from_secs(from.as_second()));
+    let request = request.end_time(DateTime::from_secs(now.as_second()));
+    let request = request.metric_data_queries(MetricDataQuery::builder().id("q").metric_stat(stat).build());
+    let answer = request.send().await.expect("metrics");
+    answer.metric_data_results().iter().flat_map(|result| result.values()).sum()
+}
+
+#[tokio::test]
+async fn only_the_live_function_was_called_of_late() {
+    let cloud = Cloud::in_memory(CloudConfig::default());
+    let now: Timestamp = "2026-11-26T12:00:00Z".parse().expect("a time");
+    cloud.set_time(now);
+    let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
+    let legacy = legacy_account(&aws).await.expect("it is made");
+    sample::age(&cloud, &legacy).expect("it gets a past");
+    for function in STALE {
+        assert_eq!(invocations(&aws, function, now, 90).await, 0.0, "{function}");
+    }
+    assert_eq!(invocations(&aws, LIVE, now, 90).await, 90.0);
+    assert_eq!(invocations(&aws, sample::HANDLER, now, 450).await, 9.0 * 199.0, "it was in use once");
+    let before = cloud.with(|cx| cx.regional().clone()).expect("the state");
+    sample::age(&cloud, &legacy).expect("it has a past");
+    assert!(cloud.with(|cx| *cx.regional() == before).expect("the state"), "it gets no second one");
+    let function = aws.lambda.get_function_configuration().function_name(LIVE).send().await.expect("the function");
+    assert!(function.last_modified().is_some_and(|at| at.starts_with("2025-10-02")), "{:?}", function.last_modified());
+}
+
+#[tokio::test]
+async fn a_workflow_calls_an_api_that_is_not_there() {
+    let aws = Aws::for_local("us-east-1", Cloud::in_memory(CloudConfig::default()).http_client(), None);
+    let legacy = legacy_account(&aws).await.expect("it is made");
+    let urls = sample::workflows(&legacy).map(|flow| {
+        let url = flow["actions"][0]["webhookUrl"].as_str().expect("a URL").to_owned();
+        (flow["isEnabled"] == true, url)
+    });
+    let apis = aws.apigateway.get_rest_apis().send().await.expect("APIs");
+    let there =
+        |url: &str| apis.items().iter().filter_map(|api| api.id()).any(|id| url.starts_with(&format!("https://{id}.")));
+    assert_eq!(urls.each_ref().map(|(on, url)| (*on, there(url))), [(true, false), (false, true)]);
+    let hubspot = HubSpot::new(HubSpotConfig {
+        portal_id: 77,
+        clock: Clock::system(),
+        search_lag: SignedDuration::ZERO,
+        limits: false,
+    });
+    let ids = sample::workflows(&legacy).map(|flow| hubspot.add_workflow(&flow));
+    let again = sample::workflows(&legacy).map(|flow| hubspot.add_workflow(&flow));
+    assert_eq!(ids, again, "loading them twice makes none twice");
+}
