@@ -63,7 +63,7 @@ fn create(cx: &mut Context<'_>, body: &Json) -> Result<Value, ApiError> {
     }
     let document: Value = serde_json::from_str(definition).unwrap_or_default();
     let start = document["StartAt"].as_str();
-    if !start.is_some_and(|start| document["States"].get(start).is_some()) {
+    if start.is_none_or(|start| document["States"].get(start).is_none()) {
         return Err(ApiError::bad(
             "InvalidDefinition",
             "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: StartAt must name one of States'",

@@ -20,19 +20,23 @@ const CODE: &str = "export const handler = async (event) => {\n  console.log(JSO
 const ROLE_TRIES: u32 = 20;
 const ROLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Name, description, and the variables of its environment.
-fn all(queue_url: &str) -> [(&'static str, &'static str, Vec<(&'static str, String)>); 5] {
+struct Sample {
+    name: &'static str,
+    description: &'static str,
+    /// Of its environment.
+    variable: Option<(&'static str, String)>,
+}
+
+fn all(queue_url: &str) -> [Sample; 5] {
+    let tripleseat = "https://api.tripleseat.com".to_owned();
     [
-        (HANDLER, "Takes contacts from HubSpot workflows", vec![("QUEUE_URL", queue_url.to_owned())]),
-        (
-            WORKER,
-            "Creates leads from the queue",
-            vec![("TRIPLESEAT_BASE_URL", "https://api.tripleseat.com".to_owned())],
-        ),
-        (OLD_PUSH, "", vec![("VENUE", "harbour-house".to_owned())]),
-        (BACKFILL, "One-off, see ticket", Vec::new()),
-        (LIVE, "Subscribers to the newsletter, every morning", Vec::new()),
+        (HANDLER, "Takes contacts from HubSpot workflows", Some(("QUEUE_URL", queue_url.to_owned()))),
+        (WORKER, "Creates leads from the queue", Some(("TRIPLESEAT_BASE_URL", tripleseat))),
+        (OLD_PUSH, "", Some(("VENUE", "harbour-house".to_owned()))),
+        (BACKFILL, "One-off, see ticket", None),
+        (LIVE, "Subscribers to the newsletter, every morning", None),
     ]
+    .map(|(name, description, variable)| Sample { name, description, variable })
 }
 
 pub(super) async fn create(aws: &Aws, legacy: &LegacyAccount, queue_url: &str) -> Result<(), CallError> {
@@ -40,11 +44,12 @@ pub(super) async fn create(aws: &Aws, legacy: &LegacyAccount, queue_url: &str) -
     made(request.send().await.call("iam:CreateRole"))?;
     let request = aws.iam.put_role_policy().role_name(ROLE).policy_name(ROLE).policy_document(POLICY);
     request.send().await.call("iam:PutRolePolicy")?;
-    for (name, description, variables) in all(queue_url) {
-        let group = aws.logs.create_log_group().log_group_name(format!("/aws/lambda/{name}")).send().await;
+    for sample in all(queue_url) {
+        let group = format!("/aws/lambda/{}", sample.name);
+        let group = aws.logs.create_log_group().log_group_name(group).send().await;
         made(group.call("logs:CreateLogGroup"))?;
         let mut tries = 0;
-        while let Err(error) = function(aws, legacy, name, description, &variables).await {
+        while let Err(error) = function(aws, legacy, &sample).await {
             tries += 1;
             if error.kind != FailureKind::RoleNotReady || tries == ROLE_TRIES {
                 return Err(error);
@@ -55,13 +60,7 @@ pub(super) async fn create(aws: &Aws, legacy: &LegacyAccount, queue_url: &str) -
     Ok(())
 }
 
-async fn function(
-    aws: &Aws,
-    legacy: &LegacyAccount,
-    name: &str,
-    description: &str,
-    variables: &[(&str, String)],
-) -> Result<(), CallError> {
+async fn function(aws: &Aws, legacy: &LegacyAccount, sample: &Sample) -> Result<(), CallError> {
     let zip = zip::deterministic(&[("index.mjs", CODE.as_bytes())]).map_err(|error| CallError {
         operation: "lambda:CreateFunction",
         kind: FailureKind::Invalid,
@@ -69,8 +68,8 @@ async fn function(
         message: format!("the sample's code can't be zipped: {error}"),
         request_id: None,
     })?;
-    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-    let request = aws.lambda.create_function().function_name(name).description(description);
+    let variables = sample.variable.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let request = aws.lambda.create_function().function_name(sample.name).description(sample.description);
     let request = request
         .runtime(Runtime::from("nodejs20.x"))
         .handler("index.handler")

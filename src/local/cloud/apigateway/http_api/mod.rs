@@ -203,10 +203,10 @@ impl HttpApi {
             entry[*identifier] = json!(id);
         }
         // A deployment that names a stage goes there.
-        if let Some(stage) = entry.get("stageName").and_then(Value::as_str).filter(|_| list == "deployments") {
-            if let Some(stage) = self.below.get_mut("stages").and_then(|stages| stages.get_mut(stage)) {
-                stage["deploymentId"] = json!(id);
-            }
+        let stage = entry.get("stageName").and_then(Value::as_str).filter(|_| list == "deployments");
+        let stages = self.below.get_mut("stages");
+        if let Some(stage) = stage.and_then(|stage| stages?.get_mut(stage)) {
+            stage["deploymentId"] = json!(id);
         }
         self.below.entry(list.to_owned()).or_default().insert(id.clone(), entry);
         id
