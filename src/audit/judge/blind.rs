@@ -1,5 +1,7 @@
 //! What can't be concluded because of what couldn't be read.
 
+use std::collections::BTreeSet;
+
 use super::super::{EdgeKind, Kind, Node, Unread};
 use super::graph::Graph;
 
@@ -8,7 +10,9 @@ const CALLED: [Kind; 4] = [Kind::Function, Kind::Queue, Kind::Topic, Kind::State
 
 /// Why it can't be said of `node` that nobody needs it: what wasn't read, and could say otherwise.
 pub(super) fn blinding<'a>(graph: &Graph<'a>, node: &Node) -> Vec<&'a Unread> {
-    graph.inventory.unread.iter().filter(|unread| blinds(graph, unread, node)).collect()
+    // In an order of their own, whatever the one in which they weren't read.
+    let unread: BTreeSet<&Unread> = graph.inventory.unread.iter().collect();
+    unread.into_iter().filter(|unread| blinds(graph, unread, node)).collect()
 }
 
 /// A call that isn't named here hides everything: to add a reader without a word here costs conclusions, and makes no

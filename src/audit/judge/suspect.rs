@@ -39,6 +39,9 @@ pub(super) fn judge(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
         evidence.extend(wrong.into_iter().chain(unseen).chain(right));
         return (Verdict::Stale, evidence);
     }
+    if wrong.is_empty() && unseen.is_empty() && right.is_empty() {
+        unseen.push("where it leads wasn't read".to_owned());
+    }
     let verdict = match (wrong.is_empty(), unseen.is_empty()) {
         (false, _) => Verdict::Suspect,
         (true, false) => Verdict::Unknown,

@@ -1,0 +1,297 @@
+//! What the readers make of an account, on moto, which has all of these services.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_apigateway::types::IntegrationType as RestIntegrationType;
+use aws_sdk_apigatewayv2::types::{IntegrationType, ProtocolType};
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, Statistic};
+use aws_sdk_eventbridge::types::{RuleState, Target as RuleTarget};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionUrlAuthType, Runtime};
+use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target as ScheduleTarget};
+use aws_sdk_sqs::types::QueueAttributeName;
+use axum::Router;
+use axum::routing::get;
+use deployer::artifact::{Artifact, Platform};
+use deployer::audit::{
+    EdgeKind, Finding, HubSpotSource, Inventory, Kind, Node, Options, Usage, VenueMarks, Verdict, judge, read,
+};
+use deployer::aws::Aws;
+use deployer::crm::HubSpot;
+use deployer::desired::Scope;
+use serde_json::json;
+use sync_lambda::credentials::Secret;
+
+use crate::clouds::Target;
+
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+    "Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+/// An account with a bit of everything.
+struct Made {
+    aws: Aws,
+    scope: Scope,
+    zip: Vec<u8>,
+}
+
+impl Made {
+    async fn in_moto() -> Option<Self> {
+        let aws = Target::Moto.open().await?.aws;
+        let identity = aws.sts.get_caller_identity().send().await.expect("whose account it is");
+        let scope =
+            Scope { account: identity.account().expect("an account").to_owned(), region: "us-east-1".to_owned() };
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("bootstrap");
+        std::fs::write(&path, "#!/bin/sh\n").expect("written");
+        let zip = Artifact::from_path(&path, Platform::Local).expect("an artifact").bootstrap_zip.to_vec();
+        Some(Self { aws, scope, zip })
+    }
+
+    async fn role(&self, name: &str) -> String {
+        let request = self.aws.iam.create_role().role_name(name).assume_role_policy_document(TRUST);
+        request.send().await.expect("a role").role().expect("a role").arn().to_owned()
+    }
+
+    async fn function(&self, name: &str, role: &str, variables: &[(&str, &str)]) -> String {
+        let variables = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let request = self.aws.lambda.create_function().function_name(name).role(role).handler("bootstrap");
+        let request = request
+            .runtime(Runtime::Providedal2023)
+            .code(FunctionCode::builder().zip_file(Blob::new(self.zip.clone())).build());
+        let request = request.environment(Environment::builder().set_variables(Some(variables)).build());
+        let made = request.send().await.expect("a function");
+        made.function_arn().expect("an ARN").to_owned()
+    }
+
+    async fn queue(&self, name: &str, attributes: &[(QueueAttributeName, &str)]) -> (String, String) {
+        let mut request = self.aws.sqs.create_queue().queue_name(name);
+        for (key, value) in attributes {
+            request = request.attributes(key.clone(), *value);
+        }
+        let url = request.send().await.expect("a queue").queue_url().expect("a URL").to_owned();
+        (url, self.scope.arn("sqs", name))
+    }
+
+    async fn read(&self, hubspot: Option<&HubSpotSource>, venues: Vec<VenueMarks>) -> Read {
+        let options = Options { days: 90, venues, rate_limited: false };
+        let inventory = read(&self.aws, &self.scope, hubspot, &options, &|_, _| {}).await;
+        let findings = judge(&inventory);
+        Read { inventory, findings }
+    }
+}
+
+struct Read {
+    inventory: Inventory,
+    findings: Vec<Finding>,
+}
+
+impl Read {
+    fn node(&self, kind: Kind, name: &str) -> &Node {
+        let mut found = self.inventory.nodes.iter().filter(|node| node.kind == kind && node.name == name);
+        found.next().unwrap_or_else(|| panic!("{kind:?} {name} is read: {:#?}", self.inventory.unread))
+    }
+
+    fn verdict(&self, kind: Kind, name: &str) -> (Verdict, String) {
+        let id = &self.node(kind, name).id;
+        let finding = self.findings.iter().find(|finding| finding.id == *id).expect("it is judged");
+        (finding.verdict, finding.evidence.join("; "))
+    }
+
+    /// Whether there is such an edge; its note.
+    fn edge(&self, from: &str, kind: EdgeKind, to: &str) -> Option<Option<String>> {
+        let mut edges = self.inventory.edges.iter();
+        let found = edges.find(|edge| edge.from == from && edge.kind == kind && edge.to == to);
+        found.map(|edge| edge.note.clone())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn triggers_are_found_with_what_they_reach() {
+    let Some(made) = Made::in_moto().await else { return };
+    let role = made.role("push-role").await;
+    let (dead_url, dead) = made.queue("dead", &[]).await;
+    let redrive = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 }).to_string();
+    let (jobs_url, jobs) = made.queue("jobs", &[(QueueAttributeName::RedrivePolicy, redrive.as_str())]).await;
+    made.aws.sqs.send_message().queue_url(&dead_url).message_body("{}").send().await.expect("sent");
+    let front = made.function("front", &role, &[("QUEUE", jobs_url.as_str()), ("PASSWORD", "hunter2hunter2")]).await;
+    let worker = made.function("worker", &role, &[("TOPIC", "news")]).await;
+
+    let mapping = made.aws.lambda.create_event_source_mapping().function_name("worker").event_source_arn(&jobs);
+    mapping.enabled(false).send().await.expect("a mapping");
+    let url = made.aws.lambda.create_function_url_config().function_name("front");
+    let url = url.auth_type(FunctionUrlAuthType::None).send().await.expect("a URL");
+    let policy =
+        made.aws.lambda.add_permission().function_name("worker").statement_id("api").action("lambda:InvokeFunction");
+    let policy = policy.principal("apigateway.amazonaws.com");
+    let policy = policy.source_arn(made.scope.arn("execute-api", "gone123/*/POST/x"));
+    policy.send().await.expect("a permission");
+
+    let rule =
+        made.aws.events.put_rule().name("every").schedule_expression("rate(5 minutes)").state(RuleState::Disabled);
+    let rule = rule.send().await.expect("a rule").rule_arn().expect("an ARN").to_owned();
+    let target = RuleTarget::builder().id("1").arn(&front).build().expect("a target");
+    made.aws.events.put_targets().rule("every").targets(target).send().await.expect("targets");
+    let target = ScheduleTarget::builder().arn(&worker).role_arn(&role).build().expect("a target");
+    let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
+    let schedule = made.aws.scheduler.create_schedule().name("nightly").schedule_expression("rate(1 day)");
+    let schedule = schedule.target(target).flexible_time_window(window).send().await.expect("a schedule");
+
+    let topic = made.aws.sns.create_topic().name("news").send().await.expect("a topic");
+    let topic = topic.topic_arn().expect("an ARN").to_owned();
+    let subscription = made.aws.sns.subscribe().topic_arn(&topic).protocol("lambda").endpoint(&front);
+    subscription.send().await.expect("a subscription");
+    let private = made.aws.sns.subscribe().topic_arn(&topic).protocol("email").endpoint("somebody@example.com");
+    private.send().await.expect("a subscription");
+
+    let definition = json!({ "StartAt": "A", "States": { "A": {
+        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
+        "Parameters": { "FunctionName": format!("{worker}:$LATEST") },
+    } } });
+    let machine = made.aws.sfn.create_state_machine().name("steps").definition(definition.to_string()).role_arn(&role);
+    let machine = machine.send().await.expect("a state machine").state_machine_arn().to_owned();
+    let alarm = made.aws.cloudwatch.put_metric_alarm().alarm_name("gone").namespace("AWS/SQS").metric_name("Age");
+    let alarm = alarm.dimensions(Dimension::builder().name("QueueName").value("old.fifo").build());
+    let alarm = alarm.comparison_operator(ComparisonOperator::GreaterThanThreshold).evaluation_periods(1);
+    alarm.threshold(1.0).period(60).statistic(Statistic::Sum).send().await.expect("an alarm");
+    made.aws.logs.create_log_group().log_group_name("/aws/lambda/front").send().await.expect("a log group");
+    made.aws.logs.create_log_group().log_group_name("/app/other").send().await.expect("a log group");
+    let secret = made.aws.secrets.create_secret().name("push/key").secret_string("hunter2hunter2").send().await;
+    secret.expect("a secret");
+
+    let found = made.read(None, Vec::new()).await;
+    assert_eq!(found.inventory.unread, [], "all is read");
+    assert_eq!(found.edge(&front, EdgeKind::Environment, &jobs), Some(Some("QUEUE".to_owned())), "by its URL");
+    assert_eq!(found.edge(&worker, EdgeKind::Environment, &topic), Some(Some("TOPIC".to_owned())), "by its name");
+    assert!(found.edge(&front, EdgeKind::Role, &role).is_some());
+    assert!(found.edge(&jobs, EdgeKind::DeadLetter, &dead).is_some());
+    let mapping = found.edge(&jobs, EdgeKind::Mapping, &worker).flatten().expect("a note");
+    assert!(mapping.starts_with("disabled"), "{mapping}");
+    let url = url.function_url().trim_end_matches('/');
+    assert_eq!(found.edge(url, EdgeKind::FunctionUrl, &front), Some(Some("open to everybody".to_owned())));
+    assert!(found.edge("execute-api:gone123", EdgeKind::Permission, &worker).is_some());
+    assert!(found.edge(&rule, EdgeKind::Target, &front).is_some());
+    assert!(!found.node(Kind::Rule, "every").enabled);
+    assert!(found.edge(schedule.schedule_arn(), EdgeKind::Target, &worker).is_some());
+    assert!(found.edge(schedule.schedule_arn(), EdgeKind::Role, &role).is_some());
+    assert!(found.edge(&topic, EdgeKind::Subscription, &front).is_some());
+    assert!(found.edge(&machine, EdgeKind::Task, &worker).is_some());
+    let group = &found.node(Kind::LogGroup, "/aws/lambda/front").id;
+    assert!(found.edge(&front, EdgeKind::Log, group).is_some());
+    assert!(found.inventory.nodes.iter().all(|node| node.name != "/app/other"), "nobody knows whose it is");
+    assert_eq!(found.node(Kind::Queue, "dead").attributes["messages"], "1");
+    assert_eq!(found.node(Kind::Function, "front").attributes["environment"], "PASSWORD, QUEUE");
+    assert!(matches!(found.node(Kind::Function, "front").usage, Usage::Counted { count: 0, .. }));
+    assert!(matches!(found.node(Kind::Secret, "push/key").usage, Usage::Counted { .. }));
+    let text = serde_json::to_string(&found.inventory).expect("JSON");
+    assert!(!text.contains("hunter2") && !text.contains("somebody"), "no value and no person is in it");
+    assert_eq!(serde_json::from_str::<Inventory>(&text).expect("read back"), found.inventory);
+
+    let watched = "it watches queue old.fifo, which doesn't exist".to_owned();
+    assert_eq!(found.verdict(Kind::Alarm, "gone"), (Verdict::Orphaned, watched));
+    // All of it was made a minute ago.
+    assert_eq!(found.verdict(Kind::Function, "front").0, Verdict::Active);
+    assert_eq!(found.verdict(Kind::Rule, "every").0, Verdict::Active, "moto's role is new, and so is its function");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_followed_through_apis() {
+    let Some(made) = Made::in_moto().await else { return };
+    let role = made.role("api-role").await;
+    let push = made.function("push", &role, &[("FLAG", "tripleseat_sync__venue_a")]).await;
+    let (rest, http) = (rest_api(&made, &push).await, http_api(&made, &push).await);
+    let execute = |id: &str, path: &str| format!("https://{id}.execute-api.us-east-1.amazonaws.com/{path}");
+    let flows: BTreeMap<&str, (&str, String)> = [
+        ("1", ("Leads Venue A", execute(&rest, "prod/hubspot"))),
+        ("2", ("Leads Venue B", execute(&http, "hubspot?key=hunter2"))),
+        ("3", ("Old", execute("zzz999", "prod/x"))),
+        ("4", ("Old stage", execute(&rest, "dev/hubspot"))),
+        ("5", ("Old route", execute(&http, "nothing"))),
+        ("6", ("Elsewhere", "https://hooks.example.com/x".to_owned())),
+    ]
+    .into();
+    let hubspot = HubSpotSource { workflows: Some(serve(&flows).await), apps: Vec::new() };
+    let venue = |name: &str, display: &str| VenueMarks {
+        name: name.to_owned(),
+        display_name: display.to_owned(),
+        flag_property: format!("tripleseat_sync__{}", name.replace('-', "_")),
+        location_id: None,
+        url: None,
+    };
+    let found = made.read(Some(&hubspot), vec![venue("venue-a", "Venue A"), venue("venue-b", "Venue B")]).await;
+    assert_eq!(found.inventory.unread, []);
+    assert_eq!(found.node(Kind::Function, "push").attributes["venues"], "venue-a");
+    let verdict = |name: &str| found.verdict(Kind::HubspotWorkflow, name);
+    assert_eq!(verdict("Leads Venue A"), (Verdict::Active, "it is enabled and leads to function push".to_owned()));
+    let astray = "it is about venue-b, and leads through HTTP API http to function push, which serves venue-a";
+    assert_eq!(verdict("Leads Venue B"), (Verdict::Suspect, astray.to_owned()));
+    assert!(verdict("Old").1.contains("has no such API"));
+    assert!(verdict("Old stage").1.contains("which has no such stage"));
+    assert!(verdict("Old route").1.contains("has no route for POST /nothing"));
+    assert!(verdict("Elsewhere").1.contains("no API, function URL or custom domain"));
+    for name in ["Old", "Old stage", "Old route", "Elsewhere"] {
+        assert_eq!(verdict(name).0, Verdict::Suspect, "{name}");
+    }
+    let text = serde_json::to_string(&found.inventory).expect("JSON");
+    assert!(!text.contains("hunter2"), "a query may be a credential");
+    assert_eq!(found.inventory.calls["hubspot:workflow"], 7, "six that call, and one that doesn't");
+    assert!(found.inventory.nodes.iter().all(|node| node.name != "Mail only"));
+}
+
+/// A REST API with the stage `prod`, whose `POST /hubspot` is the function's.
+async fn rest_api(made: &Made, function: &str) -> String {
+    let apis = &made.aws.apigateway;
+    let id = apis.create_rest_api().name("rest").send().await.expect("an API").id().expect("an id").to_owned();
+    let root =
+        apis.get_resources().rest_api_id(&id).send().await.expect("resources").items()[0].id().map(str::to_owned);
+    let resource = apis.create_resource().rest_api_id(&id).set_parent_id(root).path_part("hubspot");
+    let resource = resource.send().await.expect("a resource").id().expect("an id").to_owned();
+    let method = apis.put_method().rest_api_id(&id).resource_id(&resource).http_method("POST");
+    method.authorization_type("NONE").send().await.expect("a method");
+    let uri = format!("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations");
+    let integration = apis.put_integration().rest_api_id(&id).resource_id(&resource).http_method("POST");
+    let integration = integration.r#type(RestIntegrationType::AwsProxy).integration_http_method("POST").uri(uri);
+    integration.send().await.expect("an integration");
+    apis.create_deployment().rest_api_id(&id).stage_name("prod").send().await.expect("a stage");
+    id
+}
+
+/// An HTTP API with the stage `$default`, whose `POST /hubspot` is the function's.
+async fn http_api(made: &Made, function: &str) -> String {
+    let apis = &made.aws.apigatewayv2;
+    let api = apis.create_api().name("http").protocol_type(ProtocolType::Http).send().await.expect("an API");
+    let id = api.api_id().expect("an id").to_owned();
+    let integration = apis.create_integration().api_id(&id).integration_type(IntegrationType::AwsProxy);
+    let integration = integration.integration_uri(function).payload_format_version("2.0").send().await;
+    let integration = integration.expect("an integration").integration_id().expect("an id").to_owned();
+    let route = apis.create_route().api_id(&id).route_key("POST /hubspot");
+    route.target(format!("integrations/{integration}")).send().await.expect("a route");
+    apis.create_stage().api_id(&id).stage_name("$default").send().await.expect("a stage");
+    id
+}
+
+/// HubSpot, as far as workflows go: as its documents describe them, in two pages.
+async fn serve(flows: &BTreeMap<&str, (&str, String)>) -> HubSpot {
+    let mut router = Router::new();
+    let ids: Vec<_> = flows.keys().map(|id| json!({ "id": id })).collect();
+    let list = move |query: axum::extract::RawQuery| async move {
+        let second = query.0.unwrap_or_default().contains("after=two");
+        axum::Json(match second {
+            true => json!({ "results": [{ "id": "9" }] }),
+            false => json!({ "results": ids, "paging": { "next": { "after": "two" } } }),
+        })
+    };
+    router = router.route("/automation/v4/flows", get(list));
+    let mail =
+        json!({ "id": "9", "name": "Mail only", "isEnabled": true, "actions": [{ "type": "SINGLE_CONNECTION" }] });
+    router = router.route("/automation/v4/flows/9", get(move || async move { axum::Json(mail) }));
+    for (id, (name, url)) in flows {
+        let flow = json!({ "id": id, "name": name, "isEnabled": true, "updatedAt": "2024-05-01T10:00:00.000Z",
+            "actions": [{ "type": "WEBHOOK", "actionId": "1", "method": "POST", "webhookUrl": url }] });
+        router = router.route(&format!("/automation/v4/flows/{id}"), get(move || async move { axum::Json(flow) }));
+    }
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+    let uri = format!("http://{}", listener.local_addr().expect("an address"));
+    // It ends with the test's runtime.
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    HubSpot::new(sync_lambda::http::client().expect("a client"), &uri, Secret::new("token"))
+}
