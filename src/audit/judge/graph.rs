@@ -73,20 +73,31 @@ impl<'a> Graph<'a> {
     /// Whether it is certain that there is nothing with this id: it would be of a kind that was listed in full, in this
     /// account and region.
     pub(super) fn is_missing(&self, id: &str) -> bool {
+        self.kinds_of_absent(id).is_some_and(|kinds| kinds.iter().all(|kind| self.listed(*kind)))
+    }
+
+    /// Whether there may be something with this id that wasn't seen because its kind couldn't be listed.
+    pub(super) fn is_unseen(&self, id: &str) -> bool {
+        self.kinds_of_absent(id).is_some_and(|kinds| !kinds.iter().all(|kind| self.listed(*kind)))
+    }
+
+    /// The kinds of which something with this id would be; none if it is a node, or wouldn't be one if it were there.
+    fn kinds_of_absent(&self, id: &str) -> Option<Vec<Kind>> {
         if self.nodes.contains_key(id) {
-            return false;
+            return None;
         }
         if id.starts_with("execute-api:") {
-            return self.listed(Kind::RestApi) && self.listed(Kind::HttpApi);
+            return Some(vec![Kind::RestApi, Kind::HttpApi]);
         }
         if id.starts_with("api-name:") {
-            return self.listed(Kind::RestApi);
+            return Some(vec![Kind::RestApi]);
         }
-        let Some(arn) = Arn::parse(id) else { return false };
+        let arn = Arn::parse(id)?;
         let here = arn.region == self.inventory.region
             && (arn.account == self.inventory.account || arn.service == "apigateway" && arn.account.is_empty());
         // Of roles and log groups not all are nodes.
-        here && arn.kind().is_some_and(|kind| !matches!(kind, Kind::Role | Kind::LogGroup) && self.listed(kind))
+        let kind = arn.kind().filter(|kind| here && !matches!(kind, Kind::Role | Kind::LogGroup))?;
+        Some(vec![kind])
     }
 
     /// Whether all of a kind were listed.

@@ -160,12 +160,16 @@ fn unneeded(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
     }
     evidence.extend(words::usage(graph.inventory, node));
     evidence.extend(words::changed(node));
-    let blinding = blinding(graph, node);
-    if blinding.is_empty() && node.usage != Usage::Unread {
+    let unread = blinding(graph, node).into_iter();
+    let mut unread: Vec<String> =
+        unread.map(|unread| format!("not read, and could say otherwise: {}", unread.what)).collect();
+    let ends = graph.to(&node.id).iter().map(|edge| &edge.from).chain(graph.from(&node.id).iter().map(|edge| &edge.to));
+    let unseen = ends.filter(|id| graph.is_unseen(id));
+    unread.extend(unseen.map(|id| format!("not read, and bound up with it: {}", words::name(graph, id))));
+    if unread.is_empty() && node.usage != Usage::Unread {
         return (if reached { Verdict::Stale } else { Verdict::Orphaned }, evidence);
     }
-    let unread = blinding.iter().map(|unread| format!("not read, and could say otherwise: {}", unread.what));
-    let mut reasons = words::some(unread.collect());
+    let mut reasons = words::some(unread);
     reasons.extend(evidence);
     (Verdict::Unknown, reasons)
 }
@@ -263,6 +267,9 @@ fn alarm(graph: &Graph<'_>, node: &Node, verdicts: &Verdicts<'_>) -> (Verdict, V
         }
     });
     let found: Vec<(Verdict, String)> = found.collect();
+    if found.is_empty() {
+        return (Verdict::Unknown, vec!["what it watches isn't read".to_owned()]);
+    }
     let any = |wanted| found.iter().any(|(verdict, _)| *verdict == wanted);
     let verdict = [Verdict::Active, Verdict::Unknown, Verdict::Stale].into_iter().find(|verdict| any(*verdict));
     let mut evidence = words::some(found.iter().map(|(_, sentence)| sentence.clone()).collect());

@@ -53,6 +53,8 @@ struct Index<'a> {
     api_ids: HashMap<String, String>,
     api_names: HashMap<String, Vec<String>>,
     stages: HashMap<String, Vec<String>>,
+    /// Queues' URLs, and queues.
+    queues: HashMap<String, String>,
     /// Function URLs without the path, and functions.
     urls: HashMap<String, String>,
     /// Base path, API, stage, by host.
@@ -63,8 +65,11 @@ impl<'a> Index<'a> {
     fn new(gathered: &Gathered, scope: &'a Scope) -> Self {
         let mut names: HashMap<String, Vec<String>> = HashMap::new();
         let mut api_names: HashMap<String, Vec<String>> = HashMap::new();
-        let (mut api_ids, mut stages) = (HashMap::new(), HashMap::new());
+        let (mut api_ids, mut stages, mut queues) = (HashMap::new(), HashMap::new(), HashMap::new());
         for node in gathered.nodes.values() {
+            if let (Kind::Queue, Some(url)) = (node.kind, node.attributes.get("url")) {
+                queues.insert(url.clone(), node.id.clone());
+            }
             match node.kind {
                 Kind::Function | Kind::Queue | Kind::Topic | Kind::StateMachine | Kind::Secret => {
                     names.entry(node.name.clone()).or_default().push(node.id.clone());
@@ -91,6 +96,7 @@ impl<'a> Index<'a> {
             api_ids,
             api_names,
             stages,
+            queues,
             urls: urls.map(|edge| (edge.from.clone(), edge.to.clone())).collect(),
             domains,
         }
@@ -131,6 +137,9 @@ impl<'a> Index<'a> {
     fn meant(&self, token: &str, mention: &Mention) -> Vec<String> {
         if let Some(arn) = Arn::parse(token) {
             return self.by_arn(token, &arn, mention);
+        }
+        if let Some(queue) = self.queues.get(token) {
+            return vec![queue.clone()];
         }
         if let Some(address) = Address::parse(token) {
             let node = match address.owner() {

@@ -46,6 +46,7 @@ async fn queue(sqs: &Client, collector: &Collector<'_>, url: String) {
         + number(Name::ApproximateNumberOfMessagesNotVisible)
         + number(Name::ApproximateNumberOfMessagesDelayed);
     let mut node = Node::new(Kind::Queue, &arn, &name)
+        .with("url", Some(&url))
         .with("messages", Some(messages))
         .with("fifo", attribute(Name::FifoQueue).filter(|text| text == "true"));
     let changed = attribute(Name::LastModifiedTimestamp).or_else(|| attribute(Name::CreatedTimestamp));

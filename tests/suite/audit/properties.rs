@@ -144,9 +144,10 @@ proptest! {
         });
         for (node, finding) in account.nodes.iter().zip(&findings) {
             let needed = account.edges.iter().any(|edge| edge.to == node.id && needs(edge) && used(&edge.from));
-            // Rules that fire at nothing and webhooks that are disabled are judged by where they lead themselves.
-            let triggers =
-                matches!(node.kind, Kind::Rule | Kind::Schedule | Kind::HubspotWorkflow | Kind::HubspotWebhook);
+            // Rules that fire at nothing and webhooks that are disabled are judged by where they lead themselves, and
+            // alarms by what they watch.
+            let own = [Kind::Rule, Kind::Schedule, Kind::HubspotWorkflow, Kind::HubspotWebhook, Kind::Alarm];
+            let triggers = own.contains(&node.kind);
             prop_assert!(!needed || triggers || !is_dead(finding.verdict), "{finding:?}");
         }
     }
