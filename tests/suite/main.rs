@@ -5,6 +5,7 @@ mod artifact;
 mod audit;
 mod bench;
 mod cloud;
+mod cloud_code;
 mod clouds;
 mod conformance;
 mod cost;
