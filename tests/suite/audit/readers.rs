@@ -1,13 +1,14 @@
 //! What the readers make of an account, on moto, which has all of these services.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws_sdk_apigateway::types::IntegrationType as RestIntegrationType;
 use aws_sdk_apigatewayv2::types::{IntegrationType, ProtocolType};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, Statistic};
 use aws_sdk_eventbridge::types::{RuleState, Target as RuleTarget};
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
+use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionUrlAuthType, Runtime};
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target as ScheduleTarget};
 use aws_sdk_sqs::types::QueueAttributeName;
 use axum::Router;
@@ -19,6 +20,8 @@ use deployer::audit::{
 use deployer::aws::Aws;
 use deployer::crm::HubSpot;
 use deployer::desired::Scope;
+use deployer::local::cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sync_lambda::credentials::Secret;
 
@@ -32,11 +35,18 @@ struct Made {
     aws: Aws,
     scope: Scope,
     zip: Vec<u8>,
+    /// A call that this server doesn't know.
+    gap: Option<&'static str>,
 }
 
 impl Made {
     async fn in_moto() -> Option<Self> {
-        let aws = Target::Moto.open().await?.aws;
+        let made = Self::on(Target::Moto.open().await?.aws).await;
+        // It has function URLs, and no list of them.
+        Some(Self { gap: Some("lambda:ListFunctionUrlConfigs"), ..made })
+    }
+
+    async fn on(aws: Aws) -> Self {
         let identity = aws.sts.get_caller_identity().send().await.expect("whose account it is");
         let scope =
             Scope { account: identity.account().expect("an account").to_owned(), region: "us-east-1".to_owned() };
@@ -44,7 +54,7 @@ impl Made {
         let path = directory.path().join("bootstrap");
         std::fs::write(&path, "#!/bin/sh\n").expect("written");
         let zip = Artifact::from_path(&path, Platform::Local).expect("an artifact").bootstrap_zip.to_vec();
-        Some(Self { aws, scope, zip })
+        Self { aws, scope, zip, gap: None }
     }
 
     async fn role(&self, name: &str) -> String {
@@ -75,8 +85,9 @@ impl Made {
     async fn read(&self, hubspot: Option<&HubSpotSource>, venues: Vec<VenueMarks>) -> Read {
         let options = Options { days: 90, venues, rate_limited: false };
         let mut inventory = read(&self.aws, &self.scope, hubspot, &options, &|_, _| {}).await;
-        // moto has function URLs, and no list of them.
-        inventory.unread.retain(|unread| unread.call != "lambda:ListFunctionUrlConfigs");
+        if let Some(gap) = self.gap {
+            inventory.unread.retain(|unread| unread.call != gap);
+        }
         let findings = judge(&inventory);
         Read { inventory, findings }
     }
@@ -188,7 +199,9 @@ async fn triggers_are_found_with_what_they_reach() {
     assert_eq!(found.verdict(Kind::Alarm, "gone"), (Verdict::Orphaned, watched));
     // All of it was made a minute ago.
     assert_eq!(found.verdict(Kind::Function, "front").0, Verdict::Active);
-    assert_eq!(found.verdict(Kind::Rule, "every").0, Verdict::Active, "moto's role is new, and so is its function");
+    let (verdict, evidence) = found.verdict(Kind::Rule, "every");
+    assert_eq!(verdict, Verdict::Stale);
+    assert!(evidence.starts_with("it is disabled; it leads to function front"), "{evidence}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,4 +305,95 @@ async fn serve(flows: &BTreeMap<&str, (&str, String)>) -> HubSpot {
     // It ends with the test's runtime.
     tokio::spawn(async move { axum::serve(listener, router).await });
     HubSpot::new(sync_lambda::http::client().expect("a client"), &uri, Secret::new("token"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn function_urls_and_counts_are_read() {
+    let cloud = Cloud::in_memory(CloudConfig::default());
+    let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let role = made.role("push-role").await;
+    let push = made.function("push", &role, &[]).await;
+    let url = made.aws.lambda.create_function_url_config().function_name("push");
+    let url = url.auth_type(FunctionUrlAuthType::None).send().await.expect("a URL").function_url().to_owned();
+    count(&cloud, "push", &[(1, 3.0), (40, 4.0), (200, 100.0)]);
+    let flows =
+        [("1", ("Post", url.clone())), ("2", ("Gone", "https://x.lambda-url.us-east-1.on.aws/".to_owned()))].into();
+    let hubspot = HubSpotSource { workflows: Some(serve(&flows).await), apps: Vec::new() };
+    let found = made.read(Some(&hubspot), Vec::new()).await;
+    let url = url.trim_end_matches('/');
+    assert_eq!(found.edge(url, EdgeKind::FunctionUrl, &push), Some(Some("open to everybody".to_owned())));
+    let posted = found.edge("hubspot:workflow:1", EdgeKind::Webhook, &push);
+    assert_eq!(posted, Some(Some("POST /".to_owned())));
+    assert_eq!(found.verdict(Kind::HubspotWorkflow, "Post").0, Verdict::Active);
+    let (verdict, evidence) = found.verdict(Kind::HubspotWorkflow, "Gone");
+    assert_eq!(verdict, Verdict::Suspect);
+    assert!(evidence.contains("has no such function URL"), "{evidence}");
+    let yesterday = (Timestamp::now() - SignedDuration::from_hours(24)).strftime("%Y-%m-%d").to_string();
+    let used = Usage::Counted { what: "invocations".to_owned(), count: 7, last: Some(yesterday) };
+    assert_eq!(found.node(Kind::Function, "push").usage, used, "of 90 days, and the last day");
+}
+
+/// Invocations of a function, so many days ago.
+fn count(cloud: &Cloud, function: &str, values: &[(i64, f64)]) {
+    for (days, value) in values {
+        let at = Timestamp::now() - SignedDuration::from_hours(24 * days);
+        let dimensions = [("FunctionName", function)];
+        let counted = cloud.with(|cx| cx.count_at(at, "AWS/Lambda", "Invocations", &dimensions, *value));
+        counted.expect("the state is there");
+    }
+}
+
+/// Whatever one call may not read: it is named, and nothing is stale or orphaned that isn't so when all is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
+    let cloud = Cloud::in_memory(CloudConfig::default());
+    cloud.set_time("2024-03-02T10:00:00Z".parse().expect("a time"));
+    let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let role = made.role("old-role").await;
+    let old = made.function("old", &role, &[("SECRET", "old/key")]).await;
+    made.role("lost-role").await;
+    made.aws.secrets.create_secret().name("old/key").secret_string("x").send().await.expect("a secret");
+    let (_, dead) = made.queue("old-dead", &[]).await;
+    let redrive = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 }).to_string();
+    let (_, queue) = made.queue("old-queue", &[(QueueAttributeName::RedrivePolicy, redrive.as_str())]).await;
+    let mapping = made.aws.lambda.create_event_source_mapping().function_name("old").event_source_arn(&queue);
+    mapping.enabled(false).send().await.expect("a mapping");
+    let rule = made.aws.events.put_rule().name("old-rule").schedule_expression("rate(5 minutes)");
+    rule.state(RuleState::Disabled).send().await.expect("a rule");
+    let target = RuleTarget::builder().id("1").arn(&old).build().expect("a target");
+    made.aws.events.put_targets().rule("old-rule").targets(target).send().await.expect("targets");
+    for group in ["/aws/lambda/old", "/aws/lambda/lost"] {
+        made.aws.logs.create_log_group().log_group_name(group).send().await.expect("a log group");
+    }
+    rest_api(&made, &old).await;
+    http_api(&made, &old).await;
+
+    let all = made.read(None, Vec::new()).await;
+    // Services that the embedded cloud doesn't have.
+    let absent: Vec<&str> = all.inventory.unread.iter().map(|unread| unread.call.as_str()).collect();
+    let calls: Vec<&String> = all.inventory.calls.keys().filter(|call| !absent.contains(&call.as_str())).collect();
+    let judged = |mut inventory: Inventory| {
+        inventory.unread.retain(|unread| !absent.contains(&unread.call.as_str()));
+        judge(&inventory)
+    };
+    let before: BTreeMap<String, Verdict> =
+        judged(all.inventory.clone()).into_iter().map(|finding| (finding.id, finding.verdict)).collect();
+    let dead = |verdict: Verdict| matches!(verdict, Verdict::Stale | Verdict::Orphaned);
+    assert_eq!(before.values().filter(|verdict| dead(**verdict)).count(), before.len(), "{before:#?}");
+    assert!(before.len() >= 11 && calls.len() >= 20, "{before:#?} {calls:#?}");
+    for call in calls {
+        let operation = call.split(':').next_back().unwrap_or_default().replace("Http", "");
+        cloud.set_faults(Some(Arc::new(move |made: &Call| {
+            let denied = ApiError::new(403, "AccessDeniedException", "not allowed");
+            (made.operation == operation).then_some(Injected::Before(Fault::Error(denied)))
+        })));
+        let found = made.read(None, Vec::new()).await;
+        cloud.set_faults(None);
+        let unread = &found.inventory.unread;
+        assert!(unread.iter().any(|unread| unread.call == *call), "{call} is named: {unread:#?}");
+        for finding in judged(found.inventory.clone()) {
+            let known = before.get(&finding.id) == Some(&finding.verdict);
+            assert!(known || !dead(finding.verdict), "without {call}: {finding:?}");
+        }
+    }
 }
