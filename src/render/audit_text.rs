@@ -73,6 +73,7 @@ pub fn audit_summary(audit: &Audit, seconds: u64) -> String {
     let calls: u64 = audit.inventory.calls.values().sum();
     let unread = match audit.inventory.unread.len() {
         0 => String::new(),
+        1 => " The audit is incomplete: a read failed, and what hangs on it is unknown.".to_owned(),
         unread => format!(" The audit is incomplete: {unread} reads failed, and what hangs on them is unknown."),
     };
     format!("{BOLD}Audit:{BOLD:#} {}. {calls} calls, {seconds} s.{unread}", counts.collect::<Vec<_>>().join(", "))

@@ -1,37 +1,75 @@
 //! What can't be concluded because of what couldn't be read.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::super::{EdgeKind, Kind, Node, Unread};
+use super::super::{EdgeKind, Inventory, Kind, Node, Unread};
 use super::graph::Graph;
 
 /// What another resource may call or feed.
 const CALLED: [Kind; 4] = [Kind::Function, Kind::Queue, Kind::Topic, Kind::StateMachine];
 
-/// Why it can't be said of `node` that nobody needs it: what wasn't read, and could say otherwise.
-pub(super) fn blinding<'a>(graph: &Graph<'a>, node: &Node) -> Vec<&'a Unread> {
-    // In an order of their own, whatever the one in which they weren't read.
-    let unread: BTreeSet<&Unread> = graph.inventory.unread.iter().collect();
-    unread.into_iter().filter(|unread| blinds(graph, unread, node)).collect()
+/// What couldn't be read, by what it hides. Of thousands of reads that failed alike one is looked at.
+pub(super) struct Blind<'a> {
+    of_node: BTreeMap<&'a str, BTreeMap<&'a str, &'a Unread>>,
+    /// By call, and whether it was about one node: the first of them, and how many there are.
+    of_call: BTreeMap<(&'a str, bool), (&'a Unread, usize)>,
 }
 
-/// A call that isn't named here hides everything: to add a reader without a word here costs conclusions, and makes no
-/// wrong ones.
-fn blinds(graph: &Graph<'_>, unread: &Unread, node: &Node) -> bool {
-    if unread.node.as_deref() == Some(node.id.as_str()) {
-        return true;
+impl<'a> Blind<'a> {
+    pub(super) fn new(inventory: &'a Inventory) -> Self {
+        let (mut of_node, mut of_call) = (BTreeMap::<_, BTreeMap<_, _>>::new(), BTreeMap::new());
+        for unread in &inventory.unread {
+            let call = unread.call.as_str();
+            if let Some(node) = &unread.node {
+                of_node.entry(node.as_str()).or_default().insert(call, unread);
+            }
+            // The first by its words, whatever the order in which they weren't read.
+            let (first, count) = of_call.entry((call, unread.node.is_some())).or_insert((unread, 0));
+            *first = (*first).min(unread);
+            *count += 1;
+        }
+        Self { of_node, of_call }
     }
+
+    /// Whether a call failed, for a list or for any node.
+    pub(super) fn failed(&self, call: &str) -> bool {
+        self.of_call.contains_key(&(call, true)) || self.of_call.contains_key(&(call, false))
+    }
+
+    /// Whether a call failed for this node.
+    pub(super) fn failed_of(&self, node: &str, call: &str) -> bool {
+        self.of_node.get(node).is_some_and(|calls| calls.contains_key(call))
+    }
+
+    /// Why it can't be said of `node` that nobody needs it: what wasn't read, and could say otherwise.
+    pub(super) fn hides(&self, graph: &Graph<'_>, node: &Node) -> Vec<String> {
+        let own = self.of_node.get(node.id.as_str());
+        let mut found: Vec<String> = own.into_iter().flatten().map(|(_, unread)| unread.what.clone()).collect();
+        for ((call, about_one), (first, count)) in &self.of_call {
+            let known = own.is_some_and(|calls| calls.contains_key(call));
+            if !known && hides(graph, call, *about_one, node) {
+                let more = if *count > 1 { format!(", and {} more of the like", count - 1) } else { String::new() };
+                found.push(format!("{}{more}", first.what));
+            }
+        }
+        found
+    }
+}
+
+/// Whether what a failed call would have shown could be about `node`, which it wasn't made for. A call that isn't named
+/// here hides everything: to add a reader without a word here costs conclusions, and makes no wrong ones.
+fn hides(graph: &Graph<'_>, call: &str, about_one: bool, node: &Node) -> bool {
     let kind = node.kind;
     let called = CALLED.contains(&kind);
     // They lead to what was to be listed.
     let trigger = matches!(kind, Kind::Rule | Kind::Schedule | Kind::RestApi | Kind::HttpApi);
-    match unread.call.as_str() {
-        // About one function, and about the node only.
+    match call {
+        // Of one function, they say something of this one only.
         "lambda:GetFunction"
         | "lambda:ListTags"
         | "lambda:ListFunctionUrlConfigs"
         | "lambda:ListAliases"
-        | "lambda:GetPolicy" => unread.node.is_none() && kind == Kind::Function,
+        | "lambda:GetPolicy" => !about_one && kind == Kind::Function,
         "lambda:ListEventSourceMappings" => matches!(kind, Kind::Function | Kind::Queue | Kind::Topic),
         "lambda:ListFunctionEventInvokeConfigs" => called,
         "events:ListEventBuses" | "events:ListRules" => called || trigger || matches!(kind, Kind::Role | Kind::Alarm),
@@ -64,6 +102,7 @@ fn blinds(graph: &Graph<'_>, unread: &Unread, node: &Node) -> bool {
         "iam:GetAccountAuthorizationDetails" => matches!(kind, Kind::Role | Kind::Secret),
         "logs:DescribeLogGroups" => kind == Kind::LogGroup,
         "cloudwatch:DescribeAlarms" => kind == Kind::Alarm,
+        // The nodes whose use wasn't read say so themselves.
         "cloudwatch:GetMetricData" => !matches!(kind, Kind::Secret | Kind::Role | Kind::Schedule | Kind::Alarm),
         // Whose it is, their tags say.
         "tag:GetResources" => matches!(

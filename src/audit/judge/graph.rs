@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::arn::Arn;
 use super::super::{Edge, EdgeKind, Inventory, Kind, Node};
+use super::blind::Blind;
 
 /// See the module.
 pub(super) struct Graph<'a> {
@@ -11,6 +12,7 @@ pub(super) struct Graph<'a> {
     nodes: BTreeMap<&'a str, &'a Node>,
     incoming: BTreeMap<&'a str, Vec<&'a Edge>>,
     outgoing: BTreeMap<&'a str, Vec<&'a Edge>>,
+    pub(super) blind: Blind<'a>,
 }
 
 impl EdgeKind {
@@ -30,7 +32,7 @@ impl<'a> Graph<'a> {
             outgoing.entry(edge.from.as_str()).or_default().push(edge);
         }
         let nodes = inventory.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
-        Self { inventory, nodes, incoming, outgoing }
+        Self { inventory, nodes, incoming, outgoing, blind: Blind::new(inventory) }
     }
 
     pub(super) fn node(&self, id: &str) -> Option<&'a Node> {
@@ -117,17 +119,6 @@ impl<'a> Graph<'a> {
             Kind::Alarm => &["cloudwatch:DescribeAlarms"],
             Kind::HubspotWorkflow | Kind::HubspotWebhook | Kind::Endpoint => return false,
         };
-        !self.was_unread(calls)
-    }
-
-    /// Whether one of these calls failed.
-    pub(super) fn was_unread(&self, calls: &[&str]) -> bool {
-        self.inventory.unread.iter().any(|unread| calls.contains(&unread.call.as_str()))
-    }
-
-    /// Whether one of these calls failed for this node.
-    pub(super) fn was_unread_of(&self, node: &str, calls: &[&str]) -> bool {
-        let mut unread = self.inventory.unread.iter();
-        unread.any(|unread| unread.node.as_deref() == Some(node) && calls.contains(&unread.call.as_str()))
+        !calls.iter().any(|call| self.blind.failed(call))
     }
 }

@@ -34,7 +34,6 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::{Edge, EdgeKind, Finding, Inventory, Kind, Node, Usage, Verdict};
-use blind::blinding;
 use graph::Graph;
 
 /// A verdict for each node, in the nodes' order. See the module for the rules.
@@ -130,7 +129,7 @@ fn fires_at_nothing(graph: &Graph<'_>, node: &Node) -> Option<Vec<String>> {
     let targets: Vec<&&Edge> = graph.from(&node.id).iter().filter(|edge| edge.kind.calls()).collect();
     let gone = !targets.is_empty() && targets.iter().all(|edge| graph.is_missing(&edge.to));
     // Nothing is concluded of a target that may be in what wasn't read.
-    if !gone || !blinding(graph, node).is_empty() {
+    if !gone || !graph.blind.hides(graph, node).is_empty() {
         return None;
     }
     let mut evidence = words::some(targets.iter().map(|edge| gone_target(graph, edge)).collect());
@@ -160,9 +159,8 @@ fn unneeded(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
     }
     evidence.extend(words::usage(graph.inventory, node));
     evidence.extend(words::changed(node));
-    let unread = blinding(graph, node).into_iter();
-    let mut unread: Vec<String> =
-        unread.map(|unread| format!("not read, and could say otherwise: {}", unread.what)).collect();
+    let unread = graph.blind.hides(graph, node).into_iter();
+    let mut unread: Vec<String> = unread.map(|what| format!("not read, and could say otherwise: {what}")).collect();
     let ends = graph.to(&node.id).iter().map(|edge| &edge.from).chain(graph.from(&node.id).iter().map(|edge| &edge.to));
     let unseen = ends.filter(|id| graph.is_unseen(id));
     unread.extend(unseen.map(|id| format!("not read, and bound up with it: {}", words::name(graph, id))));
@@ -185,6 +183,8 @@ fn reached(graph: &Graph<'_>, node: &Node) -> (bool, Vec<String>) {
     evidence.extend(words::some(there.iter().map(|edge| idle(graph, edge)).collect()));
     let gone = gone.iter().map(|edge| format!("{}, which doesn't exist any more", words::reaches(graph, edge)));
     evidence.extend(words::some(gone.collect()));
+    let polled = graph.from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Mapping);
+    evidence.extend(words::some(polled.map(|edge| words::polls(graph, edge)).collect()));
     (!there.is_empty(), evidence)
 }
 
@@ -273,12 +273,12 @@ fn alarm(graph: &Graph<'_>, node: &Node, verdicts: &Verdicts<'_>) -> (Verdict, V
     let any = |wanted| found.iter().any(|(verdict, _)| *verdict == wanted);
     let verdict = [Verdict::Active, Verdict::Unknown, Verdict::Stale].into_iter().find(|verdict| any(*verdict));
     let mut evidence = words::some(found.iter().map(|(_, sentence)| sentence.clone()).collect());
-    let blinding = blinding(graph, node);
-    match verdict.unwrap_or(Verdict::Orphaned) {
-        Verdict::Stale | Verdict::Orphaned if !blinding.is_empty() => {
-            evidence.insert(0, format!("not read, and could say otherwise: {}", blinding[0].what));
+    let hidden = graph.blind.hides(graph, node);
+    match (verdict.unwrap_or(Verdict::Orphaned), hidden.first()) {
+        (Verdict::Stale | Verdict::Orphaned, Some(what)) => {
+            evidence.insert(0, format!("not read, and could say otherwise: {what}"));
             (Verdict::Unknown, evidence)
         }
-        verdict => (verdict, evidence),
+        (verdict, _) => (verdict, evidence),
     }
 }

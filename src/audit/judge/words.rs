@@ -82,6 +82,12 @@ pub(super) fn reaches(graph: &Graph<'_>, edge: &Edge) -> String {
     format!("{from} {does}{note}")
 }
 
+/// Who takes from a queue: `function push polls it (disabled)`.
+pub(super) fn polls(graph: &Graph<'_>, edge: &Edge) -> String {
+    let note = edge.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+    format!("{} polls it{note}", name(graph, &edge.to))
+}
+
 /// The first of `sentences`, and how many more there are.
 pub(super) fn some(sentences: Vec<String>) -> Vec<String> {
     let more = sentences.len().saturating_sub(NAMED);

@@ -5,6 +5,7 @@ mod hubspot;
 mod judged;
 mod properties;
 mod readers;
+mod shown;
 
 use deployer::audit::{Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict, judge};
 use jiff::Timestamp;

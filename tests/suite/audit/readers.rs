@@ -397,3 +397,31 @@ async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_account_is_read_to_its_end_with_the_fewest_calls() {
+    let cloud = Cloud::in_memory(CloudConfig { page_size: Some(7), ..CloudConfig::default() });
+    let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let role = made.role("role").await;
+    for number in 0..40 {
+        made.function(&format!("function-{number}"), &role, &[]).await;
+        made.queue(&format!("queue-{number}"), &[]).await;
+        made.aws
+            .logs
+            .create_log_group()
+            .log_group_name(format!("/aws/lambda/function-{number}"))
+            .send()
+            .await
+            .expect("made");
+    }
+    let found = made.read(None, Vec::new()).await;
+    let of = |kind| found.inventory.nodes.iter().filter(|node| node.kind == kind).count();
+    assert_eq!((of(Kind::Function), of(Kind::Queue), of(Kind::LogGroup)), (40, 40, 40));
+    let calls = |call: &str| found.inventory.calls[call];
+    assert_eq!(calls("lambda:ListFunctions"), 6, "pages of seven");
+    assert_eq!((calls("lambda:GetPolicy"), calls("lambda:GetFunction")), (40, 40));
+    assert_eq!(calls("cloudwatch:GetMetricData"), 18, "one of each function and two of each queue, in one batch");
+    assert_eq!(calls("lambda:ListEventSourceMappings"), 1);
+    let made_calls = cloud.calls().len() as u64;
+    assert!(found.inventory.calls.values().sum::<u64>() <= made_calls);
+}
