@@ -99,22 +99,21 @@ async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> 
         return Ok(None);
     }
     let client = sync_lambda::http::client().map_err(|error| Error::failed(error.to_string()))?;
-    let open = async |what: &str, reference: &SecretRef| -> Result<HubSpot> {
-        let token = resolve(reference, &directory).await;
-        let token = token.map_err(|error| Error::usage(format!("{what} can't be had: {error}")))?;
+    let open = async |what: &str, reference: &SecretRef| -> std::result::Result<HubSpot, String> {
+        let token = resolve(reference, &directory).await.map_err(|error| format!("{what} can't be had: {error}"))?;
         Ok(HubSpot::new(client.clone(), base_uri, token))
     };
     let workflows = match token {
-        Some(reference) => Some(open("`token` of [hubspot]", reference).await?),
+        Some(reference) => Some(open("`token` of [hubspot]", reference).await),
         None => None,
     };
-    if let (Some(client), Some(expected)) = (&workflows, manifest.and_then(|manifest| manifest.hubspot.portal_id)) {
-        let opened =
-            client.portal_id().await.map_err(|error| Error::failed("HubSpot can't be asked").caused_by(&error))?;
-        if opened != expected {
-            let what = format!("the HubSpot token opens portal {opened}, and the manifest is for portal {expected}");
-            return Err(Error::refused(what).hint("give a token of that portal, or correct `portal_id`"));
-        }
+    // Where the portal isn't told, its workflows aren't either, and that is said.
+    if let (Some(Ok(client)), Some(expected)) = (&workflows, manifest.and_then(|manifest| manifest.hubspot.portal_id))
+        && let Ok(opened) = client.portal_id().await
+        && opened != expected
+    {
+        let what = format!("the HubSpot token opens portal {opened}, and the manifest is for portal {expected}");
+        return Err(Error::refused(what).hint("give a token of that portal, or correct `portal_id`"));
     }
     let mut apps = Vec::new();
     for app in &args.hubspot_app {
@@ -123,7 +122,7 @@ async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> 
         let (id, reference) = app.split_once('=').ok_or_else(wrong)?;
         let id: u64 = id.parse().map_err(|_| wrong())?;
         let reference = SecretRef::parse(reference).map_err(|_| wrong())?;
-        apps.push((id, open(&format!("the token of HubSpot app {id}"), &reference).await?));
+        apps.push((id, open(&format!("the token of HubSpot app {id}"), &reference).await.map_err(Error::usage)?));
     }
     Ok(Some(HubSpotSource { workflows, apps }))
 }

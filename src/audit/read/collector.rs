@@ -197,7 +197,7 @@ impl<'a> Collector<'a> {
         self.note_unread(call, node, what.to_owned(), error.to_string());
     }
 
-    fn note_unread(&self, call: &str, node: Option<&str>, what: String, why: String) {
+    pub(super) fn note_unread(&self, call: &str, node: Option<&str>, what: String, why: String) {
         let unread = Unread { call: call.to_owned(), node: node.map(ToOwned::to_owned), what, why };
         self.gathered().unread.insert(unread);
     }

@@ -19,17 +19,21 @@ use crate::crm::HubSpot;
 /// What may be asked.
 #[derive(Debug)]
 pub struct HubSpotSource {
-    /// For workflows.
-    pub workflows: Option<HubSpot>,
+    /// For workflows: a client, or why there is none although the manifest names a token.
+    pub workflows: Option<Result<HubSpot, String>>,
     /// For webhooks: the id of each app, with a client that has its token.
     pub apps: Vec<(u64, HubSpot)>,
 }
 
+const WORKFLOWS: &str = "HubSpot's workflows";
+
 pub(super) async fn read(source: Option<&HubSpotSource>, collector: &Collector<'_>) {
     let Some(source) = source else { return };
     let workflows = async {
-        if let Some(client) = &source.workflows {
-            workflows(client, collector).await;
+        match &source.workflows {
+            Some(Ok(client)) => workflows(client, collector).await,
+            Some(Err(why)) => collector.note_unread("hubspot:workflows", None, WORKFLOWS.to_owned(), why.clone()),
+            None => {}
         }
     };
     let apps = async {
@@ -48,12 +52,7 @@ async fn workflows(client: &HubSpot, collector: &Collector<'_>) {
         let page = match client.get(&format!("/automation/v4/flows?limit=100{after}")).await {
             Ok(page) => page,
             Err(error) => {
-                collector.unread_at_hubspot(
-                    "hubspot:workflows",
-                    &error,
-                    None,
-                    "HubSpot's workflows (scope automation)",
-                );
+                collector.unread_at_hubspot("hubspot:workflows", &error, None, WORKFLOWS);
                 break;
             }
         };

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{EntityType, RoleDetail};
-use percent_encoding::percent_decode_str;
 
 use super::super::{EdgeKind, Kind, Node, Usage};
 use super::collector::Collector;
 use super::{Window, day, time};
+use crate::observe::document;
 
 pub(super) async fn read(iam: &Client, collector: &Collector<'_>, window: &Window) {
     let request =
@@ -24,15 +24,14 @@ pub(super) async fn read(iam: &Client, collector: &Collector<'_>, window: &Windo
         page.role_detail_list().iter().for_each(|found| attached.extend(role(collector, found, window)));
         for policy in page.policies() {
             let mut versions = policy.policy_version_list().iter().filter(|version| version.is_default_version());
-            if let (Some(arn), Some(document)) = (policy.arn(), versions.next().and_then(|version| version.document()))
-            {
-                documents.insert(arn.to_owned(), plain(document));
+            if let (Some(arn), Some(text)) = (policy.arn(), versions.next().and_then(|version| version.document())) {
+                documents.insert(arn.to_owned(), document(text).to_string());
             }
         }
     }
     for (role, policy) in attached {
-        if let Some(document) = documents.get(&policy) {
-            collector.mention(&role, document, EdgeKind::Environment, Some(NOTE), false);
+        if let Some(text) = documents.get(&policy) {
+            collector.mention(&role, text, EdgeKind::Environment, Some(NOTE), false);
         }
     }
 }
@@ -41,7 +40,7 @@ const NOTE: &str = "its policy names it";
 
 /// Gives the ARNs of the role and of each policy that is attached to it.
 fn role(collector: &Collector<'_>, found: &RoleDetail, window: &Window) -> Vec<(String, String)> {
-    let trust = found.assume_role_policy_document().map(plain).unwrap_or_default();
+    let trust = found.assume_role_policy_document().map(|trust| document(trust).to_string()).unwrap_or_default();
     let (Some(arn), true) = (found.arn(), trust.contains("lambda.amazonaws.com")) else { return Vec::new() };
     let last = time(found.role_last_used().and_then(|used| used.last_used_date()));
     let mut node = Node::new(Kind::Role, arn, found.role_name().unwrap_or(arn)).with("last_used", last.map(day));
@@ -54,17 +53,9 @@ fn role(collector: &Collector<'_>, found: &RoleDetail, window: &Window) -> Vec<(
     node.usage = Usage::Counted { what: "known uses".to_owned(), count, last: within.map(day) };
     collector.node(node);
     for policy in found.role_policy_list() {
-        let document = policy.policy_document().map(plain).unwrap_or_default();
-        collector.mention(arn, &document, EdgeKind::Environment, Some(NOTE), false);
+        let text = policy.policy_document().map(|policy| document(policy).to_string()).unwrap_or_default();
+        collector.mention(arn, &text, EdgeKind::Environment, Some(NOTE), false);
     }
     let policies = found.attached_managed_policies().iter().filter_map(|policy| policy.policy_arn());
     policies.map(|policy| (arn.to_owned(), policy.to_owned())).collect()
-}
-
-/// IAM gives documents URL-encoded, some emulators as they are.
-fn plain(document: &str) -> String {
-    if document.trim_start().starts_with('{') {
-        return document.to_owned();
-    }
-    percent_decode_str(document).decode_utf8_lossy().into_owned()
 }

@@ -203,25 +203,31 @@ fn policy_statements(collector: &Collector<'_>, arn: &str, policy: &str) {
         if statement["Effect"] == "Deny" {
             continue;
         }
-        match source(&statement["Condition"]) {
-            Some(source) => collector.edge(&caller(&source), arn, EdgeKind::Permission, true, None),
-            None => {
-                let principal = match &statement["Principal"] {
-                    Value::Object(principal) => principal.values().next().cloned().unwrap_or_default(),
-                    principal => principal.clone(),
-                };
-                let principal = principal.as_str().map_or_else(|| principal.to_string(), ToOwned::to_owned);
-                collector.edge(&format!("principal:{principal}"), arn, EdgeKind::Permission, true, None);
-            }
+        let sources = sources(&statement["Condition"]);
+        for source in &sources {
+            collector.edge(&caller(source), arn, EdgeKind::Permission, true, None);
+        }
+        if sources.is_empty() {
+            let principal = match &statement["Principal"] {
+                Value::Object(principal) => principal.values().next().unwrap_or(&Value::Null),
+                principal => principal,
+            };
+            let principal = principal.as_str().map_or_else(|| principal.to_string(), ToOwned::to_owned);
+            collector.edge(&format!("principal:{principal}"), arn, EdgeKind::Permission, true, None);
         }
     }
 }
 
-/// `{"ArnLike": {"AWS:SourceArn": "…"}}`; the key's case differs between services.
-fn source(condition: &Value) -> Option<String> {
-    let operators = condition.as_object()?.values().filter_map(Value::as_object);
-    let mut found = operators.flatten().filter(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn"));
-    found.next().and_then(|(_, value)| value.as_str()).map(ToOwned::to_owned)
+/// `{"ArnLike": {"AWS:SourceArn": "…"}}`, one or several; the key's case differs between services.
+fn sources(condition: &Value) -> Vec<String> {
+    let operators = condition.as_object().into_iter().flat_map(|operators| operators.values());
+    let members = operators.filter_map(Value::as_object).flatten();
+    let found =
+        members.filter(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn")).flat_map(|(_, value)| match value {
+            Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+            one => Vec::from_iter(one.as_str()),
+        });
+    found.map(ToOwned::to_owned).collect()
 }
 
 /// The node that a `SourceArn` is about. `execute-api` ARNs have the API's id and don't say of which kind it is: the node
@@ -271,6 +277,14 @@ mod tests {
         assert_eq!(super::super::day(time), "2024-03-02");
         assert!(modified("2024-03-02T10:00:00Z").is_some());
         assert_eq!(modified("yesterday"), None);
+    }
+
+    #[test]
+    fn a_statement_may_have_several_sources_or_none() {
+        let one = serde_json::json!({ "ArnLike": { "AWS:SourceArn": "arn:aws:s3:::a" } });
+        let two = serde_json::json!({ "ArnLike": { "aws:sourcearn": ["arn:aws:s3:::a", "arn:aws:s3:::b"] } });
+        let none = serde_json::json!({ "StringEquals": { "AWS:SourceAccount": "1" } });
+        assert_eq!([sources(&one).len(), sources(&two).len(), sources(&none).len()], [1, 2, 0]);
     }
 
     #[test]

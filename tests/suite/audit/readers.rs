@@ -220,7 +220,7 @@ async fn webhooks_are_followed_through_apis() {
         ("6", ("Elsewhere", "https://hooks.example.com/x".to_owned())),
     ]
     .into();
-    let hubspot = HubSpotSource { workflows: Some(serve(&flows).await), apps: Vec::new() };
+    let hubspot = HubSpotSource { workflows: Some(Ok(serve(&flows).await)), apps: Vec::new() };
     let venue = |name: &str, display: &str| VenueMarks {
         name: name.to_owned(),
         display_name: display.to_owned(),
@@ -318,7 +318,7 @@ async fn function_urls_and_counts_are_read() {
     count(&cloud, "push", &[(1, 3.0), (40, 4.0), (200, 100.0)]);
     let flows =
         [("1", ("Post", url.clone())), ("2", ("Gone", "https://x.lambda-url.us-east-1.on.aws/".to_owned()))].into();
-    let hubspot = HubSpotSource { workflows: Some(serve(&flows).await), apps: Vec::new() };
+    let hubspot = HubSpotSource { workflows: Some(Ok(serve(&flows).await)), apps: Vec::new() };
     let found = made.read(Some(&hubspot), Vec::new()).await;
     let url = url.trim_end_matches('/');
     assert_eq!(found.edge(url, EdgeKind::FunctionUrl, &push), Some(Some("open to everybody".to_owned())));
