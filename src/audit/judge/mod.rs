@@ -117,8 +117,8 @@ fn stirs(inventory: &Inventory, node: &Node) -> Option<String> {
     }
     let window = SignedDuration::from_hours(24 * i64::from(inventory.days));
     let recent = node.kind != Kind::Alarm && node.changed_at.is_some_and(|at| at > inventory.taken_at - window);
-    let changed = words::changed(node).filter(|_| recent)?;
-    Some(format!("{changed}, less than {} days ago: too new for a conclusion", inventory.days))
+    let days = inventory.days;
+    recent.then(|| format!("{}, less than {days} days ago: too new for a conclusion", words::changed(node)))
 }
 
 /// Rule 6, of rules and schedules.
@@ -158,7 +158,7 @@ fn unneeded(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
         evidence.insert(0, disabled.to_owned());
     }
     evidence.extend(words::usage(graph.inventory, node));
-    evidence.extend(words::changed(node));
+    evidence.push(words::changed(node));
     let unread = graph.blind.hides(graph, node).into_iter();
     let mut unread: Vec<String> = unread.map(|what| format!("not read, and could say otherwise: {what}")).collect();
     let ends = graph.to(&node.id).iter().map(|edge| &edge.from).chain(graph.from(&node.id).iter().map(|edge| &edge.to));

@@ -51,13 +51,16 @@ pub(super) fn usage(inventory: &Inventory, node: &Node) -> Option<String> {
     }
 }
 
-/// `last changed 2024-03-02`.
-pub(super) fn changed(node: &Node) -> Option<String> {
+/// `last changed 2024-03-02`. Of rules and topics AWS doesn't say it.
+pub(super) fn changed(node: &Node) -> String {
     let word = match node.kind {
         Kind::Role | Kind::LogGroup | Kind::StateMachine => "made",
         _ => "last changed",
     };
-    Some(format!("{word} {}", node.changed_at?.strftime("%Y-%m-%d")))
+    match node.changed_at {
+        Some(at) => format!("{word} {}", at.strftime("%Y-%m-%d")),
+        None => "since when it is there isn't known".to_owned(),
+    }
 }
 
 /// What `edge.from` does with what it points at: `rule sync-a calls it (live)`.

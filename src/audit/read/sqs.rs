@@ -50,7 +50,8 @@ async fn queue(sqs: &Client, collector: &Collector<'_>, url: String) {
         .with("messages", Some(messages))
         .with("fifo", attribute(Name::FifoQueue).filter(|text| text == "true"));
     let changed = attribute(Name::LastModifiedTimestamp).or_else(|| attribute(Name::CreatedTimestamp));
-    node.changed_at = changed.and_then(|text| Timestamp::from_second(text.parse().ok()?).ok());
+    // Seconds; some servers give fractions.
+    node.changed_at = changed.and_then(|text| Timestamp::from_second(text.split('.').next()?.parse().ok()?).ok());
     collector.node(node);
     let redrive: Value =
         attribute(Name::RedrivePolicy).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What is concluded of accounts that are made up, in the words that people read.
 
-use deployer::audit::{EdgeKind, Kind, Usage, Verdict};
+use deployer::audit::{EdgeKind, Kind, Usage, Verdict, judge};
 
 use super::{ACCOUNT, Account, id, time};
 
@@ -193,4 +193,29 @@ fn the_policy_of_one_function_is_about_that_function() {
     account.unread("lambda:GetPolicy", Some(&id(Kind::Function, "one")));
     assert_eq!(account.verdict(Kind::Function, "one").0, Verdict::Unknown);
     assert_eq!(account.verdict(Kind::Function, "two").0, Verdict::Orphaned);
+}
+
+#[test]
+fn a_large_account_of_which_much_was_denied_is_judged() {
+    let mut account = Account::new();
+    for number in 0..2000 {
+        let (function, queue) = (format!("function-{number}"), format!("queue-{number}"));
+        account.has(Kind::Function, &function, Some(0));
+        account.has(Kind::Queue, &queue, Some(number % 2));
+        account.edge(&id(Kind::Queue, &queue), EdgeKind::Mapping, &id(Kind::Function, &function));
+        if number < 500 {
+            let api = format!("api-{number}");
+            account.has(Kind::RestApi, &api, Some(0));
+            account.edge(&id(Kind::RestApi, &api), EdgeKind::Integration, &id(Kind::Function, &function));
+            account.unread("apigateway:GetStages", Some(&id(Kind::RestApi, &api)));
+        }
+        account.unread("lambda:GetPolicy", Some(&id(Kind::Function, &function)));
+        account.unread("lambda:ListAliases", Some(&id(Kind::Function, &function)));
+    }
+    let findings = judge(&account.0);
+    let of = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    assert_eq!(of(Verdict::Active), 2000, "every second queue, and what it feeds");
+    assert_eq!(of(Verdict::Unknown), 2500, "the others: their stages, their policies");
+    let longest = findings.iter().map(|finding| finding.evidence.len()).max();
+    assert!(longest < Some(12), "thousands of reads that failed alike are one sentence: {longest:?}");
 }
