@@ -18,6 +18,9 @@ use crate::local;
 use crate::manifest::{Manifest, SecretRef};
 use crate::render::{AuditView, JsonLines, audit_summary, audit_text, spinner};
 
+/// Calls after which it is told how far it is, where there is no terminal.
+const TOLD_EVERY: u64 = 1000;
+
 pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
     let format = format(global.json, args.format)?;
     let json = format == PlanFormat::Json;
@@ -39,10 +42,10 @@ pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
     };
     let begun = Instant::now();
     let progress = spinner(!json);
-    let on_progress = |calls: u64, found: usize| {
-        if let Some(progress) = &progress {
-            progress.set_message(format!("{calls} calls, {found} found"));
-        }
+    let on_progress = |calls: u64, found: usize| match &progress {
+        Some(progress) => progress.set_message(format!("{calls} calls, {found} found")),
+        None if !json && calls.is_multiple_of(TOLD_EVERY) => anstream::eprintln!("{calls} calls, {found} found."),
+        None => {}
     };
     let inventory = read(&aws, &scope, hubspot.as_ref(), &options, &on_progress).await;
     if let Some(progress) = progress {

@@ -77,8 +77,8 @@ pub(super) struct Gathered {
     pub(super) calls: BTreeMap<String, u64>,
     pub(super) mentions: Vec<Mention>,
     pub(super) webhooks: Vec<Webhook>,
-    /// Custom domains: host, base path, API, stage.
-    pub(super) domains: Vec<(String, String, String, Option<String>)>,
+    /// Custom domains: host, base path, API.
+    pub(super) domains: Vec<(String, String, String)>,
 }
 
 /// See the module.

@@ -142,10 +142,9 @@ async fn mappings(apigateway: &Client, collector: &Collector<'_>, domain: String
                 let base = mapping.api_mapping_key().unwrap_or_default().to_owned();
                 // Mappings of REST APIs stand here too: which it is, the id says.
                 let rest = api_id(Kind::RestApi, collector.scope.partition(), &collector.scope.region, id);
-                let stage = mapping.stage().map(ToOwned::to_owned);
                 let mut gathered = collector.gathered();
                 let node = if gathered.nodes.contains_key(&rest) { rest } else { node_of(collector, id) };
-                gathered.domains.push((domain.to_ascii_lowercase(), base, node, stage));
+                gathered.domains.push((domain.to_ascii_lowercase(), base, node));
             }
         }
         Err(error) => collector.unread(&error, None, format!("where domain {domain} leads")),

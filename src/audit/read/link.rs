@@ -57,7 +57,7 @@ struct Index<'a> {
     queues: HashMap<String, String>,
     /// Function URLs without the path, and functions.
     urls: HashMap<String, String>,
-    /// Base path, API, stage, by host.
+    /// Base path and API, by host.
     domains: HashMap<String, Vec<(String, String)>>,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Index<'a> {
         }
         let urls = gathered.edges.iter().filter(|edge| edge.kind == EdgeKind::FunctionUrl);
         let mut domains: HashMap<String, Vec<(String, String)>> = HashMap::new();
-        for (host, base, api, _) in &gathered.domains {
+        for (host, base, api) in &gathered.domains {
             domains.entry(host.clone()).or_default().push((base.clone(), api.clone()));
         }
         Self {

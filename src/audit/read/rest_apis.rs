@@ -158,8 +158,7 @@ async fn mappings(apigateway: &Client, collector: &Collector<'_>, domain: String
         for mapping in page.items() {
             let Some(id) = mapping.rest_api_id() else { continue };
             let base = mapping.base_path().filter(|base| *base != "(none)").unwrap_or_default().to_owned();
-            let stage = mapping.stage().map(ToOwned::to_owned);
-            let entry = (domain.to_ascii_lowercase(), base, node_of(collector, id), stage);
+            let entry = (domain.to_ascii_lowercase(), base, node_of(collector, id));
             collector.gathered().domains.push(entry);
         }
     }

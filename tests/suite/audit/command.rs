@@ -7,6 +7,7 @@ use deployer::local::cloud::{ApiError, Call, Fault, Injected};
 use serde_json::Value;
 
 use crate::processes::Site;
+use crate::world::manifest;
 
 #[test]
 fn an_audit_shows_what_is_managed_and_names_what_may_not_be_read() {
@@ -62,4 +63,16 @@ fn an_account_can_be_audited_without_a_manifest() {
     let (code, text) = site.run(&["audit", "--kind", "lambda"]);
     assert_eq!(code, 2);
     assert!(text.contains("it is one of function, rule"), "{text}");
+}
+
+#[test]
+fn a_token_that_is_not_to_be_had_is_named_and_ends_nothing() {
+    let site = Site::new();
+    site.write("venues.toml", &format!("{}\n[hubspot]\ntoken = \"env:NOWHERE\"\n", manifest("sync")));
+    let (code, text) = site.run(&["audit"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("HubSpot's workflows: `token` of [hubspot] can't be had"), "{text}");
+    let (code, text) = site.run(&["audit", "--hubspot-app", "12=not-a-reference"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("--hubspot-app 12: write ID=env:NAME") && !text.contains("not-a-reference"), "{text}");
 }

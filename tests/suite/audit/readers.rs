@@ -24,6 +24,7 @@ use deployer::local::cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sync_lambda::credentials::Secret;
+use sync_lambda::hubspot::VERSION;
 
 use crate::clouds::Target;
 
@@ -220,7 +221,8 @@ async fn webhooks_are_followed_through_apis() {
         ("6", ("Elsewhere", "https://hooks.example.com/x".to_owned())),
     ]
     .into();
-    let hubspot = HubSpotSource { workflows: Some(Ok(serve(&flows).await)), apps: Vec::new() };
+    let uri = serve(&flows, &execute(&rest, "prod/hubspot")).await;
+    let hubspot = HubSpotSource { workflows: Some(Ok(client(&uri))), apps: vec![(42, client(&uri))] };
     let venue = |name: &str, display: &str| VenueMarks {
         name: name.to_owned(),
         display_name: display.to_owned(),
@@ -242,6 +244,10 @@ async fn webhooks_are_followed_through_apis() {
     for name in ["Old", "Old stage", "Old route", "Elsewhere"] {
         assert_eq!(verdict(name).0, Verdict::Suspect, "{name}");
     }
+    let webhook = |venue: &str| {
+        found.verdict(Kind::HubspotWebhook, &format!("contact.propertyChange tripleseat_sync__{venue}")).0
+    };
+    assert_eq!((webhook("venue_a"), webhook("venue_b")), (Verdict::Active, Verdict::Suspect));
     let text = serde_json::to_string(&found.inventory).expect("JSON");
     assert!(!text.contains("hunter2"), "a query may be a credential");
     assert_eq!(found.inventory.calls["hubspot:workflow"], 7, "six that call, and one that doesn't");
@@ -280,8 +286,13 @@ async fn http_api(made: &Made, function: &str) -> String {
     id
 }
 
-/// HubSpot, as far as workflows go: as its documents describe them, in two pages.
-async fn serve(flows: &BTreeMap<&str, (&str, String)>) -> HubSpot {
+fn client(uri: &str) -> HubSpot {
+    HubSpot::new(sync_lambda::http::client().expect("a client"), uri, Secret::new("token"))
+}
+
+/// HubSpot, as far as workflows and the webhooks of app 42 go: as its documents describe them, workflows in two pages.
+/// Gives its address.
+async fn serve(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) -> String {
     let mut router = Router::new();
     let ids: Vec<_> = flows.keys().map(|id| json!({ "id": id })).collect();
     let list = move |query: axum::extract::RawQuery| async move {
@@ -300,11 +311,18 @@ async fn serve(flows: &BTreeMap<&str, (&str, String)>) -> HubSpot {
             "actions": [{ "type": "WEBHOOK", "actionId": "1", "method": "POST", "webhookUrl": url }] });
         router = router.route(&format!("/automation/v4/flows/{id}"), get(move || async move { axum::Json(flow) }));
     }
+    let settings = json!({ "targetUrl": webhook, "throttling": { "maxConcurrentRequests": 10 } });
+    let subscription = |id: u64, property: &str| json!({ "id": id, "eventType": "contact.propertyChange", "propertyName": property, "active": true });
+    let subscriptions = [subscription(1, "tripleseat_sync__venue_a"), subscription(2, "tripleseat_sync__venue_b")];
+    let subscriptions = json!({ "results": subscriptions });
+    let app = |what: &str| format!("/webhooks/{VERSION}/42/{what}");
+    router = router.route(&app("settings"), get(move || async move { axum::Json(settings) }));
+    router = router.route(&app("subscriptions"), get(move || async move { axum::Json(subscriptions) }));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let uri = format!("http://{}", listener.local_addr().expect("an address"));
     // It ends with the test's runtime.
     tokio::spawn(async move { axum::serve(listener, router).await });
-    HubSpot::new(sync_lambda::http::client().expect("a client"), &uri, Secret::new("token"))
+    uri
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -318,7 +336,8 @@ async fn function_urls_and_counts_are_read() {
     count(&cloud, "push", &[(1, 3.0), (40, 4.0), (200, 100.0)]);
     let flows =
         [("1", ("Post", url.clone())), ("2", ("Gone", "https://x.lambda-url.us-east-1.on.aws/".to_owned()))].into();
-    let hubspot = HubSpotSource { workflows: Some(Ok(serve(&flows).await)), apps: Vec::new() };
+    let uri = serve(&flows, &url).await;
+    let hubspot = HubSpotSource { workflows: Some(Ok(client(&uri))), apps: Vec::new() };
     let found = made.read(Some(&hubspot), Vec::new()).await;
     let url = url.trim_end_matches('/');
     assert_eq!(found.edge(url, EdgeKind::FunctionUrl, &push), Some(Some("open to everybody".to_owned())));
