@@ -8,6 +8,10 @@ use super::graph::Graph;
 /// What another resource may call or feed.
 const CALLED: [Kind; 4] = [Kind::Function, Kind::Queue, Kind::Topic, Kind::StateMachine];
 
+/// Where functions are that run at CloudFront's edges
+/// (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/edge-functions-restrictions.html>).
+const EDGE_REGION: &str = "us-east-1";
+
 /// What couldn't be read, by what it hides. Of thousands of reads that failed alike one is looked at.
 pub(super) struct Blind<'a> {
     of_node: BTreeMap<&'a str, BTreeMap<&'a str, &'a Unread>>,
@@ -99,7 +103,10 @@ fn hides(graph: &Graph<'_>, call: &str, about_one: bool, node: &Node) -> bool {
             called || trigger || matches!(kind, Kind::Secret | Kind::Role | Kind::Alarm)
         }
         "secretsmanager:ListSecrets" => matches!(kind, Kind::Secret | Kind::Function),
-        "iam:GetAccountAuthorizationDetails" => matches!(kind, Kind::Role | Kind::Secret),
+        // Which functions run at CloudFront's edges, their roles tell; they all are in this region.
+        "iam:GetAccountAuthorizationDetails" => {
+            matches!(kind, Kind::Role | Kind::Secret) || kind == Kind::Function && graph.inventory.region == EDGE_REGION
+        }
         "logs:DescribeLogGroups" => kind == Kind::LogGroup,
         "cloudwatch:DescribeAlarms" => kind == Kind::Alarm,
         // The nodes whose use wasn't read say so themselves.

@@ -7,7 +7,7 @@
 //! 3. **Active** is what stirs by itself:
 //!    - it was used in the window;
 //!    - a queue in which messages wait;
-//!    - a schedule, workflow or webhook that is enabled: it acts by itself, and how often nobody counts;
+//!    - a schedule, a rule with one, a workflow or a webhook that is enabled: it acts by itself;
 //!    - what an AWS service made for itself (`managed_by`, `owned_by`);
 //!    - what was changed within the window: a function that was deployed three days ago has had no time to be used, and
 //!      a count of 0 says nothing. `--days 7` asks for less.
@@ -19,7 +19,10 @@
 //!      if it leads nowhere. What reaches it and certainly isn't there any more doesn't count;
 //!    - **stale** otherwise: a function whose only rule is disabled, a role of a function that is stale.
 //! 5. But it is **unknown** if anything wasn't read that could say otherwise ([`blind`]), or if what is unknown needs it.
-//! 6. A rule that fires and all of whose targets are gone is **stale**: it does nothing.
+//! 6. A rule or schedule all of whose targets are gone is **stale** however often it fires, and **orphaned** if it never had
+//!    one: it does nothing.
+//!
+//!    A function that CloudFront may run at its edges is **unknown** at best: that is counted in other regions.
 //! 7. An alarm is as what it watches; **orphaned** if that is gone.
 //!
 //! So an additional [`super::Unread`] makes nothing stale or orphaned, and what something used points at is neither.
@@ -83,8 +86,8 @@ fn own_verdicts<'a>(graph: &Graph<'a>) -> Verdicts<'a> {
             suspect::judge(graph, node)
         } else if node.kind == Kind::Endpoint {
             (Verdict::Unknown, vec!["it isn't read here: what it does can't be seen".to_owned()])
-        } else if let Some(evidence) = fires_at_nothing(graph, node) {
-            (Verdict::Stale, evidence)
+        } else if let Some(verdict) = fires_at_nothing(graph, node) {
+            verdict
         } else if let Some(evidence) = stirs(graph.inventory, node).filter(|_| node.kind != Kind::Alarm) {
             (Verdict::Active, vec![evidence])
         } else {
@@ -111,7 +114,8 @@ fn stirs(inventory: &Inventory, node: &Node) -> Option<String> {
     if let Some(service) = node.attributes.get("managed_by").or_else(|| node.attributes.get("owned_by")) {
         return Some(format!("{service} made it for itself"));
     }
-    let by_itself = matches!(node.kind, Kind::Schedule | Kind::HubspotWorkflow | Kind::HubspotWebhook);
+    let by_itself = matches!(node.kind, Kind::Schedule | Kind::HubspotWorkflow | Kind::HubspotWebhook)
+        || node.kind == Kind::Rule && node.attributes.contains_key("schedule");
     if by_itself && node.enabled {
         return Some("it is enabled, and acts by itself".to_owned());
     }
@@ -122,19 +126,22 @@ fn stirs(inventory: &Inventory, node: &Node) -> Option<String> {
 }
 
 /// Rule 6, of rules and schedules.
-fn fires_at_nothing(graph: &Graph<'_>, node: &Node) -> Option<Vec<String>> {
+fn fires_at_nothing(graph: &Graph<'_>, node: &Node) -> Option<(Verdict, Vec<String>)> {
     if !matches!(node.kind, Kind::Rule | Kind::Schedule) || node.attributes.contains_key("managed_by") {
         return None;
     }
     let targets: Vec<&&Edge> = graph.from(&node.id).iter().filter(|edge| edge.kind.calls()).collect();
-    let gone = !targets.is_empty() && targets.iter().all(|edge| graph.is_missing(&edge.to));
+    let nothing = targets.iter().all(|edge| graph.is_missing(&edge.to));
     // Nothing is concluded of a target that may be in what wasn't read.
-    if !gone || !graph.blind.hides(graph, node).is_empty() {
+    if !nothing || !graph.blind.hides(graph, node).is_empty() {
         return None;
     }
-    let mut evidence = words::some(targets.iter().map(|edge| gone_target(graph, edge)).collect());
+    let (verdict, mut evidence) = match targets.is_empty() {
+        true => (Verdict::Orphaned, vec!["it has no target".to_owned()]),
+        false => (Verdict::Stale, words::some(targets.iter().map(|edge| gone_target(graph, edge)).collect())),
+    };
     evidence.extend(words::usage(graph.inventory, node));
-    Some(evidence)
+    Some((verdict, evidence))
 }
 
 fn gone_target(graph: &Graph<'_>, edge: &Edge) -> String {
@@ -164,6 +171,10 @@ fn unneeded(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
     let ends = graph.to(&node.id).iter().map(|edge| &edge.from).chain(graph.from(&node.id).iter().map(|edge| &edge.to));
     let unseen = ends.filter(|id| graph.is_unseen(id));
     unread.extend(unseen.map(|id| format!("not read, and bound up with it: {}", words::name(graph, id))));
+    let roles = graph.from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Role);
+    if roles.filter_map(|edge| graph.node(&edge.to)).any(|role| role.attributes.contains_key("edge")) {
+        unread.push("CloudFront may run it at its edges, and counts that in the regions there".to_owned());
+    }
     if unread.is_empty() && node.usage != Usage::Unread {
         return (if reached { Verdict::Stale } else { Verdict::Orphaned }, evidence);
     }

@@ -44,6 +44,9 @@ fn role(collector: &Collector<'_>, found: &RoleDetail, window: &Window) -> Vec<(
     let (Some(arn), true) = (found.arn(), trust.contains("lambda.amazonaws.com")) else { return Vec::new() };
     let last = time(found.role_last_used().and_then(|used| used.last_used_date()));
     let mut node = Node::new(Kind::Role, arn, found.role_name().unwrap_or(arn)).with("last_used", last.map(day));
+    if trust.contains("edgelambda.amazonaws.com") {
+        node.attributes.insert("edge".to_owned(), "CloudFront runs its function".to_owned());
+    }
     node.changed_at = time(found.create_date());
     node.tags = found.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
     let within = last.filter(|last| *last >= window.from);

@@ -219,3 +219,27 @@ fn a_large_account_of_which_much_was_denied_is_judged() {
     let longest = findings.iter().map(|finding| finding.evidence.len()).max();
     assert!(longest < Some(12), "thousands of reads that failed alike are one sentence: {longest:?}");
 }
+
+#[test]
+fn a_rule_with_a_schedule_acts_by_itself_unless_it_has_no_target() {
+    let mut account = Account::new();
+    account.has(Kind::Rule, "yearly", Some(0)).attributes.insert("schedule".to_owned(), "rate(365 days)".to_owned());
+    let (verdict, evidence) = account.verdict(Kind::Rule, "yearly");
+    assert_eq!((verdict, evidence.as_str()), (Verdict::Orphaned, "it has no target; 0 uses in 90 days"));
+    account.has(Kind::Function, "yearly", Some(0));
+    account.edge(&id(Kind::Rule, "yearly"), EdgeKind::Target, &id(Kind::Function, "yearly"));
+    assert_eq!(account.verdict(Kind::Rule, "yearly").0, Verdict::Active);
+    assert_eq!(account.verdict(Kind::Function, "yearly").0, Verdict::Active);
+}
+
+#[test]
+fn a_function_at_the_edge_is_counted_elsewhere() {
+    let mut account = Account::new();
+    account.has(Kind::Function, "rewrite", Some(0));
+    account.has(Kind::Role, "edge-role", Some(0)).attributes.insert("edge".to_owned(), "yes".to_owned());
+    account.edge(&id(Kind::Function, "rewrite"), EdgeKind::Role, &id(Kind::Role, "edge-role"));
+    let (verdict, evidence) = account.verdict(Kind::Function, "rewrite");
+    assert_eq!(verdict, Verdict::Unknown);
+    assert!(evidence.starts_with("CloudFront may run it at its edges"), "{evidence}");
+    assert_eq!(account.verdict(Kind::Role, "edge-role").0, Verdict::Unknown);
+}

@@ -26,9 +26,9 @@ fn left_behind() -> Audit {
     account.edge(&id(Kind::Alarm, "backlog"), EdgeKind::Watch, &id(Kind::Queue, "gone.fifo"));
     account.has(Kind::LogGroup, "/aws/lambda/gone", Some(0));
     account.0.unread.push(Unread {
-        call: "iam:GetAccountAuthorizationDetails".to_owned(),
+        call: "logs:DescribeLogGroups".to_owned(),
         node: None,
-        what: "roles".to_owned(),
+        what: "log groups".to_owned(),
         why: "the credentials may not do this (AccessDenied)".to_owned(),
     });
     account.0.calls = [("lambda:ListFunctions".to_owned(), 2), ("sqs:ListQueues".to_owned(), 1)].into();
