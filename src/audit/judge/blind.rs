@@ -86,6 +86,7 @@ fn hides(graph: &Graph<'_>, call: &str, about_one: bool, node: &Node) -> bool {
             matches!(kind, Kind::Queue | Kind::Function | Kind::Alarm) || trigger
         }
         "sns:ListTopics" | "sns:ListSubscriptions" => called || trigger || kind == Kind::Alarm,
+        "sns:GetSubscriptionAttributes" => kind == Kind::Queue,
         "apigateway:GetRestApis" | "apigateway:GetApis" => {
             called || trigger || matches!(kind, Kind::Role | Kind::Alarm)
         }

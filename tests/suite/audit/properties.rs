@@ -23,7 +23,7 @@ const EDGES: [EdgeKind; 13] = [
 ];
 
 /// All that the readers may fail at, and one that is new to the judge.
-const CALLS: [&str; 28] = [
+const CALLS: [&str; 29] = [
     "lambda:ListFunctions",
     "lambda:GetFunction",
     "lambda:ListFunctionUrlConfigs",
@@ -40,6 +40,7 @@ const CALLS: [&str; 28] = [
     "sqs:GetQueueAttributes",
     "sns:ListTopics",
     "sns:ListSubscriptions",
+    "sns:GetSubscriptionAttributes",
     "apigateway:GetRestApis",
     "apigateway:GetResources",
     "apigateway:GetApis",

@@ -151,7 +151,11 @@ async fn triggers_are_found_with_what_they_reach() {
     let topic = made.aws.sns.create_topic().name("news").send().await.expect("a topic");
     let topic = topic.topic_arn().expect("an ARN").to_owned();
     let subscription = made.aws.sns.subscribe().topic_arn(&topic).protocol("lambda").endpoint(&front);
-    subscription.send().await.expect("a subscription");
+    let subscribed = subscription.send().await.expect("a subscription");
+    let attribute = made.aws.sns.set_subscription_attributes().attribute_name("RedrivePolicy");
+    let attribute = attribute.attribute_value(json!({ "deadLetterTargetArn": dead }).to_string());
+    let front_arn = subscribed.subscription_arn().expect("an ARN");
+    attribute.subscription_arn(front_arn).send().await.expect("a redrive policy");
     let private = made.aws.sns.subscribe().topic_arn(&topic).protocol("email").endpoint("somebody@example.com");
     private.send().await.expect("a subscription");
 
@@ -184,6 +188,7 @@ async fn triggers_are_found_with_what_they_reach() {
     assert!(found.edge(schedule.schedule_arn(), EdgeKind::Target, &worker).is_some());
     assert!(found.edge(schedule.schedule_arn(), EdgeKind::Role, &role).is_some());
     assert!(found.edge(&topic, EdgeKind::Subscription, &front).is_some());
+    assert!(found.edge(&topic, EdgeKind::DeadLetter, &dead).is_some());
     assert!(found.edge(&machine, EdgeKind::Task, &worker).is_some());
     let group = &found.node(Kind::LogGroup, "/aws/lambda/front").id;
     assert!(found.edge(&front, EdgeKind::Log, group).is_some());
