@@ -23,6 +23,9 @@ const TOLD_EVERY: u64 = 1000;
 
 pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
     let format = format(global.json, args.format)?;
+    if matches!(format, PlanFormat::Markdown | PlanFormat::Html) {
+        return Err(Error::usage("an audit is printed as text or JSON"));
+    }
     let json = format == PlanFormat::Json;
     // An account can be audited before there is a manifest.
     let global = Global { json, ..global.clone() };
@@ -30,7 +33,7 @@ pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
     let manifest = loaded.as_ref().map(|loaded| &loaded.manifest);
     let (aws, scope) = connect(&global, args, manifest).await?;
     let hubspot = hubspot(manifest, args, global.local).await?;
-    if hubspot.is_none() && !json {
+    if hubspot.is_none() && !json && !global.local {
         anstream::eprintln!(
             "HubSpot isn't asked: the manifest has no `token` in [hubspot], and there is no --hubspot-app."
         );
@@ -142,19 +145,16 @@ fn print(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) ->
     let seconds = took.as_secs();
     match format {
         PlanFormat::Json => lines(audit, args, seconds),
-        PlanFormat::Text => {
+        PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Html => {
             let view = AuditView { all: args.all, kinds: args.kind.clone() };
             anstream::print!("{}", audit_text(audit, &view));
             anstream::println!("\n{}", audit_summary(audit, seconds));
-        }
-        PlanFormat::Markdown | PlanFormat::Html => {
-            return Err(Error::usage("an audit is printed as text or JSON"));
         }
     }
     std::io::stdout().flush().map_err(|error| Error::failed("the audit can't be printed").caused_by(&error))
 }
 
-/// One line for the account, one for each finding with its node, one for each edge's ends, and a summary.
+/// One line for the account, one for each finding with its node, each edge and each failed read, and a summary.
 fn lines(audit: &Audit, args: &AuditArgs, seconds: u64) {
     let lines = JsonLines::default();
     let inventory = &audit.inventory;
