@@ -1,5 +1,6 @@
 //! The command line: flags and help, nothing else. [`crate::commands`] carries the commands out.
 
+mod audit;
 mod duplicates;
 mod venue;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use audit::*;
 pub use duplicates::*;
 pub use venue::*;
 
@@ -97,6 +99,8 @@ pub enum Command {
     Venue(VenueCommand),
     /// Find duplicate leads in a venue's Tripleseat account, and another venue's leads there
     Duplicates(DuplicatesArgs),
+    /// Find what in the account nobody needs any more, and what leads where it doesn't belong
+    Audit(AuditArgs),
     /// Print shell completions
     Completions {
         /// The shell

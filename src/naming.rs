@@ -100,3 +100,8 @@ pub fn is_marked(description: &str) -> bool {
 pub fn marked_venue<'a>(description: &'a str, deployment: &str) -> Option<&'a str> {
     description.strip_prefix(MARK)?.strip_prefix(deployment)?.strip_prefix(", venue ")
 }
+
+/// The deployment and the venue that a description names, if it has the mark of any deployment.
+pub fn mark_of(description: &str) -> Option<(&str, &str)> {
+    description.strip_prefix(MARK)?.split_once(", venue ")
+}

@@ -19,26 +19,31 @@ const CALLS_PER_SECOND: [(&str, u32); 5] =
     [("lambda", 14), ("logs", 9), ("events", 40), ("secretsmanager", 40), ("iam", 15)];
 
 /// When each service may be called next.
-pub(super) struct Limiter {
+pub(crate) struct Limiter {
     services: Vec<(&'static str, Duration, Mutex<Instant>)>,
 }
 
 impl Limiter {
     pub(super) fn aws() -> Self {
+        Self::new(&CALLS_PER_SECOND)
+    }
+
+    /// With calls a second for services (`lambda`), and for calls that have a quota of their own (`lambda:GetPolicy`).
+    pub(crate) fn new(calls_per_second: &[(&'static str, u32)]) -> Self {
         let now = Instant::now();
-        let services = CALLS_PER_SECOND
+        let services = calls_per_second
             .iter()
             .map(|(service, calls)| (*service, Duration::from_secs(1) / *calls, Mutex::new(now)))
             .collect();
         Self { services }
     }
 
-    pub(super) fn unlimited() -> Self {
+    pub(crate) fn unlimited() -> Self {
         Self { services: Vec::new() }
     }
 
     /// Waits until `call`, as IAM writes it (`lambda:CreateFunction`), may be made.
-    pub(super) async fn wait(&self, call: &str) {
+    pub(crate) async fn wait(&self, call: &str) {
         if let Some(at) = self.reserve(call, Instant::now()) {
             sleep_until(at.into()).await;
         }
@@ -47,7 +52,8 @@ impl Limiter {
     /// When `call` may be made, if it isn't free. The place is taken.
     fn reserve(&self, call: &str, now: Instant) -> Option<Instant> {
         let service = call.split(':').next().unwrap_or_default();
-        let (_, interval, next) = self.services.iter().find(|(name, ..)| *name == service)?;
+        let find = |wanted: &str| self.services.iter().find(|(name, ..)| *name == wanted);
+        let (_, interval, next) = find(call).or_else(|| find(service))?;
         let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
         let at = (*next).max(now);
         *next = at + *interval;

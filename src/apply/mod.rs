@@ -7,7 +7,7 @@ mod events;
 mod execute;
 mod iam;
 mod lambda;
-mod limiter;
+pub(crate) mod limiter;
 mod logs;
 mod retry;
 mod secrets;

@@ -7,6 +7,14 @@
 //! Nothing is concluded from what couldn't be read: it is [`Unread`], and what could hang on it is
 //! [`Verdict::Unknown`]. No value of an environment variable, no message and no contact is in an inventory.
 
+mod address;
+mod arn;
+mod judge;
 mod model;
+mod read;
+mod venues;
 
+pub use judge::judge;
 pub use model::*;
+pub use read::{HubSpotSource, Options, read};
+pub use venues::VenueMarks;

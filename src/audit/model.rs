@@ -65,6 +65,33 @@ pub struct Node {
     pub tags: BTreeMap<String, String>,
 }
 
+impl Node {
+    /// A node of which no more is known than what it is.
+    pub fn new(kind: Kind, id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            kind,
+            name: name.into(),
+            deployment: None,
+            venue: None,
+            enabled: true,
+            changed_at: None,
+            usage: Usage::NotCounted,
+            attributes: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        }
+    }
+
+    /// Adds an attribute, if there is a value.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: Option<impl ToString>) -> Self {
+        if let Some(value) = value {
+            self.attributes.insert(key.to_owned(), value.to_string());
+        }
+        self
+    }
+}
+
 /// Kinds of nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,6 +126,48 @@ pub enum Kind {
     HubspotWebhook,
     /// A URL that isn't this account's, or leads nowhere.
     Endpoint,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Function,
+        Self::Rule,
+        Self::Schedule,
+        Self::Queue,
+        Self::Topic,
+        Self::RestApi,
+        Self::HttpApi,
+        Self::StateMachine,
+        Self::Secret,
+        Self::Role,
+        Self::LogGroup,
+        Self::Alarm,
+        Self::HubspotWorkflow,
+        Self::HubspotWebhook,
+        Self::Endpoint,
+    ];
+
+    /// What people call it: `function`, `REST API`, `HubSpot workflow`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Rule => "rule",
+            Self::Schedule => "schedule",
+            Self::Queue => "queue",
+            Self::Topic => "topic",
+            Self::RestApi => "REST API",
+            Self::HttpApi => "HTTP API",
+            Self::StateMachine => "state machine",
+            Self::Secret => "secret",
+            Self::Role => "role",
+            Self::LogGroup => "log group",
+            Self::Alarm => "alarm",
+            Self::HubspotWorkflow => "HubSpot workflow",
+            Self::HubspotWebhook => "HubSpot webhook",
+            Self::Endpoint => "endpoint",
+        }
+    }
 }
 
 /// How much something was used.
@@ -212,6 +281,20 @@ pub enum Verdict {
     Active,
     /// A deployment of `deployer` owns it.
     Managed,
+}
+
+impl Verdict {
+    /// In words: `suspect`, `orphaned`, ….
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Suspect => "suspect",
+            Self::Orphaned => "orphaned",
+            Self::Stale => "stale",
+            Self::Unknown => "unknown",
+            Self::Active => "active",
+            Self::Managed => "managed",
+        }
+    }
 }
 
 /// What is concluded of one node.

@@ -4,6 +4,7 @@ mod adopt;
 mod apply;
 mod artifacts;
 mod ask;
+mod audit;
 mod blockers;
 mod destroy;
 mod dev;
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(args) => dev::run(&global, &args).await,
         Command::Venue(command) => venue::run(&global, command),
         Command::Duplicates(args) => duplicates::run(&global, &args).await,
+        Command::Audit(args) => audit::run(&global, &args).await,
         Command::Completions { shell } => meta::completions(shell),
         Command::Man { directory } => meta::man(directory.as_deref()),
     }

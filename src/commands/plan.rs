@@ -6,7 +6,7 @@ use super::artifacts::Artifacts;
 use super::hubspot;
 use super::reconcile::{Planned, make_plan, notes, plan_code, plan_from, show};
 use super::saved;
-use super::session::Session;
+use super::session::{Session, format};
 use crate::cli::{Global, PlanArgs, PlanFormat, Refresh};
 use crate::desired::desired;
 use crate::error::{Error, Result};
@@ -50,17 +50,6 @@ pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
         return Ok(ExitCode::Changes);
     }
     Ok(code)
-}
-
-/// `--json`, which all commands have, is `--format json` here.
-fn format(json: bool, format: Option<PlanFormat>) -> Result<PlanFormat> {
-    match (json, format) {
-        (true, Some(PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Html)) => {
-            Err(Error::usage("--json and --format say different things").hint("leave out --json"))
-        }
-        (true, _) => Ok(PlanFormat::Json),
-        (false, format) => Ok(format.unwrap_or(PlanFormat::Text)),
-    }
 }
 
 /// Prints a plan and its cost on standard output.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::aws::{Aws, Call, FailureKind};
-use crate::cli::Global;
+use crate::cli::{Global, PlanFormat};
 use crate::desired::Scope;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
@@ -54,6 +54,17 @@ pub(super) fn load(global: &Global) -> Result<Loaded> {
     manifest::load(&global.manifest).map_err(|errors| mistakes(global, errors))
 }
 
+/// How a document is printed. `--json`, which all commands have, is `--format json`.
+pub(super) fn format(json: bool, format: Option<PlanFormat>) -> Result<PlanFormat> {
+    match (json, format) {
+        (true, Some(PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Html)) => {
+            Err(Error::usage("--json and --format say different things").hint("leave out --json"))
+        }
+        (true, _) => Ok(PlanFormat::Json),
+        (false, format) => Ok(format.unwrap_or(PlanFormat::Text)),
+    }
+}
+
 /// The error for a manifest with mistakes.
 pub(super) fn mistakes(global: &Global, errors: ManifestErrors) -> Error {
     if global.json {
@@ -88,7 +99,8 @@ pub(super) fn manifest_directory(manifest: &Path) -> PathBuf {
     }
 }
 
-async fn account(aws: &Aws) -> Result<String> {
+/// The account that the credentials are for.
+pub(super) async fn account(aws: &Aws) -> Result<String> {
     let answer = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity").map_err(|error| {
         let mut failed = Error::failed("AWS doesn't say whose account this is").caused_by(&error);
         if let Some(hint) = error.hint() {

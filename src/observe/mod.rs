@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use role::document;
 use tags::Tags;
 
 use crate::aws::{Aws, CallError};

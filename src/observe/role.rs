@@ -158,7 +158,7 @@ fn tags(tags: &[Tag]) -> Map {
 
 /// IAM gives policy documents URL-encoded (RFC 3986), some emulators as they are. A document that is no JSON stays a
 /// string, which differs from any document that we want.
-fn document(text: &str) -> Value {
+pub(crate) fn document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| {
         let decoded = percent_decode_str(text).decode_utf8_lossy();
         serde_json::from_str(&decoded).unwrap_or_else(|_| Value::String(decoded.into_owned()))

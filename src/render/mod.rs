@@ -1,5 +1,6 @@
 //! Plans, progress and results, for people and for programs. Nothing here decides or calls anything.
 
+mod audit_text;
 mod cost;
 mod duplicates;
 mod escape;
@@ -11,10 +12,11 @@ mod progress;
 mod text;
 mod words;
 
+pub use audit_text::{AuditView, audit_summary, audit_text};
 pub use cost::cost_line;
 pub use duplicates::duplicates_html;
 pub use html::plan_html;
 pub use json::{FORMAT_VERSION, JsonLines};
 pub use markdown::plan_markdown;
-pub use progress::Progress;
+pub use progress::{Progress, spinner};
 pub use text::{action_word, plan_text, result_text, summary_line};

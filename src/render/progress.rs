@@ -8,6 +8,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::text::action_word;
 use crate::apply::Event;
 
+/// For work whose end isn't known: a line that says how far it is. None where nobody sees it.
+pub fn spinner(wanted: bool) -> Option<ProgressBar> {
+    if !wanted || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner:.green} {elapsed} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    Some(bar)
+}
+
 /// Shows the events of an apply.
 pub struct Progress {
     bar: Option<ProgressBar>,

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod artifact;
+mod audit;
 mod bench;
 mod cloud;
 mod cloud_code;

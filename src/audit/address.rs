@@ -1,0 +1,102 @@
+//! Web addresses: whose they are, told by the host alone. Nothing is looked up or called.
+
+/// A web address, without what may be a credential: user, query and fragment are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) host: String,
+    /// With its slash; `/` where there is none.
+    pub(super) path: String,
+    had_query: bool,
+}
+
+/// Whose address it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Owner<'a> {
+    /// API Gateway's own name of an API.
+    Api { id: &'a str, region: &'a str },
+    /// A function URL.
+    FunctionUrl { region: &'a str },
+    /// A queue's URL; its path is `/<account>/<name>`.
+    Queue { region: &'a str },
+    /// Anybody's.
+    Other,
+}
+
+impl Address {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+        let end = rest.find(['?', '#']).unwrap_or(rest.len());
+        let had_query = rest[end..].starts_with('?');
+        let (authority, path) = rest[..end].split_once('/').unwrap_or((&rest[..end], ""));
+        let host = authority.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+        // The port that https has anyway says nothing.
+        let host = host.trim_end_matches(":443").trim_end_matches('.').to_owned();
+        (!host.is_empty()).then(|| Self { host, path: format!("/{path}"), had_query })
+    }
+
+    /// As it is shown: a query is `?…`.
+    pub(super) fn shown(&self) -> String {
+        format!("https://{}{}{}", self.host, self.path, if self.had_query { "?…" } else { "" })
+    }
+
+    /// `execute-api`: <https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html>; function URLs:
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>.
+    pub(super) fn owner(&self) -> Owner<'_> {
+        let labels: Vec<&str> = self.host.split('.').collect();
+        match labels.as_slice() {
+            [id, "execute-api", region, "amazonaws", "com", ..] => Owner::Api { id, region },
+            [_, "lambda-url", region, "on", "aws"] => Owner::FunctionUrl { region },
+            ["sqs", region, "amazonaws", "com", ..] => Owner::Queue { region },
+            _ => Owner::Other,
+        }
+    }
+}
+
+/// Whether a request of `method` to `path` is taken by a route: `POST /hubspot`, `ANY /{proxy+}`, `$default`.
+pub(super) fn takes(route: &str, method: &str, path: &str) -> bool {
+    let Some((verb, pattern)) = route.split_once(' ') else { return route == "$default" };
+    if verb != "ANY" && verb != method {
+        return false;
+    }
+    let segments = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let (pattern, path) = (segments(pattern), segments(path));
+    let greedy = pattern.last().is_some_and(|last| last.ends_with("+}"));
+    let fixed = pattern.len() - usize::from(greedy);
+    let long_enough = if greedy { path.len() > fixed } else { path.len() == fixed };
+    long_enough && pattern[..fixed].iter().zip(&path).all(|(part, given)| part.starts_with('{') || part == given)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_a_credential() {
+        let address = Address::parse("https://me:word@Hooks.Example.com:443/in?key=secret#x").expect("an address");
+        assert_eq!(address.shown(), "https://hooks.example.com/in?…");
+        assert_eq!(Address::parse("hubspot"), None);
+        assert_eq!(Address::parse("https://?x"), None);
+    }
+
+    #[test]
+    fn the_host_says_whose_it_is() {
+        let owner = |text: &str| Address::parse(text).map(|address| format!("{:?}", address.owner()));
+        let is = |text: &str, wanted: Owner<'_>| assert_eq!(owner(text), Some(format!("{wanted:?}")));
+        is("https://ab1.execute-api.eu-west-1.amazonaws.com/prod/x", Owner::Api { id: "ab1", region: "eu-west-1" });
+        is("https://xyz.lambda-url.us-east-1.on.aws/", Owner::FunctionUrl { region: "us-east-1" });
+        is("https://sqs.us-east-1.amazonaws.com/1/q", Owner::Queue { region: "us-east-1" });
+        is("https://evil.example.com/ab1.execute-api.eu-west-1.amazonaws.com", Owner::Other);
+    }
+
+    #[test]
+    fn routes_take_what_their_patterns_say() {
+        assert!(takes("POST /hubspot", "POST", "/hubspot"));
+        assert!(takes("POST /hubspot", "POST", "/hubspot/"));
+        assert!(!takes("GET /hubspot", "POST", "/hubspot"));
+        assert!(!takes("POST /hubspot", "POST", "/hubspot/more"));
+        assert!(takes("ANY /{venue}/in", "POST", "/a/in"));
+        assert!(takes("ANY /{proxy+}", "POST", "/a/b/c"));
+        assert!(!takes("ANY /{proxy+}", "POST", "/"));
+        assert!(takes("$default", "POST", "/whatever"));
+    }
+}

@@ -1,0 +1,118 @@
+//! ARNs, as far as an audit takes them apart.
+
+use super::Kind;
+
+/// The parts of an ARN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Arn<'a> {
+    pub(super) service: &'a str,
+    pub(super) region: &'a str,
+    pub(super) account: &'a str,
+    pub(super) resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        if parts.next()? != "arn" || !parts.next()?.starts_with("aws") {
+            return None;
+        }
+        let (service, region, account, resource) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { service, region, account, resource })
+    }
+
+    /// The kind of node that has such an ARN, if it is one that an audit reads.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        match self.service {
+            "lambda" if self.resource.starts_with("function:") => Some(Kind::Function),
+            "sqs" => Some(Kind::Queue),
+            "sns" => Some(Kind::Topic),
+            "states" if self.resource.starts_with("stateMachine:") => Some(Kind::StateMachine),
+            "secretsmanager" => Some(Kind::Secret),
+            "events" if self.resource.starts_with("rule/") => Some(Kind::Rule),
+            "scheduler" if self.resource.starts_with("schedule/") => Some(Kind::Schedule),
+            "iam" if self.resource.starts_with("role/") => Some(Kind::Role),
+            "logs" => Some(Kind::LogGroup),
+            "apigateway" if self.resource.starts_with("/restapis/") => Some(Kind::RestApi),
+            "apigateway" if self.resource.starts_with("/apis/") => Some(Kind::HttpApi),
+            _ => None,
+        }
+    }
+}
+
+/// The id of the node that an ARN is about, and what stood behind it: a function's version or alias, a state machine's,
+/// the stage and path of an `execute-api` ARN.
+pub(super) fn node_id(arn: &str) -> (String, Option<String>) {
+    let Some(parsed) = Arn::parse(arn) else { return (arn.to_owned(), None) };
+    let head = &arn[..arn.len() - parsed.resource.len()];
+    match parsed.kind() {
+        Some(Kind::Function | Kind::StateMachine) => {
+            let mut parts = parsed.resource.splitn(3, ':');
+            let (what, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            (format!("{head}{what}:{name}"), parts.next().map(ToOwned::to_owned))
+        }
+        Some(Kind::LogGroup) => (arn.trim_end_matches(":*").to_owned(), None),
+        _ => (arn.to_owned(), None),
+    }
+}
+
+/// The ids of REST and HTTP APIs, which have no ARN of their own in what their service answers
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html>).
+pub(super) fn api_id(kind: Kind, partition: &str, region: &str, id: &str) -> String {
+    let path = if kind == Kind::RestApi { "restapis" } else { "apis" };
+    format!("arn:{partition}:apigateway:{region}::/{path}/{id}")
+}
+
+/// What a resource is called: the last part of its id.
+pub(super) fn short(id: &str) -> &str {
+    match Arn::parse(id) {
+        Some(arn) if arn.service == "logs" => arn.resource.trim_start_matches("log-group:"),
+        Some(arn) => arn.resource.rsplit(['/', ':']).next().unwrap_or(id),
+        None => id,
+    }
+}
+
+/// An integration's URI as API Gateway writes it, to the ARN that it calls:
+/// `arn:aws:apigateway:<region>:lambda:path/2015-03-31/functions/<ARN>/invocations`, `…:sqs:path/<account>/<queue>`
+/// (<https://docs.aws.amazon.com/apigateway/latest/api/API_PutIntegration.html>).
+pub(super) fn of_integration(uri: &str) -> Option<String> {
+    if let Some((_, rest)) = uri.split_once("/functions/") {
+        return Some(rest.trim_end_matches("/invocations").to_owned());
+    }
+    let arn = Arn::parse(uri)?;
+    if arn.service != "apigateway" {
+        return Some(uri.to_owned());
+    }
+    // `account` is the integrated service here.
+    let path = arn.resource.strip_prefix("path/")?;
+    let (account, name) = path.split_once('/')?;
+    let partition = uri.split(':').nth(1)?;
+    let known = matches!(arn.account, "sqs" | "sns");
+    known.then(|| format!("arn:{partition}:{}:{}:{account}:{name}", arn.account, arn.region))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:push";
+
+    #[test]
+    fn versions_and_aliases_are_of_the_function() {
+        assert_eq!(node_id(FUNCTION), (FUNCTION.to_owned(), None));
+        assert_eq!(node_id(&format!("{FUNCTION}:live")), (FUNCTION.to_owned(), Some("live".to_owned())));
+        assert_eq!(node_id("push"), ("push".to_owned(), None));
+        assert_eq!(short(FUNCTION), "push");
+    }
+
+    #[test]
+    fn an_integration_leads_to_what_it_calls() {
+        let function = format!("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{FUNCTION}/invocations");
+        assert_eq!(of_integration(&function).as_deref(), Some(FUNCTION));
+        assert_eq!(of_integration(FUNCTION).as_deref(), Some(FUNCTION), "as an HTTP API has it");
+        let queue = of_integration("arn:aws:apigateway:us-east-1:sqs:path/123456789012/contacts.fifo");
+        assert_eq!(queue.as_deref(), Some("arn:aws:sqs:us-east-1:123456789012:contacts.fifo"));
+        assert_eq!(of_integration("arn:aws:apigateway:us-east-1:states:action/StartExecution"), None);
+        assert_eq!(of_integration("https://example.com"), None);
+    }
+}

@@ -1,0 +1,124 @@
+//! The inventory as a graph: who points at whom.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::super::arn::Arn;
+use super::super::{Edge, EdgeKind, Inventory, Kind, Node};
+use super::blind::Blind;
+
+/// See the module.
+pub(super) struct Graph<'a> {
+    pub(super) inventory: &'a Inventory,
+    nodes: BTreeMap<&'a str, &'a Node>,
+    incoming: BTreeMap<&'a str, Vec<&'a Edge>>,
+    outgoing: BTreeMap<&'a str, Vec<&'a Edge>>,
+    pub(super) blind: Blind<'a>,
+}
+
+impl EdgeKind {
+    /// Whether `to` is needed as long as `from` is: all but what only lets or only looks on.
+    pub(super) fn needs(self) -> bool {
+        !matches!(self, Self::Permission | Self::Watch)
+    }
+}
+
+impl<'a> Graph<'a> {
+    pub(super) fn new(inventory: &'a Inventory) -> Self {
+        // So that nothing depends on the order in which things were read.
+        let edges: BTreeSet<&Edge> = inventory.edges.iter().collect();
+        let (mut incoming, mut outgoing) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        for edge in edges {
+            incoming.entry(edge.to.as_str()).or_default().push(edge);
+            outgoing.entry(edge.from.as_str()).or_default().push(edge);
+        }
+        let nodes = inventory.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
+        Self { inventory, nodes, incoming, outgoing, blind: Blind::new(inventory) }
+    }
+
+    pub(super) fn node(&self, id: &str) -> Option<&'a Node> {
+        self.nodes.get(id).copied()
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &'a Node> {
+        self.nodes.values().copied()
+    }
+
+    pub(super) fn to(&self, id: &str) -> &[&'a Edge] {
+        self.incoming.get(id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn from(&self, id: &str) -> &[&'a Edge] {
+        self.outgoing.get(id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// All that is reached from `starts` by enabled edges that `follow` takes, each with the edge by which it was reached
+    /// first. Shortest ways first; starts aren't among them.
+    pub(super) fn reached(
+        &self,
+        starts: impl IntoIterator<Item = &'a str>,
+        follow: impl Fn(&Edge) -> bool,
+    ) -> BTreeMap<&'a str, &'a Edge> {
+        let mut queue: VecDeque<&str> = starts.into_iter().collect();
+        let mut seen: BTreeSet<&str> = queue.iter().copied().collect();
+        let mut reached = BTreeMap::new();
+        while let Some(id) = queue.pop_front() {
+            for edge in self.from(id).iter().filter(|edge| edge.enabled && follow(edge)) {
+                if seen.insert(&edge.to) {
+                    reached.insert(edge.to.as_str(), *edge);
+                    queue.push_back(&edge.to);
+                }
+            }
+        }
+        reached
+    }
+
+    /// Whether it is certain that there is nothing with this id: it would be of a kind that was listed in full, in this
+    /// account and region.
+    pub(super) fn is_missing(&self, id: &str) -> bool {
+        self.kinds_of_absent(id).is_some_and(|kinds| kinds.iter().all(|kind| self.listed(*kind)))
+    }
+
+    /// Whether there may be something with this id that wasn't seen because its kind couldn't be listed.
+    pub(super) fn is_unseen(&self, id: &str) -> bool {
+        self.kinds_of_absent(id).is_some_and(|kinds| !kinds.iter().all(|kind| self.listed(*kind)))
+    }
+
+    /// The kinds of which something with this id would be; none if it is a node, or wouldn't be one if it were there.
+    fn kinds_of_absent(&self, id: &str) -> Option<Vec<Kind>> {
+        if self.nodes.contains_key(id) {
+            return None;
+        }
+        if id.starts_with("execute-api:") {
+            return Some(vec![Kind::RestApi, Kind::HttpApi]);
+        }
+        if id.starts_with("api-name:") {
+            return Some(vec![Kind::RestApi]);
+        }
+        let arn = Arn::parse(id)?;
+        let here = arn.region == self.inventory.region
+            && (arn.account == self.inventory.account || arn.service == "apigateway" && arn.account.is_empty());
+        // Of roles and log groups not all are nodes.
+        let kind = arn.kind().filter(|kind| here && !matches!(kind, Kind::Role | Kind::LogGroup))?;
+        Some(vec![kind])
+    }
+
+    /// Whether all of a kind were listed.
+    pub(super) fn listed(&self, kind: Kind) -> bool {
+        let calls: &[&str] = match kind {
+            Kind::Function => &["lambda:ListFunctions"],
+            Kind::Rule => &["events:ListEventBuses", "events:ListRules"],
+            Kind::Schedule => &["scheduler:ListSchedules"],
+            Kind::Queue => &["sqs:ListQueues"],
+            Kind::Topic => &["sns:ListTopics"],
+            Kind::RestApi => &["apigateway:GetRestApis"],
+            Kind::HttpApi => &["apigateway:GetApis"],
+            Kind::StateMachine => &["states:ListStateMachines"],
+            Kind::Secret => &["secretsmanager:ListSecrets"],
+            Kind::Role => &["iam:GetAccountAuthorizationDetails"],
+            Kind::LogGroup => &["logs:DescribeLogGroups"],
+            Kind::Alarm => &["cloudwatch:DescribeAlarms"],
+            Kind::HubspotWorkflow | Kind::HubspotWebhook | Kind::Endpoint => return false,
+        };
+        !calls.iter().any(|call| self.blind.failed(call))
+    }
+}

@@ -1,0 +1,187 @@
+//! `deployer audit`
+
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::session::{account, format, load, manifest_directory, state_directory};
+use crate::audit::{AUDIT_VERSION, Audit, HubSpotSource, Options, VenueMarks, judge, read};
+use crate::aws::Aws;
+use crate::cli::{AuditArgs, Global, PlanFormat};
+use crate::crm::{HubSpot, resolve};
+use crate::desired::Scope;
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::local;
+use crate::manifest::{Manifest, SecretRef};
+use crate::render::{AuditView, JsonLines, audit_summary, audit_text, spinner};
+
+/// Calls after which it is told how far it is, where there is no terminal.
+const TOLD_EVERY: u64 = 1000;
+
+pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
+    let format = format(global.json, args.format)?;
+    if matches!(format, PlanFormat::Markdown | PlanFormat::Html) {
+        return Err(Error::usage("an audit is printed as text or JSON"));
+    }
+    let json = format == PlanFormat::Json;
+    // An account can be audited before there is a manifest.
+    let global = Global { json, ..global.clone() };
+    let loaded = if global.manifest.exists() { Some(load(&global)?) } else { None };
+    let manifest = loaded.as_ref().map(|loaded| &loaded.manifest);
+    let (aws, scope) = connect(&global, args, manifest).await?;
+    let hubspot = hubspot(manifest, args, global.local).await?;
+    if hubspot.is_none() && !json && !global.local {
+        anstream::eprintln!(
+            "HubSpot isn't asked: the manifest has no `token` in [hubspot], and there is no --hubspot-app."
+        );
+    }
+    let options = Options {
+        days: args.days,
+        venues: manifest.map(VenueMarks::of).unwrap_or_default(),
+        rate_limited: !global.local,
+    };
+    let begun = Instant::now();
+    let progress = spinner(!json);
+    let on_progress = |calls: u64, found: usize| match &progress {
+        Some(progress) => progress.set_message(format!("{calls} calls, {found} found")),
+        None if !json && calls.is_multiple_of(TOLD_EVERY) => anstream::eprintln!("{calls} calls, {found} found."),
+        None => {}
+    };
+    let inventory = read(&aws, &scope, hubspot.as_ref(), &options, &on_progress).await;
+    if let Some(progress) = progress {
+        progress.finish_and_clear();
+    }
+    let findings = judge(&inventory);
+    let audit = Audit { version: AUDIT_VERSION, inventory, findings };
+    if let Some(path) = &args.out {
+        save(&audit, path)?;
+    }
+    print(&audit, args, format, begun.elapsed())?;
+    if let (Some(path), false) = (&args.out, json) {
+        anstream::eprintln!("\nSaved in {}: deployer decommission takes it.", path.display());
+    }
+    Ok(if audit.inventory.unread.is_empty() { ExitCode::Done } else { ExitCode::Incomplete })
+}
+
+async fn connect(global: &Global, args: &AuditArgs, manifest: Option<&Manifest>) -> Result<(Aws, Scope)> {
+    let region = match (&args.region, manifest) {
+        (Some(region), _) => region.clone(),
+        (None, Some(manifest)) => manifest.deployment.region.clone(),
+        (None, None) => std::env::var("AWS_REGION").map_err(|_| {
+            let what = format!("there is no {}, and so the region isn't known", global.manifest.display());
+            Error::usage(what).hint("give --region, or --manifest")
+        })?,
+    };
+    let aws = match manifest {
+        Some(manifest) if global.local => {
+            let cloud = local::open(&state_directory(&manifest.path), &manifest.deployment)?;
+            local::clients(&cloud, &manifest.deployment)
+        }
+        None if global.local => return Err(Error::usage("--local needs a manifest")),
+        _ => Aws::from_environment(&region).await,
+    };
+    let account = account(&aws).await?;
+    // An audit changes nothing: the manifest's guard isn't for it. But it is worth saying.
+    if let Some(guard) = manifest.and_then(|manifest| manifest.deployment.account.as_ref())
+        && *guard != account
+    {
+        anstream::eprintln!("This is account {account}, and the manifest is for account {guard}.");
+    }
+    Ok((aws, Scope { account, region }))
+}
+
+/// HubSpot, with what there is to ask it with.
+async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> Result<Option<HubSpotSource>> {
+    let base_uri =
+        manifest.map_or(sync_lambda::config::HUBSPOT_BASE_URI, |manifest| manifest.hubspot.base_uri.as_str());
+    let directory = manifest_directory(manifest.map_or(Path::new("."), |manifest| &manifest.path));
+    let token = manifest.and_then(|manifest| manifest.hubspot.token.as_ref());
+    // `--local` needs no network.
+    let token = token.filter(|_| !(local && base_uri.starts_with("https:")));
+    if token.is_none() && args.hubspot_app.is_empty() {
+        return Ok(None);
+    }
+    let client = sync_lambda::http::client().map_err(|error| Error::failed(error.to_string()))?;
+    let open = async |what: &str, reference: &SecretRef| -> std::result::Result<HubSpot, String> {
+        let token = resolve(reference, &directory).await.map_err(|error| format!("{what} can't be had: {error}"))?;
+        Ok(HubSpot::new(client.clone(), base_uri, token))
+    };
+    let workflows = match token {
+        Some(reference) => Some(open("`token` of [hubspot]", reference).await),
+        None => None,
+    };
+    // Where the portal isn't told, its workflows aren't either, and that is said.
+    if let (Some(Ok(client)), Some(expected)) = (&workflows, manifest.and_then(|manifest| manifest.hubspot.portal_id))
+        && let Ok(opened) = client.portal_id().await
+        && opened != expected
+    {
+        let what = format!("the HubSpot token opens portal {opened}, and the manifest is for portal {expected}");
+        return Err(Error::refused(what).hint("give a token of that portal, or correct `portal_id`"));
+    }
+    let mut apps = Vec::new();
+    for app in &args.hubspot_app {
+        let wrong =
+            || Error::usage(format!("--hubspot-app {}: write ID=env:NAME", app.split('=').next().unwrap_or(app)));
+        let (id, reference) = app.split_once('=').ok_or_else(wrong)?;
+        let id: u64 = id.parse().map_err(|_| wrong())?;
+        let reference = SecretRef::parse(reference).map_err(|_| wrong())?;
+        apps.push((id, open(&format!("the token of HubSpot app {id}"), &reference).await.map_err(Error::usage)?));
+    }
+    Ok(Some(HubSpotSource { workflows, apps }))
+}
+
+fn save(audit: &Audit, path: &Path) -> Result<()> {
+    let failed = |error: &dyn std::error::Error| {
+        Error::failed(format!("the audit can't be saved in {}", path.display())).caused_by(error)
+    };
+    let text = serde_json::to_string_pretty(audit).map_err(|error| failed(&error))?;
+    std::fs::write(path, text + "\n").map_err(|error| failed(&error))
+}
+
+fn print(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) -> Result<()> {
+    let seconds = took.as_secs();
+    match format {
+        PlanFormat::Json => lines(audit, args, seconds),
+        PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Html => {
+            let view = AuditView { all: args.all, kinds: args.kind.clone() };
+            anstream::print!("{}", audit_text(audit, &view));
+            anstream::println!("\n{}", audit_summary(audit, seconds));
+        }
+    }
+    std::io::stdout().flush().map_err(|error| Error::failed("the audit can't be printed").caused_by(&error))
+}
+
+/// One line for the account, one for each finding with its node, each edge and each failed read, and a summary.
+fn lines(audit: &Audit, args: &AuditArgs, seconds: u64) {
+    let lines = JsonLines::default();
+    let inventory = &audit.inventory;
+    lines.line(
+        "audit",
+        json!({
+            "format_version": audit.version,
+            "account": inventory.account,
+            "region": inventory.region,
+            "taken_at": inventory.taken_at,
+            "days": inventory.days,
+        }),
+    );
+    let shown = |kind| args.kind.is_empty() || args.kind.contains(&kind);
+    for (node, finding) in inventory.nodes.iter().zip(&audit.findings).filter(|(node, _)| shown(node.kind)) {
+        lines.line("finding", json!({ "verdict": finding.verdict, "evidence": finding.evidence, "node": node }));
+    }
+    for edge in &inventory.edges {
+        lines.line("edge", edge);
+    }
+    for unread in &inventory.unread {
+        lines.line("unread", unread);
+    }
+    let mut counts = serde_json::Map::new();
+    for finding in &audit.findings {
+        let count = counts.entry(finding.verdict.word()).or_insert_with(|| 0.into());
+        *count = (count.as_u64().unwrap_or_default() + 1).into();
+    }
+    lines.line("summary", json!({ "verdicts": counts, "calls": inventory.calls, "seconds": seconds }));
+}

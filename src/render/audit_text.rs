@@ -1,0 +1,144 @@
+//! An audit as people read it on a terminal: what is suspect first, then what nobody needs, with the evidence.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::audit::{Audit, Finding, Kind, Node, Unread, Verdict};
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const GREEN: Style = AnsiColor::Green.on_default();
+
+/// In the order in which they are shown.
+const VERDICTS: [Verdict; 6] =
+    [Verdict::Suspect, Verdict::Orphaned, Verdict::Stale, Verdict::Unknown, Verdict::Active, Verdict::Managed];
+
+/// What of an audit is shown.
+#[derive(Debug, Clone, Default)]
+pub struct AuditView {
+    /// What is in use and what is managed too, one by one.
+    pub all: bool,
+    /// Only these kinds; empty is all.
+    pub kinds: Vec<Kind>,
+}
+
+/// An audit. The text has ANSI styles; a stream that is no terminal strips them.
+pub fn audit_text(audit: &Audit, view: &AuditView) -> String {
+    let inventory = &audit.inventory;
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{BOLD}account {}, region {}{BOLD:#}, use of {} days to {}",
+        inventory.account,
+        inventory.region,
+        inventory.days,
+        inventory.taken_at.strftime("%Y-%m-%d %H:%M UTC")
+    );
+    let nodes: BTreeMap<&str, &Node> = inventory.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
+    let shown = |node: &Node| view.kinds.is_empty() || view.kinds.contains(&node.kind);
+    for verdict in VERDICTS {
+        let findings = audit.findings.iter().filter(|finding| finding.verdict == verdict);
+        let found = findings.filter_map(|finding| Some((*nodes.get(finding.id.as_str())?, finding)));
+        let mut found: Vec<(&Node, &Finding)> = found.filter(|(node, _)| shown(node)).collect();
+        if found.is_empty() {
+            continue;
+        }
+        found.sort_by_key(|(node, _)| (node.kind, node.name.as_str()));
+        let style = style(verdict);
+        let _ = writeln!(out, "\n{style}{}{style:#}  {DIM}{}{DIM:#}", verdict.word(), meaning(verdict));
+        if matches!(verdict, Verdict::Active | Verdict::Managed) && !view.all {
+            let _ = writeln!(out, "  {}", counts(&found));
+            continue;
+        }
+        for (node, finding) in found {
+            let venue = node.venue.as_ref().map(|venue| format!("  {DIM}{venue}{DIM:#}")).unwrap_or_default();
+            let _ = writeln!(out, "  {:17}{BOLD}{}{BOLD:#}{venue}", node.kind.words(), node.name);
+            for evidence in &finding.evidence {
+                let _ = writeln!(out, "{:19}{evidence}", "");
+            }
+        }
+    }
+    write_unread(&mut out, &inventory.unread);
+    out
+}
+
+/// The closing line: how many of which verdict, and what it took.
+pub fn audit_summary(audit: &Audit, seconds: u64) -> String {
+    let of = |verdict| audit.findings.iter().filter(|finding| finding.verdict == verdict).count();
+    let counts = VERDICTS.into_iter().map(|verdict| format!("{} {}", of(verdict), verdict.word()));
+    let calls: u64 = audit.inventory.calls.values().sum();
+    let unread = match audit.inventory.unread.len() {
+        0 => String::new(),
+        1 => " The audit is incomplete: a read failed, and what hangs on it is unknown.".to_owned(),
+        unread => format!(" The audit is incomplete: {unread} reads failed, and what hangs on them is unknown."),
+    };
+    format!("{BOLD}Audit:{BOLD:#} {}. {calls} calls, {seconds} s.{unread}", counts.collect::<Vec<_>>().join(", "))
+}
+
+fn write_unread(out: &mut String, unread: &[Unread]) {
+    if unread.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{YELLOW}not read{YELLOW:#}  {DIM}nothing is concluded from it{DIM:#}");
+    // One missing permission may stand for thousands of functions.
+    let mut by_cause: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for unread in unread {
+        by_cause.entry((&unread.call, &unread.why)).or_default().push(&unread.what);
+    }
+    for ((call, why), what) in by_cause {
+        let more = if what.len() > 1 { format!(", and {} more of the like", what.len() - 1) } else { String::new() };
+        let _ = writeln!(out, "  {}{more}: {why}", what[0]);
+        let _ = writeln!(out, "    {DIM}needs {}{DIM:#}", permission(call));
+    }
+}
+
+/// What lets a call be made. API Gateway's actions are HTTP methods
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html>).
+fn permission(call: &str) -> String {
+    match call.split_once(':') {
+        Some(("apigateway", _)) => format!("apigateway:GET ({call})"),
+        Some(("hubspot", "webhooks")) => "an access token of the app".to_owned(),
+        Some(("hubspot", _)) => "the scope automation".to_owned(),
+        _ => call.to_owned(),
+    }
+}
+
+fn counts(found: &[(&Node, &Finding)]) -> String {
+    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    for (node, _) in found {
+        *counts.entry(node.kind).or_default() += 1;
+    }
+    let counts = counts.into_iter().map(|(kind, count)| format!("{count} {}", plural(kind, count)));
+    format!("{}  {DIM}(--all shows them){DIM:#}", counts.collect::<Vec<_>>().join(", "))
+}
+
+fn plural(kind: Kind, count: usize) -> String {
+    match (kind.words(), count) {
+        (words, 1) => words.to_owned(),
+        (words, _) => format!("{words}s"),
+    }
+}
+
+fn style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Suspect => RED.bold(),
+        Verdict::Orphaned | Verdict::Stale => YELLOW,
+        Verdict::Unknown => BOLD,
+        Verdict::Active | Verdict::Managed => GREEN,
+    }
+}
+
+fn meaning(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Suspect => "leads where it doesn't belong, or nowhere",
+        Verdict::Orphaned => "nothing reaches it, and it wasn't used",
+        Verdict::Stale => "something reaches it, and it wasn't used",
+        Verdict::Unknown => "what would decide it couldn't be read",
+        Verdict::Active => "in use, or needed by what is",
+        Verdict::Managed => "a deployment of deployer owns it",
+    }
+}

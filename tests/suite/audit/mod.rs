@@ -1,0 +1,96 @@
+//! `deployer audit`: the judge on made-up accounts, the readers on moto, the command on the embedded cloud.
+
+mod command;
+mod hubspot;
+mod judged;
+mod properties;
+mod readers;
+mod shown;
+
+use deployer::audit::{Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict, judge};
+use jiff::Timestamp;
+
+const ACCOUNT: &str = "123456789012";
+
+/// An account as it might have been read, on 2026-11-26, with use of 90 days.
+pub struct Account(pub Inventory);
+
+impl Account {
+    pub fn new() -> Self {
+        Self(Inventory {
+            account: ACCOUNT.to_owned(),
+            region: "us-east-1".to_owned(),
+            taken_at: "2026-11-26T12:00:00Z".parse().expect("a time"),
+            days: 90,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            unread: Vec::new(),
+            calls: Default::default(),
+        })
+    }
+
+    /// Something that was used so often, or is of a kind of which nobody counts the use.
+    pub fn has(&mut self, kind: Kind, name: &str, count: Option<u64>) -> &mut Node {
+        let mut node = Node::new(kind, id(kind, name), name);
+        node.changed_at = Some(time("2024-03-02"));
+        if let Some(count) = count {
+            let last = (count > 0).then(|| "2026-11-20".to_owned());
+            node.usage = Usage::Counted { what: "uses".to_owned(), count, last };
+        }
+        self.0.nodes.push(node);
+        self.0.nodes.last_mut().expect("it was just put there")
+    }
+
+    pub fn edge(&mut self, from: &str, kind: EdgeKind, to: &str) -> &mut Edge {
+        let edge = Edge { from: from.to_owned(), to: to.to_owned(), kind, enabled: true, note: None };
+        self.0.edges.push(edge);
+        self.0.edges.last_mut().expect("it was just put there")
+    }
+
+    pub fn unread(&mut self, call: &str, node: Option<&str>) {
+        self.0.unread.push(Unread {
+            call: call.to_owned(),
+            node: node.map(ToOwned::to_owned),
+            what: "something".to_owned(),
+            why: "denied".to_owned(),
+        });
+    }
+
+    /// What is concluded of one, with its evidence in one line.
+    pub fn verdict(&self, kind: Kind, name: &str) -> (Verdict, String) {
+        let finding = self.finding(&id(kind, name));
+        (finding.verdict, finding.evidence.join("; "))
+    }
+
+    fn finding(&self, id: &str) -> Finding {
+        let findings = judge(&self.0);
+        assert_eq!(findings.len(), self.0.nodes.len(), "one for each node");
+        findings.into_iter().find(|finding| finding.id == id).expect("it is judged")
+    }
+}
+
+pub fn time(day: &str) -> Timestamp {
+    format!("{day}T00:00:00Z").parse().expect("a day")
+}
+
+/// The id that a thing of this kind and name has.
+pub fn id(kind: Kind, name: &str) -> String {
+    let arn = |service: &str, resource: String| format!("arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}");
+    match kind {
+        Kind::Function => arn("lambda", format!("function:{name}")),
+        Kind::Rule => arn("events", format!("rule/{name}")),
+        Kind::Schedule => arn("scheduler", format!("schedule/default/{name}")),
+        Kind::Queue => arn("sqs", name.to_owned()),
+        Kind::Topic => arn("sns", name.to_owned()),
+        Kind::RestApi => format!("arn:aws:apigateway:us-east-1::/restapis/{name}"),
+        Kind::HttpApi => format!("arn:aws:apigateway:us-east-1::/apis/{name}"),
+        Kind::StateMachine => arn("states", format!("stateMachine:{name}")),
+        Kind::Secret => arn("secretsmanager", format!("secret:{name}-a1b2c3")),
+        Kind::Role => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
+        Kind::LogGroup => arn("logs", format!("log-group:{name}")),
+        Kind::Alarm => arn("cloudwatch", format!("alarm:{name}")),
+        Kind::HubspotWorkflow => format!("hubspot:workflow:{name}"),
+        Kind::HubspotWebhook => format!("hubspot:app:1:subscription:{name}"),
+        Kind::Endpoint => format!("https://{name}"),
+    }
+}

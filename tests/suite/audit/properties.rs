@@ -1,0 +1,181 @@
+//! What holds of every account.
+
+use deployer::audit::{Edge, EdgeKind, Inventory, Kind, Unread, Usage, Verdict, judge};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::{Account, id, time};
+
+const EDGES: [EdgeKind; 13] = [
+    EdgeKind::Target,
+    EdgeKind::Mapping,
+    EdgeKind::Subscription,
+    EdgeKind::Integration,
+    EdgeKind::Task,
+    EdgeKind::FunctionUrl,
+    EdgeKind::Webhook,
+    EdgeKind::Permission,
+    EdgeKind::DeadLetter,
+    EdgeKind::Environment,
+    EdgeKind::Role,
+    EdgeKind::Log,
+    EdgeKind::Watch,
+];
+
+/// All that the readers may fail at, and one that is new to the judge.
+const CALLS: [&str; 29] = [
+    "lambda:ListFunctions",
+    "lambda:GetFunction",
+    "lambda:ListFunctionUrlConfigs",
+    "lambda:ListFunctionEventInvokeConfigs",
+    "lambda:ListAliases",
+    "lambda:GetPolicy",
+    "lambda:ListEventSourceMappings",
+    "events:ListEventBuses",
+    "events:ListRules",
+    "events:ListTargetsByRule",
+    "scheduler:ListSchedules",
+    "scheduler:GetSchedule",
+    "sqs:ListQueues",
+    "sqs:GetQueueAttributes",
+    "sns:ListTopics",
+    "sns:ListSubscriptions",
+    "sns:GetSubscriptionAttributes",
+    "apigateway:GetRestApis",
+    "apigateway:GetResources",
+    "apigateway:GetApis",
+    "apigateway:GetRoutes",
+    "states:ListStateMachines",
+    "states:DescribeStateMachine",
+    "secretsmanager:ListSecrets",
+    "iam:GetAccountAuthorizationDetails",
+    "cloudwatch:GetMetricData",
+    "tag:GetResources",
+    "hubspot:workflows",
+    "new:ListThings",
+];
+
+fn accounts() -> impl Strategy<Value = Inventory> {
+    let node =
+        (select(Kind::ALL.as_slice()), 0..3_u8, select(vec![None, Some(0), Some(0), Some(5)]), any::<[bool; 4]>());
+    let end = prop_oneof![4 => any::<Index>().prop_map(Some), 1 => Just(None)];
+    let edge = (end.clone(), end, select(EDGES.as_slice()), any::<bool>());
+    let nodes = proptest::collection::vec(node, 1..14);
+    let edges = proptest::collection::vec(edge, 0..24);
+    (nodes, edges, proptest::collection::vec(unread(), 0..2)).prop_map(|(nodes, edges, unread)| {
+        let mut account = Account::new();
+        for (kind, number, count, [enabled, managed, messages, recent]) in nodes {
+            let name = format!("n{number}");
+            if account.0.nodes.iter().any(|node| node.id == id(kind, &name)) {
+                continue;
+            }
+            let node = account.has(kind, &name, count);
+            node.enabled = enabled;
+            // Rare, so that not everything is in use.
+            node.deployment = (managed && messages).then(|| "venues".to_owned());
+            if kind == Kind::Queue && messages && recent {
+                node.attributes.insert("messages".to_owned(), "3".to_owned());
+            }
+            if recent && managed {
+                node.changed_at = Some(time("2026-11-01"));
+            }
+        }
+        let ids: Vec<String> = account.0.nodes.iter().map(|node| node.id.clone()).collect();
+        for (from, to, kind, enabled) in edges {
+            let end = |end: Option<Index>, gone| end.map_or_else(|| id(gone, "gone"), |index| index.get(&ids).clone());
+            account.edge(&end(from, Kind::Rule), kind, &end(to, Kind::Function)).enabled = enabled;
+        }
+        account.0.unread = unread;
+        account.0
+    })
+}
+
+fn unread() -> impl Strategy<Value = Unread> {
+    select(CALLS.as_slice()).prop_map(|call| Unread {
+        call: call.to_owned(),
+        node: None,
+        what: "something".to_owned(),
+        why: "denied".to_owned(),
+    })
+}
+
+fn is_dead(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Stale | Verdict::Orphaned)
+}
+
+fn needs(edge: &Edge) -> bool {
+    edge.enabled && !matches!(edge.kind, EdgeKind::Permission | EdgeKind::Watch)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_more_that_could_not_be_read_makes_nothing_stale_or_orphaned(account in accounts(), more in unread()) {
+        let before = judge(&account);
+        let mut less = account;
+        less.unread.push(more);
+        for (before, after) in before.iter().zip(judge(&less)) {
+            let verdict = after.verdict;
+            prop_assert!(!is_dead(verdict) || verdict == before.verdict, "{}: {before:?} {after:?}", before.id);
+        }
+    }
+
+    #[test]
+    fn what_is_not_named_as_harmless_hides_everything(account in accounts()) {
+        let mut blind = account;
+        blind.unread.push(Unread {
+            call: "new:ListThings".to_owned(),
+            node: None,
+            what: "things".to_owned(),
+            why: "denied".to_owned(),
+        });
+        for (node, finding) in blind.nodes.iter().zip(judge(&blind)) {
+            // A workflow that is disabled is so, whatever else there is.
+            let own = matches!(node.kind, Kind::HubspotWorkflow | Kind::HubspotWebhook);
+            prop_assert!(own || !is_dead(finding.verdict), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn what_something_used_points_at_is_neither_stale_nor_orphaned(account in accounts()) {
+        let findings = judge(&account);
+        let used = |id: &str| account.nodes.iter().any(|node| {
+            node.id == id && matches!(node.usage, Usage::Counted { count: 1.., .. })
+        });
+        for (node, finding) in account.nodes.iter().zip(&findings) {
+            let needed = account.edges.iter().any(|edge| edge.to == node.id && needs(edge) && used(&edge.from));
+            // Rules that fire at nothing and webhooks that are disabled are judged by where they lead themselves, and
+            // alarms by what they watch.
+            let own = [Kind::Rule, Kind::Schedule, Kind::HubspotWorkflow, Kind::HubspotWebhook, Kind::Alarm];
+            let triggers = own.contains(&node.kind);
+            prop_assert!(!needed || triggers || !is_dead(finding.verdict), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_managed_is_nothing_else(account in accounts()) {
+        for (node, finding) in account.nodes.iter().zip(judge(&account)) {
+            prop_assert_eq!(node.deployment.is_some(), finding.verdict == Verdict::Managed, "{:?}", finding);
+        }
+    }
+
+    #[test]
+    fn the_order_in_which_things_were_read_is_nothing(account in accounts(), by in any::<Index>()) {
+        let mut other = account.clone();
+        other.nodes.rotate_left(by.index(account.nodes.len()));
+        other.edges.reverse();
+        other.unread.reverse();
+        let (mut one, mut two) = (judge(&account), judge(&other));
+        one.sort_by(|a, b| a.id.cmp(&b.id));
+        two.sort_by(|a, b| a.id.cmp(&b.id));
+        prop_assert_eq!(one, two);
+    }
+
+    #[test]
+    fn a_verdict_has_evidence(account in accounts()) {
+        for finding in judge(&account) {
+            prop_assert!(!finding.evidence.is_empty(), "{finding:?}");
+        }
+    }
+}

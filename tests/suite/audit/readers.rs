@@ -1,0 +1,451 @@
+//! What the readers make of an account, on moto, which has all of these services.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_apigateway::types::IntegrationType as RestIntegrationType;
+use aws_sdk_apigatewayv2::types::{IntegrationType, ProtocolType};
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, Statistic};
+use aws_sdk_eventbridge::types::{RuleState, Target as RuleTarget};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionUrlAuthType, Runtime};
+use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target as ScheduleTarget};
+use aws_sdk_sqs::types::QueueAttributeName;
+use axum::Router;
+use axum::routing::get;
+use deployer::artifact::{Artifact, Platform};
+use deployer::audit::{
+    EdgeKind, Finding, HubSpotSource, Inventory, Kind, Node, Options, Usage, VenueMarks, Verdict, judge, read,
+};
+use deployer::aws::Aws;
+use deployer::crm::HubSpot;
+use deployer::desired::Scope;
+use deployer::local::cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use sync_lambda::credentials::Secret;
+use sync_lambda::hubspot::VERSION;
+
+use crate::clouds::Target;
+
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+    "Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+/// An account with a bit of everything.
+struct Made {
+    aws: Aws,
+    scope: Scope,
+    zip: Vec<u8>,
+    /// A call that this server doesn't know.
+    gap: Option<&'static str>,
+}
+
+impl Made {
+    async fn in_moto() -> Option<Self> {
+        let made = Self::on(Target::Moto.open().await?.aws).await;
+        // It has function URLs, and no list of them.
+        Some(Self { gap: Some("lambda:ListFunctionUrlConfigs"), ..made })
+    }
+
+    async fn on(aws: Aws) -> Self {
+        let identity = aws.sts.get_caller_identity().send().await.expect("whose account it is");
+        let scope =
+            Scope { account: identity.account().expect("an account").to_owned(), region: "us-east-1".to_owned() };
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("bootstrap");
+        std::fs::write(&path, "#!/bin/sh\n").expect("written");
+        let zip = Artifact::from_path(&path, Platform::Local).expect("an artifact").bootstrap_zip.to_vec();
+        Self { aws, scope, zip, gap: None }
+    }
+
+    async fn role(&self, name: &str) -> String {
+        let request = self.aws.iam.create_role().role_name(name).assume_role_policy_document(TRUST);
+        request.send().await.expect("a role").role().expect("a role").arn().to_owned()
+    }
+
+    async fn function(&self, name: &str, role: &str, variables: &[(&str, &str)]) -> String {
+        let variables = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let request = self.aws.lambda.create_function().function_name(name).role(role).handler("bootstrap");
+        let request = request
+            .runtime(Runtime::Providedal2023)
+            .code(FunctionCode::builder().zip_file(Blob::new(self.zip.clone())).build());
+        let request = request.environment(Environment::builder().set_variables(Some(variables)).build());
+        let made = request.send().await.expect("a function");
+        made.function_arn().expect("an ARN").to_owned()
+    }
+
+    async fn queue(&self, name: &str, attributes: &[(QueueAttributeName, &str)]) -> (String, String) {
+        let mut request = self.aws.sqs.create_queue().queue_name(name);
+        for (key, value) in attributes {
+            request = request.attributes(key.clone(), *value);
+        }
+        let url = request.send().await.expect("a queue").queue_url().expect("a URL").to_owned();
+        (url, self.scope.arn("sqs", name))
+    }
+
+    async fn read(&self, hubspot: Option<&HubSpotSource>, venues: Vec<VenueMarks>) -> Read {
+        let options = Options { days: 90, venues, rate_limited: false };
+        let mut inventory = read(&self.aws, &self.scope, hubspot, &options, &|_, _| {}).await;
+        if let Some(gap) = self.gap {
+            inventory.unread.retain(|unread| unread.call != gap);
+        }
+        let findings = judge(&inventory);
+        Read { inventory, findings }
+    }
+}
+
+struct Read {
+    inventory: Inventory,
+    findings: Vec<Finding>,
+}
+
+impl Read {
+    fn node(&self, kind: Kind, name: &str) -> &Node {
+        let mut found = self.inventory.nodes.iter().filter(|node| node.kind == kind && node.name == name);
+        found.next().unwrap_or_else(|| panic!("{kind:?} {name} is read: {:#?}", self.inventory.unread))
+    }
+
+    fn verdict(&self, kind: Kind, name: &str) -> (Verdict, String) {
+        let id = &self.node(kind, name).id;
+        let finding = self.findings.iter().find(|finding| finding.id == *id).expect("it is judged");
+        (finding.verdict, finding.evidence.join("; "))
+    }
+
+    /// Whether there is such an edge; its note.
+    fn edge(&self, from: &str, kind: EdgeKind, to: &str) -> Option<Option<String>> {
+        let mut edges = self.inventory.edges.iter();
+        let found = edges.find(|edge| edge.from == from && edge.kind == kind && edge.to == to);
+        found.map(|edge| edge.note.clone())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn triggers_are_found_with_what_they_reach() {
+    let Some(made) = Made::in_moto().await else { return };
+    let role = made.role("push-role").await;
+    let (dead_url, dead) = made.queue("dead", &[]).await;
+    let redrive = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 }).to_string();
+    let (jobs_url, jobs) = made.queue("jobs", &[(QueueAttributeName::RedrivePolicy, redrive.as_str())]).await;
+    made.aws.sqs.send_message().queue_url(&dead_url).message_body("{}").send().await.expect("sent");
+    let front = made.function("front", &role, &[("QUEUE", jobs_url.as_str()), ("PASSWORD", "hunter2hunter2")]).await;
+    let worker = made.function("worker", &role, &[("TOPIC", "news")]).await;
+
+    let mapping = made.aws.lambda.create_event_source_mapping().function_name("worker").event_source_arn(&jobs);
+    mapping.enabled(false).send().await.expect("a mapping");
+    let policy =
+        made.aws.lambda.add_permission().function_name("worker").statement_id("api").action("lambda:InvokeFunction");
+    let policy = policy.principal("apigateway.amazonaws.com");
+    let policy = policy.source_arn(made.scope.arn("execute-api", "gone123/*/POST/x"));
+    policy.send().await.expect("a permission");
+
+    let rule =
+        made.aws.events.put_rule().name("every").schedule_expression("rate(5 minutes)").state(RuleState::Disabled);
+    let rule = rule.send().await.expect("a rule").rule_arn().expect("an ARN").to_owned();
+    let target = RuleTarget::builder().id("1").arn(&front).build().expect("a target");
+    made.aws.events.put_targets().rule("every").targets(target).send().await.expect("targets");
+    let target = ScheduleTarget::builder().arn(&worker).role_arn(&role).build().expect("a target");
+    let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
+    let schedule = made.aws.scheduler.create_schedule().name("nightly").schedule_expression("rate(1 day)");
+    let schedule = schedule.target(target).flexible_time_window(window).send().await.expect("a schedule");
+
+    let topic = made.aws.sns.create_topic().name("news").send().await.expect("a topic");
+    let topic = topic.topic_arn().expect("an ARN").to_owned();
+    let subscription = made.aws.sns.subscribe().topic_arn(&topic).protocol("lambda").endpoint(&front);
+    let subscribed = subscription.send().await.expect("a subscription");
+    let attribute = made.aws.sns.set_subscription_attributes().attribute_name("RedrivePolicy");
+    let attribute = attribute.attribute_value(json!({ "deadLetterTargetArn": dead }).to_string());
+    let front_arn = subscribed.subscription_arn().expect("an ARN");
+    attribute.subscription_arn(front_arn).send().await.expect("a redrive policy");
+    let private = made.aws.sns.subscribe().topic_arn(&topic).protocol("email").endpoint("somebody@example.com");
+    private.send().await.expect("a subscription");
+
+    let definition = json!({ "StartAt": "A", "States": { "A": {
+        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
+        "Parameters": { "FunctionName": format!("{worker}:$LATEST") },
+    } } });
+    let machine = made.aws.sfn.create_state_machine().name("steps").definition(definition.to_string()).role_arn(&role);
+    let machine = machine.send().await.expect("a state machine").state_machine_arn().to_owned();
+    let alarm = made.aws.cloudwatch.put_metric_alarm().alarm_name("gone").namespace("AWS/SQS").metric_name("Age");
+    let alarm = alarm.dimensions(Dimension::builder().name("QueueName").value("old.fifo").build());
+    let alarm = alarm.comparison_operator(ComparisonOperator::GreaterThanThreshold).evaluation_periods(1);
+    alarm.threshold(1.0).period(60).statistic(Statistic::Sum).send().await.expect("an alarm");
+    made.aws.logs.create_log_group().log_group_name("/aws/lambda/front").send().await.expect("a log group");
+    made.aws.logs.create_log_group().log_group_name("/app/other").send().await.expect("a log group");
+    let secret = made.aws.secrets.create_secret().name("push/key").secret_string("hunter2hunter2").send().await;
+    secret.expect("a secret");
+
+    let found = made.read(None, Vec::new()).await;
+    assert_eq!(found.inventory.unread, [], "all is read");
+    assert_eq!(found.edge(&front, EdgeKind::Environment, &jobs), Some(Some("QUEUE".to_owned())), "by its URL");
+    assert_eq!(found.edge(&worker, EdgeKind::Environment, &topic), Some(Some("TOPIC".to_owned())), "by its name");
+    assert!(found.edge(&front, EdgeKind::Role, &role).is_some());
+    assert!(found.edge(&jobs, EdgeKind::DeadLetter, &dead).is_some());
+    let mapping = found.edge(&jobs, EdgeKind::Mapping, &worker).flatten().expect("a note");
+    assert!(mapping.starts_with("disabled"), "{mapping}");
+    assert!(found.edge("execute-api:gone123", EdgeKind::Permission, &worker).is_some());
+    assert!(found.edge(&rule, EdgeKind::Target, &front).is_some());
+    assert!(!found.node(Kind::Rule, "every").enabled);
+    assert!(found.edge(schedule.schedule_arn(), EdgeKind::Target, &worker).is_some());
+    assert!(found.edge(schedule.schedule_arn(), EdgeKind::Role, &role).is_some());
+    assert!(found.edge(&topic, EdgeKind::Subscription, &front).is_some());
+    assert!(found.edge(&topic, EdgeKind::DeadLetter, &dead).is_some());
+    assert!(found.edge(&machine, EdgeKind::Task, &worker).is_some());
+    let group = &found.node(Kind::LogGroup, "/aws/lambda/front").id;
+    assert!(found.edge(&front, EdgeKind::Log, group).is_some());
+    assert!(found.inventory.nodes.iter().all(|node| node.name != "/app/other"), "nobody knows whose it is");
+    assert_eq!(found.node(Kind::Queue, "dead").attributes["messages"], "1");
+    assert_eq!(found.node(Kind::Function, "front").attributes["environment"], "PASSWORD, QUEUE");
+    assert!(matches!(found.node(Kind::Function, "front").usage, Usage::Counted { count: 0, .. }));
+    assert!(matches!(found.node(Kind::Secret, "push/key").usage, Usage::Counted { .. }));
+    let text = serde_json::to_string(&found.inventory).expect("JSON");
+    assert!(!text.contains("hunter2") && !text.contains("somebody"), "no value and no person is in it");
+    assert_eq!(serde_json::from_str::<Inventory>(&text).expect("read back"), found.inventory);
+
+    let watched = "it watches queue old.fifo, which doesn't exist".to_owned();
+    assert_eq!(found.verdict(Kind::Alarm, "gone"), (Verdict::Orphaned, watched));
+    // All of it was made a minute ago.
+    assert_eq!(found.verdict(Kind::Function, "front").0, Verdict::Active);
+    let (verdict, evidence) = found.verdict(Kind::Rule, "every");
+    assert_eq!(verdict, Verdict::Stale);
+    assert!(evidence.starts_with("it is disabled; it leads to function front"), "{evidence}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_followed_through_apis() {
+    let Some(made) = Made::in_moto().await else { return };
+    let role = made.role("api-role").await;
+    let push = made.function("push", &role, &[("FLAG", "tripleseat_sync__venue_a")]).await;
+    let (rest, http) = (rest_api(&made, &push).await, http_api(&made, &push).await);
+    let execute = |id: &str, path: &str| format!("https://{id}.execute-api.us-east-1.amazonaws.com/{path}");
+    let flows: BTreeMap<&str, (&str, String)> = [
+        ("1", ("Leads Venue A", execute(&rest, "prod/hubspot"))),
+        ("2", ("Leads Venue B", execute(&http, "hubspot?key=hunter2"))),
+        ("3", ("Old", execute("zzz999", "prod/x"))),
+        ("4", ("Old stage", execute(&rest, "dev/hubspot"))),
+        ("5", ("Old route", execute(&http, "nothing"))),
+        ("6", ("Elsewhere", "https://hooks.example.com/x".to_owned())),
+    ]
+    .into();
+    let uri = serve(&flows, &execute(&rest, "prod/hubspot")).await;
+    let hubspot = HubSpotSource { workflows: Some(Ok(client(&uri))), apps: vec![(42, client(&uri))] };
+    let venue = |name: &str, display: &str| VenueMarks {
+        name: name.to_owned(),
+        display_name: display.to_owned(),
+        flag_property: format!("tripleseat_sync__{}", name.replace('-', "_")),
+        location_id: None,
+        url: None,
+    };
+    let found = made.read(Some(&hubspot), vec![venue("venue-a", "Venue A"), venue("venue-b", "Venue B")]).await;
+    assert_eq!(found.inventory.unread, []);
+    assert_eq!(found.node(Kind::Function, "push").attributes["venues"], "venue-a");
+    let verdict = |name: &str| found.verdict(Kind::HubspotWorkflow, name);
+    assert_eq!(verdict("Leads Venue A"), (Verdict::Active, "it is enabled and leads to function push".to_owned()));
+    let astray = "it is about venue-b, and leads through HTTP API http to function push, which serves venue-a";
+    assert_eq!(verdict("Leads Venue B"), (Verdict::Suspect, astray.to_owned()));
+    assert!(verdict("Old").1.contains("has no such API"));
+    assert!(verdict("Old stage").1.contains("which has no such stage"));
+    assert!(verdict("Old route").1.contains("has no route for POST /nothing"));
+    assert!(verdict("Elsewhere").1.contains("no API, function URL or custom domain"));
+    for name in ["Old", "Old stage", "Old route", "Elsewhere"] {
+        assert_eq!(verdict(name).0, Verdict::Suspect, "{name}");
+    }
+    let webhook = |venue: &str| {
+        found.verdict(Kind::HubspotWebhook, &format!("contact.propertyChange tripleseat_sync__{venue}")).0
+    };
+    assert_eq!((webhook("venue_a"), webhook("venue_b")), (Verdict::Active, Verdict::Suspect));
+    let text = serde_json::to_string(&found.inventory).expect("JSON");
+    assert!(!text.contains("hunter2"), "a query may be a credential");
+    assert_eq!(found.inventory.calls["hubspot:workflow"], 7, "six that call, and one that doesn't");
+    assert!(found.inventory.nodes.iter().all(|node| node.name != "Mail only"));
+}
+
+/// A REST API with the stage `prod`, whose `POST /hubspot` is the function's.
+async fn rest_api(made: &Made, function: &str) -> String {
+    let apis = &made.aws.apigateway;
+    let id = apis.create_rest_api().name("rest").send().await.expect("an API").id().expect("an id").to_owned();
+    let root =
+        apis.get_resources().rest_api_id(&id).send().await.expect("resources").items()[0].id().map(str::to_owned);
+    let resource = apis.create_resource().rest_api_id(&id).set_parent_id(root).path_part("hubspot");
+    let resource = resource.send().await.expect("a resource").id().expect("an id").to_owned();
+    let method = apis.put_method().rest_api_id(&id).resource_id(&resource).http_method("POST");
+    method.authorization_type("NONE").send().await.expect("a method");
+    let uri = format!("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations");
+    let integration = apis.put_integration().rest_api_id(&id).resource_id(&resource).http_method("POST");
+    let integration = integration.r#type(RestIntegrationType::AwsProxy).integration_http_method("POST").uri(uri);
+    integration.send().await.expect("an integration");
+    apis.create_deployment().rest_api_id(&id).stage_name("prod").send().await.expect("a stage");
+    id
+}
+
+/// An HTTP API with the stage `$default`, whose `POST /hubspot` is the function's.
+async fn http_api(made: &Made, function: &str) -> String {
+    let apis = &made.aws.apigatewayv2;
+    let api = apis.create_api().name("http").protocol_type(ProtocolType::Http).send().await.expect("an API");
+    let id = api.api_id().expect("an id").to_owned();
+    let integration = apis.create_integration().api_id(&id).integration_type(IntegrationType::AwsProxy);
+    let integration = integration.integration_uri(function).payload_format_version("2.0").send().await;
+    let integration = integration.expect("an integration").integration_id().expect("an id").to_owned();
+    let route = apis.create_route().api_id(&id).route_key("POST /hubspot");
+    route.target(format!("integrations/{integration}")).send().await.expect("a route");
+    apis.create_stage().api_id(&id).stage_name("$default").send().await.expect("a stage");
+    id
+}
+
+fn client(uri: &str) -> HubSpot {
+    HubSpot::new(sync_lambda::http::client().expect("a client"), uri, Secret::new("token"))
+}
+
+/// HubSpot, as far as workflows and the webhooks of app 42 go: as its documents describe them, workflows in two pages.
+/// Gives its address.
+async fn serve(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) -> String {
+    let mut router = Router::new();
+    let ids: Vec<_> = flows.keys().map(|id| json!({ "id": id })).collect();
+    let list = move |query: axum::extract::RawQuery| async move {
+        let second = query.0.unwrap_or_default().contains("after=two");
+        axum::Json(match second {
+            true => json!({ "results": [{ "id": "9" }] }),
+            false => json!({ "results": ids, "paging": { "next": { "after": "two" } } }),
+        })
+    };
+    router = router.route("/automation/v4/flows", get(list));
+    let mail =
+        json!({ "id": "9", "name": "Mail only", "isEnabled": true, "actions": [{ "type": "SINGLE_CONNECTION" }] });
+    router = router.route("/automation/v4/flows/9", get(move || async move { axum::Json(mail) }));
+    for (id, (name, url)) in flows {
+        let flow = json!({ "id": id, "name": name, "isEnabled": true, "updatedAt": "2024-05-01T10:00:00.000Z",
+            "actions": [{ "type": "WEBHOOK", "actionId": "1", "method": "POST", "webhookUrl": url }] });
+        router = router.route(&format!("/automation/v4/flows/{id}"), get(move || async move { axum::Json(flow) }));
+    }
+    let settings = json!({ "targetUrl": webhook, "throttling": { "maxConcurrentRequests": 10 } });
+    let subscription = |id: u64, property: &str| json!({ "id": id, "eventType": "contact.propertyChange", "propertyName": property, "active": true });
+    let subscriptions = [subscription(1, "tripleseat_sync__venue_a"), subscription(2, "tripleseat_sync__venue_b")];
+    let subscriptions = json!({ "results": subscriptions });
+    let app = |what: &str| format!("/webhooks/{VERSION}/42/{what}");
+    router = router.route(&app("settings"), get(move || async move { axum::Json(settings) }));
+    router = router.route(&app("subscriptions"), get(move || async move { axum::Json(subscriptions) }));
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+    let uri = format!("http://{}", listener.local_addr().expect("an address"));
+    // It ends with the test's runtime.
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    uri
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn function_urls_and_counts_are_read() {
+    let cloud = Cloud::in_memory(CloudConfig::default());
+    let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let role = made.role("push-role").await;
+    let push = made.function("push", &role, &[]).await;
+    let url = made.aws.lambda.create_function_url_config().function_name("push");
+    let url = url.auth_type(FunctionUrlAuthType::None).send().await.expect("a URL").function_url().to_owned();
+    count(&cloud, "push", &[(1, 3.0), (40, 4.0), (200, 100.0)]);
+    let flows =
+        [("1", ("Post", url.clone())), ("2", ("Gone", "https://x.lambda-url.us-east-1.on.aws/".to_owned()))].into();
+    let uri = serve(&flows, &url).await;
+    let hubspot = HubSpotSource { workflows: Some(Ok(client(&uri))), apps: Vec::new() };
+    let found = made.read(Some(&hubspot), Vec::new()).await;
+    let url = url.trim_end_matches('/');
+    assert_eq!(found.edge(url, EdgeKind::FunctionUrl, &push), Some(Some("open to everybody".to_owned())));
+    let posted = found.edge("hubspot:workflow:1", EdgeKind::Webhook, &push);
+    assert_eq!(posted, Some(Some("POST /".to_owned())));
+    assert_eq!(found.verdict(Kind::HubspotWorkflow, "Post").0, Verdict::Active);
+    let (verdict, evidence) = found.verdict(Kind::HubspotWorkflow, "Gone");
+    assert_eq!(verdict, Verdict::Suspect);
+    assert!(evidence.contains("has no such function URL"), "{evidence}");
+    let yesterday = (Timestamp::now() - SignedDuration::from_hours(24)).strftime("%Y-%m-%d").to_string();
+    let used = Usage::Counted { what: "invocations".to_owned(), count: 7, last: Some(yesterday) };
+    assert_eq!(found.node(Kind::Function, "push").usage, used, "of 90 days, and the last day");
+}
+
+/// Invocations of a function, so many days ago.
+fn count(cloud: &Cloud, function: &str, values: &[(i64, f64)]) {
+    for (days, value) in values {
+        let at = Timestamp::now() - SignedDuration::from_hours(24 * days);
+        let dimensions = [("FunctionName", function)];
+        let counted = cloud.with(|cx| cx.count_at(at, "AWS/Lambda", "Invocations", &dimensions, *value));
+        counted.expect("the state is there");
+    }
+}
+
+/// Whatever one call may not read: it is named, and nothing is stale or orphaned that isn't so when all is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
+    let cloud = Cloud::in_memory(CloudConfig::default());
+    cloud.set_time("2024-03-02T10:00:00Z".parse().expect("a time"));
+    let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let role = made.role("old-role").await;
+    let old = made.function("old", &role, &[("SECRET", "old/key")]).await;
+    made.role("lost-role").await;
+    made.aws.secrets.create_secret().name("old/key").secret_string("x").send().await.expect("a secret");
+    let (_, dead) = made.queue("old-dead", &[]).await;
+    let redrive = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 }).to_string();
+    let (_, queue) = made.queue("old-queue", &[(QueueAttributeName::RedrivePolicy, redrive.as_str())]).await;
+    let mapping = made.aws.lambda.create_event_source_mapping().function_name("old").event_source_arn(&queue);
+    mapping.enabled(false).send().await.expect("a mapping");
+    let rule = made.aws.events.put_rule().name("old-rule").schedule_expression("rate(5 minutes)");
+    rule.state(RuleState::Disabled).send().await.expect("a rule");
+    let target = RuleTarget::builder().id("1").arn(&old).build().expect("a target");
+    made.aws.events.put_targets().rule("old-rule").targets(target).send().await.expect("targets");
+    for group in ["/aws/lambda/old", "/aws/lambda/lost"] {
+        made.aws.logs.create_log_group().log_group_name(group).send().await.expect("a log group");
+    }
+    rest_api(&made, &old).await;
+    http_api(&made, &old).await;
+
+    let all = made.read(None, Vec::new()).await;
+    // Services that the embedded cloud doesn't have.
+    let absent: Vec<&str> = all.inventory.unread.iter().map(|unread| unread.call.as_str()).collect();
+    let calls: Vec<&String> = all.inventory.calls.keys().filter(|call| !absent.contains(&call.as_str())).collect();
+    let judged = |mut inventory: Inventory| {
+        inventory.unread.retain(|unread| !absent.contains(&unread.call.as_str()));
+        judge(&inventory)
+    };
+    let before: BTreeMap<String, Verdict> =
+        judged(all.inventory.clone()).into_iter().map(|finding| (finding.id, finding.verdict)).collect();
+    let dead = |verdict: Verdict| matches!(verdict, Verdict::Stale | Verdict::Orphaned);
+    assert_eq!(before.values().filter(|verdict| dead(**verdict)).count(), before.len(), "{before:#?}");
+    assert!(before.len() >= 11 && calls.len() >= 20, "{before:#?} {calls:#?}");
+    for call in calls {
+        let operation = call.split(':').next_back().unwrap_or_default().replace("Http", "");
+        cloud.set_faults(Some(Arc::new(move |made: &Call| {
+            let denied = ApiError::new(403, "AccessDeniedException", "not allowed");
+            (made.operation == operation).then_some(Injected::Before(Fault::Error(denied)))
+        })));
+        let found = made.read(None, Vec::new()).await;
+        cloud.set_faults(None);
+        let unread = &found.inventory.unread;
+        assert!(unread.iter().any(|unread| unread.call == *call), "{call} is named: {unread:#?}");
+        for finding in judged(found.inventory.clone()) {
+            let known = before.get(&finding.id) == Some(&finding.verdict);
+            assert!(known || !dead(finding.verdict), "without {call}: {finding:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_account_is_read_to_its_end_with_the_fewest_calls() {
+    let cloud = Cloud::in_memory(CloudConfig { page_size: Some(7), ..CloudConfig::default() });
+    let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let role = made.role("role").await;
+    for number in 0..40 {
+        made.function(&format!("function-{number}"), &role, &[]).await;
+        made.queue(&format!("queue-{number}"), &[]).await;
+        made.aws
+            .logs
+            .create_log_group()
+            .log_group_name(format!("/aws/lambda/function-{number}"))
+            .send()
+            .await
+            .expect("made");
+    }
+    let found = made.read(None, Vec::new()).await;
+    let of = |kind| found.inventory.nodes.iter().filter(|node| node.kind == kind).count();
+    assert_eq!((of(Kind::Function), of(Kind::Queue), of(Kind::LogGroup)), (40, 40, 40));
+    let calls = |call: &str| found.inventory.calls[call];
+    assert_eq!(calls("lambda:ListFunctions"), 6, "pages of seven");
+    assert_eq!((calls("lambda:GetPolicy"), calls("lambda:GetFunction")), (40, 40));
+    assert_eq!(calls("cloudwatch:GetMetricData"), 18, "one of each function and two of each queue, in one batch");
+    assert_eq!(calls("lambda:ListEventSourceMappings"), 1);
+    let made_calls = cloud.calls().len() as u64;
+    assert!(found.inventory.calls.values().sum::<u64>() <= made_calls);
+}
