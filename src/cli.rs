@@ -1,5 +1,6 @@
 //! The command line: flags and help, nothing else. [`crate::commands`] carries the commands out.
 
+mod decommission;
 mod duplicates;
 mod venue;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use decommission::*;
 pub use duplicates::*;
 pub use venue::*;
 
@@ -97,6 +99,10 @@ pub enum Command {
     Venue(VenueCommand),
     /// Find duplicate leads in a venue's Tripleseat account, and another venue's leads there
     Duplicates(DuplicatesArgs),
+    /// Archive and delete what an audit found that nobody needs
+    Decommission(DecommissionArgs),
+    /// Bring back what was decommissioned
+    Restore(RestoreArgs),
     /// Print shell completions
     Completions {
         /// The shell

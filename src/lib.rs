@@ -24,6 +24,7 @@ pub mod cli;
 pub mod commands;
 pub mod cost;
 pub mod crm;
+pub mod decommission;
 pub mod desired;
 pub mod duplicates;
 pub mod error;

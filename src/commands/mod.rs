@@ -5,6 +5,7 @@ mod apply;
 mod artifacts;
 mod ask;
 mod blockers;
+mod decommission;
 mod destroy;
 mod dev;
 mod duplicates;
@@ -14,6 +15,7 @@ mod locking;
 mod meta;
 mod plan;
 mod reconcile;
+mod restore;
 mod rollback;
 mod saved;
 mod secret;
@@ -47,6 +49,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(args) => dev::run(&global, &args).await,
         Command::Venue(command) => venue::run(&global, command),
         Command::Duplicates(args) => duplicates::run(&global, &args).await,
+        Command::Decommission(args) => decommission::run(&global, &args).await,
+        Command::Restore(args) => restore::run(&global, &args).await,
         Command::Completions { shell } => meta::completions(shell),
         Command::Man { directory } => meta::man(directory.as_deref()),
     }
