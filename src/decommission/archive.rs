@@ -146,6 +146,14 @@ impl Archive {
         Ok(archive)
     }
 
+    /// What an archive says of itself, before it is verified.
+    ///
+    /// # Errors
+    /// There is none, or another version made it.
+    pub fn manifest_of(directory: &Path) -> Result<Manifest> {
+        read_manifest(directory)
+    }
+
     fn with(directory: &Path, manifest: Manifest) -> Result<Self> {
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(directory.join("lock"));
         let lock = lock.map_err(|error| unusable(directory, &error))?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::parts::Parts;
 use super::super::wire::{answer, list, members, text};
-use super::super::{Cx, Target, optional, unexpected};
+use super::super::{Cx, Target, unexpected};
 use super::{Restored, tag_object};
 use crate::aws::{Call, CallError, Found};
 
