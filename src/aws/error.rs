@@ -170,10 +170,19 @@ impl<T> Found<T> for Result<T, CallError> {
 /// Error codes as the services' API references list them under "Errors" and "Common Errors".
 fn kind_of(operation: &str, code: &str, message: &str, status: u16) -> FailureKind {
     match code {
-        "ResourceNotFoundException" | "NoSuchEntity" | "NoSuchEntityException" => FailureKind::NotFound,
+        "ResourceNotFoundException"
+        | "NoSuchEntity"
+        | "NoSuchEntityException"
+        | "AWS.SimpleQueueService.NonExistentQueue"
+        | "QueueDoesNotExist"
+        | "ResourceNotFound"
+        | "NotFound"
+        | "NotFoundException"
+        | "StateMachineDoesNotExist" => FailureKind::NotFound,
         // Lambda gives one code for three things.
         "ResourceConflictException" if message.contains("already exist") => FailureKind::AlreadyExists,
         "ResourceConflictException" if operation == "lambda:AddPermission" => FailureKind::AlreadyExists,
+        "ResourceConflictException" if message.contains("FunctionUrlConfig exists") => FailureKind::AlreadyExists,
         "ResourceConflictException"
         | "OperationAbortedException"
         | "ConcurrentModificationException"
@@ -181,7 +190,10 @@ fn kind_of(operation: &str, code: &str, message: &str, status: u16) -> FailureKi
         "EntityAlreadyExists"
         | "EntityAlreadyExistsException"
         | "ResourceAlreadyExistsException"
-        | "ResourceExistsException" => FailureKind::AlreadyExists,
+        | "ResourceExistsException"
+        | "QueueAlreadyExists"
+        | "QueueNameExists"
+        | "StateMachineAlreadyExists" => FailureKind::AlreadyExists,
         "InvalidParameterValueException" if message.contains("cannot be assumed") => FailureKind::RoleNotReady,
         // Secrets Manager has several wordings.
         "InvalidRequestException"

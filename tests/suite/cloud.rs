@@ -153,8 +153,8 @@ async fn an_operation_that_is_not_there_is_refused_by_its_name() {
     let answer = aws.lambda.list_layers().send().await.call("lambda:ListLayers");
     let message = answer.expect_err("it isn't there").to_string();
     assert!(message.contains("the local cloud doesn't have lambda:"), "{message}");
-    let answer = aws.events.list_event_buses().send().await.call("events:ListEventBuses");
-    assert!(answer.expect_err("it isn't there").to_string().contains("ListEventBuses"));
+    let answer = aws.events.list_archives().send().await.call("events:ListArchives");
+    assert!(answer.expect_err("it isn't there").to_string().contains("ListArchives"));
 }
 
 #[tokio::test]

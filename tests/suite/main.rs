@@ -4,6 +4,7 @@ mod adopt;
 mod artifact;
 mod bench;
 mod cloud;
+mod cloud_code;
 mod clouds;
 mod conformance;
 mod cost;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
-use deployer::aws::{Aws, Call};
+use deployer::aws::{Aws, Call, FailureKind};
 use deployer::local::cloud::{Cloud, CloudConfig};
 use deployer::local::runtime::{Runtime, RuntimeConfig};
 use deployer::naming::Names;
@@ -37,6 +37,7 @@ done
 "#;
 
 struct Running {
+    cloud: Cloud,
     aws: Aws,
     runtime: Runtime,
     directory: tempfile::TempDir,
@@ -57,7 +58,7 @@ async fn running_for(script: &str, timeout: &str) -> Running {
     let world = World::with_code(aws.clone(), script).await;
     let text = manifest("d").replace("display_name", &format!("timeout = \"{timeout}\"\ndisplay_name"));
     world.converge(&world.desired(&text)).await;
-    Running { aws, runtime, directory }
+    Running { cloud, aws, runtime, directory }
 }
 
 impl Running {
@@ -144,4 +145,29 @@ async fn runs_of_one_venue_do_not_overlap() {
             assert!(refused.to_string().contains("TooManyRequests"), "{refused}");
         }
     }
+}
+
+#[tokio::test]
+async fn runs_are_counted_and_so_is_what_is_refused() {
+    let running = running("#!/bin/sh\nexit 3\n").await;
+    running.invoke("a").await;
+    let function = Names::new("d", "a").function;
+    let request = running.aws.lambda.put_function_concurrency().function_name(&function);
+    request.reserved_concurrent_executions(0).send().await.call("lambda:PutFunctionConcurrency").expect("it is set");
+    let refused = running.aws.lambda.invoke().function_name(&function).send().await.call("lambda:Invoke");
+    assert_eq!(refused.expect_err("nothing may run").kind, FailureKind::Throttled);
+    let counted = |metric: &str, dimensions: usize| {
+        let sum = running.cloud.with(|cx| {
+            let metrics = cx.regional().cloudwatch.metrics.iter();
+            let of = metrics.filter(|of| of.name == metric && of.dimensions.len() == dimensions);
+            of.flat_map(|metric| metric.minutes.values()).map(|values| values.sum).sum::<f64>()
+        });
+        sum.expect("the state")
+    };
+    assert_eq!((counted("Invocations", 1), counted("Errors", 1)), (1.0, 1.0));
+    assert_eq!(counted("Invocations", 2), 1.0, "the alias was called");
+    assert!(counted("Throttles", 1) > 0.0, "every try is counted");
+    let role = running.aws.iam.get_role().role_name(Names::new("d", "a").role).send().await.call("iam:GetRole");
+    let used = role.expect("the role").role.and_then(|role| role.role_last_used);
+    assert_eq!(used.and_then(|used| used.region).as_deref(), Some("us-east-1"));
 }

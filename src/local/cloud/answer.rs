@@ -99,6 +99,8 @@ impl From<Answer> for Handled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
     Json,
+    /// JSON of a service that had the Query protocol before: errors say their earlier code too.
+    JsonAfterQuery,
     Rest,
     /// With the service's XML namespace.
     Query(&'static str),
@@ -125,16 +127,20 @@ pub(super) fn respond(protocol: Protocol, result: Result<Answer, ApiError>, requ
 
 fn error_answer(protocol: Protocol, error: &ApiError, request_id: &str) -> Answer {
     let kind = if error.status < 500 { "User" } else { "Service" };
+    let fault = if error.status < 500 { "Sender" } else { "Receiver" };
     let mut answer = match protocol {
         Protocol::Json => Answer::json(&json!({ "__type": error.code, "message": error.message })),
+        Protocol::JsonAfterQuery => Answer {
+            headers: vec![("x-amzn-query-error", format!("{};{fault}", super::sqs::query_code(&error.code)))],
+            ..Answer::json(&json!({ "__type": error.code, "message": error.message }))
+        },
         Protocol::Rest => Answer {
             headers: vec![("x-amzn-errortype", error.code.clone())],
             ..Answer::rest(error.status, &json!({ "Type": kind, "Message": error.message }))
         },
         Protocol::Query(namespace) => Answer::xml(format!(
-            "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{}</Type><Code>{}</Code><Message>{}</Message></Error>\
+            "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error>\
              <RequestId>{request_id}</RequestId></ErrorResponse>",
-            if error.status < 500 { "Sender" } else { "Receiver" },
             escape(&error.code),
             escape(&error.message),
         )),

@@ -10,8 +10,8 @@ use http::{HeaderMap, Method, Response, Uri};
 use super::answer::{Handled, Protocol, respond};
 use super::query::Form;
 use super::{
-    ApiError, Cloud, Context, Fault, Injected, Json, Request, context, events, iam, lambda, logs, secretsmanager,
-    state, sts, tagging,
+    ApiError, Cloud, Context, Fault, Injected, Json, Request, apigateway, cloudwatch, context, events, iam, lambda,
+    logs, secretsmanager, sqs, state, sts, tagging,
 };
 
 /// No answer: the connection broke.
@@ -27,6 +27,9 @@ enum Service {
     SecretsManager,
     EventBridge,
     Logs,
+    Sqs,
+    CloudWatch,
+    ApiGateway,
     Tagging,
 }
 
@@ -39,6 +42,9 @@ impl Service {
             "logs" => Some(Self::Logs),
             "secretsmanager" => Some(Self::SecretsManager),
             "events" => Some(Self::EventBridge),
+            "sqs" => Some(Self::Sqs),
+            "monitoring" => Some(Self::CloudWatch),
+            "apigateway" => Some(Self::ApiGateway),
             "tagging" => Some(Self::Tagging),
             _ => None,
         }
@@ -52,6 +58,9 @@ impl Service {
             Self::Logs => "logs",
             Self::EventBridge => "events",
             Self::SecretsManager => "secretsmanager",
+            Self::Sqs => "sqs",
+            Self::CloudWatch => "monitoring",
+            Self::ApiGateway => "apigateway",
             Self::Tagging => "tagging",
         }
     }
@@ -60,7 +69,9 @@ impl Service {
         match self {
             Self::Sts => Protocol::Query(sts::NAMESPACE),
             Self::Iam => Protocol::Query(iam::NAMESPACE),
-            Self::Lambda => Protocol::Rest,
+            Self::CloudWatch => Protocol::Query(cloudwatch::NAMESPACE),
+            Self::Lambda | Self::ApiGateway => Protocol::Rest,
+            Self::Sqs => Protocol::JsonAfterQuery,
             Self::SecretsManager | Self::EventBridge | Self::Logs | Self::Tagging => Protocol::Json,
         }
     }
@@ -68,12 +79,15 @@ impl Service {
     /// The operation's name, wherever the protocol has it.
     fn operation(self, request: &Request) -> Result<String, ApiError> {
         let operation = match self.protocol() {
-            Protocol::Json => {
+            Protocol::Json | Protocol::JsonAfterQuery => {
                 let target = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
                 target.map(|(_, operation)| operation.to_owned())
             }
             Protocol::Query(_) => Form::parse(&request.body).text("Action").map(ToOwned::to_owned),
-            Protocol::Rest => lambda::operation(request).map(ToOwned::to_owned),
+            Protocol::Rest => match self {
+                Self::ApiGateway => apigateway::operation(request),
+                _ => lambda::operation(request).map(ToOwned::to_owned),
+            },
         };
         operation.ok_or_else(|| not_implemented(self.name(), &format!("{} {}", request.method, request.path)))
     }
@@ -81,11 +95,19 @@ impl Service {
     /// What the request is about, as [`super::Call::resource`] has it.
     fn resource(self, request: &Request) -> String {
         match self.protocol() {
-            Protocol::Rest => lambda::resource(request),
-            Protocol::Query(_) => Form::parse(&request.body).text("RoleName").unwrap_or_default().to_owned(),
-            Protocol::Json => {
+            Protocol::Rest => match self {
+                Self::ApiGateway => apigateway::resource(request),
+                _ => lambda::resource(request),
+            },
+            Protocol::Query(_) => {
+                let form = Form::parse(&request.body);
+                let members = ["RoleName", "AlarmName", "AlarmNames.member.1", "ResourceARN"];
+                members.into_iter().find_map(|member| form.text(member)).unwrap_or_default().to_owned()
+            }
+            Protocol::Json | Protocol::JsonAfterQuery => {
                 let Ok(body) = Json::parse(&request.body) else { return String::new() };
-                let members = ["Rule", "Name", "SecretId", "ResourceARN", "resourceArn", "logGroupName"];
+                let members =
+                    ["Rule", "Name", "SecretId", "ResourceARN", "resourceArn", "logGroupName", "QueueUrl", "QueueName"];
                 members.into_iter().find_map(|member| body.text(member)).unwrap_or_default().to_owned()
             }
         }
@@ -99,6 +121,9 @@ impl Service {
             Self::Logs => logs::handle(cx, operation, request),
             Self::EventBridge => events::handle(cx, operation, request),
             Self::SecretsManager => secretsmanager::handle(cx, operation, request),
+            Self::Sqs => sqs::handle(cx, operation, request),
+            Self::CloudWatch => cloudwatch::handle(cx, operation, &Form::parse(&request.body), request),
+            Self::ApiGateway => apigateway::handle(cx, operation, request),
             Self::Tagging => tagging::handle(cx, operation, request),
         }
     }
@@ -119,6 +144,9 @@ impl Cloud {
         body: Bytes,
     ) -> Result<Response<Bytes>, Disconnected> {
         let request = Request::new(method, uri, headers, body, request_id());
+        if lambda::is_download(&request) {
+            return Ok(respond(Protocol::Rest, lambda::download(self, &request), &request.id));
+        }
         let Some(service) = Service::of(&request) else {
             return Ok(respond(Protocol::Rest, Err(unknown_service(&request)), &request.id));
         };

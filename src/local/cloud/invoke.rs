@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use super::{ApiError, Inner, logs};
+use super::{ApiError, Inner, lambda, logs};
 
 /// One invocation: the version that was addressed, and the event.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ pub trait Invoker: Send + Sync + fmt::Debug {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>>;
 }
 
-/// An invoker whose functions' lines go to the cloud's log groups, as Lambda's do.
+/// An invoker whose functions' lines go to the cloud's log groups, and whose runs are counted, as Lambda's are.
 #[derive(Debug)]
 pub(super) struct Logged {
     pub(super) cloud: Weak<Inner>,
@@ -64,19 +64,24 @@ pub(super) struct Logged {
 impl Invoker for Logged {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>> {
         let cloud = Weak::clone(&self.cloud);
+        let function_arn = invocation.invoked_function_arn.clone();
         let (region, group, stream) =
             (invocation.region.clone(), invocation.log_group.clone(), invocation.log_stream.clone());
         let running = self.invoker.invoke(invocation);
         Box::pin(async move {
-            let invoked = running.await?;
+            let outcome = running.await;
             if let Some(inner) = cloud.upgrade() {
                 let cloud = super::Cloud { inner };
                 let now = cloud.now().as_millisecond();
-                let lines: Vec<(i64, String)> = invoked.log.lines().map(|line| (now, line.to_owned())).collect();
+                let log = outcome.as_ref().map_or("", |invoked| invoked.log.as_str());
+                let lines: Vec<(i64, String)> = log.lines().map(|line| (now, line.to_owned())).collect();
                 // Without a log group the lines are dropped, as Lambda drops them; the run itself was carried out.
-                let _ = cloud.with_region(&region, |cx| logs::append(cx, &group, &stream, &lines));
+                let _ = cloud.with_region(&region, |cx| {
+                    lambda::ran(cx, &function_arn, &outcome);
+                    logs::append(cx, &group, &stream, &lines)
+                });
             }
-            Ok(invoked)
+            outcome
         })
     }
 }

@@ -8,12 +8,14 @@
 //! - `dispatch` finds the service and the operation of a request, and applies faults; `request`, `answer`, `json` and
 //!   `query` are the protocols.
 //! - `store` keeps the [`State`], in memory or in a file that several processes share.
-//! - one module a service: `sts`, `iam`, `secretsmanager`, `logs`, `events`, `lambda`, `tagging`.
+//! - one module a service, by its signing name; `cloudwatch` counts what the others do.
 
 mod answer;
+pub mod apigateway;
 mod blobs;
 mod calls;
 mod clock;
+pub mod cloudwatch;
 mod context;
 mod dispatch;
 pub mod events;
@@ -26,6 +28,7 @@ mod page;
 mod query;
 mod request;
 pub mod secretsmanager;
+pub mod sqs;
 mod state;
 mod store;
 mod sts;
@@ -57,11 +60,18 @@ pub struct CloudConfig {
     pub page_size: Option<usize>,
     /// Reads of a function until a change of it is through (Lambda's `Pending` and `InProgress`).
     pub lambda_settles_after_reads: u32,
+    /// Seconds until the name of a deleted queue is free again: 60 in AWS.
+    pub queue_names_rest_s: u32,
 }
 
 impl Default for CloudConfig {
     fn default() -> Self {
-        Self { account: "123456789012".to_owned(), page_size: None, lambda_settles_after_reads: 0 }
+        Self {
+            account: "123456789012".to_owned(),
+            page_size: None,
+            lambda_settles_after_reads: 0,
+            queue_names_rest_s: 0,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The Query protocol of IAM and STS: a form in, XML out.
+//! The Query protocol of IAM, STS, SNS and CloudWatch: a form in, XML out.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -47,6 +47,34 @@ impl Form {
         (1..).map_while(|at| self.text(&format!("{name}.member.{at}"))).map(ToOwned::to_owned).collect()
     }
 
+    /// The elements of a list of structures: `Dimensions.member.1.Name`, `Dimensions.member.1.Value`, ….
+    pub(super) fn structures(&self, name: &str) -> Vec<Self> {
+        (1..)
+            .map_while(|at| Some(self.below(&format!("{name}.member.{at}."))).filter(|form| !form.members.is_empty()))
+            .collect()
+    }
+
+    /// The members of the structure that begin with `prefix`, without it.
+    pub(super) fn below(&self, prefix: &str) -> Self {
+        let from = self.members.range(prefix.to_owned()..);
+        let members = from.map_while(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())));
+        Self { members: members.collect() }
+    }
+
+    /// A map: `Attributes.entry.1.key`, `Attributes.entry.1.value`, ….
+    pub(super) fn entries(&self, name: &str) -> BTreeMap<String, String> {
+        let pair = |at: u32| {
+            let value = self.text(&format!("{name}.entry.{at}.value")).unwrap_or_default();
+            Some((self.text(&format!("{name}.entry.{at}.key"))?.to_owned(), value.to_owned()))
+        };
+        (1..).map_while(pair).collect()
+    }
+
+    /// A number.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        self.text(name).and_then(|text| text.parse().ok())
+    }
+
     /// Tags: `Tags.member.1.Key`, `Tags.member.1.Value`, ….
     pub(super) fn tags(&self, name: &str) -> BTreeMap<String, String> {
         (1..)
@@ -84,6 +112,26 @@ impl Xml {
             for item in items {
                 xml.element("member", |xml| each(xml, item));
             }
+        });
+    }
+
+    /// `<name><entry><key>…</key><value>…</value></entry>…</name>`.
+    pub(super) fn entries(&mut self, name: &str, entries: &BTreeMap<String, String>) {
+        self.element(name, |xml| {
+            for (key, value) in entries {
+                xml.element("entry", |xml| {
+                    xml.text("key", key);
+                    xml.text("value", value);
+                });
+            }
+        });
+    }
+
+    /// `<name><member><Key>…</Key><Value>…</Value></member>…</name>`.
+    pub(super) fn tags(&mut self, name: &str, tags: &BTreeMap<String, String>) {
+        self.members(name, tags, |xml, (key, value)| {
+            xml.text("Key", key);
+            xml.text("Value", value);
         });
     }
 

@@ -17,6 +17,8 @@ pub struct Request {
     /// The service's signing name.
     pub service: String,
     pub region: String,
+    /// `http://host` where the request came over a socket.
+    pub origin: Option<String>,
     /// The id that the answer carries.
     pub id: String,
 }
@@ -32,7 +34,10 @@ impl Request {
         let region = parts.next().unwrap_or_default().to_owned();
         let query = uri.query().unwrap_or_default();
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        Self { method, path: uri.path().to_owned(), query, headers, body, service, region, id }
+        // Only a request in process names its host in the request line.
+        let host = headers.get(http::header::HOST).filter(|_| uri.authority().is_none());
+        let origin = host.and_then(|host| host.to_str().ok()).map(|host| format!("http://{host}"));
+        Self { method, path: uri.path().to_owned(), query, headers, body, service, region, origin, id }
     }
 
     /// The parts of the path between slashes, decoded.

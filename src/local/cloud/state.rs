@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{events, iam, lambda, logs, secretsmanager};
+use super::{apigateway, cloudwatch, events, iam, lambda, logs, secretsmanager, sqs};
 
 /// Changes when an older version can't read the state any more.
 pub(super) const FORMAT: u32 = 1;
@@ -31,6 +31,9 @@ pub struct Regional {
     pub events: events::State,
     pub secretsmanager: secretsmanager::State,
     pub lambda: lambda::State,
+    pub sqs: sqs::State,
+    pub cloudwatch: cloudwatch::State,
+    pub apigateway: apigateway::State,
 }
 
 static EMPTY: LazyLock<Regional> = LazyLock::new(Regional::default);

@@ -51,6 +51,20 @@ impl Cloud {
         axum::serve(listener, router).with_graceful_shutdown(shutdown).await
     }
 
+    /// What an unsigned link of this cloud leads to, in process: the code of a function, by `GetFunction`'s
+    /// `Code.Location`.
+    ///
+    /// # Errors
+    /// The link leads nowhere, or has expired.
+    pub async fn download(&self, link: &str) -> io::Result<Bytes> {
+        let uri: http::Uri = link.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        match self.respond(http::Method::GET, &uri, http::HeaderMap::new(), Bytes::new()).await {
+            Ok(response) if response.status().is_success() => Ok(response.into_body()),
+            Ok(response) => Err(io::Error::other(format!("HTTP status {}", response.status()))),
+            Err(Disconnected) => Err(io::ErrorKind::ConnectionReset.into()),
+        }
+    }
+
     async fn over_http(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {

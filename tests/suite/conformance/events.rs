@@ -94,6 +94,24 @@ pub async fn a_rule_with_targets_is_not_deleted(place: Place) -> Probed {
     }
 }
 
+pub async fn a_target_leads_to_its_rules(place: Place) -> Probed {
+    let name = place.name("rule");
+    put(&place, &name, "rate(5 minutes)").await.map_err(text)?;
+    put_target(&place, &name).await?;
+    let arn = format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe:live", place.account);
+    let answer = place.aws.events.list_rule_names_by_target().target_arn(arn).send().await;
+    let answer = answer.call("events:ListRuleNamesByTarget");
+    delete(&place, &name).await;
+    // Other probes have rules with this target where they share an account.
+    same(answer.map_err(text)?.rule_names().contains(&name), true, "whether the rule is named")
+}
+
+pub async fn there_is_a_default_bus(place: Place) -> Probed {
+    let answer = place.aws.events.list_event_buses().send().await.call("events:ListEventBuses").map_err(text)?;
+    let arn = format!("arn:aws:events:us-east-1:{}:event-bus/default", place.account);
+    same(answer.event_buses().iter().any(|bus| bus.arn() == Some(&arn)), true, "whether it is listed")
+}
+
 pub async fn a_schedule_that_is_none_is_refused(place: Place) -> Probed {
     for schedule in ["rate(5 minute)", "rate(1 minutes)", "cron(0 12 * * * *)", "every day"] {
         let name = place.name("rule");

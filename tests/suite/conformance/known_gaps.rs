@@ -9,6 +9,17 @@ const GAPS: &[(Target, &str, &str)] = &[
     (Moto, "lambda::a_statement_id_is_taken_once", "it takes a statement id twice"),
     (Moto, "lambda::asynchronous_settings_belong_to_the_alias", "it shows one configuration whatever the qualifier"),
     (Moto, "lambda::functions_come_in_pages", "it gives all functions in one page"),
+    (Moto, "metrics::what_is_not_there_is_not_found", "it deletes alarms that aren't there"),
+    (Moto, "queues::a_fifo_queue_is_named_so", "it makes another queue with the ending"),
+    (
+        Moto,
+        "queues::dead_letters_lead_to_a_queue_that_is_there",
+        "it answers that the queue isn't there, where the value of the policy is what is wrong",
+    ),
+    (Moto, "triggers::a_function_has_one_url", "it doesn't list function URLs"),
+    (Moto, "triggers::a_function_without_concurrency_is_not_called", "it calls it"),
+    (Moto, "triggers::a_mapping_is_made_once", "it makes it twice"),
+    (Moto, "triggers::what_is_not_there_is_not_found", "it answers for mappings that aren't there"),
     (Moto, "secrets::a_name_in_deletion_is_not_free", "it answers ResourceExistsException"),
     (
         Ministack,
@@ -21,6 +32,16 @@ const GAPS: &[(Target, &str, &str)] = &[
     (Ministack, "lambda::a_permission_belongs_to_the_alias", "it shows one policy whatever the qualifier"),
     (Ministack, "lambda::a_role_that_is_not_there_is_refused", "it takes any role"),
     (Ministack, "lambda::what_is_not_there_is_not_found", "it answers an empty policy where there is none"),
+    (Ministack, "metrics::an_alarm_keeps_what_it_is_given", "it drops the dimensions"),
+    (Ministack, "metrics::what_is_not_there_is_not_found", "it deletes alarms that aren't there"),
+    (Ministack, "queues::a_fifo_queue_is_named_so", "it makes another queue with the ending"),
+    (
+        Ministack,
+        "queues::dead_letters_lead_to_a_queue_that_is_there",
+        "it doesn't list the queues whose dead letters come to one",
+    ),
+    (Ministack, "triggers::a_mapping_is_made_once", "it makes it twice"),
+    (Ministack, "triggers::what_is_not_there_is_not_found", "it lists URLs of functions that aren't there"),
     (Ministack, "secrets::a_name_in_deletion_is_not_free", "it answers ResourceExistsException"),
 ];
 

@@ -32,7 +32,7 @@ async fn try_create(place: &Place, name: &str, role: &str) -> Result<(), CallErr
 }
 
 /// A function with a role. A real account needs a while until the role can be assumed.
-async fn create(place: &Place, name: &str) -> Probed {
+pub async fn create(place: &Place, name: &str) -> Probed {
     iam::create(place, name).await.map_err(text)?;
     for _ in 0..READS {
         match try_create(place, name, name).await {
@@ -46,7 +46,7 @@ async fn create(place: &Place, name: &str) -> Probed {
     differs("its role never becomes assumable")
 }
 
-async fn get(place: &Place, name: &str, qualifier: Option<&str>) -> Result<GetFunctionOutput, CallError> {
+pub async fn get(place: &Place, name: &str, qualifier: Option<&str>) -> Result<GetFunctionOutput, CallError> {
     let request = place.aws.lambda.get_function().function_name(name).set_qualifier(qualifier.map(ToOwned::to_owned));
     request.send().await.call("lambda:GetFunction")
 }
@@ -81,7 +81,7 @@ async fn permit(place: &Place, name: &str) -> Result<(), CallError> {
     request.source_arn(rule).send().await.call("lambda:AddPermission").map(drop)
 }
 
-async fn delete(place: &Place, name: &str) {
+pub async fn delete(place: &Place, name: &str) {
     let _ = place.aws.lambda.delete_function().function_name(name).send().await;
     iam::delete(place, name).await;
 }

@@ -7,7 +7,10 @@ mod iam;
 mod known_gaps;
 mod lambda;
 mod logs;
+mod metrics;
+mod queues;
 mod secrets;
+mod triggers;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,6 +72,8 @@ probes! {
     events: a_rule_keeps_what_it_is_given
         a_rule_that_is_put_again_is_changed_and_keeps_its_tags
         a_target_keeps_its_retry_policy
+        a_target_leads_to_its_rules
+        there_is_a_default_bus
         a_rule_with_targets_is_not_deleted
         a_schedule_that_is_none_is_refused
         rules_come_in_pages
@@ -93,11 +98,28 @@ probes! {
     logs: a_group_keeps_tags_and_retention
         a_name_is_taken_once
         what_is_not_there_is_not_found;
+    metrics: values_are_summed_by_period
+        a_metric_without_data_has_an_empty_result
+        an_alarm_keeps_what_it_is_given
+        what_is_not_there_is_not_found;
+    queues: a_queue_keeps_what_it_is_given
+        a_queue_is_made_again_only_as_it_is
+        a_fifo_queue_is_named_so
+        messages_are_counted_and_come_in_their_order
+        dead_letters_lead_to_a_queue_that_is_there
+        queues_come_in_pages
+        tags_are_put_and_taken_away
+        what_is_not_there_is_not_found;
     secrets: a_secret_is_listed_with_its_tags
         a_name_is_taken_once
         a_name_in_deletion_is_not_free
         a_secret_in_deletion_is_listed_when_asked_for
         a_restored_secret_has_its_value;
+    triggers: a_mapping_keeps_what_it_is_given
+        a_mapping_is_made_once
+        a_function_has_one_url
+        a_function_without_concurrency_is_not_called
+        what_is_not_there_is_not_found;
 }
 
 async fn check<F: Future<Output = Probed>>(target: Target, name: &str, probe: impl FnOnce(Place) -> F) {

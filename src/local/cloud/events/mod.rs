@@ -120,6 +120,8 @@ pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -
         "EnableRule" => rules::enable(call, true),
         "DisableRule" => rules::enable(call, false),
         "DeleteRule" => rules::delete(call),
+        "ListRuleNamesByTarget" => targets::list_rules(call),
+        "ListEventBuses" => list_buses(call),
         "PutTargets" => targets::put(call),
         "RemoveTargets" => targets::remove(call),
         "ListTargetsByRule" => targets::list(call),
@@ -129,6 +131,14 @@ pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -
         _ => Err(dispatch::not_implemented("events", operation)),
     };
     answer.map(|body| Answer::json(&body).into())
+}
+
+/// Every account has the one.
+fn list_buses(call: &Call<'_, '_>) -> Result<Value, ApiError> {
+    let prefix = call.body.text("NamePrefix").unwrap_or_default();
+    let buses =
+        BUS.starts_with(prefix).then(|| json!({ "Name": BUS, "Arn": call.cx.arn("events", "event-bus/default") }));
+    Ok(json!({ "EventBuses": buses.into_iter().collect::<Vec<_>>() }))
 }
 
 fn tag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {

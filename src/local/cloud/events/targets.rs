@@ -48,6 +48,15 @@ pub(super) fn list(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(listed("Targets", entries, page.next))
 }
 
+/// The names of the rules that have a target of this ARN.
+pub(super) fn list_rules(call: &Call<'_, '_>) -> Result<Value, ApiError> {
+    let arn = call.body.required("TargetArn")?;
+    let rules = call.state().rules.values();
+    let names = rules.filter(|rule| rule.targets.values().any(|target| target["Arn"] == arn)).map(|rule| &rule.name);
+    let page = call.page(names, |name| (*name).clone())?;
+    Ok(listed("RuleNames", page.items.into_iter().map(|name| json!(name)).collect(), page.next))
+}
+
 /// A failure of single entries is answered with status 200, and has to be looked for. Nothing fails so here.
 fn done() -> Value {
     json!({ "FailedEntryCount": 0, "FailedEntries": [] })

@@ -49,6 +49,9 @@ pub struct Role {
     /// ARNs of the managed policies.
     pub attached: Vec<String>,
     pub tags: BTreeMap<String, String>,
+    /// When it was last assumed, and in which region.
+    #[serde(default)]
+    pub last_used: Option<(Timestamp, String)>,
 }
 
 impl State {
@@ -122,13 +125,6 @@ fn truncation<T>(xml: &mut Xml, page: &Page<T>) {
     if let Some(marker) = &page.next {
         xml.text("Marker", marker);
     }
-}
-
-fn tags(xml: &mut Xml, tags: &BTreeMap<String, String>) {
-    xml.members("Tags", tags, |xml, (key, value)| {
-        xml.text("Key", key);
-        xml.text("Value", value);
-    });
 }
 
 /// Documents come back percent-encoded (RFC 3986).

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::document::{self, Purpose};
-use super::{Answer, ApiError, Call, Role, Xml, encoded, invalid, limit, policies, tags, truncation};
+use super::{Answer, ApiError, Call, Role, Xml, encoded, invalid, limit, policies, truncation};
 
 /// IAM's quota "Roles in an AWS account", as it is until raised.
 const MAX_ROLES: usize = 1000;
@@ -57,6 +59,7 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
         description,
         trust,
         tags,
+        last_used: None,
     };
     let answer = call.answer(|xml| xml.element("Role", |xml| whole(xml, &role)));
     call.cx.state.iam.roles.insert(name, role);
@@ -68,7 +71,12 @@ pub(super) fn get(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(call.answer(|xml| {
         xml.element("Role", |xml| {
             whole(xml, role);
-            xml.element("RoleLastUsed", |_| ());
+            xml.element("RoleLastUsed", |xml| {
+                if let Some((at, region)) = &role.last_used {
+                    xml.text("LastUsedDate", &time(*at));
+                    xml.text("Region", region);
+                }
+            });
         });
     }))
 }
@@ -181,7 +189,7 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
 fn whole(xml: &mut Xml, role: &Role) {
     brief(xml, role);
     if !role.tags.is_empty() {
-        tags(xml, &role.tags);
+        xml.tags("Tags", &role.tags);
     }
 }
 
@@ -201,7 +209,7 @@ fn detail(xml: &mut Xml, role: &Role) {
         xml.text("PolicyDocument", &encoded(policy));
     });
     xml.members("AttachedManagedPolicies", &role.attached, |xml, arn| policies::attached(xml, arn));
-    tags(xml, &role.tags);
+    xml.tags("Tags", &role.tags);
 }
 
 fn identity(xml: &mut Xml, role: &Role) {
@@ -209,6 +217,10 @@ fn identity(xml: &mut Xml, role: &Role) {
     xml.text("RoleName", &role.name);
     xml.text("RoleId", &role.id);
     xml.text("Arn", &role.arn);
-    xml.text("CreateDate", &role.created.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    xml.text("CreateDate", &time(role.created));
     xml.text("AssumeRolePolicyDocument", &encoded(&role.trust));
+}
+
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

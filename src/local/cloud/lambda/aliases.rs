@@ -105,6 +105,7 @@ pub(super) fn delete(cx: &mut Context<'_>, request: &Request) -> Result<Answer, 
     function.aliases.remove(&name);
     function.policies.remove(&name);
     function.asynchronous.remove(&name);
+    function.urls.remove(&name);
     Ok(Answer::empty(204))
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::model::{LATEST, environment};
-use super::{Addressed, Configuration, Function, invalid};
+use super::{Addressed, Configuration, Function, download, invalid};
 use crate::local::cloud::{Answer, ApiError, Context, Json, Page, Request};
 
 /// Largest zip in a request (50 MB, <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
@@ -40,6 +40,7 @@ pub(super) fn create(cx: &mut Context<'_>, request: &Request) -> Result<Answer, 
         code_sha256: String::new(),
         code_size: 0,
         code: String::new(),
+        dead_letters: None,
     };
     set_settings(&mut configuration, &body)?;
     set_code(cx, &mut configuration, &body, &zip)?;
@@ -56,6 +57,7 @@ pub(super) fn create(cx: &mut Context<'_>, request: &Request) -> Result<Answer, 
         reserved_concurrency: None,
         asynchronous: BTreeMap::new(),
         policies: BTreeMap::new(),
+        urls: BTreeMap::new(),
         active: reads == 0,
         settles_after_reads: reads,
     };
@@ -84,9 +86,10 @@ pub(super) fn list(cx: &Context<'_>, request: &Request) -> Result<Answer, ApiErr
 pub(super) fn get(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
     let (addressed, version) = read(cx, request)?;
     let function = addressed.function(cx)?;
+    let (_, configuration) = function.version(&version).ok_or_else(|| addressed.not_found(cx))?;
     let mut answer = json!({
         "Configuration": function.shown(cx, addressed.qualifier.as_deref(), &version),
-        "Code": { "RepositoryType": "S3" },
+        "Code": { "RepositoryType": "S3", "Location": download::link(cx, request, configuration) },
         "Tags": function.tags,
     });
     if let Some(reserved) = function.reserved_concurrency {
@@ -221,6 +224,10 @@ fn set_settings(configuration: &mut Configuration, body: &Json) -> Result<(), Ap
                 ))
             })?;
         }
+    }
+    if let Some(dead_letters) = body.value("DeadLetterConfig").map(Json::of) {
+        let target = dead_letters.text("TargetArn").filter(|target| !target.is_empty());
+        configuration.dead_letters = target.map(ToOwned::to_owned);
     }
     if let Some(variables) = environment(body) {
         let bytes: usize = variables.iter().map(|(key, value)| key.len() + value.len()).sum();

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Addressed, invalid};
-use crate::local::cloud::{Answer, ApiError, Context, Handled, Invocation, Request};
+use crate::local::cloud::{Answer, ApiError, Context, Handled, Invocation, Invoked, Request};
 
 /// Lambda returns the end of the log.
 const LOG_TAIL_BYTES: usize = 4096;
@@ -18,6 +18,11 @@ pub(super) fn invoke(cx: &mut Context<'_>, request: &Request) -> Result<Handled,
     let kind = request.header("x-amz-invocation-type").unwrap_or("RequestResponse");
     if kind == "DryRun" {
         return Ok(Answer::empty(204).into());
+    }
+    if function.reserved_concurrency == Some(0) {
+        count(cx, &addressed, &["Throttles"]);
+        // Lambda takes an event all the same, and tries in vain for hours.
+        return if kind == "Event" { Ok(Answer::empty(202).into()) } else { Err(throttled()) };
     }
     let code = cx.blobs.get(&configuration.code);
     let code = code.map_err(|error| ApiError::new(500, "ServiceException", format!("the code is gone: {error}")))?;
@@ -71,4 +76,37 @@ pub(super) fn invoke(cx: &mut Context<'_>, request: &Request) -> Result<Handled,
         }
         other => Err(invalid(format!("Unknown invocation type {other}"))),
     }
+}
+
+/// Counts an invocation, as Lambda does for the function and for what was addressed, and remembers that its role was
+/// used.
+pub(in super::super) fn ran(cx: &mut Context<'_>, function_arn: &str, outcome: &Result<Invoked, ApiError>) {
+    let addressed = Addressed::parse(function_arn);
+    let metrics: &[&str] = match outcome {
+        Ok(Invoked { function_error: None, .. }) => &["Invocations"],
+        Ok(_) => &["Invocations", "Errors"],
+        Err(error) if error.status == 429 => return count(cx, &addressed, &["Throttles"]),
+        Err(_) => return,
+    };
+    count(cx, &addressed, metrics);
+    let role = addressed.function(cx).map(|function| function.configuration.role.clone());
+    let (now, region) = (cx.now, cx.region().to_owned());
+    let role = role.ok().and_then(|arn| cx.state.iam.roles.values_mut().find(|role| role.arn == arn));
+    if let Some(role) = role {
+        role.last_used = Some((now, region));
+    }
+}
+
+fn count(cx: &mut Context<'_>, addressed: &Addressed, metrics: &[&str]) {
+    for metric in metrics {
+        cx.count("AWS/Lambda", metric, &[("FunctionName", &addressed.name)], 1.0);
+        if let Some(qualifier) = &addressed.qualifier {
+            let resource = format!("{}:{qualifier}", addressed.name);
+            cx.count("AWS/Lambda", metric, &[("FunctionName", &addressed.name), ("Resource", &resource)], 1.0);
+        }
+    }
+}
+
+fn throttled() -> ApiError {
+    ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.")
 }

@@ -3,11 +3,14 @@
 //! <https://docs.aws.amazon.com/lambda/latest/api/>
 
 mod aliases;
+mod download;
 mod functions;
 mod invocations;
+mod mappings;
 mod model;
 mod policy;
 mod settings;
+mod urls;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +18,11 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiError, Context, Handled, Request};
+pub(super) use download::{download, is_download};
+pub(super) use invocations::ran;
+pub use mappings::Mapping;
 pub use model::{Alias, AsyncSettings, Configuration, Function, Statement, Version};
+pub use urls::FunctionUrl;
 
 /// Functions of one region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +30,8 @@ pub use model::{Alias, AsyncSettings, Configuration, Function, Statement, Versio
 pub struct State {
     /// By name.
     pub functions: BTreeMap<String, Function>,
+    /// Event source mappings, by UUID.
+    pub mappings: BTreeMap<String, Mapping>,
 }
 
 /// The operation that a request's method and path name. The dates are versions of the interface; the SDK's clients use
@@ -58,6 +67,19 @@ pub(super) fn operation(request: &Request) -> Option<&'static str> {
             (&delete, "DeleteFunctionEventInvokeConfig"),
         ]),
         ["functions", _, "event-invoke-config", "list"] => by(&[(&get, "ListFunctionEventInvokeConfigs")]),
+        ["functions", _, "url"] => by(&[
+            (&post, "CreateFunctionUrlConfig"),
+            (&get, "GetFunctionUrlConfig"),
+            (&put, "UpdateFunctionUrlConfig"),
+            (&delete, "DeleteFunctionUrlConfig"),
+        ]),
+        ["functions", _, "urls"] => by(&[(&get, "ListFunctionUrlConfigs")]),
+        ["event-source-mappings"] => by(&[(&post, "CreateEventSourceMapping"), (&get, "ListEventSourceMappings")]),
+        ["event-source-mappings", _] => by(&[
+            (&get, "GetEventSourceMapping"),
+            (&put, "UpdateEventSourceMapping"),
+            (&delete, "DeleteEventSourceMapping"),
+        ]),
         ["tags", _] => by(&[(&get, "ListTags"), (&post, "TagResource"), (&delete, "UntagResource")]),
         ["account-settings"] => by(&[(&get, "GetAccountSettings")]),
         _ => None,
@@ -101,6 +123,16 @@ pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -
         "GetFunctionEventInvokeConfig" => settings::get_async(cx, request),
         "ListFunctionEventInvokeConfigs" => settings::list_async(cx, request),
         "DeleteFunctionEventInvokeConfig" => settings::delete_async(cx, request),
+        "CreateFunctionUrlConfig" => urls::create(cx, request),
+        "GetFunctionUrlConfig" => urls::get(cx, request),
+        "UpdateFunctionUrlConfig" => urls::update(cx, request),
+        "DeleteFunctionUrlConfig" => urls::delete(cx, request),
+        "ListFunctionUrlConfigs" => urls::list(cx, request),
+        "CreateEventSourceMapping" => mappings::create(cx, request),
+        "GetEventSourceMapping" => mappings::get(cx, request),
+        "ListEventSourceMappings" => mappings::list(cx, request),
+        "UpdateEventSourceMapping" => mappings::update(cx, request),
+        "DeleteEventSourceMapping" => mappings::delete(cx, request),
         "ListTags" => settings::list_tags(cx, request),
         "TagResource" => settings::tag(cx, request),
         "UntagResource" => settings::untag(cx, request),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::FunctionUrl;
 use crate::local::cloud::{Context, Json};
 
 /// The version that can be changed.
@@ -26,6 +27,9 @@ pub struct Configuration {
     pub code_size: u64,
     /// The zip, by its name among the blobs.
     pub code: String,
+    /// Where events go that couldn't be handled: the ARN of a queue or topic.
+    #[serde(default)]
+    pub dead_letters: Option<String>,
 }
 
 /// One published version.
@@ -49,6 +53,9 @@ pub struct AsyncSettings {
     pub maximum_retry_attempts: Option<i64>,
     pub maximum_event_age_s: Option<i64>,
     pub last_modified_s: f64,
+    /// `{"OnSuccess": {"Destination"}, "OnFailure": {"Destination"}}`, as it was given.
+    #[serde(default)]
+    pub destinations: Option<Value>,
 }
 
 /// A statement of a resource policy.
@@ -59,6 +66,8 @@ pub struct Statement {
     pub principal: String,
     pub source_arn: Option<String>,
     pub source_account: Option<String>,
+    #[serde(default)]
+    pub url_auth_type: Option<String>,
 }
 
 /// A function with all that hangs on it.
@@ -80,6 +89,9 @@ pub struct Function {
     pub asynchronous: BTreeMap<String, AsyncSettings>,
     /// Statements in their order, by qualifier.
     pub policies: BTreeMap<String, Vec<Statement>>,
+    /// By qualifier.
+    #[serde(default)]
+    pub urls: BTreeMap<String, FunctionUrl>,
     /// Whether it has become active after its creation.
     pub active: bool,
     /// Reads until the change that is under way is through.
@@ -150,6 +162,9 @@ impl Function {
         // Lambda leaves the member out where there are no variables.
         if !configuration.environment.is_empty() {
             shown["Environment"] = json!({ "Variables": configuration.environment });
+        }
+        if let Some(target) = &configuration.dead_letters {
+            shown["DeadLetterConfig"] = json!({ "TargetArn": target });
         }
         shown
     }

@@ -14,6 +14,7 @@ pub(super) fn add(cx: &mut Context<'_>, request: &Request) -> Result<Answer, Api
         principal: body.required("Principal")?.to_owned(),
         source_arn: body.text("SourceArn").map(ToOwned::to_owned),
         source_account: body.text("SourceAccount").map(ToOwned::to_owned),
+        url_auth_type: body.text("FunctionUrlAuthType").map(ToOwned::to_owned),
     };
     let shown = shown(&addressed.arn(cx), &statement);
     let qualifier = addressed.qualifier().to_owned();
@@ -98,6 +99,9 @@ fn shown(arn: &str, statement: &Statement) -> Value {
     }
     if let Some(account) = &statement.source_account {
         shown["Condition"]["StringEquals"]["AWS:SourceAccount"] = json!(account);
+    }
+    if let Some(auth_type) = &statement.url_auth_type {
+        shown["Condition"]["StringEquals"]["lambda:FunctionUrlAuthType"] = json!(auth_type);
     }
     shown
 }

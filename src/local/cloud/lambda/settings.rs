@@ -72,6 +72,9 @@ fn set_async(cx: &mut Context<'_>, request: &Request, mut settings: AsyncSetting
     if let Some(age) = body.integer("MaximumEventAgeInSeconds") {
         settings.maximum_event_age_s = Some(in_range("MaximumEventAgeInSeconds", age, 60, 21_600)?);
     }
+    if let Some(destinations) = body.value("DestinationConfig") {
+        settings.destinations = Some(destinations.clone());
+    }
     settings.last_modified_s = cx.epoch_s();
     if addressed.function(cx)?.version(addressed.qualifier()).is_none() {
         return Err(addressed.not_found(cx));
@@ -131,6 +134,9 @@ fn shown_async(cx: &Context<'_>, name: &str, qualifier: &str, settings: &AsyncSe
         "LastModified": settings.last_modified_s,
         "DestinationConfig": { "OnSuccess": {}, "OnFailure": {} },
     });
+    for (name, value) in settings.destinations.iter().filter_map(Value::as_object).flatten() {
+        shown["DestinationConfig"][name] = value.clone();
+    }
     if let Some(attempts) = settings.maximum_retry_attempts {
         shown["MaximumRetryAttempts"] = json!(attempts);
     }

@@ -147,3 +147,11 @@ fn entry(group: &Group) -> Value {
     }
     entry
 }
+
+/// No filter can be put on a group here.
+pub(super) fn no_filters(call: &Call<'_, '_>, member: &str) -> Result<Value, ApiError> {
+    if call.body.text("logGroupName").is_some() {
+        call.group()?;
+    }
+    Ok(json!({ member: [] }))
+}

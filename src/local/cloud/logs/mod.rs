@@ -138,6 +138,8 @@ pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -
         "ListTagsForResource" => groups::list_tags(call),
         "CreateLogStream" => streams::create(call),
         "DescribeLogStreams" => streams::describe(call),
+        "DescribeMetricFilters" => groups::no_filters(call, "metricFilters"),
+        "DescribeSubscriptionFilters" => groups::no_filters(call, "subscriptionFilters"),
         "PutLogEvents" => events::put(call),
         "GetLogEvents" => events::get(call),
         "FilterLogEvents" => events::filter(call),

@@ -1,0 +1,86 @@
+//! HTTP APIs to and from OpenAPI documents.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::super::openapi::{Document, Operation};
+use super::{Answer, ApiError, Call, HttpApi, api, bad, keep, new};
+
+/// Members of an integration: in the API reference and in a document.
+const MEMBERS: [(&str, &str); 6] = [
+    ("integrationType", "type"),
+    ("integrationUri", "uri"),
+    ("integrationMethod", "httpMethod"),
+    ("payloadFormatVersion", "payloadFormatVersion"),
+    ("connectionType", "connectionType"),
+    ("timeoutInMillis", "timeoutInMillis"),
+];
+/// The path of a document that stands for the route that takes what no other does.
+const DEFAULT: &str = "$default";
+
+/// The document is a text in the request.
+pub(super) fn import(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
+    let text = call.body()?.required("body").map_err(|error| bad(error.message))?.to_owned();
+    let document = Document::read(text.as_bytes())?;
+    let given = json!({ "description": document.description, "version": document.version });
+    let mut api = new(call, &document.title, "HTTP", &given);
+    for operation in document.operations {
+        let mut route = json!({ "routeKey": route_key(&operation) });
+        if let Some(integration) = &operation.integration {
+            let members = MEMBERS
+                .iter()
+                .filter_map(|(name, written)| Some(((*name).to_owned(), integration.get(*written)?.clone())));
+            let id = api.add(call, "integrations", &Value::Object(members.collect()));
+            route["target"] = json!(format!("integrations/{id}"));
+        }
+        api.add(call, "routes", &route);
+    }
+    let answer = Answer::rest(201, &api.shown);
+    keep(call, api);
+    Ok(answer)
+}
+
+fn route_key(operation: &Operation) -> String {
+    if operation.is_default_route || operation.path.trim_start_matches('/') == DEFAULT {
+        return DEFAULT.to_owned();
+    }
+    format!("{} {}", operation.method, operation.path)
+}
+
+pub(super) fn export(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
+    if call.request.query("outputType") != Some("JSON") {
+        return Err(bad("The local cloud exports JSON only"));
+    }
+    let api = api(call)?;
+    let text = |name: &str| api.shown[name].as_str().map(ToOwned::to_owned);
+    let routes = api.below.get("routes").into_iter().flatten();
+    let document = Document {
+        title: text("name").unwrap_or_default(),
+        version: text("version"),
+        description: text("description"),
+        policy: None,
+        servers: vec![json!({ "url": api.shown["apiEndpoint"] })],
+        operations: routes.map(|(_, route)| operation(api, route)).collect(),
+    };
+    let extensions = call.request.query("includeExtensions") != Some("false");
+    let body = Bytes::from(document.write(extensions).to_string());
+    Ok(Answer { status: 200, content_type: "application/json", headers: Vec::new(), body })
+}
+
+fn operation(api: &HttpApi, route: &Value) -> Operation {
+    let key = route["routeKey"].as_str().unwrap_or_default();
+    let (method, path) = key.split_once(' ').unwrap_or(("ANY", "/$default"));
+    let target = route["target"].as_str().and_then(|target| target.strip_prefix("integrations/"));
+    let integration = target.and_then(|id| api.below.get("integrations")?.get(id)).map(|integration| {
+        let members =
+            MEMBERS.iter().filter_map(|(name, written)| Some(((*written).to_owned(), integration.get(*name)?.clone())));
+        Value::Object(members.collect())
+    });
+    Operation {
+        path: path.to_owned(),
+        method: method.to_owned(),
+        integration,
+        responses: json!({ "default": { "description": format!("Default response for {key}") } }),
+        is_default_route: key == DEFAULT,
+    }
+}

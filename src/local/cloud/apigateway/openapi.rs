@@ -1,0 +1,117 @@
+//! APIs as OpenAPI documents, with API Gateway's extensions: what an export writes, an import reads.
+//!
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html>
+
+use serde_json::{Map, Value, json};
+
+use super::{ApiError, bad};
+
+const INTEGRATION: &str = "x-amazon-apigateway-integration";
+const ANY: &str = "x-amazon-apigateway-any-method";
+const POLICY: &str = "x-amazon-apigateway-policy";
+/// The methods that a path can have.
+const VERBS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+/// Members of an integration whose values a document has in small letters.
+const SMALL: [&str; 3] = ["type", "passthroughBehavior", "contentHandling"];
+
+/// What an import and an export have in common.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    pub(super) title: String,
+    pub(super) version: Option<String>,
+    pub(super) description: Option<String>,
+    /// The resource policy.
+    pub(super) policy: Option<Value>,
+    pub(super) servers: Vec<Value>,
+    pub(super) operations: Vec<Operation>,
+}
+
+/// A method of a path.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) path: String,
+    /// In capitals; `ANY` for all.
+    pub(super) method: String,
+    /// As API Gateway's own interface has it.
+    pub(super) integration: Option<Value>,
+    /// Status codes with what is said of them.
+    pub(super) responses: Value,
+    pub(super) is_default_route: bool,
+}
+
+impl Document {
+    pub(super) fn write(&self, extensions: bool) -> Value {
+        let mut paths = Map::new();
+        for operation in &self.operations {
+            let path = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+            let verb = if operation.method == "ANY" { ANY.to_owned() } else { operation.method.to_ascii_lowercase() };
+            let mut written = json!({ "responses": operation.responses });
+            if operation.is_default_route {
+                written["isDefaultRoute"] = json!(true);
+            }
+            if let Some(integration) = operation.integration.as_ref().filter(|_| extensions) {
+                written[INTEGRATION] = respelled(integration, str::to_ascii_lowercase);
+            }
+            path[verb] = written;
+        }
+        let mut document = json!({
+            "openapi": "3.0.1",
+            "info": { "title": self.title, "version": self.version.as_deref().unwrap_or("1.0") },
+            "servers": self.servers,
+            "paths": paths,
+            "components": {},
+        });
+        if let Some(description) = &self.description {
+            document["info"]["description"] = json!(description);
+        }
+        if let Some(policy) = self.policy.as_ref().filter(|_| extensions) {
+            document[POLICY] = policy.clone();
+        }
+        document
+    }
+
+    /// JSON only: no YAML is read here.
+    pub(super) fn read(text: &[u8]) -> Result<Self, ApiError> {
+        let invalid = || bad("Invalid OpenAPI input.");
+        let document: Value = serde_json::from_slice(text).map_err(|_| invalid())?;
+        if document.get("openapi").or_else(|| document.get("swagger")).is_none() {
+            return Err(invalid());
+        }
+        let info = |name: &str| document["info"][name].as_str().map(ToOwned::to_owned);
+        let mut operations = Vec::new();
+        for (path, methods) in document["paths"].as_object().into_iter().flatten() {
+            for (verb, written) in methods.as_object().into_iter().flatten() {
+                if verb != ANY && !VERBS.contains(&verb.as_str()) {
+                    continue;
+                }
+                let integration = written.get(INTEGRATION);
+                operations.push(Operation {
+                    path: path.clone(),
+                    method: if verb == ANY { "ANY".to_owned() } else { verb.to_ascii_uppercase() },
+                    integration: integration.map(|integration| respelled(integration, str::to_ascii_uppercase)),
+                    responses: written.get("responses").cloned().unwrap_or_else(|| json!({})),
+                    is_default_route: written["isDefaultRoute"] == true,
+                });
+            }
+        }
+        Ok(Self {
+            title: info("title").ok_or_else(invalid)?,
+            version: info("version"),
+            description: info("description"),
+            policy: document.get(POLICY).cloned(),
+            servers: Vec::new(),
+            operations,
+        })
+    }
+}
+
+/// An integration whose enumerations are spelled as the other side has them.
+fn respelled(integration: &Value, spell: fn(&str) -> String) -> Value {
+    let mut written = integration.clone();
+    for name in SMALL {
+        if let Some(value) = integration[name].as_str() {
+            written[name] = json!(spell(value));
+        }
+    }
+    written
+}

@@ -1,0 +1,133 @@
+//! REST APIs to and from OpenAPI documents.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::super::openapi::{Document, Operation};
+use super::{Answer, ApiError, Call, RestApi, api, api_mut, bad, keep, new, stages};
+
+/// What an export doesn't say of an integration: it is the API's own.
+const OWN: [&str; 2] = ["cacheNamespace", "cacheKeyParameters"];
+
+pub(super) fn import(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
+    let document = Document::read(&call.request.body)?;
+    let mut given = json!({ "description": document.description, "version": document.version });
+    if let Some(kind) = call.request.query("endpointConfigurationTypes") {
+        given["endpointConfiguration"] = json!({ "types": [kind], "ipAddressType": "ipv4" });
+    }
+    let mut api = new(call, &document.title, &given);
+    take(call, &mut api, document);
+    let answer = Answer::rest(201, &api.shown);
+    keep(call, api);
+    Ok(answer)
+}
+
+/// With `mode=overwrite` nothing stays of what was there.
+pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
+    let document = Document::read(&call.request.body)?;
+    let mut changed = api(call)?.clone();
+    if call.request.query("mode") == Some("overwrite") {
+        let root = changed.shown["rootResourceId"].as_str().unwrap_or_default().to_owned();
+        changed.resources.retain(|id, _| *id == root);
+        for resource in changed.resources.values_mut() {
+            resource.methods.clear();
+        }
+    }
+    changed.shown["name"] = json!(document.title);
+    take(call, &mut changed, document);
+    let answer = Answer::rest(200, &changed.shown);
+    *api_mut(call)? = changed;
+    Ok(answer)
+}
+
+fn take(call: &mut Call<'_, '_>, api: &mut RestApi, document: Document) {
+    if let Some(policy) = document.policy {
+        api.shown["policy"] = json!(policy.to_string());
+    }
+    for operation in document.operations {
+        let mut method = json!({
+            "httpMethod": operation.method,
+            "authorizationType": "NONE",
+            "apiKeyRequired": false,
+        });
+        for (status, _) in operation.responses.as_object().into_iter().flatten() {
+            method["methodResponses"][status] = json!({ "statusCode": status });
+        }
+        let resource = api.at(&operation.path, || call.id(6));
+        if let Some(mut integration) = operation.integration {
+            let responses = integration.as_object_mut().and_then(|members| members.remove("responses"));
+            for (pattern, response) in responses.as_ref().and_then(Value::as_object).into_iter().flatten() {
+                let mut response = response.clone();
+                if pattern != "default" {
+                    response["selectionPattern"] = json!(pattern);
+                }
+                let status = response["statusCode"].as_str().unwrap_or("200").to_owned();
+                integration["integrationResponses"][status] = response;
+            }
+            method["methodIntegration"] = integration;
+        }
+        resource.methods.insert(operation.method, method);
+    }
+}
+
+pub(super) fn export(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
+    let kind = call.part(5);
+    if kind != "oas30" {
+        return Err(bad(format!("The local cloud exports oas30, not {kind}")));
+    }
+    let accept = call.request.header("accept").unwrap_or("application/json");
+    if !accept.contains("json") && !accept.contains('*') {
+        return Err(bad(format!("The local cloud exports application/json, not {accept}")));
+    }
+    let (api, stage) = (api(call)?, stages::stage(call)?);
+    let stage = stage["stageName"].as_str().unwrap_or_default();
+    let operations = api.resources.values().flat_map(|resource| {
+        resource.methods.iter().map(|(verb, method)| {
+            let responses = method["methodResponses"].as_object().into_iter().flatten();
+            Operation {
+                path: resource.path.clone(),
+                method: verb.clone(),
+                integration: method.get("methodIntegration").map(exported),
+                responses: responses.map(|(status, _)| (status.clone(), json!({ "description": status }))).collect(),
+                is_default_route: false,
+            }
+        })
+    });
+    let (region, id) = (call.cx.region(), call.part(1));
+    let text = |name: &str| api.shown[name].as_str().map(ToOwned::to_owned);
+    let document = Document {
+        title: text("name").unwrap_or_default(),
+        version: text("version"),
+        description: text("description"),
+        policy: text("policy").and_then(|policy| serde_json::from_str(&policy).ok()),
+        servers: vec![json!({
+            "url": format!("https://{id}.execute-api.{region}.amazonaws.com/{{basePath}}"),
+            "variables": { "basePath": { "default": stage } },
+        })],
+        operations: operations.collect(),
+    };
+    let document = document.write(!call.request.query_all("extensions").is_empty());
+    let disposition = format!("attachment; filename=\"oas30_{id}_{stage}.json\"");
+    Ok(Answer {
+        status: 200,
+        content_type: "application/octet-stream",
+        headers: vec![("content-disposition", disposition)],
+        body: Bytes::from(document.to_string()),
+    })
+}
+
+fn exported(integration: &Value) -> Value {
+    let mut exported = integration.clone();
+    let Some(members) = exported.as_object_mut() else { return exported };
+    for name in OWN {
+        members.remove(name);
+    }
+    let responses = members.remove("integrationResponses");
+    for (_, response) in responses.as_ref().and_then(Value::as_object).into_iter().flatten() {
+        let mut response = response.clone();
+        let pattern = response.as_object_mut().and_then(|members| members.remove("selectionPattern"));
+        let pattern = pattern.as_ref().and_then(Value::as_str).unwrap_or("default").to_owned();
+        exported["responses"][pattern] = response;
+    }
+    exported
+}

@@ -1,0 +1,143 @@
+//! Queues: made, listed, tagged, deleted.
+
+use serde_json::{Value, json};
+
+use super::super::{Json, Page};
+use super::{ApiError, Call, FIFO, Queue, attributes, invalid, no_queue};
+
+/// Longest name of a queue, with its ending.
+const MAX_NAME: usize = 80;
+/// Most queues on a page: `MaxResults` of `ListQueues`.
+const PAGE: usize = 1000;
+
+/// A queue that is there already with the same attributes is no error.
+pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.required("QueueName")?.to_owned();
+    let given = call.body.map("Attributes");
+    let fifo = given.get("FifoQueue").is_some_and(|value| value == "true");
+    check_name(&name, fifo)?;
+    attributes::check(call.state(), fifo, &given)?;
+    let url = call.url(&name);
+    if let Some(existing) = call.state().queues.get(&name) {
+        return match attributes::other_than(existing, &given) {
+            None => Ok(json!({ "QueueUrl": url })),
+            Some(attribute) => Err(ApiError::bad(
+                "QueueNameExists",
+                format!("A queue already exists with the same name and a different value for attribute {attribute}"),
+            )),
+        };
+    }
+    let rest_ms = i64::from(call.cx.config.queue_names_rest_s) * 1000;
+    let now_ms = call.cx.epoch_ms();
+    if call.state().deleted_ms.get(&name).is_some_and(|deleted_ms| now_ms - deleted_ms < rest_ms) {
+        return Err(ApiError::bad(
+            "QueueDeletedRecently",
+            "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+        ));
+    }
+    let now = call.cx.now.as_second();
+    let queue = Queue {
+        arn: call.cx.arn("sqs", &name),
+        created_s: now,
+        modified_s: now,
+        attributes: given,
+        // In small letters, unlike everywhere else.
+        tags: call.body.map("tags"),
+        messages: Vec::new(),
+        sent: 0,
+        name: name.clone(),
+    };
+    let state = call.state_mut();
+    state.deleted_ms.remove(&name);
+    state.queues.insert(name, queue);
+    Ok(json!({ "QueueUrl": url }))
+}
+
+fn check_name(name: &str, fifo: bool) -> Result<(), ApiError> {
+    let stem = if fifo { name.strip_suffix(FIFO) } else { Some(name) };
+    let fits = stem.is_some_and(|stem| {
+        !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    });
+    match (fits && name.len() <= MAX_NAME, fifo) {
+        (true, _) => Ok(()),
+        (false, true) => Err(invalid(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with \
+             .fifo suffix and be 1 to 80 in length.",
+        )),
+        (false, false) => {
+            Err(invalid("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"))
+        }
+    }
+}
+
+/// Without `MaxResults` the first thousand, and no token for more.
+pub(super) fn list(call: &Call<'_, '_>) -> Result<Value, ApiError> {
+    let prefix = call.body.text("QueueNamePrefix").unwrap_or_default();
+    let names = call.state().queues.keys().filter(|name| name.starts_with(prefix));
+    listed(call, "QueueUrls", names)
+}
+
+/// The queues whose dead letters go to this one.
+pub(super) fn list_sources(call: &Call<'_, '_>) -> Result<Value, ApiError> {
+    let target = &call.queue()?.arn;
+    let leads_here = |queue: &&Queue| {
+        let policy = queue.attributes.get("RedrivePolicy").and_then(|text| Json::parse(text.as_bytes()).ok());
+        policy.is_some_and(|policy| policy.text("deadLetterTargetArn") == Some(target))
+    };
+    // In small letters, unlike that of `ListQueues`.
+    listed(call, "queueUrls", call.state().queues.values().filter(leads_here).map(|queue| &queue.name))
+}
+
+fn listed<'n>(call: &Call<'_, '_>, member: &str, names: impl Iterator<Item = &'n String>) -> Result<Value, ApiError> {
+    let asked = call.body.integer("MaxResults");
+    // A cloud that is to give small pages gives them only to who can ask for more.
+    let size = if asked.is_some() { call.cx.page_size(asked, PAGE) } else { PAGE };
+    let page = Page::of(
+        names,
+        |name| (*name).clone(),
+        call.body.text("NextToken"),
+        size,
+        || invalid("Invalid or expired next token."),
+    )?;
+    let urls: Vec<String> = page.items.iter().map(|name| call.url(name)).collect();
+    let mut answer = json!({ member: urls });
+    if let Some(next) = page.next.filter(|_| asked.is_some()) {
+        answer["NextToken"] = json!(next);
+    }
+    Ok(answer)
+}
+
+pub(super) fn get_url(call: &Call<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.required("QueueName")?;
+    if !call.state().queues.contains_key(name) {
+        return Err(no_queue());
+    }
+    Ok(json!({ "QueueUrl": call.url(name) }))
+}
+
+/// With all its messages.
+pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.queue()?.name.clone();
+    let now = call.cx.epoch_ms();
+    let state = call.state_mut();
+    state.queues.remove(&name);
+    state.deleted_ms.insert(name, now);
+    Ok(json!({}))
+}
+
+pub(super) fn list_tags(call: &Call<'_, '_>) -> Result<Value, ApiError> {
+    let tags = &call.queue()?.tags;
+    Ok(if tags.is_empty() { json!({}) } else { json!({ "Tags": tags }) })
+}
+
+pub(super) fn tag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let tags = call.body.map("Tags");
+    call.queue_mut()?.tags.extend(tags);
+    Ok(json!({}))
+}
+
+pub(super) fn untag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+    let keys = call.body.texts("TagKeys");
+    call.queue_mut()?.tags.retain(|key, _| !keys.contains(key));
+    Ok(json!({}))
+}

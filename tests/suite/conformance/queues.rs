@@ -1,0 +1,160 @@
+//! Queues, their attributes, tags and messages.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sqs::operation::create_queue::builders::CreateQueueFluentBuilder;
+use aws_sdk_sqs::types::QueueAttributeName as Attribute;
+use deployer::aws::{Call, CallError, FailureKind};
+
+use super::{Place, Probed, TAGS, differs, refused, same, text};
+
+fn standard(place: &Place, name: &str) -> CreateQueueFluentBuilder {
+    let request = place.aws.sqs.create_queue().queue_name(name).attributes(Attribute::VisibilityTimeout, "60");
+    request.set_tags(Some(TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()))
+}
+
+fn fifo(place: &Place, name: &str) -> CreateQueueFluentBuilder {
+    let request = place.aws.sqs.create_queue().queue_name(name).attributes(Attribute::FifoQueue, "true");
+    request.attributes(Attribute::ContentBasedDeduplication, "true")
+}
+
+async fn send(request: CreateQueueFluentBuilder) -> Result<String, CallError> {
+    Ok(request.send().await.call("sqs:CreateQueue")?.queue_url.unwrap_or_default())
+}
+
+async fn attributes(place: &Place, url: &str) -> Result<BTreeMap<String, String>, CallError> {
+    let answer = place.aws.sqs.get_queue_attributes().queue_url(url).attribute_names(Attribute::All).send().await;
+    let attributes = answer.call("sqs:GetQueueAttributes")?.attributes.unwrap_or_default();
+    Ok(attributes.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect())
+}
+
+async fn delete(place: &Place, url: &str) {
+    let _ = place.aws.sqs.delete_queue().queue_url(url).send().await;
+}
+
+pub async fn a_queue_keeps_what_it_is_given(place: Place) -> Probed {
+    let name = place.name("queue");
+    let url = send(standard(&place, &name)).await.map_err(text)?;
+    let attributes = attributes(&place, &url).await.map_err(text)?;
+    let tags = place.aws.sqs.list_queue_tags().queue_url(&url).send().await.call("sqs:ListQueueTags");
+    let found = place.aws.sqs.get_queue_url().queue_name(&name).send().await.call("sqs:GetQueueUrl");
+    delete(&place, &url).await;
+    same(found.map_err(text)?.queue_url(), Some(url.as_str()), "its URL")?;
+    let of = |name: &str| attributes.get(name).map(String::as_str);
+    let arn = format!("arn:aws:sqs:us-east-1:{}:{name}", place.account);
+    same(of("QueueArn"), Some(arn.as_str()), "its ARN")?;
+    same(of("VisibilityTimeout"), Some("60"), "what was set")?;
+    same(of("MessageRetentionPeriod"), Some("345600"), "a default")?;
+    same(of("FifoQueue"), None, "whether it is a FIFO queue")?;
+    let tags: BTreeMap<_, _> = tags.map_err(text)?.tags.unwrap_or_default().into_iter().collect();
+    same(tags, TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into(), "its tags")
+}
+
+pub async fn a_queue_is_made_again_only_as_it_is(place: Place) -> Probed {
+    let name = place.name("queue");
+    let url = send(standard(&place, &name)).await.map_err(text)?;
+    let again = send(standard(&place, &name)).await;
+    let other = send(standard(&place, &name).attributes(Attribute::DelaySeconds, "5")).await;
+    delete(&place, &url).await;
+    same(again.map_err(text)?, url, "the URL of the queue that is there")?;
+    refused(other, FailureKind::AlreadyExists)
+}
+
+pub async fn a_fifo_queue_is_named_so(place: Place) -> Probed {
+    for (request, what) in [
+        (fifo(&place, &place.name("queue")), "a FIFO queue without the ending"),
+        (standard(&place, &place.name("queue.fifo")), "another queue with the ending"),
+    ] {
+        match send(request).await {
+            Ok(url) => {
+                delete(&place, &url).await;
+                return differs(format!("{what} is made"));
+            }
+            Err(error) => same(error.kind, FailureKind::Invalid, what)?,
+        }
+    }
+    let url = send(fifo(&place, &place.name("queue.fifo"))).await.map_err(text)?;
+    let attributes = attributes(&place, &url).await.map_err(text)?;
+    delete(&place, &url).await;
+    same(attributes.get("FifoQueue").map(String::as_str), Some("true"), "what it says of itself")?;
+    same(attributes.get("DeduplicationScope").map(String::as_str), Some("queue"), "a default")
+}
+
+pub async fn messages_are_counted_and_come_in_their_order(place: Place) -> Probed {
+    let url = send(fifo(&place, &place.name("queue.fifo"))).await.map_err(text)?;
+    for body in ["one", "two", "two"] {
+        let request = place.aws.sqs.send_message().queue_url(&url).message_body(body).message_group_id("all");
+        request.send().await.call("sqs:SendMessage").map_err(text)?;
+    }
+    let counted = attributes(&place, &url).await.map_err(text)?;
+    let request = place.aws.sqs.receive_message().queue_url(&url).max_number_of_messages(10);
+    let received = request.send().await.call("sqs:ReceiveMessage").map_err(text)?;
+    let receipt = received.messages().first().and_then(|message| message.receipt_handle()).unwrap_or_default();
+    let request = place.aws.sqs.delete_message().queue_url(&url).receipt_handle(receipt);
+    request.send().await.call("sqs:DeleteMessage").map_err(text)?;
+    let left = attributes(&place, &url).await.map_err(text)?;
+    delete(&place, &url).await;
+    same(counted.get("ApproximateNumberOfMessages").map(String::as_str), Some("2"), "without the one sent twice")?;
+    let bodies: Vec<_> = received.messages().iter().filter_map(|message| message.body()).collect();
+    same(bodies, vec!["one", "two"], "what is received")?;
+    same(left.get("ApproximateNumberOfMessagesNotVisible").map(String::as_str), Some("1"), "what is on its way")
+}
+
+pub async fn dead_letters_lead_to_a_queue_that_is_there(place: Place) -> Probed {
+    let (name, dead) = (place.name("queue"), place.name("dead"));
+    let policy = |target: &str| {
+        let arn = format!("arn:aws:sqs:us-east-1:{}:{target}", place.account);
+        format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":3}}"#)
+    };
+    let nowhere = send(standard(&place, &name).attributes(Attribute::RedrivePolicy, policy(&dead))).await;
+    let dead_url = send(standard(&place, &dead)).await.map_err(text)?;
+    let url = send(standard(&place, &name).attributes(Attribute::RedrivePolicy, policy(&dead))).await;
+    let url = url.map_err(text)?;
+    let sources = place.aws.sqs.list_dead_letter_source_queues().queue_url(&dead_url).send().await;
+    let sources = sources.call("sqs:ListDeadLetterSourceQueues");
+    delete(&place, &url).await;
+    delete(&place, &dead_url).await;
+    same(sources.map_err(text)?.queue_urls(), &[url][..], "whose dead letters come here")?;
+    match nowhere {
+        Ok(_) => differs("a queue is taken whose dead letters lead nowhere"),
+        Err(error) => same(error.kind, FailureKind::Invalid, "the refusal"),
+    }
+}
+
+pub async fn queues_come_in_pages(place: Place) -> Probed {
+    let mut urls = Vec::new();
+    for what in ["queue-1", "queue-2", "queue-3"] {
+        urls.push(send(standard(&place, &place.name(what))).await.map_err(text)?);
+    }
+    let request = place.aws.sqs.list_queues().queue_name_prefix(place.name("queue-")).max_results(2);
+    let first = request.clone().send().await.call("sqs:ListQueues").map_err(text)?;
+    let second = request.set_next_token(first.next_token.clone()).send().await.call("sqs:ListQueues");
+    for url in &urls {
+        delete(&place, url).await;
+    }
+    let second = second.map_err(text)?;
+    same((first.queue_urls().len(), first.next_token().is_some()), (2, true), "the first page")?;
+    same((second.queue_urls().len(), second.next_token().is_some()), (1, false), "the second page")
+}
+
+pub async fn tags_are_put_and_taken_away(place: Place) -> Probed {
+    let url = send(standard(&place, &place.name("queue"))).await.map_err(text)?;
+    let sqs = &place.aws.sqs;
+    sqs.tag_queue().queue_url(&url).tags("more", "1").send().await.call("sqs:TagQueue").map_err(text)?;
+    let request = sqs.untag_queue().queue_url(&url).tag_keys(TAGS[0].0);
+    request.send().await.call("sqs:UntagQueue").map_err(text)?;
+    let tags = sqs.list_queue_tags().queue_url(&url).send().await.call("sqs:ListQueueTags").map_err(text)?;
+    delete(&place, &url).await;
+    let mut keys: Vec<_> = tags.tags.unwrap_or_default().into_keys().collect();
+    keys.sort_unstable();
+    same(keys, vec![TAGS[1].0.to_owned(), "more".to_owned()], "its tags")
+}
+
+pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+    let name = place.name("queue");
+    let url = format!("https://sqs.us-east-1.amazonaws.com/{}/{name}", place.account);
+    let sqs = &place.aws.sqs;
+    refused(sqs.get_queue_url().queue_name(&name).send().await.call("sqs:GetQueueUrl"), FailureKind::NotFound)?;
+    refused(attributes(&place, &url).await, FailureKind::NotFound)?;
+    refused(sqs.delete_queue().queue_url(&url).send().await.call("sqs:DeleteQueue"), FailureKind::NotFound)
+}

@@ -1,0 +1,101 @@
+//! What calls a function besides rules: event source mappings and function URLs; and what keeps it from being called.
+
+use aws_sdk_lambda::types::FunctionUrlAuthType;
+use deployer::aws::{Call, FailureKind};
+
+use super::lambda::{create, delete};
+use super::{Place, Probed, refused, same, text};
+
+async fn create_queue(place: &Place, name: &str) -> Result<(String, String), String> {
+    let answer = place.aws.sqs.create_queue().queue_name(name).send().await.call("sqs:CreateQueue").map_err(text)?;
+    let arn = format!("arn:aws:sqs:us-east-1:{}:{name}", place.account);
+    Ok((answer.queue_url.unwrap_or_default(), arn))
+}
+
+pub async fn a_mapping_keeps_what_it_is_given(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    let (url, queue) = create_queue(&place, &place.name("queue")).await?;
+    let lambda = &place.aws.lambda;
+    let request = lambda.create_event_source_mapping().function_name(&name).event_source_arn(&queue);
+    let made = request.batch_size(5).enabled(false).send().await.call("lambda:CreateEventSourceMapping");
+    let uuid = made.map_err(text)?.uuid.unwrap_or_default();
+    let listed = lambda.list_event_source_mappings().function_name(&name).send().await;
+    let listed = listed.call("lambda:ListEventSourceMappings");
+    let of_queue = lambda.list_event_source_mappings().event_source_arn(&queue).send().await;
+    let of_queue = of_queue.call("lambda:ListEventSourceMappings");
+    let got = lambda.get_event_source_mapping().uuid(&uuid).send().await.call("lambda:GetEventSourceMapping");
+    let deleted = lambda.delete_event_source_mapping().uuid(&uuid).send().await;
+    deleted.call("lambda:DeleteEventSourceMapping").map_err(text)?;
+    let _ = place.aws.sqs.delete_queue().queue_url(&url).send().await;
+    delete(&place, &name).await;
+    let got = got.map_err(text)?;
+    same(got.event_source_arn(), Some(queue.as_str()), "its source")?;
+    let function = format!("arn:aws:lambda:us-east-1:{}:function:{name}", place.account);
+    same(got.function_arn(), Some(function.as_str()), "its function")?;
+    same((got.batch_size(), got.state()), (Some(5), Some("Disabled")), "its settings")?;
+    same(listed.map_err(text)?.event_source_mappings().len(), 1, "mappings of the function")?;
+    same(of_queue.map_err(text)?.event_source_mappings().len(), 1, "mappings of the queue")
+}
+
+pub async fn a_mapping_is_made_once(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    let (url, queue) = create_queue(&place, &place.name("queue")).await?;
+    let lambda = &place.aws.lambda;
+    let request = lambda.create_event_source_mapping().function_name(&name).event_source_arn(&queue).enabled(false);
+    let made = request.clone().send().await.call("lambda:CreateEventSourceMapping").map_err(text)?;
+    let again = request.send().await.call("lambda:CreateEventSourceMapping");
+    let _ = lambda.delete_event_source_mapping().set_uuid(made.uuid).send().await;
+    let _ = place.aws.sqs.delete_queue().queue_url(&url).send().await;
+    delete(&place, &name).await;
+    refused(again, FailureKind::AlreadyExists)
+}
+
+pub async fn a_function_has_one_url(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    let lambda = &place.aws.lambda;
+    let none = lambda.get_function_url_config().function_name(&name).send().await;
+    let none = none.call("lambda:GetFunctionUrlConfig");
+    let request = lambda.create_function_url_config().function_name(&name).auth_type(FunctionUrlAuthType::None);
+    let made = request.clone().send().await.call("lambda:CreateFunctionUrlConfig").map_err(text)?;
+    let again = request.send().await.call("lambda:CreateFunctionUrlConfig");
+    let listed = lambda.list_function_url_configs().function_name(&name).send().await;
+    let listed = listed.call("lambda:ListFunctionUrlConfigs").map_err(text)?;
+    let deleted = lambda.delete_function_url_config().function_name(&name).send().await;
+    deleted.call("lambda:DeleteFunctionUrlConfig").map_err(text)?;
+    let left = lambda.list_function_url_configs().function_name(&name).send().await;
+    let left = left.call("lambda:ListFunctionUrlConfigs").map_err(text)?;
+    delete(&place, &name).await;
+    refused(none, FailureKind::NotFound)?;
+    same(made.function_url().contains(".lambda-url.us-east-1."), true, made.function_url())?;
+    refused(again, FailureKind::AlreadyExists)?;
+    let urls: Vec<_> = listed.function_url_configs().iter().map(|url| url.function_url()).collect();
+    same(urls, vec![made.function_url()], "its URLs")?;
+    same(left.function_url_configs().len(), 0, "URLs after it is deleted")
+}
+
+pub async fn a_function_without_concurrency_is_not_called(place: Place) -> Probed {
+    let name = place.name("function");
+    create(&place, &name).await?;
+    let lambda = &place.aws.lambda;
+    let request = lambda.put_function_concurrency().function_name(&name).reserved_concurrent_executions(0);
+    request.send().await.call("lambda:PutFunctionConcurrency").map_err(text)?;
+    let answer = lambda.invoke().function_name(&name).send().await.call("lambda:Invoke");
+    let reserved = lambda.get_function_concurrency().function_name(&name).send().await;
+    let reserved = reserved.call("lambda:GetFunctionConcurrency");
+    delete(&place, &name).await;
+    same(reserved.map_err(text)?.reserved_concurrent_executions(), Some(0), "what is reserved")?;
+    refused(answer, FailureKind::Throttled)
+}
+
+pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+    let (lambda, uuid) = (&place.aws.lambda, "00000000-0000-4000-8000-000000000000");
+    let answer = lambda.get_event_source_mapping().uuid(uuid).send().await;
+    refused(answer.call("lambda:GetEventSourceMapping"), FailureKind::NotFound)?;
+    let answer = lambda.delete_event_source_mapping().uuid(uuid).send().await;
+    refused(answer.call("lambda:DeleteEventSourceMapping"), FailureKind::NotFound)?;
+    let answer = lambda.list_function_url_configs().function_name(place.name("function")).send().await;
+    refused(answer.call("lambda:ListFunctionUrlConfigs"), FailureKind::NotFound)
+}
