@@ -8,6 +8,7 @@ mod cloud_code;
 mod clouds;
 mod conformance;
 mod cost;
+mod decommission;
 mod dev;
 mod dev_page;
 mod drift;

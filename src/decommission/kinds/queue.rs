@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::parts::Parts;
 use super::super::{Cx, Target};
 use super::{Restored, time};
-use crate::aws::{Call, CallError, FailureKind};
+use crate::aws::{Call, CallError, Found};
 
 /// Waiting, in flight, delayed.
 const COUNTS: [&str; 3] = [
@@ -30,10 +30,7 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     let Some(url) = url(cx, target).await? else { return Ok(None) };
     let sqs = &cx.aws.sqs;
     let request = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::All);
-    let answer = match request.send().await.call("sqs:GetQueueAttributes") {
-        Err(error) if gone(&error) => return Ok(None),
-        other => other?,
-    };
+    let Some(answer) = request.send().await.call("sqs:GetQueueAttributes").found()? else { return Ok(None) };
     let attributes = answer.attributes().into_iter().flatten();
     let attributes = attributes.map(|(name, value)| (name.as_str().to_owned(), json!(value)));
     let mut attributes: Vec<(String, Value)> = attributes.collect();
@@ -68,10 +65,7 @@ pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
 
 pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
     let Some(url) = url(cx, target).await? else { return Ok(()) };
-    match cx.aws.sqs.delete_queue().queue_url(url).send().await.call("sqs:DeleteQueue") {
-        Err(error) if gone(&error) => Ok(()),
-        other => other.map(drop),
-    }
+    cx.aws.sqs.delete_queue().queue_url(url).send().await.call("sqs:DeleteQueue").found().map(drop)
 }
 
 pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
@@ -112,14 +106,6 @@ pub(super) async fn enable(cx: &Cx<'_>, target: &Target, _: &Parts, keys: &[&str
 }
 
 async fn url(cx: &Cx<'_>, target: &Target) -> Result<Option<String>, CallError> {
-    match cx.aws.sqs.get_queue_url().queue_name(target.key()).send().await.call("sqs:GetQueueUrl") {
-        Ok(answer) => Ok(answer.queue_url().map(ToOwned::to_owned)),
-        Err(error) if gone(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The codes of the JSON protocol and of the query protocol before it.
-fn gone(error: &CallError) -> bool {
-    error.kind == FailureKind::NotFound || error.code.contains("NonExistentQueue") || error.code == "QueueDoesNotExist"
+    let answer = cx.aws.sqs.get_queue_url().queue_name(target.key()).send().await.call("sqs:GetQueueUrl").found()?;
+    Ok(answer.and_then(|answer| answer.queue_url))
 }

@@ -21,8 +21,11 @@ pub(super) const NEW: &[&str] = &[
     "stages.json/*/lastUpdatedDate",
     "deployments.json/*/id",
     "deployments.json/*/createdDate",
-    // An export has the time, the address and the ids in it; its paths are compared where it is imported again.
+    // An export has the time and the address in it: what it says is compared by the resources.
     "openapi",
+    "resources.json/*/*/methodIntegration/cacheNamespace",
+    "resources.json/*/*/authorizerId",
+    "resources.json/*/*/requestValidatorId",
 ];
 
 /// What `CreateRestApi` takes of an answer.
@@ -90,8 +93,26 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     parts.put("tags.json", tags);
     parts.put("stages.json", Value::Array(stages));
     parts.put("deployments.json", json!(list(&deployments, "item")));
+    parts.put("resources.json", resources(cx, id).await?);
     parts.put("mappings.json", Value::Array(mappings(cx, id).await?));
     Ok(Some(parts))
+}
+
+/// Every path's methods, with their integrations.
+async fn resources(cx: &Cx<'_>, id: &str) -> Result<Value, CallError> {
+    let (mut paths, mut position) = (Map::new(), None);
+    loop {
+        let request = cx.aws.apigateway.get_resources().rest_api_id(id).embed("methods").limit(500);
+        let page = answer!("apigateway:GetResources", request.set_position(position))?;
+        for resource in list(&page, "item") {
+            let path = text(resource, "path").unwrap_or_default();
+            paths.insert(path.to_owned(), resource.get("resourceMethods").cloned().unwrap_or_default());
+        }
+        position = text(&page, "position").map(ToOwned::to_owned);
+        if position.is_none() {
+            return Ok(Value::Object(paths));
+        }
+    }
 }
 
 /// Paths of the account's domains that lead to this API.

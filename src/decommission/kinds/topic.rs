@@ -9,7 +9,7 @@ use super::super::parts::Parts;
 use super::super::wire::text;
 use super::super::{Cx, Target, unexpected};
 use super::Restored;
-use crate::aws::{Call, CallError, FailureKind};
+use crate::aws::{Call, CallError, Found};
 
 pub(super) const VOLATILE: &[&str] = &[
     "attributes.json/SubscriptionsConfirmed",
@@ -40,10 +40,8 @@ const CONFIRMED_ELSEWHERE: &[&str] = &["email", "email-json", "http", "https"];
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
     let (arn, sns) = (target.key(), &cx.aws.sns);
-    let attributes = match sns.get_topic_attributes().topic_arn(arn).send().await.call("sns:GetTopicAttributes") {
-        Err(error) if gone(&error) => return Ok(None),
-        other => other?,
-    };
+    let attributes = sns.get_topic_attributes().topic_arn(arn).send().await.call("sns:GetTopicAttributes").found()?;
+    let Some(attributes) = attributes else { return Ok(None) };
     let tags = sns.list_tags_for_resource().resource_arn(arn).send().await.call("sns:ListTagsForResource")?;
     let tags: serde_json::Map<String, Value> =
         tags.tags().iter().map(|tag| (tag.key().to_owned(), json!(tag.value()))).collect();
@@ -88,10 +86,7 @@ pub(super) fn lost(parts: &Parts) -> Vec<String> {
 }
 
 pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
-    match cx.aws.sns.delete_topic().topic_arn(target.key()).send().await.call("sns:DeleteTopic") {
-        Err(error) if gone(&error) => Ok(()),
-        other => other.map(drop),
-    }
+    cx.aws.sns.delete_topic().topic_arn(target.key()).send().await.call("sns:DeleteTopic").found().map(drop)
 }
 
 pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
@@ -152,9 +147,4 @@ pub(super) async fn enable(cx: &Cx<'_>, target: &Target, _: &Parts, keys: &[&str
     let keys = keys.iter().map(|key| (*key).to_owned()).collect();
     let request = cx.aws.sns.untag_resource().resource_arn(target.key()).set_tag_keys(Some(keys));
     request.send().await.call("sns:UntagResource").map(drop)
-}
-
-/// The query protocol's code.
-fn gone(error: &CallError) -> bool {
-    error.kind == FailureKind::NotFound || error.code == "NotFound" || error.code == "NotFoundException"
 }
