@@ -192,8 +192,12 @@ impl Archive {
         let mut files = Vec::new();
         for (path, bytes) in parts.files() {
             persist(&self.directory, &Path::new(&directory).join(&path), &bytes)?;
+            if let Some(parent) = Path::new(&path).parent().filter(|parent| *parent != Path::new("")) {
+                sync_names(&self.directory, &Path::new(&directory).join(parent))?;
+            }
             files.push(FileEntry { path, sha256: sum(&bytes), bytes: bytes.len() as u64 });
         }
+        sync_names(&self.directory, Path::new(&directory))?;
         let earlier = self.entry(&target.id).map(|entry| self.directory.join(&entry.directory));
         self.manifest.entries.retain(|entry| entry.id != target.id);
         self.manifest.entries.push(Entry {
@@ -215,7 +219,8 @@ impl Archive {
     fn write_manifest(&self) -> io::Result<()> {
         let text = format!("{}\n", serde_json::to_string_pretty(&self.manifest)?);
         persist(&self.directory, Path::new("manifest.json"), text.as_bytes())?;
-        persist(&self.directory, Path::new("SHA256SUMS"), self.sums(text.as_bytes()).as_bytes())
+        persist(&self.directory, Path::new("SHA256SUMS"), self.sums(text.as_bytes()).as_bytes())?;
+        sync_names(&self.directory, Path::new(""))
     }
 
     fn sums(&self, manifest: &[u8]) -> String {
@@ -311,14 +316,14 @@ fn persist(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(parent)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(&path).map_err(|error| error.error)?;
-    // The names, too: an archive that a power cut loses is none.
+    file.persist(&path).map(drop).map_err(|error| error.error)
+}
+
+/// Writes the names in a directory below the archive to the disk: an archive that a power cut loses is none.
+fn sync_names(archive: &Path, below: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    for level in parent.ancestors() {
-        File::open(level)?.sync_all()?;
-        if level == directory {
-            break;
-        }
+    for level in below.ancestors() {
+        File::open(archive.join(level))?.sync_all()?;
     }
     Ok(())
 }

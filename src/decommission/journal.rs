@@ -40,8 +40,8 @@ pub enum Step {
     Restoring,
     /// It is there again.
     Restored {
-        /// Its new id, where AWS gives one.
-        id: String,
+        /// Its id now: AWS gives an API a new one.
+        now: String,
         /// Other ids that are new: old, new.
         renamed: Vec<(String, String)>,
     },

@@ -155,7 +155,7 @@ async fn restore(cx: &Cx<'_>, plan: &Plan, target: &Target, archive: &mut Archiv
     let parts = plan.renamed(archive, target);
     let Restored { id, renamed, notes } = kinds::restore(cx, target, &parts).await.map_err(|error| error.to_string())?;
     let id = id.unwrap_or_else(|| target.id.clone());
-    archive.journal.write(&target.id, Step::Restored { id, renamed }).map_err(unwritten)?;
+    archive.journal.write(&target.id, Step::Restored { now: id, renamed }).map_err(unwritten)?;
     Ok(notes)
 }
 
@@ -174,7 +174,7 @@ async fn compare(cx: &Cx<'_>, plan: &Plan, target: &Target, archive: &Archive) -
 /// The resource under the id that it has now.
 fn current(archive: &Archive, target: &Target) -> Target {
     match archive.journal.last(&target.id) {
-        Some(Step::Restored { id, .. }) => Target { id: id.clone(), ..target.clone() },
+        Some(Step::Restored { now, .. }) => Target { id: now.clone(), ..target.clone() },
         _ => target.clone(),
     }
 }

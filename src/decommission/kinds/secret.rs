@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::parts::Parts;
 use super::super::wire::{answer, list, text};
-use super::super::{Cx, Target, unexpected};
+use super::super::{Cx, TAG_ARCHIVE, TAG_QUARANTINE, Target, unexpected};
 use super::{Restored, tag_object, time};
 use crate::aws::{Call, CallError, FailureKind, Found};
 
@@ -61,10 +61,11 @@ pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<()
     }
 }
 
-pub(super) async fn restore(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<Restored, CallError> {
+pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
     const CALL: &str = "secretsmanager:RestoreSecret";
     match cx.aws.secrets.restore_secret().secret_id(target.key()).send().await.call(CALL).found()? {
-        Some(_) => Ok(Restored::default()),
+        // It is the secret itself that comes back, with what a quarantine before its deletion left on it.
+        Some(_) => enable(cx, target, parts, &[TAG_QUARANTINE, TAG_ARCHIVE]).await.map(|()| Restored::default()),
         None => Err(unexpected(CALL, "its recovery window is over, and its value is in no archive: make it anew")),
     }
 }

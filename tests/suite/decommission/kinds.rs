@@ -10,6 +10,8 @@ use deployer::desired::Scope;
 use super::TRUST;
 use crate::servers;
 
+const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
+
 struct Place {
     aws: Aws,
     scope: Scope,
@@ -29,12 +31,18 @@ impl Place {
 
     /// Archives, deletes, restores and compares.
     async fn there_and_back(&self, kind: Kind, id: String) {
+        self.there_and_back_after(kind, id, async || {}).await;
+    }
+
+    /// As [`Place::there_and_back`], with something done while it is gone.
+    async fn there_and_back_after(&self, kind: Kind, id: String, meanwhile: impl AsyncFnOnce()) {
         let cx = Cx { aws: &self.aws, scope: &self.scope, delays: false };
         let target = Target { kind, id, name: "x".to_owned() };
         let before = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there");
         archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
         let gone = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(gone, None, "it is gone");
+        meanwhile().await;
         archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("once more: {error}"));
         let restored = archived::restore(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
         let now = Target { id: restored.id.clone().unwrap_or_else(|| target.id.clone()), ..target.clone() };
@@ -51,7 +59,7 @@ async fn a_role() {
     let Some(place) = Place::new().await else { return };
     let iam = &place.aws.iam;
     iam.create_role().role_name("r").path("/old/").assume_role_policy_document(TRUST).send().await.expect("a role");
-    iam.put_role_policy().role_name("r").policy_name("p").policy_document(r#"{"Version":"2012-10-17","Statement":[]}"#).send().await.expect("a policy");
+    iam.put_role_policy().role_name("r").policy_name("p").policy_document(POLICY).send().await.expect("a policy");
     place.there_and_back(Kind::Role, format!("arn:aws:iam::{}:role/old/r", place.scope.account)).await;
 }
 
@@ -108,7 +116,11 @@ async fn a_log_group_with_filters() {
     let metric = metric.build().expect("a metric");
     let filter = logs.put_metric_filter().log_group_name("/old/g").filter_name("f").filter_pattern("ERROR");
     filter.metric_transformations(metric).send().await.expect("a filter");
-    place.there_and_back(Kind::LogGroup, place.arn("logs", "log-group:/old/g")).await;
+    // On AWS the filter goes with its group.
+    let forget = async || {
+        let _ = logs.delete_metric_filter().log_group_name("/old/g").filter_name("f").send().await;
+    };
+    place.there_and_back_after(Kind::LogGroup, place.arn("logs", "log-group:/old/g"), forget).await;
 }
 
 #[tokio::test]

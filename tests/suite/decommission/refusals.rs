@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deployer::aws::Call as _;
 use deployer::audit::Kind;
-use deployer::local::cloud::{ApiError, Call, Fault, Injected};
+use deployer::local::cloud::{ApiError, Call, Context, Fault, Injected};
 use deployer::naming::TAG_DEPLOYMENT;
 
 use super::Legacy;
@@ -39,11 +39,11 @@ async fn a_queue_with_messages_stays() {
 #[tokio::test]
 async fn a_function_that_was_called_since_stays() {
     let call = async |legacy: &Legacy| {
-        let dimension = aws_sdk_cloudwatch::types::Dimension::builder().name("FunctionName").value("legacy-push").build();
-        let later = aws_smithy_types::DateTime::from_secs(jiff::Timestamp::now().as_second() + 2);
-        let datum = aws_sdk_cloudwatch::types::MetricDatum::builder().metric_name("Invocations").value(3.0).dimensions(dimension);
-        let datum = datum.timestamp(later).build();
-        legacy.aws.cloudwatch.put_metric_data().namespace("AWS/Lambda").metric_data(datum).send().await.expect("it counts");
+        let later = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(2);
+        let count = |cx: &mut Context<'_>| {
+            cx.count_at(later, "AWS/Lambda", "Invocations", &[("FunctionName", "legacy-push")], 3.0);
+        };
+        legacy.cloud.with(count).expect("it counts");
     };
     let why = refused(call, Kind::Function, "legacy-push").await;
     assert_eq!(why, "it was used 3 times since the audit");
