@@ -31,7 +31,9 @@ pub(super) async fn run(global: &Global, args: &DecommissionArgs) -> Result<Exit
         (None, None) => return Err(no_archive(&args.archive)),
     };
     if !args.resume && args.ids.is_empty() && !args.stale {
-        return Err(Error::usage("nothing is named").hint("give ids or names, or --stale for all that is stale or orphaned"));
+        return Err(
+            Error::usage("nothing is named").hint("give ids or names, or --stale for all that is stale or orphaned")
+        );
     }
     let (aws, scope) = account_of(global, &region).await?;
     if let Some(audit) = &audit {
@@ -206,7 +208,8 @@ fn manifest(directory: &Path) -> Result<Option<Manifest>> {
 }
 
 fn no_archive(directory: &Path) -> Error {
-    Error::usage(format!("{} is no archive", directory.display())).hint("--resume goes on with an earlier run's archive")
+    Error::usage(format!("{} is no archive", directory.display()))
+        .hint("--resume goes on with an earlier run's archive")
 }
 
 /// For `restore`, which begins with an archive.

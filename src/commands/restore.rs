@@ -24,14 +24,22 @@ pub(super) async fn run(global: &Global, args: &RestoreArgs) -> Result<ExitCode>
                 json!({ "format_version": FORMAT_VERSION, "account": scope.account, "region": scope.region }),
             );
             for (target, action) in &plan.items {
-                lines.line("item", json!({ "id": target.id, "kind": target.kind, "name": target.name, "action": action }));
+                lines.line(
+                    "item",
+                    json!({ "id": target.id, "kind": target.kind, "name": target.name, "action": action }),
+                );
             }
             for refusal in &plan.refusals {
                 lines.line("refused", refusal);
             }
         }
         None => {
-            anstream::println!("Account {}, region {}; archive {}\n", scope.account, scope.region, args.archive.display());
+            anstream::println!(
+                "Account {}, region {}; archive {}\n",
+                scope.account,
+                scope.region,
+                args.archive.display()
+            );
             anstream::print!("{}", restore_text(&plan));
         }
     }

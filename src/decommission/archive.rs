@@ -112,8 +112,7 @@ impl Archive {
             let (account, region) = (scope.account.clone(), scope.region.clone());
             let entries = Vec::new();
             let made_at = Timestamp::now();
-            let manifest =
-                Manifest { version: ARCHIVE_VERSION, account, region, made_at, audit_taken_at, entries };
+            let manifest = Manifest { version: ARCHIVE_VERSION, account, region, made_at, audit_taken_at, entries };
             let archive = Self::with(directory, manifest)?;
             archive.write_manifest().map_err(|error| unusable(directory, &error))?;
             return Ok(archive);
@@ -235,7 +234,8 @@ impl Archive {
     }
 
     fn verify_sums(&self) -> Result<()> {
-        let read = |name: &str| std::fs::read(self.directory.join(name)).map_err(|error| unusable(&self.directory, &error));
+        let read =
+            |name: &str| std::fs::read(self.directory.join(name)).map_err(|error| unusable(&self.directory, &error));
         let manifest = read("manifest.json")?;
         let sums = String::from_utf8_lossy(&read("SHA256SUMS")?).into_owned();
         if sums == self.sums(&manifest) {
@@ -269,7 +269,8 @@ impl Archive {
             if Path::new(&shown).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
                 return Err(changed(&self.directory, &shown));
             }
-            let bytes = std::fs::read(self.directory.join(&shown)).map_err(|error| unusable(&self.directory, &error))?;
+            let bytes =
+                std::fs::read(self.directory.join(&shown)).map_err(|error| unusable(&self.directory, &error))?;
             if sum(&bytes) != file.sha256 || bytes.len() as u64 != file.bytes {
                 return Err(changed(&self.directory, &shown));
             }
@@ -297,7 +298,8 @@ fn read_manifest(directory: &Path) -> Result<Manifest> {
         .map_err(|error| Error::usage(format!("{} is no archive", directory.display())).caused_by(&error))?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| changed(directory, "manifest.json"))?;
     if manifest.version != ARCHIVE_VERSION {
-        let what = format!("{} was made by another version of deployer (format {})", directory.display(), manifest.version);
+        let what =
+            format!("{} was made by another version of deployer (format {})", directory.display(), manifest.version);
         return Err(Error::new(ExitCode::Usage, what).hint("use that version"));
     }
     Ok(manifest)

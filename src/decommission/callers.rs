@@ -52,7 +52,8 @@ impl Callers {
             }
         }
         for mapping in &self.mappings {
-            let (source, function) = (text(mapping, "EventSourceArn"), text(mapping, "FunctionArn").unwrap_or_default());
+            let (source, function) =
+                (text(mapping, "EventSourceArn"), text(mapping, "FunctionArn").unwrap_or_default());
             let uuid = text(mapping, "UUID").unwrap_or_default();
             match source {
                 Some(source) if reaches(function) && !chosen(source) => {
@@ -115,14 +116,19 @@ fn unqualified(arn: &str) -> &str {
 
 /// Rules are asked for by their target, exactly as it stands there, on every bus.
 async fn rule(cx: &Cx<'_>, target: &Target, chosen: impl Fn(&str) -> bool) -> Result<Option<String>, CallError> {
-    if !matches!(target.kind, Kind::Function | Kind::Queue | Kind::Topic | Kind::LogGroup | Kind::RestApi | Kind::HttpApi) {
+    if !matches!(
+        target.kind,
+        Kind::Function | Kind::Queue | Kind::Topic | Kind::LogGroup | Kind::RestApi | Kind::HttpApi
+    ) {
         return Ok(None);
     }
     let mut arns = vec![target.id.clone()];
     if target.kind == Kind::Function {
         let request = cx.aws.lambda.list_aliases().function_name(target.key());
         let aliases = optional(answer!("lambda:ListAliases", request))?.unwrap_or_default();
-        arns.extend(list(&aliases, "Aliases").iter().filter_map(|alias| text(alias, "AliasArn")).map(ToOwned::to_owned));
+        arns.extend(
+            list(&aliases, "Aliases").iter().filter_map(|alias| text(alias, "AliasArn")).map(ToOwned::to_owned),
+        );
     }
     for bus in buses(cx).await? {
         for arn in &arns {

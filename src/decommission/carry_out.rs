@@ -55,12 +55,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Something couldn't be archived, or the archive can't be written or read back: then nothing was disabled or deleted.
-pub async fn carry_out(
-    cx: &Cx<'_>,
-    plan: &Plan,
-    archive: &mut Archive,
-    on_event: &dyn Fn(&Event),
-) -> Result<Outcome> {
+pub async fn carry_out(cx: &Cx<'_>, plan: &Plan, archive: &mut Archive, on_event: &dyn Fn(&Event)) -> Result<Outcome> {
     archive_all(cx, plan, archive, on_event).await?;
     let mut outcome = Outcome::default();
     let mut items = plan.items.iter().filter(|item| !matches!(item.action, Action::Wait { .. }));
@@ -102,7 +97,8 @@ async fn archive_all(cx: &Cx<'_>, plan: &Plan, archive: &mut Archive, on_event: 
             failed.caused_by(&error)
         })?;
         let Some(parts) = parts else { continue };
-        let same = archive.entry(&target.id).is_some_and(|entry| archive.parts(entry).is_ok_and(|known| known == parts));
+        let same =
+            archive.entry(&target.id).is_some_and(|entry| archive.parts(entry).is_ok_and(|known| known == parts));
         if !same {
             let lost = kinds::lost(&target, &parts);
             archive.write(&target, &parts, lost)?;
@@ -180,7 +176,12 @@ async fn delete(cx: &Cx<'_>, target: &Target, archive: &mut Archive) -> Result<&
     Ok("deleted")
 }
 
-async fn disable(cx: &Cx<'_>, target: &Target, until: Timestamp, archive: &mut Archive) -> Result<&'static str, String> {
+async fn disable(
+    cx: &Cx<'_>,
+    target: &Target,
+    until: Timestamp,
+    archive: &mut Archive,
+) -> Result<&'static str, String> {
     let parts = archived(archive, target)?;
     journal(archive, target, Step::Disabling { until })?;
     let name = archive.directory().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -43,8 +43,11 @@ pub async fn check(cx: &Cx<'_>, audit: &Audit, request: &Request, terms: Terms) 
     let mut facts = None;
     loop {
         let Selection { candidates, refusals } = select(audit, request, &kept);
-        let unknown: Vec<&Target> =
-            candidates.iter().map(|candidate| &candidate.target).filter(|target| !known.contains_key(&target.id)).collect();
+        let unknown: Vec<&Target> = candidates
+            .iter()
+            .map(|candidate| &candidate.target)
+            .filter(|target| !known.contains_key(&target.id))
+            .collect();
         known.extend(read_all(cx, &unknown).await);
         if facts.is_none() && !candidates.is_empty() {
             let targets: Vec<&Target> = candidates.iter().map(|candidate| &candidate.target).collect();

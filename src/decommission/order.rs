@@ -54,7 +54,8 @@ pub fn restoration(targets: &mut [Target], parts: &BTreeMap<String, Parts>) {
         let attributes = parts.get(&target.id).map(|parts| parts.get("attributes.json"));
         attributes.is_some_and(|attributes| attributes.get("RedrivePolicy").is_some())
     };
-    let key = |target: &Target| (rank(&RESTORATION, target.kind), redrives(target), target.name.clone(), target.id.clone());
+    let key =
+        |target: &Target| (rank(&RESTORATION, target.kind), redrives(target), target.name.clone(), target.id.clone());
     targets.sort_by_key(key);
 }
 

@@ -102,7 +102,9 @@ pub struct Difference {
 impl Difference {
     /// Whether its values are to be kept from terminals: an environment's are.
     pub fn is_secret(&self) -> bool {
-        self.path.contains("/Environment/") || self.path.contains("/stageVariables/") || self.path.contains("/variables/")
+        self.path.contains("/Environment/")
+            || self.path.contains("/stageVariables/")
+            || self.path.contains("/variables/")
     }
 }
 
@@ -162,8 +164,10 @@ fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
 fn sorted(value: &Value) -> String {
     match value {
         Value::Object(members) => {
-            let mut members: Vec<(&String, String)> = members.iter().map(|(name, value)| (name, sorted(value))).collect();
-            let naming = |name: &str| !(name.ends_with("Name") || name.ends_with("name") || name == "Sid" || name == "Key");
+            let mut members: Vec<(&String, String)> =
+                members.iter().map(|(name, value)| (name, sorted(value))).collect();
+            let naming =
+                |name: &str| !(name.ends_with("Name") || name.ends_with("name") || name == "Sid" || name == "Key");
             members.sort_by(|one, other| (naming(one.0), one).cmp(&(naming(other.0), other)));
             members.iter().map(|(name, value)| format!("{name}={value};")).collect()
         }
@@ -246,7 +250,8 @@ mod tests {
     #[test]
     fn an_id_is_renamed_where_it_is_a_word() {
         let renamed = [("abc1".to_owned(), "xyz9".to_owned())];
-        let mut parts = parts(json!({ "arn": "arn:aws:execute-api:us-east-1:1:abc1/*/POST/abc12", "n": ["abc1", "xabc1"] }));
+        let mut parts =
+            parts(json!({ "arn": "arn:aws:execute-api:us-east-1:1:abc1/*/POST/abc12", "n": ["abc1", "xabc1"] }));
         parts.rename(&renamed);
         let wanted = json!({ "arn": "arn:aws:execute-api:us-east-1:1:xyz9/*/POST/abc12", "n": ["xyz9", "xabc1"] });
         assert_eq!(parts.get("a.json"), &wanted);

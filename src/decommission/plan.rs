@@ -142,7 +142,9 @@ impl Plan {
                     match judged(target, parts, facts, *since, fingerprint) {
                         Judged::Called(why) => self.items.push(item(target, Action::Release { why }, found)),
                         Judged::Refused(why) => self.refusals.push(refusal(target, why)),
-                        Judged::Quiet if *until > now => self.items.push(item(target, Action::Wait { until: *until }, found)),
+                        Judged::Quiet if *until > now => {
+                            self.items.push(item(target, Action::Wait { until: *until }, found))
+                        }
                         Judged::Quiet => due.push((target, found)),
                     }
                 }
@@ -159,7 +161,8 @@ impl Plan {
     async fn add_due(&mut self, cx: &Cx<'_>, facts: Option<&Facts>, mut due: Vec<(&Target, Option<Parts>)>) {
         let Some(facts) = facts else { return };
         loop {
-            let going = self.items.iter().filter(|item| matches!(item.action, Action::Delete | Action::GoOn | Action::Gone));
+            let going =
+                self.items.iter().filter(|item| matches!(item.action, Action::Delete | Action::GoOn | Action::Gone));
             let going: Vec<String> = going.map(|item| item.target.id.clone()).collect();
             let chosen: BTreeSet<&str> =
                 due.iter().map(|(target, _)| target.id.as_str()).chain(going.iter().map(String::as_str)).collect();
@@ -208,7 +211,9 @@ fn judged(target: &Target, parts: &Parts, facts: &Facts, since: Timestamp, finge
     match facts.used(&target.id) {
         Err(why) => return Judged::Refused(why),
         Ok(0) => {}
-        Ok(count) => return Judged::Called(format!("it was called {count} times since {}", since.strftime("%Y-%m-%d"))),
+        Ok(count) => {
+            return Judged::Called(format!("it was called {count} times since {}", since.strftime("%Y-%m-%d")));
+        }
     }
     if let Some(why) = kinds::objection(target, parts, None, since) {
         return Judged::Called(why);

@@ -81,6 +81,7 @@ impl Plan {
             let action = match (archive.journal.last(&target.id), found) {
                 (Some(Step::Quarantined { .. } | Step::Disabling { .. } | Step::Releasing), Some(_)) => Action::Release,
                 (Some(Step::Restoring | Step::Deleting), _) => Action::GoOn,
+                (Some(Step::Restored { .. }), Some(found)) if kinds::is_unsettled(found) => Action::GoOn,
                 (_, None) => Action::Restore,
                 (_, Some(found)) => {
                     let archived = plan.renamed(archive, &target);
@@ -151,12 +152,21 @@ pub async fn carry_out(
 
 async fn restore(cx: &Cx<'_>, plan: &Plan, target: &Target, archive: &mut Archive) -> Result<Vec<String>, String> {
     let unwritten = |error: std::io::Error| format!("the journal can't be written: {error}");
-    archive.journal.write(&target.id, Step::Restoring).map_err(unwritten)?;
-    let parts = plan.renamed(archive, target);
-    let Restored { id, renamed, notes } = kinds::restore(cx, target, &parts).await.map_err(|error| error.to_string())?;
-    let id = id.unwrap_or_else(|| target.id.clone());
-    archive.journal.write(&target.id, Step::Restored { now: id, renamed }).map_err(unwritten)?;
-    Ok(notes)
+    let mut said = Vec::new();
+    // Where it is restored already, only its end is missing.
+    let now = current(archive, target);
+    let made = matches!(archive.journal.last(&target.id), Some(Step::Restored { .. }));
+    if !made || kinds::read(cx, &now).await.map_err(|error| error.to_string())?.is_none() {
+        archive.journal.write(&target.id, Step::Restoring).map_err(unwritten)?;
+        let parts = plan.renamed(archive, target);
+        let Restored { id, renamed, notes } =
+            kinds::restore(cx, target, &parts).await.map_err(|error| error.to_string())?;
+        let now = id.unwrap_or_else(|| target.id.clone());
+        archive.journal.write(&target.id, Step::Restored { now, renamed }).map_err(unwritten)?;
+        said = notes;
+    }
+    kinds::settle(cx, &current(archive, target)).await.map_err(|error| error.to_string())?;
+    Ok(said)
 }
 
 async fn compare(cx: &Cx<'_>, plan: &Plan, target: &Target, archive: &Archive) -> Result<Comparison, String> {
@@ -222,5 +232,8 @@ fn chosen(archive: &Archive, ids: &[String]) -> Result<Vec<Target>> {
 fn taken(differing: &[Difference]) -> String {
     let paths: Vec<&str> = differing.iter().take(NAMED).map(|difference| difference.path.as_str()).collect();
     let more = if differing.len() > NAMED { format!(" and {} more", differing.len() - NAMED) } else { String::new() };
-    format!("something of this name is there and isn't what was archived (it differs in {}{more}): rename or delete that first", paths.join(", "))
+    format!(
+        "something of this name is there and isn't what was archived (it differs in {}{more}): rename or delete that first",
+        paths.join(", ")
+    )
 }

@@ -121,9 +121,7 @@ impl<'a> Graph<'a> {
         let mut named = self.nodes.values().filter(|node| node.name == asked);
         match (named.next(), named.next()) {
             (Some(node), None) => Ok(node),
-            (Some(one), Some(other)) => {
-                Err(format!("several have this name; give the id: {} or {}", one.id, other.id))
-            }
+            (Some(one), Some(other)) => Err(format!("several have this name; give the id: {} or {}", one.id, other.id)),
             (None, _) => Err("the audit has nothing of this id or name; look for it in the audit file".to_owned()),
         }
     }
@@ -142,11 +140,15 @@ impl<'a> Graph<'a> {
         let evidence = evidence.unwrap_or_default();
         match finding.map_or(Verdict::Unknown, |finding| finding.verdict) {
             Verdict::Managed => {
-                return Some("a deployment of deployer owns it: take the venue out of venues.toml, and apply".to_owned());
+                return Some(
+                    "a deployment of deployer owns it: take the venue out of venues.toml, and apply".to_owned(),
+                );
             }
             Verdict::Active => return Some(format!("it is in use{evidence}")),
             Verdict::Unknown => {
-                return Some(format!("whether it is in use isn't known{evidence}: let the audit read what it couldn't"));
+                return Some(format!(
+                    "whether it is in use isn't known{evidence}: let the audit read what it couldn't"
+                ));
             }
             Verdict::Stale | Verdict::Orphaned | Verdict::Suspect => {}
         }
@@ -172,7 +174,9 @@ impl<'a> Graph<'a> {
         let mut callers = Vec::new();
         for edge in self.into.get(id).into_iter().flatten() {
             match edge.kind {
-                EdgeKind::FunctionUrl => callers.extend(self.into.get(edge.from.as_str()).into_iter().flatten().copied()),
+                EdgeKind::FunctionUrl => {
+                    callers.extend(self.into.get(edge.from.as_str()).into_iter().flatten().copied())
+                }
                 // A policy lets something call, an alarm only watches: neither needs what it names.
                 EdgeKind::Permission | EdgeKind::Watch => {}
                 _ => callers.push(*edge),

@@ -63,11 +63,7 @@ fn counters(target: &Target) -> Vec<Counter> {
     metrics.iter().map(|metric| Counter { namespace, metric, dimension, value: value.clone() }).collect()
 }
 
-async fn batch_since(
-    cx: &Cx<'_>,
-    batch: &[(&Target, Counter)],
-    since: Timestamp,
-) -> Result<Vec<u64>, CallError> {
+async fn batch_since(cx: &Cx<'_>, batch: &[(&Target, Counter)], since: Timestamp) -> Result<Vec<u64>, CallError> {
     let now = Timestamp::now();
     // Minutes are kept for 15 days, and a day of them is a page.
     let period = if now.duration_since(since) <= SignedDuration::from_hours(24) { 60 } else { 3600 };
@@ -76,8 +72,11 @@ async fn batch_since(
         .enumerate()
         .map(|(at, (_, counter))| {
             let dimension = Dimension::builder().name(counter.dimension).value(&counter.value).build();
-            let metric =
-                Metric::builder().namespace(counter.namespace).metric_name(counter.metric).dimensions(dimension).build();
+            let metric = Metric::builder()
+                .namespace(counter.namespace)
+                .metric_name(counter.metric)
+                .dimensions(dimension)
+                .build();
             let stat = MetricStat::builder().metric(metric).period(period).stat("Sum").build();
             MetricDataQuery::builder().id(format!("m{at}")).metric_stat(stat).return_data(true).build()
         })

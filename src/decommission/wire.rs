@@ -56,7 +56,8 @@ impl Raw {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let client = kept.and_then(|(_, components)| Some((components.http_client()?, components)));
         let Some((client, components)) = client else { return Err(unexpected(operation, "there is no HTTP client")) };
-        let settings = HttpConnectorSettings::builder().connect_timeout(READ_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+        let settings =
+            HttpConnectorSettings::builder().connect_timeout(READ_TIMEOUT).read_timeout(READ_TIMEOUT).build();
         let connector = client.http_connector(&settings, &components);
         let mut tried = 0;
         loop {

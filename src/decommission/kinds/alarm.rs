@@ -18,15 +18,15 @@ pub(super) const NEW: &[&str] = &["alarm.json/UpdatedAt"];
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
     let cloudwatch = &cx.aws.cloudwatch;
-    let answer = cloudwatch.describe_alarms().alarm_names(target.key()).send().await.call("cloudwatch:DescribeAlarms")?;
+    let answer =
+        cloudwatch.describe_alarms().alarm_names(target.key()).send().await.call("cloudwatch:DescribeAlarms")?;
     let found = answer.metric_alarms().iter().find(|alarm| alarm.alarm_name() == Some(target.key()));
     let Some(alarm) = found else { return Ok(None) };
     let tags = cloudwatch.list_tags_for_resource().resource_arn(&target.id).send().await;
     let tags = optional(tags.call("cloudwatch:ListTagsForResource"))?;
     let tags = tags.iter().flat_map(|answer| answer.tags());
-    let tags: serde_json::Map<String, Value> = tags
-        .filter_map(|tag| Some((tag.key()?.to_owned(), json!(tag.value()))))
-        .collect();
+    let tags: serde_json::Map<String, Value> =
+        tags.filter_map(|tag| Some((tag.key()?.to_owned(), json!(tag.value())))).collect();
     let mut parts = Parts::default();
     parts.put("alarm.json", described(alarm));
     parts.put("tags.json", Value::Object(tags));
@@ -178,12 +178,7 @@ fn number(value: &Value) -> Option<i32> {
 }
 
 /// An alarm calls nobody who isn't told of it: it is only tagged.
-pub(super) async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
-    _: &Parts,
-    tags: &[(&str, String)],
-) -> Result<(), CallError> {
+pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(value).build()).collect();
     let request = cx.aws.cloudwatch.tag_resource().resource_arn(&target.id).set_tags(Some(tags));
     optional(request.send().await.call("cloudwatch:TagResource")).map(drop)

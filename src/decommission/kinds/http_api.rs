@@ -117,7 +117,8 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     let tags = api.as_object_mut().and_then(|members| members.remove("tags")).unwrap_or_else(|| json!({}));
     let mut parts = Parts::default();
     if text(&api, "protocolType") == Some("HTTP") {
-        let request = client.export_api().api_id(id).specification("OAS30").output_type("JSON").include_extensions(true);
+        let request =
+            client.export_api().api_id(id).specification("OAS30").output_type("JSON").include_extensions(true);
         let export = optional(request.send().await.call("apigateway:ExportApi"))?;
         let export = export.and_then(|export| export.body().map(|body| Bytes::copy_from_slice(body.as_ref())));
         if let Some(export) = export {
@@ -129,7 +130,10 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     parts.put("routes.json", Value::Array(pages!("apigateway:GetRoutes", client.get_routes().api_id(id))));
     let integrations = pages!("apigateway:GetIntegrations", client.get_integrations().api_id(id));
     parts.put("integrations.json", Value::Array(integrations));
-    parts.put("authorizers.json", Value::Array(pages!("apigateway:GetAuthorizers", client.get_authorizers().api_id(id))));
+    parts.put(
+        "authorizers.json",
+        Value::Array(pages!("apigateway:GetAuthorizers", client.get_authorizers().api_id(id))),
+    );
     parts.put("stages.json", Value::Array(pages!("apigateway:GetStages", client.get_stages().api_id(id))));
     let mut mappings = Vec::new();
     for domain in pages!("apigateway:GetDomainNames", client.get_domain_names()) {
@@ -214,8 +218,6 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     }
     let (head, _) = target.id.rsplit_once('/').unwrap_or_default();
     let arn = format!("{head}/{id}");
-    let request = client.untag_resource().resource_arn(&arn).tag_keys(TAG_RESTORING);
-    request.send().await.call("apigateway:UntagResource")?;
     let region = &cx.scope.region;
     let note = format!(
         "its address is now https://{id}.execute-api.{region}.amazonaws.com; whoever has https://{old}.execute-api.{region}.amazonaws.com must be told"
@@ -246,6 +248,12 @@ async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError
     let made = cx.retried(async || answer!("apigateway:CreateApi", client.create_api(), &body)).await?;
     let id = text(&made, "apiId").map(ToOwned::to_owned);
     id.ok_or_else(|| unexpected("apigateway:CreateApi", "the answer has no id"))
+}
+
+/// Takes away the tag by which an interrupted restore finds what it has made.
+pub(super) async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
+    let request = cx.aws.apigatewayv2.untag_resource().resource_arn(&target.id).tag_keys(TAG_RESTORING);
+    request.send().await.call("apigateway:UntagResource").map(drop)
 }
 
 /// No request comes through any more: each gets 429.

@@ -10,7 +10,12 @@ use crate::aws::{Call, CallError, FailureKind, Found};
 
 pub(super) const VOLATILE: &[&str] = &["group.json/storedBytes"];
 
-pub(super) const NEW: &[&str] = &["group.json/creationTime", "group.json/metricFilterCount", "filters.json/*/creationTime", "subscriptions.json/*/creationTime"];
+pub(super) const NEW: &[&str] = &[
+    "group.json/creationTime",
+    "group.json/metricFilterCount",
+    "filters.json/*/creationTime",
+    "subscriptions.json/*/creationTime",
+];
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
     let (name, logs) = (target.key(), &cx.aws.logs);
@@ -57,7 +62,8 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     if !super::tags(parts).is_empty() {
         body["tags"] = parts.get("tags.json").clone();
     }
-    match cx.retried(async || answer!("logs:CreateLogGroup", logs.create_log_group().log_group_name(name), &body)).await {
+    match cx.retried(async || answer!("logs:CreateLogGroup", logs.create_log_group().log_group_name(name), &body)).await
+    {
         Err(error) if error.kind == FailureKind::AlreadyExists => {}
         other => drop(other?),
     }
@@ -71,21 +77,25 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
         answer!("logs:PutMetricFilter", logs.put_metric_filter().log_group_name(name), &body)?;
     }
     for filter in parts.get("subscriptions.json").as_array().into_iter().flatten() {
-        let taken = ["filterName", "filterPattern", "destinationArn", "roleArn", "distribution", "logGroupName", "applyOnTransformedLogs"];
+        let taken = [
+            "filterName",
+            "filterPattern",
+            "destinationArn",
+            "roleArn",
+            "distribution",
+            "logGroupName",
+            "applyOnTransformedLogs",
+        ];
         let body = members(filter, &taken);
-        let call = async || answer!("logs:PutSubscriptionFilter", logs.put_subscription_filter().log_group_name(name), &body);
+        let call =
+            async || answer!("logs:PutSubscriptionFilter", logs.put_subscription_filter().log_group_name(name), &body);
         cx.retried(call).await?;
     }
     Ok(Restored { notes: vec!["its earlier log events are lost".to_owned()], ..Restored::default() })
 }
 
 /// A log group can't be turned off: it is only tagged.
-pub(super) async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
-    _: &Parts,
-    tags: &[(&str, String)],
-) -> Result<(), CallError> {
+pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let request = cx.aws.logs.tag_resource().resource_arn(target.id.trim_end_matches(":*")).set_tags(Some(tags));
     request.send().await.call("logs:TagResource").map(drop)

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::parts::Parts;
-use super::{Cx, Target, unexpected};
+use super::{Cx, TAG_RESTORING, Target, unexpected};
 use crate::audit::Kind;
 use crate::aws::CallError;
 
@@ -73,6 +73,23 @@ pub async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), C
 /// AWS refused.
 pub async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
     dispatch!(target, restore(cx, target, parts), "restore")
+}
+
+/// Ends a restore, once the journal has the new id. `target` is what was made.
+///
+/// # Errors
+/// AWS refused.
+pub async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
+    match target.kind {
+        Kind::RestApi => rest_api::settle(cx, target).await,
+        Kind::HttpApi => http_api::settle(cx, target).await,
+        _ => Ok(()),
+    }
+}
+
+/// Whether a restore of it has to be settled.
+pub fn is_unsettled(parts: &Parts) -> bool {
+    tags(parts).iter().any(|(key, _)| key == TAG_RESTORING)
 }
 
 /// Disables it, and tags it with `tags`. What can't be disabled is only tagged, and what can't be tagged only disabled.
@@ -180,7 +197,9 @@ fn tag_object(tags: &[Value], key: &str, value: &str) -> Value {
 /// A time that AWS gives as seconds since 1970, or as a text.
 fn time(value: &Value) -> Option<Timestamp> {
     match value {
-        Value::Number(number) => number.as_f64().and_then(|seconds| Timestamp::from_millisecond((seconds * 1000.0) as i64).ok()),
+        Value::Number(number) => {
+            number.as_f64().and_then(|seconds| Timestamp::from_millisecond((seconds * 1000.0) as i64).ok())
+        }
         Value::String(text) => {
             // Lambda writes `+0000` for `Z`.
             let text = text.strip_suffix("+0000").map_or_else(|| text.clone(), |text| format!("{text}Z"));

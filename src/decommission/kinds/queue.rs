@@ -12,11 +12,8 @@ use super::{Restored, time};
 use crate::aws::{Call, CallError, Found};
 
 /// Waiting, in flight, delayed.
-const COUNTS: [&str; 3] = [
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-];
+const COUNTS: [&str; 3] =
+    ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"];
 
 pub(super) const VOLATILE: &[&str] = &[
     "attributes.json/ApproximateNumberOfMessages",
@@ -88,12 +85,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
 }
 
 /// A queue can't be turned off without turning away whoever sends to it, and losing what is sent: it is only tagged.
-pub(super) async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
-    _: &Parts,
-    tags: &[(&str, String)],
-) -> Result<(), CallError> {
+pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let Some(url) = url(cx, target).await? else { return Ok(()) };
     let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     cx.aws.sqs.tag_queue().queue_url(url).set_tags(Some(tags)).send().await.call("sqs:TagQueue").map(drop)

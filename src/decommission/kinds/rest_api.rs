@@ -140,7 +140,9 @@ async fn mappings(cx: &Cx<'_>, id: &str) -> Result<Vec<Value>, CallError> {
 
 pub(super) fn objection(parts: &Parts) -> Option<String> {
     let stages = parts.get("stages.json").as_array().is_none_or(Vec::is_empty);
-    stages.then(|| "it has no stage, and API Gateway exports an API by stage: deploy it to one, or delete it yourself".to_owned())
+    stages.then(|| {
+        "it has no stage, and API Gateway exports an API by stage: deploy it to one, or delete it yourself".to_owned()
+    })
 }
 
 pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
@@ -186,7 +188,8 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
             let request = request.body(Blob::new(export));
             cx.retried(async || request.clone().send().await.call("apigateway:PutRestApi")).await?;
             let request = client.create_deployment().rest_api_id(&id);
-            let deployment = cx.retried(async || request.clone().send().await.call("apigateway:CreateDeployment")).await?;
+            let deployment =
+                cx.retried(async || request.clone().send().await.call("apigateway:CreateDeployment")).await?;
             let mut body = members(stage, STAGE);
             body["deploymentId"] = json!(deployment.id());
             let request = || client.create_stage().rest_api_id(&id);
@@ -198,15 +201,15 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
         let domain = text(mapping, "domainName").unwrap_or_default();
         let mut body = members(mapping, &["basePath", "stage"]);
         body["restApiId"] = json!(id);
-        let call = async || answer!("apigateway:CreateBasePathMapping", client.create_base_path_mapping().domain_name(domain), &body);
+        let call = async || {
+            answer!("apigateway:CreateBasePathMapping", client.create_base_path_mapping().domain_name(domain), &body)
+        };
         match cx.retried(call).await {
             // From an earlier restore that was interrupted.
             Err(error) if error.code == "ConflictException" => {}
             other => drop(other?),
         }
     }
-    let request = client.untag_resource().resource_arn(arn(target, &id)).tag_keys(TAG_RESTORING);
-    request.send().await.call("apigateway:UntagResource")?;
     let region = &cx.scope.region;
     let note = format!(
         "its address is now https://{id}.execute-api.{region}.amazonaws.com; whoever has https://{old}.execute-api.{region}.amazonaws.com must be told"
@@ -250,6 +253,12 @@ async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError
     let made = cx.retried(async || answer!("apigateway:CreateRestApi", client.create_rest_api(), &body)).await?;
     let id = text(&made, "id").map(ToOwned::to_owned);
     id.ok_or_else(|| unexpected("apigateway:CreateRestApi", "the answer has no id"))
+}
+
+/// Takes away the tag by which an interrupted restore finds what it has made.
+pub(super) async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
+    let request = cx.aws.apigateway.untag_resource().resource_arn(&target.id).tag_keys(TAG_RESTORING);
+    request.send().await.call("apigateway:UntagResource").map(drop)
 }
 
 /// No request comes through any more: each gets 429.

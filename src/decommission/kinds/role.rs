@@ -17,7 +17,9 @@ pub(super) const NEW: &[&str] = &["role.json/RoleId", "role.json/CreateDate"];
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
     let (name, iam) = (target.key(), &cx.aws.iam);
-    let Some(answer) = iam.get_role().role_name(name).send().await.call("iam:GetRole").found()? else { return Ok(None) };
+    let Some(answer) = iam.get_role().role_name(name).send().await.call("iam:GetRole").found()? else {
+        return Ok(None);
+    };
     let role = answer.role().ok_or_else(|| unexpected("iam:GetRole", "the answer has no role"))?;
     let mut inline = Map::new();
     let mut marker = None;
@@ -39,7 +41,8 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     loop {
         let request = iam.list_attached_role_policies().role_name(name).set_marker(marker);
         let page = request.send().await.call("iam:ListAttachedRolePolicies")?;
-        attached.extend(page.attached_policies().iter().filter_map(|policy| policy.policy_arn()).map(ToOwned::to_owned));
+        attached
+            .extend(page.attached_policies().iter().filter_map(|policy| policy.policy_arn()).map(ToOwned::to_owned));
         marker = page.marker().map(ToOwned::to_owned).filter(|_| page.is_truncated());
         if marker.is_none() {
             break;
@@ -87,7 +90,10 @@ pub(super) fn objection(target: &Target, parts: &Parts, since: Timestamp) -> Opt
         return Some("an AWS service made it and looks after it".to_owned());
     }
     if let Some(profile) = parts.get("instance-profiles.json").as_array().and_then(|profiles| profiles.first()) {
-        return Some(format!("it is in instance profile {}, so that machines may use it", profile.as_str().unwrap_or_default()));
+        return Some(format!(
+            "it is in instance profile {}, so that machines may use it",
+            profile.as_str().unwrap_or_default()
+        ));
     }
     let used = time(&parts.get("role.json")["LastUsed"]).filter(|used| *used > since)?;
     Some(format!("it was used on {}, after the audit", used.strftime("%Y-%m-%d at %H:%M UTC")))

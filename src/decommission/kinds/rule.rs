@@ -79,12 +79,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     Ok(Restored::default())
 }
 
-pub(super) async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
-    _: &Parts,
-    tags: &[(&str, String)],
-) -> Result<(), CallError> {
+pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let ((bus, name), events) = (target.grouped(), &cx.aws.events);
     let mut made = Vec::new();
     for (key, value) in tags {

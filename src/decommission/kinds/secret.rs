@@ -71,13 +71,9 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
 }
 
 /// A secret can't be turned off without breaking who reads it: it is only tagged.
-pub(super) async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
-    _: &Parts,
-    tags: &[(&str, String)],
-) -> Result<(), CallError> {
-    let tag = |(key, value): &(&str, String)| aws_sdk_secretsmanager::types::Tag::builder().key(*key).value(value).build();
+pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
+    let tag =
+        |(key, value): &(&str, String)| aws_sdk_secretsmanager::types::Tag::builder().key(*key).value(value).build();
     let request = cx.aws.secrets.tag_resource().secret_id(target.key());
     let request = request.set_tags(Some(tags.iter().map(tag).collect()));
     request.send().await.call("secretsmanager:TagResource").map(drop)

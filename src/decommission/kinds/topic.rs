@@ -21,8 +21,15 @@ pub(super) const NEW: &[&str] =
     &["subscriptions.json/*/SubscriptionArn", "subscriptions.json/*/attributes/SubscriptionArn"];
 
 /// What `CreateTopic` doesn't take of what `GetTopicAttributes` says.
-const OWN: &[&str] =
-    &["TopicArn", "Owner", "SubscriptionsConfirmed", "SubscriptionsPending", "SubscriptionsDeleted", "EffectiveDeliveryPolicy", "BeginningArchiveTime"];
+const OWN: &[&str] = &[
+    "TopicArn",
+    "Owner",
+    "SubscriptionsConfirmed",
+    "SubscriptionsPending",
+    "SubscriptionsDeleted",
+    "EffectiveDeliveryPolicy",
+    "BeginningArchiveTime",
+];
 
 /// What `Subscribe` takes of what `GetSubscriptionAttributes` says.
 const SUBSCRIPTION: &[&str] = &[
@@ -78,7 +85,8 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
 
 pub(super) fn lost(parts: &Parts) -> Vec<String> {
     let subscriptions = parts.get("subscriptions.json").as_array().into_iter().flatten();
-    let count = subscriptions.filter(|one| CONFIRMED_ELSEWHERE.contains(&text(one, "Protocol").unwrap_or_default())).count();
+    let count =
+        subscriptions.filter(|one| CONFIRMED_ELSEWHERE.contains(&text(one, "Protocol").unwrap_or_default())).count();
     match count {
         0 => Vec::new(),
         count => vec![format!("the confirmation of {count} subscriptions by e-mail or HTTP")],
@@ -100,15 +108,18 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
         tags.push(tag.map_err(|error| unexpected("sns:CreateTopic", error.to_string()))?);
     }
     let fifo = attributes.get("FifoTopic").is_some_and(|value| value == "true");
-    let attributes: HashMap<String, String> = attributes.into_iter().filter(|(name, _)| fifo || name != "FifoTopic").collect();
-    let request = sns.create_topic().name(name).set_attributes(Some(attributes)).set_tags((!tags.is_empty()).then_some(tags));
+    let attributes: HashMap<String, String> =
+        attributes.into_iter().filter(|(name, _)| fifo || name != "FifoTopic").collect();
+    let request =
+        sns.create_topic().name(name).set_attributes(Some(attributes)).set_tags((!tags.is_empty()).then_some(tags));
     cx.retried(async || request.clone().send().await.call("sns:CreateTopic")).await?;
     for one in parts.get("subscriptions.json").as_array().into_iter().flatten() {
         let protocol = text(one, "Protocol").unwrap_or_default();
         let attributes = texts(&one["attributes"], |name| SUBSCRIPTION.contains(&name));
         let request = sns.subscribe().topic_arn(arn).protocol(protocol);
         let request = request.set_endpoint(text(one, "Endpoint").map(ToOwned::to_owned));
-        let request = request.set_attributes((!attributes.is_empty()).then_some(attributes)).return_subscription_arn(true);
+        let request =
+            request.set_attributes((!attributes.is_empty()).then_some(attributes)).return_subscription_arn(true);
         // The same endpoint again is the same subscription.
         let made = cx.retried(async || request.clone().send().await.call("sns:Subscribe")).await?;
         if let (Some(old), Some(new)) = (text(one, "SubscriptionArn"), made.subscription_arn()) {
@@ -128,12 +139,7 @@ fn texts(value: &Value, taken: impl Fn(&str) -> bool) -> HashMap<String, String>
 }
 
 /// A topic can't be turned off: it is only tagged.
-pub(super) async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
-    _: &Parts,
-    tags: &[(&str, String)],
-) -> Result<(), CallError> {
+pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let mut made = Vec::new();
     for (key, value) in tags {
         let tag = Tag::builder().key(*key).value(value).build();

@@ -55,7 +55,8 @@ fn a_plan_changes_nothing_and_a_yes_deletes_and_restores() {
 #[test]
 fn what_is_named_and_refused_ends_it() {
     let (site, legacy, mut audit) = site();
-    let (code, text) = site.run(&["decommission", "audit.json", "legacy-webhook", "dead.fifo", "--archive", "old", "--yes"]);
+    let (code, text) =
+        site.run(&["decommission", "audit.json", "legacy-webhook", "dead.fifo", "--archive", "old", "--yes"]);
     assert_eq!((code, site.writes()), (6, Vec::new()), "{text}");
     assert!(text.contains("queue contacts.fifo sends dead letters to it and would be left behind"), "{text}");
     let json = ["decommission", "audit.json", "nothing", "--archive", "old", "--yes", "--json"];

@@ -1,4 +1,4 @@
-//! Every kind on moto: archived, deleted, restored, compared; what the embedded cloud and moto both take is AWS's own form.
+//! Kinds on moto, which has no list of an HTTP API's authorizers and no link to a function's code: archived, deleted, restored, compared; what the embedded cloud and moto both take is AWS's own form.
 
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target as ScheduleTarget};
 use deployer::audit::Kind;
@@ -10,7 +10,8 @@ use deployer::desired::Scope;
 use super::TRUST;
 use crate::servers;
 
-const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
+const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
 
 struct Place {
     aws: Aws,
@@ -46,7 +47,8 @@ impl Place {
         archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("once more: {error}"));
         let restored = archived::restore(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
         let now = Target { id: restored.id.clone().unwrap_or_else(|| target.id.clone()), ..target.clone() };
-        let after = archived::read(&cx, &now).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there again");
+        let after =
+            archived::read(&cx, &now).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there again");
         let mut wanted = before.clone();
         wanted.rename(&restored.renamed);
         assert_eq!(differences(&wanted, &after, &archived::new_after_restore(kind)), []);
@@ -77,9 +79,11 @@ async fn a_rule_on_a_bus_of_its_own() {
     let Some(place) = Place::new().await else { return };
     let events = &place.aws.events;
     events.create_event_bus().name("orders").send().await.expect("a bus");
-    let rule = events.put_rule().name("r").event_bus_name("orders").event_pattern(r#"{"source":["a"]}"#).description("d");
+    let rule =
+        events.put_rule().name("r").event_bus_name("orders").event_pattern(r#"{"source":["a"]}"#).description("d");
     rule.send().await.expect("a rule");
-    let target = aws_sdk_eventbridge::types::Target::builder().id("1").arn(place.arn("sqs", "q")).input_path("$.detail");
+    let target =
+        aws_sdk_eventbridge::types::Target::builder().id("1").arn(place.arn("sqs", "q")).input_path("$.detail");
     let target = target.build().expect("a target");
     events.put_targets().rule("r").event_bus_name("orders").targets(target).send().await.expect("a target");
     place.there_and_back(Kind::Rule, place.arn("events", "rule/orders/r")).await;
@@ -89,7 +93,8 @@ async fn a_rule_on_a_bus_of_its_own() {
 async fn a_schedule() {
     let Some(place) = Place::new().await else { return };
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
-    let target = ScheduleTarget::builder().arn(place.arn("lambda", "function:f")).role_arn("arn:aws:iam::123456789012:role/r");
+    let target =
+        ScheduleTarget::builder().arn(place.arn("lambda", "function:f")).role_arn("arn:aws:iam::123456789012:role/r");
     let target = target.input("{}").build().expect("a target");
     let schedule = place.aws.scheduler.create_schedule().name("s").schedule_expression("rate(5 minutes)");
     schedule.flexible_time_window(window).target(target).description("d").send().await.expect("a schedule");
@@ -112,7 +117,10 @@ async fn a_log_group_with_filters() {
     let logs = &place.aws.logs;
     logs.create_log_group().log_group_name("/old/g").tags("a", "b").send().await.expect("a log group");
     logs.put_retention_policy().log_group_name("/old/g").retention_in_days(14).send().await.expect("a retention");
-    let metric = aws_sdk_cloudwatchlogs::types::MetricTransformation::builder().metric_name("m").metric_namespace("n").metric_value("1");
+    let metric = aws_sdk_cloudwatchlogs::types::MetricTransformation::builder()
+        .metric_name("m")
+        .metric_namespace("n")
+        .metric_value("1");
     let metric = metric.build().expect("a metric");
     let filter = logs.put_metric_filter().log_group_name("/old/g").filter_name("f").filter_pattern("ERROR");
     filter.metric_transformations(metric).send().await.expect("a filter");
@@ -126,22 +134,24 @@ async fn a_log_group_with_filters() {
 #[tokio::test]
 async fn an_alarm() {
     let Some(place) = Place::new().await else { return };
-    let alarm = place.aws.cloudwatch.put_metric_alarm().alarm_name("a").namespace("AWS/SQS").metric_name("NumberOfMessagesSent");
-    let alarm = alarm.statistic("Sum".into()).period(60).evaluation_periods(3).threshold(0.5).alarm_actions(place.arn("sns", "t"));
-    alarm.comparison_operator("LessThanThreshold".into()).treat_missing_data("breaching").send().await.expect("an alarm");
+    let alarm = place
+        .aws
+        .cloudwatch
+        .put_metric_alarm()
+        .alarm_name("a")
+        .namespace("AWS/SQS")
+        .metric_name("NumberOfMessagesSent");
+    let alarm = alarm
+        .statistic("Sum".into())
+        .period(60)
+        .evaluation_periods(3)
+        .threshold(0.5)
+        .alarm_actions(place.arn("sns", "t"));
+    alarm
+        .comparison_operator("LessThanThreshold".into())
+        .treat_missing_data("breaching")
+        .send()
+        .await
+        .expect("an alarm");
     place.there_and_back(Kind::Alarm, place.arn("cloudwatch", "alarm:a")).await;
-}
-
-#[tokio::test]
-async fn an_http_api() {
-    let Some(place) = Place::new().await else { return };
-    let client = &place.aws.apigatewayv2;
-    let api = client.create_api().name("h").protocol_type("HTTP".into()).send().await.expect("an API").api_id.expect("an id");
-    let integration = client.create_integration().api_id(&api).integration_type("AWS_PROXY".into());
-    let integration = integration.integration_uri(place.arn("lambda", "function:f")).payload_format_version("2.0");
-    let integration = integration.send().await.expect("an integration").integration_id.expect("an id");
-    let route = client.create_route().api_id(&api).route_key("POST /x").target(format!("integrations/{integration}"));
-    route.send().await.expect("a route");
-    client.create_stage().api_id(&api).stage_name("$default").auto_deploy(true).send().await.expect("a stage");
-    place.there_and_back(Kind::HttpApi, format!("arn:aws:apigateway:us-east-1::/apis/{api}")).await;
 }

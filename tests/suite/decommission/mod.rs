@@ -1,7 +1,7 @@
 //! What nobody needs is archived, deleted and brought back.
 
-mod crash;
 mod commands;
+mod crash;
 mod kinds;
 mod quarantine;
 mod refusals;
@@ -71,7 +71,8 @@ impl Legacy {
     }
 
     async fn make(&mut self) {
-        let Aws { iam, sqs, lambda, apigateway, apigatewayv2, events, logs, cloudwatch, secrets, .. } = self.aws.clone();
+        let Aws { iam, sqs, lambda, apigateway, apigatewayv2, events, logs, cloudwatch, secrets, .. } =
+            self.aws.clone();
         let account = self.scope.account.clone();
         let arn = |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:{account}:{rest}");
         let role_arn = format!("arn:aws:iam::{account}:role/legacy/legacy-push");
@@ -82,14 +83,20 @@ impl Legacy {
         let policy = iam.put_role_policy().role_name("legacy-push").policy_name("queues").policy_document(document);
         policy.send().await.expect("a policy");
 
-        sqs.create_queue().queue_name("dead.fifo").attributes(QueueAttributeName::FifoQueue, "true").send().await.expect("a queue");
+        sqs.create_queue()
+            .queue_name("dead.fifo")
+            .attributes(QueueAttributeName::FifoQueue, "true")
+            .send()
+            .await
+            .expect("a queue");
         let redrive = format!(r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":3}}"#, arn("sqs", "dead.fifo"));
         let queue = sqs.create_queue().queue_name("contacts.fifo").attributes(QueueAttributeName::FifoQueue, "true");
         let queue = queue.attributes(QueueAttributeName::VisibilityTimeout, "120");
         let queue = queue.attributes(QueueAttributeName::RedrivePolicy, redrive).tags("team", "old");
         self.queue_url = queue.send().await.expect("a queue").queue_url.expect("its URL");
 
-        let function = |script: &str| Blob::new(zip::deterministic(&[("bootstrap", script.as_bytes())]).expect("zipped").to_vec());
+        let function =
+            |script: &str| Blob::new(zip::deterministic(&[("bootstrap", script.as_bytes())]).expect("zipped").to_vec());
         let request = lambda.create_function().function_name("legacy-push").runtime(Runtime::from("provided.al2023"));
         let request = request.handler("bootstrap").role(&role_arn).memory_size(192).timeout(77).description("old push");
         let request = request.environment(Environment::builder().variables("API_KEY", "s3cret-value").build());
@@ -97,9 +104,16 @@ impl Legacy {
         request.tags("team", "old").publish(true).send().await.expect("a function");
         let alias = lambda.create_alias().function_name("legacy-push").name("live").function_version("1");
         alias.description("what is called").send().await.expect("an alias");
-        let newer = lambda.update_function_code().function_name("legacy-push").zip_file(function("#!/bin/sh\nexit 2\n"));
+        let newer =
+            lambda.update_function_code().function_name("legacy-push").zip_file(function("#!/bin/sh\nexit 2\n"));
         newer.send().await.expect("new code");
-        lambda.put_function_concurrency().function_name("legacy-push").reserved_concurrent_executions(5).send().await.expect("reserved");
+        lambda
+            .put_function_concurrency()
+            .function_name("legacy-push")
+            .reserved_concurrent_executions(5)
+            .send()
+            .await
+            .expect("reserved");
         let invoke = lambda.put_function_event_invoke_config().function_name("legacy-push").qualifier("live");
         invoke.maximum_retry_attempts(1).maximum_event_age_in_seconds(300).send().await.expect("settings");
         let url = lambda.create_function_url_config().function_name("legacy-push").auth_type(FunctionUrlAuthType::None);
@@ -110,35 +124,68 @@ impl Legacy {
         let rest = apigateway.import_rest_api().body(Blob::new(OPENAPI)).send().await.expect("an API");
         self.rest_api = rest.id.expect("its id");
         let deployment = apigateway.create_deployment().rest_api_id(&self.rest_api).send().await.expect("a deployment");
-        let stage = apigateway.create_stage().rest_api_id(&self.rest_api).stage_name("prod").set_deployment_id(deployment.id);
+        let stage =
+            apigateway.create_stage().rest_api_id(&self.rest_api).stage_name("prod").set_deployment_id(deployment.id);
         stage.variables("mode", "old").send().await.expect("a stage");
         let http = apigatewayv2.create_api().name("legacy-http").protocol_type("HTTP".into()).tags("team", "old");
         let http = http.send().await.expect("an API").api_id.expect("its id");
         let integration = apigatewayv2.create_integration().api_id(&http).integration_type("AWS_PROXY".into());
-        let integration = integration.integration_uri(arn("lambda", "function:legacy-push")).payload_format_version("2.0");
+        let integration =
+            integration.integration_uri(arn("lambda", "function:legacy-push")).payload_format_version("2.0");
         let integration = integration.send().await.expect("an integration").integration_id.expect("its id");
-        let route = apigatewayv2.create_route().api_id(&http).route_key("POST /hook").target(format!("integrations/{integration}"));
+        let route = apigatewayv2
+            .create_route()
+            .api_id(&http)
+            .route_key("POST /hook")
+            .target(format!("integrations/{integration}"));
         route.send().await.expect("a route");
-        apigatewayv2.create_stage().api_id(&http).stage_name("$default").auto_deploy(true).send().await.expect("a stage");
+        apigatewayv2
+            .create_stage()
+            .api_id(&http)
+            .stage_name("$default")
+            .auto_deploy(true)
+            .send()
+            .await
+            .expect("a stage");
 
-        let permission = lambda.add_permission().function_name("legacy-push").statement_id("api").action("lambda:InvokeFunction");
+        let permission =
+            lambda.add_permission().function_name("legacy-push").statement_id("api").action("lambda:InvokeFunction");
         let permission = permission.principal("apigateway.amazonaws.com");
         let source = arn("execute-api", &format!("{}/*/POST/contacts", self.rest_api));
         permission.source_arn(source).send().await.expect("a permission");
 
-        events.put_rule().name("legacy-nightly").schedule_expression("rate(1 day)").state("DISABLED".into()).send().await.expect("a rule");
-        let target = aws_sdk_eventbridge::types::Target::builder().id("push").arn(arn("lambda", "function:legacy-push:live"));
+        events
+            .put_rule()
+            .name("legacy-nightly")
+            .schedule_expression("rate(1 day)")
+            .state("DISABLED".into())
+            .send()
+            .await
+            .expect("a rule");
+        let target =
+            aws_sdk_eventbridge::types::Target::builder().id("push").arn(arn("lambda", "function:legacy-push:live"));
         let target = target.input(r#"{"all":true}"#).build().expect("a target");
         events.put_targets().rule("legacy-nightly").targets(target).send().await.expect("a target");
 
         logs.create_log_group().log_group_name("/aws/lambda/legacy-push").send().await.expect("a log group");
-        logs.put_retention_policy().log_group_name("/aws/lambda/legacy-push").retention_in_days(30).send().await.expect("a retention");
-        let alarm = cloudwatch.put_metric_alarm().alarm_name("legacy-push-errors").namespace("AWS/Lambda").metric_name("Errors");
+        logs.put_retention_policy()
+            .log_group_name("/aws/lambda/legacy-push")
+            .retention_in_days(30)
+            .send()
+            .await
+            .expect("a retention");
+        let alarm = cloudwatch
+            .put_metric_alarm()
+            .alarm_name("legacy-push-errors")
+            .namespace("AWS/Lambda")
+            .metric_name("Errors");
         let alarm = alarm.statistic("Sum".into()).period(300).evaluation_periods(2).threshold(1.5);
         let alarm = alarm.comparison_operator("GreaterThanThreshold".into());
-        let dimension = aws_sdk_cloudwatch::types::Dimension::builder().name("FunctionName").value("legacy-push").build();
+        let dimension =
+            aws_sdk_cloudwatch::types::Dimension::builder().name("FunctionName").value("legacy-push").build();
         alarm.dimensions(dimension).send().await.expect("an alarm");
-        let secret = secrets.create_secret().name("legacy/push").secret_string("s3cret-value").send().await.expect("a secret");
+        let secret =
+            secrets.create_secret().name("legacy/push").secret_string("s3cret-value").send().await.expect("a secret");
 
         let function_arn = arn("lambda", "function:legacy-push");
         let rest_arn = format!("arn:aws:apigateway:us-east-1::/restapis/{}", self.rest_api);
@@ -205,7 +252,9 @@ impl Legacy {
     pub async fn read_all(&self) -> BTreeMap<String, Parts> {
         let mut found = BTreeMap::new();
         for node in &self.nodes {
-            let parts = archived::read(&self.cx(), &Target::of(node)).await.unwrap_or_else(|error| panic!("{}: {error}", node.id));
+            let parts = archived::read(&self.cx(), &Target::of(node))
+                .await
+                .unwrap_or_else(|error| panic!("{}: {error}", node.id));
             found.extend(parts.map(|parts| (node.id.clone(), parts)));
         }
         found

@@ -2,9 +2,9 @@
 
 use deployer::audit::Kind;
 use deployer::decommission::TAG_QUARANTINE;
+use deployer::decommission::journal::Step;
 use deployer::decommission::plan::{Action, Plan};
 use deployer::decommission::restore;
-use deployer::decommission::journal::Step;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Legacy;
@@ -38,7 +38,15 @@ async fn quarantine_disables_and_tags() {
     assert_eq!(function.tags().and_then(|tags| tags.get(TAG_QUARANTINE)), Some(&day));
     let mappings = lambda.list_event_source_mappings().function_name("legacy-push").send().await.expect("a list");
     assert_eq!(mappings.event_source_mappings()[0].state(), Some("Disabled"));
-    let stage = legacy.aws.apigateway.get_stage().rest_api_id(&legacy.rest_api).stage_name("prod").send().await.expect("a stage");
+    let stage = legacy
+        .aws
+        .apigateway
+        .get_stage()
+        .rest_api_id(&legacy.rest_api)
+        .stage_name("prod")
+        .send()
+        .await
+        .expect("a stage");
     let settings = stage.method_settings().and_then(|settings| settings.get("*/*")).expect("settings");
     assert_eq!((settings.throttling_rate_limit(), settings.throttling_burst_limit()), (0.0, 0));
     let tags = legacy.aws.sqs.list_queue_tags().queue_url(&legacy.queue_url).send().await.expect("tags");
@@ -82,7 +90,8 @@ async fn what_was_called_is_brought_back_and_what_it_needs_stays() {
     let function = legacy.aws.lambda.get_function().function_name("legacy-push").send().await.expect("it is there");
     assert_eq!(function.concurrency().and_then(|reserved| reserved.reserved_concurrent_executions()), Some(5));
     assert_eq!(function.tags().and_then(|tags| tags.get(TAG_QUARANTINE)), None);
-    let mappings = legacy.aws.lambda.list_event_source_mappings().function_name("legacy-push").send().await.expect("a list");
+    let mappings =
+        legacy.aws.lambda.list_event_source_mappings().function_name("legacy-push").send().await.expect("a list");
     assert_eq!(mappings.event_source_mappings()[0].state(), Some("Enabled"));
     assert_eq!(archive.journal.last(&legacy.id(Kind::Function)), Some(&Step::Released));
 }

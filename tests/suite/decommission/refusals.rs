@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use deployer::aws::Call as _;
 use deployer::audit::Kind;
+use deployer::aws::Call as _;
 use deployer::local::cloud::{ApiError, Call, Context, Fault, Injected};
 use deployer::naming::TAG_DEPLOYMENT;
 
@@ -54,7 +54,11 @@ async fn a_new_caller_keeps_a_function() {
     let target = async |legacy: &Legacy| {
         let events = &legacy.aws.events;
         events.put_rule().name("new-rule").schedule_expression("rate(1 day)").send().await.expect("a rule");
-        let target = aws_sdk_eventbridge::types::Target::builder().id("x").arn(legacy.id(Kind::Function)).build().expect("a target");
+        let target = aws_sdk_eventbridge::types::Target::builder()
+            .id("x")
+            .arn(legacy.id(Kind::Function))
+            .build()
+            .expect("a target");
         events.put_targets().rule("new-rule").targets(target).send().await.expect("a target");
     };
     let why = refused(target, Kind::Function, "legacy-push").await;
@@ -62,7 +66,9 @@ async fn a_new_caller_keeps_a_function() {
     let named = async |legacy: &Legacy| {
         let role = legacy.id(Kind::Role);
         let code = deployer::artifact::zip::deterministic(&[("bootstrap", b"#!/bin/sh\n".as_slice())]).expect("zipped");
-        let code = aws_sdk_lambda::types::FunctionCode::builder().zip_file(aws_sdk_lambda::primitives::Blob::new(code.to_vec())).build();
+        let code = aws_sdk_lambda::types::FunctionCode::builder()
+            .zip_file(aws_sdk_lambda::primitives::Blob::new(code.to_vec()))
+            .build();
         let request = legacy.aws.lambda.create_function().function_name("newcomer").role(role).code(code);
         request.runtime("provided.al2023".into()).handler("bootstrap").send().await.expect("a function");
     };
@@ -117,7 +123,12 @@ async fn what_changes_between_plan_and_deletion_is_not_deleted() {
     let url = legacy.queue_url.clone();
     cloud.set_faults(Some(Arc::new(move |call: &Call| {
         if call.operation == "DeleteFunction" && armed.swap(false, std::sync::atomic::Ordering::Relaxed) {
-            let send = sqs.send_message().queue_url(&url).message_body("x").message_group_id("a").message_deduplication_id("1");
+            let send = sqs
+                .send_message()
+                .queue_url(&url)
+                .message_body("x")
+                .message_group_id("a")
+                .message_deduplication_id("1");
             // Another process sends it.
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -41,7 +41,9 @@ async fn everything_that_was_deleted_comes_back_as_it_was() {
         let changed: Vec<String> = paths(&before[&node.id], &now);
         let new = archived::new_after_restore(node.kind);
         let renamed = ["policies.json", "resources.json"];
-        let unexpected = changed.iter().filter(|path| !new.iter().any(|pattern| deployer::decommission::parts::same_path(pattern, path)));
+        let unexpected = changed
+            .iter()
+            .filter(|path| !new.iter().any(|pattern| deployer::decommission::parts::same_path(pattern, path)));
         let unexpected: Vec<_> = unexpected.filter(|path| !renamed.iter().any(|part| path.starts_with(part))).collect();
         assert_eq!(unexpected, Vec::<&String>::new(), "{}", node.id);
     }
@@ -71,7 +73,13 @@ async fn a_function_comes_back_with_all_that_calls_it() {
     assert_eq!(variables.get("API_KEY").map(String::as_str), Some("s3cret-value"));
     assert_eq!(function.concurrency().and_then(|reserved| reserved.reserved_concurrent_executions()), Some(5));
     assert_eq!(function.tags().and_then(|tags| tags.get("team")).map(String::as_str), Some("old"));
-    let live = lambda.get_function_configuration().function_name("legacy-push").qualifier("live").send().await.expect("an alias");
+    let live = lambda
+        .get_function_configuration()
+        .function_name("legacy-push")
+        .qualifier("live")
+        .send()
+        .await
+        .expect("an alias");
     assert_ne!(live.code_sha256(), configuration.code_sha256(), "the alias leads to its own version's code");
     let mappings = lambda.list_event_source_mappings().function_name("legacy-push").send().await.expect("a list");
     let mapping = &mappings.event_source_mappings()[0];
@@ -174,7 +182,8 @@ async fn a_role_with_an_odd_policy_comes_back() {
     let legacy = Legacy::new().await;
     let iam = &legacy.aws.iam;
     let document = json!({ "Version": "2012-10-17", "Statement": [{ "Sid": "100%+", "Effect": "Deny", "Action": ["s3:*"], "Resource": "*" }] });
-    let put = iam.put_role_policy().role_name("legacy-push").policy_name("odd+name").policy_document(document.to_string());
+    let put =
+        iam.put_role_policy().role_name("legacy-push").policy_name("odd+name").policy_document(document.to_string());
     put.send().await.expect("a policy");
     let plan = legacy.plan(&legacy.audit(), None).await;
     let mut archive = legacy.archive();
@@ -182,6 +191,7 @@ async fn a_role_with_an_odd_policy_comes_back() {
     let plan = Plan::new(&legacy.cx(), &archive, &[legacy.id(deployer::audit::Kind::Role)]).await.expect("a plan");
     let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, comparisons[0].differences.len()), (None, 0));
-    let policy = iam.get_role_policy().role_name("legacy-push").policy_name("odd+name").send().await.expect("it is there");
+    let policy =
+        iam.get_role_policy().role_name("legacy-push").policy_name("odd+name").send().await.expect("it is there");
     assert!(policy.policy_document().contains("100%25%2B") || policy.policy_document().contains("100%+"));
 }

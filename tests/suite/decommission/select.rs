@@ -63,14 +63,21 @@ fn only_what_nobody_needs_may_go() {
 
 #[test]
 fn a_caller_is_not_left_behind() {
-    let verdicts = [("rule", Kind::Rule, Verdict::Stale), ("function", Kind::Function, Verdict::Stale), ("role", Kind::Role, Verdict::Stale)];
+    let verdicts = [
+        ("rule", Kind::Rule, Verdict::Stale),
+        ("function", Kind::Function, Verdict::Stale),
+        ("role", Kind::Role, Verdict::Stale),
+    ];
     let edges = [edge("rule", "function", EdgeKind::Target), edge("function", "role", EdgeKind::Role)];
     let audit = with(&verdicts, &edges);
     assert_eq!(chosen(&ask(&audit, &["rule", "function", "role"])), ["rule", "function", "role"], "callers go first");
     // Without the rule the function stays, and so does its role.
     let without = ask(&audit, &["function", "role"]);
     assert_eq!(chosen(&without), Vec::<&str>::new());
-    assert!(why(&without)[0].contains("rule name-of-rule calls it and would be left behind: name that too"), "{without:?}");
+    assert!(
+        why(&without)[0].contains("rule name-of-rule calls it and would be left behind: name that too"),
+        "{without:?}"
+    );
     assert!(why(&without)[1].contains("function name-of-function runs as it"), "{without:?}");
     let kept = select(&audit, &Request { ids: Vec::new(), stale: true }, &BTreeSet::from(["rule".to_owned()]));
     assert_eq!(chosen(&kept), Vec::<&str>::new());
@@ -78,7 +85,11 @@ fn a_caller_is_not_left_behind() {
 
 #[test]
 fn what_hubspot_calls_stays_until_it_is_turned_off_there() {
-    let verdicts = [("flow", Kind::HubspotWorkflow, Verdict::Suspect), ("url", Kind::Endpoint, Verdict::Stale), ("function", Kind::Function, Verdict::Stale)];
+    let verdicts = [
+        ("flow", Kind::HubspotWorkflow, Verdict::Suspect),
+        ("url", Kind::Endpoint, Verdict::Stale),
+        ("function", Kind::Function, Verdict::Stale),
+    ];
     let edges = [edge("flow", "url", EdgeKind::Webhook), edge("url", "function", EdgeKind::FunctionUrl)];
     let mut audit = with(&verdicts, &edges);
     let refused = ask(&audit, &["function"]);
@@ -92,7 +103,10 @@ fn what_hubspot_calls_stays_until_it_is_turned_off_there() {
 
 #[test]
 fn a_queue_that_feeds_a_function_goes_with_it_only() {
-    let verdicts = [("queue", Kind::Queue, Verdict::Stale), ("arn:aws:lambda:us-east-1:1:function:f", Kind::Function, Verdict::Stale)];
+    let verdicts = [
+        ("queue", Kind::Queue, Verdict::Stale),
+        ("arn:aws:lambda:us-east-1:1:function:f", Kind::Function, Verdict::Stale),
+    ];
     let audit = with(&verdicts, &[edge("queue", "arn:aws:lambda:us-east-1:1:function:f:live", EdgeKind::Mapping)]);
     assert!(why(&ask(&audit, &["queue"]))[0].contains("is fed by it"));
     assert_eq!(chosen(&ask(&audit, &["queue", "arn:aws:lambda:us-east-1:1:function:f"])).len(), 2);
@@ -120,7 +134,13 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 }
 
 fn calling() -> impl Strategy<Value = EdgeKind> {
-    prop::sample::select(vec![EdgeKind::Target, EdgeKind::Mapping, EdgeKind::Role, EdgeKind::Environment, EdgeKind::DeadLetter])
+    prop::sample::select(vec![
+        EdgeKind::Target,
+        EdgeKind::Mapping,
+        EdgeKind::Role,
+        EdgeKind::Environment,
+        EdgeKind::DeadLetter,
+    ])
 }
 
 proptest! {

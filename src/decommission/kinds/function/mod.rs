@@ -61,7 +61,8 @@ pub(super) const NEW: &[&str] = &[
 pub(super) fn objection(parts: &Parts) -> Option<String> {
     let longest = parts.files().iter().filter(|(name, _)| name.ends_with(".zip")).map(|(_, zip)| zip.len()).max()?;
     (longest > MAX_ZIP).then(|| {
-        "its code is longer than 50 MB, and Lambda takes that only from S3: it couldn't be restored from an archive".to_owned()
+        "its code is longer than 50 MB, and Lambda takes that only from S3: it couldn't be restored from an archive"
+            .to_owned()
     })
 }
 
@@ -71,7 +72,9 @@ pub(super) fn lost(parts: &Parts) -> Vec<String> {
     if let Some(image) = text(code, "ImageUri") {
         lost.push(format!("its code, if image {image} is deleted from its registry"));
     }
-    if !list(parts.get("urls.json"), "").is_empty() || parts.get("urls.json").as_array().is_some_and(|urls| !urls.is_empty()) {
+    if !list(parts.get("urls.json"), "").is_empty()
+        || parts.get("urls.json").as_array().is_some_and(|urls| !urls.is_empty())
+    {
         lost.push("its URL: a restored function gets another".to_owned());
     }
     lost
@@ -109,8 +112,9 @@ pub(super) async fn disable(
         set_mapping(cx, mapping, false).await?;
     }
     let name = target.key();
-    let call =
-        async || lambda.put_function_concurrency().function_name(name).reserved_concurrent_executions(0).send().await.call(CALL);
+    let call = async || {
+        lambda.put_function_concurrency().function_name(name).reserved_concurrent_executions(0).send().await.call(CALL)
+    };
     cx.retried(call).await.map(drop)
 }
 

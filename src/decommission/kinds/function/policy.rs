@@ -26,7 +26,10 @@ pub(super) fn permission(statement: &Value) -> Result<Value, String> {
                 "lambda:eventsourcetoken" => "EventSourceToken",
                 "lambda:functionurlauthtype" => "FunctionUrlAuthType",
                 "lambda:invokedviafunctionurl" => {
-                    body.insert("InvokedViaFunctionUrl".to_owned(), json!(one(value).as_str() == Some("true") || value == &json!(true)));
+                    body.insert(
+                        "InvokedViaFunctionUrl".to_owned(),
+                        json!(one(value).as_str() == Some("true") || value == &json!(true)),
+                    );
                     continue;
                 }
                 _ => return Err(format!("{operator} {key}")),
@@ -68,7 +71,8 @@ mod tests {
             "Condition": { "StringEquals": { "lambda:FunctionUrlAuthType": "NONE" } } });
         let body = permission(&everybody).expect("a permission");
         assert_eq!((&body["Principal"], &body["FunctionUrlAuthType"]), (&json!("*"), &json!("NONE")));
-        let unknown = json!({ "Sid": "x", "Principal": "*", "Condition": { "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } } });
+        let unknown =
+            json!({ "Sid": "x", "Principal": "*", "Condition": { "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } } });
         assert_eq!(permission(&unknown), Err("IpAddress aws:SourceIp".to_owned()));
     }
 }

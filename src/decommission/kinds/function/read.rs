@@ -46,7 +46,8 @@ pub(in super::super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Optio
         let request = lambda.get_policy().function_name(name).set_qualifier(qualifier.clone());
         if let Some(policy) = optional(answer!("lambda:GetPolicy", request))? {
             let policy = text(&policy, "Policy").and_then(|policy| serde_json::from_str(policy).ok());
-            let policy = policy.ok_or_else(|| unexpected("lambda:GetPolicy", format!("the policy of {name} is no JSON")))?;
+            let policy =
+                policy.ok_or_else(|| unexpected("lambda:GetPolicy", format!("the policy of {name} is no JSON")))?;
             policies.insert(qualifier.clone().unwrap_or_else(|| LATEST.to_owned()), policy);
         }
         let addressed = qualifier.as_ref().map_or_else(|| name.to_owned(), |alias| format!("{name}:{alias}"));
@@ -116,7 +117,8 @@ pub(super) fn code_file(sha256: &str) -> Option<String> {
 
 /// The published versions that aliases lead to, lowest first.
 pub(super) fn versions_of(aliases: &[Value]) -> Vec<String> {
-    let weighted = |alias: &Value| alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().cloned().unwrap_or_default();
+    let weighted =
+        |alias: &Value| alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().cloned().unwrap_or_default();
     let mut versions: Vec<u64> = aliases
         .iter()
         .flat_map(|alias| {

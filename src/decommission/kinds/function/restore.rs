@@ -146,7 +146,8 @@ fn code_of(configuration: &Value, code: &Value, parts: &Parts) -> Result<Value, 
 /// A configuration as a request takes it: some members are answered in another shape than they are asked for.
 fn settings(configuration: &Value) -> Value {
     let mut body = members(configuration, SETTINGS);
-    body["Environment"] = json!({ "Variables": configuration["Environment"]["Variables"].as_object().cloned().unwrap_or_default() });
+    body["Environment"] =
+        json!({ "Variables": configuration["Environment"]["Variables"].as_object().cloned().unwrap_or_default() });
     let layers: Vec<&Value> = list(configuration, "Layers").iter().map(|layer| &layer["Arn"]).collect();
     if !layers.is_empty() {
         body["Layers"] = json!(layers);
@@ -164,12 +165,7 @@ fn settings(configuration: &Value) -> Value {
     body
 }
 
-async fn aliases(
-    cx: &Cx<'_>,
-    name: &str,
-    parts: &Parts,
-    versions: &BTreeMap<String, String>,
-) -> Result<(), CallError> {
+async fn aliases(cx: &Cx<'_>, name: &str, parts: &Parts, versions: &BTreeMap<String, String>) -> Result<(), CallError> {
     let lambda = &cx.aws.lambda;
     let renumbered = |version: &str| versions.get(version).cloned().unwrap_or_else(|| version.to_owned());
     for alias in parts.get("aliases.json").as_array().into_iter().flatten() {
@@ -202,7 +198,9 @@ async fn permissions(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Rest
                 Ok(body) => body,
                 Err(condition) => {
                     let sid = text(statement, "Sid").unwrap_or_default();
-                    let note = format!("statement {sid} of its policy has the condition {condition}, which can't be made anew");
+                    let note = format!(
+                        "statement {sid} of its policy has the condition {condition}, which can't be made anew"
+                    );
                     restored.notes.push(note);
                     continue;
                 }
@@ -255,7 +253,9 @@ async fn urls(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Restored) -
             answer!("lambda:CreateFunctionUrlConfig", request.set_qualifier(qualifier.clone()), &body)
         };
         let made = match cx.retried(call).await {
-            Err(error) if error.kind == FailureKind::AlreadyExists || error.code == "ResourceConflictException" => continue,
+            Err(error) if error.kind == FailureKind::AlreadyExists || error.code == "ResourceConflictException" => {
+                continue;
+            }
             other => other?,
         };
         if let (Some(old), Some(new)) = (text(url, "FunctionUrl"), text(&made, "FunctionUrl"))
