@@ -87,7 +87,7 @@ async fn archive_all(cx: &Cx<'_>, plan: &Plan, archive: &mut Archive, on_event: 
         let parts = kinds::read(cx, &target).await;
         (target, parts)
     };
-    let mut reading = stream::iter(items.into_iter()).map(read).buffer_unordered(ARCHIVED_AT_ONCE);
+    let mut reading = stream::iter(items).map(read).buffer_unordered(ARCHIVED_AT_ONCE);
     let mut archived = Vec::new();
     while let Some((target, parts)) = reading.next().await {
         let what = format!("{} {}", kind_word(target.kind), target.name);

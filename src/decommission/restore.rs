@@ -201,9 +201,11 @@ fn renamed(archive: &Archive) -> Vec<(String, String)> {
 fn chosen(archive: &Archive, ids: &[String]) -> Result<Vec<Target>> {
     let entries = &archive.manifest.entries;
     if ids.is_empty() {
-        let went = |id: &str| {
-            let last = archive.journal.last(id);
-            !matches!(last, None | Some(Step::Archived | Step::Released | Step::Failed { .. }))
+        let went = |id: &str| match archive.journal.last(id) {
+            None | Some(Step::Archived | Step::Released | Step::Failed { .. }) => false,
+            // Restored under a new id and archived again under that: it comes back once.
+            Some(Step::Restored { now, .. }) => now == id || archive.entry(now).is_none(),
+            Some(_) => true,
         };
         return Ok(entries.iter().filter(|entry| went(&entry.id)).map(super::archive::Entry::target).collect());
     }

@@ -112,6 +112,37 @@ async fn what_is_restored_is_not_what_another_one_made_meanwhile() {
 }
 
 #[tokio::test]
+async fn what_was_restored_and_deleted_again_comes_back_once() {
+    let mut legacy = Legacy::new().await;
+    let plan = legacy.plan(&legacy.audit(), None).await;
+    let mut archive = legacy.archive();
+    legacy.carry_out(&plan, &mut archive).await;
+    let plan = Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
+    let (_, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+    for comparison in &comparisons {
+        for node in legacy.nodes.iter_mut().filter(|node| node.id == comparison.id) {
+            node.id.clone_from(&comparison.now);
+        }
+        for edge in &mut legacy.edges {
+            for end in [&mut edge.from, &mut edge.to] {
+                if *end == comparison.id {
+                    end.clone_from(&comparison.now);
+                }
+            }
+        }
+    }
+    let plan = legacy.plan(&legacy.audit(), None).await;
+    assert_eq!((plan.items.len(), &plan.refusals), (legacy.nodes.len(), &Vec::new()));
+    assert_eq!(legacy.carry_out(&plan, &mut archive).await.failed, None);
+    let plan = Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
+    let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+    assert_eq!((outcome.failed, comparisons.len()), (None, legacy.nodes.len()));
+    assert!(comparisons.iter().all(|comparison| comparison.differences.is_empty()), "{comparisons:?}");
+    let apis = legacy.aws.apigateway.get_rest_apis().send().await.expect("a list");
+    assert_eq!(apis.items().len(), 1);
+}
+
+#[tokio::test]
 async fn an_archive_that_was_changed_is_refused() {
     let legacy = Legacy::new().await;
     let plan = legacy.plan(&legacy.audit(), None).await;
