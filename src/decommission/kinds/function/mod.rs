@@ -27,6 +27,8 @@ pub(super) const VOLATILE: &[&str] = &[
     "function.json/Configuration/StateReasonCode",
     "function.json/Configuration/LastUpdateStatus",
     "function.json/Configuration/RuntimeVersionConfig",
+    // It is another one after each change of state, too; what a revision says is compared itself.
+    "function.json/Configuration/RevisionId",
     "versions.json/*/State",
     "versions.json/*/StateReason",
     "versions.json/*/StateReasonCode",
@@ -34,11 +36,13 @@ pub(super) const VOLATILE: &[&str] = &[
     "versions.json/*/RuntimeVersionConfig",
     "mappings.json/*/LastProcessingResult",
     "mappings.json/*/StateTransitionReason",
+    // `Disabling` for some seconds, for one: whether it is enabled is compared by `Enabled`.
+    "mappings.json/*/State",
+    "mappings.json/*/LastModified",
 ];
 
 pub(super) const NEW: &[&str] = &[
     "function.json/Configuration/LastModified",
-    "function.json/Configuration/RevisionId",
     // Versions are numbered from 1 again, and only those come back that an alias leads to.
     "versions.json/*/Version",
     "versions.json/*/FunctionArn",
@@ -49,9 +53,6 @@ pub(super) const NEW: &[&str] = &[
     "aliases.json/*/RevisionId",
     "mappings.json/*/UUID",
     "mappings.json/*/EventSourceMappingArn",
-    "mappings.json/*/LastModified",
-    // `Creating` for some seconds; whether it is enabled is compared by `Enabled`.
-    "mappings.json/*/State",
     "urls.json/*/FunctionUrl",
     "urls.json/*/CreationTime",
     "urls.json/*/LastModifiedTime",
