@@ -1,6 +1,7 @@
 //! The command line: flags and help, nothing else. [`crate::commands`] carries the commands out.
 
 mod audit;
+mod decommission;
 mod duplicates;
 mod venue;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use audit::*;
+pub use decommission::*;
 pub use duplicates::*;
 pub use venue::*;
 
@@ -101,6 +103,10 @@ pub enum Command {
     Duplicates(DuplicatesArgs),
     /// Find what in the account nobody needs any more, and what leads where it doesn't belong
     Audit(AuditArgs),
+    /// Archive and delete what an audit found that nobody needs
+    Decommission(DecommissionArgs),
+    /// Bring back what was decommissioned
+    Restore(RestoreArgs),
     /// Print shell completions
     Completions {
         /// The shell

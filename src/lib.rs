@@ -12,6 +12,7 @@
 //! 8. [`render`]: plans, progress and results for people and programs.
 //!
 //! [`audit`] finds what in the account nobody needs any more.
+//! [`decommission`] archives that, deletes it, and brings it back.
 //! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
@@ -24,6 +25,7 @@ pub mod cli;
 pub mod commands;
 pub mod cost;
 pub mod crm;
+pub mod decommission;
 pub mod desired;
 pub mod duplicates;
 pub mod error;

@@ -9,7 +9,7 @@ mod iam;
 mod lambda;
 pub(crate) mod limiter;
 mod logs;
-mod retry;
+pub(crate) mod retry;
 mod secrets;
 mod versions;
 

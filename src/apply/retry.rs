@@ -13,14 +13,14 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
 /// Counts the tries of one operation.
 #[derive(Default)]
-pub(super) struct Retry {
+pub(crate) struct Retry {
     tries: u32,
     waited: Duration,
 }
 
 impl Retry {
     /// How long to wait before the next try, or none if `error` is to stand.
-    pub(super) fn after(&mut self, error: &CallError) -> Option<Duration> {
+    pub(crate) fn after(&mut self, error: &CallError) -> Option<Duration> {
         let again = match error.kind {
             FailureKind::RoleNotReady | FailureKind::InProgress | FailureKind::Throttled => self.waited < BUDGET,
             FailureKind::Server | FailureKind::NoAnswer => self.tries < MORE_TRIES,

@@ -229,6 +229,8 @@ fn kind_of(operation: &str, code: &str, message: &str, status: u16) -> FailureKi
             FailureKind::NotImplemented
         }
         _ if status == 429 => FailureKind::Throttled,
+        // AWS gives a code with it; a server that doesn't know the path has none.
+        "" if status == 404 => FailureKind::NotImplemented,
         _ if status == 501 => FailureKind::NotImplemented,
         _ if status >= 500 => FailureKind::Server,
         _ => FailureKind::Invalid,

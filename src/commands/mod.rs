@@ -6,6 +6,7 @@ mod artifacts;
 mod ask;
 mod audit;
 mod blockers;
+mod decommission;
 mod destroy;
 mod dev;
 mod duplicates;
@@ -15,6 +16,7 @@ mod locking;
 mod meta;
 mod plan;
 mod reconcile;
+mod restore;
 mod rollback;
 mod saved;
 mod secret;
@@ -49,6 +51,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Venue(command) => venue::run(&global, command),
         Command::Duplicates(args) => duplicates::run(&global, &args).await,
         Command::Audit(args) => audit::run(&global, &args).await,
+        Command::Decommission(args) => decommission::run(&global, &args).await,
+        Command::Restore(args) => restore::run(&global, &args).await,
         Command::Completions { shell } => meta::completions(shell),
         Command::Man { directory } => meta::man(directory.as_deref()),
     }

@@ -146,12 +146,17 @@ pub(super) fn refuse_protected(plan: &Plan) -> Result<()> {
 
 /// Asks before anything is changed.
 pub(super) fn confirm(session: &Session, yes: bool, question: &str, answer: &str) -> Result<()> {
+    confirmed(session.json.is_some(), yes, question, answer)
+}
+
+/// [`confirm`] where there is no manifest.
+pub(super) fn confirmed(json: bool, yes: bool, question: &str, answer: &str) -> Result<()> {
     if yes {
         return Ok(());
     }
-    if session.json.is_some() || !std::io::stdin().is_terminal() {
+    if json || !std::io::stdin().is_terminal() {
         return Err(Error::usage("there is nobody to ask: standard input is no terminal, or --json was given")
-            .hint("look at `deployer plan`, then pass --yes"));
+            .hint("look at the plan (`deployer plan`, or --dry-run), then pass --yes"));
     }
     anstream::eprint!("\n{question}\nOnly `{answer}` is taken as a yes: ");
     let mut line = String::new();

@@ -49,6 +49,17 @@ impl Session {
     }
 }
 
+/// Clients for `region`, and whose account it is, without a manifest; the cloud on this machine is the manifest's.
+pub(super) async fn account_of(global: &Global, region: &str) -> Result<(Aws, Scope)> {
+    if global.local {
+        let Session { aws, scope, .. } = Session::open(global).await?;
+        return Ok((aws, scope));
+    }
+    let aws = Aws::from_environment(region).await;
+    let account = account(&aws).await?;
+    Ok((aws, Scope { account, region: region.to_owned() }))
+}
+
 /// Reads the manifest. Mistakes are shown as reports, or with `--json` as lines.
 pub(super) fn load(global: &Global) -> Result<Loaded> {
     manifest::load(&global.manifest).map_err(|errors| mistakes(global, errors))

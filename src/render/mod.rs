@@ -2,6 +2,7 @@
 
 mod audit_text;
 mod cost;
+mod decommission;
 mod duplicates;
 mod escape;
 mod html;
@@ -14,6 +15,7 @@ mod words;
 
 pub use audit_text::{AuditView, audit_summary, audit_text};
 pub use cost::cost_line;
+pub use decommission::{comparison_text, decommission_text, event_text, outcome_text, restore_text};
 pub use duplicates::duplicates_html;
 pub use html::plan_html;
 pub use json::{FORMAT_VERSION, JsonLines};

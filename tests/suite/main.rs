@@ -10,6 +10,7 @@ mod cloud_services;
 mod clouds;
 mod conformance;
 mod cost;
+mod decommission;
 mod dev;
 mod dev_page;
 mod drift;

@@ -38,6 +38,11 @@ impl Site {
         site
     }
 
+    /// Where the cloud answers.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }

@@ -1,0 +1,221 @@
+//! `deployer decommission`
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::reconcile::confirmed;
+use super::session::account_of;
+use crate::audit::{AUDIT_VERSION, Audit};
+use crate::aws::Aws;
+use crate::cli::{DecommissionArgs, Global};
+use crate::decommission::archive::{Archive, Manifest};
+use crate::decommission::carry_out::{Event, Outcome, carry_out};
+use crate::decommission::check::{Terms, check};
+use crate::decommission::plan::{Item, Plan};
+use crate::decommission::select::Request;
+use crate::decommission::{Cx, kind_word};
+use crate::desired::Scope;
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::render::{FORMAT_VERSION, JsonLines, decommission_text, event_text, outcome_text};
+
+pub(super) async fn run(global: &Global, args: &DecommissionArgs) -> Result<ExitCode> {
+    let now = Timestamp::now();
+    let audit = args.audit.as_deref().map(|path| read_audit(path, args.max_age, now)).transpose()?;
+    let manifest = manifest(&args.archive)?;
+    let region = match (&audit, &manifest) {
+        (Some(audit), _) => audit.inventory.region.clone(),
+        (None, Some(manifest)) => manifest.region.clone(),
+        (None, None) => return Err(no_archive(&args.archive)),
+    };
+    if !args.resume && args.ids.is_empty() && !args.stale {
+        return Err(
+            Error::usage("nothing is named").hint("give ids or names, or --stale for all that is stale or orphaned")
+        );
+    }
+    let (aws, scope) = account_of(global, &region).await?;
+    if let Some(audit) = &audit {
+        same_place(audit, &scope)?;
+    }
+    let cx = Cx { aws: &aws, scope: &scope, delays: true };
+    let opened = match manifest {
+        Some(_) => Some(Archive::open(&args.archive, &scope)?),
+        None => None,
+    };
+
+    let mut plan = match &audit {
+        Some(audit) => {
+            let request = Request { ids: args.ids.clone(), stale: args.stale };
+            let (checked, refusals) = check(&cx, audit, &request, Terms { with_logs: args.with_logs }).await;
+            let until = args.quarantine.map(|days| now + SignedDuration::from_hours(24 * i64::from(days)));
+            Plan::of(checked, refusals, until)
+        }
+        None => Plan::default(),
+    };
+    if let Some(archive) = &opened {
+        plan.add_pending(&cx, archive, now).await;
+    }
+    let json = global.json.then(JsonLines::default);
+    show(json.as_ref(), &plan, &scope, &args.archive);
+    refuse_named(&plan, &args.ids)?;
+    if args.dry_run || !plan.has_changes() {
+        let code = if plan.refusals.is_empty() || plan.has_changes() { ExitCode::Done } else { ExitCode::Refused };
+        if let Some(lines) = &json {
+            lines.line("result", json!({ "exit_code": code as u8 }));
+        }
+        return Ok(code);
+    }
+    confirmed(global.json, args.yes, &question(&plan, &scope), &scope.account)?;
+
+    let taken_at = audit.as_ref().map_or(now, |audit| audit.inventory.taken_at);
+    let mut archive = match opened {
+        Some(archive) => archive,
+        None => Archive::create(&args.archive, &scope, taken_at)?,
+    };
+    let on_event = |event: &Event| tell(json.as_ref(), event);
+    let outcome = carry_out(&cx, &plan, &mut archive, &on_event).await?;
+    Ok(close(json.as_ref(), &outcome, "the same command"))
+}
+
+/// Says what became of it, and gives the exit code.
+pub(super) fn close(json: Option<&JsonLines>, outcome: &Outcome, command: &str) -> ExitCode {
+    let code = match (&outcome.failed, outcome.done.is_empty()) {
+        (None, _) => ExitCode::Done,
+        (Some(_), true) => ExitCode::Failed,
+        (Some(_), false) => ExitCode::Partial,
+    };
+    match json {
+        Some(lines) => {
+            let failed = outcome.failed.as_ref().map(|(id, why)| json!({ "id": id, "why": why }));
+            let not_started = &outcome.not_started;
+            lines.line(
+                "result",
+                json!({ "done": outcome.done, "failed": failed, "not_started": not_started, "exit_code": code as u8 }),
+            );
+        }
+        None => anstream::print!("\n{}", outcome_text(outcome, command)),
+    }
+    code
+}
+
+/// Says what happened.
+pub(super) fn tell(json: Option<&JsonLines>, event: &Event) {
+    match json {
+        Some(lines) => lines.line("step", event),
+        None => anstream::println!("{}", event_text(event)),
+    }
+}
+
+fn show(json: Option<&JsonLines>, plan: &Plan, scope: &Scope, archive: &Path) {
+    let Some(lines) = json else {
+        anstream::println!("Account {}, region {}; archive {}\n", scope.account, scope.region, archive.display());
+        anstream::print!("{}", decommission_text(plan));
+        return;
+    };
+    lines.line(
+        "decommission",
+        json!({ "format_version": FORMAT_VERSION, "account": scope.account, "region": scope.region, "archive": archive.display().to_string() }),
+    );
+    for item in &plan.items {
+        lines.line("item", item_json(item));
+    }
+    for refusal in &plan.refusals {
+        lines.line("refused", refusal);
+    }
+}
+
+fn item_json(item: &Item) -> Value {
+    let Item { target, action, evidence, notes, lost, .. } = item;
+    let mut line = serde_json::to_value(action).unwrap_or_default();
+    line["id"] = json!(target.id);
+    line["kind"] = json!(target.kind);
+    line["name"] = json!(target.name);
+    line["evidence"] = json!(evidence);
+    line["notes"] = json!(notes);
+    line["lost"] = json!(lost);
+    line
+}
+
+fn question(plan: &Plan, scope: &Scope) -> String {
+    let kinds = plan.items.iter().filter(|item| item.action.changes()).map(|item| kind_word(item.target.kind));
+    let count = kinds.count();
+    let secrets = if plan.items.iter().any(|item| item.action.archives()) {
+        "The archive has everything of them, secrets in functions' environments too: keep it where nobody else reads it.\n"
+    } else {
+        ""
+    };
+    format!(
+        "{secrets}Do you want this to be done with {count} resources?\nTo do it, type the account's number, {}.",
+        scope.account
+    )
+}
+
+/// Who names a resource wants that one; nothing is done if it can't be.
+fn refuse_named(plan: &Plan, ids: &[String]) -> Result<()> {
+    let named = |id: &str, what: &str| ids.iter().any(|asked| asked == id || what.ends_with(&format!(" {asked}")));
+    let refused: Vec<_> = plan.refusals.iter().filter(|refusal| named(&refusal.id, &refusal.what)).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let mut error = Error::refused(match refused.len() {
+        1 => "what was named is refused; nothing was changed".to_owned(),
+        count => format!("{count} of what was named are refused; nothing was changed"),
+    });
+    error.causes = refused.iter().map(|refusal| format!("{}: {}", refusal.what, refusal.why)).collect();
+    Err(error.hint("leave out what is refused, or take away the reason and make a new audit"))
+}
+
+fn read_audit(path: &Path, max_age: SignedDuration, now: Timestamp) -> Result<Audit> {
+    let shown = path.display();
+    let text = std::fs::read(path)
+        .map_err(|error| Error::usage(format!("the audit {shown} can't be read")).caused_by(&error).hint(MAKE_ONE))?;
+    let audit: Audit = serde_json::from_slice(&text)
+        .map_err(|error| Error::usage(format!("{shown} is no audit: {error}")).hint(MAKE_ONE))?;
+    if audit.version != AUDIT_VERSION {
+        let what = format!("{shown} was made by another version of deployer (format {})", audit.version);
+        return Err(Error::new(ExitCode::Stale, what).hint(MAKE_ONE));
+    }
+    let age = now.duration_since(audit.inventory.taken_at);
+    if age > max_age || age < SignedDuration::ZERO {
+        let taken = audit.inventory.taken_at.strftime("%Y-%m-%d %H:%M UTC");
+        let what = match age < SignedDuration::ZERO {
+            true => format!("{shown} is of {taken}, which is in the future"),
+            false => format!("{shown} is of {taken}, {} hours ago: too old; nothing was changed", age.as_hours()),
+        };
+        return Err(Error::new(ExitCode::Stale, what).hint(MAKE_ONE));
+    }
+    Ok(audit)
+}
+
+const MAKE_ONE: &str = "make one with `deployer audit --out FILE`, and look at it";
+
+fn same_place(audit: &Audit, scope: &Scope) -> Result<()> {
+    let inventory = &audit.inventory;
+    if (&inventory.account, &inventory.region) == (&scope.account, &scope.region) {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "the audit is of account {}, region {}, and the credentials are for account {}, region {}",
+        inventory.account, inventory.region, scope.account, scope.region
+    ))
+    .hint("nothing was changed; choose other credentials (AWS_PROFILE), or make an audit of this account"))
+}
+
+fn manifest(directory: &Path) -> Result<Option<Manifest>> {
+    if directory.join("manifest.json").exists() { Archive::manifest_of(directory).map(Some) } else { Ok(None) }
+}
+
+fn no_archive(directory: &Path) -> Error {
+    Error::usage(format!("{} is no archive", directory.display()))
+        .hint("--resume goes on with an earlier run's archive")
+}
+
+/// For `restore`, which begins with an archive.
+pub(super) async fn open(global: &Global, directory: &Path) -> Result<(Aws, Scope, Archive)> {
+    let manifest = Archive::manifest_of(directory)?;
+    let (aws, scope) = account_of(global, &manifest.region).await?;
+    let archive = Archive::open(directory, &scope)?;
+    Ok((aws, scope, archive))
+}

@@ -1,0 +1,149 @@
+//! What was done, a line a step, on the disk before the next step begins.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What became of a resource. The last line of each counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Step {
+    /// It is in the archive, which was read back.
+    Archived,
+    /// It is being disabled.
+    Disabling {
+        /// When it may be deleted.
+        until: Timestamp,
+    },
+    /// It is disabled.
+    Quarantined {
+        /// When it was.
+        since: Timestamp,
+        /// When it may be deleted.
+        until: Timestamp,
+        /// What it was like then ([`super::parts::Parts::fingerprint`]).
+        fingerprint: String,
+    },
+    /// It was called, and is being brought back to what it was.
+    Releasing,
+    /// It is what it was.
+    Released,
+    /// It is being deleted.
+    Deleting,
+    /// It is deleted, or was gone.
+    Deleted,
+    /// It is being restored.
+    Restoring,
+    /// It is there again.
+    Restored {
+        /// Its id now: AWS gives an API a new one.
+        now: String,
+        /// Other ids that are new: old, new.
+        renamed: Vec<(String, String)>,
+    },
+    /// A step failed, and with it nothing else changes: what was the last step still is.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Line {
+    at: Timestamp,
+    id: String,
+    #[serde(flatten)]
+    step: Step,
+}
+
+/// The journal of an archive.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    last: BTreeMap<String, Step>,
+}
+
+impl Journal {
+    /// Reads what is there, and goes on after it. A last line that was cut off by a crash never happened.
+    ///
+    /// # Errors
+    /// The file can't be read or written, or has a line that this version doesn't know.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
+        let mut last = BTreeMap::new();
+        let mut whole = 0;
+        let mut reader = BufReader::new(&file);
+        let mut line = String::new();
+        while reader.read_line(&mut line)? > 0 && line.ends_with('\n') {
+            let Line { id, step, .. } = serde_json::from_str(&line).map_err(io::Error::other)?;
+            if !matches!(step, Step::Failed { .. }) {
+                last.insert(id, step);
+            }
+            whole += line.len() as u64;
+            line.clear();
+        }
+        file.set_len(whole)?;
+        file.flush()?;
+        Ok(Self { file, last })
+    }
+
+    /// Writes a step, to the disk.
+    ///
+    /// # Errors
+    /// It can't be written: what it is about isn't begun then.
+    pub fn write(&mut self, id: &str, step: Step) -> io::Result<()> {
+        let line = Line { at: Timestamp::now(), id: id.to_owned(), step: step.clone() };
+        writeln!(self.file, "{}", serde_json::to_string(&line)?)?;
+        self.file.sync_data()?;
+        if !matches!(step, Step::Failed { .. }) {
+            self.last.insert(id.to_owned(), step);
+        }
+        Ok(())
+    }
+
+    /// What became of a resource last.
+    pub fn last(&self, id: &str) -> Option<&Step> {
+        self.last.get(id)
+    }
+
+    /// All that the journal knows of, by id.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Step)> {
+        self.last.iter().map(|(id, step)| (id.as_str(), step))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_off_never_happened() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("journal.jsonl");
+        let mut journal = Journal::open(&path).expect("a journal");
+        journal.write("a", Step::Archived).expect("written");
+        journal.write("a", Step::Deleting).expect("written");
+        journal.write("a", Step::Failed { why: "no".to_owned() }).expect("written");
+        let length = std::fs::metadata(&path).expect("a file").len();
+        journal.write("b", Step::Archived).expect("written");
+        for cut in length + 1..std::fs::metadata(&path).expect("a file").len() {
+            let text = std::fs::read(&path).expect("text");
+            let torn = directory.path().join("torn.jsonl");
+            std::fs::write(&torn, &text[..usize::try_from(cut).expect("small")]).expect("written");
+            let mut journal = Journal::open(&torn).expect("a journal");
+            assert_eq!((journal.last("a"), journal.last("b")), (Some(&Step::Deleting), None));
+            journal.write("b", Step::Deleted).expect("written");
+            assert_eq!(Journal::open(&torn).expect("a journal").last("b"), Some(&Step::Deleted));
+        }
+        assert_eq!(Journal::open(&path).expect("a journal").last("b"), Some(&Step::Archived));
+    }
+}

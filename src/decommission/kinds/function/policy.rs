@@ -1,0 +1,78 @@
+//! A statement of a function's policy, as `AddPermission` takes it.
+
+use serde_json::{Map, Value, json};
+
+/// The body of `AddPermission` for a statement that Lambda wrote itself. Lambda makes each condition from a parameter
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html>).
+///
+/// # Errors
+/// A condition that no parameter makes, by its name.
+pub(super) fn permission(statement: &Value) -> Result<Value, String> {
+    let mut body = Map::new();
+    body.insert("StatementId".to_owned(), statement["Sid"].clone());
+    body.insert("Action".to_owned(), one(&statement["Action"]).clone());
+    let principal = &statement["Principal"];
+    let principal = match principal.as_object().and_then(|kinds| kinds.values().next()) {
+        Some(named) => one(named).clone(),
+        None => principal.clone(),
+    };
+    body.insert("Principal".to_owned(), principal);
+    for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {
+        for (key, value) in keys.as_object().into_iter().flatten() {
+            let parameter = match key.to_ascii_lowercase().as_str() {
+                "aws:sourcearn" => "SourceArn",
+                "aws:sourceaccount" => "SourceAccount",
+                "aws:principalorgid" => "PrincipalOrgID",
+                "lambda:eventsourcetoken" => "EventSourceToken",
+                "lambda:functionurlauthtype" => "FunctionUrlAuthType",
+                "lambda:invokedviafunctionurl" => {
+                    body.insert(
+                        "InvokedViaFunctionUrl".to_owned(),
+                        json!(one(value).as_str() == Some("true") || value == &json!(true)),
+                    );
+                    continue;
+                }
+                _ => return Err(format!("{operator} {key}")),
+            };
+            body.insert(parameter.to_owned(), one(value).clone());
+        }
+    }
+    Ok(Value::Object(body))
+}
+
+/// The value, or the first of a list of one.
+fn one(value: &Value) -> &Value {
+    match value.as_array().map(Vec::as_slice) {
+        Some([value, ..]) => value,
+        _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_becomes_the_parameters_that_made_it() {
+        let statement = json!({
+            "Sid": "api", "Effect": "Allow", "Principal": { "Service": "apigateway.amazonaws.com" },
+            "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:us-east-1:1:function:f",
+            "Condition": {
+                "ArnLike": { "AWS:SourceArn": "arn:aws:execute-api:us-east-1:1:abc/*" },
+                "StringEquals": { "AWS:SourceAccount": "1" },
+            },
+        });
+        let wanted = json!({
+            "StatementId": "api", "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com",
+            "SourceArn": "arn:aws:execute-api:us-east-1:1:abc/*", "SourceAccount": "1",
+        });
+        assert_eq!(permission(&statement), Ok(wanted));
+        let everybody = json!({ "Sid": "url", "Principal": "*", "Action": "lambda:InvokeFunctionUrl",
+            "Condition": { "StringEquals": { "lambda:FunctionUrlAuthType": "NONE" } } });
+        let body = permission(&everybody).expect("a permission");
+        assert_eq!((&body["Principal"], &body["FunctionUrlAuthType"]), (&json!("*"), &json!("NONE")));
+        let unknown =
+            json!({ "Sid": "x", "Principal": "*", "Condition": { "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } } });
+        assert_eq!(permission(&unknown), Err("IpAddress aws:SourceIp".to_owned()));
+    }
+}

@@ -1,0 +1,111 @@
+//! The commands as processes.
+
+use deployer::audit::{Audit, Kind};
+use deployer::aws::{Aws, https_client};
+use jiff::SignedDuration;
+
+use super::Legacy;
+use crate::processes::Site;
+
+/// A site whose cloud has what an earlier integration left behind, and an audit of it in `audit.json`.
+fn site() -> (Site, Legacy, Audit) {
+    let site = Site::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let aws = Aws::for_local("us-east-1", https_client(), Some(site.address()));
+    let legacy = runtime.block_on(Legacy::in_cloud(site.cloud.clone(), aws));
+    let mut audit = legacy.audit();
+    // A process compares it with its own clock.
+    audit.inventory.taken_at = jiff::Timestamp::now();
+    site.write("audit.json", &serde_json::to_string(&audit).expect("JSON"));
+    (site, legacy, audit)
+}
+
+const ALL: [&str; 6] = ["decommission", "audit.json", "--stale", "--with-logs", "--archive", "old"];
+
+fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [args, more].concat()
+}
+
+#[test]
+fn a_plan_changes_nothing_and_a_yes_deletes_and_restores() {
+    let (site, legacy, _) = site();
+    let (code, text) = site.run(&with(&ALL, &["--dry-run"]));
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("Plan: 10 to delete.") && text.contains("why   0 uses in 90 days"), "{text}");
+    assert!(text.contains("- function legacy-push  # archived, verified, deleted"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+    assert!(!site.path().join("old").exists(), "no archive is made");
+    let (code, text) = site.run(&ALL);
+    assert_eq!(code, 2, "nobody is there to ask: {text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+    let (code, text) = site.run(&with(&ALL, &["--yes"]));
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("Done: 10 deleted."), "{text}");
+    assert!(!text.contains("s3cret-value"), "{text}");
+    let (code, text) = site.run(&["restore", "old", "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("attributes are as they were archived, 0 aren't") && text.contains("must be told"), "{text}");
+    assert!(!text.contains("s3cret-value"), "{text}");
+    site.writes();
+    let (code, text) = site.run(&["restore", "old", "--yes"]);
+    assert_eq!((code, site.writes()), (0, Vec::new()), "{text}");
+    assert!(text.contains(&format!("Plan: 0 to restore, {} there already", legacy.nodes.len())), "{text}");
+}
+
+#[test]
+fn what_is_named_and_refused_ends_it() {
+    let (site, legacy, mut audit) = site();
+    let (code, text) =
+        site.run(&["decommission", "audit.json", "legacy-webhook", "dead.fifo", "--archive", "old", "--yes"]);
+    assert_eq!((code, site.writes()), (6, Vec::new()), "{text}");
+    assert!(text.contains("queue contacts.fifo sends dead letters to it and would be left behind"), "{text}");
+    let json = ["decommission", "audit.json", "nothing", "--archive", "old", "--yes", "--json"];
+    let (code, text) = site.run(&json);
+    assert_eq!(code, 6, "{text}");
+    assert!(text.contains(r#"{"type":"refused","id":"nothing""#), "{text}");
+
+    audit.inventory.taken_at -= SignedDuration::from_hours(25);
+    site.write("audit.json", &serde_json::to_string(&audit).expect("JSON"));
+    let (code, text) = site.run(&with(&ALL, &["--yes"]));
+    assert_eq!((code, site.writes()), (5, Vec::new()), "{text}");
+    assert!(text.contains("25 hours ago: too old"), "{text}");
+    audit.inventory.taken_at += SignedDuration::from_hours(25);
+    audit.inventory.account = "999999999999".to_owned();
+    site.write("audit.json", &serde_json::to_string(&audit).expect("JSON"));
+    let (code, text) = site.run(&with(&ALL, &["--yes"]));
+    assert_eq!((code, site.writes()), (6, Vec::new()), "{text}");
+    assert!(text.contains("the audit is of account 999999999999"), "{text}");
+    drop(legacy);
+}
+
+#[test]
+fn a_quarantine_waits_and_is_taken_back() {
+    let (site, legacy, _) = site();
+    let (code, text) = site.run(&with(&ALL, &["--quarantine", "14", "--yes", "--json"]));
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains(r#""done":{"disabled":["#), "{text}");
+    site.writes();
+    let (code, text) = site.run(&["decommission", "--resume", "--archive", "old", "--yes"]);
+    assert_eq!((code, site.writes()), (0, Vec::new()), "{text}");
+    assert!(text.contains("Plan: 10 to wait for."), "{text}");
+    let (code, text) = site.run(&["restore", "old", "legacy-nightly", "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("released  rule legacy-nightly"), "{text}");
+    assert!(site.writes().iter().all(|call| call.starts_with("events:")), "only the rule is touched");
+    assert!(legacy.nodes.iter().any(|node| node.kind == Kind::Rule));
+}
+
+#[test]
+fn two_do_not_work_with_one_archive() {
+    let (site, legacy, _) = site();
+    let archive = deployer::decommission::archive::Archive::create(
+        &site.path().join("old"),
+        &legacy.scope,
+        jiff::Timestamp::now(),
+    );
+    let archive = archive.expect("an archive");
+    let (code, text) = site.run(&with(&ALL, &["--yes"]));
+    assert_eq!((code, site.writes()), (6, Vec::new()), "{text}");
+    assert!(text.contains("another process is at work"), "{text}");
+    drop(archive);
+}

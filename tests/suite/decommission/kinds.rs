@@ -1,0 +1,157 @@
+//! Kinds on moto, which has no list of an HTTP API's authorizers and no link to a function's code: archived, deleted, restored, compared; what the embedded cloud and moto both take is AWS's own form.
+
+use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target as ScheduleTarget};
+use deployer::audit::Kind;
+use deployer::aws::Aws;
+use deployer::decommission::parts::differences;
+use deployer::decommission::{Cx, Target, kinds as archived};
+use deployer::desired::Scope;
+
+use super::TRUST;
+use crate::servers;
+
+const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
+
+struct Place {
+    aws: Aws,
+    scope: Scope,
+}
+
+impl Place {
+    async fn new() -> Option<Self> {
+        let aws = servers::moto().await?.open().aws;
+        let identity = aws.sts.get_caller_identity().send().await.expect("an account");
+        let account = identity.account().expect("an account").to_owned();
+        Some(Self { aws, scope: Scope { account, region: "us-east-1".to_owned() } })
+    }
+
+    fn arn(&self, service: &str, rest: &str) -> String {
+        format!("arn:aws:{service}:us-east-1:{}:{rest}", self.scope.account)
+    }
+
+    /// Archives, deletes, restores and compares.
+    async fn there_and_back(&self, kind: Kind, id: String) {
+        self.there_and_back_after(kind, id, async || {}).await;
+    }
+
+    /// As [`Place::there_and_back`], with something done while it is gone.
+    async fn there_and_back_after(&self, kind: Kind, id: String, meanwhile: impl AsyncFnOnce()) {
+        let cx = Cx { aws: &self.aws, scope: &self.scope, delays: false };
+        let target = Target { kind, id, name: "x".to_owned() };
+        let before = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there");
+        archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
+        let gone = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(gone, None, "it is gone");
+        meanwhile().await;
+        archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("once more: {error}"));
+        let restored = archived::restore(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
+        let now = Target { id: restored.id.clone().unwrap_or_else(|| target.id.clone()), ..target.clone() };
+        let after =
+            archived::read(&cx, &now).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there again");
+        let mut wanted = before.clone();
+        wanted.rename(&restored.renamed);
+        assert_eq!(differences(&wanted, &after, &archived::new_after_restore(kind)), []);
+        assert!(wanted.attributes(&archived::new_after_restore(kind)).len() > 3, "{wanted:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_role() {
+    let Some(place) = Place::new().await else { return };
+    let iam = &place.aws.iam;
+    iam.create_role().role_name("r").path("/old/").assume_role_policy_document(TRUST).send().await.expect("a role");
+    iam.put_role_policy().role_name("r").policy_name("p").policy_document(POLICY).send().await.expect("a policy");
+    place.there_and_back(Kind::Role, format!("arn:aws:iam::{}:role/old/r", place.scope.account)).await;
+}
+
+#[tokio::test]
+async fn a_queue() {
+    let Some(place) = Place::new().await else { return };
+    let fifo = aws_sdk_sqs::types::QueueAttributeName::FifoQueue;
+    let queue = place.aws.sqs.create_queue().queue_name("q.fifo").attributes(fifo, "true").tags("a", "b");
+    queue.send().await.expect("a queue");
+    place.there_and_back(Kind::Queue, place.arn("sqs", "q.fifo")).await;
+}
+
+#[tokio::test]
+async fn a_rule_on_a_bus_of_its_own() {
+    let Some(place) = Place::new().await else { return };
+    let events = &place.aws.events;
+    events.create_event_bus().name("orders").send().await.expect("a bus");
+    let rule =
+        events.put_rule().name("r").event_bus_name("orders").event_pattern(r#"{"source":["a"]}"#).description("d");
+    rule.send().await.expect("a rule");
+    let target =
+        aws_sdk_eventbridge::types::Target::builder().id("1").arn(place.arn("sqs", "q")).input_path("$.detail");
+    let target = target.build().expect("a target");
+    events.put_targets().rule("r").event_bus_name("orders").targets(target).send().await.expect("a target");
+    place.there_and_back(Kind::Rule, place.arn("events", "rule/orders/r")).await;
+}
+
+#[tokio::test]
+async fn a_schedule() {
+    let Some(place) = Place::new().await else { return };
+    let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
+    let target =
+        ScheduleTarget::builder().arn(place.arn("lambda", "function:f")).role_arn("arn:aws:iam::123456789012:role/r");
+    let target = target.input("{}").build().expect("a target");
+    let schedule = place.aws.scheduler.create_schedule().name("s").schedule_expression("rate(5 minutes)");
+    schedule.flexible_time_window(window).target(target).description("d").send().await.expect("a schedule");
+    place.there_and_back(Kind::Schedule, place.arn("scheduler", "schedule/default/s")).await;
+}
+
+#[tokio::test]
+async fn a_topic_with_subscriptions() {
+    let Some(place) = Place::new().await else { return };
+    let (sns, arn) = (&place.aws.sns, place.arn("sns", "t"));
+    sns.create_topic().name("t").attributes("DisplayName", "Old").send().await.expect("a topic");
+    let request = sns.subscribe().topic_arn(&arn).protocol("sqs").endpoint(place.arn("sqs", "q"));
+    request.attributes("RawMessageDelivery", "true").send().await.expect("a subscription");
+    place.there_and_back(Kind::Topic, arn).await;
+}
+
+#[tokio::test]
+async fn a_log_group_with_filters() {
+    let Some(place) = Place::new().await else { return };
+    let logs = &place.aws.logs;
+    logs.create_log_group().log_group_name("/old/g").tags("a", "b").send().await.expect("a log group");
+    logs.put_retention_policy().log_group_name("/old/g").retention_in_days(14).send().await.expect("a retention");
+    let metric = aws_sdk_cloudwatchlogs::types::MetricTransformation::builder()
+        .metric_name("m")
+        .metric_namespace("n")
+        .metric_value("1");
+    let metric = metric.build().expect("a metric");
+    let filter = logs.put_metric_filter().log_group_name("/old/g").filter_name("f").filter_pattern("ERROR");
+    filter.metric_transformations(metric).send().await.expect("a filter");
+    // On AWS the filter goes with its group.
+    let forget = async || {
+        let _ = logs.delete_metric_filter().log_group_name("/old/g").filter_name("f").send().await;
+    };
+    place.there_and_back_after(Kind::LogGroup, place.arn("logs", "log-group:/old/g"), forget).await;
+}
+
+#[tokio::test]
+async fn an_alarm() {
+    let Some(place) = Place::new().await else { return };
+    let alarm = place
+        .aws
+        .cloudwatch
+        .put_metric_alarm()
+        .alarm_name("a")
+        .namespace("AWS/SQS")
+        .metric_name("NumberOfMessagesSent");
+    let alarm = alarm
+        .statistic("Sum".into())
+        .period(60)
+        .evaluation_periods(3)
+        .threshold(0.5)
+        .alarm_actions(place.arn("sns", "t"));
+    alarm
+        .comparison_operator("LessThanThreshold".into())
+        .treat_missing_data("breaching")
+        .send()
+        .await
+        .expect("an alarm");
+    place.there_and_back(Kind::Alarm, place.arn("cloudwatch", "alarm:a")).await;
+}

@@ -1,0 +1,300 @@
+//! What nobody needs is archived, deleted and brought back.
+
+mod commands;
+mod crash;
+mod kinds;
+mod quarantine;
+mod refusals;
+mod restore;
+mod select;
+
+use std::collections::BTreeMap;
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionUrlAuthType, Runtime};
+use aws_sdk_sqs::types::QueueAttributeName;
+use deployer::artifact::zip;
+use deployer::audit::{AUDIT_VERSION, Audit, Edge, EdgeKind, Finding, Inventory, Kind, Node, Usage, Verdict};
+use deployer::aws::Aws;
+use deployer::decommission::archive::Archive;
+use deployer::decommission::carry_out::{Outcome, carry_out};
+use deployer::decommission::check::{Terms, check};
+use deployer::decommission::parts::Parts;
+use deployer::decommission::plan::Plan;
+use deployer::decommission::select::Request;
+use deployer::decommission::{Cx, Target, kinds as archived};
+use deployer::desired::Scope;
+use deployer::local::cloud::{Cloud, CloudConfig};
+use jiff::{SignedDuration, Timestamp};
+
+pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+const OPENAPI: &str = r#"{"openapi":"3.0.1","info":{"title":"legacy-webhook","version":"1.0"},"paths":{"/contacts":{"post":{
+    "responses":{"200":{"description":"200"}},"x-amazon-apigateway-integration":{"type":"aws_proxy","httpMethod":"POST",
+    "uri":"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:legacy-push/invocations",
+    "passthroughBehavior":"when_no_match","timeoutInMillis":29000}}}}}"#;
+
+/// An embedded cloud with what an earlier integration left behind.
+pub struct Legacy {
+    pub cloud: Cloud,
+    pub aws: Aws,
+    pub scope: Scope,
+    pub directory: tempfile::TempDir,
+    pub nodes: Vec<Node>,
+    pub edges: Vec<Edge>,
+    pub rest_api: String,
+    pub queue_url: String,
+}
+
+impl Legacy {
+    pub async fn new() -> Self {
+        let cloud = Cloud::in_memory(CloudConfig::default());
+        let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
+        Self::in_cloud(cloud, aws).await
+    }
+
+    pub async fn in_cloud(cloud: Cloud, aws: Aws) -> Self {
+        let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut legacy = Self {
+            cloud,
+            aws,
+            scope,
+            directory,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            rest_api: String::new(),
+            queue_url: String::new(),
+        };
+        legacy.make().await;
+        legacy.cloud.forget_calls();
+        legacy
+    }
+
+    async fn make(&mut self) {
+        let Aws { iam, sqs, lambda, apigateway, apigatewayv2, events, logs, cloudwatch, secrets, .. } =
+            self.aws.clone();
+        let account = self.scope.account.clone();
+        let arn = |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:{account}:{rest}");
+        let role_arn = format!("arn:aws:iam::{account}:role/legacy/legacy-push");
+        let tag = aws_sdk_iam::types::Tag::builder().key("team").value("old").build().expect("a tag");
+        let role = iam.create_role().role_name("legacy-push").path("/legacy/").assume_role_policy_document(TRUST);
+        role.description("for the old push").tags(tag).send().await.expect("a role");
+        let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:*","Resource":"*"}]}"#;
+        let policy = iam.put_role_policy().role_name("legacy-push").policy_name("queues").policy_document(document);
+        policy.send().await.expect("a policy");
+
+        sqs.create_queue()
+            .queue_name("dead.fifo")
+            .attributes(QueueAttributeName::FifoQueue, "true")
+            .send()
+            .await
+            .expect("a queue");
+        let redrive = format!(r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":3}}"#, arn("sqs", "dead.fifo"));
+        let queue = sqs.create_queue().queue_name("contacts.fifo").attributes(QueueAttributeName::FifoQueue, "true");
+        let queue = queue.attributes(QueueAttributeName::VisibilityTimeout, "120");
+        let queue = queue.attributes(QueueAttributeName::RedrivePolicy, redrive).tags("team", "old");
+        self.queue_url = queue.send().await.expect("a queue").queue_url.expect("its URL");
+
+        let function =
+            |script: &str| Blob::new(zip::deterministic(&[("bootstrap", script.as_bytes())]).expect("zipped").to_vec());
+        let request = lambda.create_function().function_name("legacy-push").runtime(Runtime::from("provided.al2023"));
+        let request = request.handler("bootstrap").role(&role_arn).memory_size(192).timeout(77).description("old push");
+        let request = request.environment(Environment::builder().variables("API_KEY", "s3cret-value").build());
+        let request = request.code(FunctionCode::builder().zip_file(function("#!/bin/sh\nexit 1\n")).build());
+        request.tags("team", "old").publish(true).send().await.expect("a function");
+        let alias = lambda.create_alias().function_name("legacy-push").name("live").function_version("1");
+        alias.description("what is called").send().await.expect("an alias");
+        let newer =
+            lambda.update_function_code().function_name("legacy-push").zip_file(function("#!/bin/sh\nexit 2\n"));
+        newer.send().await.expect("new code");
+        lambda
+            .put_function_concurrency()
+            .function_name("legacy-push")
+            .reserved_concurrent_executions(5)
+            .send()
+            .await
+            .expect("reserved");
+        let invoke = lambda.put_function_event_invoke_config().function_name("legacy-push").qualifier("live");
+        invoke.maximum_retry_attempts(1).maximum_event_age_in_seconds(300).send().await.expect("settings");
+        let url = lambda.create_function_url_config().function_name("legacy-push").auth_type(FunctionUrlAuthType::None);
+        url.send().await.expect("a URL");
+        let mapping = lambda.create_event_source_mapping().function_name("legacy-push").batch_size(7);
+        mapping.event_source_arn(arn("sqs", "contacts.fifo")).send().await.expect("a mapping");
+
+        let rest = apigateway.import_rest_api().body(Blob::new(OPENAPI)).send().await.expect("an API");
+        self.rest_api = rest.id.expect("its id");
+        let deployment = apigateway.create_deployment().rest_api_id(&self.rest_api).send().await.expect("a deployment");
+        let stage =
+            apigateway.create_stage().rest_api_id(&self.rest_api).stage_name("prod").set_deployment_id(deployment.id);
+        stage.variables("mode", "old").send().await.expect("a stage");
+        let http = apigatewayv2.create_api().name("legacy-http").protocol_type("HTTP".into()).tags("team", "old");
+        let http = http.send().await.expect("an API").api_id.expect("its id");
+        let integration = apigatewayv2.create_integration().api_id(&http).integration_type("AWS_PROXY".into());
+        let integration =
+            integration.integration_uri(arn("lambda", "function:legacy-push")).payload_format_version("2.0");
+        let integration = integration.send().await.expect("an integration").integration_id.expect("its id");
+        let route = apigatewayv2
+            .create_route()
+            .api_id(&http)
+            .route_key("POST /hook")
+            .target(format!("integrations/{integration}"));
+        route.send().await.expect("a route");
+        apigatewayv2
+            .create_stage()
+            .api_id(&http)
+            .stage_name("$default")
+            .auto_deploy(true)
+            .send()
+            .await
+            .expect("a stage");
+
+        let permission =
+            lambda.add_permission().function_name("legacy-push").statement_id("api").action("lambda:InvokeFunction");
+        let permission = permission.principal("apigateway.amazonaws.com");
+        let source = arn("execute-api", &format!("{}/*/POST/contacts", self.rest_api));
+        permission.source_arn(source).send().await.expect("a permission");
+
+        events
+            .put_rule()
+            .name("legacy-nightly")
+            .schedule_expression("rate(1 day)")
+            .state("DISABLED".into())
+            .send()
+            .await
+            .expect("a rule");
+        let target =
+            aws_sdk_eventbridge::types::Target::builder().id("push").arn(arn("lambda", "function:legacy-push:live"));
+        let target = target.input(r#"{"all":true}"#).build().expect("a target");
+        events.put_targets().rule("legacy-nightly").targets(target).send().await.expect("a target");
+
+        logs.create_log_group().log_group_name("/aws/lambda/legacy-push").send().await.expect("a log group");
+        logs.put_retention_policy()
+            .log_group_name("/aws/lambda/legacy-push")
+            .retention_in_days(30)
+            .send()
+            .await
+            .expect("a retention");
+        let alarm = cloudwatch
+            .put_metric_alarm()
+            .alarm_name("legacy-push-errors")
+            .namespace("AWS/Lambda")
+            .metric_name("Errors");
+        let alarm = alarm.statistic("Sum".into()).period(300).evaluation_periods(2).threshold(1.5);
+        let alarm = alarm.comparison_operator("GreaterThanThreshold".into());
+        let dimension =
+            aws_sdk_cloudwatch::types::Dimension::builder().name("FunctionName").value("legacy-push").build();
+        alarm.dimensions(dimension).send().await.expect("an alarm");
+        let secret =
+            secrets.create_secret().name("legacy/push").secret_string("s3cret-value").send().await.expect("a secret");
+
+        let function_arn = arn("lambda", "function:legacy-push");
+        let rest_arn = format!("arn:aws:apigateway:us-east-1::/restapis/{}", self.rest_api);
+        let http_arn = format!("arn:aws:apigateway:us-east-1::/apis/{http}");
+        for (kind, id, name) in [
+            (Kind::Role, role_arn.as_str(), "legacy-push"),
+            (Kind::Queue, &arn("sqs", "dead.fifo"), "dead.fifo"),
+            (Kind::Queue, &arn("sqs", "contacts.fifo"), "contacts.fifo"),
+            (Kind::Function, &function_arn, "legacy-push"),
+            (Kind::RestApi, &rest_arn, "legacy-webhook"),
+            (Kind::HttpApi, &http_arn, "legacy-http"),
+            (Kind::Rule, &arn("events", "rule/legacy-nightly"), "legacy-nightly"),
+            (Kind::LogGroup, &arn("logs", "log-group:/aws/lambda/legacy-push"), "/aws/lambda/legacy-push"),
+            (Kind::Alarm, &arn("cloudwatch", "alarm:legacy-push-errors"), "legacy-push-errors"),
+            (Kind::Secret, secret.arn().expect("an ARN"), "legacy/push"),
+        ] {
+            self.nodes.push(node(kind, id, name));
+        }
+        for (from, to, kind) in [
+            (arn("events", "rule/legacy-nightly"), format!("{function_arn}:live"), EdgeKind::Target),
+            (arn("sqs", "contacts.fifo"), function_arn.clone(), EdgeKind::Mapping),
+            (arn("sqs", "contacts.fifo"), arn("sqs", "dead.fifo"), EdgeKind::DeadLetter),
+            (rest_arn.clone(), function_arn.clone(), EdgeKind::Integration),
+            (http_arn, function_arn.clone(), EdgeKind::Integration),
+            (rest_arn, function_arn.clone(), EdgeKind::Permission),
+            (function_arn.clone(), role_arn.clone(), EdgeKind::Role),
+            (function_arn.clone(), arn("logs", "log-group:/aws/lambda/legacy-push"), EdgeKind::Log),
+            (arn("cloudwatch", "alarm:legacy-push-errors"), function_arn.clone(), EdgeKind::Watch),
+        ] {
+            self.edges.push(Edge { from, to, kind, enabled: true, note: None });
+        }
+    }
+
+    /// An audit that was taken now, with everything stale.
+    pub fn audit(&self) -> Audit {
+        audit(&self.scope, &self.nodes, &self.edges)
+    }
+
+    pub fn cx(&self) -> Cx<'_> {
+        Cx { aws: &self.aws, scope: &self.scope, delays: false }
+    }
+
+    pub fn id(&self, kind: Kind) -> String {
+        self.nodes.iter().find(|node| node.kind == kind).expect("it is there").id.clone()
+    }
+
+    pub fn archive(&self) -> Archive {
+        let path = self.directory.path().join("archive");
+        Archive::create(&path, &self.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A plan for everything.
+    pub async fn plan(&self, audit: &Audit, until: Option<Timestamp>) -> Plan {
+        let request = Request { ids: Vec::new(), stale: true };
+        let (checked, refusals) = check(&self.cx(), audit, &request, Terms { with_logs: true }).await;
+        Plan::of(checked, refusals, until)
+    }
+
+    pub async fn carry_out(&self, plan: &Plan, archive: &mut Archive) -> Outcome {
+        carry_out(&self.cx(), plan, archive, &|_| {}).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What there is of everything, by id.
+    pub async fn read_all(&self) -> BTreeMap<String, Parts> {
+        let mut found = BTreeMap::new();
+        for node in &self.nodes {
+            let parts = archived::read(&self.cx(), &Target::of(node))
+                .await
+                .unwrap_or_else(|error| panic!("{}: {error}", node.id));
+            found.extend(parts.map(|parts| (node.id.clone(), parts)));
+        }
+        found
+    }
+}
+
+pub fn node(kind: Kind, id: &str, name: &str) -> Node {
+    Node {
+        id: id.to_owned(),
+        kind,
+        name: name.to_owned(),
+        deployment: None,
+        venue: None,
+        enabled: true,
+        changed_at: None,
+        usage: Usage::NotCounted,
+        attributes: BTreeMap::new(),
+        tags: BTreeMap::new(),
+    }
+}
+
+/// An audit that was taken a second ahead, so that what was just made isn't changed since.
+pub fn audit(scope: &Scope, nodes: &[Node], edges: &[Edge]) -> Audit {
+    let findings = nodes.iter().map(|node| Finding {
+        id: node.id.clone(),
+        verdict: Verdict::Stale,
+        evidence: vec!["0 uses in 90 days".to_owned()],
+    });
+    Audit {
+        version: AUDIT_VERSION,
+        findings: findings.collect(),
+        inventory: Inventory {
+            account: scope.account.clone(),
+            region: scope.region.clone(),
+            taken_at: Timestamp::now() + SignedDuration::from_secs(1),
+            days: 90,
+            nodes: nodes.to_vec(),
+            edges: edges.to_vec(),
+            unread: Vec::new(),
+            calls: BTreeMap::new(),
+        },
+    }
+}
