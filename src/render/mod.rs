@@ -1,5 +1,6 @@
 //! Plans, progress and results, for people and for programs. Nothing here decides or calls anything.
 
+mod audit;
 mod cost;
 mod duplicates;
 mod escape;
@@ -11,6 +12,7 @@ mod progress;
 mod text;
 mod words;
 
+pub use audit::{audit_html, audit_markdown};
 pub use cost::cost_line;
 pub use duplicates::duplicates_html;
 pub use html::plan_html;
