@@ -2,6 +2,7 @@
 
 mod adopt;
 mod artifact;
+mod audit_page;
 mod bench;
 mod cloud;
 mod clouds;

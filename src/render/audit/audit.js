@@ -24,10 +24,13 @@
   // The part of the graph that is seen: its upper left corner, and pixels a unit.
   const seen = { x: 0, y: 0, scale: 1 };
   const MARGIN = 32;
+  // The smallest scale to begin with, and that below which text is but grey.
   const READABLE = 0.55;
+  const LEGIBLE = 0.3;
 
   function paint() {
     const { clientWidth, clientHeight } = view;
+    svg.classList.toggle("far", seen.scale < LEGIBLE);
     svg.setAttribute("viewBox", `${seen.x} ${seen.y} ${clientWidth / seen.scale} ${clientHeight / seen.scale}`);
   }
 
@@ -148,7 +151,7 @@
     event.preventDefault();
     act();
   });
-  svg.addEventListener("focusin", (event) => {
+  view.addEventListener("focusin", (event) => {
     const node = event.target.closest(".node");
     if (node?.matches(":focus-visible")) bring(boxes[node.dataset.node]);
   });
@@ -212,7 +215,7 @@
     const verdict = row ? row.closest("details.verdict").dataset.verdict : "missing";
     panel.className = `panel ${verdict}`;
     const close = create("button", "Close", { type: "button" });
-    close.addEventListener("click", () => leave(true));
+    close.addEventListener("click", () => leave());
     const buttons = create("div", "", { className: "buttons" });
     if (row) {
       const table = create("button", "Show in the table", { type: "button" });
@@ -222,11 +225,11 @@
         row.scrollIntoView({ block: "center" });
         row.querySelector("a").focus({ preventScroll: true });
       });
-      const [kind, name, use] = row.cells;
+      const [kind, name, use, changed] = row.cells;
       const sign = row.closest("details.verdict").querySelector(".sign").textContent;
       const words = create("p", `${sign} ${verdict} ${kind.textContent}`, { className: "sign" });
-      const used = create("p", `Use: ${use.textContent}. ${row.cells[3].textContent && `Changed ${row.cells[3].textContent}.`}`);
-      used.className = "soft";
+      const since = changed.textContent && ` Changed ${changed.textContent}.`;
+      const used = create("p", `Use: ${use.textContent}.${since}`, { className: "soft" });
       const known = [...row.querySelector(".more").children].slice(1).map((part) => part.cloneNode(true));
       const evidence = row.querySelector(".evidence")?.cloneNode(true) ?? "";
       buttons.append(table, close);
@@ -240,17 +243,18 @@
   }
 
   /** Selects nothing any more. */
-  function leave(back) {
+  function leave() {
+    const back = canvas.contains(document.activeElement) || document.activeElement === document.body;
     const box = selected && boxes[selected.dataset.node].element;
     select(null);
     history.pushState(null, "", location.pathname + location.search);
-    if (back) (box?.matches("a") ? box : view).focus({ preventScroll: true });
+    if (back) box?.focus({ preventScroll: true });
   }
 
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[href^='#'], g.missing");
+    const link = event.target.closest("a[href^='#']");
     if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    const hash = link.getAttribute("href") ?? `#${encodeURIComponent(link.id)}`;
+    const hash = link.getAttribute("href");
     const element = find(hash);
     if (!element) return;
     event.preventDefault();
@@ -260,12 +264,14 @@
     if (!svg.contains(link)) panel.focus({ preventScroll: true });
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && selected) leave(canvas.contains(document.activeElement));
+    if (event.key === "Escape" && selected) leave();
   });
   addEventListener("popstate", () => select(find(location.hash)));
 
   // Filters, of the table and the graph alike.
 
+  // As many as this are drawn even where there is nothing to look at, if a text was asked for.
+  const FEW = 400;
   const texts = [];
   const text = controls.querySelector("[type=search]");
   const kind = controls.querySelector("select");
@@ -292,8 +298,9 @@
     const drawn = boxes.map((box, number) => fits[number] ?? named.has(number));
     boxes.forEach((box, number) => box.element.classList.toggle("out", !drawn[number]));
     for (const { element, from, to } of lines) element.classList.toggle("out", !drawn[from] || !drawn[to]);
-    canvas.classList.toggle("all", controls.querySelector("[name=folded]")?.checked ?? false);
     const count = fits.filter(Boolean).length;
+    const asked = controls.querySelector("[name=folded]")?.checked || (words.length > 0 && count <= FEW);
+    canvas.classList.toggle("all", Boolean(asked));
     controls.querySelector("output").textContent = count < rows.length ? `${count} of ${rows.length} fit` : "";
   }
 
@@ -309,6 +316,7 @@
 
   // Columns to sort by: all but the evidence.
 
+  const USE = 2;
   for (const table of document.querySelectorAll(".findings")) {
     const heads = [...table.tHead.rows[0].cells].slice(0, -1);
     heads.forEach((head, column) => {
@@ -321,28 +329,29 @@
         const key = ({ cells }) => cells[column].dataset.value ?? cells[column].textContent;
         const order = new Intl.Collator("en", { numeric: true }).compare;
         const compare = (one, other) =>
-          cellIsNumber(column) ? Number(key(one)) - Number(key(other)) : order(key(one), key(other));
+          column === USE ? Number(key(one)) - Number(key(other)) : order(key(one), key(other));
         const sorted = [...table.tBodies[0].rows].sort((one, other) => (up ? compare(one, other) : compare(other, one)));
         table.tBodies[0].append(...sorted);
       });
     });
   }
-  function cellIsNumber(column) {
-    return column === 2;
-  }
 
   controls.hidden = false;
+  // The way back leads to what was selected, not to its row.
+  history.scrollRestoration = "manual";
   canvas.classList.add("live");
   view.tabIndex = 0;
   view.setAttribute("role", "region");
   view.setAttribute("aria-label", "The graph");
-  const height = Number(svg.getAttribute("height"));
-  canvas.style.height = `${Math.min(Math.max(height * 1.1, 320), innerHeight * 0.75)}px`;
+  const [width, height] = ["width", "height"].map((name) => Number(svg.getAttribute(name)));
+  const needed = height * Math.min(1.2, Math.max(READABLE, canvas.clientWidth / width));
+  canvas.style.height = `${Math.max(320, Math.min(needed, innerHeight * 0.75))}px`;
   fit(READABLE);
   new ResizeObserver(paint).observe(view);
   const first = find(location.hash);
   if (first) {
     select(first);
-    canvas.scrollIntoView({ block: "center" });
+    // Not before the browser has gone to the row.
+    addEventListener("load", () => requestAnimationFrame(() => canvas.scrollIntoView({ block: "center" })));
   }
 })();

@@ -14,7 +14,7 @@ use crate::audit::{Edge, EdgeKind, Verdict};
 pub(super) const SHARED_BY: usize = 12;
 
 /// Columns of text that a box has room for.
-const NAME_COLUMNS: usize = 25;
+const NAME_COLUMNS: usize = 22;
 
 /// The drawing, and what it leaves out.
 pub(super) struct Graph {
@@ -176,17 +176,18 @@ fn write_node(svg: &mut String, entry: &Entry, number: usize, drawing: &Layout, 
     );
 }
 
-/// Something that an edge names and that wasn't found. It has no row: what links to it comes here.
+/// Something that an edge names and that wasn't found. It has no row: links to it lead to its box.
 fn write_missing(svg: &mut String, id: &str, number: usize, drawing: &Layout) {
     let Point { x, y } = drawing.boxes[number];
     let short = if id.starts_with("arn:") { id.rsplit([':', '/']).next().unwrap_or(id) } else { id };
     let _ = writeln!(
         svg,
-        "<g id=\"{}\" class=\"node missing{}\" data-node=\"{number}\" transform=\"translate({x} {y})\" role=\"img\" \
+        "<a id=\"{}\" class=\"node missing{}\" href=\"{}\" data-node=\"{number}\" transform=\"translate({x} {y})\" \
          aria-label=\"{id}: not found\"><title>{id}: not found</title>{}<text class=\"sign\" x=\"19\" y=\"28\">\u{d7}</text>\
-         <text x=\"36\" y=\"20\">{}</text><text class=\"kind\" x=\"36\" y=\"36\">not found</text></g>",
+         <text x=\"36\" y=\"20\">{}</text><text class=\"kind\" x=\"36\" y=\"36\">not found</text></a>",
         anchor(id),
         if drawing.folded[number] { " folded" } else { "" },
+        link(id),
         rectangle(0, 3),
         html(&shortened(short)),
         id = html(id),
@@ -242,7 +243,7 @@ fn shortened(name: &str) -> String {
 /// A verdict's box in small, for the key.
 pub(super) fn key(verdict: Verdict) -> String {
     format!(
-        "<svg class=\"key\" viewBox=\"-3 -3 {} {}\" width=\"52\" height=\"14\" aria-hidden=\"true\"><g class=\"node {}\">{}\
+        "<svg class=\"key\" viewBox=\"-3 -3 {} {}\" width=\"72\" height=\"17\" aria-hidden=\"true\"><g class=\"node {}\">{}\
          <text class=\"sign\" x=\"{}\" y=\"36\">{}</text></g></svg>",
         BOX_WIDTH + 6,
         BOX_HEIGHT + 6,

@@ -1,6 +1,7 @@
 //! An audit as one page that needs nothing else: no request, its own style, one script. Without the script everything can
 //! be read: the graph is drawn here, each of its boxes is a link to its row, and a row has all that is known.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::super::escape::html;
@@ -9,7 +10,7 @@ use super::super::page;
 use super::graph::{self, SHARED_BY, graph};
 use super::words::{self, Entry, VERDICTS};
 use super::{anchor, link};
-use crate::audit::{Audit, Edge, Inventory, Kind, Usage, Verdict};
+use crate::audit::{Audit, Edge, Inventory, Kind, Node, Usage, Verdict};
 use crate::duplicates::counted;
 
 const STYLE: &str = concat!(include_str!("../plan.css"), include_str!("audit.css"));
@@ -125,9 +126,9 @@ fn write_graph(out: &mut String, entries: &[Entry]) {
     if graph.folded > 0 {
         let _ = writeln!(
             out,
-            "<p class=\"soft\">Not drawn at first: {}, all active or managed, and so is all that they hang together \
-             with. The table has them.</p>",
-            counted(graph.folded as u64, "box").replace("boxs", "boxes")
+            "<p class=\"soft\">Not drawn at first: {} active or managed, in groups with nothing to look at. The table has \
+             them.</p>",
+            graph.folded
         );
     }
     if graph.shared > 0 {
@@ -170,11 +171,11 @@ fn write_controls(out: &mut String, entries: &[Entry], folded: usize) {
         );
     }
     out.push_str(
-        "<span class=\"zoom\"><button type=\"button\" name=\"in\" aria-label=\"Zoom in\">+</button>\
+        "<output class=\"soft\"></output>\n<p class=\"soft\">Drag to move. Click the graph, then scroll to zoom, or use + and \
+         \u{2212}, the arrows and 0. Click a box for its evidence.</p>\n\
+         <span class=\"zoom\"><button type=\"button\" name=\"in\" aria-label=\"Zoom in\">+</button>\
          <button type=\"button\" name=\"out\" aria-label=\"Zoom out\">\u{2212}</button>\
-         <button type=\"button\" name=\"fit\">Fit</button></span>\n<output class=\"soft\"></output>\n\
-         <p class=\"soft\">Drag to move. Click the graph, then scroll to zoom, or use + and \u{2212}, the arrows and 0. Click a \
-         box for its evidence.</p>\n</div>\n",
+         <button type=\"button\" name=\"fit\">Fit</button></span>\n</div>\n",
     );
 }
 
@@ -183,6 +184,7 @@ fn write_findings(out: &mut String, entries: &[Entry], days: u32) {
     if entries.is_empty() {
         out.push_str("<p>Nothing was found.</p>\n");
     }
+    let names = entries.iter().map(|entry| (&*entry.node.id, entry.node)).collect();
     let mut number = 0;
     for (verdict, of) in words::by_verdict(entries) {
         let title = words::title(verdict);
@@ -199,7 +201,7 @@ fn write_findings(out: &mut String, entries: &[Entry], days: u32) {
             counted(days.into(), "day"),
         );
         for entry in of {
-            write_row(out, entry, number);
+            write_row(out, entry, number, &names);
             number += 1;
         }
         out.push_str("</tbody>\n</table></div>\n</details>\n");
@@ -207,7 +209,7 @@ fn write_findings(out: &mut String, entries: &[Entry], days: u32) {
     out.push_str("</section>\n");
 }
 
-fn write_row(out: &mut String, entry: &Entry, number: usize) {
+fn write_row(out: &mut String, entry: &Entry, number: usize, names: &HashMap<&str, &Node>) {
     let node = entry.node;
     let count = match node.usage {
         Usage::Counted { count, .. } => count.to_string(),
@@ -241,19 +243,28 @@ fn write_row(out: &mut String, entry: &Entry, number: usize) {
     node.tags.iter().for_each(|(name, value)| say(&format!("tag {name}"), value));
     entry.unread.iter().for_each(|unread| say("not read", &words::unread(unread)));
     out.push_str("</dl>");
-    write_edges(out, "Comes from", &entry.incoming, |edge| &edge.from);
-    write_edges(out, "Leads to", &entry.outgoing, |edge| &edge.to);
+    write_edges(out, "Comes from", &entry.incoming, names, |edge| &edge.from);
+    write_edges(out, "Leads to", &entry.outgoing, names, |edge| &edge.to);
     out.push_str("</details></td></tr>\n");
 }
 
-fn write_edges<'a>(out: &mut String, title: &str, edges: &[&'a Edge], other: impl Fn(&'a Edge) -> &'a str) {
+fn write_edges<'a>(
+    out: &mut String,
+    title: &str,
+    edges: &[&'a Edge],
+    names: &HashMap<&str, &Node>,
+    other: impl Fn(&'a Edge) -> &'a str,
+) {
     if edges.is_empty() {
         return;
     }
     let _ = write!(out, "<h4>{title}</h4><ul>");
     for edge in edges {
         let other = other(edge);
-        let _ = write!(out, "<li><a href=\"{}\">{}</a> {}</li>", link(other), html(other), html(&words::edge(edge)));
+        let name = names
+            .get(other)
+            .map_or_else(|| other.to_owned(), |node| format!("{} {}", words::kind(node.kind), node.name));
+        let _ = write!(out, "<li><a href=\"{}\">{}</a>: {}</li>", link(other), html(&name), html(&words::edge(edge)));
     }
     out.push_str("</ul>");
 }

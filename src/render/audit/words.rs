@@ -6,14 +6,8 @@ use crate::audit::{Audit, Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread
 use crate::duplicates::counted;
 
 /// All verdicts, in the order in which they are shown.
-pub(super) const VERDICTS: [Verdict; 6] = [
-    Verdict::Suspect,
-    Verdict::Orphaned,
-    Verdict::Stale,
-    Verdict::Unknown,
-    Verdict::Active,
-    Verdict::Managed,
-];
+pub(super) const VERDICTS: [Verdict; 6] =
+    [Verdict::Suspect, Verdict::Orphaned, Verdict::Stale, Verdict::Unknown, Verdict::Active, Verdict::Managed];
 
 /// A node with what is concluded of it and what hangs on it.
 pub(super) struct Entry<'a> {
@@ -32,8 +26,10 @@ pub(super) struct Entry<'a> {
 pub(super) fn entries(audit: &Audit) -> Vec<Entry<'_>> {
     let Inventory { nodes, edges, unread, .. } = &audit.inventory;
     let findings: HashMap<&str, &Finding> = audit.findings.iter().map(|finding| (&*finding.id, finding)).collect();
-    let incoming = grouped(edges, |edge| Some(&edge.to));
-    let outgoing = grouped(edges, |edge| Some(&edge.from));
+    let mut edges: Vec<&Edge> = edges.iter().collect();
+    edges.sort();
+    let incoming = grouped(edges.iter().copied(), |edge| Some(&edge.to));
+    let outgoing = grouped(edges.iter().copied(), |edge| Some(&edge.from));
     let unread = grouped(unread, |unread| unread.node.as_deref());
     let mut entries: Vec<Entry> = nodes
         .iter()
@@ -54,7 +50,10 @@ pub(super) fn entries(audit: &Audit) -> Vec<Entry<'_>> {
     entries
 }
 
-fn grouped<'a, T>(items: &'a [T], key: impl Fn(&'a T) -> Option<&'a str>) -> HashMap<&'a str, Vec<&'a T>> {
+fn grouped<'a, T>(
+    items: impl IntoIterator<Item = &'a T>,
+    key: impl Fn(&'a T) -> Option<&'a str>,
+) -> HashMap<&'a str, Vec<&'a T>> {
     let mut groups: HashMap<&str, Vec<&T>> = HashMap::new();
     for item in items {
         if let Some(key) = key(item) {

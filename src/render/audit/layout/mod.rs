@@ -11,7 +11,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Width of a box, in the units of the view box: pixels at first.
-pub(super) const BOX_WIDTH: i32 = 208;
+pub(super) const BOX_WIDTH: i32 = 220;
 /// Height of a box.
 pub(super) const BOX_HEIGHT: i32 = 46;
 /// Space around a drawing, and between two components.
