@@ -44,7 +44,10 @@
     const height = drawn.reduce((most, box) => Math.max(most, box.y), -Infinity) + outline.height + MARGIN - top;
     const { clientWidth, clientHeight } = view;
     seen.scale = Math.min(1.2, Math.max(smallest, Math.min(clientWidth / width, clientHeight / height)));
-    seen.x = left - Math.max(0, (clientWidth / seen.scale - width) / 2);
+    // Where not all is seen, the first rows are, from the first box in them on.
+    const first = drawn.filter((box) => box.y < top + clientHeight / seen.scale - outline.height);
+    const from = width > clientWidth / seen.scale ? Math.min(...first.map((box) => box.x)) - MARGIN : left;
+    seen.x = from - Math.max(0, (clientWidth / seen.scale - width) / 2);
     seen.y = top - Math.max(0, (clientHeight / seen.scale - height) / 2);
     paint();
   }
@@ -158,6 +161,8 @@
 
   // The panel: what the selected row says.
 
+  // What has an address: rows, and boxes without one. Not by the document, where a name could be that of a part of the page.
+  const known = new Map([...rows, ...svg.querySelectorAll(".missing")].map((element) => [element.id, element]));
   let selected = null;
 
   /** What an address leads to: a row, or a box of something that wasn't found. */
@@ -168,8 +173,7 @@
     } catch {
       return null;
     }
-    const element = id ? document.getElementById(id) : null;
-    return element?.dataset.node ? element : null;
+    return known.get(id) ?? null;
   }
 
   function create(tag, text, of = {}) {

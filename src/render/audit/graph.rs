@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 use super::super::escape::{html, one_line};
-use super::layout::{BOX_HEIGHT, BOX_WIDTH, CALM, Layout, Point, Vertex, layout};
+use super::layout::{BOX_HEIGHT, BOX_WIDTH, CALM, Extent, Layout, Point, Vertex, layout};
+use super::link;
 use super::words::{self, Entry};
-use super::{anchor, link};
 use crate::audit::{Edge, EdgeKind, Verdict};
 
 /// Lines that lead to one thing which calls nobody by them (a role, a secret, a queue for dead letters) above which they
@@ -86,15 +86,11 @@ fn rank(verdict: Verdict) -> u8 {
 }
 
 fn open(drawing: &Layout) -> String {
-    let Layout { shown, whole, .. } = drawing;
-    let (width, height) = (shown.width, shown.height);
+    let Extent { width, height } = drawing.shown;
     format!(
-        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" data-whole=\"{} {}\" role=\"group\" \
-         aria-label=\"Who calls whom, from left to right\">\n<defs>\n{}{}{}</defs>\n",
-        whole.width,
-        whole.height,
+        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" \
+         aria-label=\"Who calls whom, from left to right\">\n<defs>\n{}{}</defs>\n",
         head("head"),
-        head("head-soft"),
         head("head-dead"),
     )
 }
@@ -185,7 +181,7 @@ fn write_missing(svg: &mut String, id: &str, number: usize, drawing: &Layout) {
         "<a id=\"{}\" class=\"node missing{}\" href=\"{}\" data-node=\"{number}\" transform=\"translate({x} {y})\" \
          aria-label=\"{id}: not found\"><title>{id}: not found</title>{}<text class=\"sign\" x=\"19\" y=\"28\">\u{d7}</text>\
          <text x=\"36\" y=\"20\">{}</text><text class=\"kind\" x=\"36\" y=\"36\">not found</text></a>",
-        anchor(id),
+        html(id),
         if drawing.folded[number] { " folded" } else { "" },
         link(id),
         rectangle(0, 3),

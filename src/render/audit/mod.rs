@@ -11,18 +11,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub use markdown::audit_markdown;
 pub use page::audit_html;
 
-use super::escape::{html, one_line};
+use super::escape::one_line;
 
 /// What a link's fragment has as it is: what ARNs are made of, so that a link to a thing shows which.
 const FRAGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b':').remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*');
 
-/// The `id` of a node's row, for an attribute.
-fn anchor(id: &str) -> String {
-    html(id)
-}
-
-/// The link to a node's row. A browser decodes it before it looks for the row.
+/// The link to a node's row, whose `id` is the node's. A browser decodes it before it looks for the row.
 fn link(id: &str) -> String {
     format!("#{}", utf8_percent_encode(&one_line(id), FRAGMENT))
 }

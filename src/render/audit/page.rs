@@ -8,8 +8,8 @@ use super::super::escape::html;
 use super::super::html::list;
 use super::super::page;
 use super::graph::{self, SHARED_BY, graph};
+use super::link;
 use super::words::{self, Entry, VERDICTS};
-use super::{anchor, link};
 use crate::audit::{Audit, Edge, Inventory, Kind, Node, Usage, Verdict};
 use crate::duplicates::counted;
 
@@ -220,7 +220,7 @@ fn write_row(out: &mut String, entry: &Entry, number: usize, names: &HashMap<&st
         out,
         "<tr id=\"{}\" data-node=\"{number}\"><td>{}</td><th scope=\"row\"><a href=\"{}\">{}</a></th>\
          <td data-value=\"{count}\">{}</td><td>{changed}</td><td>",
-        anchor(&node.id),
+        html(&node.id),
         words::kind(node.kind),
         link(&node.id),
         html(&node.name),

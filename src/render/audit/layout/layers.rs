@@ -9,9 +9,10 @@ const LAYER_GAP: i32 = 64;
 const COLUMN_GAP: i32 = 20;
 /// Between two boxes, one above the other.
 const ROW_GAP: i32 = 14;
-/// Rows above which a layer gets a second column; more for a component of many nodes.
-const ROWS: usize = 12;
-/// Sweeps over the layers, forwards and backwards in turn.
+/// Rows above which a layer gets a second column, under which lines pass; more for a component of many nodes.
+const ROWS: usize = 120;
+/// Sweeps over the layers, forwards and backwards in turn. The last is backwards: what calls stands in the middle of what
+/// it calls.
 const SWEEPS: usize = 8;
 /// How many places on lines there may be for each node. Beyond, a line goes straight.
 const BENDS: usize = 4;
@@ -218,7 +219,7 @@ impl Grid {
             for step in 0..self.layers.len() {
                 let layer = &self.layers[if sweep % 2 == 0 { step } else { self.layers.len() - 1 - step }];
                 if layer.len() <= rows {
-                    self.settle(layer, &mut heights, sweep);
+                    self.settle(layer, &mut heights, sweep % 2 == 0);
                 }
             }
         }
@@ -245,15 +246,12 @@ impl Grid {
 
     /// Moves a layer's items to where they would like to be, as far as their order and the room between them let it: the
     /// least squares, by pooling those that would overlap.
-    fn settle(&self, layer: &[usize], heights: &mut [f64], sweep: usize) {
+    fn settle(&self, layer: &[usize], heights: &mut [f64], forwards: bool) {
         let stacked = self.stacked(layer);
         let wish = |item: usize| {
             let (before, after) = (mean(&self.before[item], heights), mean(&self.after[item], heights));
-            let own = if sweep % 2 == 0 { before.or(after) } else { after.or(before) };
-            match (before, after) {
-                (Some(before), Some(after)) if sweep + 2 >= SWEEPS => f64::midpoint(before, after),
-                _ => own.unwrap_or(heights[item]),
-            }
+            let wish = if forwards { before.or(after) } else { after.or(before) };
+            wish.unwrap_or(heights[item])
         };
         // Of each pool the sum of what its items wish, less the room that those above take, and their number.
         let mut pools: Vec<(f64, usize)> = Vec::with_capacity(layer.len());

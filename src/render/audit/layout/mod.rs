@@ -2,8 +2,8 @@
 //! same graph in whatever order it comes.
 //!
 //! 1. The graph falls into connected components; each is drawn by [`layers`] for itself.
-//! 2. Components are set on shelves, those with something to look at first. What stands alone has the height of one box,
-//!    so that its shelves are a grid.
+//! 2. Components are set on shelves, those with something to look at first and the higher before the lower, one below the
+//!    other where a shelf is high enough. What stands alone has the size of one box, and so becomes a grid.
 
 mod layers;
 
@@ -55,10 +55,8 @@ pub(super) struct Layout {
     pub(super) routes: Vec<Vec<Point>>,
     /// Whether each node is set apart at first, in the nodes' order.
     pub(super) folded: Vec<bool>,
-    /// What isn't set apart.
+    /// What isn't set apart. The rest is below.
     pub(super) shown: Extent,
-    /// Everything.
-    pub(super) whole: Extent,
 }
 
 /// Lays out a graph. `edges` are indices of `vertices`, from and to, each pair at most once.
@@ -75,7 +73,6 @@ pub(super) fn layout(vertices: &[Vertex], edges: &[(usize, usize)]) -> Layout {
         routes: vec![Vec::new(); edges.len()],
         folded: vec![false; vertices.len()],
         shown: Extent { width: 2 * MARGIN, height: MARGIN },
-        whole: Extent { width: 0, height: 0 },
     };
     out.shown = out.shelve(&shown, out.shown);
     for component in &folded {
@@ -83,7 +80,7 @@ pub(super) fn layout(vertices: &[Vertex], edges: &[(usize, usize)]) -> Layout {
             out.folded[node] = true;
         }
     }
-    out.whole = out.shelve(&folded, out.shown);
+    out.shelve(&folded, out.shown);
     out
 }
 
@@ -103,20 +100,26 @@ impl Layout {
         let widest = components.iter().map(|component| component.drawing.extent.width).max().unwrap_or_default();
         #[expect(clippy::cast_possible_truncation, reason = "a width in pixels")]
         let room = widest.max((all * ASPECT).sqrt() as i32);
-        let (mut extent, mut at, mut shelf) = (above, Point { x: MARGIN, y: above.height }, 0);
+        let mut extent = above;
+        // The shelf's upper edge and height, and on it the column that is being filled: its left edge, width and next place.
+        let (mut top, mut shelf) = (above.height, 0);
+        let (mut x, mut column, mut y) = (MARGIN, 0, top);
         let mut rank = None;
         for component in components {
             let Extent { width, height } = component.drawing.extent;
-            let other = rank.is_some_and(|rank| rank != component.rank);
-            if at.x > MARGIN && (other || at.x + width > MARGIN + room) {
-                at = Point { x: MARGIN, y: at.y + shelf + MARGIN };
-                shelf = 0;
+            let other = rank.replace(component.rank) != Some(component.rank);
+            if other || width > column || y + height > top + shelf {
+                (x, y) = (if column > 0 { x + column + MARGIN } else { x }, top);
+                if column > 0 && (other || x + width > MARGIN + room) {
+                    top += shelf + MARGIN;
+                    (x, y, shelf) = (MARGIN, top, 0);
+                }
+                column = width;
             }
-            rank = Some(component.rank);
-            self.put(component, at);
-            at.x += width + MARGIN;
+            self.put(component, Point { x, y });
+            y += height + MARGIN;
             shelf = shelf.max(height);
-            extent = Extent { width: extent.width.max(at.x), height: at.y + shelf + MARGIN };
+            extent = Extent { width: extent.width.max(x + column + MARGIN), height: top + shelf + MARGIN };
         }
         extent
     }
