@@ -9,8 +9,8 @@ use super::link;
 use super::words::{self, Entry};
 use crate::audit::{Edge, EdgeKind, Verdict};
 
-/// Lines that lead to one thing which calls nobody by them (a role, a secret, a queue for dead letters) above which they
-/// are left out: they would make one knot of all that have nothing else to do with each other.
+/// Lines to one thing that don't call it (to a role, a secret, a queue for dead letters), above which they are left out:
+/// they would make one knot of all that have nothing else to do with each other.
 pub(super) const SHARED_BY: usize = 12;
 
 /// Columns of text that a box has room for.
