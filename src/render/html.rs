@@ -43,7 +43,8 @@ pub fn plan_html(plan: &Plan, cost: Option<&Estimate>) -> String {
     out
 }
 
-fn list(out: &mut String, title: &str, class: &str, items: impl Iterator<Item = String>) {
+/// A list in a box of its own, or nothing where there is nothing in it.
+pub(super) fn list(out: &mut String, title: &str, class: &str, items: impl Iterator<Item = String>) {
     let mut items = items.peekable();
     if items.peek().is_none() {
         return;

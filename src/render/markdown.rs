@@ -37,11 +37,12 @@ pub fn plan_markdown(plan: &Plan, cost: Option<&Estimate>) -> String {
 
 /// A name within a line. Markdown is read within an inline element too, so the name is escaped as elsewhere; within
 /// backticks it couldn't be.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     format!("<code>{}</code>", markdown(text))
 }
 
-fn list(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
+/// A list with its heading, or nothing where there is nothing in it.
+pub(super) fn list(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
     let mut items = items.peekable();
     if items.peek().is_none() {
         return;
@@ -131,6 +132,6 @@ fn money(amount: Money) -> String {
 }
 
 /// A row of a table; the cells are Markdown already.
-fn row(out: &mut String, cells: &[String]) {
+pub(super) fn row(out: &mut String, cells: &[String]) {
     let _ = writeln!(out, "| {} |", cells.join(" | "));
 }

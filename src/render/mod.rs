@@ -1,6 +1,7 @@
 //! Plans, progress and results, for people and for programs. Nothing here decides or calls anything.
 
 mod audit_text;
+mod audit;
 mod cost;
 mod decommission;
 mod duplicates;
@@ -14,6 +15,7 @@ mod text;
 mod words;
 
 pub use audit_text::{AuditView, audit_summary, audit_text};
+pub use audit::{audit_html, audit_markdown};
 pub use cost::cost_line;
 pub use decommission::{comparison_text, decommission_text, event_text, outcome_text, restore_text};
 pub use duplicates::duplicates_html;

@@ -3,6 +3,7 @@
 mod adopt;
 mod artifact;
 mod audit;
+mod audit_page;
 mod bench;
 mod cloud;
 mod cloud_code;

@@ -1,0 +1,259 @@
+//! The graph of an audit as SVG. It can be read without a script: each box is a link to its row in the table.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+
+use super::super::escape::{html, one_line};
+use super::layout::{BOX_HEIGHT, BOX_WIDTH, CALM, Extent, Layout, Point, Vertex, layout};
+use super::link;
+use super::words::{self, Entry};
+use crate::audit::{Edge, EdgeKind, Verdict};
+
+/// Lines to one thing that don't call it (to a role, a secret, a queue for dead letters), above which they are left out:
+/// they would make one knot of all that have nothing else to do with each other.
+pub(super) const SHARED_BY: usize = 12;
+
+/// Columns of text that a box has room for.
+const NAME_COLUMNS: usize = 22;
+
+/// The drawing, and what it leaves out.
+pub(super) struct Graph {
+    /// The element.
+    pub(super) svg: String,
+    /// How many boxes are shown only when they are asked for.
+    pub(super) folded: usize,
+    /// How many things have lines that were left out.
+    pub(super) shared: usize,
+}
+
+/// Draws everything that was found, and what edges lead to that wasn't. Nodes have the numbers of their entries.
+pub(super) fn graph(entries: &[Entry]) -> Graph {
+    let mut numbers: HashMap<&str, usize> =
+        entries.iter().enumerate().map(|(number, entry)| (&*entry.node.id, number)).collect();
+    let mut missing = Vec::new();
+    let edges = entries.iter().flat_map(|entry| entry.outgoing.iter().chain(&entry.incoming).copied());
+    let mut lines: BTreeMap<(usize, usize), Vec<&Edge>> = BTreeMap::new();
+    for edge in edges {
+        let ends = [&*edge.from, &*edge.to].map(|id| {
+            *numbers.entry(id).or_insert_with(|| {
+                missing.push(id);
+                entries.len() + missing.len() - 1
+            })
+        });
+        let line = lines.entry((ends[0], ends[1])).or_default();
+        if !line.contains(&edge) {
+            line.push(edge);
+        }
+    }
+    let mut sharing: HashMap<usize, usize> = HashMap::new();
+    for ((_, to), edges) in &lines {
+        if !edges.iter().any(|edge| edge.kind.calls()) {
+            *sharing.entry(*to).or_default() += 1;
+        }
+    }
+    sharing.retain(|_, by| *by > SHARED_BY);
+    lines.retain(|(from, to), edges| {
+        from != to && (!sharing.contains_key(to) || edges.iter().any(|edge| edge.kind.calls()))
+    });
+
+    let found = entries.iter().map(|entry| Vertex { id: &entry.node.id, rank: rank(entry.verdict) });
+    let vertices: Vec<Vertex> = found.chain(missing.iter().map(|id| Vertex { id, rank: CALM })).collect();
+    let ends: Vec<(usize, usize)> = lines.keys().copied().collect();
+    let drawing = layout(&vertices, &ends);
+    let mut svg = open(&drawing);
+    svg.push_str("<g class=\"lines\">\n");
+    for ((ends, edges), route) in lines.iter().zip(&drawing.routes) {
+        write_line(&mut svg, *ends, edges, route, drawing.folded[ends.0]);
+    }
+    svg.push_str("</g>\n");
+    for (number, entry) in entries.iter().enumerate() {
+        write_node(&mut svg, entry, number, &drawing, sharing.get(&number).copied());
+    }
+    for (number, id) in (entries.len()..).zip(&missing) {
+        write_missing(&mut svg, id, number, &drawing);
+    }
+    svg.push_str("</svg>\n");
+    let folded = drawing.folded.iter().filter(|folded| **folded).count();
+    Graph { svg, folded, shared: sharing.len() }
+}
+
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Suspect => 0,
+        Verdict::Orphaned | Verdict::Stale | Verdict::Unknown => 1,
+        Verdict::Active | Verdict::Managed => CALM,
+    }
+}
+
+fn open(drawing: &Layout) -> String {
+    let Extent { width, height } = drawing.shown;
+    format!(
+        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" \
+         aria-label=\"Who calls whom, from left to right\">\n<defs>\n{}{}</defs>\n",
+        head("head"),
+        head("head-dead"),
+    )
+}
+
+/// The head of an arrow.
+fn head(id: &str) -> String {
+    format!(
+        "<marker id=\"{id}\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
+         markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0L8 4L0 8Z\"/></marker>\n"
+    )
+}
+
+/// One line for all edges between two nodes, in the style of the weightiest.
+fn write_line(svg: &mut String, ends: (usize, usize), edges: &[&Edge], route: &[Point], folded: bool) {
+    let Some(weightiest) = edges.iter().min_by_key(|edge| (weight(edge.kind), !edge.enabled)) else { return };
+    let class = match weightiest.kind {
+        EdgeKind::Permission => "may",
+        EdgeKind::DeadLetter => "dead",
+        EdgeKind::Environment | EdgeKind::Role | EdgeKind::Log => "needs",
+        EdgeKind::Watch => "watches",
+        _ => "calls",
+    };
+    let off = if weightiest.enabled { "" } else { " off" };
+    let folded = if folded { " folded" } else { "" };
+    let title = edges.iter().map(|edge| words::edge(edge)).collect::<Vec<_>>().join("; ");
+    let _ = writeln!(
+        svg,
+        "<path class=\"{class}{off}{folded}\" data-from=\"{}\" data-to=\"{}\" d=\"{}\"><title>{}</title></path>",
+        ends.0,
+        ends.1,
+        curve(route),
+        html(&title)
+    );
+}
+
+fn weight(kind: EdgeKind) -> u8 {
+    match kind {
+        kind if kind.calls() => 0,
+        EdgeKind::DeadLetter => 1,
+        EdgeKind::Permission => 3,
+        _ => 2,
+    }
+}
+
+/// A line through points that leaves and comes level, and is straight where it passes a layer.
+fn curve(route: &[Point]) -> String {
+    let mut path = String::new();
+    if let Some(Point { x, y }) = route.first() {
+        let _ = write!(path, "M{x} {y}");
+    }
+    for pair in route.windows(2) {
+        let (from, to) = (pair[0], pair[1]);
+        if from.y == to.y {
+            let _ = write!(path, "H{}", to.x);
+        } else {
+            let middle = i32::midpoint(from.x, to.x);
+            let _ = write!(path, "C{middle} {} {middle} {} {} {}", from.y, to.y, to.x, to.y);
+        }
+    }
+    path
+}
+
+fn write_node(svg: &mut String, entry: &Entry, number: usize, drawing: &Layout, sharing: Option<usize>) {
+    let Point { x, y } = drawing.boxes[number];
+    let (kind, verdict) = (words::kind(entry.node.kind), words::title(entry.verdict));
+    let off = if entry.node.enabled { "" } else { " \u{b7} disabled" };
+    let sharing = sharing.map(|by| format!(" \u{b7} of {by}")).unwrap_or_default();
+    let label = html(&format!("{kind} {}: {verdict}", entry.node.name));
+    let _ = writeln!(
+        svg,
+        "<a class=\"node {verdict}{}\" href=\"{}\" data-node=\"{number}\" transform=\"translate({x} {y})\" \
+         aria-label=\"{label}\"><title>{label}</title>{}<text class=\"sign\" x=\"19\" y=\"28\">{}</text>\
+         <text x=\"36\" y=\"20\">{}</text><text class=\"kind\" x=\"36\" y=\"36\">{kind}{off}{sharing}</text></a>",
+        if drawing.folded[number] { " folded" } else { "" },
+        link(&entry.node.id),
+        shape(entry.verdict),
+        words::sign(entry.verdict),
+        html(&shortened(&entry.node.name)),
+    );
+}
+
+/// Something that an edge names and that wasn't found. It has no row: links to it lead to its box.
+fn write_missing(svg: &mut String, id: &str, number: usize, drawing: &Layout) {
+    let Point { x, y } = drawing.boxes[number];
+    let short = if id.starts_with("arn:") { id.rsplit([':', '/']).next().unwrap_or(id) } else { id };
+    let _ = writeln!(
+        svg,
+        "<a id=\"{}\" class=\"node missing{}\" href=\"{}\" data-node=\"{number}\" transform=\"translate({x} {y})\" \
+         aria-label=\"{id}: not found\"><title>{id}: not found</title>{}<text class=\"sign\" x=\"19\" y=\"28\">\u{d7}</text>\
+         <text x=\"36\" y=\"20\">{}</text><text class=\"kind\" x=\"36\" y=\"36\">not found</text></a>",
+        html(id),
+        if drawing.folded[number] { " folded" } else { "" },
+        link(id),
+        rectangle(0, 3),
+        html(&shortened(short)),
+        id = html(id),
+    );
+}
+
+/// The outline of a verdict: each has its own, so that it is told without its colour.
+fn shape(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Suspect => polygon(14, BOX_HEIGHT / 2),
+        Verdict::Unknown => polygon(9, 9),
+        Verdict::Stale => rectangle(0, BOX_HEIGHT / 2),
+        Verdict::Orphaned | Verdict::Active => rectangle(0, 4),
+        Verdict::Managed => format!("{}{}", rectangle(0, 4), rectangle(4, 2)),
+    }
+}
+
+fn rectangle(inset: i32, radius: i32) -> String {
+    let (width, height) = (BOX_WIDTH - 2 * inset, BOX_HEIGHT - 2 * inset);
+    format!("<rect x=\"{inset}\" y=\"{inset}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\"/>")
+}
+
+/// A box with its corners cut, `across` along its width and `down` along its height: half its height makes a hexagon.
+fn polygon(across: i32, down: i32) -> String {
+    let (right, bottom) = (BOX_WIDTH - across, BOX_HEIGHT - down);
+    format!(
+        "<path d=\"M{across} 0H{right}L{BOX_WIDTH} {down}V{bottom}L{right} {BOX_HEIGHT}H{across}L0 {bottom}V{down}Z\"/>"
+    )
+}
+
+/// A name in the columns that a box has, its middle left out: names of one family differ at their ends.
+fn shortened(name: &str) -> String {
+    let columns = |character: char| if u32::from(character) < 0x1100 { 1 } else { 2 };
+    let name = one_line(name);
+    if name.chars().map(columns).sum::<usize>() <= NAME_COLUMNS {
+        return name;
+    }
+    let within = |characters: &mut dyn Iterator<Item = char>, mut room: usize| -> Vec<char> {
+        let fits = |character: &char| match room.checked_sub(columns(*character)) {
+            Some(rest) => {
+                room = rest;
+                true
+            }
+            None => false,
+        };
+        characters.take_while(fits).collect()
+    };
+    let begin = within(&mut name.chars(), NAME_COLUMNS / 2);
+    let end = within(&mut name.chars().rev(), NAME_COLUMNS / 2);
+    begin.into_iter().chain(['\u{2026}']).chain(end.into_iter().rev()).collect()
+}
+
+/// A verdict's box in small, for the key.
+pub(super) fn key(verdict: Verdict) -> String {
+    format!(
+        "<svg class=\"key\" viewBox=\"-3 -3 {} {}\" width=\"72\" height=\"17\" aria-hidden=\"true\"><g class=\"node {}\">{}\
+         <text class=\"sign\" x=\"{}\" y=\"36\">{}</text></g></svg>",
+        BOX_WIDTH + 6,
+        BOX_HEIGHT + 6,
+        words::title(verdict),
+        shape(verdict),
+        BOX_WIDTH / 2,
+        words::sign(verdict)
+    )
+}
+
+/// A line of a class in small, for the key.
+pub(super) fn line_key(class: &str) -> String {
+    format!(
+        "<svg class=\"key lines\" viewBox=\"0 0 44 12\" width=\"44\" height=\"12\" aria-hidden=\"true\">\
+         <path class=\"{class}\" d=\"M1 6H43\"/></svg>"
+    )
+}

@@ -1,0 +1,283 @@
+//! One component in layers, after Sugiyama: cycles are broken, the longest way to a node is its layer, barycentres order
+//! each layer, and each node comes as near to its neighbours' height as the others of its layer let it.
+
+use super::{BOX_HEIGHT, BOX_WIDTH, Extent, Point};
+
+/// Between two layers: room for the lines.
+const LAYER_GAP: i32 = 64;
+/// Between two columns of one layer.
+const COLUMN_GAP: i32 = 20;
+/// Between two boxes, one above the other.
+const ROW_GAP: i32 = 14;
+/// Rows above which a layer gets a second column, under which lines pass; more for a component of many nodes.
+const ROWS: usize = 120;
+/// Sweeps over the layers, forwards and backwards in turn. The last is backwards: what calls stands in the middle of what
+/// it calls.
+const SWEEPS: usize = 8;
+/// How many places on lines there may be for each node. Beyond, a line goes straight.
+const BENDS: usize = 4;
+
+/// A component's drawing, from its own upper left corner on.
+pub(super) struct Drawing {
+    /// The upper left corners of the boxes.
+    pub(super) corners: Vec<Point>,
+    /// Through which points each edge goes.
+    pub(super) routes: Vec<Vec<Point>>,
+    pub(super) extent: Extent,
+}
+
+/// Draws nodes `0..count` and what is between them. No edge leads from a node to itself.
+pub(super) fn draw(count: usize, edges: &[(usize, usize)]) -> Drawing {
+    let backward = backward(count, edges);
+    let forward: Vec<(usize, usize)> =
+        edges.iter().zip(&backward).map(|(&(from, to), &back)| if back { (to, from) } else { (from, to) }).collect();
+    let mut grid = Grid::new(layers(count, &forward), &forward);
+    grid.order();
+    let (columns, heights) = grid.places();
+    let middle = |item: usize| Point { x: columns[item], y: heights[item] };
+    let corners = (0..count).map(|node| Point { x: columns[node], y: heights[node] - BOX_HEIGHT / 2 }).collect();
+    let routes = grid.chains.iter().zip(&backward).map(|(chain, &back)| {
+        let mut route = Vec::with_capacity(chain.len() * 2);
+        for (index, &item) in chain.iter().enumerate() {
+            let Point { x, y } = middle(item);
+            if index > 0 {
+                route.push(Point { x, y });
+            }
+            if index + 1 < chain.len() {
+                route.push(Point { x: x + BOX_WIDTH, y });
+            }
+        }
+        if back {
+            route.reverse();
+        }
+        route
+    });
+    let extent = Extent {
+        width: columns.iter().max().copied().unwrap_or_default() + BOX_WIDTH,
+        height: heights.iter().max().copied().unwrap_or_default() + BOX_HEIGHT / 2,
+    };
+    Drawing { corners, routes: routes.collect(), extent }
+}
+
+/// Which edges lead back to where a walk came from: without them there is no cycle.
+fn backward(count: usize, edges: &[(usize, usize)]) -> Vec<bool> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Seen {
+        Never,
+        OnTheWay,
+        Done,
+    }
+    let mut out: Vec<Vec<usize>> = vec![Vec::new(); count];
+    let mut entered = vec![false; count];
+    for (edge, &(from, to)) in edges.iter().enumerate() {
+        out[from].push(edge);
+        entered[to] = true;
+    }
+    let mut seen = vec![Seen::Never; count];
+    let mut backward = vec![false; edges.len()];
+    // What nothing leads to first: a walk that began within a cycle would call its real entry a way back.
+    let (entries, others): (Vec<usize>, Vec<usize>) = (0..count).partition(|&node| !entered[node]);
+    for start in entries.into_iter().chain(others) {
+        if seen[start] != Seen::Never {
+            continue;
+        }
+        seen[start] = Seen::OnTheWay;
+        let mut way = vec![(start, 0)];
+        while let Some((node, next)) = way.last_mut() {
+            let Some(&edge) = out[*node].get(*next) else {
+                seen[*node] = Seen::Done;
+                way.pop();
+                continue;
+            };
+            *next += 1;
+            let to = edges[edge].1;
+            match seen[to] {
+                Seen::Never => {
+                    seen[to] = Seen::OnTheWay;
+                    way.push((to, 0));
+                }
+                Seen::OnTheWay => backward[edge] = true,
+                Seen::Done => {}
+            }
+        }
+    }
+    backward
+}
+
+/// The layer of each node: the longest way to it, but for what nothing leads to, which stands right before the first
+/// that it leads to. `edges` have no cycle.
+fn layers(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
+    let mut out: Vec<Vec<usize>> = vec![Vec::new(); count];
+    let mut open = vec![0; count];
+    for &(from, to) in edges {
+        out[from].push(to);
+        open[to] += 1;
+    }
+    let mut layer = vec![0; count];
+    let entries: Vec<usize> = (0..count).filter(|&node| open[node] == 0).collect();
+    let mut ready = entries.clone();
+    while let Some(node) = ready.pop() {
+        for &to in &out[node] {
+            layer[to] = layer[to].max(layer[node] + 1);
+            open[to] -= 1;
+            if open[to] == 0 {
+                ready.push(to);
+            }
+        }
+    }
+    for node in entries {
+        if let Some(first) = out[node].iter().map(|&to| layer[to]).min() {
+            layer[node] = first - 1;
+        }
+    }
+    layer
+}
+
+/// Nodes and the bends of lines, in layers.
+struct Grid {
+    /// How many of the items are nodes: the first.
+    nodes: usize,
+    /// The items of each layer, from above.
+    layers: Vec<Vec<usize>>,
+    /// What each item hangs on in the layer before.
+    before: Vec<Vec<usize>>,
+    /// What each item hangs on in the layer after.
+    after: Vec<Vec<usize>>,
+    /// Each edge, forwards: a node, bends, a node.
+    chains: Vec<Vec<usize>>,
+}
+
+impl Grid {
+    fn new(mut layer: Vec<usize>, edges: &[(usize, usize)]) -> Self {
+        let nodes = layer.len();
+        let mut chains = Vec::with_capacity(edges.len());
+        for &(from, to) in edges {
+            let bends = layer[to] - layer[from] - 1;
+            let begin = layer.len();
+            if begin + bends <= nodes * (BENDS + 1) {
+                layer.extend(layer[from] + 1..layer[to]);
+            }
+            chains.push([from].into_iter().chain(begin..layer.len()).chain([to]).collect::<Vec<_>>());
+        }
+        let mut layers = vec![Vec::new(); layer.iter().max().map_or(0, |last| last + 1)];
+        for (item, &layer) in layer.iter().enumerate() {
+            layers[layer].push(item);
+        }
+        let (mut before, mut after) = (vec![Vec::new(); layer.len()], vec![Vec::new(); layer.len()]);
+        for pair in chains.iter().flat_map(|chain| chain.windows(2)) {
+            if layer[pair[1]] == layer[pair[0]] + 1 {
+                after[pair[0]].push(pair[1]);
+                before[pair[1]].push(pair[0]);
+            }
+        }
+        Self { nodes, layers, before, after, chains }
+    }
+
+    /// Orders each layer by the mean place of what its items hang on.
+    fn order(&mut self) {
+        let mut place = vec![0.0; self.before.len()];
+        let number = |place: &mut Vec<f64>, layer: &[usize]| {
+            for (index, &item) in layer.iter().enumerate() {
+                place[item] = as_f64(index);
+            }
+        };
+        for layer in &self.layers {
+            number(&mut place, layer);
+        }
+        for sweep in 0..SWEEPS {
+            let hang = if sweep % 2 == 0 { &self.before } else { &self.after };
+            for step in 0..self.layers.len() {
+                let layer = if sweep % 2 == 0 { step } else { self.layers.len() - 1 - step };
+                let layer = &mut self.layers[layer];
+                let mut keyed: Vec<(f64, usize)> =
+                    layer.iter().map(|&item| (mean(&hang[item], &place).unwrap_or(place[item]), item)).collect();
+                keyed.sort_by(|one, other| one.0.total_cmp(&other.0));
+                *layer = keyed.into_iter().map(|(_, item)| item).collect();
+                number(&mut place, layer);
+            }
+        }
+    }
+
+    /// The left edge and the middle's height of each item.
+    fn places(&self) -> (Vec<i32>, Vec<i32>) {
+        let items = self.before.len();
+        let rows = ROWS.max((1..).find(|rows| rows * rows >= items).unwrap_or(ROWS));
+        let mut columns = vec![0; items];
+        let mut heights = vec![0.0; items];
+        let mut x = 0;
+        for layer in &self.layers {
+            for (index, column) in layer.chunks(rows).enumerate() {
+                x += if index > 0 { BOX_WIDTH + COLUMN_GAP } else { 0 };
+                for (&item, height) in column.iter().zip(self.stacked(column)) {
+                    columns[item] = x;
+                    heights[item] = height;
+                }
+            }
+            x += BOX_WIDTH + LAYER_GAP;
+        }
+        for sweep in 0..SWEEPS {
+            for step in 0..self.layers.len() {
+                let layer = &self.layers[if sweep % 2 == 0 { step } else { self.layers.len() - 1 - step }];
+                if layer.len() <= rows {
+                    self.settle(layer, &mut heights, sweep % 2 == 0);
+                }
+            }
+        }
+        let top = heights.iter().copied().fold(f64::INFINITY, f64::min);
+        #[expect(clippy::cast_possible_truncation, reason = "a height in pixels")]
+        let heights = heights.into_iter().map(|height| (height - top).round() as i32 + BOX_HEIGHT / 2).collect();
+        (columns, heights)
+    }
+
+    /// The middles' heights of items that stand one right above the other.
+    fn stacked(&self, items: &[usize]) -> Vec<f64> {
+        let half = |item: usize| if item < self.nodes { f64::from(BOX_HEIGHT) / 2.0 } else { 0.0 };
+        let mut heights = Vec::with_capacity(items.len());
+        let (mut height, mut above) = (0.0, None);
+        for &item in items {
+            if let Some(above) = above {
+                height += half(above) + half(item) + f64::from(ROW_GAP);
+            }
+            heights.push(height);
+            above = Some(item);
+        }
+        heights
+    }
+
+    /// Moves a layer's items to where they would like to be, as far as their order and the room between them let it: the
+    /// least squares, by pooling those that would overlap.
+    fn settle(&self, layer: &[usize], heights: &mut [f64], forwards: bool) {
+        let stacked = self.stacked(layer);
+        let wish = |item: usize| {
+            let (before, after) = (mean(&self.before[item], heights), mean(&self.after[item], heights));
+            let wish = if forwards { before.or(after) } else { after.or(before) };
+            wish.unwrap_or(heights[item])
+        };
+        // Of each pool the sum of what its items wish, less the room that those above take, and their number.
+        let mut pools: Vec<(f64, usize)> = Vec::with_capacity(layer.len());
+        for (&item, room) in layer.iter().zip(&stacked) {
+            let mut pool = (wish(item) - room, 1);
+            while let Some(&(sum, number)) = pools.last() {
+                if sum / as_f64(number) <= pool.0 / as_f64(pool.1) {
+                    break;
+                }
+                pool = (pool.0 + sum, pool.1 + number);
+                pools.pop();
+            }
+            pools.push(pool);
+        }
+        let mut settled = pools.iter().flat_map(|&(sum, number)| std::iter::repeat_n(sum / as_f64(number), number));
+        for (&item, room) in layer.iter().zip(&stacked) {
+            heights[item] = settled.next().unwrap_or_default() + room;
+        }
+    }
+}
+
+fn mean(items: &[usize], of: &[f64]) -> Option<f64> {
+    let sum: f64 = items.iter().map(|&item| of[item]).sum();
+    (!items.is_empty()).then(|| sum / as_f64(items.len()))
+}
+
+fn as_f64(number: usize) -> f64 {
+    u32::try_from(number).map_or(f64::MAX, f64::from)
+}

@@ -1,0 +1,91 @@
+//! An audit for a pull request or a ticket, in GitHub's Markdown.
+
+use std::fmt::Write;
+
+use super::super::escape::markdown;
+use super::super::markdown::{code, list, row};
+use super::words::{self, Entry};
+use crate::audit::{Audit, Verdict};
+use crate::duplicates::counted;
+
+/// Bytes of tables that are shown. GitHub takes a comment of 65,536 characters at most.
+const ROOM_FOR_TABLES: usize = 40_000;
+/// Bytes of what couldn't be read.
+const ROOM_FOR_UNREAD: usize = 12_000;
+/// Of what nobody needs to look at, how much is shown.
+const CALM: usize = 20;
+
+/// A whole audit. Whatever stands in it, none of it is markup but what is written here.
+pub fn audit_markdown(audit: &Audit) -> String {
+    let inventory = &audit.inventory;
+    let entries = words::entries(audit);
+    let (look, calm) = words::summary(&entries);
+    let mut out = format!("## {}\n\n", format!("{look} {calm}").trim());
+    let _ = writeln!(
+        out,
+        "Audit of account {}, region {}. {}",
+        code(&inventory.account),
+        code(&inventory.region),
+        markdown(&words::reading(inventory))
+    );
+    let mut room = ROOM_FOR_UNREAD;
+    let mut unread: Vec<String> = inventory.unread.iter().map(words::unread).collect();
+    let fits = unread.iter().take_while(|line| take(&mut room, markdown(line).len())).count();
+    let left = unread.len() - fits;
+    if left > 0 {
+        unread.truncate(fits);
+        unread.push(format!("and {left} more (`deployer audit` shows them)"));
+    }
+    list(&mut out, "Not read: nothing is concluded from it", unread.into_iter());
+    let mut room = ROOM_FOR_TABLES;
+    for (verdict, of) in words::by_verdict(&entries) {
+        write_table(&mut out, verdict, of, inventory.days, &mut room);
+    }
+    out
+}
+
+/// Takes `bytes` of `room`, if there are as many.
+fn take(room: &mut usize, bytes: usize) -> bool {
+    room.checked_sub(bytes).map(|rest| *room = rest).is_some()
+}
+
+fn write_table(out: &mut String, verdict: Verdict, entries: &[Entry], days: u32, room: &mut usize) {
+    let (title, meaning) = (words::title(verdict), words::meaning(verdict));
+    let calm = verdict >= Verdict::Active;
+    let most = if calm { CALM } else { entries.len() };
+    let mut rows = String::new();
+    let mut shown = 0;
+    for entry in entries.iter().take(most) {
+        let mut line = String::new();
+        row(&mut line, &cells(entry));
+        if !take(room, line.len()) {
+            break;
+        }
+        rows.push_str(&line);
+        shown += 1;
+    }
+    let _ = writeln!(
+        out,
+        "\n<details{}>\n<summary><b>{title}</b>: {}, {meaning}</summary>\n",
+        if calm { "" } else { " open" },
+        entries.len(),
+    );
+    if shown > 0 {
+        row(out, &["Kind", "Name", &format!("Use in {}", counted(days.into(), "day")), "Why"].map(ToOwned::to_owned));
+        let _ = write!(out, "| --- | --- | --- | --- |\n{rows}\n");
+    }
+    if shown < entries.len() {
+        let _ = writeln!(out, "And {} more: `deployer audit` shows them.\n", entries.len() - shown);
+    }
+    out.push_str("</details>\n");
+}
+
+fn cells(entry: &Entry) -> [String; 4] {
+    let evidence: Vec<String> = entry.evidence.iter().map(|sentence| markdown(sentence)).collect();
+    [
+        words::kind(entry.node.kind).to_owned(),
+        code(&entry.node.name),
+        markdown(&words::usage(&entry.node.usage)),
+        evidence.join("<br>"),
+    ]
+}

@@ -1,0 +1,23 @@
+//! An audit as a page with its graph, and as Markdown for a ticket.
+
+mod graph;
+mod layout;
+mod markdown;
+mod page;
+mod words;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+pub use markdown::audit_markdown;
+pub use page::audit_html;
+
+use super::escape::one_line;
+
+/// What a link's fragment has as it is: what ARNs are made of, so that a link to a thing shows which.
+const FRAGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b':').remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*');
+
+/// The link to a node's row, whose `id` is the node's. A browser decodes it before it looks for the row.
+fn link(id: &str) -> String {
+    format!("#{}", utf8_percent_encode(&one_line(id), FRAGMENT))
+}

@@ -1,0 +1,283 @@
+//! An audit as one page that needs nothing else: no request, its own style, one script. Without the script everything can
+//! be read: the graph is drawn here, each of its boxes is a link to its row, and a row has all that is known.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use super::super::escape::html;
+use super::super::html::list;
+use super::super::page;
+use super::graph::{self, SHARED_BY, graph};
+use super::link;
+use super::words::{self, Entry, VERDICTS};
+use crate::audit::{Audit, Edge, Inventory, Kind, Node, Usage, Verdict};
+use crate::duplicates::counted;
+
+const STYLE: &str = concat!(include_str!("../plan.css"), include_str!("audit.css"));
+const SCRIPT: &str = include_str!("audit.js");
+
+/// Suspects that are told of at the head. All are in the table.
+const SUSPECTS_AT_HEAD: usize = 40;
+
+/// The whole audit. Everything that stands in it is escaped, and the page's own policy allows nothing but its style and its
+/// script.
+pub fn audit_html(audit: &Audit) -> String {
+    let inventory = &audit.inventory;
+    let entries = words::entries(audit);
+    let account = html(&inventory.account);
+    let mut out = page::head_with_script(&format!("Audit of account {account}"), STYLE, SCRIPT);
+    let (look, calm) = words::summary(&entries);
+    let _ = writeln!(
+        out,
+        "<header>\n<h1>Audit of account {account}</h1>\n<p>Region <code>{}</code>. {}</p>\n\
+         <p class=\"summary\"><strong>{}</strong> {}</p>\n</header>",
+        html(&inventory.region),
+        html(&words::reading(inventory)),
+        html(&look),
+        html(&calm),
+    );
+    write_verdicts(&mut out, &entries);
+    if !inventory.unread.is_empty() {
+        let unread = inventory.unread.iter().map(words::unread);
+        list(&mut out, "Not read: nothing is concluded from it", "warning", unread);
+    }
+    write_suspects(&mut out, &entries);
+    write_graph(&mut out, &entries);
+    write_findings(&mut out, &entries, inventory.days);
+    write_calls(&mut out, inventory);
+    let _ = write!(out, "</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n");
+    out
+}
+
+/// How many there are of each verdict; at once the key to the graph's boxes.
+fn write_verdicts(out: &mut String, entries: &[Entry]) {
+    out.push_str("<dl class=\"figures\">\n");
+    for verdict in VERDICTS {
+        let count = entries.iter().filter(|entry| entry.verdict == verdict).count();
+        let _ = writeln!(
+            out,
+            "<div><dt>{} {}</dt><dd>{count}</dd><dd class=\"soft\">{}</dd></div>",
+            graph::key(verdict),
+            words::title(verdict),
+            html(words::meaning(verdict)),
+        );
+    }
+    out.push_str("</dl>\n");
+}
+
+fn write_suspects(out: &mut String, entries: &[Entry]) {
+    let suspects: Vec<&Entry> = entries.iter().filter(|entry| entry.verdict == Verdict::Suspect).collect();
+    if suspects.is_empty() {
+        return;
+    }
+    out.push_str("<section class=\"list error\">\n<h2>Look at these first</h2>\n<ul class=\"suspects\">\n");
+    for entry in suspects.iter().take(SUSPECTS_AT_HEAD) {
+        let _ = write!(
+            out,
+            "<li>{} <a href=\"{}\">{}</a>",
+            words::kind(entry.node.kind),
+            link(&entry.node.id),
+            html(&entry.node.name)
+        );
+        write_evidence(out, entry);
+        out.push_str("</li>\n");
+    }
+    out.push_str("</ul>\n");
+    if suspects.len() > SUSPECTS_AT_HEAD {
+        let more = counted((suspects.len() - SUSPECTS_AT_HEAD) as u64, "suspect");
+        let _ = writeln!(out, "<p class=\"soft\">And {more} more, in the table.</p>");
+    }
+    out.push_str("</section>\n");
+}
+
+fn write_evidence(out: &mut String, entry: &Entry) {
+    if entry.evidence.is_empty() {
+        return;
+    }
+    out.push_str("<ul class=\"evidence\">");
+    for sentence in entry.evidence {
+        let _ = write!(out, "<li>{}</li>", html(sentence));
+    }
+    out.push_str("</ul>");
+}
+
+fn write_graph(out: &mut String, entries: &[Entry]) {
+    let graph = graph(entries);
+    out.push_str("<section class=\"graph\">\n<h2>Who calls whom</h2>\n");
+    write_controls(out, entries, graph.folded);
+    let _ = write!(
+        out,
+        "<p class=\"skip\"><a href=\"#findings\">Skip the graph</a></p>\n<div class=\"canvas\">\n<div class=\"view\">\n{}</div>\n\
+         <aside class=\"panel\" aria-label=\"What is known of it\" tabindex=\"-1\" hidden></aside>\n</div>\n\
+         <ul class=\"lines-key soft\">\n",
+        graph.svg
+    );
+    for (class, text) in [
+        ("calls", "calls"),
+        ("calls off", "would call, and is disabled or broken"),
+        ("may", "may call: a permission only"),
+        ("dead", "sends there what failed"),
+        ("needs", "runs as it, names it or logs to it"),
+        ("watches", "watches it"),
+    ] {
+        let _ = writeln!(out, "<li>{} {text}</li>", graph::line_key(class));
+    }
+    out.push_str("</ul>\n");
+    if graph.folded > 0 {
+        let _ = writeln!(
+            out,
+            "<p class=\"soft\">Not drawn at first: {} active or managed, in groups with nothing to look at. The table has \
+             them.</p>",
+            graph.folded
+        );
+    }
+    if graph.shared > 0 {
+        let _ = writeln!(
+            out,
+            "<p class=\"soft\">Lines to what more than {SHARED_BY} share (a role, a secret) are left out; its box says how \
+             many they are (<q>of 40</q>).</p>"
+        );
+    }
+    out.push_str("</section>\n");
+}
+
+/// What only the script can do; it shows them.
+fn write_controls(out: &mut String, entries: &[Entry], folded: usize) {
+    out.push_str(
+        "<div class=\"controls\" hidden>\n<input type=\"search\" aria-label=\"Filter by text\" \
+         placeholder=\"Name, ARN, tag, evidence\">\n<select aria-label=\"Filter by kind\"><option value=\"\">All kinds</option>",
+    );
+    let mut kinds: Vec<Kind> = entries.iter().map(|entry| entry.node.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    for kind in kinds {
+        let kind = words::kind(kind);
+        let _ = write!(out, "<option value=\"{kind}\">{kind}</option>");
+    }
+    out.push_str("</select>\n<span class=\"checks\">");
+    for (verdict, of) in words::by_verdict(entries) {
+        let title = words::title(verdict);
+        let _ = write!(
+            out,
+            "<label class=\"{title}\"><input type=\"checkbox\" name=\"verdict\" value=\"{title}\" checked> {title} {}</label>",
+            of.len()
+        );
+    }
+    out.push_str("</span>\n");
+    if folded > 0 {
+        let _ = writeln!(
+            out,
+            "<label><input type=\"checkbox\" name=\"folded\"> draw the {folded} with nothing to look at</label>"
+        );
+    }
+    out.push_str(
+        "<output class=\"soft\"></output>\n<p class=\"soft\">Drag to move. Click the graph, then scroll to zoom, or use + and \
+         \u{2212}, the arrows and 0. Click a box for its evidence.</p>\n\
+         <span class=\"zoom\"><button type=\"button\" name=\"in\" aria-label=\"Zoom in\">+</button>\
+         <button type=\"button\" name=\"out\" aria-label=\"Zoom out\">\u{2212}</button>\
+         <button type=\"button\" name=\"fit\">Fit</button></span>\n</div>\n",
+    );
+}
+
+fn write_findings(out: &mut String, entries: &[Entry], days: u32) {
+    out.push_str("<section id=\"findings\">\n<h2>Findings</h2>\n");
+    if entries.is_empty() {
+        out.push_str("<p>Nothing was found.</p>\n");
+    }
+    let names = entries.iter().map(|entry| (&*entry.node.id, entry.node)).collect();
+    let mut number = 0;
+    for (verdict, of) in words::by_verdict(entries) {
+        let title = words::title(verdict);
+        let open = if verdict < Verdict::Active { " open" } else { "" };
+        let _ = writeln!(
+            out,
+            "<details class=\"verdict {title}\" data-verdict=\"{title}\"{open}>\n<summary><h3><span class=\"sign\">{}</span> \
+             {title}</h3> <span class=\"soft\">{}: {}</span></summary>\n<div class=\"wide\"><table class=\"findings\">\n\
+             <thead><tr><th scope=\"col\">Kind</th><th scope=\"col\">Name</th><th scope=\"col\">Use in {}</th>\
+             <th scope=\"col\">Changed</th><th scope=\"col\">Why</th></tr></thead>\n<tbody>",
+            words::sign(verdict),
+            of.len(),
+            html(words::meaning(verdict)),
+            counted(days.into(), "day"),
+        );
+        for entry in of {
+            write_row(out, entry, number, &names);
+            number += 1;
+        }
+        out.push_str("</tbody>\n</table></div>\n</details>\n");
+    }
+    out.push_str("</section>\n");
+}
+
+fn write_row(out: &mut String, entry: &Entry, number: usize, names: &HashMap<&str, &Node>) {
+    let node = entry.node;
+    let count = match node.usage {
+        Usage::Counted { count, .. } => count.to_string(),
+        Usage::Unread | Usage::NotCounted => "-1".to_owned(),
+    };
+    let changed = node.changed_at.map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+    let _ = write!(
+        out,
+        "<tr id=\"{}\" data-node=\"{number}\"><td>{}</td><th scope=\"row\"><a href=\"{}\">{}</a></th>\
+         <td data-value=\"{count}\">{}</td><td>{changed}</td><td>",
+        html(&node.id),
+        words::kind(node.kind),
+        link(&node.id),
+        html(&node.name),
+        html(&words::usage(&node.usage)),
+    );
+    write_evidence(out, entry);
+    out.push_str("<details class=\"more\"><summary>All that is known</summary><dl>");
+    let mut say = |name: &str, text: &str| {
+        let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", html(name), html(text));
+    };
+    say("id", &node.id);
+    if !node.enabled {
+        say("enabled", "no");
+    }
+    let owners = [("deployment", &node.deployment), ("venue", &node.venue)];
+    for (name, value) in owners.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+        say(name, value);
+    }
+    node.attributes.iter().for_each(|(name, value)| say(name, value));
+    node.tags.iter().for_each(|(name, value)| say(&format!("tag {name}"), value));
+    entry.unread.iter().for_each(|unread| say("not read", &words::unread(unread)));
+    out.push_str("</dl>");
+    write_edges(out, "Comes from", &entry.incoming, names, |edge| &edge.from);
+    write_edges(out, "Leads to", &entry.outgoing, names, |edge| &edge.to);
+    out.push_str("</details></td></tr>\n");
+}
+
+fn write_edges<'a>(
+    out: &mut String,
+    title: &str,
+    edges: &[&'a Edge],
+    names: &HashMap<&str, &Node>,
+    other: impl Fn(&'a Edge) -> &'a str,
+) {
+    if edges.is_empty() {
+        return;
+    }
+    let _ = write!(out, "<h4>{title}</h4><ul>");
+    for edge in edges {
+        let other = other(edge);
+        let name = names
+            .get(other)
+            .map_or_else(|| other.to_owned(), |node| format!("{} {}", words::kind(node.kind), node.name));
+        let _ = write!(out, "<li><a href=\"{}\">{}</a>: {}</li>", link(other), html(&name), html(&words::edge(edge)));
+    }
+    out.push_str("</ul>");
+}
+
+fn write_calls(out: &mut String, inventory: &Inventory) {
+    let _ = writeln!(
+        out,
+        "<details>\n<summary><h3>Calls made</h3> <span class=\"soft\">{}, all of them reads</span></summary>\n\
+         <div class=\"wide\"><table class=\"cost\">\n<thead><tr><th scope=\"col\">Call</th><th scope=\"col\">Times</th></tr></thead>\n<tbody>",
+        inventory.calls.values().sum::<u64>()
+    );
+    for (call, times) in &inventory.calls {
+        let _ = writeln!(out, "<tr><th scope=\"row\"><code>{}</code></th><td>{times}</td></tr>", html(call));
+    }
+    out.push_str("</tbody>\n</table></div>\n</details>\n");
+}

@@ -1,0 +1,205 @@
+//! Accounts to draw: the one that this began with, and generated ones of any size.
+
+use std::collections::BTreeMap;
+
+use deployer::audit::{AUDIT_VERSION, Audit, Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict};
+
+/// An audit that is being put together.
+pub(super) struct Account(pub(super) Audit);
+
+pub(super) fn arn(service: &str, rest: &str) -> String {
+    format!("arn:aws:{service}:us-east-1:123456789012:{rest}")
+}
+
+fn used(what: &str, count: u64) -> Usage {
+    Usage::Counted { what: what.to_owned(), count, last: (count > 0).then(|| "2026-11-25".to_owned()) }
+}
+
+impl Account {
+    pub(super) fn new() -> Self {
+        let calls =
+            [("lambda:ListFunctions", 2), ("lambda:GetPolicy", 41), ("sqs:ListQueues", 1), ("events:ListRules", 1)];
+        let inventory = Inventory {
+            account: "123456789012".to_owned(),
+            region: "us-east-1".to_owned(),
+            taken_at: "2026-11-26T14:03:00Z".parse().expect("a time"),
+            days: 90,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            unread: Vec::new(),
+            calls: calls.into_iter().map(|(call, times)| (call.to_owned(), times)).collect(),
+        };
+        Self(Audit { version: AUDIT_VERSION, inventory, findings: Vec::new() })
+    }
+
+    /// Adds a node with its verdict, and gives its id.
+    pub(super) fn node(&mut self, id: String, kind: Kind, name: &str, verdict: Verdict, evidence: &[&str]) -> String {
+        let what = match kind {
+            Kind::Function => Some("invocations"),
+            Kind::Queue => Some("messages sent or received"),
+            Kind::RestApi | Kind::HttpApi => Some("requests"),
+            _ => None,
+        };
+        let count = if matches!(verdict, Verdict::Active | Verdict::Managed) { 25_920 } else { 0 };
+        self.0.inventory.nodes.push(Node {
+            id: id.clone(),
+            kind,
+            name: name.to_owned(),
+            deployment: (verdict == Verdict::Managed).then(|| "venue-sync".to_owned()),
+            venue: None,
+            enabled: true,
+            changed_at: Some("2024-03-05T09:00:00Z".parse().expect("a time")),
+            usage: what.map_or(Usage::NotCounted, |what| used(what, count)),
+            attributes: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        });
+        let evidence = evidence.iter().map(|&sentence| sentence.to_owned()).collect();
+        self.0.findings.push(Finding { id: id.clone(), verdict, evidence });
+        id
+    }
+
+    pub(super) fn edge(&mut self, from: &str, to: &str, kind: EdgeKind) -> &mut Edge {
+        let edge = Edge { from: from.to_owned(), to: to.to_owned(), kind, enabled: true, note: None };
+        self.0.inventory.edges.push(edge);
+        self.0.inventory.edges.last_mut().expect("it was just added")
+    }
+
+    /// A function with its role and its log group.
+    pub(super) fn function(&mut self, name: &str, verdict: Verdict, evidence: &[&str]) -> String {
+        let id = self.node(arn("lambda", &format!("function:{name}")), Kind::Function, name, verdict, evidence);
+        let needed = &[&*format!("Function {name} runs as it or logs to it, and nothing else does.")];
+        let role = format!("arn:aws:iam::123456789012:role/{name}-role");
+        let role = self.node(role, Kind::Role, &format!("{name}-role"), verdict, needed);
+        let log = format!("/aws/lambda/{name}");
+        let log = self.node(arn("logs", &format!("log-group:{log}")), Kind::LogGroup, &log, verdict, needed);
+        self.edge(&id, &role, EdgeKind::Role);
+        self.edge(&id, &log, EdgeKind::Log);
+        let node = self.0.inventory.nodes.iter_mut().find(|node| node.id == id).expect("it was just added");
+        node.attributes.insert("runtime".to_owned(), "nodejs16.x".to_owned());
+        node.attributes.insert("memory".to_owned(), "256 MB".to_owned());
+        node.tags.insert("team".to_owned(), "web & <events>".to_owned());
+        id
+    }
+}
+
+/// What was found in the account that this began with.
+pub(super) fn story() -> Audit {
+    let mut account = Account::new();
+    let stale = |what: &str| format!("{what} No invocation in 90 days.");
+    let feed = account.function("hubspot-lead-feed", Verdict::Stale, &[&stale("Queue leads.fifo feeds it.")]);
+    let push = account.function("tripleseat-push", Verdict::Stale, &[&stale("Queue pushes.fifo feeds it.")]);
+    let webhook = account.function("hubspot-webhook", Verdict::Stale, &[&stale("API contacts-api calls it.")]);
+    let test = account.function(
+        "tripleseat-push-test",
+        Verdict::Orphaned,
+        &["Nothing calls it: no rule, schedule, mapping, subscription, integration or function URL.", &stale("")],
+    );
+    let leads = arn("sqs", "leads.fifo");
+    let leads = account.node(leads, Kind::Queue, "leads.fifo", Verdict::Stale, &["No message in 90 days."]);
+    let pushes = arn("sqs", "pushes.fifo");
+    let pushes = account.node(pushes, Kind::Queue, "pushes.fifo", Verdict::Stale, &["No message in 90 days."]);
+    account.edge(&leads, &feed, EdgeKind::Mapping).note = Some("batches of 10".to_owned());
+    account.edge(&pushes, &push, EdgeKind::Mapping).enabled = false;
+    account.edge(&feed, &pushes, EdgeKind::Environment).note = Some("QUEUE_URL".to_owned());
+    account.edge(&leads, &pushes, EdgeKind::DeadLetter);
+    let api = "arn:aws:apigateway:us-east-1::/restapis/a1b2c3d4e5".to_owned();
+    let api = account.node(api, Kind::RestApi, "contacts-api", Verdict::Stale, &["No request in 90 days."]);
+    account.edge(&api, &webhook, EdgeKind::Integration).note = Some("POST /contacts".to_owned());
+    account.edge(&api, &webhook, EdgeKind::Permission);
+    account.edge(&api, &test, EdgeKind::Permission);
+    account.edge(&webhook, &leads, EdgeKind::Environment);
+
+    let workflow = account.node(
+        "hubspot:workflow:48213377".to_owned(),
+        Kind::HubspotWorkflow,
+        "Events inquiry \u{2192} Venue A",
+        Verdict::Suspect,
+        &[
+            "Its webhook leads to https://z9y8x7w6v5.execute-api.us-east-1.amazonaws.com/prod/leads, an API that isn't there.",
+            "It is on, and enrols contacts of Venue A.",
+        ],
+    );
+    let dead = "https://z9y8x7w6v5.execute-api.us-east-1.amazonaws.com/prod/leads";
+    let dead = account.node(
+        dead.to_owned(),
+        Kind::Endpoint,
+        dead,
+        Verdict::Suspect,
+        &[
+            "No API of this account and region has this address.",
+            "What is sent there fed Venue B's Tripleseat account (location 4711).",
+        ],
+    );
+    account.edge(&workflow, &dead, EdgeKind::Webhook).enabled = false;
+    account.edge(&dead, &arn("lambda", "function:venue-b-leads"), EdgeKind::Integration).enabled = false;
+
+    let live = account.function("venue-sync-venue-a", Verdict::Managed, &["Deployment venue-sync owns it."]);
+    let owned = &["Deployment venue-sync owns it."];
+    let rule = arn("events", "rule/venue-sync-venue-a");
+    let rule = account.node(rule, Kind::Rule, "venue-sync-venue-a", Verdict::Managed, owned);
+    let secret = arn("secretsmanager", "secret:venue-sync/venue-a-AbCdEf");
+    let secret = account.node(secret, Kind::Secret, "venue-sync/venue-a", Verdict::Managed, owned);
+    account.edge(&rule, &live, EdgeKind::Target).note = Some("rate(5 minutes), alias live".to_owned());
+    account.edge(&rule, &live, EdgeKind::Permission);
+    account.edge(&live, &secret, EdgeKind::Environment);
+    let alarm = arn("cloudwatch", "alarm:venue-a-errors");
+    let alarm = account.node(alarm, Kind::Alarm, "venue-a-errors", Verdict::Active, &["It watches what is in use."]);
+    account.edge(&alarm, &live, EdgeKind::Watch);
+    let unknown = &["Its policy couldn't be read, so that what may call it isn't known."];
+    account.function("newsletter-export", Verdict::Unknown, unknown);
+    account.0.inventory.unread.push(Unread {
+        call: "lambda:GetPolicy".to_owned(),
+        node: Some(arn("lambda", "function:newsletter-export")),
+        what: "the policy of newsletter-export".to_owned(),
+        why: "denied (AccessDeniedException)".to_owned(),
+    });
+    account.0.inventory.unread.push(Unread {
+        call: "states:ListStateMachines".to_owned(),
+        node: None,
+        what: "state machines and what they call".to_owned(),
+        why: "denied (AccessDeniedException)".to_owned(),
+    });
+    account.0
+}
+
+/// An account of about `size` things, most of them in use, in which much hangs together.
+pub(super) fn generated(size: usize) -> Audit {
+    let mut account = Account::new();
+    let shared = "arn:aws:iam::123456789012:role/shared-lambda-role".to_owned();
+    let shared =
+        account.node(shared, Kind::Role, "shared-lambda-role", Verdict::Active, &["Functions in use need it."]);
+    let mut last_queue = None;
+    let mut group = 0;
+    while account.0.inventory.nodes.len() < size {
+        group += 1;
+        let (verdict, why) = match group % 23 {
+            3 => (Verdict::Stale, "Not used in 90 days."),
+            9 => (Verdict::Orphaned, "Nothing reaches it, and it wasn't used in 90 days."),
+            14 => (Verdict::Unknown, "Its policy couldn't be read."),
+            n if n % 4 == 0 => (Verdict::Managed, "Deployment venue-sync owns it."),
+            _ => (Verdict::Active, "It was used yesterday."),
+        };
+        let name = format!("service-{group:04}-handler");
+        let function = account.function(&name, verdict, &[why]);
+        account.edge(&function, &shared, EdgeKind::Role);
+        if verdict != Verdict::Orphaned {
+            let rule = arn("events", &format!("rule/every-{group:04}"));
+            let rule = account.node(rule, Kind::Rule, &format!("every-{group:04}"), verdict, &[why]);
+            account.edge(&rule, &function, EdgeKind::Target);
+            account.edge(&rule, &function, EdgeKind::Permission);
+        }
+        if group % 3 == 0 {
+            let queue = arn("sqs", &format!("work-{group:04}"));
+            let queue = account.node(queue, Kind::Queue, &format!("work-{group:04}"), verdict, &[why]);
+            account.edge(&queue, &function, EdgeKind::Mapping);
+            if let Some(last) = last_queue.replace(function).filter(|_| group % 2 == 0) {
+                account.edge(&last, &queue, EdgeKind::Environment);
+            }
+        }
+        if group % 7 == 0 {
+            let secret = arn("secretsmanager", &format!("secret:alone-{group}"));
+            account.node(secret, Kind::Secret, &format!("alone-{group}"), verdict, &[why]);
+        }
+    }
+    account.0
+}

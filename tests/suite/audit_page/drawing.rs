@@ -1,0 +1,251 @@
+//! The graph, as it stands in the page.
+
+use std::collections::HashMap;
+
+use deployer::audit::{Audit, EdgeKind, Kind, Verdict};
+use deployer::render::audit_html;
+use proptest::collection::vec;
+
+use super::accounts::{Account, arn, generated, story};
+
+/// A box: its class, its left and its upper edge.
+struct Placed {
+    class: String,
+    x: i32,
+    y: i32,
+}
+
+impl Placed {
+    fn folded(&self) -> bool {
+        self.class.ends_with(" folded")
+    }
+}
+
+/// A line between two boxes, by their ids, and where it begins and ends.
+struct Line {
+    class: String,
+    from: String,
+    to: String,
+    begin: (i32, i32),
+    end: (i32, i32),
+}
+
+/// What was drawn, read from the page.
+struct Drawing {
+    boxes: HashMap<String, Placed>,
+    lines: Vec<Line>,
+    /// Width and height of a box.
+    size: (i32, i32),
+    /// Width and height of what is shown at first.
+    shown: (i32, i32),
+}
+
+/// An attribute of the element that `text` begins with.
+fn attribute<'a>(text: &'a str, name: &str) -> &'a str {
+    let element = &text[..text.find('>').expect("the element ends")];
+    let (_, rest) = element.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("{name} in {element}"));
+    rest.split('"').next().expect("the value ends")
+}
+
+fn numbers(text: &str) -> Vec<i32> {
+    text.split(|c: char| !c.is_ascii_digit() && c != '-').filter_map(|number| number.parse().ok()).collect()
+}
+
+/// Where a path begins and ends that has only `M`, `C` and `H`.
+fn ends(path: &str) -> ((i32, i32), (i32, i32)) {
+    let commands: Vec<usize> = path.match_indices(['M', 'C', 'H']).map(|(at, _)| at).chain([path.len()]).collect();
+    let points = commands.windows(2).scan((0, 0), |at, command| {
+        let command = &path[command[0]..command[1]];
+        *at = match *numbers(command) {
+            [.., x, y] if !command.starts_with('H') => (x, y),
+            // A level line keeps the height that it had.
+            [x] if command.starts_with('H') => (x, at.1),
+            _ => panic!("{command} in {path}"),
+        };
+        Some(*at)
+    });
+    let points: Vec<(i32, i32)> = points.collect();
+    (points[0], *points.last().expect("it goes somewhere"))
+}
+
+impl Drawing {
+    fn of(audit: &Audit) -> Self {
+        let page = audit_html(audit);
+        let view = &page[page.find("<div class=\"view\">").expect("there is a graph")..];
+        let svg = &view[view.find("<svg").expect("it is drawn")..view.find("</svg>").expect("it ends")];
+        let mut ids = HashMap::new();
+        let mut boxes = HashMap::new();
+        for element in svg.split("<a ").skip(1) {
+            let at = numbers(attribute(element, "transform"));
+            let href = attribute(element, "href").strip_prefix('#').expect("it is a link within the page");
+            let id = percent_encoding::percent_decode_str(href).decode_utf8().expect("it is UTF-8").into_owned();
+            ids.insert(attribute(element, "data-node"), id.clone());
+            let class = attribute(element, "class").to_owned();
+            assert!(boxes.insert(id, Placed { class, x: at[0], y: at[1] }).is_none(), "each is drawn once");
+        }
+        let lines = svg.split("<path ").filter(|element| element.contains("data-from")).map(|element| {
+            let (begin, end) = ends(attribute(element, " d"));
+            let end_of = |name| ids[attribute(element, name)].clone();
+            Line {
+                class: attribute(element, "class").to_owned(),
+                from: end_of("data-from"),
+                to: end_of("data-to"),
+                begin,
+                end,
+            }
+        });
+        let lines = lines.collect();
+        let rect = page.find("<rect x=\"0\" y=\"0\"").expect("there is a box in the key");
+        let size = |name| attribute(&page[rect..], name).parse().expect("a number");
+        let shown = numbers(attribute(svg, "viewBox"));
+        let size = (size("width"), size("height"));
+        Self { boxes, lines, size, shown: (shown[2], shown[3]) }
+    }
+
+    /// What must hold of any drawing.
+    fn check(&self) {
+        let (width, height) = self.size;
+        let mut placed: Vec<&Placed> = self.boxes.values().collect();
+        placed.sort_by_key(|at| at.x);
+        for (index, one) in placed.iter().enumerate() {
+            assert!(one.x >= 0 && one.y >= 0);
+            if one.folded() {
+                assert!(one.y >= self.shown.1, "what is set apart is below what is seen");
+            } else {
+                assert!(one.x + width <= self.shown.0 && one.y + height <= self.shown.1, "what is shown is seen");
+            }
+            for other in placed[index + 1..].iter().take_while(|other| other.x < one.x + width) {
+                assert!((one.y - other.y).abs() >= height, "{} and {} overlap", one.y, other.y);
+            }
+        }
+        for line in &self.lines {
+            let (from, to) = (&self.boxes[&line.from], &self.boxes[&line.to]);
+            let forward = line.begin.0 == from.x + width && line.end.0 == to.x;
+            let backward = line.begin.0 == from.x && line.end.0 == to.x + width;
+            assert!(forward || backward, "it leaves and comes at a side");
+            assert_eq!((line.begin.1, line.end.1), (from.y + height / 2, to.y + height / 2), "at its middle");
+            assert_eq!(from.folded(), to.folded(), "what hangs together is folded together");
+        }
+    }
+
+    fn line(&self, from: &str, to: &str) -> Option<&Line> {
+        self.lines.iter().find(|line| line.from == from && line.to == to)
+    }
+}
+
+fn node(index: usize) -> String {
+    arn("lambda", &format!("function:f{index}"))
+}
+
+/// Functions that task one another.
+fn tasked(count: usize, edges: &[(usize, usize)], verdict: Verdict) -> Audit {
+    let mut account = Account::new();
+    for index in 0..count {
+        account.node(node(index), Kind::Function, &format!("f{index}"), verdict, &[]);
+    }
+    for &(from, to) in edges {
+        account.edge(&node(from), &node(to), EdgeKind::Task);
+    }
+    account.0
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_graph_is_drawn_without_an_overlap(count in 1_usize..40, edges in vec((0_usize..44, 0_usize..44), 0..90)) {
+        let edges: Vec<_> = edges.into_iter().filter(|(from, to)| *from.min(to) < count).collect();
+        let audit = tasked(count, &edges, Verdict::Stale);
+        let drawing = Drawing::of(&audit);
+        drawing.check();
+        for (from, to) in edges {
+            let drawn = drawing.line(&node(from), &node(to)).is_some();
+            proptest::prop_assert_eq!(drawn, from != to, "f{} to f{}", from, to);
+        }
+    }
+
+    #[test]
+    fn the_order_of_an_audit_changes_nothing(count in 1_usize..20, edges in vec((0_usize..22, 0_usize..22), 0..40), turn in 0_usize..20) {
+        let audit = tasked(count, &edges, Verdict::Active);
+        let mut other = audit.clone();
+        let inventory = &mut other.inventory;
+        let (nodes, edges) = (turn % inventory.nodes.len(), turn.min(inventory.edges.len()));
+        inventory.nodes.rotate_left(nodes);
+        inventory.nodes.reverse();
+        inventory.edges.rotate_left(edges);
+        other.findings.reverse();
+        proptest::prop_assert_eq!(audit_html(&audit), audit_html(&other));
+    }
+}
+
+#[test]
+fn triggers_stand_to_the_left_of_what_they_call() {
+    let audit = story();
+    let drawing = Drawing::of(&audit);
+    drawing.check();
+    for line in &drawing.lines {
+        assert!(drawing.boxes[&line.from].x < drawing.boxes[&line.to].x, "{} to {}", line.from, line.to);
+    }
+    for edge in &audit.inventory.edges {
+        assert!(drawing.line(&edge.from, &edge.to).is_some(), "{} to {}", edge.from, edge.to);
+    }
+}
+
+#[test]
+fn a_line_has_the_style_of_its_weightiest_edge_and_says_whether_it_works() {
+    let drawing = Drawing::of(&story());
+    let class = |from: &str, to: &str| &*drawing.line(from, to).expect("it is drawn").class;
+    let (rule, live) = (arn("events", "rule/venue-sync-venue-a"), arn("lambda", "function:venue-sync-venue-a"));
+    assert_eq!(class(&rule, &live), "calls", "it has a permission as well");
+    let (api, test) =
+        ("arn:aws:apigateway:us-east-1::/restapis/a1b2c3d4e5", arn("lambda", "function:tripleseat-push-test"));
+    assert_eq!(class(api, &test), "may");
+    let (leads, pushes) = (arn("sqs", "leads.fifo"), arn("sqs", "pushes.fifo"));
+    assert_eq!(class(&leads, &pushes), "dead");
+    assert_eq!(class(&pushes, &arn("lambda", "function:tripleseat-push")), "calls off", "its mapping is disabled");
+    assert_eq!(class(&arn("cloudwatch", "alarm:venue-a-errors"), &live), "watches");
+    assert_eq!(drawing.boxes[&arn("lambda", "function:venue-b-leads")].class, "node missing", "an edge names it");
+}
+
+#[test]
+fn in_a_large_account_what_is_calm_is_set_apart() {
+    let audit = generated(4_500);
+    let drawing = Drawing::of(&audit);
+    drawing.check();
+    let folded = drawing.boxes.values().filter(|placed| placed.folded()).count();
+    assert!(folded > 2_000, "{folded}");
+    for finding in audit.findings.iter().filter(|finding| finding.verdict < Verdict::Active) {
+        assert!(!drawing.boxes[&finding.id].folded(), "{} is to be looked at", finding.id);
+    }
+    let page = audit_html(&audit);
+    assert!(page.contains(&format!("draw the {folded} with nothing to look at")));
+    assert_eq!(Drawing::of(&generated(300)).boxes.values().filter(|placed| placed.folded()).count(), 0);
+}
+
+#[test]
+fn what_many_share_has_no_lines_but_says_how_many_they_are() {
+    let count = |functions: usize| {
+        let mut account = Account::new();
+        let role = "arn:aws:iam::123456789012:role/shared".to_owned();
+        let role = account.node(role, Kind::Role, "shared", Verdict::Active, &[]);
+        for index in 0..functions {
+            let function = account.node(node(index), Kind::Function, "f", Verdict::Active, &[]);
+            account.edge(&function, &role, EdgeKind::Role);
+        }
+        (Drawing::of(&account.0).lines.len(), audit_html(&account.0).contains("role \u{b7} of 13<"))
+    };
+    assert_eq!(count(12), (12, false));
+    assert_eq!(count(13), (0, true));
+}
+
+#[test]
+fn long_chains_wide_layers_and_rings_are_drawn() {
+    let chain: Vec<_> = (1..3_000).map(|index| (index - 1, index)).collect();
+    let star: Vec<_> = (1..500).map(|index| (0, index)).collect();
+    let ring: Vec<_> = (0..200).map(|index| (index, (index + 1) % 200)).collect();
+    // Each function of a chain tasks the last as well: more bends than there is room for.
+    let fan: Vec<_> = (0..300).map(|index| (index, 300)).chain((1..300).map(|index| (index - 1, index))).collect();
+    for (count, edges) in [(3_000, chain), (500, star), (200, ring), (301, fan)] {
+        let drawing = Drawing::of(&tasked(count, &edges, Verdict::Stale));
+        drawing.check();
+        assert_eq!(drawing.lines.len(), edges.len());
+    }
+}

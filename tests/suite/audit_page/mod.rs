@@ -1,0 +1,177 @@
+//! An audit as a page and as Markdown: everything is in it, nothing breaks out of it, and the graph is drawn as it should.
+
+mod accounts;
+mod drawing;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use deployer::audit::{Audit, Edge, EdgeKind, Finding, Kind, Unread, Usage, Verdict};
+use deployer::render::{audit_html, audit_markdown};
+use sha2::{Digest, Sha256};
+
+use self::accounts::{Account, arn, generated, story};
+use crate::formats::{HOSTILE, cells, markup, tags, unescaped};
+
+/// The text between two marks, each of which stands once.
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
+    let [_, rest] = text.split(begin).collect::<Vec<_>>()[..] else { panic!("{begin} stands once") };
+    rest.split(end).next().expect("there is a first part")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[test]
+fn every_finding_is_in_the_page_with_all_that_is_known_of_it() {
+    let audit = story();
+    let page = audit_html(&audit);
+    for (node, finding) in audit.inventory.nodes.iter().zip(&audit.findings) {
+        let row = between(&page, &format!("<tr id=\"{}\" ", escaped(&node.id)), "</tr>");
+        let tags = node.tags.iter().flat_map(|(name, value)| [name, value]);
+        let attributes = node.attributes.iter().flat_map(|(name, value)| [name, value]);
+        for text in finding.evidence.iter().chain(tags).chain(attributes).chain([&node.name]) {
+            assert!(row.contains(&escaped(text)), "{text} isn't in {row}");
+        }
+    }
+    for Edge { note, .. } in &audit.inventory.edges {
+        assert!(page.contains(&escaped(note.as_deref().unwrap_or_default())));
+    }
+    for Unread { what, why, call, .. } in &audit.inventory.unread {
+        assert!(
+            page.contains(&escaped(&format!("<li>{what}: {why} ({call})")).replace("&lt;li&gt;", "<li>")),
+            "{what}"
+        );
+    }
+    let first = between(&page, "Look at these first", "</section>");
+    for finding in audit.findings.iter().filter(|finding| finding.verdict == Verdict::Suspect) {
+        assert!(finding.evidence.iter().all(|sentence| first.contains(&escaped(sentence))), "{first}");
+    }
+    assert!(!first.contains("hubspot-lead-feed"), "what is stale isn't suspect");
+}
+
+#[test]
+fn the_page_allows_its_style_and_its_script_and_nothing_else() {
+    let page = audit_html(&story());
+    let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()));
+    let policy = between(&page, "Content-Security-Policy\" content=\"", "\"");
+    let style = hash(between(&page, "<style>", "</style>"));
+    let script = hash(between(&page, "<script>", "</script>"));
+    let expected = format!(
+        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
+    );
+    assert_eq!(policy, expected);
+    for word in
+        ["src=", "href=\"h", "href=\"/", "@import", "<img", "<link", "<form", " style=", "onclick", "fetch(", "eval("]
+    {
+        assert!(!page.contains(word), "{word}");
+    }
+    assert!(page.match_indices("url(").all(|(at, _)| page[at..].starts_with("url(#")));
+}
+
+/// An audit in which `text` stands wherever an account's text can.
+fn hostile(text: &str) -> Audit {
+    let mut account = Account::new();
+    let ids: Vec<String> = ["suspect", "active"].into_iter().map(|name| format!("{name} {text}")).collect();
+    for (id, verdict) in ids.iter().zip([Verdict::Suspect, Verdict::Active]) {
+        account.node(id.clone(), Kind::Function, text, verdict, &[text, text]);
+    }
+    account.edge(&ids[0], &ids[1], EdgeKind::Target).note = Some(text.to_owned());
+    account.edge(&ids[1], &format!("missing {text}"), EdgeKind::Webhook).note = Some(text.to_owned());
+    let mut audit = account.0;
+    for node in &mut audit.inventory.nodes {
+        let text = text.to_owned();
+        node.deployment = Some(text.clone());
+        node.venue = Some(text.clone());
+        node.usage = Usage::Counted { what: text.clone(), count: 1, last: Some(text.clone()) };
+        node.attributes.insert(text.clone(), text.clone());
+        node.tags.insert(text.clone(), text);
+    }
+    let text = text.to_owned();
+    audit.inventory.account.clone_from(&text);
+    audit.inventory.region.clone_from(&text);
+    audit.inventory.calls.insert(text.clone(), 1);
+    audit.inventory.unread.push(Unread {
+        call: text.clone(),
+        node: Some(ids[0].clone()),
+        what: text.clone(),
+        why: text,
+    });
+    audit
+}
+
+#[test]
+fn nothing_breaks_out_of_the_page() {
+    let expected = tags(&audit_html(&hostile("plain")));
+    for text in HOSTILE {
+        let page = audit_html(&hostile(text));
+        assert_eq!(tags(&page), expected, "{text:?} is text and no element");
+        assert!(!page.contains("\" onload="), "{text:?} ends no attribute");
+        assert!(page.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} brings no control character");
+        assert!(!page.contains('\u{202e}'), "{text:?} turns no text around");
+    }
+}
+
+#[test]
+fn nothing_breaks_out_of_the_markdown() {
+    let expected = audit_markdown(&hostile("plain"));
+    for text in HOSTILE {
+        let markdown = audit_markdown(&hostile(text));
+        assert_eq!(markdown.lines().count(), expected.lines().count(), "{text:?} begins no line:\n{markdown}");
+        for (line, plain) in markdown.lines().zip(expected.lines()) {
+            assert_eq!(tags(&unescaped(line)), tags(&unescaped(plain)), "{text:?} is no element: {line}");
+            assert_eq!(cells(line), cells(plain), "{text:?} is no cell: {line}");
+            assert!(!markup(line), "{text:?} is no markup: {line}");
+        }
+    }
+}
+
+#[test]
+fn markdown_of_an_audit() {
+    insta::assert_snapshot!(audit_markdown(&story()));
+}
+
+#[test]
+fn the_markdown_of_a_large_account_fits_into_a_comment_and_says_what_it_leaves_out() {
+    let mut audit = generated(4_500);
+    let unread = |index| Unread {
+        call: "lambda:GetPolicy".to_owned(),
+        node: None,
+        what: format!("the policy of function-{index}"),
+        why: "denied".to_owned(),
+    };
+    audit.inventory.unread.extend((0..1_000).map(unread));
+    let markdown = audit_markdown(&audit);
+    assert!(markdown.len() < 65_536, "{}", markdown.len());
+    let of = |verdict| audit.findings.iter().filter(|finding| finding.verdict == verdict).count();
+    for (title, verdict) in [("stale", Verdict::Stale), ("active", Verdict::Active), ("managed", Verdict::Managed)] {
+        assert!(markdown.contains(&format!("<b>{title}</b>: {},", of(verdict))), "{markdown}");
+    }
+    let rows = markdown.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| Kind")).count();
+    let left: usize = markdown
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("And ")?.strip_suffix(" more: `deployer audit` shows them.")?.parse::<usize>().ok()
+        })
+        .sum();
+    let tables = markdown.matches("| --- | --- | --- | --- |").count();
+    assert_eq!(rows - tables + left, audit.findings.len(), "each is either shown or counted");
+    let unread = markdown.lines().filter(|line| line.starts_with("- the policy of")).count();
+    assert!(markdown.contains(&format!("- and {} more", 1_000 - unread)), "{unread} are shown");
+}
+
+#[test]
+fn an_account_without_anything_is_a_page_too() {
+    let audit = Account::new().0;
+    assert!(audit_html(&audit).contains("Nothing was found."));
+    assert!(audit_html(&audit).contains("<strong>Nothing to look at.</strong>"));
+    assert!(audit_markdown(&audit).starts_with("## Nothing to look at.\n"));
+}
+
+#[test]
+fn what_has_no_verdict_in_the_file_is_unknown() {
+    let mut account = Account::new();
+    account.node(arn("sqs", "q"), Kind::Queue, "q", Verdict::Active, &[]);
+    account.0.findings = vec![Finding { id: "another".to_owned(), verdict: Verdict::Active, evidence: Vec::new() }];
+    assert!(audit_html(&account.0).contains("<strong>1 unknown.</strong>"));
+}
