@@ -12,6 +12,7 @@
 //! 8. [`render`]: plans, progress and results for people and programs.
 //!
 //! [`audit`] finds what in the account nobody needs any more.
+//! [`status`] says how the venues do, for people who run them and people who don't.
 //! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
@@ -36,3 +37,4 @@ pub mod observe;
 pub mod plan;
 pub mod render;
 pub mod resource;
+pub mod status;

@@ -50,7 +50,7 @@ pub struct Window {
 /// Longest window, in days: no account is older.
 const MAX_DAYS: i64 = 36_500;
 
-fn window(text: &str) -> Result<Window, String> {
+pub(super) fn window(text: &str) -> Result<Window, String> {
     let duration = match text.strip_suffix('d') {
         Some(days) => match days.parse::<i64>() {
             Ok(days) if (0..=MAX_DAYS).contains(&days) => SignedDuration::from_hours(24 * days),

@@ -3,18 +3,28 @@
 mod cost;
 mod duplicates;
 mod escape;
+mod flow;
 mod html;
 mod json;
+mod log;
 mod markdown;
 mod page;
 mod progress;
+mod report;
+mod status;
 mod text;
+mod text_width;
+mod venue_words;
+mod when;
 mod words;
 
 pub use cost::cost_line;
 pub use duplicates::duplicates_html;
 pub use html::plan_html;
 pub use json::{FORMAT_VERSION, JsonLines};
+pub use log::log_line;
 pub use markdown::plan_markdown;
 pub use progress::Progress;
+pub use report::{report_html, report_markdown};
+pub use status::status_text;
 pub use text::{action_word, plan_text, result_text, summary_line};
