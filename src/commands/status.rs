@@ -37,17 +37,19 @@ pub(super) async fn read(global: &Global, venues: &[String], since: &Window) -> 
     let (session, portal) = tokio::join!(Session::open(global), Portal::open(manifest, &directory, global.local));
     let cloud = match &session {
         Ok(session) => Ok((&session.aws, &session.scope)),
-        Err(error) if error.code == ExitCode::Failed => Err(reason(error)),
+        Err(error) if error.code == ExitCode::Failed => Err(reason(global, error)),
         Err(_) => return session.and(Err(Error::failed("the account can't be told"))),
     };
     Ok(status::read(manifest, &chosen, cloud, &portal, (since, now)).await)
 }
 
-/// An error on one line, and what to do about it.
-fn reason(error: &Error) -> String {
-    let hints = error.hints.iter().map(|hint| format!(" ({hint})"));
+/// An error on one line. What to do about it is told beside it.
+fn reason(global: &Global, error: &Error) -> String {
+    if !global.json {
+        error.hints.iter().for_each(|hint| anstream::eprintln!("hint: {hint}"));
+    }
     let causes = std::iter::once(&error.message).chain(&error.causes);
-    causes.cloned().collect::<Vec<_>>().join(": ") + &hints.collect::<String>()
+    causes.cloned().collect::<Vec<_>>().join(": ")
 }
 
 /// What couldn't be read is no success.

@@ -14,7 +14,7 @@ const LANE: f64 = 68.0;
 const GAP: f64 = 14.0;
 const EDGE: f64 = 14.0;
 /// Left edge and width of each column.
-const COLUMNS: [(f64, f64); 4] = [(EDGE, 250.0), (312.0, 178.0), (538.0, 204.0), (790.0, 196.0)];
+const COLUMNS: [(f64, f64); 4] = [(EDGE, 222.0), (290.0, 208.0), (538.0, 212.0), (790.0, 196.0)];
 /// Between a box and what stands in it; the sign, and the room that it takes.
 const PADDING: f64 = 12.0;
 const SIGN: f64 = 16.0;
@@ -22,6 +22,8 @@ const BESIDE_SIGN: f64 = SIGN + 10.0;
 /// Sizes of the two lines of a box, and the lines' distance from its top.
 const FIRST: (f64, f64) = (14.0, 30.0);
 const SECOND: (f64, f64) = (12.0, 49.0);
+/// What the larger size comes to in bold, by which it is measured.
+const BOLD: f64 = FIRST.0 * 1.12;
 
 /// What is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,18 +139,21 @@ fn write_lane(out: &mut String, lane: &Lane, areas: &[Area; 4]) {
         let room = width - 2.0 * PADDING;
         // The name of a venue is what a lane is looked for by.
         let (first, second) = if kind == "flag" { ("line soft", "line name") } else { ("line name", "line soft") };
-        text(out, first, (x + PADDING + BESIDE_SIGN, y + FIRST.1), &lines.0, (FIRST.0, room - BESIDE_SIGN));
-        let at = if kind == "flag" { x + PADDING + BESIDE_SIGN } else { x + PADDING };
-        text(out, second, (at, y + SECOND.1), &lines.1, (second_size(kind), x + width - PADDING - at));
+        let at = x + PADDING + BESIDE_SIGN;
+        text(out, first, (at, y + FIRST.1), &lines.0, (BOLD, room - BESIDE_SIGN));
+        let at = if kind == "flag" { at } else { x + PADDING };
+        text(
+            out,
+            second,
+            (at, y + SECOND.1),
+            &lines.1,
+            (if kind == "flag" { BOLD } else { SECOND.0 }, x + width - PADDING - at),
+        );
     }
     for pair in areas.windows(2) {
         arrow(out, pair[0], pair[1]);
     }
     out.push_str("</g>\n");
-}
-
-fn second_size(kind: &str) -> f64 {
-    if kind == "flag" { FIRST.0 } else { SECOND.0 }
 }
 
 /// One line of text; what had to be cut is in its title.
@@ -289,7 +294,7 @@ mod tests {
             let number = |name: &str| line.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f64>().ok();
             let (x, shown) = (number("x").expect("x"), line.split('>').nth(1).expect("text"));
             let shown = shown.split('<').next().expect("text");
-            let size = if line.contains("line soft") { SECOND.0 } else { 13.0 };
+            let size = if line.contains("line name") { BOLD } else { SECOND.0 };
             let column = COLUMNS.iter().rfind(|(left, _)| *left <= x).expect("a column");
             assert!(x + width(shown, size) <= column.0 + column.1, "{line}");
             count += 1;

@@ -67,9 +67,9 @@ fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
     line("function", function(status, overview));
     line("rule", rule(status, overview));
     line("last run", last_run(status, overview));
-    if let Observed::Present(runs) = &status.runs {
+    if let Some(runs) = status.runs.present().filter(|runs| runs.count > 0) {
         let counts = format!(
-            "{} of which {} failed; contacts: {} synced, {} failed, {} to review",
+            "{}, {} failed; contacts: {} synced, {} failed, {} to review",
             crate::duplicates::counted(runs.count, "run"),
             runs.failed_runs,
             runs.synced,

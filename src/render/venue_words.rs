@@ -2,8 +2,9 @@
 
 use super::when::{moment, schedule};
 use crate::duplicates::counted;
+use crate::manifest::Status;
 use crate::resource::Observed;
-use crate::status::{Attention, Contacts, Overview, Run, Standing, VenueStatus};
+use crate::status::{Attention, Contacts, Overview, Run, Runs, Standing, VenueStatus};
 
 /// One word or two for a venue's standing.
 pub(super) fn standing(standing: Standing) -> &'static str {
@@ -20,6 +21,16 @@ pub(super) fn standing(standing: Standing) -> &'static str {
 
 /// `3 venues: 2 run, 1 is blocked and waits for its next step.`
 pub(super) fn summary(overview: &Overview) -> String {
+    if overview.unreachable.is_some() {
+        let count = |wanted| overview.venues.iter().filter(|status| status.venue.status == wanted).count();
+        return format!(
+            "{} in the manifest, {} active, {} paused, {} blocked. AWS can't be reached, so what runs isn't known.",
+            counted(overview.venues.len() as u64, "venue"),
+            count(Status::Active),
+            count(Status::Paused),
+            count(Status::Blocked)
+        );
+    }
     let parts = [
         (Standing::Running, "runs", "run"),
         (Standing::Failing, "fails", "fail"),
@@ -57,15 +68,32 @@ pub(super) fn next(status: &VenueStatus, overview: &Overview) -> String {
     }
 }
 
-/// The last run that did its work: `today 14:05, 3 contacts`.
+/// The last run that did its work: `today 14:05`.
 pub(super) fn last_sync(status: &VenueStatus, overview: &Overview) -> String {
     match &status.runs {
         Observed::Unreadable(_) => "not known".to_owned(),
-        Observed::Present(runs) => match &runs.last_good {
-            Some(run) => format!("{}, {}", moment(run.ended_at, overview.made_at), counted(run.synced, "contact")),
-            None => format!("none since {}", moment(overview.since, overview.made_at)),
-        },
+        Observed::Present(Runs { last_good: Some(run), .. }) => moment(run.ended_at, overview.made_at),
+        Observed::Present(_) => format!("none in {}", span(overview)),
         Observed::Absent | Observed::PendingDeletion(_) => "none".to_owned(),
+    }
+}
+
+/// The same, and what came of all runs: `today 14:05; 19 contacts in 24 hours`.
+pub(super) fn last_syncs(status: &VenueStatus, overview: &Overview) -> String {
+    let last = last_sync(status, overview);
+    match status.runs.present() {
+        Some(runs) if runs.count > 0 => format!("{last}; {} in {}", counted(runs.synced, "contact"), span(overview)),
+        _ => last,
+    }
+}
+
+/// How long runs are counted: `24 hours`, `7 days`.
+pub(super) fn span(overview: &Overview) -> String {
+    let minutes = overview.made_at.duration_since(overview.since).as_mins().unsigned_abs();
+    match minutes {
+        _ if minutes.is_multiple_of(1440) && minutes > 1440 => counted(minutes / 1440, "day"),
+        _ if minutes.is_multiple_of(60) => counted(minutes / 60, "hour"),
+        _ => counted(minutes, "minute"),
     }
 }
 
@@ -98,4 +126,11 @@ pub(super) fn contacts(contacts: &Contacts) -> String {
 pub(super) fn whom<'o>(attention: &Attention, overview: &'o Overview) -> &'o str {
     let named = |status: &&VenueStatus| Some(&status.venue.name) == attention.venue.as_ref();
     overview.venues.iter().find(named).map_or("All venues", |status| &status.venue.display_name)
+}
+
+/// The pieces of a text, and of each whether it stands in backticks: commands and names of properties.
+pub(super) fn pieces(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    let last = text.matches('`').count();
+    // The last backtick of an odd number closes nothing.
+    text.split('`').enumerate().map(move |(index, piece)| (piece, index % 2 == 1 && index < last))
 }

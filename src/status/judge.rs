@@ -6,13 +6,16 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Contacts, Overview, VenueStatus};
+use super::{Contacts, LiveCode, LiveFiring, Overview, Runs, VenueStatus};
 use crate::duplicates::counted;
 use crate::manifest::{Blocker, Schedule, Status};
 use crate::resource::Observed;
 
 /// A run that is late by so much, and by the time that one may take, didn't happen. EventBridge fires within a minute.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Venues that aren't set up yet, up to which each is told of by itself.
+const MOST_ALONE: usize = 3;
 
 /// How a venue does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,14 +37,18 @@ pub enum Standing {
     Unknown,
 }
 
-pub(super) fn standing(status: &VenueStatus) -> Standing {
-    use Observed::{Present, Unreadable};
-    let (function, rule) = match (&status.function, &status.rule) {
-        (Unreadable(_), _) | (_, Unreadable(_)) => return Standing::Unknown,
-        (function, rule) => (function.present().filter(|function| function.owned), rule.present()),
-    };
-    let active = status.venue.status == Status::Active;
-    match (status.venue.status, function, rule) {
+pub(super) fn standing(
+    status: Status,
+    function: &Observed<LiveCode>,
+    rule: &Observed<LiveFiring>,
+    runs: &Observed<Runs>,
+) -> Standing {
+    if function.unreadable().or(rule.unreadable()).is_some() {
+        return Standing::Unknown;
+    }
+    let function = function.present().filter(|function| function.owned);
+    let active = status == Status::Active;
+    match (status, function, rule.present()) {
         (Status::Blocked, None, None) => Standing::Blocked,
         (Status::Blocked, ..) => Standing::Pending,
         (_, None, _) => Standing::NotDeployed,
@@ -49,9 +56,9 @@ pub(super) fn standing(status: &VenueStatus) -> Standing {
         (_, Some(function), Some(rule)) if function.version.is_none() || rule.enabled != active => Standing::Pending,
         (Status::Paused, ..) => Standing::Paused,
         (Status::Active, Some(function), _) => {
-            let failed =
-                matches!(&status.runs, Present(runs) if runs.last.as_ref().is_some_and(|run| run.error.is_some()));
-            if failed || function.state == "Failed" { Standing::Failing } else { Standing::Running }
+            let last = runs.present().and_then(|runs| runs.last.as_ref());
+            let failed = last.is_some_and(|run| run.error.is_some()) || function.state == "Failed";
+            if failed { Standing::Failing } else { Standing::Running }
         }
     }
 }
@@ -87,12 +94,28 @@ pub(super) fn attention(overview: &Overview) -> Vec<Attention> {
         all.push(Attention {
             urgency: Urgency::Now,
             venue: None,
-            what: format!("AWS can't be reached, so nothing is known of what runs: {reason}"),
+            what: format!("AWS can't be reached, so nothing is known of what runs: {reason}."),
             next: "This is from the manifest alone. Make it again where AWS can be reached.".to_owned(),
         });
     }
+    let missing: Vec<&str> = overview
+        .venues
+        .iter()
+        .filter(|status| status.standing == Standing::NotDeployed && !is_foreign(status))
+        .map(|status| status.venue.name.as_str())
+        .collect();
+    let together = missing.len() > MOST_ALONE;
+    if together {
+        let (shown, more) = missing.split_at(MOST_ALONE);
+        all.push(Attention {
+            urgency: Urgency::Soon,
+            venue: None,
+            what: format!("In the manifest and not in AWS: {} and {} more.", shown.join(", "), more.len()),
+            next: "`deployer apply` sets them up.".to_owned(),
+        });
+    }
     for status in &overview.venues {
-        Venue { overview, status, all: &mut all }.look();
+        Venue { overview, status, all: &mut all }.look(together);
     }
     // Of the same urgency, in the manifest's order.
     all.sort_by_key(|attention| attention.urgency);
@@ -104,6 +127,11 @@ pub fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
+/// Whether what has its function's name is somebody else's.
+fn is_foreign(status: &VenueStatus) -> bool {
+    status.function.present().is_some_and(|function| !function.owned)
+}
+
 struct Venue<'a> {
     overview: &'a Overview,
     status: &'a VenueStatus,
@@ -112,13 +140,18 @@ struct Venue<'a> {
 
 impl Venue<'_> {
     fn say(&mut self, urgency: Urgency, what: impl Into<String>, next: impl Into<String>) {
+        let mut what = what.into();
+        if !what.ends_with(['.', '!', '?']) {
+            what.push('.');
+        }
         let venue = Some(self.status.venue.name.clone());
-        self.all.push(Attention { urgency, venue, what: what.into(), next: next.into() });
+        self.all.push(Attention { urgency, venue, what, next: next.into() });
     }
 
-    fn look(&mut self) {
+    /// `missing_is_told` of all that aren't there yet.
+    fn look(&mut self, missing_is_told: bool) {
         self.unread();
-        self.change();
+        self.change(missing_is_told);
         self.last_run();
         self.overdue();
         self.contacts();
@@ -144,17 +177,17 @@ impl Venue<'_> {
     }
 
     /// What an apply would put right.
-    fn change(&mut self) {
+    fn change(&mut self, missing_is_told: bool) {
         let status = self.status;
         let name = &status.venue.name;
         let apply = format!("`deployer apply --target {name}` carries it out.");
-        let foreign = status.function.present().is_some_and(|function| !function.owned);
         match status.standing {
-            Standing::NotDeployed if foreign => self.say(
+            Standing::NotDeployed if is_foreign(status) => self.say(
                 Urgency::Now,
                 format!("A function {} is there, and isn't this deployment's.", status.names.function),
                 format!("`deployer adopt {name}` takes it under management, after it has shown what comes next."),
             ),
+            Standing::NotDeployed if missing_is_told => {}
             Standing::NotDeployed => self.say(Urgency::Soon, "It is in the manifest and not in AWS.", apply),
             Standing::Pending => {
                 let what = match (status.venue.status, status.rule.present()) {

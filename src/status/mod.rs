@@ -72,6 +72,19 @@ pub struct VenueStatus {
     pub standing: Standing,
 }
 
+/// What was read of one venue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readings {
+    /// Its function.
+    pub function: Observed<LiveCode>,
+    /// Its rule.
+    pub rule: Observed<LiveFiring>,
+    /// Its runs.
+    pub runs: Observed<Runs>,
+    /// Its contacts that wait for a person.
+    pub contacts: Contacts,
+}
+
 /// AWS, or why it can't be reached.
 pub type Cloud<'c> = Result<(&'c Aws, &'c Scope), String>;
 
@@ -83,57 +96,36 @@ pub async fn read(
     portal: &Portal,
     (since, now): (Timestamp, Timestamp),
 ) -> Overview {
-    let deployment = &manifest.deployment;
+    let deployment = &manifest.deployment.name;
     let read = |venue: &Venue| {
         let (venue, cloud) = (venue.clone(), cloud.clone());
         async move {
-            let names = Names::new(&deployment.name, &venue.name);
-            let (live, contacts) =
-                tokio::join!(in_aws(cloud, &deployment.name, &names, since), contacts(portal, &venue));
-            let (function, rule, runs) = live;
-            let last = runs.present().and_then(|runs| runs.last.as_ref()).map(Run::began_at);
-            let next_run = rule.present().and_then(|rule| next_run(rule, last, now));
-            let mut status =
-                VenueStatus { venue, names, function, rule, runs, contacts, next_run, standing: Standing::Unknown };
-            status.standing = judge::standing(&status);
-            status
+            let in_aws = in_aws(cloud, deployment, &venue.name, since);
+            let ((function, rule, runs), contacts) = tokio::join!(in_aws, contacts(portal, &venue));
+            (venue, Readings { function, rule, runs, contacts })
         }
     };
-    let venues: Vec<VenueStatus> =
-        stream::iter(chosen.iter().map(|venue| read(venue))).buffered(VENUES_AT_ONCE).collect().await;
-    let (account, unreachable) = match cloud {
-        Ok((_, scope)) => (Some(scope.account.clone()), None),
-        Err(reason) => (None, Some(reason)),
-    };
-    let mut overview = Overview {
-        deployment: deployment.name.clone(),
-        region: deployment.region.clone(),
-        account,
-        portal_id: manifest.hubspot.portal_id,
-        made_at: now,
-        since,
-        unreachable,
-        venues,
-        attention: Vec::new(),
-    };
-    overview.attention = judge::attention(&overview);
-    overview
+    let readings = stream::iter(chosen.iter().map(|venue| read(venue))).buffered(VENUES_AT_ONCE).collect().await;
+    let account = cloud.map(|(_, scope)| scope.account.clone());
+    Overview::of(manifest, account, readings, (since, now))
 }
 
 async fn in_aws(
     cloud: Cloud<'_>,
     deployment: &str,
-    names: &Names,
+    venue: &str,
     since: Timestamp,
 ) -> (Observed<LiveCode>, Observed<LiveFiring>, Observed<Runs>) {
+    let names = Names::new(deployment, venue);
     match cloud {
         Ok((aws, _)) => tokio::join!(
             live::function(aws, deployment, &names.function),
             live::rule(aws, &names.rule),
             runs::runs(aws, &names.log_group, since),
         ),
-        Err(reason) => {
-            let reason = || format!("AWS can't be reached: {reason}");
+        // The reason stands once, for all venues.
+        Err(_) => {
+            let reason = || "AWS can't be reached".to_owned();
             (Observed::Unreadable(reason()), Observed::Unreadable(reason()), Observed::Unreadable(reason()))
         }
     }
@@ -155,6 +147,37 @@ fn next_run(rule: &LiveFiring, last: Option<Timestamp>, now: Timestamp) -> Optio
 }
 
 impl Overview {
+    /// Weighs what was read. `account` is where it was read, or why AWS can't be reached.
+    pub fn of(
+        manifest: &Manifest,
+        account: Result<String, String>,
+        readings: Vec<(Venue, Readings)>,
+        (since, now): (Timestamp, Timestamp),
+    ) -> Self {
+        let deployment = &manifest.deployment;
+        let weighed = |(venue, readings): (Venue, Readings)| {
+            let Readings { function, rule, runs, contacts } = readings;
+            let last = runs.present().and_then(|runs| runs.last.as_ref()).map(Run::began_at);
+            let next_run = rule.present().and_then(|rule| next_run(rule, last, now));
+            let standing = judge::standing(venue.status, &function, &rule, &runs);
+            let names = Names::new(&deployment.name, &venue.name);
+            VenueStatus { venue, names, function, rule, runs, contacts, next_run, standing }
+        };
+        let mut overview = Self {
+            deployment: deployment.name.clone(),
+            region: deployment.region.clone(),
+            unreachable: account.as_ref().err().cloned(),
+            account: account.ok(),
+            portal_id: manifest.hubspot.portal_id,
+            made_at: now,
+            since,
+            venues: readings.into_iter().map(weighed).collect(),
+            attention: Vec::new(),
+        };
+        overview.attention = judge::attention(&overview);
+        overview
+    }
+
     /// What couldn't be read: an empty list where all is known.
     pub fn unreadable(&self) -> Vec<String> {
         if let Some(reason) = &self.unreachable {

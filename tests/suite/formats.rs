@@ -37,7 +37,7 @@ fn everything() -> (Plan, Estimate) {
 }
 
 /// What somebody might write who wants to break out.
-const HOSTILE: [&str; 12] = [
+pub const HOSTILE: [&str; 12] = [
     "</code></pre></details><script>alert(1)</script>",
     "```\n</details>\n# heading",
     "`````` \u{202e}txet",
@@ -87,7 +87,7 @@ fn hostile(text: &str) -> (Plan, Estimate) {
 }
 
 /// The tags of a page, without their attributes, in order.
-fn tags(html: &str) -> Vec<String> {
+pub fn tags(html: &str) -> Vec<String> {
     let mut tags = Vec::new();
     for piece in html.split('<').skip(1) {
         let name: String = piece.chars().take_while(|c| c.is_ascii_alphanumeric() || "/!-".contains(*c)).collect();
@@ -181,7 +181,7 @@ fn nothing_breaks_out_of_the_markdown() {
 }
 
 /// A line without what a backslash makes a plain sign, and without the empty comments that part mentions.
-fn unescaped(line: &str) -> String {
+pub fn unescaped(line: &str) -> String {
     let mut out = String::new();
     let line = line.replace("<!-- -->", "");
     let mut characters = line.chars();
@@ -195,12 +195,12 @@ fn unescaped(line: &str) -> String {
     out
 }
 
-fn cells(line: &str) -> usize {
+pub fn cells(line: &str) -> usize {
     unescaped(line).matches('|').count()
 }
 
 /// Whether a link, an image, emphasis, code, a mention or an issue stands in a line of Markdown.
-fn markup(line: &str) -> bool {
+pub fn markup(line: &str) -> bool {
     let line = unescaped(line);
     let body = line.trim_start_matches(['#', '-', ' ']);
     ["](", "**", "_no_", "`", "@", "#", "://", "www.", "~~", "$"].iter().any(|sign| body.contains(sign))

@@ -65,9 +65,9 @@ fn write_attention(out: &mut String, overview: &Overview) {
         };
         let _ = writeln!(
             out,
-            "<li class=\"{class}\"><span class=\"sign\">{word}</span><div><p><strong>{}</strong> {}</p>\
+            "<li class=\"{class}\"><span class=\"sign\">{word}</span><div><p><strong>{}</strong>: {}</p>\
              <p class=\"soft\">{}</p></div></li>",
-            html(words::whom(attention, overview)),
+            name(words::whom(attention, overview)),
             html(what),
             with_code(next),
         );
@@ -75,16 +75,14 @@ fn write_attention(out: &mut String, overview: &Overview) {
     out.push_str("</ul>\n</section>\n");
 }
 
-/// Text in which what stands in backticks is code.
+/// What people call something, in whichever direction they write it.
+fn name(text: &str) -> String {
+    format!("<bdi>{}</bdi>", html(text))
+}
+
 fn with_code(text: &str) -> String {
-    let mut out = String::new();
-    let pieces: Vec<&str> = text.split('`').collect();
-    for (index, piece) in pieces.iter().enumerate() {
-        let piece = html(piece);
-        let code = index % 2 == 1 && index + 1 < pieces.len();
-        let _ = if code { write!(out, "<code>{piece}</code>") } else { write!(out, "{piece}") };
-    }
-    out
+    let piece = |(piece, code)| if code { format!("<code>{}</code>", html(piece)) } else { html(piece) };
+    words::pieces(text).map(piece).collect()
 }
 
 fn class(standing: Standing) -> &'static str {
@@ -121,14 +119,14 @@ fn write_venues(out: &mut String, overview: &Overview) {
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th><td class=\"state {}\"><span class=\"sign\">{}</span> {}</td>",
-            html(&status.venue.display_name),
+            name(&status.venue.display_name),
             class(status.standing),
             sign(status.standing),
             words::standing(status.standing),
         );
         for cell in [
             unless_blocked(words::rhythm(status)),
-            unless_blocked(words::last_sync(status, overview)),
+            unless_blocked(words::last_syncs(status, overview)),
             unless_blocked(words::contacts(&status.contacts)),
             format!("{kind}, {place}"),
         ] {
@@ -155,7 +153,7 @@ fn write_blockers(out: &mut String, overview: &Overview) {
             "<article class=\"list {class}\">\n<h3>{}</h3>{called_out}\n<p>{}</p>\n<dl class=\"facts\">\
              <div><dt>Owner</dt><dd>{}</dd></div><div><dt>Next step</dt><dd>{}</dd></div>\
              <div><dt>Since</dt><dd>{}</dd></div></dl>\n</article>",
-            html(&waiting.status.venue.display_name),
+            name(&waiting.status.venue.display_name),
             html(&waiting.blocker.reason),
             html(waiting.owner()),
             html(waiting.next_step()),
@@ -173,7 +171,7 @@ fn write_details(out: &mut String, overview: &Overview) {
     }
     out.push_str("<section>\n<details>\n<summary><h3>For those who run it</h3></summary>\n");
     for status in there {
-        let _ = writeln!(out, "<article>\n<h4>{}</h4>\n<dl class=\"facts\">", html(&status.venue.display_name));
+        let _ = writeln!(out, "<article>\n<h4>{}</h4>\n<dl class=\"facts\">", name(&status.venue.display_name));
         for (name, value) in super::details(status, overview) {
             let _ = writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", html(&value));
         }

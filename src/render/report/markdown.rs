@@ -59,9 +59,14 @@ fn write_attention(out: &mut String, overview: &Overview) {
             "- **{word}**, {}: {} {}",
             markdown(words::whom(attention, overview)),
             markdown(&attention.what),
-            markdown(&attention.next)
+            with_code(&attention.next)
         );
     }
+}
+
+fn with_code(text: &str) -> String {
+    let piece = |(piece, code)| if code { format!("<code>{}</code>", markdown(piece)) } else { markdown(piece) };
+    words::pieces(text).map(piece).collect()
 }
 
 fn write_venues(out: &mut String, overview: &Overview) {
@@ -75,7 +80,7 @@ fn write_venues(out: &mut String, overview: &Overview) {
             status.venue.display_name.clone(),
             words::standing(status.standing).to_owned(),
             unless_blocked(words::rhythm(status)),
-            unless_blocked(words::last_sync(status, overview)),
+            unless_blocked(words::last_syncs(status, overview)),
             unless_blocked(words::contacts(&status.contacts)),
             format!("{kind}, {place}"),
         ];
@@ -122,8 +127,8 @@ fn mermaid(flow: &Flow) -> String {
     out
 }
 
-/// A text of Mermaid, in quotes. In it every sign that isn't a letter, a digit or plain punctuation is written as a number,
-/// so that it ends neither the text nor the diagram (<https://mermaid.js.org/syntax/flowchart.html>, "Entity codes").
+/// A text of Mermaid, in quotes. In it every sign of ASCII that might mean something is written as a number, so that
+/// it ends neither the text nor the diagram, and begins no list (<https://mermaid.js.org/syntax/flowchart.html>, "Entity codes").
 fn label(lines: &[&str]) -> String {
     let line = |text: &&str| {
         let mut out = String::new();
@@ -144,11 +149,21 @@ mod tests {
 
     #[test]
     fn nothing_ends_a_text_of_mermaid() {
-        for text in ["\"]; click x", "`**b**`", "```", "end\nx", "#quot;", "<script>x</script>", "A & B; %%{init}%%"] {
+        for text in [
+            "\"]; click x",
+            "`**b**`",
+            "```",
+            "end\nx",
+            "#quot;",
+            "<script>x</script>",
+            "A & B; %%{init}%%",
+            "1. Floor",
+            "- x",
+        ] {
             let label = label(&[text, "second"]);
             let inner = label.strip_prefix('"').and_then(|rest| rest.strip_suffix("<br/>second\"")).expect("its frame");
             let mut codes = inner.split('#');
-            let plain = |text: &str| text.chars().all(|sign| sign.is_alphanumeric() || " ,.-:".contains(sign));
+            let plain = |text: &str| text.chars().all(|sign| sign.is_alphanumeric() || " ,:".contains(sign));
             assert!(plain(codes.next().expect("a beginning")), "{inner}");
             for code in codes {
                 let (number, rest) = code.split_once(';').expect("a code ends");

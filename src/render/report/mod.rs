@@ -14,7 +14,7 @@ use super::venue_words as words;
 use crate::duplicates::counted;
 use crate::manifest::{Blocker, Status};
 use crate::resource::Observed;
-use crate::status::{Contacts, Overview, VenueStatus};
+use crate::status::{Contacts, Overview, Runs, Standing, VenueStatus};
 
 /// The picture of all venues.
 fn flow(overview: &Overview) -> Flow {
@@ -24,19 +24,30 @@ fn flow(overview: &Overview) -> Flow {
 
 fn lane(status: &VenueStatus, overview: &Overview) -> Lane {
     let blocked = status.venue.status == Status::Blocked;
-    let nothing = || ("–".to_owned(), "nothing is set up".to_owned());
     Lane {
         standing: status.standing,
         flag: ("Tripleseat Sync -".to_owned(), status.venue.display_name.clone()),
-        rule: if blocked { nothing() } else { (words::rhythm(status), words::next(status, overview)) },
+        rule: if blocked { ("–".to_owned(), "nothing is set up".to_owned()) } else { rule(status, overview) },
         function: (
             words::standing(status.standing).to_owned(),
-            match &status.venue.blocker {
-                Some(blocker) if blocked => blocker.reason.clone(),
-                _ => format!("last sync: {}", words::last_sync(status, overview)),
+            match (&status.venue.blocker, &status.runs) {
+                (Some(blocker), _) if blocked => blocker.reason.clone(),
+                (_, Observed::Present(Runs { last_good: None, .. })) => format!("no sync in {}", words::span(overview)),
+                (_, Observed::Absent | Observed::PendingDeletion(_)) => "no sync yet".to_owned(),
+                _ => format!("last sync {}", words::last_sync(status, overview)),
             },
         ),
         destination: status.destination(),
+    }
+}
+
+/// The hours of the day have a line of their own; that times are UTC stands on the page.
+fn rule(status: &VenueStatus, overview: &Overview) -> (String, String) {
+    let rhythm = words::rhythm(status).replace(" UTC", "");
+    let fires = status.rule.present().is_some_and(|rule| rule.enabled);
+    match rhythm.split_once(" from ") {
+        Some((often, hours)) if fires => (often.to_owned(), format!("from {hours}")),
+        _ => (rhythm, words::next(status, overview)),
     }
 }
 
@@ -59,14 +70,14 @@ fn total(overview: &Overview, of: impl Fn(&VenueStatus) -> Option<u64>) -> Strin
 
 /// What is told first, in numbers.
 fn figures(overview: &Overview) -> [(String, String); 4] {
-    let running = overview.venues.iter().filter(|status| status.standing == crate::status::Standing::Running).count();
+    let running = overview.venues.iter().filter(|status| status.standing == Standing::Running).count();
     let unknown = overview.venues.iter().any(|status| status.function.unreadable().is_some());
     let running = if running == 0 && unknown {
         "not known".to_owned()
     } else {
         format!("{running} of {}", overview.venues.len())
     };
-    let runs = |count: fn(&crate::status::Runs) -> u64| {
+    let runs = |count: fn(&Runs) -> u64| {
         total(overview, |status| match &status.runs {
             Observed::Present(runs) => Some(count(runs)),
             Observed::Absent | Observed::PendingDeletion(_) => Some(0),
@@ -79,20 +90,10 @@ fn figures(overview: &Overview) -> [(String, String); 4] {
     });
     [
         ("Venues that run".to_owned(), running),
-        (format!("Contacts synced in {}", span(overview)), runs(|runs| runs.synced)),
-        (format!("Failed runs in {}", span(overview)), runs(|runs| runs.failed_runs)),
+        (format!("Contacts synced in {}", words::span(overview)), runs(|runs| runs.synced)),
+        (format!("Failed runs in {}", words::span(overview)), runs(|runs| runs.failed_runs)),
         ("Contacts to review".to_owned(), review),
     ]
-}
-
-/// How long runs are counted: `24 hours`, `7 days`.
-fn span(overview: &Overview) -> String {
-    let minutes = overview.made_at.duration_since(overview.since).as_mins().unsigned_abs();
-    match minutes {
-        _ if minutes.is_multiple_of(1440) && minutes > 1440 => counted(minutes / 1440, "day"),
-        _ if minutes.is_multiple_of(60) => counted(minutes / 60, "hour"),
-        _ => counted(minutes, "minute"),
-    }
 }
 
 /// `1 Mar 2026 12:00`
