@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
@@ -27,8 +27,10 @@ pub(super) async fn run(global: &Global, args: &InvokeArgs) -> Result<ExitCode> 
         anstream::eprintln!("{word} of {} is under way{paused}; it takes {limit} at most.", venue.name);
     }
     let event = if args.dry_run { r#"{"dry_run":true}"# } else { "{}" };
-    // A second try would be a second run.
-    let once = Builder::new().retry_config(RetryConfig::disabled());
+    // A second try would be a second run, and a run of minutes sends nothing before its end.
+    let once = Builder::new()
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     let begun = Instant::now();
     let request = session.aws.lambda.invoke().function_name(&function).qualifier(ALIAS).payload(Blob::new(event));
     let answer = request.customize().config_override(once).send().await.call("lambda:InvokeFunction");

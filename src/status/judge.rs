@@ -285,17 +285,22 @@ impl Venue<'_> {
         else {
             return;
         };
-        let name = &self.status.venue.name;
-        if blocker.owner.is_none() {
-            let what = format!("Nobody owns what it waits for: {}", blocker.reason);
-            self.say(Urgency::Ask, what, format!("`deployer venue block {name} --owner WHO` says who does."));
-        }
-        let age = blocker.age_days(day(self.overview.made_at)).filter(|age| *age > Blocker::OLD_DAYS);
-        if let Some(age) = age {
-            // A backtick would be taken for the begin of a command.
-            let whom = blocker.owner.as_deref().unwrap_or("whoever knows").replace('`', "'");
-            let what = format!("It has been blocked for {age} days: {}", blocker.reason);
-            self.say(Urgency::Ask, what, format!("Ask {whom} how the next step stands."));
+        let age = blocker.age_days(day(self.overview.made_at));
+        let old = age.filter(|age| *age > Blocker::OLD_DAYS);
+        match (&blocker.owner, old) {
+            (None, _) => {
+                let long = age.map_or_else(String::new, |age| format!(" for {}", counted(age.unsigned_abs(), "day")));
+                let what = format!("It has been blocked{long}, and nobody owns the next step: {}", blocker.reason);
+                let name = &self.status.venue.name;
+                self.say(Urgency::Ask, what, format!("`deployer venue block {name} --owner WHO` says who does."));
+            }
+            (Some(owner), Some(age)) => {
+                // A backtick would be taken for the begin of a command.
+                let owner = owner.replace('`', "'");
+                let what = format!("It has been blocked for {age} days: {}", blocker.reason);
+                self.say(Urgency::Ask, what, format!("Ask {owner} how the next step stands."));
+            }
+            (Some(_), None) => {}
         }
     }
 }

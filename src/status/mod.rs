@@ -17,7 +17,7 @@ use sync_lambda::config::Destination;
 pub use contacts::{Contacts, Portal};
 pub use judge::{Attention, Standing, Urgency, day};
 pub use live::{LiveCode, LiveFiring};
-pub use runs::{Run, RunFailure, Runs};
+pub use runs::{BROKEN_OFF, ENDED, Run, RunFailure, Runs};
 
 use crate::aws::Aws;
 use crate::desired::Scope;

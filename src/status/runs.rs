@@ -10,9 +10,9 @@ use crate::aws::{Aws, FailureKind};
 use crate::resource::Observed;
 
 /// The lines that runs end with, which say what they came to.
-const ENDED: &str = r#"{ $.event = "run" }"#;
+pub const ENDED: &str = r#"{ $.event = "run" }"#;
 /// The lines that Lambda writes for runs that didn't end by themselves.
-const BROKEN_OFF: &str = r#"?"Task timed out" ?"Runtime exited""#;
+pub const BROKEN_OFF: &str = r#"?"Task timed out" ?"Runtime exited""#;
 /// Pages of one look. AWS looks through about a megabyte for each.
 const MOST_PAGES: u32 = 200;
 
