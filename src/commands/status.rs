@@ -35,11 +35,11 @@ pub(super) async fn read(global: &Global, venues: &[String], since: &Window) -> 
     let since = now.checked_sub(since.duration).unwrap_or_default();
     let directory = manifest_directory(&manifest.path);
     let (session, portal) = tokio::join!(Session::open(global), Portal::open(manifest, &directory, global.local));
-    let cloud = match &session {
-        Ok(session) => Ok((&session.aws, &session.scope)),
-        Err(error) if error.code == ExitCode::Failed => Err(reason(global, error)),
-        Err(_) => return session.and(Err(Error::failed("the account can't be told"))),
+    let session = match session {
+        Err(error) if error.code == ExitCode::Failed => Err(reason(global, &error)),
+        session => Ok(session?),
     };
+    let cloud = session.as_ref().map(|session| (&session.aws, &session.scope)).map_err(Clone::clone);
     Ok(status::read(manifest, &chosen, cloud, &portal, (since, now)).await)
 }
 

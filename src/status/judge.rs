@@ -267,8 +267,8 @@ impl Venue<'_> {
             let what =
                 format!("{} to review: it isn't known whether they became leads.", counted(needs_review, "contact"));
             let next = format!(
-                "Filter contacts in HubSpot by `{}` = needs_review, look for each at the destination, and tick those that \
-                 aren't there again.",
+                "Filter contacts in HubSpot by `{}` = needs_review, look for each at the destination, and tick again those \
+                 that aren't there.",
                 property.status
             );
             self.say(Urgency::Soon, what, next);

@@ -143,7 +143,7 @@ pub(super) async fn runs(aws: &Aws, group: &str, from: Timestamp) -> Observed<Ru
             let mut events: Vec<LogEvent> = ended.into_iter().chain(broken_off).collect();
             // A cloud that doesn't know the patterns gives every line twice.
             events.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
-            events.dedup_by(|one, other| one.id == other.id);
+            events.dedup();
             let mut runs = Runs::default();
             events.iter().filter_map(Run::of).for_each(|run| runs.add(run));
             Observed::Present(runs)

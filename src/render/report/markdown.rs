@@ -133,9 +133,7 @@ fn label(lines: &[&str]) -> String {
     let line = |text: &&str| {
         let mut out = String::new();
         for character in one_line(text).chars() {
-            let plain = character.is_alphanumeric()
-                || matches!(character, ' ' | ',' | ':')
-                || !character.is_ascii();
+            let plain = character.is_alphanumeric() || matches!(character, ' ' | ',' | ':') || !character.is_ascii();
             let _ = if plain { write!(out, "{character}") } else { write!(out, "#{};", u32::from(character)) };
         }
         out

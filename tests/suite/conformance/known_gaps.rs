@@ -9,6 +9,11 @@ const GAPS: &[(Target, &str, &str)] = &[
     (Moto, "lambda::a_statement_id_is_taken_once", "it takes a statement id twice"),
     (Moto, "lambda::asynchronous_settings_belong_to_the_alias", "it shows one configuration whatever the qualifier"),
     (Moto, "lambda::functions_come_in_pages", "it gives all functions in one page"),
+    (
+        Moto,
+        "logs::a_pattern_finds_the_lines_that_runs_end_with",
+        "it gives every line where it doesn't know the pattern",
+    ),
     (Moto, "secrets::a_name_in_deletion_is_not_free", "it answers ResourceExistsException"),
     (
         Ministack,
@@ -21,6 +26,11 @@ const GAPS: &[(Target, &str, &str)] = &[
     (Ministack, "lambda::a_permission_belongs_to_the_alias", "it shows one policy whatever the qualifier"),
     (Ministack, "lambda::a_role_that_is_not_there_is_refused", "it takes any role"),
     (Ministack, "lambda::what_is_not_there_is_not_found", "it answers an empty policy where there is none"),
+    (
+        Ministack,
+        "logs::a_pattern_finds_the_lines_that_runs_end_with",
+        "it gives every line where it doesn't know the pattern",
+    ),
     (Ministack, "secrets::a_name_in_deletion_is_not_free", "it answers ResourceExistsException"),
 ];
 
