@@ -54,17 +54,13 @@ fn rule(status: &VenueStatus, overview: &Overview) -> (String, String) {
 /// A number that may be known of some venues only.
 fn total(overview: &Overview, of: impl Fn(&VenueStatus) -> Option<u64>) -> String {
     let asked = overview.venues.iter().filter(|status| status.venue.status != Status::Blocked);
-    let (mut sum, mut known, mut unknown) = (0, 0_u64, 0_u64);
-    for status in asked {
-        match of(status) {
-            Some(count) => (sum, known) = (sum + count, known + 1),
-            None => unknown += 1,
-        }
-    }
-    match (known, unknown) {
-        (0, 1..) => "not known".to_owned(),
-        (_, 0) => sum.to_string(),
-        _ => format!("{sum} + ?"),
+    let counts: Vec<Option<u64>> = asked.map(of).collect();
+    let sum: u64 = counts.iter().flatten().sum();
+    match (counts.contains(&None), sum) {
+        (false, _) => sum.to_string(),
+        // Nothing among those that are known isn't nothing.
+        (true, 0) => "not known".to_owned(),
+        (true, _) => format!("at least {sum}"),
     }
 }
 
