@@ -3,6 +3,7 @@
 mod audit;
 mod decommission;
 mod duplicates;
+mod status;
 mod venue;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 pub use audit::*;
 pub use decommission::*;
 pub use duplicates::*;
+pub use status::*;
 pub use venue::*;
 
 /// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
@@ -92,6 +94,14 @@ pub enum Command {
     /// Set credentials, and see when they were changed
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Show how each venue does: what is deployed, its last run, its next, and what somebody should look at
+    Status(StatusArgs),
+    /// Make a page of how the venues do, for those who don't run them
+    Report(ReportArgs),
+    /// Show a venue's log
+    Logs(LogsArgs),
+    /// Run a venue's sync now, and show what came of it
+    Invoke(InvokeArgs),
     /// Show who holds the lock of an apply, and take it away
     Unlock(UnlockArgs),
     /// Run the whole system on this machine, with no account anywhere

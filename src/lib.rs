@@ -13,6 +13,7 @@
 //!
 //! [`audit`] finds what in the account nobody needs any more.
 //! [`decommission`] archives that, deletes it, and brings it back.
+//! [`status`] says how the venues do, for people who run them and people who don't.
 //! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
@@ -38,3 +39,4 @@ pub mod observe;
 pub mod plan;
 pub mod render;
 pub mod resource;
+pub mod status;

@@ -128,6 +128,14 @@ impl<T> Observed<T> {
         }
     }
 
+    /// Why it couldn't be read, if so.
+    pub fn unreadable(&self) -> Option<&str> {
+        match self {
+            Self::Unreadable(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// The same observation of something else, for a part that stands and falls with the whole.
     pub fn map<U>(&self, part: impl FnOnce(&T) -> U) -> Observed<U> {
         match self {

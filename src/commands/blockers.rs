@@ -1,24 +1,14 @@
 //! What a blocked venue waits for, and how long it has.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Unit};
 
 use crate::manifest::{Blocker, Status, Venue};
-
-/// Days after which a blocker is called out.
-const OLD_DAYS: i64 = 30;
 
 /// The day that it is, in UTC.
 pub(super) fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
-}
-
-/// Days since the blocker is there; `None` where that isn't said, 0 where it is in the future.
-pub(super) fn age_days(blocker: &Blocker, today: Date) -> Option<i64> {
-    let since: Date = blocker.since.as_deref()?.parse().ok()?;
-    let days = since.until((Unit::Day, today)).ok()?.get_days();
-    Some(i64::from(days).max(0))
 }
 
 /// `1 day`, `40 days`
@@ -40,7 +30,7 @@ pub(super) fn note(venue: &Venue, today: Date) -> Option<String> {
     if owner.is_none() {
         note.push_str(&format!(". Nobody owns this: `deployer venue block {name} --owner WHO` says who does"));
     }
-    if let Some(age) = age_days(blocker, today).filter(|age| *age > OLD_DAYS) {
+    if let Some(age) = blocker.age_days(today).filter(|age| *age > Blocker::OLD_DAYS) {
         let ask = owner.map_or_else(String::new, |owner| format!(": ask {owner} how the next step stands"));
         note.push_str(&format!(". It has been blocked for {}{ask}", days(age)));
     }

@@ -12,16 +12,20 @@ mod dev;
 mod duplicates;
 mod hubspot;
 mod init;
+mod invoke;
 mod locking;
+mod logs;
 mod meta;
 mod plan;
 mod reconcile;
 mod restore;
+mod report;
 mod rollback;
 mod saved;
 mod secret;
 mod secret_values;
 mod session;
+mod status;
 mod unlock;
 mod validate;
 mod venue;
@@ -46,6 +50,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Adopt(args) => adopt::run(&global, &args).await,
         Command::Rollback(args) => rollback::run(&global, &args).await,
         Command::Secret(command) => secret::run(&global, command).await,
+        Command::Status(args) => status::run(&global, &args).await,
+        Command::Report(args) => report::run(&global, &args).await,
+        Command::Logs(args) => logs::run(&global, &args).await,
+        Command::Invoke(args) => invoke::run(&global, &args).await,
         Command::Unlock(args) => unlock::run(&global, &args).await,
         Command::Dev(args) => dev::run(&global, &args).await,
         Command::Venue(command) => venue::run(&global, command),

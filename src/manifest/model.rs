@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use jiff::Unit;
+use jiff::civil::Date;
 use sync_lambda::config::{Destination as SyncDestination, OnAmbiguous};
 
 /// A valid manifest.
@@ -103,6 +105,18 @@ pub struct Blocker {
     pub next_step: Option<String>,
     /// Since when, as `YYYY-MM-DD`.
     pub since: Option<String>,
+}
+
+impl Blocker {
+    /// Days after which a blocker is called out.
+    pub const OLD_DAYS: i64 = 30;
+
+    /// Days since it is there; `None` where that isn't said, 0 where it is in the future.
+    pub fn age_days(&self, today: Date) -> Option<i64> {
+        let since: Date = self.since.as_deref()?.parse().ok()?;
+        let days = since.until((Unit::Day, today)).ok()?.get_days();
+        Some(i64::from(days).max(0))
+    }
 }
 
 /// An EventBridge schedule expression that was found valid.

@@ -24,13 +24,18 @@ pub struct JsonLines {
 impl JsonLines {
     /// One line: `value`, an object, with its `type`.
     pub fn line(&self, kind: &str, value: impl Serialize) {
-        let mut line = serde_json::Map::from_iter([("type".to_owned(), Value::from(kind))]);
-        if let Ok(Value::Object(members)) = serde_json::to_value(value) {
-            line.extend(members.into_iter().filter(|(key, _)| key != "type"));
-        }
-        let _guard = self.lock.lock();
         // A reader that has gone away is no failure of ours.
-        let _ = writeln!(std::io::stdout(), "{}", Value::Object(line));
+        let _ = self.try_line(kind, value);
+    }
+
+    /// The same, for what goes on for as long as somebody reads.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub fn try_line(&self, kind: &str, value: impl Serialize) -> std::io::Result<()> {
+        let line = typed(kind, value);
+        let _guard = self.lock.lock();
+        writeln!(std::io::stdout(), "{line}")
     }
 
     /// A plan: its head, a line for each change, conflict, unreadable resource and note, and the summary.
@@ -103,4 +108,13 @@ impl JsonLines {
             }),
         );
     }
+}
+
+/// An object with its `type` as its first member.
+pub(super) fn typed(kind: &str, value: impl Serialize) -> Value {
+    let mut line = serde_json::Map::from_iter([("type".to_owned(), Value::from(kind))]);
+    if let Ok(Value::Object(members)) = serde_json::to_value(value) {
+        line.extend(members.into_iter().filter(|(key, _)| key != "type"));
+    }
+    Value::Object(line)
 }

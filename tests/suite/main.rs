@@ -31,6 +31,7 @@ mod saved_plans;
 mod scenarios;
 mod secret_commands;
 mod servers;
+mod status;
 mod stories;
 mod sync;
 mod unreadable;

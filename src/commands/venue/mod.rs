@@ -7,7 +7,7 @@ mod write;
 use serde_json::json;
 use sync_lambda::config::Destination;
 
-use super::blockers::{age_days, days, today};
+use super::blockers::{days, today};
 use super::session::load;
 use crate::cli::{Global, VenueCommand};
 use crate::error::Result;
@@ -40,7 +40,7 @@ fn list(global: &Global) -> Result<ExitCode> {
                     "owner": blocker.owner,
                     "next_step": blocker.next_step,
                     "since": blocker.since,
-                    "age_days": age_days(blocker, today),
+                    "age_days": blocker.age_days(today),
                 })
             });
             lines.line(
@@ -68,7 +68,7 @@ fn list(global: &Global) -> Result<ExitCode> {
             destination(venue)
         );
         if let Some(blocker) = &venue.blocker {
-            let age = age_days(blocker, today);
+            let age = blocker.age_days(today);
             let since = age.map_or_else(|| "nobody wrote since when".to_owned(), |age| format!("for {}", days(age)));
             let blocked = if venue.status == Status::Blocked { "blocked" } else { "has a blocker" };
             anstream::println!("  {blocked} ({since}): {}", blocker.reason);

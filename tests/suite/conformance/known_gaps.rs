@@ -33,6 +33,11 @@ const GAPS: &[(Target, &str, &str)] = &[
     (Moto, "schedules::a_schedule_that_is_none_is_refused", "it takes any expression"),
     (Moto, "state_machines::a_definition_that_is_none_is_refused", "it takes a start that is no state"),
     (Moto, "topics::a_page_elsewhere_has_to_confirm", "it shows an ARN at once"),
+    (
+        Moto,
+        "logs::a_pattern_finds_the_lines_that_runs_end_with",
+        "it gives every line where it doesn't know the pattern",
+    ),
     (Moto, "secrets::a_name_in_deletion_is_not_free", "it answers ResourceExistsException"),
     (
         Ministack,
@@ -64,6 +69,11 @@ const GAPS: &[(Target, &str, &str)] = &[
     (Ministack, "state_machines::a_definition_that_is_none_is_refused", "it takes a start that is no state"),
     (Ministack, "state_machines::what_is_not_there_is_not_found", "it refuses to delete what isn't there"),
     (Ministack, "topics::a_page_elsewhere_has_to_confirm", "it shows an ARN at once"),
+    (
+        Ministack,
+        "logs::a_pattern_finds_the_lines_that_runs_end_with",
+        "it gives every line where it doesn't know the pattern",
+    ),
     (Ministack, "secrets::a_name_in_deletion_is_not_free", "it answers ResourceExistsException"),
 ];
 

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use deployer::aws::{Call, CallError, FailureKind};
+use deployer::status::log::{LogEvent, Query, read};
+use deployer::status::{BROKEN_OFF, ENDED};
 
 use super::{Place, Probed, TAGS, refused, same, text};
 
@@ -44,7 +47,60 @@ pub async fn a_name_is_taken_once(place: Place) -> Probed {
     refused(second, FailureKind::AlreadyExists)
 }
 
+/// Writes these lines into a stream, a millisecond apart.
+async fn write(place: &Place, name: &str, lines: &[&str]) -> Result<(), CallError> {
+    let logs = &place.aws.logs;
+    let request = logs.create_log_stream().log_group_name(name).log_stream_name("stream");
+    request.send().await.call("logs:CreateLogStream")?;
+    let now = jiff::Timestamp::now().as_millisecond() - 1000;
+    let event = |(at, line): (i64, &&str)| InputLogEvent::builder().timestamp(now + at).message(*line).build();
+    let events: Result<Vec<_>, _> = (0..).zip(lines).map(event).collect();
+    let request = logs.put_log_events().log_group_name(name).log_stream_name("stream");
+    request.set_log_events(events.ok()).send().await.call("logs:PutLogEvents").map(drop)
+}
+
+/// What a pattern finds, on however many pages.
+async fn found(place: &Place, name: &str, pattern: &str) -> Result<Vec<String>, String> {
+    let mut messages = Vec::new();
+    let query = Query { group: name, from: jiff::Timestamp::UNIX_EPOCH, pattern };
+    let keep = |events: Vec<LogEvent>| {
+        messages.extend(events.into_iter().map(|event| event.message));
+        true
+    };
+    read(&place.aws.logs, query, keep).await.map_err(text)?;
+    Ok(messages)
+}
+
+const LINES: [&str; 5] = [
+    "START RequestId: 1 Version: 1",
+    r#"{"level":"info","event":"contact","outcome":"synced"}"#,
+    r#"{"level":"info","event":"run","Synced":1}"#,
+    "2026-03-01T12:00:00.000Z 1 Task timed out after 240.00 seconds",
+    "RequestId: 1 Error: Runtime exited with error: exit status 1",
+];
+
+pub async fn events_come_in_the_order_of_time(place: Place) -> Probed {
+    let name = place.name("group");
+    create(&place, &name).await.map_err(text)?;
+    write(&place, &name, &LINES).await.map_err(text)?;
+    let all = found(&place, &name, "").await;
+    delete(&place, &name).await;
+    same(all?, LINES.map(ToOwned::to_owned).to_vec(), "its events")
+}
+
+pub async fn a_pattern_finds_the_lines_that_runs_end_with(place: Place) -> Probed {
+    let name = place.name("group");
+    create(&place, &name).await.map_err(text)?;
+    write(&place, &name, &LINES).await.map_err(text)?;
+    let (ended, broken_off) = (found(&place, &name, ENDED).await, found(&place, &name, BROKEN_OFF).await);
+    delete(&place, &name).await;
+    same(ended?, vec![LINES[2].to_owned()], "what ended by itself")?;
+    same(broken_off?, LINES[3..].iter().map(|line| (*line).to_owned()).collect(), "what Lambda ended")
+}
+
 pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
     let request = place.aws.logs.delete_log_group().log_group_name(place.name("group"));
-    refused(request.send().await.call("logs:DeleteLogGroup"), FailureKind::NotFound)
+    refused(request.send().await.call("logs:DeleteLogGroup"), FailureKind::NotFound)?;
+    let request = place.aws.logs.filter_log_events().log_group_name(place.name("group"));
+    refused(request.send().await.call("logs:FilterLogEvents"), FailureKind::NotFound)
 }

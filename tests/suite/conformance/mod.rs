@@ -107,6 +107,8 @@ probes! {
         what_is_not_there_is_not_found;
     logs: a_group_keeps_tags_and_retention
         a_name_is_taken_once
+        events_come_in_the_order_of_time
+        a_pattern_finds_the_lines_that_runs_end_with
         what_is_not_there_is_not_found;
     metrics: values_are_summed_by_period
         a_metric_without_data_has_an_empty_result

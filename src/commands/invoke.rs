@@ -1,0 +1,127 @@
+//! `deployer invoke`
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::{Builder, StalledStreamProtectionConfig};
+use aws_sdk_lambda::primitives::Blob;
+use serde_json::{Value, json};
+
+use super::session::{Session, declared};
+use crate::aws::{Call, CallError, FailureKind};
+use crate::cli::{Global, InvokeArgs};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::manifest::{Status, format_duration};
+use crate::naming::{ALIAS, Names};
+
+pub(super) async fn run(global: &Global, args: &InvokeArgs) -> Result<ExitCode> {
+    let session = Session::open(global).await?;
+    let manifest = session.manifest();
+    let venue = declared(manifest, &args.venue)?;
+    let function = Names::new(&manifest.deployment.name, &venue.name).function;
+    if session.json.is_none() {
+        let word = if args.dry_run { "A dry run" } else { "A run" };
+        let paused = if venue.status == Status::Paused { ", though its rule is paused" } else { "" };
+        let limit = format_duration(u64::from(venue.timeout_s));
+        anstream::eprintln!("{word} of {} is under way{paused}; it takes {limit} at most.", venue.name);
+    }
+    let event = if args.dry_run { r#"{"dry_run":true}"# } else { "{}" };
+    // A second try would be a second run, and a run of minutes sends nothing before its end.
+    let once = Builder::new()
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    let begun = Instant::now();
+    let request = session.aws.lambda.invoke().function_name(&function).qualifier(ALIAS).payload(Blob::new(event));
+    let answer = request.customize().config_override(once).send().await.call("lambda:InvokeFunction");
+    let took = begun.elapsed();
+    let answer = answer.map_err(|error| refused(&args.venue, &error))?;
+    let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
+    let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
+    let failed = answer.function_error().map(|kind| match text("errorType") {
+        name if name.is_empty() => (kind.to_owned(), text("errorMessage")),
+        name => (name, text("errorMessage")),
+    });
+    tell(&session, args, took, &payload, failed.as_ref());
+    match failed {
+        None => Ok(ExitCode::Done),
+        Some((kind, message)) => Err(run_failed(args, &kind, &message)),
+    }
+}
+
+fn tell(session: &Session, args: &InvokeArgs, took: Duration, payload: &Value, failed: Option<&(String, String)>) {
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let count = |key: &str| payload[key].as_u64().unwrap_or_default();
+    if let Some(lines) = &session.json {
+        let mut line = json!({
+            "venue": args.venue, "dry_run": args.dry_run, "duration_ms": duration_ms,
+            "error": failed.map(|(kind, message)| json!({ "kind": kind, "message": message })),
+        });
+        for key in ["searched", "synced", "failed", "needs_review", "retried", "would"] {
+            if let Some(value) = payload.get(key) {
+                line[key] = value.clone();
+            }
+        }
+        return lines.line("invoked", line);
+    }
+    if failed.is_some() {
+        return;
+    }
+    let (venue, found) = (&args.venue, count("searched"));
+    if args.dry_run {
+        let would = |action: &str| {
+            let all = payload["would"].as_array().map(Vec::as_slice).unwrap_or_default();
+            all.iter().filter(|would| would["action"] == action).count()
+        };
+        anstream::println!(
+            "{venue}: {found} found; a run would send {}, look up {} and put {} to review ({duration_ms} ms). \
+             Nothing was written.",
+            would("send"),
+            would("look_up"),
+            would("review")
+        );
+        return;
+    }
+    anstream::println!(
+        "{venue}: {found} found: {} synced, {} failed, {} to review, {} for the next run ({duration_ms} ms)",
+        count("synced"),
+        count("failed"),
+        count("needs_review"),
+        count("retried")
+    );
+}
+
+/// Lambda didn't start it.
+fn refused(venue: &str, error: &CallError) -> Error {
+    let failed = |what: String| Error::failed(what).caused_by(error);
+    match error.kind {
+        FailureKind::NotFound => failed(format!("{venue} isn't deployed, so nothing was run"))
+            .hint(format!("`deployer apply --target {venue}` deploys it")),
+        FailureKind::Throttled => failed(format!("a run of {venue} is under way, and two never overlap"))
+            .hint("run the same command again in a moment; `deployer logs` shows what is going on"),
+        FailureKind::NotImplemented => failed(format!("{venue} can't be run: this cloud runs no functions"))
+            .hint("`deployer dev` runs them on this machine"),
+        FailureKind::NoAnswer => failed(format!("no answer came, so it isn't known whether {venue} was run"))
+            .hint(format!("`deployer logs {venue}` shows whether it was; running it again sends nothing twice")),
+        _ => match error.hint() {
+            Some(hint) => failed(format!("{venue} can't be run")).hint(hint),
+            None => failed(format!("{venue} can't be run")),
+        },
+    }
+}
+
+/// It ran, and failed. Flags that weren't settled stay set.
+fn run_failed(args: &InvokeArgs, kind: &str, message: &str) -> Error {
+    let venue = &args.venue;
+    let word = if args.dry_run { "dry run" } else { "run" };
+    let message = if message.is_empty() { "it says nothing more" } else { message };
+    let error = Error::failed(format!("the {word} of {venue} failed: {kind}: {message}"));
+    if message.contains("timed out") {
+        return error.hint(format!(
+            "what it did until then is settled, and the next run goes on; a longer `timeout` in [venues.{venue}] gives it \
+             more time"
+        ));
+    }
+    error.hint(format!("`deployer logs {venue} --since 15m` shows what led to it"))
+}

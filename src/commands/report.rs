@@ -1,0 +1,75 @@
+//! `deployer report`
+
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::status::{code, read};
+use crate::cli::{Global, ReportArgs, ReportFormat};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::render::{JsonLines, report_html, report_markdown};
+
+pub(super) async fn run(global: &Global, args: &ReportArgs) -> Result<ExitCode> {
+    let format = format(global.json, args)?;
+    let overview = read(global, &[], &args.since).await?;
+    let text = match format {
+        ReportFormat::Html => report_html(&overview),
+        ReportFormat::Markdown => report_markdown(&overview),
+        ReportFormat::Json => JsonLines::status_lines(&overview),
+    };
+    match &args.out {
+        None => print(&text)?,
+        Some(path) => {
+            write(path, &text)?;
+            let path = path.display().to_string();
+            if global.json {
+                JsonLines::default().line("report", json!({ "path": path, "unreadable": overview.unreadable() }));
+            } else {
+                anstream::println!("The report is in {path}.");
+                for reason in overview.unreadable() {
+                    anstream::eprintln!("not read: {reason}");
+                }
+            }
+        }
+    }
+    Ok(code(&overview))
+}
+
+/// `--json`, which all commands have, is `--format json` here; beside a file it is about what is printed.
+fn format(json: bool, args: &ReportArgs) -> Result<ReportFormat> {
+    let ending = args.out.as_deref().and_then(Path::extension).and_then(|ending| ending.to_str());
+    match (args.format, ending) {
+        (Some(ReportFormat::Html | ReportFormat::Markdown), _) if json && args.out.is_none() => {
+            Err(Error::usage("--json and --format say different things").hint("leave out --json"))
+        }
+        (Some(format), _) => Ok(format),
+        (None, None) if json && args.out.is_none() => Ok(ReportFormat::Json),
+        (None, Some("md" | "markdown")) => Ok(ReportFormat::Markdown),
+        (None, Some("json" | "jsonl" | "ndjson")) => Ok(ReportFormat::Json),
+        (None, _) => Ok(ReportFormat::Html),
+    }
+}
+
+/// A document is whole or it is nothing.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| Error::failed("the report can't be printed").caused_by(&error))
+}
+
+/// The report before stays whole until this one is.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let written = tempfile::Builder::new().prefix(".report-").tempfile_in(directory).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        // Made to be handed on, and nothing in it is secret.
+        #[cfg(unix)]
+        std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        file.persist(path).map_err(|error| error.error)
+    });
+    written
+        .map(drop)
+        .map_err(|error| Error::failed(format!("the report can't be written to {}", path.display())).caused_by(&error))
+}

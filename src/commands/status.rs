@@ -1,0 +1,58 @@
+//! `deployer status`, and the reading that `deployer report` begins with too.
+
+use jiff::Timestamp;
+
+use super::session::{Session, declared, load, manifest_directory};
+use crate::cli::{Global, StatusArgs, Window};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::manifest::Venue;
+use crate::render::{JsonLines, status_text};
+use crate::status::{self, Overview, Portal};
+
+pub(super) async fn run(global: &Global, args: &StatusArgs) -> Result<ExitCode> {
+    let overview = read(global, &args.venue, &args.since).await?;
+    if global.json {
+        JsonLines::default().status(&overview);
+    } else {
+        anstream::print!("{}", status_text(&overview));
+    }
+    Ok(code(&overview))
+}
+
+/// Reads how the venues do. Where AWS can't be reached, what the manifest says is left, and that it can't.
+///
+/// # Errors
+/// A mistake in the manifest, a venue that it doesn't declare, or an account that isn't its own.
+pub(super) async fn read(global: &Global, venues: &[String], since: &Window) -> Result<Overview> {
+    let loaded = load(global)?;
+    let manifest = &loaded.manifest;
+    let chosen: Vec<&Venue> = match venues {
+        [] => manifest.venues.iter().collect(),
+        names => names.iter().map(|name| declared(manifest, name)).collect::<Result<_>>()?,
+    };
+    let now = Timestamp::now();
+    let since = now.checked_sub(since.duration).unwrap_or_default();
+    let directory = manifest_directory(&manifest.path);
+    let (session, portal) = tokio::join!(Session::open(global), Portal::open(manifest, &directory, global.local));
+    let session = match session {
+        Err(error) if error.code == ExitCode::Failed => Err(reason(global, &error)),
+        session => Ok(session?),
+    };
+    let cloud = session.as_ref().map(|session| (&session.aws, &session.scope)).map_err(Clone::clone);
+    Ok(status::read(manifest, &chosen, cloud, &portal, (since, now)).await)
+}
+
+/// An error on one line. What to do about it is told beside it.
+fn reason(global: &Global, error: &Error) -> String {
+    if !global.json {
+        error.hints.iter().for_each(|hint| anstream::eprintln!("hint: {hint}"));
+    }
+    let causes = std::iter::once(&error.message).chain(&error.causes);
+    causes.cloned().collect::<Vec<_>>().join(": ")
+}
+
+/// What couldn't be read is no success.
+pub(super) fn code(overview: &Overview) -> ExitCode {
+    if overview.unreadable().is_empty() { ExitCode::Done } else { ExitCode::Incomplete }
+}

@@ -1,0 +1,331 @@
+//! The way of a contact as a picture: a lane for each venue, from its tick box in HubSpot over its rule and its function
+//! to where its leads go. Colours come from the page's style; each state has a shape and a word besides.
+
+use std::fmt::Write;
+
+use super::escape::{html, one_line};
+use super::text_width::fit;
+use crate::status::Standing;
+
+/// Widths and heights, in the units of the view box.
+const WIDTH: f64 = 1000.0;
+const HEAD: f64 = 40.0;
+const LANE: f64 = 68.0;
+const GAP: f64 = 14.0;
+const EDGE: f64 = 14.0;
+/// Left edge and width of each column.
+const COLUMNS: [(f64, f64); 4] = [(EDGE, 222.0), (290.0, 208.0), (538.0, 212.0), (790.0, 196.0)];
+/// Between a box and what stands in it; the sign, and the room that it takes.
+const PADDING: f64 = 12.0;
+const SIGN: f64 = 16.0;
+const BESIDE_SIGN: f64 = SIGN + 10.0;
+/// Sizes of the two lines of a box, and the lines' distance from its top.
+const FIRST: (f64, f64) = (14.0, 30.0);
+const SECOND: (f64, f64) = (12.0, 49.0);
+/// What the larger size comes to in bold, by which it is measured.
+const BOLD: f64 = FIRST.0 * 1.12;
+
+/// What is drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// `HubSpot, portal 1234567`
+    pub source: String,
+    /// The venues.
+    pub lanes: Vec<Lane>,
+}
+
+/// One venue: what stands in its four boxes, in two lines each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// How it does.
+    pub standing: Standing,
+    /// The tick box.
+    pub flag: (String, String),
+    /// When it runs.
+    pub rule: (String, String),
+    /// How it does, and its last sync.
+    pub function: (String, String),
+    /// Where its leads go.
+    pub destination: (String, String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Area {
+    x: f64,
+    y: f64,
+    width: f64,
+    height: f64,
+}
+
+/// Where everything is: the whole, and four boxes a lane.
+#[derive(Debug, Clone, PartialEq)]
+struct Layout {
+    height: f64,
+    lanes: Vec<[Area; 4]>,
+}
+
+fn layout(lanes: usize) -> Layout {
+    let top = |lane: usize| HEAD + EDGE + lane as f64 * (LANE + GAP);
+    let lane = |lane: usize| COLUMNS.map(|(x, width)| Area { x, y: top(lane), width, height: LANE });
+    Layout { height: top(lanes) - if lanes == 0 { 0.0 } else { GAP } + EDGE, lanes: (0..lanes).map(lane).collect() }
+}
+
+/// The picture as one element that stands in a page.
+pub fn flow_svg(flow: &Flow) -> String {
+    let layout = layout(flow.lanes.len());
+    let mut out = format!(
+        "<svg class=\"flow\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"flow-title flow-text\">\n\
+         <title id=\"flow-title\">How contacts become leads</title>\n<desc id=\"flow-text\">{}</desc>\n\
+         <rect class=\"source\" x=\"1\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
+        html(&description(flow)),
+        HEAD,
+        COLUMNS[0].1 + 2.0 * EDGE - 2.0,
+        layout.height - HEAD - 1.0,
+        height = layout.height,
+    );
+    let heads = [flow.source.as_str(), "When", "Sync, on AWS", "Leads go to"];
+    for (head, (x, width)) in heads.into_iter().zip(COLUMNS) {
+        text(&mut out, "head", (x, HEAD - 14.0), head, (13.0, width));
+    }
+    for (lane, areas) in flow.lanes.iter().zip(&layout.lanes) {
+        write_lane(&mut out, lane, areas);
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+/// For those who don't see it.
+fn description(flow: &Flow) -> String {
+    let lanes = flow.lanes.iter().map(|lane| {
+        format!(
+            "{}: {}; {}; {}; leads go to {}, {}",
+            lane.flag.1, lane.function.0, lane.rule.0, lane.function.1, lane.destination.0, lane.destination.1
+        )
+    });
+    let lanes: Vec<String> = lanes.collect();
+    format!("From {}. {}.", flow.source, lanes.join(". "))
+}
+
+fn class(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Running => "running",
+        Standing::Failing => "failing",
+        Standing::Paused => "paused",
+        Standing::Blocked => "blocked",
+        Standing::NotDeployed => "missing",
+        Standing::Pending => "pending",
+        Standing::Unknown => "unknown",
+    }
+}
+
+fn write_lane(out: &mut String, lane: &Lane, areas: &[Area; 4]) {
+    let _ = writeln!(out, "<g class=\"{}\">", class(lane.standing));
+    let texts = [&lane.flag, &lane.rule, &lane.function, &lane.destination];
+    let kinds = ["flag", "rule", "function", "destination"];
+    for (index, (area, lines)) in areas.iter().zip(texts).enumerate() {
+        let Area { x, y, width, height } = area;
+        let kind = kinds[index];
+        let _ = writeln!(
+            out,
+            "<rect class=\"box {kind}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>"
+        );
+        let sign = (x + PADDING, y + FIRST.1 - 13.0);
+        match kind {
+            "flag" => tick_box(out, sign),
+            "rule" => clock(out, sign),
+            "function" => badge(out, lane.standing, sign),
+            _ => pin(out, sign),
+        }
+        let room = width - 2.0 * PADDING;
+        // The name of a venue is what a lane is looked for by.
+        let (first, second) = if kind == "flag" { ("line soft", "line name") } else { ("line name", "line soft") };
+        let at = x + PADDING + BESIDE_SIGN;
+        text(out, first, (at, y + FIRST.1), &lines.0, (BOLD, room - BESIDE_SIGN));
+        let at = if kind == "flag" { at } else { x + PADDING };
+        text(
+            out,
+            second,
+            (at, y + SECOND.1),
+            &lines.1,
+            (if kind == "flag" { BOLD } else { SECOND.0 }, x + width - PADDING - at),
+        );
+    }
+    for pair in areas.windows(2) {
+        arrow(out, pair[0], pair[1]);
+    }
+    out.push_str("</g>\n");
+}
+
+/// One line of text; what had to be cut is in its title.
+fn text(out: &mut String, class: &str, (x, y): (f64, f64), text: &str, (size, room): (f64, f64)) {
+    let text = one_line(text);
+    let fitted = fit(&text, size, room);
+    let title = if fitted == text { String::new() } else { format!("<title>{}</title>", html(&text)) };
+    let _ = writeln!(out, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}{title}</text>", html(&fitted));
+}
+
+fn arrow(out: &mut String, from: Area, to: Area) {
+    let (y, start, end) = (from.y + from.height / 2.0, from.x + from.width, to.x);
+    let _ = writeln!(
+        out,
+        "<path class=\"arrow\" d=\"M{} {y}H{}\"/><path class=\"tip\" d=\"M{} {}l9 5l-9 5z\"/>",
+        start + 4.0,
+        end - 12.0,
+        end - 13.0,
+        y - 5.0,
+    );
+}
+
+fn tick_box(out: &mut String, (x, y): (f64, f64)) {
+    let _ = writeln!(
+        out,
+        "<rect class=\"line-art\" x=\"{x}\" y=\"{y}\" width=\"{SIGN}\" height=\"{SIGN}\" rx=\"3\"/>\
+         <path class=\"line-art\" d=\"M{} {}l3.5 3.5l6-7\"/>",
+        x + 3.5,
+        y + 8.5
+    );
+}
+
+fn clock(out: &mut String, (x, y): (f64, f64)) {
+    let _ = writeln!(
+        out,
+        "<circle class=\"line-art\" cx=\"{}\" cy=\"{}\" r=\"8\"/><path class=\"line-art\" d=\"M{} {}v4.5l3 2\"/>",
+        x + 8.0,
+        y + 8.0,
+        x + 8.0,
+        y + 3.5
+    );
+}
+
+fn pin(out: &mut String, (x, y): (f64, f64)) {
+    let _ = writeln!(
+        out,
+        "<path class=\"line-art\" d=\"M{} {}c-4-5-6-7-6-10a6 6 0 0 1 12 0c0 3-2 5-6 10z\"/>\
+         <circle class=\"line-art\" cx=\"{}\" cy=\"{}\" r=\"2\"/>",
+        x + 8.0,
+        y + 16.5,
+        x + 8.0,
+        y + 6.5
+    );
+}
+
+/// The state as a shape: no two states share one, so that colour isn't needed.
+fn badge(out: &mut String, standing: Standing, (x, y): (f64, f64)) {
+    let (cx, cy) = (x + 8.0, y + 8.0);
+    let disc = format!("<circle class=\"badge\" cx=\"{cx}\" cy=\"{cy}\" r=\"8\"/>");
+    let ring = |extra: &str| format!("<circle class=\"ring{extra}\" cx=\"{cx}\" cy=\"{cy}\" r=\"7\"/>");
+    let mark = |path: String| format!("<path class=\"mark\" d=\"{path}\"/>");
+    let line = |path: String| format!("<path class=\"state-line\" d=\"{path}\"/>");
+    let shape = match standing {
+        Standing::Running => format!("{disc}{}", mark(format!("M{} {}l3 3l5.5-6", cx - 4.0, cy + 0.5))),
+        Standing::Failing => format!(
+            "<path class=\"badge\" d=\"M{cx} {}l9 16h-18z\"/>{}",
+            cy - 8.5,
+            mark(format!("M{cx} {}v5m0 2.4v.2", cy - 2.5))
+        ),
+        Standing::Paused => {
+            format!("{}{}", ring(""), line(format!("M{} {}v6m5 0v-6", cx - 2.5, cy - 3.0)))
+        }
+        Standing::Blocked => format!(
+            "<path class=\"badge\" d=\"M{} {}h7l4.5 4.5v7l-4.5 4.5h-7l-4.5-4.5v-7z\"/>{}",
+            cx - 3.5,
+            cy - 8.0,
+            mark(format!("M{} {cy}h8", cx - 4.0))
+        ),
+        Standing::NotDeployed => ring(" dashed"),
+        Standing::Pending => format!("{}{}", ring(""), line(format!("M{} {cy}h7m-3-3l3 3l-3 3", cx - 3.5))),
+        Standing::Unknown => format!(
+            "{}{}",
+            ring(""),
+            line(format!("M{} {}a2.5 2.5 0 1 1 3.6 2.2q-1.1.6-1.1 1.6m0 2v.2", cx - 2.5, cy - 1.5))
+        ),
+    };
+    let _ = writeln!(out, "{shape}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::text_width::width;
+
+    fn apart(one: Area, other: Area) -> bool {
+        one.x + one.width <= other.x
+            || other.x + other.width <= one.x
+            || one.y + one.height <= other.y
+            || other.y + other.height <= one.y
+    }
+
+    #[test]
+    fn boxes_are_apart_and_inside() {
+        for lanes in [0, 1, 3, 40] {
+            let Layout { height, lanes } = layout(lanes);
+            let boxes: Vec<Area> = lanes.iter().flatten().copied().collect();
+            for (index, one) in boxes.iter().enumerate() {
+                assert!(one.x >= 0.0 && one.x + one.width <= WIDTH && one.y >= HEAD && one.y + one.height < height);
+                assert!(boxes[index + 1..].iter().all(|other| apart(*one, *other)), "{one:?}");
+            }
+        }
+        let room_for_arrows = COLUMNS.windows(2).map(|pair| pair[1].0 - pair[0].0 - pair[0].1);
+        assert!(room_for_arrows.into_iter().all(|room| room >= 30.0));
+    }
+
+    fn lane(text: &str, standing: Standing) -> Lane {
+        let lines = || (text.to_owned(), text.to_owned());
+        Lane { standing, flag: lines(), rule: lines(), function: lines(), destination: lines() }
+    }
+
+    const ALL: [Standing; 7] = [
+        Standing::Running,
+        Standing::Failing,
+        Standing::Paused,
+        Standing::Blocked,
+        Standing::NotDeployed,
+        Standing::Pending,
+        Standing::Unknown,
+    ];
+
+    #[test]
+    fn no_text_is_wider_than_its_box() {
+        let long = "The Harbour House at the Old Custom Pier, Northern Wing 🏝️ بيت الميناء";
+        let svg = flow_svg(&Flow { source: long.to_owned(), lanes: vec![lane(long, Standing::Running)] });
+        let texts = svg.lines().filter(|line| line.starts_with("<text"));
+        let mut count = 0;
+        for line in texts {
+            let number = |name: &str| line.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f64>().ok();
+            let (x, shown) = (number("x").expect("x"), line.split('>').nth(1).expect("text"));
+            let shown = shown.split('<').next().expect("text");
+            let size = if line.contains("line name") { BOLD } else { SECOND.0 };
+            let column = COLUMNS.iter().rfind(|(left, _)| *left <= x).expect("a column");
+            assert!(x + width(shown, size) <= column.0 + column.1, "{line}");
+            count += 1;
+        }
+        assert_eq!(count, 4 + 8);
+        assert!(svg.matches("<title>The Harbour House").count() >= 9, "what is cut stands in a title");
+    }
+
+    #[test]
+    fn every_state_has_a_shape_of_its_own() {
+        let mut shapes: Vec<String> = ALL
+            .iter()
+            .map(|standing| {
+                let mut out = String::new();
+                badge(&mut out, *standing, (0.0, 0.0));
+                out
+            })
+            .collect();
+        shapes.sort();
+        shapes.dedup();
+        assert_eq!(shapes.len(), ALL.len());
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_the_picture() {
+        let tags = |svg: &str| svg.matches('<').count() - svg.matches("<title>").count() * 2;
+        let expected = tags(&flow_svg(&Flow { source: "s".to_owned(), lanes: vec![lane("plain", Standing::Paused)] }));
+        for text in ["</text><script>x</script>", "\" onload=\"x", "]]>", "<!--", "\u{202e}txet", "a\nb"] {
+            let svg = flow_svg(&Flow { source: text.to_owned(), lanes: vec![lane(text, Standing::Paused)] });
+            assert_eq!(tags(&svg), expected, "{text:?} is text and no element");
+            assert!(!svg.contains("\" onload=") && !svg.contains('\u{202e}'), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A log event as people read it: what `sync-lambda` writes in words, Lambda's own lines as they are.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+use super::escape::one_line;
+use super::venue_words;
+use crate::status::Run;
+use crate::status::log::LogEvent;
+
+/// One line, with the time in UTC. The text has ANSI styles; a stream that is no terminal strips them.
+pub fn log_line(event: &LogEvent) -> String {
+    let line: Value = serde_json::from_str(&event.message).unwrap_or_default();
+    let (style, text) = match (Run::of(event), line["event"].as_str()) {
+        (Some(run), _) if run.error.is_some() => (red(), format!("run {}", venue_words::run(&run))),
+        (Some(run), _) => (Style::new().bold(), format!("run: {}", venue_words::run(&run))),
+        (None, Some("run")) => (level(&line), dry_run(&line)),
+        (None, Some("contact")) => (level(&line), contact(&line)),
+        (None, Some(_)) if line["message"].is_string() => (level(&line), text(&line["message"]).to_owned()),
+        _ => (Style::new().dimmed(), event.message.replace('\t', "  ")),
+    };
+    format!("{}  {style}{}{style:#}", event.at.strftime("%Y-%m-%d %H:%M:%SZ"), one_line(&text))
+}
+
+fn dry_run(line: &Value) -> String {
+    let error = &line["error"];
+    let failed = if error.is_object() {
+        format!(" failed: {}: {}", text(&error["kind"]), text(&error["message"]))
+    } else {
+        String::new()
+    };
+    format!("dry run{failed}: {} found", line["searched"].as_u64().unwrap_or_default())
+}
+
+fn contact(line: &Value) -> String {
+    let mut out = format!("contact {}: {}", text(&line["contact_id"]), text(&line["outcome"]));
+    if let Some(lead) = line["lead_id"].as_str() {
+        let _ = write!(out, ", lead {lead}");
+    }
+    if let Some(reason) = line["reason"].as_str() {
+        let _ = write!(out, ": {reason}");
+    }
+    if let Some(took) = line["duration_ms"].as_u64() {
+        let _ = write!(out, " ({took} ms)");
+    }
+    out
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn red() -> Style {
+    AnsiColor::Red.on_default()
+}
+
+fn level(line: &Value) -> Style {
+    match line["level"].as_str() {
+        Some("error") => red(),
+        Some("warn") => AnsiColor::Yellow.on_default(),
+        _ => Style::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sync_lambda_writes_is_told_in_words_and_nothing_writes_to_the_terminal() {
+        let shown = |message: &str| {
+            let at = "2026-03-01T12:00:00Z".parse().expect("a time");
+            let event = LogEvent { at, stream: String::new(), message: message.to_owned(), id: String::new() };
+            anstream::adapter::strip_str(&log_line(&event)).to_string()
+        };
+        let lead =
+            r#"{"level":"info","event":"contact","contact_id":"7","outcome":"synced","duration_ms":9,"lead_id":"11"}"#;
+        let dry = r#"{"event":"run","dry_run":true,"searched":4}"#;
+        let run = r#"{"event":"run","searched":2,"Synced":1,"Failed":1,"NeedsReview":0,"Backlog":0,"Duration":15}"#;
+        for (message, words) in [
+            (lead, "contact 7: synced, lead 11 (9 ms)"),
+            (dry, "dry run: 4 found"),
+            (run, "run: 2 found: 1 synced, 1 failed, 0 to review, 0 for the next run (15 ms)"),
+            (r#"{"event":"credentials","message":"read again"}"#, "read again"),
+            ("x Task timed out after 3.00 seconds", "run failed: Timeout: Task timed out after 3.00 seconds"),
+            ("START RequestId: 1\tVersion: 2", "START RequestId: 1  Version: 2"),
+            ("\u{7}\u{9b}2J", "\\u{7}\\u{9b}2J"),
+        ] {
+            assert_eq!(shown(message), format!("2026-03-01 12:00:00Z  {words}"));
+        }
+    }
+}

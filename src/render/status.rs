@@ -1,0 +1,156 @@
+//! `deployer status` as people read it, and as programs do.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use super::escape::one_line;
+use super::json::{FORMAT_VERSION, JsonLines, typed};
+use super::venue_words as words;
+use super::when::moment;
+use crate::resource::Observed;
+use crate::status::{Contacts, Overview, Standing, Urgency, VenueStatus};
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GREEN: Style = AnsiColor::Green.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const RED: Style = AnsiColor::Red.on_default();
+
+/// All venues. The text has ANSI styles; a stream that is no terminal strips them.
+pub fn status_text(overview: &Overview) -> String {
+    let mut out = String::new();
+    let account = overview.account.as_deref().unwrap_or("(not known)");
+    let _ = writeln!(
+        out,
+        "{BOLD}{}{BOLD:#} in account {account}, region {}; runs since {} UTC",
+        overview.deployment,
+        overview.region,
+        overview.since.strftime("%Y-%m-%d %H:%M")
+    );
+    for status in &overview.venues {
+        write_venue(&mut out, overview, status);
+    }
+    if !overview.attention.is_empty() {
+        let _ = writeln!(out, "\n{BOLD}To look at{BOLD:#}");
+    }
+    for attention in &overview.attention {
+        let style = match attention.urgency {
+            Urgency::Now => RED,
+            Urgency::Soon => YELLOW,
+            Urgency::Ask => DIM,
+        };
+        let venue = attention.venue.as_deref().unwrap_or("all venues");
+        let _ = writeln!(out, "  {style}{venue}{style:#}: {}\n    {}", one_line(&attention.what), attention.next);
+    }
+    let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}", words::summary(overview));
+    out
+}
+
+fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
+    let style = match status.standing {
+        Standing::Running => GREEN,
+        Standing::Failing => RED,
+        Standing::Pending | Standing::Unknown | Standing::NotDeployed => YELLOW,
+        Standing::Paused | Standing::Blocked => DIM,
+    };
+    let word = words::standing(status.standing).to_lowercase();
+    let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}  {style}{word}{style:#}", status.venue.name);
+    let mut line = |name: &str, text: String| {
+        let _ = writeln!(out, "  {name:9} {}", one_line(&text));
+    };
+    if let (Some(blocker), Standing::Blocked) = (&status.venue.blocker, status.standing) {
+        line("waits for", blocker.reason.clone());
+        return;
+    }
+    line("function", function(status, overview));
+    line("rule", rule(status, overview));
+    line("last run", last_run(status, overview));
+    if let Some(runs) = status.runs.present().filter(|runs| runs.count > 0) {
+        let counts = format!(
+            "{}, {} failed; contacts: {} synced, {} failed, {} to review",
+            crate::duplicates::counted(runs.count, "run"),
+            runs.failed_runs,
+            runs.synced,
+            runs.failed,
+            runs.needs_review
+        );
+        line("all runs", counts);
+    }
+    line(
+        "contacts",
+        match &status.contacts {
+            Contacts::NotAsked(reason) => format!("not known here: {reason}"),
+            Contacts::Unreadable(reason) => format!("not read: {reason}"),
+            counted => format!("need a person now: {}", words::contacts(counted)),
+        },
+    );
+}
+
+pub(super) fn function(status: &VenueStatus, overview: &Overview) -> String {
+    match &status.function {
+        Observed::Unreadable(reason) => format!("not read: {reason}"),
+        Observed::Present(function) => {
+            let version = function
+                .version
+                .as_deref()
+                .map_or("no version is live".to_owned(), |version| format!("version {version} is live"));
+            let code: String = function.code_sha256.chars().take(8).collect();
+            let changed = function
+                .changed_at
+                .map_or_else(String::new, |at| format!(", changed {}", moment(at, overview.made_at)));
+            format!("{}, {version}, code {code}{changed}", function.state)
+        }
+        Observed::Absent | Observed::PendingDeletion(_) => "not there".to_owned(),
+    }
+}
+
+pub(super) fn rule(status: &VenueStatus, overview: &Overview) -> String {
+    match &status.rule {
+        Observed::Unreadable(reason) => format!("not read: {reason}"),
+        Observed::Present(_) => format!("{}, {}", words::rhythm(status), words::next(status, overview)),
+        Observed::Absent | Observed::PendingDeletion(_) => "not there".to_owned(),
+    }
+}
+
+pub(super) fn last_run(status: &VenueStatus, overview: &Overview) -> String {
+    match &status.runs {
+        Observed::Unreadable(reason) => format!("not read: {reason}"),
+        Observed::Present(runs) => runs.last.as_ref().map_or_else(
+            || "none in this time".to_owned(),
+            |run| format!("{}: {}", moment(run.ended_at, overview.made_at), words::run(run)),
+        ),
+        Observed::Absent | Observed::PendingDeletion(_) => "none: it has no log".to_owned(),
+    }
+}
+
+impl JsonLines {
+    /// How the venues do: a head, a line each, what somebody should look at, what couldn't be read.
+    pub fn status(&self, overview: &Overview) {
+        for (kind, value) in lines(overview) {
+            self.line(kind, value);
+        }
+    }
+
+    /// The same lines as text.
+    pub fn status_lines(overview: &Overview) -> String {
+        lines(overview).into_iter().map(|(kind, value)| format!("{}\n", typed(kind, value))).collect()
+    }
+}
+
+fn lines(overview: &Overview) -> Vec<(&'static str, Value)> {
+    let head = json!({
+        "format_version": FORMAT_VERSION,
+        "deployment": overview.deployment,
+        "account": overview.account,
+        "region": overview.region,
+        "made_at": overview.made_at,
+        "since": overview.since,
+    });
+    let venues = overview.venues.iter().map(|status| ("venue_status", json!(status.line(overview.made_at))));
+    let attention = overview.attention.iter().map(|attention| ("attention", json!(attention)));
+    let unreadable = overview.unreadable().into_iter();
+    let unreadable = unreadable.map(|reason| ("unreadable", json!({ "address": null, "reason": reason })));
+    std::iter::once(("status", head)).chain(venues).chain(attention).chain(unreadable).collect()
+}

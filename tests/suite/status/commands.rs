@@ -1,0 +1,312 @@
+//! `status`, `report`, `logs` and `invoke` as processes, on the embedded cloud and the sandbox portal.
+
+use std::sync::{Arc, Mutex};
+
+use deployer::local::cloud::{ApiError, Call, Fault, Injected, Invocation, Invoked, Invoker, logs};
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use crate::duplicates::account::Sandbox;
+use crate::processes::Site;
+
+/// Venues `a` and `b`, deployed, with the portal that their contacts are in; `c` has no properties there.
+fn deployed() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let (code, text) = sandbox.site.apply();
+    assert_eq!(code, 0, "{text}");
+    sandbox
+}
+
+/// Writes lines of a venue's function, each so many seconds old.
+fn log(site: &Site, venue: &str, lines: &[(i64, String)]) {
+    let now = site.cloud.now().as_millisecond();
+    let lines: Vec<(i64, String)> = lines.iter().map(|(age_s, line)| (now - age_s * 1000, line.clone())).collect();
+    let group = format!("/aws/lambda/sync-{venue}");
+    site.cloud.with(|cx| logs::append(cx, &group, "stream", &lines)).expect("a state").expect("a group");
+}
+
+fn run_line(synced: u64) -> String {
+    json!({
+        "level": "info", "event": "run", "venue": "a", "request_id": "1", "searched": synced, "retried": 0,
+        "Synced": synced, "Failed": 0, "NeedsReview": 0, "Backlog": 0, "Duration": 800,
+    })
+    .to_string()
+}
+
+fn contact_line() -> String {
+    json!({ "level": "info", "event": "contact", "contact_id": "7", "outcome": "synced", "lead_id": "11" }).to_string()
+}
+
+/// The line of a venue, and all lines.
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn deny(site: &Site, operation: &'static str) {
+    site.cloud.set_faults(Some(Arc::new(move |call: &Call| {
+        let denied = || Fault::Error(ApiError::new(403, "AccessDeniedException", "it may not be read"));
+        (call.operation == operation).then(|| Injected::Before(denied()))
+    })));
+}
+
+#[test]
+fn runs_and_contacts_are_counted_and_no_contact_is_shown() {
+    let sandbox = deployed();
+    let site = &sandbox.site;
+    for (status, email) in [("needs_review", "ana@x.example"), ("failed", "bo@x.example"), ("synced", "cy@x.example")] {
+        sandbox.contact(&[("email", email), ("firstname", "Anabel"), ("tripleseat_sync_status__a", status)]);
+    }
+    let timed_out = "1 Task timed out after 240.00 seconds".to_owned();
+    log(site, "a", &[(3600, timed_out), (60, contact_line()), (50, run_line(3)), (30, run_line(4))]);
+    log(site, "b", &[(40, run_line(1)), (20, "1 Task timed out after 240.00 seconds".to_owned())]);
+
+    let (code, text) = site.run(&["status", "a", "b", "--json"]);
+    assert_eq!(code, 0, "{text}");
+    let lines = json_lines(&text);
+    let (a, b) = (&lines[1], &lines[2]);
+    assert_eq!((&a["standing"], &b["standing"]), (&json!("running"), &json!("failing")));
+    let runs = &a["runs"]["present"];
+    assert_eq!((&runs["count"], &runs["failed_runs"], &runs["synced"]), (&json!(3), &json!(1), &json!(7)));
+    assert_eq!(runs["last"]["synced"], 4);
+    assert_eq!(a["contacts"], json!({ "counted": { "needs_review": 1, "failed": 1 } }));
+    assert_eq!(b["runs"]["present"]["last"]["error"]["kind"], "Timeout");
+    assert_eq!(a["function"]["present"]["version"], "1");
+
+    let shorter = json_lines(&site.run(&["status", "a", "--since", "10m", "--json"]).1);
+    assert_eq!(shorter[1]["runs"]["present"]["count"], 2);
+    for args in [&["status", "a"][..], &["report"], &["report", "--format", "markdown"], &["report", "--json"]] {
+        let (_, text) = site.run(args);
+        for secret in ["Anabel", "x.example", "token-of", "key-of-a", "secret-of-the-client"] {
+            assert!(!text.contains(secret), "{args:?} shows {secret}: {text}");
+        }
+        assert!(text.contains("review"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn more_contacts_than_fit_on_a_page_are_counted_too() {
+    let sandbox = deployed();
+    let contact = |status: &str| [("tripleseat_sync_status__a".to_owned(), status.to_owned())].into();
+    let all = (0..230).map(|number| contact(if number < 25 { "needs_review" } else { "failed" }));
+    sandbox.hubspot.add_contacts(all.collect()).expect("contacts");
+    let (code, text) = sandbox.site.run(&["status", "a", "--json"]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(json_lines(&text)[1]["contacts"], json!({ "counted": { "needs_review": 25, "failed": 205 } }));
+}
+
+#[test]
+fn what_can_not_be_read_is_said_and_is_not_zero() {
+    let sandbox = deployed();
+    let site = &sandbox.site;
+    let (code, text) = site.run(&["status", "c"]);
+    assert_eq!(code, 3, "its property isn't there: {text}");
+    assert!(text.contains("contacts  not read: POST /crm/objects/"), "{text}");
+    for (operation, words) in [
+        ("FilterLogEvents", "last run  not read: logs:FilterLogEvents: AccessDeniedException"),
+        ("GetFunction", "function  not read: lambda:GetFunction: AccessDeniedException"),
+        ("DescribeRule", "rule      not read: events:DescribeRule: AccessDeniedException"),
+    ] {
+        deny(site, operation);
+        let (code, text) = site.run(&["status", "a"]);
+        assert_eq!(code, 3, "{text}");
+        assert!(text.contains(words), "{text}");
+        let (code, text) = site.run(&["report"]);
+        assert!(code == 3 && text.contains("AccessDeniedException"), "{text}");
+        site.cloud.set_faults(None);
+    }
+    // A token of another portal counts other people's contacts.
+    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    site.write("venues.toml", &manifest.replace("portal_id = 77", "portal_id = 78"));
+    let (code, text) = site.run(&["status", "a"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("opens portal 77, and the manifest is for 78"), "{text}");
+    // Without a token nobody was asked: that is told, and nothing is missing.
+    site.write("venues.toml", &manifest.replace("token = \"file:token\"\n", ""));
+    let (code, text) = site.run(&["status", "a"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("not known here: the manifest has no `token` in [hubspot]"), "{text}");
+}
+
+#[test]
+fn without_aws_the_report_is_made_from_the_manifest() {
+    let site = Site::new();
+    let run = |args: &[&str]| {
+        let mut command = site.command(args);
+        command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("AWS_MAX_ATTEMPTS", "1");
+        let output = command.output().expect("it starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, _, stderr) = run(&["report", "--out", "report.html"]);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("not read: AWS can't be reached: AWS doesn't say whose account this is"), "{stderr}");
+    assert!(stderr.contains("hint: check the network"), "{stderr}");
+    let page = std::fs::read_to_string(site.path().join("report.html")).expect("it was written");
+    assert!(
+        page.contains("2 venues in the manifest, 1 active, 1 paused, 0 blocked. AWS can&#39;t be reached"),
+        "{page}"
+    );
+    assert!(page.contains("<bdi>Venue a</bdi>") && page.contains("Not known"), "{page}");
+    let (code, stdout, _) = run(&["status", "--json"]);
+    assert_eq!(code, Some(3));
+    let unreadable = json_lines(&stdout).into_iter().filter(|line| line["type"] == "unreadable").count();
+    assert_eq!(unreadable, 1, "{stdout}");
+}
+
+#[test]
+fn another_account_is_refused_and_not_reported_on() {
+    let site = Site::in_account("210987654321");
+    let manifest = crate::world::manifest("sync").replacen("region =", "account = \"123456789012\"\nregion =", 1);
+    site.write("venues.toml", &manifest);
+    for command in ["status", "report"] {
+        let (code, text) = site.run(&[command]);
+        assert_eq!(code, 6, "{text}");
+    }
+}
+
+#[test]
+fn a_report_goes_where_it_is_told_in_the_format_of_its_name() {
+    let site = Site::new();
+    let (code, text) = site.run(&["report"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.starts_with("<!DOCTYPE html>\n") && text.contains("<svg class=\"flow\""), "{text}");
+    for (name, begins) in [("r.md", "## Venues of sync"), ("r.json", "{\"type\":\"status\""), ("r", "<!DOCTYPE html>")]
+    {
+        let (code, text) = site.run(&["report", "--out", name]);
+        assert_eq!((code, text), (0, format!("The report is in {name}.\n")));
+        let written = std::fs::read_to_string(site.path().join(name)).expect("it was written");
+        assert!(written.starts_with(begins), "{name}: {written}");
+    }
+    let (code, text) = site.run(&["report", "--out", "r.md", "--format", "html", "--json"]);
+    assert_eq!((code, &json_lines(&text)[0]), (0, &json!({ "type": "report", "path": "r.md", "unreadable": [] })));
+    assert_eq!(site.run(&["report", "--format", "html", "--json"]).0, 2);
+    let (code, text) = site.run(&["report", "--out", "no/such/r.html"]);
+    assert!(code == 1 && text.contains("can't be written to no/such/r.html"), "{text}");
+    assert_eq!(site.run(&["status", "nobody"]).0, 2);
+}
+
+#[test]
+fn a_pause_is_an_edit_and_the_status_says_so_until_it_is_applied() {
+    let site = Site::new();
+    let standing = || {
+        let (code, text) = site.run(&["status", "a", "--json"]);
+        assert_eq!(code, 0, "{text}");
+        let lines = json_lines(&text);
+        let told = lines.iter().filter(|line| line["type"] == "attention").map(|line| line["what"].clone()).next();
+        (lines[1]["standing"].clone(), told.unwrap_or_default())
+    };
+    assert_eq!(standing().0, "not_deployed");
+    assert_eq!(site.apply().0, 0);
+    assert_eq!(standing(), (json!("running"), Value::Null));
+    assert_eq!(site.run(&["venue", "pause", "a"]).0, 0);
+    assert_eq!(standing(), (json!("pending"), json!("The manifest says paused, and its rule still fires.")));
+    assert_eq!(site.apply().0, 0);
+    assert_eq!(standing(), (json!("paused"), Value::Null));
+}
+
+#[test]
+fn a_log_is_shown_a_line_an_event() {
+    let site = Site::new();
+    let (code, text) = site.run(&["logs", "a"]);
+    assert!(code == 1 && text.contains("a has no log group /aws/lambda/sync-a: it isn't deployed"), "{text}");
+    assert_eq!(site.apply().0, 0);
+    let (code, text) = site.run(&["logs", "a"]);
+    assert_eq!(
+        (code, text.as_str()),
+        (0, "Nothing in /aws/lambda/sync-a in the last 1h; --since looks further back.\n")
+    );
+    log(
+        &site,
+        "a",
+        &[(7200, run_line(9)), (60, contact_line()), (50, run_line(3)), (40, "END RequestId: 1".to_owned())],
+    );
+    let (code, text) = site.run(&["logs", "a"]);
+    assert_eq!(code, 0, "{text}");
+    let lines: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once("Z  ")?.1)).collect();
+    let run = "run: 3 found: 3 synced, 0 failed, 0 to review, 0 for the next run (800 ms)";
+    assert_eq!(lines, ["contact 7: synced, lead 11", run, "END RequestId: 1"]);
+    let (_, text) = site.run(&["logs", "a", "--json", "--since", "3h"]);
+    let lines = json_lines(&text);
+    assert_eq!(lines.len(), 4);
+    assert_eq!((&lines[0]["message"]["Synced"], &lines[3]["message"]), (&json!(9), &json!("END RequestId: 1")));
+}
+
+/// A stand-in for functions: keeps what it is invoked with, and answers as it is told.
+#[derive(Debug)]
+struct StandIn {
+    answer: Result<(Value, bool), ApiError>,
+    events: Mutex<Vec<String>>,
+}
+
+impl Invoker for StandIn {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>> {
+        let event = String::from_utf8_lossy(&invocation.payload).into_owned();
+        self.events
+            .lock()
+            .expect("no panic")
+            .push(format!("{}:{} {event}", invocation.function_name, invocation.version));
+        let answer = self.answer.clone().map(|(payload, failed)| Invoked {
+            payload: payload.to_string().into(),
+            function_error: failed.then(|| "Unhandled".to_owned()),
+            log: String::new(),
+        });
+        Box::pin(async move { answer })
+    }
+}
+
+/// Runs `invoke` where functions answer so: exit code, what was printed, and the events that functions got.
+fn invoke(site: &Site, answer: Result<(Value, bool), ApiError>, args: &[&str]) -> (i32, String, Vec<String>) {
+    let stand_in = Arc::new(StandIn { answer, events: Mutex::default() });
+    site.cloud.set_invoker(stand_in.clone());
+    let (code, text) = site.run(&[&["invoke", "a"], args].concat());
+    (code, text, stand_in.events.lock().expect("no panic").clone())
+}
+
+#[test]
+fn a_run_now_shows_its_counts_or_fails_with_its_error() {
+    let site = Site::new();
+    let (code, text) = site.run(&["invoke", "a"]);
+    assert!(code == 1 && text.contains("a isn't deployed, so nothing was run"), "{text}");
+    assert_eq!(site.apply().0, 0);
+    let counts = json!({ "venue": "a", "searched": 5, "synced": 3, "failed": 1, "needs_review": 1, "retried": 0 });
+    let (code, text, events) = invoke(&site, Ok((counts.clone(), false)), &[]);
+    assert_eq!((code, events), (0, vec!["sync-a:1 {}".to_owned()]));
+    assert!(text.contains("a: 5 found: 3 synced, 1 failed, 1 to review, 0 for the next run ("), "{text}");
+    let (code, text, _) = invoke(&site, Ok((counts, false)), &["--json"]);
+    let line = &json_lines(&text)[0];
+    assert_eq!((code, &line["type"], &line["synced"], &line["error"]), (0, &json!("invoked"), &json!(3), &Value::Null));
+
+    let would = |id: &str, action: &str| json!({ "contact_id": id, "action": action, "fields": ["first_name"] });
+    let dry =
+        json!({ "venue": "a", "searched": 2, "dry_run": true, "would": [would("1", "send"), would("2", "review")] });
+    let (code, text, events) = invoke(&site, Ok((dry, false)), &["--dry-run"]);
+    assert_eq!((code, events), (0, vec![r#"sync-a:1 {"dry_run":true}"#.to_owned()]));
+    assert!(text.contains("a: 2 found; a run would send 1, look up 0 and put 1 to review"), "{text}");
+
+    let refused = json!({ "errorType": "Credential", "errorMessage": "HubSpot refused HUBSPOT_TOKEN" });
+    let (code, text, _) = invoke(&site, Ok((refused.clone(), true)), &[]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("error: the run of a failed: Credential: HubSpot refused HUBSPOT_TOKEN"), "{text}");
+    let (code, text, _) = invoke(&site, Ok((refused, true)), &["--json", "--dry-run"]);
+    assert!(code == 1 && text.contains(r#""error":{"kind":"Credential""#), "{text}");
+    let timed_out = json!({ "errorType": "Sandbox.Timedout", "errorMessage": "1 Task timed out after 240.00 seconds" });
+    let (code, text, _) = invoke(&site, Ok((timed_out, true)), &[]);
+    assert!(code == 1 && text.contains("the next run goes on; a longer `timeout`"), "{text}");
+}
+
+#[test]
+fn a_run_is_started_once_however_it_is_answered() {
+    let site = Site::new();
+    assert_eq!(site.apply().0, 0);
+    let busy = ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.");
+    let (code, text, events) = invoke(&site, Err(busy), &[]);
+    assert_eq!((code, events.len()), (1, 1), "{text}");
+    assert!(text.contains("a run of a is under way, and two never overlap"), "{text}");
+    let broken = ApiError::new(500, "ServiceException", "it broke");
+    let (code, text, events) = invoke(&site, Err(broken), &[]);
+    assert_eq!((code, events.len()), (1, 1), "{text}");
+    let (code, text) = site.run(&["venue", "pause", "a"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text, _) = invoke(&site, Ok((json!({}), false)), &[]);
+    assert!(code == 0 && text.contains("though its rule is paused"), "{text}");
+}

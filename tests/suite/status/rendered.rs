@@ -1,0 +1,151 @@
+//! The status and the report, in every format, and that nothing in them breaks out of the one that it is in.
+
+use deployer::manifest::Blocker;
+use deployer::render::{JsonLines, report_html, report_markdown, status_text};
+use deployer::resource::Observed;
+use deployer::status::{Contacts, Overview, RunFailure};
+use serde_json::Value;
+
+use super::everything;
+use crate::formats::{HOSTILE, cells, markup, tags, unescaped};
+
+#[test]
+fn status_as_text() {
+    insta::assert_snapshot!(anstream::adapter::strip_str(&status_text(&everything())));
+}
+
+#[test]
+fn report_as_a_page() {
+    let html = report_html(&everything());
+    insta::assert_snapshot!(&html[html.find("<body>").expect("a body")..]);
+}
+
+#[test]
+fn report_as_markdown() {
+    insta::assert_snapshot!(report_markdown(&everything()));
+}
+
+#[test]
+fn report_for_programs() {
+    let text = JsonLines::status_lines(&everything());
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    let kinds = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
+    assert_eq!((kinds("status"), kinds("venue_status"), kinds("attention"), kinds("unreadable")), (1, 7, 8, 2));
+    let standings: Vec<_> = lines.iter().filter_map(|line| line["standing"].as_str()).collect();
+    assert_eq!(standings, ["running", "failing", "paused", "blocked", "not_deployed", "pending", "unknown"]);
+    assert_eq!(lines[1]["runs"]["present"]["last"]["synced"], 3);
+    assert_eq!(lines[4]["blocker"]["age_days"], 51);
+    assert_eq!(lines[5]["runs"], "absent");
+    assert!(lines[7]["function"]["unreadable"].as_str().is_some_and(|why| why.contains("AccessDenied")), "{text}");
+}
+
+/// Everything that others write is `text`.
+fn hostile(text: &str) -> Overview {
+    let mut overview = everything();
+    text.clone_into(&mut overview.deployment);
+    for status in &mut overview.venues {
+        text.clone_into(&mut status.venue.display_name);
+        if status.venue.blocker.is_some() {
+            let text = text.to_owned();
+            let since = Some(text.clone());
+            let blocker = Blocker { reason: text.clone(), owner: Some(text.clone()), next_step: Some(text), since };
+            status.venue.blocker = Some(blocker);
+        }
+        if let Observed::Present(runs) = &mut status.runs {
+            for run in [&mut runs.last, &mut runs.last_good].into_iter().flatten() {
+                run.error = Some(RunFailure { kind: text.to_owned(), message: text.to_owned() });
+            }
+        }
+        status.contacts = Contacts::Unreadable(text.to_owned());
+        if let Observed::Present(rule) = &mut status.rule {
+            text.clone_into(&mut rule.schedule);
+        }
+    }
+    for attention in &mut overview.attention {
+        text.clone_into(&mut attention.what);
+    }
+    overview
+}
+
+/// Tags, without the titles of texts that were cut.
+fn elements(html: &str) -> Vec<String> {
+    tags(html).into_iter().filter(|tag| tag != "title" && tag != "/title").collect()
+}
+
+#[test]
+fn nothing_breaks_out_of_the_page() {
+    let expected = elements(&report_html(&hostile("plain")));
+    for text in HOSTILE {
+        let html = report_html(&hostile(text));
+        assert_eq!(elements(&html), expected, "{text:?} is text and no element");
+        assert!(!html.contains("\" onload="), "{text:?} ends no attribute");
+        assert!(html.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} brings no control character");
+        assert!(!html.contains('\u{202e}'), "{text:?} turns no text around");
+    }
+}
+
+#[test]
+fn the_page_asks_for_nothing_from_elsewhere() {
+    let html = report_html(&everything());
+    for word in ["src=", "href", "url(", "@import", "<script", "<img", "<link", "<form", " style=", "onclick", "xmlns"]
+    {
+        assert!(!html.contains(word), "{word}");
+    }
+    assert!(html.contains("default-src 'none'; style-src 'sha256-"));
+}
+
+#[test]
+fn nothing_breaks_out_of_the_markdown() {
+    let plain = report_markdown(&hostile("plain"));
+    for text in HOSTILE {
+        let markdown = report_markdown(&hostile(text));
+        assert_eq!(markdown.lines().count(), plain.lines().count(), "{text:?} begins no line:\n{markdown}");
+        let mut within = false;
+        for (line, expected) in markdown.lines().zip(plain.lines()) {
+            if line.starts_with("```") {
+                assert_eq!(line, expected);
+                within = !within;
+            } else if within {
+                assert_eq!(line.matches('"').count(), expected.matches('"').count(), "{text:?} ends no text: {line}");
+                assert_eq!(tags(line), tags(expected), "{text:?} is no element: {line}");
+            } else {
+                // What is written here is bold, and has commands.
+                let line = line.replace("**", "");
+                assert_eq!(tags(&unescaped(&line)), tags(&unescaped(&expected.replace("**", ""))), "{text:?}: {line}");
+                assert_eq!(cells(&line), cells(expected), "{text:?} is no cell: {line}");
+                assert!(!markup(&line), "{text:?} is no markup: {line}");
+            }
+        }
+        assert!(!within);
+    }
+}
+
+#[test]
+fn a_status_writes_nothing_to_the_terminal_but_what_it_says() {
+    for text in HOSTILE {
+        let mut overview = hostile(text);
+        overview.deployment.clear();
+        let shown = anstream::adapter::strip_str(&status_text(&overview)).to_string();
+        assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}: {shown:?}");
+    }
+}
+
+#[test]
+fn numbers_that_are_not_known_are_not_zero() {
+    let mut overview = everything();
+    let review = |overview: &Overview| {
+        let html = report_html(overview);
+        let after = html.split("<dt>Contacts to review</dt><dd>").nth(1).expect("a figure").to_owned();
+        after.split('<').next().expect("its end").to_owned()
+    };
+    assert_eq!(review(&overview), "at least 2");
+    overview.venues[0].contacts = Contacts::Counted { needs_review: 0, failed: 0 };
+    assert_eq!(review(&overview), "not known", "there may be some where none could be counted");
+    for status in &mut overview.venues {
+        status.contacts = Contacts::NotAsked("no token".to_owned());
+    }
+    assert_eq!(review(&overview), "not known");
+    overview.venues.truncate(1);
+    overview.venues[0].contacts = Contacts::Counted { needs_review: 0, failed: 0 };
+    assert_eq!(review(&overview), "0");
+}
