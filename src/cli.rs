@@ -2,6 +2,7 @@
 
 mod duplicates;
 mod venue;
+mod verify;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 
 pub use duplicates::*;
 pub use venue::*;
+pub use verify::*;
 
 /// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
 ///
@@ -97,6 +99,8 @@ pub enum Command {
     Venue(VenueCommand),
     /// Find duplicate leads in a venue's Tripleseat account, and another venue's leads there
     Duplicates(DuplicatesArgs),
+    /// Prove that a venue is live with a test contact; with --isolation, that no venue can reach another
+    Verify(VerifyArgs),
     /// Print shell completions
     Completions {
         /// The shell

@@ -12,6 +12,7 @@
 //! 8. [`render`]: plans, progress and results for people and programs.
 //!
 //! [`audit`] finds what in the account nobody needs any more.
+//! [`isolation`] shows that no venue can reach another.
 //! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
@@ -28,6 +29,7 @@ pub mod desired;
 pub mod duplicates;
 pub mod error;
 pub mod exit_code;
+pub mod isolation;
 pub mod local;
 pub mod lock;
 pub mod manifest;

@@ -22,6 +22,7 @@ mod session;
 mod unlock;
 mod validate;
 mod venue;
+mod verify;
 
 use crate::cli::{Cli, Command};
 use crate::error::Result;
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(args) => dev::run(&global, &args).await,
         Command::Venue(command) => venue::run(&global, command),
         Command::Duplicates(args) => duplicates::run(&global, &args).await,
+        Command::Verify(args) => verify::run(&global, &args).await,
         Command::Completions { shell } => meta::completions(shell),
         Command::Man { directory } => meta::man(directory.as_deref()),
     }
