@@ -12,7 +12,7 @@
 //! 8. [`render`]: plans, progress and results for people and programs.
 //!
 //! [`audit`] finds what in the account nobody needs any more.
-//! [`isolation`] shows that no venue can reach another.
+//! [`verify`] proves that a venue is live, [`isolation`] shows that no venue can reach another.
 //! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
@@ -38,3 +38,4 @@ pub mod observe;
 pub mod plan;
 pub mod render;
 pub mod resource;
+pub mod verify;

@@ -14,7 +14,7 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with = "isolation")]
     pub now: bool,
     /// Domain of the test contact's address (default: `test_domain` of [hubspot])
-    #[arg(long, value_name = "DOMAIN", conflicts_with = "isolation")]
+    #[arg(long, value_name = "DOMAIN", value_parser = domain, conflicts_with = "isolation")]
     pub domain: Option<String>,
     /// How long to wait for the lead (default: two runs by the schedule, and what they may take)
     #[arg(long, value_name = "DURATION", value_parser = super::duration, conflicts_with = "isolation")]
@@ -29,4 +29,11 @@ pub struct VerifyArgs {
     /// Judge what the manifest would deploy, without AWS and without credentials
     #[arg(long, requires = "isolation")]
     pub offline: bool,
+}
+
+fn domain(text: &str) -> Result<String, String> {
+    match crate::manifest::check_domain(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(flaw) => Err(format!("{}: {}", flaw.message, flaw.help)),
+    }
 }

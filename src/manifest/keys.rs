@@ -139,6 +139,12 @@ pub(super) static HUBSPOT: Table = Table {
             "Base address of HubSpot's interface. Plain http only on this machine.",
         )
         .default(T(sync_lambda::config::HUBSPOT_BASE_URI)),
+        key(
+            "test_domain",
+            Value::Text(Format::Domain),
+            "Domain of the address that the test contact of `deployer verify` gets. Mail to it must reach nobody.",
+        )
+        .default(T(crate::verify::contact::DEFAULT_DOMAIN)),
     ],
 };
 

@@ -35,6 +35,7 @@ use vendors::Vendors;
 
 pub use backend::SystemBackend;
 pub use page::RunView;
+pub use runs::scheduled_event;
 
 /// The contacts that `dev` begins with unless others are given.
 const SAMPLE: &str = include_str!("../../../samples/contacts.csv");
