@@ -314,10 +314,15 @@ impl<W: Waiter> Verify<'_, W> {
         let (lead_id, evidence) = match (&self.destination, attempt) {
             (Some(destination), Some(attempt)) => {
                 let found = lead::find(destination, attempt, &self.waiter).await;
-                let found = found.map_err(|seen| {
-                    let ledger = told.as_deref().unwrap_or("without an id");
-                    failed(Stage::Lead, format!("the ledger says `synced`, lead {ledger}, but {seen}"))
-                })?;
+                let found = match found {
+                    Ok(found) => found,
+                    Err(seen) => {
+                        let ledger = told.as_deref().unwrap_or("without an id");
+                        let seen = format!("the ledger says `synced`, lead {ledger}, but {seen}");
+                        let elsewhere = self.accounts(Some(attempt)).await.with_the_lead(Stage::Lead, &seen);
+                        return Err(elsewhere.unwrap_or_else(|| failed(Stage::Lead, seen)).into());
+                    }
+                };
                 if let (Some(found), Some(told)) = (&found, &told)
                     && found != told
                 {
@@ -370,23 +375,11 @@ impl<W: Waiter> Verify<'_, W> {
                 return Err(failed(Stage::Others, seen).hint("`deployer verify --isolation` shows what they share").into());
             }
         }
-        let (mut asked, mut by_ledger) = (0, Vec::new());
-        for other in &self.others {
-            let venue = &other.venue.name;
-            match (&other.destination, attempt) {
-                (Some(destination), Some(attempt)) => match destination.look_up(attempt).await {
-                    Ok(LookedUp::NotThere) => asked += 1,
-                    Ok(LookedUp::Found(lead)) => {
-                        let lead = lead.map_or_else(String::new, |id| format!(" {id}"));
-                        let seen = format!("the lead{lead} is in the account of {venue}");
-                        let hint = "the credentials of the two are mixed up: `deployer secret status --compare`";
-                        return Err(failed(Stage::Others, seen).hint(hint).into());
-                    }
-                    Ok(LookedUp::Unknown(_)) | Err(_) => by_ledger.push(venue.as_str()),
-                },
-                _ => by_ledger.push(venue.as_str()),
-            }
+        let accounts = self.accounts(attempt).await;
+        if let Some(failure) = accounts.with_the_lead(Stage::Others, "") {
+            return Err(failure.into());
         }
+        let Accounts { asked, by_ledger, .. } = accounts;
         let mut text = format!("no other venue has it: {} ledgers", ledgers.len());
         if asked > 0 {
             text.push_str(&format!(" and {asked} accounts"));
@@ -394,6 +387,26 @@ impl<W: Waiter> Verify<'_, W> {
         text.push_str(" were looked at");
         self.say(Stage::Others, text, json!({ "ledgers": ledgers.len(), "accounts": asked, "by_ledger": by_ledger }));
         Ok(())
+    }
+
+    /// Asks the accounts of all other venues for the lead, where they can be asked.
+    async fn accounts(&self, attempt: Option<&Attempt>) -> Accounts<'_> {
+        let looks = self.others.iter().map(async |other| {
+            let found = match (&other.destination, attempt) {
+                (Some(destination), Some(attempt)) => destination.look_up(attempt).await.ok(),
+                _ => None,
+            };
+            (other.venue.name.as_str(), found)
+        });
+        let mut accounts = Accounts::default();
+        for (venue, found) in futures_util::future::join_all(looks).await {
+            match found {
+                Some(LookedUp::Found(lead)) => accounts.found.push((venue, lead)),
+                Some(LookedUp::NotThere) => accounts.asked += 1,
+                Some(LookedUp::Unknown(_)) | None => accounts.by_ledger.push(venue),
+            }
+        }
+        accounts
     }
 
     /// Also after a failure. What can't be removed is told, and left to the next verify.
@@ -433,6 +446,28 @@ impl<W: Waiter> Verify<'_, W> {
         }
         self.journal.clear().map_err(|error| error.to_string())?;
         Ok(id)
+    }
+}
+
+/// What the accounts of the other venues have shown.
+#[derive(Default)]
+struct Accounts<'a> {
+    /// Accounts that certainly don't have the lead.
+    asked: usize,
+    /// Venues of which only the ledger could tell.
+    by_ledger: Vec<&'a str>,
+    /// Venues whose accounts have the lead, with its id.
+    found: Vec<(&'a str, Option<String>)>,
+}
+
+impl Accounts<'_> {
+    /// The failure where another venue has the lead.
+    fn with_the_lead(&self, stage: Stage, seen: &str) -> Option<Failure> {
+        let (venue, lead) = self.found.first()?;
+        let lead = lead.as_ref().map_or_else(String::new, |id| format!(" {id}"));
+        let before = if seen.is_empty() { String::new() } else { format!("{seen}; ") };
+        let failure = failed(stage, format!("{before}the lead{lead} is in the account of {venue}"));
+        Some(failure.hint("the credentials of the two are mixed up: `deployer secret status --compare`"))
     }
 }
 
