@@ -35,7 +35,10 @@ pub(super) async fn run(global: &Global, args: &DevArgs) -> Result<ExitCode> {
         // `verify --local` finds it there.
         let running = system.write_running(&state);
         if let Err(error) = &running {
-            anstream::eprintln!("`deployer verify --local` won't find this: {} can't be written to: {error}", state.display());
+            anstream::eprintln!(
+                "`deployer verify --local` won't find this: {} can't be written to: {error}",
+                state.display()
+            );
         }
         let code = serve(&system, args, json, &stop).await;
         drop(running);

@@ -69,8 +69,7 @@ impl HubSpot {
         with_history: &[&str],
     ) -> Result<Option<Contact>, VendorError> {
         let path = format!("{}/batch/read", contacts());
-        let body =
-            json!({ "inputs": [{ "id": id }], "properties": properties, "propertiesWithHistory": with_history });
+        let body = json!({ "inputs": [{ "id": id }], "properties": properties, "propertiesWithHistory": with_history });
         let answer = self.call(Method::POST, &path, Some(&body), Again::Yes).await?;
         let found = answer.get("results").and_then(Value::as_array).and_then(|results| results.first());
         Ok(found.and_then(read))

@@ -98,11 +98,7 @@ fn state(own: bool, checks: &[Check], shared: &[Shared], untold: bool) -> PairSt
 
 /// A role that makes a request itself: no service makes it for anybody.
 fn context_of(role: &str) -> Context {
-    Context::from([
-        ("aws:sourcearn", None),
-        ("aws:sourceaccount", None),
-        ("aws:principalarn", Some(role.to_owned())),
-    ])
+    Context::from([("aws:sourcearn", None), ("aws:sourceaccount", None), ("aws:principalarn", Some(role.to_owned()))])
 }
 
 fn by_role(from: &Subject, to: &Subject, asked: &Asked) -> Check {

@@ -111,10 +111,9 @@ impl Reading<'_> {
 
     async fn role(&self, observed: &Observed<LiveRole>) -> Told<Vec<Policy>> {
         let role = self.told(observed, "role")?;
-        let inline = role
-            .policies
-            .iter()
-            .map(|(policy, document)| Policy::parse(&format!("policy {policy} of {}'s role", self.venue.name), document));
+        let inline = role.policies.iter().map(|(policy, document)| {
+            Policy::parse(&format!("policy {policy} of {}'s role", self.venue.name), document)
+        });
         let mut all = inline.collect::<Result<Vec<_>, _>>()?;
         for arn in &role.attached {
             let what = format!("policy {arn}, attached to {}'s role,", self.venue.name);
@@ -205,10 +204,8 @@ fn stored_credentials(
     stored: &BTreeMap<String, [u8; 32]>,
 ) -> BTreeMap<String, Credential> {
     for (key, digest) in stored {
-        let credential = known.entry(key.clone()).or_insert_with(|| Credential {
-            reference: "managed".to_owned(),
-            digest: None,
-        });
+        let credential =
+            known.entry(key.clone()).or_insert_with(|| Credential { reference: "managed".to_owned(), digest: None });
         credential.digest = Some(*digest);
     }
     known

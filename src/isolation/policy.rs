@@ -252,7 +252,8 @@ pub fn decide_assumption(identity: &[Policy], trust: &[Policy], request: &Reques
 
 fn decide_with(identity: &[Policy], resource: &[Policy], account_counts: bool, request: &Request<'_>) -> Decision {
     let all = || identity.iter().chain(resource);
-    let strongest = |allows| all().filter_map(|policy| policy.fits(allows, request, account_counts)).max_by_key(|fit| fit.0);
+    let strongest =
+        |allows| all().filter_map(|policy| policy.fits(allows, request, account_counts)).max_by_key(|fit| fit.0);
     if let Some((Holds::Yes, by)) = strongest(false) {
         return Decision::DeniedBy(by);
     }

@@ -39,11 +39,8 @@ impl Simulated {
 /// # Errors
 /// A call failed.
 pub async fn simulate(iam: &Client, subjects: &[Subject]) -> Result<Simulated, CallError> {
-    let answers: Vec<_> = stream::iter(subjects)
-        .map(|from| of_role(iam, from, subjects))
-        .buffer_unordered(ROLES_AT_ONCE)
-        .collect()
-        .await;
+    let answers: Vec<_> =
+        stream::iter(subjects).map(|from| of_role(iam, from, subjects)).buffer_unordered(ROLES_AT_ONCE).collect().await;
     let mut all = BTreeMap::new();
     for answer in answers {
         all.extend(answer?);

@@ -235,7 +235,10 @@ pub fn domain(text: &str) -> Result<(), Flaw> {
         return Ok(());
     }
     let bare = text.rsplit('@').next().unwrap_or_default();
-    Err(Flaw::new("this is no domain", if bare == text { "write it as in \"example.com\"".to_owned() } else { format!("write {bare}") }))
+    Err(Flaw::new(
+        "this is no domain",
+        if bare == text { "write it as in \"example.com\"".to_owned() } else { format!("write {bare}") },
+    ))
 }
 
 fn header_name(text: &str) -> Result<(), Flaw> {

@@ -67,7 +67,8 @@ mod tests {
         assert!(is_test_email("Venue-a", &address.replace("example.com", "other.example")));
         assert!(!is_test_email("Venue", &address), "another venue whose name begins the same");
         assert!(!is_test_email("Venue-a-b", &address));
-        for other in ["deployer-verify+venue-a@example.com", "deployer-verify+venue-a-x@example.com", "jo@example.com"] {
+        for other in ["deployer-verify+venue-a@example.com", "deployer-verify+venue-a-x@example.com", "jo@example.com"]
+        {
             assert!(!is_test_email("Venue-a", other), "{other}");
         }
         assert_ne!(address, email("Venue-a", "example.com"));

@@ -55,7 +55,9 @@ pub fn destination(client: &reqwest::Client, manifest: &Manifest, venue: &Venue,
 pub fn one_account(one: (&Venue, &Known), other: (&Venue, &Known)) -> bool {
     let same = |key: &str| one.1.get(key).is_some_and(|value| other.1.get(key) == Some(value));
     let one_site = match (&one.0.destination, &other.0.destination) {
-        (Kind::Tripleseat { site_id: Some(site), .. }, Kind::Tripleseat { site_id: other, .. }) => other == &Some(*site),
+        (Kind::Tripleseat { site_id: Some(site), .. }, Kind::Tripleseat { site_id: other, .. }) => {
+            other == &Some(*site)
+        }
         (Kind::Http(http), Kind::Http(other)) => http.lookup_url == other.lookup_url,
         _ => false,
     };

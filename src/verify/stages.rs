@@ -49,8 +49,7 @@ impl Failure {
 }
 
 pub(super) async fn run<W: Waiter>(verify: &mut Verify<'_, W>) -> Result<Outcome> {
-    let mut outcome =
-        Outcome { lead: None, failure: None, cancelled: false, remains: Vec::new(), seconds: 0.0 };
+    let mut outcome = Outcome { lead: None, failure: None, cancelled: false, remains: Vec::new(), seconds: 0.0 };
     let mut made = None;
     match verify.stages(&mut made, &mut outcome).await {
         Ok(()) => {}
@@ -97,9 +96,10 @@ impl<W: Waiter> Verify<'_, W> {
         self.set_flag(&id).await?;
         let flagged = self.waiter.elapsed();
         let synced = self.until_synced(&id, flagged).await?;
-        let attempt = synced.history.get(&self.ledger().lead_id).and_then(|past| {
-            past.iter().find_map(|value| Attempt::parse(value))
-        });
+        let attempt = synced
+            .history
+            .get(&self.ledger().lead_id)
+            .and_then(|past| past.iter().find_map(|value| Attempt::parse(value)));
         outcome.lead = Some(self.lead(&synced, attempt.as_ref(), flagged).await?);
         self.reset(&synced)?;
         self.others(&id, attempt.as_ref()).await?;
@@ -166,7 +166,8 @@ impl<W: Waiter> Verify<'_, W> {
         let marks = [("firstname", contact::FIRST_NAME), ("lastname", &contact::last_name(self.venue))];
         let found = self.hubspot.search_contacts(&marks, &["email", "createdate"]).await.map_err(unasked)?;
         let before = self.waiter.now().saturating_sub(LEFT_AFTER).unwrap_or_default();
-        let old = |contact: &Contact| contact.text("createdate").parse().is_ok_and(|made: jiff::Timestamp| made < before);
+        let old =
+            |contact: &Contact| contact.text("createdate").parse().is_ok_and(|made: jiff::Timestamp| made < before);
         let ours = |contact: &Contact| contact::is_test_email(&self.venue.name, contact.text("email")) && old(contact);
         left.extend(found.into_iter().filter(ours).map(|contact| contact.id));
         left.sort_unstable();
@@ -359,7 +360,9 @@ impl<W: Waiter> Verify<'_, W> {
         let ledgers: Vec<(&str, LedgerProperties)> = self
             .others
             .iter()
-            .map(|other| (other.venue.name.as_str(), LedgerProperties::new(&other.venue.name, &other.venue.flag_property)))
+            .map(|other| {
+                (other.venue.name.as_str(), LedgerProperties::new(&other.venue.name, &other.venue.flag_property))
+            })
             .collect();
         let names = |ledger: &LedgerProperties| {
             [&ledger.flag, &ledger.status, &ledger.lead_id, &ledger.synced_at].map(String::clone)
@@ -372,7 +375,9 @@ impl<W: Waiter> Verify<'_, W> {
             let set = names(ledger).into_iter().find(|name| !matches!(found.text(name), "" | "false"));
             if let Some(name) = set {
                 let seen = format!("{venue} has it too: {name} is `{}`", found.text(&name));
-                return Err(failed(Stage::Others, seen).hint("`deployer verify --isolation` shows what they share").into());
+                return Err(failed(Stage::Others, seen)
+                    .hint("`deployer verify --isolation` shows what they share")
+                    .into());
             }
         }
         let accounts = self.accounts(attempt).await;
@@ -428,7 +433,9 @@ impl<W: Waiter> Verify<'_, W> {
             Ok(Some(id)) => self.say(Stage::Cleanup, format!("test contact {id} removed"), json!({ "contact_id": id })),
             Ok(None) => self.say(Stage::Cleanup, "there is no test contact to remove", json!({})),
             Err(why) => {
-                outcome.remains.push(format!("the test contact is still in HubSpot ({why}); the next verify removes it"));
+                outcome
+                    .remains
+                    .push(format!("the test contact is still in HubSpot ({why}); the next verify removes it"));
                 if outcome.failure.is_none() && !outcome.cancelled {
                     outcome.failure = Some(failed(Stage::Cleanup, why));
                 }

@@ -92,10 +92,13 @@ impl Place {
         let mut manifest = load(global)?.manifest;
         let directory = state_directory(&manifest.path);
         let dev = Running::read(&directory);
-        let dev = dev.map_err(|error| Error::failed("what `deployer dev` says of itself can't be read").caused_by(&error));
+        let dev =
+            dev.map_err(|error| Error::failed("what `deployer dev` says of itself can't be read").caused_by(&error));
         let none = || {
-            Error::usage("with --local a venue is verified in a running `deployer dev`, and none runs with this manifest")
-                .hint("start `deployer dev` in another terminal, and run this again")
+            Error::usage(
+                "with --local a venue is verified in a running `deployer dev`, and none runs with this manifest",
+            )
+            .hint("start `deployer dev` in another terminal, and run this again")
         };
         let dev = dev?.ok_or_else(none)?;
         dev.point(&mut manifest);

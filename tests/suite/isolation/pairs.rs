@@ -70,7 +70,8 @@ fn what_is_planned_is_isolated_and_can_do_its_work() {
 
 #[test]
 fn a_widened_role_is_found() {
-    let wide = json!({ "Statement": { "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" } });
+    let wide =
+        json!({ "Statement": { "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" } });
     let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
         subjects[0].role.as_mut().expect("read").extend(policies("more", &wide).expect("a policy"));
     });
@@ -112,7 +113,8 @@ fn a_function_that_another_rule_may_invoke_is_found() {
 #[test]
 fn a_role_that_lets_another_in_is_found() {
     let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
-        let statement = json!({ "Effect": "Allow", "Principal": { "AWS": subjects[0].role_arn }, "Action": "sts:AssumeRole" });
+        let statement =
+            json!({ "Effect": "Allow", "Principal": { "AWS": subjects[0].role_arn }, "Action": "sts:AssumeRole" });
         subjects[1].trust = policies("trust", &json!({ "Statement": statement }));
         subjects[0].secret_policy = policies(
             "policy",
@@ -140,7 +142,11 @@ fn shared_credentials_are_found_by_their_values() {
     assert_eq!(states, [PairState::Open, PairState::Open, PairState::Isolated, PairState::Isolated]);
 
     // Two houses of one account are told apart by their locations.
-    let at = |location_id| sync_lambda::config::Destination::Tripleseat { location_id, lead_form_id: None, site_id: Some(7) };
+    let at = |location_id| sync_lambda::config::Destination::Tripleseat {
+        location_id,
+        lead_form_id: None,
+        site_id: Some(7),
+    };
     let houses = |second| {
         judged(&["a", "b"], &credentials(&[("a", KEY, 1), ("b", KEY, 1)]), move |subjects| {
             subjects[0].holdings.as_mut().expect("read").destination = at(Some(1));
@@ -168,8 +174,14 @@ fn shared_flags_secrets_and_destinations_are_found() {
         let pair = report.pairs.into_iter().find(|pair| pair.from == "a" && pair.to == "b").expect("the pair");
         (pair.state, pair.shared.into_iter().map(|shared| shared.what).collect::<Vec<_>>())
     };
-    assert_eq!(shared(|holdings| holdings.flag_property = "one".to_owned()), (PairState::Open, vec!["flag_property".to_owned()]));
-    assert_eq!(shared(|holdings| holdings.secret_arn = Some("arn".to_owned())), (PairState::Open, vec!["secret".to_owned()]));
+    assert_eq!(
+        shared(|holdings| holdings.flag_property = "one".to_owned()),
+        (PairState::Open, vec!["flag_property".to_owned()])
+    );
+    assert_eq!(
+        shared(|holdings| holdings.secret_arn = Some("arn".to_owned())),
+        (PairState::Open, vec!["secret".to_owned()])
+    );
     let one = |holdings: &mut deployer::isolation::Holdings| {
         holdings.destination =
             sync_lambda::config::Destination::Tripleseat { location_id: Some(1), lead_form_id: None, site_id: None };
@@ -189,5 +201,8 @@ fn of_many_venues_only_what_is_open_is_shown() {
         subjects[3].holdings.as_mut().expect("read").flag_property = "tripleseat_sync__venue_4".to_owned();
     });
     let text = isolation_text(&report, "as planned");
-    assert!(text.contains("venue-3 and venue-4: one flag property") && text.contains("2 of 2450 pairs are open"), "{text}");
+    assert!(
+        text.contains("venue-3 and venue-4: one flag property") && text.contains("2 of 2450 pairs are open"),
+        "{text}"
+    );
 }

@@ -53,9 +53,8 @@ fn a_denial_wins_and_nothing_allowed_is_denied() {
 
 #[test]
 fn conditions_hold_when_all_of_them_do() {
-    let on = |condition: Value| {
-        allows(json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition }))
-    };
+    let on =
+        |condition: Value| allows(json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition }));
     assert!(on(json!({ "ArnLike": { "aws:PrincipalArn": ["x", "arn:aws:iam::*:role/deployer/*"] } })));
     assert!(!on(json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:user/*" } })));
     assert!(!on(json!({ "StringEquals": { "AWS:SourceArn": "x" } })), "the request has no such key");
@@ -148,7 +147,13 @@ fn what_is_no_policy_is_an_error_and_never_an_empty_policy() {
 
 #[test]
 fn stars_stay_inside_the_parts_of_an_arn() {
-    assert_eq!(is_resource("arn:aws:logs:*:*:log-group:/aws/lambda/a:*", "arn:aws:logs:r:1:log-group:/aws/lambda/a:log-stream:x"), Holds::Yes);
+    assert_eq!(
+        is_resource(
+            "arn:aws:logs:*:*:log-group:/aws/lambda/a:*",
+            "arn:aws:logs:r:1:log-group:/aws/lambda/a:log-stream:x"
+        ),
+        Holds::Yes
+    );
     assert_eq!(is_resource("arn:aws:*:secret:x", "arn:aws:secretsmanager:r:1:secret:x"), Holds::Maybe);
     assert_eq!(is_resource("arn:aws:logs:r:1:log-group:a:*", "arn:aws:logs:r:1:log-group:ab:x"), Holds::No);
     // Exactly the six characters that Secrets Manager adds.
@@ -178,7 +183,13 @@ fn statement() -> impl Strategy<Value = Value> {
         json!({ "Unknown": { "k": "v" } }),
     ];
     let select = |values: &[String]| proptest::sample::select(values.to_vec());
-    (any::<bool>(), any::<(bool, bool)>(), select(&patterns), select(&resources), proptest::sample::select(conditions.to_vec()))
+    (
+        any::<bool>(),
+        any::<(bool, bool)>(),
+        select(&patterns),
+        select(&resources),
+        proptest::sample::select(conditions.to_vec()),
+    )
         .prop_map(|(allow, (not_action, not_resource), action, resource, condition)| {
             let effect = if allow { "Allow" } else { "Deny" };
             let mut statement = json!({ "Effect": effect, "Condition": condition });

@@ -37,7 +37,9 @@ async fn without_a_journal_old_test_contacts_are_found_by_their_marks() {
     let place = Place::new().await;
     let old = test_contact(&place, "venue-a", "00000000000a");
     let others = test_contact(&place, "venue-a-b", "00000000000b");
-    let guest = place.portal.contact(1, &[("firstname", "Deployer"), ("lastname", "Test venue-a"), ("tripleseat_sync__venue_a", "")]);
+    let guest = place
+        .portal
+        .contact(1, &[("firstname", "Deployer"), ("lastname", "Test venue-a"), ("tripleseat_sync__venue_a", "")]);
     place.portal.clock.advance(SignedDuration::from_mins(61));
     let young = test_contact(&place, "venue-a", "00000000000c");
     let outcome = place.outcome(nothing).await;

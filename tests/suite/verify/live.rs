@@ -25,7 +25,14 @@ async fn a_test_contact_becomes_a_lead_and_is_removed() {
     assert_eq!(place.journal().left().expect("read"), None);
     assert!(outcome.remains[0].contains(&leads[0].id.to_string()), "{:?}", outcome.remains);
     let all = [
-        Stage::Deployed, Stage::HubSpot, Stage::Contact, Stage::Flag, Stage::Run, Stage::Lead, Stage::Reset, Stage::Others,
+        Stage::Deployed,
+        Stage::HubSpot,
+        Stage::Contact,
+        Stage::Flag,
+        Stage::Run,
+        Stage::Lead,
+        Stage::Reset,
+        Stage::Others,
         Stage::Cleanup,
     ];
     assert_eq!(place.stages(), all);
@@ -71,7 +78,11 @@ async fn runs_that_fail_are_told_with_what_they_log() {
     let outcome = place.outcome(nothing).await;
     let failure = outcome.failure.expect("it fails");
     assert_eq!(failure.stage, Stage::Run);
-    assert!(failure.seen.contains("the run failed: Credential: ") && !failure.seen.contains("mistyped"), "{}", failure.seen);
+    assert!(
+        failure.seen.contains("the run failed: Credential: ") && !failure.seen.contains("mistyped"),
+        "{}",
+        failure.seen
+    );
 
     place.options.now = false;
     place.options.timeout = Some(std::time::Duration::from_secs(60));

@@ -1,7 +1,7 @@
 //! Inline policies of a role, and the managed policies attached to it.
 
 use super::document::{self, Purpose};
-use super::{Answer, ApiError, Call, encoded, managed, invalid, limit, no_entity, truncation};
+use super::{Answer, ApiError, Call, encoded, invalid, limit, managed, no_entity, truncation};
 
 /// Characters of all inline policies of a role without white space: IAM's quota.
 const MAX_INLINE_SIZE: usize = 10_240;
