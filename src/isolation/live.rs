@@ -60,7 +60,7 @@ impl Reading<'_> {
         let secret_arn = self.told(&live.secret, "secret").map(|secret| secret.arn.clone());
         let (role, function_policy, secret_policy, stored) = tokio::join!(
             self.role(&live.role),
-            self.function_policy(),
+            self.function_policy(self.told(&live.function, "function").map(drop)),
             self.secret_policy(secret_arn.is_ok()),
             self.stored(secret_arn.is_ok()),
         );
@@ -136,7 +136,8 @@ impl Reading<'_> {
     }
 
     /// What may be done to the function stands on the alias, and could stand on the function itself.
-    async fn function_policy(&self) -> Told<Vec<Policy>> {
+    async fn function_policy(&self, there: Told<()>) -> Told<Vec<Policy>> {
+        there?;
         let (alias, function) = tokio::join!(
             function_policy(&self.aws.lambda, &self.names.function, Some(ALIAS)),
             function_policy(&self.aws.lambda, &self.names.function, None),

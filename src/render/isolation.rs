@@ -1,6 +1,6 @@
 //! Who can reach whom, as a table and as lines of JSON.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -32,6 +32,7 @@ pub fn isolation_text(report: &Report, judged: &str) -> String {
     for pair in &report.pairs {
         findings(&mut out, pair);
     }
+    untold(&mut out, report);
     for disagreement in &report.disagreements {
         let _ = writeln!(out, "\n{RED}disagreement:{RED:#} {disagreement}");
     }
@@ -77,9 +78,8 @@ fn sign(state: PairState) -> (Style, &'static str) {
 /// What of a pair somebody has to look at.
 fn findings(out: &mut String, pair: &Pair) {
     let Pair { from, to, .. } = pair;
-    for check in &pair.checks {
-        let Check { action, resource, reason, reach, .. } = check;
-        let _ = match (check.verdict, from == to) {
+    for Check { action, resource, reason, reach, verdict, .. } in &pair.checks {
+        let _ = match (verdict, from == to) {
             (Verdict::Allowed, false) => writeln!(
                 out,
                 "\n{RED}not isolated:{RED:#} {from} reaches the {} of {to}: {action} on {resource} is {reason}",
@@ -89,9 +89,6 @@ fn findings(out: &mut String, pair: &Pair) {
                 out,
                 "\n{RED}can't work:{RED:#} {from} may not do what it has to: {action} on {resource}: {reason}"
             ),
-            (Verdict::Untold, _) => {
-                writeln!(out, "\n{YELLOW}not told:{YELLOW:#} {from}, {} of {to}: {action}: {reason}", reach.word())
-            }
             _ => Ok(()),
         };
     }
@@ -104,23 +101,36 @@ fn findings(out: &mut String, pair: &Pair) {
     }
 }
 
-/// Each reason once, with all that is denied for it.
+/// What couldn't be read, once.
+fn untold(out: &mut String, report: &Report) {
+    let checks = report.pairs.iter().flat_map(|pair| &pair.checks);
+    let reasons = checks.filter(|check| check.verdict == Verdict::Untold).map(|check| check.reason.as_str());
+    for reason in reasons.collect::<BTreeSet<_>>() {
+        let _ = writeln!(out, "\n{YELLOW}not told:{YELLOW:#} {reason}");
+    }
+}
+
+/// Each reason once, with all that is denied for it, by the venue whose policy says so.
 fn reasons(out: &mut String, report: &Report) {
-    let mut why: Vec<(&str, Vec<&str>)> = Vec::new();
-    let mut places = BTreeMap::new();
-    let denied = report.of_two().flat_map(|pair| &pair.checks).filter(|check| check.verdict == Verdict::Denied);
-    for check in denied {
-        let action = if check.reach == Reach::Rule { "invocation by another rule" } else { &check.action };
-        let place = *places.entry(check.reason.as_str()).or_insert_with(|| {
-            why.push((&check.reason, Vec::new()));
-            why.len() - 1
-        });
-        if !why[place].1.contains(&action) {
-            why[place].1.push(action);
+    let mut why: Vec<(usize, &str, Vec<&str>)> = Vec::new();
+    for pair in report.of_two() {
+        for check in pair.checks.iter().filter(|check| check.verdict == Verdict::Denied) {
+            let action = if check.reach == Reach::Rule { "invocation by another rule" } else { &check.action };
+            let whose = if matches!(check.reach, Reach::Role | Reach::Rule) { &pair.to } else { &pair.from };
+            let place = why.iter().position(|(_, reason, _)| *reason == check.reason).unwrap_or_else(|| {
+                let venue = report.venues.iter().position(|venue| venue == whose).unwrap_or_default();
+                why.push((venue, &check.reason, Vec::new()));
+                why.len() - 1
+            });
+            let actions = &mut why[place].2;
+            if !actions.contains(&action) {
+                actions.push(action);
+            }
         }
     }
+    why.sort_by_key(|(venue, ..)| *venue);
     let _ = writeln!(out, "\n{BOLD}Why it is denied{BOLD:#}");
-    for (reason, actions) in why {
+    for (_, reason, actions) in why {
         let _ = writeln!(out, "  {}: {reason}", actions.join(", "));
     }
 }

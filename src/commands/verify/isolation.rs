@@ -105,5 +105,6 @@ async fn credentials(manifest: &Manifest, resolving: bool) -> (Credentials, Vec<
 fn left_out(manifest: &Manifest) -> Option<String> {
     let blocked = manifest.venues.iter().filter(|venue| venue.status == Status::Blocked);
     let names: Vec<&str> = blocked.map(|venue| venue.name.as_str()).collect();
-    (!names.is_empty()).then(|| format!("nothing is deployed for {}, which are blocked", names.join(", ")))
+    (!names.is_empty())
+        .then(|| format!("left out, since nothing is deployed for what is blocked: {}", names.join(", ")))
 }

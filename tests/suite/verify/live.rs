@@ -63,10 +63,11 @@ async fn by_its_schedule_a_venue_is_waited_for_and_without_a_look_up_the_ledger_
 async fn a_rule_that_does_not_fire_is_told_after_the_time() {
     let mut place = Place::new().await;
     place.options.now = false;
+    place.options.timeout = Some(std::time::Duration::from_secs(60));
     let outcome = place.outcome(nothing).await;
     let failure = outcome.failure.expect("it fails");
     assert_eq!(failure.stage, Stage::Run);
-    assert!(failure.seen.contains("after 15 min no run has taken the contact"), "{}", failure.seen);
+    assert!(failure.seen.contains("after 1 min no run has taken the contact"), "{}", failure.seen);
     assert!(failure.seen.contains("the function didn't run"), "{}", failure.seen);
     assert_eq!(place.contacts(), Vec::<u64>::new());
 }
