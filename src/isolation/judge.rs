@@ -1,5 +1,7 @@
 //! From what is known of the venues to what each can reach of each other. Pure.
 
+use std::collections::BTreeSet;
+
 use super::condition::Context;
 use super::model::{Check, Pair, PairState, Reach, Report, Shared, Subject, Told, Verdict};
 use super::policy::{Decision, Policy, Principal, Request, decide, decide_assumption};
@@ -53,13 +55,18 @@ fn alias_arn(subject: &Subject) -> String {
 }
 
 /// Judges every pair.
-pub fn judge(subjects: &[Subject], simulated: &Simulated, notes: Vec<String>) -> Report {
+pub fn judge(subjects: &[Subject], simulated: &Simulated, mut notes: Vec<String>) -> Report {
     let mut disagreements = Vec::new();
     let mut pairs = Vec::with_capacity(subjects.len() * subjects.len());
     for from in subjects {
         for to in subjects {
             pairs.push(pair(from, to, simulated, &mut disagreements));
         }
+    }
+    let asked = pairs.iter().flat_map(|pair| &pair.checks).filter(|check| check.reach != Reach::Rule);
+    let unanswered = asked.filter(|check| check.verdict != Verdict::Untold && check.simulated.is_none()).count();
+    if unanswered > 0 && !simulated.is_empty() {
+        notes.push(format!("IAM's simulation gave no answer for {unanswered} decisions, which were made here alone"));
     }
     Report { venues: subjects.iter().map(|subject| subject.venue.clone()).collect(), pairs, disagreements, notes }
 }
@@ -74,18 +81,22 @@ fn pair(from: &Subject, to: &Subject, simulated: &Simulated, disagreements: &mut
         }
     }
     checks.extend(by_rule(from, to, own));
-    let (shared, untold) = match (&from.holdings, &to.holdings) {
-        _ if own => (Vec::new(), false),
-        (Ok(mine), Ok(theirs)) => (shared(mine, theirs), false),
-        _ => (Vec::new(), true),
+    let mut untold: BTreeSet<String> =
+        checks.iter().filter(|check| check.verdict == Verdict::Untold).map(|check| check.reason.clone()).collect();
+    let shared = match (&from.holdings, &to.holdings) {
+        _ if own => Vec::new(),
+        (Ok(mine), Ok(theirs)) => shared(mine, theirs),
+        (mine, theirs) => {
+            untold.extend([mine, theirs].into_iter().filter_map(|holdings| holdings.as_ref().err().cloned()));
+            Vec::new()
+        }
     };
-    let state = state(own, &checks, &shared, untold);
-    Pair { from: from.venue.clone(), to: to.venue.clone(), state, checks, shared }
+    let state = state(own, &checks, &shared, !untold.is_empty());
+    Pair { from: from.venue.clone(), to: to.venue.clone(), state, checks, shared, untold }
 }
 
 fn state(own: bool, checks: &[Check], shared: &[Shared], untold: bool) -> PairState {
     let any = |verdict| checks.iter().any(|check| check.verdict == verdict);
-    let untold = untold || any(Verdict::Untold);
     match own {
         true if any(Verdict::Denied) => PairState::OwnDenied,
         true if untold => PairState::Untold,

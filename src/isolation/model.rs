@@ -1,6 +1,6 @@
 //! What is judged, and what comes out of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -69,14 +69,14 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// A word for it, as in "denied: secret".
+    /// What of the other is reached, as in "reaches its secret".
     pub fn word(self) -> &'static str {
         match self {
             Self::Secret => "secret",
             Self::Logs => "log group",
             Self::Function => "function",
             Self::Role => "role",
-            Self::Rule => "function by rule",
+            Self::Rule => "function by its own rule",
         }
     }
 }
@@ -123,6 +123,8 @@ pub struct Pair {
     pub state: PairState,
     pub checks: Vec<Check>,
     pub shared: Vec<Shared>,
+    /// Why something couldn't be told.
+    pub untold: BTreeSet<String>,
 }
 
 /// What a pair comes to: a cell of the table.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::Client;
+use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use futures_util::{StreamExt, stream};
 
 use super::judge::asked;
@@ -75,9 +76,15 @@ async fn of_role(iam: &Client, from: &Subject, subjects: &[Subject]) -> Result<A
             let mut pages = request.into_paginator().send();
             while let Some(page) = pages.next().await {
                 for result in page.call("iam:SimulatePrincipalPolicy")?.evaluation_results() {
-                    let resource = result.eval_resource_name().unwrap_or_default().to_owned();
-                    let key = (from.venue.clone(), result.eval_action_name().to_owned(), resource);
-                    answers.insert(key, result.eval_decision().as_str().to_owned());
+                    let mut answer = |resource: &str, decision: &PolicyEvaluationDecisionType| {
+                        let key = (from.venue.clone(), result.eval_action_name().to_owned(), resource.to_owned());
+                        answers.insert(key, decision.as_str().to_owned());
+                    };
+                    answer(result.eval_resource_name().unwrap_or_default(), result.eval_decision());
+                    // Of several resources the decisions on each may stand one level deeper.
+                    for specific in result.resource_specific_results() {
+                        answer(specific.eval_resource_name(), specific.eval_resource_decision());
+                    }
                 }
             }
         }

@@ -84,6 +84,9 @@ pub(super) const DEFAULT_TIMEOUT: &str = "4m";
 pub(super) const DEFAULT_MEMORY_MB: u32 = 128;
 pub(super) const DEFAULT_LOG_RETENTION_DAYS: u32 = 30;
 
+/// Nobody can receive mail there (RFC 2606, section 3), and HubSpot takes it.
+pub(super) const DEFAULT_TEST_DOMAIN: &str = "example.com";
+
 const MAX_ID: i64 = i64::MAX;
 
 pub(super) static ROOT: Table = Table {
@@ -144,7 +147,7 @@ pub(super) static HUBSPOT: Table = Table {
             Value::Text(Format::Domain),
             "Domain of the address that the test contact of `deployer verify` gets. Mail to it must reach nobody.",
         )
-        .default(T(crate::verify::contact::DEFAULT_DOMAIN)),
+        .default(T(DEFAULT_TEST_DOMAIN)),
     ],
 };
 

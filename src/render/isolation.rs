@@ -82,7 +82,7 @@ fn findings(out: &mut String, pair: &Pair) {
         let _ = match (verdict, from == to) {
             (Verdict::Allowed, false) => writeln!(
                 out,
-                "\n{RED}not isolated:{RED:#} {from} reaches the {} of {to}: {action} on {resource} is {reason}",
+                "\n{RED}not isolated:{RED:#} {from} reaches {to}'s {}: {action} on {resource} is {reason}",
                 reach.word()
             ),
             (Verdict::Denied, true) => writeln!(
@@ -103,9 +103,7 @@ fn findings(out: &mut String, pair: &Pair) {
 
 /// What couldn't be read, once.
 fn untold(out: &mut String, report: &Report) {
-    let checks = report.pairs.iter().flat_map(|pair| &pair.checks);
-    let reasons = checks.filter(|check| check.verdict == Verdict::Untold).map(|check| check.reason.as_str());
-    for reason in reasons.collect::<BTreeSet<_>>() {
+    for reason in report.pairs.iter().flat_map(|pair| &pair.untold).collect::<BTreeSet<_>>() {
         let _ = writeln!(out, "\n{YELLOW}not told:{YELLOW:#} {reason}");
     }
 }

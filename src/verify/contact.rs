@@ -6,8 +6,6 @@ use sync_lambda::mapping::{Mapping, Properties};
 
 use crate::manifest::Venue;
 
-/// The domain where nothing else is said. Nobody can receive mail there (RFC 2606, section 3).
-pub const DEFAULT_DOMAIN: &str = "example.com";
 /// What each address begins with.
 const LOCAL: &str = "deployer-verify+";
 /// The first name.

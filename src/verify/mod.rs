@@ -4,12 +4,15 @@
 //! [`Verify::run`] goes through the [`Stage`]s in their order. What it makes it writes down first ([`journal`]), and
 //! removes in the end, however it ends; what an interrupted one has left the next one removes.
 
+mod before;
 pub mod contact;
 mod event;
 mod function;
 pub mod journal;
 pub mod lead;
+mod proof;
 mod stages;
+mod taken;
 mod wait;
 
 use std::time::Duration;

@@ -94,6 +94,39 @@ pub async fn one_call_lists_roles_with_policies_and_tags(place: Place) -> Probed
     same(json(policies[0].policy_document()), json(Some(POLICY)), "its policy")
 }
 
+/// Its own policy allows `logs:PutLogEvents`, and the attached one `s3:GetObject`.
+pub async fn a_role_is_simulated_with_what_is_attached(place: Place) -> Probed {
+    let (name, iam) = (place.name("role"), &place.aws.iam);
+    create(&place, &name).await.map_err(text)?;
+    put_policy(&place, &name).await?;
+    let more = POLICY.replace("logs:PutLogEvents", "s3:GetObject");
+    let made = iam.create_policy().policy_name(place.name("policy")).policy_document(&more).send().await;
+    let made = made.call("iam:CreatePolicy").map_err(text)?;
+    let arn = made.policy().and_then(|policy| policy.arn()).ok_or("no ARN")?.to_owned();
+    let attached = iam.attach_role_policy().role_name(&name).policy_arn(&arn).send().await;
+    attached.call("iam:AttachRolePolicy").map_err(text)?;
+    let version = iam.get_policy_version().policy_arn(&arn).version_id("v1").send().await;
+    let version = version.call("iam:GetPolicyVersion").map_err(text)?;
+    let resource = "arn:aws:s3:::bucket/key";
+    let mut request = iam.simulate_principal_policy().policy_source_arn(place.role_arn(&name)).resource_arns(resource);
+    for action in ["logs:PutLogEvents", "s3:GetObject", "s3:PutObject"] {
+        request = request.action_names(action);
+    }
+    let answer = request.send().await.call("iam:SimulatePrincipalPolicy");
+    let _ = iam.detach_role_policy().role_name(&name).policy_arn(&arn).send().await;
+    let _ = iam.delete_policy().policy_arn(&arn).send().await;
+    delete(&place, &name).await;
+    same(json(version.policy_version().and_then(|version| version.document())), json(Some(&more)), "the document")?;
+    let decided = answer.map_err(text)?;
+    let decided: Vec<_> = decided
+        .evaluation_results()
+        .iter()
+        .map(|result| (result.eval_action_name(), result.eval_resource_name(), result.eval_decision().as_str()))
+        .collect();
+    let expected = [("logs:PutLogEvents", "allowed"), ("s3:GetObject", "allowed"), ("s3:PutObject", "implicitDeny")];
+    same(decided, expected.map(|(action, decision)| (action, Some(resource), decision)).to_vec(), "the decisions")
+}
+
 pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
     let name = place.name("role");
     let iam = &place.aws.iam;

@@ -78,7 +78,7 @@ fn a_widened_role_is_found() {
     assert_eq!(open(&report), [pair("a", "b", Reach::Secret)]);
     assert_eq!((state(&report, "a", "b"), state(&report, "b", "a")), (PairState::Open, PairState::Isolated));
     let text = isolation_text(&report, "as planned");
-    assert!(text.contains("a reaches the secret of b") && text.contains("more, statement 1"), "{text}");
+    assert!(text.contains("a reaches b's secret") && text.contains("more, statement 1"), "{text}");
 }
 
 #[test]

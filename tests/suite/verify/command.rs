@@ -77,6 +77,31 @@ fn venues_of_a_running_dev_are_verified() {
     }
 }
 
+/// The rule of venue-b fires every ten minutes: there is time to end it before.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_verify_cleans_up_and_a_killed_one_leaves_it_to_the_next() {
+    let dev = Dev::start();
+    for (signal, code) in [("-INT", Some(130)), ("-KILL", None)] {
+        let mut child = command(&dev.directory, &["verify", "--local", "venue-b", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("text"));
+        assert!(lines.by_ref().any(|line| line.contains(r#""stage":"run""#)), "it waits");
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill is there");
+        assert!(sent.success());
+        let rest: Vec<String> = lines.collect();
+        assert_eq!(child.wait().expect("it ends").code(), code, "{rest:?}");
+        let removed = rest.iter().any(|line| line.contains(r#""stage":"cleanup""#) && line.contains("removed"));
+        assert_eq!(removed, code.is_some(), "{rest:?}");
+    }
+    let (code, text) = dev.verify(&["venue-b", "--now"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("which an earlier verify has left, is removed"), "{text}");
+}
+
 #[test]
 fn without_a_dev_and_without_a_token_it_says_what_to_do() {
     let site = Site::new();

@@ -33,6 +33,16 @@ async fn the_next_verify_removes_what_the_journal_names() {
 }
 
 #[tokio::test]
+async fn a_journal_that_names_somebody_else_deletes_nobody() {
+    let place = Place::new().await;
+    let guest = place.portal.contact(1, &[("tripleseat_sync__venue_a", "")]);
+    let entry = Entry { email: "guest1@example.com".to_owned(), contact_id: Some(guest.to_string()) };
+    place.journal().write(&entry).expect("written");
+    assert_eq!(place.outcome(nothing).await.failure, None);
+    assert_eq!(place.contacts(), [guest]);
+}
+
+#[tokio::test]
 async fn without_a_journal_old_test_contacts_are_found_by_their_marks() {
     let place = Place::new().await;
     let old = test_contact(&place, "venue-a", "00000000000a");
