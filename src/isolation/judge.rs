@@ -85,7 +85,14 @@ fn pair(from: &Subject, to: &Subject, simulated: &Simulated, disagreements: &mut
         checks.iter().filter(|check| check.verdict == Verdict::Untold).map(|check| check.reason.clone()).collect();
     let shared = match (&from.holdings, &to.holdings) {
         _ if own => Vec::new(),
-        (Ok(mine), Ok(theirs)) => shared(mine, theirs),
+        (Ok(mine), Ok(theirs)) => {
+            let mut found = shared(mine, theirs);
+            if mine.secret_arn.is_some() && mine.secret_arn.as_ref() == to.secret_arn.as_ref().ok() {
+                let text = format!("the function of {} is pointed at the secret of {}", from.venue, to.venue);
+                found.push(Shared { what: "secret".to_owned(), text, tolerated: false });
+            }
+            found
+        }
         (mine, theirs) => {
             untold.extend([mine, theirs].into_iter().filter_map(|holdings| holdings.as_ref().err().cloned()));
             Vec::new()

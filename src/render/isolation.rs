@@ -29,8 +29,9 @@ pub fn isolation_text(report: &Report, judged: &str) -> String {
     if small {
         table(&mut out, report);
     }
+    let mut told = BTreeSet::new();
     for pair in &report.pairs {
-        findings(&mut out, pair);
+        findings(&mut out, pair, &mut told);
     }
     untold(&mut out, report);
     for disagreement in &report.disagreements {
@@ -76,7 +77,7 @@ fn sign(state: PairState) -> (Style, &'static str) {
 }
 
 /// What of a pair somebody has to look at.
-fn findings(out: &mut String, pair: &Pair) {
+fn findings<'r>(out: &mut String, pair: &'r Pair, told: &mut BTreeSet<(&'r str, &'r str, &'r str)>) {
     let Pair { from, to, .. } = pair;
     for Check { action, resource, reason, reach, verdict, .. } in &pair.checks {
         let _ = match (verdict, from == to) {
@@ -93,7 +94,10 @@ fn findings(out: &mut String, pair: &Pair) {
         };
     }
     // What two share is said once.
-    for shared in pair.shared.iter().filter(|_| from < to) {
+    for shared in &pair.shared {
+        if !told.insert((from.min(to), from.max(to), &shared.text)) {
+            continue;
+        }
         let _ = match shared.tolerated {
             true => writeln!(out, "\n{YELLOW}shared, allowed:{YELLOW:#} {from} and {to}: {}", shared.text),
             false => writeln!(out, "\n{RED}shared:{RED:#} {from} and {to}: {}", shared.text),

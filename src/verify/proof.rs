@@ -12,6 +12,7 @@ use super::stages::{Stop, failed, seconds};
 use super::wait::Waiter;
 use super::{Verify, lead};
 use crate::crm::Contact;
+use crate::duplicates::counted;
 
 impl<W: Waiter> Verify<'_, W> {
     pub(super) async fn lead(
@@ -96,11 +97,10 @@ impl<W: Waiter> Verify<'_, W> {
             return Err(failure.into());
         }
         let Accounts { asked, by_ledger, .. } = accounts;
-        let mut text = format!("no other venue has it: {} ledgers", ledgers.len());
+        let mut text = format!("no other venue has it: looked at {}", counted(ledgers.len() as u64, "ledger"));
         if asked > 0 {
-            text.push_str(&format!(" and {asked} accounts"));
+            text.push_str(&format!(" and {}", counted(asked, "account")));
         }
-        text.push_str(" were looked at");
         self.say(Stage::Others, text, json!({ "ledgers": ledgers.len(), "accounts": asked, "by_ledger": by_ledger }));
         Ok(())
     }
@@ -130,7 +130,7 @@ impl<W: Waiter> Verify<'_, W> {
 #[derive(Default)]
 struct Accounts<'a> {
     /// Accounts that certainly don't have the lead.
-    asked: usize,
+    asked: u64,
     /// Venues of which only the ledger could tell.
     by_ledger: Vec<&'a str>,
     /// Venues whose accounts have the lead, with its id.

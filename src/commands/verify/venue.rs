@@ -1,10 +1,11 @@
 //! `deployer verify VENUE`
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::json;
-use sync_lambda::config::{Destination, KEY_HUBSPOT_TOKEN};
+use sync_lambda::config::{
+    Destination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
+};
 use sync_lambda::credentials::Secret;
 use tokio_util::sync::CancellationToken;
 
@@ -127,22 +128,29 @@ impl Place {
         })
     }
 
-    /// A venue's credentials, as far as they are to be had here.
+    /// What a venue's leads are looked up with, as far as it is to be had here. No other reference is resolved: each may
+    /// ask somebody for a password.
     async fn known(&self, venue: &Venue) -> Known {
         if let Some(dev) = &self.dev {
             return dev.credentials(&venue.name).map(|(key, value)| (key.clone(), Secret::new(value))).collect();
         }
-        let mut known = BTreeMap::new();
-        for (key, reference) in venue.secrets.iter().filter(|(key, _)| key != KEY_HUBSPOT_TOKEN) {
+        let keys: &[&str] = match &venue.destination {
+            Destination::Tripleseat { .. } => &[KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET],
+            Destination::Http(http) if http.lookup_url.is_some() => &[KEY_DESTINATION_CREDENTIAL],
+            Destination::Http(_) => &[],
+        };
+        let mut known = Known::new();
+        for key in keys {
+            let Some(reference) = reference(venue, key) else { continue };
             if let Ok(value) = crm::resolve(reference, &self.directory()).await {
-                known.insert(key.clone(), value);
+                known.insert((*key).to_owned(), value);
             }
         }
         known
     }
 
-    fn directory(&self) -> std::path::PathBuf {
-        manifest_directory(Path::new(&self.manifest.path))
+    fn directory(&self) -> PathBuf {
+        manifest_directory(&self.manifest.path)
     }
 }
 

@@ -127,6 +127,34 @@ pub async fn a_role_is_simulated_with_what_is_attached(place: Place) -> Probed {
     same(decided, expected.map(|(action, decision)| (action, Some(resource), decision)).to_vec(), "the decisions")
 }
 
+/// A venue's policy, and a denial beside it.
+pub async fn policies_are_simulated(place: Place) -> Probed {
+    let allow = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"arn:aws:secretsmanager:us-east-1:1:secret:d/a-??????"},
+        {"Effect":"Allow","Action":["logs:CreateLogStream","logs:Put*"],"Resource":"arn:aws:logs:us-east-1:1:log-group:/aws/lambda/d-a:*"}]}"#;
+    let deny =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"logs:PutMetricFilter","Resource":"*"}}"#;
+    let decide = async |action: &str, resource: &str| {
+        let request = place.aws.iam.simulate_custom_policy().policy_input_list(allow).policy_input_list(deny);
+        let answer = request.action_names(action).resource_arns(resource).send().await;
+        let answer = answer.call("iam:SimulateCustomPolicy").map_err(text)?;
+        let result = answer.evaluation_results().first().ok_or("no result")?;
+        Ok::<_, String>(result.eval_decision().as_str().to_owned())
+    };
+    for (action, resource, expected) in [
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:1:secret:d/a-Xy7Zq2", "allowed"),
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:1:secret:d/ab-Xy7Zq2", "implicitDeny"),
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:1:secret:d/b-Xy7Zq2", "implicitDeny"),
+        ("logs:PutLogEvents", "arn:aws:logs:us-east-1:1:log-group:/aws/lambda/d-a:log-stream:x", "allowed"),
+        ("logs:PutLogEvents", "arn:aws:logs:us-east-1:1:log-group:/aws/lambda/d-ab:log-stream:x", "implicitDeny"),
+        ("logs:PutMetricFilter", "arn:aws:logs:us-east-1:1:log-group:/aws/lambda/d-a:x", "explicitDeny"),
+        ("lambda:InvokeFunction", "arn:aws:lambda:us-east-1:1:function:d-b", "implicitDeny"),
+    ] {
+        same(decide(action, resource).await?.as_str(), expected, &format!("{action} on {resource}"))?;
+    }
+    Ok(())
+}
+
 pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
     let name = place.name("role");
     let iam = &place.aws.iam;

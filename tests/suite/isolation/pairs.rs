@@ -190,6 +190,21 @@ fn shared_flags_secrets_and_destinations_are_found() {
 }
 
 #[test]
+fn a_function_that_is_pointed_at_anothers_secret_is_found() {
+    let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
+        let (a, b) = (subjects[0].secret_arn.clone().ok(), subjects[1].secret_arn.clone().ok());
+        subjects[0].holdings.as_mut().expect("read").secret_arn = b;
+        subjects[1].holdings.as_mut().expect("read").secret_arn = a;
+    });
+    assert!(report.of_two().all(|pair| pair.state == PairState::Open));
+    let text = isolation_text(&report, "as planned");
+    for words in ["the function of a is pointed at the secret of b", "the function of b is pointed at the secret of a"]
+    {
+        assert_eq!(text.matches(words).count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn of_many_venues_only_what_is_open_is_shown() {
     let names: Vec<String> = (0..50).map(|number| format!("venue_{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -112,4 +112,14 @@ fn without_a_dev_and_without_a_token_it_says_what_to_do() {
     assert!(output.status.code() == Some(2) && text.contains("`hubspot_token` of a can't be had"), "{text}");
     let (code, text) = site.run(&["verify", "a", "--domain", "jo@example.com"]);
     assert!(code == 2 && text.contains("write example.com"), "{text}");
+    let domain = |domain: &str| {
+        site.write(
+            "venues.toml",
+            &format!("{}[hubspot]\ntest_domain = \"{domain}\"\n", crate::world::manifest("sync")),
+        );
+        site.run(&["validate"])
+    };
+    let (code, text) = domain("example");
+    assert!(code == 2 && text.contains("this is no domain"), "{text}");
+    assert_eq!(domain("mail.example.org").0, 0);
 }

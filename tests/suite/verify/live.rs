@@ -38,7 +38,7 @@ async fn a_test_contact_becomes_a_lead_and_is_removed() {
     assert_eq!(place.stages(), all);
     let said = place.said();
     assert!(said.contains("invoked: 0 found") && said.contains("invoked: 1 found, 1 synced"), "{said}");
-    assert!(said.contains("1 ledgers and 1 accounts were looked at"), "{said}");
+    assert!(said.contains("looked at 1 ledger and 1 account"), "{said}");
     assert!(!said.contains("deployer-verify+"), "the address is nobody's business: {said}");
 }
 
@@ -56,7 +56,7 @@ async fn by_its_schedule_a_venue_is_waited_for_and_without_a_look_up_the_ledger_
     assert_eq!(found.lead_id, Some(place.portal.leads()[0].id.to_string()));
     // Two firings of rate(5 minutes), the four minutes of a run, and a minute.
     assert!(place.said().contains("waiting for rate(5 minutes), 15 min at most"), "{}", place.said());
-    assert!(place.said().contains("no other venue has it: 1 ledgers were looked at"), "{}", place.said());
+    assert!(place.said().contains("no other venue has it: looked at 1 ledger\n"), "{}", place.said());
 }
 
 #[tokio::test]
