@@ -69,14 +69,14 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// What of the other is reached, as in "reaches its secret".
+    /// What of the other is reached, as in "reaches the secret of b".
     pub fn word(self) -> &'static str {
         match self {
             Self::Secret => "secret",
             Self::Logs => "log group",
             Self::Function => "function",
             Self::Role => "role",
-            Self::Rule => "function by its own rule",
+            Self::Rule => "function (by its rule)",
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::JsonLines;
 use crate::exit_code::ExitCode;
-use crate::isolation::{Check, Pair, PairState, Reach, Report, Verdict};
+use crate::isolation::{Check, PairState, Reach, Report, Shared, Verdict};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -18,6 +18,8 @@ const RED: Style = AnsiColor::Red.on_default();
 
 /// Venues up to which the whole table fits a terminal.
 const MOST_IN_TABLE: usize = 12;
+/// Venues that are named in one line.
+const MOST_NAMES: usize = 10;
 
 /// The table, what isn't isolated, why the rest is denied, and the closing line. `judged` says what was judged: `as
 /// planned`.
@@ -29,10 +31,8 @@ pub fn isolation_text(report: &Report, judged: &str) -> String {
     if small {
         table(&mut out, report);
     }
-    let mut told = BTreeSet::new();
-    for pair in &report.pairs {
-        findings(&mut out, pair, &mut told);
-    }
+    reached(&mut out, report);
+    in_common(&mut out, report);
     untold(&mut out, report);
     for disagreement in &report.disagreements {
         let _ = writeln!(out, "\n{RED}disagreement:{RED:#} {disagreement}");
@@ -76,32 +76,73 @@ fn sign(state: PairState) -> (Style, &'static str) {
     }
 }
 
-/// What of a pair somebody has to look at.
-fn findings<'r>(out: &mut String, pair: &'r Pair, told: &mut BTreeSet<(&'r str, &'r str, &'r str)>) {
-    let Pair { from, to, .. } = pair;
-    for Check { action, resource, reason, reach, verdict, .. } in &pair.checks {
-        let _ = match (verdict, from == to) {
-            (Verdict::Allowed, false) => writeln!(
-                out,
-                "\n{RED}not isolated:{RED:#} {from} reaches {to}'s {}: {action} on {resource} is {reason}",
-                reach.word()
-            ),
-            (Verdict::Denied, true) => writeln!(
-                out,
-                "\n{RED}can't work:{RED:#} {from} may not do what it has to: {action} on {resource}: {reason}"
-            ),
-            _ => Ok(()),
-        };
-    }
-    // What two share is said once.
-    for shared in &pair.shared {
-        if !told.insert((from.min(to), from.max(to), &shared.text)) {
-            continue;
+/// Who reaches whom, each by each statement once; and who can't do its own work.
+fn reached(out: &mut String, report: &Report) {
+    let mut open: Vec<(&str, &Check, Vec<&str>)> = Vec::new();
+    for pair in &report.pairs {
+        for check in &pair.checks {
+            let Check { action, resource, reason, .. } = check;
+            match (check.verdict, pair.from == pair.to) {
+                (Verdict::Allowed, false) => {
+                    let same = |(from, other, _): &&mut (&str, &Check, Vec<&str>)| {
+                        let one = |check: &Check| (check.reach, check.action.clone(), check.reason.clone());
+                        *from == pair.from && one(other) == one(check)
+                    };
+                    match open.iter_mut().rev().find(same) {
+                        Some((.., to)) if to.contains(&pair.to.as_str()) => {}
+                        Some((.., to)) => to.push(&pair.to),
+                        None => open.push((&pair.from, check, vec![&pair.to])),
+                    }
+                }
+                (Verdict::Denied, true) => {
+                    let what = format!("{} may not do what it has to: {action} on {resource}: {reason}", pair.from);
+                    let _ = writeln!(out, "\n{RED}can't work:{RED:#} {what}");
+                }
+                _ => {}
+            }
         }
-        let _ = match shared.tolerated {
-            true => writeln!(out, "\n{YELLOW}shared, allowed:{YELLOW:#} {from} and {to}: {}", shared.text),
-            false => writeln!(out, "\n{RED}shared:{RED:#} {from} and {to}: {}", shared.text),
-        };
+    }
+    for (from, Check { reach, action, reason, .. }, to) in open {
+        let what = format!("{from} reaches the {} of {}: {action} is {reason}", reach.word(), names(&to));
+        let _ = writeln!(out, "\n{RED}not isolated:{RED:#} {what}");
+    }
+}
+
+/// What venues share, once for all that share it.
+fn in_common(out: &mut String, report: &Report) {
+    let mut all: Vec<(&Shared, BTreeSet<usize>)> = Vec::new();
+    let place = |name: &str| report.venues.iter().position(|venue| venue == name).unwrap_or_default();
+    for pair in &report.pairs {
+        for shared in &pair.shared {
+            let mut venues = BTreeSet::from([place(&pair.from), place(&pair.to)]);
+            // Two that share the same with a third share it with each other.
+            all.retain(|(other, members)| {
+                let joins = *other == shared && !members.is_disjoint(&venues);
+                if joins {
+                    venues.extend(members);
+                }
+                !joins
+            });
+            all.push((shared, venues));
+        }
+    }
+    for (shared, members) in all {
+        let venues: Vec<&str> = members.into_iter().map(|place| report.venues[place].as_str()).collect();
+        let (style, word) = if shared.tolerated { (YELLOW, "shared, allowed") } else { (RED, "shared") };
+        let _ = writeln!(out, "\n{style}{word}:{style:#} {}: {}", names(&venues), shared.text);
+    }
+}
+
+/// `a, b and c`; of many the first.
+fn names(venues: &[&str]) -> String {
+    match venues {
+        [first @ .., last] if !first.is_empty() && venues.len() <= MOST_NAMES => {
+            format!("{} and {last}", first.join(", "))
+        }
+        all if all.len() > MOST_NAMES => {
+            format!("{} and {} more", all[..MOST_NAMES].join(", "), all.len() - MOST_NAMES)
+        }
+        all => all.join(", "),
     }
 }
 

@@ -96,7 +96,7 @@ fn an_attached_policy_is_read_and_found() {
         });
         let (code, text) = site.run(&ISOLATION);
         assert_eq!(code, 1, "{text}");
-        assert!(text.contains(&format!("a reaches b's {reached}:")) && text.contains(arn), "{text}");
+        assert!(text.contains(&format!("a reaches the {reached} of b:")) && text.contains(arn), "{text}");
         assert!(!text.contains("b reaches"), "{text}");
     }
 }
@@ -113,7 +113,7 @@ fn a_permission_for_another_rule_is_found() {
         });
         let (code, text) = site.run(&ISOLATION);
         assert_eq!(code, 1, "{text}");
-        assert!(text.contains("a reaches b's function by its own rule"), "{text}");
+        assert!(text.contains("a reaches the function (by its rule) of b"), "{text}");
     }
 }
 

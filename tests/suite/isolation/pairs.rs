@@ -78,7 +78,7 @@ fn a_widened_role_is_found() {
     assert_eq!(open(&report), [pair("a", "b", Reach::Secret)]);
     assert_eq!((state(&report, "a", "b"), state(&report, "b", "a")), (PairState::Open, PairState::Isolated));
     let text = isolation_text(&report, "as planned");
-    assert!(text.contains("a reaches b's secret") && text.contains("more, statement 1"), "{text}");
+    assert!(text.contains("a reaches the secret of b") && text.contains("more, statement 1"), "{text}");
 }
 
 #[test]
@@ -212,6 +212,16 @@ fn of_many_venues_only_what_is_open_is_shown() {
     assert_eq!(report.of_two().count(), 2450);
     let text = isolation_text(&report, "as planned");
     assert!(text.lines().count() < 10 && text.contains("in none of 2450 pairs"), "{text}");
+    // What all share, and what one may do to all, is said once.
+    let all: Vec<_> = names.iter().map(|name| (*name, "HUBSPOT_TOKEN", 1)).collect();
+    let report = judged(&names, &credentials(&all), |subjects| {
+        let wide = json!({ "Statement": { "Effect": "Allow", "Action": "lambda:*", "Resource": "*" } });
+        subjects[7].role.as_mut().expect("read").extend(policies("more", &wide).expect("a policy"));
+    });
+    let text = isolation_text(&report, "as planned");
+    assert!(text.contains("venue_9 and 40 more: one hubspot_token (the same value): allowed"), "{text}");
+    assert!(text.contains("venue_7 reaches the function of venue_0, venue_1"), "{text}");
+    assert!(text.contains("49 of 2450 pairs are open") && text.lines().count() < 12, "{text}");
     let report = judged(&names, &Credentials::new(), |subjects| {
         subjects[3].holdings.as_mut().expect("read").flag_property = "tripleseat_sync__venue_4".to_owned();
     });
