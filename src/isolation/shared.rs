@@ -20,7 +20,7 @@ pub fn shared(one: &Holdings, other: &Holdings) -> Vec<Shared> {
     if let (Some(arn), true) = (&one.secret_arn, one.secret_arn == other.secret_arn) {
         share("secret", format!("both functions are pointed at {arn}"), false);
     }
-    let places = two_locations(one, other);
+    let apart = two_locations(one, other);
     for (key, mine) in &one.credentials {
         let Some(how) = other.credentials.get(key).and_then(|theirs| same(mine, theirs)) else { continue };
         let name = key.to_lowercase();
@@ -28,10 +28,12 @@ pub fn shared(one: &Holdings, other: &Holdings) -> Vec<Shared> {
             KEY_HUBSPOT_TOKEN => {
                 share(key, format!("one {name} ({how}): allowed; a private app for each isolates better"), true);
             }
-            KEY_TRIPLESEAT_PUBLIC_KEY | KEY_TRIPLESEAT_CLIENT_ID | KEY_TRIPLESEAT_CLIENT_SECRET => match places {
-                Some((a, b)) => share(key, format!("one {name} ({how}): allowed for two locations, {a} and {b}"), true),
-                None => share(key, format!("one {name} ({how}): both make leads in one account"), false),
-            },
+            KEY_TRIPLESEAT_PUBLIC_KEY | KEY_TRIPLESEAT_CLIENT_ID | KEY_TRIPLESEAT_CLIENT_SECRET if apart => {
+                share(key, format!("one {name} ({how}): allowed, each names a location of its own"), true);
+            }
+            KEY_TRIPLESEAT_PUBLIC_KEY | KEY_TRIPLESEAT_CLIENT_ID | KEY_TRIPLESEAT_CLIENT_SECRET => {
+                share(key, format!("one {name} ({how}): both make leads in one account"), false);
+            }
             _ => share(key, format!("one {name} ({how})"), false),
         }
     }
@@ -50,13 +52,13 @@ fn same(one: &Credential, other: &Credential) -> Option<&'static str> {
     }
 }
 
-/// The locations, where each venue names one and they differ.
-fn two_locations(one: &Holdings, other: &Holdings) -> Option<(u64, u64)> {
+/// Whether each names a location, and not the same.
+fn two_locations(one: &Holdings, other: &Holdings) -> bool {
     let location = |holdings: &Holdings| match &holdings.destination {
         Destination::Tripleseat { location_id, .. } => *location_id,
         Destination::Http(_) => None,
     };
-    location(one).zip(location(other)).filter(|(one, other)| one != other)
+    location(one).zip(location(other)).is_some_and(|(one, other)| one != other)
 }
 
 fn one_destination(one: &Holdings, other: &Holdings) -> Option<(String, bool)> {
@@ -70,8 +72,8 @@ fn one_destination(one: &Holdings, other: &Holdings) -> Option<(String, bool)> {
             }
             let site = site_id.filter(|_| site_id == other_site)?;
             Some(match two_locations(one, other) {
-                Some((a, b)) => (format!("one Tripleseat site, {site}: allowed for two locations, {a} and {b}"), true),
-                None => (format!("one Tripleseat site, {site}, and not each has a location of its own"), false),
+                true => (format!("one Tripleseat site, {site}: allowed, each names a location of its own"), true),
+                false => (format!("one Tripleseat site, {site}, and not each has a location of its own"), false),
             })
         }
         (Destination::Http(http), Destination::Http(other)) if http.url == other.url => match http.auth {

@@ -154,6 +154,8 @@ fn shared_credentials_are_found_by_their_values() {
         })
     };
     assert_eq!(state(&houses(Some(2)), "a", "b"), PairState::Isolated);
+    let text = isolation_text(&houses(Some(2)), "as planned");
+    assert_eq!(text.matches("each names a location of its own").count(), 2, "the key and the site: {text}");
     assert_eq!(state(&houses(Some(1)), "a", "b"), PairState::Open);
     assert_eq!(state(&houses(None), "a", "b"), PairState::Open);
 
