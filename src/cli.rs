@@ -5,6 +5,7 @@ mod decommission;
 mod duplicates;
 mod status;
 mod venue;
+mod verify;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use decommission::*;
 pub use duplicates::*;
 pub use status::*;
 pub use venue::*;
+pub use verify::*;
 
 /// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
 ///
@@ -117,6 +119,8 @@ pub enum Command {
     Decommission(DecommissionArgs),
     /// Bring back what was decommissioned
     Restore(RestoreArgs),
+    /// Prove that a venue is live with a test contact; with --isolation, that no venue can reach another
+    Verify(VerifyArgs),
     /// Print shell completions
     Completions {
         /// The shell

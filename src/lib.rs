@@ -14,6 +14,7 @@
 //! [`audit`] finds what in the account nobody needs any more.
 //! [`decommission`] archives that, deletes it, and brings it back.
 //! [`status`] says how the venues do, for people who run them and people who don't.
+//! [`verify`] proves that a venue is live, [`isolation`] shows that no venue can reach another.
 //! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
@@ -31,6 +32,7 @@ pub mod desired;
 pub mod duplicates;
 pub mod error;
 pub mod exit_code;
+pub mod isolation;
 pub mod local;
 pub mod lock;
 pub mod manifest;
@@ -40,3 +42,4 @@ pub mod plan;
 pub mod render;
 pub mod resource;
 pub mod status;
+pub mod verify;

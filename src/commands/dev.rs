@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::artifacts::show as show_build;
-use super::session::{load, manifest_directory};
+use super::session::{load, manifest_directory, state_directory};
 use crate::artifact::{Artifact, Builder, Platform};
 use crate::cli::{DevArgs, Global};
 use crate::error::{Error, Result};
@@ -23,12 +23,27 @@ pub(super) async fn run(global: &Global, args: &DevArgs) -> Result<ExitCode> {
     }
     let manifest = load(global)?.manifest;
     let artifact = artifact(global, args, manifest_directory(&manifest.path)).await?;
+    let state = state_directory(&manifest.path);
     let config = SystemConfig { manifest, artifact, contacts: args.contacts.clone(), every: args.every };
     let system = System::start(config).await?;
     let json = global.json.then(JsonLines::default).map(Arc::new);
     let stop = CancellationToken::new();
     let watcher = tokio::spawn(watch_for_the_end(stop.clone()));
-    let code = if args.once { once(&system, json.as_deref()).await } else { serve(&system, args, json, &stop).await? };
+    let code = if args.once {
+        once(&system, json.as_deref()).await
+    } else {
+        // `verify --local` finds it there.
+        let running = system.write_running(&state);
+        if let Err(error) = &running {
+            anstream::eprintln!(
+                "`deployer verify --local` won't find this: {} can't be written to: {error}",
+                state.display()
+            );
+        }
+        let code = serve(&system, args, json, &stop).await;
+        drop(running);
+        code?
+    };
     watcher.abort();
     system.stop();
     Ok(code)

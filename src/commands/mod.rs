@@ -29,6 +29,7 @@ mod status;
 mod unlock;
 mod validate;
 mod venue;
+mod verify;
 
 use crate::cli::{Cli, Command};
 use crate::error::Result;
@@ -61,6 +62,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Audit(args) => audit::run(&global, &args).await,
         Command::Decommission(args) => decommission::run(&global, &args).await,
         Command::Restore(args) => restore::run(&global, &args).await,
+        Command::Verify(args) => verify::run(&global, &args).await,
         Command::Completions { shell } => meta::completions(shell),
         Command::Man { directory } => meta::man(directory.as_deref()),
     }

@@ -297,7 +297,7 @@ fn outcome_code(plan: &Plan, outcome: &Outcome) -> ExitCode {
 }
 
 /// The first Ctrl-C (or SIGTERM) lets the calls in flight end and begins nothing new; the second ends the process.
-async fn watch_for_signals(cancel: CancellationToken) {
+pub(super) async fn watch_for_signals(cancel: CancellationToken) {
     if signal().await.is_err() {
         return;
     }

@@ -31,7 +31,7 @@ pub(super) async fn resolve(session: &Session, plan: &Plan) -> Result<BTreeMap<S
                     Ok(None) => {}
                     Err(_) if session.local => {
                         stand_ins.push(format!("{}/{key}", venue.name));
-                        object.insert(key.clone(), Value::from(format!("stand-in-for-{key}")));
+                        object.insert(key.clone(), Value::from(format!("stand-in-for-{}-{key}", venue.name)));
                     }
                     Err(error) => unresolved.push(format!("{}: {key}: {error}", venue.name)),
                 }

@@ -1,10 +1,12 @@
 //! What the deployer itself asks of HubSpot, beside what a run asks (which is `sync_lambda`'s): definitions of
 //! properties, test contacts, workflows. Every answer is judged here, once, so that nothing else looks at a status.
 
+mod contacts;
 mod error;
 pub mod hubspot;
 mod resolve;
 
+pub use contacts::Contact;
 pub use error::{VendorError, VendorFailure};
 pub use hubspot::HubSpot;
 pub use resolve::{Unresolved, resolve};

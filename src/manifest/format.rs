@@ -31,6 +31,8 @@ pub(super) enum Format {
     LookupUrl,
     JsonPointer,
     HeaderName,
+    /// A domain without anything before or after it.
+    Domain,
 }
 
 impl Format {
@@ -47,6 +49,7 @@ impl Format {
             Self::SecretRef => "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|cmd:.+|managed)$",
             Self::BaseUri | Self::Url | Self::LookupUrl => "^https?://",
             Self::JsonPointer => "^/",
+            Self::Domain => r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
             Self::HeaderName => "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
         })
     }
@@ -70,6 +73,7 @@ impl Format {
             Self::LookupUrl => lookup_url(text),
             Self::JsonPointer => json_pointer(text),
             Self::HeaderName => header_name(text),
+            Self::Domain => domain(text),
         }
     }
 }
@@ -219,6 +223,22 @@ pub(super) fn json_pointer(text: &str) -> Result<(), Flaw> {
         }
         None => Ok(()),
     }
+}
+
+/// Labels of letters, digits and hyphens (RFC 1123), two at least.
+pub fn domain(text: &str) -> Result<(), Flaw> {
+    let label = |label: &str| {
+        let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        plain && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    if text.contains('.') && text.split('.').all(label) {
+        return Ok(());
+    }
+    let bare = text.rsplit('@').next().unwrap_or_default();
+    Err(Flaw::new(
+        "this is no domain",
+        if bare == text { "write it as in \"example.com\"".to_owned() } else { format!("write {bare}") },
+    ))
 }
 
 fn header_name(text: &str) -> Result<(), Flaw> {

@@ -84,6 +84,9 @@ pub(super) const DEFAULT_TIMEOUT: &str = "4m";
 pub(super) const DEFAULT_MEMORY_MB: u32 = 128;
 pub(super) const DEFAULT_LOG_RETENTION_DAYS: u32 = 30;
 
+/// Nobody can receive mail there (RFC 2606, section 3), and HubSpot takes it.
+pub(super) const DEFAULT_TEST_DOMAIN: &str = "example.com";
+
 const MAX_ID: i64 = i64::MAX;
 
 pub(super) static ROOT: Table = Table {
@@ -139,6 +142,12 @@ pub(super) static HUBSPOT: Table = Table {
             "Base address of HubSpot's interface. Plain http only on this machine.",
         )
         .default(T(sync_lambda::config::HUBSPOT_BASE_URI)),
+        key(
+            "test_domain",
+            Value::Text(Format::Domain),
+            "Domain of the address that the test contact of `deployer verify` gets. Mail to it must reach nobody.",
+        )
+        .default(T(DEFAULT_TEST_DOMAIN)),
     ],
 };
 

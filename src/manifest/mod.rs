@@ -26,7 +26,7 @@ mod venue;
 
 pub use duration::{format_duration, parse_duration};
 pub use edit::{BlockerEntry, NewVenue, Uneditable, add_venue, remove_blocker, set_blocker, set_status, status_word};
-pub use format::name as check_name;
+pub use format::{domain as check_domain, name as check_name};
 pub use model::*;
 pub use read::{Loaded, check, load, parse};
 pub use report::{Advice, Finding, Flaw, ManifestErrors, ReportStyle};

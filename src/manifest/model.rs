@@ -42,6 +42,8 @@ pub struct HubSpot {
     pub token: Option<SecretRef>,
     /// Base address, without a slash at its end.
     pub base_uri: String,
+    /// Domain of the address of a verify's test contact.
+    pub test_domain: String,
 }
 
 /// One venue, with the defaults applied.

@@ -203,5 +203,6 @@ fn hubspot(root: &DeTable<'_>) -> HubSpot {
         portal_id: table.and_then(|table| unsigned(table, "portal_id")),
         token: text("token").and_then(|text| SecretRef::parse(&text).ok()),
         base_uri: venue::base_uri(text("base_uri"), sync_lambda::config::HUBSPOT_BASE_URI),
+        test_domain: text("test_domain").unwrap_or_else(|| super::keys::DEFAULT_TEST_DOMAIN.to_owned()),
     }
 }

@@ -7,6 +7,7 @@
 mod backend;
 mod deploy;
 pub mod page;
+mod running;
 mod runs;
 mod scheduler;
 pub mod summary;
@@ -35,6 +36,8 @@ use vendors::Vendors;
 
 pub use backend::SystemBackend;
 pub use page::RunView;
+pub use running::{Running, RunningFile};
+pub use runs::scheduled_event;
 
 /// The contacts that `dev` begins with unless others are given.
 const SAMPLE: &str = include_str!("../../../samples/contacts.csv");

@@ -151,8 +151,9 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(ToOwned::to_owned).collect()
 }
 
+/// The event that a rule with a schedule gives its target.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>
-fn scheduled_event(now: Timestamp) -> Value {
+pub fn scheduled_event(now: Timestamp) -> Value {
     json!({
         "version": "0",
         "detail-type": "Scheduled Event",

@@ -94,6 +94,67 @@ pub async fn one_call_lists_roles_with_policies_and_tags(place: Place) -> Probed
     same(json(policies[0].policy_document()), json(Some(POLICY)), "its policy")
 }
 
+/// Its own policy allows `logs:PutLogEvents`, and the attached one `s3:GetObject`.
+pub async fn a_role_is_simulated_with_what_is_attached(place: Place) -> Probed {
+    let (name, iam) = (place.name("role"), &place.aws.iam);
+    create(&place, &name).await.map_err(text)?;
+    put_policy(&place, &name).await?;
+    let more = POLICY.replace("logs:PutLogEvents", "s3:GetObject");
+    let made = iam.create_policy().policy_name(place.name("policy")).policy_document(&more).send().await;
+    let made = made.call("iam:CreatePolicy").map_err(text)?;
+    let arn = made.policy().and_then(|policy| policy.arn()).ok_or("no ARN")?.to_owned();
+    let attached = iam.attach_role_policy().role_name(&name).policy_arn(&arn).send().await;
+    attached.call("iam:AttachRolePolicy").map_err(text)?;
+    let version = iam.get_policy_version().policy_arn(&arn).version_id("v1").send().await;
+    let version = version.call("iam:GetPolicyVersion").map_err(text)?;
+    let resource = "arn:aws:s3:::bucket/key";
+    let mut request = iam.simulate_principal_policy().policy_source_arn(place.role_arn(&name)).resource_arns(resource);
+    for action in ["logs:PutLogEvents", "s3:GetObject", "s3:PutObject"] {
+        request = request.action_names(action);
+    }
+    let answer = request.send().await.call("iam:SimulatePrincipalPolicy");
+    let _ = iam.detach_role_policy().role_name(&name).policy_arn(&arn).send().await;
+    let _ = iam.delete_policy().policy_arn(&arn).send().await;
+    delete(&place, &name).await;
+    same(json(version.policy_version().and_then(|version| version.document())), json(Some(&more)), "the document")?;
+    let decided = answer.map_err(text)?;
+    let decided: Vec<_> = decided
+        .evaluation_results()
+        .iter()
+        .map(|result| (result.eval_action_name(), result.eval_resource_name(), result.eval_decision().as_str()))
+        .collect();
+    let expected = [("logs:PutLogEvents", "allowed"), ("s3:GetObject", "allowed"), ("s3:PutObject", "implicitDeny")];
+    same(decided, expected.map(|(action, decision)| (action, Some(resource), decision)).to_vec(), "the decisions")
+}
+
+/// A venue's policy, and a denial beside it.
+pub async fn policies_are_simulated(place: Place) -> Probed {
+    let allow = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"arn:aws:secretsmanager:us-east-1:1:secret:d/a-??????"},
+        {"Effect":"Allow","Action":["logs:CreateLogStream","logs:Put*"],"Resource":"arn:aws:logs:us-east-1:1:log-group:/aws/lambda/d-a:*"}]}"#;
+    let deny =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"logs:PutMetricFilter","Resource":"*"}}"#;
+    let decide = async |action: &str, resource: &str| {
+        let request = place.aws.iam.simulate_custom_policy().policy_input_list(allow).policy_input_list(deny);
+        let answer = request.action_names(action).resource_arns(resource).send().await;
+        let answer = answer.call("iam:SimulateCustomPolicy").map_err(text)?;
+        let result = answer.evaluation_results().first().ok_or("no result")?;
+        Ok::<_, String>(result.eval_decision().as_str().to_owned())
+    };
+    for (action, resource, expected) in [
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:1:secret:d/a-Xy7Zq2", "allowed"),
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:1:secret:d/ab-Xy7Zq2", "implicitDeny"),
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:1:secret:d/b-Xy7Zq2", "implicitDeny"),
+        ("logs:PutLogEvents", "arn:aws:logs:us-east-1:1:log-group:/aws/lambda/d-a:log-stream:x", "allowed"),
+        ("logs:PutLogEvents", "arn:aws:logs:us-east-1:1:log-group:/aws/lambda/d-ab:log-stream:x", "implicitDeny"),
+        ("logs:PutMetricFilter", "arn:aws:logs:us-east-1:1:log-group:/aws/lambda/d-a:x", "explicitDeny"),
+        ("lambda:InvokeFunction", "arn:aws:lambda:us-east-1:1:function:d-b", "implicitDeny"),
+    ] {
+        same(decide(action, resource).await?.as_str(), expected, &format!("{action} on {resource}"))?;
+    }
+    Ok(())
+}
+
 pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
     let name = place.name("role");
     let iam = &place.aws.iam;

@@ -92,6 +92,8 @@ probes! {
         a_name_is_taken_once
         a_role_with_a_policy_is_not_deleted
         one_call_lists_roles_with_policies_and_tags
+        a_role_is_simulated_with_what_is_attached
+        policies_are_simulated
         what_is_not_there_is_not_found;
     lambda: a_role_that_is_not_there_is_refused
         a_function_keeps_what_it_is_given

@@ -4,8 +4,10 @@
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/>
 
 mod document;
+mod managed;
 mod policies;
 mod roles;
+mod simulate;
 
 use std::collections::BTreeMap;
 
@@ -25,11 +27,13 @@ const DEFAULT_ITEMS: i64 = 100;
 /// RFC 3986's unreserved characters stay as they are in a policy document.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The roles of the account, by name.
+/// The roles of the account, by name, and its policies.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
     pub roles: BTreeMap<String, Role>,
+    /// Documents of the account's managed policies, by ARN.
+    pub policies: BTreeMap<String, String>,
 }
 
 /// A role.
@@ -158,6 +162,12 @@ pub(super) fn handle(
         "AttachRolePolicy" => policies::attach(call),
         "DetachRolePolicy" => policies::detach(call),
         "ListAttachedRolePolicies" => policies::list_attached(call),
+        "CreatePolicy" => managed::create(call),
+        "GetPolicy" => managed::get(call),
+        "GetPolicyVersion" => managed::get_version(call),
+        "DeletePolicy" => managed::delete(call),
+        "SimulatePrincipalPolicy" => simulate::principal(call),
+        "SimulateCustomPolicy" => simulate::custom(call),
         _ => Err(dispatch::not_implemented("iam", operation)),
     };
     answer.map(Handled::from)

@@ -1,7 +1,7 @@
 //! Inline policies of a role, and the managed policies attached to it.
 
 use super::document::{self, Purpose};
-use super::{Answer, ApiError, Call, encoded, invalid, limit, no_entity, truncation};
+use super::{Answer, ApiError, Call, encoded, invalid, limit, managed, no_entity, truncation};
 
 /// Characters of all inline policies of a role without white space: IAM's quota.
 const MAX_INLINE_SIZE: usize = 10_240;
@@ -57,11 +57,10 @@ pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(call.done())
 }
 
-/// Only AWS's own managed policies are there: the account has none.
 pub(super) fn attach(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let arn = call.form.required("PolicyArn")?.to_owned();
     let role = call.role()?;
-    if !arn.starts_with("arn:aws:iam::aws:policy/") {
+    if !managed::is_attachable(call, &arn) {
         return Err(no_entity(format!("Policy {arn} does not exist or is not attachable.")));
     }
     if role.attached.contains(&arn) {

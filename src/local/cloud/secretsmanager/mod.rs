@@ -131,6 +131,7 @@ pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -
     let answer = match operation {
         "CreateSecret" => secrets::create(call),
         "DescribeSecret" => secrets::describe(call),
+        "GetResourcePolicy" => secrets::resource_policy(call),
         "UpdateSecret" => secrets::update(call),
         "TagResource" => secrets::tag(call),
         "UntagResource" => secrets::untag(call),

@@ -73,6 +73,11 @@ pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(Value::Object(answer))
 }
 
+/// No secret here has a policy: it is left out of the answer, as Secrets Manager leaves it out.
+pub(super) fn resource_policy(call: &Call<'_, '_>) -> Result<Value, ApiError> {
+    Ok(named(call.usable()?, None))
+}
+
 pub(super) fn update(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let secret = call.usable()?;
     let content = Content::of(call)?;

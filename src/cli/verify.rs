@@ -1,0 +1,39 @@
+//! `deployer verify`
+
+use std::time::Duration;
+
+use clap::Args;
+
+/// `deployer verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The venue that is to go live
+    #[arg(required_unless_present = "isolation", conflicts_with = "isolation")]
+    pub venue: Option<String>,
+    /// Invoke the function at once, in place of waiting for its schedule
+    #[arg(long, conflicts_with = "isolation")]
+    pub now: bool,
+    /// Domain of the test contact's address (default: `test_domain` of [hubspot])
+    #[arg(long, value_name = "DOMAIN", value_parser = domain, conflicts_with = "isolation")]
+    pub domain: Option<String>,
+    /// How long to wait for the lead (default: two runs by the schedule, and what they may take)
+    #[arg(long, value_name = "DURATION", value_parser = super::duration, conflicts_with = "isolation")]
+    pub timeout: Option<Duration>,
+    /// Leave the test contact in HubSpot; the next verify removes it
+    #[arg(long, conflicts_with = "isolation")]
+    pub keep: bool,
+    /// Show of every pair of venues that neither can reach the other's secret, log group, function or role, or shares
+    /// anything with it
+    #[arg(long)]
+    pub isolation: bool,
+    /// Judge what the manifest would deploy, without AWS and without credentials
+    #[arg(long, requires = "isolation")]
+    pub offline: bool,
+}
+
+fn domain(text: &str) -> Result<String, String> {
+    match crate::manifest::check_domain(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(flaw) => Err(format!("{}: {}", flaw.message, flaw.help)),
+    }
+}

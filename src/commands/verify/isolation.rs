@@ -1,0 +1,110 @@
+//! `deployer verify --isolation`
+
+use std::collections::BTreeMap;
+
+use crate::aws::FailureKind;
+use crate::cli::{Global, VerifyArgs};
+use crate::commands::session::{Session, load, manifest_directory};
+use crate::crm::resolve;
+use crate::desired::{Scope, desired};
+use crate::error::Result;
+use crate::exit_code::ExitCode;
+use crate::isolation::planned::Credentials;
+use crate::isolation::simulation::{Simulated, simulate};
+use crate::isolation::{Credential, Report, judge, live, planned};
+use crate::manifest::{Manifest, Status};
+use crate::render::{JsonLines, isolation_json, isolation_text};
+
+/// Stands for the account where the manifest names none.
+const ANY_ACCOUNT: &str = "000000000000";
+
+pub(super) async fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
+    let (report, judged) = if args.offline {
+        let manifest = load(global)?.manifest;
+        (as_planned(&manifest).await, "as planned")
+    } else {
+        let session = Session::open(global).await?;
+        (as_deployed(&session).await, "as deployed")
+    };
+    let code = if report.is_open() {
+        ExitCode::Failed
+    } else if report.is_untold() {
+        ExitCode::Incomplete
+    } else {
+        ExitCode::Done
+    };
+    if global.json {
+        isolation_json(&JsonLines::default(), &report, judged, code);
+    } else {
+        anstream::print!("{}", isolation_text(&report, judged));
+    }
+    Ok(code)
+}
+
+async fn as_planned(manifest: &Manifest) -> Report {
+    let account = manifest.deployment.account.clone().unwrap_or_else(|| ANY_ACCOUNT.to_owned());
+    let scope = Scope { account, region: manifest.deployment.region.clone() };
+    let (credentials, mut notes) = credentials(manifest, true).await;
+    let subjects = planned::subjects(manifest, &desired(manifest, &scope, |_| String::new()), &credentials);
+    notes.extend(left_out(manifest));
+    judge(&subjects, &Simulated::default(), notes)
+}
+
+async fn as_deployed(session: &Session) -> Report {
+    let manifest = session.manifest();
+    let (credentials, mut notes) = credentials(manifest, false).await;
+    let (subjects, more) = live::subjects(&session.aws, &session.scope, manifest, &credentials).await;
+    notes.extend(more);
+    notes.extend(left_out(manifest));
+    // A role that isn't there can't be simulated.
+    let there: Vec<_> = subjects.iter().filter(|subject| subject.role.is_ok()).cloned().collect();
+    let simulated = match simulate(&session.aws.iam, &there).await {
+        Ok(simulated) => simulated,
+        Err(error) => {
+            let why = match error.kind {
+                FailureKind::Denied => "these credentials may not do iam:SimulatePrincipalPolicy".to_owned(),
+                _ => error.to_string(),
+            };
+            notes.push(format!("IAM's own simulation was not asked: {why}. The live policies were judged here alone"));
+            Simulated::default()
+        }
+    };
+    if !simulated.is_empty() {
+        let whose = if session.local {
+            "the simulation of the cloud on this machine is this same evaluation, and proves nothing more"
+        } else {
+            "IAM's own simulation of every role was compared with each decision"
+        };
+        notes.push(whose.to_owned());
+    }
+    judge(&subjects, &simulated, notes)
+}
+
+/// What is known of the credentials: their references, and where they resolve here (`resolving`) the digests of their
+/// values, which are compared and never shown.
+async fn credentials(manifest: &Manifest, resolving: bool) -> (Credentials, Vec<String>) {
+    let directory = manifest_directory(&manifest.path);
+    let mut all = Credentials::new();
+    let mut by_reference = 0;
+    for venue in &manifest.venues {
+        let mut known = BTreeMap::new();
+        for (key, reference) in &venue.secrets {
+            let digest = match resolving {
+                true => resolve(reference, &directory).await.ok().map(|value| live::digest(value.expose())),
+                false => None,
+            };
+            by_reference += usize::from(resolving && digest.is_none());
+            known.insert(key.clone(), Credential { reference: reference.to_string(), digest });
+        }
+        all.insert(venue.name.clone(), known);
+    }
+    let note = format!("{by_reference} credentials don't resolve here, and were compared by their references alone");
+    (all, (by_reference > 0).then_some(note).into_iter().collect())
+}
+
+fn left_out(manifest: &Manifest) -> Option<String> {
+    let blocked = manifest.venues.iter().filter(|venue| venue.status == Status::Blocked);
+    let names: Vec<&str> = blocked.map(|venue| venue.name.as_str()).collect();
+    (!names.is_empty())
+        .then(|| format!("left out, since nothing is deployed for what is blocked: {}", names.join(", ")))
+}

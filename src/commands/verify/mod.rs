@@ -1,0 +1,15 @@
+//! `deployer verify`: one file for each of its two questions.
+
+mod isolation;
+mod venue;
+
+use crate::cli::{Global, VerifyArgs};
+use crate::error::Result;
+use crate::exit_code::ExitCode;
+
+pub(super) async fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
+    match &args.venue {
+        Some(name) => venue::run(global, args, name).await,
+        None => isolation::run(global, args).await,
+    }
+}

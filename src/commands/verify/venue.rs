@@ -1,0 +1,237 @@
+//! `deployer verify VENUE`
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use sync_lambda::config::{
+    Destination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
+};
+use sync_lambda::credentials::Secret;
+use tokio_util::sync::CancellationToken;
+
+use crate::aws::{Aws, https_client};
+use crate::cli::{Global, VerifyArgs};
+use crate::commands::reconcile::watch_for_signals;
+use crate::commands::session::{Session, declared, load, manifest_directory, state_directory};
+use crate::crm::{self, HubSpot};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::local::dev::Running;
+use crate::manifest::{Manifest, SecretRef, Status, Venue};
+use crate::render::JsonLines;
+use crate::verify::journal::{Journal, JournalError};
+use crate::verify::lead::{Known, destination, one_account};
+use crate::verify::{Event, Evidence, Options, Other, Outcome, RealTime, Verify};
+
+pub(super) async fn run(global: &Global, args: &VerifyArgs, name: &str) -> Result<ExitCode> {
+    let place = Place::open(global).await?;
+    let manifest = &place.manifest;
+    let venue = declared(manifest, name)?;
+    refuse_status(venue)?;
+    let client = sync_lambda::http::client().map_err(|error| Error::failed(error.to_string()))?;
+    let hubspot = HubSpot::new(client.clone(), &manifest.hubspot.base_uri, place.token(venue).await?);
+    let known = place.known(venue).await;
+    let mut others = Vec::new();
+    for other in manifest.venues.iter().filter(|other| other.name != venue.name) {
+        let theirs = place.known(other).await;
+        // In one account a look-up for the other would find the lead where it belongs.
+        let apart = !one_account((venue, &known), (other, &theirs));
+        let destination = if apart { destination(&client, manifest, other, &theirs) } else { None };
+        others.push(Other { venue: other, destination });
+    }
+    let state = state_directory(&manifest.path).join("verify");
+    let lines = global.json.then(JsonLines::default);
+    let on_event = |event: &Event| match &lines {
+        Some(lines) => lines.line("stage", event),
+        None => anstream::println!("{:>7.1} s  {}", event.seconds, event.text),
+    };
+    let cancel = CancellationToken::new();
+    let verify = Verify {
+        aws: &place.aws,
+        manifest,
+        venue,
+        others,
+        hubspot: &hubspot,
+        destination: destination(&client, manifest, venue, &known),
+        options: Options {
+            now: args.now,
+            keep: args.keep,
+            domain: args.domain.clone().unwrap_or_else(|| manifest.hubspot.test_domain.clone()),
+            timeout: args.timeout,
+        },
+        journal: Journal::open(&state, &venue.name).map_err(no_journal)?,
+        waiter: RealTime::start(),
+        on_event: &on_event,
+        cancel: cancel.clone(),
+    };
+    let watcher = tokio::spawn(watch_for_signals(cancel));
+    let outcome = verify.run().await;
+    watcher.abort();
+    let outcome = outcome?;
+    let code = code(&outcome);
+    match &lines {
+        Some(lines) => lines.line("result", result(venue, &outcome, code)),
+        None => tell(venue, &outcome),
+    }
+    Ok(code)
+}
+
+/// What is verified, and with what.
+struct Place {
+    manifest: Manifest,
+    aws: Aws,
+    /// The `deployer dev` whose sandboxes are used in place of the vendors.
+    dev: Option<Running>,
+}
+
+impl Place {
+    async fn open(global: &Global) -> Result<Self> {
+        if !global.local {
+            let session = Session::open(global).await?;
+            return Ok(Self { manifest: session.loaded.manifest, aws: session.aws, dev: None });
+        }
+        let mut manifest = load(global)?.manifest;
+        let directory = state_directory(&manifest.path);
+        let dev = Running::read(&directory);
+        let dev =
+            dev.map_err(|error| Error::failed("what `deployer dev` says of itself can't be read").caused_by(&error));
+        let none = || {
+            Error::usage(
+                "with --local a venue is verified in a running `deployer dev`, and none runs with this manifest",
+            )
+            .hint("start `deployer dev` in another terminal, and run this again")
+        };
+        let dev = dev?.ok_or_else(none)?;
+        dev.point(&mut manifest);
+        let aws = Aws::for_local(&manifest.deployment.region, https_client(), Some(&dev.aws));
+        Ok(Self { manifest, aws, dev: Some(dev) })
+    }
+
+    /// The deployer's own token, or else the venue's.
+    async fn token(&self, venue: &Venue) -> Result<Secret> {
+        if let Some(dev) = &self.dev {
+            let token = dev.credentials(&venue.name).find(|(key, _)| *key == KEY_HUBSPOT_TOKEN);
+            return token
+                .map(|(_, token)| Secret::new(token))
+                .ok_or_else(|| Error::failed(format!("the running `deployer dev` has no venue {}", venue.name)));
+        }
+        let own = reference(venue, KEY_HUBSPOT_TOKEN);
+        let (what, reference) = match (&self.manifest.hubspot.token, own) {
+            (Some(reference), _) => ("`token` of [hubspot]".to_owned(), reference),
+            (None, Some(reference)) => (format!("`hubspot_token` of {}", venue.name), reference),
+            (None, None) => return Err(Error::usage(format!("there is no HubSpot token for {}", venue.name))),
+        };
+        crm::resolve(reference, &self.directory()).await.map_err(|error| {
+            Error::usage(format!("{what} can't be had, and the test contact is made with it"))
+                .caused_by(&error)
+                .hint("set it, or give `token` in [hubspot] one that can be had here: env:NAME, file:PATH, cmd:PROGRAM")
+        })
+    }
+
+    /// What a venue's leads are looked up with, as far as it is to be had here. No other reference is resolved: each may
+    /// ask somebody for a password.
+    async fn known(&self, venue: &Venue) -> Known {
+        if let Some(dev) = &self.dev {
+            return dev.credentials(&venue.name).map(|(key, value)| (key.clone(), Secret::new(value))).collect();
+        }
+        let keys: &[&str] = match &venue.destination {
+            Destination::Tripleseat { .. } => &[KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET],
+            Destination::Http(http) if http.lookup_url.is_some() => &[KEY_DESTINATION_CREDENTIAL],
+            Destination::Http(_) => &[],
+        };
+        let mut known = Known::new();
+        for key in keys {
+            let Some(reference) = reference(venue, key) else { continue };
+            if let Ok(value) = crm::resolve(reference, &self.directory()).await {
+                known.insert((*key).to_owned(), value);
+            }
+        }
+        known
+    }
+
+    fn directory(&self) -> PathBuf {
+        manifest_directory(&self.manifest.path)
+    }
+}
+
+fn reference<'v>(venue: &'v Venue, key: &str) -> Option<&'v SecretRef> {
+    venue.secrets.iter().find(|(name, _)| name == key).map(|(_, reference)| reference)
+}
+
+/// A venue that isn't to run can't be live.
+fn refuse_status(venue: &Venue) -> Result<()> {
+    let name = &venue.name;
+    match venue.status {
+        Status::Active => Ok(()),
+        Status::Paused => Err(Error::refused(format!("{name} is paused: its rule doesn't fire"))
+            .hint(format!("`deployer venue resume {name}` and `deployer apply` let it run"))),
+        Status::Blocked => {
+            let why = venue.blocker.as_ref().map_or("", |blocker| blocker.reason.as_str());
+            Err(Error::refused(format!("{name} is blocked, nothing is deployed: {why}"))
+                .hint(format!("`deployer venue unblock {name}` and `deployer apply` deploy it")))
+        }
+    }
+}
+
+fn no_journal(error: JournalError) -> Error {
+    match error {
+        JournalError::Busy => Error::refused(error.to_string()).hint("wait until it is done"),
+        JournalError::File { .. } => Error::failed("what a verify makes can't be written down").caused_by(&error),
+    }
+}
+
+fn code(outcome: &Outcome) -> ExitCode {
+    if outcome.failure.is_some() {
+        ExitCode::Failed
+    } else if outcome.cancelled {
+        ExitCode::Cancelled
+    } else {
+        ExitCode::Done
+    }
+}
+
+fn result(venue: &Venue, outcome: &Outcome, code: ExitCode) -> serde_json::Value {
+    let live = code == ExitCode::Done;
+    json!({
+        "venue": venue.name,
+        "live": live,
+        "lead": outcome.lead,
+        "failure": outcome.failure,
+        "cancelled": outcome.cancelled,
+        "remains": outcome.remains,
+        "seconds": outcome.seconds,
+        "exit_code": code as u8,
+    })
+}
+
+fn tell(venue: &Venue, outcome: &Outcome) {
+    for remains in &outcome.remains {
+        anstream::println!("Left: {remains}.");
+    }
+    if let Some(failure) = &outcome.failure {
+        anstream::println!("\n{} isn't live: the stage `{}` failed.", venue.display_name, failure.stage.name());
+        anstream::println!("  seen: {}", failure.seen);
+        for hint in &failure.hints {
+            anstream::println!("  hint: {hint}");
+        }
+        return;
+    }
+    if outcome.cancelled {
+        anstream::println!("\nCancelled after {:.1} s; nothing is said of {}.", outcome.seconds, venue.display_name);
+        return;
+    }
+    let Some(lead) = &outcome.lead else { return };
+    let place = match venue.destination {
+        Destination::Tripleseat { .. } => "Tripleseat",
+        Destination::Http(_) => "its platform",
+    };
+    let by = match lead.evidence {
+        Evidence::Destination => "",
+        Evidence::Ledger => ", as the ledger has it",
+    };
+    anstream::println!(
+        "\n{} is live: the lead was in {place} {:.1} s after the flag was set{by}.",
+        venue.display_name,
+        lead.seconds_after_flag
+    );
+}

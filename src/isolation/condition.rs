@@ -1,0 +1,90 @@
+//! What a statement's `Condition` says of a request.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::pattern::{Holds, glob, is_resource, with_stars_for_variables};
+
+/// What is known of a request: key in lower case to its value, or to none where the request certainly lacks the key.
+/// Nothing is known of any other key.
+pub type Context = BTreeMap<&'static str, Option<String>>;
+
+/// How a value is compared with one in a policy.
+type Compare = fn(&str, &str) -> Holds;
+
+/// All operators and all their keys must hold.
+pub(super) fn holds(condition: &Map<String, Value>, context: &Context) -> Holds {
+    let operators = condition.iter().map(|(operator, keys)| match keys.as_object() {
+        Some(keys) => keys.iter().map(|(key, values)| one(operator, key, values, context)).min().unwrap_or(Holds::Yes),
+        None => Holds::Maybe,
+    });
+    operators.min().unwrap_or(Holds::Yes)
+}
+
+fn one(operator: &str, key: &str, values: &Value, context: &Context) -> Holds {
+    let (operator, if_exists) = match operator.strip_suffix("IfExists") {
+        Some(operator) => (operator, true),
+        None => (operator, false),
+    };
+    let Some(values) = scalars(values) else { return Holds::Maybe };
+    let Some(found) = context.get(key.to_lowercase().as_str()) else { return Holds::Maybe };
+    if operator == "Null" {
+        // "true" asks for the key's absence.
+        return values.iter().map(|value| Holds::from((value == "true") == found.is_none())).max().unwrap_or(Holds::No);
+    }
+    let Some((compare, negated)) = operation(operator) else { return Holds::Maybe };
+    let Some(found) = found else { return Holds::from(if_exists || negated) };
+    let any = values.iter().map(|value| compare(value, found)).max().unwrap_or(Holds::No);
+    if negated { any.opposite() } else { any }
+}
+
+/// How an operator compares, and whether it asks for the opposite. Those for sets, numbers, dates and addresses aren't
+/// known here: no policy of ours has one.
+fn operation(operator: &str) -> Option<(Compare, bool)> {
+    Some(match operator {
+        "StringEquals" => (equal, false),
+        "StringNotEquals" => (equal, true),
+        "StringEqualsIgnoreCase" | "Bool" => (equal_without_case, false),
+        "StringNotEqualsIgnoreCase" => (equal_without_case, true),
+        "StringLike" => (like, false),
+        "StringNotLike" => (like, true),
+        "ArnEquals" | "ArnLike" => (is_resource, false),
+        "ArnNotEquals" | "ArnNotLike" => (is_resource, true),
+        _ => return None,
+    })
+}
+
+fn equal(value: &str, found: &str) -> Holds {
+    with_variable(value, found).unwrap_or_else(|| Holds::from(value == found))
+}
+
+fn equal_without_case(value: &str, found: &str) -> Holds {
+    equal(&value.to_lowercase(), &found.to_lowercase())
+}
+
+fn like(value: &str, found: &str) -> Holds {
+    with_variable(value, found).unwrap_or_else(|| Holds::from(glob(value, found)))
+}
+
+/// A value with a variable in it may be anything that its other letters let it be.
+fn with_variable(value: &str, found: &str) -> Option<Holds> {
+    let open = with_stars_for_variables(value)?;
+    Some(if glob(&open, found) { Holds::Maybe } else { Holds::No })
+}
+
+/// One value, or a list of them, as texts.
+fn scalars(value: &Value) -> Option<Vec<String>> {
+    let scalar = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    match value {
+        Value::Array(values) => values.iter().map(scalar).collect(),
+        value => scalar(value).map(|text| vec![text]),
+    }
+}

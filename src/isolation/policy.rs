@@ -1,0 +1,265 @@
+//! Whether IAM would allow a request, from policy documents alone: explicit denial, allowance, or neither.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html> within one account,
+//! without what can only take away: boundaries, session policies, an organisation's policies. What can't be known from
+//! the documents (a condition about an unknown key, an operator that isn't known here) is taken the careful way: it lets
+//! an allowance stand, and a denial fall.
+
+use serde_json::{Map, Value};
+
+use super::condition::{self, Context};
+use super::pattern::{Holds, is_action, is_resource};
+
+/// Who makes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Principal<'a> {
+    /// A role of the account, by its ARN.
+    Role(&'a str),
+    /// A service of AWS: `events.amazonaws.com`.
+    Service(&'a str),
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    pub principal: Principal<'a>,
+    /// As IAM writes it: `lambda:InvokeFunction`.
+    pub action: &'a str,
+    /// An ARN.
+    pub resource: &'a str,
+    /// What is known of the request besides.
+    pub context: &'a Context,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Allowed by this statement, or perhaps.
+    Allowed(String),
+    /// Denied by this statement, whatever else allows it.
+    DeniedBy(String),
+    /// Denied because no statement allows it.
+    NotAllowed,
+}
+
+impl Decision {
+    /// Whether the request goes through.
+    pub fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allowed(_))
+    }
+}
+
+/// A policy that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    name: String,
+    statements: Vec<Statement>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Statement {
+    /// The `Sid`, or the place in the policy counted from one.
+    name: String,
+    allows: bool,
+    principal: Option<Named>,
+    action: Element,
+    resource: Option<Element>,
+    condition: Map<String, Value>,
+}
+
+/// `Action` or `NotAction`, `Resource` or `NotResource`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Element {
+    patterns: Vec<String>,
+    not: bool,
+}
+
+/// `Principal` or `NotPrincipal`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Named {
+    /// Kind (`AWS`, `Service`) and name; a bare `*` is of the kind `*`.
+    names: Vec<(String, String)>,
+    not: bool,
+}
+
+impl Policy {
+    /// Reads a policy document. `name` is what the policy is called in reasons.
+    ///
+    /// # Errors
+    /// It is no policy document: what is wrong with it.
+    pub fn parse(name: &str, document: &Value) -> Result<Self, String> {
+        let statements = match document.get("Statement") {
+            Some(Value::Array(list)) => list.as_slice(),
+            Some(one @ Value::Object(_)) => std::slice::from_ref(one),
+            _ => return Err(format!("{name} has no statements that could be read")),
+        };
+        let read = (1..).zip(statements).map(|(number, value)| {
+            Statement::parse(number, value).map_err(|what| format!("{name}: statement {number} {what}"))
+        });
+        Ok(Self { name: name.to_owned(), statements: read.collect::<Result<_, _>>()? })
+    }
+
+    /// The patterns of resources on which an action is allowed here, by whatever condition.
+    pub fn allowed_on<'p>(&'p self, action: &'p str) -> impl Iterator<Item = String> + 'p {
+        let fitting = self.statements.iter().filter(move |statement| statement.allows && statement.action.has(action));
+        fitting.flat_map(|statement| match &statement.resource {
+            None => vec!["*".to_owned()],
+            Some(element) if element.not => vec![format!("all but {}", element.patterns.join(" and "))],
+            Some(element) => element.patterns.clone(),
+        })
+    }
+
+    /// Whom its statements allow something, whatever else they ask for.
+    pub fn allowed_principals(&self) -> impl Iterator<Item = String> {
+        let allowing = self.statements.iter().filter(|statement| statement.allows);
+        allowing.filter_map(|statement| statement.principal.as_ref()).flat_map(|named| {
+            let but = if named.not { "all but " } else { "" };
+            named.names.iter().map(move |(_, name)| format!("{but}{name}"))
+        })
+    }
+
+    /// The strongest of its statements with this effect that fits, and how surely.
+    fn fits(&self, allows: bool, request: &Request<'_>, account_counts: bool) -> Option<(Holds, String)> {
+        let fitting = self.statements.iter().filter(|statement| statement.allows == allows).map(|statement| {
+            (statement.holds(request, account_counts), format!("{}, statement {}", self.name, statement.name))
+        });
+        fitting.filter(|(holds, _)| *holds != Holds::No).max_by_key(|(holds, _)| *holds)
+    }
+}
+
+impl Statement {
+    fn parse(number: usize, value: &Value) -> Result<Self, String> {
+        let allows = match value.get("Effect").and_then(Value::as_str) {
+            Some("Allow") => true,
+            Some("Deny") => false,
+            _ => return Err("has no effect that is known".to_owned()),
+        };
+        let condition = match value.get("Condition") {
+            None => Map::new(),
+            Some(Value::Object(condition)) => condition.clone(),
+            Some(_) => return Err("has a condition that can't be read".to_owned()),
+        };
+        Ok(Self {
+            name: value.get("Sid").and_then(Value::as_str).map_or_else(|| number.to_string(), ToOwned::to_owned),
+            allows,
+            principal: Named::parse(value)?,
+            action: Element::parse(value, "Action")?.ok_or("has no action")?,
+            resource: Element::parse(value, "Resource")?,
+            condition,
+        })
+    }
+
+    fn holds(&self, request: &Request<'_>, account_counts: bool) -> Holds {
+        let principal = self.principal.as_ref().map_or(Holds::Yes, |named| named.holds(request, account_counts));
+        let action = Holds::from(self.action.has(request.action));
+        let resource = self.resource.as_ref().map_or(Holds::Yes, |element| {
+            let any = element.patterns.iter().map(|pattern| is_resource(pattern, request.resource)).max();
+            let any = any.unwrap_or(Holds::No);
+            if element.not { any.opposite() } else { any }
+        });
+        principal.min(action).min(resource).min(condition::holds(&self.condition, request.context))
+    }
+}
+
+impl Element {
+    fn parse(statement: &Value, name: &str) -> Result<Option<Self>, String> {
+        let not = format!("Not{name}");
+        let (value, not) = match (statement.get(name), statement.get(&not)) {
+            (Some(value), None) => (value, false),
+            (None, Some(value)) => (value, true),
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => return Err(format!("has both {name} and {not}")),
+        };
+        Ok(Some(Self { patterns: texts(value).ok_or_else(|| format!("has a {name} that can't be read"))?, not }))
+    }
+
+    /// Whether it has an action.
+    fn has(&self, action: &str) -> bool {
+        self.patterns.iter().any(|pattern| is_action(pattern, action)) != self.not
+    }
+}
+
+impl Named {
+    fn parse(statement: &Value) -> Result<Option<Self>, String> {
+        let (value, not) = match (statement.get("Principal"), statement.get("NotPrincipal")) {
+            (Some(value), _) => (value, false),
+            (None, Some(value)) => (value, true),
+            (None, None) => return Ok(None),
+        };
+        let mut names = Vec::new();
+        match value {
+            Value::String(text) => names.push(("*".to_owned(), text.clone())),
+            Value::Object(kinds) => {
+                for (kind, value) in kinds {
+                    let texts = texts(value).ok_or("has a principal that can't be read")?;
+                    names.extend(texts.into_iter().map(|text| (kind.clone(), text)));
+                }
+            }
+            _ => return Err("has a principal that can't be read".to_owned()),
+        }
+        Ok(Some(Self { names, not }))
+    }
+
+    /// `account_counts`: whether naming the account names its roles, which it does for those that their own policies
+    /// allow the same.
+    fn holds(&self, request: &Request<'_>, account_counts: bool) -> Holds {
+        let named = self.names.iter().map(|(kind, name)| Self::one(kind, name, request, account_counts)).max();
+        let named = named.unwrap_or(Holds::No);
+        if self.not { named.opposite() } else { named }
+    }
+
+    fn one(kind: &str, name: &str, request: &Request<'_>, account_counts: bool) -> Holds {
+        match (kind, request.principal) {
+            ("*", _) => Holds::from(name == "*"),
+            ("AWS", Principal::Role(_)) if name == "*" => Holds::Yes,
+            ("AWS", Principal::Role(role)) => {
+                let account = role.split(':').nth(4).unwrap_or_default();
+                let role_name = role.rsplit('/').next().unwrap_or_default();
+                let is_account = name == account || name.ends_with(&format!(":iam::{account}:root"));
+                let is_session = name.contains(&format!(":sts::{account}:assumed-role/{role_name}/"));
+                Holds::from(name == role || is_session || (is_account && account_counts))
+            }
+            ("Service", Principal::Service(service)) => Holds::from(name == service),
+            _ => Holds::No,
+        }
+    }
+}
+
+/// A text, or a list of texts.
+pub(super) fn texts(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(text) => Some(vec![text.clone()]),
+        Value::Array(values) => values.iter().map(|value| value.as_str().map(ToOwned::to_owned)).collect(),
+        _ => None,
+    }
+}
+
+/// Decides a request: `identity` are the principal's own policies, `resource` those of what it asks for. Within one
+/// account either of them may allow it.
+pub fn decide(identity: &[Policy], resource: &[Policy], request: &Request<'_>) -> Decision {
+    decide_with(identity, resource, false, request)
+}
+
+/// Decides whether a role may be assumed: its trust policy must say so, by the role's name, or by the account and then
+/// only for whom its own policies allow it.
+pub fn decide_assumption(identity: &[Policy], trust: &[Policy], request: &Request<'_>) -> Decision {
+    let own = decide(identity, &[], request);
+    if let Decision::DeniedBy(_) = own {
+        return own;
+    }
+    decide_with(&[], trust, own.is_allowed(), request)
+}
+
+fn decide_with(identity: &[Policy], resource: &[Policy], account_counts: bool, request: &Request<'_>) -> Decision {
+    let all = || identity.iter().chain(resource);
+    let strongest =
+        |allows| all().filter_map(|policy| policy.fits(allows, request, account_counts)).max_by_key(|fit| fit.0);
+    if let Some((Holds::Yes, by)) = strongest(false) {
+        return Decision::DeniedBy(by);
+    }
+    match strongest(true) {
+        Some((Holds::Yes, by)) => Decision::Allowed(by),
+        Some((_, by)) => Decision::Allowed(format!("{by}, if its condition holds")),
+        None => Decision::NotAllowed,
+    }
+}

@@ -1,0 +1,218 @@
+//! Who can reach whom, as a table and as lines of JSON.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::json;
+
+use super::JsonLines;
+use crate::exit_code::ExitCode;
+use crate::isolation::{Check, PairState, Reach, Report, Shared, Verdict};
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GREEN: Style = AnsiColor::Green.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const RED: Style = AnsiColor::Red.on_default();
+
+/// Venues up to which the whole table fits a terminal.
+const MOST_IN_TABLE: usize = 12;
+/// Venues that are named in one line.
+const MOST_NAMES: usize = 10;
+
+/// The table, what isn't isolated, why the rest is denied, and the closing line. `judged` says what was judged: `as
+/// planned`.
+pub fn isolation_text(report: &Report, judged: &str) -> String {
+    let mut out = String::new();
+    let pairs = report.of_two().count();
+    let _ = writeln!(out, "{BOLD}Isolation {judged}:{BOLD:#} {} venues, {pairs} pairs", report.venues.len());
+    let small = report.venues.len() <= MOST_IN_TABLE;
+    if small {
+        table(&mut out, report);
+    }
+    reached(&mut out, report);
+    in_common(&mut out, report);
+    untold(&mut out, report);
+    for disagreement in &report.disagreements {
+        let _ = writeln!(out, "\n{RED}disagreement:{RED:#} {disagreement}");
+    }
+    if small && pairs > 0 {
+        reasons(&mut out, report);
+    }
+    for note in &report.notes {
+        let _ = writeln!(out, "\n{DIM}note:{DIM:#} {note}");
+    }
+    let _ = writeln!(out, "\n{}", closing(report, pairs));
+    out
+}
+
+fn table(out: &mut String, report: &Report) {
+    let width = report.venues.iter().map(String::len).max().unwrap_or_default();
+    let _ = write!(out, "\n     {:width$}", "");
+    for number in 1..=report.venues.len() {
+        let _ = write!(out, " {number:>4}");
+    }
+    for (number, (venue, row)) in (1..).zip(report.venues.iter().zip(report.pairs.chunks(report.venues.len().max(1)))) {
+        let _ = write!(out, "\n  {number:>2} {venue:width$}");
+        for pair in row {
+            let (style, sign) = sign(pair.state);
+            let _ = write!(out, " {style}{sign:>4}{style:#}");
+        }
+    }
+    let _ = writeln!(
+        out,
+        "\n\n  Row: whose role and rule. Column: whose secret, log group, function and role.\n  \
+         \u{2713} denied, nothing shared; \u{2717} not isolated; ? couldn't be told; own: allowed what it has to do"
+    );
+}
+
+fn sign(state: PairState) -> (Style, &'static str) {
+    match state {
+        PairState::Isolated => (GREEN, "\u{2713}"),
+        PairState::Open | PairState::OwnDenied => (RED, "\u{2717}"),
+        PairState::Untold => (YELLOW, "?"),
+        PairState::Own => (DIM, "own"),
+    }
+}
+
+/// Who reaches whom, each by each statement once; and who can't do its own work.
+fn reached(out: &mut String, report: &Report) {
+    let mut open: Vec<(&str, &Check, Vec<&str>)> = Vec::new();
+    for pair in &report.pairs {
+        for check in &pair.checks {
+            let Check { action, resource, reason, .. } = check;
+            match (check.verdict, pair.from == pair.to) {
+                (Verdict::Allowed, false) => {
+                    let same = |(from, other, _): &&mut (&str, &Check, Vec<&str>)| {
+                        let one = |check: &Check| (check.reach, check.action.clone(), check.reason.clone());
+                        *from == pair.from && one(other) == one(check)
+                    };
+                    match open.iter_mut().rev().find(same) {
+                        Some((.., to)) if to.contains(&pair.to.as_str()) => {}
+                        Some((.., to)) => to.push(&pair.to),
+                        None => open.push((&pair.from, check, vec![&pair.to])),
+                    }
+                }
+                (Verdict::Denied, true) => {
+                    let what = format!("{} may not do what it has to: {action} on {resource}: {reason}", pair.from);
+                    let _ = writeln!(out, "\n{RED}can't work:{RED:#} {what}");
+                }
+                _ => {}
+            }
+        }
+    }
+    for (from, Check { reach, action, reason, .. }, to) in open {
+        let what = format!("{from} reaches the {} of {}: {action} is {reason}", reach.word(), names(&to));
+        let _ = writeln!(out, "\n{RED}not isolated:{RED:#} {what}");
+    }
+}
+
+/// What venues share, once for all that share it.
+fn in_common(out: &mut String, report: &Report) {
+    let mut all: Vec<(&Shared, BTreeSet<usize>)> = Vec::new();
+    let place = |name: &str| report.venues.iter().position(|venue| venue == name).unwrap_or_default();
+    for pair in &report.pairs {
+        for shared in &pair.shared {
+            let mut venues = BTreeSet::from([place(&pair.from), place(&pair.to)]);
+            // Two that share the same with a third share it with each other.
+            all.retain(|(other, members)| {
+                let joins = *other == shared && !members.is_disjoint(&venues);
+                if joins {
+                    venues.extend(members);
+                }
+                !joins
+            });
+            all.push((shared, venues));
+        }
+    }
+    for (shared, members) in all {
+        let venues: Vec<&str> = members.into_iter().map(|place| report.venues[place].as_str()).collect();
+        let (style, word) = if shared.tolerated { (YELLOW, "shared, allowed") } else { (RED, "shared") };
+        let _ = writeln!(out, "\n{style}{word}:{style:#} {}: {}", names(&venues), shared.text);
+    }
+}
+
+/// `a, b and c`; of many the first.
+fn names(venues: &[&str]) -> String {
+    match venues {
+        [first @ .., last] if !first.is_empty() && venues.len() <= MOST_NAMES => {
+            format!("{} and {last}", first.join(", "))
+        }
+        all if all.len() > MOST_NAMES => {
+            format!("{} and {} more", all[..MOST_NAMES].join(", "), all.len() - MOST_NAMES)
+        }
+        all => all.join(", "),
+    }
+}
+
+/// What couldn't be read, once.
+fn untold(out: &mut String, report: &Report) {
+    for reason in report.pairs.iter().flat_map(|pair| &pair.untold).collect::<BTreeSet<_>>() {
+        let _ = writeln!(out, "\n{YELLOW}not told:{YELLOW:#} {reason}");
+    }
+}
+
+/// Each reason once, with all that is denied for it, by the venue whose policy says so.
+fn reasons(out: &mut String, report: &Report) {
+    let mut why: Vec<(usize, &str, Vec<&str>)> = Vec::new();
+    for pair in report.of_two() {
+        for check in pair.checks.iter().filter(|check| check.verdict == Verdict::Denied) {
+            let action = if check.reach == Reach::Rule { "invocation by another rule" } else { &check.action };
+            let whose = if matches!(check.reach, Reach::Role | Reach::Rule) { &pair.to } else { &pair.from };
+            let place = why.iter().position(|(_, reason, _)| *reason == check.reason).unwrap_or_else(|| {
+                let venue = report.venues.iter().position(|venue| venue == whose).unwrap_or_default();
+                why.push((venue, &check.reason, Vec::new()));
+                why.len() - 1
+            });
+            let actions = &mut why[place].2;
+            if !actions.contains(&action) {
+                actions.push(action);
+            }
+        }
+    }
+    why.sort_by_key(|(venue, ..)| *venue);
+    let _ = writeln!(out, "\n{BOLD}Why it is denied{BOLD:#}");
+    for (_, reason, actions) in why {
+        let _ = writeln!(out, "  {}: {reason}", actions.join(", "));
+    }
+}
+
+fn closing(report: &Report, pairs: usize) -> String {
+    let open = report.of_two().filter(|pair| pair.state == PairState::Open).count();
+    let untold = report.of_two().filter(|pair| pair.state == PairState::Untold).count();
+    if report.is_open() {
+        let told = if untold > 0 { format!(", {untold} couldn't be told") } else { String::new() };
+        return format!("{RED}Not isolated:{RED:#} {open} of {pairs} pairs are open{told}; see above.");
+    }
+    if report.is_untold() {
+        return format!("{YELLOW}Not all could be told:{YELLOW:#} {untold} of {pairs} pairs; see above.");
+    }
+    format!("{GREEN}Isolated:{GREEN:#} in none of {pairs} pairs does one venue reach another.")
+}
+
+/// A line for each pair, disagreement and note, and the result.
+pub fn isolation_json(lines: &JsonLines, report: &Report, judged: &str, code: ExitCode) {
+    for pair in &report.pairs {
+        lines.line("pair", pair);
+    }
+    for text in &report.disagreements {
+        lines.line("disagreement", json!({ "text": text }));
+    }
+    for text in &report.notes {
+        lines.line("note", json!({ "text": text }));
+    }
+    let count = |state| report.of_two().filter(|pair| pair.state == state).count();
+    lines.line(
+        "result",
+        json!({
+            "judged": judged,
+            "venues": report.venues.len(),
+            "pairs": report.of_two().count(),
+            "isolated": count(PairState::Isolated),
+            "open": count(PairState::Open),
+            "untold": count(PairState::Untold),
+            "exit_code": code as u8,
+        }),
+    );
+}

@@ -1,0 +1,180 @@
+//! `verify --isolation` on a cloud, and without one.
+
+use std::sync::Arc;
+
+use deployer::aws::Aws;
+use deployer::local::cloud::{ApiError, Call, Fault, Injected};
+use serde_json::{Value, json};
+
+use crate::processes::Site;
+use crate::world::{manifest, venue};
+
+const ISOLATION: [&str; 2] = ["verify", "--isolation"];
+const OFFLINE: [&str; 3] = ["verify", "--isolation", "--offline"];
+
+fn applied() -> Site {
+    let site = Site::new();
+    let (code, text) = site.apply();
+    assert_eq!(code, 0, "{text}");
+    site.writes();
+    site
+}
+
+/// Does something on the site's cloud that nobody planned.
+fn behind_our_back<T>(site: &Site, act: impl AsyncFnOnce(Aws) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(act(Aws::for_local("us-east-1", site.cloud.http_client(), None)))
+}
+
+fn deny(site: &Site, operation: &'static str) {
+    site.cloud.set_faults(Some(Arc::new(move |call: &Call| {
+        let denied = || ApiError::new(403, "AccessDeniedException", format!("not authorized to perform {operation}"));
+        (call.operation == operation).then(|| Injected::Before(Fault::Error(denied())))
+    })));
+}
+
+#[test]
+fn without_a_cloud_what_is_planned_is_judged() {
+    let site = Site::new();
+    // No credentials at all, and nobody there.
+    let mut command = site.command(&OFFLINE);
+    command.env_clear().env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    let output = command.output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("in none of 2 pairs") && text.contains("4 credentials don't resolve here"), "{text}");
+    assert_eq!(site.cloud.calls(), []);
+    let (code, text) = site.run(&["verify", "--isolation", "a"]);
+    assert_eq!(code, 2, "{text}");
+    let (code, text) = site.run(&["verify"]);
+    assert_eq!(code, 2, "{text}");
+}
+
+/// Reading the manifest runs no programs: only here it shows that both give the same.
+#[test]
+fn values_that_programs_give_are_compared() {
+    let site = Site::new();
+    let text = manifest("sync").replace("env:KEY_a", "cmd:echo one").replace("env:KEY_b", "cmd:printf one");
+    site.write("venues.toml", &text);
+    let (code, text) = site.run(&OFFLINE);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("a and b: one tripleseat_public_key (the same value)"), "{text}");
+}
+
+#[test]
+fn what_is_deployed_is_isolated_and_nothing_is_changed() {
+    let site = applied();
+    let (code, text) = site.run(&ISOLATION);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("in none of 2 pairs"), "{text}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+    let (code, text) = site.run(&[ISOLATION.as_slice(), &["--json"]].concat());
+    assert_eq!(code, 0, "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let pair = lines.iter().find(|line| line["from"] == "a" && line["to"] == "b").expect("the pair");
+    let checks = pair["checks"].as_array().expect("checks");
+    assert!(checks.iter().all(|check| check["verdict"] == "denied" && check["reason"] != ""), "{pair}");
+    let simulated = checks.iter().filter(|check| check["simulated"] == "implicitDeny").count();
+    assert_eq!(simulated, checks.len() - 2, "all but the rule's");
+    let result = lines.last().expect("a result");
+    assert_eq!((&result["type"], &result["isolated"], &result["exit_code"]), (&json!("result"), &json!(2), &json!(0)));
+    assert!(!text.contains("token-of-a") && !text.contains("key-of-b"), "no value is shown");
+}
+
+#[test]
+fn an_attached_policy_is_read_and_found() {
+    for (arn, reached) in [
+        ("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole", "log group"),
+        ("arn:aws:iam::aws:policy/AdministratorAccess", "secret"),
+        ("arn:aws:iam::123456789012:policy/extra", "secret"),
+    ] {
+        let site = applied();
+        behind_our_back(&site, async |aws| {
+            let document = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"secretsmanager:*","Resource":"arn:aws:secretsmanager:*:*:secret:sync/*"}}"#;
+            aws.iam.create_policy().policy_name("extra").policy_document(document).send().await.expect("made");
+            aws.iam.attach_role_policy().role_name("sync-a-role").policy_arn(arn).send().await.expect("attached");
+        });
+        let (code, text) = site.run(&ISOLATION);
+        assert_eq!(code, 1, "{text}");
+        assert!(text.contains(&format!("a reaches the {reached} of b:")) && text.contains(arn), "{text}");
+        assert!(!text.contains("b reaches"), "{text}");
+    }
+}
+
+#[test]
+fn a_permission_for_another_rule_is_found() {
+    for qualifier in [Some("live"), None] {
+        let site = applied();
+        behind_our_back(&site, async |aws| {
+            let rule = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
+            let add = aws.lambda.add_permission().function_name("sync-b").statement_id("other").source_arn(rule);
+            let add = add.action("lambda:InvokeFunction").principal("events.amazonaws.com");
+            add.set_qualifier(qualifier.map(str::to_owned)).send().await.expect("added");
+        });
+        let (code, text) = site.run(&ISOLATION);
+        assert_eq!(code, 1, "{text}");
+        assert!(text.contains("a reaches the function (by its rule) of b"), "{text}");
+    }
+}
+
+/// The deployed functions count, not what the manifest says of them.
+#[test]
+fn a_function_that_was_pointed_at_anothers_flag_is_found() {
+    let site = applied();
+    behind_our_back(&site, async |aws| {
+        let found = aws.lambda.get_function_configuration().function_name("sync-b").send().await.expect("there");
+        let mut variables = found.environment().and_then(|found| found.variables()).expect("variables").clone();
+        variables.insert("HUBSPOT_FLAG_PROPERTY".to_owned(), "tripleseat_sync__a".to_owned());
+        let environment = aws_sdk_lambda::types::Environment::builder().set_variables(Some(variables)).build();
+        let update = aws.lambda.update_function_configuration().function_name("sync-b").environment(environment);
+        update.send().await.expect("changed");
+        let version = aws.lambda.publish_version().function_name("sync-b").send().await.expect("published");
+        let alias = aws.lambda.update_alias().function_name("sync-b").name("live");
+        alias.function_version(version.version().expect("a number")).send().await.expect("moved");
+    });
+    let (code, text) = site.run(&ISOLATION);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("a and b: one flag property, tripleseat_sync__a"), "{text}");
+}
+
+#[test]
+fn stored_values_are_compared_whatever_the_references_give() {
+    let site = applied();
+    behind_our_back(&site, async |aws| {
+        let value = json!({ "HUBSPOT_TOKEN": "token-of-b", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }).to_string();
+        aws.secrets.put_secret_value().secret_id("sync/b").secret_string(value).send().await.expect("written");
+    });
+    let (code, text) = site.run(&ISOLATION);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("one tripleseat_public_key (the same value)") && !text.contains("key-of-a"), "{text}");
+    deny(&site, "GetSecretValue");
+    let (code, text) = site.run(&ISOLATION);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("the credentials of b were compared by the manifest alone"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_is_no_success() {
+    let site = applied();
+    for operation in ["GetPolicy", "GetResourcePolicy"] {
+        deny(&site, operation);
+        let (code, text) = site.run(&ISOLATION);
+        assert_eq!(code, 3, "{text}");
+        assert!(text.contains("not told:") && text.contains("can't be read"), "{text}");
+    }
+    deny(&site, "SimulatePrincipalPolicy");
+    let (code, text) = site.run(&ISOLATION);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("these credentials may not do iam:SimulatePrincipalPolicy"), "{text}");
+}
+
+#[test]
+fn a_venue_that_is_not_deployed_cannot_be_told() {
+    let site = applied();
+    site.write("venues.toml", &(manifest("sync") + &venue("c", "")));
+    let (code, text) = site.run(&ISOLATION);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("c has no role yet") && text.contains("--offline"), "{text}");
+    let (code, text) = site.run(&OFFLINE);
+    assert_eq!(code, 0, "{text}");
+}

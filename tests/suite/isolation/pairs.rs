@@ -1,0 +1,235 @@
+//! What is planned, and what somebody may make of it: every pair is judged.
+
+use deployer::desired::{Desired, Scope, desired};
+use deployer::isolation::planned::{Credentials, subjects};
+use deployer::isolation::simulation::Simulated;
+use deployer::isolation::{Credential, PairState, Reach, Report, Subject, Verdict, judge, policies};
+use deployer::manifest::{self, Manifest};
+use deployer::render::isolation_text;
+use serde_json::json;
+
+use crate::world::venue;
+
+fn planned(venues: &[&str]) -> (Manifest, Desired) {
+    let tables: String = venues.iter().map(|name| venue(name, "")).collect();
+    let text = format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n{tables}");
+    let manifest = manifest::parse(&text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}")).manifest;
+    let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+    let desired = desired(&manifest, &scope, |_| String::new());
+    (manifest, desired)
+}
+
+/// Credentials whose values are these.
+fn credentials(of: &[(&str, &str, u8)]) -> Credentials {
+    let mut all = Credentials::new();
+    for (venue, key, value) in of {
+        let credential = Credential { reference: format!("cmd:{venue}"), digest: Some([*value; 32]) };
+        all.entry((*venue).to_owned()).or_default().insert((*key).to_owned(), credential);
+    }
+    all
+}
+
+fn judged(venues: &[&str], credentials: &Credentials, change: impl Fn(&mut [Subject])) -> Report {
+    let (manifest, desired) = planned(venues);
+    let mut subjects = subjects(&manifest, &desired, credentials);
+    change(&mut subjects);
+    judge(&subjects, &Simulated::default(), Vec::new())
+}
+
+fn state(report: &Report, from: &str, to: &str) -> PairState {
+    report.pairs.iter().find(|pair| pair.from == from && pair.to == to).expect("the pair").state
+}
+
+/// What of which pair is allowed.
+fn open(report: &Report) -> Vec<(String, String, Reach)> {
+    let mut open: Vec<_> = report
+        .of_two()
+        .flat_map(|pair| pair.checks.iter().map(move |check| (pair, check)))
+        .filter(|(_, check)| check.verdict == Verdict::Allowed)
+        .map(|(pair, check)| (pair.from.clone(), pair.to.clone(), check.reach))
+        .collect();
+    open.dedup();
+    open
+}
+
+fn pair(from: &str, to: &str, reach: Reach) -> (String, String, Reach) {
+    (from.to_owned(), to.to_owned(), reach)
+}
+
+#[test]
+fn what_is_planned_is_isolated_and_can_do_its_work() {
+    let report = judged(&["a", "b", "c"], &Credentials::new(), |_| ());
+    for one in &report.pairs {
+        let expected = if one.from == one.to { PairState::Own } else { PairState::Isolated };
+        assert_eq!(one.state, expected, "{one:?}");
+        assert!(one.checks.iter().all(|check| !check.reason.is_empty()));
+    }
+    assert!(!report.is_open() && !report.is_untold());
+    insta::assert_snapshot!(anstream::adapter::strip_str(&isolation_text(&report, "as planned")));
+}
+
+#[test]
+fn a_widened_role_is_found() {
+    let wide =
+        json!({ "Statement": { "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" } });
+    let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
+        subjects[0].role.as_mut().expect("read").extend(policies("more", &wide).expect("a policy"));
+    });
+    assert_eq!(open(&report), [pair("a", "b", Reach::Secret)]);
+    assert_eq!((state(&report, "a", "b"), state(&report, "b", "a")), (PairState::Open, PairState::Isolated));
+    let text = isolation_text(&report, "as planned");
+    assert!(text.contains("a reaches the secret of b") && text.contains("more, statement 1"), "{text}");
+}
+
+#[test]
+fn a_role_that_may_do_nothing_proves_nothing() {
+    let report = judged(&["a", "b"], &Credentials::new(), |subjects| subjects[0].role = Ok(Vec::new()));
+    assert_eq!(state(&report, "a", "a"), PairState::OwnDenied);
+    assert!(report.is_open());
+}
+
+#[test]
+fn a_function_that_another_rule_may_invoke_is_found() {
+    for (condition, found) in [
+        (json!({ "ArnLike": { "AWS:SourceArn": "arn:aws:events:us-east-1:123456789012:rule/sync-*" } }), true),
+        (json!({ "StringEquals": { "AWS:SourceAccount": "123456789012" } }), true),
+        (json!({ "ArnLike": { "AWS:SourceArn": "arn:aws:events:us-east-1:123456789012:rule/sync-b-*" } }), false),
+        (json!({ "StringEquals": { "AWS:SourceAccount": "999999999999" } }), false),
+    ] {
+        let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
+            let function = subjects[1].function_arn.clone();
+            let statement = json!({ "Statement": [{
+                "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" },
+                "Action": "lambda:InvokeFunction", "Resource": format!("{function}:live"), "Condition": condition,
+            }] });
+            let more = policies("more", &statement).expect("a policy");
+            subjects[1].function_policy.as_mut().expect("read").extend(more);
+        });
+        let expected = if found { vec![pair("a", "b", Reach::Rule)] } else { Vec::new() };
+        assert_eq!(open(&report), expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_role_that_lets_another_in_is_found() {
+    let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
+        let statement =
+            json!({ "Effect": "Allow", "Principal": { "AWS": subjects[0].role_arn }, "Action": "sts:AssumeRole" });
+        subjects[1].trust = policies("trust", &json!({ "Statement": statement }));
+        subjects[0].secret_policy = policies(
+            "policy",
+            &json!({ "Statement": { "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" } }),
+        );
+    });
+    assert_eq!(open(&report), [pair("a", "b", Reach::Role), pair("b", "a", Reach::Secret)]);
+}
+
+#[test]
+fn what_could_not_be_read_is_neither_isolated_nor_open() {
+    let report = judged(&["a", "b", "c"], &Credentials::new(), |subjects| {
+        subjects[1].function_policy = Err("it can't be read".to_owned());
+    });
+    assert_eq!(state(&report, "a", "b"), PairState::Untold);
+    assert_eq!((state(&report, "b", "a"), state(&report, "a", "c")), (PairState::Isolated, PairState::Isolated));
+    assert!(report.is_untold() && !report.is_open());
+}
+
+#[test]
+fn shared_credentials_are_found_by_their_values() {
+    const KEY: &str = "TRIPLESEAT_PUBLIC_KEY";
+    let report = judged(&["a", "b", "c"], &credentials(&[("a", KEY, 1), ("b", KEY, 1), ("c", KEY, 2)]), |_| ());
+    let states = [("a", "b"), ("b", "a"), ("a", "c"), ("c", "b")].map(|(from, to)| state(&report, from, to));
+    assert_eq!(states, [PairState::Open, PairState::Open, PairState::Isolated, PairState::Isolated]);
+
+    // Two houses of one account are told apart by their locations.
+    let at = |location_id| sync_lambda::config::Destination::Tripleseat {
+        location_id,
+        lead_form_id: None,
+        site_id: Some(7),
+    };
+    let houses = |second| {
+        judged(&["a", "b"], &credentials(&[("a", KEY, 1), ("b", KEY, 1)]), move |subjects| {
+            subjects[0].holdings.as_mut().expect("read").destination = at(Some(1));
+            subjects[1].holdings.as_mut().expect("read").destination = at(second);
+        })
+    };
+    assert_eq!(state(&houses(Some(2)), "a", "b"), PairState::Isolated);
+    let text = isolation_text(&houses(Some(2)), "as planned");
+    assert_eq!(text.matches("each names a location of its own").count(), 2, "the key and the site: {text}");
+    assert_eq!(state(&houses(Some(1)), "a", "b"), PairState::Open);
+    assert_eq!(state(&houses(None), "a", "b"), PairState::Open);
+
+    // One app for several venues is allowed, and told.
+    let report = judged(&["a", "b"], &credentials(&[("a", "HUBSPOT_TOKEN", 1), ("b", "HUBSPOT_TOKEN", 1)]), |_| ());
+    assert_eq!(state(&report, "a", "b"), PairState::Isolated);
+    assert!(isolation_text(&report, "as planned").contains("one hubspot_token (the same value): allowed"));
+}
+
+#[test]
+fn shared_flags_secrets_and_destinations_are_found() {
+    let shared = |change: fn(&mut deployer::isolation::Holdings)| {
+        let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
+            for subject in subjects {
+                change(subject.holdings.as_mut().expect("read"));
+            }
+        });
+        let pair = report.pairs.into_iter().find(|pair| pair.from == "a" && pair.to == "b").expect("the pair");
+        (pair.state, pair.shared.into_iter().map(|shared| shared.what).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        shared(|holdings| holdings.flag_property = "one".to_owned()),
+        (PairState::Open, vec!["flag_property".to_owned()])
+    );
+    assert_eq!(
+        shared(|holdings| holdings.secret_arn = Some("arn".to_owned())),
+        (PairState::Open, vec!["secret".to_owned()])
+    );
+    let one = |holdings: &mut deployer::isolation::Holdings| {
+        holdings.destination =
+            sync_lambda::config::Destination::Tripleseat { location_id: Some(1), lead_form_id: None, site_id: None };
+    };
+    assert_eq!(shared(one), (PairState::Open, vec!["destination".to_owned()]));
+}
+
+#[test]
+fn a_function_that_is_pointed_at_anothers_secret_is_found() {
+    let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
+        let (a, b) = (subjects[0].secret_arn.clone().ok(), subjects[1].secret_arn.clone().ok());
+        subjects[0].holdings.as_mut().expect("read").secret_arn = b;
+        subjects[1].holdings.as_mut().expect("read").secret_arn = a;
+    });
+    assert!(report.of_two().all(|pair| pair.state == PairState::Open));
+    let text = isolation_text(&report, "as planned");
+    for words in ["the function of a is pointed at the secret of b", "the function of b is pointed at the secret of a"]
+    {
+        assert_eq!(text.matches(words).count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn of_many_venues_only_what_is_open_is_shown() {
+    let names: Vec<String> = (0..50).map(|number| format!("venue_{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let report = judged(&names, &Credentials::new(), |_| ());
+    assert_eq!(report.of_two().count(), 2450);
+    let text = isolation_text(&report, "as planned");
+    assert!(text.lines().count() < 10 && text.contains("in none of 2450 pairs"), "{text}");
+    // What all share, and what one may do to all, is said once.
+    let all: Vec<_> = names.iter().map(|name| (*name, "HUBSPOT_TOKEN", 1)).collect();
+    let report = judged(&names, &credentials(&all), |subjects| {
+        let wide = json!({ "Statement": { "Effect": "Allow", "Action": "lambda:*", "Resource": "*" } });
+        subjects[7].role.as_mut().expect("read").extend(policies("more", &wide).expect("a policy"));
+    });
+    let text = isolation_text(&report, "as planned");
+    assert!(text.contains("venue_9 and 40 more: one hubspot_token (the same value): allowed"), "{text}");
+    assert!(text.contains("venue_7 reaches the function of venue_0, venue_1"), "{text}");
+    assert!(text.contains("49 of 2450 pairs are open") && text.lines().count() < 12, "{text}");
+    let report = judged(&names, &Credentials::new(), |subjects| {
+        subjects[3].holdings.as_mut().expect("read").flag_property = "tripleseat_sync__venue_4".to_owned();
+    });
+    let text = isolation_text(&report, "as planned");
+    assert!(
+        text.contains("venue_3 and venue_4: one flag property") && text.contains("2 of 2450 pairs are open"),
+        "{text}"
+    );
+}

@@ -1,0 +1,230 @@
+//! The evaluation of policies by IAM's rules.
+
+use deployer::isolation::policy::{Decision, Policy, Principal, Request, decide, decide_assumption};
+use deployer::isolation::{Context, Holds, glob, is_action, is_resource};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/deployer/sync/sync-a-role";
+const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:sync/a-Xy7Zq2";
+
+fn policy(statements: Value) -> Policy {
+    Policy::parse("p", &json!({ "Version": "2012-10-17", "Statement": statements })).expect("a policy")
+}
+
+fn of_role(statements: Value, action: &str, resource: &str) -> Decision {
+    let context = Context::from([("aws:sourcearn", None), ("aws:principalarn", Some(ROLE.to_owned()))]);
+    let request = Request { principal: Principal::Role(ROLE), action, resource, context: &context };
+    decide(&[policy(statements)], &[], &request)
+}
+
+fn allows(statement: Value) -> bool {
+    of_role(statement, "secretsmanager:GetSecretValue", SECRET).is_allowed()
+}
+
+#[test]
+fn elements_are_single_or_lists_and_can_be_turned_round() {
+    let all = |action: Value, resource: Value| json!({ "Effect": "Allow", "Action": action, "Resource": resource });
+    assert!(allows(all(json!("secretsmanager:GetSecretValue"), json!(SECRET))));
+    assert!(allows(json!([all(json!(["s3:*", "SecretsManager:get*"]), json!(["x", "*"]))])), "actions have no case");
+    assert!(!allows(all(json!("secretsmanager:GetSecretValue"), json!(SECRET.to_uppercase()))), "resources have");
+    assert!(!allows(all(json!("secretsmanager:PutSecretValue"), json!("*"))));
+    let turned = |action: &str, resource: &str| {
+        allows(json!({ "Effect": "Allow", "NotAction": action, "NotResource": resource }))
+    };
+    assert!(turned("s3:*", "arn:aws:s3:::b"));
+    assert!(!turned("secretsmanager:*", "arn:aws:s3:::b") && !turned("s3:*", SECRET));
+}
+
+#[test]
+fn a_denial_wins_and_nothing_allowed_is_denied() {
+    let allow = json!({ "Sid": "Open", "Effect": "Allow", "Action": "*", "Resource": "*" });
+    let deny = json!({ "Sid": "Closed", "Effect": "Deny", "Action": "secretsmanager:*", "Resource": SECRET });
+    assert_eq!(
+        of_role(json!([allow, deny]), "secretsmanager:GetSecretValue", SECRET),
+        Decision::DeniedBy("p, statement Closed".to_owned())
+    );
+    assert_eq!(
+        of_role(json!([allow, deny]), "s3:GetObject", "arn:aws:s3:::b/k"),
+        Decision::Allowed("p, statement Open".to_owned())
+    );
+    assert_eq!(of_role(json!([]), "s3:GetObject", "*"), Decision::NotAllowed);
+}
+
+#[test]
+fn conditions_hold_when_all_of_them_do() {
+    let on =
+        |condition: Value| allows(json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition }));
+    assert!(on(json!({ "ArnLike": { "aws:PrincipalArn": ["x", "arn:aws:iam::*:role/deployer/*"] } })));
+    assert!(!on(json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:user/*" } })));
+    assert!(!on(json!({ "StringEquals": { "AWS:SourceArn": "x" } })), "the request has no such key");
+    assert!(on(json!({ "StringEqualsIfExists": { "aws:SourceArn": "x" } })));
+    assert!(on(json!({ "StringNotEquals": { "aws:SourceArn": "x" } })), "nor is it equal then");
+    assert!(on(json!({ "Null": { "aws:SourceArn": "true", "aws:PrincipalArn": "false" } })));
+    assert!(!on(json!({ "Null": { "aws:SourceArn": true, "aws:PrincipalArn": true } })));
+    assert!(!on(json!({
+        "StringLike": { "aws:PrincipalArn": "*" }, "StringNotLike": { "aws:PrincipalArn": "*sync-a*" },
+    })));
+}
+
+/// What can't be known lets an allowance stand, and a denial fall.
+#[test]
+fn what_is_unknown_is_taken_the_careful_way() {
+    let open = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+    for (key, value) in [
+        ("Condition", json!({ "StringEquals": { "aws:PrincipalTag/team": "x" } })),
+        ("Condition", json!({ "NumericLessThan": { "aws:PrincipalArn": "3" } })),
+        ("Condition", json!({ "ForAllValues:StringEquals": { "aws:PrincipalArn": "x" } })),
+        ("Condition", json!({ "StringEquals": { "aws:PrincipalArn": "${aws:userid}" } })),
+        ("Resource", json!("arn:aws:secretsmanager:*:*:secret:sync/${aws:PrincipalTag/venue}-*")),
+        ("Resource", json!("arn:aws:secretsmanager:*")),
+    ] {
+        let with = |effect: &str| {
+            let mut statement = open.clone();
+            statement["Effect"] = json!(effect);
+            statement[key] = value.clone();
+            statement
+        };
+        assert!(allows(with("Allow")), "{value}");
+        assert!(allows(json!([open, with("Deny")])), "{value}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_may_allow_it_too() {
+    let context = Context::new();
+    let request =
+        Request { principal: Principal::Role(ROLE), action: "lambda:InvokeFunction", resource: "f", context: &context };
+    let by = |principal: Value| {
+        let statement = json!({ "Effect": "Allow", "Principal": principal, "Action": "lambda:*", "Resource": "*" });
+        decide(&[], &[policy(statement)], &request).is_allowed()
+    };
+    for principal in [json!("*"), json!({ "AWS": "*" }), json!({ "AWS": ["x", ROLE] })] {
+        assert!(by(principal.clone()), "{principal}");
+    }
+    for principal in [
+        json!({ "Service": "lambda.amazonaws.com" }),
+        json!({ "AWS": "arn:aws:iam::123456789012:role/other" }),
+        // The account's name lets those in whom their own policies let in.
+        json!({ "AWS": "123456789012" }),
+        json!({ "AWS": "arn:aws:iam::123456789012:root" }),
+    ] {
+        assert!(!by(principal.clone()), "{principal}");
+    }
+}
+
+#[test]
+fn a_role_is_assumed_by_whom_its_trust_policy_names() {
+    let context = Context::new();
+    let request =
+        Request { principal: Principal::Role(ROLE), action: "sts:AssumeRole", resource: "r", context: &context };
+    let trusts = |own: Value, principal: Value| {
+        let trust = json!({ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole" });
+        decide_assumption(&[policy(own)], &[policy(trust)], &request).is_allowed()
+    };
+    let may = json!({ "Effect": "Allow", "Action": "sts:*", "Resource": "*" });
+    let root = json!({ "AWS": "arn:aws:iam::123456789012:root" });
+    assert!(trusts(json!([]), json!({ "AWS": ROLE })));
+    assert!(!trusts(json!([]), root.clone()));
+    assert!(trusts(may.clone(), root));
+    assert!(!trusts(may.clone(), json!({ "Service": "lambda.amazonaws.com" })), "its own policies alone let nobody in");
+    let denied = json!([{ "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*" }]);
+    assert!(!trusts(denied, json!({ "AWS": ROLE })));
+}
+
+#[test]
+fn what_is_no_policy_is_an_error_and_never_an_empty_policy() {
+    for document in [
+        json!("text"),
+        json!({}),
+        json!({ "Statement": [{ "Effect": "Perhaps", "Action": "*", "Resource": "*" }] }),
+        json!({ "Statement": [{ "Effect": "Allow", "Resource": "*" }] }),
+        json!({ "Statement": [{ "Effect": "Allow", "Action": 7, "Resource": "*" }] }),
+    ] {
+        assert!(Policy::parse("p", &document).is_err(), "{document}");
+    }
+}
+
+#[test]
+fn stars_stay_inside_the_parts_of_an_arn() {
+    assert_eq!(
+        is_resource(
+            "arn:aws:logs:*:*:log-group:/aws/lambda/a:*",
+            "arn:aws:logs:r:1:log-group:/aws/lambda/a:log-stream:x"
+        ),
+        Holds::Yes
+    );
+    assert_eq!(is_resource("arn:aws:*:secret:x", "arn:aws:secretsmanager:r:1:secret:x"), Holds::Maybe);
+    assert_eq!(is_resource("arn:aws:logs:r:1:log-group:a:*", "arn:aws:logs:r:1:log-group:ab:x"), Holds::No);
+    // Exactly the six characters that Secrets Manager adds.
+    let own = "arn:aws:secretsmanager:r:1:secret:sync/a-??????";
+    assert_eq!(is_resource(own, "arn:aws:secretsmanager:r:1:secret:sync/a-Xy7Zq2"), Holds::Yes);
+    assert_eq!(is_resource(own, "arn:aws:secretsmanager:r:1:secret:sync/a-longer-Xy7Zq2"), Holds::No);
+}
+
+/// The definition of `*` and `?`, as slow as it is plain.
+fn plainly(pattern: &[char], text: &[char]) -> bool {
+    match (pattern, text) {
+        ([], []) => true,
+        (['*', rest @ ..], _) => plainly(rest, text) || (!text.is_empty() && plainly(pattern, &text[1..])),
+        (['?', rest @ ..], [_, text @ ..]) => plainly(rest, text),
+        ([letter, rest @ ..], [other, text @ ..]) => letter == other && plainly(rest, text),
+        _ => false,
+    }
+}
+
+fn statement() -> impl Strategy<Value = Value> {
+    let patterns = ["*", "s:*", "s:Get?", "s:Gets", "t:Put"].map(str::to_owned);
+    let resources = ["*", "arn:a:s:r:1:x", "arn:a:s:r:1:*", "arn:a:*", "arn:a:s:r:1:${v}"].map(str::to_owned);
+    let conditions = [
+        json!({}),
+        json!({ "Null": { "aws:sourcearn": "true" } }),
+        json!({ "StringEquals": { "aws:sourcearn": "x" } }),
+        json!({ "Unknown": { "k": "v" } }),
+    ];
+    let select = |values: &[String]| proptest::sample::select(values.to_vec());
+    (
+        any::<bool>(),
+        any::<(bool, bool)>(),
+        select(&patterns),
+        select(&resources),
+        proptest::sample::select(conditions.to_vec()),
+    )
+        .prop_map(|(allow, (not_action, not_resource), action, resource, condition)| {
+            let effect = if allow { "Allow" } else { "Deny" };
+            let mut statement = json!({ "Effect": effect, "Condition": condition });
+            statement[if not_action { "NotAction" } else { "Action" }] = json!(action);
+            statement[if not_resource { "NotResource" } else { "Resource" }] = json!(resource);
+            statement
+        })
+}
+
+proptest! {
+    #[test]
+    fn patterns_fit_as_they_are_defined(pattern in "[ab*?]{0,8}", text in "[ab]{0,10}") {
+        let chars = |text: &str| text.chars().collect::<Vec<_>>();
+        prop_assert_eq!(glob(&pattern, &text), plainly(&chars(&pattern), &chars(&text)));
+        prop_assert_eq!(is_action(&pattern.to_uppercase(), &text), glob(&pattern, &text));
+    }
+
+    /// A denial more never allows, and an allowance more never denies by itself.
+    #[test]
+    fn more_statements_go_one_way(
+        statements in proptest::collection::vec(statement(), 0..5), more in statement(),
+        action in proptest::sample::select(vec!["s:Gets", "t:Put", "u:X"]),
+        resource in proptest::sample::select(vec!["arn:a:s:r:1:x", "arn:a:s:r:1:y", "b"]),
+    ) {
+        let before = of_role(json!(statements), action, resource).is_allowed();
+        let mut with = statements.clone();
+        with.push(more.clone());
+        let after = of_role(json!(with), action, resource).is_allowed();
+        if more["Effect"] == "Deny" {
+            prop_assert!(before || !after, "{more} allows {action} on {resource}");
+        } else {
+            prop_assert!(!before || after, "{more} denies {action} on {resource}");
+        }
+        let mut turned = with.clone();
+        turned.reverse();
+        prop_assert_eq!(of_role(json!(turned), action, resource).is_allowed(), after, "the order is nothing");
+    }
+}

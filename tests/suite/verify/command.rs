@@ -1,0 +1,125 @@
+//! `deployer verify VENUE` as a process, in a running `deployer dev`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::processes::Site;
+
+/// A manifest's directory, and `dev` running with it.
+struct Dev {
+    directory: tempfile::TempDir,
+    child: Child,
+}
+
+impl Dev {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("venues.toml"), include_str!("../../../venues.toml")).expect("written");
+        let mut child = command(&directory, &["dev", "--json", "--port", "0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let started = lines.by_ref().map(|line| line.expect("text")).any(|line| line.contains(r#""type":"started""#));
+        assert!(started, "dev starts");
+        // Its runs are told until it ends.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { directory, child }
+    }
+
+    fn verify(&self, args: &[&str]) -> (i32, String) {
+        let output = command(&self.directory, &[&["verify", "--local"], args].concat()).output().expect("it starts");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(directory: &tempfile::TempDir, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
+    command.current_dir(directory.path()).args(args);
+    for name in ["DEPLOYER_MANIFEST", "AWS_ENDPOINT_URL", "AWS_PROFILE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[test]
+fn venues_of_a_running_dev_are_verified() {
+    let dev = Dev::start();
+    let (code, text) = dev.verify(&["venue-a", "--now", "--json"]);
+    assert_eq!(code, 0, "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let result = lines.last().expect("a result");
+    assert_eq!((&result["type"], &result["live"], &result["exit_code"]), (&"result".into(), &true.into(), &0.into()));
+    assert_eq!(result["lead"]["evidence"], "destination", "venue-a has an OAuth client: {result}");
+    let stages: Vec<&str> = lines.iter().filter_map(|line| line["stage"].as_str()).collect();
+    assert!(stages.starts_with(&["deployed", "hubspot", "contact", "flag", "run"]), "{stages:?}");
+    assert_eq!(stages.last(), Some(&"cleanup"));
+
+    let (code, text) = dev.verify(&["venue-b", "--now"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("Venue B is live") && text.contains("as the ledger has it"), "{text}");
+
+    for (venue, words) in [("venue-c", "is paused"), ("marina", "is blocked"), ("nobody", "declares no venue")] {
+        let (code, text) = dev.verify(&[venue, "--now"]);
+        assert_eq!(code, if venue == "nobody" { 2 } else { 6 }, "{text}");
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+/// The rule of venue-b fires every ten minutes: there is time to end it before.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_verify_cleans_up_and_a_killed_one_leaves_it_to_the_next() {
+    let dev = Dev::start();
+    for (signal, code) in [("-INT", Some(130)), ("-KILL", None)] {
+        let mut child = command(&dev.directory, &["verify", "--local", "venue-b", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("text"));
+        assert!(lines.by_ref().any(|line| line.contains(r#""stage":"run""#)), "it waits");
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill is there");
+        assert!(sent.success());
+        let rest: Vec<String> = lines.collect();
+        assert_eq!(child.wait().expect("it ends").code(), code, "{rest:?}");
+        let removed = rest.iter().any(|line| line.contains(r#""stage":"cleanup""#) && line.contains("removed"));
+        assert_eq!(removed, code.is_some(), "{rest:?}");
+    }
+    let (code, text) = dev.verify(&["venue-b", "--now"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("which an earlier verify has left, is removed"), "{text}");
+}
+
+#[test]
+fn without_a_dev_and_without_a_token_it_says_what_to_do() {
+    let site = Site::new();
+    let (code, text) = site.run(&["verify", "a", "--local"]);
+    assert!(code == 2 && text.contains("start `deployer dev`"), "{text}");
+    let output = site.command(&["verify", "a"]).env_remove("TOKEN_a").output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && text.contains("`hubspot_token` of a can't be had"), "{text}");
+    let (code, text) = site.run(&["verify", "a", "--domain", "jo@example.com"]);
+    assert!(code == 2 && text.contains("write example.com"), "{text}");
+    let domain = |domain: &str| {
+        site.write(
+            "venues.toml",
+            &format!("{}[hubspot]\ntest_domain = \"{domain}\"\n", crate::world::manifest("sync")),
+        );
+        site.run(&["validate"])
+    };
+    let (code, text) = domain("example");
+    assert!(code == 2 && text.contains("this is no domain"), "{text}");
+    assert_eq!(domain("mail.example.org").0, 0);
+}

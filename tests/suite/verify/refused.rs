@@ -1,0 +1,48 @@
+//! What a verify refuses, before anything is made.
+
+use deployer::error::Error;
+use deployer::exit_code::ExitCode;
+
+use super::{Place, nothing};
+
+/// It is refused so, and HubSpot was only read.
+async fn refused(place: &Place) -> Error {
+    let error = place.verify(nothing).await.expect_err("it is refused");
+    let writes = place.portal.hubspot.requests().into_iter();
+    let writes = writes.filter(|request| request.method != "GET" && !request.path.ends_with("/search"));
+    assert_eq!(writes.collect::<Vec<_>>(), []);
+    assert_eq!(place.contacts(), Vec::<u64>::new());
+    error
+}
+
+#[tokio::test]
+async fn another_portal() {
+    let mut place = Place::new().await;
+    place.manifest.hubspot.portal_id = Some(99);
+    let error = refused(&place).await;
+    assert_eq!(error.code, ExitCode::Refused);
+    assert!(error.message.contains("portal 4242") && error.message.contains("portal 99"), "{error}");
+}
+
+#[tokio::test]
+async fn a_rule_that_is_disabled_or_gone() {
+    let place = Place::new().await;
+    let events = &place.world.aws.events;
+    events.disable_rule().name("d-venue-a-schedule").send().await.expect("disabled");
+    let error = refused(&place).await;
+    assert_eq!(error.code, ExitCode::Refused);
+    assert!(error.message.contains("its rule d-venue-a-schedule is disabled"), "{error}");
+    events.remove_targets().rule("d-venue-a-schedule").ids("sync").send().await.expect("removed");
+    events.delete_rule().name("d-venue-a-schedule").send().await.expect("deleted");
+    let error = refused(&place).await;
+    assert!(error.message.contains("there is no rule"), "{error}");
+}
+
+#[tokio::test]
+async fn a_venue_that_is_not_deployed() {
+    let place = Place::new().await;
+    place.world.aws.lambda.delete_function().function_name("d-venue-a").send().await.expect("deleted");
+    let error = refused(&place).await;
+    assert_eq!(error.code, ExitCode::Refused);
+    assert!(error.message.contains("isn't deployed") && error.hints[0].contains("deployer apply"), "{error}");
+}
