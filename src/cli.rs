@@ -1,5 +1,6 @@
 //! The command line: flags and help, nothing else. [`crate::commands`] carries the commands out.
 
+mod doctor;
 mod duplicates;
 mod venue;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use doctor::*;
 pub use duplicates::*;
 pub use venue::*;
 
@@ -95,6 +97,8 @@ pub enum Command {
     /// Add, pause, resume, block and list the venues: edits of the manifest, and nothing else
     #[command(subcommand)]
     Venue(VenueCommand),
+    /// Check every credential and connection, and say what to do; nothing is written anywhere
+    Doctor(DoctorArgs),
     /// Find duplicate leads in a venue's Tripleseat account, and another venue's leads there
     Duplicates(DuplicatesArgs),
     /// Print shell completions

@@ -14,6 +14,8 @@
 //! [`audit`] finds what in the account nobody needs any more.
 //! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
 //!
+//! [`doctor`] asks whether every credential and connection is as it has to be.
+//!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
 
 pub mod apply;
@@ -25,6 +27,7 @@ pub mod commands;
 pub mod cost;
 pub mod crm;
 pub mod desired;
+pub mod doctor;
 pub mod duplicates;
 pub mod error;
 pub mod exit_code;

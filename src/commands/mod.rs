@@ -7,6 +7,7 @@ mod ask;
 mod blockers;
 mod destroy;
 mod dev;
+mod doctor;
 mod duplicates;
 mod hubspot;
 mod init;
@@ -46,6 +47,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Unlock(args) => unlock::run(&global, &args).await,
         Command::Dev(args) => dev::run(&global, &args).await,
         Command::Venue(command) => venue::run(&global, command),
+        Command::Doctor(args) => doctor::run(&global, &args).await,
         Command::Duplicates(args) => duplicates::run(&global, &args).await,
         Command::Completions { shell } => meta::completions(shell),
         Command::Man { directory } => meta::man(directory.as_deref()),

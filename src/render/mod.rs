@@ -1,6 +1,7 @@
 //! Plans, progress and results, for people and for programs. Nothing here decides or calls anything.
 
 mod cost;
+mod doctor;
 mod duplicates;
 mod escape;
 mod html;
@@ -12,6 +13,7 @@ mod text;
 mod words;
 
 pub use cost::cost_line;
+pub use doctor::{checks_text, verdict_counts};
 pub use duplicates::duplicates_html;
 pub use html::plan_html;
 pub use json::{FORMAT_VERSION, JsonLines};

@@ -109,6 +109,6 @@ impl fmt::Debug for Calls {
 }
 
 fn kind(operation: &str) -> CallKind {
-    let reads = ["Get", "List", "Describe", "Filter"];
+    let reads = ["Get", "List", "Describe", "Filter", "Simulate"];
     if reads.iter().any(|read| operation.starts_with(read)) { CallKind::Read } else { CallKind::Write }
 }

@@ -6,8 +6,9 @@
 mod document;
 mod policies;
 mod roles;
+mod simulation;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -30,6 +31,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 #[serde(default)]
 pub struct State {
     pub roles: BTreeMap<String, Role>,
+    /// Actions that simulations deny. Policies aren't evaluated here: everything else is allowed.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub denied: BTreeSet<String>,
 }
 
 /// A role.
@@ -152,6 +156,8 @@ pub(super) fn handle(
         "UpdateRole" => roles::update(call),
         "UpdateAssumeRolePolicy" => roles::update_trust(call),
         "GetAccountAuthorizationDetails" => roles::authorization_details(call),
+        "GetAccountSummary" => roles::account_summary(call),
+        "SimulatePrincipalPolicy" => simulation::simulate(call),
         "TagRole" => roles::tag(call),
         "UntagRole" => roles::untag(call),
         "ListRoleTags" => roles::list_tags(call),

@@ -141,8 +141,8 @@ fn wrong_types(lead: &Map<String, Value>) -> Errors {
         Value::Bool(_) => FLAGS.contains(&field),
         Value::Array(_) | Value::Object(_) => false,
     };
-    let wrong = |field: &&'static str| lead.get(*field).is_some_and(|value| !fits(field, value));
-    FIELDS.iter().filter(wrong).map(|field| (*field, "is invalid")).collect()
+    let wrong = |field: &str| lead.get(field).is_some_and(|value| !fits(field, value));
+    FIELDS.into_iter().filter(|field| wrong(field)).map(|field| (field, "is invalid")).collect()
 }
 
 /// Every message with its field, as people read it: `Phone number can't be blank`.
