@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::session::{connect, declared, load};
 use crate::cli::{DoctorArgs, Global};
-use crate::doctor::{Check, Patient, Verdict, examine};
+use crate::doctor::{Area, Check, Patient, Verdict, examine};
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::render::{JsonLines, checks_text, verdict_counts};
@@ -27,6 +27,12 @@ pub(super) async fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode> 
         lines.line("summary", json!({ "checks": checks.len(), "verdicts": counts, "exit_code": code as u8 }));
     } else {
         anstream::print!("{}", checks_text(&checks));
+        if checks.iter().any(|check| check.area != Area::Aws) {
+            anstream::eprintln!(
+                "Credentials were tried as the manifest's references give them; whether AWS has the same is told by \
+                 `deployer secret status --compare`."
+            );
+        }
     }
     Ok(code)
 }

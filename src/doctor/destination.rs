@@ -35,10 +35,13 @@ pub(super) async fn checks(examination: &Examination<'_>, venue: &Venue, given: 
     }
     let finding = match client(examination, venue, &credentials(given)) {
         Ok(Client::Http(http)) => match http.probe().await {
-            Ok(status @ (401 | 403)) => Finding::warning(format!("OPTIONS {}: {status}", settings.url))
-                .advice("the platform may refuse the credential, or only this kind of request: compare the credential there"),
-            Ok(status @ 300..=399) => Finding::failed(format!("OPTIONS {}: {status}, it leads elsewhere", settings.url))
-                .advice("give the final address: a credential isn't sent on"),
+            Ok(status @ (401 | 403)) => Finding::warning(format!("OPTIONS {}: {status}", settings.url)).advice(
+                "the platform may refuse the credential, or only this kind of request: compare the credential there",
+            ),
+            Ok(status @ 300..=399) => {
+                Finding::failed(format!("OPTIONS {}: {status}, it leads elsewhere", settings.url))
+                    .advice("give the final address: a credential isn't sent on")
+            }
             Ok(status) if status >= 500 => Finding::warning(format!("OPTIONS {}: {status}", settings.url))
                 .advice("the platform answers with an error of its own: run this again"),
             Ok(status) => Finding::ok(format!("OPTIONS {}: {status}, so somebody answers there", settings.url)),

@@ -157,7 +157,9 @@ pub(super) fn failure(error: &VendorError) -> Finding {
         }
         VendorFailure::NotFound => Finding::failed(evidence).advice("check `base_uri` in [hubspot]"),
         VendorFailure::RateLimited(_) => Finding::unknown(evidence).advice("run this again when the limit has passed"),
-        VendorFailure::NoAnswer(_) => Finding::unknown(evidence).advice("check the network, and `base_uri` in [hubspot]"),
+        VendorFailure::NoAnswer(_) => {
+            Finding::unknown(evidence).advice("check the network, and `base_uri` in [hubspot]")
+        }
         VendorFailure::Conflict | VendorFailure::Refused(_) | VendorFailure::Unavailable(_) => {
             Finding::unknown(evidence).advice("run this again; HubSpot's support asks for the correlation id")
         }

@@ -172,9 +172,7 @@ impl Principal {
         match arn.splitn(6, ':').nth(5).map(|resource| resource.split_once('/').unwrap_or((resource, ""))) {
             Some(("root", _)) => Self::Root,
             Some(("user" | "role", _)) => Self::Known(arn.to_owned()),
-            Some(("assumed-role", rest)) => {
-                Self::SessionOf(rest.split('/').next().unwrap_or_default().to_owned())
-            }
+            Some(("assumed-role", rest)) => Self::SessionOf(rest.split('/').next().unwrap_or_default().to_owned()),
             _ => Self::Unsimulated,
         }
     }
@@ -341,7 +339,11 @@ fn judge(name: &str, denied: &[Denied], principal: &str, arn: &str) -> Finding {
         actions.sort_unstable();
         actions.dedup();
         let session = if arn == principal { "" } else { "; policies of the session aren't part of that" };
-        return Finding::ok(format!("{} actions allowed, as IAM simulates it{session}", actions.len()));
+        let actions = match actions.as_slice() {
+            [one] => format!("{one} is allowed"),
+            all => format!("all {} actions are allowed", all.len()),
+        };
+        return Finding::ok(format!("{actions}, as IAM simulates it{session}"));
     }
     let evidence: Vec<String> = by_action
         .iter()
@@ -361,11 +363,8 @@ fn judge(name: &str, denied: &[Denied], principal: &str, arn: &str) -> Finding {
     } else if needed {
         Finding::unknown(evidence).advice(policy)
     } else {
-        let without: Vec<String> = denied
-            .iter()
-            .filter_map(|denied| Some(format!("without {} {}", denied.action.name, denied.action.otherwise?)))
-            .collect();
-        let mut without = without;
+        let without = |denied: &&Denied| Some(format!("without {} {}", denied.action.name, denied.action.otherwise?));
+        let mut without: Vec<String> = denied.iter().filter_map(without).collect();
         without.dedup();
         Finding::warning(evidence).advice(format!("{}; {policy}", without.join("; ")))
     }

@@ -63,8 +63,9 @@ pub(super) fn findings(
             (skipped.clone(), skipped)
         }
         Some(Err(error)) if error.failure == VendorFailure::Denied => {
-            let unknown = Finding::unknown(error.to_string())
-                .advice("give `token` in [hubspot] one with crm.schemas.contacts.read; the venue's own doesn't need it");
+            let unknown = Finding::unknown(error.to_string()).advice(
+                "give `token` in [hubspot] one with crm.schemas.contacts.read; the venue's own doesn't need it",
+            );
             (unknown.clone(), unknown)
         }
         Some(Err(error)) => (failure(error), failure(error)),
@@ -105,7 +106,9 @@ fn ledger(venue: &Venue, definitions: &Definitions) -> Finding {
     }
     let advice = match (missing.is_empty(), wrong.is_empty()) {
         (false, true) => "make what is missing in HubSpot, with the internal names and types that the README lists",
-        _ => "HubSpot doesn't change a property's type: archive what is wrong, and make it with the type that the README lists",
+        _ => {
+            "HubSpot doesn't change a property's type: archive what is wrong, and make it with the type that the README lists"
+        }
     };
     missing.extend(wrong);
     Finding::failed(missing.join("; ")).advice(advice)

@@ -83,11 +83,17 @@ pub(super) async fn checks(examination: &Examination<'_>, venue: &Venue, given: 
     let key = public_key(given.get(KEY_TRIPLESEAT_PUBLIC_KEY), tried.as_ref());
     let words = tried.and_then(Result::ok).flatten();
     let mut checks = vec![check(key, KEY), check(oauth(given, account.as_ref()), OAUTH)];
-    let account = account.and_then(Result::ok);
+    let names_client =
+        [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET].iter().all(|key| given.contains_key(*key));
+    let opened = match &account {
+        Some(Ok(account)) => Opened::Account(account),
+        _ if names_client => Opened::Nothing,
+        _ => Opened::NoClient,
+    };
     let Destination::Tripleseat { location_id, site_id, .. } = &venue.destination else { return checks };
-    checks.push(check(location(*location_id, words.as_deref(), account.as_ref()), LOCATION));
+    checks.push(check(location(*location_id, words.as_deref(), opened), LOCATION));
     if let Some(site_id) = site_id {
-        checks.push(check(site(*site_id, account.as_ref()), SITE));
+        checks.push(check(site(*site_id, opened), SITE));
     }
     checks
 }
@@ -104,9 +110,8 @@ pub(super) fn failure(origin: &str, error: &RunError) -> Finding {
         RunError::Refused { request, message, .. } => {
             Finding::failed(format!("{request}: {message}")).advice("check `base_uri` of the destination")
         }
-        RunError::Unavailable { message, .. } => {
-            Finding::unknown(message.clone()).advice("check the network and the destination's address, and run this again")
-        }
+        RunError::Unavailable { message, .. } => Finding::unknown(message.clone())
+            .advice("check the network and the destination's address, and run this again"),
         other => Finding::failed(other.to_string()),
     }
 }
@@ -144,47 +149,72 @@ fn oauth(given: &VenueCredentials, account: Option<&Result<Account, RunError>>) 
     }
 }
 
+/// What an OAuth client says of the account.
+#[derive(Clone, Copy)]
+enum Opened<'a> {
+    Account(&'a Account),
+    /// There is a client, and it gave nothing.
+    Nothing,
+    NoClient,
+}
+
+const GIVE_CLIENT: &str = "give tripleseat_client_id and tripleseat_client_secret: then it is looked up";
+const ADD_LOCATION: &str = "add `location_id` to the venue's destination";
+const OTHER_ACCOUNT: &str = "key, OAuth client and location are of different Tripleseat accounts: take all of them from \
+                             the venue's own (location ids are in Settings, Locations)";
+
 /// `words` are those in which the empty lead was refused: they are about its location too, if that isn't the account's.
-fn location(location_id: Option<u64>, words: Option<&str>, account: Option<&Account>) -> Finding {
+fn location(location_id: Option<u64>, words: Option<&str>, opened: Opened<'_>) -> Finding {
     let of_location = words.and_then(|words| {
         let mut sentences = words.split("; ");
         sentences.find(|sentence| sentence.to_lowercase().starts_with("location"))
     });
-    let other_account = "key and location are of different Tripleseat accounts: take both from the venue's own (location \
-                         ids are in Settings, Locations)";
-    match (location_id, of_location, account) {
+    match (location_id, of_location, opened) {
         (Some(id), Some(words), _) => {
-            Finding::failed(format!("the public key's account doesn't take location {id}: {words}")).advice(other_account)
+            Finding::failed(format!("the public key's account doesn't take location {id}: {words}"))
+                .advice(OTHER_ACCOUNT)
         }
-        (None, Some(words), _) => Finding::failed(format!("the account doesn't take a lead without a location: {words}"))
-            .advice("add `location_id` to the venue's destination"),
-        (Some(id), None, Some(account)) if account.location_ids.contains(&id) => {
-            Finding::ok(format!("{id} is one of the OAuth client's account ({})", listed(&account.location_ids)))
+        (None, Some(words), _) => {
+            Finding::failed(format!("the account doesn't take a lead without a location: {words}")).advice(ADD_LOCATION)
         }
-        (Some(id), None, Some(account)) => Finding::failed(format!(
-            "the OAuth client's account has the locations {}, and not {id}",
-            listed(&account.location_ids)
-        ))
-        .advice(other_account),
-        (None, None, Some(account)) if account.location_ids.len() > 1 => Finding::failed(format!(
-            "the account has several locations ({}), and the manifest names none",
-            listed(&account.location_ids)
-        ))
-        .advice("add `location_id` to the venue's destination"),
-        (None, None, Some(account)) => Finding::ok(format!("the account's only one ({})", listed(&account.location_ids))),
-        (Some(id), None, None) => Finding::unknown(format!("a public key doesn't say whether {id} is its account's"))
-            .advice("give tripleseat_client_id and tripleseat_client_secret: then it is looked up"),
-        (None, None, None) => Finding::unknown("a public key doesn't say whether its account has several")
-            .advice("give tripleseat_client_id and tripleseat_client_secret: then it is looked up"),
+        (Some(id), None, Opened::Account(account)) => {
+            let there = listed(&account.location_ids);
+            if account.location_ids.contains(&id) {
+                Finding::ok(format!("{id} is one of the OAuth client's account ({there})"))
+            } else {
+                Finding::failed(format!("the OAuth client's account has the locations {there}, and not {id}"))
+                    .advice(OTHER_ACCOUNT)
+            }
+        }
+        (None, None, Opened::Account(account)) => {
+            let there = listed(&account.location_ids);
+            if account.location_ids.len() > 1 {
+                Finding::failed(format!("the account has several locations ({there}), and the manifest names none"))
+                    .advice(ADD_LOCATION)
+            } else {
+                Finding::ok(format!("the account's only one ({there})"))
+            }
+        }
+        (_, None, Opened::Nothing) => Finding::skipped("see the OAuth client above"),
+        (_, None, Opened::NoClient) if words.is_none() => Finding::skipped("see the public key above"),
+        (Some(id), None, Opened::NoClient) => {
+            Finding::unknown(format!("a public key doesn't say whether {id} is its account's")).advice(GIVE_CLIENT)
+        }
+        (None, None, Opened::NoClient) => {
+            Finding::ok("the manifest names none, and the empty lead wasn't refused for lacking one")
+        }
     }
 }
 
-fn site(site_id: u64, account: Option<&Account>) -> Finding {
-    match account {
-        None => Finding::unknown(format!("only an OAuth client says whether {site_id} is its account's"))
-            .advice("give tripleseat_client_id and tripleseat_client_secret: then it is looked up"),
-        Some(account) if account.site_ids.contains(&site_id) => Finding::ok(format!("{site_id}, as the manifest says")),
-        Some(account) => {
+fn site(site_id: u64, opened: Opened<'_>) -> Finding {
+    match opened {
+        Opened::NoClient => Finding::unknown(format!("only an OAuth client says whether {site_id} is its account's"))
+            .advice(GIVE_CLIENT),
+        Opened::Nothing => Finding::skipped("see the OAuth client above"),
+        Opened::Account(account) if account.site_ids.contains(&site_id) => {
+            Finding::ok(format!("{site_id}, as the manifest says"))
+        }
+        Opened::Account(account) => {
             let opened = listed(&account.site_ids);
             Finding::failed(format!("the OAuth client opens site {opened}, and the manifest is for site {site_id}"))
                 .advice("set the client id and secret of this venue's account, or correct `site_id`")

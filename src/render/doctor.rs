@@ -50,10 +50,10 @@ fn mark(verdict: Verdict) -> (&'static str, Style) {
 
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Ok => "as it has to be",
+        Verdict::Ok => "ok",
         Verdict::Warning => "to look at",
         Verdict::Failed => "failed",
-        Verdict::Unknown => "that can't be told",
-        Verdict::Skipped => "left out",
+        Verdict::Unknown => "not told",
+        Verdict::Skipped => "skipped",
     }
 }

@@ -9,6 +9,7 @@ mod conformance;
 mod cost;
 mod dev;
 mod dev_page;
+mod doctor;
 mod drift;
 mod duplicates;
 mod formats;

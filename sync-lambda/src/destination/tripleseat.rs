@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::oauth::OAuth;
-use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
 use super::unauthorized::{Refusal, Shown, cause};
+use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
 use crate::config::KEY_TRIPLESEAT_PUBLIC_KEY;
 use crate::credentials::{Credentials, Secret};
 use crate::error::{RunError, Side};

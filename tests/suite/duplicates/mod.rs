@@ -1,6 +1,6 @@
 //! `deployer duplicates` as a process, against the sandbox Tripleseat and HubSpot.
 
-mod account;
+pub mod account;
 mod large;
 mod refused;
 mod reports;

@@ -101,7 +101,9 @@ async fn a_contact_is_made_read_and_changed() {
     assert_eq!((status, &made["properties"]["email"]), (201, &json!("ana@example.com")));
     let id = made["id"].as_str().expect("an id");
     let path = format!("{CONTACTS}/{id}");
-    let again = portal.call("POST", CONTACTS, json!({ "associations": [], "properties": { "email": "ANA@example.com" } })).await;
+    let again = portal
+        .call("POST", CONTACTS, json!({ "associations": [], "properties": { "email": "ANA@example.com" } }))
+        .await;
     assert_eq!((again.0, &again.1["category"]), (409, &json!("CONFLICT")));
     assert_eq!(again.1["message"], format!("Contact already exists. Existing ID: {id}"));
 

@@ -123,10 +123,18 @@ fn batches() -> [Route; 2] {
             ("/inputs", input(json!({ "id": "1001", "properties": [] })), "`object` from array"),
             ("/inputs", input(json!({ "id": "1001", "properties": { "lastname": 1 } })), "`string` from number"),
             ("/inputs", input(json!({ "id": "1001", "properties": { "lastname": null } })), "`string` from null"),
-            ("/inputs", input(json!({ "id": "1001", "properties": {}, "objectWriteTraceId": 1 })), "`string` from number"),
+            (
+                "/inputs",
+                input(json!({ "id": "1001", "properties": {}, "objectWriteTraceId": 1 })),
+                "`string` from number",
+            ),
             ("/inputs", input(json!({ "id": "1001", "properties": { "fax": "1" } })), "PROPERTY_DOESNT_EXIST"),
             ("/inputs", inputs(0..101), "at most 100 are allowed"),
-            ("/inputs", json!([{ "id": "1001", "properties": {} }, { "id": "1001", "properties": {} }]), "Duplicate IDs"),
+            (
+                "/inputs",
+                json!([{ "id": "1001", "properties": {} }, { "id": "1001", "properties": {} }]),
+                "Duplicate IDs",
+            ),
         ],
     };
     [read, update]

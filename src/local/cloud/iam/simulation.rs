@@ -8,7 +8,10 @@ use super::{Answer, ApiError, Call, truncation};
 pub(super) fn simulate(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let principal = call.form.required("PolicySourceArn")?;
     if !principal.contains(":user/") && !principal.contains(":role/") && !principal.contains(":group/") {
-        return Err(ApiError::bad("InvalidInput", format!("Invalid Entity Arn: {principal} does not clearly define entity type and name.")));
+        return Err(ApiError::bad(
+            "InvalidInput",
+            format!("Invalid Entity Arn: {principal} does not clearly define entity type and name."),
+        ));
     }
     let actions = call.form.list("ActionNames");
     if actions.is_empty() {

@@ -55,7 +55,8 @@ pub(super) fn read(call: &mut Call<'_>) -> Outcome {
 
 fn history(state: &State, id: u64, properties: &[String]) -> Value {
     let of = |name: &String| -> Vec<Value> {
-        let value = |(at, value): &(Timestamp, String)| json!({ "value": value, "timestamp": iso(*at), "sourceType": "API" });
+        let value =
+            |(at, value): &(Timestamp, String)| json!({ "value": value, "timestamp": iso(*at), "sourceType": "API" });
         state.values(id, name).map(value).collect()
     };
     let known = properties.iter().filter(|name| state.definition(name).is_some());
