@@ -27,7 +27,7 @@ pub(super) async fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode> 
         lines.line("summary", json!({ "checks": checks.len(), "verdicts": counts, "exit_code": code as u8 }));
     } else {
         anstream::print!("{}", checks_text(&checks));
-        if checks.iter().any(|check| check.area != Area::Aws) {
+        if checks.iter().any(|check| check.area != Area::Aws && check.verdict != Verdict::Skipped) {
             anstream::eprintln!(
                 "Credentials were tried as the manifest's references give them; whether AWS has the same is told by \
                  `deployer secret status --compare`."

@@ -15,7 +15,7 @@ use crate::manifest::{SecretRef, Venue};
 use crate::naming::Names;
 
 /// A credential, where it came from, and its value or why there is none.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Given {
     pub(super) origin: String,
     pub(super) outcome: Result<Secret, Finding>,
@@ -32,16 +32,19 @@ impl Given {
 
 /// `[hubspot] token`.
 pub(super) async fn shared(examination: &Examination<'_>) -> Option<Given> {
-    let reference = examination.patient.manifest.hubspot.token.as_ref()?;
+    let hubspot = &examination.patient.manifest.hubspot;
+    let reference = hubspot.token.as_ref().filter(|_| examination.asks_hubspot())?;
     Some(from_reference(examination, reference).await)
 }
 
-/// All that a venue's manifest names.
+/// All that a venue's manifest names and that something is tried with.
 pub(super) async fn of_venue(examination: &Examination<'_>, venue: &Venue) -> VenueCredentials {
-    let managed = venue.secrets.iter().any(|(_, reference)| *reference == SecretRef::Managed);
+    let tried: Vec<&(String, SecretRef)> =
+        venue.secrets.iter().filter(|(key, _)| examination.tries(venue, key)).collect();
+    let managed = tried.iter().any(|(_, reference)| *reference == SecretRef::Managed);
     let stored = if managed { Some(stored(examination, venue).await) } else { None };
     let mut credentials = VenueCredentials::new();
-    for (key, reference) in &venue.secrets {
+    for (key, reference) in tried {
         let given = match (reference, &stored) {
             (SecretRef::Managed, Some(stored)) => from_secret(examination, venue, key, stored),
             _ => from_reference(examination, reference).await,
@@ -51,7 +54,13 @@ pub(super) async fn of_venue(examination: &Examination<'_>, venue: &Venue) -> Ve
     credentials
 }
 
+/// One after the other, and each reference once: a password manager's program may ask a person.
 async fn from_reference(examination: &Examination<'_>, reference: &SecretRef) -> Given {
+    let mut resolved = examination.resolved.lock().await;
+    let origin = reference.to_string();
+    if let Some(given) = resolved.get(&origin) {
+        return given.clone();
+    }
     let directory = match examination.patient.manifest.path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -63,7 +72,9 @@ async fn from_reference(examination: &Examination<'_>, reference: &SecretRef) ->
         };
         Finding::unknown(format!("{reference}: {error}")).advice(advice)
     });
-    Given { origin: reference.to_string(), outcome }
+    let given = Given { origin: origin.clone(), outcome };
+    resolved.insert(origin, given.clone());
+    given
 }
 
 fn from_secret(

@@ -13,12 +13,13 @@ mod properties;
 mod quotas;
 mod tripleseat;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use sync_lambda::config::Destination;
-use tokio::sync::OnceCell;
+use sync_lambda::config::{Destination, KEY_HUBSPOT_TOKEN};
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::aws::Aws;
 use crate::manifest::{Manifest, Status, Venue};
@@ -143,11 +144,13 @@ impl Finding {
 struct Examination<'a> {
     patient: &'a Patient<'a>,
     identity: OnceCell<Result<aws::Identity, Finding>>,
+    /// Credentials by their references.
+    resolved: Mutex<BTreeMap<String, Given>>,
 }
 
 /// Makes all checks: first those of what the venues share, then venue by venue in the manifest's order.
 pub async fn examine(patient: &Patient<'_>) -> Vec<Check> {
-    let examination = Examination { patient, identity: OnceCell::new() };
+    let examination = Examination { patient, identity: OnceCell::new(), resolved: Mutex::default() };
     let (of_aws, (of_vendors, secrets)) = tokio::join!(examination.aws(), examination.vendors());
     let mut checks: Vec<Check> = of_aws.into_iter().chain(of_vendors).collect();
     // Every module takes care of it; here nothing can be forgotten.
@@ -182,6 +185,22 @@ impl Examination<'_> {
     fn left_out(&self, base_uri: &str) -> Option<Finding> {
         (self.patient.local && base_uri.starts_with("https:"))
             .then(|| Finding::skipped(format!("--local needs no network, and {base_uri} is elsewhere")))
+    }
+
+    fn asks_hubspot(&self) -> bool {
+        self.wants(Area::HubSpot) && self.left_out(&self.patient.manifest.hubspot.base_uri).is_none()
+    }
+
+    /// Whether something is tried with the credential of this key.
+    fn tries(&self, venue: &Venue, key: &str) -> bool {
+        if key == KEY_HUBSPOT_TOKEN {
+            return self.asks_hubspot();
+        }
+        let address = match &venue.destination {
+            Destination::Tripleseat { .. } => venue.tripleseat_base_uri.as_deref().unwrap_or_default(),
+            Destination::Http(http) => &http.url,
+        };
+        self.wants(Area::Tripleseat) && self.left_out(address).is_none()
     }
 
     async fn aws(&self) -> Vec<Check> {

@@ -74,29 +74,51 @@ pub(super) fn findings(
     [("HubSpot properties of the sync", ledger), ("HubSpot properties of the leads", mapped)]
 }
 
+/// What a property of the sync has to be.
+#[derive(Clone, Copy)]
+enum Shape {
+    TickBox,
+    States,
+    Text,
+}
+
+impl Shape {
+    fn is(self, found: &Definition) -> bool {
+        let has = |state: &&str| found.options.iter().any(|option| option == state);
+        match self {
+            Self::TickBox => found.field_kind == "booleancheckbox",
+            Self::States => found.kind == "enumeration" && STATES.iter().all(has),
+            Self::Text => found.kind == "string",
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Self::TickBox => "a single checkbox".to_owned(),
+            Self::States => format!("a dropdown select with {}", STATES.join(", ")),
+            Self::Text => "text".to_owned(),
+        }
+    }
+}
+
 /// The five that its runs write.
 fn ledger(venue: &Venue, definitions: &Definitions) -> Finding {
     let LedgerProperties { flag, status, lead_id, error, synced_at } =
         LedgerProperties::new(&venue.name, &venue.flag_property);
-    let is_flag = |found: &Definition| found.field_kind == "booleancheckbox";
-    let is_status = |found: &Definition| {
-        found.kind == "enumeration" && STATES.iter().all(|state| found.options.iter().any(|option| option == state))
-    };
-    let is_text = |found: &Definition| found.kind == "string";
-    let status_is = format!("a dropdown select with {}", STATES.join(", "));
-    let wanted: [(&str, &dyn Fn(&Definition) -> bool, &str); 5] = [
-        (&flag, &is_flag, "a single checkbox"),
-        (&status, &is_status, &status_is),
-        (&lead_id, &is_text, "text"),
-        (&error, &is_text, "text"),
-        (&synced_at, &is_text, "text"),
+    let wanted = [
+        (flag, Shape::TickBox),
+        (status, Shape::States),
+        (lead_id, Shape::Text),
+        (error, Shape::Text),
+        (synced_at, Shape::Text),
     ];
     let (mut missing, mut wrong) = (Vec::new(), Vec::new());
-    for (name, fits, what) in wanted {
-        match definitions.get(name) {
+    for (name, shape) in wanted {
+        match definitions.get(&name) {
             None => missing.push(format!("{name} isn't there")),
-            Some(found) if !fits(found) => {
-                wrong.push(format!("{name} is of type {} ({}), and not {what}", found.kind, found.field_kind));
+            Some(found) if !shape.is(found) => {
+                let (kind, field) = (&found.kind, &found.field_kind);
+                wrong.push(format!("{name} is of type {kind} ({field}), and not {}", shape.words()));
             }
             Some(_) => {}
         }

@@ -57,6 +57,23 @@ fn programs_get_a_line_for_each_check_and_a_summary() {
     assert_eq!((&summary["checks"], &summary["verdicts"]["failed"]), (&Value::from(checks.len()), &Value::from(0)));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_password_manager_is_asked_once_and_only_for_what_is_tried() {
+    let sandbox = Sandbox::new();
+    let manifest = std::fs::read_to_string(sandbox.site.path().join("venues.toml")).expect("the manifest");
+    let manifest = manifest.replace("\"file:token\"", "\"cmd:sh asked.sh\"");
+    let manifest = manifest.replace("\"env:TOKEN_a\"", "\"cmd:sh asked.sh\"");
+    sandbox.site.write("venues.toml", &manifest);
+    sandbox.site.write("asked.sh", "echo x >> asked\necho token-of-the-portal\n");
+    let asked = || std::fs::read_to_string(sandbox.site.path().join("asked")).map_or(0, |text| text.lines().count());
+    let (code, text) = run(&sandbox, &["doctor", "a", "--only", "tripleseat"], &[]);
+    // Reading the manifest asks nobody either.
+    assert_eq!((code, asked()), (0, 0), "{text}");
+    let (code, text) = run(&sandbox, &["doctor", "a", "--only", "hubspot"], &[]);
+    assert_eq!((code, asked()), (0, 1), "{text}");
+}
+
 #[test]
 fn on_this_machine_no_vendor_elsewhere_is_asked() {
     let sandbox = Sandbox::new();
