@@ -2,13 +2,14 @@
 //! the evidence, and what to do.
 //!
 //! Nothing is written anywhere, and one check that fails keeps no other from being made. [`examine`] gives the checks in
-//! a fixed order. [`permissions`] says which actions in AWS the deployer needs; a test holds its list against what is called.
+//! a fixed order. [`actions`] lists what the deployer has to be allowed to do in AWS.
 
+pub mod actions;
 mod aws;
 mod credentials;
 mod destination;
 mod hubspot;
-pub mod permissions;
+mod permissions;
 mod properties;
 mod quotas;
 mod tripleseat;

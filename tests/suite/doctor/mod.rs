@@ -1,9 +1,9 @@
 //! The doctor on a cloud and two vendors that have everything, and on ones that each lack something.
 
+mod actions;
 mod aws;
 mod commands;
 mod hubspot;
-mod permissions;
 mod tripleseat;
 
 use std::sync::{Arc, Mutex};
@@ -74,7 +74,7 @@ impl Ward {
         for router in [tripleseat.router(), hubspot.router(), platform.router()] {
             servers.push(Server::start(router).await.expect("a server"));
         }
-        let servers: [Server; 3] = servers.try_into().ok().expect("three");
+        let servers: [Server; 3] = servers.try_into().expect("three");
         let directory = tempfile::tempdir().expect("a directory");
         let manifest = manifest_text(&servers[0].uri, &servers[1].uri);
         let cloud = Cloud::in_memory(CloudConfig::default());
@@ -114,7 +114,7 @@ impl Ward {
 
     /// Examines these areas. Whatever is found, nothing is written anywhere and no secret is shown.
     async fn examine_areas(&self, areas: &[Area]) -> Vec<Check> {
-        let loaded = manifest::parse(&self.manifest, &self.directory.path().join("venues.toml"));
+        let loaded = manifest::parse(&self.manifest, self.directory.path().join("venues.toml"));
         let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
         let aws = self.aws();
         let client = sync_lambda::http::client().expect("TLS");

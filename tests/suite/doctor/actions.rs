@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use deployer::doctor::permissions::ACTIONS;
+use deployer::doctor::actions::ACTIONS;
 
 use crate::processes::Site;
 
@@ -42,7 +42,7 @@ fn what_applies_and_a_destroy_call_is_in_the_list() {
         called.into_iter().filter_map(|call| action(call.service, &call.operation)).collect();
     assert!(called.len() > 40, "{called:?}");
     let unknown: Vec<&String> = called.iter().filter(|action| !known().contains(action.as_str())).collect();
-    assert_eq!(unknown, [""; 0], "add them to doctor::permissions::ACTIONS");
+    assert_eq!(unknown, [""; 0], "add them to doctor::actions::ACTIONS");
 }
 
 /// Calls are named in the source as IAM writes them, for errors: also those that no test of applies reaches.
@@ -61,7 +61,7 @@ fn what_the_source_of_an_apply_names_is_in_the_list() {
     }
     assert!(named.contains("iam:DetachRolePolicy") && named.contains("logs:DeleteLogGroup"), "{named:?}");
     let unknown: Vec<&String> = named.iter().filter(|action| !known().contains(action.as_str())).collect();
-    assert_eq!(unknown, [""; 0], "add them to doctor::permissions::ACTIONS");
+    assert_eq!(unknown, [""; 0], "add them to doctor::actions::ACTIONS");
 }
 
 fn is_action(word: &str) -> bool {
