@@ -2,6 +2,7 @@
 
 mod audit;
 mod decommission;
+mod doctor;
 mod duplicates;
 mod status;
 mod venue;
@@ -15,6 +16,7 @@ use clap_complete::Shell;
 
 pub use audit::*;
 pub use decommission::*;
+pub use doctor::*;
 pub use duplicates::*;
 pub use status::*;
 pub use venue::*;
@@ -111,6 +113,8 @@ pub enum Command {
     /// Add, pause, resume, block and list the venues: edits of the manifest, and nothing else
     #[command(subcommand)]
     Venue(VenueCommand),
+    /// Check every credential and connection, and say what to do; nothing is written anywhere
+    Doctor(DoctorArgs),
     /// Find duplicate leads in a venue's Tripleseat account, and another venue's leads there
     Duplicates(DuplicatesArgs),
     /// Find what in the account nobody needs any more, and what leads where it doesn't belong

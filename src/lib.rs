@@ -17,6 +17,8 @@
 //! [`verify`] proves that a venue is live, [`isolation`] shows that no venue can reach another.
 //! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
 //!
+//! [`doctor`] asks whether every credential and connection is as it has to be.
+//!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
 
 pub mod apply;
@@ -29,6 +31,7 @@ pub mod cost;
 pub mod crm;
 pub mod decommission;
 pub mod desired;
+pub mod doctor;
 pub mod duplicates;
 pub mod error;
 pub mod exit_code;

@@ -9,6 +9,7 @@ mod blockers;
 mod decommission;
 mod destroy;
 mod dev;
+mod doctor;
 mod duplicates;
 mod hubspot;
 mod init;
@@ -18,8 +19,8 @@ mod logs;
 mod meta;
 mod plan;
 mod reconcile;
-mod restore;
 mod report;
+mod restore;
 mod rollback;
 mod saved;
 mod secret;
@@ -58,6 +59,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Unlock(args) => unlock::run(&global, &args).await,
         Command::Dev(args) => dev::run(&global, &args).await,
         Command::Venue(command) => venue::run(&global, command),
+        Command::Doctor(args) => doctor::run(&global, &args).await,
         Command::Duplicates(args) => duplicates::run(&global, &args).await,
         Command::Audit(args) => audit::run(&global, &args).await,
         Command::Decommission(args) => decommission::run(&global, &args).await,

@@ -25,12 +25,7 @@ impl Session {
     pub(super) async fn open(global: &Global) -> Result<Self> {
         let loaded = load(global)?;
         let deployment = &loaded.manifest.deployment;
-        let aws = if global.local {
-            let cloud = local::open(&state_directory(&loaded.manifest.path), deployment)?;
-            local::clients(&cloud, deployment)
-        } else {
-            Aws::from_environment(&deployment.region).await
-        };
+        let aws = connect(global, &loaded).await?;
         let account = account(&aws).await?;
         if let Some(guard) = deployment.account.as_ref().filter(|guard| **guard != account) {
             return Err(Error::refused(format!(
@@ -58,6 +53,16 @@ pub(super) async fn account_of(global: &Global, region: &str) -> Result<(Aws, Sc
     let aws = Aws::from_environment(region).await;
     let account = account(&aws).await?;
     Ok((aws, Scope { account, region: region.to_owned() }))
+}
+
+/// Clients of AWS, or of the cloud on this machine. Nothing is called.
+pub(super) async fn connect(global: &Global, loaded: &Loaded) -> Result<Aws> {
+    let deployment = &loaded.manifest.deployment;
+    if global.local {
+        let cloud = local::open(&state_directory(&loaded.manifest.path), deployment)?;
+        return Ok(local::clients(&cloud, deployment));
+    }
+    Ok(Aws::from_environment(&deployment.region).await)
 }
 
 /// Reads the manifest. Mistakes are shown as reports, or with `--json` as lines.

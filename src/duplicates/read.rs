@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use sync_lambda::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET};
 use sync_lambda::credentials::OAuthClient;
+use sync_lambda::destination::unauthorized::Shown;
 use sync_lambda::destination::{OAuth, records};
 use sync_lambda::error::{RunError, Side};
 use sync_lambda::http;
@@ -111,7 +111,7 @@ impl Reader {
                     renew = true;
                     continue;
                 }
-                401 | 403 => return Err(refused(answer.status, path)),
+                401 | 403 => return Err(self.oauth.refused(Shown::AccessToken, &answer, "GET", path)),
                 429 | 500.. => pause = answer.retry_after.unwrap_or(pause),
                 _ => {
                     let (request, message) = (format!("GET {path}"), answer.status.to_string());
@@ -126,16 +126,6 @@ impl Reader {
 
 fn unavailable(message: String) -> RunError {
     RunError::Unavailable { side: Side::Destination, message }
-}
-
-fn refused(status: u16, path: &str) -> RunError {
-    RunError::Credential {
-        side: Side::Destination,
-        credential: if status == 403 { KEY_TRIPLESEAT_CLIENT_ID } else { KEY_TRIPLESEAT_CLIENT_SECRET },
-        message: format!("{status} at {path}"),
-        advice: "Reading leads takes an OAuth 2.0 application of this venue's account (client credentials, leads:read)"
-            .to_owned(),
-    }
 }
 
 /// What is kept of a lead, and its location. Whose it is isn't known yet.

@@ -1,9 +1,10 @@
 //! Plans, progress and results, for people and for programs. Nothing here decides or calls anything.
 
-mod audit_text;
 mod audit;
+mod audit_text;
 mod cost;
 mod decommission;
+mod doctor;
 mod duplicates;
 mod escape;
 mod flow;
@@ -22,10 +23,11 @@ mod venue_words;
 mod when;
 mod words;
 
-pub use audit_text::{AuditView, audit_summary, audit_text};
 pub use audit::{audit_html, audit_markdown};
+pub use audit_text::{AuditView, audit_summary, audit_text};
 pub use cost::cost_line;
 pub use decommission::{comparison_text, decommission_text, event_text, outcome_text, restore_text};
+pub use doctor::{checks_text, verdict_counts};
 pub use duplicates::duplicates_html;
 pub use html::plan_html;
 pub use isolation::{isolation_json, isolation_text};

@@ -14,6 +14,7 @@ mod cost;
 mod decommission;
 mod dev;
 mod dev_page;
+mod doctor;
 mod drift;
 mod duplicates;
 mod formats;

@@ -246,9 +246,9 @@ fn titled(name: &str) -> String {
 fn tell(global: &Global, new: &NewVenue) {
     let name = &new.name;
     let next = [
-        format!("deployer plan --target {name}"),
+        format!("deployer doctor {name}"),
         format!("deployer apply --target {name}"),
-        format!("deployer secret status {name} --compare"),
+        format!("deployer verify {name}"),
     ];
     let unset = new.secrets.iter().filter_map(|(_, reference)| match reference {
         SecretRef::Env(variable) if std::env::var_os(variable).is_none() => Some(variable.as_str()),

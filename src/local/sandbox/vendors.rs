@@ -10,8 +10,8 @@
 //!   whole batch with 400, while ids that don't exist are always told with 207.
 //!   <https://developers.hubspot.com/docs/api-reference/error-handling>
 //! - Seen: duplicate ids refuse the whole batch, with or without trace ids.
-//! - Documented: filters of a group are joined by AND, groups by OR; five groups, ten filters in one, 25 in all; one
-//!   sort; pages end at 10,000. Seen: `NEQ` and `NOT_IN` don't find contacts that have no value. Assumed: text is
+//! - Documented: filters of a group are joined by AND, groups by OR; five groups, six filters in one, 18 in all (a
+//!   note of 2024 says ten and 25: the stricter holds here); one sort; pages end at 10,000. Seen: `NEQ` and `NOT_IN` don't find contacts that have no value. Assumed: text is
 //!   compared without regard to case; contacts without a value are sorted last.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm>
 //! - Documented: the answers of searches have no `X-HubSpot-RateLimit-*` headers, and searches have a limit of their
@@ -28,8 +28,13 @@
 //!   of `limit`; webhooks are read with any token of the portal, where HubSpot asks for the developer's.
 //!   <https://developers.hubspot.com/docs/guides/api/automation/workflows-v4>
 //! - Assumed: a batch read gives a contact once, however often it is asked for. A contact that somebody writes without
-//!   changing it counts as changed. The id of a contact that was merged into another leads to that one. Values that aren't strings are refused, as the schema has it. The code of a value
+//!   changing it counts as changed. The id of a contact that was merged into another leads to that one. The code of a value
 //!   that is too long.
+//! - Documented: what a body requires and of which types it is, by the published schemas; they are held to the letter,
+//!   also where HubSpot has been seen to be lenient (`after` of a first page, `associations` of a new contact,
+//!   `propertiesWithHistory`). Seen: sorts as objects, which the schema has as strings. Assumed: members that no schema
+//!   has are ignored; the category of the 415 for another content type.
+//!   <https://github.com/HubSpot/HubSpot-public-api-spec-collection>
 //!
 //! # Tripleseat
 //!
@@ -38,7 +43,8 @@
 //! - Seen: `create.js` answers `{"success_message", "lead_id"}` or `{"errors": {"field": ["…"]}}`, both with 200;
 //!   `lead_form_id` and `location_id` also as query parameters; lists are `{"total_pages", "results"}`, oldest first.
 //! - Assumed: the words of refusals are those of Rails. `create` answers as `create.json`. A limit's 429 has no
-//!   `Retry-After`. `sites.json` and `locations.json` have the shape of the other lists.
+//!   `Retry-After`. `sites.json` and `locations.json` have the shape of the other lists. A field of another type than its own is
+//!   invalid; so is a `site_id` of another site. A body that says no content type is none.
 
 use jiff::SignedDuration;
 
@@ -60,7 +66,7 @@ pub const HUBSPOT_LIST_PAGE: usize = 100;
 /// Contacts that one query can give on all its pages.
 pub const HUBSPOT_SEARCH_RESULTS: usize = 10_000;
 /// Groups of filters, filters in a group, and filters in all, of one search.
-pub const HUBSPOT_SEARCH_FILTERS: (usize, usize, usize) = (5, 10, 25);
+pub const HUBSPOT_SEARCH_FILTERS: (usize, usize, usize) = (5, 6, 18);
 /// Characters of a property's name.
 pub const HUBSPOT_PROPERTY_NAME: usize = 100;
 /// Characters of a property's value.

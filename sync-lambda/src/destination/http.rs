@@ -88,6 +88,19 @@ impl Http {
         }
     }
 
+    /// Asks with `OPTIONS` whether anybody answers there: what a platform would do with any other request isn't known.
+    /// Gives the status.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn probe(&self) -> Result<u16, RunError> {
+        let request = self.authorized(self.client.request(reqwest::Method::OPTIONS, &self.settings.url));
+        let answer = http::send(request, self.time.left()).await;
+        answer
+            .map(|answer| answer.status)
+            .map_err(|error| RunError::Unavailable { side: Side::Destination, message: error.message })
+    }
+
     fn judge(&self, answer: &http::Answer) -> Result<Sent, RunError> {
         if let 401 | 403 = answer.status {
             return Err(self.refused(answer.status));

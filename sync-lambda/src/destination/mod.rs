@@ -3,6 +3,7 @@
 mod http;
 mod oauth;
 mod tripleseat;
+pub mod unauthorized;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::settings::Settings;
 
 pub use http::Http;
 pub use oauth::OAuth;
-pub use tripleseat::{Tripleseat, records};
+pub use tripleseat::{Account, Tripleseat, records};
 
 /// Time for one answer, unless the settings say otherwise.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -121,14 +122,15 @@ impl Destination {
     }
 
     /// Tries the credential without making anything, for a dry run: with a request that is refused for its content.
-    /// What an `http` destination would do with such a request isn't known, so it isn't asked.
+    /// What an `http` destination would do with such a request isn't known, so it isn't asked. Gives the words in which
+    /// the request was refused.
     ///
     /// # Errors
     /// The credential is refused, or there is no answer that says anything of it.
-    pub async fn try_credential(&self) -> Result<(), RunError> {
+    pub async fn try_credential(&self) -> Result<Option<String>, RunError> {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.try_public_key().await,
-            Self::Http(_) => Ok(()),
+            Self::Tripleseat(tripleseat) => tripleseat.try_public_key().await.map(Some),
+            Self::Http(_) => Ok(None),
         }
     }
 

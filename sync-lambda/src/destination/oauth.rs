@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::tripleseat::refused_oauth;
+use super::excerpt;
+use super::unauthorized::{Refusal, Shown, cause};
+use crate::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET};
 use crate::credentials::{OAuthClient, Secret};
-use crate::error::RunError;
+use crate::error::{RunError, Side};
 use crate::http;
 
 /// The current path, and the one before.
@@ -24,13 +26,21 @@ pub struct OAuth {
     client: reqwest::Client,
     base_uri: String,
     identity: OAuthClient,
+    /// The account's public key, to know it where it doesn't belong.
+    public_key: Option<Secret>,
     token: Mutex<Option<(Secret, Instant)>>,
 }
 
 impl OAuth {
     /// A client that has no token yet. `base_uri` has no slash at its end.
     pub fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient) -> Self {
-        Self { client, base_uri: base_uri.to_owned(), identity, token: Mutex::new(None) }
+        Self { client, base_uri: base_uri.to_owned(), identity, public_key: None, token: Mutex::new(None) }
+    }
+
+    /// Knowing the account's public key: a refusal says so where it stands in the place of the client.
+    #[must_use]
+    pub fn knowing(self, public_key: &Secret) -> Self {
+        Self { public_key: Some(public_key.clone()), ..self }
     }
 
     /// A bearer token; a fresh one if `renew`. The inner error is one that passes.
@@ -57,12 +67,35 @@ impl OAuth {
             match answer.status {
                 404 => failed = format!("POST {path}: 404"),
                 // RFC 6749, section 5.2: 400 for `invalid_grant` and the like, 401 for `invalid_client`.
-                400 | 401 | 403 => return Err(refused_oauth(answer.status, path)),
+                400 | 401 | 403 => return Err(self.refused(Shown::Client(&self.identity), &answer, "POST", path)),
                 200..300 => return Ok(self.keep(&answer.body).ok_or_else(|| format!("POST {path}: no access_token"))),
                 status => return Ok(Err(format!("POST {path}: {status}"))),
             }
         }
         Ok(Err(failed))
+    }
+
+    /// The client, or a token of it, was refused at `path`.
+    pub fn refused(&self, shown: Shown<'_>, answer: &http::Answer, method: &str, path: &str) -> RunError {
+        let mut words = words(&answer.body);
+        let known = [Some(&self.identity.id), Some(&self.identity.secret), self.public_key.as_ref()];
+        for secret in known.into_iter().flatten().map(Secret::expose).filter(|secret| !secret.is_empty()) {
+            words = words.replace(secret, "(secret)");
+        }
+        let cause = cause(&Refusal {
+            shown,
+            status: answer.status,
+            words: &words,
+            public_key: self.public_key.as_ref(),
+            client: Some(&self.identity),
+        });
+        let colon = if words.is_empty() { "" } else { ": " };
+        RunError::Credential {
+            side: Side::Destination,
+            credential: if answer.status == 403 { KEY_TRIPLESEAT_CLIENT_ID } else { KEY_TRIPLESEAT_CLIENT_SECRET },
+            message: format!("{} at {method} {path}{colon}{words}", answer.status),
+            advice: cause.advice().to_owned(),
+        }
     }
 
     fn keep(&self, body: &str) -> Option<Secret> {
@@ -73,4 +106,12 @@ impl OAuth {
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), ends));
         Some(token)
     }
+}
+
+/// What a refusal says: `error` and `error_description` (RFC 6749, section 5.2), or the beginning of what else it is.
+fn words(body: &str) -> String {
+    let json: Value = serde_json::from_str(body).unwrap_or_default();
+    let texts = ["error", "error_description"].map(|name| json.get(name).and_then(Value::as_str));
+    let texts: Vec<&str> = texts.into_iter().flatten().collect();
+    if texts.is_empty() { excerpt(body) } else { texts.join(": ") }
 }

@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::oauth::OAuth;
+use super::unauthorized::{Refusal, Shown, cause};
 use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
-use crate::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY};
+use crate::config::KEY_TRIPLESEAT_PUBLIC_KEY;
 use crate::credentials::{Credentials, Secret};
 use crate::error::{RunError, Side};
 use crate::http;
@@ -40,6 +41,15 @@ pub(super) struct Place {
     pub(super) site_id: Option<u64>,
 }
 
+/// What an OAuth client opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its sites.
+    pub site_ids: Vec<u64>,
+    /// The locations of those sites.
+    pub location_ids: Vec<u64>,
+}
+
 /// A Tripleseat account.
 #[derive(Debug)]
 pub struct Tripleseat {
@@ -64,8 +74,10 @@ impl Tripleseat {
                 "{KEY_TRIPLESEAT_PUBLIC_KEY} is missing: leads are made with the account's public key"
             ))
         })?;
-        let oauth =
-            credentials.tripleseat_oauth.clone().map(|oauth| OAuth::new(client.clone(), &place.base_uri, oauth));
+        let oauth = credentials
+            .tripleseat_oauth
+            .clone()
+            .map(|identity| OAuth::new(client.clone(), &place.base_uri, identity).knowing(&public_key));
         let leads = Limiter::below(RATE);
         Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, time })
     }
@@ -94,9 +106,9 @@ impl Tripleseat {
         }
     }
 
-    /// Sends a lead without a name, an address or anything else: a public key that is refused is told so, and with one
-    /// that isn't the lead is refused for what it lacks.
-    pub(super) async fn try_public_key(&self) -> Result<(), RunError> {
+    /// Sends a lead without a name, an address or anything else but its location: a public key that is refused is told
+    /// so, and with one that isn't the lead is refused for what it lacks, in the words that this gives.
+    pub(super) async fn try_public_key(&self) -> Result<String, RunError> {
         if !self.ready(self.time.deadline).await {
             return Err(unavailable("there was no time left to try the public key".to_owned()));
         }
@@ -104,10 +116,10 @@ impl Tripleseat {
             .client
             .post(format!("{}/v1/leads/create.js", self.place.base_uri))
             .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
-            .json(&json!({ "lead": {} }));
+            .json(&self.in_place(Map::new()));
         let answer = http::send(request, self.time.left()).await.map_err(|error| unavailable(error.message))?;
         match self.judge(&answer)? {
-            Sent::Refused(_) => Ok(()),
+            Sent::Refused(words) => Ok(words),
             Sent::Accepted(_) => Err(RunError::Refused {
                 side: Side::Destination,
                 request: "POST /v1/leads/create.js".to_owned(),
@@ -129,6 +141,11 @@ impl Tripleseat {
             None => reference,
         };
         fields.insert(REFERENCE_FIELD.to_owned(), Value::String(text));
+        self.in_place(fields)
+    }
+
+    /// A lead of these fields, where the venue's leads belong.
+    fn in_place(&self, mut fields: Map<String, Value>) -> Value {
         if let Some(location_id) = self.place.location_id {
             fields.insert("location_id".to_owned(), json!(location_id));
         }
@@ -173,16 +190,37 @@ impl Tripleseat {
         Ok(judge_status(answer.status, answer.retry_after, &text).unwrap_or(Sent::Unknown(text)))
     }
 
-    fn refused_key(&self, status: u16, message: &str) -> RunError {
+    fn refused_key(&self, status: u16, words: &str) -> RunError {
+        let cause = cause(&Refusal {
+            shown: Shown::PublicKey(&self.public_key),
+            status,
+            words,
+            public_key: Some(&self.public_key),
+            client: self.credentials.tripleseat_oauth.as_ref(),
+        });
         RunError::Credential {
             side: Side::Destination,
             credential: KEY_TRIPLESEAT_PUBLIC_KEY,
-            message: self.credentials.redact(&format!("{status}, {message}")),
-            advice:
-                "Leads are made with the public key of this venue's Tripleseat account (Settings, Tripleseat API); an \
-                     OAuth client id is no public key. Set it with `deployer secret set`"
-                    .to_owned(),
+            message: self.credentials.redact(&format!("{status}, {words}")),
+            advice: cause.advice().to_owned(),
         }
+    }
+
+    /// What the OAuth client opens; nothing where there is none.
+    ///
+    /// # Errors
+    /// The client is refused, or there is no usable answer.
+    pub async fn account(&self) -> Result<Option<Account>, RunError> {
+        let Some(oauth) = &self.oauth else { return Ok(None) };
+        let ids = async |path: &str, plural: &str, singular: &str| {
+            let body = self.get(oauth, path, &[]).await?.map_err(unavailable)?;
+            let number = |record: &Value| record.get("id").and_then(id_text)?.parse().ok();
+            Ok::<Vec<u64>, RunError>(records(&body, plural, singular).iter().filter_map(number).collect())
+        };
+        Ok(Some(Account {
+            site_ids: ids("/v1/sites.json", "sites", "site").await?,
+            location_ids: ids("/v1/locations.json", "locations", "location").await?,
+        }))
     }
 
     /// The site that the OAuth credentials open must be the manifest's. A public key alone doesn't say whose it is.
@@ -245,7 +283,7 @@ impl Tripleseat {
             };
             match answer.status {
                 401 if !renewed => {}
-                401 | 403 => return Err(refused_oauth(answer.status, path)),
+                401 | 403 => return Err(oauth.refused(Shown::AccessToken, &answer, "GET", path)),
                 200 => {
                     let body = serde_json::from_str(&answer.body);
                     return Ok(body.map_err(|_| format!("GET {path}: the answer is no JSON")));
@@ -253,25 +291,12 @@ impl Tripleseat {
                 status => return Ok(Err(format!("GET {path}: {status}"))),
             }
         }
-        Err(refused_oauth(401, path))
+        Err(unavailable(format!("GET {path}: 401")))
     }
 }
 
 fn unavailable(message: String) -> RunError {
     RunError::Unavailable { side: Side::Destination, message }
-}
-
-/// The OAuth client was refused, or may not read.
-pub(super) fn refused_oauth(status: u16, path: &str) -> RunError {
-    RunError::Credential {
-        side: Side::Destination,
-        credential: if status == 403 { KEY_TRIPLESEAT_CLIENT_ID } else { KEY_TRIPLESEAT_CLIENT_SECRET },
-        message: format!("{status} at {path}"),
-        advice:
-            "Reading leads takes an OAuth 2.0 application of this venue's account (client credentials, leads:read); \
-                 OAuth 1.0 ended on 2026-07-01. Set both values with `deployer secret set`"
-                .to_owned(),
-    }
 }
 
 /// The lead's id, if this is a success; the inner `None` where it says no id.

@@ -10,7 +10,7 @@ impl Portal {
     }
 
     async fn read(&self, inputs: Value, properties: Value) -> (u16, Value) {
-        let body = json!({ "inputs": inputs, "properties": properties });
+        let body = json!({ "inputs": inputs, "properties": properties, "propertiesWithHistory": [] });
         self.call("POST", &format!("{CONTACTS}/batch/read"), body).await
     }
 }
@@ -169,8 +169,8 @@ async fn bodies_are_taken_as_the_schema_has_them() {
         let (status, body) = portal.update(inputs.clone()).await;
         assert_eq!((status, &body["category"]), (400, &json!("VALIDATION_ERROR")), "{inputs}");
     }
-    let broken =
-        portal.http.request("POST", &format!("{CONTACTS}/batch/read")).bearer_auth(TOKEN).body("{\n  \"inputs\": [");
+    let broken = portal.http.request("POST", &format!("{CONTACTS}/batch/read")).bearer_auth(TOKEN);
+    let broken = broken.header("content-type", "application/json").body("{\n  \"inputs\": [");
     let (status, body) = portal.http.send(broken).await;
     assert_eq!(status, 400);
     assert!(body["message"].as_str().expect("a message").starts_with("Invalid input JSON on line 2"), "{body}");

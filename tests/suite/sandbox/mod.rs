@@ -5,6 +5,7 @@ mod contacts;
 mod faults;
 mod portal;
 mod samples;
+mod schemas;
 mod searches;
 mod tripleseat;
 mod workflows;

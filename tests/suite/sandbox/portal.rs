@@ -92,12 +92,18 @@ async fn both_generations_of_paths_are_one_interface() {
 async fn a_contact_is_made_read_and_changed() {
     let portal = Portal::start().await;
     let (status, made) = portal
-        .call("POST", CONTACTS, json!({ "properties": { "email": "Ana@Example.com", "firstname": "Ana" } }))
+        .call(
+            "POST",
+            CONTACTS,
+            json!({ "associations": [], "properties": { "email": "Ana@Example.com", "firstname": "Ana" } }),
+        )
         .await;
     assert_eq!((status, &made["properties"]["email"]), (201, &json!("ana@example.com")));
     let id = made["id"].as_str().expect("an id");
     let path = format!("{CONTACTS}/{id}");
-    let again = portal.call("POST", CONTACTS, json!({ "properties": { "email": "ANA@example.com" } })).await;
+    let again = portal
+        .call("POST", CONTACTS, json!({ "associations": [], "properties": { "email": "ANA@example.com" } }))
+        .await;
     assert_eq!((again.0, &again.1["category"]), (409, &json!("CONFLICT")));
     assert_eq!(again.1["message"], format!("Contact already exists. Existing ID: {id}"));
 

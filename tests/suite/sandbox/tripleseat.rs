@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const CREATE_JS: &str = "/v1/leads/create.js?public_key=key-of-1";
-const CREATE_JSON: &str = "/v1/leads/create.json?public_key=key-of-1";
+pub(super) const CREATE_JS: &str = "/v1/leads/create.js?public_key=key-of-1";
+pub(super) const CREATE_JSON: &str = "/v1/leads/create.json?public_key=key-of-1";
 
 /// Two customers: one with two locations who asks for phone numbers, and one with a single location who doesn't.
-struct Vendor {
+pub(super) struct Vendor {
     clock: Clock,
-    tripleseat: Tripleseat,
-    http: Http,
+    pub(super) tripleseat: Tripleseat,
+    pub(super) http: Http,
     _server: Server,
 }
 
 impl Vendor {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::with_limits(false).await
     }
 
@@ -40,7 +40,7 @@ impl Vendor {
         Self { clock, http: Http::new(&server), tripleseat, _server: server }
     }
 
-    async fn create(&self, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn create(&self, path: &str, body: Value) -> (u16, Value) {
         self.http.send(self.http.request("POST", path).json(&body)).await
     }
 
@@ -62,7 +62,7 @@ impl Vendor {
 }
 
 /// A lead that site 1 takes, with other values in some fields; `null` takes a field out.
-fn lead(changes: Value) -> Value {
+pub(super) fn lead(changes: Value) -> Value {
     let mut lead = json!({
         "first_name": "Ana",
         "last_name": "Silva",

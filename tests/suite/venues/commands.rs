@@ -43,7 +43,7 @@ fn as_json_an_edit_is_one_line() {
     let line: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
     assert_eq!((&line["type"], &line["venue"]), (&"venue_edited".into(), &"loft".into()));
     assert_eq!(line["unset_variables"], serde_json::json!(["LOFT_TRIPLESEAT_PUBLIC_KEY"]));
-    assert_eq!(line["next"][2], "deployer secret status loft --compare");
+    assert_eq!(line["next"][2], "deployer verify loft");
     for args in [["venue", "pause", "a", "--json"], ["venue", "pause", "a", "--json"]] {
         let (code, printed) = site.run(&args);
         assert_eq!((code, printed.lines().count()), (0, 1), "{printed}");

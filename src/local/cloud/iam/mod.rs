@@ -9,7 +9,7 @@ mod policies;
 mod roles;
 mod simulate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -34,6 +34,9 @@ pub struct State {
     pub roles: BTreeMap<String, Role>,
     /// Documents of the account's managed policies, by ARN.
     pub policies: BTreeMap<String, String>,
+    /// Actions that simulations deny to whom this account doesn't have: everything else is allowed to them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub denied: BTreeSet<String>,
 }
 
 /// A role.
@@ -152,6 +155,7 @@ pub(super) fn handle(
         "UpdateRole" => roles::update(call),
         "UpdateAssumeRolePolicy" => roles::update_trust(call),
         "GetAccountAuthorizationDetails" => roles::authorization_details(call),
+        "GetAccountSummary" => roles::account_summary(call),
         "TagRole" => roles::tag(call),
         "UntagRole" => roles::untag(call),
         "ListRoleTags" => roles::list_tags(call),

@@ -140,6 +140,21 @@ pub(super) fn authorization_details(call: &Call<'_, '_>) -> Result<Answer, ApiEr
     }))
 }
 
+/// Of the many numbers only those of roles.
+pub(super) fn account_summary(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
+    let numbers = [("Roles", call.cx.state.iam.roles.len()), ("RolesQuota", MAX_ROLES)];
+    Ok(call.answer(|xml| {
+        xml.element("SummaryMap", |xml| {
+            for (key, value) in numbers {
+                xml.element("entry", |xml| {
+                    xml.text("key", key);
+                    xml.text("value", &value.to_string());
+                });
+            }
+        });
+    }))
+}
+
 pub(super) fn tag(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let mut all = call.role()?.tags.clone();
     all.extend(call.form.tags("Tags"));

@@ -26,7 +26,7 @@ struct Input {
 /// `POST …/contacts/batch/read`: from the store, not from the index.
 pub(super) fn read(call: &mut Call<'_>) -> Outcome {
     let body = Body::of(call.request)?;
-    body.require(&["inputs", "properties"])?;
+    body.require(&["inputs", "properties", "propertiesWithHistory"])?;
     let asked = body.texts("properties")?;
     let with_history = body.texts("propertiesWithHistory")?;
     let inputs = inputs(&body)?;
@@ -55,7 +55,8 @@ pub(super) fn read(call: &mut Call<'_>) -> Outcome {
 
 fn history(state: &State, id: u64, properties: &[String]) -> Value {
     let of = |name: &String| -> Vec<Value> {
-        let value = |(at, value): &(Timestamp, String)| json!({ "value": value, "timestamp": iso(*at) });
+        let value =
+            |(at, value): &(Timestamp, String)| json!({ "value": value, "timestamp": iso(*at), "sourceType": "API" });
         state.values(id, name).map(value).collect()
     };
     let known = properties.iter().filter(|name| state.definition(name).is_some());
@@ -145,12 +146,23 @@ fn traced(refusal: Refusal, trace_id: Option<&String>) -> Refusal {
     }
 }
 
+/// The schema's `StandardError`: what it requires is there, if empty.
+fn standard_error(refusal: &Refusal) -> Value {
+    let mut error = Value::Object(refusal.body());
+    for (member, empty) in [("context", json!({})), ("errors", json!([])), ("links", json!({}))] {
+        if error.get(member).is_none() {
+            error[member] = empty;
+        }
+    }
+    error
+}
+
 fn answer(now: Timestamp, results: Vec<Value>, errors: Vec<Refusal>) -> Done {
     let mut body = json!({ "status": "COMPLETE", "results": results });
     let status = if errors.is_empty() { 200 } else { 207 };
     if !errors.is_empty() {
         body["numErrors"] = json!(errors.len());
-        body["errors"] = errors.iter().map(|refusal| Value::Object(refusal.body())).collect();
+        body["errors"] = errors.iter().map(standard_error).collect();
     }
     body["startedAt"] = json!(iso(now));
     body["completedAt"] = json!(iso(now));

@@ -39,7 +39,12 @@ pub(super) fn get(call: &mut Call<'_>, id: &str) -> Outcome {
 
 /// `POST …/contacts`
 pub(super) fn create(call: &mut Call<'_>) -> Outcome {
-    let properties = Body::of(call.request)?.properties()?;
+    let body = Body::of(call.request)?;
+    body.require(&["associations", "properties"])?;
+    if !body.list("associations")?.is_empty() {
+        return Err(Refusal::invalid("The sandbox has nothing that a contact could be associated with"));
+    }
+    let properties = body.properties()?;
     let kept = call.state.check(None, &properties)?;
     let id = call.state.next_id();
     let contact = Contact { id, properties: kept, created_at: call.now, updated_at: call.now };

@@ -61,14 +61,19 @@ impl Filters {
 impl Filter {
     fn read(state: &State, filter: &Value) -> Result<Self, Refusal> {
         let filter = Body::from(filter.clone())?;
+        // Of their types even where the operator has no use for them.
+        filter.optional_text("value")?;
+        filter.optional_text("highValue")?;
+        filter.texts("values")?;
         let property = searched(state, filter.text("propertyName")?)?;
         let operand = |name: &str| Ok::<_, Refusal>(Operand::new(&property, filter.text(name)?));
         let operands = || {
-            let values = filter.list("values")?.iter().map(|value| match value {
-                Value::String(text) => Ok(Operand::new(&property, text)),
-                other => Err(wrong_type("string", other)),
-            });
-            values.collect::<Result<Vec<_>, Refusal>>()
+            filter.require(&["values"])?;
+            let values = filter.texts("values")?;
+            if values.is_empty() {
+                return Err(Refusal::invalid("values must have at least one value"));
+            }
+            Ok(values.iter().map(|text| Operand::new(&property, text)).collect::<Vec<_>>())
         };
         let test = match filter.text("operator")? {
             "HAS_PROPERTY" => Test::Has(true),

@@ -13,6 +13,11 @@ pub(super) struct Body(Map<String, Value>);
 
 impl Body {
     pub(super) fn of(request: &Received) -> Result<Self, Refusal> {
+        let media_type = request.header("content-type").unwrap_or_default();
+        if !media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+            let message = format!("Unsupported media type \"{media_type}\": the body has to be application/json");
+            return Err(Refusal::new(415, "UNSUPPORTED_MEDIA_TYPE", message));
+        }
         let body = serde_json::from_slice(&request.body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             Refusal::invalid(format!("Invalid input JSON on line {line}, column {column}: {error}"))

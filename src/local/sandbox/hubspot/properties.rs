@@ -76,6 +76,8 @@ pub(super) fn group(call: &mut Call<'_>, name: &str) -> Outcome {
 /// `POST …/properties/contacts/groups`
 pub(super) fn create_group(call: &mut Call<'_>) -> Outcome {
     let body = Body::of(call.request)?;
+    body.require(&["name", "label"])?;
+    body.optional_number("displayOrder")?;
     let (name, label) = (body.text("name")?.to_owned(), body.text("label")?.to_owned());
     if call.state.groups.contains_key(&name) {
         let message = format!("A property group named '{name}' already exists.");
@@ -106,6 +108,10 @@ fn merge(definition: &mut PropertyDefinition, body: &Body) -> Result<(), Refusal
         if let Some(text) = body.optional_text(member)? {
             text.clone_into(target);
         }
+    }
+    body.optional_number("displayOrder")?;
+    for flag in ["hidden", "formField", "externalOptions", "hasUniqueValue"] {
+        body.optional_flag(flag)?;
     }
     if body.get("options").is_some() {
         let options = body.list("options")?.iter().map(option);

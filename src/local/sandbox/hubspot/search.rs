@@ -2,24 +2,23 @@
 //!
 //! <https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm>
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::error::Refusal;
 use super::filter::{Filters, Order};
-use super::json::{Body, DEFAULT_PROPERTIES, contact as contact_json, wrong_type};
+use super::json::{Body, DEFAULT_PROPERTIES, contact as contact_json};
 use super::routes::{Call, Done, Outcome};
 use crate::local::sandbox::vendors::{HUBSPOT_SEARCH_PAGE, HUBSPOT_SEARCH_RESULTS};
 
 /// `POST …/contacts/search`
 pub(super) fn search(call: &mut Call<'_>) -> Outcome {
     let body = Body::of(call.request)?;
-    // The schema requires `after` too, which the first page of any search can't have.
-    body.require(&["filterGroups", "sorts", "properties", "limit"])?;
+    body.require(&["filterGroups", "sorts", "properties", "limit", "after"])?;
     let limit = match body.optional_number("limit")?.and_then(|limit| usize::try_from(limit).ok()) {
         Some(limit) if (1..=HUBSPOT_SEARCH_PAGE).contains(&limit) => limit,
         _ => return Err(Refusal::invalid(format!("limit must be between 1 and {HUBSPOT_SEARCH_PAGE}"))),
     };
-    let after = after(body.get("after"))?;
+    let after = after(body.text("after")?)?;
     if after >= HUBSPOT_SEARCH_RESULTS {
         return Err(Refusal::invalid(format!("Paging past {HUBSPOT_SEARCH_RESULTS} results is not supported")));
     }
@@ -43,14 +42,10 @@ pub(super) fn search(call: &mut Call<'_>) -> Outcome {
     Ok(Done::read(body))
 }
 
-/// How many contacts come before the page. It is to be handed back as it was given, a string or a number.
-fn after(value: Option<&Value>) -> Result<usize, Refusal> {
-    let text = match value {
-        None => return Ok(0),
-        Some(Value::String(text)) if text.is_empty() => return Ok(0),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(other) => return Err(wrong_type("string", other)),
-    };
+/// How many contacts come before the page. It is to be handed back as it was given; the first page has an empty one.
+fn after(text: &str) -> Result<usize, Refusal> {
+    if text.is_empty() {
+        return Ok(0);
+    }
     text.parse().map_err(|_| Refusal::invalid("after must be what an answer's paging.next.after was"))
 }

@@ -9,7 +9,9 @@ pub(super) fn body(request: &Received) -> Result<Map<String, Value>, String> {
     if let Some(fields) = request.form() {
         return Ok(nested(fields));
     }
-    if request.body.is_empty() {
+    // What isn't said to be JSON isn't read as such.
+    let is_json = request.header("content-type").is_some_and(|given| given.starts_with("application/json"));
+    if request.body.is_empty() || !is_json {
         return Ok(Map::new());
     }
     match serde_json::from_slice(&request.body) {

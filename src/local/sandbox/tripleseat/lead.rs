@@ -46,6 +46,13 @@ const FIELDS: [&str; 19] = [
     "event_style",
 ];
 
+/// Those of them that are whole numbers, as such or as text.
+const NUMBERS: [&str; 3] = ["guest_count", "lead_source_id", "referral_source_id"];
+/// Those of them that are yes or no.
+const FLAGS: [&str; 2] = ["email_opt_in", "gdpr_consent_granted"];
+/// Those of them that are text, and may come as a number: phone numbers do.
+const TEXTS_OR_NUMBERS: [&str; 2] = ["phone_number", "phone_number_extension"];
+
 /// What is wrong with a field, in the words of Rails: the field, and what follows its name in a sentence.
 pub(super) type Errors = Vec<(&'static str, &'static str)>;
 
@@ -63,7 +70,7 @@ pub(super) fn check(
     location_id: Option<&Value>,
     lead_form_id: Option<&Value>,
 ) -> Result<Accepted, Errors> {
-    let mut errors = Errors::new();
+    let mut errors = wrong_types(lead);
     let mut required = vec!["first_name", "last_name", "email_address"];
     if account.phone_required {
         required.push("phone_number");
@@ -79,13 +86,15 @@ pub(super) fn check(
     if given(lead, "event_date").is_some_and(|date| parse_date(&date).is_none()) {
         errors.push(("event_date", "is not a valid date"));
     }
-    if given(lead, "guest_count").is_some_and(|count| count.parse::<u32>().is_err()) {
-        errors.push(("guest_count", "is not a number"));
+    for number in NUMBERS {
+        if given(lead, number).is_some_and(|text| text.parse::<u32>().is_err()) {
+            errors.push((number, "is not a number"));
+        }
     }
     if given(lead, "contact_preference").is_some_and(|wanted| !["Email", "Phone"].contains(&wanted.as_str())) {
         errors.push(("contact_preference", "is not included in the list"));
     }
-    let location_id = match location_id.filter(|id| text(Some(id)).is_some_and(|text| !text.is_empty())) {
+    let location_id = match location_id.filter(|id| !is_blank(id)) {
         None => match account.locations.as_slice() {
             [] => None,
             [only] => Some(only.id),
@@ -102,7 +111,11 @@ pub(super) fn check(
             id
         }
     };
-    let lead_form_id = lead_form_id.filter(|id| text(Some(id)).is_some_and(|text| !text.is_empty()));
+    let site_id = lead.get("site_id").filter(|id| !id.is_null());
+    if site_id.is_some_and(|id| number(id) != Some(account.site_id)) {
+        errors.push(("site", "is invalid"));
+    }
+    let lead_form_id = lead_form_id.filter(|id| !is_blank(id));
     if lead_form_id.is_some_and(|id| !number(id).is_some_and(|id| account.lead_form_ids.contains(&id))) {
         errors.push(("lead_form", "is invalid"));
     }
@@ -115,6 +128,21 @@ pub(super) fn check(
         fields.insert("lead_form_id".to_owned(), json!(id));
     }
     Ok(Accepted { fields, location_id })
+}
+
+/// The fields whose values are of another JSON type than theirs. Those that are required are blank then, too.
+fn wrong_types(lead: &Map<String, Value>) -> Errors {
+    let is_flag = |text: &str| matches!(text, "true" | "false" | "1" | "0");
+    let fits = |field: &str, value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => !FLAGS.contains(&field) || is_flag(text),
+        Value::Number(number) if FLAGS.contains(&field) => is_flag(&number.to_string()),
+        Value::Number(_) => NUMBERS.contains(&field) || TEXTS_OR_NUMBERS.contains(&field),
+        Value::Bool(_) => FLAGS.contains(&field),
+        Value::Array(_) | Value::Object(_) => false,
+    };
+    let wrong = |field: &str| lead.get(field).is_some_and(|value| !fits(field, value));
+    FIELDS.into_iter().filter(|field| wrong(field)).map(|field| (field, "is invalid")).collect()
 }
 
 /// Every message with its field, as people read it: `Phone number can't be blank`.
@@ -180,6 +208,10 @@ fn text(value: Option<&Value>) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 fn number(value: &Value) -> Option<u64> {

@@ -1,0 +1,36 @@
+//! `deployer doctor`
+
+use clap::{Args, ValueEnum};
+
+use crate::doctor::Area;
+
+/// `deployer doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Only this venue, and what it shares with the others
+    pub venue: Option<String>,
+    /// Only this area (can be given more than once)
+    #[arg(long, value_enum, value_name = "AREA")]
+    pub only: Vec<DoctorArea>,
+}
+
+/// What is examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoctorArea {
+    /// Identity, account, permissions, quotas
+    Aws,
+    /// Tokens, portal, scopes, properties
+    Hubspot,
+    /// Public keys, OAuth clients, locations; http destinations too
+    Tripleseat,
+}
+
+impl From<DoctorArea> for Area {
+    fn from(area: DoctorArea) -> Self {
+        match area {
+            DoctorArea::Aws => Self::Aws,
+            DoctorArea::Hubspot => Self::HubSpot,
+            DoctorArea::Tripleseat => Self::Tripleseat,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Checks as people read them: venue by venue, with what to do beneath what isn't as it has to be.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::doctor::{Check, Verdict};
+
+const BOLD: Style = Style::new().bold();
+
+/// A table of all checks, and a line that counts them. The text has ANSI styles; a stream that is no terminal strips
+/// them, and the marks say the same without.
+pub fn checks_text(checks: &[Check]) -> String {
+    let mut out = String::new();
+    let width = checks.iter().map(|check| check.name.len()).max().unwrap_or_default();
+    for of_one in checks.chunk_by(|one, next| one.venue == next.venue) {
+        let subject = of_one.first().and_then(|check| check.venue.as_deref()).unwrap_or("All venues");
+        let _ = writeln!(out, "{BOLD}{subject}{BOLD:#}");
+        for check in of_one {
+            let (mark, style) = mark(check.verdict);
+            let _ = writeln!(out, "  {style}{mark}{style:#} {:width$}  {}", check.name, check.evidence);
+            let shown = !matches!(check.verdict, Verdict::Ok | Verdict::Skipped);
+            if let Some(advice) = check.advice.as_ref().filter(|_| shown) {
+                let _ = writeln!(out, "      {BOLD}what to do:{BOLD:#} {advice}");
+            }
+        }
+        out.push('\n');
+    }
+    let counts = verdict_counts(checks).into_iter().filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts.map(|(verdict, count)| format!("{count} {}", word(verdict))).collect();
+    let _ = writeln!(out, "{} checks: {}.", checks.len(), counts.join(", "));
+    out
+}
+
+/// How many checks there are of each verdict.
+pub fn verdict_counts(checks: &[Check]) -> [(Verdict, usize); 5] {
+    [Verdict::Ok, Verdict::Warning, Verdict::Failed, Verdict::Unknown, Verdict::Skipped]
+        .map(|verdict| (verdict, checks.iter().filter(|check| check.verdict == verdict).count()))
+}
+
+fn mark(verdict: Verdict) -> (&'static str, Style) {
+    match verdict {
+        Verdict::Ok => ("✓", AnsiColor::Green.on_default()),
+        Verdict::Warning => ("!", AnsiColor::Yellow.on_default()),
+        Verdict::Failed => ("✗", AnsiColor::Red.on_default()),
+        Verdict::Unknown => ("?", AnsiColor::Yellow.on_default()),
+        Verdict::Skipped => ("-", Style::new().dimmed()),
+    }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "ok",
+        Verdict::Warning => "to look at",
+        Verdict::Failed => "failed",
+        Verdict::Unknown => "not told",
+        Verdict::Skipped => "skipped",
+    }
+}

@@ -1,0 +1,231 @@
+//! What a 401 or 403 of Tripleseat means. One status stands for several mistakes, and each needs another remedy.
+//!
+//! Leads are made with the account's public key, everything else takes OAuth 2.0, and OAuth 1.0 ended on 2026-07-01:
+//! <https://support.tripleseat.com/hc/en-us/articles/19394408627479-API-Authentication>. The words of refusals aren't
+//! documented, so what was shown decides first, and what the words mention only adds to it.
+
+use crate::credentials::{OAuthClient, Secret};
+
+/// What was shown to Tripleseat.
+#[derive(Debug, Clone, Copy)]
+pub enum Shown<'a> {
+    /// The public key, where leads are made.
+    PublicKey(&'a Secret),
+    /// The OAuth client, where tokens are given.
+    Client(&'a OAuthClient),
+    /// A token that the client was given.
+    AccessToken,
+}
+
+/// A refusal: what was shown, and what came back.
+#[derive(Debug, Clone, Copy)]
+pub struct Refusal<'a> {
+    /// What was shown.
+    pub shown: Shown<'a>,
+    /// 400 (of the token endpoint), 401 or 403.
+    pub status: u16,
+    /// In Tripleseat's words; may be empty.
+    pub words: &'a str,
+    /// The venue's public key, to know it where it doesn't belong.
+    pub public_key: Option<&'a Secret>,
+    /// The venue's OAuth client, likewise.
+    pub client: Option<&'a OAuthClient>,
+}
+
+/// Why Tripleseat refused a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// There is no account of this public key.
+    WrongPublicKey,
+    /// The OAuth client's id or secret stands where the public key belongs.
+    ClientAsPublicKey,
+    /// The public key was shown where only OAuth 2.0 opens.
+    OAuthOnly,
+    /// A consumer key of OAuth 1.0, which is no more.
+    OAuth1,
+    /// There is no OAuth client of this id and secret.
+    WrongClient,
+    /// The OAuth client may not get a token for itself, only for somebody who signs in.
+    GrantNotAllowed,
+    /// The OAuth client lacks a scope.
+    MissingScope,
+    /// A token that was given is refused.
+    TokenRefused,
+    /// The credential is one of another account.
+    OtherAccount,
+}
+
+/// Tells why Tripleseat refused a credential.
+pub fn cause(refusal: &Refusal<'_>) -> Cause {
+    let words = refusal.words.to_lowercase();
+    let mentions = |any: &[&str]| any.iter().any(|word| words.contains(word));
+    if mentions(&["oauth 1", "oauth1", "oauth_consumer", "consumer key", "consumer_key", "oauth_signature"]) {
+        return Cause::OAuth1;
+    }
+    match refusal.shown {
+        Shown::PublicKey(key) => {
+            if refusal.client.is_some_and(|client| client.id == *key || client.secret == *key) {
+                Cause::ClientAsPublicKey
+            } else if mentions(&["public key", "public_key"]) && !mentions(&["can only", "oauth 2.0 is required"]) {
+                Cause::WrongPublicKey
+            } else if mentions(&["oauth", "access token", "bearer"]) {
+                Cause::OAuthOnly
+            } else if mentions(&["location", "site"]) {
+                Cause::OtherAccount
+            } else {
+                Cause::WrongPublicKey
+            }
+        }
+        Shown::Client(client) => {
+            if refusal.public_key.is_some_and(|key| client.id == *key || client.secret == *key)
+                || is_public_key(&client.id)
+            {
+                Cause::OAuthOnly
+            } else if mentions(&["unauthorized_client", "unsupported_grant_type"]) {
+                Cause::GrantNotAllowed
+            } else if mentions(&["invalid_scope"]) {
+                Cause::MissingScope
+            } else if is_consumer_key(&client.id) {
+                Cause::OAuth1
+            } else {
+                Cause::WrongClient
+            }
+        }
+        Shown::AccessToken => {
+            if mentions(&["scope"]) {
+                Cause::MissingScope
+            } else if mentions(&["location", "site"]) {
+                Cause::OtherAccount
+            } else if refusal.status == 403 {
+                Cause::MissingScope
+            } else {
+                Cause::TokenRefused
+            }
+        }
+    }
+}
+
+impl Cause {
+    /// What to do about it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::WrongPublicKey => {
+                "Leads are made with the public key of this venue's Tripleseat account (Settings, Tripleseat API & \
+                 Webhooks). Set it with `deployer secret set`"
+            }
+            Self::ClientAsPublicKey => {
+                "This is the value of the OAuth client, and leads are made with the account's public key (Settings, \
+                 Tripleseat API & Webhooks). Set that with `deployer secret set`"
+            }
+            Self::OAuthOnly => {
+                "A public key only makes leads; this takes an OAuth 2.0 application of the account (UID and Secret in \
+                 Settings, Tripleseat API & Webhooks). Give those as tripleseat_client_id and tripleseat_client_secret, \
+                 and check that `base_uri` has no path at its end"
+            }
+            Self::OAuth1 => {
+                "OAuth 1.0 ended on 2026-07-01, and a consumer key and secret open nothing any more: make an OAuth 2.0 \
+                 application in the account (Settings, Tripleseat API & Webhooks), and set its UID and Secret with \
+                 `deployer secret set`"
+            }
+            Self::WrongClient => {
+                "There is no OAuth 2.0 application of this id and secret: take UID and Secret from this venue's account \
+                 (Settings, Tripleseat API & Webhooks), and set both with `deployer secret set`"
+            }
+            Self::GrantNotAllowed => {
+                "The application only gets tokens for people who sign in: ask Tripleseat for the grant \
+                 client_credentials, or make another application in this venue's account"
+            }
+            Self::MissingScope => {
+                "The OAuth 2.0 application lacks a scope: reading leads takes leads:read. Add it to the application in \
+                 this venue's account"
+            }
+            Self::TokenRefused => {
+                "Tripleseat gave this token and refuses it: check that `base_uri` is where the account is, and that the \
+                 OAuth 2.0 application is still there"
+            }
+            Self::OtherAccount => {
+                "The credential is one of another Tripleseat account than the venue's location or site: take both from \
+                 the same account"
+            }
+        }
+    }
+}
+
+/// Letters and digits of what was seen as public keys, and of consumer keys of OAuth 1.0. The ids of OAuth 2.0
+/// applications have 43 or 64.
+const KEY_LENGTH: usize = 40;
+
+/// Public keys were seen to be hexadecimal.
+fn is_public_key(value: &Secret) -> bool {
+    let value = value.expose();
+    value.len() == KEY_LENGTH && value.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+/// Consumer keys were seen to have letters of both cases.
+fn is_consumer_key(value: &Secret) -> bool {
+    let value = value.expose();
+    value.len() == KEY_LENGTH
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && value.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "9abe42f759038eab352976e0ba0ad15120000000";
+    const CONSUMER_KEY: &str = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5hJ7k";
+    const UID: &str = "uid-of-an-application-0123456789_abcdefghijk";
+
+    fn client(id: &str, secret: &str) -> OAuthClient {
+        OAuthClient { id: Secret::new(id), secret: Secret::new(secret) }
+    }
+
+    #[test]
+    fn a_refusal_is_told_apart_by_what_was_shown_and_by_its_words() {
+        let key = Secret::new(KEY);
+        let other_key = Secret::new("another-key");
+        let own = client(UID, "secret");
+        let consumer = client(CONSUMER_KEY, "secret");
+        let shape = client("0123456789abcdef0123456789abcdef01234567", "x");
+        let (key_as_id, key_as_secret) = (client(KEY, "x"), client(UID, KEY));
+        let secret_as_key = Secret::new("secret");
+        let invalid_client = "invalid_client: Client authentication failed due to unknown client";
+        use Shown::{AccessToken, Client, PublicKey};
+        for (shown, status, words, wanted) in [
+            (PublicKey(&key), 401, "Invalid public key", Cause::WrongPublicKey),
+            (PublicKey(&key), 401, "", Cause::WrongPublicKey),
+            (PublicKey(&key), 403, "Forbidden", Cause::WrongPublicKey),
+            (PublicKey(&key), 401, "Invalid public key: not with OAuth", Cause::WrongPublicKey),
+            (PublicKey(&secret_as_key), 401, "Invalid public key", Cause::ClientAsPublicKey),
+            (PublicKey(&key), 401, "OAuth 2.0 is required: a public key can only create leads", Cause::OAuthOnly),
+            (PublicKey(&key), 401, "The access token is invalid", Cause::OAuthOnly),
+            (PublicKey(&key), 401, "OAuth 1.0 has ended on July 1, 2026. Use OAuth 2.0", Cause::OAuth1),
+            (PublicKey(&key), 401, "Not authorized for this location", Cause::OtherAccount),
+            (Client(&own), 401, invalid_client, Cause::WrongClient),
+            (Client(&own), 400, "invalid_grant", Cause::WrongClient),
+            (Client(&own), 401, "unauthorized_client", Cause::GrantNotAllowed),
+            (Client(&own), 400, "invalid_scope", Cause::MissingScope),
+            (Client(&consumer), 401, invalid_client, Cause::OAuth1),
+            (Client(&own), 401, "Invalid consumer key", Cause::OAuth1),
+            (Client(&key_as_id), 401, invalid_client, Cause::OAuthOnly),
+            (Client(&key_as_secret), 401, invalid_client, Cause::OAuthOnly),
+            (Client(&shape), 401, invalid_client, Cause::OAuthOnly),
+            (AccessToken, 403, "", Cause::MissingScope),
+            (AccessToken, 401, "insufficient_scope", Cause::MissingScope),
+            (AccessToken, 403, "No access to this site", Cause::OtherAccount),
+            (AccessToken, 401, "The access token is invalid", Cause::TokenRefused),
+        ] {
+            let refusal = Refusal { shown, status, words, public_key: Some(&key), client: Some(&own) };
+            assert_eq!(cause(&refusal), wanted, "{shown:?} {status} {words}");
+        }
+        let unknown = Refusal {
+            shown: Client(&key_as_id),
+            status: 401,
+            words: invalid_client,
+            public_key: Some(&other_key),
+            client: None,
+        };
+        assert_eq!(cause(&unknown), Cause::OAuthOnly, "by its shape");
+    }
+}

@@ -1,0 +1,72 @@
+//! The list of actions that the deployer needs is that of the actions that it takes.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use deployer::doctor::actions::ACTIONS;
+
+use crate::processes::Site;
+
+fn known() -> BTreeSet<&'static str> {
+    ACTIONS.iter().map(|action| action.name).collect()
+}
+
+/// What a call takes, as IAM writes it. Whose account it is may always be asked.
+fn action(service: &str, operation: &str) -> Option<String> {
+    Some(match (service, operation) {
+        ("sts", "GetCallerIdentity") => return None,
+        ("tagging", operation) => format!("tag:{operation}"),
+        ("lambda", "Invoke") => "lambda:InvokeFunction".to_owned(),
+        _ => format!("{service}:{operation}"),
+    })
+}
+
+#[test]
+fn what_applies_and_a_destroy_call_is_in_the_list() {
+    let site = Site::new();
+    let whole = std::fs::read_to_string(site.path().join("venues.toml")).expect("the manifest");
+    let changed = whole.replace("status = \"paused\"", "memory_mb = 256\nlog_retention_days = 7");
+    let without_b = &whole[..whole.find("[venues.b]").expect("it is there")];
+    // All is made, found right, changed, pruned in part, restored, and deleted.
+    for manifest in [&whole, &whole, &changed, without_b, &whole] {
+        site.write("venues.toml", manifest);
+        let (code, text) = site.apply();
+        assert_eq!(code, 0, "{text}");
+    }
+    site.write("bootstrap", "#!/bin/sh\nexit 2\n");
+    site.apply();
+    let (code, text) = site.run(&["destroy", "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    let called = site.cloud.calls();
+    let called: BTreeSet<String> =
+        called.into_iter().filter_map(|call| action(call.service, &call.operation)).collect();
+    assert!(called.len() > 40, "{called:?}");
+    let unknown: Vec<&String> = called.iter().filter(|action| !known().contains(action.as_str())).collect();
+    assert_eq!(unknown, [""; 0], "add them to doctor::actions::ACTIONS");
+}
+
+/// Calls are named in the source as IAM writes them, for errors: also those that no test of applies reaches.
+#[test]
+fn what_the_source_of_an_apply_names_is_in_the_list() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files: Vec<PathBuf> = Vec::new();
+    for directory in ["apply", "lock", "observe", "plan"] {
+        let entries = std::fs::read_dir(source.join(directory)).expect("a directory");
+        files.extend(entries.map(|entry| entry.expect("an entry").path()));
+    }
+    let mut named = BTreeSet::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("source");
+        named.extend(text.split('"').filter(|word| is_action(word)).map(ToOwned::to_owned));
+    }
+    assert!(named.contains("iam:DetachRolePolicy") && named.contains("logs:DeleteLogGroup"), "{named:?}");
+    let unknown: Vec<&String> = named.iter().filter(|action| !known().contains(action.as_str())).collect();
+    assert_eq!(unknown, [""; 0], "add them to doctor::actions::ACTIONS");
+}
+
+fn is_action(word: &str) -> bool {
+    let Some((service, operation)) = word.split_once(':') else { return false };
+    ["iam", "lambda", "logs", "events", "secretsmanager", "tag"].contains(&service)
+        && operation.starts_with(|first: char| first.is_ascii_uppercase())
+        && operation.bytes().all(|byte| byte.is_ascii_alphabetic())
+}

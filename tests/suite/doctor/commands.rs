@@ -1,0 +1,89 @@
+//! `deployer doctor` as a process.
+
+use serde_json::Value;
+
+use super::SECRETS;
+use crate::duplicates::account::Sandbox;
+
+/// Exit code, and all that was printed.
+fn run(sandbox: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
+    let mut command = sandbox.site.command(args);
+    command.envs(variables.iter().copied()).env("TOKEN_a", "token-of-the-portal");
+    let output = command.output().expect("it starts");
+    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    assert!(!SECRETS.iter().any(|(_, value)| text.contains(value)) && !text.contains("token-of-the-portal"), "{text}");
+    (output.status.code().unwrap_or(-1), text)
+}
+
+#[test]
+fn a_venue_is_examined_alone_and_what_failed_decides_the_exit_code() {
+    let sandbox = Sandbox::new();
+    let (code, text) = run(&sandbox, &["doctor", "a"], &[]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("  ✓ identity") && text.contains("\na\n  ✓ HubSpot token"), "{text}");
+    assert!(text.contains("  ✓ Tripleseat location") && !text.contains("\nb\n"), "{text}");
+
+    sandbox.site.write("secret", "another-secret");
+    let (code, text) = run(&sandbox, &["doctor", "a"], &[]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("  ✗ Tripleseat OAuth client") && text.contains("      what to do: "), "{text}");
+    assert!(text.contains(", 1 failed, ") && !text.contains("another-secret"), "{text}");
+
+    let (code, text) = run(&sandbox, &["doctor", "x"], &[]);
+    assert!(code == 2 && text.contains("declares no venue x"), "{text}");
+}
+
+#[test]
+fn hubspot_is_examined_where_aws_is_out_of_reach() {
+    let sandbox = Sandbox::new();
+    let unreachable = [("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_MAX_ATTEMPTS", "1")];
+    let (code, text) = run(&sandbox, &["doctor", "a"], &unreachable);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("  ? identity") && text.contains("check the network and AWS_ENDPOINT_URL"), "{text}");
+    assert!(text.contains("  - quotas") && text.contains("  ✓ HubSpot scope crm.objects.contacts.write"), "{text}");
+    assert!(text.contains("  ✓ Tripleseat public key"), "{text}");
+}
+
+#[test]
+fn programs_get_a_line_for_each_check_and_a_summary() {
+    let sandbox = Sandbox::new();
+    let (code, text) = run(&sandbox, &["doctor", "a", "--json", "--only", "hubspot", "--only", "tripleseat"], &[]);
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let (summary, checks) = lines.split_last().expect("lines");
+    assert!(checks.iter().all(|line| line["type"] == "check" && line["area"] != "aws"), "{text}");
+    let token = checks.iter().find(|line| line["name"] == "HubSpot token" && line["venue"] == "a").expect("a check");
+    assert_eq!((&token["verdict"], &token["area"]), (&Value::from("ok"), &Value::from("hubspot")));
+    assert_eq!((&summary["type"], &summary["exit_code"]), (&Value::from("summary"), &Value::from(code)));
+    assert_eq!((&summary["checks"], &summary["verdicts"]["failed"]), (&Value::from(checks.len()), &Value::from(0)));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_password_manager_is_asked_once_and_only_for_what_is_tried() {
+    let sandbox = Sandbox::new();
+    let manifest = std::fs::read_to_string(sandbox.site.path().join("venues.toml")).expect("the manifest");
+    let manifest = manifest.replace("\"file:token\"", "\"cmd:sh asked.sh\"");
+    let manifest = manifest.replace("\"env:TOKEN_a\"", "\"cmd:sh asked.sh\"");
+    sandbox.site.write("venues.toml", &manifest);
+    sandbox.site.write("asked.sh", "echo x >> asked\necho token-of-the-portal\n");
+    let asked = || std::fs::read_to_string(sandbox.site.path().join("asked")).map_or(0, |text| text.lines().count());
+    let (code, text) = run(&sandbox, &["doctor", "a", "--only", "tripleseat"], &[]);
+    // Reading the manifest asks nobody either.
+    assert_eq!((code, asked()), (0, 0), "{text}");
+    let (code, text) = run(&sandbox, &["doctor", "a", "--only", "hubspot"], &[]);
+    assert_eq!((code, asked()), (0, 1), "{text}");
+}
+
+#[test]
+fn on_this_machine_no_vendor_elsewhere_is_asked() {
+    let sandbox = Sandbox::new();
+    let manifest = std::fs::read_to_string(sandbox.site.path().join("venues.toml")).expect("the manifest");
+    let elsewhere: Vec<&str> = manifest.lines().filter(|line| !line.starts_with("base_uri")).collect();
+    let elsewhere = elsewhere.join("\n").replace("kind = \"tripleseat\"", "kind = \"tripleseat\"\n");
+    sandbox.site.write("venues.toml", &elsewhere);
+    let (code, text) = run(&sandbox, &["doctor", "a", "--local"], &[]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("--local needs no network, and https://api.hubapi.com is elsewhere"), "{text}");
+    assert!(text.contains("https://api.tripleseat.com is elsewhere"), "{text}");
+    assert_eq!((sandbox.hubspot.requests(), sandbox.tripleseat.requests()), (Vec::new(), Vec::new()));
+}

@@ -1,0 +1,219 @@
+//! The doctor on a cloud and two vendors that have everything, and on ones that each lack something.
+
+mod actions;
+mod aws;
+mod commands;
+mod hubspot;
+mod tripleseat;
+
+use std::sync::{Arc, Mutex};
+
+use deployer::aws::Aws;
+use deployer::doctor::{Area, Check, Patient, Verdict, examine};
+use deployer::local::cloud::{Cloud, CloudConfig};
+use deployer::local::sandbox::platform::Platform;
+use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
+use deployer::local::sandbox::{
+    Account, Clock, Fault, HubSpot, HubSpotConfig, Location, RequestInfo, Server, Tripleseat, TripleseatConfig,
+};
+use deployer::manifest;
+use jiff::SignedDuration;
+use serde_json::Value;
+use sync_lambda::config::{LedgerProperties, default_flag_property};
+
+/// Values that nobody may see.
+const SECRETS: [(&str, &str); 7] = [
+    ("admin", "token-of-the-deployer"),
+    ("token-a", "token-of-a"),
+    ("token-b", "token-of-b"),
+    ("key-a", "public-key-of-a"),
+    ("key-b", "public-key-of-b"),
+    ("client-a", "client-id-of-a"),
+    ("secret-a", "client-secret-of-a"),
+];
+
+/// What is examined: a manifest beside files with its credentials, a cloud, and vendors.
+struct Ward {
+    directory: tempfile::TempDir,
+    manifest: String,
+    cloud: Cloud,
+    hubspot: HubSpot,
+    tripleseat: Tripleseat,
+    platform: Platform,
+    servers: [Server; 3],
+}
+
+impl Ward {
+    /// With everything as it has to be. The venue `a` has OAuth and a location of two, `b` has neither, `c` is blocked.
+    async fn new() -> Self {
+        let clock = Clock::stopped_at("2026-03-01T12:00:00Z".parse().expect("a time"));
+        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: false });
+        for (venue, site_id, locations) in [("a", 1, vec![11, 12]), ("b", 2, vec![21])] {
+            tripleseat.add_account(Account {
+                site_id,
+                name: format!("Site {site_id}"),
+                public_key: format!("public-key-of-{venue}"),
+                oauth: Some((format!("client-id-of-{venue}"), format!("client-secret-of-{venue}"))),
+                locations: locations.into_iter().map(|id| Location { id, name: format!("Location {id}") }).collect(),
+                lead_form_ids: Vec::new(),
+                phone_required: true,
+            });
+        }
+        let config =
+            HubSpotConfig { portal_id: 77, clock: clock.clone(), search_lag: SignedDuration::ZERO, limits: false };
+        let hubspot = HubSpot::new(config);
+        hubspot.add_token("token-of-the-deployer", &[&HUBSPOT_SCOPES[..], &["automation"]].concat());
+        for venue in ["a", "b"] {
+            hubspot
+                .add_token(&format!("token-of-{venue}"), &["crm.objects.contacts.read", "crm.objects.contacts.write"]);
+            let ledger = LedgerProperties::new(venue, &default_flag_property(venue));
+            hubspot.define_sync_properties(&ledger, venue).expect("valid properties");
+        }
+        let platform = Platform::new(clock);
+        let mut servers = Vec::new();
+        for router in [tripleseat.router(), hubspot.router(), platform.router()] {
+            servers.push(Server::start(router).await.expect("a server"));
+        }
+        let servers: [Server; 3] = servers.try_into().expect("three");
+        let directory = tempfile::tempdir().expect("a directory");
+        let manifest = manifest_text(&servers[0].uri, &servers[1].uri);
+        let cloud = Cloud::in_memory(CloudConfig::default());
+        let ward = Self { directory, manifest, cloud, hubspot, tripleseat, platform, servers };
+        SECRETS.iter().for_each(|(file, value)| ward.secret(file, value));
+        ward
+    }
+
+    fn secret(&self, file: &str, value: &str) {
+        std::fs::write(self.directory.path().join(file), value).expect("written");
+    }
+
+    fn change(&mut self, from: &str, to: &str) {
+        assert!(self.manifest.contains(from), "{from}");
+        self.manifest = self.manifest.replace(from, to);
+    }
+
+    fn aws(&self) -> Aws {
+        Aws::for_local("us-east-1", self.cloud.http_client(), None)
+    }
+
+    /// Answers requests to a path with a status and a body.
+    fn answer(&self, vendor: &str, path: &'static str, status: u16, body: Value) {
+        let hook = move |request: &RequestInfo| {
+            let fault = Fault::Status { status, body: body.clone(), headers: Vec::new() };
+            request.path.contains(path).then_some(fault)
+        };
+        match vendor {
+            "hubspot" => self.hubspot.set_faults(Some(Arc::new(hook))),
+            _ => self.tripleseat.set_faults(Some(Arc::new(hook))),
+        }
+    }
+
+    async fn examine(&self) -> Vec<Check> {
+        self.examine_areas(&[]).await
+    }
+
+    /// Examines these areas. Whatever is found, nothing is written anywhere and no secret is shown.
+    async fn examine_areas(&self, areas: &[Area]) -> Vec<Check> {
+        let loaded = manifest::parse(&self.manifest, self.directory.path().join("venues.toml"));
+        let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
+        let aws = self.aws();
+        let client = sync_lambda::http::client().expect("TLS");
+        let (contacts, properties) = (self.hubspot.contacts(), self.hubspot.changes());
+        self.cloud.forget_calls();
+        let patient =
+            Patient { manifest: &loaded.manifest, venue: None, areas: areas.to_vec(), aws: &aws, local: false, client };
+        let checks = examine(&patient).await;
+
+        let writes: Vec<String> = self.cloud.writes().iter().map(ToString::to_string).collect();
+        assert!(writes.iter().all(|call| call.contains("GetCallerIdentity")), "{writes:?}");
+        assert_eq!(self.hubspot.contacts(), contacts);
+        assert!(!properties.has_changed().expect("the portal is there"), "nothing has changed in HubSpot");
+        for request in self.hubspot.requests() {
+            assert!(request.method == "GET" || request.path.ends_with("/access-token-info"), "{request:?}");
+        }
+        for request in self.tripleseat.requests() {
+            let reads = request.method == "GET" || request.path.ends_with("/token");
+            assert!(reads || request.path.ends_with("/v1/leads/create.js"), "{request:?}");
+        }
+        assert_eq!((self.tripleseat.leads(1), self.tripleseat.leads(2)), (Vec::new(), Vec::new()));
+        assert_eq!(self.platform.records("c"), []);
+        let shown = serde_json::to_string(&checks).expect("JSON");
+        for (file, value) in SECRETS {
+            let given = std::fs::read_to_string(self.directory.path().join(file)).expect("the file");
+            assert!(!shown.contains(value) && !shown.contains(&given), "{file}: {shown}");
+        }
+        checks
+    }
+}
+
+/// The check of this venue (of all, where it has no name) and name.
+#[track_caller]
+fn check<'c>(checks: &'c [Check], venue: &str, name: &str) -> &'c Check {
+    let found = checks.iter().find(|check| check.venue.as_deref().unwrap_or_default() == venue && check.name == name);
+    found.unwrap_or_else(|| panic!("no check {name} of {venue:?}: {checks:#?}"))
+}
+
+/// Those that aren't as they have to be, as `venue/name verdict`.
+fn troubles(checks: &[Check]) -> Vec<String> {
+    let in_order = |check: &&Check| !matches!(check.verdict, Verdict::Ok | Verdict::Skipped);
+    let told = |check: &Check| {
+        let venue = check.venue.as_deref().unwrap_or("all");
+        format!("{venue}/{} {:?}", check.name, check.verdict)
+    };
+    checks.iter().filter(in_order).map(told).collect()
+}
+
+/// That a check failed for this reason, and says to do this.
+#[track_caller]
+fn expect(checks: &[Check], venue: &str, name: &str, verdict: Verdict, evidence: &str, advice: &str) {
+    let check = check(checks, venue, name);
+    assert_eq!(check.verdict, verdict, "{check:?}");
+    assert!(check.evidence.contains(evidence), "{evidence}: {check:?}");
+    assert!(check.advice.as_deref().unwrap_or_default().contains(advice), "{advice}: {check:?}");
+}
+
+fn manifest_text(tripleseat: &str, hubspot: &str) -> String {
+    format!(
+        "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\naccount = \"123456789012\"\n\n\
+         [hubspot]\nportal_id = 77\ntoken = \"file:admin\"\nbase_uri = \"{hubspot}\"\n\n\
+         [venues.a]\ndisplay_name = \"A\"\n[venues.a.secrets]\nhubspot_token = \"file:token-a\"\n\
+         tripleseat_public_key = \"file:key-a\"\ntripleseat_client_id = \"file:client-a\"\n\
+         tripleseat_client_secret = \"file:secret-a\"\n\
+         [venues.a.destination]\nkind = \"tripleseat\"\nbase_uri = \"{tripleseat}\"\nsite_id = 1\nlocation_id = 11\n\n\
+         [venues.b]\ndisplay_name = \"B\"\n[venues.b.secrets]\nhubspot_token = \"file:token-b\"\n\
+         tripleseat_public_key = \"file:key-b\"\n\
+         [venues.b.destination]\nkind = \"tripleseat\"\nbase_uri = \"{tripleseat}\"\n\n\
+         [venues.c]\ndisplay_name = \"C\"\nstatus = \"blocked\"\n[venues.c.blocker]\nreason = \"No interface yet\"\n\
+         [venues.c.destination]\nkind = \"tripleseat\"\nbase_uri = \"{tripleseat}\"\n"
+    )
+}
+
+#[tokio::test]
+async fn where_all_is_as_it_has_to_be_nothing_is_found() {
+    let ward = Ward::new().await;
+    let checks = ward.examine().await;
+    assert_eq!(troubles(&checks), [""; 0]);
+    let text = anstream::adapter::strip_str(&deployer::render::checks_text(&checks)).to_string();
+    insta::assert_snapshot!("in_order", text);
+}
+
+#[tokio::test]
+async fn areas_can_be_examined_alone() {
+    let ward = Ward::new().await;
+    for (area, others) in [
+        (Area::Aws, ["HubSpot", "Tripleseat"]),
+        (Area::HubSpot, ["quota", "Tripleseat"]),
+        (Area::Tripleseat, ["quota", "HubSpot"]),
+    ] {
+        let seen = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&seen);
+        ward.cloud.set_faults(Some(Arc::new(move |_| {
+            *counted.lock().expect("no panic") += 1;
+            None
+        })));
+        let checks = ward.examine_areas(&[area]).await;
+        assert!(checks.iter().any(|check| check.area == area), "{area:?}");
+        assert!(!checks.iter().any(|check| others.iter().any(|other| check.name.starts_with(other))), "{checks:?}");
+        assert_eq!(*seen.lock().expect("no panic") > 0, area == Area::Aws, "{area:?}: AWS is asked only for itself");
+    }
+}

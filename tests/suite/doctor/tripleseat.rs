@@ -1,0 +1,150 @@
+//! What can be wrong at Tripleseat, and at a destination of another kind.
+
+use deployer::doctor::{Area, Check, Verdict};
+use serde_json::json;
+use sync_lambda::config::{HttpAuth, HttpDestination};
+
+use super::{Ward, check, expect, troubles};
+
+const KEY: &str = "Tripleseat public key";
+const OAUTH: &str = "Tripleseat OAuth client";
+const LOCATION: &str = "Tripleseat location";
+const SITE: &str = "Tripleseat site";
+
+async fn examined(ward: &Ward) -> Vec<Check> {
+    ward.examine_areas(&[Area::Tripleseat]).await
+}
+
+#[tokio::test]
+async fn a_key_is_tried_with_a_lead_that_has_to_be_refused() {
+    let ward = Ward::new().await;
+    let checks = examined(&ward).await;
+    expect(&checks, "a", KEY, Verdict::Ok, "First name can't be blank", "");
+    let tried = ward.tripleseat.requests().into_iter().filter(|request| request.path == "/v1/leads/create.js");
+    assert_eq!(tried.count(), 2, "one for each venue");
+}
+
+#[tokio::test]
+async fn the_causes_of_a_401_are_told_apart() {
+    const WRONG_KEY: &str = "Leads are made with the public key of this venue's Tripleseat account";
+    const CLIENT_AS_KEY: &str = "This is the value of the OAuth client";
+    const OAUTH_ONLY: &str = "A public key only makes leads";
+    const OAUTH_1: &str = "OAuth 1.0 ended on 2026-07-01";
+    const WRONG_CLIENT: &str = "There is no OAuth 2.0 application of this id and secret";
+    let consumer_key = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5hJ7k";
+    for (file, value, name, advice) in [
+        ("key-a", "mistyped-public-key", KEY, WRONG_KEY),
+        ("key-a", "client-id-of-a", KEY, CLIENT_AS_KEY),
+        ("client-a", "public-key-of-a", OAUTH, OAUTH_ONLY),
+        ("client-a", consumer_key, OAUTH, OAUTH_1),
+        ("secret-a", "mistyped-secret", OAUTH, WRONG_CLIENT),
+    ] {
+        let ward = Ward::new().await;
+        ward.secret(file, value);
+        let checks = examined(&ward).await;
+        expect(&checks, "a", name, Verdict::Failed, "401", advice);
+        assert_eq!(troubles(&checks), [format!("a/{name} Failed")], "what follows from it isn't told again");
+        expect(&checks, "b", KEY, Verdict::Ok, "First name", "");
+    }
+    for (path, words, name, advice) in [
+        ("create.js", "OAuth 2.0 is required: no access token was sent", KEY, OAUTH_ONLY),
+        ("create.js", "OAuth 1.0 has ended on July 1, 2026. Use OAuth 2.0", KEY, OAUTH_1),
+        ("create.js", "Not authorized for this location", KEY, "one of another Tripleseat account"),
+        ("oauth2/token", "invalid_consumer_key: OAuth 1.0", OAUTH, OAUTH_1),
+        ("oauth2/token", "unauthorized_client", OAUTH, "client_credentials"),
+        ("sites.json", "insufficient_scope", OAUTH, "leads:read"),
+        ("locations.json", "The access token is invalid", OAUTH, "refuses it"),
+    ] {
+        let ward = Ward::new().await;
+        ward.answer("tripleseat", path, 401, json!({ "error": words }));
+        expect(&examined(&ward).await, "a", name, Verdict::Failed, words, advice);
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_account_is_told_by_the_location() {
+    let mut ward = Ward::new().await;
+    // The venue `b` is out of the way, since two venues may not have one key.
+    let others = ward.manifest.find("[venues.b]").expect("it is there");
+    ward.manifest.truncate(others);
+    ward.secret("key-a", "public-key-of-b");
+    let checks = examined(&ward).await;
+    assert_eq!(troubles(&checks), ["a/Tripleseat location Failed"]);
+    let advice = "of different Tripleseat accounts";
+    expect(&checks, "a", LOCATION, Verdict::Failed, "doesn't take location 11: Location is invalid", advice);
+
+    ward.secret("key-a", "public-key-of-a");
+    ward.change("location_id = 11", "location_id = 21");
+    expect(&examined(&ward).await, "a", LOCATION, Verdict::Failed, "doesn't take location 21", advice);
+}
+
+#[tokio::test]
+async fn location_and_site_are_those_of_the_oauth_client() {
+    let mut ward = Ward::new().await;
+    // The key says nothing where it isn't taken.
+    ward.answer("tripleseat", "create.js", 503, json!({}));
+    ward.change("location_id = 11", "location_id = 21");
+    ward.change("site_id = 1", "site_id = 2");
+    let checks = examined(&ward).await;
+    expect(&checks, "a", KEY, Verdict::Unknown, "503", "run this again");
+    expect(&checks, "a", LOCATION, Verdict::Failed, "has the locations 11, 12, and not 21", "different");
+    expect(&checks, "a", SITE, Verdict::Failed, "opens site 1, and the manifest is for site 2", "correct `site_id`");
+    ward.change("location_id = 21\n", "");
+    let checks = examined(&ward).await;
+    expect(&checks, "a", LOCATION, Verdict::Failed, "several locations (11, 12)", "add `location_id`");
+    ward.tripleseat.set_faults(None);
+    let checks = examined(&ward).await;
+    expect(&checks, "a", LOCATION, Verdict::Failed, "Location can't be blank", "add `location_id`");
+}
+
+#[tokio::test]
+async fn what_only_oauth_could_tell_is_said_so() {
+    let mut ward = Ward::new().await;
+    ward.change("tripleseat_client_id = \"file:client-a\"\ntripleseat_client_secret = \"file:secret-a\"\n", "");
+    let checks = examined(&ward).await;
+    expect(&checks, "a", OAUTH, Verdict::Skipped, "left for review", "lets it be looked up");
+    let give = "give tripleseat_client_id";
+    expect(&checks, "a", LOCATION, Verdict::Unknown, "doesn't say whether 11 is its account's", give);
+    expect(&checks, "a", SITE, Verdict::Unknown, "only an OAuth client says", give);
+    expect(&checks, "b", LOCATION, Verdict::Ok, "wasn't refused for lacking one", "");
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_tripleseat_s_is_told() {
+    let mut ward = Ward::new().await;
+    let uri = ward.servers[0].uri.clone();
+    ward.change(&format!("{uri}\"\nsite_id"), &format!("{uri}/v1\"\nsite_id"));
+    let checks = examined(&ward).await;
+    expect(&checks, "a", KEY, Verdict::Failed, "404", "check `base_uri`");
+    expect(&checks, "b", KEY, Verdict::Ok, "First name", "");
+}
+
+#[tokio::test]
+async fn another_platform_is_only_asked_whether_it_is_there() {
+    let mut ward = Ward::new().await;
+    let settings = HttpDestination {
+        url: String::new(),
+        auth: Some(HttpAuth::Bearer),
+        success_pointer: None,
+        id_pointer: None,
+        lookup_url: None,
+        lookup_id_pointer: None,
+        requests_per_second: None,
+    };
+    let http = ward.platform.add_account("c", &settings, "credential-of-c", &ward.servers[2].uri);
+    ward.secret("credential-c", "credential-of-c");
+    let url = http.url;
+    let at = ward.manifest.find("[venues.c]").expect("it is there");
+    ward.manifest.truncate(at);
+    ward.manifest.push_str(&format!(
+        "[venues.c]\ndisplay_name = \"C\"\n[venues.c.secrets]\nhubspot_token = \"file:token-b\"\n\
+         destination_credential = \"file:credential-c\"\n[venues.c.destination]\nkind = \"http\"\nurl = \"{url}\"\n\
+         auth = {{ kind = \"bearer\" }}\n[venues.c.fields]\nemail = \"email\"\n"
+    ));
+    let checks = examined(&ward).await;
+    expect(&checks, "c", "destination credential", Verdict::Ok, "file:credential-c, there", "");
+    expect(&checks, "c", "destination address", Verdict::Ok, "405, so somebody answers there", "");
+    assert!(!check(&checks, "c", "destination address").evidence.contains("credential-of-c"));
+    ward.change(&url, "http://127.0.0.1:1/leads");
+    expect(&examined(&ward).await, "c", "destination address", Verdict::Unknown, "", "check the network");
+}
