@@ -32,6 +32,10 @@ pub struct AuditArgs {
     /// (12345=env:NAME, =file:PATH, =cmd:PROGRAM); can be given more than once
     #[arg(long, value_name = "ID=REFERENCE")]
     pub hubspot_app: Vec<String>,
+    /// With --local: put an account as it is found before deployer comes into the cloud on this machine, to try the audit
+    /// and what follows on
+    #[arg(long)]
+    pub sample: bool,
 }
 
 fn kind(text: &str) -> Result<Kind, String> {

@@ -14,25 +14,26 @@ use crate::crm::{HubSpot, resolve};
 use crate::desired::Scope;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
-use crate::local;
+use crate::local::{self, sample::Sample};
 use crate::manifest::{Manifest, SecretRef};
-use crate::render::{AuditView, JsonLines, audit_summary, audit_text, spinner};
+use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, spinner};
 
 /// Calls after which it is told how far it is, where there is no terminal.
 const TOLD_EVERY: u64 = 1000;
 
 pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
     let format = format(global.json, args.format)?;
-    if matches!(format, PlanFormat::Markdown | PlanFormat::Html) {
-        return Err(Error::usage("an audit is printed as text or JSON"));
-    }
     let json = format == PlanFormat::Json;
     // An account can be audited before there is a manifest.
     let global = Global { json, ..global.clone() };
     let loaded = if global.manifest.exists() { Some(load(&global)?) } else { None };
     let manifest = loaded.as_ref().map(|loaded| &loaded.manifest);
     let (aws, scope) = connect(&global, args, manifest).await?;
-    let hubspot = hubspot(manifest, args, global.local).await?;
+    let sample = if args.sample { Some(sample(&global, &aws, manifest).await?) } else { None };
+    let hubspot = match &sample {
+        Some(sample) => Some(sample.hubspot()?),
+        None => hubspot(manifest, args, global.local).await?,
+    };
     if hubspot.is_none() && !json && !global.local {
         anstream::eprintln!(
             "HubSpot isn't asked: the manifest has no `token` in [hubspot], and there is no --hubspot-app."
@@ -93,6 +94,15 @@ async fn connect(global: &Global, args: &AuditArgs, manifest: Option<&Manifest>)
     Ok((aws, Scope { account, region }))
 }
 
+/// An account to try it on.
+async fn sample(global: &Global, aws: &Aws, manifest: Option<&Manifest>) -> Result<Sample> {
+    let Some(manifest) = manifest.filter(|_| global.local) else {
+        return Err(Error::usage("--sample is for the cloud on this machine").hint("add --local, beside a manifest"));
+    };
+    let cloud = local::open(&state_directory(&manifest.path), &manifest.deployment)?;
+    Sample::put(&cloud, aws, manifest.hubspot.portal_id).await
+}
+
 /// HubSpot, with what there is to ask it with.
 async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> Result<Option<HubSpotSource>> {
     let base_uri =
@@ -145,7 +155,9 @@ fn print(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) ->
     let seconds = took.as_secs();
     match format {
         PlanFormat::Json => lines(audit, args, seconds),
-        PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Html => {
+        PlanFormat::Markdown => anstream::print!("{}", audit_markdown(audit)),
+        PlanFormat::Html => anstream::print!("{}", audit_html(audit)),
+        PlanFormat::Text => {
             let view = AuditView { all: args.all, kinds: args.kind.clone() };
             anstream::print!("{}", audit_text(audit, &view));
             anstream::println!("\n{}", audit_summary(audit, seconds));

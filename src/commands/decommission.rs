@@ -61,7 +61,7 @@ pub(super) async fn run(global: &Global, args: &DecommissionArgs) -> Result<Exit
     show(json.as_ref(), &plan, &scope, &args.archive);
     refuse_named(&plan, &args.ids)?;
     if args.dry_run || !plan.has_changes() {
-        let code = if plan.refusals.is_empty() || plan.has_changes() { ExitCode::Done } else { ExitCode::Refused };
+        let code = if plan.refusals.is_empty() || !plan.items.is_empty() { ExitCode::Done } else { ExitCode::Refused };
         if let Some(lines) = &json {
             lines.line("result", json!({ "exit_code": code as u8 }));
         }

@@ -40,7 +40,7 @@ impl HubSpot {
     /// # Errors
     /// No usable answer.
     pub async fn create_contact(&self, properties: &Properties) -> Result<String, VendorError> {
-        let body = json!({ "properties": properties });
+        let body = json!({ "properties": properties, "associations": [] });
         let made = self.call(Method::POST, &contacts(), Some(&body), Again::No).await?;
         id_of(&made).ok_or_else(|| undocumented("POST", &contacts()))
     }

@@ -65,6 +65,15 @@ impl Parts {
         }
     }
 
+    /// Whether an ARN stands anywhere in the documents, as a whole.
+    pub fn mention(&self, arn: &str) -> bool {
+        let follows = |rest: &str| rest.starts_with(|next: char| next.is_alphanumeric() || "-_./:".contains(next));
+        self.json.values().any(|value| {
+            let text = value.to_string();
+            text.match_indices(arn).any(|(at, _)| !follows(&text[at + arn.len()..]))
+        })
+    }
+
     /// Every attribute with its path, but for those in `ignored`: [`same_path`].
     pub fn attributes(&self, ignored: &[&str]) -> BTreeMap<String, String> {
         let mut attributes = BTreeMap::new();

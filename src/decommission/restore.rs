@@ -12,6 +12,7 @@ use super::kinds::{self, Restored};
 use super::parts::{Difference, Parts, differences};
 use super::select::Refusal;
 use super::{Cx, Target, order};
+use crate::audit::Kind;
 use crate::error::{Error, Result};
 
 /// What is done with one resource.
@@ -35,6 +36,8 @@ pub struct Plan {
     pub items: Vec<(Target, Action)>,
     /// What isn't done.
     pub refusals: Vec<Refusal>,
+    /// What wasn't asked for, by its id, and the name of what needs it.
+    pub needed_by: BTreeMap<String, String>,
     parts: BTreeMap<String, Parts>,
 }
 
@@ -60,20 +63,31 @@ impl Plan {
     /// # Errors
     /// An id isn't in the archive, or the archive was changed.
     pub async fn new(cx: &Cx<'_>, archive: &Archive, ids: &[String]) -> Result<Self> {
-        let mut targets = chosen(archive, ids)?;
         let mut plan = Self::default();
         for entry in &archive.manifest.entries {
             plan.parts.insert(entry.id.clone(), archive.parts(entry)?);
         }
-        order::restoration(&mut targets, &plan.parts);
+        let mut targets = chosen(archive, ids)?;
+        while !targets.is_empty() {
+            plan.add(cx, archive, &targets).await;
+            targets = plan.needed(archive);
+        }
+        let mut order: Vec<Target> = plan.items.iter().map(|(target, _)| target.clone()).collect();
+        order::restoration(&mut order, &plan.parts);
+        plan.items.sort_by_key(|(target, _)| order.iter().position(|other| other.id == target.id));
+        Ok(plan)
+    }
+
+    /// Adds what restoring `targets` comes to.
+    async fn add(&mut self, cx: &Cx<'_>, archive: &Archive, targets: &[Target]) {
         // Where an earlier restore gave it a new id, it is there under that.
         let now: Vec<Target> = targets.iter().map(|target| current(archive, target)).collect();
         let found: BTreeMap<String, _> = read_all(cx, &now.iter().collect::<Vec<_>>()).await.into_iter().collect();
-        for (target, now) in targets.into_iter().zip(now) {
+        for (target, now) in targets.iter().zip(now) {
             let found = match found.get(&now.id) {
                 Some(Ok(found)) => found,
                 Some(Err(why)) => {
-                    plan.refusals.push(refusal(&target, format!("whether it is there can't be read: {why}")));
+                    self.refusals.push(refusal(target, format!("whether it is there can't be read: {why}")));
                     continue;
                 }
                 None => continue,
@@ -84,19 +98,44 @@ impl Plan {
                 (Some(Step::Restored { .. }), Some(found)) if kinds::is_unsettled(found) => Action::GoOn,
                 (_, None) => Action::Restore,
                 (_, Some(found)) => {
-                    let archived = plan.renamed(archive, &target);
+                    let archived = self.renamed(archive, target);
                     let differing = differences(&archived, found, &kinds::new_after_restore(target.kind));
                     if differing.is_empty() {
                         Action::Same
                     } else {
-                        plan.refusals.push(refusal(&target, taken(&differing)));
+                        self.refusals.push(refusal(target, taken(&differing)));
                         continue;
                     }
                 }
             };
-            plan.items.push((target, action));
+            self.items.push((target.clone(), action));
         }
-        Ok(plan)
+    }
+
+    /// What was deleted too and isn't in the plan yet, and without which AWS doesn't make what is restored: the queue of
+    /// its dead letters or of its mapping, its role, what a topic's subscriptions lead to.
+    fn needed(&mut self, archive: &Archive) -> Vec<Target> {
+        let mut needed = BTreeMap::new();
+        for (target, action) in &self.items {
+            let Some(parts) = self.parts.get(&target.id) else { continue };
+            if !matches!(action, Action::Restore | Action::GoOn) {
+                continue;
+            }
+            for entry in &archive.manifest.entries {
+                let kind = matches!(entry.kind, Kind::Role | Kind::Queue)
+                    || (target.kind == Kind::Topic && entry.kind == Kind::Function);
+                let gone = matches!(archive.journal.last(&entry.id), Some(Step::Deleted | Step::Deleting));
+                let planned = self.items.iter().any(|(item, _)| item.id == entry.id)
+                    || self.refusals.iter().any(|refusal| refusal.id == entry.id);
+                if kind && gone && !planned && parts.mention(&entry.id) {
+                    needed.insert(entry.id.clone(), (entry.target(), target.name.clone()));
+                }
+            }
+        }
+        for (id, (_, by)) in &needed {
+            self.needed_by.insert(id.clone(), by.clone());
+        }
+        needed.into_values().map(|(target, _)| target).collect()
     }
 
     /// Whether anything is changed.

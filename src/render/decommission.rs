@@ -95,7 +95,8 @@ pub fn restore_text(plan: &restore::Plan) -> String {
             restore::Action::Same => (DIM, " ", "there already, as it was archived"),
         };
         let what = format!("{} {}", kind_word(target.kind), target.name);
-        let _ = writeln!(out, "  {style}{sign}{style:#} {what}  {DIM}# {words}{DIM:#}");
+        let needed = plan.needed_by.get(&target.id).map(|name| format!(", since {name} needs it")).unwrap_or_default();
+        let _ = writeln!(out, "  {style}{sign}{style:#} {what}  {DIM}# {words}{needed}{DIM:#}");
     }
     refusals(&mut out, &plan.refusals);
     let there = plan.items.iter().filter(|(_, action)| *action == restore::Action::Same).count();

@@ -1,7 +1,6 @@
 //! Plans, progress and results, for people and for programs. Nothing here decides or calls anything.
 
 mod audit;
-mod audit_text;
 mod cost;
 mod decommission;
 mod doctor;
@@ -23,8 +22,7 @@ mod venue_words;
 mod when;
 mod words;
 
-pub use audit::{audit_html, audit_markdown};
-pub use audit_text::{AuditView, audit_summary, audit_text};
+pub use audit::{AuditView, audit_html, audit_markdown, audit_summary, audit_text};
 pub use cost::cost_line;
 pub use decommission::{comparison_text, decommission_text, event_text, outcome_text, restore_text};
 pub use doctor::{checks_text, verdict_counts};

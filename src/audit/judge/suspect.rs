@@ -153,7 +153,8 @@ fn venues(graph: &Graph<'_>, node: &Node, target: &Node, starts: &[&str]) -> Vec
     if found.is_empty() {
         let names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
         let to = if names.is_empty() { through } else { format!("function {}", words::some_names(&names)) };
-        found.push(Found::Right(format!("it is enabled and leads to {to}")));
+        let leads = if node.enabled { "is enabled and leads" } else { "leads" };
+        found.push(Found::Right(format!("it {leads} to {to}")));
     }
     found
 }

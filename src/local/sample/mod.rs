@@ -5,10 +5,12 @@
 //! contacts of one venue came into another venue's Tripleseat account. All names are invented.
 //!
 //! [`legacy_account`] makes it with ordinary calls, on any server; [`age`] gives the embedded cloud the past that goes
-//! with it, which no call could; [`workflows`] is HubSpot's part.
+//! with it, which no call could; [`workflows`] is HubSpot's part. [`Sample`] puts all that together, for
+//! `deployer audit --local --sample`.
 
 mod functions;
 mod history;
+mod put;
 
 use aws_sdk_apigateway::types::IntegrationType;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -17,6 +19,7 @@ use serde_json::{Value, json};
 use crate::aws::{Aws, Call, CallError, FailureKind};
 
 pub use history::age;
+pub use put::Sample;
 
 /// Takes what HubSpot sends and puts it into the queue.
 pub const HANDLER: &str = "hubspot-webhook-handler";
@@ -99,23 +102,12 @@ fn made<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
     }
 }
 
-/// Gives the queues' URLs. Three contacts couldn't be pushed, and lie there still.
+/// Gives the queues' URLs.
 async fn queues(aws: &Aws, legacy: &LegacyAccount) -> Result<[String; 2], CallError> {
     let [contacts, dead] = QUEUES;
     let dead_url = queue(aws, dead, None).await?;
     let policy = json!({ "deadLetterTargetArn": legacy.arn("sqs", dead), "maxReceiveCount": 5 });
     let url = queue(aws, contacts, Some(policy.to_string())).await?;
-    let request = aws.sqs.get_queue_attributes().queue_url(&dead_url);
-    let counted = request.attribute_names(QueueAttributeName::ApproximateNumberOfMessages).send().await;
-    let counted = counted.call("sqs:GetQueueAttributes")?.attributes.unwrap_or_default();
-    if counted.get(&QueueAttributeName::ApproximateNumberOfMessages).is_some_and(|count| count == "0") {
-        for number in 1..=3 {
-            let body = json!({ "contact": 7_000 + number, "email": format!("guest{number}@example.com") });
-            let request = aws.sqs.send_message().queue_url(&dead_url).message_body(body.to_string());
-            let request = request.message_group_id("contacts").message_deduplication_id(format!("contact-{number}"));
-            request.send().await.call("sqs:SendMessage")?;
-        }
-    }
     Ok([url, dead_url])
 }
 

@@ -155,7 +155,7 @@ fn curve(route: &[Point]) -> String {
 
 fn write_node(svg: &mut String, entry: &Entry, number: usize, drawing: &Layout, sharing: Option<usize>) {
     let Point { x, y } = drawing.boxes[number];
-    let (kind, verdict) = (words::kind(entry.node.kind), words::title(entry.verdict));
+    let (kind, verdict) = (entry.node.kind.words(), entry.verdict.word());
     let off = if entry.node.enabled { "" } else { " \u{b7} disabled" };
     let sharing = sharing.map(|by| format!(" \u{b7} of {by}")).unwrap_or_default();
     let label = html(&format!("{kind} {}: {verdict}", entry.node.name));
@@ -243,7 +243,7 @@ pub(super) fn key(verdict: Verdict) -> String {
          <text class=\"sign\" x=\"{}\" y=\"36\">{}</text></g></svg>",
         BOX_WIDTH + 6,
         BOX_HEIGHT + 6,
-        words::title(verdict),
+        verdict.word(),
         shape(verdict),
         BOX_WIDTH / 2,
         words::sign(verdict)

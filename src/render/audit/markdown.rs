@@ -50,7 +50,7 @@ fn take(room: &mut usize, bytes: usize) -> bool {
 }
 
 fn write_table(out: &mut String, verdict: Verdict, entries: &[Entry], days: u32, room: &mut usize) {
-    let (title, meaning) = (words::title(verdict), words::meaning(verdict));
+    let (title, meaning) = (verdict.word(), words::meaning(verdict));
     let calm = verdict >= Verdict::Active;
     let most = if calm { CALM } else { entries.len() };
     let mut rows = String::new();
@@ -83,7 +83,7 @@ fn write_table(out: &mut String, verdict: Verdict, entries: &[Entry], days: u32,
 fn cells(entry: &Entry) -> [String; 4] {
     let evidence: Vec<String> = entry.evidence.iter().map(|sentence| markdown(sentence)).collect();
     [
-        words::kind(entry.node.kind).to_owned(),
+        entry.node.kind.words().to_owned(),
         code(&entry.node.name),
         markdown(&words::usage(&entry.node.usage)),
         evidence.join("<br>"),

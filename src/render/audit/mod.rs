@@ -1,15 +1,17 @@
-//! An audit as a page with its graph, and as Markdown for a ticket.
+//! An audit for a terminal, as a page with its graph, and as Markdown for a ticket.
 
 mod graph;
 mod layout;
 mod markdown;
 mod page;
+mod text;
 mod words;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 pub use markdown::audit_markdown;
 pub use page::audit_html;
+pub use text::{AuditView, audit_summary, audit_text};
 
 use super::escape::one_line;
 

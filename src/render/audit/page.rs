@@ -58,7 +58,7 @@ fn write_verdicts(out: &mut String, entries: &[Entry]) {
             out,
             "<div><dt>{} {}</dt><dd>{count}</dd><dd class=\"soft\">{}</dd></div>",
             graph::key(verdict),
-            words::title(verdict),
+            verdict.word(),
             html(words::meaning(verdict)),
         );
     }
@@ -75,7 +75,7 @@ fn write_suspects(out: &mut String, entries: &[Entry]) {
         let _ = write!(
             out,
             "<li>{} <a href=\"{}\">{}</a>",
-            words::kind(entry.node.kind),
+            entry.node.kind.words(),
             link(&entry.node.id),
             html(&entry.node.name)
         );
@@ -151,12 +151,12 @@ fn write_controls(out: &mut String, entries: &[Entry], folded: usize) {
     kinds.sort_unstable();
     kinds.dedup();
     for kind in kinds {
-        let kind = words::kind(kind);
+        let kind = kind.words();
         let _ = write!(out, "<option value=\"{kind}\">{kind}</option>");
     }
     out.push_str("</select>\n<span class=\"checks\">");
     for (verdict, of) in words::by_verdict(entries) {
-        let title = words::title(verdict);
+        let title = verdict.word();
         let _ = write!(
             out,
             "<label class=\"{title}\"><input type=\"checkbox\" name=\"verdict\" value=\"{title}\" checked> {title} {}</label>",
@@ -187,7 +187,7 @@ fn write_findings(out: &mut String, entries: &[Entry], days: u32) {
     let names = entries.iter().map(|entry| (&*entry.node.id, entry.node)).collect();
     let mut number = 0;
     for (verdict, of) in words::by_verdict(entries) {
-        let title = words::title(verdict);
+        let title = verdict.word();
         let open = if verdict < Verdict::Active { " open" } else { "" };
         let _ = writeln!(
             out,
@@ -221,7 +221,7 @@ fn write_row(out: &mut String, entry: &Entry, number: usize, names: &HashMap<&st
         "<tr id=\"{}\" data-node=\"{number}\"><td>{}</td><th scope=\"row\"><a href=\"{}\">{}</a></th>\
          <td data-value=\"{count}\">{}</td><td>{changed}</td><td>",
         html(&node.id),
-        words::kind(node.kind),
+        node.kind.words(),
         link(&node.id),
         html(&node.name),
         html(&words::usage(&node.usage)),
@@ -261,9 +261,8 @@ fn write_edges<'a>(
     let _ = write!(out, "<h4>{title}</h4><ul>");
     for edge in edges {
         let other = other(edge);
-        let name = names
-            .get(other)
-            .map_or_else(|| other.to_owned(), |node| format!("{} {}", words::kind(node.kind), node.name));
+        let name =
+            names.get(other).map_or_else(|| other.to_owned(), |node| format!("{} {}", node.kind.words(), node.name));
         let _ = write!(out, "<li><a href=\"{}\">{}</a>: {}</li>", link(other), html(&name), html(&words::edge(edge)));
     }
     out.push_str("</ul>");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::audit::{Audit, Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict};
+use crate::audit::{Audit, Edge, EdgeKind, Finding, Inventory, Node, Unread, Usage, Verdict};
 use crate::duplicates::counted;
 
 /// All verdicts, in the order in which they are shown.
@@ -72,25 +72,13 @@ pub(super) fn by_verdict<'a, 'b>(entries: &'b [Entry<'a>]) -> impl Iterator<Item
 pub(super) fn summary(entries: &[Entry]) -> (String, String) {
     let counts: BTreeMap<Verdict, usize> = by_verdict(entries).map(|(verdict, of)| (verdict, of.len())).collect();
     let list = |verdicts: &[Verdict]| {
-        let known = verdicts.iter().filter_map(|verdict| Some(format!("{} {}", counts.get(verdict)?, title(*verdict))));
+        let known = verdicts.iter().filter_map(|verdict| Some(format!("{} {}", counts.get(verdict)?, verdict.word())));
         known.collect::<Vec<_>>().join(", ")
     };
     let (look, calm) = VERDICTS.split_at(4);
     let (look, calm) = (list(look), list(calm));
     let look = if look.is_empty() { "Nothing to look at.".to_owned() } else { format!("{look}.") };
     (look, if calm.is_empty() { calm } else { format!("{calm}.") })
-}
-
-/// A verdict's name.
-pub(super) fn title(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Suspect => "suspect",
-        Verdict::Orphaned => "orphaned",
-        Verdict::Stale => "stale",
-        Verdict::Unknown => "unknown",
-        Verdict::Active => "active",
-        Verdict::Managed => "managed",
-    }
 }
 
 /// What a verdict means.
@@ -114,27 +102,6 @@ pub(super) fn sign(verdict: Verdict) -> &'static str {
         Verdict::Unknown => "?",
         Verdict::Active => "\u{2713}",
         Verdict::Managed => "=",
-    }
-}
-
-/// A kind's name, for one of it.
-pub(super) fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Function => "function",
-        Kind::Rule => "rule",
-        Kind::Schedule => "schedule",
-        Kind::Queue => "queue",
-        Kind::Topic => "topic",
-        Kind::RestApi => "REST API",
-        Kind::HttpApi => "HTTP API",
-        Kind::StateMachine => "state machine",
-        Kind::Secret => "secret",
-        Kind::Role => "role",
-        Kind::LogGroup => "log group",
-        Kind::Alarm => "alarm",
-        Kind::HubspotWorkflow => "HubSpot workflow",
-        Kind::HubspotWebhook => "HubSpot webhook",
-        Kind::Endpoint => "endpoint",
     }
 }
 

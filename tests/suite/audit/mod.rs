@@ -6,6 +6,7 @@ mod judged;
 mod properties;
 mod readers;
 mod shown;
+mod story;
 
 use deployer::audit::{Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict, judge};
 use jiff::Timestamp;

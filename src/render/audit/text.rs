@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
+use super::words::{VERDICTS, meaning};
 use crate::audit::{Audit, Finding, Kind, Node, Unread, Verdict};
 
 const BOLD: Style = Style::new().bold();
@@ -12,10 +13,6 @@ const DIM: Style = Style::new().dimmed();
 const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 const GREEN: Style = AnsiColor::Green.on_default();
-
-/// In the order in which they are shown.
-const VERDICTS: [Verdict; 6] =
-    [Verdict::Suspect, Verdict::Orphaned, Verdict::Stale, Verdict::Unknown, Verdict::Active, Verdict::Managed];
 
 /// What of an audit is shown.
 #[derive(Debug, Clone, Default)]
@@ -129,16 +126,5 @@ fn style(verdict: Verdict) -> Style {
         Verdict::Orphaned | Verdict::Stale => YELLOW,
         Verdict::Unknown => BOLD,
         Verdict::Active | Verdict::Managed => GREEN,
-    }
-}
-
-fn meaning(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Suspect => "leads where it doesn't belong, or nowhere",
-        Verdict::Orphaned => "nothing reaches it, and it wasn't used",
-        Verdict::Stale => "something reaches it, and it wasn't used",
-        Verdict::Unknown => "what would decide it couldn't be read",
-        Verdict::Active => "in use, or needed by what is",
-        Verdict::Managed => "a deployment of deployer owns it",
     }
 }
