@@ -4,6 +4,7 @@ mod audit;
 mod decommission;
 mod doctor;
 mod duplicates;
+mod migrate_flag;
 mod status;
 mod venue;
 mod verify;
@@ -18,6 +19,7 @@ pub use audit::*;
 pub use decommission::*;
 pub use doctor::*;
 pub use duplicates::*;
+pub use migrate_flag::*;
 pub use status::*;
 pub use venue::*;
 pub use verify::*;
@@ -117,6 +119,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Find duplicate leads in a venue's Tripleseat account, and another venue's leads there
     Duplicates(DuplicatesArgs),
+    /// Move contacts from a flag that says no venue to a venue's own flag in HubSpot
+    MigrateFlag(MigrateFlagArgs),
     /// Find what in the account nobody needs any more, and what leads where it doesn't belong
     Audit(AuditArgs),
     /// Archive and delete what an audit found that nobody needs
@@ -160,6 +164,9 @@ pub struct PlanInputs {
     /// A zip with `bootstrap` at its top, or a bootstrap, in place of a build
     #[arg(long, value_name = "PATH")]
     pub artifact: Option<PathBuf>,
+    /// Archive the contact properties in HubSpot of venues that aren't declared any more (nothing else does)
+    #[arg(long)]
+    pub archive_properties: bool,
 }
 
 /// `deployer plan`
@@ -208,7 +215,7 @@ pub enum Refresh {
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan that `plan --out` saved: it is carried out without a question, or refused if anything has moved since
-    #[arg(value_name = "PLANFILE", conflicts_with = "target")]
+    #[arg(value_name = "PLANFILE", conflicts_with_all = ["target", "archive_properties"])]
     pub plan: Option<PathBuf>,
     /// What the plan is made from.
     #[command(flatten)]
@@ -309,6 +316,9 @@ pub struct DestroyArgs {
     /// Delete the secrets for good, without a window in which they could be restored
     #[arg(long)]
     pub force_delete_secrets: bool,
+    /// Archive the contact properties in HubSpot too
+    #[arg(long)]
+    pub archive_properties: bool,
     /// Only this venue (can be given more than once)
     #[arg(long, value_name = "VENUE")]
     pub target: Vec<String>,

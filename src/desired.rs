@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sync_lambda::config::{
     Destination, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI,
-    ENV_VENUE, SyncConfig,
+    ENV_VENUE, LedgerProperties, SyncConfig,
 };
 
 use crate::manifest::{Manifest, Status, Venue};
 use crate::naming::{ALIAS, Names, PERMISSION_SID, TAG_DEPLOYMENT, TAG_PROTECT, TAG_VENUE, TARGET_ID, description};
+use crate::property;
 use crate::resource::{
     AliasSpec, FunctionConfiguration, FunctionSpec, LogGroupSpec, Map, PermissionSpec, RoleSpec, RuleSpec,
     SECRET_ARN_PLACEHOLDER, SecretSpec, Stack, Target, TargetSpec,
@@ -66,6 +67,8 @@ pub struct Desired {
     pub canary: Option<String>,
     /// Days in which a secret that is deleted can be restored; none deletes it for good.
     pub recovery_window_days: Option<u32>,
+    /// Whether the contact properties of venues that are declared no more are archived. Nothing else takes them away.
+    pub archive_properties: bool,
 }
 
 impl Desired {
@@ -110,6 +113,7 @@ pub fn desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) 
         venues: venues.collect(),
         canary,
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
+        archive_properties: false,
     }
 }
 
@@ -130,7 +134,13 @@ fn stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String)
     let role_arn = scope.role_arn(&names.role_path, &names.role);
     let function_arn = scope.arn("lambda", &format!("function:{}", names.function));
     let rule_arn = scope.arn("events", &format!("rule/{}", names.rule));
+    let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
     Stack {
+        // Without a token they are made by hand.
+        properties: match manifest.hubspot.token {
+            Some(_) => property::of_venue(&ledger, &venue.display_name, &description).into(),
+            None => Vec::new(),
+        },
         role: RoleSpec {
             trust: trust_policy(),
             policy: role_policy(scope, &names),

@@ -42,6 +42,7 @@ pub mod manifest;
 pub mod naming;
 pub mod observe;
 pub mod plan;
+pub mod property;
 pub mod render;
 pub mod resource;
 pub mod status;

@@ -91,6 +91,11 @@ pub fn description(deployment: &str, venue: &str) -> String {
     format!("{MARK}{deployment}, venue {venue}")
 }
 
+/// Deployment and venue in words, as a mark names them, of whatever deployment.
+pub fn marked_owner(description: &str) -> Option<String> {
+    description.strip_prefix(MARK).map(|owner| format!("deployment {owner}"))
+}
+
 /// Whether a description has a mark, of whatever deployment.
 pub fn is_marked(description: &str) -> bool {
     description.starts_with(MARK)

@@ -8,6 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::property::Property;
+
 /// Tags or environment variables, in a fixed order.
 pub type Map = BTreeMap<String, String>;
 
@@ -24,6 +26,16 @@ pub enum Kind {
     Secret,
     /// CloudWatch log group.
     LogGroup,
+    /// Contact property in HubSpot: the tick box that staff set.
+    FlagProperty,
+    /// Contact property in HubSpot: what became of the contact.
+    StatusProperty,
+    /// Contact property in HubSpot: the lead's id.
+    LeadIdProperty,
+    /// Contact property in HubSpot: the vendor's words.
+    ErrorProperty,
+    /// Contact property in HubSpot: when the lead was made.
+    SyncedAtProperty,
     /// Lambda function.
     Function,
     /// The alias `live` of the function, with its published version and its asynchronous invocation settings.
@@ -37,8 +49,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds, in the order of creation.
-    pub const ALL: [Self; 8] = [
+    /// The kinds that are in AWS, in the order of creation.
+    pub const AWS: [Self; 8] = [
         Self::Role,
         Self::Secret,
         Self::LogGroup,
@@ -49,12 +61,26 @@ impl Kind {
         Self::Target,
     ];
 
+    /// The kinds that are in HubSpot.
+    pub const PROPERTIES: [Self; 5] =
+        [Self::FlagProperty, Self::StatusProperty, Self::LeadIdProperty, Self::ErrorProperty, Self::SyncedAtProperty];
+
+    /// Whether it is a contact property in HubSpot.
+    pub fn is_property(self) -> bool {
+        Self::PROPERTIES.contains(&self)
+    }
+
     /// The word that stands in an address.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Role => "role",
             Self::Secret => "secret",
             Self::LogGroup => "log-group",
+            Self::FlagProperty => "flag-property",
+            Self::StatusProperty => "status-property",
+            Self::LeadIdProperty => "lead-id-property",
+            Self::ErrorProperty => "error-property",
+            Self::SyncedAtProperty => "synced-at-property",
             Self::Function => "function",
             Self::Alias => "alias",
             Self::Rule => "rule",
@@ -66,7 +92,15 @@ impl Kind {
     /// Resources of one stage don't need each other; each stage needs the ones before it.
     pub fn stage(self) -> u8 {
         match self {
-            Self::Role | Self::Secret | Self::LogGroup => 0,
+            // A dry run of the function looks for its properties.
+            Self::Role
+            | Self::Secret
+            | Self::LogGroup
+            | Self::FlagProperty
+            | Self::StatusProperty
+            | Self::LeadIdProperty
+            | Self::ErrorProperty
+            | Self::SyncedAtProperty => 0,
             Self::Function => 1,
             Self::Alias | Self::Rule => 2,
             Self::Permission => 3,
@@ -403,6 +437,8 @@ pub struct Stack {
     pub rule: RuleSpec,
     pub permission: PermissionSpec,
     pub target: TargetSpec,
+    /// The five contact properties in HubSpot; none where they are made by hand.
+    pub properties: Vec<(Kind, Property)>,
 }
 
 /// All that was seen of a venue. The target is part of the rule.

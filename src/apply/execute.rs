@@ -60,6 +60,10 @@ impl Executor<'_> {
             | Operation::DeleteRule { .. }
             | Operation::PutTargets { .. }
             | Operation::RemoveTargets { .. } => self.events(operation).await,
+            Operation::CreatePropertyGroup { .. }
+            | Operation::CreateProperty { .. }
+            | Operation::UpdateProperty { .. }
+            | Operation::ArchiveProperty { .. } => self.properties(operation).await,
             Operation::InvokeDryRun { function } => self.dry_run(address, function, answers).await,
             Operation::DeleteOldVersions { function, keep } => self.delete_old_versions(function, *keep).await,
             _ => self.lambda(operation, answers).await,
@@ -79,6 +83,7 @@ impl Executor<'_> {
                 self.lambda(&update, answers).await?;
                 true
             }
+            Operation::CreateProperty { property } => self.owns_property(property).await?,
             // The statement has our id, on an alias of ours.
             Operation::AddPermission { .. } => true,
             _ => false,

@@ -9,20 +9,23 @@ mod iam;
 mod lambda;
 pub(crate) mod limiter;
 mod logs;
+mod properties;
 pub(crate) mod retry;
 mod secrets;
 mod versions;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, CallError};
+use crate::crm::HubSpot;
 use crate::manifest::SecretValue;
 use crate::plan::{Action, Change, Operation, Plan};
 use crate::resource::Address;
@@ -35,6 +38,8 @@ pub struct Inputs {
     pub artifacts: BTreeMap<String, Bytes>,
     /// The JSON object of each secret that is created, by the secret's name.
     pub secrets: BTreeMap<String, SecretValue>,
+    /// HubSpot, where the plan was made from what is there.
+    pub hubspot: Option<Arc<HubSpot>>,
 }
 
 /// How a plan is carried out.
@@ -94,6 +99,8 @@ struct Executor<'a> {
     limiter: Limiter,
     delays: bool,
     canary: bool,
+    /// The group of properties was made.
+    property_group: OnceCell<()>,
     on_event: &'a (dyn Fn(Event) + Sync),
     cancel: &'a CancellationToken,
 }
@@ -115,8 +122,17 @@ pub async fn apply(
     on_event: &(dyn Fn(Event) + Sync),
 ) -> Outcome {
     let limiter = if options.rate_limited { Limiter::aws() } else { Limiter::unlimited() };
-    let executor =
-        Executor { aws, plan, inputs, limiter, delays: options.delays, canary: options.canary, on_event, cancel };
+    let executor = Executor {
+        aws,
+        plan,
+        inputs,
+        limiter,
+        delays: options.delays,
+        canary: options.canary,
+        property_group: OnceCell::new(),
+        on_event,
+        cancel,
+    };
     let mut venues: Vec<(&str, Vec<&Change>)> = Vec::new();
     for change in &plan.changes {
         match venues.iter_mut().find(|(venue, _)| *venue == change.address.venue) {

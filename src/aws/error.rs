@@ -86,6 +86,9 @@ impl CallError {
 
     /// What to do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
+        if self.operation.starts_with("hubspot:") {
+            return crate::crm::hint(self.kind).map(ToOwned::to_owned);
+        }
         match self.kind {
             FailureKind::Denied => Some(format!(
                 "let the credentials in use do `{}` (an administrator of the account adds it to their policy)",

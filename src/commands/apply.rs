@@ -1,7 +1,7 @@
 //! `deployer apply`
 
 use super::artifacts::Artifacts;
-use super::hubspot;
+use super::hubspot::Access;
 use super::reconcile::{Planned, Task, make_plan, notes, options, refuse_conflicts, refuse_protected};
 use super::saved;
 use super::secret_values;
@@ -16,9 +16,12 @@ use crate::plan::Plan;
 pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     let saved = args.plan.as_deref().map(saved::read).transpose()?;
     let session = Session::open(global).await?;
-    let found = hubspot::check(&session).await?;
+    let archive_properties = saved.as_ref().map_or(args.inputs.archive_properties, |saved| saved.archive_properties);
+    let hubspot = Access::open(&session).await?;
+    hubspot.check_archiving(archive_properties)?;
     let artifacts = Artifacts::prepare(&session, args.inputs.artifact.as_deref()).await?;
-    let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
+    let mut desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
+    desired.archive_properties = archive_properties;
     let task = Task {
         session: &session,
         asking: &args.execution.asking,
@@ -28,8 +31,8 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     };
     let targets = saved.as_ref().map_or(&args.inputs.target, |saved| &saved.targets);
     let make = async || {
-        let mut planned = make_plan(&session, &desired, targets).await?;
-        planned.plan.notes.extend(notes(&session).into_iter().chain(found.clone()));
+        let mut planned = make_plan(&session, &hubspot, &desired, targets).await?;
+        planned.plan.notes.extend(notes(&session, &hubspot));
         Ok(planned)
     };
     let refuse = |planned: &Planned| {
@@ -39,7 +42,8 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
         refuse_many_deletions(planned, args.max_delete)
     };
     let inputs = async |plan: &Plan| {
-        Ok(Inputs { artifacts: artifacts.zips(), secrets: secret_values::resolve(&session, plan).await? })
+        let secrets = secret_values::resolve(&session, plan).await?;
+        Ok(Inputs { artifacts: artifacts.zips(), secrets, hubspot: hubspot.client() })
     };
     match &saved {
         Some(saved) => task.run_saved(saved, &artifacts.hashes(), make, refuse, inputs).await,

@@ -1,5 +1,6 @@
 //! `deployer destroy`
 
+use super::hubspot::Access;
 use super::reconcile::{Planned, Task, make_plan, options, refuse_protected};
 use super::session::Session;
 use crate::apply::Inputs;
@@ -7,9 +8,11 @@ use crate::cli::{DestroyArgs, Global};
 use crate::desired::Desired;
 use crate::error::Result;
 use crate::exit_code::ExitCode;
+use crate::plan::Plan;
 
 pub(super) async fn run(global: &Global, args: &DestroyArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
+    let hubspot = Access::open_to_archive(&session, args.archive_properties).await?;
     let deployment = session.manifest().deployment.name.clone();
     let recovery_window_days =
         (!args.force_delete_secrets).then_some(session.manifest().deployment.recovery_window_days);
@@ -19,6 +22,7 @@ pub(super) async fn run(global: &Global, args: &DestroyArgs) -> Result<ExitCode>
         venues: Vec::new(),
         canary: None,
         recovery_window_days,
+        archive_properties: args.archive_properties,
     };
     let restorable = match recovery_window_days {
         Some(days) => format!("Secrets can be restored for {days} days; log groups and functions can't."),
@@ -35,12 +39,18 @@ pub(super) async fn run(global: &Global, args: &DestroyArgs) -> Result<ExitCode>
         question: (&question, &deployment),
     };
     let make = async || {
-        let mut planned = make_plan(&session, &nothing, &args.target).await?;
+        let mut planned = make_plan(&session, &hubspot, &nothing, &args.target).await?;
         for change in &mut planned.plan.changes {
-            "it is owned by this deployment, which is destroyed".clone_into(&mut change.reason);
+            let reason = "it is owned by this deployment, which is destroyed";
+            change.reason = match change.address.kind.is_property() {
+                true => format!("{reason}; HubSpot keeps it archived for 90 days"),
+                false => reason.to_owned(),
+            };
         }
+        planned.plan.notes.extend(hubspot.note(session.manifest()));
         Ok(planned)
     };
     let refuse = |planned: &Planned| refuse_protected(&planned.plan);
-    task.run(make, refuse, async |_| Ok(Inputs::default())).await
+    let inputs = async |_: &Plan| Ok(Inputs { hubspot: hubspot.client(), ..Inputs::default() });
+    task.run(make, refuse, inputs).await
 }

@@ -17,6 +17,7 @@ mod invoke;
 mod locking;
 mod logs;
 mod meta;
+mod migrate_flag;
 mod plan;
 mod reconcile;
 mod report;
@@ -61,6 +62,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Venue(command) => venue::run(&global, command),
         Command::Doctor(args) => doctor::run(&global, &args).await,
         Command::Duplicates(args) => duplicates::run(&global, &args).await,
+        Command::MigrateFlag(args) => migrate_flag::run(&global, &args).await,
         Command::Audit(args) => audit::run(&global, &args).await,
         Command::Decommission(args) => decommission::run(&global, &args).await,
         Command::Restore(args) => restore::run(&global, &args).await,

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::artifacts::Artifacts;
-use super::hubspot;
+use super::hubspot::Access;
 use super::reconcile::{Planned, make_plan, notes, plan_code, plan_from, show};
 use super::saved;
 use super::session::{Session, format};
@@ -11,7 +11,7 @@ use crate::cli::{Global, PlanArgs, PlanFormat, Refresh};
 use crate::desired::desired;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
-use crate::observe::observe_lists;
+use crate::observe::{Snapshot, observe_lists};
 use crate::render::{plan_html, plan_markdown};
 
 /// Up to so many venues everything is read unless `--refresh` says otherwise; each takes about nine reads.
@@ -26,24 +26,27 @@ pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
     let format = format(global.json, args.format)?;
     let global = Global { json: format == PlanFormat::Json, ..global.clone() };
     let session = Session::open(&global).await?;
-    let found = hubspot::check(&session).await?;
+    let hubspot = Access::open(&session).await?;
+    hubspot.check_archiving(args.inputs.archive_properties)?;
     let artifacts = Artifacts::prepare(&session, args.inputs.artifact.as_deref()).await?;
-    let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
+    let mut desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
+    desired.archive_properties = args.inputs.archive_properties;
     let targets = &args.inputs.target;
     let deployed = desired.deployed();
     let mut planned = match refresh(args, deployed.len())? {
-        Refresh::Full => make_plan(&session, &desired, targets).await?,
+        Refresh::Full => make_plan(&session, &hubspot, &desired, targets).await?,
         Refresh::Fast => {
-            let snapshot = observe_lists(&session.aws, &session.scope, &desired.deployment, &deployed).await;
-            let mut planned = plan_from(&desired, snapshot, targets)?;
+            let lists = observe_lists(&session.aws, &session.scope, &desired.deployment, &deployed);
+            let (snapshot, portal) = tokio::join!(lists, hubspot.observe(&session));
+            let mut planned = plan_from(&desired, Snapshot { portal: portal?, ..snapshot }, targets)?;
             planned.plan.notes.push(LISTS_ONLY.to_owned());
             planned
         }
     };
-    planned.plan.notes.extend(notes(&session).into_iter().chain(found));
+    planned.plan.notes.extend(notes(&session, &hubspot));
     print(&session, format, &planned)?;
     if let Some(path) = &args.out {
-        saved::write(&session, &planned, &artifacts.hashes(), targets, path)?;
+        saved::write(&session, &planned, &artifacts.hashes(), &args.inputs, path)?;
     }
     let code = plan_code(&planned.plan);
     if code == ExitCode::Done && args.detailed_exitcode && !planned.plan.changes.is_empty() {

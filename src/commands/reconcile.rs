@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal};
 use tokio_util::sync::CancellationToken;
 
 use super::blockers;
+use super::hubspot::Access;
 use super::locking;
 use super::saved;
 use super::session::Session;
@@ -15,7 +16,6 @@ use crate::desired::Desired;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::lock::Lock;
-use crate::manifest::{Manifest, Status};
 use crate::observe::{Snapshot, observe};
 use crate::plan::{Origin, Plan, SavedPlan, invariants, plan};
 use crate::render::{Progress, cost_line, plan_text, result_text};
@@ -34,16 +34,21 @@ pub(super) async fn make_snapshot(session: &Session, desired: &Desired) -> Snaps
 }
 
 /// Observes and plans. Every plan is held against the invariants before anybody sees it.
-pub(super) async fn make_plan(session: &Session, desired: &Desired, targets: &[String]) -> Result<Planned> {
-    let snapshot = make_snapshot(session, desired).await;
-    plan_from(desired, snapshot, targets)
+pub(super) async fn make_plan(
+    session: &Session,
+    hubspot: &Access,
+    desired: &Desired,
+    targets: &[String],
+) -> Result<Planned> {
+    let (snapshot, portal) = tokio::join!(make_snapshot(session, desired), hubspot.observe(session));
+    plan_from(desired, Snapshot { portal: portal?, ..snapshot }, targets)
 }
 
 /// Plans from what was observed.
 pub(super) fn plan_from(desired: &Desired, snapshot: Snapshot, targets: &[String]) -> Result<Planned> {
     for target in targets {
         let declared = desired.venues.iter().any(|venue| venue.venue == *target);
-        if !declared && !snapshot.venues.contains_key(target) {
+        if !declared && !snapshot.knows(target, &desired.deployment) {
             return Err(Error::usage(format!("--target {target}: no such venue is declared or deployed"))
                 .hint("`deployer venue list` lists the declared ones"));
         }
@@ -66,26 +71,13 @@ pub(super) fn refuse_violations(violations: Vec<String>) -> Result<()> {
 }
 
 /// What is worth knowing besides the changes.
-pub(super) fn notes(session: &Session) -> Vec<String> {
+pub(super) fn notes(session: &Session, hubspot: &Access) -> Vec<String> {
     let manifest = session.manifest();
     let mut notes: Vec<String> =
         manifest.venues.iter().filter_map(|venue| blockers::note(venue, blockers::today())).collect();
-    notes.extend(properties_note(manifest));
+    notes.extend(hubspot.note(manifest));
     notes.extend(session.loaded.advice.iter().map(ToString::to_string));
     notes
-}
-
-/// The properties that the venues' functions go by, which HubSpot has to have.
-fn properties_note(manifest: &Manifest) -> Option<String> {
-    let deployed = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked);
-    let flags: Vec<&str> = deployed.map(|venue| venue.flag_property.as_str()).collect();
-    (!flags.is_empty()).then(|| {
-        format!(
-            "the contact properties are made by hand in HubSpot (README, \"HubSpot\"): {} and the four ledger \
-             properties of each",
-            flags.join(", ")
-        )
-    })
 }
 
 /// Shows a plan and its cost on standard output.
@@ -122,6 +114,12 @@ pub(super) fn plan_code(plan: &Plan) -> ExitCode {
 /// Refuses a plan that an apply may not begin with.
 pub(super) fn refuse_conflicts(plan: &Plan) -> Result<()> {
     let Some(conflict) = plan.conflicts.first() else { return Ok(()) };
+    if let Some(mismatch) = &conflict.mismatch {
+        let what = format!("{} {} {mismatch}; nothing was changed", conflict.address.kind, conflict.name);
+        return Err(Error::failed(what)
+            .hint("archive it in HubSpot (Settings, Properties): the next apply makes it anew")
+            .hint("`--target` leaves this venue out"));
+    }
     Err(Error::failed(format!(
         "{} {} exists and isn't owned by deployment {}; nothing was changed",
         conflict.address.kind, conflict.name, plan.deployment

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::reconcile::Planned;
 use super::session::Session;
+use crate::cli::PlanInputs;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::plan::{Origin, SavedPlan, Unusable};
@@ -15,11 +16,11 @@ pub(super) fn write(
     session: &Session,
     planned: &Planned,
     artifacts: &[String],
-    targets: &[String],
+    asked: &PlanInputs,
     path: &Path,
 ) -> Result<()> {
     let origin = Origin { snapshot: &planned.snapshot, manifest: session.loaded.text(), artifacts };
-    let saved = SavedPlan::new(planned.plan.clone(), &origin, targets);
+    let saved = SavedPlan::new(planned.plan.clone(), &origin, &asked.target, asked.archive_properties);
     std::fs::write(path, saved.to_text())
         .map_err(|error| Error::failed(format!("the plan can't be saved in {}", path.display())).caused_by(&error))?;
     match &session.json {

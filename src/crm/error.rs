@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::aws::{CallError, FailureKind};
+
 /// A request that failed, with the vendor's words and without any credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{request}: {failure}{}", told(.message, .correlation_id))]
@@ -14,6 +16,43 @@ pub struct VendorError {
     pub message: String,
     /// What HubSpot's support asks for; may be empty.
     pub correlation_id: String,
+}
+
+impl VendorError {
+    /// As what the executor reports. `operation` is the plan's word for it: `hubspot:CreateProperty`.
+    pub fn into_call_error(self, operation: &'static str) -> CallError {
+        let kind = match &self.failure {
+            VendorFailure::Unauthenticated => FailureKind::Unauthenticated,
+            VendorFailure::Denied => FailureKind::Denied,
+            VendorFailure::NotFound => FailureKind::NotFound,
+            VendorFailure::Conflict => FailureKind::AlreadyExists,
+            // It was tried again as often as makes sense, and a daily limit ends at midnight.
+            VendorFailure::RateLimited(_) => FailureKind::LimitExceeded,
+            VendorFailure::Refused(_) => FailureKind::Invalid,
+            VendorFailure::Unavailable(_) => FailureKind::Server,
+            VendorFailure::NoAnswer(_) => FailureKind::NoAnswer,
+        };
+        CallError { operation, kind, code: String::new(), message: self.to_string(), request_id: None }
+    }
+}
+
+/// What to do about a request to HubSpot that a plan asked for and that failed so.
+pub fn hint(kind: FailureKind) -> Option<&'static str> {
+    match kind {
+        FailureKind::Unauthenticated => Some(
+            "the token of `[hubspot] token` was revoked, replaced or mistyped: take the private app's current one from \
+             HubSpot",
+        ),
+        FailureKind::Denied => Some(
+            "give the private app of `[hubspot] token` the scope that it lacks: crm.schemas.contacts.read and .write for \
+             properties, crm.objects.contacts.read and .write to count and move flags",
+        ),
+        FailureKind::LimitExceeded | FailureKind::Server => {
+            Some("run the same command again later: it goes on where this one stopped")
+        }
+        FailureKind::NoAnswer => Some("check the network and `[hubspot] base_uri`, and run the same command again"),
+        _ => None,
+    }
 }
 
 /// Kinds of failure that are handled differently.

@@ -147,7 +147,7 @@ fn parsed(answer: &Answer) -> Option<Value> {
     if answer.body.trim().is_empty() { Some(Value::Null) } else { serde_json::from_str(&answer.body).ok() }
 }
 
-fn undocumented(method: &Method, path: &str) -> VendorError {
+pub(super) fn undocumented(method: &Method, path: &str) -> VendorError {
     let body = ErrorBody { message: "the answer isn't what is documented".to_owned(), ..ErrorBody::default() };
     error(method, path, VendorFailure::Unavailable(200), &body)
 }

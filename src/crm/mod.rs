@@ -3,10 +3,15 @@
 
 mod contacts;
 mod error;
+mod flagged;
 pub mod hubspot;
+mod migration;
+mod properties;
 mod resolve;
 
 pub use contacts::Contact;
-pub use error::{VendorError, VendorFailure};
+pub use error::{VendorError, VendorFailure, hint};
+pub use flagged::ContactWrite;
 pub use hubspot::HubSpot;
+pub use migration::{Fate, Migration, Tally};
 pub use resolve::{Unresolved, resolve};

@@ -126,10 +126,13 @@ fn ledger(venue: &Venue, definitions: &Definitions) -> Finding {
     if missing.is_empty() && wrong.is_empty() {
         return Finding::ok("all five are there, each of its type");
     }
-    let advice = match (missing.is_empty(), wrong.is_empty()) {
-        (false, true) => "make what is missing in HubSpot, with the internal names and types that the README lists",
-        _ => {
-            "HubSpot doesn't change a property's type: archive what is wrong, and make it with the type that the README lists"
+    let advice = match wrong.is_empty() {
+        true => {
+            "with `token` in [hubspot] `deployer apply` makes what is missing; without one make it as the README lists"
+        }
+        false => {
+            "a property's type isn't changed: archive what is wrong in HubSpot; `deployer apply` makes it anew with `token` \
+             in [hubspot], and without one it is made as the README lists"
         }
     };
     missing.extend(wrong);

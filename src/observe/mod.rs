@@ -7,6 +7,7 @@
 mod function;
 mod listed;
 mod log_group;
+mod portal;
 mod role;
 mod rule;
 mod secret;
@@ -17,12 +18,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+pub use portal::portal;
 pub(crate) use role::document;
 use tags::Tags;
 
 use crate::aws::{Aws, CallError};
 use crate::desired::Scope;
 use crate::naming::{self, Names, TAG_DEPLOYMENT, TAG_VENUE};
+use crate::property::Portal;
 use crate::resource::{FunctionConfiguration, LiveStack, Map, Observed};
 
 /// Venues whose details are read at one time. Each has about seven reads, which run at once too.
@@ -39,6 +42,17 @@ pub struct Snapshot {
     /// targets, permission, alias, reserved concurrency, and the tags of log group, function and rule.
     #[serde(default)]
     pub listed: BTreeSet<String>,
+    /// What was seen in HubSpot.
+    #[serde(default)]
+    pub portal: Portal,
+}
+
+impl Snapshot {
+    /// Whether anything of `venue` was seen, in AWS or in HubSpot.
+    pub fn knows(&self, venue: &str, deployment: &str) -> bool {
+        let owned = || self.portal.read().is_some_and(|live| live.owned(deployment).contains_key(venue));
+        self.venues.contains_key(venue) || owned()
+    }
 }
 
 /// The published versions of a function that there are, each with what it keeps.
@@ -84,7 +98,7 @@ pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[Str
         .buffer_unordered(VENUES_AT_ONCE)
         .collect()
         .await;
-    Snapshot { venues, unreadable, listed: BTreeSet::new() }
+    Snapshot { venues, unreadable, ..Snapshot::default() }
 }
 
 /// Reads no more than the lists of the `deployed` venues, so that the calls don't grow with the venues. Venues that are

@@ -119,6 +119,12 @@ fn tag(kind: Kind, stack: &Stack, live: &mut LiveStack, scope: &Scope) -> Option
         }
         // They go with their function and their rule.
         Kind::Alias | Kind::Permission | Kind::Target => return None,
+        // An apply takes them over by itself.
+        Kind::FlagProperty
+        | Kind::StatusProperty
+        | Kind::LeadIdProperty
+        | Kind::ErrorProperty
+        | Kind::SyncedAtProperty => return None,
     };
     let before = found.clone();
     found.extend(wanted.clone());

@@ -7,8 +7,9 @@ use sync_lambda::config::SECRET_KEYS;
 use super::{Action, Change, Operation, Plan, is_owner, listed, role};
 use crate::desired::Desired;
 use crate::manifest::SecretRef;
-use crate::naming::{Names, role_path};
+use crate::naming::{self, Names, role_path};
 use crate::observe::Snapshot;
+use crate::property::GROUP;
 use crate::resource::{Kind, LiveStack, Observed, Stack};
 
 /// What is wrong with `plan`, each a sentence; empty for every plan that [`super::plan`] makes.
@@ -23,6 +24,10 @@ pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<St
         let live = snapshot.venues.get(&address.venue).unwrap_or(&nothing);
         let stack = stacks.get(address.venue.as_str()).copied().flatten();
         let live = &*listed::completed(snapshot, &address.venue, live, stack);
+        if address.kind.is_property() {
+            found.extend(of_one_property(change, desired, snapshot));
+            continue;
+        }
         match (stack, change.action) {
             (None, Action::Delete) => {}
             (None, _) => found.push(format!("{address}: a venue that isn't deployed would be changed")),
@@ -45,6 +50,48 @@ pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<St
     found
 }
 
+/// A contact property is only touched where HubSpot was read, for the venue that declares it; it is archived only where
+/// that was asked for, and no venue declares it.
+fn of_one_property(change: &Change, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
+    let address = &change.address;
+    let Some(portal) = snapshot.portal.read() else {
+        return vec![format!("{address}: HubSpot wasn't read and would be changed")];
+    };
+    let mut found = Vec::new();
+    let live = portal.properties.get(&change.name);
+    let owner = live.and_then(|live| naming::marked_owner(&live.description));
+    let ours = live.and_then(|live| live.venue(&desired.deployment));
+    let declared = desired.venues.iter().any(|venue| venue.venue == address.venue);
+    let stacks = desired.venues.iter().filter_map(|venue| Some((&venue.venue, venue.stack.as_ref()?)));
+    let wanted: Vec<&str> = stacks
+        .flat_map(|(venue, stack)| stack.properties.iter().map(move |(kind, property)| (venue, kind, property)))
+        .filter(|(_, _, property)| property.name == change.name)
+        .map(|(venue, kind, _)| if (venue, *kind) == (&address.venue, address.kind) { "here" } else { "elsewhere" })
+        .collect();
+    if change.action == Action::Delete {
+        if !desired.archive_properties {
+            found.push(format!("{address}: a property would be archived unasked"));
+        }
+        if declared || !wanted.is_empty() {
+            found.push(format!("{address}: a declared property would be archived"));
+        }
+        if ours != Some(address.venue.as_str()) {
+            found.push(format!("{address}: it isn't ours and would be archived"));
+        }
+        return found;
+    }
+    if wanted != ["here"] {
+        found.push(format!("{address}: a property of another venue would be changed"));
+    }
+    if owner.is_some() && ours.is_none() {
+        found.push(format!("{address}: it isn't ours and would be changed"));
+    }
+    if (change.action == Action::Create) == live.is_some() {
+        found.push(format!("{address}: it would be made where it is, or changed where it isn't"));
+    }
+    found
+}
+
 /// What is wrong with a plan that answers another question than what the manifest wants: a rollback, an adoption. Whose
 /// the resources are is for those to say.
 pub fn violations_of_calls(plan: &Plan) -> Vec<String> {
@@ -57,7 +104,15 @@ fn of_one_change(plan: &Plan, change: &Change) -> Vec<String> {
     let (address, names) = (&change.address, Names::new(&plan.deployment, &change.address.venue));
     let mut found = Vec::new();
     for operation in &change.operations {
-        if !is_of(&names, operation.resource()) {
+        let is_of = match operation {
+            Operation::CreatePropertyGroup { group, .. } => address.kind.is_property() && group == GROUP,
+            Operation::CreateProperty { property } | Operation::UpdateProperty { property } => {
+                address.kind.is_property() && property.name == change.name && property.group_name == GROUP
+            }
+            Operation::ArchiveProperty { property } => address.kind.is_property() && *property == change.name,
+            _ => is_of(&names, operation.resource()),
+        };
+        if !is_of {
             found.push(format!("{address}: {} would touch {}", operation.call(), operation.resource()));
         }
         if change.action == Action::Create && operation.is_delete() {
@@ -110,6 +165,12 @@ fn is_unreadable(live: &LiveStack, kind: Kind) -> bool {
         Kind::Alias => matches!(live.alias, Observed::Unreadable(_)),
         Kind::Rule | Kind::Target => matches!(live.rule, Observed::Unreadable(_)),
         Kind::Permission => matches!(live.permission, Observed::Unreadable(_)),
+        // They are no part of a live stack.
+        Kind::FlagProperty
+        | Kind::StatusProperty
+        | Kind::LeadIdProperty
+        | Kind::ErrorProperty
+        | Kind::SyncedAtProperty => false,
     }
 }
 
@@ -138,6 +199,11 @@ fn is_owned(live: &LiveStack, kind: Kind, deployment: &str) -> bool {
             live.function.present().is_some_and(|function| owned(&function.tags))
         }
         Kind::Rule | Kind::Target => live.rule.present().is_some_and(|rule| owned(&rule.tags)),
+        Kind::FlagProperty
+        | Kind::StatusProperty
+        | Kind::LeadIdProperty
+        | Kind::ErrorProperty
+        | Kind::SyncedAtProperty => false,
     }
 }
 

@@ -14,6 +14,7 @@ mod listed;
 mod log_group;
 mod operation;
 mod permission;
+mod property;
 mod prune;
 mod role;
 mod rollback;
@@ -38,6 +39,7 @@ use attributes::Differences;
 use crate::desired::{Desired, DesiredVenue, Scope};
 use crate::naming::{TAG_DEPLOYMENT, TAG_VENUE};
 use crate::observe::Snapshot;
+use crate::property::Portal;
 use crate::resource::{Address, Kind, LiveStack, Map, Observed, Stack};
 
 /// Everything that an apply would do, and everything that it would leave alone and why.
@@ -103,8 +105,11 @@ pub struct Conflict {
     pub address: Address,
     /// The name.
     pub name: String,
-    /// Who owns it, where a tag says so.
+    /// Who owns it, where a tag or a mark says so.
     pub owner: Option<String>,
+    /// What it is, where it is nobody's and can't be made what it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<String>,
 }
 
 /// Something that couldn't be read, and so is left alone.
@@ -159,10 +164,10 @@ impl Plan {
         }
     }
 
-    /// The venues that lose resources, of which nothing stays.
+    /// The venues that lose resources, of which nothing stays in AWS.
     pub fn deleted_venues(&self) -> Vec<&str> {
         let mut venues: Vec<&str> = Vec::new();
-        for change in &self.changes {
+        for change in self.changes.iter().filter(|change| !change.address.kind.is_property()) {
             if change.action == Action::Delete && venues.last() != Some(&change.address.venue.as_str()) {
                 venues.push(&change.address.venue);
             }
@@ -186,16 +191,19 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     let mut plan = Plan { canary: desired.canary.clone(), ..Plan::empty(&desired.deployment, &desired.scope) };
     plan.unreadable
         .extend(snapshot.unreadable.iter().map(|reason| Unreadable { address: None, reason: reason.clone() }));
+    property::portal(&mut plan, desired, &snapshot.portal);
     let nothing = LiveStack::default();
     for venue in desired.venues.iter().filter(|venue| wanted(&venue.venue)) {
         if let Some(stack) = &venue.stack {
             let live = snapshot.venues.get(&venue.venue).unwrap_or(&nothing);
             let live = listed::completed(snapshot, &venue.venue, live, Some(stack));
-            plan_venue(&mut plan, venue, stack, &live);
+            plan_venue(&mut plan, venue, stack, &live, &snapshot.portal);
         }
     }
     let declared: BTreeMap<&str, &DesiredVenue> =
         desired.venues.iter().map(|venue| (venue.venue.as_str(), venue)).collect();
+    let mut properties = property::undeclared(desired, &snapshot.portal);
+    properties.retain(|venue, _| wanted(venue));
     for (venue, live) in snapshot.venues.iter().filter(|(venue, _)| wanted(venue)) {
         let reason = match declared.get(venue.as_str()) {
             None => format!("{venue} is not in the manifest"),
@@ -205,6 +213,12 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             Some(_) => continue,
         };
         prune::venue(&mut plan, venue, live, &reason, desired.recovery_window_days);
+        if let Some(properties) = properties.remove(venue.as_str()) {
+            property::prune(&mut plan, desired, venue, &properties);
+        }
+    }
+    for (venue, properties) in properties {
+        property::prune(&mut plan, desired, venue, &properties);
     }
     plan
 }
@@ -258,7 +272,7 @@ impl Context<'_> {
             Some(venue) => format!("deployment {deployment}, venue {venue}"),
             None => format!("deployment {deployment}"),
         });
-        Some(Verdict::Conflict(Conflict { address: self.address(kind), name: name.to_owned(), owner }))
+        Some(Verdict::Conflict(Conflict { address: self.address(kind), name: name.to_owned(), owner, mismatch: None }))
     }
 }
 
@@ -267,7 +281,7 @@ pub(crate) fn is_owner(tags: &Map, deployment: &str) -> bool {
     tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)
 }
 
-fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &Stack, live: &LiveStack) {
+fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &Stack, live: &LiveStack, portal: &Portal) {
     let is_canary = plan.canary.as_deref() == Some(venue.venue.as_str());
     let context = Context { deployment: &plan.deployment.clone(), venue: &venue.venue, is_canary };
     let role = role::compare(&context, &stack.role, &live.role);
@@ -290,8 +304,16 @@ fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &Stack, live: &LiveS
     if matches!(alias, Verdict::Unchanged) {
         plan.notes.extend(alias::pinned_note(&venue.venue, &live.function, &live.alias));
     }
-    let verdicts = [role, secret, log_group, function, alias, rule, permission, target];
-    for (kind, verdict) in Kind::ALL.into_iter().zip(verdicts) {
+    let properties = property::compare_all(&context, &stack.properties, portal);
+    let first = [(Kind::Role, role), (Kind::Secret, secret), (Kind::LogGroup, log_group)];
+    let rest = [
+        (Kind::Function, function),
+        (Kind::Alias, alias),
+        (Kind::Rule, rule),
+        (Kind::Permission, permission),
+        (Kind::Target, target),
+    ];
+    for (kind, verdict) in first.into_iter().chain(properties).chain(rest) {
         match verdict {
             Verdict::Unchanged => plan.unchanged += 1,
             Verdict::Change(change) => plan.changes.push(change),

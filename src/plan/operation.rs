@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::property::Property;
 use crate::resource::{
     AliasSpec, FunctionConfiguration, FunctionSpec, LogGroupSpec, Map, PermissionSpec, RoleSpec, RuleSpec, SecretSpec,
     Target,
@@ -165,10 +166,25 @@ pub enum Operation {
         rule: String,
         ids: Vec<String>,
     },
+
+    /// Stands before each property that would be the first in it, and is made once.
+    CreatePropertyGroup {
+        group: String,
+        label: String,
+    },
+    CreateProperty {
+        property: Property,
+    },
+    UpdateProperty {
+        property: Property,
+    },
+    ArchiveProperty {
+        property: String,
+    },
 }
 
 impl Operation {
-    /// What is called, as IAM writes it.
+    /// What is called, as IAM writes it, and in the same way for HubSpot.
     pub fn call(&self) -> &'static str {
         match self {
             Self::CreateRole { .. } => "iam:CreateRole",
@@ -206,6 +222,10 @@ impl Operation {
             Self::RemovePermission { .. } => "lambda:RemovePermission",
             Self::PutTargets { .. } => "events:PutTargets",
             Self::RemoveTargets { .. } => "events:RemoveTargets",
+            Self::CreatePropertyGroup { .. } => "hubspot:CreatePropertyGroup",
+            Self::CreateProperty { .. } => "hubspot:CreateProperty",
+            Self::UpdateProperty { .. } => "hubspot:UpdateProperty",
+            Self::ArchiveProperty { .. } => "hubspot:ArchiveProperty",
         }
     }
 
@@ -246,6 +266,9 @@ impl Operation {
             | Self::TagFunction { arn, .. }
             | Self::UntagFunction { arn, .. }
             | Self::TagRule { arn, .. } => arn,
+            Self::CreatePropertyGroup { group, .. } => group,
+            Self::CreateProperty { property } | Self::UpdateProperty { property } => &property.name,
+            Self::ArchiveProperty { property } => property,
         }
     }
 
@@ -270,6 +293,7 @@ impl Operation {
                 | Self::DeleteLogGroup { .. }
                 | Self::DeleteFunction { .. }
                 | Self::DeleteRule { .. }
+                | Self::ArchiveProperty { .. }
         )
     }
 }

@@ -29,7 +29,8 @@ fn update(context: &Context, role: &RoleSpec, live: &LiveRole) -> Verdict {
         if is_adopted(live, context.deployment) {
             return replace(context, role, live);
         }
-        let nobodys = || Conflict { address: context.address(Kind::Role), name: role.name.clone(), owner: None };
+        let nobodys =
+            || Conflict { address: context.address(Kind::Role), name: role.name.clone(), owner: None, mismatch: None };
         let conflict = context.check_owner(Kind::Role, &role.name, &live.tags);
         return conflict.unwrap_or_else(|| Verdict::Conflict(nobodys()));
     }

@@ -3,13 +3,15 @@
 //! The file holds the plan, and a fingerprint of everything that it was made from: account, region, manifest, artifact
 //! and every resource that was seen. No secret is in it: a plan has none, and of what was seen only hashes are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sync_lambda::config::property_slug;
 
 use super::Plan;
 use crate::observe::Snapshot;
+use crate::property::{GROUP, LivePortal, parse_name};
 use crate::resource::{Kind, LiveStack, Observed};
 
 /// What `format` says in every such file.
@@ -25,6 +27,9 @@ pub struct SavedPlan {
     format_version: u32,
     /// The venues that it is limited to; all when empty.
     pub targets: Vec<String>,
+    /// Whether it archives the contact properties of venues that are declared no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archive_properties: bool,
     /// The plan.
     pub plan: Plan,
     fingerprint: Fingerprint,
@@ -41,6 +46,17 @@ struct Fingerprint {
     observed: BTreeMap<String, String>,
     /// Lists that couldn't be read.
     unreadable: Vec<String>,
+    /// What was seen in HubSpot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    portal: Option<PortalFingerprint>,
+}
+
+/// Hashes of the contact properties that were seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct PortalFingerprint {
+    portal_id: u64,
+    /// The group and each property of ours, by name.
+    observed: BTreeMap<String, String>,
 }
 
 /// What a plan is made from.
@@ -67,11 +83,12 @@ pub enum Unusable {
 
 impl SavedPlan {
     /// A plan that was made from `origin`, limited to `targets` if there are any.
-    pub fn new(plan: Plan, origin: &Origin<'_>, targets: &[String]) -> Self {
+    pub fn new(plan: Plan, origin: &Origin<'_>, targets: &[String], archive_properties: bool) -> Self {
         let fingerprint = Fingerprint::new(origin, targets);
         let (format, targets) = (FORMAT.to_owned(), targets.to_vec());
+        let checksum = String::new();
         let mut saved =
-            Self { format, format_version: FORMAT_VERSION, targets, plan, fingerprint, checksum: String::new() };
+            Self { format, format_version: FORMAT_VERSION, targets, archive_properties, plan, fingerprint, checksum };
         saved.checksum = saved.sum();
         saved
     }
@@ -127,15 +144,18 @@ impl SavedPlan {
         if fingerprint.manifest != self.fingerprint.manifest {
             moved.push("the manifest was edited".to_owned());
         }
-        let (before, after) = (&self.fingerprint.observed, &fingerprint.observed);
-        let resources: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        for resource in resources {
-            match (before.get(resource), after.get(resource)) {
-                (Some(before), Some(after)) if before == after => {}
-                (None, _) => moved.push(format!("{resource} is there, and wasn't")),
-                (_, None) => moved.push(format!("{resource} is there no more")),
-                _ => moved.push(format!("{resource} is not as it was")),
+        moved.extend(differing(&self.fingerprint.observed, &fingerprint.observed));
+        match (&self.fingerprint.portal, &fingerprint.portal) {
+            (None, None) => {}
+            (Some(then), Some(now)) if then.portal_id == now.portal_id => {
+                moved.extend(differing(&then.observed, &now.observed));
             }
+            (Some(then), Some(now)) => {
+                let (then, now) = (then.portal_id, now.portal_id);
+                moved.push(format!("it was made for HubSpot portal {then}, and the token opens {now}"));
+            }
+            (Some(_), None) => moved.push("HubSpot was read when it was made, and isn't now".to_owned()),
+            (None, Some(_)) => moved.push("HubSpot is read now, and wasn't when it was made".to_owned()),
         }
         if fingerprint.unreadable != self.fingerprint.unreadable {
             moved.push("what can be read is not what could be read".to_owned());
@@ -158,7 +178,9 @@ impl SavedPlan {
 
 impl Fingerprint {
     fn new(origin: &Origin<'_>, targets: &[String]) -> Self {
-        let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| target == venue);
+        // Names of properties have the venue's name in their own spelling.
+        let same = |target: &String, venue: &str| target == venue || property_slug(target) == venue;
+        let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| same(target, venue));
         let venues = origin.snapshot.venues.iter().filter(|(venue, _)| wanted(venue));
         let observed = venues.flat_map(|(venue, stack)| {
             observations(stack).map(move |(kind, observation)| (format!("{venue}/{kind}"), observation))
@@ -168,8 +190,42 @@ impl Fingerprint {
             artifacts: origin.artifacts.to_vec(),
             observed: observed.filter_map(|(name, observation)| Some((name, observation?))).collect(),
             unreadable: origin.snapshot.unreadable.clone(),
+            portal: origin.snapshot.portal.read().map(|live| PortalFingerprint::new(live, wanted)),
         }
     }
+}
+
+impl PortalFingerprint {
+    /// Of what is in our group or has one of our names, but for other venues than the `wanted` ones.
+    fn new(live: &LivePortal, wanted: impl Fn(&str) -> bool) -> Self {
+        let ours = live.properties.values().filter(|property| match parse_name(&property.name) {
+            Some((_, slug)) => wanted(slug),
+            None => property.group_name == GROUP,
+        });
+        let mut observed: BTreeMap<String, String> = ours
+            .map(|property| {
+                (format!("property {}", property.name), hash(&serde_json::to_vec(property).unwrap_or_default()))
+            })
+            .collect();
+        if live.has_group {
+            observed.insert(format!("property group {GROUP}"), String::new());
+        }
+        Self { portal_id: live.portal_id, observed }
+    }
+}
+
+/// What differs between two sets of hashes, each a sentence.
+fn differing<'h>(
+    before: &'h BTreeMap<String, String>,
+    after: &'h BTreeMap<String, String>,
+) -> impl Iterator<Item = String> {
+    let resources: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    resources.into_iter().filter_map(|resource| match (before.get(resource), after.get(resource)) {
+        (Some(before), Some(after)) if before == after => None,
+        (None, _) => Some(format!("{resource} is there, and wasn't")),
+        (_, None) => Some(format!("{resource} is there no more")),
+        _ => Some(format!("{resource} is not as it was")),
+    })
 }
 
 /// A hash of what was seen of each resource, or none where there is none. The target is part of its rule.

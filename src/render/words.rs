@@ -85,6 +85,16 @@ pub(super) fn problems(plan: &Plan) -> impl Iterator<Item = Problem> {
 }
 
 fn conflict(plan: &Plan, conflict: &Conflict) -> Problem {
+    if let Some(mismatch) = &conflict.mismatch {
+        return Problem {
+            message: format!("{} {} {mismatch}", conflict.address.kind, conflict.name),
+            hint: format!(
+                "nothing was changed, since its values would be lost. Archive it in HubSpot (Settings, Properties): the \
+                 next apply makes it anew. `--target` leaves {} out",
+                conflict.address.venue
+            ),
+        };
+    }
     let owner = conflict.owner.as_deref().unwrap_or("nobody that its tags name");
     Problem {
         message: format!(

@@ -28,6 +28,7 @@ fn everything() -> (Plan, Estimate) {
         address: Address { venue: "annexe".to_owned(), kind: Kind::Secret },
         name: "sync/annexe".to_owned(),
         owner: None,
+        mismatch: None,
     });
     plan.protected.push("closed".to_owned());
     plan.unreadable.push(Unreadable { address: None, reason: "logs:DescribeLogGroups: AccessDenied".to_owned() });
@@ -73,7 +74,12 @@ fn hostile(text: &str) -> (Plan, Estimate) {
     let plan = Plan {
         deployment: text.to_owned(),
         changes: vec![change],
-        conflicts: vec![Conflict { address: address.clone(), name: text.to_owned(), owner: Some(text.to_owned()) }],
+        conflicts: vec![Conflict {
+            address: address.clone(),
+            name: text.to_owned(),
+            owner: Some(text.to_owned()),
+            mismatch: None,
+        }],
         protected: vec![text.to_owned()],
         unreadable: vec![Unreadable { address: Some(address), reason: text.to_owned() }],
         notes: vec![text.to_owned()],

@@ -24,6 +24,7 @@ mod lock;
 mod manifest;
 mod planner;
 mod processes;
+mod properties;
 mod real_cloud;
 mod refresh;
 mod runtime;

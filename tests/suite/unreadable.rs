@@ -96,12 +96,12 @@ async fn is_left_alone(read: Read, denied: &[&'static str], kinds: &[Kind]) {
     for fault in failures() {
         let (cloud, world) = drifted().await;
         let desired = world.desired(&manifest("sync"));
-        assert_eq!(changed(&world.plan(&desired).await), of(&["a", "b"], &Kind::ALL), "all has drifted");
+        assert_eq!(changed(&world.plan(&desired).await), of(&["a", "b"], &Kind::AWS), "all has drifted");
         let left = of(&["a"], kinds);
         fail(&cloud, &[read], denied, &fault);
         let plan = world.plan(&desired).await;
         assert_eq!(unread(&plan), left, "{read:?} {fault:?}");
-        assert_eq!(&changed(&plan) | &left, of(&["a", "b"], &Kind::ALL), "{read:?} {fault:?}");
+        assert_eq!(&changed(&plan) | &left, of(&["a", "b"], &Kind::AWS), "{read:?} {fault:?}");
         assert!(changed(&plan).is_disjoint(&left), "{read:?} {fault:?}");
         assert!(plan.unreadable.iter().all(|unread| unread.reason.contains(read.1)), "{:?}", plan.unreadable);
         let (outcome, _) = world.execute(&plan).await;
@@ -136,7 +136,7 @@ async fn is_not_created(read: Read, kinds: &[Kind]) {
         let left = of(&["a"], kinds);
         assert_eq!(unread(&plan), left, "{read:?} {fault:?}");
         assert!(changed(&plan).is_disjoint(&left), "{read:?} {fault:?}");
-        assert_eq!(&changed(&plan) | &left, of(&["a", "b"], &Kind::ALL), "{read:?} {fault:?}");
+        assert_eq!(&changed(&plan) | &left, of(&["a", "b"], &Kind::AWS), "{read:?} {fault:?}");
         let (outcome, _) = world.execute(&plan).await;
         assert_eq!(outcome.failed, []);
         cloud.set_faults(None);
@@ -153,7 +153,7 @@ async fn is_not_deleted(read: Read, denied: &[&'static str], kind: Kind) {
         let plan = world.plan(&world.nothing("sync")).await;
         assert!(unread(&plan).is_superset(&of(&["a"], &[kind])), "{read:?} {fault:?}");
         assert!(!changed(&plan).contains(&("a".to_owned(), kind)), "{read:?} {fault:?}");
-        assert!(changed(&plan).is_superset(&of(&["b"], &Kind::ALL)), "{read:?} {fault:?}");
+        assert!(changed(&plan).is_superset(&of(&["b"], &Kind::AWS)), "{read:?} {fault:?}");
     }
 }
 
@@ -234,7 +234,7 @@ async fn list_is_left_alone(lists: &[&'static str], kinds: &[Kind], faults: &[Fa
         let plan = world.plan(&world.desired(&manifest("sync"))).await;
         let left = of(&["a", "b"], kinds);
         assert_eq!(unread(&plan), left, "{lists:?} {fault:?}");
-        assert_eq!(&changed(&plan) | &left, of(&["a", "b"], &Kind::ALL), "{lists:?} {fault:?}");
+        assert_eq!(&changed(&plan) | &left, of(&["a", "b"], &Kind::AWS), "{lists:?} {fault:?}");
         assert!(changed(&plan).is_disjoint(&left), "{lists:?} {fault:?}");
         assert!(plan.unreadable.iter().any(|unread| unread.address.is_none()), "the list itself is named");
         let pruned = world.plan(&world.nothing("sync")).await;
@@ -281,9 +281,9 @@ async fn roles_are_read_one_by_one_where_the_list_with_their_policies_is_denied(
     fail(&cloud, &[], &NO_BULK, &failures()[0]);
     let desired = world.desired(&manifest("sync"));
     let plan = world.plan(&desired).await;
-    assert_eq!((changed(&plan), unread(&plan)), (of(&["a", "b"], &Kind::ALL), Addresses::new()));
+    assert_eq!((changed(&plan), unread(&plan)), (of(&["a", "b"], &Kind::AWS), Addresses::new()));
     world.converge(&desired).await;
-    assert_eq!(changed(&world.plan(&world.nothing("sync")).await), of(&["a", "b"], &Kind::ALL));
+    assert_eq!(changed(&world.plan(&world.nothing("sync")).await), of(&["a", "b"], &Kind::AWS));
 }
 
 /// The venue is declared no more, and only tags tell that the resource is ours.

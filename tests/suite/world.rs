@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use deployer::apply::{self, Event, Inputs, Options, Outcome};
 use deployer::artifact::{Artifact, Platform};
 use deployer::aws::Aws;
+use deployer::crm::HubSpot;
 use deployer::desired::{Desired, Scope, desired};
 use deployer::manifest::{self, SecretValue};
-use deployer::observe::{Snapshot, observe, observe_lists};
+use deployer::observe::{Snapshot, observe, observe_lists, portal};
 use deployer::plan::{Operation, Plan, invariants, plan};
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,7 @@ pub struct World {
     artifact: Artifact,
     secret: String,
     delays: bool,
+    hubspot: Option<Arc<HubSpot>>,
 }
 
 impl World {
@@ -62,12 +64,17 @@ impl World {
         let identity = aws.sts.get_caller_identity().send().await.expect("the cloud says whose account it is");
         let account = identity.account().expect("an account").to_owned();
         let scope = Scope { account, region: "us-east-1".to_owned() };
-        Self { aws, scope, artifact, secret: secret.to_owned(), delays: true }
+        Self { aws, scope, artifact, secret: secret.to_owned(), delays: true, hubspot: None }
     }
 
     /// Tries again at once: for the embedded cloud, where no time has to pass.
     pub fn without_delays(self) -> Self {
         Self { delays: false, ..self }
+    }
+
+    /// With a portal too.
+    pub fn with_hubspot(self, hubspot: HubSpot) -> Self {
+        Self { hubspot: Some(Arc::new(hubspot)), ..self }
     }
 
     /// In another region than the usual one.
@@ -90,11 +97,16 @@ impl World {
             venues: Vec::new(),
             canary: None,
             recovery_window_days: Some(30),
+            archive_properties: false,
         }
     }
 
     pub async fn observe(&self, desired: &Desired) -> Snapshot {
-        observe(&self.aws, &self.scope, &desired.deployment, &desired.deployed()).await
+        let snapshot = observe(&self.aws, &self.scope, &desired.deployment, &desired.deployed()).await;
+        match &self.hubspot {
+            Some(hubspot) => Snapshot { portal: portal(hubspot).await, ..snapshot },
+            None => snapshot,
+        }
     }
 
     /// Observes and plans; the plan keeps its rules.
@@ -131,7 +143,11 @@ impl World {
             .map(|name| (name, SecretValue::new(self.secret.as_str()).expect("a value")))
             .collect();
         let zip: Bytes = self.artifact.bootstrap_zip.clone();
-        let inputs = Inputs { artifacts: [(self.artifact.code_sha256.clone(), zip)].into(), secrets };
+        let inputs = Inputs {
+            artifacts: [(self.artifact.code_sha256.clone(), zip)].into(),
+            secrets,
+            hubspot: self.hubspot.clone(),
+        };
         let options = Options { rate_limited: false, delays: self.delays, canary: false, ..Options::default() };
         let events = Mutex::new(Vec::new());
         let on_event = |event| events.lock().expect("no panic").push(event);

@@ -31,6 +31,7 @@ pub async fn deploy(aws: &Aws, manifest: &Manifest, artifact: &Artifact, vendors
     let inputs = Inputs {
         artifacts: [(artifact.code_sha256.clone(), artifact.bootstrap_zip.clone())].into(),
         secrets: vendors.secrets.clone(),
+        hubspot: None,
     };
     let options = Options { rate_limited: false, ..Options::default() };
     let outcome = apply::apply(aws, &plan, &inputs, &options, &CancellationToken::new(), &|_| ()).await;

@@ -179,7 +179,7 @@ impl System {
 
 /// The column of a flag in an export, and its property.
 fn flag_label(venue: &crate::manifest::Venue) -> (String, String) {
-    (format!("Tripleseat Sync - {}", venue.display_name), venue.flag_property.clone())
+    (crate::property::flag_label(&venue.display_name), venue.flag_property.clone())
 }
 
 async fn serve(cloud: &Cloud, shutdown: CancellationToken) -> std::io::Result<String> {

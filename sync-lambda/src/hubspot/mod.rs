@@ -1,7 +1,7 @@
 //! HubSpot's client: the few calls of a run, each repeated as long as it makes sense. All of them can be repeated:
 //! reads, and writes that say what a property shall be.
 
-mod wire;
+pub mod wire;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::http::{self, Answer};
 use crate::ledger::Write;
 use crate::limiter::Limiter;
 
-pub use wire::{BATCH, Contact, ErrorBody, HISTORY_BATCH, MAX_RESULTS, SearchPage, VERSION};
+pub use wire::{BATCH, BatchAnswer, Contact, ErrorBody, HISTORY_BATCH, MAX_RESULTS, SearchPage, VERSION};
 
 /// Tries of one call, the first among them.
 const TRIES: u32 = 5;

@@ -88,7 +88,7 @@ async fn properties_are_looked_for_by_name_and_type() {
     ward.change("[venues.a]\n", "[venues.a]\nflag_property = \"tripleseat_sync__mill\"\n");
     let checks = examined(&ward).await;
     let name = "HubSpot properties of the sync";
-    expect(&checks, "a", name, Verdict::Failed, "tripleseat_sync__mill isn't there", "README");
+    expect(&checks, "a", name, Verdict::Failed, "tripleseat_sync__mill isn't there", "`deployer apply` makes");
     let evidence = "tripleseat_sync_status__a is of type string (text), and not a dropdown select with sending, synced";
     expect(&checks, "a", name, Verdict::Failed, evidence, "archive what is wrong");
     expect(&checks, "b", name, Verdict::Ok, "all five are there", "");

@@ -238,7 +238,7 @@ async fn a_property_is_what_hubspot_can_make() {
     body["groupName"] = json!("tripleseat");
     assert_eq!(portal.call("POST", PROPERTIES, body).await.0, 201);
     let (_, list) = portal.call("GET", &groups, Value::Null).await;
-    assert_eq!(list["results"].as_array().map(Vec::len), Some(2));
+    assert_eq!(list["results"].as_array().map(Vec::len), Some(3));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::error::Refusal;
 use crate::local::sandbox::clock::iso;
 use crate::local::sandbox::vendors::HUBSPOT_PROPERTY_NAME;
+use crate::property::Property;
 
 /// The group that the properties of this sandbox are in, which HubSpot has from the start.
 pub(super) const CONTACT_INFORMATION: &str = "contactinformation";
@@ -33,6 +34,19 @@ pub struct PropertyDefinition {
     pub read_only: bool,
     /// The property is HubSpot's own.
     pub hubspot_defined: bool,
+}
+
+/// A property as the deployer describes it.
+impl From<Property> for PropertyDefinition {
+    fn from(property: Property) -> Self {
+        let options = property.options.iter().map(|option| (option.label.as_str(), option.value.as_str()));
+        let options: Vec<_> = options.collect();
+        Self {
+            description: property.description,
+            group: property.group_name,
+            ..Self::new(&property.name, &property.label, &property.kind, &property.field_type).with_options(&options)
+        }
+    }
 }
 
 /// A value that a property can have.
@@ -81,6 +95,12 @@ impl PropertyDefinition {
             })
             .collect();
         self
+    }
+
+    /// The group that it is in.
+    #[must_use]
+    pub fn in_group(self, group: &str) -> Self {
+        Self { group: group.to_owned(), ..self }
     }
 
     /// Whether the values are `true` and `false`.

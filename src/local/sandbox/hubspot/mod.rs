@@ -33,6 +33,7 @@ use super::clock::Clock;
 use super::contacts_csv::ContactsFile;
 use super::faults::FaultHook;
 use super::front::{self, Front, Received, Request, Vendor};
+use crate::property::{self, GROUP, GROUP_LABEL};
 use state::{App, State};
 
 /// What a portal is made with.
@@ -99,27 +100,14 @@ impl HubSpot {
         Ok(())
     }
 
-    /// Makes the five properties of a venue's sync.
+    /// Makes the five properties of a venue's sync, as an apply makes them but for the mark of a deployment.
     ///
     /// # Errors
     /// One of the names can't be a property's.
     pub fn define_sync_properties(&self, ledger: &LedgerProperties, display_name: &str) -> Result<(), Refusal> {
-        let states =
-            [("Sending", "sending"), ("Synced", "synced"), ("Failed", "failed"), ("Needs review", "needs_review")];
-        let label = |what: &str| format!("Tripleseat {what} - {display_name}");
-        let text = |name: &str, what: &str, field| PropertyDefinition::new(name, &label(what), "string", field);
-        for definition in [
-            PropertyDefinition::tick_box(&ledger.flag, &label("Sync")),
-            PropertyDefinition::new(&ledger.status, &label("Sync Status"), "enumeration", "select")
-                .with_options(&states),
-            text(&ledger.lead_id, "Lead ID", "text"),
-            text(&ledger.error, "Sync Error", "textarea"),
-            // Text, since the attempt's key stands beside the time.
-            text(&ledger.synced_at, "Synced At", "text"),
-        ] {
-            self.define_property(definition)?;
-        }
-        Ok(())
+        self.state().groups.entry(GROUP.to_owned()).or_insert_with(|| GROUP_LABEL.to_owned());
+        let properties = property::of_venue(ledger, display_name, "");
+        properties.into_iter().try_for_each(|(_, property)| self.define_property(property.into()))
     }
 
     /// Puts contacts into the portal that were there before: searches find them at once. Ids and dates are kept where

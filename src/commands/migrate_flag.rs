@@ -1,0 +1,202 @@
+//! `deployer migrate-flag`
+
+use serde_json::json;
+use sync_lambda::config::LedgerProperties;
+
+use super::ask;
+use super::hubspot::{check_portal, connect, nearest};
+use super::session::{declared, load};
+use crate::cli::{Global, MigrateFlagArgs};
+use crate::crm::{Fate, HubSpot, Migration, Tally, VendorError, hint};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::manifest::{Manifest, Status, Venue};
+use crate::naming;
+use crate::property::{LivePortal, Property, parse_name};
+use crate::render::JsonLines;
+
+/// Contacts whose ids are shown; all of them are told with `--json`.
+const SHOWN: usize = 20;
+
+pub(super) async fn run(global: &Global, args: &MigrateFlagArgs) -> Result<ExitCode> {
+    let manifest = load(global)?.manifest;
+    let venue = declared(&manifest, &args.to)?;
+    let hubspot = connect(&manifest).await?.map_err(|why| {
+        Error::usage(format!("HubSpot can't be asked: {why}"))
+            .hint("give `[hubspot] token` in the manifest, and set what it refers to")
+    })?;
+    let portal = hubspot.portal_id().await.map_err(unanswered)?;
+    check_portal(&manifest, portal)?;
+    let properties = hubspot.properties().await.map_err(unanswered)?;
+    let properties = properties.into_iter().map(|property| (property.name.clone(), property)).collect();
+    check(&manifest, venue, &args.from, &LivePortal { portal_id: portal, properties, ..LivePortal::default() })?;
+    let task = Task {
+        hubspot,
+        venue,
+        portal,
+        migration: Migration {
+            from: args.from.clone(),
+            to: LedgerProperties::new(&venue.name, &venue.flag_property),
+            also_synced: args.also_synced,
+            dry_run: false,
+        },
+        json: global.json.then(JsonLines::default),
+    };
+    if !args.yes {
+        let found = task.pass(true).await?;
+        if args.dry_run || found.tally.moved + found.tally.had_both == 0 {
+            return Ok(ExitCode::Done);
+        }
+        let mut asker = ask::terminal(global).ok_or_else(|| ask::nobody(&["--yes"]))?;
+        let question = format!("Do you want to move them to {}? Only `yes` is taken as a yes", venue.name);
+        if asker.text(&question, Some("no"))? != "yes" {
+            return Err(Error::new(ExitCode::Cancelled, "not confirmed; nothing was changed"));
+        }
+    }
+    let done = task.pass(false).await?;
+    Ok(match done.tally {
+        Tally { failed: 0, .. } => ExitCode::Done,
+        Tally { moved: 0, had_both: 0, .. } => ExitCode::Failed,
+        _ => ExitCode::Partial,
+    })
+}
+
+/// Refuses what can't be moved, and what must not: another venue's flag.
+fn check(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) -> Result<()> {
+    let Some(property) = portal.properties.get(from) else {
+        let mut error = Error::usage(format!("HubSpot has no contact property {from}"));
+        if let Some(nearest) = nearest(from, portal.properties.keys()) {
+            error = error.hint(format!("did you mean {nearest}?"));
+        }
+        return Err(error.hint("it is asked for by its internal name (HubSpot, Settings, Properties, `</>`)"));
+    };
+    if !property.is_tick_box() {
+        let (kind, field) = (&property.kind, &property.field_type);
+        return Err(Error::usage(format!("{from} is no tick box but {kind}/{field}")));
+    }
+    let declared = manifest.venues.iter().find(|venue| venue.flag_property == from).map(|venue| &*venue.name);
+    let owner = declared.or_else(|| parse_name(from).map(|(_, slug)| slug)).map(|venue| format!("venue {venue}"));
+    if let Some(owner) = owner.or_else(|| naming::marked_owner(&property.description)) {
+        return Err(Error::refused(format!(
+            "{from} is the flag of {owner}: its contacts would become leads of another venue; nothing was changed"
+        ))
+        .hint("only a flag that says no venue is moved"));
+    }
+    if venue.status == Status::Blocked {
+        return Err(Error::usage(format!("{} is blocked: no run would take the contacts", venue.name))
+            .hint(format!("`deployer venue unblock {}`, and `deployer apply`", venue.name)));
+    }
+    let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
+    let there = |name: &str| portal.properties.contains_key(name);
+    let is_tick_box = portal.properties.get(&ledger.flag).is_some_and(Property::is_tick_box);
+    match [&ledger.flag, &ledger.status].into_iter().find(|name| !there(name)) {
+        Some(name) => Err(Error::usage(format!("HubSpot doesn't have {name} yet, the property of {}", venue.name))
+            .hint("`deployer apply` makes it")),
+        None if !is_tick_box => {
+            Err(Error::usage(format!("{}, the flag of {}, is no tick box", ledger.flag, venue.name))
+                .hint("`deployer plan` says what to do about it"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn unanswered(error: VendorError) -> Error {
+    let failed = Error::failed("HubSpot doesn't answer as it should").caused_by(&error);
+    match hint(error.into_call_error("hubspot:Search").kind) {
+        Some(advice) => failed.hint(advice),
+        None => failed,
+    }
+}
+
+struct Task<'a> {
+    hubspot: HubSpot,
+    venue: &'a Venue,
+    portal: u64,
+    migration: Migration,
+    json: Option<JsonLines>,
+}
+
+/// What came of a pass.
+#[derive(Default)]
+struct Passed {
+    tally: Tally,
+    /// The first contacts that stay as they are, or weren't written, with why.
+    shown: Vec<String>,
+}
+
+impl Task<'_> {
+    /// One pass over all contacts, told as it goes and in the end.
+    async fn pass(&self, dry_run: bool) -> Result<Passed> {
+        let migration = Migration { dry_run, ..self.migration.clone() };
+        let mut passed = Passed::default();
+        let shown = &mut passed.shown;
+        let on_contact = |id: &str, fate: &Fate| {
+            let (what, why) = match fate {
+                Fate::Left(status) => ("left", status),
+                Fate::Failed(why) => ("failed", why),
+                Fate::Moved | Fate::HadBoth | Fate::Settled => return,
+            };
+            if let Some(lines) = &self.json {
+                lines.line("contact", json!({ "id": id, "what": what, "why": why, "dry_run": dry_run }));
+            }
+            if shown.len() < SHOWN {
+                shown.push(format!("  contact {id}  {what}: {why}"));
+            }
+        };
+        let on_batch = |tally: &Tally| {
+            let done = tally.moved + tally.had_both;
+            let word = if dry_run { "to move" } else { "moved" };
+            anstream::eprintln!("  {done} {word}, {} left", tally.left);
+        };
+        let result = migration.pass(&self.hubspot, &mut passed.tally, on_contact, on_batch).await;
+        self.tell(&passed, dry_run, result.is_err());
+        result.map(|()| passed).map_err(|error| {
+            let error = unanswered(error);
+            error.hint("each contact carries one flag or the other: run the same command again, and it goes on")
+        })
+    }
+
+    fn tell(&self, passed: &Passed, dry_run: bool, broken_off: bool) {
+        let Tally { moved, had_both, left, failed } = passed.tally;
+        let (from, to) = (&self.migration.from, &self.migration.to.flag);
+        if let Some(lines) = &self.json {
+            let mut line = json!({
+                "from": from, "to": to, "venue": self.venue.name, "portal_id": self.portal, "dry_run": dry_run,
+                "broken_off": broken_off,
+            });
+            if let (Some(line), Ok(serde_json::Value::Object(tally))) =
+                (line.as_object_mut(), serde_json::to_value(passed.tally))
+            {
+                line.extend(tally);
+            }
+            lines.line("migration", line);
+            return;
+        }
+        for line in &passed.shown {
+            anstream::println!("{line}");
+        }
+        let more = (left + failed).saturating_sub(passed.shown.len() as u64);
+        if more > 0 {
+            anstream::println!("  and {more} more (--json tells all)");
+        }
+        let verb = if dry_run { "would move" } else { "moved" };
+        let contacts = if moved == 1 { "1 contact".to_owned() } else { format!("{moved} contacts") };
+        anstream::println!("{from} -> {to} (portal {}): {verb} {contacts}", self.portal);
+        if had_both > 0 {
+            anstream::println!("{had_both} had {to} already, and only lose {from}");
+        }
+        if left > 0 {
+            anstream::println!(
+                "{left} stay as they are: by the ledger of {} they are leads already or may be, and would become new \
+                 ones (--also-synced moves them, but for those that are being sent)",
+                self.venue.name
+            );
+        }
+        if failed > 0 {
+            anstream::println!("{failed} couldn't be written: run the same command again");
+        }
+        if !dry_run && !broken_off {
+            anstream::println!("HubSpot's index follows after seconds: run it again to see that none is left.");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Contacts moved from a flag that says no venue to a venue's own.
+
+use std::sync::Arc;
+
+use deployer::crm::{Fate, Migration, Tally};
+use deployer::local::sandbox::hubspot::{Properties, PropertyDefinition};
+use deployer::local::sandbox::{Fault, RequestInfo};
+use futures_util::future::join_all;
+use serde_json::json;
+use sync_lambda::config::{LedgerProperties, default_flag_property};
+
+use super::{LAG, Portal, TOKEN, with_token};
+use crate::processes::Site;
+use crate::world::manifest;
+
+const OLD: &str = "tripleseat_sync";
+
+fn ledger() -> LedgerProperties {
+    LedgerProperties::new("a", &default_flag_property("a"))
+}
+
+/// A portal with the old flag, and the properties of venue `a`.
+async fn portal() -> Portal {
+    let portal = Portal::start().await;
+    portal.hubspot.define_property(PropertyDefinition::tick_box(OLD, "Tripleseat Sync")).expect("it is valid");
+    portal.hubspot.define_sync_properties(&ledger(), "Venue a").expect("they are valid");
+    portal
+}
+
+fn contact(properties: &[(&str, &str)]) -> Properties {
+    properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// So many contacts that carry the old flag.
+fn carriers(portal: &Portal, count: usize) -> Vec<u64> {
+    portal.hubspot.add_contacts(vec![contact(&[(OLD, "true")]); count]).expect("contacts")
+}
+
+fn migration() -> Migration {
+    Migration { from: OLD.to_owned(), to: ledger(), also_synced: false, dry_run: false }
+}
+
+async fn pass(portal: &Portal, migration: &Migration) -> (Tally, Vec<(String, Fate)>, bool) {
+    let (mut tally, mut fates) = (Tally::default(), Vec::new());
+    let on_contact = |id: &str, fate: &Fate| fates.push((id.to_owned(), fate.clone()));
+    let done = migration.pass(&portal.client(), &mut tally, on_contact, |_| ()).await;
+    (tally, fates, done.is_ok())
+}
+
+/// How many contacts carry the old flag, how many the venue's, and how many neither or both.
+fn flags(portal: &Portal) -> (usize, usize, usize) {
+    let flag = ledger().flag;
+    let mut counts = (0, 0, 0);
+    for contact in portal.hubspot.contacts() {
+        let has = |name: &str| contact.properties.get(name).is_some_and(|value| value == "true");
+        match (has(OLD), has(&flag)) {
+            (true, false) => counts.0 += 1,
+            (false, true) => counts.1 += 1,
+            _ => counts.2 += 1,
+        }
+    }
+    counts
+}
+
+#[tokio::test]
+async fn all_are_moved_over_many_pages_while_the_index_lags() {
+    let portal = portal().await;
+    carriers(&portal, 250);
+    assert_eq!(pass(&portal, &Migration { dry_run: true, ..migration() }).await.0.moved, 250);
+    assert_eq!(flags(&portal), (250, 0, 0), "a dry run writes nothing");
+    let (tally, ..) = pass(&portal, &migration()).await;
+    assert_eq!((tally.moved, flags(&portal)), (250, (0, 250, 0)));
+    // The index still finds them all, and they are left alone.
+    portal.writes();
+    let (tally, fates, _) = pass(&portal, &migration()).await;
+    assert_eq!((tally, fates.len()), (Tally::default(), 250));
+    assert!(!portal.writes().contains(&"POST update".to_owned()));
+    portal.clock.advance(LAG);
+    assert_eq!(pass(&portal, &migration()).await.1.len(), 0);
+}
+
+#[tokio::test]
+async fn one_that_is_broken_off_anywhere_goes_on_where_it_stopped() {
+    // A search, a read and an update for each of three pages.
+    let cases = (1..=9).flat_map(|at| [false, true].map(|took_effect| (at, took_effect)));
+    let cases = cases.map(async |(at, took_effect)| {
+        let portal = portal().await;
+        carriers(&portal, 250);
+        portal.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+            (request.number == at).then(|| match took_effect {
+                true => Fault::StatusAfter { status: 400 },
+                false => Fault::Status { status: 400, body: json!({}), headers: Vec::new() },
+            })
+        })));
+        let (_, _, done) = pass(&portal, &migration()).await;
+        assert!(!done, "{at}");
+        let (_, _, neither_or_both) = flags(&portal);
+        assert_eq!(neither_or_both, 0, "{at}: each contact carries one flag");
+        portal.hubspot.set_faults(None);
+        let (tally, _, done) = pass(&portal, &migration()).await;
+        assert!(done && tally.failed == 0, "{at}");
+        assert_eq!(flags(&portal), (0, 250, 0), "{at} {took_effect}");
+    });
+    join_all(cases).await;
+}
+
+#[tokio::test]
+async fn what_the_venue_has_already_is_not_sent_again() {
+    let portal = portal().await;
+    let LedgerProperties { flag, status, .. } = ledger();
+    let states = ["synced", "needs_review", "sending", "failed"];
+    let mut contacts: Vec<Properties> =
+        states.iter().map(|state| contact(&[(OLD, "true"), (status.as_str(), state)])).collect();
+    contacts.push(contact(&[(OLD, "true"), (flag.as_str(), "true"), (status.as_str(), "synced")]));
+    let ids = portal.hubspot.add_contacts(contacts).expect("contacts");
+    let (tally, fates, _) = pass(&portal, &migration()).await;
+    assert_eq!(tally, Tally { moved: 1, had_both: 1, left: 3, failed: 0 });
+    let left = |index: usize, state: &str| (ids[index].to_string(), Fate::Left(state.to_owned()));
+    for expected in [left(0, "synced"), left(1, "needs_review"), left(2, "sending")] {
+        assert!(fates.contains(&expected), "{fates:?}");
+    }
+    let (tally, ..) = pass(&portal, &Migration { also_synced: true, ..migration() }).await;
+    assert_eq!((tally.moved, tally.left), (2, 1), "one that is being sent stays");
+}
+
+#[tokio::test]
+async fn a_contact_that_is_gone_or_unticked_since_is_left_alone() {
+    let portal = portal().await;
+    let ids = carriers(&portal, 3);
+    portal.hubspot.delete(ids[0]).expect("it is deleted");
+    portal.hubspot.set(ids[1], OLD, "").expect("it is unticked");
+    let (tally, ..) = pass(&portal, &migration()).await;
+    assert_eq!(tally, Tally { moved: 1, ..Tally::default() });
+    let unticked = portal.hubspot.contact(ids[1]).expect("it is there");
+    assert_eq!(unticked.properties.get(&ledger().flag), None);
+}
+
+/// The program with a portal, and a manifest with `a` and `b`.
+struct Program {
+    site: Site,
+    portal: Portal,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Program {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let portal = runtime.block_on(portal());
+        let site = Site::new();
+        site.write("venues.toml", &with_token(&manifest("sync"), &portal.server.uri));
+        Self { site, portal, _runtime: runtime }
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, String) {
+        let mut command = self.site.command(&[&["migrate-flag"], args].concat());
+        let output = command.env("ADMIN_TOKEN", TOKEN).output().expect("it starts");
+        let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+        assert!(!text.contains(TOKEN), "{text}");
+        (output.status.code().unwrap_or(-1), text)
+    }
+}
+
+#[test]
+fn the_program_shows_first_and_asks() {
+    let program = Program::new();
+    carriers(&program.portal, 3);
+    let (code, text) = program.run(&["--from", OLD, "--to", "a", "--dry-run"]);
+    assert!(code == 0 && text.contains("would move 3 contacts"), "{text}");
+    let (code, text) = program.run(&["--from", OLD, "--to", "a"]);
+    assert!(code == 2 && text.contains("would move 3 contacts") && text.contains("--yes is missing"), "{text}");
+    assert_eq!(flags(&program.portal), (3, 0, 0));
+    let (code, text) = program.run(&["--from", OLD, "--to", "a", "--yes", "--json"]);
+    assert!(code == 0 && text.contains(r#""type":"migration""#) && text.contains(r#""moved":3"#), "{text}");
+    assert_eq!(flags(&program.portal), (0, 3, 0));
+    let (code, text) = program.run(&["--from", OLD, "--to", "a", "--yes"]);
+    assert!(code == 0 && text.contains("moved 0 contacts"), "{text}");
+}
+
+#[test]
+fn the_program_refuses_what_would_contaminate_or_cannot_be() {
+    let program = Program::new();
+    carriers(&program.portal, 1);
+    let b = LedgerProperties::new("b", &default_flag_property("b"));
+    program.portal.hubspot.define_sync_properties(&b, "Venue b").expect("they are valid");
+    for (from, to, code, words) in [
+        ("tripleseat_sync__b", "a", 6, "is the flag of venue b"),
+        ("tripleseat_sync__a", "a", 6, "is the flag of venue a"),
+        ("tripleseat_snc", "a", 2, "did you mean tripleseat_sync?"),
+        ("company", "a", 2, "is no tick box"),
+        (OLD, "nobody", 2, "declares no venue nobody"),
+    ] {
+        let (found, text) = program.run(&["--from", from, "--to", to, "--yes"]);
+        assert!(found == code && text.contains(words), "{from}: {found} {text}");
+    }
+    let text = std::fs::read_to_string(program.site.path().join("venues.toml")).expect("it is there");
+    program.site.write("venues.toml", &text.replace("portal_id = 111", "portal_id = 222"));
+    let (code, text) = program.run(&["--from", OLD, "--to", "a", "--yes"]);
+    assert!(code == 6 && text.contains("opens HubSpot portal 111"), "{text}");
+    assert_eq!(flags(&program.portal), (1, 0, 0));
+}
+
+#[test]
+fn the_venues_own_flag_has_to_be_there() {
+    let program = Program::new();
+    let (code, text) = program.run(&["--from", OLD, "--to", "b", "--yes"]);
+    assert!(code == 2 && text.contains("tripleseat_sync__b") && text.contains("deployer apply"), "{text}");
+}

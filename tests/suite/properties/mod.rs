@@ -1,0 +1,56 @@
+//! Contact properties in HubSpot as resources of the plan, and the move of contacts from a flag that says no venue.
+
+mod applied;
+mod migrated;
+mod planned;
+mod program;
+
+use deployer::crm;
+use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
+use deployer::local::sandbox::{Clock, HubSpot, HubSpotConfig, Server};
+use jiff::SignedDuration;
+use sync_lambda::credentials::Secret;
+
+const TOKEN: &str = "admin-token";
+/// How far the index is behind.
+const LAG: SignedDuration = SignedDuration::from_secs(10);
+
+/// A portal on a stopped clock, without limits, and the server that it answers on.
+struct Portal {
+    hubspot: HubSpot,
+    clock: Clock,
+    server: Server,
+}
+
+impl Portal {
+    async fn start() -> Self {
+        let clock = Clock::stopped_at(jiff::Timestamp::now());
+        let config = HubSpotConfig { portal_id: 111, clock: clock.clone(), search_lag: LAG, limits: false };
+        let hubspot = HubSpot::new(config);
+        hubspot.add_token(TOKEN, &HUBSPOT_SCOPES);
+        let server = Server::start(hubspot.router()).await.expect("a free port");
+        Self { hubspot, clock, server }
+    }
+
+    /// A client as the deployer has it.
+    fn client(&self) -> crm::HubSpot {
+        let client = sync_lambda::http::client().expect("TLS");
+        crm::HubSpot::new(client, &self.server.uri, Secret::new(TOKEN))
+    }
+
+    /// The requests since the last look that aren't reads: method and the path's last segment.
+    fn writes(&self) -> Vec<String> {
+        let requests = self.hubspot.requests();
+        self.hubspot.forget_requests();
+        let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let writes = requests.iter().filter(|request| request.method != "GET" && !request.path.ends_with("/search"));
+        writes.map(|request| format!("{} {}", request.method, last(&request.path))).collect()
+    }
+}
+
+/// A manifest with a token for HubSpot.
+fn with_token(manifest: &str, base_uri: &str) -> String {
+    let hubspot =
+        format!("[hubspot]\nportal_id = 111\ntoken = \"env:ADMIN_TOKEN\"\nbase_uri = \"{base_uri}\"\n\n[venues.");
+    manifest.replacen("[venues.", &hubspot, 1)
+}

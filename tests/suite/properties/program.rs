@@ -1,0 +1,183 @@
+//! The program itself: plans, applies and destroys with a portal beside the cloud.
+
+use std::process::Output;
+
+use deployer::local::sandbox::hubspot::PropertyDefinition;
+
+use super::{Portal, TOKEN, with_token};
+use crate::processes::{APPLY, Site};
+use crate::world::{manifest, venue};
+
+const PLAN: [&str; 3] = ["plan", "--artifact", "bootstrap"];
+
+/// A cloud and a portal, with a manifest that knows both.
+struct Both {
+    site: Site,
+    portal: Portal,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Both {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let portal = runtime.block_on(Portal::start());
+        let both = Self { site: Site::new(), portal, _runtime: runtime };
+        both.manifest(&manifest("sync"));
+        both
+    }
+
+    fn manifest(&self, text: &str) {
+        self.site.write("venues.toml", &with_token(text, &self.portal.server.uri));
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, String) {
+        let output = self.site.command(args).env("ADMIN_TOKEN", TOKEN).output().expect("it starts");
+        printed(&output)
+    }
+}
+
+fn printed(output: &Output) -> (i32, String) {
+    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    assert!(!text.contains(TOKEN), "the token is shown: {text}");
+    (output.status.code().unwrap_or(-1), text)
+}
+
+#[test]
+fn an_apply_makes_them_and_a_second_one_has_nothing_to_do() {
+    let both = Both::new();
+    let (code, text) = both.run(&PLAN);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("+ flag-property tripleseat_sync__a") && text.contains("26 to create"), "{text}");
+    assert!(!text.contains("made by hand"), "{text}");
+    assert_eq!((both.portal.writes(), both.site.writes()), (Vec::new(), Vec::new()));
+    let (code, text) = both.run(&APPLY);
+    assert!(code == 0 && text.contains("26 created"), "{text}");
+    both.portal.writes();
+    let (code, text) = both.run(&APPLY);
+    assert!(code == 0 && text.contains("No changes"), "{text}");
+    assert_eq!(both.portal.writes(), Vec::<String>::new());
+    let (code, text) = both.run(&["plan", "--artifact", "bootstrap", "--refresh", "fast"]);
+    assert!(code == 0 && text.contains("No changes"), "{text}");
+}
+
+#[test]
+fn each_plan_reads_the_portal_once() {
+    let both = Both::new();
+    both.portal.hubspot.forget_requests();
+    assert_eq!(both.run(&PLAN).0, 0);
+    let paths: Vec<String> = both.portal.hubspot.requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(paths.len(), 3, "{paths:?}");
+}
+
+#[test]
+fn a_portal_that_is_denied_is_left_alone_with_exit_code_3_and_aws_is_done() {
+    let both = Both::new();
+    both.portal.hubspot.add_token(TOKEN, &["crm.objects.contacts.read"]);
+    let (code, text) = both.run(&PLAN);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("HubSpot's contact properties") && text.contains("403"), "{text}");
+    assert!(text.contains("16 to create") && !text.contains("flag-property"), "{text}");
+    let (code, text) = both.run(&APPLY);
+    assert!(code == 3 && text.contains("16 created"), "{text}");
+    assert_eq!(both.portal.writes(), Vec::<String>::new());
+    both.portal.hubspot.revoke_token(TOKEN);
+    let (code, text) = both.run(&PLAN);
+    assert!(code == 3 && text.contains("401"), "{text}");
+}
+
+#[test]
+fn a_property_of_another_type_is_told_and_nothing_is_done() {
+    let both = Both::new();
+    let text = PropertyDefinition::new("tripleseat_sync__a", "Sync", "string", "text");
+    both.portal.hubspot.define_property(text).expect("it is valid");
+    for (args, code) in [(&PLAN[..], 1), (&APPLY, 1)] {
+        let (found, text) = both.run(args);
+        assert_eq!(found, code, "{text}");
+        assert!(
+            text.contains("tripleseat_sync__a is string/text in HubSpot, and the sync needs bool/boolean"),
+            "{text}"
+        );
+        assert!(text.contains("rchive it in HubSpot (Settings, Properties)"), "{text}");
+    }
+    assert_eq!((both.portal.writes(), both.site.writes()), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_token_that_is_not_to_be_had_here_is_a_note() {
+    let both = Both::new();
+    let (code, text) = both.site.run(&PLAN);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("left as they are") && text.contains("ADMIN_TOKEN isn't set"), "{text}");
+    assert!(!text.contains("flag-property"), "{text}");
+    let (code, text) = both.site.run(&[&APPLY[..], &["--archive-properties"]].concat());
+    assert!(code == 2 && text.contains("--archive-properties needs HubSpot"), "{text}");
+    assert_eq!(both.site.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_token_of_another_portal_is_refused_before_any_write_of_a_saved_plan_too() {
+    let both = Both::new();
+    let saved = [&PLAN[..], &["--out", "plan.json"]].concat();
+    let (code, text) = both.run(&saved);
+    assert_eq!(code, 0, "{text}");
+    let plan = std::fs::read_to_string(both.site.path().join("plan.json")).expect("it is there");
+    assert!(plan.contains("CreateProperty") && !plan.contains(TOKEN), "{plan}");
+    let text = std::fs::read_to_string(both.site.path().join("venues.toml")).expect("it is there");
+    both.site.write("venues.toml", &text.replace("portal_id = 111", "portal_id = 222"));
+    for args in [&PLAN[..], &APPLY, &["apply", "plan.json", "--artifact", "bootstrap"]] {
+        let (code, text) = both.run(args);
+        assert!(code == 6 && text.contains("opens HubSpot portal 111"), "{text}");
+    }
+    assert_eq!((both.portal.writes(), both.site.writes()), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_saved_plan_is_carried_out_once_and_is_stale_when_a_property_has_changed() {
+    let both = Both::new();
+    assert_eq!(both.run(&APPLY).0, 0);
+    let one_less = &manifest("sync")[..manifest("sync").find("[venues.b]").expect("b is there")];
+    both.manifest(&format!("{one_less}{}", venue("c", "")));
+    let save = [&PLAN[..], &["--out", "plan.json", "--archive-properties"]].concat();
+    let apply = ["apply", "plan.json", "--artifact", "bootstrap", "--max-delete", "1"];
+    let (code, text) = both.run(&save);
+    assert_eq!(code, 0, "{text}");
+    let flag = PropertyDefinition::tick_box("tripleseat_sync__a", "Other");
+    both.portal.hubspot.define_property(flag).expect("it is valid");
+    both.portal.writes();
+    let (code, text) = both.run(&apply);
+    assert!(code == 5 && text.contains("property tripleseat_sync__a is not as it was"), "{text}");
+    assert_eq!(both.portal.writes(), Vec::<String>::new());
+    assert_eq!(both.run(&save).0, 0);
+    let (code, text) = both.run(&apply);
+    assert_eq!(code, 0, "{text}");
+    let archived = both.portal.writes().iter().filter(|write| write.starts_with("DELETE ")).count();
+    assert_eq!(archived, 5, "what the saved plan archives is archived");
+}
+
+#[test]
+fn destroy_keeps_them_unless_it_is_asked_to_archive_them() {
+    let both = Both::new();
+    assert_eq!(both.run(&APPLY).0, 0);
+    both.portal.hubspot.forget_requests();
+    let (code, text) = both.run(&["destroy", "--yes"]);
+    assert!(code == 0 && text.contains("the contact properties in HubSpot are kept"), "{text}");
+    assert_eq!(both.portal.hubspot.requests().len(), 0, "HubSpot isn't asked");
+    let (code, text) = both.run(&["destroy", "--yes", "--archive-properties", "--target", "a"]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(both.portal.writes().len(), 5, "{text}");
+    let (code, text) = both.run(&["destroy", "--yes", "--archive-properties"]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(both.portal.writes().len(), 5, "{text}");
+}
+
+#[test]
+fn a_flag_without_a_venue_is_told_by_a_plan() {
+    let both = Both::new();
+    let flag = PropertyDefinition::tick_box("old_flag", "Tripleseat Sync");
+    both.portal.hubspot.define_property(flag).expect("it is valid");
+    let flagged = || [("old_flag".to_owned(), "true".to_owned())].into();
+    both.portal.hubspot.add_contacts(vec![flagged(), flagged()]).expect("contacts");
+    let (code, text) = both.run(&PLAN);
+    assert!(code == 0 && text.contains("2 contacts still carry it"), "{text}");
+    assert!(text.contains("deployer migrate-flag --from old_flag --to VENUE"), "{text}");
+}
