@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::session::{declared, load, manifest_directory, state_directory};
 use crate::cli::{DuplicatesArgs, Global};
+use crate::crm::{self, Unresolved};
 use crate::duplicates::cost::{Mend, Terms};
 use crate::duplicates::files::{About, Files};
 use crate::duplicates::origin::VenueLedger;
@@ -253,16 +254,15 @@ async fn hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) ->
 }
 
 async fn resolve(manifest: &Manifest, what: &str, reference: &SecretRef) -> Result<Secret> {
-    let (reference, directory) = (reference.clone(), manifest_directory(&manifest.path));
-    // A reference can run a password manager's program.
-    let resolved = tokio::task::spawn_blocking(move || reference.resolve(&directory)).await;
-    let resolved = resolved.map_err(|error| Error::failed(format!("{what} can't be had")).caused_by(&error))?;
-    match resolved {
-        Ok(Some(value)) => Ok(Secret::new(value.expose())),
-        Ok(None) => Err(Error::usage(format!("{what} is `managed`, and so not to be had here"))
-            .hint("name where it is to be had on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS")),
-        Err(error) => Err(Error::usage(format!("{what} can't be had")).caused_by(&error)),
-    }
+    crm::resolve(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
+        let failed = Error::usage(format!("{what} can't be had")).caused_by(&error);
+        match error {
+            Unresolved::Managed => {
+                failed.hint("name where it is to be had on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS")
+            }
+            _ => failed,
+        }
+    })
 }
 
 /// Vendors' errors name the credential and what to do in their text, without a value.

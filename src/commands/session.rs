@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use aws_smithy_types::retry::RetryConfig;
+
 use crate::aws::{Aws, Call, FailureKind};
 use crate::cli::{Global, PlanFormat};
 use crate::desired::Scope;
@@ -10,6 +12,9 @@ use crate::exit_code::ExitCode;
 use crate::local;
 use crate::manifest::{self, Loaded, Manifest, ManifestErrors, Venue};
 use crate::render::JsonLines;
+
+/// Tries of the first call. Where there is no network, one wants to be told so, and not after a minute.
+const FIRST_TRIES: u32 = 3;
 
 /// A manifest that is valid, and a cloud that may be talked to.
 pub(super) struct Session {
@@ -117,7 +122,11 @@ pub(super) fn manifest_directory(manifest: &Path) -> PathBuf {
 
 /// The account that the credentials are for.
 pub(super) async fn account(aws: &Aws) -> Result<String> {
-    let answer = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity").map_err(|error| {
+    let retries = aws.sts.config().retry_config().cloned().unwrap_or_else(RetryConfig::standard);
+    let tries = retries.max_attempts().min(FIRST_TRIES);
+    let retries = aws_sdk_sts::config::Builder::new().retry_config(retries.with_max_attempts(tries));
+    let request = aws.sts.get_caller_identity().customize().config_override(retries);
+    let answer = request.send().await.call("sts:GetCallerIdentity").map_err(|error| {
         let mut failed = Error::failed("AWS doesn't say whose account this is").caused_by(&error);
         if let Some(hint) = error.hint() {
             failed = failed.hint(hint);
