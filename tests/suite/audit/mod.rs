@@ -5,6 +5,7 @@ mod hubspot;
 mod judged;
 mod properties;
 mod readers;
+mod scale;
 mod shown;
 mod story;
 
