@@ -28,6 +28,7 @@ pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod cost;
+mod counted;
 pub mod crm;
 pub mod decommission;
 pub mod desired;
@@ -47,3 +48,5 @@ pub mod render;
 pub mod resource;
 pub mod status;
 pub mod verify;
+
+use counted::counted;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::session::{declared, load, manifest_directory, state_directory};
 use crate::cli::{DuplicatesArgs, Global};
+use crate::counted;
 use crate::crm::{self, Unresolved};
 use crate::duplicates::cost::{Mend, Terms};
 use crate::duplicates::files::{About, Files};
@@ -22,7 +23,7 @@ use crate::duplicates::origin::VenueLedger;
 use crate::duplicates::pass::pass;
 use crate::duplicates::read::{PAGE, Reader};
 use crate::duplicates::work::{OpenError, Work};
-use crate::duplicates::{Summary, counted, ledger};
+use crate::duplicates::{Summary, ledger};
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::manifest::{Manifest, SecretRef, Venue};

@@ -2,54 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use sync_lambda::config::LedgerProperties;
-use sync_lambda::hubspot::VERSION;
 use sync_lambda::mapping::Mapping;
 
 use super::Finding;
 use super::hubspot::failure;
 use crate::crm::{HubSpot, VendorError, VendorFailure};
 use crate::manifest::Venue;
-
-/// What the status property says of a contact.
-const STATES: [&str; 4] = ["sending", "synced", "failed", "needs_review"];
+use crate::property::{Property, PropertyOption, of_venue};
 
 /// The portal's properties, by internal name.
-pub(super) type Definitions = BTreeMap<String, Definition>;
-
-/// A contact property.
-pub(super) struct Definition {
-    kind: String,
-    field_kind: String,
-    options: Vec<String>,
-}
+pub(super) type Definitions = BTreeMap<String, Property>;
 
 /// Reads all of them.
 pub(super) async fn definitions(hubspot: &HubSpot) -> Result<Definitions, VendorError> {
-    let path = format!("/crm/properties/{VERSION}/contacts");
-    let body = hubspot.get(&path).await?;
-    let definitions = body.get("results").and_then(Value::as_array);
-    let definitions = definitions.ok_or_else(|| VendorError {
-        request: format!("GET {path}"),
-        failure: VendorFailure::Unavailable(200),
-        message: "the answer is no list".to_owned(),
-        correlation_id: String::new(),
-    })?;
-    Ok(definitions.iter().filter_map(definition).collect())
-}
-
-fn definition(value: &Value) -> Option<(String, Definition)> {
-    let text = |value: &Value, name: &str| Some(value.get(name)?.as_str()?.to_owned());
-    let options = value.get("options").and_then(Value::as_array).into_iter().flatten();
-    Some((
-        text(value, "name")?,
-        Definition {
-            kind: text(value, "type")?,
-            field_kind: text(value, "fieldType")?,
-            options: options.filter_map(|option| text(option, "value")).collect(),
-        },
-    ))
+    let properties = hubspot.properties().await?;
+    Ok(properties.into_iter().map(|property| (property.name.clone(), property)).collect())
 }
 
 /// What is found of a venue's properties. Without definitions there was no token to read them with.
@@ -74,51 +42,33 @@ pub(super) fn findings(
     [("HubSpot properties of the sync", ledger), ("HubSpot properties of the leads", mapped)]
 }
 
-/// What a property of the sync has to be.
-#[derive(Clone, Copy)]
-enum Shape {
-    TickBox,
-    States,
-    Text,
+/// Whether runs can write to `found` what they would to the property that an apply makes.
+fn serves(wanted: &Property, found: &Property) -> bool {
+    let has = |option: &PropertyOption| found.options.iter().any(|other| other.value == option.value);
+    found.has_type_of(wanted) && wanted.is_tick_box() == found.is_tick_box() && wanted.options.iter().all(has)
 }
 
-impl Shape {
-    fn is(self, found: &Definition) -> bool {
-        let has = |state: &&str| found.options.iter().any(|option| option == state);
-        match self {
-            Self::TickBox => found.field_kind == "booleancheckbox",
-            Self::States => found.kind == "enumeration" && STATES.iter().all(has),
-            Self::Text => found.kind == "string",
-        }
-    }
-
-    fn words(self) -> String {
-        match self {
-            Self::TickBox => "a single checkbox".to_owned(),
-            Self::States => format!("a dropdown select with {}", STATES.join(", ")),
-            Self::Text => "text".to_owned(),
-        }
+/// What a property has to be, as HubSpot's pages call it.
+fn words(wanted: &Property) -> String {
+    let values: Vec<&str> = wanted.options.iter().map(|option| option.value.as_str()).collect();
+    match wanted.kind.as_str() {
+        "bool" => "a single checkbox".to_owned(),
+        "enumeration" => format!("a dropdown select with {}", values.join(", ")),
+        _ => "text".to_owned(),
     }
 }
 
 /// The five that its runs write.
 fn ledger(venue: &Venue, definitions: &Definitions) -> Finding {
-    let LedgerProperties { flag, status, lead_id, error, synced_at } =
-        LedgerProperties::new(&venue.name, &venue.flag_property);
-    let wanted = [
-        (flag, Shape::TickBox),
-        (status, Shape::States),
-        (lead_id, Shape::Text),
-        (error, Shape::Text),
-        (synced_at, Shape::Text),
-    ];
+    let names = LedgerProperties::new(&venue.name, &venue.flag_property);
     let (mut missing, mut wrong) = (Vec::new(), Vec::new());
-    for (name, shape) in wanted {
-        match definitions.get(&name) {
+    for (_, wanted) in of_venue(&names, &venue.display_name, "") {
+        let name = &wanted.name;
+        match definitions.get(name) {
             None => missing.push(format!("{name} isn't there")),
-            Some(found) if !shape.is(found) => {
-                let (kind, field) = (&found.kind, &found.field_kind);
-                wrong.push(format!("{name} is of type {kind} ({field}), and not {}", shape.words()));
+            Some(found) if !serves(&wanted, found) => {
+                let (kind, field) = (&found.kind, &found.field_type);
+                wrong.push(format!("{name} is of type {kind} ({field}), and not {}", words(&wanted)));
             }
             Some(_) => {}
         }

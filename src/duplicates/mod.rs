@@ -124,11 +124,6 @@ pub struct Summary {
     pub remove: u64,
 }
 
-/// `1 lead`, `2 leads`
-pub fn counted(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
 fn limited(text: &str) -> String {
     text.trim().chars().take(MAX_FIELD).collect()
 }

@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use super::escape::html;
 use super::page;
+use crate::counted;
 use crate::duplicates::cost::{Mend, Terms};
 use crate::duplicates::files::{About, Excerpt, GroupExcerpt};
-use crate::duplicates::{Finding, Row, Summary, counted};
+use crate::duplicates::{Finding, Row, Summary};
 
 const STYLE: &str = concat!(include_str!("plan.css"), include_str!("duplicates.css"));
 

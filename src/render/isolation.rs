@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use super::JsonLines;
+use crate::counted;
 use crate::exit_code::ExitCode;
 use crate::isolation::{Check, PairState, Reach, Report, Shared, Verdict};
 
@@ -26,7 +27,12 @@ const MOST_NAMES: usize = 10;
 pub fn isolation_text(report: &Report, judged: &str) -> String {
     let mut out = String::new();
     let pairs = report.of_two().count();
-    let _ = writeln!(out, "{BOLD}Isolation {judged}:{BOLD:#} {} venues, {pairs} pairs", report.venues.len());
+    let _ = writeln!(
+        out,
+        "{BOLD}Isolation {judged}:{BOLD:#} {}, {}",
+        counted(report.venues.len() as u64, "venue"),
+        counted(pairs as u64, "pair")
+    );
     let small = report.venues.len() <= MOST_IN_TABLE;
     if small {
         table(&mut out, report);

@@ -70,7 +70,7 @@ fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
     if let Some(runs) = status.runs.present().filter(|runs| runs.count > 0) {
         let counts = format!(
             "{}, {} failed; contacts: {} synced, {} failed, {} to review",
-            crate::duplicates::counted(runs.count, "run"),
+            crate::counted(runs.count, "run"),
             runs.failed_runs,
             runs.synced,
             runs.failed,

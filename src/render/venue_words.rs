@@ -1,7 +1,7 @@
 //! How a venue does, in words: what the status, the page and the Markdown say the same.
 
 use super::when::{moment, schedule};
-use crate::duplicates::counted;
+use crate::counted;
 use crate::manifest::Status;
 use crate::resource::Observed;
 use crate::status::{Attention, Contacts, Overview, Run, Runs, Standing, VenueStatus};

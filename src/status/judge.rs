@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Contacts, LiveCode, LiveFiring, Overview, Runs, VenueStatus};
-use crate::duplicates::counted;
+use crate::counted;
 use crate::manifest::{Blocker, Schedule, Status};
 use crate::resource::Observed;
 

@@ -11,8 +11,8 @@ use super::event::{Evidence, Failure, FoundLead, Stage};
 use super::stages::{Stop, failed, seconds};
 use super::wait::Waiter;
 use super::{Verify, lead};
+use crate::counted;
 use crate::crm::Contact;
-use crate::duplicates::counted;
 
 impl<W: Waiter> Verify<'_, W> {
     pub(super) async fn lead(

@@ -6,7 +6,7 @@ use super::super::escape::markdown;
 use super::super::markdown::{code, list, row};
 use super::words::{self, Entry};
 use crate::audit::{Audit, Verdict};
-use crate::duplicates::counted;
+use crate::counted;
 
 /// Bytes of tables that are shown. GitHub takes a comment of 65,536 characters at most.
 const ROOM_FOR_TABLES: usize = 40_000;

@@ -11,7 +11,7 @@ use super::graph::{self, SHARED_BY, graph};
 use super::link;
 use super::words::{self, Entry, VERDICTS};
 use crate::audit::{Audit, Edge, Inventory, Kind, Node, Usage, Verdict};
-use crate::duplicates::counted;
+use crate::counted;
 
 const STYLE: &str = concat!(include_str!("../plan.css"), include_str!("audit.css"));
 const SCRIPT: &str = include_str!("audit.js");

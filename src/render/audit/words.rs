@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::audit::{Audit, Edge, EdgeKind, Finding, Inventory, Node, Unread, Usage, Verdict};
-use crate::duplicates::counted;
+use crate::counted;
 
 /// All verdicts, in the order in which they are shown.
 pub(super) const VERDICTS: [Verdict; 6] =

@@ -11,7 +11,7 @@ pub use markdown::report_markdown;
 
 use super::flow::{Flow, Lane};
 use super::venue_words as words;
-use crate::duplicates::counted;
+use crate::counted;
 use crate::manifest::{Blocker, Status};
 use crate::resource::Observed;
 use crate::status::{Contacts, Overview, Runs, Standing, VenueStatus};

@@ -1,0 +1,6 @@
+//! How many of something, in words.
+
+/// `1 lead`, `2 leads`
+pub fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
