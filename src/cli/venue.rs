@@ -98,10 +98,10 @@ pub struct VenueAdd {
 /// Where a new venue's credentials are to be had: env:NAME, file:PATH, cmd:PROGRAM ARGS or managed, never a value.
 #[derive(Debug, Args)]
 pub struct References {
-    /// Reference to the token of the private app in HubSpot (default: env:<NAME>_HUBSPOT_TOKEN)
+    /// Reference to the token of the private app in HubSpot (default: env:NAME_HUBSPOT_TOKEN, with its own name)
     #[arg(long, value_name = "REFERENCE")]
     pub hubspot_token: Option<String>,
-    /// Reference to Tripleseat's public key (default: env:<NAME>_TRIPLESEAT_PUBLIC_KEY)
+    /// Reference to Tripleseat's public key (default: env:NAME_TRIPLESEAT_PUBLIC_KEY, with its own name)
     #[arg(long, value_name = "REFERENCE")]
     pub tripleseat_public_key: Option<String>,
     /// Reference to the id of Tripleseat's OAuth client
@@ -110,7 +110,7 @@ pub struct References {
     /// Reference to the secret of Tripleseat's OAuth client
     #[arg(long, value_name = "REFERENCE", requires = "tripleseat_client_id")]
     pub tripleseat_client_secret: Option<String>,
-    /// http with --auth: reference to the credential (default: env:<NAME>_DESTINATION_CREDENTIAL)
+    /// http with --auth: reference to the credential (default: env:NAME_DESTINATION_CREDENTIAL, with its own name)
     #[arg(long, value_name = "REFERENCE")]
     pub destination_credential: Option<String>,
 }

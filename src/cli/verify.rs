@@ -13,7 +13,7 @@ pub struct VerifyArgs {
     /// Invoke the function at once, in place of waiting for its schedule
     #[arg(long, conflicts_with = "isolation")]
     pub now: bool,
-    /// Domain of the test contact's address (default: `test_domain` of [hubspot])
+    /// Domain of the test contact's address (default: the `test_domain` of the manifest, or example.com)
     #[arg(long, value_name = "DOMAIN", value_parser = domain, conflicts_with = "isolation")]
     pub domain: Option<String>,
     /// How long to wait for the lead (default: two runs by the schedule, and what they may take)

@@ -1,9 +1,9 @@
 //! What nobody needs is archived, deleted, and can be brought back.
 //!
-//! 1. [`select`]: pure; an audit and what was named become [`Candidate`]s, and refusals in words.
+//! 1. [`select`]: pure; an audit and what was named become candidates, and refusals in words.
 //! 2. [`check`]: what each is now, read afresh: changed, used or reached since the audit, it is refused.
 //! 3. [`archive`]: everything that AWS says of it, in files with their SHA-256, read back before anything is deleted.
-//! 4. [`carry_out`]: archives, verifies, then deletes (or disables, [`quarantine`]) in the [`order`] of dependencies; the
+//! 4. [`carry_out`]: archives, verifies, then deletes (or disables, a quarantine) in the [`order`] of dependencies; the
 //!    [`journal`] has each step, so that the same command goes on after a crash.
 //! 5. [`restore`]: the reverse, which ends with a comparison, attribute by attribute.
 //!
