@@ -105,7 +105,7 @@ impl Access {
             Ok(_) => None,
             Err(NotAsked::NoToken) => (!flags.is_empty()).then(|| {
                 format!(
-                    "without `[hubspot] token` the contact properties are made by hand in HubSpot (README, \"HubSpot\"): \
+                    "without `[hubspot] token` the contact properties are made by hand in HubSpot (docs/hubspot.md): \
                      {} and the four ledger properties of each",
                     flags.join(", ")
                 )

@@ -78,11 +78,11 @@ fn ledger(venue: &Venue, definitions: &Definitions) -> Finding {
     }
     let advice = match wrong.is_empty() {
         true => {
-            "with `token` in [hubspot] `deployer apply` makes what is missing; without one make it as the README lists"
+            "with `token` in [hubspot] `deployer apply` makes what is missing; without one make it as docs/hubspot.md lists"
         }
         false => {
             "a property's type isn't changed: archive what is wrong in HubSpot; `deployer apply` makes it anew with `token` \
-             in [hubspot], and without one it is made as the README lists"
+             in [hubspot], and without one it is made as docs/hubspot.md lists"
         }
     };
     missing.extend(wrong);

@@ -115,7 +115,7 @@ impl<W: Waiter> Verify<'_, W> {
         let flag = self.ledger().flag;
         let properties = [(flag.clone(), "true".to_owned())].into();
         self.hubspot.update_contact(id, &properties).await.map_err(|error| {
-            failed(Stage::Flag, &error).hint(format!("HubSpot needs the property {flag}: see README, \"HubSpot\""))
+            failed(Stage::Flag, &error).hint(format!("HubSpot needs the property {flag}: see docs/hubspot.md"))
         })?;
         self.say(Stage::Flag, format!("{flag} set"), json!({ "property": flag }));
         Ok(())
