@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Answer, ApiError};
+use super::{Answer, ApiError, Page};
 
 /// The members of a request's form.
 #[derive(Debug, Clone)]
@@ -133,6 +133,13 @@ impl Xml {
             xml.text("Key", key);
             xml.text("Value", value);
         });
+    }
+
+    /// The token of the page after `page`, if there is one.
+    pub(super) fn next_token<T>(&mut self, page: &Page<T>) {
+        if let Some(next) = &page.next {
+            self.text("NextToken", next);
+        }
     }
 
     /// Text where an element's text stands.

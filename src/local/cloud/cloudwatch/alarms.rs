@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ApiError, Call, Xml, dimensions, next_token, show_dimensions, time};
+use super::{Answer, ApiError, Call, Xml, dimensions, show_dimensions, time};
 
 /// `DescribeAlarms` gives so many alarms on a page.
 const PAGE: usize = 100;
@@ -83,7 +83,7 @@ pub(super) fn describe(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(call.answer(|xml| {
         xml.element("CompositeAlarms", |_| ());
         xml.members("MetricAlarms", &page.items, |xml, alarm| show(xml, alarm));
-        next_token(xml, &page);
+        xml.next_token(&page);
     }))
 }
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::super::Context;
-use super::{Answer, ApiError, Call, Form, State, dimensions, invalid, next_token, show_dimensions, time};
+use super::{Answer, ApiError, Call, Form, State, dimensions, invalid, show_dimensions, time};
 
 /// Datapoints are kept by the minute, CloudWatch's resolution where no other is asked for.
 const MINUTE_S: i64 = 60;
@@ -216,7 +216,7 @@ pub(super) fn get_data(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
             xml.members("Values", &points, |xml, (_, value)| xml.raw(&value.to_string()));
             xml.text("StatusCode", if last { "Complete" } else { "PartialData" });
         });
-        next_token(xml, &page);
+        xml.next_token(&page);
     }))
 }
 
@@ -282,6 +282,6 @@ pub(super) fn list(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
             xml.text("MetricName", &metric.name);
             show_dimensions(xml, &metric.dimensions);
         });
-        next_token(xml, &page);
+        xml.next_token(&page);
     }))
 }

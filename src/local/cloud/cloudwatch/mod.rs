@@ -78,12 +78,6 @@ fn show_dimensions(xml: &mut Xml, dimensions: &BTreeMap<String, String>) {
     });
 }
 
-fn next_token<T>(xml: &mut Xml, page: &Page<T>) {
-    if let Some(next) = &page.next {
-        xml.text("NextToken", next);
-    }
-}
-
 fn time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

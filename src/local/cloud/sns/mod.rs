@@ -84,12 +84,6 @@ impl Call<'_, '_> {
     }
 }
 
-fn next_token<T>(xml: &mut Xml, page: &Page<T>) {
-    if let Some(next) = &page.next {
-        xml.text("NextToken", next);
-    }
-}
-
 fn no_topic() -> ApiError {
     ApiError::new(404, "NotFound", "Topic does not exist")
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ApiError, Call, Xml, invalid, next_token};
+use super::{Answer, ApiError, Call, Xml, invalid};
 
 /// What is shown in place of an ARN until the endpoint has confirmed.
 const PENDING: &str = "PendingConfirmation";
@@ -100,7 +100,7 @@ pub(super) fn list(call: &Call<'_, '_>, topic: Option<&str>) -> Result<Answer, A
     let page = call.page(of_topic, |subscription| subscription.arn.clone())?;
     Ok(call.answer(|xml| {
         xml.members("Subscriptions", &page.items, |xml, subscription| show(xml, call.cx.account(), subscription));
-        next_token(xml, &page);
+        xml.next_token(&page);
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answer, ApiError, Call, Topic, invalid, next_token, no_topic};
+use super::{Answer, ApiError, Call, Topic, invalid, no_topic};
 
 /// What can be set.
 const ATTRIBUTES: [&str; 8] = [
@@ -55,7 +55,7 @@ pub(super) fn list(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let page = call.page(call.state().topics.keys(), |arn| (*arn).clone())?;
     Ok(call.answer(|xml| {
         xml.members("Topics", &page.items, |xml, arn| xml.text("TopicArn", arn));
-        next_token(xml, &page);
+        xml.next_token(&page);
     }))
 }
 
