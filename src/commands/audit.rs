@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::hubspot::check_portal;
 use super::session::{account, format, load, manifest_directory, state_directory};
 use crate::audit::{AUDIT_VERSION, Audit, HubSpotSource, Options, VenueMarks, judge, read};
 use crate::aws::Aws;
@@ -124,12 +125,10 @@ async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> 
         None => None,
     };
     // Where the portal isn't told, its workflows aren't either, and that is said.
-    if let (Some(Ok(client)), Some(expected)) = (&workflows, manifest.and_then(|manifest| manifest.hubspot.portal_id))
+    if let (Some(Ok(client)), Some(manifest)) = (&workflows, manifest.filter(|known| known.hubspot.portal_id.is_some()))
         && let Ok(opened) = client.portal_id().await
-        && opened != expected
     {
-        let what = format!("the HubSpot token opens portal {opened}, and the manifest is for portal {expected}");
-        return Err(Error::refused(what).hint("give a token of that portal, or correct `portal_id`"));
+        check_portal(manifest, opened)?;
     }
     let mut apps = Vec::new();
     for app in &args.hubspot_app {
