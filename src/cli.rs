@@ -363,7 +363,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn duration_or_none(text: &str) -> Result<Duration, String> {
-    match crate::manifest::parse_duration(text) {
+    match deployer_core::manifest::parse_duration(text) {
         Ok(seconds) => Ok(Duration::from_secs(u64::from(seconds))),
         Err(flaw) => Err(format!("{}: {}", flaw.message, flaw.help)),
     }

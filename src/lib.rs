@@ -21,32 +21,9 @@
 //!
 //! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
 
-pub mod apply;
-pub mod artifact;
-pub mod audit;
-pub mod aws;
 pub mod cli;
 pub mod commands;
-pub mod cost;
-mod counted;
-pub mod crm;
-pub mod decommission;
-pub mod desired;
-pub mod doctor;
-pub mod duplicates;
-pub mod error;
-pub mod exit_code;
-pub mod isolation;
+pub mod dev;
 pub mod local;
-pub mod lock;
-pub mod manifest;
-pub mod naming;
-pub mod observe;
-pub mod plan;
-pub mod property;
 pub mod render;
-pub mod resource;
-pub mod status;
-pub mod verify;
-
-use counted::counted;
+pub mod sample;

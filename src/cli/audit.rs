@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::PlanFormat;
-use crate::audit::Kind;
+use deployer_janitor::audit::Kind;
 
 /// `deployer audit`
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::doctor::Area;
+use deployer_health::doctor::Area;
 
 /// `deployer doctor`
 #[derive(Debug, Args)]

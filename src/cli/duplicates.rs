@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::SignedDuration;
 
-use crate::duplicates::cost::Amount;
+use deployer_janitor::duplicates::cost::Amount;
 
 /// `deployer duplicates`
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub(super) fn window(text: &str) -> Result<Window, String> {
             Ok(days) if (0..=MAX_DAYS).contains(&days) => SignedDuration::from_hours(24 * days),
             _ => return Err(format!("write whole days, such as 30d, {MAX_DAYS}d at most")),
         },
-        None => match crate::manifest::parse_duration(text) {
+        None => match deployer_core::manifest::parse_duration(text) {
             Ok(seconds) => SignedDuration::from_secs(i64::from(seconds)),
             Err(flaw) => return Err(format!("{}: write whole days, such as 30d, or hours, such as 12h", flaw.message)),
         },

@@ -32,7 +32,7 @@ pub struct VerifyArgs {
 }
 
 fn domain(text: &str) -> Result<String, String> {
-    match crate::manifest::check_domain(text) {
+    match deployer_core::manifest::check_domain(text) {
         Ok(()) => Ok(text.to_owned()),
         Err(flaw) => Err(format!("{}: {}", flaw.message, flaw.help)),
     }

@@ -7,13 +7,13 @@ use serde_json::json;
 use super::artifacts::Artifacts;
 use super::reconcile::{Planned, Task, make_snapshot, refuse_violations};
 use super::session::Session;
-use crate::apply::{Inputs, Options};
 use crate::cli::{AdoptArgs, Global};
-use crate::desired::desired;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::plan::{NotAdopted, Plan, adopt, invariants};
 use crate::render::plan_text;
+use deployer_core::desired::desired;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::plan::{NotAdopted, Plan, adopt, invariants};
+use deployer_reconcile::apply::{Inputs, Options};
 
 pub(super) async fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;

@@ -6,12 +6,12 @@ use super::reconcile::{Planned, Task, make_plan, notes, options, refuse_conflict
 use super::saved;
 use super::secret_values;
 use super::session::Session;
-use crate::apply::{Inputs, Options};
 use crate::cli::{ApplyArgs, Global};
-use crate::desired::desired;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::plan::Plan;
+use deployer_core::desired::desired;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::plan::Plan;
+use deployer_reconcile::apply::{Inputs, Options};
 
 pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     let saved = args.plan.as_deref().map(saved::read).transpose()?;

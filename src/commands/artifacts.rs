@@ -6,9 +6,9 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::session::{Session, manifest_directory};
-use crate::artifact::{Artifact, Builder, Event, Platform};
-use crate::error::{Error, Result};
-use crate::manifest::{Architecture, Status, Venue};
+use deployer_artifact::{Artifact, Builder, Event, Platform};
+use deployer_core::error::{Error, Result};
+use deployer_core::manifest::{Architecture, Status, Venue};
 
 /// Artifacts by platform.
 pub(super) struct Artifacts(Vec<(Platform, Artifact)>);

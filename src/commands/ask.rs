@@ -3,8 +3,8 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use crate::cli::Global;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
 
 /// Somebody who can be asked.
 pub(super) struct Asker<R, W> {

@@ -8,16 +8,17 @@ use serde_json::json;
 
 use super::hubspot::check_portal;
 use super::session::{account, format, load, manifest_directory, state_directory};
-use crate::audit::{AUDIT_VERSION, Audit, HubSpotSource, Options, VenueMarks, judge, read};
-use crate::aws::Aws;
 use crate::cli::{AuditArgs, Global, PlanFormat};
-use crate::crm::{HubSpot, resolve};
-use crate::desired::Scope;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::local::{self, sample::Sample};
-use crate::manifest::{Manifest, SecretRef};
+use crate::local;
 use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, spinner};
+use crate::sample::Sample;
+use deployer_aws::Aws;
+use deployer_core::desired::Scope;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::{Manifest, SecretRef};
+use deployer_hubspot::{HubSpot, resolve};
+use deployer_janitor::audit::{AUDIT_VERSION, Audit, HubSpotSource, Options, VenueMarks, judge, read};
 
 /// Calls after which it is told how far it is, where there is no terminal.
 const TOLD_EVERY: u64 = 1000;
@@ -107,7 +108,7 @@ async fn sample(global: &Global, aws: &Aws, manifest: Option<&Manifest>) -> Resu
 /// HubSpot, with what there is to ask it with.
 async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> Result<Option<HubSpotSource>> {
     let base_uri =
-        manifest.map_or(sync_lambda::config::HUBSPOT_BASE_URI, |manifest| manifest.hubspot.base_uri.as_str());
+        manifest.map_or(sync_config::config::HUBSPOT_BASE_URI, |manifest| manifest.hubspot.base_uri.as_str());
     let directory = manifest_directory(manifest.map_or(Path::new("."), |manifest| &manifest.path));
     let token = manifest.and_then(|manifest| manifest.hubspot.token.as_ref());
     // `--local` needs no network.

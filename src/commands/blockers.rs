@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::manifest::{Blocker, Status, Venue};
+use deployer_core::manifest::{Blocker, Status, Venue};
 
 /// The day that it is, in UTC.
 pub(super) fn today() -> Date {
@@ -47,7 +47,7 @@ mod tests {
              status = \"blocked\"\n[venues.marina.blocker]\nreason = \"No API\"\n{blocker}\
              [venues.marina.destination]\nkind = \"tripleseat\"\n"
         );
-        let loaded = crate::manifest::parse(&text, "venues.toml").expect("valid");
+        let loaded = deployer_core::manifest::parse(&text, "venues.toml").expect("valid");
         note(&loaded.manifest.venues[0], today.parse().expect("a date"))
     }
 

@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 
 use super::reconcile::confirmed;
 use super::session::account_of;
-use crate::audit::{AUDIT_VERSION, Audit};
-use crate::aws::Aws;
 use crate::cli::{DecommissionArgs, Global};
-use crate::decommission::archive::{Archive, Manifest};
-use crate::decommission::carry_out::{Event, Outcome, carry_out};
-use crate::decommission::check::{Terms, check};
-use crate::decommission::plan::{Item, Plan};
-use crate::decommission::select::Request;
-use crate::decommission::{Cx, kind_word};
-use crate::desired::Scope;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
 use crate::render::{FORMAT_VERSION, JsonLines, decommission_text, event_text, outcome_text};
+use deployer_aws::Aws;
+use deployer_core::desired::Scope;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_janitor::audit::{AUDIT_VERSION, Audit};
+use deployer_janitor::decommission::archive::{Archive, Manifest};
+use deployer_janitor::decommission::carry_out::{Event, Outcome, carry_out};
+use deployer_janitor::decommission::check::{Terms, check};
+use deployer_janitor::decommission::plan::{Item, Plan};
+use deployer_janitor::decommission::select::Request;
+use deployer_janitor::decommission::{Cx, kind_word};
 
 pub(super) async fn run(global: &Global, args: &DecommissionArgs) -> Result<ExitCode> {
     let now = Timestamp::now();

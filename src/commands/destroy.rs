@@ -3,12 +3,12 @@
 use super::hubspot::Access;
 use super::reconcile::{Planned, Task, make_plan, options, refuse_protected};
 use super::session::Session;
-use crate::apply::Inputs;
 use crate::cli::{DestroyArgs, Global};
-use crate::desired::Desired;
-use crate::error::Result;
-use crate::exit_code::ExitCode;
-use crate::plan::Plan;
+use deployer_core::desired::Desired;
+use deployer_core::error::Result;
+use deployer_core::exit_code::ExitCode;
+use deployer_core::plan::Plan;
+use deployer_reconcile::apply::Inputs;
 
 pub(super) async fn run(global: &Global, args: &DestroyArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;

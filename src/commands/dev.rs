@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::artifacts::show as show_build;
 use super::session::{load, manifest_directory, state_directory};
-use crate::artifact::{Artifact, Builder, Platform};
 use crate::cli::{DevArgs, Global};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::local::dev::page::{self, RunOutcome, RunView};
-use crate::local::dev::summary::VenueSummary;
-use crate::local::dev::{System, SystemBackend, SystemConfig};
+use crate::dev::page::{self, RunOutcome, RunView};
+use crate::dev::summary::VenueSummary;
+use crate::dev::{System, SystemBackend, SystemConfig};
 use crate::render::JsonLines;
+use deployer_artifact::{Artifact, Builder, Platform};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
 
 pub(super) async fn run(global: &Global, args: &DevArgs) -> Result<ExitCode> {
     if global.local {

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::session::{connect, declared, load};
 use crate::cli::{DoctorArgs, Global};
-use crate::doctor::{Area, Check, Patient, Verdict, examine};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
 use crate::render::{JsonLines, checks_text, verdict_counts};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_health::doctor::{Area, Check, Patient, Verdict, examine};
 
 pub(super) async fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode> {
     let loaded = load(global)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use sync_lambda::config::{
+use sync_config::config::{
     Destination, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, LedgerProperties,
 };
 use sync_lambda::credentials::{Credentials, OAuthClient, Secret};
@@ -15,19 +15,19 @@ use tokio::time::Instant;
 
 use super::session::{declared, load, manifest_directory, state_directory};
 use crate::cli::{DuplicatesArgs, Global};
-use crate::counted;
-use crate::crm::{self, Unresolved};
-use crate::duplicates::cost::{Mend, Terms};
-use crate::duplicates::files::{About, Files};
-use crate::duplicates::origin::VenueLedger;
-use crate::duplicates::pass::pass;
-use crate::duplicates::read::{PAGE, Reader};
-use crate::duplicates::work::{OpenError, Work};
-use crate::duplicates::{Summary, ledger};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::manifest::{Manifest, SecretRef, Venue};
 use crate::render::{JsonLines, duplicates_html};
+use deployer_core::counted::counted;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::{Manifest, SecretRef, Venue};
+use deployer_hubspot::{self, Unresolved};
+use deployer_janitor::duplicates::cost::{Mend, Terms};
+use deployer_janitor::duplicates::files::{About, Files};
+use deployer_janitor::duplicates::origin::VenueLedger;
+use deployer_janitor::duplicates::pass::pass;
+use deployer_janitor::duplicates::read::{PAGE, Reader};
+use deployer_janitor::duplicates::work::{OpenError, Work};
+use deployer_janitor::duplicates::{Summary, ledger};
 
 /// An account is read in less than this.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
@@ -255,7 +255,7 @@ async fn hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) ->
 }
 
 async fn resolve(manifest: &Manifest, what: &str, reference: &SecretRef) -> Result<Secret> {
-    crm::resolve(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
+    deployer_hubspot::resolve(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
         let failed = Error::usage(format!("{what} can't be had")).caused_by(&error);
         match error {
             Unresolved::Managed => {

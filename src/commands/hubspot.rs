@@ -3,15 +3,14 @@
 
 use std::sync::Arc;
 
+use sync_config::mapping::Mapping;
 use sync_lambda::http;
-use sync_lambda::mapping::Mapping;
 
 use super::session::{Session, manifest_directory};
-use crate::crm::{self, HubSpot, Unresolved};
-use crate::error::{Error, Result};
-use crate::manifest::{Manifest, Status, Venue};
-use crate::observe;
-use crate::property::{LivePortal, Portal};
+use deployer_core::error::{Error, Result};
+use deployer_core::manifest::{Manifest, Status, Venue};
+use deployer_core::property::{LivePortal, Portal};
+use deployer_hubspot::{self, HubSpot, Unresolved};
 
 /// From this likeness on a name is taken for a misspelt one (Jaro-Winkler, 1 is the same).
 const ALIKE: f64 = 0.8;
@@ -89,7 +88,7 @@ impl Access {
     /// The token opens another portal, or leads would be made from properties that there aren't.
     pub(super) async fn observe(&self, session: &Session) -> Result<Portal> {
         let Ok(client) = &self.client else { return Ok(Portal::NotAsked) };
-        let portal = observe::portal(client).await;
+        let portal = deployer_hubspot::portal(client).await;
         if let Some(live) = portal.read() {
             check_portal(session.manifest(), live.portal_id)?;
             check_fields(session, live)?;
@@ -129,7 +128,7 @@ pub(super) async fn connect(manifest: &Manifest) -> Result<std::result::Result<H
     let Some(reference) = &manifest.hubspot.token else {
         return Ok(Err("the manifest has no `[hubspot] token`".to_owned()));
     };
-    let token = match crm::resolve(reference, &manifest_directory(&manifest.path)).await {
+    let token = match deployer_hubspot::resolve(reference, &manifest_directory(&manifest.path)).await {
         Ok(token) => token,
         Err(Unresolved::Managed) => return Ok(Err(format!("{reference} gives the deployer no token"))),
         Err(error) => return Ok(Err(error.to_string())),

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use crate::cli::{Global, Init};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::manifest::init_template;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::init_template;
 
 pub(super) fn run(global: &Global, args: &Init) -> Result<ExitCode> {
     let path = &global.manifest;

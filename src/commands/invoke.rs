@@ -8,12 +8,12 @@ use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
 use super::session::{Session, declared};
-use crate::aws::{Call, CallError, FailureKind};
 use crate::cli::{Global, InvokeArgs};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::manifest::{Status, format_duration};
-use crate::naming::{ALIAS, Names};
+use deployer_aws::{Call, CallError, FailureKind};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::{Status, format_duration};
+use deployer_core::naming::{ALIAS, Names};
 
 pub(super) async fn run(global: &Global, args: &InvokeArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;

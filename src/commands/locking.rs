@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::session::{Session, state_directory};
 use crate::cli::Asking;
-use crate::error::Result;
-use crate::lock::{Found, Lock, Locks, Options};
+use deployer_aws::lock::{Found, Lock, Locks, Options};
+use deployer_core::error::Result;
 
 /// Takes the lock of the deployment, and tells whom it has to wait for. `purpose` is the command.
 pub(super) async fn take(session: &Session, asking: &Asking, purpose: &str) -> Result<Lock> {

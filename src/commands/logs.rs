@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::session::{Session, declared};
-use crate::aws::{CallError, FailureKind};
 use crate::cli::{Global, LogsArgs};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::naming::Names;
 use crate::render::log_line;
-use crate::status::log::{LogEvent, Query, follow, read};
+use deployer_aws::{CallError, FailureKind};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::naming::Names;
+use deployer_health::status::log::{LogEvent, Query, follow, read};
 
 /// Between two looks at a log that is followed: CloudWatch takes ten a second, for the whole account.
 const PAUSE: Duration = Duration::from_secs(2);

@@ -7,11 +7,11 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
 
 pub(super) fn schema() -> Result<ExitCode> {
-    let text = serde_json::to_string_pretty(&crate::manifest::schema())
+    let text = serde_json::to_string_pretty(&deployer_core::manifest::schema())
         .map_err(|error| Error::failed("the schema can't be written").caused_by(&error))?;
     write(format!("{text}\n").as_bytes())
 }

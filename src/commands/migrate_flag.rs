@@ -1,19 +1,19 @@
 //! `deployer migrate-flag`
 
 use serde_json::json;
-use sync_lambda::config::LedgerProperties;
+use sync_config::config::LedgerProperties;
 
 use super::ask;
 use super::hubspot::{check_portal, connect, nearest};
 use super::session::{declared, load};
 use crate::cli::{Global, MigrateFlagArgs};
-use crate::crm::{Fate, HubSpot, Migration, Tally, VendorError, hint};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::manifest::{Manifest, Status, Venue};
-use crate::naming;
-use crate::property::{LivePortal, Property, parse_name};
 use crate::render::JsonLines;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::{Manifest, Status, Venue};
+use deployer_core::naming;
+use deployer_core::property::{LivePortal, Property, parse_name};
+use deployer_hubspot::{Fate, HubSpot, Migration, Tally, VendorError};
 
 /// Contacts whose ids are shown; all of them are told with `--json`.
 const SHOWN: usize = 20;
@@ -102,7 +102,7 @@ fn check(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) ->
 
 fn unanswered(error: VendorError) -> Error {
     let failed = Error::failed("HubSpot doesn't answer as it should").caused_by(&error);
-    match hint(error.into_call_error("hubspot:Search").kind) {
+    match error.into_call_error("hubspot:Search").hint() {
         Some(advice) => failed.hint(advice),
         None => failed,
     }

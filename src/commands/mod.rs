@@ -34,8 +34,8 @@ mod venue;
 mod verify;
 
 use crate::cli::{Cli, Command};
-use crate::error::Result;
-use crate::exit_code::ExitCode;
+use deployer_core::error::Result;
+use deployer_core::exit_code::ExitCode;
 
 /// Carries out a command and gives what the process exits with.
 ///

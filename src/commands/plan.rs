@@ -8,11 +8,12 @@ use super::reconcile::{Planned, make_plan, notes, plan_code, plan_from, show};
 use super::saved;
 use super::session::{Session, format};
 use crate::cli::{Global, PlanArgs, PlanFormat, Refresh};
-use crate::desired::desired;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::observe::{Snapshot, observe_lists};
 use crate::render::{plan_html, plan_markdown};
+use deployer_aws::observe::observe_lists;
+use deployer_core::desired::desired;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::snapshot::Snapshot;
 
 /// Up to so many venues everything is read unless `--refresh` says otherwise; each takes about nine reads.
 const FULL_UP_TO: usize = 50;

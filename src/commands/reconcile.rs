@@ -9,16 +9,17 @@ use super::hubspot::Access;
 use super::locking;
 use super::saved;
 use super::session::Session;
-use crate::apply::{self, Inputs, Options, Outcome};
 use crate::cli::{Asking, Execution};
-use crate::cost::{Assumptions, Estimate, estimate};
-use crate::desired::Desired;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::lock::Lock;
-use crate::observe::{Snapshot, observe};
-use crate::plan::{Origin, Plan, SavedPlan, invariants, plan};
 use crate::render::{Progress, cost_line, plan_text, result_text};
+use deployer_aws::lock::Lock;
+use deployer_aws::observe::observe;
+use deployer_core::cost::{Assumptions, Estimate, estimate};
+use deployer_core::desired::Desired;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::plan::{Origin, Plan, SavedPlan, invariants, plan};
+use deployer_core::snapshot::Snapshot;
+use deployer_reconcile::apply::{self, Inputs, Options, Outcome};
 
 /// A plan, with what it was made from.
 pub(super) struct Planned {

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::status::{code, read};
 use crate::cli::{Global, ReportArgs, ReportFormat};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
 use crate::render::{JsonLines, report_html, report_markdown};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
 
 pub(super) async fn run(global: &Global, args: &ReportArgs) -> Result<ExitCode> {
     let format = format(global.json, args)?;

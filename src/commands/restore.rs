@@ -5,12 +5,12 @@ use serde_json::json;
 use super::decommission::{close, open, tell};
 use super::reconcile::confirmed;
 use crate::cli::{Global, RestoreArgs};
-use crate::decommission::Cx;
-use crate::decommission::carry_out::Event;
-use crate::decommission::restore::{Plan, carry_out};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
 use crate::render::{FORMAT_VERSION, JsonLines, comparison_text, restore_text};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_janitor::decommission::Cx;
+use deployer_janitor::decommission::carry_out::Event;
+use deployer_janitor::decommission::restore::{Plan, carry_out};
 
 pub(super) async fn run(global: &Global, args: &RestoreArgs) -> Result<ExitCode> {
     let (aws, scope, mut archive) = open(global, &args.archive).await?;

@@ -2,13 +2,13 @@
 
 use super::reconcile::{Planned, Task, refuse_violations};
 use super::session::Session;
-use crate::apply::{Inputs, Options};
 use crate::cli::{Global, RollbackArgs};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::naming::Names;
-use crate::observe::{observe, versions};
-use crate::plan::{invariants, rollback, unpin};
+use deployer_aws::observe::{observe, versions};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::naming::Names;
+use deployer_core::plan::{invariants, rollback, unpin};
+use deployer_reconcile::apply::{Inputs, Options};
 
 pub(super) async fn run(global: &Global, args: &RollbackArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::reconcile::Planned;
 use super::session::Session;
 use crate::cli::PlanInputs;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::plan::{Origin, SavedPlan, Unusable};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::plan::{Origin, SavedPlan, Unusable};
 
 /// Writes a plan to a file.
 pub(super) fn write(

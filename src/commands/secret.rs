@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use super::reconcile::confirm;
 use super::secret_values::{Resolved, resolve_venue};
 use super::session::{Session, declared};
-use crate::aws::{Call, CallError, FailureKind};
 use crate::cli::{Global, SecretCommand};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::manifest::{SecretValue, Status, Venue};
-use crate::naming::{Names, TAG_DEPLOYMENT};
+use deployer_aws::{Call, CallError, FailureKind};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::{SecretValue, Status, Venue};
+use deployer_core::naming::{Names, TAG_DEPLOYMENT};
 
 pub(super) async fn run(global: &Global, command: SecretCommand) -> Result<ExitCode> {
     let session = Session::open(global).await?;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::session::{Session, manifest_directory};
-use crate::error::{Error, Result};
-use crate::manifest::{SecretRef, SecretValue, Venue};
-use crate::plan::{Operation, Plan};
+use deployer_core::error::{Error, Result};
+use deployer_core::manifest::{SecretRef, SecretValue, Venue};
+use deployer_core::plan::{Operation, Plan};
 
 /// The JSON object of each secret that `plan` creates, by the secret's name. All references that don't resolve are told
 /// at once, before anything is changed. On the cloud on this machine a stand-in takes the place of such a value.
@@ -54,7 +54,7 @@ pub(super) async fn resolve(session: &Session, plan: &Plan) -> Result<BTreeMap<S
     Err(error.hint("set what is missing, or write `managed` in the manifest for a value that is set by hand"))
 }
 
-pub(super) type Resolved = std::result::Result<Option<SecretValue>, crate::manifest::ResolveError>;
+pub(super) type Resolved = std::result::Result<Option<SecretValue>, deployer_core::manifest::ResolveError>;
 
 /// The secret's key, the reference as it stands in the manifest, and what it gives.
 pub(super) async fn resolve_venue(session: &Session, venue: &Venue) -> Result<Vec<(String, String, Resolved)>> {

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use aws_smithy_types::retry::RetryConfig;
 
-use crate::aws::{Aws, Call, FailureKind};
 use crate::cli::{Global, PlanFormat};
-use crate::desired::Scope;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
 use crate::local;
-use crate::manifest::{self, Loaded, Manifest, ManifestErrors, Venue};
 use crate::render::JsonLines;
+use deployer_aws::{Aws, Call, FailureKind};
+use deployer_core::desired::Scope;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::{self, Loaded, Manifest, ManifestErrors, Venue};
 
 /// Tries of the first call. Where there is no network, one wants to be told so, and not after a minute.
 const FIRST_TRIES: u32 = 3;

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::session::{Session, declared, load, manifest_directory};
 use crate::cli::{Global, StatusArgs, Window};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::manifest::Venue;
 use crate::render::{JsonLines, status_text};
-use crate::status::{self, Overview, Portal};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::Venue;
+use deployer_health::status::{self, Overview, Portal};
 
 pub(super) async fn run(global: &Global, args: &StatusArgs) -> Result<ExitCode> {
     let overview = read(global, &args.venue, &args.since).await?;

@@ -5,9 +5,9 @@ use serde_json::json;
 use super::reconcile::confirm;
 use super::session::Session;
 use crate::cli::{Global, UnlockArgs};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::lock::{Found, Locks};
+use deployer_aws::lock::{Found, Locks};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
 
 pub(super) async fn run(global: &Global, args: &UnlockArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::session::load;
 use crate::cli::Global;
-use crate::error::Result;
-use crate::exit_code::ExitCode;
-use crate::manifest::Status;
 use crate::render::JsonLines;
+use deployer_core::error::Result;
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::Status;
 
 pub(super) fn run(global: &Global) -> Result<ExitCode> {
     let loaded = load(global)?;

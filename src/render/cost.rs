@@ -1,6 +1,6 @@
 //! A cost estimate in words, for every format.
 
-use crate::cost::{Assumptions, Estimate, Sides};
+use deployer_core::cost::{Assumptions, Estimate, Sides};
 
 /// The line that closes a plan as text.
 pub fn cost_line(estimate: &Estimate) -> String {

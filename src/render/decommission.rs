@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::decommission::carry_out::{Event, Outcome};
-use crate::decommission::kind_word;
-use crate::decommission::plan::{Action, Plan};
-use crate::decommission::restore::{self, Comparison};
-use crate::decommission::select::Refusal;
+use deployer_janitor::decommission::carry_out::{Event, Outcome};
+use deployer_janitor::decommission::kind_word;
+use deployer_janitor::decommission::plan::{Action, Plan};
+use deployer_janitor::decommission::restore::{self, Comparison};
+use deployer_janitor::decommission::select::Refusal;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::doctor::{Check, Verdict};
+use deployer_health::doctor::{Check, Verdict};
 
 const BOLD: Style = Style::new().bold();
 

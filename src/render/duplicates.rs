@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::escape::html;
 use super::page;
-use crate::counted;
-use crate::duplicates::cost::{Mend, Terms};
-use crate::duplicates::files::{About, Excerpt, GroupExcerpt};
-use crate::duplicates::{Finding, Row, Summary};
+use deployer_core::counted::counted;
+use deployer_janitor::duplicates::cost::{Mend, Terms};
+use deployer_janitor::duplicates::files::{About, Excerpt, GroupExcerpt};
+use deployer_janitor::duplicates::{Finding, Row, Summary};
 
 const STYLE: &str = concat!(include_str!("plan.css"), include_str!("duplicates.css"));
 

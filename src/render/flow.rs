@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::escape::{html, one_line};
 use super::text_width::fit;
-use crate::status::Standing;
+use deployer_health::status::Standing;
 
 /// Widths and heights, in the units of the view box.
 const WIDTH: f64 = 1000.0;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::cost::{small_print, total};
 use super::escape::html;
 use super::{page, words};
-use crate::cost::{Estimate, ItemCost, Sides, VenueCost};
-use crate::plan::{Action, AttributeChange, Change, Plan};
+use deployer_core::cost::{Estimate, ItemCost, Sides, VenueCost};
+use deployer_core::plan::{Action, AttributeChange, Change, Plan};
 
 const STYLE: &str = include_str!("plan.css");
 

@@ -7,9 +7,9 @@ use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use super::JsonLines;
-use crate::counted;
-use crate::exit_code::ExitCode;
-use crate::isolation::{Check, PairState, Reach, Report, Shared, Verdict};
+use deployer_core::counted::counted;
+use deployer_core::exit_code::ExitCode;
+use deployer_core::isolation::{Check, PairState, Reach, Report, Shared, Verdict};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

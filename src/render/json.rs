@@ -7,10 +7,10 @@ use std::sync::Mutex;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::apply::{Event, Outcome};
-use crate::cost::Estimate;
-use crate::exit_code::ExitCode;
-use crate::plan::Plan;
+use deployer_core::cost::Estimate;
+use deployer_core::exit_code::ExitCode;
+use deployer_core::plan::Plan;
+use deployer_reconcile::apply::{Event, Outcome};
 
 /// Version of the shapes.
 pub const FORMAT_VERSION: u32 = 1;

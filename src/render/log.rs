@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::escape::one_line;
 use super::venue_words;
-use crate::status::Run;
-use crate::status::log::LogEvent;
+use deployer_health::status::Run;
+use deployer_health::status::log::LogEvent;
 
 /// One line, with the time in UTC. The text has ANSI styles; a stream that is no terminal strips them.
 pub fn log_line(event: &LogEvent) -> String {

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::cost::{small_print, total};
 use super::escape::{fence, html, markdown, one_line};
 use super::words;
-use crate::cost::{Estimate, Money, Sides};
-use crate::plan::{Action, Change, Plan};
+use deployer_core::cost::{Estimate, Money, Sides};
+use deployer_core::plan::{Action, Change, Plan};
 
 /// Bytes of venues that are shown. GitHub takes a comment of 65,536 characters at most, and what follows the venues has to
 /// have room.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::text::action_word;
-use crate::apply::Event;
+use deployer_reconcile::apply::Event;
 
 /// For work whose end isn't known: a line that says how far it is. None where nobody sees it.
 pub fn spinner(wanted: bool) -> Option<ProgressBar> {

@@ -9,8 +9,8 @@ use super::escape::one_line;
 use super::json::{FORMAT_VERSION, JsonLines, typed};
 use super::venue_words as words;
 use super::when::moment;
-use crate::resource::Observed;
-use crate::status::{Contacts, Overview, Standing, Urgency, VenueStatus};
+use deployer_core::resource::Observed;
+use deployer_health::status::{Contacts, Overview, Standing, Urgency, VenueStatus};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -70,7 +70,7 @@ fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
     if let Some(runs) = status.runs.present().filter(|runs| runs.count > 0) {
         let counts = format!(
             "{}, {} failed; contacts: {} synced, {} failed, {} to review",
-            crate::counted(runs.count, "run"),
+            deployer_core::counted::counted(runs.count, "run"),
             runs.failed_runs,
             runs.synced,
             runs.failed,

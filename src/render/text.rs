@@ -5,8 +5,8 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::words;
-use crate::apply::Outcome;
-use crate::plan::{Action, AttributeChange, Change, Plan};
+use deployer_core::plan::{Action, AttributeChange, Change, Plan};
+use deployer_reconcile::apply::Outcome;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

@@ -1,10 +1,10 @@
 //! How a venue does, in words: what the status, the page and the Markdown say the same.
 
 use super::when::{moment, schedule};
-use crate::counted;
-use crate::manifest::Status;
-use crate::resource::Observed;
-use crate::status::{Attention, Contacts, Overview, Run, Runs, Standing, VenueStatus};
+use deployer_core::counted::counted;
+use deployer_core::manifest::Status;
+use deployer_core::resource::Observed;
+use deployer_health::status::{Attention, Contacts, Overview, Run, Runs, Standing, VenueStatus};
 
 /// One word or two for a venue's standing.
 pub(super) fn standing(standing: Standing) -> &'static str {

@@ -1,6 +1,6 @@
 //! A plan in words, without styles: what every format says the same.
 
-use crate::plan::{Action, AttributeChange, Change, Conflict, Plan, Summary, Unreadable};
+use deployer_core::plan::{Action, AttributeChange, Change, Conflict, Plan, Summary, Unreadable};
 
 /// What a summary begins with where there is nothing to do.
 pub(super) const NO_CHANGES: &str = "No changes.";

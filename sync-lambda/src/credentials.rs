@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::config::{
+use crate::error::RunError;
+use sync_config::config::{
     ENV_SECRET_ARN, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
     KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY,
 };
-use crate::error::RunError;
 
 /// A value that is never shown.
 #[derive(Clone, PartialEq, Eq)]

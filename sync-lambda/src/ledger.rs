@@ -7,8 +7,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::config::LedgerProperties;
-use crate::mapping::Properties;
+use sync_config::config::LedgerProperties;
+use sync_config::mapping::Properties;
 
 /// Longest text in the error property: it is for a person to read.
 const MAX_ERROR: usize = 1000;

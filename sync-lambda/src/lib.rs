@@ -7,7 +7,6 @@
 //! - [`hubspot`] and [`destination`]: the two sides; [`mapping`] makes a contact a lead, [`phone`] its number one to dial; [`limiter`] keeps their rates.
 //! - [`report`]: log lines, metrics, the answer; [`error`]: why a run ended early.
 
-pub mod config;
 pub mod credentials;
 pub mod destination;
 pub mod engine;
@@ -17,7 +16,6 @@ pub mod http;
 pub mod hubspot;
 pub mod ledger;
 pub mod limiter;
-pub mod mapping;
 pub mod phone;
 pub mod report;
 pub mod secret;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use sync_config::metrics::{
+    BACKLOG, DURATION, FAILED, METRIC_DIMENSION, METRIC_NAMESPACE, NEEDS_REVIEW, OLDEST_FLAG_AGE, SYNCED,
+};
 
 use crate::error::RunError;
 use crate::ledger::Outcome;
-
-/// Where the metrics go.
-pub const METRIC_NAMESPACE: &str = "Deployer/Sync";
 
 /// Takes JSON lines.
 pub type Log = dyn Fn(&Value) + Send + Sync;
@@ -88,17 +88,17 @@ impl Report {
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
     pub fn line(&self, request_id: &str, took: Duration, now: Timestamp, error: Option<&RunError>) -> Value {
         let mut metrics = vec![
-            ("Synced", self.synced, "Count"),
-            ("Failed", self.failed, "Count"),
-            ("NeedsReview", self.needs_review, "Count"),
-            ("Backlog", self.left + self.retried, "Count"),
-            ("Duration", u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "Milliseconds"),
+            (SYNCED, self.synced),
+            (FAILED, self.failed),
+            (NEEDS_REVIEW, self.needs_review),
+            (BACKLOG, self.left + self.retried),
+            (DURATION, u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         ];
-        metrics.extend(self.oldest_flag_age.map(|age| ("OldestFlagAgeSeconds", age.as_secs(), "Seconds")));
+        metrics.extend(self.oldest_flag_age.map(|age| (OLDEST_FLAG_AGE, age.as_secs())));
         let mut line = Map::new();
         line.insert("level".to_owned(), json!(if error.is_some() { "error" } else { "info" }));
         line.insert("event".to_owned(), json!("run"));
-        line.insert("venue".to_owned(), json!(self.venue));
+        line.insert(METRIC_DIMENSION.to_owned(), json!(self.venue));
         line.insert("request_id".to_owned(), json!(request_id));
         line.insert("searched".to_owned(), json!(self.searched));
         line.insert("retried".to_owned(), json!(self.retried));
@@ -109,13 +109,14 @@ impl Report {
             line.insert("dry_run".to_owned(), json!(true));
             return Value::Object(line);
         }
-        line.extend(metrics.iter().map(|(name, value, _)| ((*name).to_owned(), json!(value))));
-        let names: Vec<Value> = metrics.iter().map(|(name, _, unit)| json!({ "Name": name, "Unit": unit })).collect();
+        line.extend(metrics.iter().map(|(metric, value)| (metric.name.to_owned(), json!(value))));
+        let names: Vec<Value> =
+            metrics.iter().map(|(metric, _)| json!({ "Name": metric.name, "Unit": metric.unit })).collect();
         line.insert(
             "_aws".to_owned(),
             json!({
                 "Timestamp": now.as_millisecond(),
-                "CloudWatchMetrics": [{ "Namespace": METRIC_NAMESPACE, "Dimensions": [["venue"]], "Metrics": names }],
+                "CloudWatchMetrics": [{ "Namespace": METRIC_NAMESPACE, "Dimensions": [[METRIC_DIMENSION]], "Metrics": names }],
             }),
         );
         Value::Object(line)

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::config::{
+use crate::error::RunError;
+use sync_config::config::{
     ENV_ANSWER_TIMEOUT_MS, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
     ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, HUBSPOT_BASE_URI, LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
 };
-use crate::error::RunError;
 
 /// What one venue's runs go by.
 #[derive(Debug, Clone)]

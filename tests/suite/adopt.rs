@@ -1,6 +1,6 @@
 //! `deployer adopt`, as a process: what nobody owns becomes ours by its tags, and nothing else does.
 
-use deployer::aws::Aws;
+use deployer_aws::Aws;
 use serde_json::Value;
 
 use crate::processes::Site;

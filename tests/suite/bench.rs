@@ -13,9 +13,9 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use deployer::aws::{Aws, https_client};
-use deployer::observe::observe_lists;
-use deployer::plan::plan;
+use deployer_aws::observe::observe_lists;
+use deployer_aws::{Aws, https_client};
+use deployer_core::plan::plan;
 
 use crate::servers;
 use crate::world::{World, venue};

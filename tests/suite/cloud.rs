@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use deployer::aws::{Aws, Call as _};
-use deployer::local::cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
+use deployer_aws::{Aws, Call as _};
+use deployer_cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
 use jiff::{SignedDuration, Timestamp};
 
 fn clients(cloud: &Cloud) -> Aws {

@@ -4,8 +4,8 @@ use std::future::pending;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use deployer::aws::{Aws, https_client};
-use deployer::local::cloud::{Cloud, CloudConfig};
+use deployer_aws::{Aws, https_client};
+use deployer_cloud::{Cloud, CloudConfig};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;

@@ -3,8 +3,8 @@
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy};
 use aws_sdk_resourcegroupstagging::types::TagFilter;
-use deployer::aws::{Aws, Call};
-use deployer::local::cloud::{Cloud, CloudConfig};
+use deployer_aws::{Aws, Call};
+use deployer_cloud::{Cloud, CloudConfig};
 use jiff::{SignedDuration, Timestamp};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);

@@ -2,8 +2,8 @@
 
 use std::future::pending;
 
-use deployer::aws::{Aws, https_client};
-use deployer::local::cloud::{Cloud, CloudConfig};
+use deployer_aws::{Aws, https_client};
+use deployer_cloud::{Cloud, CloudConfig};
 use tokio::net::TcpListener;
 
 use crate::servers;

@@ -1,11 +1,11 @@
 //! The estimate of a month's cost, against figures that were worked out by hand.
 
-use deployer::cost::{Assumptions, Estimate, Item, Money, PriceTable, Sides, estimate};
-use deployer::desired::Desired;
-use deployer::manifest::Schedule;
-use deployer::observe::Snapshot;
 use deployer::render::cost_line;
-use deployer::resource::Observed;
+use deployer_core::cost::{Assumptions, Estimate, Item, Money, PriceTable, Sides, estimate};
+use deployer_core::desired::Desired;
+use deployer_core::manifest::Schedule;
+use deployer_core::resource::Observed;
+use deployer_core::snapshot::Snapshot;
 
 use crate::planner::{MANIFEST, converged, harbour, present, wanted};
 
@@ -177,7 +177,7 @@ fn a_venue_that_is_no_target_stays_as_it_is() {
 #[test]
 fn what_is_there_is_counted_as_it_is_there() {
     let desired = wanted(MANIFEST);
-    let live = |change: fn(&mut deployer::resource::LiveStack)| {
+    let live = |change: fn(&mut deployer_core::resource::LiveStack)| {
         let mut snapshot = converged(&desired);
         change(harbour(&mut snapshot));
         venue(&cost(&desired, &snapshot), "harbour")

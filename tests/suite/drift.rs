@@ -3,13 +3,13 @@
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment};
-use deployer::artifact::zip;
-use deployer::aws::Aws;
-use deployer::local::cloud::{Cloud, CloudConfig};
-use deployer::observe::Snapshot;
-use deployer::plan::{Action, Plan};
 use deployer::render::plan_text;
-use deployer::resource::Observed;
+use deployer_artifact::zip;
+use deployer_aws::Aws;
+use deployer_cloud::{Cloud, CloudConfig};
+use deployer_core::plan::{Action, Plan};
+use deployer_core::resource::Observed;
+use deployer_core::snapshot::Snapshot;
 use serde_json::Value;
 
 use crate::world::{World, manifest};

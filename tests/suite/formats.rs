@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use deployer::cost::{Assumptions, Estimate, estimate};
-use deployer::observe::Snapshot;
-use deployer::plan::{Action, AttributeChange, Change, Conflict, Plan, Unreadable, plan};
 use deployer::render::{plan_html, plan_markdown};
-use deployer::resource::{Address, Kind};
+use deployer_core::cost::{Assumptions, Estimate, estimate};
+use deployer_core::plan::{Action, AttributeChange, Change, Conflict, Plan, Unreadable, plan};
+use deployer_core::resource::{Address, Kind};
+use deployer_core::snapshot::Snapshot;
 use serde_json::{Value, json};
 
 use crate::planner::{MANIFEST, applied, converged, wanted};

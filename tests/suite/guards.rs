@@ -1,6 +1,6 @@
 //! What an apply refuses, as processes: nothing is written, exit code 6, and what to do is said.
 
-use deployer::local::sandbox::{Clock, HubSpot, HubSpotConfig, Server};
+use deployer_sandbox::{Clock, HubSpot, HubSpotConfig, Server};
 
 use crate::processes::{APPLY, Site};
 use crate::world::{manifest, venue};

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deployer::aws::{Aws, Call as _};
-use deployer::desired::Scope;
-use deployer::exit_code::ExitCode;
-use deployer::local::cloud::{Cloud, CloudConfig};
-use deployer::lock::{Lock, Locks, Options};
+use deployer_aws::lock::{Lock, Locks, Options};
+use deployer_aws::{Aws, Call as _};
+use deployer_cloud::{Cloud, CloudConfig};
+use deployer_core::desired::Scope;
+use deployer_core::exit_code::ExitCode;
 
 struct Place {
     aws: Aws,
@@ -27,7 +27,7 @@ fn at_once(directory: &Path) -> Options {
     Options { poll: Duration::from_millis(5), ..Options::new(Duration::ZERO, directory, "deployer apply") }
 }
 
-async fn take(place: &Place, options: &Options) -> Result<Lock, deployer::error::Error> {
+async fn take(place: &Place, options: &Options) -> Result<Lock, deployer_core::error::Error> {
     place.locks.acquire(options, |_| {}).await
 }
 
@@ -57,7 +57,7 @@ async fn a_waiting_one_gets_it_when_it_is_given_back() {
     let (told, mut waits) = tokio::sync::mpsc::unbounded_channel();
     let locks = place.locks.clone();
     let second = tokio::spawn(async move {
-        let on_wait = |held: &deployer::lock::Found| drop(told.send(held.describe()));
+        let on_wait = |held: &deployer_aws::lock::Found| drop(told.send(held.describe()));
         locks.acquire(&options, on_wait).await.map(drop)
     });
     let held_by = waits.recv().await.expect("it says for whom it waits");

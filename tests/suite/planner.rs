@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use deployer::desired::{Desired, Scope, desired};
-use deployer::manifest;
-use deployer::observe::Snapshot;
-use deployer::plan::{Action, Operation, Plan, invariants, plan};
 use deployer::render::plan_text;
-use deployer::resource::{
+use deployer_core::desired::{Desired, Scope, desired};
+use deployer_core::manifest;
+use deployer_core::plan::{Action, Operation, Plan, invariants, plan};
+use deployer_core::resource::{
     Kind, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret, LiveStack, Observed,
     SECRET_ARN_PLACEHOLDER, Stack,
 };
+use deployer_core::snapshot::Snapshot;
 use proptest::prelude::*;
 
 /// Two venues, `harbour` active and `mill` paused.
@@ -117,7 +117,7 @@ fn text(plan: &Plan) -> String {
 
 /// `venue/kind: call, call` for each change.
 fn calls(plan: &Plan) -> Vec<String> {
-    let line = |change: &deployer::plan::Change| {
+    let line = |change: &deployer_core::plan::Change| {
         let calls: Vec<&str> = change.operations.iter().map(Operation::call).collect();
         format!("{}: {}", change.address, calls.join(", "))
     };

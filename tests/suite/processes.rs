@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use deployer::local::cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
+use deployer_cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
 
 use crate::world::manifest;
 

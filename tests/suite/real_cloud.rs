@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_eventbridge::types::RuleState;
-use deployer::apply::{Event, Outcome};
-use deployer::aws::{Aws, FailureKind};
-use deployer::local::cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault, Injected};
 use deployer::render::result_text;
-use deployer::resource::Kind;
+use deployer_aws::{Aws, FailureKind};
+use deployer_cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault, Injected};
+use deployer_core::resource::Kind;
+use deployer_reconcile::apply::{Event, Outcome};
 
 use crate::world::{World, actions, manifest};
 

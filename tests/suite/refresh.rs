@@ -1,8 +1,8 @@
 //! `--refresh fast`: a plan from lists alone. What it costs, what it finds, and what it keeps its hands off.
 
-use deployer::aws::Aws;
-use deployer::local::cloud::ApiError;
-use deployer::local::cloud::{Call, CallKind, Cloud, CloudConfig, Fault, Injected};
+use deployer_aws::Aws;
+use deployer_cloud::ApiError;
+use deployer_cloud::{Call, CallKind, Cloud, CloudConfig, Fault, Injected};
 
 use crate::world::{World, actions, manifest};
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
-use deployer::aws::{Aws, Call, FailureKind};
-use deployer::local::cloud::{Cloud, CloudConfig};
-use deployer::local::runtime::{Runtime, RuntimeConfig};
-use deployer::naming::Names;
+use deployer_aws::{Aws, Call, FailureKind};
+use deployer_cloud::runtime::{Runtime, RuntimeConfig};
+use deployer_cloud::{Cloud, CloudConfig};
+use deployer_core::naming::Names;
 use serde_json::Value;
 
 use crate::world::{World, manifest};

@@ -2,10 +2,10 @@
 
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
-use deployer::aws::Aws;
-use deployer::local::cloud::{Cloud, CloudConfig};
-use deployer::local::sample::{self, LIVE, STALE, legacy_account};
-use deployer::local::sandbox::{Clock, HubSpot, HubSpotConfig};
+use deployer::sample::{self, LIVE, STALE, legacy_account};
+use deployer_aws::Aws;
+use deployer_cloud::{Cloud, CloudConfig};
+use deployer_sandbox::{Clock, HubSpot, HubSpotConfig};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clouds::Target;

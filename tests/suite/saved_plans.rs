@@ -1,6 +1,6 @@
 //! Saved plans, as processes: carried out as they are, or refused with what has moved.
 
-use deployer::aws::Aws;
+use deployer_aws::Aws;
 
 use crate::processes::Site;
 

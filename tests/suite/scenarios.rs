@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use deployer::aws::Aws;
-use deployer::local::cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault, Injected};
+use deployer_aws::Aws;
+use deployer_cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault, Injected};
 use futures_util::future::join_all;
 
 use crate::world::{World, actions, manifest, venue};

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use deployer::local::cloud::secretsmanager::Version;
+use deployer_cloud::secretsmanager::Version;
 use serde_json::{Value, json};
 
 use crate::processes::{APPLY, Site};
@@ -131,7 +131,7 @@ fn a_value_that_is_set_by_hand_is_left_out_at_first() {
 fn a_foreign_secret_is_never_written_or_read() {
     let site = Site::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let aws = deployer::aws::Aws::for_local("us-east-1", site.cloud.http_client(), None);
+    let aws = deployer_aws::Aws::for_local("us-east-1", site.cloud.http_client(), None);
     let made = runtime.block_on(aws.secrets.create_secret().name("sync/a").secret_string("theirs").send());
     made.expect("somebody made it");
     site.cloud.forget_calls();

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use deployer::aws::{Aws, https_client};
+use deployer_aws::{Aws, https_client};
 
 use crate::clouds::Opened;
 use crate::wire::{Writes, noting};

@@ -98,7 +98,7 @@ async fn a_venue_is_paused_and_resumed(Place { world, writes }: Place) {
 }
 
 async fn new_code_is_a_new_version_under_the_alias(Place { world, .. }: Place) {
-    let version = async |aws: &deployer::aws::Aws| {
+    let version = async |aws: &deployer_aws::Aws| {
         let alias = aws.lambda.get_alias().function_name("sync-a").name("live").send().await.expect("it is there");
         alias.function_version().map(ToOwned::to_owned)
     };

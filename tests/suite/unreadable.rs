@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_sdk_eventbridge::types::{Tag, Target};
-use deployer::aws::Aws;
-use deployer::local::cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
-use deployer::plan::{Action, Plan};
-use deployer::resource::Kind;
+use deployer_aws::Aws;
+use deployer_cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
+use deployer_core::plan::{Action, Plan};
+use deployer_core::resource::Kind;
 
 use crate::world::{World, manifest};
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use deployer::local::cloud::{ApiError, Invocation, Invoked, Invoker};
+use deployer_cloud::{ApiError, Invocation, Invoked, Invoker};
 use futures_util::future::BoxFuture;
 
 use crate::processes::Site;

@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use deployer::apply::{self, Event, Inputs, Options, Outcome};
-use deployer::artifact::{Artifact, Platform};
-use deployer::aws::Aws;
-use deployer::crm::HubSpot;
-use deployer::desired::{Desired, Scope, desired};
-use deployer::manifest::{self, SecretValue};
-use deployer::observe::{Snapshot, observe, observe_lists, portal};
-use deployer::plan::{Operation, Plan, invariants, plan};
+use deployer_artifact::{Artifact, Platform};
+use deployer_aws::Aws;
+use deployer_aws::observe::{observe, observe_lists, portal};
+use deployer_core::desired::{Desired, Scope, desired};
+use deployer_core::manifest::{self, SecretValue};
+use deployer_core::plan::{Operation, Plan, invariants, plan};
+use deployer_core::snapshot::Snapshot;
+use deployer_hubspot::HubSpot;
+use deployer_reconcile::apply::{self, Event, Inputs, Options, Outcome};
 use tokio_util::sync::CancellationToken;
 
 /// Two venues, `a` active and `b` paused, in a deployment of this name.

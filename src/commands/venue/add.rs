@@ -3,16 +3,16 @@
 use std::io::{BufRead, Write};
 
 use serde_json::json;
-use sync_lambda::config::{Destination, HttpAuth, HttpDestination};
+use sync_config::config::{Destination, HttpAuth, HttpDestination};
 
 use super::status::status_of;
 use super::write::Editable;
 use crate::cli::{DestinationKind, Global, VenueAdd};
 use crate::commands::ask::{self, Asker};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::manifest::{NewVenue, Schedule, SecretRef, add_venue, check_name, status_word};
 use crate::render::JsonLines;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::{NewVenue, Schedule, SecretRef, add_venue, check_name, status_word};
 
 /// What a lead of an `http` destination consists of where nothing else is said.
 const HTTP_FIELDS: [(&str, &str); 3] = [("name", "{firstname} {lastname}"), ("email", "email"), ("phone", "phone")];

@@ -5,15 +5,15 @@ mod status;
 mod write;
 
 use serde_json::json;
-use sync_lambda::config::Destination;
+use sync_config::config::Destination;
 
 use super::blockers::{days, today};
 use super::session::load;
 use crate::cli::{Global, VenueCommand};
-use crate::error::Result;
-use crate::exit_code::ExitCode;
-use crate::manifest::{Status, Venue, status_word};
 use crate::render::JsonLines;
+use deployer_core::error::Result;
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::{Status, Venue, status_word};
 
 pub(super) fn run(global: &Global, command: VenueCommand) -> Result<ExitCode> {
     match command {

@@ -6,10 +6,10 @@ use super::write::Editable;
 use crate::cli::{Deployed, Global, VenueBlock};
 use crate::commands::ask;
 use crate::commands::blockers::today;
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::manifest::{BlockerEntry, Status, remove_blocker, set_blocker, set_status, status_word};
 use crate::render::JsonLines;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::{BlockerEntry, Status, remove_blocker, set_blocker, set_status, status_word};
 
 /// `deployer venue pause` and `resume`
 pub(super) fn set(global: &Global, name: &str, status: Status) -> Result<ExitCode> {

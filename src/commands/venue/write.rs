@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Global;
 use crate::commands::session::{load, mistakes};
-use crate::error::{Error, Result};
-use crate::manifest::{self, Loaded, Manifest, Uneditable, Venue};
+use deployer_core::error::{Error, Result};
+use deployer_core::manifest::{self, Loaded, Manifest, Uneditable, Venue};
 
 /// A manifest that is valid, and may be edited.
 pub(super) struct Editable<'g> {

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::aws::FailureKind;
 use crate::cli::{Global, VerifyArgs};
 use crate::commands::session::{Session, load, manifest_directory};
-use crate::crm::resolve;
-use crate::desired::{Scope, desired};
-use crate::error::Result;
-use crate::exit_code::ExitCode;
-use crate::isolation::planned::Credentials;
-use crate::isolation::simulation::{Simulated, simulate};
-use crate::isolation::{Credential, Report, judge, live, planned};
-use crate::manifest::{Manifest, Status};
 use crate::render::{JsonLines, isolation_json, isolation_text};
+use deployer_aws::FailureKind;
+use deployer_core::desired::{Scope, desired};
+use deployer_core::error::Result;
+use deployer_core::exit_code::ExitCode;
+use deployer_core::isolation::Simulated;
+use deployer_core::isolation::planned::Credentials;
+use deployer_core::isolation::{Credential, Report, judge, planned};
+use deployer_core::manifest::{Manifest, Status};
+use deployer_health::isolation::live;
+use deployer_health::isolation::simulation::simulate;
+use deployer_hubspot::resolve;
 
 /// Stands for the account where the manifest names none.
 const ANY_ACCOUNT: &str = "000000000000";

@@ -4,8 +4,8 @@ mod isolation;
 mod venue;
 
 use crate::cli::{Global, VerifyArgs};
-use crate::error::Result;
-use crate::exit_code::ExitCode;
+use deployer_core::error::Result;
+use deployer_core::exit_code::ExitCode;
 
 pub(super) async fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
     match &args.venue {

@@ -3,25 +3,25 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use sync_lambda::config::{
+use sync_config::config::{
     Destination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
 };
 use sync_lambda::credentials::Secret;
 use tokio_util::sync::CancellationToken;
 
-use crate::aws::{Aws, https_client};
 use crate::cli::{Global, VerifyArgs};
 use crate::commands::reconcile::watch_for_signals;
 use crate::commands::session::{Session, declared, load, manifest_directory, state_directory};
-use crate::crm::{self, HubSpot};
-use crate::error::{Error, Result};
-use crate::exit_code::ExitCode;
-use crate::local::dev::Running;
-use crate::manifest::{Manifest, SecretRef, Status, Venue};
+use crate::dev::Running;
 use crate::render::JsonLines;
-use crate::verify::journal::{Journal, JournalError};
-use crate::verify::lead::{Known, destination, one_account};
-use crate::verify::{Event, Evidence, Options, Other, Outcome, RealTime, Verify};
+use deployer_aws::{Aws, https_client};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::{Manifest, SecretRef, Status, Venue};
+use deployer_health::verify::journal::{Journal, JournalError};
+use deployer_health::verify::lead::{Known, destination, one_account};
+use deployer_health::verify::{Event, Evidence, Options, Other, Outcome, RealTime, Verify};
+use deployer_hubspot::{self, HubSpot};
 
 pub(super) async fn run(global: &Global, args: &VerifyArgs, name: &str) -> Result<ExitCode> {
     let place = Place::open(global).await?;
@@ -121,7 +121,7 @@ impl Place {
             (None, Some(reference)) => (format!("`hubspot_token` of {}", venue.name), reference),
             (None, None) => return Err(Error::usage(format!("there is no HubSpot token for {}", venue.name))),
         };
-        crm::resolve(reference, &self.directory()).await.map_err(|error| {
+        deployer_hubspot::resolve(reference, &self.directory()).await.map_err(|error| {
             Error::usage(format!("{what} can't be had, and the test contact is made with it"))
                 .caused_by(&error)
                 .hint("set it, or give `token` in [hubspot] one that can be had here: env:NAME, file:PATH, cmd:PROGRAM")
@@ -142,7 +142,7 @@ impl Place {
         let mut known = Known::new();
         for key in keys {
             let Some(reference) = reference(venue, key) else { continue };
-            if let Ok(value) = crm::resolve(reference, &self.directory()).await {
+            if let Ok(value) = deployer_hubspot::resolve(reference, &self.directory()).await {
                 known.insert((*key).to_owned(), value);
             }
         }

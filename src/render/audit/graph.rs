@@ -7,7 +7,7 @@ use super::super::escape::{html, one_line};
 use super::layout::{BOX_HEIGHT, BOX_WIDTH, CALM, Extent, Layout, Point, Vertex, layout};
 use super::link;
 use super::words::{self, Entry};
-use crate::audit::{Edge, EdgeKind, Verdict};
+use deployer_janitor::audit::{Edge, EdgeKind, Verdict};
 
 /// Lines to one thing that don't call it (to a role, a secret, a queue for dead letters), above which they are left out:
 /// they would make one knot of all that have nothing else to do with each other.

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::super::escape::markdown;
 use super::super::markdown::{code, list, row};
 use super::words::{self, Entry};
-use crate::audit::{Audit, Verdict};
-use crate::counted;
+use deployer_core::counted::counted;
+use deployer_janitor::audit::{Audit, Verdict};
 
 /// Bytes of tables that are shown. GitHub takes a comment of 65,536 characters at most.
 const ROOM_FOR_TABLES: usize = 40_000;

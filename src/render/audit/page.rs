@@ -10,8 +10,8 @@ use super::super::page;
 use super::graph::{self, SHARED_BY, graph};
 use super::link;
 use super::words::{self, Entry, VERDICTS};
-use crate::audit::{Audit, Edge, Inventory, Kind, Node, Usage, Verdict};
-use crate::counted;
+use deployer_core::counted::counted;
+use deployer_janitor::audit::{Audit, Edge, Inventory, Kind, Node, Usage, Verdict};
 
 const STYLE: &str = concat!(include_str!("../plan.css"), include_str!("audit.css"));
 const SCRIPT: &str = include_str!("audit.js");

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::words::{VERDICTS, meaning};
-use crate::audit::{Audit, Finding, Kind, Node, Unread, Verdict};
+use deployer_janitor::audit::{Audit, Finding, Kind, Node, Unread, Verdict};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

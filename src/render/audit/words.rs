@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::audit::{Audit, Edge, EdgeKind, Finding, Inventory, Node, Unread, Usage, Verdict};
-use crate::counted;
+use deployer_core::counted::counted;
+use deployer_janitor::audit::{Audit, Edge, EdgeKind, Finding, Inventory, Node, Unread, Usage, Verdict};
 
 /// All verdicts, in the order in which they are shown.
 pub(super) const VERDICTS: [Verdict; 6] =

@@ -6,7 +6,7 @@ use super::super::escape::html;
 use super::super::flow::flow_svg;
 use super::super::page;
 use super::super::venue_words as words;
-use crate::status::{Attention, Overview, Standing, Urgency};
+use deployer_health::status::{Attention, Overview, Standing, Urgency};
 
 const STYLE: &str = concat!(include_str!("../plan.css"), include_str!("report.css"));
 
@@ -113,7 +113,7 @@ fn write_venues(out: &mut String, overview: &Overview) {
     }
     out.push_str("</tr></thead>\n<tbody>\n");
     for status in &overview.venues {
-        let blocked = status.venue.status == crate::manifest::Status::Blocked;
+        let blocked = status.venue.status == deployer_core::manifest::Status::Blocked;
         let unless_blocked = |text: String| if blocked { "–".to_owned() } else { text };
         let (kind, place) = status.destination();
         let _ = write!(

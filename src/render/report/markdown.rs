@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::super::escape::{markdown, one_line};
 use super::super::flow::{Flow, Lane};
 use super::super::venue_words as words;
-use crate::manifest::Status;
-use crate::status::{Overview, Standing, Urgency};
+use deployer_core::manifest::Status;
+use deployer_health::status::{Overview, Standing, Urgency};
 
 /// Venues up to which there is a picture: Mermaid draws no more than 500 arrows, and nobody reads as many.
 const MOST_DRAWN: usize = 40;

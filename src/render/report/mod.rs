@@ -11,10 +11,10 @@ pub use markdown::report_markdown;
 
 use super::flow::{Flow, Lane};
 use super::venue_words as words;
-use crate::counted;
-use crate::manifest::{Blocker, Status};
-use crate::resource::Observed;
-use crate::status::{Contacts, Overview, Runs, Standing, VenueStatus};
+use deployer_core::counted::counted;
+use deployer_core::manifest::{Blocker, Status};
+use deployer_core::resource::Observed;
+use deployer_health::status::{Contacts, Overview, Runs, Standing, VenueStatus};
 
 /// The picture of all venues.
 fn flow(overview: &Overview) -> Flow {
@@ -135,7 +135,7 @@ impl Waiting<'_> {
 
 /// The venues that wait, the longest first.
 fn waiting(overview: &Overview) -> Vec<Waiting<'_>> {
-    let today = crate::status::day(overview.made_at);
+    let today = deployer_health::status::day(overview.made_at);
     let blocked = overview.venues.iter().filter(|status| status.venue.status == Status::Blocked);
     let mut waiting: Vec<Waiting<'_>> = blocked
         .filter_map(|status| {

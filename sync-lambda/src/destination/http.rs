@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
-use crate::config::{HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL};
 use crate::credentials::Credentials;
 use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
 use crate::limiter::Limiter;
+use sync_config::config::{HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL};
 
 /// Requests a second where the manifest doesn't say.
 const RATE: u32 = 10;

@@ -11,11 +11,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::config::Destination as Kind;
 use crate::credentials::Credentials;
 use crate::error::RunError;
 use crate::ledger::Attempt;
 use crate::settings::Settings;
+use sync_config::config::Destination as Kind;
 
 pub use http::Http;
 pub use oauth::OAuth;

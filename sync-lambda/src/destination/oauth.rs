@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::excerpt;
 use super::unauthorized::{Refusal, Shown, cause};
-use crate::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET};
 use crate::credentials::{OAuthClient, Secret};
 use crate::error::{RunError, Side};
 use crate::http;
+use sync_config::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET};
 
 /// The current path, and the one before.
 const PATHS: [&str; 2] = ["/oauth2/token", "/oauth/token"];

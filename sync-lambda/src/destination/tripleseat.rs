@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use super::oauth::OAuth;
 use super::unauthorized::{Refusal, Shown, cause};
 use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
-use crate::config::KEY_TRIPLESEAT_PUBLIC_KEY;
 use crate::credentials::{Credentials, Secret};
 use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
 use crate::limiter::Limiter;
 use crate::phone;
+use sync_config::config::KEY_TRIPLESEAT_PUBLIC_KEY;
 
 /// Requests about leads that are allowed a second.
 pub(super) const RATE: f64 = 10.0;

@@ -27,9 +27,9 @@ use crate::destination::Destination;
 use crate::error::RunError;
 use crate::hubspot::{HISTORY_BATCH, HubSpot, MAX_RESULTS};
 use crate::ledger::{Attempt, Ledger, Outcome};
-use crate::mapping::Mapping;
 use crate::report::{Log, Report};
 use crate::settings::Settings;
+use sync_config::mapping::Mapping;
 
 /// Contacts that are read and marked together. It bounds how many a run that dies leaves `sending`.
 const TAKE: usize = 20;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{How, Run, Settled, Taken};
-use crate::config::OnAmbiguous;
 use crate::destination::{LookedUp, Sent};
 use crate::ledger::{Attempt, Outcome};
+use sync_config::config::OnAmbiguous;
 
 /// Times that a lead is sent in one run where only the rate was too high.
 const TRIES: u32 = 4;

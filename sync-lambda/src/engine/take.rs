@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{How, Run, Taken};
-use crate::config::OnAmbiguous;
 use crate::error::RunError;
 use crate::ledger::{Attempt, State};
-use crate::mapping::Properties;
 use crate::report::Would;
+use sync_config::config::OnAmbiguous;
+use sync_config::mapping::Properties;
 
 impl Run<'_> {
     /// Those of `ids` that this run has to do something about. A failure ends the run; nothing of `ids` was sent.

@@ -227,7 +227,7 @@ impl HubSpot {
     fn refused_token(&self, message: String, advice: &str) -> RunError {
         RunError::Credential {
             side: Side::HubSpot,
-            credential: crate::config::KEY_HUBSPOT_TOKEN,
+            credential: sync_config::config::KEY_HUBSPOT_TOKEN,
             message,
             advice: advice.to_owned(),
         }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::ledger::Write;
-use crate::mapping::Properties;
+use sync_config::mapping::Properties;
 
 /// Generation of the interface in use; `v3` is the one before, with the same calls.
 pub const VERSION: &str = "2026-03";

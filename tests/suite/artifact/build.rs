@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use deployer::artifact::{Artifact, Builder, Event, Origin, Platform};
-use deployer::manifest::Architecture;
+use deployer_artifact::{Artifact, Builder, Event, Origin, Platform};
+use deployer_core::manifest::Architecture;
 use tempfile::TempDir;
 
 /// A workspace whose cargo is a script that notes each run.

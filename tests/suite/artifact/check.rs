@@ -1,8 +1,8 @@
 //! What is found before Lambda would find it.
 
-use deployer::artifact::elf::{self, Glibc};
-use deployer::artifact::{Artifact, Platform, zip};
-use deployer::manifest::Architecture;
+use deployer_artifact::elf::{self, Glibc};
+use deployer_artifact::{Artifact, Platform, zip};
+use deployer_core::manifest::Architecture;
 
 use super::SCRIPT;
 

@@ -7,7 +7,7 @@ mod check;
 
 use std::os::unix::fs::PermissionsExt;
 
-use deployer::artifact::{self, Artifact, Origin, Platform, zip};
+use deployer_artifact::{self, Artifact, Origin, Platform, zip};
 use sha2::{Digest, Sha256};
 
 const SCRIPT: &[u8] = b"#!/bin/sh\nexit 0\n";

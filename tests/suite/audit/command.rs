@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use deployer::audit::{AUDIT_VERSION, Audit, Kind, Verdict};
-use deployer::local::cloud::{ApiError, Call, Fault, Injected};
+use deployer_cloud::{ApiError, Call, Fault, Injected};
+use deployer_janitor::audit::{AUDIT_VERSION, Audit, Kind, Verdict};
 use serde_json::Value;
 
 use crate::processes::Site;

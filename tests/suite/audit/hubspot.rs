@@ -1,6 +1,6 @@
 //! Where HubSpot's webhooks lead, and whether that is where they belong.
 
-use deployer::audit::{EdgeKind, Kind, Node, Verdict};
+use deployer_janitor::audit::{EdgeKind, Kind, Node, Verdict};
 
 use super::{Account, id};
 

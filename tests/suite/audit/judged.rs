@@ -1,6 +1,6 @@
 //! What is concluded of accounts that are made up, in the words that people read.
 
-use deployer::audit::{EdgeKind, Kind, Usage, Verdict, judge};
+use deployer_janitor::audit::{EdgeKind, Kind, Usage, Verdict, judge};
 
 use super::{ACCOUNT, Account, id, time};
 

@@ -9,7 +9,7 @@ mod scale;
 mod shown;
 mod story;
 
-use deployer::audit::{Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict, judge};
+use deployer_janitor::audit::{Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict, judge};
 use jiff::Timestamp;
 
 const ACCOUNT: &str = "123456789012";

@@ -1,6 +1,6 @@
 //! What holds of every account.
 
-use deployer::audit::{Edge, EdgeKind, Inventory, Kind, Unread, Usage, Verdict, judge};
+use deployer_janitor::audit::{Edge, EdgeKind, Inventory, Kind, Unread, Usage, Verdict, judge};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 

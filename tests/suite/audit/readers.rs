@@ -13,14 +13,14 @@ use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Targe
 use aws_sdk_sqs::types::QueueAttributeName;
 use axum::Router;
 use axum::routing::get;
-use deployer::artifact::{Artifact, Platform};
-use deployer::audit::{
+use deployer_artifact::{Artifact, Platform};
+use deployer_aws::Aws;
+use deployer_cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
+use deployer_core::desired::Scope;
+use deployer_hubspot::HubSpot;
+use deployer_janitor::audit::{
     EdgeKind, Finding, HubSpotSource, Inventory, Kind, Node, Options, Usage, VenueMarks, Verdict, judge, read,
 };
-use deployer::aws::Aws;
-use deployer::crm::HubSpot;
-use deployer::desired::Scope;
-use deployer::local::cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sync_lambda::credentials::Secret;

@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
-use deployer::artifact::zip;
-use deployer::audit::{AUDIT_VERSION, Audit, Kind, Options, judge, read};
-use deployer::aws::Aws;
-use deployer::desired::Scope;
-use deployer::local::cloud::{Cloud, CloudConfig};
 use deployer::render::{audit_html, audit_markdown};
+use deployer_artifact::zip;
+use deployer_aws::Aws;
+use deployer_cloud::{Cloud, CloudConfig};
+use deployer_core::desired::Scope;
+use deployer_janitor::audit::{AUDIT_VERSION, Audit, Kind, Options, judge, read};
 use futures_util::{StreamExt, stream};
 
 /// A quarter as many APIs as functions and queues.

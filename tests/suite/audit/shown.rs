@@ -1,7 +1,7 @@
 //! An audit as it is printed.
 
-use deployer::audit::{AUDIT_VERSION, Audit, EdgeKind, Kind, Unread, judge};
 use deployer::render::{AuditView, audit_summary, audit_text};
+use deployer_janitor::audit::{AUDIT_VERSION, Audit, EdgeKind, Kind, Unread, judge};
 
 use super::{Account, id};
 

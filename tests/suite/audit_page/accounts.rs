@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use deployer::audit::{AUDIT_VERSION, Audit, Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict};
+use deployer_janitor::audit::{
+    AUDIT_VERSION, Audit, Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict,
+};
 
 /// An audit that is being put together.
 pub(super) struct Account(pub(super) Audit);

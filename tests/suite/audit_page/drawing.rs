@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use deployer::audit::{Audit, EdgeKind, Kind, Verdict};
 use deployer::render::audit_html;
+use deployer_janitor::audit::{Audit, EdgeKind, Kind, Verdict};
 use proptest::collection::vec;
 
 use super::accounts::{Account, arn, generated, story};

@@ -5,8 +5,8 @@ mod drawing;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use deployer::audit::{Audit, Edge, EdgeKind, Finding, Kind, Unread, Usage, Verdict};
 use deployer::render::{audit_html, audit_markdown};
+use deployer_janitor::audit::{Audit, Edge, EdgeKind, Finding, Kind, Unread, Usage, Verdict};
 use sha2::{Digest, Sha256};
 
 use self::accounts::{Account, arn, generated, story};

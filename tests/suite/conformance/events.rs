@@ -1,7 +1,7 @@
 //! Rules and their targets.
 
 use aws_sdk_eventbridge::types::{RetryPolicy, RuleState, Tag, Target};
-use deployer::aws::{Call, CallError, FailureKind};
+use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, TAGS, differs, refused, same, text};
 

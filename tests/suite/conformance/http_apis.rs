@@ -1,7 +1,7 @@
 //! HTTP APIs of API Gateway: routes, integrations, stages, documents.
 
 use aws_sdk_apigatewayv2::types::{IntegrationType, ProtocolType, RouteSettings};
-use deployer::aws::{Call, CallError, FailureKind};
+use deployer_aws::{Call, CallError, FailureKind};
 use serde_json::Value;
 
 use super::{Place, Probed, TAGS, refused, same, text};

@@ -1,7 +1,7 @@
 //! Roles with their inline policies.
 
 use aws_sdk_iam::types::{EntityType, Tag};
-use deployer::aws::{Call, FailureKind};
+use deployer_aws::{Call, FailureKind};
 use serde_json::Value;
 
 use super::{Place, Probed, TAGS, differs, refused, same, text};
@@ -11,7 +11,7 @@ const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:PutLogEvents","Resource":"*"}]}"#;
 
 /// A role of this name, as `deployer` makes one.
-pub async fn create(place: &Place, name: &str) -> Result<(), deployer::aws::CallError> {
+pub async fn create(place: &Place, name: &str) -> Result<(), deployer_aws::CallError> {
     let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("complete"));
     let request = place.aws.iam.create_role().role_name(name).path("/deployer/probe/");
     let request = request.assume_role_policy_document(TRUST).set_tags(Some(tags.to_vec()));

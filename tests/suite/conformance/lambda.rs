@@ -5,8 +5,8 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LastUpdateStatus, Runtime, State};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use deployer::artifact::zip;
-use deployer::aws::{Call, CallError, FailureKind};
+use deployer_artifact::zip;
+use deployer_aws::{Call, CallError, FailureKind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

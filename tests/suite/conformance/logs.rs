@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
-use deployer::aws::{Call, CallError, FailureKind};
-use deployer::status::log::{LogEvent, Query, read};
-use deployer::status::{BROKEN_OFF, ENDED};
+use deployer_aws::{Call, CallError, FailureKind};
+use deployer_health::status::log::{LogEvent, Query, read};
+use deployer_health::status::{BROKEN_OFF, ENDED};
 
 use super::{Place, Probed, TAGS, refused, same, text};
 

@@ -6,7 +6,7 @@ use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy, StandardUnit, Statistic,
     Tag,
 };
-use deployer::aws::{Call, FailureKind};
+use deployer_aws::{Call, FailureKind};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Place, Probed, TAGS, refused, same, text};

@@ -20,7 +20,7 @@ mod triggers;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use deployer::aws::{Aws, CallError, FailureKind};
+use deployer_aws::{Aws, CallError, FailureKind};
 
 use crate::clouds::Target;
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_apigateway::primitives::Blob;
 use aws_sdk_apigateway::types::{IntegrationType, Op, PatchOperation};
-use deployer::aws::{Call, CallError, FailureKind};
+use deployer_aws::{Call, CallError, FailureKind};
 use serde_json::Value;
 
 use super::{Place, Probed, TAGS, differs, refused, same, text};

@@ -1,7 +1,7 @@
 //! Schedules of EventBridge Scheduler.
 
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState, Target};
-use deployer::aws::{Call, CallError, FailureKind};
+use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, differs, refused, same, text};
 

@@ -1,7 +1,7 @@
 //! Secrets and their recovery window.
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
-use deployer::aws::{Call, CallError, FailureKind};
+use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, TAGS, differs, refused, same, text};
 

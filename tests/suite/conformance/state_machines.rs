@@ -1,7 +1,7 @@
 //! State machines of Step Functions.
 
 use aws_sdk_sfn::types::Tag;
-use deployer::aws::{Call, CallError, FailureKind};
+use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, TAGS, differs, iam, refused, same, text};
 

@@ -1,7 +1,7 @@
 //! Topics and their subscriptions.
 
 use aws_sdk_sns::types::Tag;
-use deployer::aws::{Call, CallError, FailureKind};
+use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, TAGS, refused, same, text};
 

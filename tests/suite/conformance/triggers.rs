@@ -1,7 +1,7 @@
 //! What calls a function besides rules: event source mappings and function URLs; and what keeps it from being called.
 
 use aws_sdk_lambda::types::FunctionUrlAuthType;
-use deployer::aws::{Call, FailureKind};
+use deployer_aws::{Call, FailureKind};
 
 use super::lambda::{create, delete};
 use super::{Place, Probed, refused, same, text};

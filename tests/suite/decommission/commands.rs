@@ -1,7 +1,7 @@
 //! The commands as processes.
 
-use deployer::audit::{Audit, Kind};
-use deployer::aws::{Aws, https_client};
+use deployer_aws::{Aws, https_client};
+use deployer_janitor::audit::{Audit, Kind};
 use jiff::SignedDuration;
 
 use super::Legacy;
@@ -98,7 +98,7 @@ fn a_quarantine_waits_and_is_taken_back() {
 #[test]
 fn two_do_not_work_with_one_archive() {
     let (site, legacy, _) = site();
-    let archive = deployer::decommission::archive::Archive::create(
+    let archive = deployer_janitor::decommission::archive::Archive::create(
         &site.path().join("old"),
         &legacy.scope,
         jiff::Timestamp::now(),

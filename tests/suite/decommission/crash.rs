@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use deployer::decommission::archive::Archive;
-use deployer::decommission::restore;
-use deployer::local::cloud::{ApiError, Call, CallKind, Fault, Injected};
+use deployer_cloud::{ApiError, Call, CallKind, Fault, Injected};
+use deployer_janitor::decommission::archive::Archive;
+use deployer_janitor::decommission::restore;
 use jiff::Timestamp;
 
 use super::Legacy;
@@ -29,12 +29,12 @@ fn break_off(legacy: &Legacy, number: u64, took_effect: bool) {
 }
 
 /// Runs the command as the process would, from what is on the disk.
-async fn decommission(legacy: &Legacy, audit: &deployer::audit::Audit) -> Option<String> {
+async fn decommission(legacy: &Legacy, audit: &deployer_janitor::audit::Audit) -> Option<String> {
     let path = legacy.directory.path().join("archive");
     let mut plan = legacy.plan(audit, None).await;
     let mut archive = Archive::create(&path, &legacy.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"));
     plan.add_pending(&legacy.cx(), &archive, Timestamp::now()).await;
-    match deployer::decommission::carry_out::carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await {
+    match deployer_janitor::decommission::carry_out::carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await {
         Ok(outcome) => outcome.failed.map(|(id, why)| format!("{id}: {why}")),
         Err(error) => Some(error.to_string()),
     }

@@ -1,11 +1,11 @@
 //! Kinds on moto, which has no list of an HTTP API's authorizers and no link to a function's code: archived, deleted, restored, compared; what the embedded cloud and moto both take is AWS's own form.
 
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target as ScheduleTarget};
-use deployer::audit::Kind;
-use deployer::aws::Aws;
-use deployer::decommission::parts::differences;
-use deployer::decommission::{Cx, Target, kinds as archived};
-use deployer::desired::Scope;
+use deployer_aws::Aws;
+use deployer_core::desired::Scope;
+use deployer_janitor::audit::Kind;
+use deployer_janitor::decommission::parts::differences;
+use deployer_janitor::decommission::{Cx, Target, kinds as archived};
 
 use super::TRUST;
 use crate::servers;

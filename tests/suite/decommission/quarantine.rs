@@ -1,17 +1,17 @@
 //! What is disabled first is deleted when it stayed quiet, and brought back when it was called.
 
-use deployer::audit::Kind;
-use deployer::decommission::TAG_QUARANTINE;
-use deployer::decommission::journal::Step;
-use deployer::decommission::plan::{Action, Plan};
-use deployer::decommission::restore;
+use deployer_janitor::audit::Kind;
+use deployer_janitor::decommission::TAG_QUARANTINE;
+use deployer_janitor::decommission::journal::Step;
+use deployer_janitor::decommission::plan::{Action, Plan};
+use deployer_janitor::decommission::restore;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Legacy;
 
 const DAYS: SignedDuration = SignedDuration::from_hours(24 * 14);
 
-async fn quarantined() -> (Legacy, deployer::decommission::archive::Archive, Timestamp) {
+async fn quarantined() -> (Legacy, deployer_janitor::decommission::archive::Archive, Timestamp) {
     let legacy = Legacy::new().await;
     let until = Timestamp::now() + DAYS;
     let plan = legacy.plan(&legacy.audit(), Some(until)).await;
@@ -22,7 +22,7 @@ async fn quarantined() -> (Legacy, deployer::decommission::archive::Archive, Tim
     (legacy, archive, until)
 }
 
-async fn pending(legacy: &Legacy, archive: &deployer::decommission::archive::Archive, now: Timestamp) -> Plan {
+async fn pending(legacy: &Legacy, archive: &deployer_janitor::decommission::archive::Archive, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     plan.add_pending(&legacy.cx(), archive, now).await;
     plan

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use deployer::audit::Kind;
-use deployer::aws::Call as _;
-use deployer::local::cloud::{ApiError, Call, Context, Fault, Injected};
-use deployer::naming::TAG_DEPLOYMENT;
+use deployer_aws::Call as _;
+use deployer_cloud::{ApiError, Call, Context, Fault, Injected};
+use deployer_core::naming::TAG_DEPLOYMENT;
+use deployer_janitor::audit::Kind;
 
 use super::Legacy;
 
@@ -65,7 +65,7 @@ async fn a_new_caller_keeps_a_function() {
     assert_eq!(why, "rule new-rule has it as a target");
     let named = async |legacy: &Legacy| {
         let role = legacy.id(Kind::Role);
-        let code = deployer::artifact::zip::deterministic(&[("bootstrap", b"#!/bin/sh\n".as_slice())]).expect("zipped");
+        let code = deployer_artifact::zip::deterministic(&[("bootstrap", b"#!/bin/sh\n".as_slice())]).expect("zipped");
         let code = aws_sdk_lambda::types::FunctionCode::builder()
             .zip_file(aws_sdk_lambda::primitives::Blob::new(code.to_vec()))
             .build();

@@ -1,10 +1,10 @@
 //! What comes back is what was archived.
 
-use deployer::aws::{Call, Found};
-use deployer::decommission::archive::Archive;
-use deployer::decommission::parts::{Parts, differences};
-use deployer::decommission::restore::{Action, Plan, carry_out};
-use deployer::decommission::{Target, kinds as archived};
+use deployer_aws::{Call, Found};
+use deployer_janitor::decommission::archive::Archive;
+use deployer_janitor::decommission::parts::{Parts, differences};
+use deployer_janitor::decommission::restore::{Action, Plan, carry_out};
+use deployer_janitor::decommission::{Target, kinds as archived};
 use serde_json::json;
 
 use super::Legacy;
@@ -43,7 +43,7 @@ async fn everything_that_was_deleted_comes_back_as_it_was() {
         let renamed = ["policies.json", "resources.json"];
         let unexpected = changed
             .iter()
-            .filter(|path| !new.iter().any(|pattern| deployer::decommission::parts::same_path(pattern, path)));
+            .filter(|path| !new.iter().any(|pattern| deployer_janitor::decommission::parts::same_path(pattern, path)));
         let unexpected: Vec<_> = unexpected.filter(|path| !renamed.iter().any(|part| path.starts_with(part))).collect();
         assert_eq!(unexpected, Vec::<&String>::new(), "{}", node.id);
     }
@@ -86,7 +86,7 @@ async fn a_function_comes_back_with_all_that_calls_it() {
     assert_eq!((mapping.batch_size(), mapping.state()), (Some(7), Some("Enabled")));
 
     // The API has another id, and the function's policy lets that one call it.
-    let old = legacy.id(deployer::audit::Kind::RestApi);
+    let old = legacy.id(deployer_janitor::audit::Kind::RestApi);
     let api = comparisons.iter().find(|comparison| comparison.id == old).expect("it is compared");
     assert_ne!(api.now, old);
     let policy = lambda.get_policy().function_name("legacy-push").send().await.expect("a policy");
@@ -219,7 +219,8 @@ async fn a_role_with_an_odd_policy_comes_back() {
     let plan = legacy.plan(&legacy.audit(), None).await;
     let mut archive = legacy.archive();
     legacy.carry_out(&plan, &mut archive).await;
-    let plan = Plan::new(&legacy.cx(), &archive, &[legacy.id(deployer::audit::Kind::Role)]).await.expect("a plan");
+    let plan =
+        Plan::new(&legacy.cx(), &archive, &[legacy.id(deployer_janitor::audit::Kind::Role)]).await.expect("a plan");
     let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, comparisons[0].differences.len()), (None, 0));
     let policy =

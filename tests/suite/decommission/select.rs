@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use deployer::audit::{Audit, Edge, EdgeKind, Kind, Verdict};
-use deployer::decommission::select::{Request, Selection, select};
-use deployer::desired::Scope;
+use deployer_core::desired::Scope;
+use deployer_janitor::audit::{Audit, Edge, EdgeKind, Kind, Verdict};
+use deployer_janitor::decommission::select::{Request, Selection, select};
 use proptest::prelude::*;
 
 use super::{audit, node};

@@ -3,7 +3,7 @@
 
 mod served;
 
-use deployer::local::dev::page::{Backend, Cell, SyncStatus, bind};
+use deployer::dev::page::{Backend, Cell, SyncStatus, bind};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

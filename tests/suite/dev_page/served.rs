@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deployer::local::dev::page::{Backend, Cell, ContactView, NewContact, View, bind, serve};
+use deployer::dev::page::{Backend, Cell, ContactView, NewContact, View, bind, serve};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

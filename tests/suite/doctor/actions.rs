@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use deployer::doctor::actions::ACTIONS;
+use deployer_health::doctor::actions::ACTIONS;
 
 use crate::processes::Site;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use deployer::doctor::{Area, Check, Verdict};
-use deployer::local::cloud::{ApiError, Call, Context, Fault, Injected, events, iam};
+use deployer_cloud::{ApiError, Call, Context, Fault, Injected, events, iam};
+use deployer_health::doctor::{Area, Check, Verdict};
 
 use super::{Ward, check, expect, troubles};
 use crate::world::{World, manifest};

@@ -1,8 +1,8 @@
 //! What can be wrong at HubSpot.
 
-use deployer::doctor::{Area, Verdict};
-use deployer::local::sandbox::hubspot::PropertyDefinition;
-use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
+use deployer_health::doctor::{Area, Verdict};
+use deployer_sandbox::hubspot::PropertyDefinition;
+use deployer_sandbox::vendors::HUBSPOT_SCOPES;
 use serde_json::json;
 
 use super::{Ward, check, expect, troubles};
@@ -10,7 +10,7 @@ use super::{Ward, check, expect, troubles};
 const READ: &str = "crm.objects.contacts.read";
 const WRITE: &str = "crm.objects.contacts.write";
 
-async fn examined(ward: &Ward) -> Vec<deployer::doctor::Check> {
+async fn examined(ward: &Ward) -> Vec<deployer_health::doctor::Check> {
     ward.examine_areas(&[Area::HubSpot]).await
 }
 

@@ -8,18 +8,18 @@ mod tripleseat;
 
 use std::sync::{Arc, Mutex};
 
-use deployer::aws::Aws;
-use deployer::doctor::{Area, Check, Patient, Verdict, examine};
-use deployer::local::cloud::{Cloud, CloudConfig};
-use deployer::local::sandbox::platform::Platform;
-use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
-use deployer::local::sandbox::{
+use deployer_aws::Aws;
+use deployer_cloud::{Cloud, CloudConfig};
+use deployer_core::manifest;
+use deployer_health::doctor::{Area, Check, Patient, Verdict, examine};
+use deployer_sandbox::platform::Platform;
+use deployer_sandbox::vendors::HUBSPOT_SCOPES;
+use deployer_sandbox::{
     Account, Clock, Fault, HubSpot, HubSpotConfig, Location, RequestInfo, Server, Tripleseat, TripleseatConfig,
 };
-use deployer::manifest;
 use jiff::SignedDuration;
 use serde_json::Value;
-use sync_lambda::config::{LedgerProperties, default_flag_property};
+use sync_config::config::{LedgerProperties, default_flag_property};
 
 /// Values that nobody may see.
 const SECRETS: [(&str, &str); 7] = [

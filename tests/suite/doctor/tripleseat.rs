@@ -1,8 +1,8 @@
 //! What can be wrong at Tripleseat, and at a destination of another kind.
 
-use deployer::doctor::{Area, Check, Verdict};
+use deployer_health::doctor::{Area, Check, Verdict};
 use serde_json::json;
-use sync_lambda::config::{HttpAuth, HttpDestination};
+use sync_config::config::{HttpAuth, HttpDestination};
 
 use super::{Ward, check, expect, troubles};
 

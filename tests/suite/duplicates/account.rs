@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use deployer::local::sandbox::hubspot::Properties;
-use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
-use deployer::local::sandbox::{
+use deployer_sandbox::hubspot::Properties;
+use deployer_sandbox::vendors::HUBSPOT_SCOPES;
+use deployer_sandbox::{
     Account, Clock, HubSpot, HubSpotConfig, Location, RequestInfo, Server, Tripleseat, TripleseatConfig,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sync_lambda::config::{LedgerProperties, default_flag_property};
+use sync_config::config::{LedgerProperties, default_flag_property};
 
 use crate::processes::Site;
 

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use axum::Json;
 use axum::Router;
 use axum::extract::{Query, Request};
-use deployer::local::sandbox::Server;
+use deployer_sandbox::Server;
 use serde_json::{Value, json};
 
 use crate::processes::Site;

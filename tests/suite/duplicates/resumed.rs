@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use deployer::duplicates::work::{OpenError, Work};
-use deployer::local::sandbox::{Fault, RequestInfo};
+use deployer_janitor::duplicates::work::{OpenError, Work};
+use deployer_sandbox::{Fault, RequestInfo};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use deployer::aws::Aws;
-use deployer::local::cloud::{ApiError, Call, Fault, Injected};
+use deployer_aws::Aws;
+use deployer_cloud::{ApiError, Call, Fault, Injected};
 use serde_json::{Value, json};
 
 use crate::processes::Site;

@@ -1,11 +1,11 @@
 //! What is planned, and what somebody may make of it: every pair is judged.
 
-use deployer::desired::{Desired, Scope, desired};
-use deployer::isolation::planned::{Credentials, subjects};
-use deployer::isolation::simulation::Simulated;
-use deployer::isolation::{Credential, PairState, Reach, Report, Subject, Verdict, judge, policies};
-use deployer::manifest::{self, Manifest};
 use deployer::render::isolation_text;
+use deployer_core::desired::{Desired, Scope, desired};
+use deployer_core::isolation::planned::{Credentials, subjects};
+use deployer_core::isolation::{Credential, PairState, Reach, Report, Subject, Verdict, judge, policies};
+use deployer_core::manifest::{self, Manifest};
+use deployer_health::isolation::simulation::Simulated;
 use serde_json::json;
 
 use crate::world::venue;
@@ -142,7 +142,7 @@ fn shared_credentials_are_found_by_their_values() {
     assert_eq!(states, [PairState::Open, PairState::Open, PairState::Isolated, PairState::Isolated]);
 
     // Two houses of one account are told apart by their locations.
-    let at = |location_id| sync_lambda::config::Destination::Tripleseat {
+    let at = |location_id| sync_config::config::Destination::Tripleseat {
         location_id,
         lead_form_id: None,
         site_id: Some(7),
@@ -167,7 +167,7 @@ fn shared_credentials_are_found_by_their_values() {
 
 #[test]
 fn shared_flags_secrets_and_destinations_are_found() {
-    let shared = |change: fn(&mut deployer::isolation::Holdings)| {
+    let shared = |change: fn(&mut deployer_core::isolation::Holdings)| {
         let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
             for subject in subjects {
                 change(subject.holdings.as_mut().expect("read"));
@@ -184,9 +184,9 @@ fn shared_flags_secrets_and_destinations_are_found() {
         shared(|holdings| holdings.secret_arn = Some("arn".to_owned())),
         (PairState::Open, vec!["secret".to_owned()])
     );
-    let one = |holdings: &mut deployer::isolation::Holdings| {
+    let one = |holdings: &mut deployer_core::isolation::Holdings| {
         holdings.destination =
-            sync_lambda::config::Destination::Tripleseat { location_id: Some(1), lead_form_id: None, site_id: None };
+            sync_config::config::Destination::Tripleseat { location_id: Some(1), lead_form_id: None, site_id: None };
     };
     assert_eq!(shared(one), (PairState::Open, vec!["destination".to_owned()]));
 }

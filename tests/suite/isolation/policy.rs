@@ -1,7 +1,7 @@
 //! The evaluation of policies by IAM's rules.
 
-use deployer::isolation::policy::{Decision, Policy, Principal, Request, decide, decide_assumption};
-use deployer::isolation::{Context, Holds, glob, is_action, is_resource};
+use deployer_core::isolation::policy::{Decision, Policy, Principal, Request, decide, decide_assumption};
+use deployer_core::isolation::{Context, Holds, glob, is_action, is_resource};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! What two venues may not have in common.
 
-use deployer::manifest::{SecretRef, SecretValue};
+use deployer_core::manifest::{SecretRef, SecretValue};
 
 use super::{HEAD, accepted, codes, errors, venue};
 
@@ -62,7 +62,7 @@ fn one_public_key_is_one_destination_unless_each_has_its_location() {
 #[test]
 fn the_error_names_both_venues_and_both_places() {
     let text = two(&keyed("a", "env:K", Some(1)), &keyed("b", "env:K", Some(1)));
-    insta::assert_snapshot!(errors(&text).render(deployer::manifest::ReportStyle::PLAIN));
+    insta::assert_snapshot!(errors(&text).render(deployer_core::manifest::ReportStyle::PLAIN));
 }
 
 #[test]
@@ -104,10 +104,10 @@ fn loading_compares_what_files_hold() {
     write("b", "same");
     let path = directory.path().join("venues.toml");
     write("venues.toml", &two(&keyed("x", "file:a", None), &keyed("y", "file:b", None)));
-    let errors = deployer::manifest::load(&path).unwrap_err();
+    let errors = deployer_core::manifest::load(&path).unwrap_err();
     assert_eq!(errors.findings()[0].code, "shared_destination");
     write("b", "other");
-    deployer::manifest::load(&path).unwrap();
+    deployer_core::manifest::load(&path).unwrap();
 }
 
 #[test]

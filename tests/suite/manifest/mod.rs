@@ -8,8 +8,8 @@ mod schedule;
 mod schema;
 mod secrets;
 
-use deployer::manifest::{self, Architecture, Loaded, ManifestErrors, SecretRef, Status};
-use sync_lambda::config::{Destination, OnAmbiguous};
+use deployer_core::manifest::{self, Architecture, Loaded, ManifestErrors, SecretRef, Status};
+use sync_config::config::{Destination, OnAmbiguous};
 
 const HEAD: &str = r#"[deployment]
 name = "venue-sync"

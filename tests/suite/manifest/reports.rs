@@ -1,6 +1,6 @@
 //! What people read for each mistake. The texts are golden files: `INSTA_UPDATE=always cargo test` writes them anew.
 
-use deployer::manifest::{self, ReportStyle};
+use deployer_core::manifest::{self, ReportStyle};
 
 use super::{HEAD, codes, errors, manifest_with, venue};
 
@@ -109,8 +109,8 @@ url = "http://platform.example.com"
 fn a_missing_file_points_at_init() {
     let errors = manifest::load("no/such/venues.toml").unwrap_err();
     insta::assert_snapshot!(errors.render(ReportStyle::PLAIN));
-    let error = deployer::error::Error::from(errors);
-    assert_eq!(error.code, deployer::exit_code::ExitCode::Usage);
+    let error = deployer_core::error::Error::from(errors);
+    assert_eq!(error.code, deployer_core::exit_code::ExitCode::Usage);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! EventBridge's schedules.
 
-use deployer::manifest::Schedule;
+use deployer_core::manifest::Schedule;
 
 #[test]
 fn valid_schedules_and_the_shortest_time_between_two_firings() {

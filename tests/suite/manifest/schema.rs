@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deployer::manifest::{self, TEMPLATE};
+use deployer_core::manifest::{self, TEMPLATE};
 use serde_json::Value;
 
 /// Every key that the schema has, as a path; `*` stands for a name of the user's.

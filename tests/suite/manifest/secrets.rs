@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use deployer::manifest::{ReportStyle, SecretRef, SecretValue};
+use deployer_core::manifest::{ReportStyle, SecretRef, SecretValue};
 
 use super::{HEAD, errors, manifest_with};
 
@@ -71,7 +71,7 @@ fn a_file_that_isnt_utf8_shows_no_secret_either() {
     let mut bytes = format!("[venues.a.secrets]\nhubspot_token = \"{CANARY}").into_bytes();
     bytes.extend([0xff, b'"', b'\n']);
     std::fs::write(&path, bytes).unwrap();
-    let errors = deployer::manifest::load(&path).unwrap_err();
+    let errors = deployer_core::manifest::load(&path).unwrap_err();
     let finding = &errors.findings()[0];
     assert_eq!((finding.code, finding.line, finding.column), ("not_utf8", Some(2), Some(39)));
     assert!(finding.message.contains("byte 57 is 0xff"), "{}", finding.message);

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use deployer::aws::Aws;
-use deployer::desired::Desired;
-use deployer::local::cloud::{Cloud, CloudConfig};
-use deployer::local::sandbox::hubspot::PropertyDefinition;
-use deployer::local::sandbox::{Fault, RequestInfo};
-use deployer::property::of_venue;
+use deployer_aws::Aws;
+use deployer_cloud::{Cloud, CloudConfig};
+use deployer_core::desired::Desired;
+use deployer_core::property::of_venue;
+use deployer_sandbox::hubspot::PropertyDefinition;
+use deployer_sandbox::{Fault, RequestInfo};
 use futures_util::future::join_all;
 use serde_json::json;
-use sync_lambda::config::{LedgerProperties, default_flag_property};
+use sync_config::config::{LedgerProperties, default_flag_property};
 
 use super::{Portal, with_token};
 use crate::world::{World, actions, manifest};
@@ -154,7 +154,7 @@ async fn a_venue_that_is_gone_keeps_them_until_they_are_archived_and_can_come_ba
     let asked = Desired { archive_properties: true, ..only_a };
     world.converge(&asked).await;
     assert_eq!(portal.writes().len(), 5);
-    let names = |list: Vec<deployer::property::Property>| list.into_iter().map(|property| property.name);
+    let names = |list: Vec<deployer_core::property::Property>| list.into_iter().map(|property| property.name);
     let left = names(portal.client().properties().await.expect("a list")).filter(|name| name.ends_with("__b")).count();
     assert_eq!(left, 0);
     world.converge(&both).await;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use deployer::crm::{Fate, Migration, Tally};
-use deployer::local::sandbox::hubspot::{Properties, PropertyDefinition};
-use deployer::local::sandbox::{Fault, RequestInfo};
+use deployer_hubspot::{Fate, Migration, Tally};
+use deployer_sandbox::hubspot::{Properties, PropertyDefinition};
+use deployer_sandbox::{Fault, RequestInfo};
 use futures_util::future::join_all;
 use serde_json::json;
-use sync_lambda::config::{LedgerProperties, default_flag_property};
+use sync_config::config::{LedgerProperties, default_flag_property};
 
 use super::{LAG, Portal, TOKEN, with_token};
 use crate::processes::Site;

@@ -5,9 +5,9 @@ mod migrated;
 mod planned;
 mod program;
 
-use deployer::crm;
-use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
-use deployer::local::sandbox::{Clock, HubSpot, HubSpotConfig, Server};
+use deployer_hubspot;
+use deployer_sandbox::vendors::HUBSPOT_SCOPES;
+use deployer_sandbox::{Clock, HubSpot, HubSpotConfig, Server};
 use jiff::SignedDuration;
 use sync_lambda::credentials::Secret;
 

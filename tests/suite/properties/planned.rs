@@ -1,11 +1,11 @@
 //! What the pure planner makes of HubSpot's side.
 
-use deployer::desired::Desired;
-use deployer::naming::description;
-use deployer::observe::Snapshot;
-use deployer::plan::{Action, Operation, Origin, Plan, SavedPlan, invariants, plan};
-use deployer::property::{GROUP, Legacy, LivePortal, Portal, Property};
-use deployer::resource::Kind;
+use deployer_core::desired::Desired;
+use deployer_core::naming::description;
+use deployer_core::plan::{Action, Operation, Origin, Plan, SavedPlan, invariants, plan};
+use deployer_core::property::{GROUP, Legacy, LivePortal, Portal, Property};
+use deployer_core::resource::Kind;
+use deployer_core::snapshot::Snapshot;
 
 use super::with_token;
 use crate::planner::{MANIFEST, converged, wanted};
@@ -45,7 +45,7 @@ fn checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
 
 /// `venue/kind: calls: attribute before -> after`, for each change.
 fn changes(plan: &Plan) -> Vec<String> {
-    let line = |change: &deployer::plan::Change| {
+    let line = |change: &deployer_core::plan::Change| {
         let calls: Vec<&str> = change.operations.iter().map(Operation::call).collect();
         let attributes = change.attributes.iter().map(|attribute| {
             let shown = |value: &Option<serde_json::Value>| value.as_ref().map_or("-".to_owned(), ToString::to_string);
@@ -312,12 +312,12 @@ fn plans_that_do_what_they_must_not_break_the_rules() {
     let mut missing = snapshot.clone();
     live(&mut missing).properties.remove(FLAG);
     let good = checked(&desired, &missing);
-    let tampered = |tamper: &dyn Fn(&mut deployer::plan::Change)| {
+    let tampered = |tamper: &dyn Fn(&mut deployer_core::plan::Change)| {
         let mut plan = good.clone();
         tamper(&mut plan.changes[0]);
         invariants::violations(&plan, &desired, &missing)
     };
-    type Tamper = fn(&mut deployer::plan::Change);
+    type Tamper = fn(&mut deployer_core::plan::Change);
     let tampers: [(&str, Tamper); 5] = [
         ("a property of another venue", |change| change.address.venue = "mill".to_owned()),
         ("a property of another venue", |change| change.address.kind = Kind::StatusProperty),

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use deployer::local::sandbox::hubspot::PropertyDefinition;
+use deployer_sandbox::hubspot::PropertyDefinition;
 
 use super::{Portal, TOKEN, with_token};
 use crate::processes::{APPLY, Site};

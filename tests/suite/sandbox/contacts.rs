@@ -1,11 +1,11 @@
 //! Contacts from files.
 
-use deployer::exit_code::ExitCode;
-use deployer::local::sandbox::contacts_csv::{self, ContactsFile};
+use deployer_core::exit_code::ExitCode;
+use deployer_sandbox::contacts_csv::{self, ContactsFile};
 
 use super::*;
 
-fn parse(text: &str) -> Result<ContactsFile, deployer::error::Error> {
+fn parse(text: &str) -> Result<ContactsFile, deployer_core::error::Error> {
     contacts_csv::parse(text.as_bytes(), "contacts.csv", &[])
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use deployer::local::sandbox::{Fault, RequestInfo};
+use deployer_sandbox::{Fault, RequestInfo};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

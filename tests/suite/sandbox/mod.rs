@@ -10,11 +10,11 @@ mod searches;
 mod tripleseat;
 mod workflows;
 
-use deployer::local::sandbox::hubspot::Properties;
-use deployer::local::sandbox::{Clock, HubSpot, HubSpotConfig, Server, vendors};
+use deployer_sandbox::hubspot::Properties;
+use deployer_sandbox::{Clock, HubSpot, HubSpotConfig, Server, vendors};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sync_lambda::config::{LedgerProperties, default_flag_property};
+use sync_config::config::{LedgerProperties, default_flag_property};
 
 /// A token with all scopes.
 const TOKEN: &str = "token-of-everything";

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use deployer::local::sandbox::contacts_csv;
+use deployer_sandbox::contacts_csv;
 
 use super::*;
 
 #[tokio::test]
 async fn the_sample_contacts_are_those_of_the_sample_manifest() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let manifest = deployer::manifest::load(root.join("venues.toml")).expect("the manifest").manifest;
+    let manifest = deployer_core::manifest::load(root.join("venues.toml")).expect("the manifest").manifest;
     let portal = Portal::start().await;
     let mut labels = Vec::new();
     for venue in &manifest.venues {

@@ -1,6 +1,6 @@
 //! Tripleseat: leads with the public key, and reading them with OAuth.
 
-use deployer::local::sandbox::{Account, Location, Tripleseat, TripleseatConfig};
+use deployer_sandbox::{Account, Location, Tripleseat, TripleseatConfig};
 use serde_json::{Value, json};
 
 use super::*;

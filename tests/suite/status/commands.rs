@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use deployer::local::cloud::{ApiError, Call, Fault, Injected, Invocation, Invoked, Invoker, logs};
+use deployer_cloud::{ApiError, Call, Fault, Injected, Invocation, Invoked, Invoker, logs};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 

@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use deployer::aws::{Aws, FailureKind};
-use deployer::local::cloud::{Cloud, CloudConfig, logs};
-use deployer::status::log::{Query, follow, read};
+use deployer_aws::{Aws, FailureKind};
+use deployer_cloud::{Cloud, CloudConfig, logs};
+use deployer_health::status::log::{Query, follow, read};
 use jiff::Timestamp;
 
 const GROUP: &str = "/aws/lambda/sync-a";
@@ -46,7 +46,7 @@ async fn every_event_is_shown_once_also_one_that_comes_late() {
             true
         }
     };
-    let show = |event: &deployer::status::log::LogEvent| {
+    let show = |event: &deployer_health::status::log::LogEvent| {
         seen.borrow_mut().push(event.message.clone());
         true
     };
@@ -60,7 +60,7 @@ async fn what_nobody_reads_is_not_gone_on_with() {
     (0..5).for_each(|age| write(&cloud, 50 - age, "line"));
     cloud.forget_calls();
     let mut seen = 0;
-    let show = |_: &deployer::status::log::LogEvent| {
+    let show = |_: &deployer_health::status::log::LogEvent| {
         seen += 1;
         seen < 2
     };

@@ -7,9 +7,9 @@ mod weighed;
 
 use std::path::Path;
 
-use deployer::manifest::{self, Loaded};
-use deployer::resource::Observed;
-use deployer::status::{Contacts, LiveCode, LiveFiring, Overview, Readings, Run, RunFailure, Runs};
+use deployer_core::manifest::{self, Loaded};
+use deployer_core::resource::Observed;
+use deployer_health::status::{Contacts, LiveCode, LiveFiring, Overview, Readings, Run, RunFailure, Runs};
 use jiff::Timestamp;
 
 /// Venues in every standing: by name, status, and what more stands in its table.

@@ -1,9 +1,9 @@
 //! The status and the report, in every format, and that nothing in them breaks out of the one that it is in.
 
-use deployer::manifest::Blocker;
 use deployer::render::{JsonLines, report_html, report_markdown, status_text};
-use deployer::resource::Observed;
-use deployer::status::{Contacts, Overview, RunFailure};
+use deployer_core::manifest::Blocker;
+use deployer_core::resource::Observed;
+use deployer_health::status::{Contacts, Overview, RunFailure};
 use serde_json::Value;
 
 use super::everything;

@@ -1,8 +1,8 @@
 //! What readings come to.
 
-use deployer::manifest::Status;
-use deployer::resource::Observed;
-use deployer::status::{Contacts, LiveCode, Overview, Readings, Standing, Urgency};
+use deployer_core::manifest::Status;
+use deployer_core::resource::Observed;
+use deployer_health::status::{Contacts, LiveCode, Overview, Readings, Standing, Urgency};
 use jiff::Timestamp;
 
 use super::{at, code, everything, good, manifest, nothing, now, rule, run, runs, since};

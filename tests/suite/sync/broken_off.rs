@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use deployer::local::sandbox::{Fault, FaultHook, RequestInfo};
+use deployer_sandbox::{Fault, FaultHook, RequestInfo};
 use tokio::sync::Notify;
 
 use super::portal::Portal;

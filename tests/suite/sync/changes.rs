@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use deployer::local::sandbox::{Fault, RequestInfo};
+use deployer_sandbox::{Fault, RequestInfo};
 use serde_json::{Value, json};
-use sync_lambda::config::Destination;
+use sync_config::config::Destination;
 
 use super::portal::{LAG, Portal};
 use super::{SEARCH, UPDATE, platform};
@@ -16,7 +16,7 @@ const READ: &str = "contacts/batch/read";
 /// A portal whose leads go to a platform without a rate that is worth waiting for.
 async fn unhurried() -> Portal {
     let mut portal = Portal::new(false).await;
-    let http = sync_lambda::config::HttpDestination { requests_per_second: Some(2000), ..platform() };
+    let http = sync_config::config::HttpDestination { requests_per_second: Some(2000), ..platform() };
     let http = portal.platform.add_account("venue-a", &http, "sesame", &portal.platform_server.uri);
     portal.config.destination = Destination::Http(http);
     portal.config.fields = [("email".to_owned(), "email".to_owned())].into();

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use aws_sdk_lambda::primitives::Blob;
-use deployer::aws::{Aws, Call};
-use deployer::local::cloud::{Cloud, CloudConfig};
-use deployer::local::runtime::{Runtime, RuntimeConfig};
-use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
-use deployer::naming::{ALIAS, Names};
+use deployer_aws::{Aws, Call};
+use deployer_cloud::runtime::{Runtime, RuntimeConfig};
+use deployer_cloud::{Cloud, CloudConfig};
+use deployer_core::naming::{ALIAS, Names};
+use deployer_sandbox::vendors::HUBSPOT_SCOPES;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

@@ -15,9 +15,9 @@ mod throughput;
 
 use std::time::Duration;
 
-use deployer::local::sandbox::Fault;
+use deployer_sandbox::Fault;
 use serde_json::json;
-use sync_lambda::config::{Destination, HttpAuth, HttpDestination, OnAmbiguous};
+use sync_config::config::{Destination, HttpAuth, HttpDestination, OnAmbiguous};
 
 use portal::{KEY, PORTAL_ID, Portal, SITE_ID, TOKEN, at_site, status};
 

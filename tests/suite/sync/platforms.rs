@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sync_lambda::config::{Destination, HttpDestination};
+use sync_config::config::{Destination, HttpDestination};
 
 use super::platform;
 use super::portal::Portal;

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use deployer::local::sandbox::hubspot::Contact;
-use deployer::local::sandbox::platform::Platform;
-use deployer::local::sandbox::vendors::HUBSPOT_SCOPES;
-use deployer::local::sandbox::{
+use deployer_sandbox::hubspot::Contact;
+use deployer_sandbox::platform::Platform;
+use deployer_sandbox::vendors::HUBSPOT_SCOPES;
+use deployer_sandbox::{
     Account, Clock, Fault, FaultHook, HubSpot, HubSpotConfig, Lead, Location, RequestInfo, Server, Tripleseat,
     TripleseatConfig,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sync_lambda::config::{Destination, LedgerProperties, SyncConfig};
+use sync_config::config::{Destination, LedgerProperties, SyncConfig};
 use sync_lambda::error::RunError;
 use sync_lambda::handler::Handler;
 

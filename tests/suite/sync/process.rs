@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deployer::artifact::{Artifact, Builder, Platform};
-use deployer::local::cloud::{Invocation, Invoked, Invoker};
-use deployer::local::runtime::{Runtime, RuntimeConfig};
+use deployer_artifact::{Artifact, Builder, Platform};
+use deployer_cloud::runtime::{Runtime, RuntimeConfig};
+use deployer_cloud::{Invocation, Invoked, Invoker};
 use serde_json::Value;
 
 use super::portal::Portal;

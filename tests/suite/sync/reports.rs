@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use deployer::local::sandbox::contacts_csv;
+use deployer_sandbox::contacts_csv;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::portal::{KEY, Portal, TOKEN};
 use super::{CREATE, status};
-use deployer::local::sandbox::Fault;
+use deployer_sandbox::Fault;
 
 /// The line of the newest run.
 fn run_line(portal: &Portal) -> Value {

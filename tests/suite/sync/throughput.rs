@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use deployer::local::sandbox::{Clock, Request};
+use deployer_sandbox::{Clock, Request};
 use reqwest::Client;
 use serde_json::{Value, json};
-use sync_lambda::config::{Destination, HttpDestination};
+use sync_config::config::{Destination, HttpDestination};
 
 use super::platform;
 use super::portal::{KEY, Portal, TOKEN};

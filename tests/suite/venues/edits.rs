@@ -1,8 +1,8 @@
 //! Edits of a manifest's text: what they are about changes, and not a byte else.
 
-use deployer::manifest::{self, BlockerEntry, NewVenue, SecretRef, Status};
-use deployer::manifest::{add_venue, remove_blocker, set_blocker, set_status};
-use sync_lambda::config::{Destination, HttpAuth, HttpDestination};
+use deployer_core::manifest::{self, BlockerEntry, NewVenue, SecretRef, Status};
+use deployer_core::manifest::{add_venue, remove_blocker, set_blocker, set_status};
+use sync_config::config::{Destination, HttpAuth, HttpDestination};
 
 const OWN: &str = include_str!("../../../venues.toml");
 

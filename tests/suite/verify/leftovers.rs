@@ -1,9 +1,9 @@
 //! What an interrupted verify leaves, and who removes it.
 
-use deployer::local::sandbox::Fault;
-use deployer::local::sandbox::hubspot::Properties;
-use deployer::verify::Stage;
-use deployer::verify::journal::{Entry, Journal, JournalError};
+use deployer_health::verify::Stage;
+use deployer_health::verify::journal::{Entry, Journal, JournalError};
+use deployer_sandbox::Fault;
+use deployer_sandbox::hubspot::Properties;
 use jiff::SignedDuration;
 
 use super::{Place, nothing};
@@ -71,7 +71,7 @@ async fn an_answer_that_was_lost_leaves_nothing() {
 #[tokio::test]
 async fn what_cannot_be_removed_is_told_and_left_to_the_next() {
     let place = Place::new().await;
-    let delete = |request: &deployer::local::sandbox::RequestInfo| {
+    let delete = |request: &deployer_sandbox::RequestInfo| {
         let refused = || crate::sync::portal::status(403, None);
         (request.method == "DELETE").then(refused)
     };

@@ -1,7 +1,7 @@
 //! A venue that is live, and those that aren't: the stage that fails, and what was seen.
 
-use deployer::local::sandbox::Fault;
-use deployer::verify::{Evidence, Stage};
+use deployer_health::verify::{Evidence, Stage};
+use deployer_sandbox::Fault;
 use serde_json::json;
 
 use super::{Place, nothing};

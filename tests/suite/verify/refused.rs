@@ -1,7 +1,7 @@
 //! What a verify refuses, before anything is made.
 
-use deployer::error::Error;
-use deployer::exit_code::ExitCode;
+use deployer_core::error::Error;
+use deployer_core::exit_code::ExitCode;
 
 use super::{Place, nothing};
 

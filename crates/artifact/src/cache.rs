@@ -1,0 +1,95 @@
+//! Zips of earlier builds, by a digest of everything that they were made from.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use deployer_core::error::{Error, Result};
+
+/// Changes whenever a build would give other bytes from the same sources.
+const FORMAT: &str = "deployer artifact 1";
+/// How many earlier zips are kept beside the newest.
+const KEPT: usize = 8;
+
+/// A hex digest of the sources below `root`, and of what `settings` says about the build.
+pub(super) fn digest(root: &Path, settings: &[&str]) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    part(FORMAT.as_bytes());
+    settings.iter().for_each(|setting| part(setting.as_bytes()));
+    let mut files = Vec::new();
+    collect(&root.join("sync-lambda"), &mut files)?;
+    collect(&root.join("crates/sync-config"), &mut files)?;
+    for name in
+        ["Cargo.toml", "Cargo.lock", "rust-toolchain", "rust-toolchain.toml", ".cargo/config.toml", ".cargo/config"]
+    {
+        files.push(root.join(name));
+    }
+    files.sort();
+    for file in files.iter().filter(|file| file.is_file()) {
+        let name = file.strip_prefix(root).unwrap_or(file);
+        part(name.to_string_lossy().as_bytes());
+        part(&std::fs::read(file).map_err(|error| unreadable(file, &error))?);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(directory).map_err(|error| unreadable(directory, &error))?;
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(directory, &error))?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if path.is_dir() {
+            if !hidden && path.file_name() != Some("target".as_ref()) {
+                collect(&path, files)?;
+            }
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::failed(format!("{} can't be read", path.display())).caused_by(error)
+}
+
+/// Where the zip of this digest is kept.
+pub(super) fn path(target: &Path, digest: &str) -> PathBuf {
+    directory(target).join(format!("{digest}.zip"))
+}
+
+fn directory(target: &Path) -> PathBuf {
+    target.join("deployer")
+}
+
+/// Keeps a zip, whole or not at all, and lets the oldest ones go.
+pub(super) fn keep(target: &Path, digest: &str, zip: &[u8]) -> Result<()> {
+    let directory = directory(target);
+    let write = || -> std::io::Result<()> {
+        std::fs::create_dir_all(&directory)?;
+        let mut file = tempfile::NamedTempFile::new_in(&directory)?;
+        std::io::Write::write_all(&mut file, zip)?;
+        file.persist(path(target, digest))?;
+        Ok(())
+    };
+    write().map_err(|error| {
+        Error::failed(format!("the built zip can't be kept in {}", directory.display())).caused_by(&error)
+    })?;
+    let mut zips: Vec<_> = std::fs::read_dir(&directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| entry.path().extension() == Some("zip".as_ref()))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    zips.sort();
+    for (_, old) in zips.iter().rev().skip(KEPT + 1) {
+        // A zip that stays costs space and nothing else.
+        let _ = std::fs::remove_file(old);
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! Where the source of `sync-lambda` is.
+
+use std::path::{Path, PathBuf};
+
+use deployer_core::error::{Error, Result};
+
+/// The workspace that has `sync-lambda`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Workspace {
+    pub(super) root: PathBuf,
+    /// Whether the deployer is in it too, so that one build serves both.
+    pub(super) has_deployer: bool,
+}
+
+impl Workspace {
+    /// Looks in `starts` and all directories above each, and then where this deployer was built.
+    pub(super) fn find(starts: &[PathBuf]) -> Result<Self> {
+        let built_in = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        let ancestors = starts.iter().flat_map(|start| start.ancestors());
+        let mut candidates = ancestors.chain(std::iter::once(built_in));
+        let root = candidates.find(|dir| is_root(dir)).ok_or_else(|| {
+            let looked: Vec<String> = starts.iter().map(|start| start.display().to_string()).collect();
+            Error::failed(format!("the source of sync-lambda isn't here: neither in {} nor above", looked.join(" or ")))
+                .hint("run this in the deployer's source, or give a built one with --artifact PATH")
+        })?;
+        Ok(Self { root: root.to_owned(), has_deployer: has_deployer(root) })
+    }
+
+    /// Where cargo builds: `CARGO_TARGET_DIR`, or `target` in the workspace.
+    pub(super) fn target_dir(&self) -> PathBuf {
+        let from_environment = std::env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
+        let dir = from_environment.map_or_else(|| self.root.join("target"), PathBuf::from);
+        std::path::absolute(&dir).unwrap_or(dir)
+    }
+}
+
+fn is_root(dir: &Path) -> bool {
+    dir.join("Cargo.toml").is_file() && dir.join("sync-lambda").join("Cargo.toml").is_file()
+}
+
+fn has_deployer(root: &Path) -> bool {
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+    let manifest: Option<toml::Table> = manifest.parse().ok();
+    let name = manifest.as_ref().and_then(|table| table.get("package")?.get("name")?.as_str());
+    name == Some("deployer")
+}

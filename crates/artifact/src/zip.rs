@@ -1,0 +1,94 @@
+//! Zips that are the same, byte for byte, whenever and wherever they are made.
+
+use std::io::{Cursor, Read, Write};
+use std::path::Path;
+
+use ::zip::write::SimpleFileOptions;
+use ::zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+use deployer_core::error::{Error, Result};
+
+/// Level of deflate. Fixed, since another level gives other bytes.
+const COMPRESSION_LEVEL: i64 = 6;
+/// Every entry can be read and run by everyone: Lambda runs the function as a user of its own.
+const PERMISSIONS: u32 = 0o755;
+
+/// A zip of these names and contents, sorted by name, all from 1980-01-01 and executable.
+pub fn deterministic(entries: &[(&str, &[u8])]) -> Result<Vec<u8>> {
+    write(entries, CompressionMethod::Deflated)
+        .map_err(|error| Error::failed("the zip can't be made").caused_by(&error))
+}
+
+fn write(entries: &[(&str, &[u8])], method: CompressionMethod) -> ::zip::result::ZipResult<Vec<u8>> {
+    let mut entries = entries.to_vec();
+    entries.sort_unstable_by_key(|(name, _)| *name);
+    let options = SimpleFileOptions::default()
+        .compression_method(method)
+        .compression_level(Some(COMPRESSION_LEVEL))
+        .last_modified_time(DateTime::default())
+        .unix_permissions(PERMISSIONS);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in entries {
+        zip.start_file(name, options)?;
+        zip.write_all(content)?;
+    }
+    Ok(zip.finish()?.into_inner())
+}
+
+/// Whether the bytes begin as a zip does.
+pub fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
+/// One entry of a zip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Path in the zip.
+    pub name: String,
+    /// Size without compression, in bytes.
+    pub size: u64,
+    /// Permission bits, where the zip has them.
+    pub mode: Option<u32>,
+    /// Whether it is a directory.
+    pub directory: bool,
+}
+
+/// The entries of a zip.
+pub fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
+    let mut archive = archive(bytes)?;
+    (0..archive.len())
+        .map(|index| {
+            let file = archive.by_index_raw(index).map_err(|error| unreadable(&error))?;
+            let mode = file.unix_mode();
+            let name = file.name().map_err(|error| unreadable(&error))?.into_owned();
+            Ok(Entry { name, size: file.size(), mode, directory: file.is_dir() })
+        })
+        .collect()
+}
+
+/// The content of one entry, which is refused beyond `limit` bytes.
+pub fn content(bytes: &[u8], name: &str, limit: u64) -> Result<Vec<u8>> {
+    let mut archive = archive(bytes)?;
+    let file = archive.by_name(name).map_err(|error| unreadable(&error))?;
+    let mut content = Vec::new();
+    file.take(limit + 1).read_to_end(&mut content).map_err(|error| unreadable(&error))?;
+    if content.len() as u64 > limit {
+        return Err(Error::failed(format!("`{name}` in the zip has more than {limit} bytes")));
+    }
+    Ok(content)
+}
+
+/// Writes the files below `directory`, with their permissions, and none outside it.
+pub fn unpack(bytes: &[u8], directory: &Path) -> Result<()> {
+    archive(bytes)?.extract(directory).map_err(|error| {
+        Error::failed(format!("the artifact can't be unpacked to {}", directory.display())).caused_by(&error)
+    })
+}
+
+fn archive(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>> {
+    ZipArchive::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &dyn std::error::Error) -> Error {
+    Error::failed("the artifact is not a zip that can be read").caused_by(error)
+}

@@ -1,0 +1,111 @@
+//! The clients of the AWS services that are called, all on one HTTP connection pool.
+
+mod error;
+pub mod limiter;
+pub mod lock;
+pub mod observe;
+pub mod retry;
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+
+pub use deployer_core::call_error::{CallError, FailureKind};
+pub use error::{Call, Found, call_error};
+
+/// Tries of one call. A plan of many venues reads faster than Lambda lets it (`GetPolicy` and most of its control plane
+/// have 15 calls a second), and a read that is given up leaves the plan incomplete.
+const ATTEMPTS: u32 = 8;
+
+/// What the SDK's retries of one process may cost, at 5 a retry. Its own 500 end in the middle of a plan of many venues
+/// when an account is throttled, and what is left couldn't be read then.
+const RETRY_TOKENS: usize = 10_000;
+
+/// One client a service. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    pub sts: aws_sdk_sts::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub secrets: aws_sdk_secretsmanager::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub lambda: aws_sdk_lambda::Client,
+    pub events: aws_sdk_eventbridge::Client,
+    pub tagging: aws_sdk_resourcegroupstagging::Client,
+    pub sqs: aws_sdk_sqs::Client,
+    pub sns: aws_sdk_sns::Client,
+    pub apigateway: aws_sdk_apigateway::Client,
+    pub apigatewayv2: aws_sdk_apigatewayv2::Client,
+    pub scheduler: aws_sdk_scheduler::Client,
+    pub sfn: aws_sdk_sfn::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+}
+
+impl Aws {
+    /// Clients for a configuration that has a region, credentials and an HTTP client.
+    pub fn new(config: &SdkConfig) -> Self {
+        let retries = RetryPartition::custom("deployer").token_bucket(TokenBucket::new(RETRY_TOKENS)).build();
+        macro_rules! client {
+            ($service:ident) => {
+                $service::Client::from_conf(
+                    $service::config::Builder::from(config).retry_partition(retries.clone()).build(),
+                )
+            };
+        }
+        Self {
+            sts: client!(aws_sdk_sts),
+            iam: client!(aws_sdk_iam),
+            secrets: client!(aws_sdk_secretsmanager),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            lambda: client!(aws_sdk_lambda),
+            events: client!(aws_sdk_eventbridge),
+            tagging: client!(aws_sdk_resourcegroupstagging),
+            sqs: client!(aws_sdk_sqs),
+            sns: client!(aws_sdk_sns),
+            apigateway: client!(aws_sdk_apigateway),
+            apigatewayv2: client!(aws_sdk_apigatewayv2),
+            scheduler: client!(aws_sdk_scheduler),
+            sfn: client!(aws_sdk_sfn),
+            cloudwatch: client!(aws_sdk_cloudwatch),
+        }
+    }
+
+    /// Clients as every AWS tool has them: `AWS_PROFILE`, `AWS_ENDPOINT_URL` and the rest are honoured. The region is
+    /// the manifest's.
+    pub async fn from_environment(region: &str) -> Self {
+        let mut config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .http_client(https_client());
+        if std::env::var_os("AWS_MAX_ATTEMPTS").is_none() {
+            config = config.retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        }
+        Self::new(&config.load().await)
+    }
+
+    /// Clients with made-up credentials, for a server on this machine: in this process (`http` given by it) or at
+    /// `endpoint`.
+    pub fn for_local(region: &str, http: SharedHttpClient, endpoint: Option<&str>) -> Self {
+        let credentials = Credentials::from_keys("local", "local", None);
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            // A server on this machine isn't helped by being waited for.
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
+            .http_client(http);
+        if let Some(endpoint) = endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Self::new(&config.build())
+    }
+}
+
+/// The HTTP client for everything that is reached over the network, with rustls and ring.
+pub fn https_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}

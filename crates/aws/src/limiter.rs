@@ -1,0 +1,78 @@
+//! Keeps calls inside AWS's quotas, so that a large apply isn't throttled: calls of a service are spaced evenly.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep_until;
+
+/// Write calls a second for each service, below the documented quotas of a region:
+/// - Lambda: 15 control plane requests a second for the account
+///   (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>);
+/// - CloudWatch Logs: 10 CreateLogGroup and 10 PutRetentionPolicy a second
+///   (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>);
+/// - EventBridge: 50 PutRule a second in the large regions, less in others
+///   (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>);
+/// - Secrets Manager: 50 a second
+///   (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>);
+/// - IAM: not documented; the rate is a cautious one, and a throttled call is repeated.
+const CALLS_PER_SECOND: [(&str, u32); 5] =
+    [("lambda", 14), ("logs", 9), ("events", 40), ("secretsmanager", 40), ("iam", 15)];
+
+/// When each service may be called next.
+pub struct Limiter {
+    services: Vec<(&'static str, Duration, Mutex<Instant>)>,
+}
+
+impl Limiter {
+    pub fn aws() -> Self {
+        Self::new(&CALLS_PER_SECOND)
+    }
+
+    /// With calls a second for services (`lambda`), and for calls that have a quota of their own (`lambda:GetPolicy`).
+    pub fn new(calls_per_second: &[(&'static str, u32)]) -> Self {
+        let now = Instant::now();
+        let services = calls_per_second
+            .iter()
+            .map(|(service, calls)| (*service, Duration::from_secs(1) / *calls, Mutex::new(now)))
+            .collect();
+        Self { services }
+    }
+
+    pub fn unlimited() -> Self {
+        Self { services: Vec::new() }
+    }
+
+    /// Waits until `call`, as IAM writes it (`lambda:CreateFunction`), may be made.
+    pub async fn wait(&self, call: &str) {
+        if let Some(at) = self.reserve(call, Instant::now()) {
+            sleep_until(at.into()).await;
+        }
+    }
+
+    /// When `call` may be made, if it isn't free. The place is taken.
+    fn reserve(&self, call: &str, now: Instant) -> Option<Instant> {
+        let service = call.split(':').next().unwrap_or_default();
+        let find = |wanted: &str| self.services.iter().find(|(name, ..)| *name == wanted);
+        let (_, interval, next) = find(call).or_else(|| find(service))?;
+        let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = (*next).max(now);
+        *next = at + *interval;
+        (at > now).then_some(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_one_service_are_spaced_and_services_do_not_wait_for_each_other() {
+        let limiter = Limiter::aws();
+        let now = Instant::now();
+        let reserved: Vec<_> = (0..29).filter_map(|_| limiter.reserve("lambda:CreateFunction", now)).collect();
+        let waited = *reserved.last().expect("they have to wait") - now;
+        assert!(waited > Duration::from_millis(1990) && waited < Duration::from_millis(2010), "{waited:?}");
+        assert_eq!(limiter.reserve("iam:CreateRole", now), None);
+        assert_eq!(Limiter::unlimited().reserve("lambda:CreateFunction", now), None);
+    }
+}

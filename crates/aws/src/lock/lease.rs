@@ -1,0 +1,125 @@
+//! What a lock says of its holder, kept in tags, and when it counts as left behind.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Found;
+use deployer_core::naming::TAG_DEPLOYMENT;
+use deployer_core::resource::Map;
+
+const TAG_ID: &str = "deployer:lock-id";
+const TAG_HOLDER: &str = "deployer:lock-holder";
+const TAG_SINCE: &str = "deployer:lock-since";
+const TAG_EXPIRES: &str = "deployer:lock-expires";
+
+/// By how much the clocks of two machines may differ.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(300);
+
+/// Who holds a lock, and for how long unless it is renewed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Of this holder alone.
+    pub id: String,
+    /// User, machine, process and command.
+    pub holder: String,
+    /// By the holder's clock.
+    pub since: Timestamp,
+    /// By the holder's clock.
+    pub expires: Timestamp,
+}
+
+impl Lease {
+    pub(super) fn new(purpose: &str, length: Duration) -> Self {
+        let now = Timestamp::now();
+        let holder = format!("{purpose} by {}@{}, process {}", user(), machine(), std::process::id());
+        // Two hash keys that the system makes at random.
+        let id = format!("{:016x}{:016x}", RandomState::new().hash_one(now), RandomState::new().hash_one(&holder));
+        Self { id, holder, since: now, expires: after(now, length) }
+    }
+
+    pub(super) fn tags(&self, deployment: &str) -> Map {
+        Map::from([
+            (TAG_DEPLOYMENT.to_owned(), deployment.to_owned()),
+            (TAG_ID.to_owned(), self.id.clone()),
+            (TAG_HOLDER.to_owned(), taggable(&self.holder)),
+            (TAG_SINCE.to_owned(), self.since.to_string()),
+            (TAG_EXPIRES.to_owned(), self.expires.to_string()),
+        ])
+    }
+
+    pub(super) fn from_tags<'t>(tags: impl Iterator<Item = (&'t String, &'t String)>) -> Option<Self> {
+        let tags: BTreeMap<&str, &str> = tags.map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        Some(Self {
+            id: (*tags.get(TAG_ID)?).to_owned(),
+            holder: (*tags.get(TAG_HOLDER)?).to_owned(),
+            since: tags.get(TAG_SINCE)?.parse().ok()?,
+            expires: tags.get(TAG_EXPIRES)?.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = |time: &Timestamp| time.strftime("%Y-%m-%d %H:%M:%S UTC");
+        write!(f, "{}, since {}, last good until {}", self.holder, seconds(&self.since), seconds(&self.expires))
+    }
+}
+
+/// What was seen of locks while waiting for them.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    seen: BTreeMap<String, (Timestamp, Instant)>,
+    told: Vec<String>,
+}
+
+impl Watch {
+    /// Whether the holder has let it run out: long ago by its own clock, or before our eyes, whatever the clocks say.
+    pub(super) fn has_run_out(&mut self, found: &Found, lease: &Lease, length: Duration) -> bool {
+        let now = Instant::now();
+        let seen = self.seen.entry(found.name.clone()).or_insert((lease.expires, now));
+        if seen.0 != lease.expires {
+            *seen = (lease.expires, now);
+        }
+        let before_our_eyes = now.duration_since(seen.1) > length;
+        let long_ago = Timestamp::now().duration_since(lease.expires) > CLOCKS_DIFFER;
+        before_our_eyes || long_ago
+    }
+
+    /// Whether this is the first time that this lock is waited for.
+    pub(super) fn is_new(&mut self, name: &str) -> bool {
+        let new = !self.told.iter().any(|told| told == name);
+        if new {
+            self.told.push(name.to_owned());
+        }
+        new
+    }
+}
+
+/// The time `length` after `time`.
+pub(super) fn after(time: Timestamp, length: Duration) -> Timestamp {
+    let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+    time.saturating_add(length).unwrap_or(Timestamp::MAX)
+}
+
+fn user() -> String {
+    ["USER", "USERNAME", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "someone".into())
+}
+
+fn machine() -> String {
+    let printed = Command::new("hostname").output().ok().filter(|output| output.status.success());
+    let name = printed.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    name.filter(|name| !name.is_empty())
+        .or_else(|| std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned()))
+        .unwrap_or_else(|| "unknown machine".to_owned())
+}
+
+/// With only what a tag's value may have, and no longer than 256 characters.
+fn taggable(text: &str) -> String {
+    let allowed = |c: char| c.is_alphanumeric() || " _.:/=+-@,".contains(c);
+    text.chars().map(|c| if allowed(c) && c != ',' { c } else { ' ' }).take(256).collect()
+}

@@ -1,0 +1,178 @@
+//! Lambda functions: one paged list says which there are; of ours, function, alias, policy and asynchronous settings
+//! are read at once.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::types::FunctionConfiguration as SdkConfiguration;
+use serde_json::Value;
+
+use super::{List, observed, unreadable};
+use crate::{Call, CallError, FailureKind, Found};
+use deployer_core::naming::{ALIAS, PERMISSION_SID};
+use deployer_core::resource::{FunctionConfiguration, LiveAlias, LiveFunction, LivePermission, Map, Observed};
+
+/// A function in the list.
+pub(super) struct Listed {
+    pub(super) description: String,
+    pub(super) configuration: FunctionConfiguration,
+}
+
+/// A function with its parts.
+pub(super) struct Details {
+    pub(super) function: Observed<LiveFunction>,
+    pub(super) alias: Observed<LiveAlias>,
+    pub(super) permission: Observed<LivePermission>,
+}
+
+/// Reads `ListFunctions`, which can't be filtered by name.
+pub(super) async fn list(lambda: &Client) -> List<Listed> {
+    let mut found = BTreeMap::new();
+    let mut pages = lambda.list_functions().into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for function in page.call("lambda:ListFunctions")?.functions() {
+            let description = function.description().unwrap_or_default().to_owned();
+            let listed = Listed { description, configuration: configuration(function) };
+            found.insert(function.function_name().unwrap_or_default().to_owned(), listed);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) async fn details(lambda: &Client, list: &List<Listed>, name: &str, confirm: bool) -> Details {
+    match list {
+        Err(error) => Details { function: unreadable(error), alias: unreadable(error), permission: unreadable(error) },
+        Ok(functions) if functions.contains_key(name) => {
+            let (function, parts) = tokio::join!(function(lambda, name), parts(lambda, name));
+            Details { function: observed(function), alias: parts.0, permission: parts.1 }
+        }
+        Ok(_) if !confirm => Details::ABSENT,
+        Ok(_) => match function(lambda, name).await {
+            Ok(None) => Details::ABSENT,
+            Ok(Some(function)) => {
+                let (alias, permission) = parts(lambda, name).await;
+                Details { function: Observed::Present(function), alias, permission }
+            }
+            Err(error) => {
+                Details { function: unreadable(&error), alias: unreadable(&error), permission: unreadable(&error) }
+            }
+        },
+    }
+}
+
+impl Details {
+    const ABSENT: Self = Self { function: Observed::Absent, alias: Observed::Absent, permission: Observed::Absent };
+}
+
+async fn parts(lambda: &Client, name: &str) -> (Observed<LiveAlias>, Observed<LivePermission>) {
+    let (alias, permission) = tokio::join!(alias(lambda, name), permission(lambda, name));
+    (observed(alias), observed(permission))
+}
+
+async fn function(lambda: &Client, name: &str) -> Result<Option<LiveFunction>, CallError> {
+    let Some(answer) = lambda.get_function().function_name(name).send().await.call("lambda:GetFunction").found()?
+    else {
+        return Ok(None);
+    };
+    // GetFunction leaves the tags out where the credentials may not list them. No tags would mean that the function
+    // isn't ours.
+    if let Some(error) = answer.tags_error() {
+        return Err(CallError {
+            operation: "lambda:ListTags",
+            kind: FailureKind::Denied,
+            code: error.error_code().to_owned(),
+            message: error.message().to_owned(),
+            request_id: None,
+        });
+    }
+    let Some(found) = answer.configuration() else { return Ok(None) };
+    let concurrency = answer.concurrency().and_then(|concurrency| concurrency.reserved_concurrent_executions());
+    Ok(Some(LiveFunction {
+        name: name.to_owned(),
+        configuration: configuration(found),
+        reserved_concurrency: concurrency.and_then(|reserved| u32::try_from(reserved).ok()),
+        tags: answer.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
+    }))
+}
+
+async fn alias(lambda: &Client, name: &str) -> Result<Option<LiveAlias>, CallError> {
+    let (version, asynchronous) = tokio::join!(
+        lambda.get_function().function_name(name).qualifier(ALIAS).send(),
+        lambda.get_function_event_invoke_config().function_name(name).qualifier(ALIAS).send(),
+    );
+    let Some(version) = version.call("lambda:GetFunction").found()?.and_then(|answer| answer.configuration) else {
+        return Ok(None);
+    };
+    let asynchronous = asynchronous.call("lambda:GetFunctionEventInvokeConfig").found()?;
+    let unsigned = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok());
+    Ok(Some(LiveAlias {
+        version: version.version().unwrap_or_default().to_owned(),
+        maximum_retry_attempts: unsigned(asynchronous.as_ref().and_then(|config| config.maximum_retry_attempts())),
+        maximum_event_age_s: unsigned(asynchronous.as_ref().and_then(|config| config.maximum_event_age_in_seconds())),
+        configuration: configuration(&version),
+    }))
+}
+
+async fn permission(lambda: &Client, name: &str) -> Result<Option<LivePermission>, CallError> {
+    let Some(answer) =
+        lambda.get_policy().function_name(name).qualifier(ALIAS).send().await.call("lambda:GetPolicy").found()?
+    else {
+        return Ok(None);
+    };
+    let policy: Value = serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default();
+    let statements = policy["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let ours = statements.iter().find(|statement| statement["Sid"] == PERMISSION_SID);
+    Ok(ours.map(|statement| LivePermission {
+        action: text(&statement["Action"]),
+        principal: text(match &statement["Principal"] {
+            Value::Object(principal) => principal.values().next().unwrap_or(&Value::Null),
+            principal => principal,
+        }),
+        source_arn: source_arn(&statement["Condition"]),
+    }))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+/// `{"ArnLike": {"AWS:SourceArn": "…"}}`; the key's case differs between services.
+fn source_arn(condition: &Value) -> Option<String> {
+    let operators = condition.as_object()?.values().filter_map(Value::as_object);
+    operators.flatten().find(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn")).map(|(_, value)| text(value))
+}
+
+pub(super) async fn versions(lambda: &Client, name: &str) -> Result<BTreeMap<u64, FunctionConfiguration>, CallError> {
+    let mut versions = BTreeMap::new();
+    let mut pages = lambda.list_versions_by_function().function_name(name).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for found in page.call("lambda:ListVersionsByFunction")?.versions() {
+            // `$LATEST` is no number.
+            if let Some(number) = found.version().and_then(|version| version.parse().ok()) {
+                versions.insert(number, configuration(found));
+            }
+        }
+    }
+    Ok(versions)
+}
+
+pub(super) async fn tags(lambda: &Client, arn: &str) -> Result<Map, CallError> {
+    let answer = lambda.list_tags().resource(arn).send().await.call("lambda:ListTags")?;
+    Ok(answer.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect())
+}
+
+fn configuration(found: &SdkConfiguration) -> FunctionConfiguration {
+    let unsigned = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
+    let environment = found.environment().and_then(|environment| environment.variables());
+    FunctionConfiguration {
+        description: found.description().unwrap_or_default().to_owned(),
+        runtime: found.runtime().map(|runtime| runtime.as_str().to_owned()).unwrap_or_default(),
+        handler: found.handler().unwrap_or_default().to_owned(),
+        architecture: found.architectures().first().map_or("x86_64", |architecture| architecture.as_str()).to_owned(),
+        memory_mb: unsigned(found.memory_size()),
+        timeout_s: unsigned(found.timeout()),
+        role_arn: found.role().unwrap_or_default().to_owned(),
+        environment: environment.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        code_sha256: found.code_sha256().unwrap_or_default().to_owned(),
+    }
+}

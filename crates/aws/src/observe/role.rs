@@ -1,0 +1,166 @@
+//! IAM roles: one paged call gives them all with their policies and tags. Where it is denied, role by role.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_iam::Client;
+use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::{List, observed, owned_venue, unreadable};
+use crate::{Call, CallError, FailureKind, Found};
+use deployer_core::naming::{TAG_ADOPTED, role_path, venue_of_role};
+use deployer_core::resource::{LiveRole, Map, Observed};
+
+/// The account's roles.
+pub(super) enum Roles {
+    /// With everything that is to be known of them.
+    Whole(List<LiveRole>),
+    /// Only the names of those under the deployment's path.
+    Names(BTreeSet<String>),
+}
+
+/// Reads `GetAccountAuthorizationDetails`, which has roles, inline policies, attached policies and tags in pages, and
+/// sees a role of any path: names are unique in an account whatever the path.
+pub(super) async fn list(iam: &Client, deployment: &str) -> Roles {
+    match authorization_details(iam).await {
+        Err(error) if matches!(error.kind, FailureKind::Denied | FailureKind::NotImplemented) => {
+            match names(iam, deployment).await {
+                Ok(names) => Roles::Names(names),
+                Err(_) => Roles::Whole(Err(error)),
+            }
+        }
+        roles => Roles::Whole(roles),
+    }
+}
+
+async fn authorization_details(iam: &Client) -> List<LiveRole> {
+    let mut roles = BTreeMap::new();
+    let mut pages =
+        iam.get_account_authorization_details().filter(EntityType::Role).max_items(1000).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for role in page.call("iam:GetAccountAuthorizationDetails")?.role_detail_list() {
+            let role = live(role);
+            roles.insert(role.name.clone(), role);
+        }
+    }
+    Ok(roles)
+}
+
+async fn names(iam: &Client, deployment: &str) -> Result<BTreeSet<String>, CallError> {
+    let mut names = BTreeSet::new();
+    let mut pages = iam.list_roles().path_prefix(role_path(deployment)).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        names.extend(page.call("iam:ListRoles")?.roles().iter().map(|role| role.role_name().to_owned()));
+    }
+    Ok(names)
+}
+
+impl Roles {
+    /// Whether there is a role of this name, or it isn't known.
+    pub(super) fn shows(&self, name: &str) -> bool {
+        match self {
+            Self::Whole(roles) => roles.as_ref().map_or(true, |roles| roles.contains_key(name)),
+            Self::Names(names) => names.contains(name),
+        }
+    }
+
+    pub(super) fn error(&self) -> Option<&CallError> {
+        match self {
+            Self::Whole(Err(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The venues whose roles are under the deployment's path. The path is a mark of ownership that can't be changed.
+    pub(super) fn venues(&self, deployment: &str) -> BTreeSet<String> {
+        match self {
+            Self::Whole(roles) => roles
+                .iter()
+                .flat_map(BTreeMap::values)
+                .filter(|role| {
+                    let adopted =
+                        || role.tags.contains_key(TAG_ADOPTED) && owned_venue(&role.tags, deployment).is_some();
+                    role.path == role_path(deployment) || adopted()
+                })
+                .filter_map(|role| {
+                    owned_venue(&role.tags, deployment)
+                        .or_else(|| venue_of_role(deployment, &role.name).map(ToOwned::to_owned))
+                })
+                .collect(),
+            Self::Names(names) => {
+                names.iter().filter_map(|name| venue_of_role(deployment, name)).map(ToOwned::to_owned).collect()
+            }
+        }
+    }
+
+    pub(super) async fn details(&self, iam: &Client, name: &str, confirm: bool) -> Observed<LiveRole> {
+        match self {
+            Self::Whole(Err(error)) => unreadable(error),
+            Self::Whole(Ok(roles)) => match roles.get(name) {
+                Some(role) => Observed::Present(role.clone()),
+                None if !confirm => Observed::Absent,
+                None => observed(one(iam, name).await),
+            },
+            Self::Names(_) => observed(one(iam, name).await),
+        }
+    }
+}
+
+async fn one(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallError> {
+    let Some(found) = iam.get_role().role_name(name).send().await.call("iam:GetRole").found()? else {
+        return Ok(None);
+    };
+    let Some(role) = found.role() else { return Ok(None) };
+    let mut policies = BTreeMap::new();
+    let mut pages = iam.list_role_policies().role_name(name).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for policy in page.call("iam:ListRolePolicies")?.policy_names() {
+            let answer =
+                iam.get_role_policy().role_name(name).policy_name(policy).send().await.call("iam:GetRolePolicy")?;
+            policies.insert(policy.clone(), document(answer.policy_document()));
+        }
+    }
+    let mut attached = Vec::new();
+    let mut pages = iam.list_attached_role_policies().role_name(name).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.call("iam:ListAttachedRolePolicies")?;
+        attached.extend(page.attached_policies().iter().filter_map(|policy| policy.policy_arn.clone()));
+    }
+    Ok(Some(LiveRole {
+        name: role.role_name().to_owned(),
+        path: role.path().to_owned(),
+        trust: role.assume_role_policy_document().map_or(Value::Null, document),
+        policies,
+        attached,
+        tags: tags(role.tags()),
+    }))
+}
+
+fn live(role: &RoleDetail) -> LiveRole {
+    let policies = role.role_policy_list().iter().map(|policy| {
+        let document = policy.policy_document().map_or(Value::Null, document);
+        (policy.policy_name().unwrap_or_default().to_owned(), document)
+    });
+    LiveRole {
+        name: role.role_name().unwrap_or_default().to_owned(),
+        path: role.path().unwrap_or_default().to_owned(),
+        trust: role.assume_role_policy_document().map_or(Value::Null, document),
+        policies: policies.collect(),
+        attached: role.attached_managed_policies().iter().filter_map(|policy| policy.policy_arn.clone()).collect(),
+        tags: tags(role.tags()),
+    }
+}
+
+fn tags(tags: &[Tag]) -> Map {
+    tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
+}
+
+/// IAM gives policy documents URL-encoded (RFC 3986), some emulators as they are. A document that is no JSON stays a
+/// string, which differs from any document that we want.
+pub fn document(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| {
+        let decoded = percent_decode_str(text).decode_utf8_lossy();
+        serde_json::from_str(&decoded).unwrap_or_else(|_| Value::String(decoded.into_owned()))
+    })
+}

@@ -1,0 +1,77 @@
+//! Secrets: one paged list has everything but the value, which is never read.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
+
+use super::{List, unreadable};
+use crate::{Call, CallError, Found};
+use deployer_core::resource::{LiveSecret, Observed};
+
+/// A secret in the list.
+pub(super) struct Listed {
+    pub(super) live: LiveSecret,
+    /// Scheduled for deletion.
+    pending_deletion: bool,
+}
+
+/// Reads `ListSecrets` for the deployment's names, those scheduled for deletion too.
+pub(super) async fn list(secrets: &Client, deployment: &str) -> List<Listed> {
+    let prefix = format!("{deployment}/");
+    let filter = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
+    let mut found = BTreeMap::new();
+    let mut pages =
+        secrets.list_secrets().filters(filter).include_planned_deletion(true).max_results(100).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for secret in page.call("secretsmanager:ListSecrets")?.secret_list() {
+            let name = secret.name().unwrap_or_default();
+            let live = live(name, secret.arn(), secret.description(), secret.tags());
+            found.insert(name.to_owned(), Listed { live, pending_deletion: secret.deleted_date().is_some() });
+        }
+    }
+    Ok(found)
+}
+
+pub(super) async fn details(secrets: &Client, list: &List<Listed>, name: &str, confirm: bool) -> Observed<LiveSecret> {
+    match list {
+        Err(error) => unreadable(error),
+        Ok(listed) => match listed.get(name) {
+            Some(secret) => secret.observed(),
+            None if !confirm => Observed::Absent,
+            None => match one(secrets, name).await {
+                Ok(secret) => secret.map_or(Observed::Absent, |secret| secret.observed()),
+                Err(error) => unreadable(&error),
+            },
+        },
+    }
+}
+
+async fn one(secrets: &Client, name: &str) -> Result<Option<Listed>, CallError> {
+    let answer = secrets.describe_secret().secret_id(name).send().await;
+    let found = answer.call("secretsmanager:DescribeSecret").found()?;
+    Ok(found.map(|secret| Listed {
+        live: live(name, secret.arn(), secret.description(), secret.tags()),
+        pending_deletion: secret.deleted_date().is_some(),
+    }))
+}
+
+fn live(name: &str, arn: Option<&str>, description: Option<&str>, tags: &[Tag]) -> LiveSecret {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    LiveSecret {
+        name: name.to_owned(),
+        arn: text(arn),
+        description: text(description),
+        tags: tags.iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
+    }
+}
+
+impl Listed {
+    pub(super) fn observed(&self) -> Observed<LiveSecret> {
+        if self.pending_deletion {
+            Observed::PendingDeletion(self.live.clone())
+        } else {
+            Observed::Present(self.live.clone())
+        }
+    }
+}

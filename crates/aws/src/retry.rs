@@ -1,0 +1,80 @@
+//! What is worth trying again, and for how long.
+
+use std::time::Duration;
+
+use crate::{CallError, FailureKind};
+
+/// A new role can be assumed after some seconds, an update of a function takes some, and throttling ends: all are
+/// waited for.
+const BUDGET: Duration = Duration::from_secs(90);
+/// The SDK has already tried a failed call several times, unless many calls fail: then it tries each but once.
+const MORE_TRIES: u32 = 4;
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+
+/// Counts the tries of one operation.
+#[derive(Default)]
+pub struct Retry {
+    tries: u32,
+    waited: Duration,
+}
+
+impl Retry {
+    /// How long to wait before the next try, or none if `error` is to stand.
+    pub fn after(&mut self, error: &CallError) -> Option<Duration> {
+        let again = match error.kind {
+            FailureKind::RoleNotReady | FailureKind::InProgress | FailureKind::Throttled => self.waited < BUDGET,
+            FailureKind::Server | FailureKind::NoAnswer => self.tries < MORE_TRIES,
+            _ => false,
+        };
+        if !again {
+            return None;
+        }
+        let delay = (Duration::from_millis(250) * 2_u32.saturating_pow(self.tries)).min(LONGEST_DELAY);
+        self.tries += 1;
+        self.waited += delay;
+        Some(delay)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: FailureKind) -> CallError {
+        CallError {
+            operation: "lambda:CreateFunction",
+            kind,
+            code: String::new(),
+            message: String::new(),
+            request_id: None,
+        }
+    }
+
+    #[test]
+    fn a_role_that_is_too_new_is_waited_for_within_the_budget() {
+        let mut retry = Retry::default();
+        let mut waited = Duration::ZERO;
+        while let Some(delay) = retry.after(&error(FailureKind::RoleNotReady)) {
+            assert!(delay <= LONGEST_DELAY);
+            waited += delay;
+        }
+        assert!(waited >= BUDGET && waited <= BUDGET + LONGEST_DELAY, "{waited:?}");
+    }
+
+    #[test]
+    fn a_failing_service_is_tried_again_some_times() {
+        for kind in [FailureKind::Server, FailureKind::NoAnswer] {
+            let mut retry = Retry::default();
+            let tries = std::iter::from_fn(|| retry.after(&error(kind))).count();
+            assert_eq!(tries, MORE_TRIES as usize, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_stands() {
+        for kind in [FailureKind::Denied, FailureKind::Invalid, FailureKind::LimitExceeded, FailureKind::AlreadyExists]
+        {
+            assert_eq!(Retry::default().after(&error(kind)), None, "{kind:?}");
+        }
+    }
+}

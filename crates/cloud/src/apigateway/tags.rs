@@ -1,0 +1,73 @@
+//! Tags of APIs, stages and domain names, by their ARNs, which name no account.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Answer, ApiError, Call, State, not_found, tags_of};
+use crate::Context;
+
+impl State {
+    /// What a path below `arn:aws:apigateway:<region>::` names.
+    fn tagged(&mut self, path: &str) -> Option<&mut Value> {
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        match parts.as_slice() {
+            ["restapis", id] => self.rest.get_mut(*id).map(|api| &mut api.shown),
+            ["restapis", id, "stages", stage] => self.rest.get_mut(*id)?.stages.get_mut(*stage),
+            ["apis", id] => self.http.get_mut(*id).map(|api| &mut api.shown),
+            ["apis", id, "stages", stage] => self.http.get_mut(*id)?.below.get_mut("stages")?.get_mut(*stage),
+            ["domainnames", name] => self.domains.get_mut(*name).map(|domain| &mut domain.tags),
+            _ => None,
+        }
+    }
+
+    /// Every API, stage and domain name, as `GetResources` has it: the type, the ARN, the tags.
+    pub(in super::super) fn all_tagged(&self, region: &str) -> Vec<(&'static str, String, BTreeMap<String, String>)> {
+        let mut all = Vec::new();
+        let mut add = |kind, path: String, shown: &Value| {
+            all.push((kind, format!("arn:aws:apigateway:{region}::/{path}"), tags_of(shown)));
+        };
+        for (id, api) in &self.rest {
+            add("apigateway:restapis", format!("restapis/{id}"), &api.shown);
+            for (name, stage) in &api.stages {
+                add("apigateway:stages", format!("restapis/{id}/stages/{name}"), stage);
+            }
+        }
+        for (id, api) in &self.http {
+            add("apigateway:apis", format!("apis/{id}"), &api.shown);
+            for (name, stage) in api.below.get("stages").into_iter().flatten() {
+                add("apigateway:stages", format!("apis/{id}/stages/{name}"), stage);
+            }
+        }
+        for (name, domain) in &self.domains {
+            add("apigateway:domainnames", format!("domainnames/{name}"), &domain.tags);
+        }
+        all
+    }
+}
+
+pub(super) fn handle(call: &mut Call<'_, '_>, operation: &str) -> Result<Answer, ApiError> {
+    let path = path(call.cx, call.part(1))?;
+    // Looked up in a copy first, so that a read isn't taken for a change.
+    let mut state = call.state().clone();
+    let before = state.tagged(&path).map(|shown| tags_of(shown));
+    let mut tags = before.ok_or_else(|| not_found("Invalid Resource identifier specified"))?;
+    match operation {
+        "GetTags" => return Ok(Answer::rest(200, &json!({ "tags": tags }))),
+        "UntagResource" => {
+            let keys = call.request.query_all("tagKeys");
+            tags.retain(|key, _| !keys.contains(&key.as_str()));
+        }
+        _ => tags.extend(call.body()?.map("tags")),
+    }
+    if let Some(shown) = call.state_mut().tagged(&path) {
+        shown["tags"] = json!(tags);
+    }
+    Ok(if call.second { Answer::rest(201, &json!({})) } else { Answer::empty(204) })
+}
+
+fn path(cx: &Context<'_>, arn: &str) -> Result<String, ApiError> {
+    let prefix = format!("arn:aws:apigateway:{}::/", cx.region());
+    let path = arn.strip_prefix(&prefix).ok_or_else(|| super::bad("Invalid ARN specified in the request"))?;
+    Ok(path.to_owned())
+}

@@ -1,0 +1,225 @@
+//! One process of a function: started, given an event at a time, ended.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+
+use super::RuntimeConfig;
+use super::api::{Api, Pending, Reply};
+use crate::{Invocation, Invoked};
+use deployer_artifact as artifact;
+
+/// What is still in a pipe when the answer has come is there at once; this is how long it is waited for.
+const LAST_LINES: Duration = Duration::from_millis(10);
+
+/// A process and the API that it talks to.
+#[derive(Debug)]
+pub(super) struct Instance {
+    child: Child,
+    api: Api,
+    lines: Arc<Mutex<Vec<String>>>,
+    started: Option<Instant>,
+}
+
+/// Invocations of the same key can use the same process.
+pub(super) fn key(invocation: &Invocation) -> String {
+    let mut hasher = DefaultHasher::new();
+    (&invocation.environment, invocation.memory_mb, &invocation.handler).hash(&mut hasher);
+    format!("{}:{}:{}:{:x}", invocation.function_name, invocation.version, invocation.code_sha256, hasher.finish())
+}
+
+impl Instance {
+    pub(super) async fn start(config: &RuntimeConfig, invocation: &Invocation) -> io::Result<Self> {
+        let directory = unpacked(config, invocation).await?;
+        let api = Api::start().await?;
+        let mut child = Command::new(directory.join(artifact::BOOTSTRAP))
+            .current_dir(&directory)
+            .env_clear()
+            .envs(&invocation.environment)
+            .envs(lambda_environment(config, invocation, &directory, &api.address))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let lines = Arc::default();
+        if let Some(stdout) = child.stdout.take() {
+            collect(stdout, &lines);
+        }
+        if let Some(stderr) = child.stderr.take() {
+            collect(stderr, &lines);
+        }
+        Ok(Self { child, api, lines, started: Some(Instant::now()) })
+    }
+
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Runs one invocation, and says whether the process can take another.
+    pub(super) async fn run(&mut self, invocation: &Invocation) -> (Invoked, bool) {
+        let begun = Instant::now();
+        let timeout = Duration::from_secs(u64::from(invocation.timeout_s));
+        let (reply, answer) = oneshot::channel();
+        let pending = Pending {
+            request_id: invocation.request_id.clone(),
+            invoked_function_arn: invocation.invoked_function_arn.clone(),
+            deadline_ms: Timestamp::now().as_millisecond() + i64::from(invocation.timeout_s) * 1000,
+            payload: invocation.payload.clone(),
+            reply,
+        };
+        let sent = self.api.events.send(pending).await;
+        let ended = if sent.is_err() {
+            Ended::Exited("the runtime API has ended".to_owned())
+        } else {
+            tokio::select! {
+                biased;
+                answer = answer => match answer {
+                    Ok(reply) => Ended::Replied(reply),
+                    Err(_) => Ended::Exited("it asked for another event before it answered".to_owned()),
+                },
+                status = self.child.wait() => Ended::Exited(match status {
+                    Ok(status) => status.to_string(),
+                    Err(error) => error.to_string(),
+                }),
+                () = tokio::time::sleep(timeout) => Ended::TimedOut,
+            }
+        };
+        let usable = matches!(ended, Ended::Replied(_));
+        if !usable {
+            let _ = self.child.kill().await;
+        }
+        tokio::time::sleep(LAST_LINES).await;
+        let (payload, error) = self.outcome(invocation, ended).await;
+        let log = self.log(invocation, begun);
+        (Invoked { payload, function_error: error, log }, usable)
+    }
+
+    async fn outcome(&self, invocation: &Invocation, ended: Ended) -> (Bytes, Option<String>) {
+        let unhandled = Some("Unhandled".to_owned());
+        match ended {
+            Ended::Replied(Reply::Response(payload)) => (payload, None),
+            Ended::Replied(Reply::Error(payload)) => (payload, unhandled),
+            Ended::TimedOut => {
+                let message =
+                    format!("{} Task timed out after {}.00 seconds", invocation.request_id, invocation.timeout_s);
+                self.say(&message);
+                (json!({ "errorType": "Sandbox.Timedout", "errorMessage": message }).to_string().into(), unhandled)
+            }
+            Ended::Exited(status) => {
+                if let Some(error) = self.api.init_error.lock().await.take() {
+                    return (error, unhandled);
+                }
+                let message = format!("RequestId: {} Error: Runtime exited: {status}", invocation.request_id);
+                self.say(&message);
+                (json!({ "errorType": "Runtime.ExitError", "errorMessage": message }).to_string().into(), unhandled)
+            }
+        }
+    }
+
+    fn say(&self, line: &str) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+    }
+
+    /// What was written since the last invocation, between Lambda's own lines.
+    fn log(&mut self, invocation: &Invocation, begun: Instant) -> String {
+        let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
+        let id = &invocation.request_id;
+        let took = begun.elapsed().as_secs_f64() * 1000.0;
+        let mut log = format!("START RequestId: {id} Version: {}\n", invocation.version);
+        for line in lines {
+            log.push_str(&line);
+            log.push('\n');
+        }
+        let init = match self.started.take() {
+            Some(started) => format!("\tInit Duration: {:.2} ms", begun.duration_since(started).as_secs_f64() * 1000.0),
+            None => String::new(),
+        };
+        log.push_str(&format!(
+            "END RequestId: {id}\nREPORT RequestId: {id}\tDuration: {took:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {} MB{init}\n",
+            took.ceil(),
+            invocation.memory_mb
+        ));
+        log
+    }
+}
+
+/// How an invocation ended.
+enum Ended {
+    Replied(Reply),
+    Exited(String),
+    TimedOut,
+}
+
+/// Unpacks the zip once; a directory is only there when it is complete.
+async fn unpacked(config: &RuntimeConfig, invocation: &Invocation) -> io::Result<PathBuf> {
+    let name: String =
+        invocation.code_sha256.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let (parent, code) = (config.directory.clone(), invocation.code.clone());
+    let unpack = move || {
+        let directory = parent.join(name);
+        if directory.join(artifact::BOOTSTRAP).exists() {
+            return Ok(directory);
+        }
+        std::fs::create_dir_all(&parent)?;
+        let fresh = tempfile::tempdir_in(&parent)?;
+        artifact::zip::unpack(&code, fresh.path()).map_err(|error| io::Error::other(error.to_string()))?;
+        match std::fs::rename(fresh.path(), &directory) {
+            Ok(()) => drop(fresh.keep()),
+            // Another process was faster.
+            Err(_) if directory.join(artifact::BOOTSTRAP).exists() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(directory)
+    };
+    tokio::task::spawn_blocking(unpack).await.map_err(io::Error::other)?
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+fn lambda_environment(
+    config: &RuntimeConfig,
+    invocation: &Invocation,
+    directory: &std::path::Path,
+    api: &str,
+) -> Vec<(&'static str, String)> {
+    vec![
+        ("AWS_LAMBDA_RUNTIME_API", api.to_owned()),
+        ("AWS_LAMBDA_FUNCTION_NAME", invocation.function_name.clone()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", invocation.version.clone()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", invocation.memory_mb.to_string()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", invocation.log_group.clone()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", invocation.log_stream.clone()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("_HANDLER", invocation.handler.clone()),
+        ("LAMBDA_TASK_ROOT", directory.display().to_string()),
+        ("AWS_REGION", invocation.region.clone()),
+        ("AWS_DEFAULT_REGION", invocation.region.clone()),
+        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_SESSION_TOKEN", "local".to_owned()),
+        ("AWS_ENDPOINT_URL", config.cloud_uri.clone()),
+        ("TZ", ":UTC".to_owned()),
+        ("PATH", std::env::var("PATH").unwrap_or_default()),
+    ]
+}
+
+fn collect(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {
+    let lines = Arc::clone(lines);
+    tokio::spawn(async move {
+        let mut pipe = BufReader::new(pipe).lines();
+        while let Ok(Some(line)) = pipe.next_line().await {
+            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    });
+}

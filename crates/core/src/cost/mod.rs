@@ -1,0 +1,227 @@
+//! What a deployment costs in a month, before and after a plan.
+//!
+//! Pure: [`estimate`] takes both sides of a plan and a dated table of prices, and asks neither AWS nor the clock. It is an
+//! estimate of list prices, with these rules:
+//!
+//! - A month has 730 hours, as in AWS's own calculator. Runs are those that the schedule makes; a paused venue has none.
+//! - How long a run takes and what it logs are [`Assumptions`]. A duration that was measured takes the place of the
+//!   assumed one.
+//! - The secret is read once per start of an execution environment. One read a run is assumed, which is the most that can
+//!   be: an environment that is still warm doesn't read it again.
+//! - Log storage is what lies there once the retention has passed for the first time. CloudWatch stores compressed, and
+//!   this doesn't.
+//! - The function's metrics are charged in the hours in which it runs, whatever it finds.
+//! - The free tier is not subtracted: the account shares it with whatever else is in it. Data transfer, taxes and
+//!   discounts are left out, and so is what a change itself costs.
+//! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free. No alarms are managed.
+//! - What couldn't be read is in neither sum, and is said.
+
+mod money;
+mod prices;
+mod usage;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sync_config::metrics::RUN_METRICS;
+
+pub use money::Money;
+pub use prices::{FALLBACK_REGION, Item, PriceTable, RegionPrices};
+
+use crate::desired::{Desired, DesiredVenue};
+use crate::resource::LiveStack;
+use crate::snapshot::Snapshot;
+use usage::Usage;
+
+/// Hours in a month: 365 days in twelve parts.
+pub const HOURS_A_MONTH: u64 = 730;
+
+/// Milliseconds of a run that isn't measured. A run that finds nothing waits for one answer of HubSpot, a run that finds
+/// a few contacts for some more.
+pub const RUN_MS: u64 = 1000;
+
+/// Bytes that a run logs: about 350 of Lambda's own at its start and its end, about 700 for the run's line with its
+/// metrics, 26 that CloudWatch adds to each event, and room for the lines of a few contacts.
+pub const LOG_BYTES_A_RUN: u64 = 2000;
+
+/// What isn't in a manifest and is needed for an estimate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Assumptions {
+    /// Milliseconds of a run.
+    pub run_ms: u64,
+    /// Milliseconds of a run by venue, where they were measured: the average billed duration.
+    pub measured_run_ms: BTreeMap<String, u64>,
+    /// Bytes that a run logs.
+    pub log_bytes_a_run: u64,
+    /// Reads of the secret in a run.
+    pub secret_reads_a_run: u32,
+    /// Custom metrics that a venue's runs write.
+    pub metrics_a_venue: u64,
+}
+
+impl Default for Assumptions {
+    fn default() -> Self {
+        Self {
+            run_ms: RUN_MS,
+            measured_run_ms: BTreeMap::new(),
+            log_bytes_a_run: LOG_BYTES_A_RUN,
+            secret_reads_a_run: 1,
+            metrics_a_venue: RUN_METRICS.len() as u64,
+        }
+    }
+}
+
+/// A month's cost on both sides of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Sides {
+    /// As it is.
+    pub before: Money,
+    /// As it will be.
+    pub after: Money,
+}
+
+impl Sides {
+    /// What the plan adds.
+    pub fn difference(&self) -> Money {
+        self.after - self.before
+    }
+
+    fn sum<'a>(sides: impl Iterator<Item = &'a Self>) -> Self {
+        sides
+            .fold(Self::default(), |sum, side| Self { before: sum.before + side.before, after: sum.after + side.after })
+    }
+}
+
+/// What one item costs in a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ItemCost {
+    /// What AWS charges for.
+    pub item: Item,
+    /// The cost.
+    #[serde(flatten)]
+    pub cost: Sides,
+}
+
+/// What one venue costs in a month.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VenueCost {
+    /// The venue.
+    pub venue: String,
+    /// All of its items.
+    #[serde(flatten)]
+    pub total: Sides,
+    /// Runs in a month, rounded.
+    pub runs_before: u64,
+    /// Runs in a month, rounded.
+    pub runs_after: u64,
+    /// Every item, in [`Item::ALL`]'s order.
+    pub items: Vec<ItemCost>,
+}
+
+/// A month's cost, before and after a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Estimate {
+    /// The whole deployment, with the venues that the plan leaves alone.
+    #[serde(flatten)]
+    pub total: Sides,
+    /// `USD`.
+    pub currency: &'static str,
+    /// Where the deployment is.
+    pub region: String,
+    /// The region whose prices were taken: another one where those of `region` aren't known.
+    pub prices_of: String,
+    /// The date of the prices.
+    pub prices_as_of: String,
+    /// Where the prices stand.
+    pub sources: BTreeMap<Item, String>,
+    /// `false`: the free tier is not subtracted.
+    pub free_tier_subtracted: bool,
+    /// What was assumed.
+    pub assumptions: Assumptions,
+    /// All venues together, item by item.
+    pub items: Vec<ItemCost>,
+    /// Venue by venue, in the manifest's order; those that aren't declared come last.
+    pub venues: Vec<VenueCost>,
+    /// What is in neither sum, and why.
+    pub not_counted: Vec<String>,
+}
+
+/// The monthly cost of what `snapshot` shows, and of what it will be once the plan for `desired` is applied. `targets` are
+/// the venues that the plan is limited to, or all when empty; the others stay as they are.
+pub fn estimate(desired: &Desired, snapshot: &Snapshot, targets: &[String], assumptions: &Assumptions) -> Estimate {
+    estimate_by(PriceTable::bundled(), desired, snapshot, targets, assumptions)
+}
+
+/// [`estimate`] by another table of prices.
+pub fn estimate_by(
+    table: &PriceTable,
+    desired: &Desired,
+    snapshot: &Snapshot,
+    targets: &[String],
+    assumptions: &Assumptions,
+) -> Estimate {
+    let prices = table.region(&desired.scope.region);
+    let mut not_counted: Vec<String> =
+        snapshot.unreadable.iter().map(|reason| format!("what a list would have shown: {reason}")).collect();
+    let declared = desired.venues.iter().map(|venue| (venue.venue.as_str(), Some(venue)));
+    let others = snapshot.venues.keys().filter(|name| !desired.venues.iter().any(|venue| venue.venue == **name));
+    let nothing = LiveStack::default();
+    let mut venues = Vec::new();
+    for (name, venue) in declared.chain(others.map(|name| (name.as_str(), None))) {
+        let live = snapshot.venues.get(name).unwrap_or(&nothing);
+        let unread = usage::unread(live);
+        if !unread.is_empty() {
+            not_counted.push(format!("{name}: its {} couldn't be read", unread.join(", ")));
+            continue;
+        }
+        if usage::fires_by_events(live) {
+            not_counted.push(format!("the runs of {name} as it is: its rule has no schedule"));
+        }
+        let before = Usage::of_live(live, &desired.deployment);
+        let planned = targets.is_empty() || targets.iter().any(|target| target == name);
+        let after = if planned { usage_after(venue, live) } else { before };
+        if before == after && before == Usage::default() {
+            continue;
+        }
+        venues.push(venue_cost(name, before, after, assumptions, &prices));
+    }
+    let items = Item::ALL.map(|item| {
+        let of_venues = venues.iter().flat_map(|venue| &venue.items).filter(|cost| cost.item == item);
+        ItemCost { item, cost: Sides::sum(of_venues.map(|cost| &cost.cost)) }
+    });
+    Estimate {
+        total: Sides::sum(venues.iter().map(|venue| &venue.total)),
+        currency: "USD",
+        region: desired.scope.region.clone(),
+        prices_of: prices.region.to_owned(),
+        prices_as_of: table.date.clone(),
+        sources: table.sources.clone(),
+        free_tier_subtracted: false,
+        assumptions: assumptions.clone(),
+        items: items.to_vec(),
+        venues,
+        not_counted,
+    }
+}
+
+/// A venue that isn't declared, or is blocked, is taken away.
+fn usage_after(venue: Option<&DesiredVenue>, live: &LiveStack) -> Usage {
+    let stack = venue.and_then(|venue| venue.stack.as_ref());
+    stack.map(|stack| Usage::of_desired(stack, live)).unwrap_or_default()
+}
+
+fn venue_cost(venue: &str, before: Usage, after: Usage, assumptions: &Assumptions, prices: &RegionPrices) -> VenueCost {
+    let run_ms = assumptions.measured_run_ms.get(venue).copied().unwrap_or(assumptions.run_ms);
+    let items = Item::ALL.map(|item| {
+        let price = |usage: Usage| usage.price(item, run_ms, assumptions, prices);
+        ItemCost { item, cost: Sides { before: price(before), after: price(after) } }
+    });
+    let rounded = |usage: Usage| (usage.thousandths_of_runs + 500) / 1000;
+    VenueCost {
+        venue: venue.to_owned(),
+        total: Sides::sum(items.iter().map(|cost| &cost.cost)),
+        runs_before: rounded(before),
+        runs_after: rounded(after),
+        items: items.to_vec(),
+    }
+}

@@ -1,0 +1,264 @@
+//! What should exist: the manifest and the artifact, turned into the resources of each venue.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sync_config::config::{
+    Destination, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI,
+    ENV_VENUE, LedgerProperties, SyncConfig,
+};
+
+use crate::manifest::{Manifest, Status, Venue};
+use crate::naming::{ALIAS, Names, PERMISSION_SID, TAG_DEPLOYMENT, TAG_PROTECT, TAG_VENUE, TARGET_ID, description};
+use crate::property;
+use crate::resource::{
+    AliasSpec, FunctionConfiguration, FunctionSpec, LogGroupSpec, Map, PermissionSpec, RoleSpec, RuleSpec,
+    SECRET_ARN_PLACEHOLDER, SecretSpec, Stack, Target, TargetSpec,
+};
+
+/// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
+pub const RUNTIME: &str = "provided.al2023";
+/// Runs of one venue never overlap.
+const RESERVED_CONCURRENCY: u32 = 1;
+/// A run that failed is not repeated: the next firing of the rule does it.
+const MAXIMUM_RETRY_ATTEMPTS: u32 = 0;
+/// The shortest that Lambda and EventBridge take: a run that couldn't start in a minute is left to the next firing.
+const MAXIMUM_EVENT_AGE_S: u32 = 60;
+
+/// Where everything is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Account id, 12 digits.
+    pub account: String,
+    /// Region.
+    pub region: String,
+}
+
+impl Scope {
+    /// The partition that an ARN in this region begins with.
+    pub fn partition(&self) -> &'static str {
+        match self.region.split('-').next() {
+            Some("cn") => "aws-cn",
+            Some("us") if self.region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
+    /// The ARN of a regional resource.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition(), self.region, self.account)
+    }
+
+    /// The ARN of a role.
+    pub fn role_arn(&self, path: &str, name: &str) -> String {
+        format!("arn:{}:iam::{}:role{path}{name}", self.partition(), self.account)
+    }
+}
+
+/// What should exist in an account and a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Desired {
+    /// The owner of it all.
+    pub deployment: String,
+    /// Where it is.
+    pub scope: Scope,
+    /// The venues, in the manifest's order.
+    pub venues: Vec<DesiredVenue>,
+    /// The venue to which a new artifact goes before all others.
+    pub canary: Option<String>,
+    /// Days in which a secret that is deleted can be restored; none deletes it for good.
+    pub recovery_window_days: Option<u32>,
+    /// Whether the contact properties of venues that are declared no more are archived. Nothing else takes them away.
+    pub archive_properties: bool,
+}
+
+impl Desired {
+    /// The venues that should have something: all but the blocked ones.
+    pub fn deployed(&self) -> Vec<String> {
+        self.venues.iter().filter(|venue| venue.stack.is_some()).map(|venue| venue.venue.clone()).collect()
+    }
+}
+
+/// What should exist for one venue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredVenue {
+    /// The venue's name.
+    pub venue: String,
+    /// Nothing at all for a blocked venue.
+    pub stack: Option<Stack>,
+    /// Why a blocked venue has nothing.
+    pub blocked: Option<String>,
+}
+
+/// Turns the manifest into what should exist. `code_sha256` is the artifact's hash for the venue's architecture.
+pub fn desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) -> String) -> Desired {
+    let deployment = &manifest.deployment.name;
+    let venues = manifest.venues.iter().map(|venue| match venue.status {
+        Status::Blocked => DesiredVenue {
+            venue: venue.name.clone(),
+            stack: None,
+            blocked: Some(venue.blocker.as_ref().map_or_else(String::new, |blocker| blocker.reason.clone())),
+        },
+        Status::Active | Status::Paused => DesiredVenue {
+            venue: venue.name.clone(),
+            stack: Some(stack(manifest, venue, scope, code_sha256(venue))),
+            blocked: None,
+        },
+    });
+    let mut active = manifest.venues.iter().filter(|venue| venue.status == Status::Active);
+    let canary = manifest.venues.iter().find(|venue| venue.canary).or_else(|| active.next());
+    let canary = canary.map(|venue| venue.name.clone());
+    Desired {
+        deployment: deployment.clone(),
+        scope: scope.clone(),
+        venues: venues.collect(),
+        canary,
+        recovery_window_days: Some(manifest.deployment.recovery_window_days),
+        archive_properties: false,
+    }
+}
+
+/// The tags of everything that a venue has.
+fn tags(deployment: &str, venue: &Venue) -> Map {
+    Map::from([
+        (TAG_DEPLOYMENT.to_owned(), deployment.to_owned()),
+        (TAG_VENUE.to_owned(), venue.name.clone()),
+        (TAG_PROTECT.to_owned(), venue.protect.to_string()),
+    ])
+}
+
+fn stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String) -> Stack {
+    let deployment = &manifest.deployment.name;
+    let names = Names::new(deployment, &venue.name);
+    let tags = tags(deployment, venue);
+    let description = description(deployment, &venue.name);
+    let role_arn = scope.role_arn(&names.role_path, &names.role);
+    let function_arn = scope.arn("lambda", &format!("function:{}", names.function));
+    let rule_arn = scope.arn("events", &format!("rule/{}", names.rule));
+    let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
+    Stack {
+        // Without a token they are made by hand.
+        properties: match manifest.hubspot.token {
+            Some(_) => property::of_venue(&ledger, &venue.display_name, &description).into(),
+            None => Vec::new(),
+        },
+        role: RoleSpec {
+            trust: trust_policy(),
+            policy: role_policy(scope, &names),
+            name: names.role,
+            path: names.role_path,
+            description: description.clone(),
+            tags: tags.clone(),
+        },
+        secret: SecretSpec {
+            name: names.secret,
+            description: description.clone(),
+            references: venue.secrets.iter().map(|(key, reference)| (key.clone(), reference.to_string())).collect(),
+            tags: tags.clone(),
+        },
+        log_group: LogGroupSpec { name: names.log_group, retention_days: venue.log_retention_days, tags: tags.clone() },
+        function: FunctionSpec {
+            name: names.function.clone(),
+            arn: function_arn.clone(),
+            configuration: FunctionConfiguration {
+                description: description.clone(),
+                runtime: RUNTIME.to_owned(),
+                handler: "bootstrap".to_owned(),
+                architecture: venue.architecture.as_str().to_owned(),
+                memory_mb: venue.memory_mb,
+                timeout_s: venue.timeout_s,
+                role_arn,
+                environment: environment(manifest, venue),
+                code_sha256,
+            },
+            reserved_concurrency: RESERVED_CONCURRENCY,
+            tags: tags.clone(),
+        },
+        alias: AliasSpec {
+            function: names.function.clone(),
+            name: ALIAS.to_owned(),
+            maximum_retry_attempts: MAXIMUM_RETRY_ATTEMPTS,
+            maximum_event_age_s: MAXIMUM_EVENT_AGE_S,
+        },
+        rule: RuleSpec {
+            name: names.rule.clone(),
+            arn: rule_arn.clone(),
+            description,
+            schedule: venue.schedule.expression.clone(),
+            enabled: venue.status == Status::Active,
+            tags,
+        },
+        permission: PermissionSpec {
+            function: names.function,
+            qualifier: ALIAS.to_owned(),
+            statement_id: PERMISSION_SID.to_owned(),
+            action: "lambda:InvokeFunction".to_owned(),
+            principal: "events.amazonaws.com".to_owned(),
+            source_arn: rule_arn,
+        },
+        target: TargetSpec {
+            rule: names.rule,
+            target: Target {
+                id: TARGET_ID.to_owned(),
+                arn: format!("{function_arn}:{ALIAS}"),
+                maximum_retry_attempts: Some(0),
+                maximum_event_age_s: Some(MAXIMUM_EVENT_AGE_S.cast_signed()),
+            },
+        },
+    }
+}
+
+fn trust_policy() -> serde_json::Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": "lambda.amazonaws.com" },
+            "Action": "sts:AssumeRole",
+        }],
+    })
+}
+
+/// What a venue's function may do: read its own secret, write its own log group, and nothing else.
+///
+/// A secret's ARN ends in a hyphen and six random characters. `??????` stands for exactly those, so the pattern fits
+/// no other secret: an ARN of a longer name is longer than the pattern.
+fn role_policy(scope: &Scope, names: &Names) -> serde_json::Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "ReadOwnSecret",
+                "Effect": "Allow",
+                "Action": "secretsmanager:GetSecretValue",
+                "Resource": scope.arn("secretsmanager", &format!("secret:{}-??????", names.secret)),
+            },
+            {
+                "Sid": "WriteOwnLogs",
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": scope.arn("logs", &format!("log-group:{}:*", names.log_group)),
+            },
+        ],
+    })
+}
+
+fn environment(manifest: &Manifest, venue: &Venue) -> Map {
+    let mut environment = Map::from([
+        (ENV_VENUE.to_owned(), venue.name.clone()),
+        (ENV_FLAG_PROPERTY.to_owned(), venue.flag_property.clone()),
+        (ENV_HUBSPOT_BASE_URI.to_owned(), manifest.hubspot.base_uri.clone()),
+        (ENV_SECRET_ARN.to_owned(), SECRET_ARN_PLACEHOLDER.to_owned()),
+    ]);
+    if let (Destination::Tripleseat { .. }, Some(base_uri)) = (&venue.destination, &venue.tripleseat_base_uri) {
+        environment.insert(ENV_TRIPLESEAT_BASE_URI.to_owned(), base_uri.clone());
+    }
+    let config = SyncConfig {
+        portal_id: manifest.hubspot.portal_id,
+        destination: venue.destination.clone(),
+        fields: venue.fields.iter().cloned().collect(),
+        on_ambiguous: venue.on_ambiguous,
+    };
+    let json = serde_json::to_string(&config).unwrap_or_default();
+    environment.insert(ENV_SYNC_CONFIG.to_owned(), json);
+    environment
+}

@@ -1,0 +1,220 @@
+//! From what is known of the venues to what each can reach of each other. Pure.
+
+use std::collections::BTreeSet;
+
+use super::condition::Context;
+use super::model::{Check, Pair, PairState, Reach, Report, Shared, Subject, Told, Verdict};
+use super::policy::{Decision, Policy, Principal, Request, decide, decide_assumption};
+use super::shared::shared;
+use super::simulated::Simulated;
+
+/// Who fires rules.
+const EVENTS: &str = "events.amazonaws.com";
+/// What a role may not do to another venue's secret.
+const SECRET: [&str; 2] = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"];
+/// What a role may not do to another venue's log group.
+const LOGS: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:FilterLogEvents"];
+/// What a role may not do to another venue's function.
+const FUNCTION: [&str; 2] = ["lambda:InvokeFunction", "lambda:UpdateFunctionCode"];
+const INVOKE: &str = "lambda:InvokeFunction";
+const ASSUME: &str = "sts:AssumeRole";
+
+/// A request that a role makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub reach: Reach,
+    pub action: &'static str,
+    pub resource: Told<String>,
+}
+
+/// What one venue's role is asked about another venue. About itself it is asked what it has to be able to do.
+pub fn asked(to: &Subject, own: bool) -> Vec<Asked> {
+    let ask = |reach, action, resource| Asked { reach, action, resource };
+    let stream = format!("{}:log-stream:verify", to.log_group_arn);
+    if own {
+        return vec![
+            ask(Reach::Secret, SECRET[0], to.secret_arn.clone()),
+            ask(Reach::Logs, LOGS[0], Ok(stream.clone())),
+            ask(Reach::Logs, LOGS[1], Ok(stream)),
+        ];
+    }
+    let mut all = Vec::new();
+    all.extend(SECRET.map(|action| ask(Reach::Secret, action, to.secret_arn.clone())));
+    for resource in [&to.log_group_arn, &stream] {
+        all.extend(LOGS.map(|action| ask(Reach::Logs, action, Ok(resource.clone()))));
+    }
+    for resource in [to.function_arn.clone(), alias_arn(to)] {
+        all.extend(FUNCTION.map(|action| ask(Reach::Function, action, Ok(resource.clone()))));
+    }
+    all.push(ask(Reach::Role, ASSUME, Ok(to.role_arn.clone())));
+    all
+}
+
+fn alias_arn(subject: &Subject) -> String {
+    format!("{}:{}", subject.function_arn, crate::naming::ALIAS)
+}
+
+/// Judges every pair.
+pub fn judge(subjects: &[Subject], simulated: &Simulated, mut notes: Vec<String>) -> Report {
+    let mut disagreements = Vec::new();
+    let mut pairs = Vec::with_capacity(subjects.len() * subjects.len());
+    for from in subjects {
+        for to in subjects {
+            pairs.push(pair(from, to, simulated, &mut disagreements));
+        }
+    }
+    let asked = pairs.iter().flat_map(|pair| &pair.checks).filter(|check| check.reach != Reach::Rule);
+    let unanswered = asked.filter(|check| check.verdict != Verdict::Untold && check.simulated.is_none()).count();
+    if unanswered > 0 && !simulated.is_empty() {
+        notes.push(format!("IAM's simulation gave no answer for {unanswered} decisions, which were made here alone"));
+    }
+    Report { venues: subjects.iter().map(|subject| subject.venue.clone()).collect(), pairs, disagreements, notes }
+}
+
+fn pair(from: &Subject, to: &Subject, simulated: &Simulated, disagreements: &mut Vec<String>) -> Pair {
+    let own = from.venue == to.venue;
+    let mut checks: Vec<Check> = asked(to, own).iter().map(|asked| by_role(from, to, asked)).collect();
+    for check in &mut checks {
+        if let Some(decision) = simulated.decision(&from.venue, &check.action, &check.resource) {
+            check.simulated = Some(decision.to_owned());
+            disagreements.extend(disagreement(from, check, decision));
+        }
+    }
+    checks.extend(by_rule(from, to, own));
+    let mut untold: BTreeSet<String> =
+        checks.iter().filter(|check| check.verdict == Verdict::Untold).map(|check| check.reason.clone()).collect();
+    let shared = match (&from.holdings, &to.holdings) {
+        _ if own => Vec::new(),
+        (Ok(mine), Ok(theirs)) => {
+            let mut found = shared(mine, theirs);
+            if mine.secret_arn.is_some() && mine.secret_arn.as_ref() == to.secret_arn.as_ref().ok() {
+                let text = format!("the function of {} is pointed at the secret of {}", from.venue, to.venue);
+                found.push(Shared { what: "secret".to_owned(), text, tolerated: false });
+            }
+            found
+        }
+        (mine, theirs) => {
+            untold.extend([mine, theirs].into_iter().filter_map(|holdings| holdings.as_ref().err().cloned()));
+            Vec::new()
+        }
+    };
+    let state = state(own, &checks, &shared, !untold.is_empty());
+    Pair { from: from.venue.clone(), to: to.venue.clone(), state, checks, shared, untold }
+}
+
+fn state(own: bool, checks: &[Check], shared: &[Shared], untold: bool) -> PairState {
+    let any = |verdict| checks.iter().any(|check| check.verdict == verdict);
+    match own {
+        true if any(Verdict::Denied) => PairState::OwnDenied,
+        true if untold => PairState::Untold,
+        true => PairState::Own,
+        false if any(Verdict::Allowed) || shared.iter().any(|shared| !shared.tolerated) => PairState::Open,
+        false if untold => PairState::Untold,
+        false => PairState::Isolated,
+    }
+}
+
+/// A role that makes a request itself: no service makes it for anybody.
+fn context_of(role: &str) -> Context {
+    Context::from([("aws:sourcearn", None), ("aws:sourceaccount", None), ("aws:principalarn", Some(role.to_owned()))])
+}
+
+fn by_role(from: &Subject, to: &Subject, asked: &Asked) -> Check {
+    let untold = |reason: &str, resource: &str| Check {
+        reach: asked.reach,
+        action: asked.action.to_owned(),
+        resource: resource.to_owned(),
+        verdict: Verdict::Untold,
+        reason: reason.to_owned(),
+        simulated: None,
+    };
+    let resource = match &asked.resource {
+        Ok(resource) => resource,
+        Err(why) => return untold(why, ""),
+    };
+    let none = Ok(Vec::new());
+    let theirs = match asked.reach {
+        Reach::Secret => &to.secret_policy,
+        Reach::Function => &to.function_policy,
+        Reach::Role => &to.trust,
+        Reach::Logs | Reach::Rule => &none,
+    };
+    let (own, theirs) = match (&from.role, theirs) {
+        (Ok(own), Ok(theirs)) => (own, theirs),
+        (Err(why), _) | (_, Err(why)) => return untold(why, resource),
+    };
+    let context = context_of(&from.role_arn);
+    let request =
+        Request { principal: Principal::Role(&from.role_arn), action: asked.action, resource, context: &context };
+    let decision = match asked.reach {
+        Reach::Role => decide_assumption(own, theirs, &request),
+        _ => decide(own, theirs, &request),
+    };
+    let reason = match &decision {
+        Decision::Allowed(by) => format!("allowed by {by}"),
+        Decision::DeniedBy(by) => format!("denied by {by}"),
+        Decision::NotAllowed if asked.reach == Reach::Role => {
+            format!("{}'s role trusts nobody but {}", to.venue, trusted(theirs))
+        }
+        Decision::NotAllowed => format!("{}'s role may do it {}", from.venue, only_on(own, asked.action)),
+    };
+    Check {
+        reach: asked.reach,
+        action: asked.action.to_owned(),
+        resource: resource.clone(),
+        verdict: if decision.is_allowed() { Verdict::Allowed } else { Verdict::Denied },
+        reason,
+        simulated: None,
+    }
+}
+
+/// On what a role may do something, in words.
+fn only_on(own: &[Policy], action: &str) -> String {
+    let resources: Vec<String> = own.iter().flat_map(|policy| policy.allowed_on(action)).collect();
+    if resources.is_empty() { "nowhere".to_owned() } else { format!("only on {}", resources.join(" and ")) }
+}
+
+fn trusted(trust: &[Policy]) -> String {
+    let names: Vec<String> = trust.iter().flat_map(Policy::allowed_principals).collect();
+    if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") }
+}
+
+/// A rule asks for what its target says: the function's alias, or the function itself.
+fn by_rule(from: &Subject, to: &Subject, own: bool) -> Vec<Check> {
+    let resources = if own { vec![alias_arn(to)] } else { vec![alias_arn(to), to.function_arn.clone()] };
+    let context = Context::from([
+        ("aws:sourcearn", Some(from.rule_arn.clone())),
+        ("aws:sourceaccount", Some(from.account.clone())),
+    ]);
+    let check = |resource: String| {
+        let (verdict, reason) = match &to.function_policy {
+            Err(why) => (Verdict::Untold, why.clone()),
+            Ok(policies) => {
+                let principal = Principal::Service(EVENTS);
+                let request = Request { principal, action: INVOKE, resource: &resource, context: &context };
+                match decide(&[], policies, &request) {
+                    Decision::Allowed(by) => (Verdict::Allowed, format!("allowed by {by}")),
+                    Decision::DeniedBy(by) => (Verdict::Denied, format!("denied by {by}")),
+                    Decision::NotAllowed => {
+                        (Verdict::Denied, format!("no statement of {}'s function policy lets that rule", to.venue))
+                    }
+                }
+            }
+        };
+        Check { reach: Reach::Rule, action: INVOKE.to_owned(), resource, verdict, reason, simulated: None }
+    };
+    resources.into_iter().map(check).collect()
+}
+
+/// IAM simulates what a role's own policies say, and nothing of the policies of what is asked for.
+fn disagreement(from: &Subject, check: &Check, simulated: &str) -> Option<String> {
+    let own = from.role.as_ref().ok()?;
+    let context = context_of(&from.role_arn);
+    let principal = Principal::Role(&from.role_arn);
+    let request = Request { principal, action: &check.action, resource: &check.resource, context: &context };
+    let here = decide(own, &[], &request).is_allowed();
+    (here != (simulated == "allowed")).then(|| {
+        let found = if here { "allowed" } else { "denied" };
+        format!("{} {} on {}: IAM says {simulated}, and here it is {found}", from.venue, check.action, check.resource)
+    })
+}

@@ -1,0 +1,16 @@
+//! The pure part of `deployer`: from a manifest and what was observed to a plan, without a network, a clock or a client.
+
+pub mod call_error;
+pub mod cost;
+pub mod counted;
+pub mod desired;
+pub mod error;
+pub mod exit_code;
+pub mod isolation;
+pub mod manifest;
+pub mod naming;
+pub mod plan;
+pub mod property;
+pub mod resource;
+pub mod scheduled_event;
+pub mod snapshot;

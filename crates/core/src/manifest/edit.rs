@@ -1,0 +1,413 @@
+//! Edits of a manifest's text. An edit changes the bytes that it is about and no other: comments, order, spacing and line
+//! breaks of all the rest stay. It doesn't say whether the result is valid; [`super::check`] does.
+
+use std::ops::Range;
+
+use sync_config::config::{Destination, HttpAuth, TRIPLESEAT_BASE_URI};
+use toml_edit::{Document, Item, Table, TableLike};
+
+use super::{SecretRef, Status};
+
+/// The file is valid, and yet written in a way that can't be edited without changing more than is asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Uneditable(String);
+
+/// A venue to be added.
+#[derive(Debug, Clone)]
+pub struct NewVenue {
+    /// Key of its table.
+    pub name: String,
+    /// What people call it.
+    pub display_name: String,
+    /// Left out of the text where it is `active`, the default.
+    pub status: Status,
+    /// EventBridge's expression; the default's where there is none.
+    pub schedule: Option<String>,
+    /// Time limit of a run (`50s`); the default's where there is none.
+    pub timeout: Option<String>,
+    /// Keys of `secrets` (`hubspot_token`), and where their values are to be had.
+    pub secrets: Vec<(&'static str, SecretRef)>,
+    /// Base address of Tripleseat, where it isn't the public one.
+    pub tripleseat_base_uri: Option<String>,
+    /// Where the leads go.
+    pub destination: Destination,
+    /// Destination field to mapping expression.
+    pub fields: Vec<(String, String)>,
+}
+
+/// A key of a blocker, and its new value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BlockerEntry {
+    /// What stands in the way.
+    Reason(String),
+    /// Who takes the next step.
+    Owner(String),
+    /// The next step.
+    NextStep(String),
+    /// Since when.
+    Since(jiff::civil::Date),
+}
+
+impl BlockerEntry {
+    fn key(&self) -> &'static str {
+        match self {
+            Self::Reason(_) => "reason",
+            Self::Owner(_) => "owner",
+            Self::NextStep(_) => "next_step",
+            Self::Since(_) => "since",
+        }
+    }
+
+    fn value(&self) -> String {
+        match self {
+            Self::Reason(text) | Self::Owner(text) | Self::NextStep(text) => quoted(text),
+            Self::Since(date) => date.to_string(),
+        }
+    }
+}
+
+/// `text` with a table for a new venue after those of the others.
+pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
+    let manifest = Manifest::parse(text)?;
+    let mut block = format!("[venues.{}]\n{}", new.name, entry("display_name", &quoted(&new.display_name)));
+    if new.status != Status::Active {
+        block.push_str(&entry("status", &quoted(status_word(new.status))));
+    }
+    for (key, value) in [("schedule", &new.schedule), ("timeout", &new.timeout)] {
+        block.extend(value.iter().map(|value| entry(key, &quoted(value))));
+    }
+    block.push_str(&section(&new.name, "secrets", new.secrets.iter().map(|(key, from)| (*key, quoted(from)))));
+    let destination = destination(new);
+    block.push_str(&section(&new.name, "destination", destination.iter().map(|(key, value)| (*key, value.clone()))));
+    let fields: Vec<_> = new.fields.iter().map(|(field, from)| (key_text(field), quoted(from))).collect();
+    block.push_str(&section(&new.name, "fields", fields.iter().map(|(key, value)| (key.as_str(), value.clone()))));
+
+    let last = manifest.document.get("venues").map(end_of).unwrap_or_default();
+    match manifest.next_header(last).filter(|_| last > 0) {
+        // What follows the venues keeps the comments that stand right above it.
+        Some(header) => {
+            let mut at = line_start(text, header);
+            while at > 0 && text[line_start(text, at - 1)..at].trim_start().starts_with('#') {
+                at = line_start(text, at - 1);
+            }
+            let before = if at == 0 || text[line_start(text, at - 1)..at].trim().is_empty() { "" } else { "\n" };
+            Ok(manifest.splice(at..at, &format!("{before}{block}\n")))
+        }
+        None => {
+            let before = match text {
+                _ if text.trim().is_empty() || text.ends_with("\n\n") || text.ends_with("\n\r\n") => "",
+                _ if text.ends_with('\n') => "\n",
+                _ => "\n\n",
+            };
+            Ok(manifest.splice(text.len()..text.len(), &format!("{before}{block}")))
+        }
+    }
+}
+
+/// `text` with the venue's status.
+pub fn set_status(text: &str, venue: &str, status: Status) -> Result<String, Uneditable> {
+    let manifest = Manifest::parse(text)?;
+    let table = manifest.venue(venue)?;
+    if status == Status::Active && !table.contains_key("status") {
+        return Ok(text.to_owned());
+    }
+    manifest.set(table, "status", &quoted(status_word(status)), "display_name")
+}
+
+/// `text` with these entries in the venue's blocker; others that it has stay.
+pub fn set_blocker(text: &str, venue: &str, entries: &[BlockerEntry]) -> Result<String, Uneditable> {
+    let manifest = Manifest::parse(text)?;
+    let table = manifest.venue(venue)?;
+    if table.contains_key("blocker") {
+        let mut text = text.to_owned();
+        // Each comes right after the reason, so that the last goes first.
+        for entry in entries.iter().rev() {
+            let manifest = Manifest::parse(&text)?;
+            let blocker = manifest.venue(venue)?.get("blocker").and_then(Item::as_table_like);
+            let blocker = blocker.ok_or_else(|| uneditable("its blocker is no table"))?;
+            text = manifest.set(blocker, entry.key(), &entry.value(), "reason")?;
+        }
+        return Ok(text);
+    }
+    let anchor = if table.contains_key("status") { "status" } else { "display_name" };
+    let (key, value) = manifest.places(table, anchor)?;
+    if manifest.is_inline(venue) {
+        let inner: Vec<_> = entries.iter().map(|entry| format!("{} = {}", entry.key(), entry.value())).collect();
+        return Ok(manifest.splice(value.end..value.end, &format!(", blocker = {{ {} }}", inner.join(", "))));
+    }
+    let prefix = &text[line_start(text, key.start)..key.start];
+    if !prefix.trim().is_empty() {
+        let lines = entries.iter().map(|item| format!("{prefix}blocker.{}", entry(item.key(), &item.value())));
+        return Ok(manifest.insert_lines(line_end(text, value.end), &lines.collect::<String>()));
+    }
+    let table = manifest.headed(venue).ok_or_else(|| uneditable("its table has no header of its own"))?;
+    let at = manifest.end_of_section(table);
+    let apart = if text[at..line_end(text, at)].trim().is_empty() { "\n" } else { "" };
+    let block = section(venue, "blocker", entries.iter().map(|entry| (entry.key(), entry.value())));
+    Ok(manifest.insert_lines(at, &format!("{apart}{block}")))
+}
+
+/// `text` without the venue's blocker. Comments within its table go with it; those above it stay.
+pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
+    let manifest = Manifest::parse(text)?;
+    let table = manifest.venue(venue)?;
+    let Some(item) = table.get("blocker") else { return Ok(text.to_owned()) };
+    if let Item::Value(_) = item {
+        let (key, value) = manifest.places(table, "blocker")?;
+        if manifest.is_inline(venue) {
+            // With the comma before it, or as the first with the one after it.
+            let before = text[..key.start].trim_end();
+            let after = text[value.end..].trim_start();
+            return Ok(match (before.strip_suffix(','), after.strip_prefix(',')) {
+                (Some(before), _) => manifest.splice(before.len()..value.end, ""),
+                (None, Some(after)) => manifest.splice(key.start..text.len() - after.trim_start().len(), ""),
+                (None, None) => manifest.splice(key.start..value.end, ""),
+            });
+        }
+        let lines = line_start(text, key.start)..line_end(text, value.end);
+        return Ok(manifest.splice(lines, ""));
+    }
+    let blocker = item.as_table().ok_or_else(|| uneditable("its blocker is no table"))?;
+    if blocker.is_dotted() {
+        let mut lines: Vec<Range<usize>> = Vec::new();
+        for (key, _) in blocker.iter() {
+            let (key, value) = manifest.places(blocker, key)?;
+            lines.push(line_start(text, key.start)..line_end(text, value.end));
+        }
+        lines.sort_by_key(|range| range.start);
+        let mut out = text.to_owned();
+        lines.into_iter().rev().for_each(|range| out.replace_range(range, ""));
+        return Ok(out);
+    }
+    let header = blocker.span().ok_or_else(|| uneditable("its blocker has no header of its own"))?;
+    let mut start = line_start(text, header.start);
+    let end = line_end(text, end_of(item).saturating_sub(1));
+    // Of the empty lines around it one stays.
+    let above = start.checked_sub(1).map(|at| line_start(text, at));
+    if let Some(above) = above.filter(|above| text[*above..start].trim().is_empty())
+        && text[end..line_end(text, end)].trim().is_empty()
+    {
+        start = above;
+    }
+    Ok(manifest.splice(start..end, ""))
+}
+
+/// `active`, `paused` or `blocked`.
+pub fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Active => "active",
+        Status::Paused => "paused",
+        Status::Blocked => "blocked",
+    }
+}
+
+struct Manifest<'t> {
+    text: &'t str,
+    document: Document<&'t str>,
+}
+
+impl<'t> Manifest<'t> {
+    fn parse(text: &'t str) -> Result<Self, Uneditable> {
+        // The parser's message would repeat a line of the file, and a secret may stand there by mistake.
+        let document = Document::parse(text).map_err(|_| uneditable("it is no TOML"))?;
+        Ok(Self { text, document })
+    }
+
+    fn venue(&self, name: &str) -> Result<&dyn TableLike, Uneditable> {
+        let venues = self.document.get("venues").and_then(Item::as_table_like);
+        let venue = venues.and_then(|venues| venues.get(name)).and_then(Item::as_table_like);
+        venue.ok_or_else(|| uneditable(format!("it has no venue {name}")))
+    }
+
+    fn headed(&self, name: &str) -> Option<&Table> {
+        self.document.get("venues")?.as_table()?.get(name)?.as_table().filter(|table| !table.is_dotted())
+    }
+
+    /// Whether the venue stands within braces.
+    fn is_inline(&self, name: &str) -> bool {
+        let venues = self.document.get("venues");
+        let venue = venues.and_then(Item::as_table_like).and_then(|venues| venues.get(name));
+        [venues, venue].into_iter().flatten().any(|item| item.is_value())
+    }
+
+    /// Where a key and its value stand.
+    fn places(&self, table: &dyn TableLike, key: &str) -> Result<(Range<usize>, Range<usize>), Uneditable> {
+        let found = table.get_key_value(key).and_then(|(key, item)| Some((key.span()?, item.span()?)));
+        found.ok_or_else(|| uneditable(format!("`{key}` isn't found in it")))
+    }
+
+    /// A key's new value; a key that isn't there comes after `anchor`, which is.
+    fn set(&self, table: &dyn TableLike, key: &str, value: &str, anchor: &str) -> Result<String, Uneditable> {
+        if table.contains_key(key) {
+            let (_, place) = self.places(table, key)?;
+            return Ok(self.splice(place, value));
+        }
+        let (anchor_key, anchor_value) = self.places(table, anchor)?;
+        let line = line_start(self.text, anchor_key.start);
+        let prefix = &self.text[line..anchor_key.start];
+        // Within braces an entry follows another after a comma.
+        if prefix.contains('{') || prefix.contains(',') || self.in_braces(table) {
+            return Ok(self.splice(anchor_value.end..anchor_value.end, &format!(", {key} = {value}")));
+        }
+        Ok(self.insert_lines(line_end(self.text, anchor_value.end), &format!("{prefix}{}", entry(key, value))))
+    }
+
+    fn in_braces(&self, table: &dyn TableLike) -> bool {
+        let mut places = table.iter().filter_map(|(_, item)| item.span());
+        let Some(inside) = places.next() else { return false };
+        fn holds(item: &Item, at: usize) -> bool {
+            match item {
+                Item::Value(value) => {
+                    value.is_inline_table() && value.span().is_some_and(|span| span.start < at && at < span.end)
+                }
+                Item::Table(table) => table.iter().any(|(_, item)| holds(item, at)),
+                Item::None | Item::ArrayOfTables(_) => false,
+            }
+        }
+        holds(self.document.as_item(), inside.start)
+    }
+
+    /// Where the next table's header begins.
+    fn next_header(&self, after: usize) -> Option<usize> {
+        fn starts(item: &Item, out: &mut Vec<usize>) {
+            if let Item::Table(table) = item {
+                if !table.is_dotted() && !table.is_implicit() {
+                    out.extend(table.span().map(|span| span.start));
+                }
+                table.iter().for_each(|(_, item)| starts(item, out));
+            }
+        }
+        let mut all = Vec::new();
+        self.document.iter().for_each(|(_, item)| starts(item, &mut all));
+        all.into_iter().filter(|start| *start >= after).min()
+    }
+
+    /// The line after the table's own entries, and after the comments that belong to them: those that follow directly,
+    /// but for words right above the next header, which are about what comes then.
+    fn end_of_section(&self, table: &Table) -> usize {
+        fn end(table: &Table) -> usize {
+            let own = table.iter().filter_map(|(_, item)| match item {
+                Item::Value(value) => value.span().map(|span| span.end),
+                Item::Table(inner) if inner.is_dotted() => Some(end(inner)),
+                _ => None,
+            });
+            own.chain(table.span().filter(|_| !table.is_dotted()).map(|span| span.end)).max().unwrap_or_default()
+        }
+        let text = self.text;
+        let first = line_end(text, end(table));
+        let mut ends = vec![first];
+        let mut at = first;
+        while text[at..].trim_start_matches([' ', '\t']).starts_with('#') {
+            at = line_end(text, at);
+            ends.push(at);
+        }
+        if self.next_header(first).is_some_and(|header| line_start(text, header) == at) {
+            while let [.., before, last] = ends[..]
+                && !is_key_in_a_comment(&text[before..last])
+            {
+                ends.pop();
+            }
+        }
+        ends.last().copied().unwrap_or(first)
+    }
+
+    /// Whole lines at the beginning of a line, or at the end of a file whose last line isn't ended.
+    fn insert_lines(&self, at: usize, lines: &str) -> String {
+        let unended = at > 0 && !self.text[..at].ends_with('\n');
+        self.splice(at..at, &format!("{}{lines}", if unended { "\n" } else { "" }))
+    }
+
+    /// New text in place of what stands there, with the line breaks of the file.
+    fn splice(&self, place: Range<usize>, new: &str) -> String {
+        let crlf = self.text.find('\n').is_some_and(|at| self.text[..at].ends_with('\r'));
+        let new = if crlf { new.replace('\n', "\r\n") } else { new.to_owned() };
+        let mut out = self.text.to_owned();
+        out.replace_range(place, &new);
+        out
+    }
+}
+
+fn uneditable(what: impl Into<String>) -> Uneditable {
+    Uneditable(what.into())
+}
+
+/// Where the last entry or header in it ends.
+fn end_of(item: &Item) -> usize {
+    let own = item.span().map(|span| span.end).unwrap_or_default();
+    let inner = item.as_table_like().into_iter().flat_map(|table| table.iter().map(|(_, item)| end_of(item)));
+    inner.max().unwrap_or_default().max(own)
+}
+
+fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |at| at + 1)
+}
+
+/// After the line break of the line in which `at` is.
+fn line_end(text: &str, at: usize) -> usize {
+    text[at..].find('\n').map_or(text.len(), |length| at + length + 1)
+}
+
+/// `# protect = true`
+fn is_key_in_a_comment(line: &str) -> bool {
+    let word = line.trim().trim_start_matches('#').trim_start();
+    let rest = word.trim_start_matches(|char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.'));
+    rest.len() < word.len() && rest.trim_start().starts_with('=')
+}
+
+/// A basic string on one line: JSON's escapes are TOML's too.
+fn quoted(text: impl ToString) -> String {
+    serde_json::Value::from(text.to_string()).to_string()
+}
+
+fn key_text(key: &str) -> String {
+    let bare = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
+    if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { quoted(key) }
+}
+
+fn entry(key: &str, value: &str) -> String {
+    format!("{key} = {value}\n")
+}
+
+/// A table of the venue; nothing where it would be empty.
+fn section<'k>(venue: &str, table: &str, entries: impl Iterator<Item = (&'k str, String)>) -> String {
+    let entries: String = entries.map(|(key, value)| entry(key, &value)).collect();
+    if entries.is_empty() { entries } else { format!("[venues.{venue}.{table}]\n{entries}") }
+}
+
+fn destination(new: &NewVenue) -> Vec<(&'static str, String)> {
+    let mut entries = Vec::new();
+    let number = |key, value: Option<u64>| value.map(|value| (key, value.to_string()));
+    match &new.destination {
+        Destination::Tripleseat { location_id, lead_form_id, site_id } => {
+            entries.push(("kind", quoted("tripleseat")));
+            let base_uri = new.tripleseat_base_uri.as_deref().filter(|uri| *uri != TRIPLESEAT_BASE_URI);
+            entries.extend(base_uri.map(|uri| ("base_uri", quoted(uri))));
+            entries.extend(number("location_id", *location_id));
+            entries.extend(number("lead_form_id", *lead_form_id));
+            entries.extend(number("site_id", *site_id));
+        }
+        Destination::Http(http) => {
+            entries.extend([("kind", quoted("http")), ("url", quoted(&http.url))]);
+            entries.extend(http.auth.as_ref().map(|auth| ("auth", auth_text(auth))));
+            let texts = [
+                ("success_pointer", &http.success_pointer),
+                ("id_pointer", &http.id_pointer),
+                ("lookup_url", &http.lookup_url),
+                ("lookup_id_pointer", &http.lookup_id_pointer),
+            ];
+            entries.extend(texts.into_iter().filter_map(|(key, value)| Some((key, quoted(value.as_ref()?)))));
+            entries.extend(number("requests_per_second", http.requests_per_second.map(u64::from)));
+        }
+    }
+    entries
+}
+
+fn auth_text(auth: &HttpAuth) -> String {
+    match auth {
+        HttpAuth::Bearer => "{ kind = \"bearer\" }".to_owned(),
+        HttpAuth::Basic => "{ kind = \"basic\" }".to_owned(),
+        HttpAuth::Header { name } => format!("{{ kind = \"header\", name = {} }}", quoted(name)),
+        HttpAuth::Query { name } => format!("{{ kind = \"query\", name = {} }}", quoted(name)),
+    }
+}

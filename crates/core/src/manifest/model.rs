@@ -1,0 +1,178 @@
+//! The manifest after it has been read and found valid.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use jiff::Unit;
+use jiff::civil::Date;
+use sync_config::config::{Destination as SyncDestination, OnAmbiguous};
+
+/// A valid manifest.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// The `[deployment]` table.
+    pub deployment: Deployment,
+    /// The `[hubspot]` table.
+    pub hubspot: HubSpot,
+    /// The venues, in the order of the file. `[defaults]` are applied.
+    pub venues: Vec<Venue>,
+}
+
+/// What owns everything that is managed, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// Prefix and owner tag of everything that is managed.
+    pub name: String,
+    /// AWS region.
+    pub region: String,
+    /// Guard: any other account is refused before the first write.
+    pub account: Option<String>,
+    /// Days in which a deleted secret can be restored.
+    pub recovery_window_days: u32,
+}
+
+/// The HubSpot portal that all venues share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubSpot {
+    /// Guard: a token of another portal is refused.
+    pub portal_id: Option<u64>,
+    /// Used by the deployer only, for properties and checks.
+    pub token: Option<SecretRef>,
+    /// Base address, without a slash at its end.
+    pub base_uri: String,
+    /// Domain of the address of a verify's test contact.
+    pub test_domain: String,
+}
+
+/// One venue, with the defaults applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Venue {
+    /// Key of its table.
+    pub name: String,
+    /// What people call it.
+    pub display_name: String,
+    /// Whether and how it is deployed.
+    pub status: Status,
+    /// Why it isn't deployed. Always there when `status` is [`Status::Blocked`].
+    pub blocker: Option<Blocker>,
+    /// Internal name of its flag property in HubSpot.
+    pub flag_property: String,
+    /// When it runs.
+    pub schedule: Schedule,
+    /// Processor architecture of the function.
+    pub architecture: Architecture,
+    /// Memory of the function, in MB.
+    pub memory_mb: u32,
+    /// Time limit of one run, in seconds.
+    pub timeout_s: u32,
+    /// Days for which CloudWatch keeps its logs.
+    pub log_retention_days: u32,
+    /// References to its credentials, by the secret's keys (`HUBSPOT_TOKEN` and so on), in the secret's order.
+    pub secrets: Vec<(String, SecretRef)>,
+    /// Base address of Tripleseat, without a slash at its end, for a Tripleseat destination.
+    pub tripleseat_base_uri: Option<String>,
+    /// Where the leads go.
+    pub destination: SyncDestination,
+    /// Destination field to mapping expression; the destination's defaults are not in it.
+    pub fields: Vec<(String, String)>,
+    /// What is done with a contact of which it isn't known whether its lead was taken.
+    pub on_ambiguous: OnAmbiguous,
+    /// Whether its removal is refused.
+    pub protect: bool,
+    /// Whether a new artifact goes here first.
+    pub canary: bool,
+}
+
+/// Whether and how a venue is deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Deployed, and its rule fires.
+    Active,
+    /// Deployed, and its rule is disabled.
+    Paused,
+    /// Nothing is deployed.
+    Blocked,
+}
+
+/// What a blocked venue waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocker {
+    /// What stands in the way.
+    pub reason: String,
+    /// Who takes the next step.
+    pub owner: Option<String>,
+    /// The next step.
+    pub next_step: Option<String>,
+    /// Since when, as `YYYY-MM-DD`.
+    pub since: Option<String>,
+}
+
+impl Blocker {
+    /// Days after which a blocker is called out.
+    pub const OLD_DAYS: i64 = 30;
+
+    /// Days since it is there; `None` where that isn't said, 0 where it is in the future.
+    pub fn age_days(&self, today: Date) -> Option<i64> {
+        let since: Date = self.since.as_deref()?.parse().ok()?;
+        let days = since.until((Unit::Day, today)).ok()?.get_days();
+        Some(i64::from(days).max(0))
+    }
+}
+
+/// An EventBridge schedule expression that was found valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// The expression, as EventBridge takes it.
+    pub expression: String,
+    /// The shortest time between two firings, in seconds, where it is known.
+    pub interval_s: Option<u64>,
+}
+
+/// Processor architecture, in Lambda's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// 64-bit x86.
+    X86_64,
+    /// 64-bit Arm (Graviton).
+    Arm64,
+}
+
+impl Architecture {
+    /// Lambda's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+/// Where a secret value is to be had. The value itself never stands in the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    /// `env:NAME`: an environment variable.
+    Env(String),
+    /// `file:PATH`: a file's content without the line break at its end; relative to the manifest.
+    File(PathBuf),
+    /// `cmd:PROGRAM ARGS`: what a program prints, such as a password manager's command line.
+    Cmd(Vec<String>),
+    /// `managed`: set with `deployer secret set`, or by hand.
+    Managed,
+}
+
+/// As it stands in the manifest; [`SecretRef::parse`] reads it back.
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Cmd(words) => {
+                let words: Vec<String> = words.iter().map(|word| super::secret::quoted(word)).collect();
+                write!(f, "cmd:{}", words.join(" "))
+            }
+            Self::Managed => f.write_str("managed"),
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! One `[venues.NAME]` table: the defaults applied, and what its keys must be to each other.
+
+use sync_config::config::{
+    Destination, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI,
+    ENV_VENUE, HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
+    KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, OnAmbiguous, SyncConfig, TRIPLESEAT_BASE_URI,
+    default_flag_property,
+};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::keys::{DEFAULT_LOG_RETENTION_DAYS, DEFAULT_MEMORY_MB, DEFAULT_SCHEDULE, DEFAULT_TIMEOUT};
+use super::mapping::{TRIPLESEAT_DESTINATION_FIELDS, TRIPLESEAT_LEAD_FIELDS};
+use super::read::{string, table, unsigned};
+use super::report::{Problem, Span};
+use super::shape::{Reading, nearest, ordered};
+use super::{
+    Architecture, Blocker, HubSpot, Schedule, SecretRef, Status, Venue, format, format_duration, parse_duration,
+};
+
+/// Lambda's limit for all environment variables of a function together, in bytes.
+const MAX_ENVIRONMENT: usize = 4096;
+/// An ARN of a secret, which isn't known yet, is not longer than its 20 fixed parts, region, account and name.
+const SECRET_ARN_OVERHEAD: usize = 80;
+
+/// The keys of `secrets` and those of the secret's JSON object, in the secret's order.
+pub(super) const SECRET_KEYS: [(&str, &str); 5] = [
+    ("hubspot_token", KEY_HUBSPOT_TOKEN),
+    ("tripleseat_public_key", KEY_TRIPLESEAT_PUBLIC_KEY),
+    ("tripleseat_client_id", KEY_TRIPLESEAT_CLIENT_ID),
+    ("tripleseat_client_secret", KEY_TRIPLESEAT_CLIENT_SECRET),
+    ("destination_credential", KEY_DESTINATION_CREDENTIAL),
+];
+
+/// A venue, and where in the file its parts stand.
+#[derive(Debug, Clone)]
+pub(super) struct Read {
+    pub(super) venue: Venue,
+    pub(super) places: Places,
+}
+
+/// Where in the file the parts of a venue stand.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    pub(super) name: Span,
+    /// Where the flag property is given, or the venue's name that it is made from.
+    pub(super) flag: Span,
+    pub(super) destination: Span,
+    pub(super) location: Option<Span>,
+    pub(super) secrets: Vec<(&'static str, Span)>,
+    pub(super) canary: Option<Span>,
+}
+
+impl Places {
+    pub(super) fn secret(&self, key: &str) -> Option<Span> {
+        self.secrets.iter().find(|(name, _)| *name == key).map(|(_, span)| span.clone())
+    }
+}
+
+/// The `[defaults]` table.
+pub(super) struct Defaults<'t, 's> {
+    table: Option<&'t DeTable<'s>>,
+}
+
+impl<'t, 's> Defaults<'t, 's> {
+    pub(super) fn read(table: Option<&'t DeTable<'s>>) -> Self {
+        Self { table }
+    }
+
+    /// The value of a key: the venue's own, or the default.
+    fn get(&self, venue: &'t DeTable<'s>, key: &str) -> Option<&'t Spanned<DeValue<'s>>> {
+        venue.get(key).or_else(|| self.table?.get(key))
+    }
+}
+
+/// Reads a venue. A value that is wrong by itself was reported before and is read as if it weren't there.
+pub(super) fn read(
+    reading: &mut Reading<'_>,
+    advice: &mut Vec<Problem>,
+    name: &Spanned<DeString<'_>>,
+    own: &DeTable<'_>,
+    defaults: &Defaults<'_, '_>,
+    hubspot: &HubSpot,
+) -> Read {
+    let text = |key: &str| defaults.get(own, key).and_then(|value| value.get_ref().as_str());
+    let number = |key: &str| defaults.get(own, key).and_then(super::shape::integer).and_then(|n| u32::try_from(n).ok());
+    let flag = |key: &str| defaults.get(own, key).and_then(|value| value.get_ref().as_bool()).unwrap_or_default();
+    let destination = table(own, "destination");
+    let secrets_table = table(own, "secrets");
+
+    let mut secrets = Vec::new();
+    let mut secret_places = Vec::new();
+    for (key, secret_key) in SECRET_KEYS {
+        let Some(value) = secrets_table.and_then(|table| table.get(key)) else { continue };
+        if let Some(reference) = value.get_ref().as_str().and_then(|text| SecretRef::parse(text).ok()) {
+            secrets.push((secret_key.to_owned(), reference));
+            secret_places.push((key, value.span()));
+        }
+    }
+
+    let status = match text("status") {
+        Some("paused") => Status::Paused,
+        Some("blocked") => Status::Blocked,
+        _ => Status::Active,
+    };
+    let venue = Venue {
+        name: name.get_ref().clone().into_owned(),
+        display_name: text("display_name").unwrap_or_default().to_owned(),
+        status,
+        blocker: table(own, "blocker").map(blocker),
+        flag_property: text("flag_property").map_or_else(|| default_flag_property(name.get_ref()), str::to_owned),
+        schedule: schedule(text("schedule")),
+        architecture: if text("architecture") == Some("arm64") { Architecture::Arm64 } else { Architecture::X86_64 },
+        memory_mb: number("memory_mb").unwrap_or(DEFAULT_MEMORY_MB),
+        timeout_s: text("timeout").and_then(|text| parse_duration(text).ok()).unwrap_or_else(default_timeout_s),
+        log_retention_days: number("log_retention_days").unwrap_or(DEFAULT_LOG_RETENTION_DAYS),
+        secrets,
+        tripleseat_base_uri: match destination.and_then(|table| string(table, "kind")).as_deref() {
+            Some("http") => None,
+            _ => Some(base_uri(destination.and_then(|table| string(table, "base_uri")), TRIPLESEAT_BASE_URI)),
+        },
+        destination: destination.map(destination_of).unwrap_or_default(),
+        fields: fields(own),
+        on_ambiguous: match text("on_ambiguous") {
+            Some("resend") => OnAmbiguous::Resend,
+            _ => OnAmbiguous::NeedsReview,
+        },
+        protect: flag("protect"),
+        canary: own.get("canary").and_then(|value| value.get_ref().as_bool()).unwrap_or_default(),
+    };
+    let name_span = name.span();
+    let places = Places {
+        flag: own.get("flag_property").map_or_else(|| name_span.clone(), Spanned::span),
+        destination: key_span(own, "destination").unwrap_or_else(|| name_span.clone()),
+        location: destination.and_then(|table| table.get("location_id")).map(Spanned::span),
+        secrets: secret_places,
+        canary: own.get("canary").map(Spanned::span),
+        name: name_span,
+    };
+    let read = Read { venue, places };
+    check_blocker(reading, advice, &read, own);
+    check_secrets(reading, &read, own);
+    check_timeout(reading, &read, own, defaults);
+    check_fields(reading, &read, own);
+    check_environment(reading, &read, hubspot);
+    read
+}
+
+/// Without a slash at its end.
+pub(super) fn base_uri(text: Option<String>, default: &str) -> String {
+    text.as_deref().unwrap_or(default).trim_end_matches('/').to_owned()
+}
+
+fn default_timeout_s() -> u32 {
+    parse_duration(DEFAULT_TIMEOUT).unwrap_or(format::MAX_TIMEOUT_S)
+}
+
+fn schedule(text: Option<&str>) -> Schedule {
+    let expression = text.unwrap_or(DEFAULT_SCHEDULE);
+    Schedule::parse(expression).unwrap_or_else(|_| Schedule { expression: expression.to_owned(), interval_s: None })
+}
+
+fn blocker(table: &DeTable<'_>) -> Blocker {
+    let since = table.get("since").map(|value| match value.get_ref() {
+        DeValue::Datetime(date) => date.to_string(),
+        other => other.as_str().unwrap_or_default().to_owned(),
+    });
+    Blocker {
+        reason: string(table, "reason").unwrap_or_default(),
+        owner: string(table, "owner"),
+        next_step: string(table, "next_step"),
+        since,
+    }
+}
+
+fn destination_of(table: &DeTable<'_>) -> Destination {
+    if string(table, "kind").as_deref() != Some("http") {
+        return Destination::Tripleseat {
+            location_id: unsigned(table, "location_id"),
+            lead_form_id: unsigned(table, "lead_form_id"),
+            site_id: unsigned(table, "site_id"),
+        };
+    }
+    let auth = super::read::table(table, "auth").and_then(|auth| {
+        let name = string(auth, "name").unwrap_or_default();
+        match string(auth, "kind")?.as_str() {
+            "bearer" => Some(HttpAuth::Bearer),
+            "basic" => Some(HttpAuth::Basic),
+            "header" => Some(HttpAuth::Header { name }),
+            "query" => Some(HttpAuth::Query { name }),
+            _ => None,
+        }
+    });
+    Destination::Http(HttpDestination {
+        url: string(table, "url").unwrap_or_default(),
+        auth,
+        success_pointer: string(table, "success_pointer"),
+        id_pointer: string(table, "id_pointer"),
+        lookup_url: string(table, "lookup_url"),
+        lookup_id_pointer: string(table, "lookup_id_pointer"),
+        requests_per_second: unsigned(table, "requests_per_second").and_then(|number| u32::try_from(number).ok()),
+    })
+}
+
+fn fields(own: &DeTable<'_>) -> Vec<(String, String)> {
+    let entries = table(own, "fields").map(ordered).unwrap_or_default();
+    let pair = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
+        Some((name.get_ref().clone().into_owned(), value.get_ref().as_str()?.to_owned()))
+    };
+    entries.into_iter().filter_map(pair).collect()
+}
+
+fn key_span(table: &DeTable<'_>, key: &str) -> Option<Span> {
+    table.get_key_value(key).map(|(name, _)| name.span())
+}
+
+fn check_blocker(reading: &mut Reading<'_>, advice: &mut Vec<Problem>, read: &Read, own: &DeTable<'_>) {
+    let venue = &read.venue;
+    let name = &venue.name;
+    let status = own.get("status").map_or_else(|| read.places.name.clone(), Spanned::span);
+    match (&venue.blocker, venue.status) {
+        (None, Status::Blocked) => {
+            let message = format!("the venue `{name}` is blocked, and nothing says by what");
+            let help = format!("add [venues.{name}.blocker] with reason, owner and next_step");
+            reading.push(Problem::new("blocker", status, message, "blocked").help(help));
+        }
+        (Some(blocker), Status::Blocked) => {
+            let span = key_span(own, "blocker").unwrap_or(status);
+            let missing: Vec<&str> = [("owner", &blocker.owner), ("next_step", &blocker.next_step)]
+                .into_iter()
+                .filter(|(_, value)| value.is_none())
+                .map(|(key, _)| key)
+                .collect();
+            if !missing.is_empty() {
+                let message = format!("the blocker of `{name}` has no {}", missing.join(" and no "));
+                let problem = Problem::new("blocker_without_owner", span, message, "");
+                advice.push(problem.help("a blocker that nobody owns stays: say who does what next"));
+            }
+        }
+        (Some(_), Status::Active | Status::Paused) => {
+            let span = key_span(own, "blocker").unwrap_or(status);
+            let message = format!("`{name}` has a blocker and isn't blocked");
+            let problem = Problem::new("blocker_unused", span, message, "");
+            advice.push(problem.help("take the blocker out, or write status = \"blocked\""));
+        }
+        (None, _) => {}
+    }
+    if venue.canary && venue.status == Status::Blocked {
+        let span = read.places.canary.clone().unwrap_or(read.places.name.clone());
+        let message = format!("`{name}` is blocked, so that no artifact can go there first");
+        reading.push(Problem::new("canary", span, message, "here").help("make another venue the canary"));
+    }
+}
+
+fn check_secrets(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
+    let venue = &read.venue;
+    let Some(destination) = table(own, "destination") else { return };
+    let kind = string(destination, "kind");
+    let secrets = table(own, "secrets");
+    let given = |key: &str| secrets.is_some_and(|table| table.contains_key(key));
+    let place = key_span(own, "secrets").unwrap_or_else(|| read.places.name.clone());
+    let auth = destination.contains_key("auth");
+
+    let mut required = vec!["hubspot_token"];
+    match kind.as_deref() {
+        Some("tripleseat") => required.push("tripleseat_public_key"),
+        Some("http") if auth => required.push("destination_credential"),
+        _ => {}
+    }
+    for key in required.into_iter().filter(|key| venue.status != Status::Blocked && !given(key)) {
+        let message = format!("the venue `{}` has no `{key}`", venue.name);
+        let variable = format!("{}_{key}", venue.name.replace('-', "_")).to_uppercase();
+        let table = format!("[venues.{}.secrets]", venue.name);
+        let help = format!("write {key} = \"env:{variable}\" under {table}, or \"managed\" to set it later");
+        let label = format!("{key} is missing here");
+        reading.push(Problem::new("missing_secret", place.clone(), message, label).help(help));
+    }
+    let pair = ["tripleseat_client_id", "tripleseat_client_secret"];
+    if let [true, false] | [false, true] = pair.map(given) {
+        let (present, absent) = if given(pair[0]) { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
+        let span = secrets.and_then(|table| key_span(table, present)).unwrap_or_else(|| place.clone());
+        let message = format!("`{present}` is of no use without `{absent}`");
+        reading
+            .push(Problem::new("missing_secret", span, message, "here").help(format!("add {absent}, or take it out")));
+    }
+    let useless: &[&str] = match kind.as_deref() {
+        Some("tripleseat") => &["destination_credential"],
+        Some("http") if auth => &["tripleseat_public_key", "tripleseat_client_id", "tripleseat_client_secret"],
+        Some("http") => {
+            &["tripleseat_public_key", "tripleseat_client_id", "tripleseat_client_secret", "destination_credential"]
+        }
+        _ => &[],
+    };
+    for key in useless {
+        let Some(span) = secrets.and_then(|table| key_span(table, key)) else { continue };
+        let message = format!("the destination of `{}` has no use for `{key}`", venue.name);
+        let help = match *key {
+            "destination_credential" if kind.as_deref() == Some("http") => {
+                "add auth = { kind = \"bearer\" } to the destination, or take it out"
+            }
+            "destination_credential" => "it is for destinations of kind \"http\"; take it out",
+            _ => "it is for destinations of kind \"tripleseat\"; take it out",
+        };
+        reading.push(Problem::new("useless_secret", span, message, "not used").help(help));
+    }
+}
+
+fn check_timeout(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>, defaults: &Defaults<'_, '_>) {
+    let venue = &read.venue;
+    let Some(interval_s) = venue.schedule.interval_s.filter(|interval| u64::from(venue.timeout_s) > *interval) else {
+        return;
+    };
+    let timeout = defaults.get(own, "timeout");
+    let schedule = defaults.get(own, "schedule");
+    let every = format_duration(interval_s);
+    let limit = format_duration(u64::from(venue.timeout_s));
+    let message = format!("a run may take {limit}, and the next begins after {every}");
+    let help = format!("write timeout = \"{every}\" or less, or a longer schedule; runs of one venue never overlap");
+    let mut problem = match (timeout, schedule) {
+        (Some(timeout), _) => Problem::new("timeout", timeout.span(), message, "longer than the interval"),
+        (None, Some(schedule)) => {
+            let label = format!("shorter than the timeout, which is {limit} where nothing else is said");
+            Problem::new("timeout", schedule.span(), message, label)
+        }
+        (None, None) => return,
+    };
+    if let (Some(_), Some(schedule)) = (timeout, schedule) {
+        problem = problem.other(schedule.span(), format!("every {every}"));
+    }
+    reading.push(problem.help(help));
+}
+
+fn check_fields(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
+    let entries = table(own, "fields").map(ordered).unwrap_or_default();
+    let kind = table(own, "destination").and_then(|table| string(table, "kind"));
+    for (name, _) in &entries {
+        let field = name.get_ref();
+        match kind.as_deref() {
+            Some("tripleseat") if !TRIPLESEAT_LEAD_FIELDS.contains(&field.as_ref()) => {
+                let help = if TRIPLESEAT_DESTINATION_FIELDS.contains(&field.as_ref()) {
+                    format!("write {field} under [venues.{}.destination]", read.venue.name)
+                } else if let Some(near) = nearest(field, &TRIPLESEAT_LEAD_FIELDS) {
+                    format!("did you mean `{near}`?")
+                } else {
+                    format!("Tripleseat's fields are {}", TRIPLESEAT_LEAD_FIELDS.join(", "))
+                };
+                let message = format!("a lead in Tripleseat has no field `{field}` to map to");
+                reading.push(Problem::new("unknown_field", name.span(), message, "unknown field").help(help));
+            }
+            Some("http") if field.is_empty() => {
+                let problem = Problem::new("mapping", name.span(), "a member of the body needs a name", "empty");
+                reading.push(problem.help("write a name, or a JSON pointer such as \"/lead/name\""));
+            }
+            Some("http") if field.starts_with('/') => {
+                if let Err(flaw) = format::json_pointer(field) {
+                    reading.flaw(&flaw, "mapping", name.span(), field);
+                }
+            }
+            _ => {}
+        }
+    }
+    if kind.as_deref() == Some("http") && entries.is_empty() {
+        let message = format!("nothing says what the leads of `{}` consist of", read.venue.name);
+        let help = format!("add [venues.{}.fields], such as email = \"email\"", read.venue.name);
+        reading
+            .push(Problem::new("mapping", read.places.destination.clone(), message, "no fields for this").help(help));
+    }
+}
+
+/// Lambda refuses more than 4 KB of environment, which a long mapping could come to.
+fn check_environment(reading: &mut Reading<'_>, read: &Read, hubspot: &HubSpot) {
+    let venue = &read.venue;
+    let config = SyncConfig {
+        portal_id: hubspot.portal_id,
+        destination: venue.destination.clone(),
+        fields: venue.fields.iter().cloned().collect(),
+        on_ambiguous: venue.on_ambiguous,
+    };
+    let config = serde_json::to_string(&config).unwrap_or_default().len();
+    let names =
+        [ENV_VENUE, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_TRIPLESEAT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG];
+    let names: usize = names.iter().map(|name| name.len()).sum();
+    let values = [&venue.name, &venue.flag_property, &hubspot.base_uri, &venue.name];
+    let values: usize = values.iter().map(|value| value.len()).sum();
+    let tripleseat = venue.tripleseat_base_uri.as_ref().map_or(0, String::len);
+    let total = config + names + values + tripleseat + SECRET_ARN_OVERHEAD;
+    if total > MAX_ENVIRONMENT {
+        let message = format!(
+            "the function's environment for `{}` would have about {total} bytes, and Lambda takes {MAX_ENVIRONMENT}",
+            venue.name
+        );
+        let problem = Problem::new("environment_too_long", read.places.name.clone(), message, "this venue");
+        reading.push(problem.help("shorten its fields and addresses"));
+    }
+}

@@ -1,0 +1,139 @@
+//! Taking resources under management that somebody made, and that have the names of a venue's.
+//!
+//! Adoption is nothing but our tags: what the resources are stays as it is until the next apply, whose plan is shown
+//! before anything is tagged.
+
+use super::{Action, Change, Differences, Operation, Plan, plan};
+use crate::desired::{Desired, Scope};
+use crate::naming::TAG_ADOPTED;
+use crate::resource::{Address, Kind, LiveStack, Map, Observed, Stack};
+use crate::snapshot::Snapshot;
+
+/// What an adoption does, and what comes after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// Tags the resources that nobody owns.
+    pub plan: Plan,
+    /// What the next apply would change then.
+    pub next: Plan,
+}
+
+/// Why there is nothing to adopt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotAdopted {
+    /// The venue isn't declared, or is blocked.
+    NotDeployed,
+    /// Another deployment owns this resource.
+    Owned {
+        /// Kind and name.
+        resource: String,
+        /// In words.
+        owner: String,
+    },
+    /// Something of it couldn't be read, for this reason.
+    Unreadable(String),
+}
+
+/// What it takes to adopt the resources of `venue`.
+///
+/// # Errors
+/// They aren't to be had.
+pub fn adopt(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Result<Adoption, NotAdopted> {
+    let stack = desired.venues.iter().find(|wanted| wanted.venue == venue).and_then(|wanted| wanted.stack.as_ref());
+    let stack = stack.ok_or(NotAdopted::NotDeployed)?;
+    let targets = [venue.to_owned()];
+    let before = plan(desired, snapshot, &targets);
+    let mut adoption = Plan::empty(&desired.deployment, &desired.scope);
+    let mut snapshot = snapshot.clone();
+    for conflict in before.conflicts {
+        let (address, name) = (conflict.address, conflict.name);
+        if let Some(owner) = conflict.owner {
+            return Err(NotAdopted::Owned { resource: format!("{} {name}", address.kind), owner });
+        }
+        let live = snapshot.venues.entry(venue.to_owned()).or_default();
+        let Some((operation, before, after)) = tag(address.kind, stack, live, &desired.scope) else { continue };
+        let mut attributes = Differences::default();
+        attributes.tags(&before, &after);
+        adoption.changes.push(change(address, name, attributes, operation));
+    }
+    if adoption.changes.is_empty()
+        && let Some(unreadable) = before.unreadable.into_iter().find(|unreadable| unreadable.address.is_some())
+    {
+        return Err(NotAdopted::Unreadable(unreadable.reason));
+    }
+    if adoption.changes.is_empty() {
+        adoption.notes.push(format!("there is nothing to adopt: no resource of {venue}'s names is without an owner"));
+    }
+    if adoption.changes.iter().any(|change| change.address.kind == Kind::Secret) {
+        adoption.notes.push(format!(
+            "the secret keeps its value, which has to be a JSON object with the venue's credentials: \
+             `deployer secret status {venue} --compare` says what it has"
+        ));
+    }
+    let next = plan(desired, &snapshot, &targets);
+    Ok(Adoption { plan: adoption, next })
+}
+
+fn change(address: Address, name: String, attributes: Differences, operation: Operation) -> Change {
+    Change {
+        address,
+        name,
+        action: Action::Update,
+        reason: "it is taken under management".to_owned(),
+        attributes: attributes.into_parts().0,
+        operations: vec![operation],
+    }
+}
+
+/// The call that tags a resource, its tags before, and ours. Notes them in `live`, as they will be.
+fn tag(kind: Kind, stack: &Stack, live: &mut LiveStack, scope: &Scope) -> Option<(Operation, Map, Map)> {
+    let (found, wanted, operation) = match kind {
+        Kind::Role => {
+            let mut tags = stack.role.tags.clone();
+            tags.insert(TAG_ADOPTED.to_owned(), "true".to_owned());
+            (
+                tags_of(&mut live.role, |live| &mut live.tags)?,
+                tags.clone(),
+                Operation::TagRole { role: stack.role.name.clone(), tags },
+            )
+        }
+        Kind::Secret => {
+            let tags = stack.secret.tags.clone();
+            let operation = Operation::TagSecret { secret: stack.secret.name.clone(), tags: tags.clone() };
+            (tags_of(&mut live.secret, |live| &mut live.tags)?, tags, operation)
+        }
+        Kind::LogGroup => {
+            let tags = stack.log_group.tags.clone();
+            let arn = scope.arn("logs", &format!("log-group:{}", stack.log_group.name));
+            (tags_of(&mut live.log_group, |live| &mut live.tags)?, tags.clone(), Operation::TagLogGroup { arn, tags })
+        }
+        Kind::Function => {
+            let tags = stack.function.tags.clone();
+            let operation = Operation::TagFunction { arn: stack.function.arn.clone(), tags: tags.clone() };
+            (tags_of(&mut live.function, |live| &mut live.tags)?, tags, operation)
+        }
+        Kind::Rule => {
+            let tags = stack.rule.tags.clone();
+            let operation = Operation::TagRule { arn: stack.rule.arn.clone(), tags: tags.clone() };
+            (tags_of(&mut live.rule, |live| &mut live.tags)?, tags, operation)
+        }
+        // They go with their function and their rule.
+        Kind::Alias | Kind::Permission | Kind::Target => return None,
+        // An apply takes them over by itself.
+        Kind::FlagProperty
+        | Kind::StatusProperty
+        | Kind::LeadIdProperty
+        | Kind::ErrorProperty
+        | Kind::SyncedAtProperty => return None,
+    };
+    let before = found.clone();
+    found.extend(wanted.clone());
+    Some((operation, before, wanted))
+}
+
+fn tags_of<T>(observed: &mut Observed<T>, tags: impl FnOnce(&mut T) -> &mut Map) -> Option<&mut Map> {
+    match observed {
+        Observed::Present(live) | Observed::PendingDeletion(live) => Some(tags(live)),
+        Observed::Absent | Observed::Unreadable(_) => None,
+    }
+}

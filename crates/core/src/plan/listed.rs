@@ -1,0 +1,49 @@
+//! A venue of which only lists were read: what no list has is taken to be as declared, so that nothing is proposed of it.
+
+use std::borrow::Cow;
+
+use crate::resource::{LiveAlias, LivePermission, LiveStack, Observed, Stack};
+use crate::snapshot::Snapshot;
+
+/// Stands for the version that the alias points to.
+const NOT_READ: &str = "(not read)";
+
+/// `live` with what wasn't looked at filled in from `stack`; `live` itself where everything was.
+pub(super) fn completed<'l>(
+    snapshot: &Snapshot,
+    venue: &str,
+    live: &'l LiveStack,
+    stack: Option<&Stack>,
+) -> Cow<'l, LiveStack> {
+    match stack {
+        Some(stack) if snapshot.listed.contains(venue) => Cow::Owned(as_declared(live.clone(), stack)),
+        _ => Cow::Borrowed(live),
+    }
+}
+
+fn as_declared(mut live: LiveStack, stack: &Stack) -> LiveStack {
+    if let Observed::Present(group) = &mut live.log_group {
+        group.tags.clone_from(&stack.log_group.tags);
+    }
+    if let Observed::Present(rule) = &mut live.rule {
+        rule.tags.clone_from(&stack.rule.tags);
+        rule.targets = vec![stack.target.target.clone()];
+    }
+    if let Observed::Present(function) = &mut live.function {
+        function.tags.clone_from(&stack.function.tags);
+        function.reserved_concurrency = Some(stack.function.reserved_concurrency);
+    }
+    // Both stand and fall with the function.
+    live.alias = live.function.map(|function| LiveAlias {
+        version: NOT_READ.to_owned(),
+        configuration: function.configuration.clone(),
+        maximum_retry_attempts: Some(stack.alias.maximum_retry_attempts),
+        maximum_event_age_s: Some(stack.alias.maximum_event_age_s),
+    });
+    live.permission = live.function.map(|_| LivePermission {
+        action: stack.permission.action.clone(),
+        principal: stack.permission.principal.clone(),
+        source_arn: Some(stack.permission.source_arn.clone()),
+    });
+    live
+}

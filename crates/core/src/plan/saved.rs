@@ -1,0 +1,254 @@
+//! A plan in a file, to be looked at now and carried out later, only if nothing has moved in between.
+//!
+//! The file holds the plan, and a fingerprint of everything that it was made from: account, region, manifest, artifact
+//! and every resource that was seen. No secret is in it: a plan has none, and of what was seen only hashes are kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use sync_config::config::property_slug;
+
+use super::Plan;
+use crate::property::{GROUP, LivePortal, parse_name};
+use crate::resource::{Kind, LiveStack, Observed};
+use crate::snapshot::Snapshot;
+
+/// What `format` says in every such file.
+const FORMAT: &str = "deployer plan";
+/// Changes when an older version can't read the file any more.
+const FORMAT_VERSION: u32 = 1;
+
+/// A plan with what it was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlan {
+    format: String,
+    format_version: u32,
+    /// The venues that it is limited to; all when empty.
+    pub targets: Vec<String>,
+    /// Whether it archives the contact properties of venues that are declared no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archive_properties: bool,
+    /// The plan.
+    pub plan: Plan,
+    fingerprint: Fingerprint,
+    /// Over all of the above.
+    checksum: String,
+}
+
+/// Hashes (SHA-256) of what a plan was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Fingerprint {
+    manifest: String,
+    artifacts: Vec<String>,
+    /// Each resource that was seen, by venue and kind.
+    observed: BTreeMap<String, String>,
+    /// Lists that couldn't be read.
+    unreadable: Vec<String>,
+    /// What was seen in HubSpot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    portal: Option<PortalFingerprint>,
+}
+
+/// Hashes of the contact properties that were seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct PortalFingerprint {
+    portal_id: u64,
+    /// The group and each property of ours, by name.
+    observed: BTreeMap<String, String>,
+}
+
+/// What a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// What was seen.
+    pub snapshot: &'a Snapshot,
+    /// The manifest's text.
+    pub manifest: &'a str,
+    /// The `CodeSha256` of each artifact.
+    pub artifacts: &'a [String],
+}
+
+/// Why a file is no plan that can be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// It is no saved plan, for this reason.
+    NoPlan(String),
+    /// It was written by another version, whose format has this number.
+    OtherVersion(u64),
+    /// It isn't as it was written.
+    Edited,
+}
+
+impl SavedPlan {
+    /// A plan that was made from `origin`, limited to `targets` if there are any.
+    pub fn new(plan: Plan, origin: &Origin<'_>, targets: &[String], archive_properties: bool) -> Self {
+        let fingerprint = Fingerprint::new(origin, targets);
+        let (format, targets) = (FORMAT.to_owned(), targets.to_vec());
+        let checksum = String::new();
+        let mut saved =
+            Self { format, format_version: FORMAT_VERSION, targets, archive_properties, plan, fingerprint, checksum };
+        saved.checksum = saved.sum();
+        saved
+    }
+
+    /// What stands in the file.
+    pub fn to_text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// It is no plan, of another version, or was edited.
+    pub fn from_text(text: &str) -> Result<Self, Unusable> {
+        let no_plan = |error: serde_json::Error| Unusable::NoPlan(error.to_string());
+        let value: serde_json::Value = serde_json::from_str(text).map_err(no_plan)?;
+        if value["format"] != FORMAT {
+            return Err(Unusable::NoPlan("it wasn't written by `deployer plan --out`".to_owned()));
+        }
+        match value["format_version"].as_u64() {
+            Some(version) if version == u64::from(FORMAT_VERSION) => {}
+            version => return Err(Unusable::OtherVersion(version.unwrap_or_default())),
+        }
+        let saved: Self = serde_json::from_value(value).map_err(no_plan)?;
+        // The text, and not only what it means: a file that was written by us is written so again.
+        if saved.checksum != saved.sum() || saved.to_text() != text {
+            return Err(Unusable::Edited);
+        }
+        Ok(saved)
+    }
+
+    /// What is not any more as it was when the plan was made, each a sentence; nothing when it may be carried out.
+    /// `current` is the plan that the same question gives now.
+    pub fn moved(&self, current: &Plan, origin: &Origin<'_>) -> Vec<String> {
+        let mut moved = Vec::new();
+        let (then, now) = (&self.plan, current);
+        if then.scope.account != now.scope.account {
+            moved.push(format!("it was made for account {}, and this is {}", then.scope.account, now.scope.account));
+        }
+        if then.scope.region != now.scope.region {
+            moved.push(format!("it was made for {}, and this is {}", then.scope.region, now.scope.region));
+        }
+        if then.deployment != now.deployment {
+            moved.push(format!("it was made for deployment {}, and this is {}", then.deployment, now.deployment));
+        }
+        if !moved.is_empty() {
+            // Nothing else there is comparable.
+            return moved;
+        }
+        let fingerprint = Fingerprint::new(origin, &self.targets);
+        if fingerprint.manifest != self.fingerprint.manifest {
+            moved.push("the manifest was edited".to_owned());
+        }
+        moved.extend(differing(&self.fingerprint.observed, &fingerprint.observed));
+        match (&self.fingerprint.portal, &fingerprint.portal) {
+            (None, None) => {}
+            (Some(then), Some(now)) if then.portal_id == now.portal_id => {
+                moved.extend(differing(&then.observed, &now.observed));
+            }
+            (Some(then), Some(now)) => {
+                let (then, now) = (then.portal_id, now.portal_id);
+                moved.push(format!("it was made for HubSpot portal {then}, and the token opens {now}"));
+            }
+            (Some(_), None) => moved.push("HubSpot was read when it was made, and isn't now".to_owned()),
+            (None, Some(_)) => moved.push("HubSpot is read now, and wasn't when it was made".to_owned()),
+        }
+        if fingerprint.unreadable != self.fingerprint.unreadable {
+            moved.push("what can be read is not what could be read".to_owned());
+        }
+        if fingerprint.artifacts != self.fingerprint.artifacts {
+            moved.push("the artifact is another one".to_owned());
+        }
+        if moved.is_empty() && now.changes != then.changes {
+            moved
+                .push("the same question has another answer now: another version of deployer made the plan".to_owned());
+        }
+        moved
+    }
+
+    fn sum(&self) -> String {
+        let without = Self { checksum: String::new(), ..self.clone() };
+        hash(&serde_json::to_vec(&without).unwrap_or_default())
+    }
+}
+
+impl Fingerprint {
+    fn new(origin: &Origin<'_>, targets: &[String]) -> Self {
+        // Names of properties have the venue's name in their own spelling.
+        let same = |target: &String, venue: &str| target == venue || property_slug(target) == venue;
+        let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| same(target, venue));
+        let venues = origin.snapshot.venues.iter().filter(|(venue, _)| wanted(venue));
+        let observed = venues.flat_map(|(venue, stack)| {
+            observations(stack).map(move |(kind, observation)| (format!("{venue}/{kind}"), observation))
+        });
+        Self {
+            manifest: hash(origin.manifest.as_bytes()),
+            artifacts: origin.artifacts.to_vec(),
+            observed: observed.filter_map(|(name, observation)| Some((name, observation?))).collect(),
+            unreadable: origin.snapshot.unreadable.clone(),
+            portal: origin.snapshot.portal.read().map(|live| PortalFingerprint::new(live, wanted)),
+        }
+    }
+}
+
+impl PortalFingerprint {
+    /// Of what is in our group or has one of our names, but for other venues than the `wanted` ones.
+    fn new(live: &LivePortal, wanted: impl Fn(&str) -> bool) -> Self {
+        let ours = live.properties.values().filter(|property| match parse_name(&property.name) {
+            Some((_, slug)) => wanted(slug),
+            None => property.group_name == GROUP,
+        });
+        let mut observed: BTreeMap<String, String> = ours
+            .map(|property| {
+                (format!("property {}", property.name), hash(&serde_json::to_vec(property).unwrap_or_default()))
+            })
+            .collect();
+        if live.has_group {
+            observed.insert(format!("property group {GROUP}"), String::new());
+        }
+        Self { portal_id: live.portal_id, observed }
+    }
+}
+
+/// What differs between two sets of hashes, each a sentence.
+fn differing<'h>(
+    before: &'h BTreeMap<String, String>,
+    after: &'h BTreeMap<String, String>,
+) -> impl Iterator<Item = String> {
+    let resources: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    resources.into_iter().filter_map(|resource| match (before.get(resource), after.get(resource)) {
+        (Some(before), Some(after)) if before == after => None,
+        (None, _) => Some(format!("{resource} is there, and wasn't")),
+        (_, None) => Some(format!("{resource} is there no more")),
+        _ => Some(format!("{resource} is not as it was")),
+    })
+}
+
+/// A hash of what was seen of each resource, or none where there is none. The target is part of its rule.
+fn observations(stack: &LiveStack) -> impl Iterator<Item = (Kind, Option<String>)> {
+    [
+        (Kind::Role, observation(&stack.role)),
+        (Kind::Secret, observation(&stack.secret)),
+        (Kind::LogGroup, observation(&stack.log_group)),
+        (Kind::Function, observation(&stack.function)),
+        (Kind::Alias, observation(&stack.alias)),
+        (Kind::Rule, observation(&stack.rule)),
+        (Kind::Permission, observation(&stack.permission)),
+    ]
+    .into_iter()
+}
+
+fn observation<T: Serialize>(observed: &Observed<T>) -> Option<String> {
+    match observed {
+        Observed::Absent => None,
+        observed => Some(hash(&serde_json::to_vec(observed).unwrap_or_default())),
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

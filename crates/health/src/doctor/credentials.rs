@@ -1,0 +1,132 @@
+//! The credentials that are tried: from the manifest's references, and those that are `managed` from the venue's secret
+//! in AWS. No value is shown.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use sync_lambda::credentials::Secret;
+use tokio::time::timeout;
+
+use super::{Examination, Finding, TIMEOUT};
+use deployer_aws::{Call, CallError, FailureKind};
+use deployer_core::manifest::{SecretRef, Venue};
+use deployer_core::naming::Names;
+use deployer_hubspot::{Unresolved, resolve};
+
+/// A credential, where it came from, and its value or why there is none.
+#[derive(Debug, Clone)]
+pub(super) struct Given {
+    pub(super) origin: String,
+    pub(super) outcome: Result<Secret, Finding>,
+}
+
+/// By the key in the venue's secret.
+pub(super) type VenueCredentials = BTreeMap<String, Given>;
+
+impl Given {
+    pub(super) fn value(&self) -> Option<&Secret> {
+        self.outcome.as_ref().ok()
+    }
+}
+
+/// `[hubspot] token`.
+pub(super) async fn shared(examination: &Examination<'_>) -> Option<Given> {
+    let hubspot = &examination.patient.manifest.hubspot;
+    let reference = hubspot.token.as_ref().filter(|_| examination.asks_hubspot())?;
+    Some(from_reference(examination, reference).await)
+}
+
+/// All that a venue's manifest names and that something is tried with.
+pub(super) async fn of_venue(examination: &Examination<'_>, venue: &Venue) -> VenueCredentials {
+    let tried: Vec<&(String, SecretRef)> =
+        venue.secrets.iter().filter(|(key, _)| examination.tries(venue, key)).collect();
+    let managed = tried.iter().any(|(_, reference)| *reference == SecretRef::Managed);
+    let stored = if managed { Some(stored(examination, venue).await) } else { None };
+    let mut credentials = VenueCredentials::new();
+    for (key, reference) in tried {
+        let given = match (reference, &stored) {
+            (SecretRef::Managed, Some(stored)) => from_secret(examination, venue, key, stored),
+            _ => from_reference(examination, reference).await,
+        };
+        credentials.insert(key.clone(), given);
+    }
+    credentials
+}
+
+/// One after the other, and each reference once: a password manager's program may ask a person.
+async fn from_reference(examination: &Examination<'_>, reference: &SecretRef) -> Given {
+    let mut resolved = examination.resolved.lock().await;
+    let origin = reference.to_string();
+    if let Some(given) = resolved.get(&origin) {
+        return given.clone();
+    }
+    let directory = match examination.patient.manifest.path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let outcome = resolve(reference, directory).await.map_err(|error| {
+        let advice = match &error {
+            Unresolved::Managed => "name where it is to be had on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS",
+            _ => "set it here and run this again; what is stored in AWS is compared by `deployer secret status --compare`",
+        };
+        Finding::unknown(format!("{reference}: {error}")).advice(advice)
+    });
+    let given = Given { origin: origin.clone(), outcome };
+    resolved.insert(origin, given.clone());
+    given
+}
+
+fn from_secret(
+    examination: &Examination<'_>,
+    venue: &Venue,
+    key: &str,
+    stored: &Result<Map<String, Value>, Finding>,
+) -> Given {
+    let name = secret_name(examination, venue);
+    let set = format!("`deployer secret set {} {}` sets it", venue.name, key.to_lowercase());
+    let outcome = match stored {
+        Err(finding) => Err(finding.clone()),
+        Ok(object) => match object.get(key).and_then(Value::as_str).filter(|value| !value.trim().is_empty()) {
+            Some(value) => Ok(Secret::new(value)),
+            None => Err(Finding::failed(format!("managed: the secret {name} in AWS has no {key}")).advice(set)),
+        },
+    };
+    Given { origin: format!("managed, read from the secret {name} in AWS"), outcome }
+}
+
+/// What a venue's secret holds.
+async fn stored(examination: &Examination<'_>, venue: &Venue) -> Result<Map<String, Value>, Finding> {
+    let name = secret_name(examination, venue);
+    if examination.identity().await.is_err() {
+        return Err(Finding::unknown(format!("managed: the secret {name} wasn't read: see the checks of AWS")));
+    }
+    let request = examination.patient.aws.secrets.get_secret_value().secret_id(&name).send();
+    let Ok(answer) = timeout(TIMEOUT, request).await else {
+        return Err(Finding::unknown(format!("managed: secretsmanager:GetSecretValue of {name}: no answer")));
+    };
+    let answer = answer.call("secretsmanager:GetSecretValue").map_err(|error| unreadable(&name, venue, &error))?;
+    match serde_json::from_str(answer.secret_string().unwrap_or("{}")) {
+        Ok(Value::Object(object)) => Ok(object),
+        // What was found is not repeated: it is a secret.
+        _ => Err(Finding::failed(format!("managed: the secret {name} holds something else than a JSON object"))
+            .advice("write {} into it in the AWS console, and set its credentials then")),
+    }
+}
+
+fn unreadable(name: &str, venue: &Venue, error: &CallError) -> Finding {
+    match error.kind {
+        FailureKind::NotFound => Finding::failed(format!("managed: there is no secret {name} in AWS yet"))
+            .advice(format!("`deployer apply` makes it; then `deployer secret set {} …` sets it", venue.name)),
+        FailureKind::PendingDeletion => Finding::failed(format!("managed: the secret {name} was deleted"))
+            .advice("`deployer apply` restores it in time"),
+        _ => {
+            let finding = Finding::unknown(format!("managed: the secret {name} can't be read: {error}"));
+            Finding { advice: error.hint(), ..finding }
+        }
+    }
+}
+
+fn secret_name(examination: &Examination<'_>, venue: &Venue) -> String {
+    Names::new(&examination.patient.manifest.deployment.name, &venue.name).secret
+}

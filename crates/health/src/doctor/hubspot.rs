@@ -1,0 +1,211 @@
+//! HubSpot, with each token: whether it is accepted, whose portal it opens, what it may do.
+//!
+//! Several venues may have one token; it is asked once.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use sync_config::config::KEY_HUBSPOT_TOKEN;
+use sync_lambda::hubspot::VERSION;
+
+use super::credentials::{Given, VenueCredentials};
+use super::properties::{self, Definitions};
+use super::{Area, Check, Examination, Finding};
+use deployer_core::manifest::Venue;
+use deployer_hubspot::hubspot::Again;
+use deployer_hubspot::{HubSpot, VendorError, VendorFailure};
+
+const TOKEN_INFO: &str = "/oauth/v2/private-apps/get/access-token-info";
+const CONTACTS_READ: &str = "crm.objects.contacts.read";
+const CONTACTS_WRITE: &str = "crm.objects.contacts.write";
+const SCHEMAS_READ: &str = "crm.schemas.contacts.read";
+const SCHEMAS_WRITE: &str = "crm.schemas.contacts.write";
+
+/// A scope, and who needs it where it isn't needed always.
+struct Scope {
+    name: &'static str,
+    only_for: Option<&'static str>,
+}
+
+/// What a venue's runs need.
+const OF_VENUES: [Scope; 2] =
+    [Scope { name: CONTACTS_READ, only_for: None }, Scope { name: CONTACTS_WRITE, only_for: None }];
+/// What the deployer needs with `[hubspot] token`.
+const OF_DEPLOYER: [Scope; 4] = [
+    Scope { name: SCHEMAS_READ, only_for: None },
+    Scope { name: SCHEMAS_WRITE, only_for: None },
+    Scope { name: CONTACTS_READ, only_for: Some("`deployer duplicates` asks with it whose a lead is") },
+    Scope { name: "automation", only_for: Some("`deployer audit` reads workflows with it") },
+];
+
+/// What a token opens.
+pub(super) struct Opened {
+    portal_id: u64,
+    /// What HubSpot says that it may do.
+    scopes: Result<Vec<String>, VendorError>,
+    /// Whether it can read contacts, where its scopes aren't told.
+    contacts: Option<Result<(), VendorError>>,
+    /// The portal's contact properties.
+    definitions: Result<Definitions, VendorError>,
+}
+
+pub(super) async fn checks(
+    examination: &Examination<'_>,
+    shared: Option<&Given>,
+    venues: &[(&Venue, VenueCredentials)],
+) -> Vec<Check> {
+    let manifest = examination.patient.manifest;
+    let check = |finding: Finding, venue: Option<&Venue>, name: &str| finding.check(Area::HubSpot, venue, name);
+    if let Some(left_out) = examination.left_out(&manifest.hubspot.base_uri) {
+        return vec![check(left_out, None, "HubSpot")];
+    }
+    let tokens: Vec<(Option<&Venue>, Option<&Given>)> = [(None, shared)]
+        .into_iter()
+        .chain(venues.iter().map(|(venue, credentials)| (Some(*venue), credentials.get(KEY_HUBSPOT_TOKEN))))
+        .collect();
+    let mut distinct: Vec<&str> =
+        tokens.iter().filter_map(|(_, given)| Some(given.as_ref()?.value()?.expose())).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let opened = join_all(distinct.iter().map(|token| open(examination, token))).await;
+    let opened: BTreeMap<&str, Result<Opened, VendorError>> = distinct.into_iter().zip(opened).collect();
+    let of = |given: &Given| given.value().and_then(|token| opened.get(token.expose()));
+    let shared_definitions = shared.and_then(of).and_then(|opened| opened.as_ref().ok()?.definitions.as_ref().ok());
+
+    let mut checks = Vec::new();
+    for (venue, given) in tokens {
+        let Some(given) = given else {
+            if venue.is_none() {
+                let why = "the manifest has no `token` in [hubspot]";
+                let advice = "with one the deployer sees which properties HubSpot lacks, and whose portal it is";
+                checks.push(check(Finding::skipped(why).advice(advice), None, "HubSpot token"));
+            }
+            continue;
+        };
+        let opened = match (&given.outcome, of(given)) {
+            (Err(finding), _) => {
+                checks.push(check(finding.clone(), venue, "HubSpot token"));
+                None
+            }
+            (Ok(_), Some(Ok(opened))) => {
+                checks.push(check(Finding::ok(format!("{}, accepted", given.origin)), venue, "HubSpot token"));
+                checks.push(check(portal(opened, manifest.hubspot.portal_id), venue, "HubSpot portal"));
+                let scopes = if venue.is_some() { &OF_VENUES[..] } else { &OF_DEPLOYER[..] };
+                let scopes = scopes.iter().map(|wanted| (wanted.name, scope(opened, wanted)));
+                checks.extend(scopes.map(|(name, finding)| check(finding, venue, &format!("HubSpot scope {name}"))));
+                Some(opened)
+            }
+            (Ok(_), Some(Err(error))) => {
+                checks.push(check(refused(&given.origin, error), venue, "HubSpot token"));
+                None
+            }
+            (Ok(_), None) => None,
+        };
+        if let Some(venue) = venue {
+            let own = opened.map(|opened| &opened.definitions);
+            let definitions = match (shared_definitions, own) {
+                (Some(definitions), _) => Some(Ok(definitions)),
+                (None, Some(own)) => Some(own.as_ref()),
+                (None, None) => None,
+            };
+            for (name, finding) in properties::findings(venue, definitions) {
+                checks.push(check(finding, Some(venue), name));
+            }
+        }
+    }
+    checks
+}
+
+/// Asks for all that is to be known of a token. Nothing else is asked with one that is refused.
+async fn open(examination: &Examination<'_>, token: &str) -> Result<Opened, VendorError> {
+    let patient = examination.patient;
+    let secret = sync_lambda::credentials::Secret::new(token);
+    let hubspot = &HubSpot::new(patient.client.clone(), &patient.manifest.hubspot.base_uri, secret);
+    let portal_id = hubspot.portal_id().await?;
+    let (scopes, definitions) = tokio::join!(scopes(hubspot, token), properties::definitions(hubspot));
+    let contacts = match scopes {
+        Ok(_) => None,
+        Err(_) => Some(hubspot.get(&format!("/crm/objects/{VERSION}/contacts?limit=1")).await.map(drop)),
+    };
+    Ok(Opened { portal_id, scopes, contacts, definitions })
+}
+
+async fn scopes(hubspot: &HubSpot, token: &str) -> Result<Vec<String>, VendorError> {
+    let info = hubspot.call(Method::POST, TOKEN_INFO, Some(&json!({ "tokenKey": token })), Again::Yes).await?;
+    let scopes = info.get("scopes").and_then(Value::as_array);
+    let scopes = scopes.map(|scopes| scopes.iter().filter_map(|scope| scope.as_str().map(ToOwned::to_owned)).collect());
+    scopes.ok_or_else(|| VendorError {
+        request: format!("POST {TOKEN_INFO}"),
+        failure: VendorFailure::Unavailable(200),
+        message: "the answer has no scopes".to_owned(),
+        correlation_id: String::new(),
+    })
+}
+
+/// What a request that came to nothing is to a check.
+pub(super) fn failure(error: &VendorError) -> Finding {
+    let evidence = error.to_string();
+    match &error.failure {
+        VendorFailure::Unauthenticated => Finding::failed(evidence).advice(
+            "the token was revoked, replaced or mistyped: take the private app's current one from HubSpot (Settings, \
+             Integrations, Private Apps), set it here, and in AWS with `deployer secret set`",
+        ),
+        VendorFailure::Denied => {
+            Finding::failed(evidence).advice("add the scope to the private app in HubSpot, and take its token anew")
+        }
+        VendorFailure::NotFound => Finding::failed(evidence).advice("check `base_uri` in [hubspot]"),
+        VendorFailure::RateLimited(_) => Finding::unknown(evidence).advice("run this again when the limit has passed"),
+        VendorFailure::NoAnswer(_) => {
+            Finding::unknown(evidence).advice("check the network, and `base_uri` in [hubspot]")
+        }
+        VendorFailure::Conflict | VendorFailure::Refused(_) | VendorFailure::Unavailable(_) => {
+            Finding::unknown(evidence).advice("run this again; HubSpot's support asks for the correlation id")
+        }
+    }
+}
+
+fn refused(origin: &str, error: &VendorError) -> Finding {
+    let finding = failure(error);
+    Finding { evidence: format!("{origin}: {}", finding.evidence), ..finding }
+}
+
+fn portal(opened: &Opened, guard: Option<u64>) -> Finding {
+    let portal_id = opened.portal_id;
+    match guard {
+        None => Finding::ok(format!("{portal_id}; with `portal_id` in the manifest any other would be refused")),
+        Some(guard) if guard == portal_id => Finding::ok(format!("{portal_id}, as the manifest says")),
+        Some(guard) => Finding::failed(format!("the token opens portal {portal_id}, and the manifest is for {guard}"))
+            .advice("give a token of that portal, or correct `portal_id`"),
+    }
+}
+
+fn scope(opened: &Opened, wanted: &Scope) -> Finding {
+    let missing = |evidence: String| match wanted.only_for {
+        None => Finding::failed(evidence).advice(format!(
+            "add {} to the private app in HubSpot (Settings, Integrations, Private Apps), and take its token anew",
+            wanted.name
+        )),
+        Some(who) => Finding::skipped(format!("{evidence}; only {who}")),
+    };
+    let unanswered = match &opened.scopes {
+        Ok(scopes) if scopes.iter().any(|scope| scope == wanted.name) => return Finding::ok("granted"),
+        Ok(_) => return missing("not granted".to_owned()),
+        Err(error) => error,
+    };
+    // Reads that harm nothing say it of reading, and nothing that harms nothing says it of writing.
+    let tried = match wanted.name {
+        CONTACTS_READ => opened.contacts.as_ref().map(|read| (read.as_ref().err(), "a contact can be read")),
+        SCHEMAS_READ => Some((opened.definitions.as_ref().err(), "the properties can be read")),
+        _ => None,
+    };
+    match tried {
+        Some((None, how)) => Finding::ok(format!("{how}; the token's scopes weren't told ({unanswered})")),
+        Some((Some(error), _)) if error.failure == VendorFailure::Denied => missing(error.to_string()),
+        Some((Some(error), _)) => failure(error),
+        None if wanted.only_for.is_some() => Finding::skipped(format!("not told: {unanswered}")),
+        None => Finding::unknown(format!("not told: {unanswered}"))
+            .advice(format!("look in HubSpot whether the private app has {}", wanted.name)),
+    }
+}

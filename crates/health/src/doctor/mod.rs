@@ -1,0 +1,263 @@
+//! Whether all that a deployment needs is there: every credential and connection asked by itself, each with a verdict,
+//! the evidence, and what to do.
+//!
+//! Nothing is written anywhere, and one check that fails keeps no other from being made. [`examine`] gives the checks in
+//! a fixed order. [`actions`] lists what the deployer has to be allowed to do in AWS.
+
+pub mod actions;
+mod aws;
+mod credentials;
+mod destination;
+mod hubspot;
+mod permissions;
+mod properties;
+mod quotas;
+mod tripleseat;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde::Serialize;
+use sync_config::config::{Destination, KEY_HUBSPOT_TOKEN};
+use tokio::sync::{Mutex, OnceCell};
+
+use credentials::{Given, VenueCredentials};
+use deployer_aws::Aws;
+use deployer_core::manifest::{Manifest, Status, Venue};
+
+/// Time for an answer. A doctor's question is asked again by who asked it.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What a check is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Area {
+    /// AWS.
+    Aws,
+    /// HubSpot.
+    HubSpot,
+    /// Where the leads go: Tripleseat, or an `http` destination.
+    Tripleseat,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it has to be.
+    Ok,
+    /// It works, and won't for long, or not as well as it could.
+    Warning,
+    /// It doesn't work.
+    Failed,
+    /// It couldn't be told.
+    Unknown,
+    /// There was nothing to check, or nothing to check it with.
+    Skipped,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What it is about.
+    pub area: Area,
+    /// The venue that it is about; nothing for what all venues share.
+    pub venue: Option<String>,
+    /// What was checked.
+    pub name: String,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// What the verdict rests on: which request, and what was answered. Without any credential.
+    pub evidence: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+/// What is examined, and with what.
+#[derive(Debug)]
+pub struct Patient<'a> {
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// Only this venue, and what it shares with others.
+    pub venue: Option<&'a Venue>,
+    /// Only these areas; all when there is none.
+    pub areas: Vec<Area>,
+    /// AWS, or the cloud on this machine.
+    pub aws: &'a Aws,
+    /// Whether it is the cloud on this machine, which needs no network: vendors elsewhere aren't asked.
+    pub local: bool,
+    /// For the vendors.
+    pub client: reqwest::Client,
+}
+
+/// What was found, before it is said what about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Finding {
+    verdict: Verdict,
+    evidence: String,
+    advice: Option<String>,
+}
+
+impl Finding {
+    fn new(verdict: Verdict, evidence: impl Into<String>) -> Self {
+        Self { verdict, evidence: evidence.into(), advice: None }
+    }
+
+    fn ok(evidence: impl Into<String>) -> Self {
+        Self::new(Verdict::Ok, evidence)
+    }
+
+    fn warning(evidence: impl Into<String>) -> Self {
+        Self::new(Verdict::Warning, evidence)
+    }
+
+    fn failed(evidence: impl Into<String>) -> Self {
+        Self::new(Verdict::Failed, evidence)
+    }
+
+    fn unknown(evidence: impl Into<String>) -> Self {
+        Self::new(Verdict::Unknown, evidence)
+    }
+
+    fn skipped(evidence: impl Into<String>) -> Self {
+        Self::new(Verdict::Skipped, evidence)
+    }
+
+    fn advice(self, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..self }
+    }
+
+    fn check(self, area: Area, venue: Option<&Venue>, name: impl Into<String>) -> Check {
+        Check {
+            area,
+            venue: venue.map(|venue| venue.name.clone()),
+            name: name.into(),
+            verdict: self.verdict,
+            evidence: self.evidence,
+            advice: self.advice,
+        }
+    }
+}
+
+/// An examination under way: what several checks need is asked once.
+struct Examination<'a> {
+    patient: &'a Patient<'a>,
+    identity: OnceCell<Result<aws::Identity, Finding>>,
+    /// Credentials by their references.
+    resolved: Mutex<BTreeMap<String, Given>>,
+}
+
+/// Makes all checks: first those of what the venues share, then venue by venue in the manifest's order.
+pub async fn examine(patient: &Patient<'_>) -> Vec<Check> {
+    let examination = Examination { patient, identity: OnceCell::new(), resolved: Mutex::default() };
+    let (of_aws, (of_vendors, secrets)) = tokio::join!(examination.aws(), examination.vendors());
+    let mut checks: Vec<Check> = of_aws.into_iter().chain(of_vendors).collect();
+    // Every module takes care of it; here nothing can be forgotten.
+    for check in &mut checks {
+        for secret in &secrets {
+            check.evidence = check.evidence.replace(secret, "(secret)");
+            check.advice = check.advice.take().map(|advice| advice.replace(secret, "(secret)"));
+        }
+    }
+    checks
+}
+
+impl Examination<'_> {
+    fn wants(&self, area: Area) -> bool {
+        self.patient.areas.is_empty() || self.patient.areas.contains(&area)
+    }
+
+    /// The venues that are looked at.
+    fn venues(&self) -> Vec<&Venue> {
+        match self.patient.venue {
+            Some(venue) => vec![venue],
+            None => self.patient.manifest.venues.iter().collect(),
+        }
+    }
+
+    /// Whether a venue's credentials are of use: a blocked one's are only looked at if it is asked for by name.
+    fn examines(&self, venue: &Venue) -> bool {
+        self.patient.venue.is_some() || venue.status != Status::Blocked
+    }
+
+    /// Why a vendor at this address isn't asked, if it isn't.
+    fn left_out(&self, base_uri: &str) -> Option<Finding> {
+        (self.patient.local && base_uri.starts_with("https:"))
+            .then(|| Finding::skipped(format!("--local needs no network, and {base_uri} is elsewhere")))
+    }
+
+    fn asks_hubspot(&self) -> bool {
+        self.wants(Area::HubSpot) && self.left_out(&self.patient.manifest.hubspot.base_uri).is_none()
+    }
+
+    /// Whether something is tried with the credential of this key.
+    fn tries(&self, venue: &Venue, key: &str) -> bool {
+        if key == KEY_HUBSPOT_TOKEN {
+            return self.asks_hubspot();
+        }
+        let address = match &venue.destination {
+            Destination::Tripleseat { .. } => venue.tripleseat_base_uri.as_deref().unwrap_or_default(),
+            Destination::Http(http) => &http.url,
+        };
+        self.wants(Area::Tripleseat) && self.left_out(address).is_none()
+    }
+
+    async fn aws(&self) -> Vec<Check> {
+        if !self.wants(Area::Aws) {
+            return Vec::new();
+        }
+        let mut checks = aws::checks(self).await;
+        let (permissions, quotas) = tokio::join!(permissions::checks(self), quotas::checks(self));
+        checks.extend(permissions);
+        checks.extend(quotas);
+        checks
+    }
+
+    /// The checks of both vendors, and all secrets that were looked at.
+    async fn vendors(&self) -> (Vec<Check>, Vec<String>) {
+        if !self.wants(Area::HubSpot) && !self.wants(Area::Tripleseat) {
+            return (Vec::new(), Vec::new());
+        }
+        let examined: Vec<&Venue> = self.venues().into_iter().filter(|venue| self.examines(venue)).collect();
+        let credentials = join_all(examined.iter().map(|venue| credentials::of_venue(self, venue)));
+        let (shared, credentials) = tokio::join!(credentials::shared(self), credentials);
+        let venues: Vec<(&Venue, VenueCredentials)> = examined.into_iter().zip(credentials).collect();
+        let (mut of_hubspot, mut of_destinations) = tokio::join!(
+            async {
+                if !self.wants(Area::HubSpot) {
+                    return Vec::new();
+                }
+                hubspot::checks(self, shared.as_ref(), &venues).await
+            },
+            async {
+                if !self.wants(Area::Tripleseat) {
+                    return Vec::new();
+                }
+                let checks = venues.iter().map(|(venue, credentials)| async move {
+                    match &venue.destination {
+                        Destination::Tripleseat { .. } => tripleseat::checks(self, venue, credentials).await,
+                        Destination::Http(_) => destination::checks(self, venue, credentials).await,
+                    }
+                });
+                join_all(checks).await.concat()
+            }
+        );
+        let mut checks: Vec<Check> = of_hubspot.extract_if(.., |check| check.venue.is_none()).collect();
+        for venue in self.venues() {
+            let of_venue = |check: &mut Check| check.venue.as_deref() == Some(venue.name.as_str());
+            if !self.examines(venue) {
+                let why = "nothing is deployed for it, and nothing was looked at";
+                let advice = format!("`deployer doctor {}` looks at it all the same", venue.name);
+                checks.push(Finding::skipped(why).advice(advice).check(Area::HubSpot, Some(venue), "blocked"));
+            }
+            checks.extend(of_hubspot.extract_if(.., of_venue));
+            checks.extend(of_destinations.extract_if(.., of_venue));
+        }
+        let all = shared.iter().chain(venues.iter().flat_map(|(_, credentials)| credentials.values()));
+        let values = all.filter_map(Given::value).map(|secret| secret.expose().to_owned());
+        // What is shorter is no secret, and may stand in any word.
+        (checks, values.filter(|value| value.len() >= 4).collect())
+    }
+}

@@ -1,0 +1,279 @@
+//! Whether the credentials in use may do what the deployer does.
+//!
+//! IAM's policy simulator is asked, so that nothing has to be tried:
+//! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>. It knows the policies of the
+//! user or role, its permissions boundary and, for most accounts, the organisation's policies, and not those of a session.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
+use futures_util::future::join_all;
+
+use super::actions::{ACTIONS, Action, On, resources};
+use super::aws::{Identity, finding, not_asked};
+use super::{Area, Check, Examination, Finding};
+use deployer_aws::{Aws, Call, CallError, FailureKind};
+use deployer_core::manifest::Status;
+use deployer_core::naming::TAG_DEPLOYMENT;
+
+/// Whose policies are simulated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Principal {
+    /// A user, or a role by its own ARN.
+    Known(String),
+    /// A session of this role, whose path its ARN doesn't have.
+    SessionOf(String),
+    /// The account itself.
+    Root,
+    /// Somebody whom the simulator doesn't know.
+    Unsimulated,
+}
+
+impl Principal {
+    fn of(arn: &str) -> Self {
+        match arn.splitn(6, ':').nth(5).map(|resource| resource.split_once('/').unwrap_or((resource, ""))) {
+            Some(("root", _)) => Self::Root,
+            Some(("user" | "role", _)) => Self::Known(arn.to_owned()),
+            Some(("assumed-role", rest)) => Self::SessionOf(rest.split('/').next().unwrap_or_default().to_owned()),
+            _ => Self::Unsimulated,
+        }
+    }
+}
+
+pub(super) async fn checks(examination: &Examination<'_>) -> Vec<Check> {
+    let check = |finding: Finding, service: &str| finding.check(Area::Aws, None, format!("permissions {service}"));
+    let aws = examination.patient.aws;
+    let one = |finding: Finding| vec![finding.check(Area::Aws, None, "permissions")];
+    let Ok(identity) = examination.identity().await else { return one(not_asked()) };
+    let principal = match Principal::of(&identity.arn) {
+        Principal::Root => {
+            return one(Finding::warning(format!("{} may do everything", identity.arn))
+                .advice("work with a role in place of the account's root user"));
+        }
+        Principal::Unsimulated => {
+            return one(Finding::unknown(format!("IAM simulates users and roles, and {} is neither", identity.arn)));
+        }
+        Principal::Known(arn) => arn,
+        Principal::SessionOf(role) => match aws.iam.get_role().role_name(&role).send().await.call("iam:GetRole") {
+            Ok(answer) => answer.role().map(|role| role.arn().to_owned()).unwrap_or_default(),
+            Err(error) => return one(unsimulated(&error)),
+        },
+    };
+    let venues = examination.venues().into_iter().filter(|venue| venue.status != Status::Blocked);
+    let venues: Vec<String> = venues.map(|venue| venue.name.clone()).collect();
+    match simulated(aws, examination, identity, &principal, &venues).await {
+        Err(error) => one(unsimulated(&error)),
+        Ok(denied) => services()
+            .into_iter()
+            .map(|service| check(judge(service, &denied, &principal, &identity.arn), service))
+            .collect(),
+    }
+}
+
+/// That the simulator may not be asked says nothing of the rest.
+fn unsimulated(error: &CallError) -> Finding {
+    let unknown = Finding::unknown(format!("permissions weren't simulated: {error}"));
+    match error.kind {
+        FailureKind::NotImplemented => unknown,
+        _ => Finding { advice: finding(error).advice, ..unknown },
+    }
+}
+
+/// An action that isn't allowed on a resource, and why.
+struct Denied {
+    action: &'static Action,
+    resource: String,
+    reason: String,
+    /// It hangs on a condition that the simulator wasn't told of.
+    undecided: bool,
+}
+
+async fn simulated(
+    aws: &Aws,
+    examination: &Examination<'_>,
+    identity: &Identity,
+    principal: &str,
+    venues: &[String],
+) -> Result<Vec<Denied>, CallError> {
+    let deployment = &examination.patient.manifest.deployment.name;
+    let mut groups: BTreeMap<On, Vec<&'static Action>> = BTreeMap::new();
+    for action in ACTIONS {
+        groups.entry(action.on).or_default().push(action);
+    }
+    let context = context(deployment, &identity.scope.region);
+    let context = &context;
+    let groups = groups.into_iter().map(|(on, actions)| async move {
+        let resources = resources(on, &identity.scope, deployment, venues);
+        if resources.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = actions.iter().map(|action| action.name.to_owned()).collect();
+        let request = aws.iam.simulate_principal_policy().policy_source_arn(principal).set_action_names(Some(names));
+        let request = request.set_resource_arns(Some(resources)).set_context_entries(Some(context.clone()));
+        let mut pages = request.max_items(1000).into_paginator().send();
+        let mut denied = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.call("iam:SimulatePrincipalPolicy")?;
+            for result in page.evaluation_results() {
+                let action = actions.iter().find(|action| action.name == result.eval_action_name());
+                denied.extend(action.into_iter().flat_map(|action| refused(action, result)));
+            }
+        }
+        Ok::<_, CallError>(denied)
+    });
+    let denied: Result<Vec<_>, _> = join_all(groups).await.into_iter().collect();
+    let mut denied: Vec<Denied> = denied?.into_iter().flatten().collect();
+    // A result can repeat those of all resources.
+    denied.sort_by(|one, other| (one.action.name, &one.resource).cmp(&(other.action.name, &other.resource)));
+    denied.dedup_by(|one, other| (one.action.name, &one.resource) == (other.action.name, &other.resource));
+    Ok(denied)
+}
+
+/// What conditions of policies ask for, as the deployer's calls have it.
+fn context(deployment: &str, region: &str) -> Vec<ContextEntry> {
+    let entries = [
+        ("iam:PassedToService".to_owned(), "lambda.amazonaws.com"),
+        ("aws:RequestedRegion".to_owned(), region),
+        (format!("aws:RequestTag/{TAG_DEPLOYMENT}"), deployment),
+        (format!("aws:ResourceTag/{TAG_DEPLOYMENT}"), deployment),
+    ];
+    let entry = |(key, value): (String, &str)| {
+        let entry = ContextEntry::builder().context_key_name(key).context_key_type(ContextKeyTypeEnum::String);
+        entry.context_key_values(value).build()
+    };
+    entries.map(entry).to_vec()
+}
+
+/// What of a result isn't allowed. One result can be about all resources, with those that differ in it.
+fn refused(action: &'static Action, result: &EvaluationResult) -> Vec<Denied> {
+    let elsewhere = if result.organizations_decision_detail().is_some_and(|detail| !detail.allowed_by_organizations()) {
+        ", by a policy of the organisation"
+    } else if result
+        .permissions_boundary_decision_detail()
+        .is_some_and(|detail| !detail.allowed_by_permissions_boundary())
+    {
+        ", by the permissions boundary"
+    } else {
+        ""
+    };
+    let denied = |resource: &str, decision: &PolicyEvaluationDecisionType, missing: &[String]| {
+        let mut reason = format!("{}{elsewhere}", decision.as_str());
+        if !missing.is_empty() {
+            reason = format!("{reason}, with the conditions {} left open", missing.join(", "));
+        }
+        let undecided = !missing.is_empty() && *decision == PolicyEvaluationDecisionType::ImplicitDeny;
+        Denied { action, resource: resource.to_owned(), reason, undecided }
+    };
+    let specific = result.resource_specific_results();
+    if specific.is_empty() {
+        let decision = result.eval_decision();
+        if *decision == PolicyEvaluationDecisionType::Allowed {
+            return Vec::new();
+        }
+        return vec![denied(result.eval_resource_name().unwrap_or("*"), decision, result.missing_context_values())];
+    }
+    specific
+        .iter()
+        .filter(|of_one| *of_one.eval_resource_decision() != PolicyEvaluationDecisionType::Allowed)
+        .map(|of_one| {
+            denied(of_one.eval_resource_name(), of_one.eval_resource_decision(), of_one.missing_context_values())
+        })
+        .collect()
+}
+
+fn service(action: &Action) -> &'static str {
+    action.name.split(':').next().unwrap_or_default()
+}
+
+/// In the order of [`ACTIONS`].
+fn services() -> Vec<&'static str> {
+    let mut services: Vec<&'static str> = ACTIONS.iter().map(service).collect();
+    services.dedup();
+    services
+}
+
+/// One verdict for the actions of a service.
+fn judge(name: &str, denied: &[Denied], principal: &str, arn: &str) -> Finding {
+    let denied: Vec<&Denied> = denied.iter().filter(|denied| service(denied.action) == name).collect();
+    let mut by_action: BTreeMap<&str, Vec<&Denied>> = BTreeMap::new();
+    for denied in &denied {
+        by_action.entry(denied.action.name).or_default().push(denied);
+    }
+    if by_action.is_empty() {
+        let mut actions: Vec<&str> =
+            ACTIONS.iter().filter(|action| service(action) == name).map(|action| action.name).collect();
+        actions.sort_unstable();
+        actions.dedup();
+        let session = if arn == principal { "" } else { "; policies of the session aren't part of that" };
+        let actions = match actions.as_slice() {
+            [one] => format!("{one} is allowed"),
+            all => format!("all {} actions are allowed", all.len()),
+        };
+        return Finding::ok(format!("{actions}, as IAM simulates it{session}"));
+    }
+    let evidence: Vec<String> = by_action
+        .iter()
+        .filter_map(|(action, denied)| {
+            let (first, more) = denied.split_first()?;
+            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            Some(format!("{action} on {}{more} ({})", first.resource, first.reason))
+        })
+        .collect();
+    let evidence = format!("not allowed: {}", evidence.join("; "));
+    let names: Vec<&str> = by_action.keys().copied().collect();
+    let policy = format!("an administrator of the account adds to the policies of {principal}: {}", names.join(", "));
+    let certain = denied.iter().any(|denied| denied.action.otherwise.is_none() && !denied.undecided);
+    let needed = denied.iter().any(|denied| denied.action.otherwise.is_none());
+    if certain {
+        Finding::failed(evidence).advice(policy)
+    } else if needed {
+        Finding::unknown(evidence).advice(policy)
+    } else {
+        let without = |denied: &&Denied| Some(format!("without {} {}", denied.action.name, denied.action.otherwise?));
+        let mut without: Vec<String> = denied.iter().filter_map(without).collect();
+        without.dedup();
+        Finding::warning(evidence).advice(format!("{}; {policy}", without.join("; ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_simulated_follows_from_the_arn() {
+        let known = |arn: &str| Principal::Known(arn.to_owned());
+        for (arn, wanted) in [
+            ("arn:aws:iam::123456789012:user/ops/ana", known("arn:aws:iam::123456789012:user/ops/ana")),
+            ("arn:aws:sts::123456789012:assumed-role/Deploy/ana", Principal::SessionOf("Deploy".to_owned())),
+            (
+                "arn:aws-us-gov:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123/ana@example.com",
+                Principal::SessionOf("AWSReservedSSO_Admin_0123".to_owned()),
+            ),
+            ("arn:aws:iam::123456789012:root", Principal::Root),
+            ("arn:aws:sts::123456789012:federated-user/ana", Principal::Unsimulated),
+            ("", Principal::Unsimulated),
+        ] {
+            assert_eq!(Principal::of(arn), wanted, "{arn}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_lacking_is_a_warning_and_what_is_undecided_is_not_told() {
+        let action = |name: &str| ACTIONS.iter().find(|action| action.name == name).expect("one of them");
+        let denied = |name: &str, undecided: bool| Denied {
+            action: action(name),
+            resource: "*".to_owned(),
+            reason: "implicitDeny".to_owned(),
+            undecided,
+        };
+        let verdict = |denied: &[Denied]| judge("lambda", denied, "arn", "arn").verdict;
+        use super::super::Verdict;
+        assert_eq!(verdict(&[]), Verdict::Ok);
+        assert_eq!(verdict(&[denied("iam:PassRole", false)]), Verdict::Ok, "another service");
+        assert_eq!(verdict(&[denied("lambda:InvokeFunction", false)]), Verdict::Warning);
+        assert_eq!(verdict(&[denied("lambda:CreateFunction", true)]), Verdict::Unknown);
+        let all = [denied("lambda:CreateFunction", false), denied("lambda:InvokeFunction", false)];
+        assert_eq!(verdict(&all), Verdict::Failed);
+    }
+}

@@ -1,0 +1,218 @@
+//! What is there: the venues' roles with all their policies, the policies of functions and secrets, and what the
+//! deployed functions go by.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_lambda::Client as Lambda;
+use futures_util::{StreamExt, stream};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use sync_config::config::{ENV_FLAG_PROPERTY, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI, SyncConfig};
+
+use deployer_aws::observe::observe;
+use deployer_aws::{Aws, Call, CallError, Found};
+use deployer_core::desired::Scope;
+use deployer_core::isolation::planned::{Credentials, holdings, log_group_arn};
+use deployer_core::isolation::policy::Policy;
+use deployer_core::isolation::{Credential, Holdings, Subject, Told, policies};
+use deployer_core::manifest::{Manifest, Status, Venue};
+use deployer_core::naming::{ALIAS, Names};
+use deployer_core::resource::{LiveRole, LiveStack, Map, Observed};
+
+/// Venues of which policies are read at one time.
+const VENUES_AT_ONCE: usize = 8;
+
+/// Reads the deployed venues. Notes say what was judged by less than all.
+pub async fn subjects(
+    aws: &Aws,
+    scope: &Scope,
+    manifest: &Manifest,
+    credentials: &Credentials,
+) -> (Vec<Subject>, Vec<String>) {
+    let deployed: Vec<&Venue> = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked).collect();
+    let names: Vec<String> = deployed.iter().map(|venue| venue.name.clone()).collect();
+    let snapshot = observe(aws, scope, &manifest.deployment.name, &names).await;
+    let read: Vec<(Subject, Vec<String>)> = stream::iter(deployed)
+        .map(async |venue| {
+            let live = snapshot.venues.get(&venue.name).cloned().unwrap_or_default();
+            let known = credentials.get(&venue.name).cloned().unwrap_or_default();
+            let reading = Reading { aws, scope, venue, names: Names::new(&manifest.deployment.name, &venue.name) };
+            reading.subject(&live, known).await
+        })
+        .buffered(VENUES_AT_ONCE)
+        .collect()
+        .await;
+    let (subjects, notes): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    (subjects, notes.concat())
+}
+
+struct Reading<'a> {
+    aws: &'a Aws,
+    scope: &'a Scope,
+    venue: &'a Venue,
+    names: Names,
+}
+
+impl Reading<'_> {
+    async fn subject(&self, live: &LiveStack, known: BTreeMap<String, Credential>) -> (Subject, Vec<String>) {
+        let (name, scope) = (&self.venue.name, self.scope);
+        let secret_arn = self.told(&live.secret, "secret").map(|secret| secret.arn.clone());
+        let (role, function_policy, secret_policy, stored) = tokio::join!(
+            self.role(&live.role),
+            self.function_policy(self.told(&live.function, "function").map(drop)),
+            self.secret_policy(secret_arn.is_ok()),
+            self.stored(secret_arn.is_ok()),
+        );
+        let mut notes = Vec::new();
+        let credentials = match stored {
+            Ok(stored) => stored_credentials(known, &stored),
+            Err(why) => {
+                notes.push(format!("the credentials of {name} were compared by the manifest alone: {why}"));
+                known
+            }
+        };
+        let role_live = live.role.present();
+        let subject = Subject {
+            role_arn: role_live.map_or_else(
+                || scope.role_arn(&self.names.role_path, &self.names.role),
+                |role| scope.role_arn(&role.path, &role.name),
+            ),
+            role,
+            trust: self
+                .told(&live.role, "role")
+                .and_then(|role| policies(&format!("the trust policy of {name}'s role"), &role.trust)),
+            secret_arn,
+            secret_policy,
+            log_group_arn: log_group_arn(scope, &self.names.log_group),
+            function_arn: scope.arn("lambda", &format!("function:{}", self.names.function)),
+            function_policy,
+            rule_arn: scope.arn("events", &format!("rule/{}", self.names.rule)),
+            account: scope.account.clone(),
+            holdings: self
+                .told(&live.alias, "alias")
+                .map(|alias| self.holdings(&alias.configuration.environment, credentials)),
+            venue: name.clone(),
+        };
+        (subject, notes)
+    }
+
+    /// What is there, or why nothing is known of it.
+    fn told<'l, T>(&self, observed: &'l Observed<T>, what: &str) -> Told<&'l T> {
+        match observed {
+            Observed::Present(live) => Ok(live),
+            Observed::Unreadable(why) => Err(format!("{}'s {what} can't be read: {why}", self.venue.name)),
+            Observed::Absent | Observed::PendingDeletion(_) => Err(format!(
+                "{} has no {what} yet: `deployer apply` makes it; `--offline` judges what is planned",
+                self.venue.name
+            )),
+        }
+    }
+
+    async fn role(&self, observed: &Observed<LiveRole>) -> Told<Vec<Policy>> {
+        let role = self.told(observed, "role")?;
+        let inline = role.policies.iter().map(|(policy, document)| {
+            Policy::parse(&format!("policy {policy} of {}'s role", self.venue.name), document)
+        });
+        let mut all = inline.collect::<Result<Vec<_>, _>>()?;
+        for arn in &role.attached {
+            let what = format!("policy {arn}, attached to {}'s role,", self.venue.name);
+            let document = self.attached(arn).await.map_err(|error| format!("{what} can't be read: {error}"))?;
+            all.push(Policy::parse(&what, &document)?);
+        }
+        Ok(all)
+    }
+
+    async fn attached(&self, arn: &str) -> Result<Value, CallError> {
+        let iam = &self.aws.iam;
+        let policy = iam.get_policy().policy_arn(arn).send().await.call("iam:GetPolicy")?;
+        let version = policy.policy().and_then(|policy| policy.default_version_id()).unwrap_or("v1");
+        let request = iam.get_policy_version().policy_arn(arn).version_id(version);
+        let answer = request.send().await.call("iam:GetPolicyVersion")?;
+        let text = answer.policy_version().and_then(|version| version.document()).unwrap_or_default();
+        // Percent-encoded by AWS (RFC 3986), by some emulators not.
+        let decoded = percent_decode_str(text).decode_utf8_lossy();
+        Ok(serde_json::from_str(text).or_else(|_| serde_json::from_str(&decoded)).unwrap_or_default())
+    }
+
+    /// What may be done to the function stands on the alias, and could stand on the function itself.
+    async fn function_policy(&self, there: Told<()>) -> Told<Vec<Policy>> {
+        there?;
+        let (alias, function) = tokio::join!(
+            function_policy(&self.aws.lambda, &self.names.function, Some(ALIAS)),
+            function_policy(&self.aws.lambda, &self.names.function, None),
+        );
+        let name = &self.venue.name;
+        let mut all = Vec::new();
+        for (document, what) in [(alias, "alias"), (function, "function")] {
+            let document = document.map_err(|error| format!("the policy of {name}'s {what} can't be read: {error}"))?;
+            if let Some(document) = document {
+                all.push(Policy::parse(&format!("the policy of {name}'s {what}"), &document)?);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn secret_policy(&self, there: bool) -> Told<Vec<Policy>> {
+        if !there {
+            return Ok(Vec::new());
+        }
+        let request = self.aws.secrets.get_resource_policy().secret_id(&self.names.secret);
+        let answer = request.send().await.call("secretsmanager:GetResourcePolicy");
+        let what = format!("the policy of {}'s secret", self.venue.name);
+        let answer = answer.map_err(|error| format!("{what} can't be read: {error}"))?;
+        match answer.resource_policy() {
+            None => Ok(Vec::new()),
+            Some(text) => policies(&what, &serde_json::from_str(text).unwrap_or_default()),
+        }
+    }
+
+    /// The digests of the values that are stored.
+    async fn stored(&self, there: bool) -> Told<BTreeMap<String, [u8; 32]>> {
+        if !there {
+            return Ok(BTreeMap::new());
+        }
+        let request = self.aws.secrets.get_secret_value().secret_id(&self.names.secret);
+        let answer = request.send().await.call("secretsmanager:GetSecretValue").map_err(|error| error.to_string())?;
+        let stored: BTreeMap<String, Value> =
+            serde_json::from_str(answer.secret_string().unwrap_or_default()).unwrap_or_default();
+        let digests = stored.iter().filter_map(|(key, value)| Some((key.clone(), digest(value.as_str()?))));
+        Ok(digests.collect())
+    }
+
+    /// The manifest's, but for what the deployed function was told otherwise.
+    fn holdings(&self, environment: &Map, credentials: BTreeMap<String, Credential>) -> Holdings {
+        let mut all = holdings(self.venue, credentials);
+        let given = |name: &str| environment.get(name).cloned();
+        all.flag_property = given(ENV_FLAG_PROPERTY).unwrap_or(all.flag_property);
+        all.tripleseat_base_uri = given(ENV_TRIPLESEAT_BASE_URI).or(all.tripleseat_base_uri);
+        all.secret_arn = given(ENV_SECRET_ARN);
+        let config = given(ENV_SYNC_CONFIG).and_then(|text| serde_json::from_str::<SyncConfig>(&text).ok());
+        all.destination = config.map_or(all.destination, |config| config.destination);
+        all
+    }
+}
+
+async fn function_policy(lambda: &Lambda, name: &str, qualifier: Option<&str>) -> Result<Option<Value>, CallError> {
+    let request = lambda.get_policy().function_name(name).set_qualifier(qualifier.map(ToOwned::to_owned));
+    let answer = request.send().await.call("lambda:GetPolicy").found()?;
+    Ok(answer.map(|answer| serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default()))
+}
+
+/// What is stored counts, whatever the references give.
+fn stored_credentials(
+    mut known: BTreeMap<String, Credential>,
+    stored: &BTreeMap<String, [u8; 32]>,
+) -> BTreeMap<String, Credential> {
+    for (key, digest) in stored {
+        let credential =
+            known.entry(key.clone()).or_insert_with(|| Credential { reference: "managed".to_owned(), digest: None });
+        credential.digest = Some(*digest);
+    }
+    known
+}
+
+/// What two values are compared by.
+pub fn digest(value: &str) -> [u8; 32] {
+    Sha256::digest(value).into()
+}

@@ -1,0 +1,4 @@
+//! Isolation as it is in AWS: what is deployed, and what IAM itself says of it.
+
+pub mod live;
+pub mod simulation;

@@ -1,0 +1,75 @@
+//! IAM's own answer to the same requests, by `SimulatePrincipalPolicy`: all policies of a role, and what its boundary
+//! and the organisation take away. It simulates nothing of the policies of what is asked for with a role as the caller.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_iam::Client;
+use aws_sdk_iam::types::PolicyEvaluationDecisionType;
+use futures_util::{StreamExt, stream};
+
+use deployer_aws::{Call, CallError};
+use deployer_core::isolation::{Simulated, Subject, asked};
+
+/// Roles that are asked about at one time: IAM's limits aren't published.
+const ROLES_AT_ONCE: usize = 4;
+/// Resources of one call.
+const RESOURCES: usize = 50;
+
+/// Asks IAM for every pair. Where it may not be asked the error says why; what it said until then isn't used.
+///
+/// # Errors
+/// A call failed.
+pub async fn simulate(iam: &Client, subjects: &[Subject]) -> Result<Simulated, CallError> {
+    let answers: Vec<_> =
+        stream::iter(subjects).map(|from| of_role(iam, from, subjects)).buffer_unordered(ROLES_AT_ONCE).collect().await;
+    let mut all = BTreeMap::new();
+    for answer in answers {
+        all.extend(answer?);
+    }
+    Ok(Simulated::new(all))
+}
+
+type Answers = BTreeMap<(String, String, String), String>;
+
+async fn of_role(iam: &Client, from: &Subject, subjects: &[Subject]) -> Result<Answers, CallError> {
+    // One call for the actions that are asked of the same resources.
+    let mut actions_of: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
+    for to in subjects {
+        for asked in asked(to, to.venue == from.venue) {
+            if let Ok(resource) = asked.resource {
+                actions_of.entry(resource).or_default().insert(asked.action);
+            }
+        }
+    }
+    let mut calls: BTreeMap<BTreeSet<&str>, Vec<String>> = BTreeMap::new();
+    for (resource, actions) in actions_of {
+        calls.entry(actions).or_default().push(resource);
+    }
+    let mut answers = Answers::new();
+    for (actions, resources) in calls {
+        for resources in resources.chunks(RESOURCES) {
+            let request = iam
+                .simulate_principal_policy()
+                .policy_source_arn(&from.role_arn)
+                .set_action_names(Some(actions.iter().map(|action| (*action).to_owned()).collect()))
+                .set_resource_arns(Some(resources.to_vec()));
+            let mut pages = request.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                for result in page.call("iam:SimulatePrincipalPolicy")?.evaluation_results() {
+                    let mut answer = |resource: &str, decision: &PolicyEvaluationDecisionType| {
+                        let key = (from.venue.clone(), result.eval_action_name().to_owned(), resource.to_owned());
+                        answers.insert(key, decision.as_str().to_owned());
+                    };
+                    answer(result.eval_resource_name().unwrap_or_default(), result.eval_decision());
+                    // Of several resources the decisions on each may stand one level deeper.
+                    for specific in result.resource_specific_results() {
+                        answer(specific.eval_resource_name(), specific.eval_resource_decision());
+                    }
+                }
+            }
+        }
+    }
+    Ok(answers)
+}

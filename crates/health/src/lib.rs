@@ -1,0 +1,6 @@
+//! Whether the venues work, and what to do where they don't.
+
+pub mod doctor;
+pub mod isolation;
+pub mod status;
+pub mod verify;

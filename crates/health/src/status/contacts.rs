@@ -1,0 +1,124 @@
+//! How many of a venue's contacts somebody has to look at, by HubSpot's own count. No contact is read but its status.
+
+use std::path::Path;
+
+use reqwest::Method;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sync_config::config::LedgerProperties;
+use sync_lambda::hubspot::VERSION;
+
+use deployer_core::manifest::{Manifest, Venue};
+use deployer_hubspot::hubspot::Again;
+use deployer_hubspot::{HubSpot, VendorError, resolve};
+
+/// Results on one page of a search (<https://developers.hubspot.com/docs/api/crm/search>).
+const PAGE: u64 = 200;
+
+/// What is known of a venue's contacts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contacts {
+    /// HubSpot's count, which lags by seconds.
+    Counted {
+        /// Of these it isn't known whether they are leads.
+        needs_review: u64,
+        /// These were refused for their data, and staff tick them again once it is corrected.
+        failed: u64,
+    },
+    /// HubSpot wasn't asked, for this reason.
+    NotAsked(String),
+    /// HubSpot was asked, and gave no count.
+    Unreadable(String),
+}
+
+/// The portal, or why there is none to ask.
+#[derive(Debug)]
+pub enum Portal {
+    /// It can be asked.
+    Open(Box<HubSpot>),
+    /// It isn't asked, for this reason.
+    NotAsked(String),
+    /// It couldn't be opened.
+    Unreadable(String),
+}
+
+impl Portal {
+    /// Opens the portal with `[hubspot] token`, and looks whether it is the manifest's. `directory` is the manifest's.
+    pub async fn open(manifest: &Manifest, directory: &Path, local: bool) -> Self {
+        let hubspot = &manifest.hubspot;
+        let Some(reference) = &hubspot.token else {
+            return Self::NotAsked("the manifest has no `token` in [hubspot]".to_owned());
+        };
+        if local && hubspot.base_uri.starts_with("https:") {
+            return Self::NotAsked("--local asks nothing over the network".to_owned());
+        }
+        let token = match resolve(reference, directory).await {
+            Ok(token) => token,
+            Err(error) => return Self::NotAsked(format!("`token` of [hubspot]: {error}")),
+        };
+        let client = match sync_lambda::http::client() {
+            Ok(client) => client,
+            Err(error) => return Self::Unreadable(error.to_string()),
+        };
+        let portal = HubSpot::new(client, &hubspot.base_uri, token);
+        match hubspot.portal_id {
+            None => Self::Open(Box::new(portal)),
+            Some(expected) => match portal.portal_id().await {
+                Ok(opened) if opened == expected => Self::Open(Box::new(portal)),
+                Ok(opened) => {
+                    Self::Unreadable(format!("{reference} opens portal {opened}, and the manifest is for {expected}"))
+                }
+                Err(error) => Self::Unreadable(error.to_string()),
+            },
+        }
+    }
+
+    /// Counts a venue's contacts.
+    pub(super) async fn contacts(&self, venue: &Venue) -> Contacts {
+        match self {
+            Self::Open(hubspot) => {
+                let property = LedgerProperties::new(&venue.name, &venue.flag_property).status;
+                count(hubspot, &property).await.unwrap_or_else(|error| Contacts::Unreadable(error.to_string()))
+            }
+            Self::NotAsked(reason) => Contacts::NotAsked(reason.clone()),
+            Self::Unreadable(reason) => Contacts::Unreadable(reason.clone()),
+        }
+    }
+}
+
+/// One search gives both counts, unless there are more than fit on its page.
+async fn count(hubspot: &HubSpot, property: &str) -> Result<Contacts, VendorError> {
+    let (total, page) = search(hubspot, property, &["needs_review", "failed"], PAGE).await?;
+    let needs_review = if total > PAGE {
+        search(hubspot, property, &["needs_review"], 1).await?.0
+    } else {
+        page.iter().filter(|contact| contact["properties"][property] == "needs_review").count() as u64
+    };
+    Ok(Contacts::Counted { needs_review, failed: total.saturating_sub(needs_review) })
+}
+
+async fn search(
+    hubspot: &HubSpot,
+    property: &str,
+    values: &[&str],
+    limit: u64,
+) -> Result<(u64, Vec<Value>), VendorError> {
+    let path = format!("/crm/objects/{VERSION}/contacts/search");
+    let body = json!({
+        "filterGroups": [{ "filters": [{ "propertyName": property, "operator": "IN", "values": values }] }],
+        "sorts": [],
+        "properties": [property],
+        "limit": limit,
+        "after": "0",
+    });
+    let mut answer = hubspot.call(Method::POST, &path, Some(&body), Again::Yes).await?;
+    let total = answer["total"].as_u64().ok_or_else(|| VendorError {
+        request: format!("POST {path}"),
+        failure: deployer_hubspot::VendorFailure::Unavailable(200),
+        message: "the answer has no total".to_owned(),
+        correlation_id: String::new(),
+    })?;
+    let page = answer["results"].as_array_mut().map(std::mem::take).unwrap_or_default();
+    Ok((total, page))
+}

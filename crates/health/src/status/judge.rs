@@ -1,0 +1,306 @@
+//! What the readings come to: how each venue stands, and what somebody should look at. Pure, and its own clock is the
+//! moment of the reading.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{Contacts, LiveCode, LiveFiring, Overview, Runs, VenueStatus};
+use deployer_core::counted::counted;
+use deployer_core::manifest::{Blocker, Schedule, Status};
+use deployer_core::resource::Observed;
+
+/// A run that is late by so much, and by the time that one may take, didn't happen. EventBridge fires within a minute.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Venues that aren't set up yet, up to which each is told of by itself.
+const MOST_ALONE: usize = 3;
+
+/// How a venue does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Its rule fires, and the last run that is known did its work.
+    Running,
+    /// Its last run failed, or its function can't be started.
+    Failing,
+    /// Its rule doesn't fire, as the manifest says.
+    Paused,
+    /// It waits for something, and nothing of it is there, as the manifest says.
+    Blocked,
+    /// The manifest wants it, and it isn't there.
+    NotDeployed,
+    /// What is there isn't what the manifest says: an apply carries it out.
+    Pending,
+    /// It couldn't be read.
+    Unknown,
+}
+
+pub(super) fn standing(
+    status: Status,
+    function: &Observed<LiveCode>,
+    rule: &Observed<LiveFiring>,
+    runs: &Observed<Runs>,
+) -> Standing {
+    if function.unreadable().or(rule.unreadable()).is_some() {
+        return Standing::Unknown;
+    }
+    let function = function.present().filter(|function| function.owned);
+    let active = status == Status::Active;
+    match (status, function, rule.present()) {
+        (Status::Blocked, None, None) => Standing::Blocked,
+        (Status::Blocked, ..) => Standing::Pending,
+        (_, None, _) => Standing::NotDeployed,
+        (_, Some(_), None) => Standing::Pending,
+        (_, Some(function), Some(rule)) if function.version.is_none() || rule.enabled != active => Standing::Pending,
+        (Status::Paused, ..) => Standing::Paused,
+        (Status::Active, Some(function), _) => {
+            let last = runs.present().and_then(|runs| runs.last.as_ref());
+            let failed = last.is_some_and(|run| run.error.is_some()) || function.state == "Failed";
+            if failed { Standing::Failing } else { Standing::Running }
+        }
+    }
+}
+
+/// How soon somebody should look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// Leads don't arrive, or it isn't known whether they do.
+    Now,
+    /// Somebody has to do something about single contacts, or about a change.
+    Soon,
+    /// Somebody should ask.
+    Ask,
+}
+
+/// Something that somebody should look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attention {
+    /// How soon.
+    pub urgency: Urgency,
+    /// The venue; `None` where it is about all.
+    pub venue: Option<String>,
+    /// What it is: a sentence.
+    pub what: String,
+    /// What to do: a sentence.
+    pub next: String,
+}
+
+pub(super) fn attention(overview: &Overview) -> Vec<Attention> {
+    let mut all = Vec::new();
+    if let Some(reason) = &overview.unreachable {
+        all.push(Attention {
+            urgency: Urgency::Now,
+            venue: None,
+            what: format!("AWS can't be reached, so nothing is known of what runs: {reason}."),
+            next: "This is from the manifest alone. Make it again where AWS can be reached.".to_owned(),
+        });
+    }
+    let missing: Vec<&str> = overview
+        .venues
+        .iter()
+        .filter(|status| status.standing == Standing::NotDeployed && !is_foreign(status))
+        .map(|status| status.venue.name.as_str())
+        .collect();
+    let together = missing.len() > MOST_ALONE;
+    if together {
+        let (shown, more) = missing.split_at(MOST_ALONE);
+        all.push(Attention {
+            urgency: Urgency::Soon,
+            venue: None,
+            what: format!("In the manifest and not in AWS: {} and {} more.", shown.join(", "), more.len()),
+            next: "`deployer apply` sets them up.".to_owned(),
+        });
+    }
+    for status in &overview.venues {
+        Venue { overview, status, all: &mut all }.look(together);
+    }
+    // Of the same urgency, in the manifest's order.
+    all.sort_by_key(|attention| attention.urgency);
+    all
+}
+
+/// The day in UTC.
+pub fn day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+/// Whether what has its function's name is somebody else's.
+fn is_foreign(status: &VenueStatus) -> bool {
+    status.function.present().is_some_and(|function| !function.owned)
+}
+
+struct Venue<'a> {
+    overview: &'a Overview,
+    status: &'a VenueStatus,
+    all: &'a mut Vec<Attention>,
+}
+
+impl Venue<'_> {
+    fn say(&mut self, urgency: Urgency, what: impl Into<String>, next: impl Into<String>) {
+        let mut what = what.into();
+        if !what.ends_with(['.', '!', '?']) {
+            what.push('.');
+        }
+        let venue = Some(self.status.venue.name.clone());
+        self.all.push(Attention { urgency, venue, what, next: next.into() });
+    }
+
+    /// `missing_is_told` of all that aren't there yet.
+    fn look(&mut self, missing_is_told: bool) {
+        self.unread();
+        self.change(missing_is_told);
+        self.last_run();
+        self.overdue();
+        self.contacts();
+        self.blocker();
+    }
+
+    fn unread(&mut self) {
+        if self.overview.unreachable.is_none() {
+            let status = self.status;
+            let parts = [
+                ("Its function", status.function.unreadable()),
+                ("Its rule", status.rule.unreadable()),
+                ("Its log", status.runs.unreadable()),
+            ];
+            for (what, reason) in parts.into_iter().filter_map(|(what, reason)| Some((what, reason?))) {
+                self.say(Urgency::Now, format!("{what} couldn't be read: {reason}"), "Nothing is concluded from that.");
+            }
+        }
+        if let Contacts::Unreadable(reason) = &self.status.contacts {
+            let what = format!("HubSpot gave no count of its contacts that need a person: {reason}");
+            self.say(Urgency::Now, what, "It is not known whether there are any.");
+        }
+    }
+
+    /// What an apply would put right.
+    fn change(&mut self, missing_is_told: bool) {
+        let status = self.status;
+        let name = &status.venue.name;
+        let apply = format!("`deployer apply --target {name}` carries it out.");
+        match status.standing {
+            Standing::NotDeployed if is_foreign(status) => self.say(
+                Urgency::Now,
+                format!("A function {} is there, and isn't this deployment's.", status.names.function),
+                format!("`deployer adopt {name}` takes it under management, after it has shown what comes next."),
+            ),
+            Standing::NotDeployed if missing_is_told => {}
+            Standing::NotDeployed => self.say(Urgency::Soon, "It is in the manifest and not in AWS.", apply),
+            Standing::Pending => {
+                let what = match (status.venue.status, status.rule.present()) {
+                    (Status::Blocked, _) => "The manifest says that it is blocked, and it is still in AWS.",
+                    (Status::Paused, Some(rule)) if rule.enabled => {
+                        "The manifest says paused, and its rule still fires."
+                    }
+                    (Status::Active, Some(rule)) if !rule.enabled => {
+                        "The manifest says active, and its rule is disabled in AWS."
+                    }
+                    _ => "A part of it isn't there.",
+                };
+                let urgency = if status.venue.status == Status::Active { Urgency::Now } else { Urgency::Soon };
+                self.say(urgency, what, apply);
+            }
+            _ => {
+                let rule = status.rule.present().filter(|_| status.venue.status != Status::Blocked);
+                if let Some(rule) = rule.filter(|rule| rule.schedule != status.venue.schedule.expression) {
+                    let wanted = &status.venue.schedule.expression;
+                    let what = format!("Its rule has the schedule {}, and the manifest {wanted}.", rule.schedule);
+                    self.say(Urgency::Soon, what, apply);
+                }
+            }
+        }
+        if let Some(version) = status.function.present().and_then(|function| function.pinned.as_ref()) {
+            let what = format!("It was rolled back to version {version}, and stays there.");
+            let next = format!("`deployer rollback {name} --unpin` lets the next apply move it forward again.");
+            self.say(Urgency::Ask, what, next);
+        }
+    }
+
+    fn last_run(&mut self) {
+        if self.status.standing != Standing::Failing {
+            return;
+        }
+        let name = &self.status.venue.name;
+        let next =
+            format!("`deployer logs {name}` shows what led to it, and `deployer invoke {name} --dry-run` tries it.");
+        match self.status.last_run().and_then(|run| run.error.as_ref()) {
+            Some(error) => {
+                self.say(Urgency::Now, format!("Its last run failed: {}: {}", error.kind, error.message), next)
+            }
+            None => self.say(Urgency::Now, "Lambda says that its function has failed, and can't start it.", next),
+        }
+    }
+
+    /// Active, and yet there was no run when there should have been one.
+    fn overdue(&mut self) {
+        let status = self.status;
+        let (Some(runs), Some(rule)) = (status.runs.present(), status.rule.present()) else { return };
+        let Ok(schedule) = Schedule::parse(&rule.schedule) else { return };
+        if !matches!(status.standing, Standing::Running | Standing::Failing) {
+            return;
+        }
+        let changed = status.function.present().and_then(|function| function.changed_at);
+        let last = runs.last.as_ref().map(|run| run.began_at());
+        let from = last.unwrap_or_else(|| changed.unwrap_or(self.overview.since).max(self.overview.since));
+        let patience = LATE + SignedDuration::from_secs(i64::from(status.venue.timeout_s));
+        let expected = schedule.next_after(from, from).and_then(|at| at.checked_add(patience).ok());
+        if expected.is_some_and(|expected| expected < self.overview.made_at) {
+            let from = from.strftime("%Y-%m-%d %H:%M UTC");
+            let what = match last {
+                Some(_) => format!("Its last run was {from}, and its rule should have fired since."),
+                None => format!("It hasn't run since {from} at least, though its rule should have fired."),
+            };
+            let next = "If it was resumed just now, wait for its next run; otherwise look at the rule's target with \
+                        `deployer plan`.";
+            self.say(Urgency::Now, what, next);
+        }
+    }
+
+    fn contacts(&mut self) {
+        let Contacts::Counted { needs_review, failed } = self.status.contacts else { return };
+        let property =
+            sync_config::config::LedgerProperties::new(&self.status.venue.name, &self.status.venue.flag_property);
+        if needs_review > 0 {
+            let what =
+                format!("{} to review: it isn't known whether they became leads.", counted(needs_review, "contact"));
+            let next = format!(
+                "Filter contacts in HubSpot by `{}` = needs_review, look for each at the destination, and tick again those \
+                 that aren't there.",
+                property.status
+            );
+            self.say(Urgency::Soon, what, next);
+        }
+        if failed > 0 {
+            let what = format!("{} refused for their data.", counted(failed, "contact"));
+            let next = format!("What is wrong stands in `{}`: correct it and tick them again.", property.error);
+            self.say(Urgency::Soon, what, next);
+        }
+    }
+
+    fn blocker(&mut self) {
+        let Some(blocker) = self.status.venue.blocker.as_ref().filter(|_| self.status.venue.status == Status::Blocked)
+        else {
+            return;
+        };
+        let age = blocker.age_days(day(self.overview.made_at));
+        let old = age.filter(|age| *age > Blocker::OLD_DAYS);
+        match (&blocker.owner, old) {
+            (None, _) => {
+                let long = age.map_or_else(String::new, |age| format!(" for {}", counted(age.unsigned_abs(), "day")));
+                let what = format!("It has been blocked{long}, and nobody owns the next step: {}", blocker.reason);
+                let name = &self.status.venue.name;
+                self.say(Urgency::Ask, what, format!("`deployer venue block {name} --owner WHO` says who does."));
+            }
+            (Some(owner), Some(age)) => {
+                // A backtick would be taken for the begin of a command.
+                let owner = owner.replace('`', "'");
+                let what = format!("It has been blocked for {age} days: {}", blocker.reason);
+                self.say(Urgency::Ask, what, format!("Ask {owner} how the next step stands."));
+            }
+            (Some(_), None) => {}
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What of a venue is in AWS just now: its function with the version that runs, and its rule.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use deployer_aws::{Aws, Call, CallError, Found};
+use deployer_core::naming::{ALIAS, TAG_DEPLOYMENT, TAG_PINNED};
+use deployer_core::resource::Observed;
+
+/// A function as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LiveCode {
+    /// Lambda's word: `Active`, `Pending`, `Inactive` or `Failed`.
+    pub state: String,
+    /// Whether it is this deployment's.
+    pub owned: bool,
+    /// The version that the rule invokes; `None` where the alias isn't there.
+    pub version: Option<String>,
+    /// Base64 of the SHA-256 of that version's zip.
+    pub code_sha256: String,
+    /// When that version was last changed.
+    pub changed_at: Option<Timestamp>,
+    /// The version to which it was rolled back, and where it stays.
+    pub pinned: Option<String>,
+}
+
+/// A rule as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LiveFiring {
+    /// Whether it fires.
+    pub enabled: bool,
+    /// Its schedule expression.
+    pub schedule: String,
+}
+
+pub(super) async fn function(aws: &Aws, deployment: &str, name: &str) -> Observed<LiveCode> {
+    observed(read_function(aws, deployment, name).await)
+}
+
+pub(super) async fn rule(aws: &Aws, name: &str) -> Observed<LiveFiring> {
+    let rule = aws.events.describe_rule().name(name).send().await.call("events:DescribeRule").found();
+    observed(rule.map(|rule| {
+        rule.map(|rule| LiveFiring {
+            enabled: rule.state().is_none_or(|state| state.as_str() != "DISABLED"),
+            schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
+        })
+    }))
+}
+
+fn observed<T>(read: Result<Option<T>, CallError>) -> Observed<T> {
+    match read {
+        Ok(Some(live)) => Observed::Present(live),
+        Ok(None) => Observed::Absent,
+        Err(error) => Observed::Unreadable(error.to_string()),
+    }
+}
+
+async fn read_function(aws: &Aws, deployment: &str, name: &str) -> Result<Option<LiveCode>, CallError> {
+    const GET: &str = "lambda:GetFunction";
+    let function = || aws.lambda.get_function().function_name(name);
+    let (latest, live) = tokio::join!(function().send(), function().qualifier(ALIAS).send());
+    let (latest, live) = (latest.call(GET).found()?, live.call(GET).found()?);
+    let Some(latest) = latest else { return Ok(None) };
+    let tag = |key: &str| latest.tags().and_then(|tags| tags.get(key)).cloned();
+    let configuration = latest.configuration();
+    let state = configuration.and_then(|found| found.state()).map_or("Active", |state| state.as_str()).to_owned();
+    let shown = live.as_ref().and_then(|live| live.configuration());
+    Ok(Some(LiveCode {
+        state,
+        // The tags are left out where the credentials may not list them: then it has our name, and that has to do.
+        owned: latest.tags_error().is_some() || tag(TAG_DEPLOYMENT).as_deref() == Some(deployment),
+        version: shown.and_then(|found| found.version()).map(ToOwned::to_owned),
+        code_sha256: shown.or(configuration).and_then(|found| found.code_sha256()).unwrap_or_default().to_owned(),
+        changed_at: shown.or(configuration).and_then(|found| found.last_modified()).and_then(|at| at.parse().ok()),
+        pinned: tag(TAG_PINNED),
+    }))
+}

@@ -1,0 +1,233 @@
+//! What a venue's runs came to, from the lines of its log group: `sync-lambda` writes one for each run, and Lambda one for
+//! each that it had to end.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::log::{LogEvent, Query, read};
+use deployer_aws::{Aws, FailureKind};
+use deployer_core::resource::Observed;
+
+/// The lines that runs end with, which say what they came to.
+pub const ENDED: &str = r#"{ $.event = "run" }"#;
+/// The lines that Lambda writes for runs that didn't end by themselves.
+pub const BROKEN_OFF: &str = r#"?"Task timed out" ?"Runtime exited""#;
+/// Pages of one look. AWS looks through about a megabyte for each.
+const MOST_PAGES: u32 = 200;
+
+/// One run that isn't a dry run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How long it took, in milliseconds; not known of one that was broken off.
+    pub duration_ms: Option<u64>,
+    /// Contacts that the search found.
+    pub searched: u64,
+    /// Contacts that are leads since.
+    pub synced: u64,
+    /// Contacts that were refused for their data.
+    pub failed: u64,
+    /// Contacts that somebody must look at.
+    pub needs_review: u64,
+    /// Contacts that are left for the next run.
+    pub backlog: u64,
+    /// Why it ended before its work was done.
+    pub error: Option<RunFailure>,
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunFailure {
+    /// `Credential`, `Unavailable` and so on; `Timeout` and `Crash` are Lambda's.
+    pub kind: String,
+    /// What happened, and what to do.
+    pub message: String,
+}
+
+impl Run {
+    /// When it began, where that is known.
+    pub fn began_at(&self) -> Timestamp {
+        let took = self.duration_ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or_default();
+        self.ended_at.checked_sub(SignedDuration::from_millis(took)).unwrap_or(self.ended_at)
+    }
+
+    /// Reads a line; any other than a run's gives nothing.
+    pub fn of(event: &LogEvent) -> Option<Self> {
+        let message = event.message.as_str();
+        let broken_off = |kind: &str, from: &str| {
+            let words = message.get(message.find(from)?..)?.to_owned();
+            Some(RunFailure { kind: kind.to_owned(), message: words })
+        };
+        if !message.starts_with('{') {
+            let error = broken_off("Timeout", "Task timed out").or_else(|| broken_off("Crash", "Runtime exited"))?;
+            return Some(Self { error: Some(error), ..Self::ended(event.at) });
+        }
+        let line: Value = serde_json::from_str(message).ok()?;
+        if line["event"] != "run" || line["dry_run"] == true {
+            return None;
+        }
+        let count = |key: &str| line[key].as_u64().unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Some(Self {
+            duration_ms: line["Duration"].as_u64(),
+            searched: count("searched"),
+            synced: count("Synced"),
+            failed: count("Failed"),
+            needs_review: count("NeedsReview"),
+            backlog: count("Backlog"),
+            error: line
+                .get("error")
+                .map(|error| RunFailure { kind: text(&error["kind"]), message: text(&error["message"]) }),
+            ..Self::ended(event.at)
+        })
+    }
+
+    fn ended(ended_at: Timestamp) -> Self {
+        Self {
+            ended_at,
+            duration_ms: None,
+            searched: 0,
+            synced: 0,
+            failed: 0,
+            needs_review: 0,
+            backlog: 0,
+            error: None,
+        }
+    }
+}
+
+/// The runs of a time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Runs {
+    /// How many there were.
+    pub count: u64,
+    /// Those of them that failed.
+    pub failed_runs: u64,
+    /// Contacts that became leads.
+    pub synced: u64,
+    /// Contacts that were refused for their data.
+    pub failed: u64,
+    /// Contacts that somebody must look at.
+    pub needs_review: u64,
+    /// The newest.
+    pub last: Option<Run>,
+    /// The newest that did its work.
+    pub last_good: Option<Run>,
+}
+
+impl Runs {
+    /// Counts one more, in whatever order they come.
+    pub fn add(&mut self, run: Run) {
+        self.count += 1;
+        self.failed_runs += u64::from(run.error.is_some());
+        self.synced += run.synced;
+        self.failed += run.failed;
+        self.needs_review += run.needs_review;
+        let newer = |kept: &Option<Run>| kept.as_ref().is_none_or(|kept| kept.ended_at <= run.ended_at);
+        if run.error.is_none() && newer(&self.last_good) {
+            self.last_good = Some(run.clone());
+        }
+        if newer(&self.last) {
+            self.last = Some(run);
+        }
+    }
+}
+
+/// The runs of a log group since `from`. Without the group nothing ever ran.
+pub(super) async fn runs(aws: &Aws, group: &str, from: Timestamp) -> Observed<Runs> {
+    let (ended, broken_off) = tokio::join!(matching(aws, group, from, ENDED), matching(aws, group, from, BROKEN_OFF));
+    match (ended, broken_off) {
+        (Observed::Present(ended), Observed::Present(broken_off)) => {
+            let mut events: Vec<LogEvent> = ended.into_iter().chain(broken_off).collect();
+            // A cloud that doesn't know the patterns gives every line twice.
+            events.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+            events.dedup();
+            let mut runs = Runs::default();
+            events.iter().filter_map(Run::of).for_each(|run| runs.add(run));
+            Observed::Present(runs)
+        }
+        (Observed::Unreadable(reason), _) | (_, Observed::Unreadable(reason)) => Observed::Unreadable(reason),
+        _ => Observed::Absent,
+    }
+}
+
+async fn matching(aws: &Aws, group: &str, from: Timestamp, pattern: &str) -> Observed<Vec<LogEvent>> {
+    let mut found = Vec::new();
+    let mut pages = 0;
+    let keep = |events: Vec<LogEvent>| {
+        found.extend(events.into_iter().filter(|event| Run::of(event).is_some()));
+        pages += 1;
+        pages < MOST_PAGES
+    };
+    match read(&aws.logs, Query { group, from, pattern }, keep).await {
+        // The newest come last, so that a part would show old runs for new ones.
+        Ok(()) if pages >= MOST_PAGES => {
+            Observed::Unreadable(format!("{group} has too much in it for this time; a shorter --since helps"))
+        }
+        Ok(()) => Observed::Present(found),
+        Err(error) if error.kind == FailureKind::NotFound => Observed::Absent,
+        Err(error) => Observed::Unreadable(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(message: &str) -> Option<Run> {
+        let at = "2026-03-01T12:00:02Z".parse().expect("a time");
+        Run::of(&LogEvent { at, stream: String::new(), message: message.to_owned(), id: String::new() })
+    }
+
+    #[test]
+    fn a_run_is_read_from_the_line_that_sync_lambda_writes() {
+        let report = sync_lambda::report::Report {
+            venue: "a".to_owned(),
+            searched: 7,
+            synced: 3,
+            failed: 2,
+            needs_review: 1,
+            retried: 1,
+            ..Default::default()
+        };
+        let took = std::time::Duration::from_millis(1500);
+        let error = sync_lambda::error::RunError::WrongAccount("another account".to_owned());
+        let line = report.line("id", took, Timestamp::UNIX_EPOCH, Some(&error)).to_string();
+        let run = run(&line).expect("a run");
+        assert_eq!((run.searched, run.synced, run.failed, run.needs_review, run.backlog), (7, 3, 2, 1, 1));
+        assert_eq!(run.began_at().to_string(), "2026-03-01T12:00:00.5Z");
+        let error = run.error.expect("it failed");
+        assert_eq!((error.kind.as_str(), error.message.as_str()), ("WrongAccount", "another account"));
+        let dry = sync_lambda::report::Report { would: Some(Vec::new()), ..report };
+        assert_eq!(super::tests::run(&dry.line("id", took, Timestamp::UNIX_EPOCH, None).to_string()), None);
+    }
+
+    #[test]
+    fn runs_that_lambda_had_to_end_are_failures_and_other_lines_are_no_runs() {
+        let kind = |message: &str| run(message)?.error.map(|error| (error.kind, error.message));
+        let both = |kind: &str, message: &str| Some((kind.to_owned(), message.to_owned()));
+        let timeout = "2026-03-01T12:00:00.000Z 1b-2c Task timed out after 240.00 seconds";
+        assert_eq!(kind(timeout), both("Timeout", "Task timed out after 240.00 seconds"));
+        let crash = "RequestId: 1b-2c Error: Runtime exited with error: signal: killed";
+        assert_eq!(kind(crash), both("Crash", "Runtime exited with error: signal: killed"));
+        for line in ["START RequestId: 1", "{\"event\":\"contact\"}", "{\"event\":\"run\"", "{}", ""] {
+            assert_eq!(run(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_newest_run_is_the_last_whatever_the_order() {
+        let at = |second: i64| Run::ended(Timestamp::from_second(second).expect("a time"));
+        let failed =
+            |second| Run { error: Some(RunFailure { kind: "Limit".to_owned(), message: String::new() }), ..at(second) };
+        let mut runs = Runs::default();
+        for run in [failed(30), Run { synced: 2, ..at(10) }, Run { synced: 3, ..at(20) }] {
+            runs.add(run);
+        }
+        assert_eq!((runs.count, runs.failed_runs, runs.synced), (3, 1, 5));
+        assert_eq!(runs.last, Some(failed(30)));
+        assert_eq!(runs.last_good, Some(Run { synced: 3, ..at(20) }));
+    }
+}

@@ -1,0 +1,134 @@
+//! What comes before the test: is there anything to test, whose portal is it, is everything clean. And the contact.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::event::{Failure, Stage};
+use super::function::{self, NotReady};
+use super::journal::Entry;
+use super::stages::{Stop, failed};
+use super::wait::Waiter;
+use super::{Verify, contact};
+use deployer_core::error::Error;
+use deployer_hubspot::{Contact, VendorError, VendorFailure};
+
+/// A contact that a verify may still be at work with isn't a leftover.
+const LEFT_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+impl<W: Waiter> Verify<'_, W> {
+    pub(super) async fn deployed(&self) -> Result<(), Stop> {
+        let names = self.names();
+        let venue = &self.venue.name;
+        let apply = "`deployer apply` makes it so; nothing was made in HubSpot";
+        match function::ready(self.aws, &names).await {
+            Ok(Ok(())) => {}
+            Ok(Err(NotReady::Missing(what))) => {
+                return Err(Stop::Refused(Error::refused(format!("{venue} isn't deployed: {what}")).hint(apply)));
+            }
+            Ok(Err(NotReady::Disabled)) => {
+                let what = format!("{venue} doesn't run: its rule {} is disabled", names.rule);
+                return Err(Stop::Refused(Error::refused(what).hint(apply)));
+            }
+            Err(error) => {
+                let refused = Error::failed(format!("it can't be told whether {venue} is deployed")).caused_by(&error);
+                return Err(Stop::Refused(match error.hint() {
+                    Some(hint) => refused.hint(hint),
+                    None => refused,
+                }));
+            }
+        }
+        let text = format!("deployed: {} fires {}", names.rule, self.venue.schedule.expression);
+        self.say(Stage::Deployed, text, json!({}));
+        Ok(())
+    }
+
+    /// The portal is looked at before anything is written there.
+    pub(super) async fn open(&self) -> Result<(), Stop> {
+        let portal = self.hubspot.portal_id().await.map_err(|error| {
+            Stop::Refused(Error::failed("HubSpot doesn't say whose portal the token opens").caused_by(&error))
+        })?;
+        if let Some(guard) = self.manifest.hubspot.portal_id.filter(|guard| *guard != portal) {
+            let what = format!("the token opens HubSpot portal {portal}, and the manifest is for portal {guard}");
+            return Err(Stop::Refused(
+                Error::refused(what).hint("nothing was made; give a token of that portal, or correct `portal_id`"),
+            ));
+        }
+        self.say(Stage::HubSpot, format!("HubSpot opened: portal {portal}"), json!({ "portal_id": portal }));
+        Ok(())
+    }
+
+    pub(super) async fn leftovers(&mut self) -> Result<(), Stop> {
+        let unread = |error: std::io::Error| {
+            Stop::Refused(Error::failed("what an earlier verify has left can't be told").caused_by(&error))
+        };
+        let unasked = |error: VendorError| {
+            Stop::Refused(Error::failed("what an earlier verify has left can't be removed").caused_by(&error))
+        };
+        let ours = |contact: &Contact| contact::is_test_email(&self.venue.name, contact.text("email"));
+        let mut left = Vec::new();
+        if let Some(entry) = self.journal.left().map_err(unread)? {
+            let id = match entry.contact_id {
+                Some(id) => Some(id),
+                None => self.hubspot.contact_by_email(&entry.email).await.map_err(unasked)?,
+            };
+            // A file can be changed: nothing is deleted that isn't a test contact.
+            let found = match id {
+                Some(id) => self.hubspot.contact(&id, &["email"], &[]).await.map_err(unasked)?,
+                None => None,
+            };
+            left.extend(found.filter(ours).map(|contact| contact.id));
+        }
+        let marks = [("firstname", contact::FIRST_NAME), ("lastname", &contact::last_name(self.venue))];
+        let found = self.hubspot.search_contacts(&marks, &["email", "createdate"]).await.map_err(unasked)?;
+        let before = self.waiter.now().saturating_sub(LEFT_AFTER).unwrap_or_default();
+        let old =
+            |contact: &Contact| contact.text("createdate").parse().is_ok_and(|made: jiff::Timestamp| made < before);
+        left.extend(found.into_iter().filter(|contact| ours(contact) && old(contact)).map(|contact| contact.id));
+        left.sort_unstable();
+        left.dedup();
+        for id in left {
+            self.hubspot.delete_contact(&id).await.map_err(unasked)?;
+            let text = format!("test contact {id}, which an earlier verify has left, is removed");
+            self.say(Stage::Leftovers, text, json!({ "contact_id": id }));
+        }
+        self.journal.clear().map_err(unread)
+    }
+
+    pub(super) async fn make_contact(&mut self, made: &mut Option<Entry>) -> Result<String, Stop> {
+        let email = contact::email(&self.venue.name, &self.options.domain);
+        let mut entry = Entry { email, contact_id: None };
+        let unwritten = |error: std::io::Error| {
+            Stop::Refused(Error::failed("the test contact can't be written down, so none is made").caused_by(&error))
+        };
+        self.journal.write(&entry).map_err(unwritten)?;
+        *made = Some(entry.clone());
+        let created = self.hubspot.create_contact(&contact::properties(self.venue, &entry.email)).await;
+        let id = created.map_err(|error| not_made(&error))?;
+        entry.contact_id = Some(id.clone());
+        *made = Some(entry.clone());
+        self.journal.write(&entry).map_err(|error| failed(Stage::Contact, error))?;
+        self.say(Stage::Contact, format!("test contact {id} made, without a flag"), json!({ "contact_id": id }));
+        Ok(id)
+    }
+
+    pub(super) async fn set_flag(&self, id: &str) -> Result<(), Stop> {
+        let flag = self.ledger().flag;
+        let properties = [(flag.clone(), "true".to_owned())].into();
+        self.hubspot.update_contact(id, &properties).await.map_err(|error| {
+            failed(Stage::Flag, &error).hint(format!("HubSpot needs the property {flag}: see docs/hubspot.md"))
+        })?;
+        self.say(Stage::Flag, format!("{flag} set"), json!({ "property": flag }));
+        Ok(())
+    }
+}
+
+fn not_made(error: &VendorError) -> Failure {
+    let failure = failed(Stage::Contact, error);
+    match error.failure {
+        VendorFailure::Denied => failure.hint("the token needs the scope crm.objects.contacts.write"),
+        VendorFailure::Refused(_) if error.message.to_lowercase().contains("email") => {
+            failure.hint("HubSpot takes no address of this domain: give one of yours with --domain, or `test_domain`")
+        }
+        _ => failure,
+    }
+}

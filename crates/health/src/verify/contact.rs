@@ -1,0 +1,74 @@
+//! The test contact: an address that reaches nobody, and marks by which everybody sees that it is a test.
+
+use std::hash::{BuildHasher, RandomState};
+
+use sync_config::mapping::{Mapping, Properties};
+
+use deployer_core::manifest::Venue;
+
+/// What each address begins with.
+const LOCAL: &str = "deployer-verify+";
+/// The first name.
+pub const FIRST_NAME: &str = "Deployer";
+/// What stands where a lead has a text.
+const TEXT: &str = "Test by deployer verify, please ignore";
+/// A number for fiction, of those that are kept free for it.
+/// <https://nationalnanpa.com/number_resource_info/555_numbers.html>
+const PHONE: &str = "+1 202-555-0142";
+
+/// A new address, unlike any other.
+pub fn email(venue: &str, domain: &str) -> String {
+    // Each `RandomState` is keyed from the system's randomness.
+    let random = RandomState::new().hash_one(venue);
+    format!("{LOCAL}{}-{:012x}@{domain}", venue.to_lowercase(), random >> 16)
+}
+
+/// Whether an address is one that a verify of this venue made, at whatever domain.
+pub fn is_test_email(venue: &str, email: &str) -> bool {
+    let rest = email.strip_prefix(LOCAL).and_then(|rest| rest.strip_prefix(&venue.to_lowercase()));
+    let random = rest.and_then(|rest| rest.strip_prefix('-')).and_then(|rest| rest.split_once('@'));
+    random.is_some_and(|(random, _)| random.len() == 12 && random.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The last name.
+pub fn last_name(venue: &Venue) -> String {
+    format!("Test {}", venue.name)
+}
+
+/// What the contact is made with: marks, and what a lead of the venue is made from, as far as its name says what it is.
+pub fn properties(venue: &Venue, email: &str) -> Properties {
+    let mapping = Mapping::new(&venue.destination, &venue.fields.iter().cloned().collect());
+    let mut properties = Properties::from([
+        ("email".to_owned(), email.to_owned()),
+        ("firstname".to_owned(), FIRST_NAME.to_owned()),
+        ("lastname".to_owned(), last_name(venue)),
+        ("phone".to_owned(), PHONE.to_owned()),
+    ]);
+    for property in mapping.properties() {
+        if property.contains("phone") {
+            properties.insert(property.to_owned(), PHONE.to_owned());
+        } else if property == "message" {
+            properties.insert(property.to_owned(), TEXT.to_owned());
+        }
+    }
+    properties
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_recognised_as_their_venues_and_no_others() {
+        let address = email("Venue-a", "example.com");
+        assert!(is_test_email("Venue-a", &address), "{address}");
+        assert!(is_test_email("Venue-a", &address.replace("example.com", "other.example")));
+        assert!(!is_test_email("Venue", &address), "another venue whose name begins the same");
+        assert!(!is_test_email("Venue-a-b", &address));
+        for other in ["deployer-verify+venue-a@example.com", "deployer-verify+venue-a-x@example.com", "jo@example.com"]
+        {
+            assert!(!is_test_email("Venue-a", other), "{other}");
+        }
+        assert_ne!(address, email("Venue-a", "example.com"));
+    }
+}

@@ -1,0 +1,89 @@
+//! Whether a destination has the lead, asked by the reference that the lead carries.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sync_config::config::{
+    Destination as Kind, KEY_DESTINATION_CREDENTIAL, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
+    LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
+};
+use sync_lambda::credentials::{Credentials, OAuthClient, Secret};
+use sync_lambda::destination::{Destination, LookedUp};
+use sync_lambda::ledger::Attempt;
+use sync_lambda::settings::Settings;
+use tokio::time::Instant;
+
+use super::wait::Waiter;
+use deployer_core::manifest::{Manifest, Venue};
+
+/// Look-ups of one lead, the first among them: a destination may show it a little later.
+const TRIES: u32 = 5;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_secs(2);
+/// A verify ends in less than this.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+
+/// A venue's credentials that are to be had here, by the secret's key.
+pub type Known = BTreeMap<String, Secret>;
+
+/// A venue's destination, where leads can be looked up there with what is known here.
+pub fn destination(client: &reqwest::Client, manifest: &Manifest, venue: &Venue, known: &Known) -> Option<Destination> {
+    let credential = |key: &str| known.get(key).cloned();
+    let oauth = credential(KEY_TRIPLESEAT_CLIENT_ID).zip(credential(KEY_TRIPLESEAT_CLIENT_SECRET));
+    // Nothing is asked of HubSpot with these, and no lead is made.
+    let unused = Secret::new("");
+    let credentials = Credentials {
+        hubspot_token: unused.clone(),
+        tripleseat_public_key: Some(unused),
+        tripleseat_oauth: oauth.map(|(id, secret)| OAuthClient { id, secret }),
+        destination_credential: credential(KEY_DESTINATION_CREDENTIAL),
+    };
+    let settings = Settings {
+        venue: venue.name.clone(),
+        ledger: LedgerProperties::new(&venue.name, &venue.flag_property),
+        hubspot_base_uri: manifest.hubspot.base_uri.clone(),
+        tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_else(|| TRIPLESEAT_BASE_URI.to_owned()),
+        secret_arn: None,
+        answer_timeout: None,
+        config: SyncConfig { destination: venue.destination.clone(), ..SyncConfig::default() },
+    };
+    let destination = Destination::new(client.clone(), &settings, &credentials, Instant::now() + LONGEST).ok()?;
+    destination.can_look_up().then_some(destination)
+}
+
+/// Whether two venues' leads are in one account, so that a look-up for one finds those of the other.
+pub fn one_account(one: (&Venue, &Known), other: (&Venue, &Known)) -> bool {
+    let same = |key: &str| one.1.get(key).is_some_and(|value| other.1.get(key) == Some(value));
+    let one_site = match (&one.0.destination, &other.0.destination) {
+        (Kind::Tripleseat { site_id: Some(site), .. }, Kind::Tripleseat { site_id: other, .. }) => {
+            other == &Some(*site)
+        }
+        (Kind::Http(http), Kind::Http(other)) => http.lookup_url == other.lookup_url,
+        _ => false,
+    };
+    one_site || same(KEY_TRIPLESEAT_CLIENT_ID)
+}
+
+/// Looks a lead up that should be there, until it is.
+///
+/// # Errors
+/// What was seen in place of the lead.
+pub async fn find(
+    destination: &Destination,
+    attempt: &Attempt,
+    waiter: &impl Waiter,
+) -> Result<Option<String>, String> {
+    let mut seen = String::new();
+    for number in 0..TRIES {
+        if number > 0 {
+            waiter.pause(PAUSE).await;
+        }
+        match destination.look_up(attempt).await {
+            Ok(LookedUp::Found(id)) => return Ok(id),
+            Ok(LookedUp::NotThere) => seen = format!("the account has no lead with the reference {attempt}"),
+            Ok(LookedUp::Unknown(why)) => seen = format!("the account couldn't be asked: {why}"),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err(seen)
+}

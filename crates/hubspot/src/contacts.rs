@@ -1,0 +1,157 @@
+//! Contacts, as far as a test needs one: made, read, changed, deleted.
+//!
+//! <https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide>
+
+use std::collections::BTreeMap;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sync_config::mapping::Properties;
+use sync_lambda::hubspot::VERSION;
+
+use super::hubspot::Again;
+use super::{HubSpot, VendorError, VendorFailure};
+
+/// Most results of one search page that are asked for.
+const PAGE: usize = 100;
+
+/// A contact as the primary store has it, with the properties that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// The id.
+    pub id: String,
+    /// Those that are set.
+    pub properties: Properties,
+    /// The values that a property had, newest first, of those that were asked for.
+    pub history: BTreeMap<String, Vec<String>>,
+}
+
+impl Contact {
+    /// A property's value; empty where it is unset.
+    pub fn text(&self, property: &str) -> &str {
+        self.properties.get(property).map(String::as_str).unwrap_or_default()
+    }
+}
+
+impl HubSpot {
+    /// Makes a contact, and gives its id. It isn't tried again where it isn't known whether it was made.
+    ///
+    /// # Errors
+    /// No usable answer.
+    pub async fn create_contact(&self, properties: &Properties) -> Result<String, VendorError> {
+        let body = json!({ "properties": properties, "associations": [] });
+        let made = self.call(Method::POST, &contacts(), Some(&body), Again::No).await?;
+        id_of(&made).ok_or_else(|| undocumented("POST", &contacts()))
+    }
+
+    /// The id of the contact with an address.
+    ///
+    /// # Errors
+    /// No usable answer.
+    pub async fn contact_by_email(&self, email: &str) -> Result<Option<String>, VendorError> {
+        let path = format!("{}/{}?idProperty=email", contacts(), utf8_percent_encode(email, NON_ALPHANUMERIC));
+        match self.get(&path).await {
+            Ok(found) => Ok(id_of(&found)),
+            Err(error) if error.failure == VendorFailure::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a contact from the primary store; `None` where it is gone.
+    ///
+    /// # Errors
+    /// No usable answer.
+    pub async fn contact(
+        &self,
+        id: &str,
+        properties: &[&str],
+        with_history: &[&str],
+    ) -> Result<Option<Contact>, VendorError> {
+        let path = format!("{}/batch/read", contacts());
+        let body = json!({ "inputs": [{ "id": id }], "properties": properties, "propertiesWithHistory": with_history });
+        let answer = self.call(Method::POST, &path, Some(&body), Again::Yes).await?;
+        let found = answer.get("results").and_then(Value::as_array).and_then(|results| results.first());
+        Ok(found.and_then(read))
+    }
+
+    /// Sets properties of a contact.
+    ///
+    /// # Errors
+    /// No usable answer.
+    pub async fn update_contact(&self, id: &str, properties: &Properties) -> Result<(), VendorError> {
+        let body = json!({ "properties": properties });
+        self.call(Method::PATCH, &format!("{}/{id}", contacts()), Some(&body), Again::Yes).await.map(drop)
+    }
+
+    /// Moves a contact to the recycling bin, where it can be restored for 90 days. One that is gone already is as good.
+    ///
+    /// # Errors
+    /// No usable answer.
+    pub async fn delete_contact(&self, id: &str) -> Result<(), VendorError> {
+        match self.call(Method::DELETE, &format!("{}/{id}", contacts()), None, Again::Yes).await {
+            Err(error) if error.failure == VendorFailure::NotFound => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
+    /// The contacts that have all of these values, as far as the index knows; no more than a page of them.
+    ///
+    /// # Errors
+    /// No usable answer.
+    pub async fn search_contacts(
+        &self,
+        all_of: &[(&str, &str)],
+        properties: &[&str],
+    ) -> Result<Vec<Contact>, VendorError> {
+        let filters: Vec<Value> = all_of
+            .iter()
+            .map(|(property, value)| json!({ "propertyName": property, "operator": "EQ", "value": value }))
+            .collect();
+        let body = json!({
+            "filterGroups": [{ "filters": filters }],
+            "sorts": [{ "propertyName": "createdate", "direction": "ASCENDING" }],
+            "properties": properties,
+            "limit": PAGE,
+            "after": "0",
+        });
+        let path = format!("{}/search", contacts());
+        let answer = self.call(Method::POST, &path, Some(&body), Again::Yes).await?;
+        let found = answer.get("results").and_then(Value::as_array).ok_or_else(|| undocumented("POST", &path))?;
+        Ok(found.iter().filter_map(read).collect())
+    }
+}
+
+fn contacts() -> String {
+    format!("/crm/objects/{VERSION}/contacts")
+}
+
+fn id_of(contact: &Value) -> Option<String> {
+    contact.get("id").and_then(Value::as_str).map(ToOwned::to_owned)
+}
+
+fn read(contact: &Value) -> Option<Contact> {
+    if contact.get("archived").and_then(Value::as_bool) == Some(true) {
+        return None;
+    }
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+    let members = |name: &str| contact.get(name).and_then(Value::as_object).into_iter().flatten();
+    let past = |values: &Value| {
+        let values = values.as_array().into_iter().flatten();
+        values.filter_map(|past| text(past.get("value")?)).collect()
+    };
+    Some(Contact {
+        id: id_of(contact)?,
+        properties: members("properties").filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect(),
+        history: members("propertiesWithHistory").map(|(name, values)| (name.clone(), past(values))).collect(),
+    })
+}
+
+fn undocumented(method: &str, path: &str) -> VendorError {
+    VendorError {
+        request: format!("{method} {path}"),
+        failure: VendorFailure::Unavailable(200),
+        message: "the answer isn't what is documented".to_owned(),
+        correlation_id: String::new(),
+    }
+}

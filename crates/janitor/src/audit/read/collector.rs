@@ -1,0 +1,217 @@
+//! Where all readers put what they found, and through which all their calls go: counted, and inside AWS's quotas.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures_util::{StreamExt, stream};
+
+use super::super::arn::node_id;
+use super::super::{Edge, EdgeKind, Node, Unread, Usage};
+use deployer_aws::limiter::Limiter;
+use deployer_aws::{Call, CallError, FailureKind};
+use deployer_core::desired::Scope;
+use deployer_hubspot::VendorError;
+
+/// Calls a second, below the quotas of an account and region:
+/// - Lambda: 15 control plane requests; `GetFunction` 100 and `GetPolicy` 15 of their own
+///   (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>);
+/// - API Gateway, REST and HTTP together: 10 in all, `GetResources` 5 in two seconds
+///   (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>);
+/// - CloudWatch: `GetMetricData` 50, and 396,000 old data points, of which a call here has up to 45,500; `DescribeAlarms` 9
+///   (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>);
+/// - Step Functions: `ListStateMachines` 5 and `DescribeStateMachine` 20, refilled
+///   (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>);
+/// - SNS: lists 30 (<https://docs.aws.amazon.com/general/latest/gr/sns.html>); tags: `GetResources` 15; Logs:
+///   `DescribeLogGroups` 10; EventBridge, Scheduler and Secrets Manager: 50 and more;
+/// - SQS and IAM: not documented; a throttled call is repeated.
+const CALLS_PER_SECOND: [(&str, u32); 15] = [
+    ("lambda:GetFunction", 90),
+    ("lambda:GetPolicy", 14),
+    ("lambda", 14),
+    ("apigateway:GetResources", 2),
+    ("apigateway", 7),
+    ("cloudwatch:GetMetricData", 6),
+    ("cloudwatch", 8),
+    ("states:ListStateMachines", 4),
+    ("states", 15),
+    ("sns", 25),
+    ("tag", 12),
+    ("logs", 9),
+    ("events", 40),
+    ("sqs", 100),
+    ("iam", 15),
+];
+
+/// Calls of one reader that are under way at one time.
+const AT_ONCE: usize = 24;
+
+/// Text in which a resource names others: its environment, its definition. It is looked through once everything is read,
+/// and then forgotten.
+pub(super) struct Mention {
+    pub(super) from: String,
+    pub(super) text: String,
+    pub(super) kind: EdgeKind,
+    pub(super) note: Option<String>,
+    /// Whether a resource's bare name counts, and not only its ARN or URL.
+    pub(super) names: bool,
+}
+
+/// A URL that HubSpot calls.
+pub(super) struct Webhook {
+    pub(super) from: String,
+    pub(super) url: String,
+    pub(super) method: String,
+    pub(super) enabled: bool,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) nodes: BTreeMap<String, Node>,
+    pub(super) edges: BTreeSet<Edge>,
+    pub(super) unread: BTreeSet<Unread>,
+    pub(super) calls: BTreeMap<String, u64>,
+    pub(super) mentions: Vec<Mention>,
+    pub(super) webhooks: Vec<Webhook>,
+    /// Custom domains: host, base path, API.
+    pub(super) domains: Vec<(String, String, String)>,
+}
+
+/// See the module.
+pub(super) struct Collector<'a> {
+    pub(super) scope: &'a Scope,
+    limiter: Limiter,
+    gathered: Mutex<Gathered>,
+    on_progress: &'a (dyn Fn(u64, usize) + Sync),
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(scope: &'a Scope, limited: bool, on_progress: &'a (dyn Fn(u64, usize) + Sync)) -> Self {
+        let limiter = if limited { Limiter::new(&CALLS_PER_SECOND) } else { Limiter::unlimited() };
+        Self { scope, limiter, gathered: Mutex::default(), on_progress }
+    }
+
+    /// Makes one call. `call` is its name, as IAM or, where IAM has none, the service writes it.
+    ///
+    /// # Errors
+    /// The call's failure.
+    pub(super) async fn call<T, E>(
+        &self,
+        call: &'static str,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        self.count(call).await;
+        request.await.call(call)
+    }
+
+    /// Makes the call for the next page of a list, as [`Self::call`] does.
+    pub(super) async fn page<T, E>(
+        &self,
+        call: &'static str,
+        next: impl Future<Output = Option<Result<T, SdkError<E, HttpResponse>>>>,
+    ) -> Option<Result<T, CallError>>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        self.limiter.wait(call).await;
+        let page = next.await?;
+        self.counted(call);
+        Some(page.call(call))
+    }
+
+    /// Waits for the place of a call in its service's quota, and counts it.
+    pub(super) async fn count(&self, call: &'static str) {
+        self.limiter.wait(call).await;
+        self.counted(call);
+    }
+
+    fn counted(&self, call: &str) {
+        let (calls, found) = {
+            let mut gathered = self.gathered();
+            *gathered.calls.entry(call.to_owned()).or_default() += 1;
+            (gathered.calls.values().sum(), gathered.nodes.len())
+        };
+        (self.on_progress)(calls, found);
+    }
+
+    /// Does `work` for each, so many at a time.
+    pub(super) async fn each<T, F: Future<Output = ()>>(&self, items: Vec<T>, work: impl Fn(T) -> F) {
+        stream::iter(items).for_each_concurrent(AT_ONCE, work).await;
+    }
+
+    pub(super) fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn into_gathered(self) -> Gathered {
+        self.gathered.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn node(&self, node: Node) {
+        self.gathered().nodes.insert(node.id.clone(), node);
+    }
+
+    /// Changes a node that was found.
+    pub(super) fn update(&self, id: &str, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.gathered().nodes.get_mut(id) {
+            change(node);
+        }
+    }
+
+    /// An edge. Versions and aliases behind `to` go into the note.
+    pub(super) fn edge(&self, from: &str, to: &str, kind: EdgeKind, enabled: bool, note: Option<String>) {
+        let (to, qualifier) = node_id(to);
+        let note = match (note, qualifier) {
+            (Some(note), Some(qualifier)) => Some(format!("{note}, {qualifier}")),
+            (note, qualifier) => note.or(qualifier),
+        };
+        self.gathered().edges.insert(Edge { from: from.to_owned(), to, kind, enabled, note });
+    }
+
+    pub(super) fn mention(&self, from: &str, text: &str, kind: EdgeKind, note: Option<&str>, names: bool) {
+        let mention =
+            Mention { from: from.to_owned(), text: text.to_owned(), kind, note: note.map(ToOwned::to_owned), names };
+        self.gathered().mentions.push(mention);
+    }
+
+    /// Notes what couldn't be read.
+    pub(super) fn unread(&self, error: &CallError, node: Option<&str>, what: impl Into<String>) {
+        let why = match error.kind {
+            FailureKind::Denied => format!("the credentials may not do this ({})", error.code),
+            FailureKind::NoAnswer => "no answer came".to_owned(),
+            _ if error.code.is_empty() => error.message.clone(),
+            _ => format!("{}: {}", error.code, error.message),
+        };
+        self.note_unread(error.operation, node, what.into(), why);
+    }
+
+    /// The same, of HubSpot.
+    pub(super) fn unread_at_hubspot(&self, call: &'static str, error: &VendorError, node: Option<&str>, what: &str) {
+        self.note_unread(call, node, what.to_owned(), error.to_string());
+    }
+
+    pub(super) fn note_unread(&self, call: &str, node: Option<&str>, what: String, why: String) {
+        let unread = Unread { call: call.to_owned(), node: node.map(ToOwned::to_owned), what, why };
+        self.gathered().unread.insert(unread);
+    }
+
+    /// Marks how much a node was used; counts of several metrics add up.
+    pub(super) fn used(&self, id: &str, what: &str, count: u64, last: Option<String>) {
+        self.update(id, |node| {
+            node.usage = match std::mem::replace(&mut node.usage, Usage::NotCounted) {
+                Usage::Counted { what, count: before, last: last_before } => {
+                    Usage::Counted { what, count: before.saturating_add(count), last: last.max(last_before) }
+                }
+                Usage::Unread => Usage::Unread,
+                Usage::NotCounted => Usage::Counted { what: what.to_owned(), count, last },
+            };
+        });
+    }
+}

@@ -1,0 +1,175 @@
+//! HubSpot's workflows that call a URL, and the webhook subscriptions of apps.
+//!
+//! Workflows: `GET /automation/v4/flows` and `…/{flowId}` (a beta; scope `automation`), whose actions of type `WEBHOOK` have
+//! `webhookUrl` and `method`. Webhooks: `GET /webhooks/<version>/{appId}/settings` and `…/subscriptions`, with an access
+//! token of the app.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use sync_lambda::hubspot::VERSION;
+
+use super::super::address::Address;
+use super::super::{Kind, Node};
+use super::collector::{Collector, Webhook};
+use deployer_hubspot::HubSpot;
+
+/// What may be asked.
+#[derive(Debug)]
+pub struct HubSpotSource {
+    /// For workflows: a client, or why there is none although the manifest names a token.
+    pub workflows: Option<Result<HubSpot, String>>,
+    /// For webhooks: the id of each app, with a client that has its token.
+    pub apps: Vec<(u64, HubSpot)>,
+}
+
+const WORKFLOWS: &str = "HubSpot's workflows";
+
+pub(super) async fn read(source: Option<&HubSpotSource>, collector: &Collector<'_>) {
+    let Some(source) = source else { return };
+    let workflows = async {
+        match &source.workflows {
+            Some(Ok(client)) => workflows(client, collector).await,
+            Some(Err(why)) => collector.note_unread("hubspot:workflows", None, WORKFLOWS.to_owned(), why.clone()),
+            None => {}
+        }
+    };
+    let apps = async {
+        for (app, client) in &source.apps {
+            webhooks(client, collector, *app).await;
+        }
+    };
+    tokio::join!(workflows, apps);
+}
+
+async fn workflows(client: &HubSpot, collector: &Collector<'_>) {
+    let mut ids = Vec::new();
+    let mut after = String::new();
+    loop {
+        collector.count("hubspot:workflows").await;
+        let page = match client.get(&format!("/automation/v4/flows?limit=100{after}")).await {
+            Ok(page) => page,
+            Err(error) => {
+                collector.unread_at_hubspot("hubspot:workflows", &error, None, WORKFLOWS);
+                break;
+            }
+        };
+        ids.extend(page["results"].as_array().into_iter().flatten().filter_map(|flow| text(&flow["id"])));
+        let Some(next) = text(&page["paging"]["next"]["after"]) else { break };
+        after = format!("&after={}", utf8_percent_encode(&next, NON_ALPHANUMERIC));
+    }
+    collector.each(ids, |id| workflow(client, collector, id)).await;
+}
+
+async fn workflow(client: &HubSpot, collector: &Collector<'_>, id: String) {
+    let node_id = format!("hubspot:workflow:{id}");
+    collector.count("hubspot:workflow").await;
+    let flow = match client.get(&format!("/automation/v4/flows/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC))).await {
+        Ok(flow) => flow,
+        Err(error) => {
+            let what = format!("HubSpot's workflow {id}");
+            return collector.unread_at_hubspot("hubspot:workflow", &error, None, &what);
+        }
+    };
+    let mut called = Vec::new();
+    for action in flow["actions"].as_array().into_iter().flatten() {
+        if let Some(url) = action["webhookUrl"].as_str() {
+            called.push((url.to_owned(), action["method"].as_str().unwrap_or("POST").to_owned()));
+        }
+    }
+    if called.is_empty() {
+        return;
+    }
+    let mut properties = BTreeSet::new();
+    find_properties(&flow, &mut properties);
+    let properties: Vec<String> = properties.into_iter().collect();
+    let mut node = Node::new(Kind::HubspotWorkflow, &node_id, flow["name"].as_str().unwrap_or(&id));
+    node = node.with("properties", (!properties.is_empty()).then(|| properties.join(", ")));
+    node = node.with("url", shown(&called[0].0));
+    node.enabled = flow["isEnabled"].as_bool().unwrap_or(true);
+    node.changed_at = flow["updatedAt"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let enabled = node.enabled;
+    collector.node(node);
+    for (url, method) in called {
+        collector.gathered().webhooks.push(Webhook { from: node_id.clone(), url, method, enabled });
+    }
+}
+
+/// The names of properties that a workflow looks at or sets, wherever in it they stand.
+fn find_properties(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                match (key.as_str(), value.as_str()) {
+                    ("property" | "propertyName" | "property_name", Some(name)) => drop(found.insert(name.to_owned())),
+                    _ => find_properties(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| find_properties(item, found)),
+        _ => {}
+    }
+}
+
+async fn webhooks(client: &HubSpot, collector: &Collector<'_>, app: u64) {
+    collector.count("hubspot:webhooks").await;
+    let settings = client.get(&format!("/webhooks/{VERSION}/{app}/settings")).await;
+    collector.count("hubspot:webhooks").await;
+    let subscriptions = client.get(&format!("/webhooks/{VERSION}/{app}/subscriptions")).await;
+    let (settings, subscriptions) = match (settings, subscriptions) {
+        (Ok(settings), Ok(subscriptions)) => (settings, subscriptions),
+        (Err(error), _) | (_, Err(error)) => {
+            let what = format!("the webhooks of HubSpot's app {app}");
+            return collector.unread_at_hubspot("hubspot:webhooks", &error, None, &what);
+        }
+    };
+    let Some(url) = settings["targetUrl"].as_str() else { return };
+    for subscription in subscriptions["results"].as_array().into_iter().flatten() {
+        let Some(id) = text(&subscription["id"]) else { continue };
+        let event = subscription["eventType"].as_str().unwrap_or("events");
+        let property = subscription["propertyName"].as_str().filter(|name| !name.is_empty());
+        let name = property.map_or_else(|| event.to_owned(), |property| format!("{event} {property}"));
+        let mut node = Node::new(Kind::HubspotWebhook, format!("hubspot:app:{app}:subscription:{id}"), name)
+            .with("properties", property)
+            .with("url", shown(url));
+        node.enabled = subscription["active"].as_bool().unwrap_or(true);
+        node.changed_at = subscription["updatedAt"].as_str().and_then(|text| text.parse().ok());
+        let webhook =
+            Webhook { from: node.id.clone(), url: url.to_owned(), method: "POST".to_owned(), enabled: node.enabled };
+        collector.node(node);
+        collector.gathered().webhooks.push(webhook);
+    }
+}
+
+fn shown(url: &str) -> Option<String> {
+    Address::parse(url).map(|address| address.shown())
+}
+
+/// Ids are strings in one interface and numbers in another.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn properties_are_found_wherever_they_stand() {
+        let flow = json!({
+            "enrollmentCriteria": { "listFilterBranch": { "filters": [{ "property": "flag_a", "operation": {} }] } },
+            "actions": [{ "fields": { "property_name": "status", "value": { "propertyName": "other" } } }],
+        });
+        let mut found = BTreeSet::new();
+        find_properties(&flow, &mut found);
+        assert_eq!(Vec::from_iter(found), ["flag_a", "other", "status"]);
+    }
+}

@@ -1,0 +1,264 @@
+//! When all is read: names, ARNs and URLs to the nodes that they mean. What they stood in is forgotten then.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::super::address::{Address, Owner};
+use super::super::arn::{self, Arn, node_id};
+use super::super::venues::{VenueMarks, venue_of};
+use super::super::{Edge, EdgeKind, Kind, Node};
+use super::collector::{Collector, Gathered, Mention, Webhook};
+use deployer_core::desired::Scope;
+
+/// Leaves out the log groups that aren't of functions, and edges to those that were never made.
+pub(super) fn log_groups(collector: &Collector<'_>) {
+    let mut gathered = collector.gathered();
+    let Gathered { nodes, edges, .. } = &mut *gathered;
+    let named: BTreeSet<&str> =
+        edges.iter().filter(|edge| edge.kind == EdgeKind::Log).map(|edge| edge.to.as_str()).collect();
+    nodes.retain(|id, node| {
+        node.kind != Kind::LogGroup || node.name.starts_with("/aws/lambda/") || named.contains(id.as_str())
+    });
+    edges.retain(|edge| edge.kind != EdgeKind::Log || nodes.contains_key(&edge.to));
+}
+
+pub(super) fn link(collector: &Collector<'_>, venues: &[VenueMarks]) {
+    let mut gathered = collector.gathered();
+    let mentions = std::mem::take(&mut gathered.mentions);
+    let webhooks = std::mem::take(&mut gathered.webhooks);
+    let index = Index::new(&gathered, collector.scope);
+    let mut edges: BTreeSet<Edge> = gathered.edges.iter().flat_map(|edge| index.known(edge)).collect();
+    edges.extend(mentions.iter().flat_map(|mention| index.mentioned(mention)));
+    let mut endpoints = Vec::new();
+    for webhook in &webhooks {
+        let (edge, endpoint) = index.called(webhook);
+        edges.insert(edge);
+        endpoints.extend(endpoint);
+    }
+    gathered.edges = edges;
+    for endpoint in endpoints {
+        gathered.nodes.insert(endpoint.id.clone(), endpoint);
+    }
+    for node in gathered.nodes.values_mut() {
+        if matches!(node.kind, Kind::HubspotWorkflow | Kind::HubspotWebhook) {
+            node.venue = venue_of(node, venues);
+        }
+    }
+}
+
+/// What leads to nodes beside their ids.
+struct Index<'a> {
+    scope: &'a Scope,
+    nodes: BTreeMap<String, Kind>,
+    names: HashMap<String, Vec<String>>,
+    api_ids: HashMap<String, String>,
+    api_names: HashMap<String, Vec<String>>,
+    stages: HashMap<String, Vec<String>>,
+    /// Queues' URLs, and queues.
+    queues: HashMap<String, String>,
+    /// Function URLs without the path, and functions.
+    urls: HashMap<String, String>,
+    /// Base path and API, by host.
+    domains: HashMap<String, Vec<(String, String)>>,
+}
+
+impl<'a> Index<'a> {
+    fn new(gathered: &Gathered, scope: &'a Scope) -> Self {
+        let mut names: HashMap<String, Vec<String>> = HashMap::new();
+        let mut api_names: HashMap<String, Vec<String>> = HashMap::new();
+        let (mut api_ids, mut stages, mut queues) = (HashMap::new(), HashMap::new(), HashMap::new());
+        for node in gathered.nodes.values() {
+            if let (Kind::Queue, Some(url)) = (node.kind, node.attributes.get("url")) {
+                queues.insert(url.clone(), node.id.clone());
+            }
+            match node.kind {
+                Kind::Function | Kind::Queue | Kind::Topic | Kind::StateMachine | Kind::Secret => {
+                    names.entry(node.name.clone()).or_default().push(node.id.clone());
+                }
+                Kind::RestApi | Kind::HttpApi => {
+                    api_names.entry(node.name.clone()).or_default().push(node.id.clone());
+                    api_ids.insert(arn::short(&node.id).to_owned(), node.id.clone());
+                    if let Some(found) = node.attributes.get("stages") {
+                        stages.insert(node.id.clone(), found.split(", ").map(ToOwned::to_owned).collect());
+                    }
+                }
+                _ => {}
+            }
+        }
+        let urls = gathered.edges.iter().filter(|edge| edge.kind == EdgeKind::FunctionUrl);
+        let mut domains: HashMap<String, Vec<(String, String)>> = HashMap::new();
+        for (host, base, api) in &gathered.domains {
+            domains.entry(host.clone()).or_default().push((base.clone(), api.clone()));
+        }
+        Self {
+            scope,
+            nodes: gathered.nodes.values().map(|node| (node.id.clone(), node.kind)).collect(),
+            names,
+            api_ids,
+            api_names,
+            stages,
+            queues,
+            urls: urls.map(|edge| (edge.from.clone(), edge.to.clone())).collect(),
+            domains,
+        }
+    }
+
+    /// The edge with the ids of APIs that were known by their short id or their name only.
+    fn known(&self, edge: &Edge) -> Vec<Edge> {
+        let from = self.api(&edge.from);
+        let pairs =
+            self.api(&edge.to).into_iter().flat_map(|to| from.iter().map(move |from| (from.clone(), to.clone())));
+        pairs.map(|(from, to)| Edge { from, to, ..edge.clone() }).collect()
+    }
+
+    fn api(&self, id: &str) -> Vec<String> {
+        let found = match (id.strip_prefix("execute-api:"), id.strip_prefix("api-name:")) {
+            (Some(short), _) => self.api_ids.get(short).cloned().into_iter().collect(),
+            (_, Some(name)) => self.api_names.get(name).cloned().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        if found.is_empty() { vec![id.to_owned()] } else { found }
+    }
+
+    /// The edges to what a text names.
+    fn mentioned(&self, mention: &Mention) -> Vec<Edge> {
+        let mut found = BTreeSet::new();
+        if mention.names {
+            found.extend(self.names.get(mention.text.trim()).into_iter().flatten().cloned());
+        }
+        for token in tokens(&mention.text) {
+            found.extend(self.meant(token, mention));
+        }
+        found.remove(&mention.from);
+        let edge =
+            |to| Edge { from: mention.from.clone(), to, kind: mention.kind, enabled: true, note: mention.note.clone() };
+        found.into_iter().map(edge).collect()
+    }
+
+    fn meant(&self, token: &str, mention: &Mention) -> Vec<String> {
+        if let Some(arn) = Arn::parse(token) {
+            return self.by_arn(token, &arn, mention);
+        }
+        if let Some(queue) = self.queues.get(token) {
+            return vec![queue.clone()];
+        }
+        if let Some(address) = Address::parse(token) {
+            let node = match address.owner() {
+                Owner::Queue { region } => {
+                    let name = address.path.rsplit('/').next().unwrap_or_default();
+                    (region == self.scope.region).then(|| self.scope.arn("sqs", name))
+                }
+                _ => self.target(&address, "POST").ok().map(|target| target.node),
+            };
+            return node.into_iter().collect();
+        }
+        if mention.names { self.names.get(token).cloned().unwrap_or_default() } else { Vec::new() }
+    }
+
+    fn by_arn(&self, token: &str, arn: &Arn<'_>, mention: &Mention) -> Vec<String> {
+        // A policy lets; whether anything is done with it isn't known. A secret is what it is there for.
+        let policy = mention.kind == EdgeKind::Environment && !mention.names;
+        let secret = arn.kind() == Some(Kind::Secret);
+        if policy && !secret {
+            return Vec::new();
+        }
+        if secret {
+            // Without the six characters at its end, or with wildcards in their place.
+            let stem = token.trim_end_matches(['?', '*']);
+            let whole = stem.len() == token.len();
+            let named = self.nodes.range(stem.to_owned()..).take_while(|(id, _)| id.starts_with(stem));
+            let fits = |id: &str| !whole || id.len() == stem.len() || id.len() == stem.len() + "-123456".len();
+            // `secret:*` names none.
+            let names_one = !stem.ends_with(":secret:");
+            return named.filter(|(id, _)| names_one && fits(id)).map(|(id, _)| id.clone()).collect();
+        }
+        let (id, _) = node_id(token);
+        let here = arn.account == self.scope.account && arn.region == self.scope.region;
+        let wanted = matches!(arn.kind(), Some(Kind::Function | Kind::Queue | Kind::Topic | Kind::StateMachine));
+        let known = self.nodes.contains_key(&id);
+        if wanted && (known || here && !id.contains(['*', '?', '$'])) { vec![id] } else { Vec::new() }
+    }
+
+    /// The edge of a webhook, and the node for an address that is nobody's here.
+    fn called(&self, webhook: &Webhook) -> (Edge, Option<Node>) {
+        let edge = |to: String, enabled: bool, note: String| Edge {
+            from: webhook.from.clone(),
+            to,
+            kind: EdgeKind::Webhook,
+            enabled: enabled && webhook.enabled,
+            note: Some(note),
+        };
+        let Some(address) = Address::parse(&webhook.url) else {
+            let node = Node::new(Kind::Endpoint, "https://?", "no web address").with("reason", Some("no_address"));
+            return (edge(node.id.clone(), true, webhook.method.clone()), Some(node));
+        };
+        match self.target(&address, &webhook.method) {
+            Ok(target) => (edge(target.node, target.stage, target.note), None),
+            Err(reason) => {
+                let shown = address.shown();
+                let node = Node::new(Kind::Endpoint, &shown, &address.host).with("reason", Some(reason));
+                (edge(shown, true, webhook.method.clone()), Some(node))
+            }
+        }
+    }
+
+    /// What an address leads to here.
+    ///
+    /// # Errors
+    /// Why it leads nowhere here.
+    fn target(&self, address: &Address, method: &str) -> Result<Target, &'static str> {
+        match address.owner() {
+            Owner::Api { region, .. } | Owner::FunctionUrl { region } if region != self.scope.region => {
+                Err("other_region")
+            }
+            Owner::Api { id, .. } => {
+                let node = self.api_ids.get(id).ok_or("no_such_api")?;
+                let (stage, path) = self.stage(node, &address.path);
+                let note = if stage { format!("{method} {path}") } else { format!("{method} {}", address.path) };
+                Ok(Target { node: node.clone(), stage, note })
+            }
+            Owner::FunctionUrl { .. } => {
+                let node = self.urls.get(&format!("https://{}", address.host)).ok_or("no_such_url")?;
+                Ok(Target { node: node.clone(), stage: true, note: format!("{method} {}", address.path) })
+            }
+            _ => {
+                let bases = self.domains.get(&address.host).ok_or("elsewhere")?;
+                let path = address.path.trim_start_matches('/');
+                let under = |base: &str| base.is_empty() || path == base || path.starts_with(&format!("{base}/"));
+                let found = bases.iter().filter(|(base, _)| under(base)).max_by_key(|(base, _)| base.len());
+                let (base, api) = found.ok_or("no_such_path")?;
+                if !self.nodes.contains_key(api) {
+                    return Err("no_such_api");
+                }
+                let rest = path[base.len()..].trim_start_matches('/');
+                Ok(Target { node: api.clone(), stage: true, note: format!("{method} /{rest}") })
+            }
+        }
+    }
+
+    /// Whether the API has the stage that a path begins with, and the path behind it.
+    fn stage(&self, api: &str, path: &str) -> (bool, String) {
+        let trimmed = path.trim_start_matches('/');
+        let (first, rest) = trimmed.split_once('/').unwrap_or((trimmed, ""));
+        match self.stages.get(api) {
+            Some(stages) if stages.iter().any(|stage| stage == first) => (true, format!("/{rest}")),
+            Some(stages) if stages.iter().any(|stage| stage == "$default") => (true, path.to_owned()),
+            Some(_) => (false, path.to_owned()),
+            // The stages couldn't be read: nothing is concluded.
+            None => (true, format!("/{rest}")),
+        }
+    }
+}
+
+/// What an address leads to.
+struct Target {
+    node: String,
+    /// Whether the stage is there.
+    stage: bool,
+    /// Method and path, as a route has them.
+    note: String,
+}
+
+/// What may be a name, an ARN or a URL in a text of whatever syntax.
+fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || "\"'`,;()[]<>{}|\\=&".contains(c)).filter(|token| token.len() > 2)
+}

@@ -1,0 +1,136 @@
+//! By what a venue is recognised where no tag names it: in a function's environment, in a HubSpot workflow.
+
+use sync_config::config::Destination;
+
+use super::Node;
+use deployer_core::manifest::Manifest;
+
+/// By what one venue is recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueMarks {
+    /// Its name in the manifest.
+    pub name: String,
+    /// What people call it.
+    pub display_name: String,
+    /// Internal name of its flag property in HubSpot.
+    pub flag_property: String,
+    /// Tripleseat's location, where the manifest says it.
+    pub location_id: Option<u64>,
+    /// Where an `http` destination takes leads, without a query.
+    pub url: Option<String>,
+}
+
+impl VenueMarks {
+    /// Those of all venues of a manifest, blocked ones too.
+    pub fn of(manifest: &Manifest) -> Vec<Self> {
+        let marks = manifest.venues.iter().map(|venue| {
+            let (location_id, url) = match &venue.destination {
+                Destination::Tripleseat { location_id, .. } => (*location_id, None),
+                Destination::Http(http) => (None, http.url.split('?').next().map(ToOwned::to_owned)),
+            };
+            Self {
+                name: venue.name.clone(),
+                display_name: venue.display_name.clone(),
+                flag_property: venue.flag_property.clone(),
+                location_id,
+                url,
+            }
+        });
+        marks.collect()
+    }
+
+    /// Whether the value of an environment variable names this venue: its flag property or its destination's URL stands
+    /// in it, or `key` says that it is a venue or a location and the value is this one's.
+    pub(super) fn in_variable(&self, key: &str, value: &str) -> bool {
+        let key = key.to_ascii_lowercase();
+        let location = self.location_id.map(|id| id.to_string());
+        let is_location = |location: &String| {
+            (key.contains("location") && value.trim() == location)
+                || value.split_once("location_id").is_some_and(|(_, rest)| {
+                    let digits = rest.trim_start_matches(|c: char| "\"': =".contains(c));
+                    digits.split(|c: char| !c.is_ascii_digit()).next() == Some(location.as_str())
+                })
+        };
+        words(value).any(|word| word == self.flag_property)
+            || self.url.as_ref().is_some_and(|url| value.contains(url.as_str()))
+            || (key.contains("venue") && value.trim() == self.name)
+            || location.as_ref().is_some_and(is_location)
+    }
+
+    /// Whether a text for people, such as a workflow's name, names this venue.
+    fn in_title(&self, title: &str) -> bool {
+        let (title, name) = (plain(title), plain(&self.name));
+        [name, plain(&self.display_name)].iter().any(|name| name.len() > 2 && title.contains(name.as_str()))
+    }
+}
+
+/// The one venue that a workflow or webhook is about: whose flag property it uses, or else whose name it has. None where
+/// that isn't exactly one.
+pub(super) fn venue_of(node: &Node, marks: &[VenueMarks]) -> Option<String> {
+    let properties = node.attributes.get("properties").map(String::as_str).unwrap_or_default();
+    let by_flag: Vec<_> =
+        marks.iter().filter(|venue| properties.split(", ").any(|name| name == venue.flag_property)).collect();
+    let found = match by_flag.is_empty() {
+        false => by_flag,
+        true => marks.iter().filter(|venue| venue.in_title(&node.name)).collect(),
+    };
+    match found.as_slice() {
+        [one] => Some(one.name.clone()),
+        _ => None,
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
+}
+
+/// Lower case, words with one space around each, so that `Venue A` isn't found in `Venue Annex`.
+fn plain(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    format!(" {} ", words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Kind;
+    use super::*;
+
+    fn marks() -> Vec<VenueMarks> {
+        let venue = |name: &str, display: &str, location| VenueMarks {
+            name: name.to_owned(),
+            display_name: display.to_owned(),
+            flag_property: format!("tripleseat_sync__{}", name.replace('-', "_")),
+            location_id: Some(location),
+            url: None,
+        };
+        vec![venue("venue-a", "Venue A", 12), venue("venue-b", "Venue B", 123)]
+    }
+
+    #[test]
+    fn a_variable_names_a_venue_by_flag_location_or_name() {
+        let found = |key: &str, value: &str| {
+            let found = marks().into_iter().filter(|venue| venue.in_variable(key, value));
+            found.map(|venue| venue.name).collect::<Vec<_>>()
+        };
+        assert_eq!(found("FLAG", "tripleseat_sync__venue_a"), ["venue-a"]);
+        assert_eq!(found("CONFIG", r#"{"location_id": 123}"#), ["venue-b"]);
+        assert_eq!(found("LOCATION_ID", "12"), ["venue-a"]);
+        assert_eq!(found("VENUE", "venue-b"), ["venue-b"]);
+        assert_eq!(found("TIMEOUT", "12"), Vec::<String>::new(), "a number that is something else");
+    }
+
+    #[test]
+    fn a_workflow_is_about_the_venue_whose_flag_it_uses_or_whose_name_it_has() {
+        let venue = |name: &str, properties: &str| {
+            let node =
+                Node::new(Kind::HubspotWorkflow, "hubspot:workflow:1", name).with("properties", Some(properties));
+            venue_of(&node, &marks())
+        };
+        assert_eq!(venue("Push", "email, tripleseat_sync__venue_b").as_deref(), Some("venue-b"));
+        assert_eq!(venue("Leads: Venue A to Tripleseat", "email").as_deref(), Some("venue-a"));
+        assert_eq!(venue("Venue Annex", ""), None);
+        assert_eq!(venue("Venue A and Venue B", ""), None, "of two it can't be told");
+        assert_eq!(venue("Venue A", "tripleseat_sync__venue_b").as_deref(), Some("venue-b"), "the flag counts more");
+    }
+}

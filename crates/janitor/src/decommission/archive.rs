@@ -1,0 +1,344 @@
+//! The archive: a directory that only its owner may read, with a manifest and the SHA-256 of every file.
+//!
+//! `manifest.json` says what is in it, `SHA256SUMS` has the sums of all files and of the manifest (as `sha256sum -c` reads
+//! it), `journal.jsonl` what was done. `KIND/NAME/` has the files of one resource.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::Target;
+use super::journal::{Journal, Step};
+use super::parts::{Parts, hex};
+use crate::audit::Kind;
+use deployer_core::desired::Scope;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+
+/// Version of the manifest's shape.
+pub const ARCHIVE_VERSION: u32 = 1;
+
+/// What an archive has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`ARCHIVE_VERSION`].
+    pub version: u32,
+    /// The account, twelve digits.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// When the archive was begun.
+    pub made_at: Timestamp,
+    /// When the audit was taken that was gone by.
+    pub audit_taken_at: Timestamp,
+    /// One a resource.
+    pub entries: Vec<Entry>,
+}
+
+/// What an archive has of one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The ARN.
+    pub id: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What people call it.
+    pub name: String,
+    /// Where its files are, below the archive.
+    pub directory: String,
+    /// When it was read.
+    pub archived_at: Timestamp,
+    /// Its files.
+    pub files: Vec<FileEntry>,
+    /// What isn't in the archive and is lost, in words.
+    pub lost: Vec<String>,
+}
+
+/// A file of an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Below the entry's directory.
+    pub path: String,
+    /// Hexadecimal.
+    pub sha256: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl Entry {
+    /// What it is about.
+    pub fn target(&self) -> Target {
+        Target { kind: self.kind, id: self.id.clone(), name: self.name.clone() }
+    }
+}
+
+/// An archive that no other process has open.
+#[derive(Debug)]
+pub struct Archive {
+    directory: PathBuf,
+    /// What it has.
+    pub manifest: Manifest,
+    /// What was done.
+    pub journal: Journal,
+    _lock: File,
+}
+
+impl Archive {
+    /// Opens the archive of `scope` in `directory`, or begins one.
+    ///
+    /// # Errors
+    /// It can't be written, another process has it, it is another account's or was changed.
+    pub fn create(directory: &Path, scope: &Scope, audit_taken_at: Timestamp) -> Result<Self> {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(directory).map_err(|error| unusable(directory, &error))?;
+        if !directory.join("manifest.json").exists() {
+            // What a crash before the first manifest leaves.
+            let known = |name: String| ["lock", "journal.jsonl"].contains(&name.as_str()) || name.starts_with(".tmp");
+            let entries = std::fs::read_dir(directory).map_err(|error| unusable(directory, &error))?;
+            if entries.flatten().any(|entry| !known(entry.file_name().to_string_lossy().into_owned())) {
+                return Err(Error::usage(format!("{} isn't empty and is no archive", directory.display()))
+                    .hint("choose a directory that isn't there yet"));
+            }
+            let (account, region) = (scope.account.clone(), scope.region.clone());
+            let entries = Vec::new();
+            let made_at = Timestamp::now();
+            let manifest = Manifest { version: ARCHIVE_VERSION, account, region, made_at, audit_taken_at, entries };
+            let archive = Self::with(directory, manifest)?;
+            archive.write_manifest().map_err(|error| unusable(directory, &error))?;
+            return Ok(archive);
+        }
+        Self::open(directory, scope)
+    }
+
+    /// Opens an archive that is there, and verifies every sum.
+    ///
+    /// # Errors
+    /// There is none, another process has it, it is another account's or was changed.
+    pub fn open(directory: &Path, scope: &Scope) -> Result<Self> {
+        let manifest = read_manifest(directory)?;
+        if (&manifest.account, &manifest.region) != (&scope.account, &scope.region) {
+            return Err(Error::refused(format!(
+                "{} is of account {}, region {}, and the credentials are for account {}, region {}",
+                directory.display(),
+                manifest.account,
+                manifest.region,
+                scope.account,
+                scope.region
+            ))
+            .hint("nothing was changed; choose other credentials (AWS_PROFILE)"));
+        }
+        let archive = Self::with(directory, manifest)?;
+        archive.verify_sums()?;
+        for entry in &archive.manifest.entries {
+            archive.parts(entry)?;
+        }
+        Ok(archive)
+    }
+
+    /// What an archive says of itself, before it is verified.
+    ///
+    /// # Errors
+    /// There is none, or another version made it.
+    pub fn manifest_of(directory: &Path) -> Result<Manifest> {
+        read_manifest(directory)
+    }
+
+    fn with(directory: &Path, manifest: Manifest) -> Result<Self> {
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(directory.join("lock"));
+        let lock = lock.map_err(|error| unusable(directory, &error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(Error::refused(format!("another process is at work with {}", directory.display()))
+                    .hint("wait until it is done"));
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(unusable(directory, &error)),
+        }
+        let journal = Journal::open(&directory.join("journal.jsonl")).map_err(|error| unusable(directory, &error))?;
+        Ok(Self { directory: directory.to_owned(), manifest, journal, _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The entry of an id.
+    pub fn entry(&self, id: &str) -> Option<&Entry> {
+        self.manifest.entries.iter().find(|entry| entry.id == id)
+    }
+
+    /// Writes a resource's files, then the manifest that names them, then the sums. An earlier entry is replaced.
+    ///
+    /// # Errors
+    /// A file can't be written.
+    pub fn write(&mut self, target: &Target, parts: &Parts, lost: Vec<String>) -> Result<()> {
+        let directory = self.free_directory(target);
+        self.write_entry(target, parts, lost, directory).map_err(|error| unusable(&self.directory, &error))
+    }
+
+    fn write_entry(&mut self, target: &Target, parts: &Parts, lost: Vec<String>, directory: String) -> io::Result<()> {
+        let mut files = Vec::new();
+        for (path, bytes) in parts.files() {
+            persist(&self.directory, &Path::new(&directory).join(&path), &bytes)?;
+            if let Some(parent) = Path::new(&path).parent().filter(|parent| *parent != Path::new("")) {
+                sync_names(&self.directory, &Path::new(&directory).join(parent))?;
+            }
+            files.push(FileEntry { path, sha256: sum(&bytes), bytes: bytes.len() as u64 });
+        }
+        sync_names(&self.directory, Path::new(&directory))?;
+        let earlier = self.entry(&target.id).map(|entry| self.directory.join(&entry.directory));
+        self.manifest.entries.retain(|entry| entry.id != target.id);
+        self.manifest.entries.push(Entry {
+            id: target.id.clone(),
+            kind: target.kind,
+            name: target.name.clone(),
+            directory,
+            archived_at: Timestamp::now(),
+            files,
+            lost,
+        });
+        self.write_manifest()?;
+        match earlier {
+            Some(earlier) => std::fs::remove_dir_all(earlier),
+            None => Ok(()),
+        }
+    }
+
+    fn write_manifest(&self) -> io::Result<()> {
+        let text = format!("{}\n", serde_json::to_string_pretty(&self.manifest)?);
+        persist(&self.directory, Path::new("manifest.json"), text.as_bytes())?;
+        persist(&self.directory, Path::new("SHA256SUMS"), self.sums(text.as_bytes()).as_bytes())?;
+        sync_names(&self.directory, Path::new(""))
+    }
+
+    fn sums(&self, manifest: &[u8]) -> String {
+        let mut sums: BTreeMap<String, String> = BTreeMap::new();
+        for entry in &self.manifest.entries {
+            for file in &entry.files {
+                sums.insert(format!("{}/{}", entry.directory, file.path), file.sha256.clone());
+            }
+        }
+        sums.insert("manifest.json".to_owned(), sum(manifest));
+        sums.into_iter().map(|(path, sum)| format!("{sum}  {path}\n")).collect()
+    }
+
+    fn verify_sums(&self) -> Result<()> {
+        let read =
+            |name: &str| std::fs::read(self.directory.join(name)).map_err(|error| unusable(&self.directory, &error));
+        let manifest = read("manifest.json")?;
+        let sums = String::from_utf8_lossy(&read("SHA256SUMS")?).into_owned();
+        if sums == self.sums(&manifest) {
+            return Ok(());
+        }
+        // A crash between the two files: the entry that was written last was never deleted, and all others are as before.
+        let begun = self.manifest.entries.last();
+        let begun = begun.filter(|entry| matches!(self.journal.last(&entry.id), None | Some(Step::Archived)));
+        let Some(begun) = begun else { return Err(changed(&self.directory, "manifest.json or SHA256SUMS")) };
+        let names = self.manifest.entries.iter().filter(|entry| entry.id != begun.id).map(|entry| &entry.directory);
+        let names: Vec<String> = names.map(|name| format!("  {name}/")).collect();
+        let others = |sums: &str| -> BTreeSet<String> {
+            let lines = sums.lines().filter(|line| names.iter().any(|name| line.contains(name.as_str())));
+            lines.map(ToOwned::to_owned).collect()
+        };
+        if others(&sums) == others(&self.sums(&manifest)) {
+            return Ok(());
+        }
+        Err(changed(&self.directory, "manifest.json or SHA256SUMS"))
+    }
+
+    /// An entry's files, read back and held against their sums.
+    ///
+    /// # Errors
+    /// A file is missing, was changed or can't be read.
+    pub fn parts(&self, entry: &Entry) -> Result<Parts> {
+        let mut files = BTreeMap::new();
+        for file in &entry.files {
+            let shown = format!("{}/{}", entry.directory, file.path);
+            // A manifest that was tampered with leads nowhere else.
+            if Path::new(&shown).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
+                return Err(changed(&self.directory, &shown));
+            }
+            let bytes =
+                std::fs::read(self.directory.join(&shown)).map_err(|error| unusable(&self.directory, &error))?;
+            if sum(&bytes) != file.sha256 || bytes.len() as u64 != file.bytes {
+                return Err(changed(&self.directory, &shown));
+            }
+            files.insert(file.path.clone(), Bytes::from(bytes));
+        }
+        Parts::from_files(files).map_err(|_| changed(&self.directory, &entry.directory))
+    }
+
+    /// `function/push`, and `function/push-2` for another one of that name.
+    fn free_directory(&self, target: &Target) -> String {
+        let kind = serde_json::to_value(target.kind).ok();
+        let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or("resource").to_owned();
+        let safe = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+        let name: String = target.name.chars().map(|c| if safe(c) { c } else { '_' }).collect();
+        let name = format!("{kind}/{}", name.trim_start_matches('.'));
+        // The resource's own earlier files stay until the manifest names the new ones.
+        let taken = |name: &str| self.manifest.entries.iter().any(|entry| entry.directory == name);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        std::iter::once(name.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(name)
+    }
+}
+
+fn read_manifest(directory: &Path) -> Result<Manifest> {
+    let text = std::fs::read(directory.join("manifest.json"))
+        .map_err(|error| Error::usage(format!("{} is no archive", directory.display())).caused_by(&error))?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| changed(directory, "manifest.json"))?;
+    if manifest.version != ARCHIVE_VERSION {
+        let what =
+            format!("{} was made by another version of deployer (format {})", directory.display(), manifest.version);
+        return Err(Error::new(ExitCode::Usage, what).hint("use that version"));
+    }
+    Ok(manifest)
+}
+
+/// Writes a file whole or not at all, readable by its owner only, to the disk.
+fn persist(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = directory.join(path);
+    let parent = path.parent().unwrap_or(directory);
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(parent)?;
+    // Its mode is 0600.
+    let mut file = NamedTempFile::new_in(parent)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(&path).map(drop).map_err(|error| error.error)
+}
+
+/// Writes the names in a directory below the archive to the disk: an archive that a power cut loses is none.
+fn sync_names(archive: &Path, below: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    for level in below.ancestors() {
+        File::open(archive.join(level))?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn sum(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn unusable(directory: &Path, error: &io::Error) -> Error {
+    Error::failed(format!("the archive {} can't be used", directory.display())).caused_by(error)
+}
+
+fn changed(directory: &Path, what: &str) -> Error {
+    Error::refused(format!("{what} in {} isn't what was archived; nothing was changed", directory.display()))
+        .hint("take the archive from a backup: its files have to be as they were written")
+}

@@ -1,0 +1,164 @@
+//! Lambda functions: code, configuration, the versions that aliases lead to, policies, mappings, URLs, asynchronous settings.
+
+mod policy;
+mod read;
+mod restore;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::super::parts::Parts;
+use super::super::wire::{answer, list, text};
+use super::super::{Cx, Target};
+use super::time;
+use deployer_aws::{Call, CallError, Found};
+
+pub(super) use read::read;
+pub(super) use restore::restore;
+
+/// Lambda takes a zip of this length in a request; a longer one only from S3
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const MAX_ZIP: usize = 50 * 1024 * 1024;
+
+pub(super) const VOLATILE: &[&str] = &[
+    // Lambda puts a function that isn't called to sleep.
+    "function.json/Configuration/State",
+    "function.json/Configuration/StateReason",
+    "function.json/Configuration/StateReasonCode",
+    "function.json/Configuration/LastUpdateStatus",
+    "function.json/Configuration/RuntimeVersionConfig",
+    // It is another one after each change of state, too; what a revision says is compared itself.
+    "function.json/Configuration/RevisionId",
+    "versions.json/*/State",
+    "versions.json/*/StateReason",
+    "versions.json/*/StateReasonCode",
+    "versions.json/*/LastUpdateStatus",
+    "versions.json/*/RuntimeVersionConfig",
+    "mappings.json/*/LastProcessingResult",
+    "mappings.json/*/StateTransitionReason",
+    // `Disabling` for some seconds, for one: whether it is enabled is compared by `Enabled`.
+    "mappings.json/*/State",
+    "mappings.json/*/LastModified",
+];
+
+pub(super) const NEW: &[&str] = &[
+    "function.json/Configuration/LastModified",
+    // Versions are numbered from 1 again, and only those come back that an alias leads to.
+    "versions.json/*/Version",
+    "versions.json/*/FunctionArn",
+    "versions.json/*/LastModified",
+    "versions.json/*/RevisionId",
+    "aliases.json/*/FunctionVersion",
+    "aliases.json/*/RoutingConfig",
+    "aliases.json/*/RevisionId",
+    "mappings.json/*/UUID",
+    "mappings.json/*/EventSourceMappingArn",
+    "urls.json/*/FunctionUrl",
+    "urls.json/*/CreationTime",
+    "urls.json/*/LastModifiedTime",
+    "invoke-configs.json/*/LastModified",
+];
+
+pub(super) fn objection(parts: &Parts) -> Option<String> {
+    let longest = parts.files().iter().filter(|(name, _)| name.ends_with(".zip")).map(|(_, zip)| zip.len()).max()?;
+    (longest > MAX_ZIP).then(|| {
+        "its code is longer than 50 MB, and Lambda takes that only from S3: it couldn't be restored from an archive"
+            .to_owned()
+    })
+}
+
+pub(super) fn lost(parts: &Parts) -> Vec<String> {
+    let mut lost = vec!["versions that no alias leads to, and the versions' numbers".to_owned()];
+    let code = &parts.get("function.json")["Code"];
+    if let Some(image) = text(code, "ImageUri") {
+        lost.push(format!("its code, if image {image} is deleted from its registry"));
+    }
+    if !list(parts.get("urls.json"), "").is_empty()
+        || parts.get("urls.json").as_array().is_some_and(|urls| !urls.is_empty())
+    {
+        lost.push("its URL: a restored function gets another".to_owned());
+    }
+    lost
+}
+
+pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
+    time(&parts.get("function.json")["Configuration"]["LastModified"])
+}
+
+/// Mappings first: they would stay, and point at nothing.
+pub(super) async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), CallError> {
+    let lambda = &cx.aws.lambda;
+    for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
+        let Some(uuid) = text(mapping, "UUID") else { continue };
+        const CALL: &str = "lambda:DeleteEventSourceMapping";
+        let gone = async || lambda.delete_event_source_mapping().uuid(uuid).send().await.call(CALL).found().map(drop);
+        cx.retried(gone).await?;
+    }
+    let call = async || lambda.delete_function().function_name(target.key()).send().await.call("lambda:DeleteFunction");
+    cx.retried(call).await.found().map(drop)
+}
+
+/// No execution, and no polling: a queue's messages stay in it.
+pub(super) async fn disable(
+    cx: &Cx<'_>,
+    target: &Target,
+    parts: &Parts,
+    tags: &[(&str, String)],
+) -> Result<(), CallError> {
+    const CALL: &str = "lambda:PutFunctionConcurrency";
+    let lambda = &cx.aws.lambda;
+    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    lambda.tag_resource().resource(&target.id).set_tags(Some(tags)).send().await.call("lambda:TagResource")?;
+    for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
+        set_mapping(cx, mapping, false).await?;
+    }
+    let name = target.key();
+    let call = async || {
+        lambda.put_function_concurrency().function_name(name).reserved_concurrent_executions(0).send().await.call(CALL)
+    };
+    cx.retried(call).await.map(drop)
+}
+
+pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[&str]) -> Result<(), CallError> {
+    let (lambda, name) = (&cx.aws.lambda, target.key());
+    put_concurrency(cx, name, parts).await?;
+    for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
+        if is_enabled(mapping) {
+            set_mapping(cx, mapping, true).await?;
+        }
+    }
+    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+    let untag = lambda.untag_resource().resource(&target.id).set_tag_keys(Some(keys));
+    untag.send().await.call("lambda:UntagResource").map(drop)
+}
+
+/// Reserved concurrency as it was archived, or none.
+async fn put_concurrency(cx: &Cx<'_>, name: &str, parts: &Parts) -> Result<(), CallError> {
+    let lambda = &cx.aws.lambda;
+    let reserved = &parts.get("function.json")["Concurrency"]["ReservedConcurrentExecutions"];
+    match reserved.as_i64().and_then(|reserved| i32::try_from(reserved).ok()) {
+        Some(reserved) => {
+            const CALL: &str = "lambda:PutFunctionConcurrency";
+            let request = lambda.put_function_concurrency().function_name(name);
+            let request = request.reserved_concurrent_executions(reserved);
+            cx.retried(async || request.clone().send().await.call(CALL)).await.map(drop)
+        }
+        None => {
+            const CALL: &str = "lambda:DeleteFunctionConcurrency";
+            let call = async || lambda.delete_function_concurrency().function_name(name).send().await.call(CALL);
+            cx.retried(call).await.map(drop)
+        }
+    }
+}
+
+fn is_enabled(mapping: &Value) -> bool {
+    mapping.get("Enabled").and_then(Value::as_bool).unwrap_or(false)
+}
+
+async fn set_mapping(cx: &Cx<'_>, mapping: &Value, enabled: bool) -> Result<(), CallError> {
+    const CALL: &str = "lambda:UpdateEventSourceMapping";
+    let Some(uuid) = text(mapping, "UUID") else { return Ok(()) };
+    let body = json!({ "Enabled": enabled });
+    let call = async || answer!(CALL, cx.aws.lambda.update_event_source_mapping().uuid(uuid).enabled(enabled), &body);
+    cx.retried(call).await.map(drop)
+}

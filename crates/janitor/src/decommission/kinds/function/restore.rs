@@ -1,0 +1,327 @@
+//! Makes a function as it was archived: version by version, lowest first, then `$LATEST`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_lambda::types::{LastUpdateStatus, State};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::super::super::parts::Parts;
+use super::super::super::wire::{answer, list, members, text};
+use super::super::super::{Cx, Target, unexpected};
+use super::super::Restored;
+use super::read::{LATEST, code_file};
+use super::{is_enabled, policy, put_concurrency};
+use deployer_aws::{Call, CallError, FailureKind, Found};
+
+const CREATE: &str = "lambda:CreateFunction";
+/// As for an apply: a function in a region under load was seen to take a minute.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// What `UpdateFunctionConfiguration` takes of a configuration as it stands.
+const SETTINGS: &[&str] = &[
+    "Runtime",
+    "Role",
+    "Handler",
+    "Description",
+    "Timeout",
+    "MemorySize",
+    "DeadLetterConfig",
+    "KMSKeyArn",
+    "TracingConfig",
+    "FileSystemConfigs",
+    "EphemeralStorage",
+    "LoggingConfig",
+];
+/// What `CreateEventSourceMapping` takes of a mapping as it stands.
+const MAPPING: &[&str] = &[
+    "EventSourceArn",
+    "BatchSize",
+    "MaximumBatchingWindowInSeconds",
+    "FilterCriteria",
+    "FunctionResponseTypes",
+    "ScalingConfig",
+    "ParallelizationFactor",
+    "StartingPosition",
+    "StartingPositionTimestamp",
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "TumblingWindowInSeconds",
+    "SourceAccessConfigurations",
+    "SelfManagedEventSource",
+    "SelfManagedKafkaEventSourceConfig",
+    "AmazonManagedKafkaEventSourceConfig",
+    "DocumentDBEventSourceConfig",
+    "Topics",
+    "Queues",
+    "KMSKeyArn",
+    "MetricsConfig",
+    "ProvisionedPollerConfig",
+];
+
+pub(in super::super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
+    let name = target.key();
+    let mut restored = Restored::default();
+    let versions = code(cx, name, parts).await?;
+    for (old, new) in &versions {
+        if old != new {
+            restored.renamed.push((format!("{}:{old}", target.id), format!("{}:{new}", target.id)));
+        }
+    }
+    aliases(cx, name, parts, &versions).await?;
+    put_concurrency(cx, name, parts).await?;
+    permissions(cx, name, parts, &mut restored).await?;
+    invoke_configs(cx, name, parts, &versions).await?;
+    urls(cx, name, parts, &mut restored).await?;
+    mappings(cx, parts, &mut restored).await?;
+    Ok(restored)
+}
+
+/// The code and configuration of every archived version and of `$LATEST`; gives each version's new number.
+async fn code(cx: &Cx<'_>, name: &str, parts: &Parts) -> Result<BTreeMap<String, String>, CallError> {
+    let lambda = &cx.aws.lambda;
+    let function = parts.get("function.json");
+    let latest = &function["Configuration"];
+    let published = parts.get("versions.json").as_array().map(Vec::as_slice).unwrap_or_default();
+    let found = lambda.get_function_configuration().function_name(name).send().await;
+    let mut there = found.call("lambda:GetFunctionConfiguration").found()?.is_some();
+    let mut numbers = BTreeMap::new();
+    for configuration in published.iter().chain([latest]) {
+        let code = code_of(configuration, &function["Code"], parts)?;
+        if there {
+            ready(cx, name).await?;
+            let mut body = code;
+            body["Architectures"] = configuration["Architectures"].clone();
+            let call = async || {
+                let request = lambda.update_function_code().function_name(name);
+                answer!("lambda:UpdateFunctionCode", request, &body)
+            };
+            cx.retried(call).await?;
+            ready(cx, name).await?;
+            let body = settings(configuration);
+            let call = async || {
+                let request = lambda.update_function_configuration().function_name(name);
+                answer!("lambda:UpdateFunctionConfiguration", request, &body)
+            };
+            cx.retried(call).await?;
+        } else {
+            let mut body = settings(configuration);
+            body["FunctionName"] = json!(name);
+            body["Code"] = code;
+            body["Tags"] = parts.get("tags.json").clone();
+            for member in ["Architectures", "PackageType"] {
+                if !configuration[member].is_null() {
+                    body[member] = configuration[member].clone();
+                }
+            }
+            // The role may be new, and can't be assumed yet.
+            cx.retried(async || answer!(CREATE, lambda.create_function().function_name(name), &body)).await?;
+            there = true;
+        }
+        ready(cx, name).await?;
+        if let Some(old) = text(configuration, "Version").filter(|version| *version != LATEST) {
+            const CALL: &str = "lambda:PublishVersion";
+            let description = text(configuration, "Description").unwrap_or_default();
+            let request = lambda.publish_version().function_name(name).description(description);
+            let answer = cx.retried(async || request.clone().send().await.call(CALL)).await?;
+            numbers.insert(old.to_owned(), answer.version().unwrap_or_default().to_owned());
+        }
+    }
+    Ok(numbers)
+}
+
+fn code_of(configuration: &Value, code: &Value, parts: &Parts) -> Result<Value, CallError> {
+    if let Some(image) = text(code, "ImageUri") {
+        return Ok(json!({ "ImageUri": image }));
+    }
+    let zip = text(configuration, "CodeSha256").and_then(code_file).and_then(|file| parts.bytes(&file).cloned());
+    let zip = zip.ok_or_else(|| unexpected(CREATE, "the archive doesn't have its code"))?;
+    Ok(json!({ "ZipFile": STANDARD.encode(zip) }))
+}
+
+/// A configuration as a request takes it: some members are answered in another shape than they are asked for.
+fn settings(configuration: &Value) -> Value {
+    let mut body = members(configuration, SETTINGS);
+    body["Environment"] =
+        json!({ "Variables": configuration["Environment"]["Variables"].as_object().cloned().unwrap_or_default() });
+    let layers: Vec<&Value> = list(configuration, "Layers").iter().map(|layer| &layer["Arn"]).collect();
+    if !layers.is_empty() {
+        body["Layers"] = json!(layers);
+    }
+    if !list(&configuration["VpcConfig"], "SubnetIds").is_empty() {
+        let taken = ["SubnetIds", "SecurityGroupIds", "Ipv6AllowedForDualStack"];
+        body["VpcConfig"] = members(&configuration["VpcConfig"], &taken);
+    }
+    if let Some(image) = configuration["ImageConfigResponse"]["ImageConfig"].as_object() {
+        body["ImageConfig"] = json!(image);
+    }
+    if configuration["SnapStart"]["ApplyOn"].is_string() {
+        body["SnapStart"] = members(&configuration["SnapStart"], &["ApplyOn"]);
+    }
+    body
+}
+
+async fn aliases(cx: &Cx<'_>, name: &str, parts: &Parts, versions: &BTreeMap<String, String>) -> Result<(), CallError> {
+    let lambda = &cx.aws.lambda;
+    let renumbered = |version: &str| versions.get(version).cloned().unwrap_or_else(|| version.to_owned());
+    for alias in parts.get("aliases.json").as_array().into_iter().flatten() {
+        let mut body = members(alias, &["Name", "Description"]);
+        body["FunctionVersion"] = json!(renumbered(text(alias, "FunctionVersion").unwrap_or(LATEST)));
+        if let Some(weights) = alias["RoutingConfig"]["AdditionalVersionWeights"].as_object() {
+            let weights: serde_json::Map<_, _> =
+                weights.iter().map(|(version, weight)| (renumbered(version), weight.clone())).collect();
+            body["RoutingConfig"] = json!({ "AdditionalVersionWeights": weights });
+        }
+        let alias_name = text(alias, "Name").unwrap_or_default();
+        let create = async || answer!("lambda:CreateAlias", lambda.create_alias().function_name(name), &body);
+        match cx.retried(create).await {
+            Err(error) if error.kind == FailureKind::AlreadyExists => {
+                let request = lambda.update_alias().function_name(name).name(alias_name);
+                answer!("lambda:UpdateAlias", request, &body)?;
+            }
+            other => drop(other?),
+        }
+    }
+    Ok(())
+}
+
+async fn permissions(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Restored) -> Result<(), CallError> {
+    const CALL: &str = "lambda:AddPermission";
+    for (qualifier, document) in parts.get("policies.json").as_object().into_iter().flatten() {
+        let qualifier = (qualifier != LATEST).then(|| qualifier.clone());
+        for statement in list(document, "Statement") {
+            let body = match policy::permission(statement) {
+                Ok(body) => body,
+                Err(condition) => {
+                    let sid = text(statement, "Sid").unwrap_or_default();
+                    let note = format!(
+                        "statement {sid} of its policy has the condition {condition}, which can't be made anew"
+                    );
+                    restored.notes.push(note);
+                    continue;
+                }
+            };
+            let call = async || {
+                let request = cx.aws.lambda.add_permission().function_name(name).set_qualifier(qualifier.clone());
+                answer!(CALL, request, &body)
+            };
+            match cx.retried(call).await {
+                Err(error) if error.kind == FailureKind::AlreadyExists => {}
+                other => drop(other?),
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn invoke_configs(
+    cx: &Cx<'_>,
+    name: &str,
+    parts: &Parts,
+    versions: &BTreeMap<String, String>,
+) -> Result<(), CallError> {
+    for config in parts.get("invoke-configs.json").as_array().into_iter().flatten() {
+        let mut body = members(config, &["MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"]);
+        // An empty destination is answered and not taken.
+        for member in ["OnSuccess", "OnFailure"] {
+            if body["DestinationConfig"][member].as_object().is_some_and(serde_json::Map::is_empty)
+                && let Some(destination) = body["DestinationConfig"].as_object_mut()
+            {
+                destination.remove(member);
+            }
+        }
+        let qualifier = qualifier(config).map(|version| versions.get(&version).cloned().unwrap_or(version));
+        let call = async || {
+            let request = cx.aws.lambda.put_function_event_invoke_config().function_name(name);
+            answer!("lambda:PutFunctionEventInvokeConfig", request.set_qualifier(qualifier.clone()), &body)
+        };
+        cx.retried(call).await?;
+    }
+    Ok(())
+}
+
+async fn urls(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Restored) -> Result<(), CallError> {
+    for url in parts.get("urls.json").as_array().into_iter().flatten() {
+        let body = members(url, &["AuthType", "Cors", "InvokeMode"]);
+        let qualifier = qualifier(url).filter(|qualifier| qualifier != LATEST);
+        let call = async || {
+            let request = cx.aws.lambda.create_function_url_config().function_name(name);
+            answer!("lambda:CreateFunctionUrlConfig", request.set_qualifier(qualifier.clone()), &body)
+        };
+        let made = match cx.retried(call).await {
+            Err(error) if error.kind == FailureKind::AlreadyExists || error.code == "ResourceConflictException" => {
+                continue;
+            }
+            other => other?,
+        };
+        if let (Some(old), Some(new)) = (text(url, "FunctionUrl"), text(&made, "FunctionUrl"))
+            && old != new
+        {
+            restored.notes.push(format!("its URL is now {new}; whoever has {old} must be told"));
+        }
+    }
+    Ok(())
+}
+
+async fn mappings(cx: &Cx<'_>, parts: &Parts, restored: &mut Restored) -> Result<(), CallError> {
+    const CALL: &str = "lambda:CreateEventSourceMapping";
+    for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
+        let mut body = members(mapping, MAPPING);
+        // It is answered for every source, and a FIFO queue takes none.
+        if body["MaximumBatchingWindowInSeconds"] == 0
+            && let Some(members) = body.as_object_mut()
+        {
+            members.remove("MaximumBatchingWindowInSeconds");
+        }
+        let function = text(mapping, "FunctionArn").unwrap_or_default();
+        body["FunctionName"] = json!(function);
+        body["Enabled"] = json!(is_enabled(mapping));
+        let lambda = &cx.aws.lambda;
+        let request = || lambda.create_event_source_mapping().function_name(function);
+        match cx.retried(async || answer!(CALL, request(), &body)).await {
+            Err(error) if error.kind == FailureKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(made) => {
+                if let (Some(old), Some(new)) = (text(mapping, "UUID"), text(&made, "UUID")) {
+                    restored.renamed.push((old.to_owned(), new.to_owned()));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The alias or version at the end of a `FunctionArn`.
+fn qualifier(value: &Value) -> Option<String> {
+    let arn = text(value, "FunctionArn")?;
+    arn.split(':').nth(7).map(ToOwned::to_owned)
+}
+
+/// Waits until the function is active and no update is under way: until then Lambda refuses the next change.
+async fn ready(cx: &Cx<'_>, name: &str) -> Result<(), CallError> {
+    const CALL: &str = "lambda:GetFunctionConfiguration";
+    let mut delay = Duration::from_millis(200);
+    let mut waited = Duration::ZERO;
+    loop {
+        let answer = cx.aws.lambda.get_function_configuration().function_name(name).send().await.call(CALL)?;
+        if answer.state() == Some(&State::Failed) || answer.last_update_status() == Some(&LastUpdateStatus::Failed) {
+            let reason = answer.last_update_status_reason().or(answer.state_reason()).unwrap_or("no reason given");
+            return Err(unexpected(CALL, format!("{name} could not be made ready: {reason}")));
+        }
+        let pending = answer.state() == Some(&State::Pending)
+            || answer.last_update_status() == Some(&LastUpdateStatus::InProgress);
+        if !pending {
+            return Ok(());
+        }
+        if waited >= LONGEST_WAIT {
+            return Err(unexpected(CALL, format!("{name} is not ready after {} s", waited.as_secs())));
+        }
+        cx.sleep(delay).await;
+        waited += delay;
+        delay = (delay * 2).min(Duration::from_secs(3));
+    }
+}

@@ -1,0 +1,210 @@
+//! How each kind of resource is read, disabled, deleted and restored: one file each.
+
+mod alarm;
+mod function;
+mod http_api;
+mod log_group;
+mod queue;
+mod rest_api;
+mod role;
+mod rule;
+mod schedule;
+mod secret;
+mod topic;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::parts::Parts;
+use super::{Cx, TAG_RESTORING, Target, unexpected};
+use crate::audit::Kind;
+use deployer_aws::CallError;
+
+/// What a restore did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// The id, if it is a new one.
+    pub id: Option<String>,
+    /// Other ids that are new: old, new.
+    pub renamed: Vec<(String, String)>,
+    /// What a person must know or do, in words.
+    pub notes: Vec<String>,
+}
+
+macro_rules! dispatch {
+    ($target:expr, $function:ident ( $($argument:expr),* ), $operation:literal) => {
+        match $target.kind {
+            Kind::Alarm => alarm::$function($($argument),*).await,
+            Kind::Function => function::$function($($argument),*).await,
+            Kind::HttpApi => http_api::$function($($argument),*).await,
+            Kind::LogGroup => log_group::$function($($argument),*).await,
+            Kind::Queue => queue::$function($($argument),*).await,
+            Kind::RestApi => rest_api::$function($($argument),*).await,
+            Kind::Role => role::$function($($argument),*).await,
+            Kind::Rule => rule::$function($($argument),*).await,
+            Kind::Schedule => schedule::$function($($argument),*).await,
+            Kind::Secret => secret::$function($($argument),*).await,
+            Kind::Topic => topic::$function($($argument),*).await,
+            _ => Err(unexpected($operation, format!("{} is of a kind that isn't archived", $target.id))),
+        }
+    };
+}
+
+/// Everything that AWS says of it; `None` where it isn't there.
+///
+/// # Errors
+/// A part can't be read: then it isn't archived, and not deleted.
+pub async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
+    dispatch!(target, read(cx, target), "read")
+}
+
+/// Deletes it, with what only it has. Gone already is no failure.
+///
+/// # Errors
+/// AWS refused.
+pub async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), CallError> {
+    dispatch!(target, delete(cx, target, parts), "delete")
+}
+
+/// Makes it as it was archived. Whatever of it is there already is brought to what was archived: an earlier restore was
+/// interrupted.
+///
+/// # Errors
+/// AWS refused.
+pub async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
+    dispatch!(target, restore(cx, target, parts), "restore")
+}
+
+/// Ends a restore, once the journal has the new id. `target` is what was made.
+///
+/// # Errors
+/// AWS refused.
+pub async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
+    match target.kind {
+        Kind::RestApi => rest_api::settle(cx, target).await,
+        Kind::HttpApi => http_api::settle(cx, target).await,
+        _ => Ok(()),
+    }
+}
+
+/// Whether a restore of it has to be settled.
+pub fn is_unsettled(parts: &Parts) -> bool {
+    tags(parts).iter().any(|(key, _)| key == TAG_RESTORING)
+}
+
+/// Disables it, and tags it with `tags`. What can't be disabled is only tagged, and what can't be tagged only disabled.
+///
+/// # Errors
+/// AWS refused.
+pub async fn disable(cx: &Cx<'_>, target: &Target, parts: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
+    dispatch!(target, disable(cx, target, parts, tags), "disable")
+}
+
+/// Makes it what it was before [`disable`], and takes the tags `keys` away.
+///
+/// # Errors
+/// AWS refused.
+pub async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[&str]) -> Result<(), CallError> {
+    dispatch!(target, enable(cx, target, parts, keys), "enable")
+}
+
+/// Why something in this state isn't deleted, by what was read of it.
+pub fn objection(target: &Target, parts: &Parts, last_used: Option<&str>, since: Timestamp) -> Option<String> {
+    match target.kind {
+        Kind::Function => function::objection(parts),
+        Kind::Queue => queue::objection(parts),
+        Kind::Rule => rule::objection(parts),
+        Kind::Role => role::objection(target, parts, since),
+        Kind::Secret => secret::objection(parts, last_used, since),
+        Kind::RestApi => rest_api::objection(parts),
+        Kind::Alarm => alarm::objection(parts),
+        _ => None,
+    }
+}
+
+/// What isn't in the archive, and is lost with the resource.
+pub fn lost(target: &Target, parts: &Parts) -> Vec<String> {
+    match target.kind {
+        Kind::LogGroup => vec!["its log events".to_owned()],
+        Kind::Function => function::lost(parts),
+        Kind::Topic => topic::lost(parts),
+        Kind::Secret => vec!["its value after the recovery window of 30 days".to_owned()],
+        Kind::RestApi => vec!["its id and so its address; keys and usage plans".to_owned()],
+        Kind::HttpApi => vec!["its id and so its address".to_owned()],
+        _ => Vec::new(),
+    }
+}
+
+/// When it was last changed, as far as AWS says.
+pub fn changed_at(target: &Target, parts: &Parts) -> Option<Timestamp> {
+    match target.kind {
+        Kind::Function => function::changed_at(parts),
+        Kind::Queue => queue::changed_at(parts),
+        Kind::Schedule => schedule::changed_at(parts),
+        Kind::Secret => secret::changed_at(parts),
+        Kind::RestApi => rest_api::changed_at(parts),
+        Kind::HttpApi => http_api::changed_at(parts),
+        Kind::Alarm => alarm::changed_at(parts),
+        _ => None,
+    }
+}
+
+/// Its tags, wherever the kind has them.
+pub fn tags(parts: &Parts) -> Vec<(String, String)> {
+    let pairs = parts.get("tags.json").as_object().into_iter().flatten();
+    pairs.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+}
+
+/// Attributes that aren't the same after a restore: AWS gives ids, times and revisions itself. With [`volatile`].
+pub fn new_after_restore(kind: Kind) -> Vec<&'static str> {
+    let new: &[&str] = match kind {
+        Kind::Alarm => alarm::NEW,
+        Kind::Function => function::NEW,
+        Kind::HttpApi => http_api::NEW,
+        Kind::LogGroup => log_group::NEW,
+        Kind::Queue => queue::NEW,
+        Kind::RestApi => rest_api::NEW,
+        Kind::Role => role::NEW,
+        Kind::Rule => &[],
+        Kind::Schedule => schedule::NEW,
+        Kind::Secret => secret::NEW,
+        Kind::Topic => topic::NEW,
+        _ => &[],
+    };
+    [new, volatile(kind)].concat()
+}
+
+/// Attributes that change by themselves: they don't show that somebody changed something.
+pub fn volatile(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Alarm => alarm::VOLATILE,
+        Kind::Function => function::VOLATILE,
+        Kind::LogGroup => log_group::VOLATILE,
+        Kind::Queue => queue::VOLATILE,
+        Kind::Role => role::VOLATILE,
+        Kind::Secret => secret::VOLATILE,
+        Kind::Topic => topic::VOLATILE,
+        _ => &[],
+    }
+}
+
+/// Tags as one object, from a list of objects with these members.
+fn tag_object(tags: &[Value], key: &str, value: &str) -> Value {
+    let pairs = tags.iter().filter_map(|tag| Some((tag[key].as_str()?.to_owned(), tag[value].clone())));
+    Value::Object(pairs.collect())
+}
+
+/// A time that AWS gives as seconds since 1970, or as a text.
+fn time(value: &Value) -> Option<Timestamp> {
+    match value {
+        Value::Number(number) => {
+            number.as_f64().and_then(|seconds| Timestamp::from_millisecond((seconds * 1000.0) as i64).ok())
+        }
+        Value::String(text) => {
+            // Lambda writes `+0000` for `Z`.
+            let text = text.strip_suffix("+0000").map_or_else(|| text.clone(), |text| format!("{text}Z"));
+            text.parse().ok()
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,152 @@
+//! Requests and answers as JSON, through the SDK's own clients: an archive keeps what AWS said, not what a client's types
+//! have a member for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnector, HttpConnectorSettings};
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use serde_json::Value;
+
+use super::unexpected;
+use deployer_aws::CallError;
+
+/// Lambda keeps 250 MB of unzipped code for a function; a zip isn't longer.
+const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
+/// From the first byte asked to the next one.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// Tries of a download.
+const TRIES: u32 = 3;
+
+/// Keeps one answer, and gives the request another body if there is one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Raw {
+    body: Option<Bytes>,
+    kept: Arc<Mutex<Option<(Bytes, RuntimeComponents)>>>,
+}
+
+impl Raw {
+    /// With `body` in place of what the client would send.
+    pub(super) fn sending(body: &Value) -> Self {
+        Self { body: Some(Bytes::from(body.to_string())), kept: Arc::default() }
+    }
+
+    /// The answer. An empty one is an empty object.
+    pub(super) fn json(&self, operation: &'static str) -> Result<Value, CallError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let body = kept.map(|(body, _)| body).unwrap_or_default();
+        if body.is_empty() {
+            return Ok(Value::Object(serde_json::Map::new()));
+        }
+        serde_json::from_slice(&body).map_err(|error| unexpected(operation, format!("the answer is no JSON: {error}")))
+    }
+
+    /// Downloads what an answer pointed at, with the HTTP client that the answer came through.
+    pub(super) async fn download(&self, operation: &'static str, uri: &str) -> Result<Bytes, CallError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let client = kept.and_then(|(_, components)| Some((components.http_client()?, components)));
+        let Some((client, components)) = client else { return Err(unexpected(operation, "there is no HTTP client")) };
+        let settings =
+            HttpConnectorSettings::builder().connect_timeout(READ_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+        let connector = client.http_connector(&settings, &components);
+        let mut tried = 0;
+        loop {
+            let request = HttpRequest::get(uri);
+            let request = request.map_err(|error| unexpected(operation, format!("the code's address: {error}")))?;
+            match fetch(&connector, request).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(why) => {
+                    tried += 1;
+                    if tried == TRIES {
+                        return Err(unexpected(operation, format!("the code can't be downloaded: {why}")));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Errors don't have the address: it is signed, so that whoever has it can read the code.
+async fn fetch(connector: &impl HttpConnector, request: HttpRequest) -> Result<Bytes, String> {
+    let response = connector.call(request).await.map_err(|_| "no answer".to_owned())?;
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), MAX_DOWNLOAD).collect().await;
+    let bytes = body.map_err(|_| "the answer broke off, or is too long".to_owned())?.to_bytes();
+    if status == 200 { Ok(bytes) } else { Err(format!("HTTP status {status}")) }
+}
+
+impl Intercept for Raw {
+    fn name(&self) -> &'static str {
+        "Raw"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(body) = &self.body {
+            let request = context.request_mut();
+            request.headers_mut().insert("content-length", body.len().to_string());
+            *request.body_mut() = SdkBody::from(body.clone());
+        }
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        components: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response().body().bytes().map(Bytes::copy_from_slice).unwrap_or_default();
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((body, components.clone()));
+        Ok(())
+    }
+}
+
+/// Sends a request and gives the answer as JSON: `answer!("lambda:GetPolicy", lambda.get_policy().function_name(name))`.
+/// With a third argument that is the body in place of what the builder would send; what stands in the path is the
+/// builder's.
+macro_rules! answer {
+    ($operation:expr, $request:expr) => {
+        $crate::decommission::wire::answer!(@ $operation, $request, $crate::decommission::wire::Raw::default())
+    };
+    ($operation:expr, $request:expr, $body:expr) => {
+        $crate::decommission::wire::answer!(@ $operation, $request, $crate::decommission::wire::Raw::sending($body))
+    };
+    (@ $operation:expr, $request:expr, $raw:expr) => {{
+        let raw = $raw;
+        let sent = $request.customize().interceptor(raw.clone()).send().await;
+        deployer_aws::Call::call(sent, $operation).and_then(|_| raw.json($operation))
+    }};
+}
+pub(super) use answer;
+
+/// The members of `value` that are in `names` and aren't null: what a request takes of an answer.
+pub(super) fn members(value: &Value, names: &[&str]) -> Value {
+    let members = value.as_object().into_iter().flatten();
+    let taken = members.filter(|(name, value)| names.contains(&name.as_str()) && !value.is_null());
+    Value::Object(taken.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+/// A member that is a text.
+pub(super) fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// A member that is a list; none is an empty one.
+pub(super) fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
+    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}

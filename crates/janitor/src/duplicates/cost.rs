@@ -1,0 +1,136 @@
+//! The two ways to mend it, and what they cost.
+
+use serde::Serialize;
+
+use deployer_core::cost::Money;
+
+const NANOS: i128 = 1_000_000_000;
+
+/// What is assumed of the two ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Terms {
+    /// What the vendor asks for deleting many leads at once; `None` where it isn't known.
+    pub fee: Option<Money>,
+    /// Billionths of a minute in which a person finds and removes one lead.
+    #[serde(skip)]
+    pub minutes_per_lead: Amount,
+    /// What an hour of that person costs.
+    pub hourly_rate: Money,
+}
+
+/// A number with up to nine decimals, exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Amount(i64);
+
+impl Amount {
+    /// `2`, `1.5`: not negative, with nine decimals at most, less than a billion.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(decimals) {
+            return Err("write a number such as 2 or 1.5".to_owned());
+        }
+        let number = |text: &str| text.parse::<i64>().unwrap_or_default();
+        Ok(Self(number(whole) * 1_000_000_000 + number(&format!("{decimals:0<9}"))))
+    }
+
+    /// As dollars.
+    pub fn dollars(self) -> Money {
+        Money::from_nanos(self.0)
+    }
+}
+
+/// `2`, `1.5`
+impl std::fmt::Display for Amount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = format!("{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// The two ways for so many leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mend {
+    /// Leads to remove.
+    pub leads: u64,
+    /// The vendor's mass deletion.
+    pub by_vendor: Option<Money>,
+    /// Minutes of work by hand, rounded up.
+    pub minutes_by_hand: u64,
+    /// What that work costs.
+    pub by_hand: Money,
+}
+
+impl Mend {
+    /// What it costs to remove `leads`.
+    pub fn new(leads: u64, terms: &Terms) -> Self {
+        let minutes = i128::from(leads) * i128::from(terms.minutes_per_lead.0);
+        let by_hand = minutes * i128::from(terms.hourly_rate.nanos()) / 60 / NANOS;
+        Self {
+            leads,
+            by_vendor: terms.fee.map(|fee| if leads == 0 { Money::ZERO } else { fee }),
+            minutes_by_hand: u64::try_from((minutes + NANOS - 1) / NANOS).unwrap_or(u64::MAX),
+            by_hand: Money::from_nanos(i64::try_from(by_hand).unwrap_or(i64::MAX)),
+        }
+    }
+
+    /// Hours and minutes by hand: `3 h 20 min`.
+    pub fn time_by_hand(&self) -> String {
+        match (self.minutes_by_hand / 60, self.minutes_by_hand % 60) {
+            (0, minutes) => format!("{minutes} min"),
+            (hours, minutes) => format!("{hours} h {minutes} min"),
+        }
+    }
+
+    /// Which is the cheaper one, as a sentence.
+    pub fn verdict(&self) -> String {
+        match self.by_vendor {
+            _ if self.leads == 0 => "There is nothing to remove.".to_owned(),
+            None => format!("The vendor's way is the cheaper one if its fee is below {}.", self.by_hand),
+            Some(fee) if fee < self.by_hand => "The vendor's way is the cheaper one.".to_owned(),
+            Some(fee) if fee == self.by_hand => "Both cost the same.".to_owned(),
+            Some(_) => "By hand is the cheaper one.".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amount(text: &str) -> Amount {
+        Amount::parse(text).expect("a number")
+    }
+
+    #[test]
+    fn amounts_are_exact_and_read_back() {
+        for text in ["0", "2", "1.5", "0.000000001", "999999999.999999999"] {
+            assert_eq!(amount(text).to_string(), text);
+        }
+        for text in ["", "-1", "1.", ".5", "1e3", "1,5", "$2", "1234567890", "1.0000000001"] {
+            assert!(Amount::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn both_ways_are_priced() {
+        let terms = |fee: Option<&str>| Terms {
+            fee: fee.map(|fee| amount(fee).dollars()),
+            minutes_per_lead: amount("1.5"),
+            hourly_rate: amount("40").dollars(),
+        };
+        let mend = Mend::new(101, &terms(Some("250")));
+        assert_eq!((mend.minutes_by_hand, mend.time_by_hand()), (152, "2 h 32 min".to_owned()));
+        assert_eq!(
+            (mend.by_hand.to_string(), mend.by_vendor.map(|fee| fee.to_string())),
+            ("$101.00".to_owned(), Some("$250.00".to_owned()))
+        );
+        assert_eq!(mend.verdict(), "By hand is the cheaper one.");
+        let unknown = Mend::new(101, &terms(None));
+        assert_eq!(unknown.verdict(), "The vendor's way is the cheaper one if its fee is below $101.00.");
+        assert_eq!(Mend::new(0, &terms(Some("250"))).verdict(), "There is nothing to remove.");
+    }
+}

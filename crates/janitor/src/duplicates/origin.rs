@@ -1,0 +1,159 @@
+//! Whose a lead is, as far as it can be told.
+//!
+//! A lead that this system made ends its `additional_information` with `[HubSpot contact 501, reference HS-501-…]`: the
+//! contact, and when the attempt was begun. **The reference names no venue.** The ledger does: each venue has its own
+//! properties at the contact, which hold the lead's id once it is known, and the reference before. They know the newest
+//! lead of each venue only, since a contact that is ticked again writes over them.
+//!
+//! A lead without a reference came from elsewhere (a form, staff, an older integration), and nothing is told of it.
+
+use serde::{Deserialize, Serialize};
+use sync_config::config::LedgerProperties;
+use sync_config::mapping::Properties;
+use sync_lambda::ledger::Attempt;
+
+/// Whose a lead is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// It carries no reference.
+    Elsewhere,
+    /// This venue's ledger names it.
+    ThisVenue,
+    /// This venue's ledger has the contact, and names another lead: it was sent more than once.
+    ThisVenueAgain,
+    /// Another venue's ledger names it.
+    NamedByAnother(String),
+    /// Another venue's ledger has the contact, and this venue's has nothing of it.
+    ContactOfAnother(String),
+    /// No ledger has anything of the contact.
+    NoLedger,
+    /// HubSpot has no such contact: it was deleted, or merged into another.
+    NoContact,
+    /// HubSpot wasn't asked.
+    NotAsked,
+}
+
+impl Origin {
+    /// The other venue whose lead it is.
+    pub fn other_venue(&self) -> Option<&str> {
+        match self {
+            Self::NamedByAnother(venue) | Self::ContactOfAnother(venue) => Some(venue),
+            _ => None,
+        }
+    }
+
+    /// Made by this system, and whose can't be told.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::NoLedger | Self::NoContact | Self::NotAsked)
+    }
+
+    /// In words, for a person.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Elsewhere => "not made by deployer".to_owned(),
+            Self::ThisVenue => "this venue's ledger names it".to_owned(),
+            Self::ThisVenueAgain => "this venue's ledger names another lead of the contact".to_owned(),
+            Self::NamedByAnother(venue) => format!("the ledger of {venue} names it"),
+            Self::ContactOfAnother(venue) => format!("the contact is in the ledger of {venue}, and not of this venue"),
+            Self::NoLedger => "made by deployer; no ledger has the contact".to_owned(),
+            Self::NoContact => "made by deployer; HubSpot has no such contact any more".to_owned(),
+            Self::NotAsked => "made by deployer; HubSpot wasn't asked".to_owned(),
+        }
+    }
+}
+
+/// A venue, as far as its ledger goes.
+#[derive(Debug, Clone)]
+pub struct VenueLedger {
+    /// The venue.
+    pub venue: String,
+    /// Its properties.
+    pub properties: LedgerProperties,
+    /// Whether its leads have ids of Tripleseat, which are unique over all accounts.
+    pub tripleseat: bool,
+}
+
+/// The attempt that a lead's `additional_information` ends with.
+pub fn attempt(additional_information: &str) -> Option<Attempt> {
+    let (_, end) = additional_information.trim_end().strip_suffix(']')?.rsplit_once("[HubSpot contact ")?;
+    let (contact, reference) = end.split_once(", reference ")?;
+    Attempt::parse(reference).filter(|attempt| attempt.contact_id() == contact)
+}
+
+/// Whose a lead is that carries `attempt`. `contact` is what HubSpot has of its contact; the first of `ledgers` is the
+/// venue's own.
+pub fn origin(lead_id: u64, attempt: &Attempt, contact: Option<&Properties>, ledgers: &[VenueLedger]) -> Origin {
+    let Some(contact) = contact else { return Origin::NoContact };
+    let value = |name: &str| contact.get(name).map_or("", |value| value.trim());
+    let names = |ledger: &VenueLedger| {
+        let named = value(&ledger.properties.lead_id);
+        named == attempt.reference() || (ledger.tripleseat && named == lead_id.to_string())
+    };
+    let knows = |ledger: &VenueLedger| {
+        let properties = &ledger.properties;
+        [&properties.lead_id, &properties.status, &properties.synced_at].iter().any(|name| !value(name).is_empty())
+    };
+    let [own, others @ ..] = ledgers else { return Origin::NotAsked };
+    let first = |is: &dyn Fn(&VenueLedger) -> bool| others.iter().find(|ledger| is(ledger));
+    if names(own) {
+        Origin::ThisVenue
+    } else if let Some(other) = first(&names) {
+        Origin::NamedByAnother(other.venue.clone())
+    } else if knows(own) {
+        Origin::ThisVenueAgain
+    } else if let Some(other) = first(&knows) {
+        Origin::ContactOfAnother(other.venue.clone())
+    } else {
+        Origin::NoLedger
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFERENCE: &str = "HS-501-19a0b1c2d3e-0badcafe";
+
+    fn told(properties: &[(&str, &str)]) -> Origin {
+        let ledger = |venue: &str, tripleseat| VenueLedger {
+            venue: venue.to_owned(),
+            properties: LedgerProperties::new(venue, &format!("tripleseat_sync__{venue}")),
+            tripleseat,
+        };
+        let contact = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let ledgers = [ledger("a", true), ledger("b", true), ledger("marina", false)];
+        origin(9, &Attempt::parse(REFERENCE).expect("an attempt"), Some(&contact), &ledgers)
+    }
+
+    #[test]
+    fn a_reference_is_read_from_the_end_of_the_text() {
+        let text = format!("Hello [HubSpot contact 7, reference x]\n\n[HubSpot contact 501, reference {REFERENCE}]\n");
+        assert_eq!(attempt(&text).expect("an attempt").reference(), REFERENCE);
+        for text in [
+            "",
+            "Hello",
+            "[HubSpot contact 501, reference HS-501-zz]",
+            "[HubSpot contact 502, reference HS-501-19a0b1c2d3e-0badcafe]",
+            "[HubSpot contact 501, reference HS-501-19a0b1c2d3e-0badcafe] and more",
+        ] {
+            assert_eq!(attempt(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_ledger_says_whose_a_lead_is() {
+        let named_by = |venue: &str| Origin::NamedByAnother(venue.to_owned());
+        assert_eq!(told(&[("tripleseat_lead_id__a", "9"), ("tripleseat_lead_id__b", "8")]), Origin::ThisVenue);
+        assert_eq!(told(&[("tripleseat_lead_id__a", REFERENCE)]), Origin::ThisVenue);
+        assert_eq!(told(&[("tripleseat_lead_id__a", "8"), ("tripleseat_lead_id__b", "9")]), named_by("b"));
+        assert_eq!(told(&[("tripleseat_lead_id__b", REFERENCE)]), named_by("b"));
+        assert_eq!(told(&[("tripleseat_lead_id__a", "8"), ("tripleseat_lead_id__b", "7")]), Origin::ThisVenueAgain);
+        assert_eq!(told(&[("tripleseat_sync_status__b", "failed")]), Origin::ContactOfAnother("b".to_owned()));
+        // Another platform's ids are no ids of Tripleseat.
+        assert_eq!(told(&[("tripleseat_lead_id__marina", "9")]), Origin::ContactOfAnother("marina".to_owned()));
+        assert_eq!(told(&[("tripleseat_lead_id__a", " "), ("email", "x")]), Origin::NoLedger);
+        let attempt = Attempt::parse(REFERENCE).expect("an attempt");
+        assert_eq!(origin(9, &attempt, None, &[]), Origin::NoContact);
+    }
+}

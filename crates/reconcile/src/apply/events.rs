@@ -1,0 +1,81 @@
+//! EventBridge's calls, on the default bus.
+
+use aws_sdk_eventbridge::types::{RetryPolicy, RuleState, Tag, Target as SdkTarget};
+
+use super::{Executor, execute::unexpected};
+use deployer_aws::{Call, CallError};
+use deployer_core::plan::Operation;
+use deployer_core::resource::{Map, Target};
+
+impl Executor<'_> {
+    pub(super) async fn events(&self, operation: &Operation) -> Result<(), CallError> {
+        let (events, call) = (&self.aws.events, operation.call());
+        match operation {
+            Operation::PutRule { rule } => {
+                let request = events
+                    .put_rule()
+                    .name(&rule.name)
+                    .description(&rule.description)
+                    .schedule_expression(&rule.schedule)
+                    .state(if rule.enabled { RuleState::Enabled } else { RuleState::Disabled })
+                    .set_tags(Some(tags(call, &rule.tags)?));
+                request.send().await.call(call).map(drop)
+            }
+            Operation::TagRule { arn, tags: wanted } => {
+                let request = events.tag_resource().resource_arn(arn).set_tags(Some(tags(call, wanted)?));
+                request.send().await.call(call).map(drop)
+            }
+            Operation::DeleteRule { rule } => events.delete_rule().name(rule).send().await.call(call).map(drop),
+            Operation::PutTargets { rule, targets } => {
+                let targets = targets.iter().map(|wanted| target(call, wanted)).collect::<Result<_, _>>()?;
+                let answer = events.put_targets().rule(rule).set_targets(Some(targets)).send().await.call(call)?;
+                // The call succeeds although a target was refused.
+                match answer.failed_entries().first() {
+                    None => Ok(()),
+                    Some(entry) => Err(unexpected(
+                        call,
+                        format!(
+                            "target {}: {}: {}",
+                            entry.target_id().unwrap_or_default(),
+                            entry.error_code().unwrap_or_default(),
+                            entry.error_message().unwrap_or_default()
+                        ),
+                    )),
+                }
+            }
+            Operation::RemoveTargets { rule, ids } => {
+                let request = events.remove_targets().rule(rule).set_ids(Some(ids.clone()));
+                let answer = request.send().await.call(call)?;
+                match answer
+                    .failed_entries()
+                    .iter()
+                    .find(|entry| entry.error_code() != Some("ResourceNotFoundException"))
+                {
+                    None => Ok(()),
+                    Some(entry) => Err(unexpected(call, entry.error_message().unwrap_or_default())),
+                }
+            }
+            _ => Err(unexpected(call, "not a call of EventBridge")),
+        }
+    }
+}
+
+fn target(call: &'static str, target: &Target) -> Result<SdkTarget, CallError> {
+    let policy = RetryPolicy::builder()
+        .set_maximum_retry_attempts(target.maximum_retry_attempts)
+        .set_maximum_event_age_in_seconds(target.maximum_event_age_s)
+        .build();
+    SdkTarget::builder()
+        .id(&target.id)
+        .arn(&target.arn)
+        .retry_policy(policy)
+        .build()
+        .map_err(|error| unexpected(call, error.to_string()))
+}
+
+fn tags(call: &'static str, tags: &Map) -> Result<Vec<Tag>, CallError> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect::<Result<_, _>>()
+        .map_err(|error| unexpected(call, error.to_string()))
+}

@@ -1,0 +1,104 @@
+//! One operation: its call, made again where that is worth it, and what counts as done.
+
+use super::{Answers, Event, Executor};
+use deployer_aws::retry::Retry;
+use deployer_aws::{CallError, FailureKind};
+use deployer_core::plan::Operation;
+use deployer_core::resource::Address;
+
+impl Executor<'_> {
+    /// Carries out one operation. What is gone already counts as deleted, and what was made by an earlier, unanswered
+    /// try of ours counts as created.
+    pub(super) async fn operation(
+        &self,
+        address: &Address,
+        operation: &Operation,
+        answers: &Answers,
+    ) -> Result<(), CallError> {
+        let mut retry = Retry::default();
+        loop {
+            self.limiter.wait(operation.call()).await;
+            let error = match self.call(address, operation, answers).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if error.kind == FailureKind::NotFound && operation.takes_away() {
+                return Ok(());
+            }
+            if error.kind == FailureKind::PendingDeletion && matches!(operation, Operation::DeleteSecret { .. }) {
+                return Ok(());
+            }
+            if error.kind == FailureKind::AlreadyExists {
+                return self.take_over(operation, answers, error).await;
+            }
+            let Some(delay) = retry.after(&error) else { return Err(error) };
+            let reason = error.to_string();
+            (self.on_event)(Event::Retrying { address: address.clone(), call: operation.call(), reason });
+            self.sleep(delay).await;
+        }
+    }
+
+    async fn call(&self, address: &Address, operation: &Operation, answers: &Answers) -> Result<(), CallError> {
+        match operation {
+            Operation::CreateRole { .. }
+            | Operation::UpdateAssumeRolePolicy { .. }
+            | Operation::PutRolePolicy { .. }
+            | Operation::DeleteRolePolicy { .. }
+            | Operation::DetachRolePolicy { .. }
+            | Operation::TagRole { .. }
+            | Operation::DeleteRole { .. } => self.iam(operation).await,
+            Operation::CreateSecret { .. }
+            | Operation::RestoreSecret { .. }
+            | Operation::UpdateSecretDescription { .. }
+            | Operation::TagSecret { .. }
+            | Operation::DeleteSecret { .. } => self.secrets(operation, answers).await,
+            Operation::CreateLogGroup { .. }
+            | Operation::PutRetentionPolicy { .. }
+            | Operation::TagLogGroup { .. }
+            | Operation::DeleteLogGroup { .. } => self.logs(operation).await,
+            Operation::PutRule { .. }
+            | Operation::TagRule { .. }
+            | Operation::DeleteRule { .. }
+            | Operation::PutTargets { .. }
+            | Operation::RemoveTargets { .. } => self.events(operation).await,
+            Operation::CreatePropertyGroup { .. }
+            | Operation::CreateProperty { .. }
+            | Operation::UpdateProperty { .. }
+            | Operation::ArchiveProperty { .. } => self.properties(operation).await,
+            Operation::InvokeDryRun { function } => self.dry_run(address, function, answers).await,
+            Operation::DeleteOldVersions { function, keep } => self.delete_old_versions(function, *keep).await,
+            _ => self.lambda(operation, answers).await,
+        }
+    }
+
+    /// A resource of that name is there although none was seen: made by a try whose answer was lost, by an apply at the
+    /// same time, or by somebody else. Only what is ours counts as created.
+    async fn take_over(&self, operation: &Operation, answers: &Answers, error: CallError) -> Result<(), CallError> {
+        let ours = match operation {
+            Operation::CreateRole { role } => self.owns_role(role).await?,
+            Operation::CreateSecret { secret } => self.owns_secret(secret, answers).await?,
+            Operation::CreateLogGroup { log_group } => self.owns_log_group(log_group).await?,
+            Operation::CreateFunction { function } => self.owns_function(function).await?,
+            Operation::CreateAlias { function, alias } => {
+                let update = Operation::UpdateAlias { function: function.clone(), alias: alias.clone() };
+                self.lambda(&update, answers).await?;
+                true
+            }
+            Operation::CreateProperty { property } => self.owns_property(property).await?,
+            // The statement has our id, on an alias of ours.
+            Operation::AddPermission { .. } => true,
+            _ => false,
+        };
+        if ours { Ok(()) } else { Err(error) }
+    }
+
+    /// Whether tags name this deployment as the owner.
+    pub(super) fn is_ours<'t>(&self, mut tags: impl Iterator<Item = (&'t str, &'t str)>) -> bool {
+        tags.any(|(key, value)| key == deployer_core::naming::TAG_DEPLOYMENT && value == self.plan.deployment)
+    }
+}
+
+/// An answer that should not come, in the form of a failure.
+pub(super) fn unexpected(operation: &'static str, message: impl Into<String>) -> CallError {
+    CallError { operation, kind: FailureKind::Invalid, code: String::new(), message: message.into(), request_id: None }
+}

@@ -1,0 +1,59 @@
+//! IAM's calls.
+
+use aws_sdk_iam::types::Tag;
+
+use super::{Executor, execute::unexpected};
+use deployer_aws::{Call, CallError};
+use deployer_core::plan::Operation;
+use deployer_core::resource::{Map, RoleSpec};
+
+impl Executor<'_> {
+    pub(super) async fn iam(&self, operation: &Operation) -> Result<(), CallError> {
+        let (iam, call) = (&self.aws.iam, operation.call());
+        match operation {
+            Operation::CreateRole { role } => {
+                let request = iam
+                    .create_role()
+                    .role_name(&role.name)
+                    .path(&role.path)
+                    .description(&role.description)
+                    .assume_role_policy_document(role.trust.to_string())
+                    .set_tags(Some(tags(call, &role.tags)?));
+                request.send().await.call(call).map(drop)
+            }
+            Operation::UpdateAssumeRolePolicy { role, document } => {
+                let request = iam.update_assume_role_policy().role_name(role).policy_document(document.to_string());
+                request.send().await.call(call).map(drop)
+            }
+            Operation::PutRolePolicy { role, policy, document } => {
+                let request =
+                    iam.put_role_policy().role_name(role).policy_name(policy).policy_document(document.to_string());
+                request.send().await.call(call).map(drop)
+            }
+            Operation::DeleteRolePolicy { role, policy } => {
+                iam.delete_role_policy().role_name(role).policy_name(policy).send().await.call(call).map(drop)
+            }
+            Operation::DetachRolePolicy { role, policy_arn } => {
+                iam.detach_role_policy().role_name(role).policy_arn(policy_arn).send().await.call(call).map(drop)
+            }
+            Operation::TagRole { role, tags: wanted } => {
+                iam.tag_role().role_name(role).set_tags(Some(tags(call, wanted)?)).send().await.call(call).map(drop)
+            }
+            Operation::DeleteRole { role } => iam.delete_role().role_name(role).send().await.call(call).map(drop),
+            _ => Err(unexpected(call, "not a call of IAM")),
+        }
+    }
+
+    /// The path is the mark: it can only be given when a role is made.
+    pub(super) async fn owns_role(&self, role: &RoleSpec) -> Result<bool, CallError> {
+        let answer = self.aws.iam.get_role().role_name(&role.name).send().await.call("iam:GetRole")?;
+        Ok(answer.role().is_some_and(|live| live.path() == role.path))
+    }
+}
+
+fn tags(call: &'static str, tags: &Map) -> Result<Vec<Tag>, CallError> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect::<Result<_, _>>()
+        .map_err(|error| unexpected(call, error.to_string()))
+}

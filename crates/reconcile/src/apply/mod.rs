@@ -1,0 +1,229 @@
+//! A plan's operations, carried out: venues at once, within a venue in the order of dependency.
+//!
+//! The executor makes no choices: what is called, and with what, stands in the plan. What happens is told as
+//! [`Event`]s; [`deployer::render`] shows them. A failure in one venue doesn't stop the others.
+
+mod events;
+mod execute;
+mod iam;
+mod lambda;
+mod logs;
+mod properties;
+mod secrets;
+mod versions;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use deployer_aws::limiter::Limiter;
+use deployer_aws::{Aws, CallError};
+use deployer_core::manifest::SecretValue;
+use deployer_core::plan::{Action, Change, Operation, Plan};
+use deployer_core::resource::Address;
+use deployer_hubspot::HubSpot;
+
+/// What operations need that doesn't stand in a plan: bytes, and secrets.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// The artifact's zip, by its `CodeSha256`.
+    pub artifacts: BTreeMap<String, Bytes>,
+    /// The JSON object of each secret that is created, by the secret's name.
+    pub secrets: BTreeMap<String, SecretValue>,
+    /// HubSpot, where the plan was made from what is there.
+    pub hubspot: Option<Arc<HubSpot>>,
+}
+
+/// How a plan is carried out.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Venues that are worked on at one time.
+    pub parallelism: usize,
+    /// Whether calls are spaced to stay inside AWS's quotas. The embedded cloud has none.
+    pub rate_limited: bool,
+    /// Whether time passes before a call is made again, and between looks at a function that isn't ready. Tests have
+    /// none of it; how often is tried stays the same.
+    pub delays: bool,
+    /// Whether new code is tried in a dry run before the alias leads to it.
+    pub canary: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { parallelism: 10, rate_limited: true, delays: true, canary: true }
+    }
+}
+
+/// Something that happened, for people and programs to follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// Work on a resource begins.
+    Started { address: Address, action: Action },
+    /// A call is made again, for this reason.
+    Retrying { address: Address, call: &'static str, reason: String },
+    /// Something that is worth knowing.
+    Note { address: Address, text: String },
+    /// The resource is as planned.
+    Done { address: Address, action: Action },
+    /// It isn't, for this reason.
+    Failed { address: Address, action: Action, error: String, hint: Option<String> },
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Resources that are as planned.
+    pub done: Vec<(Address, Action)>,
+    /// Resources that aren't, and why.
+    pub failed: Vec<(Address, CallError)>,
+    /// Resources that weren't begun, because one that they need failed or because the apply was cancelled.
+    pub not_started: Vec<Address>,
+    /// Whether the apply was cancelled.
+    pub cancelled: bool,
+}
+
+/// Everything that carrying out a plan shares.
+struct Executor<'a> {
+    aws: &'a Aws,
+    plan: &'a Plan,
+    inputs: &'a Inputs,
+    limiter: Limiter,
+    delays: bool,
+    canary: bool,
+    /// The group of properties was made.
+    property_group: OnceCell<()>,
+    on_event: &'a (dyn Fn(Event) + Sync),
+    cancel: &'a CancellationToken,
+}
+
+/// What a venue's later operations need of the earlier ones' answers.
+#[derive(Default)]
+struct Answers {
+    secret_arn: Mutex<Option<String>>,
+    version: Mutex<Option<String>>,
+}
+
+/// Carries out `plan`. When `cancel` is set, what is under way is ended and nothing new is begun.
+pub async fn apply(
+    aws: &Aws,
+    plan: &Plan,
+    inputs: &Inputs,
+    options: &Options,
+    cancel: &CancellationToken,
+    on_event: &(dyn Fn(Event) + Sync),
+) -> Outcome {
+    let limiter = if options.rate_limited { Limiter::aws() } else { Limiter::unlimited() };
+    let executor = Executor {
+        aws,
+        plan,
+        inputs,
+        limiter,
+        delays: options.delays,
+        canary: options.canary,
+        property_group: OnceCell::new(),
+        on_event,
+        cancel,
+    };
+    let mut venues: Vec<(&str, Vec<&Change>)> = Vec::new();
+    for change in &plan.changes {
+        match venues.iter_mut().find(|(venue, _)| *venue == change.address.venue) {
+            Some((_, changes)) => changes.push(change),
+            None => venues.push((&change.address.venue, vec![change])),
+        }
+    }
+    let mut whole = Outcome::default();
+    if let Some(canary) = plan.canary.as_deref().and_then(|canary| position_of_new_artifact(&venues, canary)) {
+        let (_, changes) = venues.remove(canary);
+        whole.add(executor.venue(changes).await);
+        if !whole.failed.is_empty() {
+            let others = venues.drain(..).flat_map(|(_, changes)| changes);
+            whole.not_started.extend(others.map(|change| change.address.clone()));
+        }
+    }
+    let executor = &executor;
+    let outcomes: Vec<Outcome> = stream::iter(venues)
+        .map(|(_, changes)| executor.venue(changes))
+        .buffered(options.parallelism.max(1))
+        .collect()
+        .await;
+    for outcome in outcomes {
+        whole.add(outcome);
+    }
+    whole.cancelled = cancel.is_cancelled();
+    whole
+}
+
+/// Where the canary stands in `venues`, if new code is tried there.
+fn position_of_new_artifact(venues: &[(&str, Vec<&Change>)], canary: &str) -> Option<usize> {
+    let tries = |change: &&Change| {
+        change.operations.iter().any(|operation| matches!(operation, Operation::InvokeDryRun { .. }))
+    };
+    venues.iter().position(|(venue, changes)| *venue == canary && changes.iter().any(tries))
+}
+
+impl Outcome {
+    fn add(&mut self, other: Self) {
+        self.done.extend(other.done);
+        self.failed.extend(other.failed);
+        self.not_started.extend(other.not_started);
+    }
+}
+
+impl Executor<'_> {
+    /// One venue: a stage at a time, the changes of a stage at once.
+    async fn venue(&self, changes: Vec<&Change>) -> Outcome {
+        let mut stages: BTreeMap<(bool, u8), Vec<&Change>> = BTreeMap::new();
+        for change in changes {
+            let stage = change.address.kind.stage();
+            let key = match change.action {
+                Action::Delete => (true, u8::MAX - stage),
+                _ => (false, stage),
+            };
+            stages.entry(key).or_default().push(change);
+        }
+        let answers = Answers::default();
+        let mut outcome = Outcome::default();
+        for changes in stages.into_values() {
+            if !outcome.failed.is_empty() || self.cancel.is_cancelled() {
+                outcome.not_started.extend(changes.iter().map(|change| change.address.clone()));
+                continue;
+            }
+            let results =
+                futures_util::future::join_all(changes.iter().map(|change| self.change(change, &answers))).await;
+            for (change, result) in changes.iter().zip(results) {
+                match result {
+                    Ok(()) => outcome.done.push((change.address.clone(), change.action)),
+                    Err(error) => outcome.failed.push((change.address.clone(), error)),
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn sleep(&self, delay: Duration) {
+        if self.delays {
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn change(&self, change: &Change, answers: &Answers) -> Result<(), CallError> {
+        let (address, action) = (change.address.clone(), change.action);
+        (self.on_event)(Event::Started { address: address.clone(), action });
+        for operation in &change.operations {
+            if let Err(error) = self.operation(&change.address, operation, answers).await {
+                let hint = error.hint();
+                (self.on_event)(Event::Failed { address, action, error: error.to_string(), hint });
+                return Err(error);
+            }
+        }
+        (self.on_event)(Event::Done { address, action });
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! HubSpot's calls.
+
+use super::{Executor, execute::unexpected};
+use deployer_aws::CallError;
+use deployer_core::plan::Operation;
+use deployer_core::property::Property;
+use deployer_hubspot::HubSpot;
+
+impl Executor<'_> {
+    pub(super) async fn properties(&self, operation: &Operation) -> Result<(), CallError> {
+        let (hubspot, call) = (self.hubspot(operation.call())?, operation.call());
+        let done = match operation {
+            Operation::CreatePropertyGroup { group, label } => {
+                // Several properties may be the first in it.
+                self.property_group.get_or_try_init(|| hubspot.create_property_group(group, label)).await.map(drop)
+            }
+            Operation::CreateProperty { property } => hubspot.create_property(property).await,
+            Operation::UpdateProperty { property } => hubspot.update_property(property).await,
+            Operation::ArchiveProperty { property } => hubspot.archive_property(property).await,
+            _ => return Err(unexpected(call, "not a call of HubSpot")),
+        };
+        done.map_err(|error| error.into_call_error(call))
+    }
+
+    /// The mark stands in the description. What else differs is found by the next plan.
+    pub(super) async fn owns_property(&self, property: &Property) -> Result<bool, CallError> {
+        const CALL: &str = "hubspot:GetProperty";
+        let live = self.hubspot(CALL)?.property(&property.name).await.map_err(|error| error.into_call_error(CALL))?;
+        match live {
+            Some(live) => Ok(live.description == property.description),
+            None => Err(unexpected(
+                CALL,
+                format!(
+                    "HubSpot says that {} exists, and doesn't show it: restore the archived property of that name \
+                     (Settings, Properties, Archived properties), and run the same command again",
+                    property.name
+                ),
+            )),
+        }
+    }
+
+    fn hubspot(&self, call: &'static str) -> Result<&HubSpot, CallError> {
+        self.inputs.hubspot.as_deref().ok_or_else(|| unexpected(call, "no token for HubSpot is at hand"))
+    }
+}

@@ -1,0 +1,81 @@
+//! Published versions: a new one is tried before the alias leads to it, and old ones are deleted.
+
+use aws_sdk_lambda::primitives::Blob;
+use serde_json::Value;
+
+use super::lambda::published;
+use super::{Answers, Event, Executor, execute::unexpected};
+use deployer_aws::observe::versions;
+use deployer_aws::{Call, CallError, FailureKind};
+use deployer_core::naming::ALIAS;
+use deployer_core::resource::Address;
+
+const INVOKE: &str = "lambda:InvokeFunction";
+
+impl Executor<'_> {
+    /// Invokes the new version with `{"dry_run": true}`, which checks everything and writes nothing.
+    pub(super) async fn dry_run(&self, address: &Address, function: &str, answers: &Answers) -> Result<(), CallError> {
+        let version = published(INVOKE, answers)?;
+        if !self.canary {
+            return Ok(());
+        }
+        let request = self.aws.lambda.invoke().function_name(function).qualifier(&version);
+        let answer = match request.payload(Blob::new(r#"{"dry_run":true}"#)).send().await.call(INVOKE) {
+            Ok(answer) => answer,
+            // A cloud that has functions and runs none: an emulator, and not AWS.
+            Err(error) if error.kind == FailureKind::NotImplemented => {
+                let text = format!("version {version} was not tried: this cloud runs no functions");
+                (self.on_event)(Event::Note { address: address.clone(), text });
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if answer.function_error().is_none() {
+            let text = format!("version {version} was tried in a dry run, and works");
+            (self.on_event)(Event::Note { address: address.clone(), text });
+            return Ok(());
+        }
+        let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
+        let failure: Value = serde_json::from_slice(payload).unwrap_or_default();
+        if !failure.is_object() {
+            // Lambda tells of a failed function as an object. This is an emulator that couldn't start it.
+            let reason: String = String::from_utf8_lossy(payload).chars().take(200).collect();
+            let text = format!("version {version} was not tried: this cloud couldn't run it: {reason}");
+            (self.on_event)(Event::Note { address: address.clone(), text });
+            return Ok(());
+        }
+        let message = failure["errorMessage"].as_str().unwrap_or("it failed, and says nothing more");
+        Err(CallError {
+            operation: INVOKE,
+            kind: FailureKind::Invalid,
+            code: failure["errorType"].as_str().unwrap_or_default().to_owned(),
+            message: format!(
+                "the dry run of version {version} failed: {message}. The alias {ALIAS} stays on the version before, and \
+                 no other venue gets the new code"
+            ),
+            request_id: None,
+        })
+    }
+
+    /// Deletes all but the newest `keep` versions, and never one that the alias leads to.
+    pub(super) async fn delete_old_versions(&self, function: &str, keep: u32) -> Result<(), CallError> {
+        const DELETE: &str = "lambda:DeleteFunction";
+        let lambda = &self.aws.lambda;
+        let versions: Vec<u64> = versions(self.aws, function).await?.into_keys().rev().collect();
+        let Some(old) = versions.get(usize::try_from(keep).unwrap_or(usize::MAX)..).filter(|old| !old.is_empty())
+        else {
+            return Ok(());
+        };
+        let alias = lambda.get_alias().function_name(function).name(ALIAS).send().await.call("lambda:GetAlias")?;
+        let live = alias.function_version().ok_or_else(|| unexpected("lambda:GetAlias", "it gave no version"))?;
+        for version in old.iter().map(u64::to_string).filter(|version| version != live) {
+            self.limiter.wait(DELETE).await;
+            match lambda.delete_function().function_name(function).qualifier(&version).send().await.call(DELETE) {
+                // Gone already, or an alias that isn't ours leads to it.
+                Err(error) if matches!(error.kind, FailureKind::NotFound | FailureKind::InProgress) => {}
+                answer => drop(answer?),
+            }
+        }
+        Ok(())
+    }
+}

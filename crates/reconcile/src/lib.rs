@@ -1,0 +1,3 @@
+//! From what exists to what the manifest declares.
+
+pub mod apply;

@@ -1,0 +1,269 @@
+//! What a contact property is: its type, its field, its options.
+//!
+//! <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::error::Refusal;
+use crate::clock::iso;
+use crate::vendors::HUBSPOT_PROPERTY_NAME;
+use deployer_core::property::Property;
+
+/// The group that the properties of this sandbox are in, which HubSpot has from the start.
+pub(super) const CONTACT_INFORMATION: &str = "contactinformation";
+
+/// A property of contacts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PropertyDefinition {
+    /// The internal name.
+    pub name: String,
+    pub label: String,
+    pub description: String,
+    /// HubSpot's `type`: `string`, `number`, `bool`, `enumeration`, `date`, `datetime`.
+    pub kind: String,
+    /// HubSpot's `fieldType`: `text`, `booleancheckbox`, …
+    pub field_kind: String,
+    pub group: String,
+    pub options: Vec<PropertyOption>,
+    /// No two contacts have the same value.
+    pub unique: bool,
+    /// Only HubSpot sets the value.
+    pub read_only: bool,
+    /// The property is HubSpot's own.
+    pub hubspot_defined: bool,
+}
+
+/// A property as the deployer describes it.
+impl From<Property> for PropertyDefinition {
+    fn from(property: Property) -> Self {
+        let options = property.options.iter().map(|option| (option.label.as_str(), option.value.as_str()));
+        let options: Vec<_> = options.collect();
+        Self {
+            description: property.description,
+            group: property.group_name,
+            ..Self::new(&property.name, &property.label, &property.kind, &property.field_type).with_options(&options)
+        }
+    }
+}
+
+/// A value that a property can have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PropertyOption {
+    pub label: String,
+    pub value: String,
+    pub description: String,
+    pub display_order: i64,
+    pub hidden: bool,
+}
+
+impl PropertyDefinition {
+    /// A property without options, as an account makes it.
+    pub fn new(name: &str, label: &str, kind: &str, field_kind: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            description: String::new(),
+            kind: kind.to_owned(),
+            field_kind: field_kind.to_owned(),
+            group: CONTACT_INFORMATION.to_owned(),
+            options: Vec::new(),
+            unique: false,
+            read_only: false,
+            hubspot_defined: false,
+        }
+    }
+
+    /// A single tick box.
+    pub fn tick_box(name: &str, label: &str) -> Self {
+        Self::new(name, label, "bool", "booleancheckbox").with_options(&[("Yes", "true"), ("No", "false")])
+    }
+
+    /// With these options, label and value.
+    #[must_use]
+    pub fn with_options(mut self, options: &[(&str, &str)]) -> Self {
+        self.options = (0_i64..)
+            .zip(options)
+            .map(|(display_order, (label, value))| PropertyOption {
+                label: (*label).to_owned(),
+                value: (*value).to_owned(),
+                description: String::new(),
+                display_order,
+                hidden: false,
+            })
+            .collect();
+        self
+    }
+
+    /// The group that it is in.
+    #[must_use]
+    pub fn in_group(self, group: &str) -> Self {
+        Self { group: group.to_owned(), ..self }
+    }
+
+    /// Whether the values are `true` and `false`.
+    pub(super) fn is_tick_box(&self) -> bool {
+        self.field_kind == "booleancheckbox"
+    }
+
+    /// Checks what the properties API checks. `groups` are the names of those that exist.
+    pub(super) fn check(&self, groups: &BTreeMap<String, String>) -> Result<(), Refusal> {
+        check_name(&self.name)?;
+        if self.label.trim().is_empty() {
+            return Err(Refusal::invalid("Property label can't be blank"));
+        }
+        let fields = fields_of(&self.kind).ok_or_else(|| {
+            Refusal::invalid(format!("Invalid property type \"{}\" of property \"{}\"", self.kind, self.name))
+        })?;
+        if !fields.contains(&self.field_kind.as_str()) {
+            let (kind, field) = (&self.kind, &self.field_kind);
+            return Err(Refusal::invalid(format!(
+                "fieldType \"{field}\" isn't valid with type \"{kind}\": {fields:?}"
+            )));
+        }
+        if !groups.contains_key(&self.group) {
+            return Err(Refusal::invalid(format!("Property group \"{}\" does not exist", self.group)));
+        }
+        self.check_options()
+    }
+
+    fn check_options(&self) -> Result<(), Refusal> {
+        let mut values: Vec<&str> = self.options.iter().map(|option| option.value.as_str()).collect();
+        values.sort_unstable();
+        if values.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Refusal::invalid(format!("Option values of property \"{}\" must be unique", self.name)));
+        }
+        if self.is_tick_box() && values != ["false", "true"] {
+            let message = "booleancheckbox properties must have exactly two options, with the values true and false";
+            return Err(Refusal::invalid(message));
+        }
+        if self.kind == "enumeration" && values.is_empty() {
+            return Err(Refusal::invalid(format!("Enumeration property \"{}\" must have options", self.name)));
+        }
+        if !values.is_empty() && !matches!(self.kind.as_str(), "enumeration" | "bool") {
+            return Err(Refusal::invalid(format!("Properties of type \"{}\" can't have options", self.kind)));
+        }
+        Ok(())
+    }
+
+    /// As the API gives it.
+    pub(super) fn json(&self, created: Timestamp, updated: Timestamp, archived: bool) -> Value {
+        let options = self.options.iter().map(|option| {
+            json!({
+                "label": option.label,
+                "value": option.value,
+                "description": option.description,
+                "displayOrder": option.display_order,
+                "hidden": option.hidden,
+            })
+        });
+        json!({
+            "updatedAt": iso(updated),
+            "createdAt": iso(created),
+            "name": self.name,
+            "label": self.label,
+            "type": self.kind,
+            "fieldType": self.field_kind,
+            "description": self.description,
+            "groupName": self.group,
+            "options": options.collect::<Vec<_>>(),
+            "displayOrder": -1,
+            "calculated": false,
+            "externalOptions": false,
+            "archived": archived,
+            "hasUniqueValue": self.unique,
+            "hidden": false,
+            "hubspotDefined": self.hubspot_defined,
+            "modificationMetadata": {
+                "archivable": !self.hubspot_defined,
+                "readOnlyDefinition": self.hubspot_defined,
+                "readOnlyValue": self.read_only,
+            },
+            "formField": !self.read_only,
+        })
+    }
+}
+
+/// The fields that a type can be shown as; `None` for a type that doesn't exist.
+fn fields_of(kind: &str) -> Option<&'static [&'static str]> {
+    Some(match kind {
+        "bool" => &["booleancheckbox", "calculation_equation"],
+        "enumeration" => &["booleancheckbox", "checkbox", "radio", "select", "calculation_equation"],
+        "date" | "datetime" => &["date"],
+        "string" => &["text", "textarea", "html", "phonenumber", "file", "calculation_equation"],
+        "number" => &["number", "calculation_equation"],
+        _ => return None,
+    })
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(allowed) {
+        return Err(Refusal::invalid(format!(
+            "Property name \"{name}\" is invalid. It must start with a letter, and may only have lowercase letters, \
+             digits and underscores"
+        )));
+    }
+    if name.len() > HUBSPOT_PROPERTY_NAME {
+        return Err(Refusal::invalid(format!(
+            "Property name is {} characters long; at most {HUBSPOT_PROPERTY_NAME} are allowed",
+            name.len()
+        )));
+    }
+    Ok(())
+}
+
+/// The properties that a portal has from the start, as far as venues use them.
+pub(super) fn built_in() -> Vec<PropertyDefinition> {
+    let own = |name, label, kind, field| PropertyDefinition {
+        hubspot_defined: true,
+        ..PropertyDefinition::new(name, label, kind, field)
+    };
+    let text = |name, label| own(name, label, "string", "text");
+    let set_by_hubspot =
+        |name, label, kind, field| PropertyDefinition { read_only: true, ..own(name, label, kind, field) };
+    vec![
+        text("firstname", "First Name"),
+        text("lastname", "Last Name"),
+        PropertyDefinition { unique: true, ..text("email", "Email") },
+        own("phone", "Phone Number", "string", "phonenumber"),
+        own("mobilephone", "Mobile Phone Number", "string", "phonenumber"),
+        text("company", "Company Name"),
+        text("jobtitle", "Job Title"),
+        own("message", "Message", "string", "textarea"),
+        text("address", "Street Address"),
+        text("city", "City"),
+        text("state", "State/Region"),
+        text("zip", "Postal Code"),
+        text("country", "Country/Region"),
+        text("website", "Website URL"),
+        own("lifecyclestage", "Lifecycle Stage", "enumeration", "radio").with_options(&[
+            ("Subscriber", "subscriber"),
+            ("Lead", "lead"),
+            ("Marketing Qualified Lead", "marketingqualifiedlead"),
+            ("Sales Qualified Lead", "salesqualifiedlead"),
+            ("Opportunity", "opportunity"),
+            ("Customer", "customer"),
+            ("Evangelist", "evangelist"),
+            ("Other", "other"),
+        ]),
+        own("hs_lead_status", "Lead Status", "enumeration", "radio").with_options(&[
+            ("New", "NEW"),
+            ("Open", "OPEN"),
+            ("In Progress", "IN_PROGRESS"),
+            ("Open Deal", "OPEN_DEAL"),
+            ("Unqualified", "UNQUALIFIED"),
+            ("Attempted to Contact", "ATTEMPTED_TO_CONTACT"),
+            ("Connected", "CONNECTED"),
+            ("Bad Timing", "BAD_TIMING"),
+        ]),
+        set_by_hubspot("createdate", "Create Date", "datetime", "date"),
+        set_by_hubspot("lastmodifieddate", "Last Modified Date", "datetime", "date"),
+        set_by_hubspot("hs_object_id", "Record ID", "number", "number"),
+        // Not HubSpot's own, but what venues that take bookings have.
+        PropertyDefinition::new("event_date", "Event Date", "date", "date"),
+        PropertyDefinition::new("guest_count", "Guest Count", "number", "number"),
+    ]
+}

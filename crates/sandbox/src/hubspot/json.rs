@@ -1,0 +1,145 @@
+//! Request bodies, read as strictly as their published schema is, and contacts as they are answered.
+
+use serde_json::{Map, Value, json};
+
+use super::error::Refusal;
+use super::state::{Contact, Properties, State};
+use crate::clock::iso;
+use crate::front::Received;
+
+/// An object of a body.
+#[derive(Debug)]
+pub(super) struct Body(Map<String, Value>);
+
+impl Body {
+    pub(super) fn of(request: &Received) -> Result<Self, Refusal> {
+        let media_type = request.header("content-type").unwrap_or_default();
+        if !media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+            let message = format!("Unsupported media type \"{media_type}\": the body has to be application/json");
+            return Err(Refusal::new(415, "UNSUPPORTED_MEDIA_TYPE", message));
+        }
+        let body = serde_json::from_slice(&request.body).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Refusal::invalid(format!("Invalid input JSON on line {line}, column {column}: {error}"))
+        })?;
+        Self::from(body)
+    }
+
+    pub(super) fn from(value: Value) -> Result<Self, Refusal> {
+        match value {
+            Value::Object(members) => Ok(Self(members)),
+            other => Err(wrong_type("object", &other)),
+        }
+    }
+
+    /// Refuses a body that lacks one of these.
+    pub(super) fn require(&self, names: &[&str]) -> Result<(), Refusal> {
+        let missing: Vec<&str> = names.iter().copied().filter(|name| self.get(name).is_none()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let missing = missing.join(", ");
+        Err(Refusal::invalid(format!(
+            "Invalid input JSON on line 1, column 1. Some required fields were not set: [{missing}]"
+        )))
+    }
+
+    /// A member that is there and isn't `null`.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<&str, Refusal> {
+        self.require(&[name])?;
+        Ok(self.optional_text(name)?.unwrap_or_default())
+    }
+
+    pub(super) fn optional_text(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        self.get(name).map(|value| value.as_str().ok_or_else(|| wrong_type("string", value))).transpose()
+    }
+
+    pub(super) fn optional_flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        self.get(name).map(|value| value.as_bool().ok_or_else(|| wrong_type("boolean", value))).transpose()
+    }
+
+    pub(super) fn optional_number(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        self.get(name).map(|value| value.as_i64().ok_or_else(|| wrong_type("integer", value))).transpose()
+    }
+
+    /// A list that has to be there.
+    pub(super) fn list(&self, name: &str) -> Result<&[Value], Refusal> {
+        self.require(&[name])?;
+        self.optional_list(name)
+    }
+
+    /// A list, empty where there is none.
+    pub(super) fn optional_list(&self, name: &str) -> Result<&[Value], Refusal> {
+        match self.get(name) {
+            None => Ok(&[]),
+            Some(Value::Array(values)) => Ok(values),
+            Some(other) => Err(wrong_type("array", other)),
+        }
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Refusal> {
+        let texts = self.optional_list(name)?.iter().map(|value| match value {
+            Value::String(text) => Ok(text.clone()),
+            other => Err(wrong_type("string", other)),
+        });
+        texts.collect()
+    }
+
+    /// An object whose values are strings, which is what properties are.
+    pub(super) fn properties(&self) -> Result<Properties, Refusal> {
+        self.require(&["properties"])?;
+        let members = match self.get("properties") {
+            Some(Value::Object(members)) => members,
+            other => return Err(wrong_type("object", other.unwrap_or(&Value::Null))),
+        };
+        let properties = members.iter().map(|(name, value)| match value {
+            Value::String(text) => Ok((name.clone(), text.clone())),
+            other => Err(wrong_type("string", other)),
+        });
+        properties.collect()
+    }
+}
+
+pub(super) fn wrong_type(wanted: &str, found: &Value) -> Refusal {
+    let found = match found {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    Refusal::invalid(format!(
+        "Invalid input JSON on line 1, column 1: Cannot deserialize value of type `{wanted}` from {found}"
+    ))
+}
+
+/// A contact with the properties that were asked for: those without a value are `null`, those that don't exist are left
+/// out. Three are always given; `otherwise` are, where none was asked for.
+pub(super) fn contact(state: &State, contact: &Contact, asked: &[String], otherwise: &[&str]) -> Value {
+    let always = ["createdate", "hs_object_id", "lastmodifieddate"];
+    let asked: Vec<&str> = match asked {
+        [] => otherwise.to_vec(),
+        asked => asked.iter().map(String::as_str).collect(),
+    };
+    let mut names: Vec<&str> = always.into_iter().chain(asked).collect();
+    names.sort_unstable();
+    names.dedup();
+    let known = names.into_iter().filter(|name| state.definition(name).is_some());
+    let properties = known.map(|name| (name.to_owned(), json!(contact.properties.get(name))));
+    json!({
+        "id": contact.id.to_string(),
+        "properties": properties.collect::<Map<_, _>>(),
+        "createdAt": iso(contact.created_at),
+        "updatedAt": iso(contact.updated_at),
+        "archived": false,
+    })
+}
+
+/// What a list, a search and a single read give where no properties are asked for.
+pub(super) const DEFAULT_PROPERTIES: [&str; 6] =
+    ["createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname"];

@@ -1,0 +1,210 @@
+//! Which call a request is, whether it may be made, and how its answer is written.
+
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use super::error::Refusal;
+use super::state::State;
+use super::{HubSpotConfig, account, batch, contacts, properties, search, workflows};
+use crate::answer::Answer;
+use crate::front::Received;
+use crate::vendors::{
+    AUTOMATION, CONTACT_SCHEMAS_READ, CONTACT_SCHEMAS_WRITE, CONTACTS_READ, CONTACTS_WRITE, HUBSPOT_LIMIT,
+    HUBSPOT_SEARCH_LIMIT, HUBSPOT_VERSIONS,
+};
+
+/// What a call gives: a status and a body, or a refusal.
+pub(super) type Outcome = Result<Done, Refusal>;
+
+/// What a call did.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) status: u16,
+    /// `null` is answered without a body.
+    pub(super) body: Value,
+    pub(super) changed: bool,
+}
+
+impl Done {
+    pub(super) fn read(body: Value) -> Self {
+        Self { status: 200, body, changed: false }
+    }
+
+    pub(super) fn wrote(status: u16, body: Value) -> Self {
+        Self { status, body, changed: true }
+    }
+}
+
+/// A call as it is worked on.
+pub(super) struct Call<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) request: &'a Received,
+    pub(super) now: Timestamp,
+}
+
+enum Endpoint {
+    TokenInfo,
+    AccountDetails,
+    Contacts,
+    Search,
+    BatchRead,
+    BatchUpdate,
+    Contact(String),
+    Properties,
+    Groups,
+    Group(String),
+    Property(String),
+    Flows,
+    Flow(String),
+    WebhookSettings(String),
+    WebhookSubscriptions(String),
+}
+
+impl Endpoint {
+    /// Both generations of paths put the version at another place.
+    fn of(path: &str) -> Option<Self> {
+        let decoded = |segment| percent_decode_str(segment).decode_utf8().map(|text| text.into_owned()).ok();
+        let segments = path.trim_matches('/').split('/').map(decoded).collect::<Option<Vec<_>>>()?;
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let [current, older] = HUBSPOT_VERSIONS;
+        let (area, rest) = match segments.as_slice() {
+            ["oauth", "v2", "private-apps", "get", "access-token-info"] => return Some(Self::TokenInfo),
+            ["account-info", version, "details"] if HUBSPOT_VERSIONS.contains(version) => {
+                return Some(Self::AccountDetails);
+            }
+            ["automation", "v4", "flows"] => return Some(Self::Flows),
+            ["automation", "v4", "flows", id] => return Some(Self::Flow((*id).to_owned())),
+            ["webhooks", version, app, "settings"] if HUBSPOT_VERSIONS.contains(version) => {
+                return Some(Self::WebhookSettings((*app).to_owned()));
+            }
+            ["webhooks", version, app, "subscriptions"] if HUBSPOT_VERSIONS.contains(version) => {
+                return Some(Self::WebhookSubscriptions((*app).to_owned()));
+            }
+            ["crm", area, version, "contacts", rest @ ..] if *version == current => (*area, rest),
+            ["crm", version, area, "contacts", rest @ ..] if *version == older => (*area, rest),
+            _ => return None,
+        };
+        match (area, rest) {
+            ("objects", []) => Some(Self::Contacts),
+            ("objects", ["search"]) => Some(Self::Search),
+            ("objects", ["batch", "read"]) => Some(Self::BatchRead),
+            ("objects", ["batch", "update"]) => Some(Self::BatchUpdate),
+            ("objects", [id]) => Some(Self::Contact((*id).to_owned())),
+            ("properties", []) => Some(Self::Properties),
+            ("properties", ["groups"]) => Some(Self::Groups),
+            ("properties", ["groups", name]) => Some(Self::Group((*name).to_owned())),
+            ("properties", [name]) => Some(Self::Property((*name).to_owned())),
+            _ => None,
+        }
+    }
+
+    /// The scope that a method needs; `None` if the endpoint hasn't the method.
+    fn scope(&self, method: &str) -> Option<Option<&'static str>> {
+        Some(match (self, method) {
+            (Self::TokenInfo, "POST") | (Self::AccountDetails, "GET") => None,
+            (Self::WebhookSettings(_) | Self::WebhookSubscriptions(_), "GET") => None,
+            (Self::Flows | Self::Flow(_), "GET") => Some(AUTOMATION),
+            (Self::Contacts | Self::Contact(_), "GET") | (Self::Search | Self::BatchRead, "POST") => {
+                Some(CONTACTS_READ)
+            }
+            (Self::Contacts | Self::BatchUpdate, "POST") | (Self::Contact(_), "PATCH" | "DELETE") => {
+                Some(CONTACTS_WRITE)
+            }
+            (Self::Properties | Self::Property(_) | Self::Groups | Self::Group(_), "GET") => Some(CONTACT_SCHEMAS_READ),
+            (Self::Properties | Self::Groups, "POST") | (Self::Property(_), "PATCH" | "DELETE") => {
+                Some(CONTACT_SCHEMAS_WRITE)
+            }
+            _ => return None,
+        })
+    }
+
+    fn run(&self, call: &mut Call<'_>) -> Outcome {
+        match (self, call.request.method.as_str()) {
+            (Self::TokenInfo, _) => account::token_info(call),
+            (Self::AccountDetails, _) => account::details(call),
+            (Self::Contacts, "GET") => contacts::list(call),
+            (Self::Contacts, _) => contacts::create(call),
+            (Self::Search, _) => search::search(call),
+            (Self::BatchRead, _) => batch::read(call),
+            (Self::BatchUpdate, _) => batch::update(call),
+            (Self::Contact(id), "GET") => contacts::get(call, id),
+            (Self::Contact(id), "PATCH") => contacts::update(call, id),
+            (Self::Contact(id), _) => contacts::archive(call, id),
+            (Self::Properties, "GET") => properties::list(call),
+            (Self::Properties, _) => properties::create(call),
+            (Self::Groups, "GET") => properties::groups(call),
+            (Self::Groups, _) => properties::create_group(call),
+            (Self::Group(name), _) => properties::group(call, name),
+            (Self::Property(name), "GET") => properties::get(call, name),
+            (Self::Property(name), "PATCH") => properties::update(call, name),
+            (Self::Property(name), _) => properties::archive(call, name),
+            (Self::Flows, _) => workflows::list(call),
+            (Self::Flow(id), _) => workflows::get(call, id),
+            (Self::WebhookSettings(app), _) => workflows::webhook_settings(call, app),
+            (Self::WebhookSubscriptions(app), _) => workflows::webhook_subscriptions(call, app),
+        }
+    }
+}
+
+/// Answers a request, and says whether it changed something.
+pub(super) fn answer(state: &mut State, config: &HubSpotConfig, request: &Received) -> (Answer, bool) {
+    let mut headers = Vec::new();
+    let outcome = outcome(state, config, request, &mut headers);
+    let (mut answer, changed) = match outcome {
+        Ok(Done { status, body: Value::Null, changed }) => (Answer::empty(status), changed),
+        Ok(Done { status, body, changed }) => (Answer::json(status, &body), changed),
+        Err(refusal) => {
+            let mut body = refusal.body();
+            body.insert("correlationId".to_owned(), json!(state.correlation_id()));
+            (Answer::json(refusal.status, &Value::Object(body)), false)
+        }
+    };
+    answer.headers.extend(headers);
+    (answer, changed)
+}
+
+fn outcome(
+    state: &mut State,
+    config: &HubSpotConfig,
+    request: &Received,
+    headers: &mut Vec<(String, String)>,
+) -> Outcome {
+    let endpoint = Endpoint::of(&request.path).ok_or_else(Refusal::not_found)?;
+    let scope =
+        endpoint.scope(&request.method).ok_or_else(|| Refusal::new(405, "METHOD_NOT_ALLOWED", "Method not allowed"))?;
+    // The token whose scopes are asked for stands in the body: this call needs none.
+    if !matches!(endpoint, Endpoint::TokenInfo) {
+        let token = account::token(state, request)?;
+        if config.limits {
+            limit(state, &endpoint, &token, request.at, headers)?;
+        }
+        account::check_scope(state, &token, scope)?;
+    }
+    endpoint.run(&mut Call { state, request, now: request.at })
+}
+
+fn limit(
+    state: &mut State,
+    endpoint: &Endpoint,
+    token: &str,
+    now: Timestamp,
+    headers: &mut Vec<(String, String)>,
+) -> Result<(), Refusal> {
+    let reached = |policy: &'static str| {
+        let message = format!("You have reached your {} limit.", policy.to_lowercase());
+        Refusal { policy: Some(policy), ..Refusal::new(429, "RATE_LIMITS", message) }
+    };
+    if matches!(endpoint, Endpoint::Search) {
+        return state.searches.take(HUBSPOT_SEARCH_LIMIT, now).map(drop).ok_or_else(|| reached("SECONDLY"));
+    }
+    let left = state.apps.get_mut(token).and_then(|app| app.requests.take(HUBSPOT_LIMIT, now));
+    for (name, value) in [
+        ("x-hubspot-ratelimit-max", HUBSPOT_LIMIT.requests.to_string()),
+        ("x-hubspot-ratelimit-remaining", left.unwrap_or_default().to_string()),
+        ("x-hubspot-ratelimit-interval-milliseconds", HUBSPOT_LIMIT.window.as_millis().to_string()),
+    ] {
+        headers.push((name.to_owned(), value));
+    }
+    left.map(drop).ok_or_else(|| reached("TEN_SECONDLY_ROLLING"))
+}

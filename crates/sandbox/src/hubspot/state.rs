@@ -1,0 +1,255 @@
+//! A portal: its contacts, what the search index has of them, and what may read and write them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::definition::{CONTACT_INFORMATION, PropertyDefinition, built_in};
+use super::error::Refusal;
+use super::validate::{self, Invalid};
+use super::workflows::Workflows;
+use crate::clock::{iso, later};
+use crate::limits::Window;
+use crate::vendors::HUBSPOT_HISTORY;
+
+/// Property names and values. What has no value isn't there.
+pub type Properties = BTreeMap<String, String>;
+
+/// A contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    pub id: u64,
+    pub properties: Properties,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Stored {
+    current: Arc<Contact>,
+    /// What the contact was from when on, as far as the index may still show it.
+    history: VecDeque<(Timestamp, Arc<Contact>)>,
+    /// The values of each property, newest first.
+    values: BTreeMap<String, VecDeque<(Timestamp, String)>>,
+    archived_at: Option<Timestamp>,
+}
+
+/// A property, and whether it is in use.
+#[derive(Debug)]
+pub(super) struct Property {
+    pub(super) definition: PropertyDefinition,
+    pub(super) created: Timestamp,
+    pub(super) updated: Timestamp,
+    pub(super) archived: bool,
+}
+
+/// A private app.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) id: u64,
+    pub(super) scopes: Vec<String>,
+    pub(super) requests: Window,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) portal_id: u64,
+    search_lag: SignedDuration,
+    contacts: BTreeMap<u64, Stored>,
+    /// The contact that one was merged into.
+    merged: BTreeMap<u64, u64>,
+    pub(super) properties: BTreeMap<String, Property>,
+    /// Names and labels.
+    pub(super) groups: BTreeMap<String, String>,
+    /// By token.
+    pub(super) apps: BTreeMap<String, App>,
+    pub(super) searches: Window,
+    pub(super) workflows: Workflows,
+    answers: u64,
+}
+
+impl State {
+    pub(super) fn new(portal_id: u64, search_lag: SignedDuration, now: Timestamp) -> Self {
+        let properties = built_in().into_iter().map(|definition| {
+            let name = definition.name.clone();
+            (name, Property { definition, created: now, updated: now, archived: false })
+        });
+        Self {
+            portal_id,
+            search_lag,
+            contacts: BTreeMap::new(),
+            merged: BTreeMap::new(),
+            properties: properties.collect(),
+            groups: [(CONTACT_INFORMATION.to_owned(), "Contact information".to_owned())].into(),
+            apps: BTreeMap::new(),
+            searches: Window::default(),
+            workflows: Workflows::default(),
+            answers: 0,
+        }
+    }
+
+    /// What HubSpot's support asks for: another one in each answer.
+    pub(super) fn correlation_id(&mut self) -> String {
+        self.answers += 1;
+        format!("00000000-0000-4000-8000-{:012x}", self.answers)
+    }
+
+    /// A property that is in use.
+    pub(super) fn definition(&self, name: &str) -> Option<&PropertyDefinition> {
+        self.properties.get(name).filter(|property| !property.archived).map(|property| &property.definition)
+    }
+
+    /// Makes a property, or makes it anew.
+    pub(super) fn define(&mut self, definition: PropertyDefinition, now: Timestamp) {
+        let created = self.properties.get(&definition.name).map_or(now, |property| property.created);
+        let property = Property { definition, created, updated: now, archived: false };
+        self.properties.insert(property.definition.name.clone(), property);
+    }
+
+    /// The contacts that aren't archived, by id.
+    pub(super) fn contacts(&self) -> impl Iterator<Item = &Arc<Contact>> {
+        self.contacts.values().filter(|stored| stored.archived_at.is_none()).map(|stored| &stored.current)
+    }
+
+    pub(super) fn contact(&self, id: u64) -> Option<&Arc<Contact>> {
+        self.contacts.get(&id).filter(|stored| stored.archived_at.is_none()).map(|stored| &stored.current)
+    }
+
+    /// The contacts as the search index has them at `now`.
+    pub(super) fn indexed(&self, now: Timestamp) -> Vec<&Arc<Contact>> {
+        let as_of = later(now, -self.search_lag);
+        let stored = self.contacts.values().filter(|stored| stored.archived_at.is_none_or(|archived| archived > as_of));
+        stored.filter_map(|stored| Some(&stored.history.iter().rfind(|(since, _)| *since <= as_of)?.1)).collect()
+    }
+
+    /// The values as they are kept, of a write to the contact `id` or of a new one.
+    pub(super) fn check(&self, id: Option<u64>, changes: &Properties) -> Result<Properties, Refusal> {
+        let (mut kept, mut invalid) = (Properties::new(), Vec::new());
+        for (name, value) in changes {
+            match self
+                .definition(name)
+                .ok_or_else(|| Invalid::unknown(name))
+                .and_then(|definition| validate::value(definition, value))
+            {
+                Ok(value) => drop(kept.insert(name.clone(), value)),
+                Err(error) => invalid.push(error),
+            }
+        }
+        if !invalid.is_empty() {
+            return Err(validate::refusal(self.portal_id, &invalid));
+        }
+        self.check_unique(id, &kept)?;
+        Ok(kept)
+    }
+
+    /// Emails are unique among contacts, and so is what an account has made unique.
+    fn check_unique(&self, id: Option<u64>, changes: &Properties) -> Result<(), Refusal> {
+        for (name, value) in changes.iter().filter(|(_, value)| !value.is_empty()) {
+            if !self.definition(name).is_some_and(|definition| definition.unique) {
+                continue;
+            }
+            let other = self.contacts().find(|other| Some(other.id) != id && other.properties.get(name) == Some(value));
+            if let Some(other) = other {
+                let message = format!("Contact already exists. Existing ID: {}", other.id);
+                return Err(Refusal::new(409, "CONFLICT", message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes values that were checked.
+    pub(super) fn write(&mut self, id: u64, changes: &Properties, now: Timestamp) -> Option<Arc<Contact>> {
+        let as_of = later(now, -self.search_lag);
+        let stored = self.contacts.get_mut(&id).filter(|stored| stored.archived_at.is_none())?;
+        let mut contact = Contact::clone(&stored.current);
+        merge(&mut contact.properties, changes);
+        contact.updated_at = now;
+        contact.properties.insert("lastmodifieddate".to_owned(), iso(now));
+        let contact = Arc::new(contact);
+        stored.current = Arc::clone(&contact);
+        stored.history.push_back((now, Arc::clone(&contact)));
+        remember(&mut stored.values, changes, now);
+        // Only the newest of those that the index is past can still be asked for.
+        while stored.history.get(1).is_some_and(|(since, _)| *since <= as_of) {
+            stored.history.pop_front();
+        }
+        Some(contact)
+    }
+
+    /// Makes a contact from values that were checked. `indexed_from` is when the index begins to know of it.
+    pub(super) fn create(&mut self, contact: Contact, indexed_from: Timestamp) -> Arc<Contact> {
+        let mut contact = contact;
+        contact.properties.retain(|_, value| !value.is_empty());
+        for (name, value) in [
+            ("hs_object_id", contact.id.to_string()),
+            ("createdate", iso(contact.created_at)),
+            ("lastmodifieddate", iso(contact.updated_at)),
+        ] {
+            contact.properties.insert(name.to_owned(), value);
+        }
+        let contact = Arc::new(contact);
+        let history = [(indexed_from, Arc::clone(&contact))].into();
+        let mut values = BTreeMap::new();
+        remember(&mut values, &contact.properties, contact.updated_at);
+        self.contacts.insert(contact.id, Stored { current: Arc::clone(&contact), history, values, archived_at: None });
+        contact
+    }
+
+    /// The values that a contact's property had and when each was written, newest first.
+    pub(super) fn values(&self, id: u64, property: &str) -> impl Iterator<Item = &(Timestamp, String)> {
+        self.contacts.get(&id).and_then(|stored| stored.values.get(property)).into_iter().flatten()
+    }
+
+    /// Merges a contact into another: its id leads to that one from now on.
+    pub(super) fn merge(&mut self, id: u64, into: u64, now: Timestamp) -> bool {
+        let merges = id != into && self.contact(into).is_some() && self.archive(id, now);
+        if merges {
+            self.merged.insert(id, into);
+        }
+        merges
+    }
+
+    /// The id of the contact that an id leads to.
+    pub(super) fn resolve(&self, id: u64) -> Option<u64> {
+        let mut id = id;
+        while let Some(into) = self.merged.get(&id) {
+            id = *into;
+        }
+        self.contact(id).map(|contact| contact.id)
+    }
+
+    /// Whether an id was ever used.
+    pub(super) fn knows(&self, id: u64) -> bool {
+        self.contacts.contains_key(&id)
+    }
+
+    /// An id that no contact has had.
+    pub(super) fn next_id(&self) -> u64 {
+        self.contacts.last_key_value().map_or(1_001, |(id, _)| id + 1)
+    }
+
+    /// Moves a contact to the recycling bin. The index still has it for a while.
+    pub(super) fn archive(&mut self, id: u64, now: Timestamp) -> bool {
+        let stored = self.contacts.get_mut(&id).filter(|stored| stored.archived_at.is_none());
+        stored.map(|stored| stored.archived_at = Some(now)).is_some()
+    }
+}
+
+fn remember(values: &mut BTreeMap<String, VecDeque<(Timestamp, String)>>, changes: &Properties, now: Timestamp) {
+    for (name, value) in changes {
+        let history = values.entry(name.clone()).or_default();
+        history.push_front((now, value.clone()));
+        history.truncate(HUBSPOT_HISTORY);
+    }
+}
+
+fn merge(properties: &mut Properties, changes: &Properties) {
+    for (name, value) in changes {
+        if value.is_empty() {
+            properties.remove(name);
+        } else {
+            properties.insert(name.clone(), value.clone());
+        }
+    }
+}

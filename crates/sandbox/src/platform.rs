@@ -1,0 +1,193 @@
+//! A sandbox for `http` destinations: a platform that takes any JSON record, once for each `Idempotency-Key`, and finds
+//! it again. It answers in the shape that the venue's pointers ask for.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use sync_config::config::{HttpAuth, HttpDestination};
+use tokio::sync::watch;
+
+use super::Clock;
+
+/// Where the answer to a created record has its id, if the venue doesn't say.
+const ID_POINTER: &str = "/id";
+
+/// A record that was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    pub id: u64,
+    /// The `Idempotency-Key` that it came with.
+    pub key: Option<String>,
+    pub body: Value,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+/// The platform. Cloning is cheap and gives the same one.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    clock: Clock,
+    accounts: Mutex<BTreeMap<String, Account>>,
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Account {
+    settings: HttpDestination,
+    credential: String,
+    records: Vec<Record>,
+}
+
+impl Platform {
+    /// A platform without any account.
+    pub fn new(clock: Clock) -> Self {
+        let inner = Inner { clock, accounts: Mutex::default(), changes: watch::Sender::new(0) };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Adds an account for a venue, and gives the destination that leads to it when the platform answers at `uri`.
+    pub fn add_account(&self, venue: &str, settings: &HttpDestination, credential: &str, uri: &str) -> HttpDestination {
+        let account = Account { settings: settings.clone(), credential: credential.to_owned(), records: Vec::new() };
+        self.accounts().insert(venue.to_owned(), account);
+        let records = format!("{uri}/{venue}/records");
+        HttpDestination {
+            lookup_url: settings.lookup_url.as_ref().map(|_| format!("{records}?key={{key}}")),
+            url: records,
+            ..settings.clone()
+        }
+    }
+
+    /// A venue's records, oldest first.
+    pub fn records(&self, venue: &str) -> Vec<Record> {
+        self.accounts().get(venue).map(|account| account.records.clone()).unwrap_or_default()
+    }
+
+    /// A number that grows with every record.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    /// `POST` and `GET /{venue}/records`.
+    pub fn router(&self) -> Router {
+        Router::new().route("/{venue}/records", post(create).get(find)).with_state(self.clone())
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, BTreeMap<String, Account>> {
+        self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Account {
+    fn admits(&self, headers: &HeaderMap, query: &BTreeMap<String, String>) -> bool {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let credential = self.credential.as_str();
+        match &self.settings.auth {
+            None => true,
+            Some(HttpAuth::Bearer) => header("authorization") == Some(&format!("Bearer {credential}")),
+            Some(HttpAuth::Basic) => header("authorization") == Some(&format!("Basic {}", STANDARD.encode(credential))),
+            Some(HttpAuth::Header { name }) => header(name) == Some(credential),
+            Some(HttpAuth::Query { name }) => query.get(name).map(String::as_str) == Some(credential),
+        }
+    }
+}
+
+async fn create(
+    State(platform): State<Platform>,
+    Path(venue): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response {
+    let mut accounts = platform.accounts();
+    let Some(account) = accounts.get_mut(&venue) else { return StatusCode::NOT_FOUND.into_response() };
+    if !account.admits(&headers, &query) {
+        return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "unknown credential" }))).into_response();
+    }
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+    let known = account.records.iter().find(|record| key.is_some() && record.key == key).map(|record| record.id);
+    let id = known.unwrap_or_else(|| {
+        let id = account.records.len() as u64 + 1;
+        let created_ms = platform.inner.clock.now().as_millisecond();
+        account.records.push(Record { id, key, body, created_ms });
+        platform.inner.changes.send_modify(|number| *number += 1);
+        id
+    });
+    let mut answer = Value::Object(Map::new());
+    if let Some(pointer) = &account.settings.success_pointer {
+        put(&mut answer, pointer, Value::Bool(true));
+    }
+    put(&mut answer, account.settings.id_pointer.as_deref().unwrap_or(ID_POINTER), json!(id));
+    (StatusCode::CREATED, Json(answer)).into_response()
+}
+
+async fn find(
+    State(platform): State<Platform>,
+    Path(venue): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    let accounts = platform.accounts();
+    let Some(account) = accounts.get(&venue) else { return StatusCode::NOT_FOUND.into_response() };
+    if !account.admits(&headers, &query) {
+        return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "unknown credential" }))).into_response();
+    }
+    let wanted = query.get("key");
+    let found = account.records.iter().find(|record| wanted.is_some() && record.key.as_ref() == wanted);
+    let pointer = account.settings.lookup_id_pointer.as_deref().unwrap_or(ID_POINTER);
+    let mut answer = Value::Object(Map::new());
+    put(&mut answer, pointer, found.map_or(Value::Null, |record| json!(record.id)));
+    Json(answer).into_response()
+}
+
+/// Puts `value` where a JSON pointer (RFC 6901) leads, making objects, and arrays where a part is `0`.
+fn put(at: &mut Value, pointer: &str, value: Value) {
+    let Some(pointer) = pointer.strip_prefix('/') else {
+        *at = value;
+        return;
+    };
+    let (part, rest) = match pointer.split_once('/') {
+        Some((part, rest)) => (part, format!("/{rest}")),
+        None => (pointer, String::new()),
+    };
+    if part == "0" && !matches!(at, Value::Object(members) if !members.is_empty()) {
+        if !at.is_array() {
+            *at = json!([null]);
+        }
+        put(&mut at[0], &rest, value);
+        return;
+    }
+    if !at.is_object() {
+        *at = Value::Object(Map::new());
+    }
+    put(&mut at[part.replace("~1", "/").replace("~0", "~")], &rest, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_take_the_shape_that_is_asked_for() {
+        for pointer in ["/id", "/data/0/id", "/a~1b/c", "/data/id"] {
+            let mut answer = Value::Object(Map::new());
+            put(&mut answer, "/ok", Value::Bool(true));
+            put(&mut answer, pointer, json!(7));
+            assert_eq!(answer.pointer(pointer), Some(&json!(7)), "{answer}");
+            assert_eq!(answer["ok"], true);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The accounts of Tripleseat's customers, and what opens them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::lead::{Accepted, Lead};
+use crate::clock::later;
+use crate::limits::Window;
+use crate::vendors::TRIPLESEAT_TOKEN_SECONDS;
+
+/// A customer's account: one site.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub site_id: u64,
+    pub name: String,
+    /// Makes leads, and nothing else.
+    pub public_key: String,
+    /// Client id and client secret of an OAuth application, which reads leads.
+    pub oauth: Option<(String, String)>,
+    /// A lead has to name one where there are several.
+    pub locations: Vec<Location>,
+    /// The lead forms that a lead can name.
+    pub lead_form_ids: Vec<u64>,
+    /// Whether the account's lead form asks for a phone number.
+    pub phone_required: bool,
+}
+
+/// A room or a house of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    pub id: u64,
+    pub name: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) account: Account,
+    pub(super) leads: Vec<Lead>,
+    pub(super) requests: Window,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) sites: BTreeMap<u64, Site>,
+    /// Access tokens: the site, and until when.
+    tokens: BTreeMap<String, (u64, Timestamp)>,
+    issued: u64,
+    leads: u64,
+}
+
+/// Why a token opens nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenError {
+    Unknown,
+    Expired,
+}
+
+impl State {
+    pub(super) fn site_of_key(&self, public_key: &str) -> Option<u64> {
+        self.sites.values().find(|site| site.account.public_key == public_key).map(|site| site.account.site_id)
+    }
+
+    pub(super) fn site_of_client(&self, id: &str, secret: &str) -> Option<u64> {
+        let is_client = |site: &&Site| {
+            let client = site.account.oauth.as_ref();
+            client.is_some_and(|(known_id, known_secret)| known_id == id && known_secret == secret)
+        };
+        self.sites.values().find(is_client).map(|site| site.account.site_id)
+    }
+
+    pub(super) fn site_of_token(&self, token: &str, now: Timestamp) -> Result<u64, TokenError> {
+        match self.tokens.get(token) {
+            None => Err(TokenError::Unknown),
+            Some((_, until)) if *until <= now => Err(TokenError::Expired),
+            Some((site_id, _)) => Ok(*site_id),
+        }
+    }
+
+    /// A new token for an account. Earlier ones stay valid.
+    pub(super) fn issue_token(&mut self, site_id: u64, now: Timestamp) -> String {
+        self.issued += 1;
+        let token = format!("sandbox-{site_id}-{:08x}", self.issued);
+        let until = later(now, jiff::SignedDuration::from_secs(TRIPLESEAT_TOKEN_SECONDS));
+        self.tokens.insert(token.clone(), (site_id, until));
+        token
+    }
+
+    /// Keeps a lead. Whether there is one like it is nothing that Tripleseat looks at.
+    pub(super) fn keep(&mut self, site_id: u64, accepted: Accepted, now: Timestamp) -> Option<Lead> {
+        let site = self.sites.get_mut(&site_id)?;
+        self.leads += 1;
+        let Accepted { fields, location_id } = accepted;
+        let lead = Lead { id: 5_000 + self.leads, site_id, location_id, fields, created_at: now, updated_at: now };
+        site.leads.push(lead.clone());
+        Some(lead)
+    }
+}

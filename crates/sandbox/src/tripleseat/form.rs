@@ -1,0 +1,54 @@
+//! The body of a new lead, however it is sent: JSON, or a form with names like `lead[first_name]`.
+
+use serde_json::{Map, Value};
+
+use crate::front::Received;
+
+/// What a body says, as JSON; the reason in Tripleseat's words if it can't be read.
+pub(super) fn body(request: &Received) -> Result<Map<String, Value>, String> {
+    if let Some(fields) = request.form() {
+        return Ok(nested(fields));
+    }
+    // What isn't said to be JSON isn't read as such.
+    let is_json = request.header("content-type").is_some_and(|given| given.starts_with("application/json"));
+    if request.body.is_empty() || !is_json {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(&request.body) {
+        Ok(Value::Object(body)) => Ok(body),
+        _ => Err("There was a problem in the JSON you submitted".to_owned()),
+    }
+}
+
+/// `lead[first_name]` is the member `first_name` of `lead`. Deeper names than that aren't used.
+fn nested(fields: Vec<(String, String)>) -> Map<String, Value> {
+    let mut body = Map::new();
+    for (name, value) in fields {
+        let inner = name.split_once('[').and_then(|(outer, rest)| Some((outer, rest.strip_suffix(']')?)));
+        match inner {
+            None => drop(body.insert(name, Value::from(value))),
+            Some((outer, inner)) => {
+                let members = body.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(members) = members {
+                    members.insert(inner.to_owned(), Value::from(value));
+                }
+            }
+        }
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_in_brackets_are_members() {
+        let fields = [("public_key", "k"), ("lead[first_name]", "Ana"), ("lead[last_name]", "Silva"), ("odd[", "x")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let body = json!({ "public_key": "k", "lead": { "first_name": "Ana", "last_name": "Silva" }, "odd[": "x" });
+        assert_eq!(Value::Object(nested(fields)), body);
+    }
+}

@@ -1,0 +1,243 @@
+//! What a lead may be, and how it is kept.
+//!
+//! <https://support.tripleseat.com/hc/en-us/articles/205161948-Lead-Form-API-endpoint>
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::{Map, Value, json};
+
+use super::accounts::Account;
+use crate::clock::iso;
+use crate::email::looks_like_email;
+
+/// A lead as an account has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lead {
+    pub id: u64,
+    pub site_id: u64,
+    /// The account's only location, where none was named.
+    pub location_id: Option<u64>,
+    /// `first_name` and the other fields, as they were sent.
+    pub fields: Map<String, Value>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// The fields that are taken. Others are ignored.
+const FIELDS: [&str; 19] = [
+    "first_name",
+    "last_name",
+    "email_address",
+    "phone_number",
+    "phone_number_extension",
+    "company",
+    "event_description",
+    "event_date",
+    "start_time",
+    "end_time",
+    "guest_count",
+    "additional_information",
+    "contact_preference",
+    "email_opt_in",
+    "lead_source_id",
+    "referral_source_id",
+    "referral_source_other",
+    "gdpr_consent_granted",
+    "event_style",
+];
+
+/// Those of them that are whole numbers, as such or as text.
+const NUMBERS: [&str; 3] = ["guest_count", "lead_source_id", "referral_source_id"];
+/// Those of them that are yes or no.
+const FLAGS: [&str; 2] = ["email_opt_in", "gdpr_consent_granted"];
+/// Those of them that are text, and may come as a number: phone numbers do.
+const TEXTS_OR_NUMBERS: [&str; 2] = ["phone_number", "phone_number_extension"];
+
+/// What is wrong with a field, in the words of Rails: the field, and what follows its name in a sentence.
+pub(super) type Errors = Vec<(&'static str, &'static str)>;
+
+/// A lead that may be kept: its fields, its location, and its lead form.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) fields: Map<String, Value>,
+    pub(super) location_id: Option<u64>,
+}
+
+/// Checks what was sent. `location_id` and `lead_form_id` can stand in the lead or beside it.
+pub(super) fn check(
+    account: &Account,
+    lead: &Map<String, Value>,
+    location_id: Option<&Value>,
+    lead_form_id: Option<&Value>,
+) -> Result<Accepted, Errors> {
+    let mut errors = wrong_types(lead);
+    let mut required = vec!["first_name", "last_name", "email_address"];
+    if account.phone_required {
+        required.push("phone_number");
+    }
+    for field in required {
+        if text(lead.get(field)).is_none_or(|text| text.trim().is_empty()) {
+            errors.push((field, "can't be blank"));
+        }
+    }
+    if given(lead, "email_address").is_some_and(|email| !looks_like_email(&email)) {
+        errors.push(("email_address", "is invalid"));
+    }
+    if given(lead, "event_date").is_some_and(|date| parse_date(&date).is_none()) {
+        errors.push(("event_date", "is not a valid date"));
+    }
+    for number in NUMBERS {
+        if given(lead, number).is_some_and(|text| text.parse::<u32>().is_err()) {
+            errors.push((number, "is not a number"));
+        }
+    }
+    if given(lead, "contact_preference").is_some_and(|wanted| !["Email", "Phone"].contains(&wanted.as_str())) {
+        errors.push(("contact_preference", "is not included in the list"));
+    }
+    let location_id = match location_id.filter(|id| !is_blank(id)) {
+        None => match account.locations.as_slice() {
+            [] => None,
+            [only] => Some(only.id),
+            _ => {
+                errors.push(("location", "can't be blank"));
+                None
+            }
+        },
+        Some(id) => {
+            let id = number(id).filter(|id| account.locations.iter().any(|location| location.id == *id));
+            if id.is_none() {
+                errors.push(("location", "is invalid"));
+            }
+            id
+        }
+    };
+    let site_id = lead.get("site_id").filter(|id| !id.is_null());
+    if site_id.is_some_and(|id| number(id) != Some(account.site_id)) {
+        errors.push(("site", "is invalid"));
+    }
+    let lead_form_id = lead_form_id.filter(|id| !is_blank(id));
+    if lead_form_id.is_some_and(|id| !number(id).is_some_and(|id| account.lead_form_ids.contains(&id))) {
+        errors.push(("lead_form", "is invalid"));
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let mut fields = lead.clone();
+    fields.retain(|name, value| FIELDS.contains(&name.as_str()) && !value.is_null());
+    if let Some(id) = lead_form_id.and_then(number) {
+        fields.insert("lead_form_id".to_owned(), json!(id));
+    }
+    Ok(Accepted { fields, location_id })
+}
+
+/// The fields whose values are of another JSON type than theirs. Those that are required are blank then, too.
+fn wrong_types(lead: &Map<String, Value>) -> Errors {
+    let is_flag = |text: &str| matches!(text, "true" | "false" | "1" | "0");
+    let fits = |field: &str, value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => !FLAGS.contains(&field) || is_flag(text),
+        Value::Number(number) if FLAGS.contains(&field) => is_flag(&number.to_string()),
+        Value::Number(_) => NUMBERS.contains(&field) || TEXTS_OR_NUMBERS.contains(&field),
+        Value::Bool(_) => FLAGS.contains(&field),
+        Value::Array(_) | Value::Object(_) => false,
+    };
+    let wrong = |field: &str| lead.get(field).is_some_and(|value| !fits(field, value));
+    FIELDS.into_iter().filter(|field| wrong(field)).map(|field| (field, "is invalid")).collect()
+}
+
+/// Every message with its field, as people read it: `Phone number can't be blank`.
+pub(super) fn sentences(errors: &Errors) -> Vec<String> {
+    let sentence = |(field, message): &(&str, &str)| {
+        let words = field.replace('_', " ");
+        let (first, rest) = words.split_at(1);
+        format!("{}{rest} {message}", first.to_uppercase())
+    };
+    errors.iter().map(sentence).collect()
+}
+
+/// Messages by field, without the field's name.
+pub(super) fn by_field(errors: &Errors) -> Value {
+    let mut fields = Map::new();
+    for (field, message) in errors {
+        let messages = fields.entry(*field).or_insert_with(|| json!([]));
+        if let Value::Array(messages) = messages {
+            messages.push(json!(message));
+        }
+    }
+    Value::Object(fields)
+}
+
+impl Lead {
+    /// As the API gives it.
+    pub(super) fn json(&self) -> Value {
+        let mut json = Map::from_iter([("id".to_owned(), json!(self.id))]);
+        json.extend(self.fields.clone());
+        json.insert("site_id".to_owned(), json!(self.site_id));
+        json.insert("location_id".to_owned(), json!(self.location_id));
+        json.insert("created_at".to_owned(), json!(iso(self.created_at)));
+        json.insert("updated_at".to_owned(), json!(iso(self.updated_at)));
+        Value::Object(json)
+    }
+
+    /// Whether its name, email or additional information has a text in it, whatever its case.
+    pub(super) fn mentions(&self, query: &str) -> bool {
+        let field = |name| text(self.fields.get(name)).unwrap_or_default();
+        let name = format!("{} {}", field("first_name"), field("last_name"));
+        let query = query.to_lowercase();
+        [name, field("email_address"), field("additional_information")]
+            .iter()
+            .any(|text| text.to_lowercase().contains(&query))
+    }
+}
+
+/// `2026-06-01`, with or without a time, or `6/1/2026`.
+pub(super) fn parse_date(text: &str) -> Option<Date> {
+    let text = text.trim();
+    text.parse::<Date>().ok().or_else(|| Date::strptime("%m/%d/%Y", text).ok())
+}
+
+/// A field that isn't blank, as text.
+fn given(lead: &Map<String, Value>, field: &str) -> Option<String> {
+    text(lead.get(field)).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A text or a number, as text.
+fn text(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+fn number(value: &Value) -> Option<u64> {
+    text(Some(value))?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_taken_as_people_write_them() {
+        let date = Date::constant(2026, 6, 1);
+        for text in ["2026-06-01", "6/1/2026", "06/01/2026", "2026-06-01T18:00:00", " 2026-06-01 "] {
+            assert_eq!(parse_date(text), Some(date), "{text}");
+        }
+        for text in ["next week", "2026-13-01", "31/12/2026", ""] {
+            assert_eq!(parse_date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn both_forms_of_errors_say_the_same() {
+        let errors = vec![("phone_number", "can't be blank"), ("email_address", "is invalid")];
+        assert_eq!(sentences(&errors), ["Phone number can't be blank", "Email address is invalid"]);
+        let fields = json!({ "phone_number": ["can't be blank"], "email_address": ["is invalid"] });
+        assert_eq!(by_field(&errors), fields);
+    }
+}

@@ -1,0 +1,213 @@
+//! What the page shows, from the sandboxes and the runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sync_config::config::{Destination, LedgerProperties};
+use tokio::sync::watch;
+
+use super::System;
+use super::page::{
+    Addresses, Backend, BlockerView, Cell, ContactView, Counts, LeadView, NewContact, RunView, SyncStatus, VenueStatus,
+    VenueView, View,
+};
+use deployer_core::manifest::{Status, Venue};
+use deployer_sandbox::hubspot::Contact;
+
+/// Leads that are shown.
+const NEWEST_LEADS: usize = 200;
+
+/// The page's side of a system.
+pub struct SystemBackend {
+    system: Arc<System>,
+    changes: watch::Receiver<u64>,
+}
+
+impl SystemBackend {
+    /// Follows the system's changes for as long as the backend lives.
+    pub fn new(system: Arc<System>) -> Self {
+        let (sender, changes) = watch::channel(0);
+        let mut hubspot = system.vendors.hubspot.changes();
+        let mut tripleseat = system.vendors.tripleseat.changes();
+        let mut platform = system.vendors.platform.changes();
+        let mut runs = system.runs.changes();
+        tokio::spawn(async move {
+            loop {
+                let changed = tokio::select! {
+                    changed = hubspot.changed() => changed,
+                    changed = tripleseat.changed() => changed,
+                    changed = platform.changed() => changed,
+                    changed = runs.changed() => changed,
+                    () = sender.closed() => return,
+                };
+                if changed.is_err() {
+                    return;
+                }
+                sender.send_modify(|number| *number += 1);
+            }
+        });
+        Self { system, changes }
+    }
+
+    fn venue(&self, name: &str) -> Result<&Venue, String> {
+        let found = self.system.manifest.venues.iter().find(|venue| venue.name == name);
+        found.ok_or_else(|| format!("there is no venue {name}"))
+    }
+}
+
+impl Backend for SystemBackend {
+    fn view(&self) -> View {
+        let system = &*self.system;
+        let contacts = system.vendors.hubspot.contacts();
+        let runs = system.runs.all();
+        let venues = &system.manifest.venues;
+        let mut leads: Vec<LeadView> = venues.iter().flat_map(|venue| leads(system, venue)).collect();
+        leads.sort_by_key(|lead| std::cmp::Reverse(lead.created_at_ms));
+        leads.truncate(NEWEST_LEADS);
+        View {
+            deployment: system.manifest.deployment.name.clone(),
+            portal_id: system.vendors.portal_id,
+            fired_every: system.scheduler.every_text(),
+            addresses: Addresses {
+                hubspot: system.vendors.hubspot_server.uri.clone(),
+                tripleseat: system.vendors.tripleseat_server.uri.clone(),
+                aws: system.cloud_uri.clone(),
+            },
+            venues: venues.iter().map(|venue| venue_view(system, venue, &contacts, &runs)).collect(),
+            contacts: contacts.iter().map(|contact| contact_view(contact, venues)).collect(),
+            leads,
+            runs,
+        }
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.clone()
+    }
+
+    fn set_flag(&self, contact: &str, venue: &str, value: bool) -> Result<(), String> {
+        let flag = self.venue(venue)?.flag_property.clone();
+        let id = contact.parse().map_err(|_| format!("{contact} is no contact's id"))?;
+        self.system
+            .vendors
+            .hubspot
+            .set(id, &flag, if value { "true" } else { "false" })
+            .map_err(|error| error.to_string())
+    }
+
+    fn run_now(&self, venue: &str) -> Result<(), String> {
+        if self.venue(venue)?.status == Status::Blocked {
+            return Err(format!("{venue} is blocked: nothing is deployed for it"));
+        }
+        let (system, venue) = (Arc::clone(&self.system), venue.to_owned());
+        tokio::spawn(async move { system.runs.run(&venue).await });
+        Ok(())
+    }
+
+    fn add_contact(&self, contact: NewContact) -> Result<String, String> {
+        let mut properties = BTreeMap::from([
+            ("firstname".to_owned(), contact.firstname),
+            ("lastname".to_owned(), contact.lastname),
+            ("email".to_owned(), contact.email),
+            ("phone".to_owned(), contact.phone),
+            ("company".to_owned(), contact.company),
+            ("message".to_owned(), contact.message),
+        ]);
+        for venue in &contact.venues {
+            properties.insert(self.venue(venue)?.flag_property.clone(), "true".to_owned());
+        }
+        properties.retain(|_, value| !value.is_empty());
+        let ids = self.system.vendors.hubspot.add_contacts(vec![properties]).map_err(|error| error.to_string())?;
+        Ok(ids.first().map(ToString::to_string).unwrap_or_default())
+    }
+}
+
+fn leads(system: &System, venue: &Venue) -> Vec<LeadView> {
+    let leads = system.vendors.leads(&venue.name).into_iter();
+    leads
+        .map(|lead| LeadView {
+            venue: venue.name.clone(),
+            id: lead.id,
+            name: lead.name,
+            email: lead.email,
+            phone: lead.phone,
+            created_at_ms: lead.created_ms,
+            contact_id: lead.contact_id,
+        })
+        .collect()
+}
+
+fn venue_view(system: &System, venue: &Venue, contacts: &[Contact], runs: &[RunView]) -> VenueView {
+    let mut counts = Counts::default();
+    for cell in contacts.iter().map(|contact| cell(contact, venue)) {
+        match cell {
+            Cell { flagged: true, .. } => counts.flagged += 1,
+            Cell { status: Some(SyncStatus::Synced), .. } => counts.synced += 1,
+            Cell { status: Some(SyncStatus::Failed), .. } => counts.failed += 1,
+            Cell { status: Some(SyncStatus::NeedsReview), .. } => counts.needs_review += 1,
+            Cell { .. } => {}
+        }
+    }
+    VenueView {
+        name: venue.name.clone(),
+        display_name: venue.display_name.clone(),
+        status: match venue.status {
+            Status::Active => VenueStatus::Active,
+            Status::Paused => VenueStatus::Paused,
+            Status::Blocked => VenueStatus::Blocked,
+        },
+        schedule: venue.schedule.expression.clone(),
+        next_run_at: system.scheduler.next(&venue.name).map(Timestamp::as_millisecond),
+        running: system.runs.is_running(&venue.name),
+        flag_property: venue.flag_property.clone(),
+        destination: match &venue.destination {
+            Destination::Tripleseat { location_id: Some(id), .. } => format!("Tripleseat, location {id}"),
+            Destination::Tripleseat { .. } => "Tripleseat".to_owned(),
+            Destination::Http(_) => "JSON platform".to_owned(),
+        },
+        blocker: venue.blocker.as_ref().filter(|_| venue.status == Status::Blocked).map(|blocker| BlockerView {
+            reason: blocker.reason.clone(),
+            owner: blocker.owner.clone(),
+            next_step: blocker.next_step.clone(),
+            since: blocker.since.clone(),
+        }),
+        counts,
+        last_run: runs.iter().find(|run| run.venue == venue.name).cloned(),
+    }
+}
+
+fn contact_view(contact: &Contact, venues: &[Venue]) -> ContactView {
+    let text = |name: &str| contact.properties.get(name).cloned().unwrap_or_default();
+    ContactView {
+        id: contact.id.to_string(),
+        name: format!("{} {}", text("firstname"), text("lastname")).trim().to_owned(),
+        email: text("email"),
+        phone: text("phone"),
+        company: text("company"),
+        venues: venues.iter().map(|venue| (venue.name.clone(), cell(contact, venue))).collect(),
+    }
+}
+
+/// What a contact's properties of a venue say.
+pub(super) fn cell(contact: &Contact, venue: &Venue) -> Cell {
+    let names = LedgerProperties::new(&venue.name, &venue.flag_property);
+    let text = |name: &str| contact.properties.get(name).cloned().filter(|value| !value.is_empty());
+    Cell {
+        flagged: text(&names.flag).as_deref() == Some("true"),
+        status: match text(&names.status).as_deref() {
+            Some("sending") => Some(SyncStatus::Sending),
+            Some("synced") => Some(SyncStatus::Synced),
+            Some("failed") => Some(SyncStatus::Failed),
+            Some("needs_review") => Some(SyncStatus::NeedsReview),
+            _ => None,
+        },
+        lead_id: text(&names.lead_id),
+        error: text(&names.error),
+        synced_at: text(&names.synced_at).and_then(|value| milliseconds(&value)),
+    }
+}
+
+/// HubSpot's dates are ISO 8601 or milliseconds since 1970.
+fn milliseconds(value: &str) -> Option<i64> {
+    value.parse().ok().or_else(|| value.parse().ok().map(|at: Timestamp| at.as_millisecond()))
+}

@@ -1,0 +1,45 @@
+//! Deploys the manifest to the embedded cloud, by the same steps as `deployer apply`.
+
+use tokio_util::sync::CancellationToken;
+
+use super::vendors::Vendors;
+use deployer_artifact::Artifact;
+use deployer_aws::observe::observe;
+use deployer_aws::{Aws, Call};
+use deployer_core::desired::{Scope, desired};
+use deployer_core::error::{Error, Result};
+use deployer_core::manifest::Manifest;
+use deployer_core::plan::{invariants, plan};
+use deployer_reconcile::apply::{self, Inputs, Options};
+
+/// Applies `manifest`, and gives how many resources there are now.
+///
+/// # Errors
+/// A call failed, which on the embedded cloud is a fault of ours.
+pub async fn deploy(aws: &Aws, manifest: &Manifest, artifact: &Artifact, vendors: &Vendors) -> Result<usize> {
+    let identity = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity");
+    let identity = identity.map_err(|error| Error::failed("the embedded cloud doesn't answer").caused_by(&error))?;
+    let account = identity.account().unwrap_or_default().to_owned();
+    let scope = Scope { account, region: manifest.deployment.region.clone() };
+    let desired = desired(manifest, &scope, |_| artifact.code_sha256.clone());
+    let declared: Vec<String> = desired.venues.iter().map(|venue| venue.venue.clone()).collect();
+    let snapshot = observe(aws, &scope, &desired.deployment, &declared).await;
+    let plan = plan(&desired, &snapshot, &[]);
+    if let Some(violation) = invariants::violations(&plan, &desired, &snapshot).into_iter().next() {
+        return Err(Error::failed(format!("the plan breaks its own rules: {violation}")));
+    }
+    let inputs = Inputs {
+        artifacts: [(artifact.code_sha256.clone(), artifact.bootstrap_zip.clone())].into(),
+        secrets: vendors.secrets.clone(),
+        hubspot: None,
+    };
+    let options = Options { rate_limited: false, ..Options::default() };
+    let outcome = apply::apply(aws, &plan, &inputs, &options, &CancellationToken::new(), &|_| ()).await;
+    match outcome.failed.first() {
+        None => Ok(plan.changes.len()),
+        Some((address, error)) => {
+            Err(Error::failed(format!("{}: the embedded cloud refused its {}", address.venue, address.kind))
+                .caused_by(error))
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The whole system on this machine, with no account anywhere: `deployer dev`.
+//!
+//! [`System::start`] puts together what AWS, HubSpot and Tripleseat are elsewhere: the embedded cloud, deployed to by
+//! the real reconciler; the sandboxes, with contacts; the Lambda runtime, which runs the real `bootstrap`. `scheduler`
+//! fires the rules, `runs` keeps what came of it, [`page`] shows it, and [`summary`] says it in the end.
+
+mod backend;
+mod deploy;
+pub mod page;
+mod running;
+mod runs;
+mod scheduler;
+pub mod summary;
+mod vendors;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use deployer_artifact::Artifact;
+use deployer_aws::Aws;
+use deployer_cloud::runtime::{Runtime, RuntimeConfig};
+use deployer_cloud::{Cloud, CloudConfig};
+use deployer_core::error::{Error, Result};
+use deployer_core::manifest::Manifest;
+use deployer_sandbox::hubspot::Refusal;
+use deployer_sandbox::{Clock, contacts_csv};
+use runs::Runs;
+use scheduler::Scheduler;
+use vendors::Vendors;
+
+pub use backend::SystemBackend;
+pub use page::RunView;
+pub use running::{Running, RunningFile};
+
+/// The contacts that `dev` begins with unless others are given.
+const SAMPLE: &str = include_str!("../../samples/contacts.csv");
+
+/// What a system is made from.
+pub struct SystemConfig {
+    /// The manifest; it is pointed at the sandboxes.
+    pub manifest: Manifest,
+    /// The function's code.
+    pub artifact: Artifact,
+    /// Contacts in the CSV format of HubSpot's export; the sample if unset.
+    pub contacts: Option<PathBuf>,
+    /// How often every rule fires, in place of its schedule.
+    pub every: Option<Duration>,
+}
+
+/// Everything, running.
+pub struct System {
+    manifest: Manifest,
+    vendors: Vendors,
+    scheduler: Scheduler,
+    runs: Runs,
+    runtime: Runtime,
+    /// Resources on the embedded cloud.
+    pub resources: usize,
+    /// Contacts in the sandbox portal.
+    pub contacts: usize,
+    /// The embedded cloud's address.
+    pub cloud_uri: String,
+    /// When the start began.
+    pub begun: Instant,
+    begun_at: Timestamp,
+    /// Ends the embedded cloud's server.
+    shutdown: CancellationToken,
+    /// Where functions are unpacked; removed with the system.
+    _directory: tempfile::TempDir,
+}
+
+impl System {
+    /// Starts everything but the schedules.
+    ///
+    /// # Errors
+    /// The contacts can't be read, no port can be had, or the deployment fails.
+    pub async fn start(config: SystemConfig) -> Result<Arc<Self>> {
+        let (begun, begun_at) = (Instant::now(), Timestamp::now());
+        let SystemConfig { mut manifest, artifact, contacts, every } = config;
+        let failed = |what: &str| {
+            let what = what.to_owned();
+            move |error: std::io::Error| Error::failed(what).caused_by(&error)
+        };
+        let labels: Vec<(String, String)> = manifest.venues.iter().map(flag_label).collect();
+        let contacts = match contacts {
+            Some(path) => contacts_csv::read(&path, &labels)?,
+            None => contacts_csv::parse(SAMPLE.as_bytes(), "samples/contacts.csv", &labels)?,
+        };
+        let vendors = Vendors::start(&mut manifest, Clock::system()).await?;
+        let refused = |refusal| Error::usage("the sandbox portal refuses the contacts").caused_by(&refusal);
+        let contacts = vendors.hubspot.import(&contacts).map_err(|refusal: Refusal| refused(refusal))?.len();
+
+        let mut cloud_config = CloudConfig::default();
+        if let Some(account) = &manifest.deployment.account {
+            cloud_config.account.clone_from(account);
+        }
+        let cloud = Cloud::in_memory(cloud_config);
+        let shutdown = CancellationToken::new();
+        let cloud_uri = serve(&cloud, shutdown.clone()).await.map_err(failed("the embedded cloud can't be served"))?;
+        let directory = tempfile::tempdir().map_err(failed("there is no place for the function's code"))?;
+        let runtime =
+            Runtime::new(RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: cloud_uri.clone() });
+        cloud.set_invoker(Arc::new(runtime.clone()));
+        let aws = Aws::for_local(&manifest.deployment.region, cloud.http_client(), None);
+        let resources = deploy::deploy(&aws, &manifest, &artifact, &vendors).await?;
+        let scheduler = Scheduler::read(&aws, &manifest, every).await?;
+        let runs = Runs::new(aws, &manifest.deployment.name);
+        Ok(Arc::new(Self {
+            manifest,
+            vendors,
+            scheduler,
+            runs,
+            runtime,
+            resources,
+            contacts,
+            cloud_uri,
+            begun,
+            begun_at,
+            shutdown,
+            _directory: directory,
+        }))
+    }
+
+    /// Fires the rules until `shutdown`, and waits for the runs that are under way then.
+    pub async fn fire_rules(
+        self: &Arc<Self>,
+        shutdown: &CancellationToken,
+        on_run: impl Fn(&RunView) + Send + Sync + 'static,
+    ) {
+        let on_run = Arc::new(on_run);
+        let under_way = Mutex::new(JoinSet::new());
+        self.scheduler
+            .run(shutdown, |venue| {
+                let (system, venue, on_run) = (Arc::clone(self), venue.to_owned(), Arc::clone(&on_run));
+                let mut under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
+                while under_way.try_join_next().is_some() {}
+                under_way.spawn(async move {
+                    if let Some(run) = system.runs.run(&venue).await {
+                        on_run(&run);
+                    }
+                });
+            })
+            .await;
+        let under_way = under_way.into_inner().unwrap_or_else(PoisonError::into_inner);
+        under_way.join_all().await;
+    }
+
+    /// Runs every venue whose rule is enabled once, all at the same time.
+    pub async fn run_once(&self) -> Vec<RunView> {
+        let runs = self.scheduler.venues().map(|venue| self.runs.run(venue));
+        futures_util::future::join_all(runs).await.into_iter().flatten().collect()
+    }
+
+    /// Milliseconds from the start to the first lead at any venue.
+    pub fn first_lead_ms(&self) -> Option<u64> {
+        let leads = self.manifest.venues.iter().flat_map(|venue| self.vendors.leads(&venue.name));
+        let first = leads.map(|lead| lead.created_ms).min()?;
+        u64::try_from(first - self.begun_at.as_millisecond()).ok()
+    }
+
+    /// Where the vendors answer: HubSpot and Tripleseat.
+    pub fn vendor_uris(&self) -> (&str, &str) {
+        (&self.vendors.hubspot_server.uri, &self.vendors.tripleseat_server.uri)
+    }
+
+    /// Ends functions and servers.
+    pub fn stop(&self) {
+        self.runtime.stop();
+        self.shutdown.cancel();
+    }
+}
+
+/// The column of a flag in an export, and its property.
+fn flag_label(venue: &deployer_core::manifest::Venue) -> (String, String) {
+    (deployer_core::property::flag_label(&venue.display_name), venue.flag_property.clone())
+}
+
+async fn serve(cloud: &Cloud, shutdown: CancellationToken) -> std::io::Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let uri = format!("http://{}", listener.local_addr()?);
+    let cloud = cloud.clone();
+    tokio::spawn(async move { cloud.serve(listener, shutdown.cancelled_owned()).await });
+    Ok(uri)
+}

@@ -1,0 +1,104 @@
+//! What another command needs to use a `dev` that runs: addresses, and the made-up credentials. It stands in a file
+//! beside the manifest for as long as `dev` runs.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sync_config::config::Destination;
+
+use super::System;
+use deployer_core::manifest::Manifest;
+use deployer_core::naming::Names;
+
+const FILE: &str = "dev.json";
+
+/// A `dev` that runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Running {
+    /// The embedded cloud's address.
+    pub aws: String,
+    hubspot: String,
+    portal_id: u64,
+    venues: BTreeMap<String, RunningVenue>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct RunningVenue {
+    tripleseat_base_uri: Option<String>,
+    destination: Destination,
+    /// By the secret's key. They open the sandboxes, and nothing else.
+    credentials: BTreeMap<String, String>,
+}
+
+/// The file, which is gone with this.
+#[derive(Debug)]
+pub struct RunningFile(PathBuf);
+
+impl Running {
+    /// What `dev` wrote beside the manifest; `None` where none runs.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn read(directory: &Path) -> io::Result<Option<Self>> {
+        match std::fs::read_to_string(directory.join(FILE)) {
+            Ok(text) => Ok(Some(serde_json::from_str(&text)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Points a manifest at the sandboxes. Venues that `dev` doesn't have stay as they are.
+    pub fn point(&self, manifest: &mut Manifest) {
+        manifest.hubspot.base_uri.clone_from(&self.hubspot);
+        manifest.hubspot.portal_id = Some(self.portal_id);
+        for venue in &mut manifest.venues {
+            if let Some(running) = self.venues.get(&venue.name) {
+                venue.tripleseat_base_uri.clone_from(&running.tripleseat_base_uri);
+                venue.destination.clone_from(&running.destination);
+            }
+        }
+    }
+
+    /// A venue's credentials, by the secret's key.
+    pub fn credentials(&self, venue: &str) -> impl Iterator<Item = (&String, &String)> {
+        self.venues.get(venue).into_iter().flat_map(|venue| &venue.credentials)
+    }
+}
+
+impl System {
+    /// Writes down, in `directory`, how this system is used.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn write_running(&self, directory: &Path) -> io::Result<RunningFile> {
+        let venues = self.manifest.venues.iter().map(|venue| {
+            let secret = Names::new(&self.manifest.deployment.name, &venue.name).secret;
+            let credentials = self.vendors.secrets.get(&secret).map(|value| serde_json::from_str(value.expose()));
+            let running = RunningVenue {
+                tripleseat_base_uri: venue.tripleseat_base_uri.clone(),
+                destination: venue.destination.clone(),
+                credentials: credentials.transpose()?.unwrap_or_default(),
+            };
+            Ok((venue.name.clone(), running))
+        });
+        let running = Running {
+            aws: self.cloud_uri.clone(),
+            hubspot: self.vendors.hubspot_server.uri.clone(),
+            portal_id: self.vendors.portal_id,
+            venues: venues.collect::<io::Result<_>>()?,
+        };
+        std::fs::create_dir_all(directory)?;
+        let path = directory.join(FILE);
+        std::fs::write(&path, serde_json::to_string(&running)?)?;
+        Ok(RunningFile(path))
+    }
+}
+
+impl Drop for RunningFile {
+    fn drop(&mut self) {
+        // One that stays behind leads nowhere, which is told then.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,169 @@
+//! Runs of the venues' functions: started through Lambda's interface, and kept for whoever looks.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use aws_sdk_lambda::operation::RequestId;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::LogType;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::page::{RunOutcome, RunView};
+use deployer_aws::{Aws, Call};
+use deployer_core::naming::{ALIAS, Names};
+use deployer_core::scheduled_event::scheduled_event;
+
+/// Runs that are kept.
+const KEPT: usize = 200;
+
+/// The runs of all venues.
+pub struct Runs {
+    aws: Aws,
+    deployment: String,
+    kept: Mutex<VecDeque<RunView>>,
+    running: Mutex<BTreeSet<String>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Runs {
+    pub fn new(aws: Aws, deployment: &str) -> Self {
+        Self {
+            aws,
+            deployment: deployment.to_owned(),
+            kept: Mutex::default(),
+            running: Mutex::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Newest first.
+    pub fn all(&self) -> Vec<RunView> {
+        lock(&self.kept).iter().cloned().collect()
+    }
+
+    /// Whether the venue's function is at work.
+    pub fn is_running(&self, venue: &str) -> bool {
+        lock(&self.running).contains(venue)
+    }
+
+    /// A number that grows with every change.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Invokes a venue's function with the event that EventBridge gives it, and waits for its end. Nothing happens if
+    /// it is at work: Lambda would refuse it for its reserved concurrency of 1.
+    pub async fn run(&self, venue: &str) -> Option<RunView> {
+        if !lock(&self.running).insert(venue.to_owned()) {
+            return None;
+        }
+        self.changed();
+        let run = self.invoke(venue).await;
+        lock(&self.running).remove(venue);
+        let mut kept = lock(&self.kept);
+        kept.push_front(run.clone());
+        kept.truncate(KEPT);
+        drop(kept);
+        self.changed();
+        Some(run)
+    }
+
+    async fn invoke(&self, venue: &str) -> RunView {
+        let started = Timestamp::now();
+        let begun = Instant::now();
+        let function = Names::new(&self.deployment, venue).function;
+        let answer = self
+            .aws
+            .lambda
+            .invoke()
+            .function_name(&function)
+            .qualifier(ALIAS)
+            .log_type(LogType::Tail)
+            .payload(Blob::new(scheduled_event(started).to_string()))
+            .send()
+            .await;
+        let id = answer.as_ref().ok().and_then(|answer| answer.request_id()).unwrap_or_default().to_owned();
+        let mut run = RunView {
+            id,
+            venue: venue.to_owned(),
+            started_at_ms: started.as_millisecond(),
+            duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            cold: false,
+            outcome: RunOutcome::Failed,
+            searched: 0,
+            synced: 0,
+            failed: 0,
+            needs_review: 0,
+            retried: 0,
+            error: None,
+            log: Vec::new(),
+        };
+        match answer.call("lambda:Invoke") {
+            Ok(answer) => {
+                let tail = answer.log_result().and_then(|log| STANDARD.decode(log).ok()).unwrap_or_default();
+                let tail = String::from_utf8_lossy(&tail).into_owned();
+                run.cold = tail.contains("Init Duration");
+                run.log = self.log(&function, started, &run.id).await.unwrap_or_else(|| lines(&tail));
+                let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
+                let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
+                read(&mut run, &payload, answer.function_error().is_some());
+            }
+            Err(error) => run.error = Some(error.to_string()),
+        }
+        run
+    }
+
+    /// The run's lines from its log group. The answer itself has only the last 4 KB.
+    async fn log(&self, function: &str, started: Timestamp, id: &str) -> Option<Vec<String>> {
+        let group = format!("/aws/lambda/{function}");
+        let mut pages = self
+            .aws
+            .logs
+            .filter_log_events()
+            .log_group_name(group)
+            .start_time(started.as_millisecond())
+            .into_paginator()
+            .send();
+        let mut lines = Vec::new();
+        while let Some(page) = pages.next().await {
+            let messages = page.ok()?.events.unwrap_or_default().into_iter().filter_map(|event| event.message);
+            lines.extend(messages.map(|message| message.trim_end().to_owned()));
+        }
+        let first = lines.iter().position(|line| line.starts_with(&format!("START RequestId: {id}")))?;
+        let last = lines.iter().position(|line| line.starts_with(&format!("REPORT RequestId: {id}")))?;
+        Some(lines.get(first..=last)?.to_vec())
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|number| *number += 1);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(ToOwned::to_owned).collect()
+}
+
+/// What the function answered: its counts, or its error.
+fn read(run: &mut RunView, payload: &Value, failed: bool) {
+    if failed {
+        let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default();
+        run.error = Some(format!("{}: {}", text("errorType"), text("errorMessage")));
+        return;
+    }
+    let count = |key: &str| payload.get(key).and_then(Value::as_u64).unwrap_or_default();
+    run.outcome = RunOutcome::Ok;
+    run.searched = count("searched");
+    run.synced = count("synced");
+    run.failed = count("failed");
+    run.needs_review = count("needs_review");
+    run.retried = count("retried");
+}

@@ -1,0 +1,101 @@
+//! Fires the rules of the embedded cloud, as EventBridge does: those that are enabled, each by its schedule.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use deployer_aws::{Aws, Call};
+use deployer_core::error::{Error, Result};
+use deployer_core::manifest::{Manifest, Schedule, format_duration};
+use deployer_core::naming::Names;
+
+/// When each venue's rule fires next.
+pub struct Scheduler {
+    every: Option<Duration>,
+    enabled: Timestamp,
+    schedules: BTreeMap<String, Schedule>,
+    next: Mutex<BTreeMap<String, Timestamp>>,
+}
+
+impl Scheduler {
+    /// Reads the rules. Each enabled one is due at once, so that nobody waits for the first run, and then by its
+    /// schedule, or `every` so often.
+    ///
+    /// # Errors
+    /// The embedded cloud can't list its rules, or has one with a schedule that isn't one.
+    pub async fn read(aws: &Aws, manifest: &Manifest, every: Option<Duration>) -> Result<Self> {
+        let enabled = Timestamp::now();
+        let mut schedules = BTreeMap::new();
+        for venue in &manifest.venues {
+            let name = Names::new(&manifest.deployment.name, &venue.name).rule;
+            let Ok(rule) = aws.events.describe_rule().name(&name).send().await.call("events:DescribeRule") else {
+                continue;
+            };
+            if rule.state().is_none_or(|state| state.as_str() != "ENABLED") {
+                continue;
+            }
+            let expression = rule.schedule_expression().unwrap_or_default();
+            let schedule = Schedule::parse(expression)
+                .map_err(|flaw| Error::failed(format!("rule {name}: {expression}: {}", flaw.message)))?;
+            schedules.insert(venue.name.clone(), schedule);
+        }
+        let next = schedules.keys().map(|venue| (venue.clone(), enabled)).collect();
+        Ok(Self { every, enabled, schedules, next: Mutex::new(next) })
+    }
+
+    /// The venues whose rule fires.
+    pub fn venues(&self) -> impl Iterator<Item = &str> {
+        self.schedules.keys().map(String::as_str)
+    }
+
+    /// How often every rule fires, where that replaces the schedules.
+    pub fn every_text(&self) -> Option<String> {
+        self.every.map(|every| format_duration(every.as_secs()))
+    }
+
+    /// When a venue's rule fires next.
+    pub fn next(&self, venue: &str) -> Option<Timestamp> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).get(venue).copied()
+    }
+
+    /// Calls `fire` for each venue whose time has come, until `shutdown`.
+    pub async fn run(&self, shutdown: &CancellationToken, fire: impl Fn(&str)) {
+        loop {
+            let now = Timestamp::now();
+            for venue in self.due(now) {
+                fire(&venue);
+            }
+            let earliest = self.next.lock().unwrap_or_else(PoisonError::into_inner).values().min().copied();
+            let Some(earliest) = earliest else {
+                return shutdown.cancelled().await;
+            };
+            let wait = Duration::try_from(earliest.duration_since(Timestamp::now())).unwrap_or_default();
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    /// The venues that are due; their next time is set.
+    fn due(&self, now: Timestamp) -> Vec<String> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let due: Vec<String> = next.iter().filter(|(_, at)| **at <= now).map(|(venue, _)| venue.clone()).collect();
+        for venue in &due {
+            let following = match (self.every, self.schedules.get(venue)) {
+                (Some(every), _) => SignedDuration::try_from(every).ok().and_then(|every| now.checked_add(every).ok()),
+                (None, Some(schedule)) => schedule.next_after(now, self.enabled),
+                (None, None) => None,
+            };
+            match following {
+                Some(at) => next.insert(venue.clone(), at),
+                None => next.remove(venue),
+            };
+        }
+        due
+    }
+}

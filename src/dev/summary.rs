@@ -1,0 +1,129 @@
+//! What became of every flagged contact, for `dev --once`.
+
+use serde::Serialize;
+
+use super::System;
+use super::backend::cell;
+use super::page::{Cell, RunView, SyncStatus};
+use deployer_core::manifest::{Status, Venue};
+
+/// One venue's part of the result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VenueSummary {
+    /// The venue.
+    pub venue: String,
+    /// `active`, `paused` or `blocked`.
+    pub status: &'static str,
+    /// Contacts whose flag was set at the start.
+    pub flagged: usize,
+    /// Those of them that are leads now.
+    pub synced: usize,
+    /// Those that were refused.
+    pub failed: usize,
+    /// Those that somebody must look at.
+    pub needs_review: usize,
+    /// Those that still wait.
+    pub waiting: usize,
+    /// Leads in the venue's account.
+    pub leads: usize,
+    /// Milliseconds of the run.
+    pub duration_ms: Option<u64>,
+    /// Why the run failed.
+    pub error: Option<String>,
+    /// Each contact that is no lead, with the reason that was stated for it.
+    pub reasons: Vec<Reason>,
+}
+
+/// Why a contact is no lead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The contact's id.
+    pub contact_id: String,
+    /// `failed`, `needs_review` or `waiting`.
+    pub state: &'static str,
+    /// The reason; `None` if none was stated, which is a fault.
+    pub reason: Option<String>,
+}
+
+impl VenueSummary {
+    /// Whether every flagged contact became a lead or has a stated reason, and no lead is there that shouldn't be.
+    pub fn is_accounted_for(&self) -> bool {
+        self.error.is_none() && self.reasons.iter().all(|reason| reason.reason.is_some()) && self.leads == self.synced
+    }
+}
+
+/// The flags at the start: each venue's flagged contacts.
+pub struct Flagged(Vec<Vec<u64>>);
+
+impl System {
+    /// Remembers which flags are set.
+    pub fn flagged(&self) -> Flagged {
+        let contacts = self.vendors.hubspot.contacts();
+        let of = |venue: &Venue| {
+            contacts.iter().filter(|contact| cell(contact, venue).flagged).map(|contact| contact.id).collect()
+        };
+        Flagged(self.manifest.venues.iter().map(of).collect())
+    }
+
+    /// What became of them.
+    pub fn summary(&self, flagged: &Flagged, runs: &[RunView]) -> Vec<VenueSummary> {
+        self.manifest.venues.iter().zip(&flagged.0).map(|(venue, ids)| self.venue_summary(venue, ids, runs)).collect()
+    }
+
+    fn venue_summary(&self, venue: &Venue, ids: &[u64], runs: &[RunView]) -> VenueSummary {
+        let run = runs.iter().find(|run| run.venue == venue.name);
+        let mut summary = VenueSummary {
+            venue: venue.name.clone(),
+            status: match venue.status {
+                Status::Active => "active",
+                Status::Paused => "paused",
+                Status::Blocked => "blocked",
+            },
+            flagged: ids.len(),
+            synced: 0,
+            failed: 0,
+            needs_review: 0,
+            waiting: 0,
+            leads: self.vendors.leads(&venue.name).len(),
+            duration_ms: run.map(|run| run.duration_ms),
+            error: run.and_then(|run| run.error.clone()),
+            reasons: Vec::new(),
+        };
+        for id in ids {
+            let cell = self.vendors.hubspot.contact(*id).map(|contact| cell(&contact, venue)).unwrap_or_default();
+            let (state, reason) = match cell {
+                Cell { flagged: false, status: Some(SyncStatus::Synced), .. } => {
+                    summary.synced += 1;
+                    continue;
+                }
+                Cell { flagged: false, status: Some(SyncStatus::Failed), error, .. } => {
+                    summary.failed += 1;
+                    ("failed", error)
+                }
+                Cell { flagged: false, status: Some(SyncStatus::NeedsReview), error, .. } => {
+                    summary.needs_review += 1;
+                    ("needs_review", error)
+                }
+                Cell { flagged, error, .. } => {
+                    summary.waiting += 1;
+                    let idle = idle_reason(venue).filter(|_| flagged);
+                    ("waiting", error.or(idle))
+                }
+            };
+            summary.reasons.push(Reason { contact_id: id.to_string(), state, reason });
+        }
+        summary
+    }
+}
+
+/// Why a venue that isn't active syncs nothing.
+fn idle_reason(venue: &Venue) -> Option<String> {
+    match venue.status {
+        Status::Active => None,
+        Status::Paused => Some("the venue is paused".to_owned()),
+        Status::Blocked => {
+            let reason = venue.blocker.as_ref().map(|blocker| blocker.reason.as_str()).unwrap_or_default();
+            Some(format!("the venue is blocked: {reason}"))
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The vendors of a deployment, on this machine: one sandbox HubSpot portal, a Tripleseat account for each venue, and a
+//! platform for those without. The manifest is pointed at them; nothing else in it changes.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use sync_config::config::{
+    Destination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
+    KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties,
+};
+
+use deployer_core::error::{Error, Result};
+use deployer_core::manifest::{Manifest, SecretValue, Venue};
+use deployer_core::naming::Names;
+use deployer_sandbox::platform::{Platform, Record};
+use deployer_sandbox::vendors::HUBSPOT_SCOPES;
+use deployer_sandbox::{Account, Clock, HubSpot, HubSpotConfig, Lead, Location, Server, Tripleseat, TripleseatConfig};
+
+/// The sandbox portal's id, where the manifest guards none.
+const PORTAL_ID: u64 = 1_234_567;
+/// Site id of the first venue's Tripleseat account; the next ones count on.
+const FIRST_SITE_ID: u64 = 7001;
+
+/// The sandboxes, and the servers that they answer on.
+pub struct Vendors {
+    pub hubspot: HubSpot,
+    pub tripleseat: Tripleseat,
+    pub platform: Platform,
+    pub portal_id: u64,
+    pub hubspot_server: Server,
+    pub tripleseat_server: Server,
+    _platform_server: Server,
+    /// The Tripleseat site of each venue that has one.
+    sites: BTreeMap<String, u64>,
+    /// The JSON object of each venue's secret, by the secret's name.
+    pub secrets: BTreeMap<String, SecretValue>,
+}
+
+impl Vendors {
+    /// Starts sandboxes for `manifest` and points it at them. Credentials are made up: the user's own are never looked
+    /// at here.
+    ///
+    /// # Errors
+    /// No port of 127.0.0.1 can be had.
+    pub async fn start(manifest: &mut Manifest, clock: Clock) -> Result<Self> {
+        let portal_id = *manifest.hubspot.portal_id.get_or_insert(PORTAL_ID);
+        let search_lag = jiff::SignedDuration::from_millis(500);
+        let hubspot = HubSpot::new(HubSpotConfig { portal_id, clock: clock.clone(), search_lag, limits: true });
+        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: true });
+        let platform = Platform::new(clock);
+        let failed = |error: std::io::Error| Error::failed("a sandbox can't be started").caused_by(&error);
+        let hubspot_server = Server::start(hubspot.router()).await.map_err(failed)?;
+        let tripleseat_server = Server::start(tripleseat.router()).await.map_err(failed)?;
+        let platform_server = Server::start(platform.router()).await.map_err(failed)?;
+        manifest.hubspot.base_uri.clone_from(&hubspot_server.uri);
+        let mut sites = BTreeMap::new();
+        let mut secrets = BTreeMap::new();
+        for (number, venue) in (0..).zip(&mut manifest.venues) {
+            let properties = LedgerProperties::new(&venue.name, &venue.flag_property);
+            hubspot.define_sync_properties(&properties, &venue.display_name).map_err(|refusal| {
+                Error::failed(format!("{}: the sandbox portal refuses its properties", venue.name)).caused_by(&refusal)
+            })?;
+            let credentials = credentials(venue);
+            if let Some(token) = credentials.get(KEY_HUBSPOT_TOKEN).and_then(Value::as_str) {
+                hubspot.add_token(token, &HUBSPOT_SCOPES);
+            }
+            match &mut venue.destination {
+                Destination::Tripleseat { location_id, lead_form_id, site_id } => {
+                    let site_id = *site_id.get_or_insert(FIRST_SITE_ID + number);
+                    let account = account(site_id, &venue.display_name, *location_id, *lead_form_id, &credentials);
+                    tripleseat.add_account(account);
+                    sites.insert(venue.name.clone(), site_id);
+                    venue.tripleseat_base_uri = Some(tripleseat_server.uri.clone());
+                }
+                Destination::Http(http) => {
+                    let credential =
+                        credentials.get(KEY_DESTINATION_CREDENTIAL).and_then(Value::as_str).unwrap_or_default();
+                    *http = platform.add_account(&venue.name, http, credential, &platform_server.uri);
+                }
+            }
+            let secret = SecretValue::new(Value::Object(credentials).to_string()).map_err(|reason| {
+                Error::failed(format!("{}: its sandbox secret can't be made: {reason}", venue.name))
+            })?;
+            secrets.insert(Names::new(&manifest.deployment.name, &venue.name).secret, secret);
+        }
+        Ok(Self {
+            hubspot,
+            tripleseat,
+            platform,
+            portal_id,
+            hubspot_server,
+            tripleseat_server,
+            _platform_server: platform_server,
+            sites,
+            secrets,
+        })
+    }
+
+    /// The leads of a venue, whatever takes them.
+    pub fn leads(&self, venue: &str) -> Vec<VendorLead> {
+        match self.sites.get(venue) {
+            Some(site_id) => self.tripleseat.leads(*site_id).into_iter().map(VendorLead::of_tripleseat).collect(),
+            None => self.platform.records(venue).into_iter().map(VendorLead::of_platform).collect(),
+        }
+    }
+}
+
+/// A lead, or a record of a platform.
+#[derive(Debug, Clone)]
+pub struct VendorLead {
+    pub id: String,
+    pub name: String,
+    pub email: String,
+    pub phone: String,
+    pub created_ms: i64,
+    pub contact_id: Option<String>,
+}
+
+impl VendorLead {
+    fn of_tripleseat(lead: Lead) -> Self {
+        let text = |field: &str| lead.fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let reference = text("additional_information");
+        Self {
+            id: lead.id.to_string(),
+            name: format!("{} {}", text("first_name"), text("last_name")).trim().to_owned(),
+            email: text("email_address"),
+            phone: text("phone_number"),
+            created_ms: lead.created_at.as_millisecond(),
+            contact_id: contact_of(&reference),
+        }
+    }
+
+    /// A platform's members have any names: those are taken that say what they are.
+    fn of_platform(record: Record) -> Self {
+        let members = record.body.as_object().cloned().unwrap_or_default();
+        let like = |word: &str| {
+            let found = members.iter().find(|(name, _)| name.to_lowercase().contains(word));
+            found.and_then(|(_, value)| value.as_str()).unwrap_or_default().to_owned()
+        };
+        Self {
+            id: record.id.to_string(),
+            name: like("name"),
+            email: like("mail"),
+            phone: like("phone"),
+            created_ms: record.created_ms,
+            contact_id: record.key.as_deref().and_then(contact_of),
+        }
+    }
+}
+
+/// The contact that a lead's reference names.
+fn contact_of(text: &str) -> Option<String> {
+    let reference = text.rsplit_once("HS-")?.1.trim_end_matches(']');
+    let attempt = sync_lambda::ledger::Attempt::parse(&format!("HS-{reference}"))?;
+    Some(attempt.contact_id().to_owned())
+}
+
+/// Made-up credentials: those that the venue's references name, and what its destination can't do without.
+fn credentials(venue: &Venue) -> Map<String, Value> {
+    let mut keys: Vec<&str> = vec![KEY_HUBSPOT_TOKEN];
+    match &venue.destination {
+        Destination::Tripleseat { .. } => keys.push(KEY_TRIPLESEAT_PUBLIC_KEY),
+        Destination::Http(http) => keys.extend(http.auth.as_ref().map(|_| KEY_DESTINATION_CREDENTIAL)),
+    }
+    keys.extend(venue.secrets.iter().map(|(key, _)| key.as_str()).filter(|key| {
+        [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_DESTINATION_CREDENTIAL].contains(key)
+    }));
+    let word = |key: &str| key.to_lowercase().replace('_', "-");
+    keys.into_iter().map(|key| (key.to_owned(), Value::from(format!("sandbox-{}-{}", venue.name, word(key))))).collect()
+}
+
+fn account(
+    site_id: u64,
+    name: &str,
+    location_id: Option<u64>,
+    lead_form_id: Option<u64>,
+    credentials: &Map<String, Value>,
+) -> Account {
+    let text = |key: &str| credentials.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
+    // A venue that names its location has an account with several: so it shows that it is needed.
+    let main = Location { id: location_id.unwrap_or(site_id * 10), name: name.to_owned() };
+    let other = location_id.map(|id| Location { id: id + 1, name: format!("{name}, the other house") });
+    Account {
+        site_id,
+        name: name.to_owned(),
+        public_key: text(KEY_TRIPLESEAT_PUBLIC_KEY).unwrap_or_default(),
+        oauth: text(KEY_TRIPLESEAT_CLIENT_ID).zip(text(KEY_TRIPLESEAT_CLIENT_SECRET)),
+        locations: std::iter::once(main).chain(other).collect(),
+        lead_form_ids: lead_form_id.into_iter().collect(),
+        phone_required: true,
+    }
+}

@@ -1,0 +1,119 @@
+//! The sample's functions, with their role, log groups and rules.
+
+use std::time::Duration;
+
+use aws_sdk_eventbridge::types::{RuleState, Target};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
+
+use super::{BACKFILL, HANDLER, LIVE, LegacyAccount, OLD_PUSH, WORKER, made};
+use deployer_artifact::zip;
+use deployer_aws::{Aws, Call, CallError, FailureKind};
+
+/// The role that all of them share, as roles do that were clicked together.
+pub(super) const ROLE: &str = "lambda-basic-execution";
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+/// What AWS's own policy of that name allows, which not every server has.
+const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents"],"Resource":"*"}]}"#;
+const CODE: &str = "export const handler = async (event) => {\n  console.log(JSON.stringify(event));\n};\n";
+/// A role can be assumed some seconds after it was made.
+const ROLE_TRIES: u32 = 20;
+const ROLE_PAUSE: Duration = Duration::from_secs(1);
+
+struct Sample {
+    name: &'static str,
+    description: &'static str,
+    /// Of its environment.
+    variable: Option<(&'static str, String)>,
+}
+
+fn all(queue_url: &str) -> [Sample; 5] {
+    let tripleseat = "https://api.tripleseat.com".to_owned();
+    [
+        (HANDLER, "Takes contacts from HubSpot workflows", Some(("QUEUE_URL", queue_url.to_owned()))),
+        (WORKER, "Creates leads from the queue", Some(("TRIPLESEAT_BASE_URL", tripleseat))),
+        (OLD_PUSH, "", Some(("VENUE", "harbour-house".to_owned()))),
+        (BACKFILL, "One-off, see ticket", None),
+        (LIVE, "Subscribers to the newsletter, every morning", None),
+    ]
+    .map(|(name, description, variable)| Sample { name, description, variable })
+}
+
+pub(super) async fn create(aws: &Aws, legacy: &LegacyAccount, queue_url: &str) -> Result<(), CallError> {
+    let request = aws.iam.create_role().role_name(ROLE).path("/service-role/").assume_role_policy_document(TRUST);
+    made(request.send().await.call("iam:CreateRole"))?;
+    let request = aws.iam.put_role_policy().role_name(ROLE).policy_name(ROLE).policy_document(POLICY);
+    request.send().await.call("iam:PutRolePolicy")?;
+    for sample in all(queue_url) {
+        let group = format!("/aws/lambda/{}", sample.name);
+        let group = aws.logs.create_log_group().log_group_name(group).send().await;
+        made(group.call("logs:CreateLogGroup"))?;
+        let mut tries = 0;
+        while let Err(error) = function(aws, legacy, &sample).await {
+            tries += 1;
+            if error.kind != FailureKind::RoleNotReady || tries == ROLE_TRIES {
+                return Err(error);
+            }
+            tokio::time::sleep(ROLE_PAUSE).await;
+        }
+    }
+    Ok(())
+}
+
+async fn function(aws: &Aws, legacy: &LegacyAccount, sample: &Sample) -> Result<(), CallError> {
+    let zip = zip::deterministic(&[("index.mjs", CODE.as_bytes())]).map_err(|error| CallError {
+        operation: "lambda:CreateFunction",
+        kind: FailureKind::Invalid,
+        code: String::new(),
+        message: format!("the sample's code can't be zipped: {error}"),
+        request_id: None,
+    })?;
+    let variables = sample.variable.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let request = aws.lambda.create_function().function_name(sample.name).description(sample.description);
+    let request = request
+        .runtime(Runtime::from("nodejs20.x"))
+        .handler("index.handler")
+        .role(format!("arn:aws:iam::{}:role/service-role/{ROLE}", legacy.account))
+        .memory_size(256)
+        .timeout(30)
+        .environment(Environment::builder().set_variables(Some(variables.collect())).build())
+        .code(FunctionCode::builder().zip_file(Blob::new(zip)).build());
+    made(request.send().await.call("lambda:CreateFunction")).map(drop)
+}
+
+/// A rule that calls a function, with the permission to.
+pub(super) async fn rule(
+    aws: &Aws,
+    legacy: &LegacyAccount,
+    rule: &str,
+    function: &str,
+    schedule: &str,
+    enabled: bool,
+) -> Result<(), CallError> {
+    let state = if enabled { RuleState::Enabled } else { RuleState::Disabled };
+    let request = aws.events.put_rule().name(rule).schedule_expression(schedule).state(state);
+    request.send().await.call("events:PutRule")?;
+    let arn = legacy.arn("lambda", &format!("function:{function}"));
+    let target = Target::builder().id("1").arn(arn).build().map_err(|error| CallError {
+        operation: "events:PutTargets",
+        kind: FailureKind::Invalid,
+        code: String::new(),
+        message: error.to_string(),
+        request_id: None,
+    })?;
+    aws.events.put_targets().rule(rule).targets(target).send().await.call("events:PutTargets")?;
+    permit(aws, function, "events.amazonaws.com", &legacy.arn("events", &format!("rule/{rule}"))).await
+}
+
+/// Lets a service's resource call a function.
+pub(super) async fn permit(aws: &Aws, function: &str, principal: &str, source: &str) -> Result<(), CallError> {
+    let statement = principal.split('.').next().unwrap_or_default();
+    // Not every server refuses a statement that is there.
+    let policy = aws.lambda.get_policy().function_name(function).send().await.call("lambda:GetPolicy");
+    if policy.is_ok_and(|policy| policy.policy().is_some_and(|text| text.contains(source))) {
+        return Ok(());
+    }
+    let request = aws.lambda.add_permission().function_name(function).statement_id(statement);
+    let request = request.action("lambda:InvokeFunction").principal(principal).source_arn(source);
+    made(request.send().await.call("lambda:AddPermission")).map(drop)
+}

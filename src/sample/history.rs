@@ -1,0 +1,99 @@
+//! The sample's past: when things were made, and how much they were used since. No call could write that.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::functions::ROLE;
+use super::{API, HANDLER, LIVE, LegacyAccount, OLD_PUSH, QUEUES, RULES, STALE, WORKER};
+use deployer_cloud::{Cloud, Context};
+use deployer_core::error::Result;
+
+/// How many days ago all of it was made.
+const MADE: i64 = 420;
+/// What was counted each day: the namespace, the metric, the dimension, and the days ago between which it was.
+type Counted = (&'static str, &'static str, (&'static str, &'static str), std::ops::Range<i64>, f64);
+
+fn counted() -> [Counted; 10] {
+    let [contacts, dead] = QUEUES;
+    let function = |name| ("FunctionName", name);
+    let queue = |name| ("QueueName", name);
+    [
+        ("AWS/Lambda", "Invocations", function(HANDLER), 211..410, 9.0),
+        ("AWS/ApiGateway", "Count", ("ApiName", API), 211..410, 9.0),
+        ("AWS/SQS", "NumberOfMessagesSent", queue(contacts), 211..410, 9.0),
+        ("AWS/SQS", "NumberOfMessagesReceived", queue(contacts), 211..410, 9.0),
+        ("AWS/SQS", "NumberOfMessagesSent", queue(dead), 211..213, 1.0),
+        ("AWS/Lambda", "Invocations", function(WORKER), 211..410, 4.0),
+        ("AWS/Lambda", "Errors", function(WORKER), 211..213, 4.0),
+        ("AWS/Lambda", "Invocations", function(OLD_PUSH), 133..390, 288.0),
+        ("AWS/Lambda", "Invocations", function(LIVE), 1..400, 1.0),
+        ("AWS/Events", "Invocations", ("RuleName", RULES[1].0), 1..400, 1.0),
+    ]
+}
+
+/// Gives the embedded cloud the past of what [`super::legacy_account`] made in it, once.
+///
+/// # Errors
+/// The cloud's state can't be used.
+pub fn age(cloud: &Cloud, legacy: &LegacyAccount) -> Result<()> {
+    cloud.with(|cx| {
+        cx.in_region(&legacy.region);
+        let aged = cx.regional().cloudwatch.metrics.iter().any(|metric| metric.namespace == "AWS/ApiGateway");
+        if !aged {
+            dates(cx, legacy);
+            uses(cx);
+        }
+    })
+}
+
+fn ago(cx: &Context<'_>, days: i64) -> Timestamp {
+    cx.now.saturating_sub(SignedDuration::from_hours(days * 24)).unwrap_or(Timestamp::MIN)
+}
+
+fn dates(cx: &mut Context<'_>, legacy: &LegacyAccount) {
+    let made = ago(cx, MADE);
+    if let Some(role) = cx.state.iam.roles.get_mut(ROLE) {
+        role.created = made;
+    }
+    let regional = cx.regional_mut();
+    for name in STALE.iter().chain([&LIVE]) {
+        if let Some(function) = regional.lambda.functions.get_mut(*name) {
+            function.last_modified = made.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string();
+        }
+        if let Some(group) = regional.logs.groups.get_mut(&format!("/aws/lambda/{name}")) {
+            group.created_ms = made.as_millisecond();
+        }
+    }
+    for name in QUEUES {
+        if let Some(queue) = regional.sqs.queues.get_mut(name) {
+            (queue.created_s, queue.modified_s) = (made.as_second(), made.as_second());
+        }
+    }
+    for mapping in regional.lambda.mappings.values_mut().filter(|mapping| mapping.function_arn.ends_with(WORKER)) {
+        mapping.modified_s = made.as_duration().as_secs_f64();
+    }
+    if let Some(api) = regional.apigateway.rest.get_mut(&legacy.rest_api_id) {
+        api.shown["createdDate"] = json!(made.as_second());
+        for shown in api.stages.values_mut().chain(api.deployments.values_mut()) {
+            for member in ["createdDate", "lastUpdatedDate"] {
+                if shown.get(member).is_some() {
+                    shown[member] = json!(made.as_second());
+                }
+            }
+        }
+    }
+}
+
+fn uses(cx: &mut Context<'_>) {
+    // The messages that were sent to make the sample aren't of today.
+    let sent = |name: &str| QUEUES.contains(&name);
+    cx.regional_mut()
+        .cloudwatch
+        .metrics
+        .retain(|metric| !metric.dimensions.get("QueueName").is_some_and(|name| sent(name)));
+    for (namespace, metric, dimension, days, each) in counted() {
+        for day in days {
+            cx.count_at(ago(cx, day), namespace, metric, &[dimension], each);
+        }
+    }
+}

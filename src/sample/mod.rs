@@ -1,0 +1,207 @@
+//! An account as it is found before `deployer` comes: what an audit is tried on.
+//!
+//! Four functions that nothing has called for months, the two FIFO queues and the API Gateway between them, and beside
+//! them a function that is in use. In HubSpot a workflow calls an endpoint that isn't there any more, by which the
+//! contacts of one venue came into another venue's Tripleseat account. All names are invented.
+//!
+//! [`legacy_account`] makes it with ordinary calls, on any server; [`age`] gives the embedded cloud the past that goes
+//! with it, which no call could; [`workflows`] is HubSpot's part. [`Sample`] puts all that together, for
+//! `deployer audit --local --sample`.
+
+mod functions;
+mod history;
+mod put;
+
+use aws_sdk_apigateway::types::IntegrationType;
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+
+use deployer_aws::{Aws, Call, CallError, FailureKind};
+
+pub use history::age;
+pub use put::Sample;
+
+/// Takes what HubSpot sends and puts it into the queue.
+pub const HANDLER: &str = "hubspot-webhook-handler";
+/// Takes contacts out of the queue.
+pub const WORKER: &str = "contact-queue-worker";
+/// Pushed contacts every five minutes, before it was replaced.
+pub const OLD_PUSH: &str = "venue-sync-old-push";
+/// Was called by hand, once.
+pub const BACKFILL: &str = "tripleseat-lead-backfill";
+/// Is called every morning.
+pub const LIVE: &str = "newsletter-export";
+/// The functions of which nobody needs any.
+pub const STALE: [&str; 4] = [HANDLER, WORKER, OLD_PUSH, BACKFILL];
+
+/// The contacts that were to be pushed, and those that couldn't be.
+pub const QUEUES: [&str; 2] = ["contacts.fifo", "contacts-dead-letters.fifo"];
+/// Where HubSpot called.
+pub const API: &str = "hubspot-webhooks";
+/// The path of the API, below its stage.
+const PATH: &str = "hubspot";
+const STAGE: &str = "prod";
+
+/// The rule that called the old function, and the one that calls the live one.
+pub const RULES: [(&str, &str, &str, bool); 2] = [
+    ("venue-sync-old-schedule", OLD_PUSH, "rate(5 minutes)", false),
+    ("newsletter-export-every-morning", LIVE, "cron(0 6 * * ? *)", true),
+];
+
+/// The API that the workflow calls was deleted long ago.
+const DEAD_API: &str = "k3x9w2ab7q";
+
+/// What is there now, as far as it has another name everywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyAccount {
+    pub account: String,
+    pub region: String,
+    pub rest_api_id: String,
+}
+
+impl LegacyAccount {
+    fn arn(&self, service: &str, rest: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{rest}", self.region, self.account)
+    }
+
+    fn endpoint(&self, api: &str) -> String {
+        format!("https://{api}.execute-api.{}.amazonaws.com/{STAGE}/{PATH}", self.region)
+    }
+}
+
+/// Makes what isn't there of the sample; what is there stays as it is.
+///
+/// # Errors
+/// A call failed. What was made by then stays, and the next try goes on.
+pub async fn legacy_account(aws: &Aws) -> Result<LegacyAccount, CallError> {
+    let identity = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity")?;
+    let region = aws.sts.config().region().map(ToString::to_string).unwrap_or_default();
+    let mut legacy =
+        LegacyAccount { account: identity.account.unwrap_or_default(), region, rest_api_id: String::new() };
+    let urls = queues(aws, &legacy).await?;
+    functions::create(aws, &legacy, &urls[0]).await?;
+    map(aws, &legacy).await?;
+    for (rule, function, schedule, enabled) in RULES {
+        functions::rule(aws, &legacy, rule, function, schedule, enabled).await?;
+    }
+    legacy.rest_api_id = api(aws, &legacy).await?;
+    functions::permit(aws, HANDLER, "apigateway.amazonaws.com", &api_arn(&legacy)).await?;
+    Ok(legacy)
+}
+
+fn api_arn(legacy: &LegacyAccount) -> String {
+    legacy.arn("execute-api", &format!("{}/*/POST/{PATH}", legacy.rest_api_id))
+}
+
+/// "There already" is as good as made.
+fn made<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.kind == FailureKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives the queues' URLs.
+async fn queues(aws: &Aws, legacy: &LegacyAccount) -> Result<[String; 2], CallError> {
+    let [contacts, dead] = QUEUES;
+    let dead_url = queue(aws, dead, None).await?;
+    let policy = json!({ "deadLetterTargetArn": legacy.arn("sqs", dead), "maxReceiveCount": 5 });
+    let url = queue(aws, contacts, Some(policy.to_string())).await?;
+    Ok([url, dead_url])
+}
+
+async fn queue(aws: &Aws, name: &str, redrive: Option<String>) -> Result<String, CallError> {
+    let mut request = aws.sqs.create_queue().queue_name(name);
+    request = request.attributes(QueueAttributeName::FifoQueue, "true");
+    request = request.attributes(QueueAttributeName::ContentBasedDeduplication, "true");
+    if let Some(policy) = redrive {
+        request = request.attributes(QueueAttributeName::RedrivePolicy, policy);
+    }
+    let url = match made(request.send().await.call("sqs:CreateQueue"))? {
+        Some(answer) => answer.queue_url,
+        None => aws.sqs.get_queue_url().queue_name(name).send().await.call("sqs:GetQueueUrl")?.queue_url,
+    };
+    Ok(url.unwrap_or_default())
+}
+
+/// The worker's mapping was disabled by somebody, and left.
+async fn map(aws: &Aws, legacy: &LegacyAccount) -> Result<(), CallError> {
+    let queue = legacy.arn("sqs", QUEUES[0]);
+    let listed = aws.lambda.list_event_source_mappings().function_name(WORKER).event_source_arn(&queue).send().await;
+    if !listed.call("lambda:ListEventSourceMappings")?.event_source_mappings().is_empty() {
+        return Ok(());
+    }
+    let request = aws.lambda.create_event_source_mapping().function_name(WORKER).event_source_arn(queue);
+    let answer = request.batch_size(10).enabled(false).send().await.call("lambda:CreateEventSourceMapping");
+    made(answer).map(drop)
+}
+
+/// Gives the API's id.
+async fn api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallError> {
+    let mut pages = aws.apigateway.get_rest_apis().into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.call("apigateway:GetRestApis")?;
+        let found = page.items().iter().find(|api| api.name() == Some(API));
+        if let Some(id) = found.and_then(|api| api.id()) {
+            return Ok(id.to_owned());
+        }
+    }
+    let request = aws.apigateway.create_rest_api().name(API).description("HubSpot workflows call this");
+    let id = request.send().await.call("apigateway:CreateRestApi")?.id.unwrap_or_default();
+    let resources = aws.apigateway.get_resources().rest_api_id(&id).send().await.call("apigateway:GetResources")?;
+    let root = resources.items().first().and_then(|root| root.id()).unwrap_or_default();
+    let request = aws.apigateway.create_resource().rest_api_id(&id).parent_id(root).path_part(PATH);
+    let resource = request.send().await.call("apigateway:CreateResource")?.id.unwrap_or_default();
+    let request = aws.apigateway.put_method().rest_api_id(&id).resource_id(&resource).http_method("POST");
+    request.authorization_type("NONE").send().await.call("apigateway:PutMethod")?;
+    let uri = format!(
+        "arn:aws:apigateway:{}:lambda:path/2015-03-31/functions/{}/invocations",
+        legacy.region,
+        legacy.arn("lambda", &format!("function:{HANDLER}"))
+    );
+    let request = aws.apigateway.put_integration().rest_api_id(&id).resource_id(&resource).http_method("POST");
+    let request = request.r#type(IntegrationType::AwsProxy).integration_http_method("POST").uri(uri);
+    request.send().await.call("apigateway:PutIntegration")?;
+    let request = aws.apigateway.create_deployment().rest_api_id(&id).stage_name(STAGE);
+    request.send().await.call("apigateway:CreateDeployment")?;
+    Ok(id)
+}
+
+/// HubSpot's workflows: one that is on and calls an API that isn't there any more with another venue's name, and an
+/// older one that is off and called the API that is. For [`super::sandbox::HubSpot::add_workflow`].
+pub fn workflows(legacy: &LegacyAccount) -> [Value; 2] {
+    let workflow = |id: u32, name: &str, enabled: bool, changed: &str, url: String| {
+        json!({
+            "id": id.to_string(),
+            "name": name,
+            "isEnabled": enabled,
+            "createdAt": "2024-09-03T15:20:00.000Z",
+            "updatedAt": changed,
+            "nextAvailableActionId": "2",
+            "actions": [{
+                "type": "WEBHOOK",
+                "actionId": "1",
+                "method": "POST",
+                "webhookUrl": url,
+                "queryParams": [],
+            }],
+        })
+    };
+    [
+        workflow(
+            585_051_946,
+            "Lakeside Pavilion: enquiries to Tripleseat",
+            true,
+            "2025-01-14T09:41:00.000Z",
+            format!("{}?venue=harbour-house", legacy.endpoint(DEAD_API)),
+        ),
+        workflow(
+            585_051_112,
+            "Harbour House: enquiries to Tripleseat (old)",
+            false,
+            "2025-02-20T17:05:00.000Z",
+            format!("{}?venue=harbour-house", legacy.endpoint(&legacy.rest_api_id)),
+        ),
+    ]
+}

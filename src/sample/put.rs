@@ -1,0 +1,59 @@
+//! The sample in the cloud on this machine, with a HubSpot portal to go with it.
+
+use jiff::SignedDuration;
+use sync_lambda::credentials::Secret;
+
+use super::{age, legacy_account, workflows};
+use deployer_aws::Aws;
+use deployer_cloud::Cloud;
+use deployer_core::error::{Error, Result};
+use deployer_hubspot;
+use deployer_janitor::audit::HubSpotSource;
+use deployer_sandbox::vendors::AUTOMATION;
+use deployer_sandbox::{Clock, HubSpot, HubSpotConfig, Server};
+
+/// The portal's id, where the manifest guards none.
+const PORTAL_ID: u64 = 1_234_567;
+const TOKEN: &str = "sample-token";
+
+/// The sample, with its portal, which ends with it.
+pub struct Sample {
+    server: Server,
+}
+
+impl Sample {
+    /// Puts the sample into `cloud`, whose clients are `aws`. What is there stays as it is; what was deleted comes back.
+    ///
+    /// # Errors
+    /// The cloud's state can't be used, or no port of 127.0.0.1 can be had.
+    pub async fn put(cloud: &Cloud, aws: &Aws, portal_id: Option<u64>) -> Result<Self> {
+        let legacy = legacy_account(aws).await.map_err(|error| {
+            Error::failed("the sample can't be put into the cloud on this machine").caused_by(&error)
+        })?;
+        age(cloud, &legacy)?;
+        let portal = HubSpot::new(HubSpotConfig {
+            portal_id: portal_id.unwrap_or(PORTAL_ID),
+            clock: Clock::system(),
+            search_lag: SignedDuration::ZERO,
+            limits: false,
+        });
+        portal.add_token(TOKEN, &[AUTOMATION]);
+        for workflow in workflows(&legacy) {
+            portal.add_workflow(&workflow);
+        }
+        let server = Server::start(portal.router())
+            .await
+            .map_err(|error| Error::failed("the sample's portal can't be started").caused_by(&error))?;
+        Ok(Self { server })
+    }
+
+    /// The portal, to be asked for its workflows.
+    ///
+    /// # Errors
+    /// TLS can't be set up.
+    pub fn hubspot(&self) -> Result<HubSpotSource> {
+        let client = sync_lambda::http::client().map_err(|error| Error::failed(error.to_string()))?;
+        let portal = deployer_hubspot::HubSpot::new(client, &self.server.uri, Secret::new(TOKEN));
+        Ok(HubSpotSource { workflows: Some(Ok(portal)), apps: Vec::new() })
+    }
+}
