@@ -7,7 +7,6 @@ use super::{age, legacy_account, workflows};
 use deployer_aws::Aws;
 use deployer_cloud::Cloud;
 use deployer_core::error::{Error, Result};
-use deployer_hubspot;
 use deployer_janitor::audit::HubSpotSource;
 use deployer_sandbox::vendors::AUTOMATION;
 use deployer_sandbox::{Clock, HubSpot, HubSpotConfig, Server};

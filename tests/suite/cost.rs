@@ -250,7 +250,7 @@ fn the_table_has_what_is_promised() {
 
 #[test]
 fn a_table_with_a_mistake_is_refused() {
-    let good = include_str!("../../src/cost/prices.toml");
+    let good = include_str!("../../crates/core/src/cost/prices.toml");
     let mistakes = [
         (good.replace("eu-west-1 = \"0.57\", ", ""), "eu-west-1 has no price of Log ingestion"),
         (good.replace("us-east-1", "us-gov-east-1"), "there are no prices of us-east-1"),

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use deployer_artifact::{Artifact, Platform};
 use deployer_aws::Aws;
-use deployer_aws::observe::{observe, observe_lists, portal};
+use deployer_aws::observe::{observe, observe_lists};
 use deployer_core::desired::{Desired, Scope, desired};
 use deployer_core::manifest::{self, SecretValue};
 use deployer_core::plan::{Operation, Plan, invariants, plan};
 use deployer_core::snapshot::Snapshot;
 use deployer_hubspot::HubSpot;
+use deployer_hubspot::portal;
 use deployer_reconcile::apply::{self, Event, Inputs, Options, Outcome};
 use tokio_util::sync::CancellationToken;
 

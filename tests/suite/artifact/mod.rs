@@ -38,7 +38,7 @@ proptest::proptest! {
         let magic: &[u8] = [&b"\x7fELF\x02\x01\x01"[..], b"PK\x03\x04", b""][magic as usize];
         let bytes = [magic, &bytes].concat();
         let _ = zip::entries(&bytes);
-        let _ = artifact::elf::needs(&bytes);
+        let _ = deployer_artifact::elf::needs(&bytes);
     }
 }
 

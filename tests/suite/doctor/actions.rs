@@ -48,10 +48,10 @@ fn what_applies_and_a_destroy_call_is_in_the_list() {
 /// Calls are named in the source as IAM writes them, for errors: also those that no test of applies reaches.
 #[test]
 fn what_the_source_of_an_apply_names_is_in_the_list() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
     let mut files: Vec<PathBuf> = Vec::new();
-    for directory in ["apply", "lock", "observe", "plan"] {
-        let entries = std::fs::read_dir(source.join(directory)).expect("a directory");
+    for directory in ["reconcile/src/apply", "aws/src/lock", "aws/src/observe", "core/src/plan"] {
+        let entries = std::fs::read_dir(crates.join(directory)).expect("a directory");
         files.extend(entries.map(|entry| entry.expect("an entry").path()));
     }
     let mut named = BTreeSet::new();

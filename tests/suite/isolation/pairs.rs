@@ -3,9 +3,8 @@
 use deployer::render::isolation_text;
 use deployer_core::desired::{Desired, Scope, desired};
 use deployer_core::isolation::planned::{Credentials, subjects};
-use deployer_core::isolation::{Credential, PairState, Reach, Report, Subject, Verdict, judge, policies};
+use deployer_core::isolation::{Credential, PairState, Reach, Report, Simulated, Subject, Verdict, judge, policies};
 use deployer_core::manifest::{self, Manifest};
-use deployer_health::isolation::simulation::Simulated;
 use serde_json::json;
 
 use crate::world::venue;

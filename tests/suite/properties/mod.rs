@@ -5,7 +5,6 @@ mod migrated;
 mod planned;
 mod program;
 
-use deployer_hubspot;
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
 use deployer_sandbox::{Clock, HubSpot, HubSpotConfig, Server};
 use jiff::SignedDuration;
@@ -33,9 +32,9 @@ impl Portal {
     }
 
     /// A client as the deployer has it.
-    fn client(&self) -> crm::HubSpot {
+    fn client(&self) -> deployer_hubspot::HubSpot {
         let client = sync_lambda::http::client().expect("TLS");
-        crm::HubSpot::new(client, &self.server.uri, Secret::new(TOKEN))
+        deployer_hubspot::HubSpot::new(client, &self.server.uri, Secret::new(TOKEN))
     }
 
     /// The requests since the last look that aren't reads: method and the path's last segment.

@@ -17,7 +17,6 @@ use deployer_core::manifest::{self, Manifest};
 use deployer_health::verify::journal::Journal;
 use deployer_health::verify::lead::{Known, destination};
 use deployer_health::verify::{Event, Options, Other, Outcome, Stage, Verify, Waiter};
-use deployer_hubspot;
 use deployer_sandbox::Clock;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -114,7 +113,8 @@ impl Place {
     /// Verifies `venue-a`. At every pause `at_pause` is told which it is.
     async fn verify(&self, at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync) -> Result<Outcome> {
         let client = sync_lambda::http::client().expect("TLS");
-        let hubspot = crm::HubSpot::new(client.clone(), &self.manifest.hubspot.base_uri, Secret::new(TOKEN));
+        let hubspot =
+            deployer_hubspot::HubSpot::new(client.clone(), &self.manifest.hubspot.base_uri, Secret::new(TOKEN));
         let known = |site: u64| match self.oauth {
             true => Known::from([
                 ("TRIPLESEAT_CLIENT_ID".to_owned(), Secret::new(&format!("client-of-{site}"))),
