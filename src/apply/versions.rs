@@ -50,8 +50,8 @@ impl Executor<'_> {
             kind: FailureKind::Invalid,
             code: failure["errorType"].as_str().unwrap_or_default().to_owned(),
             message: format!(
-                "the dry run of version {version} failed: {message}. The alias {ALIAS} stays on the previous version, and \
-                 no other venue gets the new code"
+                "the dry run of version {version} failed: {message}. The alias {ALIAS} stays on the previous version, \
+                 and no other venue gets the new code"
             ),
             request_id: None,
         })

@@ -91,7 +91,7 @@ impl Watch {
         while_watching || long_ago
     }
 
-    /// Whether this lock is waited for the first time.
+    /// Whether this is the first wait for this lock.
     pub(super) fn is_new(&mut self, name: &str) -> bool {
         let new = !self.told.iter().any(|told| told == name);
         if new {

@@ -92,8 +92,9 @@ impl Locks {
 
     /// Acquires the lock. Calls `on_wait` once for each lock that it waits for.
     ///
-    /// # Errors Somebody else holds the lock for longer than the timeout ([`crate::exit_code::ExitCode::Refused`]), or
-    /// a call to AWS fails.
+    /// # Errors
+    /// Somebody else holds the lock for longer than the timeout ([`crate::exit_code::ExitCode::Refused`]), or a call to
+    /// AWS fails.
     pub async fn acquire(&self, options: &Options, mut on_wait: impl FnMut(&Found)) -> Result<Lock> {
         let since = Instant::now();
         let mut mark = Mark::open(&options.directory, &self.deployment);

@@ -62,7 +62,9 @@ pub fn adopt(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Result<Adop
         return Err(NotAdopted::Unreadable(unreadable.reason));
     }
     if adoption.changes.is_empty() {
-        adoption.notes.push(format!("there is nothing to adopt: no resource with a name of {venue}'s lacks an owner"));
+        adoption.notes.push(format!(
+            "there is nothing to adopt: every existing resource with one of {venue}'s names has an owner"
+        ));
     }
     if adoption.changes.iter().any(|change| change.address.kind == Kind::Secret) {
         adoption.notes.push(format!(

@@ -115,7 +115,7 @@ fn legacy_note(legacy: &Legacy) -> String {
         Err(why) => format!("the contacts that still have it ticked couldn't be counted ({why})"),
     };
     format!(
-        "HubSpot has a shared flag, {name} (\"{label}\"): {ticked}. Move them to a venue's own flag with `deployer \
+        "HubSpot has a shared flag, {name} (\"{label}\"): {ticked}. Move contacts to a venue's own flag with `deployer \
          migrate-flag --from {name} --to VENUE`"
     )
 }

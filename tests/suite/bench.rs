@@ -44,7 +44,7 @@ async fn forward(State(proxy): State<Arc<Proxy>>, request: Request) -> Response 
     let answer = proxy.client.request(parts.method, format!("{}{path}", proxy.target));
     let answer = answer.headers(parts.headers).body(body).send().await.expect("moto answers");
     let (status, mut headers) = (answer.status(), answer.headers().clone());
-    let body = answer.bytes().await.expect("a whole answer");
+    let body = answer.bytes().await.expect("a complete answer");
     proxy.working_us.fetch_add(u64::try_from(begun.elapsed().as_micros()).unwrap_or_default(), Ordering::Relaxed);
     drop(turn);
     headers.remove("transfer-encoding");

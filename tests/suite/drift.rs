@@ -201,7 +201,7 @@ drifts! {
     role_of_the_function_changed |aws| {
         let trust = r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
         let made = aws.iam.create_role().role_name("by-hand").assume_role_policy_document(trust).send().await;
-        let role = made.expect("created").role.expect("it is answered");
+        let role = made.expect("created").role.expect("the answer has the role");
         let request = aws.lambda.update_function_configuration().function_name(FUNCTION).role(role.arn());
         request.send().await.expect("changed");
     } => ["a/function Update role", "a/alias Update version"]

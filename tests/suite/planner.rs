@@ -275,13 +275,13 @@ fn leaves_unreadable_resources_and_their_dependents_alone() {
 fn gives_the_blocker_as_the_reason_for_each_deletion() {
     let blocked = MANIFEST.replacen(
         "display_name = \"Harbour\"",
-        "display_name = \"Harbour\"\nstatus = \"blocked\"\nblocker = { reason = \"The licence ended\", owner = \"ops\", \
+        "display_name = \"Harbour\"\nstatus = \"blocked\"\nblocker = { reason = \"The license ended\", owner = \"ops\", \
          next_step = \"renew\", since = 2026-01-01 }",
         1,
     );
     let plan = checked(&wanted(&blocked), &converged(&wanted(MANIFEST)));
     assert_eq!(plan.summary().delete, 8);
-    assert!(plan.changes.iter().all(|change| change.reason == "harbour is blocked: The licence ended"));
+    assert!(plan.changes.iter().all(|change| change.reason == "harbour is blocked: The license ended"));
 }
 
 #[test]

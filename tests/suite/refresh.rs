@@ -125,7 +125,7 @@ async fn it_removes_undeclared_and_blocked_venues_like_a_full_plan() {
     let only_a = both[..both.find("[venues.b]").expect("the manifest has b")].to_owned();
     let blocked = both.replace(
         "status = \"paused\"",
-        "status = \"blocked\"\nblocker = { reason = \"No licence\", owner = \"ops\", next_step = \"renew\", since = 2026-01-01 }",
+        "status = \"blocked\"\nblocker = { reason = \"No license\", owner = \"ops\", next_step = \"renew\", since = 2026-01-01 }",
     );
     for text in [only_a, blocked] {
         let desired = world.desired(&text);

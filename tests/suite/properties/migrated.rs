@@ -130,8 +130,8 @@ async fn does_not_resend_contacts_that_the_venue_already_has() {
 async fn leaves_deleted_and_unticked_contacts_alone() {
     let portal = portal().await;
     let ids = carriers(&portal, 3);
-    portal.hubspot.delete(ids[0]).expect("it is deleted");
-    portal.hubspot.set(ids[1], OLD, "").expect("it is unticked");
+    portal.hubspot.delete(ids[0]).expect("deleted");
+    portal.hubspot.set(ids[1], OLD, "").expect("unticked");
     let (tally, ..) = pass(&portal, &migration()).await;
     assert_eq!(tally, Tally { moved: 1, ..Tally::default() });
     let unticked = portal.hubspot.contact(ids[1]).expect("it exists");

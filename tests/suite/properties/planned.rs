@@ -258,7 +258,7 @@ fn archives_properties_of_removed_venues_only_when_asked() {
 
 #[test]
 fn a_blocked_venue_always_keeps_its_properties() {
-    let blocked = "status = \"blocked\"\nblocker = { reason = \"The licence ended\", owner = \"ops\", \
+    let blocked = "status = \"blocked\"\nblocker = { reason = \"The license ended\", owner = \"ops\", \
                    next_step = \"renew\", since = 2026-01-01 }";
     let manifest = MANIFEST.replace("status = \"paused\"", blocked);
     let mut desired = wanted(&with_token(&manifest, "https://h.test"));
