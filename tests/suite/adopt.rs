@@ -53,7 +53,7 @@ fn what_was_made_by_hand_is_tagged_and_the_next_apply_does_the_rest() {
 
     let (code, text) = site.run(&ADOPT);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("it is taken under management"), "{text}");
+    assert!(text.contains("deployer will manage it from now on"), "{text}");
     let (_, next) = text.split_once("The next apply would then do this").expect("it says what comes after");
     assert!(next.contains("memory_mb") && next.contains("512 -> 128"), "{next}");
     assert!(next.contains("-/+") && next.contains("IAM can't move a role to another path"), "{next}");

@@ -1,7 +1,7 @@
-//! Calls and seconds of plans and applies on moto, behind a proxy that counts calls and adds a network's delay.
+//! Measures calls and seconds of plans and applies on moto, behind a proxy that counts calls and adds network delay.
 //!
-//! `cargo test --test suite -- --ignored --nocapture bench` prints them for 3, 30 and 100 venues. Nothing is asserted of
-//! time; that calls don't grow is asserted in `scenarios` and `refresh`.
+//! `cargo test --test suite -- --ignored --nocapture bench` prints them for 3, 30 and 100 venues. Times aren't
+//! asserted; `scenarios` and `refresh` assert the number of calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,16 +20,16 @@ use deployer_core::plan::plan;
 use crate::servers;
 use crate::world::{World, venue};
 
-/// A round trip to a region that isn't far.
+/// Round-trip time to a nearby region.
 const DELAY: Duration = Duration::from_millis(40);
 
 struct Proxy {
     client: reqwest::Client,
     target: &'static str,
     calls: AtomicU64,
-    /// Time in which the server had at least one call, in microseconds.
+    /// Time in which the server was working, in microseconds.
     working_us: AtomicU64,
-    /// One call at a time, as moto works through them: otherwise its time would count several times.
+    /// Forwards one call at a time, as moto handles them. Otherwise its time would be counted several times.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -44,7 +44,7 @@ async fn forward(State(proxy): State<Arc<Proxy>>, request: Request) -> Response 
     let answer = proxy.client.request(parts.method, format!("{}{path}", proxy.target));
     let answer = answer.headers(parts.headers).body(body).send().await.expect("moto answers");
     let (status, mut headers) = (answer.status(), answer.headers().clone());
-    let body = answer.bytes().await.expect("a whole answer");
+    let body = answer.bytes().await.expect("a complete answer");
     proxy.working_us.fetch_add(u64::try_from(begun.elapsed().as_micros()).unwrap_or_default(), Ordering::Relaxed);
     drop(turn);
     headers.remove("transfer-encoding");
@@ -63,7 +63,7 @@ impl Proxy {
         (proxy, uri)
     }
 
-    /// Calls, seconds and the server's own seconds of `work`.
+    /// Prints how many calls and seconds `work` takes, and the server's own seconds.
     async fn measure<T>(&self, venues: usize, what: &str, work: impl Future<Output = T>) -> T {
         let (calls, working) = (self.calls.load(Ordering::Relaxed), self.working_us.load(Ordering::Relaxed));
         let begun = Instant::now();
@@ -71,7 +71,7 @@ impl Proxy {
         let seconds = begun.elapsed().as_secs_f64();
         let calls = self.calls.load(Ordering::Relaxed) - calls;
         let working = Duration::from_micros(self.working_us.load(Ordering::Relaxed) - working).as_secs_f64();
-        // Precise enough for a rate.
+        // The cast is precise enough for a rate.
         let a_venue = calls as f64 / venues as f64;
         println!(
             "{venues:>4} venues  {what:<22} {calls:>5} calls ({a_venue:>5.2} a venue)  {seconds:>6.2} s, moto's own {working:>6.2} s"
@@ -81,8 +81,8 @@ impl Proxy {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it measures, and takes a minute"]
-async fn calls_and_seconds() {
+#[ignore = "a benchmark that takes a minute"]
+async fn measure_calls_and_seconds() {
     let Some(moto) = servers::moto().await else { return };
     let (proxy, uri) = Proxy::start(moto.uri).await;
     for (index, venues) in [3, 30, 100].into_iter().enumerate() {
@@ -117,7 +117,7 @@ async fn calls_and_seconds() {
     }
 }
 
-/// What every command begins with.
+/// The call that every command starts with.
 async fn whose(aws: &Aws) {
     aws.sts.get_caller_identity().send().await.expect("an answer");
 }

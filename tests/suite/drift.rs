@@ -1,5 +1,5 @@
-//! Everything that is managed, changed behind our back: a plan finds exactly that, an apply puts it back, and touches
-//! nothing else.
+//! Drift of everything that is managed: a plan finds exactly what was changed by hand, and an apply reverts it and
+//! touches nothing else.
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment};
@@ -22,8 +22,7 @@ const SECRET: &str = "sync/a";
 const GROUP: &str = "/aws/lambda/sync-a";
 const VENUE: &str = "deployer:venue";
 
-/// A test for each drift: how it comes about, and what a plan says of it. Of what is changed each attribute is named, of
-/// what is created nothing more.
+/// A test for each kind of drift: how it happens, and what a plan finds. Updates list each attribute, creations don't.
 macro_rules! drifts {
     ($($name:ident |$aws:ident| $change:block => [$($found:literal),+ $(,)?])*) => {
         $(
@@ -60,10 +59,10 @@ async fn is_found_and_put_back(drift: impl AsyncFnOnce(&Aws), found: &[&str]) {
         assert!(ours || call.operation == "CreateFunction", "{call} of {}", call.resource);
     }
     assert_eq!(attributes(&world.plan(&desired).await), Vec::<String>::new(), "a second apply has nothing to do");
-    assert_eq!(comparable(world.observe(&desired).await), comparable(before), "all is as it was");
+    assert_eq!(comparable(world.observe(&desired).await), comparable(before), "everything is as it was before");
 }
 
-/// `venue/kind action attribute`, for each attribute that changes.
+/// `venue/kind action attribute` for each attribute that changes.
 fn attributes(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for change in &plan.changes {
@@ -78,7 +77,7 @@ fn attributes(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// Without what is another for each that is made: a version's number, the end of a secret's ARN.
+/// Removes what differs each time it is created: a version's number, and the end of a secret's ARN.
 fn comparable(mut snapshot: Snapshot) -> Value {
     let mut arns = Vec::new();
     for live in snapshot.venues.values_mut() {
@@ -87,14 +86,14 @@ fn comparable(mut snapshot: Snapshot) -> Value {
         }
         arns.extend(live.secret.present().map(|secret| secret.arn.clone()));
     }
-    let text = serde_json::to_string(&snapshot).expect("it is JSON");
+    let text = serde_json::to_string(&snapshot).expect("valid JSON");
     let text = arns.iter().fold(text, |text, arn| text.replace(arn.as_str(), &arn[..arn.len() - 6]));
-    serde_json::from_str(&text).expect("it is JSON")
+    serde_json::from_str(&text).expect("valid JSON")
 }
 
-/// The environment of `$LATEST` as `change` makes it.
+/// Changes the environment of `$LATEST`.
 async fn change_environment(aws: &Aws, change: impl FnOnce(&mut std::collections::HashMap<String, String>)) {
-    let found = aws.lambda.get_function_configuration().function_name(FUNCTION).send().await.expect("it is there");
+    let found = aws.lambda.get_function_configuration().function_name(FUNCTION).send().await.expect("it exists");
     let mut variables = found.environment().and_then(|found| found.variables()).cloned().expect("it has variables");
     change(&mut variables);
     let environment = Environment::builder().set_variables(Some(variables)).build();
@@ -102,13 +101,13 @@ async fn change_environment(aws: &Aws, change: impl FnOnce(&mut std::collections
     request.send().await.expect("changed");
 }
 
-/// Publishes a version with other memory, and moves the alias there; `$LATEST` is as it was.
+/// Publishes a version with different memory and moves the alias there. `$LATEST` stays the same.
 async fn move_alias(aws: &Aws) {
     let memory = async |megabytes| {
         let request = aws.lambda.update_function_configuration().function_name(FUNCTION).memory_size(megabytes);
         request.send().await.expect("changed");
     };
-    let found = aws.lambda.get_function_configuration().function_name(FUNCTION).send().await.expect("it is there");
+    let found = aws.lambda.get_function_configuration().function_name(FUNCTION).send().await.expect("it exists");
     memory(2048).await;
     let published = aws.lambda.publish_version().function_name(FUNCTION).send().await.expect("published");
     memory(found.memory_size().expect("it has memory")).await;
@@ -202,7 +201,7 @@ drifts! {
     role_of_the_function_changed |aws| {
         let trust = r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
         let made = aws.iam.create_role().role_name("by-hand").assume_role_policy_document(trust).send().await;
-        let role = made.expect("made").role.expect("it is answered");
+        let role = made.expect("created").role.expect("the answer has the role");
         let request = aws.lambda.update_function_configuration().function_name(FUNCTION).role(role.arn());
         request.send().await.expect("changed");
     } => ["a/function Update role", "a/alias Update version"]
@@ -255,20 +254,20 @@ drifts! {
     } => ["b/rule Update state"]
 
     rule_rescheduled |aws| {
-        let found = aws.events.describe_rule().name(RULE).send().await.expect("it is there");
+        let found = aws.events.describe_rule().name(RULE).send().await.expect("it exists");
         let request = aws.events.put_rule().name(RULE).schedule_expression("rate(1 day)");
         request.set_description(found.description).send().await.expect("changed");
     } => ["a/rule Update schedule"]
 
     rule_put_without_its_description |aws| {
-        let found = aws.events.describe_rule().name(RULE).send().await.expect("it is there");
+        let found = aws.events.describe_rule().name(RULE).send().await.expect("it exists");
         let request = aws.events.put_rule().name(RULE).set_schedule_expression(found.schedule_expression);
         request.send().await.expect("changed");
     } => ["a/rule Update description"]
 
-    target_gone |aws| { remove_targets(aws).await } => ["a/target Create"]
+    target_removed |aws| { remove_targets(aws).await } => ["a/target Create"]
 
-    target_doubled |aws| {
+    second_target_added |aws| {
         let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("listed");
         let mut second = found.targets()[0].clone();
         second.id = "second".to_owned();
@@ -288,7 +287,7 @@ drifts! {
         "a/target Update targets.second",
     ]
 
-    target_is_the_function_without_its_alias |aws| {
+    target_changed_to_the_function_without_its_alias |aws| {
         let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("listed");
         let mut target = found.targets()[0].clone();
         target.arn = arn("lambda", "function:sync-a");
@@ -302,31 +301,31 @@ drifts! {
         aws.events.put_targets().rule(RULE).targets(target).send().await.expect("put");
     } => ["a/target Update maximum_retry_attempts", "a/target Update maximum_event_age_s"]
 
-    permission_gone |aws| { remove_permission(aws).await } => ["a/permission Create"]
+    permission_removed |aws| { remove_permission(aws).await } => ["a/permission Create"]
 
-    permission_for_another_rule |aws| {
+    permission_changed_to_another_rule |aws| {
         remove_permission(aws).await;
         add_permission(aws, "events.amazonaws.com", &arn("events", "rule/sync-b-schedule")).await;
     } => ["a/permission Replace source_arn"]
 
-    permission_for_another_service |aws| {
+    permission_changed_to_another_service |aws| {
         remove_permission(aws).await;
         add_permission(aws, "s3.amazonaws.com", &arn("events", "rule/sync-a-schedule")).await;
     } => ["a/permission Replace principal"]
 
     inline_policy_widened |aws| {
-        let found = aws.iam.get_role_policy().role_name(ROLE).policy_name("sync").send().await.expect("it is there");
+        let found = aws.iam.get_role_policy().role_name(ROLE).policy_name("sync").send().await.expect("it exists");
         let text = percent_encoding::percent_decode_str(found.policy_document()).decode_utf8_lossy();
-        let mut document: Value = serde_json::from_str(&text).expect("it is JSON");
+        let mut document: Value = serde_json::from_str(&text).expect("valid JSON");
         document["Statement"][0]["Resource"] = "*".into();
         put_policy(aws, "sync", &document.to_string()).await;
     } => ["a/role Update policy.Statement[0].Resource"]
 
-    inline_policy_gone |aws| {
+    inline_policy_deleted |aws| {
         aws.iam.delete_role_policy().role_name(ROLE).policy_name("sync").send().await.expect("deleted");
     } => ["a/role Update policy"]
 
-    second_inline_policy |aws| {
+    second_inline_policy_added |aws| {
         put_policy(aws, "extra", &policy("*")).await;
     } => ["a/role Update policies.extra"]
 
@@ -347,7 +346,7 @@ drifts! {
         aws.logs.delete_retention_policy().log_group_name(GROUP).send().await.expect("removed");
     } => ["a/log-group Update retention_days"]
 
-    log_retention_other |aws| {
+    log_retention_changed |aws| {
         aws.logs.put_retention_policy().log_group_name(GROUP).retention_in_days(3).send().await.expect("changed");
     } => ["a/log-group Update retention_days"]
 
@@ -387,7 +386,7 @@ drifts! {
         aws.iam.delete_role().role_name(ROLE).send().await.expect("deleted");
     } => ["a/role Create"]
 
-    secret_deleted_for_good |aws| {
+    secret_deleted_permanently |aws| {
         let request = aws.secrets.delete_secret().secret_id(SECRET).force_delete_without_recovery(true);
         request.send().await.expect("deleted");
     } => ["a/secret Create", "a/function Update environment.SECRET_ARN", "a/alias Update version"]
@@ -415,7 +414,7 @@ drifts! {
 }
 
 #[tokio::test]
-async fn a_variable_that_somebody_added_is_shown_as_a_removal_without_its_value() {
+async fn shows_the_removal_of_an_added_variable_without_its_value() {
     let (_cloud, world) = converged().await;
     let add = |variables: &mut std::collections::HashMap<_, _>| {
         variables.insert("API_KEY".to_owned(), "top-secret-value".to_owned());
@@ -427,6 +426,6 @@ async fn a_variable_that_somebody_added_is_shown_as_a_removal_without_its_value(
     assert_eq!(removal.before, Some("(not shown)".into()));
     let shown = anstream::adapter::strip_str(&plan_text(&plan)).to_string();
     assert!(shown.contains("- environment.API_KEY"), "{shown}");
-    let whole = format!("{shown}{}", serde_json::to_string(&plan).expect("it is JSON"));
+    let whole = format!("{shown}{}", serde_json::to_string(&plan).expect("valid JSON"));
     assert!(!whole.contains("top-secret-value"), "{whole}");
 }

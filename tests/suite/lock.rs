@@ -1,4 +1,4 @@
-//! The lock: one holder at a time, whoever dies.
+//! The lock has one holder at a time, even if holders die.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,10 +19,10 @@ fn place() -> Place {
     let aws = Aws::for_local("us-east-1", Cloud::in_memory(CloudConfig::default()).http_client(), None);
     let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
     let locks = Locks::new(&aws, &scope, "sync");
-    Place { aws, locks, directory: tempfile::tempdir().expect("a directory") }
+    Place { aws, locks, directory: tempfile::tempdir().expect("a temporary directory") }
 }
 
-/// At once or not at all, on the machine whose directory this is.
+/// Options that don't wait, on the machine with this directory.
 fn at_once(directory: &Path) -> Options {
     Options { poll: Duration::from_millis(5), ..Options::new(Duration::ZERO, directory, "deployer apply") }
 }
@@ -32,11 +32,11 @@ async fn take(place: &Place, options: &Options) -> Result<Lock, deployer_core::e
 }
 
 #[tokio::test]
-async fn one_holds_it_and_the_next_is_told_who() {
+async fn refuses_a_held_lock_and_names_its_holder() {
     let place = place();
-    let elsewhere = tempfile::tempdir().expect("a directory");
-    let lock = take(&place, &at_once(place.directory.path())).await.expect("nobody has it");
-    let error = take(&place, &at_once(elsewhere.path())).await.expect_err("it is held");
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let lock = take(&place, &at_once(place.directory.path())).await.expect("the lock is free");
+    let error = take(&place, &at_once(elsewhere.path())).await.expect_err("the lock is held");
     assert_eq!(error.code, ExitCode::Refused);
     let text = error.to_string();
     let process = format!("process {}", std::process::id());
@@ -44,15 +44,15 @@ async fn one_holds_it_and_the_next_is_told_who() {
         text.contains("deployer apply by ") && text.contains(&process) && text.contains("deployer unlock"),
         "{text}"
     );
-    lock.release().await.expect("it is given back");
-    assert_eq!(place.locks.find().await.expect("it is read"), []);
-    take(&place, &at_once(elsewhere.path())).await.expect("it is free again");
+    lock.release().await.expect("the lock is released");
+    assert_eq!(place.locks.find().await.expect("the locks are readable"), []);
+    take(&place, &at_once(elsewhere.path())).await.expect("the lock is free again");
 }
 
 #[tokio::test]
-async fn a_waiting_one_gets_it_when_it_is_given_back() {
+async fn acquires_the_lock_once_it_is_released() {
     let place = place();
-    let lock = take(&place, &at_once(place.directory.path())).await.expect("nobody has it");
+    let lock = take(&place, &at_once(place.directory.path())).await.expect("the lock is free");
     let options = Options { timeout: Duration::from_secs(60), ..at_once(place.directory.path()) };
     let (told, mut waits) = tokio::sync::mpsc::unbounded_channel();
     let locks = place.locks.clone();
@@ -60,14 +60,14 @@ async fn a_waiting_one_gets_it_when_it_is_given_back() {
         let on_wait = |held: &deployer_aws::lock::Found| drop(told.send(held.describe()));
         locks.acquire(&options, on_wait).await.map(drop)
     });
-    let held_by = waits.recv().await.expect("it says for whom it waits");
+    let held_by = waits.recv().await.expect("the holder is reported");
     assert!(held_by.starts_with("deployer apply by "), "{held_by}");
-    lock.release().await.expect("it is given back");
-    second.await.expect("no panic").expect("it gets it");
+    lock.release().await.expect("the lock is released");
+    second.await.expect("no panic").expect("the waiting one gets the lock");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_at_once_never_two_hold_it() {
+async fn never_has_two_holders_at_once() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
     let place = place();
@@ -76,16 +76,16 @@ async fn of_many_at_once_never_two_hold_it() {
         .map(|_| {
             let (locks, inside) = (place.locks.clone(), inside.clone());
             tokio::spawn(async move {
-                // A machine of its own for each.
-                let directory = tempfile::tempdir().expect("a directory");
+                // Each task simulates a machine of its own.
+                let directory = tempfile::tempdir().expect("a temporary directory");
                 let options = Options { timeout: Duration::from_secs(60), ..at_once(directory.path()) };
-                let lock = locks.acquire(&options, |_| {}).await.expect("its turn comes");
-                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two hold it");
+                let lock = locks.acquire(&options, |_| {}).await.expect("everyone gets a turn");
+                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two hold the lock");
                 for _ in 0..20 {
                     tokio::task::yield_now().await;
                 }
                 inside.fetch_sub(1, Ordering::SeqCst);
-                lock.release().await.expect("it is given back");
+                lock.release().await.expect("the lock is released");
             })
         })
         .collect();
@@ -94,46 +94,46 @@ async fn of_many_at_once_never_two_hold_it() {
     }
 }
 
-/// A lock whose holder dies: it is dropped without being given back, and isn't renewed any more.
+/// Acquires a lock whose holder then dies: the lock is neither released nor renewed.
 async fn die_holding(place: &Place, directory: &Path, lease: Duration) {
     let options = Options { lease, ..at_once(directory) };
     let locks = place.locks.clone();
-    // Its renewal ends with its runtime, as with a process.
+    // The renewal ends with its runtime, as it does when a process dies.
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        drop(runtime.block_on(async move { locks.acquire(&options, |_| {}).await.expect("nobody has it") }));
+        drop(runtime.block_on(async move { locks.acquire(&options, |_| {}).await.expect("the lock is free") }));
     })
     .join()
     .expect("no panic");
 }
 
 #[tokio::test]
-async fn a_lock_of_a_process_that_died_on_this_machine_is_taken_over_at_once() {
+async fn takes_over_the_lock_of_a_dead_local_process_at_once() {
     let place = place();
     die_holding(&place, place.directory.path(), Duration::from_secs(60)).await;
-    assert_eq!(place.locks.find().await.expect("it is read").len(), 1, "it is still there");
-    let elsewhere = tempfile::tempdir().expect("a directory");
-    take(&place, &at_once(elsewhere.path())).await.expect_err("another machine can't know that");
-    take(&place, &at_once(place.directory.path())).await.expect("this one does");
-    assert_eq!(place.locks.find().await.expect("it is read").len(), 1, "the old one is gone");
+    assert_eq!(place.locks.find().await.expect("the locks are readable").len(), 1, "the lock still exists");
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    take(&place, &at_once(elsewhere.path())).await.expect_err("another machine can't know that the holder died");
+    take(&place, &at_once(place.directory.path())).await.expect("this machine knows that the holder died");
+    assert_eq!(place.locks.find().await.expect("the locks are readable").len(), 1, "the old lock is gone");
 }
 
 #[tokio::test]
-async fn a_lock_that_is_not_renewed_ends() {
+async fn takes_over_a_lock_that_is_not_renewed() {
     let place = place();
-    let elsewhere = tempfile::tempdir().expect("a directory");
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
     die_holding(&place, place.directory.path(), Duration::from_millis(20)).await;
     let options =
         Options { timeout: Duration::from_secs(60), lease: Duration::from_millis(20), ..at_once(elsewhere.path()) };
-    take(&place, &options).await.expect("it has run out before our eyes");
+    take(&place, &options).await.expect("the lease ran out while waiting");
 }
 
 #[tokio::test]
-async fn a_lock_that_expired_long_ago_is_taken_over_at_once() {
+async fn takes_over_a_long_expired_lock_at_once() {
     let place = place();
-    let elsewhere = tempfile::tempdir().expect("a directory");
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
     die_holding(&place, place.directory.path(), Duration::from_secs(60)).await;
-    let name = place.locks.find().await.expect("it is read")[0].name.clone();
+    let name = place.locks.find().await.expect("the locks are readable")[0].name.clone();
     let arn = format!("arn:aws:logs:us-east-1:123456789012:log-group:{name}");
     let request = place.aws.logs.tag_resource().resource_arn(arn);
     request
@@ -142,33 +142,33 @@ async fn a_lock_that_expired_long_ago_is_taken_over_at_once() {
         .await
         .call("logs:TagResource")
         .expect("tagged");
-    take(&place, &at_once(elsewhere.path())).await.expect("it is left behind");
+    take(&place, &at_once(elsewhere.path())).await.expect("the lock expired long ago");
 }
 
 #[tokio::test]
-async fn a_holder_whose_lock_is_taken_away_is_told() {
+async fn tells_the_holder_that_its_lock_was_removed() {
     let place = place();
     let options = Options { lease: Duration::from_millis(40), ..at_once(place.directory.path()) };
-    let lock = take(&place, &options).await.expect("nobody has it");
-    let name = place.locks.find().await.expect("it is read")[0].name.clone();
-    place.locks.delete(&name).await.expect("somebody unlocks");
+    let lock = take(&place, &options).await.expect("the lock is free");
+    let name = place.locks.find().await.expect("the locks are readable")[0].name.clone();
+    place.locks.delete(&name).await.expect("the lock is removed");
     lock.lost().cancelled().await;
 }
 
 #[tokio::test]
-async fn a_log_group_that_is_no_lock_is_never_taken_over() {
+async fn never_takes_over_a_log_group_that_is_not_a_lock() {
     let place = place();
     let request = place.aws.logs.create_log_group().log_group_name("/deployer/sync/lock/7");
-    request.send().await.call("logs:CreateLogGroup").expect("somebody made it");
-    let error = take(&place, &at_once(place.directory.path())).await.expect_err("it isn't ours");
+    request.send().await.call("logs:CreateLogGroup").expect("created");
+    let error = take(&place, &at_once(place.directory.path())).await.expect_err("the log group isn't a lock");
     assert!(error.to_string().contains("/deployer/sync/lock/7"), "{error}");
 }
 
 #[tokio::test]
-async fn deployments_do_not_wait_for_each_other() {
+async fn locks_deployments_independently() {
     let place = place();
     let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
     let other = Locks::new(&place.aws, &scope, "sync2");
-    let _lock = take(&place, &at_once(place.directory.path())).await.expect("nobody has it");
-    other.acquire(&at_once(place.directory.path()), |_| {}).await.expect("it is another one's");
+    let _lock = take(&place, &at_once(place.directory.path())).await.expect("the lock is free");
+    other.acquire(&at_once(place.directory.path()), |_| {}).await.expect("the other deployment's lock is free");
 }

@@ -1,4 +1,4 @@
-//! All integration tests in one binary, since each binary links the AWS clients once more.
+//! All integration tests, in one binary because every binary links the AWS clients again.
 
 mod adopt;
 mod artifact;

@@ -1,4 +1,4 @@
-//! The pure planner: what it makes of the two sides, and what must hold for every plan.
+//! The pure planner: what it plans from the two sides, and what must hold for every plan.
 
 use std::path::Path;
 
@@ -43,7 +43,7 @@ pub fn wanted(manifest: &str) -> Desired {
     desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
 }
 
-/// What AWS has after `stack` was applied.
+/// What AWS has after `stack` is applied.
 pub fn applied(stack: &Stack) -> LiveStack {
     let arn = format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}-AbCdEf", stack.secret.name);
     let mut configuration = stack.function.configuration.clone();
@@ -99,7 +99,7 @@ pub fn applied(stack: &Stack) -> LiveStack {
     }
 }
 
-/// What AWS has after all of `desired` was applied.
+/// What AWS has after all of `desired` is applied.
 pub fn converged(desired: &Desired) -> Snapshot {
     let venues = desired.venues.iter().filter_map(|venue| Some((venue.venue.clone(), applied(venue.stack.as_ref()?))));
     Snapshot { venues: venues.collect(), ..Snapshot::default() }
@@ -124,7 +124,7 @@ fn calls(plan: &Plan) -> Vec<String> {
     plan.changes.iter().map(line).collect()
 }
 
-/// The live stack of `harbour`, to be changed behind our back.
+/// The live stack of `harbour`, for a test to change.
 pub fn harbour(snapshot: &mut Snapshot) -> &mut LiveStack {
     snapshot.venues.get_mut("harbour").expect("harbour is declared")
 }
@@ -132,19 +132,19 @@ pub fn harbour(snapshot: &mut Snapshot) -> &mut LiveStack {
 pub fn present<T>(observed: &mut Observed<T>) -> &mut T {
     match observed {
         Observed::Present(live) => live,
-        _ => panic!("it is there"),
+        _ => panic!("expected an existing resource"),
     }
 }
 
 #[test]
-fn what_was_applied_is_no_change() {
+fn plans_no_changes_after_an_apply() {
     let desired = wanted(MANIFEST);
     let plan = checked(&desired, &converged(&desired));
     assert_eq!((plan.changes.len(), plan.unchanged), (0, 16));
 }
 
 #[test]
-fn nothing_there_is_created_in_the_order_of_dependency() {
+fn creates_missing_resources_in_dependency_order() {
     let desired = wanted(MANIFEST);
     let plan = checked(&desired, &Snapshot::default());
     assert_eq!(plan.summary().create, 16);
@@ -161,7 +161,7 @@ fn nothing_there_is_created_in_the_order_of_dependency() {
 }
 
 #[test]
-fn the_text_of_a_plan() {
+fn renders_a_plan_as_text() {
     let desired = wanted(&MANIFEST.replace(r#"status = "paused""#, "memory_mb = 256"));
     let mut snapshot = converged(&wanted(MANIFEST));
     snapshot.venues.insert("closed".to_owned(), applied(wanted(MANIFEST).venues[0].stack.as_ref().expect("deployed")));
@@ -170,7 +170,7 @@ fn the_text_of_a_plan() {
 }
 
 #[test]
-fn one_edit_changes_exactly_that() {
+fn each_edit_changes_only_its_attributes() {
     let applied = converged(&wanted(MANIFEST));
     let edits = [
         ("display_name = \"Harbour\"", "display_name = \"Harbour\"\nmemory_mb = 512"),
@@ -197,7 +197,7 @@ fn one_edit_changes_exactly_that() {
 }
 
 #[test]
-fn drift_is_put_right_by_the_call_that_does_it() {
+fn fixes_drift_with_the_matching_call() {
     type Drift = (&'static str, fn(&mut LiveStack));
     let drifts: [Drift; 14] = [
         ("variable added", |live| {
@@ -228,14 +228,14 @@ fn drift_is_put_right_by_the_call_that_does_it() {
         let mut snapshot = converged(&desired);
         drift(harbour(&mut snapshot));
         let plan = checked(&desired, &snapshot);
-        assert!(!text(&plan).contains("topsecret"), "a variable that isn't ours is not shown");
+        assert!(!text(&plan).contains("topsecret"), "the value of an undeclared variable is hidden");
         format!("{name}: {}", calls(&plan).join("; "))
     });
     insta::assert_snapshot!(found.join("\n"));
 }
 
 #[test]
-fn equivalent_policies_are_no_drift() {
+fn ignores_equivalent_policies() {
     let desired = wanted(MANIFEST);
     let mut snapshot = converged(&desired);
     let role = present(&mut harbour(&mut snapshot).role);
@@ -248,7 +248,7 @@ fn equivalent_policies_are_no_drift() {
 }
 
 #[test]
-fn a_resource_of_another_owner_is_a_conflict_and_never_a_change() {
+fn reports_resources_of_other_owners_as_conflicts() {
     let desired = wanted(MANIFEST);
     let mut snapshot = converged(&desired);
     present(&mut harbour(&mut snapshot).function).tags.insert("deployer:deployment".to_owned(), "other".to_owned());
@@ -259,7 +259,7 @@ fn a_resource_of_another_owner_is_a_conflict_and_never_a_change() {
 }
 
 #[test]
-fn what_could_not_be_read_is_left_alone_with_all_that_needs_it() {
+fn leaves_unreadable_resources_and_their_dependents_alone() {
     let desired = wanted(MANIFEST);
     let mut snapshot = converged(&desired);
     *harbour(&mut snapshot) =
@@ -272,28 +272,28 @@ fn what_could_not_be_read_is_left_alone_with_all_that_needs_it() {
 }
 
 #[test]
-fn a_blocked_venue_is_torn_down_only_with_the_reason_said() {
+fn gives_the_blocker_as_the_reason_for_each_deletion() {
     let blocked = MANIFEST.replacen(
         "display_name = \"Harbour\"",
-        "display_name = \"Harbour\"\nstatus = \"blocked\"\nblocker = { reason = \"The licence ended\", owner = \"ops\", \
+        "display_name = \"Harbour\"\nstatus = \"blocked\"\nblocker = { reason = \"The license ended\", owner = \"ops\", \
          next_step = \"renew\", since = 2026-01-01 }",
         1,
     );
     let plan = checked(&wanted(&blocked), &converged(&wanted(MANIFEST)));
     assert_eq!(plan.summary().delete, 8);
-    assert!(plan.changes.iter().all(|change| change.reason == "harbour is blocked: The licence ended"));
+    assert!(plan.changes.iter().all(|change| change.reason == "harbour is blocked: The license ended"));
 }
 
 #[test]
-fn a_protected_venue_is_not_pruned_even_when_its_protection_goes_in_the_same_edit() {
+fn protects_a_venue_whose_protection_is_removed_in_the_same_edit() {
     let protected = MANIFEST.replacen("display_name = \"Mill\"", "display_name = \"Mill\"\nprotect = true", 1);
-    let only_harbour = &MANIFEST[..MANIFEST.find("[venues.mill]").expect("mill is there")];
+    let only_harbour = &MANIFEST[..MANIFEST.find("[venues.mill]").expect("the manifest has mill")];
     let plan = checked(&wanted(only_harbour), &converged(&wanted(&protected)));
     assert_eq!(plan.protected, ["mill"]);
 }
 
 #[test]
-fn a_secret_that_is_scheduled_for_deletion_is_restored() {
+fn restores_a_secret_that_is_scheduled_for_deletion() {
     let desired = wanted(MANIFEST);
     let mut snapshot = converged(&desired);
     let live = harbour(&mut snapshot);
@@ -305,9 +305,10 @@ fn a_secret_that_is_scheduled_for_deletion_is_restored() {
 }
 
 proptest! {
-    /// Whatever is there, is gone, isn't ours or can't be read: the plan keeps the rules, and never touches what isn't ours.
+    /// Whatever exists, is missing, isn't ours or is unreadable: the plan keeps the invariants, and never touches what
+    /// isn't ours.
     #[test]
-    fn every_plan_keeps_the_rules(states in proptest::collection::vec(0_u8..4, 12), declared in any::<bool>()) {
+    fn every_plan_keeps_the_invariants(states in proptest::collection::vec(0_u8..4, 12), declared in any::<bool>()) {
         let both = wanted(MANIFEST);
         let mut snapshot = converged(&both);
         let mut foreign = Vec::new();
@@ -319,11 +320,11 @@ proptest! {
             change(&mut live.function, state.next(), |function| { function.tags.clear(); foreign.push(function.name.clone()); });
             change(&mut live.rule, state.next(), |rule| { rule.tags.clear(); foreign.push(rule.name.clone()); });
             if live.function.present().is_none() {
-                live.alias = live.function.map(|_| unreachable!("it isn't there"));
-                live.permission = live.function.map(|_| unreachable!("it isn't there"));
+                live.alias = live.function.map(|_| unreachable!("the function doesn't exist"));
+                live.permission = live.function.map(|_| unreachable!("the function doesn't exist"));
             }
         }
-        let desired = if declared { both } else { wanted(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("it is there")]) };
+        let desired = if declared { both } else { wanted(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("it exists")]) };
         let plan = plan(&desired, &snapshot, &[]);
         prop_assert_eq!(invariants::violations(&plan, &desired, &snapshot), Vec::<String>::new());
         for operation in plan.changes.iter().flat_map(|change| &change.operations) {
@@ -343,7 +344,7 @@ fn change<T>(observed: &mut Observed<T>, state: Option<u8>, make_foreign: impl F
 }
 
 #[test]
-fn a_plan_with_a_credential_in_it_breaks_the_rules() {
+fn a_plan_with_a_credential_breaks_the_invariants() {
     let desired = wanted(MANIFEST);
     let mut literal = desired.clone();
     let stack = literal.venues[0].stack.as_mut().expect("deployed");
@@ -353,8 +354,8 @@ fn a_plan_with_a_credential_in_it_breaks_the_rules() {
     let plan = plan(&literal, &snapshot, &[]);
     let violations = invariants::violations(&plan, &literal, &snapshot);
     let expected = [
-        "harbour/secret: secretsmanager:CreateSecret would carry a credential",
-        "harbour/function: lambda:CreateFunction would carry a credential",
+        "harbour/secret: secretsmanager:CreateSecret would contain a credential",
+        "harbour/function: lambda:CreateFunction would contain a credential",
     ];
     assert_eq!(violations, expected);
     assert_eq!(invariants::violations_of_calls(&plan), expected);

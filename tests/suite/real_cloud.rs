@@ -1,5 +1,5 @@
-//! A real cloud's ways, which a first try never shows: what is too new, under way, throttled, failing, not answered, not
-//! yet listed, full.
+//! How a real cloud behaves and a simple fake doesn't: resources that are too new, updates in progress, throttling,
+//! failures, lost answers, lists that lag, full quotas.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ fn error(status: u16, code: &str, message: &str) -> Fault {
     Fault::Error(ApiError::new(status, code, message))
 }
 
-/// The first `times` calls of each operation on each resource, if `wanted`, meet what `injected` gives.
+/// Injects a fault into the first `times` calls of each operation on each resource, if the call is `wanted`.
 fn first(
     cloud: &Cloud,
     times: usize,
@@ -50,14 +50,14 @@ fn first(
     })));
 }
 
-/// Everything made, changed, and taken away again, each in one apply.
+/// Creates, changes and removes everything, each in one apply.
 async fn whole_story(world: &World) {
     let both = manifest("sync");
     world.converge(&world.desired(&both)).await;
     let name = "display_name = \"Venue a\"";
     let changed = both.replace(name, &format!("{name}\nmemory_mb = 512\nlog_retention_days = 90"));
     world.converge(&world.desired(&changed)).await;
-    let only_a = &changed[..changed.find("[venues.b]").expect("b is there")];
+    let only_a = &changed[..changed.find("[venues.b]").expect("the manifest has b")];
     world.converge(&world.desired(only_a)).await;
     world.converge(&world.desired(&both)).await;
     world.converge(&world.nothing("sync")).await;
@@ -69,7 +69,7 @@ async fn apply(world: &World) -> (Outcome, Vec<Event>) {
 }
 
 #[tokio::test]
-async fn a_role_that_can_not_be_assumed_yet_is_waited_for() {
+async fn waits_for_a_role_that_cannot_be_assumed_yet() {
     let (cloud, world) = world().await;
     let fault =
         error(400, "InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.");
@@ -77,12 +77,12 @@ async fn a_role_that_can_not_be_assumed_yet_is_waited_for() {
     let (outcome, events) = apply(&world).await;
     assert_eq!(outcome.failed, []);
     let retries = events.iter().filter(|event| matches!(event, Event::Retrying { .. })).count();
-    assert_eq!(retries, 8, "each is told");
+    assert_eq!(retries, 8, "each retry is reported");
     world.converge(&world.desired(&manifest("sync"))).await;
 }
 
 #[tokio::test]
-async fn a_role_that_can_never_be_assumed_ends_in_an_error_that_says_so() {
+async fn fails_with_a_hint_if_a_role_can_never_be_assumed() {
     let (cloud, world) = world().await;
     let fault =
         error(400, "InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.");
@@ -96,7 +96,7 @@ async fn a_role_that_can_never_be_assumed_ends_in_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn an_update_that_is_under_way_is_waited_for() {
+async fn waits_for_an_update_in_progress() {
     let (cloud, world) = world().await;
     first(
         &cloud,
@@ -111,8 +111,8 @@ async fn an_update_that_is_under_way_is_waited_for() {
 }
 
 #[tokio::test]
-async fn throttling_is_waited_for() {
-    // A read is tried by the SDK alone, three times; a write many times more.
+async fn retries_throttled_calls() {
+    // Only the SDK retries a read, with three attempts in total. A write gets many more.
     for (kind, times) in [(CallKind::Read, 2), (CallKind::Write, 12)] {
         let (cloud, world) = world().await;
         first(
@@ -133,7 +133,7 @@ async fn throttling_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_service_that_fails_for_a_while_is_asked_again() {
+async fn retries_a_service_that_fails_for_a_while() {
     for (kind, times) in [(CallKind::Read, 2), (CallKind::Write, 4)] {
         for status in [500, 502, 503, 504] {
             let (cloud, world) = world().await;
@@ -145,8 +145,8 @@ async fn a_service_that_fails_for_a_while_is_asked_again() {
 }
 
 #[tokio::test]
-async fn every_call_may_take_effect_and_lose_its_first_answer() {
-    for fault in [Fault::Disconnect, error(503, "ServiceUnavailable", "it took effect all the same")] {
+async fn survives_a_lost_first_answer_of_every_call() {
+    for fault in [Fault::Disconnect, error(503, "ServiceUnavailable", "it took effect anyway")] {
         let (cloud, world) = world().await;
         first(&cloud, 1, |call| call.kind == CallKind::Write, move |_| Injected::After(fault.clone()));
         whole_story(&world).await;
@@ -154,7 +154,7 @@ async fn every_call_may_take_effect_and_lose_its_first_answer() {
 }
 
 #[tokio::test]
-async fn what_no_list_shows_yet_is_not_created_again() {
+async fn does_not_recreate_what_lists_do_not_show_yet() {
     for lists in LISTS.iter().map(std::slice::from_ref) {
         let (cloud, world) = world().await;
         let desired = world.desired(&manifest("sync"));
@@ -163,19 +163,19 @@ async fn what_no_list_shows_yet_is_not_created_again() {
         cloud.forget_calls();
         let plan = world.plan(&desired).await;
         assert_eq!(actions(&plan), Vec::<String>::new(), "{lists:?}");
-        // Only the list has a log group's retention, so nothing is concluded of it.
+        // Only the list has a log group's retention, so the log group is unreadable.
         let unread: Vec<Kind> =
             plan.unreadable.iter().filter_map(|unread| Some(unread.address.as_ref()?.kind)).collect();
         let expected: &[Kind] =
             if lists.contains(&"DescribeLogGroups") { &[Kind::LogGroup, Kind::LogGroup] } else { &[] };
         assert_eq!(unread, expected, "{lists:?}");
-        cloud.hold_back(&[]).expect("it ends");
+        cloud.hold_back(&[]).expect("the lists catch up");
         world.converge(&desired).await;
     }
 }
 
 #[tokio::test]
-async fn what_no_list_shows_any_part_of_is_taken_over() {
+async fn takes_over_a_venue_that_no_list_shows() {
     let (cloud, world) = world().await;
     let desired = world.desired(&manifest("sync"));
     cloud.hold_back(&LISTS).expect("held back");
@@ -184,12 +184,12 @@ async fn what_no_list_shows_any_part_of_is_taken_over() {
         assert_eq!((plan.changes.len(), plan.unreadable.len()), (16, 0));
         assert_eq!(world.execute(&plan).await.0.failed, []);
     }
-    cloud.hold_back(&[]).expect("it ends");
-    assert_eq!(actions(&world.plan(&desired).await), Vec::<String>::new(), "it is as one apply makes it");
+    cloud.hold_back(&[]).expect("the lists catch up");
+    assert_eq!(actions(&world.plan(&desired).await), Vec::<String>::new(), "two applies have the same result as one");
 }
 
 #[tokio::test]
-async fn what_a_list_still_shows_is_no_longer_taken_to_be_there() {
+async fn recreates_deleted_resources_that_lists_still_show() {
     let (cloud, world) = world().await;
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
@@ -206,19 +206,19 @@ async fn what_a_list_still_shows_is_no_longer_taken_to_be_there() {
 }
 
 #[tokio::test]
-async fn an_apply_on_lists_that_lag_behind_a_destroy_is_mended_by_the_next() {
+async fn recovers_when_lists_lag_behind_a_destroy() {
     let (cloud, world) = world().await;
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
     cloud.hold_back(&LISTS).expect("held back");
     assert_eq!(world.apply(&world.nothing("sync")).await.failed, []);
-    assert_eq!(world.apply(&world.nothing("sync")).await.failed, [], "what is gone counts as deleted");
-    cloud.hold_back(&[]).expect("it ends");
+    assert_eq!(world.apply(&world.nothing("sync")).await.failed, [], "missing resources count as deleted");
+    cloud.hold_back(&[]).expect("the lists catch up");
     world.converge(&desired).await;
 }
 
 #[tokio::test]
-async fn absence_is_confirmed_without_a_call_for_what_a_list_shows() {
+async fn makes_no_confirming_reads_for_listed_resources() {
     let (cloud, world) = world().await;
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
@@ -231,7 +231,7 @@ async fn absence_is_confirmed_without_a_call_for_what_a_list_shows() {
 }
 
 #[tokio::test]
-async fn lists_of_many_pages_are_read_whatever_else_is_in_them() {
+async fn reads_every_page_of_lists_with_other_deployments() {
     let (cloud, world) = world_with(CloudConfig { page_size: Some(1), ..CloudConfig::default() }).await;
     for deployment in ["other", "sync-two", "zeta"] {
         world.converge(&world.desired(&manifest(deployment))).await;
@@ -245,26 +245,26 @@ async fn lists_of_many_pages_are_read_whatever_else_is_in_them() {
         assert!(pages > 1, "{list} has {pages} pages");
     }
     for deployment in ["other", "sync-two", "zeta"] {
-        assert_eq!(world.plan(&world.desired(&manifest(deployment))).await.changes, [], "{deployment} is whole");
+        assert_eq!(world.plan(&world.desired(&manifest(deployment))).await.changes, [], "{deployment} is untouched");
     }
 }
 
 #[tokio::test]
-async fn a_bus_that_is_full_is_said_with_its_limit_the_venue_and_what_to_do() {
+async fn reports_a_full_bus_with_its_limit_and_a_remedy() {
     let (_cloud, world) = world().await;
     for number in 0..299 {
         let request = world.aws.events.put_rule().name(format!("theirs-{number}")).state(RuleState::Disabled);
         request.schedule_expression("rate(1 day)").send().await.expect("there is room");
     }
     let (outcome, _) = apply(&world).await;
-    assert_eq!(outcome.failed.len(), 1, "one rule more had room");
+    assert_eq!(outcome.failed.len(), 1, "only one more rule fit");
     let (address, failure) = &outcome.failed[0];
     assert_eq!((address.kind, failure.kind), (Kind::Rule, FailureKind::LimitExceeded));
     let text = anstream::adapter::strip_str(&result_text(&outcome, "deployer apply")).to_string();
     for said in
         [address.to_string().as_str(), "events:PutRule", "LimitExceededException", "300 rules", "Service Quotas"]
     {
-        assert!(text.contains(said), "{said} is missing: {text}");
+        assert!(text.contains(said), "missing {said}: {text}");
     }
     world.aws.events.delete_rule().name("theirs-0").send().await.expect("deleted");
     world.converge(&world.desired(&manifest("sync"))).await;

@@ -1,4 +1,4 @@
-//! `--refresh fast`: a plan from lists alone. What it costs, what it finds, and what it keeps its hands off.
+//! `--refresh fast` plans from lists alone: which calls it makes, what it finds, and what it leaves alone.
 
 use deployer_aws::Aws;
 use deployer_cloud::ApiError;
@@ -18,11 +18,11 @@ async fn converged() -> (Cloud, World) {
     (cloud, world)
 }
 
-/// The manifest with so many venues, all like `a`.
+/// The manifest with `count` venues, all like `a`.
 fn with_venues(count: usize) -> String {
     let both = manifest("sync");
-    let (head, rest) = both.split_once("[venues.a]").expect("a is there");
-    let (a, _) = rest.split_once("[venues.b]").expect("b is there");
+    let (head, rest) = both.split_once("[venues.a]").expect("the manifest has a");
+    let (a, _) = rest.split_once("[venues.b]").expect("the manifest has b");
     let venue = |number: usize| {
         let a = a.replace("venues.a.", &format!("venues.v{number}.")).replace("Venue a", &format!("Venue {number}"));
         format!("[venues.v{number}]{}", a.replace("_a\"", &format!("_{number}\"")))
@@ -31,7 +31,7 @@ fn with_venues(count: usize) -> String {
 }
 
 #[tokio::test]
-async fn its_calls_do_not_grow_with_the_venues() {
+async fn its_call_count_does_not_depend_on_the_venues() {
     let mut counts = Vec::new();
     for venues in [1, 12] {
         let (cloud, world) = world().await;
@@ -46,17 +46,17 @@ async fn its_calls_do_not_grow_with_the_venues() {
 }
 
 #[tokio::test]
-async fn it_says_what_it_does_not_exist_as_a_whole_plan_does() {
+async fn it_plans_creations_like_a_full_plan() {
     let (cloud, world) = world().await;
     let desired = world.desired(&manifest("sync"));
-    let whole = world.plan(&desired).await;
+    let full = world.plan(&desired).await;
     cloud.forget_calls();
-    assert_eq!(world.plan_from_lists(&desired).await, whole, "on an empty cloud both are the same");
+    assert_eq!(world.plan_from_lists(&desired).await, full, "both plans are the same on an empty cloud");
     assert_eq!(cloud.calls().len(), 5);
 }
 
 #[tokio::test]
-async fn it_finds_what_lists_show() {
+async fn it_finds_drift_that_lists_show() {
     let (_cloud, world) = converged().await;
     let desired = world.desired(&manifest("sync"));
     let aws = &world.aws;
@@ -81,11 +81,11 @@ async fn it_finds_what_lists_show() {
         "b/permission Create",
     ];
     assert_eq!(actions(&found), expected);
-    assert_eq!(actions(&world.plan(&desired).await), expected, "a whole plan says the same");
+    assert_eq!(actions(&world.plan(&desired).await), expected, "a full plan finds the same");
 }
 
 #[tokio::test]
-async fn it_proposes_nothing_for_what_it_does_not_look_at() {
+async fn it_changes_nothing_that_it_does_not_read() {
     let (_cloud, world) = converged().await;
     let desired = world.desired(&manifest("sync"));
     let (lambda, events) = (&world.aws.lambda, &world.aws.events);
@@ -102,11 +102,11 @@ async fn it_proposes_nothing_for_what_it_does_not_look_at() {
     assert_eq!((actions(&plan), plan.unreadable.len()), (Vec::new(), 0));
     let changes =
         ["a/log-group Update", "a/function Update", "a/alias Update", "a/permission Create", "a/target Create"];
-    assert_eq!(actions(&world.plan(&desired).await), changes, "a whole plan finds it");
+    assert_eq!(actions(&world.plan(&desired).await), changes, "a full plan finds it");
 }
 
 #[tokio::test]
-async fn a_function_without_the_mark_of_the_venue_is_looked_at_more_closely() {
+async fn it_reads_the_details_of_an_unmarked_function() {
     let (_cloud, world) = converged().await;
     let desired = world.desired(&manifest("sync"));
     let function = world.scope.arn("lambda", "function:sync-a");
@@ -119,24 +119,24 @@ async fn a_function_without_the_mark_of_the_venue_is_looked_at_more_closely() {
 }
 
 #[tokio::test]
-async fn a_venue_that_is_declared_no_more_or_blocked_is_removed_as_in_a_whole_plan() {
+async fn it_removes_undeclared_and_blocked_venues_like_a_full_plan() {
     let (_cloud, world) = converged().await;
     let both = manifest("sync");
-    let only_a = both[..both.find("[venues.b]").expect("b is there")].to_owned();
+    let only_a = both[..both.find("[venues.b]").expect("the manifest has b")].to_owned();
     let blocked = both.replace(
         "status = \"paused\"",
-        "status = \"blocked\"\nblocker = { reason = \"No licence\", owner = \"ops\", next_step = \"renew\", since = 2026-01-01 }",
+        "status = \"blocked\"\nblocker = { reason = \"No license\", owner = \"ops\", next_step = \"renew\", since = 2026-01-01 }",
     );
     for text in [only_a, blocked] {
         let desired = world.desired(&text);
-        let whole = world.plan(&desired).await;
-        assert_eq!(whole.summary().delete, 8);
-        assert_eq!(world.plan_from_lists(&desired).await, whole);
+        let full = world.plan(&desired).await;
+        assert_eq!(full.summary().delete, 8);
+        assert_eq!(world.plan_from_lists(&desired).await, full);
     }
 }
 
 #[tokio::test]
-async fn a_list_that_is_denied_is_said_and_nothing_is_concluded() {
+async fn it_reports_a_denied_list_and_changes_nothing() {
     for list in ["ListFunctions", "ListRules", "ListSecrets", "DescribeLogGroups", "ListRoles"] {
         let (cloud, world) = converged().await;
         let desired = world.desired(&manifest("sync"));

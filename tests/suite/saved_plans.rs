@@ -41,7 +41,7 @@ fn it_is_carried_out_once() {
     assert_eq!(code, 0, "{text}");
     let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
     assert!(code == 0 && text.contains("No changes"), "{text}");
-    refused(&site, &["a/function is there, and wasn't", "b/rule is there, and wasn't"]);
+    refused(&site, &["a/function exists now, but didn't before", "b/rule exists now, but didn't before"]);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_manifest_that_was_edited_makes_it_stale() {
 fn another_artifact_makes_it_stale() {
     let site = saved();
     site.write("bootstrap", "#!/bin/sh\nexit 2\n");
-    refused(&site, &["the artifact is another one"]);
+    refused(&site, &["the artifact has changed"]);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_resource_that_was_changed_makes_it_stale() {
         let request = aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(9 minutes)");
         request.send().await.expect("it is changed");
     });
-    refused(&site, &["a/rule is not as it was"]);
+    refused(&site, &["a/rule has changed"]);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn another_account_makes_it_stale() {
     let other = Site::in_account("210987654321");
     let plan = std::fs::read_to_string(site.path().join("plan.json")).expect("it is there");
     other.write("plan.json", &plan);
-    refused(&other, &["made for account 123456789012, and this is 210987654321"]);
+    refused(&other, &["made for account 123456789012, but this is 210987654321"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Whole stories of the reconciler on the embedded cloud, in process: every request is the real client's.
+//! Scenarios of the reconciler on the embedded cloud, in process. Every request comes from the real AWS client.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ async fn world_with(config: CloudConfig) -> (Cloud, World) {
 }
 
 #[tokio::test]
-async fn a_manifest_becomes_a_cloud_and_a_second_apply_writes_nothing() {
+async fn a_second_apply_makes_no_write_call() {
     let (cloud, world) = world().await;
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
@@ -31,9 +31,9 @@ async fn a_manifest_becomes_a_cloud_and_a_second_apply_writes_nothing() {
     assert_eq!(cloud.writes(), [], "no write call at all");
 }
 
-/// Twelve calls a venue make it, and six lists come before.
+/// Twelve calls for each venue, after six lists.
 #[tokio::test]
-async fn a_first_apply_makes_few_calls() {
+async fn a_first_apply_makes_twelve_calls_per_venue() {
     let (cloud, world) = world().await;
     let desired = world.desired(&format!("{}{}", manifest("sync"), venue("c", "")));
     assert_eq!(world.apply(&desired).await.failed, []);
@@ -44,9 +44,9 @@ async fn a_first_apply_makes_few_calls() {
     assert_eq!(calls.values().sum::<u32>(), 6 + 3 * 12, "{calls:?}");
 }
 
-/// A list of each kind, and for each venue what no list has; `sts:GetCallerIdentity` comes before.
+/// A list of each kind, then for each venue what the lists don't contain. `sts:GetCallerIdentity` comes before.
 #[tokio::test]
-async fn a_plan_for_three_venues_reads_each_thing_once() {
+async fn a_plan_for_three_venues_reads_each_resource_once() {
     let (cloud, world) = world().await;
     let desired = world.desired(&format!("{}{}", manifest("sync"), venue("c", "")));
     world.converge(&desired).await;
@@ -60,13 +60,13 @@ async fn a_plan_for_three_venues_reads_each_thing_once() {
 }
 
 #[tokio::test]
-async fn lists_of_many_pages_are_read_to_their_end() {
+async fn reads_every_page_of_a_list() {
     let (_cloud, world) = world_with(CloudConfig { page_size: Some(1), ..CloudConfig::default() }).await;
     world.converge(&world.desired(&manifest("sync"))).await;
 }
 
 #[tokio::test]
-async fn changes_that_take_their_time_are_waited_for() {
+async fn waits_for_functions_to_settle() {
     let (_cloud, world) = world_with(CloudConfig { lambda_settles_after_reads: 2, ..CloudConfig::default() }).await;
     world.converge(&world.desired(&manifest("sync"))).await;
     let larger = manifest("sync").replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nmemory_mb = 512");
@@ -74,7 +74,7 @@ async fn changes_that_take_their_time_are_waited_for() {
 }
 
 #[tokio::test]
-async fn one_edit_is_one_change_and_the_way_back_too() {
+async fn an_edit_and_its_reversal_change_only_what_they_should() {
     let (_cloud, world) = world().await;
     let before = manifest("sync");
     world.converge(&world.desired(&before)).await;
@@ -97,40 +97,44 @@ async fn one_edit_is_one_change_and_the_way_back_too() {
 }
 
 #[tokio::test]
-async fn a_venue_that_is_taken_out_is_pruned_and_comes_back_with_its_secret() {
+async fn prunes_a_removed_venue_and_restores_its_secret_when_it_returns() {
     let (_cloud, world) = world().await;
     let both = manifest("sync");
-    let only_a = &both[..both.find("[venues.b]").expect("b is there")];
+    let only_a = &both[..both.find("[venues.b]").expect("the manifest has b")];
     world.converge(&world.desired(&both)).await;
     let arn = || async {
-        let answer = world.aws.secrets.describe_secret().secret_id("sync/b").send().await.expect("it is there");
+        let answer = world.aws.secrets.describe_secret().secret_id("sync/b").send().await.expect("it exists");
         (answer.arn().map(ToOwned::to_owned), answer.deleted_date().is_some())
     };
     let (before, _) = arn().await;
     world.converge(&world.desired(only_a)).await;
-    assert!(arn().await.1, "its secret can be restored for a while");
+    assert!(arn().await.1, "the secret can be restored for a while");
     let plan = world.plan(&world.desired(&both)).await;
     assert!(actions(&plan).contains(&"b/secret Restore".to_owned()), "{:?}", actions(&plan));
     world.converge(&world.desired(&both)).await;
-    assert_eq!(arn().await, (before, false), "it is the same secret, with the value that it had");
+    assert_eq!(arn().await, (before, false), "it is the same secret");
 }
 
 #[tokio::test]
-async fn destroy_takes_away_what_is_ours_and_nothing_else() {
+async fn destroy_deletes_only_what_is_ours() {
     let (cloud, world) = world().await;
     world.converge(&world.desired(&manifest("sync"))).await;
     world.converge(&world.desired(&manifest("sync-two"))).await;
     let logs = &world.aws.logs;
-    logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("it is made");
+    logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("created");
     world.converge(&world.nothing("sync")).await;
-    assert_eq!(world.plan(&world.desired(&manifest("sync-two"))).await.changes, [], "the other deployment is whole");
+    assert_eq!(
+        world.plan(&world.desired(&manifest("sync-two"))).await.changes,
+        [],
+        "the other deployment is untouched"
+    );
     let groups = logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-by-hand").send().await;
-    assert_eq!(groups.expect("it answers").log_groups().len(), 1, "what somebody made by hand is still there");
+    assert_eq!(groups.expect("an answer").log_groups().len(), 1, "a log group that was created by hand still exists");
     assert!(cloud.writes().iter().all(|call| call.operation != "UntagResource"));
 }
 
 #[tokio::test]
-async fn a_function_of_somebody_else_is_never_touched() {
+async fn never_touches_a_foreign_function() {
     let (cloud, world) = world().await;
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
@@ -145,7 +149,7 @@ async fn a_function_of_somebody_else_is_never_touched() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_function_or_a_rule_of_somebody_else_is_never_touched_either() {
+async fn never_touches_parts_of_a_foreign_function_or_rule() {
     let (cloud, world) = world().await;
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
@@ -170,26 +174,26 @@ fn denied() -> Fault {
     Fault::Error(ApiError::new(403, "AccessDeniedException", "the process has ended"))
 }
 
-/// The write calls of a whole story: everything made, changed and taken away.
+/// Creates, changes and removes resources, each in an apply.
 async fn story(world: &World) {
     let both = manifest("sync");
     let changed = both.replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nmemory_mb = 512");
-    let only_a = &changed[..changed.find("[venues.b]").expect("b is there")];
+    let only_a = &changed[..changed.find("[venues.b]").expect("the manifest has b")];
     world.apply(&world.desired(&both)).await;
     world.apply(&world.desired(only_a)).await;
 }
 
 #[tokio::test]
-async fn a_crash_at_any_call_before_or_after_it_took_effect_is_mended_by_the_next_apply() {
+async fn the_next_apply_recovers_from_a_crash_at_any_call() {
     let (cloud, world) = world().await;
     story(&world).await;
     let writes = cloud.writes().len() as u64;
-    assert!(writes > 30, "the story has {writes} write calls");
+    assert!(writes > 30, "there are only {writes} write calls");
     let cases = (1..=writes).flat_map(|at| [(at, false), (at, true)]);
     let cases = cases.map(async |(at, took_effect)| {
         let (cloud, world) = world_with(CloudConfig::default()).await;
         let count = std::sync::atomic::AtomicU64::new(0);
-        // From the write call on that is hit, nothing reaches the cloud any more: the process is dead.
+        // After the write call that is hit, nothing reaches the cloud, because the process is dead.
         cloud.set_faults(Some(Arc::new(move |call: &Call| {
             if call.kind == CallKind::Read {
                 let dead = count.load(std::sync::atomic::Ordering::SeqCst) >= at;
@@ -212,7 +216,7 @@ async fn a_crash_at_any_call_before_or_after_it_took_effect_is_mended_by_the_nex
 }
 
 #[tokio::test]
-async fn a_lost_answer_at_any_call_is_mended_within_the_same_apply() {
+async fn an_apply_recovers_from_a_lost_answer_at_any_call() {
     let (cloud, world) = world().await;
     let desired = world.desired(&manifest("sync"));
     world.apply(&desired).await;
@@ -232,7 +236,7 @@ async fn a_lost_answer_at_any_call_is_mended_within_the_same_apply() {
 }
 
 #[tokio::test]
-async fn a_failure_in_one_venue_leaves_the_others_converged() {
+async fn a_failure_in_one_venue_does_not_affect_others() {
     let (cloud, world) = world().await;
     let failing = Arc::new(std::sync::Mutex::new(Vec::new()));
     let seen = Arc::clone(&failing);
@@ -254,7 +258,7 @@ async fn a_failure_in_one_venue_leaves_the_others_converged() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_read_is_left_alone_and_said() {
+async fn leaves_unreadable_resources_alone_and_reports_them() {
     let (cloud, world) = world().await;
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;

@@ -1,4 +1,4 @@
-//! Whole stories of the reconciler, the same on every cloud.
+//! Scenarios of the reconciler that run on every cloud.
 
 use crate::clouds::{Opened, Target};
 use crate::wire::Writes;
@@ -26,14 +26,14 @@ macro_rules! on_every_cloud {
 }
 
 on_every_cloud! {
-    a_second_apply_writes_nothing
-    an_edit_is_applied_and_taken_back
-    a_venue_is_paused_and_resumed
-    new_code_is_a_new_version_under_the_alias
-    a_venue_is_pruned_and_comes_back_with_its_secret
-    destroy_takes_away_what_is_ours_and_nothing_else
-    what_has_our_name_and_is_not_ours_is_left_alone
-    what_was_changed_by_hand_is_put_right
+    a_second_apply_makes_no_write_call
+    applies_and_reverts_an_edit
+    pauses_and_resumes_a_venue
+    publishes_new_code_as_a_version_under_the_alias
+    prunes_a_venue_and_restores_its_secret_when_it_returns
+    destroy_deletes_only_what_is_ours
+    leaves_foreign_resources_with_our_names_alone
+    fixes_changes_made_by_hand
 }
 
 struct Place {
@@ -47,7 +47,7 @@ impl Place {
     }
 }
 
-/// The manifest with a line more for venue `a`.
+/// The manifest with one more line for venue `a`.
 fn with(line: &str) -> String {
     let name = "display_name = \"Venue a\"";
     manifest("sync").replace(name, &format!("{name}\n{line}"))
@@ -55,19 +55,19 @@ fn with(line: &str) -> String {
 
 fn only_a() -> String {
     let both = manifest("sync");
-    both[..both.find("[venues.b]").expect("b is there")].to_owned()
+    both[..both.find("[venues.b]").expect("the manifest has b")].to_owned()
 }
 
-async fn a_second_apply_writes_nothing(Place { world, writes }: Place) {
+async fn a_second_apply_makes_no_write_call(Place { world, writes }: Place) {
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
-    assert!(!writes.take().is_empty(), "the first apply wrote");
+    assert!(!writes.take().is_empty(), "the first apply writes");
     let outcome = world.apply(&desired).await;
     assert_eq!(outcome.done, []);
-    assert_eq!(writes.take(), Vec::<String>::new(), "no write call at all");
+    assert_eq!(writes.take(), Vec::<String>::new(), "the second apply makes no write call");
 }
 
-async fn an_edit_is_applied_and_taken_back(Place { world, .. }: Place) {
+async fn applies_and_reverts_an_edit(Place { world, .. }: Place) {
     let before = world.desired(&manifest("sync"));
     world.converge(&before).await;
     for (line, changes) in [
@@ -84,22 +84,22 @@ async fn an_edit_is_applied_and_taken_back(Place { world, .. }: Place) {
     }
 }
 
-async fn a_venue_is_paused_and_resumed(Place { world, writes }: Place) {
+async fn pauses_and_resumes_a_venue(Place { world, writes }: Place) {
     let active = world.desired(&manifest("sync"));
     world.converge(&active).await;
     writes.take();
     let paused = world.desired(&with("status = \"paused\""));
     world.converge(&paused).await;
-    assert_eq!(writes.take(), ["PutRule"], "nothing but the rule is written");
-    let rules = world.aws.events.list_rules().name_prefix("sync-a").send().await.expect("it answers");
+    assert_eq!(writes.take(), ["PutRule"], "only the rule is written");
+    let rules = world.aws.events.list_rules().name_prefix("sync-a").send().await.expect("an answer");
     assert_eq!(rules.rules()[0].state().map(|state| state.as_str()), Some("DISABLED"));
     world.converge(&active).await;
     assert_eq!(writes.take(), ["PutRule"]);
 }
 
-async fn new_code_is_a_new_version_under_the_alias(Place { world, .. }: Place) {
+async fn publishes_new_code_as_a_version_under_the_alias(Place { world, .. }: Place) {
     let version = async |aws: &deployer_aws::Aws| {
-        let alias = aws.lambda.get_alias().function_name("sync-a").name("live").send().await.expect("it is there");
+        let alias = aws.lambda.get_alias().function_name("sync-a").name("live").send().await.expect("it exists");
         alias.function_version().map(ToOwned::to_owned)
     };
     world.converge(&world.desired(&manifest("sync"))).await;
@@ -112,44 +112,54 @@ async fn new_code_is_a_new_version_under_the_alias(Place { world, .. }: Place) {
     assert_eq!(version(&newer.aws).await.as_deref(), Some("2"));
 }
 
-async fn a_venue_is_pruned_and_comes_back_with_its_secret(Place { world, .. }: Place) {
+async fn prunes_a_venue_and_restores_its_secret_when_it_returns(Place { world, .. }: Place) {
     let both = world.desired(&manifest("sync"));
     world.converge(&both).await;
     let secret = || async {
-        let answer = world.aws.secrets.describe_secret().secret_id("sync/b").send().await.expect("it is there");
+        let answer = world.aws.secrets.describe_secret().secret_id("sync/b").send().await.expect("it exists");
         (answer.arn().map(ToOwned::to_owned), answer.deleted_date().is_some())
     };
     let (before, _) = secret().await;
     world.converge(&world.desired(&only_a())).await;
-    assert!(secret().await.1, "its secret can be restored for a while");
+    assert!(secret().await.1, "the secret can be restored for a while");
     let plan = world.plan(&both).await;
     assert!(actions(&plan).contains(&"b/secret Restore".to_owned()), "{:?}", actions(&plan));
     world.converge(&both).await;
-    assert_eq!(secret().await, (before, false), "it is the same secret, with the value that it had");
+    assert_eq!(secret().await, (before, false), "it is the same secret");
     let value = world.aws.secrets.get_secret_value().secret_id("sync/b").send().await.expect("it has a value");
     assert!(value.secret_string().is_some_and(|value| value.contains("token-value")), "the value is kept");
 }
 
-async fn destroy_takes_away_what_is_ours_and_nothing_else(Place { world, .. }: Place) {
+async fn destroy_deletes_only_what_is_ours(Place { world, .. }: Place) {
     world.converge(&world.desired(&manifest("sync"))).await;
     world.converge(&world.desired(&manifest("sync-two"))).await;
     let logs = &world.aws.logs;
-    logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("it is made");
+    logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("created");
     world.converge(&world.nothing("sync")).await;
-    assert_eq!(world.plan(&world.desired(&manifest("sync-two"))).await.changes, [], "the other deployment is whole");
+    assert_eq!(
+        world.plan(&world.desired(&manifest("sync-two"))).await.changes,
+        [],
+        "the other deployment is untouched"
+    );
     let groups = logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-by-hand").send().await;
-    assert_eq!(groups.expect("it answers").log_groups().len(), 1, "what somebody made by hand is still there");
-    let functions = world.aws.lambda.list_functions().send().await.expect("it answers");
+    assert_eq!(groups.expect("an answer").log_groups().len(), 1, "a log group that was created by hand still exists");
+    let functions = world.aws.lambda.list_functions().send().await.expect("an answer");
     let names: Vec<_> = functions.functions().iter().filter_map(|function| function.function_name()).collect();
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(names.iter().all(|name| name.starts_with("sync-two-")), "{names:?}");
 }
 
-async fn what_has_our_name_and_is_not_ours_is_left_alone(Place { world, writes }: Place) {
+async fn leaves_foreign_resources_with_our_names_alone(Place { world, writes }: Place) {
     let aws = &world.aws;
-    aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("a log group is made");
-    aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(1 day)").send().await.expect("a rule is");
-    aws.secrets.create_secret().name("sync/a").secret_string("theirs").send().await.expect("a secret is");
+    aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("the log group is created");
+    aws.events
+        .put_rule()
+        .name("sync-a-schedule")
+        .schedule_expression("rate(1 day)")
+        .send()
+        .await
+        .expect("the rule is created");
+    aws.secrets.create_secret().name("sync/a").secret_string("theirs").send().await.expect("the secret is created");
     writes.take();
     let desired = world.desired(&manifest("sync"));
     let plan = world.plan(&desired).await;
@@ -161,21 +171,21 @@ async fn what_has_our_name_and_is_not_ours_is_left_alone(Place { world, writes }
     let (outcome, _) = world.execute(&plan).await;
     assert_eq!(outcome.failed, []);
     assert_eq!(world.apply(&world.nothing("sync")).await.failed, []);
-    let rules = aws.events.list_rules().name_prefix("sync-a").send().await.expect("it answers");
+    let rules = aws.events.list_rules().name_prefix("sync-a").send().await.expect("an answer");
     assert_eq!(rules.rules()[0].schedule_expression(), Some("rate(1 day)"));
-    let value = aws.secrets.get_secret_value().secret_id("sync/a").send().await.expect("it is there");
+    let value = aws.secrets.get_secret_value().secret_id("sync/a").send().await.expect("it exists");
     assert_eq!(value.secret_string(), Some("theirs"));
     let groups = aws.logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-a").send().await;
-    assert_eq!(groups.expect("it answers").log_groups()[0].retention_in_days(), None);
+    assert_eq!(groups.expect("an answer").log_groups()[0].retention_in_days(), None);
 }
 
-async fn what_was_changed_by_hand_is_put_right(Place { world, .. }: Place) {
+async fn fixes_changes_made_by_hand(Place { world, .. }: Place) {
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
     let aws = &world.aws;
     aws.events.disable_rule().name("sync-a-schedule").send().await.expect("the rule is disabled");
-    aws.events.remove_targets().rule("sync-b-schedule").ids("sync").send().await.expect("a target is removed");
-    aws.logs.delete_log_group().log_group_name("/aws/lambda/sync-b").send().await.expect("a log group is deleted");
+    aws.events.remove_targets().rule("sync-b-schedule").ids("sync").send().await.expect("the target is removed");
+    aws.logs.delete_log_group().log_group_name("/aws/lambda/sync-b").send().await.expect("the log group is deleted");
     let request = aws.lambda.update_function_configuration().function_name("sync-a").timeout(7);
     request.send().await.expect("the function is changed");
     let changes = ["a/function Update", "a/alias Update", "a/rule Update", "b/log-group Create", "b/target Create"];

@@ -1,5 +1,4 @@
-//! What may not be read, or can't be read just now, is no reason to create, change or delete anything: for each read
-//! that is made, denied and failing.
+//! A read that is denied or fails is no reason to create, change or delete anything. Tests every read, both ways.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use crate::world::{World, manifest};
 const GROUP: &str = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/sync-a";
 const RULE: &str = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
 
-/// A read: service, operation, and the resource that it is about.
+/// A read: service, operation and resource.
 #[derive(Debug, Clone, Copy)]
 struct Read(&'static str, &'static str, &'static str);
 
@@ -25,10 +24,10 @@ impl Read {
     }
 }
 
-/// The two ways in which a read fails: not allowed, and the service's own fault.
+/// The two ways in which a read fails: access denied, and an error of the service.
 fn failures() -> [Fault; 2] {
     [(403, "AccessDenied"), (500, "InternalFailure")]
-        .map(|(status, code)| Fault::Error(ApiError::new(status, code, "it can't be read")))
+        .map(|(status, code)| Fault::Error(ApiError::new(status, code, "unreadable")))
 }
 
 async fn empty() -> (Cloud, World) {
@@ -37,7 +36,7 @@ async fn empty() -> (Cloud, World) {
     (cloud, world)
 }
 
-/// Everything is there, and every resource of both venues was changed by hand.
+/// A cloud where everything exists, but every resource of both venues was changed by hand.
 async fn drifted() -> (Cloud, World) {
     let (cloud, world) = empty().await;
     world.converge(&world.desired(&manifest("sync"))).await;
@@ -91,12 +90,12 @@ fn fail(cloud: &Cloud, reads: &[Read], denied: &[&'static str], fault: &Fault) {
     })));
 }
 
-/// With `read` failing, exactly `kinds` of venue `a` are left alone and named, and all else is put right.
+/// With `read` failing, exactly `kinds` of venue `a` are left alone and reported, and everything else is fixed.
 async fn is_left_alone(read: Read, denied: &[&'static str], kinds: &[Kind]) {
     for fault in failures() {
         let (cloud, world) = drifted().await;
         let desired = world.desired(&manifest("sync"));
-        assert_eq!(changed(&world.plan(&desired).await), of(&["a", "b"], &Kind::AWS), "all has drifted");
+        assert_eq!(changed(&world.plan(&desired).await), of(&["a", "b"], &Kind::AWS), "everything has drifted");
         let left = of(&["a"], kinds);
         fail(&cloud, &[read], denied, &fault);
         let plan = world.plan(&desired).await;
@@ -107,25 +106,25 @@ async fn is_left_alone(read: Read, denied: &[&'static str], kinds: &[Kind]) {
         let (outcome, _) = world.execute(&plan).await;
         assert_eq!(outcome.failed, []);
         cloud.set_faults(None);
-        assert_eq!(changed(&world.plan(&desired).await), left, "{read:?} {fault:?}: it is as it was");
+        assert_eq!(changed(&world.plan(&desired).await), left, "{read:?} {fault:?}: the rest is unchanged");
     }
 }
 
-/// Something of venue `a` that a list shows, so that the rest of it may only be late in its lists; not of `kind`.
+/// Creates a resource of venue `a` that a list shows, so that the lists may only lack the rest. Not one of `kind`.
 async fn begin(aws: &Aws, kind: Kind) {
     let owner = [("deployer:deployment", "sync"), ("deployer:venue", "a")];
     if kind != Kind::LogGroup {
         let tags = owner.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let request = aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a").set_tags(Some(tags));
-        request.send().await.expect("made");
+        request.send().await.expect("created");
     } else {
         let tags = owner.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("complete"));
         let request = aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(1 day)");
-        request.set_tags(Some(tags.to_vec())).send().await.expect("made");
+        request.set_tags(Some(tags.to_vec())).send().await.expect("created");
     }
 }
 
-/// With `read` failing on a cloud that has hardly anything, `kinds` of venue `a` aren't created; those of `b` are.
+/// With `read` failing on an almost empty cloud, `kinds` of venue `a` aren't created, but those of `b` are.
 async fn is_not_created(read: Read, kinds: &[Kind]) {
     for fault in failures() {
         let (cloud, world) = empty().await;
@@ -144,7 +143,7 @@ async fn is_not_created(read: Read, kinds: &[Kind]) {
     }
 }
 
-/// With `read` failing, destroying everything leaves `kind` of venue `a` alone and says so.
+/// With `read` failing, destroying everything leaves `kind` of venue `a` alone and reports it.
 async fn is_not_deleted(read: Read, denied: &[&'static str], kind: Kind) {
     for fault in failures() {
         let (cloud, world) = empty().await;
@@ -157,7 +156,8 @@ async fn is_not_deleted(read: Read, denied: &[&'static str], kind: Kind) {
     }
 }
 
-/// A test for each read of a resource. Reads of roles are made where the list of all roles with their policies is denied.
+/// A test for each read of a resource. Roles are read one by one only if the list of all roles with their policies is
+/// denied.
 macro_rules! left_alone {
     ($($name:ident $service:literal $operation:literal $resource:expr, $denied:expr => $kinds:expr;)*) => {
         $(
@@ -169,7 +169,7 @@ macro_rules! left_alone {
     };
 }
 
-/// The lists that have policies and tags of many resources.
+/// The bulk lists of policies and tags.
 const NO_BULK: [&str; 2] = ["GetAccountAuthorizationDetails", "GetResources"];
 
 left_alone! {
@@ -200,19 +200,19 @@ macro_rules! not_created {
 }
 
 not_created! {
-    role_that_no_list_shows "iam" "GetRole" "sync-a-role" =>
+    unlisted_role "iam" "GetRole" "sync-a-role" =>
         [Kind::Role, Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
-    secret_that_no_list_shows "secretsmanager" "DescribeSecret" "sync/a" =>
+    unlisted_secret "secretsmanager" "DescribeSecret" "sync/a" =>
         [Kind::Secret, Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
-    log_group_that_no_list_shows "logs" "DescribeLogStreams" "/aws/lambda/sync-a" => [Kind::LogGroup];
-    function_that_no_list_shows "lambda" "GetFunction" "sync-a" =>
+    unlisted_log_group "logs" "DescribeLogStreams" "/aws/lambda/sync-a" => [Kind::LogGroup];
+    unlisted_function "lambda" "GetFunction" "sync-a" =>
         [Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
-    rule_that_no_list_shows "events" "DescribeRule" "sync-a-schedule" =>
+    unlisted_rule "events" "DescribeRule" "sync-a-schedule" =>
         [Kind::Rule, Kind::Permission, Kind::Target];
 }
 
 #[tokio::test]
-async fn what_can_not_be_read_is_not_deleted() {
+async fn does_not_delete_unreadable_resources() {
     is_not_deleted(Read("iam", "GetRole", "sync-a-role"), &NO_BULK, Kind::Role).await;
     is_not_deleted(Read("logs", "ListTagsForResource", GROUP), &[], Kind::LogGroup).await;
     is_not_deleted(Read("lambda", "GetFunction", "sync-a"), &[], Kind::Function).await;
@@ -220,7 +220,7 @@ async fn what_can_not_be_read_is_not_deleted() {
     is_not_deleted(Read("events", "ListTargetsByRule", "sync-a-schedule"), &[], Kind::Rule).await;
 }
 
-/// A whole list: nothing of what it would show is created, changed or deleted, in no venue.
+/// Without a whole list, nothing that it would show is created, changed or deleted, in any venue.
 async fn list_is_left_alone(lists: &[&'static str], kinds: &[Kind], faults: &[Fault]) {
     for fault in faults {
         let (cloud, world) = drifted().await;
@@ -236,7 +236,7 @@ async fn list_is_left_alone(lists: &[&'static str], kinds: &[Kind], faults: &[Fa
         assert_eq!(unread(&plan), left, "{lists:?} {fault:?}");
         assert_eq!(&changed(&plan) | &left, of(&["a", "b"], &Kind::AWS), "{lists:?} {fault:?}");
         assert!(changed(&plan).is_disjoint(&left), "{lists:?} {fault:?}");
-        assert!(plan.unreadable.iter().any(|unread| unread.address.is_none()), "the list itself is named");
+        assert!(plan.unreadable.iter().any(|unread| unread.address.is_none()), "the plan names the list itself");
         let pruned = world.plan(&world.nothing("sync")).await;
         assert!(changed(&pruned).is_disjoint(&left), "{lists:?} {fault:?}");
         assert!(!pruned.changes.is_empty() && !pruned.unreadable.is_empty(), "{lists:?} {fault:?}");
@@ -244,39 +244,39 @@ async fn list_is_left_alone(lists: &[&'static str], kinds: &[Kind], faults: &[Fa
         let (cloud, world) = empty().await;
         fail_lists(&cloud);
         let plan = world.plan(&world.desired(&manifest("sync"))).await;
-        assert!(changed(&plan).is_disjoint(&left), "{lists:?} {fault:?}: not created either");
+        assert!(changed(&plan).is_disjoint(&left), "{lists:?} {fault:?}: nothing is created either");
     }
 }
 
 #[tokio::test]
-async fn list_of_functions() {
+async fn leaves_functions_alone_without_their_list() {
     list_is_left_alone(&["ListFunctions"], &[Kind::Function, Kind::Alias, Kind::Permission], &failures()).await;
 }
 
 #[tokio::test]
-async fn list_of_rules() {
+async fn leaves_rules_alone_without_their_list() {
     list_is_left_alone(&["ListRules"], &[Kind::Rule, Kind::Permission, Kind::Target], &failures()).await;
 }
 
 #[tokio::test]
-async fn list_of_secrets() {
+async fn leaves_secrets_alone_without_their_list() {
     list_is_left_alone(&["ListSecrets"], &[Kind::Secret], &failures()).await;
 }
 
 #[tokio::test]
-async fn list_of_log_groups() {
+async fn leaves_log_groups_alone_without_their_list() {
     list_is_left_alone(&["DescribeLogGroups"], &[Kind::LogGroup], &failures()).await;
 }
 
 #[tokio::test]
-async fn list_of_roles() {
+async fn leaves_roles_alone_without_their_lists() {
     let [denied, failing] = failures();
     list_is_left_alone(&["GetAccountAuthorizationDetails"], &[Kind::Role], &[failing]).await;
     list_is_left_alone(&["GetAccountAuthorizationDetails", "ListRoles"], &[Kind::Role], &[denied]).await;
 }
 
 #[tokio::test]
-async fn roles_are_read_one_by_one_where_the_list_with_their_policies_is_denied() {
+async fn reads_roles_one_by_one_when_their_bulk_list_is_denied() {
     let (cloud, world) = drifted().await;
     fail(&cloud, &[], &NO_BULK, &failures()[0]);
     let desired = world.desired(&manifest("sync"));
@@ -286,7 +286,7 @@ async fn roles_are_read_one_by_one_where_the_list_with_their_policies_is_denied(
     assert_eq!(changed(&world.plan(&world.nothing("sync")).await), of(&["a", "b"], &Kind::AWS));
 }
 
-/// The venue is declared no more, and only tags tell that the resource is ours.
+/// The venue is no longer declared, and only tags show that the resource is ours.
 async fn owner_can_not_be_read(read: Read, unmark: impl AsyncFn(&Aws)) {
     for fault in failures() {
         let (cloud, world) = empty().await;
@@ -304,24 +304,24 @@ async fn owner_can_not_be_read(read: Read, unmark: impl AsyncFn(&Aws)) {
 }
 
 #[tokio::test]
-async fn owner_of_a_log_group() {
+async fn does_not_delete_a_log_group_of_unknown_owner() {
     owner_can_not_be_read(Read("logs", "ListTagsForResource", GROUP), async |aws| {
         let request = aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a");
         let request = request.tags("deployer:deployment", "sync").tags("deployer:venue", "a");
-        request.send().await.expect("made");
+        request.send().await.expect("created");
     })
     .await;
 }
 
 #[tokio::test]
-async fn owner_of_a_rule_without_a_mark() {
+async fn does_not_delete_an_unmarked_rule_of_unknown_owner() {
     owner_can_not_be_read(Read("events", "ListTagsForResource", RULE), async |aws| {
         let tag = |key: &str, value: &str| {
             aws_sdk_eventbridge::types::Tag::builder().key(key).value(value).build().expect("complete")
         };
         let request = aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(1 day)");
         let request = request.tags(tag("deployer:deployment", "sync")).tags(tag("deployer:venue", "a"));
-        request.send().await.expect("made");
+        request.send().await.expect("created");
     })
     .await;
 }

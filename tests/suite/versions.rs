@@ -74,7 +74,7 @@ fn new_code_is_tried_at_the_canary_and_then_goes_to_the_others() {
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
     assert_eq!(*stand_in.invoked.lock().expect("no panic"), [r#"sync-c:2 {"dry_run":true}"#]);
-    assert!(text.contains("c/alias: version 2 was tried in a dry run, and works"), "{text}");
+    assert!(text.contains("c/alias: the dry run of version 2 succeeded"), "{text}");
     let order: Vec<String> = site.writes().into_iter().filter(|call| call.starts_with("lambda:")).collect();
     let c = ["UpdateFunctionCode", "PublishVersion", "Invoke", "UpdateAlias"].map(|call| format!("lambda:{call}"));
     assert_eq!(order[..4], c, "the canary comes first");
@@ -130,7 +130,7 @@ fn a_rollback_stays_until_the_function_changes() {
     site.writes();
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("No changes") && text.contains("a runs version 2"), "{text}");
+    assert!(text.contains("No changes") && text.contains("a was rolled back to version 2"), "{text}");
     assert!(text.contains("Cost: $") && text.contains("no change"), "what runs costs the same: {text}");
     assert_eq!(site.writes(), Vec::<String>::new());
     set_memory(&site, 1024);
@@ -145,7 +145,7 @@ fn a_rollback_goes_to_any_version_that_is_there_and_can_be_taken_back() {
     set_memory(&site, 256);
     set_memory(&site, 512);
     let (code, text) = site.run(&["rollback", "a", "--to", "9", "--yes"]);
-    assert!(code == 1 && text.contains("a has no version 9 (there are: 1, 2, 3)"), "{text}");
+    assert!(code == 1 && text.contains("a has no version 9 (existing versions: 1, 2, 3)"), "{text}");
     let (code, text) = site.run(&["rollback", "c", "--yes"]);
     assert!(code == 1 && text.contains("there is no version before 1"), "{text}");
     let (code, text) = site.run(&["rollback", "nobody", "--yes"]);
@@ -154,7 +154,7 @@ fn a_rollback_goes_to_any_version_that_is_there_and_can_be_taken_back() {
     assert_eq!((code, live(&site, "a").as_str()), (0, "1"), "{text}");
     site.writes();
     let (code, text) = site.run(&["rollback", "a", "--to", "1", "--yes"]);
-    assert!(code == 0 && text.contains("a runs version 1 already"), "{text}");
+    assert!(code == 0 && text.contains("a already runs version 1"), "{text}");
     assert_eq!(site.writes(), Vec::<String>::new());
     let (code, text) = site.run(&["rollback", "a", "--unpin", "--yes"]);
     assert_eq!(code, 0, "{text}");

@@ -1,4 +1,4 @@
-//! A world for scenarios: a manifest, a cloud, and the reconciler's steps on them as the commands take them.
+//! A world for scenarios: a manifest, a cloud, and the reconciler's steps on them, as the commands take them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use deployer_hubspot::portal;
 use deployer_reconcile::apply::{self, Event, Inputs, Options, Outcome};
 use tokio_util::sync::CancellationToken;
 
-/// Two venues, `a` active and `b` paused, in a deployment of this name.
+/// A manifest with two venues, `a` active and `b` paused, in this deployment.
 pub fn manifest(deployment: &str) -> String {
     format!(
         "[deployment]\nname = \"{deployment}\"\nregion = \"us-east-1\"\n\n{}{}",
@@ -26,7 +26,7 @@ pub fn manifest(deployment: &str) -> String {
     )
 }
 
-/// A venue's tables, with more lines in the first.
+/// A venue's tables, with `more` lines in the first one.
 pub fn venue(name: &str, more: &str) -> String {
     format!(
         "[venues.{name}]\ndisplay_name = \"Venue {name}\"\n{more}[venues.{name}.secrets]\n\
@@ -35,7 +35,7 @@ pub fn venue(name: &str, more: &str) -> String {
     )
 }
 
-/// A manifest's path to a cloud.
+/// A cloud, and what it takes to apply manifests to it.
 pub struct World {
     pub aws: Aws,
     pub scope: Scope,
@@ -46,14 +46,14 @@ pub struct World {
 }
 
 impl World {
-    /// Asks the cloud whose account it is.
+    /// Reads the account id from the cloud.
     pub async fn new(aws: Aws) -> Self {
         Self::with_code(aws, "#!/bin/sh\nexit 1\n").await
     }
 
-    /// With a script as the function's code.
+    /// Uses a script as the function's code.
     pub async fn with_code(aws: Aws, script: &str) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("bootstrap");
         std::fs::write(&path, script).expect("the script is written");
         let artifact = Artifact::from_path(&path, Platform::Local).expect("a script is an artifact");
@@ -61,37 +61,37 @@ impl World {
         Self::with(aws, artifact, secret).await
     }
 
-    /// With an artifact as the function's code, and with the value of every secret.
+    /// Uses an artifact as the function's code, and `secret` as the value of every secret.
     pub async fn with(aws: Aws, artifact: Artifact, secret: &str) -> Self {
-        let identity = aws.sts.get_caller_identity().send().await.expect("the cloud says whose account it is");
+        let identity = aws.sts.get_caller_identity().send().await.expect("the cloud returns its account");
         let account = identity.account().expect("an account").to_owned();
         let scope = Scope { account, region: "us-east-1".to_owned() };
         Self { aws, scope, artifact, secret: secret.to_owned(), delays: true, hubspot: None }
     }
 
-    /// Tries again at once: for the embedded cloud, where no time has to pass.
+    /// Retries without delay, for the embedded cloud, where nothing takes time.
     pub fn without_delays(self) -> Self {
         Self { delays: false, ..self }
     }
 
-    /// With a portal too.
+    /// Adds a portal.
     pub fn with_hubspot(self, hubspot: HubSpot) -> Self {
         Self { hubspot: Some(Arc::new(hubspot)), ..self }
     }
 
-    /// In another region than the usual one.
+    /// Uses another region than `us-east-1`.
     pub fn in_region(mut self, region: &str) -> Self {
         region.clone_into(&mut self.scope.region);
         self
     }
 
-    /// What a manifest wants.
+    /// What a manifest declares.
     pub fn desired(&self, text: &str) -> Desired {
         let loaded = manifest::parse(text, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
         desired(&loaded.manifest, &self.scope, |_| self.artifact.code_sha256.clone())
     }
 
-    /// Nothing at all: what `destroy` wants.
+    /// Nothing at all, as for `destroy`.
     pub fn nothing(&self, deployment: &str) -> Desired {
         Desired {
             deployment: deployment.to_owned(),
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    /// Observes and plans; the plan keeps its rules.
+    /// Observes and plans, and checks the plan's invariants.
     pub async fn plan(&self, desired: &Desired) -> Plan {
         let snapshot = self.observe(desired).await;
         let plan = plan(desired, &snapshot, &[]);
@@ -119,7 +119,7 @@ impl World {
         plan
     }
 
-    /// Plans from lists only; the plan keeps its rules.
+    /// Plans from lists only, and checks the plan's invariants.
     pub async fn plan_from_lists(&self, desired: &Desired) -> Plan {
         let snapshot = observe_lists(&self.aws, &self.scope, &desired.deployment, &desired.deployed()).await;
         let plan = plan(desired, &snapshot, &[]);
@@ -127,7 +127,7 @@ impl World {
         plan
     }
 
-    /// Plans and carries it out.
+    /// Plans and executes the plan.
     pub async fn apply(&self, desired: &Desired) -> Outcome {
         let plan = self.plan(desired).await;
         self.execute(&plan).await.0
@@ -157,17 +157,17 @@ impl World {
         (outcome, events.into_inner().expect("no panic"))
     }
 
-    /// Applies, and finds nothing more to do.
+    /// Applies, and checks that a second apply would have nothing to do.
     pub async fn converge(&self, desired: &Desired) {
         let outcome = self.apply(desired).await;
-        assert_eq!(outcome.failed, [], "nothing fails");
+        assert_eq!(outcome.failed, [], "the apply succeeds");
         let again = self.plan(desired).await;
         assert_eq!((actions(&again), again.unreadable), (Vec::new(), Vec::new()), "a second apply has nothing to do");
         assert_eq!(again.conflicts, []);
     }
 }
 
-/// `venue/kind action`, for each change.
+/// `venue/kind action` for each change.
 pub fn actions(plan: &Plan) -> Vec<String> {
     plan.changes.iter().map(|change| format!("{} {:?}", change.address, change.action)).collect()
 }

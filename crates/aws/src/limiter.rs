@@ -1,24 +1,24 @@
-//! Keeps calls inside AWS's quotas, so that a large apply isn't throttled: calls of a service are spaced evenly.
+//! Keeps calls within AWS's quotas, so that a large apply isn't throttled, by spacing each service's calls evenly.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-/// Write calls a second for each service, below the documented quotas of a region:
+/// Write calls per second for each service, below the documented quotas of a region:
 /// - Lambda: 15 control plane requests a second for the account
 ///   (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>);
 /// - CloudWatch Logs: 10 CreateLogGroup and 10 PutRetentionPolicy a second
 ///   (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>);
-/// - EventBridge: 50 PutRule a second in the large regions, less in others
+/// - EventBridge: 50 PutRule a second in large regions, fewer in others
 ///   (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>);
 /// - Secrets Manager: 50 a second
 ///   (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>);
-/// - IAM: not documented; the rate is a cautious one, and a throttled call is repeated.
+/// - IAM: not documented. The rate is conservative, and a throttled call is retried.
 const CALLS_PER_SECOND: [(&str, u32); 5] =
     [("lambda", 14), ("logs", 9), ("events", 40), ("secretsmanager", 40), ("iam", 15)];
 
-/// When each service may be called next.
+/// Tracks when each service may be called next.
 pub struct Limiter {
     services: Vec<(&'static str, Duration, Mutex<Instant>)>,
 }
@@ -28,7 +28,7 @@ impl Limiter {
         Self::new(&CALLS_PER_SECOND)
     }
 
-    /// With calls a second for services (`lambda`), and for calls that have a quota of their own (`lambda:GetPolicy`).
+    /// Limits services (`lambda`), and calls with a quota of their own (`lambda:GetPolicy`), to these calls per second.
     pub fn new(calls_per_second: &[(&'static str, u32)]) -> Self {
         let now = Instant::now();
         let services = calls_per_second
@@ -49,7 +49,7 @@ impl Limiter {
         }
     }
 
-    /// When `call` may be made, if it isn't free. The place is taken.
+    /// Reserves a slot for `call`. Returns when it starts, or `None` if the call may be made at once.
     fn reserve(&self, call: &str, now: Instant) -> Option<Instant> {
         let service = call.split(':').next().unwrap_or_default();
         let find = |wanted: &str| self.services.iter().find(|(name, ..)| *name == wanted);
@@ -66,11 +66,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_of_one_service_are_spaced_and_services_do_not_wait_for_each_other() {
+    fn spaces_calls_of_each_service_independently() {
         let limiter = Limiter::aws();
         let now = Instant::now();
         let reserved: Vec<_> = (0..29).filter_map(|_| limiter.reserve("lambda:CreateFunction", now)).collect();
-        let waited = *reserved.last().expect("they have to wait") - now;
+        let waited = *reserved.last().expect("some calls must wait") - now;
         assert!(waited > Duration::from_millis(1990) && waited < Duration::from_millis(2010), "{waited:?}");
         assert_eq!(limiter.reserve("iam:CreateRole", now), None);
         assert_eq!(Limiter::unlimited().reserve("lambda:CreateFunction", now), None);

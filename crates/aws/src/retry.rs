@@ -1,17 +1,17 @@
-//! What is worth trying again, and for how long.
+//! Decides which failed calls to retry, and for how long.
 
 use std::time::Duration;
 
 use crate::{CallError, FailureKind};
 
-/// A new role can be assumed after some seconds, an update of a function takes some, and throttling ends: all are
-/// waited for.
+/// How long to wait for failures that pass: a new role can be assumed after some seconds, an update of a function ends
+/// after some seconds, and so does throttling.
 const BUDGET: Duration = Duration::from_secs(90);
-/// The SDK has already tried a failed call several times, unless many calls fail: then it tries each but once.
+/// The SDK has usually retried a failed call several times already. When many calls fail, it tries each only once.
 const MORE_TRIES: u32 = 4;
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
-/// Counts the tries of one operation.
+/// Counts the attempts at one operation.
 #[derive(Default)]
 pub struct Retry {
     tries: u32,
@@ -19,7 +19,7 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// How long to wait before the next try, or none if `error` is to stand.
+    /// How long to wait before the next attempt, or `None` if `error` is final.
     pub fn after(&mut self, error: &CallError) -> Option<Duration> {
         let again = match error.kind {
             FailureKind::RoleNotReady | FailureKind::InProgress | FailureKind::Throttled => self.waited < BUDGET,
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_that_is_too_new_is_waited_for_within_the_budget() {
+    fn retries_a_new_role_within_the_budget() {
         let mut retry = Retry::default();
         let mut waited = Duration::ZERO;
         while let Some(delay) = retry.after(&error(FailureKind::RoleNotReady)) {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_service_is_tried_again_some_times() {
+    fn retries_a_failing_service_a_few_times() {
         for kind in [FailureKind::Server, FailureKind::NoAnswer] {
             let mut retry = Retry::default();
             let tries = std::iter::from_fn(|| retry.after(&error(kind))).count();
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_stands() {
+    fn does_not_retry_refusals() {
         for kind in [FailureKind::Denied, FailureKind::Invalid, FailureKind::LimitExceeded, FailureKind::AlreadyExists]
         {
             assert_eq!(Retry::default().after(&error(kind)), None, "{kind:?}");

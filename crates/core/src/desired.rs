@@ -1,4 +1,4 @@
-//! What should exist: the manifest and the artifact, turned into the resources of each venue.
+//! Turns the manifest and the artifact into the resources that each venue should have.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,22 +19,22 @@ use crate::resource::{
 pub const RUNTIME: &str = "provided.al2023";
 /// Runs of one venue never overlap.
 const RESERVED_CONCURRENCY: u32 = 1;
-/// A run that failed is not repeated: the next firing of the rule does it.
+/// A failed run is not retried; the rule's next firing picks up what is left.
 const MAXIMUM_RETRY_ATTEMPTS: u32 = 0;
-/// The shortest that Lambda and EventBridge take: a run that couldn't start in a minute is left to the next firing.
+/// The minimum that Lambda and EventBridge accept. A run that can't start within a minute is left to the next firing.
 const MAXIMUM_EVENT_AGE_S: u32 = 60;
 
-/// Where everything is.
+/// The account and region that everything is in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// Account id, 12 digits.
     pub account: String,
-    /// Region.
+    /// Region, such as `eu-west-1`.
     pub region: String,
 }
 
 impl Scope {
-    /// The partition that an ARN in this region begins with.
+    /// The partition in this region's ARNs.
     pub fn partition(&self) -> &'static str {
         match self.region.split('-').next() {
             Some("cn") => "aws-cn",
@@ -57,22 +57,22 @@ impl Scope {
 /// What should exist in an account and a region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desired {
-    /// The owner of it all.
+    /// The deployment, which owns all of it.
     pub deployment: String,
-    /// Where it is.
+    /// Account and region.
     pub scope: Scope,
     /// The venues, in the manifest's order.
     pub venues: Vec<DesiredVenue>,
-    /// The venue to which a new artifact goes before all others.
+    /// The venue that gets a new artifact before all others.
     pub canary: Option<String>,
-    /// Days in which a secret that is deleted can be restored; none deletes it for good.
+    /// Days in which a deleted secret can be restored; `None` deletes it for good.
     pub recovery_window_days: Option<u32>,
-    /// Whether the contact properties of venues that are declared no more are archived. Nothing else takes them away.
+    /// Whether to archive the contact properties of venues that are no longer declared. Nothing else removes them.
     pub archive_properties: bool,
 }
 
 impl Desired {
-    /// The venues that should have something: all but the blocked ones.
+    /// The venues that should have resources: all except blocked ones.
     pub fn deployed(&self) -> Vec<String> {
         self.venues.iter().filter(|venue| venue.stack.is_some()).map(|venue| venue.venue.clone()).collect()
     }
@@ -83,13 +83,13 @@ impl Desired {
 pub struct DesiredVenue {
     /// The venue's name.
     pub venue: String,
-    /// Nothing at all for a blocked venue.
+    /// `None` for a blocked venue, which should have nothing.
     pub stack: Option<Stack>,
-    /// Why a blocked venue has nothing.
+    /// Why a blocked venue is blocked.
     pub blocked: Option<String>,
 }
 
-/// Turns the manifest into what should exist. `code_sha256` is the artifact's hash for the venue's architecture.
+/// Works out what should exist from the manifest. `code_sha256` returns the artifact's hash for a venue's architecture.
 pub fn desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) -> String) -> Desired {
     let deployment = &manifest.deployment.name;
     let venues = manifest.venues.iter().map(|venue| match venue.status {
@@ -117,7 +117,7 @@ pub fn desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) 
     }
 }
 
-/// The tags of everything that a venue has.
+/// The tags on each of a venue's resources.
 fn tags(deployment: &str, venue: &Venue) -> Map {
     Map::from([
         (TAG_DEPLOYMENT.to_owned(), deployment.to_owned()),
@@ -136,7 +136,7 @@ fn stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String)
     let rule_arn = scope.arn("events", &format!("rule/{}", names.rule));
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
     Stack {
-        // Without a token they are made by hand.
+        // Without a token, people create the properties by hand.
         properties: match manifest.hubspot.token {
             Some(_) => property::of_venue(&ledger, &venue.display_name, &description).into(),
             None => Vec::new(),
@@ -218,10 +218,10 @@ fn trust_policy() -> serde_json::Value {
     })
 }
 
-/// What a venue's function may do: read its own secret, write its own log group, and nothing else.
+/// What a venue's function may do: read its own secret and write to its own log group, nothing else.
 ///
-/// A secret's ARN ends in a hyphen and six random characters. `??????` stands for exactly those, so the pattern fits
-/// no other secret: an ARN of a longer name is longer than the pattern.
+/// A secret's ARN ends in a hyphen and six random characters. `??????` matches exactly those, so the pattern matches no
+/// other secret: a longer name's ARN is longer than the pattern.
 fn role_policy(scope: &Scope, names: &Names) -> serde_json::Value {
     json!({
         "Version": "2012-10-17",

@@ -1,39 +1,39 @@
-//! What the resources of a venue are called, how they are marked as ours, and how long a name may be.
+//! The names of a venue's resources, the marks that make them ours, and the maximum lengths of names.
 //!
-//! Ownership is in the resources themselves: the two tags below on each, and the path of a role. Nothing without them
-//! is ever changed or deleted, whatever its name.
+//! The resources themselves record their owner: in the two tags below, and in a role's path. Nothing without these
+//! marks is ever changed or deleted, whatever its name.
 
 /// Tag with the deployment's name.
 pub const TAG_DEPLOYMENT: &str = "deployer:deployment";
 /// Tag with the venue's name.
 pub const TAG_VENUE: &str = "deployer:venue";
 
-/// Tag that keeps a venue from being removed: `true` or `false`, as `protect` was at the last apply. So taking out a
-/// venue together with its `protect` in one edit is still refused.
+/// Tag that keeps a venue from being removed: `true` or `false`, the value of `protect` at the last apply. So removing
+/// a venue and its `protect` in one edit is still refused.
 pub const TAG_PROTECT: &str = "deployer:protect";
 
-/// Tag of a role that `deployer adopt` took under management, and that isn't under our path.
+/// Tag of a role that `deployer adopt` adopted and that isn't under our path.
 pub const TAG_ADOPTED: &str = "deployer:adopted";
 
-/// Tag of a function whose alias `deployer rollback` has moved back: the version that it stays on.
+/// Tag of a function whose alias `deployer rollback` moved back: the version that the alias is pinned to.
 pub const TAG_PINNED: &str = "deployer:pinned";
 
 /// The alias that a venue's rule invokes.
 pub const ALIAS: &str = "live";
-/// The name of the role's one inline policy.
+/// The name of the role's only inline policy.
 pub const ROLE_POLICY: &str = "sync";
-/// The id of the rule's one target.
+/// The id of the rule's only target.
 pub const TARGET_ID: &str = "sync";
 /// The id of the statement that lets the rule invoke the function.
 pub const PERMISSION_SID: &str = "deployer-schedule";
 
-/// Longest name of a Lambda function (Lambda's `FunctionName`).
+/// Maximum length of a Lambda function's name (Lambda's `FunctionName`).
 pub const MAX_FUNCTION_NAME: usize = 64;
-/// Longest name of an IAM role (IAM's `roleNameType`).
+/// Maximum length of an IAM role's name (IAM's `roleNameType`).
 pub const MAX_ROLE_NAME: usize = 64;
-/// Longest name of an EventBridge rule (EventBridge's `RuleName`).
+/// Maximum length of an EventBridge rule's name (EventBridge's `RuleName`).
 pub const MAX_RULE_NAME: usize = 64;
-/// Longest internal name of a HubSpot property.
+/// Maximum length of a HubSpot property's internal name.
 pub const MAX_PROPERTY_NAME: usize = 100;
 
 /// The names of one venue's resources.
@@ -43,18 +43,19 @@ pub struct Names {
     pub function: String,
     /// The IAM role.
     pub role: String,
-    /// The path of the IAM role: a mark of ownership that `ListRoles` can filter by.
+    /// The path of the IAM role: an ownership mark that `ListRoles` can filter by.
     pub role_path: String,
     /// The EventBridge rule, on the default bus.
     pub rule: String,
     /// The Secrets Manager secret.
     pub secret: String,
-    /// The CloudWatch log group, where Lambda writes by default.
+    /// The CloudWatch log group that Lambda writes to by default.
     pub log_group: String,
 }
 
 impl Names {
-    /// The names for `venue` in `deployment`. `_` becomes `-`, so that each name is one that every service takes.
+    /// The names for `venue` in `deployment`. `_` becomes `-` except in the secret's name, so that every
+    /// service accepts the name.
     pub fn new(deployment: &str, venue: &str) -> Self {
         let base = format!("{deployment}-{}", venue.replace('_', "-"));
         Self {
@@ -73,30 +74,30 @@ pub fn role_path(deployment: &str) -> String {
     format!("/deployer/{deployment}/")
 }
 
-/// The venue that a role of `deployment` with this name belongs to.
+/// The venue of a role of `deployment`, from the role's name.
 pub fn venue_of_role<'a>(deployment: &str, role: &'a str) -> Option<&'a str> {
     role.strip_prefix(deployment)?.strip_prefix('-')?.strip_suffix("-role")
 }
 
-/// What the names of all log groups of `deployment` begin with.
+/// The name prefix of all log groups of `deployment`.
 pub fn log_group_prefix(deployment: &str) -> String {
     format!("/aws/lambda/{deployment}-")
 }
 
-/// What every mark begins with.
+/// Prefix of every mark.
 const MARK: &str = "Managed by deployer: deployment ";
 
-/// The mark that stands in the description of a function and of a rule, for bulk lists that return no tags.
+/// The mark in the description of a function or a rule, for bulk lists that don't return tags.
 pub fn description(deployment: &str, venue: &str) -> String {
     format!("{MARK}{deployment}, venue {venue}")
 }
 
-/// Deployment and venue in words, as a mark names them, of whatever deployment.
+/// The deployment and venue that a mark names, as text; of any deployment.
 pub fn marked_owner(description: &str) -> Option<String> {
     description.strip_prefix(MARK).map(|owner| format!("deployment {owner}"))
 }
 
-/// Whether a description has a mark, of whatever deployment.
+/// Whether a description has a mark, of any deployment.
 pub fn is_marked(description: &str) -> bool {
     description.starts_with(MARK)
 }

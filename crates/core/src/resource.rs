@@ -1,6 +1,6 @@
-//! The kinds of resource that a venue has: how each should be (`…Spec`) and how it was found (`Live…`).
+//! The kinds of resource that a venue has: the desired state of each (`…Spec`) and the observed one (`Live…`).
 //!
-//! Plain data, without a client or a clock: the planner compares the two sides, and the executor writes the first.
+//! Plain data, without a client or a clock. The planner compares the two sides, and the executor writes the first.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use crate::property::Property;
 
-/// Tags or environment variables, in a fixed order.
+/// Tags or environment variables, sorted by name.
 pub type Map = BTreeMap<String, String>;
 
-/// Stands in a specification for the ARN of the venue's secret while the secret doesn't exist yet.
+/// Placeholder in a specification for the ARN of a secret that doesn't exist yet.
 pub const SECRET_ARN_PLACEHOLDER: &str = "${secret.arn}";
 
-/// A kind of resource. The order is the order of creation.
+/// A kind of resource, in the order of creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -26,19 +26,19 @@ pub enum Kind {
     Secret,
     /// CloudWatch log group.
     LogGroup,
-    /// Contact property in HubSpot: the tick box that staff set.
+    /// Contact property in HubSpot: the checkbox that staff tick.
     FlagProperty,
-    /// Contact property in HubSpot: what became of the contact.
+    /// Contact property in HubSpot: the contact's sync status.
     StatusProperty,
     /// Contact property in HubSpot: the lead's id.
     LeadIdProperty,
-    /// Contact property in HubSpot: the vendor's words.
+    /// Contact property in HubSpot: the vendor's error message.
     ErrorProperty,
-    /// Contact property in HubSpot: when the lead was made.
+    /// Contact property in HubSpot: when the lead was created.
     SyncedAtProperty,
     /// Lambda function.
     Function,
-    /// The alias `live` of the function, with its published version and its asynchronous invocation settings.
+    /// The function's alias `live`, with its published version and its asynchronous invocation settings.
     Alias,
     /// EventBridge rule.
     Rule,
@@ -49,7 +49,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kinds that are in AWS, in the order of creation.
+    /// The kinds in AWS, in the order of creation.
     pub const AWS: [Self; 8] = [
         Self::Role,
         Self::Secret,
@@ -61,16 +61,16 @@ impl Kind {
         Self::Target,
     ];
 
-    /// The kinds that are in HubSpot.
+    /// The kinds in HubSpot.
     pub const PROPERTIES: [Self; 5] =
         [Self::FlagProperty, Self::StatusProperty, Self::LeadIdProperty, Self::ErrorProperty, Self::SyncedAtProperty];
 
-    /// Whether it is a contact property in HubSpot.
+    /// Whether this is a contact property in HubSpot.
     pub fn is_property(self) -> bool {
         Self::PROPERTIES.contains(&self)
     }
 
-    /// The word that stands in an address.
+    /// The kind as it appears in an address.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Role => "role",
@@ -89,10 +89,10 @@ impl Kind {
         }
     }
 
-    /// Resources of one stage don't need each other; each stage needs the ones before it.
+    /// Resources of one stage don't depend on each other; each stage depends on the ones before it.
     pub fn stage(self) -> u8 {
         match self {
-            // A dry run of the function looks for its properties.
+            // The properties come first because the function's dry run checks them.
             Self::Role
             | Self::Secret
             | Self::LogGroup
@@ -108,7 +108,7 @@ impl Kind {
         }
     }
 
-    /// The resource that this one is part of: whose owner is this one's owner.
+    /// The resource that this one is part of, and whose owner is therefore its owner.
     pub fn parent(self) -> Option<Self> {
         match self {
             Self::Alias | Self::Permission => Some(Self::Function),
@@ -124,7 +124,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Which resource of which venue: `venue-a/function`.
+/// A venue's resource: `venue-a/function`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Address {
     /// The venue.
@@ -139,22 +139,22 @@ impl fmt::Display for Address {
     }
 }
 
-/// What was seen of one resource. Only [`Observed::Absent`] means that it isn't there.
+/// What was observed of one resource. Only [`Observed::Absent`] means that it doesn't exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Observed<T> {
-    /// It is there.
+    /// It exists.
     Present(T),
-    /// It is not there.
+    /// It doesn't exist.
     Absent,
-    /// It is scheduled for deletion, and can be restored until then.
+    /// It is scheduled for deletion and can be restored until then.
     PendingDeletion(T),
-    /// It could not be read, for this reason. Nothing is concluded from that.
+    /// It could not be read, for this reason. Nothing is inferred from that.
     Unreadable(String),
 }
 
 impl<T> Observed<T> {
-    /// What is there, if it could be read and isn't about to be deleted.
+    /// The resource, if it was read and isn't scheduled for deletion.
     pub fn present(&self) -> Option<&T> {
         match self {
             Self::Present(live) => Some(live),
@@ -162,7 +162,7 @@ impl<T> Observed<T> {
         }
     }
 
-    /// Why it couldn't be read, if so.
+    /// Why it is unreadable, if it is.
     pub fn unreadable(&self) -> Option<&str> {
         match self {
             Self::Unreadable(reason) => Some(reason),
@@ -170,7 +170,7 @@ impl<T> Observed<T> {
         }
     }
 
-    /// The same observation of something else, for a part that stands and falls with the whole.
+    /// The same observation for a part of the resource, which exists exactly when the resource does.
     pub fn map<U>(&self, part: impl FnOnce(&T) -> U) -> Observed<U> {
         match self {
             Self::Present(live) => Observed::Present(part(live)),
@@ -181,24 +181,24 @@ impl<T> Observed<T> {
     }
 }
 
-/// An IAM role as it should be.
+/// The desired IAM role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleSpec {
-    /// Name, unique in the account whatever the path.
+    /// Name, unique in the account regardless of the path.
     pub name: String,
-    /// Path, a mark of ownership.
+    /// Path, which marks ownership.
     pub path: String,
-    /// What people read in the console.
+    /// Description, shown in the console.
     pub description: String,
     /// Trust policy document.
     pub trust: Value,
-    /// Document of the one inline policy.
+    /// Document of its only inline policy.
     pub policy: Value,
     /// Tags.
     pub tags: Map,
 }
 
-/// An IAM role as it was found.
+/// An observed IAM role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveRole {
     /// Name.
@@ -215,20 +215,20 @@ pub struct LiveRole {
     pub tags: Map,
 }
 
-/// A secret as it should be. Its value is no part of it: a value is only written when the secret is created.
+/// The desired secret, without its value: a value is only written when the secret is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretSpec {
     /// Name.
     pub name: String,
-    /// What people read in the console.
+    /// Description, shown in the console.
     pub description: String,
-    /// Key of the secret's JSON object to the reference whose value it gets, such as `env:NAME`.
+    /// For each key of the secret's JSON object, the reference that its value comes from, such as `env:NAME`.
     pub references: Map,
     /// Tags.
     pub tags: Map,
 }
 
-/// A secret as it was found, without its value.
+/// An observed secret, without its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveSecret {
     /// Name.
@@ -241,46 +241,46 @@ pub struct LiveSecret {
     pub tags: Map,
 }
 
-/// A log group as it should be.
+/// The desired log group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogGroupSpec {
     /// Name.
     pub name: String,
-    /// Days for which events are kept.
+    /// Days that events are kept.
     pub retention_days: u32,
     /// Tags.
     pub tags: Map,
 }
 
-/// A log group as it was found.
+/// An observed log group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveLogGroup {
     /// Name.
     pub name: String,
-    /// ARN without the `:*` that some calls add.
+    /// ARN without the `:*` that some calls append.
     pub arn: String,
-    /// Days for which events are kept; for ever when unset.
+    /// Days that events are kept; forever when unset.
     pub retention_days: Option<u32>,
     /// Tags.
     pub tags: Map,
 }
 
-/// The part of a function's configuration that a published version keeps.
+/// The part of a function's configuration that a published version freezes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionConfiguration {
-    /// What people read in the console, with the owner's mark.
+    /// Description, shown in the console, with the owner's mark.
     pub description: String,
     /// Lambda runtime.
     pub runtime: String,
-    /// Handler; a custom runtime gives it to the bootstrap.
+    /// Handler; a custom runtime passes it to the bootstrap.
     pub handler: String,
     /// `x86_64` or `arm64`.
     pub architecture: String,
     /// Memory in MB.
     pub memory_mb: u32,
-    /// Time limit in seconds.
+    /// Timeout in seconds.
     pub timeout_s: u32,
-    /// ARN of its role.
+    /// ARN of the execution role.
     pub role_arn: String,
     /// Environment variables.
     pub environment: Map,
@@ -288,78 +288,78 @@ pub struct FunctionConfiguration {
     pub code_sha256: String,
 }
 
-/// A function as it should be.
+/// The desired function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionSpec {
     /// Name.
     pub name: String,
     /// ARN without a qualifier.
     pub arn: String,
-    /// What a version keeps.
+    /// What a published version freezes.
     pub configuration: FunctionConfiguration,
-    /// Executions at one time.
+    /// Maximum concurrent executions.
     pub reserved_concurrency: u32,
     /// Tags.
     pub tags: Map,
 }
 
-/// A function as it was found.
+/// An observed function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveFunction {
     /// Name.
     pub name: String,
-    /// What `$LATEST` has.
+    /// Configuration of `$LATEST`.
     pub configuration: FunctionConfiguration,
-    /// Executions at one time; unreserved when unset.
+    /// Maximum concurrent executions; unreserved when unset.
     pub reserved_concurrency: Option<u32>,
     /// Tags.
     pub tags: Map,
 }
 
-/// The alias as it should be. Its version is the one that has the function's configuration.
+/// The desired alias. It points to the version that has the function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AliasSpec {
     /// The function.
     pub function: String,
     /// The alias.
     pub name: String,
-    /// Times that Lambda repeats a failed asynchronous invocation.
+    /// How often Lambda retries a failed asynchronous invocation.
     pub maximum_retry_attempts: u32,
-    /// Age at which Lambda drops a waiting asynchronous invocation, in seconds.
+    /// Age in seconds at which Lambda drops a waiting asynchronous invocation.
     pub maximum_event_age_s: u32,
 }
 
-/// The alias as it was found.
+/// The observed alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveAlias {
     /// The version that it points to.
     pub version: String,
-    /// What that version has.
+    /// Configuration of that version.
     pub configuration: FunctionConfiguration,
-    /// Times that Lambda repeats a failed asynchronous invocation; its default (2) when unset.
+    /// How often Lambda retries a failed asynchronous invocation; Lambda's default (2) when unset.
     pub maximum_retry_attempts: Option<u32>,
-    /// Age at which Lambda drops a waiting asynchronous invocation, in seconds; its default (6 hours) when unset.
+    /// Age in seconds at which Lambda drops a waiting asynchronous invocation; Lambda's default (6 hours) when unset.
     pub maximum_event_age_s: Option<u32>,
 }
 
-/// A rule as it should be.
+/// The desired rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleSpec {
     /// Name, on the default bus.
     pub name: String,
     /// ARN.
     pub arn: String,
-    /// What people read in the console, with the owner's mark.
+    /// Description, shown in the console, with the owner's mark.
     pub description: String,
     /// Schedule expression.
     pub schedule: String,
-    /// Whether it fires.
+    /// Whether it is enabled.
     pub enabled: bool,
     /// Tags.
     pub tags: Map,
 }
 
-/// A rule as it was found.
+/// An observed rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveRule {
     /// Name.
@@ -368,7 +368,7 @@ pub struct LiveRule {
     pub description: String,
     /// Schedule expression; empty for a rule with an event pattern.
     pub schedule: String,
-    /// Whether it fires.
+    /// Whether it is enabled.
     pub enabled: bool,
     /// Tags.
     pub tags: Map,
@@ -376,57 +376,57 @@ pub struct LiveRule {
     pub targets: Vec<Target>,
 }
 
-/// What a rule invokes, and how often it tries.
+/// What a rule invokes, and how often it retries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// Id, unique in the rule.
+    /// Id, unique within the rule.
     pub id: String,
     /// ARN of what is invoked.
     pub arn: String,
-    /// Times that EventBridge repeats a delivery that failed; its default (185) when unset.
+    /// How often EventBridge retries a failed delivery; EventBridge's default (185) when unset.
     pub maximum_retry_attempts: Option<i32>,
-    /// Age at which EventBridge drops an event that it couldn't deliver, in seconds; its default (a day) when unset.
+    /// Age in seconds at which EventBridge drops an undelivered event; EventBridge's default (a day) when unset.
     pub maximum_event_age_s: Option<i32>,
 }
 
-/// The rule's target as it should be.
+/// The desired target of the rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetSpec {
     /// The rule.
     pub rule: String,
-    /// The one target.
+    /// Its only target.
     pub target: Target,
 }
 
-/// The statement as it should be.
+/// The desired permission: a statement in the alias's policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PermissionSpec {
     /// The function.
     pub function: String,
-    /// The alias on which it stands.
+    /// The alias whose policy has the statement.
     pub qualifier: String,
     /// Statement id.
     pub statement_id: String,
-    /// What is allowed.
+    /// The allowed action.
     pub action: String,
-    /// Who is allowed.
+    /// The principal that is allowed to do it.
     pub principal: String,
-    /// ARN of the rule that may.
+    /// ARN of the rule that is allowed to invoke the alias.
     pub source_arn: String,
 }
 
-/// The statement as it was found.
+/// The observed permission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LivePermission {
-    /// What is allowed.
+    /// The allowed action.
     pub action: String,
-    /// Who is allowed.
+    /// The principal that is allowed to do it.
     pub principal: String,
-    /// ARN of what may.
+    /// ARN of the allowed source.
     pub source_arn: Option<String>,
 }
 
-/// All that an active or paused venue should have.
+/// Everything that an active or paused venue should have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stack {
     pub role: RoleSpec,
@@ -437,11 +437,11 @@ pub struct Stack {
     pub rule: RuleSpec,
     pub permission: PermissionSpec,
     pub target: TargetSpec,
-    /// The five contact properties in HubSpot; none where they are made by hand.
+    /// The five contact properties in HubSpot; empty if people create them by hand.
     pub properties: Vec<(Kind, Property)>,
 }
 
-/// All that was seen of a venue. The target is part of the rule.
+/// Everything that was observed of a venue. The target is part of the rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveStack {
     pub role: Observed<LiveRole>,
@@ -454,7 +454,7 @@ pub struct LiveStack {
 }
 
 impl LiveStack {
-    /// The tags of everything that is there and has tags of its own.
+    /// The tags of each existing resource that has tags of its own.
     pub fn tags(&self) -> impl Iterator<Item = &Map> {
         [
             self.role.present().map(|live| &live.tags),
@@ -467,7 +467,7 @@ impl LiveStack {
         .flatten()
     }
 
-    /// Whether anything of the venue is there.
+    /// Whether any of the venue's resources exists.
     pub fn exists(&self) -> bool {
         self.tags().next().is_some()
     }

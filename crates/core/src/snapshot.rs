@@ -7,24 +7,24 @@ use serde::{Deserialize, Serialize};
 use crate::property::Portal;
 use crate::resource::LiveStack;
 
-/// Everything that was seen, of the declared venues and of those that are owned and declared no more.
+/// Everything that was observed of declared venues, and of venues that are still owned but no longer declared.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// What was seen, by venue.
+    /// The observed resources, by venue.
     pub venues: BTreeMap<String, LiveStack>,
-    /// Lists that couldn't be read: what only they would have shown was not looked for.
+    /// Why lists are unreadable. What only they would have shown is unknown.
     pub unreadable: Vec<String>,
-    /// Those of `venues` of which only lists were read. What no list has is empty, and a plan takes it to be as declared:
-    /// targets, permission, alias, reserved concurrency, and the tags of log group, function and rule.
+    /// The venues of which only lists were read. What no list contains is empty here, and a plan assumes that it is as
+    /// declared: targets, permission, alias, reserved concurrency, and the tags of log group, function and rule.
     #[serde(default)]
     pub listed: BTreeSet<String>,
-    /// What was seen in HubSpot.
+    /// What was observed in HubSpot.
     #[serde(default)]
     pub portal: Portal,
 }
 
 impl Snapshot {
-    /// Whether anything of `venue` was seen, in AWS or in HubSpot.
+    /// Whether any resource of `venue` was observed, in AWS or in HubSpot.
     pub fn knows(&self, venue: &str, deployment: &str) -> bool {
         let owned = || self.portal.read().is_some_and(|live| live.owned(deployment).contains_key(venue));
         self.venues.contains_key(venue) || owned()

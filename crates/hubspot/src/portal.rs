@@ -1,10 +1,10 @@
-//! HubSpot's contact properties: one list has all that a plan needs to know of them.
+//! HubSpot's contact properties: one list has everything that a plan needs.
 
 use crate::{HubSpot, VendorError};
 use deployer_core::property::{GROUP, Legacy, LivePortal, Portal, is_legacy};
 
-/// Reads which portal the token opens and which properties it has, and counts who still carries a flag of an earlier
-/// integration.
+/// Reads which portal the token opens and which properties it has, and counts the contacts that still have a shared
+/// flag of an earlier integration ticked.
 pub async fn portal(hubspot: &HubSpot) -> Portal {
     match read(hubspot).await {
         Ok(live) => Portal::Read(live),

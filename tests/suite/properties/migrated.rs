@@ -1,4 +1,4 @@
-//! Contacts moved from a flag that says no venue to a venue's own.
+//! The migration of contacts from a shared flag to a venue's own.
 
 use std::sync::Arc;
 
@@ -19,11 +19,14 @@ fn ledger() -> LedgerProperties {
     LedgerProperties::new("a", &default_flag_property("a"))
 }
 
-/// A portal with the old flag, and the properties of venue `a`.
+/// A portal with the old flag and the properties of venue `a`.
 async fn portal() -> Portal {
     let portal = Portal::start().await;
-    portal.hubspot.define_property(PropertyDefinition::tick_box(OLD, "Tripleseat Sync")).expect("it is valid");
-    portal.hubspot.define_sync_properties(&ledger(), "Venue a").expect("they are valid");
+    portal
+        .hubspot
+        .define_property(PropertyDefinition::tick_box(OLD, "Tripleseat Sync"))
+        .expect("the definition is valid");
+    portal.hubspot.define_sync_properties(&ledger(), "Venue a").expect("the definitions are valid");
     portal
 }
 
@@ -31,7 +34,7 @@ fn contact(properties: &[(&str, &str)]) -> Properties {
     properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// So many contacts that carry the old flag.
+/// Adds `count` contacts that have the old flag ticked.
 fn carriers(portal: &Portal, count: usize) -> Vec<u64> {
     portal.hubspot.add_contacts(vec![contact(&[(OLD, "true")]); count]).expect("contacts")
 }
@@ -47,7 +50,7 @@ async fn pass(portal: &Portal, migration: &Migration) -> (Tally, Vec<(String, Fa
     (tally, fates, done.is_ok())
 }
 
-/// How many contacts carry the old flag, how many the venue's, and how many neither or both.
+/// How many contacts have the old flag ticked, how many the venue's, and how many neither or both.
 fn flags(portal: &Portal) -> (usize, usize, usize) {
     let flag = ledger().flag;
     let mut counts = (0, 0, 0);
@@ -63,14 +66,14 @@ fn flags(portal: &Portal) -> (usize, usize, usize) {
 }
 
 #[tokio::test]
-async fn all_are_moved_over_many_pages_while_the_index_lags() {
+async fn moves_contacts_over_many_pages_while_the_index_lags() {
     let portal = portal().await;
     carriers(&portal, 250);
     assert_eq!(pass(&portal, &Migration { dry_run: true, ..migration() }).await.0.moved, 250);
     assert_eq!(flags(&portal), (250, 0, 0), "a dry run writes nothing");
     let (tally, ..) = pass(&portal, &migration()).await;
     assert_eq!((tally.moved, flags(&portal)), (250, (0, 250, 0)));
-    // The index still finds them all, and they are left alone.
+    // The lagging index still finds them all, but they are left alone.
     portal.writes();
     let (tally, fates, _) = pass(&portal, &migration()).await;
     assert_eq!((tally, fates.len()), (Tally::default(), 250));
@@ -80,7 +83,7 @@ async fn all_are_moved_over_many_pages_while_the_index_lags() {
 }
 
 #[tokio::test]
-async fn one_that_is_broken_off_anywhere_goes_on_where_it_stopped() {
+async fn an_interrupted_migration_resumes_where_it_stopped() {
     // A search, a read and an update for each of three pages.
     let cases = (1..=9).flat_map(|at| [false, true].map(|took_effect| (at, took_effect)));
     let cases = cases.map(async |(at, took_effect)| {
@@ -95,7 +98,7 @@ async fn one_that_is_broken_off_anywhere_goes_on_where_it_stopped() {
         let (_, _, done) = pass(&portal, &migration()).await;
         assert!(!done, "{at}");
         let (_, _, neither_or_both) = flags(&portal);
-        assert_eq!(neither_or_both, 0, "{at}: each contact carries one flag");
+        assert_eq!(neither_or_both, 0, "{at}: each contact has exactly one flag");
         portal.hubspot.set_faults(None);
         let (tally, _, done) = pass(&portal, &migration()).await;
         assert!(done && tally.failed == 0, "{at}");
@@ -105,7 +108,7 @@ async fn one_that_is_broken_off_anywhere_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn what_the_venue_has_already_is_not_sent_again() {
+async fn does_not_resend_contacts_that_the_venue_already_has() {
     let portal = portal().await;
     let LedgerProperties { flag, status, .. } = ledger();
     let states = ["synced", "needs_review", "sending", "failed"];
@@ -120,22 +123,22 @@ async fn what_the_venue_has_already_is_not_sent_again() {
         assert!(fates.contains(&expected), "{fates:?}");
     }
     let (tally, ..) = pass(&portal, &Migration { also_synced: true, ..migration() }).await;
-    assert_eq!((tally.moved, tally.left), (2, 1), "one that is being sent stays");
+    assert_eq!((tally.moved, tally.left), (2, 1), "a contact that is being sent stays");
 }
 
 #[tokio::test]
-async fn a_contact_that_is_gone_or_unticked_since_is_left_alone() {
+async fn leaves_deleted_and_unticked_contacts_alone() {
     let portal = portal().await;
     let ids = carriers(&portal, 3);
-    portal.hubspot.delete(ids[0]).expect("it is deleted");
-    portal.hubspot.set(ids[1], OLD, "").expect("it is unticked");
+    portal.hubspot.delete(ids[0]).expect("deleted");
+    portal.hubspot.set(ids[1], OLD, "").expect("unticked");
     let (tally, ..) = pass(&portal, &migration()).await;
     assert_eq!(tally, Tally { moved: 1, ..Tally::default() });
-    let unticked = portal.hubspot.contact(ids[1]).expect("it is there");
+    let unticked = portal.hubspot.contact(ids[1]).expect("it exists");
     assert_eq!(unticked.properties.get(&ledger().flag), None);
 }
 
-/// The program with a portal, and a manifest with `a` and `b`.
+/// The program with a portal and a manifest with venues `a` and `b`.
 struct Program {
     site: Site,
     portal: Portal,
@@ -153,7 +156,7 @@ impl Program {
 
     fn run(&self, args: &[&str]) -> (i32, String) {
         let mut command = self.site.command(&[&["migrate-flag"], args].concat());
-        let output = command.env("ADMIN_TOKEN", TOKEN).output().expect("it starts");
+        let output = command.env("ADMIN_TOKEN", TOKEN).output().expect("the program starts");
         let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
         assert!(!text.contains(TOKEN), "{text}");
         (output.status.code().unwrap_or(-1), text)
@@ -161,7 +164,7 @@ impl Program {
 }
 
 #[test]
-fn the_program_shows_first_and_asks() {
+fn the_program_shows_the_migration_and_asks() {
     let program = Program::new();
     carriers(&program.portal, 3);
     let (code, text) = program.run(&["--from", OLD, "--to", "a", "--dry-run"]);
@@ -177,11 +180,11 @@ fn the_program_shows_first_and_asks() {
 }
 
 #[test]
-fn the_program_refuses_what_would_contaminate_or_cannot_be() {
+fn the_program_refuses_invalid_and_contaminating_migrations() {
     let program = Program::new();
     carriers(&program.portal, 1);
     let b = LedgerProperties::new("b", &default_flag_property("b"));
-    program.portal.hubspot.define_sync_properties(&b, "Venue b").expect("they are valid");
+    program.portal.hubspot.define_sync_properties(&b, "Venue b").expect("the definitions are valid");
     for (from, to, code, words) in [
         ("tripleseat_sync__b", "a", 6, "is the flag of venue b"),
         ("tripleseat_sync__a", "a", 6, "is the flag of venue a"),
@@ -192,7 +195,7 @@ fn the_program_refuses_what_would_contaminate_or_cannot_be() {
         let (found, text) = program.run(&["--from", from, "--to", to, "--yes"]);
         assert!(found == code && text.contains(words), "{from}: {found} {text}");
     }
-    let text = std::fs::read_to_string(program.site.path().join("venues.toml")).expect("it is there");
+    let text = std::fs::read_to_string(program.site.path().join("venues.toml")).expect("it exists");
     program.site.write("venues.toml", &text.replace("portal_id = 111", "portal_id = 222"));
     let (code, text) = program.run(&["--from", OLD, "--to", "a", "--yes"]);
     assert!(code == 6 && text.contains("opens HubSpot portal 111"), "{text}");
@@ -200,7 +203,7 @@ fn the_program_refuses_what_would_contaminate_or_cannot_be() {
 }
 
 #[test]
-fn the_venues_own_flag_has_to_be_there() {
+fn the_program_requires_the_venues_own_flag() {
     let program = Program::new();
     let (code, text) = program.run(&["--from", OLD, "--to", "b", "--yes"]);
     assert!(code == 2 && text.contains("tripleseat_sync__b") && text.contains("deployer apply"), "{text}");

@@ -1,4 +1,4 @@
-//! Contact properties in HubSpot as resources of the plan, and the move of contacts from a flag that says no venue.
+//! Contact properties in HubSpot as resources of the plan, and the migration of contacts from a shared flag.
 
 mod applied;
 mod migrated;
@@ -11,10 +11,10 @@ use jiff::SignedDuration;
 use sync_lambda::credentials::Secret;
 
 const TOKEN: &str = "admin-token";
-/// How far the index is behind.
+/// How far the search index lags behind.
 const LAG: SignedDuration = SignedDuration::from_secs(10);
 
-/// A portal on a stopped clock, without limits, and the server that it answers on.
+/// A sandbox portal with a stopped clock and no rate limits, and its server.
 struct Portal {
     hubspot: HubSpot,
     clock: Clock,
@@ -31,13 +31,13 @@ impl Portal {
         Self { hubspot, clock, server }
     }
 
-    /// A client as the deployer has it.
+    /// The deployer's own client for this portal.
     fn client(&self) -> deployer_hubspot::HubSpot {
-        let client = sync_lambda::http::client().expect("TLS");
+        let client = sync_lambda::http::client().expect("an HTTP client");
         deployer_hubspot::HubSpot::new(client, &self.server.uri, Secret::new(TOKEN))
     }
 
-    /// The requests since the last look that aren't reads: method and the path's last segment.
+    /// The write requests since the last call: method and last path segment.
     fn writes(&self) -> Vec<String> {
         let requests = self.hubspot.requests();
         self.hubspot.forget_requests();
@@ -47,7 +47,7 @@ impl Portal {
     }
 }
 
-/// A manifest with a token for HubSpot.
+/// Adds a HubSpot token to a manifest.
 fn with_token(manifest: &str, base_uri: &str) -> String {
     let hubspot =
         format!("[hubspot]\nportal_id = 111\ntoken = \"env:ADMIN_TOKEN\"\nbase_uri = \"{base_uri}\"\n\n[venues.");

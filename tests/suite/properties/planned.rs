@@ -1,4 +1,4 @@
-//! What the pure planner makes of HubSpot's side.
+//! What the pure planner plans for HubSpot.
 
 use deployer_core::desired::Desired;
 use deployer_core::naming::description;
@@ -17,7 +17,7 @@ fn desired() -> Desired {
     wanted(&with_token(MANIFEST, "https://api.hubapi.com"))
 }
 
-/// HubSpot and AWS after all of `desired` was applied.
+/// HubSpot and AWS after all of `desired` is applied.
 fn all_there(desired: &Desired) -> Snapshot {
     let stacks = desired.venues.iter().filter_map(|venue| venue.stack.as_ref());
     let properties = stacks.flat_map(|stack| &stack.properties);
@@ -29,12 +29,12 @@ fn all_there(desired: &Desired) -> Snapshot {
 fn live(snapshot: &mut Snapshot) -> &mut LivePortal {
     match &mut snapshot.portal {
         Portal::Read(live) => live,
-        _ => panic!("it was read"),
+        _ => panic!("expected a portal that was read"),
     }
 }
 
 fn property<'s>(snapshot: &'s mut Snapshot, name: &str) -> &'s mut Property {
-    live(snapshot).properties.get_mut(name).expect("it is there")
+    live(snapshot).properties.get_mut(name).expect("it exists")
 }
 
 fn checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
@@ -43,7 +43,7 @@ fn checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
     plan
 }
 
-/// `venue/kind: calls: attribute before -> after`, for each change.
+/// `venue/kind: calls`, then `attribute before -> after` for each attribute, for each change.
 fn changes(plan: &Plan) -> Vec<String> {
     let line = |change: &deployer_core::plan::Change| {
         let calls: Vec<&str> = change.operations.iter().map(Operation::call).collect();
@@ -57,14 +57,14 @@ fn changes(plan: &Plan) -> Vec<String> {
 }
 
 #[test]
-fn what_was_applied_is_no_change() {
+fn plans_no_changes_after_an_apply() {
     let desired = desired();
     let plan = checked(&desired, &all_there(&desired));
     assert_eq!((plan.changes.len(), plan.unchanged, plan.notes.len()), (0, 2 * (8 + 5), 0));
 }
 
 #[test]
-fn a_portal_without_them_gets_the_group_and_the_five_of_each_venue() {
+fn creates_the_group_and_five_properties_per_venue() {
     let desired = desired();
     let mut snapshot = all_there(&desired);
     live(&mut snapshot).properties.clear();
@@ -112,7 +112,7 @@ fn a_portal_without_them_gets_the_group_and_the_five_of_each_venue() {
 }
 
 #[test]
-fn another_display_name_is_another_label_and_the_same_name() {
+fn a_new_display_name_changes_labels_but_not_names() {
     let before = desired();
     let renamed = with_token(&MANIFEST.replace("\"Harbour\"", "\"The Harbour\""), "https://api.hubapi.com");
     let plan = checked(&wanted(&renamed), &all_there(&before));
@@ -126,7 +126,7 @@ fn another_display_name_is_another_label_and_the_same_name() {
 }
 
 #[test]
-fn each_drift_is_found_and_put_right() {
+fn finds_and_fixes_each_drift() {
     type Drift = (&'static str, fn(&mut Property), &'static [&'static str]);
     let drifts: [Drift; 8] = [
         (FLAG, |found| found.label = "Sync".to_owned(), &["label"]),
@@ -152,17 +152,17 @@ fn each_drift_is_found_and_put_right() {
 }
 
 #[test]
-fn what_means_nothing_to_the_sync_is_no_drift() {
+fn ignores_differences_that_do_not_matter_to_the_sync() {
     let desired = desired();
     let mut snapshot = all_there(&desired);
-    // HubSpot's older type of a tick box, and what HubSpot itself calls its values.
+    // HubSpot's older checkbox type, and HubSpot's own label for a value.
     let flag = property(&mut snapshot, FLAG);
     flag.kind = "enumeration".to_owned();
     flag.options[0].label = "True".to_owned();
     property(&mut snapshot, STATUS).options.reverse();
     property(&mut snapshot, STATUS).options[0].display_order = None;
     assert_eq!(changes(&checked(&desired, &snapshot)), Vec::<String>::new());
-    // Where something else has to be changed, the type stays as it is.
+    // The type stays as it is even if something else must be changed.
     property(&mut snapshot, FLAG).label = "Sync".to_owned();
     let plan = checked(&desired, &snapshot);
     let Operation::UpdateProperty { property } = &plan.changes[0].operations[0] else { panic!("{plan:?}") };
@@ -170,7 +170,7 @@ fn what_means_nothing_to_the_sync_is_no_drift() {
 }
 
 #[test]
-fn what_was_made_by_hand_is_taken_under_management_for_all_to_see() {
+fn shows_that_properties_created_by_hand_are_taken_over() {
     let desired = desired();
     let mut snapshot = all_there(&desired);
     for found in live(&mut snapshot).properties.values_mut() {
@@ -181,7 +181,7 @@ fn what_was_made_by_hand_is_taken_under_management_for_all_to_see() {
     let plan = checked(&desired, &snapshot);
     assert_eq!(plan.changes.len(), 10);
     assert!(
-        plan.changes.iter().all(|change| change.reason.contains("made by hand") && change.action == Action::Update)
+        plan.changes.iter().all(|change| change.reason.contains("created by hand") && change.action == Action::Update)
     );
     insta::assert_snapshot!(changes(&plan)[0], @r#"
     harbour/flag-property: hubspot:CreatePropertyGroup, hubspot:UpdateProperty
@@ -191,7 +191,7 @@ fn what_was_made_by_hand_is_taken_under_management_for_all_to_see() {
 }
 
 #[test]
-fn another_deployments_property_is_a_conflict_and_so_is_a_type_that_cannot_be_changed() {
+fn reports_foreign_and_mismatched_properties_as_conflicts() {
     let desired = desired();
     let mut snapshot = all_there(&desired);
     property(&mut snapshot, FLAG).description = description("other", "harbour");
@@ -202,12 +202,12 @@ fn another_deployments_property_is_a_conflict_and_so_is_a_type_that_cannot_be_ch
     let text = anstream::adapter::strip_str(&deployer::render::plan_text(&plan)).to_string();
     assert!(text.contains(&format!("flag-property {FLAG} exists and isn't owned by deployment sync")), "{text}");
     assert!(text.contains("(its owner: deployment other, venue harbour)"), "{text}");
-    let words = format!("status-property {STATUS} is string/text in HubSpot, and the sync needs enumeration/select");
+    let words = format!("status-property {STATUS} is string/text in HubSpot, but the sync needs enumeration/select");
     assert!(text.contains(&words) && text.contains("Archive it in HubSpot"), "{text}");
 }
 
 #[test]
-fn a_flag_that_the_manifest_names_is_used_as_somebody_made_it() {
+fn uses_a_custom_flag_as_it_is() {
     let named = "display_name = \"Harbour\"\nflag_property = \"send_to_harbour\"";
     let desired = wanted(&with_token(&MANIFEST.replace("display_name = \"Harbour\"", named), "https://api.hubapi.com"));
     let mut snapshot = all_there(&desired);
@@ -215,29 +215,33 @@ fn a_flag_that_the_manifest_names_is_used_as_somebody_made_it() {
     flag.description.clear();
     flag.label = "Send to the harbour".to_owned();
     flag.group_name = "contactinformation".to_owned();
-    assert_eq!(changes(&checked(&desired, &snapshot)), Vec::<String>::new(), "it is staff's own");
+    assert_eq!(changes(&checked(&desired, &snapshot)), Vec::<String>::new(), "a custom flag belongs to staff");
     property(&mut snapshot, "send_to_harbour").field_type = "select".to_owned();
     property(&mut snapshot, "send_to_harbour").kind = "enumeration".to_owned();
-    assert_eq!(checked(&desired, &snapshot).conflicts.len(), 1, "but a tick box it has to be");
+    assert_eq!(checked(&desired, &snapshot).conflicts.len(), 1, "a custom flag must be a checkbox");
     live(&mut snapshot).properties.remove("send_to_harbour");
     assert_eq!(checked(&desired, &snapshot).summary().create, 1);
 }
 
 #[test]
-fn properties_of_a_venue_that_is_gone_stay_and_are_archived_only_when_asked() {
+fn archives_properties_of_removed_venues_only_when_asked() {
     let both = desired();
-    let only_harbour = with_token(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("it is there")], "https://h.test");
+    let only_harbour = with_token(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("it exists")], "https://h.test");
     let mut only_harbour = wanted(&only_harbour);
     let mut snapshot = all_there(&both);
-    let mut others = snapshot.portal.read().expect("read").properties[FLAG].clone();
+    let mut others = snapshot.portal.read().expect("the portal was read").properties[FLAG].clone();
     others.name = "tripleseat_sync__elsewhere".to_owned();
     others.description = description("other", "elsewhere");
     live(&mut snapshot).properties.insert(others.name.clone(), others);
     let plan = checked(&only_harbour, &snapshot);
     assert!(plan.changes.iter().all(|change| !change.address.kind.is_property()), "{:?}", changes(&plan));
-    let kept = |note: &String| note.contains("keeps 5 contact properties of mill") && note.contains("--archive-prop");
+    let kept = |note: &String| {
+        note.starts_with("mill is not in")
+            && note.contains("keeps its 5 contact properties")
+            && note.contains("--archive-prop")
+    };
     assert!(plan.notes.iter().any(kept), "{:?}", plan.notes);
-    assert!(!plan.notes.iter().any(|note| note.contains("elsewhere")), "another deployment's are not our concern");
+    assert!(!plan.notes.iter().any(|note| note.contains("elsewhere")), "properties of another deployment don't matter");
 
     only_harbour.archive_properties = true;
     let plan = checked(&only_harbour, &snapshot);
@@ -246,29 +250,29 @@ fn properties_of_a_venue_that_is_gone_stay_and_are_archived_only_when_asked() {
     assert!(archived.iter().all(|change| change.address.venue == "mill" && change.reason.contains("90 days")));
     assert_eq!(plan.deleted_venues(), ["mill"]);
 
-    // When everything else is gone already, too; and then no venue is lost by it.
+    // They are archived even if everything else is already gone. The plan doesn't count as deleting a venue then.
     snapshot.venues.remove("mill");
     let plan = checked(&only_harbour, &snapshot);
     assert_eq!((plan.summary().delete, plan.deleted_venues().len()), (5, 0));
 }
 
 #[test]
-fn a_blocked_venue_keeps_its_properties_whatever_is_asked() {
-    let blocked = "status = \"blocked\"\nblocker = { reason = \"The licence ended\", owner = \"ops\", \
+fn a_blocked_venue_always_keeps_its_properties() {
+    let blocked = "status = \"blocked\"\nblocker = { reason = \"The license ended\", owner = \"ops\", \
                    next_step = \"renew\", since = 2026-01-01 }";
     let manifest = MANIFEST.replace("status = \"paused\"", blocked);
     let mut desired = wanted(&with_token(&manifest, "https://h.test"));
     desired.archive_properties = true;
     let plan = checked(&desired, &all_there(&self::desired()));
     assert!(plan.changes.iter().all(|change| !change.address.kind.is_property()), "{:?}", changes(&plan));
-    // And one that never had any gets none.
+    // A blocked venue that never had properties doesn't get any.
     let mut nothing_there = all_there(&desired);
     live(&mut nothing_there).properties.retain(|name, _| !name.ends_with("__mill"));
     assert_eq!(changes(&checked(&desired, &nothing_there)), Vec::<String>::new());
 }
 
 #[test]
-fn a_portal_that_could_not_be_read_is_left_alone_and_aws_is_not() {
+fn leaves_an_unreadable_portal_alone_but_plans_aws() {
     let desired = desired();
     let portal = Portal::Unreadable("HubSpot's contact properties: 403".to_owned());
     let plan = checked(&desired, &Snapshot { portal, ..Snapshot::default() });
@@ -279,12 +283,12 @@ fn a_portal_that_could_not_be_read_is_left_alone_and_aws_is_not() {
 }
 
 #[test]
-fn a_flag_without_a_venue_is_told_with_how_many_carry_it() {
+fn reports_a_shared_flag_with_its_number_of_contacts() {
     let desired = desired();
     let mut snapshot = all_there(&desired);
     for (contacts, words) in [
-        (Ok(1), "1 contact still carries it"),
-        (Ok(250), "250 contacts still carry it"),
+        (Ok(1), "1 contact still has it ticked"),
+        (Ok(250), "250 contacts still have it ticked"),
         (Err("403".to_owned()), "couldn't be counted (403)"),
     ] {
         let (name, label) = ("tripleseat_sync".to_owned(), "Tripleseat Sync".to_owned());
@@ -296,7 +300,7 @@ fn a_flag_without_a_venue_is_told_with_how_many_carry_it() {
 }
 
 #[test]
-fn a_flag_without_a_venue_that_is_a_venues_own_is_not_told() {
+fn does_not_report_a_shared_flag_that_a_venue_uses() {
     let named = "display_name = \"Harbour\"\nflag_property = \"tripleseat_sync\"";
     let desired = wanted(&with_token(&MANIFEST.replace("display_name = \"Harbour\"", named), "https://h.test"));
     let mut snapshot = all_there(&desired);
@@ -306,7 +310,7 @@ fn a_flag_without_a_venue_that_is_a_venues_own_is_not_told() {
 }
 
 #[test]
-fn plans_that_do_what_they_must_not_break_the_rules() {
+fn forbidden_changes_break_the_invariants() {
     let desired = desired();
     let snapshot = all_there(&desired);
     let mut missing = snapshot.clone();
@@ -319,8 +323,8 @@ fn plans_that_do_what_they_must_not_break_the_rules() {
     };
     type Tamper = fn(&mut deployer_core::plan::Change);
     let tampers: [(&str, Tamper); 5] = [
-        ("a property of another venue", |change| change.address.venue = "mill".to_owned()),
-        ("a property of another venue", |change| change.address.kind = Kind::StatusProperty),
+        ("would change a property of another venue", |change| change.address.venue = "mill".to_owned()),
+        ("would change a property of another venue", |change| change.address.kind = Kind::StatusProperty),
         ("would touch", |change| {
             if let Some(Operation::CreateProperty { property }) = change.operations.last_mut() {
                 property.group_name = "contactinformation".to_owned();
@@ -329,7 +333,7 @@ fn plans_that_do_what_they_must_not_break_the_rules() {
         ("would touch", |change| {
             change.operations = vec![Operation::ArchiveProperty { property: STATUS.to_owned() }];
         }),
-        ("archived unasked", |change| change.action = Action::Delete),
+        ("would archive a property without being asked to", |change| change.action = Action::Delete),
     ];
     for (words, tamper) in tampers {
         let found = tampered(&tamper);
@@ -340,7 +344,7 @@ fn plans_that_do_what_they_must_not_break_the_rules() {
 }
 
 #[test]
-fn a_saved_plan_is_stale_when_hubspot_has_moved() {
+fn a_saved_plan_is_stale_when_hubspot_has_changed() {
     let desired = desired();
     let mut before = all_there(&desired);
     live(&mut before).properties.remove(FLAG);
@@ -348,23 +352,27 @@ fn a_saved_plan_is_stale_when_hubspot_has_moved() {
         Origin { snapshot, manifest: "", artifacts: &[] }
     }
     let saved = SavedPlan::new(plan(&desired, &before, &[]), &origin(&before), &[], false);
-    let saved = SavedPlan::from_text(&saved.to_text()).expect("it is as it was written");
+    let saved = SavedPlan::from_text(&saved.to_text()).expect("the plan is unedited");
     let moved = |change: &dyn Fn(&mut Snapshot)| {
         let mut after = before.clone();
         change(&mut after);
         saved.moved(&plan(&desired, &after, &[]), &origin(&after)).join("; ")
     };
     assert_eq!(moved(&|_| ()), "");
-    assert_eq!(moved(&|after| live(after).legacy.clear()), "", "who carries an old flag changes by the minute");
+    assert_eq!(
+        moved(&|after| live(after).legacy.clear()),
+        "",
+        "the number of contacts with an old flag changes all the time"
+    );
     assert!(
         moved(&|after| property(after, STATUS).label.push('!')).contains("property tripleseat_sync_status__harbour")
     );
     assert!(
-        moved(&|after| live(after).has_group = false).contains(&format!("property group {GROUP} is there no more"))
+        moved(&|after| live(after).has_group = false).contains(&format!("property group {GROUP} no longer exists"))
     );
-    assert!(moved(&|after| live(after).portal_id = 222).contains("portal 111, and the token opens 222"));
-    assert!(moved(&|after| after.portal = Portal::NotAsked).contains("HubSpot was read when it was made"));
-    // Limited to one venue it doesn't depend on the other's.
+    assert!(moved(&|after| live(after).portal_id = 222).contains("portal 111, but the token opens 222"));
+    assert!(moved(&|after| after.portal = Portal::NotAsked).contains("HubSpot was read when the plan was made"));
+    // A plan for one venue doesn't depend on another venue's properties.
     let targets = ["harbour".to_owned()];
     let saved = SavedPlan::new(plan(&desired, &before, &targets), &origin(&before), &targets, false);
     let mut after = before.clone();

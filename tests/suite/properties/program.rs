@@ -1,4 +1,4 @@
-//! The program itself: plans, applies and destroys with a portal beside the cloud.
+//! The program itself: plan, apply and destroy with a portal as well as a cloud.
 
 use std::process::Output;
 
@@ -10,7 +10,7 @@ use crate::world::{manifest, venue};
 
 const PLAN: [&str; 3] = ["plan", "--artifact", "bootstrap"];
 
-/// A cloud and a portal, with a manifest that knows both.
+/// A cloud and a portal, with a manifest for both.
 struct Both {
     site: Site,
     portal: Portal,
@@ -31,7 +31,7 @@ impl Both {
     }
 
     fn run(&self, args: &[&str]) -> (i32, String) {
-        let output = self.site.command(args).env("ADMIN_TOKEN", TOKEN).output().expect("it starts");
+        let output = self.site.command(args).env("ADMIN_TOKEN", TOKEN).output().expect("the program starts");
         printed(&output)
     }
 }
@@ -43,12 +43,12 @@ fn printed(output: &Output) -> (i32, String) {
 }
 
 #[test]
-fn an_apply_makes_them_and_a_second_one_has_nothing_to_do() {
+fn creates_properties_and_then_has_nothing_to_do() {
     let both = Both::new();
     let (code, text) = both.run(&PLAN);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("+ flag-property tripleseat_sync__a") && text.contains("26 to create"), "{text}");
-    assert!(!text.contains("made by hand"), "{text}");
+    assert!(!text.contains("created by hand"), "{text}");
     assert_eq!((both.portal.writes(), both.site.writes()), (Vec::new(), Vec::new()));
     let (code, text) = both.run(&APPLY);
     assert!(code == 0 && text.contains("26 created"), "{text}");
@@ -70,7 +70,7 @@ fn each_plan_reads_the_portal_once() {
 }
 
 #[test]
-fn a_portal_that_is_denied_is_left_alone_with_exit_code_3_and_aws_is_done() {
+fn leaves_a_denied_portal_alone_and_exits_3() {
     let both = Both::new();
     both.portal.hubspot.add_token(TOKEN, &["crm.objects.contacts.read"]);
     let (code, text) = both.run(&PLAN);
@@ -86,15 +86,15 @@ fn a_portal_that_is_denied_is_left_alone_with_exit_code_3_and_aws_is_done() {
 }
 
 #[test]
-fn a_property_of_another_type_is_told_and_nothing_is_done() {
+fn refuses_a_property_of_another_type() {
     let both = Both::new();
     let text = PropertyDefinition::new("tripleseat_sync__a", "Sync", "string", "text");
-    both.portal.hubspot.define_property(text).expect("it is valid");
+    both.portal.hubspot.define_property(text).expect("the definition is valid");
     for (args, code) in [(&PLAN[..], 1), (&APPLY, 1)] {
         let (found, text) = both.run(args);
         assert_eq!(found, code, "{text}");
         assert!(
-            text.contains("tripleseat_sync__a is string/text in HubSpot, and the sync needs bool/boolean"),
+            text.contains("tripleseat_sync__a is string/text in HubSpot, but the sync needs bool/boolean"),
             "{text}"
         );
         assert!(text.contains("rchive it in HubSpot (Settings, Properties)"), "{text}");
@@ -103,7 +103,7 @@ fn a_property_of_another_type_is_told_and_nothing_is_done() {
 }
 
 #[test]
-fn a_token_that_is_not_to_be_had_here_is_a_note() {
+fn notes_a_missing_token() {
     let both = Both::new();
     let (code, text) = both.site.run(&PLAN);
     assert_eq!(code, 0, "{text}");
@@ -115,14 +115,14 @@ fn a_token_that_is_not_to_be_had_here_is_a_note() {
 }
 
 #[test]
-fn a_token_of_another_portal_is_refused_before_any_write_of_a_saved_plan_too() {
+fn refuses_a_token_of_another_portal_before_any_write() {
     let both = Both::new();
     let saved = [&PLAN[..], &["--out", "plan.json"]].concat();
     let (code, text) = both.run(&saved);
     assert_eq!(code, 0, "{text}");
-    let plan = std::fs::read_to_string(both.site.path().join("plan.json")).expect("it is there");
+    let plan = std::fs::read_to_string(both.site.path().join("plan.json")).expect("it exists");
     assert!(plan.contains("CreateProperty") && !plan.contains(TOKEN), "{plan}");
-    let text = std::fs::read_to_string(both.site.path().join("venues.toml")).expect("it is there");
+    let text = std::fs::read_to_string(both.site.path().join("venues.toml")).expect("it exists");
     both.site.write("venues.toml", &text.replace("portal_id = 111", "portal_id = 222"));
     for args in [&PLAN[..], &APPLY, &["apply", "plan.json", "--artifact", "bootstrap"]] {
         let (code, text) = both.run(args);
@@ -132,36 +132,36 @@ fn a_token_of_another_portal_is_refused_before_any_write_of_a_saved_plan_too() {
 }
 
 #[test]
-fn a_saved_plan_is_carried_out_once_and_is_stale_when_a_property_has_changed() {
+fn a_saved_plan_is_stale_when_a_property_has_changed() {
     let both = Both::new();
     assert_eq!(both.run(&APPLY).0, 0);
-    let one_less = &manifest("sync")[..manifest("sync").find("[venues.b]").expect("b is there")];
+    let one_less = &manifest("sync")[..manifest("sync").find("[venues.b]").expect("the manifest has b")];
     both.manifest(&format!("{one_less}{}", venue("c", "")));
     let save = [&PLAN[..], &["--out", "plan.json", "--archive-properties"]].concat();
     let apply = ["apply", "plan.json", "--artifact", "bootstrap", "--max-delete", "1"];
     let (code, text) = both.run(&save);
     assert_eq!(code, 0, "{text}");
     let flag = PropertyDefinition::tick_box("tripleseat_sync__a", "Other");
-    both.portal.hubspot.define_property(flag).expect("it is valid");
+    both.portal.hubspot.define_property(flag).expect("the definition is valid");
     both.portal.writes();
     let (code, text) = both.run(&apply);
-    assert!(code == 5 && text.contains("property tripleseat_sync__a is not as it was"), "{text}");
+    assert!(code == 5 && text.contains("property tripleseat_sync__a has changed"), "{text}");
     assert_eq!(both.portal.writes(), Vec::<String>::new());
     assert_eq!(both.run(&save).0, 0);
     let (code, text) = both.run(&apply);
     assert_eq!(code, 0, "{text}");
     let archived = both.portal.writes().iter().filter(|write| write.starts_with("DELETE ")).count();
-    assert_eq!(archived, 5, "what the saved plan archives is archived");
+    assert_eq!(archived, 5, "the saved plan archives them");
 }
 
 #[test]
-fn destroy_keeps_them_unless_it_is_asked_to_archive_them() {
+fn destroy_keeps_properties_unless_asked_to_archive_them() {
     let both = Both::new();
     assert_eq!(both.run(&APPLY).0, 0);
     both.portal.hubspot.forget_requests();
     let (code, text) = both.run(&["destroy", "--yes"]);
     assert!(code == 0 && text.contains("the contact properties in HubSpot are kept"), "{text}");
-    assert_eq!(both.portal.hubspot.requests().len(), 0, "HubSpot isn't asked");
+    assert_eq!(both.portal.hubspot.requests().len(), 0, "HubSpot isn't called");
     let (code, text) = both.run(&["destroy", "--yes", "--archive-properties", "--target", "a"]);
     assert_eq!(code, 0, "{text}");
     assert_eq!(both.portal.writes().len(), 5, "{text}");
@@ -171,13 +171,13 @@ fn destroy_keeps_them_unless_it_is_asked_to_archive_them() {
 }
 
 #[test]
-fn a_flag_without_a_venue_is_told_by_a_plan() {
+fn a_plan_reports_a_shared_flag() {
     let both = Both::new();
     let flag = PropertyDefinition::tick_box("old_flag", "Tripleseat Sync");
-    both.portal.hubspot.define_property(flag).expect("it is valid");
+    both.portal.hubspot.define_property(flag).expect("the definition is valid");
     let flagged = || [("old_flag".to_owned(), "true".to_owned())].into();
     both.portal.hubspot.add_contacts(vec![flagged(), flagged()]).expect("contacts");
     let (code, text) = both.run(&PLAN);
-    assert!(code == 0 && text.contains("2 contacts still carry it"), "{text}");
+    assert!(code == 0 && text.contains("2 contacts still have it ticked"), "{text}");
     assert!(text.contains("deployer migrate-flag --from old_flag --to VENUE"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! What a lock says of its holder, kept in tags, and when it counts as left behind.
+//! What a lock's tags record about its holder, and when the lock counts as abandoned.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,19 +17,19 @@ const TAG_HOLDER: &str = "deployer:lock-holder";
 const TAG_SINCE: &str = "deployer:lock-since";
 const TAG_EXPIRES: &str = "deployer:lock-expires";
 
-/// By how much the clocks of two machines may differ.
+/// The most that the clocks of two machines may differ.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(300);
 
-/// Who holds a lock, and for how long unless it is renewed.
+/// Who holds a lock, and until when unless it is renewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// Of this holder alone.
+    /// Unique to this holder.
     pub id: String,
     /// User, machine, process and command.
     pub holder: String,
-    /// By the holder's clock.
+    /// When the lock was acquired, by the holder's clock.
     pub since: Timestamp,
-    /// By the holder's clock.
+    /// When it expires, by the holder's clock.
     pub expires: Timestamp,
 }
 
@@ -37,7 +37,7 @@ impl Lease {
     pub(super) fn new(purpose: &str, length: Duration) -> Self {
         let now = Timestamp::now();
         let holder = format!("{purpose} by {}@{}, process {}", user(), machine(), std::process::id());
-        // Two hash keys that the system makes at random.
+        // The system seeds each `RandomState` randomly, which makes the id unique.
         let id = format!("{:016x}{:016x}", RandomState::new().hash_one(now), RandomState::new().hash_one(&holder));
         Self { id, holder, since: now, expires: after(now, length) }
     }
@@ -66,11 +66,11 @@ impl Lease {
 impl fmt::Display for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = |time: &Timestamp| time.strftime("%Y-%m-%d %H:%M:%S UTC");
-        write!(f, "{}, since {}, last good until {}", self.holder, seconds(&self.since), seconds(&self.expires))
+        write!(f, "{}, since {}, expires {} unless renewed", self.holder, seconds(&self.since), seconds(&self.expires))
     }
 }
 
-/// What was seen of locks while waiting for them.
+/// Tracks the locks that are waited for.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     seen: BTreeMap<String, (Timestamp, Instant)>,
@@ -78,19 +78,20 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Whether the holder has let it run out: long ago by its own clock, or before our eyes, whatever the clocks say.
+    /// Whether the lease has run out: long ago by the holder's clock, or, whatever the clocks say, while we were
+    /// watching.
     pub(super) fn has_run_out(&mut self, found: &Found, lease: &Lease, length: Duration) -> bool {
         let now = Instant::now();
         let seen = self.seen.entry(found.name.clone()).or_insert((lease.expires, now));
         if seen.0 != lease.expires {
             *seen = (lease.expires, now);
         }
-        let before_our_eyes = now.duration_since(seen.1) > length;
+        let while_watching = now.duration_since(seen.1) > length;
         let long_ago = Timestamp::now().duration_since(lease.expires) > CLOCKS_DIFFER;
-        before_our_eyes || long_ago
+        while_watching || long_ago
     }
 
-    /// Whether this is the first time that this lock is waited for.
+    /// Whether this is the first wait for this lock.
     pub(super) fn is_new(&mut self, name: &str) -> bool {
         let new = !self.told.iter().any(|told| told == name);
         if new {
@@ -118,7 +119,7 @@ fn machine() -> String {
         .unwrap_or_else(|| "unknown machine".to_owned())
 }
 
-/// With only what a tag's value may have, and no longer than 256 characters.
+/// Replaces what a tag's value may not contain, and cuts it to 256 characters.
 fn taggable(text: &str) -> String {
     let allowed = |c: char| c.is_alphanumeric() || " _.:/=+-@,".contains(c);
     text.chars().map(|c| if allowed(c) && c != ',' { c } else { ' ' }).take(256).collect()

@@ -1,8 +1,8 @@
-//! A file by which the next apply on this machine knows that the holder of a lock has died.
+//! A file that tells the next apply on this machine that the holder of a lock has died.
 //!
-//! The holder keeps the file locked (the system frees it however the process ends) and its id in it. Whoever gets the
-//! file's lock therefore knows that the ids in it are of processes that are gone. Where there can be no such file,
-//! everything works the same, and a dead holder's lock ends with its lease.
+//! The holder writes its id to the file and keeps the file locked; the system releases that lock however the process
+//! ends. So whoever locks the file knows that the ids in it belong to processes that are gone. If the file can't be
+//! created, everything works the same, except that a dead holder's lock only ends with its lease.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(super) struct Mark {
     path: PathBuf,
-    /// Locked by us.
+    /// The file, while we have it locked.
     file: Option<File>,
     dead: Vec<String>,
 }
@@ -23,7 +23,7 @@ impl Mark {
         mark
     }
 
-    /// Takes the file's lock, if nobody has it.
+    /// Locks the file, if nobody else has it locked.
     pub(super) fn try_again(&mut self) {
         if self.file.is_none() {
             self.file = self.lock();
@@ -40,18 +40,19 @@ impl Mark {
         Some(file)
     }
 
-    /// Whether the holder with this id was a process on this machine that is gone.
+    /// Whether the holder with this id was a process on this machine that has died.
     pub(super) fn is_of_the_dead(&self, id: &str) -> bool {
         self.dead.iter().any(|dead| dead == id)
     }
 
-    /// Notes an id before its lock is taken. Those of the dead stay until theirs is taken over: we may die before that.
+    /// Adds our id before we acquire the lock. The ids of dead holders stay until their lock is taken over, because we
+    /// may die before that.
     pub(super) fn write(&mut self, id: &str) {
         let ids: Vec<&str> = self.dead.iter().map(String::as_str).chain([id]).collect();
         self.replace(&ids.join("\n"));
     }
 
-    /// The lock is taken: what was left behind is gone.
+    /// Records that we hold the lock, and forgets the dead holders.
     pub(super) fn taken(&mut self, id: &str) {
         self.dead.clear();
         self.replace(id);
@@ -59,7 +60,7 @@ impl Mark {
 
     fn replace(&mut self, text: &str) {
         if let Some(file) = &mut self.file {
-            // Without the mark a dead holder's lock ends with its lease: nothing that an apply should fail for.
+            // An apply shouldn't fail for this: without the mark, a dead holder's lock still ends with its lease.
             let _ = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(text.as_bytes()));
         }
     }

@@ -1,12 +1,13 @@
-//! One apply at a time: a lock in the account, which says who holds it, and which ends with its holder.
+//! Allows one apply at a time: a lock in the account that names its holder and ends with it.
 //!
-//! It is an empty CloudWatch log group, `/deployer/<deployment>/lock/<generation>`: `CreateLogGroup` is atomic, takes the
-//! holder's tags in the same call, and needs no service that a deployment doesn't use anyway. The holder renews it while
-//! it lives. A lock whose holder is gone is taken over by creating the next generation, so that of several who see it
-//! only one succeeds; it then looks once more whether anybody else holds one, as everybody does after creating.
+//! The lock is an empty CloudWatch log group, `/deployer/<deployment>/lock/<generation>`. `CreateLogGroup` is atomic,
+//! takes the holder's tags in the same call, and needs no service that a deployment doesn't use anyway. The holder
+//! renews the lock while it runs. A lock whose holder is gone is taken over by creating the next generation, so that
+//! only one of several contenders succeeds. After creating, everybody checks once more whether anybody else holds a
+//! lock.
 //!
-//! - [`lease`] is what a lock says, and when it counts as left behind;
-//! - [`mark`] is a file beside the manifest by which a lock of a process that died on this machine is known at once.
+//! - [`lease`] is what a lock records about its holder, and when the lock counts as abandoned;
+//! - [`mark`] is a file beside the manifest that identifies locks of processes that died on this machine at once.
 
 mod lease;
 mod mark;
@@ -26,23 +27,23 @@ use deployer_core::error::{Error, Result};
 use lease::Watch;
 use mark::Mark;
 
-/// How a lock is asked for.
+/// How to acquire a lock.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How long to wait for another holder. Nothing: it is refused at once.
+    /// How long to wait for another holder. Zero fails at once.
     pub timeout: Duration,
-    /// How long a lock is good without being renewed. It is renewed four times in that time.
+    /// How long a lock is valid without being renewed. It is renewed four times in that time.
     pub lease: Duration,
-    /// Time between two looks while waiting.
+    /// How often to check while waiting.
     pub poll: Duration,
-    /// Where the mark of this machine's holder is kept.
+    /// Directory for the mark of this machine's holder.
     pub directory: PathBuf,
-    /// What is being done, for those who find the lock: `deployer apply`.
+    /// What the lock is for, such as `deployer apply`; others see it while they wait.
     pub purpose: String,
 }
 
 impl Options {
-    /// For a command, with the times that fit AWS.
+    /// Options for a command, with times that suit AWS.
     pub fn new(timeout: Duration, directory: &Path, purpose: &str) -> Self {
         Self {
             timeout,
@@ -54,23 +55,23 @@ impl Options {
     }
 }
 
-/// A lock that is held. [`Lock::release`] gives it back; dropped without, it ends with its lease.
+/// A held lock. [`Lock::release`] releases it; if it is dropped instead, it ends with its lease.
 #[derive(Debug)]
 pub struct Lock {
     locks: Locks,
     name: String,
     lost: CancellationToken,
     renewal: JoinHandle<()>,
-    // Its file stays locked as long as the lock is held.
+    // The mark's file stays locked as long as the lock is held.
     _mark: Mark,
 }
 
-/// A lock that was found.
+/// A lock that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Its log group.
+    /// Name of its log group.
     pub name: String,
-    /// What it says; nothing where it has no tags of a lock.
+    /// Its lease; `None` if the log group doesn't have a lock's tags.
     pub lease: Option<Lease>,
     generation: u64,
 }
@@ -89,11 +90,11 @@ impl Locks {
         Self { aws: aws.clone(), scope: scope.clone(), deployment: deployment.to_owned() }
     }
 
-    /// Takes the lock. `on_wait` is told whom it is waiting for, once for each holder.
+    /// Acquires the lock. Calls `on_wait` once for each lock that it waits for.
     ///
     /// # Errors
-    /// Somebody else holds it for longer than the time to wait ([`deployer_core::exit_code::ExitCode::Refused`]), or AWS
-    /// refuses a call.
+    /// Somebody else holds the lock for longer than the timeout ([`deployer_core::exit_code::ExitCode::Refused`]), or a call to
+    /// AWS fails.
     pub async fn acquire(&self, options: &Options, mut on_wait: impl FnMut(&Found)) -> Result<Lock> {
         let since = Instant::now();
         let mut mark = Mark::open(&options.directory, &self.deployment);
@@ -102,7 +103,7 @@ impl Locks {
             let found = self.find().await.map_err(|error| self.failed(&error))?;
             let is_left_behind = |found: &Found, watch: &mut Watch| match &found.lease {
                 Some(lease) => mark.is_of_the_dead(&lease.id) || watch.has_run_out(found, lease, options.lease),
-                // Not one of ours to judge.
+                // Nobody knows what this log group is, so nobody takes it over.
                 None => false,
             };
             let held = found.iter().rfind(|found| !is_left_behind(found, &mut watch));
@@ -126,8 +127,8 @@ impl Locks {
                 Err(error) if error.kind == FailureKind::AlreadyExists => continue,
                 Err(error) => return Err(self.failed(&error)),
             }
-            // Everybody looks again after creating: of two who created different generations at least one sees the
-            // other, and goes back.
+            // Everybody checks again after creating. If two created different generations, at least one of them sees
+            // the other and backs off.
             let others = self.find().await.map_err(|error| self.failed(&error))?;
             let others: Vec<_> = others.into_iter().filter(|other| other.name != name).collect();
             if others.iter().any(|other| !found.contains(other)) {
@@ -145,10 +146,10 @@ impl Locks {
         }
     }
 
-    /// All locks that are there, oldest first.
+    /// Lists all existing locks, oldest first.
     ///
     /// # Errors
-    /// A read that fails.
+    /// A read fails.
     pub async fn find(&self) -> Result<Vec<Found>, CallError> {
         let prefix = self.prefix();
         let mut pages = self.aws.logs.describe_log_groups().log_group_name_prefix(&prefix).into_paginator().send();
@@ -159,7 +160,7 @@ impl Locks {
                 let Some(generation) = name.strip_prefix(&prefix).and_then(|rest| rest.parse().ok()) else { continue };
                 match self.lease(name).await {
                     Ok(lease) => found.push(Found { name: name.to_owned(), lease, generation }),
-                    // It was given back since the list was made.
+                    // It was released since the list was read.
                     Err(error) if error.kind == FailureKind::NotFound => {}
                     Err(error) => return Err(error),
                 }
@@ -169,10 +170,10 @@ impl Locks {
         Ok(found)
     }
 
-    /// Takes a lock away from whoever holds it.
+    /// Removes a lock, whoever holds it.
     ///
     /// # Errors
-    /// A call that fails; a lock that is gone already is none.
+    /// The call fails. A lock that is already gone is not an error.
     pub async fn delete(&self, name: &str) -> Result<(), CallError> {
         match self.aws.logs.delete_log_group().log_group_name(name).send().await.call("logs:DeleteLogGroup") {
             Err(error) if error.kind != FailureKind::NotFound => Err(error),
@@ -185,7 +186,7 @@ impl Locks {
         let request = request.set_tags(Some(lease.tags(&self.deployment).into_iter().collect()));
         let answer = request.send().await.call("logs:CreateLogGroup").map(drop);
         match answer {
-            // An answer that was lost: the SDK has asked again, or we see it now. Nobody else has this id.
+            // An answer was lost, and a retry found the lock, or we find it now. Only our lock has this id.
             Err(error) if matches!(error.kind, FailureKind::AlreadyExists | FailureKind::NoAnswer) => {
                 match self.lease(name).await {
                     Ok(Some(there)) if there.id == lease.id => Ok(()),
@@ -222,12 +223,12 @@ impl Locks {
 
     fn refused(&self, held: &Found) -> Error {
         Error::refused(format!("deployment {} is locked: {}; nothing was changed", self.deployment, held.describe()))
-            .hint("wait for it (`--lock-timeout 10m` waits for ten minutes)")
-            .hint("if that process is gone, the lock ends by itself, or at once with `deployer unlock`")
+            .hint("wait longer with `--lock-timeout 10m`")
+            .hint("if that process is gone, the lock expires by itself; `deployer unlock` removes it at once")
     }
 
     fn failed(&self, error: &CallError) -> Error {
-        let failed = Error::failed(format!("the lock of deployment {} can't be taken", self.deployment));
+        let failed = Error::failed(format!("could not acquire the lock of deployment {}", self.deployment));
         let failed = failed.caused_by(error);
         match error.hint() {
             Some(hint) => failed.hint(hint),
@@ -237,25 +238,25 @@ impl Locks {
 }
 
 impl Found {
-    /// Who holds it, and since when.
+    /// Describes the holder, and since when it has held the lock.
     pub fn describe(&self) -> String {
         match &self.lease {
             Some(lease) => lease.to_string(),
-            None => format!("the log group {} says nothing of its holder", self.name),
+            None => format!("the log group {} doesn't name its holder", self.name),
         }
     }
 }
 
 impl Lock {
-    /// Set when somebody else took the lock away, or it couldn't be renewed in time: nothing new may be begun then.
+    /// Canceled when somebody else removed the lock or it couldn't be renewed in time. Nothing new may start then.
     pub fn lost(&self) -> &CancellationToken {
         &self.lost
     }
 
-    /// Gives the lock back.
+    /// Releases the lock.
     ///
     /// # Errors
-    /// It couldn't be deleted; it ends with its lease then.
+    /// The lock couldn't be deleted. It ends with its lease then.
     pub async fn release(self) -> Result<(), CallError> {
         self.renewal.abort();
         self.locks.delete(&self.name).await
@@ -286,7 +287,7 @@ async fn renew(locks: Locks, name: String, mut lease: Lease, length: Duration, l
     lost.cancel();
 }
 
-/// A number from a quarter to one, another for each id: two that meet don't meet again.
+/// A factor from 0.25 to 1 that depends on the id, so that two holders that collide don't collide again.
 fn fraction(id: &str) -> f64 {
     let byte = id.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
     0.25 + 0.75 * f64::from(byte) / 255.0

@@ -1,5 +1,5 @@
-//! Lambda functions: one paged list says which there are; of ours, function, alias, policy and asynchronous settings
-//! are read at once.
+//! Lambda functions: one paged list shows which exist. For ours, function, alias, policy and asynchronous settings are
+//! read concurrently.
 
 use std::collections::BTreeMap;
 
@@ -74,8 +74,8 @@ async fn function(lambda: &Client, name: &str) -> Result<Option<LiveFunction>, C
     else {
         return Ok(None);
     };
-    // GetFunction leaves the tags out where the credentials may not list them. No tags would mean that the function
-    // isn't ours.
+    // GetFunction omits the tags if the credentials may not list them. Taken as "no tags", that would mean that the
+    // function isn't ours.
     if let Some(error) = answer.tags_error() {
         return Err(CallError {
             operation: "lambda:ListTags",
@@ -136,7 +136,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-/// `{"ArnLike": {"AWS:SourceArn": "…"}}`; the key's case differs between services.
+/// Reads the ARN from `{"ArnLike": {"AWS:SourceArn": "…"}}`. The case of the key differs between services.
 fn source_arn(condition: &Value) -> Option<String> {
     let operators = condition.as_object()?.values().filter_map(Value::as_object);
     operators.flatten().find(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn")).map(|(_, value)| text(value))
@@ -147,7 +147,7 @@ pub(super) async fn versions(lambda: &Client, name: &str) -> Result<BTreeMap<u64
     let mut pages = lambda.list_versions_by_function().function_name(name).into_paginator().send();
     while let Some(page) = pages.next().await {
         for found in page.call("lambda:ListVersionsByFunction")?.versions() {
-            // `$LATEST` is no number.
+            // `$LATEST` isn't a number.
             if let Some(number) = found.version().and_then(|version| version.parse().ok()) {
                 versions.insert(number, configuration(found));
             }

@@ -1,4 +1,4 @@
-//! What the lists alone say of a venue.
+//! Observes a venue from the lists alone.
 
 use super::Inventory;
 use super::role::Roles;
@@ -6,8 +6,8 @@ use super::{List, unreadable};
 use deployer_core::naming::{self, Names};
 use deployer_core::resource::{LiveFunction, LiveStack, Map, Observed};
 
-/// What the lists have of `venue`. `None` where that isn't enough: a function or a rule without the venue's mark may be
-/// somebody else's, and of roles there may be no more than names.
+/// Observes `venue` from the lists. Returns `None` if they aren't enough: a function or a rule without the venue's mark
+/// may belong to somebody else, and the list of roles may contain only names.
 pub(super) fn stack(inventory: &Inventory, names: &Names, deployment: &str, venue: &str) -> Option<LiveStack> {
     let Roles::Whole(roles) = &inventory.roles else { return None };
     let function = found(&inventory.functions, &names.function);

@@ -1,4 +1,4 @@
-//! CloudWatch log groups: one paged list has everything but the tags.
+//! CloudWatch log groups: one paged list has everything except the tags.
 
 use std::collections::BTreeMap;
 
@@ -56,12 +56,12 @@ pub(super) async fn details(
     }
 }
 
-/// A group that no list shows. Only the list has the retention, so of one that is there nothing is concluded.
+/// Looks for a group that no list shows. Only the list contains the retention, so a group that exists is unreadable.
 async fn unlisted(logs: &Client, name: &str) -> Observed<LiveLogGroup> {
     let streams = logs.describe_log_streams().log_group_name(name).limit(1).send().await;
     match streams.call("logs:DescribeLogStreams").found() {
         Ok(Some(_)) => Observed::Unreadable(format!(
-            "logs:DescribeLogGroups doesn't show {name} yet, which is there; run the same command again"
+            "{name} exists, but logs:DescribeLogGroups doesn't show it yet; run the same command again"
         )),
         Ok(None) => Observed::Absent,
         Err(error) => unreadable(&error),

@@ -1,8 +1,8 @@
-//! What exists: read from AWS, in bulk wherever AWS has a bulk call, the rest at once.
+//! Reads what exists in AWS: in bulk wherever AWS has a bulk call, and the rest concurrently.
 //!
-//! First five lists say what there is, of every name. From them and the manifest follow the venues that may have
-//! something; of each of those the details are read that no list has. What a declared venue should have and no list
-//! shows is read by its name before it counts as absent. What couldn't be read is [`Observed::Unreadable`], never absent.
+//! Five lists come first. They and the manifest tell which venues may have resources; for each of those, the details
+//! that the lists don't contain are read. A declared resource that no list shows is read by name before it counts as
+//! absent. A failed read is [`Observed::Unreadable`], never absent.
 
 mod function;
 mod listed;
@@ -25,18 +25,18 @@ use deployer_core::naming::{self, Names, TAG_DEPLOYMENT, TAG_VENUE};
 use deployer_core::resource::{FunctionConfiguration, LiveStack, Map, Observed};
 use deployer_core::snapshot::Snapshot;
 
-/// Venues whose details are read at one time. Each has about seven reads, which run at once too.
+/// How many venues' details are read concurrently. Each takes about seven reads, which are concurrent too.
 const VENUES_AT_ONCE: usize = 32;
 
-/// The published versions of a function that there are, each with what it keeps.
+/// Reads the published versions of a function, with their configurations.
 ///
 /// # Errors
-/// The list can't be read; a function that isn't there is such an error too.
+/// The list can't be read, for example because the function doesn't exist.
 pub async fn versions(aws: &Aws, function: &str) -> Result<BTreeMap<u64, FunctionConfiguration>, CallError> {
     function::versions(&aws.lambda, function).await
 }
 
-/// A list of one kind of resource by name, or why it couldn't be read.
+/// The resources of one kind, by name, or why the list is unreadable.
 type List<T> = Result<BTreeMap<String, T>, CallError>;
 
 /// The five lists.
@@ -48,10 +48,10 @@ struct Inventory {
     rules: List<deployer_core::resource::LiveRule>,
 }
 
-/// Reads what exists of `deployment`, of the `declared` venues and of all others that it owns.
+/// Reads what exists of the `declared` venues and of all other venues that `deployment` owns.
 pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[String]) -> Snapshot {
     let (inventory, known) = tokio::join!(Inventory::read(aws, deployment), Tags::read(&aws.tagging, deployment));
-    // What may be deleted is asked by itself whose it is.
+    // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
     let nothing_known = Tags::default();
     let mut unreadable = inventory.unreadable();
     let mut venues: BTreeSet<String> = declared.iter().cloned().collect();
@@ -61,8 +61,9 @@ pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[Str
     let venues = stream::iter(venues)
         .map(async |venue| {
             let names = Names::new(deployment, &venue);
-            // Of a venue of which no list shows anything, nothing is asked: creating what is there is refused, and it is
-            // taken over if it is ours. So a first apply isn't slowed by five reads for each venue.
+            // If no list shows any resource of a venue, none is read by name, so that a first apply isn't slowed by
+            // five reads for each venue. Creating something that exists after all fails, and it is taken over if it is
+            // ours.
             let confirm = declared.contains(&venue) && inventory.shows_any(&names);
             let known = if declared.contains(&venue) { &known } else { &nothing_known };
             let live = details(aws, scope, &inventory, known, &names, confirm).await;
@@ -74,9 +75,9 @@ pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[Str
     Snapshot { venues, unreadable, ..Snapshot::default() }
 }
 
-/// Reads no more than the lists of the `deployed` venues, so that the calls don't grow with the venues. Venues that are
-/// owned and not in `deployed`, and those of which a list leaves it in doubt whose they are, are read as [`observe`]
-/// reads them. What is owned and has no mark isn't looked for.
+/// Reads only lists for the `deployed` venues, so that the number of calls doesn't grow with them. Owned venues that
+/// aren't in `deployed`, and venues whose owner the lists leave in doubt, are read as [`observe`] reads them. Resources
+/// that are owned but have no mark aren't looked for.
 pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed: &[String]) -> Snapshot {
     let inventory = Inventory::read(aws, deployment).await;
     let unreadable = inventory.unreadable();
@@ -105,8 +106,8 @@ pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed:
     snapshot
 }
 
-/// `confirm` has what no list shows read by its name before it counts as absent: AWS's lists are eventually consistent,
-/// and may lack what was created seconds ago.
+/// Reads the details of one venue. With `confirm`, a resource that no list shows is read by name before it counts as
+/// absent: AWS's lists are eventually consistent and may lack what was created seconds ago.
 async fn details(
     aws: &Aws,
     scope: &Scope,
@@ -159,7 +160,7 @@ impl Inventory {
         .collect()
     }
 
-    /// Whether a list has one of these names, or couldn't be read.
+    /// Whether a list has one of these names, or is unreadable.
     fn shows_any(&self, names: &Names) -> bool {
         fn shows<T>(list: &List<T>, name: &str) -> bool {
             list.as_ref().map_or(true, |list| list.contains_key(name))
@@ -171,7 +172,7 @@ impl Inventory {
             || shows(&self.rules, &names.rule)
     }
 
-    /// The venues that the lists themselves name, by tags or by the mark in a description.
+    /// The venues that the lists name, in tags or in the mark in a description.
     fn marked(&self, deployment: &str) -> BTreeSet<String> {
         let mut venues = self.roles.venues(deployment);
         for secret in self.secrets.iter().flat_map(BTreeMap::values) {
@@ -187,8 +188,8 @@ impl Inventory {
     }
 }
 
-/// The venues of resources that have one of our names but that no mark in a list names: only their tags tell. Log
-/// groups never have a mark, functions and rules lack it when their description was changed.
+/// The venues of resources that have one of our names but no mark in a list, so that only their tags name the venue.
+/// Log groups never have a mark; functions and rules lack it if somebody changed their description.
 async fn unmarked(
     aws: &Aws,
     scope: &Scope,
@@ -238,7 +239,7 @@ async fn unmarked(
     venues
 }
 
-/// Something whose tags say who owns it, by its ARN.
+/// The ARN of a resource whose tags name its owner.
 enum Owner {
     LogGroup(String),
     Function(String),
@@ -250,7 +251,7 @@ fn owned_venue(tags: &Map, deployment: &str) -> Option<String> {
     (tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)).then(|| tags.get(TAG_VENUE).cloned()).flatten()
 }
 
-/// What a read of one resource is to the plan.
+/// Turns the result of reading one resource into an observation.
 fn observed<T>(read: Result<Option<T>, CallError>) -> Observed<T> {
     match read {
         Ok(Some(live)) => Observed::Present(live),
@@ -259,7 +260,7 @@ fn observed<T>(read: Result<Option<T>, CallError>) -> Observed<T> {
     }
 }
 
-/// What a failed read is to the plan.
+/// Turns a failed read into an observation.
 fn unreadable<T>(error: &CallError) -> Observed<T> {
     Observed::Unreadable(error.to_string())
 }

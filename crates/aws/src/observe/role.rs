@@ -1,4 +1,4 @@
-//! IAM roles: one paged call gives them all with their policies and tags. Where it is denied, role by role.
+//! IAM roles: one paged call returns them all with their policies and tags. If it is denied, they are read one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +14,14 @@ use deployer_core::resource::{LiveRole, Map, Observed};
 
 /// The account's roles.
 pub(super) enum Roles {
-    /// With everything that is to be known of them.
+    /// All of them, with policies and tags.
     Whole(List<LiveRole>),
-    /// Only the names of those under the deployment's path.
+    /// Only the names of the roles under the deployment's path.
     Names(BTreeSet<String>),
 }
 
-/// Reads `GetAccountAuthorizationDetails`, which has roles, inline policies, attached policies and tags in pages, and
-/// sees a role of any path: names are unique in an account whatever the path.
+/// Reads `GetAccountAuthorizationDetails`, which returns roles, inline policies, attached policies and tags in pages.
+/// It includes roles of every path, which matters because names are unique in an account regardless of the path.
 pub(super) async fn list(iam: &Client, deployment: &str) -> Roles {
     match authorization_details(iam).await {
         Err(error) if matches!(error.kind, FailureKind::Denied | FailureKind::NotImplemented) => {
@@ -57,7 +57,7 @@ async fn names(iam: &Client, deployment: &str) -> Result<BTreeSet<String>, CallE
 }
 
 impl Roles {
-    /// Whether there is a role of this name, or it isn't known.
+    /// Whether a role with this name exists, or may exist.
     pub(super) fn shows(&self, name: &str) -> bool {
         match self {
             Self::Whole(roles) => roles.as_ref().map_or(true, |roles| roles.contains_key(name)),
@@ -72,7 +72,8 @@ impl Roles {
         }
     }
 
-    /// The venues whose roles are under the deployment's path. The path is a mark of ownership that can't be changed.
+    /// The venues whose roles are under the deployment's path, which marks ownership and can't be changed, or are
+    /// adopted.
     pub(super) fn venues(&self, deployment: &str) -> BTreeSet<String> {
         match self {
             Self::Whole(roles) => roles
@@ -156,8 +157,8 @@ fn tags(tags: &[Tag]) -> Map {
     tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
 
-/// IAM gives policy documents URL-encoded (RFC 3986), some emulators as they are. A document that is no JSON stays a
-/// string, which differs from any document that we want.
+/// Parses a policy document. IAM returns them URL-encoded (RFC 3986), some emulators as they are. A document that isn't
+/// JSON stays a string, which differs from every desired document.
 pub fn document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| {
         let decoded = percent_decode_str(text).decode_utf8_lossy();

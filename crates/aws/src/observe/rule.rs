@@ -1,4 +1,4 @@
-//! EventBridge rules on the default bus: one paged list has everything but tags and targets.
+//! EventBridge rules on the default bus: one paged list has everything except tags and targets.
 
 use std::collections::BTreeMap;
 

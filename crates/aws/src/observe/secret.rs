@@ -1,4 +1,4 @@
-//! Secrets: one paged list has everything but the value, which is never read.
+//! Secrets: one paged list has everything except the value, which is never read.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use deployer_core::resource::{LiveSecret, Observed};
 /// A secret in the list.
 pub(super) struct Listed {
     pub(super) live: LiveSecret,
-    /// Scheduled for deletion.
+    /// Whether it is scheduled for deletion.
     pending_deletion: bool,
 }
 
-/// Reads `ListSecrets` for the deployment's names, those scheduled for deletion too.
+/// Reads `ListSecrets` for the deployment's names, including secrets that are scheduled for deletion.
 pub(super) async fn list(secrets: &Client, deployment: &str) -> List<Listed> {
     let prefix = format!("{deployment}/");
     let filter = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();

@@ -1,7 +1,9 @@
-//! Tags of many resources at once, by the Resource Groups Tagging API: for log groups and rules, whose own lists have none.
+//! Reads the tags of many resources at once, with the Resource Groups Tagging API: for log groups and rules, whose own
+//! lists don't have them.
 //!
-//! Its list is eventually consistent, so it only says what *is* tagged as ours. A resource that it doesn't show so, and
-//! every one that may be deleted, is asked by itself; where the list may not be read or isn't there, all are.
+//! The API is eventually consistent, so it is only trusted on what *is* tagged as ours. Resources that it doesn't show,
+//! and all that may be deleted, have their own tags read. If the API is denied or missing, that goes for every
+//! resource.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +19,13 @@ use deployer_core::resource::Map;
 pub(super) struct Tags(BTreeMap<String, Map>);
 
 impl Tags {
-    /// Those of the log groups and rules of `deployment`.
+    /// Reads the tags of `deployment`'s log groups and rules.
     pub(super) async fn read(tagging: &Client, deployment: &str) -> Self {
-        // Without it everything is as before, with two calls more for each venue.
+        // A failure only costs two more calls for each venue.
         Self(resources(tagging, deployment).await.unwrap_or_default())
     }
 
-    /// The tags of a resource that is ours; none where it has to be asked by itself.
+    /// The tags of a resource that is ours; `None` if its own tags must be read.
     pub(super) fn of(&self, arn: &str) -> Option<Map> {
         self.0.get(arn).cloned()
     }

@@ -1,6 +1,6 @@
-//! Taking resources under management that somebody made, and that have the names of a venue's.
+//! Adopts resources that somebody created with the names of a venue's resources.
 //!
-//! Adoption is nothing but our tags: what the resources are stays as it is until the next apply, whose plan is shown
+//! Adoption only adds our tags. The resources themselves stay as they are until the next apply, whose plan is shown
 //! before anything is tagged.
 
 use super::{Action, Change, Differences, Operation, Plan, plan};
@@ -9,35 +9,35 @@ use crate::naming::TAG_ADOPTED;
 use crate::resource::{Address, Kind, LiveStack, Map, Observed, Stack};
 use crate::snapshot::Snapshot;
 
-/// What an adoption does, and what comes after it.
+/// What an adoption changes, and what the next apply changes after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adoption {
-    /// Tags the resources that nobody owns.
+    /// Tags the resources that have no owner.
     pub plan: Plan,
-    /// What the next apply would change then.
+    /// What the next apply would change.
     pub next: Plan,
 }
 
-/// Why there is nothing to adopt.
+/// Why nothing can be adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotAdopted {
     /// The venue isn't declared, or is blocked.
     NotDeployed,
-    /// Another deployment owns this resource.
+    /// Another deployment owns a resource.
     Owned {
-        /// Kind and name.
+        /// Kind and name of the resource.
         resource: String,
-        /// In words.
+        /// The owner, as text.
         owner: String,
     },
-    /// Something of it couldn't be read, for this reason.
+    /// One of the venue's resources is unreadable, for this reason.
     Unreadable(String),
 }
 
-/// What it takes to adopt the resources of `venue`.
+/// Plans the adoption of `venue`'s resources.
 ///
 /// # Errors
-/// They aren't to be had.
+/// The resources can't be adopted.
 pub fn adopt(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Result<Adoption, NotAdopted> {
     let stack = desired.venues.iter().find(|wanted| wanted.venue == venue).and_then(|wanted| wanted.stack.as_ref());
     let stack = stack.ok_or(NotAdopted::NotDeployed)?;
@@ -62,12 +62,14 @@ pub fn adopt(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Result<Adop
         return Err(NotAdopted::Unreadable(unreadable.reason));
     }
     if adoption.changes.is_empty() {
-        adoption.notes.push(format!("there is nothing to adopt: no resource of {venue}'s names is without an owner"));
+        adoption.notes.push(format!(
+            "there is nothing to adopt: every existing resource with one of {venue}'s names has an owner"
+        ));
     }
     if adoption.changes.iter().any(|change| change.address.kind == Kind::Secret) {
         adoption.notes.push(format!(
-            "the secret keeps its value, which has to be a JSON object with the venue's credentials: \
-             `deployer secret status {venue} --compare` says what it has"
+            "the secret keeps its value, which must be a JSON object with the venue's credentials. \
+             `deployer secret status {venue} --compare` shows what it contains"
         ));
     }
     let next = plan(desired, &snapshot, &targets);
@@ -79,13 +81,13 @@ fn change(address: Address, name: String, attributes: Differences, operation: Op
         address,
         name,
         action: Action::Update,
-        reason: "it is taken under management".to_owned(),
+        reason: "no owner; deployer will manage it from now on".to_owned(),
         attributes: attributes.into_parts().0,
         operations: vec![operation],
     }
 }
 
-/// The call that tags a resource, its tags before, and ours. Notes them in `live`, as they will be.
+/// The call that tags a resource, its current tags, and ours. Also adds ours to `live`, as the call will.
 fn tag(kind: Kind, stack: &Stack, live: &mut LiveStack, scope: &Scope) -> Option<(Operation, Map, Map)> {
     let (found, wanted, operation) = match kind {
         Kind::Role => {
@@ -117,9 +119,9 @@ fn tag(kind: Kind, stack: &Stack, live: &mut LiveStack, scope: &Scope) -> Option
             let operation = Operation::TagRule { arn: stack.rule.arn.clone(), tags: tags.clone() };
             (tags_of(&mut live.rule, |live| &mut live.tags)?, tags, operation)
         }
-        // They go with their function and their rule.
+        // These have no tags: they belong to their function or their rule.
         Kind::Alias | Kind::Permission | Kind::Target => return None,
-        // An apply takes them over by itself.
+        // An apply adopts properties by itself.
         Kind::FlagProperty
         | Kind::StatusProperty
         | Kind::LeadIdProperty

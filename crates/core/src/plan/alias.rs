@@ -1,6 +1,6 @@
 //! The alias that the rule invokes, the version that it points to, and Lambda's settings for asynchronous invocations.
 
-/// Versions of a function that stay, for a rollback.
+/// How many versions of a function are kept for rollbacks.
 const VERSIONS_KEPT: u32 = 5;
 
 use super::{Action, Change, Context, Differences, Operation, Verdict};
@@ -26,7 +26,7 @@ fn create(context: &Context, alias: &AliasSpec, spec: &FunctionSpec, function: &
     attributes.known_after_apply("version", None);
     attributes.set("maximum_retry_attempts", alias.maximum_retry_attempts);
     attributes.set("maximum_event_age_s", alias.maximum_event_age_s);
-    // A new function comes with its first version.
+    // Creating a function publishes its first version.
     let new = matches!(function, Verdict::Change(change) if change.action == Action::Create);
     let mut operations = if new { Vec::new() } else { vec![publish(spec)] };
     operations.extend([
@@ -77,21 +77,21 @@ fn update(
     }
     let (attributes, settings) = differences.into_parts();
     let reason = match (changes, elsewhere) {
-        (true, _) => "the function changes, so a version is published",
-        (false, true) => "its version is not the function as the manifest has it",
-        (false, false) => "it is not as the manifest says",
+        (true, _) => "the function changes, so a new version is published",
+        (false, true) => "points to a version that differs from the manifest",
+        (false, false) => "differs from the manifest",
     };
     let change = context.change(Kind::Alias, &name(alias), Action::Update, reason);
     let operations = operations.into_iter().chain(settings).collect();
     Verdict::Change(Change { attributes, operations, ..change })
 }
 
-/// Whether `deployer rollback` has put the alias where it is. It stays there until its function changes.
+/// Whether `deployer rollback` moved the alias to its current version. It stays there until the function changes.
 pub(crate) fn is_pinned(function: &Observed<LiveFunction>, alias: &LiveAlias) -> bool {
     function.present().is_some_and(|function| function.tags.get(TAG_PINNED) == Some(&alias.version))
 }
 
-/// What there is to say of an alias that a rollback has pinned, and that stays where it is.
+/// The note on an alias that a rollback has pinned.
 pub(super) fn pinned_note(
     venue: &str,
     function: &Observed<LiveFunction>,
@@ -99,13 +99,13 @@ pub(super) fn pinned_note(
 ) -> Option<String> {
     let alias = alias.present().filter(|alias| is_pinned(function, alias))?;
     Some(format!(
-        "{venue} runs version {}, to which `deployer rollback` has moved it back; it stays there until its code or \
-         configuration changes, or until `deployer rollback {venue} --unpin`",
+        "{venue} was rolled back to version {} and stays there until its code or configuration changes, or until \
+         `deployer rollback {venue} --unpin`",
         alias.version
     ))
 }
 
-/// Whether it changes what a version keeps.
+/// Whether an operation changes something that a version freezes.
 fn is_of_a_version(operation: &Operation) -> bool {
     matches!(
         operation,

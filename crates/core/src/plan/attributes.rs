@@ -1,4 +1,4 @@
-//! Attribute by attribute: what was, and what will be.
+//! The attributes that a change affects, with their values before and after.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,27 +9,27 @@ use crate::resource::{Map, SECRET_ARN_PLACEHOLDER};
 /// One attribute that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttributeChange {
-    /// Where it is, such as `environment.VENUE` or `policy.Statement[0].Resource`.
+    /// Its path, such as `environment.VENUE` or `policy.Statement[0].Resource`.
     pub path: String,
-    /// What it was; none where it wasn't there.
+    /// The old value; `None` if it wasn't set.
     pub before: Option<Value>,
-    /// What it will be; none where it goes away.
+    /// The new value; `None` if it is removed.
     pub after: Option<Value>,
-    /// What it will be is only known once another resource exists; `after` is none.
+    /// Whether the new value is only known once another resource exists. `after` is `None` then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub known_after_apply: bool,
 }
 
-/// Collects what differs, and the operations that put it right.
+/// Collects differences, and the operations that fix them.
 #[derive(Default)]
 pub(super) struct Differences {
     attributes: Vec<AttributeChange>,
     operations: Vec<Operation>,
-    /// How many of the attributes the operations already put right.
+    /// How many of the attributes the operations already fix.
     settled: usize,
 }
 
-/// Stands for a value that isn't shown because it isn't ours and may be a secret.
+/// Replaces a value that isn't ours and may be a secret.
 const NOT_SHOWN: &str = "(not shown)";
 
 impl Differences {
@@ -41,7 +41,7 @@ impl Differences {
         self.attributes.is_empty()
     }
 
-    /// The operation that puts right what was found to differ since the last call of this, if anything was.
+    /// Adds the operation that fixes the differences found since the last call, if there are any.
     pub(super) fn put_right_by(&mut self, operation: impl FnOnce() -> Operation) {
         if self.attributes.len() > self.settled {
             self.operations.push(operation());
@@ -49,48 +49,48 @@ impl Differences {
         }
     }
 
-    /// What was found to differ is put right by operations that are kept elsewhere.
+    /// Marks all differences so far as fixed by operations that the caller keeps.
     pub(super) fn settle(&mut self) {
         self.settled = self.attributes.len();
     }
 
-    /// An attribute of something new.
+    /// Adds an attribute of a new resource.
     pub(super) fn set(&mut self, path: &str, after: impl Into<Value>) {
         self.push(path, None, Some(after.into()));
     }
 
-    /// An attribute that may differ.
+    /// Adds an attribute if it differs.
     pub(super) fn differ<T: Into<Value> + PartialEq>(&mut self, path: &str, before: T, after: T) {
         if before != after {
             self.push(path, Some(before.into()), Some(after.into()));
         }
     }
 
-    /// An attribute that may differ or be unset.
+    /// Adds an attribute if it differs or is unset.
     pub(super) fn differ_optional<T: Into<Value> + PartialEq>(&mut self, path: &str, before: Option<T>, after: T) {
         if before.as_ref() != Some(&after) {
             self.push(path, before.map(Into::into), Some(after.into()));
         }
     }
 
-    /// Something that goes away.
+    /// Adds an attribute that is removed.
     pub(super) fn remove(&mut self, path: &str, before: impl Into<Value>) {
         self.push(path, Some(before.into()), None);
     }
 
-    /// An attribute whose new value is only known later.
+    /// Adds an attribute whose new value is only known during the apply.
     pub(super) fn known_after_apply(&mut self, path: &str, before: Option<Value>) {
         self.attributes.push(AttributeChange { path: path.to_owned(), before, after: None, known_after_apply: true });
     }
 
-    /// Our tags; those that others put there are left alone.
+    /// Compares our tags. Other people's tags are left alone.
     pub(super) fn tags(&mut self, before: &Map, after: &Map) {
         for (key, value) in after {
             self.differ_optional(&format!("tags.{key}"), before.get(key).map(String::as_str), value.as_str());
         }
     }
 
-    /// Environment variables: all are ours, and what isn't wanted goes. The value of one that isn't wanted is not shown.
+    /// Compares environment variables. All are ours, so undeclared ones are removed; their values aren't shown.
     pub(super) fn environment(&mut self, before: &Map, after: &Map) {
         for (key, value) in after {
             let path = format!("environment.{key}");
@@ -113,7 +113,7 @@ impl Differences {
         }
     }
 
-    /// A JSON document, down to the leaves that differ.
+    /// Compares JSON documents, down to the leaves that differ.
     pub(super) fn document(&mut self, path: &str, before: &Value, after: &Value) {
         match (before, after) {
             (Value::Object(old), Value::Object(new)) => {
@@ -142,7 +142,7 @@ impl Differences {
         }
     }
 
-    /// A policy document. IAM takes a string for a list of one, and the order of such a list means nothing.
+    /// Compares policy documents. IAM treats a string as a list of one, and the order of such a list has no meaning.
     pub(super) fn policy(&mut self, path: &str, before: &Value, after: &Value) {
         let (before, after) = (normal_policy(before), normal_policy(after));
         self.document(path, &before, &after);
@@ -153,7 +153,7 @@ impl Differences {
     }
 }
 
-/// One form for the policy documents that mean the same: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>.
+/// Normalizes equivalent policy documents to one form: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>.
 fn normal_policy(policy: &Value) -> Value {
     match policy {
         Value::Object(members) => Value::Object(

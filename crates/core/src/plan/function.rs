@@ -1,5 +1,4 @@
-//! Lambda function: its configuration, code, reserved concurrency and tags. What a version keeps is published by
-//! [`super::alias`].
+//! Lambda function: its configuration, code, reserved concurrency and tags. [`super::alias`] publishes its versions.
 
 use super::{Context, Differences, Operation, Verdict};
 use crate::resource::{
@@ -24,8 +23,7 @@ pub(super) fn compare(
     }
 }
 
-/// The function with its secret's ARN where that is known. Of a secret that couldn't be read nothing is concluded: the
-/// function keeps what it has.
+/// Fills in the secret's ARN if it is known. If the secret is unreadable, the function keeps the ARN that it has.
 fn with_secret(function: &FunctionSpec, secret: &Observed<LiveSecret>, live: Option<&LiveFunction>) -> FunctionSpec {
     let mut function = function.clone();
     for (key, value) in &mut function.configuration.environment {
@@ -82,7 +80,7 @@ fn differences(function: &FunctionSpec, live: &LiveFunction) -> Differences {
     differences
 }
 
-/// What `UpdateFunctionConfiguration` sets.
+/// Compares what `UpdateFunctionConfiguration` sets.
 pub(super) fn settings(differences: &mut Differences, before: &FunctionConfiguration, after: &FunctionConfiguration) {
     differences.differ("description", before.description.as_str(), after.description.as_str());
     differences.differ("runtime", before.runtime.as_str(), after.runtime.as_str());

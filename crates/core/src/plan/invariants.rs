@@ -1,4 +1,4 @@
-//! What no plan may ever do, checked on every plan that is made, in the program and not only in its tests.
+//! What no plan may ever do. The program checks every plan that it makes, not only the tests.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::property::GROUP;
 use crate::resource::{Kind, LiveStack, Observed, Stack};
 use crate::snapshot::Snapshot;
 
-/// What is wrong with `plan`, each a sentence; empty for every plan that [`super::plan`] makes.
+/// The rules that `plan` breaks, one sentence each. Empty for every plan that [`super::plan`] makes.
 pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
     let mut found = Vec::new();
     let nothing = LiveStack::default();
@@ -30,32 +30,32 @@ pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<St
         }
         match (stack, change.action) {
             (None, Action::Delete) => {}
-            (None, _) => found.push(format!("{address}: a venue that isn't deployed would be changed")),
-            (Some(_), Action::Delete) => found.push(format!("{address}: a declared resource would be deleted")),
+            (None, _) => found.push(format!("{address}: would change a venue that isn't deployed")),
+            (Some(_), Action::Delete) => found.push(format!("{address}: would delete a declared resource")),
             (Some(_), _) => {}
         }
         if is_unreadable(live, address.kind) {
-            found.push(format!("{address}: it couldn't be read and would be changed"));
+            found.push(format!("{address}: would change an unreadable resource"));
         }
         if change.action != Action::Create && !is_owned(live, address.kind, &plan.deployment) {
-            found.push(format!("{address}: it isn't ours and would be changed"));
+            found.push(format!("{address}: would change a resource that isn't ours"));
         }
         if let Some(parent) = address.kind.parent()
             && (is_unreadable(live, parent) || (exists(live, parent) && !is_owned(live, parent, &plan.deployment)))
         {
-            found.push(format!("{address}: its {parent} isn't known to be ours and would get a part"));
+            found.push(format!("{address}: would change a part of a {parent} that may not be ours"));
         }
     }
     found.extend(out_of_order(plan));
     found
 }
 
-/// A contact property is only touched where HubSpot was read, for the venue that declares it; it is archived only where
-/// that was asked for, and no venue declares it.
+/// A contact property is only changed if HubSpot was read, and only for the venue that declares it. It is archived only
+/// on request, and only if no venue declares it.
 fn of_one_property(change: &Change, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
     let address = &change.address;
     let Some(portal) = snapshot.portal.read() else {
-        return vec![format!("{address}: HubSpot wasn't read and would be changed")];
+        return vec![format!("{address}: would change HubSpot, which wasn't read")];
     };
     let mut found = Vec::new();
     let live = portal.properties.get(&change.name);
@@ -70,36 +70,36 @@ fn of_one_property(change: &Change, desired: &Desired, snapshot: &Snapshot) -> V
         .collect();
     if change.action == Action::Delete {
         if !desired.archive_properties {
-            found.push(format!("{address}: a property would be archived unasked"));
+            found.push(format!("{address}: would archive a property without being asked to"));
         }
         if declared || !wanted.is_empty() {
-            found.push(format!("{address}: a declared property would be archived"));
+            found.push(format!("{address}: would archive a declared property"));
         }
         if ours != Some(address.venue.as_str()) {
-            found.push(format!("{address}: it isn't ours and would be archived"));
+            found.push(format!("{address}: would archive a property that isn't ours"));
         }
         return found;
     }
     if wanted != ["here"] {
-        found.push(format!("{address}: a property of another venue would be changed"));
+        found.push(format!("{address}: would change a property of another venue"));
     }
     if owner.is_some() && ours.is_none() {
-        found.push(format!("{address}: it isn't ours and would be changed"));
+        found.push(format!("{address}: would change a resource that isn't ours"));
     }
     if (change.action == Action::Create) == live.is_some() {
-        found.push(format!("{address}: it would be made where it is, or changed where it isn't"));
+        found.push(format!("{address}: would create a property that exists, or update one that doesn't"));
     }
     found
 }
 
-/// What is wrong with a plan that answers another question than what the manifest wants: a rollback, an adoption. Whose
-/// the resources are is for those to say.
+/// The rules that a rollback or an adoption breaks. These plans don't come from the manifest, and check the owners of
+/// their resources themselves.
 pub fn violations_of_calls(plan: &Plan) -> Vec<String> {
     let changes = plan.changes.iter().flat_map(|change| of_one_change(plan, change));
     changes.chain(out_of_order(plan)).collect()
 }
 
-/// Calls stay with the venue's own resources, and carry no secret.
+/// Calls only touch the venue's own resources, and contain no credential.
 fn of_one_change(plan: &Plan, change: &Change) -> Vec<String> {
     let (address, names) = (&change.address, Names::new(&plan.deployment, &change.address.venue));
     let mut found = Vec::new();
@@ -116,16 +116,17 @@ fn of_one_change(plan: &Plan, change: &Change) -> Vec<String> {
             found.push(format!("{address}: {} would touch {}", operation.call(), operation.resource()));
         }
         if change.action == Action::Create && operation.is_delete() {
-            found.push(format!("{address}: {} in a creation", operation.call()));
+            found.push(format!("{address}: {} would delete something during a creation", operation.call()));
         }
         if has_secret_text(operation) {
-            found.push(format!("{address}: {} would carry a credential", operation.call()));
+            found.push(format!("{address}: {} would contain a credential", operation.call()));
         }
     }
     found
 }
 
-/// Whether a credential stands where only a reference to one may, or in a variable that everybody can read.
+/// Whether the operation has a credential in place of a reference to one, or in an environment variable, which is not
+/// secret.
 fn has_secret_text(operation: &Operation) -> bool {
     let variables = match operation {
         Operation::CreateSecret { secret } => {
@@ -138,7 +139,7 @@ fn has_secret_text(operation: &Operation) -> bool {
     variables.keys().any(|name| SECRET_KEYS.contains(&name.as_str()))
 }
 
-/// Deletions come after everything else and in reverse order; within a venue what is needed comes first.
+/// Deletions come after everything else, in reverse order. Within a venue, a resource comes after what it depends on.
 fn out_of_order(plan: &Plan) -> Vec<String> {
     let mut found = Vec::new();
     for pair in plan.changes.windows(2) {
@@ -150,7 +151,7 @@ fn out_of_order(plan: &Plan) -> Vec<String> {
             || (same_venue && deletes == (false, false) && before > after)
             || (same_venue && deletes == (true, true) && before < after)
         {
-            found.push(format!("{}: it comes after {}", second.address, first.address));
+            found.push(format!("{}: comes after {}", second.address, first.address));
         }
     }
     found
@@ -165,7 +166,7 @@ fn is_unreadable(live: &LiveStack, kind: Kind) -> bool {
         Kind::Alias => matches!(live.alias, Observed::Unreadable(_)),
         Kind::Rule | Kind::Target => matches!(live.rule, Observed::Unreadable(_)),
         Kind::Permission => matches!(live.permission, Observed::Unreadable(_)),
-        // They are no part of a live stack.
+        // A live stack has no properties.
         Kind::FlagProperty
         | Kind::StatusProperty
         | Kind::LeadIdProperty
@@ -174,7 +175,7 @@ fn is_unreadable(live: &LiveStack, kind: Kind) -> bool {
     }
 }
 
-/// Whether the function or the rule, which have parts, is there.
+/// Whether a resource with parts exists: the function or the rule.
 fn exists(live: &LiveStack, kind: Kind) -> bool {
     match kind {
         Kind::Function => live.function.present().is_some(),
@@ -207,7 +208,7 @@ fn is_owned(live: &LiveStack, kind: Kind, deployment: &str) -> bool {
     }
 }
 
-/// Whether a name or an ARN is one of the venue's.
+/// Whether a name or an ARN belongs to the venue.
 fn is_of(names: &Names, resource: &str) -> bool {
     let last = |separator| resource.rsplit(separator).next().unwrap_or_default();
     [&names.function, &names.role, &names.rule, &names.secret, &names.log_group]

@@ -1,14 +1,15 @@
-//! A venue of which only lists were read: what no list has is taken to be as declared, so that nothing is proposed of it.
+//! Completes a venue of which only lists were read: assumes that what no list contains is as declared, so that the plan
+//! doesn't change it.
 
 use std::borrow::Cow;
 
 use crate::resource::{LiveAlias, LivePermission, LiveStack, Observed, Stack};
 use crate::snapshot::Snapshot;
 
-/// Stands for the version that the alias points to.
+/// Placeholder for the version that the alias points to.
 const NOT_READ: &str = "(not read)";
 
-/// `live` with what wasn't looked at filled in from `stack`; `live` itself where everything was.
+/// Returns `live` with everything that wasn't read filled in from `stack`, or `live` itself if everything was read.
 pub(super) fn completed<'l>(
     snapshot: &Snapshot,
     venue: &str,
@@ -33,7 +34,7 @@ fn as_declared(mut live: LiveStack, stack: &Stack) -> LiveStack {
         function.tags.clone_from(&stack.function.tags);
         function.reserved_concurrency = Some(stack.function.reserved_concurrency);
     }
-    // Both stand and fall with the function.
+    // Both are assumed to exist exactly when the function does.
     live.alias = live.function.map(|function| LiveAlias {
         version: NOT_READ.to_owned(),
         configuration: function.configuration.clone(),

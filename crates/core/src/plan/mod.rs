@@ -1,9 +1,10 @@
-//! The difference between what should exist and what does, computed without any effect.
+//! Computes the difference between what should exist and what does, without side effects.
 //!
-//! [`plan`] takes [`Desired`] and [`Snapshot`], which are data, and gives a [`Plan`], which is data too: it knows no
-//! client, no clock and no environment, so the same two inputs give the same plan. Each kind of resource has one file,
-//! alike in shape: how it is compared, and which operations put it right. [`prune`] takes away what is owned and not
-//! declared. A [`SavedPlan`] is kept in a file, and carried out only if nothing has moved. [`invariants`] holds every plan that is ever made against what must never happen.
+//! [`plan`] takes a [`Desired`] and a [`Snapshot`], which are data, and returns a [`Plan`], which is data too. It uses
+//! no client, no clock and no environment, so the same inputs always produce the same plan. Each kind of resource has
+//! one file with the same structure: how the kind is compared, and which operations fix a difference. [`prune`] removes
+//! what is owned but not declared. A [`SavedPlan`] is kept in a file and applied only if nothing has changed since.
+//! [`invariants`] checks every plan against what must never happen.
 
 mod adopt;
 mod alias;
@@ -42,33 +43,34 @@ use crate::property::Portal;
 use crate::resource::{Address, Kind, LiveStack, Map, Observed, Stack};
 use crate::snapshot::Snapshot;
 
-/// Everything that an apply would do, and everything that it would leave alone and why.
+/// Everything that an apply would change, and everything that it would leave alone and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The owner.
+    /// The deployment that the plan is for.
     pub deployment: String,
-    /// Where.
+    /// Account and region.
     pub scope: Scope,
-    /// What changes, in the manifest's order of venues and the order of creation; deletions come last, in reverse order.
+    /// The changes, by venue in the manifest's order and by kind in the order of creation. Deletions come last, in
+    /// reverse order.
     pub changes: Vec<Change>,
-    /// Resources that already are as they should be.
+    /// How many resources already match the manifest.
     pub unchanged: usize,
-    /// Resources of our names that somebody else owns. An apply doesn't begin while there are any.
+    /// Resources that have our names but another owner. An apply doesn't start while there are any.
     pub conflicts: Vec<Conflict>,
-    /// Venues that would be removed and are protected. An apply doesn't begin while there are any.
+    /// Protected venues that would be removed. An apply doesn't start while there are any.
     pub protected: Vec<String>,
-    /// The venue to which new code goes before all others, where it is tried in a dry run.
+    /// The venue that gets new code before all others and tests it in a dry run.
     pub canary: Option<String>,
-    /// What couldn't be read. Nothing is done there.
+    /// What is unreadable, and therefore left alone.
     pub unreadable: Vec<Unreadable>,
-    /// What is worth knowing and changes nothing.
+    /// Notes for the reader that don't change anything.
     pub notes: Vec<String>,
 }
 
 /// One resource that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// Which resource.
+    /// The resource.
     pub address: Address,
     /// Its name in AWS.
     pub name: String,
@@ -76,9 +78,9 @@ pub struct Change {
     pub action: Action,
     /// Why.
     pub reason: String,
-    /// Attribute by attribute, before and after.
+    /// The attributes that change, before and after.
     pub attributes: Vec<AttributeChange>,
-    /// The calls that do it, in this order. None where the resource goes with another one.
+    /// The calls that make the change, in order. Empty if the resource is deleted together with another one.
     pub operations: Vec<Operation>,
 }
 
@@ -86,58 +88,58 @@ pub struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// It is made.
+    /// It is created.
     Create,
-    /// It was scheduled for deletion and comes back.
+    /// It was scheduled for deletion and is restored.
     Restore,
     /// It is changed in place.
     Update,
-    /// It is deleted and made anew.
+    /// It is deleted and created again.
     Replace,
     /// It is deleted.
     Delete,
 }
 
-/// A resource that has one of our names and isn't ours.
+/// A resource that has one of our names but isn't ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// The resource that would have this name.
+    /// The resource that should have this name.
     pub address: Address,
     /// The name.
     pub name: String,
-    /// Who owns it, where a tag or a mark says so.
+    /// Its owner, if a tag or a mark names one.
     pub owner: Option<String>,
-    /// What it is, where it is nobody's and can't be made what it should be.
+    /// How it differs, if it has no owner but can't be turned into what it should be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<String>,
 }
 
-/// Something that couldn't be read, and so is left alone.
+/// Something unreadable, which is left alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
-    /// The resource; none where a whole list couldn't be read.
+    /// The resource; `None` if a whole list is unreadable.
     pub address: Option<Address>,
     /// Why.
     pub reason: String,
 }
 
-/// How many resources change, by what happens to them.
+/// How many resources change, by action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// Created or restored.
     pub create: usize,
     /// Changed in place.
     pub update: usize,
-    /// Deleted and made anew.
+    /// Deleted and created again.
     pub replace: usize,
     /// Deleted.
     pub delete: usize,
-    /// Left as they are.
+    /// Unchanged.
     pub unchanged: usize,
 }
 
 impl Plan {
-    /// One that does nothing.
+    /// A plan that changes nothing.
     fn empty(deployment: &str, scope: &Scope) -> Self {
         Self {
             deployment: deployment.to_owned(),
@@ -152,7 +154,7 @@ impl Plan {
         }
     }
 
-    /// How many resources change, by what happens to them.
+    /// Counts the resources that change, by action.
     pub fn summary(&self) -> Summary {
         let count = |actions: &[Action]| self.changes.iter().filter(|change| actions.contains(&change.action)).count();
         Summary {
@@ -164,7 +166,7 @@ impl Plan {
         }
     }
 
-    /// The venues that lose resources, of which nothing stays in AWS.
+    /// The venues that lose resources, and so keep nothing in AWS.
     pub fn deleted_venues(&self) -> Vec<&str> {
         let mut venues: Vec<&str> = Vec::new();
         for change in self.changes.iter().filter(|change| !change.address.kind.is_property()) {
@@ -176,16 +178,16 @@ impl Plan {
     }
 }
 
-/// What there is to say of one resource.
+/// The result of comparing one resource.
 enum Verdict {
     Unchanged,
     Change(Change),
     Conflict(Conflict),
-    /// It can't be known or done, for this reason.
+    /// The resource, or one that it depends on, is unreadable or out of reach, for this reason.
     Unreadable(String),
 }
 
-/// The plan that makes `snapshot` into `desired`. `targets` are the venues that it is limited to, or all when empty.
+/// Plans how to get from `snapshot` to `desired`. `targets` limits the plan to these venues; empty means all.
 pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan {
     let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| target == venue);
     let mut plan = Plan { canary: desired.canary.clone(), ..Plan::empty(&desired.deployment, &desired.scope) };
@@ -223,11 +225,11 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     plan
 }
 
-/// What a kind's comparison needs to know of the venue.
+/// What comparing a resource needs to know about its venue.
 struct Context<'a> {
     deployment: &'a str,
     venue: &'a str,
-    /// Whether new code is tried there first.
+    /// Whether this venue tests new code first.
     is_canary: bool,
 }
 
@@ -247,23 +249,23 @@ impl Context<'_> {
         }
     }
 
-    /// A change to what differs, or none where nothing does.
+    /// The update that fixes the differences, if there are any.
     fn update(&self, kind: Kind, name: &str, differences: Differences) -> Verdict {
         if differences.is_empty() {
             return Verdict::Unchanged;
         }
         let (attributes, operations) = differences.into_parts();
-        let change = self.change(kind, name, Action::Update, "it is not as the manifest says");
+        let change = self.change(kind, name, Action::Update, "differs from the manifest");
         Verdict::Change(Change { attributes, operations, ..change })
     }
 
     fn create(&self, kind: Kind, name: &str, differences: Differences, operations: Vec<Operation>) -> Verdict {
         let (attributes, _) = differences.into_parts();
-        let change = self.change(kind, name, Action::Create, "it is declared and doesn't exist");
+        let change = self.change(kind, name, Action::Create, "not created yet");
         Verdict::Change(Change { attributes, operations, ..change })
     }
 
-    /// Whether tags make this deployment the owner; if not, the conflict that says who is.
+    /// Returns a conflict that names the owner unless the tags make this deployment the owner.
     fn check_owner(&self, kind: Kind, name: &str, tags: &Map) -> Option<Verdict> {
         if is_owner(tags, self.deployment) {
             return None;
@@ -276,7 +278,7 @@ impl Context<'_> {
     }
 }
 
-/// The rule of ownership: the tag of the deployment, and nothing else, makes a resource ours.
+/// The ownership rule: the deployment's tag, and nothing else, makes a resource ours.
 pub(crate) fn is_owner(tags: &Map, deployment: &str) -> bool {
     tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)
 }
@@ -325,8 +327,8 @@ fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &Stack, live: &LiveS
     }
 }
 
-/// A resource that isn't there can't be made while one that it needs is out of reach; one that is there is compared
-/// all the same.
+/// A missing resource can't be created while one that it depends on is out of reach. An existing one is compared
+/// anyway.
 fn after<T>(needed: &[&Verdict], live: &Observed<T>, compare: impl FnOnce() -> Verdict) -> Verdict {
     let reason = needed.iter().find_map(|verdict| out_of_reach(verdict));
     match (reason, live) {
@@ -335,8 +337,7 @@ fn after<T>(needed: &[&Verdict], live: &Observed<T>, compare: impl FnOnce() -> V
     }
 }
 
-/// Nothing is made of, or changed in, a part of something that is out of reach: whose it is isn't known, or it isn't
-/// ours.
+/// Leaves a part alone while its whole is out of reach: the whole belongs to somebody else, or its owner is unknown.
 fn part_of(whole: &Verdict, part: Verdict) -> Verdict {
     match (out_of_reach(whole), part) {
         (Some(reason), Verdict::Change(_)) => Verdict::Unreadable(reason),
@@ -346,8 +347,8 @@ fn part_of(whole: &Verdict, part: Verdict) -> Verdict {
 
 fn out_of_reach(verdict: &Verdict) -> Option<String> {
     match verdict {
-        Verdict::Unreadable(reason) => Some(format!("what it needs couldn't be read: {reason}")),
-        Verdict::Conflict(conflict) => Some(format!("what it needs is not ours: {}", conflict.name)),
+        Verdict::Unreadable(reason) => Some(format!("a resource it depends on is unreadable: {reason}")),
+        Verdict::Conflict(conflict) => Some(format!("a resource it depends on is not ours: {}", conflict.name)),
         Verdict::Unchanged | Verdict::Change(_) => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The calls that a plan consists of. Each says all that its call needs, so that carrying it out takes no choice.
+//! The calls that a plan consists of. Each contains everything that its call needs, so executing it takes no decisions.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::resource::{
     Target,
 };
 
-/// One call that changes something. Each can be repeated: what is done already is left as it is.
+/// A call that changes something. Each is idempotent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "call")]
 pub enum Operation {
@@ -58,7 +58,7 @@ pub enum Operation {
     },
     DeleteSecret {
         secret: String,
-        /// For good when unset.
+        /// Deleted for good when unset.
         recovery_window_days: Option<u32>,
     },
 
@@ -105,17 +105,17 @@ pub enum Operation {
         function: String,
     },
 
-    /// Gives the version that the two below point to. Lambda gives the last version again where nothing has changed.
+    /// Publishes the version that later operations use. Lambda returns the last version if nothing has changed.
     PublishVersion {
         function: String,
         code_sha256: String,
     },
-    /// Invokes the version that was published with `{"dry_run": true}`: it checks credentials, properties and
-    /// destination, and writes nothing. Where it fails the alias stays where it is.
+    /// Invokes the published version with `{"dry_run": true}`, which checks credentials, properties and destination,
+    /// and writes nothing. If it fails, the alias stays where it is.
     InvokeDryRun {
         function: String,
     },
-    /// Keeps the newest versions, and those that an alias points to.
+    /// Deletes all versions except the newest ones and those that an alias points to.
     DeleteOldVersions {
         function: String,
         keep: u32,
@@ -128,7 +128,7 @@ pub enum Operation {
         function: String,
         alias: String,
     },
-    /// To a version that is there, in a rollback.
+    /// Moves the alias to an existing version, in a rollback.
     MoveAlias {
         function: String,
         alias: String,
@@ -167,7 +167,7 @@ pub enum Operation {
         ids: Vec<String>,
     },
 
-    /// Stands before each property that would be the first in it, and is made once.
+    /// Comes before each property while the group is missing; executed only once.
     CreatePropertyGroup {
         group: String,
         label: String,
@@ -184,7 +184,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// What is called, as IAM writes it, and in the same way for HubSpot.
+    /// The call, as IAM writes it (`iam:CreateRole`); HubSpot's calls are named the same way.
     pub fn call(&self) -> &'static str {
         match self {
             Self::CreateRole { .. } => "iam:CreateRole",
@@ -229,7 +229,7 @@ impl Operation {
         }
     }
 
-    /// The name, or the ARN, of what is called upon.
+    /// The name or ARN of the resource that is changed.
     pub fn resource(&self) -> &str {
         match self {
             Self::CreateRole { role } => &role.name,
@@ -272,7 +272,7 @@ impl Operation {
         }
     }
 
-    /// Whether it takes something away, so that it is done where there is nothing.
+    /// Whether the operation removes something, so that it succeeds if there is nothing to remove.
     pub fn takes_away(&self) -> bool {
         self.is_delete()
             || matches!(
@@ -284,7 +284,7 @@ impl Operation {
             )
     }
 
-    /// Whether it deletes a resource.
+    /// Whether the operation deletes a whole resource.
     pub fn is_delete(&self) -> bool {
         matches!(
             self,

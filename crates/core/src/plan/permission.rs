@@ -1,4 +1,4 @@
-//! The statement in the alias's policy that lets the rule, and only that rule, invoke it.
+//! The statement in the alias's policy that lets the rule, and only this rule, invoke the alias.
 
 use super::{Action, Change, Context, Differences, Operation, Verdict};
 use crate::resource::{Kind, LivePermission, Observed, PermissionSpec};
@@ -22,14 +22,14 @@ pub(super) fn compare(context: &Context, wanted: &PermissionSpec, live: &Observe
             if differences.is_empty() {
                 return Verdict::Unchanged;
             }
-            // A statement can't be changed in place.
+            // Lambda can't change a statement in place.
             let remove = Operation::RemovePermission {
                 function: wanted.function.clone(),
                 qualifier: wanted.qualifier.clone(),
                 statement_id: wanted.statement_id.clone(),
             };
             let (attributes, _) = differences.into_parts();
-            let change = context.change(Kind::Permission, &name, Action::Replace, "it is not as the manifest says");
+            let change = context.change(Kind::Permission, &name, Action::Replace, "differs from the manifest");
             Verdict::Change(Change { attributes, operations: vec![remove, add(wanted)], ..change })
         }
     }

@@ -1,4 +1,5 @@
-//! Contact properties in HubSpot. Staff's data is in them: they are made and put right, and only archived when asked.
+//! Contact properties in HubSpot. They hold staff's data, so they are created and updated, but only archived on
+//! request.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +9,8 @@ use crate::naming;
 use crate::property::{GROUP, GROUP_LABEL, Legacy, LivePortal, Portal, Property, parse_name};
 use crate::resource::Kind;
 
-/// What there is to say of a venue's properties; nothing where HubSpot wasn't asked or couldn't be read, which is said
-/// once for all venues.
+/// Compares a venue's properties. Returns nothing if HubSpot wasn't read or is unreadable, which the plan reports once
+/// for all venues.
 pub(super) fn compare_all(context: &Context, wanted: &[(Kind, Property)], portal: &Portal) -> Vec<(Kind, Verdict)> {
     let Some(live) = portal.read() else { return Vec::new() };
     wanted.iter().map(|(kind, property)| (*kind, compare(context, *kind, property, live))).collect()
@@ -26,9 +27,9 @@ fn compare(context: &Context, kind: Kind, wanted: &Property, portal: &LivePortal
     }
     if !live.has_type_of(wanted) {
         let (is, must) = (shown_type(live), shown_type(wanted));
-        return conflict(None, Some(format!("is {is} in HubSpot, and the sync needs {must}")));
+        return conflict(None, Some(format!("is {is} in HubSpot, but the sync needs {must}")));
     }
-    // A flag of a name that the manifest chose, which somebody made: it is used as it is.
+    // Somebody created this flag, and the manifest chose its name. It is used as it is.
     if parse_name(&wanted.name).is_none() && !marked {
         return Verdict::Unchanged;
     }
@@ -40,7 +41,7 @@ fn compare(context: &Context, kind: Kind, wanted: &Property, portal: &LivePortal
         operations.splice(0..0, group(portal));
     }
     let reason =
-        if marked { "it is not as the manifest says" } else { "it was made by hand, and is taken under management" };
+        if marked { "differs from the manifest" } else { "created by hand; deployer will manage it from now on" };
     let change = context.change(kind, &wanted.name, Action::Update, reason);
     Verdict::Change(Change { attributes, operations, ..change })
 }
@@ -59,7 +60,7 @@ fn create(context: &Context, kind: Kind, wanted: &Property, portal: &LivePortal)
     context.create(kind, &wanted.name, attributes, operations.collect())
 }
 
-/// The group, where it is missing.
+/// Creates the property group if it is missing.
 fn group(portal: &LivePortal) -> Option<Operation> {
     let create = || Operation::CreatePropertyGroup { group: GROUP.to_owned(), label: GROUP_LABEL.to_owned() };
     (!portal.has_group).then(create)
@@ -73,7 +74,7 @@ fn differences(wanted: &Property, live: &Property) -> Differences {
     differences.differ("description", live.description.as_str(), wanted.description.as_str());
     for option in &wanted.options {
         let found = live.options.iter().find(|found| found.value == option.value);
-        // What staff read beside a tick box is the property's own label.
+        // Staff never see a checkbox's options, only the property's own label.
         if found.is_none() || !wanted.is_tick_box() {
             let path = format!("options.{}", option.value);
             differences.differ_optional(&path, found.map(|found| found.label.as_str()), option.label.as_str());
@@ -84,7 +85,7 @@ fn differences(wanted: &Property, live: &Property) -> Differences {
             differences.remove(&format!("options.{}", option.value), option.label.as_str());
         }
     }
-    // A type is never changed: a tick box keeps the one of two that it has.
+    // A type is never changed, so a checkbox keeps whichever of the two types it has.
     let property = Property { kind: live.kind.clone(), ..wanted.clone() };
     differences.put_right_by(|| Operation::UpdateProperty { property });
     differences
@@ -94,7 +95,7 @@ fn shown_type(property: &Property) -> String {
     format!("{}/{}", property.kind, property.field_type)
 }
 
-/// What is to be said of the portal as a whole: that it couldn't be read, and flags that say no venue.
+/// Reports on the portal as a whole: that it is unreadable, and which shared flags it has.
 pub(super) fn portal(plan: &mut Plan, desired: &Desired, portal: &Portal) {
     match portal {
         Portal::NotAsked => {}
@@ -108,24 +109,24 @@ pub(super) fn portal(plan: &mut Plan, desired: &Desired, portal: &Portal) {
 
 fn legacy_note(legacy: &Legacy) -> String {
     let Legacy { name, label, contacts } = legacy;
-    let carry = match contacts {
-        Ok(1) => "1 contact still carries it".to_owned(),
-        Ok(contacts) => format!("{contacts} contacts still carry it"),
-        Err(why) => format!("how many contacts still carry it couldn't be counted ({why})"),
+    let ticked = match contacts {
+        Ok(1) => "1 contact still has it ticked".to_owned(),
+        Ok(contacts) => format!("{contacts} contacts still have it ticked"),
+        Err(why) => format!("the contacts that still have it ticked couldn't be counted ({why})"),
     };
     format!(
-        "HubSpot has the property {name} (\"{label}\"), which says no venue: {carry}. `deployer migrate-flag --from {name} \
-         --to VENUE` moves it to a venue's own flag"
+        "HubSpot has a shared flag, {name} (\"{label}\"): {ticked}. Move contacts to a venue's own flag with `deployer \
+         migrate-flag --from {name} --to VENUE`"
     )
 }
 
-/// Whether a venue declares the property of this name.
+/// Whether a venue declares the property with this name.
 fn is_wanted(desired: &Desired, name: &str) -> bool {
     let stacks = desired.venues.iter().filter_map(|venue| venue.stack.as_ref());
     stacks.flat_map(|stack| &stack.properties).any(|(_, property)| property.name == name)
 }
 
-/// What HubSpot has of venues that are declared no more. A property that a venue took over under another's name stays.
+/// The properties of venues that are no longer declared. A property that a declared venue uses now isn't one of them.
 pub(super) fn undeclared<'l>(desired: &Desired, portal: &'l Portal) -> BTreeMap<&'l str, Vec<&'l Property>> {
     let mut owned = portal.read().map(|live| live.owned(&desired.deployment)).unwrap_or_default();
     owned.retain(|venue, _| !desired.venues.iter().any(|declared| declared.venue == **venue));
@@ -136,20 +137,21 @@ pub(super) fn undeclared<'l>(desired: &Desired, portal: &'l Portal) -> BTreeMap<
     owned
 }
 
-/// Archives what HubSpot has of a venue that is declared no more where that is wanted, and otherwise says that it is kept.
+/// Archives the properties of a venue that is no longer declared, if that was requested. Otherwise notes that they
+/// stay.
 pub(super) fn prune(plan: &mut Plan, desired: &Desired, venue: &str, properties: &[&Property]) {
     if !desired.archive_properties {
         plan.notes.push(format!(
-            "HubSpot keeps {} contact properties of {venue}, which is not in the manifest: staff's data is in them. \
+            "{venue} is not in the manifest. HubSpot keeps its {} contact properties because they hold staff's data; \
              `--archive-properties` archives them",
             properties.len()
         ));
         return;
     }
     let context = Context { deployment: &desired.deployment, venue, is_canary: false };
-    let reason = format!("{venue} is not in the manifest; HubSpot keeps it archived for 90 days");
+    let reason = format!("{venue} is not in the manifest; HubSpot keeps archived properties for 90 days");
     for property in properties {
-        // A name that a manifest chose can only be a flag's.
+        // Only a flag can have a name that the manifest chose.
         let kind = parse_name(&property.name).map_or(Kind::FlagProperty, |(kind, _)| kind);
         let change = context.change(kind, &property.name, Action::Delete, &reason);
         let operations = vec![Operation::ArchiveProperty { property: property.name.clone() }];

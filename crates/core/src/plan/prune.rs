@@ -1,11 +1,11 @@
-//! What is owned and not declared: taken away in reverse order of dependency. What isn't owned stays, whatever its name.
+//! Removes what is owned but not declared, in reverse order of dependency. What isn't owned stays, whatever its name.
 
 use super::{Action, Change, Context, Operation, Plan, Unreadable, is_owner, role};
 use crate::naming::{TAG_PROTECT, role_path};
 use crate::resource::{Kind, LiveRole, LiveStack, Observed};
 
-/// Plans the removal of all that `venue` has and this deployment owns. Its secret can be restored for some days, or goes
-/// for good, even if its deletion is already scheduled.
+/// Plans the removal of everything of `venue` that this deployment owns. The secret can be restored within the recovery
+/// window. Without a window it is deleted for good, even if its deletion is already scheduled.
 pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str, recovery_window_days: Option<u32>) {
     let deployment = plan.deployment.clone();
     let context = Context { deployment: &deployment, venue, is_canary: false };
@@ -22,7 +22,7 @@ pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str
         let ids = rule.targets.iter().map(|target| target.id.clone()).collect();
         prune.delete(Kind::Target, &rule.name, Some(Operation::RemoveTargets { rule: rule.name.clone(), ids }));
     }
-    // Statement, alias and versions go with their function, without a call of their own.
+    // Deleting a function also deletes its permission, alias and versions, so these have no call of their own.
     if let Some(function) = function.filter(|_| live.permission.present().is_some()) {
         prune.delete(Kind::Permission, &function.name, None);
     }
@@ -50,7 +50,7 @@ pub(super) fn venue(plan: &mut Plan, venue: &str, live: &LiveStack, reason: &str
         prune.delete(Kind::Secret, &secret.name, Some(operation));
     }
     let role = prune.readable(Kind::Role, &live.role);
-    // By its path, or adopted and not yet made anew.
+    // Owned by its path, or adopted and not yet replaced.
     let owned = |role: &&LiveRole| role.path == role_path(&deployment) || role::is_adopted(role, &deployment);
     if let Some(role) = role.filter(owned) {
         prune.delete(Kind::Role, &role.name, role::deletion(role));
@@ -64,7 +64,7 @@ struct Prune<'a> {
 }
 
 impl Prune<'_> {
-    /// What is there; what couldn't be read is said and left alone.
+    /// The resource, if it exists. An unreadable one is reported and left alone.
     fn readable<'l, T>(&mut self, kind: Kind, live: &'l Observed<T>) -> Option<&'l T> {
         if let Observed::Unreadable(reason) = live {
             let address = Some(self.context.address(kind));

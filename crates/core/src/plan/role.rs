@@ -1,4 +1,4 @@
-//! IAM role, with its one inline policy.
+//! IAM role with its inline policy.
 
 use serde_json::Value;
 
@@ -56,12 +56,12 @@ fn update(context: &Context, role: &RoleSpec, live: &LiveRole) -> Verdict {
     context.update(Kind::Role, &role.name, differences)
 }
 
-/// Whether it is ours although it isn't under our path. Tags alone, which anybody can copy, don't make it so.
+/// Whether a role is ours although it isn't under our path. Tags alone aren't enough, since anybody can copy them.
 pub(super) fn is_adopted(role: &LiveRole, deployment: &str) -> bool {
     is_owner(&role.tags, deployment) && role.tags.contains_key(TAG_ADOPTED)
 }
 
-/// A role under our path was made here. One under another was adopted, and can't be moved: it is made anew.
+/// Replaces an adopted role. It is under another path than the roles that we create, and IAM can't move it.
 fn replace(context: &Context, role: &RoleSpec, live: &LiveRole) -> Verdict {
     let mut attributes = Differences::default();
     attributes.differ("path", live.path.as_str(), role.path.as_str());
@@ -74,7 +74,7 @@ fn replace(context: &Context, role: &RoleSpec, live: &LiveRole) -> Verdict {
     Verdict::Change(Change { attributes, operations, ..change })
 }
 
-/// What deletes a role: it has to be without policies first.
+/// The calls that delete a role. IAM requires its policies to be removed first.
 pub(super) fn deletion(role: &LiveRole) -> Vec<Operation> {
     let name = &role.name;
     let policies = role.policies.keys();

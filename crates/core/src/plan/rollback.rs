@@ -1,4 +1,4 @@
-//! A rollback as a plan: the alias goes back to an earlier version, and a tag says that it is to stay there.
+//! A rollback as a plan: the alias moves back to an earlier version, and a tag pins it there.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use crate::desired::Scope;
 use crate::naming::{ALIAS, TAG_PINNED};
 use crate::resource::{Address, FunctionConfiguration, Kind, LiveAlias, LiveFunction, LiveStack, Map};
 
-/// The plan that moves `venue`'s alias to the version `to`, or to the one before where none is named. `versions` are those
-/// that there are.
+/// Plans moving `venue`'s alias to version `to`, or to the previous version if `to` is `None`. `versions` are the
+/// existing versions.
 ///
 /// # Errors
-/// Why it can't be done, for the person who asked.
+/// Why the rollback is impossible, for the user.
 pub fn rollback(
     deployment: &str,
     scope: &Scope,
@@ -21,21 +21,23 @@ pub fn rollback(
     to: Option<u64>,
 ) -> Result<Plan, String> {
     let (function, alias) = ours(deployment, venue, live)?;
-    let current: u64 =
-        alias.version.parse().map_err(|_| format!("its alias leads to {}, no version", alias.version))?;
+    let current: u64 = alias
+        .version
+        .parse()
+        .map_err(|_| format!("the alias of {venue} points to {}, which is not a numbered version", alias.version))?;
     let listed = || versions.keys().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let to = match to {
         Some(to) => to,
         None => versions.range(..current).next_back().map(|(version, _)| *version).ok_or_else(|| {
-            format!("there is no version before {current}, which {venue} runs (there are: {})", listed())
+            format!("there is no version before {current}, which {venue} runs now (existing versions: {})", listed())
         })?,
     };
     let Some(configuration) = versions.get(&to) else {
-        return Err(format!("{venue} has no version {to} (there are: {})", listed()));
+        return Err(format!("{venue} has no version {to} (existing versions: {})", listed()));
     };
     let mut plan = Plan::empty(deployment, scope);
     if to == current {
-        plan.notes.push(format!("{venue} runs version {to} already"));
+        plan.notes.push(format!("{venue} already runs version {to}"));
         return Ok(plan);
     }
     let mut differences = Differences::default();
@@ -43,7 +45,7 @@ pub fn rollback(
     differences.differ("code_sha256", alias.configuration.code_sha256.as_str(), configuration.code_sha256.as_str());
     super::function::settings(&mut differences, &alias.configuration, configuration);
     let (attributes, _) = differences.into_parts();
-    // The tag first: with the tag alone nothing is pinned yet.
+    // The tag comes first, because it pins nothing until the alias has moved.
     let operations = vec![
         Operation::TagFunction {
             arn: arn(scope, function),
@@ -55,17 +57,17 @@ pub fn rollback(
         address: Address { venue: venue.to_owned(), kind: Kind::Alias },
         name: format!("{}:{ALIAS}", function.name),
         action: Action::Update,
-        reason: format!("it goes back to version {to}, and stays there until the function changes"),
+        reason: format!("moves back to version {to} and stays there until the function changes"),
         attributes,
         operations,
     });
     Ok(plan)
 }
 
-/// The plan that lets `venue`'s alias move again.
+/// Plans letting `venue`'s alias move with the function again.
 ///
 /// # Errors
-/// Why it can't be done, for the person who asked.
+/// Why the alias can't be unpinned, for the user.
 pub fn unpin(deployment: &str, scope: &Scope, venue: &str, live: &LiveStack) -> Result<Plan, String> {
     let (function, _) = ours(deployment, venue, live)?;
     let mut plan = Plan::empty(deployment, scope);
@@ -81,13 +83,13 @@ pub fn unpin(deployment: &str, scope: &Scope, venue: &str, live: &LiveStack) -> 
             operations: vec![Operation::UntagFunction { arn: arn(scope, function), keys: vec![TAG_PINNED.to_owned()] }],
         });
     } else {
-        plan.notes.push(format!("{venue} wasn't rolled back, and stays as it is"));
+        plan.notes.push(format!("{venue} is not rolled back; there is nothing to unpin"));
     }
     Ok(plan)
 }
 
 fn ours<'l>(deployment: &str, venue: &str, live: &'l LiveStack) -> Result<(&'l LiveFunction, &'l LiveAlias), String> {
-    let function = live.function.present().ok_or_else(|| format!("{venue} has no function that can be read"))?;
+    let function = live.function.present().ok_or_else(|| format!("{venue} has no function, or it is unreadable"))?;
     if !is_owner(&function.tags, deployment) {
         return Err(format!("the function {} isn't owned by deployment {deployment}", function.name));
     }

@@ -27,7 +27,7 @@ fn differences(rule: &RuleSpec, live: &LiveRule) -> Differences {
     differences.differ("schedule", live.schedule.as_str(), rule.schedule.as_str());
     differences.differ("state", state(live.enabled), state(rule.enabled));
     differences.put_right_by(|| Operation::PutRule { rule: rule.clone() });
-    // PutRule doesn't change the tags of a rule that is there.
+    // PutRule doesn't change an existing rule's tags.
     differences.tags(&live.tags, &rule.tags);
     differences.put_right_by(|| Operation::TagRule { arn: rule.arn.clone(), tags: rule.tags.clone() });
     differences

@@ -1,7 +1,7 @@
-//! A plan in a file, to be looked at now and carried out later, only if nothing has moved in between.
+//! A plan in a file, to be reviewed now and applied later, but only if nothing has changed in between.
 //!
-//! The file holds the plan, and a fingerprint of everything that it was made from: account, region, manifest, artifact
-//! and every resource that was seen. No secret is in it: a plan has none, and of what was seen only hashes are kept.
+//! The file has the plan and a fingerprint of everything that it was made from: account, region, manifest, artifact and
+//! every observed resource. It contains no secrets: plans have none, and only hashes of what was observed are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,26 +14,26 @@ use crate::property::{GROUP, LivePortal, parse_name};
 use crate::resource::{Kind, LiveStack, Observed};
 use crate::snapshot::Snapshot;
 
-/// What `format` says in every such file.
+/// Value of `format` in every saved plan.
 const FORMAT: &str = "deployer plan";
-/// Changes when an older version can't read the file any more.
+/// Incremented when older versions can no longer read the file.
 const FORMAT_VERSION: u32 = 1;
 
-/// A plan with what it was made from.
+/// A plan with a fingerprint of what it was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedPlan {
     format: String,
     format_version: u32,
-    /// The venues that it is limited to; all when empty.
+    /// The venues that the plan is limited to; all when empty.
     pub targets: Vec<String>,
-    /// Whether it archives the contact properties of venues that are declared no more.
+    /// Whether it archives the contact properties of venues that are no longer declared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub archive_properties: bool,
     /// The plan.
     pub plan: Plan,
     fingerprint: Fingerprint,
-    /// Over all of the above.
+    /// SHA-256 of all of the above.
     checksum: String,
 }
 
@@ -42,16 +42,16 @@ pub struct SavedPlan {
 struct Fingerprint {
     manifest: String,
     artifacts: Vec<String>,
-    /// Each resource that was seen, by venue and kind.
+    /// Each observed resource, by venue and kind.
     observed: BTreeMap<String, String>,
-    /// Lists that couldn't be read.
+    /// Unreadable lists.
     unreadable: Vec<String>,
-    /// What was seen in HubSpot.
+    /// What was observed in HubSpot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     portal: Option<PortalFingerprint>,
 }
 
-/// Hashes of the contact properties that were seen.
+/// Hashes of the observed contact properties.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct PortalFingerprint {
     portal_id: u64,
@@ -62,7 +62,7 @@ struct PortalFingerprint {
 /// What a plan is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
-    /// What was seen.
+    /// What was observed.
     pub snapshot: &'a Snapshot,
     /// The manifest's text.
     pub manifest: &'a str,
@@ -70,19 +70,19 @@ pub struct Origin<'a> {
     pub artifacts: &'a [String],
 }
 
-/// Why a file is no plan that can be carried out.
+/// Why a saved plan can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unusable {
-    /// It is no saved plan, for this reason.
+    /// The file is not a saved plan, for this reason.
     NoPlan(String),
-    /// It was written by another version, whose format has this number.
+    /// Another version wrote it, with this format version.
     OtherVersion(u64),
-    /// It isn't as it was written.
+    /// It was edited after it was saved.
     Edited,
 }
 
 impl SavedPlan {
-    /// A plan that was made from `origin`, limited to `targets` if there are any.
+    /// Wraps a plan that was made from `origin`, limited to `targets` if there are any.
     pub fn new(plan: Plan, origin: &Origin<'_>, targets: &[String], archive_properties: bool) -> Self {
         let fingerprint = Fingerprint::new(origin, targets);
         let (format, targets) = (FORMAT.to_owned(), targets.to_vec());
@@ -93,17 +93,17 @@ impl SavedPlan {
         saved
     }
 
-    /// What stands in the file.
+    /// The text of the file.
     pub fn to_text(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
     }
 
-    /// Reads a file's text.
+    /// Parses the text of a file.
     ///
     /// # Errors
-    /// It is no plan, of another version, or was edited.
+    /// It is not a plan, has another version, or was edited.
     pub fn from_text(text: &str) -> Result<Self, Unusable> {
         let no_plan = |error: serde_json::Error| Unusable::NoPlan(error.to_string());
         let value: serde_json::Value = serde_json::from_str(text).map_err(no_plan)?;
@@ -115,29 +115,29 @@ impl SavedPlan {
             version => return Err(Unusable::OtherVersion(version.unwrap_or_default())),
         }
         let saved: Self = serde_json::from_value(value).map_err(no_plan)?;
-        // The text, and not only what it means: a file that was written by us is written so again.
+        // Compares the text too, not only its meaning: serializing a file that we wrote reproduces it exactly.
         if saved.checksum != saved.sum() || saved.to_text() != text {
             return Err(Unusable::Edited);
         }
         Ok(saved)
     }
 
-    /// What is not any more as it was when the plan was made, each a sentence; nothing when it may be carried out.
-    /// `current` is the plan that the same question gives now.
+    /// What has changed since the plan was made, one sentence each. Empty if the plan may be applied. `current` is the
+    /// plan that the same inputs produce now.
     pub fn moved(&self, current: &Plan, origin: &Origin<'_>) -> Vec<String> {
         let mut moved = Vec::new();
         let (then, now) = (&self.plan, current);
         if then.scope.account != now.scope.account {
-            moved.push(format!("it was made for account {}, and this is {}", then.scope.account, now.scope.account));
+            moved.push(format!("it was made for account {}, but this is {}", then.scope.account, now.scope.account));
         }
         if then.scope.region != now.scope.region {
-            moved.push(format!("it was made for {}, and this is {}", then.scope.region, now.scope.region));
+            moved.push(format!("it was made for {}, but this is {}", then.scope.region, now.scope.region));
         }
         if then.deployment != now.deployment {
-            moved.push(format!("it was made for deployment {}, and this is {}", then.deployment, now.deployment));
+            moved.push(format!("it was made for deployment {}, but this is {}", then.deployment, now.deployment));
         }
         if !moved.is_empty() {
-            // Nothing else there is comparable.
+            // Nothing else is comparable.
             return moved;
         }
         let fingerprint = Fingerprint::new(origin, &self.targets);
@@ -152,20 +152,19 @@ impl SavedPlan {
             }
             (Some(then), Some(now)) => {
                 let (then, now) = (then.portal_id, now.portal_id);
-                moved.push(format!("it was made for HubSpot portal {then}, and the token opens {now}"));
+                moved.push(format!("it was made for HubSpot portal {then}, but the token opens {now}"));
             }
-            (Some(_), None) => moved.push("HubSpot was read when it was made, and isn't now".to_owned()),
-            (None, Some(_)) => moved.push("HubSpot is read now, and wasn't when it was made".to_owned()),
+            (Some(_), None) => moved.push("HubSpot was read when the plan was made, but not now".to_owned()),
+            (None, Some(_)) => moved.push("HubSpot was read now, but not when the plan was made".to_owned()),
         }
         if fingerprint.unreadable != self.fingerprint.unreadable {
-            moved.push("what can be read is not what could be read".to_owned());
+            moved.push("other lists are unreadable now than when the plan was made".to_owned());
         }
         if fingerprint.artifacts != self.fingerprint.artifacts {
-            moved.push("the artifact is another one".to_owned());
+            moved.push("the artifact has changed".to_owned());
         }
         if moved.is_empty() && now.changes != then.changes {
-            moved
-                .push("the same question has another answer now: another version of deployer made the plan".to_owned());
+            moved.push("the same inputs produce a different plan now: another version of deployer made it".to_owned());
         }
         moved
     }
@@ -178,7 +177,7 @@ impl SavedPlan {
 
 impl Fingerprint {
     fn new(origin: &Origin<'_>, targets: &[String]) -> Self {
-        // Names of properties have the venue's name in their own spelling.
+        // Property names spell the venue's name in their own way.
         let same = |target: &String, venue: &str| target == venue || property_slug(target) == venue;
         let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| same(target, venue));
         let venues = origin.snapshot.venues.iter().filter(|(venue, _)| wanted(venue));
@@ -196,7 +195,7 @@ impl Fingerprint {
 }
 
 impl PortalFingerprint {
-    /// Of what is in our group or has one of our names, but for other venues than the `wanted` ones.
+    /// Hashes what is in our group or has one of our names, except properties of venues that aren't `wanted`.
     fn new(live: &LivePortal, wanted: impl Fn(&str) -> bool) -> Self {
         let ours = live.properties.values().filter(|property| match parse_name(&property.name) {
             Some((_, slug)) => wanted(slug),
@@ -214,7 +213,7 @@ impl PortalFingerprint {
     }
 }
 
-/// What differs between two sets of hashes, each a sentence.
+/// The differences between two sets of hashes, one sentence each.
 fn differing<'h>(
     before: &'h BTreeMap<String, String>,
     after: &'h BTreeMap<String, String>,
@@ -222,13 +221,13 @@ fn differing<'h>(
     let resources: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     resources.into_iter().filter_map(|resource| match (before.get(resource), after.get(resource)) {
         (Some(before), Some(after)) if before == after => None,
-        (None, _) => Some(format!("{resource} is there, and wasn't")),
-        (_, None) => Some(format!("{resource} is there no more")),
-        _ => Some(format!("{resource} is not as it was")),
+        (None, _) => Some(format!("{resource} exists now, but didn't before")),
+        (_, None) => Some(format!("{resource} no longer exists")),
+        _ => Some(format!("{resource} has changed")),
     })
 }
 
-/// A hash of what was seen of each resource, or none where there is none. The target is part of its rule.
+/// A hash of each resource, `None` if it is absent. The target is part of its rule.
 fn observations(stack: &LiveStack) -> impl Iterator<Item = (Kind, Option<String>)> {
     [
         (Kind::Role, observation(&stack.role)),

@@ -1,4 +1,4 @@
-//! Secret. Its value is written when it is created, and never again: a value that was rotated elsewhere stays.
+//! Secret. Its value is written only when it is created, so a value that was rotated elsewhere stays.
 
 use super::{Action, Change, Context, Differences, Operation, Verdict};
 use crate::resource::{Kind, LiveSecret, Map, Observed, SecretSpec};
@@ -32,7 +32,7 @@ fn restore(context: &Context, secret: &SecretSpec, live: &LiveSecret) -> Verdict
     let (attributes, updates) = differences(secret, live).into_parts();
     let mut operations = vec![Operation::RestoreSecret { secret: secret.name.clone() }];
     operations.extend(updates);
-    let reason = "it is scheduled for deletion, and comes back with the value that it has";
+    let reason = "scheduled for deletion; restored with its current value";
     let change = context.change(Kind::Secret, &secret.name, Action::Restore, reason);
     Verdict::Change(Change { attributes, operations, ..change })
 }

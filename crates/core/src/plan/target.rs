@@ -1,4 +1,4 @@
-//! The rule's one target. Any other target of the rule is taken away: it would run on the venue's schedule too.
+//! The rule's only target. Any other target is removed, because it would run on the venue's schedule too.
 
 use serde_json::Value;
 

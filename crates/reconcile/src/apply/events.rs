@@ -1,4 +1,4 @@
-//! EventBridge's calls, on the default bus.
+//! EventBridge calls, on the default bus.
 
 use aws_sdk_eventbridge::types::{RetryPolicy, RuleState, Tag, Target as SdkTarget};
 
@@ -29,7 +29,7 @@ impl Executor<'_> {
             Operation::PutTargets { rule, targets } => {
                 let targets = targets.iter().map(|wanted| target(call, wanted)).collect::<Result<_, _>>()?;
                 let answer = events.put_targets().rule(rule).set_targets(Some(targets)).send().await.call(call)?;
-                // The call succeeds although a target was refused.
+                // The call succeeds even if a target was refused.
                 match answer.failed_entries().first() {
                     None => Ok(()),
                     Some(entry) => Err(unexpected(
@@ -55,7 +55,7 @@ impl Executor<'_> {
                     Some(entry) => Err(unexpected(call, entry.error_message().unwrap_or_default())),
                 }
             }
-            _ => Err(unexpected(call, "not a call of EventBridge")),
+            _ => Err(unexpected(call, "not an EventBridge call")),
         }
     }
 }

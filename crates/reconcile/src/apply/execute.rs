@@ -1,4 +1,4 @@
-//! One operation: its call, made again where that is worth it, and what counts as done.
+//! Executes one operation: makes its call, retries it where that makes sense, and decides what counts as done.
 
 use super::{Answers, Event, Executor};
 use deployer_aws::retry::Retry;
@@ -7,8 +7,8 @@ use deployer_core::plan::Operation;
 use deployer_core::resource::Address;
 
 impl Executor<'_> {
-    /// Carries out one operation. What is gone already counts as deleted, and what was made by an earlier, unanswered
-    /// try of ours counts as created.
+    /// Executes one operation. Something that is already gone counts as deleted, and something that an earlier attempt
+    /// of ours created without getting an answer counts as created.
     pub(super) async fn operation(
         &self,
         address: &Address,
@@ -71,8 +71,8 @@ impl Executor<'_> {
         }
     }
 
-    /// A resource of that name is there although none was seen: made by a try whose answer was lost, by an apply at the
-    /// same time, or by somebody else. Only what is ours counts as created.
+    /// Handles a resource that exists although the plan found none: created by an attempt whose answer was lost, by a
+    /// concurrent apply, or by somebody else. Only what is ours counts as created.
     async fn take_over(&self, operation: &Operation, answers: &Answers, error: CallError) -> Result<(), CallError> {
         let ours = match operation {
             Operation::CreateRole { role } => self.owns_role(role).await?,
@@ -85,7 +85,7 @@ impl Executor<'_> {
                 true
             }
             Operation::CreateProperty { property } => self.owns_property(property).await?,
-            // The statement has our id, on an alias of ours.
+            // The statement has our id and is on our alias.
             Operation::AddPermission { .. } => true,
             _ => false,
         };
@@ -98,7 +98,7 @@ impl Executor<'_> {
     }
 }
 
-/// An answer that should not come, in the form of a failure.
+/// Turns an answer that should never come into a failed call.
 pub(super) fn unexpected(operation: &'static str, message: impl Into<String>) -> CallError {
     CallError { operation, kind: FailureKind::Invalid, code: String::new(), message: message.into(), request_id: None }
 }

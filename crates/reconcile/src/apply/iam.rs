@@ -1,4 +1,4 @@
-//! IAM's calls.
+//! IAM calls.
 
 use aws_sdk_iam::types::Tag;
 
@@ -40,11 +40,11 @@ impl Executor<'_> {
                 iam.tag_role().role_name(role).set_tags(Some(tags(call, wanted)?)).send().await.call(call).map(drop)
             }
             Operation::DeleteRole { role } => iam.delete_role().role_name(role).send().await.call(call).map(drop),
-            _ => Err(unexpected(call, "not a call of IAM")),
+            _ => Err(unexpected(call, "not an IAM call")),
         }
     }
 
-    /// The path is the mark: it can only be given when a role is made.
+    /// Whether a role is ours by its path, which can only be set when the role is created.
     pub(super) async fn owns_role(&self, role: &RoleSpec) -> Result<bool, CallError> {
         let answer = self.aws.iam.get_role().role_name(&role.name).send().await.call("iam:GetRole")?;
         Ok(answer.role().is_some_and(|live| live.path() == role.path))

@@ -1,4 +1,4 @@
-//! Lambda's calls. A function's calls are serial: each waits until the one before has taken effect.
+//! Lambda calls. A function's calls are sequential: each waits until the previous one has taken effect.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use deployer_aws::{Call, CallError};
 use deployer_core::plan::Operation;
 use deployer_core::resource::{FunctionConfiguration, FunctionSpec, SECRET_ARN_PLACEHOLDER};
 
-/// A function is usually ready in a second or two; one in a region under load was seen to take a minute.
+/// A function is usually ready within a second or two. In a region under load, one took a minute.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 impl Executor<'_> {
@@ -34,7 +34,7 @@ impl Executor<'_> {
                     .environment(environment(call, configuration, answers)?)
                     .set_tags(Some(function.tags.clone().into_iter().collect()))
                     .code(code)
-                    // Its first version comes with it, and needs no waiting for the function to become active.
+                    // Publishing here needs no waiting for the function to become active.
                     .publish(true);
                 answers.keep_version(request.send().await.call(call)?.version);
                 Ok(())
@@ -86,7 +86,7 @@ impl Executor<'_> {
             }
             Operation::CreateAlias { function, alias } => {
                 if published(call, answers).is_err() {
-                    // The function was there already, or the server published nothing with it.
+                    // The function already existed, or the server didn't publish a version with it.
                     self.ready(function).await?;
                     let answer = lambda.publish_version().function_name(function).send().await;
                     answers.keep_version(answer.call("lambda:PublishVersion")?.version);
@@ -129,7 +129,7 @@ impl Executor<'_> {
                     lambda.remove_permission().function_name(function).qualifier(qualifier).statement_id(statement_id);
                 request.send().await.call(call).map(drop)
             }
-            _ => Err(unexpected(call, "not a call of Lambda")),
+            _ => Err(unexpected(call, "not a Lambda call")),
         }
     }
 
@@ -144,7 +144,7 @@ impl Executor<'_> {
         Ok(true)
     }
 
-    /// Waits until the function is active and no update is under way: until then Lambda refuses the next change.
+    /// Waits until the function is active and no update is in progress. Until then Lambda refuses the next change.
     async fn ready(&self, function: &str) -> Result<(), CallError> {
         const CALL: &str = "lambda:GetFunctionConfiguration";
         let mut delay = Duration::from_millis(200);
@@ -157,7 +157,7 @@ impl Executor<'_> {
                 || answer.last_update_status() == Some(&LastUpdateStatus::Failed);
             if failed {
                 let reason = answer.last_update_status_reason().or(answer.state_reason()).unwrap_or("no reason given");
-                return Err(unexpected(CALL, format!("{function} could not be made ready: {reason}")));
+                return Err(unexpected(CALL, format!("{function} failed to become ready: {reason}")));
             }
             let pending = answer.state() == Some(&State::Pending)
                 || answer.last_update_status() == Some(&LastUpdateStatus::InProgress);
@@ -165,7 +165,7 @@ impl Executor<'_> {
                 return Ok(());
             }
             if waited >= LONGEST_WAIT {
-                return Err(unexpected(CALL, format!("{function} is not ready after {} s", waited.as_secs())));
+                return Err(unexpected(CALL, format!("{function} is still not ready after {} s", waited.as_secs())));
             }
             self.sleep(delay).await;
             waited += delay;
@@ -176,12 +176,12 @@ impl Executor<'_> {
     fn zip(&self, call: &'static str, code_sha256: &str) -> Result<Blob, CallError> {
         let zip: Option<&Bytes> = self.inputs.artifacts.get(code_sha256);
         zip.map(|zip| Blob::new(zip.to_vec()))
-            .ok_or_else(|| unexpected(call, format!("the artifact {code_sha256} is not at hand")))
+            .ok_or_else(|| unexpected(call, format!("the artifact {code_sha256} is missing")))
     }
 }
 
 impl Answers {
-    /// Keeps a version's number; `$LATEST` is none.
+    /// Keeps a version's number. `$LATEST` isn't a number and is ignored.
     fn keep_version(&self, version: Option<String>) {
         if let (Ok(mut kept), Some(version)) =
             (self.version.lock(), version.filter(|version| version.parse::<u64>().is_ok()))
@@ -193,7 +193,7 @@ impl Answers {
 
 pub(super) fn published(call: &'static str, answers: &Answers) -> Result<String, CallError> {
     let version = answers.version.lock().ok().and_then(|version| version.clone());
-    version.ok_or_else(|| unexpected(call, "no version was published before the alias"))
+    version.ok_or_else(|| unexpected(call, "no version was published for the alias"))
 }
 
 fn environment(
@@ -205,7 +205,7 @@ fn environment(
     for (key, value) in &configuration.environment {
         let value = if value == SECRET_ARN_PLACEHOLDER {
             let arn = answers.secret_arn.lock().ok().and_then(|arn| arn.clone());
-            arn.ok_or_else(|| unexpected(call, "the secret's ARN is not known"))?
+            arn.ok_or_else(|| unexpected(call, "the secret's ARN is unknown"))?
         } else {
             value.clone()
         };

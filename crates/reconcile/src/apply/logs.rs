@@ -1,4 +1,4 @@
-//! CloudWatch Logs' calls.
+//! CloudWatch Logs calls.
 
 use super::{Executor, execute::unexpected};
 use deployer_aws::{Call, CallError};
@@ -26,7 +26,7 @@ impl Executor<'_> {
             Operation::DeleteLogGroup { log_group } => {
                 logs.delete_log_group().log_group_name(log_group).send().await.call(call).map(drop)
             }
-            _ => Err(unexpected(call, "not a call of CloudWatch Logs")),
+            _ => Err(unexpected(call, "not a CloudWatch Logs call")),
         }
     }
 

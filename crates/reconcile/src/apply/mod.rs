@@ -1,7 +1,7 @@
-//! A plan's operations, carried out: venues at once, within a venue in the order of dependency.
+//! Carries out a plan's operations: venues concurrently, and each venue's operations in the order of dependency.
 //!
-//! The executor makes no choices: what is called, and with what, stands in the plan. What happens is told as
-//! [`Event`]s; [`deployer::render`] shows them. A failure in one venue doesn't stop the others.
+//! The executor makes no decisions: every call and its arguments come from the plan. It reports what happens as
+//! [`Event`]s, which [`deployer::render`] shows. A failure in one venue doesn't stop the others.
 
 mod events;
 mod execute;
@@ -29,28 +29,28 @@ use deployer_core::plan::{Action, Change, Operation, Plan};
 use deployer_core::resource::Address;
 use deployer_hubspot::HubSpot;
 
-/// What operations need that doesn't stand in a plan: bytes, and secrets.
+/// What operations need that isn't in a plan: artifacts and secrets.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// The artifact's zip, by its `CodeSha256`.
+    /// The artifacts' zips, by `CodeSha256`.
     pub artifacts: BTreeMap<String, Bytes>,
-    /// The JSON object of each secret that is created, by the secret's name.
+    /// The value of each secret to create, a JSON object, by the secret's name.
     pub secrets: BTreeMap<String, SecretValue>,
-    /// HubSpot, where the plan was made from what is there.
+    /// The HubSpot client, if the plan was made from what HubSpot has.
     pub hubspot: Option<Arc<HubSpot>>,
 }
 
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Venues that are worked on at one time.
+    /// How many venues are worked on concurrently.
     pub parallelism: usize,
-    /// Whether calls are spaced to stay inside AWS's quotas. The embedded cloud has none.
+    /// Whether calls are spaced to stay within AWS's quotas. The embedded cloud has none.
     pub rate_limited: bool,
-    /// Whether time passes before a call is made again, and between looks at a function that isn't ready. Tests have
-    /// none of it; how often is tried stays the same.
+    /// Whether to wait before retrying a call, and before checking again whether a function is ready. Tests don't wait,
+    /// but try just as often.
     pub delays: bool,
-    /// Whether new code is tried in a dry run before the alias leads to it.
+    /// Whether new code is tested in a dry run before the alias points to it.
     pub canary: bool,
 }
 
@@ -60,36 +60,36 @@ impl Default for Options {
     }
 }
 
-/// Something that happened, for people and programs to follow.
+/// Progress of an apply, for people and programs to follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    /// Work on a resource begins.
+    /// Work on a resource starts.
     Started { address: Address, action: Action },
-    /// A call is made again, for this reason.
+    /// A call is retried, for this reason.
     Retrying { address: Address, call: &'static str, reason: String },
-    /// Something that is worth knowing.
+    /// A note for the reader.
     Note { address: Address, text: String },
-    /// The resource is as planned.
+    /// The resource is done.
     Done { address: Address, action: Action },
-    /// It isn't, for this reason.
+    /// The resource failed, for this reason.
     Failed { address: Address, action: Action, error: String, hint: Option<String> },
 }
 
-/// What became of a plan.
+/// The result of carrying out a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Resources that are as planned.
+    /// Resources that are done.
     pub done: Vec<(Address, Action)>,
-    /// Resources that aren't, and why.
+    /// Resources that failed, and why.
     pub failed: Vec<(Address, CallError)>,
-    /// Resources that weren't begun, because one that they need failed or because the apply was cancelled.
+    /// Resources that weren't started, because one that they depend on failed or because the apply was canceled.
     pub not_started: Vec<Address>,
-    /// Whether the apply was cancelled.
+    /// Whether the apply was canceled.
     pub cancelled: bool,
 }
 
-/// Everything that carrying out a plan shares.
+/// State that is shared while a plan is carried out.
 struct Executor<'a> {
     aws: &'a Aws,
     plan: &'a Plan,
@@ -97,20 +97,20 @@ struct Executor<'a> {
     limiter: Limiter,
     delays: bool,
     canary: bool,
-    /// The group of properties was made.
+    /// Set once the property group is created.
     property_group: OnceCell<()>,
     on_event: &'a (dyn Fn(Event) + Sync),
     cancel: &'a CancellationToken,
 }
 
-/// What a venue's later operations need of the earlier ones' answers.
+/// Results of a venue's operations that its later operations need.
 #[derive(Default)]
 struct Answers {
     secret_arn: Mutex<Option<String>>,
     version: Mutex<Option<String>>,
 }
 
-/// Carries out `plan`. When `cancel` is set, what is under way is ended and nothing new is begun.
+/// Carries out `plan`. Once `cancel` is set, running operations finish and no new ones start.
 pub async fn apply(
     aws: &Aws,
     plan: &Plan,
@@ -160,7 +160,7 @@ pub async fn apply(
     whole
 }
 
-/// Where the canary stands in `venues`, if new code is tried there.
+/// The canary's index in `venues`, if it tests new code in this plan.
 fn position_of_new_artifact(venues: &[(&str, Vec<&Change>)], canary: &str) -> Option<usize> {
     let tries = |change: &&Change| {
         change.operations.iter().any(|operation| matches!(operation, Operation::InvokeDryRun { .. }))
@@ -177,7 +177,7 @@ impl Outcome {
 }
 
 impl Executor<'_> {
-    /// One venue: a stage at a time, the changes of a stage at once.
+    /// Carries out one venue's changes: stage by stage, the changes of a stage concurrently.
     async fn venue(&self, changes: Vec<&Change>) -> Outcome {
         let mut stages: BTreeMap<(bool, u8), Vec<&Change>> = BTreeMap::new();
         for change in changes {

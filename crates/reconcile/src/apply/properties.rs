@@ -1,4 +1,4 @@
-//! HubSpot's calls.
+//! HubSpot calls.
 
 use super::{Executor, execute::unexpected};
 use deployer_aws::CallError;
@@ -11,18 +11,18 @@ impl Executor<'_> {
         let (hubspot, call) = (self.hubspot(operation.call())?, operation.call());
         let done = match operation {
             Operation::CreatePropertyGroup { group, label } => {
-                // Several properties may be the first in it.
+                // Several concurrent properties may each come first.
                 self.property_group.get_or_try_init(|| hubspot.create_property_group(group, label)).await.map(drop)
             }
             Operation::CreateProperty { property } => hubspot.create_property(property).await,
             Operation::UpdateProperty { property } => hubspot.update_property(property).await,
             Operation::ArchiveProperty { property } => hubspot.archive_property(property).await,
-            _ => return Err(unexpected(call, "not a call of HubSpot")),
+            _ => return Err(unexpected(call, "not a HubSpot call")),
         };
         done.map_err(|error| error.into_call_error(call))
     }
 
-    /// The mark stands in the description. What else differs is found by the next plan.
+    /// Whether a property is ours, by the mark in its description. The next plan finds what else differs.
     pub(super) async fn owns_property(&self, property: &Property) -> Result<bool, CallError> {
         const CALL: &str = "hubspot:GetProperty";
         let live = self.hubspot(CALL)?.property(&property.name).await.map_err(|error| error.into_call_error(CALL))?;
@@ -31,8 +31,8 @@ impl Executor<'_> {
             None => Err(unexpected(
                 CALL,
                 format!(
-                    "HubSpot says that {} exists, and doesn't show it: restore the archived property of that name \
-                     (Settings, Properties, Archived properties), and run the same command again",
+                    "HubSpot says that {} exists but doesn't list it. Restore the archived property of that name \
+                     (Settings, Properties, Archived properties) and run the same command again",
                     property.name
                 ),
             )),
@@ -40,6 +40,6 @@ impl Executor<'_> {
     }
 
     fn hubspot(&self, call: &'static str) -> Result<&HubSpot, CallError> {
-        self.inputs.hubspot.as_deref().ok_or_else(|| unexpected(call, "no token for HubSpot is at hand"))
+        self.inputs.hubspot.as_deref().ok_or_else(|| unexpected(call, "there is no HubSpot token"))
     }
 }

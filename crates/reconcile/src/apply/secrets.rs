@@ -1,4 +1,4 @@
-//! Secrets Manager's calls.
+//! Secrets Manager calls.
 
 use aws_sdk_secretsmanager::types::Tag;
 
@@ -16,7 +16,7 @@ impl Executor<'_> {
                     .inputs
                     .secrets
                     .get(&secret.name)
-                    .ok_or_else(|| unexpected(call, format!("no value was given for secret {}", secret.name)))?;
+                    .ok_or_else(|| unexpected(call, format!("the secret {} has no value", secret.name)))?;
                 let answer = secrets
                     .create_secret()
                     .name(&secret.name)
@@ -48,7 +48,7 @@ impl Executor<'_> {
                 };
                 request.send().await.call(call).map(drop)
             }
-            _ => Err(unexpected(call, "not a call of Secrets Manager")),
+            _ => Err(unexpected(call, "not a Secrets Manager call")),
         }
     }
 

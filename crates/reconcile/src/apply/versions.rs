@@ -1,4 +1,4 @@
-//! Published versions: a new one is tried before the alias leads to it, and old ones are deleted.
+//! Published versions: a new one is tested before the alias points to it, and old ones are deleted.
 
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
@@ -22,42 +22,42 @@ impl Executor<'_> {
         let request = self.aws.lambda.invoke().function_name(function).qualifier(&version);
         let answer = match request.payload(Blob::new(r#"{"dry_run":true}"#)).send().await.call(INVOKE) {
             Ok(answer) => answer,
-            // A cloud that has functions and runs none: an emulator, and not AWS.
+            // An emulator that stores functions but doesn't run them.
             Err(error) if error.kind == FailureKind::NotImplemented => {
-                let text = format!("version {version} was not tried: this cloud runs no functions");
+                let text = format!("skipped the dry run of version {version}: this cloud doesn't run functions");
                 (self.on_event)(Event::Note { address: address.clone(), text });
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
         if answer.function_error().is_none() {
-            let text = format!("version {version} was tried in a dry run, and works");
+            let text = format!("the dry run of version {version} succeeded");
             (self.on_event)(Event::Note { address: address.clone(), text });
             return Ok(());
         }
         let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
         let failure: Value = serde_json::from_slice(payload).unwrap_or_default();
         if !failure.is_object() {
-            // Lambda tells of a failed function as an object. This is an emulator that couldn't start it.
+            // Lambda reports a failed function as an object, so this is an emulator that couldn't start it.
             let reason: String = String::from_utf8_lossy(payload).chars().take(200).collect();
-            let text = format!("version {version} was not tried: this cloud couldn't run it: {reason}");
+            let text = format!("skipped the dry run of version {version}: this cloud couldn't run it: {reason}");
             (self.on_event)(Event::Note { address: address.clone(), text });
             return Ok(());
         }
-        let message = failure["errorMessage"].as_str().unwrap_or("it failed, and says nothing more");
+        let message = failure["errorMessage"].as_str().unwrap_or("the function gave no error message");
         Err(CallError {
             operation: INVOKE,
             kind: FailureKind::Invalid,
             code: failure["errorType"].as_str().unwrap_or_default().to_owned(),
             message: format!(
-                "the dry run of version {version} failed: {message}. The alias {ALIAS} stays on the version before, and \
-                 no other venue gets the new code"
+                "the dry run of version {version} failed: {message}. The alias {ALIAS} stays on the previous version, \
+                 and no other venue gets the new code"
             ),
             request_id: None,
         })
     }
 
-    /// Deletes all but the newest `keep` versions, and never one that the alias leads to.
+    /// Deletes all except the newest `keep` versions, but never the one that the alias points to.
     pub(super) async fn delete_old_versions(&self, function: &str, keep: u32) -> Result<(), CallError> {
         const DELETE: &str = "lambda:DeleteFunction";
         let lambda = &self.aws.lambda;
@@ -67,11 +67,12 @@ impl Executor<'_> {
             return Ok(());
         };
         let alias = lambda.get_alias().function_name(function).name(ALIAS).send().await.call("lambda:GetAlias")?;
-        let live = alias.function_version().ok_or_else(|| unexpected("lambda:GetAlias", "it gave no version"))?;
+        let live =
+            alias.function_version().ok_or_else(|| unexpected("lambda:GetAlias", "the answer has no version"))?;
         for version in old.iter().map(u64::to_string).filter(|version| version != live) {
             self.limiter.wait(DELETE).await;
             match lambda.delete_function().function_name(function).qualifier(&version).send().await.call(DELETE) {
-                // Gone already, or an alias that isn't ours leads to it.
+                // Already gone, or an alias that isn't ours points to it.
                 Err(error) if matches!(error.kind, FailureKind::NotFound | FailureKind::InProgress) => {}
                 answer => drop(answer?),
             }
