@@ -68,7 +68,7 @@ macro_rules! probes {
         #$attribute
         async fn $probe() {
             let name = concat!(stringify!($group), "::", stringify!($probe));
-            crate::conformance::check(crate::clouds::Target::$target, name, crate::conformance::$group::$probe).await;
+            crate::conformance::run_probe(crate::clouds::Target::$target, name, crate::conformance::$group::$probe).await;
         }
     };
 }
@@ -156,7 +156,7 @@ probes! {
         reports_missing_triggers_as_not_found;
 }
 
-async fn check<F: Future<Output = Probed>>(target: Target, name: &str, probe: impl FnOnce(Place) -> F) {
+async fn run_probe<F: Future<Output = Probed>>(target: Target, name: &str, probe: impl FnOnce(Place) -> F) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let Some(opened) = target.open().await else { return };
     let identity = opened.aws.sts.get_caller_identity().send().await.expect("the caller's account is known");
