@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How long a bootstrap takes from its start to its first request for an event, and to its first request to HubSpot with
-the secret's read between them; its size, and that of its zip.
+"""Measures how long a bootstrap takes from its start to its first request for an event, and to its first request to
+HubSpot, which comes after reading the secret. Also prints its size and its compressed size.
 
     python3 benches/bootstrap_start.py PATH_TO_BOOTSTRAP [RUNS]
 
-Stand-ins for the Lambda runtime API, Secrets Manager and HubSpot take the times; the median of RUNS starts (default 20)
-is printed.
+Stubs of the Lambda runtime API, Secrets Manager and HubSpot take the times. The output has the median and the worst of
+RUNS starts (default 20).
 """
 
 import http.server
@@ -24,7 +24,7 @@ SECRET = json.dumps({"SecretString": json.dumps({"HUBSPOT_TOKEN": "token", "TRIP
 
 
 class Start:
-    """One start: when each of the two requests came, in seconds of the performance counter."""
+    """One start: when each of the two requests arrived, in seconds of the performance counter."""
 
     def __init__(self) -> None:
         self.first_event = 0.0
@@ -56,7 +56,7 @@ def stand_in(start: Start) -> http.server.ThreadingHTTPServer:
                 self.answer("{}", {})
 
         def searched_already(self) -> None:
-            # The process waits for its next event until it is killed.
+            # Hold the request back: the process waits for its next event until it is killed.
             threading.Event().wait(1)
 
         def answer(self, body: str, headers: dict) -> None:
@@ -71,7 +71,7 @@ def stand_in(start: Start) -> http.server.ThreadingHTTPServer:
 
     class Server(http.server.ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            """A process that is killed leaves its last answer unread."""
+            """Ignores errors, since a killed process leaves its last response unread."""
 
     server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -105,7 +105,7 @@ def measure(bootstrap: str) -> tuple[float, float]:
     process.wait()
     server.shutdown()
     server.server_close()
-    assert came, "no search came"
+    assert came, "the bootstrap sent no search within 10 s"
     return (start.first_event - began) * 1000, (start.first_search - began) * 1000
 
 
@@ -115,9 +115,9 @@ def main() -> None:
     measured = [measure(bootstrap) for _ in range(runs)]
     with open(bootstrap, "rb") as file:
         deflated = len(zlib.compress(file.read(), 9))
-    print(f"{os.path.getsize(bootstrap) / 1000:.0f} kB, deflated {deflated / 1000:.0f} kB, of {runs} starts:")
-    for name, times in zip(["an event", "HubSpot, the secret read before it"], zip(*measured)):
-        print(f"  to the first request for {name}: median {statistics.median(times):.1f} ms, worst {max(times):.1f} ms")
+    print(f"{os.path.getsize(bootstrap) / 1000:.0f} kB, {deflated / 1000:.0f} kB compressed, {runs} starts:")
+    for name, times in zip(["for an event", "to HubSpot, after reading the secret"], zip(*measured)):
+        print(f"  to the first request {name}: median {statistics.median(times):.1f} ms, worst {max(times):.1f} ms")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Leads a second at Tripleseat's limit beside a naive loop, answers of 429, and the memory of the bootstrap, against the
-# sandboxes at 60 ms (HubSpot) and 120 ms (Tripleseat). About six minutes.
+# Measures leads per second at Tripleseat's limit compared with a naive loop, the number of 429 responses, and the
+# memory of the bootstrap, against the sandboxes at 60 ms (HubSpot) and 120 ms (Tripleseat). Takes about six minutes.
 #
 #     benches/sync_throughput.sh [BOOTSTRAP]
 #
-# BOOTSTRAP is an executable to measure, such as target/release/bootstrap; without one a debug build is made.
+# BOOTSTRAP is the executable to measure, such as target/release/bootstrap. The default is a new debug build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ $# -gt 0 ]; then

@@ -1,4 +1,4 @@
-//! A cloud and two vendors on this machine, for `--local`, for `dev` and for the tests.
+//! An AWS account and two vendors on this machine, for `--local`, `dev` and the tests.
 
 use std::path::Path;
 
@@ -7,10 +7,11 @@ use deployer_cloud::{Cloud, CloudConfig};
 use deployer_core::error::Result;
 use deployer_core::manifest::Deployment;
 
-/// The embedded cloud that is kept in `directory`, for a deployment. An account that the manifest guards is the cloud's.
+/// Opens the embedded cloud in `directory` for a deployment. If the manifest pins an account, a new cloud gets that
+/// account.
 ///
 /// # Errors
-/// The state there can't be read.
+/// The state file can't be read.
 pub fn open(directory: &Path, deployment: &Deployment) -> Result<Cloud> {
     let mut config = CloudConfig::default();
     if let Some(account) = &deployment.account {
@@ -19,7 +20,7 @@ pub fn open(directory: &Path, deployment: &Deployment) -> Result<Cloud> {
     Cloud::open_with(&directory.join("cloud.json"), config)
 }
 
-/// Clients of an embedded cloud, in this process.
+/// SDK clients that call an embedded cloud in this process.
 pub fn clients(cloud: &Cloud, deployment: &Deployment) -> Aws {
     Aws::for_local(&deployment.region, cloud.http_client(), None)
 }

@@ -1,10 +1,10 @@
-"""Runs a module as its command line would, and ends with the process that started it.
+"""Runs a module like its command line does, and ends together with the process that started it.
 
 usage: run.py DIRECTORY MODULE [ARGUMENT ...]
 
-The starter holds the other end of standard input and never writes to it. However it ends, the system closes that end:
-then this process removes DIRECTORY (its temporary files) and kills its process group, which has the processes that the
-module started too.
+The starter holds the other end of stdin and never writes to it. However the starter ends, the system closes that end.
+Then this process removes DIRECTORY (its temporary files) and kills its process group, including the processes that the
+module started.
 """
 
 import os
@@ -24,7 +24,7 @@ def end_with_starter(directory):
 
 def main():
     directory, module, *arguments = sys.argv[1:]
-    # Only as the leader of a group of our own: the starter's group is not ours to kill.
+    # Become the leader of a new group, since killing the starter's group would kill the starter too.
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     threading.Thread(target=end_with_starter, args=(directory,), daemon=True).start()

@@ -1,4 +1,4 @@
-//! The link to a function's code: it leads to the zip, in process and on a socket, and not for ever.
+//! The link to a function's code leads to the zip, in process and over a socket, until it expires.
 
 use std::future::pending;
 
@@ -12,11 +12,11 @@ use tokio::net::TcpListener;
 
 use crate::world::{World, manifest};
 
-/// A cloud with a function, by clients that reach it so; gives the hash of the function's zip and the link to it.
+/// Deploys a function to the cloud behind these clients. Returns the hash of its zip and the link to the zip.
 async fn deployed(aws: &Aws) -> (String, String) {
     let world = World::with_code(aws.clone(), "#!/bin/sh\n").await.without_delays();
     world.converge(&world.desired(&manifest("d"))).await;
-    let functions = aws.lambda.list_functions().send().await.expect("functions");
+    let functions = aws.lambda.list_functions().send().await.expect("lists functions");
     let name = functions.functions().first().and_then(|function| function.function_name()).expect("a function");
     let function = aws.lambda.get_function().function_name(name).send().await.expect("the function");
     let hash = function.configuration().and_then(|configuration| configuration.code_sha256()).expect("a hash");
@@ -25,27 +25,27 @@ async fn deployed(aws: &Aws) -> (String, String) {
 }
 
 #[tokio::test]
-async fn in_process() {
+async fn downloads_code_in_process_until_link_expires() {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let (hash, link) = deployed(&Aws::for_local("us-east-1", cloud.http_client(), None)).await;
     assert!(link.starts_with("https://awslambda-us-east-1-tasks.s3."), "{link}");
     assert_eq!(STANDARD.encode(Sha256::digest(cloud.download(&link).await.expect("the zip"))), hash);
     let other = link.replacen("/snapshots/", "/snapshots/0/", 1);
-    cloud.download(&other).await.expect_err("it leads nowhere");
+    cloud.download(&other).await.expect_err("the link is invalid");
     cloud.advance(SignedDuration::from_mins(11));
-    assert!(cloud.download(&link).await.expect_err("it has expired").to_string().contains("403"));
+    assert!(cloud.download(&link).await.expect_err("the link has expired").to_string().contains("403"));
 }
 
 #[tokio::test]
-async fn over_a_socket() {
+async fn downloads_code_over_a_socket() {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
-    let uri = format!("http://{}", listener.local_addr().expect("it has an address"));
-    // It ends with the test's runtime.
+    let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
+    // The task ends with the test's runtime.
     tokio::spawn(async move { cloud.serve(listener, pending()).await });
     let (hash, link) = deployed(&Aws::for_local("us-east-1", https_client(), Some(&uri))).await;
     assert!(link.starts_with(&uri), "{link}");
-    let client = sync_lambda::http::client().expect("TLS");
-    let answer = client.get(&link).send().await.expect("an answer").error_for_status().expect("the zip");
+    let client = sync_lambda::http::client().expect("TLS is available");
+    let answer = client.get(&link).send().await.expect("a response").error_for_status().expect("the zip");
     assert_eq!(STANDARD.encode(Sha256::digest(answer.bytes().await.expect("the zip"))), hash);
 }

@@ -1,4 +1,4 @@
-//! What the embedded cloud's services do with each other, and what no other server is asked for.
+//! Interactions between the embedded cloud's services, and behavior that is tested on no other server.
 
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy};
@@ -13,7 +13,7 @@ fn now() -> Timestamp {
     "2026-11-26T12:00:00Z".parse().expect("a time")
 }
 
-/// A cloud whose clock stands still at [`now`].
+/// A cloud whose clock is stopped at [`now`].
 fn cloud(config: CloudConfig) -> (Cloud, Aws) {
     let cloud = Cloud::in_memory(config);
     cloud.set_time(now());
@@ -21,7 +21,7 @@ fn cloud(config: CloudConfig) -> (Cloud, Aws) {
     (cloud, aws)
 }
 
-/// The sums of hours until an hour from now, newest first, and the pages that they came in.
+/// The hourly sums of the past 100 hours and the coming one, newest first, and the number of pages.
 async fn sums(aws: &Aws, namespace: &str, name: &str, queue: &str) -> (Vec<f64>, usize) {
     let dimension = Dimension::builder().name("QueueName").value(queue).build();
     let metric = Metric::builder().namespace(namespace).metric_name(name).dimensions(dimension).build();
@@ -41,28 +41,28 @@ async fn sums(aws: &Aws, namespace: &str, name: &str, queue: &str) -> (Vec<f64>,
 }
 
 #[tokio::test]
-async fn messages_are_counted() {
+async fn counts_messages_in_cloudwatch() {
     let (cloud, aws) = cloud(CloudConfig::default());
     let url = aws.sqs.create_queue().queue_name("contacts").send().await.expect("a queue").queue_url;
     for at in 1..=3 {
         cloud.set_time(now() - HOUR * (3 - at));
-        aws.sqs.send_message().set_queue_url(url.clone()).message_body("x").send().await.expect("it is sent");
+        aws.sqs.send_message().set_queue_url(url.clone()).message_body("x").send().await.expect("sends the message");
     }
-    aws.sqs.receive_message().set_queue_url(url).max_number_of_messages(2).send().await.expect("they are received");
+    aws.sqs.receive_message().set_queue_url(url).max_number_of_messages(2).send().await.expect("receives the messages");
     assert_eq!(sums(&aws, "AWS/SQS", "NumberOfMessagesSent", "contacts").await, (vec![1.0, 1.0, 1.0], 1));
     assert_eq!(sums(&aws, "AWS/SQS", "NumberOfMessagesReceived", "contacts").await.0, [2.0]);
     assert_eq!(sums(&aws, "AWS/SQS", "NumberOfMessagesSent", "other").await.0, [0.0; 0]);
 }
 
 #[tokio::test]
-async fn datapoints_come_in_pages_of_the_size_that_is_asked_for() {
+async fn pages_datapoints_by_configured_size() {
     let (cloud, aws) = cloud(CloudConfig { page_size: Some(2), ..CloudConfig::default() });
     let count = |hours: i64, value| {
         let counted = cloud.with(|cx| {
-            let at = cx.now - HOUR * i32::try_from(hours).expect("few");
+            let at = cx.now - HOUR * i32::try_from(hours).expect("fits in i32");
             cx.count_at(at, "AWS/SQS", "NumberOfMessagesSent", &[("QueueName", "contacts")], value);
         });
-        counted.expect("it is counted");
+        counted.expect("records the datapoint");
     };
     for hours in 0..5 {
         count(hours, 1.0);
@@ -72,45 +72,45 @@ async fn datapoints_come_in_pages_of_the_size_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn nobody_writes_the_past_or_what_aws_counts() {
+async fn rejects_datapoints_outside_time_range_or_in_aws_namespaces() {
     let (_, aws) = cloud(CloudConfig::default());
     let put = async |namespace: &str, at: Timestamp| {
         let datum = MetricDatum::builder().metric_name("m").value(1.0).timestamp(DateTime::from_secs(at.as_second()));
         let request = aws.cloudwatch.put_metric_data().namespace(namespace).metric_data(datum.build());
         request.send().await.call("cloudwatch:PutMetricData").map(drop)
     };
-    put("Mine", now() - HOUR * (14 * 24)).await.expect("two weeks ago is taken");
+    put("Mine", now() - HOUR * (14 * 24)).await.expect("accepts a datapoint from two weeks ago");
     for (namespace, at) in [("AWS/Lambda", now()), ("Mine", now() - HOUR * (14 * 24 + 1)), ("Mine", now() + HOUR * 3)] {
-        let refusal = put(namespace, at).await.expect_err("it is refused");
+        let refusal = put(namespace, at).await.expect_err("the datapoint is rejected");
         assert_eq!(refusal.code, "InvalidParameterValue", "{namespace} {at}");
     }
 }
 
 #[tokio::test]
-async fn the_name_of_a_deleted_queue_rests_where_it_is_to() {
+async fn deleted_queue_name_is_blocked_for_configured_time() {
     let (cloud, aws) = cloud(CloudConfig { queue_names_rest_s: 60, ..CloudConfig::default() });
     let create = || async { aws.sqs.create_queue().queue_name("contacts").send().await.call("sqs:CreateQueue") };
     let url = create().await.expect("a queue").queue_url;
-    aws.sqs.delete_queue().set_queue_url(url).send().await.expect("it is deleted");
+    aws.sqs.delete_queue().set_queue_url(url).send().await.expect("deletes the queue");
     cloud.advance(SignedDuration::from_secs(59));
-    let refusal = create().await.expect_err("its name rests");
+    let refusal = create().await.expect_err("the name is still blocked");
     assert_eq!(refusal.code, "AWS.SimpleQueueService.QueueDeletedRecently");
     cloud.advance(SignedDuration::from_secs(1));
-    create().await.expect("it is made again");
+    create().await.expect("creates the queue again");
 }
 
 #[tokio::test]
-async fn one_list_has_the_tags_of_every_service() {
+async fn get_resources_lists_tags_of_every_service() {
     let (_, aws) = cloud(CloudConfig::default());
     aws.sqs.create_queue().queue_name("q").tags("mine", "1").send().await.expect("a queue");
-    let tag = aws_sdk_sns::types::Tag::builder().key("mine").value("1").build().expect("complete");
+    let tag = aws_sdk_sns::types::Tag::builder().key("mine").value("1").build().expect("all required members are set");
     aws.sns.create_topic().name("t").tags(tag).send().await.expect("a topic");
     aws.apigateway.create_rest_api().name("a").tags("mine", "1").send().await.expect("an API");
     aws.sqs.create_queue().queue_name("other").send().await.expect("a queue");
     let listed = async |kinds: &[&str]| {
         let request = aws.tagging.get_resources().tag_filters(TagFilter::builder().key("mine").build());
         let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
-        let answer = request.set_resource_type_filters(Some(kinds)).send().await.expect("resources");
+        let answer = request.set_resource_type_filters(Some(kinds)).send().await.expect("lists resources");
         let arns = answer.resource_tag_mapping_list().iter().filter_map(|one| one.resource_arn());
         arns.filter_map(|arn| arn.split(':').nth(2).map(ToOwned::to_owned)).collect::<Vec<_>>()
     };

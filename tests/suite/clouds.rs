@@ -1,4 +1,4 @@
-//! The clouds that the same tests run against.
+//! The clouds that shared tests run against.
 
 use std::future::pending;
 
@@ -14,22 +14,22 @@ use crate::wire::{Writes, noting};
 pub enum Target {
     /// The embedded cloud, in this process.
     InProcess,
-    /// The embedded cloud, on a socket.
+    /// The embedded cloud, over a socket.
     OverHttp,
     Moto,
     Ministack,
-    /// A real account, with the credentials of the environment.
+    /// A real account, with credentials from the environment.
     Account,
 }
 
-/// An empty account, but for [`Target::Account`].
+/// An empty account, except for [`Target::Account`].
 pub struct Opened {
     pub aws: Aws,
     pub writes: Writes,
 }
 
 impl Target {
-    /// `None` where tests of this cloud are left out.
+    /// Opens the cloud. `None` if tests of this cloud are skipped.
     pub async fn open(self) -> Option<Opened> {
         let writes = Writes::default();
         let aws = match self {
@@ -40,8 +40,8 @@ impl Target {
             Self::OverHttp => {
                 let cloud = Cloud::in_memory(CloudConfig::default());
                 let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
-                let uri = format!("http://{}", listener.local_addr().expect("it has an address"));
-                // It ends with the test's runtime.
+                let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
+                // The task ends with the test's runtime.
                 tokio::spawn(async move { cloud.serve(listener, pending()).await });
                 Aws::for_local("us-east-1", noting(https_client(), &writes, None), Some(&uri))
             }

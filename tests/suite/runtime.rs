@@ -1,4 +1,4 @@
-//! Functions of the embedded cloud, run as processes under the Lambda runtime API.
+//! Functions of the embedded cloud, run as processes that talk to the Lambda runtime API.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::world::{World, manifest};
 
-/// A bootstrap in bash, which speaks HTTP itself: it answers each event with its process id, the event and the
-/// environment's names, and logs a line.
+/// A bootstrap in bash, with its own HTTP client. It responds to each event with its process id, the event and the
+/// names of its environment variables, and logs a line.
 const ECHO: &str = r#"#!/bin/bash
 api() { exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API%:*}/${AWS_LAMBDA_RUNTIME_API#*:}"; }
 path=/2018-06-01/runtime/invocation
@@ -43,7 +43,7 @@ struct Running {
     directory: tempfile::TempDir,
 }
 
-/// A deployment `d` of the venues `a` and `b` with this code.
+/// Deploys `d` with the venues `a` and `b` and this code.
 async fn running(script: &str) -> Running {
     running_for(script, "1s").await
 }
@@ -65,7 +65,7 @@ impl Running {
     async fn invoke(&self, venue: &str) -> InvokeOutput {
         let request = self.aws.lambda.invoke().function_name(Names::new("d", venue).function).qualifier("live");
         let request = request.log_type(LogType::Tail).payload(Blob::new(r#"{"number":7}"#));
-        request.send().await.call("lambda:Invoke").expect("an answer")
+        request.send().await.call("lambda:Invoke").expect("a response")
     }
 }
 
@@ -74,7 +74,7 @@ fn payload(output: &InvokeOutput) -> Value {
 }
 
 #[tokio::test]
-async fn a_function_gets_its_event_and_its_own_environment() {
+async fn function_gets_event_and_its_own_environment() {
     let running = running(ECHO).await;
     let first = running.invoke("a").await;
     assert_eq!((first.function_error(), first.executed_version()), (None, Some("1")));
@@ -86,30 +86,30 @@ async fn a_function_gets_its_event_and_its_own_environment() {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
     for name in ["HOME", "CARGO", "CARGO_MANIFEST_DIR", "USER"] {
-        assert!(!names.contains(&name), "{name} is none of the function's business: {names:?}");
+        assert!(!names.contains(&name), "{name} must not reach the function: {names:?}");
     }
     let second = payload(&running.invoke("a").await);
-    assert_eq!(second["pid"], answer["pid"], "the process is used again");
+    assert_eq!(second["pid"], answer["pid"], "the process is reused");
     let other = payload(&running.invoke("b").await);
-    assert_ne!(other["pid"], answer["pid"], "another function has its own");
+    assert_ne!(other["pid"], answer["pid"], "another function has its own process");
     running.runtime.stop();
     let after = payload(&running.invoke("a").await);
-    assert_ne!(after["pid"], answer["pid"], "a stopped runtime keeps no process");
+    assert_ne!(after["pid"], answer["pid"], "a stopped runtime keeps no processes");
 }
 
 #[tokio::test]
-async fn what_a_function_writes_goes_to_its_log_group() {
+async fn function_output_goes_to_its_log_group() {
     let running = running(ECHO).await;
     running.invoke("a").await;
     let events = running.aws.logs.filter_log_events().log_group_name(Names::new("d", "a").log_group).send().await;
-    let events = events.call("logs:FilterLogEvents").expect("the group");
+    let events = events.call("logs:FilterLogEvents").expect("the group exists");
     let lines: Vec<&str> = events.events().iter().filter_map(|event| event.message()).collect();
     let kinds: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(kinds, ["START", "a", "END", "REPORT"], "{lines:?}");
 }
 
 #[tokio::test]
-async fn a_process_that_ends_and_one_that_hangs_are_told_as_lambda_does() {
+async fn reports_exited_and_hung_processes_as_lambda_does() {
     for (script, kind, words) in [
         ("#!/bin/sh\necho bye >&2\nexit 3\n", "Runtime.ExitError", "exit status: 3"),
         ("#!/bin/sh\nexec sleep 600\n", "Sandbox.Timedout", "Task timed out after 1.00 seconds"),
@@ -124,8 +124,8 @@ async fn a_process_that_ends_and_one_that_hangs_are_told_as_lambda_does() {
 }
 
 #[tokio::test]
-async fn runs_of_one_venue_do_not_overlap() {
-    // It tells that it runs by a file beside its code.
+async fn refuses_overlapping_runs_of_one_venue() {
+    // The function signals that it is running by creating a file beside its code.
     let running = running_for("#!/bin/sh\ntouch ../running\nexec sleep 600\n", "60s").await;
     let ask = || async {
         let function = Names::new("d", "a").function;
@@ -139,23 +139,28 @@ async fn runs_of_one_venue_do_not_overlap() {
         ask().await
     };
     tokio::select! {
-        _ = ask() => panic!("the first run ended"),
+        _ = ask() => panic!("the first run ended before the second started"),
         refused = second => {
-            let refused = refused.expect_err("a run is under way");
+            let refused = refused.expect_err("another run is in progress");
             assert!(refused.to_string().contains("TooManyRequests"), "{refused}");
         }
     }
 }
 
 #[tokio::test]
-async fn runs_are_counted_and_so_is_what_is_refused() {
+async fn counts_runs_and_throttled_invocations() {
     let running = running("#!/bin/sh\nexit 3\n").await;
     running.invoke("a").await;
     let function = Names::new("d", "a").function;
     let request = running.aws.lambda.put_function_concurrency().function_name(&function);
-    request.reserved_concurrent_executions(0).send().await.call("lambda:PutFunctionConcurrency").expect("it is set");
+    request
+        .reserved_concurrent_executions(0)
+        .send()
+        .await
+        .call("lambda:PutFunctionConcurrency")
+        .expect("sets the concurrency");
     let refused = running.aws.lambda.invoke().function_name(&function).send().await.call("lambda:Invoke");
-    assert_eq!(refused.expect_err("nothing may run").kind, FailureKind::Throttled);
+    assert_eq!(refused.expect_err("the invocation is throttled").kind, FailureKind::Throttled);
     let counted = |metric: &str, dimensions: usize| {
         let sum = running.cloud.with(|cx| {
             let metrics = cx.regional().cloudwatch.metrics.iter();
@@ -165,8 +170,8 @@ async fn runs_are_counted_and_so_is_what_is_refused() {
         sum.expect("the state")
     };
     assert_eq!((counted("Invocations", 1), counted("Errors", 1)), (1.0, 1.0));
-    assert_eq!(counted("Invocations", 2), 1.0, "the alias was called");
-    assert!(counted("Throttles", 1) > 0.0, "every try is counted");
+    assert_eq!(counted("Invocations", 2), 1.0, "the invocation of the alias is counted");
+    assert!(counted("Throttles", 1) > 0.0, "every throttled attempt is counted");
     let role = running.aws.iam.get_role().role_name(Names::new("d", "a").role).send().await.call("iam:GetRole");
     let used = role.expect("the role").role.and_then(|role| role.role_last_used);
     assert_eq!(used.and_then(|used| used.region).as_deref(), Some("us-east-1"));

@@ -1,4 +1,4 @@
-//! The sample of an account as it is found: it is made once on every cloud, and has a past on the embedded one.
+//! The sample of a legacy account. It is created only once on any cloud, and gets a history on the embedded one.
 
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clouds::Target;
 
-/// How many there are: functions, queues, APIs, rules, mappings.
+/// The number of functions, queues, APIs, rules and mappings.
 async fn counts(aws: &Aws) -> [usize; 5] {
     let functions = aws.lambda.list_functions().send().await.expect("functions");
     let queues = aws.sqs.list_queues().send().await.expect("queues");
@@ -28,28 +28,28 @@ async fn counts(aws: &Aws) -> [usize; 5] {
 
 async fn is_made_once(target: Target) {
     let Some(opened) = target.open().await else { return };
-    let first = legacy_account(&opened.aws).await.expect("it is made");
+    let first = legacy_account(&opened.aws).await.expect("creates the sample");
     assert_eq!(counts(&opened.aws).await, [5, 2, 1, 2, 1]);
-    assert_eq!(legacy_account(&opened.aws).await.expect("it is there"), first);
-    assert_eq!(counts(&opened.aws).await, [5, 2, 1, 2, 1], "nothing is made twice");
+    assert_eq!(legacy_account(&opened.aws).await.expect("finds the existing sample"), first);
+    assert_eq!(counts(&opened.aws).await, [5, 2, 1, 2, 1], "nothing is created twice");
 }
 
 #[tokio::test]
-async fn in_process_it_is_made_once() {
+async fn creates_sample_only_once_in_process() {
     is_made_once(Target::InProcess).await;
 }
 
 #[tokio::test]
-async fn on_moto_it_is_made_once() {
+async fn creates_sample_only_once_on_moto() {
     is_made_once(Target::Moto).await;
 }
 
 #[tokio::test]
-async fn on_ministack_it_is_made_once() {
+async fn creates_sample_only_once_on_ministack() {
     is_made_once(Target::Ministack).await;
 }
 
-/// Invocations of a function in the days before `now`.
+/// The number of invocations of a function in the days before `now`.
 async fn invocations(aws: &Aws, function: &str, now: Timestamp, days: i64) -> f64 {
     let dimension = Dimension::builder().name("FunctionName").value(function).build();
     let metric = Metric::builder().namespace("AWS/Lambda").metric_name("Invocations").dimensions(dimension).build();
@@ -63,29 +63,29 @@ async fn invocations(aws: &Aws, function: &str, now: Timestamp, days: i64) -> f6
 }
 
 #[tokio::test]
-async fn only_the_live_function_was_called_of_late() {
+async fn only_live_function_was_invoked_recently() {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let now: Timestamp = "2026-11-26T12:00:00Z".parse().expect("a time");
     cloud.set_time(now);
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
-    let legacy = legacy_account(&aws).await.expect("it is made");
-    sample::age(&cloud, &legacy).expect("it gets a past");
+    let legacy = legacy_account(&aws).await.expect("creates the sample");
+    sample::age(&cloud, &legacy).expect("creates the history");
     for function in STALE {
         assert_eq!(invocations(&aws, function, now, 90).await, 0.0, "{function}");
     }
     assert_eq!(invocations(&aws, LIVE, now, 90).await, 90.0);
-    assert_eq!(invocations(&aws, sample::HANDLER, now, 450).await, 9.0 * 199.0, "it was in use once");
+    assert_eq!(invocations(&aws, sample::HANDLER, now, 450).await, 9.0 * 199.0, "the function was in use earlier");
     let before = cloud.with(|cx| cx.regional().clone()).expect("the state");
-    sample::age(&cloud, &legacy).expect("it has a past");
-    assert!(cloud.with(|cx| *cx.regional() == before).expect("the state"), "it gets no second one");
+    sample::age(&cloud, &legacy).expect("the history exists");
+    assert!(cloud.with(|cx| *cx.regional() == before).expect("the state"), "the history is created only once");
     let function = aws.lambda.get_function_configuration().function_name(LIVE).send().await.expect("the function");
     assert!(function.last_modified().is_some_and(|at| at.starts_with("2025-10-02")), "{:?}", function.last_modified());
 }
 
 #[tokio::test]
-async fn a_workflow_calls_an_api_that_is_not_there() {
+async fn enabled_workflow_calls_missing_api() {
     let aws = Aws::for_local("us-east-1", Cloud::in_memory(CloudConfig::default()).http_client(), None);
-    let legacy = legacy_account(&aws).await.expect("it is made");
+    let legacy = legacy_account(&aws).await.expect("creates the sample");
     let urls = sample::workflows(&legacy).map(|flow| {
         let url = flow["actions"][0]["webhookUrl"].as_str().expect("a URL").to_owned();
         (flow["isEnabled"] == true, url)
@@ -102,5 +102,5 @@ async fn a_workflow_calls_an_api_that_is_not_there() {
     });
     let ids = sample::workflows(&legacy).map(|flow| hubspot.add_workflow(&flow));
     let again = sample::workflows(&legacy).map(|flow| hubspot.add_workflow(&flow));
-    assert_eq!(ids, again, "loading them twice makes none twice");
+    assert_eq!(ids, again, "loading the workflows twice creates none twice");
 }

@@ -1,8 +1,8 @@
-//! Servers that others wrote, for the tests: moto and ministack, each one process for all tests.
+//! Third-party servers for the tests: moto and ministack. Each runs as one process for all tests.
 //!
-//! They are installed once into a virtual environment below `target/`, from `tests/servers/requirements.txt`. Every test
-//! has an account of its own on them, so that no state goes from one to another. `tests/servers/run.py` ends them with
-//! the test process, however that ends.
+//! They are installed once into a virtual environment below `target/`, from `tests/servers/requirements.txt`. Each test
+//! has its own account on a server, so tests share no state. `tests/servers/run.py` ends a server together with the
+//! test process, however that ends.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -23,14 +23,14 @@ use deployer_aws::{Aws, https_client};
 use crate::clouds::Opened;
 use crate::wire::{Writes, noting};
 
-/// The variable that leaves tests of these servers out when it is `off`.
+/// The environment variable that skips tests of these servers if it is `off`.
 const SWITCH: &str = "DEPLOYER_TEST_SERVERS";
-/// The machine may be busy with other tests; usually a server answers in two seconds.
+/// The time limit on a server's start. It usually takes two seconds, but the machine may be busy with other tests.
 const LONGEST_START: Duration = Duration::from_secs(90);
-/// A port that was free may be taken by the time the server binds it.
+/// How often to try to start a server, since a free port may be taken by the time the server binds it.
 const STARTS: u32 = 3;
 
-/// A server that runs.
+/// A running server.
 #[derive(Debug, Clone, Copy)]
 pub struct Server {
     program: Program,
@@ -44,22 +44,22 @@ enum Program {
     Ministack,
 }
 
-/// <https://docs.getmoto.org/en/latest/docs/server_mode.html>. `None` where such tests are left out.
+/// <https://docs.getmoto.org/en/latest/docs/server_mode.html>. `None` if such tests are skipped.
 pub async fn moto() -> Option<Server> {
     server(Program::Moto).await
 }
 
-/// <https://pypi.org/project/ministack/>, which runs functions as processes. `None` where such tests are left out.
+/// <https://pypi.org/project/ministack/>, which runs functions as processes. `None` if such tests are skipped.
 pub async fn ministack() -> Option<Server> {
     server(Program::Ministack).await
 }
 
 impl Server {
-    /// An empty account, which no other test has.
+    /// Opens an empty account that no other test uses.
     pub fn open(self) -> Opened {
         let account = account();
         let writes = Writes::default();
-        // Where each takes the account from: a header, or a key id of twelve digits.
+        // moto reads the account from a header, ministack from a key id of twelve digits.
         let (key, header) = match self.program {
             Program::Moto => ("local", Some(("x-moto-account-id", account.clone()))),
             Program::Ministack => (account.as_str(), None),
@@ -75,7 +75,7 @@ impl Server {
     }
 }
 
-/// An account that no other test of this process has.
+/// An account that no other test in this process uses.
 fn account() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
     NEXT.fetch_add(1, Ordering::Relaxed).to_string()
@@ -83,28 +83,29 @@ fn account() -> String {
 
 async fn server(program: Program) -> Option<Server> {
     if left_out() {
-        // Not through `eprintln!`, which the test harness would hide.
+        // The test harness would hide the output of `eprintln!`.
         let test = std::thread::current().name().unwrap_or_default().to_owned();
-        let _ = writeln!(std::io::stderr(), "{test}: left out, since {SWITCH}=off");
+        let _ = writeln!(std::io::stderr(), "{test}: skipped, because {SWITCH}=off");
         return None;
     }
-    let uri = tokio::task::spawn_blocking(move || program.uri()).await.expect("the start doesn't panic");
+    let uri = tokio::task::spawn_blocking(move || program.uri()).await.expect("starting a server doesn't panic");
     match uri {
         Ok(uri) => Some(Server { program, uri }),
         Err(error) => panic!(
-            "{} could not be started: {error}\n`{SWITCH}=off cargo test --workspace` leaves the tests that need it out.",
+            "could not start {}: {error}\nTo skip the tests that need it, run `{SWITCH}=off cargo test --workspace`.",
             program.name()
         ),
     }
 }
 
-/// Never in continuous integration, where a test that is left out would be missed by nobody.
+/// Whether to skip tests of these servers. Never in continuous integration, where nobody would notice a skipped test.
 fn left_out() -> bool {
     let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
     !ci && std::env::var(SWITCH).is_ok_and(|value| value == "off")
 }
 
-/// The process is kept so that its standard input stays open: see `tests/servers/run.py`.
+/// A server's process. It is kept so that its stdin stays open, since closing it ends the server: see
+/// `tests/servers/run.py`.
 struct Running {
     uri: String,
     _process: Child,
@@ -118,7 +119,7 @@ impl Program {
         }
     }
 
-    /// The address of the one process, which the first test that asks starts.
+    /// The address of the server's only process. The first test that needs it starts it.
     fn uri(self) -> Result<&'static str, &'static str> {
         static MOTO: OnceLock<Result<Running, String>> = OnceLock::new();
         static MINISTACK: OnceLock<Result<Running, String>> = OnceLock::new();
@@ -140,7 +141,7 @@ impl Program {
     }
 
     /// # Errors
-    /// It ended at once, or doesn't answer in time; with the end of what it wrote.
+    /// The server exited or didn't respond in time. The error has the last lines of its log.
     fn start(self, python: &Path) -> Result<Running, String> {
         let port = free_port().map_err(|error| format!("no free port: {error}"))?;
         let directory = home().join(format!("{}-{}-{port}", self.name(), std::process::id()));
@@ -152,17 +153,17 @@ impl Program {
         command.arg(source("run.py")).arg(&directory);
         match self {
             Self::Moto => command.args(["moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]),
-            // It would bind every address.
+            // By default, it binds every address.
             Self::Ministack => {
                 let command = command.arg("ministack").env("LOG_LEVEL", "WARNING");
                 command.env("GATEWAY_PORT", port.to_string()).env("BIND_HOST", "127.0.0.1")
             }
         };
-        // Nothing of the developer's own: credentials and endpoints least of all.
+        // A server must never see the developer's own AWS credentials and endpoints.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(name);
         }
-        // Which ministack gives its functions, as where AWS is.
+        // ministack passes this to its functions as the address of AWS.
         command.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"));
         command.env("TMPDIR", &directory).process_group(0);
         command.stdin(Stdio::piped()).stdout(output).stderr(errors);
@@ -174,14 +175,14 @@ impl Program {
             }
             match process.try_wait() {
                 Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
-                Ok(None) => break format!("it doesn't answer after {} s", LONGEST_START.as_secs()),
-                Ok(Some(status)) => break format!("it ended with {status}"),
+                Ok(None) => break format!("it did not respond within {} s", LONGEST_START.as_secs()),
+                Ok(Some(status)) => break format!("it exited with {status}"),
                 Err(error) => break error.to_string(),
             }
         };
         let log = fs::read_to_string(&log).unwrap_or_default();
         drop(process.stdin.take());
-        // It ends by itself now; what it answers to that doesn't matter.
+        // It ends because its stdin is closed. The exit status doesn't matter.
         let _ = process.wait();
         let _ = fs::remove_dir_all(&directory);
         Err(format!("{ended}\n{}", last_lines(&log)))
@@ -199,7 +200,7 @@ fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// Whether `GET path` is answered with status 200.
+/// Whether `GET path` returns status 200.
 fn answers(port: u16, path: &str) -> bool {
     let ask = || {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
@@ -212,12 +213,13 @@ fn answers(port: u16, path: &str) -> bool {
     ask().is_ok_and(|start| start.ends_with(b" 200"))
 }
 
-/// The python of the virtual environment, which is made unless it is there with these very requirements.
+/// The python of the virtual environment, which is created unless it exists with exactly these requirements.
 fn installed() -> Result<PathBuf, String> {
     let home = home();
     let at = |error: std::io::Error| format!("{}: {error}", home.display());
     fs::create_dir_all(&home).map_err(at)?;
-    // Another test process may be at it. Released when the file is closed, even by the end of the process.
+    // Another test process may be installing too. The lock is released when the file is closed, even if the process
+    // dies.
     let lock = File::create(home.join("venv.lock")).map_err(at)?;
     lock.lock().map_err(at)?;
     let venv = home.join("venv");
@@ -231,7 +233,7 @@ fn installed() -> Result<PathBuf, String> {
         fs::remove_dir_all(&venv).map_err(at)?;
     }
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv)).map_err(|error| {
-        format!("python3 with its venv module is needed: install python3 (3.11 or newer) and python3-venv.\n{error}")
+        format!("could not create a virtual environment: {error}\nInstall python3 (3.11 or newer) and python3-venv.")
     })?;
     let install = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"];
     run(Command::new(&python).args(install).arg(source("requirements.txt")))?;
@@ -248,7 +250,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
     let said = [output.stdout, output.stderr].concat();
     let said = last_lines(&String::from_utf8_lossy(&said));
-    Err(format!("{program} {} ended with {}\n{said}", arguments.join(" "), output.status))
+    Err(format!("{program} {} failed with {}\n{said}", arguments.join(" "), output.status))
 }
 
 fn last_lines(text: &str) -> String {
@@ -260,7 +262,8 @@ fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers").join(name)
 }
 
-/// Where the virtual environment and the servers' temporary files are: `test-servers` in cargo's target directory.
+/// The directory of the virtual environment and of the servers' temporary files: `test-servers` in cargo's target
+/// directory.
 fn home() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("test-servers")
 }

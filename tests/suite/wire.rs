@@ -1,4 +1,4 @@
-//! An HTTP client between the SDK and a cloud, which notes the requests that may change something.
+//! An HTTP client between the SDK and a cloud that records the requests that can change something.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,20 +9,20 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-/// The requests that may change something, oldest first.
+/// The requests that can change something, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Writes {
     list: Arc<Mutex<Vec<String>>>,
 }
 
 impl Writes {
-    /// Those since the last call, each by its operation's name or, for Lambda, by method and path.
+    /// Takes the requests since the last call, each as its operation's name or, for Lambda, its method and path.
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.list.lock().expect("no panic"))
+        std::mem::take(&mut *self.list.lock().expect("no thread panicked"))
     }
 }
 
-/// A client on top of `inner` that notes requests in `writes`, and adds `header` to each.
+/// A client on top of `inner` that records requests in `writes` and adds `header` to each.
 pub fn noting(inner: SharedHttpClient, writes: &Writes, header: Option<(&'static str, String)>) -> SharedHttpClient {
     let writes = writes.clone();
     http_client_fn(move |settings: &HttpConnectorSettings, components: &RuntimeComponents| {
@@ -41,7 +41,7 @@ struct Noting {
 impl HttpConnector for Noting {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         if let Some(write) = write(&request) {
-            self.writes.list.lock().expect("no panic").push(write);
+            self.writes.list.lock().expect("no thread panicked").push(write);
         }
         if let Some((name, value)) = &self.header {
             request.headers_mut().insert(*name, value.clone());
@@ -50,7 +50,7 @@ impl HttpConnector for Noting {
     }
 }
 
-/// The request's operation, if it may change something.
+/// The request's operation, if it can change something.
 fn write(request: &HttpRequest) -> Option<String> {
     let operation = match request.headers().get("x-amz-target") {
         Some(target) => target.rsplit('.').next().map(ToOwned::to_owned),

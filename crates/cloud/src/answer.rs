@@ -1,4 +1,4 @@
-//! What a request is answered with, in each of the protocols.
+//! Responses to requests, in each of the protocols.
 
 use std::fmt;
 use std::future::Future;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::query::escape;
 
-/// An answer that isn't an error.
+/// A successful response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -20,7 +20,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// JSON 1.1, as Secrets Manager, EventBridge and CloudWatch Logs speak it.
+    /// JSON 1.1, the protocol of Secrets Manager, EventBridge and CloudWatch Logs.
     pub fn json(body: &serde_json::Value) -> Self {
         Self {
             status: 200,
@@ -30,23 +30,23 @@ impl Answer {
         }
     }
 
-    /// JSON over REST, as Lambda speaks it.
+    /// JSON over REST, the protocol of Lambda.
     pub fn rest(status: u16, body: &serde_json::Value) -> Self {
         Self { status, content_type: "application/json", headers: Vec::new(), body: Bytes::from(body.to_string()) }
     }
 
-    /// An answer without a body.
+    /// A response without a body.
     pub fn empty(status: u16) -> Self {
         Self { status, content_type: "application/json", headers: Vec::new(), body: Bytes::new() }
     }
 
-    /// XML, as IAM and STS speak it.
+    /// XML, the format of IAM and STS.
     pub fn xml(body: String) -> Self {
         Self { status: 200, content_type: "text/xml", headers: Vec::new(), body: Bytes::from(body) }
     }
 }
 
-/// An error as AWS answers it: the code and the HTTP status of the service's API reference.
+/// An error as AWS returns it, with the code and HTTP status from the service's API reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     pub status: u16,
@@ -59,12 +59,12 @@ impl ApiError {
         Self { status, code: code.to_owned(), message: message.into() }
     }
 
-    /// The most usual: status 400.
+    /// An error with status 400, the most common one.
     pub fn bad(code: &str, message: impl Into<String>) -> Self {
         Self::new(400, code, message)
     }
 
-    /// A value that the service's model refuses.
+    /// A value that violates the service's model.
     pub fn validation(message: impl Into<String>) -> Self {
         Self::bad("ValidationException", message)
     }
@@ -78,14 +78,15 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
-/// A future that a handler leaves behind for when the state isn't locked any more.
+/// A future that a handler returns, to run once the state is no longer locked.
 pub type Later = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send>>;
 
-/// What a handler gives.
+/// What a handler returns.
 pub enum Handled {
-    /// The answer.
+    /// The response itself.
     Now(Answer),
-    /// The answer comes from this future, which runs without the lock on the state: an invocation.
+    /// A future that produces the response. It runs without the lock on the state, since an invocation may take
+    /// minutes.
     Later(Later),
 }
 
@@ -95,18 +96,18 @@ impl From<Answer> for Handled {
     }
 }
 
-/// How a service speaks.
+/// The wire protocol of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
     Json,
-    /// JSON of a service that had the Query protocol before: errors say their earlier code too.
+    /// JSON of a service that used the Query protocol before: errors also carry their earlier code.
     JsonAfterQuery,
     Rest,
-    /// With the service's XML namespace.
+    /// Form in, XML out, with the service's XML namespace.
     Query(&'static str),
 }
 
-/// The HTTP response, with the request id where AWS puts it.
+/// Builds the HTTP response, with the request id where AWS puts it.
 pub(super) fn respond(protocol: Protocol, result: Result<Answer, ApiError>, request_id: &str) -> Response<Bytes> {
     let answer = match result {
         Ok(answer) => answer,

@@ -1,4 +1,5 @@
-//! Large contents (functions' zips), named by their SHA-256 and kept beside the state, so that the state stays small.
+//! Large contents such as function zips. They are named by their SHA-256 and stored beside the state, which keeps the
+//! state small.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -10,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-/// Contents by their hash.
+/// Contents by hash.
 #[derive(Debug, Default)]
 pub struct Blobs {
     directory: Option<PathBuf>,
@@ -22,7 +23,7 @@ impl Blobs {
         Self { directory: Some(directory), memory: Mutex::default() }
     }
 
-    /// Keeps `content`, and gives its name: the SHA-256, hexadecimal.
+    /// Stores `content` and returns its name, the SHA-256 in hexadecimal.
     ///
     /// # Errors
     /// The file can't be written.
@@ -45,10 +46,10 @@ impl Blobs {
         Ok(name)
     }
 
-    /// The content of that name.
+    /// Returns the content with that name.
     ///
     /// # Errors
-    /// There is none, or its file can't be read.
+    /// There is no such content, or its file can't be read.
     pub fn get(&self, name: &str) -> io::Result<Bytes> {
         if let Some(content) = self.memory.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Ok(content.clone());

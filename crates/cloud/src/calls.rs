@@ -1,4 +1,4 @@
-//! The list of requests, and the faults that a test puts at them.
+//! The log of requests, and the faults that a test injects into them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ApiError;
 
-/// Requests that are remembered.
+/// How many requests the log keeps.
 const REMEMBERED: usize = 10_000;
 
-/// Whether an operation may change something.
+/// Whether an operation can change something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallKind {
     Read,
@@ -26,37 +26,37 @@ pub struct Call {
     /// The operation's name in the service's API reference.
     pub operation: String,
     pub kind: CallKind,
-    /// The name or the ARN of what is called upon, as the request has it; a function's with its qualifier after a
-    /// colon. Empty for a list and for `CreateFunction`.
+    /// The name or ARN of the resource, as the request has it. A function has its qualifier after a colon. Empty for
+    /// list operations and for `CreateFunction`.
     pub resource: String,
 }
 
 impl fmt::Display for Call {
-    /// As IAM writes an action: `lambda:CreateFunction`.
+    /// In the form of an IAM action: `lambda:CreateFunction`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.service, self.operation)
     }
 }
 
-/// What is put in the place of the operation, or of its answer.
+/// What happens instead of the operation or of its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// This error is answered.
+    /// The response is this error.
     Error(ApiError),
-    /// The connection breaks: no answer comes.
+    /// The connection breaks without a response.
     Disconnect,
 }
 
-/// A fault, and when it comes.
+/// A fault and when it strikes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Injected {
     /// The operation doesn't take effect.
     Before(Fault),
-    /// The operation took effect, and its answer is lost.
+    /// The operation takes effect, but its response is lost.
     After(Fault),
 }
 
-/// Decides at every request, before it takes effect. The SDK's own retries are requests of their own.
+/// Decides on a fault for each request before it takes effect. Each of the SDK's own retries is a request too.
 pub type FaultHook = Arc<dyn Fn(&Call) -> Option<Injected> + Send + Sync>;
 
 #[derive(Default)]
@@ -76,7 +76,7 @@ impl Calls {
         *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
     }
 
-    /// Remembers a request, and gives the fault that is to be put there.
+    /// Logs a request and returns the fault to inject, if any.
     pub(super) fn record(&self, service: &'static str, operation: &str, resource: String) -> Option<Injected> {
         let call = {
             let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);

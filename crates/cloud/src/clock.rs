@@ -1,4 +1,4 @@
-//! The time that the cloud goes by: the machine's, until a test stops it.
+//! The cloud's clock. It shows the machine's time until a test stops it.
 
 use std::sync::{Mutex, PoisonError};
 

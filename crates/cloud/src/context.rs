@@ -1,4 +1,4 @@
-//! What a handler works with: the state, the time, the region of the request.
+//! What a handler works with: the state, the time and the request's region.
 
 use std::sync::Arc;
 
@@ -9,11 +9,12 @@ use super::state::{Regional, State};
 use super::store::Tracked;
 use super::{CloudConfig, Invoker};
 
-/// The locked state, for one request.
+/// The locked state during one request.
 pub struct Context<'a> {
-    /// Written to the file if it is borrowed mutably: a handler that only reads borrows it shared.
+    /// A mutable borrow marks the state as changed, so that it is written to the file. Handlers that only read must
+    /// borrow it immutably.
     pub state: &'a mut Tracked<State>,
-    /// Large contents, kept beside the state.
+    /// Large contents, stored beside the state.
     pub blobs: &'a Blobs,
     pub config: &'a CloudConfig,
     pub now: Timestamp,
@@ -38,7 +39,7 @@ impl<'a> Context<'a> {
         &self.region
     }
 
-    /// Goes on in another region.
+    /// Switches to another region.
     pub fn in_region(&mut self, region: &str) {
         region.clone_into(&mut self.region);
     }
@@ -52,7 +53,7 @@ impl<'a> Context<'a> {
         self.state.region(&self.region)
     }
 
-    /// What is in the request's region, to be changed.
+    /// What is in the request's region, for changes.
     pub fn regional_mut(&mut self) -> &mut Regional {
         self.state.region_mut(&self.region)
     }
@@ -62,7 +63,7 @@ impl<'a> Context<'a> {
         format!("arn:aws:{service}:{}:{}:{rest}", self.region, self.account())
     }
 
-    /// Seconds since 1970, with milliseconds, as AWS's JSON protocols give times.
+    /// Seconds since 1970 with milliseconds, the time format of AWS's JSON protocols.
     pub fn epoch_s(&self) -> f64 {
         epoch_s(self.now)
     }
@@ -72,7 +73,7 @@ impl<'a> Context<'a> {
         self.now.as_millisecond()
     }
 
-    /// `length` random characters out of `alphabet` (ASCII).
+    /// `length` random characters from `alphabet` (ASCII).
     pub fn random(&mut self, alphabet: &str, length: usize) -> String {
         let letters: Vec<char> = alphabet.chars().collect();
         (0..length)

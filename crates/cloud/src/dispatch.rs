@@ -1,4 +1,4 @@
-//! From a request to the service that answers it, with faults where a test wants them.
+//! Routes each request to its service and injects the faults that a test asks for.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -14,11 +14,11 @@ use super::{
     logs, scheduler, secretsmanager, sns, sqs, state, states, sts, tagging,
 };
 
-/// No answer: the connection broke.
+/// The connection broke, so there is no response.
 #[derive(Debug)]
 pub(super) struct Disconnected;
 
-/// The services that are there, by their signing names.
+/// The services of the embedded cloud, by their signing names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
     Sts,
@@ -88,7 +88,7 @@ impl Service {
         }
     }
 
-    /// The operation's name, wherever the protocol has it.
+    /// The operation's name, from wherever the protocol puts it.
     fn operation(self, request: &Request) -> Result<String, ApiError> {
         let operation = match self.protocol() {
             Protocol::Json | Protocol::JsonAfterQuery => {
@@ -105,7 +105,7 @@ impl Service {
         operation.ok_or_else(|| not_implemented(self.name(), &format!("{} {}", request.method, request.path)))
     }
 
-    /// What the request is about, as [`super::Call::resource`] has it.
+    /// The resource that the request names, for [`super::Call::resource`].
     fn resource(self, request: &Request) -> String {
         match self.protocol() {
             Protocol::Rest => match self {
@@ -155,13 +155,13 @@ impl Service {
     }
 }
 
-/// The error for an operation that isn't there, by its name.
+/// The error for an operation that the embedded cloud doesn't have. It names the operation.
 pub(super) fn not_implemented(service: &str, operation: &str) -> ApiError {
-    ApiError::new(501, "NotImplemented", format!("the local cloud doesn't have {service}:{operation}"))
+    ApiError::new(501, "NotImplemented", format!("the local cloud does not support {service}:{operation}"))
 }
 
 impl Cloud {
-    /// Answers one request as AWS would.
+    /// Responds to one request as AWS would.
     pub(super) async fn respond(
         &self,
         method: Method,
@@ -194,7 +194,11 @@ impl Cloud {
             Ok(Ok(Handled::Now(answer))) => Ok(answer),
             Ok(Ok(Handled::Later(later))) => later.await,
             Ok(Err(error)) => Err(error),
-            Err(error) => Err(ApiError::new(500, "InternalFailure", format!("the local cloud's state: {error}"))),
+            Err(error) => Err(ApiError::new(
+                500,
+                "InternalFailure",
+                format!("could not use the state of the local cloud: {error}"),
+            )),
         };
         match injected {
             Some(Injected::After(fault)) => faulty(fault, protocol, &request.id),
@@ -218,7 +222,7 @@ fn unknown_service(request: &Request) -> ApiError {
     }
 }
 
-/// Unlike what is random in the state, the ids of requests differ between processes: nothing depends on them.
+/// Nothing depends on request ids, so, unlike random values in the state, they may differ between processes.
 fn request_id() -> String {
     static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
     static COUNT: AtomicU64 = AtomicU64::new(0);

@@ -1,4 +1,4 @@
-//! How the cloud has a function run: it knows what is to run, an [`Invoker`] knows how.
+//! How the cloud runs functions: the cloud decides what to run, an [`Invoker`] knows how.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use super::{ApiError, Inner, lambda, logs};
 
-/// One invocation: the version that was addressed, and the event.
+/// One invocation: the addressed version and the event.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     pub request_id: String,
@@ -18,7 +18,7 @@ pub struct Invocation {
     pub function_name: String,
     /// `$LATEST` or a number.
     pub version: String,
-    /// With the qualifier that the caller gave.
+    /// Includes the caller's qualifier.
     pub invoked_function_arn: String,
     pub handler: String,
     pub memory_mb: u32,
@@ -30,18 +30,18 @@ pub struct Invocation {
     pub code_sha256: String,
     pub code: Bytes,
     pub reserved_concurrency: Option<u32>,
-    /// The event, JSON.
+    /// The event, as JSON.
     pub payload: Bytes,
 }
 
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invoked {
-    /// The function's answer, or the error as Lambda puts it: `{"errorMessage", "errorType"}`.
+    /// The function's response, or the error in Lambda's form: `{"errorMessage", "errorType"}`.
     pub payload: Bytes,
-    /// `Unhandled` where the function failed, timed out or crashed.
+    /// `Unhandled` if the function failed, timed out or crashed.
     pub function_error: Option<String>,
-    /// What it wrote, with Lambda's own lines; Lambda returns the last 4 KB of it.
+    /// What the function wrote, with Lambda's own lines. Lambda returns the last 4 KB of it.
     pub log: String,
 }
 
@@ -50,11 +50,12 @@ pub trait Invoker: Send + Sync + fmt::Debug {
     /// Runs one invocation to its end.
     ///
     /// # Errors
-    /// Lambda's own refusals, such as `TooManyRequestsException`; a failure of the function is no error.
+    /// Lambda refused the invocation, for example with `TooManyRequestsException`. A failure of the function is not an
+    /// error.
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>>;
 }
 
-/// An invoker whose functions' lines go to the cloud's log groups, and whose runs are counted, as Lambda's are.
+/// An invoker that writes each function's lines to its log group and counts its runs, as Lambda does.
 #[derive(Debug)]
 pub(super) struct Logged {
     pub(super) cloud: Weak<Inner>,
@@ -75,7 +76,8 @@ impl Invoker for Logged {
                 let now = cloud.now().as_millisecond();
                 let log = outcome.as_ref().map_or("", |invoked| invoked.log.as_str());
                 let lines: Vec<(i64, String)> = log.lines().map(|line| (now, line.to_owned())).collect();
-                // Without a log group the lines are dropped, as Lambda drops them; the run itself was carried out.
+                // Lambda drops the lines if the log group doesn't exist. The run itself has happened, so that is not an
+                // error.
                 let _ = cloud.with_region(&region, |cx| {
                     lambda::ran(cx, &function_arn, &outcome);
                     logs::append(cx, &group, &stream, &lines)

@@ -1,4 +1,4 @@
-//! Reading a JSON request body member by member, with AWS's errors for what is missing or of the wrong type.
+//! Reads a JSON request body member by member, with AWS's errors for missing members and wrong types.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use serde_json::{Map, Value};
 
 use super::ApiError;
 
-/// A JSON object of a request.
+/// A JSON object from a request.
 #[derive(Debug, Clone)]
 pub struct Json {
     members: Map<String, Value>,
 }
 
 impl Json {
-    /// Reads a body; an empty one is an empty object.
+    /// Parses a body. An empty body is an empty object.
     ///
     /// # Errors
-    /// `SerializationException` for what isn't a JSON object.
+    /// `SerializationException` if the body is not a JSON object.
     pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
             return Ok(Self { members: Map::new() });
@@ -27,25 +27,25 @@ impl Json {
         }
     }
 
-    /// The object inside `value`, empty for anything else.
+    /// The object inside `value`; empty if `value` is not an object.
     pub fn of(value: &Value) -> Self {
         Self { members: value.as_object().cloned().unwrap_or_default() }
     }
 
-    /// A member that isn't null.
+    /// A member, unless it is null.
     pub fn value(&self, name: &str) -> Option<&Value> {
         self.members.get(name).filter(|value| !value.is_null())
     }
 
-    /// A member's text.
+    /// A member's string.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.value(name).and_then(Value::as_str)
     }
 
-    /// A member's text, which must be there and not be empty.
+    /// A member's string, which must be present and not empty.
     ///
     /// # Errors
-    /// `ValidationException` as AWS words it.
+    /// `ValidationException` with AWS's message.
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| {
             let mut member = name.to_owned();
@@ -58,12 +58,12 @@ impl Json {
         })
     }
 
-    /// A member's whole number.
+    /// A member's integer.
     pub fn integer(&self, name: &str) -> Option<i64> {
         self.value(name).and_then(Value::as_i64)
     }
 
-    /// A member's truth; false when it isn't there.
+    /// A member's boolean; false if it is missing.
     pub fn flag(&self, name: &str) -> bool {
         self.value(name).and_then(Value::as_bool).unwrap_or_default()
     }
@@ -73,12 +73,12 @@ impl Json {
         self.value(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The texts of a list.
+    /// The strings of a list.
     pub fn texts(&self, name: &str) -> Vec<String> {
         self.list(name).iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
     }
 
-    /// An object of texts (`{"key": "value"}`).
+    /// An object with string values (`{"key": "value"}`).
     pub fn map(&self, name: &str) -> BTreeMap<String, String> {
         let members = self.value(name).and_then(Value::as_object);
         let texts = members.into_iter().flatten();

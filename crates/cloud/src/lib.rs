@@ -1,14 +1,14 @@
-//! The embedded cloud: AWS, as far as we rely on it, in this process.
+//! The embedded cloud: the parts of AWS that we rely on, in this process.
 //!
-//! It sits below the AWS SDK: [`Cloud::http_client`] gives the SDK's clients an HTTP client that answers in process, and
-//! [`Cloud::serve`] answers the same requests on a socket, so that all that is tested is the real client's requests.
-//! Only the operations that are called are there, and each behaves as AWS does in what is relied on: names, ARNs,
-//! errors, paging, what a second call of the same kind does. Anything else is refused with an error that names it.
+//! It sits below the AWS SDK, so tests exercise the requests of the real clients. [`Cloud::http_client`] returns an
+//! HTTP client that responds in process; [`Cloud::serve`] responds to the same requests on a socket. The embedded cloud
+//! supports only the operations that we call. Each behaves as AWS does in everything we rely on: names, ARNs, errors,
+//! paging, and the effect of a repeated call. Any other operation fails with an error that names it.
 //!
-//! - `dispatch` finds the service and the operation of a request, and applies faults; `request`, `answer`, `json` and
+//! - `dispatch` finds the service and operation of a request and injects faults. `request`, `answer`, `json` and
 //!   `query` are the protocols.
-//! - `store` keeps the [`State`], in memory or in a file that several processes share.
-//! - one module a service, by its signing name; `cloudwatch` counts what the others do.
+//! - `store` keeps the [`State`] in memory or in a file that several processes share.
+//! - Each service has a module, named by its signing name. `cloudwatch` also counts what the other services do.
 
 mod answer;
 pub mod apigateway;
@@ -55,16 +55,16 @@ pub use state::{Regional, State};
 
 use deployer_core::error::{Error, Result};
 
-/// What a cloud is made with.
+/// Settings of an embedded cloud.
 #[derive(Debug, Clone)]
 pub struct CloudConfig {
-    /// The account, twelve digits. A cloud that is kept in a file keeps the account that it was created with.
+    /// The account ID, twelve digits. A cloud in a file keeps the account that it was created with.
     pub account: String,
-    /// Most entries on a page, below what AWS gives; AWS's own when unset. Tests force many pages with it.
+    /// The maximum page size, if smaller than AWS's own. Tests use it to force several pages.
     pub page_size: Option<usize>,
-    /// Reads of a function until a change of it is through (Lambda's `Pending` and `InProgress`).
+    /// How many reads of a function it takes until a change to it is complete (Lambda's `Pending` and `InProgress`).
     pub lambda_settles_after_reads: u32,
-    /// Seconds until the name of a deleted queue is free again: 60 in AWS.
+    /// Seconds until the name of a deleted queue can be reused; 60 in AWS.
     pub queue_names_rest_s: u32,
 }
 
@@ -79,7 +79,7 @@ impl Default for CloudConfig {
     }
 }
 
-/// An AWS account with all its regions. Cloning is cheap and gives the same cloud.
+/// An AWS account with all its regions. Clones are cheap and share one state.
 #[derive(Debug, Clone)]
 pub struct Cloud {
     inner: Arc<Inner>,
@@ -95,7 +95,7 @@ struct Inner {
     held_back: Mutex<Option<HeldBack>>,
 }
 
-/// Operations that answer from a state that is no more.
+/// Operations that respond from an old state.
 #[derive(Debug)]
 struct HeldBack {
     operations: Vec<&'static str>,
@@ -103,26 +103,26 @@ struct HeldBack {
 }
 
 impl Cloud {
-    /// An empty account that is gone with the last clone. What is random in AWS (the end of a secret's ARN) is the same
-    /// in every such cloud.
+    /// Creates an empty account that ends with its last clone. Random values, such as the end of a secret's ARN, are
+    /// the same in every in-memory cloud.
     pub fn in_memory(config: CloudConfig) -> Self {
         let store = store::Store::in_memory(State::new(&config.account, 0));
         Self::with_store(config, store)
     }
 
-    /// The account whose state is in the file at `path`, which is created with its directory when first written.
-    /// Several processes may use it at one time.
+    /// Opens the account whose state is in the file at `path`. The first write creates the file and its directory.
+    /// Several processes can use the file at the same time.
     ///
     /// # Errors
-    /// The file can't be read or isn't a state that this version wrote.
+    /// The file can't be read, or it is not a state that this version can use.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_with(path, CloudConfig::default())
     }
 
-    /// [`Cloud::open`] with another configuration.
+    /// Like [`Cloud::open`], with other settings.
     ///
     /// # Errors
-    /// As [`Cloud::open`].
+    /// The same as [`Cloud::open`].
     pub fn open_with(path: &Path, config: CloudConfig) -> Result<Self> {
         let cloud = Self::with_store(config.clone(), store::Store::file(path, &config.account));
         cloud.with(|_| ())?;
@@ -142,16 +142,16 @@ impl Cloud {
         }
     }
 
-    /// Reads or changes the state outside any request, in the region `us-east-1` unless `work` says otherwise
-    /// ([`Context::in_region`]). The state is locked meanwhile: `work` may not call the cloud.
+    /// Reads or changes the state outside any request. The region is `us-east-1` unless `work` switches it with
+    /// [`Context::in_region`]. The state is locked meanwhile, so `work` must not call the cloud.
     ///
     /// # Errors
     /// The state can't be read or written.
     pub fn with<T>(&self, work: impl FnOnce(&mut Context<'_>) -> T) -> Result<T> {
         self.with_region("us-east-1", work).map_err(|error| {
-            Error::failed("the state of the local cloud can't be used")
+            Error::failed("could not use the state of the local cloud")
                 .caused_by(&error)
-                .hint("remove the file to start with an empty cloud: what was deployed to it is forgotten then")
+                .hint("remove the file to start with an empty cloud; what was deployed to it is then forgotten")
         })
     }
 
@@ -165,8 +165,8 @@ impl Cloud {
         })
     }
 
-    /// Has `operations` (`ListFunctions`, …) answer what they would answer now, whatever is changed from now on: AWS's
-    /// lists are eventually consistent. None in `operations` ends it.
+    /// Freezes the responses of `operations` (`ListFunctions`, …) at the current state, whatever changes later, because
+    /// AWS's lists are eventually consistent. An empty `operations` ends it.
     ///
     /// # Errors
     /// The state can't be read.
@@ -177,13 +177,13 @@ impl Cloud {
         Ok(())
     }
 
-    /// The state that `operation` answers from, if it isn't the newest.
+    /// The state that `operation` responds from, unless that is the newest.
     fn held_back(&self, operation: &str) -> Option<State> {
         let held_back = self.inner.held_back.lock().unwrap_or_else(PoisonError::into_inner);
         held_back.as_ref().filter(|held| held.operations.contains(&operation)).map(|held| held.state.clone())
     }
 
-    /// Reads another state than the newest. What `work` changes is lost.
+    /// Runs `work` on a state other than the newest. Its changes are lost.
     fn with_state<T>(
         &self,
         region: &str,
@@ -198,13 +198,13 @@ impl Cloud {
         })
     }
 
-    /// What runs functions, whose lines go to their log groups. Without one, `Invoke` is refused.
+    /// Sets what runs functions. Their lines go to their log groups. Without an invoker, `Invoke` fails.
     pub fn set_invoker(&self, invoker: Arc<dyn Invoker>) {
         let logged = invoke::Logged { cloud: Arc::downgrade(&self.inner), invoker };
         *self.inner.invoker.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(logged));
     }
 
-    /// The time that the cloud goes by.
+    /// The current time of the cloud's clock.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
@@ -214,27 +214,27 @@ impl Cloud {
         self.inner.clock.set(now);
     }
 
-    /// Stops the clock, later by `by`.
+    /// Moves the clock forward by `by` and stops it there.
     pub fn advance(&self, by: SignedDuration) {
         self.inner.clock.advance(by);
     }
 
-    /// Asks `hook` at every request whether a fault is to be put there; `None` takes the hook away.
+    /// Lets `hook` decide for each request whether to inject a fault. `None` removes the hook.
     pub fn set_faults(&self, hook: Option<FaultHook>) {
         self.inner.calls.set_hook(hook);
     }
 
-    /// The requests since the start or [`Cloud::forget_calls`], oldest first; the newest 10,000.
+    /// The newest 10,000 requests since the start or the last [`Cloud::forget_calls`], oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.inner.calls.all()
     }
 
-    /// Those of [`Cloud::calls`] that may change something.
+    /// The requests of [`Cloud::calls`] that can change something.
     pub fn writes(&self) -> Vec<Call> {
         self.inner.calls.all().into_iter().filter(|call| call.kind == CallKind::Write).collect()
     }
 
-    /// Empties the list of requests, and counts from one again.
+    /// Clears the log of requests and restarts its numbering at one.
     pub fn forget_calls(&self) {
         self.inner.calls.forget();
     }

@@ -1,5 +1,5 @@
-//! Pages of a list: every token names the entry after which the next page begins, so that a list that changes between
-//! two pages neither repeats nor skips what stayed.
+//! Pages of a list. Each token names the entry after which the next page starts, so that entries are neither repeated
+//! nor skipped if the list changes between two pages.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,16 +10,16 @@ use super::ApiError;
 #[derive(Debug, Clone)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// For the next page, if there is one.
+    /// The token of the next page, if there is one.
     pub next: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// The page of `items` (sorted by `key`) that `token` asks for. `size` is the service's own limit, or what the
-    /// caller asked for; the cloud's configuration can make it smaller ([`super::CloudConfig::page_size`]).
+    /// The page of `items` (sorted by `key`) that `token` asks for. `size` is the service's limit or what the caller
+    /// asked for; the cloud's settings can reduce it ([`super::CloudConfig::page_size`]).
     ///
     /// # Errors
-    /// `invalid` where the token isn't one of ours.
+    /// `invalid`, if the token isn't one of ours.
     pub fn of(
         items: impl IntoIterator<Item = T>,
         key: impl Fn(&T) -> String,
@@ -43,7 +43,7 @@ impl<T> Page<T> {
 }
 
 impl super::Context<'_> {
-    /// Entries on a page: what was asked for, at most `limit`, at most what the cloud is configured to.
+    /// The page size: what was asked for, limited by `limit` and by the cloud's settings.
     pub fn page_size(&self, asked: Option<i64>, limit: usize) -> usize {
         let asked = asked.and_then(|asked| usize::try_from(asked).ok()).unwrap_or(limit).min(limit);
         self.config.page_size.map_or(asked, |size| asked.min(size)).max(1)

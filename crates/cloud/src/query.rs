@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Answer, ApiError, Page};
 
-/// The members of a request's form.
+/// The form of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Form {
     members: BTreeMap<String, String>,
@@ -21,7 +21,7 @@ impl Form {
     }
 
     /// # Errors
-    /// `ValidationError` as IAM words it.
+    /// `ValidationError` with IAM's message.
     pub(super) fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| {
             let mut member = name.to_owned();
@@ -54,7 +54,7 @@ impl Form {
             .collect()
     }
 
-    /// The members of the structure that begin with `prefix`, without it.
+    /// The members whose names start with `prefix`, with the prefix removed.
     pub(super) fn below(&self, prefix: &str) -> Self {
         let from = self.members.range(prefix.to_owned()..);
         let members = from.map_while(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())));
@@ -70,7 +70,7 @@ impl Form {
         (1..).map_while(pair).collect()
     }
 
-    /// A number.
+    /// A member's floating-point number.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         self.text(name).and_then(|text| text.parse().ok())
     }
@@ -87,26 +87,26 @@ impl Form {
     }
 }
 
-/// XML that is being written. Elements are closed by the closure's end.
+/// An XML writer. Each element is closed when its closure returns.
 #[derive(Debug, Default)]
 pub(super) struct Xml {
     text: String,
 }
 
 impl Xml {
-    /// `<name>…</name>` around what `inside` writes.
+    /// Writes `<name>…</name>` around what `inside` writes.
     pub(super) fn element(&mut self, name: &str, inside: impl FnOnce(&mut Self)) {
         let _ = write!(self.text, "<{name}>");
         inside(self);
         let _ = write!(self.text, "</{name}>");
     }
 
-    /// `<name>text</name>`.
+    /// Writes `<name>text</name>`.
     pub(super) fn text(&mut self, name: &str, text: &str) {
         let _ = write!(self.text, "<{name}>{}</{name}>", escape(text));
     }
 
-    /// `<name><member>…</member>…</name>`.
+    /// Writes `<name><member>…</member>…</name>`.
     pub(super) fn members<T>(&mut self, name: &str, items: impl IntoIterator<Item = T>, each: impl Fn(&mut Self, T)) {
         self.element(name, |xml| {
             for item in items {
@@ -115,7 +115,7 @@ impl Xml {
         });
     }
 
-    /// `<name><entry><key>…</key><value>…</value></entry>…</name>`.
+    /// Writes `<name><entry><key>…</key><value>…</value></entry>…</name>`.
     pub(super) fn entries(&mut self, name: &str, entries: &BTreeMap<String, String>) {
         self.element(name, |xml| {
             for (key, value) in entries {
@@ -127,7 +127,7 @@ impl Xml {
         });
     }
 
-    /// `<name><member><Key>…</Key><Value>…</Value></member>…</name>`.
+    /// Writes `<name><member><Key>…</Key><Value>…</Value></member>…</name>`.
     pub(super) fn tags(&mut self, name: &str, tags: &BTreeMap<String, String>) {
         self.members(name, tags, |xml, (key, value)| {
             xml.text("Key", key);
@@ -135,20 +135,20 @@ impl Xml {
         });
     }
 
-    /// The token of the page after `page`, if there is one.
+    /// Writes the token of the page after `page`, if there is one.
     pub(super) fn next_token<T>(&mut self, page: &Page<T>) {
         if let Some(next) = &page.next {
             self.text("NextToken", next);
         }
     }
 
-    /// Text where an element's text stands.
+    /// Writes the text of the current element.
     pub(super) fn raw(&mut self, text: &str) {
         self.text.push_str(&escape(text));
     }
 }
 
-/// `<OperationResponse><OperationResult>…</OperationResult><ResponseMetadata>…`.
+/// Builds `<OperationResponse><OperationResult>…</OperationResult><ResponseMetadata>…`.
 pub(super) fn answer(namespace: &str, operation: &str, request_id: &str, result: impl FnOnce(&mut Xml)) -> Answer {
     let mut xml = Xml::default();
     let _ = write!(xml.text, "<{operation}Response xmlns=\"{namespace}\">");
@@ -158,7 +158,7 @@ pub(super) fn answer(namespace: &str, operation: &str, request_id: &str, result:
     Answer::xml(xml.text)
 }
 
-/// Text as it may stand in XML.
+/// Escapes text for XML.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,31 +1,31 @@
-//! A request as it came: whom it is for stands in its signature.
+//! A request as it was received. Its signature names the service and the region.
 
 use bytes::Bytes;
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
-/// One request, with what its credential scope says.
+/// One request, with the service and region of its credential scope.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub method: http::Method,
-    /// Still encoded.
+    /// Still percent-encoded.
     pub path: String,
-    /// Decoded, in the order of the request.
+    /// Decoded, in the request's order.
     pub query: Vec<(String, String)>,
     pub headers: HeaderMap,
     pub body: Bytes,
     /// The service's signing name.
     pub service: String,
     pub region: String,
-    /// `http://host` where the request came over a socket.
+    /// `http://host` if the request came over a socket.
     pub origin: Option<String>,
-    /// The id that the answer carries.
+    /// The id that the response carries.
     pub id: String,
 }
 
 impl Request {
-    /// Reads whom the request is for out of `Authorization: AWS4-HMAC-SHA256 Credential=key/date/region/service/…`. The
-    /// signature itself isn't checked: any credentials are good.
+    /// Reads service and region from `Authorization: AWS4-HMAC-SHA256 Credential=key/date/region/service/…`. The
+    /// signature is not verified: any credentials work.
     pub(super) fn new(method: http::Method, uri: &http::Uri, headers: HeaderMap, body: Bytes, id: String) -> Self {
         let authorization = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let scope = authorization.and_then(|text| text.split_once("Credential=")).map(|(_, scope)| scope);
@@ -34,13 +34,13 @@ impl Request {
         let region = parts.next().unwrap_or_default().to_owned();
         let query = uri.query().unwrap_or_default();
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        // Only a request in process names its host in the request line.
+        // Only requests in process have the host in the request line, and they have no origin.
         let host = headers.get(http::header::HOST).filter(|_| uri.authority().is_none());
         let origin = host.and_then(|host| host.to_str().ok()).map(|host| format!("http://{host}"));
         Self { method, path: uri.path().to_owned(), query, headers, body, service, region, origin, id }
     }
 
-    /// The parts of the path between slashes, decoded.
+    /// The segments of the path, decoded.
     pub fn segments(&self) -> Vec<String> {
         let parts = self.path.trim_matches('/').split('/');
         parts.map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned()).collect()
@@ -56,7 +56,7 @@ impl Request {
         self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     }
 
-    /// A header's value, if it is text.
+    /// A header's value, unless it is not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

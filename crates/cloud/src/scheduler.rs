@@ -1,4 +1,4 @@
-//! Amazon EventBridge Scheduler: schedules in groups. Nothing fires here.
+//! Amazon EventBridge Scheduler: schedules in groups. The embedded cloud never fires them.
 //!
 //! <https://docs.aws.amazon.com/scheduler/latest/APIReference/>
 
@@ -14,11 +14,11 @@ use deployer_core::manifest::Schedule as Expression;
 
 /// The group that every account has.
 const DEFAULT: &str = "default";
-/// Entries on a page, at most.
+/// The maximum page size.
 const PAGE: usize = 100;
-/// Longest name of a schedule.
+/// The maximum length of a schedule's name.
 const MAX_NAME: usize = 64;
-/// Members of a request that are kept and shown as they are given.
+/// Members of a request that are stored and returned unchanged.
 const MEMBERS: [&str; 10] = [
     "ScheduleExpression",
     "ScheduleExpressionTimezone",
@@ -32,7 +32,7 @@ const MEMBERS: [&str; 10] = [
     "ActionAfterCompletion",
 ];
 
-/// The schedules of one region, by `group/name`.
+/// The schedules of a region, by `group/name`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -47,7 +47,7 @@ pub struct Schedule {
     pub arn: String,
     pub created_s: f64,
     pub modified_s: f64,
-    /// Members of the request, by name.
+    /// The request's members, by name.
     pub given: Value,
 }
 
@@ -66,7 +66,7 @@ pub(super) fn operation(request: &Request) -> Option<&'static str> {
     }
 }
 
-/// The schedule that a request's path names.
+/// The schedule named in a request's path.
 pub(super) fn resource(request: &Request) -> String {
     request.segments().into_iter().nth(1).unwrap_or_default()
 }
@@ -144,7 +144,7 @@ fn create(cx: &mut Context<'_>, group: &str, name: &str, body: &Json) -> Result<
     Ok(answer)
 }
 
-/// What the request leaves out has its default again.
+/// Members that the request omits are reset to their defaults.
 fn update(cx: &mut Context<'_>, group: &str, name: &str, body: &Json) -> Result<Value, ApiError> {
     let mut schedule = found(cx, group, name)?.clone();
     schedule.given = given(body)?;

@@ -1,4 +1,4 @@
-//! All that is in the account, as it is kept.
+//! Everything in the account, as it is stored.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{apigateway, cloudwatch, events, iam, lambda, logs, scheduler, secretsmanager, sns, sqs, states};
 
-/// Changes when an older version can't read the state any more.
+/// The version of the stored format. It changes when older programs can no longer read the state.
 pub(super) const FORMAT: u32 = 1;
 
 /// The account.
@@ -53,7 +53,7 @@ impl State {
         }
     }
 
-    /// Whether there is a role of this ARN that Lambda can assume.
+    /// Whether a role with this ARN exists that Lambda can assume.
     pub(super) fn has_role(&self, arn: &str) -> bool {
         self.iam.lambda_can_assume(arn)
     }
@@ -66,7 +66,7 @@ impl State {
         self.regions.entry(region.to_owned()).or_default()
     }
 
-    /// The next number of the sequence that the seed begins (splitmix64).
+    /// The next number of the sequence that starts at the seed (splitmix64).
     pub(super) fn next_random(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
         mix(self.seed.wrapping_add(self.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15)))

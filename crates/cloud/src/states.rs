@@ -1,4 +1,4 @@
-//! AWS Step Functions: state machines. None is run here.
+//! AWS Step Functions: state machines. The embedded cloud never runs them.
 //!
 //! <https://docs.aws.amazon.com/step-functions/latest/apireference/>
 
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::{Answer, ApiError, Context, Handled, Json, Page, Request, dispatch};
 
-/// Entries on a page, at most and where the caller doesn't say.
+/// The default and the maximum page size.
 const PAGE: (i64, usize) = (100, 1000);
 
-/// The state machines of one region, by ARN.
+/// The state machines of a region, by ARN.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -23,7 +23,7 @@ pub struct State {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     pub name: String,
-    /// In the Amazon States Language, as it was given.
+    /// In the Amazon States Language, as given.
     pub definition: String,
     pub role_arn: String,
     /// `STANDARD` or `EXPRESS`.
@@ -53,7 +53,7 @@ pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -
     answer.map(|body| Answer::json(&body).into())
 }
 
-/// A state machine that is there already as it is asked for is no error.
+/// Creating a state machine that already exists with the same settings is not an error.
 fn create(cx: &mut Context<'_>, body: &Json) -> Result<Value, ApiError> {
     let (name, definition) = (body.required("name")?, body.required("definition")?);
     let role_arn = body.required("roleArn")?;
@@ -136,7 +136,7 @@ fn describe(cx: &Context<'_>, body: &Json) -> Result<Value, ApiError> {
     }))
 }
 
-/// A state machine that isn't there is no error.
+/// Deleting a missing state machine is not an error.
 fn delete(cx: &mut Context<'_>, body: &Json) -> Result<Value, ApiError> {
     let arn = body.required("stateMachineArn")?;
     if cx.regional().states.machines.contains_key(arn) {
@@ -158,14 +158,14 @@ fn list_tags(cx: &Context<'_>, body: &Json) -> Result<Value, ApiError> {
 
 fn tagged_mut<'c>(cx: &'c mut Context<'_>, body: &Json) -> Result<&'c mut Machine, ApiError> {
     let arn = body.required("resourceArn")?;
-    // Looked up first, so that a refusal isn't taken for a change.
+    // A mutable borrow counts as a change, so look it up first: a refused request must not change the state.
     if !cx.regional().states.machines.contains_key(arn) {
         return Err(no_resource(arn));
     }
     cx.regional_mut().states.machines.get_mut(arn).ok_or_else(|| no_resource(arn))
 }
 
-/// In small letters, unlike everywhere else.
+/// The member names are lowercase, unlike in the other services.
 fn tags(body: &Json) -> BTreeMap<String, String> {
     let pair = |tag: &Value| Some((tag["key"].as_str()?.to_owned(), tag["value"].as_str()?.to_owned()));
     body.list("tags").iter().filter_map(pair).collect()

@@ -1,8 +1,8 @@
-//! Keeps the state: in memory, or in a file that several processes share.
+//! Stores the state, in memory or in a file that several processes share.
 //!
-//! Each request is handled under a lock on `<file>.lock`. That file holds a number that changes with every write, so
-//! that a process sees at once whether another has written since. It is raised before the state is replaced: a process
-//! that dies in between makes the others read once more, and never makes them keep what is old.
+//! Each request is handled under a lock on `<file>.lock`. The lock file holds a number that changes with each write,
+//! which shows a process whether another one has written since. The number is raised before the state is replaced: if a
+//! process dies in between, the others read the file once more, but never keep an old state.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::blobs::Blobs;
 use super::state::{FORMAT, State};
 
-/// Knows whether its content was borrowed mutably.
+/// Records whether its content was borrowed mutably.
 #[derive(Debug)]
 pub struct Tracked<T> {
     content: T,
@@ -51,7 +51,7 @@ pub(super) struct Store {
 #[derive(Debug)]
 struct StateFile {
     path: PathBuf,
-    /// The file's text as last read or written, and the number that the lock file had then; `None` before the first.
+    /// The lock file's number and the file's text at the last read or write; `None` before the first.
     seen: Option<(u64, Vec<u8>)>,
     account: String,
 }
@@ -69,7 +69,7 @@ impl Store {
         }
     }
 
-    /// Runs `work` on the newest state, and keeps what it changed.
+    /// Runs `work` on the newest state and stores its changes.
     pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut Tracked<State>, &Blobs) -> T) -> io::Result<T> {
         let Some(file) = &mut self.file else { return Ok(work(&mut self.state, &self.blobs)) };
         if let Some(directory) = file.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
@@ -77,7 +77,7 @@ impl Store {
         }
         let lock_path = with_suffix(&file.path, ".lock");
         let mut lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(lock_path)?;
-        // Released when the file is closed, even by the end of the process.
+        // The lock is released when the file is closed, even if the process dies.
         lock.lock()?;
         let number = read_number(&mut lock)?;
         file.refresh(&mut self.state, number)?;
@@ -85,7 +85,7 @@ impl Store {
         if std::mem::take(&mut self.state.touched)
             && let Err(error) = file.write(&self.state, &mut lock, number)
         {
-            // What couldn't be kept didn't happen.
+            // The change was not stored, so discard it: the next request reads the file again.
             file.seen = None;
             return Err(error);
         }
@@ -94,7 +94,7 @@ impl Store {
 }
 
 impl StateFile {
-    /// Reads the file if another process has written it, or removed it.
+    /// Reads the file again if another process has written or removed it.
     fn refresh(&mut self, state: &mut Tracked<State>, number: u64) -> io::Result<()> {
         if self.seen.as_ref().is_some_and(|(seen, _)| *seen == number) && self.path.exists() {
             return Ok(());
@@ -108,9 +108,12 @@ impl StateFile {
             State::new(&self.account, RandomState::new().hash_one(&self.path))
         } else {
             let content: State = serde_json::from_slice(&text)
-                .map_err(|error| named(&self.path, &format!("this is no state of a local cloud: {error}")))?;
+                .map_err(|error| named(&self.path, &format!("not the state of a local cloud: {error}")))?;
             if content.format != FORMAT {
-                return Err(named(&self.path, &format!("this state has format {}, not {FORMAT}", content.format)));
+                return Err(named(
+                    &self.path,
+                    &format!("the state has format {}, but this version reads format {FORMAT}", content.format),
+                ));
             }
             content
         };
@@ -125,7 +128,7 @@ impl StateFile {
             return Ok(());
         }
         let directory = self.path.parent().filter(|directory| !directory.as_os_str().is_empty());
-        // Readable by its owner only: secrets are in it.
+        // A temporary file is readable only by its owner, which the state must stay: it holds secrets.
         let mut next = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
         next.write_all(&text)?;
         let number = number.wrapping_add(1);

@@ -1,4 +1,4 @@
-//! Resource Groups Tagging API: the tags of resources of several services, in one paged list.
+//! Resource Groups Tagging API: tags of resources across services, in one paged list.
 //!
 //! <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, ApiError, Context, Handled, Json, Page, Request, dispatch};
 
-/// Resources on a page, at most.
+/// The maximum page size.
 const PAGE: usize = 100;
 
 pub(super) fn handle(cx: &Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
@@ -50,7 +50,7 @@ fn get_resources(cx: &Context<'_>, body: &Json) -> Result<Handled, ApiError> {
     Ok(Answer::json(&answer).into())
 }
 
-/// Everything that can have tags, but for what is IAM's: the type, the ARN, the tags.
+/// Every resource that can have tags, except IAM's, as type, ARN and tags.
 fn tagged(cx: &Context<'_>) -> Vec<(&'static str, String, BTreeMap<String, String>)> {
     let regional = cx.regional();
     let mut all = regional.apigateway.all_tagged(cx.region());
@@ -68,7 +68,7 @@ fn tagged(cx: &Context<'_>) -> Vec<(&'static str, String, BTreeMap<String, Strin
         add("lambda:function", &cx.arn("lambda", &format!("function:{}", function.name)), &function.tags);
     }
     for queue in regional.sqs.queues.values() {
-        // A queue is the service's only type, and is named by the service alone.
+        // SQS has only one type, which is named by the service alone.
         add("sqs", &queue.arn, &queue.tags);
     }
     for (arn, topic) in &regional.sns.topics {
@@ -83,7 +83,7 @@ fn tagged(cx: &Context<'_>) -> Vec<(&'static str, String, BTreeMap<String, Strin
     all
 }
 
-/// Whether a filter, which is a service or one of its types, lets a type through.
+/// Whether any filter matches the type. A filter is a service or one of its types.
 fn is_asked_for(filters: &[&str], kind: &str) -> bool {
     let service = kind.split(':').next().unwrap_or_default();
     filters.is_empty() || filters.iter().any(|filter| *filter == kind || *filter == service)

@@ -1,4 +1,4 @@
-//! How requests come in: from the SDK's clients in this process, or over a socket.
+//! How requests arrive: from SDK clients in this process, or over a socket.
 
 use std::future::Future;
 use std::io;
@@ -20,11 +20,11 @@ use tokio::net::TcpListener;
 use super::Cloud;
 use super::dispatch::Disconnected;
 
-/// Longest body. Lambda takes zips of up to 50 MB (70 MB as base64) in `CreateFunction`.
+/// The maximum size of a body. `CreateFunction` accepts zips of up to 50 MB (70 MB as base64).
 const MAX_BODY: usize = 80 * 1024 * 1024;
 
 impl Cloud {
-    /// The HTTP client that has this cloud answer the SDK, in process.
+    /// An HTTP client for the SDK whose requests go to this cloud, in process.
     pub fn http_client(&self) -> SharedHttpClient {
         let cloud = self.clone();
         http_client_fn(move |_: &HttpConnectorSettings, _: &RuntimeComponents| {
@@ -32,7 +32,7 @@ impl Cloud {
         })
     }
 
-    /// Answers on `listener` until the future is dropped, or `shutdown` ends.
+    /// Serves requests on `listener` until the future is dropped or `shutdown` completes.
     ///
     /// # Errors
     /// The listener failed.
@@ -51,11 +51,11 @@ impl Cloud {
         axum::serve(listener, router).with_graceful_shutdown(shutdown).await
     }
 
-    /// What an unsigned link of this cloud leads to, in process: the code of a function, by `GetFunction`'s
-    /// `Code.Location`.
+    /// Downloads from an unsigned link of this cloud, in process. The only such link is to a function's code, in
+    /// `Code.Location` of `GetFunction`.
     ///
     /// # Errors
-    /// The link leads nowhere, or has expired.
+    /// The link is invalid or has expired.
     pub async fn download(&self, link: &str) -> io::Result<Bytes> {
         let uri: http::Uri = link.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         match self.respond(http::Method::GET, &uri, http::HeaderMap::new(), Bytes::new()).await {
@@ -72,7 +72,7 @@ impl Cloud {
         };
         match self.respond(parts.method, &parts.uri, parts.headers, body.to_bytes()).await {
             Ok(response) => response.map(Body::from),
-            // A body that fails makes the server close the connection in the middle of the answer.
+            // A body that fails makes the server close the connection in the middle of the response.
             Err(Disconnected) => Response::new(Body::from_stream(futures_util::stream::once(async {
                 Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset))
             }))),

@@ -10,7 +10,8 @@ fn function(place: &Place) -> String {
     format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account)
 }
 
-/// An API with one route to a function, and a stage that deploys by itself. Gives the API's and the integration's id.
+/// Creates an API with one route to a function and an auto-deployed stage. Returns the ids of the API and the
+/// integration.
 async fn create(place: &Place, name: &str) -> Result<(String, String), CallError> {
     let api = &place.aws.apigatewayv2;
     let request = api.create_api().name(name).protocol_type(ProtocolType::Http);
@@ -30,7 +31,7 @@ async fn delete(place: &Place, id: &str) {
     let _ = place.aws.apigatewayv2.delete_api().api_id(id).send().await;
 }
 
-pub async fn an_api_shows_what_its_routes_lead_to(place: Place) -> Probed {
+pub async fn shows_route_integrations(place: Place) -> Probed {
     let name = place.name("api");
     let (id, integration) = create(&place, &name).await.map_err(text)?;
     let v2 = &place.aws.apigatewayv2;
@@ -40,21 +41,21 @@ pub async fn an_api_shows_what_its_routes_lead_to(place: Place) -> Probed {
     let stages = v2.get_stages().api_id(&id).send().await.call("apigateway:GetStages");
     delete(&place, &id).await;
     let api = api.map_err(text)?;
-    same(api.name(), Some(name.as_str()), "its name")?;
-    same(api.api_endpoint().is_some_and(|uri| uri.contains(&id)), true, "whether it is in its endpoint")?;
-    same(api.tags().map(|tags| tags.len()), Some(TAGS.len()), "its tags")?;
+    same(api.name(), Some(name.as_str()), "name")?;
+    same(api.api_endpoint().is_some_and(|uri| uri.contains(&id)), true, "whether the endpoint contains the API id")?;
+    same(api.tags().map(|tags| tags.len()), Some(TAGS.len()), "tags")?;
     let routes = routes.map_err(text)?;
     let route = routes.items().first().ok_or("no route")?;
-    same(route.route_key(), Some("POST /hook"), "its route")?;
-    same(route.target(), Some(format!("integrations/{integration}").as_str()), "what the route leads to")?;
+    same(route.route_key(), Some("POST /hook"), "route")?;
+    same(route.target(), Some(format!("integrations/{integration}").as_str()), "target of the route")?;
     let integrations = integrations.map_err(text)?;
     let uri = integrations.items().first().and_then(|integration| integration.integration_uri());
-    same(uri, Some(function(&place).as_str()), "what it calls")?;
+    same(uri, Some(function(&place).as_str()), "integration URI")?;
     let stages = stages.map_err(text)?;
-    same(stages.items().first().and_then(|stage| stage.stage_name()), Some("$default"), "its stage")
+    same(stages.items().first().and_then(|stage| stage.stage_name()), Some("$default"), "stage")
 }
 
-pub async fn a_stage_is_throttled(place: Place) -> Probed {
+pub async fn throttles_stage(place: Place) -> Probed {
     let (id, _) = create(&place, &place.name("api")).await.map_err(text)?;
     let settings = RouteSettings::builder().throttling_rate_limit(0.0).throttling_burst_limit(0).build();
     let request = place.aws.apigatewayv2.update_stage().api_id(&id).stage_name("$default");
@@ -62,18 +63,22 @@ pub async fn a_stage_is_throttled(place: Place) -> Probed {
     delete(&place, &id).await;
     let updated = updated.map_err(text)?;
     let settings = updated.default_route_settings().ok_or("no settings")?;
-    same((settings.throttling_rate_limit(), settings.throttling_burst_limit()), (Some(0.0), Some(0)), "its limits")
+    same(
+        (settings.throttling_rate_limit(), settings.throttling_burst_limit()),
+        (Some(0.0), Some(0)),
+        "rate and burst limits",
+    )
 }
 
-pub async fn an_integration_in_use_is_not_deleted(place: Place) -> Probed {
+pub async fn refuses_to_delete_integration_in_use(place: Place) -> Probed {
     let (id, integration) = create(&place, &place.name("api")).await.map_err(text)?;
     let request = place.aws.apigatewayv2.delete_integration().api_id(&id).integration_id(&integration);
     let kept = request.send().await.call("apigateway:DeleteIntegration");
     delete(&place, &id).await;
-    same(kept.map_err(|error| error.code).err().as_deref(), Some("ConflictException"), "the refusal")
+    same(kept.map_err(|error| error.code).err().as_deref(), Some("ConflictException"), "error code")
 }
 
-pub async fn an_export_is_taken_back(place: Place) -> Probed {
+pub async fn imports_its_own_export(place: Place) -> Probed {
     let (id, _) = create(&place, &place.name("api")).await.map_err(text)?;
     let v2 = &place.aws.apigatewayv2;
     let request = v2.export_api().api_id(&id).specification("OAS30").output_type("JSON").include_extensions(true);
@@ -82,20 +87,20 @@ pub async fn an_export_is_taken_back(place: Place) -> Probed {
     let body = exported.map_err(text)?.body.map(|body| body.into_inner()).unwrap_or_default();
     let document: Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
     let written = &document["paths"]["/hook"]["post"]["x-amazon-apigateway-integration"]["uri"];
-    same(written.as_str(), Some(function(&place).as_str()), "what the document calls")?;
+    same(written.as_str(), Some(function(&place).as_str()), "integration URI in the document")?;
     let imported = v2.import_api().body(document.to_string()).send().await.call("apigateway:ImportApi");
     let id = imported.map_err(text)?.api_id.unwrap_or_default();
     let routes = v2.get_routes().api_id(&id).send().await.call("apigateway:GetRoutes");
     let integrations = v2.get_integrations().api_id(&id).send().await.call("apigateway:GetIntegrations");
     delete(&place, &id).await;
     let routes = routes.map_err(text)?;
-    same(routes.items().first().and_then(|route| route.route_key()), Some("POST /hook"), "the imported API's route")?;
+    same(routes.items().first().and_then(|route| route.route_key()), Some("POST /hook"), "route of the imported API")?;
     let integrations = integrations.map_err(text)?;
     let uri = integrations.items().first().and_then(|integration| integration.integration_uri());
-    same(uri, Some(function(&place).as_str()), "what the imported API calls")
+    same(uri, Some(function(&place).as_str()), "integration URI of the imported API")
 }
 
-pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+pub async fn reports_missing_apis_as_not_found(place: Place) -> Probed {
     let v2 = &place.aws.apigatewayv2;
     let answer = v2.get_api().api_id("0123456789").send().await.call("apigateway:GetApi");
     refused(answer, FailureKind::NotFound)?;

@@ -10,16 +10,17 @@ pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow
 const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:PutLogEvents","Resource":"*"}]}"#;
 
-/// A role of this name, as `deployer` makes one.
+/// Creates a role with this name, as `deployer` does.
 pub async fn create(place: &Place, name: &str) -> Result<(), deployer_aws::CallError> {
-    let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("complete"));
+    let tags =
+        TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("all required members are set"));
     let request = place.aws.iam.create_role().role_name(name).path("/deployer/probe/");
     let request = request.assume_role_policy_document(TRUST).set_tags(Some(tags.to_vec()));
     request.send().await.call("iam:CreateRole").map(drop)
 }
 
 pub async fn delete(place: &Place, name: &str) {
-    // Cleans up after the probe; it says nothing of what was probed.
+    // This only cleans up after the probe, so errors don't matter.
     let _ = place.aws.iam.delete_role_policy().role_name(name).policy_name("sync").send().await;
     let _ = place.aws.iam.delete_role().role_name(name).send().await;
 }
@@ -29,31 +30,31 @@ async fn put_policy(place: &Place, name: &str) -> Probed {
     request.send().await.call("iam:PutRolePolicy").map(drop).map_err(text)
 }
 
-/// Policy documents are URL-encoded, by some servers not.
+/// Parses a policy document. AWS URL-encodes it; some servers don't.
 fn json(document: Option<&str>) -> Value {
     let decoded = percent_encoding::percent_decode_str(document.unwrap_or_default()).decode_utf8_lossy();
     serde_json::from_str(&decoded).unwrap_or_default()
 }
 
-pub async fn a_role_keeps_path_tags_and_policy(place: Place) -> Probed {
+pub async fn keeps_role_path_tags_and_policy(place: Place) -> Probed {
     let name = place.name("role");
     create(&place, &name).await.map_err(text)?;
     put_policy(&place, &name).await?;
     let answer = place.aws.iam.get_role().role_name(&name).send().await.call("iam:GetRole").map_err(text)?;
     let role = answer.role().ok_or("no role")?;
-    same(role.arn(), &place.role_arn(&name), "its ARN")?;
-    same(json(role.assume_role_policy_document()), json(Some(TRUST)), "its trust policy")?;
+    same(role.arn(), &place.role_arn(&name), "ARN")?;
+    same(json(role.assume_role_policy_document()), json(Some(TRUST)), "trust policy")?;
     let mut tags: Vec<_> = role.tags().iter().map(|tag| (tag.key(), tag.value())).collect();
     tags.sort_unstable();
-    same(tags, TAGS.to_vec(), "its tags")?;
+    same(tags, TAGS.to_vec(), "tags")?;
     let policy = place.aws.iam.get_role_policy().role_name(&name).policy_name("sync").send().await;
     let policy = policy.call("iam:GetRolePolicy").map_err(text)?;
-    same(json(Some(policy.policy_document())), json(Some(POLICY)), "its policy")?;
+    same(json(Some(policy.policy_document())), json(Some(POLICY)), "policy")?;
     delete(&place, &name).await;
     Ok(())
 }
 
-pub async fn a_name_is_taken_once(place: Place) -> Probed {
+pub async fn rejects_duplicate_role_name(place: Place) -> Probed {
     let name = place.name("role");
     create(&place, &name).await.map_err(text)?;
     let second = create(&place, &name).await;
@@ -61,19 +62,19 @@ pub async fn a_name_is_taken_once(place: Place) -> Probed {
     refused(second, FailureKind::AlreadyExists)
 }
 
-pub async fn a_role_with_a_policy_is_not_deleted(place: Place) -> Probed {
+pub async fn refuses_to_delete_role_with_policy(place: Place) -> Probed {
     let name = place.name("role");
     create(&place, &name).await.map_err(text)?;
     put_policy(&place, &name).await?;
     let answer = place.aws.iam.delete_role().role_name(&name).send().await.call("iam:DeleteRole");
     delete(&place, &name).await;
     match answer {
-        Ok(_) => differs("it is deleted, with its policy"),
-        Err(error) => same(error.code.as_str(), "DeleteConflict", "the refusal"),
+        Ok(_) => differs("the role was deleted with its policy"),
+        Err(error) => same(error.code.as_str(), "DeleteConflict", "error code"),
     }
 }
 
-pub async fn one_call_lists_roles_with_policies_and_tags(place: Place) -> Probed {
+pub async fn lists_roles_with_policies_and_tags_in_one_call(place: Place) -> Probed {
     let name = place.name("role");
     create(&place, &name).await.map_err(text)?;
     put_policy(&place, &name).await?;
@@ -86,16 +87,16 @@ pub async fn one_call_lists_roles_with_policies_and_tags(place: Place) -> Probed
         found = found.or(role.cloned());
     }
     delete(&place, &name).await;
-    let role = found.ok_or("the role isn't listed")?;
-    same(role.path(), Some("/deployer/probe/"), "its path")?;
-    same(role.tags().len(), TAGS.len(), "its tags")?;
+    let role = found.ok_or("the role is not listed")?;
+    same(role.path(), Some("/deployer/probe/"), "path")?;
+    same(role.tags().len(), TAGS.len(), "tags")?;
     let policies = role.role_policy_list();
-    same(policies.len(), 1, "its inline policies")?;
-    same(json(policies[0].policy_document()), json(Some(POLICY)), "its policy")
+    same(policies.len(), 1, "inline policies")?;
+    same(json(policies[0].policy_document()), json(Some(POLICY)), "policy")
 }
 
-/// Its own policy allows `logs:PutLogEvents`, and the attached one `s3:GetObject`.
-pub async fn a_role_is_simulated_with_what_is_attached(place: Place) -> Probed {
+/// The inline policy allows `logs:PutLogEvents`, the attached one `s3:GetObject`.
+pub async fn simulates_role_with_attached_policies(place: Place) -> Probed {
     let (name, iam) = (place.name("role"), &place.aws.iam);
     create(&place, &name).await.map_err(text)?;
     put_policy(&place, &name).await?;
@@ -116,7 +117,7 @@ pub async fn a_role_is_simulated_with_what_is_attached(place: Place) -> Probed {
     let _ = iam.detach_role_policy().role_name(&name).policy_arn(&arn).send().await;
     let _ = iam.delete_policy().policy_arn(&arn).send().await;
     delete(&place, &name).await;
-    same(json(version.policy_version().and_then(|version| version.document())), json(Some(&more)), "the document")?;
+    same(json(version.policy_version().and_then(|version| version.document())), json(Some(&more)), "document")?;
     let decided = answer.map_err(text)?;
     let decided: Vec<_> = decided
         .evaluation_results()
@@ -124,11 +125,11 @@ pub async fn a_role_is_simulated_with_what_is_attached(place: Place) -> Probed {
         .map(|result| (result.eval_action_name(), result.eval_resource_name(), result.eval_decision().as_str()))
         .collect();
     let expected = [("logs:PutLogEvents", "allowed"), ("s3:GetObject", "allowed"), ("s3:PutObject", "implicitDeny")];
-    same(decided, expected.map(|(action, decision)| (action, Some(resource), decision)).to_vec(), "the decisions")
+    same(decided, expected.map(|(action, decision)| (action, Some(resource), decision)).to_vec(), "decisions")
 }
 
-/// A venue's policy, and a denial beside it.
-pub async fn policies_are_simulated(place: Place) -> Probed {
+/// Simulates a venue's policy together with a denial.
+pub async fn simulates_custom_policies(place: Place) -> Probed {
     let allow = r#"{"Version":"2012-10-17","Statement":[
         {"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"arn:aws:secretsmanager:us-east-1:1:secret:d/a-??????"},
         {"Effect":"Allow","Action":["logs:CreateLogStream","logs:Put*"],"Resource":"arn:aws:logs:us-east-1:1:log-group:/aws/lambda/d-a:*"}]}"#;
@@ -155,7 +156,7 @@ pub async fn policies_are_simulated(place: Place) -> Probed {
     Ok(())
 }
 
-pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+pub async fn reports_missing_roles_as_not_found(place: Place) -> Probed {
     let name = place.name("role");
     let iam = &place.aws.iam;
     refused(iam.get_role().role_name(&name).send().await.call("iam:GetRole"), FailureKind::NotFound)?;

@@ -12,11 +12,11 @@ use sha2::{Digest, Sha256};
 
 use super::{Place, Probed, TAGS, differs, iam, refused, same, text};
 
-/// Reads until a change must have come through.
+/// The maximum number of reads until a change must be complete.
 const READS: usize = 200;
 
 fn code(script: &str) -> Vec<u8> {
-    zip::deterministic(&[("bootstrap", script.as_bytes())]).expect("it is zipped").to_vec()
+    zip::deterministic(&[("bootstrap", script.as_bytes())]).expect("the code is zipped").to_vec()
 }
 
 async fn try_create(place: &Place, name: &str, role: &str) -> Result<(), CallError> {
@@ -31,7 +31,7 @@ async fn try_create(place: &Place, name: &str, role: &str) -> Result<(), CallErr
     request.send().await.call("lambda:CreateFunction").map(drop)
 }
 
-/// A function with a role. A real account needs a while until the role can be assumed.
+/// Creates a function with a role. In a real account it takes a while until the role can be assumed.
 pub async fn create(place: &Place, name: &str) -> Probed {
     iam::create(place, name).await.map_err(text)?;
     for _ in 0..READS {
@@ -43,7 +43,7 @@ pub async fn create(place: &Place, name: &str) -> Probed {
             Err(error) => return Err(text(error)),
         }
     }
-    differs("its role never becomes assumable")
+    differs("its role never became assumable")
 }
 
 pub async fn get(place: &Place, name: &str, qualifier: Option<&str>) -> Result<GetFunctionOutput, CallError> {
@@ -61,7 +61,7 @@ async fn ready(place: &Place, name: &str) -> Probed {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    differs("it is never ready")
+    differs("the function never became ready")
 }
 
 async fn publish(place: &Place, name: &str) -> Result<String, String> {
@@ -86,41 +86,45 @@ pub async fn delete(place: &Place, name: &str) {
     iam::delete(place, name).await;
 }
 
-pub async fn a_role_that_is_not_there_is_refused(place: Place) -> Probed {
+pub async fn rejects_missing_role(place: Place) -> Probed {
     let name = place.name("function");
     let answer = try_create(&place, &name, &place.name("no-role")).await;
     delete(&place, &name).await;
     match answer {
-        Ok(()) => differs("the function is made"),
-        Err(error) => same(error.code.as_str(), "InvalidParameterValueException", "the refusal"),
+        Ok(()) => differs("the function was created"),
+        Err(error) => same(error.code.as_str(), "InvalidParameterValueException", "error code"),
     }
 }
 
-pub async fn a_function_keeps_what_it_is_given(place: Place) -> Probed {
+pub async fn keeps_function_settings(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     let answer = get(&place, &name, None).await.map_err(text)?;
     delete(&place, &name).await;
     let found = answer.configuration().ok_or("no configuration")?;
-    same(found.description(), Some("a probe"), "its description")?;
-    same(found.runtime(), Some(&Runtime::from("provided.al2023")), "its runtime")?;
-    same(found.architectures(), &[Architecture::Arm64][..], "its architecture")?;
-    same((found.memory_size(), found.timeout()), (Some(128), Some(60)), "its memory and timeout")?;
-    same(found.role(), Some(place.role_arn(&name).as_str()), "its role")?;
-    same(found.code_sha256(), Some(sha256("#!/bin/sh\n").as_str()), "its code's hash")?;
+    same(found.description(), Some("a probe"), "description")?;
+    same(found.runtime(), Some(&Runtime::from("provided.al2023")), "runtime")?;
+    same(found.architectures(), &[Architecture::Arm64][..], "architecture")?;
+    same((found.memory_size(), found.timeout()), (Some(128), Some(60)), "memory and timeout")?;
+    same(found.role(), Some(place.role_arn(&name).as_str()), "role")?;
+    same(found.code_sha256(), Some(sha256("#!/bin/sh\n").as_str()), "hash of the code")?;
     let variables = found.environment().and_then(|environment| environment.variables());
-    same(variables.and_then(|variables| variables.get("VENUE")).map(String::as_str), Some("a"), "its variable")?;
+    same(
+        variables.and_then(|variables| variables.get("VENUE")).map(String::as_str),
+        Some("a"),
+        "environment variable",
+    )?;
     let mut tags: Vec<_> =
         answer.tags().into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     tags.sort_unstable();
-    same(tags, TAGS.to_vec(), "its tags")
+    same(tags, TAGS.to_vec(), "tags")
 }
 
 fn sha256(script: &str) -> String {
     STANDARD.encode(Sha256::digest(code(script)))
 }
 
-pub async fn a_name_is_taken_once(place: Place) -> Probed {
+pub async fn rejects_duplicate_function_name(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     let second = try_create(&place, &name, &name).await;
@@ -128,7 +132,7 @@ pub async fn a_name_is_taken_once(place: Place) -> Probed {
     refused(second, FailureKind::AlreadyExists)
 }
 
-pub async fn new_code_has_the_hash_of_its_zip(place: Place) -> Probed {
+pub async fn updated_code_has_hash_of_its_zip(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     let request = place.aws.lambda.update_function_code().function_name(&name);
@@ -138,11 +142,11 @@ pub async fn new_code_has_the_hash_of_its_zip(place: Place) -> Probed {
     let read = get(&place, &name, None).await.map_err(text)?;
     delete(&place, &name).await;
     let expected = sha256("#!/bin/sh\nexit 1\n");
-    same(answer.code_sha256(), Some(expected.as_str()), "the hash that is answered")?;
-    same(read.configuration().and_then(|found| found.code_sha256()), Some(expected.as_str()), "the hash that is read")
+    same(answer.code_sha256(), Some(expected.as_str()), "hash in UpdateFunctionCode")?;
+    same(read.configuration().and_then(|found| found.code_sha256()), Some(expected.as_str()), "hash in GetFunction")
 }
 
-pub async fn an_unchanged_function_is_not_published_again(place: Place) -> Probed {
+pub async fn publishes_unchanged_function_only_once(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     let first = publish(&place, &name).await?;
@@ -152,10 +156,10 @@ pub async fn an_unchanged_function_is_not_published_again(place: Place) -> Probe
     ready(&place, &name).await?;
     let changed = publish(&place, &name).await?;
     delete(&place, &name).await;
-    same([first.as_str(), again.as_str(), changed.as_str()], ["1", "1", "2"], "the versions")
+    same([first.as_str(), again.as_str(), changed.as_str()], ["1", "1", "2"], "published versions")
 }
 
-pub async fn an_alias_leads_to_its_version(place: Place) -> Probed {
+pub async fn alias_resolves_to_its_version(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     let first = publish(&place, &name).await?;
@@ -168,16 +172,16 @@ pub async fn an_alias_leads_to_its_version(place: Place) -> Probed {
         let found = answer.configuration.ok_or("no configuration")?;
         Ok((found.version, found.timeout))
     };
-    same(seen().await?, (Some("1".to_owned()), Some(60)), "the version of then, and its timeout")?;
+    same(seen().await?, (Some("1".to_owned()), Some(60)), "version and timeout before the alias moved")?;
     let second = publish(&place, &name).await?;
     let request = place.aws.lambda.update_alias().function_name(&name).name("live").function_version(second);
     request.send().await.call("lambda:UpdateAlias").map_err(text)?;
     let moved = seen().await?;
     delete(&place, &name).await;
-    same(moved, (Some("2".to_owned()), Some(30)), "the version of now, and its timeout")
+    same(moved, (Some("2".to_owned()), Some(30)), "version and timeout after the alias moved")
 }
 
-pub async fn reserved_concurrency_is_shown(place: Place) -> Probed {
+pub async fn get_function_shows_reserved_concurrency(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     let request = place.aws.lambda.put_function_concurrency().function_name(&name).reserved_concurrent_executions(1);
@@ -185,10 +189,10 @@ pub async fn reserved_concurrency_is_shown(place: Place) -> Probed {
     let answer = get(&place, &name, None).await.map_err(text)?;
     delete(&place, &name).await;
     let reserved = answer.concurrency().and_then(|concurrency| concurrency.reserved_concurrent_executions());
-    same(reserved, Some(1), "what GetFunction says")
+    same(reserved, Some(1), "reserved concurrency in GetFunction")
 }
 
-pub async fn asynchronous_settings_belong_to_the_alias(place: Place) -> Probed {
+pub async fn keeps_async_settings_per_alias(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     create_alias(&place, &name, &publish(&place, &name).await?).await?;
@@ -202,11 +206,11 @@ pub async fn asynchronous_settings_belong_to_the_alias(place: Place) -> Probed {
     let plain = plain.call("lambda:GetFunctionEventInvokeConfig");
     delete(&place, &name).await;
     let settings = (read.maximum_retry_attempts(), read.maximum_event_age_in_seconds());
-    same(settings, (Some(0), Some(60)), "the alias's settings")?;
+    same(settings, (Some(0), Some(60)), "settings of the alias")?;
     refused(plain, FailureKind::NotFound)
 }
 
-pub async fn a_permission_belongs_to_the_alias(place: Place) -> Probed {
+pub async fn keeps_permissions_per_alias(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     create_alias(&place, &name, &publish(&place, &name).await?).await?;
@@ -221,14 +225,18 @@ pub async fn a_permission_belongs_to_the_alias(place: Place) -> Probed {
     delete(&place, &name).await;
     let policy: Value = serde_json::from_str(policy.policy().unwrap_or_default()).unwrap_or_default();
     let statement = &policy["Statement"][0];
-    same(statement["Sid"].as_str(), Some("sync"), "its statement id")?;
+    same(statement["Sid"].as_str(), Some("sync"), "statement id")?;
     let source = statement["Condition"]["ArnLike"]["AWS:SourceArn"].as_str();
-    same(source.is_some_and(|arn| arn.ends_with(&name)), true, &format!("its condition, {statement}"))?;
+    same(
+        source.is_some_and(|arn| arn.ends_with(&name)),
+        true,
+        &format!("whether the condition names the rule, in {statement}"),
+    )?;
     refused(plain, FailureKind::NotFound)?;
     refused(after, FailureKind::NotFound)
 }
 
-pub async fn a_statement_id_is_taken_once(place: Place) -> Probed {
+pub async fn rejects_duplicate_statement_id(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     create_alias(&place, &name, &publish(&place, &name).await?).await?;
@@ -238,7 +246,7 @@ pub async fn a_statement_id_is_taken_once(place: Place) -> Probed {
     refused(second, FailureKind::AlreadyExists)
 }
 
-pub async fn functions_come_in_pages(place: Place) -> Probed {
+pub async fn pages_functions(place: Place) -> Probed {
     let names = ["function-1", "function-2", "function-3"].map(|what| place.name(what));
     for name in &names {
         create(&place, name).await?;
@@ -254,11 +262,11 @@ pub async fn functions_come_in_pages(place: Place) -> Probed {
     for name in &names {
         delete(&place, name).await;
     }
-    same((first.functions().len(), first.next_marker().is_some()), (1, true), "a page of one")?;
-    same(names.iter().all(|name| found.contains(name)), true, "whether the pages have them all")
+    same((first.functions().len(), first.next_marker().is_some()), (1, true), "first page")?;
+    same(names.iter().all(|name| found.contains(name)), true, "whether all functions are on the pages")
 }
 
-pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+pub async fn reports_missing_functions_as_not_found(place: Place) -> Probed {
     let name = place.name("function");
     let lambda = &place.aws.lambda;
     refused(get(&place, &name, None).await, FailureKind::NotFound)?;

@@ -19,7 +19,7 @@ async fn delete(place: &Place, name: &str) {
     let _ = place.aws.logs.delete_log_group().log_group_name(name).send().await;
 }
 
-pub async fn a_group_keeps_tags_and_retention(place: Place) -> Probed {
+pub async fn keeps_log_group_tags_and_retention(place: Place) -> Probed {
     let name = place.name("group");
     let logs = &place.aws.logs;
     create(&place, &name).await.map_err(text)?;
@@ -27,8 +27,8 @@ pub async fn a_group_keeps_tags_and_retention(place: Place) -> Probed {
     request.send().await.call("logs:PutRetentionPolicy").map_err(text)?;
     let answer = logs.describe_log_groups().log_group_name_prefix(&name).send().await;
     let answer = answer.call("logs:DescribeLogGroups").map_err(text)?;
-    let group = answer.log_groups().first().ok_or("it isn't listed")?;
-    same(group.retention_in_days(), Some(30), "its retention")?;
+    let group = answer.log_groups().first().ok_or("not listed")?;
+    same(group.retention_in_days(), Some(30), "retention")?;
     let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*").to_owned();
     let tags = logs.list_tags_for_resource().resource_arn(arn).send().await;
     let tags = tags.call("logs:ListTagsForResource").map_err(text)?;
@@ -36,10 +36,10 @@ pub async fn a_group_keeps_tags_and_retention(place: Place) -> Probed {
         tags.tags().into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     tags.sort_unstable();
     delete(&place, &name).await;
-    same(tags, TAGS.to_vec(), "its tags")
+    same(tags, TAGS.to_vec(), "tags")
 }
 
-pub async fn a_name_is_taken_once(place: Place) -> Probed {
+pub async fn rejects_duplicate_log_group_name(place: Place) -> Probed {
     let name = place.name("group");
     create(&place, &name).await.map_err(text)?;
     let second = create(&place, &name).await;
@@ -47,7 +47,7 @@ pub async fn a_name_is_taken_once(place: Place) -> Probed {
     refused(second, FailureKind::AlreadyExists)
 }
 
-/// Writes these lines into a stream, a millisecond apart.
+/// Writes lines to a stream, a millisecond apart.
 async fn write(place: &Place, name: &str, lines: &[&str]) -> Result<(), CallError> {
     let logs = &place.aws.logs;
     let request = logs.create_log_stream().log_group_name(name).log_stream_name("stream");
@@ -59,7 +59,7 @@ async fn write(place: &Place, name: &str, lines: &[&str]) -> Result<(), CallErro
     request.set_log_events(events.ok()).send().await.call("logs:PutLogEvents").map(drop)
 }
 
-/// What a pattern finds, on however many pages.
+/// The messages that match a pattern, from all pages.
 async fn found(place: &Place, name: &str, pattern: &str) -> Result<Vec<String>, String> {
     let mut messages = Vec::new();
     let query = Query { group: name, from: jiff::Timestamp::UNIX_EPOCH, pattern };
@@ -79,26 +79,26 @@ const LINES: [&str; 5] = [
     "RequestId: 1 Error: Runtime exited with error: exit status 1",
 ];
 
-pub async fn events_come_in_the_order_of_time(place: Place) -> Probed {
+pub async fn returns_events_in_time_order(place: Place) -> Probed {
     let name = place.name("group");
     create(&place, &name).await.map_err(text)?;
     write(&place, &name, &LINES).await.map_err(text)?;
     let all = found(&place, &name, "").await;
     delete(&place, &name).await;
-    same(all?, LINES.map(ToOwned::to_owned).to_vec(), "its events")
+    same(all?, LINES.map(ToOwned::to_owned).to_vec(), "events")
 }
 
-pub async fn a_pattern_finds_the_lines_that_runs_end_with(place: Place) -> Probed {
+pub async fn filter_patterns_find_final_lines_of_runs(place: Place) -> Probed {
     let name = place.name("group");
     create(&place, &name).await.map_err(text)?;
     write(&place, &name, &LINES).await.map_err(text)?;
     let (ended, broken_off) = (found(&place, &name, ENDED).await, found(&place, &name, BROKEN_OFF).await);
     delete(&place, &name).await;
-    same(ended?, vec![LINES[2].to_owned()], "what ended by itself")?;
-    same(broken_off?, LINES[3..].iter().map(|line| (*line).to_owned()).collect(), "what Lambda ended")
+    same(ended?, vec![LINES[2].to_owned()], "lines of runs that ended by themselves")?;
+    same(broken_off?, LINES[3..].iter().map(|line| (*line).to_owned()).collect(), "lines of runs that Lambda ended")
 }
 
-pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+pub async fn reports_missing_log_groups_as_not_found(place: Place) -> Probed {
     let request = place.aws.logs.delete_log_group().log_group_name(place.name("group"));
     refused(request.send().await.call("logs:DeleteLogGroup"), FailureKind::NotFound)?;
     let request = place.aws.logs.filter_log_events().log_group_name(place.name("group"));

@@ -18,7 +18,7 @@ fn time(at: Timestamp) -> DateTime {
     DateTime::from_secs(at.as_second())
 }
 
-/// The hour that began a day ago.
+/// The start of the hour a day ago.
 fn hour() -> Timestamp {
     let day_ago = Timestamp::now() - SignedDuration::from_hours(24);
     Timestamp::from_second(day_ago.as_second().div_euclid(HOUR_S) * HOUR_S).expect("a time")
@@ -49,27 +49,27 @@ async fn sums(place: &Place, names: &[&str], from: Timestamp, hours: i64) -> Res
     answer.call("cloudwatch:GetMetricData").map_err(text)
 }
 
-pub async fn values_are_summed_by_period(place: Place) -> Probed {
+pub async fn sums_values_by_period(place: Place) -> Probed {
     let (name, start) = (place.name("metric"), hour());
     let later = |minutes| start + SignedDuration::from_mins(minutes);
     put(&place, &name, &[(later(0), 1.0), (later(59), 2.0), (later(60), 4.0), (later(120), 8.0)]).await?;
     let answer = sums(&place, &[&name], start, 2).await?;
     let result = answer.metric_data_results().first().ok_or("no result")?;
-    same(result.values(), &[3.0, 4.0][..], "the sums, without what is at the end of the time")?;
-    same(result.timestamps(), &[time(start), time(later(60))][..], "when each period begins")
+    same(result.values(), &[3.0, 4.0][..], "sums, without the value at the end of the time range")?;
+    same(result.timestamps(), &[time(start), time(later(60))][..], "start of each period")
 }
 
-pub async fn a_metric_without_data_has_an_empty_result(place: Place) -> Probed {
+pub async fn returns_empty_result_for_metric_without_data(place: Place) -> Probed {
     let (name, none, start) = (place.name("metric"), place.name("none"), hour());
     put(&place, &name, &[(start, 1.0)]).await?;
     let answer = sums(&place, &[&none, &name], start, 1).await?;
     let mut results: Vec<_> =
         answer.metric_data_results().iter().map(|result| (result.id().unwrap_or_default(), result.values())).collect();
     results.sort_by_key(|(id, _)| *id);
-    same(results, vec![("q0", &[][..]), ("q1", &[1.0][..])], "the results")
+    same(results, vec![("q0", &[][..]), ("q1", &[1.0][..])], "results")
 }
 
-pub async fn an_alarm_keeps_what_it_is_given(place: Place) -> Probed {
+pub async fn keeps_alarm_settings(place: Place) -> Probed {
     let (name, watched) = (place.name("alarm"), place.name("metric"));
     let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build());
     let request =
@@ -80,22 +80,22 @@ pub async fn an_alarm_keeps_what_it_is_given(place: Place) -> Probed {
     request.send().await.call("cloudwatch:PutMetricAlarm").map_err(text)?;
     let answer = place.aws.cloudwatch.describe_alarms().alarm_names(&name).send().await;
     let answer = answer.call("cloudwatch:DescribeAlarms").map_err(text)?;
-    let alarm = answer.metric_alarms().first().ok_or("it isn't listed")?;
+    let alarm = answer.metric_alarms().first().ok_or("not listed")?;
     let arn = format!("arn:aws:cloudwatch:us-east-1:{}:alarm:{name}", place.account);
     let tags = place.aws.cloudwatch.list_tags_for_resource().resource_arn(&arn).send().await;
     let tags = tags.call("cloudwatch:ListTagsForResource");
     let deleted = place.aws.cloudwatch.delete_alarms().alarm_names(&name).send().await;
     deleted.call("cloudwatch:DeleteAlarms").map_err(text)?;
-    same(alarm.alarm_arn(), Some(arn.as_str()), "its ARN")?;
-    same(alarm.dimensions(), &[dimension(&watched)][..], "what it watches")?;
-    same(alarm.actions_enabled(), Some(true), "whether it acts")?;
-    same(alarm.alarm_actions().len(), 1, "its actions")?;
-    same(tags.map_err(text)?.tags().len(), TAGS.len(), "its tags")
+    same(alarm.alarm_arn(), Some(arn.as_str()), "ARN")?;
+    same(alarm.dimensions(), &[dimension(&watched)][..], "dimensions")?;
+    same(alarm.actions_enabled(), Some(true), "whether its actions are enabled")?;
+    same(alarm.alarm_actions().len(), 1, "actions")?;
+    same(tags.map_err(text)?.tags().len(), TAGS.len(), "tags")
 }
 
-pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+pub async fn reports_missing_alarms_as_not_found(place: Place) -> Probed {
     let answer = place.aws.cloudwatch.describe_alarms().alarm_names(place.name("alarm")).send().await;
-    same(answer.call("cloudwatch:DescribeAlarms").map_err(text)?.metric_alarms().len(), 0, "alarms")?;
+    same(answer.call("cloudwatch:DescribeAlarms").map_err(text)?.metric_alarms().len(), 0, "number of alarms")?;
     let answer = place.aws.cloudwatch.delete_alarms().alarm_names(place.name("alarm")).send().await;
     refused(answer.call("cloudwatch:DeleteAlarms"), FailureKind::NotFound)
 }

@@ -1,6 +1,6 @@
-//! Whether a cloud behaves as AWS does in what `deployer` relies on: one suite for the embedded cloud (in process and on
-//! a socket), moto and ministack, and for a real account with `cargo test -- --ignored conformance::account`. Where a
-//! server is known to differ stands in [`known_gaps`], and nowhere else.
+//! Checks that a cloud behaves as AWS does in everything that `deployer` relies on. One suite runs against the embedded
+//! cloud (in process and on a socket), moto and ministack, and against a real account with
+//! `cargo test -- --ignored conformance::account`. All known differences of a server are in [`known_gaps`].
 
 mod events;
 mod http_apis;
@@ -24,10 +24,10 @@ use deployer_aws::{Aws, CallError, FailureKind};
 
 use crate::clouds::Target;
 
-/// What a probe found: nothing wrong, or how the cloud differs.
+/// The result of a probe: success, or how the cloud differs from AWS.
 type Probed = Result<(), String>;
 
-/// A cloud, and names on it that nobody else has.
+/// A cloud, with names that no other probe uses.
 struct Place {
     aws: Aws,
     account: String,
@@ -44,14 +44,14 @@ impl Place {
     }
 }
 
-/// A test for each probe on each cloud, with an attribute by cloud.
+/// Defines a test for each probe on each cloud. The attribute depends on the cloud.
 macro_rules! probes {
     ($($group:ident: $($probe:ident)*;)*) => {
         probes! { @ in_process InProcess [doc = "embedded"] $($group: $($probe)*;)* }
         probes! { @ over_http OverHttp [doc = "embedded"] $($group: $($probe)*;)* }
         probes! { @ moto Moto [doc = "third-party"] $($group: $($probe)*;)* }
         probes! { @ ministack Ministack [doc = "third-party"] $($group: $($probe)*;)* }
-        probes! { @ account Account [ignore = "it makes things in an AWS account"] $($group: $($probe)*;)* }
+        probes! { @ account Account [ignore = "it creates resources in an AWS account"] $($group: $($probe)*;)* }
     };
     (@ $module:ident $target:ident $attribute:tt $($group:ident: $($probe:ident)*;)*) => {
         mod $module {
@@ -68,122 +68,122 @@ macro_rules! probes {
         #$attribute
         async fn $probe() {
             let name = concat!(stringify!($group), "::", stringify!($probe));
-            crate::conformance::check(crate::clouds::Target::$target, name, crate::conformance::$group::$probe).await;
+            crate::conformance::run_probe(crate::clouds::Target::$target, name, crate::conformance::$group::$probe).await;
         }
     };
 }
 
 probes! {
-    events: a_rule_keeps_what_it_is_given
-        a_rule_that_is_put_again_is_changed_and_keeps_its_tags
-        a_target_keeps_its_retry_policy
-        a_target_leads_to_its_rules
-        there_is_a_default_bus
-        a_rule_with_targets_is_not_deleted
-        a_schedule_that_is_none_is_refused
-        rules_come_in_pages
-        what_is_not_there_is_not_found;
-    http_apis: an_api_shows_what_its_routes_lead_to
-        a_stage_is_throttled
-        an_integration_in_use_is_not_deleted
-        an_export_is_taken_back
-        what_is_not_there_is_not_found;
-    iam: a_role_keeps_path_tags_and_policy
-        a_name_is_taken_once
-        a_role_with_a_policy_is_not_deleted
-        one_call_lists_roles_with_policies_and_tags
-        a_role_is_simulated_with_what_is_attached
-        policies_are_simulated
-        what_is_not_there_is_not_found;
-    lambda: a_role_that_is_not_there_is_refused
-        a_function_keeps_what_it_is_given
-        a_name_is_taken_once
-        new_code_has_the_hash_of_its_zip
-        an_unchanged_function_is_not_published_again
-        an_alias_leads_to_its_version
-        reserved_concurrency_is_shown
-        asynchronous_settings_belong_to_the_alias
-        a_permission_belongs_to_the_alias
-        a_statement_id_is_taken_once
-        functions_come_in_pages
-        what_is_not_there_is_not_found;
-    logs: a_group_keeps_tags_and_retention
-        a_name_is_taken_once
-        events_come_in_the_order_of_time
-        a_pattern_finds_the_lines_that_runs_end_with
-        what_is_not_there_is_not_found;
-    metrics: values_are_summed_by_period
-        a_metric_without_data_has_an_empty_result
-        an_alarm_keeps_what_it_is_given
-        what_is_not_there_is_not_found;
-    queues: a_queue_keeps_what_it_is_given
-        a_queue_is_made_again_only_as_it_is
-        a_fifo_queue_is_named_so
-        messages_are_counted_and_come_in_their_order
-        dead_letters_lead_to_a_queue_that_is_there
-        queues_come_in_pages
-        tags_are_put_and_taken_away
-        what_is_not_there_is_not_found;
-    rest_apis: an_api_shows_its_methods_with_their_integrations
-        a_deployment_makes_its_stage
-        a_stage_is_throttled
-        an_export_is_taken_back
-        an_api_with_a_domain_is_not_deleted
-        apis_come_in_pages
-        tags_are_put_and_taken_away
-        what_is_not_there_is_not_found;
-    schedules: a_schedule_keeps_what_it_is_given
-        a_schedule_is_changed_as_a_whole
-        there_is_a_default_group
-        a_schedule_that_is_none_is_refused
-        what_is_not_there_is_not_found;
-    secrets: a_secret_is_listed_with_its_tags
-        a_name_is_taken_once
-        a_name_in_deletion_is_not_free
-        a_secret_in_deletion_is_listed_when_asked_for
-        a_restored_secret_has_its_value;
-    state_machines: a_machine_keeps_what_it_is_given
-        a_definition_that_is_none_is_refused
-        what_is_not_there_is_not_found;
-    topics: a_topic_keeps_what_it_is_given
-        a_queue_is_subscribed_once
-        a_page_elsewhere_has_to_confirm
-        what_is_not_there_is_not_found;
-    triggers: a_mapping_keeps_what_it_is_given
-        a_mapping_is_made_once
-        a_function_has_one_url
-        a_function_without_concurrency_is_not_called
-        what_is_not_there_is_not_found;
+    events: keeps_rule_settings
+        put_rule_replaces_settings_and_keeps_tags
+        keeps_target_retry_policy
+        lists_rules_by_target
+        lists_default_event_bus
+        refuses_to_delete_rule_with_targets
+        rejects_invalid_schedules
+        pages_rules
+        reports_missing_rules_as_not_found;
+    http_apis: shows_route_integrations
+        throttles_stage
+        refuses_to_delete_integration_in_use
+        imports_its_own_export
+        reports_missing_apis_as_not_found;
+    iam: keeps_role_path_tags_and_policy
+        rejects_duplicate_role_name
+        refuses_to_delete_role_with_policy
+        lists_roles_with_policies_and_tags_in_one_call
+        simulates_role_with_attached_policies
+        simulates_custom_policies
+        reports_missing_roles_as_not_found;
+    lambda: rejects_missing_role
+        keeps_function_settings
+        rejects_duplicate_function_name
+        updated_code_has_hash_of_its_zip
+        publishes_unchanged_function_only_once
+        alias_resolves_to_its_version
+        get_function_shows_reserved_concurrency
+        keeps_async_settings_per_alias
+        keeps_permissions_per_alias
+        rejects_duplicate_statement_id
+        pages_functions
+        reports_missing_functions_as_not_found;
+    logs: keeps_log_group_tags_and_retention
+        rejects_duplicate_log_group_name
+        returns_events_in_time_order
+        filter_patterns_find_final_lines_of_runs
+        reports_missing_log_groups_as_not_found;
+    metrics: sums_values_by_period
+        returns_empty_result_for_metric_without_data
+        keeps_alarm_settings
+        reports_missing_alarms_as_not_found;
+    queues: keeps_queue_attributes_and_tags
+        recreates_queue_only_with_same_attributes
+        requires_fifo_suffix_for_fifo_queues_only
+        counts_messages_and_keeps_their_order
+        requires_existing_dead_letter_queue
+        pages_queues
+        adds_and_removes_queue_tags
+        reports_missing_queues_as_not_found;
+    rest_apis: shows_methods_with_integrations
+        deployment_creates_its_stage
+        throttles_stage
+        imports_its_own_export
+        refuses_to_delete_api_with_domain
+        pages_apis
+        adds_and_removes_api_tags
+        reports_missing_apis_as_not_found;
+    schedules: keeps_schedule_settings
+        update_replaces_whole_schedule
+        lists_default_schedule_group
+        rejects_invalid_schedules
+        reports_missing_schedules_as_not_found;
+    secrets: lists_secret_with_tags
+        rejects_duplicate_secret_name
+        rejects_name_pending_deletion
+        lists_secret_pending_deletion_on_request
+        restored_secret_keeps_its_value;
+    state_machines: keeps_state_machine_settings
+        rejects_invalid_definition
+        reports_missing_state_machines_as_not_found;
+    topics: keeps_topic_attributes_and_tags
+        subscribes_queue_only_once
+        email_subscription_waits_for_confirmation
+        reports_missing_topics_as_not_found;
+    triggers: keeps_event_source_mapping_settings
+        rejects_duplicate_event_source_mapping
+        allows_one_url_per_function
+        refuses_invocation_at_zero_concurrency
+        reports_missing_triggers_as_not_found;
 }
 
-async fn check<F: Future<Output = Probed>>(target: Target, name: &str, probe: impl FnOnce(Place) -> F) {
+async fn run_probe<F: Future<Output = Probed>>(target: Target, name: &str, probe: impl FnOnce(Place) -> F) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let Some(opened) = target.open().await else { return };
-    let identity = opened.aws.sts.get_caller_identity().send().await.expect("it says whose account it is");
+    let identity = opened.aws.sts.get_caller_identity().send().await.expect("the caller's account is known");
     let account = identity.account().expect("an account").to_owned();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let probed = probe(Place { aws: opened.aws, account, number }).await;
     match (known_gaps::find(target, name), probed) {
         (None, Ok(())) | (Some(_), Err(_)) => {}
         (None, Err(how)) => panic!("{target:?} differs from AWS in {name}: {how}"),
-        (Some(gap), Ok(())) => panic!("{target:?} behaves as AWS in {name} now; take the gap out: {gap}"),
+        (Some(gap), Ok(())) => panic!("{target:?} now behaves like AWS in {name}; remove this known gap: {gap}"),
     }
 }
 
-/// Something else than was expected.
+/// Fails the probe.
 fn differs<T>(what: impl Into<String>) -> Result<T, String> {
     Err(what.into())
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(found: T, expected: T, what: &str) -> Probed {
-    if found == expected { Ok(()) } else { differs(format!("{what}: {found:?} in place of {expected:?}")) }
+    if found == expected { Ok(()) } else { differs(format!("{what}: expected {expected:?}, found {found:?}")) }
 }
 
-/// The call is refused, and `deployer` understands it so.
+/// Checks that the call is refused, and that `deployer` recognizes why.
 fn refused<T>(answer: Result<T, CallError>, kind: FailureKind) -> Probed {
     match answer {
-        Ok(_) => differs(format!("it is taken, and not refused as {kind:?}")),
-        Err(error) => same(error.kind, kind, &format!("{} is refused with {}", error.operation, error.code)),
+        Ok(_) => differs(format!("the call succeeded instead of failing as {kind:?}")),
+        Err(error) => same(error.kind, kind, &format!("{} failed with {}", error.operation, error.code)),
     }
 }
 
@@ -191,5 +191,5 @@ fn text(error: CallError) -> String {
     error.to_string()
 }
 
-/// The tags that everything gets here.
+/// The tags of everything that a probe creates.
 const TAGS: [(&str, &str); 2] = [("deployer:deployment", "probe"), ("deployer:venue", "a")];

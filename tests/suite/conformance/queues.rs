@@ -32,43 +32,43 @@ async fn delete(place: &Place, url: &str) {
     let _ = place.aws.sqs.delete_queue().queue_url(url).send().await;
 }
 
-pub async fn a_queue_keeps_what_it_is_given(place: Place) -> Probed {
+pub async fn keeps_queue_attributes_and_tags(place: Place) -> Probed {
     let name = place.name("queue");
     let url = send(standard(&place, &name)).await.map_err(text)?;
     let attributes = attributes(&place, &url).await.map_err(text)?;
     let tags = place.aws.sqs.list_queue_tags().queue_url(&url).send().await.call("sqs:ListQueueTags");
     let found = place.aws.sqs.get_queue_url().queue_name(&name).send().await.call("sqs:GetQueueUrl");
     delete(&place, &url).await;
-    same(found.map_err(text)?.queue_url(), Some(url.as_str()), "its URL")?;
+    same(found.map_err(text)?.queue_url(), Some(url.as_str()), "URL")?;
     let of = |name: &str| attributes.get(name).map(String::as_str);
     let arn = format!("arn:aws:sqs:us-east-1:{}:{name}", place.account);
-    same(of("QueueArn"), Some(arn.as_str()), "its ARN")?;
-    same(of("VisibilityTimeout"), Some("60"), "what was set")?;
-    same(of("MessageRetentionPeriod"), Some("345600"), "a default")?;
-    same(of("FifoQueue"), None, "whether it is a FIFO queue")?;
+    same(of("QueueArn"), Some(arn.as_str()), "ARN")?;
+    same(of("VisibilityTimeout"), Some("60"), "the attribute that was set")?;
+    same(of("MessageRetentionPeriod"), Some("345600"), "a default attribute")?;
+    same(of("FifoQueue"), None, "attribute FifoQueue")?;
     let tags: BTreeMap<_, _> = tags.map_err(text)?.tags.unwrap_or_default().into_iter().collect();
-    same(tags, TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into(), "its tags")
+    same(tags, TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into(), "tags")
 }
 
-pub async fn a_queue_is_made_again_only_as_it_is(place: Place) -> Probed {
+pub async fn recreates_queue_only_with_same_attributes(place: Place) -> Probed {
     let name = place.name("queue");
     let url = send(standard(&place, &name)).await.map_err(text)?;
     let again = send(standard(&place, &name)).await;
     let other = send(standard(&place, &name).attributes(Attribute::DelaySeconds, "5")).await;
     delete(&place, &url).await;
-    same(again.map_err(text)?, url, "the URL of the queue that is there")?;
+    same(again.map_err(text)?, url, "URL of the existing queue")?;
     refused(other, FailureKind::AlreadyExists)
 }
 
-pub async fn a_fifo_queue_is_named_so(place: Place) -> Probed {
+pub async fn requires_fifo_suffix_for_fifo_queues_only(place: Place) -> Probed {
     for (request, what) in [
-        (fifo(&place, &place.name("queue")), "a FIFO queue without the ending"),
-        (standard(&place, &place.name("queue.fifo")), "another queue with the ending"),
+        (fifo(&place, &place.name("queue")), "a FIFO queue without the suffix .fifo"),
+        (standard(&place, &place.name("queue.fifo")), "a standard queue with the suffix .fifo"),
     ] {
         match send(request).await {
             Ok(url) => {
                 delete(&place, &url).await;
-                return differs(format!("{what} is made"));
+                return differs(format!("{what} was created"));
             }
             Err(error) => same(error.kind, FailureKind::Invalid, what)?,
         }
@@ -76,11 +76,11 @@ pub async fn a_fifo_queue_is_named_so(place: Place) -> Probed {
     let url = send(fifo(&place, &place.name("queue.fifo"))).await.map_err(text)?;
     let attributes = attributes(&place, &url).await.map_err(text)?;
     delete(&place, &url).await;
-    same(attributes.get("FifoQueue").map(String::as_str), Some("true"), "what it says of itself")?;
-    same(attributes.get("DeduplicationScope").map(String::as_str), Some("queue"), "a default")
+    same(attributes.get("FifoQueue").map(String::as_str), Some("true"), "attribute FifoQueue")?;
+    same(attributes.get("DeduplicationScope").map(String::as_str), Some("queue"), "a default attribute")
 }
 
-pub async fn messages_are_counted_and_come_in_their_order(place: Place) -> Probed {
+pub async fn counts_messages_and_keeps_their_order(place: Place) -> Probed {
     let url = send(fifo(&place, &place.name("queue.fifo"))).await.map_err(text)?;
     for body in ["one", "two", "two"] {
         let request = place.aws.sqs.send_message().queue_url(&url).message_body(body).message_group_id("all");
@@ -94,13 +94,21 @@ pub async fn messages_are_counted_and_come_in_their_order(place: Place) -> Probe
     request.send().await.call("sqs:DeleteMessage").map_err(text)?;
     let left = attributes(&place, &url).await.map_err(text)?;
     delete(&place, &url).await;
-    same(counted.get("ApproximateNumberOfMessages").map(String::as_str), Some("2"), "without the one sent twice")?;
+    same(
+        counted.get("ApproximateNumberOfMessages").map(String::as_str),
+        Some("2"),
+        "number of messages, without the duplicate",
+    )?;
     let bodies: Vec<_> = received.messages().iter().filter_map(|message| message.body()).collect();
-    same(bodies, vec!["one", "two"], "what is received")?;
-    same(left.get("ApproximateNumberOfMessagesNotVisible").map(String::as_str), Some("1"), "what is on its way")
+    same(bodies, vec!["one", "two"], "received messages")?;
+    same(
+        left.get("ApproximateNumberOfMessagesNotVisible").map(String::as_str),
+        Some("1"),
+        "number of messages in flight",
+    )
 }
 
-pub async fn dead_letters_lead_to_a_queue_that_is_there(place: Place) -> Probed {
+pub async fn requires_existing_dead_letter_queue(place: Place) -> Probed {
     let (name, dead) = (place.name("queue"), place.name("dead"));
     let policy = |target: &str| {
         let arn = format!("arn:aws:sqs:us-east-1:{}:{target}", place.account);
@@ -114,14 +122,14 @@ pub async fn dead_letters_lead_to_a_queue_that_is_there(place: Place) -> Probed 
     let sources = sources.call("sqs:ListDeadLetterSourceQueues");
     delete(&place, &url).await;
     delete(&place, &dead_url).await;
-    same(sources.map_err(text)?.queue_urls(), &[url][..], "whose dead letters come here")?;
+    same(sources.map_err(text)?.queue_urls(), &[url][..], "source queues")?;
     match nowhere {
-        Ok(_) => differs("a queue is taken whose dead letters lead nowhere"),
-        Err(error) => same(error.kind, FailureKind::Invalid, "the refusal"),
+        Ok(_) => differs("accepted a queue without an existing dead-letter queue"),
+        Err(error) => same(error.kind, FailureKind::Invalid, "error code"),
     }
 }
 
-pub async fn queues_come_in_pages(place: Place) -> Probed {
+pub async fn pages_queues(place: Place) -> Probed {
     let mut urls = Vec::new();
     for what in ["queue-1", "queue-2", "queue-3"] {
         urls.push(send(standard(&place, &place.name(what))).await.map_err(text)?);
@@ -133,11 +141,11 @@ pub async fn queues_come_in_pages(place: Place) -> Probed {
         delete(&place, url).await;
     }
     let second = second.map_err(text)?;
-    same((first.queue_urls().len(), first.next_token().is_some()), (2, true), "the first page")?;
-    same((second.queue_urls().len(), second.next_token().is_some()), (1, false), "the second page")
+    same((first.queue_urls().len(), first.next_token().is_some()), (2, true), "first page")?;
+    same((second.queue_urls().len(), second.next_token().is_some()), (1, false), "second page")
 }
 
-pub async fn tags_are_put_and_taken_away(place: Place) -> Probed {
+pub async fn adds_and_removes_queue_tags(place: Place) -> Probed {
     let url = send(standard(&place, &place.name("queue"))).await.map_err(text)?;
     let sqs = &place.aws.sqs;
     sqs.tag_queue().queue_url(&url).tags("more", "1").send().await.call("sqs:TagQueue").map_err(text)?;
@@ -147,10 +155,10 @@ pub async fn tags_are_put_and_taken_away(place: Place) -> Probed {
     delete(&place, &url).await;
     let mut keys: Vec<_> = tags.tags.unwrap_or_default().into_keys().collect();
     keys.sort_unstable();
-    same(keys, vec![TAGS[1].0.to_owned(), "more".to_owned()], "its tags")
+    same(keys, vec![TAGS[1].0.to_owned(), "more".to_owned()], "tags")
 }
 
-pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+pub async fn reports_missing_queues_as_not_found(place: Place) -> Probed {
     let name = place.name("queue");
     let url = format!("https://sqs.us-east-1.amazonaws.com/{}/{name}", place.account);
     let sqs = &place.aws.sqs;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Place, Probed, TAGS, differs, refused, same, text};
 
-/// An API whose root's child `hook` has a POST that calls a function. Gives the API's id.
+/// Creates an API with the resource `/hook`, whose POST calls a function. Returns the API's id.
 async fn create(place: &Place, name: &str) -> Result<String, CallError> {
     let api = &place.aws.apigateway;
     let request = api.create_rest_api().name(name).description("a probe");
@@ -39,25 +39,29 @@ async fn delete(place: &Place, id: &str) {
     let _ = place.aws.apigateway.delete_rest_api().rest_api_id(id).send().await;
 }
 
-pub async fn an_api_shows_its_methods_with_their_integrations(place: Place) -> Probed {
+pub async fn shows_methods_with_integrations(place: Place) -> Probed {
     let id = create(&place, &place.name("api")).await.map_err(text)?;
     let request = place.aws.apigateway.get_resources().rest_api_id(&id).embed("methods");
     let answer = request.send().await.call("apigateway:GetResources");
     let api = place.aws.apigateway.get_rest_api().rest_api_id(&id).send().await.call("apigateway:GetRestApi");
     delete(&place, &id).await;
     let api = api.map_err(text)?;
-    same(api.description(), Some("a probe"), "its description")?;
-    same(api.tags().map(|tags| tags.len()), Some(TAGS.len()), "its tags")?;
+    same(api.description(), Some("a probe"), "description")?;
+    same(api.tags().map(|tags| tags.len()), Some(TAGS.len()), "tags")?;
     let answer = answer.map_err(text)?;
-    let hook = answer.items().iter().find(|resource| resource.path() == Some("/hook")).ok_or("its path isn't there")?;
-    same((hook.path_part(), hook.parent_id().is_some()), (Some("hook"), true), "its resource")?;
-    let method = hook.resource_methods().and_then(|methods| methods.get("POST")).ok_or("its method isn't there")?;
-    let integration = method.method_integration().ok_or("its integration isn't there")?;
-    same(integration.uri(), Some(uri(&place).as_str()), "what it calls")?;
-    same(integration.r#type(), Some(&IntegrationType::AwsProxy), "how it calls")
+    let hook = answer
+        .items()
+        .iter()
+        .find(|resource| resource.path() == Some("/hook"))
+        .ok_or("the resource /hook is missing")?;
+    same((hook.path_part(), hook.parent_id().is_some()), (Some("hook"), true), "resource")?;
+    let method = hook.resource_methods().and_then(|methods| methods.get("POST")).ok_or("the method is missing")?;
+    let integration = method.method_integration().ok_or("the integration is missing")?;
+    same(integration.uri(), Some(uri(&place).as_str()), "integration URI")?;
+    same(integration.r#type(), Some(&IntegrationType::AwsProxy), "integration type")
 }
 
-pub async fn a_deployment_makes_its_stage(place: Place) -> Probed {
+pub async fn deployment_creates_its_stage(place: Place) -> Probed {
     let id = create(&place, &place.name("api")).await.map_err(text)?;
     let deployment = deploy(&place, &id).await.map_err(text)?;
     let api = &place.aws.apigateway;
@@ -68,13 +72,13 @@ pub async fn a_deployment_makes_its_stage(place: Place) -> Probed {
     let gone = api.delete_stage().rest_api_id(&id).stage_name("prod").send().await.call("apigateway:DeleteStage");
     let after = api.get_stage().rest_api_id(&id).stage_name("prod").send().await.call("apigateway:GetStage");
     delete(&place, &id).await;
-    same(found, Some((Some("prod"), Some(deployment.as_str()))), "its stage")?;
+    same(found, Some((Some("prod"), Some(deployment.as_str()))), "stage")?;
     gone.map_err(text)?;
     refused(after, FailureKind::NotFound)?;
     refused(in_use, FailureKind::Invalid)
 }
 
-pub async fn a_stage_is_throttled(place: Place) -> Probed {
+pub async fn throttles_stage(place: Place) -> Probed {
     let id = create(&place, &place.name("api")).await.map_err(text)?;
     deploy(&place, &id).await.map_err(text)?;
     let patch = |path: &str| {
@@ -87,11 +91,11 @@ pub async fn a_stage_is_throttled(place: Place) -> Probed {
     delete(&place, &id).await;
     let updated = updated.map_err(text)?;
     let settings = updated.method_settings().and_then(|settings| settings.get("*/*")).ok_or("no settings")?;
-    same(settings.throttling_rate_limit(), 0.0, "its rate")?;
-    same(settings.throttling_burst_limit(), 0, "its burst")
+    same(settings.throttling_rate_limit(), 0.0, "rate limit")?;
+    same(settings.throttling_burst_limit(), 0, "burst limit")
 }
 
-pub async fn an_export_is_taken_back(place: Place) -> Probed {
+pub async fn imports_its_own_export(place: Place) -> Probed {
     let id = create(&place, &place.name("api")).await.map_err(text)?;
     deploy(&place, &id).await.map_err(text)?;
     let api = &place.aws.apigateway;
@@ -102,7 +106,7 @@ pub async fn an_export_is_taken_back(place: Place) -> Probed {
     let body = exported.map_err(text)?.body.unwrap_or_else(|| Blob::new("")).into_inner();
     let document: Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
     let integration = &document["paths"]["/hook"]["post"]["x-amazon-apigateway-integration"];
-    same(integration["uri"].as_str(), Some(uri(&place).as_str()), "what the document calls")?;
+    same(integration["uri"].as_str(), Some(uri(&place).as_str()), "integration URI in the document")?;
     let imported = api.import_rest_api().body(Blob::new(body)).send().await.call("apigateway:ImportRestApi");
     let id = imported.map_err(text)?.id.unwrap_or_default();
     let request = api.get_resources().rest_api_id(&id).embed("methods");
@@ -112,11 +116,11 @@ pub async fn an_export_is_taken_back(place: Place) -> Probed {
     let hook = resources.items().iter().find(|resource| resource.path() == Some("/hook")).ok_or("no path")?;
     let method = hook.resource_methods().and_then(|methods| methods.get("POST")).ok_or("no method")?;
     let integration = method.method_integration().ok_or("no integration")?;
-    same(integration.uri(), Some(uri(&place).as_str()), "what the imported API calls")?;
-    same(integration.r#type(), Some(&IntegrationType::AwsProxy), "how it calls")
+    same(integration.uri(), Some(uri(&place).as_str()), "integration URI of the imported API")?;
+    same(integration.r#type(), Some(&IntegrationType::AwsProxy), "integration type")
 }
 
-pub async fn an_api_with_a_domain_is_not_deleted(place: Place) -> Probed {
+pub async fn refuses_to_delete_api_with_domain(place: Place) -> Probed {
     let id = create(&place, &place.name("api")).await.map_err(text)?;
     deploy(&place, &id).await.map_err(text)?;
     let (api, domain) = (&place.aws.apigateway, format!("{}.example.com", place.name("domain")));
@@ -133,11 +137,11 @@ pub async fn an_api_with_a_domain_is_not_deleted(place: Place) -> Probed {
     mapped.map_err(text)?;
     let found: Vec<_> =
         mappings.as_ref().map_err(|error| error.to_string())?.items().iter().map(|one| one.rest_api_id()).collect();
-    same(found, vec![Some(id.as_str())], "which API is there")?;
+    same(found, vec![Some(id.as_str())], "APIs at the domain")?;
     refused(kept, FailureKind::Invalid)
 }
 
-pub async fn apis_come_in_pages(place: Place) -> Probed {
+pub async fn pages_apis(place: Place) -> Probed {
     let mut ids = Vec::new();
     for what in ["api-1", "api-2", "api-3"] {
         let answer = place.aws.apigateway.create_rest_api().name(place.name(what)).send().await;
@@ -157,11 +161,11 @@ pub async fn apis_come_in_pages(place: Place) -> Probed {
     for id in &ids {
         delete(&place, id).await;
     }
-    same(ids.iter().all(|id| found.contains(id)), true, "whether all are listed")?;
-    if pages < 2 { differs("all come in one page") } else { Ok(()) }
+    same(ids.iter().all(|id| found.contains(id)), true, "whether all APIs are listed")?;
+    if pages < 2 { differs("all APIs came in one page") } else { Ok(()) }
 }
 
-pub async fn tags_are_put_and_taken_away(place: Place) -> Probed {
+pub async fn adds_and_removes_api_tags(place: Place) -> Probed {
     let id = create(&place, &place.name("api")).await.map_err(text)?;
     let (api, arn) = (&place.aws.apigateway, format!("arn:aws:apigateway:us-east-1::/restapis/{id}"));
     let tagged = api.tag_resource().resource_arn(&arn).tags("more", "1").send().await.call("apigateway:TagResource");
@@ -173,10 +177,10 @@ pub async fn tags_are_put_and_taken_away(place: Place) -> Probed {
     untagged.map_err(text)?;
     let mut keys: Vec<_> = tags.map_err(text)?.tags.unwrap_or_default().into_keys().collect();
     keys.sort_unstable();
-    same(keys, vec![TAGS[1].0.to_owned(), "more".to_owned()], "its tags")
+    same(keys, vec![TAGS[1].0.to_owned(), "more".to_owned()], "tags")
 }
 
-pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+pub async fn reports_missing_apis_as_not_found(place: Place) -> Probed {
     let api = &place.aws.apigateway;
     let answer = api.get_rest_api().rest_api_id("0123456789").send().await.call("apigateway:GetRestApi");
     refused(answer, FailureKind::NotFound)?;

@@ -27,22 +27,22 @@ async fn listed(place: &Place, name: &str, in_deletion: bool) -> Result<Option<S
     Ok(answer.secret_list().iter().find(|secret| secret.name() == Some(name)).cloned())
 }
 
-pub async fn a_secret_is_listed_with_its_tags(place: Place) -> Probed {
+pub async fn lists_secret_with_tags(place: Place) -> Probed {
     let name = place.name("secret");
     create(&place, &name).await.map_err(text)?;
-    let secret = listed(&place, &name, false).await?.ok_or("it isn't listed")?;
+    let secret = listed(&place, &name, false).await?.ok_or("not listed")?;
     delete(&place, &name).await;
-    same(secret.description(), Some("a probe"), "its description")?;
+    same(secret.description(), Some("a probe"), "description")?;
     let mut tags: Vec<_> =
         secret.tags().iter().map(|tag| (tag.key().unwrap_or_default(), tag.value().unwrap_or_default())).collect();
     tags.sort_unstable();
-    same(tags, TAGS.to_vec(), "its tags")?;
+    same(tags, TAGS.to_vec(), "tags")?;
     let arn = secret.arn().unwrap_or_default();
     let suffix = arn.rsplit_once(&format!("{name}-")).map_or(0, |(_, suffix)| suffix.len());
-    same(suffix, 6, &format!("the length of what follows the name in {arn}"))
+    same(suffix, 6, &format!("length of the suffix after the name in {arn}"))
 }
 
-pub async fn a_name_is_taken_once(place: Place) -> Probed {
+pub async fn rejects_duplicate_secret_name(place: Place) -> Probed {
     let name = place.name("secret");
     create(&place, &name).await.map_err(text)?;
     let second = create(&place, &name).await;
@@ -50,19 +50,19 @@ pub async fn a_name_is_taken_once(place: Place) -> Probed {
     refused(second, FailureKind::AlreadyExists)
 }
 
-pub async fn a_name_in_deletion_is_not_free(place: Place) -> Probed {
+pub async fn rejects_name_pending_deletion(place: Place) -> Probed {
     let name = place.name("secret");
     create(&place, &name).await.map_err(text)?;
     schedule_deletion(&place, &name).await?;
     let second = create(&place, &name).await;
     delete(&place, &name).await;
     match second {
-        Ok(()) => differs("a second secret is made"),
-        Err(error) => same(error.code.as_str(), "InvalidRequestException", "the refusal"),
+        Ok(()) => differs("a second secret was created"),
+        Err(error) => same(error.code.as_str(), "InvalidRequestException", "error code"),
     }
 }
 
-pub async fn a_secret_in_deletion_is_listed_when_asked_for(place: Place) -> Probed {
+pub async fn lists_secret_pending_deletion_on_request(place: Place) -> Probed {
     let name = place.name("secret");
     create(&place, &name).await.map_err(text)?;
     schedule_deletion(&place, &name).await?;
@@ -70,10 +70,10 @@ pub async fn a_secret_in_deletion_is_listed_when_asked_for(place: Place) -> Prob
     let asked = listed(&place, &name, true).await?;
     delete(&place, &name).await;
     same(plain.is_some(), false, "whether it is in the plain list")?;
-    same(asked.is_some_and(|secret| secret.deleted_date().is_some()), true, "whether its deletion is dated")
+    same(asked.is_some_and(|secret| secret.deleted_date().is_some()), true, "whether it has a deletion date")
 }
 
-pub async fn a_restored_secret_has_its_value(place: Place) -> Probed {
+pub async fn restored_secret_keeps_its_value(place: Place) -> Probed {
     let name = place.name("secret");
     create(&place, &name).await.map_err(text)?;
     schedule_deletion(&place, &name).await?;
@@ -81,10 +81,10 @@ pub async fn a_restored_secret_has_its_value(place: Place) -> Probed {
     let read =
         || async { secrets.get_secret_value().secret_id(&name).send().await.call("secretsmanager:GetSecretValue") };
     if read().await.is_ok() {
-        return differs("it can be read while it is being deleted");
+        return differs("the value can be read while the secret is scheduled for deletion");
     }
     secrets.restore_secret().secret_id(&name).send().await.call("secretsmanager:RestoreSecret").map_err(text)?;
     let value = read().await.map_err(text)?;
     delete(&place, &name).await;
-    same(value.secret_string(), Some("one"), "its value")
+    same(value.secret_string(), Some("one"), "value")
 }

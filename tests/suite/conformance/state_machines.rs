@@ -19,7 +19,7 @@ async fn delete(place: &Place, name: &str, arn: &str) {
     iam::delete(place, name).await;
 }
 
-pub async fn a_machine_keeps_what_it_is_given(place: Place) -> Probed {
+pub async fn keeps_state_machine_settings(place: Place) -> Probed {
     let name = place.name("machine");
     iam::create(&place, &name).await.map_err(text)?;
     let arn = create(&place, &name, DEFINITION).await.map_err(text)?;
@@ -30,27 +30,31 @@ pub async fn a_machine_keeps_what_it_is_given(place: Place) -> Probed {
     let listed = sfn.list_state_machines().send().await.call("states:ListStateMachines");
     let tags = sfn.list_tags_for_resource().resource_arn(&arn).send().await.call("states:ListTagsForResource");
     delete(&place, &name, &arn).await;
-    same(arn.as_str(), &format!("arn:aws:states:us-east-1:{}:stateMachine:{name}", place.account), "its ARN")?;
-    same(again.map_err(text)?, arn.clone(), "the machine that is there")?;
+    same(arn.as_str(), &format!("arn:aws:states:us-east-1:{}:stateMachine:{name}", place.account), "ARN")?;
+    same(again.map_err(text)?, arn.clone(), "ARN of the existing state machine")?;
     let machine = machine.map_err(text)?;
-    same((machine.definition(), machine.role_arn()), (DEFINITION, place.role_arn(&name).as_str()), "what it does")?;
+    same(
+        (machine.definition(), machine.role_arn()),
+        (DEFINITION, place.role_arn(&name).as_str()),
+        "definition and role",
+    )?;
     let listed = listed.map_err(text)?.state_machines().iter().any(|one| one.state_machine_arn() == arn);
     same(listed, true, "whether it is listed")?;
-    same(tags.map_err(text)?.tags().len(), TAGS.len(), "its tags")
+    same(tags.map_err(text)?.tags().len(), TAGS.len(), "tags")
 }
 
-pub async fn a_definition_that_is_none_is_refused(place: Place) -> Probed {
+pub async fn rejects_invalid_definition(place: Place) -> Probed {
     let name = place.name("machine");
     iam::create(&place, &name).await.map_err(text)?;
     let answer = create(&place, &name, r#"{"StartAt":"Call","States":{}}"#).await;
     delete(&place, &name, answer.as_deref().unwrap_or_default()).await;
     match answer {
-        Ok(_) => differs("it is taken"),
-        Err(error) => same(error.code.as_str(), "InvalidDefinition", "the refusal"),
+        Ok(_) => differs("accepted"),
+        Err(error) => same(error.code.as_str(), "InvalidDefinition", "error code"),
     }
 }
 
-pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+pub async fn reports_missing_state_machines_as_not_found(place: Place) -> Probed {
     let arn = format!("arn:aws:states:us-east-1:{}:stateMachine:{}", place.account, place.name("machine"));
     let answer = place.aws.sfn.describe_state_machine().state_machine_arn(&arn).send().await;
     refused(answer.call("states:DescribeStateMachine"), FailureKind::NotFound)?;

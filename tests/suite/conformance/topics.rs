@@ -6,7 +6,8 @@ use deployer_aws::{Call, CallError, FailureKind};
 use super::{Place, Probed, TAGS, refused, same, text};
 
 async fn create(place: &Place, name: &str) -> Result<String, CallError> {
-    let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("complete"));
+    let tags =
+        TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("all required members are set"));
     let request = place.aws.sns.create_topic().name(name).attributes("DisplayName", "a probe");
     let answer = request.set_tags(Some(tags.to_vec())).send().await.call("sns:CreateTopic")?;
     Ok(answer.topic_arn.unwrap_or_default())
@@ -16,7 +17,7 @@ async fn delete(place: &Place, arn: &str) {
     let _ = place.aws.sns.delete_topic().topic_arn(arn).send().await;
 }
 
-pub async fn a_topic_keeps_what_it_is_given(place: Place) -> Probed {
+pub async fn keeps_topic_attributes_and_tags(place: Place) -> Probed {
     let name = place.name("topic");
     let arn = create(&place, &name).await.map_err(text)?;
     let sns = &place.aws.sns;
@@ -25,17 +26,17 @@ pub async fn a_topic_keeps_what_it_is_given(place: Place) -> Probed {
     let tags = sns.list_tags_for_resource().resource_arn(&arn).send().await.call("sns:ListTagsForResource");
     let topics = sns.list_topics().send().await.call("sns:ListTopics");
     delete(&place, &arn).await;
-    same(arn.as_str(), &format!("arn:aws:sns:us-east-1:{}:{name}", place.account), "its ARN")?;
-    same(again.map_err(text)?, arn.clone(), "the topic that is there")?;
+    same(arn.as_str(), &format!("arn:aws:sns:us-east-1:{}:{name}", place.account), "ARN")?;
+    same(again.map_err(text)?, arn.clone(), "ARN of the existing topic")?;
     let attributes = attributes.map_err(text)?.attributes.unwrap_or_default();
-    same(attributes.get("DisplayName").map(String::as_str), Some("a probe"), "what was set")?;
-    same(attributes.get("SubscriptionsConfirmed").map(String::as_str), Some("0"), "its subscriptions")?;
-    same(tags.map_err(text)?.tags().len(), TAGS.len(), "its tags")?;
+    same(attributes.get("DisplayName").map(String::as_str), Some("a probe"), "the attribute that was set")?;
+    same(attributes.get("SubscriptionsConfirmed").map(String::as_str), Some("0"), "number of confirmed subscriptions")?;
+    same(tags.map_err(text)?.tags().len(), TAGS.len(), "tags")?;
     let listed = topics.map_err(text)?.topics().iter().any(|topic| topic.topic_arn() == Some(&arn));
     same(listed, true, "whether it is listed")
 }
 
-pub async fn a_queue_is_subscribed_once(place: Place) -> Probed {
+pub async fn subscribes_queue_only_once(place: Place) -> Probed {
     let arn = create(&place, &place.name("topic")).await.map_err(text)?;
     let queue = place.name("queue");
     let made = place.aws.sqs.create_queue().queue_name(&queue).send().await.call("sqs:CreateQueue").map_err(text)?;
@@ -53,25 +54,25 @@ pub async fn a_queue_is_subscribed_once(place: Place) -> Probed {
     let left = left.call("sns:ListSubscriptionsByTopic");
     delete(&place, &arn).await;
     let _ = place.aws.sqs.delete_queue().set_queue_url(made.queue_url).send().await;
-    same(second, first.clone(), "the subscription that is there")?;
+    same(second, first.clone(), "ARN of the existing subscription")?;
     let listed = listed.map_err(text)?;
     let found: Vec<_> = listed.subscriptions().iter().map(|one| (one.protocol(), one.endpoint())).collect();
-    same(found, vec![(Some("sqs"), Some(endpoint.as_str()))], "the topic's subscriptions")?;
+    same(found, vec![(Some("sqs"), Some(endpoint.as_str()))], "subscriptions of the topic")?;
     let attributes = attributes.map_err(text)?.attributes.unwrap_or_default();
-    same(attributes.get("TopicArn"), Some(&arn), "its topic")?;
-    same(left.map_err(text)?.subscriptions().len(), 0, "subscriptions after it is taken away")
+    same(attributes.get("TopicArn"), Some(&arn), "topic")?;
+    same(left.map_err(text)?.subscriptions().len(), 0, "subscriptions after unsubscribing")
 }
 
-pub async fn a_page_elsewhere_has_to_confirm(place: Place) -> Probed {
+pub async fn email_subscription_waits_for_confirmation(place: Place) -> Probed {
     let arn = create(&place, &place.name("topic")).await.map_err(text)?;
-    // Nobody is there.
+    // Nobody reads this address, so the subscription stays unconfirmed.
     let request = place.aws.sns.subscribe().topic_arn(&arn).protocol("email").endpoint("probe@example.com");
     let answer = request.send().await.call("sns:Subscribe");
     delete(&place, &arn).await;
-    same(answer.map_err(text)?.subscription_arn(), Some("pending confirmation"), "what is shown in place of an ARN")
+    same(answer.map_err(text)?.subscription_arn(), Some("pending confirmation"), "the value instead of an ARN")
 }
 
-pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+pub async fn reports_missing_topics_as_not_found(place: Place) -> Probed {
     let arn = format!("arn:aws:sns:us-east-1:{}:{}", place.account, place.name("topic"));
     let sns = &place.aws.sns;
     let answer = sns.get_topic_attributes().topic_arn(&arn).send().await.call("sns:GetTopicAttributes");

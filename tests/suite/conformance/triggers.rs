@@ -1,4 +1,4 @@
-//! What calls a function besides rules: event source mappings and function URLs; and what keeps it from being called.
+//! Other triggers of a function than rules (event source mappings and function URLs), and what blocks invocations.
 
 use aws_sdk_lambda::types::FunctionUrlAuthType;
 use deployer_aws::{Call, FailureKind};
@@ -12,7 +12,7 @@ async fn create_queue(place: &Place, name: &str) -> Result<(String, String), Str
     Ok((answer.queue_url.unwrap_or_default(), arn))
 }
 
-pub async fn a_mapping_keeps_what_it_is_given(place: Place) -> Probed {
+pub async fn keeps_event_source_mapping_settings(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     let (url, queue) = create_queue(&place, &place.name("queue")).await?;
@@ -30,15 +30,15 @@ pub async fn a_mapping_keeps_what_it_is_given(place: Place) -> Probed {
     let _ = place.aws.sqs.delete_queue().queue_url(&url).send().await;
     delete(&place, &name).await;
     let got = got.map_err(text)?;
-    same(got.event_source_arn(), Some(queue.as_str()), "its source")?;
+    same(got.event_source_arn(), Some(queue.as_str()), "source ARN")?;
     let function = format!("arn:aws:lambda:us-east-1:{}:function:{name}", place.account);
-    same(got.function_arn(), Some(function.as_str()), "its function")?;
-    same((got.batch_size(), got.state()), (Some(5), Some("Disabled")), "its settings")?;
-    same(listed.map_err(text)?.event_source_mappings().len(), 1, "mappings of the function")?;
-    same(of_queue.map_err(text)?.event_source_mappings().len(), 1, "mappings of the queue")
+    same(got.function_arn(), Some(function.as_str()), "function ARN")?;
+    same((got.batch_size(), got.state()), (Some(5), Some("Disabled")), "settings")?;
+    same(listed.map_err(text)?.event_source_mappings().len(), 1, "number of mappings of the function")?;
+    same(of_queue.map_err(text)?.event_source_mappings().len(), 1, "number of mappings of the queue")
 }
 
-pub async fn a_mapping_is_made_once(place: Place) -> Probed {
+pub async fn rejects_duplicate_event_source_mapping(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     let (url, queue) = create_queue(&place, &place.name("queue")).await?;
@@ -52,7 +52,7 @@ pub async fn a_mapping_is_made_once(place: Place) -> Probed {
     refused(again, FailureKind::AlreadyExists)
 }
 
-pub async fn a_function_has_one_url(place: Place) -> Probed {
+pub async fn allows_one_url_per_function(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     let lambda = &place.aws.lambda;
@@ -72,11 +72,11 @@ pub async fn a_function_has_one_url(place: Place) -> Probed {
     same(made.function_url().contains(".lambda-url.us-east-1."), true, made.function_url())?;
     refused(again, FailureKind::AlreadyExists)?;
     let urls: Vec<_> = listed.function_url_configs().iter().map(|url| url.function_url()).collect();
-    same(urls, vec![made.function_url()], "its URLs")?;
-    same(left.function_url_configs().len(), 0, "URLs after it is deleted")
+    same(urls, vec![made.function_url()], "URLs")?;
+    same(left.function_url_configs().len(), 0, "number of URLs after deletion")
 }
 
-pub async fn a_function_without_concurrency_is_not_called(place: Place) -> Probed {
+pub async fn refuses_invocation_at_zero_concurrency(place: Place) -> Probed {
     let name = place.name("function");
     create(&place, &name).await?;
     let lambda = &place.aws.lambda;
@@ -86,11 +86,11 @@ pub async fn a_function_without_concurrency_is_not_called(place: Place) -> Probe
     let reserved = lambda.get_function_concurrency().function_name(&name).send().await;
     let reserved = reserved.call("lambda:GetFunctionConcurrency");
     delete(&place, &name).await;
-    same(reserved.map_err(text)?.reserved_concurrent_executions(), Some(0), "what is reserved")?;
+    same(reserved.map_err(text)?.reserved_concurrent_executions(), Some(0), "reserved concurrency")?;
     refused(answer, FailureKind::Throttled)
 }
 
-pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
+pub async fn reports_missing_triggers_as_not_found(place: Place) -> Probed {
     let (lambda, uuid) = (&place.aws.lambda, "00000000-0000-4000-8000-000000000000");
     let answer = lambda.get_event_source_mapping().uuid(uuid).send().await;
     refused(answer.call("lambda:GetEventSourceMapping"), FailureKind::NotFound)?;

@@ -1,5 +1,5 @@
-//! Domain names of one's own, and which API answers at which of their paths. The two interfaces show the same mappings:
-//! as base path mappings and as API mappings.
+//! Custom domain names, and which API serves which of their paths. Both interfaces show the same mappings, one as base
+//! path mappings, the other as API mappings.
 
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Answer, ApiError, Call, bad, by, conflict, not_found};
 use crate::dispatch;
 
-/// How the first interface names the root of a domain.
+/// The first interface's name for the root of a domain.
 const ROOT: &str = "(none)";
 
 /// A domain name.
@@ -16,7 +16,7 @@ const ROOT: &str = "(none)";
 pub struct Domain {
     /// `{"tags": {…}}`
     pub tags: Value,
-    /// The members of the request that made it.
+    /// The members of the request that created it.
     pub given: Value,
     pub mappings: Vec<ApiMapping>,
 }
@@ -81,7 +81,7 @@ pub(super) fn handle(call: &mut Call<'_, '_>, operation: &str) -> Result<Answer,
     }
 }
 
-/// What the two interfaces answer to a deletion.
+/// Each interface's response to a deletion.
 fn done(call: &Call<'_, '_>) -> Answer {
     Answer::empty(if call.second { 204 } else { 202 })
 }

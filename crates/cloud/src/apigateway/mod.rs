@@ -1,6 +1,7 @@
-//! Amazon API Gateway: REST APIs (`rest`), HTTP and WebSocket APIs (`http`), and the domain names of both.
+//! Amazon API Gateway: REST APIs (`rest`), HTTP and WebSocket APIs (`http_api`), and the domain names of both.
 //!
-//! APIs are kept and described; nothing answers on them here. What is kept has the shape in which it is shown.
+//! The embedded cloud stores and describes APIs, but doesn't serve them. They are stored in the form in which they are
+//! returned.
 //! <https://docs.aws.amazon.com/apigateway/latest/api/>,
 //! <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/>
 
@@ -22,12 +23,12 @@ pub use domains::{ApiMapping, Domain};
 pub use http_api::HttpApi;
 pub use rest::{Resource, RestApi};
 
-/// Letters of an id.
+/// The characters of an id.
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
-/// Entries on a page, where the caller doesn't say, and at most.
+/// The default and the maximum page size.
 const PAGE: (i64, usize) = (25, 500);
 
-/// The APIs of one region.
+/// The APIs of a region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -35,11 +36,11 @@ pub struct State {
     pub rest: BTreeMap<String, RestApi>,
     /// HTTP and WebSocket APIs by id.
     pub http: BTreeMap<String, HttpApi>,
-    /// By name; for both kinds of APIs.
+    /// Domain names of both kinds of APIs, by name.
     pub domains: BTreeMap<String, Domain>,
 }
 
-/// One request: the parts of its path, without `v2`.
+/// One request, with the segments of its path without `v2`.
 struct Call<'a, 'b> {
     cx: &'a mut Context<'b>,
     request: &'a Request,
@@ -48,7 +49,7 @@ struct Call<'a, 'b> {
 }
 
 impl Call<'_, '_> {
-    /// A part of the path; none is empty.
+    /// A segment of the path; empty if there is none.
     fn part(&self, at: usize) -> &str {
         self.parts.get(at).map_or("", String::as_str)
     }
@@ -69,7 +70,7 @@ impl Call<'_, '_> {
         self.cx.random(LETTERS, length)
     }
 
-    /// One page of a list that is sorted by its keys, as each of the two interfaces gives it.
+    /// One page of a list sorted by its keys, in the form of the request's interface.
     fn listed(&self, entries: impl IntoIterator<Item = (String, Value)>) -> Result<Answer, ApiError> {
         let names = if self.second { ("maxResults", "nextToken", "items") } else { ("limit", "position", "item") };
         let asked = self.request.query(names.0).and_then(|size| size.parse().ok()).unwrap_or(PAGE.0);
@@ -90,7 +91,7 @@ impl Call<'_, '_> {
     }
 }
 
-/// The interface that a path belongs to, and its parts.
+/// Whether a path belongs to the second interface, and its segments.
 fn parts(request: &Request) -> (bool, Vec<String>) {
     let mut parts = request.segments();
     let second = parts.first().is_some_and(|first| first == "v2");
@@ -100,7 +101,7 @@ fn parts(request: &Request) -> (bool, Vec<String>) {
     (second, parts)
 }
 
-/// The operation that a request's method and path name.
+/// The operation of a request, by its method and path.
 pub(super) fn operation(request: &Request) -> Option<String> {
     let (second, parts) = parts(request);
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -115,7 +116,7 @@ pub(super) fn operation(request: &Request) -> Option<String> {
     })
 }
 
-/// What a request's path names.
+/// The resource named in a request's path.
 pub(super) fn resource(request: &Request) -> String {
     parts(request).1.join("/")
 }
@@ -132,7 +133,7 @@ pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -
     answer.map(Handled::from)
 }
 
-/// The name that a method has in a table.
+/// The operation of a method in a table.
 fn by(method: &Method, table: &[(Method, &'static str)]) -> Option<&'static str> {
     table.iter().find(|(verb, _)| verb == method).map(|(_, name)| *name)
 }
@@ -149,7 +150,7 @@ fn conflict(message: impl Into<String>) -> ApiError {
     ApiError::new(409, "ConflictException", message)
 }
 
-/// Takes over the members of `from` that are there and aren't null.
+/// Copies the members of `from` that aren't null.
 fn merge(into: &mut Value, from: &Value) {
     for (name, value) in from.as_object().into_iter().flatten() {
         if !value.is_null() {
@@ -158,7 +159,7 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-/// The tags that something has, which stand in its `tags`.
+/// The tags in a resource's member `tags`.
 fn tags_of(value: &Value) -> BTreeMap<String, String> {
     super::Json::of(value).map("tags")
 }

@@ -1,4 +1,4 @@
-//! APIs as OpenAPI documents, with API Gateway's extensions: what an export writes, an import reads.
+//! APIs as OpenAPI documents with API Gateway's extensions. An import can read what an export wrote.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html>
 
@@ -9,12 +9,12 @@ use super::{ApiError, bad};
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const ANY: &str = "x-amazon-apigateway-any-method";
 const POLICY: &str = "x-amazon-apigateway-policy";
-/// The methods that a path can have.
+/// The methods of a path.
 const VERBS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
-/// Members of an integration whose values a document has in small letters.
+/// Members of an integration whose values are lowercase in a document.
 const SMALL: [&str; 3] = ["type", "passthroughBehavior", "contentHandling"];
 
-/// What an import and an export have in common.
+/// The parts of a document that imports and exports share.
 #[derive(Debug, Default)]
 pub(super) struct Document {
     pub(super) title: String,
@@ -30,11 +30,11 @@ pub(super) struct Document {
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) path: String,
-    /// In capitals; `ANY` for all.
+    /// Uppercase; `ANY` for all methods.
     pub(super) method: String,
-    /// As API Gateway's own interface has it.
+    /// In the form of API Gateway's own interface.
     pub(super) integration: Option<Value>,
-    /// Status codes with what is said of them.
+    /// Responses by status code.
     pub(super) responses: Value,
     pub(super) is_default_route: bool,
 }
@@ -70,7 +70,7 @@ impl Document {
         document
     }
 
-    /// JSON only: no YAML is read here.
+    /// Parses a document. Only JSON is supported, not YAML.
     pub(super) fn read(text: &[u8]) -> Result<Self, ApiError> {
         let invalid = || bad("Invalid OpenAPI input.");
         let document: Value = serde_json::from_slice(text).map_err(|_| invalid())?;
@@ -105,7 +105,7 @@ impl Document {
     }
 }
 
-/// An integration whose enumerations are spelled as the other side has them.
+/// An integration with its enumerations in the other form's spelling.
 fn respelled(integration: &Value, spell: fn(&str) -> String) -> Value {
     let mut written = integration.clone();
     for name in SMALL {

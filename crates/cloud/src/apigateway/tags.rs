@@ -1,4 +1,4 @@
-//! Tags of APIs, stages and domain names, by their ARNs, which name no account.
+//! Tags of APIs, stages and domain names, by ARN. These ARNs have no account.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Answer, ApiError, Call, State, not_found, tags_of};
 use crate::Context;
 
 impl State {
-    /// What a path below `arn:aws:apigateway:<region>::` names.
+    /// The resource at a path below `arn:aws:apigateway:<region>::`.
     fn tagged(&mut self, path: &str) -> Option<&mut Value> {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         match parts.as_slice() {
@@ -21,7 +21,7 @@ impl State {
         }
     }
 
-    /// Every API, stage and domain name, as `GetResources` has it: the type, the ARN, the tags.
+    /// Every API, stage and domain name for `GetResources`, as type, ARN and tags.
     pub(in super::super) fn all_tagged(&self, region: &str) -> Vec<(&'static str, String, BTreeMap<String, String>)> {
         let mut all = Vec::new();
         let mut add = |kind, path: String, shown: &Value| {
@@ -48,7 +48,7 @@ impl State {
 
 pub(super) fn handle(call: &mut Call<'_, '_>, operation: &str) -> Result<Answer, ApiError> {
     let path = path(call.cx, call.part(1))?;
-    // Looked up in a copy first, so that a read isn't taken for a change.
+    // A mutable borrow counts as a change, so look it up in a copy first.
     let mut state = call.state().clone();
     let before = state.tagged(&path).map(|shown| tags_of(shown));
     let mut tags = before.ok_or_else(|| not_found("Invalid Resource identifier specified"))?;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, ApiError, Call, Xml, dimensions, show_dimensions, time};
 
-/// `DescribeAlarms` gives so many alarms on a page.
+/// The page size of `DescribeAlarms`.
 const PAGE: usize = 100;
-/// What is kept and shown as it was given.
+/// Members that are stored and returned unchanged.
 const TEXTS: [&str; 14] = [
     "AlarmDescription",
     "MetricName",
@@ -26,7 +26,7 @@ const TEXTS: [&str; 14] = [
     "EvaluateLowSampleCountPercentile",
     "ThresholdMetricId",
 ];
-/// What is to be done when the state changes.
+/// The actions on a change of the alarm's state.
 const ACTIONS: [&str; 3] = ["OKActions", "AlarmActions", "InsufficientDataActions"];
 
 /// An alarm.
@@ -36,22 +36,26 @@ pub struct Alarm {
     pub arn: String,
     pub actions_enabled: bool,
     pub updated: Timestamp,
-    /// Members of `PutMetricAlarm` that are a text or a number, by name.
+    /// String and number members of `PutMetricAlarm`, by name.
     pub texts: BTreeMap<String, String>,
-    /// ARNs, by the member of `PutMetricAlarm`.
+    /// ARNs, by member of `PutMetricAlarm`.
     pub actions: BTreeMap<String, Vec<String>>,
     pub dimensions: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
 }
 
-/// An alarm that is there already becomes another one, with the tags that it has.
+/// Replaces an existing alarm but keeps its tags.
 pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let form = call.form;
     let name = form.required("AlarmName")?.to_owned();
     form.required("ComparisonOperator")?;
     form.required("EvaluationPeriods")?;
     if !form.structures("Metrics").is_empty() {
-        return Err(ApiError::new(501, "NotImplemented", "the local cloud has no alarms on metric expressions"));
+        return Err(ApiError::new(
+            501,
+            "NotImplemented",
+            "the local cloud does not support alarms on metric expressions",
+        ));
     }
     let given = |name: &&str| Some(((*name).to_owned(), form.text(name)?.to_owned()));
     let alarm = Alarm {
@@ -70,7 +74,7 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
 
 pub(super) fn describe(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let (names, prefix) = (call.form.list("AlarmNames"), call.form.text("AlarmNamePrefix").unwrap_or_default());
-    // Nothing is evaluated: every alarm waits for its first data.
+    // Alarms are never evaluated, so each one has too little data.
     let state = call.form.text("StateValue").is_none_or(|state| state == INSUFFICIENT);
     let kinds = call.form.list("AlarmTypes");
     let wanted = state && (kinds.is_empty() || kinds.iter().any(|kind| kind == "MetricAlarm"));
@@ -106,7 +110,7 @@ fn show(xml: &mut Xml, alarm: &Alarm) {
     show_dimensions(xml, &alarm.dimensions);
 }
 
-/// One name that isn't an alarm's keeps all of them from being deleted.
+/// If any alarm is missing, none is deleted.
 pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let names = call.form.list("AlarmNames");
     if let Some(missing) = names.iter().find(|name| !call.state().alarms.contains_key(*name)) {
@@ -116,7 +120,7 @@ pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(call.done())
 }
 
-/// A name that isn't an alarm's is no error.
+/// A missing alarm is not an error.
 pub(super) fn enable_actions(call: &mut Call<'_, '_>, enabled: bool) -> Result<Answer, ApiError> {
     for name in call.form.list("AlarmNames") {
         if let Some(alarm) = call.state_mut().alarms.get_mut(&name) {

@@ -1,4 +1,4 @@
-//! Datapoints: counted, put, asked for.
+//! Datapoints: counted by the other services, put and queried.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::super::Context;
 use super::{Answer, ApiError, Call, Form, State, dimensions, invalid, show_dimensions, time};
 
-/// Datapoints are kept by the minute, CloudWatch's resolution where no other is asked for.
+/// Datapoints are stored by the minute, CloudWatch's default resolution.
 const MINUTE_S: i64 = 60;
-/// `GetMetricData` takes so many queries.
+/// The maximum number of queries in `GetMetricData`.
 const MAX_QUERIES: usize = 500;
-/// `GetMetricData` gives so many datapoints in one answer.
+/// The maximum number of datapoints in a response of `GetMetricData`.
 const MAX_DATAPOINTS: usize = 100_800;
-/// `ListMetrics` gives so many metrics on a page.
+/// The page size of `ListMetrics`.
 const PAGE: usize = 500;
-/// How old a datapoint can be when it is put, and how far ahead.
+/// How far in the past and in the future a datapoint can be when it is put.
 const OLDEST: SignedDuration = SignedDuration::from_hours(14 * 24);
 const AHEAD: SignedDuration = SignedDuration::from_hours(2);
 /// How long CloudWatch keeps a metric: 455 days.
@@ -32,7 +32,7 @@ pub struct Metric {
     pub minutes: BTreeMap<i64, Statistics>,
 }
 
-/// What is known of all values of a time.
+/// The statistics of all values in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     pub count: f64,
@@ -68,7 +68,7 @@ impl Statistics {
 }
 
 impl State {
-    /// Adds what happened at a time to a metric.
+    /// Adds values at a time to a metric.
     pub fn add(
         &mut self,
         namespace: &str,
@@ -92,12 +92,13 @@ impl State {
 }
 
 impl Context<'_> {
-    /// Adds a datapoint of a service's own to CloudWatch, as of now.
+    /// Records a datapoint of an AWS service in CloudWatch, at the current time.
     pub(in super::super) fn count(&mut self, namespace: &str, metric: &str, dimensions: &[(&str, &str)], value: f64) {
         self.count_at(self.now, namespace, metric, dimensions, value);
     }
 
-    /// Adds a datapoint of any time and any namespace, as no caller of CloudWatch could: history for tests and samples.
+    /// Records a datapoint at any time and in any namespace, which no caller of CloudWatch can do. Tests and samples
+    /// use it to create history.
     pub fn count_at(&mut self, at: Timestamp, namespace: &str, metric: &str, dimensions: &[(&str, &str)], value: f64) {
         let dimensions = dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let oldest = self.now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN).as_second();
@@ -111,7 +112,7 @@ impl Context<'_> {
     }
 }
 
-/// The namespaces of AWS's own services take nothing from outside.
+/// Callers can't put datapoints into the namespaces of AWS services.
 pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let namespace = call.form.required("Namespace")?.to_owned();
     if namespace.starts_with("AWS/") {
@@ -165,11 +166,11 @@ fn values(data: &Form) -> Result<Statistics, ApiError> {
 struct Query {
     id: String,
     label: String,
-    /// The first second of a period and its value.
+    /// The start of each period, in seconds, and its value.
     points: Vec<(i64, f64)>,
 }
 
-/// Metrics only: an expression is refused.
+/// Supports only metrics, not expressions.
 pub(super) fn get_data(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let (from, until) = (instant(call.form, "StartTime")?, instant(call.form, "EndTime")?);
     if from >= until {
@@ -194,7 +195,7 @@ pub(super) fn get_data(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
         }
         queries.push(query);
     }
-    // A query without any datapoint is answered too: it counts as one of its own.
+    // A query without datapoints has a result too, so it counts as one datapoint.
     let all = queries.iter().enumerate().flat_map(|(number, query)| {
         let points = query.points.iter().map(|point| Some(*point));
         let none = query.points.is_empty().then_some(None);
@@ -223,7 +224,7 @@ pub(super) fn get_data(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
 fn query(state: &State, form: &Form, from: Timestamp, until: Timestamp) -> Result<Query, ApiError> {
     let id = form.required("Id")?.to_owned();
     if form.text("Expression").is_some() {
-        return Err(ApiError::new(501, "NotImplemented", "the local cloud evaluates no metric expressions"));
+        return Err(ApiError::new(501, "NotImplemented", "the local cloud does not support metric expressions"));
     }
     let stat = form.below("MetricStat.");
     let metric = stat.below("Metric.");
@@ -241,7 +242,7 @@ fn query(state: &State, form: &Form, from: Timestamp, until: Timestamp) -> Resul
         .metrics
         .iter()
         .find(|metric| metric.namespace == namespace && metric.name == name && metric.dimensions == dimensions);
-    // Periods begin at the first whole minute.
+    // Periods start at the first whole minute.
     let first = from.as_second().div_euclid(MINUTE_S) * MINUTE_S;
     let mut periods: BTreeMap<i64, Statistics> = BTreeMap::new();
     for (minute, values) in found.iter().flat_map(|metric| metric.minutes.range(first..until.as_second())) {
@@ -261,7 +262,7 @@ fn refused(message: impl Into<String>) -> ApiError {
     ApiError::bad("ValidationError", message)
 }
 
-/// Those that are asked for, by name and dimensions; a dimension without a value is any value of it.
+/// Filters by namespace, name and dimensions. A dimension without a value matches any value.
 pub(super) fn list(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let (namespace, name) = (call.form.text("Namespace"), call.form.text("MetricName"));
     let wanted = call.form.structures("Dimensions");

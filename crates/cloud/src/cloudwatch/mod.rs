@@ -1,6 +1,6 @@
-//! Amazon CloudWatch: datapoints of metrics, and alarms on them.
+//! Amazon CloudWatch: metrics with their datapoints, and alarms.
 //!
-//! What the other services here do is counted ([`Context::count`]). Alarms are kept, and watch nothing.
+//! The other services record what they do with [`Context::count`]. Alarms are stored, but never evaluated.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/>
 
 mod alarms;
@@ -18,7 +18,7 @@ pub use metrics::{Metric, Statistics};
 
 pub(super) const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
 
-/// The metrics and alarms of one region.
+/// The metrics and alarms of a region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -48,7 +48,7 @@ impl Call<'_, '_> {
         query::answer(NAMESPACE, self.operation, self.request_id, result)
     }
 
-    /// The answer of an operation that gives nothing back.
+    /// The response of an operation without a result.
     fn done(&self) -> Answer {
         self.answer(|_| ())
     }

@@ -1,6 +1,6 @@
-//! Amazon EventBridge: rules of the default bus, their targets, their tags.
+//! Amazon EventBridge: rules of the default bus, their targets and tags.
 //!
-//! Nothing fires here: who runs the schedules reads them from [`State`].
+//! The embedded cloud never fires a rule. Whatever runs the schedules reads them from [`State`].
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/>
 
 mod rules;
@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 use super::json::tag_list;
 use super::{Answer, ApiError, Context, Handled, Json, Page, Request, dispatch};
 
-/// The one bus that every account has.
+/// The bus that every account has.
 const BUS: &str = "default";
-/// Most entries on a page: `Limit`.
+/// The maximum of `Limit`, the page size.
 const MAX_LIMIT: usize = 100;
 /// EventBridge's quota "Tags for a rule" (`TagResource`).
 const MAX_TAGS: usize = 50;
 
-/// The rules of one region's default bus, by name.
+/// The rules on a region's default bus, by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -39,7 +39,7 @@ pub struct Rule {
     pub role_arn: Option<String>,
     pub enabled: bool,
     pub tags: BTreeMap<String, String>,
-    /// By id, as `PutTargets` gave them.
+    /// By id, as given to `PutTargets`.
     pub targets: BTreeMap<String, Value>,
 }
 
@@ -58,19 +58,19 @@ impl Call<'_, '_> {
         &mut self.cx.regional_mut().events
     }
 
-    /// The rule that the member names.
+    /// The rule named by a member.
     fn rule(&self, member: &str) -> Result<&Rule, ApiError> {
         let name = self.body.required(member)?;
         self.state().rules.get(name).ok_or_else(|| no_rule(name))
     }
 
-    /// The same, to be changed.
+    /// The same, for changes.
     fn rule_mut(&mut self, member: &str) -> Result<&mut Rule, ApiError> {
         let name = self.rule(member)?.name.clone();
         self.state_mut().rules.get_mut(&name).ok_or_else(|| no_rule(&name))
     }
 
-    /// The name of the rule that `ResourceARN` names.
+    /// The name of the rule with the ARN `ResourceARN`.
     fn tagged(&self) -> Result<String, ApiError> {
         let arn = self.body.required("ResourceARN")?;
         let name = arn.rsplit_once(":rule/").map_or(arn, |(_, name)| name);
@@ -96,7 +96,7 @@ fn limit(message: &str) -> ApiError {
     ApiError::bad("LimitExceededException", message)
 }
 
-/// A page's list under its name, with the token for the next one.
+/// A page's entries under their name, with the token of the next page.
 fn listed(name: &str, entries: Vec<Value>, next: Option<String>) -> Value {
     let mut answer = json!({ name: entries });
     if let Some(next) = next {
@@ -133,7 +133,7 @@ pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -
     answer.map(|body| Answer::json(&body).into())
 }
 
-/// Every account has the one.
+/// The default bus is the only one.
 fn list_buses(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     let prefix = call.body.text("NamePrefix").unwrap_or_default();
     let buses =
@@ -170,7 +170,7 @@ fn list_tags(call: &Call<'_, '_>) -> Result<Value, ApiError> {
 fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     if tags.len() > MAX_TAGS || tags.keys().any(|key| key.is_empty() || key.starts_with("aws:")) {
         return Err(ApiError::validation(format!(
-            "A rule has at most {MAX_TAGS} tags, and no key is empty or begins with aws:"
+            "A rule can have at most {MAX_TAGS} tags, and a tag key must not be empty or start with aws:"
         )));
     }
     Ok(())

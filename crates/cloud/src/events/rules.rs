@@ -7,12 +7,12 @@ use deployer_core::manifest::Schedule;
 
 /// EventBridge's quota "Rules per event bus".
 const MAX_RULES: usize = 300;
-/// Longest `Name` of `PutRule`.
+/// The maximum length of `Name` in `PutRule`.
 const MAX_NAME: usize = 64;
-/// Longest `Description` of `PutRule`.
+/// The maximum length of `Description` in `PutRule`.
 const MAX_DESCRIPTION: usize = 512;
 
-/// What the request leaves out is gone from a rule that is there already, but for its targets and tags.
+/// Replaces an existing rule except for its targets and tags. Members that the request omits are removed.
 pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let body = call.body;
     let name = body.required("Name")?.to_owned();
@@ -43,7 +43,9 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let enabled = match body.text("State") {
         None | Some("ENABLED") => true,
         Some("DISABLED") => false,
-        Some(other) => return Err(ApiError::validation(format!("The local cloud has no rule state {other}."))),
+        Some(other) => {
+            return Err(ApiError::validation(format!("The local cloud does not support the rule state {other}.")));
+        }
     };
     let tags = body.tags("Tags");
     check_tags(&tags)?;
@@ -87,7 +89,7 @@ pub(super) fn enable(call: &mut Call<'_, '_>, enabled: bool) -> Result<Value, Ap
     Ok(json!({}))
 }
 
-/// A rule that isn't there is no error.
+/// Deleting a missing rule is not an error.
 pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let name = call.body.required("Name")?.to_owned();
     match call.state().rules.get(&name) {

@@ -35,7 +35,7 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(done())
 }
 
-/// An id that the rule doesn't have is no failure.
+/// An id that the rule doesn't have is not an error.
 pub(super) fn remove(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let ids = call.body.texts("Ids");
     call.rule_mut("Rule")?.targets.retain(|id, _| !ids.contains(id));
@@ -48,7 +48,7 @@ pub(super) fn list(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(listed("Targets", entries, page.next))
 }
 
-/// The names of the rules that have a target of this ARN.
+/// The names of the rules that have a target with this ARN.
 pub(super) fn list_rules(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     let arn = call.body.required("TargetArn")?;
     let rules = call.state().rules.values();
@@ -57,7 +57,7 @@ pub(super) fn list_rules(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(listed("RuleNames", page.items.into_iter().map(|name| json!(name)).collect(), page.next))
 }
 
-/// A failure of single entries is answered with status 200, and has to be looked for. Nothing fails so here.
+/// EventBridge reports failures of single entries in a response with status 200. The embedded cloud never does.
 fn done() -> Value {
     json!({ "FailedEntryCount": 0, "FailedEntries": [] })
 }

@@ -1,15 +1,15 @@
-//! What IAM checks of a policy document before it takes it.
+//! The checks that IAM runs on a policy document before accepting it.
 
 use serde_json::Value;
 
 use super::ApiError;
 
-/// What a document is for.
+/// The purpose of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Who may assume a role: principals, no resources.
+    /// Defines who can assume a role. Has principals but no resources.
     Trust,
-    /// What a role may do: resources, no principals.
+    /// Defines what a role can do. Has resources but no principals.
     Identity,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn check(text: &str, purpose: Purpose) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether the trust policy lets the service assume the role.
+/// Whether a trust policy lets the service assume the role.
 pub(super) fn trusts(text: &str, service: &str) -> bool {
     let document: Value = serde_json::from_str(text).unwrap_or_default();
     statements(&document).iter().any(|statement| {
@@ -56,7 +56,7 @@ pub(super) fn trusts(text: &str, service: &str) -> bool {
     })
 }
 
-/// One statement may stand without a list around it.
+/// A document's statements. A single one needs no list around it.
 fn statements(document: &Value) -> &[Value] {
     match document.get("Statement") {
         Some(Value::Array(list)) => list,

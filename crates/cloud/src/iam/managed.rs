@@ -1,11 +1,11 @@
-//! Managed policies: the account's own, of which each has one version, and a few of AWS's.
+//! Managed policies: the account's own, each with one version, and a few of AWS's.
 
 use super::document::{self, Purpose};
 use super::{Answer, ApiError, Call, encoded, invalid, no_entity};
 
-/// The version that every policy has here.
+/// The only version of every policy in the embedded cloud.
 const VERSION: &str = "v1";
-/// AWS's policies that functions are often given.
+/// AWS managed policies that functions often use.
 /// <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>
 const OF_AWS: [(&str, &str); 2] = [
     (
@@ -65,7 +65,8 @@ pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(call.done())
 }
 
-/// Whether a role can be given it. Of AWS's own not all are known here, and all can be attached.
+/// Whether a role can have the policy. The embedded cloud knows only a few AWS managed policies, but all can be
+/// attached.
 pub(super) fn is_attachable(call: &Call<'_, '_>, arn: &str) -> bool {
     arn.starts_with("arn:aws:iam::aws:policy/") || call.cx.state.iam.policies.contains_key(arn)
 }

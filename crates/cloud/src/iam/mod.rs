@@ -1,6 +1,6 @@
-//! AWS Identity and Access Management: roles, their inline and attached policies, their tags.
+//! AWS Identity and Access Management: roles, their inline and attached policies, and their tags.
 //!
-//! IAM is the same from every region. Policies are kept and given back, and not enforced.
+//! IAM is global, the same from every region. Policies are stored and returned, but not enforced.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/>
 
 mod document;
@@ -20,21 +20,21 @@ use super::{Answer, ApiError, Context, Handled, Page, Request, dispatch, query};
 
 pub(super) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
-/// Most entries on a page: IAM's `MaxItems`.
+/// The maximum page size: IAM's `MaxItems`.
 const MAX_ITEMS: usize = 1000;
-/// Entries on a page where the caller doesn't say: IAM's default for `MaxItems`.
+/// The default page size: IAM's default for `MaxItems`.
 const DEFAULT_ITEMS: i64 = 100;
-/// RFC 3986's unreserved characters stay as they are in a policy document.
+/// RFC 3986's unreserved characters are not encoded in a policy document.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The roles of the account, by name, and its policies.
+/// The roles of the account by name, and its policies.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
     pub roles: BTreeMap<String, Role>,
     /// Documents of the account's managed policies, by ARN.
     pub policies: BTreeMap<String, String>,
-    /// Actions that simulations deny to whom this account doesn't have: everything else is allowed to them.
+    /// Actions that simulations deny to principals that are not in this account. They may do everything else.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub denied: BTreeSet<String>,
 }
@@ -49,7 +49,7 @@ pub struct Role {
     pub created: Timestamp,
     pub description: Option<String>,
     pub max_session_s: i64,
-    /// The document's text as it was given.
+    /// The document's text, as given.
     pub trust: String,
     /// Documents of the inline policies, by name.
     pub inline: BTreeMap<String, String>,
@@ -62,7 +62,7 @@ pub struct Role {
 }
 
 impl State {
-    /// Whether there is a role of this ARN that Lambda may assume.
+    /// Whether a role with this ARN exists that Lambda can assume.
     pub fn lambda_can_assume(&self, arn: &str) -> bool {
         self.roles.values().any(|role| role.arn == arn && document::trusts(&role.trust, "lambda.amazonaws.com"))
     }
@@ -115,7 +115,7 @@ impl Call<'_, '_> {
 
     fn role_mut(&mut self) -> Result<&mut Role, ApiError> {
         let name = self.form.required("RoleName")?;
-        // Looked up first, so that a refusal isn't taken for a change.
+        // A mutable borrow counts as a change, so look it up first: a refused request must not change the state.
         self.cx.state.iam.role(name)?;
         self.cx.state.iam.role_mut(name)
     }
@@ -134,7 +134,7 @@ fn truncation<T>(xml: &mut Xml, page: &Page<T>) {
     }
 }
 
-/// Documents come back percent-encoded (RFC 3986).
+/// IAM returns documents percent-encoded (RFC 3986).
 fn encoded(document: &str) -> String {
     utf8_percent_encode(document, ENCODED).to_string()
 }

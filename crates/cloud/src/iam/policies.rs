@@ -1,13 +1,13 @@
-//! Inline policies of a role, and the managed policies attached to it.
+//! A role's inline policies, and the managed policies attached to it.
 
 use super::document::{self, Purpose};
 use super::{Answer, ApiError, Call, encoded, invalid, limit, managed, no_entity, truncation};
 
-/// Characters of all inline policies of a role without white space: IAM's quota.
+/// IAM's quota on the characters of all inline policies of a role, without white space.
 const MAX_INLINE_SIZE: usize = 10_240;
 /// IAM's quota "Managed policies attached to an IAM role".
 const MAX_ATTACHED: usize = 10;
-/// Longest name of a policy (IAM's `policyNameType`).
+/// The maximum length of a policy's name (IAM's `policyNameType`).
 const MAX_NAME: usize = 128;
 
 pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {

@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use super::document::{self, Purpose};
 use super::{Answer, ApiError, Call, Role, Xml, encoded, invalid, limit, policies, truncation};
 
-/// IAM's quota "Roles in an AWS account", as it is until raised.
+/// The default of IAM's quota "Roles in an AWS account".
 const MAX_ROLES: usize = 1000;
-/// Longest name (IAM's `roleNameType`).
+/// The maximum length of a role's name (IAM's `roleNameType`).
 const MAX_NAME: usize = 64;
 /// IAM's quota "Tags that can be attached to an IAM role".
 const MAX_TAGS: usize = 50;
 /// IAM's default for `MaxSessionDuration`, in seconds.
 const SESSION_S: i64 = 3600;
-/// Letters of an unique identifier (base 32).
+/// The characters of a unique identifier (base 32).
 const ID_LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
@@ -39,7 +39,7 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let description = description(call)?;
     let tags = form.tags("Tags");
     check_tags(&tags)?;
-    // Names are told apart without their case.
+    // IAM compares names without case.
     if call.cx.state.iam.roles.keys().any(|other| other.eq_ignore_ascii_case(&name)) {
         return Err(ApiError::new(409, "EntityAlreadyExists", format!("Role with name {name} already exists.")));
     }
@@ -81,7 +81,7 @@ pub(super) fn get(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     }))
 }
 
-/// Without tags: `ListRoles` leaves them out.
+/// `ListRoles` returns no tags.
 pub(super) fn list(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let prefix = call.form.text("PathPrefix").unwrap_or("/");
     let roles = call.cx.state.iam.roles.values().filter(|role| role.path.starts_with(prefix));
@@ -126,7 +126,7 @@ pub(super) fn update_trust(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> 
     Ok(call.done())
 }
 
-/// Roles only: the account has no users, groups or policies of its own.
+/// Returns only roles, since the embedded cloud lists no users, groups or managed policies.
 pub(super) fn authorization_details(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let kinds = call.form.list("Filter");
     let wanted = kinds.is_empty() || kinds.iter().any(|kind| kind == "Role");
@@ -140,7 +140,7 @@ pub(super) fn authorization_details(call: &Call<'_, '_>) -> Result<Answer, ApiEr
     }))
 }
 
-/// Of the many numbers only those of roles.
+/// Returns only the numbers of roles, out of IAM's many.
 pub(super) fn account_summary(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let numbers = [("Roles", call.cx.state.iam.roles.len()), ("RolesQuota", MAX_ROLES)];
     Ok(call.answer(|xml| {

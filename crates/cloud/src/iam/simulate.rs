@@ -1,5 +1,6 @@
-//! What a principal may do, as IAM's policy simulator says it, by the deployer's own evaluation: that both agree here proves
-//! nothing. Context entries, boundaries and resource policies are left out of account.
+//! What a principal can do, in the form of IAM's policy simulator. It uses the deployer's own evaluation, so an
+//! agreement of the two on the embedded cloud proves nothing. Context entries, boundaries and resource policies are
+//! ignored.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>
 
@@ -9,8 +10,8 @@ use super::{Answer, ApiError, Call, invalid, managed, truncation};
 use deployer_core::isolation::Context;
 use deployer_core::isolation::policy::{Decision, Policy, Principal, Request, decide};
 
-/// `SimulatePrincipalPolicy`. A role of this account is judged by its inline policies and those attached to it; anybody
-/// else, whose policies this cloud doesn't have, may do all but what [`super::State::denied`] names.
+/// `SimulatePrincipalPolicy`. A role of this account is evaluated by its inline and attached policies. The embedded
+/// cloud has no policies of other principals, so they can do everything except what [`super::State::denied`] lists.
 pub(super) fn principal(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let arn = call.form.required("PolicySourceArn")?;
     if !arn.contains(":user/") && !arn.contains(":role/") && !arn.contains(":group/") {
@@ -30,7 +31,7 @@ pub(super) fn principal(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     evaluate(call, &documents, arn)
 }
 
-/// `SimulateCustomPolicy`
+/// `SimulateCustomPolicy`.
 pub(super) fn custom(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let documents = call.form.list("PolicyInputList");
     let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
@@ -54,7 +55,7 @@ fn evaluate(call: &Call<'_, '_>, documents: &[&str], role: &str) -> Result<Answe
     })
 }
 
-/// Every action on every resource.
+/// Decides on every action for every resource.
 fn simulate(call: &Call<'_, '_>, decide: impl Fn(&str, &str) -> &'static str) -> Result<Answer, ApiError> {
     let actions = call.form.list("ActionNames");
     if actions.is_empty() {

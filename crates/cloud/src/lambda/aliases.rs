@@ -1,4 +1,4 @@
-//! Published versions, and the aliases that point to them.
+//! Published versions and the aliases that point to them.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ pub(super) fn publish(cx: &mut Context<'_>, request: &Request) -> Result<Answer,
     Ok(Answer::rest(201, &addressed.function(cx)?.shown(cx, Some(&version), &version)))
 }
 
-/// Publishes `$LATEST`; gives the last version again where nothing has changed since.
+/// Publishes `$LATEST`. If nothing has changed since the last version, returns that one.
 pub(super) fn publish_now(cx: &mut Context<'_>, name: &str) -> Result<String, ApiError> {
     let addressed = Addressed { name: name.to_owned(), qualifier: None };
     let function = addressed.function(cx)?;
@@ -98,7 +98,7 @@ pub(super) fn update(cx: &mut Context<'_>, request: &Request) -> Result<Answer, 
     Ok(Answer::rest(200, &shown(&arn, &name, alias)))
 }
 
-/// An alias takes its policy and its settings along.
+/// Also deletes the alias's policy and settings.
 pub(super) fn delete(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
     let name = alias_name(request);
     let function = Addressed::of(request).function_mut(cx)?;

@@ -1,19 +1,19 @@
-//! The link of `GetFunction` to a version's zip, and the download of it.
+//! The link to a version's zip in `GetFunction`, and the download of the zip.
 //!
-//! AWS signs a link to a bucket of its own, good for ten minutes. Here the path is the signature: it names the zip by
-//! its hash.
+//! AWS returns a signed link to a bucket of its own, valid for ten minutes. Here the path serves as the signature,
+//! since it names the zip by its hash.
 
 use jiff::Timestamp;
 
 use super::model::Configuration;
 use crate::{Answer, ApiError, Cloud, Context, Request};
 
-/// How long a link is good.
+/// How long a link is valid.
 const EXPIRES_S: i64 = 600;
-/// Where AWS keeps the zips.
+/// The path at which AWS stores the zips.
 const PATH: &str = "snapshots";
 
-/// The link: to the server that was asked or, in process, to where AWS has it.
+/// The link to a zip: on the server that received the request or, in process, at AWS's address.
 pub(super) fn link(cx: &Context<'_>, request: &Request, configuration: &Configuration) -> String {
     let origin = request.origin.clone().unwrap_or_else(|| {
         let region = cx.region();
@@ -23,14 +23,14 @@ pub(super) fn link(cx: &Context<'_>, request: &Request, configuration: &Configur
     format!("{origin}/{PATH}/{}/{}?X-Amz-Date={at}&X-Amz-Expires={EXPIRES_S}", cx.account(), configuration.code)
 }
 
-/// Whether a request is such a download: it isn't signed otherwise.
+/// Whether a request is a download. Downloads are the only requests without a signature.
 pub(in super::super) fn is_download(request: &Request) -> bool {
     request.service.is_empty()
         && request.method == http::Method::GET
         && request.segments().first().is_some_and(|first| first == PATH)
 }
 
-/// The zip of a link.
+/// Returns the zip at a link.
 pub(in super::super) fn download(cloud: &Cloud, request: &Request) -> Result<Answer, ApiError> {
     let signed = request.query("X-Amz-Date").and_then(|at| at.parse().ok());
     let expires = signed.and_then(|at: i64| Timestamp::from_second(at.checked_add(EXPIRES_S)?).ok());
@@ -39,7 +39,7 @@ pub(in super::super) fn download(cloud: &Cloud, request: &Request) -> Result<Ans
     }
     let name = request.segments().get(2).cloned().unwrap_or_default();
     let missing = || ApiError::new(404, "NoSuchKey", "The specified key does not exist.");
-    // The name becomes a file's name.
+    // The name becomes a file name, so it must be a hash and nothing else.
     if name.len() != 64 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(missing());
     }

@@ -1,4 +1,4 @@
-//! Functions: made, read, changed, deleted.
+//! Functions: create, read, update, delete.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,12 @@ use super::model::{LATEST, environment};
 use super::{Addressed, Configuration, Function, download, invalid};
 use crate::{Answer, ApiError, Context, Json, Page, Request};
 
-/// Largest zip in a request (50 MB, <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+/// The maximum size of a zip in a request (50 MB,
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const MAX_ZIP_BYTES: usize = 50 * 1024 * 1024;
-/// Environment variables in all.
+/// The maximum size of all environment variables together.
 const MAX_ENVIRONMENT_BYTES: usize = 4096;
-/// Entries on a page of functions and versions.
+/// The page size of lists of functions and versions.
 pub(super) const PAGE: usize = 50;
 
 pub(super) fn create(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
@@ -104,7 +105,7 @@ pub(super) fn get_configuration(cx: &mut Context<'_>, request: &Request) -> Resu
     Ok(Answer::rest(200, &function.shown(cx, addressed.qualifier.as_deref(), &version)))
 }
 
-/// The addressed version. A read moves a change that is under way on.
+/// Finds the addressed version. Each read brings a change in progress closer to completion.
 fn read(cx: &mut Context<'_>, request: &Request) -> Result<(Addressed, String), ApiError> {
     let addressed = Addressed::of(request);
     let function = addressed.function(cx)?;
@@ -138,7 +139,7 @@ pub(super) fn update_code(cx: &mut Context<'_>, request: &Request) -> Result<Ans
     Ok(answer)
 }
 
-/// Changes `$LATEST`, unless a change is under way.
+/// Changes `$LATEST`, unless another change is in progress.
 fn change(
     cx: &mut Context<'_>,
     request: &Request,
@@ -158,7 +159,7 @@ fn change(
     Ok(Answer::rest(200, &addressed.function(cx)?.shown(cx, None, LATEST)))
 }
 
-/// Lambda takes one change of a function at a time.
+/// Lambda accepts only one change of a function at a time.
 pub(super) fn refuse_in_progress(cx: &Context<'_>, function: &Function) -> Result<(), ApiError> {
     if function.settles_after_reads == 0 {
         return Ok(());
@@ -192,7 +193,7 @@ pub(super) fn delete(cx: &mut Context<'_>, request: &Request) -> Result<Answer, 
     Ok(Answer::empty(204))
 }
 
-/// Lambda tries whether it can assume the role.
+/// Lambda checks that it can assume the role.
 fn check_role(cx: &Context<'_>, role: &str) -> Result<(), ApiError> {
     if cx.state.has_role(role) {
         Ok(())
@@ -259,7 +260,7 @@ fn set_code(cx: &Context<'_>, configuration: &mut Configuration, body: &Json, zi
 
 fn zip(code: &Json) -> Result<Bytes, ApiError> {
     let text = code.text("ZipFile").ok_or_else(|| invalid("Please provide a source for function code."))?;
-    let zip = STANDARD.decode(text).map_err(|_| invalid("ZipFile is no base64"))?;
+    let zip = STANDARD.decode(text).map_err(|_| invalid("ZipFile is not valid base64"))?;
     if zip.len() > MAX_ZIP_BYTES {
         return Err(ApiError::new(413, "RequestEntityTooLargeException", "The zip is larger than 50 MB"));
     }

@@ -1,4 +1,4 @@
-//! Invocations, by whatever [`crate::Invoker`] the cloud was given.
+//! Invocations, run by the cloud's [`crate::Invoker`].
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Addressed, invalid};
 use crate::{Answer, ApiError, Context, Handled, Invocation, Invoked, Request};
 
-/// Lambda returns the end of the log.
+/// How many bytes from the end of the log Lambda returns.
 const LOG_TAIL_BYTES: usize = 4096;
 
 pub(super) fn invoke(cx: &mut Context<'_>, request: &Request) -> Result<Handled, ApiError> {
@@ -21,11 +21,13 @@ pub(super) fn invoke(cx: &mut Context<'_>, request: &Request) -> Result<Handled,
     }
     if function.reserved_concurrency == Some(0) {
         count(cx, &addressed, &["Throttles"]);
-        // Lambda takes an event all the same, and tries in vain for hours.
+        // Lambda accepts an event even so, and then retries it in vain for hours.
         return if kind == "Event" { Ok(Answer::empty(202).into()) } else { Err(throttled()) };
     }
     let code = cx.blobs.get(&configuration.code);
-    let code = code.map_err(|error| ApiError::new(500, "ServiceException", format!("the code is gone: {error}")))?;
+    let code = code.map_err(|error| {
+        ApiError::new(500, "ServiceException", format!("could not read the function's code: {error}"))
+    })?;
     let payload = if request.body.is_empty() { "{}".into() } else { request.body.clone() };
     if serde_json::from_slice::<serde_json::Value>(&payload).is_err() {
         return Err(ApiError::bad("InvalidRequestContentException", "Could not parse request body into json"));
@@ -49,12 +51,12 @@ pub(super) fn invoke(cx: &mut Context<'_>, request: &Request) -> Result<Handled,
         payload,
     };
     let invoker = cx.invoker.clone().ok_or_else(|| {
-        ApiError::new(501, "NotImplemented", "this local cloud runs no functions; `deployer dev` does")
+        ApiError::new(501, "NotImplemented", "this local cloud does not run functions; `deployer dev` does")
     })?;
     let running = invoker.invoke(invocation);
     match kind {
         "Event" => {
-            // The answer comes at once; what becomes of the run stands in its log.
+            // The response is immediate. The outcome of the run is only in its log.
             tokio::spawn(running);
             Ok(Answer::empty(202).into())
         }
@@ -78,8 +80,8 @@ pub(super) fn invoke(cx: &mut Context<'_>, request: &Request) -> Result<Handled,
     }
 }
 
-/// Counts an invocation, as Lambda does for the function and for what was addressed, and remembers that its role was
-/// used.
+/// Counts an invocation as Lambda does, once for the function and once for the addressed qualifier, and records the use
+/// of its role.
 pub(in super::super) fn ran(cx: &mut Context<'_>, function_arn: &str, outcome: &Result<Invoked, ApiError>) {
     let addressed = Addressed::parse(function_arn);
     let metrics: &[&str] = match outcome {

@@ -1,6 +1,6 @@
-//! Event source mappings: queues and streams whose records a function is called with.
+//! Event source mappings, which invoke a function with the records of a queue or stream.
 //!
-//! Nothing is polled here. A mapping outlives the function and the queue that it names, as in AWS.
+//! The embedded cloud never polls the source. As in AWS, a mapping outlives its function and queue.
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html>
 
 use serde::{Deserialize, Serialize};
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use super::{Addressed, invalid};
 use crate::{Answer, ApiError, Context, Json, Page, Request};
 
-/// Mappings on a page, at most.
+/// The maximum page size.
 const PAGE: usize = 100;
-/// Records of one batch, where the request doesn't say: of a queue and of a stream.
+/// The default batch size of a queue and of a stream.
 const BATCH: (i64, i64) = (10, 100);
-/// Members of `CreateEventSourceMapping` that are kept and shown as they are given.
+/// Members of `CreateEventSourceMapping` that are stored and returned unchanged.
 const SETTINGS: [&str; 9] = [
     "BatchSize",
     "MaximumBatchingWindowInSeconds",
@@ -26,16 +26,16 @@ const SETTINGS: [&str; 9] = [
     "DestinationConfig",
 ];
 
-/// A mapping.
+/// An event source mapping.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mapping {
     pub uuid: String,
     pub source_arn: String,
-    /// With the qualifier that it was made with.
+    /// Includes the qualifier that it was created with.
     pub function_arn: String,
     pub enabled: bool,
     pub modified_s: f64,
-    /// Members of the request, by name.
+    /// The request's members, by name.
     pub settings: Value,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn create(cx: &mut Context<'_>, request: &Request) -> Result<Answer, 
     Ok(Answer::rest(202, &shown))
 }
 
-/// The function's ARN, with the qualifier if one is given.
+/// The ARN of an existing function, with the qualifier if one is given.
 fn known_function(cx: &Context<'_>, name: &str) -> Result<String, ApiError> {
     let addressed = Addressed::parse(name);
     match addressed.function(cx)?.version(addressed.qualifier()) {
@@ -130,7 +130,7 @@ pub(super) fn update(cx: &mut Context<'_>, request: &Request) -> Result<Answer, 
     Ok(Answer::rest(202, &shown))
 }
 
-/// Gone at once, where AWS takes a while.
+/// Deletes the mapping at once; AWS takes a while.
 pub(super) fn delete(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
     let uuid = uuid(request);
     if !cx.regional().lambda.mappings.contains_key(&uuid) {

@@ -24,7 +24,7 @@ pub use mappings::Mapping;
 pub use model::{Alias, AsyncSettings, Configuration, Function, Statement, Version};
 pub use urls::FunctionUrl;
 
-/// Functions of one region.
+/// The functions of a region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -34,8 +34,8 @@ pub struct State {
     pub mappings: BTreeMap<String, Mapping>,
 }
 
-/// The operation that a request's method and path name. The dates are versions of the interface; the SDK's clients use
-/// a different one for each group of operations.
+/// The operation of a request, by its method and path. The path starts with a date, the version of the interface. It is
+/// ignored, since the SDK uses a different one for each group of operations.
 pub(super) fn operation(request: &Request) -> Option<&'static str> {
     let segments = request.segments();
     let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -86,7 +86,7 @@ pub(super) fn operation(request: &Request) -> Option<&'static str> {
     }
 }
 
-/// The function that a request's path names, with its qualifier.
+/// The function named in a request's path, with its qualifier.
 pub(super) fn resource(request: &Request) -> String {
     let addressed = Addressed::of(request);
     match addressed.qualifier {
@@ -143,7 +143,7 @@ pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -
     answer.map(Handled::Now)
 }
 
-/// A request's function, by name or by ARN, with the qualifier that the query or the ARN has.
+/// A request's function, by name or ARN, with the qualifier from the query or the ARN.
 struct Addressed {
     name: String,
     qualifier: Option<String>,
@@ -171,7 +171,7 @@ impl Addressed {
         }
     }
 
-    /// The qualifier, `$LATEST` when there is none.
+    /// The qualifier; `$LATEST` if there is none.
     fn qualifier(&self) -> &str {
         self.qualifier.as_deref().unwrap_or(model::LATEST)
     }
@@ -194,7 +194,7 @@ impl Addressed {
 
     fn function_mut<'c>(&self, cx: &'c mut Context<'_>) -> Result<&'c mut Function, ApiError> {
         let missing = self.not_found(cx);
-        // A request that fails leaves the state as it is.
+        // A mutable borrow counts as a change, so look it up first: a failed request must not change the state.
         if !cx.regional().lambda.functions.contains_key(&self.name) {
             return Err(missing);
         }

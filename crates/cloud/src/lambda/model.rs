@@ -1,4 +1,4 @@
-//! Functions, versions and aliases as they are kept, and as Lambda shows them.
+//! Functions, versions and aliases as they are stored, and as Lambda returns them.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::FunctionUrl;
 use crate::{Context, Json};
 
-/// The version that can be changed.
+/// The unpublished version, the only one that can be changed.
 pub(super) const LATEST: &str = "$LATEST";
 
-/// What a version keeps.
+/// The configuration of a version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Configuration {
     pub description: String,
@@ -25,14 +25,14 @@ pub struct Configuration {
     /// Base64 of the SHA-256 of the zip.
     pub code_sha256: String,
     pub code_size: u64,
-    /// The zip, by its name among the blobs.
+    /// The name of the zip's blob.
     pub code: String,
-    /// Where events go that couldn't be handled: the ARN of a queue or topic.
+    /// The destination of events that could not be handled: the ARN of a queue or topic.
     #[serde(default)]
     pub dead_letters: Option<String>,
 }
 
-/// One published version.
+/// A published version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Version {
     pub configuration: Configuration,
@@ -53,7 +53,7 @@ pub struct AsyncSettings {
     pub maximum_retry_attempts: Option<i64>,
     pub maximum_event_age_s: Option<i64>,
     pub last_modified_s: f64,
-    /// `{"OnSuccess": {"Destination"}, "OnFailure": {"Destination"}}`, as it was given.
+    /// `{"OnSuccess": {"Destination"}, "OnFailure": {"Destination"}}`, as given.
     #[serde(default)]
     pub destinations: Option<Value>,
 }
@@ -70,7 +70,7 @@ pub struct Statement {
     pub url_auth_type: Option<String>,
 }
 
-/// A function with all that hangs on it.
+/// A function with everything that belongs to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Function {
     pub name: String,
@@ -81,25 +81,25 @@ pub struct Function {
     pub tags: BTreeMap<String, String>,
     /// By number.
     pub versions: BTreeMap<u64, Version>,
-    /// Numbers are never given twice.
+    /// The highest version number so far. Numbers are never reused.
     pub last_version: u64,
     pub aliases: BTreeMap<String, Alias>,
     pub reserved_concurrency: Option<u32>,
     /// By qualifier.
     pub asynchronous: BTreeMap<String, AsyncSettings>,
-    /// Statements in their order, by qualifier.
+    /// Statements in order, by qualifier.
     pub policies: BTreeMap<String, Vec<Statement>>,
     /// By qualifier.
     #[serde(default)]
     pub urls: BTreeMap<String, FunctionUrl>,
-    /// Whether it has become active after its creation.
+    /// Whether the function has become active since its creation.
     pub active: bool,
-    /// Reads until the change that is under way is through.
+    /// How many more reads it takes until the change in progress is complete.
     pub settles_after_reads: u32,
 }
 
 impl Function {
-    /// The version that a qualifier means, and what it has.
+    /// The version that a qualifier resolves to, with its configuration.
     pub(super) fn version(&self, qualifier: &str) -> Option<(String, &Configuration)> {
         let number = match self.aliases.get(qualifier) {
             Some(alias) => alias.version.as_str(),
@@ -112,7 +112,7 @@ impl Function {
         Some((number.to_owned(), &version.configuration))
     }
 
-    /// Counts a read; the change under way is through after enough of them.
+    /// Counts a read. The change in progress is complete after enough of them.
     pub(super) fn settle(&mut self) {
         self.settles_after_reads = self.settles_after_reads.saturating_sub(1);
         if self.settles_after_reads == 0 {
@@ -120,12 +120,12 @@ impl Function {
         }
     }
 
-    /// A change begins, and takes so many reads.
+    /// Starts a change that takes this many reads.
     pub(super) fn unsettle(&mut self, cx_reads: u32) {
         self.settles_after_reads = cx_reads;
     }
 
-    /// `FunctionConfiguration` of the API reference.
+    /// `FunctionConfiguration` in the API reference.
     pub(super) fn shown(&self, cx: &Context<'_>, qualifier: Option<&str>, version: &str) -> Value {
         let configuration = self.version(version).map_or(&self.configuration, |(_, configuration)| configuration);
         let mut arn = cx.arn("lambda", &format!("function:{}", self.name));
@@ -159,7 +159,7 @@ impl Function {
             shown["StateReason"] = json!("The function is being created.");
             shown["StateReasonCode"] = json!("Creating");
         }
-        // Lambda leaves the member out where there are no variables.
+        // Lambda omits the member if there are no variables.
         if !configuration.environment.is_empty() {
             shown["Environment"] = json!({ "Variables": configuration.environment });
         }
@@ -170,7 +170,7 @@ impl Function {
     }
 }
 
-/// Environment variables of a request: `{"Environment": {"Variables": {…}}}`.
+/// The environment variables of a request: `{"Environment": {"Variables": {…}}}`.
 pub(super) fn environment(body: &Json) -> Option<BTreeMap<String, String>> {
     body.value("Environment").map(|environment| Json::of(environment).map("Variables"))
 }

@@ -1,4 +1,4 @@
-//! Resource policies: who may invoke a function or an alias.
+//! Resource policies: who can invoke a function or an alias.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! What hangs on a function besides versions: reserved concurrency, asynchronous invocations, tags; and the account.
+//! A function's settings outside its versions (reserved concurrency, asynchronous invocations, tags), and the account's
+//! settings.
 
 use serde_json::{Value, json};
 
@@ -7,9 +8,9 @@ use super::model::AsyncSettings;
 use super::{Addressed, invalid};
 use crate::{Answer, ApiError, Context, Json, Page, Request};
 
-/// Executions at one time in an account and region.
+/// The limit on concurrent executions per account and region.
 const CONCURRENT_EXECUTIONS: u32 = 1000;
-/// How many of them can't be reserved.
+/// How many executions must stay unreserved.
 const MIN_UNRESERVED: u32 = 100;
 
 pub(super) fn put_concurrency(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {

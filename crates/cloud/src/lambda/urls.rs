@@ -1,4 +1,4 @@
-//! Function URLs. Nothing answers on them here.
+//! Function URLs. The embedded cloud doesn't serve them.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html>
 
@@ -9,7 +9,7 @@ use super::functions::{PAGE, last_modified};
 use super::{Addressed, invalid, model::LATEST};
 use crate::{Answer, ApiError, Context, Json, Page, Request};
 
-/// Letters of an URL's first part.
+/// The characters of a URL's first label.
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz234567";
 
 /// The URL of a function or of an alias.
@@ -115,7 +115,7 @@ pub(super) fn list(cx: &Context<'_>, request: &Request) -> Result<Answer, ApiErr
     Ok(Answer::rest(200, &json!({ "FunctionUrlConfigs": shown, "NextMarker": page.next })))
 }
 
-/// The function itself or an alias: a version has no URL.
+/// The addressed function or alias. Versions can't have URLs.
 fn qualified(cx: &Context<'_>, request: &Request) -> Result<Addressed, ApiError> {
     let addressed = Addressed::of(request);
     let function = addressed.function(cx)?;

@@ -1,4 +1,4 @@
-//! Log events: written, read by stream, searched.
+//! Log events: written, read by stream, filtered.
 
 use serde_json::{Value, json};
 
@@ -6,18 +6,18 @@ use super::super::{Context, Json, Page};
 use super::filter::Pattern;
 use super::{ApiError, Call, Event, Group, MAX_EVENTS, Stream, invalid, invalid_token, no_group, no_stream};
 
-/// Most events of one answer: `limit` of `GetLogEvents` and `FilterLogEvents`.
+/// The maximum number of events in a response: `limit` of `GetLogEvents` and `FilterLogEvents`.
 const MAX_LIMIT: usize = 10_000;
-/// Most events of one `PutLogEvents`.
+/// The maximum number of events in one `PutLogEvents`.
 const MAX_BATCH: usize = 10_000;
-/// An event may be older by this when it comes, and not be younger by more than the other.
+/// How far in the past and in the future an event's time can be when it is written.
 const OLDEST_MS: i64 = 14 * 24 * 3600 * 1000;
 const YOUNGEST_MS: i64 = 2 * 3600 * 1000;
 
-/// Writes lines (time in milliseconds since 1970, message) as Lambda does: into a stream that is made when needed.
+/// Writes lines (time in milliseconds since 1970, message) as Lambda does, and creates the stream if needed.
 ///
 /// # Errors
-/// The group isn't there: Lambda drops the lines then.
+/// The group doesn't exist. Lambda drops the lines in this case.
 pub fn append(cx: &mut Context<'_>, group: &str, stream: &str, lines: &[(i64, String)]) -> Result<(), ApiError> {
     let now = cx.epoch_ms();
     if !cx.regional().logs.groups.contains_key(group) {
@@ -48,7 +48,7 @@ impl Group {
         }
     }
 
-    /// Events that the retention hasn't expired, by their time.
+    /// Events within the retention period, in time order.
     fn events(&self, now: i64) -> Vec<&Event> {
         let oldest = self.retention_days.map(|days| now - days * 24 * 3600 * 1000);
         let kept = self.events.iter().filter(|event| oldest.is_none_or(|oldest| event.timestamp_ms >= oldest));
@@ -68,7 +68,7 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
         .filter_map(|event| Some((event.integer("timestamp")?, event.text("message")?.to_owned())))
         .collect();
     if given.is_empty() || given.len() > MAX_BATCH {
-        return Err(invalid(format!("A batch has from 1 to {MAX_BATCH} log events.")));
+        return Err(invalid(format!("A batch must have from 1 to {MAX_BATCH} log events.")));
     }
     if !given.is_sorted_by_key(|(time, _)| *time) {
         return Err(invalid("Log events in a single PutLogEvents request must be in chronological order."));
@@ -91,7 +91,7 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-/// Backward tokens are given, and reading with one gives what came before.
+/// Returns tokens for both directions. A backward token returns the events before the page.
 pub(super) fn get(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     let stream = call.body.required("logStreamName")?;
     let group = call.group()?;
@@ -123,7 +123,7 @@ pub(super) fn get(call: &Call<'_, '_>) -> Result<Value, ApiError> {
         .iter()
         .map(|event| json!({ "timestamp": event.timestamp_ms, "message": event.message, "ingestionTime": event.ingested_ms }))
         .collect();
-    // At the end the token stays as it was: that is how a reader knows.
+    // At the end the forward token no longer changes, which tells a reader to stop.
     Ok(json!({
         "events": page,
         "nextForwardToken": format!("f/{until}"),
@@ -165,7 +165,7 @@ pub(super) fn filter(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-/// From `startTime` on, and before `endTime`.
+/// Whether the event is at or after `startTime` and before `endTime`.
 fn in_time(body: &Json, event: &Event) -> bool {
     body.integer("startTime").is_none_or(|start| event.timestamp_ms >= start)
         && body.integer("endTime").is_none_or(|end| event.timestamp_ms < end)

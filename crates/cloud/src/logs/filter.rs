@@ -1,4 +1,4 @@
-//! The filter patterns that are understood: terms, and equality of a JSON member. Others are refused, not ignored.
+//! The supported filter patterns: terms, and equality of JSON members. Any other pattern is an error, never ignored.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::{ApiError, invalid};
 
 pub(super) enum Pattern {
-    /// Every term stands in the message, none of the excluded, and one of the optional.
+    /// The message must contain every term in `all`, at least one in `any` (if there are any), and none in `none`.
     Terms { all: Vec<String>, any: Vec<String>, none: Vec<String> },
-    /// `{ $.member = "value" && … }`: path, whether equal, value.
+    /// `{ $.member = "value" && … }`: the path, whether it must be equal, and the value.
     Members(Vec<(Vec<String>, bool, Value)>),
 }
 
@@ -20,12 +20,12 @@ impl Pattern {
             let parts = inner.split("&&").map(member).collect::<Option<Vec<_>>>();
             return parts.map(Self::Members).ok_or_else(|| {
                 invalid(format!(
-                    "The local cloud doesn't understand the filter pattern {text}: it takes $.member = value"
+                    "The local cloud does not support the filter pattern {text}; it supports $.member = value"
                 ))
             });
         }
         if text.starts_with(['[', '%']) {
-            return Err(invalid(format!("The local cloud doesn't understand the filter pattern {text}")));
+            return Err(invalid(format!("The local cloud does not support the filter pattern {text}")));
         }
         let (mut all, mut any, mut none) = (Vec::new(), Vec::new(), Vec::new());
         for term in terms(text) {
@@ -56,7 +56,7 @@ impl Pattern {
     }
 }
 
-/// Words, with quoted phrases kept together.
+/// Splits into words, but keeps quoted phrases together.
 fn terms(text: &str) -> Vec<String> {
     let (mut terms, mut term, mut quoted) = (Vec::new(), String::new(), false);
     for letter in text.chars() {

@@ -1,4 +1,4 @@
-//! Log groups, their retention and their tags.
+//! Log groups, their retention and tags.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::super::Page;
 use super::{ApiError, Call, Group, exists, invalid, invalid_token, listed};
 
-/// `retentionInDays` of `PutRetentionPolicy`.
+/// The allowed values of `retentionInDays` in `PutRetentionPolicy`.
 const RETENTION_DAYS: [i64; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
-/// Most entries on a page: `limit` of `DescribeLogGroups`.
+/// The maximum page size: `limit` of `DescribeLogGroups`.
 const MAX_LIMIT: usize = 50;
-/// Longest `logGroupName`.
+/// The maximum length of `logGroupName`.
 const MAX_NAME: usize = 512;
-/// Most tags of a log group (`TagResource`).
+/// The maximum number of tags of a log group (`TagResource`).
 const MAX_TAGS: usize = 50;
 
 pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
@@ -107,7 +107,7 @@ pub(super) fn list_tags(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(json!({ "tags": tagged(call)?.tags }))
 }
 
-/// The group that `resourceArn` names. The tagging operations take the ARN without `:*` only.
+/// The group with the ARN `resourceArn`. The tagging operations accept only the ARN without `:*`.
 fn tagged<'a>(call: &'a Call<'_, '_>) -> Result<&'a Group, ApiError> {
     let arn = call.body.required("resourceArn")?;
     if !arn.starts_with("arn:") || arn.ends_with(":*") {
@@ -122,7 +122,7 @@ fn tagged<'a>(call: &'a Call<'_, '_>) -> Result<&'a Group, ApiError> {
 
 fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     if tags.len() > MAX_TAGS {
-        return Err(ApiError::bad("TooManyTagsException", format!("A log group has at most {MAX_TAGS} tags.")));
+        return Err(ApiError::bad("TooManyTagsException", format!("A log group can have at most {MAX_TAGS} tags.")));
     }
     match tags.keys().find(|key| key.is_empty() || key.starts_with("aws:")) {
         Some(key) => Err(invalid(format!("The tag key '{key}' is reserved or empty."))),
@@ -131,7 +131,7 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
 }
 
 fn entry(group: &Group) -> Value {
-    // Each event counts 26 bytes more than its message (`PutLogEvents`).
+    // CloudWatch Logs counts each event as its message plus 26 bytes (`PutLogEvents`).
     let stored: usize = group.events.iter().map(|event| event.message.len() + 26).sum();
     let mut entry = json!({
         "logGroupName": group.name,
@@ -148,7 +148,7 @@ fn entry(group: &Group) -> Value {
     entry
 }
 
-/// No filter can be put on a group here.
+/// Always an empty list, since the embedded cloud doesn't support filters on groups.
 pub(super) fn no_filters(call: &Call<'_, '_>, member: &str) -> Result<Value, ApiError> {
     if call.body.text("logGroupName").is_some() {
         call.group()?;

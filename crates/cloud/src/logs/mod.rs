@@ -1,4 +1,4 @@
-//! Amazon CloudWatch Logs: log groups with retention and tags, streams, events.
+//! Amazon CloudWatch Logs: log groups with retention and tags, log streams, log events.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/>
 
@@ -16,10 +16,11 @@ pub use events::append;
 
 use super::{Answer, ApiError, Context, Handled, Json, Request, dispatch};
 
-/// Events that a group keeps, whatever its retention: the state is one file, and `dev` may run for days.
+/// The maximum number of events that a group keeps, whatever its retention, since the state is one file and `dev` can
+/// run for days.
 const MAX_EVENTS: usize = 5000;
 
-/// The log groups of one region, by name.
+/// The log groups of a region, by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -30,16 +31,16 @@ pub struct State {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     pub name: String,
-    /// Without the `:*` that some answers add.
+    /// Without the `:*` that some responses add.
     pub arn: String,
     pub created_ms: i64,
     pub retention_days: Option<i64>,
     pub tags: BTreeMap<String, String>,
     /// By name.
     pub streams: BTreeMap<String, Stream>,
-    /// In the order in which they came.
+    /// In order of arrival.
     pub events: VecDeque<Event>,
-    /// Events that ever came: the next one's id.
+    /// The number of events so far, which is the next event's id.
     pub ingested: u64,
 }
 
@@ -78,7 +79,7 @@ impl Call<'_, '_> {
         &mut self.cx.regional_mut().logs
     }
 
-    /// The group that `logGroupName` (or, where the operation takes it, `logGroupIdentifier`) names.
+    /// The group named by `logGroupName` or, if given, by `logGroupIdentifier`.
     fn group(&self) -> Result<&Group, ApiError> {
         let name = match self.body.text("logGroupIdentifier") {
             Some(id) => id.rsplit_once(":log-group:").map_or(id, |(_, name)| name.trim_end_matches(":*")),
@@ -87,7 +88,7 @@ impl Call<'_, '_> {
         self.state().groups.get(name).ok_or_else(no_group)
     }
 
-    /// The same, to be changed.
+    /// The same, for changes.
     fn group_mut(&mut self) -> Result<&mut Group, ApiError> {
         let name = self.group()?.name.clone();
         self.state_mut().groups.get_mut(&name).ok_or_else(no_group)
@@ -114,7 +115,7 @@ fn invalid_token() -> ApiError {
     invalid("The specified nextToken is invalid.")
 }
 
-/// A page's list under its name, with the token for the next one.
+/// A page's entries under their name, with the token of the next page.
 fn listed(name: &str, entries: Vec<Value>, next: Option<String>) -> Value {
     let mut answer = json!({ name: entries });
     if let Some(next) = next {

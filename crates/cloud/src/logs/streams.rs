@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::super::Page;
 use super::{ApiError, Call, Stream, exists, invalid, invalid_token, listed};
 
-/// Most entries on a page: `limit` of `DescribeLogStreams`.
+/// The maximum page size: `limit` of `DescribeLogStreams`.
 const MAX_LIMIT: usize = 50;
-/// Longest `logStreamName`.
+/// The maximum length of `logStreamName`.
 const MAX_NAME: usize = 512;
 
 pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
@@ -47,7 +47,7 @@ pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     if descending {
         sorted.reverse();
     }
-    // The page's keys have to rise whatever the order.
+    // Page keys must ascend in either order, so number the entries.
     let numbered = sorted.iter().enumerate();
     let size = call.cx.page_size(call.body.integer("limit"), MAX_LIMIT);
     let page = Page::of(numbered, |(at, _)| format!("{at:010}"), call.body.text("nextToken"), size, invalid_token)?;

@@ -1,4 +1,4 @@
-//! The Lambda runtime API of one process: it asks for its next event and posts what became of it.
+//! The Lambda runtime API of one process. The process asks for its next event, then posts the outcome.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// An event that waits for the process.
+/// An event that is waiting for the process.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) request_id: String,
@@ -22,7 +22,7 @@ pub(super) struct Pending {
     pub(super) reply: oneshot::Sender<Reply>,
 }
 
-/// What the process posted.
+/// The outcome that the process posted.
 #[derive(Debug)]
 pub(super) enum Reply {
     Response(Bytes),
@@ -30,12 +30,12 @@ pub(super) enum Reply {
     Error(Bytes),
 }
 
-/// The API's side that the instance holds.
+/// The instance's handle on the API.
 #[derive(Debug)]
 pub(super) struct Api {
     pub(super) address: String,
     pub(super) events: mpsc::Sender<Pending>,
-    /// An error that the process posted before it asked for its first event.
+    /// An error that the process posted before asking for its first event.
     pub(super) init_error: Arc<Mutex<Option<Bytes>>>,
     server: tokio::task::JoinHandle<()>,
 }
@@ -46,7 +46,7 @@ impl Drop for Api {
     }
 }
 
-/// The invocation that the process works on, and who waits for what becomes of it.
+/// The invocation that the process is working on, and the channel that waits for its outcome.
 type Current = Option<(String, oneshot::Sender<Reply>)>;
 
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! One process of a function: started, given an event at a time, ended.
+//! One process of a function, from start to end. It handles one event at a time.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -20,7 +20,7 @@ use super::api::{Api, Pending, Reply};
 use crate::{Invocation, Invoked};
 use deployer_artifact as artifact;
 
-/// What is still in a pipe when the answer has come is there at once; this is how long it is waited for.
+/// How long to wait for the last lines after the response. Lines still in a pipe arrive almost at once.
 const LAST_LINES: Duration = Duration::from_millis(10);
 
 /// A process and the API that it talks to.
@@ -32,7 +32,7 @@ pub(super) struct Instance {
     started: Option<Instant>,
 }
 
-/// Invocations of the same key can use the same process.
+/// Invocations with the same key can share a process.
 pub(super) fn key(invocation: &Invocation) -> String {
     let mut hasher = DefaultHasher::new();
     (&invocation.environment, invocation.memory_mb, &invocation.handler).hash(&mut hasher);
@@ -67,7 +67,7 @@ impl Instance {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Runs one invocation, and says whether the process can take another.
+    /// Runs one invocation. Also returns whether the process can handle another.
     pub(super) async fn run(&mut self, invocation: &Invocation) -> (Invoked, bool) {
         let begun = Instant::now();
         let timeout = Duration::from_secs(u64::from(invocation.timeout_s));
@@ -87,7 +87,7 @@ impl Instance {
                 biased;
                 answer = answer => match answer {
                     Ok(reply) => Ended::Replied(reply),
-                    Err(_) => Ended::Exited("it asked for another event before it answered".to_owned()),
+                    Err(_) => Ended::Exited("it asked for another event before it responded".to_owned()),
                 },
                 status = self.child.wait() => Ended::Exited(match status {
                     Ok(status) => status.to_string(),
@@ -132,7 +132,7 @@ impl Instance {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
     }
 
-    /// What was written since the last invocation, between Lambda's own lines.
+    /// The lines since the last invocation, between Lambda's own lines.
     fn log(&mut self, invocation: &Invocation, begun: Instant) -> String {
         let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
         let id = &invocation.request_id;
@@ -162,7 +162,7 @@ enum Ended {
     TimedOut,
 }
 
-/// Unpacks the zip once; a directory is only there when it is complete.
+/// Unpacks the zip once. The directory appears only when it is complete.
 async fn unpacked(config: &RuntimeConfig, invocation: &Invocation) -> io::Result<PathBuf> {
     let name: String =
         invocation.code_sha256.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
@@ -177,7 +177,7 @@ async fn unpacked(config: &RuntimeConfig, invocation: &Invocation) -> io::Result
         artifact::zip::unpack(&code, fresh.path()).map_err(|error| io::Error::other(error.to_string()))?;
         match std::fs::rename(fresh.path(), &directory) {
             Ok(()) => drop(fresh.keep()),
-            // Another process was faster.
+            // Another process unpacked it first.
             Err(_) if directory.join(artifact::BOOTSTRAP).exists() => {}
             Err(error) => return Err(error),
         }

@@ -1,9 +1,9 @@
-//! Runs functions as Lambda does: a `bootstrap` as a process, under the Lambda runtime API.
+//! Runs functions as Lambda does: each `bootstrap` as a process that talks to the Lambda runtime API.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 //!
-//! [`Runtime`] is what an embedded cloud invokes. Processes are kept and used again, as Lambda keeps its environments;
-//! each gets exactly the environment that Lambda gives, and nothing of ours besides `PATH`.
+//! [`Runtime`] is the invoker of an embedded cloud. It reuses processes, as Lambda reuses its environments. Each
+//! process gets exactly the environment variables that Lambda sets, and none of ours except `PATH`.
 
 mod api;
 mod instance;
@@ -20,13 +20,13 @@ use instance::Instance;
 /// Where functions run.
 #[derive(Debug, Clone)]
 pub struct RuntimeConfig {
-    /// Where code is unpacked, a directory for each zip.
+    /// The directory for unpacked code, with a subdirectory for each zip.
     pub directory: PathBuf,
-    /// Address of the embedded cloud, which a function gets as `AWS_ENDPOINT_URL`.
+    /// The address of the embedded cloud, passed to functions as `AWS_ENDPOINT_URL`.
     pub cloud_uri: String,
 }
 
-/// Runs functions. Cloning is cheap; the processes end with the last clone, or with [`Runtime::stop`].
+/// Runs functions. Clones are cheap. The processes end with the last clone or with [`Runtime::stop`].
 #[derive(Debug, Clone)]
 pub struct Runtime {
     inner: Arc<Inner>,
@@ -38,7 +38,7 @@ struct Inner {
     pool: Mutex<Pool>,
 }
 
-/// The processes that wait for their next event, and how many of each function are at work.
+/// The processes that are waiting for an event, and the number of busy processes of each function.
 #[derive(Debug, Default)]
 struct Pool {
     warm: HashMap<String, Vec<Instance>>,
@@ -47,12 +47,12 @@ struct Pool {
 }
 
 impl Runtime {
-    /// A runtime without any process yet.
+    /// Creates a runtime without processes.
     pub fn new(config: RuntimeConfig) -> Self {
         Self { inner: Arc::new(Inner { config, pool: Mutex::default() }) }
     }
 
-    /// Ends all processes that wait. Those at work end with their invocation.
+    /// Ends all waiting processes. Busy processes end after their invocation.
     pub fn stop(&self) {
         let mut pool = self.inner.pool();
         pool.stopped = true;
@@ -91,7 +91,7 @@ impl Inner {
     }
 }
 
-/// Counts an execution for as long as it lives.
+/// Counts as a running execution for as long as it exists.
 struct Busy {
     inner: Arc<Inner>,
     function: String,

@@ -1,4 +1,4 @@
-//! Deletion with a recovery window, and the way back.
+//! Deletion with a recovery window, and restoring within it.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,12 @@ use super::secrets::named;
 use super::values::later;
 use super::{ApiError, Call, Deletion, invalid_parameter, invalid_request};
 
-/// `RecoveryWindowInDays` of `DeleteSecret`.
+/// The range of `RecoveryWindowInDays` in `DeleteSecret`.
 const WINDOW_DAYS: std::ops::RangeInclusive<i64> = 7..=30;
-/// The window where none is given.
+/// The default recovery window.
 const DEFAULT_WINDOW_DAYS: i64 = 30;
 
-/// Removes what is due. AWS does so some time after the window; here it is at once.
+/// Removes secrets whose recovery window has ended. AWS does this some time later; here it happens at once.
 pub(super) fn purge(cx: &mut Context<'_>) {
     let now = cx.now;
     let due = |deletion: &Option<Deletion>| deletion.as_ref().is_some_and(|deletion| deletion.due <= now);
@@ -37,7 +37,7 @@ pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     }
     let now = call.cx.now;
     if force {
-        // Forced, a secret that isn't there is no error.
+        // Forced deletion of a missing secret is not an error.
         let Some(secret) = call.state().find(id) else {
             return Ok(json!({ "Name": id, "DeletionDate": epoch_s(now) }));
         };

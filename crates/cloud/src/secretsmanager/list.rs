@@ -7,7 +7,7 @@ use super::super::{Json, Page};
 use super::secrets::{stages, summary};
 use super::{ApiError, Call, Secret, invalid_parameter};
 
-/// Most entries on a page: `MaxResults`.
+/// The maximum page size: `MaxResults`.
 const MAX_RESULTS: usize = 100;
 
 pub(super) fn list(call: &Call<'_, '_>) -> Result<Value, ApiError> {
@@ -21,7 +21,7 @@ pub(super) fn list(call: &Call<'_, '_>) -> Result<Value, ApiError> {
         .collect();
     for (key, _) in &filters {
         if !["name", "description", "tag-key", "tag-value", "all"].contains(&key.as_str()) {
-            return Err(invalid_parameter(format!("The local cloud has no filter of secrets by '{key}'.")));
+            return Err(invalid_parameter(format!("The local cloud does not support filtering secrets by '{key}'.")));
         }
     }
     let secrets = call.state().secrets.values().filter(|secret| planned || secret.deletion.is_none());
@@ -51,8 +51,8 @@ fn entry(secret: &Secret) -> Value {
     Value::Object(members)
 }
 
-/// A filter's values are prefixes, any of which is enough; `!` turns one round. Only descriptions, and `all`, are
-/// compared without case.
+/// Whether any of a filter's values matches. Each value is a prefix, and `!` negates it. Case is ignored only for
+/// `description` and `all`.
 fn passes(secret: &Secret, key: &str, values: &[String]) -> bool {
     let name = || vec![secret.name.clone()];
     let description = || secret.description.iter().map(|text| text.to_lowercase()).collect::<Vec<_>>();

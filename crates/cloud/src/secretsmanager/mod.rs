@@ -1,4 +1,4 @@
-//! AWS Secrets Manager: secrets, their versions, their deletion with a recovery window.
+//! AWS Secrets Manager: secrets, their versions, and their deletion with a recovery window.
 //!
 //! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/>
 
@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, ApiError, Context, Handled, Json, Request, dispatch};
 
-/// The label of the version that is given where none is asked for.
+/// The label of the version that is returned by default.
 const CURRENT: &str = "AWSCURRENT";
-/// The label of the version that was current before.
+/// The label of the previous version.
 const PREVIOUS: &str = "AWSPREVIOUS";
 
-/// The secrets of one region, by name.
+/// The secrets of a region, by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -42,11 +42,11 @@ pub struct Secret {
     pub versions: BTreeMap<String, Version>,
 }
 
-/// A deletion that is scheduled.
+/// A scheduled deletion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deletion {
     pub requested: Timestamp,
-    /// Until then the secret can be restored.
+    /// When the secret is removed. Until then it can be restored.
     pub due: Timestamp,
 }
 
@@ -61,14 +61,14 @@ pub struct Version {
 }
 
 impl std::fmt::Debug for Secret {
-    /// Without the values.
+    /// Leaves out the values.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Secret").field("name", &self.name).field("deletion", &self.deletion).finish_non_exhaustive()
     }
 }
 
 impl State {
-    /// By name, by ARN, or by ARN without its random end.
+    /// Finds a secret by name, ARN, or ARN without its random suffix.
     fn find(&self, id: &str) -> Option<&Secret> {
         if !id.starts_with("arn:") {
             return self.secrets.get(id);
@@ -89,12 +89,12 @@ impl Call<'_, '_> {
         &self.cx.regional().secretsmanager
     }
 
-    /// The secret that `SecretId` names, even one that is scheduled for deletion.
+    /// The secret named by `SecretId`, even if it is scheduled for deletion.
     fn any(&self) -> Result<&Secret, ApiError> {
         self.state().find(self.body.required("SecretId")?).ok_or_else(not_found)
     }
 
-    /// The secret that `SecretId` names, for an operation that one scheduled for deletion refuses.
+    /// The secret named by `SecretId`. It is an error if the secret is scheduled for deletion.
     fn usable(&self) -> Result<&Secret, ApiError> {
         let secret = self.any()?;
         if secret.deletion.is_some() {
@@ -105,7 +105,7 @@ impl Call<'_, '_> {
         Ok(secret)
     }
 
-    /// To change the secret of that name, which was found before.
+    /// The secret with this name, for changes. The caller has already found it.
     fn secret_mut(&mut self, name: &str) -> Result<&mut Secret, ApiError> {
         self.cx.regional_mut().secretsmanager.secrets.get_mut(name).ok_or_else(not_found)
     }

@@ -1,4 +1,4 @@
-//! A secret and its tags.
+//! Secrets and their tags.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use super::super::json::tag_list;
 use super::values::{self, Content};
 use super::{ApiError, Call, Secret, invalid_parameter, invalid_request};
 
-/// Letters of the six random characters at the end of an ARN.
+/// The characters of the random suffix of an ARN, which has six of them.
 const SUFFIX_LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-/// Longest `Name` of `CreateSecret`.
+/// The maximum length of `Name` in `CreateSecret`.
 const MAX_NAME: usize = 512;
 /// Secrets Manager's quota "Tags for a secret".
 const MAX_TAGS: usize = 50;
@@ -32,7 +32,7 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
                 "You can't create this secret because a secret with this name is already scheduled for deletion.",
             ));
         }
-        // The same request once more: a retry whose first answer was lost.
+        // The same token and value: a retry after the first response was lost.
         if let Some(content) = &content
             && existing.versions.get(&content.token).is_some_and(|version| content.is(version))
         {
@@ -73,7 +73,7 @@ pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(Value::Object(answer))
 }
 
-/// No secret here has a policy: it is left out of the answer, as Secrets Manager leaves it out.
+/// Secrets in the embedded cloud have no policy. Secrets Manager omits a missing policy from the response.
 pub(super) fn resource_policy(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(named(call.usable()?, None))
 }
@@ -122,7 +122,7 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     }
 }
 
-/// `{"ARN", "Name", "VersionId"}`, which most operations answer.
+/// `{"ARN", "Name", "VersionId"}`, the response of most operations.
 pub(super) fn named(secret: &Secret, version: Option<&str>) -> Value {
     let mut answer = json!({ "ARN": secret.arn, "Name": secret.name });
     if let Some(version) = version {
@@ -131,7 +131,7 @@ pub(super) fn named(secret: &Secret, version: Option<&str>) -> Value {
     answer
 }
 
-/// What a description and a list have in common.
+/// The members that `DescribeSecret` and `ListSecrets` share.
 pub(super) fn summary(secret: &Secret) -> Map<String, Value> {
     let mut members = Map::new();
     members.insert("ARN".to_owned(), json!(secret.arn));
@@ -153,7 +153,7 @@ pub(super) fn summary(secret: &Secret) -> Map<String, Value> {
     members
 }
 
-/// Version ids with their labels. Versions without a label are deprecated, and not shown.
+/// Version ids with their labels. Versions without labels are deprecated and left out.
 pub(super) fn stages(secret: &Secret) -> Value {
     let labelled = secret.versions.iter().filter(|(_, version)| !version.stages.is_empty());
     labelled.map(|(id, version)| (id.clone(), json!(version.stages))).collect::<Map<_, _>>().into()

@@ -1,4 +1,4 @@
-//! A secret's values: one version each, found by id or by label.
+//! A secret's values. Each is a version, found by id or label.
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
@@ -10,16 +10,16 @@ use super::{ApiError, CURRENT, Call, PREVIOUS, Secret, Version, invalid_paramete
 /// Secrets Manager's quota "Secret value size", in bytes.
 const MAX_SIZE: usize = 65_536;
 
-/// A value that a request brings.
+/// The value in a request.
 pub(super) struct Content {
-    /// The request's `ClientRequestToken`: the version's id.
+    /// The request's `ClientRequestToken`, which becomes the version's id.
     pub(super) token: String,
     string: Option<String>,
     binary: Option<String>,
 }
 
 impl Content {
-    /// The value in the request, if it has one.
+    /// Reads the value from the request, if there is one.
     pub(super) fn of(call: &Call<'_, '_>) -> Result<Option<Self>, ApiError> {
         let string = call.body.text("SecretString").map(ToOwned::to_owned);
         let binary = call.body.text("SecretBinary").map(ToOwned::to_owned);
@@ -50,7 +50,7 @@ impl Content {
         version.string == self.string && version.binary == self.binary
     }
 
-    /// A token may come twice only with the same value.
+    /// A token can be used again only with the same value.
     pub(super) fn refuse_other(&self, secret: &Secret) -> Result<(), ApiError> {
         match secret.versions.get(&self.token) {
             Some(version) if !self.is(version) => Err(ApiError::bad(
@@ -62,7 +62,8 @@ impl Content {
     }
 }
 
-/// Keeps a value under its token, and moves the labels to it; `AWSPREVIOUS` goes to what was current. Gives the token.
+/// Stores a value under its token and moves the labels to it. `AWSPREVIOUS` moves to the version that was current.
+/// Returns the token.
 pub(super) fn store(secret: &mut Secret, content: Content, labels: &[String], now: Timestamp) -> String {
     let current = [CURRENT.to_owned()];
     let labels = if labels.is_empty() { &current } else { labels };
@@ -138,7 +139,7 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-/// `days` later.
+/// The time `days` days after `time`.
 pub(super) fn later(time: Timestamp, days: i64) -> Timestamp {
     time.checked_add((days * 24).hours()).unwrap_or(Timestamp::MAX)
 }

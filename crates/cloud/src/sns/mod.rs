@@ -1,4 +1,4 @@
-//! Amazon Simple Notification Service: topics and their subscriptions. Nothing is published here.
+//! Amazon Simple Notification Service: topics and their subscriptions. Publishing is not supported.
 //!
 //! <https://docs.aws.amazon.com/sns/latest/api/>
 
@@ -16,10 +16,10 @@ pub use subscriptions::Subscription;
 
 pub(super) const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 
-/// Entries on a page.
+/// The page size.
 const PAGE: usize = 100;
 
-/// The topics and subscriptions of one region, by ARN.
+/// The topics and subscriptions of a region, by ARN.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -30,7 +30,7 @@ pub struct State {
 /// A topic.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Topic {
-    /// What was set; everything else has its default.
+    /// The attributes that were set; all others have their defaults.
     pub attributes: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
 }
@@ -56,7 +56,7 @@ impl Call<'_, '_> {
         query::answer(NAMESPACE, self.operation, self.request_id, result)
     }
 
-    /// The answer of an operation that gives nothing back.
+    /// The response of an operation without a result.
     fn done(&self) -> Answer {
         self.answer(|_| ())
     }
@@ -66,12 +66,12 @@ impl Call<'_, '_> {
         value.ok_or_else(|| invalid(format!("Invalid parameter: {member}")))
     }
 
-    /// The topic that the member names.
+    /// The topic named by a member.
     fn topic(&self, member: &str) -> Result<&Topic, ApiError> {
         self.state().topics.get(self.required(member)?).ok_or_else(no_topic)
     }
 
-    /// The same, to be changed.
+    /// The same, for changes.
     fn topic_mut(&mut self, member: &str) -> Result<&mut Topic, ApiError> {
         self.topic(member)?;
         let arn = self.required(member)?.to_owned();

@@ -1,4 +1,4 @@
-//! Subscriptions: who gets what is published to a topic.
+//! Subscriptions: who receives the messages of a topic.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, ApiError, Call, Xml, invalid};
 
-/// What is shown in place of an ARN until the endpoint has confirmed.
+/// Shown instead of an ARN until the endpoint has confirmed.
 const PENDING: &str = "PendingConfirmation";
-/// Endpoints that needn't confirm: those of the same account.
+/// Protocols of endpoints in the same account, which don't need to confirm.
 const OWN: [&str; 3] = ["lambda", "sqs", "firehose"];
 const PROTOCOLS: [&str; 9] =
     ["lambda", "sqs", "firehose", "http", "https", "email", "email-json", "sms", "application"];
@@ -24,7 +24,7 @@ pub struct Subscription {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// A subscription that is there already is given again.
+/// Returns an existing subscription if there is one.
 pub(super) fn subscribe(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     call.topic("TopicArn")?;
     let topic_arn = call.required("TopicArn")?.to_owned();
@@ -66,7 +66,7 @@ pub(super) fn subscribe(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(call.answer(|xml| xml.text("SubscriptionArn", &shown)))
 }
 
-/// A subscription that isn't there is no error.
+/// A missing subscription is not an error.
 pub(super) fn unsubscribe(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let arn = call.required("SubscriptionArn")?.to_owned();
     if call.state().subscriptions.contains_key(&arn) {
@@ -93,7 +93,7 @@ pub(super) fn get_attributes(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(call.answer(|xml| xml.entries("Attributes", &shown)))
 }
 
-/// All subscriptions, or a topic's.
+/// Lists all subscriptions, or those of one topic.
 pub(super) fn list(call: &Call<'_, '_>, topic: Option<&str>) -> Result<Answer, ApiError> {
     let subscriptions = call.state().subscriptions.values();
     let of_topic = subscriptions.filter(|subscription| topic.is_none_or(|topic| subscription.topic_arn == topic));

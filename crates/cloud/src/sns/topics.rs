@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Answer, ApiError, Call, Topic, invalid, no_topic};
 
-/// What can be set.
+/// The attributes that can be set.
 const ATTRIBUTES: [&str; 8] = [
     "ContentBasedDeduplication",
     "DeliveryPolicy",
@@ -15,12 +15,12 @@ const ATTRIBUTES: [&str; 8] = [
     "SignatureVersion",
     "TracingConfig",
 ];
-/// What the name of a FIFO topic ends in.
+/// The suffix of a FIFO topic's name.
 const FIFO: &str = ".fifo";
-/// Longest name.
+/// The maximum length of a topic's name.
 const MAX_NAME: usize = 256;
 
-/// A topic that is there already with the same attributes is no error.
+/// Creating a topic that already exists with the same attributes is not an error.
 pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let name = call.required("Name")?.to_owned();
     let attributes = call.form.entries("Attributes");
@@ -88,7 +88,7 @@ pub(super) fn set_attributes(call: &mut Call<'_, '_>) -> Result<Answer, ApiError
     Ok(call.done())
 }
 
-/// With all its subscriptions. A topic that isn't there is no error.
+/// Also deletes the topic's subscriptions. A missing topic is not an error.
 pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let arn = call.required("TopicArn")?.to_owned();
     if call.state().topics.contains_key(&arn) {
@@ -116,7 +116,7 @@ pub(super) fn untag(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(call.done())
 }
 
-/// The operations on tags have another code.
+/// The tag operations use a different error code for a missing topic.
 fn no_resource(error: ApiError) -> ApiError {
     if error == no_topic() { ApiError::new(404, "ResourceNotFound", "Resource does not exist") } else { error }
 }

@@ -1,4 +1,4 @@
-//! Attributes of a queue: their defaults, what they can be, how they are shown.
+//! Attributes of a queue: their defaults, their allowed values, and how they are returned.
 //!
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::Json;
 use super::{ApiError, Call, FIFO, Queue, State, invalid};
 
-/// Whole numbers: the name, the default, the range.
+/// Integer attributes: name, default, range.
 const NUMBERS: [(&str, &str, RangeInclusive<i64>); 5] = [
     ("DelaySeconds", "0", 0..=900),
     ("MaximumMessageSize", "1048576", 1024..=1_048_576),
@@ -18,14 +18,14 @@ const NUMBERS: [(&str, &str, RangeInclusive<i64>); 5] = [
     ("ReceiveMessageWaitTimeSeconds", "0", 0..=20),
     ("VisibilityTimeout", "30", 0..=43_200),
 ];
-/// What only a FIFO queue has, with the defaults.
+/// Attributes of FIFO queues only, with their defaults.
 const OF_FIFO: [(&str, &str); 4] = [
     ("ContentBasedDeduplication", "false"),
     ("DeduplicationScope", "queue"),
     ("FifoQueue", "true"),
     ("FifoThroughputLimit", "perQueue"),
 ];
-/// What has no default.
+/// Attributes without a default.
 const OTHER: [&str; 6] = [
     "KmsDataKeyReusePeriodSeconds",
     "KmsMasterKeyId",
@@ -34,7 +34,7 @@ const OTHER: [&str; 6] = [
     "RedrivePolicy",
     "SqsManagedSseEnabled",
 ];
-/// JSON, which is the same however it is written.
+/// Attributes that are JSON documents, so that formatting doesn't matter in comparisons.
 const DOCUMENTS: [&str; 3] = ["Policy", "RedriveAllowPolicy", "RedrivePolicy"];
 
 pub(super) fn get(call: &Call<'_, '_>) -> Result<Value, ApiError> {
@@ -73,7 +73,7 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let now = call.cx.now.as_second();
     let queue = call.queue_mut()?;
     for (name, value) in given {
-        // An empty document takes the attribute away.
+        // An empty value removes the attribute.
         if value.is_empty() {
             queue.attributes.remove(&name);
         } else {
@@ -84,7 +84,7 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(json!({}))
 }
 
-/// What a queue has, but for counts and times.
+/// A queue's attributes with their defaults, without counts and times.
 pub(super) fn set_or_default(queue: &Queue) -> BTreeMap<String, String> {
     let numbers = NUMBERS.iter().map(|(name, default, _)| (*name, *default));
     let of_fifo = OF_FIFO.into_iter().filter(|_| queue.is_fifo());
@@ -95,7 +95,7 @@ pub(super) fn set_or_default(queue: &Queue) -> BTreeMap<String, String> {
     all
 }
 
-/// The first attribute that a queue has otherwise than it is given.
+/// The first given attribute whose value differs from the queue's.
 pub(super) fn other_than<'a>(queue: &Queue, given: &'a BTreeMap<String, String>) -> Option<&'a str> {
     let existing = set_or_default(queue);
     let as_json = |text: &str| serde_json::from_str::<Value>(text).ok();
@@ -107,7 +107,7 @@ pub(super) fn other_than<'a>(queue: &Queue, given: &'a BTreeMap<String, String>)
     given.iter().find(differs).map(|(name, _)| name.as_str())
 }
 
-/// Whether a queue can have these.
+/// Checks that a queue can have these attributes.
 pub(super) fn check(state: &State, fifo: bool, given: &BTreeMap<String, String>) -> Result<(), ApiError> {
     for (name, value) in given {
         let of_fifo = OF_FIFO.iter().any(|(known, _)| known == name);
@@ -130,7 +130,7 @@ fn check_redrive(state: &State, fifo: bool, policy: &str) -> Result<(), ApiError
     let refused =
         |reason: &str| invalid(format!("Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}"));
     let members = Json::parse(policy.as_bytes()).map_err(|_| refused("Redrive policy is not a valid JSON map."))?;
-    // It is taken as a number and as a text.
+    // SQS accepts it as a number or a string.
     let count = members.integer("maxReceiveCount").or_else(|| members.text("maxReceiveCount")?.parse().ok());
     if !count.is_some_and(|count| (1..=1000).contains(&count)) {
         return Err(refused("maxReceiveCount must be between 1 and 1000."));

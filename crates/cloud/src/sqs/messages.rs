@@ -1,13 +1,13 @@
-//! Messages: sent, received, deleted.
+//! Messages: send, receive, delete.
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{ApiError, Call, Message, attributes, invalid};
 
-/// How long a FIFO queue knows what it was sent.
+/// How long a FIFO queue recognizes duplicates.
 const DEDUPLICATION_MS: i64 = 5 * 60 * 1000;
-/// `MaxNumberOfMessages` of `ReceiveMessage`.
+/// The maximum of `MaxNumberOfMessages` in `ReceiveMessage`.
 const MAX_RECEIVED: i64 = 10;
 
 pub(super) fn send(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
@@ -61,7 +61,7 @@ pub(super) fn send(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-/// SQS also gives an MD5 of the body, which nothing here reads.
+/// SQS also returns an MD5 of the body, but our clients don't use it.
 fn answer(message: &Message, fifo: bool) -> Value {
     let mut answer = json!({ "MessageId": message.id });
     if fifo {
@@ -88,7 +88,7 @@ pub(super) fn receive(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
         .integer("VisibilityTimeout")
         .or_else(|| attributes::set_or_default(queue).get("VisibilityTimeout").and_then(|value| value.parse().ok()));
     let visible_from_ms = now + timeout.unwrap_or_default() * 1000;
-    // Of a group nothing is given while something of it is on its way.
+    // While a message of a group is in flight, SQS delivers no others of that group.
     let mut held: Vec<Option<String>> = queue
         .messages
         .iter()
@@ -142,7 +142,7 @@ fn shown(message: &Message, names: &[String]) -> Value {
     shown
 }
 
-/// A receipt of an earlier receive, or of a message that is gone, is no error.
+/// An outdated receipt handle, or one of a deleted message, is not an error.
 pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let receipt = call.required("ReceiptHandle")?.to_owned();
     let queue = call.queue_mut()?;

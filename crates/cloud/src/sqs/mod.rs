@@ -1,6 +1,6 @@
 //! Amazon Simple Queue Service: standard and FIFO queues, their attributes, tags and messages.
 //!
-//! Nobody waits here: a receive answers at once, whatever `WaitTimeSeconds` says.
+//! `ReceiveMessage` returns at once, whatever `WaitTimeSeconds` says.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/>
 
 mod attributes;
@@ -14,12 +14,12 @@ use serde_json::Value;
 
 use super::{Answer, ApiError, Context, Handled, Json, Request, dispatch};
 
-/// The queues of one region, by name.
+/// The queues of a region, by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
     pub queues: BTreeMap<String, Queue>,
-    /// When queues were deleted, in milliseconds since 1970: their names aren't free for a while.
+    /// When queues were deleted, in milliseconds since 1970. Their names can't be reused for a while.
     pub deleted_ms: BTreeMap<String, i64>,
 }
 
@@ -30,12 +30,12 @@ pub struct Queue {
     pub arn: String,
     pub created_s: i64,
     pub modified_s: i64,
-    /// What was set; everything else has its default.
+    /// The attributes that were set; all others have their defaults.
     pub attributes: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
-    /// In the order in which they came.
+    /// In order of arrival.
     pub messages: Vec<Message>,
-    /// Messages that ever came: the next one's sequence number.
+    /// The number of messages sent so far, which is the latest sequence number.
     pub sent: u64,
 }
 
@@ -44,7 +44,7 @@ pub struct Queue {
 pub struct Message {
     pub id: String,
     pub body: String,
-    /// `MessageAttributes` as they were sent.
+    /// `MessageAttributes`, as sent.
     pub attributes: Option<Value>,
     pub group: Option<String>,
     pub deduplication: Option<String>,
@@ -52,7 +52,7 @@ pub struct Message {
     pub sent_ms: i64,
     pub visible_from_ms: i64,
     pub receives: u64,
-    /// Of the last receive.
+    /// The receipt handle of the last receive.
     pub receipt: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl Queue {
     }
 }
 
-/// What the name of a FIFO queue ends in.
+/// The suffix of a FIFO queue's name.
 const FIFO: &str = ".fifo";
 
 /// One request to SQS.
@@ -86,19 +86,19 @@ impl Call<'_, '_> {
         })
     }
 
-    /// The queue that `QueueUrl` leads to.
+    /// The queue named by `QueueUrl`.
     fn queue(&self) -> Result<&Queue, ApiError> {
         let name = self.required("QueueUrl")?.rsplit('/').next().unwrap_or_default();
         self.state().queues.get(name).ok_or_else(no_queue)
     }
 
-    /// The same, to be changed.
+    /// The same, for changes.
     fn queue_mut(&mut self) -> Result<&mut Queue, ApiError> {
         let name = self.queue()?.name.clone();
         self.state_mut().queues.get_mut(&name).ok_or_else(no_queue)
     }
 
-    /// Where a queue is called upon.
+    /// A queue's URL.
     fn url(&self, name: &str) -> String {
         format!("https://sqs.{}.amazonaws.com/{}/{name}", self.cx.region(), self.cx.account())
     }
@@ -112,7 +112,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::bad("InvalidParameterValue", message)
 }
 
-/// The code that clients know from the time of SQS's earlier protocol, which `x-amzn-query-error` carries.
+/// The code from SQS's earlier Query protocol, which clients expect in `x-amzn-query-error`.
 pub(super) fn query_code(code: &str) -> &str {
     match code {
         "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",

@@ -1,16 +1,16 @@
-//! Queues: made, listed, tagged, deleted.
+//! Queues: create, list, tag, delete.
 
 use serde_json::{Value, json};
 
 use super::super::{Json, Page};
 use super::{ApiError, Call, FIFO, Queue, attributes, invalid, no_queue};
 
-/// Longest name of a queue, with its ending.
+/// The maximum length of a queue's name, with its suffix.
 const MAX_NAME: usize = 80;
-/// Most queues on a page: `MaxResults` of `ListQueues`.
+/// The maximum page size: `MaxResults` of `ListQueues`.
 const PAGE: usize = 1000;
 
-/// A queue that is there already with the same attributes is no error.
+/// Creating a queue that already exists with the same attributes is not an error.
 pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let name = call.required("QueueName")?.to_owned();
     let given = call.body.map("Attributes");
@@ -41,7 +41,7 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
         created_s: now,
         modified_s: now,
         attributes: given,
-        // In small letters, unlike everywhere else.
+        // The member name is lowercase, unlike in the other operations.
         tags: call.body.map("tags"),
         messages: Vec::new(),
         sent: 0,
@@ -70,27 +70,27 @@ fn check_name(name: &str, fifo: bool) -> Result<(), ApiError> {
     }
 }
 
-/// Without `MaxResults` the first thousand, and no token for more.
+/// Without `MaxResults`, returns the first thousand queues and no token for more.
 pub(super) fn list(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     let prefix = call.body.text("QueueNamePrefix").unwrap_or_default();
     let names = call.state().queues.keys().filter(|name| name.starts_with(prefix));
     listed(call, "QueueUrls", names)
 }
 
-/// The queues whose dead letters go to this one.
+/// The queues that use this one as their dead-letter queue.
 pub(super) fn list_sources(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     let target = &call.queue()?.arn;
     let leads_here = |queue: &&Queue| {
         let policy = queue.attributes.get("RedrivePolicy").and_then(|text| Json::parse(text.as_bytes()).ok());
         policy.is_some_and(|policy| policy.text("deadLetterTargetArn") == Some(target))
     };
-    // In small letters, unlike that of `ListQueues`.
+    // The member name is lowercase, unlike in `ListQueues`.
     listed(call, "queueUrls", call.state().queues.values().filter(leads_here).map(|queue| &queue.name))
 }
 
 fn listed<'n>(call: &Call<'_, '_>, member: &str, names: impl Iterator<Item = &'n String>) -> Result<Value, ApiError> {
     let asked = call.body.integer("MaxResults");
-    // A cloud that is to give small pages gives them only to who can ask for more.
+    // Without `MaxResults` there is no token for a next page, so a smaller configured page would hide queues.
     let size = if asked.is_some() { call.cx.page_size(asked, PAGE) } else { PAGE };
     let page = Page::of(
         names,
@@ -115,7 +115,7 @@ pub(super) fn get_url(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(json!({ "QueueUrl": call.url(name) }))
 }
 
-/// With all its messages.
+/// Also deletes the queue's messages.
 pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let name = call.queue()?.name.clone();
     let now = call.cx.epoch_ms();

@@ -1,4 +1,4 @@
-//! HTTP APIs to and from OpenAPI documents.
+//! Converts HTTP APIs to and from OpenAPI documents.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::openapi::{Document, Operation};
 use super::{Answer, ApiError, Call, HttpApi, api, bad, keep, new};
 
-/// Members of an integration: in the API reference and in a document.
+/// The members of an integration: the name in the API reference, and the name in a document.
 const MEMBERS: [(&str, &str); 6] = [
     ("integrationType", "type"),
     ("integrationUri", "uri"),
@@ -15,10 +15,10 @@ const MEMBERS: [(&str, &str); 6] = [
     ("connectionType", "connectionType"),
     ("timeoutInMillis", "timeoutInMillis"),
 ];
-/// The path of a document that stands for the route that takes what no other does.
+/// The path of the route for requests that match no other route.
 const DEFAULT: &str = "$default";
 
-/// The document is a text in the request.
+/// The document is a string in the request.
 pub(super) fn import(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let text = call.body()?.required("body").map_err(|error| bad(error.message))?.to_owned();
     let document = Document::read(text.as_bytes())?;
@@ -49,7 +49,7 @@ fn route_key(operation: &Operation) -> String {
 
 pub(super) fn export(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     if call.request.query("outputType") != Some("JSON") {
-        return Err(bad("The local cloud exports JSON only"));
+        return Err(bad("The local cloud only exports JSON"));
     }
     let api = api(call)?;
     let text = |name: &str| api.shown[name].as_str().map(ToOwned::to_owned);

@@ -1,4 +1,4 @@
-//! HTTP and WebSocket APIs. What an API has comes in lists that are alike: routes, integrations, stages, deployments.
+//! HTTP and WebSocket APIs. An API's routes, integrations, stages and deployments are lists that all work alike.
 
 mod document;
 
@@ -17,11 +17,11 @@ use crate::dispatch;
 pub struct HttpApi {
     /// `Api` of the API reference.
     pub shown: Value,
-    /// What it has, as it is shown, by list (`routes`, …) and by id.
+    /// Its entries in the form in which they are returned, by list (`routes`, …) and by id.
     pub below: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
-/// The lists of an API: in the path, in an operation's name, the member that identifies, the one that must be given.
+/// The lists of an API: the path segment, the name in operations, the identifying member, the required member.
 const LISTS: [(&str, &str, &str, Option<&str>); 5] = [
     ("routes", "Route", "routeId", Some("routeKey")),
     ("integrations", "Integration", "integrationId", Some("integrationType")),
@@ -29,7 +29,7 @@ const LISTS: [(&str, &str, &str, Option<&str>); 5] = [
     ("deployments", "Deployment", "deploymentId", None),
     ("authorizers", "Authorizer", "authorizerId", Some("name")),
 ];
-/// The stage that answers at an API's root.
+/// The stage at an API's root.
 const DEFAULT_STAGE: &str = "$default";
 
 pub(super) fn operation(method: &Method, parts: &[&str]) -> Option<String> {
@@ -101,15 +101,15 @@ fn api<'c>(call: &'c Call<'_, '_>) -> Result<&'c HttpApi, ApiError> {
     call.state().http.get(id).ok_or_else(|| not_found(format!("Invalid API identifier specified {id}")))
 }
 
-/// The same, to be changed.
+/// The same, for changes.
 fn api_mut<'c>(call: &'c mut Call<'_, '_>) -> Result<&'c mut HttpApi, ApiError> {
-    // Looked up first, so that a refusal isn't taken for a change.
+    // A mutable borrow counts as a change, so look it up first: a refused request must not change the state.
     api(call)?;
     let id = call.part(1).to_owned();
     call.state_mut().http.get_mut(&id).ok_or_else(|| not_found("Invalid API identifier specified"))
 }
 
-/// With a `target` the route and the stage of a quick start are made, too.
+/// If `target` is given, a quick start: creates an integration, a route and a stage too.
 fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let body = call.body()?;
     let (name, protocol) = (body.required("name")?.to_owned(), body.required("protocolType")?.to_owned());
@@ -172,7 +172,7 @@ fn delete(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
 }
 
 impl HttpApi {
-    /// Adds an entry to one of the lists, with its defaults; gives its id.
+    /// Adds an entry with its defaults to one of the lists and returns its id.
     fn add(&mut self, call: &mut Call<'_, '_>, list: &str, given: &Value) -> String {
         let id = match given["stageName"].as_str().filter(|_| list == "stages") {
             Some(name) => name.to_owned(),
@@ -202,7 +202,7 @@ impl HttpApi {
         if let Some((_, _, identifier, _)) = of_list(list) {
             entry[*identifier] = json!(id);
         }
-        // A deployment that names a stage goes there.
+        // A deployment that names a stage is deployed to it.
         let stage = entry.get("stageName").and_then(Value::as_str).filter(|_| list == "deployments");
         let stages = self.below.get_mut("stages");
         if let Some(stage) = stage.and_then(|stage| stages?.get_mut(stage)) {

@@ -1,4 +1,4 @@
-//! REST APIs to and from OpenAPI documents.
+//! Converts REST APIs to and from OpenAPI documents.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::openapi::{Document, Operation};
 use super::{Answer, ApiError, Call, RestApi, api, api_mut, bad, keep, new, stages};
 
-/// What an export doesn't say of an integration: it is the API's own.
+/// Members of an integration that an export leaves out, since they belong to the API.
 const OWN: [&str; 2] = ["cacheNamespace", "cacheKeyParameters"];
 
 pub(super) fn import(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
@@ -22,7 +22,7 @@ pub(super) fn import(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(answer)
 }
 
-/// With `mode=overwrite` nothing stays of what was there.
+/// `mode=overwrite` replaces everything that was there.
 pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let document = Document::read(&call.request.body)?;
     let mut changed = api(call)?.clone();
@@ -73,11 +73,11 @@ fn take(call: &mut Call<'_, '_>, api: &mut RestApi, document: Document) {
 pub(super) fn export(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     let kind = call.part(5);
     if kind != "oas30" {
-        return Err(bad(format!("The local cloud exports oas30, not {kind}")));
+        return Err(bad(format!("The local cloud only exports oas30, not {kind}")));
     }
     let accept = call.request.header("accept").unwrap_or("application/json");
     if !accept.contains("json") && !accept.contains('*') {
-        return Err(bad(format!("The local cloud exports application/json, not {accept}")));
+        return Err(bad(format!("The local cloud only exports application/json, not {accept}")));
     }
     let (api, stage) = (api(call)?, stages::stage(call)?);
     let stage = stage["stageName"].as_str().unwrap_or_default();

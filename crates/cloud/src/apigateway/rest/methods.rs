@@ -1,4 +1,4 @@
-//! Resources of a REST API, with their methods and integrations.
+//! Resources of a REST API, their methods and integrations.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ fn no_resource() -> ApiError {
 }
 
 impl RestApi {
-    /// The resource of a path below `parent`, which is made if it isn't there.
+    /// Finds or creates the resource at a path segment below `parent`.
     fn below(&mut self, parent: &str, part: &str, id: String) -> String {
         let path = match self.resources.get(parent) {
             Some(above) => format!("{}/{part}", above.path.trim_end_matches('/')),
@@ -52,7 +52,7 @@ impl RestApi {
         id
     }
 
-    /// The resource of a path; all that is missing on the way is made, with ids of `new_id`.
+    /// Finds or creates the resource at a path, with all missing parents. New ids come from `new_id`.
     pub(super) fn at(&mut self, path: &str, mut new_id: impl FnMut() -> String) -> &mut Resource {
         let root = self.shown["rootResourceId"].as_str().unwrap_or_default().to_owned();
         let parts = path.split('/').filter(|part| !part.is_empty());
@@ -79,7 +79,7 @@ pub(super) fn create_resource(call: &mut Call<'_, '_>) -> Result<Answer, ApiErro
     Ok(answer)
 }
 
-/// With all that is below it.
+/// Also deletes every resource below it.
 pub(super) fn delete_resource(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let gone = resource(call)?.clone();
     if gone.parent.is_none() {
@@ -90,13 +90,13 @@ pub(super) fn delete_resource(call: &mut Call<'_, '_>) -> Result<Answer, ApiErro
     Ok(Answer::empty(202))
 }
 
-/// `Method` of the API reference.
+/// `Method` in the API reference.
 pub(super) fn method<'c>(call: &'c Call<'_, '_>) -> Result<&'c Value, ApiError> {
     let method = resource(call)?.methods.get(call.part(5));
     method.ok_or_else(|| not_found("Invalid Method identifier specified"))
 }
 
-/// The same, to be changed.
+/// The same, for changes.
 fn method_mut<'c>(call: &'c mut Call<'_, '_>) -> Result<&'c mut Value, ApiError> {
     method(call)?;
     let (id, verb) = (call.part(3).to_owned(), call.part(5).to_owned());
@@ -165,7 +165,7 @@ pub(super) fn delete_integration(call: &mut Call<'_, '_>) -> Result<Answer, ApiE
     Ok(Answer::empty(204))
 }
 
-/// A method's response, or its integration's.
+/// Sets a response of a method or of its integration.
 pub(super) fn put_response(call: &mut Call<'_, '_>, of_integration: bool) -> Result<Answer, ApiError> {
     if of_integration {
         integration(method(call)?)?;
@@ -182,7 +182,7 @@ pub(super) fn put_response(call: &mut Call<'_, '_>, of_integration: bool) -> Res
     Ok(Answer::rest(201, &made))
 }
 
-/// What a deployment needs: at least one method, and an integration for each.
+/// Checks what a deployment needs: at least one method, and an integration for each method.
 pub(super) fn check_deployable(api: &RestApi) -> Result<(), ApiError> {
     let mut methods = api.resources.values().flat_map(|resource| resource.methods.values()).peekable();
     if methods.peek().is_none() {
@@ -194,7 +194,7 @@ pub(super) fn check_deployable(api: &RestApi) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Tags that stand in a request's body.
+/// The tags in a request's body.
 pub(super) fn given_tags(call: &Call<'_, '_>) -> Value {
     json!(tags_of(&given(call)))
 }

@@ -1,4 +1,4 @@
-//! REST APIs: the APIs themselves, and which operation a request is.
+//! REST APIs: the APIs themselves, and the mapping of requests to operations.
 
 mod document;
 mod methods;
@@ -16,13 +16,13 @@ use crate::{Request, dispatch};
 /// A REST API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestApi {
-    /// `RestApi` of the API reference.
+    /// `RestApi` in the API reference.
     pub shown: Value,
     /// By id.
     pub resources: BTreeMap<String, Resource>,
-    /// `Deployment` of the API reference, by id.
+    /// `Deployment` in the API reference, by id.
     pub deployments: BTreeMap<String, Value>,
-    /// `Stage` of the API reference, by name.
+    /// `Stage` in the API reference, by name.
     pub stages: BTreeMap<String, Value>,
 }
 
@@ -32,7 +32,7 @@ pub struct Resource {
     pub path: String,
     /// `None` for the root.
     pub parent: Option<String>,
-    /// `Method` of the API reference, with its integration, by verb.
+    /// `Method` in the API reference with its integration, by verb.
     pub methods: BTreeMap<String, Value>,
 }
 
@@ -114,7 +114,7 @@ pub(super) fn handle(call: &mut Call<'_, '_>, operation: &str) -> Result<Answer,
         "UpdateStage" => stages::update(call),
         "DeleteStage" => stages::delete(call),
         "GetExport" => document::export(call),
-        // Neither can be made here.
+        // The embedded cloud can create neither, so both lists are empty.
         "GetAuthorizers" | "GetModels" => {
             api(call)?;
             call.listed([])
@@ -128,9 +128,9 @@ fn api<'c>(call: &'c Call<'_, '_>) -> Result<&'c RestApi, ApiError> {
     call.state().rest.get(id).ok_or_else(|| no_api(call, id))
 }
 
-/// The same, to be changed.
+/// The same, for changes.
 fn api_mut<'c>(call: &'c mut Call<'_, '_>) -> Result<&'c mut RestApi, ApiError> {
-    // Looked up first, so that a refusal isn't taken for a change.
+    // A mutable borrow counts as a change, so look it up first: a refused request must not change the state.
     api(call)?;
     let id = call.part(1).to_owned();
     let missing = no_api(call, &id);
@@ -150,7 +150,7 @@ fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(answer)
 }
 
-/// An API with nothing but its root.
+/// A new API with only its root.
 fn new(call: &mut Call<'_, '_>, name: &str, given: &Value) -> RestApi {
     let (id, root) = (call.id(10), call.id(10));
     let mut shown = json!({
@@ -173,7 +173,7 @@ fn keep(call: &mut Call<'_, '_>, api: RestApi) {
     call.state_mut().rest.insert(id, api);
 }
 
-/// Only names and descriptions change here.
+/// Only the name, description and policy can be changed.
 fn update(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     let mut shown = api(call)?.shown.clone();
     for operation in call.body()?.list("patchOperations") {

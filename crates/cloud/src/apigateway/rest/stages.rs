@@ -6,7 +6,7 @@ use super::super::{conflict, merge};
 use super::methods::{check_deployable, given_tags};
 use super::{Answer, ApiError, Call, api, api_mut, bad, not_found};
 
-/// Settings of methods that a patch can name, with the member that shows each.
+/// The method settings in a patch's path, with the member of each.
 const SETTINGS: [(&str, &str); 7] = [
     ("metrics/enabled", "metricsEnabled"),
     ("logging/loglevel", "loggingLevel"),
@@ -17,7 +17,7 @@ const SETTINGS: [(&str, &str); 7] = [
     ("caching/ttlInSeconds", "cacheTtlInSeconds"),
 ];
 
-/// A deployment; with `stageName` its stage is made or moved, too.
+/// Creates a deployment. If `stageName` is given, also creates the stage or moves it to the deployment.
 pub(super) fn deploy(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     check_deployable(api(call)?)?;
     let body = call.body()?;
@@ -89,7 +89,7 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     Ok(answer)
 }
 
-/// `Stage` of the API reference.
+/// `Stage` in the API reference.
 pub(super) fn stage<'c>(call: &'c Call<'_, '_>) -> Result<&'c Value, ApiError> {
     api(call)?.stages.get(call.part(3)).ok_or_else(|| not_found("Invalid stage identifier specified"))
 }
@@ -153,7 +153,7 @@ fn patch(call: &Call<'_, '_>, stage: &mut Value, op: &str, path: &str, value: &V
     Ok(())
 }
 
-/// A patch gives every value as a text.
+/// Parses a value of a patch, where every value is a string.
 fn typed(value: &Value) -> Value {
     let parsed = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
     parsed.filter(|parsed| parsed.is_boolean() || parsed.is_number()).unwrap_or_else(|| value.clone())
