@@ -94,7 +94,7 @@ fn check(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) ->
             .hint("`deployer apply` creates it")),
         None if !is_tick_box => {
             Err(Error::usage(format!("{}, the flag of {}, is not a checkbox", ledger.flag, venue.name))
-                .hint("`deployer plan` says what to do about it"))
+                .hint("`deployer plan` shows how to fix it"))
         }
         None => Ok(()),
     }
