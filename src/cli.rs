@@ -1,4 +1,4 @@
-//! The command line: flags and help, nothing else. [`crate::commands`] carries the commands out.
+//! The command line: flags and help only. [`crate::commands`] runs the commands.
 
 mod audit;
 mod decommission;
@@ -26,27 +26,27 @@ pub use verify::*;
 
 /// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
 ///
-/// `deployer plan` shows what would change, `deployer apply` converges AWS to venues.toml. A venue is onboarded by an
-/// edit of venues.toml. `deployer dev` runs the whole system on this machine, with no account anywhere.
+/// `deployer plan` shows what would change; `deployer apply` makes AWS match venues.toml. To onboard a venue, edit
+/// venues.toml. `deployer dev` runs the whole system on this machine, without any account.
 #[derive(Debug, Parser)]
 #[command(name = "deployer", version, propagate_version = true, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// What is done.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
-    /// Flags of all commands.
+    /// Flags that all commands share.
     #[command(flatten)]
     pub global: Global,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do; 1 failed; 2 mistake in the command line or the manifest; \
 3 something could not be read; 4 apply finished in part; 5 the saved plan is stale; 6 refused by a guard; \
-10 changes (plan --detailed-exitcode); 130 cancelled.";
+10 changes (plan --detailed-exitcode); 130 canceled.";
 
-/// Flags of all commands.
+/// Flags that all commands share.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// The manifest
+    /// Path of the manifest
     #[arg(
         long,
         short = 'f',
@@ -56,18 +56,18 @@ pub struct Global {
         env = "DEPLOYER_MANIFEST"
     )]
     pub manifest: PathBuf,
-    /// Print JSON, one object a line
+    /// Print JSON, one object per line
     #[arg(long, global = true)]
     pub json: bool,
-    /// Work on the cloud on this machine (kept under .deployer/) in place of AWS
+    /// Use the local cloud (kept under .deployer/) instead of AWS
     #[arg(long, global = true)]
     pub local: bool,
-    /// When to use colour
+    /// When to use color
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
 }
 
-/// When colour is used.
+/// When to use color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set
@@ -78,65 +78,65 @@ pub enum Color {
     Never,
 }
 
-/// What is done.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a commented venues.toml to begin with
+    /// Write a commented venues.toml to start from
     Init(Init),
-    /// Check the manifest, without a network
+    /// Check the manifest; needs no network
     Validate,
     /// Print the manifest's JSON Schema, for editors
     Schema,
     /// Show what an apply would change, attribute by attribute
     Plan(PlanArgs),
-    /// Converge AWS to the manifest: show the plan, ask, carry it out
+    /// Make AWS match the manifest: show the plan, ask, apply it
     Apply(ApplyArgs),
-    /// Delete everything that this deployment owns, and nothing else
+    /// Delete everything this deployment owns, and nothing else
     Destroy(DestroyArgs),
-    /// Take resources that have a venue's names, and that nobody owns, under management
+    /// Take over unowned resources that have a venue's names
     Adopt(AdoptArgs),
-    /// Move a venue's function back to an earlier version, where it stays until it changes
+    /// Roll a venue's function back to an earlier version, and keep it there until it changes
     Rollback(RollbackArgs),
-    /// Set credentials, and see when they were changed
+    /// Set credentials, and see when they last changed
     #[command(subcommand)]
     Secret(SecretCommand),
-    /// Show how each venue does: what is deployed, its last run, its next, and what somebody should look at
+    /// Show each venue's state: what is deployed, its last and next run, and what needs attention
     Status(StatusArgs),
-    /// Make a page of how the venues do, for those who don't run them
+    /// Write a status page for people who don't run the venues
     Report(ReportArgs),
     /// Show a venue's log
     Logs(LogsArgs),
-    /// Run a venue's sync now, and show what came of it
+    /// Run a venue's sync now and show the result
     Invoke(InvokeArgs),
-    /// Show who holds the lock of an apply, and take it away
+    /// Show who holds the apply lock, and remove it
     Unlock(UnlockArgs),
-    /// Run the whole system on this machine, with no account anywhere
+    /// Run the whole system on this machine, without any account
     Dev(DevArgs),
-    /// Add, pause, resume, block and list the venues: edits of the manifest, and nothing else
+    /// Add, pause, resume, block and list venues; edits only the manifest
     #[command(subcommand)]
     Venue(VenueCommand),
-    /// Check every credential and connection, and say what to do; nothing is written anywhere
+    /// Check every credential and connection, and say what to fix; changes nothing
     Doctor(DoctorArgs),
-    /// Find duplicate leads in a venue's Tripleseat account, and another venue's leads there
+    /// Find duplicate leads, and leads of other venues, in a venue's Tripleseat account
     Duplicates(DuplicatesArgs),
-    /// Move contacts from a flag that says no venue to a venue's own flag in HubSpot
+    /// Move contacts from a shared flag to a venue's own flag in HubSpot
     MigrateFlag(MigrateFlagArgs),
-    /// Find what in the account nobody needs any more, and what leads where it doesn't belong
+    /// Find what nobody in the account needs anymore, and what points where it shouldn't
     Audit(AuditArgs),
-    /// Archive and delete what an audit found that nobody needs
+    /// Archive and delete what an audit found unneeded
     Decommission(DecommissionArgs),
-    /// Bring back what was decommissioned
+    /// Restore what was decommissioned
     Restore(RestoreArgs),
-    /// Prove that a venue is live with a test contact; with --isolation, that no venue can reach another
+    /// Prove with a test contact that a venue is live; with --isolation, that no venue can reach another
     Verify(VerifyArgs),
     /// Print shell completions
     Completions {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page, or write one page a command into a directory
+    /// Print the manual page, or write one page per command to a directory
     Man {
-        /// Where to write the pages
+        /// Directory for the pages
         directory: Option<PathBuf>,
     },
 }
@@ -144,27 +144,27 @@ pub enum Command {
 /// `deployer init`
 #[derive(Debug, Args)]
 pub struct Init {
-    /// Name of the deployment: prefix and owner tag of all that is managed
+    /// Name of the deployment: prefix and owner tag of every managed resource
     #[arg(long, default_value = "venue-sync")]
     pub name: String,
     /// AWS region
     #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
     pub region: String,
-    /// Overwrite a manifest that is there
+    /// Overwrite an existing manifest
     #[arg(long)]
     pub force: bool,
 }
 
-/// What a plan is made from.
+/// The inputs of a plan.
 #[derive(Debug, Clone, Args)]
 pub struct PlanInputs {
     /// Only this venue (can be given more than once)
     #[arg(long, value_name = "VENUE")]
     pub target: Vec<String>,
-    /// A zip with `bootstrap` at its top, or a bootstrap, in place of a build
+    /// Use this zip (with `bootstrap` at its root) or bootstrap instead of building one
     #[arg(long, value_name = "PATH")]
     pub artifact: Option<PathBuf>,
-    /// Archive the contact properties in HubSpot of venues that aren't declared any more (nothing else does)
+    /// Archive the HubSpot contact properties of venues no longer in the manifest (nothing else does)
     #[arg(long)]
     pub archive_properties: bool,
 }
@@ -172,40 +172,40 @@ pub struct PlanInputs {
 /// `deployer plan`
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// What the plan is made from.
+    /// The inputs of the plan.
     #[command(flatten)]
     pub inputs: PlanInputs,
-    /// Save the plan, for `deployer apply FILE`
+    /// Save the plan to a file for `deployer apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Exit with 10 if there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
-    /// How much is read of what exists (default: full up to 50 venues, fast above)
+    /// How much of what exists to read (default: full up to 50 venues, fast above)
     #[arg(long, value_enum)]
     pub refresh: Option<Refresh>,
-    /// How the plan is printed; --json is the same as --format json
+    /// Output format; --json is the same as --format json
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<PlanFormat>,
 }
 
-/// How a plan is printed.
+/// The output format of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormat {
     /// For a terminal
     Text,
-    /// One object a line, for programs
+    /// One object per line, for programs
     Json,
     /// For a pull request
     Markdown,
-    /// One page that needs nothing else
+    /// One self-contained page
     Html,
 }
 
-/// How much a plan reads of what exists. An apply always reads everything.
+/// How much of what exists a plan reads. An apply always reads everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Refresh {
-    /// Lists only; the plan says what it didn't look at
+    /// Lists only; the plan says what it didn't check
     Fast,
     /// Everything
     Full,
@@ -214,41 +214,41 @@ pub enum Refresh {
 /// `deployer apply`
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
-    /// A plan that `plan --out` saved: it is carried out without a question, or refused if anything has moved since
+    /// A plan saved by `plan --out`: applied without asking, or refused if anything has changed since
     #[arg(value_name = "PLANFILE", conflicts_with_all = ["target", "archive_properties"])]
     pub plan: Option<PathBuf>,
-    /// What the plan is made from.
+    /// The inputs of the plan.
     #[command(flatten)]
     pub inputs: PlanInputs,
-    /// How it is carried out.
+    /// How to apply it.
     #[command(flatten)]
     pub execution: Execution,
     /// Refuse to delete more venues than this (default: at most half of them)
     #[arg(long, value_name = "N")]
     pub max_delete: Option<usize>,
-    /// Don't try new code in a dry run at the first venue before the others get it
+    /// Skip the canary: don't dry-run new code at one venue before the others get it
     #[arg(long)]
     pub no_canary: bool,
 }
 
-/// What comes before anything is changed.
+/// What happens before any change: confirmation and lock.
 #[derive(Debug, Clone, Args)]
 pub struct Asking {
-    /// Don't ask
+    /// Don't ask for confirmation
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// How long to wait while another apply is under way (`0s` doesn't)
+    /// How long to wait for another apply to finish (`0s`: don't wait)
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration_or_none)]
     pub lock_timeout: Duration,
 }
 
-/// How a plan is carried out.
+/// How a plan is applied.
 #[derive(Debug, Clone, Args)]
 pub struct Execution {
-    /// How it is carried out.
+    /// How to apply it.
     #[command(flatten)]
     pub asking: Asking,
-    /// Venues that are worked on at one time
+    /// How many venues to work on at a time
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub parallelism: usize,
 }
@@ -258,10 +258,10 @@ pub struct Execution {
 pub struct AdoptArgs {
     /// The venue
     pub venue: String,
-    /// A zip with `bootstrap` at its top, or a bootstrap, in place of a build
+    /// Use this zip (with `bootstrap` at its root) or bootstrap instead of building one
     #[arg(long, value_name = "PATH")]
     pub artifact: Option<PathBuf>,
-    /// How it is carried out.
+    /// How to apply it.
     #[command(flatten)]
     pub asking: Asking,
 }
@@ -271,13 +271,13 @@ pub struct AdoptArgs {
 pub struct RollbackArgs {
     /// The venue
     pub venue: String,
-    /// The version (default: the one before)
+    /// The version (default: the previous one)
     #[arg(long, value_name = "N")]
     pub to: Option<u64>,
-    /// Take back a rollback: the next apply moves the venue forward again
+    /// Undo a rollback: the next apply moves the venue forward again
     #[arg(long, conflicts_with = "to")]
     pub unpin: bool,
-    /// How it is carried out.
+    /// How to apply it.
     #[command(flatten)]
     pub asking: Asking,
 }
@@ -285,26 +285,26 @@ pub struct RollbackArgs {
 /// `deployer secret`
 #[derive(Debug, Subcommand)]
 pub enum SecretCommand {
-    /// Set one credential of a venue, from a prompt without echo or from standard input
+    /// Set one credential of a venue, from a hidden prompt or from stdin
     Set {
         /// The venue
         venue: String,
-        /// The credential, as it stands in the manifest: `hubspot_token`, `tripleseat_public_key`, …
+        /// The credential's key in the manifest: `hubspot_token`, `tripleseat_public_key`, …
         key: String,
     },
-    /// Write what the manifest's references give into the venues' secrets
+    /// Write the values of the manifest's references to the venues' secrets
     Push {
-        /// The venues; all that are deployed when none is given
+        /// The venues (default: all that are deployed)
         venue: Vec<String>,
-        /// Don't ask
+        /// Don't ask for confirmation
         #[arg(long, short = 'y')]
         yes: bool,
     },
-    /// Show each venue's secret: whether it is there, when it was changed
+    /// Show whether each venue's secret exists, and when it last changed
     Status {
-        /// The venues; all when none is given
+        /// The venues (default: all)
         venue: Vec<String>,
-        /// Read the values, and say of each credential whether it is what its reference gives
+        /// Read the values, and say whether each credential matches its reference
         #[arg(long)]
         compare: bool,
     },
@@ -313,7 +313,7 @@ pub enum SecretCommand {
 /// `deployer destroy`
 #[derive(Debug, Args)]
 pub struct DestroyArgs {
-    /// Delete the secrets for good, without a window in which they could be restored
+    /// Delete the secrets permanently, without a recovery window
     #[arg(long)]
     pub force_delete_secrets: bool,
     /// Archive the contact properties in HubSpot too
@@ -322,7 +322,7 @@ pub struct DestroyArgs {
     /// Only this venue (can be given more than once)
     #[arg(long, value_name = "VENUE")]
     pub target: Vec<String>,
-    /// How it is carried out.
+    /// How to apply it.
     #[command(flatten)]
     pub execution: Execution,
 }
@@ -330,7 +330,7 @@ pub struct DestroyArgs {
 /// `deployer unlock`
 #[derive(Debug, Args)]
 pub struct UnlockArgs {
-    /// Don't ask
+    /// Don't ask for confirmation
     #[arg(long, short = 'y')]
     pub yes: bool,
 }
@@ -338,26 +338,26 @@ pub struct UnlockArgs {
 /// `deployer dev`
 #[derive(Debug, Args)]
 pub struct DevArgs {
-    /// Contacts, in the CSV format of HubSpot's export (default: the sample)
+    /// Contacts to load, as a CSV export from HubSpot (default: a sample)
     #[arg(long, value_name = "FILE")]
     pub contacts: Option<PathBuf>,
-    /// Fire every rule this often (`5s`, `1m`) in place of its schedule
+    /// Fire every rule this often (`5s`, `1m`) instead of on its schedule
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub every: Option<Duration>,
-    /// Run every venue once, print the result, and end
+    /// Run every venue once, print the result, and exit
     #[arg(long)]
     pub once: bool,
-    /// Port of the page; the next free one if it is taken
+    /// Port of the page; if it is taken, the next free one
     #[arg(long, default_value_t = 8787)]
     pub port: u16,
-    /// A zip with `bootstrap` at its top, or a bootstrap, in place of a build
+    /// Use this zip (with `bootstrap` at its root) or bootstrap instead of building one
     #[arg(long, value_name = "PATH")]
     pub artifact: Option<PathBuf>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
     match duration_or_none(text)? {
-        Duration::ZERO => Err("it must be longer than nothing".to_owned()),
+        Duration::ZERO => Err("must be greater than zero".to_owned()),
         duration => Ok(duration),
     }
 }

@@ -1,25 +1,25 @@
-//! `deployer` converges AWS to a manifest of venues.
+//! `deployer` makes AWS match a manifest of venues.
 //!
-//! The story, in the order in which it happens:
+//! What happens, in order:
 //!
-//! 1. [`manifest`]: `venues.toml` is read and checked, every mistake with its place.
-//! 2. [`artifact`]: the one shared function, `sync-lambda`, is built and zipped, the same bytes from the same source.
-//! 3. [`desired`]: manifest and artifact become the resources that should exist ([`naming`] says what they are called).
-//! 4. [`observe`]: what exists is read from AWS.
-//! 5. [`plan`]: the difference, computed without any effect.
-//! 6. [`cost`]: what both sides of a plan cost a month, from a dated table of prices.
-//! 7. [`apply`]: the plan's operations, carried out in the order of their dependencies, under the [`lock`].
-//! 8. [`render`]: plans, progress and results for people and programs.
+//! 1. [`manifest`] reads and checks `venues.toml`; every mistake is reported with its location.
+//! 2. [`artifact`] builds and zips the one shared function, `sync-lambda`: the same source gives the same bytes.
+//! 3. [`desired`] turns manifest and artifact into the resources that should exist; [`naming`] names them.
+//! 4. [`observe`] reads from AWS what exists.
+//! 5. [`plan`] computes the difference, without any effect.
+//! 6. [`cost`] estimates what a month costs before and after, from a dated table of prices.
+//! 7. [`apply`] carries out the plan's operations in the order of their dependencies, under the [`lock`].
+//! 8. [`render`] shows plans, progress and results to people and programs.
 //!
-//! [`audit`] finds what in the account nobody needs any more.
-//! [`decommission`] archives that, deletes it, and brings it back.
-//! [`status`] says how the venues do, for people who run them and people who don't.
+//! [`audit`] finds what nobody in the account needs anymore.
+//! [`decommission`] archives and deletes that, and restores it.
+//! [`status`] reports on the venues, to people who run them and people who don't.
 //! [`verify`] proves that a venue is live, [`isolation`] shows that no venue can reach another.
 //! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
 //!
-//! [`doctor`] asks whether every credential and connection is as it has to be.
+//! [`doctor`] checks every credential and connection.
 //!
-//! [`commands`] has one file for each verb of the command line; [`local`] is a cloud and two vendors on this machine.
+//! [`commands`] has one file per command; [`local`] is a cloud and two vendors on this machine.
 
 pub mod cli;
 pub mod commands;

@@ -1,4 +1,4 @@
-//! Parse, run, exit code: nothing else.
+//! Parses the command line, runs the command, and exits with its code.
 
 use std::process::ExitCode;
 

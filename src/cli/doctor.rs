@@ -7,14 +7,14 @@ use deployer_health::doctor::Area;
 /// `deployer doctor`
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Only this venue, and what it shares with the others
+    /// Only this venue, and what all venues share
     pub venue: Option<String>,
     /// Only this area (can be given more than once)
     #[arg(long, value_enum, value_name = "AREA")]
     pub only: Vec<DoctorArea>,
 }
 
-/// What is examined.
+/// An area of checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DoctorArea {
     /// Identity, account, permissions, quotas

@@ -10,40 +10,40 @@ use deployer_janitor::duplicates::cost::Amount;
 /// `deployer duplicates`
 #[derive(Debug, Args)]
 pub struct DuplicatesArgs {
-    /// The venue, with Tripleseat's OAuth credentials in the manifest
+    /// The venue; the manifest must have its OAuth credentials for Tripleseat
     pub venue: String,
-    /// Where duplicates.csv, .json and .html are written; they have personal data
+    /// Directory for duplicates.csv, .json and .html; they contain personal data
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// How long after the first of its kind a lead still counts as a duplicate: 30d, 12h, 90m
+    /// How long after the first lead another one still counts as its duplicate: 30d, 12h, 90m
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = window)]
     pub window: Window,
-    /// What the vendor asks for deleting all of them at once, in dollars
+    /// What the vendor charges to delete all of them at once, in dollars
     #[arg(long, value_name = "DOLLARS", value_parser = Amount::parse)]
     pub fee: Option<Amount>,
-    /// Minutes in which a person finds and removes one lead
+    /// Minutes a person takes to find and remove one lead
     #[arg(long, value_name = "MINUTES", default_value = "2", value_parser = Amount::parse)]
     pub minutes_per_lead: Amount,
-    /// What an hour of that person costs, in dollars
+    /// What an hour of that person's time costs, in dollars
     #[arg(long, value_name = "DOLLARS", default_value = "30", value_parser = Amount::parse)]
     pub hourly_rate: Amount,
-    /// Requests a second, of the ten that Tripleseat allows; the venue's own sync needs some, too
+    /// Requests per second, of the ten that Tripleseat allows; the venue's own sync needs some too
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10))]
     pub rate: u32,
-    /// Don't ask HubSpot whose the leads are
+    /// Don't ask HubSpot which venue each lead belongs to
     #[arg(long)]
     pub no_ledger: bool,
-    /// Begin again where an earlier run was interrupted, in place of going on
+    /// Start over instead of resuming an interrupted run
     #[arg(long)]
     pub fresh: bool,
 }
 
-/// A window, and how it was written.
+/// A time window, and its text as given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
-    /// The window.
+    /// The length of the window.
     pub duration: SignedDuration,
-    /// As it was written.
+    /// The text as given.
     pub text: String,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn window(text: &str) -> Result<Window, String> {
     let duration = match text.strip_suffix('d') {
         Some(days) => match days.parse::<i64>() {
             Ok(days) if (0..=MAX_DAYS).contains(&days) => SignedDuration::from_hours(24 * days),
-            _ => return Err(format!("write whole days, such as 30d, {MAX_DAYS}d at most")),
+            _ => return Err(format!("write whole days, such as 30d, at most {MAX_DAYS}d")),
         },
         None => match deployer_core::manifest::parse_duration(text) {
             Ok(seconds) => SignedDuration::from_secs(i64::from(seconds)),
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_are_days_or_less() {
+    fn parses_windows_in_days_or_smaller_units() {
         assert_eq!(window("30d").map(|window| window.duration), Ok(SignedDuration::from_hours(720)));
         assert_eq!(window("1h30m").map(|window| window.duration), Ok(SignedDuration::from_mins(90)));
         for text in ["", "d", "-1d", "1.5d", "30", "99999d", "1w"] {

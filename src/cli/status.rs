@@ -9,9 +9,9 @@ use super::duplicates::{Window, window};
 /// `deployer status`
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// The venues; all when none is given
+    /// The venues (default: all)
     pub venue: Vec<String>,
-    /// How far back runs are looked for: 24h, 7d
+    /// How far back to look for runs: 24h, 7d
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = window)]
     pub since: Window,
 }
@@ -19,25 +19,25 @@ pub struct StatusArgs {
 /// `deployer report`
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Write it to a file, in place of standard output; its ending gives the format: .html, .md, .json
+    /// Write to a file instead of stdout; its extension sets the format: .html, .md, .json
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// How it is written (default: by the ending of --out, or html); --json is the same as --format json
+    /// Output format (default: by the extension of --out, or html); --json is the same as --format json
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<ReportFormat>,
-    /// How far back runs are looked for: 24h, 7d
+    /// How far back to look for runs: 24h, 7d
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = window)]
     pub since: Window,
 }
 
-/// How a report is written.
+/// The output format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// One page that needs nothing else
+    /// One self-contained page
     Html,
     /// For GitHub, with a diagram
     Markdown,
-    /// One object a line, for programs
+    /// One object per line, for programs
     Json,
 }
 
@@ -46,10 +46,10 @@ pub enum ReportFormat {
 pub struct LogsArgs {
     /// The venue
     pub venue: String,
-    /// Go on, and show what comes (Ctrl-C ends it)
+    /// Keep showing new events until Ctrl-C
     #[arg(long, short = 'F')]
     pub follow: bool,
-    /// How far back: 1h, 90m, 7d
+    /// How far back to look: 1h, 90m, 7d
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = window)]
     pub since: Window,
 }

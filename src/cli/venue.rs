@@ -5,11 +5,11 @@ use clap::{Args, Subcommand, ValueEnum};
 /// `deployer venue`
 #[derive(Debug, Subcommand)]
 pub enum VenueCommand {
-    /// List the venues: status, schedule, destination; blocker, its owner, next step and age
+    /// List the venues with status, schedule and destination, and their blockers with owner, next step and age
     List,
-    /// Add a venue to the manifest; on a terminal it asks for what isn't given
+    /// Add a venue to the manifest; on a terminal, asks for what isn't given
     Add(Box<VenueAdd>),
-    /// Disable a venue's rule at the next apply; what is deployed stays
+    /// Disable a venue's rule at the next apply; everything stays deployed
     Pause {
         /// The venue
         venue: String,
@@ -19,19 +19,19 @@ pub enum VenueCommand {
         /// The venue
         venue: String,
     },
-    /// Say that a venue waits for something; at the next apply what it has is removed. Again, it changes what is said
+    /// Mark a venue as blocked; the next apply removes its resources. Run it again to change the blocker
     Block(VenueBlock),
-    /// Take a venue's blocker out
+    /// Remove a venue's blocker
     Unblock {
         /// The venue
         venue: String,
-        /// What it is from now on; asked for on a terminal
+        /// Its new status; asked for on a terminal
         #[arg(long, value_enum)]
         status: Option<Deployed>,
     },
 }
 
-/// Whether the rule of a venue that is deployed fires.
+/// Whether the rule of a deployed venue fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Deployed {
     /// Its rule fires
@@ -45,34 +45,34 @@ pub enum Deployed {
 pub enum DestinationKind {
     /// A Tripleseat account
     Tripleseat,
-    /// Any JSON interface that takes a lead as one POST
+    /// Any JSON API that takes a lead as one POST
     Http,
 }
 
 /// `deployer venue add`
 #[derive(Debug, Args)]
 pub struct VenueAdd {
-    /// Its name in the manifest, which stays as it is: letters, digits, - and _
+    /// Its permanent name in the manifest: letters, digits, - and _
     pub name: String,
-    /// What people call it; in HubSpot staff tick "Tripleseat Sync - " and this
+    /// Display name; in HubSpot, staff tick "Tripleseat Sync - " plus this name
     #[arg(long, value_name = "TEXT")]
     pub display_name: Option<String>,
     /// Where its leads go
     #[arg(long, value_enum, value_name = "KIND")]
     pub destination: Option<DestinationKind>,
-    /// Tripleseat: the location, where the account has more than one
+    /// Tripleseat: the location, if the account has more than one
     #[arg(long, value_name = "ID")]
     pub location_id: Option<u64>,
     /// Tripleseat: the lead form whose rules apply
     #[arg(long, value_name = "ID")]
     pub lead_form_id: Option<u64>,
-    /// Tripleseat: the site that the OAuth credentials must open
+    /// Tripleseat: the site that the OAuth credentials must belong to
     #[arg(long, value_name = "ID")]
     pub site_id: Option<u64>,
-    /// Tripleseat: another base address than the public one
+    /// Tripleseat: a base address other than the public one
     #[arg(long, value_name = "URI")]
     pub base_uri: Option<String>,
-    /// http: where a lead is posted
+    /// http: the URL to post leads to
     #[arg(long)]
     pub url: Option<String>,
     /// http: how the credential is sent: bearer, basic, header:NAME or query:NAME
@@ -81,36 +81,36 @@ pub struct VenueAdd {
     /// Destination field = HubSpot property, "{template}" or "=constant" (can be given more than once)
     #[arg(long, value_name = "FIELD=FROM")]
     pub field: Vec<String>,
-    /// When it runs, if not as the defaults say: rate(...) or cron(...), in UTC
+    /// Schedule, if not the default: rate(...) or cron(...), in UTC
     #[arg(long, value_name = "EXPRESSION")]
     pub schedule: Option<String>,
-    /// Time limit of one run, if not as the defaults say
+    /// Time limit of one run, if not the default
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<String>,
     /// Whether its rule fires
     #[arg(long, value_enum, default_value_t = Deployed::Active)]
     pub status: Deployed,
-    /// Where credentials are to be had.
+    /// Where the credentials come from.
     #[command(flatten)]
     pub references: References,
 }
 
-/// Where a new venue's credentials are to be had: env:NAME, file:PATH, cmd:PROGRAM ARGS or managed, never a value.
+/// Where a new venue's credentials come from: env:NAME, file:PATH, cmd:PROGRAM ARGS or managed, never the value itself.
 #[derive(Debug, Args)]
 pub struct References {
-    /// Reference to the token of the private app in HubSpot (default: env:NAME_HUBSPOT_TOKEN, with its own name)
+    /// Reference to the token of HubSpot's private app (default: env:VENUE_HUBSPOT_TOKEN, with the venue's name)
     #[arg(long, value_name = "REFERENCE")]
     pub hubspot_token: Option<String>,
-    /// Reference to Tripleseat's public key (default: env:NAME_TRIPLESEAT_PUBLIC_KEY, with its own name)
+    /// Reference to Tripleseat's public key (default: env:VENUE_TRIPLESEAT_PUBLIC_KEY, with the venue's name)
     #[arg(long, value_name = "REFERENCE")]
     pub tripleseat_public_key: Option<String>,
-    /// Reference to the id of Tripleseat's OAuth client
+    /// Reference to the ID of the Tripleseat OAuth client
     #[arg(long, value_name = "REFERENCE", requires = "tripleseat_client_secret")]
     pub tripleseat_client_id: Option<String>,
-    /// Reference to the secret of Tripleseat's OAuth client
+    /// Reference to the secret of the Tripleseat OAuth client
     #[arg(long, value_name = "REFERENCE", requires = "tripleseat_client_id")]
     pub tripleseat_client_secret: Option<String>,
-    /// http with --auth: reference to the credential (default: env:NAME_DESTINATION_CREDENTIAL, with its own name)
+    /// http with --auth: reference to the credential (default: env:VENUE_DESTINATION_CREDENTIAL, with the venue's name)
     #[arg(long, value_name = "REFERENCE")]
     pub destination_credential: Option<String>,
 }
@@ -120,7 +120,7 @@ pub struct References {
 pub struct VenueBlock {
     /// The venue
     pub venue: String,
-    /// What stands in the way; asked for on a terminal
+    /// What blocks it; asked for on a terminal
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     /// Who takes the next step

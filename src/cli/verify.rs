@@ -7,26 +7,26 @@ use clap::Args;
 /// `deployer verify`
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The venue that is to go live
+    /// The venue to verify
     #[arg(required_unless_present = "isolation", conflicts_with = "isolation")]
     pub venue: Option<String>,
-    /// Invoke the function at once, in place of waiting for its schedule
+    /// Invoke the function now instead of waiting for its schedule
     #[arg(long, conflicts_with = "isolation")]
     pub now: bool,
     /// Domain of the test contact's address (default: the `test_domain` of the manifest, or example.com)
     #[arg(long, value_name = "DOMAIN", value_parser = domain, conflicts_with = "isolation")]
     pub domain: Option<String>,
-    /// How long to wait for the lead (default: two runs by the schedule, and what they may take)
+    /// How long to wait for the lead (default: two scheduled runs, plus the time they may take)
     #[arg(long, value_name = "DURATION", value_parser = super::duration, conflicts_with = "isolation")]
     pub timeout: Option<Duration>,
     /// Leave the test contact in HubSpot; the next verify removes it
     #[arg(long, conflicts_with = "isolation")]
     pub keep: bool,
-    /// Show of every pair of venues that neither can reach the other's secret, log group, function or role, or shares
-    /// anything with it
+    /// Show for every pair of venues that neither can reach the other's secret, log group, function or role, and that
+    /// they share nothing
     #[arg(long)]
     pub isolation: bool,
-    /// Judge what the manifest would deploy, without AWS and without credentials
+    /// Judge what the manifest would deploy, without AWS or credentials
     #[arg(long, requires = "isolation")]
     pub offline: bool,
 }

@@ -33,9 +33,9 @@ pub(super) async fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode> {
         asking: &args.asking,
         options: Options { rate_limited: !session.local, ..Options::default() },
         command: "deployer adopt",
-        question: ("Do you want to take this under management?", "yes"),
+        question: ("Do you want to take over these resources?", "yes"),
     };
-    // What comes after it belongs to the question.
+    // Whoever confirms has to see what the next apply will do.
     let show_next = |planned: &Planned| {
         if let Some(next) = next.borrow().as_ref().filter(|_| !planned.plan.changes.is_empty()) {
             show(&session, next);
@@ -48,23 +48,23 @@ pub(super) async fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode> {
 fn show(session: &Session, next: &Plan) {
     match &session.json {
         Some(lines) => lines.line("next", json!({ "changes": next.changes })),
-        None => anstream::print!("\nThe next apply would then do this:\n\n{}", plan_text(next)),
+        None => anstream::print!("\nThe next apply would then make these changes:\n\n{}", plan_text(next)),
     }
 }
 
 fn refusal(venue: &str, reason: NotAdopted) -> Error {
     match reason {
         NotAdopted::NotDeployed => {
-            Error::usage(format!("{venue} isn't declared, or is blocked: there is nothing that it would be adopted as"))
+            Error::usage(format!("{venue} isn't declared, or is blocked, so nothing can be adopted for it"))
                 .hint("`deployer venue list` lists the venues")
         }
         NotAdopted::Owned { resource, owner } => {
             Error::refused(format!("{resource} is owned by {owner}; nothing was changed"))
-                .hint("take it out there first, or give this deployment or venue another name")
+                .hint("remove it from that owner first, or rename this deployment or venue")
         }
         NotAdopted::Unreadable(reason) => Error::new(
             ExitCode::Incomplete,
-            format!("not everything of {venue} could be read, so nothing was adopted: {reason}"),
+            format!("nothing was adopted, because some resources of {venue} are unreadable: {reason}"),
         ),
     }
 }

@@ -51,16 +51,16 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     }
 }
 
-/// A manifest without venues is an accident until somebody says otherwise.
+/// A manifest without venues is more likely an accident than a wish to delete everything.
 fn refuse_deletion_of_all(plan: &Plan, no_venues: bool) -> Result<()> {
     if !no_venues || plan.deleted_venues().is_empty() {
         return Ok(());
     }
-    Err(Error::refused("the manifest declares no venue, and an apply doesn't delete all of them; nothing was changed")
-        .hint("`deployer destroy` deletes everything that this deployment owns"))
+    Err(Error::refused("the manifest declares no venues, and an apply never deletes all of them; nothing was changed")
+        .hint("`deployer destroy` deletes everything this deployment owns"))
 }
 
-/// A manifest that lost most of its venues is more often a mistake than a wish.
+/// A manifest that lost most of its venues is more likely a mistake than intended.
 fn refuse_many_deletions(planned: &Planned, max_delete: Option<usize>) -> Result<()> {
     let deleted = planned.plan.deleted_venues();
     let existing = planned.snapshot.venues.values().filter(|live| live.exists()).count();

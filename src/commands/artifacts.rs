@@ -1,4 +1,4 @@
-//! The artifact of each architecture that the manifest names, built once or brought along.
+//! The artifact for each architecture in the manifest, built once or passed with `--artifact`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use deployer_core::manifest::{Architecture, Status, Venue};
 pub(super) struct Artifacts(Vec<(Platform, Artifact)>);
 
 impl Artifacts {
-    /// For all venues that are deployed, limited to `targets` if there are any.
+    /// Builds or reads one artifact per platform that the deployed venues need.
     pub(super) async fn prepare(session: &Session, given: Option<&Path>) -> Result<Self> {
         let mut platforms = Vec::new();
         for venue in session.manifest().venues.iter().filter(|venue| venue.status != Status::Blocked) {
@@ -30,7 +30,7 @@ impl Artifacts {
         Ok(Self(artifacts))
     }
 
-    /// The hash of a venue's artifact.
+    /// The hash of the artifact that a venue runs.
     pub(super) fn code_sha256(&self, session: &Session, venue: &Venue) -> String {
         let wanted = platform(session.local, venue.architecture);
         let found = self.0.iter().find(|(platform, _)| *platform == wanted);
@@ -65,10 +65,10 @@ async fn artifact(session: &Session, platform: Platform, given: Option<&Path>) -
         }),
     })
     .await
-    .map_err(|error| Error::failed("the build of sync-lambda was broken off").caused_by(&error))?
+    .map_err(|error| Error::failed("the build of sync-lambda was interrupted").caused_by(&error))?
 }
 
-/// How a build goes, on standard error.
+/// Shows the progress of a build on stderr.
 pub(super) fn show(event: Event<'_>) {
     match event {
         Event::Building { command } => anstream::eprintln!("Building sync-lambda: {command}"),

@@ -6,35 +6,36 @@ use crate::cli::Global;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
-/// Somebody who can be asked.
+/// Asks questions and reads the answers.
 pub(super) struct Asker<R, W> {
     answers: R,
     questions: W,
 }
 
-/// The person at the terminal, if there is one: standard input and standard error are terminals, and no program reads
-/// along (`--json`).
+/// The person at the terminal, if there is one: stdin and stderr are terminals, and the output isn't for a program
+/// (`--json`).
 pub(super) fn terminal(global: &Global) -> Option<Asker<std::io::StdinLock<'static>, std::io::Stderr>> {
     let somebody = !global.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     somebody.then(|| Asker { answers: std::io::stdin().lock(), questions: std::io::stderr() })
 }
 
-/// The refusal where nobody can be asked for what these flags say.
+/// The error where flags are missing and nobody can be asked for their values.
 pub(super) fn nobody(flags: &[&str]) -> Error {
-    Error::usage(format!("{} missing, and there is nobody to ask", listed(flags)))
-        .hint("standard input is no terminal, or --json was given: say it with flags")
+    Error::usage(format!("{} missing, and there is no terminal to ask on", listed(flags)))
+        .hint("pass the flags: without a terminal, or with --json, nothing is asked")
 }
 
 fn listed(flags: &[&str]) -> String {
     match flags {
-        [] => "something is".to_owned(),
+        [] => "a flag is".to_owned(),
         [one] => format!("{one} is"),
         [first @ .., last] => format!("{} and {last} are", first.join(", ")),
     }
 }
 
 impl<R: BufRead, W: Write> Asker<R, W> {
-    /// Asks until `read` takes the answer. No answer is `default`; where there is none it is asked again.
+    /// Asks until `read` accepts the answer. An empty answer means `default`; without a default, the question is
+    /// repeated.
     ///
     /// # Errors
     /// The terminal was closed.
@@ -54,7 +55,7 @@ impl<R: BufRead, W: Write> Asker<R, W> {
             }
             let answer = match (line.trim(), default) {
                 ("", None) => {
-                    let _ = writeln!(self.questions, "  An answer is needed.");
+                    let _ = writeln!(self.questions, "  Please enter a value.");
                     continue;
                 }
                 ("", Some(default)) => default,
@@ -69,10 +70,10 @@ impl<R: BufRead, W: Write> Asker<R, W> {
         }
     }
 
-    /// Asks for a text.
+    /// Asks for text.
     ///
     /// # Errors
-    /// As of [`Asker::ask`].
+    /// As for [`Asker::ask`].
     pub(super) fn text(&mut self, question: &str, default: Option<&str>) -> Result<String> {
         self.ask(question, default, |answer| Ok(answer.to_owned()))
     }
@@ -80,12 +81,12 @@ impl<R: BufRead, W: Write> Asker<R, W> {
 
 #[cfg(test)]
 impl<'a> Asker<&'a [u8], Vec<u8>> {
-    /// Somebody who gives these answers.
+    /// An asker that gets these answers, one per line.
     pub(super) fn scripted(answers: &'a str) -> Self {
         Self { answers: answers.as_bytes(), questions: Vec::new() }
     }
 
-    /// What was asked.
+    /// Everything that was asked.
     pub(super) fn questions(&self) -> String {
         String::from_utf8_lossy(&self.questions).into_owned()
     }
@@ -96,21 +97,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_asks_until_the_answer_can_be_used() {
+    fn asks_until_the_answer_is_valid() {
         let mut asker = Asker::scripted("\nx\n7\n\n");
         let number = |text: &str| text.parse::<u8>().map_err(|_| "a number is needed".to_owned());
         assert_eq!(asker.ask("How many", None, number).expect("an answer"), 7);
         assert_eq!(asker.text("Of what", Some("eggs")).expect("an answer"), "eggs");
-        let asked = "How many:   An answer is needed.\nHow many:   a number is needed.\nHow many: Of what [eggs]: ";
+        let asked = "How many:   Please enter a value.\nHow many:   a number is needed.\nHow many: Of what [eggs]: ";
         assert_eq!(asker.questions(), asked);
-        let error = asker.text("And then", Some("")).expect_err("nobody is there any more");
+        let error = asker.text("And then", Some("")).expect_err("the answers are used up");
         assert_eq!(error.code, ExitCode::Cancelled);
     }
 
     #[test]
-    fn what_is_missing_is_listed() {
+    fn lists_missing_flags() {
         let error = nobody(&["--a", "--b", "--c"]);
-        assert_eq!(error.message, "--a, --b and --c are missing, and there is nobody to ask");
-        assert_eq!(nobody(&["--a"]).message, "--a is missing, and there is nobody to ask");
+        assert_eq!(error.message, "--a, --b and --c are missing, and there is no terminal to ask on");
+        assert_eq!(nobody(&["--a"]).message, "--a is missing, and there is no terminal to ask on");
     }
 }

@@ -20,7 +20,7 @@ use deployer_core::manifest::{Manifest, SecretRef};
 use deployer_hubspot::{HubSpot, resolve};
 use deployer_janitor::audit::{AUDIT_VERSION, Audit, HubSpotSource, Options, VenueMarks, judge, read};
 
-/// Calls after which it is told how far it is, where there is no terminal.
+/// Without a terminal, progress is printed every so many calls.
 const TOLD_EVERY: u64 = 1000;
 
 pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
@@ -38,7 +38,7 @@ pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
     };
     if hubspot.is_none() && !json && !global.local {
         anstream::eprintln!(
-            "HubSpot isn't asked: the manifest has no `token` in [hubspot], and there is no --hubspot-app."
+            "HubSpot is skipped: the manifest has no `token` in [hubspot], and --hubspot-app is not given."
         );
     }
     let options = Options {
@@ -64,7 +64,7 @@ pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
     }
     print(&audit, args, format, begun.elapsed())?;
     if let (Some(path), false) = (&args.out, json) {
-        anstream::eprintln!("\nSaved in {}: deployer decommission takes it.", path.display());
+        anstream::eprintln!("\nSaved to {}, for `deployer decommission`.", path.display());
     }
     Ok(if audit.inventory.unread.is_empty() { ExitCode::Done } else { ExitCode::Incomplete })
 }
@@ -74,8 +74,8 @@ async fn connect(global: &Global, args: &AuditArgs, manifest: Option<&Manifest>)
         (Some(region), _) => region.clone(),
         (None, Some(manifest)) => manifest.deployment.region.clone(),
         (None, None) => std::env::var("AWS_REGION").map_err(|_| {
-            let what = format!("there is no {}, and so the region isn't known", global.manifest.display());
-            Error::usage(what).hint("give --region, or --manifest")
+            let what = format!("the region is unknown, because there is no {}", global.manifest.display());
+            Error::usage(what).hint("pass --region or --manifest")
         })?,
     };
     let aws = match manifest {
@@ -87,45 +87,47 @@ async fn connect(global: &Global, args: &AuditArgs, manifest: Option<&Manifest>)
         _ => Aws::from_environment(&region).await,
     };
     let account = account(&aws).await?;
-    // An audit changes nothing: the manifest's guard isn't for it. But it is worth saying.
+    // An audit changes nothing, so another account than the manifest's is only a warning.
     if let Some(guard) = manifest.and_then(|manifest| manifest.deployment.account.as_ref())
         && *guard != account
     {
-        anstream::eprintln!("This is account {account}, and the manifest is for account {guard}.");
+        anstream::eprintln!("Warning: this is account {account}, but the manifest is for account {guard}.");
     }
     Ok((aws, Scope { account, region }))
 }
 
-/// An account to try it on.
+/// Fills the local cloud with a sample account.
 async fn sample(global: &Global, aws: &Aws, manifest: Option<&Manifest>) -> Result<Sample> {
     let Some(manifest) = manifest.filter(|_| global.local) else {
-        return Err(Error::usage("--sample is for the cloud on this machine").hint("add --local, beside a manifest"));
+        return Err(
+            Error::usage("--sample only works on the local cloud of a manifest").hint("pass --local and --manifest")
+        );
     };
     let cloud = local::open(&state_directory(&manifest.path), &manifest.deployment)?;
     Sample::put(&cloud, aws, manifest.hubspot.portal_id).await
 }
 
-/// HubSpot, with what there is to ask it with.
+/// The HubSpot sources that can be read with the tokens available here.
 async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> Result<Option<HubSpotSource>> {
     let base_uri =
         manifest.map_or(sync_config::config::HUBSPOT_BASE_URI, |manifest| manifest.hubspot.base_uri.as_str());
     let directory = manifest_directory(manifest.map_or(Path::new("."), |manifest| &manifest.path));
     let token = manifest.and_then(|manifest| manifest.hubspot.token.as_ref());
-    // `--local` needs no network.
+    // `--local` must work without a network.
     let token = token.filter(|_| !(local && base_uri.starts_with("https:")));
     if token.is_none() && args.hubspot_app.is_empty() {
         return Ok(None);
     }
     let client = sync_lambda::http::client().map_err(|error| Error::failed(error.to_string()))?;
     let open = async |what: &str, reference: &SecretRef| -> std::result::Result<HubSpot, String> {
-        let token = resolve(reference, &directory).await.map_err(|error| format!("{what} can't be had: {error}"))?;
+        let token = resolve(reference, &directory).await.map_err(|error| format!("could not get {what}: {error}"))?;
         Ok(HubSpot::new(client.clone(), base_uri, token))
     };
     let workflows = match token {
         Some(reference) => Some(open("`token` of [hubspot]", reference).await),
         None => None,
     };
-    // Where the portal isn't told, its workflows aren't either, and that is said.
+    // If the portal can't be read, neither can its workflows, and the audit reports that.
     if let (Some(Ok(client)), Some(manifest)) = (&workflows, manifest.filter(|known| known.hubspot.portal_id.is_some()))
         && let Ok(opened) = client.portal_id().await
     {
@@ -133,8 +135,9 @@ async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> 
     }
     let mut apps = Vec::new();
     for app in &args.hubspot_app {
-        let wrong =
-            || Error::usage(format!("--hubspot-app {}: write ID=env:NAME", app.split('=').next().unwrap_or(app)));
+        let wrong = || {
+            Error::usage(format!("invalid --hubspot-app {}: write ID=env:NAME", app.split('=').next().unwrap_or(app)))
+        };
         let (id, reference) = app.split_once('=').ok_or_else(wrong)?;
         let id: u64 = id.parse().map_err(|_| wrong())?;
         let reference = SecretRef::parse(reference).map_err(|_| wrong())?;
@@ -145,7 +148,7 @@ async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> 
 
 fn save(audit: &Audit, path: &Path) -> Result<()> {
     let failed = |error: &dyn std::error::Error| {
-        Error::failed(format!("the audit can't be saved in {}", path.display())).caused_by(error)
+        Error::failed(format!("could not save the audit to {}", path.display())).caused_by(error)
     };
     let text = serde_json::to_string_pretty(audit).map_err(|error| failed(&error))?;
     std::fs::write(path, text + "\n").map_err(|error| failed(&error))
@@ -163,10 +166,10 @@ fn print(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) ->
             anstream::println!("\n{}", audit_summary(audit, seconds));
         }
     }
-    std::io::stdout().flush().map_err(|error| Error::failed("the audit can't be printed").caused_by(&error))
+    std::io::stdout().flush().map_err(|error| Error::failed("could not print the audit").caused_by(&error))
 }
 
-/// One line for the account, one for each finding with its node, each edge and each failed read, and a summary.
+/// Prints one line for the account, one for each finding with its node, each edge and each failed read, and a summary.
 fn lines(audit: &Audit, args: &AuditArgs, seconds: u64) {
     let lines = JsonLines::default();
     let inventory = &audit.inventory;

@@ -1,4 +1,4 @@
-//! What a blocked venue waits for, and how long it has.
+//! What a blocked venue is waiting for, and for how long.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use deployer_core::manifest::{Blocker, Status, Venue};
 
-/// The day that it is, in UTC.
+/// Today's date in UTC.
 pub(super) fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
@@ -16,22 +16,22 @@ pub(super) fn days(count: i64) -> String {
     if count == 1 { "1 day".to_owned() } else { format!("{count} days") }
 }
 
-/// What a plan says of a blocked venue. One that nobody owns, or that is older than 30 days, is called out.
+/// The note that a plan shows for a blocked venue. It points out blockers without an owner or older than 30 days.
 pub(super) fn note(venue: &Venue, today: Date) -> Option<String> {
     let blocker = venue.blocker.as_ref().filter(|_| venue.status == Status::Blocked)?;
     let name = &venue.name;
-    let next = blocker.next_step.as_deref().unwrap_or("none is named");
+    let next = blocker.next_step.as_deref().unwrap_or("none");
     let owner = blocker.owner.as_deref();
     let mut note = format!(
-        "{name} is blocked, nothing is deployed: {} (next step: {next}; owner: {})",
+        "{name} is blocked and not deployed: {} (next step: {next}; owner: {})",
         blocker.reason,
         owner.unwrap_or("nobody")
     );
     if owner.is_none() {
-        note.push_str(&format!(". Nobody owns this: `deployer venue block {name} --owner WHO` says who does"));
+        note.push_str(&format!(". Assign an owner: `deployer venue block {name} --owner WHO`"));
     }
     if let Some(age) = blocker.age_days(today).filter(|age| *age > Blocker::OLD_DAYS) {
-        let ask = owner.map_or_else(String::new, |owner| format!(": ask {owner} how the next step stands"));
+        let ask = owner.map_or_else(String::new, |owner| format!(": ask {owner} about the next step"));
         note.push_str(&format!(". It has been blocked for {}{ask}", days(age)));
     }
     Some(note)
@@ -52,20 +52,20 @@ mod tests {
     }
 
     #[test]
-    fn a_blocker_is_called_out_when_it_is_old_or_nobody_owns_it() {
-        let quiet = "marina is blocked, nothing is deployed: No API (next step: none is named; owner: ops)";
+    fn points_out_old_blockers_and_blockers_without_an_owner() {
+        let quiet = "marina is blocked and not deployed: No API (next step: none; owner: ops)";
         let owned = "owner = \"ops\"\nsince = 2026-01-01\n";
         for day in ["2025-12-01", "2026-01-01", "2026-01-31"] {
             assert_eq!(note_of(owned, day).as_deref(), Some(quiet), "{day}");
         }
         let old = note_of(owned, "2026-02-01").expect("a note");
-        assert_eq!(old, format!("{quiet}. It has been blocked for 31 days: ask ops how the next step stands"));
+        assert_eq!(old, format!("{quiet}. It has been blocked for 31 days: ask ops about the next step"));
         assert_eq!(
             note_of("next_step = \"Ask\"\n", "2026-02-01").expect("a note"),
-            "marina is blocked, nothing is deployed: No API (next step: Ask; owner: nobody). Nobody owns this: \
-             `deployer venue block marina --owner WHO` says who does"
+            "marina is blocked and not deployed: No API (next step: Ask; owner: nobody). Assign an owner: \
+             `deployer venue block marina --owner WHO`"
         );
         let both = note_of("since = 2025-01-01\n", "2026-02-01").expect("a note");
-        assert!(both.ends_with("says who does. It has been blocked for 396 days"), "{both}");
+        assert!(both.ends_with("--owner WHO`. It has been blocked for 396 days"), "{both}");
     }
 }

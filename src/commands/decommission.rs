@@ -31,9 +31,8 @@ pub(super) async fn run(global: &Global, args: &DecommissionArgs) -> Result<Exit
         (None, None) => return Err(no_archive(&args.archive)),
     };
     if !args.resume && args.ids.is_empty() && !args.stale {
-        return Err(
-            Error::usage("nothing is named").hint("give ids or names, or --stale for all that is stale or orphaned")
-        );
+        return Err(Error::usage("no resource was named")
+            .hint("pass IDs or names, or --stale for everything stale or orphaned"));
     }
     let (aws, scope) = account_of(global, &region).await?;
     if let Some(audit) = &audit {
@@ -79,7 +78,7 @@ pub(super) async fn run(global: &Global, args: &DecommissionArgs) -> Result<Exit
     Ok(close(json.as_ref(), &outcome, "the same command"))
 }
 
-/// Says what became of it, and gives the exit code.
+/// Reports the outcome and returns the exit code.
 pub(super) fn close(json: Option<&JsonLines>, outcome: &Outcome, command: &str) -> ExitCode {
     let code = match (&outcome.failed, outcome.done.is_empty()) {
         (None, _) => ExitCode::Done,
@@ -100,7 +99,7 @@ pub(super) fn close(json: Option<&JsonLines>, outcome: &Outcome, command: &str) 
     code
 }
 
-/// Says what happened.
+/// Reports one step.
 pub(super) fn tell(json: Option<&JsonLines>, event: &Event) {
     match json {
         Some(lines) => lines.line("step", event),
@@ -142,17 +141,14 @@ fn question(plan: &Plan, scope: &Scope) -> String {
     let kinds = plan.items.iter().filter(|item| item.action.changes()).map(|item| kind_word(item.target.kind));
     let count = kinds.count();
     let secrets = if plan.items.iter().any(|item| item.action.archives()) {
-        "The archive has everything of them, secrets in functions' environments too: keep it where nobody else reads it.\n"
+        "The archive will contain everything about them, including secrets in environment variables: keep it private.\n"
     } else {
         ""
     };
-    format!(
-        "{secrets}Do you want this to be done with {count} resources?\nTo do it, type the account's number, {}.",
-        scope.account
-    )
+    format!("{secrets}Do you want to carry out this plan for {count} resources in account {}?", scope.account)
 }
 
-/// Who names a resource wants that one; nothing is done if it can't be.
+/// A resource that was named is wanted for sure, so nothing is done if it is refused.
 fn refuse_named(plan: &Plan, ids: &[String]) -> Result<()> {
     let named = |id: &str, what: &str| ids.iter().any(|asked| asked == id || what.ends_with(&format!(" {asked}")));
     let refused: Vec<_> = plan.refusals.iter().filter(|refusal| named(&refusal.id, &refusal.what)).collect();
@@ -160,19 +156,19 @@ fn refuse_named(plan: &Plan, ids: &[String]) -> Result<()> {
         return Ok(());
     }
     let mut error = Error::refused(match refused.len() {
-        1 => "what was named is refused; nothing was changed".to_owned(),
-        count => format!("{count} of what was named are refused; nothing was changed"),
+        1 => "the named resource is refused; nothing was changed".to_owned(),
+        count => format!("{count} of the named resources are refused; nothing was changed"),
     });
     error.causes = refused.iter().map(|refusal| format!("{}: {}", refusal.what, refusal.why)).collect();
-    Err(error.hint("leave out what is refused, or take away the reason and make a new audit"))
+    Err(error.hint("leave out what is refused, or fix the reason and run a new audit"))
 }
 
 fn read_audit(path: &Path, max_age: SignedDuration, now: Timestamp) -> Result<Audit> {
     let shown = path.display();
     let text = std::fs::read(path)
-        .map_err(|error| Error::usage(format!("the audit {shown} can't be read")).caused_by(&error).hint(MAKE_ONE))?;
+        .map_err(|error| Error::usage(format!("could not read the audit {shown}")).caused_by(&error).hint(MAKE_ONE))?;
     let audit: Audit = serde_json::from_slice(&text)
-        .map_err(|error| Error::usage(format!("{shown} is no audit: {error}")).hint(MAKE_ONE))?;
+        .map_err(|error| Error::usage(format!("{shown} is not an audit: {error}")).hint(MAKE_ONE))?;
     if audit.version != AUDIT_VERSION {
         let what = format!("{shown} was made by another version of deployer (format {})", audit.version);
         return Err(Error::new(ExitCode::Stale, what).hint(MAKE_ONE));
@@ -181,15 +177,17 @@ fn read_audit(path: &Path, max_age: SignedDuration, now: Timestamp) -> Result<Au
     if age > max_age || age < SignedDuration::ZERO {
         let taken = audit.inventory.taken_at.strftime("%Y-%m-%d %H:%M UTC");
         let what = match age < SignedDuration::ZERO {
-            true => format!("{shown} is of {taken}, which is in the future"),
-            false => format!("{shown} is of {taken}, {} hours ago: too old; nothing was changed", age.as_hours()),
+            true => format!("{shown} was taken {taken}, which is in the future"),
+            false => {
+                format!("{shown} is too old: it was taken {taken}, {} hours ago; nothing was changed", age.as_hours())
+            }
         };
         return Err(Error::new(ExitCode::Stale, what).hint(MAKE_ONE));
     }
     Ok(audit)
 }
 
-const MAKE_ONE: &str = "make one with `deployer audit --out FILE`, and look at it";
+const MAKE_ONE: &str = "make a new audit with `deployer audit --out FILE`, and review it";
 
 fn same_place(audit: &Audit, scope: &Scope) -> Result<()> {
     let inventory = &audit.inventory;
@@ -197,10 +195,10 @@ fn same_place(audit: &Audit, scope: &Scope) -> Result<()> {
         return Ok(());
     }
     Err(Error::refused(format!(
-        "the audit is of account {}, region {}, and the credentials are for account {}, region {}",
+        "the audit is of account {}, region {}, but the credentials are for account {}, region {}",
         inventory.account, inventory.region, scope.account, scope.region
     ))
-    .hint("nothing was changed; choose other credentials (AWS_PROFILE), or make an audit of this account"))
+    .hint("nothing was changed; use other credentials (AWS_PROFILE), or audit this account"))
 }
 
 fn manifest(directory: &Path) -> Result<Option<Manifest>> {
@@ -208,11 +206,11 @@ fn manifest(directory: &Path) -> Result<Option<Manifest>> {
 }
 
 fn no_archive(directory: &Path) -> Error {
-    Error::usage(format!("{} is no archive", directory.display()))
-        .hint("--resume goes on with an earlier run's archive")
+    Error::usage(format!("{} is not an archive", directory.display()))
+        .hint("--resume needs the archive of an earlier run")
 }
 
-/// For `restore`, which begins with an archive.
+/// Opens an archive for `restore`, with clients for its account.
 pub(super) async fn open(global: &Global, directory: &Path) -> Result<(Aws, Scope, Archive)> {
     let manifest = Archive::manifest_of(directory)?;
     let (aws, scope) = account_of(global, &manifest.region).await?;

@@ -26,11 +26,9 @@ pub(super) async fn run(global: &Global, args: &DestroyArgs) -> Result<ExitCode>
     };
     let restorable = match recovery_window_days {
         Some(days) => format!("Secrets can be restored for {days} days; log groups and functions can't."),
-        None => "Nothing of it can be restored, the secrets neither.".to_owned(),
+        None => "None of it can be restored, not even the secrets.".to_owned(),
     };
-    let question = format!(
-        "Do you want to delete all of this? {restorable}\nTo delete it, type the deployment's name, {deployment}."
-    );
+    let question = format!("Do you want to delete all of this, which deployment {deployment} owns? {restorable}");
     let task = Task {
         session: &session,
         asking: &args.execution.asking,
@@ -41,7 +39,7 @@ pub(super) async fn run(global: &Global, args: &DestroyArgs) -> Result<ExitCode>
     let make = async || {
         let mut planned = make_plan(&session, &hubspot, &nothing, &args.target).await?;
         for change in &mut planned.plan.changes {
-            let reason = "it is owned by this deployment, which is destroyed";
+            let reason = "this deployment owns it and is being destroyed";
             change.reason = match change.address.kind.is_property() {
                 true => format!("{reason}; HubSpot keeps it archived for 90 days"),
                 false => reason.to_owned(),

@@ -19,7 +19,7 @@ use deployer_core::exit_code::ExitCode;
 
 pub(super) async fn run(global: &Global, args: &DevArgs) -> Result<ExitCode> {
     if global.local {
-        return Err(Error::usage("dev is always on this machine; --local says nothing here").hint("leave it out"));
+        return Err(Error::usage("dev always runs on this machine, so --local has no effect").hint("leave out --local"));
     }
     let manifest = load(global)?.manifest;
     let artifact = artifact(global, args, manifest_directory(&manifest.path)).await?;
@@ -32,11 +32,11 @@ pub(super) async fn run(global: &Global, args: &DevArgs) -> Result<ExitCode> {
     let code = if args.once {
         once(&system, json.as_deref()).await
     } else {
-        // `verify --local` finds it there.
+        // `verify --local` finds this process through the file.
         let running = system.write_running(&state);
         if let Err(error) = &running {
             anstream::eprintln!(
-                "`deployer verify --local` won't find this: {} can't be written to: {error}",
+                "`deployer verify --local` won't find this process: could not write to {}: {error}",
                 state.display()
             );
         }
@@ -61,10 +61,10 @@ async fn artifact(global: &Global, args: &DevArgs, directory: std::path::PathBuf
         }),
     })
     .await
-    .map_err(|error| Error::failed("the build of sync-lambda was broken off").caused_by(&error))?
+    .map_err(|error| Error::failed("the build of sync-lambda was interrupted").caused_by(&error))?
 }
 
-/// Runs every venue once, and says what became of every flagged contact.
+/// Runs every venue once, and reports what happened to every flagged contact.
 async fn once(system: &Arc<System>, json: Option<&JsonLines>) -> ExitCode {
     let flagged = system.flagged();
     let started = system.begun.elapsed();
@@ -89,7 +89,7 @@ async fn once(system: &Arc<System>, json: Option<&JsonLines>) -> ExitCode {
         }
         None => {
             anstream::print!("{}", table(&venues));
-            let first = first_lead_ms.map_or_else(String::new, |ms| format!(", the first lead after {ms} ms"));
+            let first = first_lead_ms.map_or_else(String::new, |ms| format!(", first lead after {ms} ms"));
             anstream::println!(
                 "\n{} resources deployed and {} contacts loaded in {} ms{first}, all done after {} ms.",
                 system.resources,
@@ -100,7 +100,7 @@ async fn once(system: &Arc<System>, json: Option<&JsonLines>) -> ExitCode {
             let verdict = if accounted {
                 "Every flagged contact became a lead or has a stated reason."
             } else {
-                "Some flagged contacts are neither leads nor have a stated reason: see above."
+                "Some flagged contacts neither became leads nor have a stated reason: see above."
             };
             anstream::println!("{verdict}");
         }
@@ -133,18 +133,18 @@ fn table(venues: &[VenueSummary]) -> String {
     let mut reasons = String::new();
     for venue in venues {
         for reason in &venue.reasons {
-            let why = reason.reason.as_deref().unwrap_or("no reason is stated");
+            let why = reason.reason.as_deref().unwrap_or("no reason given");
             let _ =
                 writeln!(reasons, "  {:width$}  contact {}  {}: {why}", venue.venue, reason.contact_id, reason.state);
         }
     }
     if !reasons.is_empty() {
-        let _ = write!(text, "\nNo leads, and why:\n{reasons}");
+        let _ = write!(text, "\nContacts without a lead, and why:\n{reasons}");
     }
     text
 }
 
-/// Serves the page and fires the rules until the end is asked for.
+/// Serves the page and fires the rules until it is told to stop.
 async fn serve(
     system: &Arc<System>,
     args: &DevArgs,
@@ -153,7 +153,7 @@ async fn serve(
 ) -> Result<ExitCode> {
     let listener = page::bind(args.port)
         .await
-        .map_err(|error| Error::failed("the page can't be served: no port of 127.0.0.1 is free").caused_by(&error))?;
+        .map_err(|error| Error::failed("could not serve the page: no port on 127.0.0.1 is free").caused_by(&error))?;
     let address = listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"));
     started(system, args, json.as_deref(), &address);
     let backend = Arc::new(SystemBackend::new(Arc::clone(system)));
@@ -165,9 +165,9 @@ async fn serve(
     system.fire_rules(stop, on_run).await;
     match page.await {
         Ok(Ok(())) | Err(_) => {}
-        Ok(Err(error)) => return Err(Error::failed("the page can't be served").caused_by(&error)),
+        Ok(Err(error)) => return Err(Error::failed("could not serve the page").caused_by(&error)),
     }
-    anstream::eprintln!("Stopped. Nothing is left behind.");
+    anstream::eprintln!("Stopped. Nothing was left behind.");
     Ok(ExitCode::Done)
 }
 
@@ -181,7 +181,7 @@ fn started(system: &System, args: &DevArgs, json: Option<&JsonLines>, address: &
     }
     let firing = match args.every {
         Some(every) => format!("every {} s", every.as_secs()),
-        None => "now, and then by each venue's schedule (--every 10s shortens the wait)".to_owned(),
+        None => "now, then on each venue's schedule (--every 10s shortens the wait)".to_owned(),
     };
     anstream::println!(
         "
@@ -193,7 +193,7 @@ fn started(system: &System, args: &DevArgs, json: Option<&JsonLines>, address: &
     AWS         {}  (embedded)
 
   Rules fire {firing}.
-  Tick a contact's flag on the page and watch it become a lead. Ctrl-C ends it.
+  Tick a contact's flag on the page and watch it become a lead. Ctrl-C stops it.
 ",
         system.resources,
         system.contacts,
@@ -207,15 +207,15 @@ fn run_line(run: &RunView) -> String {
     let what = match (&run.outcome, &run.error) {
         (RunOutcome::Ok, _) if run.searched == 0 => "nothing to do".to_owned(),
         (RunOutcome::Ok, _) => format!(
-            "{} found: {} synced, {} failed, {} to review, {} for the next run",
+            "found {}: {} synced, {} failed, {} need review, {} deferred",
             run.searched, run.synced, run.failed, run.needs_review, run.retried
         ),
-        (RunOutcome::Failed, error) => format!("failed: {}", error.as_deref().unwrap_or("no reason was given")),
+        (RunOutcome::Failed, error) => format!("failed: {}", error.as_deref().unwrap_or("no reason given")),
     };
     format!("{time}Z  {:12} {what} ({} ms)", run.venue, run.duration_ms)
 }
 
-/// Ctrl-C, or the signal that services are ended by.
+/// Stops gracefully at the first Ctrl-C or SIGTERM, and immediately at the second.
 async fn watch_for_the_end(stop: CancellationToken) {
     let mut again = false;
     loop {
@@ -226,7 +226,7 @@ async fn watch_for_the_end(stop: CancellationToken) {
             std::process::exit(i32::from(ExitCode::Cancelled as u8));
         }
         again = true;
-        anstream::eprintln!("\nEnding the runs that are under way; Ctrl-C again stops at once.");
+        anstream::eprintln!("\nFinishing the current runs; press Ctrl-C again to stop immediately.");
         stop.cancel();
     }
 }

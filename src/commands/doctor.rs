@@ -29,8 +29,8 @@ pub(super) async fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode> 
         anstream::print!("{}", checks_text(&checks));
         if checks.iter().any(|check| check.area != Area::Aws && check.verdict != Verdict::Skipped) {
             anstream::eprintln!(
-                "Credentials were tried as the manifest's references give them; whether AWS has the same is told by \
-                 `deployer secret status --compare`."
+                "The credentials tested are the ones that the manifest refers to. To compare them with those stored in \
+                 AWS, run `deployer secret status --compare`."
             );
         }
     }

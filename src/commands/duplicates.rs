@@ -29,9 +29,9 @@ use deployer_janitor::duplicates::read::{PAGE, Reader};
 use deployer_janitor::duplicates::work::{OpenError, Work};
 use deployer_janitor::duplicates::{Summary, ledger};
 
-/// An account is read in less than this.
+/// Reading an account takes less than this.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
-/// Pages after which it is told how far it is.
+/// Progress is printed every so many pages.
 const TOLD_EVERY: u64 = 100;
 
 pub(super) async fn run(global: &Global, args: &DuplicatesArgs) -> Result<ExitCode> {
@@ -41,7 +41,7 @@ pub(super) async fn run(global: &Global, args: &DuplicatesArgs) -> Result<ExitCo
     let (Destination::Tripleseat { location_id, site_id, .. }, Some(base_uri)) =
         (&venue.destination, &venue.tripleseat_base_uri)
     else {
-        return Err(Error::usage(format!("{} has no Tripleseat account: its leads go elsewhere", venue.name)));
+        return Err(Error::usage(format!("{} has no Tripleseat account; its leads go elsewhere", venue.name)));
     };
     let client = sync_lambda::http::client().map_err(|error| failed(&error))?;
     let identity = identity(manifest, venue).await?;
@@ -55,8 +55,8 @@ pub(super) async fn run(global: &Global, args: &DuplicatesArgs) -> Result<ExitCo
         if !opened.contains(site_id) {
             let opened: Vec<String> = opened.iter().map(u64::to_string).collect();
             let what =
-                format!("the OAuth client opens site {}, and {} is site {site_id}", opened.join(", "), venue.name);
-            return Err(Error::refused(what).hint("set the client id and secret of this venue's account"));
+                format!("the OAuth client is for site {}, but {} is site {site_id}", opened.join(", "), venue.name);
+            return Err(Error::refused(what).hint("set the client ID and secret of this venue's account"));
         }
     }
     let directory = directory(&args.out)?;
@@ -64,18 +64,18 @@ pub(super) async fn run(global: &Global, args: &DuplicatesArgs) -> Result<ExitCo
     let state = state_directory(&manifest.path).join("duplicates").join(format!("{}.json", venue.name));
     let leads = directory.join(format!(".leads-{}.partial", venue.name));
     let mut work = Work::open(&state, &leads, &subject, args.fresh, Timestamp::now()).map_err(|error| match error {
-        OpenError::Busy => Error::refused(error.to_string()).hint("wait until it is done, or choose another --out"),
-        OpenError::File { .. } => Error::failed("what is read can't be kept").caused_by(&error),
+        OpenError::Busy => Error::refused(error.to_string()).hint("wait until it finishes, or choose another --out"),
+        OpenError::File { .. } => Error::failed("could not store the progress").caused_by(&error),
     })?;
     let ledgers = ledgers(manifest, venue);
     let reading = Reading { global, reader: &reader, hubspot: hubspot.as_ref(), ledgers: &ledgers };
     reading.all(&mut work, *location_id).await.map_err(|error| {
-        error.hint("what was read is kept: the same command goes on there, and `--fresh` begins again")
+        error.hint("the progress is saved: run the same command to resume, or add `--fresh` to start over")
     })?;
     report(global, args, venue, work, &directory)
 }
 
-/// What pages are read with.
+/// What reading the pages needs.
 struct Reading<'a> {
     global: &'a Global,
     reader: &'a Reader,
@@ -87,7 +87,7 @@ impl Reading<'_> {
     async fn all(&self, work: &mut Work, location_id: Option<u64>) -> Result<()> {
         if work.progress.next_page > 1 && !self.global.json {
             let since = work.progress.begun.strftime("%Y-%m-%d %H:%M UTC");
-            anstream::eprintln!("Going on at page {} of what was begun {since}.", work.progress.next_page);
+            anstream::eprintln!("Resuming at page {} of the run started {since}.", work.progress.next_page);
         }
         while !work.progress.complete {
             let number = work.progress.next_page;
@@ -108,9 +108,9 @@ impl Reading<'_> {
             if let Some(hubspot) = self.hubspot {
                 ledger::tell(hubspot, self.ledgers, &mut leads).await.map_err(|error| failed(&error))?;
             }
-            work.keep(&leads).map_err(|error| Error::failed("what was read can't be kept").caused_by(&error))?;
+            work.keep(&leads).map_err(|error| Error::failed("could not store what was read").caused_by(&error))?;
             if number.is_multiple_of(TOLD_EVERY) && !self.global.json {
-                anstream::eprintln!("Page {number} of {total} was read.");
+                anstream::eprintln!("Read page {number} of {total}.");
             }
         }
         Ok(())
@@ -119,7 +119,7 @@ impl Reading<'_> {
 
 fn report(global: &Global, args: &DuplicatesArgs, venue: &Venue, work: Work, directory: &Path) -> Result<ExitCode> {
     let unwritten = |error: std::io::Error| {
-        Error::failed(format!("the report can't be written to {}", directory.display())).caused_by(&error)
+        Error::failed(format!("could not write the report to {}", directory.display())).caused_by(&error)
     };
     let shown = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
     let about = About {
@@ -162,7 +162,7 @@ fn tell(global: &Global, about: &About, summary: &Summary, mend: &Mend, paths: &
         return JsonLines::default().line("duplicates", line);
     }
     anstream::println!(
-        "{}, {} of them made by deployer.\n{} in {} with the same address ({} with another event date).",
+        "{}, {} of them created by deployer.\n{} in {} with the same address ({} with a different event date).",
         counted(summary.leads, "lead"),
         summary.made_here,
         counted(summary.repeats, "repeat"),
@@ -170,27 +170,29 @@ fn tell(global: &Global, about: &About, summary: &Summary, mend: &Mend, paths: &
         summary.other_event_date
     );
     anstream::println!(
-        "{} of another venue; of {} it can't be told.\n{} in {} with the same number.",
+        "{} of another venue; {} of unknown origin.\n{} in {} with the same phone number.",
         counted(summary.another_venue, "lead"),
         summary.origin_unknown,
         counted(summary.possible_repeats, "possible repeat"),
         counted(summary.possible_groups, "group")
     );
-    let fee = mend.by_vendor.map_or_else(|| "a fee that isn't known (--fee)".to_owned(), |fee| fee.to_string());
+    let fee = mend.by_vendor.map_or_else(|| "an unknown fee (--fee)".to_owned(), |fee| fee.to_string());
     anstream::println!(
-        "To remove {}: {fee} by the vendor; {} and {} by hand. {}",
+        "Cost to remove {}: {fee} by the vendor; {} and {} by hand. {}",
         counted(mend.leads, "lead"),
         mend.time_by_hand(),
         mend.by_hand,
         mend.verdict()
     );
     if about.shrunk {
-        anstream::println!("Leads were deleted while they were read, so that others may have been missed: read again.");
+        anstream::println!(
+            "Leads were deleted while they were being read, so others may have been missed: run it again."
+        );
     }
-    anstream::println!("Personal data is in {}.", paths.join(", "));
+    anstream::println!("These files contain personal data: {}.", paths.join(", "));
 }
 
-/// The directory, made if it isn't there, readable by its owner only then.
+/// The output directory. If it has to be created, only its owner can read it.
 fn directory(out: &Path) -> Result<PathBuf> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -199,10 +201,10 @@ fn directory(out: &Path) -> Result<PathBuf> {
     builder
         .create(out)
         .and_then(|()| std::fs::canonicalize(out))
-        .map_err(|error| Error::failed(format!("--out {} can't be used", out.display())).caused_by(&error))
+        .map_err(|error| Error::failed(format!("could not use --out {}", out.display())).caused_by(&error))
 }
 
-/// The venue's ledger first, and those of the others.
+/// The venue's own ledger first, then those of the others.
 fn ledgers(manifest: &Manifest, venue: &Venue) -> Vec<VenueLedger> {
     let (own, others): (Vec<_>, Vec<_>) = manifest.venues.iter().partition(|other| other.name == venue.name);
     let ledger = |venue: &Venue| VenueLedger {
@@ -218,8 +220,8 @@ async fn identity(manifest: &Manifest, venue: &Venue) -> Result<OAuthClient> {
     for key in [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET] {
         let Some((_, reference)) = venue.secrets.iter().find(|(name, _)| name == key) else {
             let key = key.to_lowercase();
-            return Err(Error::usage(format!("{} has no `{key}`: leads are read with OAuth", venue.name)).hint(
-                format!("make an OAuth application in Tripleseat, and add {key} to [venues.{}.secrets]", venue.name),
+            return Err(Error::usage(format!("{} has no `{key}`, but reading leads needs OAuth", venue.name)).hint(
+                format!("create an OAuth application in Tripleseat, and add {key} to [venues.{}.secrets]", venue.name),
             ));
         };
         values.push(resolve(manifest, &format!("`{}` of {}", key.to_lowercase(), venue.name), reference).await?);
@@ -228,10 +230,10 @@ async fn identity(manifest: &Manifest, venue: &Venue) -> Result<OAuthClient> {
     Ok(OAuthClient { id: values.pop().unwrap_or_else(|| Secret::new("")), secret })
 }
 
-/// HubSpot, with the deployer's token or else the venue's, after a look at whose portal it opens.
+/// Connects to HubSpot with the deployer's token, or else the venue's, and checks that it is for the right portal.
 async fn hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) -> Result<HubSpot> {
     let own = venue.secrets.iter().find(|(name, _)| name == KEY_HUBSPOT_TOKEN).map(|(_, reference)| reference);
-    let without = "`--no-ledger` goes without it: then it can't be told whose a lead is";
+    let without = "`--no-ledger` works without HubSpot, but then the origin of leads is unknown";
     let token = match (&manifest.hubspot.token, own) {
         (Some(reference), _) => resolve(manifest, "`token` of [hubspot]", reference).await,
         (None, Some(reference)) => resolve(manifest, &format!("`hubspot_token` of {}", venue.name), reference).await,
@@ -247,7 +249,7 @@ async fn hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) ->
     if let Some(portal_id) = manifest.hubspot.portal_id {
         let opened = hubspot.portal_id().await.map_err(|error| failed(&error).hint(without))?;
         if opened != portal_id {
-            let what = format!("the HubSpot token opens portal {opened}, and the manifest is for portal {portal_id}");
+            let what = format!("the HubSpot token is for portal {opened}, but the manifest is for portal {portal_id}");
             return Err(Error::refused(what));
         }
     }
@@ -255,18 +257,18 @@ async fn hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) ->
 }
 
 async fn resolve(manifest: &Manifest, what: &str, reference: &SecretRef) -> Result<Secret> {
-    deployer_hubspot::resolve(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
-        let failed = Error::usage(format!("{what} can't be had")).caused_by(&error);
+    crm::resolve(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
+        let failed = Error::usage(format!("could not get {what}")).caused_by(&error);
         match error {
             Unresolved::Managed => {
-                failed.hint("name where it is to be had on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS")
+                failed.hint("use a reference that resolves on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS")
             }
             _ => failed,
         }
     })
 }
 
-/// Vendors' errors name the credential and what to do in their text, without a value.
+/// Vendor errors already name the credential and what to do, without its value.
 fn failed(error: &RunError) -> Error {
     Error::failed(error.to_string())
 }

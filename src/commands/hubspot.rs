@@ -1,5 +1,5 @@
-//! What plan, apply and destroy have of HubSpot, with `[hubspot] token`: its contact properties, read once a plan, and
-//! what of the manifest is held against them. A token of another portal than the manifest's is refused each time.
+//! HubSpot as plan, apply and destroy use it, with `[hubspot] token`: the contact properties, read once per plan, and
+//! the checks of the manifest against them. A token for a portal other than the manifest's is always refused.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use deployer_core::manifest::{Manifest, Status, Venue};
 use deployer_core::property::{LivePortal, Portal};
 use deployer_hubspot::{self, HubSpot, Unresolved};
 
-/// From this likeness on a name is taken for a misspelt one (Jaro-Winkler, 1 is the same).
+/// Names at least this similar are offered as corrections (Jaro-Winkler; 1 means identical).
 const ALIKE: f64 = 0.8;
 
-/// The portal, or why it isn't asked.
+/// A client for the portal, or why HubSpot is not asked.
 pub(super) struct Access {
     client: std::result::Result<Arc<HubSpot>, NotAsked>,
 }
@@ -24,14 +24,14 @@ pub(super) struct Access {
 enum NotAsked {
     /// The manifest has no token.
     NoToken,
-    /// The token isn't to be had here, or there is no network to be used.
+    /// The token is not available here, or the network must not be used.
     NotHere(String),
-    /// Nothing that is to be done needs it.
+    /// The command doesn't need it.
     NoNeed,
 }
 
 impl Access {
-    /// Resolves the manifest's token. A token that isn't to be had here is no error: a plan in CI needs no secrets.
+    /// Resolves the manifest's token. A token that isn't available here is no error: a plan in CI needs no secrets.
     ///
     /// # Errors
     /// TLS can't be set up.
@@ -40,17 +40,17 @@ impl Access {
         let client = if hubspot.token.is_none() {
             Err(NotAsked::NoToken)
         } else if session.local && hubspot.base_uri.starts_with("https:") {
-            Err(NotAsked::NotHere("--local needs no network".to_owned()))
+            Err(NotAsked::NotHere("--local works without a network".to_owned()))
         } else {
             connect(session.manifest()).await?.map(Arc::new).map_err(NotAsked::NotHere)
         };
         Ok(Self { client })
     }
 
-    /// As [`Access::open`], for a command that has to do with HubSpot only where properties are archived.
+    /// Like [`Access::open`], for a command that needs HubSpot only to archive properties.
     ///
     /// # Errors
-    /// As of [`Access::open`] and [`Access::check_archiving`].
+    /// As for [`Access::open`] and [`Access::check_archiving`].
     pub(super) async fn open_to_archive(session: &Session, archive: bool) -> Result<Self> {
         if !archive {
             return Ok(Self { client: Err(NotAsked::NoNeed) });
@@ -65,10 +65,10 @@ impl Access {
         self.client.as_ref().ok().cloned()
     }
 
-    /// Refuses `--archive-properties` where HubSpot can't be asked.
+    /// Refuses `--archive-properties` if HubSpot can't be reached.
     ///
     /// # Errors
-    /// It can't.
+    /// HubSpot can't be reached.
     pub(super) fn check_archiving(&self, archive: bool) -> Result<()> {
         let why = match &self.client {
             Err(NotAsked::NotHere(why)) => why.as_str(),
@@ -78,14 +78,14 @@ impl Access {
         if !archive {
             return Ok(());
         }
-        Err(Error::usage(format!("--archive-properties needs HubSpot, and it can't be asked: {why}"))
-            .hint("give `[hubspot] token` in the manifest, and set what it refers to"))
+        Err(Error::usage(format!("--archive-properties needs HubSpot, which can't be reached: {why}"))
+            .hint("add `[hubspot] token` to the manifest, and set what it refers to"))
     }
 
-    /// Reads what the portal has, and holds the manifest against it.
+    /// Reads the portal's properties, and checks the manifest against them.
     ///
     /// # Errors
-    /// The token opens another portal, or leads would be made from properties that there aren't.
+    /// The token is for another portal, or leads would be made from properties that don't exist.
     pub(super) async fn observe(&self, session: &Session) -> Result<Portal> {
         let Ok(client) = &self.client else { return Ok(Portal::NotAsked) };
         let portal = deployer_hubspot::portal(client).await;
@@ -96,7 +96,7 @@ impl Access {
         Ok(portal)
     }
 
-    /// What is worth knowing where HubSpot isn't asked.
+    /// The note that a plan shows if HubSpot is not asked.
     pub(super) fn note(&self, manifest: &Manifest) -> Option<String> {
         let deployed = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked);
         let flags: Vec<&str> = deployed.map(|venue| venue.flag_property.as_str()).collect();
@@ -104,23 +104,24 @@ impl Access {
             Ok(_) => None,
             Err(NotAsked::NoToken) => (!flags.is_empty()).then(|| {
                 format!(
-                    "without `[hubspot] token` the contact properties are made by hand in HubSpot (docs/hubspot.md): \
-                     {} and the four ledger properties of each",
+                    "without `[hubspot] token`, the contact properties must be created by hand in HubSpot \
+                     (docs/hubspot.md): {} and the four ledger properties of each",
                     flags.join(", ")
                 )
             }),
             Err(NotAsked::NotHere(why)) => Some(format!(
-                "the contact properties are left as they are, and the manifest wasn't compared with HubSpot: {why}"
+                "the contact properties are left alone, and the manifest wasn't compared with HubSpot: {why}"
             )),
             Err(NotAsked::NoNeed) => manifest.hubspot.token.as_ref().map(|_| {
-                "the contact properties in HubSpot are kept: staff's data is in them. `--archive-properties` archives them"
+                "the contact properties in HubSpot are kept, since they hold staff's data. `--archive-properties` \
+                 archives them"
                     .to_owned()
             }),
         }
     }
 }
 
-/// A client with the manifest's token, or why that isn't to be had here.
+/// A client with the manifest's token, or why the token isn't available here.
 ///
 /// # Errors
 /// TLS can't be set up.
@@ -130,29 +131,31 @@ pub(super) async fn connect(manifest: &Manifest) -> Result<std::result::Result<H
     };
     let token = match deployer_hubspot::resolve(reference, &manifest_directory(&manifest.path)).await {
         Ok(token) => token,
-        Err(Unresolved::Managed) => return Ok(Err(format!("{reference} gives the deployer no token"))),
+        Err(Unresolved::Managed) => {
+            return Ok(Err(format!("the reference `{reference}` has no value on this machine")));
+        }
         Err(error) => return Ok(Err(error.to_string())),
     };
     let client = http::client().map_err(|error| Error::failed(error.to_string()))?;
     Ok(Ok(HubSpot::new(client, &manifest.hubspot.base_uri, token)))
 }
 
-/// Refuses a token of another portal than the manifest's.
+/// Refuses a token for a portal other than the manifest's.
 ///
 /// # Errors
-/// It is one.
+/// The token is for another portal.
 pub(super) fn check_portal(manifest: &Manifest, portal: u64) -> Result<()> {
     let hubspot = &manifest.hubspot;
     let Some(expected) = hubspot.portal_id.filter(|expected| *expected != portal) else { return Ok(()) };
     let reference = hubspot.token.as_ref().map_or_else(String::new, ToString::to_string);
     Err(Error::refused(format!(
-        "{reference} opens HubSpot portal {portal}, and {} is for portal {expected}; nothing was changed",
+        "{reference} is for HubSpot portal {portal}, but {} is for portal {expected}; nothing was changed",
         manifest.path.display()
     ))
-    .hint("give a token of that portal, or correct `portal_id`"))
+    .hint("use a token for that portal, or correct `portal_id`"))
 }
 
-/// Refuses leads that would be made from properties that there aren't.
+/// Refuses leads made from properties that don't exist.
 fn check_fields(session: &Session, portal: &LivePortal) -> Result<()> {
     let deployed = session.manifest().venues.iter().filter(|venue| venue.status != Status::Blocked);
     let unknown: Vec<String> = deployed.flat_map(|venue| unknown_properties(session, venue, portal)).collect();
@@ -161,10 +164,10 @@ fn check_fields(session: &Session, portal: &LivePortal) -> Result<()> {
     }
     let mut error = Error::usage("leads would be made from properties that HubSpot doesn't have");
     error.causes = unknown;
-    Err(error.hint("correct the venue's fields, or make the property in HubSpot"))
+    Err(error.hint("correct the venue's fields, or create the property in HubSpot"))
 }
 
-/// What a venue's leads are made from, and isn't there: where, and what may be meant.
+/// Properties that a venue's leads are made from and that don't exist, each with its location and a likely correction.
 fn unknown_properties(session: &Session, venue: &Venue, portal: &LivePortal) -> Vec<String> {
     let fields = venue.fields.iter().cloned().collect();
     let mapping = Mapping::new(&venue.destination, &fields);
@@ -178,7 +181,7 @@ fn unknown_properties(session: &Session, venue: &Venue, portal: &LivePortal) -> 
         .collect()
 }
 
-/// The known name that is most like `name`, if one is like it at all.
+/// The known name most similar to `name`, if any is similar enough.
 pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> Option<&'n str> {
     let likeness = |known: &&String| strsim::jaro_winkler(name, known);
     let best = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;

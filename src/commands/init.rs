@@ -16,15 +16,15 @@ pub(super) fn run(global: &Global, args: &Init) -> Result<ExitCode> {
     match written {
         Ok(()) => {
             anstream::eprintln!(
-                "Wrote {}. Next: edit it, then `deployer validate` and `deployer plan`.",
+                "Wrote {}. Next: edit it, then run `deployer validate` and `deployer plan`.",
                 path.display()
             );
             Ok(ExitCode::Done)
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(Error::usage(format!("{} is there already", path.display()))
+            Err(Error::usage(format!("{} already exists", path.display()))
                 .hint("--force overwrites it; --manifest PATH writes another file"))
         }
-        Err(error) => Err(Error::failed(format!("{} can't be written", path.display())).caused_by(&error)),
+        Err(error) => Err(Error::failed(format!("could not write {}", path.display())).caused_by(&error)),
     }
 }

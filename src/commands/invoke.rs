@@ -21,13 +21,13 @@ pub(super) async fn run(global: &Global, args: &InvokeArgs) -> Result<ExitCode> 
     let venue = declared(manifest, &args.venue)?;
     let function = Names::new(&manifest.deployment.name, &venue.name).function;
     if session.json.is_none() {
-        let word = if args.dry_run { "A dry run" } else { "A run" };
-        let paused = if venue.status == Status::Paused { ", though its rule is paused" } else { "" };
+        let word = if args.dry_run { "Dry-running" } else { "Running" };
+        let paused = if venue.status == Status::Paused { ", although its rule is paused" } else { "" };
         let limit = format_duration(u64::from(venue.timeout_s));
-        anstream::eprintln!("{word} of {} is under way{paused}; it takes {limit} at most.", venue.name);
+        anstream::eprintln!("{word} {}{paused} (times out after {limit}).", venue.name);
     }
     let event = if args.dry_run { r#"{"dry_run":true}"# } else { "{}" };
-    // A second try would be a second run, and a run of minutes sends nothing before its end.
+    // A retry would be a second run. A run can take minutes and sends nothing until it ends, so stalls are normal.
     let once = Builder::new()
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
@@ -75,7 +75,7 @@ fn tell(session: &Session, args: &InvokeArgs, took: Duration, payload: &Value, f
             all.iter().filter(|would| would["action"] == action).count()
         };
         anstream::println!(
-            "{venue}: {found} found; a run would send {}, look up {} and put {} to review ({duration_ms} ms). \
+            "{venue}: found {found}; a run would send {}, look up {} and leave {} for review ({duration_ms} ms). \
              Nothing was written.",
             would("send"),
             would("look_up"),
@@ -84,7 +84,7 @@ fn tell(session: &Session, args: &InvokeArgs, took: Duration, payload: &Value, f
         return;
     }
     anstream::println!(
-        "{venue}: {found} found: {} synced, {} failed, {} to review, {} for the next run ({duration_ms} ms)",
+        "{venue}: found {found}: {} synced, {} failed, {} need review, {} deferred ({duration_ms} ms)",
         count("synced"),
         count("failed"),
         count("needs_review"),
@@ -92,36 +92,38 @@ fn tell(session: &Session, args: &InvokeArgs, took: Duration, payload: &Value, f
     );
 }
 
-/// Lambda didn't start it.
+/// The error if Lambda didn't start the run.
 fn refused(venue: &str, error: &CallError) -> Error {
     let failed = |what: String| Error::failed(what).caused_by(error);
     match error.kind {
-        FailureKind::NotFound => failed(format!("{venue} isn't deployed, so nothing was run"))
+        FailureKind::NotFound => failed(format!("could not run {venue}: it isn't deployed"))
             .hint(format!("`deployer apply --target {venue}` deploys it")),
-        FailureKind::Throttled => failed(format!("a run of {venue} is under way, and two never overlap"))
-            .hint("run the same command again in a moment; `deployer logs` shows what is going on"),
-        FailureKind::NotImplemented => failed(format!("{venue} can't be run: this cloud runs no functions"))
+        FailureKind::Throttled => {
+            failed(format!("could not run {venue}: another run is in progress, and runs never overlap"))
+                .hint("run the same command again in a moment; `deployer logs` shows what the run is doing")
+        }
+        FailureKind::NotImplemented => failed(format!("could not run {venue}: this cloud runs no functions"))
             .hint("`deployer dev` runs them on this machine"),
-        FailureKind::NoAnswer => failed(format!("no answer came, so it isn't known whether {venue} was run"))
-            .hint(format!("`deployer logs {venue}` shows whether it was; running it again sends nothing twice")),
+        FailureKind::NoAnswer => failed(format!("{venue} may or may not have run: Lambda didn't answer"))
+            .hint(format!("`deployer logs {venue}` shows whether it ran; running it again sends nothing twice")),
         _ => match error.hint() {
-            Some(hint) => failed(format!("{venue} can't be run")).hint(hint),
-            None => failed(format!("{venue} can't be run")),
+            Some(hint) => failed(format!("could not run {venue}")).hint(hint),
+            None => failed(format!("could not run {venue}")),
         },
     }
 }
 
-/// It ran, and failed. Flags that weren't settled stay set.
+/// The error of a run that failed. Flags that weren't settled stay set.
 fn run_failed(args: &InvokeArgs, kind: &str, message: &str) -> Error {
     let venue = &args.venue;
     let word = if args.dry_run { "dry run" } else { "run" };
-    let message = if message.is_empty() { "it says nothing more" } else { message };
+    let message = if message.is_empty() { "no message" } else { message };
     let error = Error::failed(format!("the {word} of {venue} failed: {kind}: {message}"));
     if message.contains("timed out") {
         return error.hint(format!(
-            "what it did until then is settled, and the next run goes on; a longer `timeout` in [venues.{venue}] gives it \
-             more time"
+            "what it did until then is settled, and the next run continues; to give it more time, raise `timeout` in \
+             [venues.{venue}]"
         ));
     }
-    error.hint(format!("`deployer logs {venue} --since 15m` shows what led to it"))
+    error.hint(format!("`deployer logs {venue} --since 15m` shows what happened"))
 }

@@ -1,4 +1,4 @@
-//! The lock around what a command changes.
+//! The lock that a command holds while it makes changes.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::cli::Asking;
 use deployer_aws::lock::{Found, Lock, Locks, Options};
 use deployer_core::error::Result;
 
-/// Takes the lock of the deployment, and tells whom it has to wait for. `purpose` is the command.
+/// Acquires the deployment's lock, and shows whom it has to wait for. `purpose` is the command.
 pub(super) async fn take(session: &Session, asking: &Asking, purpose: &str) -> Result<Lock> {
     let manifest = session.manifest();
     let locks = Locks::new(&session.aws, &session.scope, &manifest.deployment.name);
@@ -19,11 +19,11 @@ pub(super) async fn take(session: &Session, asking: &Asking, purpose: &str) -> R
     locks.acquire(&options, on_wait).await
 }
 
-/// Gives the lock back. That it can't be is told, and is no failure of the command.
+/// Releases the lock. If that fails, it says so, but the command doesn't fail.
 pub(super) async fn release(session: &Session, lock: Lock) {
     if let Err(error) = lock.release().await
         && session.json.is_none()
     {
-        anstream::eprintln!("The lock couldn't be given back ({error}); it ends by itself within minutes.");
+        anstream::eprintln!("Could not release the lock ({error}); it expires by itself within minutes.");
     }
 }

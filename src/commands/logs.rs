@@ -15,7 +15,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::naming::Names;
 use deployer_health::status::log::{LogEvent, Query, follow, read};
 
-/// Between two looks at a log that is followed: CloudWatch takes ten a second, for the whole account.
+/// Time between two reads of a followed log: CloudWatch allows ten reads per second for the whole account.
 const PAUSE: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(global: &Global, args: &LogsArgs) -> Result<ExitCode> {
@@ -42,16 +42,16 @@ pub(super) async fn run(global: &Global, args: &LogsArgs) -> Result<ExitCode> {
     };
     followed.map_err(|error| unreadable(&args.venue, &group, &error))?;
     if shown == 0 && session.json.is_none() {
-        anstream::eprintln!("Nothing in {group} in the last {}; --since looks further back.", args.since.text);
+        anstream::eprintln!("No events in {group} in the last {}; use --since to look further back.", args.since.text);
     }
     Ok(ExitCode::Done)
 }
 
-/// One line a log event. What is no longer read isn't written any more.
+/// Prints a log event on one line. An error means that nobody reads the output anymore.
 fn print(session: &Session, event: &LogEvent) -> std::io::Result<()> {
     match &session.json {
         Some(lines) => {
-            // What the function writes is JSON itself, and as such easier to take apart.
+            // The function writes JSON itself, which is easier to process as JSON than as a string.
             let message: Value = serde_json::from_str(&event.message).unwrap_or_else(|_| json!(event.message));
             lines.try_line("log", json!({ "at": event.at, "stream": event.stream, "message": message }))
         }
@@ -62,9 +62,9 @@ fn print(session: &Session, event: &LogEvent) -> std::io::Result<()> {
 fn unreadable(venue: &str, group: &str, error: &CallError) -> Error {
     if error.kind == FailureKind::NotFound {
         return Error::failed(format!("{venue} has no log group {group}: it isn't deployed"))
-            .hint(format!("`deployer apply --target {venue}` deploys it, and `deployer status` shows what is there"));
+            .hint(format!("`deployer apply --target {venue}` deploys it; `deployer status` shows what is deployed"));
     }
-    let failed = Error::failed(format!("the log of {venue} can't be read")).caused_by(error);
+    let failed = Error::failed(format!("could not read the log of {venue}")).caused_by(error);
     match error.hint() {
         Some(hint) => failed.hint(hint),
         None => failed,

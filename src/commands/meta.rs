@@ -1,4 +1,4 @@
-//! What the program says of itself: the manifest's schema, shell completions, manual pages.
+//! Output generated from the program itself: the manifest's schema, shell completions, manual pages.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,7 +12,7 @@ use deployer_core::exit_code::ExitCode;
 
 pub(super) fn schema() -> Result<ExitCode> {
     let text = serde_json::to_string_pretty(&deployer_core::manifest::schema())
-        .map_err(|error| Error::failed("the schema can't be written").caused_by(&error))?;
+        .map_err(|error| Error::failed("could not print the schema").caused_by(&error))?;
     write(format!("{text}\n").as_bytes())
 }
 
@@ -23,7 +23,7 @@ pub(super) fn completions(shell: Shell) -> Result<ExitCode> {
 }
 
 pub(super) fn man(directory: Option<&Path>) -> Result<ExitCode> {
-    let failed = |error: &std::io::Error| Error::failed("the manual pages can't be written").caused_by(error);
+    let failed = |error: &std::io::Error| Error::failed("could not write the manual pages").caused_by(error);
     match directory {
         Some(directory) => {
             std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
@@ -38,11 +38,11 @@ pub(super) fn man(directory: Option<&Path>) -> Result<ExitCode> {
     }
 }
 
-/// A reader that has gone away (`deployer man | head`) is no failure.
+/// Writes to stdout. A closed pipe (`deployer man | head`) is no failure.
 fn write(bytes: &[u8]) -> Result<ExitCode> {
     match std::io::stdout().write_all(bytes) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::failed("standard output can't be written").caused_by(&error))
+            Err(Error::failed("could not write to stdout").caused_by(&error))
         }
         _ => Ok(ExitCode::Done),
     }

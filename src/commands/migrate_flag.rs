@@ -15,15 +15,15 @@ use deployer_core::naming;
 use deployer_core::property::{LivePortal, Property, parse_name};
 use deployer_hubspot::{Fate, HubSpot, Migration, Tally, VendorError};
 
-/// Contacts whose ids are shown; all of them are told with `--json`.
+/// How many contact IDs are shown; `--json` shows all of them.
 const SHOWN: usize = 20;
 
 pub(super) async fn run(global: &Global, args: &MigrateFlagArgs) -> Result<ExitCode> {
     let manifest = load(global)?.manifest;
     let venue = declared(&manifest, &args.to)?;
     let hubspot = connect(&manifest).await?.map_err(|why| {
-        Error::usage(format!("HubSpot can't be asked: {why}"))
-            .hint("give `[hubspot] token` in the manifest, and set what it refers to")
+        Error::usage(format!("HubSpot can't be reached: {why}"))
+            .hint("add `[hubspot] token` to the manifest, and set what it refers to")
     })?;
     let portal = hubspot.portal_id().await.map_err(unanswered)?;
     check_portal(&manifest, portal)?;
@@ -48,7 +48,7 @@ pub(super) async fn run(global: &Global, args: &MigrateFlagArgs) -> Result<ExitC
             return Ok(ExitCode::Done);
         }
         let mut asker = ask::terminal(global).ok_or_else(|| ask::nobody(&["--yes"]))?;
-        let question = format!("Do you want to move them to {}? Only `yes` is taken as a yes", venue.name);
+        let question = format!("Do you want to move them to {}? Type `yes` to confirm", venue.name);
         if asker.text(&question, Some("no"))? != "yes" {
             return Err(Error::new(ExitCode::Cancelled, "not confirmed; nothing was changed"));
         }
@@ -61,18 +61,18 @@ pub(super) async fn run(global: &Global, args: &MigrateFlagArgs) -> Result<ExitC
     })
 }
 
-/// Refuses what can't be moved, and what must not: another venue's flag.
+/// Refuses a property that can't be moved, and one that must not be: another venue's flag.
 fn check(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) -> Result<()> {
     let Some(property) = portal.properties.get(from) else {
         let mut error = Error::usage(format!("HubSpot has no contact property {from}"));
         if let Some(nearest) = nearest(from, portal.properties.keys()) {
             error = error.hint(format!("did you mean {nearest}?"));
         }
-        return Err(error.hint("it is asked for by its internal name (HubSpot, Settings, Properties, `</>`)"));
+        return Err(error.hint("use the property's internal name (HubSpot, Settings, Properties, `</>`)"));
     };
     if !property.is_tick_box() {
         let (kind, field) = (&property.kind, &property.field_type);
-        return Err(Error::usage(format!("{from} is no tick box but {kind}/{field}")));
+        return Err(Error::usage(format!("{from} is not a checkbox but {kind}/{field}")));
     }
     let declared = manifest.venues.iter().find(|venue| venue.flag_property == from).map(|venue| &*venue.name);
     let owner = declared.or_else(|| parse_name(from).map(|(_, slug)| slug)).map(|venue| format!("venue {venue}"));
@@ -80,29 +80,29 @@ fn check(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) ->
         return Err(Error::refused(format!(
             "{from} is the flag of {owner}: its contacts would become leads of another venue; nothing was changed"
         ))
-        .hint("only a flag that says no venue is moved"));
+        .hint("only a shared flag can be moved"));
     }
     if venue.status == Status::Blocked {
-        return Err(Error::usage(format!("{} is blocked: no run would take the contacts", venue.name))
-            .hint(format!("`deployer venue unblock {}`, and `deployer apply`", venue.name)));
+        return Err(Error::usage(format!("{} is blocked, so no run would pick up the contacts", venue.name))
+            .hint(format!("run `deployer venue unblock {}`, then `deployer apply`", venue.name)));
     }
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
     let there = |name: &str| portal.properties.contains_key(name);
     let is_tick_box = portal.properties.get(&ledger.flag).is_some_and(Property::is_tick_box);
     match [&ledger.flag, &ledger.status].into_iter().find(|name| !there(name)) {
-        Some(name) => Err(Error::usage(format!("HubSpot doesn't have {name} yet, the property of {}", venue.name))
-            .hint("`deployer apply` makes it")),
+        Some(name) => Err(Error::usage(format!("HubSpot doesn't have {name} yet, a property of {}", venue.name))
+            .hint("`deployer apply` creates it")),
         None if !is_tick_box => {
-            Err(Error::usage(format!("{}, the flag of {}, is no tick box", ledger.flag, venue.name))
-                .hint("`deployer plan` says what to do about it"))
+            Err(Error::usage(format!("{}, the flag of {}, is not a checkbox", ledger.flag, venue.name))
+                .hint("`deployer plan` shows how to fix it"))
         }
         None => Ok(()),
     }
 }
 
 fn unanswered(error: VendorError) -> Error {
-    let failed = Error::failed("HubSpot doesn't answer as it should").caused_by(&error);
-    match error.into_call_error("hubspot:Search").hint() {
+    let failed = Error::failed("HubSpot didn't answer the request").caused_by(&error);
+    match hint(error.into_call_error("hubspot:Search").kind) {
         Some(advice) => failed.hint(advice),
         None => failed,
     }
@@ -116,16 +116,16 @@ struct Task<'a> {
     json: Option<JsonLines>,
 }
 
-/// What came of a pass.
+/// The result of a pass.
 #[derive(Default)]
 struct Passed {
     tally: Tally,
-    /// The first contacts that stay as they are, or weren't written, with why.
+    /// The first contacts that were left alone or couldn't be written, with the reason.
     shown: Vec<String>,
 }
 
 impl Task<'_> {
-    /// One pass over all contacts, told as it goes and in the end.
+    /// One pass over all contacts, reported as it goes and at the end.
     async fn pass(&self, dry_run: bool) -> Result<Passed> {
         let migration = Migration { dry_run, ..self.migration.clone() };
         let mut passed = Passed::default();
@@ -152,7 +152,7 @@ impl Task<'_> {
         self.tell(&passed, dry_run, result.is_err());
         result.map(|()| passed).map_err(|error| {
             let error = unanswered(error);
-            error.hint("each contact carries one flag or the other: run the same command again, and it goes on")
+            error.hint("each contact has one flag or the other: run the same command again to continue")
         })
     }
 
@@ -177,26 +177,26 @@ impl Task<'_> {
         }
         let more = (left + failed).saturating_sub(passed.shown.len() as u64);
         if more > 0 {
-            anstream::println!("  and {more} more (--json tells all)");
+            anstream::println!("  and {more} more (--json shows all)");
         }
         let verb = if dry_run { "would move" } else { "moved" };
         let contacts = if moved == 1 { "1 contact".to_owned() } else { format!("{moved} contacts") };
         anstream::println!("{from} -> {to} (portal {}): {verb} {contacts}", self.portal);
         if had_both > 0 {
-            anstream::println!("{had_both} had {to} already, and only lose {from}");
+            anstream::println!("{had_both} had {to} already and only lose {from}");
         }
         if left > 0 {
             anstream::println!(
-                "{left} stay as they are: by the ledger of {} they are leads already or may be, and would become new \
-                 ones (--also-synced moves them, but for those that are being sent)",
+                "{left} left alone: the ledger of {} says that they are or may be leads already, and they would become \
+                 new leads (--also-synced moves them, except those being sent)",
                 self.venue.name
             );
         }
         if failed > 0 {
-            anstream::println!("{failed} couldn't be written: run the same command again");
+            anstream::println!("{failed} could not be written: run the same command again");
         }
         if !dry_run && !broken_off {
-            anstream::println!("HubSpot's index follows after seconds: run it again to see that none is left.");
+            anstream::println!("HubSpot's search index lags by seconds: run it again to check that none is left.");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The verbs of the command line, one file each.
+//! The commands, one file each.
 
 mod adopt;
 mod apply;
@@ -37,10 +37,10 @@ use crate::cli::{Cli, Command};
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 
-/// Carries out a command and gives what the process exits with.
+/// Runs a command and returns the exit code of the process.
 ///
 /// # Errors
-/// What the command failed with; it has not been shown.
+/// Why the command failed; the error has not been shown yet.
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     let Cli { command, global } = cli;
     match command {

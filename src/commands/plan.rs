@@ -15,13 +15,13 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::snapshot::Snapshot;
 
-/// Up to so many venues everything is read unless `--refresh` says otherwise; each takes about nine reads.
+/// Up to this many venues, everything is read unless `--refresh` says otherwise; each venue takes about nine reads.
 const FULL_UP_TO: usize = 50;
 
-const LISTS_ONLY: &str = "only lists were read (--refresh fast). Taken to be as declared: targets, permissions, aliases \
-with their version and asynchronous settings, reserved concurrency, and the tags of functions, rules and log groups. Not \
-looked for: what a venue that is no longer declared has left without a mark. `--refresh full` reads everything, as an \
-apply always does";
+const LISTS_ONLY: &str = "only lists were read (--refresh fast). Assumed to match the manifest: targets, permissions, \
+aliases with their version and asynchronous settings, reserved concurrency, and the tags of functions, rules and log \
+groups. Not searched for: unmarked resources of venues that are no longer declared. `--refresh full` reads \
+everything, as an apply always does";
 
 pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
     let format = format(global.json, args.format)?;
@@ -56,7 +56,7 @@ pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// Prints a plan and its cost on standard output.
+/// Prints a plan and its cost to stdout.
 fn print(session: &Session, format: PlanFormat, planned: &Planned) -> Result<()> {
     let cost = planned.cost.as_ref();
     match format {
@@ -67,18 +67,19 @@ fn print(session: &Session, format: PlanFormat, planned: &Planned) -> Result<()>
     Ok(())
 }
 
-/// A document is whole or it is nothing: half a page in a file would look like a plan.
+/// Prints a document. An incomplete one is an error, since half a page in a file would look like a plan.
 fn document(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| Error::failed("the plan can't be printed").caused_by(&error))
+    written.map_err(|error| Error::failed("could not print the plan").caused_by(&error))
 }
 
-/// A plan that is saved is made from everything: it is carried out as it is.
+/// How much to read. A saved plan is applied as it is, so it needs a full read.
 fn refresh(args: &PlanArgs, venues: usize) -> Result<Refresh> {
     match (args.refresh, &args.out) {
         (Some(Refresh::Fast), Some(_)) => {
-            Err(Error::usage("a plan from lists only can't be saved").hint("leave out --refresh fast, or --out"))
+            Err(Error::usage("a plan made with --refresh fast can't be saved")
+                .hint("leave out --refresh fast or --out"))
         }
         (None, None) if venues > FULL_UP_TO => Ok(Refresh::Fast),
         (asked, _) => Ok(asked.unwrap_or(Refresh::Full)),
@@ -93,7 +94,7 @@ mod tests {
     use crate::cli::{Cli, Command};
 
     #[test]
-    fn many_venues_are_read_from_lists_unless_the_flags_say_otherwise() {
+    fn reads_only_lists_for_many_venues_unless_flags_say_otherwise() {
         let refresh = |flags: &[&str], venues| {
             let cli = Cli::parse_from(["deployer", "plan"].iter().chain(flags));
             let Command::Plan(args) = cli.command else { return None };

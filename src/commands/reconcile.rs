@@ -1,4 +1,4 @@
-//! What plan, apply and destroy share: from a session to a plan, and from a plan to its outcome.
+//! What plan, apply and destroy share: making a plan, and carrying it out.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -21,20 +21,20 @@ use deployer_core::plan::{Origin, Plan, SavedPlan, invariants, plan};
 use deployer_core::snapshot::Snapshot;
 use deployer_reconcile::apply::{self, Inputs, Options, Outcome};
 
-/// A plan, with what it was made from.
+/// A plan and its inputs.
 pub(super) struct Planned {
     pub(super) plan: Plan,
     pub(super) snapshot: Snapshot,
-    /// What a month costs before and after; none where nothing of it changes.
+    /// What a month costs before and after, if known.
     pub(super) cost: Option<Estimate>,
 }
 
-/// Observes all that is declared or owned.
+/// Observes everything that is declared or owned.
 pub(super) async fn make_snapshot(session: &Session, desired: &Desired) -> Snapshot {
     observe(&session.aws, &session.scope, &desired.deployment, &desired.deployed()).await
 }
 
-/// Observes and plans. Every plan is held against the invariants before anybody sees it.
+/// Observes and plans. Every plan is checked against the invariants before anybody sees it.
 pub(super) async fn make_plan(
     session: &Session,
     hubspot: &Access,
@@ -45,33 +45,34 @@ pub(super) async fn make_plan(
     plan_from(desired, Snapshot { portal: portal?, ..snapshot }, targets)
 }
 
-/// Plans from what was observed.
+/// Plans from a snapshot.
 pub(super) fn plan_from(desired: &Desired, snapshot: Snapshot, targets: &[String]) -> Result<Planned> {
     for target in targets {
         let declared = desired.venues.iter().any(|venue| venue.venue == *target);
         if !declared && !snapshot.knows(target, &desired.deployment) {
-            return Err(Error::usage(format!("--target {target}: no such venue is declared or deployed"))
-                .hint("`deployer venue list` lists the declared ones"));
+            return Err(Error::usage(format!("--target {target}: no venue of this name is declared or deployed"))
+                .hint("`deployer venue list` lists the declared venues"));
         }
     }
     let plan = plan(desired, &snapshot, targets);
     refuse_violations(invariants::violations(&plan, desired, &snapshot))?;
-    // Lists alone don't say what runs.
+    // Lists alone don't tell what runs, so there is nothing to estimate.
     let cost = snapshot.listed.is_empty().then(|| estimate(desired, &snapshot, targets, &Assumptions::default()));
     Ok(Planned { plan, snapshot, cost })
 }
 
-/// No plan that breaks the rules is shown or done.
+/// Refuses a plan that breaks the invariants, before it is shown or carried out.
 pub(super) fn refuse_violations(violations: Vec<String>) -> Result<()> {
     if violations.is_empty() {
         return Ok(());
     }
-    let mut error = Error::failed("the plan breaks its own rules, and nothing is done; this is a fault of deployer");
+    let mut error =
+        Error::failed("the plan breaks deployer's own rules, which is a bug in deployer; nothing was changed");
     error.causes = violations;
-    Err(error.hint("please report it, with what stands above"))
+    Err(error.hint("please report it, and include the output above"))
 }
 
-/// What is worth knowing besides the changes.
+/// What a plan notes besides the changes.
 pub(super) fn notes(session: &Session, hubspot: &Access) -> Vec<String> {
     let manifest = session.manifest();
     let mut notes: Vec<String> =
@@ -81,7 +82,7 @@ pub(super) fn notes(session: &Session, hubspot: &Access) -> Vec<String> {
     notes
 }
 
-/// Shows a plan and its cost on standard output.
+/// Shows a plan and its cost on stdout.
 pub(super) fn show(session: &Session, planned: &Planned) {
     match &session.json {
         Some(lines) => {
@@ -99,7 +100,7 @@ pub(super) fn show(session: &Session, planned: &Planned) {
     }
 }
 
-/// What a plan alone makes a command exit with.
+/// The exit code for a plan by itself.
 pub(super) fn plan_code(plan: &Plan) -> ExitCode {
     if !plan.conflicts.is_empty() {
         ExitCode::Failed
@@ -112,52 +113,49 @@ pub(super) fn plan_code(plan: &Plan) -> ExitCode {
     }
 }
 
-/// Refuses a plan that an apply may not begin with.
+/// Refuses a plan with conflicts.
 pub(super) fn refuse_conflicts(plan: &Plan) -> Result<()> {
     let Some(conflict) = plan.conflicts.first() else { return Ok(()) };
     if let Some(mismatch) = &conflict.mismatch {
         let what = format!("{} {} {mismatch}; nothing was changed", conflict.address.kind, conflict.name);
         return Err(Error::failed(what)
-            .hint("archive it in HubSpot (Settings, Properties): the next apply makes it anew")
-            .hint("`--target` leaves this venue out"));
+            .hint("archive it in HubSpot (Settings, Properties): the next apply creates it again")
+            .hint("`--target` can leave this venue out"));
     }
     Err(Error::failed(format!(
-        "{} {} exists and isn't owned by deployment {}; nothing was changed",
+        "{} {} exists but isn't owned by deployment {}; nothing was changed",
         conflict.address.kind, conflict.name, plan.deployment
     ))
-    .hint(format!(
-        "`deployer adopt {}` takes it under management; `--target` leaves this venue out",
-        conflict.address.venue
-    )))
+    .hint(format!("`deployer adopt {}` takes it over; `--target` can leave this venue out", conflict.address.venue)))
 }
 
-/// Refuses to remove a venue that was protected at the last apply.
+/// Refuses to remove a venue that was protected as of the last apply.
 pub(super) fn refuse_protected(plan: &Plan) -> Result<()> {
     if plan.protected.is_empty() {
         return Ok(());
     }
     Err(Error::refused(format!(
-        "the plan removes what is protected: {}; nothing was changed",
+        "the plan removes protected venues: {}; nothing was changed",
         plan.protected.join(", ")
     ))
-    .hint("declare the venue with `protect = false`, apply that, and remove it then"))
+    .hint("declare the venue with `protect = false`, apply that, and then remove it"))
 }
 
-/// Asks before anything is changed.
+/// Asks for confirmation before anything is changed.
 pub(super) fn confirm(session: &Session, yes: bool, question: &str, answer: &str) -> Result<()> {
     confirmed(session.json.is_some(), yes, question, answer)
 }
 
-/// [`confirm`] where there is no manifest.
+/// Like [`confirm`], without a session.
 pub(super) fn confirmed(json: bool, yes: bool, question: &str, answer: &str) -> Result<()> {
     if yes {
         return Ok(());
     }
     if json || !std::io::stdin().is_terminal() {
-        return Err(Error::usage("there is nobody to ask: standard input is no terminal, or --json was given")
-            .hint("look at the plan (`deployer plan`, or --dry-run), then pass --yes"));
+        return Err(Error::usage("confirmation needed, but stdin is not a terminal or --json was given")
+            .hint("review the plan (`deployer plan` or --dry-run), then pass --yes"));
     }
-    anstream::eprint!("\n{question}\nOnly `{answer}` is taken as a yes: ");
+    anstream::eprint!("\n{question}\nType `{answer}` to confirm: ");
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
     if read.is_ok() && line.trim() == answer {
@@ -166,25 +164,25 @@ pub(super) fn confirmed(json: bool, yes: bool, question: &str, answer: &str) -> 
     Err(Error::new(ExitCode::Cancelled, "not confirmed; nothing was changed"))
 }
 
-/// What an apply or a destroy is, so that both go the same way.
+/// A command that plans and applies, so that all such commands take the same path.
 pub(super) struct Task<'a> {
     pub(super) session: &'a Session,
     pub(super) asking: &'a Asking,
     pub(super) options: Options,
-    /// The command that goes on with it: `deployer apply`.
+    /// The command that continues after an interruption: `deployer apply`.
     pub(super) command: &'a str,
-    /// What is asked before anything changes, and what is taken as a yes.
+    /// The question asked before anything changes, and the answer that confirms it.
     pub(super) question: (&'a str, &'a str),
 }
 
-/// How the plan of an apply or a destroy is carried out.
+/// The options for applying the plan of an apply or a destroy.
 pub(super) fn options(session: &Session, execution: &Execution) -> Options {
     Options { parallelism: execution.parallelism, rate_limited: !session.local, ..Options::default() }
 }
 
 impl Task<'_> {
-    /// Plans, shows, asks, takes the lock, plans again under it, and carries the plan out. Nothing is locked where there
-    /// is nothing to do.
+    /// Plans, shows, asks, takes the lock, plans again under it, and applies the plan. Takes no lock if there is
+    /// nothing to do.
     pub(super) async fn run(
         &self,
         make: impl AsyncFn() -> Result<Planned>,
@@ -203,7 +201,7 @@ impl Task<'_> {
         let result = async {
             let planned = make().await?;
             if planned.plan.changes != shown.plan.changes {
-                self.tell("Something has changed since this plan was made. What is to be done now:");
+                self.tell("Something has changed since this plan was made. The new plan:");
                 show(self.session, &planned);
                 refuse(&planned)?;
                 if planned.plan.changes.is_empty() {
@@ -219,8 +217,8 @@ impl Task<'_> {
         result
     }
 
-    /// Carries out a saved plan, without a question: it was looked at when it was made. Under the lock the same question
-    /// is asked again, and has to have the same answer, made from the same things.
+    /// Applies a saved plan without asking: it was reviewed when it was made. It is planned again under the lock, and
+    /// inputs and plan must be the same as when it was saved.
     pub(super) async fn run_saved(
         &self,
         saved: &SavedPlan,
@@ -235,7 +233,7 @@ impl Task<'_> {
             let moved = saved.moved(&planned.plan, &origin);
             if moved.is_empty() { Ok(planned) } else { Err(saved::stale(moved)) }
         };
-        // A plan that is stale is refused without a lock, and so without any write.
+        // A stale plan is refused before the lock is taken, so nothing is written.
         let planned = check().await?;
         show(self.session, &planned);
         refuse(&planned)?;
@@ -259,7 +257,7 @@ impl Task<'_> {
         }
     }
 
-    /// Carries out a plan, shows how it goes, and gives the exit code.
+    /// Applies a plan, shows its progress, and returns the exit code.
     pub(super) async fn execute(&self, plan: &Plan, inputs: &Inputs, lock: &Lock) -> ExitCode {
         let session = self.session;
         let progress = Progress::new(plan.changes.len());
@@ -267,14 +265,14 @@ impl Task<'_> {
             Some(lines) => lines.event(&event),
             None => progress.event(&event),
         };
-        // Without the lock somebody else may be at work: what is under way is ended, and nothing new is begun.
+        // Without the lock, somebody else may be applying: finish the calls in flight and start nothing new.
         let cancel = lock.lost().child_token();
         let watcher = tokio::spawn(watch_for_signals(cancel.clone()));
         let outcome = apply::apply(&session.aws, plan, inputs, &self.options, &cancel, &on_event).await;
         watcher.abort();
         progress.end();
         if lock.lost().is_cancelled() {
-            self.tell("The lock was lost: it couldn't be renewed, or `deployer unlock` took it away.");
+            self.tell("The lock was lost: it could not be renewed, or `deployer unlock` removed it.");
         }
         let code = outcome_code(plan, &outcome);
         match &session.json {
@@ -295,15 +293,15 @@ fn outcome_code(plan: &Plan, outcome: &Outcome) -> ExitCode {
     }
 }
 
-/// The first Ctrl-C (or SIGTERM) lets the calls in flight end and begins nothing new; the second ends the process.
+/// The first Ctrl-C (or SIGTERM) lets the calls in flight finish and starts nothing new; the second ends the process.
 pub(super) async fn watch_for_signals(cancel: CancellationToken) {
     if signal().await.is_err() {
         return;
     }
-    anstream::eprintln!("\nEnding what is under way; press Ctrl-C again to stop at once.");
+    anstream::eprintln!("\nFinishing the calls in flight; press Ctrl-C again to stop immediately.");
     cancel.cancel();
     if signal().await.is_ok() {
-        anstream::eprintln!("Stopped. Run the same command again: it goes on where this one stopped.");
+        anstream::eprintln!("Stopped. Run the same command again to continue.");
         std::process::exit(i32::from(ExitCode::Cancelled as u8));
     }
 }

@@ -27,9 +27,9 @@ pub(super) async fn run(global: &Global, args: &ReportArgs) -> Result<ExitCode> 
             if global.json {
                 JsonLines::default().line("report", json!({ "path": path, "unreadable": overview.unreadable() }));
             } else {
-                anstream::println!("The report is in {path}.");
+                anstream::println!("Wrote the report to {path}.");
                 for reason in overview.unreadable() {
-                    anstream::eprintln!("not read: {reason}");
+                    anstream::eprintln!("unreadable: {reason}");
                 }
             }
         }
@@ -37,12 +37,12 @@ pub(super) async fn run(global: &Global, args: &ReportArgs) -> Result<ExitCode> 
     Ok(code(&overview))
 }
 
-/// `--json`, which all commands have, is `--format json` here; beside a file it is about what is printed.
+/// The format of the report. `--json` means `--format json`; with `--out`, it only affects what is printed.
 fn format(json: bool, args: &ReportArgs) -> Result<ReportFormat> {
     let ending = args.out.as_deref().and_then(Path::extension).and_then(|ending| ending.to_str());
     match (args.format, ending) {
         (Some(ReportFormat::Html | ReportFormat::Markdown), _) if json && args.out.is_none() => {
-            Err(Error::usage("--json and --format say different things").hint("leave out --json"))
+            Err(Error::usage("--json and --format contradict each other").hint("leave out --json"))
         }
         (Some(format), _) => Ok(format),
         (None, None) if json && args.out.is_none() => Ok(ReportFormat::Json),
@@ -52,24 +52,24 @@ fn format(json: bool, args: &ReportArgs) -> Result<ReportFormat> {
     }
 }
 
-/// A document is whole or it is nothing.
+/// Prints a document. An incomplete one is an error.
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| Error::failed("the report can't be printed").caused_by(&error))
+    written.map_err(|error| Error::failed("could not print the report").caused_by(&error))
 }
 
-/// The report before stays whole until this one is.
+/// Writes a document. An earlier one stays in place until this one is complete.
 fn write(path: &Path, text: &str) -> Result<()> {
     let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     let written = tempfile::Builder::new().prefix(".report-").tempfile_in(directory).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
-        // Made to be handed on, and nothing in it is secret.
+        // A report is made to be passed on and has no secrets, so others may read it.
         #[cfg(unix)]
         std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         file.persist(path).map_err(|error| error.error)
     });
     written
         .map(drop)
-        .map_err(|error| Error::failed(format!("the report can't be written to {}", path.display())).caused_by(&error))
+        .map_err(|error| Error::failed(format!("could not write the report to {}", path.display())).caused_by(&error))
 }

@@ -44,9 +44,9 @@ pub(super) async fn run(global: &Global, args: &RestoreArgs) -> Result<ExitCode>
         }
     }
     if !plan.refusals.is_empty() {
-        let mut error = Error::refused("not everything can be restored; nothing was changed");
+        let mut error = Error::refused("some resources can't be restored; nothing was changed");
         error.causes = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.what, refusal.why)).collect();
-        return Err(error.hint("name what is to be restored, without what is refused"));
+        return Err(error.hint("name the resources to restore, without the refused ones"));
     }
     if args.dry_run || !plan.has_changes() {
         if let Some(lines) = &json {
@@ -55,14 +55,15 @@ pub(super) async fn run(global: &Global, args: &RestoreArgs) -> Result<ExitCode>
         return Ok(ExitCode::Done);
     }
     let question = format!(
-        "Do you want to restore this? What is enabled acts at once: rules fire, mappings poll.\nTo do it, type the account's number, {}.",
+        "Do you want to restore this in account {}? Whatever is enabled becomes active immediately: rules fire, \
+         mappings poll.",
         scope.account
     );
     confirmed(global.json, args.yes, &question, &scope.account)?;
     let on_event = |event: &Event| tell(json.as_ref(), event);
     let (outcome, comparisons) = carry_out(&cx, &plan, &mut archive, &on_event).await;
     match &json {
-        // An environment's values stay out of logs.
+        // Values of environment variables must not end up in logs.
         Some(lines) => {
             for comparison in &comparisons {
                 let differing = comparison.differences.iter().map(|difference| {

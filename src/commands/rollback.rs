@@ -22,7 +22,7 @@ pub(super) async fn run(global: &Global, args: &RollbackArgs) -> Result<ExitCode
         } else {
             let function = Names::new(&deployment, venue).function;
             let versions = versions(&session.aws, &function).await.map_err(|error| {
-                let failed = Error::failed(format!("the versions of {function} can't be read")).caused_by(&error);
+                let failed = Error::failed(format!("could not read the versions of {function}")).caused_by(&error);
                 failed.hint("`deployer venue list` lists the venues")
             })?;
             rollback(&deployment, &session.scope, venue, &live, &versions, args.to)
@@ -36,7 +36,7 @@ pub(super) async fn run(global: &Global, args: &RollbackArgs) -> Result<ExitCode
         asking: &args.asking,
         options: Options { rate_limited: !session.local, ..Options::default() },
         command: "deployer rollback",
-        question: ("Do you want to do this?", "yes"),
+        question: ("Do you want to make this change?", "yes"),
     };
     task.run(make, |_| Ok(()), async |_| Ok(Inputs::default())).await
 }

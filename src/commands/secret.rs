@@ -1,4 +1,4 @@
-//! `deployer secret`: the values that an apply never touches once they are there.
+//! `deployer secret`: values that an apply never touches once they exist.
 
 use std::io::{IsTerminal, Read};
 
@@ -24,14 +24,14 @@ pub(super) async fn run(global: &Global, command: SecretCommand) -> Result<ExitC
     }
 }
 
-/// A venue's secret, as far as it can be seen without its value.
+/// The state of a venue's secret, without its value.
 enum Seen {
     Absent,
-    /// Deleted at this time, and restorable for some days.
+    /// Deleted at this time, and still recoverable.
     PendingDeletion(String),
-    /// Of another owner.
+    /// Owned by somebody else.
     Foreign,
-    /// Ours, changed last at this time.
+    /// Ours, last changed at this time.
     Ours(String),
 }
 
@@ -43,7 +43,7 @@ async fn set(session: &Session, name: &str, key: &str) -> Result<ExitCode> {
         return Err(Error::usage(format!("{name} has no credential {}", key.to_lowercase()))
             .hint(format!("it has {}; declare another one in [venues.{name}.secrets]", keys.join(", "))));
     }
-    // Before anybody types a value that can't be stored.
+    // Checked first, so that nobody types a value that can't be stored.
     let secret = usable(session, venue).await?;
     let value = typed(&format!("{} of {name}: ", key.to_lowercase()))?;
     let mut object = read(session, &secret).await?;
@@ -51,7 +51,7 @@ async fn set(session: &Session, name: &str, key: &str) -> Result<ExitCode> {
     if changed {
         write(session, &secret, object).await?;
     }
-    let words = if changed { "is set" } else { "has that value already" };
+    let words = if changed { "is set" } else { "already has that value" };
     tell(session, venue, &[key], words);
     Ok(ExitCode::Done)
 }
@@ -81,20 +81,20 @@ async fn push(session: &Session, names: &[String], yes: bool) -> Result<ExitCode
         }
     }
     if !unresolved.is_empty() {
-        let mut error = Error::usage("not every value can be had; nothing was changed");
+        let mut error = Error::usage("could not get every value; nothing was changed");
         error.causes = unresolved;
-        return Err(error.hint("set what is missing, or name the venues that are to be pushed"));
+        return Err(error.hint("set what is missing, or name the venues to push"));
     }
     if changes.is_empty() {
         if session.json.is_none() {
-            anstream::println!("Nothing to do: every secret has what its references give.");
+            anstream::println!("Nothing to do: every secret matches its references.");
         }
         return Ok(ExitCode::Done);
     }
     for (venue, _, _, keys) in &changes {
-        tell(session, venue, keys, "is another value than its reference gives");
+        tell(session, venue, keys, "differs from its reference");
     }
-    confirm(session, yes, "Do you want to write what the references give?", "yes")?;
+    confirm(session, yes, "Do you want to write the values of the references?", "yes")?;
     for (venue, secret, object, keys) in changes {
         write(session, &secret, object).await?;
         tell(session, venue, &keys, "is set");
@@ -134,10 +134,10 @@ async fn status(session: &Session, names: &[String], compare: bool) -> Result<Ex
                 let words = match (state, &since) {
                     ("present", Some(at)) => format!("changed {at}"),
                     ("pending_deletion", Some(at)) => {
-                        format!("deleted {at}; comes back if the venue is applied again in time")
+                        format!("deleted {at}; restored if the venue is applied again in time")
                     }
-                    ("not_ours", _) => "there, and not ours".to_owned(),
-                    _ => "not there".to_owned(),
+                    ("not_ours", _) => "exists, but isn't ours".to_owned(),
+                    _ => "doesn't exist".to_owned(),
                 };
                 anstream::println!("{:<20} {secret}  {words}", venue.name);
                 for (key, (found, verdict)) in credentials {
@@ -150,29 +150,29 @@ async fn status(session: &Session, names: &[String], compare: bool) -> Result<Ex
     Ok(ExitCode::Done)
 }
 
-/// The fingerprint of what is stored, and how it stands to what the reference gives.
+/// The fingerprint of the stored value, and how it compares to the reference's.
 fn comparison(stored: Option<&Value>, reference: &str, resolved: &Resolved) -> (Option<String>, String) {
     let stored = stored.and_then(Value::as_str);
     let verdict = match (stored, resolved) {
         (None, Ok(None)) => "missing: set it with `deployer secret set`".to_owned(),
         (None, _) => "missing: `deployer secret push` writes it".to_owned(),
         (Some(_), Ok(None)) => "set by hand (managed)".to_owned(),
-        (Some(stored), Ok(Some(value))) if stored == value.expose() => format!("as {reference} gives it"),
-        (Some(_), Ok(Some(_))) => format!("not what {reference} gives"),
+        (Some(stored), Ok(Some(value))) if stored == value.expose() => format!("matches {reference}"),
+        (Some(_), Ok(Some(_))) => format!("differs from {reference}"),
         (Some(_), Err(error)) => format!("not compared: {error}"),
     };
     (stored.map(fingerprint), verdict)
 }
 
-/// Eight digits by which two people can tell whether they have the same value, and nobody what it is.
+/// Eight hex digits that let two people check whether they have the same value, without revealing it.
 fn fingerprint(value: &str) -> String {
     Sha256::digest(value).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Its name, if it is there and ours.
+/// The name of the venue's secret, if it exists and is ours.
 async fn usable(session: &Session, venue: &Venue) -> Result<String> {
     let secret = secret_name(session, venue);
-    let apply = "`deployer apply` makes it";
+    let apply = "`deployer apply` creates it";
     match seen(session, &secret).await.map_err(|error| failed(&secret, &error))? {
         Seen::Ours(_) => Ok(secret),
         Seen::Absent if venue.status == Status::Blocked => {
@@ -185,7 +185,7 @@ async fn usable(session: &Session, venue: &Venue) -> Result<String> {
         }
         Seen::Foreign => {
             Err(Error::refused(format!("the secret {secret} isn't owned by this deployment; nothing was changed"))
-                .hint(format!("`deployer adopt {}` takes it under management", venue.name)))
+                .hint(format!("`deployer adopt {}` takes it over", venue.name)))
         }
     }
 }
@@ -215,9 +215,9 @@ async fn read(session: &Session, secret: &str) -> Result<Map<String, Value>> {
     let answer = request.send().await.call("secretsmanager:GetSecretValue").map_err(|error| failed(secret, &error))?;
     match serde_json::from_str(answer.secret_string().unwrap_or("{}")) {
         Ok(Value::Object(object)) => Ok(object),
-        // What was found is not repeated: it is a secret.
-        _ => Err(Error::failed(format!("the secret {secret} holds something else than a JSON object"))
-            .hint("write {} into it in the AWS console, and set its credentials then")),
+        // The content is not shown: it is a secret.
+        _ => Err(Error::failed(format!("the secret {secret} doesn't contain a JSON object"))
+            .hint("store {} in it in the AWS console, then set its credentials")),
     }
 }
 
@@ -227,7 +227,7 @@ async fn write(session: &Session, secret: &str, object: Map<String, Value>) -> R
     request.send().await.call("secretsmanager:PutSecretValue").map(drop).map_err(|error| failed(secret, &error))
 }
 
-/// A value from a prompt without echo, or from standard input where that is no terminal.
+/// Reads a value from a hidden prompt, or from stdin if that is not a terminal.
 fn typed(prompt: &str) -> Result<SecretValue> {
     let text = if std::io::stdin().is_terminal() {
         rpassword::prompt_password(prompt)
@@ -235,7 +235,7 @@ fn typed(prompt: &str) -> Result<SecretValue> {
         let mut text = String::new();
         std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
     };
-    let text = text.map_err(|error| Error::failed("the value can't be read").caused_by(&error))?;
+    let text = text.map_err(|error| Error::failed("could not read the value").caused_by(&error))?;
     SecretValue::new(text).map_err(|reason| Error::usage(format!("{reason}; nothing was changed")))
 }
 
@@ -261,7 +261,7 @@ fn secret_name(session: &Session, venue: &Venue) -> String {
 }
 
 fn failed(secret: &str, error: &CallError) -> Error {
-    let failed = Error::failed(format!("the secret {secret} can't be used")).caused_by(error);
+    let failed = Error::failed(format!("could not use the secret {secret}")).caused_by(error);
     match error.hint() {
         Some(hint) => failed.hint(hint),
         None => failed,

@@ -1,4 +1,4 @@
-//! The values of the secrets that an apply creates, from their references. No other secret's value is looked at.
+//! The values of the secrets that an apply creates, from their references. No other secret's value is resolved.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{SecretRef, SecretValue, Venue};
 use deployer_core::plan::{Operation, Plan};
 
-/// The JSON object of each secret that `plan` creates, by the secret's name. All references that don't resolve are told
-/// at once, before anything is changed. On the cloud on this machine a stand-in takes the place of such a value.
+/// The JSON object of each secret that `plan` creates, by the secret's name. References that don't resolve are all
+/// reported together, before anything is changed; on the local cloud, a placeholder takes the place of such a value.
 pub(super) async fn resolve(session: &Session, plan: &Plan) -> Result<BTreeMap<String, SecretValue>> {
     let mut values = BTreeMap::new();
     let mut unresolved = Vec::new();
@@ -37,35 +37,36 @@ pub(super) async fn resolve(session: &Session, plan: &Plan) -> Result<BTreeMap<S
                 }
             }
             let value = SecretValue::new(Value::Object(object).to_string())
-                .map_err(|reason| Error::failed(format!("the secret {} can't be made: {reason}", secret.name)))?;
+                .map_err(|reason| Error::failed(format!("could not create the secret {}: {reason}", secret.name)))?;
             values.insert(secret.name.clone(), value);
         }
     }
     if !stand_ins.is_empty() && session.json.is_none() {
-        anstream::eprintln!("Stand-ins are stored for what doesn't resolve here: {}", stand_ins.join(", "));
+        anstream::eprintln!("Using placeholder values for: {}", stand_ins.join(", "));
     }
     if unresolved.is_empty() {
-        // Reading the manifest compares what the environment and files hold. Only now are the programs' values there.
+        // Loading the manifest compared only values from the environment and files. Those from programs are known only
+        // now.
         session.loaded.check_values(|reference| known.get(&reference.to_string()).cloned())?;
         return Ok(values);
     }
-    let mut error = Error::usage("secrets are to be created, and their values can't be had; nothing was changed");
+    let mut error = Error::usage("these secrets have no value yet; nothing was changed");
     error.causes = unresolved;
-    Err(error.hint("set what is missing, or write `managed` in the manifest for a value that is set by hand"))
+    Err(error.hint("set what is missing, or write `managed` in the manifest for values set by hand"))
 }
 
 pub(super) type Resolved = std::result::Result<Option<SecretValue>, deployer_core::manifest::ResolveError>;
 
-/// The secret's key, the reference as it stands in the manifest, and what it gives.
+/// For each credential: its key, its reference as written in the manifest, and the resolved value.
 pub(super) async fn resolve_venue(session: &Session, venue: &Venue) -> Result<Vec<(String, String, Resolved)>> {
     let directory = manifest_directory(&session.manifest().path);
     let references = venue.secrets.clone();
-    // A reference can run a password manager's program.
+    // A reference can run a password manager, which blocks.
     tokio::task::spawn_blocking(move || {
         let resolved =
             |(key, reference): (String, SecretRef)| (key, reference.to_string(), reference.resolve(&directory));
         references.into_iter().map(resolved).collect()
     })
     .await
-    .map_err(|error| Error::failed("the secrets' values could not be had").caused_by(&error))
+    .map_err(|error| Error::failed("could not get the values of the secrets").caused_by(&error))
 }

@@ -1,4 +1,4 @@
-//! What every command that talks to AWS begins with: the manifest, the clients, whose account it is.
+//! What every command that talks to AWS starts with: the manifest, the clients, and the account.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,10 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{self, Loaded, Manifest, ManifestErrors, Venue};
 
-/// Tries of the first call. Where there is no network, one wants to be told so, and not after a minute.
+/// Attempts of the first call: few, so that a missing network is reported quickly and not after a minute.
 const FIRST_TRIES: u32 = 3;
 
-/// A manifest that is valid, and a cloud that may be talked to.
+/// A valid manifest, and clients for the right account.
 pub(super) struct Session {
     pub(super) loaded: Loaded,
     pub(super) aws: Aws,
@@ -34,10 +34,10 @@ impl Session {
         let account = account(&aws).await?;
         if let Some(guard) = deployment.account.as_ref().filter(|guard| **guard != account) {
             return Err(Error::refused(format!(
-                "the credentials are for account {account}, and {} is for account {guard}",
+                "the credentials are for account {account}, but {} is for account {guard}",
                 loaded.manifest.path.display()
             ))
-            .hint("nothing was read or changed there; choose other credentials (AWS_PROFILE), or correct `account`"));
+            .hint("nothing was read or changed; use other credentials (AWS_PROFILE), or correct `account`"));
         }
         let scope = Scope { account, region: deployment.region.clone() };
         let json = global.json.then(JsonLines::default);
@@ -49,7 +49,7 @@ impl Session {
     }
 }
 
-/// Clients for `region`, and whose account it is, without a manifest; the cloud on this machine is the manifest's.
+/// Clients for `region` and their account, without a manifest; the local cloud always belongs to a manifest.
 pub(super) async fn account_of(global: &Global, region: &str) -> Result<(Aws, Scope)> {
     if global.local {
         let Session { aws, scope, .. } = Session::open(global).await?;
@@ -60,7 +60,7 @@ pub(super) async fn account_of(global: &Global, region: &str) -> Result<(Aws, Sc
     Ok((aws, Scope { account, region: region.to_owned() }))
 }
 
-/// Clients of AWS, or of the cloud on this machine. Nothing is called.
+/// Clients for AWS or the local cloud. Makes no call.
 pub(super) async fn connect(global: &Global, loaded: &Loaded) -> Result<Aws> {
     let deployment = &loaded.manifest.deployment;
     if global.local {
@@ -70,16 +70,16 @@ pub(super) async fn connect(global: &Global, loaded: &Loaded) -> Result<Aws> {
     Ok(Aws::from_environment(&deployment.region).await)
 }
 
-/// Reads the manifest. Mistakes are shown as reports, or with `--json` as lines.
+/// Reads the manifest. Its mistakes are shown as reports, or as lines with `--json`.
 pub(super) fn load(global: &Global) -> Result<Loaded> {
     manifest::load(&global.manifest).map_err(|errors| mistakes(global, errors))
 }
 
-/// How a document is printed. `--json`, which all commands have, is `--format json`.
+/// The output format. `--json` means `--format json`.
 pub(super) fn format(json: bool, format: Option<PlanFormat>) -> Result<PlanFormat> {
     match (json, format) {
         (true, Some(PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Html)) => {
-            Err(Error::usage("--json and --format say different things").hint("leave out --json"))
+            Err(Error::usage("--json and --format contradict each other").hint("leave out --json"))
         }
         (true, _) => Ok(PlanFormat::Json),
         (false, format) => Ok(format.unwrap_or(PlanFormat::Text)),
@@ -107,12 +107,12 @@ pub(super) fn declared<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Ven
     })
 }
 
-/// Where the cloud on this machine is kept: beside the manifest.
+/// Where the local cloud is kept: next to the manifest.
 pub(super) fn state_directory(manifest: &Path) -> PathBuf {
     manifest_directory(manifest).join(".deployer")
 }
 
-/// The directory that the manifest is in.
+/// The directory that contains the manifest.
 pub(super) fn manifest_directory(manifest: &Path) -> PathBuf {
     match manifest.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
@@ -127,14 +127,14 @@ pub(super) async fn account(aws: &Aws) -> Result<String> {
     let retries = aws_sdk_sts::config::Builder::new().retry_config(retries.with_max_attempts(tries));
     let request = aws.sts.get_caller_identity().customize().config_override(retries);
     let answer = request.send().await.call("sts:GetCallerIdentity").map_err(|error| {
-        let mut failed = Error::failed("AWS doesn't say whose account this is").caused_by(&error);
+        let mut failed = Error::failed("could not determine the AWS account").caused_by(&error);
         if let Some(hint) = error.hint() {
             failed = failed.hint(hint);
         }
         if error.kind == FailureKind::NoAnswer {
-            failed = failed.hint("`--local` works on the cloud on this machine, without a network");
+            failed = failed.hint("`--local` uses the local cloud and needs no network");
         }
         failed
     })?;
-    answer.account().map(ToOwned::to_owned).ok_or_else(|| Error::failed("sts:GetCallerIdentity gave no account"))
+    answer.account().map(ToOwned::to_owned).ok_or_else(|| Error::failed("sts:GetCallerIdentity returned no account"))
 }

@@ -1,4 +1,4 @@
-//! `deployer status`, and the reading that `deployer report` begins with too.
+//! `deployer status`, and the read that `deployer report` shares.
 
 use jiff::Timestamp;
 
@@ -20,10 +20,10 @@ pub(super) async fn run(global: &Global, args: &StatusArgs) -> Result<ExitCode> 
     Ok(code(&overview))
 }
 
-/// Reads how the venues do. Where AWS can't be reached, what the manifest says is left, and that it can't.
+/// Reads the state of the venues. If AWS can't be reached, only the manifest's part is known, and the overview says so.
 ///
 /// # Errors
-/// A mistake in the manifest, a venue that it doesn't declare, or an account that isn't its own.
+/// A mistake in the manifest, an undeclared venue, or an account other than the manifest's.
 pub(super) async fn read(global: &Global, venues: &[String], since: &Window) -> Result<Overview> {
     let loaded = load(global)?;
     let manifest = &loaded.manifest;
@@ -43,7 +43,7 @@ pub(super) async fn read(global: &Global, venues: &[String], since: &Window) -> 
     Ok(status::read(manifest, &chosen, cloud, &portal, (since, now)).await)
 }
 
-/// An error on one line. What to do about it is told beside it.
+/// An error on one line. Its hints go to stderr.
 fn reason(global: &Global, error: &Error) -> String {
     if !global.json {
         error.hints.iter().for_each(|hint| anstream::eprintln!("hint: {hint}"));
@@ -52,7 +52,7 @@ fn reason(global: &Global, error: &Error) -> String {
     causes.cloned().collect::<Vec<_>>().join(": ")
 }
 
-/// What couldn't be read is no success.
+/// The exit code: a status with unreadable parts is incomplete.
 pub(super) fn code(overview: &Overview) -> ExitCode {
     if overview.unreadable().is_empty() { ExitCode::Done } else { ExitCode::Incomplete }
 }

@@ -16,18 +16,16 @@ pub(super) async fn run(global: &Global, args: &UnlockArgs) -> Result<ExitCode> 
     let found = locks
         .find()
         .await
-        .map_err(|error| Error::failed("it can't be seen whether there is a lock").caused_by(&error))?;
+        .map_err(|error| Error::failed("could not find out whether there is a lock").caused_by(&error))?;
     show(&session, &found);
     if found.is_empty() {
         return Ok(ExitCode::Done);
     }
-    let question = "Do you want to take the lock away? If its holder is still at work, two work at once then.";
+    let question =
+        "Do you want to remove the lock? If its holder is still running, two applies will run at the same time.";
     confirm(&session, args.yes, question, "yes")?;
     for lock in &found {
-        locks
-            .delete(&lock.name)
-            .await
-            .map_err(|error| Error::failed("the lock can't be taken away").caused_by(&error))?;
+        locks.delete(&lock.name).await.map_err(|error| Error::failed("could not remove the lock").caused_by(&error))?;
     }
     match &session.json {
         Some(lines) => lines.line("result", json!({ "unlocked": found.len(), "exit_code": ExitCode::Done as u8 })),

@@ -1,4 +1,4 @@
-//! `deployer adopt`, as a process: what nobody owns becomes ours by its tags, and nothing else does.
+//! `deployer adopt`, tested as a process: tags make unowned resources ours, and nothing else changes.
 
 use deployer_aws::Aws;
 use serde_json::Value;
@@ -14,7 +14,7 @@ fn on(site: &Site, work: impl AsyncFnOnce(Aws)) {
     site.writes();
 }
 
-/// All that a venue has, made by hand: without tags, and the role under no path.
+/// Everything of a venue, as if created by hand: without tags, and with the role outside the deployment's path.
 fn made_by_hand() -> Site {
     let site = Site::new();
     assert_eq!(site.apply().0, 0);
@@ -45,7 +45,7 @@ fn made_by_hand() -> Site {
 }
 
 #[test]
-fn what_was_made_by_hand_is_tagged_and_the_next_apply_does_the_rest() {
+fn tags_handmade_resources_and_leaves_the_rest_to_the_next_apply() {
     let site = made_by_hand();
     let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
     assert!(code == 1 && text.contains("deployer adopt a"), "{text}");
@@ -53,8 +53,8 @@ fn what_was_made_by_hand_is_tagged_and_the_next_apply_does_the_rest() {
 
     let (code, text) = site.run(&ADOPT);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("deployer will manage it from now on"), "{text}");
-    let (_, next) = text.split_once("The next apply would then do this").expect("it says what comes after");
+    assert!(text.contains("it is taken under management"), "{text}");
+    let (_, next) = text.split_once("The next apply would then make these changes").expect("it shows the next changes");
     assert!(next.contains("memory_mb") && next.contains("512 -> 128"), "{next}");
     assert!(next.contains("-/+") && next.contains("IAM can't move a role to another path"), "{next}");
     assert!(text.contains("deployer secret status a --compare"), "{text}");
@@ -63,21 +63,21 @@ fn what_was_made_by_hand_is_tagged_and_the_next_apply_does_the_rest() {
     calls.sort_unstable();
     let tags =
         ["events:TagResource", "iam:TagRole", "lambda:TagResource", "logs:TagResource", "secretsmanager:TagResource"];
-    assert_eq!(calls, tags, "nothing but tags");
+    assert_eq!(calls, tags, "only tags are written");
 
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
     let (code, text) = site.apply();
     assert!(code == 0 && text.contains("No changes"), "{text}");
     let role = site.cloud.with(|cx| cx.state.iam.roles["sync-a-role"].path.clone());
-    assert_eq!(role.expect("the state is read"), "/deployer/sync/");
+    assert_eq!(role.expect("the cloud's state is readable"), "/deployer/sync/");
 }
 
 #[test]
-fn it_shows_and_asks_first() {
+fn shows_the_plan_and_asks_first() {
     let site = made_by_hand();
     let (code, text) = site.run(&["adopt", "a", "--artifact", "bootstrap"]);
-    assert!(code == 2 && text.contains("there is nobody to ask"), "{text}");
+    assert!(code == 2 && text.contains("confirmation needed"), "{text}");
     assert_eq!(site.writes(), Vec::<String>::new());
     let (code, text) = site.run(&["adopt", "a", "--yes", "--json", "--artifact", "bootstrap"]);
     assert_eq!(code, 0, "{text}");
@@ -90,7 +90,7 @@ fn it_shows_and_asks_first() {
 }
 
 #[test]
-fn what_another_deployment_owns_is_refused() {
+fn refuses_resources_of_another_deployment() {
     let site = made_by_hand();
     on(&site, async |aws| {
         let rule = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
@@ -103,7 +103,7 @@ fn what_another_deployment_owns_is_refused() {
 }
 
 #[test]
-fn there_may_be_nothing_to_adopt() {
+fn does_nothing_if_there_is_nothing_to_adopt() {
     let site = Site::new();
     assert_eq!(site.apply().0, 0);
     site.writes();
@@ -115,16 +115,19 @@ fn there_may_be_nothing_to_adopt() {
 }
 
 #[test]
-fn an_adopted_venue_that_is_taken_out_is_deleted_with_its_old_role() {
+fn deletes_the_old_role_of_an_adopted_venue_that_is_removed() {
     let site = made_by_hand();
     assert_eq!(site.run(&ADOPT).0, 0);
-    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
-    let (head, rest) = manifest.split_once("[venues.a]").expect("it declares a");
-    site.write("venues.toml", &format!("{head}[venues.b]{}", rest.split_once("[venues.b]").expect("b").1));
+    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("the manifest exists");
+    let (head, rest) = manifest.split_once("[venues.a]").expect("the manifest declares a");
+    site.write(
+        "venues.toml",
+        &format!("{head}[venues.b]{}", rest.split_once("[venues.b]").expect("the manifest declares b").1),
+    );
     let (code, text) = site.run(&APPLY_LARGE);
     assert!(code == 6, "{text}");
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
     let roles = site.cloud.with(|cx| cx.state.iam.roles.keys().cloned().collect::<Vec<_>>());
-    assert_eq!(roles.expect("the state is read"), ["sync-b-role"]);
+    assert_eq!(roles.expect("the cloud's state is readable"), ["sync-b-role"]);
 }

@@ -48,7 +48,7 @@ fn a_function_that_does_not_work_is_no_success() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("venue-a: the run failed: Runtime.ExitError"), "{text}");
-    assert!(text.contains("no reason is stated"), "{text}");
+    assert!(text.contains("no reason given"), "{text}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn everything() -> (Plan, Estimate) {
     });
     plan.protected.push("closed".to_owned());
     plan.unreadable.push(Unreadable { address: None, reason: "logs:DescribeLogGroups: AccessDenied".to_owned() });
-    plan.notes.push("marina is blocked, nothing is deployed: no account yet (next step: ask; owner: ops)".to_owned());
+    plan.notes.push("marina is blocked and not deployed: no account yet (next step: ask; owner: ops)".to_owned());
     let cost = estimate(&desired, &snapshot, &[], &Assumptions::default());
     (plan, cost)
 }

@@ -1,11 +1,11 @@
-//! What an apply refuses, as processes: nothing is written, exit code 6, and what to do is said.
+//! What an apply refuses, tested as a process: it writes nothing, exits with 6, and says what to do.
 
 use deployer_sandbox::{Clock, HubSpot, HubSpotConfig, Server};
 
 use crate::processes::{APPLY, Site};
 use crate::world::{manifest, venue};
 
-/// The command is refused with these words, and nothing is written.
+/// Asserts that the command is refused with these words and writes nothing.
 fn refused(site: &Site, args: &[&str], words: &[&str]) {
     site.writes();
     let (code, text) = site.run(args);
@@ -28,13 +28,13 @@ fn three() -> String {
     format!("{}{}", manifest("sync"), venue("c", ""))
 }
 
-/// Only the last of the three.
+/// A manifest with only the last of the three venues.
 fn only_c() -> String {
     format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\n{}", venue("c", ""))
 }
 
 #[test]
-fn another_account_than_the_manifests_is_refused() {
+fn refuses_an_account_other_than_the_manifests() {
     let site = Site::new();
     site.write("venues.toml", &manifest("sync").replace("region =", "account = \"999999999999\"\nregion ="));
     for args in [&["plan", "--artifact", "bootstrap"][..], &APPLY, &["destroy", "--yes"], &["unlock", "--yes"]] {
@@ -43,7 +43,7 @@ fn another_account_than_the_manifests_is_refused() {
 }
 
 #[test]
-fn the_manifest_is_held_against_hubspot() {
+fn checks_the_manifest_against_hubspot() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let clock = Clock::stopped_at(jiff::Timestamp::now());
     let hubspot = HubSpot::new(HubSpotConfig { portal_id: 111, clock, search_lag: Default::default(), limits: false });
@@ -58,15 +58,15 @@ fn the_manifest_is_held_against_hubspot() {
     site.write("token", "admin-token\n");
     with_portal(222, "file:token");
     for args in [&["plan", "--artifact", "bootstrap"][..], &APPLY] {
-        refused(&site, args, &["file:token opens HubSpot portal 111", "is for portal 222"]);
+        refused(&site, args, &["file:token is for HubSpot portal 111", "is for portal 222"]);
     }
     with_portal(111, "file:token");
     let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
     assert!(code == 0 && !text.contains("wasn't compared"), "{text}");
     assert!(!text.contains("admin-token"), "{text}");
     assert!(text.contains("+ error-property tripleseat_sync_error__b"), "{text}");
-    // A property that isn't there is a mistake of the manifest, and is told before anything is done.
-    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    // A property that doesn't exist is a mistake in the manifest, and is reported before anything is done.
+    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("the manifest exists");
     let fields = "[venues.a.fields]\ncompany = \"compny\"\nadditional_information = \"{zzzzzz}\"\n\n[venues.b]";
     site.write("venues.toml", &manifest.replace("[venues.b]", fields));
     site.writes();
@@ -77,14 +77,14 @@ fn the_manifest_is_held_against_hubspot() {
         assert!(text.contains("a: zzzzzz\n"), "{text}");
     }
     assert_eq!(site.writes(), Vec::<String>::new());
-    // A plan in CI needs no secrets; it says what it couldn't do.
+    // A plan in CI needs no secrets, but says what it could not check.
     with_portal(222, "env:NOT_SET");
     let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
     assert!(code == 0 && text.contains("wasn't compared with HubSpot") && text.contains("NOT_SET"), "{text}");
 }
 
 #[test]
-fn most_of_the_venues_are_not_deleted_by_accident() {
+fn refuses_to_delete_most_venues_without_max_delete() {
     let site = applied(&three());
     site.write("venues.toml", &only_c());
     refused(&site, &APPLY, &["deletes 2 of 3 deployed venues: a, b", "--max-delete 2"]);
@@ -94,7 +94,7 @@ fn most_of_the_venues_are_not_deleted_by_accident() {
 }
 
 #[test]
-fn one_venue_of_several_is_deleted_without_more_ado() {
+fn deletes_one_venue_of_several_without_max_delete() {
     let site = applied(&three());
     site.write("venues.toml", &manifest("sync"));
     let (code, text) = site.apply();
@@ -103,29 +103,29 @@ fn one_venue_of_several_is_deleted_without_more_ado() {
 }
 
 #[test]
-fn a_protected_venue_is_not_deleted_by_the_edit_that_takes_its_protection_away() {
+fn refuses_to_delete_a_venue_that_was_protected_at_the_last_apply() {
     let site = applied(&three().replace("\"Venue c\"\n", "\"Venue c\"\nprotect = true\n"));
     site.write("venues.toml", &manifest("sync"));
-    refused(&site, &APPLY, &["removes what is protected: c", "protect = false"]);
+    refused(&site, &APPLY, &["removes protected venues: c", "protect = false"]);
     refused(&site, &["destroy", "--yes"], &["c"]);
     refused(&site, &["destroy", "--yes", "--target", "c"], &["c"]);
     let (code, text) = site.run(&["destroy", "--yes", "--target", "a"]);
-    assert_eq!(code, 0, "the others can go: {text}");
+    assert_eq!(code, 0, "unprotected venues can be destroyed: {text}");
     site.write("venues.toml", &three());
-    assert_eq!(site.apply().0, 0, "its protection is taken away");
+    assert_eq!(site.apply().0, 0, "this removes the protection");
     site.write("venues.toml", &manifest("sync"));
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
 }
 
 #[test]
-fn a_target_limits_what_is_planned_and_done() {
+fn target_limits_plan_and_apply() {
     let site = Site::new();
     site.write("venues.toml", &three());
     let (code, text) = site.run(&[&APPLY[..], &["--target", "a", "--target", "c"]].concat());
     assert_eq!(code, 0, "{text}");
     let functions = site.cloud.with(|cx| cx.regional().lambda.functions.keys().cloned().collect::<Vec<_>>());
-    assert_eq!(functions.expect("the state is read"), ["sync-a", "sync-c"]);
+    assert_eq!(functions.expect("the cloud's state is readable"), ["sync-a", "sync-c"]);
     let (code, text) = site.run(&[&APPLY[..], &["--target", "nobody"]].concat());
-    assert!(code == 2 && text.contains("no such venue"), "{text}");
+    assert!(code == 2 && text.contains("no venue of this name"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! Commands as processes, against the embedded cloud on a socket: what only a real process shows.
+//! Commands as processes, against the embedded cloud on a socket: behavior that only a real process shows.
 
 use std::io::Read;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// With the venues `a` and `b`.
+    /// A manifest with the venues `a` and `b`.
     pub fn new() -> Self {
         Self::in_account("123456789012")
     }
@@ -38,7 +38,7 @@ impl Site {
         site
     }
 
-    /// Where the cloud answers.
+    /// The address of the cloud.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -51,7 +51,7 @@ impl Site {
         std::fs::write(self.path().join(name), text).expect("written");
     }
 
-    /// `deployer` there, on that cloud, with nothing else of the surroundings.
+    /// `deployer` in that directory and on that cloud, isolated from the environment.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
         command.current_dir(self.path()).args(args).env_clear();
@@ -65,12 +65,12 @@ impl Site {
         command
     }
 
-    /// Runs to its end: exit code, and all that was printed.
+    /// Runs a command to its end, and returns its exit code and everything it printed.
     pub fn run(&self, args: &[&str]) -> (i32, String) {
         printed(&self.command(args).output().expect("it starts"))
     }
 
-    /// What was called since the last look that could change something.
+    /// The write calls since the last time this was called.
     pub fn writes(&self) -> Vec<String> {
         let writes = self.cloud.writes().into_iter().filter(|call| call.service != "sts");
         let writes = writes.map(|call| call.to_string()).collect();
@@ -86,14 +86,14 @@ impl Site {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     }
 
-    /// Holds every call of `operation` until it is let go: tells of each, and waits for one word.
+    /// Blocks every call of `operation`: announces it on the receiver, then waits for the sender.
     fn hold(&self, operation: &'static str) -> (Receiver<()>, Sender<()>) {
         let (arrived, arrivals) = channel();
         let (let_go, permission) = channel::<()>();
         let permission = Mutex::new(permission);
         self.cloud.set_faults(Some(Arc::new(move |call: &Call| {
             if call.operation == operation && arrived.send(()).is_ok() {
-                // The other end is dropped when nothing is to be held any more.
+                // Dropping the sender releases all calls.
                 let wait = || permission.lock().expect("no panic").recv();
                 let _ = tokio::task::block_in_place(wait);
             }
@@ -104,7 +104,7 @@ impl Site {
 
     fn locks(&self) -> Vec<String> {
         let groups = self.cloud.with(|cx| cx.regional().logs.groups.keys().cloned().collect::<Vec<_>>());
-        groups.expect("the state is read").into_iter().filter(|name| name.contains("/lock/")).collect()
+        groups.expect("the cloud's state is readable").into_iter().filter(|name| name.contains("/lock/")).collect()
     }
 }
 
@@ -130,11 +130,11 @@ fn interrupt(child: &Child) {
 }
 
 #[test]
-fn a_second_apply_makes_no_write_call() {
+fn second_apply_makes_no_write_call() {
     let site = Site::new();
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
-    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
+    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is released");
     site.writes();
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
@@ -143,11 +143,11 @@ fn a_second_apply_makes_no_write_call() {
 }
 
 #[test]
-fn of_two_applies_at_once_one_is_refused_and_a_plan_is_not() {
+fn refuses_a_concurrent_apply_but_not_a_plan() {
     let site = Site::new();
     let (arrivals, let_go) = site.hold("CreateFunction");
     let first = site.spawn(&APPLY);
-    arrivals.recv().expect("the first is at work");
+    arrivals.recv().expect("the first apply is running");
     let (code, text) = site.run(&APPLY_OR_NOT);
     assert_eq!(code, 6, "{text}");
     assert!(text.contains("is locked: deployer apply by ") && text.contains("deployer unlock"), "{text}");
@@ -159,15 +159,15 @@ fn of_two_applies_at_once_one_is_refused_and_a_plan_is_not() {
 }
 
 #[test]
-fn of_two_applies_at_once_the_second_waits_and_finds_nothing_left_to_do() {
+fn concurrent_apply_waits_and_then_has_nothing_to_do() {
     let site = Site::new();
     let (arrivals, let_go) = site.hold("CreateFunction");
     let first = site.spawn(&APPLY);
-    arrivals.recv().expect("the first is at work");
+    arrivals.recv().expect("the first apply is running");
     let mut second = site.spawn(&["apply", "--yes", "--artifact", "bootstrap", "--json"]);
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(second.stdout.take().expect("a pipe")));
     let waits = |line: &String| line.contains(r#""type":"waiting""#) && line.contains("deployer apply by ");
-    assert!(lines.by_ref().map(|line| line.expect("text")).any(|line| waits(&line)), "it says for whom it waits");
+    assert!(lines.by_ref().map(|line| line.expect("text")).any(|line| waits(&line)), "it says whom it waits for");
     drop(let_go);
     let (code, text) = end(first);
     assert_eq!(code, 0, "{text}");
@@ -178,19 +178,19 @@ fn of_two_applies_at_once_the_second_waits_and_finds_nothing_left_to_do() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_what_is_under_way_gives_the_lock_back_and_says_what_is_left() {
+fn ctrl_c_finishes_calls_in_flight_releases_the_lock_and_lists_what_is_left() {
     let site = Site::new();
     let (arrivals, let_go) = site.hold("CreateFunction");
     let child = site.spawn(&APPLY);
-    arrivals.recv().expect("it is at work");
+    arrivals.recv().expect("the apply is running");
     interrupt(&child);
-    // Only when the signal has been seen may the call go on; the process says so.
+    // The call may continue only once the process has seen the signal, which it announces.
     let mut child = child;
     let mut stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
     let mut line = String::new();
-    while !line.contains("Ending what is under way") {
+    while !line.contains("Finishing the calls in flight") {
         line.clear();
-        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut line).expect("text"), 0, "it says that it ends");
+        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut line).expect("text"), 0, "it announces that it stops");
     }
     drop(let_go);
     let mut text = String::new();
@@ -198,9 +198,9 @@ fn ctrl_c_ends_what_is_under_way_gives_the_lock_back_and_says_what_is_left() {
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
     assert!(text.contains("Cancelled") && text.contains("not started  a/alias"), "{text}");
     assert!(text.contains("To go on: deployer apply"), "{text}");
-    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
+    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is released");
     let created = site.cloud.calls().iter().filter(|call| call.operation == "CreateAlias").count();
-    assert_eq!(created, 0, "nothing new was begun");
+    assert_eq!(created, 0, "nothing new was started");
     site.cloud.set_faults(None);
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
@@ -208,44 +208,44 @@ fn ctrl_c_ends_what_is_under_way_gives_the_lock_back_and_says_what_is_left() {
 
 #[cfg(unix)]
 #[test]
-fn a_second_ctrl_c_stops_now_and_the_next_apply_goes_on_at_once() {
+fn second_ctrl_c_stops_immediately_and_the_next_apply_can_continue() {
     let site = Site::new();
     let (arrivals, let_go) = site.hold("CreateFunction");
     let mut child = site.spawn(&APPLY);
-    arrivals.recv().expect("it is at work");
+    arrivals.recv().expect("the apply is running");
     let mut stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
     let mut line = String::new();
     interrupt(&child);
-    while !line.contains("Ending what is under way") {
+    while !line.contains("Finishing the calls in flight") {
         line.clear();
-        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut line).expect("text"), 0, "it says that it ends");
+        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut line).expect("text"), 0, "it announces that it stops");
     }
     interrupt(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     site.cloud.set_faults(None);
     drop(let_go);
-    assert_eq!(site.locks().len(), 1, "nobody gave it back");
+    assert_eq!(site.locks().len(), 1, "nobody released it");
     let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
-    assert_eq!(code, 0, "a lock that was left behind is nothing to a plan: {text}");
+    assert_eq!(code, 0, "a plan ignores an abandoned lock: {text}");
     let (code, text) = site.run(&APPLY_OR_NOT);
     assert_eq!(code, 0, "its holder died on this machine: {text}");
     assert_eq!(site.locks(), Vec::<String>::new());
 }
 
 #[test]
-fn unlock_shows_the_holder_asks_and_takes_the_lock_away() {
+fn unlock_shows_the_holder_asks_and_removes_the_lock() {
     let site = Site::new();
     let (arrivals, let_go) = site.hold("CreateFunction");
     let mut child = site.spawn(&APPLY);
-    arrivals.recv().expect("it is at work");
+    arrivals.recv().expect("the apply is running");
     child.kill().expect("it is killed");
     child.wait().expect("it ends");
     site.cloud.set_faults(None);
     drop(let_go);
     let (code, text) = site.run(&["unlock"]);
-    assert_eq!(code, 2, "nobody is there to ask: {text}");
+    assert_eq!(code, 2, "without a terminal it needs --yes: {text}");
     assert!(text.contains("is locked: deployer apply by "), "{text}");
-    assert_eq!(site.locks().len(), 1, "it is still there");
+    assert_eq!(site.locks().len(), 1, "the lock still exists");
     let (code, text) = site.run(&["unlock", "--yes"]);
     assert_eq!((code, site.locks()), (0, Vec::new()), "{text}");
     let (code, text) = site.run(&["unlock"]);
@@ -254,7 +254,7 @@ fn unlock_shows_the_holder_asks_and_takes_the_lock_away() {
 }
 
 #[test]
-fn one_venue_that_fails_leaves_the_others_converged_and_the_next_apply_ends_the_work() {
+fn failed_venue_does_not_stop_the_others_and_the_next_apply_completes_it() {
     let site = Site::new();
     let refused = std::sync::atomic::AtomicBool::new(false);
     site.cloud.set_faults(Some(Arc::new(move |call: &Call| {
@@ -268,7 +268,7 @@ fn one_venue_that_fails_leaves_the_others_converged_and_the_next_apply_ends_the_
     assert!(line.contains("11 created, 1 failed, 4 not started"), "{text}");
     assert!(text.contains("let the credentials in use do `lambda:CreateFunction`"), "{text}");
     assert!(text.contains("To go on: deployer apply"), "{text}");
-    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
+    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is released");
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
     let (code, text) = site.apply();
@@ -276,7 +276,7 @@ fn one_venue_that_fails_leaves_the_others_converged_and_the_next_apply_ends_the_
 }
 
 #[test]
-fn a_manifest_without_venues_deletes_nothing_whatever_is_allowed() {
+fn refuses_a_manifest_without_venues_despite_max_delete() {
     let site = Site::new();
     assert_eq!(site.apply().0, 0);
     site.write("venues.toml", "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n");

@@ -1,4 +1,4 @@
-//! Saved plans, as processes: carried out as they are, or refused with what has moved.
+//! Saved plans, tested as processes: applied exactly as saved, or refused with what has changed.
 
 use deployer_aws::Aws;
 
@@ -7,7 +7,7 @@ use crate::processes::Site;
 const SAVE: [&str; 5] = ["plan", "--artifact", "bootstrap", "--out", "plan.json"];
 const APPLY_SAVED: [&str; 4] = ["apply", "plan.json", "--artifact", "bootstrap"];
 
-/// With a plan saved that creates everything.
+/// A site with a saved plan that creates everything.
 fn saved() -> Site {
     let site = Site::new();
     let (code, text) = site.run(&SAVE);
@@ -17,7 +17,7 @@ fn saved() -> Site {
     site
 }
 
-/// It is refused as stale, with these words, and nothing is written.
+/// Asserts that the saved plan is refused as stale with these words, and nothing is written.
 fn refused(site: &Site, words: &[&str]) {
     site.writes();
     let (code, text) = site.run(&APPLY_SAVED);
@@ -35,7 +35,7 @@ fn change(site: &Site, work: impl AsyncFnOnce(Aws)) {
 }
 
 #[test]
-fn it_is_carried_out_once() {
+fn applies_a_saved_plan_only_once() {
     let site = saved();
     let (code, text) = site.run(&APPLY_SAVED);
     assert_eq!(code, 0, "{text}");
@@ -45,25 +45,25 @@ fn it_is_carried_out_once() {
 }
 
 #[test]
-fn a_manifest_that_was_edited_makes_it_stale() {
+fn edited_manifest_makes_it_stale() {
     let site = saved();
-    let text = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    let text = std::fs::read_to_string(site.path().join("venues.toml")).expect("the file exists");
     site.write("venues.toml", &text.replace("Venue a", "Venue A"));
     refused(&site, &["the manifest was edited"]);
 }
 
 #[test]
-fn another_artifact_makes_it_stale() {
+fn different_artifact_makes_it_stale() {
     let site = saved();
     site.write("bootstrap", "#!/bin/sh\nexit 2\n");
     refused(&site, &["the artifact has changed"]);
 }
 
 #[test]
-fn a_resource_that_was_changed_makes_it_stale() {
+fn changed_resource_makes_it_stale() {
     let site = Site::new();
     assert_eq!(site.apply().0, 0);
-    let text = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    let text = std::fs::read_to_string(site.path().join("venues.toml")).expect("the file exists");
     site.write("venues.toml", &text.replace("status = \"paused\"", "status = \"active\""));
     assert_eq!(site.run(&SAVE).0, 0);
     change(&site, async |aws| {
@@ -74,7 +74,7 @@ fn a_resource_that_was_changed_makes_it_stale() {
 }
 
 #[test]
-fn what_it_does_not_read_does_not_make_it_stale() {
+fn unrelated_changes_do_not_make_it_stale() {
     let site = Site::new();
     let (code, text) = site.run(&[&SAVE[..], &["--target", "a"]].concat());
     assert_eq!(code, 0, "{text}");
@@ -87,42 +87,42 @@ fn what_it_does_not_read_does_not_make_it_stale() {
 }
 
 #[test]
-fn another_account_makes_it_stale() {
+fn different_account_makes_it_stale() {
     let site = saved();
     let other = Site::in_account("210987654321");
-    let plan = std::fs::read_to_string(site.path().join("plan.json")).expect("it is there");
+    let plan = std::fs::read_to_string(site.path().join("plan.json")).expect("the file exists");
     other.write("plan.json", &plan);
     refused(&other, &["made for account 123456789012, but this is 210987654321"]);
 }
 
 #[test]
-fn an_edit_by_hand_makes_it_stale_wherever_it_is() {
+fn manual_edit_anywhere_makes_it_stale() {
     let site = saved();
-    let plan = std::fs::read_to_string(site.path().join("plan.json")).expect("it is there");
+    let plan = std::fs::read_to_string(site.path().join("plan.json")).expect("the file exists");
     for (old, new) in
         [("\"memory_mb\": 128", "\"memory_mb\": 129"), ("\"checksum\": \"", "\"checksum\": \"0"), ("}\n", "}\n\n")]
     {
         assert!(plan.contains(old), "{old}");
         site.write("plan.json", &plan.replace(old, new));
-        refused(&site, &["was changed after it was saved"]);
+        refused(&site, &["was edited after it was saved"]);
     }
     site.write("plan.json", &plan.replace("\"format_version\": 1", "\"format_version\": 99"));
     refused(&site, &["another version"]);
     site.write("plan.json", "{}");
     let (code, text) = site.run(&APPLY_SAVED);
-    assert!(code == 2 && text.contains("is no saved plan"), "{text}");
+    assert!(code == 2 && text.contains("is not a saved plan"), "{text}");
 }
 
 #[test]
-fn no_secret_is_in_it() {
+fn contains_no_secrets() {
     let site = saved();
-    let plan = std::fs::read_to_string(site.path().join("plan.json")).expect("it is there");
-    assert!(plan.contains("env:TOKEN_a"), "references are");
+    let plan = std::fs::read_to_string(site.path().join("plan.json")).expect("the file exists");
+    assert!(plan.contains("env:TOKEN_a"), "it contains references");
     assert!(!plan.contains("token-of-") && !plan.contains("key-of-"), "{plan}");
 }
 
 #[test]
-fn a_plan_without_changes_can_be_carried_out_any_number_of_times() {
+fn plan_without_changes_can_be_applied_repeatedly() {
     let site = Site::new();
     assert_eq!(site.apply().0, 0);
     assert_eq!(site.run(&SAVE).0, 0);

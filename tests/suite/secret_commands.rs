@@ -1,4 +1,4 @@
-//! `deployer secret`, and what becomes of secrets when venues go and come back.
+//! `deployer secret`, and what happens to secrets when venues are removed and come back.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use crate::processes::{APPLY, Site};
 use crate::world::manifest;
 
-/// The secret's value, as the function would read it.
+/// The secret's value, as the function reads it.
 fn stored(site: &Site, venue: &str) -> Value {
     let value = site.cloud.with(|cx| {
         let secret = &cx.regional().secretsmanager.secrets[&format!("sync/{venue}")];
         let current = |version: &&Version| version.stages.iter().any(|stage| stage == "AWSCURRENT");
         secret.versions.values().find(current).and_then(|version| version.string.clone())
     });
-    let value = value.expect("the state is read").expect("it has a value");
+    let value = value.expect("the cloud's state is readable").expect("it has a value");
     serde_json::from_str(&value).expect("JSON")
 }
 
@@ -40,7 +40,7 @@ fn set(site: &Site, key: &str, value: &str) -> (i32, String) {
 }
 
 #[test]
-fn an_apply_writes_a_value_only_when_it_creates_the_secret() {
+fn apply_writes_a_value_only_when_it_creates_the_secret() {
     let site = applied();
     assert_eq!(stored(&site, "a"), json!({ "HUBSPOT_TOKEN": "token-of-a", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }));
     let output = site.command(&APPLY).env("TOKEN_a", "another").output().expect("it starts");
@@ -50,13 +50,13 @@ fn an_apply_writes_a_value_only_when_it_creates_the_secret() {
 }
 
 #[test]
-fn a_value_is_set_from_standard_input_and_never_shown() {
+fn sets_a_value_from_stdin_and_never_shows_it() {
     let site = applied();
     let (code, text) = set(&site, "hubspot_token", "rotated\n");
     assert_eq!(code, 0, "{text}");
     assert!(!text.contains("rotated"), "{text}");
     assert_eq!(stored(&site, "a"), json!({ "HUBSPOT_TOKEN": "rotated", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }));
-    assert_eq!(stored(&site, "b")["HUBSPOT_TOKEN"], "token-of-b", "of that venue alone");
+    assert_eq!(stored(&site, "b")["HUBSPOT_TOKEN"], "token-of-b", "only that venue's secret changes");
     site.writes();
     let (code, text) = set(&site, "HUBSPOT_TOKEN", "rotated");
     assert!(code == 0 && text.contains("already"), "{text}");
@@ -74,13 +74,13 @@ fn a_value_is_set_from_standard_input_and_never_shown() {
 }
 
 #[test]
-fn a_push_writes_what_differs_from_the_references() {
+fn push_writes_what_differs_from_the_references() {
     let site = applied();
     set(&site, "hubspot_token", "rotated");
     site.writes();
     let (code, text) = site.run(&["secret", "push"]);
-    assert_eq!(code, 2, "nobody is there to ask: {text}");
-    assert!(text.contains("a: hubspot_token is another value") && !text.contains("b:"), "{text}");
+    assert_eq!(code, 2, "without a terminal it needs --yes: {text}");
+    assert!(text.contains("a: hubspot_token differs from its reference") && !text.contains("b:"), "{text}");
     assert_eq!(site.writes(), Vec::<String>::new());
     let (code, text) = site.run(&["secret", "push", "--yes"]);
     assert_eq!(code, 0, "{text}");
@@ -94,7 +94,7 @@ fn a_push_writes_what_differs_from_the_references() {
 }
 
 #[test]
-fn the_status_says_what_is_there_and_compares_when_asked() {
+fn status_shows_each_secret_and_compares_on_request() {
     let site = applied();
     set(&site, "hubspot_token", "rotated");
     let (code, text) = site.run(&["secret", "status"]);
@@ -102,18 +102,15 @@ fn the_status_says_what_is_there_and_compares_when_asked() {
     let reads = site.cloud.calls().iter().filter(|call| call.operation == "GetSecretValue").count();
     site.cloud.forget_calls();
     let (code, text) = site.run(&["secret", "status", "a", "--compare"]);
-    assert!(
-        code == 0 && text.contains("not what env:TOKEN_a gives") && text.contains("as env:KEY_a gives it"),
-        "{text}"
-    );
+    assert!(code == 0 && text.contains("differs from env:TOKEN_a") && text.contains("matches env:KEY_a"), "{text}");
     assert!(!text.contains("rotated") && !text.contains("key-of-a"), "{text}");
-    assert_eq!(reads, 1, "only `set` has read a value before");
+    assert_eq!(reads, 1, "only `set` read a value before");
     let (code, text) = site.run(&["secret", "status", "nobody"]);
     assert!(code == 2 && text.contains("it declares a, b"), "{text}");
 }
 
 #[test]
-fn a_value_that_is_set_by_hand_is_left_out_at_first() {
+fn leaves_out_managed_values_until_they_are_set() {
     let site = Site::new();
     site.write("venues.toml", &manifest("sync").replace("env:TOKEN_a", "managed"));
     let (code, text) = site.apply();
@@ -128,28 +125,28 @@ fn a_value_that_is_set_by_hand_is_left_out_at_first() {
 }
 
 #[test]
-fn a_foreign_secret_is_never_written_or_read() {
+fn never_reads_or_writes_a_foreign_secret() {
     let site = Site::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let aws = deployer_aws::Aws::for_local("us-east-1", site.cloud.http_client(), None);
     let made = runtime.block_on(aws.secrets.create_secret().name("sync/a").secret_string("theirs").send());
-    made.expect("somebody made it");
+    made.expect("somebody else creates it");
     site.cloud.forget_calls();
     let (code, text) = set(&site, "hubspot_token", "x");
     assert!(code == 6 && text.contains("deployer adopt a"), "{text}");
     let (code, text) = site.run(&["secret", "status", "--compare"]);
-    assert!(code == 0 && text.contains("there, and not ours"), "{text}");
+    assert!(code == 0 && text.contains("exists, but isn't ours"), "{text}");
     assert!(site.cloud.calls().iter().all(|call| call.operation != "GetSecretValue"));
     assert_eq!(site.writes(), Vec::<String>::new());
 }
 
 #[test]
-fn the_recovery_window_is_the_manifests_and_a_venue_comes_back_with_its_value() {
+fn restores_a_returning_venues_secret_within_the_recovery_window() {
     let site = applied();
     set(&site, "hubspot_token", "rotated");
     let only_b = |text: &str| {
-        let (head, rest) = text.split_once("[venues.a]").expect("it declares a");
-        format!("{head}[venues.b]{}", rest.split_once("[venues.b]").expect("it declares b").1)
+        let (head, rest) = text.split_once("[venues.a]").expect("the manifest declares a");
+        format!("{head}[venues.b]{}", rest.split_once("[venues.b]").expect("the manifest declares b").1)
     };
     let both = manifest("sync").replace("region =", "recovery_window_days = 7\nregion =");
     site.write("venues.toml", &only_b(&both));
@@ -161,7 +158,7 @@ fn the_recovery_window_is_the_manifests_and_a_venue_comes_back_with_its_value() 
         let deletion = cx.regional().secretsmanager.secrets["sync/a"].deletion.clone();
         deletion.map(|deletion| deletion.due.duration_since(deletion.requested).as_hours())
     });
-    assert_eq!(window.expect("the state is read"), Some(7 * 24));
+    assert_eq!(window.expect("the cloud's state is readable"), Some(7 * 24));
     site.cloud.advance(jiff::SignedDuration::from_hours(6 * 24));
     site.write("venues.toml", &both);
     let (code, text) = site.apply();
@@ -173,11 +170,11 @@ fn the_recovery_window_is_the_manifests_and_a_venue_comes_back_with_its_value() 
     site.cloud.advance(jiff::SignedDuration::from_hours(8 * 24));
     site.write("venues.toml", &both);
     assert_eq!(site.apply().0, 0);
-    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "token-of-a", "after its window it is made anew");
+    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "token-of-a", "after the window it is created again");
 }
 
 #[test]
-fn a_recovery_window_has_seven_to_thirty_days() {
+fn rejects_recovery_windows_outside_seven_to_thirty_days() {
     let site = Site::new();
     for days in ["6", "31"] {
         site.write(
@@ -190,12 +187,13 @@ fn a_recovery_window_has_seven_to_thirty_days() {
 }
 
 #[test]
-fn a_destroy_can_delete_secrets_for_good() {
+fn destroy_can_delete_secrets_permanently() {
     let site = applied();
     let (code, text) = site.run(&["destroy", "--yes"]);
     assert_eq!(code, 0, "{text}");
-    let secrets = || site.cloud.with(|cx| cx.regional().secretsmanager.secrets.len()).expect("the state is read");
-    assert_eq!(secrets(), 2, "they can be restored");
+    let secrets =
+        || site.cloud.with(|cx| cx.regional().secretsmanager.secrets.len()).expect("the cloud's state is readable");
+    assert_eq!(secrets(), 2, "both can still be restored");
     let (code, text) = site.run(&["destroy", "--yes", "--force-delete-secrets"]);
     assert_eq!(code, 0, "{text}");
     assert_eq!(secrets(), 0);

@@ -1,4 +1,4 @@
-//! Versions, as processes: the canary that new code is tried at, rollbacks, and how many versions stay.
+//! Versions, tested as processes: the canary that tries new code, rollbacks, and how many versions are kept.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use crate::processes::Site;
 use crate::world::{manifest, venue};
 
-/// A stand-in for functions: notes who is invoked with what, and answers as it is told.
+/// A fake for the functions: records every invocation and returns what the test wants.
 #[derive(Debug, Default)]
 struct StandIn {
     invoked: Mutex<Vec<String>>,
@@ -30,7 +30,7 @@ impl Invoker for StandIn {
     }
 }
 
-/// Three venues that are deployed, and whose functions are a stand-in.
+/// Three deployed venues whose functions are a fake.
 fn site() -> (Site, Arc<StandIn>) {
     let site = Site::new();
     site.write("venues.toml", &three());
@@ -50,14 +50,14 @@ fn three() -> String {
 fn live(site: &Site, venue: &str) -> String {
     let live =
         site.cloud.with(|cx| cx.regional().lambda.functions[&format!("sync-{venue}")].aliases["live"].version.clone());
-    live.expect("the state is read")
+    live.expect("the cloud's state is readable")
 }
 
 fn versions(site: &Site, venue: &str) -> Vec<u64> {
     let versions = site
         .cloud
         .with(|cx| cx.regional().lambda.functions[&format!("sync-{venue}")].versions.keys().copied().collect());
-    versions.expect("the state is read")
+    versions.expect("the cloud's state is readable")
 }
 
 fn set_memory(site: &Site, memory_mb: u32) {
@@ -67,7 +67,7 @@ fn set_memory(site: &Site, memory_mb: u32) {
 }
 
 #[test]
-fn new_code_is_tried_at_the_canary_and_then_goes_to_the_others() {
+fn tries_new_code_at_the_canary_before_the_others() {
     let (site, stand_in) = site();
     site.write("bootstrap", "#!/bin/sh\nexit 2\n");
     site.write("venues.toml", &three().replace("\"Venue c\"\n", "\"Venue c\"\ncanary = true\n"));
@@ -82,7 +82,7 @@ fn new_code_is_tried_at_the_canary_and_then_goes_to_the_others() {
 }
 
 #[test]
-fn without_a_canary_the_first_active_venue_is_it() {
+fn first_active_venue_is_the_default_canary() {
     let (site, stand_in) = site();
     site.write("bootstrap", "#!/bin/sh\nexit 2\n");
     assert_eq!(site.apply().0, 0);
@@ -90,7 +90,7 @@ fn without_a_canary_the_first_active_venue_is_it() {
 }
 
 #[test]
-fn a_failed_canary_stops_the_rollout_until_it_works() {
+fn failed_canary_stops_the_rollout_until_it_works() {
     let (site, stand_in) = site();
     site.write("bootstrap", "#!/bin/sh\nexit 2\n");
     *stand_in.error.lock().expect("no panic") = Some("HubSpot refused HUBSPOT_TOKEN");
@@ -108,7 +108,7 @@ fn a_failed_canary_stops_the_rollout_until_it_works() {
 }
 
 #[test]
-fn the_canary_can_be_left_out_and_settings_need_none() {
+fn skips_the_canary_with_no_canary_and_for_settings() {
     let (site, stand_in) = site();
     set_memory(&site, 256);
     site.write("bootstrap", "#!/bin/sh\nexit 2\n");
@@ -118,7 +118,7 @@ fn the_canary_can_be_left_out_and_settings_need_none() {
 }
 
 #[test]
-fn a_rollback_stays_until_the_function_changes() {
+fn rollback_lasts_until_the_function_changes() {
     let (site, _) = site();
     set_memory(&site, 256);
     set_memory(&site, 512);
@@ -126,12 +126,16 @@ fn a_rollback_stays_until_the_function_changes() {
     let (code, text) = site.run(&["rollback", "a", "--yes"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("memory_mb") && text.contains("512 -> 256"), "{text}");
-    assert_eq!((live(&site, "a"), live(&site, "c")), ("2".to_owned(), "1".to_owned()), "of that venue alone");
+    assert_eq!(
+        (live(&site, "a"), live(&site, "c")),
+        ("2".to_owned(), "1".to_owned()),
+        "only that venue is rolled back"
+    );
     site.writes();
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("No changes") && text.contains("a was rolled back to version 2"), "{text}");
-    assert!(text.contains("Cost: $") && text.contains("no change"), "what runs costs the same: {text}");
+    assert!(text.contains("No changes") && text.contains("a runs version 2"), "{text}");
+    assert!(text.contains("Cost: $") && text.contains("no change"), "the cost is unchanged: {text}");
     assert_eq!(site.writes(), Vec::<String>::new());
     set_memory(&site, 1024);
     assert_eq!(live(&site, "a"), "4");
@@ -140,7 +144,7 @@ fn a_rollback_stays_until_the_function_changes() {
 }
 
 #[test]
-fn a_rollback_goes_to_any_version_that_is_there_and_can_be_taken_back() {
+fn rolls_back_to_any_existing_version_and_can_undo_it() {
     let (site, _) = site();
     set_memory(&site, 256);
     set_memory(&site, 512);
@@ -164,7 +168,7 @@ fn a_rollback_goes_to_any_version_that_is_there_and_can_be_taken_back() {
 }
 
 #[test]
-fn five_versions_stay_and_the_one_that_is_live() {
+fn keeps_five_versions_including_the_live_one() {
     let (site, _) = site();
     for memory_mb in [256, 384, 512, 640, 768, 896] {
         set_memory(&site, memory_mb);
@@ -175,15 +179,15 @@ fn five_versions_stay_and_the_one_that_is_live() {
 }
 
 #[test]
-fn a_foreign_function_is_not_rolled_back() {
+fn refuses_to_roll_back_a_foreign_function() {
     let (site, _) = site();
     set_memory(&site, 256);
     site.cloud
         .with(|cx| {
-            let function = cx.regional_mut().lambda.functions.get_mut("sync-a").expect("it is there");
+            let function = cx.regional_mut().lambda.functions.get_mut("sync-a").expect("the function exists");
             function.tags.insert("deployer:deployment".to_owned(), "another".to_owned());
         })
-        .expect("the state is written");
+        .expect("the cloud's state is writable");
     site.writes();
     let (code, text) = site.run(&["rollback", "a", "--yes"]);
     assert!(code == 1 && text.contains("isn't owned by deployment sync"), "{text}");

@@ -1,4 +1,4 @@
-//! How many of something, in words.
+//! A count with its noun.
 
 /// `1 lead`, `2 leads`
 pub fn counted(count: u64, what: &str) -> String {

@@ -1,16 +1,16 @@
-//! One error for everything that a command can end with: what happened, where, and what to do about it.
+//! The error that every command ends with: what happened, where, and what to do about it.
 
 use std::fmt;
 
 use crate::exit_code::ExitCode;
 
-/// What a command failed with. Its text is for the person who reads it: `message` says what happened and where, each of
-/// `hints` one thing to do.
+/// Why a command failed. Its text is for people: `message` says what happened and where, each of `hints` one thing to
+/// do.
 #[derive(Debug)]
 pub struct Error {
-    /// What the process exits with.
+    /// The exit code of the process.
     pub code: ExitCode,
-    /// What happened, and where (file, venue, resource): one sentence, no full stop at its end.
+    /// What happened, and where (file, venue, resource): one sentence without a final period.
     pub message: String,
     /// What led to it, outermost first.
     pub causes: Vec<String>,
@@ -32,7 +32,7 @@ impl Error {
         Self::new(ExitCode::Failed, message)
     }
 
-    /// An error of the command line or the manifest.
+    /// A mistake in the command line or the manifest.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(ExitCode::Usage, message)
     }
@@ -42,7 +42,7 @@ impl Error {
         Self::new(ExitCode::Refused, message)
     }
 
-    /// Adds what led to the error, with the chain of its own sources.
+    /// Adds a cause, followed by the chain of its own sources.
     #[must_use]
     pub fn caused_by(mut self, cause: &dyn std::error::Error) -> Self {
         let mut next = Some(cause);

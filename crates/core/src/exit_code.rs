@@ -1,4 +1,4 @@
-//! The exit codes: the one place where they are given their numbers. The README repeats this table.
+//! The exit codes and their numbers. The README repeats this table.
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum ExitCode {
     Usage = 2,
     /// Something could not be read, so the plan is incomplete.
     Incomplete = 3,
-    /// The apply finished in part.
+    /// The apply finished only in part.
     Partial = 4,
     /// The saved plan is stale.
     Stale = 5,
@@ -20,7 +20,7 @@ pub enum ExitCode {
     Refused = 6,
     /// `plan --detailed-exitcode`: there are changes.
     Changes = 10,
-    /// Cancelled by the user.
+    /// Canceled by the user.
     Cancelled = 130,
 }
 

@@ -14,7 +14,7 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{NewVenue, Schedule, SecretRef, add_venue, check_name, status_word};
 
-/// What a lead of an `http` destination consists of where nothing else is said.
+/// The fields of a lead for an `http` destination, unless others are given.
 const HTTP_FIELDS: [(&str, &str); 3] = [("name", "{firstname} {lastname}"), ("email", "email"), ("phone", "phone")];
 
 pub(super) fn run(global: &Global, args: &VenueAdd) -> Result<ExitCode> {
@@ -22,10 +22,11 @@ pub(super) fn run(global: &Global, args: &VenueAdd) -> Result<ExitCode> {
     let name = args.name.as_str();
     if manifest.loaded.manifest.venues.iter().any(|venue| venue.name == name) {
         let place = manifest.loaded.place_of(name).unwrap_or_else(|| global.manifest.display().to_string());
-        return Err(Error::usage(format!("there is a venue {name} already, at {place}; nothing was changed")));
+        return Err(Error::usage(format!("venue {name} already exists, at {place}; nothing was changed")));
     }
-    check_name(name)
-        .map_err(|flaw| Error::usage(format!("`{name}` can't be a venue's name: {}", flaw.message)).hint(flaw.help))?;
+    check_name(name).map_err(|flaw| {
+        Error::usage(format!("`{name}` is not a valid venue name: {}", flaw.message)).hint(flaw.help)
+    })?;
     let asked = match ask::terminal(global) {
         Some(mut person) => answers(args, Some(&mut person))?,
         None => answers::<&[u8], Vec<u8>>(args, None)?,
@@ -36,7 +37,7 @@ pub(super) fn run(global: &Global, args: &VenueAdd) -> Result<ExitCode> {
     Ok(ExitCode::Done)
 }
 
-/// What flags give, or a person.
+/// What the flags or a person answered.
 #[derive(Debug, PartialEq)]
 struct Answers {
     display_name: String,
@@ -47,7 +48,7 @@ struct Answers {
     secrets: Vec<(&'static str, SecretRef)>,
 }
 
-/// Asks for what no flag gives; where nobody can be asked, what can't be guessed is missing.
+/// Asks for what no flag gives. If nobody can be asked, missing values without a default are an error.
 fn answers<R: BufRead, W: Write>(args: &VenueAdd, mut person: Option<&mut Asker<R, W>>) -> Result<Answers> {
     if person.is_none() {
         let http = args.destination == Some(DestinationKind::Http);
@@ -62,16 +63,16 @@ fn answers<R: BufRead, W: Write>(args: &VenueAdd, mut person: Option<&mut Asker<
         }
     }
     let display_name = match (&args.display_name, person.as_deref_mut()) {
-        (None, Some(person)) => person.text("What do people call it", Some(&titled(&args.name)))?,
+        (None, Some(person)) => person.text("Display name", Some(&titled(&args.name)))?,
         (given, _) => given.clone().unwrap_or_default(),
     };
     let kind = match (args.destination, person.as_deref_mut()) {
         (Some(kind), _) => kind,
         (None, Some(person)) => {
-            person.ask("Where do its leads go, tripleseat or http", Some("tripleseat"), |answer| match answer {
+            person.ask("Destination (tripleseat or http)", Some("tripleseat"), |answer| match answer {
                 "tripleseat" => Ok(DestinationKind::Tripleseat),
                 "http" => Ok(DestinationKind::Http),
-                _ => Err("tripleseat or http is needed".to_owned()),
+                _ => Err("enter tripleseat or http".to_owned()),
             })?
         }
         (None, None) => DestinationKind::Tripleseat,
@@ -79,21 +80,21 @@ fn answers<R: BufRead, W: Write>(args: &VenueAdd, mut person: Option<&mut Asker<
     let http = kind == DestinationKind::Http;
     let location_id = match (args.location_id, person.as_deref_mut()) {
         (None, Some(person)) if !http => {
-            person.ask("Location id in Tripleseat (empty: the account has only one)", Some(""), |answer| {
+            person.ask("Location ID in Tripleseat (empty: the account has only one)", Some(""), |answer| {
                 if answer.is_empty() {
                     return Ok(None);
                 }
-                answer.parse().map(Some).map_err(|_| "a number is needed, as Tripleseat shows it".to_owned())
+                answer.parse().map(Some).map_err(|_| "enter the number that Tripleseat shows".to_owned())
             })?
         }
         (given, _) => given,
     };
     let url = match (&args.url, person.as_deref_mut()) {
-        (None, Some(person)) if http => Some(person.text("Address to which a lead is posted", None)?),
+        (None, Some(person)) if http => Some(person.text("URL to post leads to", None)?),
         (given, _) => given.clone(),
     };
     let schedule = match (&args.schedule, person.as_deref_mut()) {
-        (None, Some(person)) => person.ask("When does it run (empty: as the defaults say)", Some(""), |answer| {
+        (None, Some(person)) => person.ask("Schedule (empty: the default)", Some(""), |answer| {
             if answer.is_empty() {
                 return Ok(None);
             }
@@ -125,14 +126,14 @@ fn secrets<R: BufRead, W: Write>(
         let default = format!("env:{}_{key}", args.name.replace('-', "_")).to_uppercase().replacen("ENV:", "env:", 1);
         let reference = match (given, person.as_deref_mut()) {
             (Some(text), _) => {
-                // What was given is not repeated: it may be the credential itself.
+                // The text is not shown: it may be the credential itself.
                 SecretRef::parse(text).map_err(|flaw| {
                     let flag = key.replace('_', "-");
-                    Error::usage(format!("--{flag} is no reference: {}", flaw.message)).hint(flaw.help)
+                    Error::usage(format!("--{flag} is not a reference: {}", flaw.message)).hint(flaw.help)
                 })?
             }
             (None, Some(person)) if !http && key == "tripleseat_client_id" => {
-                let question = "Where is the id of its OAuth client, to look leads up with (empty: it has none)";
+                let question = "OAuth client ID, to look up leads (env:NAME, file:PATH, …; empty: none)";
                 let answer = person.ask(question, Some(""), |answer| match answer {
                     "" => Ok(None),
                     reference => SecretRef::parse(reference).map(Some).map_err(|flaw| flaw.to_string()),
@@ -140,12 +141,12 @@ fn secrets<R: BufRead, W: Write>(
                 let Some(reference) = answer else { continue };
                 reference
             }
-            // One is of no use without the other.
+            // The client secret is needed exactly if there is a client ID.
             (None, _) if !(needed || key == "tripleseat_client_secret" && has(&secrets, "tripleseat_client_id")) => {
                 continue;
             }
             (None, Some(person)) => {
-                let question = format!("Where is its {key} (env:NAME, file:PATH, cmd:PROGRAM ARGS, managed)");
+                let question = format!("{key} (env:NAME, file:PATH, cmd:PROGRAM ARGS, managed)");
                 person.ask(&question, Some(&default), |answer| {
                     SecretRef::parse(answer).map_err(|flaw| flaw.to_string())
                 })?
@@ -173,12 +174,12 @@ fn new_venue(args: &VenueAdd, answers: Answers) -> Result<NewVenue> {
     ];
     if let Some((flag, _)) = others.into_iter().find(|(_, given)| *given) {
         let (this, other) = if http { ("http", "tripleseat") } else { ("tripleseat", "http") };
-        return Err(Error::usage(format!("{flag} is for a destination of kind {other}, and this is {this}")));
+        return Err(Error::usage(format!("{flag} is for destinations of kind {other}, but this is {this}")));
     }
     let mut fields = Vec::new();
     for field in &args.field {
         let Some((name, from)) = field.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
-            return Err(Error::usage(format!("--field {field} has no field and no =")).hint(
+            return Err(Error::usage(format!("--field {field} is not FIELD=FROM")).hint(
                 "write --field FIELD=FROM, such as --field email=email or --field 'name={firstname} {lastname}'",
             ));
         };
@@ -225,14 +226,14 @@ fn auth(text: &str) -> Result<HttpAuth> {
         Some(("query", name)) => named(name).map(|name| HttpAuth::Query { name }),
         _ => None,
     };
-    // Not repeated: somebody may have given the credential itself.
+    // The text is not shown: it may be the credential itself.
     auth.ok_or_else(|| {
-        Error::usage("--auth says in none of the known ways how the credential is sent")
+        Error::usage("--auth is not a known way to send the credential")
             .hint("write bearer, basic, header:NAME (such as header:X-Api-Key) or query:NAME")
     })
 }
 
-/// `the-loft` is The Loft.
+/// A display name from a venue's name: `the-loft` becomes `The Loft`.
 fn titled(name: &str) -> String {
     let words = name.split(['-', '_']).filter(|word| !word.is_empty());
     let titled = words.map(|word| {
@@ -242,7 +243,7 @@ fn titled(name: &str) -> String {
     titled.collect::<Vec<_>>().join(" ")
 }
 
-/// Says what was done, which environment variables are still to be set, and the next commands.
+/// Shows what was added, which environment variables still have to be set, and the next commands.
 fn tell(global: &Global, new: &NewVenue) {
     let name = &new.name;
     let next = [
@@ -263,13 +264,13 @@ fn tell(global: &Global, new: &NewVenue) {
     }
     anstream::println!("{name} was added to {}.", global.manifest.display());
     if !unset.is_empty() {
-        anstream::println!("Before it is applied, set {} in the environment.", unset.join(", "));
+        anstream::println!("Before you apply, set {} in the environment.", unset.join(", "));
     }
     anstream::println!("Next:");
     next.iter().for_each(|command| anstream::println!("  {command}"));
     let managed = new.secrets.iter().filter(|(_, reference)| *reference == SecretRef::Managed);
     for (key, _) in managed {
-        anstream::println!("After it is applied: deployer secret set {name} {key}");
+        anstream::println!("After the apply: deployer secret set {name} {key}");
     }
 }
 
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_asked_for_what_no_flag_gives() {
+    fn asks_for_what_no_flag_gives() {
         let mut person =
             Asker::scripted("\ntripleseat\nabc\n12\nrate(1 minutes)\n\nsecret-token\nmanaged\n\nenv:ID\n\n");
         let answers = answers(&parsed("the-loft"), Some(&mut person)).expect("answers");
@@ -307,24 +308,24 @@ mod tests {
         );
         let asked = person.questions();
         for words in [
-            "What do people call it [The Loft]: Where do its leads go, tripleseat or http [tripleseat]: ",
-            "a number is needed, as Tripleseat shows it.",
+            "Display name [The Loft]: Destination (tripleseat or http) [tripleseat]: ",
+            "enter the number that Tripleseat shows.",
             "a literal value stands where a reference to a secret belongs",
             "managed) [env:THE_LOFT_TRIPLESEAT_PUBLIC_KEY]: ",
         ] {
             assert!(asked.contains(words), "{words}: {asked}");
         }
-        assert!(!asked.contains("secret-token"), "what may be a credential isn't repeated: {asked}");
+        assert!(!asked.contains("secret-token"), "an answer that may be a credential is not shown: {asked}");
     }
 
     #[test]
-    fn a_person_is_not_asked_for_what_flags_give() {
+    fn does_not_ask_for_what_flags_give() {
         let line = "loft --display-name Loft --destination http --url https://p.example.com/l --auth header:X-Key \
                     --schedule rate(1\u{a0}hour) --hubspot-token env:T --destination-credential managed";
         let mut person = Asker::scripted("");
         let answers = answers(&parsed(line), Some(&mut person)).expect("answers");
         assert_eq!(person.questions(), "");
         let new = new_venue(&parsed(line), answers).expect("a venue");
-        assert_eq!(new.fields.len(), 3, "something to begin with");
+        assert_eq!(new.fields.len(), 3, "the default fields");
     }
 }

@@ -1,4 +1,4 @@
-//! `deployer venue`: edits of the manifest, and what it says of the venues.
+//! `deployer venue`: edits the manifest, and lists its venues.
 
 mod add;
 mod status;
@@ -69,13 +69,13 @@ fn list(global: &Global) -> Result<ExitCode> {
         );
         if let Some(blocker) = &venue.blocker {
             let age = blocker.age_days(today);
-            let since = age.map_or_else(|| "nobody wrote since when".to_owned(), |age| format!("for {}", days(age)));
+            let since = age.map_or_else(|| "since an unknown date".to_owned(), |age| format!("for {}", days(age)));
             let blocked = if venue.status == Status::Blocked { "blocked" } else { "has a blocker" };
             anstream::println!("  {blocked} ({since}): {}", blocker.reason);
             anstream::println!(
                 "  owner: {}; next step: {}",
                 blocker.owner.as_deref().unwrap_or("nobody"),
-                blocker.next_step.as_deref().unwrap_or("none is named")
+                blocker.next_step.as_deref().unwrap_or("none")
             );
         }
     }

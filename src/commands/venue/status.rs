@@ -17,7 +17,7 @@ pub(super) fn set(global: &Global, name: &str, status: Status) -> Result<ExitCod
     if manifest.venue(name)?.status == Status::Blocked {
         let word = status_word(status);
         return Err(Error::usage(format!("{name} is blocked, so it has no rule"))
-            .hint(format!("`deployer venue unblock {name} --status {word}` takes its blocker out")));
+            .hint(format!("`deployer venue unblock {name} --status {word}` removes its blocker")));
     }
     let changed = manifest.edit(name, |text| set_status(text, name, status), |venue| venue.status == status)?;
     tell(global, name, status, changed);
@@ -34,19 +34,19 @@ pub(super) fn block(global: &Global, args: &VenueBlock) -> Result<ExitCode> {
     let mut given = (args.reason.clone(), args.owner.clone(), args.next_step.clone());
     if given.0.is_none() && known.is_none() {
         let mut person = ask::terminal(global).ok_or_else(|| ask::nobody(&["--reason"]))?;
-        given.0 = Some(person.text("What stands in the way", None)?);
+        given.0 = Some(person.text("What blocks it", None)?);
         let optional = |text: String| Some(text).filter(|text| !text.is_empty());
         if given.1.is_none() {
-            given.1 = optional(person.text("Who takes the next step (empty: nobody yet)", Some(""))?);
+            given.1 = optional(person.text("Who takes the next step (optional)", Some(""))?);
         }
         if given.2.is_none() {
-            given.2 = optional(person.text("What is the next step (empty: not known)", Some(""))?);
+            given.2 = optional(person.text("Next step (optional)", Some(""))?);
         }
     }
     entries.extend(given.0.map(BlockerEntry::Reason));
     entries.extend(given.1.map(BlockerEntry::Owner));
     entries.extend(given.2.map(BlockerEntry::NextStep));
-    // A blocker that is changed is as old as it was.
+    // Changing a blocker doesn't reset its age.
     let old = was_blocked || known.as_ref().is_some_and(|blocker| blocker.since.is_some());
     entries.extend(args.since.or_else(|| (!old).then(today)).map(BlockerEntry::Since));
     let changed = manifest.edit(
@@ -55,7 +55,7 @@ pub(super) fn block(global: &Global, args: &VenueBlock) -> Result<ExitCode> {
         |venue| venue.status == Status::Blocked && venue.blocker.is_some(),
     )?;
     if was_blocked && changed && !global.json {
-        anstream::println!("{name} is blocked as before; {} says the new things.", global.manifest.display());
+        anstream::println!("{name} is still blocked; its blocker in {} was updated.", global.manifest.display());
         return Ok(ExitCode::Done);
     }
     tell(global, name, Status::Blocked, changed);
@@ -74,10 +74,10 @@ pub(super) fn unblock(global: &Global, name: &str, status: Option<Deployed>) -> 
         None if venue.status != Status::Blocked => venue.status,
         None => {
             let mut person = ask::terminal(global).ok_or_else(|| ask::nobody(&["--status"]))?;
-            person.ask("What is it from now on, active or paused", Some("active"), |answer| match answer {
+            person.ask("New status (active or paused)", Some("active"), |answer| match answer {
                 "active" => Ok(Status::Active),
                 "paused" => Ok(Status::Paused),
-                _ => Err("active or paused is needed".to_owned()),
+                _ => Err("enter active or paused".to_owned()),
             })?
         }
     };
@@ -108,10 +108,10 @@ fn tell(global: &Global, name: &str, status: Status, changed: bool) {
     let manifest = global.manifest.display();
     match (changed, status) {
         (false, _) => {
-            anstream::println!("{name} is {word} already, and {manifest} says just this; it was not changed.")
+            anstream::println!("{name} is already {word}; {manifest} was not changed.")
         }
         (true, Status::Blocked) => anstream::println!(
-            "{name} is blocked in {manifest}. What it has in AWS is removed by the next apply:\n  {next}"
+            "{name} is blocked in {manifest}. The next apply removes its resources from AWS:\n  {next}"
         ),
         (true, _) => {
             anstream::println!("{name} is {word} in {manifest}. It takes effect with the next apply:\n  {next}");

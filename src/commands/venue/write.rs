@@ -1,4 +1,4 @@
-//! The manifest's file: read, edited, checked as a whole, and written in one step or not at all.
+//! Edits the manifest's file: checks the result as a whole, and writes all of it or nothing.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,21 +8,21 @@ use crate::commands::session::{load, mistakes};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{self, Loaded, Manifest, Uneditable, Venue};
 
-/// A manifest that is valid, and may be edited.
+/// A valid manifest that can be edited.
 pub(super) struct Editable<'g> {
     global: &'g Global,
     pub(super) loaded: Loaded,
-    /// The file itself, where the manifest's path is a symbolic link.
+    /// The real file, in case the manifest's path is a symbolic link.
     path: PathBuf,
     text: String,
 }
 
 impl<'g> Editable<'g> {
-    /// Reads the manifest. One with mistakes isn't edited: who knows what an edit of it would mean.
+    /// Reads the manifest. One with mistakes isn't edited, since nobody knows what the edit would mean.
     pub(super) fn open(global: &'g Global) -> Result<Self> {
         let loaded = load(global)?;
         let unreadable = |error: std::io::Error| {
-            Error::failed(format!("{} can't be read", global.manifest.display())).caused_by(&error)
+            Error::failed(format!("could not read {}", global.manifest.display())).caused_by(&error)
         };
         let path = std::fs::canonicalize(&global.manifest).map_err(unreadable)?;
         let text = std::fs::read_to_string(&path).map_err(unreadable)?;
@@ -39,11 +39,11 @@ impl<'g> Editable<'g> {
         })
     }
 
-    /// Applies an edit, checks the result with all of the manifest's checks, and writes it. `means` says whether the
-    /// result is what was asked for; whatever else it says must be as before. Gives false where nothing changes.
+    /// Applies an edit, runs all checks of the manifest on the result, and writes it. `means` says whether the venue is
+    /// as requested; everything else must be unchanged. Returns false if nothing changes.
     ///
     /// # Errors
-    /// The result has mistakes, or can't be written; then the file is as it was.
+    /// The result has mistakes or can't be written; the file is then unchanged.
     pub(super) fn edit(
         self,
         venue: &str,
@@ -52,19 +52,19 @@ impl<'g> Editable<'g> {
     ) -> Result<bool> {
         let shown = self.global.manifest.display();
         let by_hand = |why: &str| {
-            Error::failed(format!("{shown} is written in a way that can't be edited here: {why}"))
-                .hint("the file was not changed; edit it by hand, and look at it with `deployer validate`")
+            Error::failed(format!("{shown} is written in a way that this command can't edit: {why}"))
+                .hint("the file was not changed; edit it by hand, then check it with `deployer validate`")
         };
         let text = edit(&self.text).map_err(|error| by_hand(&error.to_string()))?;
         if text == self.text {
             return Ok(false);
         }
         let after = manifest::check(&text, &self.global.manifest).map_err(|errors| {
-            mistakes(self.global, errors).hint(format!("this is how it would read; {shown} was not changed"))
+            mistakes(self.global, errors).hint(format!("the mistakes are in the edited text; {shown} was not changed"))
         })?;
         let is = after.manifest.venues.iter().find(|found| found.name == venue);
         if !is.is_some_and(means) || !same_but(venue, &self.loaded.manifest, &after.manifest) {
-            return Err(by_hand("more would change than was asked for"));
+            return Err(by_hand("the edit would change more than requested"));
         }
         self.write(&text)?;
         Ok(true)
@@ -72,27 +72,27 @@ impl<'g> Editable<'g> {
 
     fn write(&self, text: &str) -> Result<()> {
         let failed = |error: &dyn std::error::Error| {
-            Error::failed(format!("{} can't be written; it was not changed", self.global.manifest.display()))
+            Error::failed(format!("could not write {}; it was not changed", self.global.manifest.display()))
                 .caused_by(error)
         };
         let directory = self.path.parent().unwrap_or(Path::new("."));
         let mut next = tempfile::NamedTempFile::new_in(directory).map_err(|error| failed(&error))?;
         let written = next.write_all(text.as_bytes()).and_then(|()| {
-            // A temporary file is its owner's only; the manifest may be a group's.
+            // A temporary file is readable only by its owner; the manifest may be shared with a group.
             next.as_file().set_permissions(std::fs::metadata(&self.path)?.permissions())?;
             next.as_file().sync_all()
         });
         written.map_err(|error| failed(&error))?;
         let now = std::fs::read_to_string(&self.path).map_err(|error| failed(&error))?;
         if now != self.text {
-            let what = format!("somebody changed {} in the meantime; it stays as they left it", self.path.display());
+            let what = format!("somebody changed {} in the meantime; their version was kept", self.path.display());
             return Err(Error::failed(what).hint("run the same command again"));
         }
         next.persist(&self.path).map(drop).map_err(|error| failed(&error.error))
     }
 }
 
-/// Whether two manifests differ in nothing but this venue.
+/// Whether two manifests differ only in this venue.
 fn same_but(venue: &str, before: &Manifest, after: &Manifest) -> bool {
     let others = |manifest: &Manifest| -> Vec<Venue> {
         manifest.venues.iter().filter(|other| other.name != venue).cloned().collect()

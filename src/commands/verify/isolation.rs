@@ -17,7 +17,7 @@ use deployer_health::isolation::live;
 use deployer_health::isolation::simulation::simulate;
 use deployer_hubspot::resolve;
 
-/// Stands for the account where the manifest names none.
+/// Placeholder for the account if the manifest names none.
 const ANY_ACCOUNT: &str = "000000000000";
 
 pub(super) async fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
@@ -58,22 +58,24 @@ async fn as_deployed(session: &Session) -> Report {
     let (subjects, more) = live::subjects(&session.aws, &session.scope, manifest, &credentials).await;
     notes.extend(more);
     notes.extend(left_out(manifest));
-    // A role that isn't there can't be simulated.
+    // IAM can't simulate a role that doesn't exist.
     let there: Vec<_> = subjects.iter().filter(|subject| subject.role.is_ok()).cloned().collect();
     let simulated = match simulate(&session.aws.iam, &there).await {
         Ok(simulated) => simulated,
         Err(error) => {
             let why = match error.kind {
-                FailureKind::Denied => "these credentials may not do iam:SimulatePrincipalPolicy".to_owned(),
+                FailureKind::Denied => "the credentials lack iam:SimulatePrincipalPolicy".to_owned(),
                 _ => error.to_string(),
             };
-            notes.push(format!("IAM's own simulation was not asked: {why}. The live policies were judged here alone"));
+            notes.push(format!(
+                "IAM's own simulation was not used: {why}. Only deployer itself judged the live policies"
+            ));
             Simulated::default()
         }
     };
     if !simulated.is_empty() {
         let whose = if session.local {
-            "the simulation of the cloud on this machine is this same evaluation, and proves nothing more"
+            "the local cloud simulates with this same evaluation, so its agreement proves nothing more"
         } else {
             "IAM's own simulation of every role was compared with each decision"
         };
@@ -82,8 +84,8 @@ async fn as_deployed(session: &Session) -> Report {
     judge(&subjects, &simulated, notes)
 }
 
-/// What is known of the credentials: their references, and where they resolve here (`resolving`) the digests of their
-/// values, which are compared and never shown.
+/// What is known about the credentials: their references and, with `resolving`, the digests of the values that resolve
+/// here. Digests are compared and never shown.
 async fn credentials(manifest: &Manifest, resolving: bool) -> (Credentials, Vec<String>) {
     let directory = manifest_directory(&manifest.path);
     let mut all = Credentials::new();
@@ -100,13 +102,12 @@ async fn credentials(manifest: &Manifest, resolving: bool) -> (Credentials, Vec<
         }
         all.insert(venue.name.clone(), known);
     }
-    let note = format!("{by_reference} credentials don't resolve here, and were compared by their references alone");
+    let note = format!("{by_reference} credentials don't resolve here and were compared only by their references");
     (all, (by_reference > 0).then_some(note).into_iter().collect())
 }
 
 fn left_out(manifest: &Manifest) -> Option<String> {
     let blocked = manifest.venues.iter().filter(|venue| venue.status == Status::Blocked);
     let names: Vec<&str> = blocked.map(|venue| venue.name.as_str()).collect();
-    (!names.is_empty())
-        .then(|| format!("left out, since nothing is deployed for what is blocked: {}", names.join(", ")))
+    (!names.is_empty()).then(|| format!("left out because they are blocked and not deployed: {}", names.join(", ")))
 }

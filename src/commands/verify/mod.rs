@@ -1,4 +1,4 @@
-//! `deployer verify`: one file for each of its two questions.
+//! `deployer verify`: one file for each of its two checks.
 
 mod isolation;
 mod venue;

@@ -34,7 +34,7 @@ pub(super) async fn run(global: &Global, args: &VerifyArgs, name: &str) -> Resul
     let mut others = Vec::new();
     for other in manifest.venues.iter().filter(|other| other.name != venue.name) {
         let theirs = place.known(other).await;
-        // In one account a look-up for the other would find the lead where it belongs.
+        // If both venues share an account, a lookup for the other would find the lead where it belongs.
         let apart = !one_account((venue, &known), (other, &theirs));
         let destination = if apart { destination(&client, manifest, other, &theirs) } else { None };
         others.push(Other { venue: other, destination });
@@ -76,11 +76,11 @@ pub(super) async fn run(global: &Global, args: &VerifyArgs, name: &str) -> Resul
     Ok(code)
 }
 
-/// What is verified, and with what.
+/// The manifest to verify, and the clients to do it with.
 struct Place {
     manifest: Manifest,
     aws: Aws,
-    /// The `deployer dev` whose sandboxes are used in place of the vendors.
+    /// The `deployer dev` whose sandboxes are used instead of the vendors.
     dev: Option<Running>,
 }
 
@@ -93,13 +93,12 @@ impl Place {
         let mut manifest = load(global)?.manifest;
         let directory = state_directory(&manifest.path);
         let dev = Running::read(&directory);
-        let dev =
-            dev.map_err(|error| Error::failed("what `deployer dev` says of itself can't be read").caused_by(&error));
+        let dev = dev.map_err(|error| {
+            Error::failed("could not read the addresses of the running `deployer dev`").caused_by(&error)
+        });
         let none = || {
-            Error::usage(
-                "with --local a venue is verified in a running `deployer dev`, and none runs with this manifest",
-            )
-            .hint("start `deployer dev` in another terminal, and run this again")
+            Error::usage("--local verifies a venue in a running `deployer dev`, but none is running with this manifest")
+                .hint("start `deployer dev` in another terminal, then run this again")
         };
         let dev = dev?.ok_or_else(none)?;
         dev.point(&mut manifest);
@@ -107,7 +106,7 @@ impl Place {
         Ok(Self { manifest, aws, dev: Some(dev) })
     }
 
-    /// The deployer's own token, or else the venue's.
+    /// The deployer's own HubSpot token, or else the venue's.
     async fn token(&self, venue: &Venue) -> Result<Secret> {
         if let Some(dev) = &self.dev {
             let token = dev.credentials(&venue.name).find(|(key, _)| *key == KEY_HUBSPOT_TOKEN);
@@ -121,15 +120,15 @@ impl Place {
             (None, Some(reference)) => (format!("`hubspot_token` of {}", venue.name), reference),
             (None, None) => return Err(Error::usage(format!("there is no HubSpot token for {}", venue.name))),
         };
-        deployer_hubspot::resolve(reference, &self.directory()).await.map_err(|error| {
-            Error::usage(format!("{what} can't be had, and the test contact is made with it"))
+        crm::resolve(reference, &self.directory()).await.map_err(|error| {
+            Error::usage(format!("could not get {what}, which is needed to create the test contact"))
                 .caused_by(&error)
-                .hint("set it, or give `token` in [hubspot] one that can be had here: env:NAME, file:PATH, cmd:PROGRAM")
+                .hint("set it, or point `token` in [hubspot] at one available here: env:NAME, file:PATH, cmd:PROGRAM")
         })
     }
 
-    /// What a venue's leads are looked up with, as far as it is to be had here. No other reference is resolved: each may
-    /// ask somebody for a password.
+    /// The credentials available here that look up a venue's leads. No other reference is resolved, since each may
+    /// prompt for a password.
     async fn known(&self, venue: &Venue) -> Known {
         if let Some(dev) = &self.dev {
             return dev.credentials(&venue.name).map(|(key, value)| (key.clone(), Secret::new(value))).collect();
@@ -158,25 +157,27 @@ fn reference<'v>(venue: &'v Venue, key: &str) -> Option<&'v SecretRef> {
     venue.secrets.iter().find(|(name, _)| name == key).map(|(_, reference)| reference)
 }
 
-/// A venue that isn't to run can't be live.
+/// Refuses a venue that doesn't run: it can't be live.
 fn refuse_status(venue: &Venue) -> Result<()> {
     let name = &venue.name;
     match venue.status {
         Status::Active => Ok(()),
-        Status::Paused => Err(Error::refused(format!("{name} is paused: its rule doesn't fire"))
-            .hint(format!("`deployer venue resume {name}` and `deployer apply` let it run"))),
+        Status::Paused => Err(Error::refused(format!("{name} is paused, so its rule doesn't fire"))
+            .hint(format!("run `deployer venue resume {name}`, then `deployer apply`"))),
         Status::Blocked => {
             let why = venue.blocker.as_ref().map_or("", |blocker| blocker.reason.as_str());
-            Err(Error::refused(format!("{name} is blocked, nothing is deployed: {why}"))
-                .hint(format!("`deployer venue unblock {name}` and `deployer apply` deploy it")))
+            Err(Error::refused(format!("{name} is blocked and not deployed: {why}"))
+                .hint(format!("run `deployer venue unblock {name}`, then `deployer apply`")))
         }
     }
 }
 
 fn no_journal(error: JournalError) -> Error {
     match error {
-        JournalError::Busy => Error::refused(error.to_string()).hint("wait until it is done"),
-        JournalError::File { .. } => Error::failed("what a verify makes can't be written down").caused_by(&error),
+        JournalError::Busy => Error::refused(error.to_string()).hint("wait until it finishes"),
+        JournalError::File { .. } => {
+            Error::failed("could not write the journal of what verify creates").caused_by(&error)
+        }
     }
 }
 
@@ -206,7 +207,7 @@ fn result(venue: &Venue, outcome: &Outcome, code: ExitCode) -> serde_json::Value
 
 fn tell(venue: &Venue, outcome: &Outcome) {
     for remains in &outcome.remains {
-        anstream::println!("Left: {remains}.");
+        anstream::println!("Left behind: {remains}.");
     }
     if let Some(failure) = &outcome.failure {
         anstream::println!("\n{} isn't live: the stage `{}` failed.", venue.display_name, failure.stage.name());
@@ -217,7 +218,11 @@ fn tell(venue: &Venue, outcome: &Outcome) {
         return;
     }
     if outcome.cancelled {
-        anstream::println!("\nCancelled after {:.1} s; nothing is said of {}.", outcome.seconds, venue.display_name);
+        anstream::println!(
+            "\nCanceled after {:.1} s; whether {} is live is unknown.",
+            outcome.seconds,
+            venue.display_name
+        );
         return;
     }
     let Some(lead) = &outcome.lead else { return };
@@ -227,7 +232,7 @@ fn tell(venue: &Venue, outcome: &Outcome) {
     };
     let by = match lead.evidence {
         Evidence::Destination => "",
-        Evidence::Ledger => ", as the ledger has it",
+        Evidence::Ledger => ", according to the ledger",
     };
     anstream::println!(
         "\n{} is live: the lead was in {place} {:.1} s after the flag was set{by}.",

@@ -83,5 +83,5 @@ fn what_was_left_behind_is_found_removed_and_brought_back() {
 #[test]
 fn the_sample_is_for_the_cloud_on_this_machine() {
     let (code, text) = Site::new().run(&["audit", "--sample"]);
-    assert!(code == 2 && text.contains("add --local"), "{code} {text}");
+    assert!(code == 2 && text.contains("pass --local"), "{code} {text}");
 }

@@ -1,4 +1,4 @@
-//! The list of actions that the deployer needs is that of the actions that it takes.
+//! The list of actions that the deployer needs matches the actions that it takes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ fn known() -> BTreeSet<&'static str> {
     ACTIONS.iter().map(|action| action.name).collect()
 }
 
-/// What a call takes, as IAM writes it. Whose account it is may always be asked.
+/// The IAM action that a call needs. `GetCallerIdentity` needs none.
 fn action(service: &str, operation: &str) -> Option<String> {
     Some(match (service, operation) {
         ("sts", "GetCallerIdentity") => return None,
@@ -22,12 +22,12 @@ fn action(service: &str, operation: &str) -> Option<String> {
 }
 
 #[test]
-fn what_applies_and_a_destroy_call_is_in_the_list() {
+fn lists_every_action_that_apply_and_destroy_call() {
     let site = Site::new();
     let whole = std::fs::read_to_string(site.path().join("venues.toml")).expect("the manifest");
     let changed = whole.replace("status = \"paused\"", "memory_mb = 256\nlog_retention_days = 7");
-    let without_b = &whole[..whole.find("[venues.b]").expect("it is there")];
-    // All is made, found right, changed, pruned in part, restored, and deleted.
+    let without_b = &whole[..whole.find("[venues.b]").expect("the manifest declares b")];
+    // Creates everything, finds it unchanged, changes it, prunes a part, restores it, and deletes everything.
     for manifest in [&whole, &whole, &changed, without_b, &whole] {
         site.write("venues.toml", manifest);
         let (code, text) = site.apply();
@@ -45,10 +45,10 @@ fn what_applies_and_a_destroy_call_is_in_the_list() {
     assert_eq!(unknown, [""; 0], "add them to doctor::actions::ACTIONS");
 }
 
-/// Calls are named in the source as IAM writes them, for errors: also those that no test of applies reaches.
+/// The source names calls as IAM does, for errors. This covers calls that no test of an apply reaches.
 #[test]
-fn what_the_source_of_an_apply_names_is_in_the_list() {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+fn lists_every_action_that_the_source_of_an_apply_names() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files: Vec<PathBuf> = Vec::new();
     for directory in ["reconcile/src/apply", "aws/src/lock", "aws/src/observe", "core/src/plan"] {
         let entries = std::fs::read_dir(crates.join(directory)).expect("a directory");

@@ -1,4 +1,4 @@
-//! What can be wrong in AWS: identity, account, permissions, quotas, and the secrets that are there only.
+//! What can be wrong in AWS: identity, account, permissions, quotas, and secrets that exist only there.
 
 use std::sync::Arc;
 
@@ -20,32 +20,32 @@ fn refuse(ward: &Ward, operation: &'static str, status: u16, code: &'static str)
 }
 
 #[tokio::test]
-async fn whose_account_it_is_comes_first() {
+async fn checks_the_account_before_anything_else() {
     let mut ward = Ward::new().await;
     ward.change("123456789012", "210987654321");
     let checks = examined(&ward).await;
     assert_eq!(troubles(&checks), ["all/identity Failed"]);
-    let evidence = "is in account 123456789012, and the manifest is for account 210987654321";
+    let evidence = "is in account 123456789012, but the manifest is for account 210987654321";
     expect(&checks, "", "identity", Verdict::Failed, evidence, "AWS_PROFILE");
     let asked: Vec<String> = ward.cloud.calls().into_iter().map(|call| call.operation).collect();
-    assert_eq!(asked, ["GetCallerIdentity"], "nothing else is asked there");
+    assert_eq!(asked, ["GetCallerIdentity"], "no other call is made");
     for name in ["permissions", "quotas"] {
         expect(&checks, "", name, Verdict::Skipped, "see the identity above", "");
     }
     ward.change("account = \"210987654321\"\n", "");
     let checks = examined(&ward).await;
-    expect(&checks, "", "account", Verdict::Ok, "with `account` in the manifest", "");
+    expect(&checks, "", "account", Verdict::Ok, "set `account` in the manifest", "");
     refuse(&ward, "GetCallerIdentity", 403, "ExpiredToken");
     expect(&examined(&ward).await, "", "identity", Verdict::Failed, "ExpiredToken", "aws sso login");
 }
 
 fn deny(ward: &Ward, actions: &[&str]) {
     let denied = actions.iter().map(|action| (*action).to_owned()).collect();
-    ward.cloud.with(|cx| cx.state.iam.denied = denied).expect("the state");
+    ward.cloud.with(|cx| cx.state.iam.denied = denied).expect("the cloud's state is readable");
 }
 
 #[tokio::test]
-async fn permissions_that_are_missing_are_named_with_the_resource() {
+async fn names_missing_permissions_with_the_resource() {
     let ward = Ward::new().await;
     deny(&ward, &["lambda:CreateFunction", "lambda:InvokeFunction", "iam:PassRole", "tag:GetResources"]);
     let checks = examined(&ward).await;
@@ -62,7 +62,7 @@ async fn permissions_that_are_missing_are_named_with_the_resource() {
 }
 
 #[tokio::test]
-async fn a_simulation_that_is_not_allowed_tells_nothing() {
+async fn reports_unknown_if_the_simulation_is_denied() {
     let ward = Ward::new().await;
     refuse(&ward, "SimulatePrincipalPolicy", 403, "AccessDenied");
     let checks = examined(&ward).await;
@@ -88,35 +88,35 @@ fn rule(name: &str) -> events::Rule {
 
 fn with_rules(ward: &Ward, count: usize) {
     let rules = (0..count).map(|number| (format!("r-{number}"), rule(&format!("r-{number}")))).collect();
-    ward.cloud.with(|cx| cx.regional_mut().events.rules = rules).expect("the state");
+    ward.cloud.with(|cx| cx.regional_mut().events.rules = rules).expect("the cloud's state is readable");
 }
 
 #[tokio::test]
-async fn rules_that_do_not_fit_any_more_fail_and_few_that_are_left_warn() {
+async fn fails_if_rules_exceed_the_quota_and_warns_close_to_it() {
     let ward = Ward::new().await;
     for (count, verdict, evidence) in [
         (237, Verdict::Ok, "237 of 300 rules of the default bus in use, 2 more needed"),
         (238, Verdict::Warning, "238 of 300"),
         (298, Verdict::Warning, "298 of 300"),
         (299, Verdict::Failed, "299 of 300"),
-        (301, Verdict::Unknown, "another than AWS's 300"),
+        (301, Verdict::Unknown, "not AWS's default of 300"),
     ] {
         with_rules(&ward, count);
         let advice = if verdict == Verdict::Ok { "" } else { "Service Quotas" };
         expect(&examined(&ward).await, "", "quota rules", verdict, evidence, advice);
     }
-    // What is there already needs no more room.
+    // Rules that already exist need no more room.
     with_rules(&ward, 298);
     let ours = ["sync-a-schedule", "sync-b-schedule"];
     let add = |cx: &mut Context<'_>| {
         ours.iter().for_each(|name| drop(cx.regional_mut().events.rules.insert((*name).to_owned(), rule(name))));
     };
-    ward.cloud.with(add).expect("the state");
+    ward.cloud.with(add).expect("the cloud's state is readable");
     expect(&examined(&ward).await, "", "quota rules", Verdict::Warning, "300 of 300 rules", "Service Quotas");
 }
 
 #[tokio::test]
-async fn roles_concurrency_and_code_have_quotas_too() {
+async fn checks_quotas_of_roles_concurrency_and_code() {
     let ward = Ward::new().await;
     let world = World::new(ward.aws()).await.without_delays();
     world.apply(&world.desired(&manifest("other"))).await;
@@ -132,7 +132,7 @@ async fn roles_concurrency_and_code_have_quotas_too() {
             let roles = roles.map(|name| (name.clone(), iam::Role { name, ..role.clone() })).collect();
             cx.state.iam.roles = roles;
         };
-        ward.cloud.with(work).expect("the state");
+        ward.cloud.with(work).expect("the cloud's state is readable");
     };
     change(1, 1_000_000, 1);
     let checks = examined(&ward).await;
@@ -143,12 +143,12 @@ async fn roles_concurrency_and_code_have_quotas_too() {
     change(720, 70_000_000_000, 800);
     let checks = examined(&ward).await;
     for name in ["quota concurrency", "quota code storage", "quota roles"] {
-        expect(&checks, "", name, Verdict::Warning, "in use", "ask for a higher quota");
+        expect(&checks, "", name, Verdict::Warning, "in use", "request a higher quota");
     }
     change(899, 90_000_000_000, 999);
     let checks = examined(&ward).await;
     for name in ["quota concurrency", "quota code storage", "quota roles"] {
-        expect(&checks, "", name, Verdict::Failed, "in use", "ask for a higher quota");
+        expect(&checks, "", name, Verdict::Failed, "in use", "request a higher quota");
     }
     refuse(&ward, "GetAccountSettings", 403, "AccessDeniedException");
     let checks = examined(&ward).await;
@@ -157,13 +157,13 @@ async fn roles_concurrency_and_code_have_quotas_too() {
 }
 
 #[tokio::test]
-async fn a_managed_credential_is_read_from_its_secret_and_not_shown() {
+async fn reads_managed_credentials_from_the_secret_without_showing_them() {
     let mut ward = Ward::new().await;
     ward.change("\"file:token-a\"", "\"managed\"");
     ward.change("\"file:key-a\"", "\"managed\"");
     let checks = ward.examine().await;
     let absent = "there is no secret sync/a in AWS yet";
-    expect(&checks, "a", "HubSpot token", Verdict::Failed, absent, "`deployer apply` makes it");
+    expect(&checks, "a", "HubSpot token", Verdict::Failed, absent, "`deployer apply` creates it");
     expect(&checks, "a", "Tripleseat public key", Verdict::Failed, absent, "deployer secret set a");
     expect(&checks, "b", "HubSpot token", Verdict::Ok, "accepted", "");
 
@@ -179,5 +179,5 @@ async fn a_managed_credential_is_read_from_its_secret_and_not_shown() {
     let checks = ward.examine().await;
     let denied = "secretsmanager:GetSecretValue";
     expect(&checks, "a", "HubSpot token", Verdict::Unknown, "AccessDeniedException", denied);
-    assert_eq!(check(&checks, "a", "Tripleseat OAuth client").verdict, Verdict::Ok, "the rest is examined");
+    assert_eq!(check(&checks, "a", "Tripleseat OAuth client").verdict, Verdict::Ok, "the other checks still run");
 }

@@ -1,11 +1,11 @@
-//! `deployer doctor` as a process.
+//! `deployer doctor`, tested as a process.
 
 use serde_json::Value;
 
 use super::SECRETS;
 use crate::duplicates::account::Sandbox;
 
-/// Exit code, and all that was printed.
+/// Returns the exit code and everything printed.
 fn run(sandbox: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
     let mut command = sandbox.site.command(args);
     command.envs(variables.iter().copied()).env("TOKEN_a", "token-of-the-portal");
@@ -16,7 +16,7 @@ fn run(sandbox: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> (i32, St
 }
 
 #[test]
-fn a_venue_is_examined_alone_and_what_failed_decides_the_exit_code() {
+fn examines_one_venue_and_exits_with_1_if_a_check_fails() {
     let sandbox = Sandbox::new();
     let (code, text) = run(&sandbox, &["doctor", "a"], &[]);
     assert_eq!(code, 0, "{text}");
@@ -34,7 +34,7 @@ fn a_venue_is_examined_alone_and_what_failed_decides_the_exit_code() {
 }
 
 #[test]
-fn hubspot_is_examined_where_aws_is_out_of_reach() {
+fn examines_hubspot_even_if_aws_is_unreachable() {
     let sandbox = Sandbox::new();
     let unreachable = [("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_MAX_ATTEMPTS", "1")];
     let (code, text) = run(&sandbox, &["doctor", "a"], &unreachable);
@@ -45,7 +45,7 @@ fn hubspot_is_examined_where_aws_is_out_of_reach() {
 }
 
 #[test]
-fn programs_get_a_line_for_each_check_and_a_summary() {
+fn json_has_a_line_per_check_and_a_summary() {
     let sandbox = Sandbox::new();
     let (code, text) = run(&sandbox, &["doctor", "a", "--json", "--only", "hubspot", "--only", "tripleseat"], &[]);
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -59,7 +59,7 @@ fn programs_get_a_line_for_each_check_and_a_summary() {
 
 #[cfg(unix)]
 #[test]
-fn a_password_manager_is_asked_once_and_only_for_what_is_tried() {
+fn asks_a_password_manager_once_and_only_for_what_is_checked() {
     let sandbox = Sandbox::new();
     let manifest = std::fs::read_to_string(sandbox.site.path().join("venues.toml")).expect("the manifest");
     let manifest = manifest.replace("\"file:token\"", "\"cmd:sh asked.sh\"");
@@ -68,14 +68,14 @@ fn a_password_manager_is_asked_once_and_only_for_what_is_tried() {
     sandbox.site.write("asked.sh", "echo x >> asked\necho token-of-the-portal\n");
     let asked = || std::fs::read_to_string(sandbox.site.path().join("asked")).map_or(0, |text| text.lines().count());
     let (code, text) = run(&sandbox, &["doctor", "a", "--only", "tripleseat"], &[]);
-    // Reading the manifest asks nobody either.
+    // Loading the manifest doesn't run the program either.
     assert_eq!((code, asked()), (0, 0), "{text}");
     let (code, text) = run(&sandbox, &["doctor", "a", "--only", "hubspot"], &[]);
     assert_eq!((code, asked()), (0, 1), "{text}");
 }
 
 #[test]
-fn on_this_machine_no_vendor_elsewhere_is_asked() {
+fn local_asks_no_remote_vendor() {
     let sandbox = Sandbox::new();
     let manifest = std::fs::read_to_string(sandbox.site.path().join("venues.toml")).expect("the manifest");
     let elsewhere: Vec<&str> = manifest.lines().filter(|line| !line.starts_with("base_uri")).collect();
@@ -83,7 +83,7 @@ fn on_this_machine_no_vendor_elsewhere_is_asked() {
     sandbox.site.write("venues.toml", &elsewhere);
     let (code, text) = run(&sandbox, &["doctor", "a", "--local"], &[]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("--local needs no network, and https://api.hubapi.com is elsewhere"), "{text}");
-    assert!(text.contains("https://api.tripleseat.com is elsewhere"), "{text}");
+    assert!(text.contains("--local works without a network, and https://api.hubapi.com needs one"), "{text}");
+    assert!(text.contains("https://api.tripleseat.com needs one"), "{text}");
     assert_eq!((sandbox.hubspot.requests(), sandbox.tripleseat.requests()), (Vec::new(), Vec::new()));
 }

@@ -15,7 +15,7 @@ async fn examined(ward: &Ward) -> Vec<deployer_health::doctor::Check> {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_told_with_hubspot_s_words_and_nothing_more_is_asked_with_it() {
+async fn reports_a_revoked_token_in_hubspots_words_and_stops_using_it() {
     let ward = Ward::new().await;
     ward.hubspot.revoke_token("token-of-a");
     let checks = examined(&ward).await;
@@ -29,7 +29,7 @@ async fn a_revoked_token_is_told_with_hubspot_s_words_and_nothing_more_is_asked_
 }
 
 #[tokio::test]
-async fn each_scope_that_is_missing_is_named() {
+async fn names_each_missing_scope() {
     let deployer = "token-of-the-deployer";
     let all: Vec<&str> = HUBSPOT_SCOPES.to_vec();
     for (token, venue, granted, missing) in [
@@ -48,39 +48,46 @@ async fn each_scope_that_is_missing_is_named() {
     let ward = Ward::new().await;
     ward.hubspot.add_token(deployer, &HUBSPOT_SCOPES);
     let checks = examined(&ward).await;
-    expect(&checks, "", "HubSpot scope automation", Verdict::Skipped, "`deployer audit` reads workflows", "");
+    expect(
+        &checks,
+        "",
+        "HubSpot scope automation",
+        Verdict::Skipped,
+        "`deployer audit` needs it, to read workflows",
+        "",
+    );
 }
 
 #[tokio::test]
-async fn where_scopes_are_not_told_reading_is_tried_and_writing_is_left_open() {
+async fn tries_reading_and_leaves_writing_unknown_if_scopes_are_unknown() {
     let ward = Ward::new().await;
     ward.answer("hubspot", "access-token-info", 404, json!({ "message": "gone", "correlationId": "c-1" }));
     let checks = examined(&ward).await;
-    expect(&checks, "a", &format!("HubSpot scope {READ}"), Verdict::Ok, "a contact can be read", "");
+    expect(&checks, "a", &format!("HubSpot scope {READ}"), Verdict::Ok, "reading a contact works", "");
     expect(&checks, "a", &format!("HubSpot scope {WRITE}"), Verdict::Unknown, "(correlation id c-1)", WRITE);
-    expect(&checks, "", "HubSpot scope crm.schemas.contacts.read", Verdict::Ok, "the properties can be read", "");
-    expect(&checks, "", "HubSpot scope automation", Verdict::Skipped, "not told", "");
+    expect(&checks, "", "HubSpot scope crm.schemas.contacts.read", Verdict::Ok, "reading the properties works", "");
+    expect(&checks, "", "HubSpot scope automation", Verdict::Skipped, "unknown", "");
     ward.hubspot.add_token("token-of-a", &[WRITE]);
     let checks = examined(&ward).await;
     expect(&checks, "a", &format!("HubSpot scope {READ}"), Verdict::Failed, "403", READ);
 }
 
 #[tokio::test]
-async fn a_token_of_another_portal_is_told() {
+async fn fails_for_a_token_of_another_portal() {
     let mut ward = Ward::new().await;
     ward.change("portal_id = 77", "portal_id = 78");
     let checks = examined(&ward).await;
     for venue in ["", "a", "b"] {
-        let evidence = "opens portal 77, and the manifest is for 78";
+        let evidence = "is for portal 77, but the manifest is for 78";
         expect(&checks, venue, "HubSpot portal", Verdict::Failed, evidence, "correct `portal_id`");
     }
     ward.change("portal_id = 78\n", "");
     let checks = examined(&ward).await;
-    expect(&checks, "a", "HubSpot portal", Verdict::Ok, "with `portal_id` in the manifest", "");
+    expect(&checks, "a", "HubSpot portal", Verdict::Ok, "set `portal_id` in the manifest", "");
 }
 
 #[tokio::test]
-async fn properties_are_looked_for_by_name_and_type() {
+async fn checks_properties_by_name_and_type() {
     let mut ward = Ward::new().await;
     let text = |name: &str| PropertyDefinition::new(name, "Text", "string", "text");
     ward.hubspot.define_property(text("tripleseat_sync_status__a")).expect("valid");
@@ -88,17 +95,17 @@ async fn properties_are_looked_for_by_name_and_type() {
     ward.change("[venues.a]\n", "[venues.a]\nflag_property = \"tripleseat_sync__mill\"\n");
     let checks = examined(&ward).await;
     let name = "HubSpot properties of the sync";
-    expect(&checks, "a", name, Verdict::Failed, "tripleseat_sync__mill isn't there", "`deployer apply` makes");
-    let evidence = "tripleseat_sync_status__a is of type string (text), and not a dropdown select with sending, synced";
-    expect(&checks, "a", name, Verdict::Failed, evidence, "archive what is wrong");
-    expect(&checks, "b", name, Verdict::Ok, "all five are there", "");
+    expect(&checks, "a", name, Verdict::Failed, "tripleseat_sync__mill doesn't exist", "`deployer apply` creates");
+    let evidence = "tripleseat_sync_status__a is of type string (text), not a dropdown select with sending, synced";
+    expect(&checks, "a", name, Verdict::Failed, evidence, "archive the wrong ones");
+    expect(&checks, "b", name, Verdict::Ok, "all five exist", "");
     let name = "HubSpot properties of the leads";
     expect(&checks, "b", name, Verdict::Failed, "HubSpot doesn't have empresa", "[venues.b.fields]");
     expect(&checks, "a", name, Verdict::Ok, "email, firstname, lastname", "");
 }
 
 #[tokio::test]
-async fn without_the_deployer_s_token_a_venue_s_own_is_tried_for_properties() {
+async fn reads_properties_with_the_venues_own_token_if_the_deployer_has_none() {
     let mut ward = Ward::new().await;
     ward.change("token = \"file:admin\"\n", "");
     let checks = examined(&ward).await;
@@ -106,11 +113,11 @@ async fn without_the_deployer_s_token_a_venue_s_own_is_tried_for_properties() {
     let name = "HubSpot properties of the sync";
     expect(&checks, "a", name, Verdict::Unknown, "403", "crm.schemas.contacts.read");
     ward.hubspot.add_token("token-of-a", &HUBSPOT_SCOPES);
-    expect(&examined(&ward).await, "a", name, Verdict::Ok, "all five are there", "");
+    expect(&examined(&ward).await, "a", name, Verdict::Ok, "all five exist", "");
 }
 
 #[tokio::test]
-async fn a_reference_that_leads_nowhere_is_not_told() {
+async fn reports_unknown_for_an_unresolved_reference() {
     let mut ward = Ward::new().await;
     ward.change("file:token-a", "env:NOT_SET_ANYWHERE");
     let checks = examined(&ward).await;

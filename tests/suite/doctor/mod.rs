@@ -1,4 +1,4 @@
-//! The doctor on a cloud and two vendors that have everything, and on ones that each lack something.
+//! The doctor on a cloud and two vendors where everything is right, and on ones that each lack something.
 
 mod actions;
 mod aws;
@@ -21,7 +21,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use sync_config::config::{LedgerProperties, default_flag_property};
 
-/// Values that nobody may see.
+/// Values that must never be shown.
 const SECRETS: [(&str, &str); 7] = [
     ("admin", "token-of-the-deployer"),
     ("token-a", "token-of-a"),
@@ -32,7 +32,7 @@ const SECRETS: [(&str, &str); 7] = [
     ("secret-a", "client-secret-of-a"),
 ];
 
-/// What is examined: a manifest beside files with its credentials, a cloud, and vendors.
+/// What the doctor examines: a manifest next to files with its credentials, a cloud, and vendors.
 struct Ward {
     directory: tempfile::TempDir,
     manifest: String,
@@ -44,7 +44,7 @@ struct Ward {
 }
 
 impl Ward {
-    /// With everything as it has to be. The venue `a` has OAuth and a location of two, `b` has neither, `c` is blocked.
+    /// Everything is right. Venue `a` has OAuth and one of two locations, `b` has neither, `c` is blocked.
     async fn new() -> Self {
         let clock = Clock::stopped_at("2026-03-01T12:00:00Z".parse().expect("a time"));
         let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: false });
@@ -112,7 +112,7 @@ impl Ward {
         self.examine_areas(&[]).await
     }
 
-    /// Examines these areas. Whatever is found, nothing is written anywhere and no secret is shown.
+    /// Examines these areas, and asserts that nothing is written anywhere and no secret is shown.
     async fn examine_areas(&self, areas: &[Area]) -> Vec<Check> {
         let loaded = manifest::parse(&self.manifest, self.directory.path().join("venues.toml"));
         let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
@@ -146,14 +146,14 @@ impl Ward {
     }
 }
 
-/// The check of this venue (of all, where it has no name) and name.
+/// The check of this name for this venue (empty: for what all venues share).
 #[track_caller]
 fn check<'c>(checks: &'c [Check], venue: &str, name: &str) -> &'c Check {
     let found = checks.iter().find(|check| check.venue.as_deref().unwrap_or_default() == venue && check.name == name);
     found.unwrap_or_else(|| panic!("no check {name} of {venue:?}: {checks:#?}"))
 }
 
-/// Those that aren't as they have to be, as `venue/name verdict`.
+/// The checks that found a problem, as `venue/name verdict`.
 fn troubles(checks: &[Check]) -> Vec<String> {
     let in_order = |check: &&Check| !matches!(check.verdict, Verdict::Ok | Verdict::Skipped);
     let told = |check: &Check| {
@@ -163,7 +163,7 @@ fn troubles(checks: &[Check]) -> Vec<String> {
     checks.iter().filter(in_order).map(told).collect()
 }
 
-/// That a check failed for this reason, and says to do this.
+/// Asserts a check's verdict, and parts of its evidence and advice.
 #[track_caller]
 fn expect(checks: &[Check], venue: &str, name: &str, verdict: Verdict, evidence: &str, advice: &str) {
     let check = check(checks, venue, name);
@@ -189,7 +189,7 @@ fn manifest_text(tripleseat: &str, hubspot: &str) -> String {
 }
 
 #[tokio::test]
-async fn where_all_is_as_it_has_to_be_nothing_is_found() {
+async fn finds_nothing_if_everything_is_right() {
     let ward = Ward::new().await;
     let checks = ward.examine().await;
     assert_eq!(troubles(&checks), [""; 0]);
@@ -198,7 +198,7 @@ async fn where_all_is_as_it_has_to_be_nothing_is_found() {
 }
 
 #[tokio::test]
-async fn areas_can_be_examined_alone() {
+async fn examines_only_the_given_areas() {
     let ward = Ward::new().await;
     for (area, others) in [
         (Area::Aws, ["HubSpot", "Tripleseat"]),

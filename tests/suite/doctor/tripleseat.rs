@@ -1,4 +1,4 @@
-//! What can be wrong at Tripleseat, and at a destination of another kind.
+//! What can be wrong at Tripleseat, and at an `http` destination.
 
 use deployer_health::doctor::{Area, Check, Verdict};
 use serde_json::json;
@@ -16,7 +16,7 @@ async fn examined(ward: &Ward) -> Vec<Check> {
 }
 
 #[tokio::test]
-async fn a_key_is_tried_with_a_lead_that_has_to_be_refused() {
+async fn tries_a_key_with_a_lead_that_must_be_rejected() {
     let ward = Ward::new().await;
     let checks = examined(&ward).await;
     expect(&checks, "a", KEY, Verdict::Ok, "First name can't be blank", "");
@@ -25,7 +25,7 @@ async fn a_key_is_tried_with_a_lead_that_has_to_be_refused() {
 }
 
 #[tokio::test]
-async fn the_causes_of_a_401_are_told_apart() {
+async fn distinguishes_the_causes_of_a_401() {
     const WRONG_KEY: &str = "Leads are made with the public key of this venue's Tripleseat account";
     const CLIENT_AS_KEY: &str = "This is the value of the OAuth client";
     const OAUTH_ONLY: &str = "A public key only makes leads";
@@ -43,7 +43,7 @@ async fn the_causes_of_a_401_are_told_apart() {
         ward.secret(file, value);
         let checks = examined(&ward).await;
         expect(&checks, "a", name, Verdict::Failed, "401", advice);
-        assert_eq!(troubles(&checks), [format!("a/{name} Failed")], "what follows from it isn't told again");
+        assert_eq!(troubles(&checks), [format!("a/{name} Failed")], "consequences are not reported again");
         expect(&checks, "b", KEY, Verdict::Ok, "First name", "");
     }
     for (path, words, name, advice) in [
@@ -62,33 +62,33 @@ async fn the_causes_of_a_401_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_key_of_another_account_is_told_by_the_location() {
+async fn recognizes_a_key_of_another_account_by_the_location() {
     let mut ward = Ward::new().await;
-    // The venue `b` is out of the way, since two venues may not have one key.
-    let others = ward.manifest.find("[venues.b]").expect("it is there");
+    // Removes venue `b`, since two venues may not share a key.
+    let others = ward.manifest.find("[venues.b]").expect("the manifest declares b");
     ward.manifest.truncate(others);
     ward.secret("key-a", "public-key-of-b");
     let checks = examined(&ward).await;
     assert_eq!(troubles(&checks), ["a/Tripleseat location Failed"]);
-    let advice = "of different Tripleseat accounts";
-    expect(&checks, "a", LOCATION, Verdict::Failed, "doesn't take location 11: Location is invalid", advice);
+    let advice = "belong to different Tripleseat accounts";
+    expect(&checks, "a", LOCATION, Verdict::Failed, "rejects location 11: Location is invalid", advice);
 
     ward.secret("key-a", "public-key-of-a");
     ward.change("location_id = 11", "location_id = 21");
-    expect(&examined(&ward).await, "a", LOCATION, Verdict::Failed, "doesn't take location 21", advice);
+    expect(&examined(&ward).await, "a", LOCATION, Verdict::Failed, "rejects location 21", advice);
 }
 
 #[tokio::test]
-async fn location_and_site_are_those_of_the_oauth_client() {
+async fn compares_location_and_site_with_the_oauth_clients() {
     let mut ward = Ward::new().await;
-    // The key says nothing where it isn't taken.
+    // A request that fails says nothing about the key.
     ward.answer("tripleseat", "create.js", 503, json!({}));
     ward.change("location_id = 11", "location_id = 21");
     ward.change("site_id = 1", "site_id = 2");
     let checks = examined(&ward).await;
     expect(&checks, "a", KEY, Verdict::Unknown, "503", "run this again");
-    expect(&checks, "a", LOCATION, Verdict::Failed, "has the locations 11, 12, and not 21", "different");
-    expect(&checks, "a", SITE, Verdict::Failed, "opens site 1, and the manifest is for site 2", "correct `site_id`");
+    expect(&checks, "a", LOCATION, Verdict::Failed, "has the locations 11, 12, but not 21", "different");
+    expect(&checks, "a", SITE, Verdict::Failed, "is for site 1, but the manifest is for site 2", "correct `site_id`");
     ward.change("location_id = 21\n", "");
     let checks = examined(&ward).await;
     expect(&checks, "a", LOCATION, Verdict::Failed, "several locations (11, 12)", "add `location_id`");
@@ -98,19 +98,19 @@ async fn location_and_site_are_those_of_the_oauth_client() {
 }
 
 #[tokio::test]
-async fn what_only_oauth_could_tell_is_said_so() {
+async fn reports_unknown_for_what_only_oauth_could_tell() {
     let mut ward = Ward::new().await;
     ward.change("tripleseat_client_id = \"file:client-a\"\ntripleseat_client_secret = \"file:secret-a\"\n", "");
     let checks = examined(&ward).await;
-    expect(&checks, "a", OAUTH, Verdict::Skipped, "left for review", "lets it be looked up");
-    let give = "give tripleseat_client_id";
-    expect(&checks, "a", LOCATION, Verdict::Unknown, "doesn't say whether 11 is its account's", give);
-    expect(&checks, "a", SITE, Verdict::Unknown, "only an OAuth client says", give);
-    expect(&checks, "b", LOCATION, Verdict::Ok, "wasn't refused for lacking one", "");
+    expect(&checks, "a", OAUTH, Verdict::Skipped, "left for review", "to let the sync look up leads");
+    let give = "add tripleseat_client_id";
+    expect(&checks, "a", LOCATION, Verdict::Unknown, "doesn't tell whether 11 belongs to its account", give);
+    expect(&checks, "a", SITE, Verdict::Unknown, "only an OAuth client tells", give);
+    expect(&checks, "b", LOCATION, Verdict::Ok, "wasn't rejected for lacking one", "");
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_tripleseat_s_is_told() {
+async fn fails_for_an_address_that_is_not_tripleseats() {
     let mut ward = Ward::new().await;
     let uri = ward.servers[0].uri.clone();
     ward.change(&format!("{uri}\"\nsite_id"), &format!("{uri}/v1\"\nsite_id"));
@@ -120,7 +120,7 @@ async fn an_address_that_is_not_tripleseat_s_is_told() {
 }
 
 #[tokio::test]
-async fn another_platform_is_only_asked_whether_it_is_there() {
+async fn only_probes_the_address_of_an_http_destination() {
     let mut ward = Ward::new().await;
     let settings = HttpDestination {
         url: String::new(),
@@ -134,7 +134,7 @@ async fn another_platform_is_only_asked_whether_it_is_there() {
     let http = ward.platform.add_account("c", &settings, "credential-of-c", &ward.servers[2].uri);
     ward.secret("credential-c", "credential-of-c");
     let url = http.url;
-    let at = ward.manifest.find("[venues.c]").expect("it is there");
+    let at = ward.manifest.find("[venues.c]").expect("the manifest declares c");
     ward.manifest.truncate(at);
     ward.manifest.push_str(&format!(
         "[venues.c]\ndisplay_name = \"C\"\n[venues.c.secrets]\nhubspot_token = \"file:token-b\"\n\
@@ -142,8 +142,8 @@ async fn another_platform_is_only_asked_whether_it_is_there() {
          auth = {{ kind = \"bearer\" }}\n[venues.c.fields]\nemail = \"email\"\n"
     ));
     let checks = examined(&ward).await;
-    expect(&checks, "c", "destination credential", Verdict::Ok, "file:credential-c, there", "");
-    expect(&checks, "c", "destination address", Verdict::Ok, "405, so somebody answers there", "");
+    expect(&checks, "c", "destination credential", Verdict::Ok, "file:credential-c, available", "");
+    expect(&checks, "c", "destination address", Verdict::Ok, "405, so something answers there", "");
     assert!(!check(&checks, "c", "destination address").evidence.contains("credential-of-c"));
     ward.change(&url, "http://127.0.0.1:1/leads");
     expect(&examined(&ward).await, "c", "destination address", Verdict::Unknown, "", "check the network");

@@ -165,7 +165,7 @@ fn what_cannot_be_read_is_told_and_is_no_success() {
     deny(&site, "SimulatePrincipalPolicy");
     let (code, text) = site.run(&ISOLATION);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("these credentials may not do iam:SimulatePrincipalPolicy"), "{text}");
+    assert!(text.contains("the credentials lack iam:SimulatePrincipalPolicy"), "{text}");
 }
 
 #[test]

@@ -98,7 +98,7 @@ async fn an_interrupted_migration_resumes_where_it_stopped() {
         let (_, _, done) = pass(&portal, &migration()).await;
         assert!(!done, "{at}");
         let (_, _, neither_or_both) = flags(&portal);
-        assert_eq!(neither_or_both, 0, "{at}: each contact has exactly one flag");
+        assert_eq!(neither_or_both, 0, "{at}: each contact has one flag");
         portal.hubspot.set_faults(None);
         let (tally, _, done) = pass(&portal, &migration()).await;
         assert!(done && tally.failed == 0, "{at}");
@@ -189,7 +189,7 @@ fn the_program_refuses_invalid_and_contaminating_migrations() {
         ("tripleseat_sync__b", "a", 6, "is the flag of venue b"),
         ("tripleseat_sync__a", "a", 6, "is the flag of venue a"),
         ("tripleseat_snc", "a", 2, "did you mean tripleseat_sync?"),
-        ("company", "a", 2, "is no tick box"),
+        ("company", "a", 2, "is not a checkbox"),
         (OLD, "nobody", 2, "declares no venue nobody"),
     ] {
         let (found, text) = program.run(&["--from", from, "--to", to, "--yes"]);
@@ -198,7 +198,7 @@ fn the_program_refuses_invalid_and_contaminating_migrations() {
     let text = std::fs::read_to_string(program.site.path().join("venues.toml")).expect("it exists");
     program.site.write("venues.toml", &text.replace("portal_id = 111", "portal_id = 222"));
     let (code, text) = program.run(&["--from", OLD, "--to", "a", "--yes"]);
-    assert!(code == 6 && text.contains("opens HubSpot portal 111"), "{text}");
+    assert!(code == 6 && text.contains("is for HubSpot portal 111"), "{text}");
     assert_eq!(flags(&program.portal), (1, 0, 0));
 }
 

@@ -107,7 +107,7 @@ fn notes_a_missing_token() {
     let both = Both::new();
     let (code, text) = both.site.run(&PLAN);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("left as they are") && text.contains("ADMIN_TOKEN isn't set"), "{text}");
+    assert!(text.contains("left alone") && text.contains("ADMIN_TOKEN isn't set"), "{text}");
     assert!(!text.contains("flag-property"), "{text}");
     let (code, text) = both.site.run(&[&APPLY[..], &["--archive-properties"]].concat());
     assert!(code == 2 && text.contains("--archive-properties needs HubSpot"), "{text}");
@@ -126,7 +126,7 @@ fn refuses_a_token_of_another_portal_before_any_write() {
     both.site.write("venues.toml", &text.replace("portal_id = 111", "portal_id = 222"));
     for args in [&PLAN[..], &APPLY, &["apply", "plan.json", "--artifact", "bootstrap"]] {
         let (code, text) = both.run(args);
-        assert!(code == 6 && text.contains("opens HubSpot portal 111"), "{text}");
+        assert!(code == 6 && text.contains("is for HubSpot portal 111"), "{text}");
     }
     assert_eq!((both.portal.writes(), both.site.writes()), (Vec::new(), Vec::new()));
 }

@@ -144,7 +144,7 @@ fn without_aws_the_report_is_made_from_the_manifest() {
     };
     let (code, _, stderr) = run(&["report", "--out", "report.html"]);
     assert_eq!(code, Some(3), "{stderr}");
-    assert!(stderr.contains("not read: AWS can't be reached: AWS doesn't say whose account this is"), "{stderr}");
+    assert!(stderr.contains("unreadable: AWS can't be reached: could not determine the AWS account"), "{stderr}");
     assert!(stderr.contains("hint: check the network"), "{stderr}");
     let page = std::fs::read_to_string(site.path().join("report.html")).expect("it was written");
     assert!(
@@ -178,7 +178,7 @@ fn a_report_goes_where_it_is_told_in_the_format_of_its_name() {
     for (name, begins) in [("r.md", "## Venues of sync"), ("r.json", "{\"type\":\"status\""), ("r", "<!DOCTYPE html>")]
     {
         let (code, text) = site.run(&["report", "--out", name]);
-        assert_eq!((code, text), (0, format!("The report is in {name}.\n")));
+        assert_eq!((code, text), (0, format!("Wrote the report to {name}.\n")));
         let written = std::fs::read_to_string(site.path().join(name)).expect("it was written");
         assert!(written.starts_with(begins), "{name}: {written}");
     }
@@ -186,7 +186,7 @@ fn a_report_goes_where_it_is_told_in_the_format_of_its_name() {
     assert_eq!((code, &json_lines(&text)[0]), (0, &json!({ "type": "report", "path": "r.md", "unreadable": [] })));
     assert_eq!(site.run(&["report", "--format", "html", "--json"]).0, 2);
     let (code, text) = site.run(&["report", "--out", "no/such/r.html"]);
-    assert!(code == 1 && text.contains("can't be written to no/such/r.html"), "{text}");
+    assert!(code == 1 && text.contains("could not write the report to no/such/r.html"), "{text}");
     assert_eq!(site.run(&["status", "nobody"]).0, 2);
 }
 
@@ -218,7 +218,7 @@ fn a_log_is_shown_a_line_an_event() {
     let (code, text) = site.run(&["logs", "a"]);
     assert_eq!(
         (code, text.as_str()),
-        (0, "Nothing in /aws/lambda/sync-a in the last 1h; --since looks further back.\n")
+        (0, "No events in /aws/lambda/sync-a in the last 1h; use --since to look further back.\n")
     );
     log(
         &site,
@@ -271,12 +271,12 @@ fn invoke(site: &Site, answer: Result<(Value, bool), ApiError>, args: &[&str]) -
 fn a_run_now_shows_its_counts_or_fails_with_its_error() {
     let site = Site::new();
     let (code, text) = site.run(&["invoke", "a"]);
-    assert!(code == 1 && text.contains("a isn't deployed, so nothing was run"), "{text}");
+    assert!(code == 1 && text.contains("could not run a: it isn't deployed"), "{text}");
     assert_eq!(site.apply().0, 0);
     let counts = json!({ "venue": "a", "searched": 5, "synced": 3, "failed": 1, "needs_review": 1, "retried": 0 });
     let (code, text, events) = invoke(&site, Ok((counts.clone(), false)), &[]);
     assert_eq!((code, events), (0, vec!["sync-a:1 {}".to_owned()]));
-    assert!(text.contains("a: 5 found: 3 synced, 1 failed, 1 to review, 0 for the next run ("), "{text}");
+    assert!(text.contains("a: found 5: 3 synced, 1 failed, 1 need review, 0 deferred ("), "{text}");
     let (code, text, _) = invoke(&site, Ok((counts, false)), &["--json"]);
     let line = &json_lines(&text)[0];
     assert_eq!((code, &line["type"], &line["synced"], &line["error"]), (0, &json!("invoked"), &json!(3), &Value::Null));
@@ -286,7 +286,7 @@ fn a_run_now_shows_its_counts_or_fails_with_its_error() {
         json!({ "venue": "a", "searched": 2, "dry_run": true, "would": [would("1", "send"), would("2", "review")] });
     let (code, text, events) = invoke(&site, Ok((dry, false)), &["--dry-run"]);
     assert_eq!((code, events), (0, vec![r#"sync-a:1 {"dry_run":true}"#.to_owned()]));
-    assert!(text.contains("a: 2 found; a run would send 1, look up 0 and put 1 to review"), "{text}");
+    assert!(text.contains("a: found 2; a run would send 1, look up 0 and leave 1 for review"), "{text}");
 
     let refused = json!({ "errorType": "Credential", "errorMessage": "HubSpot refused HUBSPOT_TOKEN" });
     let (code, text, _) = invoke(&site, Ok((refused.clone(), true)), &[]);
@@ -296,7 +296,7 @@ fn a_run_now_shows_its_counts_or_fails_with_its_error() {
     assert!(code == 1 && text.contains(r#""error":{"kind":"Credential""#), "{text}");
     let timed_out = json!({ "errorType": "Sandbox.Timedout", "errorMessage": "1 Task timed out after 240.00 seconds" });
     let (code, text, _) = invoke(&site, Ok((timed_out, true)), &[]);
-    assert!(code == 1 && text.contains("the next run goes on; a longer `timeout`"), "{text}");
+    assert!(code == 1 && text.contains("the next run continues; to give it more time, raise `timeout`"), "{text}");
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn a_run_is_started_once_however_it_is_answered() {
     let busy = ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.");
     let (code, text, events) = invoke(&site, Err(busy), &[]);
     assert_eq!((code, events.len()), (1, 1), "{text}");
-    assert!(text.contains("a run of a is under way, and two never overlap"), "{text}");
+    assert!(text.contains("could not run a: another run is in progress, and runs never overlap"), "{text}");
     let broken = ApiError::new(500, "ServiceException", "it broke");
     let (code, text, events) = invoke(&site, Err(broken), &[]);
     assert_eq!((code, events.len()), (1, 1), "{text}");

@@ -122,7 +122,10 @@ fn a_venue_is_paused_resumed_blocked_and_unblocked() {
     insta::assert_snapshot!("all_verbs_manifest", blocked);
     let hint = refused(&site, 2, &["venue", "resume", "a"]);
     assert!(hint.contains("a is blocked, so it has no rule") && hint.contains("venue unblock a --status active"));
-    assert!(refused(&site, 2, &["venue", "unblock", "a"]).contains("--status is missing, and there is nobody to ask"));
+    assert!(
+        refused(&site, 2, &["venue", "unblock", "a"])
+            .contains("--status is missing, and there is no terminal to ask on")
+    );
     let (code, text_out) = site.run(&["venue", "unblock", "a", "--status", "active"]);
     assert_eq!(code, 0, "{text_out}");
     let expected = before.replacen("\"Venue a\"\n", "\"Venue a\"\nstatus = \"active\"\n", 1);
@@ -163,10 +166,7 @@ fn a_plan_calls_out_what_is_blocked_for_long_or_by_nobody() {
     assert_eq!(code, 0, "{text}");
     let (code, text) = site.run(&["plan", "--artifact", "bootstrap", "--json"]);
     assert_eq!(code, 0, "{text}");
-    assert!(
-        text.contains("Nobody owns this: `deployer venue block a --owner WHO` says who does. It has been blocked for"),
-        "{text}"
-    );
+    assert!(text.contains("Assign an owner: `deployer venue block a --owner WHO`. It has been blocked for"), "{text}");
 }
 
 #[cfg(unix)]

@@ -1,14 +1,14 @@
-//! What the deployer has to be allowed to do in AWS: the one list. A test holds it against what is called.
+//! The one list of AWS actions that the deployer must be allowed to do. A test compares it with the calls made.
 //!
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/>
 
 use deployer_core::desired::Scope;
 use deployer_core::naming::{Names, role_path};
 
-/// What an action is about. Its ARN follows from the manifest.
+/// What an action applies to. Its ARN follows from the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum On {
-    /// Actions that know no resources, as most lists.
+    /// Actions without resource-level permissions, such as most lists.
     Any,
     /// The list of roles under the deployment's path.
     Roles,
@@ -20,11 +20,11 @@ pub enum On {
     Role,
     /// A venue's secret.
     Secret,
-    /// A venue's log group, as most calls name it.
+    /// A venue's log group, as named by most calls.
     LogGroup,
-    /// A venue's log group itself, whose tags are read and written.
+    /// A venue's log group itself, as named by calls that read and write tags.
     LogGroupTags,
-    /// The lock of an apply, a log group too.
+    /// The lock of an apply, which is a log group too.
     Lock,
     /// The lock's tags.
     LockTags,
@@ -36,14 +36,14 @@ pub enum On {
     Rule,
 }
 
-/// An action, as IAM writes it, and what it is done to.
+/// An action, as IAM writes it, and what it applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Action {
     /// `lambda:CreateFunction`
     pub name: &'static str,
-    /// What it is done to.
+    /// What it applies to.
     pub on: On,
-    /// What is done without it, if it may be lacking.
+    /// What happens without it, if it is optional.
     pub otherwise: Option<&'static str>,
 }
 
@@ -55,8 +55,8 @@ const fn better(name: &'static str, on: On, otherwise: &'static str) -> Action {
     Action { name, on, otherwise: Some(otherwise) }
 }
 
-/// Every action that a plan, an apply and a destroy take, those included that a call needs besides its own (tags given
-/// to what is made, the role handed to Lambda). `sts:GetCallerIdentity` needs no permission.
+/// Every action that plan, apply and destroy need, including those that a call implies (tagging what it creates,
+/// passing the role to Lambda). `sts:GetCallerIdentity` needs no permission.
 pub const ACTIONS: &[Action] = &[
     better("iam:GetAccountAuthorizationDetails", On::Any, "roles are read one by one"),
     needed("iam:ListRoles", On::Roles),
@@ -113,7 +113,7 @@ pub const ACTIONS: &[Action] = &[
     needed("lambda:TagResource", On::Function),
     needed("lambda:UntagResource", On::Function),
     needed("lambda:DeleteFunction", On::Function),
-    better("lambda:InvokeFunction", On::Version, "new code can't be tried first: `apply --no-canary`"),
+    better("lambda:InvokeFunction", On::Version, "new code can't be tried first: use `apply --no-canary`"),
     needed("events:ListRules", On::Rules),
     needed("events:DescribeRule", On::Rule),
     needed("events:ListTargetsByRule", On::Rule),
@@ -126,9 +126,9 @@ pub const ACTIONS: &[Action] = &[
     better("tag:GetResources", On::Any, "a plan reads the tags of log groups and rules one by one"),
 ];
 
-/// The ARNs on which an action is simulated, for these venues: those that AWS names when it denies such a call.
+/// The ARNs to simulate an action on, for these venues: the ones that AWS names when it denies such a call.
 pub(super) fn resources(on: On, scope: &Scope, deployment: &str, venues: &[String]) -> Vec<String> {
-    // The simulator compares them as text, so a part that AWS chooses can be anything of the same form.
+    // The simulator compares ARNs as text, so any suffix of the right form will do for the one that AWS chooses.
     const SECRET_SUFFIX: &str = "-aB3dE5";
     let lock = scope.arn("logs", &format!("log-group:/deployer/{deployment}/lock/1"));
     let each = |arn: &dyn Fn(&Names) -> String| -> Vec<String> {

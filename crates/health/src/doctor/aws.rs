@@ -1,4 +1,4 @@
-//! Whose AWS account the credentials open, and whether it is the manifest's.
+//! Which AWS account the credentials are for, and whether it is the manifest's.
 
 use tokio::time::timeout;
 
@@ -6,7 +6,7 @@ use super::{Area, Check, Examination, Finding, TIMEOUT};
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::desired::Scope;
 
-/// Who is calling.
+/// The identity behind the credentials.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
     pub(super) arn: String,
@@ -14,7 +14,8 @@ pub(super) struct Identity {
 }
 
 impl Examination<'_> {
-    /// Who is calling, if it is the manifest's account; otherwise the finding that says why nothing else is asked there.
+    /// The caller's identity if it is in the manifest's account; otherwise the finding that says why AWS isn't asked
+    /// more.
     pub(super) async fn identity(&self) -> Result<&Identity, &Finding> {
         self.identity.get_or_init(|| identity(self)).await.as_ref()
     }
@@ -29,18 +30,18 @@ async fn identity(examination: &Examination<'_>) -> Result<Identity, Finding> {
     };
     let answer = answer.call(CALL).map_err(|error| finding(&error))?;
     let (Some(arn), Some(account)) = (answer.arn(), answer.account()) else {
-        return Err(Finding::unknown(format!("{CALL} gave no account")));
+        return Err(Finding::unknown(format!("{CALL} returned no account")));
     };
     if let Some(guard) = deployment.account.as_ref().filter(|guard| *guard != account) {
-        let what = format!("{arn} is in account {account}, and the manifest is for account {guard}");
+        let what = format!("{arn} is in account {account}, but the manifest is for account {guard}");
         return Err(Finding::failed(what)
-            .advice("choose other credentials (AWS_PROFILE), or correct `account`; nothing else was asked there"));
+            .advice("use other credentials (AWS_PROFILE), or correct `account`; no other call was made"));
     }
     let scope = Scope { account: account.to_owned(), region: deployment.region.clone() };
     Ok(Identity { arn: arn.to_owned(), scope })
 }
 
-/// What a failed call is to a check: what the credentials may not do fails, what isn't answered can't be told.
+/// The finding for a failed call: rejected credentials fail the check, everything else is unknown.
 pub(super) fn finding(error: &CallError) -> Finding {
     let finding = match error.kind {
         FailureKind::Unauthenticated => Finding::failed(error.to_string()),
@@ -49,9 +50,9 @@ pub(super) fn finding(error: &CallError) -> Finding {
     Finding { advice: error.hint(), ..finding }
 }
 
-/// What is found where AWS doesn't say who is calling.
+/// The finding of checks that need an identity when there is none.
 pub(super) fn not_asked() -> Finding {
-    Finding::skipped("not asked: see the identity above")
+    Finding::skipped("not checked: see the identity above")
 }
 
 pub(super) async fn checks(examination: &Examination<'_>) -> Vec<Check> {
@@ -62,9 +63,9 @@ pub(super) async fn checks(examination: &Examination<'_>) -> Vec<Check> {
         Ok(identity) => identity,
     };
     let account = match &deployment.account {
-        Some(guard) => Finding::ok(format!("{guard}, as the manifest says")),
+        Some(guard) => Finding::ok(format!("{guard}, matches the manifest")),
         None => Finding::ok(format!(
-            "{}; with `account` in the manifest's [deployment] any other would be refused",
+            "{}; set `account` in the manifest's [deployment] to refuse any other",
             identity.scope.account
         )),
     };
@@ -72,6 +73,6 @@ pub(super) async fn checks(examination: &Examination<'_>) -> Vec<Check> {
     vec![
         check(Finding::ok(identity.arn.clone()), "identity"),
         check(account, "account"),
-        check(Finding::ok(format!("{region}, the manifest's; STS answers there")), "region"),
+        check(Finding::ok(format!("{region}, from the manifest; STS answers there")), "region"),
     ]
 }

@@ -1,5 +1,5 @@
-//! The credentials that are tried: from the manifest's references, and those that are `managed` from the venue's secret
-//! in AWS. No value is shown.
+//! The credentials to test: from the manifest's references or, if `managed`, from the venue's secret in AWS. No value
+//! is shown.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,14 +14,14 @@ use deployer_core::manifest::{SecretRef, Venue};
 use deployer_core::naming::Names;
 use deployer_hubspot::{Unresolved, resolve};
 
-/// A credential, where it came from, and its value or why there is none.
+/// A credential: where it came from, and its value or why there is none.
 #[derive(Debug, Clone)]
 pub(super) struct Given {
     pub(super) origin: String,
     pub(super) outcome: Result<Secret, Finding>,
 }
 
-/// By the key in the venue's secret.
+/// A venue's credentials, by their key in its secret.
 pub(super) type VenueCredentials = BTreeMap<String, Given>;
 
 impl Given {
@@ -30,14 +30,14 @@ impl Given {
     }
 }
 
-/// `[hubspot] token`.
+/// The deployer's own token, `[hubspot] token`.
 pub(super) async fn shared(examination: &Examination<'_>) -> Option<Given> {
     let hubspot = &examination.patient.manifest.hubspot;
     let reference = hubspot.token.as_ref().filter(|_| examination.asks_hubspot())?;
     Some(from_reference(examination, reference).await)
 }
 
-/// All that a venue's manifest names and that something is tried with.
+/// The venue's credentials in the manifest that some check uses.
 pub(super) async fn of_venue(examination: &Examination<'_>, venue: &Venue) -> VenueCredentials {
     let tried: Vec<&(String, SecretRef)> =
         venue.secrets.iter().filter(|(key, _)| examination.tries(venue, key)).collect();
@@ -54,7 +54,7 @@ pub(super) async fn of_venue(examination: &Examination<'_>, venue: &Venue) -> Ve
     credentials
 }
 
-/// One after the other, and each reference once: a password manager's program may ask a person.
+/// Resolves references one at a time, each only once: a password manager may prompt a person.
 async fn from_reference(examination: &Examination<'_>, reference: &SecretRef) -> Given {
     let mut resolved = examination.resolved.lock().await;
     let origin = reference.to_string();
@@ -67,8 +67,10 @@ async fn from_reference(examination: &Examination<'_>, reference: &SecretRef) ->
     };
     let outcome = resolve(reference, directory).await.map_err(|error| {
         let advice = match &error {
-            Unresolved::Managed => "name where it is to be had on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS",
-            _ => "set it here and run this again; what is stored in AWS is compared by `deployer secret status --compare`",
+            Unresolved::Managed => {
+                "use a reference that resolves on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS"
+            }
+            _ => "set it here and run this again; `deployer secret status --compare` compares it with what AWS stores",
         };
         Finding::unknown(format!("{reference}: {error}")).advice(advice)
     });
@@ -95,11 +97,11 @@ fn from_secret(
     Given { origin: format!("managed, read from the secret {name} in AWS"), outcome }
 }
 
-/// What a venue's secret holds.
+/// The content of a venue's secret.
 async fn stored(examination: &Examination<'_>, venue: &Venue) -> Result<Map<String, Value>, Finding> {
     let name = secret_name(examination, venue);
     if examination.identity().await.is_err() {
-        return Err(Finding::unknown(format!("managed: the secret {name} wasn't read: see the checks of AWS")));
+        return Err(Finding::unknown(format!("managed: the secret {name} wasn't read: see the AWS checks")));
     }
     let request = examination.patient.aws.secrets.get_secret_value().secret_id(&name).send();
     let Ok(answer) = timeout(TIMEOUT, request).await else {
@@ -108,20 +110,20 @@ async fn stored(examination: &Examination<'_>, venue: &Venue) -> Result<Map<Stri
     let answer = answer.call("secretsmanager:GetSecretValue").map_err(|error| unreadable(&name, venue, &error))?;
     match serde_json::from_str(answer.secret_string().unwrap_or("{}")) {
         Ok(Value::Object(object)) => Ok(object),
-        // What was found is not repeated: it is a secret.
-        _ => Err(Finding::failed(format!("managed: the secret {name} holds something else than a JSON object"))
-            .advice("write {} into it in the AWS console, and set its credentials then")),
+        // The content is not shown: it is a secret.
+        _ => Err(Finding::failed(format!("managed: the secret {name} doesn't contain a JSON object"))
+            .advice("store {} in it in the AWS console, then set its credentials")),
     }
 }
 
 fn unreadable(name: &str, venue: &Venue, error: &CallError) -> Finding {
     match error.kind {
         FailureKind::NotFound => Finding::failed(format!("managed: there is no secret {name} in AWS yet"))
-            .advice(format!("`deployer apply` makes it; then `deployer secret set {} …` sets it", venue.name)),
+            .advice(format!("`deployer apply` creates it; then `deployer secret set {} …` sets it", venue.name)),
         FailureKind::PendingDeletion => Finding::failed(format!("managed: the secret {name} was deleted"))
             .advice("`deployer apply` restores it in time"),
         _ => {
-            let finding = Finding::unknown(format!("managed: the secret {name} can't be read: {error}"));
+            let finding = Finding::unknown(format!("managed: the secret {name} is unreadable: {error}"));
             Finding { advice: error.hint(), ..finding }
         }
     }

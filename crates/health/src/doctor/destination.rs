@@ -1,5 +1,5 @@
-//! A venue's `http` destination: whether anybody answers at its address. What the platform would make of a record isn't
-//! tried: nobody knows what it takes.
+//! A venue's `http` destination: whether anything answers at its address. No record is sent, since nobody knows what
+//! the platform would accept.
 
 use sync_config::config::Destination;
 use sync_config::config::KEY_DESTINATION_CREDENTIAL;
@@ -19,32 +19,30 @@ pub(super) async fn checks(examination: &Examination<'_>, venue: &Venue, given: 
     let mut checks = Vec::new();
     if settings.auth.is_some() {
         let finding = match given.get(KEY_DESTINATION_CREDENTIAL) {
-            None => Finding::failed("the manifest names none, and the destination's `auth` needs it")
+            None => Finding::failed("the manifest has none, but the destination's `auth` needs one")
                 .advice("add `destination_credential` to the venue's secrets"),
             Some(given) => match &given.outcome {
                 Err(finding) => finding.clone(),
-                Ok(_) => Finding::ok(format!("{}, there; only a lead shows whether it is accepted", given.origin)),
+                Ok(_) => Finding::ok(format!("{}, available; only a lead shows whether it is accepted", given.origin)),
             },
         };
         let there = given.get(KEY_DESTINATION_CREDENTIAL).is_some_and(|given| given.outcome.is_ok());
         checks.push(check(finding, "destination credential"));
         if !there {
-            checks.push(check(Finding::skipped("not asked without the credential"), "destination address"));
+            checks.push(check(Finding::skipped("not checked without the credential"), "destination address"));
             return checks;
         }
     }
     let finding = match client(examination, venue, &credentials(given)) {
         Ok(Client::Http(http)) => match http.probe().await {
             Ok(status @ (401 | 403)) => Finding::warning(format!("OPTIONS {}: {status}", settings.url)).advice(
-                "the platform may refuse the credential, or only this kind of request: compare the credential there",
+                "the platform may reject the credential, or only this kind of request: compare the credential there",
             ),
-            Ok(status @ 300..=399) => {
-                Finding::failed(format!("OPTIONS {}: {status}, it leads elsewhere", settings.url))
-                    .advice("give the final address: a credential isn't sent on")
-            }
+            Ok(status @ 300..=399) => Finding::failed(format!("OPTIONS {}: {status}, it redirects", settings.url))
+                .advice("use the final address: credentials don't follow redirects"),
             Ok(status) if status >= 500 => Finding::warning(format!("OPTIONS {}: {status}", settings.url))
-                .advice("the platform answers with an error of its own: run this again"),
-            Ok(status) => Finding::ok(format!("OPTIONS {}: {status}, so somebody answers there", settings.url)),
+                .advice("the platform has an error of its own: run this again later"),
+            Ok(status) => Finding::ok(format!("OPTIONS {}: {status}, so something answers there", settings.url)),
             Err(error) => failure("", &error),
         },
         Ok(Client::Tripleseat(_)) => return checks,

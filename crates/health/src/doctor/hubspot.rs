@@ -1,6 +1,6 @@
-//! HubSpot, with each token: whether it is accepted, whose portal it opens, what it may do.
+//! Each HubSpot token: whether it is accepted, which portal it is for, and which scopes it has.
 //!
-//! Several venues may have one token; it is asked once.
+//! Several venues may share a token; it is checked once.
 
 use std::collections::BTreeMap;
 
@@ -23,29 +23,32 @@ const CONTACTS_WRITE: &str = "crm.objects.contacts.write";
 const SCHEMAS_READ: &str = "crm.schemas.contacts.read";
 const SCHEMAS_WRITE: &str = "crm.schemas.contacts.write";
 
-/// A scope, and who needs it where it isn't needed always.
+/// A scope, and which command needs it if it is optional.
 struct Scope {
     name: &'static str,
     only_for: Option<&'static str>,
 }
 
-/// What a venue's runs need.
+/// The scopes that a venue's runs need.
 const OF_VENUES: [Scope; 2] =
     [Scope { name: CONTACTS_READ, only_for: None }, Scope { name: CONTACTS_WRITE, only_for: None }];
-/// What the deployer needs with `[hubspot] token`.
+/// The scopes that the deployer's own `[hubspot] token` needs.
 const OF_DEPLOYER: [Scope; 4] = [
     Scope { name: SCHEMAS_READ, only_for: None },
     Scope { name: SCHEMAS_WRITE, only_for: None },
-    Scope { name: CONTACTS_READ, only_for: Some("`deployer duplicates` asks with it whose a lead is") },
-    Scope { name: "automation", only_for: Some("`deployer audit` reads workflows with it") },
+    Scope {
+        name: CONTACTS_READ,
+        only_for: Some("`deployer duplicates` needs it, to find out which venue a lead belongs to"),
+    },
+    Scope { name: "automation", only_for: Some("`deployer audit` needs it, to read workflows") },
 ];
 
-/// What a token opens.
+/// What is known about an accepted token.
 pub(super) struct Opened {
     portal_id: u64,
-    /// What HubSpot says that it may do.
+    /// Its scopes, according to HubSpot.
     scopes: Result<Vec<String>, VendorError>,
-    /// Whether it can read contacts, where its scopes aren't told.
+    /// Whether it can read contacts, if its scopes are unknown.
     contacts: Option<Result<(), VendorError>>,
     /// The portal's contact properties.
     definitions: Result<Definitions, VendorError>,
@@ -79,7 +82,7 @@ pub(super) async fn checks(
         let Some(given) = given else {
             if venue.is_none() {
                 let why = "the manifest has no `token` in [hubspot]";
-                let advice = "with one the deployer sees which properties HubSpot lacks, and whose portal it is";
+                let advice = "with one, the deployer can check the properties in HubSpot and which portal it is";
                 checks.push(check(Finding::skipped(why).advice(advice), None, "HubSpot token"));
             }
             continue;
@@ -118,7 +121,7 @@ pub(super) async fn checks(
     checks
 }
 
-/// Asks for all that is to be known of a token. Nothing else is asked with one that is refused.
+/// Finds out everything about a token. A token that is rejected is not used again.
 async fn open(examination: &Examination<'_>, token: &str) -> Result<Opened, VendorError> {
     let patient = examination.patient;
     let secret = sync_lambda::credentials::Secret::new(token);
@@ -144,24 +147,26 @@ async fn scopes(hubspot: &HubSpot, token: &str) -> Result<Vec<String>, VendorErr
     })
 }
 
-/// What a request that came to nothing is to a check.
+/// The finding for a failed request.
 pub(super) fn failure(error: &VendorError) -> Finding {
     let evidence = error.to_string();
     match &error.failure {
         VendorFailure::Unauthenticated => Finding::failed(evidence).advice(
-            "the token was revoked, replaced or mistyped: take the private app's current one from HubSpot (Settings, \
+            "the token was revoked, replaced or mistyped: copy the private app's current token from HubSpot (Settings, \
              Integrations, Private Apps), set it here, and in AWS with `deployer secret set`",
         ),
         VendorFailure::Denied => {
-            Finding::failed(evidence).advice("add the scope to the private app in HubSpot, and take its token anew")
+            Finding::failed(evidence).advice("add the scope to the private app in HubSpot, and copy its token again")
         }
         VendorFailure::NotFound => Finding::failed(evidence).advice("check `base_uri` in [hubspot]"),
-        VendorFailure::RateLimited(_) => Finding::unknown(evidence).advice("run this again when the limit has passed"),
+        VendorFailure::RateLimited(_) => {
+            Finding::unknown(evidence).advice("run this again when the rate limit has reset")
+        }
         VendorFailure::NoAnswer(_) => {
             Finding::unknown(evidence).advice("check the network, and `base_uri` in [hubspot]")
         }
         VendorFailure::Conflict | VendorFailure::Refused(_) | VendorFailure::Unavailable(_) => {
-            Finding::unknown(evidence).advice("run this again; HubSpot's support asks for the correlation id")
+            Finding::unknown(evidence).advice("run this again; HubSpot's support will ask for the correlation ID")
         }
     }
 }
@@ -174,17 +179,17 @@ fn refused(origin: &str, error: &VendorError) -> Finding {
 fn portal(opened: &Opened, guard: Option<u64>) -> Finding {
     let portal_id = opened.portal_id;
     match guard {
-        None => Finding::ok(format!("{portal_id}; with `portal_id` in the manifest any other would be refused")),
-        Some(guard) if guard == portal_id => Finding::ok(format!("{portal_id}, as the manifest says")),
-        Some(guard) => Finding::failed(format!("the token opens portal {portal_id}, and the manifest is for {guard}"))
-            .advice("give a token of that portal, or correct `portal_id`"),
+        None => Finding::ok(format!("{portal_id}; set `portal_id` in the manifest to refuse any other")),
+        Some(guard) if guard == portal_id => Finding::ok(format!("{portal_id}, matches the manifest")),
+        Some(guard) => Finding::failed(format!("the token is for portal {portal_id}, but the manifest is for {guard}"))
+            .advice("use a token for that portal, or correct `portal_id`"),
     }
 }
 
 fn scope(opened: &Opened, wanted: &Scope) -> Finding {
     let missing = |evidence: String| match wanted.only_for {
         None => Finding::failed(evidence).advice(format!(
-            "add {} to the private app in HubSpot (Settings, Integrations, Private Apps), and take its token anew",
+            "add {} to the private app in HubSpot (Settings, Integrations, Private Apps), and copy its token again",
             wanted.name
         )),
         Some(who) => Finding::skipped(format!("{evidence}; only {who}")),
@@ -194,18 +199,18 @@ fn scope(opened: &Opened, wanted: &Scope) -> Finding {
         Ok(_) => return missing("not granted".to_owned()),
         Err(error) => error,
     };
-    // Reads that harm nothing say it of reading, and nothing that harms nothing says it of writing.
+    // A harmless read shows whether reading is allowed. No harmless request shows it for writing.
     let tried = match wanted.name {
-        CONTACTS_READ => opened.contacts.as_ref().map(|read| (read.as_ref().err(), "a contact can be read")),
-        SCHEMAS_READ => Some((opened.definitions.as_ref().err(), "the properties can be read")),
+        CONTACTS_READ => opened.contacts.as_ref().map(|read| (read.as_ref().err(), "reading a contact works")),
+        SCHEMAS_READ => Some((opened.definitions.as_ref().err(), "reading the properties works")),
         _ => None,
     };
     match tried {
-        Some((None, how)) => Finding::ok(format!("{how}; the token's scopes weren't told ({unanswered})")),
+        Some((None, how)) => Finding::ok(format!("{how}; the token's scopes are unknown ({unanswered})")),
         Some((Some(error), _)) if error.failure == VendorFailure::Denied => missing(error.to_string()),
         Some((Some(error), _)) => failure(error),
-        None if wanted.only_for.is_some() => Finding::skipped(format!("not told: {unanswered}")),
-        None => Finding::unknown(format!("not told: {unanswered}"))
-            .advice(format!("look in HubSpot whether the private app has {}", wanted.name)),
+        None if wanted.only_for.is_some() => Finding::skipped(format!("unknown: {unanswered}")),
+        None => Finding::unknown(format!("unknown: {unanswered}"))
+            .advice(format!("check in HubSpot whether the private app has {}", wanted.name)),
     }
 }

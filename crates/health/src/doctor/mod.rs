@@ -1,8 +1,8 @@
-//! Whether all that a deployment needs is there: every credential and connection asked by itself, each with a verdict,
-//! the evidence, and what to do.
+//! Checks everything that a deployment needs: every credential and connection by itself, each with a verdict, the
+//! evidence, and what to do.
 //!
-//! Nothing is written anywhere, and one check that fails keeps no other from being made. [`examine`] gives the checks in
-//! a fixed order. [`actions`] lists what the deployer has to be allowed to do in AWS.
+//! Nothing is written anywhere, and a failed check doesn't stop the others. [`examine`] returns the checks in a fixed
+//! order. [`actions`] lists the AWS actions that the deployer must be allowed to do.
 
 pub mod actions;
 mod aws;
@@ -26,7 +26,7 @@ use credentials::{Given, VenueCredentials};
 use deployer_aws::Aws;
 use deployer_core::manifest::{Manifest, Status, Venue};
 
-/// Time for an answer. A doctor's question is asked again by who asked it.
+/// How long to wait for an answer. Nothing is retried, since whoever runs the doctor can run it again.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a check is about.
@@ -37,38 +37,38 @@ pub enum Area {
     Aws,
     /// HubSpot.
     HubSpot,
-    /// Where the leads go: Tripleseat, or an `http` destination.
+    /// The destination of leads: Tripleseat, or an `http` destination.
     Tripleseat,
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// As it has to be.
+    /// Everything is right.
     Ok,
-    /// It works, and won't for long, or not as well as it could.
+    /// It works, but not for long, or not as well as it could.
     Warning,
     /// It doesn't work.
     Failed,
-    /// It couldn't be told.
+    /// The check couldn't find out.
     Unknown,
-    /// There was nothing to check, or nothing to check it with.
+    /// There was nothing to check, or no way to check it.
     Skipped,
 }
 
-/// One check.
+/// A check and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// What it is about.
     pub area: Area,
-    /// The venue that it is about; nothing for what all venues share.
+    /// The venue that it is about; none for what all venues share.
     pub venue: Option<String>,
     /// What was checked.
     pub name: String,
-    /// What came of it.
+    /// The result.
     pub verdict: Verdict,
-    /// What the verdict rests on: which request, and what was answered. Without any credential.
+    /// What the verdict is based on: the request and its answer, without any credential.
     pub evidence: String,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,19 +80,19 @@ pub struct Check {
 pub struct Patient<'a> {
     /// The manifest.
     pub manifest: &'a Manifest,
-    /// Only this venue, and what it shares with others.
+    /// Only this venue, and what all venues share.
     pub venue: Option<&'a Venue>,
-    /// Only these areas; all when there is none.
+    /// Only these areas; all of them if empty.
     pub areas: Vec<Area>,
-    /// AWS, or the cloud on this machine.
+    /// AWS, or the local cloud.
     pub aws: &'a Aws,
-    /// Whether it is the cloud on this machine, which needs no network: vendors elsewhere aren't asked.
+    /// Whether it is the local cloud, which works without a network: remote vendors are not asked.
     pub local: bool,
-    /// For the vendors.
+    /// The HTTP client for the vendors.
     pub client: reqwest::Client,
 }
 
-/// What was found, before it is said what about.
+/// The result of a check that has no name yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Finding {
     verdict: Verdict,
@@ -141,20 +141,20 @@ impl Finding {
     }
 }
 
-/// An examination under way: what several checks need is asked once.
+/// An examination in progress: what several checks need is asked only once.
 struct Examination<'a> {
     patient: &'a Patient<'a>,
     identity: OnceCell<Result<aws::Identity, Finding>>,
-    /// Credentials by their references.
+    /// Credentials already resolved, by reference.
     resolved: Mutex<BTreeMap<String, Given>>,
 }
 
-/// Makes all checks: first those of what the venues share, then venue by venue in the manifest's order.
+/// Runs all checks: first what the venues share, then venue by venue in the manifest's order.
 pub async fn examine(patient: &Patient<'_>) -> Vec<Check> {
     let examination = Examination { patient, identity: OnceCell::new(), resolved: Mutex::default() };
     let (of_aws, (of_vendors, secrets)) = tokio::join!(examination.aws(), examination.vendors());
     let mut checks: Vec<Check> = of_aws.into_iter().chain(of_vendors).collect();
-    // Every module takes care of it; here nothing can be forgotten.
+    // No module should show a secret; this catches one that is forgotten.
     for check in &mut checks {
         for secret in &secrets {
             check.evidence = check.evidence.replace(secret, "(secret)");
@@ -169,7 +169,7 @@ impl Examination<'_> {
         self.patient.areas.is_empty() || self.patient.areas.contains(&area)
     }
 
-    /// The venues that are looked at.
+    /// The venues to examine.
     fn venues(&self) -> Vec<&Venue> {
         match self.patient.venue {
             Some(venue) => vec![venue],
@@ -177,22 +177,22 @@ impl Examination<'_> {
         }
     }
 
-    /// Whether a venue's credentials are of use: a blocked one's are only looked at if it is asked for by name.
+    /// Whether to examine a venue's credentials: a blocked venue's only if it is named explicitly.
     fn examines(&self, venue: &Venue) -> bool {
         self.patient.venue.is_some() || venue.status != Status::Blocked
     }
 
-    /// Why a vendor at this address isn't asked, if it isn't.
+    /// The finding if a vendor at this address must not be asked.
     fn left_out(&self, base_uri: &str) -> Option<Finding> {
         (self.patient.local && base_uri.starts_with("https:"))
-            .then(|| Finding::skipped(format!("--local needs no network, and {base_uri} is elsewhere")))
+            .then(|| Finding::skipped(format!("--local works without a network, and {base_uri} needs one")))
     }
 
     fn asks_hubspot(&self) -> bool {
         self.wants(Area::HubSpot) && self.left_out(&self.patient.manifest.hubspot.base_uri).is_none()
     }
 
-    /// Whether something is tried with the credential of this key.
+    /// Whether some check uses the credential of this key.
     fn tries(&self, venue: &Venue, key: &str) -> bool {
         if key == KEY_HUBSPOT_TOKEN {
             return self.asks_hubspot();
@@ -215,7 +215,7 @@ impl Examination<'_> {
         checks
     }
 
-    /// The checks of both vendors, and all secrets that were looked at.
+    /// The checks of both vendors, and all secrets that were used.
     async fn vendors(&self) -> (Vec<Check>, Vec<String>) {
         if !self.wants(Area::HubSpot) && !self.wants(Area::Tripleseat) {
             return (Vec::new(), Vec::new());
@@ -248,8 +248,8 @@ impl Examination<'_> {
         for venue in self.venues() {
             let of_venue = |check: &mut Check| check.venue.as_deref() == Some(venue.name.as_str());
             if !self.examines(venue) {
-                let why = "nothing is deployed for it, and nothing was looked at";
-                let advice = format!("`deployer doctor {}` looks at it all the same", venue.name);
+                let why = "not deployed, so nothing was checked";
+                let advice = format!("`deployer doctor {}` checks it anyway", venue.name);
                 checks.push(Finding::skipped(why).advice(advice).check(Area::HubSpot, Some(venue), "blocked"));
             }
             checks.extend(of_hubspot.extract_if(.., of_venue));
@@ -257,7 +257,7 @@ impl Examination<'_> {
         }
         let all = shared.iter().chain(venues.iter().flat_map(|(_, credentials)| credentials.values()));
         let values = all.filter_map(Given::value).map(|secret| secret.expose().to_owned());
-        // What is shorter is no secret, and may stand in any word.
+        // Shorter values are no secrets, and could be part of any word.
         (checks, values.filter(|value| value.len() >= 4).collect())
     }
 }

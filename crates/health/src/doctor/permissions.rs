@@ -1,8 +1,9 @@
-//! Whether the credentials in use may do what the deployer does.
+//! Whether the current credentials may do what the deployer does.
 //!
-//! IAM's policy simulator is asked, so that nothing has to be tried:
+//! This asks IAM's policy simulator, so that nothing has to be tried:
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>. It knows the policies of the
-//! user or role, its permissions boundary and, for most accounts, the organisation's policies, and not those of a session.
+//! user or role, its permissions boundary and, for most accounts, the organization's policies, but not session
+//! policies.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +17,16 @@ use deployer_aws::{Aws, Call, CallError, FailureKind};
 use deployer_core::manifest::Status;
 use deployer_core::naming::TAG_DEPLOYMENT;
 
-/// Whose policies are simulated.
+/// The principal whose policies are simulated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Principal {
     /// A user, or a role by its own ARN.
     Known(String),
-    /// A session of this role, whose path its ARN doesn't have.
+    /// A session of this role. The session's ARN lacks the role's path.
     SessionOf(String),
     /// The account itself.
     Root,
-    /// Somebody whom the simulator doesn't know.
+    /// A principal that the simulator doesn't support.
     Unsimulated,
 }
 
@@ -48,10 +49,13 @@ pub(super) async fn checks(examination: &Examination<'_>) -> Vec<Check> {
     let principal = match Principal::of(&identity.arn) {
         Principal::Root => {
             return one(Finding::warning(format!("{} may do everything", identity.arn))
-                .advice("work with a role in place of the account's root user"));
+                .advice("use a role instead of the account's root user"));
         }
         Principal::Unsimulated => {
-            return one(Finding::unknown(format!("IAM simulates users and roles, and {} is neither", identity.arn)));
+            return one(Finding::unknown(format!(
+                "IAM simulates only users and roles, and {} is neither",
+                identity.arn
+            )));
         }
         Principal::Known(arn) => arn,
         Principal::SessionOf(role) => match aws.iam.get_role().role_name(&role).send().await.call("iam:GetRole") {
@@ -70,7 +74,7 @@ pub(super) async fn checks(examination: &Examination<'_>) -> Vec<Check> {
     }
 }
 
-/// That the simulator may not be asked says nothing of the rest.
+/// The finding if the simulator can't be used, which says nothing about the other permissions.
 fn unsimulated(error: &CallError) -> Finding {
     let unknown = Finding::unknown(format!("permissions weren't simulated: {error}"));
     match error.kind {
@@ -79,12 +83,12 @@ fn unsimulated(error: &CallError) -> Finding {
     }
 }
 
-/// An action that isn't allowed on a resource, and why.
+/// An action that is not allowed on a resource, and why.
 struct Denied {
     action: &'static Action,
     resource: String,
     reason: String,
-    /// It hangs on a condition that the simulator wasn't told of.
+    /// Whether the decision depends on a condition key whose value the simulator doesn't have.
     undecided: bool,
 }
 
@@ -123,13 +127,13 @@ async fn simulated(
     });
     let denied: Result<Vec<_>, _> = join_all(groups).await.into_iter().collect();
     let mut denied: Vec<Denied> = denied?.into_iter().flatten().collect();
-    // A result can repeat those of all resources.
+    // One result can repeat the results of all resources.
     denied.sort_by(|one, other| (one.action.name, &one.resource).cmp(&(other.action.name, &other.resource)));
     denied.dedup_by(|one, other| (one.action.name, &one.resource) == (other.action.name, &other.resource));
     Ok(denied)
 }
 
-/// What conditions of policies ask for, as the deployer's calls have it.
+/// The condition keys that policies may check, with the values that the deployer's calls have.
 fn context(deployment: &str, region: &str) -> Vec<ContextEntry> {
     let entries = [
         ("iam:PassedToService".to_owned(), "lambda.amazonaws.com"),
@@ -144,10 +148,10 @@ fn context(deployment: &str, region: &str) -> Vec<ContextEntry> {
     entries.map(entry).to_vec()
 }
 
-/// What of a result isn't allowed. One result can be about all resources, with those that differ in it.
+/// The denials in a result. One result can cover all resources and list those that differ.
 fn refused(action: &'static Action, result: &EvaluationResult) -> Vec<Denied> {
     let elsewhere = if result.organizations_decision_detail().is_some_and(|detail| !detail.allowed_by_organizations()) {
-        ", by a policy of the organisation"
+        ", by a policy of the organization"
     } else if result
         .permissions_boundary_decision_detail()
         .is_some_and(|detail| !detail.allowed_by_permissions_boundary())
@@ -159,7 +163,7 @@ fn refused(action: &'static Action, result: &EvaluationResult) -> Vec<Denied> {
     let denied = |resource: &str, decision: &PolicyEvaluationDecisionType, missing: &[String]| {
         let mut reason = format!("{}{elsewhere}", decision.as_str());
         if !missing.is_empty() {
-            reason = format!("{reason}, with the conditions {} left open", missing.join(", "));
+            reason = format!("{reason}, depends on the conditions {}", missing.join(", "));
         }
         let undecided = !missing.is_empty() && *decision == PolicyEvaluationDecisionType::ImplicitDeny;
         Denied { action, resource: resource.to_owned(), reason, undecided }
@@ -185,14 +189,14 @@ fn service(action: &Action) -> &'static str {
     action.name.split(':').next().unwrap_or_default()
 }
 
-/// In the order of [`ACTIONS`].
+/// The services, in the order of [`ACTIONS`].
 fn services() -> Vec<&'static str> {
     let mut services: Vec<&'static str> = ACTIONS.iter().map(service).collect();
     services.dedup();
     services
 }
 
-/// One verdict for the actions of a service.
+/// One finding for all actions of a service.
 fn judge(name: &str, denied: &[Denied], principal: &str, arn: &str) -> Finding {
     let denied: Vec<&Denied> = denied.iter().filter(|denied| service(denied.action) == name).collect();
     let mut by_action: BTreeMap<&str, Vec<&Denied>> = BTreeMap::new();
@@ -204,12 +208,12 @@ fn judge(name: &str, denied: &[Denied], principal: &str, arn: &str) -> Finding {
             ACTIONS.iter().filter(|action| service(action) == name).map(|action| action.name).collect();
         actions.sort_unstable();
         actions.dedup();
-        let session = if arn == principal { "" } else { "; policies of the session aren't part of that" };
+        let session = if arn == principal { "" } else { "; session policies are not included" };
         let actions = match actions.as_slice() {
             [one] => format!("{one} is allowed"),
             all => format!("all {} actions are allowed", all.len()),
         };
-        return Finding::ok(format!("{actions}, as IAM simulates it{session}"));
+        return Finding::ok(format!("{actions}, according to IAM's simulator{session}"));
     }
     let evidence: Vec<String> = by_action
         .iter()
@@ -221,7 +225,8 @@ fn judge(name: &str, denied: &[Denied], principal: &str, arn: &str) -> Finding {
         .collect();
     let evidence = format!("not allowed: {}", evidence.join("; "));
     let names: Vec<&str> = by_action.keys().copied().collect();
-    let policy = format!("an administrator of the account adds to the policies of {principal}: {}", names.join(", "));
+    let policy =
+        format!("ask an administrator of the account to add to the policies of {principal}: {}", names.join(", "));
     let certain = denied.iter().any(|denied| denied.action.otherwise.is_none() && !denied.undecided);
     let needed = denied.iter().any(|denied| denied.action.otherwise.is_none());
     if certain {
@@ -229,7 +234,7 @@ fn judge(name: &str, denied: &[Denied], principal: &str, arn: &str) -> Finding {
     } else if needed {
         Finding::unknown(evidence).advice(policy)
     } else {
-        let without = |denied: &&Denied| Some(format!("without {} {}", denied.action.name, denied.action.otherwise?));
+        let without = |denied: &&Denied| Some(format!("without {}, {}", denied.action.name, denied.action.otherwise?));
         let mut without: Vec<String> = denied.iter().filter_map(without).collect();
         without.dedup();
         Finding::warning(evidence).advice(format!("{}; {policy}", without.join("; ")))
@@ -241,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_simulated_follows_from_the_arn() {
+    fn derives_the_principal_from_the_arn() {
         let known = |arn: &str| Principal::Known(arn.to_owned());
         for (arn, wanted) in [
             ("arn:aws:iam::123456789012:user/ops/ana", known("arn:aws:iam::123456789012:user/ops/ana")),
@@ -259,8 +264,8 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_lacking_is_a_warning_and_what_is_undecided_is_not_told() {
-        let action = |name: &str| ACTIONS.iter().find(|action| action.name == name).expect("one of them");
+    fn warns_about_optional_actions_and_reports_undecided_ones_as_unknown() {
+        let action = |name: &str| ACTIONS.iter().find(|action| action.name == name).expect("a listed action");
         let denied = |name: &str, undecided: bool| Denied {
             action: action(name),
             resource: "*".to_owned(),

@@ -1,4 +1,4 @@
-//! How much room the account has for what the manifest still needs.
+//! Whether the account's quotas leave room for what the manifest still needs.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use deployer_aws::{Aws, Call, CallError};
 use deployer_core::manifest::Status;
 use deployer_core::naming::{Names, role_path};
 
-/// Executions that Lambda keeps from being reserved.
+/// Executions that Lambda never lets anyone reserve.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>
 const UNRESERVED: u64 = 100;
-/// Rules of an event bus, unless the account's quota was raised; there is no call that says it.
+/// Rules per event bus, unless the account's quota was raised; no call returns the quota.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>
 const RULES: u64 = 300;
-/// From here on a quota counts as nearly used up.
+/// From this percentage on, a quota counts as nearly used up.
 const NEARLY: u64 = 80;
 
-const HIGHER: &str = "ask for a higher quota (Service Quotas in the AWS console), or delete what is unused";
+const HIGHER: &str = "request a higher quota (Service Quotas in the AWS console), or delete what is unused";
 
-/// A quota, what of it is used, and what the manifest still needs.
+/// A quota: its limit, how much is used, and how much the manifest still needs.
 struct Quota {
     unit: &'static str,
     used: u64,
@@ -77,10 +77,11 @@ pub(super) async fn checks(examination: &Examination<'_>) -> Vec<Check> {
         ),
     };
     let rules = match rules {
-        Ok(rules) if rules.len() as u64 > RULES => {
-            Finding::unknown(format!("{} rules in use: the account's quota is another than AWS's {RULES}", rules.len()))
-                .advice("compare it with the quota of EventBridge rules in Service Quotas in the AWS console")
-        }
+        Ok(rules) if rules.len() as u64 > RULES => Finding::unknown(format!(
+            "{} rules in use, so the account's quota is not AWS's default of {RULES}",
+            rules.len()
+        ))
+        .advice("compare that with the quota for EventBridge rules (Service Quotas in the AWS console)"),
         rules => judged(rules.map(|rules| Quota {
             unit: "rules of the default bus",
             used: rules.len() as u64,
@@ -144,7 +145,7 @@ async fn rules(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
     }
 }
 
-/// Roles in the account, how many there may be, and the names of the deployment's.
+/// The number of roles in the account, their limit, and the names of the deployment's own roles.
 async fn roles(aws: &Aws, deployment: &str) -> Result<(u64, u64, BTreeSet<String>), CallError> {
     let summary = aws.iam.get_account_summary().send().await.call("iam:GetAccountSummary")?;
     let number = |key: SummaryKeyType| {
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quota_fails_where_the_rest_does_not_fit() {
+    fn fails_when_the_needed_resources_do_not_fit() {
         for (used, needed, wanted) in [
             (0, 0, Verdict::Ok),
             (79, 0, Verdict::Ok),

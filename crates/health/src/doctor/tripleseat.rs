@@ -1,7 +1,8 @@
-//! A venue's Tripleseat account: the public key, the OAuth client, and whether location and site are that account's.
+//! A venue's Tripleseat account: the public key, the OAuth client, and whether location and site belong to that
+//! account.
 //!
-//! The key is tried with a lead that has to be refused for what it lacks. What a 401 means is told by
-//! [`sync_lambda::destination::unauthorized`].
+//! The key is tried with an empty lead, which Tripleseat must reject. [`sync_lambda::destination::unauthorized`]
+//! explains what a 401 means.
 
 use sync_config::config::{
     Destination, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties,
@@ -22,7 +23,7 @@ const OAUTH: &str = "Tripleseat OAuth client";
 const LOCATION: &str = "Tripleseat location";
 const SITE: &str = "Tripleseat site";
 
-/// The venue's destination, as a run has it, with these credentials.
+/// A client for the venue's destination, configured as in a run, with these credentials.
 pub(super) fn client(
     examination: &Examination<'_>,
     venue: &Venue,
@@ -38,11 +39,11 @@ pub(super) fn client(
         answer_timeout: Some(TIMEOUT),
         config: SyncConfig { destination: venue.destination.clone(), ..SyncConfig::default() },
     };
-    // Three requests, one after the other.
+    // Enough for three requests in sequence.
     Client::new(patient.client.clone(), &settings, credentials, Instant::now() + 3 * TIMEOUT)
 }
 
-/// What a venue's runs have, as far as it is to be had here.
+/// The credentials of the venue's runs, as far as they are available here.
 pub(super) fn credentials(given: &VenueCredentials) -> Credentials {
     let value = |key: &str| given.get(key).and_then(Given::value).cloned();
     let client = value(KEY_TRIPLESEAT_CLIENT_ID).zip(value(KEY_TRIPLESEAT_CLIENT_SECRET));
@@ -61,7 +62,7 @@ pub(super) async fn checks(examination: &Examination<'_>, venue: &Venue, given: 
         return vec![check(left_out, "Tripleseat")];
     }
     let known = credentials(given);
-    // The OAuth client can be tried without a key, which a run always has.
+    // A run always has a key. An empty one lets the OAuth client be tried without it.
     let stand_in = Credentials {
         tripleseat_public_key: known.tripleseat_public_key.clone().or_else(|| Some(Secret::new(""))),
         ..known.clone()
@@ -103,7 +104,7 @@ async fn account(tripleseat: &Tripleseat, known: &Credentials) -> Option<Result<
     tripleseat.account().await.transpose()
 }
 
-/// What a run's error is to a check. Errors of credentials say themselves what to do.
+/// The finding for an error of a run. Credential errors already say what to do.
 pub(super) fn failure(origin: &str, error: &RunError) -> Finding {
     match error {
         RunError::Credential { message, advice, .. } => Finding::failed(format!("{origin}: {message}")).advice(advice),
@@ -118,52 +119,54 @@ pub(super) fn failure(origin: &str, error: &RunError) -> Finding {
 
 fn public_key(given: Option<&Given>, tried: Option<&Result<Option<String>, RunError>>) -> Finding {
     let Some(given) = given else {
-        return Finding::failed("the manifest names none").advice("add `tripleseat_public_key` to the venue's secrets");
+        return Finding::failed("the manifest has none").advice("add `tripleseat_public_key` to the venue's secrets");
     };
     match (&given.outcome, tried) {
         (Err(finding), _) => finding.clone(),
         (Ok(_), Some(Err(error))) => failure(&given.origin, error),
         (Ok(_), Some(Ok(words))) => Finding::ok(format!(
-            "{}: an empty lead was refused for its content ({})",
+            "{}: an empty lead was rejected for its content ({})",
             given.origin,
             words.as_deref().unwrap_or_default()
         )),
-        (Ok(_), None) => Finding::unknown("it wasn't tried"),
+        (Ok(_), None) => Finding::unknown("it was not tried"),
     }
 }
 
 fn oauth(given: &VenueCredentials, account: Option<&Result<Account, RunError>>) -> Finding {
     let named = [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET].map(|key| given.get(key));
     let [Some(id), Some(secret)] = named else {
-        return Finding::skipped("none: a lead whose answer is lost is left for review, and not looked up").advice(
-            "an OAuth 2.0 application in the account (Settings, Tripleseat API & Webhooks) lets it be looked up",
-        );
+        return Finding::skipped("none: a lead whose answer is lost is left for review instead of being looked up")
+            .advice(
+                "to let the sync look up leads, create an OAuth 2.0 application (Settings, Tripleseat API & Webhooks)",
+            );
     };
     match (&id.outcome, &secret.outcome, account) {
         (Err(finding), ..) | (_, Err(finding), _) => finding.clone(),
         (_, _, Some(Err(error))) => failure(&secret.origin, error),
         (_, _, Some(Ok(account))) => {
-            Finding::ok(format!("{}, {}: opens site {}", id.origin, secret.origin, listed(&account.site_ids)))
+            Finding::ok(format!("{}, {}: for site {}", id.origin, secret.origin, listed(&account.site_ids)))
         }
-        (_, _, None) => Finding::unknown("it wasn't tried"),
+        (_, _, None) => Finding::unknown("it was not tried"),
     }
 }
 
-/// What an OAuth client says of the account.
+/// What the OAuth client says about the account.
 #[derive(Clone, Copy)]
 enum Opened<'a> {
     Account(&'a Account),
-    /// There is a client, and it gave nothing.
+    /// There is a client, but it returned nothing.
     Nothing,
     NoClient,
 }
 
-const GIVE_CLIENT: &str = "give tripleseat_client_id and tripleseat_client_secret: then it is looked up";
+const GIVE_CLIENT: &str = "add tripleseat_client_id and tripleseat_client_secret, so that it can be looked up";
 const ADD_LOCATION: &str = "add `location_id` to the venue's destination";
-const OTHER_ACCOUNT: &str = "key, OAuth client and location are of different Tripleseat accounts: take all of them from \
-                             the venue's own (location ids are in Settings, Locations)";
+const OTHER_ACCOUNT: &str = "key, OAuth client and location belong to different Tripleseat accounts: take all of them \
+                             from the venue's own (location IDs are in Settings, Locations)";
 
-/// `words` are those in which the empty lead was refused: they are about its location too, if that isn't the account's.
+/// The finding on the location. `words` is the reason for rejecting the empty lead, which mentions the location if it
+/// isn't the account's.
 fn location(location_id: Option<u64>, words: Option<&str>, opened: Opened<'_>) -> Finding {
     let of_location = words.and_then(|words| {
         let mut sentences = words.split("; ");
@@ -171,25 +174,24 @@ fn location(location_id: Option<u64>, words: Option<&str>, opened: Opened<'_>) -
     });
     match (location_id, of_location, opened) {
         (Some(id), Some(words), _) => {
-            Finding::failed(format!("the public key's account doesn't take location {id}: {words}"))
-                .advice(OTHER_ACCOUNT)
+            Finding::failed(format!("the public key's account rejects location {id}: {words}")).advice(OTHER_ACCOUNT)
         }
         (None, Some(words), _) => {
-            Finding::failed(format!("the account doesn't take a lead without a location: {words}")).advice(ADD_LOCATION)
+            Finding::failed(format!("the account rejects leads without a location: {words}")).advice(ADD_LOCATION)
         }
         (Some(id), None, Opened::Account(account)) => {
             let there = listed(&account.location_ids);
             if account.location_ids.contains(&id) {
-                Finding::ok(format!("{id} is one of the OAuth client's account ({there})"))
+                Finding::ok(format!("{id} is in the OAuth client's account ({there})"))
             } else {
-                Finding::failed(format!("the OAuth client's account has the locations {there}, and not {id}"))
+                Finding::failed(format!("the OAuth client's account has the locations {there}, but not {id}"))
                     .advice(OTHER_ACCOUNT)
             }
         }
         (None, None, Opened::Account(account)) => {
             let there = listed(&account.location_ids);
             if account.location_ids.len() > 1 {
-                Finding::failed(format!("the account has several locations ({there}), and the manifest names none"))
+                Finding::failed(format!("the account has several locations ({there}), but the manifest names none"))
                     .advice(ADD_LOCATION)
             } else {
                 Finding::ok(format!("the account's only one ({there})"))
@@ -198,26 +200,29 @@ fn location(location_id: Option<u64>, words: Option<&str>, opened: Opened<'_>) -
         (_, None, Opened::Nothing) => Finding::skipped("see the OAuth client above"),
         (_, None, Opened::NoClient) if words.is_none() => Finding::skipped("see the public key above"),
         (Some(id), None, Opened::NoClient) => {
-            Finding::unknown(format!("a public key doesn't say whether {id} is its account's")).advice(GIVE_CLIENT)
+            Finding::unknown(format!("a public key doesn't tell whether {id} belongs to its account"))
+                .advice(GIVE_CLIENT)
         }
         (None, None, Opened::NoClient) => {
-            Finding::ok("the manifest names none, and the empty lead wasn't refused for lacking one")
+            Finding::ok("the manifest names none, and the empty lead wasn't rejected for lacking one")
         }
     }
 }
 
 fn site(site_id: u64, opened: Opened<'_>) -> Finding {
     match opened {
-        Opened::NoClient => Finding::unknown(format!("only an OAuth client says whether {site_id} is its account's"))
-            .advice(GIVE_CLIENT),
+        Opened::NoClient => {
+            Finding::unknown(format!("only an OAuth client tells whether {site_id} belongs to its account"))
+                .advice(GIVE_CLIENT)
+        }
         Opened::Nothing => Finding::skipped("see the OAuth client above"),
         Opened::Account(account) if account.site_ids.contains(&site_id) => {
-            Finding::ok(format!("{site_id}, as the manifest says"))
+            Finding::ok(format!("{site_id}, matches the manifest"))
         }
         Opened::Account(account) => {
             let opened = listed(&account.site_ids);
-            Finding::failed(format!("the OAuth client opens site {opened}, and the manifest is for site {site_id}"))
-                .advice("set the client id and secret of this venue's account, or correct `site_id`")
+            Finding::failed(format!("the OAuth client is for site {opened}, but the manifest is for site {site_id}"))
+                .advice("set the client ID and secret of this venue's account, or correct `site_id`")
         }
     }
 }
