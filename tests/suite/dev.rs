@@ -87,7 +87,7 @@ fn ctrl_c_stops_everything() {
     assert_eq!(run["outcome"], "ok", "{run}");
     let children = children(child.id());
     assert!(!children.is_empty(), "function processes are kept for the next event");
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is installed");
     assert!(killed.success());
     let status = child.wait().expect("deployer exits");
     assert_eq!(status.code(), Some(0));
@@ -106,7 +106,7 @@ fn ctrl_c_stops_everything() {
 
 #[cfg(unix)]
 fn children(parent: u32) -> Vec<u32> {
-    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().expect("ps is there");
+    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().expect("ps is installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let numbers = |line: &str| line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u32>>();
     let pairs = text.lines().map(numbers);
@@ -116,7 +116,7 @@ fn children(parent: u32) -> Vec<u32> {
 /// Whether a process is running: one that has exited may still be in the table.
 #[cfg(unix)]
 fn is_running(pid: u32) -> bool {
-    let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().expect("ps is there");
+    let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().expect("ps is installed");
     let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     !state.is_empty() && !state.starts_with('Z')
 }

@@ -154,7 +154,7 @@ async fn only_the_page_itself_may_post() {
 async fn view_json_has_the_names_that_the_page_reads() {
     let served = served().await;
     served.portal.change(|view| {
-        let cell = view.contacts[0].venues.get_mut("venue-a").expect("it is there");
+        let cell = view.contacts[0].venues.get_mut("venue-a").expect("the contact exists");
         *cell = Cell { status: Some(SyncStatus::NeedsReview), error: Some("no answer".to_owned()), ..Cell::default() };
     });
     let answer = served.get("/api/view").await;
@@ -226,7 +226,7 @@ async fn sends_the_view_at_once_and_after_each_change() {
     let first = events.next().await.expect("a view comes at once");
     assert!(events.text.to_ascii_lowercase().contains("content-type: text/event-stream"), "{}", events.text);
     assert_eq!(first, served.get("/api/view").await.json());
-    served.portal.set_flag("101", "venue-a", true).expect("it is there");
+    served.portal.set_flag("101", "venue-a", true).expect("the contact exists");
     let second = events.next().await.expect("a view comes after a change");
     assert_eq!(second["contacts"][0]["venues"]["venue-a"]["flagged"], true);
 }

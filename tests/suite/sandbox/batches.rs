@@ -120,7 +120,7 @@ async fn property_history_is_newest_first_for_at_most_fifty_contacts() {
     let id = portal.add("Ana");
     for city in ["Boston", "", "Salem"] {
         portal.clock.advance(seconds(60));
-        portal.hubspot.set(id, "city", city).expect("it is there");
+        portal.hubspot.set(id, "city", city).expect("the contact exists");
     }
     let read = async |inputs: Value| {
         let body = json!({ "inputs": inputs, "properties": ["city"], "propertiesWithHistory": ["city", "fax"] });

@@ -64,7 +64,7 @@ fn rejects_invalid_files_and_says_where() {
 
 #[test]
 fn names_a_missing_file() {
-    let error = contacts_csv::read(std::path::Path::new("no/such.csv"), &[]).expect_err("it isn't there");
+    let error = contacts_csv::read(std::path::Path::new("no/such.csv"), &[]).expect_err("the file doesn't exist");
     assert_eq!(error.message, "no/such.csv: could not read the contacts");
     assert_eq!((error.causes.len(), error.hints.len()), (1, 1));
 }

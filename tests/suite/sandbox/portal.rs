@@ -251,10 +251,10 @@ async fn notifies_watchers_of_changes() {
     let mut changes = portal.hubspot.changes();
     changes.mark_unchanged();
     portal.call("GET", CONTACTS, Value::Null).await;
-    assert!(!changes.has_changed().expect("the portal is there"), "a read changes nothing");
+    assert!(!changes.has_changed().expect("the portal still exists"), "a read changes nothing");
     portal.add("Ana");
-    assert!(changes.has_changed().expect("the portal is there"));
+    assert!(changes.has_changed().expect("the portal still exists"));
     changes.mark_unchanged();
     portal.call("PATCH", &format!("{CONTACTS}/1001"), json!({ "properties": { "lastname": "Silva" } })).await;
-    assert!(changes.has_changed().expect("the portal is there"));
+    assert!(changes.has_changed().expect("the portal still exists"));
 }

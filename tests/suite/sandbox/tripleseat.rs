@@ -151,7 +151,7 @@ async fn rejects_invalid_leads_each_with_its_message() {
     let (_, body) = vendor.create(CREATE_JS, with_form).await;
     assert_eq!(body, json!({ "errors": { "lead_form": ["is invalid"] } }), "a lead form of another account");
     let (status, _) = vendor.create(CREATE_JS, json!({ "first_name": "Ana" })).await;
-    assert_eq!(status, 400, "there is no lead in it");
+    assert_eq!(status, 400, "the body has no lead");
     let broken = vendor.http.request("POST", CREATE_JS).header("content-type", "application/json").body("{");
     assert_eq!(vendor.http.send(broken).await.0, 400);
     assert_eq!(vendor.tripleseat.leads(1), []);
@@ -303,7 +303,7 @@ async fn notifies_watchers_of_new_leads() {
     let mut changes = vendor.tripleseat.changes();
     changes.mark_unchanged();
     vendor.create(CREATE_JS, lead(json!({ "first_name": null }))).await;
-    assert!(!changes.has_changed().expect("the vendor is there"), "a refusal changes nothing");
+    assert!(!changes.has_changed().expect("the vendor still exists"), "a refusal changes nothing");
     vendor.create(CREATE_JS, lead(json!({}))).await;
-    assert!(changes.has_changed().expect("the vendor is there"));
+    assert!(changes.has_changed().expect("the vendor still exists"));
 }
