@@ -1,4 +1,4 @@
-//! What the page shows, from the sandboxes and the runs.
+//! The backend of the page: builds its view from the sandboxes and the runs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::page::{
 use deployer_core::manifest::{Status, Venue};
 use deployer_sandbox::hubspot::Contact;
 
-/// Leads that are shown.
+/// How many leads are shown.
 const NEWEST_LEADS: usize = 200;
 
-/// The page's side of a system.
+/// Connects the page to a running system.
 pub struct SystemBackend {
     system: Arc<System>,
     changes: watch::Receiver<u64>,
@@ -87,7 +87,7 @@ impl Backend for SystemBackend {
 
     fn set_flag(&self, contact: &str, venue: &str, value: bool) -> Result<(), String> {
         let flag = self.venue(venue)?.flag_property.clone();
-        let id = contact.parse().map_err(|_| format!("{contact} is no contact's id"))?;
+        let id = contact.parse().map_err(|_| format!("{contact} is not a contact id"))?;
         self.system
             .vendors
             .hubspot
@@ -188,7 +188,7 @@ fn contact_view(contact: &Contact, venues: &[Venue]) -> ContactView {
     }
 }
 
-/// What a contact's properties of a venue say.
+/// The state of a contact at a venue, from the venue's properties.
 pub(super) fn cell(contact: &Contact, venue: &Venue) -> Cell {
     let names = LedgerProperties::new(&venue.name, &venue.flag_property);
     let text = |name: &str| contact.properties.get(name).cloned().filter(|value| !value.is_empty());

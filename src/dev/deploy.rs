@@ -1,4 +1,4 @@
-//! Deploys the manifest to the embedded cloud, by the same steps as `deployer apply`.
+//! Deploys the manifest to the embedded cloud, in the same steps as `deployer apply`.
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,13 +12,13 @@ use deployer_core::manifest::Manifest;
 use deployer_core::plan::{invariants, plan};
 use deployer_reconcile::apply::{self, Inputs, Options};
 
-/// Applies `manifest`, and gives how many resources there are now.
+/// Applies `manifest`, and returns how many resources there are now.
 ///
 /// # Errors
-/// A call failed, which on the embedded cloud is a fault of ours.
+/// A call failed. On the embedded cloud that is a bug in deployer.
 pub async fn deploy(aws: &Aws, manifest: &Manifest, artifact: &Artifact, vendors: &Vendors) -> Result<usize> {
     let identity = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity");
-    let identity = identity.map_err(|error| Error::failed("the embedded cloud doesn't answer").caused_by(&error))?;
+    let identity = identity.map_err(|error| Error::failed("the embedded cloud did not respond").caused_by(&error))?;
     let account = identity.account().unwrap_or_default().to_owned();
     let scope = Scope { account, region: manifest.deployment.region.clone() };
     let desired = desired(manifest, &scope, |_| artifact.code_sha256.clone());
@@ -26,7 +26,7 @@ pub async fn deploy(aws: &Aws, manifest: &Manifest, artifact: &Artifact, vendors
     let snapshot = observe(aws, &scope, &desired.deployment, &declared).await;
     let plan = plan(&desired, &snapshot, &[]);
     if let Some(violation) = invariants::violations(&plan, &desired, &snapshot).into_iter().next() {
-        return Err(Error::failed(format!("the plan breaks its own rules: {violation}")));
+        return Err(Error::failed(format!("the plan violates an invariant, which is a bug in deployer: {violation}")));
     }
     let inputs = Inputs {
         artifacts: [(artifact.code_sha256.clone(), artifact.bootstrap_zip.clone())].into(),
@@ -37,9 +37,10 @@ pub async fn deploy(aws: &Aws, manifest: &Manifest, artifact: &Artifact, vendors
     let outcome = apply::apply(aws, &plan, &inputs, &options, &CancellationToken::new(), &|_| ()).await;
     match outcome.failed.first() {
         None => Ok(plan.changes.len()),
-        Some((address, error)) => {
-            Err(Error::failed(format!("{}: the embedded cloud refused its {}", address.venue, address.kind))
-                .caused_by(error))
-        }
+        Some((address, error)) => Err(Error::failed(format!(
+            "{}: could not deploy its {} to the embedded cloud",
+            address.venue, address.kind
+        ))
+        .caused_by(error)),
     }
 }

@@ -1,8 +1,9 @@
-//! The whole system on this machine, with no account anywhere: `deployer dev`.
+//! `deployer dev`: the whole system on this machine, without an account anywhere.
 //!
-//! [`System::start`] puts together what AWS, HubSpot and Tripleseat are elsewhere: the embedded cloud, deployed to by
-//! the real reconciler; the sandboxes, with contacts; the Lambda runtime, which runs the real `bootstrap`. `scheduler`
-//! fires the rules, `runs` keeps what came of it, [`page`] shows it, and [`summary`] says it in the end.
+//! [`System::start`] starts local replacements for AWS, HubSpot and Tripleseat: the embedded cloud, which the real
+//! reconciler deploys to; the sandboxes, filled with contacts; and the Lambda runtime, which runs the real `bootstrap`.
+//! `scheduler` fires the rules, `runs` records the results, [`page`] shows them, and [`summary`] reports them at the
+//! end.
 
 mod backend;
 mod deploy;
@@ -38,48 +39,48 @@ pub use backend::SystemBackend;
 pub use page::RunView;
 pub use running::{Running, RunningFile};
 
-/// The contacts that `dev` begins with unless others are given.
-const SAMPLE: &str = include_str!("../../samples/contacts.csv");
+/// The contacts that `dev` starts with unless a file is given.
+const SAMPLE: &str = include_str!("../../../samples/contacts.csv");
 
-/// What a system is made from.
+/// The settings of a system.
 pub struct SystemConfig {
-    /// The manifest; it is pointed at the sandboxes.
+    /// The manifest, which will be pointed at the sandboxes.
     pub manifest: Manifest,
     /// The function's code.
     pub artifact: Artifact,
-    /// Contacts in the CSV format of HubSpot's export; the sample if unset.
+    /// A CSV file with contacts exported from HubSpot; the sample if unset.
     pub contacts: Option<PathBuf>,
-    /// How often every rule fires, in place of its schedule.
+    /// How often every rule fires, instead of on its schedule.
     pub every: Option<Duration>,
 }
 
-/// Everything, running.
+/// A running system.
 pub struct System {
     manifest: Manifest,
     vendors: Vendors,
     scheduler: Scheduler,
     runs: Runs,
     runtime: Runtime,
-    /// Resources on the embedded cloud.
+    /// How many resources are on the embedded cloud.
     pub resources: usize,
-    /// Contacts in the sandbox portal.
+    /// How many contacts are in the sandbox portal.
     pub contacts: usize,
     /// The embedded cloud's address.
     pub cloud_uri: String,
-    /// When the start began.
+    /// When startup began.
     pub begun: Instant,
     begun_at: Timestamp,
-    /// Ends the embedded cloud's server.
+    /// Stops the embedded cloud's server.
     shutdown: CancellationToken,
     /// Where functions are unpacked; removed with the system.
     _directory: tempfile::TempDir,
 }
 
 impl System {
-    /// Starts everything but the schedules.
+    /// Starts everything except the schedules.
     ///
     /// # Errors
-    /// The contacts can't be read, no port can be had, or the deployment fails.
+    /// The contacts are unreadable, no port is available, or the deployment fails.
     pub async fn start(config: SystemConfig) -> Result<Arc<Self>> {
         let (begun, begun_at) = (Instant::now(), Timestamp::now());
         let SystemConfig { mut manifest, artifact, contacts, every } = config;
@@ -93,7 +94,7 @@ impl System {
             None => contacts_csv::parse(SAMPLE.as_bytes(), "samples/contacts.csv", &labels)?,
         };
         let vendors = Vendors::start(&mut manifest, Clock::system()).await?;
-        let refused = |refusal| Error::usage("the sandbox portal refuses the contacts").caused_by(&refusal);
+        let refused = |refusal| Error::usage("the sandbox portal refused the contacts").caused_by(&refusal);
         let contacts = vendors.hubspot.import(&contacts).map_err(|refusal: Refusal| refused(refusal))?.len();
 
         let mut cloud_config = CloudConfig::default();
@@ -102,8 +103,8 @@ impl System {
         }
         let cloud = Cloud::in_memory(cloud_config);
         let shutdown = CancellationToken::new();
-        let cloud_uri = serve(&cloud, shutdown.clone()).await.map_err(failed("the embedded cloud can't be served"))?;
-        let directory = tempfile::tempdir().map_err(failed("there is no place for the function's code"))?;
+        let cloud_uri = serve(&cloud, shutdown.clone()).await.map_err(failed("could not start the embedded cloud"))?;
+        let directory = tempfile::tempdir().map_err(failed("could not create a directory for the function's code"))?;
         let runtime =
             Runtime::new(RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: cloud_uri.clone() });
         cloud.set_invoker(Arc::new(runtime.clone()));
@@ -127,7 +128,7 @@ impl System {
         }))
     }
 
-    /// Fires the rules until `shutdown`, and waits for the runs that are under way then.
+    /// Fires the rules until `shutdown`, then waits for the runs in progress.
     pub async fn fire_rules(
         self: &Arc<Self>,
         shutdown: &CancellationToken,
@@ -164,19 +165,19 @@ impl System {
         u64::try_from(first - self.begun_at.as_millisecond()).ok()
     }
 
-    /// Where the vendors answer: HubSpot and Tripleseat.
+    /// The addresses of the sandbox HubSpot and the sandbox Tripleseat.
     pub fn vendor_uris(&self) -> (&str, &str) {
         (&self.vendors.hubspot_server.uri, &self.vendors.tripleseat_server.uri)
     }
 
-    /// Ends functions and servers.
+    /// Stops the functions and the servers.
     pub fn stop(&self) {
         self.runtime.stop();
         self.shutdown.cancel();
     }
 }
 
-/// The column of a flag in an export, and its property.
+/// The label of a venue's flag in an export, and its property.
 fn flag_label(venue: &deployer_core::manifest::Venue) -> (String, String) {
     (deployer_core::property::flag_label(&venue.display_name), venue.flag_property.clone())
 }

@@ -1,5 +1,5 @@
-//! What another command needs to use a `dev` that runs: addresses, and the made-up credentials. It stands in a file
-//! beside the manifest for as long as `dev` runs.
+//! What another command needs to use a running `dev`: addresses and generated credentials. They are in a file next to
+//! the manifest for as long as `dev` runs.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,7 +14,7 @@ use deployer_core::naming::Names;
 
 const FILE: &str = "dev.json";
 
-/// A `dev` that runs.
+/// A running `dev`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Running {
     /// The embedded cloud's address.
@@ -28,16 +28,16 @@ pub struct Running {
 struct RunningVenue {
     tripleseat_base_uri: Option<String>,
     destination: Destination,
-    /// By the secret's key. They open the sandboxes, and nothing else.
+    /// By the secret's key. They are valid for the sandboxes only.
     credentials: BTreeMap<String, String>,
 }
 
-/// The file, which is gone with this.
+/// The file, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct RunningFile(PathBuf);
 
 impl Running {
-    /// What `dev` wrote beside the manifest; `None` where none runs.
+    /// Reads what `dev` wrote next to the manifest; `None` if no `dev` is running.
     ///
     /// # Errors
     /// The file can't be read.
@@ -49,7 +49,7 @@ impl Running {
         }
     }
 
-    /// Points a manifest at the sandboxes. Venues that `dev` doesn't have stay as they are.
+    /// Points a manifest at the sandboxes. Venues that `dev` doesn't know stay unchanged.
     pub fn point(&self, manifest: &mut Manifest) {
         manifest.hubspot.base_uri.clone_from(&self.hubspot);
         manifest.hubspot.portal_id = Some(self.portal_id);
@@ -68,7 +68,7 @@ impl Running {
 }
 
 impl System {
-    /// Writes down, in `directory`, how this system is used.
+    /// Writes what other commands need to use this system into a file in `directory`.
     ///
     /// # Errors
     /// The file can't be written.
@@ -98,7 +98,7 @@ impl System {
 
 impl Drop for RunningFile {
     fn drop(&mut self) {
-        // One that stays behind leads nowhere, which is told then.
+        // A file left behind points nowhere, and the command that reads it says so.
         let _ = std::fs::remove_file(&self.0);
     }
 }

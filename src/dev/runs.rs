@@ -1,4 +1,4 @@
-//! Runs of the venues' functions: started through Lambda's interface, and kept for whoever looks.
+//! Runs of the venues' functions: started through the Lambda API, and kept for the page.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use deployer_aws::{Aws, Call};
 use deployer_core::naming::{ALIAS, Names};
 use deployer_core::scheduled_event::scheduled_event;
 
-/// Runs that are kept.
+/// How many runs are kept.
 const KEPT: usize = 200;
 
 /// The runs of all venues.
@@ -46,18 +46,18 @@ impl Runs {
         lock(&self.kept).iter().cloned().collect()
     }
 
-    /// Whether the venue's function is at work.
+    /// Whether the venue's function is running.
     pub fn is_running(&self, venue: &str) -> bool {
         lock(&self.running).contains(venue)
     }
 
-    /// A number that grows with every change.
+    /// A counter that grows with every change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    /// Invokes a venue's function with the event that EventBridge gives it, and waits for its end. Nothing happens if
-    /// it is at work: Lambda would refuse it for its reserved concurrency of 1.
+    /// Invokes a venue's function with the event that EventBridge sends, and waits for it to finish. Returns `None` if
+    /// it is already running: with a reserved concurrency of 1, Lambda would refuse a second run.
     pub async fn run(&self, venue: &str) -> Option<RunView> {
         if !lock(&self.running).insert(venue.to_owned()) {
             return None;
@@ -118,7 +118,7 @@ impl Runs {
         run
     }
 
-    /// The run's lines from its log group. The answer itself has only the last 4 KB.
+    /// The run's lines from its log group. The response itself has only the last 4 KB.
     async fn log(&self, function: &str, started: Timestamp, id: &str) -> Option<Vec<String>> {
         let group = format!("/aws/lambda/{function}");
         let mut pages = self
@@ -152,7 +152,20 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(ToOwned::to_owned).collect()
 }
 
-/// What the function answered: its counts, or its error.
+/// The event that a scheduled rule sends to its target.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>
+pub fn scheduled_event(now: Timestamp) -> Value {
+    json!({
+        "version": "0",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "resources": [],
+        "detail": {},
+    })
+}
+
+/// Reads the function's response into `run`: its counts, or its error.
 fn read(run: &mut RunView, payload: &Value, failed: bool) {
     if failed {
         let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Fires the rules of the embedded cloud, as EventBridge does: those that are enabled, each by its schedule.
+//! Fires the rules of the embedded cloud as EventBridge does: the enabled ones, each on its schedule.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -22,11 +22,11 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Reads the rules. Each enabled one is due at once, so that nobody waits for the first run, and then by its
-    /// schedule, or `every` so often.
+    /// Reads the rules. Each enabled rule is due at once, so that nobody waits for the first run, and then on its
+    /// schedule, or at the interval `every`.
     ///
     /// # Errors
-    /// The embedded cloud can't list its rules, or has one with a schedule that isn't one.
+    /// A rule has an invalid schedule.
     pub async fn read(aws: &Aws, manifest: &Manifest, every: Option<Duration>) -> Result<Self> {
         let enabled = Timestamp::now();
         let mut schedules = BTreeMap::new();
@@ -47,12 +47,12 @@ impl Scheduler {
         Ok(Self { every, enabled, schedules, next: Mutex::new(next) })
     }
 
-    /// The venues whose rule fires.
+    /// The venues whose rules are enabled.
     pub fn venues(&self) -> impl Iterator<Item = &str> {
         self.schedules.keys().map(String::as_str)
     }
 
-    /// How often every rule fires, where that replaces the schedules.
+    /// How often every rule fires, if an interval replaces the schedules.
     pub fn every_text(&self) -> Option<String> {
         self.every.map(|every| format_duration(every.as_secs()))
     }
@@ -62,7 +62,7 @@ impl Scheduler {
         self.next.lock().unwrap_or_else(PoisonError::into_inner).get(venue).copied()
     }
 
-    /// Calls `fire` for each venue whose time has come, until `shutdown`.
+    /// Calls `fire` for each venue that is due, until `shutdown`.
     pub async fn run(&self, shutdown: &CancellationToken, fire: impl Fn(&str)) {
         loop {
             let now = Timestamp::now();
@@ -81,7 +81,7 @@ impl Scheduler {
         }
     }
 
-    /// The venues that are due; their next time is set.
+    /// Returns the venues that are due, and sets when each is due next.
     fn due(&self, now: Timestamp) -> Vec<String> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let due: Vec<String> = next.iter().filter(|(_, at)| **at <= now).map(|(venue, _)| venue.clone()).collect();

@@ -1,4 +1,4 @@
-//! What became of every flagged contact, for `dev --once`.
+//! What happened to every flagged contact, for `dev --once`.
 
 use serde::Serialize;
 
@@ -7,56 +7,56 @@ use super::backend::cell;
 use super::page::{Cell, RunView, SyncStatus};
 use deployer_core::manifest::{Status, Venue};
 
-/// One venue's part of the result.
+/// The results of one venue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VenueSummary {
-    /// The venue.
+    /// The venue's name.
     pub venue: String,
     /// `active`, `paused` or `blocked`.
     pub status: &'static str,
     /// Contacts whose flag was set at the start.
     pub flagged: usize,
-    /// Those of them that are leads now.
+    /// Those that became leads.
     pub synced: usize,
     /// Those that were refused.
     pub failed: usize,
-    /// Those that somebody must look at.
+    /// Those that need review.
     pub needs_review: usize,
-    /// Those that still wait.
+    /// Those that are still waiting.
     pub waiting: usize,
     /// Leads in the venue's account.
     pub leads: usize,
-    /// Milliseconds of the run.
+    /// How long the run took, in milliseconds.
     pub duration_ms: Option<u64>,
     /// Why the run failed.
     pub error: Option<String>,
-    /// Each contact that is no lead, with the reason that was stated for it.
+    /// The flagged contacts that didn't become leads, each with the reason.
     pub reasons: Vec<Reason>,
 }
 
-/// Why a contact is no lead.
+/// Why a contact didn't become a lead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// The contact's id.
     pub contact_id: String,
     /// `failed`, `needs_review` or `waiting`.
     pub state: &'static str,
-    /// The reason; `None` if none was stated, which is a fault.
+    /// The reason; `None` if none was given, which is a bug.
     pub reason: Option<String>,
 }
 
 impl VenueSummary {
-    /// Whether every flagged contact became a lead or has a stated reason, and no lead is there that shouldn't be.
+    /// Whether every flagged contact became a lead or has a reason why not, and there are no other leads.
     pub fn is_accounted_for(&self) -> bool {
         self.error.is_none() && self.reasons.iter().all(|reason| reason.reason.is_some()) && self.leads == self.synced
     }
 }
 
-/// The flags at the start: each venue's flagged contacts.
+/// The flags at the start: the ids of each venue's flagged contacts.
 pub struct Flagged(Vec<Vec<u64>>);
 
 impl System {
-    /// Remembers which flags are set.
+    /// Records which flags are set.
     pub fn flagged(&self) -> Flagged {
         let contacts = self.vendors.hubspot.contacts();
         let of = |venue: &Venue| {
@@ -65,7 +65,7 @@ impl System {
         Flagged(self.manifest.venues.iter().map(of).collect())
     }
 
-    /// What became of them.
+    /// What happened to the flagged contacts.
     pub fn summary(&self, flagged: &Flagged, runs: &[RunView]) -> Vec<VenueSummary> {
         self.manifest.venues.iter().zip(&flagged.0).map(|(venue, ids)| self.venue_summary(venue, ids, runs)).collect()
     }

@@ -1,5 +1,5 @@
-//! The vendors of a deployment, on this machine: one sandbox HubSpot portal, a Tripleseat account for each venue, and a
-//! platform for those without. The manifest is pointed at them; nothing else in it changes.
+//! The vendors of a deployment, on this machine: one sandbox HubSpot portal, a Tripleseat account for each venue that
+//! syncs there, and a platform for the others. The manifest is pointed at them; nothing else in it changes.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ use deployer_sandbox::platform::{Platform, Record};
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
 use deployer_sandbox::{Account, Clock, HubSpot, HubSpotConfig, Lead, Location, Server, Tripleseat, TripleseatConfig};
 
-/// The sandbox portal's id, where the manifest guards none.
+/// The sandbox portal's id, if the manifest doesn't set one.
 const PORTAL_ID: u64 = 1_234_567;
-/// Site id of the first venue's Tripleseat account; the next ones count on.
+/// The site id of the first venue's Tripleseat account; the others count up from it.
 const FIRST_SITE_ID: u64 = 7001;
 
-/// The sandboxes, and the servers that they answer on.
+/// The sandboxes and their servers.
 pub struct Vendors {
     pub hubspot: HubSpot,
     pub tripleseat: Tripleseat,
@@ -37,18 +37,18 @@ pub struct Vendors {
 }
 
 impl Vendors {
-    /// Starts sandboxes for `manifest` and points it at them. Credentials are made up: the user's own are never looked
-    /// at here.
+    /// Starts sandboxes for `manifest` and points it at them. Credentials are generated; the user's own are never read
+    /// here.
     ///
     /// # Errors
-    /// No port of 127.0.0.1 can be had.
+    /// No port of 127.0.0.1 is available, or the sandbox portal refuses a venue's properties.
     pub async fn start(manifest: &mut Manifest, clock: Clock) -> Result<Self> {
         let portal_id = *manifest.hubspot.portal_id.get_or_insert(PORTAL_ID);
         let search_lag = jiff::SignedDuration::from_millis(500);
         let hubspot = HubSpot::new(HubSpotConfig { portal_id, clock: clock.clone(), search_lag, limits: true });
         let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: true });
         let platform = Platform::new(clock);
-        let failed = |error: std::io::Error| Error::failed("a sandbox can't be started").caused_by(&error);
+        let failed = |error: std::io::Error| Error::failed("could not start a sandbox").caused_by(&error);
         let hubspot_server = Server::start(hubspot.router()).await.map_err(failed)?;
         let tripleseat_server = Server::start(tripleseat.router()).await.map_err(failed)?;
         let platform_server = Server::start(platform.router()).await.map_err(failed)?;
@@ -58,7 +58,7 @@ impl Vendors {
         for (number, venue) in (0..).zip(&mut manifest.venues) {
             let properties = LedgerProperties::new(&venue.name, &venue.flag_property);
             hubspot.define_sync_properties(&properties, &venue.display_name).map_err(|refusal| {
-                Error::failed(format!("{}: the sandbox portal refuses its properties", venue.name)).caused_by(&refusal)
+                Error::failed(format!("{}: the sandbox portal refused its properties", venue.name)).caused_by(&refusal)
             })?;
             let credentials = credentials(venue);
             if let Some(token) = credentials.get(KEY_HUBSPOT_TOKEN).and_then(Value::as_str) {
@@ -79,7 +79,7 @@ impl Vendors {
                 }
             }
             let secret = SecretValue::new(Value::Object(credentials).to_string()).map_err(|reason| {
-                Error::failed(format!("{}: its sandbox secret can't be made: {reason}", venue.name))
+                Error::failed(format!("{}: could not create its sandbox secret: {reason}", venue.name))
             })?;
             secrets.insert(Names::new(&manifest.deployment.name, &venue.name).secret, secret);
         }
@@ -96,7 +96,7 @@ impl Vendors {
         })
     }
 
-    /// The leads of a venue, whatever takes them.
+    /// The leads of a venue, whichever destination it has.
     pub fn leads(&self, venue: &str) -> Vec<VendorLead> {
         match self.sites.get(venue) {
             Some(site_id) => self.tripleseat.leads(*site_id).into_iter().map(VendorLead::of_tripleseat).collect(),
@@ -105,7 +105,7 @@ impl Vendors {
     }
 }
 
-/// A lead, or a record of a platform.
+/// A Tripleseat lead or a platform's record.
 #[derive(Debug, Clone)]
 pub struct VendorLead {
     pub id: String,
@@ -130,7 +130,7 @@ impl VendorLead {
         }
     }
 
-    /// A platform's members have any names: those are taken that say what they are.
+    /// A platform's records can have any member names, so the members are found by words in their names.
     fn of_platform(record: Record) -> Self {
         let members = record.body.as_object().cloned().unwrap_or_default();
         let like = |word: &str| {
@@ -148,14 +148,14 @@ impl VendorLead {
     }
 }
 
-/// The contact that a lead's reference names.
+/// The contact id in a lead's reference.
 fn contact_of(text: &str) -> Option<String> {
     let reference = text.rsplit_once("HS-")?.1.trim_end_matches(']');
     let attempt = sync_lambda::ledger::Attempt::parse(&format!("HS-{reference}"))?;
     Some(attempt.contact_id().to_owned())
 }
 
-/// Made-up credentials: those that the venue's references name, and what its destination can't do without.
+/// Generated credentials: those that the venue's references name, and those that its destination requires.
 fn credentials(venue: &Venue) -> Map<String, Value> {
     let mut keys: Vec<&str> = vec![KEY_HUBSPOT_TOKEN];
     match &venue.destination {
@@ -177,9 +177,9 @@ fn account(
     credentials: &Map<String, Value>,
 ) -> Account {
     let text = |key: &str| credentials.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
-    // A venue that names its location has an account with several: so it shows that it is needed.
+    // If a venue names its location, its account has a second one, so that a lead without a location is refused.
     let main = Location { id: location_id.unwrap_or(site_id * 10), name: name.to_owned() };
-    let other = location_id.map(|id| Location { id: id + 1, name: format!("{name}, the other house") });
+    let other = location_id.map(|id| Location { id: id + 1, name: format!("{name}, second location") });
     Account {
         site_id,
         name: name.to_owned(),

@@ -10,20 +10,20 @@ use super::{BACKFILL, HANDLER, LIVE, LegacyAccount, OLD_PUSH, WORKER, made};
 use deployer_artifact::zip;
 use deployer_aws::{Aws, Call, CallError, FailureKind};
 
-/// The role that all of them share, as roles do that were clicked together.
+/// The role that all of them share, as is common in accounts that were set up by hand.
 pub(super) const ROLE: &str = "lambda-basic-execution";
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-/// What AWS's own policy of that name allows, which not every server has.
+/// What AWS's managed policy of that name allows. Not every server has that policy.
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents"],"Resource":"*"}]}"#;
 const CODE: &str = "export const handler = async (event) => {\n  console.log(JSON.stringify(event));\n};\n";
-/// A role can be assumed some seconds after it was made.
+/// A new role can only be assumed after some seconds.
 const ROLE_TRIES: u32 = 20;
 const ROLE_PAUSE: Duration = Duration::from_secs(1);
 
 struct Sample {
     name: &'static str,
     description: &'static str,
-    /// Of its environment.
+    /// A variable of its environment.
     variable: Option<(&'static str, String)>,
 }
 
@@ -65,7 +65,7 @@ async fn function(aws: &Aws, legacy: &LegacyAccount, sample: &Sample) -> Result<
         operation: "lambda:CreateFunction",
         kind: FailureKind::Invalid,
         code: String::new(),
-        message: format!("the sample's code can't be zipped: {error}"),
+        message: format!("could not zip the sample's code: {error}"),
         request_id: None,
     })?;
     let variables = sample.variable.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
@@ -81,7 +81,7 @@ async fn function(aws: &Aws, legacy: &LegacyAccount, sample: &Sample) -> Result<
     made(request.send().await.call("lambda:CreateFunction")).map(drop)
 }
 
-/// A rule that calls a function, with the permission to.
+/// Creates a rule that calls a function, and the permission it needs.
 pub(super) async fn rule(
     aws: &Aws,
     legacy: &LegacyAccount,
@@ -105,10 +105,10 @@ pub(super) async fn rule(
     permit(aws, function, "events.amazonaws.com", &legacy.arn("events", &format!("rule/{rule}"))).await
 }
 
-/// Lets a service's resource call a function.
+/// Allows a service's resource to call a function.
 pub(super) async fn permit(aws: &Aws, function: &str, principal: &str, source: &str) -> Result<(), CallError> {
     let statement = principal.split('.').next().unwrap_or_default();
-    // Not every server refuses a statement that is there.
+    // Not every server refuses a statement that already exists.
     let policy = aws.lambda.get_policy().function_name(function).send().await.call("lambda:GetPolicy");
     if policy.is_ok_and(|policy| policy.policy().is_some_and(|text| text.contains(source))) {
         return Ok(());

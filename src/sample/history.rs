@@ -1,4 +1,5 @@
-//! The sample's past: when things were made, and how much they were used since. No call could write that.
+//! The sample's past: when its resources were created, and how much they have been used since. No call could write
+//! that.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -8,9 +9,9 @@ use super::{API, HANDLER, LIVE, LegacyAccount, OLD_PUSH, QUEUES, RULES, STALE, W
 use deployer_cloud::{Cloud, Context};
 use deployer_core::error::Result;
 
-/// How many days ago all of it was made.
+/// How many days ago everything was created.
 const MADE: i64 = 420;
-/// What was counted each day: the namespace, the metric, the dimension, and the days ago between which it was.
+/// A count that is the same every day: namespace, metric, dimension, the days (counted back from today), and the count.
 type Counted = (&'static str, &'static str, (&'static str, &'static str), std::ops::Range<i64>, f64);
 
 fn counted() -> [Counted; 10] {
@@ -31,10 +32,10 @@ fn counted() -> [Counted; 10] {
     ]
 }
 
-/// Gives the embedded cloud the past of what [`super::legacy_account`] made in it, once.
+/// Gives the embedded cloud the past of what [`super::legacy_account`] created in it, once.
 ///
 /// # Errors
-/// The cloud's state can't be used.
+/// The cloud's state can't be read or written.
 pub fn age(cloud: &Cloud, legacy: &LegacyAccount) -> Result<()> {
     cloud.with(|cx| {
         cx.in_region(&legacy.region);
@@ -85,7 +86,7 @@ fn dates(cx: &mut Context<'_>, legacy: &LegacyAccount) {
 }
 
 fn uses(cx: &mut Context<'_>) {
-    // The messages that were sent to make the sample aren't of today.
+    // Metrics of the queues from today would make the sample look used.
     let sent = |name: &str| QUEUES.contains(&name);
     cx.regional_mut()
         .cloudwatch

@@ -1,12 +1,12 @@
-//! An account as it is found before `deployer` comes: what an audit is tried on.
+//! A sample account as it looks before `deployer` is used in it, to try an audit on.
 //!
-//! Four functions that nothing has called for months, the two FIFO queues and the API Gateway between them, and beside
-//! them a function that is in use. In HubSpot a workflow calls an endpoint that isn't there any more, by which the
-//! contacts of one venue came into another venue's Tripleseat account. All names are invented.
+//! It has four functions that nothing has called for months, the two FIFO queues and the API Gateway between them, and
+//! a function that is in use. In HubSpot, a workflow calls an endpoint that no longer exists, through which one venue's
+//! contacts ended up in another venue's Tripleseat account. All names are invented.
 //!
-//! [`legacy_account`] makes it with ordinary calls, on any server; [`age`] gives the embedded cloud the past that goes
-//! with it, which no call could; [`workflows`] is HubSpot's part. [`Sample`] puts all that together, for
-//! `deployer audit --local --sample`.
+//! [`legacy_account`] creates it with ordinary calls, on any server; [`age`] gives the embedded cloud the past that
+//! goes with it, which no call could; [`workflows`] is HubSpot's part. [`Sample`] puts it all together, for `deployer
+//! audit --local --sample`.
 
 mod functions;
 mod history;
@@ -21,22 +21,22 @@ use deployer_aws::{Aws, Call, CallError, FailureKind};
 pub use history::age;
 pub use put::Sample;
 
-/// Takes what HubSpot sends and puts it into the queue.
+/// Puts what HubSpot sends into the queue.
 pub const HANDLER: &str = "hubspot-webhook-handler";
 /// Takes contacts out of the queue.
 pub const WORKER: &str = "contact-queue-worker";
 /// Pushed contacts every five minutes, before it was replaced.
 pub const OLD_PUSH: &str = "venue-sync-old-push";
-/// Was called by hand, once.
+/// Was called once, by hand.
 pub const BACKFILL: &str = "tripleseat-lead-backfill";
 /// Is called every morning.
 pub const LIVE: &str = "newsletter-export";
-/// The functions of which nobody needs any.
+/// The functions that nobody needs.
 pub const STALE: [&str; 4] = [HANDLER, WORKER, OLD_PUSH, BACKFILL];
 
-/// The contacts that were to be pushed, and those that couldn't be.
+/// The contacts to push, and those that couldn't be pushed.
 pub const QUEUES: [&str; 2] = ["contacts.fifo", "contacts-dead-letters.fifo"];
-/// Where HubSpot called.
+/// The API that HubSpot called.
 pub const API: &str = "hubspot-webhooks";
 /// The path of the API, below its stage.
 const PATH: &str = "hubspot";
@@ -48,10 +48,10 @@ pub const RULES: [(&str, &str, &str, bool); 2] = [
     ("newsletter-export-every-morning", LIVE, "cron(0 6 * * ? *)", true),
 ];
 
-/// The API that the workflow calls was deleted long ago.
+/// The API that the workflow calls, which was deleted long ago.
 const DEAD_API: &str = "k3x9w2ab7q";
 
-/// What is there now, as far as it has another name everywhere.
+/// The parts of the created account whose names differ from account to account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyAccount {
     pub account: String,
@@ -69,10 +69,10 @@ impl LegacyAccount {
     }
 }
 
-/// Makes what isn't there of the sample; what is there stays as it is.
+/// Creates what is missing of the sample; existing resources stay as they are.
 ///
 /// # Errors
-/// A call failed. What was made by then stays, and the next try goes on.
+/// A call failed. What was created by then stays, and the next attempt continues from there.
 pub async fn legacy_account(aws: &Aws) -> Result<LegacyAccount, CallError> {
     let identity = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity")?;
     let region = aws.sts.config().region().map(ToString::to_string).unwrap_or_default();
@@ -93,7 +93,7 @@ fn api_arn(legacy: &LegacyAccount) -> String {
     legacy.arn("execute-api", &format!("{}/*/POST/{PATH}", legacy.rest_api_id))
 }
 
-/// "There already" is as good as made.
+/// Counts "already exists" as created.
 fn made<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -102,7 +102,7 @@ fn made<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
     }
 }
 
-/// Gives the queues' URLs.
+/// Creates the queues and returns their URLs.
 async fn queues(aws: &Aws, legacy: &LegacyAccount) -> Result<[String; 2], CallError> {
     let [contacts, dead] = QUEUES;
     let dead_url = queue(aws, dead, None).await?;
@@ -125,7 +125,7 @@ async fn queue(aws: &Aws, name: &str, redrive: Option<String>) -> Result<String,
     Ok(url.unwrap_or_default())
 }
 
-/// The worker's mapping was disabled by somebody, and left.
+/// Creates the worker's event source mapping, which somebody disabled and left behind.
 async fn map(aws: &Aws, legacy: &LegacyAccount) -> Result<(), CallError> {
     let queue = legacy.arn("sqs", QUEUES[0]);
     let listed = aws.lambda.list_event_source_mappings().function_name(WORKER).event_source_arn(&queue).send().await;
@@ -137,7 +137,7 @@ async fn map(aws: &Aws, legacy: &LegacyAccount) -> Result<(), CallError> {
     made(answer).map(drop)
 }
 
-/// Gives the API's id.
+/// Creates the API and returns its id.
 async fn api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallError> {
     let mut pages = aws.apigateway.get_rest_apis().into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -168,8 +168,8 @@ async fn api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallError> {
     Ok(id)
 }
 
-/// HubSpot's workflows: one that is on and calls an API that isn't there any more with another venue's name, and an
-/// older one that is off and called the API that is. For [`super::sandbox::HubSpot::add_workflow`].
+/// HubSpot's workflows: an enabled one that calls a deleted API with another venue's name, and an older, disabled one
+/// that called the existing API. For [`super::sandbox::HubSpot::add_workflow`].
 pub fn workflows(legacy: &LegacyAccount) -> [Value; 2] {
     let workflow = |id: u32, name: &str, enabled: bool, changed: &str, url: String| {
         json!({

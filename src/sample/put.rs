@@ -1,4 +1,4 @@
-//! The sample in the cloud on this machine, with a HubSpot portal to go with it.
+//! Puts the sample into the embedded cloud, with a HubSpot portal that goes with it.
 
 use jiff::SignedDuration;
 use sync_lambda::credentials::Secret;
@@ -11,24 +11,25 @@ use deployer_janitor::audit::HubSpotSource;
 use deployer_sandbox::vendors::AUTOMATION;
 use deployer_sandbox::{Clock, HubSpot, HubSpotConfig, Server};
 
-/// The portal's id, where the manifest guards none.
+/// The portal's id, if the manifest doesn't set one.
 const PORTAL_ID: u64 = 1_234_567;
 const TOKEN: &str = "sample-token";
 
-/// The sample, with its portal, which ends with it.
+/// The sample with its portal. Dropping it stops the portal.
 pub struct Sample {
     server: Server,
 }
 
 impl Sample {
-    /// Puts the sample into `cloud`, whose clients are `aws`. What is there stays as it is; what was deleted comes back.
+    /// Puts the sample into `cloud`, whose clients are `aws`. Existing resources stay as they are; deleted ones are
+    /// created again.
     ///
     /// # Errors
-    /// The cloud's state can't be used, or no port of 127.0.0.1 can be had.
+    /// The cloud's state can't be read or written, or no port of 127.0.0.1 is available.
     pub async fn put(cloud: &Cloud, aws: &Aws, portal_id: Option<u64>) -> Result<Self> {
-        let legacy = legacy_account(aws).await.map_err(|error| {
-            Error::failed("the sample can't be put into the cloud on this machine").caused_by(&error)
-        })?;
+        let legacy = legacy_account(aws)
+            .await
+            .map_err(|error| Error::failed("could not create the sample in the embedded cloud").caused_by(&error))?;
         age(cloud, &legacy)?;
         let portal = HubSpot::new(HubSpotConfig {
             portal_id: portal_id.unwrap_or(PORTAL_ID),
@@ -42,14 +43,14 @@ impl Sample {
         }
         let server = Server::start(portal.router())
             .await
-            .map_err(|error| Error::failed("the sample's portal can't be started").caused_by(&error))?;
+            .map_err(|error| Error::failed("could not start the sample's portal").caused_by(&error))?;
         Ok(Self { server })
     }
 
-    /// The portal, to be asked for its workflows.
+    /// A client of the portal, to read its workflows.
     ///
     /// # Errors
-    /// TLS can't be set up.
+    /// TLS could not be set up.
     pub fn hubspot(&self) -> Result<HubSpotSource> {
         let client = sync_lambda::http::client().map_err(|error| Error::failed(error.to_string()))?;
         let portal = deployer_hubspot::HubSpot::new(client, &self.server.uri, Secret::new(TOKEN));

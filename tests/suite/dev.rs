@@ -5,7 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// `deployer` in the repository, with its own manifest, and nothing of the surroundings that could change what it does.
+/// `deployer` in the repository, with its own manifest and without environment variables that could change what it
+/// does.
 fn deployer(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
@@ -21,8 +22,8 @@ fn lines(output: &Output) -> Vec<Value> {
 }
 
 #[test]
-fn once_makes_every_flagged_contact_a_lead_or_says_why_not() {
-    let output = deployer(&["dev", "--once", "--json"]).output().expect("it starts");
+fn once_syncs_every_flagged_contact_or_explains_why_not() {
+    let output = deployer(&["dev", "--once", "--json"]).output().expect("deployer starts");
     let lines = lines(&output);
     assert_eq!(output.status.code(), Some(0), "{lines:?} {}", String::from_utf8_lossy(&output.stderr));
     let venue = |name: &str| lines.iter().find(|line| line["venue"] == name).expect("the venue's line");
@@ -39,12 +40,12 @@ fn once_makes_every_flagged_contact_a_lead_or_says_why_not() {
 }
 
 #[test]
-fn a_function_that_does_not_work_is_no_success() {
+fn reports_a_crashing_function_as_failed() {
     let directory = tempfile::tempdir().expect("a directory");
     let bootstrap = directory.path().join("bootstrap");
     std::fs::write(&bootstrap, "#!/bin/sh\nexit 1\n").expect("written");
     let bootstrap = bootstrap.display().to_string();
-    let output = deployer(&["dev", "--once", "--artifact", &bootstrap]).output().expect("it starts");
+    let output = deployer(&["dev", "--once", "--artifact", &bootstrap]).output().expect("deployer starts");
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("venue-a: the run failed: Runtime.ExitError"), "{text}");
@@ -52,29 +53,29 @@ fn a_function_that_does_not_work_is_no_success() {
 }
 
 #[test]
-fn contacts_that_cannot_be_read_are_an_error_of_the_command_line() {
+fn rejects_invalid_contacts_as_a_usage_error() {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     writeln!(file, "Record ID,Email\n1,a@example.com\n1,b@example.com").expect("written");
     let path = file.path().display().to_string();
     let output =
-        deployer(&["dev", "--once", "--contacts", &path, "--artifact", "/bin/true"]).output().expect("it starts");
+        deployer(&["dev", "--once", "--contacts", &path, "--artifact", "/bin/true"]).output().expect("deployer starts");
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains(&path) && text.contains('3'), "{text}");
 }
 
-/// Ctrl-C ends everything: the page, the runs, the functions' processes.
+/// Ctrl-C stops everything: the page, the runs, the functions' processes.
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_it_cleanly() {
+fn ctrl_c_stops_everything() {
     let mut child = deployer(&["dev", "--json", "--port", "0", "--every", "1s"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .expect("it starts");
+        .expect("deployer starts");
     let mut output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let mut next = |kind: &str| loop {
-        let line = output.next().expect("it goes on").expect("text");
+        let line = output.next().expect("there is more output").expect("text");
         let line: Value = serde_json::from_str(&line).expect("JSON");
         if line["type"] == kind {
             return line;
@@ -85,13 +86,13 @@ fn ctrl_c_ends_it_cleanly() {
     let run = next("run");
     assert_eq!(run["outcome"], "ok", "{run}");
     let children = children(child.id());
-    assert!(!children.is_empty(), "functions are kept for their next event");
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+    assert!(!children.is_empty(), "function processes are kept for the next event");
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is installed");
     assert!(killed.success());
-    let status = child.wait().expect("it ends");
+    let status = child.wait().expect("deployer exits");
     assert_eq!(status.code(), Some(0));
     for pid in children {
-        // It is killed, and the system takes its time about it.
+        // It was killed, but the system may take a while to remove it.
         let gone = (0..200).any(|_| {
             let gone = !is_running(pid);
             if !gone {
@@ -99,23 +100,23 @@ fn ctrl_c_ends_it_cleanly() {
             }
             gone
         });
-        assert!(gone, "process {pid} is left behind");
+        assert!(gone, "process {pid} is still running");
     }
 }
 
 #[cfg(unix)]
 fn children(parent: u32) -> Vec<u32> {
-    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().expect("ps is there");
+    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().expect("ps is installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let numbers = |line: &str| line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u32>>();
     let pairs = text.lines().map(numbers);
     pairs.filter(|pair| pair.get(1) == Some(&parent)).filter_map(|pair| pair.first().copied()).collect()
 }
 
-/// Whether a process does anything: one that has ended may still be in the table.
+/// Whether a process is running: one that has exited may still be in the table.
 #[cfg(unix)]
 fn is_running(pid: u32) -> bool {
-    let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().expect("ps is there");
+    let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().expect("ps is installed");
     let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     !state.is_empty() && !state.starts_with('Z')
 }

@@ -1,4 +1,4 @@
-//! What a request is answered with.
+//! The response to a request.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -43,8 +43,8 @@ impl Answer {
     }
 }
 
-/// Closes the connection before anything is answered: the server gives a connection up when a body fails, and the head
-/// hasn't been sent by then.
+/// Closes the connection without sending a response: the server drops a connection whose body stream fails, and by then
+/// it hasn't sent the head.
 pub(super) fn no_answer() -> Response {
     let failed = stream::once(async { Err::<String, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset)) });
     Response::new(Body::from_stream(failed))

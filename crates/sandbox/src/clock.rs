@@ -1,10 +1,10 @@
-//! The time that the vendors go by: the machine's, or one that a test sets.
+//! The sandboxes' clock: the system time, or a time that a test sets.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock. Cloning is cheap and gives the same clock.
+/// A clock. Clones are cheap and share the same time.
 #[derive(Debug, Clone)]
 pub struct Clock {
     time: Arc<Mutex<Time>>,
@@ -17,12 +17,12 @@ enum Time {
 }
 
 impl Clock {
-    /// The machine's time.
+    /// The system clock.
     pub fn system() -> Self {
         Self { time: Arc::new(Mutex::new(Time::Running { ahead: SignedDuration::ZERO })) }
     }
 
-    /// A clock that stands until it is advanced.
+    /// A clock that stays at `now` until it is advanced.
     pub fn stopped_at(now: Timestamp) -> Self {
         Self { time: Arc::new(Mutex::new(Time::Stopped(now))) }
     }
@@ -34,7 +34,7 @@ impl Clock {
         }
     }
 
-    /// Sets the clock later by `by`. A running clock runs on from there.
+    /// Moves the clock forward by `by`. A running clock keeps running from there.
     pub fn advance(&self, by: SignedDuration) {
         let mut time = self.time.lock().unwrap_or_else(PoisonError::into_inner);
         *time = match *time {
@@ -44,12 +44,12 @@ impl Clock {
     }
 }
 
-/// `time` later by `by`, at the ends of what a timestamp can say if it would be beyond.
+/// `time` plus `by`, clamped to the range of a timestamp.
 pub(super) fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.checked_add(by).unwrap_or(if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
 }
 
-/// As both vendors write a time: ISO 8601 in UTC with milliseconds.
+/// Formats a time as both vendors do: ISO 8601 in UTC with milliseconds.
 pub(super) fn iso(time: Timestamp) -> String {
     format!("{time:.3}")
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stopped_clock_moves_only_when_it_is_advanced_and_its_clones_with_it() {
+    fn advancing_a_stopped_clock_moves_its_clones() {
         let clock = Clock::stopped_at(Timestamp::UNIX_EPOCH);
         let other = clock.clone();
         clock.advance(SignedDuration::from_millis(1_500));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn times_stay_within_what_can_be_written() {
+    fn clamps_times_to_the_timestamp_range() {
         assert_eq!(later(Timestamp::MIN, SignedDuration::from_hours(-1)), Timestamp::MIN);
         assert_eq!(later(Timestamp::MAX, SignedDuration::from_hours(1)), Timestamp::MAX);
     }

@@ -1,14 +1,14 @@
-//! Contacts from a file, as HubSpot exports them: the columns are headed with the labels of properties.
+//! Reads contacts from a CSV file in HubSpot's export format, where the column headers are property labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use deployer_core::error::{Error, Result};
 
-/// How the label of a venue's tick box begins.
+/// How the label of a venue's flag starts.
 const FLAG_LABEL: &str = "Tripleseat Sync - ";
 
-/// Labels that HubSpot's own properties have in an export, with their internal names.
+/// HubSpot's own properties: the label in an export, and the internal name.
 const LABELS: [(&str, &str); 22] = [
     ("Record ID", "hs_object_id"),
     ("First Name", "firstname"),
@@ -34,56 +34,56 @@ const LABELS: [(&str, &str); 22] = [
     ("Event Date", "event_date"),
 ];
 
-/// A file that was read.
+/// A parsed contacts file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactsFile {
-    /// In the file's order.
+    /// In file order.
     pub columns: Vec<Column>,
-    /// Internal names and values, in the file's order. What is empty isn't there.
+    /// Values by internal name, in file order. Empty values are left out.
     pub contacts: Vec<BTreeMap<String, String>>,
 }
 
-/// A column.
+/// A column of a contacts file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// As it is headed.
+    /// The header text.
     pub label: String,
     /// The property's internal name.
     pub name: String,
 }
 
 impl Column {
-    /// Whether it is headed as a venue's tick box is.
+    /// Whether the header is that of a venue's flag.
     pub fn is_flag(&self) -> bool {
         self.label.starts_with(FLAG_LABEL)
     }
 }
 
-/// Reads a file. `labels` are properties that only the manifest knows, label and internal name.
+/// Reads a file. `labels` has the label and internal name of properties that only the manifest knows.
 ///
 /// # Errors
-/// The file can't be read, or as [`parse`].
+/// The file can't be read, or parsing fails as in [`parse`].
 pub fn read(path: &Path, labels: &[(String, String)]) -> Result<ContactsFile> {
     let bytes = std::fs::read(path).map_err(|error| {
-        Error::usage(format!("{}: the contacts can't be read", path.display()))
+        Error::usage(format!("{}: could not read the contacts", path.display()))
             .caused_by(&error)
-            .hint("give the path of a CSV file as HubSpot exports contacts")
+            .hint("pass the path of a CSV file with contacts exported from HubSpot")
     })?;
     parse(&bytes, &path.display().to_string(), labels)
 }
 
-/// Reads the bytes of a file that is called `name`.
+/// Parses the bytes of a file. Errors refer to it as `name`.
 ///
 /// # Errors
-/// It isn't UTF-8 text, has no header or no contact, a row has more or less fields than the header, a column is there
-/// twice, or two contacts have one id or one email.
+/// It isn't UTF-8 text, it has no header or no contacts, a row has more or fewer fields than the header, a column
+/// appears twice, or two contacts share an id or an email.
 pub fn parse(bytes: &[u8], name: &str, labels: &[(String, String)]) -> Result<ContactsFile> {
     let text = text(bytes, name)?;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut records = reader.records().map(|record| record.map_err(|error| unreadable(&error, name)));
     let Some(header) = records.next().transpose()? else {
         return Err(Error::usage(format!("{name}: the file is empty"))
-            .hint("export the contacts again: the first line has the names of the columns"));
+            .hint("export the contacts again; the first line must have the column names"));
     };
     let columns = columns(&header, name, labels)?;
     let (mut contacts, mut ids, mut emails) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
@@ -95,9 +95,9 @@ pub fn parse(bytes: &[u8], name: &str, labels: &[(String, String)]) -> Result<Co
             let column = fields.min(wanted) + 1;
             let (found, wanted) = (counted(fields, "field"), counted(wanted, "column"));
             return Err(Error::usage(format!(
-                "{name}:{line}: {found} for {wanted} (the trouble is at column {column})"
+                "{name}:{line}: expected {wanted}, found {found} (they differ from column {column} on)"
             ))
-            .hint("a comma, a quotation mark or a line break within a field needs quotation marks around the field"));
+            .hint("put quotation marks around fields that contain a comma, a quotation mark or a line break"));
         }
         let contact: BTreeMap<String, String> = columns
             .iter()
@@ -110,17 +110,17 @@ pub fn parse(bytes: &[u8], name: &str, labels: &[(String, String)]) -> Result<Co
         contacts.push(contact);
     }
     if contacts.is_empty() {
-        return Err(Error::usage(format!("{name}: the file has a header and no contact"))
-            .hint("export the contacts again, or give another file"));
+        return Err(Error::usage(format!("{name}: the file has a header but no contacts"))
+            .hint("export the contacts again, or use another file"));
     }
     Ok(ContactsFile { columns, contacts })
 }
 
-/// The internal name that a label becomes where nothing else is known.
+/// The internal name derived from a label, for properties that aren't known otherwise.
 pub fn slug(label: &str) -> String {
     let words = label.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let slug = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_");
-    // A property's name begins with a letter.
+    // A property name must start with a letter.
     if slug.starts_with(|first: char| first.is_ascii_lowercase()) { slug } else { format!("property_{slug}") }
 }
 
@@ -133,7 +133,7 @@ fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
         Error::usage(format!("{name}:{line}:{column}: the file isn't UTF-8 text"))
             .hint("save it as \"CSV UTF-8\", or export the contacts as CSV, not as XLSX")
     })?;
-    // A mark that spreadsheets put at the beginning.
+    // Spreadsheets put a byte order mark at the start.
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
@@ -143,19 +143,19 @@ fn columns(header: &csv::StringRecord, name: &str, labels: &[(String, String)]) 
         let at = format!("{name}:1: column {}", index + 1);
         if label.is_empty() {
             return Err(Error::usage(format!("{at} has no name"))
-                .hint("the first line has the names of the columns, as HubSpot exports them"));
+                .hint("the first line must have the column names, as in HubSpot's export"));
         }
         let column = Column { label: label.to_owned(), name: internal_name(label, labels) };
         if let Some(other) = columns.iter().position(|other| other.name == column.name) {
-            return Err(Error::usage(format!("{at} is the property {} as column {} is", column.name, other + 1))
-                .hint("take one of the two columns out"));
+            return Err(Error::usage(format!("{at} is the property {}, and so is column {}", column.name, other + 1))
+                .hint("remove one of the two columns"));
         }
         columns.push(column);
     }
     let known: BTreeSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     if !["email", "firstname", "lastname", "phone"].iter().any(|wanted| known.contains(wanted)) {
-        return Err(Error::usage(format!("{name}:1: the first line has no name of a column of contacts")).hint(
-            "the first line has the names of the columns: Record ID, First Name, Last Name, Email, Phone Number, …",
+        return Err(Error::usage(format!("{name}:1: the first line has no known contact column")).hint(
+            "the first line must have the column names: Record ID, First Name, Last Name, Email, Phone Number, …",
         ));
     }
     Ok(columns)
@@ -164,7 +164,7 @@ fn columns(header: &csv::StringRecord, name: &str, labels: &[(String, String)]) 
 fn internal_name(label: &str, labels: &[(String, String)]) -> String {
     let given = labels.iter().find(|(known, _)| known.eq_ignore_ascii_case(label)).map(|(_, name)| name.clone());
     let own = || LABELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(label)).map(|(_, name)| (*name).to_owned());
-    // An internal name is its own slug but for doubled underscores, which flags have.
+    // The header may already be an internal name. `slug` would collapse the double underscores in a flag's name.
     let internal = || {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         (label.bytes().all(allowed) && label.starts_with(|first: char| first.is_ascii_lowercase()))
@@ -173,7 +173,7 @@ fn internal_name(label: &str, labels: &[(String, String)]) -> String {
     given.or_else(own).or_else(internal).unwrap_or_else(|| slug(label))
 }
 
-/// Refuses a value that another line has.
+/// Refuses a value that an earlier line already has.
 fn once(
     lines: &mut BTreeMap<String, u64>,
     value: Option<&str>,
@@ -186,14 +186,16 @@ fn once(
     let Some(other) = lines.insert(value.to_lowercase(), line) else { return Ok(()) };
     let property = if what == "Email" { "email" } else { "hs_object_id" };
     let column = columns.iter().position(|column| column.name == property).map_or(0, |index| index + 1);
-    // Not the value: an email is personal.
-    Err(Error::usage(format!("{name}:{line}: the {what} (column {column}) is that of line {other}"))
-        .hint("HubSpot has one contact for each: take one of the two lines out"))
+    // The value itself stays out of the error: an email is personal data.
+    Err(Error::usage(format!("{name}:{line}: the {what} (column {column}) is the same as on line {other}"))
+        .hint("in HubSpot only one contact can have it: remove one of the two lines"))
 }
 
 fn unreadable(error: &csv::Error, name: &str) -> Error {
     let line = error.position().map_or(1, csv::Position::line);
-    Error::usage(format!("{name}:{line}: this is no CSV")).caused_by(error).hint("export the contacts again, as CSV")
+    Error::usage(format!("{name}:{line}: this is not valid CSV"))
+        .caused_by(error)
+        .hint("export the contacts again, as CSV")
 }
 
 fn line(record: &csv::StringRecord) -> u64 {

@@ -1,6 +1,6 @@
-//! What both vendors take for an email address.
+//! What both vendors accept as an email address.
 
-/// One `@`, something before it, and a domain with a dot after it.
+/// One `@` with something before it and a domain with a dot after it.
 pub(super) fn looks_like_email(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
     let plain = |part: &str| !part.is_empty() && !part.contains(|letter: char| letter.is_whitespace() || letter == '@');

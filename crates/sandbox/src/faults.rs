@@ -1,4 +1,4 @@
-//! The faults that a test, or a person at `deployer dev`, puts at a vendor's requests.
+//! Faults that tests inject into a vendor's requests.
 
 use std::sync::Arc;
 
@@ -13,26 +13,26 @@ pub struct RequestInfo {
     pub path: String,
     /// As sent, without the question mark.
     pub query: String,
-    /// JSON as it was sent; a form as an object of strings; otherwise `null`.
+    /// JSON as sent; a form as an object of strings; otherwise `null`.
     pub body: Value,
-    /// Counts the vendor's requests from one.
+    /// The number of this request, counted for each vendor from one.
     pub number: u64,
 }
 
-/// What happens in the place of a request, or of its answer.
+/// What happens instead of a request, or instead of its response.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
-    /// The request isn't taken; this is answered.
+    /// The request isn't processed; this is the response.
     Status { status: u16, body: Value, headers: Vec<(String, String)> },
-    /// The request isn't taken; the connection is closed without an answer.
+    /// The request isn't processed; the connection is closed without a response.
     DropBefore,
-    /// The request is taken; the connection is closed without an answer.
+    /// The request is processed; the connection is closed without a response.
     DropAfter,
-    /// The request is taken; a bare error is answered, as a proxy before the vendor does.
+    /// The request is processed; the response is a bare error, as from a proxy in front of the vendor.
     StatusAfter { status: u16 },
-    /// The request is taken; something that makes no sense is answered.
+    /// The request is processed; the response makes no sense.
     Garbage { status: u16, body: String },
 }
 
-/// Decides at every request, before it is taken. It may change the sandbox: no lock is held meanwhile.
+/// Called for every request before it is processed. It may change the sandbox: no lock is held during the call.
 pub type FaultHook = Arc<dyn Fn(&RequestInfo) -> Option<Fault> + Send + Sync>;

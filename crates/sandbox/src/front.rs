@@ -1,4 +1,4 @@
-//! What stands before either vendor: it reads a request, remembers it, and puts a fault there.
+//! The front of both vendors: it reads each request, records it, and injects faults.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,28 +16,28 @@ use super::answer::{Answer, no_answer};
 use super::clock::Clock;
 use super::faults::{Fault, FaultHook, RequestInfo};
 
-/// Requests that are remembered.
+/// How many requests are kept.
 const REMEMBERED: usize = 10_000;
 
-/// Bytes of a body that are read. Neither vendor takes more in one request of the kinds that are here.
+/// Maximum size of a body, in bytes. Neither vendor accepts more in the requests that are implemented here.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
 
-/// A request that a vendor has had.
+/// A request that a vendor received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub method: String,
     pub path: String,
-    /// `None` where the connection was closed without an answer.
+    /// `None` if the connection was closed without a response.
     pub status: Option<u16>,
     pub at: Timestamp,
 }
 
-/// A request as a vendor works on it.
+/// A request as a vendor processes it.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) method: String,
     pub(super) path: String,
-    /// Decoded, in the order in which they were sent.
+    /// Decoded, in the order sent.
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -45,23 +45,23 @@ pub(super) struct Received {
 }
 
 impl Received {
-    /// The first query parameter of a name.
+    /// The first query parameter with this name.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// A header's value, where it is text.
+    /// A header's value, if it is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// What follows a scheme in the `Authorization` header.
+    /// The credential after `scheme` in the `Authorization` header.
     pub(super) fn authorization(&self, scheme: &str) -> Option<&str> {
         let (given, credential) = self.header("authorization")?.split_once(' ')?;
         given.eq_ignore_ascii_case(scheme).then(|| credential.trim())
     }
 
-    /// The fields of a form.
+    /// The fields of a form; `None` for any other body.
     pub(super) fn form(&self) -> Option<Vec<(String, String)>> {
         let form = self.header("content-type")?.starts_with("application/x-www-form-urlencoded");
         form.then(|| form_urlencoded::parse(&self.body).into_owned().collect())
@@ -74,7 +74,7 @@ pub(super) trait Vendor: Clone + Send + Sync + 'static {
 
     fn front(&self) -> &Front;
 
-    /// Takes a request and answers it.
+    /// Processes a request and returns the response.
     fn answer(&self, request: &Received) -> Answer;
 }
 
@@ -82,7 +82,7 @@ pub(super) fn router<V: Vendor>(vendor: V) -> Router {
     Router::new().fallback(handle::<V>).with_state(vendor)
 }
 
-/// The requests and the faults of one vendor.
+/// The recorded requests and the fault hook of one vendor.
 pub(super) struct Front {
     clock: Clock,
     log: Mutex<Log>,

@@ -1,9 +1,9 @@
 //! Sandbox HubSpot and sandbox Tripleseat: servers on 127.0.0.1 that behave as the vendors document.
 //!
-//! A [`HubSpot`] is a portal and a [`Tripleseat`] a vendor with its customers' accounts. Each has a router for a
-//! [`Server`], and beside it what staff see and do in the browser. They go by a [`Clock`], remember their requests, and
-//! take a [`FaultHook`] that breaks any one of them. What they assume of the vendors stands in [`vendors`], with its
-//! source.
+//! A [`HubSpot`] is one portal; a [`Tripleseat`] is the vendor with all its customers' accounts. Each has a router for
+//! a [`Server`], and methods for what staff see and do in the browser. Both use a [`Clock`], record their requests, and
+//! accept a [`FaultHook`] that can break any of them. [`vendors`] lists what they assume about the vendors, with
+//! sources.
 
 mod answer;
 mod clock;

@@ -1,4 +1,4 @@
-//! Rate limits, as a count of the requests in the time just past.
+//! Rate limits, counted over a rolling window.
 
 use std::collections::VecDeque;
 
@@ -6,21 +6,21 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::clock::later;
 
-/// At most so many requests in so much time.
+/// At most `requests` in any `window`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     pub(super) requests: usize,
     pub(super) window: SignedDuration,
 }
 
-/// The requests that were let through in the window just past. Those that were refused don't count.
+/// The requests that were allowed within the past window. Refused requests don't count.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     taken: VecDeque<Timestamp>,
 }
 
 impl Window {
-    /// Lets a request through and gives how many more would be, or refuses it.
+    /// Allows a request and returns how many more are left; `None` refuses it.
     pub(super) fn take(&mut self, limit: Limit, now: Timestamp) -> Option<usize> {
         let since = later(now, -limit.window);
         while self.taken.front().is_some_and(|taken| *taken <= since) {
@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(window.take(limit, at(9)), Some(0));
         assert_eq!(window.take(limit, at(9)), None);
         assert_eq!(window.take(limit, at(10)), Some(0), "the first is ten seconds old");
-        assert_eq!(window.take(limit, at(18)), None, "what was refused doesn't count, what was let through does");
+        assert_eq!(window.take(limit, at(18)), None, "refused requests don't count, allowed ones do");
         assert_eq!(window.take(limit, at(19)), Some(0));
     }
 }

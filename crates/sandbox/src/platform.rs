@@ -1,5 +1,5 @@
-//! A sandbox for `http` destinations: a platform that takes any JSON record, once for each `Idempotency-Key`, and finds
-//! it again. It answers in the shape that the venue's pointers ask for.
+//! A sandbox for `http` destinations: a platform that accepts any JSON record, once per `Idempotency-Key`, and can look
+//! it up again. Its responses have the shape that the venue's JSON pointers expect.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,21 +18,21 @@ use tokio::sync::watch;
 
 use super::Clock;
 
-/// Where the answer to a created record has its id, if the venue doesn't say.
+/// Where the response to a created record has the id, if the venue doesn't say.
 const ID_POINTER: &str = "/id";
 
-/// A record that was taken.
+/// A stored record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     pub id: u64,
-    /// The `Idempotency-Key` that it came with.
+    /// The `Idempotency-Key` it was sent with.
     pub key: Option<String>,
     pub body: Value,
     /// Milliseconds since 1970.
     pub created_ms: i64,
 }
 
-/// The platform. Cloning is cheap and gives the same one.
+/// The platform. Clones are cheap and share the same records.
 #[derive(Debug, Clone)]
 pub struct Platform {
     inner: Arc<Inner>,
@@ -53,13 +53,14 @@ struct Account {
 }
 
 impl Platform {
-    /// A platform without any account.
+    /// Creates a platform without accounts.
     pub fn new(clock: Clock) -> Self {
         let inner = Inner { clock, accounts: Mutex::default(), changes: watch::Sender::new(0) };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Adds an account for a venue, and gives the destination that leads to it when the platform answers at `uri`.
+    /// Adds an account for a venue and returns the destination that points to it. `uri` is where the platform is
+    /// served.
     pub fn add_account(&self, venue: &str, settings: &HttpDestination, credential: &str, uri: &str) -> HttpDestination {
         let account = Account { settings: settings.clone(), credential: credential.to_owned(), records: Vec::new() };
         self.accounts().insert(venue.to_owned(), account);
@@ -76,7 +77,7 @@ impl Platform {
         self.accounts().get(venue).map(|account| account.records.clone()).unwrap_or_default()
     }
 
-    /// A number that grows with every record.
+    /// A counter that grows with every record.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
     }
@@ -153,7 +154,7 @@ async fn find(
     Json(answer).into_response()
 }
 
-/// Puts `value` where a JSON pointer (RFC 6901) leads, making objects, and arrays where a part is `0`.
+/// Sets `value` at a JSON pointer (RFC 6901). Creates missing objects, and arrays where a segment is `0`.
 fn put(at: &mut Value, pointer: &str, value: Value) {
     let Some(pointer) = pointer.strip_prefix('/') else {
         *at = value;
@@ -181,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_take_the_shape_that_is_asked_for() {
+    fn responses_have_the_requested_shape() {
         for pointer in ["/id", "/data/0/id", "/a~1b/c", "/data/id"] {
             let mut answer = Value::Object(Map::new());
             put(&mut answer, "/ok", Value::Bool(true));

@@ -6,12 +6,12 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// A running server. It ends when this is dropped: requests that it has begun are still answered.
+/// A running server. Dropping it stops the server; requests in progress are still answered.
 #[derive(Debug)]
 pub struct Server {
-    /// `http://127.0.0.1:PORT`, without a slash at its end.
+    /// `http://127.0.0.1:PORT`, without a trailing slash.
     pub uri: String,
-    /// Its end is the signal.
+    /// Dropping it is the stop signal.
     _stop: oneshot::Sender<()>,
 }
 
@@ -19,7 +19,7 @@ impl Server {
     /// Serves on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// No port can be had.
+    /// No port is available.
     pub async fn start(router: Router) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let uri = format!("http://{}", listener.local_addr()?);

@@ -1,8 +1,8 @@
-// What came of it: each venue's leads, and the runs with their logs.
+// The results: each venue's leads, and the runs with their logs.
 
 import { byId, clock, el, flash, isIdle, keyed, plural, runText, setText, setTime, timeAgo, took } from "./dom.js";
 
-/** Leads of a venue that are shown before all are asked for. */
+/** How many of a venue's leads are shown before "Show all" is clicked. */
 const NEWEST = 3;
 
 let names = new Map();
@@ -50,7 +50,7 @@ function createVenue() {
     keyed(list, all ? leads : leads.slice(0, NEWEST), (lead) => lead.id, createLead);
     empty.hidden = leads.length > 0;
     more.hidden = leads.length <= NEWEST;
-    setText(more, all ? "Show the newest" : `Show all ${leads.length.toLocaleString("en")}`);
+    setText(more, all ? "Show fewer" : `Show all ${leads.length.toLocaleString("en")}`);
     more.setAttribute("aria-expanded", all);
   }
   const node = el("section", { class: "group" }, el("h3", {}, title, " ", count), list, empty, more);
@@ -94,7 +94,7 @@ function renderRuns() {
   setText(byId("runs-count"), view.runs.length.toLocaleString("en") + (failed ? `, ${failed} failed` : ""));
   const empty = byId("runs-empty");
   empty.hidden = shown.length > 0;
-  setText(empty, view.runs.length ? "All runs so far found nothing to do." : "No run yet.");
+  setText(empty, view.runs.length ? "All runs so far found nothing to do." : "No runs yet.");
 }
 
 function createRun(run) {
@@ -107,7 +107,7 @@ function createRun(run) {
   const node = el("details", {}, summary, body);
   let now = run;
   let drawn;
-  // Two hundred logs that nobody opened needn't be in the document.
+  // Up to 200 logs: each is added to the document only when it is opened.
   function draw() {
     const signature = JSON.stringify(now);
     if (!node.open || drawn === signature) return;
@@ -132,18 +132,18 @@ function createRun(run) {
 
 function details(run) {
   const facts = [
-    ["Searched", plural(run.searched, "contact")],
+    ["Found", plural(run.searched, "contact")],
     ["Synced", run.synced],
     ["Failed", run.failed],
     ["Needs review", run.needs_review],
-    ["Retried later", run.retried],
+    ["Deferred", run.retried],
     ["Started", clock(run.started_at_ms)],
     ["Start", run.cold ? "cold" : "warm"],
-    ["Request", run.id],
+    ["Request ID", run.id],
   ];
   const list = el("dl", {}, ...facts.map(([name, value]) => el("div", {}, el("dt", { text: name }), el("dd", { text: value }))));
   const log = run.log.length
     ? el("pre", { tabindex: "0", "aria-label": "Log", text: run.log.join("\n") })
-    : el("p", { class: "empty", text: "It logged nothing." });
+    : el("p", { class: "empty", text: "No log output." });
   return [...(run.error ? [el("p", { class: "problem", text: run.error })] : []), list, log];
 }

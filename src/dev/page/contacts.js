@@ -1,15 +1,15 @@
-// The table of contacts: a row a contact, a column a venue, in it the flag as staff see it in HubSpot, and what became
-// of it.
+// The table of contacts: a row per contact and a column per venue. Each cell has the flag, as staff see it in HubSpot,
+// and what happened to the contact.
 
 import { byId, clock, el, flash, keyed, plural, post, setText, toast } from "./dom.js";
 
-/** Rows that are added whenever the end is near. A portal of thousands needn't be in the document. */
+/** How many rows are added when the end is near, so that a portal with thousands of contacts stays fast. */
 const PAGE = 120;
 
 const table = {
   view: null,
   columns: [],
-  /** "contact venue" to the value that was asked for, until the server's view shows what came of it. */
+  /** Maps "contact venue" to the requested value, until a view from the server shows the result. */
   asked: new Map(),
   filter: "all",
   query: "",
@@ -22,7 +22,7 @@ export function update(view) {
   render();
 }
 
-/** Brings a contact into sight, whatever is filtered. */
+/** Scrolls to a contact, clearing the search and the filter. */
 export function reveal(id) {
   const at = table.view.contacts.findIndex((contact) => contact.id === id);
   if (at < 0) return;
@@ -52,7 +52,7 @@ function render() {
     return words.every((word) => text.includes(word));
   });
   renderFilters(found);
-  // The row that someone works in stays under their hand, though it may not match any more.
+  // The row that has the focus stays, even if it no longer matches.
   const held = document.activeElement?.closest?.("#rows tr")?.dataset.id;
   const matching = found.filter((contact) => contact.id === held || matches(contact, table.filter));
   const rows = keyed(byId("rows"), matching.slice(0, table.limit), (contact) => contact.id, createRow);
@@ -61,7 +61,7 @@ function render() {
   setText(byId("contacts-count"), narrowed ? `${matching.length.toLocaleString("en")} of ${all.toLocaleString("en")}` : all.toLocaleString("en"));
   const empty = byId("contacts-empty");
   empty.hidden = matching.length > 0;
-  setText(empty, all ? "No contact matches." : "The portal has no contacts yet.");
+  setText(empty, all ? "No contacts match." : "The portal has no contacts yet.");
   return rows;
 }
 
@@ -74,7 +74,7 @@ function renderFilters(found) {
   }
 }
 
-/** A venue that isn't deployed has no flag in HubSpot, and so no column. */
+/** A venue that isn't deployed has no flag in HubSpot, so it gets no column. */
 function renderColumns(view) {
   const has = (venue) => venue.status !== "blocked" || view.contacts.some((contact) => contact.venues[venue.name]);
   const columns = view.venues.filter(has);
@@ -136,19 +136,19 @@ function createCell(id, venue) {
   };
 }
 
-/** Kind, short text and long text of what a cell says. */
+/** The kind, the text and the tooltip of a cell. */
 function state(cell) {
-  if (cell.status === "sending") return ["sending", "sending", "On its way: the run that took it hasn't ended."];
-  if (cell.flagged) return ["waiting", "waiting", "The next run takes it."];
+  if (cell.status === "sending") return ["sending", "sending", "Being sent. The run hasn't finished yet."];
+  if (cell.flagged) return ["waiting", "waiting", "The next run will send it."];
   switch (cell.status) {
     case "synced": {
       const when = cell.synced_at ? `Synced at ${clock(cell.synced_at)}.` : "";
       return ["synced", cell.lead_id ? `lead #${cell.lead_id}` : "synced", when];
     }
     case "failed":
-      return ["failed", cell.error ? `failed: ${cell.error}` : "failed", cell.error ?? "Refused; no reason was given."];
+      return ["failed", cell.error ? `failed: ${cell.error}` : "failed", cell.error ?? "Refused without a reason."];
     case "needs_review":
-      return ["review", "needs review", cell.error ?? "It isn't known whether the lead was taken. Look before you tick again."];
+      return ["review", "needs review", cell.error ?? "The lead may or may not exist. Check before you set the flag again."];
     default:
       return ["", "", ""];
   }
@@ -159,7 +159,7 @@ function renderChip(chip, cell) {
   chip.className = `chip ${kind}`;
   chip.dataset.tip = more;
   const troubled = kind === "failed" || kind === "review";
-  // What has a reason to read can be reached with the keyboard; the reason is in the text for who can't see the tip.
+  // A chip with a reason can be reached by keyboard. Screen readers skip the tooltip, so the text has the reason too.
   if (troubled) chip.tabIndex = 0;
   else chip.removeAttribute("tabindex");
   chip.replaceChildren(el("span", { text }));
@@ -174,11 +174,11 @@ async function setFlag(contact, venue, value) {
   try {
     await post(`/api/contacts/${encodeURIComponent(contact)}/flag`, { venue: venue.name, value });
     asked.done = true;
-    // Normally the next view replaces it at once; without one, what the server last said is shown again.
+    // Normally the next view replaces it at once. If none comes, show what the server last sent.
     setTimeout(() => settle(key, asked), 1500);
   } catch (error) {
     settle(key, asked);
-    toast(`The flag for ${venue.display_name} was not ${value ? "set" : "cleared"}: ${error.message}`, "error");
+    toast(`Could not ${value ? "set" : "clear"} the flag for ${venue.display_name}: ${error.message}`, "error");
   }
 }
 
@@ -210,7 +210,7 @@ function narrow(change) {
   if (table.view) render();
 }
 
-/** One tip for the page, since a tip inside a scrolled table would be cut off by it. */
+/** One tooltip for the whole page: inside the scrolling table it would be cut off. */
 function showTip(event) {
   const target = event.target.closest?.("[data-tip]");
   if (!target?.dataset.tip) return;
@@ -231,5 +231,5 @@ function hideTip() {
 /** For the title of the page: how many flags are set. */
 export const flaggedText = (view) => {
   const n = view.venues.reduce((sum, venue) => sum + venue.counts.flagged, 0);
-  return n ? plural(n, "contact waits", "contacts wait") : "nothing waits";
+  return n ? plural(n, "contact waiting", "contacts waiting") : "no contacts waiting";
 };

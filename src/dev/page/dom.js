@@ -1,6 +1,6 @@
-// What all parts of the page use. Data is only ever put in as text: names come from forms on the internet.
+// Helpers for all parts of the page. Data is only ever inserted as text: names come from forms on the internet.
 
-/** An element. `class` and `text` are what they say, `on…` are listeners, `data` is the dataset, the rest attributes. */
+/** Creates an element. `on…` are listeners, `data` is the dataset; all but `class` and `text` are attributes. */
 export function el(tag, { class: classes, text, data, ...rest } = {}, ...children) {
   const node = document.createElement(tag);
   if (classes) node.className = classes;
@@ -16,7 +16,7 @@ export function el(tag, { class: classes, text, data, ...rest } = {}, ...childre
 
 export const byId = (id) => document.getElementById(id);
 
-/** Sets a text only where it differs, so that nothing is laid out, or read aloud, again for nothing. */
+/** Sets a text only if it differs, so that it isn't laid out or read aloud again needlessly. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -24,8 +24,8 @@ export function setText(node, text) {
 const lists = new WeakMap();
 
 /**
- * Makes `parent`'s children those of `items`, in order. A child stays the same element as long as its key is there, so
- * focus, scrolling and open details stay; `create(item)` gives `{ node, update(item) }`.
+ * Makes `parent`'s children match `items`, in order. An item keeps its element as long as its key exists, so focus,
+ * scrolling and open details are preserved. `create(item)` returns `{ node, update(item) }`.
  */
 export function keyed(parent, items, key, create) {
   const before = lists.get(parent) ?? new Map();
@@ -48,7 +48,7 @@ export function keyed(parent, items, key, create) {
 
 const flashing = new Set();
 
-/** Lets a change be seen. Styles leave it out where less motion is wanted. */
+/** Highlights a change. The styles turn this off for users who prefer reduced motion. */
 export function flash(node) {
   if (!flashing.size) requestAnimationFrame(flashAll);
   flashing.add(node);
@@ -56,7 +56,7 @@ export function flash(node) {
 
 function flashAll() {
   for (const node of flashing) node.classList.remove("flash");
-  // Reading a size makes the browser see that the class was away: once for all, since it lays out the page.
+  // Reading a size forces a layout, so the browser notices the removed class. Once for all nodes, since layout is slow.
   void document.body.offsetWidth;
   for (const node of flashing) node.classList.add("flash");
   flashing.clear();
@@ -88,7 +88,7 @@ export function took(ms) {
   return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 1 : 0)} s`;
 }
 
-/** A time that stays right: `tick` writes all of them again each second. */
+/** A relative time that stays current: `tick` updates all of them every second. */
 export function timeAgo(at) {
   const node = el("time", { class: "ago" });
   setTime(node, at);
@@ -107,7 +107,7 @@ export function tick() {
   for (const node of document.querySelectorAll("time.ago")) setText(node, ago(Number(node.dataset.at)));
 }
 
-/** Posts JSON. What the server refuses is thrown with its words. */
+/** Posts JSON. Throws the server's message if it refuses. */
 export async function post(path, body = {}) {
   let response;
   try {
@@ -117,33 +117,33 @@ export async function post(path, body = {}) {
       body: JSON.stringify(body),
     });
   } catch {
-    throw new Error("deployer dev doesn't answer. Is it still running?");
+    throw new Error("deployer dev is not responding. Is it still running?");
   }
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error ?? `the request was refused (${response.status})`);
+  if (!response.ok) throw new Error(answer.error ?? `the server refused the request (${response.status})`);
   return answer;
 }
 
-/** Says something in a corner for some seconds. Errors are read aloud at once. */
+/** Shows a message in a corner for a few seconds. Errors are read aloud at once. */
 export function toast(text, kind = "info") {
   const node = el("div", { class: `toast ${kind}`, role: kind === "error" ? "alert" : "status" });
   const close = el("button", { type: "button", "aria-label": "Dismiss", text: "×", onclick: () => node.remove() });
   byId("toasts").append(node);
-  // A region that is there before its text is what screen readers announce.
+  // Screen readers only announce text that is added to an existing region.
   requestAnimationFrame(() => node.append(el("p", { text }), close));
   setTimeout(() => node.remove(), kind === "error" ? 12000 : 5000);
 }
 
 export const announce = (text) => setText(byId("announce"), text);
 
-/** What a run did, in a few words. */
+/** Says in a few words what a run did. */
 export function runText(run) {
   if (run.outcome === "failed") return run.error ? `failed: ${run.error}` : "failed";
   const parts = [
     [run.synced, "synced"],
     [run.failed, "failed"],
     [run.needs_review, run.needs_review === 1 ? "needs review" : "need review"],
-    [run.retried, "to be retried"],
+    [run.retried, "deferred"],
   ];
   const said = parts.filter(([n]) => n).map(([n, what]) => `${n} ${what}`);
   return said.length ? said.join(", ") : "nothing to do";

@@ -1,5 +1,6 @@
-//! Who is answered. The server listens on this machine only, but any page in the user's browser can send requests here:
-//! from another site, from another port of localhost, or under a name that its owner points at 127.0.0.1 (DNS rebinding).
+//! Decides which requests are served. The server listens on this machine only, but any page in the user's browser can
+//! send requests to it: from another site, from another port of localhost, or under a domain name that its owner points
+//! at 127.0.0.1 (DNS rebinding).
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Refusal;
 
-/// On every answer, refusals too. Nothing is loaded from elsewhere, and nothing may frame the page.
+/// Sent with every response, including refusals. Nothing is loaded from elsewhere, and nothing may frame the page.
 const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",
@@ -25,7 +26,7 @@ const HEADERS: [(&str, &str); 6] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
-/// The names under which the page may be asked for.
+/// The names under which the page may be requested.
 #[derive(Debug)]
 pub(super) struct Guard {
     hosts: Vec<String>,
@@ -36,7 +37,7 @@ impl Guard {
     pub(super) fn new(port: u16) -> Self {
         let names = ["127.0.0.1", "localhost", "[::1]"];
         let mut hosts: Vec<String> = names.iter().map(|name| format!("{name}:{port}")).collect();
-        // A browser leaves the port out where it is the scheme's own.
+        // Browsers omit the port if it is the scheme's default.
         if port == 80 {
             hosts.extend(names.map(ToOwned::to_owned));
         }
@@ -47,30 +48,30 @@ impl Guard {
         self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
 
-    /// `Err` is the text that the reader gets.
+    /// The request's host; `Err` is the text of the refusal.
     fn host<'request>(&self, request: &'request Request) -> Result<&'request str, String> {
         let port = self.port;
         let allowed = format!("http://127.0.0.1:{port}, http://localhost:{port} or http://[::1]:{port}");
         let mut hosts = request.headers().get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
-            return Err(format!("Refused: the request needs one Host header. Open {allowed}.\n"));
+            return Err(format!("Refused: the request must have exactly one Host header. Open {allowed}.\n"));
         };
         let host = host.to_str().unwrap_or_default();
-        // A request line with a whole address counts before the header: RFC 9112, 3.2.2.
+        // A full URL in the request line takes precedence over the header: RFC 9112, 3.2.2.
         let asked = request.uri().authority().map_or(host, |authority| authority.as_str());
         if self.knows(host) && self.knows(asked) {
             return Ok(host);
         }
         let shown: String = asked.chars().take(100).collect();
         Err(format!(
-            "Refused: this server answers only as {allowed}, and was asked as \"{shown}\".\n\
-             Another name may be a website's that was pointed at this machine (DNS rebinding), and the page shows \
-             contacts.\nThrough a tunnel, forward the same port: ssh -L {port}:127.0.0.1:{port} …\n"
+            "Refused: the address was \"{shown}\", but this server only accepts {allowed}.\n\
+             Any other name could belong to a website that points it at this machine to read the contacts shown here \
+             (DNS rebinding).\nTo use a tunnel, forward the same port: ssh -L {port}:127.0.0.1:{port} …\n"
         ))
     }
 }
 
-/// Lets a request through, or refuses it with 403 or 415.
+/// Passes a request on, or refuses it with 403 or 415.
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let mut response = match guard.host(&request) {
         Err(text) => (StatusCode::FORBIDDEN, text).into_response(),
@@ -85,9 +86,9 @@ pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
     response
 }
 
-/// Whether a request comes from the page itself or from no page at all (curl). A link to the page may stand anywhere;
-/// the interface is the page's own. Another port of localhost is the same *site* but another origin, so `same-site` is
-/// refused: <https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>.
+/// Checks that a request comes from the page itself or from no page at all (curl). Any page may link to this one, but
+/// only this one may use the API. Another port of localhost is the same *site* but a different origin, so `same-site`
+/// is refused: <https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>.
 fn same_page(request: &Request, host: &str) -> Result<(), Refusal> {
     let headers = request.headers();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -105,7 +106,7 @@ fn same_page(request: &Request, host: &str) -> Result<(), Refusal> {
     {
         return Err(elsewhere("Origin", origin));
     }
-    // A form can't send this type, so a page elsewhere would have to ask first (CORS), and is never told yes.
+    // HTML forms can't send this type, so another page needs a CORS preflight, which is never granted.
     if !reads && !is_json(headers) {
         let text = "the body must be JSON: send Content-Type: application/json";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
@@ -115,7 +116,8 @@ fn same_page(request: &Request, host: &str) -> Result<(), Refusal> {
 
 fn elsewhere(header: &str, value: &HeaderValue) -> Refusal {
     let shown: String = value.to_str().unwrap_or_default().chars().take(100).collect();
-    let text = format!("the request comes from another page ({header}: {shown}); only this server's own page may ask");
+    let text =
+        format!("the request comes from another page ({header}: {shown}); only this server's own page may use the API");
     Refusal::new(StatusCode::FORBIDDEN, text)
 }
 

@@ -1,19 +1,21 @@
 //! The page of `deployer dev`, and the small server behind it.
 //!
-//! The page gets a whole [`View`] whenever something changed, and works out itself what to redraw: there is one source
-//! of what it shows, and a page that was away for an hour is right again with the next event. `guard` says who is
-//! answered. Scripts, styles and the page are files beside this one, compiled in: nothing is loaded from elsewhere.
+//! The page gets a complete [`View`] whenever something changes, and works out what to redraw. That gives it a single
+//! source of truth, and a page that was suspended for an hour is up to date with the next event. `guard` decides which
+//! requests are served. The page, its scripts and its styles are files next to this one, compiled in: nothing is loaded
+//! from elsewhere.
 //!
 //! | route | does |
 //! | --- | --- |
 //! | `GET /`, `/page.css`, `/*.js`, `/icon.svg` | the page |
 //! | `GET /api/view` | the [`View`] as JSON |
-//! | `GET /api/events` | server-sent events named `view`, each a whole [`View`] |
+//! | `GET /api/events` | server-sent events named `view`, each a complete [`View`] |
 //! | `POST /api/contacts` | adds a [`NewContact`]; 201 with its `id` |
-//! | `POST /api/contacts/{id}/flag` | `{"venue", "value"}`: ticks or clears a flag |
+//! | `POST /api/contacts/{id}/flag` | `{"venue", "value"}`: sets or clears a flag |
 //! | `POST /api/venues/{venue}/run` | starts a run; 202 |
 //!
-//! What is refused is `{"error"}` with 4xx; a refusal for the Host header is plain text, since a browser shows it.
+//! Refusals are `{"error"}` with 4xx. A refusal because of the Host header is plain text, since the browser shows it to
+//! the user.
 
 mod guard;
 mod view;
@@ -45,16 +47,16 @@ pub use view::{
     VenueStatus, VenueView, View,
 };
 
-/// Between two events of one page: more a second than this is no smoother.
+/// The shortest time between two events to one page. Sending more would not look smoother.
 const EVENT_GAP: Duration = Duration::from_millis(100);
 
-/// A connection that says nothing for long is cut by some proxies and shields.
+/// Some proxies and security software cut connections that stay silent for long.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// How long open requests may take to end at shutdown. A page that is suspended holds its connection for ever.
+/// How long open requests may take to finish at shutdown. A suspended page holds its connection forever.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
-/// Longest body of a request, in bytes. The largest is a new contact.
+/// Maximum size of a request body, in bytes. The largest is a new contact.
 const MAX_BODY: usize = 64 * 1024;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -73,39 +75,39 @@ const ASSETS: [(&str, &str, &str); 7] = [
     ("/icon.svg", SVG, include_str!("icon.svg")),
 ];
 
-/// What the page shows and can do. It is called on the server's threads, so nothing here may wait for long.
+/// What the page shows and can do. It is called on the server's threads, so nothing here may block for long.
 ///
-/// An `Err` is a sentence for the user: the page shows it as it is.
+/// An `Err` is a message for the user. The page shows it as it is.
 pub trait Backend: Send + Sync + 'static {
-    /// Everything at this moment. Asked for a few times a second.
+    /// Everything the page shows at this moment. Called up to ten times a second for each page.
     fn view(&self) -> View;
 
-    /// A number that changes whenever the view may have changed.
+    /// A counter that changes whenever the view may have changed.
     fn changes(&self) -> watch::Receiver<u64>;
 
-    /// Ticks or clears the venue's flag of a contact, as staff do in HubSpot.
+    /// Sets or clears a contact's flag for a venue, as staff do in HubSpot.
     ///
     /// # Errors
     /// There is no such contact or venue, or the venue has no flag.
     fn set_flag(&self, contact: &str, venue: &str, value: bool) -> Result<(), String>;
 
-    /// Starts a run of the venue's function, and doesn't wait for it.
+    /// Starts a run of the venue's function without waiting for it.
     ///
     /// # Errors
     /// There is no such venue, or nothing is deployed for it.
     fn run_now(&self, venue: &str) -> Result<(), String>;
 
-    /// Adds a contact, and gives its id.
+    /// Adds a contact and returns its id.
     ///
     /// # Errors
     /// The portal refuses it.
     fn add_contact(&self, contact: NewContact) -> Result<String, String>;
 }
 
-/// Listens on 127.0.0.1: on `port`, or the next free one of the ten that follow, or any.
+/// Listens on 127.0.0.1: on `port`, on the first free one of the ten after it, or on any free port.
 ///
 /// # Errors
-/// No port of 127.0.0.1 can be had.
+/// No port of 127.0.0.1 is available.
 pub async fn bind(port: u16) -> io::Result<TcpListener> {
     for port in port..=port.saturating_add(10) {
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
@@ -115,7 +117,8 @@ pub async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", 0)).await
 }
 
-/// Serves the page until `shutdown` is cancelled. Open event streams end then, and other requests have a second.
+/// Serves the page until `shutdown` is canceled. Open event streams end then, and other requests get one second to
+/// finish.
 ///
 /// # Errors
 /// The listener failed.
@@ -133,7 +136,7 @@ pub async fn serve(listener: TcpListener, backend: Arc<dyn Backend>, shutdown: C
     let router = router
         .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this address doesn't take that method")
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this address doesn't support that method")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(guard, guard::check))
@@ -155,7 +158,7 @@ struct Shared {
     shutdown: CancellationToken,
 }
 
-/// A request that isn't done, and why.
+/// The refusal of a request, and the reason.
 #[derive(Debug)]
 struct Refusal {
     status: StatusCode,
@@ -174,7 +177,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The backend understood, and says no.
+/// The backend understood the request and refused it.
 impl From<String> for Refusal {
     fn from(error: String) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, error)
@@ -188,12 +191,12 @@ async fn view(State(shared): State<Shared>) -> Json<View> {
 async fn events(State(shared): State<Shared>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let ended = shared.shutdown.clone().cancelled_owned();
     let mut changes = shared.backend.changes();
-    // A page that has just connected has nothing yet.
+    // A page that has just connected has no view yet.
     changes.mark_changed();
     let views = stream::unfold((shared, changes, Instant::now()), |(shared, mut changes, not_before)| async move {
         tokio::time::sleep_until(not_before).await;
         changes.changed().await.ok()?;
-        // Taken as seen before the view is made: what changes in between is sent again rather than lost.
+        // Marked as seen before the view is built, so that a change in between is sent again rather than lost.
         changes.borrow_and_update();
         let event = Event::default().event("view").json_data(shared.backend.view()).ok()?;
         Some((Ok(event), (shared, changes, Instant::now() + EVENT_GAP)))
@@ -201,7 +204,7 @@ async fn events(State(shared): State<Shared>) -> Sse<impl Stream<Item = Result<E
     Sse::new(views.take_until(ended)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 
-/// The body of a flag's request.
+/// The body of a request to set or clear a flag.
 #[derive(Debug, Deserialize)]
 struct Flag {
     venue: String,
@@ -234,9 +237,9 @@ async fn add_contact(
     Ok((StatusCode::CREATED, Json(serde_json::json!({ "id": id }))))
 }
 
-/// The answer goes to who wrote the body, so serde's words, which can hold a part of it, are right.
+/// The response goes to the author of the body, so it may include serde's message, which can quote the body.
 fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
     let body = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     serde_json::from_slice(&body)
-        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, format!("the body can't be read: {error}")))
+        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, format!("could not parse the body: {error}")))
 }

@@ -1,4 +1,4 @@
-// The page of `deployer dev`: listens for views, and hands each to the parts that show it.
+// The page of `deployer dev`: receives views, and passes each to the parts that show it.
 
 import * as activity from "./activity.js";
 import * as contacts from "./contacts.js";
@@ -21,7 +21,7 @@ function connect() {
   });
   source.addEventListener("error", () => {
     setLive("reconnecting");
-    // The browser tries again by itself, but not after an answer that is no stream.
+    // The browser reconnects by itself, except after a response that isn't an event stream.
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
   });
 }
@@ -32,10 +32,10 @@ function setLive(state) {
   setText(live, state);
 }
 
-// A hidden page lets its connection go: a browser gives one server six in all.
+// A hidden page closes its connection: browsers allow only six to one server.
 document.addEventListener("visibilitychange", () => (document.hidden ? source?.close() : connect()));
 
-/** Draws at most once a frame, and only the newest. */
+/** Draws at most once per frame, and only the newest view. */
 function show(next) {
   view = next;
   if (waiting) return;
@@ -71,14 +71,14 @@ function createAddress([key, name]) {
   const copy = el("button", {
     type: "button",
     class: "copy",
-    "aria-label": `Copy the address of the ${name} sandbox`,
+    "aria-label": `Copy the ${name} address`,
     text: "Copy",
     onclick: async () => {
       try {
         await navigator.clipboard.writeText(address.textContent);
-        toast(`${address.textContent} is copied.`);
+        toast(`Copied ${address.textContent}`);
       } catch {
-        toast("The browser doesn't allow copying here.", "error");
+        toast("Could not copy: the browser denied access to the clipboard.", "error");
       }
     },
   });
@@ -139,7 +139,7 @@ function createVenue(venue) {
       if (venue.blocker) renderBlocker(blocker, venue.blocker);
       for (const { key, part, value } of counts) renderCount(part, value, venue.counts[key]);
       last.update(venue.last_run);
-      // Not `disabled`: the button would lose the focus of who pressed it.
+      // Not `disabled`: the button would lose the focus.
       run.setAttribute("aria-disabled", venue.running);
       run.setAttribute("aria-label", `Run ${venue.display_name} now`);
       setText(run, venue.running ? "Running" : "Run now");
@@ -159,7 +159,7 @@ function renderCount(part, value, n) {
 
 function renderBlocker(node, blocker) {
   const facts = [
-    ["Why", blocker.reason],
+    ["Reason", blocker.reason],
     ["Owner", blocker.owner],
     ["Next", blocker.next_step],
     ["Since", blocker.since],
@@ -182,13 +182,13 @@ function lastRun() {
       node.dataset.outcome = run?.outcome ?? "";
       node.title = run?.error ?? "";
       if (run) setTime(time, run.started_at_ms);
-      setText(text, run ? runText(run) : "No run yet");
+      setText(text, run ? runText(run) : "Not run yet");
       setText(more, run ? `  ·  ${took(run.duration_ms)}${run.cold ? ", cold start" : ""}` : "");
     },
   };
 }
 
-/** Venues whose run was asked for here: its end is announced even if it found nothing. */
+/** Venues whose run was started here: its end is announced even if there was nothing to do. */
 const asked = new Set();
 
 async function runNow(venue) {
@@ -198,7 +198,7 @@ async function runNow(venue) {
     await post(`/api/venues/${encodeURIComponent(venue.name)}/run`);
   } catch (error) {
     asked.delete(venue.name);
-    toast(`${venue.display_name} was not run: ${error.message}`, "error");
+    toast(`Could not run ${venue.display_name}: ${error.message}`, "error");
   }
 }
 
@@ -219,15 +219,15 @@ function everySecond() {
   if (!view) return;
   for (const node of document.querySelectorAll(".next")) {
     const { until, running } = node.dataset;
-    const due = Number(until) <= Date.now() ? "due" : `next in ${countdown(Number(until))}`;
+    const due = Number(until) <= Date.now() ? "due now" : `next in ${countdown(Number(until))}`;
     setText(node, running === "true" ? "running" : until ? due : "");
   }
   const firing = view.venues.filter((venue) => venue.next_run_at !== null);
   const soonest = Math.min(...firing.filter((venue) => !venue.running).map((venue) => venue.next_run_at));
-  const due = soonest <= Date.now() ? "next run is due" : `next run in ${countdown(soonest)}`;
-  const text = soonest === Infinity ? "all run" : due;
+  const due = soonest <= Date.now() ? "next run due now" : `next run in ${countdown(soonest)}`;
+  const text = soonest === Infinity ? "all running" : due;
   const every = view.fired_every ? `, every ${view.fired_every}` : "";
-  setText(byId("next"), firing.length ? text + every : "no rule fires");
+  setText(byId("next"), firing.length ? text + every : "no rules enabled");
 }
 
 // ---- New contact ----
@@ -251,7 +251,7 @@ async function addContact(event) {
     const { id } = await post("/api/contacts", contact);
     byId("dialog").close();
     const flags = contact.venues.length ? `, flagged for ${plural(contact.venues.length, "venue")}` : "";
-    toast(`Contact ${id} is added${flags}.`);
+    toast(`Contact ${id} added${flags}.`);
     show(await (await fetch("/api/view")).json());
     requestAnimationFrame(() => contacts.reveal(id));
   } catch (error) {

@@ -1,4 +1,4 @@
-//! What the page shows. It is sent as JSON with these names, and holds personal data: the page is the user's own.
+//! What the page shows, sent as JSON with these names. It contains personal data: the page is for the user only.
 //!
 //! All times are milliseconds since 1970.
 
@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything at one moment.
+/// Everything the page shows at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct View {
     /// The deployment's name.
     pub deployment: String,
     /// The sandbox portal's id.
     pub portal_id: u64,
-    /// How often rules fire here, such as `10s`, where that replaces the venues' own schedules.
+    /// How often rules fire, such as `10s`, if an interval replaces the venues' schedules.
     pub fired_every: Option<String>,
     pub addresses: Addresses,
     /// In the manifest's order.
@@ -26,7 +26,7 @@ pub struct View {
     pub runs: Vec<RunView>,
 }
 
-/// Where the sandboxes and the embedded cloud answer, as `http://127.0.0.1:PORT`.
+/// The addresses of the sandboxes and the embedded cloud, as `http://127.0.0.1:PORT`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Addresses {
     pub hubspot: String,
@@ -43,15 +43,15 @@ pub struct VenueView {
     pub status: VenueStatus,
     /// EventBridge's expression, such as `rate(5 minutes)`.
     pub schedule: String,
-    /// When its rule fires next; nothing for a venue whose rule doesn't fire.
+    /// When its rule fires next; `None` if the rule is disabled or not deployed.
     pub next_run_at: Option<i64>,
-    /// Whether its function works at this moment.
+    /// Whether its function is running.
     pub running: bool,
     /// Internal name of its flag property in HubSpot.
     pub flag_property: String,
-    /// Where its leads go, for people.
+    /// Where its leads go, as a text for people.
     pub destination: String,
-    /// What a blocked venue waits for.
+    /// What a blocked venue is waiting for.
     pub blocker: Option<BlockerView>,
     pub counts: Counts,
     pub last_run: Option<RunView>,
@@ -69,7 +69,7 @@ pub enum VenueStatus {
     Blocked,
 }
 
-/// What a blocked venue waits for, in the manifest's words.
+/// What a blocked venue is waiting for, in the manifest's words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BlockerView {
     pub reason: String,
@@ -79,7 +79,7 @@ pub struct BlockerView {
     pub since: Option<String>,
 }
 
-/// How many of a venue's contacts stand where. A contact whose flag is set counts as flagged only.
+/// How many of a venue's contacts are in each state. A contact whose flag is set counts as flagged only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     pub flagged: u64,
@@ -101,14 +101,14 @@ pub struct ContactView {
     pub venues: BTreeMap<String, Cell>,
 }
 
-/// What a contact's five properties of one venue say.
+/// The state of a contact at one venue, from its five properties.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Cell {
     pub flagged: bool,
     pub status: Option<SyncStatus>,
-    /// The destination's id of the lead.
+    /// The lead's id at the destination.
     pub lead_id: Option<String>,
-    /// The destination's words, for a contact that failed or needs review.
+    /// The error in the destination's words, for a contact that failed or needs review.
     pub error: Option<String>,
     pub synced_at: Option<i64>,
 }
@@ -133,7 +133,7 @@ pub struct LeadView {
     pub email: String,
     pub phone: String,
     pub created_at_ms: i64,
-    /// The contact that it was made from, where the lead says so.
+    /// The contact that it was created from, if the lead says so.
     pub contact_id: Option<String>,
 }
 
@@ -146,7 +146,7 @@ pub struct RunView {
     pub venue: String,
     pub started_at_ms: i64,
     pub duration_ms: u64,
-    /// Whether its process had to be started first.
+    /// Whether it was a cold start.
     pub cold: bool,
     pub outcome: RunOutcome,
     pub searched: u64,
@@ -156,11 +156,11 @@ pub struct RunView {
     pub retried: u64,
     /// Why it failed.
     pub error: Option<String>,
-    /// What the function logged, a line each.
+    /// The lines that the function logged.
     pub log: Vec<String>,
 }
 
-/// How a run ended. Single contacts may have failed in a run that is `ok`.
+/// How a run ended. Individual contacts may have failed in a run that is `ok`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
@@ -168,7 +168,7 @@ pub enum RunOutcome {
     Failed,
 }
 
-/// A contact as it is typed into the page. What isn't filled in is empty.
+/// A contact as entered on the page. Fields that aren't filled in are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewContact {

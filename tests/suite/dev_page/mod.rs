@@ -1,5 +1,5 @@
-//! The page of `deployer dev` and its server, over a socket: requests are written byte by byte, since what a browser's
-//! or an attacker's request looks like is the point.
+//! The page of `deployer dev` and its server, over a socket. Requests are written by hand, since the point is what a
+//! browser's or an attacker's request looks like.
 
 mod served;
 
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use served::{PATIENCE, served};
 
 #[tokio::test]
-async fn the_page_and_all_that_it_asks_for_are_there_and_nothing_is_elsewhere() {
+async fn serves_the_page_and_all_files_it_loads() {
     let served = served().await;
     let page = served.get("/").await;
     assert_eq!(page.status, 200);
@@ -20,7 +20,7 @@ async fn the_page_and_all_that_it_asks_for_are_there_and_nothing_is_elsewhere() 
     let mut at = 0;
     while at < texts.len() {
         for reference in references(&texts[at].1) {
-            assert!(reference.starts_with('/') && !reference.starts_with("//"), "{} is elsewhere", reference);
+            assert!(reference.starts_with('/') && !reference.starts_with("//"), "{} is not on this server", reference);
             if texts.iter().all(|(path, _)| *path != reference) {
                 let file = served.get(&reference).await;
                 assert_eq!(file.status, 200, "{reference}");
@@ -36,7 +36,7 @@ async fn the_page_and_all_that_it_asks_for_are_there_and_nothing_is_elsewhere() 
         let text = text.replace("http://www.w3.org/2000/svg", "");
         for word in ["http://", "https://", "@import", "url(", "innerHTML", "outerHTML", "insertAdjacentHTML", "eval("]
         {
-            assert!(!text.contains(word), "{path} has {word}");
+            assert!(!text.contains(word), "{path} contains {word}");
         }
     }
     let page = &texts[0].1;
@@ -45,13 +45,13 @@ async fn the_page_and_all_that_it_asks_for_are_there_and_nothing_is_elsewhere() 
     }
 }
 
-/// What `href`, `src` and `import … from` name; places in the page itself aside.
+/// The targets of `href`, `src` and `import … from`, except anchors within the page.
 fn references(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for start in ["href=\"", "src=\"", " from \""] {
         for rest in text.split(start).skip(1) {
             let name = rest.split('"').next().unwrap_or_default();
-            // A module names its neighbours from where it is: `./dom.js` is `/dom.js`.
+            // Modules import each other by relative paths: `./dom.js` is `/dom.js`.
             found.push(name.strip_prefix('.').unwrap_or(name).to_owned());
         }
     }
@@ -60,7 +60,7 @@ fn references(text: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_headers_that_keep_others_out() {
+async fn every_response_has_the_security_headers() {
     let served = served().await;
     let refused = served.send("GET /", &["Host: evil.example"], "").await;
     assert_eq!(refused.status, 403);
@@ -80,7 +80,7 @@ async fn every_answer_carries_the_headers_that_keep_others_out() {
 }
 
 #[tokio::test]
-async fn only_names_of_this_machine_with_the_right_port_are_answered() {
+async fn accepts_only_local_host_names_with_the_right_port() {
     let served = served().await;
     for host in ["127.0.0.1:PORT", "localhost:PORT", "LocalHost:PORT", "[::1]:PORT"] {
         assert_eq!(served.send("GET /", &[&format!("Host: {host}")], "").await.status, 200, "{host}");
@@ -104,7 +104,7 @@ async fn only_names_of_this_machine_with_the_right_port_are_answered() {
     let two = ["Host: localhost:PORT", "Host: evil.example"];
     assert_ne!(served.send("GET /", &two, "").await.status, 200);
     let whole = served.send("GET http://evil.example/", &["Host: localhost:PORT"], "").await;
-    assert_eq!(whole.status, 403, "the request line counts before the header");
+    assert_eq!(whole.status, 403, "the request line takes precedence over the header");
 }
 
 #[tokio::test]
@@ -139,18 +139,22 @@ async fn only_the_page_itself_may_post() {
         assert_eq!(answer.status, status, "{headers:?}");
         assert!(answer.json()["error"].is_string(), "{}", answer.body);
     }
-    assert_eq!(served.portal.runs.lock().expect("no test panics with it").len(), 4, "what is refused does nothing");
+    assert_eq!(
+        served.portal.runs.lock().expect("no test panics while holding the lock").len(),
+        4,
+        "a refused request does nothing"
+    );
     let read = served.send("GET /api/view", &[ours, "Sec-Fetch-Site: same-site"], "").await;
-    assert_eq!(read.status, 403, "nor may another page read");
+    assert_eq!(read.status, 403, "another page may not read either");
     let link = served.send("GET /", &[ours, "Sec-Fetch-Site: cross-site"], "").await;
-    assert_eq!(link.status, 200, "a link to the page may stand anywhere");
+    assert_eq!(link.status, 200, "any page may link to this one");
 }
 
 #[tokio::test]
-async fn the_view_is_json_with_the_names_that_the_page_reads() {
+async fn view_json_has_the_names_that_the_page_reads() {
     let served = served().await;
     served.portal.change(|view| {
-        let cell = view.contacts[0].venues.get_mut("venue-a").expect("it is there");
+        let cell = view.contacts[0].venues.get_mut("venue-a").expect("the contact exists");
         *cell = Cell { status: Some(SyncStatus::NeedsReview), error: Some("no answer".to_owned()), ..Cell::default() };
     });
     let answer = served.get("/api/view").await;
@@ -166,7 +170,7 @@ async fn the_view_is_json_with_the_names_that_the_page_reads() {
 }
 
 #[tokio::test]
-async fn a_flag_a_run_and_a_contact_reach_the_backend() {
+async fn flags_runs_and_contacts_reach_the_backend() {
     let served = served().await;
     let flag = served.post("/api/contacts/101/flag", &json!({"venue": "venue-a", "value": true})).await;
     assert_eq!(flag.status, 200, "{}", flag.body);
@@ -175,7 +179,7 @@ async fn a_flag_a_run_and_a_contact_reach_the_backend() {
     assert!(!served.portal.view().contacts[0].venues["venue-a"].flagged);
 
     assert_eq!(served.post("/api/venues/venue%20b/run", &json!({})).await.status, 202);
-    assert_eq!(*served.portal.runs.lock().expect("no test panics with it"), ["venue b"]);
+    assert_eq!(*served.portal.runs.lock().expect("no test panics while holding the lock"), ["venue b"]);
 
     let new = json!({"firstname": "Joan", "lastname": "Clarke", "email": "joan@example.com", "venues": ["venue-a"]});
     let added = served.post("/api/contacts", &new).await;
@@ -184,7 +188,7 @@ async fn a_flag_a_run_and_a_contact_reach_the_backend() {
 }
 
 #[tokio::test]
-async fn what_is_refused_says_why() {
+async fn refusals_state_the_reason() {
     let served = served().await;
     let backend = [
         ("/api/contacts/9/flag", json!({"venue": "venue-a", "value": true}), "contact 9 has no flag for venue-a"),
@@ -204,7 +208,7 @@ async fn what_is_refused_says_why() {
         let answer = served.post(path, &body).await;
         assert_eq!(answer.status, 400, "{path} {body}");
         let error = answer.json()["error"].as_str().map(ToOwned::to_owned).expect("an error");
-        assert!(error.starts_with("the body can't be read: "), "{error}");
+        assert!(error.starts_with("could not parse the body: "), "{error}");
     }
     let large = served.post("/api/contacts", &json!({"message": "x".repeat(70_000)})).await;
     assert_eq!(large.status, 413);
@@ -216,19 +220,19 @@ async fn what_is_refused_says_why() {
 }
 
 #[tokio::test]
-async fn events_give_the_view_at_once_and_again_when_it_changed() {
+async fn sends_the_view_at_once_and_after_each_change() {
     let served = served().await;
     let mut events = served.events().await;
     let first = events.next().await.expect("a view comes at once");
     assert!(events.text.to_ascii_lowercase().contains("content-type: text/event-stream"), "{}", events.text);
     assert_eq!(first, served.get("/api/view").await.json());
-    served.portal.set_flag("101", "venue-a", true).expect("it is there");
+    served.portal.set_flag("101", "venue-a", true).expect("the contact exists");
     let second = events.next().await.expect("a view comes after a change");
     assert_eq!(second["contacts"][0]["venues"]["venue-a"]["flagged"], true);
 }
 
 #[tokio::test]
-async fn many_changes_at_once_are_few_events_and_the_last_is_among_them() {
+async fn combines_simultaneous_changes_and_sends_the_last() {
     let served = served().await;
     let mut events = served.events().await;
     events.next().await.expect("a view comes at once");
@@ -239,7 +243,7 @@ async fn many_changes_at_once_are_few_events_and_the_last_is_among_them() {
     while events.next().await.expect("the last change comes")["portal_id"] != 500 {
         received += 1;
     }
-    assert!(received < 10, "{received} events for changes that came together");
+    assert!(received < 10, "{received} events for simultaneous changes");
 }
 
 #[tokio::test]
@@ -250,24 +254,24 @@ async fn shutdown_ends_open_streams_and_the_server() {
     served.shutdown.cancel();
     assert_eq!(events.next().await, None, "the stream ends");
     let ended = tokio::time::timeout(PATIENCE, served.server).await.expect("the server ends");
-    ended.expect("it doesn't panic").expect("and has no error");
-    TcpStream::connect(("127.0.0.1", served.port)).await.expect_err("nobody listens any more");
+    ended.expect("it doesn't panic").expect("it returns no error");
+    TcpStream::connect(("127.0.0.1", served.port)).await.expect_err("nobody listens after shutdown");
 }
 
 #[tokio::test]
-async fn a_request_that_never_ends_does_not_hold_shutdown_up() {
+async fn an_incomplete_request_does_not_delay_shutdown() {
     let served = served().await;
     let mut stuck = TcpStream::connect(("127.0.0.1", served.port)).await.expect("the server listens");
     stuck.write_all(b"POST /api/contacts HTTP/1.1\r\nHost: loc").await.expect("it is read");
-    // Once another request is answered, the half one is being waited for.
+    // Once another request is answered, the server is waiting for the rest of this one.
     served.get("/api/view").await;
     served.shutdown.cancel();
     let ended = tokio::time::timeout(PATIENCE, served.server).await.expect("the server ends");
-    ended.expect("it doesn't panic").expect("and has no error");
+    ended.expect("it doesn't panic").expect("it returns no error");
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_gives_one_of_the_next() {
+async fn binds_a_following_port_if_one_is_taken() {
     let first = bind(0).await.expect("a port is free");
     let taken = first.local_addr().expect("it is bound").port();
     let second = bind(taken).await.expect("another is free");

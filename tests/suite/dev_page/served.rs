@@ -1,4 +1,4 @@
-//! A server with a backend of its own, and what is sent to it byte by byte.
+//! A page server with a test backend, and a client that sends requests written by hand.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -12,10 +12,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Only for what would hang: nothing here takes long.
+/// A limit for what would otherwise hang. Nothing here takes that long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One portal with a contact; it refuses what isn't there.
+/// A backend with one contact. It refuses unknown contacts and venues.
 pub(super) struct Portal {
     pub(super) view: Mutex<View>,
     pub(super) changes: watch::Sender<u64>,
@@ -24,7 +24,7 @@ pub(super) struct Portal {
 
 impl Portal {
     pub(super) fn change(&self, change: impl FnOnce(&mut View)) {
-        change(&mut self.view.lock().expect("no test panics with it"));
+        change(&mut self.view.lock().expect("no test panics while holding the lock"));
         self.changes.send_modify(|number| *number += 1);
     }
 }
@@ -42,7 +42,7 @@ fn contact(id: &str, name: &str) -> ContactView {
 
 impl Backend for Portal {
     fn view(&self) -> View {
-        self.view.lock().expect("no test panics with it").clone()
+        self.view.lock().expect("no test panics while holding the lock").clone()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -65,7 +65,7 @@ impl Backend for Portal {
         if venue == "marina" {
             return Err("marina is blocked: nothing is deployed for it".to_owned());
         }
-        self.runs.lock().expect("no test panics with it").push(venue.to_owned());
+        self.runs.lock().expect("no test panics while holding the lock").push(venue.to_owned());
         Ok(())
     }
 
@@ -103,19 +103,19 @@ pub(super) async fn served() -> Served {
 
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// The status line and the headers, in lower case.
+    /// The status line and the headers, in lowercase.
     pub(super) head: String,
     pub(super) body: String,
 }
 
 impl Answer {
     pub(super) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 }
 
 impl Served {
-    /// Sends a request line, headers (a line each) and a body; `PORT` in them is the server's.
+    /// Sends a request line, headers (a line each) and a body. `PORT` stands for the server's port.
     pub(super) async fn send(&self, line: &str, headers: &[&str], body: &str) -> Answer {
         let mut request = format!("{line} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         for header in headers {
@@ -149,7 +149,7 @@ impl Served {
     }
 }
 
-/// A stream of events as a browser has it.
+/// A stream of events, as a browser reads it.
 pub(super) struct Events {
     pub(super) stream: TcpStream,
     pub(super) text: String,
@@ -157,7 +157,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// The next view; `None` when the server has ended the stream.
+    /// The next view; `None` once the server has ended the stream.
     pub(super) async fn next(&mut self) -> Option<Value> {
         loop {
             let rest = &self.text[self.at..];

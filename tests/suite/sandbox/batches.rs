@@ -1,4 +1,4 @@
-//! Reads and writes of many contacts at once.
+//! Batch reads and batch updates of contacts.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ impl Portal {
 }
 
 #[tokio::test]
-async fn a_read_says_which_contacts_there_are_not() {
+async fn batch_reads_report_missing_contacts() {
     let portal = Portal::start().await;
     let id = portal.add("Ana").to_string();
     let asked = json!(["firstname", "lastname", "no_such_property"]);
@@ -24,8 +24,11 @@ async fn a_read_says_which_contacts_there_are_not() {
     assert_eq!((status, &body["status"], &body["errors"]), (200, &json!("COMPLETE"), &Value::Null));
     let properties = &body["results"][0]["properties"];
     assert_eq!((&properties["firstname"], &properties["lastname"]), (&json!("Ana"), &Value::Null));
-    assert!(properties.as_object().expect("an object").contains_key("lastname"), "unset, and null");
-    assert!(!properties.as_object().expect("an object").contains_key("no_such_property"), "unknown, and left out");
+    assert!(properties.as_object().expect("an object").contains_key("lastname"), "a property without a value is null");
+    assert!(
+        !properties.as_object().expect("an object").contains_key("no_such_property"),
+        "an unknown property is left out"
+    );
 
     let (status, body) = portal.read(json!([{ "id": "99" }, { "id": id }, { "id": "x" }]), asked).await;
     assert_eq!((status, ids(&body)), (207, vec![id.as_str()]));
@@ -34,7 +37,7 @@ async fn a_read_says_which_contacts_there_are_not() {
 }
 
 #[tokio::test]
-async fn an_update_that_is_possible_in_part_is_done_in_part() {
+async fn batch_updates_write_valid_inputs_and_report_the_rest() {
     let portal = Portal::start().await;
     let (first, second) = (portal.add("Ana"), portal.add("Bo"));
     portal.clock.advance(seconds(60));
@@ -73,7 +76,7 @@ async fn an_update_that_is_possible_in_part_is_done_in_part() {
 }
 
 #[tokio::test]
-async fn without_trace_ids_one_bad_value_refuses_the_whole_batch() {
+async fn without_trace_ids_one_bad_value_fails_the_whole_batch() {
     let portal = Portal::start().await;
     let (first, second) = (portal.add("Ana").to_string(), portal.add("Bo").to_string());
     let inputs = json!([
@@ -84,14 +87,14 @@ async fn without_trace_ids_one_bad_value_refuses_the_whole_batch() {
     assert_eq!(status, 400);
     assert!(body["message"].as_str().expect("a message").contains("PROPERTY_DOESNT_EXIST"), "{body}");
     assert_eq!(portal.value(1_001, "lastname"), None, "nothing was written");
-    // An id that doesn't exist is told all the same.
+    // An unknown id is reported with 207 even so.
     let inputs = json!([{ "id": first, "properties": { "lastname": "Silva" } }, { "id": "99", "properties": {} }]);
     assert_eq!(portal.update(inputs).await.0, 207);
     assert_eq!(portal.value(1_001, "lastname").as_deref(), Some("Silva"));
 }
 
 #[tokio::test]
-async fn one_id_twice_refuses_the_whole_batch() {
+async fn duplicate_ids_fail_the_whole_batch() {
     let portal = Portal::start().await;
     let id = portal.add("Ana").to_string();
     let input = |trace: &str| json!({ "id": id, "objectWriteTraceId": trace, "properties": { "lastname": trace } });
@@ -102,7 +105,7 @@ async fn one_id_twice_refuses_the_whole_batch() {
 }
 
 #[tokio::test]
-async fn one_email_isn_t_given_to_two_contacts_in_one_batch() {
+async fn one_batch_cannot_give_an_email_to_two_contacts() {
     let portal = Portal::start().await;
     let (first, second) = (portal.add("Ana").to_string(), portal.add("Bo").to_string());
     let input = |id: &str| json!({ "id": id, "objectWriteTraceId": id, "properties": { "email": "one@example.com" } });
@@ -112,12 +115,12 @@ async fn one_email_isn_t_given_to_two_contacts_in_one_batch() {
 }
 
 #[tokio::test]
-async fn the_history_of_a_property_is_newest_first_and_read_of_fifty_contacts() {
+async fn property_history_is_newest_first_for_at_most_fifty_contacts() {
     let portal = Portal::start().await;
     let id = portal.add("Ana");
     for city in ["Boston", "", "Salem"] {
         portal.clock.advance(seconds(60));
-        portal.hubspot.set(id, "city", city).expect("it is there");
+        portal.hubspot.set(id, "city", city).expect("the contact exists");
     }
     let read = async |inputs: Value| {
         let body = json!({ "inputs": inputs, "properties": ["city"], "propertiesWithHistory": ["city", "fax"] });
@@ -133,7 +136,7 @@ async fn the_history_of_a_property_is_newest_first_and_read_of_fifty_contacts() 
 }
 
 #[tokio::test]
-async fn the_id_of_a_merged_contact_leads_to_the_other() {
+async fn the_id_of_a_merged_contact_resolves_to_the_other() {
     let portal = Portal::start().await;
     let (merged, into) = (portal.add("Ana"), portal.add("Bo"));
     portal.hubspot.merge(merged, into).expect("both are there");
@@ -143,7 +146,7 @@ async fn the_id_of_a_merged_contact_leads_to_the_other() {
 }
 
 #[tokio::test]
-async fn a_hundred_inputs_are_the_most() {
+async fn limits_batches_to_a_hundred_inputs() {
     let portal = Portal::start().await;
     let inputs = |count: usize| {
         json!((0..count).map(|id| json!({ "id": id.to_string(), "properties": {} })).collect::<Vec<_>>())
@@ -155,7 +158,7 @@ async fn a_hundred_inputs_are_the_most() {
 }
 
 #[tokio::test]
-async fn bodies_are_taken_as_the_schema_has_them() {
+async fn rejects_bodies_that_violate_the_schema() {
     let portal = Portal::start().await;
     let id = portal.add("Ana").to_string();
     for inputs in [

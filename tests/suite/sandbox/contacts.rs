@@ -1,4 +1,4 @@
-//! Contacts from files.
+//! Imports of contacts from files.
 
 use deployer_core::exit_code::ExitCode;
 use deployer_sandbox::contacts_csv::{self, ContactsFile};
@@ -9,7 +9,7 @@ fn parse(text: &str) -> Result<ContactsFile, deployer_core::error::Error> {
     contacts_csv::parse(text.as_bytes(), "contacts.csv", &[])
 }
 
-/// The error's first line; it is one of usage and says what to do.
+/// The error's first line. Also checks that it is a usage error with a hint.
 fn error(bytes: &[u8]) -> String {
     let error = contacts_csv::parse(bytes, "contacts.csv", &[]).expect_err("it is refused");
     assert_eq!((error.code, error.hints.len()), (ExitCode::Usage, 1), "{error}");
@@ -17,7 +17,7 @@ fn error(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn labels_become_the_names_of_properties() {
+fn maps_labels_to_property_names() {
     let labels = [("Tripleseat Sync - Venue A".to_owned(), "tripleseat_sync__venue_a".to_owned())];
     let text = "\u{feff}Record ID,First Name,E-mail opt in?,Tripleseat Sync - Venue A,Tripleseat Sync - B,\
                 email,own__name,2nd\n\
@@ -39,38 +39,38 @@ fn labels_become_the_names_of_properties() {
     assert_eq!(flags, [false, false, false, true, true, false, false, false]);
     let contact = &file.contacts[0];
     assert_eq!((contact["firstname"].as_str(), contact["own__name"].as_str()), ("Zoë \"Z\"", "two\nlines"));
-    assert!(!contact.contains_key("tripleseat_sync_b"), "what is empty isn't there");
+    assert!(!contact.contains_key("tripleseat_sync_b"), "empty values are left out");
 }
 
 #[test]
-fn a_file_that_is_none_is_refused_with_the_place() {
+fn rejects_invalid_files_and_says_where() {
     assert_eq!(error(b""), "contacts.csv: the file is empty");
     assert_eq!(error("\u{feff}".as_bytes()), "contacts.csv: the file is empty");
-    assert_eq!(error(b"First Name,Email\n"), "contacts.csv: the file has a header and no contact");
+    assert_eq!(error(b"First Name,Email\n"), "contacts.csv: the file has a header but no contacts");
     assert_eq!(error(b"First Name,Email\nJos\xe9,j@example.com\n"), "contacts.csv:2:4: the file isn't UTF-8 text");
-    assert_eq!(error(b"Ana,ana@example.com\n"), "contacts.csv:1: the first line has no name of a column of contacts");
+    assert_eq!(error(b"Ana,ana@example.com\n"), "contacts.csv:1: the first line has no known contact column");
     assert_eq!(error(b"First Name,,Email\n"), "contacts.csv:1: column 2 has no name");
-    let twice = "contacts.csv:1: column 3 is the property email as column 1 is";
+    let twice = "contacts.csv:1: column 3 is the property email, and so is column 1";
     assert_eq!(error(b"Email,Phone Number,email\n"), twice);
-    let short = "contacts.csv:4: 1 field for 2 columns (the trouble is at column 2)";
+    let short = "contacts.csv:4: expected 2 columns, found 1 field (they differ from column 2 on)";
     assert_eq!(error(b"First Name,Message\nAna,\"two\nlines\"\nBo\n"), short);
-    let long = "contacts.csv:2: 3 fields for 2 columns (the trouble is at column 3)";
+    let long = "contacts.csv:2: expected 2 columns, found 3 fields (they differ from column 3 on)";
     assert_eq!(error(b"First Name,Message\nAna,a,b\n"), long);
-    let ids = "contacts.csv:3: the Record ID (column 1) is that of line 2";
+    let ids = "contacts.csv:3: the Record ID (column 1) is the same as on line 2";
     assert_eq!(error(b"Record ID,Email\n7,a@example.com\n7,b@example.com\n"), ids);
-    let emails = "contacts.csv:4: the Email (column 2) is that of line 2";
+    let emails = "contacts.csv:4: the Email (column 2) is the same as on line 2";
     assert_eq!(error(b"Record ID,Email\n7,a@example.com\n8,b@example.com\n9,A@Example.com\n"), emails);
 }
 
 #[test]
-fn a_file_that_isn_t_there_is_named() {
-    let error = contacts_csv::read(std::path::Path::new("no/such.csv"), &[]).expect_err("it isn't there");
-    assert_eq!(error.message, "no/such.csv: the contacts can't be read");
+fn names_a_missing_file() {
+    let error = contacts_csv::read(std::path::Path::new("no/such.csv"), &[]).expect_err("the file doesn't exist");
+    assert_eq!(error.message, "no/such.csv: could not read the contacts");
     assert_eq!((error.causes.len(), error.hints.len()), (1, 1));
 }
 
 #[tokio::test]
-async fn what_a_file_has_becomes_what_the_portal_keeps() {
+async fn imports_a_file_into_the_portal() {
     let portal = Portal::start().await;
     let text = "Record ID,First Name,Email,Lifecycle Stage,Event Date,Create Date,Boat Brand,\
                 Tripleseat Sync - Venue A,Tripleseat Sync - New\n\
@@ -92,7 +92,11 @@ async fn what_a_file_has_becomes_what_the_portal_keeps() {
         assert_eq!(ana.properties.get(property).map(String::as_str), Some(value), "{property}");
     }
     assert_eq!(portal.value(1_001, &portal.ledger.flag).as_deref(), Some("false"));
-    assert_eq!(portal.value(1_001, "email").as_deref(), Some("no address"), "a file can have what the API refuses");
+    assert_eq!(
+        portal.value(1_001, "email").as_deref(),
+        Some("no address"),
+        "a file may contain values that the API refuses"
+    );
     for (name, kind, label) in
         [("boat_brand", "text", "Boat Brand"), ("tripleseat_sync_new", "booleancheckbox", "Tripleseat Sync - New")]
     {
@@ -102,13 +106,13 @@ async fn what_a_file_has_becomes_what_the_portal_keeps() {
 }
 
 #[tokio::test]
-async fn contacts_that_can_t_be_are_refused_all_together() {
+async fn imports_all_contacts_or_none() {
     let portal = Portal::start().await;
     portal.add_with(&[("hs_object_id", "7"), ("email", "a@example.com")]);
     let before = portal.hubspot.contacts();
     let good = properties_of(&[("firstname", "Bo")]);
     for (bad, why) in [
-        (properties_of(&[("hs_object_id", "7")]), "CONFLICT: Record ID 7 is there twice"),
+        (properties_of(&[("hs_object_id", "7")]), "CONFLICT: Record ID 7 is already in use"),
         (properties_of(&[("hs_object_id", "x")]), "VALIDATION_ERROR: Record ID x isn't a number"),
         (properties_of(&[("email", "A@example.com")]), "CONFLICT: Contacts 7 and 9 have the same email"),
         (properties_of(&[("createdate", "long ago")]), "VALIDATION_ERROR: Contact 9: createdate: isn't a date"),

@@ -1,4 +1,4 @@
-//! Faults at a vendor's requests. What they do to HubSpot they do to Tripleseat: both stand behind the same front.
+//! Faults injected into a vendor's requests. Tested on HubSpot only: Tripleseat is behind the same front.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,12 +9,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 
 impl Portal {
-    /// Puts a fault at every request from now on.
+    /// Injects a fault into every request from now on.
     fn fault(&self, fault: Fault) {
         self.hubspot.set_faults(Some(Arc::new(move |_| Some(fault.clone()))));
     }
 
-    /// Names the contact 1001, and gives what came of it: a status and a text, or nothing at all.
+    /// Renames the contact 1001. Returns the status and the text of the response, or `None` if there was none.
     async fn rename(&self, name: &str) -> Option<(u16, String)> {
         let body = json!({ "properties": { "firstname": name } });
         let request = self.http.request("PATCH", &format!("{CONTACTS}/1001")).bearer_auth(TOKEN).json(&body);
@@ -28,7 +28,7 @@ impl Portal {
 }
 
 #[tokio::test]
-async fn a_fault_takes_the_place_of_a_request_or_of_its_answer() {
+async fn faults_replace_a_request_or_its_response() {
     let portal = Portal::start().await;
     portal.add("Ana");
     let refusal = json!({ "status": "error" });
@@ -38,23 +38,23 @@ async fn a_fault_takes_the_place_of_a_request_or_of_its_answer() {
     let response = response.expect("an answer");
     assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"3".parse().expect("a value")));
     assert_eq!(portal.rename("Bo").await, Some((503, refusal.to_string())));
-    assert_eq!(portal.name(), "Ana", "not taken");
+    assert_eq!(portal.name(), "Ana", "not processed");
 
     portal.fault(Fault::DropBefore);
-    assert_eq!(portal.rename("Cy").await, None, "no answer");
-    assert_eq!(portal.name(), "Ana", "not taken");
+    assert_eq!(portal.rename("Cy").await, None, "no response");
+    assert_eq!(portal.name(), "Ana", "not processed");
 
     portal.fault(Fault::DropAfter);
-    assert_eq!(portal.rename("Di").await, None, "no answer");
-    assert_eq!(portal.name(), "Di", "taken, though nobody was told");
+    assert_eq!(portal.rename("Di").await, None, "no response");
+    assert_eq!(portal.name(), "Di", "processed, though the client got no response");
 
     portal.fault(Fault::StatusAfter { status: 502 });
     assert_eq!(portal.rename("Ed").await.map(|(status, _)| status), Some(502));
-    assert_eq!(portal.name(), "Ed", "taken, and denied");
+    assert_eq!(portal.name(), "Ed", "processed, though the response is an error");
 
     portal.fault(Fault::Garbage { status: 200, body: "<p>Just a moment</p>".to_owned() });
     assert_eq!(portal.rename("Flo").await, Some((200, "<p>Just a moment</p>".to_owned())));
-    assert_eq!(portal.name(), "Flo", "taken");
+    assert_eq!(portal.name(), "Flo", "processed");
 
     portal.hubspot.set_faults(None);
     assert_eq!(portal.rename("Gus").await.map(|(status, _)| status), Some(200));
@@ -63,7 +63,7 @@ async fn a_fault_takes_the_place_of_a_request_or_of_its_answer() {
 }
 
 #[tokio::test]
-async fn a_dropped_connection_is_closed_without_a_byte() {
+async fn closes_dropped_connections_without_sending_a_byte() {
     let portal = Portal::start().await;
     for fault in [Fault::DropBefore, Fault::DropAfter] {
         portal.fault(fault);
@@ -72,7 +72,7 @@ async fn a_dropped_connection_is_closed_without_a_byte() {
         let request = format!("GET {CONTACTS} HTTP/1.1\r\nHost: {address}\r\n\r\n");
         connection.write_all(request.as_bytes()).await.expect("it is sent");
         let mut answer = Vec::new();
-        // A reset is as good an end as a closed connection.
+        // A reset is as good as a closed connection.
         let _ = connection.read_to_end(&mut answer).await;
         assert_eq!(answer.len(), 0, "{answer:?}");
     }
@@ -114,14 +114,14 @@ async fn a_hook_sees_the_request_and_may_change_the_portal() {
 }
 
 #[tokio::test]
-async fn a_server_ends_when_it_is_dropped() {
+async fn dropping_a_server_stops_it() {
     let hubspot = Portal::start().await.hubspot;
     let server = Server::start(hubspot.router()).await.expect("a server");
     let http = Http::new(&server);
     assert_eq!(http.call(TOKEN, "GET", CONTACTS, Value::Null).await.0, 200);
     let address = server.uri.strip_prefix("http://").expect("an address").to_owned();
     drop(server);
-    // The port is given back as soon as the server's task has seen the end.
+    // The port is released as soon as the server's task has noticed.
     while tokio::net::TcpStream::connect(&address).await.is_ok() {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! The sandbox vendors, over HTTP on this machine and on clocks that stand still.
+//! The sandbox vendors, over local HTTP and on stopped clocks.
 
 mod batches;
 mod contacts;
@@ -18,7 +18,7 @@ use sync_config::config::{LedgerProperties, default_flag_property};
 
 /// A token with all scopes.
 const TOKEN: &str = "token-of-everything";
-/// The seconds that writes take to show in searches.
+/// How many seconds writes take to show up in searches.
 const LAG: i64 = 10;
 const CONTACTS: &str = "/crm/objects/2026-03/contacts";
 const PROPERTIES: &str = "/crm/properties/2026-03/contacts";
@@ -31,7 +31,7 @@ fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// An HTTP client; what it asks for, and what it gets.
+/// An HTTP client for one sandbox server.
 struct Http {
     client: reqwest::Client,
     uri: String,
@@ -39,7 +39,7 @@ struct Http {
 
 impl Http {
     fn new(server: &Server) -> Self {
-        // The second test to do this finds it done.
+        // It fails if another test has already done it, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { client: reqwest::Client::new(), uri: server.uri.clone() }
     }
@@ -55,7 +55,7 @@ impl Http {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// With a token and, unless it is `null`, a body.
+    /// Sends a request with a token and, unless it is `null`, a body.
     async fn call(&self, token: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
         let request = self.request(method, path).bearer_auth(token);
         self.send(if body.is_null() { request } else { request.json(&body) }).await
@@ -91,7 +91,7 @@ impl Portal {
         self.http.call(TOKEN, method, path, body).await
     }
 
-    /// Adds a contact of this first name that the index knows.
+    /// Adds a contact with this first name. Searches find it at once.
     fn add(&self, name: &str) -> u64 {
         self.add_with(&[("firstname", name)])
     }
@@ -100,7 +100,7 @@ impl Portal {
         self.hubspot.add_contacts(vec![properties_of(properties)]).expect("a contact")[0]
     }
 
-    /// What a contact has in a property.
+    /// The value of a contact's property.
     fn value(&self, id: u64, property: &str) -> Option<String> {
         self.hubspot.contact(id).expect("the contact").properties.get(property).cloned()
     }
@@ -110,7 +110,7 @@ fn properties_of(properties: &[(&str, &str)]) -> Properties {
     properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// A list's ids.
+/// The ids in a list.
 fn ids(body: &Value) -> Vec<&str> {
     let results = body["results"].as_array().expect("results");
     results.iter().map(|result| result["id"].as_str().expect("ids are strings")).collect()

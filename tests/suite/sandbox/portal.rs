@@ -1,11 +1,11 @@
-//! Who may do what in a portal; its single contacts and its properties.
+//! Tokens and scopes of a portal, its single contacts and its properties.
 
 use serde_json::{Value, json};
 
 use super::*;
 
 #[tokio::test]
-async fn a_token_opens_its_portal_and_what_its_scopes_allow() {
+async fn a_token_allows_only_what_its_scopes_grant() {
     let portal = Portal::start().await;
     portal.hubspot.add_token("reader", &["crm.objects.contacts.read"]);
     for request in [portal.http.request("GET", CONTACTS), portal.http.request("GET", CONTACTS).bearer_auth("wrong")] {
@@ -34,7 +34,7 @@ async fn a_token_opens_its_portal_and_what_its_scopes_allow() {
 }
 
 #[tokio::test]
-async fn a_token_s_portal_and_scopes_can_be_asked_for() {
+async fn returns_the_portal_and_scopes_of_a_token() {
     let portal = Portal::start().await;
     portal.hubspot.add_token("reader", &["crm.objects.contacts.read"]);
     for path in ["/account-info/2026-03/details", "/account-info/v3/details"] {
@@ -51,7 +51,7 @@ async fn a_token_s_portal_and_scopes_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn a_private_app_has_190_requests_in_ten_seconds() {
+async fn limits_a_private_app_to_190_requests_in_ten_seconds() {
     let portal = Portal::with_limits(true).await;
     portal.hubspot.add_token("another app", &vendors::HUBSPOT_SCOPES);
     let details = || portal.http.request("GET", "/account-info/2026-03/details");
@@ -66,13 +66,13 @@ async fn a_private_app_has_190_requests_in_ten_seconds() {
     assert_eq!(response.headers()["x-hubspot-ratelimit-interval-milliseconds"], "10000");
     let body: Value = response.json().await.expect("JSON");
     assert_eq!(body["policyName"], "TEN_SECONDLY_ROLLING");
-    assert_eq!(portal.http.send(details().bearer_auth("another app")).await.0, 200, "each app has its own");
+    assert_eq!(portal.http.send(details().bearer_auth("another app")).await.0, 200, "each app has its own limit");
     portal.clock.advance(seconds(10));
     assert_eq!(portal.http.send(details().bearer_auth(TOKEN)).await.0, 200);
 }
 
 #[tokio::test]
-async fn both_generations_of_paths_are_one_interface() {
+async fn both_generations_of_paths_lead_to_one_api() {
     let portal = Portal::start().await;
     let id = portal.add("Ana");
     let older = format!("/crm/v3/objects/contacts/{id}");
@@ -89,7 +89,7 @@ async fn both_generations_of_paths_are_one_interface() {
 }
 
 #[tokio::test]
-async fn a_contact_is_made_read_and_changed() {
+async fn creates_reads_and_changes_a_contact() {
     let portal = Portal::start().await;
     let (status, made) = portal
         .call(
@@ -129,7 +129,7 @@ async fn a_contact_is_made_read_and_changed() {
 }
 
 #[tokio::test]
-async fn values_that_a_property_can_t_have_are_refused_each_with_its_reason() {
+async fn rejects_invalid_values_each_with_its_reason() {
     let portal = Portal::start().await;
     let path = format!("{CONTACTS}/{}", portal.add("Ana"));
     for (property, value, code) in [
@@ -149,14 +149,14 @@ async fn values_that_a_property_can_t_have_are_refused_each_with_its_reason() {
         let list = message.strip_prefix("Property values were not valid: ").expect("HubSpot's words");
         let list: Value = serde_json::from_str(list).expect("a list in the message");
         assert_eq!((&list[0]["name"], &list[0]["error"]), (&json!(property), &json!(code)));
-        let refused = portal.hubspot.set(1_001, property, value).expect_err("staff are refused, too");
+        let refused = portal.hubspot.set(1_001, property, value).expect_err("staff get the same refusal");
         assert_eq!(refused.message, message);
     }
     assert_eq!(portal.value(1_001, "lastname"), None, "nothing was written");
 }
 
 #[tokio::test]
-async fn contacts_are_listed_page_by_page() {
+async fn lists_contacts_page_by_page() {
     let portal = Portal::start().await;
     for name in ["Ana", "Bo", "Cy"] {
         portal.add(name);
@@ -181,7 +181,7 @@ fn tick_box(name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_property_is_made_changed_and_archived() {
+async fn creates_changes_and_archives_a_property() {
     let portal = Portal::start().await;
     let (status, made) = portal.call("POST", PROPERTIES, tick_box("flag__z")).await;
     assert_eq!((status, &made["fieldType"], &made["hubspotDefined"]), (201, &json!("booleancheckbox"), &json!(false)));
@@ -195,18 +195,22 @@ async fn a_property_is_made_changed_and_archived() {
     assert_eq!(portal.call("GET", &path, Value::Null).await.0, 404);
     assert!(portal.hubspot.set(id, "flag__z", "false").is_err(), "an archived property can't be set");
     assert_eq!(portal.call("POST", PROPERTIES, tick_box("flag__z")).await.0, 201, "its name can be used again");
-    assert_eq!(portal.value(id, "flag__z").as_deref(), Some("true"), "and its values are there again");
+    assert_eq!(portal.value(id, "flag__z").as_deref(), Some("true"), "and its values are back");
     let (_, list) = portal.call("GET", PROPERTIES, Value::Null).await;
     let names: Vec<_> =
         list["results"].as_array().expect("results").iter().filter_map(|property| property["name"].as_str()).collect();
     for name in ["email", "flag__z", &portal.ledger.flag, &portal.ledger.synced_at] {
         assert!(names.contains(&name), "{name}");
     }
-    assert_eq!(portal.call("DELETE", &format!("{PROPERTIES}/email"), Value::Null).await.0, 400, "HubSpot's own stay");
+    assert_eq!(
+        portal.call("DELETE", &format!("{PROPERTIES}/email"), Value::Null).await.0,
+        400,
+        "HubSpot's own properties can't be archived"
+    );
 }
 
 #[tokio::test]
-async fn a_property_is_what_hubspot_can_make() {
+async fn rejects_properties_that_hubspot_does_not_allow() {
     let portal = Portal::start().await;
     for (member, wrong) in [
         ("name", json!("Flag Z")),
@@ -230,7 +234,7 @@ async fn a_property_is_what_hubspot_can_make() {
     }
     let mut older = tick_box("flag__z");
     older["type"] = json!("enumeration");
-    assert_eq!(portal.call("POST", PROPERTIES, older).await.0, 201, "tick boxes were enumerations once");
+    assert_eq!(portal.call("POST", PROPERTIES, older).await.0, 201, "single checkboxes used to be enumerations");
     let groups = format!("{PROPERTIES}/groups");
     let (status, _) = portal.call("POST", &groups, json!({ "name": "tripleseat", "label": "Tripleseat" })).await;
     assert_eq!(status, 201);
@@ -242,15 +246,15 @@ async fn a_property_is_what_hubspot_can_make() {
 }
 
 #[tokio::test]
-async fn whoever_watches_is_told_of_changes() {
+async fn notifies_watchers_of_changes() {
     let portal = Portal::start().await;
     let mut changes = portal.hubspot.changes();
     changes.mark_unchanged();
     portal.call("GET", CONTACTS, Value::Null).await;
-    assert!(!changes.has_changed().expect("the portal is there"), "a read changes nothing");
+    assert!(!changes.has_changed().expect("the portal still exists"), "a read changes nothing");
     portal.add("Ana");
-    assert!(changes.has_changed().expect("the portal is there"));
+    assert!(changes.has_changed().expect("the portal still exists"));
     changes.mark_unchanged();
     portal.call("PATCH", &format!("{CONTACTS}/1001"), json!({ "properties": { "lastname": "Silva" } })).await;
-    assert!(changes.has_changed().expect("the portal is there"));
+    assert!(changes.has_changed().expect("the portal still exists"));
 }

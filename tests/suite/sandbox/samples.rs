@@ -7,7 +7,7 @@ use deployer_sandbox::contacts_csv;
 use super::*;
 
 #[tokio::test]
-async fn the_sample_contacts_are_those_of_the_sample_manifest() {
+async fn sample_contacts_match_the_sample_manifest() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = deployer_core::manifest::load(root.join("venues.toml")).expect("the manifest").manifest;
     let portal = Portal::start().await;
@@ -29,12 +29,15 @@ async fn the_sample_contacts_are_those_of_the_sample_manifest() {
     let flagged: Vec<usize> = labels.iter().map(|(_, flag)| with(flag, "true")).collect();
     assert_eq!(flagged, [22, 16, 3, 2], "of Venue A, B, C and of the Marina");
     for property in ["phone", "firstname", "lastname"] {
-        assert!(contacts.iter().any(|contact| !contact.properties.contains_key(property)), "one has no {property}");
+        assert!(
+            contacts.iter().any(|contact| !contact.properties.contains_key(property)),
+            "no contact lacks {property}"
+        );
     }
     let longest = contacts.iter().filter_map(|contact| contact.properties.get("message")).map(String::len).max();
     assert!(longest > Some(5_000), "{longest:?}");
     for email in contacts.iter().filter_map(|contact| contact.properties.get("email")) {
         let domain = email.split_once('@').expect("an address").1;
-        assert!(domain.starts_with("example"), "{email} could be somebody's");
+        assert!(domain.starts_with("example"), "{email} could belong to somebody");
     }
 }

@@ -1,14 +1,14 @@
-//! Requests that the vendors' published schemas don't allow are refused, each with its status and its words.
+//! Requests that the vendors' published schemas don't allow are refused, each with the right status and message.
 //!
-//! HubSpot's are those of <https://github.com/HubSpot/HubSpot-public-api-spec-collection>, generation 2026-03.
+//! HubSpot's schemas are from <https://github.com/HubSpot/HubSpot-public-api-spec-collection>, generation 2026-03.
 
 use serde_json::{Value, json};
 
 use super::tripleseat::{CREATE_JS, Vendor, lead};
 use super::*;
 
-/// A body that is taken, and the changes each of which makes it one that isn't: a member's path, its value (`null` takes
-/// it away), and words of the refusal.
+/// A valid body, and changes that each make it invalid: a member's path, its new value (`null` removes it), and part of
+/// the message of the refusal.
 struct Route {
     method: &'static str,
     path: String,
@@ -25,7 +25,7 @@ fn filter(changes: Value) -> Value {
     json!([{ "filters": [filter] }])
 }
 
-/// So many filters in each of so many groups.
+/// `groups` groups of `each` filters.
 fn filters(groups: usize, each: usize) -> Value {
     let filter = json!({ "propertyName": "email", "operator": "HAS_PROPERTY" });
     json!(vec![json!({ "filters": vec![filter; each] }); groups])
@@ -85,7 +85,7 @@ fn search() -> Route {
     }
 }
 
-/// Inputs of these ids, for either batch.
+/// Inputs with these ids, for either kind of batch.
 fn inputs(ids: std::ops::Range<u64>) -> Value {
     json!(ids.map(|id| json!({ "id": id.to_string(), "properties": {} })).collect::<Vec<_>>())
 }
@@ -232,7 +232,7 @@ fn changed(good: &Value, pointer: &str, value: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_hubspot_s_schemas_do_not_allow_is_refused_in_its_shape() {
+async fn rejects_what_hubspots_schemas_do_not_allow() {
     let routes = [search()].into_iter().chain(batches()).chain(contacts()).chain(properties());
     for Route { method, path, good, wrong } in routes {
         let portal = Portal::start().await;
@@ -254,7 +254,7 @@ async fn what_hubspot_s_schemas_do_not_allow_is_refused_in_its_shape() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_said_to_be_json_is_not_read() {
+async fn rejects_bodies_without_the_json_content_type() {
     let portal = Portal::start().await;
     let body = search().good.to_string();
     for media_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
@@ -268,7 +268,7 @@ async fn a_body_that_is_not_said_to_be_json_is_not_read() {
 }
 
 #[tokio::test]
-async fn each_error_of_a_batch_has_what_the_schema_requires() {
+async fn batch_errors_have_the_members_that_the_schema_requires() {
     let portal = Portal::start().await;
     let body = json!({ "inputs": [{ "id": "99", "objectWriteTraceId": "one", "properties": {} }] });
     let (status, body) = portal.call("POST", &format!("{CONTACTS}/batch/update"), body).await;
@@ -280,7 +280,7 @@ async fn each_error_of_a_batch_has_what_the_schema_requires() {
 }
 
 #[tokio::test]
-async fn tripleseat_refuses_what_is_of_another_type_or_another_account() {
+async fn tripleseat_rejects_wrong_types_and_ids_of_other_accounts() {
     let vendor = Vendor::start().await;
     for (field, value, wanted) in [
         ("first_name", json!({ "en": "Ana" }), json!(["First name is invalid", "First name can't be blank"])),
@@ -307,7 +307,7 @@ async fn tripleseat_refuses_what_is_of_another_type_or_another_account() {
         assert_eq!((status, answer), (400, wanted), "{body}");
     }
     let unnamed = vendor.http.request("POST", CREATE_JS).body(lead(json!({})).to_string());
-    assert_eq!(vendor.http.send(unnamed).await.0, 400, "a body without a content type is none");
+    assert_eq!(vendor.http.send(unnamed).await.0, 400, "a body without a content type is ignored");
     assert_eq!(vendor.tripleseat.leads(1), []);
     let good = lead(json!({ "guest_count": "30", "email_opt_in": true, "phone_number": 5550100, "site_id": 1 }));
     assert_eq!(vendor.create(CREATE_JS, good).await.0, 200);

@@ -31,12 +31,12 @@ impl Portal {
 }
 
 #[tokio::test]
-async fn a_write_shows_in_searches_after_the_lag_and_in_reads_at_once() {
+async fn writes_show_up_in_reads_at_once_and_in_searches_after_the_lag() {
     let portal = Portal::start().await;
     let (first, second) = (portal.add("Ana").to_string(), portal.add("Bo").to_string());
     portal.hubspot.set(1_001, &portal.ledger.flag, "true").expect("set");
     portal.clock.advance(seconds(LAG - 1));
-    assert_eq!(portal.found(portal.flagged()).await, [""; 0], "the index doesn't know yet");
+    assert_eq!(portal.found(portal.flagged()).await, [""; 0], "the index doesn't have it yet");
     let read = json!({ "inputs": [{ "id": first }], "properties": [portal.ledger.flag], "propertiesWithHistory": [] });
     let (_, read) = portal.call("POST", &format!("{CONTACTS}/batch/read"), read).await;
     assert_eq!(read["results"][0]["properties"][&portal.ledger.flag], "true");
@@ -47,14 +47,14 @@ async fn a_write_shows_in_searches_after_the_lag_and_in_reads_at_once() {
     let (status, _) = portal.call("PATCH", &format!("{CONTACTS}/{first}"), reset).await;
     assert_eq!(status, 200);
     portal.clock.advance(seconds(LAG - 1));
-    assert_eq!(portal.found(portal.flagged()).await, [first.as_str()], "reset long ago, and found all the same");
+    assert_eq!(portal.found(portal.flagged()).await, [first.as_str()], "reset, but the index still has it");
     portal.clock.advance(seconds(1));
     assert_eq!(portal.found(portal.flagged()).await, [""; 0]);
-    assert_eq!(portal.found(json!([])).await, [second, first], "the one that changed last comes last");
+    assert_eq!(portal.found(json!([])).await, [second, first], "the last one changed comes last");
 }
 
 #[tokio::test]
-async fn what_a_search_returns_is_the_index_s() {
+async fn searches_return_what_the_index_has() {
     let portal = Portal::start().await;
     let id = portal.add("Ana");
     portal.hubspot.set(id, "firstname", "Anna").expect("set");
@@ -67,7 +67,7 @@ async fn what_a_search_returns_is_the_index_s() {
 }
 
 #[tokio::test]
-async fn a_new_contact_and_a_deleted_one_lag_too() {
+async fn new_and_deleted_contacts_lag_too() {
     let portal = Portal::start().await;
     let new = json!({ "associations": [], "properties": { "email": "a@example.com" } });
     let (_, made) = portal.call("POST", CONTACTS, new).await;
@@ -83,7 +83,7 @@ async fn a_new_contact_and_a_deleted_one_lag_too() {
 }
 
 #[tokio::test]
-async fn filters_hold_for_what_hubspot_says() {
+async fn filters_match_what_hubspot_says() {
     let portal = Portal::start().await;
     portal.add_with(&[("firstname", "Ana"), ("guest_count", "9"), ("event_date", "2026-06-01")]);
     portal.add_with(&[("firstname", "Bo"), ("guest_count", "10")]);
@@ -119,7 +119,7 @@ async fn filters_hold_for_what_hubspot_says() {
 }
 
 #[tokio::test]
-async fn pages_are_turned_in_the_order_that_was_asked_for() {
+async fn pages_follow_the_requested_order() {
     let portal = Portal::start().await;
     let rows = (0..5).map(|number| properties_of(&[("guest_count", &(9 + number).to_string())]));
     portal.hubspot.add_contacts(rows.collect()).expect("contacts");
@@ -131,12 +131,12 @@ async fn pages_are_turned_in_the_order_that_was_asked_for() {
     assert_eq!((ids(&first), &first["total"]), (vec!["1005", "1004", "1003", "1002"], &json!(6)));
     body["after"] = first["paging"]["next"]["after"].clone();
     let (_, second) = portal.search(body).await;
-    assert_eq!(ids(&second), ["1001", "1006"], "without a value at the end");
+    assert_eq!(ids(&second), ["1001", "1006"], "contacts without a value come last");
     assert_eq!(second["paging"], Value::Null, "the last page");
 }
 
 #[tokio::test]
-async fn a_query_ends_at_ten_thousand() {
+async fn paging_ends_at_ten_thousand() {
     let portal = Portal::start().await;
     portal.hubspot.add_contacts(vec![Properties::new(); 10_001]).expect("contacts");
     let mut body = query(json!([]));
@@ -149,7 +149,7 @@ async fn a_query_ends_at_ten_thousand() {
 }
 
 #[tokio::test]
-async fn a_search_that_isn_t_as_the_schema_says_is_refused() {
+async fn rejects_searches_that_violate_the_schema() {
     let portal = Portal::start().await;
     for (member, wrong) in [
         ("limit", json!(201)),
@@ -171,7 +171,7 @@ async fn a_search_that_isn_t_as_the_schema_says_is_refused() {
 }
 
 #[tokio::test]
-async fn five_searches_a_second_for_all_tokens_together() {
+async fn limits_all_tokens_together_to_five_searches_a_second() {
     let portal = Portal::with_limits(true).await;
     portal.hubspot.add_token("another app", &vendors::HUBSPOT_SCOPES);
     let search = format!("{CONTACTS}/search");
@@ -181,7 +181,7 @@ async fn five_searches_a_second_for_all_tokens_together() {
     let request = portal.http.request("POST", &search).bearer_auth("another app").json(&query(json!([])));
     let response = request.send().await.expect("an answer");
     assert_eq!(response.status(), 429);
-    assert!(!response.headers().contains_key("x-hubspot-ratelimit-max"), "searches don't say their limits");
+    assert!(!response.headers().contains_key("x-hubspot-ratelimit-max"), "search responses have no limit headers");
     let error: Value = response.json().await.expect("JSON");
     assert_eq!((&error["policyName"], &error["category"]), (&json!("SECONDLY"), &json!("RATE_LIMITS")));
     portal.clock.advance(seconds(1));

@@ -1,4 +1,4 @@
-//! Tripleseat: leads with the public key, and reading them with OAuth.
+//! Tripleseat: creating leads with the public key, and reading them with OAuth.
 
 use deployer_sandbox::{Account, Location, Tripleseat, TripleseatConfig};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::*;
 pub(super) const CREATE_JS: &str = "/v1/leads/create.js?public_key=key-of-1";
 pub(super) const CREATE_JSON: &str = "/v1/leads/create.json?public_key=key-of-1";
 
-/// Two customers: one with two locations who asks for phone numbers, and one with a single location who doesn't.
+/// Two customers: one with two locations that requires phone numbers, and one with a single location that doesn't.
 pub(super) struct Vendor {
     clock: Clock,
     pub(super) tripleseat: Tripleseat,
@@ -61,7 +61,7 @@ impl Vendor {
     }
 }
 
-/// A lead that site 1 takes, with other values in some fields; `null` takes a field out.
+/// A lead that site 1 accepts, with some fields changed; `null` removes a field.
 pub(super) fn lead(changes: Value) -> Value {
     let mut lead = json!({
         "first_name": "Ana",
@@ -78,9 +78,9 @@ pub(super) fn lead(changes: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_lead_is_made_with_the_public_key_and_twice_makes_two() {
+async fn creates_leads_with_the_public_key_even_duplicates() {
     let vendor = Vendor::start().await;
-    let (status, first) = vendor.create(CREATE_JS, lead(json!({ "guest_count": 30, "favourite_colour": "red" }))).await;
+    let (status, first) = vendor.create(CREATE_JS, lead(json!({ "guest_count": 30, "favorite_color": "red" }))).await;
     assert_eq!(status, 200);
     assert!(first["success_message"].is_string(), "{first}");
     let (status, second) = vendor.create(CREATE_JSON, lead(json!({}))).await;
@@ -88,12 +88,12 @@ async fn a_lead_is_made_with_the_public_key_and_twice_makes_two() {
     let leads = vendor.tripleseat.leads(1);
     assert_eq!((json!(leads[0].id), json!(leads[1].id)), (first["lead_id"].clone(), second["lead"]["id"].clone()));
     assert_eq!((leads[0].location_id, &leads[0].fields["guest_count"]), (Some(11), &json!(30)));
-    assert!(!leads[0].fields.contains_key("favourite_colour"), "unknown fields are ignored");
+    assert!(!leads[0].fields.contains_key("favorite_color"), "unknown fields are ignored");
     assert_eq!(leads[0].created_at, now());
 }
 
 #[tokio::test]
-async fn a_lead_can_come_as_a_form_with_all_else_in_the_body() {
+async fn accepts_a_lead_as_a_form_with_everything_in_the_body() {
     let vendor = Vendor::start().await;
     let form = [
         ("public_key", "key-of-2"),
@@ -105,12 +105,12 @@ async fn a_lead_can_come_as_a_form_with_all_else_in_the_body() {
     ];
     let (status, body) = vendor.http.send(vendor.http.request("POST", "/v1/leads/create").form(&form)).await;
     assert_eq!((status, &body["lead"]["lead_form_id"]), (201, &json!(200)), "{body}");
-    assert_eq!(vendor.tripleseat.leads(2)[0].location_id, Some(21), "the only one");
+    assert_eq!(vendor.tripleseat.leads(2)[0].location_id, Some(21), "the account's only location");
     assert_eq!(vendor.tripleseat.leads(1), []);
 }
 
 #[tokio::test]
-async fn a_refusal_comes_with_200_from_create_js_and_with_400_from_create_json() {
+async fn create_js_refuses_with_200_and_create_json_with_400() {
     let vendor = Vendor::start().await;
     let without_phone = lead(json!({ "phone_number": null }));
     let (status, body) = vendor.create(CREATE_JS, without_phone.clone()).await;
@@ -129,7 +129,7 @@ async fn a_refusal_comes_with_200_from_create_js_and_with_400_from_create_json()
 }
 
 #[tokio::test]
-async fn what_an_account_can_t_take_is_refused_each_with_its_words() {
+async fn rejects_invalid_leads_each_with_its_message() {
     let vendor = Vendor::start().await;
     for (field, value, wanted) in [
         ("first_name", json!(null), "First name can't be blank"),
@@ -151,14 +151,14 @@ async fn what_an_account_can_t_take_is_refused_each_with_its_words() {
     let (_, body) = vendor.create(CREATE_JS, with_form).await;
     assert_eq!(body, json!({ "errors": { "lead_form": ["is invalid"] } }), "a lead form of another account");
     let (status, _) = vendor.create(CREATE_JS, json!({ "first_name": "Ana" })).await;
-    assert_eq!(status, 400, "there is no lead in it");
+    assert_eq!(status, 400, "the body has no lead");
     let broken = vendor.http.request("POST", CREATE_JS).header("content-type", "application/json").body("{");
     assert_eq!(vendor.http.send(broken).await.0, 400);
     assert_eq!(vendor.tripleseat.leads(1), []);
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_401_and_so_is_oauth_in_its_place() {
+async fn rejects_a_wrong_key_and_oauth_instead_of_a_key() {
     let vendor = Vendor::start().await;
     for path in ["/v1/leads/create.js?public_key=wrong", "/v1/leads/create.js", "/v1/leads/create.json?public_key="] {
         assert_eq!(vendor.create(path, lead(json!({}))).await, (401, json!({ "errors": ["Invalid public key"] })));
@@ -170,7 +170,7 @@ async fn a_wrong_key_is_401_and_so_is_oauth_in_its_place() {
 }
 
 #[tokio::test]
-async fn create_js_says_that_it_is_a_script_and_calls_back_if_asked_to() {
+async fn create_js_returns_a_script_with_a_callback_if_requested() {
     let vendor = Vendor::start().await;
     let request = vendor.http.request("POST", &format!("{CREATE_JS}&callback=done")).json(&lead(json!({})));
     let response = request.send().await.expect("an answer");
@@ -180,14 +180,14 @@ async fn create_js_says_that_it_is_a_script_and_calls_back_if_asked_to() {
 }
 
 #[tokio::test]
-async fn ten_requests_a_second_for_each_site() {
+async fn limits_each_site_to_ten_requests_a_second() {
     let vendor = Vendor::with_limits(true).await;
     for _ in 0..10 {
         assert_eq!(vendor.create(CREATE_JS, lead(json!({}))).await.0, 200);
     }
     assert_eq!(vendor.create(CREATE_JS, lead(json!({}))).await.0, 429);
     let token = vendor.token(1).await;
-    assert_eq!(vendor.get(&token, "/v1/leads.json").await.0, 429, "reading counts, too");
+    assert_eq!(vendor.get(&token, "/v1/leads.json").await.0, 429, "reads count, too");
     let other = lead(json!({ "location_id": null }));
     assert_eq!(vendor.create("/v1/leads/create.js?public_key=key-of-2", other).await.0, 200);
     vendor.clock.advance(seconds(1));
@@ -196,7 +196,7 @@ async fn ten_requests_a_second_for_each_site() {
 }
 
 #[tokio::test]
-async fn a_token_is_for_one_client_and_for_two_hours() {
+async fn a_token_is_for_one_client_and_lasts_two_hours() {
     let vendor = Vendor::start().await;
     assert_eq!(vendor.ask_for_token("client-1", "secret-2").await.1["error"], "invalid_client");
     assert_eq!(vendor.ask_for_token("client-1", "secret-2").await.0, 401);
@@ -216,7 +216,7 @@ async fn a_token_is_for_one_client_and_for_two_hours() {
 }
 
 #[tokio::test]
-async fn what_isn_t_a_token_is_told_so() {
+async fn rejects_reads_without_a_valid_token() {
     let vendor = Vendor::start().await;
     for path in ["/v1/leads.json", "/v1/leads/search.json", "/v1/leads/1.json", "/v1/sites.json", "/v1/locations.json"]
     {
@@ -251,7 +251,7 @@ async fn one_account_never_sees_another() {
 }
 
 #[tokio::test]
-async fn leads_are_read_fifty_a_page() {
+async fn returns_fifty_leads_a_page() {
     let vendor = Vendor::start().await;
     for number in 0..51 {
         vendor.create(CREATE_JS, lead(json!({ "first_name": format!("Guest {number}") }))).await;
@@ -272,7 +272,7 @@ async fn leads_are_read_fifty_a_page() {
 }
 
 #[tokio::test]
-async fn leads_are_found_by_their_words_and_their_time() {
+async fn finds_leads_by_text_and_time() {
     let vendor = Vendor::start().await;
     vendor.create(CREATE_JS, lead(json!({ "additional_information": "Terrace.\nRef: 1001-ABC" }))).await;
     vendor.clock.advance(seconds(60));
@@ -298,12 +298,12 @@ async fn leads_are_found_by_their_words_and_their_time() {
 }
 
 #[tokio::test]
-async fn whoever_watches_is_told_of_leads() {
+async fn notifies_watchers_of_new_leads() {
     let vendor = Vendor::start().await;
     let mut changes = vendor.tripleseat.changes();
     changes.mark_unchanged();
     vendor.create(CREATE_JS, lead(json!({ "first_name": null }))).await;
-    assert!(!changes.has_changed().expect("the vendor is there"), "a refusal changes nothing");
+    assert!(!changes.has_changed().expect("the vendor still exists"), "a refusal changes nothing");
     vendor.create(CREATE_JS, lead(json!({}))).await;
-    assert!(changes.has_changed().expect("the vendor is there"));
+    assert!(changes.has_changed().expect("the vendor still exists"));
 }

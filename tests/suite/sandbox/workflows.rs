@@ -1,4 +1,4 @@
-//! What calls out of a portal: workflows and webhooks.
+//! A portal's workflows and webhooks.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn calling(name: &str, url: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_workflow_is_listed_in_brief_and_read_with_its_actions() {
+async fn lists_workflows_in_brief_and_reads_one_with_its_actions() {
     let portal = Portal::start().await;
     portal.hubspot.add_token("auditor", &[vendors::AUTOMATION]);
     let id = portal.hubspot.add_workflow(&calling("Enquiries", "https://example.com/hook"));
@@ -22,12 +22,12 @@ async fn a_workflow_is_listed_in_brief_and_read_with_its_actions() {
     let (status, flow) = portal.http.call("auditor", "GET", &format!("{FLOWS}/{id}"), Value::Null).await;
     assert_eq!((status, &flow["name"]), (200, &json!("Enquiries")));
     assert_eq!(flow["actions"][0]["webhookUrl"], "https://example.com/hook");
-    assert_eq!(flow["objectTypeId"], "0-1", "what it doesn't say has a default");
+    assert_eq!(flow["objectTypeId"], "0-1", "a missing member gets its default");
     assert_eq!(portal.http.call("auditor", "GET", &format!("{FLOWS}/1"), Value::Null).await.0, 404);
 }
 
 #[tokio::test]
-async fn a_workflow_that_has_an_id_is_made_anew() {
+async fn replaces_a_workflow_with_the_same_id() {
     let portal = Portal::start().await;
     portal.hubspot.add_token("auditor", &[vendors::AUTOMATION]);
     for name in ["before", "after"] {
@@ -40,7 +40,7 @@ async fn a_workflow_that_has_an_id_is_made_anew() {
 }
 
 #[tokio::test]
-async fn workflows_come_in_pages_and_need_a_scope() {
+async fn workflows_are_paged_and_need_a_scope() {
     let portal = Portal::start().await;
     portal.hubspot.add_token("auditor", &[vendors::AUTOMATION]);
     let made: Vec<String> = (0..3)
@@ -56,7 +56,7 @@ async fn workflows_come_in_pages_and_need_a_scope() {
 }
 
 #[tokio::test]
-async fn an_app_s_webhooks_have_one_target() {
+async fn all_webhooks_of_an_app_have_one_target() {
     let portal = Portal::start().await;
     portal.hubspot.add_webhook(12, "https://example.com/events", &["contact.creation", "contact.propertyChange"]);
     let (status, settings) = portal.call("GET", "/webhooks/2026-03/12/settings", Value::Null).await;

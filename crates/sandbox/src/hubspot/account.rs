@@ -8,7 +8,7 @@ use super::routes::{Call, Done, Outcome};
 use super::state::State;
 use crate::front::Received;
 
-/// The request's token, if it opens this portal.
+/// The request's token, if it is valid for this portal.
 pub(super) fn token(state: &State, request: &Received) -> Result<String, Refusal> {
     let Some(token) = request.authorization("Bearer") else {
         return Err(Refusal::new(

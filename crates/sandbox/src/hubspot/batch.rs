@@ -1,4 +1,4 @@
-//! Reads and writes of many contacts at once.
+//! Batch reads and batch updates of contacts.
 //!
 //! <https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/batch/update-contacts>
 
@@ -23,7 +23,7 @@ struct Input {
     body: Body,
 }
 
-/// `POST …/contacts/batch/read`: from the store, not from the index.
+/// `POST …/contacts/batch/read`: reads the contacts themselves, not the search index.
 pub(super) fn read(call: &mut Call<'_>) -> Outcome {
     let body = Body::of(call.request)?;
     body.require(&["inputs", "properties", "propertiesWithHistory"])?;
@@ -83,7 +83,7 @@ pub(super) fn update(call: &mut Call<'_>) -> Outcome {
             errors.push(not_found(vec![input.id.clone()], input.trace_id.as_ref()));
             continue;
         };
-        // Each on what those before it have left: two inputs can't give one email to two contacts.
+        // Each input is checked after the ones before it were written: two inputs can't give one email to two contacts.
         match call.state.check(Some(id), changes) {
             Ok(kept) => {
                 let contact = call.state.write(id, &kept, call.now);
@@ -146,7 +146,7 @@ fn traced(refusal: Refusal, trace_id: Option<&String>) -> Refusal {
     }
 }
 
-/// The schema's `StandardError`: what it requires is there, if empty.
+/// The schema's `StandardError`: required members are always present, even if empty.
 fn standard_error(refusal: &Refusal) -> Value {
     let mut error = Value::Object(refusal.body());
     for (member, empty) in [("context", json!({})), ("errors", json!([])), ("links", json!({}))] {

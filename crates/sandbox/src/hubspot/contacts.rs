@@ -42,7 +42,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Outcome {
     let body = Body::of(call.request)?;
     body.require(&["associations", "properties"])?;
     if !body.list("associations")?.is_empty() {
-        return Err(Refusal::invalid("The sandbox has nothing that a contact could be associated with"));
+        return Err(Refusal::invalid("The sandbox doesn't support associations"));
     }
     let properties = body.properties()?;
     let kept = call.state.check(None, &properties)?;
@@ -61,13 +61,13 @@ pub(super) fn update(call: &mut Call<'_>, id: &str) -> Outcome {
     Ok(Done::wrote(200, written(call.state, &contact, &properties)))
 }
 
-/// `DELETE …/contacts/{id}`: gone already is as good.
+/// `DELETE …/contacts/{id}`: succeeds even if the contact is already gone.
 pub(super) fn archive(call: &mut Call<'_>, id: &str) -> Outcome {
     let archived = find(call.state, id, None)?.is_some_and(|id| call.state.archive(id, call.now));
     Ok(Done { status: 204, body: Value::Null, changed: archived })
 }
 
-/// The contact with an id, or with a value of a property that no two contacts share.
+/// The contact with this id, or with this value of a unique property.
 pub(super) fn find(state: &State, id: &str, property: Option<&str>) -> Result<Option<u64>, Refusal> {
     let Some(property) = property.filter(|property| *property != "hs_object_id") else {
         return Ok(id.parse().ok().and_then(|id| state.resolve(id)));
@@ -82,13 +82,13 @@ pub(super) fn find(state: &State, id: &str, property: Option<&str>) -> Result<Op
     Ok(found.map(|contact| contact.id))
 }
 
-/// What a write is answered with: the properties that it named, and the three that every answer has.
+/// The response to a write: the properties that it named, and the three that every response has.
 pub(super) fn written(state: &State, contact: &Contact, properties: &Properties) -> Value {
     let asked: Vec<String> = properties.keys().cloned().collect();
     contact_json(state, contact, &asked, &[])
 }
 
-/// The properties of the query, separated by commas or repeated.
+/// The properties requested in the query: comma-separated, repeated, or both.
 fn asked(request: &Received) -> Vec<String> {
     let values = request.query.iter().filter(|(name, _)| name == "properties").map(|(_, value)| value);
     values.flat_map(|value| value.split(',')).filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect()

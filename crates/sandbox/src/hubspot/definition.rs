@@ -1,4 +1,4 @@
-//! What a contact property is: its type, its field, its options.
+//! Definitions of contact properties: type, field type and options.
 //!
 //! <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
 
@@ -12,10 +12,10 @@ use crate::clock::iso;
 use crate::vendors::HUBSPOT_PROPERTY_NAME;
 use deployer_core::property::Property;
 
-/// The group that the properties of this sandbox are in, which HubSpot has from the start.
+/// The default group of properties, which every portal has from the start.
 pub(super) const CONTACT_INFORMATION: &str = "contactinformation";
 
-/// A property of contacts.
+/// The definition of a contact property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PropertyDefinition {
     /// The internal name.
@@ -28,15 +28,15 @@ pub struct PropertyDefinition {
     pub field_kind: String,
     pub group: String,
     pub options: Vec<PropertyOption>,
-    /// No two contacts have the same value.
+    /// Whether two contacts can't have the same value.
     pub unique: bool,
-    /// Only HubSpot sets the value.
+    /// Whether only HubSpot can set the value.
     pub read_only: bool,
-    /// The property is HubSpot's own.
+    /// Whether the property is built into HubSpot.
     pub hubspot_defined: bool,
 }
 
-/// A property as the deployer describes it.
+/// Converts the deployer's description of a property.
 impl From<Property> for PropertyDefinition {
     fn from(property: Property) -> Self {
         let options = property.options.iter().map(|option| (option.label.as_str(), option.value.as_str()));
@@ -49,7 +49,7 @@ impl From<Property> for PropertyDefinition {
     }
 }
 
-/// A value that a property can have.
+/// One of the values that a property can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PropertyOption {
     pub label: String,
@@ -60,7 +60,7 @@ pub struct PropertyOption {
 }
 
 impl PropertyDefinition {
-    /// A property without options, as an account makes it.
+    /// A custom property without options.
     pub fn new(name: &str, label: &str, kind: &str, field_kind: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -76,12 +76,12 @@ impl PropertyDefinition {
         }
     }
 
-    /// A single tick box.
+    /// A single checkbox.
     pub fn tick_box(name: &str, label: &str) -> Self {
         Self::new(name, label, "bool", "booleancheckbox").with_options(&[("Yes", "true"), ("No", "false")])
     }
 
-    /// With these options, label and value.
+    /// Sets the options, given as labels and values.
     #[must_use]
     pub fn with_options(mut self, options: &[(&str, &str)]) -> Self {
         self.options = (0_i64..)
@@ -97,18 +97,18 @@ impl PropertyDefinition {
         self
     }
 
-    /// The group that it is in.
+    /// Sets the group that it is in.
     #[must_use]
     pub fn in_group(self, group: &str) -> Self {
         Self { group: group.to_owned(), ..self }
     }
 
-    /// Whether the values are `true` and `false`.
+    /// Whether it is a single checkbox, whose values are `true` and `false`.
     pub(super) fn is_tick_box(&self) -> bool {
         self.field_kind == "booleancheckbox"
     }
 
-    /// Checks what the properties API checks. `groups` are the names of those that exist.
+    /// Checks what the properties API checks. `groups` has the names of the existing groups.
     pub(super) fn check(&self, groups: &BTreeMap<String, String>) -> Result<(), Refusal> {
         check_name(&self.name)?;
         if self.label.trim().is_empty() {
@@ -148,7 +148,7 @@ impl PropertyDefinition {
         Ok(())
     }
 
-    /// As the API gives it.
+    /// The property as the API returns it.
     pub(super) fn json(&self, created: Timestamp, updated: Timestamp, archived: bool) -> Value {
         let options = self.options.iter().map(|option| {
             json!({
@@ -186,7 +186,7 @@ impl PropertyDefinition {
     }
 }
 
-/// The fields that a type can be shown as; `None` for a type that doesn't exist.
+/// The field types that a type can have; `None` for a type that doesn't exist.
 fn fields_of(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
         "bool" => &["booleancheckbox", "calculation_equation"],
@@ -215,7 +215,7 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The properties that a portal has from the start, as far as venues use them.
+/// The properties that a portal has from the start, limited to those that venues use.
 pub(super) fn built_in() -> Vec<PropertyDefinition> {
     let own = |name, label, kind, field| PropertyDefinition {
         hubspot_defined: true,
@@ -262,7 +262,7 @@ pub(super) fn built_in() -> Vec<PropertyDefinition> {
         set_by_hubspot("createdate", "Create Date", "datetime", "date"),
         set_by_hubspot("lastmodifieddate", "Last Modified Date", "datetime", "date"),
         set_by_hubspot("hs_object_id", "Record ID", "number", "number"),
-        // Not HubSpot's own, but what venues that take bookings have.
+        // Not built into HubSpot, but common at venues that take bookings.
         PropertyDefinition::new("event_date", "Event Date", "date", "date"),
         PropertyDefinition::new("guest_count", "Guest Count", "number", "number"),
     ]

@@ -1,4 +1,4 @@
-//! HubSpot's refusals, in the shape that its API gives them.
+//! HubSpot's refusals, in the shape in which its API returns them.
 //!
 //! <https://developers.hubspot.com/docs/api-reference/error-handling>
 
@@ -6,19 +6,19 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-/// Why HubSpot doesn't do something.
+/// Why HubSpot refuses a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
-    /// The HTTP status that it is answered with.
+    /// The HTTP status of the response.
     pub status: u16,
     /// `VALIDATION_ERROR`, `OBJECT_NOT_FOUND`, `CONFLICT`, …
     pub category: &'static str,
     pub message: String,
-    /// Names with their values, for programs.
+    /// Names with their values, for programs to read.
     pub context: Vec<(&'static str, Vec<String>)>,
-    /// More than one thing that is wrong.
+    /// The individual errors, where there can be several.
     pub errors: Vec<Value>,
-    /// The limit that was reached.
+    /// The rate limit that was reached.
     pub policy: Option<&'static str>,
 }
 
@@ -27,12 +27,12 @@ impl Refusal {
         Self { status, category, message: message.into(), context: Vec::new(), errors: Vec::new(), policy: None }
     }
 
-    /// What was sent isn't what the call takes.
+    /// The request is invalid.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(400, "VALIDATION_ERROR", message)
     }
 
-    /// There is nothing of this name or id.
+    /// Nothing has this name or id.
     pub(super) fn not_found() -> Self {
         Self::new(404, "OBJECT_NOT_FOUND", "resource not found")
     }
@@ -42,7 +42,7 @@ impl Refusal {
         self
     }
 
-    /// The members that a whole answer and an error within a batch have in common.
+    /// The members that an error response and an error within a batch have in common.
     pub(super) fn body(&self) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("status".to_owned(), json!("error"));

@@ -1,4 +1,4 @@
-//! The filters and the order of a search.
+//! The filters and the sort order of a search.
 
 use std::cmp::Ordering;
 
@@ -11,7 +11,7 @@ use super::state::{Contact, State};
 use super::validate::parse_time;
 use crate::vendors::HUBSPOT_SEARCH_FILTERS;
 
-/// Groups of which one must hold; none at all holds for every contact.
+/// Groups of filters, one of which must match. A search without groups matches every contact.
 pub(super) struct Filters(Vec<Vec<Filter>>);
 
 struct Filter {
@@ -21,9 +21,9 @@ struct Filter {
 
 enum Test {
     Has(bool),
-    /// Equal to one of these, or to none of them; in either case there is a value.
+    /// Equal to one of these (`true`) or to none of them (`false`). Either way, the contact must have a value.
     OneOf(Vec<Operand>, bool),
-    /// Holds for what the value may be to the operand.
+    /// Compares the value with the operand; the function tests the result.
     Compared(Operand, fn(Ordering) -> bool),
     Between(Operand, Operand),
 }
@@ -61,7 +61,7 @@ impl Filters {
 impl Filter {
     fn read(state: &State, filter: &Value) -> Result<Self, Refusal> {
         let filter = Body::from(filter.clone())?;
-        // Of their types even where the operator has no use for them.
+        // Their types are checked even if the operator doesn't use them.
         filter.optional_text("value")?;
         filter.optional_text("highValue")?;
         filter.texts("values")?;
@@ -88,7 +88,7 @@ impl Filter {
             "GTE" => Test::Compared(operand("value")?, Ordering::is_ge),
             "BETWEEN" => Test::Between(operand("value")?, operand("highValue")?),
             other @ ("CONTAINS_TOKEN" | "NOT_CONTAINS_TOKEN") => {
-                return Err(Refusal::invalid(format!("The sandbox doesn't know the operator {other}")));
+                return Err(Refusal::invalid(format!("The sandbox doesn't support the operator {other}")));
             }
             other => return Err(Refusal::invalid(format!("Invalid operator {other}"))),
         };
@@ -107,12 +107,12 @@ impl Filter {
     }
 }
 
-/// A value as it is compared.
+/// A value in the form in which it is compared.
 enum Operand {
     Number(f64),
     /// Milliseconds since 1970.
     Time(i64),
-    /// In lower case.
+    /// In lowercase.
     Text(String),
 }
 
@@ -131,7 +131,7 @@ impl Operand {
             (Self::Number(one), Self::Number(other)) => one.total_cmp(other),
             (Self::Time(one), Self::Time(other)) => one.cmp(other),
             (Self::Text(one), Self::Text(other)) => one.cmp(other),
-            // What can't be read as the property's type comes after what can.
+            // Values that can't be parsed as the property's type come after those that can.
             (one, other) => one.rank().cmp(&other.rank()),
         }
     }
@@ -141,14 +141,14 @@ impl Operand {
     }
 }
 
-/// By what the contacts are sorted. Without a value they come last, and those that are equal by id.
+/// How contacts are sorted. Those without a value come last; those with equal values are sorted by id.
 pub(super) struct Order {
     property: PropertyDefinition,
     descending: bool,
 }
 
 impl Order {
-    /// The one sort that a search may have; the oldest contact first if it has none.
+    /// Reads the one sort that a search may have. Without it, the oldest contact comes first.
     pub(super) fn read(state: &State, sorts: &[Value]) -> Result<Self, Refusal> {
         let (name, descending) = match sorts {
             [] => ("createdate".to_owned(), false),

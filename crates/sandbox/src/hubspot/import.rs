@@ -1,4 +1,4 @@
-//! Contacts as a portal already had them: from a file, or from a test.
+//! Imports contacts as if the portal had always had them: from a file, or from a test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ use super::error::Refusal;
 use super::state::{Contact, Properties, State};
 use super::validate;
 
-/// Makes contacts, or none of them. The index knows them at once: they were there before anybody looked. Unlike the
-/// API, this takes what files have: labels of options, dates as they are exported, and emails that aren't any.
+/// Creates all of the contacts, or none. Searches find them at once, as if they had always been there. Unlike the API,
+/// this accepts what files contain: option labels, dates as HubSpot exports them, and invalid emails.
 pub(super) fn add(state: &mut State, rows: Vec<Properties>, now: Timestamp) -> Result<Vec<u64>, Refusal> {
     for name in rows.iter().flat_map(Properties::keys) {
         if state.definition(name).is_none() {
@@ -28,7 +28,7 @@ pub(super) fn add(state: &mut State, rows: Vec<Properties>, now: Timestamp) -> R
     for row in rows {
         let contact = contact(state, row, &mut next, now)?;
         if state.knows(contact.id) || !ids.insert(contact.id) {
-            return Err(Refusal::new(409, "CONFLICT", format!("Record ID {} is there twice", contact.id)));
+            return Err(Refusal::new(409, "CONFLICT", format!("Record ID {} is already in use", contact.id)));
         }
         let email = contact.properties.get("email").filter(|email| !email.is_empty());
         if let Some(other) = email.and_then(|email| emails.insert(email.clone(), contact.id)) {
@@ -83,7 +83,7 @@ fn value(definition: &PropertyDefinition, text: &str) -> Result<String, String> 
     validate::value(definition, &text).map_err(|invalid| invalid.message)
 }
 
-/// As HubSpot takes it, as it is exported (`2026-03-01 09:30`), or as Americans write it.
+/// Parses a time as HubSpot's API accepts it, as HubSpot exports it (`2026-03-01 09:30`), or a US date.
 fn parse_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());

@@ -1,4 +1,4 @@
-//! Request bodies, read as strictly as their published schema is, and contacts as they are answered.
+//! Request bodies, parsed as strictly as their published schemas say, and contacts as JSON.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::state::{Contact, Properties, State};
 use crate::clock::iso;
 use crate::front::Received;
 
-/// An object of a body.
+/// A JSON object in a request body.
 #[derive(Debug)]
 pub(super) struct Body(Map<String, Value>);
 
@@ -32,7 +32,7 @@ impl Body {
         }
     }
 
-    /// Refuses a body that lacks one of these.
+    /// Refuses a body that lacks one of these members.
     pub(super) fn require(&self, names: &[&str]) -> Result<(), Refusal> {
         let missing: Vec<&str> = names.iter().copied().filter(|name| self.get(name).is_none()).collect();
         if missing.is_empty() {
@@ -44,7 +44,7 @@ impl Body {
         )))
     }
 
-    /// A member that is there and isn't `null`.
+    /// A member that is present and isn't `null`.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }
@@ -66,13 +66,13 @@ impl Body {
         self.get(name).map(|value| value.as_i64().ok_or_else(|| wrong_type("integer", value))).transpose()
     }
 
-    /// A list that has to be there.
+    /// A required list.
     pub(super) fn list(&self, name: &str) -> Result<&[Value], Refusal> {
         self.require(&[name])?;
         self.optional_list(name)
     }
 
-    /// A list, empty where there is none.
+    /// An optional list; empty if it is missing.
     pub(super) fn optional_list(&self, name: &str) -> Result<&[Value], Refusal> {
         match self.get(name) {
             None => Ok(&[]),
@@ -89,7 +89,7 @@ impl Body {
         texts.collect()
     }
 
-    /// An object whose values are strings, which is what properties are.
+    /// The member `properties`: an object whose values are strings.
     pub(super) fn properties(&self) -> Result<Properties, Refusal> {
         self.require(&["properties"])?;
         let members = match self.get("properties") {
@@ -118,8 +118,8 @@ pub(super) fn wrong_type(wanted: &str, found: &Value) -> Refusal {
     ))
 }
 
-/// A contact with the properties that were asked for: those without a value are `null`, those that don't exist are left
-/// out. Three are always given; `otherwise` are, where none was asked for.
+/// A contact with the requested properties: those without a value are `null`, unknown ones are left out. Three are
+/// always included; `otherwise` is included if none are requested.
 pub(super) fn contact(state: &State, contact: &Contact, asked: &[String], otherwise: &[&str]) -> Value {
     let always = ["createdate", "hs_object_id", "lastmodifieddate"];
     let asked: Vec<&str> = match asked {
@@ -140,6 +140,6 @@ pub(super) fn contact(state: &State, contact: &Contact, asked: &[String], otherw
     })
 }
 
-/// What a list, a search and a single read give where no properties are asked for.
+/// The properties that a list, a search and a single read return if none are requested.
 pub(super) const DEFAULT_PROPERTIES: [&str; 6] =
     ["createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname"];

@@ -1,4 +1,4 @@
-//! A HubSpot portal: its contacts, and what calls out of it.
+//! A HubSpot portal: its contacts, and the workflows and webhooks that call out of it.
 
 mod account;
 mod batch;
@@ -36,18 +36,18 @@ use super::front::{self, Front, Received, Request, Vendor};
 use deployer_core::property::{self, GROUP, GROUP_LABEL};
 use state::{App, State};
 
-/// What a portal is made with.
+/// The settings of a portal.
 #[derive(Debug, Clone)]
 pub struct HubSpotConfig {
     pub portal_id: u64,
     pub clock: Clock,
-    /// How long a write takes to show in searches.
+    /// How long a write takes to show up in searches.
     pub search_lag: SignedDuration,
-    /// Whether the rate limits hold.
+    /// Whether the rate limits are enforced.
     pub limits: bool,
 }
 
-/// A portal. Cloning is cheap and gives the same portal.
+/// A portal. Clones are cheap and share the same portal.
 #[derive(Clone)]
 pub struct HubSpot {
     inner: Arc<Inner>,
@@ -61,7 +61,7 @@ struct Inner {
 }
 
 impl HubSpot {
-    /// A portal without contacts, tokens, or properties of its own.
+    /// Creates a portal without contacts, tokens or custom properties.
     pub fn new(config: HubSpotConfig) -> Self {
         let state = State::new(config.portal_id, config.search_lag, config.clock.now());
         let front = Front::new(config.clock.clone());
@@ -73,7 +73,7 @@ impl HubSpot {
         front::router(self.clone())
     }
 
-    /// Makes a private app with this token. A token that is there gets these scopes.
+    /// Creates a private app with this token. An existing token gets these scopes.
     pub fn add_token(&self, token: &str, scopes: &[&str]) {
         let mut state = self.state();
         let id = state.apps.get(token).map_or(state.apps.len() as u64 + 1, |app| app.id);
@@ -81,15 +81,15 @@ impl HubSpot {
         state.apps.insert(token.to_owned(), App { id, scopes, requests: Default::default() });
     }
 
-    /// The token opens nothing any more.
+    /// Revokes a token.
     pub fn revoke_token(&self, token: &str) {
         self.state().apps.remove(token);
     }
 
-    /// Makes a property, as an administrator does it in the browser. One that is there is made anew; its values stay.
+    /// Creates a property, as an administrator does in the browser. An existing one is redefined and keeps its values.
     ///
     /// # Errors
-    /// HubSpot has no such properties.
+    /// HubSpot doesn't allow such a property.
     pub fn define_property(&self, definition: PropertyDefinition) -> Result<(), Refusal> {
         let now = self.inner.config.clock.now();
         let mut state = self.state();
@@ -100,22 +100,22 @@ impl HubSpot {
         Ok(())
     }
 
-    /// Makes the five properties of a venue's sync, as an apply makes them but for the mark of a deployment.
+    /// Creates the five properties of a venue's sync, as an apply does, but without a deployment's mark.
     ///
     /// # Errors
-    /// One of the names can't be a property's.
+    /// One of the names isn't allowed for a property.
     pub fn define_sync_properties(&self, ledger: &LedgerProperties, display_name: &str) -> Result<(), Refusal> {
         self.state().groups.entry(GROUP.to_owned()).or_insert_with(|| GROUP_LABEL.to_owned());
         let properties = property::of_venue(ledger, display_name, "");
         properties.into_iter().try_for_each(|(_, property)| self.define_property(property.into()))
     }
 
-    /// Puts contacts into the portal that were there before: searches find them at once. Ids and dates are kept where
-    /// they are given (`hs_object_id`, `createdate`, `lastmodifieddate`); a property that doesn't exist becomes a text.
-    /// Gives the ids, in the same order.
+    /// Adds contacts as if they had always been in the portal: searches find them at once. Given ids and dates are kept
+    /// (`hs_object_id`, `createdate`, `lastmodifieddate`); a property that doesn't exist is created as text. Returns
+    /// the ids, in the same order.
     ///
     /// # Errors
-    /// An id or email is there twice, or a value isn't one of its property: nothing was added then.
+    /// An id or email is already in use, or a value is invalid for its property. No contact is added then.
     pub fn add_contacts(&self, contacts: Vec<Properties>) -> Result<Vec<u64>, Refusal> {
         let now = self.inner.config.clock.now();
         let ids = import::add(&mut self.state(), contacts, now)?;
@@ -123,11 +123,11 @@ impl HubSpot {
         Ok(ids)
     }
 
-    /// [`HubSpot::add_contacts`] from a file: a column that is no property yet becomes one with the column's label, a
-    /// tick box if the label is that of a flag.
+    /// Does the same as [`HubSpot::add_contacts`], from a file. A column that isn't a property yet is created with the
+    /// column's label, as a single checkbox if the label is that of a flag.
     ///
     /// # Errors
-    /// As [`HubSpot::add_contacts`].
+    /// The same as for [`HubSpot::add_contacts`].
     pub fn import(&self, file: &ContactsFile) -> Result<Vec<u64>, Refusal> {
         for column in &file.columns {
             if self.state().definition(&column.name).is_none() {
@@ -150,10 +150,10 @@ impl HubSpot {
         self.state().contact(id).map(|contact| Contact::clone(contact))
     }
 
-    /// Sets one property, as staff do it in the browser; an empty value takes it away.
+    /// Sets one property, as staff do in the browser. An empty value clears it.
     ///
     /// # Errors
-    /// There is no such contact or property, or the value isn't one of the property.
+    /// There is no such contact or property, or the value is invalid for the property.
     pub fn set(&self, id: u64, property: &str, value: &str) -> Result<(), Refusal> {
         let now = self.inner.config.clock.now();
         let mut state = self.state();
@@ -164,7 +164,7 @@ impl HubSpot {
         Ok(())
     }
 
-    /// Deletes a contact, as staff do it in the browser. Searches find it until the index has followed.
+    /// Deletes a contact, as staff do in the browser. Searches find it until the index catches up.
     ///
     /// # Errors
     /// There is no such contact.
@@ -176,11 +176,11 @@ impl HubSpot {
         Ok(())
     }
 
-    /// Merges a contact into another, as staff do it in the browser. Searches find it until the index has followed; its
-    /// id leads to the other.
+    /// Merges a contact into another, as staff do in the browser. Searches find it until the index catches up; its id
+    /// then resolves to the other contact.
     ///
     /// # Errors
-    /// One of them isn't there, or they are the same.
+    /// One of them doesn't exist, or they are the same.
     pub fn merge(&self, id: u64, into: u64) -> Result<(), Refusal> {
         if !self.state().merge(id, into, self.inner.config.clock.now()) {
             return Err(Refusal::not_found());
@@ -189,36 +189,36 @@ impl HubSpot {
         Ok(())
     }
 
-    /// Makes a workflow, as it is shown by the API; what it doesn't say has HubSpot's default. One that has its id is
-    /// made anew. Gives the id.
+    /// Creates a workflow from JSON as the API returns it; missing members get HubSpot's defaults. An existing workflow
+    /// with its id is replaced. Returns the id.
     pub fn add_workflow(&self, workflow: &Value) -> u64 {
         let id = self.state().workflows.add_flow(workflow, self.inner.config.clock.now());
         self.changed();
         id
     }
 
-    /// Has an app subscribe to events (`contact.propertyChange`, …), which are sent to `target_url`.
+    /// Subscribes an app to events (`contact.propertyChange`, …), which are sent to `target_url`.
     pub fn add_webhook(&self, app_id: u64, target_url: &str, events: &[&str]) {
         self.state().workflows.subscribe(app_id, target_url, events, self.inner.config.clock.now());
         self.changed();
     }
 
-    /// A number that is another one after every change.
+    /// A counter that grows with every change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
     }
 
-    /// The requests since the start or [`HubSpot::forget_requests`], oldest first; the newest 10,000.
+    /// The newest 10,000 requests since the start or the last [`HubSpot::forget_requests`], oldest first.
     pub fn requests(&self) -> Vec<Request> {
         self.inner.front.requests()
     }
 
-    /// Empties the list of requests, and counts from one again.
+    /// Clears the recorded requests, and numbers new ones from one.
     pub fn forget_requests(&self) {
         self.inner.front.forget_requests();
     }
 
-    /// Asks `hook` at every request whether a fault is to be put there; `None` takes the hook away.
+    /// Asks `hook` for a fault at every request; `None` removes the hook.
     pub fn set_faults(&self, hook: Option<FaultHook>) {
         self.inner.front.set_faults(hook);
     }
@@ -249,7 +249,7 @@ impl Vendor for HubSpot {
 }
 
 impl fmt::Debug for HubSpot {
-    /// Without tokens and contacts.
+    /// Omits tokens and contacts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HubSpot").field("portal_id", &self.inner.config.portal_id).finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! The properties of contacts and their groups.
+//! Contact properties and their groups.
 //!
 //! <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
 
@@ -87,7 +87,7 @@ pub(super) fn create_group(call: &mut Call<'_>) -> Outcome {
     Ok(Done::wrote(201, group_json(&name, &label)))
 }
 
-/// A property that the account has made itself.
+/// A custom property, which the account created itself.
 fn own<'a>(call: &'a Call<'_>, name: &str) -> Result<&'a PropertyDefinition, Refusal> {
     let definition = call.state.definition(name).ok_or_else(|| not_found(name))?;
     if definition.hubspot_defined {
@@ -96,7 +96,7 @@ fn own<'a>(call: &'a Call<'_>, name: &str) -> Result<&'a PropertyDefinition, Ref
     Ok(definition)
 }
 
-/// Takes over what a body says.
+/// Updates a definition with the members of a body.
 fn merge(definition: &mut PropertyDefinition, body: &Body) -> Result<(), Refusal> {
     for (member, target) in [
         ("label", &mut definition.label),

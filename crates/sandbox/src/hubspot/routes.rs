@@ -1,4 +1,4 @@
-//! Which call a request is, whether it may be made, and how its answer is written.
+//! Finds the call that a request makes, checks whether it is allowed, and writes the response.
 
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -14,14 +14,14 @@ use crate::vendors::{
     HUBSPOT_SEARCH_LIMIT, HUBSPOT_VERSIONS,
 };
 
-/// What a call gives: a status and a body, or a refusal.
+/// The result of a call: a status and a body, or a refusal.
 pub(super) type Outcome = Result<Done, Refusal>;
 
-/// What a call did.
+/// The result of a call that succeeded.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) status: u16,
-    /// `null` is answered without a body.
+    /// `null` is sent as no body.
     pub(super) body: Value,
     pub(super) changed: bool,
 }
@@ -36,7 +36,7 @@ impl Done {
     }
 }
 
-/// A call as it is worked on.
+/// A call that is being processed.
 pub(super) struct Call<'a> {
     pub(super) state: &'a mut State,
     pub(super) request: &'a Received,
@@ -62,7 +62,7 @@ enum Endpoint {
 }
 
 impl Endpoint {
-    /// Both generations of paths put the version at another place.
+    /// The two generations of paths have the version in different places.
     fn of(path: &str) -> Option<Self> {
         let decoded = |segment| percent_decode_str(segment).decode_utf8().map(|text| text.into_owned()).ok();
         let segments = path.trim_matches('/').split('/').map(decoded).collect::<Option<Vec<_>>>()?;
@@ -99,7 +99,7 @@ impl Endpoint {
         }
     }
 
-    /// The scope that a method needs; `None` if the endpoint hasn't the method.
+    /// The scope that a method needs; `None` if the endpoint doesn't have the method.
     fn scope(&self, method: &str) -> Option<Option<&'static str>> {
         Some(match (self, method) {
             (Self::TokenInfo, "POST") | (Self::AccountDetails, "GET") => None,
@@ -147,7 +147,7 @@ impl Endpoint {
     }
 }
 
-/// Answers a request, and says whether it changed something.
+/// Answers a request, and returns whether it changed anything.
 pub(super) fn answer(state: &mut State, config: &HubSpotConfig, request: &Received) -> (Answer, bool) {
     let mut headers = Vec::new();
     let outcome = outcome(state, config, request, &mut headers);
@@ -173,7 +173,7 @@ fn outcome(
     let endpoint = Endpoint::of(&request.path).ok_or_else(Refusal::not_found)?;
     let scope =
         endpoint.scope(&request.method).ok_or_else(|| Refusal::new(405, "METHOD_NOT_ALLOWED", "Method not allowed"))?;
-    // The token whose scopes are asked for stands in the body: this call needs none.
+    // This call needs no authorization: the token that it asks about is in its body.
     if !matches!(endpoint, Endpoint::TokenInfo) {
         let token = account::token(state, request)?;
         if config.limits {

@@ -1,4 +1,4 @@
-//! Searches, on an index that follows the contacts after a while.
+//! Searches, on an index that lags behind the contacts.
 //!
 //! <https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm>
 
@@ -26,7 +26,7 @@ pub(super) fn search(call: &mut Call<'_>) -> Outcome {
     let filters = Filters::read(call.state, body.optional_list("filterGroups")?)?;
     let order = Order::read(call.state, body.optional_list("sorts")?)?;
     if body.optional_text("query")?.is_some_and(|query| !query.is_empty()) {
-        return Err(Refusal::invalid("The sandbox doesn't know searches by query"));
+        return Err(Refusal::invalid("The sandbox doesn't support searches by query"));
     }
 
     let mut found = call.state.indexed(call.now);
@@ -42,10 +42,10 @@ pub(super) fn search(call: &mut Call<'_>) -> Outcome {
     Ok(Done::read(body))
 }
 
-/// How many contacts come before the page. It is to be handed back as it was given; the first page has an empty one.
+/// How many contacts come before the page. Clients send back the value they were given; for the first page it is empty.
 fn after(text: &str) -> Result<usize, Refusal> {
     if text.is_empty() {
         return Ok(0);
     }
-    text.parse().map_err(|_| Refusal::invalid("after must be what an answer's paging.next.after was"))
+    text.parse().map_err(|_| Refusal::invalid("after must be the paging.next.after of a response"))
 }

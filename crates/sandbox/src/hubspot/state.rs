@@ -1,4 +1,4 @@
-//! A portal: its contacts, what the search index has of them, and what may read and write them.
+//! The state of a portal: its contacts, what the search index knows of them, and the apps that may read and write them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::clock::{iso, later};
 use crate::limits::Window;
 use crate::vendors::HUBSPOT_HISTORY;
 
-/// Property names and values. What has no value isn't there.
+/// Property values by name. Properties without a value are absent.
 pub type Properties = BTreeMap<String, String>;
 
 /// A contact.
@@ -28,14 +28,14 @@ pub struct Contact {
 #[derive(Debug)]
 struct Stored {
     current: Arc<Contact>,
-    /// What the contact was from when on, as far as the index may still show it.
+    /// Each version of the contact and when it was written, as far back as the index may still show it.
     history: VecDeque<(Timestamp, Arc<Contact>)>,
     /// The values of each property, newest first.
     values: BTreeMap<String, VecDeque<(Timestamp, String)>>,
     archived_at: Option<Timestamp>,
 }
 
-/// A property, and whether it is in use.
+/// A property, and whether it is archived.
 #[derive(Debug)]
 pub(super) struct Property {
     pub(super) definition: PropertyDefinition,
@@ -57,10 +57,10 @@ pub(super) struct State {
     pub(super) portal_id: u64,
     search_lag: SignedDuration,
     contacts: BTreeMap<u64, Stored>,
-    /// The contact that one was merged into.
+    /// For each merged contact, the one it was merged into.
     merged: BTreeMap<u64, u64>,
     pub(super) properties: BTreeMap<String, Property>,
-    /// Names and labels.
+    /// Labels by name.
     pub(super) groups: BTreeMap<String, String>,
     /// By token.
     pub(super) apps: BTreeMap<String, App>,
@@ -89,18 +89,18 @@ impl State {
         }
     }
 
-    /// What HubSpot's support asks for: another one in each answer.
+    /// The id that HubSpot's support asks for, different in each error response.
     pub(super) fn correlation_id(&mut self) -> String {
         self.answers += 1;
         format!("00000000-0000-4000-8000-{:012x}", self.answers)
     }
 
-    /// A property that is in use.
+    /// A property that isn't archived.
     pub(super) fn definition(&self, name: &str) -> Option<&PropertyDefinition> {
         self.properties.get(name).filter(|property| !property.archived).map(|property| &property.definition)
     }
 
-    /// Makes a property, or makes it anew.
+    /// Creates a property, or redefines it.
     pub(super) fn define(&mut self, definition: PropertyDefinition, now: Timestamp) {
         let created = self.properties.get(&definition.name).map_or(now, |property| property.created);
         let property = Property { definition, created, updated: now, archived: false };
@@ -116,14 +116,14 @@ impl State {
         self.contacts.get(&id).filter(|stored| stored.archived_at.is_none()).map(|stored| &stored.current)
     }
 
-    /// The contacts as the search index has them at `now`.
+    /// The contacts as the search index sees them at `now`.
     pub(super) fn indexed(&self, now: Timestamp) -> Vec<&Arc<Contact>> {
         let as_of = later(now, -self.search_lag);
         let stored = self.contacts.values().filter(|stored| stored.archived_at.is_none_or(|archived| archived > as_of));
         stored.filter_map(|stored| Some(&stored.history.iter().rfind(|(since, _)| *since <= as_of)?.1)).collect()
     }
 
-    /// The values as they are kept, of a write to the contact `id` or of a new one.
+    /// Validates a write to the contact `id`, or to a new one, and returns the values as they are stored.
     pub(super) fn check(&self, id: Option<u64>, changes: &Properties) -> Result<Properties, Refusal> {
         let (mut kept, mut invalid) = (Properties::new(), Vec::new());
         for (name, value) in changes {
@@ -143,7 +143,7 @@ impl State {
         Ok(kept)
     }
 
-    /// Emails are unique among contacts, and so is what an account has made unique.
+    /// Emails are unique among contacts, and so are the custom properties that were defined as unique.
     fn check_unique(&self, id: Option<u64>, changes: &Properties) -> Result<(), Refusal> {
         for (name, value) in changes.iter().filter(|(_, value)| !value.is_empty()) {
             if !self.definition(name).is_some_and(|definition| definition.unique) {
@@ -158,7 +158,7 @@ impl State {
         Ok(())
     }
 
-    /// Writes values that were checked.
+    /// Writes values that were validated.
     pub(super) fn write(&mut self, id: u64, changes: &Properties, now: Timestamp) -> Option<Arc<Contact>> {
         let as_of = later(now, -self.search_lag);
         let stored = self.contacts.get_mut(&id).filter(|stored| stored.archived_at.is_none())?;
@@ -170,14 +170,14 @@ impl State {
         stored.current = Arc::clone(&contact);
         stored.history.push_back((now, Arc::clone(&contact)));
         remember(&mut stored.values, changes, now);
-        // Only the newest of those that the index is past can still be asked for.
+        // Of the versions that the index has already reached, searches can only show the newest.
         while stored.history.get(1).is_some_and(|(since, _)| *since <= as_of) {
             stored.history.pop_front();
         }
         Some(contact)
     }
 
-    /// Makes a contact from values that were checked. `indexed_from` is when the index begins to know of it.
+    /// Creates a contact from values that were validated. From `indexed_from` on, searches find it.
     pub(super) fn create(&mut self, contact: Contact, indexed_from: Timestamp) -> Arc<Contact> {
         let mut contact = contact;
         contact.properties.retain(|_, value| !value.is_empty());
@@ -196,12 +196,12 @@ impl State {
         contact
     }
 
-    /// The values that a contact's property had and when each was written, newest first.
+    /// The values that a contact's property has had and when each was written, newest first.
     pub(super) fn values(&self, id: u64, property: &str) -> impl Iterator<Item = &(Timestamp, String)> {
         self.contacts.get(&id).and_then(|stored| stored.values.get(property)).into_iter().flatten()
     }
 
-    /// Merges a contact into another: its id leads to that one from now on.
+    /// Merges a contact into another: its id resolves to that one from now on.
     pub(super) fn merge(&mut self, id: u64, into: u64, now: Timestamp) -> bool {
         let merges = id != into && self.contact(into).is_some() && self.archive(id, now);
         if merges {
@@ -210,7 +210,7 @@ impl State {
         merges
     }
 
-    /// The id of the contact that an id leads to.
+    /// The contact that an id resolves to, after merges.
     pub(super) fn resolve(&self, id: u64) -> Option<u64> {
         let mut id = id;
         while let Some(into) = self.merged.get(&id) {
@@ -224,12 +224,12 @@ impl State {
         self.contacts.contains_key(&id)
     }
 
-    /// An id that no contact has had.
+    /// An id that no contact has ever had.
     pub(super) fn next_id(&self) -> u64 {
         self.contacts.last_key_value().map_or(1_001, |(id, _)| id + 1)
     }
 
-    /// Moves a contact to the recycling bin. The index still has it for a while.
+    /// Moves a contact to the recycle bin. The index still has it for a while.
     pub(super) fn archive(&mut self, id: u64, now: Timestamp) -> bool {
         let stored = self.contacts.get_mut(&id).filter(|stored| stored.archived_at.is_none());
         stored.map(|stored| stored.archived_at = Some(now)).is_some()

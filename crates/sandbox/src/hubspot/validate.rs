@@ -1,4 +1,4 @@
-//! Whether a property can have a value, and how HubSpot keeps it.
+//! Validates property values, and converts them to how HubSpot stores them.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -10,7 +10,7 @@ use crate::clock::iso;
 use crate::email::looks_like_email;
 use crate::vendors::HUBSPOT_PROPERTY_VALUE;
 
-/// One value that isn't valid.
+/// An invalid value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Invalid {
     pub(super) property: String,
@@ -25,7 +25,7 @@ impl Invalid {
     }
 }
 
-/// The refusal of a write: the invalid values stand in its message as JSON, which is what HubSpot does.
+/// The refusal of a write. Its message contains the invalid values as JSON, as HubSpot's does.
 pub(super) fn refusal(portal_id: u64, invalid: &[Invalid]) -> Refusal {
     let list = invalid.iter().map(|invalid| {
         json!({
@@ -48,7 +48,7 @@ pub(super) fn refusal(portal_id: u64, invalid: &[Invalid]) -> Refusal {
     refusal
 }
 
-/// The value as it is kept. An empty value is kept as no value, whatever the type.
+/// The value as it is stored. An empty value clears the property, whatever its type.
 pub(super) fn value(definition: &PropertyDefinition, value: &str) -> Result<String, Invalid> {
     let invalid =
         |error: &'static str, message: String| Err(Invalid { property: definition.name.clone(), error, message });
@@ -72,7 +72,7 @@ pub(super) fn value(definition: &PropertyDefinition, value: &str) -> Result<Stri
     match definition.kind.as_str() {
         "bool" | "enumeration" => {
             let known = |part: &str| definition.options.iter().any(|option| option.value == part);
-            // Only check boxes can have several values.
+            // Only multiple checkboxes can have several values.
             let all = match definition.field_kind.as_str() {
                 "checkbox" => value.split(';').all(known),
                 _ => known(value),
@@ -99,7 +99,7 @@ pub(super) fn value(definition: &PropertyDefinition, value: &str) -> Result<Stri
     }
 }
 
-/// Epoch milliseconds or ISO 8601, with or without a time; a date alone is its midnight in UTC.
+/// Parses epoch milliseconds or ISO 8601, with or without a time; a date alone means its midnight in UTC.
 pub(super) fn parse_time(text: &str) -> Option<Timestamp> {
     if let Ok(milliseconds) = text.parse::<i64>() {
         return Timestamp::from_millisecond(milliseconds).ok();
@@ -110,7 +110,7 @@ pub(super) fn parse_time(text: &str) -> Option<Timestamp> {
     })
 }
 
-/// `YYYY-MM-DD`, or a time that is midnight in UTC.
+/// Parses `YYYY-MM-DD`, or a time that is midnight in UTC.
 pub(super) fn parse_date(text: &str) -> Option<Date> {
     if let Some(date) = date_alone(text) {
         return Some(date);
@@ -119,7 +119,7 @@ pub(super) fn parse_date(text: &str) -> Option<Date> {
     (zoned.time() == jiff::civil::Time::midnight()).then(|| zoned.date())
 }
 
-/// Reading a date as one would take a text with a time too, and forget the time.
+/// `Date`'s own parser would also accept a text with a time, and drop the time.
 fn date_alone(text: &str) -> Option<Date> {
     Date::strptime("%Y-%m-%d", text).ok()
 }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn each_type_has_its_values() {
+    fn validates_values_by_type() {
         assert_eq!(kept("enumeration", "radio", "a"), Ok("a".to_owned()));
         assert_eq!(kept("enumeration", "radio", "A"), Err("INVALID_OPTION"), "values, not labels");
         assert_eq!(kept("enumeration", "radio", "a;b"), Err("INVALID_OPTION"));
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(kept("datetime", "date", "soon"), Err("INVALID_DATE"));
         assert_eq!(kept("date", "date", "2026-06-01"), Ok("2026-06-01".to_owned()));
         assert_eq!(kept("date", "date", "1780272000000"), Ok("2026-06-01".to_owned()));
-        assert_eq!(kept("date", "date", "1780272000001"), Err("INVALID_DATE"), "dates are midnights");
+        assert_eq!(kept("date", "date", "1780272000001"), Err("INVALID_DATE"), "a date must be midnight");
         assert_eq!(kept("date", "date", "2026-06-01T10:00:00Z"), Err("INVALID_DATE"));
         assert_eq!(kept("date", "date", "06/01/2026"), Err("INVALID_DATE"));
         assert_eq!(kept("string", "text", " as it is "), Ok(" as it is ".to_owned()));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_email_is_kept_in_lower_case() {
+    fn stores_emails_in_lowercase() {
         let email = PropertyDefinition::new("email", "Email", "string", "text");
         assert_eq!(value(&email, "Ana@Example.com"), Ok("ana@example.com".to_owned()));
         for wrong in ["ana", "ana@", "@example.com", "ana@example", "a na@example.com", "ana@example..com", "a@b@c.de"]

@@ -1,4 +1,5 @@
-//! Workflows, and webhooks that apps have subscribed to: what calls out of the portal. Nothing is called here.
+//! Workflows, and the webhooks that apps have subscribed to: what calls out of a portal. The sandbox stores them but
+//! never calls anything.
 //!
 //! <https://developers.hubspot.com/docs/guides/api/automation/workflows-v4>,
 //! <https://developers.hubspot.com/docs/api-reference/latest/webhooks/get-webhooks-appId>
@@ -14,14 +15,14 @@ use super::state::State;
 use crate::clock::iso;
 use crate::vendors::HUBSPOT_LIST_PAGE;
 
-/// Members of a workflow that the list shows.
+/// The members of a workflow that the list returns.
 const BRIEF: [&str; 8] =
     ["id", "isEnabled", "objectTypeId", "flowType", "name", "revisionId", "createdAt", "updatedAt"];
 
-/// What calls out of a portal.
+/// The workflows and webhooks of a portal.
 #[derive(Debug, Default)]
 pub(super) struct Workflows {
-    /// As they are shown, by id.
+    /// As the API returns them, by id.
     flows: BTreeMap<u64, Value>,
     /// By the app's id.
     apps: BTreeMap<u64, Webhooks>,
@@ -31,12 +32,12 @@ pub(super) struct Workflows {
 #[derive(Debug)]
 struct Webhooks {
     settings: Value,
-    /// By id, as they are shown.
+    /// As the API returns them, by id.
     subscriptions: BTreeMap<u64, Value>,
 }
 
 impl Workflows {
-    /// Makes a workflow, or makes one with its id anew. What it doesn't say has HubSpot's default.
+    /// Creates a workflow, or replaces the one with its id. Missing members get HubSpot's defaults.
     pub(super) fn add_flow(&mut self, flow: &Value, now: Timestamp) -> u64 {
         let given = flow["id"].as_u64().or_else(|| flow["id"].as_str()?.parse().ok());
         let id = given.unwrap_or_else(|| self.flows.last_key_value().map_or(1_000_001, |(id, _)| id + 1));
@@ -67,7 +68,7 @@ impl Workflows {
         id
     }
 
-    /// Has an app subscribe to events, which HubSpot sends to `target_url`.
+    /// Subscribes an app to events, which HubSpot sends to `target_url`.
     pub(super) fn subscribe(&mut self, app_id: u64, target_url: &str, events: &[&str], now: Timestamp) {
         let now = iso(now);
         let next = self.apps.values().flat_map(|app| app.subscriptions.keys()).max().map_or(1, |id| id + 1);

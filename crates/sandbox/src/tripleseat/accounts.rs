@@ -1,4 +1,4 @@
-//! The accounts of Tripleseat's customers, and what opens them.
+//! The accounts of Tripleseat's customers, and their credentials.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use crate::vendors::TRIPLESEAT_TOKEN_SECONDS;
 pub struct Account {
     pub site_id: u64,
     pub name: String,
-    /// Makes leads, and nothing else.
+    /// Allows creating leads, and nothing else.
     pub public_key: String,
-    /// Client id and client secret of an OAuth application, which reads leads.
+    /// Client id and client secret of an OAuth application, which can read leads.
     pub oauth: Option<(String, String)>,
-    /// A lead has to name one where there are several.
+    /// A lead must name one if there are several.
     pub locations: Vec<Location>,
     /// The lead forms that a lead can name.
     pub lead_form_ids: Vec<u64>,
@@ -26,7 +26,7 @@ pub struct Account {
     pub phone_required: bool,
 }
 
-/// A room or a house of an account.
+/// A room or a building of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     pub id: u64,
@@ -43,13 +43,13 @@ pub(super) struct Site {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) sites: BTreeMap<u64, Site>,
-    /// Access tokens: the site, and until when.
+    /// Access tokens, each with its site and when it expires.
     tokens: BTreeMap<String, (u64, Timestamp)>,
     issued: u64,
     leads: u64,
 }
 
-/// Why a token opens nothing.
+/// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenError {
     Unknown,
@@ -77,7 +77,7 @@ impl State {
         }
     }
 
-    /// A new token for an account. Earlier ones stay valid.
+    /// Issues a new token for an account. Earlier ones stay valid.
     pub(super) fn issue_token(&mut self, site_id: u64, now: Timestamp) -> String {
         self.issued += 1;
         let token = format!("sandbox-{site_id}-{:08x}", self.issued);
@@ -86,7 +86,7 @@ impl State {
         token
     }
 
-    /// Keeps a lead. Whether there is one like it is nothing that Tripleseat looks at.
+    /// Stores a lead. Like Tripleseat, it doesn't look for duplicates.
     pub(super) fn keep(&mut self, site_id: u64, accepted: Accepted, now: Timestamp) -> Option<Lead> {
         let site = self.sites.get_mut(&site_id)?;
         self.leads += 1;

@@ -1,4 +1,4 @@
-//! New leads: with an account's public key, and without OAuth.
+//! Creates leads, with an account's public key and without OAuth.
 
 use serde_json::{Map, Value, json};
 
@@ -9,16 +9,16 @@ use super::{Limits, over_limit, unauthorised};
 use crate::answer::Answer;
 use crate::front::Received;
 
-/// How the answer is written, which the end of the path says.
+/// The format of the response, which the end of the path determines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
-    /// `create.js`: 200 whatever happens.
+    /// `create.js`: invalid leads are refused with 200.
     Js,
     /// `create.json`
     Json,
 }
 
-/// `POST /v1/leads/create.js` and `create.json`. Gives whether a lead was made, too.
+/// `POST /v1/leads/create.js` and `create.json`. Also returns whether a lead was created.
 pub(super) fn create(state: &mut State, limits: Limits, request: &Received, format: Format) -> (Answer, bool) {
     let (answer, made) = match form::body(request) {
         Err(error) => (Answer::json(400, &json!({ "errors": [error] })), false),
@@ -34,7 +34,7 @@ fn answered(
     format: Format,
     body: &Map<String, Value>,
 ) -> (Answer, bool) {
-    // Everything but the lead's own fields can stand in the query, too.
+    // Everything except the lead's own fields may also be in the query.
     let beside = |name: &str| body.get(name).cloned().or_else(|| request.parameter(name).map(Value::from));
     let key = beside("public_key");
     let Some(site_id) = key.as_ref().and_then(Value::as_str).and_then(|key| state.site_of_key(key)) else {
@@ -82,7 +82,7 @@ pub(super) fn too_many() -> Answer {
     Answer::json(429, &json!({ "error": "Rate limit exceeded: at most 10 requests a second" }))
 }
 
-/// `create.js` is a script to browsers: its content type says so, and a `callback` is called with the answer.
+/// `create.js` returns a script for browsers: its content type says so, and a `callback` is called with the response.
 fn as_script(mut answer: Answer, request: &Received, format: Format) -> Answer {
     if format == Format::Js {
         answer.headers = vec![("content-type".to_owned(), "text/javascript; charset=utf-8".to_owned())];

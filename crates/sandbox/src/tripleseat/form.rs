@@ -1,15 +1,15 @@
-//! The body of a new lead, however it is sent: JSON, or a form with names like `lead[first_name]`.
+//! The body of a new lead, either JSON or a form with names like `lead[first_name]`.
 
 use serde_json::{Map, Value};
 
 use crate::front::Received;
 
-/// What a body says, as JSON; the reason in Tripleseat's words if it can't be read.
+/// The body as JSON, or an error in Tripleseat's words if it can't be parsed.
 pub(super) fn body(request: &Received) -> Result<Map<String, Value>, String> {
     if let Some(fields) = request.form() {
         return Ok(nested(fields));
     }
-    // What isn't said to be JSON isn't read as such.
+    // A body without the JSON content type isn't parsed as JSON.
     let is_json = request.header("content-type").is_some_and(|given| given.starts_with("application/json"));
     if request.body.is_empty() || !is_json {
         return Ok(Map::new());
@@ -20,7 +20,7 @@ pub(super) fn body(request: &Received) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// `lead[first_name]` is the member `first_name` of `lead`. Deeper names than that aren't used.
+/// `lead[first_name]` becomes the member `first_name` of `lead`. Deeper nesting isn't used.
 fn nested(fields: Vec<(String, String)>) -> Map<String, Value> {
     let mut body = Map::new();
     for (name, value) in fields {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_in_brackets_are_members() {
+    fn turns_bracketed_names_into_members() {
         let fields = [("public_key", "k"), ("lead[first_name]", "Ana"), ("lead[last_name]", "Silva"), ("odd[", "x")];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let body = json!({ "public_key": "k", "lead": { "first_name": "Ana", "last_name": "Silva" }, "odd[": "x" });

@@ -1,4 +1,4 @@
-//! What a lead may be, and how it is kept.
+//! Which leads are valid, and how they are stored.
 //!
 //! <https://support.tripleseat.com/hc/en-us/articles/205161948-Lead-Form-API-endpoint>
 
@@ -10,20 +10,20 @@ use super::accounts::Account;
 use crate::clock::iso;
 use crate::email::looks_like_email;
 
-/// A lead as an account has it.
+/// A stored lead.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lead {
     pub id: u64,
     pub site_id: u64,
-    /// The account's only location, where none was named.
+    /// The named location, or else the account's only one.
     pub location_id: Option<u64>,
-    /// `first_name` and the other fields, as they were sent.
+    /// `first_name` and the other fields, as sent.
     pub fields: Map<String, Value>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
-/// The fields that are taken. Others are ignored.
+/// The fields that are accepted. Others are ignored.
 const FIELDS: [&str; 19] = [
     "first_name",
     "last_name",
@@ -46,24 +46,24 @@ const FIELDS: [&str; 19] = [
     "event_style",
 ];
 
-/// Those of them that are whole numbers, as such or as text.
+/// The fields that are whole numbers, sent as numbers or as text.
 const NUMBERS: [&str; 3] = ["guest_count", "lead_source_id", "referral_source_id"];
-/// Those of them that are yes or no.
+/// The fields that are yes or no.
 const FLAGS: [&str; 2] = ["email_opt_in", "gdpr_consent_granted"];
-/// Those of them that are text, and may come as a number: phone numbers do.
+/// The text fields that may also be sent as a number, as phone numbers sometimes are.
 const TEXTS_OR_NUMBERS: [&str; 2] = ["phone_number", "phone_number_extension"];
 
-/// What is wrong with a field, in the words of Rails: the field, and what follows its name in a sentence.
+/// Errors worded as in Rails: the field, and what follows its name in a sentence.
 pub(super) type Errors = Vec<(&'static str, &'static str)>;
 
-/// A lead that may be kept: its fields, its location, and its lead form.
+/// A valid lead: its fields, including the lead form, and its location.
 #[derive(Debug)]
 pub(super) struct Accepted {
     pub(super) fields: Map<String, Value>,
     pub(super) location_id: Option<u64>,
 }
 
-/// Checks what was sent. `location_id` and `lead_form_id` can stand in the lead or beside it.
+/// Validates a lead. `location_id` and `lead_form_id` may be inside the lead or next to it.
 pub(super) fn check(
     account: &Account,
     lead: &Map<String, Value>,
@@ -130,7 +130,7 @@ pub(super) fn check(
     Ok(Accepted { fields, location_id })
 }
 
-/// The fields whose values are of another JSON type than theirs. Those that are required are blank then, too.
+/// The fields whose values have the wrong JSON type. If they are required, they may count as blank too.
 fn wrong_types(lead: &Map<String, Value>) -> Errors {
     let is_flag = |text: &str| matches!(text, "true" | "false" | "1" | "0");
     let fits = |field: &str, value: &Value| match value {
@@ -145,7 +145,7 @@ fn wrong_types(lead: &Map<String, Value>) -> Errors {
     FIELDS.into_iter().filter(|field| wrong(field)).map(|field| (field, "is invalid")).collect()
 }
 
-/// Every message with its field, as people read it: `Phone number can't be blank`.
+/// Each message as a sentence with its field: `Phone number can't be blank`.
 pub(super) fn sentences(errors: &Errors) -> Vec<String> {
     let sentence = |(field, message): &(&str, &str)| {
         let words = field.replace('_', " ");
@@ -168,7 +168,7 @@ pub(super) fn by_field(errors: &Errors) -> Value {
 }
 
 impl Lead {
-    /// As the API gives it.
+    /// The lead as the API returns it.
     pub(super) fn json(&self) -> Value {
         let mut json = Map::from_iter([("id".to_owned(), json!(self.id))]);
         json.extend(self.fields.clone());
@@ -179,7 +179,7 @@ impl Lead {
         Value::Object(json)
     }
 
-    /// Whether its name, email or additional information has a text in it, whatever its case.
+    /// Whether its name, email or additional information contains a text, ignoring case.
     pub(super) fn mentions(&self, query: &str) -> bool {
         let field = |name| text(self.fields.get(name)).unwrap_or_default();
         let name = format!("{} {}", field("first_name"), field("last_name"));
@@ -190,7 +190,7 @@ impl Lead {
     }
 }
 
-/// `2026-06-01`, with or without a time, or `6/1/2026`.
+/// Parses `2026-06-01`, with or without a time, or `6/1/2026`.
 pub(super) fn parse_date(text: &str) -> Option<Date> {
     let text = text.trim();
     text.parse::<Date>().ok().or_else(|| Date::strptime("%m/%d/%Y", text).ok())
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_taken_as_people_write_them() {
+    fn parses_dates_in_common_formats() {
         let date = Date::constant(2026, 6, 1);
         for text in ["2026-06-01", "6/1/2026", "06/01/2026", "2026-06-01T18:00:00", " 2026-06-01 "] {
             assert_eq!(parse_date(text), Some(date), "{text}");
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_errors_say_the_same() {
+    fn formats_errors_as_sentences_and_by_field() {
         let errors = vec![("phone_number", "can't be blank"), ("email_address", "is invalid")];
         assert_eq!(sentences(&errors), ["Phone number can't be blank", "Email address is invalid"]);
         let fields = json!({ "phone_number": ["can't be blank"], "email_address": ["is invalid"] });

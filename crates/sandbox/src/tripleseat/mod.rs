@@ -1,4 +1,4 @@
-//! Tripleseat, with its customers' accounts, as far as leads go.
+//! Tripleseat with its customers' accounts, limited to leads.
 
 mod accounts;
 mod create;
@@ -27,15 +27,15 @@ use accounts::{Site, State};
 use create::Format;
 use read::Reading;
 
-/// What the vendor is made with.
+/// The settings of the vendor.
 #[derive(Debug, Clone)]
 pub struct TripleseatConfig {
     pub clock: Clock,
-    /// Whether the rate limits hold.
+    /// Whether the rate limits are enforced.
     pub limits: bool,
 }
 
-/// The vendor with all its accounts. Cloning is cheap and gives the same vendor.
+/// The vendor with all its accounts. Clones are cheap and share the same accounts.
 #[derive(Clone)]
 pub struct Tripleseat {
     inner: Arc<Inner>,
@@ -49,13 +49,13 @@ struct Inner {
 }
 
 impl Tripleseat {
-    /// The vendor without a customer.
+    /// Creates the vendor without customers.
     pub fn new(config: TripleseatConfig) -> Self {
         let front = Front::new(config.clock.clone());
         Self { inner: Arc::new(Inner { config, state: Mutex::default(), front, changes: watch::Sender::new(0) }) }
     }
 
-    /// Opens an account. One of this site id that is there gets these settings, and keeps its leads.
+    /// Adds an account. An existing one with this site id gets these settings and keeps its leads.
     pub fn add_account(&self, account: Account) {
         let mut state = self.state();
         let leads = state.sites.remove(&account.site_id).map(|site| site.leads).unwrap_or_default();
@@ -69,27 +69,27 @@ impl Tripleseat {
         front::router(self.clone())
     }
 
-    /// The leads of an account, oldest first; none where there is no such account.
+    /// The leads of an account, oldest first; empty if there is no such account.
     pub fn leads(&self, site_id: u64) -> Vec<Lead> {
         self.state().sites.get(&site_id).map(|site| site.leads.clone()).unwrap_or_default()
     }
 
-    /// A number that is another one after every change.
+    /// A counter that grows with every change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
     }
 
-    /// The requests since the start or [`Tripleseat::forget_requests`], oldest first; the newest 10,000.
+    /// The newest 10,000 requests since the start or the last [`Tripleseat::forget_requests`], oldest first.
     pub fn requests(&self) -> Vec<Request> {
         self.inner.front.requests()
     }
 
-    /// Empties the list of requests, and counts from one again.
+    /// Clears the recorded requests, and numbers new ones from one.
     pub fn forget_requests(&self) {
         self.inner.front.forget_requests();
     }
 
-    /// Asks `hook` at every request whether a fault is to be put there; `None` takes the hook away.
+    /// Asks `hook` for a fault at every request; `None` removes the hook.
     pub fn set_faults(&self, hook: Option<FaultHook>) {
         self.inner.front.set_faults(hook);
     }
@@ -140,13 +140,13 @@ impl Vendor for Tripleseat {
 }
 
 impl fmt::Debug for Tripleseat {
-    /// Without keys and leads.
+    /// Omits keys and leads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tripleseat").finish_non_exhaustive()
     }
 }
 
-/// Whether the limits hold.
+/// Whether the rate limits are enforced.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     hold: bool,

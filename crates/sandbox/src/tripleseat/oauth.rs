@@ -1,4 +1,4 @@
-//! Access tokens, for a client id and a client secret.
+//! Issues access tokens for a client id and a client secret.
 //!
 //! <https://support.tripleseat.com/hc/en-us/articles/19394408627479-API-Authentication>
 

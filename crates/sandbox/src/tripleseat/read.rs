@@ -1,4 +1,4 @@
-//! What an account has: with an access token, and that account's only.
+//! Reads an account's data, with an access token that is valid for that account only.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::front::Received;
 use crate::vendors::TRIPLESEAT_PAGE;
 
-/// What is read.
+/// What a request reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
     Leads,
@@ -28,7 +28,7 @@ pub(super) fn read(state: &mut State, limits: Limits, request: &Received, readin
         Err(refusal) => return refusal,
     };
     let Some(site) = state.sites.get_mut(&site_id) else { return Answer::empty(500) };
-    // The limit is one of leads; sites and locations have none that is known.
+    // The limit applies to leads; none is known for sites and locations.
     let limited = matches!(reading, Reading::Leads | Reading::Search | Reading::Lead(_));
     if limited && over_limit(site, limits, request.at) {
         return too_many();
