@@ -115,7 +115,8 @@ impl Cause {
             }
             Self::ClientAsPublicKey => {
                 "This value belongs to the OAuth client, but creating leads requires the account's public key \
-                 (Settings, Tripleseat API & Webhooks). Set the key with `deployer secret set VENUE tripleseat_public_key`"
+                 (Settings, Tripleseat API & Webhooks). Set the key with `deployer secret set VENUE \
+                 tripleseat_public_key`"
             }
             Self::OAuthOnly => {
                 "A public key can only create leads; this request requires an OAuth 2.0 application of the account \
