@@ -180,7 +180,7 @@ mod tests {
     const CONSUMER_KEY: &str = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5hJ7k";
     const UID: &str = "uid-of-an-application-0123456789_abcdefghijk";
 
-    fn client(id: &str, secret: &str) -> OAuthClient {
+    fn oauth_client(id: &str, secret: &str) -> OAuthClient {
         OAuthClient { id: Secret::new(id), secret: Secret::new(secret) }
     }
 
@@ -188,10 +188,10 @@ mod tests {
     fn finds_the_cause_from_the_credential_and_the_message() {
         let key = Secret::new(KEY);
         let other_key = Secret::new("another-key");
-        let own = client(UID, "secret");
-        let consumer = client(CONSUMER_KEY, "secret");
-        let shape = client("0123456789abcdef0123456789abcdef01234567", "x");
-        let (key_as_id, key_as_secret) = (client(KEY, "x"), client(UID, KEY));
+        let own = oauth_client(UID, "secret");
+        let consumer = oauth_client(CONSUMER_KEY, "secret");
+        let shape = oauth_client("0123456789abcdef0123456789abcdef01234567", "x");
+        let (key_as_id, key_as_secret) = (oauth_client(KEY, "x"), oauth_client(UID, KEY));
         let secret_as_key = Secret::new("secret");
         let invalid_client = "invalid_client: Client authentication failed due to unknown client";
         use Shown::{AccessToken, Client, PublicKey};
