@@ -1,4 +1,4 @@
-//! The venue's credentials, and where they come from: its secret in AWS, or the environment outside AWS.
+//! The venue's credentials, read from its secret in AWS, or from the environment outside AWS.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use sync_config::config::{
     KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY,
 };
 
-/// A value that is never shown.
+/// A value that is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a value. White space around it, as an editor leaves it, is no part of it.
+    /// Wraps a value. Surrounding whitespace, such as an editor's trailing newline, is dropped.
     pub fn new(value: &str) -> Self {
         Self(value.trim().to_owned())
     }
@@ -32,7 +32,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Tripleseat's OAuth 2.0 client: what leads are looked up with.
+/// Tripleseat's OAuth 2.0 client, which lead lookups use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuthClient {
     /// `client_id`
@@ -41,45 +41,47 @@ pub struct OAuthClient {
     pub secret: Secret,
 }
 
-/// What a venue's run may use.
+/// The credentials of a venue's run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// HubSpot's private app token.
     pub hubspot_token: Secret,
-    /// The key that makes leads. Absent for an `http` destination.
+    /// The key that creates leads. Absent for an `http` destination.
     pub tripleseat_public_key: Option<Secret>,
-    /// Absent where the account has none: then leads can't be looked up.
+    /// Absent if the account has none: then leads can't be looked up.
     pub tripleseat_oauth: Option<OAuthClient>,
     /// The credential of an `http` destination.
     pub destination_credential: Option<Secret>,
 }
 
 impl Credentials {
-    /// From the secret's JSON object.
+    /// Reads the credentials from the secret's JSON object.
     ///
     /// # Errors
-    /// It is no JSON object of strings, or it has no HubSpot token. The value isn't shown.
+    /// It isn't a JSON object, or it has no HubSpot token. The value isn't shown.
     pub fn from_secret(json: &str) -> Result<Self, RunError> {
         let object: Map<String, Value> = serde_json::from_str(json).map_err(|_| {
             RunError::Settings(
-                "the venue's secret is no JSON object; `deployer secret set VENUE` writes one as it must be".to_owned(),
+                "the venue's secret isn't a JSON object; write {} into it in the AWS console, then run `deployer \
+                 secret push VENUE`"
+                    .to_owned(),
             )
         })?;
         Self::from_lookup(|key| object.get(key).and_then(Value::as_str).map(ToOwned::to_owned), "the venue's secret")
     }
 
-    /// From environment variables, for a run outside AWS.
+    /// Reads the credentials from environment variables, for a run outside AWS.
     ///
     /// # Errors
-    /// There is no HubSpot token.
+    /// The HubSpot token is missing.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, RunError> {
-        Self::from_lookup(variable, &format!("the environment (there is no {ENV_SECRET_ARN} either)"))
+        Self::from_lookup(variable, &format!("the environment ({ENV_SECRET_ARN} isn't set either)"))
     }
 
     fn from_lookup(value: impl Fn(&str) -> Option<String>, place: &str) -> Result<Self, RunError> {
         let secret = |key: &str| value(key).map(|text| Secret::new(&text)).filter(|secret| !secret.expose().is_empty());
         let hubspot_token = secret(KEY_HUBSPOT_TOKEN)
-            .ok_or_else(|| RunError::Settings(format!("{KEY_HUBSPOT_TOKEN} is missing in {place}")))?;
+            .ok_or_else(|| RunError::Settings(format!("{KEY_HUBSPOT_TOKEN} is missing from {place}")))?;
         let tripleseat_oauth = match (secret(KEY_TRIPLESEAT_CLIENT_ID), secret(KEY_TRIPLESEAT_CLIENT_SECRET)) {
             (Some(id), Some(secret)) => Some(OAuthClient { id, secret }),
             _ => None,
@@ -92,12 +94,12 @@ impl Credentials {
         })
     }
 
-    /// Takes every credential and every e-mail address out of a text: a vendor may repeat what it was sent. For logs.
+    /// Removes every credential and email address from a text, for logs: a vendor may repeat what it was sent.
     pub fn redact(&self, text: &str) -> String {
         without_addresses(&self.redact_keys(text))
     }
 
-    /// Takes every credential out of a text. For what staff read at the contact itself.
+    /// Removes every credential from a text, for messages that staff read on the contact itself.
     pub fn redact_keys(&self, text: &str) -> String {
         let mut text = text.to_owned();
         let oauth = self.tripleseat_oauth.as_ref();
@@ -115,7 +117,7 @@ impl Credentials {
     }
 }
 
-/// `text` with each word that has an `@` left out.
+/// `text` with each word that contains an `@` replaced.
 fn without_addresses(text: &str) -> String {
     let words = text.split(' ').map(|word| if word.contains('@') { "(address)" } else { word });
     words.collect::<Vec<_>>().join(" ")
@@ -126,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_read_and_never_shown() {
+    fn reads_secrets_without_ever_printing_them() {
         let credentials = Credentials::from_secret(
             r#"{"HUBSPOT_TOKEN":" pat-na1-0000\n","TRIPLESEAT_PUBLIC_KEY":"key-1111","TRIPLESEAT_CLIENT_ID":"only-half"}"#,
         )
@@ -139,8 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_and_what_is_there_is_not_shown() {
-        let error = Credentials::from_secret("hunter2").expect_err("no JSON").to_string();
+    fn errors_name_missing_keys_without_showing_values() {
+        let error = Credentials::from_secret("hunter2").expect_err("not JSON").to_string();
         assert!(!error.contains("hunter2"), "{error}");
         let error = Credentials::from_secret(r#"{"HUBSPOT_TOKEN":" "}"#).expect_err("no token").to_string();
         assert!(error.contains("HUBSPOT_TOKEN is missing"), "{error}");

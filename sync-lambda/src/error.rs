@@ -1,4 +1,4 @@
-//! Why a run ended before its work was done. What becomes of one contact is no error of the run: see
+//! Why a run ended before its work was done. A problem with a single contact isn't an error of the run: see
 //! [`crate::ledger::Outcome`].
 
 use std::fmt;
@@ -24,57 +24,57 @@ impl fmt::Display for Side {
     }
 }
 
-/// Why a run ended early. Flags that weren't settled stay set, so that the next run takes their contacts again.
+/// Why a run ended early. Flags of contacts that weren't settled stay set, so the next run retries them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// The function's environment isn't what the deployer writes.
+    /// The function's environment or secret isn't what the deployer writes.
     #[error("{0}")]
     Settings(String),
-    /// A credential was refused: 401 or 403.
-    #[error("{side} refused {credential}: {message}. {advice}")]
+    /// A credential was rejected: 401 or 403.
+    #[error("{side} rejected {credential}: {message}. {advice}")]
     Credential {
-        /// Who refused it.
+        /// Which side rejected it.
         side: Side,
         /// Its name, such as `HUBSPOT_TOKEN`.
         credential: &'static str,
-        /// In the vendor's words.
+        /// The vendor's message.
         message: String,
         /// What to do.
         advice: String,
     },
-    /// The credentials open another account than the manifest's.
+    /// The credentials belong to another account than the manifest's.
     #[error("{0}")]
     WrongAccount(String),
-    /// A limit that ends only after the run, such as HubSpot's daily one.
-    #[error("{side} takes no more requests: {message}")]
+    /// A limit that outlasts the run, such as HubSpot's daily one.
+    #[error("{side} accepts no more requests for now: {message}")]
     Limit {
         /// Whose limit.
         side: Side,
-        /// In the vendor's words.
+        /// The vendor's message.
         message: String,
     },
-    /// No usable answer, after as many tries as the time allowed.
-    #[error("{side} can't be reached: {message}")]
+    /// No usable response, after all retries that time allowed.
+    #[error("{side} is unavailable: {message}")]
     Unavailable {
-        /// Who.
+        /// Which side.
         side: Side,
-        /// What came instead of an answer.
+        /// What happened instead of a usable response.
         message: String,
     },
-    /// The request was understood and refused; another try would be refused too.
-    #[error("{side} refused the request {request}: {message}")]
+    /// The request was understood and rejected; a retry would be rejected too.
+    #[error("{side} rejected {request}: {message}")]
     Refused {
-        /// Who.
+        /// Which side.
         side: Side,
         /// Method and path.
         request: String,
-        /// In the vendor's words.
+        /// The vendor's message.
         message: String,
     },
 }
 
 impl RunError {
-    /// Whether HubSpot is what can't be used.
+    /// Whether the error came from HubSpot.
     pub fn is_hubspots(&self) -> bool {
         use RunError::{Credential, Limit, Refused, Unavailable};
         let (Credential { side, .. } | Limit { side, .. } | Unavailable { side, .. } | Refused { side, .. }) = self

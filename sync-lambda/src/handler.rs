@@ -1,6 +1,6 @@
-//! An invocation: credentials, one run, the answer. Kept from one invocation to the next are the credentials, and no
-//! connections: Lambda freezes a process between two runs, and what became of its connections meanwhile shows only when
-//! a lead is sent on one and no answer comes.
+//! Handles an invocation: loads the credentials, runs once, returns the counts. Credentials are kept between
+//! invocations, but connections are not: Lambda freezes the process between runs, and a connection that died in the
+//! meantime would only show when a lead is sent on it and no response comes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,7 +18,7 @@ use crate::settings::Settings;
 /// Reads environment variables.
 pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// What a process keeps.
+/// The state of a process between invocations.
 pub struct Handler {
     settings: Settings,
     variables: Box<Variables>,
@@ -27,7 +27,7 @@ pub struct Handler {
 }
 
 impl Handler {
-    /// Reads the settings. Nothing goes over the network yet: a function that waits costs nothing.
+    /// Reads the settings. Makes no network requests yet: an idle function should cost nothing.
     ///
     /// # Errors
     /// The environment isn't what the deployer writes.
@@ -36,11 +36,11 @@ impl Handler {
         Ok(Self { settings, variables, log, credentials: Mutex::new(None) })
     }
 
-    /// Runs the venue's sync once, until `deadline` at the latest. `event` is EventBridge's, and means nothing, or
-    /// `{"dry_run": true}`.
+    /// Runs the venue's sync once, until `deadline` at the latest. `event` is either EventBridge's, which is ignored,
+    /// or `{"dry_run": true}`.
     ///
     /// # Errors
-    /// Why the run ended before its work was done. What it did until then is settled.
+    /// Why the run ended before its work was done. Everything it did until then is settled.
     pub async fn run(&self, event: &Value, request_id: &str, deadline: SystemTime) -> Result<Value, RunError> {
         let begun = Instant::now();
         let time = deadline.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
@@ -58,14 +58,15 @@ impl Handler {
         }
     }
 
-    /// What a run goes on.
+    /// Prepares what a run needs: a client and the credentials.
     async fn begin(&self) -> Result<(reqwest::Client, Credentials), RunError> {
         let client = crate::http::client()?;
         let credentials = self.credentials(&client).await?;
         Ok((client, credentials))
     }
 
-    /// A credential that was refused may have been replaced since it was read: then the run begins again with the new.
+    /// Runs the sync. If a credential is rejected, it may have been replaced since it was read: then the run restarts
+    /// with the new one.
     async fn run_with(&self, client: &reqwest::Client, credentials: Credentials, options: Options) -> Ended {
         let ended = engine::run(client, &self.settings, &credentials, options, &self.log).await;
         if !matches!(ended.error, Some(RunError::Credential { .. })) {
@@ -76,7 +77,7 @@ impl Handler {
             Ok(fresh) if fresh != credentials => {
                 (self.log)(&json!({
                     "level": "info", "event": "credentials", "venue": self.settings.venue,
-                    "message": "the secret has changed since it was read; the run begins again",
+                    "message": "the secret has changed since it was last read; restarting the run",
                 }));
                 engine::run(client, &self.settings, &fresh, options, &self.log).await
             }
@@ -84,7 +85,7 @@ impl Handler {
         }
     }
 
-    /// Read once a process.
+    /// The credentials, read once per process.
     async fn credentials(&self, client: &reqwest::Client) -> Result<Credentials, RunError> {
         let mut kept = self.credentials.lock().await;
         if let Some(credentials) = &*kept {

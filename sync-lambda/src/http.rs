@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use crate::error::RunError;
 
-/// Time for a connection to be made, TLS and all.
+/// Timeout for establishing a connection, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A client with Mozilla's root certificates built in: Lambda's own need to be read from disk at every cold start.
-/// Redirects aren't followed, since a credential would go along to wherever they lead.
+/// A client with Mozilla's root certificates built in: Lambda's own would have to be read from disk at every cold
+/// start. Redirects aren't followed, because the credential would be sent along to wherever they lead.
 ///
 /// # Errors
-/// TLS can't be set up.
+/// TLS could not be set up.
 pub fn client() -> Result<reqwest::Client, RunError> {
-    let failed = |error: &dyn std::fmt::Display| RunError::Settings(format!("TLS can't be set up: {error}"));
+    let failed = |error: &dyn std::fmt::Display| RunError::Settings(format!("could not set up TLS: {error}"));
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()
@@ -29,45 +29,46 @@ pub fn client() -> Result<reqwest::Client, RunError> {
         .map_err(|error| failed(&error))
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// What the vendor asked us to wait.
+    /// How long the vendor asked us to wait.
     pub retry_after: Option<Duration>,
     /// The body.
     pub body: String,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug)]
 pub struct NoAnswer {
-    /// The request certainly didn't reach the other side.
+    /// The request definitely didn't reach the other side.
     pub not_sent: bool,
-    /// What happened, without the address, which may hold a key.
+    /// What happened, without the URL, which may contain a key.
     pub message: String,
 }
 
-/// Sends a request and reads the answer, both within `timeout`.
+/// Sends a request and reads the response, both within `timeout`.
 ///
 /// # Errors
-/// No whole answer came.
+/// No complete response came.
 pub async fn send(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, NoAnswer> {
     let exchange = async {
         let answer = request.send().await?;
         let status = answer.status().as_u16();
         let retry_after = answer.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
         let body = answer.bytes().await?;
-        // A vendor's text with a byte that isn't UTF-8 in it is still an answer.
+        // A response with invalid UTF-8 in it is still a response.
         Ok(Answer { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
     };
     match tokio::time::timeout(timeout, exchange).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(no_answer(error)),
-        Err(_) => {
-            Err(NoAnswer { not_sent: false, message: format!("no answer within {} s", timeout.as_secs_f32().round()) })
-        }
+        Err(_) => Err(NoAnswer {
+            not_sent: false,
+            message: format!("no response within {} s", timeout.as_secs_f32().round()),
+        }),
     }
 }
 
@@ -83,7 +84,7 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
     NoAnswer { not_sent, message }
 }
 
-/// `Retry-After` in seconds; the form with a date isn't used by either vendor.
+/// `Retry-After` in seconds; neither vendor uses the date format.
 fn retry_after(value: &str) -> Option<Duration> {
     value
         .trim()

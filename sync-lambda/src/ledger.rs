@@ -1,7 +1,7 @@
-//! The ledger: what each contact's five properties say, and the only way to change them.
+//! The ledger: interprets each contact's five properties, and is the only code that can change them.
 //!
-//! It is kept in HubSpot itself, so that staff see what became of each contact and no store of ours can disagree with
-//! theirs. A contact goes `sending` before its lead is sent, so that a run that dies leaves a trace.
+//! It is kept in HubSpot itself, so that staff see the status of each contact and there is no second store that could
+//! disagree with HubSpot. A contact becomes `sending` before its lead is sent, so that a run that dies leaves a trace.
 
 use std::fmt;
 
@@ -10,49 +10,49 @@ use jiff::Timestamp;
 use sync_config::config::LedgerProperties;
 use sync_config::mapping::Properties;
 
-/// Longest text in the error property: it is for a person to read.
+/// Longest text in the error property: people read it.
 const MAX_ERROR: usize = 1000;
 
-/// One try to make a contact a lead. Its text stands in the lead itself, so that a later look-up finds exactly this
-/// lead and not another of the same person.
+/// One attempt to turn a contact into a lead. Its reference is part of the lead itself, so that a later lookup finds
+/// exactly this lead and not another one of the same person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     contact_id: String,
-    /// When it was begun, milliseconds since 1970, and something random.
+    /// The start time in milliseconds since 1970, and a random part.
     key: String,
 }
 
 impl Attempt {
-    /// A new attempt, unlike any other.
+    /// A new, unique attempt.
     pub fn new(contact_id: &str, now: Timestamp) -> Self {
         use std::hash::{BuildHasher, RandomState};
-        // Each `RandomState` is keyed from the system's randomness.
+        // Each `RandomState` is seeded from the system's randomness.
         let random = RandomState::new().hash_one(contact_id);
         Self { contact_id: contact_id.to_owned(), key: format!("{:x}-{:08x}", now.as_millisecond(), random >> 32) }
     }
 
-    /// What stands in the lead: `HS-<contact>-<key>`.
+    /// The reference in the lead: `HS-<contact>-<key>`.
     pub fn reference(&self) -> String {
         format!("HS-{}-{}", self.contact_id, self.key)
     }
 
-    /// The attempt's own part of the reference.
+    /// The part of the reference that identifies the attempt.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The contact.
+    /// The contact's id.
     pub fn contact_id(&self) -> &str {
         &self.contact_id
     }
 
-    /// When it was begun; `None` if somebody changed the text.
+    /// When the attempt began; `None` if somebody changed the reference.
     pub fn begun(&self) -> Option<Timestamp> {
         let milliseconds = i64::from_str_radix(self.key.split('-').next()?, 16).ok()?;
         Timestamp::from_millisecond(milliseconds).ok()
     }
 
-    /// Reads what [`Attempt::reference`] wrote.
+    /// Parses the text of [`Attempt::reference`].
     pub fn parse(reference: &str) -> Option<Self> {
         let (contact_id, key) = reference.trim().strip_prefix("HS-")?.split_once('-')?;
         let attempt = Self { contact_id: contact_id.to_owned(), key: key.to_owned() };
@@ -60,36 +60,36 @@ impl Attempt {
     }
 }
 
-/// What a contact's properties say.
+/// The state that a contact's properties express.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Its flag isn't set: nothing is to be done, whatever the search found.
+    /// The flag isn't set: nothing to do, whatever the search found.
     NotFlagged,
-    /// It is to be sent.
+    /// Ready to be sent.
     Flagged,
-    /// A run took it and didn't live to say what became of it. The attempt is `None` if its text was changed.
+    /// A run took it and died before settling it. The attempt is `None` if somebody changed its reference.
     Sending(Option<Attempt>),
 }
 
-/// What becomes of a contact in one run.
+/// The outcome of a contact in one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The lead is there. Its id, where the destination gives one.
+    /// The lead exists. Carries its id if the destination returned one.
     Synced(Option<String>),
-    /// Refused for its data, in the vendor's words: staff correct it and set the flag again.
+    /// Rejected because of its data, with the vendor's message: staff correct it and tick the flag again.
     Failed(String),
-    /// It isn't known whether the lead is there, and can't be looked up.
+    /// The lead may or may not exist, and can't be looked up.
     NeedsReview(String),
-    /// Certainly not taken, and not for its data: the flag stays, the next run takes it again.
+    /// Definitely not received, but not because of its data: the flag stays, and the next run retries it.
     Retry(String),
-    /// Perhaps taken, and to be looked up by the next run: the flag and `sending` stay.
+    /// Possibly received; the next run looks it up. The flag and `sending` stay.
     Unsettled(String),
-    /// Certainly not taken, and staff have taken the flag away since.
+    /// Definitely not received, and staff have cleared the flag since.
     Withdrawn,
 }
 
 impl Outcome {
-    /// A word for logs.
+    /// The outcome's name in logs.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Synced(_) => "synced",
@@ -102,7 +102,7 @@ impl Outcome {
     }
 }
 
-/// One contact's write. Only a [`Ledger`] makes one, so no property but the venue's five can be written.
+/// A write to one contact. Only a [`Ledger`] can create one, so only the venue's five properties can be written.
 ///
 /// ```compile_fail,E0451
 /// let properties = vec![("email".to_owned(), "other@example.com".to_owned())];
@@ -120,7 +120,7 @@ impl Write {
         &self.id
     }
 
-    /// Names and values.
+    /// The property names and values.
     pub fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
         self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -131,22 +131,22 @@ impl Write {
 pub struct Ledger(LedgerProperties);
 
 impl Ledger {
-    /// The ledger in these properties.
+    /// A ledger with these properties.
     pub fn new(properties: LedgerProperties) -> Self {
         Self(properties)
     }
 
-    /// The properties' names.
+    /// The names of the properties.
     pub fn properties(&self) -> &LedgerProperties {
         &self.0
     }
 
-    /// What must be read of a contact for [`Ledger::state`].
+    /// The contact properties that [`Ledger::state`] needs.
     pub fn read_properties(&self) -> [&str; 3] {
         [&self.0.flag, &self.0.status, &self.0.lead_id]
     }
 
-    /// What a contact's properties say.
+    /// The state of a contact.
     pub fn state(&self, contact: &Properties) -> State {
         let value = |name: &str| contact.get(name).map(String::as_str).unwrap_or_default();
         if value(&self.0.status).eq_ignore_ascii_case("sending") {
@@ -158,11 +158,11 @@ impl Ledger {
         }
     }
 
-    /// Says that an attempt begins. The reference stands where the lead's id will.
+    /// The write that marks the beginning of an attempt. Until the lead's id is known, its property has the reference.
     pub fn sending(&self, attempt: &Attempt) -> Write {
         let reference = attempt.reference();
         let names = &self.0;
-        // `synced_at` is written too, so that a property that doesn't exist is found before anything is sent.
+        // `synced_at` is written too, so that a missing property is noticed before anything is sent.
         self.write(
             &attempt.contact_id,
             [(&names.status, "sending"), (&names.lead_id, &reference), (&names.error, ""), (&names.synced_at, "")],
@@ -174,7 +174,8 @@ impl Ledger {
         contact.get(&self.0.flag).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
-    /// Says what became of an attempt; `None` where the contact stays as it is. `attempt` is what a person can look for.
+    /// The write that records the outcome of an attempt; `None` if the contact stays as it is. People can search the
+    /// destination for the reference of `attempt`.
     pub fn settle(
         &self,
         contact_id: &str,
@@ -218,7 +219,7 @@ impl Ledger {
                 [
                     (&names.status, ""),
                     (&names.lead_id, ""),
-                    (&names.error, &limited(&format!("Not sent yet; the next run tries again. {why}"))),
+                    (&names.error, &limited(&format!("Not sent yet; the next run will retry it. {why}"))),
                 ],
             ),
             Outcome::Withdrawn => {
@@ -254,17 +255,17 @@ fn limited(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn ledger() -> Ledger {
+    fn ledger_of_venue_a() -> Ledger {
         Ledger::new(LedgerProperties::new("venue-a", "tripleseat_sync__venue_a"))
     }
 
-    fn after(write: &Write, mut contact: Properties) -> Properties {
+    fn apply_write(write: &Write, mut contact: Properties) -> Properties {
         contact.extend(write.properties().map(|(name, value)| (name.to_owned(), value.to_owned())));
         contact
     }
 
     #[test]
-    fn a_reference_reads_back_and_no_two_are_alike() {
+    fn references_round_trip_and_are_unique() {
         let now = Timestamp::from_millisecond(1_790_000_000_123).expect("in range");
         let attempt = Attempt::new("501", now);
         assert_eq!(Attempt::parse(&attempt.reference()).as_ref(), Some(&attempt));
@@ -276,14 +277,14 @@ mod tests {
     }
 
     #[test]
-    fn states_follow_from_what_is_written() {
-        let ledger = ledger();
+    fn writes_lead_to_the_expected_states() {
+        let ledger = ledger_of_venue_a();
         let now = Timestamp::UNIX_EPOCH;
         let attempt = Attempt::new("501", now);
         let flagged = Properties::from([("tripleseat_sync__venue_a".to_owned(), "true".to_owned())]);
         assert_eq!(ledger.state(&flagged), State::Flagged);
         assert_eq!(ledger.state(&Properties::new()), State::NotFlagged);
-        let sending = after(&ledger.sending(&attempt), flagged);
+        let sending = apply_write(&ledger.sending(&attempt), flagged);
         assert_eq!(ledger.state(&sending), State::Sending(Some(attempt.clone())));
         for (outcome, state) in [
             (Outcome::Synced(Some("9".to_owned())), State::NotFlagged),
@@ -293,14 +294,14 @@ mod tests {
             (Outcome::Withdrawn, State::Flagged),
         ] {
             let write = ledger.settle("501", Some(&attempt), &outcome, now).expect("written");
-            assert_eq!(ledger.state(&after(&write, sending.clone())), state, "{outcome:?}");
+            assert_eq!(ledger.state(&apply_write(&write, sending.clone())), state, "{outcome:?}");
         }
         assert_eq!(ledger.settle("501", Some(&attempt), &Outcome::Unsettled(String::new()), now), None);
     }
 
     #[test]
-    fn nothing_but_the_five_is_written() {
-        let ledger = ledger();
+    fn writes_only_the_five_properties() {
+        let ledger = ledger_of_venue_a();
         let names = ledger.properties().clone();
         let five = [names.flag, names.status, names.lead_id, names.error, names.synced_at];
         let attempt = Attempt::new("1", Timestamp::UNIX_EPOCH);

@@ -1,11 +1,13 @@
-//! Takes the contacts whose flag is set in HubSpot, makes each a lead in one venue's Tripleseat account exactly once,
-//! and resets the flag.
+//! Turns each HubSpot contact whose flag is set into a lead in one venue's Tripleseat account, exactly once, and resets
+//! the flag.
 //!
-//! - [`config`]: what the deployer tells a venue's function; [`settings`] reads it, [`credentials`] and [`secret`] get
-//!   what must not stand there.
-//! - [`handler`]: an invocation. [`engine`]: a run, step by step. [`ledger`]: what HubSpot is told of each contact.
-//! - [`hubspot`] and [`destination`]: the two sides; [`mapping`] makes a contact a lead, [`phone`] its number one to dial; [`limiter`] keeps their rates.
-//! - [`report`]: log lines, metrics, the answer; [`error`]: why a run ended early.
+//! - [`config`]: the configuration that the deployer writes for a venue's function. [`settings`] reads it;
+//!   [`credentials`] and [`secret`] load the values that must not be part of it.
+//! - [`handler`]: one invocation. [`engine`]: one run, step by step. [`ledger`]: the status of each contact, kept in
+//!   HubSpot.
+//! - [`hubspot`] and [`destination`]: the two sides. [`mapping`] turns a contact into a lead, [`phone`] normalizes
+//!   phone numbers, [`limiter`] enforces rate limits.
+//! - [`report`]: log lines, metrics and the response. [`error`]: why a run ended early.
 
 pub mod credentials;
 pub mod destination;

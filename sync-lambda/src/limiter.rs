@@ -1,15 +1,16 @@
-//! Keeps requests inside a vendor's rate limit, instead of finding it by running into it.
+//! Keeps requests below a vendor's rate limit, instead of finding the limit by hitting it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-/// The part of a vendor's rate that is used. A vendor counts requests as they arrive, and a network delivers them
-/// unevenly: at 10 a second this lets one be 40 ms late and the tenth after it not.
+/// The fraction of a vendor's rate that is used. A vendor counts requests as they arrive, and the network delivers them
+/// unevenly. At 10 requests per second, this leaves room for one request to be 40 ms late while the tenth after it is
+/// on time.
 pub const SHARE: f64 = 0.96;
 
-/// A rate that isn't exceeded: one request an interval, and a few at once after a pause. This is the generic cell rate
+/// A rate limiter: one request per interval, and a small burst after a pause. It implements the generic cell rate
 /// algorithm (ITU-T I.371).
 #[derive(Debug)]
 pub struct Limiter {
@@ -21,17 +22,17 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// Requests one by one, a little fewer than the vendor takes in a second.
+    /// A limiter without bursts, slightly below the rate that the vendor allows per second.
     pub fn below(a_second: f64) -> Self {
         Self::new(Duration::from_secs_f64(1.0 / (a_second * SHARE)), 1)
     }
 
-    /// One request an `interval`, and up to `burst` at once after a pause.
+    /// A limiter for one request per `interval`, and up to `burst` at once after a pause.
     pub fn new(interval: Duration, burst: u32) -> Self {
         Self { interval, tolerance: interval * burst.saturating_sub(1), due: Mutex::new(Instant::now()) }
     }
 
-    /// Waits until a request may be sent. Where that is after `latest` it doesn't wait, and says no.
+    /// Waits until a request may be sent. Returns `false` immediately if that would be after `latest`.
     pub async fn wait(&self, latest: tokio::time::Instant) -> bool {
         let now = Instant::now();
         let at = self.reserve(now);
@@ -44,7 +45,7 @@ impl Limiter {
         true
     }
 
-    /// Sends nothing for as long, for the vendor asked for it.
+    /// Sends nothing for this long, because the vendor asked for it.
     pub fn pause(&self, pause: Duration) {
         self.pause_from(Instant::now(), pause);
     }
@@ -54,7 +55,7 @@ impl Limiter {
         *due = (*due).max(now + pause + self.tolerance);
     }
 
-    /// When a request may be sent; its place is taken.
+    /// Reserves the next slot and returns when its request may be sent.
     fn reserve(&self, now: Instant) -> Instant {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let at = due.checked_sub(self.tolerance).unwrap_or(*due).max(now);
@@ -70,22 +71,22 @@ mod tests {
     const INTERVAL: Duration = Duration::from_millis(100);
 
     /// Milliseconds after `now` at which the next `count` requests are sent.
-    fn sent(limiter: &Limiter, now: Instant, count: usize) -> Vec<u128> {
+    fn send_times(limiter: &Limiter, now: Instant, count: usize) -> Vec<u128> {
         (0..count).map(|_| limiter.reserve(now).duration_since(now).as_millis()).collect()
     }
 
     #[test]
-    fn requests_are_spaced() {
+    fn spaces_requests_evenly() {
         let limiter = Limiter::new(INTERVAL, 1);
         let now = Instant::now();
-        assert_eq!(sent(&limiter, now, 4), [0, 100, 200, 300]);
-        assert_eq!(sent(&limiter, now + Duration::from_secs(9), 2), [0, 100]);
+        assert_eq!(send_times(&limiter, now, 4), [0, 100, 200, 300]);
+        assert_eq!(send_times(&limiter, now + Duration::from_secs(9), 2), [0, 100]);
     }
 
     #[test]
-    fn no_second_has_more_than_the_vendor_takes_though_one_arrives_late() {
+    fn stays_within_the_limit_when_a_request_arrives_late() {
         let limiter = Limiter::below(10.0);
-        let mut arrived = sent(&limiter, Instant::now(), 50);
+        let mut arrived = send_times(&limiter, Instant::now(), 50);
         for at in arrived.iter_mut().step_by(7) {
             *at += 40;
         }
@@ -96,18 +97,18 @@ mod tests {
     }
 
     #[test]
-    fn a_few_go_at_once_after_a_pause() {
+    fn allows_a_burst_after_a_pause() {
         let limiter = Limiter::new(INTERVAL, 3);
         let now = Instant::now();
-        assert_eq!(sent(&limiter, now, 5), [0, 0, 0, 100, 200]);
-        assert_eq!(sent(&limiter, now + Duration::from_secs(9), 4), [0, 0, 0, 100]);
+        assert_eq!(send_times(&limiter, now, 5), [0, 0, 0, 100, 200]);
+        assert_eq!(send_times(&limiter, now + Duration::from_secs(9), 4), [0, 0, 0, 100]);
     }
 
     #[test]
-    fn nothing_is_sent_while_the_vendor_wants_a_pause() {
+    fn sends_nothing_during_a_requested_pause() {
         let limiter = Limiter::new(INTERVAL, 3);
         let now = Instant::now();
         limiter.pause_from(now, Duration::from_secs(2));
-        assert_eq!(sent(&limiter, now, 3), [2000, 2100, 2200]);
+        assert_eq!(send_times(&limiter, now, 3), [2000, 2100, 2200]);
     }
 }

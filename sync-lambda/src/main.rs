@@ -1,4 +1,4 @@
-//! `bootstrap`: what AWS Lambda starts.
+//! `bootstrap`: the executable that AWS Lambda starts.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -8,11 +8,11 @@ use serde_json::Value;
 use sync_lambda::error::RunError;
 use sync_lambda::handler::Handler;
 
-// One thread: a run waits for the network, and a function of 128 MB has a fraction of a processor.
+// A single thread is enough: a run mostly waits for the network, and a 128 MB function has a fraction of a CPU.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let variables = Box::new(|name: &str| std::env::var(name).ok());
-    // A broken environment is told at every invocation, where it is seen, rather than as a process that doesn't start.
+    // A broken environment is reported at every invocation, where people see it, instead of preventing the start.
     let handler = Handler::new(variables, Box::new(log));
     let handler = &handler;
     let serve = service_fn(move |event: LambdaEvent<Value>| async move {
@@ -23,14 +23,14 @@ async fn main() -> ExitCode {
     match lambda_runtime::run(serve).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("the Lambda runtime API can't be used: {error}");
+            eprintln!("could not use the Lambda runtime API: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn log(line: &Value) {
-    // Nobody could be told that the log can't be written.
+    // If the log can't be written, there is nowhere left to report that.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 

@@ -1,8 +1,9 @@
-//! Phone numbers as Tripleseat takes them and its staff dial them.
+//! Normalizes phone numbers for Tripleseat, so that its staff can dial them.
 
-/// A phone number as a person would type it. Tripleseat takes any text, so what makes numbers unlike is taken out and
-/// nothing else is: digits of other scripts become ASCII, the marks and wide characters that come along when a number is
-/// copied from a page go, and white space is single. A `+`, leading zeros and an extension stay.
+/// A phone number as a person would type it. Tripleseat accepts any text, so this only removes meaningless differences:
+/// digits of other scripts become ASCII, full-width characters become plain ones, invisible marks that come along when
+/// a number is copied from a page are dropped, and whitespace becomes single spaces. A `+`, leading zeros and an
+/// extension stay.
 pub fn normalised(text: &str) -> String {
     let text = text.trim();
     let text = text.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:")).map_or(text, |_| &text[4..]);
@@ -10,14 +11,14 @@ pub fn normalised(text: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Marks of direction, and what has no width: web pages and address books put them around numbers.
+/// Direction marks and zero-width characters, which web pages and address books put around numbers.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
         || (c.is_control() && !c.is_whitespace())
 }
 
 fn plain(c: char) -> char {
-    // The first digit of Arabic, Persian, Devanagari and full-width numbers.
+    // The zero digits of Arabic, Persian, Devanagari and full-width numbers.
     let zero = ['\u{660}', '\u{6f0}', '\u{966}', '\u{ff10}']
         .into_iter()
         .find(|zero| (*zero as u32..*zero as u32 + 10).contains(&(c as u32)));
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_told_alike_and_lose_nothing() {
+    fn normalizes_numbers_without_losing_content() {
         for (text, expected) in [
             ("555-0100", "555-0100"),
             ("  +1 (555)\u{a0}555\u{2011}0100 ", "+1 (555) 555-0100"),

@@ -1,5 +1,5 @@
-//! What a run says: one JSON line a contact, one for the run with its metrics, and the answer to whoever invoked it.
-//! No name, e-mail address or phone number is in any of them: a contact is its id.
+//! The output of a run: one JSON log line per contact, one for the run with its metrics, and the response to the
+//! caller. None of them contains a name, email address or phone number: a contact is identified by its id.
 
 use std::time::Duration;
 
@@ -12,7 +12,10 @@ use sync_config::metrics::{
 use crate::error::RunError;
 use crate::ledger::Outcome;
 
-/// Takes JSON lines.
+/// The CloudWatch namespace of the metrics.
+pub const METRIC_NAMESPACE: &str = "Deployer/Sync";
+
+/// Receives the JSON log lines.
 pub type Log = dyn Fn(&Value) + Send + Sync;
 
 /// The counts of one run.
@@ -24,18 +27,17 @@ pub struct Report {
     pub searched: u64,
     /// Contacts that are leads now.
     pub synced: u64,
-    /// Contacts that were refused for their data.
+    /// Contacts that were rejected because of their data.
     pub failed: u64,
-    /// Contacts that somebody must look at.
+    /// Contacts that a person must look at.
     pub needs_review: u64,
-    /// Contacts that the next run takes again.
+    /// Contacts that the next run retries.
     pub retried: u64,
-    /// Contacts that the search found and that there was no time for.
+    /// Contacts that the search found but that are left for the next run.
     pub left: u64,
-    /// How long the longest set of the flags that are still set after the run has been set. `None` where HubSpot
-    /// couldn't be asked.
+    /// The age of the oldest flag that is still set after the run. `None` if HubSpot couldn't be asked.
     pub oldest_flag_age: Option<Duration>,
-    /// What a dry run would do, by contact; `None` for a real one.
+    /// What a dry run would do, by contact; `None` for a real run.
     pub would: Option<Vec<Would>>,
 }
 
@@ -51,7 +53,7 @@ pub struct Would {
 }
 
 impl Report {
-    /// Counts what became of a contact.
+    /// Counts the outcome of a contact.
     pub fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Synced(_) => self.synced += 1,
@@ -62,7 +64,8 @@ impl Report {
         }
     }
 
-    /// `{"venue", "searched", "synced", "failed", "needs_review", "retried"}`, and for a dry run what it would do.
+    /// `{"venue", "searched", "synced", "failed", "needs_review", "retried"}`, plus `dry_run` and `would` for a dry
+    /// run.
     pub fn to_json(&self) -> Value {
         let mut value = json!({
             "venue": self.venue,
@@ -82,8 +85,8 @@ impl Report {
         value
     }
 
-    /// The run's line, in CloudWatch's embedded metric format. Each metric costs $0.30 a month, so what Lambda counts
-    /// itself isn't here: `Errors` are the runs that failed.
+    /// The run's log line, in CloudWatch's embedded metric format. Each metric costs $0.30 a month, so there is none
+    /// for failed runs: Lambda's own `Errors` counts those.
     ///
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
     pub fn line(&self, request_id: &str, took: Duration, now: Timestamp, error: Option<&RunError>) -> Value {
@@ -128,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_has_the_six_members() {
+    fn response_has_exactly_six_members() {
         let report = Report { venue: "venue-a".to_owned(), searched: 3, synced: 2, retried: 1, ..Report::default() };
         assert_eq!(
             report.to_json().to_string(),
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn every_declared_metric_has_a_value_and_the_dimension_too() {
+    fn declared_metrics_and_dimensions_have_values() {
         let report = Report { venue: "venue-a".to_owned(), ..Report::default() };
         let line = report.line("id", Duration::from_millis(7), Timestamp::UNIX_EPOCH, None);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];

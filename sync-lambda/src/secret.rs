@@ -1,5 +1,5 @@
-//! Reads the venue's secret from AWS Secrets Manager: one signed request, without an SDK, which would be most of the
-//! bootstrap's size and of its start.
+//! Reads the venue's secret from AWS Secrets Manager with one signed request. There is no SDK, because it would account
+//! for most of the bootstrap's size and startup time.
 //!
 //! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
 
@@ -16,10 +16,10 @@ use crate::http::send;
 const TIMEOUT: Duration = Duration::from_secs(5);
 const TRIES: u32 = 3;
 
-/// The secret's string. `variable` reads the environment: Lambda gives the role's credentials there.
+/// Reads the secret's string. `variable` reads the environment, where Lambda puts the role's credentials.
 ///
 /// # Errors
-/// The role may not read it, it isn't there, or Secrets Manager doesn't answer.
+/// The role may not read the secret, it doesn't exist, or Secrets Manager doesn't respond.
 pub async fn read(
     client: &reqwest::Client,
     arn: &str,
@@ -40,7 +40,7 @@ pub async fn read(
         let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
         if answer.status == 200 {
             return body.get("SecretString").and_then(Value::as_str).map(ToOwned::to_owned).ok_or_else(|| {
-                RunError::Settings("the venue's secret has no text; `deployer secret set VENUE` writes it".to_owned())
+                RunError::Settings("the venue's secret has no text; `deployer secret push VENUE` writes it".to_owned())
             });
         }
         let code = body.get("__type").and_then(Value::as_str).unwrap_or_default();
@@ -56,10 +56,12 @@ pub async fn read(
 
 fn refusal(code: &str, arn: &str) -> RunError {
     let advice = match code {
-        "AccessDeniedException" => "the function's role may not read it: `deployer plan` shows what was changed",
-        "ResourceNotFoundException" => "it isn't there, or has no value: `deployer apply` creates it",
-        "InvalidRequestException" => "it is scheduled for deletion: `deployer apply` restores it",
-        _ => "`deployer doctor` checks it",
+        "AccessDeniedException" => {
+            "The function's role may not read the secret; `deployer plan` shows what differs from the manifest"
+        }
+        "ResourceNotFoundException" => "The secret doesn't exist or has no value; `deployer apply` creates it",
+        "InvalidRequestException" => "The secret is scheduled for deletion; `deployer apply` restores it",
+        _ => "Run `deployer doctor` to check the secret",
     };
     RunError::Credential {
         side: Side::SecretsManager,
@@ -74,7 +76,8 @@ fn request(
     arn: &str,
     variable: &(dyn Fn(&str) -> Option<String> + Sync),
 ) -> Result<reqwest::RequestBuilder, RunError> {
-    let missing = |name: &str| RunError::Settings(format!("the variable {name} isn't set; Lambda sets it"));
+    let missing =
+        |name: &str| RunError::Settings(format!("the environment variable {name} isn't set; normally Lambda sets it"));
     let required = |name: &str| variable(name).ok_or_else(|| missing(name));
     // arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME
     let mut parts = arn.split(':');
@@ -98,7 +101,7 @@ fn request(
         "lambda",
     )
     .into();
-    let failed = |error: &dyn std::fmt::Display| RunError::Settings(format!("the request can't be signed: {error}"));
+    let failed = |error: &dyn std::fmt::Display| RunError::Settings(format!("could not sign the request: {error}"));
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(&region)

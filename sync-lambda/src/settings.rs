@@ -1,4 +1,4 @@
-//! The function's environment, read and checked once at its start.
+//! The function's settings, read from the environment and checked once at startup.
 
 use std::time::Duration;
 
@@ -8,22 +8,22 @@ use sync_config::config::{
     ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, HUBSPOT_BASE_URI, LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
 };
 
-/// What one venue's runs go by.
+/// The settings of one venue's runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The venue's name.
     pub venue: String,
-    /// Its five properties.
+    /// Its five HubSpot properties.
     pub ledger: LedgerProperties,
-    /// HubSpot's address, without a slash at its end.
+    /// HubSpot's base URL, without a trailing slash.
     pub hubspot_base_uri: String,
-    /// Tripleseat's address, without a slash at its end.
+    /// Tripleseat's base URL, without a trailing slash.
     pub tripleseat_base_uri: String,
-    /// The secret with the credentials; without it they are in the environment.
+    /// The secret with the credentials; if it is `None`, they are in the environment.
     pub secret_arn: Option<String>,
-    /// What every answer has in place of the usual time; a test sets it.
+    /// Overrides the timeout of each request; only tests set it.
     pub answer_timeout: Option<Duration>,
-    /// The rest.
+    /// The settings in `SYNC_CONFIG`.
     pub config: SyncConfig,
 }
 
@@ -31,21 +31,22 @@ impl Settings {
     /// Reads the environment through `variable`.
     ///
     /// # Errors
-    /// A variable is missing or can't be read, or an address isn't `https` and isn't on this machine either.
+    /// A variable is missing or invalid, or a URL isn't `https` and isn't on this machine either.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, RunError> {
         let given = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let required =
-            |name: &str| given(name).ok_or_else(|| RunError::Settings(format!("the variable {name} isn't set")));
+        let required = |name: &str| {
+            given(name).ok_or_else(|| RunError::Settings(format!("the environment variable {name} isn't set")))
+        };
         let venue = required(ENV_VENUE)?;
         let flag = required(ENV_FLAG_PROPERTY)?;
         let config: SyncConfig = match given(ENV_SYNC_CONFIG) {
             Some(json) => serde_json::from_str(&json).map_err(|error| {
-                RunError::Settings(format!("the variable {ENV_SYNC_CONFIG} can't be read: {error}"))
+                RunError::Settings(format!("the environment variable {ENV_SYNC_CONFIG} is invalid: {error}"))
             })?,
             None => SyncConfig::default(),
         };
         let milliseconds = given(ENV_ANSWER_TIMEOUT_MS).map(|text| text.parse()).transpose().map_err(|error| {
-            RunError::Settings(format!("the variable {ENV_ANSWER_TIMEOUT_MS} can't be read: {error}"))
+            RunError::Settings(format!("the environment variable {ENV_ANSWER_TIMEOUT_MS} is invalid: {error}"))
         })?;
         Ok(Self {
             ledger: LedgerProperties::new(&venue, &flag),
@@ -62,23 +63,24 @@ impl Settings {
 fn address(name: &str, given: Option<String>, default: &str) -> Result<String, RunError> {
     let Some(given) = given else { return Ok(default.to_owned()) };
     let given = given.trim_end_matches('/');
-    check_address(given).map_err(|why| RunError::Settings(format!("the variable {name}: {why}")))?;
+    check_address(given)
+        .map_err(|why| RunError::Settings(format!("the environment variable {name} is invalid: {why}")))?;
     Ok(given.to_owned())
 }
 
-/// Credentials and personal data go over TLS, or not beyond this machine.
+/// Checks that a URL is safe for credentials and personal data: they go over TLS, or don't leave this machine.
 ///
 /// # Errors
-/// Why the address may not be used.
+/// Why the URL may not be used.
 pub fn check_address(uri: &str) -> Result<(), String> {
-    let url = reqwest::Url::parse(uri).map_err(|error| format!("`{uri}` is no address: {error}"))?;
+    let url = reqwest::Url::parse(uri).map_err(|error| format!("`{uri}` isn't a valid URL: {error}"))?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         "https" => Ok(()),
         "http" if loopback => Ok(()),
-        "http" => Err(format!("`{uri}` isn't encrypted; plain http is for this machine only")),
-        _ => Err(format!("`{uri}` must begin with https://")),
+        "http" => Err(format!("`{uri}` isn't encrypted; plain http is only allowed on this machine")),
+        _ => Err(format!("`{uri}` must start with https://")),
     }
 }
 
@@ -86,15 +88,15 @@ pub fn check_address(uri: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Settings, RunError> {
+    fn settings_from(pairs: &[(&str, &str)]) -> Result<Settings, RunError> {
         Settings::from_environment(|name| {
             pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
     }
 
     #[test]
-    fn two_variables_are_enough() {
-        let settings = read(&[("VENUE", "venue-a"), ("HUBSPOT_FLAG_PROPERTY", "sync_a")]).expect("valid");
+    fn two_variables_suffice() {
+        let settings = settings_from(&[("VENUE", "venue-a"), ("HUBSPOT_FLAG_PROPERTY", "sync_a")]).expect("valid");
         assert_eq!(settings.hubspot_base_uri, "https://api.hubapi.com");
         assert_eq!(settings.tripleseat_base_uri, "https://api.tripleseat.com");
         assert_eq!(settings.ledger.flag, "sync_a");
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_variable() {
+    fn errors_name_the_variable() {
         let base = [("VENUE", "a"), ("HUBSPOT_FLAG_PROPERTY", "f")];
         for (name, value) in [
             ("HUBSPOT_BASE_URI", "http://example.com"),
@@ -112,14 +114,14 @@ mod tests {
         ] {
             let mut pairs = base.to_vec();
             pairs.push((name, value));
-            let error = read(&pairs).expect_err(value).to_string();
+            let error = settings_from(&pairs).expect_err(value).to_string();
             assert!(error.contains(name), "{error}");
         }
-        assert!(read(&base[..1]).expect_err("no flag").to_string().contains("HUBSPOT_FLAG_PROPERTY"));
+        assert!(settings_from(&base[..1]).expect_err("no flag").to_string().contains("HUBSPOT_FLAG_PROPERTY"));
     }
 
     #[test]
-    fn plain_http_stays_on_this_machine() {
+    fn allows_plain_http_only_on_this_machine() {
         for uri in ["http://127.0.0.1:1", "http://localhost", "http://[::1]:8080", "https://example.com"] {
             assert_eq!(check_address(uri), Ok(()), "{uri}");
         }

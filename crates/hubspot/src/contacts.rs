@@ -1,4 +1,4 @@
-//! Contacts, as far as a test needs one: made, read, changed, deleted.
+//! The contact operations that a go-live test needs: create, read, update, delete.
 //!
 //! <https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide>
 
@@ -13,42 +13,42 @@ use sync_lambda::hubspot::VERSION;
 use super::hubspot::Again;
 use super::{HubSpot, VendorError, VendorFailure};
 
-/// Most results of one search page that are asked for.
+/// Results requested per search page.
 const PAGE: usize = 100;
 
-/// A contact as the primary store has it, with the properties that were asked for.
+/// A contact as the primary store has it, with the requested properties.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     /// The id.
     pub id: String,
-    /// Those that are set.
+    /// The properties that have a value.
     pub properties: Properties,
-    /// The values that a property had, newest first, of those that were asked for.
+    /// The past values of each requested property, newest first.
     pub history: BTreeMap<String, Vec<String>>,
 }
 
 impl Contact {
-    /// A property's value; empty where it is unset.
+    /// A property's value; empty if it is unset.
     pub fn text(&self, property: &str) -> &str {
         self.properties.get(property).map(String::as_str).unwrap_or_default()
     }
 }
 
 impl HubSpot {
-    /// Makes a contact, and gives its id. It isn't tried again where it isn't known whether it was made.
+    /// Creates a contact and returns its id. Not retried if the contact may already have been created.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn create_contact(&self, properties: &Properties) -> Result<String, VendorError> {
         let body = json!({ "properties": properties, "associations": [] });
         let made = self.call(Method::POST, &contacts(), Some(&body), Again::No).await?;
         id_of(&made).ok_or_else(|| undocumented("POST", &contacts()))
     }
 
-    /// The id of the contact with an address.
+    /// The id of the contact with this email address.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn contact_by_email(&self, email: &str) -> Result<Option<String>, VendorError> {
         let path = format!("{}/{}?idProperty=email", contacts(), utf8_percent_encode(email, NON_ALPHANUMERIC));
         match self.get(&path).await {
@@ -58,10 +58,10 @@ impl HubSpot {
         }
     }
 
-    /// Reads a contact from the primary store; `None` where it is gone.
+    /// Reads a contact from the primary store; `None` if it no longer exists.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn contact(
         &self,
         id: &str,
@@ -75,19 +75,19 @@ impl HubSpot {
         Ok(found.and_then(read))
     }
 
-    /// Sets properties of a contact.
+    /// Updates properties of a contact.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn update_contact(&self, id: &str, properties: &Properties) -> Result<(), VendorError> {
         let body = json!({ "properties": properties });
         self.call(Method::PATCH, &format!("{}/{id}", contacts()), Some(&body), Again::Yes).await.map(drop)
     }
 
-    /// Moves a contact to the recycling bin, where it can be restored for 90 days. One that is gone already is as good.
+    /// Moves a contact to the recycling bin, where it can be restored for 90 days. Succeeds if it is already gone.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn delete_contact(&self, id: &str) -> Result<(), VendorError> {
         match self.call(Method::DELETE, &format!("{}/{id}", contacts()), None, Again::Yes).await {
             Err(error) if error.failure == VendorFailure::NotFound => Ok(()),
@@ -95,10 +95,10 @@ impl HubSpot {
         }
     }
 
-    /// The contacts that have all of these values, as far as the index knows; no more than a page of them.
+    /// The contacts that have all of these values according to the search index; at most one page of them.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn search_contacts(
         &self,
         all_of: &[(&str, &str)],
@@ -151,7 +151,7 @@ fn undocumented(method: &str, path: &str) -> VendorError {
     VendorError {
         request: format!("{method} {path}"),
         failure: VendorFailure::Unavailable(200),
-        message: "the answer isn't what is documented".to_owned(),
+        message: "the response doesn't have the documented format".to_owned(),
         correlation_id: String::new(),
     }
 }

@@ -1,32 +1,33 @@
-//! Why a request to a vendor came to nothing, told apart once.
+//! Why a request to a vendor failed. The kinds of failure are told apart here and nowhere else.
 
 use std::fmt;
 
 use deployer_core::call_error::{CallError, FailureKind};
 
-/// A request that failed, with the vendor's words and without any credential.
+/// A failed request, with the vendor's message and without any credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{request}: {failure}{}", told(.message, .correlation_id))]
 pub struct VendorError {
     /// Method and path.
     pub request: String,
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub failure: VendorFailure,
-    /// In the vendor's words; may be empty.
+    /// The vendor's message; may be empty.
     pub message: String,
-    /// What HubSpot's support asks for; may be empty.
+    /// The id that HubSpot support asks for; may be empty.
     pub correlation_id: String,
 }
 
 impl VendorError {
-    /// As what the executor reports. `operation` is the plan's word for it: `hubspot:CreateProperty`.
+    /// Converts this into the error that the executor reports. `operation` is the plan's name for the call, such as
+    /// `hubspot:CreateProperty`.
     pub fn into_call_error(self, operation: &'static str) -> CallError {
         let kind = match &self.failure {
             VendorFailure::Unauthenticated => FailureKind::Unauthenticated,
             VendorFailure::Denied => FailureKind::Denied,
             VendorFailure::NotFound => FailureKind::NotFound,
             VendorFailure::Conflict => FailureKind::AlreadyExists,
-            // It was tried again as often as makes sense, and a daily limit ends at midnight.
+            // Retries are used up by now, and a daily limit only resets at midnight.
             VendorFailure::RateLimited(_) => FailureKind::LimitExceeded,
             VendorFailure::Refused(_) => FailureKind::Invalid,
             VendorFailure::Unavailable(_) => FailureKind::Server,
@@ -36,39 +37,58 @@ impl VendorError {
     }
 }
 
+/// What to do when one of a plan's HubSpot requests fails this way.
+pub fn hint(kind: FailureKind) -> Option<&'static str> {
+    match kind {
+        FailureKind::Unauthenticated => Some(
+            "the token in `[hubspot] token` was revoked, replaced or mistyped: copy the private app's current token \
+             from HubSpot",
+        ),
+        FailureKind::Denied => Some(
+            "add the missing scope to the private app behind `[hubspot] token`: crm.schemas.contacts.read and .write \
+             for properties, crm.objects.contacts.read and .write to count and move flags",
+        ),
+        FailureKind::LimitExceeded | FailureKind::Server => {
+            Some("run the same command again later: it resumes where this one stopped")
+        }
+        FailureKind::NoAnswer => Some("check the network and `[hubspot] base_uri`, then run the same command again"),
+        _ => None,
+    }
+}
+
 /// Kinds of failure that are handled differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VendorFailure {
     /// 401: the credential is wrong, revoked or of another kind.
     Unauthenticated,
-    /// 403: the credential may not do this.
+    /// 403: the credential lacks permission.
     Denied,
     /// 404.
     NotFound,
-    /// 409: it is there already.
+    /// 409: it already exists.
     Conflict,
-    /// 429, after as many tries as make sense. The name is that of the limit: `DAILY`.
+    /// 429, after all retries. Carries the name of the limit, such as `DAILY`.
     RateLimited(String),
-    /// Any other 4xx: the request was understood and refused.
+    /// Any other 4xx: the request was understood and rejected.
     Refused(u16),
-    /// 5xx, or an answer that isn't what is documented, after as many tries as make sense.
+    /// 5xx, or a response that doesn't have the documented format, after all retries.
     Unavailable(u16),
-    /// No answer came. Whether it was taken isn't known.
+    /// No response. The request may or may not have been processed.
     NoAnswer(String),
 }
 
 impl fmt::Display for VendorFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unauthenticated => f.write_str("401, the credential was refused"),
-            Self::Denied => f.write_str("403, the credential may not do this"),
-            Self::NotFound => f.write_str("404, it isn't there"),
-            Self::Conflict => f.write_str("409, it is there already"),
+            Self::Unauthenticated => f.write_str("401, the credential was rejected"),
+            Self::Denied => f.write_str("403, the credential lacks permission"),
+            Self::NotFound => f.write_str("404, not found"),
+            Self::Conflict => f.write_str("409, it already exists"),
             Self::RateLimited(limit) if limit.is_empty() => f.write_str("429, too many requests"),
             Self::RateLimited(limit) => write!(f, "429, too many requests ({limit})"),
-            Self::Refused(status) => write!(f, "{status}, refused"),
-            Self::Unavailable(status) => write!(f, "{status}, no usable answer"),
-            Self::NoAnswer(why) => write!(f, "no answer: {why}"),
+            Self::Refused(status) => write!(f, "{status}, rejected"),
+            Self::Unavailable(status) => write!(f, "{status}, no usable response"),
+            Self::NoAnswer(why) => write!(f, "no response: {why}"),
         }
     }
 }

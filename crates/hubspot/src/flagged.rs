@@ -1,4 +1,4 @@
-//! Contacts that carry a flag: counted, found, read and written, a batch at a time.
+//! Counts, finds, reads and writes flagged contacts, a batch at a time.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,29 @@ use sync_lambda::hubspot::{BATCH, BatchAnswer, Contact, SearchPage, wire};
 use super::VendorError;
 use super::hubspot::{Again, HubSpot, undocumented};
 
-/// What is written to one contact.
+/// The update of one contact.
 #[derive(Debug, Clone)]
 pub struct ContactWrite {
     /// The contact's id.
     pub id: String,
-    /// Property and value.
+    /// Property names and values.
     pub properties: Vec<(String, String)>,
 }
 
 impl HubSpot {
-    /// How many contacts have `flag` set, as far as the index knows, which follows by seconds.
+    /// How many contacts have `flag` set according to the search index, which lags by seconds.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn carriers(&self, flag: &str) -> Result<u64, VendorError> {
         Ok(self.flagged(flag, 0, 1).await?.total as u64)
     }
 
-    /// The first [`BATCH`] contacts by id, after this id, that have `flag` set as far as the index knows. Going on by id
-    /// has no end at 10,000 as paging has, and isn't disturbed by writes.
+    /// The first [`BATCH`] contacts by id, after this id, that have `flag` set according to the search index.
+    /// Continuing by id avoids the 10,000-result limit of paging, and writes in between don't shift the pages.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn carriers_after(&self, flag: &str, after: u64) -> Result<Vec<String>, VendorError> {
         let page = self.flagged(flag, after, BATCH).await?;
         Ok(page.results.into_iter().map(|found| found.id).collect())
@@ -52,21 +52,21 @@ impl HubSpot {
         self.answered(&wire::search_path(), &body).await
     }
 
-    /// Contacts as the primary store has them, at most [`BATCH`]; those that are gone are left out.
+    /// Reads at most [`BATCH`] contacts from the primary store; those that no longer exist are left out.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn contacts(&self, ids: &[String], properties: &[&str]) -> Result<Vec<Contact>, VendorError> {
         let body = wire::batch_read_body(ids, properties, &[]);
         let answer: BatchAnswer = self.answered(&wire::batch_read_path(), &body).await?;
         Ok(answer.results.into_iter().filter(|contact| !contact.archived).collect())
     }
 
-    /// Writes to at most [`BATCH`] contacts; all properties of one contact are written at once. Gives why contacts weren't
-    /// written, by id.
+    /// Updates at most [`BATCH`] contacts; all properties of one contact are written at once. Returns why contacts
+    /// weren't written, by id.
     ///
     /// # Errors
-    /// No usable answer. Some of the writes may have been made.
+    /// No usable response. Some of the writes may have been made.
     pub async fn write_contacts(&self, writes: &[ContactWrite]) -> Result<BTreeMap<String, String>, VendorError> {
         let inputs: Vec<Value> = writes
             .iter()
@@ -77,10 +77,10 @@ impl HubSpot {
             .collect();
         let answer: BatchAnswer = self.answered(&wire::batch_update_path(), &json!({ "inputs": inputs })).await?;
         let unwritten = |write: &ContactWrite| match answer.errors.iter().find(|error| error.concerns(&write.id)) {
-            // HubSpot repeats values in its messages, so only the kind of error is told.
+            // HubSpot repeats values in its messages, so only the error's category is shown.
             Some(error) => Some((write.id.clone(), error.category.clone())),
             None if answer.results.iter().any(|contact| contact.id == write.id) => None,
-            None => Some((write.id.clone(), "HubSpot's answer doesn't mention it".to_owned())),
+            None => Some((write.id.clone(), "HubSpot's response doesn't mention it".to_owned())),
         };
         Ok(writes.iter().filter_map(unwritten).collect())
     }

@@ -1,4 +1,4 @@
-//! HubSpot with one token: every request that the deployer makes there goes through [`HubSpot::call`].
+//! The deployer's HubSpot client: every request to HubSpot goes through [`HubSpot::call`].
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use tokio::time::{Instant, sleep};
 
 use super::{VendorError, VendorFailure};
 
-/// Tries of one request, the first among them.
+/// Attempts per request, including the first.
 const TRIES: u32 = 5;
-/// Time for one answer.
+/// Timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// The first pause before another try; it doubles.
+/// The pause before the first retry; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// 100 requests in 10 seconds are a private app's, and the venues' runs may use the same app: half of them.
+/// A private app may make 100 requests in 10 seconds, and the venues' runs may use the same app, so this takes half.
 const INTERVAL: Duration = Duration::from_millis(200);
 const BURST: u32 = 10;
-/// 5 searches a second are the whole account's: two of them.
+/// The whole account may make 5 searches a second; this takes two of them.
 const SEARCH_INTERVAL: Duration = Duration::from_millis(500);
-/// There is no moment after which it is too late.
+/// Longest wait for the rate limit: effectively unlimited, because there is no deadline here.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// HubSpot, opened by one token.
+/// A HubSpot client with one token.
 #[derive(Debug)]
 pub struct HubSpot {
     client: reqwest::Client,
@@ -36,12 +36,12 @@ pub struct HubSpot {
     searches: Limiter,
 }
 
-/// Whether a request may be made again when it isn't known whether it was taken.
+/// Whether a request may be retried when it may already have been processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
-    /// It reads, or says what something shall be.
+    /// It reads, or sets a value: repeating it changes nothing.
     Yes,
-    /// It makes something, which would be there twice.
+    /// It creates something, which would then exist twice.
     No,
 }
 
@@ -57,10 +57,10 @@ impl HubSpot {
         }
     }
 
-    /// The portal that the token opens.
+    /// The id of the portal that the token belongs to.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn portal_id(&self) -> Result<u64, VendorError> {
         let path = format!("/account-info/{VERSION}/details");
         let details = self.get(&path).await?;
@@ -70,15 +70,15 @@ impl HubSpot {
     /// Reads `path`.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn get(&self, path: &str) -> Result<Value, VendorError> {
         self.call(Method::GET, path, None, Again::Yes).await
     }
 
-    /// Makes a request until it is answered, as often as makes sense. An answer without a body is `null`.
+    /// Makes a request, with retries where they can help. A response without a body is `null`.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn call(
         &self,
         method: Method,
@@ -126,7 +126,7 @@ impl HubSpot {
 
     fn judge(&self, answer: &Answer, method: &Method, path: &str) -> VendorError {
         let mut body = ErrorBody::read(&answer.body);
-        // A vendor may repeat what it was sent.
+        // A vendor's error may repeat what it was sent.
         if !self.token.expose().is_empty() {
             body.message = body.message.replace(self.token.expose(), "(secret)");
         }
@@ -148,7 +148,8 @@ fn parsed(answer: &Answer) -> Option<Value> {
 }
 
 pub(super) fn undocumented(method: &Method, path: &str) -> VendorError {
-    let body = ErrorBody { message: "the answer isn't what is documented".to_owned(), ..ErrorBody::default() };
+    let body =
+        ErrorBody { message: "the response doesn't have the documented format".to_owned(), ..ErrorBody::default() };
     error(method, path, VendorFailure::Unavailable(200), &body)
 }
 

@@ -1,5 +1,5 @@
-//! What the deployer itself asks of HubSpot, beside what a run asks (which is `sync_lambda`'s): definitions of
-//! properties, test contacts, workflows. Every answer is judged here, once, so that nothing else looks at a status.
+//! The deployer's own HubSpot requests: property definitions, test contacts, workflows. The requests of a sync run are
+//! in `sync_lambda`. Every response is judged here, once, so nothing else looks at an HTTP status.
 
 mod contacts;
 mod error;

@@ -1,8 +1,8 @@
-//! Moves contacts from a flag that says no venue to a venue's own, a batch at a time.
+//! Moves contacts from a shared flag to a venue's own, a batch at a time.
 //!
-//! Both properties of a contact are written in one update, so whenever it is broken off each contact carries one flag or
-//! the other. What is left to do is what still carries the old one: the next pass goes on there, without a state of its
-//! own. The search only gives candidates, since its index lags; what they carry is read from the primary store.
+//! Both properties of a contact are written in one update, so an interruption at any point leaves each contact with one
+//! flag or the other. Whatever still has the old flag remains to be moved, so the next pass resumes there without any
+//! stored state. The search index lags, so search only finds candidates; their flags are read from the primary store.
 
 use std::collections::BTreeSet;
 
@@ -11,31 +11,31 @@ use sync_lambda::hubspot::BATCH;
 
 use super::{ContactWrite, HubSpot, VendorError};
 
-/// What is moved, and where.
+/// What to move, and where.
 #[derive(Debug, Clone)]
 pub struct Migration {
     /// The old flag.
     pub from: String,
     /// The venue's properties.
     pub to: LedgerProperties,
-    /// Whether contacts are moved that are, or may be, leads of the venue already: they become new leads.
+    /// Also move contacts that are, or may be, leads of the venue already: they become new leads.
     pub also_synced: bool,
-    /// Whether nothing is written.
+    /// Write nothing.
     pub dry_run: bool,
 }
 
-/// What becomes of a contact that the search found.
+/// What happens to a contact that the search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// The venue's flag is set and the old one taken away.
+    /// The venue's flag is set and the old one cleared.
     Moved,
-    /// It had the venue's flag already; the old one is taken away.
+    /// It already had the venue's flag; the old one is cleared.
     HadBoth,
-    /// It stays as it is: the venue's ledger says this of it.
+    /// Left as it is because of this status in the venue's ledger.
     Left(String),
-    /// It doesn't carry the old flag any more.
+    /// It no longer has the old flag.
     Settled,
-    /// It wasn't written, for this reason.
+    /// Not written, for this reason.
     Failed(String),
 }
 
@@ -44,9 +44,9 @@ pub enum Fate {
 pub struct Tally {
     /// Moved.
     pub moved: u64,
-    /// Had the venue's flag already, and lost the old one.
+    /// Already had the venue's flag; the old one was cleared.
     pub had_both: u64,
-    /// Left as they are, with the old flag.
+    /// Left as they were, with the old flag.
     pub left: u64,
     /// Not written.
     pub failed: u64,
@@ -65,11 +65,11 @@ impl Tally {
 }
 
 impl Migration {
-    /// Goes through all contacts that carry the old flag, once, and tells the fate of each. `tally` is counted on after
-    /// every batch, and stays right where the pass is broken off.
+    /// Goes once through all contacts that have the old flag, and reports the fate of each. `tally` is updated after
+    /// every batch, so it stays correct if the pass is interrupted.
     ///
     /// # Errors
-    /// HubSpot gave no usable answer. Batches before that are done.
+    /// HubSpot returned no usable response. Earlier batches are done.
     pub async fn pass(
         &self,
         hubspot: &HubSpot,
@@ -97,7 +97,7 @@ impl Migration {
         let properties = [self.from.as_str(), &self.to.flag, &self.to.status];
         let (mut fates, mut writes, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
         for contact in hubspot.contacts(ids, &properties).await? {
-            // Contacts that were merged into one are found under the ids of both.
+            // A merged contact is found under both ids.
             if !seen.insert(contact.id.clone()) {
                 continue;
             }
@@ -123,7 +123,7 @@ impl Migration {
     fn fate(&self, from: Option<&str>, flag: Option<&str>, status: Option<&str>) -> Fate {
         match (from, flag, status) {
             (Some("true"), Some("true"), _) => Fate::HadBoth,
-            // A run is at work on it.
+            // A run is working on it.
             (Some("true"), _, Some(status @ "sending")) => Fate::Left(status.to_owned()),
             (Some("true"), _, Some(status @ ("synced" | "needs_review"))) if !self.also_synced => {
                 Fate::Left(status.to_owned())

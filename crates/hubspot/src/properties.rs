@@ -1,4 +1,4 @@
-//! The definitions of contact properties and their groups.
+//! Definitions of contact properties and property groups.
 //!
 //! <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
 
@@ -12,10 +12,10 @@ use super::{VendorError, VendorFailure};
 use deployer_core::property::Property;
 
 impl HubSpot {
-    /// All contact properties but archived ones.
+    /// All contact properties except archived ones.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn properties(&self) -> Result<Vec<Property>, VendorError> {
         let path = list();
         let answer = self.get(&path).await?;
@@ -23,10 +23,10 @@ impl HubSpot {
         results.and_then(Result::ok).ok_or_else(|| undocumented(&Method::GET, &path))
     }
 
-    /// A contact property, if there is one of this name that isn't archived.
+    /// The contact property with this name, if there is one that isn't archived.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn property(&self, name: &str) -> Result<Option<Property>, VendorError> {
         let path = one(name);
         match found(self.get(&path).await)? {
@@ -35,18 +35,18 @@ impl HubSpot {
         }
     }
 
-    /// Whether there is a group of this name.
+    /// Whether a group with this name exists.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn has_property_group(&self, name: &str) -> Result<bool, VendorError> {
         Ok(found(self.get(&format!("{}/groups/{name}", list())).await)?.is_some())
     }
 
-    /// Makes a group, or finds it made.
+    /// Creates a group. Succeeds if it already exists.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn create_property_group(&self, name: &str, label: &str) -> Result<(), VendorError> {
         let body = json!({ "name": name, "label": label, "displayOrder": -1 });
         match self.call(Method::POST, &format!("{}/groups", list()), Some(&body), Again::Yes).await {
@@ -55,19 +55,19 @@ impl HubSpot {
         }
     }
 
-    /// Makes a property. What HubSpot does where an archived one has the name is not documented.
+    /// Creates a property. HubSpot doesn't document what happens if an archived property has the same name.
     ///
     /// # Errors
-    /// No usable answer; [`VendorFailure::Conflict`] where it is there.
+    /// No usable response; [`VendorFailure::Conflict`] if the property already exists.
     pub async fn create_property(&self, property: &Property) -> Result<(), VendorError> {
-        // Made twice it isn't: the second is a conflict.
+        // Safe to retry: a second create is a conflict, not a duplicate.
         self.call(Method::POST, &list(), Some(&json!(property)), Again::Yes).await.map(drop)
     }
 
-    /// Makes a property of this name be so.
+    /// Updates the property with this name to this definition.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn update_property(&self, property: &Property) -> Result<(), VendorError> {
         let mut body = json!(property);
         if let Value::Object(members) = &mut body {
@@ -76,10 +76,10 @@ impl HubSpot {
         self.call(Method::PATCH, &one(&property.name), Some(&body), Again::Yes).await.map(drop)
     }
 
-    /// Archives a property. HubSpot keeps it and its values for 90 days, in which it can be restored.
+    /// Archives a property. HubSpot keeps it and its values for 90 days, during which it can be restored.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn archive_property(&self, name: &str) -> Result<(), VendorError> {
         self.call(Method::DELETE, &one(name), None, Again::Yes).await.map(drop)
     }
@@ -93,7 +93,7 @@ fn one(name: &str) -> String {
     format!("{}/{name}", list())
 }
 
-/// Turns "it isn't there" into `None`.
+/// Turns a 404 into `None`.
 fn found(answer: Result<Value, VendorError>) -> Result<Option<Value>, VendorError> {
     match answer {
         Ok(value) => Ok(Some(value)),

@@ -1,4 +1,4 @@
-//! From a reference in the manifest to the credential, without holding up anything else.
+//! Resolves a secret reference from the manifest to its value, without blocking the async runtime.
 
 use std::path::Path;
 
@@ -6,24 +6,24 @@ use sync_lambda::credentials::Secret;
 
 use deployer_core::manifest::{ResolveError, SecretRef};
 
-/// Why a reference gives no credential here.
+/// Why a reference could not be resolved here.
 #[derive(Debug, thiserror::Error)]
 pub enum Unresolved {
-    /// The manifest says `managed`: the value is in AWS only.
-    #[error("it is `managed`, and so not to be had here")]
+    /// The manifest says `managed`: the value is only in AWS.
+    #[error("it is `managed`, so its value is only in AWS")]
     Managed,
-    /// It leads nowhere.
+    /// The reference has no value.
     #[error(transparent)]
     Failed(#[from] ResolveError),
-    /// The program that gives it broke off.
-    #[error("it can't be had: {0}")]
+    /// The task that resolves it was interrupted.
+    #[error("it could not be resolved: {0}")]
     Interrupted(String),
 }
 
-/// The credential that a reference gives. `directory` is the manifest's: files are relative to it.
+/// Resolves a reference to its credential. `directory` is the manifest's: file paths are relative to it.
 ///
 /// # Errors
-/// [`Unresolved`]. It holds the reference and never the value.
+/// [`Unresolved`], which contains the reference and never the value.
 pub async fn resolve(reference: &SecretRef, directory: &Path) -> Result<Secret, Unresolved> {
     let (reference, directory) = (reference.clone(), directory.to_owned());
     // A reference can run a password manager's program.

@@ -1,26 +1,26 @@
-//! What a venue's function is told: its environment, and `SYNC_CONFIG`, the part of it that is JSON.
+//! The configuration of a venue's function: its environment variables, including `SYNC_CONFIG`, which is JSON.
 //!
 //! The deployer writes these types into a function's environment and the function reads them back, so both sides
-//! agree by construction. A venue is configuration only: nothing else tells one venue from another.
+//! agree by construction. A venue is configuration only: nothing else distinguishes one venue from another.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Environment variable with the venue's name, as it stands in the manifest.
+/// Environment variable with the venue's name as written in the manifest.
 pub const ENV_VENUE: &str = "VENUE";
 /// Environment variable with the internal name of the venue's flag property in HubSpot.
 pub const ENV_FLAG_PROPERTY: &str = "HUBSPOT_FLAG_PROPERTY";
-/// Environment variable with the base address of HubSpot's interface.
+/// Environment variable with the base URL of HubSpot's API.
 pub const ENV_HUBSPOT_BASE_URI: &str = "HUBSPOT_BASE_URI";
-/// Environment variable with the base address of Tripleseat's interface.
+/// Environment variable with the base URL of Tripleseat's API.
 pub const ENV_TRIPLESEAT_BASE_URI: &str = "TRIPLESEAT_BASE_URI";
 /// Environment variable with the ARN of the venue's secret. Absent outside AWS.
 pub const ENV_SECRET_ARN: &str = "SECRET_ARN";
-/// Environment variable with [`SyncConfig`] as JSON. Without it the defaults apply.
+/// Environment variable with [`SyncConfig`] as JSON. If it is unset, the defaults apply.
 pub const ENV_SYNC_CONFIG: &str = "SYNC_CONFIG";
-/// Environment variable with the time that a vendor has for one answer, in milliseconds, in place of the usual. It is for
-/// tests of what becomes of contacts when no answer comes: the deployer never sets it.
+/// Environment variable that overrides the timeout of each vendor request, in milliseconds. It is for tests of what
+/// happens to contacts when no response comes; the deployer never sets it.
 pub const ENV_ANSWER_TIMEOUT_MS: &str = "SYNC_ANSWER_TIMEOUT_MS";
 
 /// Names of the credentials: the keys of the secret's JSON object and, outside AWS, environment variables.
@@ -34,7 +34,7 @@ pub const KEY_TRIPLESEAT_CLIENT_SECRET: &str = "TRIPLESEAT_CLIENT_SECRET";
 /// The credential of an `http` destination (bearer token, header value, `user:password` or query key).
 pub const KEY_DESTINATION_CREDENTIAL: &str = "DESTINATION_CREDENTIAL";
 
-/// All of them.
+/// All credential names.
 pub const SECRET_KEYS: [&str; 5] = [
     KEY_HUBSPOT_TOKEN,
     KEY_TRIPLESEAT_PUBLIC_KEY,
@@ -43,32 +43,33 @@ pub const SECRET_KEYS: [&str; 5] = [
     KEY_DESTINATION_CREDENTIAL,
 ];
 
-/// HubSpot's public address.
+/// HubSpot's public base URL.
 pub const HUBSPOT_BASE_URI: &str = "https://api.hubapi.com";
-/// Tripleseat's public address.
+/// Tripleseat's public base URL.
 pub const TRIPLESEAT_BASE_URI: &str = "https://api.tripleseat.com";
 
-/// Everything about a venue's sync that isn't in a variable of its own. Unset members are left out of the JSON.
+/// Everything about a venue's sync that doesn't have its own environment variable. Unset members are omitted from the
+/// JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SyncConfig {
-    /// The portal that the HubSpot token must open; the run stops at any other.
+    /// The portal that the HubSpot token must belong to; with any other, the run stops.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub portal_id: Option<u64>,
     /// Where the leads go.
     #[serde(skip_serializing_if = "Destination::is_default")]
     pub destination: Destination,
     /// Destination field to mapping expression, on top of the destination's defaults. A bare word is a HubSpot property
-    /// (`"message"`), braces make a template (`"{firstname} {lastname}"`), `=` begins a constant (`"=literal"`), and a
-    /// bar gives a default for a missing value (`"{company|unknown}"`).
+    /// (`"message"`), braces make a template (`"{firstname} {lastname}"`), `=` starts a constant (`"=literal"`), and a
+    /// bar sets a default for a missing value (`"{company|unknown}"`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
-    /// What is done with a contact of which it isn't known whether its lead was taken.
+    /// What to do with a contact that may or may not have become a lead.
     #[serde(skip_serializing_if = "OnAmbiguous::is_default")]
     pub on_ambiguous: OnAmbiguous,
 }
 
-/// What is done with an ambiguous contact where it can't be looked up.
+/// What to do with an ambiguous contact if its lead can't be looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnAmbiguous {
@@ -89,19 +90,19 @@ impl OnAmbiguous {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Destination {
-    /// A Tripleseat account. Its base address is [`ENV_TRIPLESEAT_BASE_URI`].
+    /// A Tripleseat account. Its base URL is [`ENV_TRIPLESEAT_BASE_URI`].
     Tripleseat {
-        /// Required where the account has more than one location.
+        /// Required if the account has more than one location.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         location_id: Option<u64>,
         /// The lead form whose rules apply.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lead_form_id: Option<u64>,
-        /// The site that the OAuth credentials must open; the run stops at any other.
+        /// The site that the OAuth credentials must belong to; with any other, the run stops.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         site_id: Option<u64>,
     },
-    /// Any JSON interface, for a venue on another platform.
+    /// Any JSON API, for a venue on another platform.
     Http(HttpDestination),
 }
 
@@ -117,7 +118,8 @@ impl Default for Destination {
     }
 }
 
-/// A JSON interface that takes a lead as one `POST`.
+/// A JSON API that accepts a lead as one `POST`. The keys of [`SyncConfig::fields`] are the members of the body, as
+/// JSON pointers (`/lead/name`); a bare word is a top-level member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpDestination {
@@ -126,26 +128,25 @@ pub struct HttpDestination {
     /// How the credential is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<HttpAuth>,
-    /// Member names of the body, as JSON pointers (`/lead/name`), are the keys of [`SyncConfig::fields`]; a bare word is
-    /// a member at the top.
-    /// A JSON pointer that must lead to a value other than `false` and `null` for the answer to be a success.
+    /// A JSON pointer that must lead to a value other than `false` and `null` for the response to count as a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_pointer: Option<String>,
-    /// A JSON pointer to the new record's id in the answer.
+    /// A JSON pointer to the new record's id in the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_pointer: Option<String>,
-    /// A `GET` that finds a record by the attempt's key: `{key}` and `{contact_id}` in it are filled in.
+    /// The URL of a `GET` that finds a record by the attempt's key: `{key}` and `{contact_id}` are filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookup_url: Option<String>,
-    /// Where the look-up's answer has the found record's id; `null` or nothing there means that it wasn't taken.
+    /// A JSON pointer to the found record's id in the lookup response; `null` or a missing value means that the lead
+    /// was not received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookup_id_pointer: Option<String>,
-    /// Requests a second that the platform allows.
+    /// Requests per second that the platform allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<u32>,
 }
 
-/// How an `http` destination takes its credential.
+/// How an `http` destination expects its credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum HttpAuth {
@@ -165,23 +166,23 @@ pub enum HttpAuth {
     },
 }
 
-/// The names of the five HubSpot properties of one venue, the only ones its function may write.
+/// The names of one venue's five HubSpot properties, the only ones its function may write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerProperties {
-    /// The tick box that staff set (`tripleseat_sync__venue_a`).
+    /// The checkbox that staff tick (`tripleseat_sync__venue_a`).
     pub flag: String,
     /// Enumeration: `sending`, `synced`, `failed`, `needs_review`.
     pub status: String,
     /// The lead's id at the destination.
     pub lead_id: String,
-    /// The vendor's words, where a contact failed or needs review.
+    /// The vendor's message, if the contact failed or needs review.
     pub error: String,
-    /// When the lead was made, and by which attempt.
+    /// When the lead was created.
     pub synced_at: String,
 }
 
 impl LedgerProperties {
-    /// The properties of `venue`, whose flag is `flag`.
+    /// The properties of `venue` with the flag property `flag`.
     pub fn new(venue: &str, flag: &str) -> Self {
         let slug = property_slug(venue);
         Self {
@@ -194,7 +195,7 @@ impl LedgerProperties {
     }
 }
 
-/// A venue's name as it stands in HubSpot's property names, which allow lower case, digits and `_`.
+/// A venue's name as used in HubSpot property names, which allow lowercase letters, digits and `_`.
 pub fn property_slug(venue: &str) -> String {
     venue.to_lowercase().replace('-', "_")
 }

@@ -1,16 +1,16 @@
-//! Which HubSpot properties make which field of a lead: the expressions of the manifest's `[venues.NAME.fields]`.
+//! Maps HubSpot properties to the fields of a lead, by the expressions in the manifest's `[venues.NAME.fields]`.
 //!
 //! `message` is a property, `{firstname} {lastname}` a template, `{company|unknown}` has a default for a missing value,
-//! and `=Website` is a constant. No character is escaped.
+//! and `=Website` is a constant. There is no escape character.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Destination;
 
-/// A contact's properties; those that are unset aren't in it.
+/// A contact's properties, without those that are unset.
 pub type Properties = BTreeMap<String, String>;
 
-/// What Tripleseat's fields are made of, unless the manifest says otherwise.
+/// The default expressions for Tripleseat's fields.
 const TRIPLESEAT_DEFAULTS: [(&str, &str); 5] = [
     ("first_name", "firstname"),
     ("last_name", "lastname"),
@@ -53,7 +53,7 @@ impl Expression {
         Self(parts)
     }
 
-    /// The field's value; `None` where all properties that it is made of are missing.
+    /// The field's value; `None` if all properties in the expression are missing.
     fn value(&self, contact: &Properties) -> Option<String> {
         let mut value = String::new();
         let mut filled = false;
@@ -78,12 +78,12 @@ fn property(text: &str) -> Part {
     Part::Property { name: name.trim().to_owned(), default: default.to_owned() }
 }
 
-/// All fields of a venue's leads.
+/// The expressions for all fields of a venue's leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping(BTreeMap<String, Expression>);
 
 impl Mapping {
-    /// The destination's defaults, and on top of them the manifest's.
+    /// The destination's default fields, overridden and extended by the manifest's.
     pub fn new(destination: &Destination, fields: &BTreeMap<String, String>) -> Self {
         let defaults: &[(&str, &str)] = match destination {
             Destination::Tripleseat { .. } => &TRIPLESEAT_DEFAULTS,
@@ -94,7 +94,7 @@ impl Mapping {
         Self(defaults.chain(given).collect())
     }
 
-    /// The HubSpot properties that are read for it.
+    /// The HubSpot properties that the mapping needs.
     pub fn properties(&self) -> BTreeSet<&str> {
         let parts = self.0.values().flat_map(|expression| &expression.0);
         parts
@@ -105,7 +105,7 @@ impl Mapping {
             .collect()
     }
 
-    /// A contact's lead; fields without a value are left out.
+    /// The lead fields for a contact; fields without a value are left out.
     pub fn lead(&self, contact: &Properties) -> BTreeMap<String, String> {
         self.0
             .iter()
@@ -118,13 +118,13 @@ impl Mapping {
 mod tests {
     use super::*;
 
-    fn value(text: &str, contact: &[(&str, &str)]) -> Option<String> {
+    fn evaluate(text: &str, contact: &[(&str, &str)]) -> Option<String> {
         let contact = contact.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Expression::parse(text).value(&contact)
     }
 
     #[test]
-    fn expressions() {
+    fn evaluates_expressions() {
         let jo = [("firstname", " Jo "), ("lastname", ""), ("message", "مرحبا\n{not a template} 🎉")];
         for (text, expected) in [
             ("firstname", Some("Jo")),
@@ -144,12 +144,12 @@ mod tests {
             ("{}", None),
             ("{lastname|}", None),
         ] {
-            assert_eq!(value(text, &jo).as_deref(), expected, "{text}");
+            assert_eq!(evaluate(text, &jo).as_deref(), expected, "{text}");
         }
     }
 
     #[test]
-    fn the_manifest_overrides_a_default() {
+    fn manifest_fields_override_defaults() {
         let fields = BTreeMap::from([("phone_number".to_owned(), "mobilephone".to_owned())]);
         let mapping = Mapping::new(&Destination::default(), &fields);
         assert_eq!(

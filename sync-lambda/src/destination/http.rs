@@ -1,4 +1,4 @@
-//! Any JSON interface that takes a lead as one `POST`, for a venue on another platform.
+//! Any JSON API that accepts a lead as one `POST`, for a venue on another platform.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::ledger::Attempt;
 use crate::limiter::Limiter;
 use sync_config::config::{HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL};
 
-/// Requests a second where the manifest doesn't say.
+/// Default requests per second, if the manifest doesn't set a rate.
 const RATE: u32 = 10;
 
-/// A JSON interface.
+/// A client for a JSON API.
 #[derive(Debug)]
 pub struct Http {
     client: reqwest::Client,
@@ -40,7 +40,7 @@ impl Http {
         }
         if settings.auth.is_some() && credentials.destination_credential.is_none() {
             return Err(RunError::Settings(format!(
-                "{KEY_DESTINATION_CREDENTIAL} is missing, and the destination's `auth` needs it"
+                "{KEY_DESTINATION_CREDENTIAL} is missing, and the destination's `auth` requires it"
             )));
         }
         let requests = Limiter::below(f64::from(settings.requests_per_second.unwrap_or(RATE).max(1)));
@@ -88,11 +88,11 @@ impl Http {
         }
     }
 
-    /// Asks with `OPTIONS` whether anybody answers there: what a platform would do with any other request isn't known.
-    /// Gives the status.
+    /// Checks with `OPTIONS` whether the endpoint responds, and returns the status. Any other request could have side
+    /// effects on an unknown platform.
     ///
     /// # Errors
-    /// No answer came.
+    /// No response came.
     pub async fn probe(&self) -> Result<u16, RunError> {
         let request = self.authorized(self.client.request(reqwest::Method::OPTIONS, &self.settings.url));
         let answer = http::send(request, self.time.left()).await;
@@ -109,7 +109,7 @@ impl Http {
             return Err(RunError::Refused {
                 side: Side::Destination,
                 request: format!("POST {}", self.settings.url),
-                message: format!("{}, it leads elsewhere; give the final address", answer.status),
+                message: format!("{}, it redirects elsewhere; use the final URL instead", answer.status),
             });
         }
         let text = self.credentials.redact_keys(&excerpt(&answer.body));
@@ -120,11 +120,11 @@ impl Http {
         let at = |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| body.as_ref()?.pointer(pointer));
         let expects_json = self.settings.success_pointer.is_some() || self.settings.id_pointer.is_some();
         if expects_json && body.is_none() {
-            return Ok(Sent::Unknown(format!("It answered {} without JSON.", answer.status)));
+            return Ok(Sent::Unknown(format!("The destination responded with {}, but not with JSON.", answer.status)));
         }
         let failed = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || *value == false);
         if self.settings.success_pointer.is_some() && failed(at(&self.settings.success_pointer)) {
-            return Ok(Sent::Refused(format!("It answered {}: {text}", answer.status)));
+            return Ok(Sent::Refused(format!("The destination responded with {}: {text}", answer.status)));
         }
         Ok(Sent::Accepted(at(&self.settings.id_pointer).and_then(id_text)))
     }
@@ -134,31 +134,32 @@ impl Http {
             side: Side::Destination,
             credential: KEY_DESTINATION_CREDENTIAL,
             message: status.to_string(),
-            advice: "Set the platform's current one with `deployer secret set`".to_owned(),
+            advice: "Set the platform's current credential with `deployer secret set VENUE destination_credential`"
+                .to_owned(),
         }
     }
 
     pub(super) async fn look_up(&self, attempt: &Attempt) -> Result<LookedUp, RunError> {
         let Some(template) = &self.settings.lookup_url else {
-            return Ok(LookedUp::Unknown("there is no lookup_url".to_owned()));
+            return Ok(LookedUp::Unknown("no lookup_url is configured".to_owned()));
         };
-        // A reference has nothing in it that an address would have to escape.
+        // A reference contains no characters that need escaping in a URL.
         let uri = template.replace("{key}", &attempt.reference()).replace("{contact_id}", attempt.contact_id());
         if !self.ready(self.time.deadline).await {
-            return Ok(LookedUp::Unknown("there was no time left for the look-up".to_owned()));
+            return Ok(LookedUp::Unknown("no time was left for the lookup".to_owned()));
         }
         let answer = match http::send(self.authorized(self.client.get(uri)), self.time.left()).await {
             Ok(answer) => answer,
-            Err(error) => return Ok(LookedUp::Unknown(format!("the look-up failed: {}", error.message))),
+            Err(error) => return Ok(LookedUp::Unknown(format!("the lookup failed: {}", error.message))),
         };
         match answer.status {
             401 | 403 => return Err(self.refused(answer.status)),
             404 => return Ok(LookedUp::NotThere),
             200..300 => {}
-            status => return Ok(LookedUp::Unknown(format!("the look-up answered {status}"))),
+            status => return Ok(LookedUp::Unknown(format!("the lookup returned {status}"))),
         }
         let Ok(body) = serde_json::from_str::<Value>(&answer.body) else {
-            return Ok(LookedUp::Unknown("the look-up's answer is no JSON".to_owned()));
+            return Ok(LookedUp::Unknown("the lookup response isn't JSON".to_owned()));
         };
         let found = match &self.settings.lookup_id_pointer {
             Some(pointer) => body.pointer(pointer),
@@ -172,7 +173,7 @@ impl Http {
     }
 }
 
-/// A body from field names that are members (`name`) or JSON pointers (`/lead/name`).
+/// Builds the body from field names that are members (`name`) or JSON pointers (`/lead/name`).
 fn body(lead: &BTreeMap<String, String>) -> Value {
     let mut body = Map::new();
     for (field, value) in lead {
@@ -210,8 +211,8 @@ mod tests {
 
     use super::*;
 
-    /// What an interface with these pointers makes of an answer.
-    fn judged(success: Option<&str>, id: Option<&str>, status: u16, body: &str) -> Result<Sent, RunError> {
+    /// Judges a response of an API with these pointers.
+    fn judge_response(success: Option<&str>, id: Option<&str>, status: u16, body: &str) -> Result<Sent, RunError> {
         let settings = HttpDestination {
             url: "https://platform.example.com/leads".to_owned(),
             auth: None,
@@ -229,31 +230,34 @@ mod tests {
     }
 
     #[test]
-    fn success_is_the_status_and_what_the_pointers_lead_to() {
+    fn judges_success_by_status_and_pointers() {
         let accepted = |id: Option<&str>| Ok(Sent::Accepted(id.map(ToOwned::to_owned)));
-        assert_eq!(judged(None, None, 204, ""), accepted(None));
-        assert_eq!(judged(None, None, 200, "<html>"), accepted(None));
-        assert_eq!(judged(None, Some("/id"), 201, r#"{"id":7}"#), accepted(Some("7")));
-        assert_eq!(judged(None, Some("/data/0/id"), 200, r#"{"data":[{"id":"a7"}]}"#), accepted(Some("a7")));
-        assert_eq!(judged(None, Some("/a~1b"), 200, r#"{"a/b":7}"#), accepted(Some("7")));
-        assert_eq!(judged(None, Some("/id"), 200, r#"{"id":null}"#), accepted(None));
-        assert_eq!(judged(Some("/ok"), Some("/id"), 200, r#"{"ok":true,"id":7}"#), accepted(Some("7")));
-        assert_eq!(judged(Some("/ok"), None, 200, r#"{"ok":0}"#), accepted(None));
+        assert_eq!(judge_response(None, None, 204, ""), accepted(None));
+        assert_eq!(judge_response(None, None, 200, "<html>"), accepted(None));
+        assert_eq!(judge_response(None, Some("/id"), 201, r#"{"id":7}"#), accepted(Some("7")));
+        assert_eq!(judge_response(None, Some("/data/0/id"), 200, r#"{"data":[{"id":"a7"}]}"#), accepted(Some("a7")));
+        assert_eq!(judge_response(None, Some("/a~1b"), 200, r#"{"a/b":7}"#), accepted(Some("7")));
+        assert_eq!(judge_response(None, Some("/id"), 200, r#"{"id":null}"#), accepted(None));
+        assert_eq!(judge_response(Some("/ok"), Some("/id"), 200, r#"{"ok":true,"id":7}"#), accepted(Some("7")));
+        assert_eq!(judge_response(Some("/ok"), None, 200, r#"{"ok":0}"#), accepted(None));
         for body in ["{}", r#"{"ok":false}"#, r#"{"ok":null}"#, "[]"] {
-            assert!(matches!(judged(Some("/ok"), None, 200, body), Ok(Sent::Refused(_))), "{body}");
+            assert!(matches!(judge_response(Some("/ok"), None, 200, body), Ok(Sent::Refused(_))), "{body}");
         }
         for (success, id) in [(Some("/ok"), None), (None, Some("/id"))] {
-            assert!(matches!(judged(success, id, 200, "<html>"), Ok(Sent::Unknown(_))), "a page is no answer");
+            assert!(
+                matches!(judge_response(success, id, 200, "<html>"), Ok(Sent::Unknown(_))),
+                "an HTML page isn't a usable response"
+            );
         }
-        assert!(matches!(judged(None, None, 422, r#"{"error":"no email"}"#), Ok(Sent::Refused(_))));
-        assert!(matches!(judged(None, None, 504, ""), Ok(Sent::Unknown(_))));
+        assert!(matches!(judge_response(None, None, 422, r#"{"error":"no email"}"#), Ok(Sent::Refused(_))));
+        assert!(matches!(judge_response(None, None, 504, ""), Ok(Sent::Unknown(_))));
         for status in [301, 401, 403] {
-            assert!(judged(None, None, status, "").is_err(), "{status}: no record would fare better");
+            assert!(judge_response(None, None, status, "").is_err(), "{status}: every record would fail the same way");
         }
     }
 
     #[test]
-    fn pointers_nest() {
+    fn builds_nested_bodies_from_pointers() {
         let lead = ["/lead/name", "/lead/e~1mail", "phone"]
             .map(|field| (field.to_owned(), field.to_uppercase()))
             .into_iter()

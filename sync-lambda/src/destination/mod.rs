@@ -1,4 +1,4 @@
-//! Where a venue's leads go, and what an answer from there means.
+//! Where a venue's leads go, and what the destination's responses mean.
 
 mod http;
 mod oauth;
@@ -21,55 +21,55 @@ pub use http::Http;
 pub use oauth::OAuth;
 pub use tripleseat::{Account, Tripleseat, records};
 
-/// Time for one answer, unless the settings say otherwise.
+/// Default timeout of one request; the settings can override it.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// Longest excerpt of an answer that isn't what is documented.
+/// Longest excerpt from a response that doesn't have the documented format.
 const MAX_EXCERPT: usize = 300;
 
-/// What an answer to a sent lead means.
+/// The meaning of the response to a sent lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {
-    /// The lead is there. Its id, where one was given.
+    /// The lead exists. Carries its id if the response has one.
     Accepted(Option<String>),
-    /// Refused for its data, in the destination's words.
+    /// Rejected because of its data, with the destination's message.
     Refused(String),
-    /// Certainly not taken: no connection, or too many requests.
+    /// Definitely not received: no connection, or too many requests.
     NotTaken {
-        /// What came.
+        /// What happened instead.
         why: String,
-        /// What the destination asked us to wait.
+        /// How long the destination asked us to wait.
         retry_after: Option<Duration>,
-        /// It may be sent again in this run: only the rate was too high.
+        /// It may be retried in this run: only the rate was too high.
         rate: bool,
     },
-    /// The destination failed at it (5xx). As good as not taken; where leads can be looked up, that is made sure of.
+    /// The destination failed (5xx). Treated as not received; if leads can be looked up, a lookup confirms it.
     ServerError(String),
-    /// It may or may not have been taken.
+    /// It may or may not have been received.
     Unknown(String),
 }
 
-/// What a look-up found.
+/// The result of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookedUp {
-    /// The lead is there. Its id, where one was given.
+    /// The lead exists. Carries its id if the response has one.
     Found(Option<String>),
-    /// It certainly isn't.
+    /// The lead definitely doesn't exist.
     NotThere,
-    /// The look-up failed.
+    /// The lookup failed.
     Unknown(String),
 }
 
-/// The time that a destination's requests have.
+/// The time limits of a destination's requests.
 #[derive(Debug, Clone, Copy)]
 struct Time {
-    /// No request goes on after it.
+    /// All requests end by then.
     deadline: Instant,
-    /// For one answer.
+    /// Timeout of one request.
     timeout: Duration,
 }
 
 impl Time {
-    /// For the next answer.
+    /// The time left for the next request.
     fn left(&self) -> Duration {
         self.timeout.min(self.deadline.saturating_duration_since(Instant::now()))
     }
@@ -80,12 +80,12 @@ impl Time {
 pub enum Destination {
     /// A Tripleseat account.
     Tripleseat(Tripleseat),
-    /// Any JSON interface.
+    /// Any JSON API.
     Http(Http),
 }
 
 impl Destination {
-    /// The destination of these settings. No try begins after `deadline`.
+    /// The destination in these settings. No attempt begins after `deadline`.
     ///
     /// # Errors
     /// A credential is missing.
@@ -110,10 +110,11 @@ impl Destination {
         }
     }
 
-    /// Makes sure, before anything is written, that the credentials open the manifest's account, where that can be told.
+    /// Checks, before anything is written, that the credentials belong to the manifest's account, where that can be
+    /// determined.
     ///
     /// # Errors
-    /// They open another, or are refused.
+    /// They belong to another account, or are rejected.
     pub async fn verify_account(&self) -> Result<(), RunError> {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.verify_site().await,
@@ -121,12 +122,12 @@ impl Destination {
         }
     }
 
-    /// Tries the credential without making anything, for a dry run: with a request that is refused for its content.
-    /// What an `http` destination would do with such a request isn't known, so it isn't asked. Gives the words in which
-    /// the request was refused.
+    /// Tests the credential without creating anything, for a dry run: sends a request that is rejected for its content
+    /// and returns the rejection message. An `http` destination could do anything with such a request, so it isn't
+    /// sent there.
     ///
     /// # Errors
-    /// The credential is refused, or there is no answer that says anything of it.
+    /// The credential is rejected, or the response says nothing about it.
     pub async fn try_credential(&self) -> Result<Option<String>, RunError> {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.try_public_key().await.map(Some),
@@ -134,7 +135,7 @@ impl Destination {
         }
     }
 
-    /// Waits until the rate limit lets a lead be sent. Where that is after `latest` it doesn't wait, and says no.
+    /// Waits until the rate limit allows a lead. Returns `false` immediately if that would be after `latest`.
     pub async fn ready(&self, latest: Instant) -> bool {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.ready(latest).await,
@@ -142,7 +143,7 @@ impl Destination {
         }
     }
 
-    /// Sends nothing for as long.
+    /// Sends nothing for this long.
     pub fn pause(&self, pause: Duration) {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.pause(pause),
@@ -150,7 +151,7 @@ impl Destination {
         }
     }
 
-    /// Leads that are sent a second, at most.
+    /// Maximum leads per second.
     pub fn rate(&self) -> f64 {
         match self {
             Self::Tripleseat(_) => tripleseat::RATE,
@@ -161,7 +162,7 @@ impl Destination {
     /// Sends one lead, once.
     ///
     /// # Errors
-    /// The credential was refused, or there is no such interface: no other lead would fare better.
+    /// The credential was rejected, or the endpoint doesn't exist: every other lead would fail the same way.
     pub async fn send(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<Sent, RunError> {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.send(lead, attempt).await,
@@ -177,10 +178,10 @@ impl Destination {
         }
     }
 
-    /// Looks an attempt up.
+    /// Looks up an attempt.
     ///
     /// # Errors
-    /// The credential was refused.
+    /// The credential was rejected.
     pub async fn look_up(&self, attempt: &Attempt) -> Result<LookedUp, RunError> {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.look_up(attempt).await,
@@ -189,14 +190,17 @@ impl Destination {
     }
 }
 
-/// What a status alone says where the body says nothing; `None` for 2xx.
+/// What the status means if the body says nothing; `None` for 2xx.
 fn judge_status(status: u16, retry_after: Option<Duration>, excerpt: &str) -> Option<Sent> {
-    let why =
-        if excerpt.is_empty() { format!("It answered {status}.") } else { format!("It answered {status}: {excerpt}") };
+    let why = if excerpt.is_empty() {
+        format!("The destination responded with {status}.")
+    } else {
+        format!("The destination responded with {status}: {excerpt}")
+    };
     match status {
         200..300 => None,
         429 => Some(Sent::NotTaken { why, retry_after, rate: true }),
-        // A gateway that got no answer doesn't know either.
+        // A gateway that timed out doesn't know whether the lead was received.
         504 => Some(Sent::Unknown(why)),
         503 => Some(Sent::NotTaken { why, retry_after, rate: false }),
         500.. => Some(Sent::ServerError(why)),
@@ -204,25 +208,29 @@ fn judge_status(status: u16, retry_after: Option<Duration>, excerpt: &str) -> Op
     }
 }
 
-/// What no answer at all says.
+/// What a missing response means.
 fn judge_no_answer(error: crate::http::NoAnswer) -> Sent {
     if error.not_sent {
-        Sent::NotTaken { why: format!("It can't be reached: {}.", error.message), retry_after: None, rate: false }
+        Sent::NotTaken {
+            why: format!("The destination can't be reached: {}.", error.message),
+            retry_after: None,
+            rate: false,
+        }
     } else {
-        Sent::Unknown(format!("No whole answer came: {}.", error.message))
+        Sent::Unknown(format!("No complete response was received: {}.", error.message))
     }
 }
 
-/// The beginning of an answer, on one line. A page of HTML says nothing to anybody.
+/// The beginning of a response, on one line. The text of an HTML page helps nobody, so it is only named.
 fn excerpt(body: &str) -> String {
     let body = body.trim();
     if body.starts_with('<') {
-        return "a page of HTML".to_owned();
+        return "an HTML page".to_owned();
     }
     body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_EXCERPT).collect()
 }
 
-/// An id as text, whether it is a string or a number.
+/// An id as text, whether the JSON has a string or a number.
 fn id_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! Tripleseat's OAuth 2.0: client credentials to a bearer token, which is kept until it ends.
+//! Tripleseat's OAuth 2.0: exchanges client credentials for a bearer token, which is cached until it expires.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,40 +13,40 @@ use crate::error::{RunError, Side};
 use crate::http;
 use sync_config::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET};
 
-/// The current path, and the one before.
+/// The current path, and the previous one.
 const PATHS: [&str; 2] = ["/oauth2/token", "/oauth/token"];
-/// A token isn't used in the last minute of its life.
+/// A token isn't used in the last minute before it expires.
 const MARGIN: Duration = Duration::from_secs(60);
-/// What a token lives where the answer doesn't say.
+/// A token's lifetime if the response doesn't state one.
 const LIFE: Duration = Duration::from_secs(7200);
 
-/// An OAuth client and its newest token.
+/// An OAuth client and its current token.
 #[derive(Debug)]
 pub struct OAuth {
     client: reqwest::Client,
     base_uri: String,
     identity: OAuthClient,
-    /// The account's public key, to know it where it doesn't belong.
+    /// The account's public key, to recognize it if it was set as a client credential.
     public_key: Option<Secret>,
     token: Mutex<Option<(Secret, Instant)>>,
 }
 
 impl OAuth {
-    /// A client that has no token yet. `base_uri` has no slash at its end.
+    /// A client without a token yet. `base_uri` has no trailing slash.
     pub fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient) -> Self {
         Self { client, base_uri: base_uri.to_owned(), identity, public_key: None, token: Mutex::new(None) }
     }
 
-    /// Knowing the account's public key: a refusal says so where it stands in the place of the client.
+    /// Adds the account's public key, so that a rejection can say that it was set in place of the client credentials.
     #[must_use]
     pub fn knowing(self, public_key: &Secret) -> Self {
         Self { public_key: Some(public_key.clone()), ..self }
     }
 
-    /// A bearer token; a fresh one if `renew`. The inner error is one that passes.
+    /// A bearer token; a new one if `renew`. The inner error is temporary.
     ///
     /// # Errors
-    /// The client was refused.
+    /// The client was rejected.
     pub async fn token(&self, renew: bool, timeout: Duration) -> Result<Result<Secret, String>, RunError> {
         let kept = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((token, _)) = kept.filter(|(_, ends)| !renew && *ends > Instant::now()) {
@@ -75,7 +75,7 @@ impl OAuth {
         Ok(Err(failed))
     }
 
-    /// The client, or a token of it, was refused at `path`.
+    /// The error for a client, or a token of it, that was rejected at `path`.
     pub fn refused(&self, shown: Shown<'_>, answer: &http::Answer, method: &str, path: &str) -> RunError {
         let mut words = words(&answer.body);
         let known = [Some(&self.identity.id), Some(&self.identity.secret), self.public_key.as_ref()];
@@ -108,7 +108,7 @@ impl OAuth {
     }
 }
 
-/// What a refusal says: `error` and `error_description` (RFC 6749, section 5.2), or the beginning of what else it is.
+/// A rejection's message: `error` and `error_description` (RFC 6749, section 5.2), or else the beginning of the body.
 fn words(body: &str) -> String {
     let json: Value = serde_json::from_str(body).unwrap_or_default();
     let texts = ["error", "error_description"].map(|name| json.get(name).and_then(Value::as_str));

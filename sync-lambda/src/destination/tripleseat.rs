@@ -1,6 +1,7 @@
-//! A Tripleseat account: leads are made with its public key, and looked up with OAuth.
+//! A Tripleseat account: leads are created with its public key, and looked up with OAuth.
 //!
-//! <https://support.tripleseat.com/hc/en-us/articles/205162108-API-Overview> and what public client code relies on.
+//! Sources: <https://support.tripleseat.com/hc/en-us/articles/205162108-API-Overview>, and the behavior that public
+//! client code relies on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,20 +20,20 @@ use crate::limiter::Limiter;
 use crate::phone;
 use sync_config::config::KEY_TRIPLESEAT_PUBLIC_KEY;
 
-/// Requests about leads that are allowed a second.
+/// Allowed lead requests per second.
 pub(super) const RATE: f64 = 10.0;
-/// The field that carries an attempt's reference.
+/// The field that contains an attempt's reference.
 const REFERENCE_FIELD: &str = "additional_information";
-/// The field whose text is made a phone number.
+/// The field whose text is normalized as a phone number.
 const PHONE_FIELD: &str = "phone_number";
-/// Leads of one page of a list.
+/// Leads on one page of a list.
 const PAGE: usize = 50;
-/// Pages of a look-up: 2,000 leads that were changed since an attempt.
+/// Most pages that a lookup reads: 2,000 leads that changed since the attempt.
 const MAX_PAGES: usize = 40;
-/// Their clock may be behind ours by as much.
+/// How far Tripleseat's clock may be behind ours.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
-/// Which account, and where in it.
+/// Which account, and which location, form and site in it.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) base_uri: String,
@@ -41,7 +42,7 @@ pub(super) struct Place {
     pub(super) site_id: Option<u64>,
 }
 
-/// What an OAuth client opens.
+/// What an OAuth client has access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// Its sites.
@@ -70,9 +71,7 @@ impl Tripleseat {
         time: Time,
     ) -> Result<Self, RunError> {
         let public_key = credentials.tripleseat_public_key.clone().ok_or_else(|| {
-            RunError::Settings(format!(
-                "{KEY_TRIPLESEAT_PUBLIC_KEY} is missing: leads are made with the account's public key"
-            ))
+            RunError::Settings(format!("{KEY_TRIPLESEAT_PUBLIC_KEY} is missing; it is required to create leads"))
         })?;
         let oauth = credentials
             .tripleseat_oauth
@@ -106,11 +105,11 @@ impl Tripleseat {
         }
     }
 
-    /// Sends a lead without a name, an address or anything else but its location: a public key that is refused is told
-    /// so, and with one that isn't the lead is refused for what it lacks, in the words that this gives.
+    /// Sends a lead that has nothing but its location. A wrong public key is rejected as such; with a valid key the
+    /// lead is rejected for its missing fields, and this returns that message.
     pub(super) async fn try_public_key(&self) -> Result<String, RunError> {
         if !self.ready(self.time.deadline).await {
-            return Err(unavailable("there was no time left to try the public key".to_owned()));
+            return Err(unavailable("no time was left to test the public key".to_owned()));
         }
         let request = self
             .client
@@ -123,7 +122,7 @@ impl Tripleseat {
             Sent::Accepted(_) => Err(RunError::Refused {
                 side: Side::Destination,
                 request: "POST /v1/leads/create.js".to_owned(),
-                message: "a lead without any content was taken; is this Tripleseat?".to_owned(),
+                message: "an empty lead was accepted; is this really Tripleseat?".to_owned(),
             }),
             Sent::NotTaken { why, .. } | Sent::ServerError(why) | Sent::Unknown(why) => Err(unavailable(why)),
         }
@@ -144,7 +143,7 @@ impl Tripleseat {
         self.in_place(fields)
     }
 
-    /// A lead of these fields, where the venue's leads belong.
+    /// A lead with these fields, at the venue's location and with its form.
     fn in_place(&self, mut fields: Map<String, Value>) -> Value {
         if let Some(location_id) = self.place.location_id {
             fields.insert("location_id".to_owned(), json!(location_id));
@@ -156,7 +155,7 @@ impl Tripleseat {
         Value::Object(body)
     }
 
-    /// The body first, then the status: a refusal can come with status 200.
+    /// Judges the body before the status: a rejection can come with status 200.
     fn judge(&self, answer: &http::Answer) -> Result<Sent, RunError> {
         let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
         let errors = body.get("errors").or_else(|| body.get("error")).map(error_texts).unwrap_or_default();
@@ -167,7 +166,7 @@ impl Tripleseat {
                 return Err(RunError::Refused {
                     side: Side::Destination,
                     request: "POST /v1/leads/create.js".to_owned(),
-                    message: format!("{} at {}: is its address right?", answer.status, self.place.base_uri),
+                    message: format!("{} at {}; is the base URL right?", answer.status, self.place.base_uri),
                 });
             }
             _ if refused_key => return Err(self.refused_key(answer.status, &errors.join("; "))),
@@ -180,9 +179,9 @@ impl Tripleseat {
             if let Some(id) = accepted(&body) {
                 return Ok(Sent::Accepted(id));
             }
-            let what = if answer.body.trim().is_empty() { "nothing".to_owned() } else { excerpt(&answer.body) };
+            let what = if answer.body.trim().is_empty() { "empty body".to_owned() } else { excerpt(&answer.body) };
             return Ok(Sent::Unknown(self.credentials.redact_keys(&format!(
-                "It answered {} with neither a lead nor an error, but {what}.",
+                "The destination responded with {}, but with neither a lead nor an error: {what}.",
                 answer.status
             ))));
         }
@@ -206,10 +205,10 @@ impl Tripleseat {
         }
     }
 
-    /// What the OAuth client opens; nothing where there is none.
+    /// What the OAuth client has access to; `None` if there is no client.
     ///
     /// # Errors
-    /// The client is refused, or there is no usable answer.
+    /// The client is rejected, or there is no usable response.
     pub async fn account(&self) -> Result<Option<Account>, RunError> {
         let Some(oauth) = &self.oauth else { return Ok(None) };
         let ids = async |path: &str, plural: &str, singular: &str| {
@@ -223,7 +222,7 @@ impl Tripleseat {
         }))
     }
 
-    /// The site that the OAuth credentials open must be the manifest's. A public key alone doesn't say whose it is.
+    /// Checks that the OAuth credentials belong to the manifest's site. A public key alone doesn't reveal its account.
     pub(super) async fn verify_site(&self) -> Result<(), RunError> {
         let (Some(site_id), Some(oauth)) = (self.place.site_id, &self.oauth) else { return Ok(()) };
         let sites = match self.get(oauth, "/v1/sites.json", &[]).await? {
@@ -235,14 +234,14 @@ impl Tripleseat {
             return Ok(());
         }
         Err(RunError::WrongAccount(format!(
-            "the Tripleseat credentials open site {}, and the manifest is for site {site_id}: nothing was sent",
+            "the Tripleseat credentials belong to site {}, but the manifest says site {site_id}; nothing was sent",
             ids.join(", ")
         )))
     }
 
     pub(super) async fn look_up(&self, attempt: &Attempt) -> Result<LookedUp, RunError> {
         let (Some(oauth), Some(begun)) = (&self.oauth, attempt.begun()) else {
-            return Ok(LookedUp::Unknown("there are no OAuth credentials to look it up with".to_owned()));
+            return Ok(LookedUp::Unknown("there are no OAuth credentials for a lookup".to_owned()));
         };
         let since = begun.saturating_sub(CLOCK_SKEW).unwrap_or(begun).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         for page in 1..=MAX_PAGES {
@@ -262,10 +261,10 @@ impl Tripleseat {
                 return Ok(LookedUp::NotThere);
             }
         }
-        Ok(LookedUp::Unknown(format!("more than {} leads have changed since", MAX_PAGES * PAGE)))
+        Ok(LookedUp::Unknown(format!("more than {} leads have changed since the attempt", MAX_PAGES * PAGE)))
     }
 
-    /// A `GET` with the bearer token. The inner error is one that passes.
+    /// A `GET` with the bearer token. The inner error is temporary.
     async fn get(&self, oauth: &OAuth, path: &str, query: &[(&str, &str)]) -> Result<Result<Value, String>, RunError> {
         for renewed in [false, true] {
             let token = match oauth.token(renewed, self.time.left()).await? {
@@ -273,7 +272,7 @@ impl Tripleseat {
                 Err(message) => return Ok(Err(message)),
             };
             if !self.ready(self.time.deadline).await {
-                return Ok(Err(format!("GET {path}: there was no time left for it")));
+                return Ok(Err(format!("GET {path}: no time was left for the request")));
             }
             let request =
                 self.client.get(format!("{}{path}", self.place.base_uri)).query(query).bearer_auth(token.expose());
@@ -286,7 +285,7 @@ impl Tripleseat {
                 401 | 403 => return Err(oauth.refused(Shown::AccessToken, &answer, "GET", path)),
                 200 => {
                     let body = serde_json::from_str(&answer.body);
-                    return Ok(body.map_err(|_| format!("GET {path}: the answer is no JSON")));
+                    return Ok(body.map_err(|_| format!("GET {path}: the response isn't JSON")));
                 }
                 status => return Ok(Err(format!("GET {path}: {status}"))),
             }
@@ -299,7 +298,7 @@ fn unavailable(message: String) -> RunError {
     RunError::Unavailable { side: Side::Destination, message }
 }
 
-/// The lead's id, if this is a success; the inner `None` where it says no id.
+/// The lead's id, if this is a success; the inner value is `None` if the response has no id.
 fn accepted(body: &Value) -> Option<Option<String>> {
     let lead = body.get("lead");
     let id = [body.get("lead_id"), lead.and_then(|lead| lead.get("id")), body.get("id")]
@@ -310,7 +309,7 @@ fn accepted(body: &Value) -> Option<Option<String>> {
     (success || id.is_some()).then_some(id)
 }
 
-/// `["…"]`, `{"field": ["…"]}` or `"…"`, as lines.
+/// The messages in `["…"]`, `{"field": ["…"]}` or `"…"`.
 fn error_texts(errors: &Value) -> Vec<String> {
     match errors {
         Value::String(text) if !text.is_empty() => vec![text.clone()],
@@ -320,7 +319,7 @@ fn error_texts(errors: &Value) -> Vec<String> {
             .flat_map(|(field, texts)| {
                 let name = field.replace('_', " ");
                 error_texts(texts).into_iter().map(move |text| {
-                    // Some messages begin with their field's name, some don't.
+                    // Some messages already begin with their field's name.
                     if text.to_lowercase().starts_with(&name.to_lowercase()) { text } else { format!("{name} {text}") }
                 })
             })
@@ -329,13 +328,14 @@ fn error_texts(errors: &Value) -> Vec<String> {
     }
 }
 
-/// Whether a refusal is about the key and not about the lead, whatever its status.
+/// Whether an error is about the key rather than the lead, regardless of the status.
 fn names_the_key(text: &str) -> bool {
     let text = text.to_lowercase();
     text.contains("public key") || text.contains("public_key")
 }
 
-/// The records of a list: `[…]`, `{"results": […]}` or `{"leads": […]}`, each bare or as `{"lead": {…}}`.
+/// The records of a list: `[…]`, `{"results": […]}` or `{"leads": […]}`, where each record may be wrapped as
+/// `{"lead": {…}}`.
 pub fn records(body: &Value, plural: &str, singular: &str) -> Vec<Value> {
     let list = body.as_array().or_else(|| body.get("results")?.as_array()).or_else(|| body.get(plural)?.as_array());
     let unwrap = |record: &Value| record.get(singular).cloned().unwrap_or_else(|| record.clone());
@@ -351,7 +351,7 @@ fn carries(lead: &Value, attempt: &Attempt) -> bool {
 mod tests {
     use super::*;
 
-    fn account() -> Tripleseat {
+    fn tripleseat_account() -> Tripleseat {
         let place = Place {
             base_uri: "https://api.example.com".to_owned(),
             location_id: Some(7),
@@ -366,23 +366,23 @@ mod tests {
         Tripleseat::new(crate::http::client().expect("TLS"), place, &credentials, time).expect("valid")
     }
 
-    fn judged(status: u16, body: &str) -> Result<Sent, RunError> {
-        account().judge(&http::Answer { status, retry_after: None, body: body.to_owned() })
+    fn judge_response(status: u16, body: &str) -> Result<Sent, RunError> {
+        tripleseat_account().judge(&http::Answer { status, retry_after: None, body: body.to_owned() })
     }
 
     #[test]
-    fn the_body_is_judged_before_the_status() {
+    fn judges_the_body_before_the_status() {
         let accepted = |id: Option<&str>| Ok(Sent::Accepted(id.map(ToOwned::to_owned)));
         let refused = |text: &str| Ok(Sent::Refused(text.to_owned()));
-        assert_eq!(judged(200, r#"{"success_message":"Thanks","lead_id":12}"#), accepted(Some("12")));
-        assert_eq!(judged(200, r#"{"success_message":"Thanks"}"#), accepted(None));
-        assert_eq!(judged(201, r#"{"lead":{"id":13}}"#), accepted(Some("13")));
+        assert_eq!(judge_response(200, r#"{"success_message":"Thanks","lead_id":12}"#), accepted(Some("12")));
+        assert_eq!(judge_response(200, r#"{"success_message":"Thanks"}"#), accepted(None));
+        assert_eq!(judge_response(201, r#"{"lead":{"id":13}}"#), accepted(Some("13")));
         assert_eq!(
-            judged(200, r#"{"errors":["Phone number can't be blank"]}"#),
+            judge_response(200, r#"{"errors":["Phone number can't be blank"]}"#),
             refused("Phone number can't be blank")
         );
         assert_eq!(
-            judged(
+            judge_response(
                 400,
                 r#"{"errors":{"phone_number":["can't be blank"],"email_address":["Email address is invalid"]}}"#
             ),
@@ -391,33 +391,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_ambiguous() {
+    fn treats_responses_without_lead_or_error_as_ambiguous() {
         for body in ["", "{}", "[]", "null", "<html>502</html>", r#"{"success_mess"#, r#"{"success_message":null}"#] {
-            assert!(matches!(judged(200, body), Ok(Sent::Unknown(_))), "{body}");
+            assert!(matches!(judge_response(200, body), Ok(Sent::Unknown(_))), "{body}");
         }
-        assert!(matches!(judged(504, ""), Ok(Sent::Unknown(_))));
+        assert!(matches!(judge_response(504, ""), Ok(Sent::Unknown(_))));
         for status in [500, 502] {
-            assert!(matches!(judged(status, r#"{"errors":["oops"]}"#), Ok(Sent::ServerError(_))), "{status}");
+            assert!(matches!(judge_response(status, r#"{"errors":["oops"]}"#), Ok(Sent::ServerError(_))), "{status}");
         }
-        assert!(matches!(judged(429, ""), Ok(Sent::NotTaken { rate: true, .. })));
-        assert!(matches!(judged(503, ""), Ok(Sent::NotTaken { rate: false, .. })));
+        assert!(matches!(judge_response(429, ""), Ok(Sent::NotTaken { rate: true, .. })));
+        assert!(matches!(judge_response(503, ""), Ok(Sent::NotTaken { rate: false, .. })));
     }
 
     #[test]
-    fn a_refused_key_ends_the_run_and_is_not_shown() {
+    fn rejected_keys_end_the_run_and_are_not_shown() {
         for (status, body) in [(401, "no key-1111"), (403, ""), (200, r#"{"errors":["Invalid public key key-1111"]}"#)]
         {
-            let error = judged(status, body).expect_err("no lead would fare better").to_string();
+            let error = judge_response(status, body).expect_err("every lead would fail the same way").to_string();
             assert!(error.contains("TRIPLESEAT_PUBLIC_KEY") && !error.contains("1111"), "{error}");
         }
-        assert!(judged(404, "").is_err());
+        assert!(judge_response(404, "").is_err());
     }
 
     #[test]
-    fn a_lead_carries_its_reference_after_its_own_text() {
+    fn appends_the_reference_to_the_leads_own_text() {
         let attempt = Attempt::new("501", jiff::Timestamp::now());
         let lead = BTreeMap::from([("additional_information".to_owned(), "two\nlines".to_owned())]);
-        let body = account().body(&lead, &attempt);
+        let body = tripleseat_account().body(&lead, &attempt);
         let text = body["lead"]["additional_information"].as_str().expect("text");
         assert!(text.starts_with("two\nlines\n\n") && text.contains(&attempt.reference()), "{text}");
         assert!(carries(&body["lead"], &attempt));
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_come_in_several_shapes() {
+    fn reads_all_known_list_shapes() {
         for body in [r#"[{"id":1}]"#, r#"{"results":[{"lead":{"id":1}}]}"#, r#"{"leads":[{"id":1}]}"#] {
             let body: Value = serde_json::from_str(body).expect("JSON");
             assert_eq!(records(&body, "leads", "lead"), [json!({ "id": 1 })], "{body}");

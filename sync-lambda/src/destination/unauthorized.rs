@@ -1,61 +1,61 @@
-//! What a 401 or 403 of Tripleseat means. One status stands for several mistakes, and each needs another remedy.
+//! What a 401 or 403 from Tripleseat means. The same status covers several mistakes, each with a different fix.
 //!
-//! Leads are made with the account's public key, everything else takes OAuth 2.0, and OAuth 1.0 ended on 2026-07-01:
-//! <https://support.tripleseat.com/hc/en-us/articles/19394408627479-API-Authentication>. The words of refusals aren't
-//! documented, so what was shown decides first, and what the words mention only adds to it.
+//! Leads are created with the account's public key, everything else requires OAuth 2.0, and OAuth 1.0 ended on
+//! 2026-07-01: <https://support.tripleseat.com/hc/en-us/articles/19394408627479-API-Authentication>. The error messages
+//! aren't documented, so the credential that was presented decides first, and the message only refines the result.
 
 use crate::credentials::{OAuthClient, Secret};
 
-/// What was shown to Tripleseat.
+/// The credential that was presented to Tripleseat.
 #[derive(Debug, Clone, Copy)]
 pub enum Shown<'a> {
-    /// The public key, where leads are made.
+    /// The public key, when creating a lead.
     PublicKey(&'a Secret),
-    /// The OAuth client, where tokens are given.
+    /// The OAuth client, when requesting a token.
     Client(&'a OAuthClient),
-    /// A token that the client was given.
+    /// A token that was issued to the client.
     AccessToken,
 }
 
-/// A refusal: what was shown, and what came back.
+/// A rejection: the credential that was presented, and the response.
 #[derive(Debug, Clone, Copy)]
 pub struct Refusal<'a> {
-    /// What was shown.
+    /// The credential that was presented.
     pub shown: Shown<'a>,
-    /// 400 (of the token endpoint), 401 or 403.
+    /// 400 (from the token endpoint), 401 or 403.
     pub status: u16,
-    /// In Tripleseat's words; may be empty.
+    /// Tripleseat's message; may be empty.
     pub words: &'a str,
-    /// The venue's public key, to know it where it doesn't belong.
+    /// The venue's public key, to recognize it where it doesn't belong.
     pub public_key: Option<&'a Secret>,
-    /// The venue's OAuth client, likewise.
+    /// The venue's OAuth client, for the same reason.
     pub client: Option<&'a OAuthClient>,
 }
 
-/// Why Tripleseat refused a credential.
+/// Why Tripleseat rejected a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// There is no account of this public key.
+    /// No account has this public key.
     WrongPublicKey,
-    /// The OAuth client's id or secret stands where the public key belongs.
+    /// The OAuth client's id or secret was set as the public key.
     ClientAsPublicKey,
-    /// The public key was shown where only OAuth 2.0 opens.
+    /// The public key was used where OAuth 2.0 is required.
     OAuthOnly,
-    /// A consumer key of OAuth 1.0, which is no more.
+    /// A consumer key of OAuth 1.0, which no longer works.
     OAuth1,
-    /// There is no OAuth client of this id and secret.
+    /// No OAuth client has this id and secret.
     WrongClient,
-    /// The OAuth client may not get a token for itself, only for somebody who signs in.
+    /// The OAuth client can't get a token for itself, only for a user who signs in.
     GrantNotAllowed,
     /// The OAuth client lacks a scope.
     MissingScope,
-    /// A token that was given is refused.
+    /// A token that was issued is rejected.
     TokenRefused,
-    /// The credential is one of another account.
+    /// The credential belongs to another account.
     OtherAccount,
 }
 
-/// Tells why Tripleseat refused a credential.
+/// Determines why Tripleseat rejected a credential.
 pub fn cause(refusal: &Refusal<'_>) -> Cause {
     let words = refusal.words.to_lowercase();
     let mentions = |any: &[&str]| any.iter().any(|word| words.contains(word));
@@ -110,58 +110,61 @@ impl Cause {
     pub fn advice(self) -> &'static str {
         match self {
             Self::WrongPublicKey => {
-                "Leads are made with the public key of this venue's Tripleseat account (Settings, Tripleseat API & \
-                 Webhooks). Set it with `deployer secret set`"
+                "Creating leads requires the public key of this venue's Tripleseat account (Settings, Tripleseat API & \
+                 Webhooks). Set it with `deployer secret set VENUE tripleseat_public_key`"
             }
             Self::ClientAsPublicKey => {
-                "This is the value of the OAuth client, and leads are made with the account's public key (Settings, \
-                 Tripleseat API & Webhooks). Set that with `deployer secret set`"
+                "This value belongs to the OAuth client, but creating leads requires the account's public key \
+                 (Settings, Tripleseat API & Webhooks). Set the key with `deployer secret set VENUE \
+                 tripleseat_public_key`"
             }
             Self::OAuthOnly => {
-                "A public key only makes leads; this takes an OAuth 2.0 application of the account (UID and Secret in \
-                 Settings, Tripleseat API & Webhooks). Give those as tripleseat_client_id and tripleseat_client_secret, \
-                 and check that `base_uri` has no path at its end"
+                "A public key can only create leads; this request requires an OAuth 2.0 application of the account \
+                 (UID and Secret in Settings, Tripleseat API & Webhooks). Set them as tripleseat_client_id and \
+                 tripleseat_client_secret, and check that `base_uri` doesn't end in a path"
             }
             Self::OAuth1 => {
-                "OAuth 1.0 ended on 2026-07-01, and a consumer key and secret open nothing any more: make an OAuth 2.0 \
+                "OAuth 1.0 ended on 2026-07-01, and its consumer keys and secrets no longer work. Create an OAuth 2.0 \
                  application in the account (Settings, Tripleseat API & Webhooks), and set its UID and Secret with \
-                 `deployer secret set`"
+                 `deployer secret set VENUE tripleseat_client_id` and `deployer secret set VENUE \
+                 tripleseat_client_secret`"
             }
             Self::WrongClient => {
-                "There is no OAuth 2.0 application of this id and secret: take UID and Secret from this venue's account \
-                 (Settings, Tripleseat API & Webhooks), and set both with `deployer secret set`"
+                "No OAuth 2.0 application has this id and secret. Copy UID and Secret from this venue's account \
+                 (Settings, Tripleseat API & Webhooks), and set them with `deployer secret set VENUE \
+                 tripleseat_client_id` and `deployer secret set VENUE tripleseat_client_secret`"
             }
             Self::GrantNotAllowed => {
-                "The application only gets tokens for people who sign in: ask Tripleseat for the grant \
-                 client_credentials, or make another application in this venue's account"
+                "The application can only get tokens for users who sign in. Ask Tripleseat for the client_credentials \
+                 grant, or create another application in this venue's account"
             }
             Self::MissingScope => {
-                "The OAuth 2.0 application lacks a scope: reading leads takes leads:read. Add it to the application in \
-                 this venue's account"
+                "The OAuth 2.0 application lacks a scope: reading leads requires leads:read. Add it to the application \
+                 in this venue's account"
             }
             Self::TokenRefused => {
-                "Tripleseat gave this token and refuses it: check that `base_uri` is where the account is, and that the \
-                 OAuth 2.0 application is still there"
+                "Tripleseat issued this token but rejects it. Check that `base_uri` is right for the account, and that \
+                 the OAuth 2.0 application still exists"
             }
             Self::OtherAccount => {
-                "The credential is one of another Tripleseat account than the venue's location or site: take both from \
-                 the same account"
+                "The credential belongs to a different Tripleseat account than the venue's location or site. Take both \
+                 from the same account"
             }
         }
     }
 }
 
-/// Letters and digits of what was seen as public keys, and of consumer keys of OAuth 1.0. The ids of OAuth 2.0
-/// applications have 43 or 64.
+/// Observed length of public keys and of OAuth 1.0 consumer keys. The ids of OAuth 2.0 applications have 43 or 64
+/// characters.
 const KEY_LENGTH: usize = 40;
 
-/// Public keys were seen to be hexadecimal.
+/// All observed public keys are lowercase hexadecimal.
 fn is_public_key(value: &Secret) -> bool {
     let value = value.expose();
     value.len() == KEY_LENGTH && value.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// Consumer keys were seen to have letters of both cases.
+/// All observed consumer keys have letters of both cases.
 fn is_consumer_key(value: &Secret) -> bool {
     let value = value.expose();
     value.len() == KEY_LENGTH
@@ -177,18 +180,18 @@ mod tests {
     const CONSUMER_KEY: &str = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5hJ7k";
     const UID: &str = "uid-of-an-application-0123456789_abcdefghijk";
 
-    fn client(id: &str, secret: &str) -> OAuthClient {
+    fn oauth_client(id: &str, secret: &str) -> OAuthClient {
         OAuthClient { id: Secret::new(id), secret: Secret::new(secret) }
     }
 
     #[test]
-    fn a_refusal_is_told_apart_by_what_was_shown_and_by_its_words() {
+    fn finds_the_cause_from_the_credential_and_the_message() {
         let key = Secret::new(KEY);
         let other_key = Secret::new("another-key");
-        let own = client(UID, "secret");
-        let consumer = client(CONSUMER_KEY, "secret");
-        let shape = client("0123456789abcdef0123456789abcdef01234567", "x");
-        let (key_as_id, key_as_secret) = (client(KEY, "x"), client(UID, KEY));
+        let own = oauth_client(UID, "secret");
+        let consumer = oauth_client(CONSUMER_KEY, "secret");
+        let shape = oauth_client("0123456789abcdef0123456789abcdef01234567", "x");
+        let (key_as_id, key_as_secret) = (oauth_client(KEY, "x"), oauth_client(UID, KEY));
         let secret_as_key = Secret::new("secret");
         let invalid_client = "invalid_client: Client authentication failed due to unknown client";
         use Shown::{AccessToken, Client, PublicKey};
@@ -226,6 +229,6 @@ mod tests {
             public_key: Some(&other_key),
             client: None,
         };
-        assert_eq!(cause(&unknown), Cause::OAuthOnly, "by its shape");
+        assert_eq!(cause(&unknown), Cause::OAuthOnly, "recognized by its shape");
     }
 }

@@ -1,13 +1,14 @@
 //! One run of one venue: search, confirm, mark, send, settle.
 //!
-//! 1. The contacts with the flag, or left `sending` by a run that died, are collected from HubSpot's search. Its index
-//!    lags behind, so what it says of a contact counts for nothing but the id.
-//! 2. [`take`]: a few at a time are read from the primary store, and marked `sending` with the key of this attempt.
-//! 3. [`send`]: each is sent to the destination, at its rate.
-//! 4. [`settle`]: what became of each is written, and the flag reset.
+//! 1. HubSpot's search collects the contacts that have the flag, or that a run that died left `sending`. The index
+//!    lags, so only the ids are used from it.
+//! 2. [`take`]: a few contacts at a time are read from the primary store and marked `sending` with the key of this
+//!    attempt.
+//! 3. [`send`]: each lead is sent to the destination, within its rate limit.
+//! 4. [`settle`]: the outcome of each contact is written, and its flag reset.
 //!
-//! The steps run at the same time, on different contacts. A run that dies anywhere leaves contacts either untouched,
-//! or `sending`, and the next run looks those up.
+//! The steps run concurrently, on different contacts. A run that dies at any point leaves each contact either untouched
+//! or `sending`, and the next run looks the latter up.
 
 mod send;
 mod settle;
@@ -31,32 +32,32 @@ use crate::report::{Log, Report};
 use crate::settings::Settings;
 use sync_config::mapping::Mapping;
 
-/// Contacts that are read and marked together. It bounds how many a run that dies leaves `sending`.
+/// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
 const TAKE: usize = 20;
-/// Contacts that are being sent, or wait for the rate limit to let them.
+/// Contacts that are being sent or waiting for the rate limit.
 const IN_FLIGHT: usize = 16;
-/// Contacts that are settled together: at most a second's worth.
+/// Contacts that are settled together: at most one second's worth.
 const SETTLE: usize = 10;
-/// Failures in a row after which the destination is taken to be down.
+/// Consecutive failures after which the destination is considered down.
 const OUTAGE: u32 = 5;
-/// The last part of a run's time, in which nothing new is begun: what was begun ends in it.
+/// The last part of a run's time. Nothing new starts in it, so that started work can finish.
 const CLOSING: Duration = Duration::from_secs(30);
 
-/// How a run is to go.
+/// The options of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// When Lambda ends the process.
+    /// When Lambda kills the process.
     pub deadline: Instant,
-    /// Nothing is written or sent.
+    /// Write and send nothing.
     pub dry_run: bool,
 }
 
-/// A run's counts, and why it ended early, if it did.
+/// The result of a run: its counts, and why it ended early, if it did.
 #[derive(Debug)]
 pub struct Ended {
     /// The counts.
     pub report: Report,
-    /// What it failed with.
+    /// The error that ended it.
     pub error: Option<RunError>,
 }
 
@@ -103,34 +104,34 @@ fn into_inner<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One run and what it goes by.
+/// One run and everything it uses.
 struct Run<'a> {
     settings: &'a Settings,
     credentials: &'a Credentials,
     log: &'a Log,
     dry_run: bool,
-    /// Nothing new is begun after it.
+    /// Nothing new starts after this.
     closes: Instant,
     ledger: Ledger,
     mapping: Mapping,
     hubspot: HubSpot,
     destination: Destination,
-    /// The contacts that were taken.
+    /// The contacts that this run has taken.
     begun: Mutex<HashSet<String>>,
-    /// The contacts whose flag is known not to be set any more.
+    /// The contacts whose flag is known to be no longer set.
     done: Mutex<HashSet<String>>,
     report: Mutex<Report>,
     stop: Mutex<Stop>,
 }
 
-/// Why nothing new is begun any more.
+/// Why nothing new may start.
 #[derive(Debug, Default)]
 struct Stop {
     error: Option<RunError>,
     failures_in_a_row: u32,
 }
 
-/// A contact that this run has in its hands.
+/// A contact that this run has taken.
 #[derive(Debug)]
 struct Taken {
     contact_id: String,
@@ -140,13 +141,13 @@ struct Taken {
 
 #[derive(Debug)]
 enum How {
-    /// Marked with this attempt, and to be sent.
+    /// Marked with this attempt; ready to be sent.
     Marked(Attempt),
-    /// Left by a run that died: to be looked up first.
+    /// Left `sending` by a run that died; needs a lookup first.
     Left { attempt: Option<Attempt>, flagged: bool },
 }
 
-/// A contact of which it is known what becomes of it.
+/// A contact with a known outcome.
 #[derive(Debug)]
 struct Settled {
     contact_id: String,
@@ -192,8 +193,8 @@ impl Run<'_> {
             .await;
     }
 
-    /// Finds how old the oldest flag is that is still set. The contact's modification date wouldn't tell: the run's own
-    /// writes change it. So the flag's history is read, of the contacts that have waited longest for a change.
+    /// Finds the age of the oldest flag that is still set. The contact's modification date can't show it, because the
+    /// run's own writes change it. So this reads the flag's history, for the least recently changed contacts.
     async fn look_for_oldest_flag(&self, ids: &[String]) {
         let left: Vec<String> = {
             let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
@@ -203,7 +204,7 @@ impl Run<'_> {
         if left.is_empty() {
             self.report(|report| report.oldest_flag_age = (report.left == 0).then_some(Duration::ZERO));
         } else if !unreachable(&self.stop.lock().unwrap_or_else(PoisonError::into_inner)) {
-            // It is a metric: that it couldn't be had is no failure of the run.
+            // This is only a metric: failing to read it is not a failure of the run.
             let since = self.hubspot.since(&left, &self.ledger.properties().flag, "true").await.ok();
             let age = |since: Vec<Timestamp>| {
                 let oldest = since.into_iter().min().unwrap_or(Timestamp::MAX);
@@ -213,13 +214,13 @@ impl Run<'_> {
         }
     }
 
-    /// The ids of all contacts that may have to be synced, as many as there is time for. They are collected before
-    /// anything is written: writing changes what the next pages would be.
+    /// The ids of all contacts that may need syncing, as many as there is time for. They are collected before anything
+    /// is written, because writes change the following pages.
     async fn collect(&self) -> Result<Vec<String>, RunError> {
         let names = self.ledger.properties();
         let wanted = [(names.flag.as_str(), "true"), (names.status.as_str(), "sending")];
         let time = self.closes.saturating_duration_since(Instant::now()).as_secs_f64();
-        // More than can be sent is of no use. (A float as large as a contact count is exact.)
+        // No point in collecting more than can be sent. (A float as large as a contact count is exact.)
         let enough = ((time * self.destination.rate()) as usize).clamp(1, MAX_RESULTS);
         let mut ids = Vec::new();
         let mut known = HashSet::new();
@@ -229,7 +230,8 @@ impl Run<'_> {
             let page = self.hubspot.search(&wanted, after.as_deref()).await?;
             total = page.total;
             after = page.next();
-            // While pages are read contacts change, and move: some come twice, and some are left for the next run.
+            // Contacts that change while pages are read move between pages: some appear twice, and some are missed
+            // until the next run.
             ids.extend(page.results.into_iter().map(|found| found.id).filter(|id| known.insert(id.clone())));
             if after.is_none() || ids.len() >= enough {
                 break;
@@ -242,27 +244,27 @@ impl Run<'_> {
         Ok(ids)
     }
 
-    /// Before the first write: the credentials open the manifest's portal and site, or nothing is done.
+    /// Checks, before the first write, that the credentials belong to the manifest's portal and site.
     async fn verify_accounts(&self) -> Result<(), RunError> {
         if let Some(expected) = self.settings.config.portal_id {
             let portal = self.hubspot.portal_id().await?;
             if portal != expected {
                 return Err(RunError::WrongAccount(format!(
-                    "the HubSpot token opens portal {portal}, and the manifest is for portal {expected}: nothing was \
-                     written or sent"
+                    "the HubSpot token belongs to portal {portal}, but the manifest says portal {expected}; nothing \
+                     was written or sent"
                 )));
             }
         }
         self.destination.verify_account().await
     }
 
-    /// Whether something new may be begun.
+    /// Whether new work may start.
     fn is_open(&self) -> bool {
         let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
         stop.error.is_none() && stop.failures_in_a_row < OUTAGE && Instant::now() < self.closes
     }
 
-    /// Begins nothing new. The first reason is the one that is told.
+    /// Stops new work from starting. Only the first error is kept and reported.
     fn stop(&self, error: RunError) {
         let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
         stop.error.get_or_insert(error);

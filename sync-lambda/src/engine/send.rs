@@ -1,4 +1,4 @@
-//! Sends a contact's lead, and finds out what became of it.
+//! Sends a contact's lead and determines the outcome.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use crate::destination::{LookedUp, Sent};
 use crate::ledger::{Attempt, Outcome};
 use sync_config::config::OnAmbiguous;
 
-/// Times that a lead is sent in one run where only the rate was too high.
+/// Attempts to send one lead in a run while only the rate is too high.
 const TRIES: u32 = 4;
-/// What is waited where the destination doesn't say.
+/// The pause if the destination doesn't ask for a specific one.
 const PAUSE: Duration = Duration::from_secs(1);
-const NOT_ITS_TURN: &str = "The run ended before its turn.";
+const NOT_ITS_TURN: &str = "The run ended before this contact's turn.";
 
 impl Run<'_> {
-    /// Does for a contact what is to be done at the destination.
+    /// Sends a contact's lead, or looks it up if an earlier run left it `sending`.
     pub(super) async fn send(&self, taken: Taken) -> Settled {
         let begun = Instant::now();
         let Taken { contact_id, lead, how } = taken;
@@ -31,7 +31,7 @@ impl Run<'_> {
                 (Some(attempt), outcome)
             }
             How::Left { attempt, flagged } => {
-                let outcome = self.undecidable(attempt.as_ref(), flagged, "A run ended while it sent this lead.");
+                let outcome = self.undecidable(attempt.as_ref(), flagged, "A run ended while sending this lead.");
                 (attempt, outcome)
             }
         };
@@ -46,7 +46,7 @@ impl Run<'_> {
             let sent = match self.destination.send(lead, attempt).await {
                 Ok(sent) => sent,
                 Err(error) => {
-                    let why = format!("The run was stopped: {}.", error.kind());
+                    let why = format!("The run stopped early: {} error.", error.kind());
                     self.stop(error);
                     return Outcome::Retry(why);
                 }
@@ -83,8 +83,8 @@ impl Run<'_> {
         Outcome::Retry(NOT_ITS_TURN.to_owned())
     }
 
-    /// A lead that was sent in this run, and of which no usable answer came. It isn't sent again in this run, whatever
-    /// the look-up says: it may still be on its way.
+    /// The outcome of a lead that this run sent without getting a usable response. It isn't sent again in this run,
+    /// whatever the lookup says: the request may still be in transit.
     async fn ambiguous(&self, attempt: &Attempt, why: &str) -> Outcome {
         if !self.destination.can_look_up() {
             return self.undecidable(Some(attempt), true, why);
@@ -99,25 +99,25 @@ impl Run<'_> {
         }
     }
 
-    /// A contact that a run before this one left `sending`.
+    /// The outcome of a contact that an earlier run left `sending`.
     async fn look_up_left(&self, lead: &BTreeMap<String, String>, attempt: &Attempt, flagged: bool) -> Outcome {
         if !self.is_open() {
             return Outcome::Unsettled(NOT_ITS_TURN.to_owned());
         }
         match self.destination.look_up(attempt).await {
             Ok(LookedUp::Found(id)) => Outcome::Synced(id),
-            // The reference is the same, so that it is found whichever of the two was taken.
+            // Sending again keeps the reference, so a later lookup finds the lead whichever request created it.
             Ok(LookedUp::NotThere) if flagged => self.send_lead(lead, attempt).await,
             Ok(LookedUp::NotThere) => Outcome::Withdrawn,
             Ok(LookedUp::Unknown(why)) => Outcome::Unsettled(why),
             Err(error) => {
                 self.stop(error);
-                Outcome::Unsettled("It couldn't be looked up.".to_owned())
+                Outcome::Unsettled("The lookup failed.".to_owned())
             }
         }
     }
 
-    /// A lead that may be there and can't be looked up.
+    /// The outcome of a lead that may exist and can't be looked up.
     fn undecidable(&self, attempt: Option<&Attempt>, flagged: bool, why: &str) -> Outcome {
         if flagged && self.settings.config.on_ambiguous == OnAmbiguous::Resend {
             return Outcome::Retry(why.to_owned());
@@ -126,6 +126,6 @@ impl Run<'_> {
             Some(attempt) => format!("Look for {attempt} at the destination"),
             None => "Look for this contact at the destination".to_owned(),
         };
-        Outcome::NeedsReview(format!("{why} {look_for}; if it isn't there, set the flag again."))
+        Outcome::NeedsReview(format!("{why} {look_for}; if it isn't there, tick the flag again."))
     }
 }

@@ -1,4 +1,4 @@
-//! Writes what became of contacts, and resets their flags.
+//! Writes the outcomes of contacts, and resets their flags.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::hubspot::{NotWritten, Written};
 use crate::ledger::{Outcome, Write};
 
 impl Run<'_> {
-    /// Settles contacts. What can't be written stays `sending`, and is looked up by the next run.
+    /// Settles contacts. A contact that can't be written stays `sending`, and the next run looks it up.
     pub(super) async fn settle(&self, settled: Vec<Settled>) {
         let now = Timestamp::now();
         let writes: Vec<Write> = settled
@@ -22,7 +22,7 @@ impl Run<'_> {
         for one in settled {
             let error = written.get(&one.contact_id).and_then(|written| written.as_ref().err());
             let outcome = match error {
-                // Nobody will look for what became of it, and no run will find it again.
+                // The contact was deleted: nobody will look at it, and no run will find it again.
                 Some(error) if error.gone => one.outcome.clone(),
                 Some(error) => {
                     self.stop(RunError::Refused {
@@ -42,8 +42,8 @@ impl Run<'_> {
         }
     }
 
-    /// Each write's result. Those that were refused one by one get a second try: the contact may have been changed at
-    /// the same moment.
+    /// Writes to contacts and returns each result. Individually rejected writes are retried once: the contact may have
+    /// been changed at the same moment.
     async fn write(&self, writes: &[Write]) -> HashMap<String, Written> {
         let mut results = self.try_write(writes).await;
         let failed = |write: &&Write| matches!(results.get(write.id()), Some(Err(error)) if !error.gone);
@@ -69,7 +69,7 @@ impl Run<'_> {
         }
     }
 
-    /// One line a contact. The vendor's words stay out of it: they may repeat what the contact entered.
+    /// Logs one line per contact, without the vendor's message of a failure: it may repeat what the contact entered.
     fn log_contact(&self, one: &Settled, outcome: &Outcome) {
         let mut line = json!({
             "level": if matches!(outcome, Outcome::Synced(_) | Outcome::Withdrawn) { "info" } else { "warn" },

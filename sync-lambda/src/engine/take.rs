@@ -1,4 +1,4 @@
-//! Takes contacts: confirms them in the primary store and marks them, so that a run that dies leaves a trace.
+//! Takes contacts: confirms them in the primary store, and marks them so that a run that dies leaves a trace.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
@@ -14,7 +14,7 @@ use sync_config::config::OnAmbiguous;
 use sync_config::mapping::Properties;
 
 impl Run<'_> {
-    /// Those of `ids` that this run has to do something about. A failure ends the run; nothing of `ids` was sent.
+    /// Takes the contacts among `ids` that need work. A failure ends the run, and none of `ids` is sent.
     pub(super) async fn take(&self, ids: &[String]) -> Vec<Taken> {
         if !self.is_open() {
             self.report(|report| report.left += ids.len() as u64);
@@ -66,7 +66,7 @@ impl Run<'_> {
                     taken.push(Taken { contact_id, lead, how: How::Marked(attempt) });
                 }
                 refused => {
-                    // What can't be marked isn't sent: nothing could be said of it afterwards.
+                    // A contact that can't be marked isn't sent: its outcome could be lost.
                     let refused = refused.and_then(Result::err);
                     let gone = refused.as_ref().is_some_and(|refused| refused.gone);
                     let why = refused.map(|refused| refused.message).unwrap_or_default();
@@ -81,18 +81,18 @@ impl Run<'_> {
         Ok(taken)
     }
 
-    /// A contact's flag isn't set any more.
+    /// Records that a contact's flag is no longer set.
     pub(super) fn done(&self, contact_id: &str) {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(contact_id.to_owned());
     }
 
-    /// Whether this run hasn't taken a contact yet. One that another was merged into is found under both ids, and what
-    /// is `sending` the second time was left so by this run itself.
+    /// Records a contact as taken; returns `false` if this run has taken it already. A merged contact is found under
+    /// both ids, and the second time it is `sending` because of this run itself.
     fn begin(&self, contact_id: &str) -> bool {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(contact_id.to_owned())
     }
 
-    /// Contacts as the primary store has them. One that was merged into another comes back under the other's id.
+    /// Reads contacts from the primary store. A contact that was merged into another is returned under the other's id.
     async fn read(&self, ids: &[String]) -> Result<BTreeMap<String, Properties>, RunError> {
         let mut wanted: Vec<&str> = self.ledger.read_properties().to_vec();
         wanted.extend(self.mapping.properties());
@@ -102,14 +102,14 @@ impl Run<'_> {
         Ok(contacts.into_iter().map(|contact| (contact.id.clone(), contact.into_properties())).collect())
     }
 
-    /// Whether a contact that may have been sent already is simply sent again.
+    /// Whether to simply send a contact again that may have been sent already.
     fn may_resend(&self, contact: &Properties) -> bool {
         !self.destination.can_look_up()
             && self.settings.config.on_ambiguous == OnAmbiguous::Resend
             && self.ledger.is_flagged(contact)
     }
 
-    /// What a run would do with `ids`, without doing it.
+    /// Records what a run would do with `ids`, without doing it.
     pub(super) async fn preview(&self, ids: &[String]) -> Result<(), RunError> {
         let contacts = self.read(ids).await?;
         let would = contacts.into_iter().filter_map(|(contact_id, properties)| {

@@ -1,5 +1,5 @@
-//! HubSpot's client: the few calls of a run, each repeated as long as it makes sense. All of them can be repeated:
-//! reads, and writes that say what a property shall be.
+//! The HubSpot client of a run, with retries. All calls are safe to retry: they are reads, and writes that set a
+//! property to a value.
 
 pub mod wire;
 
@@ -19,26 +19,26 @@ use crate::limiter::Limiter;
 
 pub use wire::{BATCH, BatchAnswer, Contact, ErrorBody, HISTORY_BATCH, MAX_RESULTS, SearchPage, VERSION};
 
-/// Tries of one call, the first among them.
+/// Attempts per call, including the first.
 const TRIES: u32 = 5;
-/// Time for one answer, unless the settings say otherwise.
+/// Default timeout of one request; the settings can override it.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// The first pause before another try; it doubles.
+/// The pause before the first retry; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// What became of one contact's write.
+/// The result of one contact's write.
 pub type Written = Result<(), NotWritten>;
 
 /// Why a contact wasn't written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotWritten {
-    /// In HubSpot's words.
+    /// HubSpot's message.
     pub message: String,
     /// The contact was deleted.
     pub gone: bool,
 }
 
-/// HubSpot, with one token.
+/// A HubSpot client with one token.
 #[derive(Debug)]
 pub struct HubSpot {
     client: reqwest::Client,
@@ -46,9 +46,9 @@ pub struct HubSpot {
     credentials: Credentials,
     searches: Limiter,
     calls: Limiter,
-    /// For one answer.
+    /// Timeout of one request.
     timeout: Duration,
-    /// No try begins after it.
+    /// No attempt begins after this.
     deadline: Instant,
 }
 
@@ -66,16 +66,16 @@ impl HubSpot {
         }
     }
 
-    /// With another time for one answer than the usual.
+    /// Overrides the timeout of one request.
     #[must_use]
     pub fn with_timeout(self, timeout: Option<std::time::Duration>) -> Self {
         Self { timeout: timeout.unwrap_or(self.timeout), ..self }
     }
 
-    /// The internal names of all contact properties that the portal has.
+    /// The internal names of all contact properties in the portal.
     ///
     /// # Errors
-    /// [`RunError`]: no usable answer.
+    /// [`RunError`]: no usable response.
     pub async fn property_names(&self) -> Result<Vec<String>, RunError> {
         let path = wire::properties_path();
         let list: Value = self.call(&self.calls, reqwest::Method::GET, &path, None).await?;
@@ -83,36 +83,38 @@ impl HubSpot {
             let results = list.get("results")?.as_array()?;
             Some(results.iter().filter_map(|found| found.get("name")?.as_str().map(ToOwned::to_owned)).collect())
         };
-        names(&list)
-            .ok_or_else(|| RunError::Unavailable { side: Side::HubSpot, message: format!("GET {path} gives no list") })
+        names(&list).ok_or_else(|| RunError::Unavailable {
+            side: Side::HubSpot,
+            message: format!("GET {path} returned no list"),
+        })
     }
 
-    /// The portal that the token opens.
+    /// The id of the portal that the token belongs to.
     ///
     /// # Errors
-    /// [`RunError`]: no usable answer.
+    /// [`RunError`]: no usable response.
     pub async fn portal_id(&self) -> Result<u64, RunError> {
         let path = wire::account_path();
         let details: Value = self.call(&self.calls, reqwest::Method::GET, &path, None).await?;
         details.get("portalId").and_then(Value::as_u64).ok_or_else(|| RunError::Unavailable {
             side: Side::HubSpot,
-            message: format!("GET {path} says no portalId"),
+            message: format!("GET {path} returned no portalId"),
         })
     }
 
-    /// One page of the contacts that have any of these property values, as far as the index knows.
+    /// One page of the contacts that have any of these property values according to the search index.
     ///
     /// # Errors
-    /// [`RunError`]: no usable answer.
+    /// [`RunError`]: no usable response.
     pub async fn search(&self, any_of: &[(&str, &str)], after: Option<&str>) -> Result<SearchPage, RunError> {
         self.call(&self.searches, reqwest::Method::POST, &wire::search_path(), Some(wire::search_body(any_of, after)))
             .await
     }
 
-    /// Contacts as the primary store has them; those that are gone are left out.
+    /// Reads contacts from the primary store; those that no longer exist are left out.
     ///
     /// # Errors
-    /// [`RunError`]: no usable answer.
+    /// [`RunError`]: no usable response.
     pub async fn read(&self, ids: &[String], properties: &[&str]) -> Result<Vec<Contact>, RunError> {
         let body = wire::batch_read_body(ids, properties, &[]);
         let answer: wire::BatchAnswer =
@@ -120,11 +122,11 @@ impl HubSpot {
         Ok(answer.results.into_iter().filter(|contact| !contact.archived).collect())
     }
 
-    /// Since when each of these contacts has had `value` in a property; those that don't have it are left out. At most
-    /// [`HISTORY_BATCH`] contacts.
+    /// The times since which these contacts have had `value` in a property; contacts without that value are left out.
+    /// Takes at most [`HISTORY_BATCH`] contacts.
     ///
     /// # Errors
-    /// [`RunError`]: no usable answer.
+    /// [`RunError`]: no usable response.
     pub async fn since(&self, ids: &[String], property: &str, value: &str) -> Result<Vec<Timestamp>, RunError> {
         let body = wire::batch_read_body(ids, &[property], &[property]);
         let answer: wire::BatchAnswer =
@@ -132,10 +134,10 @@ impl HubSpot {
         Ok(answer.results.iter().filter_map(|contact| contact.since(property, value)).collect())
     }
 
-    /// Writes to the ledger, and says of every write what became of it, by the contact's id.
+    /// Writes to the ledger, and returns the result of every write by contact id.
     ///
     /// # Errors
-    /// [`RunError`]: no usable answer. Some of the writes may have been made.
+    /// [`RunError`]: no usable response. Some of the writes may have been made.
     pub async fn write(&self, writes: &[Write]) -> Result<HashMap<String, Written>, RunError> {
         let mut written = HashMap::new();
         for writes in writes.chunks(BATCH) {
@@ -149,7 +151,9 @@ impl HubSpot {
                         gone: error.category == "OBJECT_NOT_FOUND",
                     }),
                     None if answer.results.iter().any(|contact| contact.id == write.id()) => Ok(()),
-                    None => Err(NotWritten { message: "HubSpot's answer doesn't mention it".to_owned(), gone: false }),
+                    None => {
+                        Err(NotWritten { message: "HubSpot's response doesn't mention it".to_owned(), gone: false })
+                    }
                 };
                 written.insert(write.id().to_owned(), result);
             }
@@ -165,7 +169,7 @@ impl HubSpot {
         body: Option<Value>,
     ) -> Result<T, RunError> {
         let mut pause = FIRST_PAUSE;
-        let mut last = "there was no time left for it".to_owned();
+        let mut last = "no time was left for the request".to_owned();
         for attempt in 0..TRIES {
             if attempt > 0 {
                 if Instant::now() + pause >= self.deadline {
@@ -187,7 +191,7 @@ impl HubSpot {
                 Ok(answer) => match self.judge(&answer, &method, path)? {
                     Judged::Usable => match serde_json::from_str(&answer.body) {
                         Ok(value) => return Ok(value),
-                        Err(_) => format!("{}, the answer isn't what is documented", answer.status),
+                        Err(_) => format!("{}, the response doesn't have the documented format", answer.status),
                     },
                     Judged::Again(message) => {
                         pause = pause.max(answer.retry_after.unwrap_or_default());
@@ -209,12 +213,12 @@ impl HubSpot {
         match answer.status {
             401 => Err(self.refused_token(
                 message,
-                "The token was revoked, replaced or mistyped: take the private app's current one from HubSpot and set it \
-                 with `deployer secret set`",
+                "The token was revoked, replaced or mistyped. Copy the private app's current token from HubSpot and \
+                 set it with `deployer secret set VENUE hubspot_token`",
             )),
             403 => Err(self.refused_token(
                 message,
-                "The private app lacks a scope: contacts need crm.objects.contacts.read and .write",
+                "The private app lacks a scope: it needs crm.objects.contacts.read and .write",
             )),
             429 if error.policy_name.eq_ignore_ascii_case("DAILY") => {
                 Err(RunError::Limit { side: Side::HubSpot, message })
@@ -234,7 +238,7 @@ impl HubSpot {
     }
 }
 
-/// What an answer is good for.
+/// What to do with a response.
 enum Judged {
     Usable,
     Again(String),

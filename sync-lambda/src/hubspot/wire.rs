@@ -1,5 +1,5 @@
-//! HubSpot's interface, as far as it is used: paths, bodies, limits. `crm-apis` facts are gathered here so that they
-//! can be corrected in one place.
+//! The parts of HubSpot's API that are used: paths, bodies, limits. All facts about the API are gathered here, so that
+//! they can be corrected in one place.
 //!
 //! <https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/guide>
 
@@ -13,21 +13,21 @@ use serde_json::{Value, json};
 use crate::ledger::Write;
 use sync_config::mapping::Properties;
 
-/// Generation of the interface in use; `v3` is the one before, with the same calls.
+/// The API version in use; `v3` is the previous one, with the same calls.
 pub const VERSION: &str = "2026-03";
-/// Most inputs of a batch call.
+/// Maximum inputs of a batch call.
 pub const BATCH: usize = 100;
-/// Most inputs of a batch read with the history of properties.
+/// Maximum inputs of a batch read with property history.
 pub const HISTORY_BATCH: usize = 50;
-/// Results of one search page. Up to 200 are allowed; a batch reads 100.
+/// Results per search page. Up to 200 are allowed, but a batch reads only 100.
 pub const PAGE: usize = 100;
-/// Most results of one query, over all its pages.
+/// Maximum results of one query, over all its pages.
 pub const MAX_RESULTS: usize = 10_000;
-/// Searches: 5 a second for the account, whoever asks. Other venues ask too.
+/// Searches: the account may make 5 per second in total, and other venues search too.
 pub const SEARCH_INTERVAL: Duration = Duration::from_millis(250);
-/// All other calls: 100 in 10 seconds for a private app.
+/// All other calls: a private app may make 100 in 10 seconds.
 pub const CALL_INTERVAL: Duration = Duration::from_millis(110);
-/// Calls that may go at once after a pause, inside those 100.
+/// Calls that may be made at once after a pause, within those 100.
 pub const CALL_BURST: u32 = 8;
 
 /// Path of the contact search.
@@ -45,17 +45,18 @@ pub fn batch_update_path() -> String {
     format!("/crm/objects/{VERSION}/contacts/batch/update")
 }
 
-/// Path of the account's details: whose portal a token opens.
+/// Path of the account details, which name the portal of a token.
 pub fn account_path() -> String {
     format!("/account-info/{VERSION}/details")
 }
 
-/// Path of the contact properties that a portal has.
+/// Path of the portal's contact properties.
 pub fn properties_path() -> String {
     format!("/crm/properties/{VERSION}/contacts")
 }
 
-/// A search for contacts with any of `any_of` (property, value), oldest change first. All five members are required.
+/// The body of a search for contacts with any of `any_of` (property, value), least recently changed first. All five
+/// members are required.
 pub fn search_body(any_of: &[(&str, &str)], after: Option<&str>) -> Value {
     let groups: Vec<Value> = any_of
         .iter()
@@ -70,7 +71,7 @@ pub fn search_body(any_of: &[(&str, &str)], after: Option<&str>) -> Value {
     })
 }
 
-/// A batch read.
+/// The body of a batch read.
 pub fn batch_read_body(ids: &[String], properties: &[&str], with_history: &[&str]) -> Value {
     json!({
         "inputs": ids.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>(),
@@ -79,7 +80,7 @@ pub fn batch_read_body(ids: &[String], properties: &[&str], with_history: &[&str
     })
 }
 
-/// A batch update. The trace id is what an error names its input by.
+/// The body of a batch update. An error identifies its input by the trace id.
 pub fn batch_update_body(writes: &[Write]) -> Value {
     let inputs: Vec<Value> = writes
         .iter()
@@ -91,12 +92,12 @@ pub fn batch_update_body(writes: &[Write]) -> Value {
     json!({ "inputs": inputs })
 }
 
-/// A page of search results. Their properties come from the index and say nothing: only the ids are used.
+/// A page of search results. Their properties come from the lagging index, so only the ids are used.
 #[derive(Debug, Default, Deserialize)]
 pub struct SearchPage {
     /// The contacts found.
     pub results: Vec<Found>,
-    /// Contacts in all.
+    /// Total number of contacts.
     #[serde(default)]
     pub total: usize,
     #[serde(default)]
@@ -121,7 +122,7 @@ struct Next {
 }
 
 impl SearchPage {
-    /// Where the next page begins, if there is one that HubSpot gives: it refuses to go on past [`MAX_RESULTS`].
+    /// Where the next page begins, if HubSpot serves one: it rejects pages beyond [`MAX_RESULTS`].
     pub fn next(&self) -> Option<String> {
         let after = self.paging.as_ref()?.next.as_ref()?.after.clone()?;
         let refused = after.parse().is_ok_and(|before: usize| before + PAGE > MAX_RESULTS);
@@ -129,13 +130,13 @@ impl SearchPage {
     }
 }
 
-/// The answer of a batch call; with status 207 some inputs failed.
+/// The response of a batch call; with status 207 some inputs failed.
 #[derive(Debug, Default, Deserialize)]
 pub struct BatchAnswer {
-    /// What was read or written.
+    /// The contacts that were read or written.
     #[serde(default)]
     pub results: Vec<Contact>,
-    /// What wasn't.
+    /// The errors of the others.
     #[serde(default)]
     pub errors: Vec<InputError>,
 }
@@ -145,17 +146,17 @@ pub struct BatchAnswer {
 pub struct Contact {
     /// The id.
     pub id: String,
-    /// The properties that were asked for; an unset one is `null`, `""` or missing.
+    /// The requested properties; an unset one is `null`, `""` or missing.
     #[serde(default)]
     properties: BTreeMap<String, Option<String>>,
     #[serde(default, rename = "propertiesWithHistory")]
     history: BTreeMap<String, Vec<Past>>,
-    /// In the recycle bin.
+    /// Whether it is in the recycle bin.
     #[serde(default)]
     pub archived: bool,
 }
 
-/// A value that a property had, and since when.
+/// A value that a property has or had, and since when.
 #[derive(Debug, Clone, Deserialize)]
 struct Past {
     value: Option<String>,
@@ -164,7 +165,7 @@ struct Past {
 }
 
 impl Contact {
-    /// Since when a property has had `value`; `None` if it doesn't have it, or its history wasn't asked for.
+    /// Since when a property has had `value`; `None` if it has another value, or its history wasn't requested.
     pub fn since(&self, property: &str, value: &str) -> Option<Timestamp> {
         let past = self.history.get(property)?.iter();
         let mut past: Vec<(Timestamp, &Past)> =
@@ -174,7 +175,7 @@ impl Contact {
         past.into_iter().take_while(|(_, past)| has(past)).last().map(|(at, _)| at)
     }
 
-    /// The properties that are set.
+    /// The properties that have a value.
     pub fn into_properties(self) -> Properties {
         self.properties
             .into_iter()
@@ -187,15 +188,15 @@ impl Contact {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct InputError {
-    /// In HubSpot's words.
+    /// HubSpot's message.
     pub message: String,
-    /// For programs.
+    /// The machine-readable category.
     pub category: String,
     context: BTreeMap<String, Value>,
 }
 
 impl InputError {
-    /// Whether it is about this contact. HubSpot names contacts in lists, by id or by trace id.
+    /// Whether the error is about this contact. HubSpot lists contacts by id or by trace id.
     pub fn concerns(&self, id: &str) -> bool {
         let names = |value: &Value| match value {
             Value::String(text) => text == id,
@@ -214,23 +215,23 @@ impl InputError {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ErrorBody {
-    /// For people.
+    /// The human-readable message.
     pub message: String,
-    /// What HubSpot's support asks for.
+    /// The id that HubSpot support asks for.
     pub correlation_id: String,
-    /// For programs.
+    /// The machine-readable category.
     pub category: String,
-    /// Which limit a 429 is about: `TEN_SECONDLY_ROLLING`, `SECONDLY`, `DAILY`.
+    /// The limit behind a 429: `TEN_SECONDLY_ROLLING`, `SECONDLY`, `DAILY`.
     pub policy_name: String,
 }
 
 impl ErrorBody {
-    /// Reads a body; one that isn't HubSpot's is an empty one.
+    /// Parses a body; a body that isn't in HubSpot's format yields an empty one.
     pub fn read(body: &str) -> Self {
         serde_json::from_str(body).unwrap_or_default()
     }
 
-    /// Message and correlation id.
+    /// Status, message and correlation id.
     pub fn text(&self, status: u16) -> String {
         let message = if self.message.is_empty() { "no message" } else { &self.message };
         match self.correlation_id.as_str() {

@@ -20,7 +20,7 @@ async fn reports_a_revoked_token_in_hubspots_words_and_stops_using_it() {
     ward.hubspot.revoke_token("token-of-a");
     let checks = examined(&ward).await;
     assert_eq!(troubles(&checks), ["a/HubSpot token Failed"]);
-    expect(&checks, "a", "HubSpot token", Verdict::Failed, "401, the credential was refused", "deployer secret set");
+    expect(&checks, "a", "HubSpot token", Verdict::Failed, "401, the credential was rejected", "deployer secret set");
     let evidence = &check(&checks, "a", "HubSpot token").evidence;
     assert!(evidence.starts_with("file:token-a: GET /account-info/"), "{evidence}");
     assert!(evidence.contains("was deactivated") && evidence.contains("correlation id 00000000-"), "{evidence}");

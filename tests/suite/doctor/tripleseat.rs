@@ -25,12 +25,12 @@ async fn tries_a_key_with_a_lead_that_must_be_rejected() {
 }
 
 #[tokio::test]
-async fn distinguishes_the_causes_of_a_401() {
-    const WRONG_KEY: &str = "Leads are made with the public key of this venue's Tripleseat account";
-    const CLIENT_AS_KEY: &str = "This is the value of the OAuth client";
-    const OAUTH_ONLY: &str = "A public key only makes leads";
+async fn the_causes_of_a_401_are_told_apart() {
+    const WRONG_KEY: &str = "Creating leads requires the public key of this venue's Tripleseat account";
+    const CLIENT_AS_KEY: &str = "This value belongs to the OAuth client";
+    const OAUTH_ONLY: &str = "A public key can only create leads";
     const OAUTH_1: &str = "OAuth 1.0 ended on 2026-07-01";
-    const WRONG_CLIENT: &str = "There is no OAuth 2.0 application of this id and secret";
+    const WRONG_CLIENT: &str = "No OAuth 2.0 application has this id and secret";
     let consumer_key = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5hJ7k";
     for (file, value, name, advice) in [
         ("key-a", "mistyped-public-key", KEY, WRONG_KEY),
@@ -49,11 +49,11 @@ async fn distinguishes_the_causes_of_a_401() {
     for (path, words, name, advice) in [
         ("create.js", "OAuth 2.0 is required: no access token was sent", KEY, OAUTH_ONLY),
         ("create.js", "OAuth 1.0 has ended on July 1, 2026. Use OAuth 2.0", KEY, OAUTH_1),
-        ("create.js", "Not authorized for this location", KEY, "one of another Tripleseat account"),
+        ("create.js", "Not authorized for this location", KEY, "belongs to a different Tripleseat account"),
         ("oauth2/token", "invalid_consumer_key: OAuth 1.0", OAUTH, OAUTH_1),
         ("oauth2/token", "unauthorized_client", OAUTH, "client_credentials"),
         ("sites.json", "insufficient_scope", OAUTH, "leads:read"),
-        ("locations.json", "The access token is invalid", OAUTH, "refuses it"),
+        ("locations.json", "The access token is invalid", OAUTH, "rejects it"),
     ] {
         let ward = Ward::new().await;
         ward.answer("tripleseat", path, 401, json!({ "error": words }));

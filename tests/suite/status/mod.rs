@@ -127,7 +127,7 @@ fn everything() -> Overview {
         Readings { rule: rule("rate(5 minutes)", false), ..good() },
         Readings {
             function: Observed::Unreadable(denied()),
-            contacts: Contacts::Unreadable("POST /search: 403, the credential may not do this".to_owned()),
+            contacts: Contacts::Unreadable("POST /search: 403, the credential lacks permission".to_owned()),
             ..good()
         },
     ];

@@ -1,4 +1,4 @@
-//! A run that dies at any request: the runs after it lose no contact and send none twice.
+//! A run dies at any request: the following runs lose no contact and send none twice.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,18 +7,18 @@ use tokio::sync::Notify;
 
 use super::portal::Portal;
 
-/// Contacts of one story.
+/// Contacts in each scenario.
 const CONTACTS: u64 = 3;
 
-/// Requests that a run of this story makes, as a run that isn't broken off shows.
+/// How many requests a run of this scenario makes, measured with an uninterrupted run.
 async fn requests(oauth: bool) -> usize {
     let portal = Portal::new(oauth).await;
     portal.contacts(1..CONTACTS + 1);
-    portal.run().await.expect("nothing is broken");
+    portal.run().await.expect("the run succeeds");
     portal.hubspot.requests().len() + portal.tripleseat.requests().len()
 }
 
-/// Ends the process when the `nth` request of both vendors together comes, before or after it is taken.
+/// Ends the process at the `nth` request to both vendors together, before or after the request is processed.
 fn die_at(nth: usize, taken: bool, died: &Arc<Notify>) -> FaultHook {
     let (died, seen) = (Arc::clone(died), Mutex::new(0));
     Arc::new(move |_: &RequestInfo| {
@@ -48,20 +48,20 @@ async fn story(oauth: bool, nth: usize, taken: bool) {
     portal.mend();
     for _ in 0..3 {
         portal.index_follows();
-        portal.run().await.expect("nothing is broken any more");
+        portal.run().await.expect("the run succeeds once nothing is broken");
     }
-    let case = format!("died at request {nth}, {}, OAuth {oauth}", if taken { "taken" } else { "not taken" });
+    let case = format!("died at request {nth}, {}, OAuth {oauth}", if taken { "processed" } else { "not processed" });
     let leads = portal.contacts_of_leads();
     let mut once = leads.clone();
     once.dedup();
-    assert_eq!(leads, once, "no contact is a lead twice: {case}");
+    assert_eq!(leads, once, "each contact is a lead at most once: {case}");
     for id in &ids {
         let (flag, status, ..) = portal.ledger(*id);
         assert!(!flag, "contact {id} is settled: {case}");
         match status.as_str() {
             "synced" => assert!(leads.contains(id), "contact {id} is a lead: {case}"),
             "needs_review" => assert!(!oauth, "contact {id} could have been looked up: {case}"),
-            other => panic!("contact {id} is {other:?}: {case}"),
+            other => panic!("contact {id} has status {other:?}: {case}"),
         }
     }
 }
@@ -74,11 +74,11 @@ async fn every_request(oauth: bool) {
 }
 
 #[tokio::test]
-async fn dying_at_any_request_with_a_look_up() {
+async fn survives_dying_at_any_request_with_lookups() {
     every_request(true).await;
 }
 
 #[tokio::test]
-async fn dying_at_any_request_without_a_look_up() {
+async fn survives_dying_at_any_request_without_lookups() {
     every_request(false).await;
 }

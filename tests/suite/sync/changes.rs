@@ -1,4 +1,4 @@
-//! Contacts that change while a run is at work on them: between the pages of the search, and between any two steps.
+//! Contacts that change during a run: between the pages of the search, and between any two steps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use super::{SEARCH, UPDATE, platform};
 const FLAG: &str = "tripleseat_sync__venue_a";
 const READ: &str = "contacts/batch/read";
 
-/// A portal whose leads go to a platform without a rate that is worth waiting for.
+/// A portal whose leads go to a platform with such a high rate limit that it never delays a test.
 async fn unhurried() -> Portal {
     let mut portal = Portal::new(false).await;
     let http = sync_config::config::HttpDestination { requests_per_second: Some(2000), ..platform() };
@@ -24,7 +24,7 @@ async fn unhurried() -> Portal {
     portal
 }
 
-/// The contacts of a platform's records, in order.
+/// The contact ids of a platform's records, sorted.
 fn contacts_of_records(portal: &Portal) -> Vec<u64> {
     let contact = |key: &str| key.split('-').nth(1)?.parse().ok();
     let records = portal.platform.records("venue-a");
@@ -34,10 +34,10 @@ fn contacts_of_records(portal: &Portal) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn pages_that_move_while_they_are_read_lose_no_contact_and_send_none_twice() {
+async fn pages_that_shift_while_read_lose_and_duplicate_no_contact() {
     let portal = unhurried().await;
     let ids = portal.contacts(100..350);
-    // Before the second page comes five of the first are unticked, and five are changed and so come last.
+    // Before the second page is read, five contacts of the first are unticked, and five are changed and so move last.
     let (unticked, changed) = (ids[..5].to_vec(), ids[5..10].to_vec());
     let clock = portal.clock.clone();
     portal.when_hubspot_gets(SEARCH, 2, {
@@ -45,30 +45,30 @@ async fn pages_that_move_while_they_are_read_lose_no_contact_and_send_none_twice
         move |hubspot| {
             clock.advance(jiff::SignedDuration::from_secs(1));
             for id in &unticked {
-                hubspot.set(*id, FLAG, "false").expect("staff untick it");
+                hubspot.set(*id, FLAG, "false").expect("unticking works");
             }
             for id in &changed {
-                hubspot.set(*id, "city", "Boston").expect("staff change it");
+                hubspot.set(*id, "city", "Boston").expect("changing works");
             }
             clock.advance(LAG);
         }
     });
-    let answer = portal.run().await.expect("it works");
-    assert_eq!((&answer["searched"], &answer["synced"]), (&json!(240), &json!(235)), "ten have slipped through");
+    let answer = portal.run().await.expect("the run succeeds");
+    assert_eq!((&answer["searched"], &answer["synced"]), (&json!(240), &json!(235)), "ten were missed");
     portal.mend();
     portal.index_follows();
     portal.expect(10, 10, 0, 0, 0).await;
     assert_eq!(contacts_of_records(&portal), ids[5..]);
-    assert!(unticked.iter().all(|id| portal.ledger(*id).1.is_empty()), "what was unticked is left alone");
+    assert!(unticked.iter().all(|id| portal.ledger(*id).1.is_empty()), "unticked contacts are left alone");
 }
 
 #[tokio::test]
-async fn the_search_is_not_asked_past_its_ten_thousandth_result() {
+async fn stops_searching_at_ten_thousand_results() {
     let portal = unhurried().await;
     let ids = portal.contacts(1..3);
     let searches = Arc::new(AtomicUsize::new(0));
     let asked = Arc::clone(&searches);
-    // Two pages of a search with more results than it gives; a contact stands on both.
+    // Two pages of a search with more results than it serves; the contacts are on both pages.
     portal.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
         if !request.path.contains(SEARCH) {
             return None;
@@ -86,38 +86,38 @@ async fn the_search_is_not_asked_past_its_ten_thousandth_result() {
     })));
     portal.expect(2, 2, 0, 0, 0).await;
     assert_eq!(searches.load(Ordering::Relaxed), 2);
-    let run = portal.logged.lock().expect("no panic").last().cloned().expect("a line for the run");
-    assert_eq!(run["Backlog"], 10_248, "what the search doesn't give is left for the next runs");
+    let run = portal.logged.lock().expect("no panic").last().cloned().expect("a run line");
+    assert_eq!(run["Backlog"], 10_248, "contacts beyond the search limit are left for the next runs");
 }
 
 #[tokio::test]
-async fn a_contact_unticked_between_the_search_and_the_read_is_not_sent() {
+async fn does_not_send_contacts_unticked_after_the_search() {
     let portal = Portal::new(false).await;
     let ids = portal.contacts(1..3);
     let unticked = ids[0];
-    portal.when_hubspot_gets(READ, 1, move |hubspot| hubspot.set(unticked, FLAG, "false").expect("it is there"));
+    portal.when_hubspot_gets(READ, 1, move |hubspot| hubspot.set(unticked, FLAG, "false").expect("the contact exists"));
     portal.expect(2, 1, 0, 0, 0).await;
     assert_eq!(portal.contacts_of_leads(), ids[1..]);
     assert_eq!(portal.ledger(unticked), (false, String::new(), String::new(), String::new()));
 }
 
 #[tokio::test]
-async fn a_contact_deleted_before_it_is_marked_is_not_sent() {
+async fn does_not_send_contacts_deleted_before_marking() {
     let portal = Portal::new(false).await;
     let ids = portal.contacts(1..4);
     let deleted = ids[1];
-    portal.when_hubspot_gets(UPDATE, 1, move |hubspot| hubspot.delete(deleted).expect("it is there"));
-    // The batch is answered with 207: the others are marked, and go their way.
+    portal.when_hubspot_gets(UPDATE, 1, move |hubspot| hubspot.delete(deleted).expect("the contact exists"));
+    // The response to the batch is 207: the other contacts are marked and synced.
     portal.expect(3, 2, 0, 0, 0).await;
     assert_eq!(portal.contacts_of_leads(), [ids[0], ids[2]]);
 }
 
 #[tokio::test]
-async fn a_contact_deleted_after_it_was_sent_keeps_no_other_from_being_settled() {
+async fn settles_other_contacts_when_one_is_deleted_after_sending() {
     let portal = Portal::new(false).await;
     let ids = portal.contacts(1..4);
     let deleted = ids[1];
-    portal.when_hubspot_gets(UPDATE, 2, move |hubspot| hubspot.delete(deleted).expect("it is there"));
+    portal.when_hubspot_gets(UPDATE, 2, move |hubspot| hubspot.delete(deleted).expect("the contact exists"));
     portal.expect(3, 3, 0, 0, 0).await;
     assert_eq!(portal.contacts_of_leads(), ids);
     for id in [ids[0], ids[2]] {
@@ -128,10 +128,10 @@ async fn a_contact_deleted_after_it_was_sent_keeps_no_other_from_being_settled()
 }
 
 #[tokio::test]
-async fn a_value_that_hubspot_refuses_for_one_contact_is_settled_by_the_next_run() {
+async fn next_run_settles_a_contact_whose_write_was_rejected() {
     let portal = Portal::new(true).await;
     let ids = portal.contacts(1..4);
-    // One of the three isn't written, twice: 207 with an error for it.
+    // One of the three contacts is rejected twice: 207 with an error for it.
     let refused = ids[1].to_string();
     let seen = AtomicUsize::new(0);
     let hubspot = portal.hubspot.clone();
@@ -160,7 +160,7 @@ async fn a_value_that_hubspot_refuses_for_one_contact_is_settled_by_the_next_run
         });
         Some(Fault::Status { status: 207, body, headers: Vec::new() })
     })));
-    let error = portal.run().await.expect_err("one isn't settled").to_string();
+    let error = portal.run().await.expect_err("one contact can't be settled").to_string();
     assert!(error.contains(&ids[1].to_string()) && error.contains("not valid"), "{error}");
     let statuses: Vec<String> = ids.iter().map(|id| portal.ledger(*id).1).collect();
     assert_eq!(statuses, ["synced", "sending", "synced"]);
@@ -171,14 +171,14 @@ async fn a_value_that_hubspot_refuses_for_one_contact_is_settled_by_the_next_run
 }
 
 #[tokio::test]
-async fn merged_contacts_are_one_lead() {
+async fn merged_contacts_become_one_lead() {
     for oauth in [false, true] {
         let portal = Portal::new(oauth).await;
-        // More than are taken at once, so that both ids of the merged contact are read at different times.
+        // More contacts than are taken at once, so that both ids of the merged contact are read at different times.
         let ids = portal.contacts(1..26);
         let (merged, into) = (ids[24], ids[0]);
-        portal.when_hubspot_gets(READ, 1, move |hubspot| hubspot.merge(merged, into).expect("both are there"));
-        let answer = portal.run().await.expect("it works");
+        portal.when_hubspot_gets(READ, 1, move |hubspot| hubspot.merge(merged, into).expect("both contacts exist"));
+        let answer = portal.run().await.expect("the run succeeds");
         assert_eq!((&answer["synced"], &answer["needs_review"]), (&json!(24), &json!(0)), "{answer}");
         assert_eq!(portal.contacts_of_leads(), ids[..24]);
         portal.index_follows();

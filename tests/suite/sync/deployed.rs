@@ -1,5 +1,5 @@
-//! The real bootstrap, deployed by the reconciler and invoked through Lambda, between the two sandboxes over HTTP: on
-//! the embedded cloud's runtime, and on ministack's.
+//! The real bootstrap, deployed by the reconciler and invoked through Lambda, syncing between the two sandboxes over
+//! HTTP: on the embedded cloud's runtime, and on ministack's.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ fn manifest(portal: &Portal) -> String {
     )
 }
 
-/// Deploys, and makes contacts leads by invoking what was deployed.
+/// Deploys the function and syncs contacts by invoking it.
 async fn syncs(aws: Aws) -> (Portal, World) {
     let portal = Portal::new(true).await;
     let flagged = portal.contacts(1..6);
@@ -47,12 +47,12 @@ async fn syncs(aws: Aws) -> (Portal, World) {
         assert_eq!(portal.ledger(id).1, "synced");
     }
     portal.index_follows();
-    assert_eq!(invoke(&world.aws).await["searched"], 0, "a second run has nothing to do");
+    assert_eq!(invoke(&world.aws).await["searched"], 0, "the second run has nothing to do");
     assert_eq!(portal.leads().len(), 5);
     (portal, world)
 }
 
-/// The venue's secret with this HubSpot token.
+/// The value of the venue's secret, with this HubSpot token.
 fn secret(token: &str) -> String {
     json!({
         "HUBSPOT_TOKEN": token,
@@ -66,14 +66,14 @@ fn secret(token: &str) -> String {
 async fn invoke(aws: &Aws) -> Value {
     let function = Names::new("d", "venue-a").function;
     let request = aws.lambda.invoke().function_name(function).qualifier(ALIAS).payload(Blob::new("{}"));
-    let output = request.send().await.call("lambda:Invoke").expect("it runs");
+    let output = request.send().await.call("lambda:Invoke").expect("the function runs");
     let payload: Value = serde_json::from_slice(output.payload().expect("a payload").as_ref()).expect("JSON");
     assert_eq!(output.function_error(), None, "{payload}");
     payload
 }
 
 #[tokio::test]
-async fn on_the_embedded_cloud() {
+async fn syncs_on_the_embedded_cloud() {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let cloud_uri = format!("http://{}", listener.local_addr().expect("an address"));
@@ -85,22 +85,22 @@ async fn on_the_embedded_cloud() {
     let (portal, world) = syncs(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
 
     let reads = || cloud.calls().iter().filter(|call| call.operation == "GetSecretValue").count();
-    assert_eq!(reads(), 1, "one process has run twice, and reads the secret once");
+    assert_eq!(reads(), 1, "one process ran twice and read the secret once");
     portal.hubspot.revoke_token(TOKEN);
     portal.hubspot.add_token("pat-na1-rotated-token", &HUBSPOT_SCOPES);
     let put = world.aws.secrets.put_secret_value().secret_id(Names::new("d", "venue-a").secret);
     let put = put.secret_string(secret("pat-na1-rotated-token")).send().await;
-    put.call("secretsmanager:PutSecretValue").expect("it is rotated");
+    put.call("secretsmanager:PutSecretValue").expect("the secret is rotated");
     portal.contact(7, &[]);
     for (synced, expected) in [(1, 2), (0, 2)] {
         assert_eq!(invoke(&world.aws).await["synced"], synced);
-        assert_eq!(reads(), expected, "after a 401 it is read again, once");
+        assert_eq!(reads(), expected, "after a 401 the secret is read once more");
         portal.index_follows();
     }
 }
 
 #[tokio::test]
-async fn on_ministack() {
+async fn syncs_on_ministack() {
     let Some(ministack) = servers::ministack().await else { return };
     syncs(ministack.open().aws).await;
 }

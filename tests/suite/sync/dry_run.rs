@@ -1,4 +1,4 @@
-//! A dry run does all that a run does, but for the writes, and says what it would do.
+//! A dry run does everything that a run does except the writes, and reports what it would do.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ async fn dry(portal: &Portal) -> Ran {
 }
 
 #[tokio::test]
-async fn it_says_of_every_contact_what_would_be_done_and_changes_nothing() {
+async fn reports_planned_actions_and_changes_nothing() {
     for (oauth, of_left) in [(true, "look_up"), (false, "review")] {
         let portal = Portal::new(oauth).await;
         let flagged = portal.contact(1, &[]);
         let left = portal.contact(2, &[(STATUS, "sending"), (LEAD_ID, "HS-1002-19a0-00000000"), ("lastname", "")]);
         let changed = portal.contact(3, &[(STATUS, "sending"), (LEAD_ID, "somebody's text")]);
         let unticked = portal.contact(4, &[]);
-        portal.hubspot.set(unticked, "tripleseat_sync__venue_a", "false").expect("it is there");
+        portal.hubspot.set(unticked, "tripleseat_sync__venue_a", "false").expect("the contact exists");
         let before = portal.hubspot.contacts();
 
-        let answer = dry(&portal).await.expect("it works");
+        let answer = dry(&portal).await.expect("the dry run succeeds");
         let fields = ["email_address", "first_name", "last_name", "phone_number"];
         let without_last: Vec<&str> = fields.into_iter().filter(|field| *field != "last_name").collect();
         let would = json!([
@@ -40,16 +40,16 @@ async fn it_says_of_every_contact_what_would_be_done_and_changes_nothing() {
         assert_eq!(
             (lines.len(), &lines[0]["dry_run"], &lines[0]["_aws"]),
             (1, &json!(true), &Value::Null),
-            "no metrics"
+            "a dry run has no metrics"
         );
 
-        let real = portal.run().await.expect("it works");
-        assert_eq!(real["searched"], 4, "the run after it finds all as it was");
+        let real = portal.run().await.expect("the run succeeds");
+        assert_eq!(real["searched"], 4, "the dry run left every contact unchanged");
     }
 }
 
 #[tokio::test]
-async fn what_would_stop_a_run_stops_a_dry_one() {
+async fn dry_runs_fail_where_a_run_would() {
     let mut portal = Portal::new(false).await;
     portal.contact(1, &[]);
     portal.config.portal_id = Some(PORTAL_ID + 1);

@@ -1,5 +1,5 @@
-//! Every fault at every request of a run, with the real bootstrap as a process. Then runs go on undisturbed, and no
-//! contact is lost, none is sent twice or elsewhere, and each is in a final state.
+//! Injects every fault at every request of a run, with the real bootstrap as a process. After some undisturbed runs, no
+//! contact is lost, none was sent twice or to another account, and each is in a final state.
 //!
 //! `cargo test --test suite sync::faults -- --nocapture` prints the number of cases and their results.
 
@@ -12,11 +12,11 @@ use super::portal::{Portal, SITE_ID};
 use super::process::{Code, Function};
 use super::proxy::Break;
 
-/// Stories that are told at once: they wait most of the time.
+/// Concurrent scenarios: they mostly wait.
 const AT_ONCE: usize = 64;
-/// What a vendor has for an answer where none will come.
+/// The request timeout where no response will come.
 const ANSWER_TIMEOUT_MS: &str = "3000";
-/// Undisturbed runs after the broken one.
+/// Maximum undisturbed runs after the broken one.
 const MENDING_RUNS: usize = 4;
 
 const FAULTS: [Break; 14] = [
@@ -35,10 +35,11 @@ const FAULTS: [Break; 14] = [
     Break::KillBefore,
     Break::KillAfter,
 ];
-/// Without a look-up a 5xx is taken as refused, as the vendors document it, so it is put there only with one.
+/// Without lookups, a 5xx is taken to mean that the lead was not received, as the vendors document. So these faults,
+/// which contradict that, only run with lookups.
 const FAULTS_WITH_A_LOOK_UP: [Break; 2] = [Break::StatusAfter { status: 500 }, Break::StatusAfter { status: 502 }];
 
-/// The faults of a run that has to mend what one before it left: one of each kind.
+/// The faults for a run that has to recover from an earlier one: one of each kind.
 const FAULTS_OF_MENDING: [Break; 7] = [
     Break::DropBefore,
     Break::DropAfter,
@@ -49,28 +50,28 @@ const FAULTS_OF_MENDING: [Break; 7] = [
     Break::KillAfter,
 ];
 
-/// What is broken, run by run.
+/// The faults of a scenario, run by run.
 #[derive(Debug, Clone)]
 struct Story {
     oauth: bool,
-    /// At which request of the run, and what.
+    /// For each run, the request that is broken, and the fault.
     runs: Vec<(usize, Break)>,
 }
 
-/// What became of a story's contacts.
+/// The outcome of a scenario's contacts.
 #[derive(Debug, Default, Clone, Copy)]
 struct Told {
-    /// Contacts of which nobody could tell whether they were taken.
+    /// Contacts that may or may not have been received.
     ambiguous: usize,
     needs_review: usize,
 }
 
-/// A venue with its contacts, and its function.
+/// A venue with its contacts and its function.
 struct Stage {
     portal: Portal,
     function: Function,
     good: Vec<u64>,
-    /// Tripleseat refuses it for its data.
+    /// Tripleseat rejects it because of its data.
     bad: u64,
     unflagged: u64,
 }
@@ -86,8 +87,7 @@ impl Stage {
         Self { portal, function, good, bad, unflagged }
     }
 
-    /// A run that is broken at a request. Gives the contacts of which nobody can tell afterwards whether they were
-    /// taken.
+    /// Runs with a fault at a request. Returns the contacts that may or may not have been received.
     async fn broken_run(&self, nth: usize, what: Break) -> BTreeSet<u64> {
         let line = &self.function.line;
         line.break_at(nth, what);
@@ -111,7 +111,7 @@ impl Stage {
         self.good.iter().copied().chain([self.bad])
     }
 
-    /// Runs until nothing is left to do.
+    /// Runs until there is nothing left to do.
     async fn mending_runs(&self) -> Result<(), String> {
         for _ in 0..MENDING_RUNS {
             self.portal.index_follows();
@@ -120,10 +120,10 @@ impl Stage {
                 return Ok(());
             }
         }
-        Err(format!("there is still something to do after {MENDING_RUNS} runs"))
+        Err(format!("there is still work left after {MENDING_RUNS} runs"))
     }
 
-    /// Holds every contact against what it must be.
+    /// Checks every contact against its expected state.
     fn check(&self, oauth: bool, ambiguous: &BTreeSet<u64>) -> Result<Told, String> {
         let leads = self.portal.contacts_of_leads();
         let mut needs_review = 0;
@@ -141,15 +141,17 @@ impl Stage {
                 _ => made <= 1,
             };
             if flag || status != expected || !right {
-                return Err(format!("contact {id} is to be {expected}; flag {flag}, {status:?}, {made} leads"));
+                return Err(format!(
+                    "contact {id}: expected {expected}, found flag {flag}, status {status:?}, {made} leads"
+                ));
             }
             needs_review += usize::from(status == "needs_review");
         }
         if leads.contains(&self.unflagged) || !self.portal.ledger(self.unflagged).1.is_empty() {
-            return Err("a contact without the flag was touched".to_owned());
+            return Err("a contact without the flag was changed".to_owned());
         }
         if !self.portal.tripleseat.leads(SITE_ID + 1).is_empty() {
-            return Err("a lead is in another account".to_owned());
+            return Err("another account has a lead".to_owned());
         }
         Ok(Told { ambiguous: ambiguous.len(), needs_review })
     }
@@ -166,7 +168,7 @@ async fn tell(code: &Code, story: &Story) -> Result<Told, String> {
     stage.check(story.oauth, &ambiguous)
 }
 
-/// Requests of a run that nothing breaks, after these broken ones.
+/// How many requests an undisturbed run makes after these broken runs.
 async fn requests(code: &Code, oauth: bool, before: &[(usize, Break)]) -> usize {
     let stage = Stage::new(code, oauth).await;
     for (nth, what) in before {
@@ -178,8 +180,8 @@ async fn requests(code: &Code, oauth: bool, before: &[(usize, Break)]) -> usize 
     stage.function.line.requests()
 }
 
-/// Every fault at every request of a first run; and one of each kind at every request of the run after one that was
-/// killed with its leads sent and not settled, and after one that was killed before it sent any.
+/// Every fault at every request of a first run. Also one fault of each kind at every request of the next run, after a
+/// run that was killed with its leads sent but not settled, and after one that was killed before it sent any.
 async fn stories(code: &Code) -> Vec<Story> {
     let mut stories = Vec::new();
     for oauth in [true, false] {
@@ -201,7 +203,7 @@ async fn stories(code: &Code) -> Vec<Story> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_at_every_request() {
+async fn survives_every_fault_at_every_request() {
     let begun = Instant::now();
     let directory = tempfile::tempdir().expect("a directory");
     let code = Code::new(directory.path()).await;
@@ -221,8 +223,9 @@ async fn every_fault_at_every_request() {
     };
     let ((with, of_with), (without, of_without)) = (sum(true), sum(false));
     println!(
-        "faults: {} cases, {} contacts, {} wrong; lost 0, twice 0, elsewhere 0 in the others. With OAuth: {with} cases, \
-         {} ambiguous contacts, {} needs_review. Without: {without} cases, {} ambiguous, {} needs_review. {:.0} s",
+        "faults: {} cases, {} contacts, {} wrong; the others lost, duplicated or misdirected none. With OAuth: {with} \
+         cases, {} ambiguous contacts, {} needs_review. Without: {without} cases, {} ambiguous, {} needs_review. \
+         {:.0} s",
         stories.len(),
         stories.len() * 4,
         wrong.len(),
@@ -237,7 +240,7 @@ async fn every_fault_at_every_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_was_lost_while_the_process_was_frozen_sends_no_lead_into_nowhere() {
+async fn sends_no_lead_over_a_connection_that_died_during_a_freeze() {
     let directory = tempfile::tempdir().expect("a directory");
     let code = Code::new(directory.path()).await;
     let stage = Stage::new(&code, false).await;
@@ -246,5 +249,5 @@ async fn a_connection_that_was_lost_while_the_process_was_frozen_sends_no_lead_i
     stage.function.line.lose_connections();
     let late = stage.portal.contact(5, &[]);
     stage.function.run().await;
-    assert_eq!(stage.portal.ledger(late).1, "synced", "no contact is for people because of an old connection");
+    assert_eq!(stage.portal.ledger(late).1, "synced", "no contact needs review because of an old connection");
 }

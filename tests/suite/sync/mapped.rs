@@ -1,15 +1,15 @@
-//! What a lead is made of, from contacts as people enter them.
+//! The fields of leads, from contacts as people enter them.
 
 use super::portal::Portal;
 
-/// A portal with a mapping.
+/// A portal with these field mappings.
 async fn mapped(fields: &[(&str, &str)]) -> Portal {
     let mut portal = Portal::new(false).await;
     portal.config.fields = fields.iter().map(|(field, text)| ((*field).to_owned(), (*text).to_owned())).collect();
     portal
 }
 
-/// The only lead's field.
+/// A field of the only lead.
 fn field(portal: &Portal, name: &str) -> String {
     let leads = portal.leads();
     assert_eq!(leads.len(), 1);
@@ -17,7 +17,7 @@ fn field(portal: &Portal, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn texts_arrive_as_they_were_written() {
+async fn preserves_text_exactly() {
     let long = "ten thousand letters ".repeat(500);
     for (first, last, message) in [
         ("Zoë 🎉", "O'Brien-Müller", "\"the big room\", please\n\ttwo\\lines"),
@@ -35,7 +35,7 @@ async fn texts_arrive_as_they_were_written() {
 }
 
 #[tokio::test]
-async fn an_address_with_a_plus_and_a_number_with_zeros_lose_nothing() {
+async fn preserves_plus_addresses_and_leading_zeros() {
     for (entered, sent) in [("00155501", "00155501"), ("\u{202a}+1 (555)\u{a0}555‑0100\u{202c}", "+1 (555) 555-0100")]
     {
         let portal = mapped(&[]).await;
@@ -47,7 +47,7 @@ async fn an_address_with_a_plus_and_a_number_with_zeros_lose_nothing() {
 }
 
 #[tokio::test]
-async fn several_properties_constants_and_defaults_make_one_field() {
+async fn combines_properties_constants_and_defaults_in_one_field() {
     let text = "{message|No message}\n\nCity: {city|unknown}. Guests: {guest_count}.";
     let portal = mapped(&[("additional_information", text), ("referral_source_other", "= HubSpot")]).await;
     portal.contact(1, &[("message", "Dinner for ten"), ("guest_count", "10")]);
@@ -58,7 +58,7 @@ async fn several_properties_constants_and_defaults_make_one_field() {
 }
 
 #[tokio::test]
-async fn a_missing_last_name_is_refused_unless_the_venue_has_a_default() {
+async fn rejects_missing_last_names_unless_the_venue_has_a_default() {
     let portal = mapped(&[]).await;
     let id = portal.contact(1, &[("lastname", "")]);
     portal.expect(1, 0, 1, 0, 0).await;
@@ -71,7 +71,7 @@ async fn a_missing_last_name_is_refused_unless_the_venue_has_a_default() {
 }
 
 #[tokio::test]
-async fn a_contact_without_anything_is_refused_for_all_that_it_lacks() {
+async fn errors_list_every_missing_field() {
     let portal = mapped(&[]).await;
     let id = portal.contact(1, &[("firstname", ""), ("lastname", ""), ("email", ""), ("phone", "")]);
     portal.expect(1, 0, 1, 0, 0).await;

@@ -1,4 +1,4 @@
-//! The sync against the sandboxes: what becomes of each contact, when all goes well and when it doesn't.
+//! The sync against the sandboxes: the outcome of each contact, with and without failures.
 
 mod broken_off;
 mod changes;
@@ -26,7 +26,7 @@ const SEARCH: &str = "contacts/search";
 const UPDATE: &str = "contacts/batch/update";
 
 #[tokio::test]
-async fn each_flagged_contact_becomes_a_lead_once() {
+async fn each_flagged_contact_becomes_one_lead() {
     let portal = Portal::new(false).await;
     let flagged = portal.contacts(1..4);
     let other = portal.contact(9, &[("tripleseat_sync__venue_a", "false")]);
@@ -38,7 +38,7 @@ async fn each_flagged_contact_becomes_a_lead_once() {
         assert!(portal.leads().iter().any(|lead| lead.id.to_string() == lead_id), "{lead_id}");
     }
     assert_eq!(portal.ledger(other), (false, String::new(), String::new(), String::new()));
-    assert_eq!(portal.tripleseat.leads(SITE_ID + 1), [], "nothing reaches another account");
+    assert_eq!(portal.tripleseat.leads(SITE_ID + 1), [], "other accounts receive nothing");
 
     portal.index_follows();
     portal.expect(0, 0, 0, 0, 0).await;
@@ -46,7 +46,7 @@ async fn each_flagged_contact_becomes_a_lead_once() {
 }
 
 #[tokio::test]
-async fn what_the_lagging_index_still_shows_is_not_sent_again() {
+async fn does_not_resend_contacts_that_the_lagging_index_still_shows() {
     let portal = Portal::new(false).await;
     portal.contacts(1..3);
     portal.expect(2, 2, 0, 0, 0).await;
@@ -55,17 +55,17 @@ async fn what_the_lagging_index_still_shows_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn an_unticked_contact_is_not_sent_though_the_index_shows_its_flag() {
+async fn does_not_send_unticked_contacts_that_the_index_still_shows() {
     let portal = Portal::new(false).await;
     let ids = portal.contacts(1..3);
-    portal.hubspot.set(ids[0], "tripleseat_sync__venue_a", "false").expect("staff untick it");
-    portal.hubspot.delete(ids[1]).expect("staff delete it");
+    portal.hubspot.set(ids[0], "tripleseat_sync__venue_a", "false").expect("unticking works");
+    portal.hubspot.delete(ids[1]).expect("deleting works");
     portal.expect(2, 0, 0, 0, 0).await;
     assert_eq!(portal.leads(), []);
 }
 
 #[tokio::test]
-async fn a_refused_contact_says_why_and_is_sent_when_it_was_corrected() {
+async fn failed_contacts_say_why_and_are_sent_once_corrected() {
     let portal = Portal::new(false).await;
     let id = portal.contact(1, &[("phone", "")]);
     let good = portal.contact(2, &[]);
@@ -74,8 +74,8 @@ async fn a_refused_contact_says_why_and_is_sent_when_it_was_corrected() {
     assert_eq!((flag, status.as_str(), lead_id.as_str()), (false, "failed", ""));
     assert!(error.contains("Phone number can't be blank"), "{error}");
 
-    portal.hubspot.set(id, "phone", "555-0199").expect("staff correct it");
-    portal.hubspot.set(id, "tripleseat_sync__venue_a", "true").expect("staff tick it again");
+    portal.hubspot.set(id, "phone", "555-0199").expect("correcting works");
+    portal.hubspot.set(id, "tripleseat_sync__venue_a", "true").expect("ticking again works");
     portal.index_follows();
     portal.expect(1, 1, 0, 0, 0).await;
     assert_eq!(portal.contacts_of_leads(), [id, good]);
@@ -83,7 +83,7 @@ async fn a_refused_contact_says_why_and_is_sent_when_it_was_corrected() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_is_looked_up() {
+async fn looks_up_leads_whose_response_was_lost() {
     for fault in [Fault::DropAfter, Fault::Garbage { status: 200, body: "<html>".to_owned() }] {
         let portal = Portal::new(true).await;
         let ids = portal.contacts(1..3);
@@ -95,7 +95,7 @@ async fn an_answer_that_was_lost_is_looked_up() {
 }
 
 #[tokio::test]
-async fn without_a_look_up_a_lost_answer_is_for_people_and_never_sent_twice() {
+async fn lost_responses_need_review_if_lookups_are_impossible() {
     let portal = Portal::new(false).await;
     let id = portal.contact(1, &[]);
     portal.break_tripleseat(CREATE, 1, Fault::DropAfter);
@@ -104,7 +104,7 @@ async fn without_a_look_up_a_lost_answer_is_for_people_and_never_sent_twice() {
     assert_eq!((flag, status.as_str()), (false, "needs_review"));
     assert!(error.contains(&reference) && reference.starts_with(&format!("HS-{id}-")), "{error}");
     let text = portal.leads()[0].fields["additional_information"].to_string();
-    assert!(text.contains(&reference), "what staff are to look for is there: {text}");
+    assert!(text.contains(&reference), "the lead contains the reference that staff look for: {text}");
 
     portal.mend();
     portal.index_follows();
@@ -113,7 +113,7 @@ async fn without_a_look_up_a_lost_answer_is_for_people_and_never_sent_twice() {
 }
 
 #[tokio::test]
-async fn resend_is_a_choice() {
+async fn resends_ambiguous_contacts_if_configured() {
     let mut portal = Portal::new(false).await;
     portal.config.on_ambiguous = OnAmbiguous::Resend;
     let id = portal.contact(1, &[]);
@@ -126,7 +126,7 @@ async fn resend_is_a_choice() {
 }
 
 #[tokio::test]
-async fn a_lost_request_is_sent_by_the_next_run_once_it_is_known_to_be_lost() {
+async fn next_run_resends_requests_known_to_be_lost() {
     let portal = Portal::new(true).await;
     let id = portal.contact(1, &[]);
     portal.break_tripleseat(CREATE, 1, Fault::DropBefore);
@@ -138,7 +138,7 @@ async fn a_lost_request_is_sent_by_the_next_run_once_it_is_known_to_be_lost() {
 }
 
 #[tokio::test]
-async fn a_server_error_after_the_lead_was_taken_makes_no_second_one() {
+async fn server_errors_after_a_lead_was_created_cause_no_duplicate() {
     let portal = Portal::new(true).await;
     let id = portal.contact(1, &[]);
     portal.break_tripleseat(CREATE, 1, Fault::StatusAfter { status: 500 });
@@ -149,14 +149,14 @@ async fn a_server_error_after_the_lead_was_taken_makes_no_second_one() {
 }
 
 #[tokio::test]
-async fn while_tripleseat_is_down_flags_stay() {
+async fn flags_stay_while_tripleseat_is_down() {
     let portal = Portal::new(false).await;
     let ids = portal.contacts(1..13);
     portal.break_tripleseat(CREATE, 0, status(503, Some("0")));
-    let answer = portal.run().await.expect("the run works");
+    let answer = portal.run().await.expect("the run succeeds");
     assert_eq!((&answer["synced"], &answer["retried"]), (&json!(0), &json!(12)));
     let tries = portal.tripleseat.requests().len();
-    assert!(tries < 12, "a destination that is down isn't asked for every contact: {tries}");
+    assert!(tries < 12, "a destination that is down isn't tried for every contact: {tries}");
     for id in &ids {
         let (flag, status, ..) = portal.ledger(*id);
         assert_eq!((flag, status.as_str()), (true, ""));
@@ -167,7 +167,7 @@ async fn while_tripleseat_is_down_flags_stay() {
 }
 
 #[tokio::test]
-async fn too_many_requests_are_waited_for() {
+async fn waits_when_rate_limited() {
     let portal = Portal::new(false).await;
     let ids = portal.contacts(1..4);
     portal.break_tripleseat(CREATE, 2, status(429, Some("0")));
@@ -176,13 +176,13 @@ async fn too_many_requests_are_waited_for() {
 }
 
 #[tokio::test]
-async fn a_refused_key_ends_the_run_with_what_to_do() {
+async fn rejected_keys_end_the_run_with_advice() {
     let mut portal = Portal::new(false).await;
     let ids = portal.contacts(1..4);
     portal.variables.insert("TRIPLESEAT_PUBLIC_KEY", "mistyped-public-key".to_owned());
     let error = portal.run().await.expect_err("the key is wrong").to_string();
     assert!(error.contains("TRIPLESEAT_PUBLIC_KEY") && !error.contains("mistyped"), "{error}");
-    assert!(portal.tripleseat.requests().len() <= 2, "nothing else is tried with it");
+    assert!(portal.tripleseat.requests().len() <= 2, "the key isn't tried again");
     assert!(ids.iter().all(|id| portal.ledger(*id).0), "flags stay");
     portal.variables.clear();
     portal.expect(3, 3, 0, 0, 0).await;
@@ -190,7 +190,7 @@ async fn a_refused_key_ends_the_run_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_refused_token_ends_the_run_with_what_to_do() {
+async fn rejected_tokens_end_the_run_with_advice() {
     let mut portal = Portal::new(false).await;
     portal.contacts(1..2);
     portal.variables.insert("HUBSPOT_TOKEN", "pat-mistyped".to_owned());
@@ -205,7 +205,7 @@ async fn a_refused_token_ends_the_run_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn another_portal_or_site_stops_the_run_before_anything_is_written() {
+async fn wrong_portals_and_sites_stop_the_run_before_any_write() {
     let mut portal = Portal::new(true).await;
     let id = portal.contact(1, &[]);
     portal.config.portal_id = Some(PORTAL_ID + 1);
@@ -224,7 +224,7 @@ async fn another_portal_or_site_stops_the_run_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn hubspot_is_asked_again_when_it_fails() {
+async fn retries_failed_hubspot_requests() {
     let story = async |path: &'static str, fault: Fault| {
         let portal = Portal::new(false).await;
         let ids = portal.contacts(1..3);
@@ -241,22 +241,22 @@ async fn hubspot_is_asked_again_when_it_fails() {
 }
 
 #[tokio::test]
-async fn the_daily_limit_ends_the_run_and_says_so() {
+async fn daily_limits_end_the_run_with_a_clear_error() {
     let portal = Portal::new(false).await;
     let id = portal.contact(1, &[]);
     let body = json!({ "status": "error", "message": "You have reached your daily limit.", "policyName": "DAILY" });
     portal.break_hubspot(SEARCH, 0, Fault::Status { status: 429, body, headers: Vec::new() });
     let error = portal.run().await.expect_err("no more requests today").to_string();
     assert!(error.contains("daily limit"), "{error}");
-    assert_eq!(portal.hubspot.requests().len(), 1, "it isn't asked again in vain");
+    assert_eq!(portal.hubspot.requests().len(), 1, "a request over the daily limit isn't retried");
     assert!(portal.ledger(id).0);
 }
 
 #[tokio::test]
-async fn more_than_a_page_and_a_batch() {
+async fn syncs_more_contacts_than_a_page_and_a_batch() {
     let mut portal = Portal::new(false).await;
     let ids: Vec<u64> = portal.contacts(100..325);
-    // The platform has no rate that is worth waiting for in a test.
+    // Such a high rate limit never delays a test.
     let http = HttpDestination { requests_per_second: Some(2000), ..platform() };
     let http = portal.platform.add_account("venue-a", &http, "sesame", &portal.platform_server.uri);
     portal.config.destination = Destination::Http(http);
@@ -283,7 +283,7 @@ fn platform() -> HttpDestination {
 }
 
 #[tokio::test]
-async fn any_json_platform_takes_leads_too() {
+async fn http_destinations_accept_leads() {
     for auth in [
         HttpAuth::Bearer,
         HttpAuth::Basic,
@@ -320,10 +320,10 @@ async fn any_json_platform_takes_leads_too() {
 }
 
 #[tokio::test]
-async fn a_dry_run_says_what_it_would_do_and_does_nothing() {
+async fn dry_runs_report_actions_and_change_nothing() {
     let portal = Portal::new(false).await;
     let id = portal.contact(1, &[]);
-    let answer = portal.run_with(&json!({ "dry_run": true }), Duration::from_secs(60)).await.expect("it works");
+    let answer = portal.run_with(&json!({ "dry_run": true }), Duration::from_secs(60)).await.expect("the run succeeds");
     assert_eq!(
         answer["would"],
         json!([{
@@ -331,7 +331,7 @@ async fn a_dry_run_says_what_it_would_do_and_does_nothing() {
             "fields": ["email_address", "first_name", "last_name", "phone_number"],
         }])
     );
-    // The public key is tried with a lead that is refused for what it lacks.
+    // The public key is tested with a lead that is rejected for its missing fields.
     assert_eq!(portal.tripleseat.requests().len(), 1);
     assert_eq!(portal.leads().len(), 0);
     let writes = portal.hubspot.requests().into_iter().filter(|request| request.path.contains("update"));
@@ -339,34 +339,34 @@ async fn a_dry_run_says_what_it_would_do_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn with_little_time_a_run_takes_little_and_ends_in_time() {
+async fn short_runs_take_few_contacts_and_end_in_time() {
     let portal = Portal::new(false).await;
     let ids = portal.contacts(100..160);
-    let answer = portal.run_with(&json!({}), Duration::from_secs(2)).await.expect("it works");
+    let answer = portal.run_with(&json!({}), Duration::from_secs(2)).await.expect("the run succeeds");
     let synced = answer["synced"].as_u64().expect("a number");
     assert!((1..60).contains(&synced), "{answer}");
-    let run = portal.logged.lock().expect("no panic").last().cloned().expect("a line for the run");
-    assert_eq!(run["Backlog"], 60 - synced, "what is left is told");
+    let run = portal.logged.lock().expect("no panic").last().cloned().expect("a run line");
+    assert_eq!(run["Backlog"], 60 - synced, "the backlog counts the remaining contacts");
     for id in &ids {
         let (flag, status, ..) = portal.ledger(*id);
         assert!(matches!((flag, status.as_str()), (true, "") | (false, "synced")), "{flag} {status}");
     }
     portal.index_follows();
-    portal.run().await.expect("the next run works off the rest");
+    portal.run().await.expect("the next run syncs the rest");
     assert_eq!(portal.contacts_of_leads(), ids);
 }
 
 #[tokio::test]
-async fn logs_hold_no_personal_data_and_no_credential() {
+async fn logs_contain_no_personal_data_or_credentials() {
     let portal = Portal::new(true).await;
     portal.contacts(1..3);
     portal.contact(3, &[("phone", "")]);
     portal.contact(4, &[("email", "guest4-at-example.com")]);
     portal.break_tripleseat(CREATE, 2, Fault::DropBefore);
-    portal.run().await.expect("it works");
+    portal.run().await.expect("the run succeeds");
     let lines = portal.logged.lock().expect("no panic").clone();
     assert_eq!(lines.iter().filter(|line| line["event"] == "contact").count(), 4);
-    let run = lines.last().expect("a line for the run");
+    let run = lines.last().expect("a run line");
     assert_eq!(
         (&run["event"], &run["_aws"]["CloudWatchMetrics"][0]["Namespace"]),
         (&json!("run"), &json!("Deployer/Sync"))
@@ -378,7 +378,7 @@ async fn logs_hold_no_personal_data_and_no_credential() {
 }
 
 #[tokio::test]
-async fn leads_have_the_fields_that_the_manifest_maps() {
+async fn leads_have_the_mapped_fields() {
     let mut portal = Portal::new(false).await;
     portal.config.fields = [("additional_information", "{message}"), ("referral_source_other", "=HubSpot")]
         .map(|(field, text)| (field.to_owned(), text.to_owned()))

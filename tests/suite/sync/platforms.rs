@@ -1,4 +1,4 @@
-//! `http` destinations when something goes wrong: keys, look-ups, and what is never sent twice.
+//! Failures of `http` destinations: idempotency keys, lookups, and no duplicate sends.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::platform;
 use super::portal::Portal;
 use super::proxy::{Break, Line, Proxy};
 
-/// A portal whose leads go to a platform behind a proxy. The `nth` request to the platform is broken.
+/// A portal whose leads go to a platform behind a proxy. The proxy breaks the `nth` request.
 async fn broken(can_look_up: bool, nth: usize, what: Break) -> (Portal, std::sync::Arc<Line>) {
     let mut portal = Portal::new(false).await;
     let line = Line::new(sync_lambda::http::client().expect("TLS"));
@@ -29,35 +29,39 @@ async fn broken(can_look_up: bool, nth: usize, what: Break) -> (Portal, std::syn
 const SILENT: [Break; 5] = [Break::DropBefore, Break::DropAfter, Break::CutBody, Break::HalfBody, Break::Html];
 
 #[tokio::test]
-async fn a_record_carries_its_attempt_as_idempotency_key() {
+async fn sends_the_attempt_as_idempotency_key() {
     let (portal, _) = broken(true, usize::MAX, Break::Html).await;
     let id = portal.contact(1, &[]);
     portal.expect(1, 1, 0, 0, 0).await;
     let key = portal.platform.records("venue-a")[0].key.clone().expect("a key");
     assert!(key.starts_with(&format!("HS-{id}-")), "{key}");
-    assert_eq!(portal.ledger(id).2, "1", "the record's id is kept");
+    assert_eq!(portal.ledger(id).2, "1", "the ledger has the record's id");
 }
 
 #[tokio::test]
-async fn a_look_up_settles_what_no_answer_came_to() {
+async fn lookups_settle_requests_without_a_response() {
     for what in SILENT {
         let (portal, line) = broken(true, 1, what).await;
         let id = portal.contact(1, &[]);
-        portal.run().await.expect("it works");
+        portal.run().await.expect("the run succeeds");
         let reference = portal.ledger(id).2;
         line.mend().await;
         portal.index_follows();
-        portal.run().await.expect("it works");
+        portal.run().await.expect("the run succeeds");
         let records = portal.platform.records("venue-a");
         assert_eq!((records.len(), portal.ledger(id).1.as_str()), (1, "synced"), "{what:?}");
         if what == Break::DropBefore {
-            assert_eq!(records[0].key.as_deref(), Some(reference.as_str()), "the second try has the first one's key");
+            assert_eq!(
+                records[0].key.as_deref(),
+                Some(reference.as_str()),
+                "the retry has the same key as the first attempt"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn without_a_look_up_it_is_for_people() {
+async fn lost_responses_need_review_without_lookups() {
     for what in SILENT {
         let (portal, line) = broken(false, 1, what).await;
         let id = portal.contact(1, &[]);
@@ -71,37 +75,37 @@ async fn without_a_look_up_it_is_for_people() {
 }
 
 #[tokio::test]
-async fn a_look_up_that_fails_leaves_the_contact_to_the_next_run() {
+async fn failed_lookups_leave_the_contact_for_the_next_run() {
     let (portal, line) = broken(true, 1, Break::DropAfter).await;
     let id = portal.contact(1, &[]);
-    portal.run().await.expect("it works");
-    // It was found at once; now one whose look-up fails too.
+    portal.run().await.expect("the run succeeds");
+    // The first contact is found at once. The next ones have lookups that fail too.
     assert_eq!(portal.ledger(id).1, "synced");
     let late = portal.contact(2, &[]);
     line.break_at(1, Break::DropAfter);
-    portal.run().await.expect("it works");
+    portal.run().await.expect("the run succeeds");
     assert_eq!(portal.ledger(late).1, "synced");
     let last = portal.contact(3, &[]);
     line.break_at(1, Break::StatusAfter { status: 500 });
-    portal.run().await.expect("it works");
+    portal.run().await.expect("the run succeeds");
     assert_eq!((portal.ledger(last).0, portal.ledger(last).1.as_str()), (true, "sending"));
     line.break_at(1, Break::Status { status: 502, retry_after: None });
-    portal.run().await.expect("it works");
-    assert_eq!(portal.ledger(last).1, "sending", "what the look-up doesn't say stays open");
+    portal.run().await.expect("the run succeeds");
+    assert_eq!(portal.ledger(last).1, "sending", "a failed lookup settles nothing");
     line.mend().await;
-    portal.run().await.expect("it works");
+    portal.run().await.expect("the run succeeds");
     assert_eq!((portal.ledger(last).1.as_str(), portal.platform.records("venue-a").len()), ("synced", 3));
 }
 
 #[tokio::test]
-async fn a_platform_that_asks_to_wait_or_is_down_gets_the_record_later() {
+async fn retries_when_the_platform_is_busy_or_down() {
     for what in [429, 500, 503].map(|status| Break::Status { status, retry_after: Some("0") }) {
         let (portal, line) = broken(false, 1, what).await;
         let id = portal.contact(1, &[]);
-        portal.run().await.expect("it works");
+        portal.run().await.expect("the run succeeds");
         line.mend().await;
         portal.index_follows();
-        portal.run().await.expect("it works");
+        portal.run().await.expect("the run succeeds");
         assert_eq!((portal.ledger(id).1.as_str(), portal.platform.records("venue-a").len()), ("synced", 1), "{what:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! One venue between a sandbox HubSpot and a sandbox Tripleseat, and its function in this process.
+//! A venue between a sandbox HubSpot and a sandbox Tripleseat, with its function in this process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,13 +21,13 @@ pub const PORTAL_ID: u64 = 4242;
 pub const SITE_ID: u64 = 7001;
 pub const TOKEN: &str = "pat-na1-secret-token";
 pub const KEY: &str = "public-key-of-venue-a";
-/// How far HubSpot's search index is behind.
+/// How far HubSpot's search index lags.
 pub const LAG: SignedDuration = SignedDuration::from_secs(10);
 
-/// What a run says to AWS: its answer or its error.
+/// What a run returns to AWS: its counts or its error.
 pub type Ran = Result<Value, RunError>;
 
-/// The vendors, a venue's settings, and what its function logged. The vendors' clock stands still.
+/// The vendors, a venue's settings, and its function's log lines. The vendors' clock stands still.
 pub struct Portal {
     pub clock: Clock,
     pub hubspot: HubSpot,
@@ -38,18 +38,18 @@ pub struct Portal {
     pub tripleseat_server: Server,
     pub oauth: bool,
     pub config: SyncConfig,
-    /// Environment variables in place of the usual ones.
+    /// Environment variables that override the usual ones.
     pub variables: BTreeMap<&'static str, String>,
     pub logged: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Portal {
     pub async fn new(oauth: bool) -> Self {
-        // The function's own clock doesn't stand still, and look-ups go by both.
+        // Starts at the real time: the function's own clock runs, and lookups compare the two.
         Self::with(oauth, Clock::stopped_at(Timestamp::now()), false).await
     }
 
-    /// With the vendors' clock, and their limits if they are to hold.
+    /// A portal with this clock for the vendors, and with their limits if `limits` is set.
     pub async fn with(oauth: bool, clock: Clock, limits: bool) -> Self {
         let config = HubSpotConfig { portal_id: PORTAL_ID, clock: clock.clone(), search_lag: LAG, limits };
         let hubspot = HubSpot::new(config);
@@ -76,7 +76,7 @@ impl Portal {
         }
     }
 
-    /// Adds a contact, flagged, that has what a lead needs; `more` replaces and adds.
+    /// Adds a flagged contact that has everything a lead needs; `more` overrides and adds properties.
     pub fn contact(&self, number: u64, more: &[(&str, &str)]) -> u64 {
         self.hubspot.add_contacts(vec![flagged(number, more)]).expect("a valid contact")[0]
     }
@@ -116,7 +116,7 @@ impl Portal {
         Handler::new(Box::new(move |name| variables.get(name).cloned()), Box::new(log)).expect("valid settings")
     }
 
-    /// A run of a new process, with a minute's time.
+    /// A run in a new process, with a time limit of one minute.
     pub async fn run(&self) -> Ran {
         self.run_with(&json!({}), Duration::from_secs(60)).await
     }
@@ -126,9 +126,9 @@ impl Portal {
         self.handler().run(event, "request-1", deadline).await
     }
 
-    /// A run that has nothing to say but these counts.
+    /// Runs, and expects exactly these counts.
     pub async fn expect(&self, searched: u64, synced: u64, failed: u64, needs_review: u64, retried: u64) {
-        let answer = self.run().await.expect("the run works");
+        let answer = self.run().await.expect("the run succeeds");
         let expected = json!({
             "venue": "venue-a", "searched": searched, "synced": synced, "failed": failed,
             "needs_review": needs_review, "retried": retried,
@@ -136,7 +136,7 @@ impl Portal {
         assert_eq!(answer, expected);
     }
 
-    /// The index catches up.
+    /// Advances the clock until the index has caught up.
     pub fn index_follows(&self) {
         self.clock.advance(LAG + SignedDuration::from_secs(1));
     }
@@ -145,7 +145,7 @@ impl Portal {
         self.tripleseat.leads(SITE_ID)
     }
 
-    /// The contacts that the leads say they were made of.
+    /// The contact ids in the references of all leads, sorted.
     pub fn contacts_of_leads(&self) -> Vec<u64> {
         let mut ids: Vec<u64> = self
             .leads()
@@ -159,7 +159,7 @@ impl Portal {
         ids
     }
 
-    /// Flag, status, lead id and error of a contact.
+    /// The flag, status, lead id and error of a contact.
     pub fn ledger(&self, id: u64) -> (bool, String, String, String) {
         let contact: Contact = self.hubspot.contact(id).expect("the contact");
         let text = |name: &str| contact.properties.get(name).cloned().unwrap_or_default();
@@ -171,7 +171,7 @@ impl Portal {
         )
     }
 
-    /// Tripleseat's answer to the `nth` request of `path` is broken so.
+    /// Injects a fault at Tripleseat's `nth` request whose path contains `path`.
     pub fn break_tripleseat(&self, path: &'static str, nth: usize, fault: Fault) {
         self.tripleseat.set_faults(Some(nth_of(path, nth, fault)));
     }
@@ -180,7 +180,7 @@ impl Portal {
         self.hubspot.set_faults(Some(nth_of(path, nth, fault)));
     }
 
-    /// Does something when HubSpot gets the `nth` request whose path has `path` in it, before it is taken.
+    /// Calls `act` when HubSpot gets the `nth` request whose path contains `path`, before the request is processed.
     pub fn when_hubspot_gets(&self, path: &'static str, nth: usize, act: impl Fn(&HubSpot) + Send + Sync + 'static) {
         let (seen, hubspot) = (Mutex::new(0), self.hubspot.clone());
         self.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
@@ -199,7 +199,7 @@ impl Portal {
     }
 }
 
-/// A contact that has what a lead needs and the flag; `more` replaces and adds.
+/// The properties of a flagged contact that has everything a lead needs; `more` overrides and adds properties.
 fn flagged(number: u64, more: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut properties = BTreeMap::from([
         ("firstname".to_owned(), format!("Firstname{number}")),
@@ -213,13 +213,13 @@ fn flagged(number: u64, more: &[(&str, &str)]) -> BTreeMap<String, String> {
     properties
 }
 
-/// The contact that a lead says it was made of.
+/// The contact id in a lead's reference.
 pub fn contact_of(additional_information: &str) -> Option<u64> {
     let (_, reference) = additional_information.rsplit_once("[HubSpot contact ")?;
     reference.split(',').next()?.parse().ok()
 }
 
-/// The `nth` request whose path has `path` in it, counted from one, or each with 0.
+/// A fault at the `nth` request whose path contains `path`, counted from one; 0 means every such request.
 fn nth_of(path: &'static str, nth: usize, fault: Fault) -> FaultHook {
     let seen = Mutex::new(0);
     Arc::new(move |request: &RequestInfo| {
@@ -232,7 +232,7 @@ fn nth_of(path: &'static str, nth: usize, fault: Fault) -> FaultHook {
     })
 }
 
-/// An error that is answered in place of the vendor.
+/// A status that is returned instead of the vendor's response.
 pub fn status(status: u16, retry_after: Option<&str>) -> Fault {
     let headers = retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_owned()));
     Fault::Status { status, body: json!({}), headers: headers.into_iter().collect() }

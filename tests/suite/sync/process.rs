@@ -1,4 +1,4 @@
-//! The real bootstrap, run as Lambda runs it, between a portal's vendors and behind proxies.
+//! Runs the real bootstrap the way Lambda does, with proxies in front of a portal's vendors.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,17 @@ use serde_json::Value;
 use super::portal::Portal;
 use super::proxy::{Line, Proxy};
 
-/// Built once for all tests; the zip is kept until the sources change. `SYNC_BENCH_BOOTSTRAP` names another to measure.
+/// Builds the bootstrap once for all tests; the zip is kept until the sources change. `SYNC_BENCH_BOOTSTRAP` names
+/// another one to measure.
 pub async fn bootstrap() -> Artifact {
     if let Some(path) = std::env::var_os("SYNC_BENCH_BOOTSTRAP") {
         return Artifact::from_path(Path::new(&path), Platform::Local).expect("a bootstrap");
     }
     let build = || Builder::new(Platform::Local, Path::new(env!("CARGO_MANIFEST_DIR"))).build(&mut |_| ());
-    tokio::task::spawn_blocking(build).await.expect("no panic").expect("sync-lambda is built")
+    tokio::task::spawn_blocking(build).await.expect("no panic").expect("sync-lambda builds")
 }
 
-/// A function's code, where it is unpacked for all its processes, and what their proxies send with.
+/// A function's code, the directory where its processes unpack it, and the HTTP client of their proxies.
 #[derive(Clone)]
 pub struct Code {
     client: reqwest::Client,
@@ -47,7 +48,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// The function of a portal's venue, whose vendors answer after these times.
+    /// The function of a portal's venue, with vendors that respond after these delays.
     pub async fn new(portal: &Portal, code: &Code, hubspot: Duration, tripleseat: Duration) -> Self {
         let line = Line::new(code.client.clone());
         let hubspot = Proxy::start(&line, &portal.hubspot_server.uri, hubspot).await;
@@ -55,7 +56,7 @@ impl Function {
         let mut environment = portal.environment();
         environment.insert("HUBSPOT_BASE_URI", hubspot.uri);
         environment.insert("TRIPLESEAT_BASE_URI", tripleseat.uri);
-        // No cloud is asked: the credentials are in the environment.
+        // Nothing connects to the cloud, because the credentials are in the environment.
         let config = RuntimeConfig { directory: code.directory.clone(), cloud_uri: "http://127.0.0.1:1".to_owned() };
         Self {
             line,
@@ -66,13 +67,13 @@ impl Function {
         }
     }
 
-    /// With as much time for a run.
+    /// Sets the timeout of a run.
     pub fn timeout(mut self, seconds: u32) -> Self {
         self.timeout_s = seconds;
         self
     }
 
-    /// With another variable, in a process of its own.
+    /// The same function with another environment variable, in its own process.
     pub fn variable(&self, name: &str, value: &str) -> Self {
         let mut environment = self.environment.clone();
         environment.insert(name.to_owned(), value.to_owned());
@@ -80,7 +81,7 @@ impl Function {
         Self { line, code, runtime, environment, timeout_s: self.timeout_s }
     }
 
-    /// A run, in the process of the one before if it still lives. The process is killed where this isn't waited for.
+    /// Runs, in the process of the previous run if it is still alive. Dropping the future kills the process.
     pub async fn invoke(&self) -> Invoked {
         let invocation = Invocation {
             request_id: "request-1".to_owned(),
@@ -100,10 +101,10 @@ impl Function {
             reserved_concurrency: Some(1),
             payload: "{}".into(),
         };
-        self.runtime.invoke(invocation).await.expect("the runtime takes it")
+        self.runtime.invoke(invocation).await.expect("the runtime accepts it")
     }
 
-    /// The most memory that the process of the last run has had resident, in kB: `VmHWM`.
+    /// The peak resident memory of the last run's process in kB: `VmHWM`.
     pub fn peak_memory_kb(&self) -> Option<u64> {
         let uri = format!("HUBSPOT_BASE_URI={}", self.environment["HUBSPOT_BASE_URI"]);
         let processes = std::fs::read_dir("/proc").ok()?.filter_map(|entry| Some(entry.ok()?.path()));
@@ -115,7 +116,7 @@ impl Function {
         status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
     }
 
-    /// A run that works; gives what it answers.
+    /// Runs successfully and returns the response.
     pub async fn run(&self) -> Value {
         let invoked = self.invoke().await;
         assert_eq!(invoked.function_error, None, "{}", invoked.log);

@@ -1,5 +1,5 @@
-//! A proxy between the function and a vendor, that breaks one request off, keeps every request back for a while, or has
-//! lost connections without telling.
+//! A proxy between the function and a vendor that breaks one request, delays every request, or silently drops
+//! connections.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -17,38 +17,38 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, RwLock};
 
-/// Bytes of a request's body.
+/// Maximum bytes of a request's body.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
 
-/// What happens at a request.
+/// The fault at a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Break {
-    /// The connection is closed before the request is taken.
+    /// The connection is closed before the request is processed.
     DropBefore,
-    /// The request is taken, and the connection closed without an answer.
+    /// The request is processed, and the connection is closed without a response.
     DropAfter,
-    /// The request isn't taken; this is answered.
+    /// The request isn't processed; this status is returned.
     Status { status: u16, retry_after: Option<&'static str> },
-    /// The request is taken; a gateway answers this in place of the vendor.
+    /// The request is processed; a gateway returns this status instead of the vendor's response.
     StatusAfter { status: u16 },
-    /// The request is taken; the connection is closed in the middle of the answer's body.
+    /// The request is processed; the connection is closed in the middle of the response body.
     CutBody,
-    /// The request is taken; half of the answer comes, as if it were the whole.
+    /// The request is processed; half of the response is returned as if it were complete.
     HalfBody,
-    /// The request is taken; a page of HTML is answered, with status 200.
+    /// The request is processed; an HTML page is returned with status 200.
     Html,
-    /// The request isn't taken, and no answer comes.
+    /// The request isn't processed, and no response comes.
     HangBefore,
-    /// The request is taken, and no answer comes.
+    /// The request is processed, and no response comes.
     HangAfter,
-    /// The process is killed before the request is taken.
+    /// The process is killed before the request is processed.
     KillBefore,
-    /// The process is killed after the request was taken.
+    /// The process is killed after the request was processed.
     KillAfter,
 }
 
 impl Break {
-    /// Whether the vendor has the request.
+    /// Whether the vendor processes the request.
     pub fn is_taken(self) -> bool {
         use Break::{DropBefore, HangBefore, KillBefore, Status};
         !matches!(self, DropBefore | Status { .. } | HangBefore | KillBefore)
@@ -62,17 +62,17 @@ impl Break {
         matches!(self, Self::HangBefore | Self::HangAfter)
     }
 
-    /// Whether somebody who sent the request can't tell what became of it.
+    /// Whether the sender can't tell whether the request was processed.
     pub fn is_silent(self) -> bool {
         !matches!(self, Self::Status { .. } | Self::StatusAfter { .. })
     }
 }
 
-/// What all proxies of one function have in common: their requests are counted together.
+/// The shared state of all proxies of one function: their requests are counted together.
 #[derive(Debug)]
 pub struct Line {
     state: Mutex<Progress>,
-    /// Held for reading by each request that a vendor works on.
+    /// Each request that a vendor is processing holds a read lock.
     at_work: RwLock<()>,
     killed: Notify,
     client: reqwest::Client,
@@ -83,39 +83,39 @@ struct Progress {
     requests: usize,
     at: Option<(usize, Break)>,
     broken: Option<Broken>,
-    /// The process is dead: what it had still sent is lost.
+    /// The process is dead: requests that it had already sent are lost.
     dead: bool,
     connections: BTreeSet<SocketAddr>,
     lost: BTreeSet<SocketAddr>,
 }
 
-/// The request that was broken off.
+/// The request that was broken.
 #[derive(Debug, Clone)]
 pub struct Broken {
     pub path: String,
-    /// JSON, `null` where it isn't.
+    /// The body as JSON; `null` if it isn't JSON.
     pub body: Value,
 }
 
 impl Line {
-    /// `client` is what requests are handed on with.
+    /// `client` forwards the requests.
     pub fn new(client: reqwest::Client) -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), at_work: RwLock::default(), killed: Notify::new(), client })
     }
 
-    /// Breaks the `nth` request from now on, counted from one.
+    /// Breaks the `nth` request from now, counted from one.
     pub fn break_at(&self, nth: usize, what: Break) {
         let mut progress = self.progress();
         progress.requests = 0;
         progress.at = Some((nth, what));
     }
 
-    /// Resolves when a process is to be killed.
+    /// Resolves when the process should be killed.
     pub async fn killed(&self) {
         self.killed.notified().await;
     }
 
-    /// Breaks nothing any more, once the vendors are done with what they have taken. Gives what was broken.
+    /// Waits for the vendors to finish their requests, then stops breaking anything. Returns the broken request.
     pub async fn mend(&self) -> Option<Broken> {
         let _done = self.at_work.write().await;
         let mut progress = self.progress();
@@ -123,13 +123,13 @@ impl Line {
         progress.broken.take()
     }
 
-    /// All connections that there are lead nowhere from now on, and nobody is told.
+    /// Silently kills all existing connections.
     pub fn lose_connections(&self) {
         let mut progress = self.progress();
         progress.lost = progress.connections.clone();
     }
 
-    /// Requests since the start or [`Line::break_at`].
+    /// The number of requests since the start or [`Line::break_at`].
     pub fn requests(&self) -> usize {
         self.progress().requests
     }
@@ -138,7 +138,7 @@ impl Line {
         self.state.lock().expect("no panic")
     }
 
-    /// What is to happen to a request.
+    /// Decides what happens to a request.
     fn fate(&self, from: SocketAddr, path: &str, body: &Bytes) -> Fate {
         let mut progress = self.progress();
         progress.connections.insert(from);
@@ -164,7 +164,7 @@ enum Fate {
     Broken(Break),
 }
 
-/// One vendor's proxy. It ends with the test's runtime.
+/// One vendor's proxy. It stops with the test's runtime.
 #[derive(Clone)]
 pub struct Proxy {
     /// `http://127.0.0.1:PORT`
@@ -175,7 +175,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Serves on a free port, before the vendor at `to`. Each answer comes at least `latency` after its request.
+    /// Serves on a free port in front of the vendor at `to`. Each response comes at least `latency` after its request.
     pub async fn start(line: &Arc<Line>, to: &str, latency: Duration) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let uri = format!("http://{}", listener.local_addr().expect("an address"));
@@ -191,7 +191,7 @@ impl Proxy {
         let mut headers = parts.headers;
         headers.remove("host");
         let request = self.line.client.request(parts.method, format!("{}{path}", self.to)).headers(headers).body(body);
-        let answer = request.send().await.expect("the sandbox answers");
+        let answer = request.send().await.expect("the sandbox responds");
         let kept = |name: &HeaderName| !matches!(name.as_str(), "content-length" | "transfer-encoding" | "connection");
         Answer {
             status: answer.status(),
@@ -202,7 +202,7 @@ impl Proxy {
                 .filter_map(|(name, v)| Some((name?, v)))
                 .filter(|(n, _)| kept(n))
                 .collect(),
-            body: answer.bytes().await.expect("a whole answer"),
+            body: answer.bytes().await.expect("a complete response"),
         }
     }
 }
@@ -242,7 +242,7 @@ impl Answer {
 
 async fn handle(State(proxy): State<Proxy>, ConnectInfo(from): ConnectInfo<SocketAddr>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    // A process that was killed doesn't end what it had begun.
+    // A killed process doesn't finish the requests that it started.
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else { return closed().await };
     let line = &proxy.line;
     let passed = async |parts, body| {
@@ -287,16 +287,17 @@ async fn handle(State(proxy): State<Proxy>, ConnectInfo(from): ConnectInfo<Socke
     }
 }
 
-/// The server closes a connection whose answer fails, and nothing of this one was sent by then.
+/// A response that closes the connection: the server does so if a body fails, and nothing of this one has been sent
+/// yet.
 async fn closed() -> Response {
     let failed = async { Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset)) };
     Response::new(Body::from_stream(stream::once(failed)))
 }
 
-/// These bytes, which are sent, and then the end of the connection.
+/// A body that sends these bytes and then closes the connection.
 fn cut(bytes: Bytes) -> Body {
     let failed = async {
-        // The server sends what it has while it waits for more.
+        // The server flushes what it has while it waits for more.
         tokio::task::yield_now().await;
         Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
     };

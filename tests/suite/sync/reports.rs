@@ -1,4 +1,4 @@
-//! What a run says of itself: its metrics, and never whose contacts they are.
+//! What a run reports: its metrics, and no personal data.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,10 +11,10 @@ use super::portal::{KEY, Portal, TOKEN};
 use super::{CREATE, status};
 use deployer_sandbox::Fault;
 
-/// The line of the newest run.
+/// The log line of the latest run.
 fn run_line(portal: &Portal) -> Value {
     let lines = portal.logged.lock().expect("no panic");
-    lines.iter().rfind(|line| line["event"] == "run").cloned().expect("a line for the run")
+    lines.iter().rfind(|line| line["event"] == "run").cloned().expect("a run line")
 }
 
 fn oldest_flag(portal: &Portal) -> Option<u64> {
@@ -22,11 +22,11 @@ fn oldest_flag(portal: &Portal) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn a_run_has_the_six_metrics_of_its_venue() {
+async fn runs_report_six_metrics_per_venue() {
     let portal = Portal::new(false).await;
     portal.contacts(1..3);
     portal.contact(3, &[("phone", "")]);
-    portal.run().await.expect("it works");
+    portal.run().await.expect("the run succeeds");
     let line = run_line(&portal);
     let directive = &line["_aws"]["CloudWatchMetrics"][0];
     let names: Vec<&str> =
@@ -38,7 +38,7 @@ async fn a_run_has_the_six_metrics_of_its_venue() {
 }
 
 #[tokio::test]
-async fn the_age_of_the_oldest_flag_outlives_the_runs_that_fail_at_it() {
+async fn failed_attempts_do_not_reset_the_oldest_flag_age() {
     let portal = Portal::new(false).await;
     let ago = |hours: i64| (portal.clock.now() - SignedDuration::from_hours(hours)).to_string();
     portal.contact(1, &[("createdate", &ago(30)), ("lastmodifieddate", &ago(3))]);
@@ -46,7 +46,7 @@ async fn the_age_of_the_oldest_flag_outlives_the_runs_that_fail_at_it() {
     portal.break_tripleseat(CREATE, 0, status(503, Some("0")));
     for _ in 0..2 {
         // Each run writes to the contacts, and so changes their modification dates.
-        portal.run().await.expect("the run works");
+        portal.run().await.expect("the run succeeds");
         let age = oldest_flag(&portal).expect("an age");
         assert!((3 * 3600..4 * 3600).contains(&age), "{age}");
         assert_eq!(run_line(&portal)["Backlog"], 2);
@@ -58,7 +58,7 @@ async fn the_age_of_the_oldest_flag_outlives_the_runs_that_fail_at_it() {
 }
 
 #[tokio::test]
-async fn a_run_that_stops_for_the_destination_tells_the_age_and_one_that_hubspot_stops_does_not() {
+async fn reports_the_flag_age_unless_hubspot_fails() {
     let mut portal = Portal::new(false).await;
     let ago = (portal.clock.now() - SignedDuration::from_hours(2)).to_string();
     portal.contact(1, &[("createdate", &ago), ("lastmodifieddate", &ago)]);
@@ -72,24 +72,24 @@ async fn a_run_that_stops_for_the_destination_tells_the_age_and_one_that_hubspot
     assert!(!declared.contains("OldestFlagAgeSeconds"), "a metric without a value isn't declared: {declared}");
 }
 
-/// What is personal in a contact, as it could stand in a line.
+/// The personal values of contacts, as they could appear in a line.
 fn personal(contacts: &[std::collections::BTreeMap<String, String>]) -> BTreeSet<String> {
     let names = ["firstname", "lastname", "email", "phone", "company", "message"];
     let values = contacts.iter().flat_map(|contact| names.iter().filter_map(|name| contact.get(*name)));
-    // Two letters stand in any text.
+    // Shorter values could appear in any text by chance.
     values.map(|value| value.trim().to_owned()).filter(|value| value.chars().count() > 2).collect()
 }
 
 #[tokio::test]
-async fn lines_and_answers_of_the_sample_contacts_say_nothing_of_them() {
+async fn output_for_the_sample_contacts_has_no_personal_data() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let labels = [("Tripleseat Sync - Venue A".to_owned(), "tripleseat_sync__venue_a".to_owned())];
-    let file = contacts_csv::read(&root.join("samples/contacts.csv"), &labels).expect("the contacts are read");
+    let file = contacts_csv::read(&root.join("samples/contacts.csv"), &labels).expect("the contacts load");
     let personal = personal(&file.contacts);
     assert!(personal.len() > 100, "{}", personal.len());
     let garbage = Fault::Garbage { status: 200, body: "<html>".to_owned() };
     let mut lines = 0;
-    // Those that are taken, those that are refused in Tripleseat's words, and those of which nobody can tell.
+    // Contacts that are synced, that are rejected with Tripleseat's message, and that are ambiguous.
     for (oauth, nth, fault) in [
         (true, usize::MAX, Fault::DropAfter),
         (false, 3, Fault::DropAfter),
@@ -97,7 +97,7 @@ async fn lines_and_answers_of_the_sample_contacts_say_nothing_of_them() {
         (true, 2, Fault::DropBefore),
     ] {
         let portal = Portal::new(oauth).await;
-        portal.hubspot.import(&file).expect("they are imported");
+        portal.hubspot.import(&file).expect("the contacts are imported");
         portal.break_tripleseat(CREATE, nth, fault);
         let dry = portal.run_with(&json!({ "dry_run": true }), std::time::Duration::from_secs(60)).await;
         let ran = [dry, portal.run().await, portal.run().await];
@@ -111,7 +111,7 @@ async fn lines_and_answers_of_the_sample_contacts_say_nothing_of_them() {
         said.extend(logged.iter().map(ToString::to_string));
         lines += said.len();
         for line in &said {
-            // As it is, and as JSON has it.
+            // Look for the value as it is, and as it is escaped in JSON.
             let telling = personal.iter().find(|value| {
                 let quoted = json!(value).to_string();
                 line.contains(value.as_str()) || line.contains(quoted.trim_matches('"'))
@@ -120,5 +120,5 @@ async fn lines_and_answers_of_the_sample_contacts_say_nothing_of_them() {
             assert!([TOKEN, KEY, "secret-of-7001"].iter().all(|secret| !line.contains(secret)), "{line}");
         }
     }
-    println!("{lines} lines and answers, {} personal values, none found", personal.len());
+    println!("{lines} lines and responses, {} personal values, none found", personal.len());
 }

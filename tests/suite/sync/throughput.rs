@@ -1,7 +1,7 @@
-//! Measures the sync: leads a second at Tripleseat's limit, beside the loop that one would write first, and memory.
+//! Measures the sync: leads per second at Tripleseat's limit, compared with a naive loop, and memory.
 //!
-//! `benches/sync_throughput.sh` runs it and prints what is measured; it takes about six minutes. Nothing here is
-//! asserted but counts: times depend on the machine.
+//! `benches/sync_throughput.sh` runs this and prints the results; it takes about six minutes. Only counts are asserted,
+//! because times depend on the machine.
 
 use std::time::{Duration, Instant};
 
@@ -17,18 +17,18 @@ use super::proxy::{Line, Proxy};
 
 const HUBSPOT_LATENCY: Duration = Duration::from_millis(60);
 const TRIPLESEAT_LATENCY: Duration = Duration::from_millis(120);
-/// Leads a second that Tripleseat takes.
+/// Leads per second that Tripleseat accepts.
 const LIMIT: f64 = 10.0;
 const FLAG: &str = "tripleseat_sync__venue_a";
 
-/// A portal on the machine's time with so many contacts.
+/// A portal on the system clock with this many contacts.
 async fn portal(contacts: u64, limits: bool) -> Portal {
     let portal = Portal::with(false, Clock::system(), limits).await;
     portal.contacts(1..contacts + 1);
     portal
 }
 
-/// Leads a second between the first and the last, and answers of 429 from HubSpot and from Tripleseat.
+/// Leads per second between the first and the last, and the numbers of 429 responses from HubSpot and from Tripleseat.
 fn measured(portal: &Portal) -> (f64, [usize; 2]) {
     let of_leads = |request: &&Request| request.path.contains("leads/create") && request.status == Some(200);
     let (hubspot, tripleseat) = (portal.hubspot.requests(), portal.tripleseat.requests());
@@ -39,7 +39,7 @@ fn measured(portal: &Portal) -> (f64, [usize; 2]) {
     (rate, refused)
 }
 
-/// The loop that one would write first: search; push each contact, then reset its flag. Gives contacts a second.
+/// The obvious naive loop: search, then send each contact and reset its flag. Returns contacts per second.
 async fn naive(portal: &Portal) -> f64 {
     let client = sync_lambda::http::client().expect("TLS");
     let line = Line::new(client.clone());
@@ -62,19 +62,19 @@ async fn naive(portal: &Portal) -> f64 {
         let id = contact["id"].as_str().expect("an id");
         let update = client.patch(format!("{hubspot}/crm/v3/objects/contacts/{id}")).bearer_auth(TOKEN);
         let reset = update.json(&json!({ "properties": { FLAG: "false" } })).send().await;
-        assert_eq!(reset.expect("an answer").status(), 200);
+        assert_eq!(reset.expect("a response").status(), 200);
     }
     contacts.len() as f64 / begun.elapsed().as_secs_f64()
 }
 
 async fn ask(client: &Client, uri: &str, body: &Value) -> Value {
-    let answer = client.post(uri).bearer_auth(TOKEN).json(body).send().await.expect("an answer");
+    let answer = client.post(uri).bearer_auth(TOKEN).json(body).send().await.expect("a response");
     answer.json().await.expect("JSON")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it measures, for minutes: benches/sync_throughput.sh"]
-async fn measure() {
+#[ignore = "a benchmark that takes minutes: benches/sync_throughput.sh"]
+async fn measures_throughput() {
     let directory = tempfile::tempdir().expect("a directory");
     let code = Code::new(directory.path()).await;
 
@@ -100,8 +100,8 @@ async fn measure() {
     assert_eq!(function.run().await["synced"], 1000);
     let (rate, refused) = measured(&thousand);
     println!(
-        "1000 contacts at {} ms HubSpot, {} ms Tripleseat: {rate:.2} leads/s, {:.1} % of {LIMIT}; {} answers of \
-         429 (HubSpot {}, Tripleseat {}); the run took {:.1} s; VmHWM {:.1} MB",
+        "1000 contacts at {} ms HubSpot, {} ms Tripleseat: {rate:.2} leads/s, {:.1} % of {LIMIT}; {} responses \
+         of 429 (HubSpot {}, Tripleseat {}); the run took {:.1} s; VmHWM {:.1} MB",
         HUBSPOT_LATENCY.as_millis(),
         TRIPLESEAT_LATENCY.as_millis(),
         100.0 * rate / LIMIT,
@@ -115,8 +115,8 @@ async fn measure() {
     println!("{}", backlog(&code).await);
 }
 
-/// A run that collects 10,000 contacts, each with 2 kB of text, and works off what there is time for. A platform without
-/// a rate takes them: at Tripleseat's, a run would have to last 17 minutes to collect as many.
+/// A run that collects 10,000 contacts with 2 kB of text each, and syncs as many as time allows. They go to a platform
+/// with a very high rate limit: at Tripleseat's limit, a run would have to last 17 minutes to collect that many.
 async fn backlog(code: &Code) -> String {
     let mut portal = Portal::with(false, Clock::system(), false).await;
     let text = "A dinner for our team. ".repeat(90);
@@ -137,5 +137,5 @@ async fn backlog(code: &Code) -> String {
 }
 
 fn megabytes(function: &Function) -> f64 {
-    function.peak_memory_kb().expect("Linux says it") as f64 / 1024.0
+    function.peak_memory_kb().expect("only Linux provides it") as f64 / 1024.0
 }
