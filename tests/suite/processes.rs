@@ -196,8 +196,8 @@ fn ctrl_c_ends_what_is_under_way_gives_the_lock_back_and_says_what_is_left() {
     let mut text = String::new();
     child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("text");
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
-    assert!(text.contains("Cancelled") && text.contains("not started  a/alias"), "{text}");
-    assert!(text.contains("To go on: deployer apply"), "{text}");
+    assert!(text.contains("Canceled") && text.contains("not started  a/alias"), "{text}");
+    assert!(text.contains("To continue, run: deployer apply"), "{text}");
     assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
     let created = site.cloud.calls().iter().filter(|call| call.operation == "CreateAlias").count();
     assert_eq!(created, 0, "nothing new was begun");
@@ -264,10 +264,10 @@ fn one_venue_that_fails_leaves_the_others_converged_and_the_next_apply_ends_the_
     })));
     let (code, text) = site.apply();
     assert_eq!(code, 4, "{text}");
-    let line = text.lines().find(|line| line.starts_with("Not all is done:")).expect("a summary");
+    let line = text.lines().find(|line| line.starts_with("Incomplete:")).expect("a summary");
     assert!(line.contains("11 created, 1 failed, 4 not started"), "{text}");
     assert!(text.contains("let the credentials in use do `lambda:CreateFunction`"), "{text}");
-    assert!(text.contains("To go on: deployer apply"), "{text}");
+    assert!(text.contains("To continue, run: deployer apply"), "{text}");
     assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");

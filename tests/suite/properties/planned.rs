@@ -201,7 +201,7 @@ fn another_deployments_property_is_a_conflict_and_so_is_a_type_that_cannot_be_ch
     assert_eq!(changes(&plan), Vec::<String>::new());
     let text = anstream::adapter::strip_str(&deployer::render::plan_text(&plan)).to_string();
     assert!(text.contains(&format!("flag-property {FLAG} exists and isn't owned by deployment sync")), "{text}");
-    assert!(text.contains("(its owner: deployment other, venue harbour)"), "{text}");
+    assert!(text.contains("(owner: deployment other, venue harbour)"), "{text}");
     let words = format!("status-property {STATUS} is string/text in HubSpot, and the sync needs enumeration/select");
     assert!(text.contains(&words) && text.contains("Archive it in HubSpot"), "{text}");
 }
