@@ -97,7 +97,7 @@ async fn the_next_verify_removes_a_kept_contact() {
 }
 
 #[tokio::test]
-async fn a_cancelled_verify_cleans_up() {
+async fn a_canceled_verify_cleans_up() {
     let mut place = Place::new().await;
     place.options.now = false;
     let cancel = place.cancel.clone();
