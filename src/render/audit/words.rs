@@ -85,8 +85,8 @@ pub(super) fn summary(entries: &[Entry]) -> (String, String) {
 pub(super) fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Suspect => "leads to an endpoint that doesn't exist or isn't in this account, or feeds another venue",
-        Verdict::Orphaned => "nothing calls it, and it wasn't used",
-        Verdict::Stale => "something calls it, but neither was used",
+        Verdict::Orphaned => "nothing reaches it, and it wasn't used",
+        Verdict::Stale => "something reaches it, but neither was used",
         Verdict::Unknown => "the data that would decide it is unreadable",
         Verdict::Active => "in use, or needed by something that is",
         Verdict::Managed => "owned by a deployment of deployer",
