@@ -1,8 +1,8 @@
-//! A cost estimate in words, for every format.
+//! The words of a cost estimate that all formats share.
 
 use deployer_core::cost::{Assumptions, Estimate, Sides};
 
-/// The line that closes a plan as text.
+/// The cost line at the end of a plan as text.
 pub fn cost_line(estimate: &Estimate) -> String {
     let mut line = format!("Cost: {}; {}; free tier not counted.", total(estimate), basis(estimate));
     if !estimate.not_counted.is_empty() {
@@ -19,25 +19,25 @@ pub(super) fn total(estimate: &Estimate) -> String {
     format!("{before} a month now, {after} after ({})", estimate.total.difference().signed())
 }
 
-/// What an estimate goes by: `assumes runs of 1 s, prices of us-east-1 as of 2026-08-11`.
+/// What an estimate is based on: `assumes runs of 1 s, prices of us-east-1 as of 2026-08-11`.
 pub(super) fn basis(estimate: &Estimate) -> String {
     let Assumptions { run_ms, measured_run_ms, .. } = &estimate.assumptions;
-    let unmeasured = if measured_run_ms.is_empty() { "" } else { " where none is measured" };
+    let unmeasured = if measured_run_ms.is_empty() { "" } else { " where none were measured" };
     let of = if estimate.prices_of == estimate.region {
         estimate.region.clone()
     } else {
-        format!("{} (those of {} aren't known)", estimate.prices_of, estimate.region)
+        format!("{} (those of {} are unknown)", estimate.prices_of, estimate.region)
     };
     format!("assumes runs of {}{unmeasured}, prices of {of} as of {}", seconds(*run_ms), estimate.prices_as_of)
 }
 
-/// What is assumed besides the length of a run, and what is left out.
+/// All assumptions, and what the estimate leaves out.
 pub(super) fn small_print(estimate: &Estimate) -> String {
     let Assumptions { log_bytes_a_run, metrics_a_venue, .. } = &estimate.assumptions;
     format!(
-        "An estimate of list prices for a month of 730 hours: it {}; {log_bytes_a_run} bytes of logs and one read of the \
-         secret a run; {metrics_a_venue} metrics a venue in hours with a run. The free tier is not subtracted; data transfer, taxes and \
-         discounts are left out.",
+        "An estimate at list prices for a month of 730 hours. It {}; {log_bytes_a_run} bytes of logs and one secret read \
+         per run; {metrics_a_venue} metrics per venue in hours with a run. The free tier is not subtracted; data transfer, \
+         taxes and discounts are not included.",
         basis(estimate)
     )
 }

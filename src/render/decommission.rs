@@ -1,4 +1,4 @@
-//! Decommissioning and restoring as people read them.
+//! Decommissioning and restoring, for people.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 
-/// A plan of `decommission`, in its order.
+/// A plan of `decommission`, in the order of its steps.
 pub fn decommission_text(plan: &Plan) -> String {
     let mut out = String::new();
     for item in &plan.items {
@@ -39,10 +39,10 @@ pub fn decommission_text(plan: &Plan) -> String {
     let counts = [
         (count(plan, |action| matches!(action, Action::Delete | Action::DeleteQuiet)), "to delete"),
         (count(plan, |action| matches!(action, Action::Quarantine { .. })), "to quarantine"),
-        (count(plan, |action| matches!(action, Action::Release { .. })), "to bring back"),
-        (count(plan, |action| matches!(action, Action::GoOn)), "to go on with"),
-        (count(plan, |action| matches!(action, Action::Wait { .. })), "to wait for"),
-        (count(plan, |action| matches!(action, Action::Gone)), "gone already"),
+        (count(plan, |action| matches!(action, Action::Release { .. })), "to release"),
+        (count(plan, |action| matches!(action, Action::GoOn)), "to resume"),
+        (count(plan, |action| matches!(action, Action::Wait { .. })), "waiting"),
+        (count(plan, |action| matches!(action, Action::Gone)), "already gone"),
         (plan.refusals.len(), "refused"),
     ];
     let counts: Vec<String> =
@@ -68,13 +68,13 @@ fn sign(action: &Action) -> (Style, &'static str) {
 fn action_words(action: &Action) -> String {
     let day = |at: &jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
     match action {
-        Action::Delete => "archived, verified, deleted".to_owned(),
-        Action::Quarantine { until } => format!("archived, verified, disabled until {}", day(until)),
-        Action::DeleteQuiet => "it stayed quiet in quarantine: deleted".to_owned(),
-        Action::Release { why } => format!("{why}: brought back to what it was"),
+        Action::Delete => "archive, verify, delete".to_owned(),
+        Action::Quarantine { until } => format!("archive, verify, disable until {}", day(until)),
+        Action::DeleteQuiet => "delete: not called in quarantine".to_owned(),
+        Action::Release { why } => format!("release: {why}"),
         Action::Wait { until } => format!("in quarantine until {}", day(until)),
-        Action::GoOn => "an earlier run was interrupted: goes on".to_owned(),
-        Action::Gone => "gone already".to_owned(),
+        Action::GoOn => "resume an interrupted run".to_owned(),
+        Action::Gone => "already gone".to_owned(),
     }
 }
 
@@ -84,32 +84,33 @@ fn refusals(out: &mut String, refusals: &[Refusal]) {
     }
 }
 
-/// A plan of `restore`, in its order.
+/// A plan of `restore`, in the order of its steps.
 pub fn restore_text(plan: &restore::Plan) -> String {
     let mut out = String::new();
     for (target, action) in &plan.items {
         let (style, sign, words) = match action {
-            restore::Action::Restore => (GREEN, "+", "made as it was archived"),
-            restore::Action::GoOn => (YELLOW, "~", "an earlier restore was interrupted: goes on"),
-            restore::Action::Release => (GREEN, "+", "in quarantine: brought back to what it was"),
-            restore::Action::Same => (DIM, " ", "there already, as it was archived"),
+            restore::Action::Restore => (GREEN, "+", "recreate as archived"),
+            restore::Action::GoOn => (YELLOW, "~", "resume an interrupted restore"),
+            restore::Action::Release => (GREEN, "+", "release from quarantine"),
+            restore::Action::Same => (DIM, " ", "already exists as archived"),
         };
         let what = format!("{} {}", kind_word(target.kind), target.name);
-        let needed = plan.needed_by.get(&target.id).map(|name| format!(", since {name} needs it")).unwrap_or_default();
+        let needed =
+            plan.needed_by.get(&target.id).map(|name| format!(", because {name} needs it")).unwrap_or_default();
         let _ = writeln!(out, "  {style}{sign}{style:#} {what}  {DIM}# {words}{needed}{DIM:#}");
     }
     refusals(&mut out, &plan.refusals);
     let there = plan.items.iter().filter(|(_, action)| *action == restore::Action::Same).count();
     let _ = writeln!(
         out,
-        "\n{BOLD}Plan:{BOLD:#} {} to restore, {there} there already, {} refused.",
+        "\n{BOLD}Plan:{BOLD:#} {} to restore, {there} already exist, {} refused.",
         plan.items.len() - there,
         plan.refusals.len()
     );
     out
 }
 
-/// A step, as it happens.
+/// A step, while it happens.
 pub fn event_text(event: &Event) -> String {
     let style = if event.step == "failed" { RED } else { GREEN };
     let mut out = format!("{style}{:>9}{style:#}  {}", event.step, event.what);
@@ -119,13 +120,14 @@ pub fn event_text(event: &Event) -> String {
     out
 }
 
-/// What came back, attribute by attribute. Values of an environment aren't shown.
+/// How what was restored differs from the archive, attribute by attribute. Values of environment variables aren't
+/// shown.
 pub fn comparison_text(comparisons: &[Comparison]) -> String {
     let mut out = String::new();
     let same: usize = comparisons.iter().map(|comparison| comparison.same).sum();
     let differing: usize = comparisons.iter().map(|comparison| comparison.differences.len()).sum();
     let style = if differing == 0 { GREEN } else { YELLOW };
-    let _ = writeln!(out, "{style}Compared:{style:#} {same} attributes are as they were archived, {differing} aren't.");
+    let _ = writeln!(out, "{style}Compared:{style:#} {same} attributes match the archive, {differing} differ.");
     for comparison in comparisons {
         for difference in &comparison.differences {
             let shown = |value: &Option<String>| match value {
@@ -140,14 +142,14 @@ pub fn comparison_text(comparisons: &[Comparison]) -> String {
     out
 }
 
-/// The closing summary, and the command that goes on.
+/// The closing summary, and the command that continues.
 pub fn outcome_text(outcome: &Outcome, command: &str) -> String {
     let done: Vec<String> = outcome.done.iter().map(|(step, ids)| format!("{} {step}", ids.len())).collect();
-    let done = if done.is_empty() { "nothing done".to_owned() } else { done.join(", ") };
+    let done = if done.is_empty() { "no changes made".to_owned() } else { done.join(", ") };
     match &outcome.failed {
         None => format!("{GREEN}Done:{GREEN:#} {done}.\n"),
         Some((id, why)) => format!(
-            "{RED}Not all is done:{RED:#} {done}, {} not started.\n  failed  {id}: {why}\nTo go on: {BOLD}{command}{BOLD:#}\n",
+            "{RED}Incomplete:{RED:#} {done}, {} not started.\n  failed  {id}: {why}\nTo continue, run: {BOLD}{command}{BOLD:#}\n",
             outcome.not_started.len()
         ),
     }

@@ -1,4 +1,4 @@
-//! Checks as people read them: venue by venue, with what to do beneath what isn't as it has to be.
+//! The doctor's checks for people: venue by venue, with what to do below each check that isn't ok.
 
 use std::fmt::Write;
 
@@ -8,8 +8,8 @@ use deployer_health::doctor::{Check, Verdict};
 
 const BOLD: Style = Style::new().bold();
 
-/// A table of all checks, and a line that counts them. The text has ANSI styles; a stream that is no terminal strips
-/// them, and the marks say the same without.
+/// A table of all checks, and a line that counts them. The text has ANSI styles, which are stripped on a stream that
+/// isn't a terminal; the marks say the same without colors.
 pub fn checks_text(checks: &[Check]) -> String {
     let mut out = String::new();
     let width = checks.iter().map(|check| check.name.len()).max().unwrap_or_default();
@@ -32,7 +32,7 @@ pub fn checks_text(checks: &[Check]) -> String {
     out
 }
 
-/// How many checks there are of each verdict.
+/// How many checks have each verdict.
 pub fn verdict_counts(checks: &[Check]) -> [(Verdict, usize); 5] {
     [Verdict::Ok, Verdict::Warning, Verdict::Failed, Verdict::Unknown, Verdict::Skipped]
         .map(|verdict| (verdict, checks.iter().filter(|check| check.verdict == verdict).count()))
@@ -51,9 +51,9 @@ fn mark(verdict: Verdict) -> (&'static str, Style) {
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "ok",
-        Verdict::Warning => "to look at",
+        Verdict::Warning => "with a warning",
         Verdict::Failed => "failed",
-        Verdict::Unknown => "not told",
+        Verdict::Unknown => "unknown",
         Verdict::Skipped => "skipped",
     }
 }

@@ -1,4 +1,4 @@
-//! The report of duplicate leads as one page that needs nothing else: no script, no request, its own styles.
+//! The report of duplicate leads as a self-contained page: no script, no request, its own styles.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use deployer_janitor::duplicates::{Finding, Row, Summary};
 
 const STYLE: &str = concat!(include_str!("plan.css"), include_str!("duplicates.css"));
 
-/// The whole report. Everything that stands in it is escaped, and the page's own policy allows nothing but its style.
+/// The whole report. All content is escaped, and the page's own policy allows nothing but its style.
 pub fn duplicates_html(about: &About, summary: &Summary, terms: &Terms, mend: &Mend, excerpt: &Excerpt) -> String {
     let title = html(&about.display_name);
     let mut out = page::head(&format!("Duplicate leads of {title}"), STYLE);
@@ -32,11 +32,11 @@ pub fn duplicates_html(about: &About, summary: &Summary, terms: &Terms, mend: &M
     ways(&mut out, about, terms, mend);
     another_venue(&mut out, summary, &excerpt.another_venue);
     let words = [
-        ("Duplicates", "Groups of leads with the same e-mail address. The oldest is the one to keep."),
+        ("Duplicates", "Groups of leads with the same email address. Keep the oldest of each."),
         (
             "Possible duplicates",
-            "Groups of leads with the same phone number, and different addresses or none. People of one company share a \
-             number: look at each. None of these is counted among the leads to remove.",
+            "Groups of leads with the same phone number but different email addresses, or none. People at one company may \
+             share a number, so review each lead. None of these count as leads to remove.",
         ),
     ];
     let counts = [(summary.groups, &excerpt.duplicates), (summary.possible_groups, &excerpt.possible)];
@@ -67,33 +67,32 @@ fn warnings(out: &mut String, about: &About, summary: &Summary) {
     let mut items = Vec::new();
     if about.shrunk {
         items.push(
-            "Leads were deleted while they were read, so that others may have been missed: read again.".to_owned(),
+            "Leads were deleted while this report was read, so others may have been missed. Run it again.".to_owned(),
         );
     }
     if !about.ledger {
-        items.push("HubSpot wasn't asked: whether a lead is another venue's can't be told.".to_owned());
+        items.push("HubSpot wasn't asked, so leads of another venue can't be identified.".to_owned());
     } else if summary.origin_unknown > 0 {
         items.push(format!(
-            "Of {} made by deployer it can't be told whose: no ledger has the contact, or HubSpot has no such contact any \
-             more.",
+            "{} made by deployer can't be assigned to a venue: no ledger has the contact, or it no longer exists in HubSpot.",
             counted(summary.origin_unknown, "lead")
         ));
     }
     if summary.other_event_date > 0 {
         items.push(format!(
-            "{} with another event date than the oldest: perhaps another inquiry. Listed, and not counted among the \
+            "{} with a different event date than the oldest lead, possibly another inquiry. Listed, but not counted as \
              leads to remove.",
             counted(summary.other_event_date, "repeat")
         ));
     }
     if about.other_locations > 0 {
         let leads = counted(about.other_locations, "lead");
-        items.push(format!("Not looked at: {leads} of other locations of the account."));
+        items.push(format!("Not included: {leads} of other locations in this account."));
     }
     if items.is_empty() {
         return;
     }
-    out.push_str("<section class=\"list warning\">\n<h2>Before anything is removed</h2>\n<ul>\n");
+    out.push_str("<section class=\"list warning\">\n<h2>Before you remove anything</h2>\n<ul>\n");
     for item in items {
         let _ = writeln!(out, "<li>{}</li>", html(&item));
     }
@@ -101,14 +100,14 @@ fn warnings(out: &mut String, about: &About, summary: &Summary) {
 }
 
 fn ways(out: &mut String, about: &About, terms: &Terms, mend: &Mend) {
-    let fee = mend.by_vendor.map_or_else(|| "not known".to_owned(), |fee| fee.to_string());
+    let fee = mend.by_vendor.map_or_else(|| "unknown".to_owned(), |fee| fee.to_string());
     let _ = writeln!(
         out,
-        "<section>\n<h2>Two ways to mend it</h2>\n<div class=\"wide\"><table class=\"ways\">\n<thead><tr>\
+        "<section>\n<h2>Two ways to clean up</h2>\n<div class=\"wide\"><table class=\"ways\">\n<thead><tr>\
          <th scope=\"col\">Way</th><th scope=\"col\">Work</th><th scope=\"col\">Cost</th></tr></thead>\n<tbody>\n\
-         <tr><th scope=\"row\">Tripleseat deletes them at once, from the list in the CSV file</th><td>none</td><td>{}</td></tr>\n\
-         <tr><th scope=\"row\">By hand, {} minutes a lead, {} an hour</th><td>{}</td><td>{}</td></tr>\n</tbody>\n\
-         </table></div>\n<p>{}{}</p>\n<p class=\"soft\">For {} that the CSV file marks with <code>remove</code>. \
+         <tr><th scope=\"row\">Tripleseat deletes them all at once, from the list in the CSV file</th><td>none</td><td>{}</td></tr>\n\
+         <tr><th scope=\"row\">By hand, at {} minutes per lead and {} an hour</th><td>{}</td><td>{}</td></tr>\n</tbody>\n\
+         </table></div>\n<p>{}{}</p>\n<p class=\"soft\">For {} marked <code>remove</code> in the CSV file. \
          Nothing was changed in Tripleseat.</p>\n</section>",
         html(&fee),
         html(&about.minutes_per_lead),
@@ -117,7 +116,7 @@ fn ways(out: &mut String, about: &About, terms: &Terms, mend: &Mend) {
         html(&mend.by_hand.to_string()),
         html(&mend.verdict()),
         if terms.fee.is_none() {
-            " Ask Tripleseat's support for the fee, and pass it with <code>--fee</code>."
+            " Ask Tripleseat support for the fee and pass it with <code>--fee</code>."
         } else {
             ""
         },
@@ -130,8 +129,8 @@ fn another_venue(out: &mut String, summary: &Summary, rows: &[Row]) {
         return;
     }
     out.push_str(
-        "<section>\n<h2>Another venue's leads</h2>\n<p class=\"soft\">They were made by deployer, and HubSpot's ledger \
-         says that they, or their contacts, are another venue's.</p>\n",
+        "<section>\n<h2>Another venue's leads</h2>\n<p class=\"soft\">deployer made these, and according to HubSpot's \
+         ledger they or their contacts belong to another venue.</p>\n",
     );
     table(out, rows);
     more(out, summary.another_venue, rows.len(), "lead");
@@ -141,7 +140,7 @@ fn another_venue(out: &mut String, summary: &Summary, rows: &[Row]) {
 fn groups(out: &mut String, title: &str, text: &str, count: u64, groups: &[GroupExcerpt]) {
     let _ = writeln!(out, "<section>\n<h2>{title}</h2>\n<p class=\"soft\">{text}</p>");
     if groups.is_empty() {
-        out.push_str("<p>There are none.</p>\n");
+        out.push_str("<p>None found.</p>\n");
     }
     for group in groups {
         let Some(oldest) = group.rows.first() else { continue };
@@ -166,13 +165,13 @@ fn groups(out: &mut String, title: &str, text: &str, count: u64, groups: &[Group
 fn more(out: &mut String, all: u64, shown: usize, what: &str) {
     let left = all.saturating_sub(shown as u64);
     if left > 0 && shown > 0 {
-        let _ = writeln!(out, "<p class=\"soft\">And {} more, in the CSV and JSON files.</p>", counted(left, what));
+        let _ = writeln!(out, "<p class=\"soft\">Not shown: {}. See the CSV and JSON files.</p>", counted(left, what));
     }
 }
 
 fn table(out: &mut String, rows: &[Row]) {
     out.push_str("<div class=\"wide\"><table class=\"leads\">\n<thead><tr>");
-    for head in ["To do", "Lead", "Created", "Name", "E-mail", "Phone", "Event", "Whose it is"] {
+    for head in ["To do", "Lead", "Created", "Name", "Email", "Phone", "Event", "Origin"] {
         let _ = write!(out, "<th scope=\"col\">{head}</th>");
     }
     out.push_str("</tr></thead>\n<tbody>\n");
@@ -200,14 +199,14 @@ fn table(out: &mut String, rows: &[Row]) {
 fn definition(out: &mut String, about: &About) {
     let _ = writeln!(
         out,
-        "<section>\n<h2>What counts as what</h2>\n<ul>\n\
-         <li>Duplicates have the same e-mail address, without regard to case, and were created within {window} of the \
-         oldest of their group.</li>\n\
-         <li>Possible duplicates have the same phone number, by its digits, within the same time.</li>\n\
+        "<section>\n<h2>Definitions</h2>\n<ul>\n\
+         <li>Duplicates have the same email address, ignoring case, and were created within {window} of the oldest lead in \
+         their group.</li>\n\
+         <li>Possible duplicates have the same digits in their phone number, within the same period.</li>\n\
          <li>A lead was made by deployer if it ends with its reference to a HubSpot contact. The reference names no \
          venue; the venues' ledgers in HubSpot do, for the newest lead of each contact.</li>\n\
-         <li>Of a lead without a reference (a form, staff, an older integration) it can't be told whose it is.</li>\n\
-         </ul>\n<p class=\"soft\">Times are UTC. This page has personal data: delete it when the work is done.</p>\n</section>",
+         <li>A lead without a reference (from a form, staff or an older integration) can't be assigned to a venue.</li>\n\
+         </ul>\n<p class=\"soft\">Times are UTC. This page contains personal data. Delete it when you are done.</p>\n</section>",
         window = html(&about.window),
     );
 }

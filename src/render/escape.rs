@@ -1,9 +1,9 @@
-//! What others wrote, made safe for where it is put. Names, descriptions and values come from AWS and the manifest.
+//! Escapes untrusted text for where it is written. Names, descriptions and values come from AWS and the manifest.
 
 use std::fmt::Write;
 
-/// Text on one line: line breaks, other control characters and those that turn the direction of writing are shown as
-/// escapes, so that they can neither end a line nor make a text look like another.
+/// Text on one line. Line breaks, other control characters and bidirectional controls are shown as escapes, so that
+/// they can neither end a line nor make one text look like another.
 pub(super) fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -17,7 +17,7 @@ pub(super) fn one_line(text: &str) -> String {
     out
 }
 
-/// Text for HTML, within an element or within a quoted attribute.
+/// Text for HTML, inside an element or a quoted attribute.
 pub(super) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in one_line(text).chars() {
@@ -33,8 +33,8 @@ pub(super) fn html(text: &str) -> String {
     out
 }
 
-/// Text for Markdown outside of code: a paragraph, an item of a list, a cell of a table. Nothing in it is markup, and on
-/// GitHub nothing in it mentions a person, points to an issue or becomes a link.
+/// Text for Markdown outside of code: a paragraph, a list item, a table cell. Nothing in it is markup, and on GitHub
+/// nothing in it mentions a person, refers to an issue or becomes a link.
 pub(super) fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let text = one_line(text);
@@ -50,7 +50,7 @@ pub(super) fn markdown(text: &str) -> String {
             _ => false,
         };
         match character {
-            // An empty comment parts the sign from what follows it, once the Markdown has become HTML.
+            // The empty comment keeps the sign apart from what follows, once the Markdown has become HTML.
             '@' | '#' => {
                 let _ = write!(out, "\\{character}<!-- -->");
             }
@@ -68,7 +68,7 @@ pub(super) fn markdown(text: &str) -> String {
     out
 }
 
-/// A fence for a code block of Markdown that `text` can't close.
+/// A fence for a Markdown code block that `text` can't close.
 pub(super) fn fence(text: &str) -> String {
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or_default();
     "`".repeat(longest.max(2) + 1)

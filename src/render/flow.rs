@@ -1,5 +1,5 @@
-//! The way of a contact as a picture: a lane for each venue, from its tick box in HubSpot over its rule and its function
-//! to where its leads go. Colours come from the page's style; each state has a shape and a word besides.
+//! A diagram of how contacts become leads: a lane for each venue, from its checkbox in HubSpot through its rule and its
+//! function to its destination. Colors come from the page's style; each state also has its own shape and word.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::escape::{html, one_line};
 use super::text_width::fit;
 use deployer_health::status::Standing;
 
-/// Widths and heights, in the units of the view box.
+// Widths and heights, in the units of the view box.
 const WIDTH: f64 = 1000.0;
 const HEAD: f64 = 40.0;
 const LANE: f64 = 68.0;
@@ -15,17 +15,20 @@ const GAP: f64 = 14.0;
 const EDGE: f64 = 14.0;
 /// Left edge and width of each column.
 const COLUMNS: [(f64, f64); 4] = [(EDGE, 222.0), (290.0, 208.0), (538.0, 212.0), (790.0, 196.0)];
-/// Between a box and what stands in it; the sign, and the room that it takes.
+/// Space between a box's edge and its content.
 const PADDING: f64 = 12.0;
+/// Size of a sign.
 const SIGN: f64 = 16.0;
+/// Space that a sign takes beside a text.
 const BESIDE_SIGN: f64 = SIGN + 10.0;
-/// Sizes of the two lines of a box, and the lines' distance from its top.
+/// Font size of a box's first line, and its distance from the box's top.
 const FIRST: (f64, f64) = (14.0, 30.0);
+/// Font size of a box's second line, and its distance from the box's top.
 const SECOND: (f64, f64) = (12.0, 49.0);
-/// What the larger size comes to in bold, by which it is measured.
+/// The font size by which bold text of the first line is measured, since bold is wider.
 const BOLD: f64 = FIRST.0 * 1.12;
 
-/// What is drawn.
+/// The content of the diagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flow {
     /// `HubSpot, portal 1234567`
@@ -34,16 +37,16 @@ pub struct Flow {
     pub lanes: Vec<Lane>,
 }
 
-/// One venue: what stands in its four boxes, in two lines each.
+/// One venue: the texts of its four boxes, in two lines each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lane {
-    /// How it does.
+    /// Its standing, which decides its color and its sign.
     pub standing: Standing,
-    /// The tick box.
+    /// The checkbox in HubSpot.
     pub flag: (String, String),
     /// When it runs.
     pub rule: (String, String),
-    /// How it does, and its last sync.
+    /// Its standing in words, and its last sync.
     pub function: (String, String),
     /// Where its leads go.
     pub destination: (String, String),
@@ -57,7 +60,7 @@ struct Area {
     height: f64,
 }
 
-/// Where everything is: the whole, and four boxes a lane.
+/// The height of the diagram, and the four boxes of each lane.
 #[derive(Debug, Clone, PartialEq)]
 struct Layout {
     height: f64,
@@ -70,7 +73,7 @@ fn layout(lanes: usize) -> Layout {
     Layout { height: top(lanes) - if lanes == 0 { 0.0 } else { GAP } + EDGE, lanes: (0..lanes).map(lane).collect() }
 }
 
-/// The picture as one element that stands in a page.
+/// The diagram as an element for a page.
 pub fn flow_svg(flow: &Flow) -> String {
     let layout = layout(flow.lanes.len());
     let mut out = format!(
@@ -83,7 +86,7 @@ pub fn flow_svg(flow: &Flow) -> String {
         layout.height - HEAD - 1.0,
         height = layout.height,
     );
-    let heads = [flow.source.as_str(), "When", "Sync, on AWS", "Leads go to"];
+    let heads = [flow.source.as_str(), "When", "Sync (on AWS)", "Leads go to"];
     for (head, (x, width)) in heads.into_iter().zip(COLUMNS) {
         text(&mut out, "head", (x, HEAD - 14.0), head, (13.0, width));
     }
@@ -94,7 +97,7 @@ pub fn flow_svg(flow: &Flow) -> String {
     out
 }
 
-/// For those who don't see it.
+/// The description for screen readers.
 fn description(flow: &Flow) -> String {
     let lanes = flow.lanes.iter().map(|lane| {
         format!(
@@ -137,7 +140,7 @@ fn write_lane(out: &mut String, lane: &Lane, areas: &[Area; 4]) {
             _ => pin(out, sign),
         }
         let room = width - 2.0 * PADDING;
-        // The name of a venue is what a lane is looked for by.
+        // People look for a lane by the venue's name, so that stands out.
         let (first, second) = if kind == "flag" { ("line soft", "line name") } else { ("line name", "line soft") };
         let at = x + PADDING + BESIDE_SIGN;
         text(out, first, (at, y + FIRST.1), &lines.0, (BOLD, room - BESIDE_SIGN));
@@ -156,7 +159,7 @@ fn write_lane(out: &mut String, lane: &Lane, areas: &[Area; 4]) {
     out.push_str("</g>\n");
 }
 
-/// One line of text; what had to be cut is in its title.
+/// One line of text. Text that had to be cut is complete in its title.
 fn text(out: &mut String, class: &str, (x, y): (f64, f64), text: &str, (size, room): (f64, f64)) {
     let text = one_line(text);
     let fitted = fit(&text, size, room);
@@ -209,7 +212,7 @@ fn pin(out: &mut String, (x, y): (f64, f64)) {
     );
 }
 
-/// The state as a shape: no two states share one, so that colour isn't needed.
+/// The state as a shape. No two states share one, so that color isn't needed to tell them apart.
 fn badge(out: &mut String, standing: Standing, (x, y): (f64, f64)) {
     let (cx, cy) = (x + 8.0, y + 8.0);
     let disc = format!("<circle class=\"badge\" cx=\"{cx}\" cy=\"{cy}\" r=\"8\"/>");
@@ -248,7 +251,7 @@ mod tests {
     use super::*;
     use crate::render::text_width::width;
 
-    fn apart(one: Area, other: Area) -> bool {
+    fn are_apart(one: Area, other: Area) -> bool {
         one.x + one.width <= other.x
             || other.x + other.width <= one.x
             || one.y + one.height <= other.y
@@ -256,13 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn boxes_are_apart_and_inside() {
+    fn keeps_boxes_apart_and_inside_the_diagram() {
         for lanes in [0, 1, 3, 40] {
             let Layout { height, lanes } = layout(lanes);
             let boxes: Vec<Area> = lanes.iter().flatten().copied().collect();
             for (index, one) in boxes.iter().enumerate() {
                 assert!(one.x >= 0.0 && one.x + one.width <= WIDTH && one.y >= HEAD && one.y + one.height < height);
-                assert!(boxes[index + 1..].iter().all(|other| apart(*one, *other)), "{one:?}");
+                assert!(boxes[index + 1..].iter().all(|other| are_apart(*one, *other)), "{one:?}");
             }
         }
         let room_for_arrows = COLUMNS.windows(2).map(|pair| pair[1].0 - pair[0].0 - pair[0].1);
@@ -285,7 +288,7 @@ mod tests {
     ];
 
     #[test]
-    fn no_text_is_wider_than_its_box() {
+    fn fits_every_text_into_its_box() {
         let long = "The Harbour House at the Old Custom Pier, Northern Wing 🏝️ بيت الميناء";
         let svg = flow_svg(&Flow { source: long.to_owned(), lanes: vec![lane(long, Standing::Running)] });
         let texts = svg.lines().filter(|line| line.starts_with("<text"));
@@ -300,11 +303,11 @@ mod tests {
             count += 1;
         }
         assert_eq!(count, 4 + 8);
-        assert!(svg.matches("<title>The Harbour House").count() >= 9, "what is cut stands in a title");
+        assert!(svg.matches("<title>The Harbour House").count() >= 9, "a cut text is complete in its title");
     }
 
     #[test]
-    fn every_state_has_a_shape_of_its_own() {
+    fn draws_every_state_with_its_own_shape() {
         let mut shapes: Vec<String> = ALL
             .iter()
             .map(|standing| {
@@ -319,12 +322,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_breaks_out_of_the_picture() {
+    fn escapes_hostile_text_in_the_diagram() {
         let tags = |svg: &str| svg.matches('<').count() - svg.matches("<title>").count() * 2;
         let expected = tags(&flow_svg(&Flow { source: "s".to_owned(), lanes: vec![lane("plain", Standing::Paused)] }));
         for text in ["</text><script>x</script>", "\" onload=\"x", "]]>", "<!--", "\u{202e}txet", "a\nb"] {
             let svg = flow_svg(&Flow { source: text.to_owned(), lanes: vec![lane(text, Standing::Paused)] });
-            assert_eq!(tags(&svg), expected, "{text:?} is text and no element");
+            assert_eq!(tags(&svg), expected, "{text:?} adds no element");
             assert!(!svg.contains("\" onload=") && !svg.contains('\u{202e}'), "{text:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! A plan as one page that needs nothing else: no script, no request, its own styles.
+//! A plan as a self-contained page: no script, no request, its own styles.
 
 use std::fmt::Write;
 
@@ -10,10 +10,10 @@ use deployer_core::plan::{Action, AttributeChange, Change, Plan};
 
 const STYLE: &str = include_str!("plan.css");
 
-/// Venues up to which all are open at first.
+/// With more venues than this, all are folded at first.
 const OPEN_AT_FIRST: usize = 6;
 
-/// A whole plan. Everything that stands in it is escaped, and the page's own policy allows nothing but its style.
+/// A whole plan. All content is escaped, and the page's own policy allows nothing but its style.
 pub fn plan_html(plan: &Plan, cost: Option<&Estimate>) -> String {
     let (head, rest) = words::summary(plan);
     let deployment = html(&plan.deployment);
@@ -33,7 +33,7 @@ pub fn plan_html(plan: &Plan, cost: Option<&Estimate>) -> String {
     out.push_str("</header>\n");
     let problems = words::problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
     list(&mut out, "Errors", "error", problems);
-    list(&mut out, "Not read", "warning", plan.unreadable.iter().map(words::unreadable));
+    list(&mut out, "Unreadable", "warning", plan.unreadable.iter().map(words::unreadable));
     write_venues(&mut out, plan);
     list(&mut out, "Notes", "note", plan.notes.iter().cloned());
     if let Some(cost) = cost {
@@ -43,7 +43,7 @@ pub fn plan_html(plan: &Plan, cost: Option<&Estimate>) -> String {
     out
 }
 
-/// A list in a box of its own, or nothing where there is nothing in it.
+/// A list in a box of its own; an empty one is left out.
 pub(super) fn list(out: &mut String, title: &str, class: &str, items: impl Iterator<Item = String>) {
     let mut items = items.peekable();
     if items.peek().is_none() {
@@ -111,7 +111,7 @@ fn write_change(out: &mut String, change: &Change) {
     out.push_str("</article>\n");
 }
 
-/// Where nothing was, every attribute is one that comes, and no sign says so once more.
+/// Where nothing existed, every attribute is new, so none carries a sign.
 fn write_attribute(out: &mut String, attribute: &AttributeChange, has_before: bool) {
     let (before, after) = words::values(attribute);
     let (class, sign) = match (&before, &after) {
@@ -122,7 +122,7 @@ fn write_attribute(out: &mut String, attribute: &AttributeChange, has_before: bo
     };
     let cell = |value: Option<String>| match value {
         Some(value) => format!("<td><code>{}</code></td>", html(&value)),
-        None => "<td class=\"soft\">not there</td>".to_owned(),
+        None => "<td class=\"soft\">not set</td>".to_owned(),
     };
     let before = if has_before { cell(before) } else { String::new() };
     let _ = writeln!(
@@ -137,7 +137,7 @@ fn write_cost(out: &mut String, cost: &Estimate) {
     let _ = writeln!(
         out,
         "<section id=\"cost\">\n<h2>Cost: {}</h2>\n<div class=\"wide\"><table class=\"cost\">\n<thead><tr><th scope=\"col\">Venue</th>\
-         <th scope=\"col\">Runs a month</th>{HEADS}</tr></thead>\n<tbody>",
+         <th scope=\"col\">Runs per month</th>{HEADS}</tr></thead>\n<tbody>",
         html(&total(cost))
     );
     for VenueCost { venue, total, runs_before, runs_after, .. } in &cost.venues {
@@ -148,7 +148,7 @@ fn write_cost(out: &mut String, cost: &Estimate) {
     }
     let _ = writeln!(
         out,
-        "</tbody>\n</table></div>\n<details>\n<summary><h3>What it is made of</h3></summary>\n<div class=\"wide\">\
+        "</tbody>\n</table></div>\n<details>\n<summary><h3>Breakdown</h3></summary>\n<div class=\"wide\">\
          <table class=\"cost\">\n<thead><tr><th scope=\"col\">Item</th>{HEADS}</tr></thead>\n<tbody>"
     );
     for ItemCost { item, cost } in &cost.items {

@@ -1,4 +1,4 @@
-//! Who can reach whom, as a table and as lines of JSON.
+//! Which venue can reach which, as a table and as JSON lines.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -17,13 +17,13 @@ const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 
-/// Venues up to which the whole table fits a terminal.
+/// The most venues for which the table fits a terminal.
 const MOST_IN_TABLE: usize = 12;
-/// Venues that are named in one line.
+/// The most venues named on one line.
 const MOST_NAMES: usize = 10;
 
-/// The table, what isn't isolated, why the rest is denied, and the closing line. `judged` says what was judged: `as
-/// planned`.
+/// The table, what isn't isolated, why access is denied otherwise, and the closing line. `judged` says which state was
+/// judged, such as `as planned`.
 pub fn isolation_text(report: &Report, judged: &str) -> String {
     let mut out = String::new();
     let pairs = report.of_two().count();
@@ -68,8 +68,8 @@ fn table(out: &mut String, report: &Report) {
     }
     let _ = writeln!(
         out,
-        "\n\n  Row: whose role and rule. Column: whose secret, log group, function and role.\n  \
-         \u{2713} denied, nothing shared; \u{2717} not isolated; ? couldn't be told; own: allowed what it has to do"
+        "\n\n  Row: one venue's role and rule. Column: another venue's secret, log group, function and role.\n  \
+         \u{2713} denied, nothing shared; \u{2717} not isolated; ? unknown; own: has the access that it needs"
     );
 }
 
@@ -82,7 +82,7 @@ fn sign(state: PairState) -> (Style, &'static str) {
     }
 }
 
-/// Who reaches whom, each by each statement once; and who can't do its own work.
+/// Which venue reaches which, once for each statement that allows it, and which venue can't do its own work.
 fn reached(out: &mut String, report: &Report) {
     let mut open: Vec<(&str, &Check, Vec<&str>)> = Vec::new();
     for pair in &report.pairs {
@@ -101,7 +101,8 @@ fn reached(out: &mut String, report: &Report) {
                     }
                 }
                 (Verdict::Denied, true) => {
-                    let what = format!("{} may not do what it has to: {action} on {resource}: {reason}", pair.from);
+                    let what =
+                        format!("{} is denied access that it needs: {action} on {resource}: {reason}", pair.from);
                     let _ = writeln!(out, "\n{RED}can't work:{RED:#} {what}");
                 }
                 _ => {}
@@ -109,19 +110,19 @@ fn reached(out: &mut String, report: &Report) {
         }
     }
     for (from, Check { reach, action, reason, .. }, to) in open {
-        let what = format!("{from} reaches the {} of {}: {action} is {reason}", reach.word(), names(&to));
+        let what = format!("{from} can reach the {} of {}: {action} is {reason}", reach.word(), names(&to));
         let _ = writeln!(out, "\n{RED}not isolated:{RED:#} {what}");
     }
 }
 
-/// What venues share, once for all that share it.
+/// What venues share, once for each group of venues that share it.
 fn in_common(out: &mut String, report: &Report) {
     let mut all: Vec<(&Shared, BTreeSet<usize>)> = Vec::new();
     let place = |name: &str| report.venues.iter().position(|venue| venue == name).unwrap_or_default();
     for pair in &report.pairs {
         for shared in &pair.shared {
             let mut venues = BTreeSet::from([place(&pair.from), place(&pair.to)]);
-            // Two that share the same with a third share it with each other.
+            // Two venues that share something with a third also share it with each other.
             all.retain(|(other, members)| {
                 let joins = *other == shared && !members.is_disjoint(&venues);
                 if joins {
@@ -139,7 +140,7 @@ fn in_common(out: &mut String, report: &Report) {
     }
 }
 
-/// `a, b and c`; of many the first.
+/// `a, b and c`, or the first of many and how many more.
 fn names(venues: &[&str]) -> String {
     match venues {
         [first @ .., last] if !first.is_empty() && venues.len() <= MOST_NAMES => {
@@ -152,14 +153,14 @@ fn names(venues: &[&str]) -> String {
     }
 }
 
-/// What couldn't be read, once.
+/// Each reason why something is unknown, once.
 fn untold(out: &mut String, report: &Report) {
     for reason in report.pairs.iter().flat_map(|pair| &pair.untold).collect::<BTreeSet<_>>() {
-        let _ = writeln!(out, "\n{YELLOW}not told:{YELLOW:#} {reason}");
+        let _ = writeln!(out, "\n{YELLOW}unknown:{YELLOW:#} {reason}");
     }
 }
 
-/// Each reason once, with all that is denied for it, by the venue whose policy says so.
+/// Each reason once, with everything that is denied for it, ordered by the venue whose policy it is.
 fn reasons(out: &mut String, report: &Report) {
     let mut why: Vec<(usize, &str, Vec<&str>)> = Vec::new();
     for pair in report.of_two() {
@@ -178,7 +179,7 @@ fn reasons(out: &mut String, report: &Report) {
         }
     }
     why.sort_by_key(|(venue, ..)| *venue);
-    let _ = writeln!(out, "\n{BOLD}Why it is denied{BOLD:#}");
+    let _ = writeln!(out, "\n{BOLD}Why access is denied{BOLD:#}");
     for (_, reason, actions) in why {
         let _ = writeln!(out, "  {}: {reason}", actions.join(", "));
     }
@@ -188,16 +189,16 @@ fn closing(report: &Report, pairs: usize) -> String {
     let open = report.of_two().filter(|pair| pair.state == PairState::Open).count();
     let untold = report.of_two().filter(|pair| pair.state == PairState::Untold).count();
     if report.is_open() {
-        let told = if untold > 0 { format!(", {untold} couldn't be told") } else { String::new() };
+        let told = if untold > 0 { format!(", {untold} are unknown") } else { String::new() };
         return format!("{RED}Not isolated:{RED:#} {open} of {pairs} pairs are open{told}; see above.");
     }
     if report.is_untold() {
-        return format!("{YELLOW}Not all could be told:{YELLOW:#} {untold} of {pairs} pairs; see above.");
+        return format!("{YELLOW}Inconclusive:{YELLOW:#} {untold} of {pairs} pairs are unknown; see above.");
     }
-    format!("{GREEN}Isolated:{GREEN:#} in none of {pairs} pairs does one venue reach another.")
+    format!("{GREEN}Isolated:{GREEN:#} in none of {pairs} pairs can one venue reach the other.")
 }
 
-/// A line for each pair, disagreement and note, and the result.
+/// Prints a line for each pair, disagreement and note, and the result.
 pub fn isolation_json(lines: &JsonLines, report: &Report, judged: &str, code: ExitCode) {
     for pair in &report.pairs {
         lines.line("pair", pair);

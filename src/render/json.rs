@@ -1,5 +1,5 @@
-//! One JSON object a line, each with a `type`. The shapes are versioned: what is there keeps its meaning, new members
-//! and types may come.
+//! One JSON object per line, each with a `type`. The shapes are versioned: existing members keep their meaning, and new
+//! members and types may be added.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
 use deployer_reconcile::apply::{Event, Outcome};
 
-/// Version of the shapes.
+/// Version of the JSON shapes.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// Writes lines to standard output.
@@ -22,23 +22,23 @@ pub struct JsonLines {
 }
 
 impl JsonLines {
-    /// One line: `value`, an object, with its `type`.
+    /// Prints one line: `value`, which is an object, with its `type`.
     pub fn line(&self, kind: &str, value: impl Serialize) {
-        // A reader that has gone away is no failure of ours.
+        // A reader that went away is not our failure.
         let _ = self.try_line(kind, value);
     }
 
-    /// The same, for what goes on for as long as somebody reads.
+    /// Prints one line and reports whether anybody still reads, for output that continues until nobody does.
     ///
     /// # Errors
-    /// Nobody reads any more.
+    /// Standard output is closed.
     pub fn try_line(&self, kind: &str, value: impl Serialize) -> std::io::Result<()> {
         let line = typed(kind, value);
         let _guard = self.lock.lock();
         writeln!(std::io::stdout(), "{line}")
     }
 
-    /// A plan: its head, a line for each change, conflict, unreadable resource and note, and the summary.
+    /// Prints a plan: a head, a line for each change, conflict, unreadable resource and note, and the summary.
     pub fn plan(&self, plan: &Plan) {
         self.line(
             "plan",
@@ -78,19 +78,19 @@ impl JsonLines {
         self.line("summary", plan.summary());
     }
 
-    /// What a plan costs: all of the estimate, amounts as strings in dollars.
+    /// Prints what a plan costs: the whole estimate, with amounts as strings in dollars.
     pub fn cost(&self, estimate: &Estimate) {
         self.line("cost", estimate);
     }
 
-    /// Something that happened while a plan was carried out.
+    /// Prints an event of an apply.
     pub fn event(&self, event: &Event) {
         let value = serde_json::to_value(event).unwrap_or_default();
         let kind = value["type"].as_str().unwrap_or("event").to_owned();
         self.line(&kind, value);
     }
 
-    /// What became of a plan.
+    /// Prints the result of an apply.
     pub fn result(&self, outcome: &Outcome, code: ExitCode) {
         let failed: Vec<Value> = outcome
             .failed
@@ -110,7 +110,7 @@ impl JsonLines {
     }
 }
 
-/// An object with its `type` as its first member.
+/// An object with `type` as its first member.
 pub(super) fn typed(kind: &str, value: impl Serialize) -> Value {
     let mut line = serde_json::Map::from_iter([("type".to_owned(), Value::from(kind))]);
     if let Ok(Value::Object(members)) = serde_json::to_value(value) {

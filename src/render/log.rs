@@ -1,4 +1,4 @@
-//! A log event as people read it: what `sync-lambda` writes in words, Lambda's own lines as they are.
+//! A log event for people: lines of `sync-lambda` in words, Lambda's own lines unchanged.
 
 use std::fmt::Write;
 
@@ -10,12 +10,12 @@ use super::venue_words;
 use deployer_health::status::Run;
 use deployer_health::status::log::LogEvent;
 
-/// One line, with the time in UTC. The text has ANSI styles; a stream that is no terminal strips them.
+/// One line, with the time in UTC. The text has ANSI styles, which are stripped on a stream that isn't a terminal.
 pub fn log_line(event: &LogEvent) -> String {
     let line: Value = serde_json::from_str(&event.message).unwrap_or_default();
     let (style, text) = match (Run::of(event), line["event"].as_str()) {
         (Some(run), _) if run.error.is_some() => (red(), format!("run {}", venue_words::run(&run))),
-        (Some(run), _) => (Style::new().bold(), format!("run: {}", venue_words::run(&run))),
+        (Some(run), _) => (Style::new().bold(), format!("run {}", venue_words::run(&run))),
         (None, Some("run")) => (level(&line), dry_run(&line)),
         (None, Some("contact")) => (level(&line), contact(&line)),
         (None, Some(_)) if line["message"].is_string() => (level(&line), text(&line["message"]).to_owned()),
@@ -31,7 +31,7 @@ fn dry_run(line: &Value) -> String {
     } else {
         String::new()
     };
-    format!("dry run{failed}: {} found", line["searched"].as_u64().unwrap_or_default())
+    format!("dry run{failed}: found {}", line["searched"].as_u64().unwrap_or_default())
 }
 
 fn contact(line: &Value) -> String {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_sync_lambda_writes_is_told_in_words_and_nothing_writes_to_the_terminal() {
+    fn words_the_lines_of_sync_lambda_and_escapes_control_characters() {
         let shown = |message: &str| {
             let at = "2026-03-01T12:00:00Z".parse().expect("a time");
             let event = LogEvent { at, stream: String::new(), message: message.to_owned(), id: String::new() };
@@ -81,8 +81,8 @@ mod tests {
         let run = r#"{"event":"run","searched":2,"Synced":1,"Failed":1,"NeedsReview":0,"Backlog":0,"Duration":15}"#;
         for (message, words) in [
             (lead, "contact 7: synced, lead 11 (9 ms)"),
-            (dry, "dry run: 4 found"),
-            (run, "run: 2 found: 1 synced, 1 failed, 0 to review, 0 for the next run (15 ms)"),
+            (dry, "dry run: found 4"),
+            (run, "run found 2: 1 synced, 1 failed, 0 need review, 0 deferred (15 ms)"),
             (r#"{"event":"credentials","message":"read again"}"#, "read again"),
             ("x Task timed out after 3.00 seconds", "run failed: Timeout: Task timed out after 3.00 seconds"),
             ("START RequestId: 1\tVersion: 2", "START RequestId: 1  Version: 2"),

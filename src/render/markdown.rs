@@ -1,4 +1,4 @@
-//! A plan for a pull request, in GitHub's Markdown: the summary as a heading, and each venue folded.
+//! A plan for a pull request, in GitHub's Markdown: the summary as a heading, and each venue in a folded section.
 
 use std::fmt::Write;
 
@@ -8,11 +8,11 @@ use super::words;
 use deployer_core::cost::{Estimate, Money, Sides};
 use deployer_core::plan::{Action, Change, Plan};
 
-/// Bytes of venues that are shown. GitHub takes a comment of 65,536 characters at most, and what follows the venues has to
-/// have room.
+/// Most bytes spent on venues. GitHub accepts comments of up to 65,536 characters, and what follows the venues needs
+/// room too.
 const ROOM_FOR_VENUES: usize = 45_000;
 
-/// A whole plan. Whatever stands in it, none of it is markup but what is written here.
+/// A whole plan. Only what is written here is markup; everything else is escaped.
 pub fn plan_markdown(plan: &Plan, cost: Option<&Estimate>) -> String {
     let mut out = String::new();
     let (head, rest) = words::summary(plan);
@@ -26,7 +26,7 @@ pub fn plan_markdown(plan: &Plan, cost: Option<&Estimate>) -> String {
     );
     let problems = words::problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
     list(&mut out, "Errors", problems);
-    list(&mut out, "Not read", plan.unreadable.iter().map(words::unreadable));
+    list(&mut out, "Unreadable", plan.unreadable.iter().map(words::unreadable));
     write_venues(&mut out, plan);
     list(&mut out, "Notes", plan.notes.iter().cloned());
     if let Some(cost) = cost {
@@ -35,13 +35,13 @@ pub fn plan_markdown(plan: &Plan, cost: Option<&Estimate>) -> String {
     out
 }
 
-/// A name within a line. Markdown is read within an inline element too, so the name is escaped as elsewhere; within
+/// A name within a line. Markdown inside an inline element is still parsed, so the name is escaped as elsewhere; inside
 /// backticks it couldn't be.
 pub(super) fn code(text: &str) -> String {
     format!("<code>{}</code>", markdown(text))
 }
 
-/// A list with its heading, or nothing where there is nothing in it.
+/// A list with its heading; an empty one is left out.
 pub(super) fn list(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
     let mut items = items.peekable();
     if items.peek().is_none() {
@@ -66,7 +66,7 @@ fn write_venues(out: &mut String, plan: &Plan) {
             None => left_out.push(format!("{venue}: {}", words::counts(changes))),
         }
     }
-    list(out, "Too long to be shown here (`deployer plan` shows them)", left_out.into_iter());
+    list(out, "Too long to show here (see `deployer plan`)", left_out.into_iter());
 }
 
 fn venue_block(venue: &str, changes: &[Change]) -> String {
@@ -82,7 +82,7 @@ fn venue_block(venue: &str, changes: &[Change]) -> String {
     )
 }
 
-/// In a diff `!` is a line that changes; there is no `~`.
+/// A diff marks a changed line with `!`; it has no `~`.
 fn write_change(diff: &mut String, change: &Change) {
     let sign = match change.action {
         Action::Create | Action::Restore => '+',
@@ -103,7 +103,7 @@ fn write_change(diff: &mut String, change: &Change) {
 
 fn write_cost(out: &mut String, cost: &Estimate) {
     let _ = writeln!(out, "\n### Cost: {}\n", markdown(&total(cost)));
-    row(out, &["Venue", "Runs a month", "Now", "After", "Difference"].map(ToOwned::to_owned));
+    row(out, &["Venue", "Runs per month", "Now", "After", "Difference"].map(ToOwned::to_owned));
     let _ = writeln!(out, "| --- | ---: | ---: | ---: | ---: |");
     for venue in &cost.venues {
         let runs = if venue.runs_before == venue.runs_after {
@@ -115,7 +115,7 @@ fn write_cost(out: &mut String, cost: &Estimate) {
         let difference = venue.total.difference();
         row(out, &[code(&venue.venue), runs, money(before), money(after), markdown(&difference.signed())]);
     }
-    let _ = writeln!(out, "\n<details>\n<summary>What it is made of</summary>\n");
+    let _ = writeln!(out, "\n<details>\n<summary>Breakdown</summary>\n");
     row(out, &["Item", "Now", "After", "Difference"].map(ToOwned::to_owned));
     let _ = writeln!(out, "| --- | ---: | ---: | ---: |");
     for item in &cost.items {
@@ -131,7 +131,7 @@ fn money(amount: Money) -> String {
     markdown(&amount.to_string())
 }
 
-/// A row of a table; the cells are Markdown already.
+/// A table row, from cells that are already Markdown.
 pub(super) fn row(out: &mut String, cells: &[String]) {
     let _ = writeln!(out, "| {} |", cells.join(" | "));
 }

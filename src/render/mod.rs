@@ -1,4 +1,4 @@
-//! Plans, progress and results, for people and for programs. Nothing here decides or calls anything.
+//! Renders plans, progress and results, for people and for programs. Nothing here makes decisions or calls.
 
 mod audit;
 mod cost;

@@ -1,16 +1,16 @@
-//! What every page begins with: its policy, and its one style.
+//! The head of every page: its security policy and its single style sheet.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-/// A page up to the beginning of its content. `title` is HTML. The policy names the one style by its hash, so that nothing
-/// that got into the page could add another, or a script, or a request.
+/// A page up to where its content begins. `title` is HTML. The policy allows the one style sheet by its hash, so that
+/// injected content could add no other style, no script and no request.
 pub(super) fn head(title: &str, style: &str) -> String {
     begin(title, style, "")
 }
 
-/// A page with one script, which has to stand in it as it is here; the policy names it by its hash as well.
+/// A page with one script. The policy allows that by its hash too, so the page must contain exactly this text.
 pub(super) fn head_with_script(title: &str, style: &str, script: &str) -> String {
     begin(title, style, &format!("script-src 'sha256-{}'; ", hash(script)))
 }

@@ -1,4 +1,4 @@
-//! What is going on: a bar on a terminal, plain lines elsewhere. All of it goes to standard error.
+//! Progress on standard error: a bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::text::action_word;
 use deployer_reconcile::apply::Event;
 
-/// For work whose end isn't known: a line that says how far it is. None where nobody sees it.
+/// A line with a spinner, for work of unknown length. `None` where nobody would see it.
 pub fn spinner(wanted: bool) -> Option<ProgressBar> {
     if !wanted || !std::io::stderr().is_terminal() {
         return None;
@@ -27,7 +27,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For so many resources.
+    /// Starts the progress of an apply to this many resources.
     pub fn new(resources: usize) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self { bar: None };
@@ -48,9 +48,7 @@ impl Progress {
                     bar.set_message(address.to_string());
                 }
             }
-            Event::Retrying { address, call, reason } => {
-                self.say(&format!("  {address}: {call} is tried again: {reason}"))
-            }
+            Event::Retrying { address, call, reason } => self.say(&format!("  {address}: retrying {call}: {reason}")),
             Event::Note { address, text } => self.say(&format!("  {address}: {text}")),
             Event::Done { address, action } => {
                 self.say(&format!("  {address}: {}", action_word(*action)));
@@ -62,7 +60,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! `deployer status` as people read it, and as programs do.
+//! `deployer status` for people, and as JSON lines for programs.
 
 use std::fmt::Write;
 
@@ -18,10 +18,10 @@ const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 
-/// All venues. The text has ANSI styles; a stream that is no terminal strips them.
+/// All venues. The text has ANSI styles, which are stripped on a stream that isn't a terminal.
 pub fn status_text(overview: &Overview) -> String {
     let mut out = String::new();
-    let account = overview.account.as_deref().unwrap_or("(not known)");
+    let account = overview.account.as_deref().unwrap_or("(unknown)");
     let _ = writeln!(
         out,
         "{BOLD}{}{BOLD:#} in account {account}, region {}; runs since {} UTC",
@@ -33,7 +33,7 @@ pub fn status_text(overview: &Overview) -> String {
         write_venue(&mut out, overview, status);
     }
     if !overview.attention.is_empty() {
-        let _ = writeln!(out, "\n{BOLD}To look at{BOLD:#}");
+        let _ = writeln!(out, "\n{BOLD}Needs attention{BOLD:#}");
     }
     for attention in &overview.attention {
         let style = match attention.urgency {
@@ -61,7 +61,7 @@ fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
         let _ = writeln!(out, "  {name:9} {}", one_line(&text));
     };
     if let (Some(blocker), Standing::Blocked) = (&status.venue.blocker, status.standing) {
-        line("waits for", blocker.reason.clone());
+        line("reason", blocker.reason.clone());
         return;
     }
     line("function", function(status, overview));
@@ -69,8 +69,8 @@ fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
     line("last run", last_run(status, overview));
     if let Some(runs) = status.runs.present().filter(|runs| runs.count > 0) {
         let counts = format!(
-            "{}, {} failed; contacts: {} synced, {} failed, {} to review",
-            deployer_core::counted::counted(runs.count, "run"),
+            "{}, {} failed; contacts: {} synced, {} failed, {} need review",
+            deployer_core::counted(runs.count, "run"),
             runs.failed_runs,
             runs.synced,
             runs.failed,
@@ -81,16 +81,16 @@ fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
     line(
         "contacts",
         match &status.contacts {
-            Contacts::NotAsked(reason) => format!("not known here: {reason}"),
-            Contacts::Unreadable(reason) => format!("not read: {reason}"),
-            counted => format!("need a person now: {}", words::contacts(counted)),
+            Contacts::NotAsked(reason) => format!("not checked: {reason}"),
+            Contacts::Unreadable(reason) => format!("unreadable: {reason}"),
+            counted => format!("need attention: {}", words::contacts(counted)),
         },
     );
 }
 
 pub(super) fn function(status: &VenueStatus, overview: &Overview) -> String {
     match &status.function {
-        Observed::Unreadable(reason) => format!("not read: {reason}"),
+        Observed::Unreadable(reason) => format!("unreadable: {reason}"),
         Observed::Present(function) => {
             let version = function
                 .version
@@ -102,38 +102,38 @@ pub(super) fn function(status: &VenueStatus, overview: &Overview) -> String {
                 .map_or_else(String::new, |at| format!(", changed {}", moment(at, overview.made_at)));
             format!("{}, {version}, code {code}{changed}", function.state)
         }
-        Observed::Absent | Observed::PendingDeletion(_) => "not there".to_owned(),
+        Observed::Absent | Observed::PendingDeletion(_) => "not created yet".to_owned(),
     }
 }
 
 pub(super) fn rule(status: &VenueStatus, overview: &Overview) -> String {
     match &status.rule {
-        Observed::Unreadable(reason) => format!("not read: {reason}"),
+        Observed::Unreadable(reason) => format!("unreadable: {reason}"),
         Observed::Present(_) => format!("{}, {}", words::rhythm(status), words::next(status, overview)),
-        Observed::Absent | Observed::PendingDeletion(_) => "not there".to_owned(),
+        Observed::Absent | Observed::PendingDeletion(_) => "not created yet".to_owned(),
     }
 }
 
 pub(super) fn last_run(status: &VenueStatus, overview: &Overview) -> String {
     match &status.runs {
-        Observed::Unreadable(reason) => format!("not read: {reason}"),
+        Observed::Unreadable(reason) => format!("unreadable: {reason}"),
         Observed::Present(runs) => runs.last.as_ref().map_or_else(
-            || "none in this time".to_owned(),
+            || "none in this period".to_owned(),
             |run| format!("{}: {}", moment(run.ended_at, overview.made_at), words::run(run)),
         ),
-        Observed::Absent | Observed::PendingDeletion(_) => "none: it has no log".to_owned(),
+        Observed::Absent | Observed::PendingDeletion(_) => "none: it has no log group".to_owned(),
     }
 }
 
 impl JsonLines {
-    /// How the venues do: a head, a line each, what somebody should look at, what couldn't be read.
+    /// Prints the status: a head, a line for each venue, what needs attention, and what is unreadable.
     pub fn status(&self, overview: &Overview) {
         for (kind, value) in lines(overview) {
             self.line(kind, value);
         }
     }
 
-    /// The same lines as text.
+    /// The lines that [`JsonLines::status`] prints, as text.
     pub fn status_lines(overview: &Overview) -> String {
         lines(overview).into_iter().map(|(kind, value)| format!("{}\n", typed(kind, value))).collect()
     }

@@ -1,4 +1,4 @@
-//! Plans and results as people read them: the signs and the closing line that Terraform's users know.
+//! Plans and results for people, with the signs and the closing line that Terraform users know.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 
-/// A whole plan. The text has ANSI styles; a stream that is no terminal strips them.
+/// A whole plan. The text has ANSI styles, which are stripped on a stream that isn't a terminal.
 pub fn plan_text(plan: &Plan) -> String {
     let mut out = String::new();
     let _ = writeln!(
@@ -32,7 +32,7 @@ pub fn plan_text(plan: &Plan) -> String {
         let _ = writeln!(out, "\n{RED}error:{RED:#} {}\n  hint: {}", problem.message, problem.hint);
     }
     for unreadable in &plan.unreadable {
-        let _ = writeln!(out, "\n{YELLOW}not read:{YELLOW:#} {}", words::unreadable(unreadable));
+        let _ = writeln!(out, "\n{YELLOW}unreadable:{YELLOW:#} {}", words::unreadable(unreadable));
     }
     for note in &plan.notes {
         let _ = writeln!(out, "\n{DIM}note:{DIM:#} {note}");
@@ -80,7 +80,7 @@ fn style(action: Action) -> Style {
     }
 }
 
-/// What has been done to a resource.
+/// What was done to a resource, as a past participle.
 pub fn action_word(action: Action) -> &'static str {
     match action {
         Action::Create => "created",
@@ -91,7 +91,7 @@ pub fn action_word(action: Action) -> &'static str {
     }
 }
 
-/// The closing summary of an apply: what is done, what isn't, and the command that goes on.
+/// The closing summary of an apply: what was done, what wasn't, and the command that continues.
 pub fn result_text(outcome: &Outcome, command: &str) -> String {
     let mut out = String::new();
     let count = |action: Action| outcome.done.iter().filter(|(_, done)| *done == action).count();
@@ -100,12 +100,12 @@ pub fn result_text(outcome: &Outcome, command: &str) -> String {
         .filter(|action| count(*action) > 0)
         .map(|action| format!("{} {}", count(action), action_word(action)))
         .collect();
-    let done = if done.is_empty() { "nothing done".to_owned() } else { done.join(", ") };
+    let done = if done.is_empty() { "no changes made".to_owned() } else { done.join(", ") };
     if outcome.failed.is_empty() && outcome.not_started.is_empty() {
         let _ = writeln!(out, "{GREEN}Done:{GREEN:#} {done}.");
         return out;
     }
-    let word = if outcome.cancelled { "Cancelled:" } else { "Not all is done:" };
+    let word = if outcome.cancelled { "Canceled:" } else { "Incomplete:" };
     let _ = writeln!(
         out,
         "{RED}{word}{RED:#} {done}, {} failed, {} not started.",
@@ -121,6 +121,6 @@ pub fn result_text(outcome: &Outcome, command: &str) -> String {
     for address in &outcome.not_started {
         let _ = writeln!(out, "  not started  {address}");
     }
-    let _ = writeln!(out, "To go on: {BOLD}{command}{BOLD:#}");
+    let _ = writeln!(out, "To continue, run: {BOLD}{command}{BOLD:#}");
     out
 }

@@ -1,11 +1,11 @@
-//! How wide a text is, roughly, without its font: enough to cut what wouldn't fit.
+//! Estimates the width of a text without its font, well enough to cut what wouldn't fit.
 
-/// How wide `text` is in a sans-serif font of `size`, in the same unit. Rather too wide than too narrow.
+/// The width of `text` in a sans-serif font of `size`, in the same unit. Errs on the wide side.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     text.chars().map(em).sum::<f64>() * size
 }
 
-/// `text`, or as much of its beginning as fits into `room`, with an ellipsis.
+/// `text`, or as much of its beginning as fits into `room`, plus an ellipsis.
 pub(super) fn fit(text: &str, size: f64, room: f64) -> String {
     if width(text, size) <= room {
         return text.to_owned();
@@ -16,22 +16,22 @@ pub(super) fn fit(text: &str, size: f64, room: f64) -> String {
         left >= 0.0
     };
     let end = text.char_indices().take_while(fits).last().map_or(0, |(at, character)| at + character.len_utf8());
-    // What joins onto the next sign stands for nothing without it.
+    // A joiner without the character that it joins to means nothing.
     let kept = text[..end].trim_end_matches(|character: char| character.is_whitespace() || character == '\u{200d}');
     format!("{kept}…")
 }
 
-/// Parts of the font's size.
+/// The width of a character, as a fraction of the font size.
 fn em(character: char) -> f64 {
     match character {
-        // Joiners, variation selectors and combining marks stand on another sign.
+        // Joiners, variation selectors and combining marks share the space of another character.
         '\u{200b}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{300}'..='\u{36f}' | '\u{20d0}'..='\u{20ff}' => 0.0,
         'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' => 0.32,
         ' ' | 'f' | 't' | 'r' | '(' | ')' | '-' | '/' | 'I' | '[' | ']' => 0.4,
         'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' => 0.98,
         'a'..='z' | '0'..='9' => 0.6,
         'A'..='Z' | '\u{80}'..='\u{24f}' => 0.74,
-        // Scripts of wide signs, and pictures.
+        // Wide scripts, and pictographs.
         '\u{1100}'..='\u{115f}'
         | '\u{2190}'..='\u{2bff}'
         | '\u{2e80}'..='\u{a4cf}'
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_cut_fits_and_what_fits_is_left_alone() {
+    fn cuts_only_text_that_does_not_fit() {
         assert_eq!(fit("Venue A", 13.0, 100.0), "Venue A");
         for text in [
             "The Harbour House at the Old Custom Pier",

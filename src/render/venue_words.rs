@@ -1,4 +1,4 @@
-//! How a venue does, in words: what the status, the page and the Markdown say the same.
+//! A venue's state in words that the status, the page and the Markdown share.
 
 use super::when::{moment, schedule};
 use deployer_core::counted::counted;
@@ -6,7 +6,7 @@ use deployer_core::manifest::Status;
 use deployer_core::resource::Observed;
 use deployer_health::status::{Attention, Contacts, Overview, Run, Runs, Standing, VenueStatus};
 
-/// One word or two for a venue's standing.
+/// A venue's standing in a word or two.
 pub(super) fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Running => "Running",
@@ -14,17 +14,17 @@ pub(super) fn standing(standing: Standing) -> &'static str {
         Standing::Paused => "Paused",
         Standing::Blocked => "Blocked",
         Standing::NotDeployed => "Not set up yet",
-        Standing::Pending => "Waits for an apply",
-        Standing::Unknown => "Not known",
+        Standing::Pending => "Waiting for apply",
+        Standing::Unknown => "Unknown",
     }
 }
 
-/// `3 venues: 2 run, 1 is blocked and waits for its next step.`
+/// `3 venues: 2 running, 1 blocked until the next step is done.`
 pub(super) fn summary(overview: &Overview) -> String {
     if overview.unreachable.is_some() {
         let count = |wanted| overview.venues.iter().filter(|status| status.venue.status == wanted).count();
         return format!(
-            "{} in the manifest, {} active, {} paused, {} blocked. AWS can't be reached, so what runs isn't known.",
+            "{} in the manifest, {} active, {} paused, {} blocked. AWS can't be reached, so what is running is unknown.",
             counted(overview.venues.len() as u64, "venue"),
             count(Status::Active),
             count(Status::Paused),
@@ -32,17 +32,17 @@ pub(super) fn summary(overview: &Overview) -> String {
         );
     }
     let parts = [
-        (Standing::Running, "runs", "run"),
-        (Standing::Failing, "fails", "fail"),
-        (Standing::Paused, "is paused", "are paused"),
-        (Standing::Blocked, "is blocked and waits for its next step", "are blocked and wait for their next steps"),
-        (Standing::NotDeployed, "isn't set up yet", "aren't set up yet"),
-        (Standing::Pending, "isn't yet as the manifest says", "aren't yet as the manifest says"),
-        (Standing::Unknown, "couldn't be looked at", "couldn't be looked at"),
+        (Standing::Running, "running"),
+        (Standing::Failing, "failing"),
+        (Standing::Paused, "paused"),
+        (Standing::Blocked, "blocked until the next step is done"),
+        (Standing::NotDeployed, "not set up yet"),
+        (Standing::Pending, "waiting for apply"),
+        (Standing::Unknown, "unreadable"),
     ];
-    let parts = parts.into_iter().filter_map(|(standing, one, many)| {
+    let parts = parts.into_iter().filter_map(|(standing, words)| {
         let count = overview.venues.iter().filter(|venue| venue.standing == standing).count();
-        (count > 0).then(|| format!("{count} {}", if count == 1 { one } else { many }))
+        (count > 0).then(|| format!("{count} {words}"))
     });
     let parts: Vec<String> = parts.collect();
     match overview.venues.len() {
@@ -51,34 +51,34 @@ pub(super) fn summary(overview: &Overview) -> String {
     }
 }
 
-/// `every 5 minutes`, or that it doesn't fire.
+/// The schedule of the rule, or that of the manifest where there is no rule: `every 5 minutes`.
 pub(super) fn rhythm(status: &VenueStatus) -> String {
     let expression = status.rule.present().map_or(&status.venue.schedule.expression, |rule| &rule.schedule);
     schedule(expression)
 }
 
-/// When the rule fires next: `next about today 14:10`.
+/// When the rule fires next: `next about today 14:10`. EventBridge may fire up to a minute late.
 pub(super) fn next(status: &VenueStatus, overview: &Overview) -> String {
     match (&status.rule, status.next_run) {
-        (Observed::Unreadable(_), _) => "not known whether it fires".to_owned(),
+        (Observed::Unreadable(_), _) => "next run unknown".to_owned(),
         (_, Some(at)) => format!("next about {}", moment(at, overview.made_at)),
-        (Observed::Present(rule), None) if rule.enabled => "next within that time".to_owned(),
-        (Observed::Present(_), None) => "switched off".to_owned(),
-        _ => "nothing fires yet".to_owned(),
+        (Observed::Present(rule), None) if rule.enabled => "next within that interval".to_owned(),
+        (Observed::Present(_), None) => "disabled".to_owned(),
+        _ => "no rule yet".to_owned(),
     }
 }
 
-/// The last run that did its work: `today 14:05`.
+/// When the last successful run ended: `today 14:05`.
 pub(super) fn last_sync(status: &VenueStatus, overview: &Overview) -> String {
     match &status.runs {
-        Observed::Unreadable(_) => "not known".to_owned(),
+        Observed::Unreadable(_) => "unknown".to_owned(),
         Observed::Present(Runs { last_good: Some(run), .. }) => moment(run.ended_at, overview.made_at),
         Observed::Present(_) => format!("none in {}", span(overview)),
         Observed::Absent | Observed::PendingDeletion(_) => "none".to_owned(),
     }
 }
 
-/// The same, and what came of all runs: `today 14:05; 19 contacts in 24 hours`.
+/// When the last successful run ended, and how many contacts all runs synced: `today 14:05; 19 contacts in 24 hours`.
 pub(super) fn last_syncs(status: &VenueStatus, overview: &Overview) -> String {
     let last = last_sync(status, overview);
     match status.runs.present() {
@@ -87,7 +87,7 @@ pub(super) fn last_syncs(status: &VenueStatus, overview: &Overview) -> String {
     }
 }
 
-/// How long runs are counted: `24 hours`, `7 days`.
+/// The period over which runs are counted: `24 hours`, `7 days`.
 pub(super) fn span(overview: &Overview) -> String {
     let minutes = overview.made_at.duration_since(overview.since).as_mins().unsigned_abs();
     match minutes {
@@ -97,11 +97,11 @@ pub(super) fn span(overview: &Overview) -> String {
     }
 }
 
-/// `3 found: 3 synced, 0 failed, 0 to review, 0 for the next run (812 ms)`, or why it failed.
+/// `found 3: 3 synced, 0 failed, 0 need review, 0 deferred (812 ms)`, or why it failed.
 pub(super) fn run(run: &Run) -> String {
     let took = run.duration_ms.map_or_else(String::new, |ms| format!(" ({ms} ms)"));
     let counts = format!(
-        "{} found: {} synced, {} failed, {} to review, {} for the next run{took}",
+        "found {}: {} synced, {} failed, {} need review, {} deferred{took}",
         run.searched, run.synced, run.failed, run.needs_review, run.backlog
     );
     match &run.error {
@@ -111,24 +111,24 @@ pub(super) fn run(run: &Run) -> String {
     }
 }
 
-/// Contacts that need a person: `2 to review, 1 refused`.
+/// Contacts that need attention: `2 to review, 1 refused`.
 pub(super) fn contacts(contacts: &Contacts) -> String {
     match contacts {
         Contacts::Counted { needs_review: 0, failed: 0 } => "none".to_owned(),
         Contacts::Counted { needs_review, failed: 0 } => format!("{needs_review} to review"),
         Contacts::Counted { needs_review: 0, failed } => format!("{failed} refused"),
         Contacts::Counted { needs_review, failed } => format!("{needs_review} to review, {failed} refused"),
-        Contacts::NotAsked(_) | Contacts::Unreadable(_) => "not known".to_owned(),
+        Contacts::NotAsked(_) | Contacts::Unreadable(_) => "unknown".to_owned(),
     }
 }
 
-/// Whom it is about, as people call it.
+/// The display name of the venue that needs attention, or `All venues`.
 pub(super) fn whom<'o>(attention: &Attention, overview: &'o Overview) -> &'o str {
     let named = |status: &&VenueStatus| Some(&status.venue.name) == attention.venue.as_ref();
     overview.venues.iter().find(named).map_or("All venues", |status| &status.venue.display_name)
 }
 
-/// The pieces of a text, and of each whether it stands in backticks: commands and names of properties.
+/// The pieces of a text, each with whether it is in backticks, which mark commands and property names.
 pub(super) fn pieces(text: &str) -> impl Iterator<Item = (&str, bool)> {
     let last = text.matches('`').count();
     // The last backtick of an odd number closes nothing.

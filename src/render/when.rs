@@ -1,10 +1,10 @@
-//! Times and schedules in words, for people who don't read `cron`. All in UTC, as the rules are.
+//! Times and schedules in words, for people who don't read `cron`. All in UTC, like the rules.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 
-/// `today 14:05`, `yesterday 23:10`, `23 Nov 14:05`; with the year where it is another than now.
+/// `today 14:05`, `yesterday 23:10`, `23 Nov 14:05`; with the year if it isn't the current one.
 pub(super) fn moment(at: Timestamp, now: Timestamp) -> String {
     let (at, today) = (at.to_zoned(TimeZone::UTC), now.to_zoned(TimeZone::UTC).date());
     let time = at.strftime("%H:%M");
@@ -21,8 +21,8 @@ fn days_between(from: Date, to: Date) -> i32 {
     from.until((Unit::Day, to)).map(|span| span.get_days()).unwrap_or(i32::MAX)
 }
 
-/// `every 5 minutes`, `every day at 08:00 UTC`, `Monday to Friday at 08:00 UTC`. What has no such words is given as it
-/// stands.
+/// `every 5 minutes`, `every day at 08:00 UTC`, `Monday to Friday at 08:00 UTC`. An expression that can't be put into
+/// such words is returned unchanged.
 pub(super) fn schedule(expression: &str) -> String {
     let inner = |kind: &str| expression.strip_prefix(kind)?.strip_suffix(')');
     if let Some(rate) = inner("rate(") {
@@ -40,8 +40,8 @@ fn cron(fields: &str) -> Option<String> {
     let days = match (*day_of_month, *day_of_week) {
         ("*", "?") | ("?", "*") => "every day".to_owned(),
         ("?", days) => weekdays(days)?,
-        ("L", "?") => "on the last day of a month".to_owned(),
-        (day, "?") => format!("on day {} of a month", day.parse::<u8>().ok()?),
+        ("L", "?") => "on the last day of the month".to_owned(),
+        (day, "?") => format!("on day {} of the month", day.parse::<u8>().ok()?),
         _ => return None,
     };
     if let (Ok(minute), Ok(hour)) = (minutes.parse::<u8>(), hours.parse::<u8>()) {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schedules_have_words() {
+    fn words_schedules_or_returns_the_expression() {
         for (expression, words) in [
             ("rate(5 minutes)", "every 5 minutes"),
             ("rate(1 hour)", "every hour"),
@@ -101,7 +101,7 @@ mod tests {
             ("cron(0/15 8-18 ? * MON-FRI *)", "every 15 minutes from 08:00 to 18:59 UTC, Monday to Friday"),
             ("cron(0/10 * * * ? *)", "every 10 minutes"),
             ("cron(5 * ? * 1,7 *)", "at minute 5 of every hour, every Sunday, Saturday"),
-            ("cron(0 8 L * ? *)", "on the last day of a month at 08:00 UTC"),
+            ("cron(0 8 L * ? *)", "on the last day of the month at 08:00 UTC"),
             ("cron(0 8 ? * 6L *)", "cron(0 8 ? * 6L *) UTC"),
             ("cron(0/7 * * * ? *)", "cron(0/7 * * * ? *) UTC"),
             ("cron(0 8 15W * ? *)", "cron(0 8 15W * ? *) UTC"),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_told_from_now() {
+    fn words_moments_relative_to_now() {
         let now: Timestamp = "2026-03-01T12:00:00Z".parse().expect("a time");
         for (at, words) in [
             ("2026-03-01T00:00:00Z", "today 00:00"),

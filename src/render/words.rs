@@ -1,11 +1,11 @@
-//! A plan in words, without styles: what every format says the same.
+//! The words of a plan that all formats share, without styles.
 
 use deployer_core::plan::{Action, AttributeChange, Change, Conflict, Plan, Summary, Unreadable};
 
-/// What a summary begins with where there is nothing to do.
+/// How a summary begins when there is nothing to do.
 pub(super) const NO_CHANGES: &str = "No changes.";
 
-/// Something that went wrong, and what to do about it.
+/// An error in a plan, and what to do about it.
 pub(super) struct Problem {
     pub(super) message: String,
     pub(super) hint: String,
@@ -19,27 +19,27 @@ pub(super) fn summary(plan: &Plan) -> (&'static str, String) {
     let refused = !plan.conflicts.is_empty() || !plan.protected.is_empty();
     let changes = create + update + replace + delete;
     if changes == 0 && complete && !refused {
-        return (NO_CHANGES, format!("{unchanged} resources are as the manifest says."));
+        return (NO_CHANGES, format!("All {unchanged} resources match the manifest."));
     }
     let replace = if replace > 0 { format!("{replace} to replace, ") } else { String::new() };
     let mut line =
-        format!("{create} to create, {update} to change, {replace}{delete} to delete; {unchanged} stay as they are.");
+        format!("{create} to create, {update} to change, {replace}{delete} to delete; {unchanged} unchanged.");
     if !complete {
-        line.push_str(" The plan is incomplete: something couldn't be read.");
+        line.push_str(" The plan is incomplete: not everything could be read.");
     }
     if refused {
-        line.push_str(" An apply refuses it until the errors above are resolved.");
+        line.push_str(" It can't be applied until the errors above are resolved.");
     }
     ("Plan:", line)
 }
 
-/// The changes of one venue after the other.
+/// The changes, grouped by venue.
 pub(super) fn by_venue(plan: &Plan) -> impl Iterator<Item = (&str, &[Change])> {
     let venues = plan.changes.chunk_by(|one, next| one.address.venue == next.address.venue);
     venues.map(|changes| (changes[0].address.venue.as_str(), changes))
 }
 
-/// `2 to create, 1 to change`: what there is of it.
+/// How many changes there are of each action: `2 to create, 1 to change`.
 pub(super) fn counts(changes: &[Change]) -> String {
     let actions = [Action::Create, Action::Restore, Action::Update, Action::Replace, Action::Delete];
     let counts = actions.into_iter().filter_map(|action| {
@@ -49,7 +49,7 @@ pub(super) fn counts(changes: &[Change]) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-/// What happens to a resource, as a sign.
+/// The sign for what happens to a resource.
 pub(super) fn sign(action: Action) -> &'static str {
     match action {
         Action::Create | Action::Restore => "+",
@@ -59,7 +59,7 @@ pub(super) fn sign(action: Action) -> &'static str {
     }
 }
 
-/// What happens to a resource, as a word.
+/// The verb for what happens to a resource.
 pub(super) fn verb(action: Action) -> &'static str {
     match action {
         Action::Create => "create",
@@ -70,7 +70,7 @@ pub(super) fn verb(action: Action) -> &'static str {
     }
 }
 
-/// What an attribute was and what it will be; none where it isn't there.
+/// An attribute's values before and after; `None` where it isn't set.
 pub(super) fn values(attribute: &AttributeChange) -> (Option<String>, Option<String>) {
     let after = match (&attribute.after, attribute.known_after_apply) {
         (_, true) => Some("(known after apply)".to_owned()),
@@ -79,7 +79,7 @@ pub(super) fn values(attribute: &AttributeChange) -> (Option<String>, Option<Str
     (attribute.before.as_ref().map(ToString::to_string), after)
 }
 
-/// The errors because of which an apply refuses a plan.
+/// The errors that keep a plan from being applied.
 pub(super) fn problems(plan: &Plan) -> impl Iterator<Item = Problem> {
     plan.conflicts.iter().map(|found| conflict(plan, found)).chain(plan.protected.iter().map(|venue| protected(venue)))
 }
@@ -89,21 +89,21 @@ fn conflict(plan: &Plan, conflict: &Conflict) -> Problem {
         return Problem {
             message: format!("{} {} {mismatch}", conflict.address.kind, conflict.name),
             hint: format!(
-                "nothing was changed, since its values would be lost. Archive it in HubSpot (Settings, Properties): the \
-                 next apply makes it anew. `--target` leaves {} out",
+                "nothing was changed, because the contacts' values would be lost. Archive it in HubSpot (Settings, \
+                 Properties); the next apply creates it again. To apply without {}, use `--target`",
                 conflict.address.venue
             ),
         };
     }
-    let owner = conflict.owner.as_deref().unwrap_or("nobody that its tags name");
+    let owner = conflict.owner.as_deref().unwrap_or("none in its tags");
     Problem {
         message: format!(
-            "{} {} exists and isn't owned by deployment {} (its owner: {owner})",
+            "{} {} already exists and isn't owned by deployment {} (owner: {owner})",
             conflict.address.kind, conflict.name, plan.deployment
         ),
         hint: format!(
-            "nothing was changed. Rename the venue or the deployment, delete the resource yourself, or take it under \
-             management with `deployer adopt {}`",
+            "nothing was changed. Rename the venue or the deployment, delete the resource yourself, or take it over with \
+             `deployer adopt {}`",
             conflict.address.venue
         ),
     }
@@ -111,13 +111,14 @@ fn conflict(plan: &Plan, conflict: &Conflict) -> Problem {
 
 fn protected(venue: &str) -> Problem {
     Problem {
-        message: format!("{venue} is protected and would be removed"),
-        hint: "declare it with `protect = false`, apply that, and remove it then".to_owned(),
+        message: format!("{venue} is protected, but this plan would remove it"),
+        hint: "declare it with `protect = false`, apply that, and then remove it".to_owned(),
     }
 }
 
-/// What couldn't be read, and why.
+/// Something unreadable, and why.
 pub(super) fn unreadable(unreadable: &Unreadable) -> String {
-    let what = unreadable.address.as_ref().map_or_else(|| "a list".to_owned(), ToString::to_string);
+    let what =
+        unreadable.address.as_ref().map_or_else(|| "everything that this read covers".to_owned(), ToString::to_string);
     format!("{what} is left alone: {}", unreadable.reason)
 }

@@ -229,7 +229,7 @@ fn a_region_without_prices_takes_those_of_us_east_1_and_says_so() {
     assert_eq!((estimate.region.as_str(), estimate.prices_of.as_str()), ("ap-south-1", "us-east-1"));
     // 0.016316771 GB x $0.50
     assert_eq!(item(&estimate, Item::LogIngestion), (0, 8_158_386));
-    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.00 a month now, $2.67 after (+$2.67); assumes runs of 1 s, prices of us-east-1 (those of ap-south-1 aren't known) as of 2026-08-11; free tier not counted.");
+    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.00 a month now, $2.67 after (+$2.67); assumes runs of 1 s, prices of us-east-1 (those of ap-south-1 are unknown) as of 2026-08-11; free tier not counted.");
 }
 
 #[test]

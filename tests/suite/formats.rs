@@ -1,4 +1,4 @@
-//! A plan in every format, and that nothing in it breaks out of the one that it is in.
+//! A plan in every format, and that nothing in it can break out of the format.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use crate::planner::{MANIFEST, applied, converged, wanted};
 
-/// A plan in which something is created, changed and deleted, with all that stands beside changes.
+/// A plan that creates, changes and deletes something, and also has errors, notes and unreadable resources.
 fn everything() -> (Plan, Estimate) {
     let first = wanted(MANIFEST);
     let more =
         MANIFEST.replace(r#"status = "paused""#, "memory_mb = 256").replace("mill", "forge").replace("Mill", "Forge");
-    let both = format!("{}{}", MANIFEST, &more[more.find("[venues.forge]").expect("it is there")..])
+    let both = format!("{}{}", MANIFEST, &more[more.find("[venues.forge]").expect("it is in the manifest")..])
         .replacen("display_name = \"Harbour\"", "display_name = \"Harbour\"\nmemory_mb = 512\nstatus = \"paused\"", 1)
         .replace("MILL", "FORGE");
     let desired = wanted(&both.replacen("FORGE", "MILL", 2));
@@ -37,7 +37,7 @@ fn everything() -> (Plan, Estimate) {
     (plan, cost)
 }
 
-/// What somebody might write who wants to break out.
+/// Texts that try to break out of a format.
 pub const HOSTILE: [&str; 12] = [
     "</code></pre></details><script>alert(1)</script>",
     "```\n</details>\n# heading",
@@ -122,25 +122,25 @@ fn a_plan_without_changes() {
     let plan = plan(&desired, &snapshot, &[]);
     let cost = estimate(&desired, &snapshot, &[], &Assumptions::default());
     insta::assert_snapshot!(plan_markdown(&plan, Some(&cost)));
-    assert!(plan_html(&plan, None).contains("<strong>No changes.</strong> 16 resources are as the manifest says."));
+    assert!(plan_html(&plan, None).contains("<strong>No changes.</strong> All 16 resources match the manifest."));
 }
 
 #[test]
-fn nothing_breaks_out_of_the_page() {
+fn escapes_hostile_text_in_the_page() {
     let (plan, cost) = hostile("plain");
     let expected = tags(&plan_html(&plan, Some(&cost)));
     for text in HOSTILE {
         let (plan, cost) = hostile(text);
         let html = plan_html(&plan, Some(&cost));
-        assert_eq!(tags(&html), expected, "{text:?} is text and no element");
-        assert!(!html.contains("\" onload="), "{text:?} ends no attribute");
-        assert!(html.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} brings no control character");
-        assert!(!html.contains('\u{202e}'), "{text:?} turns no text around");
+        assert_eq!(tags(&html), expected, "{text:?} must not add an element");
+        assert!(!html.contains("\" onload="), "{text:?} must not end an attribute");
+        assert!(html.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} must not add a control character");
+        assert!(!html.contains('\u{202e}'), "{text:?} must not reverse text");
     }
 }
 
 #[test]
-fn the_page_asks_for_nothing_from_elsewhere() {
+fn the_page_loads_nothing_from_elsewhere() {
     let (plan, cost) = everything();
     let html = plan_html(&plan, Some(&cost));
     for word in
@@ -152,16 +152,16 @@ fn the_page_asks_for_nothing_from_elsewhere() {
 }
 
 #[test]
-fn nothing_breaks_out_of_the_markdown() {
+fn escapes_hostile_text_in_the_markdown() {
     let (plan, cost) = hostile("plain");
     let expected = plan_markdown(&plan, Some(&cost));
     let lines = expected.lines().count();
     for text in HOSTILE {
         let (plan, cost) = hostile(text);
         let markdown = plan_markdown(&plan, Some(&cost));
-        assert_eq!(markdown.lines().count(), lines, "{text:?} begins no line:\n{markdown}");
+        assert_eq!(markdown.lines().count(), lines, "{text:?} must not start a line:\n{markdown}");
         let fences: Vec<&str> = markdown.lines().filter(|line| line.starts_with("```")).collect();
-        let [open, close] = fences.as_slice() else { panic!("one block of code: {fences:?}") };
+        let [open, close] = fences.as_slice() else { panic!("expected one code block: {fences:?}") };
         let fence = open.strip_suffix("diff").expect("it is a diff");
         assert_eq!(fence, *close);
         let mut within = false;
@@ -171,22 +171,22 @@ fn nothing_breaks_out_of_the_markdown() {
                 continue;
             }
             if within {
-                assert!(!line.contains(fence), "{text:?} can't close the code");
+                assert!(!line.contains(fence), "{text:?} must not close the code block");
                 assert!(line.starts_with(['+', '-', '!']), "{line}");
                 continue;
             }
             if line.starts_with("<summary>") {
-                assert_eq!(tags(line), tags(plain), "{text:?} is no element: {line}");
+                assert_eq!(tags(line), tags(plain), "{text:?} must not add an element: {line}");
                 continue;
             }
-            assert_eq!(tags(&unescaped(line)), tags(&unescaped(plain)), "{text:?} is no element: {line}");
-            assert_eq!(cells(line), cells(plain), "{text:?} is no cell: {line}");
-            assert!(!markup(line), "{text:?} is no markup: {line}");
+            assert_eq!(tags(&unescaped(line)), tags(&unescaped(plain)), "{text:?} must not add an element: {line}");
+            assert_eq!(cells(line), cells(plain), "{text:?} must not add a cell: {line}");
+            assert!(!markup(line), "{text:?} must not add markup: {line}");
         }
     }
 }
 
-/// A line without what a backslash makes a plain sign, and without the empty comments that part mentions.
+/// A line without escaped characters, and without the empty comments that break up mentions.
 pub fn unescaped(line: &str) -> String {
     let mut out = String::new();
     let line = line.replace("<!-- -->", "");
@@ -205,7 +205,7 @@ pub fn cells(line: &str) -> usize {
     unescaped(line).matches('|').count()
 }
 
-/// Whether a link, an image, emphasis, code, a mention or an issue stands in a line of Markdown.
+/// Whether a line of Markdown has a link, an image, emphasis, code, a mention or an issue.
 pub fn markup(line: &str) -> bool {
     let line = unescaped(line);
     let body = line.trim_start_matches(['#', '-', ' ']);
@@ -213,7 +213,7 @@ pub fn markup(line: &str) -> bool {
 }
 
 #[test]
-fn a_plan_that_is_too_long_for_a_comment_leaves_out_venues_and_says_which() {
+fn lists_venues_that_do_not_fit_into_a_comment() {
     let (mut plan, cost) = everything();
     let change = plan.changes[0].clone();
     assert_eq!(change.action, Action::Update);
@@ -230,17 +230,17 @@ fn a_plan_that_is_too_long_for_a_comment_leaves_out_venues_and_says_which() {
 }
 
 #[test]
-fn what_is_known_later_is_said_and_cost_only_where_it_is_estimated() {
+fn marks_values_known_after_apply_and_shows_cost_only_with_an_estimate() {
     let snapshot = Snapshot::default();
     let desired = wanted(MANIFEST);
     let plan = plan(&desired, &snapshot, &[]);
     for document in [plan_markdown(&plan, None), plan_html(&plan, None)] {
         assert!(document.contains("(known after apply)"));
-        assert!(!document.contains("Cost"), "without an estimate nothing is said of cost");
+        assert!(!document.contains("Cost"), "without an estimate there must be no cost");
     }
 }
 
-/// `deployer plan` on the cloud on this machine, in a directory of its own.
+/// Runs `deployer plan` on the embedded cloud, in its own directory.
 fn deployer(directory: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
     command.current_dir(directory).args(["plan", "--local", "--artifact", "bootstrap"]).args(args);
@@ -248,7 +248,7 @@ fn deployer(directory: &Path, args: &[&str]) -> Output {
 }
 
 #[test]
-fn the_command_prints_the_format_that_is_asked_for() {
+fn the_command_prints_the_requested_format() {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join("venues.toml"), MANIFEST).expect("written");
     std::fs::write(directory.path().join("bootstrap"), "#!/bin/sh\nexit 1\n").expect("written");

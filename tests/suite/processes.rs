@@ -196,9 +196,9 @@ fn ctrl_c_finishes_calls_in_flight_releases_the_lock_and_lists_what_is_left() {
     let mut text = String::new();
     child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("text");
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
-    assert!(text.contains("Cancelled") && text.contains("not started  a/alias"), "{text}");
-    assert!(text.contains("To go on: deployer apply"), "{text}");
-    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is released");
+    assert!(text.contains("Canceled") && text.contains("not started  a/alias"), "{text}");
+    assert!(text.contains("To continue, run: deployer apply"), "{text}");
+    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
     let created = site.cloud.calls().iter().filter(|call| call.operation == "CreateAlias").count();
     assert_eq!(created, 0, "nothing new was started");
     site.cloud.set_faults(None);
@@ -264,11 +264,11 @@ fn failed_venue_does_not_stop_the_others_and_the_next_apply_completes_it() {
     })));
     let (code, text) = site.apply();
     assert_eq!(code, 4, "{text}");
-    let line = text.lines().find(|line| line.starts_with("Not all is done:")).expect("a summary");
+    let line = text.lines().find(|line| line.starts_with("Incomplete:")).expect("a summary");
     assert!(line.contains("11 created, 1 failed, 4 not started"), "{text}");
     assert!(text.contains("let the credentials in use do `lambda:CreateFunction`"), "{text}");
-    assert!(text.contains("To go on: deployer apply"), "{text}");
-    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is released");
+    assert!(text.contains("To continue, run: deployer apply"), "{text}");
+    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
     let (code, text) = site.apply();

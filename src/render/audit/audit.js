@@ -1,5 +1,5 @@
-// Moves and zooms the graph, filters it and the table, and shows what is known of a box. The page is whole without it: all
-// that is shown here stands in the table's rows, and the address says what is selected.
+// Moves and zooms the graph, filters it and the table, and shows a box's details. The page is complete without this
+// script: everything shown here is in the table's rows, and the address says what is selected.
 (() => {
   "use strict";
 
@@ -21,10 +21,10 @@
   }));
   const outline = svg.querySelector(".node")?.getBBox() ?? { width: 0, height: 0 };
 
-  // The part of the graph that is seen: its upper left corner, and pixels a unit.
+  // The visible part of the graph: its upper left corner, and pixels per unit.
   const seen = { x: 0, y: 0, scale: 1 };
   const MARGIN = 32;
-  // The smallest scale to begin with, and that below which text is but grey.
+  // The smallest initial scale, and the scale below which text is only a gray smudge.
   const READABLE = 0.55;
   const LEGIBLE = 0.3;
 
@@ -34,7 +34,7 @@
     svg.setAttribute("viewBox", `${seen.x} ${seen.y} ${clientWidth / seen.scale} ${clientHeight / seen.scale}`);
   }
 
-  /** Shows all boxes, or from the first on as many as can be read. */
+  /** Shows all boxes, or as many from the first on as are readable. */
   function fit(smallest) {
     const drawn = boxes.filter(isDrawn);
     if (drawn.length === 0) return;
@@ -44,7 +44,7 @@
     const height = drawn.reduce((most, box) => Math.max(most, box.y), -Infinity) + outline.height + MARGIN - top;
     const { clientWidth, clientHeight } = view;
     seen.scale = Math.min(1.2, Math.max(smallest, Math.min(clientWidth / width, clientHeight / height)));
-    // Where not all is seen, the first rows are, from the first box in them on.
+    // If not everything fits, the view starts at the leftmost box of the first rows.
     const first = drawn.filter((box) => box.y < top + clientHeight / seen.scale - outline.height);
     const from = width > clientWidth / seen.scale ? Math.min(...first.map((box) => box.x)) - MARGIN : left;
     seen.x = from - Math.max(0, (clientWidth / seen.scale - width) / 2);
@@ -71,7 +71,7 @@
     paint();
   }
 
-  /** Brings a box into sight, if it isn't there, beside the panel. */
+  /** Brings a box into view beside the panel, unless it already is. */
   function bring({ x, y }) {
     const width = view.clientWidth - (panel.hidden || panel.offsetWidth > view.clientWidth / 2 ? 0 : panel.offsetWidth + 16);
     const isSeen =
@@ -87,7 +87,7 @@
     paint();
   }
 
-  // Moving, by drag, wheel and keyboard.
+  // Moving by drag, wheel and keyboard.
 
   let drag = null;
   let dragged = false;
@@ -117,7 +117,7 @@
   view.addEventListener(
     "click",
     (event) => {
-      // The end of a drag is no click on what happens to be there.
+      // The end of a drag must not click on whatever is below the pointer.
       if (dragged) {
         event.preventDefault();
         event.stopPropagation();
@@ -129,7 +129,7 @@
   svg.addEventListener(
     "wheel",
     (event) => {
-      // Who only passes by goes on scrolling the page.
+      // Someone who scrolls past the graph must be able to keep scrolling the page.
       if (!event.ctrlKey && !event.metaKey && !canvas.contains(document.activeElement)) return;
       event.preventDefault();
       const { left, top } = view.getBoundingClientRect();
@@ -161,11 +161,12 @@
 
   // The panel: what the selected row says.
 
-  // What has an address: rows, and boxes without one. Not by the document, where a name could be that of a part of the page.
+  // Elements with an address: rows, and boxes without a row. The document isn't asked, because a name could equal the id
+  // of some other part of the page.
   const known = new Map([...rows, ...svg.querySelectorAll(".missing")].map((element) => [element.id, element]));
   let selected = null;
 
-  /** What an address leads to: a row, or a box of something that wasn't found. */
+  /** The element that an address leads to: a row, or the box of something that wasn't found. */
   function find(hash) {
     let id = hash.slice(1);
     try {
@@ -233,20 +234,20 @@
       const sign = row.closest("details.verdict").querySelector(".sign").textContent;
       const words = create("p", `${sign} ${verdict} ${kind.textContent}`, { className: "sign" });
       const since = changed.textContent && ` Changed ${changed.textContent}.`;
-      const used = create("p", `Use: ${use.textContent}.${since}`, { className: "soft" });
+      const used = create("p", `Usage: ${use.textContent}.${since}`, { className: "soft" });
       const known = [...row.querySelector(".more").children].slice(1).map((part) => part.cloneNode(true));
       const evidence = row.querySelector(".evidence")?.cloneNode(true) ?? "";
       buttons.append(table, close);
       panel.replaceChildren(words, create("h3", name.textContent), used, evidence, ...known, buttons);
     } else {
       buttons.append(close);
-      const text = "It is named, and wasn't found: it isn't there any more, or is another account's or region's.";
+      const text = "Something refers to it, but it wasn't found. It no longer exists, or is in another account or region.";
       panel.replaceChildren(create("p", "\u00d7 not found", { className: "sign" }), create("h3", element.id), create("p", text), buttons);
     }
     panel.scrollTop = 0;
   }
 
-  /** Selects nothing any more. */
+  /** Clears the selection. */
   function leave() {
     const back = canvas.contains(document.activeElement) || document.activeElement === document.body;
     const box = selected && boxes[selected.dataset.node].element;
@@ -272,9 +273,9 @@
   });
   addEventListener("popstate", () => select(find(location.hash)));
 
-  // Filters, of the table and the graph alike.
+  // Filters for both the table and the graph.
 
-  // As many as this are drawn even where there is nothing to look at, if a text was asked for.
+  // If a text search has at most this many matches, they are all drawn, even those that need no attention.
   const FEW = 400;
   const texts = [];
   const text = controls.querySelector("[type=search]");
@@ -297,7 +298,7 @@
       section.hidden = !some;
       section.open = words.length > 0 || kind.value ? true : opened[index];
     });
-    // What wasn't found is there for who names it.
+    // What wasn't found is drawn together with what refers to it.
     const named = new Set(lines.flatMap(({ from, to }) => (fits[from] || fits[to] ? [from, to] : [])));
     const drawn = boxes.map((box, number) => fits[number] ?? named.has(number));
     boxes.forEach((box, number) => box.element.classList.toggle("out", !drawn[number]));
@@ -305,7 +306,7 @@
     const count = fits.filter(Boolean).length;
     const asked = controls.querySelector("[name=folded]")?.checked || (words.length > 0 && count <= FEW);
     canvas.classList.toggle("all", Boolean(asked));
-    controls.querySelector("output").textContent = count < rows.length ? `${count} of ${rows.length} fit` : "";
+    controls.querySelector("output").textContent = count < rows.length ? `${count} of ${rows.length} match` : "";
   }
 
   controls.addEventListener("input", () => {
@@ -318,7 +319,7 @@
     if (event.target.name === "fit") fit(0);
   });
 
-  // Columns to sort by: all but the evidence.
+  // All columns but the evidence can be sorted by.
 
   const USE = 2;
   for (const table of document.querySelectorAll(".findings")) {
@@ -341,7 +342,7 @@
   }
 
   controls.hidden = false;
-  // The way back leads to what was selected, not to its row.
+  // Going back returns to the selected box, so the browser must not scroll to its row.
   history.scrollRestoration = "manual";
   canvas.classList.add("live");
   view.tabIndex = 0;
@@ -355,7 +356,7 @@
   const first = find(location.hash);
   if (first) {
     select(first);
-    // Not before the browser has gone to the row.
+    // The browser scrolls to the row first, so this has to wait for that.
     addEventListener("load", () => requestAnimationFrame(() => canvas.scrollIntoView({ block: "center" })));
   }
 })();

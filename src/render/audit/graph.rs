@@ -1,4 +1,4 @@
-//! The graph of an audit as SVG. It can be read without a script: each box is a link to its row in the table.
+//! The graph of an audit as SVG. It can be read without a script: each box links to its row in the table.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -9,24 +9,24 @@ use super::link;
 use super::words::{self, Entry};
 use deployer_janitor::audit::{Edge, EdgeKind, Verdict};
 
-/// Lines to one thing that don't call it (to a role, a secret, a queue for dead letters), above which they are left out:
-/// they would make one knot of all that have nothing else to do with each other.
+/// If more lines than this lead to one thing without calling it (a role, a secret, a dead-letter queue), they are left
+/// out: they would tie everything into one knot that has nothing else in common.
 pub(super) const SHARED_BY: usize = 12;
 
-/// Columns of text that a box has room for.
+/// Columns of text that fit into a box.
 const NAME_COLUMNS: usize = 22;
 
 /// The drawing, and what it leaves out.
 pub(super) struct Graph {
     /// The element.
     pub(super) svg: String,
-    /// How many boxes are shown only when they are asked for.
+    /// How many boxes are shown only on request.
     pub(super) folded: usize,
-    /// How many things have lines that were left out.
+    /// To how many things lines were left out.
     pub(super) shared: usize,
 }
 
-/// Draws everything that was found, and what edges lead to that wasn't. Nodes have the numbers of their entries.
+/// Draws everything that was found, and the missing things that edges refer to. Nodes are numbered like their entries.
 pub(super) fn graph(entries: &[Entry]) -> Graph {
     let mut numbers: HashMap<&str, usize> =
         entries.iter().enumerate().map(|(number, entry)| (&*entry.node.id, number)).collect();
@@ -95,7 +95,7 @@ fn open(drawing: &Layout) -> String {
     )
 }
 
-/// The head of an arrow.
+/// The marker for an arrow's head.
 fn head(id: &str) -> String {
     format!(
         "<marker id=\"{id}\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
@@ -103,7 +103,7 @@ fn head(id: &str) -> String {
     )
 }
 
-/// One line for all edges between two nodes, in the style of the weightiest.
+/// One line for all edges between two nodes, in the style of the most important one.
 fn write_line(svg: &mut String, ends: (usize, usize), edges: &[&Edge], route: &[Point], folded: bool) {
     let Some(weightiest) = edges.iter().min_by_key(|edge| (weight(edge.kind), !edge.enabled)) else { return };
     let class = match weightiest.kind {
@@ -135,7 +135,7 @@ fn weight(kind: EdgeKind) -> u8 {
     }
 }
 
-/// A line through points that leaves and comes level, and is straight where it passes a layer.
+/// A line through points that starts and ends horizontally, and is straight where it passes a layer.
 fn curve(route: &[Point]) -> String {
     let mut path = String::new();
     if let Some(Point { x, y }) = route.first() {
@@ -172,7 +172,7 @@ fn write_node(svg: &mut String, entry: &Entry, number: usize, drawing: &Layout, 
     );
 }
 
-/// Something that an edge names and that wasn't found. It has no row: links to it lead to its box.
+/// Something that an edge refers to but that wasn't found. It has no row, so links to it lead to its box.
 fn write_missing(svg: &mut String, id: &str, number: usize, drawing: &Layout) {
     let Point { x, y } = drawing.boxes[number];
     let short = if id.starts_with("arn:") { id.rsplit([':', '/']).next().unwrap_or(id) } else { id };
@@ -190,7 +190,7 @@ fn write_missing(svg: &mut String, id: &str, number: usize, drawing: &Layout) {
     );
 }
 
-/// The outline of a verdict: each has its own, so that it is told without its colour.
+/// The outline of a verdict. Each has its own, so that color isn't needed to tell them apart.
 fn shape(verdict: Verdict) -> String {
     match verdict {
         Verdict::Suspect => polygon(14, BOX_HEIGHT / 2),
@@ -206,7 +206,8 @@ fn rectangle(inset: i32, radius: i32) -> String {
     format!("<rect x=\"{inset}\" y=\"{inset}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\"/>")
 }
 
-/// A box with its corners cut, `across` along its width and `down` along its height: half its height makes a hexagon.
+/// A box with its corners cut, `across` along its width and `down` along its height. With half the height it is a
+/// hexagon.
 fn polygon(across: i32, down: i32) -> String {
     let (right, bottom) = (BOX_WIDTH - across, BOX_HEIGHT - down);
     format!(
@@ -214,7 +215,7 @@ fn polygon(across: i32, down: i32) -> String {
     )
 }
 
-/// A name in the columns that a box has, its middle left out: names of one family differ at their ends.
+/// A name shortened to the columns of a box. The middle is cut, because related names differ at their ends.
 fn shortened(name: &str) -> String {
     let columns = |character: char| if u32::from(character) < 0x1100 { 1 } else { 2 };
     let name = one_line(name);
@@ -236,7 +237,7 @@ fn shortened(name: &str) -> String {
     begin.into_iter().chain(['\u{2026}']).chain(end.into_iter().rev()).collect()
 }
 
-/// A verdict's box in small, for the key.
+/// A small version of a verdict's box, for the key.
 pub(super) fn key(verdict: Verdict) -> String {
     format!(
         "<svg class=\"key\" viewBox=\"-3 -3 {} {}\" width=\"72\" height=\"17\" aria-hidden=\"true\"><g class=\"node {}\">{}\
@@ -250,7 +251,7 @@ pub(super) fn key(verdict: Verdict) -> String {
     )
 }
 
-/// A line of a class in small, for the key.
+/// A short line of a class, for the key.
 pub(super) fn line_key(class: &str) -> String {
     format!(
         "<svg class=\"key lines\" viewBox=\"0 0 44 12\" width=\"44\" height=\"12\" aria-hidden=\"true\">\

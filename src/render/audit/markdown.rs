@@ -8,14 +8,14 @@ use super::words::{self, Entry};
 use deployer_core::counted::counted;
 use deployer_janitor::audit::{Audit, Verdict};
 
-/// Bytes of tables that are shown. GitHub takes a comment of 65,536 characters at most.
+/// Most bytes spent on tables. GitHub accepts comments of up to 65,536 characters.
 const ROOM_FOR_TABLES: usize = 40_000;
-/// Bytes of what couldn't be read.
+/// Most bytes spent on what is unreadable.
 const ROOM_FOR_UNREAD: usize = 12_000;
-/// Of what nobody needs to look at, how much is shown.
+/// Most rows shown for a verdict that needs no attention.
 const CALM: usize = 20;
 
-/// A whole audit. Whatever stands in it, none of it is markup but what is written here.
+/// A whole audit. Only what is written here is markup; everything else is escaped.
 pub fn audit_markdown(audit: &Audit) -> String {
     let inventory = &audit.inventory;
     let entries = words::entries(audit);
@@ -34,9 +34,9 @@ pub fn audit_markdown(audit: &Audit) -> String {
     let left = unread.len() - fits;
     if left > 0 {
         unread.truncate(fits);
-        unread.push(format!("and {left} more (`deployer audit` shows them)"));
+        unread.push(format!("and {left} more (see `deployer audit`)"));
     }
-    list(&mut out, "Not read: nothing is concluded from it", unread.into_iter());
+    list(&mut out, "Unreadable: no conclusions were drawn from these", unread.into_iter());
     let mut room = ROOM_FOR_TABLES;
     for (verdict, of) in words::by_verdict(&entries) {
         write_table(&mut out, verdict, of, inventory.days, &mut room);
@@ -44,7 +44,7 @@ pub fn audit_markdown(audit: &Audit) -> String {
     out
 }
 
-/// Takes `bytes` of `room`, if there are as many.
+/// Takes `bytes` out of `room`, if that has enough.
 fn take(room: &mut usize, bytes: usize) -> bool {
     room.checked_sub(bytes).map(|rest| *room = rest).is_some()
 }
@@ -71,11 +71,11 @@ fn write_table(out: &mut String, verdict: Verdict, entries: &[Entry], days: u32,
         entries.len(),
     );
     if shown > 0 {
-        row(out, &["Kind", "Name", &format!("Use in {}", counted(days.into(), "day")), "Why"].map(ToOwned::to_owned));
+        row(out, &["Kind", "Name", &format!("Usage in {}", counted(days.into(), "day")), "Why"].map(ToOwned::to_owned));
         let _ = write!(out, "| --- | --- | --- | --- |\n{rows}\n");
     }
     if shown < entries.len() {
-        let _ = writeln!(out, "And {} more: `deployer audit` shows them.\n", entries.len() - shown);
+        let _ = writeln!(out, "And {} more: see `deployer audit`.\n", entries.len() - shown);
     }
     out.push_str("</details>\n");
 }

@@ -1,4 +1,4 @@
-//! An audit for a terminal, as a page with its graph, and as Markdown for a ticket.
+//! Renders an audit for a terminal, as a page with its graph, and as Markdown for a ticket.
 
 mod graph;
 mod layout;
@@ -15,11 +15,11 @@ pub use text::{AuditView, audit_summary, audit_text};
 
 use super::escape::one_line;
 
-/// What a link's fragment has as it is: what ARNs are made of, so that a link to a thing shows which.
+/// Keeps the characters of ARNs readable in a link's fragment, so that the link shows where it leads.
 const FRAGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b':').remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*');
 
-/// The link to a node's row, whose `id` is the node's. A browser decodes it before it looks for the row.
+/// The link to a node's row, whose `id` is that of the node. A browser decodes the link before it looks for the row.
 fn link(id: &str) -> String {
     format!("#{}", utf8_percent_encode(&one_line(id), FRAGMENT))
 }

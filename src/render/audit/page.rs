@@ -1,5 +1,5 @@
-//! An audit as one page that needs nothing else: no request, its own style, one script. Without the script everything can
-//! be read: the graph is drawn here, each of its boxes is a link to its row, and a row has all that is known.
+//! An audit as a self-contained page: no request, its own style, one script. Everything can be read without the script:
+//! the graph is drawn here, each of its boxes links to its row, and a row has all details.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -16,11 +16,10 @@ use deployer_janitor::audit::{Audit, Edge, Inventory, Kind, Node, Usage, Verdict
 const STYLE: &str = concat!(include_str!("../plan.css"), include_str!("audit.css"));
 const SCRIPT: &str = include_str!("audit.js");
 
-/// Suspects that are told of at the head. All are in the table.
+/// Most suspects listed at the top. The table lists all of them.
 const SUSPECTS_AT_HEAD: usize = 40;
 
-/// The whole audit. Everything that stands in it is escaped, and the page's own policy allows nothing but its style and its
-/// script.
+/// The whole audit. All content is escaped, and the page's own policy allows nothing but its style and its script.
 pub fn audit_html(audit: &Audit) -> String {
     let inventory = &audit.inventory;
     let entries = words::entries(audit);
@@ -39,7 +38,7 @@ pub fn audit_html(audit: &Audit) -> String {
     write_verdicts(&mut out, &entries);
     if !inventory.unread.is_empty() {
         let unread = inventory.unread.iter().map(words::unread);
-        list(&mut out, "Not read: nothing is concluded from it", "warning", unread);
+        list(&mut out, "Unreadable: no conclusions were drawn from these", "warning", unread);
     }
     write_suspects(&mut out, &entries);
     write_graph(&mut out, &entries);
@@ -49,7 +48,7 @@ pub fn audit_html(audit: &Audit) -> String {
     out
 }
 
-/// How many there are of each verdict; at once the key to the graph's boxes.
+/// The counts of each verdict, which are also the key to the graph's boxes.
 fn write_verdicts(out: &mut String, entries: &[Entry]) {
     out.push_str("<dl class=\"figures\">\n");
     for verdict in VERDICTS {
@@ -85,7 +84,7 @@ fn write_suspects(out: &mut String, entries: &[Entry]) {
     out.push_str("</ul>\n");
     if suspects.len() > SUSPECTS_AT_HEAD {
         let more = counted((suspects.len() - SUSPECTS_AT_HEAD) as u64, "suspect");
-        let _ = writeln!(out, "<p class=\"soft\">And {more} more, in the table.</p>");
+        let _ = writeln!(out, "<p class=\"soft\">Not shown: {more}. The table lists all of them.</p>");
     }
     out.push_str("</section>\n");
 }
@@ -108,17 +107,17 @@ fn write_graph(out: &mut String, entries: &[Entry]) {
     let _ = write!(
         out,
         "<p class=\"skip\"><a href=\"#findings\">Skip the graph</a></p>\n<div class=\"canvas\">\n<div class=\"view\">\n{}</div>\n\
-         <aside class=\"panel\" aria-label=\"What is known of it\" tabindex=\"-1\" hidden></aside>\n</div>\n\
+         <aside class=\"panel\" aria-label=\"Details\" tabindex=\"-1\" hidden></aside>\n</div>\n\
          <ul class=\"lines-key soft\">\n",
         graph.svg
     );
     for (class, text) in [
         ("calls", "calls"),
-        ("calls off", "would call, and is disabled or broken"),
-        ("may", "may call: a permission only"),
-        ("dead", "sends there what failed"),
-        ("needs", "runs as it, names it or logs to it"),
-        ("watches", "watches it"),
+        ("calls off", "would call, but is disabled or broken"),
+        ("may", "may call (permission only)"),
+        ("dead", "sends failures to"),
+        ("needs", "runs as, refers to or logs to"),
+        ("watches", "watches"),
     ] {
         let _ = writeln!(out, "<li>{} {text}</li>", graph::line_key(class));
     }
@@ -126,22 +125,22 @@ fn write_graph(out: &mut String, entries: &[Entry]) {
     if graph.folded > 0 {
         let _ = writeln!(
             out,
-            "<p class=\"soft\">Not drawn at first: {} active or managed, in groups with nothing to look at. The table has \
-             them.</p>",
+            "<p class=\"soft\">Not drawn at first: {} active or managed, in groups where nothing needs attention. The \
+             table lists them.</p>",
             graph.folded
         );
     }
     if graph.shared > 0 {
         let _ = writeln!(
             out,
-            "<p class=\"soft\">Lines to what more than {SHARED_BY} share (a role, a secret) are left out; its box says how \
-             many they are (<q>of 40</q>).</p>"
+            "<p class=\"soft\">Lines to anything that more than {SHARED_BY} others share (a role, a secret) are left out. \
+             Its box says how many share it (<q>of 40</q>).</p>"
         );
     }
     out.push_str("</section>\n");
 }
 
-/// What only the script can do; it shows them.
+/// The controls, hidden until the script shows them, since they don't work without it.
 fn write_controls(out: &mut String, entries: &[Entry], folded: usize) {
     out.push_str(
         "<div class=\"controls\" hidden>\n<input type=\"search\" aria-label=\"Filter by text\" \
@@ -167,12 +166,12 @@ fn write_controls(out: &mut String, entries: &[Entry], folded: usize) {
     if folded > 0 {
         let _ = writeln!(
             out,
-            "<label><input type=\"checkbox\" name=\"folded\"> draw the {folded} with nothing to look at</label>"
+            "<label><input type=\"checkbox\" name=\"folded\"> draw the {folded} that need no attention</label>"
         );
     }
     out.push_str(
-        "<output class=\"soft\"></output>\n<p class=\"soft\">Drag to move. Click the graph, then scroll to zoom, or use + and \
-         \u{2212}, the arrows and 0. Click a box for its evidence.</p>\n\
+        "<output class=\"soft\"></output>\n<p class=\"soft\">Drag to move. Click the graph, then scroll to zoom, or use +, \
+         \u{2212}, the arrow keys and 0. Click a box for its evidence.</p>\n\
          <span class=\"zoom\"><button type=\"button\" name=\"in\" aria-label=\"Zoom in\">+</button>\
          <button type=\"button\" name=\"out\" aria-label=\"Zoom out\">\u{2212}</button>\
          <button type=\"button\" name=\"fit\">Fit</button></span>\n</div>\n",
@@ -193,7 +192,7 @@ fn write_findings(out: &mut String, entries: &[Entry], days: u32) {
             out,
             "<details class=\"verdict {title}\" data-verdict=\"{title}\"{open}>\n<summary><h3><span class=\"sign\">{}</span> \
              {title}</h3> <span class=\"soft\">{}: {}</span></summary>\n<div class=\"wide\"><table class=\"findings\">\n\
-             <thead><tr><th scope=\"col\">Kind</th><th scope=\"col\">Name</th><th scope=\"col\">Use in {}</th>\
+             <thead><tr><th scope=\"col\">Kind</th><th scope=\"col\">Name</th><th scope=\"col\">Usage in {}</th>\
              <th scope=\"col\">Changed</th><th scope=\"col\">Why</th></tr></thead>\n<tbody>",
             words::sign(verdict),
             of.len(),
@@ -227,7 +226,7 @@ fn write_row(out: &mut String, entry: &Entry, number: usize, names: &HashMap<&st
         html(&words::usage(&node.usage)),
     );
     write_evidence(out, entry);
-    out.push_str("<details class=\"more\"><summary>All that is known</summary><dl>");
+    out.push_str("<details class=\"more\"><summary>All details</summary><dl>");
     let mut say = |name: &str, text: &str| {
         let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", html(name), html(text));
     };
@@ -241,10 +240,10 @@ fn write_row(out: &mut String, entry: &Entry, number: usize, names: &HashMap<&st
     }
     node.attributes.iter().for_each(|(name, value)| say(name, value));
     node.tags.iter().for_each(|(name, value)| say(&format!("tag {name}"), value));
-    entry.unread.iter().for_each(|unread| say("not read", &words::unread(unread)));
+    entry.unread.iter().for_each(|unread| say("unreadable", &words::unread(unread)));
     out.push_str("</dl>");
-    write_edges(out, "Comes from", &entry.incoming, names, |edge| &edge.from);
-    write_edges(out, "Leads to", &entry.outgoing, names, |edge| &edge.to);
+    write_edges(out, "Incoming", &entry.incoming, names, |edge| &edge.from);
+    write_edges(out, "Outgoing", &entry.outgoing, names, |edge| &edge.to);
     out.push_str("</details></td></tr>\n");
 }
 
@@ -271,7 +270,7 @@ fn write_edges<'a>(
 fn write_calls(out: &mut String, inventory: &Inventory) {
     let _ = writeln!(
         out,
-        "<details>\n<summary><h3>Calls made</h3> <span class=\"soft\">{}, all of them reads</span></summary>\n\
+        "<details>\n<summary><h3>Calls made</h3> <span class=\"soft\">{}, all read-only</span></summary>\n\
          <div class=\"wide\"><table class=\"cost\">\n<thead><tr><th scope=\"col\">Call</th><th scope=\"col\">Times</th></tr></thead>\n<tbody>",
         inventory.calls.values().sum::<u64>()
     );

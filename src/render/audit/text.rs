@@ -1,4 +1,4 @@
-//! An audit as people read it on a terminal: what is suspect first, then what nobody needs, with the evidence.
+//! An audit for a terminal: suspects first, then what nobody needs, with the evidence.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,22 +14,22 @@ const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 const GREEN: Style = AnsiColor::Green.on_default();
 
-/// What of an audit is shown.
+/// Which part of an audit is shown.
 #[derive(Debug, Clone, Default)]
 pub struct AuditView {
-    /// What is in use and what is managed too, one by one.
+    /// Also lists what is active or managed, item by item.
     pub all: bool,
-    /// Only these kinds; empty is all.
+    /// Only these kinds; all kinds if empty.
     pub kinds: Vec<Kind>,
 }
 
-/// An audit. The text has ANSI styles; a stream that is no terminal strips them.
+/// An audit. The text has ANSI styles, which are stripped on a stream that isn't a terminal.
 pub fn audit_text(audit: &Audit, view: &AuditView) -> String {
     let inventory = &audit.inventory;
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "{BOLD}account {}, region {}{BOLD:#}, use of {} days to {}",
+        "{BOLD}account {}, region {}{BOLD:#}, usage over {} days up to {}",
         inventory.account,
         inventory.region,
         inventory.days,
@@ -63,15 +63,15 @@ pub fn audit_text(audit: &Audit, view: &AuditView) -> String {
     out
 }
 
-/// The closing line: how many of which verdict, and what it took.
+/// The closing line: how many items have each verdict, and how long the audit took.
 pub fn audit_summary(audit: &Audit, seconds: u64) -> String {
     let of = |verdict| audit.findings.iter().filter(|finding| finding.verdict == verdict).count();
     let counts = VERDICTS.into_iter().map(|verdict| format!("{} {}", of(verdict), verdict.word()));
     let calls: u64 = audit.inventory.calls.values().sum();
     let unread = match audit.inventory.unread.len() {
         0 => String::new(),
-        1 => " The audit is incomplete: a read failed, and what hangs on it is unknown.".to_owned(),
-        unread => format!(" The audit is incomplete: {unread} reads failed, and what hangs on them is unknown."),
+        1 => " The audit is incomplete: a read failed, and what depends on it is unknown.".to_owned(),
+        unread => format!(" The audit is incomplete: {unread} reads failed, and what depends on them is unknown."),
     };
     format!("{BOLD}Audit:{BOLD:#} {}. {calls} calls, {seconds} s.{unread}", counts.collect::<Vec<_>>().join(", "))
 }
@@ -80,26 +80,26 @@ fn write_unread(out: &mut String, unread: &[Unread]) {
     if unread.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n{YELLOW}not read{YELLOW:#}  {DIM}nothing is concluded from it{DIM:#}");
-    // One missing permission may stand for thousands of functions.
+    let _ = writeln!(out, "\n{YELLOW}unreadable{YELLOW:#}  {DIM}no conclusions were drawn from these{DIM:#}");
+    // One missing permission may affect thousands of functions.
     let mut by_cause: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for unread in unread {
         by_cause.entry((&unread.call, &unread.why)).or_default().push(&unread.what);
     }
     for ((call, why), what) in by_cause {
-        let more = if what.len() > 1 { format!(", and {} more of the like", what.len() - 1) } else { String::new() };
+        let more = if what.len() > 1 { format!(", and {} more like it", what.len() - 1) } else { String::new() };
         let _ = writeln!(out, "  {}{more}: {why}", what[0]);
         let _ = writeln!(out, "    {DIM}needs {}{DIM:#}", permission(call));
     }
 }
 
-/// What lets a call be made. API Gateway's actions are HTTP methods
+/// The permission that a call needs. API Gateway's actions are HTTP methods
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html>).
 fn permission(call: &str) -> String {
     match call.split_once(':') {
         Some(("apigateway", _)) => format!("apigateway:GET ({call})"),
-        Some(("hubspot", "webhooks")) => "an access token of the app".to_owned(),
-        Some(("hubspot", _)) => "the scope automation".to_owned(),
+        Some(("hubspot", "webhooks")) => "an access token for the app".to_owned(),
+        Some(("hubspot", _)) => "the scope `automation`".to_owned(),
         _ => call.to_owned(),
     }
 }

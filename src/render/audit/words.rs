@@ -1,15 +1,15 @@
-//! An audit in words and in the order in which it is shown: what every format says the same.
+//! The words and the order of an audit that all formats share.
 
 use std::collections::{BTreeMap, HashMap};
 
 use deployer_core::counted::counted;
 use deployer_janitor::audit::{Audit, Edge, EdgeKind, Finding, Inventory, Node, Unread, Usage, Verdict};
 
-/// All verdicts, in the order in which they are shown.
+/// All verdicts, in display order.
 pub(super) const VERDICTS: [Verdict; 6] =
     [Verdict::Suspect, Verdict::Orphaned, Verdict::Stale, Verdict::Unknown, Verdict::Active, Verdict::Managed];
 
-/// A node with what is concluded of it and what hangs on it.
+/// A node with its verdict, its evidence and its edges.
 pub(super) struct Entry<'a> {
     pub(super) node: &'a Node,
     pub(super) verdict: Verdict,
@@ -18,11 +18,11 @@ pub(super) struct Entry<'a> {
     pub(super) incoming: Vec<&'a Edge>,
     /// Edges that lead from it.
     pub(super) outgoing: Vec<&'a Edge>,
-    /// What couldn't be read of it.
+    /// What is unreadable about it.
     pub(super) unread: Vec<&'a Unread>,
 }
 
-/// Everything that was found, by verdict, kind and name.
+/// Everything that was found, ordered by verdict, kind and name.
 pub(super) fn entries(audit: &Audit) -> Vec<Entry<'_>> {
     let Inventory { nodes, edges, unread, .. } = &audit.inventory;
     let findings: HashMap<&str, &Finding> = audit.findings.iter().map(|finding| (&*finding.id, finding)).collect();
@@ -34,7 +34,7 @@ pub(super) fn entries(audit: &Audit) -> Vec<Entry<'_>> {
     let mut entries: Vec<Entry> = nodes
         .iter()
         .map(|node| {
-            // A file may have been cut; what has no verdict is one of which nothing is known.
+            // The audit may come from a truncated file: a node without a verdict is unknown.
             let finding = findings.get(&*node.id);
             Entry {
                 node,
@@ -63,12 +63,12 @@ fn grouped<'a, T>(
     groups
 }
 
-/// The entries of each verdict that there is any of, in the order of verdicts.
+/// The entries, grouped by verdict in display order, without empty groups.
 pub(super) fn by_verdict<'a, 'b>(entries: &'b [Entry<'a>]) -> impl Iterator<Item = (Verdict, &'b [Entry<'a>])> {
     entries.chunk_by(|one, next| one.verdict == next.verdict).map(|entries| (entries[0].verdict, entries))
 }
 
-/// What it comes to, in two parts: what there is to look at, and the rest.
+/// The counts in two parts: what needs attention, and the rest.
 pub(super) fn summary(entries: &[Entry]) -> (String, String) {
     let counts: BTreeMap<Verdict, usize> = by_verdict(entries).map(|(verdict, of)| (verdict, of.len())).collect();
     let list = |verdicts: &[Verdict]| {
@@ -77,23 +77,23 @@ pub(super) fn summary(entries: &[Entry]) -> (String, String) {
     };
     let (look, calm) = VERDICTS.split_at(4);
     let (look, calm) = (list(look), list(calm));
-    let look = if look.is_empty() { "Nothing to look at.".to_owned() } else { format!("{look}.") };
+    let look = if look.is_empty() { "Nothing needs attention.".to_owned() } else { format!("{look}.") };
     (look, if calm.is_empty() { calm } else { format!("{calm}.") })
 }
 
 /// What a verdict means.
 pub(super) fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Suspect => "leads to an endpoint that isn't there or isn't this account's, or feeds another venue",
+        Verdict::Suspect => "leads to an endpoint that doesn't exist or isn't in this account, or feeds another venue",
         Verdict::Orphaned => "nothing reaches it, and it wasn't used",
-        Verdict::Stale => "something reaches it, and neither was used",
-        Verdict::Unknown => "what would decide it couldn't be read",
+        Verdict::Stale => "something reaches it, but neither was used",
+        Verdict::Unknown => "the data that would decide it is unreadable",
         Verdict::Active => "in use, or needed by something that is",
-        Verdict::Managed => "a deployment of deployer owns it",
+        Verdict::Managed => "owned by a deployment of deployer",
     }
 }
 
-/// A verdict as a sign, for who doesn't see its colour.
+/// A verdict's sign, for people who can't tell its color.
 pub(super) fn sign(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Suspect => "!",
@@ -105,7 +105,7 @@ pub(super) fn sign(verdict: Verdict) -> &'static str {
     }
 }
 
-/// By what one thing reaches another, with what else is to be said of it.
+/// How one thing reaches another, with the edge's note and whether it works.
 pub(super) fn edge(edge: &Edge) -> String {
     let kind = match edge.kind {
         EdgeKind::Target => "target",
@@ -122,30 +122,30 @@ pub(super) fn edge(edge: &Edge) -> String {
         EdgeKind::Log => "log",
         EdgeKind::Watch => "watches",
     };
-    let off = if edge.enabled { "" } else { ", doesn't work now" };
+    let off = if edge.enabled { "" } else { ", disabled or broken" };
     let note = edge.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
     format!("{kind}{note}{off}")
 }
 
-/// How much something was used, without the window.
+/// How much something was used, without the period.
 pub(super) fn usage(usage: &Usage) -> String {
     match usage {
         Usage::Counted { what, count, last: Some(last) } => format!("{count} {what}, last on {last}"),
         Usage::Counted { what, count, last: None } => format!("{count} {what}"),
-        Usage::Unread => "couldn't be read".to_owned(),
+        Usage::Unread => "unreadable".to_owned(),
         Usage::NotCounted => "not counted".to_owned(),
     }
 }
 
-/// What couldn't be read, and why.
+/// Something unreadable, why, and the call that failed.
 pub(super) fn unread(unread: &Unread) -> String {
     format!("{}: {} ({})", unread.what, unread.why, unread.call)
 }
 
-/// When it was read, how far back, and how many calls it took.
+/// When the audit was made, over which period, and how many calls it took.
 pub(super) fn reading(inventory: &Inventory) -> String {
     format!(
-        "Read at {} UTC, use counted over {}, {} made.",
+        "Read at {} UTC; usage counted over {}; {} made.",
         inventory.taken_at.strftime("%Y-%m-%d %H:%M"),
         counted(inventory.days.into(), "day"),
         counted(inventory.calls.values().sum(), "call"),

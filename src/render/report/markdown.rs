@@ -1,4 +1,4 @@
-//! The report in GitHub's Markdown, with the picture as a Mermaid diagram, which GitHub draws.
+//! The report in GitHub's Markdown, with the diagram in Mermaid, which GitHub draws.
 
 use std::fmt::Write;
 
@@ -8,10 +8,10 @@ use super::super::venue_words as words;
 use deployer_core::manifest::Status;
 use deployer_health::status::{Overview, Standing, Urgency};
 
-/// Venues up to which there is a picture: Mermaid draws no more than 500 arrows, and nobody reads as many.
+/// The most venues for which there is a diagram: Mermaid draws no more than 500 arrows, and nobody reads that many.
 const MOST_DRAWN: usize = 40;
 
-/// The whole report. Whatever stands in it, none of it is markup but what is written here.
+/// The whole report. Only what is written here is markup; everything else is escaped.
 pub fn report_markdown(overview: &Overview) -> String {
     let mut out = String::new();
     let account = overview
@@ -36,8 +36,7 @@ pub fn report_markdown(overview: &Overview) -> String {
     write_venues(&mut out, overview);
     write_blockers(&mut out, overview);
     out.push_str(
-        "\nTimes are UTC. A contact to review is one of which it isn't known whether it became a lead. No contact's data is \
-         in this.\n",
+        "\nTimes are UTC. A contact to review may or may not have become a lead. This report contains no contact data.\n",
     );
     out
 }
@@ -70,7 +69,7 @@ fn with_code(text: &str) -> String {
 }
 
 fn write_venues(out: &mut String, overview: &Overview) {
-    out.push_str("\n### Venues\n\n| Venue | State | When | Last sync | Contacts that need a person | Leads go to |\n");
+    out.push_str("\n### Venues\n\n| Venue | State | When | Last sync | Contacts that need attention | Leads go to |\n");
     out.push_str("| --- | --- | --- | --- | --- | --- |\n");
     for status in &overview.venues {
         let blocked = status.venue.status == Status::Blocked;
@@ -93,7 +92,7 @@ fn write_blockers(out: &mut String, overview: &Overview) {
     if waiting.is_empty() {
         return;
     }
-    out.push_str("\n### What is waited for\n\n");
+    out.push_str("\n### Blocked venues\n\n");
     for waiting in waiting {
         let called_out = waiting.called_out().map_or_else(String::new, |why| format!(" (**{why}**)"));
         let _ = writeln!(
@@ -127,8 +126,8 @@ fn mermaid(flow: &Flow) -> String {
     out
 }
 
-/// A text of Mermaid, in quotes. In it every sign of ASCII that might mean something is written as a number, so that
-/// it ends neither the text nor the diagram, and begins no list (<https://mermaid.js.org/syntax/flowchart.html>, "Entity codes").
+/// A quoted Mermaid text. Every ASCII character that might have a meaning is written as an entity code, so that it ends
+/// neither the text nor the diagram and begins no list (<https://mermaid.js.org/syntax/flowchart.html>, "Entity codes").
 fn label(lines: &[&str]) -> String {
     let line = |text: &&str| {
         let mut out = String::new();
@@ -146,7 +145,7 @@ mod tests {
     use super::label;
 
     #[test]
-    fn nothing_ends_a_text_of_mermaid() {
+    fn escapes_hostile_text_in_mermaid() {
         for text in [
             "\"]; click x",
             "`**b**`",

@@ -1,5 +1,5 @@
-//! The report for those who don't run the system: what runs, for whom, since when it waits and for what. As one page, or
-//! as Markdown. Nothing in it is secret, and no contact is in it.
+//! The report for people who don't operate the system: what is running, for whom, and what blocked venues wait for. It
+//! is a page or Markdown. It contains no secrets and no contacts.
 
 mod html;
 mod markdown;
@@ -16,7 +16,7 @@ use deployer_core::manifest::{Blocker, Status};
 use deployer_core::resource::Observed;
 use deployer_health::status::{Contacts, Overview, Runs, Standing, VenueStatus};
 
-/// The picture of all venues.
+/// The diagram of all venues.
 fn flow(overview: &Overview) -> Flow {
     let source = overview.portal_id.map_or_else(|| "HubSpot".to_owned(), |id| format!("HubSpot, portal {id}"));
     Flow { source, lanes: overview.venues.iter().map(|status| lane(status, overview)).collect() }
@@ -41,7 +41,8 @@ fn lane(status: &VenueStatus, overview: &Overview) -> Lane {
     }
 }
 
-/// The hours of the day have a line of their own; that times are UTC stands on the page.
+/// The schedule in two lines, with the hours of the day on the second. The page says that times are UTC, so the lines
+/// don't.
 fn rule(status: &VenueStatus, overview: &Overview) -> (String, String) {
     let rhythm = words::rhythm(status).replace(" UTC", "");
     let fires = status.rule.present().is_some_and(|rule| rule.enabled);
@@ -51,28 +52,25 @@ fn rule(status: &VenueStatus, overview: &Overview) -> (String, String) {
     }
 }
 
-/// A number that may be known of some venues only.
+/// The sum of a number that may be known for some venues only.
 fn total(overview: &Overview, of: impl Fn(&VenueStatus) -> Option<u64>) -> String {
     let asked = overview.venues.iter().filter(|status| status.venue.status != Status::Blocked);
     let counts: Vec<Option<u64>> = asked.map(of).collect();
     let sum: u64 = counts.iter().flatten().sum();
     match (counts.contains(&None), sum) {
         (false, _) => sum.to_string(),
-        // Nothing among those that are known isn't nothing.
-        (true, 0) => "not known".to_owned(),
+        // Zero in the venues that could be read doesn't mean zero overall.
+        (true, 0) => "unknown".to_owned(),
         (true, _) => format!("at least {sum}"),
     }
 }
 
-/// What is told first, in numbers.
+/// The key figures at the top of the report.
 fn figures(overview: &Overview) -> [(String, String); 4] {
     let running = overview.venues.iter().filter(|status| status.standing == Standing::Running).count();
     let unknown = overview.venues.iter().any(|status| status.function.unreadable().is_some());
-    let running = if running == 0 && unknown {
-        "not known".to_owned()
-    } else {
-        format!("{running} of {}", overview.venues.len())
-    };
+    let running =
+        if running == 0 && unknown { "unknown".to_owned() } else { format!("{running} of {}", overview.venues.len()) };
     let runs = |count: fn(&Runs) -> u64| {
         total(overview, |status| match &status.runs {
             Observed::Present(runs) => Some(count(runs)),
@@ -85,7 +83,7 @@ fn figures(overview: &Overview) -> [(String, String); 4] {
         Contacts::NotAsked(_) | Contacts::Unreadable(_) => None,
     });
     [
-        ("Venues that run".to_owned(), running),
+        ("Running venues".to_owned(), running),
         (format!("Contacts synced in {}", words::span(overview)), runs(|runs| runs.synced)),
         (format!("Failed runs in {}", words::span(overview)), runs(|runs| runs.failed_runs)),
         ("Contacts to review".to_owned(), review),
@@ -97,7 +95,7 @@ fn date(at: Timestamp) -> String {
     at.strftime("%-d %b %Y %H:%M").to_string()
 }
 
-/// What a blocked venue waits for.
+/// A blocked venue, and what it waits for.
 struct Waiting<'o> {
     status: &'o VenueStatus,
     blocker: &'o Blocker,
@@ -110,30 +108,30 @@ impl Waiting<'_> {
     }
 
     fn next_step(&self) -> &str {
-        self.blocker.next_step.as_deref().unwrap_or("none is named")
+        self.blocker.next_step.as_deref().unwrap_or("none yet")
     }
 
-    /// `15 Sep 2025, for 40 days`
+    /// `2025-09-15 (40 days ago)`
     fn since(&self) -> String {
         match (&self.blocker.since, self.age_days) {
-            (Some(since), Some(age)) => format!("{since}, for {}", counted(age.unsigned_abs(), "day")),
+            (Some(since), Some(age)) => format!("{since} ({} ago)", counted(age.unsigned_abs(), "day")),
             (Some(since), None) => since.clone(),
-            (None, _) => "nobody wrote since when".to_owned(),
+            (None, _) => "unknown".to_owned(),
         }
     }
 
-    /// Why it is called out, if it is.
+    /// Why the venue is called out, if it is.
     fn called_out(&self) -> Option<&'static str> {
         match (&self.blocker.owner, self.age_days.is_some_and(|age| age > Blocker::OLD_DAYS)) {
-            (None, true) => Some("no owner, and older than 30 days"),
+            (None, true) => Some("no owner, and blocked for more than 30 days"),
             (None, false) => Some("no owner"),
-            (Some(_), true) => Some("older than 30 days"),
+            (Some(_), true) => Some("blocked for more than 30 days"),
             (Some(_), false) => None,
         }
     }
 }
 
-/// The venues that wait, the longest first.
+/// The blocked venues, the longest blocked first.
 fn waiting(overview: &Overview) -> Vec<Waiting<'_>> {
     let today = deployer_health::status::day(overview.made_at);
     let blocked = overview.venues.iter().filter(|status| status.venue.status == Status::Blocked);
@@ -147,7 +145,7 @@ fn waiting(overview: &Overview) -> Vec<Waiting<'_>> {
     waiting
 }
 
-/// A venue's details for those who run the system.
+/// A venue's details, for operators.
 fn details(status: &VenueStatus, overview: &Overview) -> Vec<(&'static str, String)> {
     let mut details = vec![
         ("Name in the manifest", status.venue.name.clone()),
@@ -158,8 +156,8 @@ fn details(status: &VenueStatus, overview: &Overview) -> Vec<(&'static str, Stri
         ("Last run", super::status::last_run(status, overview)),
     ];
     match &status.contacts {
-        Contacts::NotAsked(reason) => details.push(("Contacts", format!("not known here: {reason}"))),
-        Contacts::Unreadable(reason) => details.push(("Contacts", format!("not read: {reason}"))),
+        Contacts::NotAsked(reason) => details.push(("Contacts", format!("not checked: {reason}"))),
+        Contacts::Unreadable(reason) => details.push(("Contacts", format!("unreadable: {reason}"))),
         Contacts::Counted { .. } => {}
     }
     details

@@ -1,4 +1,4 @@
-//! Accounts to draw: the one that this began with, and generated ones of any size.
+//! Accounts to draw: one like the account that this tool was first written for, and generated ones of any size.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use deployer_janitor::audit::{
     AUDIT_VERSION, Audit, Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict,
 };
 
-/// An audit that is being put together.
+/// An audit under construction.
 pub(super) struct Account(pub(super) Audit);
 
 pub(super) fn arn(service: &str, rest: &str) -> String {
@@ -34,7 +34,7 @@ impl Account {
         Self(Audit { version: AUDIT_VERSION, inventory, findings: Vec::new() })
     }
 
-    /// Adds a node with its verdict, and gives its id.
+    /// Adds a node with its verdict, and returns its id.
     pub(super) fn node(&mut self, id: String, kind: Kind, name: &str, verdict: Verdict, evidence: &[&str]) -> String {
         let what = match kind {
             Kind::Function => Some("invocations"),
@@ -84,7 +84,7 @@ impl Account {
     }
 }
 
-/// What was found in the account that this began with.
+/// What was found in the account that this tool was first written for.
 pub(super) fn story() -> Audit {
     let mut account = Account::new();
     let stale = |what: &str| format!("{what} No invocation in 90 days.");
@@ -164,7 +164,7 @@ pub(super) fn story() -> Audit {
     account.0
 }
 
-/// An account of about `size` things, most of them in use, in which much hangs together.
+/// An account of about `size` items, most of them in use, with many connections.
 pub(super) fn generated(size: usize) -> Audit {
     let mut account = Account::new();
     let shared = "arn:aws:iam::123456789012:role/shared-lambda-role".to_owned();

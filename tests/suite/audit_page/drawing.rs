@@ -1,4 +1,4 @@
-//! The graph, as it stands in the page.
+//! The graph, as it is drawn in the page.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use proptest::collection::vec;
 
 use super::accounts::{Account, arn, generated, story};
 
-/// A box: its class, its left and its upper edge.
+/// A box: its class, its left edge and its upper edge.
 struct Placed {
     class: String,
     x: i32,
@@ -21,7 +21,7 @@ impl Placed {
     }
 }
 
-/// A line between two boxes, by their ids, and where it begins and ends.
+/// A line between two boxes, with their ids and the points where it begins and ends.
 struct Line {
     class: String,
     from: String,
@@ -30,13 +30,13 @@ struct Line {
     end: (i32, i32),
 }
 
-/// What was drawn, read from the page.
+/// The drawing, parsed from the page.
 struct Drawing {
     boxes: HashMap<String, Placed>,
     lines: Vec<Line>,
     /// Width and height of a box.
     size: (i32, i32),
-    /// Width and height of what is shown at first.
+    /// Width and height of what isn't folded.
     shown: (i32, i32),
 }
 
@@ -51,14 +51,14 @@ fn numbers(text: &str) -> Vec<i32> {
     text.split(|c: char| !c.is_ascii_digit() && c != '-').filter_map(|number| number.parse().ok()).collect()
 }
 
-/// Where a path begins and ends that has only `M`, `C` and `H`.
+/// The points where a path begins and ends. It may use only `M`, `C` and `H`.
 fn ends(path: &str) -> ((i32, i32), (i32, i32)) {
     let commands: Vec<usize> = path.match_indices(['M', 'C', 'H']).map(|(at, _)| at).chain([path.len()]).collect();
     let points = commands.windows(2).scan((0, 0), |at, command| {
         let command = &path[command[0]..command[1]];
         *at = match *numbers(command) {
             [.., x, y] if !command.starts_with('H') => (x, y),
-            // A level line keeps the height that it had.
+            // A horizontal line keeps its height.
             [x] if command.starts_with('H') => (x, at.1),
             _ => panic!("{command} in {path}"),
         };
@@ -81,7 +81,7 @@ impl Drawing {
             let id = percent_encoding::percent_decode_str(href).decode_utf8().expect("it is UTF-8").into_owned();
             ids.insert(attribute(element, "data-node"), id.clone());
             let class = attribute(element, "class").to_owned();
-            assert!(boxes.insert(id, Placed { class, x: at[0], y: at[1] }).is_none(), "each is drawn once");
+            assert!(boxes.insert(id, Placed { class, x: at[0], y: at[1] }).is_none(), "each box must be drawn once");
         }
         let lines = svg.split("<path ").filter(|element| element.contains("data-from")).map(|element| {
             let (begin, end) = ends(attribute(element, " d"));
@@ -102,7 +102,7 @@ impl Drawing {
         Self { boxes, lines, size, shown: (shown[2], shown[3]) }
     }
 
-    /// What must hold of any drawing.
+    /// Checks what must hold for any drawing.
     fn check(&self) {
         let (width, height) = self.size;
         let mut placed: Vec<&Placed> = self.boxes.values().collect();
@@ -110,9 +110,12 @@ impl Drawing {
         for (index, one) in placed.iter().enumerate() {
             assert!(one.x >= 0 && one.y >= 0);
             if one.folded() {
-                assert!(one.y >= self.shown.1, "what is set apart is below what is seen");
+                assert!(one.y >= self.shown.1, "folded boxes must be below the visible part");
             } else {
-                assert!(one.x + width <= self.shown.0 && one.y + height <= self.shown.1, "what is shown is seen");
+                assert!(
+                    one.x + width <= self.shown.0 && one.y + height <= self.shown.1,
+                    "shown boxes must be in the visible part"
+                );
             }
             for other in placed[index + 1..].iter().take_while(|other| other.x < one.x + width) {
                 assert!((one.y - other.y).abs() >= height, "{} and {} overlap", one.y, other.y);
@@ -122,9 +125,13 @@ impl Drawing {
             let (from, to) = (&self.boxes[&line.from], &self.boxes[&line.to]);
             let forward = line.begin.0 == from.x + width && line.end.0 == to.x;
             let backward = line.begin.0 == from.x && line.end.0 == to.x + width;
-            assert!(forward || backward, "it leaves and comes at a side");
-            assert_eq!((line.begin.1, line.end.1), (from.y + height / 2, to.y + height / 2), "at its middle");
-            assert_eq!(from.folded(), to.folded(), "what hangs together is folded together");
+            assert!(forward || backward, "a line must start and end at the sides of its boxes");
+            assert_eq!(
+                (line.begin.1, line.end.1),
+                (from.y + height / 2, to.y + height / 2),
+                "a line must start and end at the middle of a side"
+            );
+            assert_eq!(from.folded(), to.folded(), "connected boxes must be folded together");
         }
     }
 
@@ -137,7 +144,7 @@ fn node(index: usize) -> String {
     arn("lambda", &format!("function:f{index}"))
 }
 
-/// Functions that task one another.
+/// Functions with task edges between them.
 fn tasked(count: usize, edges: &[(usize, usize)], verdict: Verdict) -> Audit {
     let mut account = Account::new();
     for index in 0..count {
@@ -151,7 +158,7 @@ fn tasked(count: usize, edges: &[(usize, usize)], verdict: Verdict) -> Audit {
 
 proptest::proptest! {
     #[test]
-    fn any_graph_is_drawn_without_an_overlap(count in 1_usize..40, edges in vec((0_usize..44, 0_usize..44), 0..90)) {
+    fn draws_any_graph_without_overlaps(count in 1_usize..40, edges in vec((0_usize..44, 0_usize..44), 0..90)) {
         let edges: Vec<_> = edges.into_iter().filter(|(from, to)| *from.min(to) < count).collect();
         let audit = tasked(count, &edges, Verdict::Stale);
         let drawing = Drawing::of(&audit);
@@ -163,7 +170,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn the_order_of_an_audit_changes_nothing(count in 1_usize..20, edges in vec((0_usize..22, 0_usize..22), 0..40), turn in 0_usize..20) {
+    fn draws_the_same_page_for_any_order_of_the_audit(count in 1_usize..20, edges in vec((0_usize..22, 0_usize..22), 0..40), turn in 0_usize..20) {
         let audit = tasked(count, &edges, Verdict::Active);
         let mut other = audit.clone();
         let inventory = &mut other.inventory;
@@ -177,7 +184,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn triggers_stand_to_the_left_of_what_they_call() {
+fn draws_triggers_to_the_left_of_what_they_call() {
     let audit = story();
     let drawing = Drawing::of(&audit);
     drawing.check();
@@ -190,11 +197,11 @@ fn triggers_stand_to_the_left_of_what_they_call() {
 }
 
 #[test]
-fn a_line_has_the_style_of_its_weightiest_edge_and_says_whether_it_works() {
+fn draws_a_line_in_the_style_of_its_most_important_edge() {
     let drawing = Drawing::of(&story());
     let class = |from: &str, to: &str| &*drawing.line(from, to).expect("it is drawn").class;
     let (rule, live) = (arn("events", "rule/venue-sync-venue-a"), arn("lambda", "function:venue-sync-venue-a"));
-    assert_eq!(class(&rule, &live), "calls", "it has a permission as well");
+    assert_eq!(class(&rule, &live), "calls", "it has a permission too, which matters less");
     let (api, test) =
         ("arn:aws:apigateway:us-east-1::/restapis/a1b2c3d4e5", arn("lambda", "function:tripleseat-push-test"));
     assert_eq!(class(api, &test), "may");
@@ -202,26 +209,30 @@ fn a_line_has_the_style_of_its_weightiest_edge_and_says_whether_it_works() {
     assert_eq!(class(&leads, &pushes), "dead");
     assert_eq!(class(&pushes, &arn("lambda", "function:tripleseat-push")), "calls off", "its mapping is disabled");
     assert_eq!(class(&arn("cloudwatch", "alarm:venue-a-errors"), &live), "watches");
-    assert_eq!(drawing.boxes[&arn("lambda", "function:venue-b-leads")].class, "node missing", "an edge names it");
+    assert_eq!(
+        drawing.boxes[&arn("lambda", "function:venue-b-leads")].class,
+        "node missing",
+        "only an edge refers to it"
+    );
 }
 
 #[test]
-fn in_a_large_account_what_is_calm_is_set_apart() {
+fn folds_what_needs_no_attention_in_a_large_account() {
     let audit = generated(4_500);
     let drawing = Drawing::of(&audit);
     drawing.check();
     let folded = drawing.boxes.values().filter(|placed| placed.folded()).count();
     assert!(folded > 2_000, "{folded}");
     for finding in audit.findings.iter().filter(|finding| finding.verdict < Verdict::Active) {
-        assert!(!drawing.boxes[&finding.id].folded(), "{} is to be looked at", finding.id);
+        assert!(!drawing.boxes[&finding.id].folded(), "{} needs attention", finding.id);
     }
     let page = audit_html(&audit);
-    assert!(page.contains(&format!("draw the {folded} with nothing to look at")));
+    assert!(page.contains(&format!("draw the {folded} that need no attention")));
     assert_eq!(Drawing::of(&generated(300)).boxes.values().filter(|placed| placed.folded()).count(), 0);
 }
 
 #[test]
-fn what_many_share_has_no_lines_but_says_how_many_they_are() {
+fn leaves_out_lines_to_widely_shared_things_but_counts_them() {
     let count = |functions: usize| {
         let mut account = Account::new();
         let role = "arn:aws:iam::123456789012:role/shared".to_owned();
@@ -237,11 +248,11 @@ fn what_many_share_has_no_lines_but_says_how_many_they_are() {
 }
 
 #[test]
-fn long_chains_wide_layers_and_rings_are_drawn() {
+fn draws_long_chains_wide_layers_and_rings() {
     let chain: Vec<_> = (1..3_000).map(|index| (index - 1, index)).collect();
     let star: Vec<_> = (1..500).map(|index| (0, index)).collect();
     let ring: Vec<_> = (0..200).map(|index| (index, (index + 1) % 200)).collect();
-    // Each function of a chain tasks the last as well: more bends than there is room for.
+    // Each function of a chain also has an edge to the last one: more bends than the limit allows.
     let fan: Vec<_> = (0..300).map(|index| (index, 300)).chain((1..300).map(|index| (index - 1, index))).collect();
     for (count, edges) in [(3_000, chain), (500, star), (200, ring), (301, fan)] {
         let drawing = Drawing::of(&tasked(count, &edges, Verdict::Stale));

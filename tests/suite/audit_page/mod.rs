@@ -1,4 +1,5 @@
-//! An audit as a page and as Markdown: everything is in it, nothing breaks out of it, and the graph is drawn as it should.
+//! An audit as a page and as Markdown: everything is in it, nothing can break out of it, and the graph is drawn
+//! correctly.
 
 mod accounts;
 mod drawing;
@@ -12,10 +13,10 @@ use sha2::{Digest, Sha256};
 use self::accounts::{Account, arn, generated, story};
 use crate::formats::{HOSTILE, cells, markup, tags, unescaped};
 
-/// The text between two marks, each of which stands once.
+/// The text between `begin`, which must occur once, and the first `end` after it.
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
-    let [_, rest] = text.split(begin).collect::<Vec<_>>()[..] else { panic!("{begin} stands once") };
-    rest.split(end).next().expect("there is a first part")
+    let [_, rest] = text.split(begin).collect::<Vec<_>>()[..] else { panic!("{begin} must occur once") };
+    rest.split(end).next().expect("a split has a first part")
 }
 
 fn escaped(text: &str) -> String {
@@ -23,7 +24,7 @@ fn escaped(text: &str) -> String {
 }
 
 #[test]
-fn every_finding_is_in_the_page_with_all_that_is_known_of_it() {
+fn the_page_has_every_finding_with_all_its_details() {
     let audit = story();
     let page = audit_html(&audit);
     for (node, finding) in audit.inventory.nodes.iter().zip(&audit.findings) {
@@ -47,11 +48,11 @@ fn every_finding_is_in_the_page_with_all_that_is_known_of_it() {
     for finding in audit.findings.iter().filter(|finding| finding.verdict == Verdict::Suspect) {
         assert!(finding.evidence.iter().all(|sentence| first.contains(&escaped(sentence))), "{first}");
     }
-    assert!(!first.contains("hubspot-lead-feed"), "what is stale isn't suspect");
+    assert!(!first.contains("hubspot-lead-feed"), "stale items aren't suspects");
 }
 
 #[test]
-fn the_page_allows_its_style_and_its_script_and_nothing_else() {
+fn the_page_allows_only_its_own_style_and_script() {
     let page = audit_html(&story());
     let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()));
     let policy = between(&page, "Content-Security-Policy\" content=\"", "\"");
@@ -69,7 +70,7 @@ fn the_page_allows_its_style_and_its_script_and_nothing_else() {
     assert!(page.match_indices("url(").all(|(at, _)| page[at..].starts_with("url(#")));
 }
 
-/// An audit in which `text` stands wherever an account's text can.
+/// An audit in which every text from the account is `text`.
 fn hostile(text: &str) -> Audit {
     let mut account = Account::new();
     let ids: Vec<String> = ["suspect", "active"].into_iter().map(|name| format!("{name} {text}")).collect();
@@ -101,27 +102,27 @@ fn hostile(text: &str) -> Audit {
 }
 
 #[test]
-fn nothing_breaks_out_of_the_page() {
+fn escapes_hostile_text_in_the_page() {
     let expected = tags(&audit_html(&hostile("plain")));
     for text in HOSTILE {
         let page = audit_html(&hostile(text));
-        assert_eq!(tags(&page), expected, "{text:?} is text and no element");
-        assert!(!page.contains("\" onload="), "{text:?} ends no attribute");
-        assert!(page.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} brings no control character");
-        assert!(!page.contains('\u{202e}'), "{text:?} turns no text around");
+        assert_eq!(tags(&page), expected, "{text:?} must not add an element");
+        assert!(!page.contains("\" onload="), "{text:?} must not end an attribute");
+        assert!(page.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} must not add a control character");
+        assert!(!page.contains('\u{202e}'), "{text:?} must not reverse text");
     }
 }
 
 #[test]
-fn nothing_breaks_out_of_the_markdown() {
+fn escapes_hostile_text_in_the_markdown() {
     let expected = audit_markdown(&hostile("plain"));
     for text in HOSTILE {
         let markdown = audit_markdown(&hostile(text));
-        assert_eq!(markdown.lines().count(), expected.lines().count(), "{text:?} begins no line:\n{markdown}");
+        assert_eq!(markdown.lines().count(), expected.lines().count(), "{text:?} must not start a line:\n{markdown}");
         for (line, plain) in markdown.lines().zip(expected.lines()) {
-            assert_eq!(tags(&unescaped(line)), tags(&unescaped(plain)), "{text:?} is no element: {line}");
-            assert_eq!(cells(line), cells(plain), "{text:?} is no cell: {line}");
-            assert!(!markup(line), "{text:?} is no markup: {line}");
+            assert_eq!(tags(&unescaped(line)), tags(&unescaped(plain)), "{text:?} must not add an element: {line}");
+            assert_eq!(cells(line), cells(plain), "{text:?} must not add a cell: {line}");
+            assert!(!markup(line), "{text:?} must not add markup: {line}");
         }
     }
 }
@@ -132,7 +133,7 @@ fn markdown_of_an_audit() {
 }
 
 #[test]
-fn the_markdown_of_a_large_account_fits_into_a_comment_and_says_what_it_leaves_out() {
+fn the_markdown_of_a_large_account_fits_into_a_comment_and_counts_what_is_left_out() {
     let mut audit = generated(4_500);
     let unread = |index| Unread {
         call: "lambda:GetPolicy".to_owned(),
@@ -151,25 +152,25 @@ fn the_markdown_of_a_large_account_fits_into_a_comment_and_says_what_it_leaves_o
     let left: usize = markdown
         .lines()
         .filter_map(|line| {
-            line.strip_prefix("And ")?.strip_suffix(" more: `deployer audit` shows them.")?.parse::<usize>().ok()
+            line.strip_prefix("And ")?.strip_suffix(" more: see `deployer audit`.")?.parse::<usize>().ok()
         })
         .sum();
     let tables = markdown.matches("| --- | --- | --- | --- |").count();
-    assert_eq!(rows - tables + left, audit.findings.len(), "each is either shown or counted");
+    assert_eq!(rows - tables + left, audit.findings.len(), "each finding must be either shown or counted");
     let unread = markdown.lines().filter(|line| line.starts_with("- the policy of")).count();
     assert!(markdown.contains(&format!("- and {} more", 1_000 - unread)), "{unread} are shown");
 }
 
 #[test]
-fn an_account_without_anything_is_a_page_too() {
+fn renders_an_empty_account() {
     let audit = Account::new().0;
     assert!(audit_html(&audit).contains("Nothing was found."));
-    assert!(audit_html(&audit).contains("<strong>Nothing to look at.</strong>"));
-    assert!(audit_markdown(&audit).starts_with("## Nothing to look at.\n"));
+    assert!(audit_html(&audit).contains("<strong>Nothing needs attention.</strong>"));
+    assert!(audit_markdown(&audit).starts_with("## Nothing needs attention.\n"));
 }
 
 #[test]
-fn what_has_no_verdict_in_the_file_is_unknown() {
+fn nodes_without_a_verdict_are_unknown() {
     let mut account = Account::new();
     account.node(arn("sqs", "q"), Kind::Queue, "q", Verdict::Active, &[]);
     account.0.findings = vec![Finding { id: "another".to_owned(), verdict: Verdict::Active, evidence: Vec::new() }];

@@ -32,7 +32,7 @@ fn a_plan_changes_nothing_and_a_yes_deletes_and_restores() {
     let (code, text) = site.run(&with(&ALL, &["--dry-run"]));
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("Plan: 10 to delete.") && text.contains("why   0 uses in 90 days"), "{text}");
-    assert!(text.contains("- function legacy-push  # archived, verified, deleted"), "{text}");
+    assert!(text.contains("- function legacy-push  # archive, verify, delete"), "{text}");
     assert_eq!(site.writes(), Vec::<String>::new());
     assert!(!site.path().join("old").exists(), "no archive is made");
     let (code, text) = site.run(&ALL);
@@ -44,12 +44,12 @@ fn a_plan_changes_nothing_and_a_yes_deletes_and_restores() {
     assert!(!text.contains("s3cret-value"), "{text}");
     let (code, text) = site.run(&["restore", "old", "--yes"]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("attributes are as they were archived, 0 aren't") && text.contains("must be told"), "{text}");
+    assert!(text.contains("attributes match the archive, 0 differ") && text.contains("must be told"), "{text}");
     assert!(!text.contains("s3cret-value"), "{text}");
     site.writes();
     let (code, text) = site.run(&["restore", "old", "--yes"]);
     assert_eq!((code, site.writes()), (0, Vec::new()), "{text}");
-    assert!(text.contains(&format!("Plan: 0 to restore, {} there already", legacy.nodes.len())), "{text}");
+    assert!(text.contains(&format!("Plan: 0 to restore, {} already exist", legacy.nodes.len())), "{text}");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_quarantine_waits_and_is_taken_back() {
     site.writes();
     let (code, text) = site.run(&["decommission", "--resume", "--archive", "old", "--yes"]);
     assert_eq!((code, site.writes()), (0, Vec::new()), "{text}");
-    assert!(text.contains("Plan: 10 to wait for."), "{text}");
+    assert!(text.contains("Plan: 10 waiting."), "{text}");
     let (code, text) = site.run(&["restore", "old", "legacy-nightly", "--yes"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("released  rule legacy-nightly"), "{text}");

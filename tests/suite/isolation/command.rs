@@ -96,8 +96,8 @@ fn an_attached_policy_is_read_and_found() {
         });
         let (code, text) = site.run(&ISOLATION);
         assert_eq!(code, 1, "{text}");
-        assert!(text.contains(&format!("a reaches the {reached} of b:")) && text.contains(arn), "{text}");
-        assert!(!text.contains("b reaches"), "{text}");
+        assert!(text.contains(&format!("a can reach the {reached} of b:")) && text.contains(arn), "{text}");
+        assert!(!text.contains("b can reach"), "{text}");
     }
 }
 
@@ -113,7 +113,7 @@ fn a_permission_for_another_rule_is_found() {
         });
         let (code, text) = site.run(&ISOLATION);
         assert_eq!(code, 1, "{text}");
-        assert!(text.contains("a reaches the function (by its rule) of b"), "{text}");
+        assert!(text.contains("a can reach the function (by its rule) of b"), "{text}");
     }
 }
 
@@ -160,7 +160,7 @@ fn what_cannot_be_read_is_told_and_is_no_success() {
         deny(&site, operation);
         let (code, text) = site.run(&ISOLATION);
         assert_eq!(code, 3, "{text}");
-        assert!(text.contains("not told:") && text.contains("can't be read"), "{text}");
+        assert!(text.contains("unknown:") && text.contains("can't be read"), "{text}");
     }
     deny(&site, "SimulatePrincipalPolicy");
     let (code, text) = site.run(&ISOLATION);

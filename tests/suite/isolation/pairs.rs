@@ -77,7 +77,7 @@ fn a_widened_role_is_found() {
     assert_eq!(open(&report), [pair("a", "b", Reach::Secret)]);
     assert_eq!((state(&report, "a", "b"), state(&report, "b", "a")), (PairState::Open, PairState::Isolated));
     let text = isolation_text(&report, "as planned");
-    assert!(text.contains("a reaches the secret of b") && text.contains("more, statement 1"), "{text}");
+    assert!(text.contains("a can reach the secret of b") && text.contains("more, statement 1"), "{text}");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn of_many_venues_only_what_is_open_is_shown() {
     });
     let text = isolation_text(&report, "as planned");
     assert!(text.contains("venue_9 and 40 more: one hubspot_token (the same value): allowed"), "{text}");
-    assert!(text.contains("venue_7 reaches the function of venue_0, venue_1"), "{text}");
+    assert!(text.contains("venue_7 can reach the function of venue_0, venue_1"), "{text}");
     assert!(text.contains("49 of 2450 pairs are open") && text.lines().count() < 12, "{text}");
     let report = judged(&names, &Credentials::new(), |subjects| {
         subjects[3].holdings.as_mut().expect("read").flag_property = "tripleseat_sync__venue_4".to_owned();

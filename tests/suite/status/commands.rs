@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::duplicates::account::Sandbox;
 use crate::processes::Site;
 
-/// Venues `a` and `b`, deployed, with the portal that their contacts are in; `c` has no properties there.
+/// Venues `a` and `b`, deployed, with their contacts' portal. Venue `c` has no properties there.
 fn deployed() -> Sandbox {
     let sandbox = Sandbox::new();
     let token = sandbox.site.path().join("token");
     let text = std::fs::read_to_string(&token).expect("it is there");
-    // Where the token isn't to be had an apply makes no properties.
+    // Without the token an apply creates no properties.
     std::fs::remove_file(&token).expect("it is removed");
     let (code, printed) = sandbox.site.apply();
     assert_eq!(code, 0, "{printed}");
@@ -22,7 +22,7 @@ fn deployed() -> Sandbox {
     sandbox
 }
 
-/// Writes lines of a venue's function, each so many seconds old.
+/// Writes lines to the log of a venue's function, each with its age in seconds.
 fn log(site: &Site, venue: &str, lines: &[(i64, String)]) {
     let now = site.cloud.now().as_millisecond();
     let lines: Vec<(i64, String)> = lines.iter().map(|(age_s, line)| (now - age_s * 1000, line.clone())).collect();
@@ -42,7 +42,7 @@ fn contact_line() -> String {
     json!({ "level": "info", "event": "contact", "contact_id": "7", "outcome": "synced", "lead_id": "11" }).to_string()
 }
 
-/// The line of a venue, and all lines.
+/// All lines, parsed as JSON.
 fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
@@ -55,7 +55,7 @@ fn deny(site: &Site, operation: &'static str) {
 }
 
 #[test]
-fn runs_and_contacts_are_counted_and_no_contact_is_shown() {
+fn counts_runs_and_contacts_without_showing_a_contact() {
     let sandbox = deployed();
     let site = &sandbox.site;
     for (status, email) in [("needs_review", "ana@x.example"), ("failed", "bo@x.example"), ("synced", "cy@x.example")] {
@@ -89,7 +89,7 @@ fn runs_and_contacts_are_counted_and_no_contact_is_shown() {
 }
 
 #[test]
-fn more_contacts_than_fit_on_a_page_are_counted_too() {
+fn counts_more_contacts_than_fit_on_a_page() {
     let sandbox = deployed();
     let contact = |status: &str| [("tripleseat_sync_status__a".to_owned(), status.to_owned())].into();
     let all = (0..230).map(|number| contact(if number < 25 { "needs_review" } else { "failed" }));
@@ -100,16 +100,16 @@ fn more_contacts_than_fit_on_a_page_are_counted_too() {
 }
 
 #[test]
-fn what_can_not_be_read_is_said_and_is_not_zero() {
+fn reports_unreadable_values_instead_of_zero() {
     let sandbox = deployed();
     let site = &sandbox.site;
     let (code, text) = site.run(&["status", "c"]);
-    assert_eq!(code, 3, "its property isn't there: {text}");
-    assert!(text.contains("contacts  not read: POST /crm/objects/"), "{text}");
+    assert_eq!(code, 3, "its property doesn't exist: {text}");
+    assert!(text.contains("contacts  unreadable: POST /crm/objects/"), "{text}");
     for (operation, words) in [
-        ("FilterLogEvents", "last run  not read: logs:FilterLogEvents: AccessDeniedException"),
-        ("GetFunction", "function  not read: lambda:GetFunction: AccessDeniedException"),
-        ("DescribeRule", "rule      not read: events:DescribeRule: AccessDeniedException"),
+        ("FilterLogEvents", "last run  unreadable: logs:FilterLogEvents: AccessDeniedException"),
+        ("GetFunction", "function  unreadable: lambda:GetFunction: AccessDeniedException"),
+        ("DescribeRule", "rule      unreadable: events:DescribeRule: AccessDeniedException"),
     ] {
         deny(site, operation);
         let (code, text) = site.run(&["status", "a"]);
@@ -119,21 +119,21 @@ fn what_can_not_be_read_is_said_and_is_not_zero() {
         assert!(code == 3 && text.contains("AccessDeniedException"), "{text}");
         site.cloud.set_faults(None);
     }
-    // A token of another portal counts other people's contacts.
+    // A token for another portal would count other people's contacts.
     let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
     site.write("venues.toml", &manifest.replace("portal_id = 77", "portal_id = 78"));
     let (code, text) = site.run(&["status", "a"]);
     assert_eq!(code, 3, "{text}");
-    assert!(text.contains("opens portal 77, and the manifest is for 78"), "{text}");
-    // Without a token nobody was asked: that is told, and nothing is missing.
+    assert!(text.contains("opens portal 77, but the manifest is for 78"), "{text}");
+    // Without a token HubSpot isn't asked. The status says so, and doesn't fail.
     site.write("venues.toml", &manifest.replace("token = \"file:token\"\n", ""));
     let (code, text) = site.run(&["status", "a"]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("not known here: the manifest has no `token` in [hubspot]"), "{text}");
+    assert!(text.contains("not checked: the manifest has no `token` in [hubspot]"), "{text}");
 }
 
 #[test]
-fn without_aws_the_report_is_made_from_the_manifest() {
+fn reports_from_the_manifest_alone_without_aws() {
     let site = Site::new();
     let run = |args: &[&str]| {
         let mut command = site.command(args);
@@ -151,7 +151,7 @@ fn without_aws_the_report_is_made_from_the_manifest() {
         page.contains("2 venues in the manifest, 1 active, 1 paused, 0 blocked. AWS can&#39;t be reached"),
         "{page}"
     );
-    assert!(page.contains("<bdi>Venue a</bdi>") && page.contains("Not known"), "{page}");
+    assert!(page.contains("<bdi>Venue a</bdi>") && page.contains("</span> Unknown"), "{page}");
     let (code, stdout, _) = run(&["status", "--json"]);
     assert_eq!(code, Some(3));
     let unreadable = json_lines(&stdout).into_iter().filter(|line| line["type"] == "unreadable").count();
@@ -159,7 +159,7 @@ fn without_aws_the_report_is_made_from_the_manifest() {
 }
 
 #[test]
-fn another_account_is_refused_and_not_reported_on() {
+fn refuses_to_report_on_another_account() {
     let site = Site::in_account("210987654321");
     let manifest = crate::world::manifest("sync").replacen("region =", "account = \"123456789012\"\nregion =", 1);
     site.write("venues.toml", &manifest);
@@ -170,7 +170,7 @@ fn another_account_is_refused_and_not_reported_on() {
 }
 
 #[test]
-fn a_report_goes_where_it_is_told_in_the_format_of_its_name() {
+fn writes_the_report_to_a_file_in_the_format_of_its_name() {
     let site = Site::new();
     let (code, text) = site.run(&["report"]);
     assert_eq!(code, 0, "{text}");
@@ -191,7 +191,7 @@ fn a_report_goes_where_it_is_told_in_the_format_of_its_name() {
 }
 
 #[test]
-fn a_pause_is_an_edit_and_the_status_says_so_until_it_is_applied() {
+fn shows_a_pause_as_pending_until_it_is_applied() {
     let site = Site::new();
     let standing = || {
         let (code, text) = site.run(&["status", "a", "--json"]);
@@ -204,13 +204,13 @@ fn a_pause_is_an_edit_and_the_status_says_so_until_it_is_applied() {
     assert_eq!(site.apply().0, 0);
     assert_eq!(standing(), (json!("running"), Value::Null));
     assert_eq!(site.run(&["venue", "pause", "a"]).0, 0);
-    assert_eq!(standing(), (json!("pending"), json!("The manifest says paused, and its rule still fires.")));
+    assert_eq!(standing(), (json!("pending"), json!("The manifest says paused, but its rule still fires.")));
     assert_eq!(site.apply().0, 0);
     assert_eq!(standing(), (json!("paused"), Value::Null));
 }
 
 #[test]
-fn a_log_is_shown_a_line_an_event() {
+fn shows_a_log_with_one_line_per_event() {
     let site = Site::new();
     let (code, text) = site.run(&["logs", "a"]);
     assert!(code == 1 && text.contains("a has no log group /aws/lambda/sync-a: it isn't deployed"), "{text}");
@@ -228,7 +228,7 @@ fn a_log_is_shown_a_line_an_event() {
     let (code, text) = site.run(&["logs", "a"]);
     assert_eq!(code, 0, "{text}");
     let lines: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once("Z  ")?.1)).collect();
-    let run = "run: 3 found: 3 synced, 0 failed, 0 to review, 0 for the next run (800 ms)";
+    let run = "run found 3: 3 synced, 0 failed, 0 need review, 0 deferred (800 ms)";
     assert_eq!(lines, ["contact 7: synced, lead 11", run, "END RequestId: 1"]);
     let (_, text) = site.run(&["logs", "a", "--json", "--since", "3h"]);
     let lines = json_lines(&text);
@@ -236,7 +236,7 @@ fn a_log_is_shown_a_line_an_event() {
     assert_eq!((&lines[0]["message"]["Synced"], &lines[3]["message"]), (&json!(9), &json!("END RequestId: 1")));
 }
 
-/// A stand-in for functions: keeps what it is invoked with, and answers as it is told.
+/// A fake for functions: records what it is invoked with, and returns a given answer.
 #[derive(Debug)]
 struct StandIn {
     answer: Result<(Value, bool), ApiError>,
@@ -259,7 +259,8 @@ impl Invoker for StandIn {
     }
 }
 
-/// Runs `invoke` where functions answer so: exit code, what was printed, and the events that functions got.
+/// Runs `invoke` with functions that return `answer`. Returns the exit code, what was printed, and the events that the
+/// functions got.
 fn invoke(site: &Site, answer: Result<(Value, bool), ApiError>, args: &[&str]) -> (i32, String, Vec<String>) {
     let stand_in = Arc::new(StandIn { answer, events: Mutex::default() });
     site.cloud.set_invoker(stand_in.clone());
@@ -268,7 +269,7 @@ fn invoke(site: &Site, answer: Result<(Value, bool), ApiError>, args: &[&str]) -
 }
 
 #[test]
-fn a_run_now_shows_its_counts_or_fails_with_its_error() {
+fn invoke_shows_the_counts_of_a_run_or_its_error() {
     let site = Site::new();
     let (code, text) = site.run(&["invoke", "a"]);
     assert!(code == 1 && text.contains("could not run a: it isn't deployed"), "{text}");
@@ -300,7 +301,7 @@ fn a_run_now_shows_its_counts_or_fails_with_its_error() {
 }
 
 #[test]
-fn a_run_is_started_once_however_it_is_answered() {
+fn invoke_starts_a_run_once_even_if_the_call_fails() {
     let site = Site::new();
     assert_eq!(site.apply().0, 0);
     let busy = ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.");

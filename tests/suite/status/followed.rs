@@ -1,4 +1,4 @@
-//! A log as it grows.
+//! Following a log while it grows.
 
 use std::cell::RefCell;
 
@@ -16,7 +16,7 @@ async fn cloud(page_size: Option<usize>) -> (Cloud, Aws) {
     (cloud, aws)
 }
 
-/// Writes a line that is so many seconds old.
+/// Writes a line that is `age_s` seconds old.
 fn write(cloud: &Cloud, age_s: i64, line: &str) {
     let at = cloud.now().as_millisecond() - age_s * 1000;
     let written = cloud.with(|cx| logs::append(cx, GROUP, "stream", &[(at, line.to_owned())]));
@@ -28,7 +28,7 @@ fn all() -> Query<'static> {
 }
 
 #[tokio::test]
-async fn every_event_is_shown_once_also_one_that_comes_late() {
+async fn shows_every_event_once_even_late_ones() {
     let (cloud, aws) = cloud(Some(2)).await;
     for (age_s, line) in [(90, "first"), (30, "second"), (20, "third")] {
         write(&cloud, age_s, line);
@@ -55,7 +55,7 @@ async fn every_event_is_shown_once_also_one_that_comes_late() {
 }
 
 #[tokio::test]
-async fn what_nobody_reads_is_not_gone_on_with() {
+async fn stops_when_nobody_reads_any_longer() {
     let (cloud, aws) = cloud(Some(1)).await;
     (0..5).for_each(|age| write(&cloud, 50 - age, "line"));
     cloud.forget_calls();
@@ -64,15 +64,15 @@ async fn what_nobody_reads_is_not_gone_on_with() {
         seen += 1;
         seen < 2
     };
-    follow(&aws.logs, all(), show, async || panic!("it has ended")).await.expect("it is read");
+    follow(&aws.logs, all(), show, async || panic!("it must not wait for more")).await.expect("it is read");
     assert_eq!(seen, 2);
-    assert_eq!(cloud.calls().len(), 2, "no page is read that nobody sees");
+    assert_eq!(cloud.calls().len(), 2, "it must not read further pages");
 }
 
 #[tokio::test]
-async fn a_group_that_is_not_there_is_told() {
+async fn reports_a_missing_log_group() {
     let (_cloud, aws) = cloud(None).await;
     let elsewhere = Query { group: "/aws/lambda/other", ..all() };
-    let error = read(&aws.logs, elsewhere, |_| true).await.expect_err("it isn't there");
+    let error = read(&aws.logs, elsewhere, |_| true).await.expect_err("the group doesn't exist");
     assert_eq!(error.kind, FailureKind::NotFound);
 }

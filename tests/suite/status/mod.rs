@@ -1,4 +1,4 @@
-//! How the venues do: what is read of them, what it comes to, and the report for those who don't run them.
+//! The status of venues: what is read, what is concluded from it, and the report for people who don't operate them.
 
 mod commands;
 mod followed;
@@ -12,7 +12,7 @@ use deployer_core::resource::Observed;
 use deployer_health::status::{Contacts, LiveCode, LiveFiring, Overview, Readings, Run, RunFailure, Runs};
 use jiff::Timestamp;
 
-/// Venues in every standing: by name, status, and what more stands in its table.
+/// Venues in every standing: name, status, and further lines of the venue's table.
 const VENUES: [(&str, &str, &str); 7] = [
     ("harbour", "active", ""),
     ("mill", "active", "schedule = \"cron(0/15 8-18 ? * MON-FRI *)\"\n"),
@@ -88,7 +88,7 @@ fn runs(all: impl IntoIterator<Item = Run>) -> Observed<Runs> {
     Observed::Present(runs)
 }
 
-/// A venue that runs every five minutes, and has nothing for anybody to do.
+/// A venue that runs every five minutes and needs no attention.
 fn good() -> Readings {
     Readings {
         function: Observed::Present(code()),

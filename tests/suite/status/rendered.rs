@@ -1,4 +1,4 @@
-//! The status and the report, in every format, and that nothing in them breaks out of the one that it is in.
+//! The status and the report in every format, and that nothing in them can break out of the format.
 
 use deployer::render::{JsonLines, report_html, report_markdown, status_text};
 use deployer_core::manifest::Blocker;
@@ -26,7 +26,7 @@ fn report_as_markdown() {
 }
 
 #[test]
-fn report_for_programs() {
+fn report_as_json_lines() {
     let text = JsonLines::status_lines(&everything());
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
     let kinds = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
@@ -39,7 +39,7 @@ fn report_for_programs() {
     assert!(lines[7]["function"]["unreadable"].as_str().is_some_and(|why| why.contains("AccessDenied")), "{text}");
 }
 
-/// Everything that others write is `text`.
+/// An overview in which every text from outside is `text`.
 fn hostile(text: &str) -> Overview {
     let mut overview = everything();
     text.clone_into(&mut overview.deployment);
@@ -67,25 +67,25 @@ fn hostile(text: &str) -> Overview {
     overview
 }
 
-/// Tags, without the titles of texts that were cut.
+/// Tags without the titles of shortened texts.
 fn elements(html: &str) -> Vec<String> {
     tags(html).into_iter().filter(|tag| tag != "title" && tag != "/title").collect()
 }
 
 #[test]
-fn nothing_breaks_out_of_the_page() {
+fn escapes_hostile_text_in_the_page() {
     let expected = elements(&report_html(&hostile("plain")));
     for text in HOSTILE {
         let html = report_html(&hostile(text));
-        assert_eq!(elements(&html), expected, "{text:?} is text and no element");
-        assert!(!html.contains("\" onload="), "{text:?} ends no attribute");
-        assert!(html.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} brings no control character");
-        assert!(!html.contains('\u{202e}'), "{text:?} turns no text around");
+        assert_eq!(elements(&html), expected, "{text:?} must not add an element");
+        assert!(!html.contains("\" onload="), "{text:?} must not end an attribute");
+        assert!(html.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} must not add a control character");
+        assert!(!html.contains('\u{202e}'), "{text:?} must not reverse text");
     }
 }
 
 #[test]
-fn the_page_asks_for_nothing_from_elsewhere() {
+fn the_page_loads_nothing_from_elsewhere() {
     let html = report_html(&everything());
     for word in ["src=", "href", "url(", "@import", "<script", "<img", "<link", "<form", " style=", "onclick", "xmlns"]
     {
@@ -95,25 +95,29 @@ fn the_page_asks_for_nothing_from_elsewhere() {
 }
 
 #[test]
-fn nothing_breaks_out_of_the_markdown() {
+fn escapes_hostile_text_in_the_markdown() {
     let plain = report_markdown(&hostile("plain"));
     for text in HOSTILE {
         let markdown = report_markdown(&hostile(text));
-        assert_eq!(markdown.lines().count(), plain.lines().count(), "{text:?} begins no line:\n{markdown}");
+        assert_eq!(markdown.lines().count(), plain.lines().count(), "{text:?} must not start a line:\n{markdown}");
         let mut within = false;
         for (line, expected) in markdown.lines().zip(plain.lines()) {
             if line.starts_with("```") {
                 assert_eq!(line, expected);
                 within = !within;
             } else if within {
-                assert_eq!(line.matches('"').count(), expected.matches('"').count(), "{text:?} ends no text: {line}");
-                assert_eq!(tags(line), tags(expected), "{text:?} is no element: {line}");
+                assert_eq!(
+                    line.matches('"').count(),
+                    expected.matches('"').count(),
+                    "{text:?} must not end a text: {line}"
+                );
+                assert_eq!(tags(line), tags(expected), "{text:?} must not add an element: {line}");
             } else {
-                // What is written here is bold, and has commands.
+                // The renderer's own words may be bold, and contain commands.
                 let line = line.replace("**", "");
                 assert_eq!(tags(&unescaped(&line)), tags(&unescaped(&expected.replace("**", ""))), "{text:?}: {line}");
-                assert_eq!(cells(&line), cells(expected), "{text:?} is no cell: {line}");
-                assert!(!markup(&line), "{text:?} is no markup: {line}");
+                assert_eq!(cells(&line), cells(expected), "{text:?} must not add a cell: {line}");
+                assert!(!markup(&line), "{text:?} must not add markup: {line}");
             }
         }
         assert!(!within);
@@ -121,7 +125,7 @@ fn nothing_breaks_out_of_the_markdown() {
 }
 
 #[test]
-fn a_status_writes_nothing_to_the_terminal_but_what_it_says() {
+fn the_status_writes_no_control_characters_to_the_terminal() {
     for text in HOSTILE {
         let mut overview = hostile(text);
         overview.deployment.clear();
@@ -131,7 +135,7 @@ fn a_status_writes_nothing_to_the_terminal_but_what_it_says() {
 }
 
 #[test]
-fn numbers_that_are_not_known_are_not_zero() {
+fn shows_unknown_numbers_as_unknown_and_not_as_zero() {
     let mut overview = everything();
     let review = |overview: &Overview| {
         let html = report_html(overview);
@@ -140,11 +144,11 @@ fn numbers_that_are_not_known_are_not_zero() {
     };
     assert_eq!(review(&overview), "at least 2");
     overview.venues[0].contacts = Contacts::Counted { needs_review: 0, failed: 0 };
-    assert_eq!(review(&overview), "not known", "there may be some where none could be counted");
+    assert_eq!(review(&overview), "unknown", "venues that couldn't be counted may have some");
     for status in &mut overview.venues {
         status.contacts = Contacts::NotAsked("no token".to_owned());
     }
-    assert_eq!(review(&overview), "not known");
+    assert_eq!(review(&overview), "unknown");
     overview.venues.truncate(1);
     overview.venues[0].contacts = Contacts::Counted { needs_review: 0, failed: 0 };
     assert_eq!(review(&overview), "0");

@@ -1,4 +1,4 @@
-//! What readings come to.
+//! The conclusions from readings.
 
 use deployer_core::manifest::Status;
 use deployer_core::resource::Observed;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{at, code, everything, good, manifest, nothing, now, rule, run, runs, since};
 
-/// One venue with this status in the manifest, and these readings.
+/// The overview of one venue with this status in the manifest and these readings.
 fn weighed(status: Status, readings: Readings) -> Overview {
     let manifest = manifest().manifest;
     let mut venue = manifest.venues[0].clone();
@@ -30,7 +30,7 @@ fn with_code(change: impl FnOnce(&mut LiveCode)) -> Readings {
 }
 
 #[test]
-fn each_venue_stands_as_manifest_and_cloud_say() {
+fn derives_the_standing_from_manifest_and_cloud() {
     let off = || Readings { rule: rule("rate(5 minutes)", false), ..good() };
     let unread = || Readings { rule: Observed::Unreadable("denied".to_owned()), ..nothing() };
     for (status, readings, expected) in [
@@ -53,7 +53,7 @@ fn each_venue_stands_as_manifest_and_cloud_say() {
 }
 
 #[test]
-fn what_is_most_urgent_comes_first_and_nothing_is_said_of_what_is_well() {
+fn lists_the_most_urgent_first_and_nothing_that_is_fine() {
     assert_eq!(told(&weighed(Status::Active, good())), Vec::<&str>::new());
     let all = everything();
     assert!(all.attention.is_sorted_by_key(|attention| attention.urgency));
@@ -68,15 +68,15 @@ fn what_is_most_urgent_comes_first_and_nothing_is_said_of_what_is_well() {
 }
 
 #[test]
-fn a_run_that_should_have_been_is_missed() {
+fn reports_overdue_runs() {
     let overdue = |last: Timestamp| {
         let overview = weighed(Status::Active, Readings { runs: runs([run(last, 0)]), ..good() });
         told(&overview).iter().any(|what| what.starts_with("Its last run was"))
     };
-    // Every five minutes, with four minutes' time and five of patience.
+    // The rule fires every five minutes, a run may take four, and five more are tolerated.
     assert!(!overdue(at("13:53:03")));
     assert!(overdue(at("13:52:00")));
-    // On a Monday at two in the afternoon, after a weekend.
+    // It is Monday, two in the afternoon, after a weekend.
     let weekly = |last: &str, schedule: &str| {
         let readings =
             Readings { rule: rule(schedule, true), runs: runs([run(last.parse().expect("a time"), 0)]), ..good() };
@@ -84,23 +84,23 @@ fn a_run_that_should_have_been_is_missed() {
     };
     assert!(!weekly("2026-02-27T18:45:03Z", "cron(45 18 ? * MON-FRI *)"));
     assert!(weekly("2026-02-27T18:45:03Z", "cron(0 8 ? * MON-FRI *)"));
-    // One that never ran in this time, and one that was deployed just now.
+    // A venue that never ran in this period, and one that was just deployed.
     let never = |changed: Timestamp| {
         let readings = Readings { runs: runs([]), ..with_code(|code| code.changed_at = Some(changed)) };
         told(&weighed(Status::Active, readings)).iter().any(|what| what.starts_with("It hasn't run since"))
     };
     assert!(never("2026-02-20T09:12:00Z".parse().expect("a time")));
     assert!(!never(at("14:06:00")));
-    // Paused, it isn't expected to.
+    // A paused venue isn't expected to run.
     let paused = Readings { rule: rule("rate(5 minutes)", false), runs: runs([]), ..good() };
     assert_eq!(told(&weighed(Status::Paused, paused)), Vec::<&str>::new());
 }
 
 #[test]
-fn the_next_run_goes_by_the_rule_and_the_last_run() {
+fn derives_the_next_run_from_the_rule_and_the_last_run() {
     let next = |readings| weighed(Status::Active, readings).venues[0].next_run;
     assert_eq!(next(good()), Some(at("14:10:00")), "five minutes after the last began");
-    assert_eq!(next(Readings { runs: runs([]), ..good() }), None, "nobody knows when the rule was enabled");
+    assert_eq!(next(Readings { runs: runs([]), ..good() }), None, "when the rule was enabled is unknown");
     let cron = |enabled| Readings { rule: rule("cron(0/15 8-18 ? * MON-FRI *)", enabled), runs: runs([]), ..good() };
     assert_eq!(next(cron(true)), Some(at("14:15:00")));
     assert_eq!(next(cron(false)), None);
@@ -108,20 +108,20 @@ fn the_next_run_goes_by_the_rule_and_the_last_run() {
 }
 
 #[test]
-fn what_differs_from_the_manifest_is_told_with_the_command_that_mends_it() {
+fn reports_differences_from_the_manifest_with_the_command_that_fixes_them() {
     let readings = Readings { rule: rule("rate(1 hour)", true), runs: runs([run(at("13:30:00"), 0)]), ..good() };
     let overview = weighed(Status::Active, readings);
-    assert_eq!(told(&overview), ["Its rule has the schedule rate(1 hour), and the manifest rate(5 minutes)."]);
-    assert_eq!(overview.attention[0].next, "`deployer apply --target harbour` carries it out.");
+    assert_eq!(told(&overview), ["Its rule has the schedule rate(1 hour), but the manifest says rate(5 minutes)."]);
+    assert_eq!(overview.attention[0].next, "Run `deployer apply --target harbour`.");
     let foreign = weighed(Status::Active, with_code(|code| code.owned = false));
-    assert_eq!(told(&foreign), ["A function sync-harbour is there, and isn't this deployment's."]);
+    assert_eq!(told(&foreign), ["A function sync-harbour exists, but this deployment doesn't own it."]);
     let pinned = weighed(Status::Active, with_code(|code| code.pinned = Some("2".to_owned())));
-    assert_eq!(told(&pinned), ["It was rolled back to version 2, and stays there."]);
+    assert_eq!(told(&pinned), ["It was rolled back to version 2 and is pinned there."]);
     assert_eq!(pinned.attention[0].urgency, Urgency::Ask);
 }
 
 #[test]
-fn many_venues_that_are_not_there_yet_are_told_of_once() {
+fn reports_many_missing_venues_together() {
     let manifest = manifest().manifest;
     let readings = |count| manifest.venues.iter().take(count).map(|venue| (venue.clone(), nothing())).collect();
     let overview = |count| Overview::of(&manifest, Ok(String::new()), readings(count), (since(), now()));
@@ -132,7 +132,7 @@ fn many_venues_that_are_not_there_yet_are_told_of_once() {
 }
 
 #[test]
-fn without_aws_nothing_is_claimed_and_what_the_manifest_says_is_left() {
+fn without_aws_reports_only_what_the_manifest_says() {
     let manifest = manifest().manifest;
     let unread = || Observed::Unreadable("AWS can't be reached".to_owned());
     let readings = Readings {
@@ -144,8 +144,12 @@ fn without_aws_nothing_is_claimed_and_what_the_manifest_says_is_left() {
     let venues = manifest.venues.iter().map(|venue| (venue.clone(), readings.clone())).collect();
     let overview = Overview::of(&manifest, Err("no credentials".to_owned()), venues, (since(), now()));
     assert!(overview.venues.iter().all(|status| status.standing == Standing::Unknown));
-    assert_eq!(overview.unreadable(), ["AWS can't be reached: no credentials"], "it stands once, not for each venue");
+    assert_eq!(
+        overview.unreadable(),
+        ["AWS can't be reached: no credentials"],
+        "the reason must be given once, not for each venue"
+    );
     assert_eq!(overview.attention[0].urgency, Urgency::Now);
     let blocked = overview.attention.iter().filter(|attention| attention.venue.as_deref() == Some("marina"));
-    assert_eq!(blocked.count(), 1, "nobody owns it");
+    assert_eq!(blocked.count(), 1, "its blocker has no owner");
 }

@@ -1,4 +1,4 @@
-//! `deployer verify VENUE` as a process, in a running `deployer dev`.
+//! `deployer verify VENUE` as a process, against a running `deployer dev`.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -25,7 +25,7 @@ impl Dev {
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let started = lines.by_ref().map(|line| line.expect("text")).any(|line| line.contains(r#""type":"started""#));
         assert!(started, "dev starts");
-        // Its runs are told until it ends.
+        // `dev` keeps printing runs, and its pipe must not fill up.
         std::thread::spawn(move || lines.for_each(drop));
         Self { directory, child }
     }
@@ -54,7 +54,7 @@ fn command(directory: &tempfile::TempDir, args: &[&str]) -> Command {
 }
 
 #[test]
-fn venues_of_a_running_dev_are_verified() {
+fn verifies_venues_of_a_running_dev() {
     let dev = Dev::start();
     let (code, text) = dev.verify(&["venue-a", "--now", "--json"]);
     assert_eq!(code, 0, "{text}");
@@ -77,10 +77,10 @@ fn venues_of_a_running_dev_are_verified() {
     }
 }
 
-/// The rule of venue-b fires every ten minutes: there is time to end it before.
+/// The rule of venue-b fires every ten minutes, so there is time to end the verify before.
 #[cfg(unix)]
 #[test]
-fn an_interrupted_verify_cleans_up_and_a_killed_one_leaves_it_to_the_next() {
+fn an_interrupted_verify_cleans_up_and_a_killed_one_is_cleaned_up_by_the_next() {
     let dev = Dev::start();
     for (signal, code) in [("-INT", Some(130)), ("-KILL", None)] {
         let mut child = command(&dev.directory, &["verify", "--local", "venue-b", "--json"])
@@ -99,11 +99,11 @@ fn an_interrupted_verify_cleans_up_and_a_killed_one_leaves_it_to_the_next() {
     }
     let (code, text) = dev.verify(&["venue-b", "--now"]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("which an earlier verify has left, is removed"), "{text}");
+    assert!(text.contains(", left behind by an earlier verify"), "{text}");
 }
 
 #[test]
-fn without_a_dev_and_without_a_token_it_says_what_to_do() {
+fn says_what_to_do_without_a_dev_or_a_token() {
     let site = Site::new();
     let (code, text) = site.run(&["verify", "a", "--local"]);
     assert!(code == 2 && text.contains("start `deployer dev`"), "{text}");

@@ -1,4 +1,4 @@
-//! What an interrupted verify leaves, and who removes it.
+//! What an interrupted verify leaves behind, and how the next one removes it.
 
 use deployer_health::verify::Stage;
 use deployer_health::verify::journal::{Entry, Journal, JournalError};
@@ -18,7 +18,7 @@ fn test_contact(place: &Place, venue: &str, random: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn the_next_verify_removes_what_the_journal_names() {
+async fn the_next_verify_removes_the_contact_in_the_journal() {
     let place = Place::new().await;
     for known in [true, false] {
         let id = test_contact(&place, "venue-a", "00000000000a");
@@ -27,13 +27,13 @@ async fn the_next_verify_removes_what_the_journal_names() {
         place.journal().write(&entry).expect("written");
         let outcome = place.outcome(nothing).await;
         assert_eq!(outcome.failure, None);
-        assert!(place.said().contains(&format!("test contact {id}, which an earlier verify has left, is removed")));
+        assert!(place.said().contains(&format!("removed test contact {id}, left behind by an earlier verify")));
         assert_eq!(place.contacts(), Vec::<u64>::new());
     }
 }
 
 #[tokio::test]
-async fn a_journal_that_names_somebody_else_deletes_nobody() {
+async fn never_deletes_a_contact_that_is_not_a_test_contact() {
     let place = Place::new().await;
     let guest = place.portal.contact(1, &[("tripleseat_sync__venue_a", "")]);
     let entry = Entry { email: "guest1@example.com".to_owned(), contact_id: Some(guest.to_string()) };
@@ -43,7 +43,7 @@ async fn a_journal_that_names_somebody_else_deletes_nobody() {
 }
 
 #[tokio::test]
-async fn without_a_journal_old_test_contacts_are_found_by_their_marks() {
+async fn finds_old_test_contacts_without_a_journal() {
     let place = Place::new().await;
     let old = test_contact(&place, "venue-a", "00000000000a");
     let others = test_contact(&place, "venue-a-b", "00000000000b");
@@ -58,7 +58,7 @@ async fn without_a_journal_old_test_contacts_are_found_by_their_marks() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_leaves_nothing() {
+async fn a_lost_response_leaves_nothing_behind() {
     let place = Place::new().await;
     // The first POST is the search for leftovers.
     place.portal.break_hubspot("/contacts", 2, Fault::DropAfter);
@@ -69,7 +69,7 @@ async fn an_answer_that_was_lost_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_removed_is_told_and_left_to_the_next() {
+async fn reports_a_failed_cleanup_and_leaves_it_to_the_next_verify() {
     let place = Place::new().await;
     let delete = |request: &deployer_sandbox::RequestInfo| {
         let refused = || crate::sync::portal::status(403, None);
@@ -86,7 +86,7 @@ async fn what_cannot_be_removed_is_told_and_left_to_the_next() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_removed_by_the_next() {
+async fn the_next_verify_removes_a_kept_contact() {
     let mut place = Place::new().await;
     place.options.keep = true;
     assert_eq!(place.outcome(nothing).await.failure, None);
@@ -97,7 +97,7 @@ async fn what_is_kept_is_removed_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_cancelled_verify_cleans_up() {
+async fn a_canceled_verify_cleans_up() {
     let mut place = Place::new().await;
     place.options.now = false;
     let cancel = place.cancel.clone();
@@ -115,7 +115,7 @@ async fn a_cancelled_verify_cleans_up() {
 }
 
 #[test]
-fn two_verifies_of_one_venue_are_not_under_way_at_once() {
+fn rejects_a_second_verify_of_the_same_venue() {
     let directory = tempfile::tempdir().expect("a directory");
     let first = Journal::open(directory.path(), "a").expect("free");
     assert!(matches!(Journal::open(directory.path(), "a"), Err(JournalError::Busy)));

@@ -1,4 +1,4 @@
-//! The go-live test: on a deployed venue whose function really runs, and as a command in a running `dev`.
+//! The go-live test, on a deployed venue whose function really runs, and as a command against a running `dev`.
 
 mod command;
 mod leftovers;
@@ -30,7 +30,7 @@ use crate::sync::portal::{KEY, PORTAL_ID, Portal, SITE_ID, TOKEN};
 use crate::sync::process::bootstrap;
 use crate::world::World;
 
-/// Two venues, deployed between the sandboxes. `venue-b` never runs by itself.
+/// Two venues, deployed against the sandboxes. Nothing invokes `venue-b`.
 struct Place {
     portal: Portal,
     cloud: Cloud,
@@ -38,7 +38,7 @@ struct Place {
     manifest: Manifest,
     directory: tempfile::TempDir,
     options: Options,
-    /// Whether leads can be looked up.
+    /// Whether there are OAuth credentials to look up leads with.
     oauth: bool,
     cancel: CancellationToken,
     events: Mutex<Vec<Event>>,
@@ -110,7 +110,7 @@ impl Place {
         Journal::open(self.directory.path(), "venue-a").expect("a journal")
     }
 
-    /// Verifies `venue-a`. At every pause `at_pause` is told which it is.
+    /// Verifies `venue-a`. At every pause, `at_pause` gets the number of the pause.
     async fn verify(&self, at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync) -> Result<Outcome> {
         let client = sync_lambda::http::client().expect("TLS");
         let hubspot =
@@ -144,12 +144,12 @@ impl Place {
         verify.run().await
     }
 
-    /// [`Place::verify`], of which something is to come.
+    /// [`Place::verify`], which must not be refused.
     async fn outcome(&self, at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync) -> Outcome {
         self.verify(at_pause).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As the rule does.
+    /// Invokes the function the way its rule does.
     fn fire(&self) -> BoxFuture<'static, ()> {
         let lambda = self.world.aws.lambda.clone();
         Box::pin(async move {
@@ -169,7 +169,7 @@ impl Place {
         events.iter().map(|event| format!("{}\n", event.text)).collect()
     }
 
-    /// Contacts that are there.
+    /// The ids of all contacts.
     fn contacts(&self) -> Vec<u64> {
         self.portal.hubspot.contacts().iter().map(|contact| contact.id).collect()
     }
@@ -184,7 +184,7 @@ fn nothing(_: usize) -> BoxFuture<'static, ()> {
     Box::pin(async {})
 }
 
-/// Time that passes at once, for the sandboxes too.
+/// Time that passes immediately, for the sandboxes too.
 struct Fast<'a, F> {
     time: Mutex<Duration>,
     pauses: Mutex<usize>,

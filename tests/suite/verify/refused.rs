@@ -1,11 +1,11 @@
-//! What a verify refuses, before anything is made.
+//! What a verify refuses before it creates anything.
 
 use deployer_core::error::Error;
 use deployer_core::exit_code::ExitCode;
 
 use super::{Place, nothing};
 
-/// It is refused so, and HubSpot was only read.
+/// The error with which the verify is refused, after checking that HubSpot was only read.
 async fn refused(place: &Place) -> Error {
     let error = place.verify(nothing).await.expect_err("it is refused");
     let writes = place.portal.hubspot.requests().into_iter();
@@ -16,7 +16,7 @@ async fn refused(place: &Place) -> Error {
 }
 
 #[tokio::test]
-async fn another_portal() {
+async fn refuses_another_portal() {
     let mut place = Place::new().await;
     place.manifest.hubspot.portal_id = Some(99);
     let error = refused(&place).await;
@@ -25,7 +25,7 @@ async fn another_portal() {
 }
 
 #[tokio::test]
-async fn a_rule_that_is_disabled_or_gone() {
+async fn refuses_a_rule_that_is_disabled_or_missing() {
     let place = Place::new().await;
     let events = &place.world.aws.events;
     events.disable_rule().name("d-venue-a-schedule").send().await.expect("disabled");
@@ -39,7 +39,7 @@ async fn a_rule_that_is_disabled_or_gone() {
 }
 
 #[tokio::test]
-async fn a_venue_that_is_not_deployed() {
+async fn refuses_a_venue_that_is_not_deployed() {
     let place = Place::new().await;
     place.world.aws.lambda.delete_function().function_name("d-venue-a").send().await.expect("deleted");
     let error = refused(&place).await;

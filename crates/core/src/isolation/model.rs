@@ -69,7 +69,7 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// What of the other is reached, as in "reaches the secret of b".
+    /// What of the other is reached, as in "can reach the secret of b".
     pub fn word(self) -> &'static str {
         match self {
             Self::Secret => "secret",

@@ -1,4 +1,4 @@
-//! How many of a venue's contacts somebody has to look at, by HubSpot's own count. No contact is read but its status.
+//! Counts a venue's contacts that need attention, by HubSpot's own count. Of a contact only the status is read.
 
 use std::path::Path;
 
@@ -15,43 +15,44 @@ use deployer_hubspot::{HubSpot, VendorError, resolve};
 /// Results on one page of a search (<https://developers.hubspot.com/docs/api/crm/search>).
 const PAGE: u64 = 200;
 
-/// What is known of a venue's contacts.
+/// What is known about a venue's contacts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Contacts {
-    /// HubSpot's count, which lags by seconds.
+    /// HubSpot's count, which may be some seconds old.
     Counted {
-        /// Of these it isn't known whether they are leads.
+        /// Contacts that may or may not have become leads.
         needs_review: u64,
-        /// These were refused for their data, and staff tick them again once it is corrected.
+        /// Contacts that were refused because of their data. Staff tick them again once it is corrected.
         failed: u64,
     },
     /// HubSpot wasn't asked, for this reason.
     NotAsked(String),
-    /// HubSpot was asked, and gave no count.
+    /// HubSpot was asked, but returned no count.
     Unreadable(String),
 }
 
-/// The portal, or why there is none to ask.
+/// The portal, or why it can't be asked.
 #[derive(Debug)]
 pub enum Portal {
-    /// It can be asked.
+    /// The portal can be asked.
     Open(Box<HubSpot>),
-    /// It isn't asked, for this reason.
+    /// The portal isn't asked, for this reason.
     NotAsked(String),
-    /// It couldn't be opened.
+    /// The portal couldn't be opened, for this reason.
     Unreadable(String),
 }
 
 impl Portal {
-    /// Opens the portal with `[hubspot] token`, and looks whether it is the manifest's. `directory` is the manifest's.
+    /// Opens the portal with `[hubspot] token` and checks that it is the one in the manifest. `directory` is the
+    /// manifest's.
     pub async fn open(manifest: &Manifest, directory: &Path, local: bool) -> Self {
         let hubspot = &manifest.hubspot;
         let Some(reference) = &hubspot.token else {
             return Self::NotAsked("the manifest has no `token` in [hubspot]".to_owned());
         };
         if local && hubspot.base_uri.starts_with("https:") {
-            return Self::NotAsked("--local asks nothing over the network".to_owned());
+            return Self::NotAsked("--local makes no network calls".to_owned());
         }
         let token = match resolve(reference, directory).await {
             Ok(token) => token,
@@ -67,7 +68,7 @@ impl Portal {
             Some(expected) => match portal.portal_id().await {
                 Ok(opened) if opened == expected => Self::Open(Box::new(portal)),
                 Ok(opened) => {
-                    Self::Unreadable(format!("{reference} opens portal {opened}, and the manifest is for {expected}"))
+                    Self::Unreadable(format!("{reference} opens portal {opened}, but the manifest is for {expected}"))
                 }
                 Err(error) => Self::Unreadable(error.to_string()),
             },
@@ -87,7 +88,7 @@ impl Portal {
     }
 }
 
-/// One search gives both counts, unless there are more than fit on its page.
+/// One search gives both counts, unless there are more contacts than fit on its page.
 async fn count(hubspot: &HubSpot, property: &str) -> Result<Contacts, VendorError> {
     let (total, page) = search(hubspot, property, &["needs_review", "failed"], PAGE).await?;
     let needs_review = if total > PAGE {
@@ -116,7 +117,7 @@ async fn search(
     let total = answer["total"].as_u64().ok_or_else(|| VendorError {
         request: format!("POST {path}"),
         failure: deployer_hubspot::VendorFailure::Unavailable(200),
-        message: "the answer has no total".to_owned(),
+        message: "the response has no total".to_owned(),
         correlation_id: String::new(),
     })?;
     let page = answer["results"].as_array_mut().map(std::mem::take).unwrap_or_default();

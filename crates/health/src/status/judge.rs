@@ -1,4 +1,4 @@
-//! What the readings come to: how each venue stands, and what somebody should look at. Pure, and its own clock is the
+//! Draws conclusions from the readings: each venue's standing, and what needs attention. Pure: the current time is the
 //! moment of the reading.
 
 use jiff::civil::Date;
@@ -11,29 +11,29 @@ use deployer_core::counted::counted;
 use deployer_core::manifest::{Blocker, Schedule, Status};
 use deployer_core::resource::Observed;
 
-/// A run that is late by so much, and by the time that one may take, didn't happen. EventBridge fires within a minute.
+/// A run that is later than this plus its time limit is overdue. EventBridge fires within a minute.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Venues that aren't set up yet, up to which each is told of by itself.
+/// If more venues than this aren't set up yet, they are reported together.
 const MOST_ALONE: usize = 3;
 
-/// How a venue does.
+/// The overall state of a venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Its rule fires, and the last run that is known did its work.
+    /// Its rule fires, and its last known run succeeded.
     Running,
     /// Its last run failed, or its function can't be started.
     Failing,
-    /// Its rule doesn't fire, as the manifest says.
+    /// Its rule is disabled, as the manifest says.
     Paused,
-    /// It waits for something, and nothing of it is there, as the manifest says.
+    /// It waits for something, and nothing of it is deployed, as the manifest says.
     Blocked,
-    /// The manifest wants it, and it isn't there.
+    /// It is in the manifest, but not deployed.
     NotDeployed,
-    /// What is there isn't what the manifest says: an apply carries it out.
+    /// What is deployed differs from the manifest; an apply changes that.
     Pending,
-    /// It couldn't be read.
+    /// It is unreadable.
     Unknown,
 }
 
@@ -63,28 +63,28 @@ pub(super) fn standing(
     }
 }
 
-/// How soon somebody should look.
+/// How soon something needs attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Urgency {
-    /// Leads don't arrive, or it isn't known whether they do.
+    /// Leads don't arrive, or may not arrive.
     Now,
-    /// Somebody has to do something about single contacts, or about a change.
+    /// Single contacts or a change need action.
     Soon,
-    /// Somebody should ask.
+    /// Somebody needs to be asked.
     Ask,
 }
 
-/// Something that somebody should look at.
+/// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Attention {
     /// How soon.
     pub urgency: Urgency,
-    /// The venue; `None` where it is about all.
+    /// The venue; `None` if it concerns all venues.
     pub venue: Option<String>,
-    /// What it is: a sentence.
+    /// What happened, as a sentence.
     pub what: String,
-    /// What to do: a sentence.
+    /// What to do, as a sentence.
     pub next: String,
 }
 
@@ -94,8 +94,8 @@ pub(super) fn attention(overview: &Overview) -> Vec<Attention> {
         all.push(Attention {
             urgency: Urgency::Now,
             venue: None,
-            what: format!("AWS can't be reached, so nothing is known of what runs: {reason}."),
-            next: "This is from the manifest alone. Make it again where AWS can be reached.".to_owned(),
+            what: format!("AWS can't be reached, so what is running is unknown: {reason}."),
+            next: "This is based on the manifest alone. Run it again where AWS can be reached.".to_owned(),
         });
     }
     let missing: Vec<&str> = overview
@@ -110,24 +110,24 @@ pub(super) fn attention(overview: &Overview) -> Vec<Attention> {
         all.push(Attention {
             urgency: Urgency::Soon,
             venue: None,
-            what: format!("In the manifest and not in AWS: {} and {} more.", shown.join(", "), more.len()),
-            next: "`deployer apply` sets them up.".to_owned(),
+            what: format!("In the manifest, but not in AWS: {} and {} more.", shown.join(", "), more.len()),
+            next: "Run `deployer apply` to set them up.".to_owned(),
         });
     }
     for status in &overview.venues {
         Venue { overview, status, all: &mut all }.look(together);
     }
-    // Of the same urgency, in the manifest's order.
+    // The sort is stable: items of the same urgency stay in the manifest's order.
     all.sort_by_key(|attention| attention.urgency);
     all
 }
 
-/// The day in UTC.
+/// The date in UTC.
 pub fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
-/// Whether what has its function's name is somebody else's.
+/// Whether a function of the venue's name exists that this deployment doesn't own.
 fn is_foreign(status: &VenueStatus) -> bool {
     status.function.present().is_some_and(|function| !function.owned)
 }
@@ -148,7 +148,8 @@ impl Venue<'_> {
         self.all.push(Attention { urgency, venue, what, next: next.into() });
     }
 
-    /// `missing_is_told` of all that aren't there yet.
+    /// Adds everything about the venue. `missing_is_told` means that venues that aren't set up yet were already
+    /// reported together.
     fn look(&mut self, missing_is_told: bool) {
         self.unread();
         self.change(missing_is_told);
@@ -167,38 +168,42 @@ impl Venue<'_> {
                 ("Its log", status.runs.unreadable()),
             ];
             for (what, reason) in parts.into_iter().filter_map(|(what, reason)| Some((what, reason?))) {
-                self.say(Urgency::Now, format!("{what} couldn't be read: {reason}"), "Nothing is concluded from that.");
+                self.say(
+                    Urgency::Now,
+                    format!("{what} is unreadable: {reason}"),
+                    "Its state is unknown until it can be read.",
+                );
             }
         }
         if let Contacts::Unreadable(reason) = &self.status.contacts {
-            let what = format!("HubSpot gave no count of its contacts that need a person: {reason}");
-            self.say(Urgency::Now, what, "It is not known whether there are any.");
+            let what = format!("Its contacts that need attention couldn't be counted in HubSpot: {reason}");
+            self.say(Urgency::Now, what, "It is unknown whether there are any.");
         }
     }
 
-    /// What an apply would put right.
+    /// Adds what an apply would change.
     fn change(&mut self, missing_is_told: bool) {
         let status = self.status;
         let name = &status.venue.name;
-        let apply = format!("`deployer apply --target {name}` carries it out.");
+        let apply = format!("Run `deployer apply --target {name}`.");
         match status.standing {
             Standing::NotDeployed if is_foreign(status) => self.say(
                 Urgency::Now,
-                format!("A function {} is there, and isn't this deployment's.", status.names.function),
-                format!("`deployer adopt {name}` takes it under management, after it has shown what comes next."),
+                format!("A function {} exists, but this deployment doesn't own it.", status.names.function),
+                format!("`deployer adopt {name}` shows what would change, then takes it over."),
             ),
             Standing::NotDeployed if missing_is_told => {}
-            Standing::NotDeployed => self.say(Urgency::Soon, "It is in the manifest and not in AWS.", apply),
+            Standing::NotDeployed => self.say(Urgency::Soon, "It is in the manifest, but not in AWS.", apply),
             Standing::Pending => {
                 let what = match (status.venue.status, status.rule.present()) {
-                    (Status::Blocked, _) => "The manifest says that it is blocked, and it is still in AWS.",
+                    (Status::Blocked, _) => "The manifest says blocked, but it is still in AWS.",
                     (Status::Paused, Some(rule)) if rule.enabled => {
-                        "The manifest says paused, and its rule still fires."
+                        "The manifest says paused, but its rule still fires."
                     }
                     (Status::Active, Some(rule)) if !rule.enabled => {
-                        "The manifest says active, and its rule is disabled in AWS."
+                        "The manifest says active, but its rule is disabled in AWS."
                     }
-                    _ => "A part of it isn't there.",
+                    _ => "Part of it is missing in AWS.",
                 };
                 let urgency = if status.venue.status == Status::Active { Urgency::Now } else { Urgency::Soon };
                 self.say(urgency, what, apply);
@@ -207,14 +212,14 @@ impl Venue<'_> {
                 let rule = status.rule.present().filter(|_| status.venue.status != Status::Blocked);
                 if let Some(rule) = rule.filter(|rule| rule.schedule != status.venue.schedule.expression) {
                     let wanted = &status.venue.schedule.expression;
-                    let what = format!("Its rule has the schedule {}, and the manifest {wanted}.", rule.schedule);
+                    let what = format!("Its rule has the schedule {}, but the manifest says {wanted}.", rule.schedule);
                     self.say(Urgency::Soon, what, apply);
                 }
             }
         }
         if let Some(version) = status.function.present().and_then(|function| function.pinned.as_ref()) {
-            let what = format!("It was rolled back to version {version}, and stays there.");
-            let next = format!("`deployer rollback {name} --unpin` lets the next apply move it forward again.");
+            let what = format!("It was rolled back to version {version} and is pinned there.");
+            let next = format!("Run `deployer rollback {name} --unpin` to let the next apply move it forward again.");
             self.say(Urgency::Ask, what, next);
         }
     }
@@ -224,17 +229,18 @@ impl Venue<'_> {
             return;
         }
         let name = &self.status.venue.name;
-        let next =
-            format!("`deployer logs {name}` shows what led to it, and `deployer invoke {name} --dry-run` tries it.");
+        let next = format!(
+            "Look for the cause with `deployer logs {name}`, and test it with `deployer invoke {name} --dry-run`."
+        );
         match self.status.last_run().and_then(|run| run.error.as_ref()) {
             Some(error) => {
                 self.say(Urgency::Now, format!("Its last run failed: {}: {}", error.kind, error.message), next)
             }
-            None => self.say(Urgency::Now, "Lambda says that its function has failed, and can't start it.", next),
+            None => self.say(Urgency::Now, "Lambda reports that its function has failed and can't be started.", next),
         }
     }
 
-    /// Active, and yet there was no run when there should have been one.
+    /// Adds a run that should have happened by now, but didn't.
     fn overdue(&mut self) {
         let status = self.status;
         let (Some(runs), Some(rule)) = (status.runs.present(), status.rule.present()) else { return };
@@ -250,10 +256,10 @@ impl Venue<'_> {
         if expected.is_some_and(|expected| expected < self.overview.made_at) {
             let from = from.strftime("%Y-%m-%d %H:%M UTC");
             let what = match last {
-                Some(_) => format!("Its last run was {from}, and its rule should have fired since."),
-                None => format!("It hasn't run since {from} at least, though its rule should have fired."),
+                Some(_) => format!("Its last run was {from}, but its rule should have fired since."),
+                None => format!("It hasn't run since at least {from}, although its rule should have fired."),
             };
-            let next = "If it was resumed just now, wait for its next run; otherwise look at the rule's target with \
+            let next = "If it was resumed just now, wait for its next run. Otherwise check the rule's target with \
                         `deployer plan`.";
             self.say(Urgency::Now, what, next);
         }
@@ -265,17 +271,17 @@ impl Venue<'_> {
             sync_config::config::LedgerProperties::new(&self.status.venue.name, &self.status.venue.flag_property);
         if needs_review > 0 {
             let what =
-                format!("{} to review: it isn't known whether they became leads.", counted(needs_review, "contact"));
+                format!("{} to review: they may or may not have become leads.", counted(needs_review, "contact"));
             let next = format!(
-                "Filter contacts in HubSpot by `{}` = needs_review, look for each at the destination, and tick again those \
-                 that aren't there.",
+                "In HubSpot, filter contacts by `{}` = needs_review. Look for each one at the destination, and tick those \
+                 again that are missing there.",
                 property.status
             );
             self.say(Urgency::Soon, what, next);
         }
         if failed > 0 {
-            let what = format!("{} refused for their data.", counted(failed, "contact"));
-            let next = format!("What is wrong stands in `{}`: correct it and tick them again.", property.error);
+            let what = format!("{} refused because of invalid data.", counted(failed, "contact"));
+            let next = format!("`{}` says what is wrong. Correct it and tick the contacts again.", property.error);
             self.say(Urgency::Soon, what, next);
         }
     }
@@ -292,13 +298,13 @@ impl Venue<'_> {
                 let long = age.map_or_else(String::new, |age| format!(" for {}", counted(age.unsigned_abs(), "day")));
                 let what = format!("It has been blocked{long}, and nobody owns the next step: {}", blocker.reason);
                 let name = &self.status.venue.name;
-                self.say(Urgency::Ask, what, format!("`deployer venue block {name} --owner WHO` says who does."));
+                self.say(Urgency::Ask, what, format!("Set an owner with `deployer venue block {name} --owner WHO`."));
             }
             (Some(owner), Some(age)) => {
-                // A backtick would be taken for the begin of a command.
+                // A backtick would be rendered as the start of a command.
                 let owner = owner.replace('`', "'");
                 let what = format!("It has been blocked for {age} days: {}", blocker.reason);
-                self.say(Urgency::Ask, what, format!("Ask {owner} how the next step stands."));
+                self.say(Urgency::Ask, what, format!("Ask {owner} about the next step."));
             }
             (Some(_), None) => {}
         }

@@ -1,4 +1,4 @@
-//! What of a venue is in AWS just now: its function with the version that runs, and its rule.
+//! What exists of a venue in AWS right now: its function with the live version, and its rule.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,24 +7,24 @@ use deployer_aws::{Aws, Call, CallError, Found};
 use deployer_core::naming::{ALIAS, TAG_DEPLOYMENT, TAG_PINNED};
 use deployer_core::resource::Observed;
 
-/// A function as it is.
+/// A function, as it exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LiveCode {
-    /// Lambda's word: `Active`, `Pending`, `Inactive` or `Failed`.
+    /// In Lambda's terms: `Active`, `Pending`, `Inactive` or `Failed`.
     pub state: String,
-    /// Whether it is this deployment's.
+    /// Whether this deployment owns it.
     pub owned: bool,
-    /// The version that the rule invokes; `None` where the alias isn't there.
+    /// The version that the rule invokes; `None` without the alias.
     pub version: Option<String>,
     /// Base64 of the SHA-256 of that version's zip.
     pub code_sha256: String,
     /// When that version was last changed.
     pub changed_at: Option<Timestamp>,
-    /// The version to which it was rolled back, and where it stays.
+    /// The version that it was rolled back to and is pinned at.
     pub pinned: Option<String>,
 }
 
-/// A rule as it is.
+/// A rule, as it exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LiveFiring {
     /// Whether it fires.
@@ -67,7 +67,7 @@ async fn read_function(aws: &Aws, deployment: &str, name: &str) -> Result<Option
     let shown = live.as_ref().and_then(|live| live.configuration());
     Ok(Some(LiveCode {
         state,
-        // The tags are left out where the credentials may not list them: then it has our name, and that has to do.
+        // Lambda leaves out the tags if the credentials may not list them. Then the name has to be enough.
         owned: latest.tags_error().is_some() || tag(TAG_DEPLOYMENT).as_deref() == Some(deployment),
         version: shown.and_then(|found| found.version()).map(ToOwned::to_owned),
         code_sha256: shown.or(configuration).and_then(|found| found.code_sha256()).unwrap_or_default().to_owned(),

@@ -1,4 +1,4 @@
-//! A venue's log group, read in the order of time, once or as it grows.
+//! Reads a venue's log group in order of time, once or while it grows.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use deployer_aws::{Call, CallError};
 
-/// Events come late, each stream by itself: so far back is looked again while a log is followed.
+/// How far back a followed log is read again, because each stream's events may arrive late.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
 
 /// One event of a log group.
@@ -17,7 +17,7 @@ const LATE: SignedDuration = SignedDuration::from_secs(60);
 pub struct LogEvent {
     /// When it was written.
     pub at: Timestamp,
-    /// The stream: one a process of the function.
+    /// The stream; each process of the function has its own.
     pub stream: String,
     /// The line, without the line break at its end.
     pub message: String,
@@ -42,16 +42,16 @@ impl From<FilteredLogEvent> for LogEvent {
 pub struct Query<'q> {
     /// The log group.
     pub group: &'q str,
-    /// From when on.
+    /// The time from which on events are read.
     pub from: Timestamp,
-    /// CloudWatch's filter pattern; everything where it is empty. A cloud may give more than it asks for.
+    /// CloudWatch's filter pattern; an empty one matches everything. A cloud may return more than what matches.
     pub pattern: &'q str,
 }
 
-/// Reads page after page, oldest first, until `on_page` says that it has enough. AWS gives empty pages, too.
+/// Reads page after page, oldest first, until `on_page` returns `false`. AWS returns empty pages too.
 ///
 /// # Errors
-/// The call's failure; a log group that isn't there is such an error.
+/// The call fails. A missing log group is such a failure.
 pub async fn read(
     logs: &Client,
     query: Query<'_>,
@@ -73,11 +73,11 @@ pub async fn read(
     }
 }
 
-/// Reads all that is there, and then what comes, each event once. `pause` waits until the next look, and ends it with
-/// `false`; so does `on_event`, where nobody reads any more.
+/// Reads all events, then new ones as they arrive, each once. `pause` waits until the next read. Either callback ends
+/// it by returning `false`: `on_event` when nobody reads the output any longer.
 ///
 /// # Errors
-/// The call's failure; a log group that isn't there is such an error.
+/// The call fails. A missing log group is such a failure.
 pub async fn follow(
     logs: &Client,
     query: Query<'_>,

@@ -1,7 +1,8 @@
-//! How the venues do: what the manifest says of each, what of it is in AWS, what its last runs came to, and how many of
-//! its contacts wait for a person. Read here (`live`, `runs`, `contacts`), weighed in `judge`, which is pure.
+//! The state of the venues: what the manifest says about each, what exists in AWS, how its last runs went, and how many
+//! of its contacts need attention. `live`, `runs` and `contacts` read it; `judge`, which is pure, draws the
+//! conclusions.
 //!
-//! What couldn't be read is said, and never shown as nothing. No contact is in it, only numbers.
+//! What is unreadable is reported as such and never shown as zero. There are no contacts in it, only counts.
 
 mod contacts;
 mod judge;
@@ -25,54 +26,55 @@ use deployer_core::manifest::{Manifest, Schedule, Status, Venue};
 use deployer_core::naming::Names;
 use deployer_core::resource::Observed;
 
-/// Venues that are read at one time. CloudWatch takes no more than ten `FilterLogEvents` a second in most regions.
+/// How many venues are read at once. CloudWatch allows no more than ten `FilterLogEvents` calls per second in most
+/// regions.
 const VENUES_AT_ONCE: usize = 8;
 
-/// All venues of a deployment, at one moment.
+/// All venues of a deployment at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overview {
-    /// The deployment.
+    /// The deployment's name.
     pub deployment: String,
-    /// Where it is.
+    /// The region.
     pub region: String,
     /// The account; `None` where AWS can't be reached.
     pub account: Option<String>,
-    /// The HubSpot portal, where the manifest says it.
+    /// The HubSpot portal, if the manifest names it.
     pub portal_id: Option<u64>,
-    /// When it was read.
+    /// When the state was read.
     pub made_at: Timestamp,
-    /// From when on runs are counted.
+    /// The start of the period in which runs are counted.
     pub since: Timestamp,
     /// Why AWS can't be reached.
     pub unreachable: Option<String>,
     /// The venues, in the manifest's order.
     pub venues: Vec<VenueStatus>,
-    /// What somebody should look at, the most urgent first.
+    /// What needs attention, the most urgent first.
     pub attention: Vec<Attention>,
 }
 
 /// One venue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VenueStatus {
-    /// What the manifest says.
+    /// The venue in the manifest.
     pub venue: Venue,
-    /// What its resources are called.
+    /// The names of its resources.
     pub names: Names,
     /// Its function.
     pub function: Observed<LiveCode>,
     /// Its rule.
     pub rule: Observed<LiveFiring>,
-    /// Its runs; absent where it has no log group.
+    /// Its runs; absent if it has no log group.
     pub runs: Observed<Runs>,
-    /// Its contacts that wait for a person.
+    /// Its contacts that need attention.
     pub contacts: Contacts,
-    /// When its rule fires next. A rate's time goes by the last run, and isn't known without one.
+    /// When its rule fires next. The time of a rate follows from the last run, and is unknown without one.
     pub next_run: Option<Timestamp>,
-    /// How it does, all in all.
+    /// Its overall state.
     pub standing: Standing,
 }
 
-/// What was read of one venue.
+/// What was read about one venue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readings {
     /// Its function.
@@ -81,14 +83,14 @@ pub struct Readings {
     pub rule: Observed<LiveFiring>,
     /// Its runs.
     pub runs: Observed<Runs>,
-    /// Its contacts that wait for a person.
+    /// Its contacts that need attention.
     pub contacts: Contacts,
 }
 
 /// AWS, or why it can't be reached.
 pub type Cloud<'c> = Result<(&'c Aws, &'c Scope), String>;
 
-/// Reads how the `chosen` venues of a manifest do, as of `now`, with their runs from `since` on.
+/// Reads the state of the `chosen` venues of a manifest as of `now`, with their runs since `since`.
 pub async fn read(
     manifest: &Manifest,
     chosen: &[&Venue],
@@ -123,7 +125,7 @@ async fn in_aws(
             live::rule(aws, &names.rule),
             runs::runs(aws, &names.log_group, since),
         ),
-        // The reason stands once, for all venues.
+        // The overview gives the reason once, for all venues.
         Err(_) => {
             let reason = || "AWS can't be reached".to_owned();
             (Observed::Unreadable(reason()), Observed::Unreadable(reason()), Observed::Unreadable(reason()))
@@ -133,7 +135,7 @@ async fn in_aws(
 
 async fn contacts(portal: &Portal, venue: &Venue) -> Contacts {
     match venue.status {
-        // It may never have had properties.
+        // A blocked venue may never have had the properties.
         Status::Blocked => Contacts::NotAsked("the venue is blocked".to_owned()),
         Status::Active | Status::Paused => portal.contacts(venue).await,
     }
@@ -147,7 +149,7 @@ fn next_run(rule: &LiveFiring, last: Option<Timestamp>, now: Timestamp) -> Optio
 }
 
 impl Overview {
-    /// Weighs what was read. `account` is where it was read, or why AWS can't be reached.
+    /// Draws conclusions from what was read. `account` is the account that was read, or why AWS can't be reached.
     pub fn of(
         manifest: &Manifest,
         account: Result<String, String>,
@@ -178,7 +180,7 @@ impl Overview {
         overview
     }
 
-    /// What couldn't be read: an empty list where all is known.
+    /// What is unreadable; empty if everything could be read.
     pub fn unreadable(&self) -> Vec<String> {
         if let Some(reason) = &self.unreachable {
             let contacts = self.venues.iter().filter_map(VenueStatus::unreadable_contacts);
@@ -207,12 +209,13 @@ impl VenueStatus {
         }
     }
 
-    /// The newest run, if there is one and the log can be read.
+    /// The newest run, if there is one and the log is readable.
     pub fn last_run(&self) -> Option<&Run> {
         self.runs.present()?.last.as_ref()
     }
 
-    /// Where its leads go: whose it is, and where there. An address is shown without what may stand behind its host.
+    /// Where its leads go: the platform, and the location there. Of a URL only the host is shown, since its path may
+    /// contain a secret.
     pub fn destination(&self) -> (String, String) {
         match &self.venue.destination {
             Destination::Tripleseat { location_id, .. } => (
@@ -228,7 +231,7 @@ impl VenueStatus {
     }
 }
 
-/// For programs: what stands in `status --json` and `report --format json` of one venue.
+/// A venue for programs, as in `status --json` and `report --format json`.
 #[derive(Serialize)]
 pub struct VenueLine<'s> {
     name: &'s str,
@@ -255,7 +258,7 @@ struct BlockerLine<'s> {
 }
 
 impl VenueStatus {
-    /// The venue for programs, as of a day.
+    /// The venue for programs. `made_at` decides the age of its blocker.
     pub fn line(&self, made_at: Timestamp) -> VenueLine<'_> {
         let today = judge::day(made_at);
         let (kind, place) = self.destination();

@@ -1,5 +1,5 @@
-//! What a venue's runs came to, from the lines of its log group: `sync-lambda` writes one for each run, and Lambda one for
-//! each that it had to end.
+//! The results of a venue's runs, from the lines of its log group: `sync-lambda` writes one for each run, and Lambda
+//! one for each run that it had to end.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -9,11 +9,11 @@ use super::log::{LogEvent, Query, read};
 use deployer_aws::{Aws, FailureKind};
 use deployer_core::resource::Observed;
 
-/// The lines that runs end with, which say what they came to.
+/// Matches the line that a run ends with, which has its results.
 pub const ENDED: &str = r#"{ $.event = "run" }"#;
-/// The lines that Lambda writes for runs that didn't end by themselves.
+/// Matches the lines that Lambda writes for runs that it had to end.
 pub const BROKEN_OFF: &str = r#"?"Task timed out" ?"Runtime exited""#;
-/// Pages of one look. AWS looks through about a megabyte for each.
+/// Most pages of one search. AWS searches about a megabyte for each.
 const MOST_PAGES: u32 = 200;
 
 /// One run that isn't a dry run.
@@ -21,17 +21,17 @@ const MOST_PAGES: u32 = 200;
 pub struct Run {
     /// When it ended.
     pub ended_at: Timestamp,
-    /// How long it took, in milliseconds; not known of one that was broken off.
+    /// How long it took, in milliseconds; unknown if Lambda had to end it.
     pub duration_ms: Option<u64>,
     /// Contacts that the search found.
     pub searched: u64,
-    /// Contacts that are leads since.
+    /// Contacts that became leads.
     pub synced: u64,
-    /// Contacts that were refused for their data.
+    /// Contacts that were refused because of their data.
     pub failed: u64,
-    /// Contacts that somebody must look at.
+    /// Contacts that need review.
     pub needs_review: u64,
-    /// Contacts that are left for the next run.
+    /// Contacts that are deferred to the next run.
     pub backlog: u64,
     /// Why it ended before its work was done.
     pub error: Option<RunFailure>,
@@ -47,13 +47,13 @@ pub struct RunFailure {
 }
 
 impl Run {
-    /// When it began, where that is known.
+    /// When it began; when it ended, if its duration is unknown.
     pub fn began_at(&self) -> Timestamp {
         let took = self.duration_ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or_default();
         self.ended_at.checked_sub(SignedDuration::from_millis(took)).unwrap_or(self.ended_at)
     }
 
-    /// Reads a line; any other than a run's gives nothing.
+    /// Parses the line that a run ends with; `None` for any other line.
     pub fn of(event: &LogEvent) -> Option<Self> {
         let message = event.message.as_str();
         let broken_off = |kind: &str, from: &str| {
@@ -98,27 +98,27 @@ impl Run {
     }
 }
 
-/// The runs of a time.
+/// The runs of a period.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Runs {
     /// How many there were.
     pub count: u64,
-    /// Those of them that failed.
+    /// How many of them failed.
     pub failed_runs: u64,
     /// Contacts that became leads.
     pub synced: u64,
-    /// Contacts that were refused for their data.
+    /// Contacts that were refused because of their data.
     pub failed: u64,
-    /// Contacts that somebody must look at.
+    /// Contacts that need review.
     pub needs_review: u64,
-    /// The newest.
+    /// The newest run.
     pub last: Option<Run>,
-    /// The newest that did its work.
+    /// The newest run that succeeded.
     pub last_good: Option<Run>,
 }
 
 impl Runs {
-    /// Counts one more, in whatever order they come.
+    /// Counts a run. The order of the runs doesn't matter.
     pub fn add(&mut self, run: Run) {
         self.count += 1;
         self.failed_runs += u64::from(run.error.is_some());
@@ -135,13 +135,13 @@ impl Runs {
     }
 }
 
-/// The runs of a log group since `from`. Without the group nothing ever ran.
+/// The runs of a log group since `from`; absent without the group, because then nothing ever ran.
 pub(super) async fn runs(aws: &Aws, group: &str, from: Timestamp) -> Observed<Runs> {
     let (ended, broken_off) = tokio::join!(matching(aws, group, from, ENDED), matching(aws, group, from, BROKEN_OFF));
     match (ended, broken_off) {
         (Observed::Present(ended), Observed::Present(broken_off)) => {
             let mut events: Vec<LogEvent> = ended.into_iter().chain(broken_off).collect();
-            // A cloud that doesn't know the patterns gives every line twice.
+            // A cloud that ignores filter patterns returns every line twice.
             events.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
             events.dedup();
             let mut runs = Runs::default();
@@ -162,9 +162,9 @@ async fn matching(aws: &Aws, group: &str, from: Timestamp, pattern: &str) -> Obs
         pages < MOST_PAGES
     };
     match read(&aws.logs, Query { group, from, pattern }, keep).await {
-        // The newest come last, so that a part would show old runs for new ones.
+        // The newest events come last, so a part of them would show old runs as the newest.
         Ok(()) if pages >= MOST_PAGES => {
-            Observed::Unreadable(format!("{group} has too much in it for this time; a shorter --since helps"))
+            Observed::Unreadable(format!("{group} has too many events in this period; use a shorter --since"))
         }
         Ok(()) => Observed::Present(found),
         Err(error) if error.kind == FailureKind::NotFound => Observed::Absent,
@@ -176,13 +176,13 @@ async fn matching(aws: &Aws, group: &str, from: Timestamp, pattern: &str) -> Obs
 mod tests {
     use super::*;
 
-    fn run(message: &str) -> Option<Run> {
+    fn parse_run(message: &str) -> Option<Run> {
         let at = "2026-03-01T12:00:02Z".parse().expect("a time");
         Run::of(&LogEvent { at, stream: String::new(), message: message.to_owned(), id: String::new() })
     }
 
     #[test]
-    fn a_run_is_read_from_the_line_that_sync_lambda_writes() {
+    fn parses_the_line_that_sync_lambda_writes() {
         let report = sync_lambda::report::Report {
             venue: "a".to_owned(),
             searched: 7,
@@ -195,30 +195,30 @@ mod tests {
         let took = std::time::Duration::from_millis(1500);
         let error = sync_lambda::error::RunError::WrongAccount("another account".to_owned());
         let line = report.line("id", took, Timestamp::UNIX_EPOCH, Some(&error)).to_string();
-        let run = run(&line).expect("a run");
+        let run = parse_run(&line).expect("a run");
         assert_eq!((run.searched, run.synced, run.failed, run.needs_review, run.backlog), (7, 3, 2, 1, 1));
         assert_eq!(run.began_at().to_string(), "2026-03-01T12:00:00.5Z");
         let error = run.error.expect("it failed");
         assert_eq!((error.kind.as_str(), error.message.as_str()), ("WrongAccount", "another account"));
         let dry = sync_lambda::report::Report { would: Some(Vec::new()), ..report };
-        assert_eq!(super::tests::run(&dry.line("id", took, Timestamp::UNIX_EPOCH, None).to_string()), None);
+        assert_eq!(parse_run(&dry.line("id", took, Timestamp::UNIX_EPOCH, None).to_string()), None);
     }
 
     #[test]
-    fn runs_that_lambda_had_to_end_are_failures_and_other_lines_are_no_runs() {
-        let kind = |message: &str| run(message)?.error.map(|error| (error.kind, error.message));
+    fn counts_runs_that_lambda_ended_as_failures_and_ignores_other_lines() {
+        let kind = |message: &str| parse_run(message)?.error.map(|error| (error.kind, error.message));
         let both = |kind: &str, message: &str| Some((kind.to_owned(), message.to_owned()));
         let timeout = "2026-03-01T12:00:00.000Z 1b-2c Task timed out after 240.00 seconds";
         assert_eq!(kind(timeout), both("Timeout", "Task timed out after 240.00 seconds"));
         let crash = "RequestId: 1b-2c Error: Runtime exited with error: signal: killed";
         assert_eq!(kind(crash), both("Crash", "Runtime exited with error: signal: killed"));
         for line in ["START RequestId: 1", "{\"event\":\"contact\"}", "{\"event\":\"run\"", "{}", ""] {
-            assert_eq!(run(line), None, "{line}");
+            assert_eq!(parse_run(line), None, "{line}");
         }
     }
 
     #[test]
-    fn the_newest_run_is_the_last_whatever_the_order() {
+    fn finds_the_newest_run_in_any_order() {
         let at = |second: i64| Run::ended(Timestamp::from_second(second).expect("a time"));
         let failed =
             |second| Run { error: Some(RunFailure { kind: "Limit".to_owned(), message: String::new() }), ..at(second) };

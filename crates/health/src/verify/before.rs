@@ -1,4 +1,5 @@
-//! What comes before the test: is there anything to test, whose portal is it, is everything clean. And the contact.
+//! What comes before the test: checks that the venue is deployed and that the portal is the right one, removes
+//! leftovers, and creates the test contact.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -12,57 +13,59 @@ use super::{Verify, contact};
 use deployer_core::error::Error;
 use deployer_hubspot::{Contact, VendorError, VendorFailure};
 
-/// A contact that a verify may still be at work with isn't a leftover.
+/// A younger test contact isn't a leftover, because another verify may still be using it.
 const LEFT_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 impl<W: Waiter> Verify<'_, W> {
     pub(super) async fn deployed(&self) -> Result<(), Stop> {
         let names = self.names();
         let venue = &self.venue.name;
-        let apply = "`deployer apply` makes it so; nothing was made in HubSpot";
+        let apply = "run `deployer apply`. Nothing was created in HubSpot";
         match function::ready(self.aws, &names).await {
             Ok(Ok(())) => {}
             Ok(Err(NotReady::Missing(what))) => {
                 return Err(Stop::Refused(Error::refused(format!("{venue} isn't deployed: {what}")).hint(apply)));
             }
             Ok(Err(NotReady::Disabled)) => {
-                let what = format!("{venue} doesn't run: its rule {} is disabled", names.rule);
+                let what = format!("{venue} isn't running: its rule {} is disabled", names.rule);
                 return Err(Stop::Refused(Error::refused(what).hint(apply)));
             }
             Err(error) => {
-                let refused = Error::failed(format!("it can't be told whether {venue} is deployed")).caused_by(&error);
+                let refused =
+                    Error::failed(format!("could not determine whether {venue} is deployed")).caused_by(&error);
                 return Err(Stop::Refused(match error.hint() {
                     Some(hint) => refused.hint(hint),
                     None => refused,
                 }));
             }
         }
-        let text = format!("deployed: {} fires {}", names.rule, self.venue.schedule.expression);
+        let text = format!("deployed: {} fires on {}", names.rule, self.venue.schedule.expression);
         self.say(Stage::Deployed, text, json!({}));
         Ok(())
     }
 
-    /// The portal is looked at before anything is written there.
+    /// The portal is checked before anything is written there.
     pub(super) async fn open(&self) -> Result<(), Stop> {
         let portal = self.hubspot.portal_id().await.map_err(|error| {
-            Stop::Refused(Error::failed("HubSpot doesn't say whose portal the token opens").caused_by(&error))
+            Stop::Refused(Error::failed("could not determine which HubSpot portal the token opens").caused_by(&error))
         })?;
         if let Some(guard) = self.manifest.hubspot.portal_id.filter(|guard| *guard != portal) {
-            let what = format!("the token opens HubSpot portal {portal}, and the manifest is for portal {guard}");
+            let what = format!("the token opens HubSpot portal {portal}, but the manifest is for portal {guard}");
             return Err(Stop::Refused(
-                Error::refused(what).hint("nothing was made; give a token of that portal, or correct `portal_id`"),
+                Error::refused(what)
+                    .hint("use a token for the manifest's portal, or correct `portal_id`. Nothing was created"),
             ));
         }
-        self.say(Stage::HubSpot, format!("HubSpot opened: portal {portal}"), json!({ "portal_id": portal }));
+        self.say(Stage::HubSpot, format!("connected to HubSpot portal {portal}"), json!({ "portal_id": portal }));
         Ok(())
     }
 
     pub(super) async fn leftovers(&mut self) -> Result<(), Stop> {
         let unread = |error: std::io::Error| {
-            Stop::Refused(Error::failed("what an earlier verify has left can't be told").caused_by(&error))
+            Stop::Refused(Error::failed("could not determine what an earlier verify left behind").caused_by(&error))
         };
         let unasked = |error: VendorError| {
-            Stop::Refused(Error::failed("what an earlier verify has left can't be removed").caused_by(&error))
+            Stop::Refused(Error::failed("could not remove what an earlier verify left behind").caused_by(&error))
         };
         let ours = |contact: &Contact| contact::is_test_email(&self.venue.name, contact.text("email"));
         let mut left = Vec::new();
@@ -71,7 +74,7 @@ impl<W: Waiter> Verify<'_, W> {
                 Some(id) => Some(id),
                 None => self.hubspot.contact_by_email(&entry.email).await.map_err(unasked)?,
             };
-            // A file can be changed: nothing is deleted that isn't a test contact.
+            // The journal could have been edited, so only a test contact is deleted.
             let found = match id {
                 Some(id) => self.hubspot.contact(&id, &["email"], &[]).await.map_err(unasked)?,
                 None => None,
@@ -88,7 +91,7 @@ impl<W: Waiter> Verify<'_, W> {
         left.dedup();
         for id in left {
             self.hubspot.delete_contact(&id).await.map_err(unasked)?;
-            let text = format!("test contact {id}, which an earlier verify has left, is removed");
+            let text = format!("removed test contact {id}, left behind by an earlier verify");
             self.say(Stage::Leftovers, text, json!({ "contact_id": id }));
         }
         self.journal.clear().map_err(unread)
@@ -98,7 +101,7 @@ impl<W: Waiter> Verify<'_, W> {
         let email = contact::email(&self.venue.name, &self.options.domain);
         let mut entry = Entry { email, contact_id: None };
         let unwritten = |error: std::io::Error| {
-            Stop::Refused(Error::failed("the test contact can't be written down, so none is made").caused_by(&error))
+            Stop::Refused(Error::failed("could not record the test contact, so none was created").caused_by(&error))
         };
         self.journal.write(&entry).map_err(unwritten)?;
         *made = Some(entry.clone());
@@ -107,7 +110,7 @@ impl<W: Waiter> Verify<'_, W> {
         entry.contact_id = Some(id.clone());
         *made = Some(entry.clone());
         self.journal.write(&entry).map_err(|error| failed(Stage::Contact, error))?;
-        self.say(Stage::Contact, format!("test contact {id} made, without a flag"), json!({ "contact_id": id }));
+        self.say(Stage::Contact, format!("test contact {id} created, without a flag"), json!({ "contact_id": id }));
         Ok(id)
     }
 
@@ -126,9 +129,8 @@ fn not_made(error: &VendorError) -> Failure {
     let failure = failed(Stage::Contact, error);
     match error.failure {
         VendorFailure::Denied => failure.hint("the token needs the scope crm.objects.contacts.write"),
-        VendorFailure::Refused(_) if error.message.to_lowercase().contains("email") => {
-            failure.hint("HubSpot takes no address of this domain: give one of yours with --domain, or `test_domain`")
-        }
+        VendorFailure::Refused(_) if error.message.to_lowercase().contains("email") => failure
+            .hint("HubSpot accepts no address at this domain: pass one of yours with --domain, or set `test_domain`"),
         _ => failure,
     }
 }

@@ -1,4 +1,4 @@
-//! The test contact: an address that reaches nobody, and marks by which everybody sees that it is a test.
+//! The test contact: an address that reaches nobody, and a name and a message that show everybody that it is a test.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -6,24 +6,24 @@ use sync_config::mapping::{Mapping, Properties};
 
 use deployer_core::manifest::Venue;
 
-/// What each address begins with.
+/// The start of each address.
 const LOCAL: &str = "deployer-verify+";
 /// The first name.
 pub const FIRST_NAME: &str = "Deployer";
-/// What stands where a lead has a text.
+/// The text of the lead, where it has one.
 const TEXT: &str = "Test by deployer verify, please ignore";
-/// A number for fiction, of those that are kept free for it.
+/// A phone number from the range that is reserved for fictional use.
 /// <https://nationalnanpa.com/number_resource_info/555_numbers.html>
 const PHONE: &str = "+1 202-555-0142";
 
-/// A new address, unlike any other.
+/// A new, unique address.
 pub fn email(venue: &str, domain: &str) -> String {
-    // Each `RandomState` is keyed from the system's randomness.
+    // Each `RandomState` takes its keys from the system's randomness.
     let random = RandomState::new().hash_one(venue);
     format!("{LOCAL}{}-{:012x}@{domain}", venue.to_lowercase(), random >> 16)
 }
 
-/// Whether an address is one that a verify of this venue made, at whatever domain.
+/// Whether a verify of this venue created this address, at any domain.
 pub fn is_test_email(venue: &str, email: &str) -> bool {
     let rest = email.strip_prefix(LOCAL).and_then(|rest| rest.strip_prefix(&venue.to_lowercase()));
     let random = rest.and_then(|rest| rest.strip_prefix('-')).and_then(|rest| rest.split_once('@'));
@@ -35,7 +35,8 @@ pub fn last_name(venue: &Venue) -> String {
     format!("Test {}", venue.name)
 }
 
-/// What the contact is made with: marks, and what a lead of the venue is made from, as far as its name says what it is.
+/// The properties of the test contact: its marks, and those properties that a lead of the venue is made from whose
+/// names say what they contain.
 pub fn properties(venue: &Venue, email: &str) -> Properties {
     let mapping = Mapping::new(&venue.destination, &venue.fields.iter().cloned().collect());
     let mut properties = Properties::from([
@@ -59,11 +60,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_recognised_as_their_venues_and_no_others() {
+    fn recognizes_addresses_of_its_own_venue_only() {
         let address = email("Venue-a", "example.com");
         assert!(is_test_email("Venue-a", &address), "{address}");
         assert!(is_test_email("Venue-a", &address.replace("example.com", "other.example")));
-        assert!(!is_test_email("Venue", &address), "another venue whose name begins the same");
+        assert!(!is_test_email("Venue", &address), "another venue whose name has the same beginning");
         assert!(!is_test_email("Venue-a-b", &address));
         for other in ["deployer-verify+venue-a@example.com", "deployer-verify+venue-a-x@example.com", "jo@example.com"]
         {

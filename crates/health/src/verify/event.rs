@@ -1,26 +1,26 @@
-//! What a verify says while it goes on, and in the end.
+//! The events of a verify, and its outcome.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// The stages, in their order.
+/// The stages, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// The function, its alias and its rule are there, and the rule is enabled.
+    /// The function, its alias and its rule exist, and the rule is enabled.
     Deployed,
-    /// HubSpot is opened, and is the manifest's portal.
+    /// The token opens the HubSpot portal of the manifest.
     #[serde(rename = "hubspot")]
     HubSpot,
-    /// What an interrupted verify has left is removed.
+    /// What an interrupted verify left behind is removed.
     Leftovers,
-    /// The test contact is made.
+    /// The test contact is created.
     Contact,
-    /// Its flag is set: from here on time counts.
+    /// Its flag is set; the time until the lead counts from here.
     Flag,
-    /// A run takes it, by the schedule or invoked.
+    /// A run picks it up, scheduled or invoked.
     Run,
-    /// The lead is there.
+    /// The lead exists.
     Lead,
     /// The flag is reset, and the ledger says `synced`.
     Reset,
@@ -31,7 +31,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Its name, as `--json` has it.
+    /// Its name in `--json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Deployed => "deployed",
@@ -48,23 +48,23 @@ impl Stage {
     }
 }
 
-/// Something that was done or seen.
+/// Something that was done or observed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
     pub stage: Stage,
-    /// Since the start.
+    /// Seconds since the start.
     pub seconds: f64,
     pub text: String,
-    /// What of it a program needs: `contact_id`, `lead_id`, a run's counts.
+    /// Details for programs: `contact_id`, `lead_id`, a run's counts.
     #[serde(flatten)]
     pub details: Value,
 }
 
-/// By what it was seen that the lead is there.
+/// What shows that the lead exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
-    /// It was looked up at the destination, by the reference that it carries.
+    /// It was found at the destination by its reference.
     Destination,
     /// The venue's ledger in HubSpot says so.
     Ledger,
@@ -74,7 +74,7 @@ pub enum Evidence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     pub stage: Stage,
-    /// What was seen.
+    /// What happened.
     pub seen: String,
     /// What to do.
     pub hints: Vec<String>,
@@ -83,10 +83,10 @@ pub struct Failure {
 /// A lead that was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FoundLead {
-    /// Where the destination gives one.
+    /// Its id, if the destination gives it one.
     pub lead_id: Option<String>,
     pub evidence: Evidence,
-    /// From the flag to the time when the lead was seen.
+    /// Seconds from setting the flag to finding the lead.
     pub seconds_after_flag: f64,
 }
 
@@ -96,8 +96,8 @@ pub struct Outcome {
     pub lead: Option<FoundLead>,
     pub failure: Option<Failure>,
     pub cancelled: bool,
-    /// What is still there, and how it is got rid of.
+    /// What remains, and how to remove it.
     pub remains: Vec<String>,
-    /// Since the start.
+    /// Seconds since the start.
     pub seconds: f64,
 }

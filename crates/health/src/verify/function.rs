@@ -1,4 +1,4 @@
-//! The venue's function: whether it is there, a run of it, and what its last run logged.
+//! The venue's function: checks that it is ready, invokes it, and reads its last log lines.
 
 use aws_sdk_eventbridge::types::RuleState;
 use aws_sdk_lambda::primitives::Blob;
@@ -9,24 +9,24 @@ use deployer_aws::{Aws, Call, CallError, FailureKind, Found};
 use deployer_core::naming::{ALIAS, Names};
 use deployer_core::scheduled_event::scheduled_event;
 
-/// Pages of a log that are read for its end.
+/// Most pages that are read to find the end of a log.
 const LOG_PAGES: usize = 20;
-/// Lines of it that are told.
+/// Most log lines that are shown.
 const LINES: usize = 5;
 
-/// Why a venue can't be verified as it is.
+/// Why a venue can't be verified yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotReady {
-    /// Something that an apply makes isn't there.
+    /// Something that an apply creates is missing.
     Missing(String),
     /// The rule doesn't fire.
     Disabled,
 }
 
-/// Makes sure that the venue is deployed and its rule fires.
+/// Checks that the venue is deployed and that its rule fires.
 ///
 /// # Errors
-/// It couldn't be told.
+/// A call failed, so it is unknown whether it is deployed.
 pub async fn ready(aws: &Aws, names: &Names) -> Result<Result<(), NotReady>, CallError> {
     let function = aws.lambda.get_alias().function_name(&names.function).name(ALIAS);
     let rule = aws.events.describe_rule().name(&names.rule);
@@ -41,18 +41,18 @@ pub async fn ready(aws: &Aws, names: &Names) -> Result<Result<(), NotReady>, Cal
     })
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ran {
-    /// Its counts.
+    /// It ended, with these counts.
     Ended(Value),
-    /// What it failed with.
+    /// It failed, with this error.
     Failed(String),
-    /// Another run is under way: there is one at a time.
+    /// Another run is in progress; there is only one at a time.
     Busy,
 }
 
-/// Invokes the function as its rule does, and waits for the end of the run.
+/// Invokes the function the way its rule does, and waits until the run ends.
 ///
 /// # Errors
 /// The call failed.
@@ -72,7 +72,8 @@ pub async fn invoke(aws: &Aws, names: &Names, now: Timestamp) -> Result<Ran, Cal
     Ok(Ran::Failed(format!("{}: {}", text("errorType"), text("errorMessage"))))
 }
 
-/// The last lines that its runs have logged since a time: errors, where there are any. They have no personal data.
+/// The last lines that its runs logged since a time, or the last errors if there are any. They contain no personal
+/// data.
 ///
 /// # Errors
 /// The log can't be read.
@@ -91,7 +92,7 @@ pub async fn last_lines(aws: &Aws, names: &Names, since: Timestamp) -> Result<Ve
     Ok(last)
 }
 
-/// A line of the function's own at level `error`, or one of Lambda's about a run that ended badly.
+/// Whether a line is one of the function's own at level `error`, or one of Lambda's about a run that ended badly.
 fn is_error(line: &str) -> bool {
     match serde_json::from_str::<Value>(line) {
         Ok(line) => line["level"] == "error",

@@ -1,5 +1,5 @@
-//! What a verify has made and not yet removed, in a file beside the manifest: the next one finds it, however this one
-//! ends. The file is locked for as long as a verify of the venue is under way.
+//! Records what a verify created and hasn't removed yet, in a file next to the manifest, so that the next verify finds
+//! it however this one ends. The file is locked while a verify of the venue is running.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,26 +10,26 @@ use serde::{Deserialize, Serialize};
 /// A test contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its address, written down before it is made.
+    /// Its address, recorded before the contact is created.
     pub email: String,
-    /// Its id, once it is known.
+    /// Its id, once known.
     pub contact_id: Option<String>,
 }
 
-/// The file of one venue.
+/// The journal file of one venue.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
 }
 
-/// Why there is no journal.
+/// Why the journal couldn't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Another process has it.
-    #[error("another verify of this venue is under way on this machine")]
+    /// Another process has locked it.
+    #[error("another verify of this venue is already running on this machine")]
     Busy,
-    /// It can't be used.
-    #[error("{path} can't be used", path = path.display())]
+    /// The file is unusable.
+    #[error("could not open or lock {path}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -39,7 +39,7 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Opens a venue's file in `directory`, which is made if it isn't there.
+    /// Opens a venue's file in `directory`, which is created if necessary.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -56,11 +56,11 @@ impl Journal {
         }
     }
 
-    /// What an earlier verify has left. Half an entry, of a process that died while it wrote, is none: nothing was made
-    /// by then.
+    /// What an earlier verify left behind. A partial entry, from a process that died while writing, counts as none,
+    /// because nothing had been created by then.
     ///
     /// # Errors
-    /// It can't be read.
+    /// The file can't be read.
     pub fn left(&mut self) -> io::Result<Option<Entry>> {
         let mut text = String::new();
         self.file.rewind()?;
@@ -68,10 +68,10 @@ impl Journal {
         Ok(serde_json::from_str(&text).ok())
     }
 
-    /// Writes an entry down, in place of the one before.
+    /// Records an entry, which replaces the one before.
     ///
     /// # Errors
-    /// It can't be written.
+    /// The file can't be written.
     pub fn write(&mut self, entry: &Entry) -> io::Result<()> {
         let text = serde_json::to_string(entry)?;
         self.file.seek(SeekFrom::Start(0))?;
@@ -80,10 +80,10 @@ impl Journal {
         self.file.sync_data()
     }
 
-    /// Nothing is left any more.
+    /// Removes the entry.
     ///
     /// # Errors
-    /// It can't be written.
+    /// The file can't be written.
     pub fn clear(&mut self) -> io::Result<()> {
         self.file.set_len(0)
     }

@@ -1,4 +1,4 @@
-//! Whether a destination has the lead, asked by the reference that the lead carries.
+//! Looks up the lead at a destination, by the reference that the lead carries.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,21 +16,21 @@ use tokio::time::Instant;
 use super::wait::Waiter;
 use deployer_core::manifest::{Manifest, Venue};
 
-/// Look-ups of one lead, the first among them: a destination may show it a little later.
+/// How often a lead is looked up, since a destination may show it with a delay.
 const TRIES: u32 = 5;
-/// Between two of them.
+/// The pause between two lookups.
 const PAUSE: Duration = Duration::from_secs(2);
-/// A verify ends in less than this.
+/// No verify takes longer than this.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
-/// A venue's credentials that are to be had here, by the secret's key.
+/// A venue's credentials that are available here, by the secret's key.
 pub type Known = BTreeMap<String, Secret>;
 
-/// A venue's destination, where leads can be looked up there with what is known here.
+/// A venue's destination, if the credentials available here allow looking up leads there.
 pub fn destination(client: &reqwest::Client, manifest: &Manifest, venue: &Venue, known: &Known) -> Option<Destination> {
     let credential = |key: &str| known.get(key).cloned();
     let oauth = credential(KEY_TRIPLESEAT_CLIENT_ID).zip(credential(KEY_TRIPLESEAT_CLIENT_SECRET));
-    // Nothing is asked of HubSpot with these, and no lead is made.
+    // These are never used: HubSpot isn't called with them, and no lead is created.
     let unused = Secret::new("");
     let credentials = Credentials {
         hubspot_token: unused.clone(),
@@ -51,7 +51,7 @@ pub fn destination(client: &reqwest::Client, manifest: &Manifest, venue: &Venue,
     destination.can_look_up().then_some(destination)
 }
 
-/// Whether two venues' leads are in one account, so that a look-up for one finds those of the other.
+/// Whether two venues share one account, so that a lookup for one also finds leads of the other.
 pub fn one_account(one: (&Venue, &Known), other: (&Venue, &Known)) -> bool {
     let same = |key: &str| one.1.get(key).is_some_and(|value| other.1.get(key) == Some(value));
     let one_site = match (&one.0.destination, &other.0.destination) {
@@ -64,10 +64,10 @@ pub fn one_account(one: (&Venue, &Known), other: (&Venue, &Known)) -> bool {
     one_site || same(KEY_TRIPLESEAT_CLIENT_ID)
 }
 
-/// Looks a lead up that should be there, until it is.
+/// Looks up a lead repeatedly until it appears.
 ///
 /// # Errors
-/// What was seen in place of the lead.
+/// The lead didn't appear; the text says what was found instead.
 pub async fn find(
     destination: &Destination,
     attempt: &Attempt,
@@ -81,7 +81,7 @@ pub async fn find(
         match destination.look_up(attempt).await {
             Ok(LookedUp::Found(id)) => return Ok(id),
             Ok(LookedUp::NotThere) => seen = format!("the account has no lead with the reference {attempt}"),
-            Ok(LookedUp::Unknown(why)) => seen = format!("the account couldn't be asked: {why}"),
+            Ok(LookedUp::Unknown(why)) => seen = format!("the account couldn't be queried: {why}"),
             Err(error) => return Err(error.to_string()),
         }
     }

@@ -1,8 +1,8 @@
-//! The go-live test of a venue, for real: a test contact is flagged in HubSpot, and must become a lead of this venue, and
-//! of no other, by the deployed function.
+//! The go-live test of a venue, on the real systems: a test contact is flagged in HubSpot, and the deployed function
+//! must turn it into a lead of this venue and of no other.
 //!
-//! [`Verify::run`] goes through the [`Stage`]s in their order. What it makes it writes down first ([`journal`]), and
-//! removes in the end, however it ends; what an interrupted one has left the next one removes.
+//! [`Verify::run`] goes through the [`Stage`]s in order. It records what it is about to create in the [`journal`] and
+//! removes it at the end, whatever the outcome. What an interrupted verify leaves behind is removed by the next one.
 
 mod before;
 pub mod contact;
@@ -30,42 +30,42 @@ use journal::Journal;
 pub use event::{Event, Evidence, Failure, FoundLead, Outcome, Stage};
 pub use wait::{RealTime, Waiter};
 
-/// What a run may take beyond its time limit: HubSpot's index, the network, a cold start.
+/// How long a run may take beyond its time limit: HubSpot's index, the network, a cold start.
 const MARGIN: Duration = Duration::from_secs(60);
-/// A firing that comes before HubSpot's index has followed finds nothing. Of schedules up to this the next is waited for
-/// as well.
+/// A firing that comes before HubSpot's index has caught up finds nothing. If the schedule is at most this long, the
+/// next firing is waited for too.
 const SHORT: Duration = Duration::from_secs(15 * 60);
-/// How long it is tried with `--now` until the index has followed, beyond the run's own time.
+/// How long `--now` keeps trying until the index has caught up, in addition to the time of the run itself.
 const NOW: Duration = Duration::from_secs(120);
 
-/// How a verify is to go.
+/// The options of a verify.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Invokes the function in place of waiting for its rule.
+    /// Invokes the function instead of waiting for its rule.
     pub now: bool,
-    /// Leaves the contact in HubSpot.
+    /// Keeps the test contact in HubSpot.
     pub keep: bool,
-    /// Of the contact's address.
+    /// The domain of the test contact's address.
     pub domain: String,
-    /// How long to wait for the lead, in place of what follows from the schedule.
+    /// How long to wait for the lead, instead of the time that follows from the schedule.
     pub timeout: Option<Duration>,
 }
 
-/// Another venue: its lead must not be there.
+/// Another venue, which must not get the lead.
 pub struct Other<'a> {
     pub venue: &'a Venue,
-    /// Where its leads can be looked up, if they can.
+    /// Where its leads can be looked up, if that is possible.
     pub destination: Option<Destination>,
 }
 
-/// What a verify works with.
+/// A verify, with everything that it needs.
 pub struct Verify<'a, W> {
     pub aws: &'a Aws,
     pub manifest: &'a Manifest,
     pub venue: &'a Venue,
     pub others: Vec<Other<'a>>,
     pub hubspot: &'a HubSpot,
-    /// Where the venue's leads can be looked up, if they can.
+    /// Where the venue's leads can be looked up, if that is possible.
     pub destination: Option<Destination>,
     pub options: Options,
     pub journal: Journal,
@@ -78,7 +78,7 @@ impl<W: Waiter> Verify<'_, W> {
     /// Goes through all stages, and cleans up.
     ///
     /// # Errors
-    /// A refusal, before anything was made.
+    /// The verify is refused before anything was created.
     pub async fn run(mut self) -> Result<Outcome> {
         stages::run(&mut self).await
     }
@@ -91,9 +91,9 @@ impl<W: Waiter> Verify<'_, W> {
     }
 }
 
-/// The longest time until a flag that is set now is seen by a run.
+/// The longest time until a run sees a flag that is set now.
 pub fn until_taken(schedule: &Schedule, now: Timestamp) -> Duration {
-    // A rate counts from when its rule was made, which may be just after now.
+    // A rate counts from when its rule was created, which may be just after now.
     let next = schedule.next_after(now, now);
     let to = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
     let Some(next) = next else { return SHORT };

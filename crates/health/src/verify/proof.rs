@@ -1,4 +1,4 @@
-//! What proves that the venue is live: the lead is there, the flag is reset, and no other venue has it.
+//! Proves that the venue is live: the lead exists, the flag is reset, and no other venue has the lead.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl<W: Waiter> Verify<'_, W> {
         flagged: Duration,
     ) -> Result<FoundLead, Stop> {
         let told = synced.text(&self.ledger().lead_id);
-        // Where a destination gives no id, the reference stands there.
+        // If the destination gives no id, the ledger has the reference in its place.
         let told = (!told.is_empty() && Attempt::parse(told).is_none()).then(|| told.to_owned());
         let (lead_id, evidence) = match (&self.destination, attempt) {
             (Some(destination), Some(attempt)) => {
@@ -39,7 +39,7 @@ impl<W: Waiter> Verify<'_, W> {
                 if let (Some(found), Some(told)) = (&found, &told)
                     && found != told
                 {
-                    let seen = format!("the account has lead {found} with the reference, and the ledger says {told}");
+                    let seen = format!("the account has lead {found} with the reference, but the ledger says {told}");
                     return Err(failed(Stage::Lead, seen).into());
                 }
                 (found.or(told), Evidence::Destination)
@@ -49,9 +49,9 @@ impl<W: Waiter> Verify<'_, W> {
         let seconds_after_flag = seconds(self.waiter.elapsed().saturating_sub(flagged));
         let which = lead_id.as_deref().map_or_else(|| "a lead".to_owned(), |id| format!("lead {id}"));
         let text = match evidence {
-            Evidence::Destination => format!("{which} found in the account, by its reference"),
+            Evidence::Destination => format!("{which} found in the account by its reference"),
             Evidence::Ledger => {
-                format!("{which}, by the ledger: there are no credentials here to look it up with")
+                format!("{which}, according to the ledger: there are no credentials here to look it up")
             }
         };
         self.say(Stage::Lead, text, json!({ "lead_id": lead_id, "evidence": evidence }));
@@ -61,13 +61,13 @@ impl<W: Waiter> Verify<'_, W> {
     pub(super) fn reset(&self, synced: &Contact) -> Result<(), Stop> {
         let ledger = self.ledger();
         if synced.text(&ledger.flag) == "true" {
-            return Err(failed(Stage::Reset, "the ledger says `synced`, and the flag is still set").into());
+            return Err(failed(Stage::Reset, "the ledger says `synced`, but the flag is still set").into());
         }
         self.say(Stage::Reset, "flag reset, ledger `synced`", json!({}));
         Ok(())
     }
 
-    /// By the ledgers of all others at once, and by their accounts where those can be asked.
+    /// Checks the ledgers of all other venues at once, and their accounts if those can be queried.
     pub(super) async fn others(&self, id: &str, attempt: Option<&Attempt>) -> Result<(), Stop> {
         let ledgers: Vec<(&str, LedgerProperties)> = self
             .others
@@ -82,7 +82,7 @@ impl<W: Waiter> Verify<'_, W> {
         let all: Vec<String> = ledgers.iter().flat_map(|(_, ledger)| names(ledger)).collect();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         let found = self.hubspot.contact(id, &all, &[]).await.map_err(|error| failed(Stage::Others, error))?;
-        let found = found.ok_or_else(|| failed(Stage::Others, "somebody has deleted the test contact"))?;
+        let found = found.ok_or_else(|| failed(Stage::Others, "somebody deleted the test contact"))?;
         for (venue, ledger) in &ledgers {
             let set = names(ledger).into_iter().find(|name| !matches!(found.text(name), "" | "false"));
             if let Some(name) = set {
@@ -97,7 +97,7 @@ impl<W: Waiter> Verify<'_, W> {
             return Err(failure.into());
         }
         let Accounts { asked, by_ledger, .. } = accounts;
-        let mut text = format!("no other venue has it: looked at {}", counted(ledgers.len() as u64, "ledger"));
+        let mut text = format!("no other venue has it: checked {}", counted(ledgers.len() as u64, "ledger"));
         if asked > 0 {
             text.push_str(&format!(" and {}", counted(asked, "account")));
         }
@@ -105,7 +105,7 @@ impl<W: Waiter> Verify<'_, W> {
         Ok(())
     }
 
-    /// Asks the accounts of all other venues for the lead, where they can be asked.
+    /// Looks for the lead in the accounts of all other venues, if those can be queried.
     async fn accounts(&self, attempt: Option<&Attempt>) -> Accounts<'_> {
         let looks = self.others.iter().map(async |other| {
             let found = match (&other.destination, attempt) {
@@ -126,24 +126,28 @@ impl<W: Waiter> Verify<'_, W> {
     }
 }
 
-/// What the accounts of the other venues have shown.
+/// What the accounts of the other venues showed.
 #[derive(Default)]
 struct Accounts<'a> {
-    /// Accounts that certainly don't have the lead.
+    /// How many accounts certainly don't have the lead.
     asked: u64,
-    /// Venues of which only the ledger could tell.
+    /// Venues for which only the ledger could be checked.
     by_ledger: Vec<&'a str>,
     /// Venues whose accounts have the lead, with its id.
     found: Vec<(&'a str, Option<String>)>,
 }
 
 impl Accounts<'_> {
-    /// The failure where another venue has the lead.
+    /// The failure if another venue has the lead.
     fn with_the_lead(&self, stage: Stage, seen: &str) -> Option<Failure> {
         let (venue, lead) = self.found.first()?;
         let lead = lead.as_ref().map_or_else(String::new, |id| format!(" {id}"));
         let before = if seen.is_empty() { String::new() } else { format!("{seen}; ") };
         let failure = failed(stage, format!("{before}the lead{lead} is in the account of {venue}"));
-        Some(failure.hint("the credentials of the two are mixed up: `deployer secret status --compare`"))
+        Some(
+            failure.hint(
+                "the credentials of the two venues are mixed up; check them with `deployer secret status --compare`",
+            ),
+        )
     }
 }

@@ -1,4 +1,4 @@
-//! The stages one after the other, and the cleaning up, however they end.
+//! Goes through the stages one by one and cleans up afterwards, whatever the outcome.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use super::{Verify, contact};
 use deployer_core::error::{Error, Result};
 use deployer_core::naming::Names;
 
-/// Why the stages weren't gone through to their end.
+/// Why the stages ended early.
 pub(super) enum Stop {
-    /// Before anything was made.
+    /// Refused before anything was created.
     Refused(Error),
     Failed(Failure),
     Cancelled,
@@ -38,7 +38,7 @@ impl Failure {
     }
 }
 
-/// In whole milliseconds.
+/// A duration in seconds, rounded down to whole milliseconds.
 pub(super) fn seconds(time: Duration) -> f64 {
     time.as_millis() as f64 / 1000.0
 }
@@ -80,7 +80,7 @@ impl<W: Waiter> Verify<'_, W> {
         if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
-    /// All but the cleaning up. `made` is what has to be cleaned up then.
+    /// Goes through all stages but the cleanup. `made` is set to what must be cleaned up afterwards.
     async fn stages(&mut self, made: &mut Option<Entry>, outcome: &mut Outcome) -> Result<(), Stop> {
         self.deployed().await?;
         self.open().await?;
@@ -101,12 +101,12 @@ impl<W: Waiter> Verify<'_, W> {
         Ok(())
     }
 
-    /// Also after a failure. What can't be removed is told, and left to the next verify.
+    /// Cleans up, also after a failure. What can't be removed is reported and left to the next verify.
     async fn clean_up(&mut self, entry: &Entry, outcome: &mut Outcome) {
         if let Some(lead) = &outcome.lead {
             let id = lead.lead_id.as_deref().unwrap_or("without an id");
             outcome.remains.push(format!(
-                "lead {id} of \"{} {}\" stays at the destination, where no documented call deletes it: delete it there",
+                "lead {id} of \"{} {}\" stays at the destination, which has no documented call to delete it: delete it there",
                 contact::FIRST_NAME,
                 contact::last_name(self.venue)
             ));

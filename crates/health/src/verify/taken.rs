@@ -1,4 +1,4 @@
-//! From the flag to the ledger's `synced`: waited for, or invoked.
+//! From setting the flag to the ledger's `synced`: waits for the schedule, or invokes the function.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::stages::{Stop, failed};
 use super::wait::Waiter;
 use deployer_hubspot::Contact;
 
-/// Between two looks at the contact.
+/// The pause between two reads of the contact.
 const LOOK: Duration = Duration::from_secs(3);
 
 impl<W: Waiter> Verify<'_, W> {
@@ -22,16 +22,16 @@ impl<W: Waiter> Verify<'_, W> {
         let found = self.hubspot.contact(id, &all.map(String::as_str), &[&ledger.lead_id]).await;
         found
             .map_err(|error| failed(Stage::Run, error))?
-            .ok_or_else(|| failed(Stage::Run, "somebody has deleted the test contact"))
+            .ok_or_else(|| failed(Stage::Run, "somebody deleted the test contact"))
     }
 
-    /// Waits, or invokes, until the ledger says `synced`.
+    /// Waits or invokes until the ledger says `synced`.
     pub(super) async fn until_synced(&self, id: &str, flagged: Duration) -> Result<Contact, Stop> {
         let limit = self.limit();
         let ledger = self.ledger();
         let since = self.waiter.now();
         if !self.options.now {
-            let text = format!("waiting for {}, {} at most", self.venue.schedule.expression, words(limit));
+            let text = format!("waiting for {}, up to {}", self.venue.schedule.expression, words(limit));
             self.say(Stage::Run, text, json!({ "limit_seconds": limit.as_secs() }));
         }
         let mut taken = false;
@@ -50,10 +50,10 @@ impl<W: Waiter> Verify<'_, W> {
                 }
                 "sending" if !taken => {
                     taken = true;
-                    self.say(Stage::Run, "a run has taken the contact", json!({}));
+                    self.say(Stage::Run, "a run picked up the contact", json!({}));
                 }
                 "" if contact.text(&ledger.flag) != "true" => {
-                    return Err(failed(Stage::Run, "the flag was taken away, and nothing was sent").into());
+                    return Err(failed(Stage::Run, "the flag was cleared, but nothing was sent").into());
                 }
                 _ => {}
             }
@@ -79,7 +79,7 @@ impl<W: Waiter> Verify<'_, W> {
             Ran::Ended(counts) => {
                 let count = |key: &str| counts.get(key).and_then(Value::as_u64).unwrap_or_default();
                 let text = format!(
-                    "invoked: {} found, {} synced, {} failed, {} to review, {} for the next run",
+                    "invoked: found {}: {} synced, {} failed, {} need review, {} deferred",
                     count("searched"),
                     count("synced"),
                     count("failed"),
@@ -90,7 +90,7 @@ impl<W: Waiter> Verify<'_, W> {
                 Ok(())
             }
             Ran::Busy => {
-                self.say(Stage::Run, "another run is under way; it is waited for", json!({}));
+                self.say(Stage::Run, "another run is in progress; waiting for it", json!({}));
                 Ok(())
             }
             Ran::Failed(why) => Err(failed(Stage::Run, format!("the run failed: {why}"))),
@@ -99,8 +99,8 @@ impl<W: Waiter> Verify<'_, W> {
 
     async fn timed_out(&self, limit: Duration, status: &str, error: &str, since: Timestamp) -> Failure {
         let mut seen = match status {
-            "" => format!("after {} no run has taken the contact", words(limit)),
-            status => format!("after {} the ledger still says `{status}`", words(limit)),
+            "" => format!("no run picked up the contact within {}", words(limit)),
+            status => format!("after {}, the ledger still says `{status}`", words(limit)),
         };
         if !error.is_empty() {
             seen.push_str(&format!(": {error}"));
@@ -108,17 +108,20 @@ impl<W: Waiter> Verify<'_, W> {
         let names = self.names();
         match function::last_lines(self.aws, &names, since).await {
             Ok(lines) if lines.is_empty() => {
-                let text = format!("; {} has no line since the flag was set: the function didn't run", names.log_group);
+                let text =
+                    format!("; {} has no lines since the flag was set: the function didn't run", names.log_group);
                 seen.push_str(&text);
             }
-            Ok(lines) => seen.push_str(&format!("; the last of {}:\n    {}", names.log_group, lines.join("\n    "))),
-            Err(error) => seen.push_str(&format!("; its log can't be read: {error}")),
+            Ok(lines) => {
+                seen.push_str(&format!("; the last lines of {}:\n    {}", names.log_group, lines.join("\n    ")))
+            }
+            Err(error) => seen.push_str(&format!("; its log is unreadable: {error}")),
         }
-        failed(Stage::Run, seen).hint("`--now` shows what a run answers; `--timeout` waits longer")
+        failed(Stage::Run, seen).hint("`--now` shows how a run responds; `--timeout` waits longer")
     }
 }
 
-/// A time in words: `10 min 30 s`.
+/// A duration in words: `10 min 30 s`.
 fn words(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds / 60, seconds % 60) {

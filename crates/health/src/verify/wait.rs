@@ -1,26 +1,26 @@
-//! The time that a verify goes by.
+//! The clock of a verify, which tests replace.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Time, which passes.
+/// A source of time that can wait.
 pub trait Waiter: Sync {
-    /// Since the start.
+    /// Time since the start.
     fn elapsed(&self) -> Duration;
-    /// By the calendar.
+    /// The current time.
     fn now(&self) -> Timestamp;
-    /// Lets some of it pass.
+    /// Waits.
     fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// The time of this machine.
+/// The clock of this machine.
 #[derive(Debug)]
 pub struct RealTime(Instant);
 
 impl RealTime {
-    /// From now on.
+    /// Starts the clock.
     pub fn start() -> Self {
         Self(Instant::now())
     }

@@ -1,32 +1,33 @@
-//! One component in layers, after Sugiyama: cycles are broken, the longest way to a node is its layer, barycentres order
-//! each layer, and each node comes as near to its neighbours' height as the others of its layer let it.
+//! Draws one component in layers, after Sugiyama: cycles are broken, the longest path to a node decides its layer,
+//! barycenters order each layer, and each node moves as close to its neighbors' height as the rest of its layer allows.
 
 use super::{BOX_HEIGHT, BOX_WIDTH, Extent, Point};
 
-/// Between two layers: room for the lines.
+/// Space between two layers, for the lines.
 const LAYER_GAP: i32 = 64;
-/// Between two columns of one layer.
+/// Space between two columns of one layer.
 const COLUMN_GAP: i32 = 20;
-/// Between two boxes, one above the other.
+/// Space between two boxes, one above the other.
 const ROW_GAP: i32 = 14;
-/// Rows above which a layer gets a second column, under which lines pass; more for a component of many nodes.
+/// With more rows than this a layer gets a second column, under which lines pass. A component of many nodes gets more
+/// rows.
 const ROWS: usize = 120;
-/// Sweeps over the layers, forwards and backwards in turn. The last is backwards: what calls stands in the middle of what
-/// it calls.
+/// Sweeps over the layers, alternately forward and backward. The last goes backward, so that callers are centered on
+/// what they call.
 const SWEEPS: usize = 8;
-/// How many places on lines there may be for each node. Beyond, a line goes straight.
+/// Most bends per node. Lines beyond that limit go straight.
 const BENDS: usize = 4;
 
-/// A component's drawing, from its own upper left corner on.
+/// A component's drawing, relative to its own upper left corner.
 pub(super) struct Drawing {
     /// The upper left corners of the boxes.
     pub(super) corners: Vec<Point>,
-    /// Through which points each edge goes.
+    /// The points that each edge passes through.
     pub(super) routes: Vec<Vec<Point>>,
     pub(super) extent: Extent,
 }
 
-/// Draws nodes `0..count` and what is between them. No edge leads from a node to itself.
+/// Draws nodes `0..count` and their edges. No edge may lead from a node to itself.
 pub(super) fn draw(count: usize, edges: &[(usize, usize)]) -> Drawing {
     let backward = backward(count, edges);
     let forward: Vec<(usize, usize)> =
@@ -59,7 +60,7 @@ pub(super) fn draw(count: usize, edges: &[(usize, usize)]) -> Drawing {
     Drawing { corners, routes: routes.collect(), extent }
 }
 
-/// Which edges lead back to where a walk came from: without them there is no cycle.
+/// Which edges lead back along the path of a depth-first walk. Without them there is no cycle.
 fn backward(count: usize, edges: &[(usize, usize)]) -> Vec<bool> {
     #[derive(Clone, Copy, PartialEq)]
     enum Seen {
@@ -75,7 +76,8 @@ fn backward(count: usize, edges: &[(usize, usize)]) -> Vec<bool> {
     }
     let mut seen = vec![Seen::Never; count];
     let mut backward = vec![false; edges.len()];
-    // What nothing leads to first: a walk that began within a cycle would call its real entry a way back.
+    // Walks start at nodes without incoming edges: a walk that started inside a cycle would take the edge that really
+    // enters it for one that leads back.
     let (entries, others): (Vec<usize>, Vec<usize>) = (0..count).partition(|&node| !entered[node]);
     for start in entries.into_iter().chain(others) {
         if seen[start] != Seen::Never {
@@ -104,8 +106,8 @@ fn backward(count: usize, edges: &[(usize, usize)]) -> Vec<bool> {
     backward
 }
 
-/// The layer of each node: the longest way to it, but for what nothing leads to, which stands right before the first
-/// that it leads to. `edges` have no cycle.
+/// The layer of each node: the length of the longest path to it. A node without incoming edges is placed right before
+/// the first node that it leads to. `edges` must have no cycle.
 fn layers(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     let mut out: Vec<Vec<usize>> = vec![Vec::new(); count];
     let mut open = vec![0; count];
@@ -133,17 +135,17 @@ fn layers(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     layer
 }
 
-/// Nodes and the bends of lines, in layers.
+/// Nodes and the bends of lines, arranged in layers.
 struct Grid {
-    /// How many of the items are nodes: the first.
+    /// How many items are nodes; they come before the bends.
     nodes: usize,
-    /// The items of each layer, from above.
+    /// The items of each layer, from top to bottom.
     layers: Vec<Vec<usize>>,
-    /// What each item hangs on in the layer before.
+    /// Each item's neighbors in the layer before.
     before: Vec<Vec<usize>>,
-    /// What each item hangs on in the layer after.
+    /// Each item's neighbors in the layer after.
     after: Vec<Vec<usize>>,
-    /// Each edge, forwards: a node, bends, a node.
+    /// Each edge, in the forward direction: a node, bends, a node.
     chains: Vec<Vec<usize>>,
 }
 
@@ -173,7 +175,7 @@ impl Grid {
         Self { nodes, layers, before, after, chains }
     }
 
-    /// Orders each layer by the mean place of what its items hang on.
+    /// Orders each layer by the mean position of its items' neighbors.
     fn order(&mut self) {
         let mut place = vec![0.0; self.before.len()];
         let number = |place: &mut Vec<f64>, layer: &[usize]| {
@@ -198,7 +200,7 @@ impl Grid {
         }
     }
 
-    /// The left edge and the middle's height of each item.
+    /// The left edge of each item, and the height of its middle.
     fn places(&self) -> (Vec<i32>, Vec<i32>) {
         let items = self.before.len();
         let rows = ROWS.max((1..).find(|rows| rows * rows >= items).unwrap_or(ROWS));
@@ -229,7 +231,7 @@ impl Grid {
         (columns, heights)
     }
 
-    /// The middles' heights of items that stand one right above the other.
+    /// The heights of the middles of items that are stacked without extra space.
     fn stacked(&self, items: &[usize]) -> Vec<f64> {
         let half = |item: usize| if item < self.nodes { f64::from(BOX_HEIGHT) / 2.0 } else { 0.0 };
         let mut heights = Vec::with_capacity(items.len());
@@ -244,8 +246,8 @@ impl Grid {
         heights
     }
 
-    /// Moves a layer's items to where they would like to be, as far as their order and the room between them let it: the
-    /// least squares, by pooling those that would overlap.
+    /// Moves a layer's items toward their preferred heights, as far as their order and spacing allow. The result has
+    /// the least squared error; it is found by pooling items that would overlap.
     fn settle(&self, layer: &[usize], heights: &mut [f64], forwards: bool) {
         let stacked = self.stacked(layer);
         let wish = |item: usize| {
@@ -253,7 +255,7 @@ impl Grid {
             let wish = if forwards { before.or(after) } else { after.or(before) };
             wish.unwrap_or(heights[item])
         };
-        // Of each pool the sum of what its items wish, less the room that those above take, and their number.
+        // For each pool: the sum of its items' preferred heights, less the room taken by those above, and their number.
         let mut pools: Vec<(f64, usize)> = Vec::with_capacity(layer.len());
         for (&item, room) in layer.iter().zip(&stacked) {
             let mut pool = (wish(item) - room, 1);

@@ -1,65 +1,65 @@
-//! Where everything of a graph is drawn: triggers at the left, what they lead to at the right. Pure, and the same for the
-//! same graph in whatever order it comes.
+//! Lays out a graph: triggers on the left, what they lead to on the right. Pure, and independent of the order of the
+//! input.
 //!
-//! 1. The graph falls into connected components; each is drawn by [`layers`] for itself.
-//! 2. Components are set on shelves, those with something to look at first and the higher before the lower, one below the
-//!    other where a shelf is high enough. What stands alone has the size of one box, and so becomes a grid.
+//! 1. The graph is split into connected components; [`layers`] draws each of them separately.
+//! 2. Components are placed on shelves, those that need attention first and tall ones before short ones, stacked where
+//!    a shelf is high enough. A node without edges has the size of one box, so such nodes form a grid.
 
 mod layers;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Width of a box, in the units of the view box: pixels at first.
+/// Width of a box, in the units of the view box, which are pixels before any zoom.
 pub(super) const BOX_WIDTH: i32 = 220;
 /// Height of a box.
 pub(super) const BOX_HEIGHT: i32 = 46;
 /// Space around a drawing, and between two components.
 const MARGIN: i32 = 32;
-/// Nodes above which components without anything to look at are set apart, to be shown when they are asked for.
+/// With more nodes than this, components that need no attention are folded: they are shown only on request.
 const FOLD_ABOVE: usize = 400;
-/// How much wider than high a drawing is, about.
+/// The approximate ratio of a drawing's width to its height.
 const ASPECT: f64 = 1.7;
 
-/// A node, as far as its place depends on it.
+/// What the position of a node depends on.
 pub(super) struct Vertex<'a> {
-    /// What orders it among its like.
+    /// Orders nodes that are otherwise equal.
     pub(super) id: &'a str,
-    /// How soon it wants to be looked at, 0 first. [`CALM`] and above isn't anything to look at.
+    /// How urgently it needs attention, 0 first. [`CALM`] and above need none.
     pub(super) rank: u8,
 }
 
-/// The rank from which on there is nothing to look at.
+/// The lowest rank that needs no attention.
 pub(super) const CALM: u8 = 2;
 
-/// A place.
+/// A position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Point {
     pub(super) x: i32,
     pub(super) y: i32,
 }
 
-/// Width and height.
+/// A width and a height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
     pub(super) width: i32,
     pub(super) height: i32,
 }
 
-/// A graph's drawing.
+/// The layout of a graph.
 pub(super) struct Layout {
     /// The upper left corner of each node's box, in the nodes' order.
     pub(super) boxes: Vec<Point>,
-    /// Through which points each edge goes, in the edges' order; its ends are at its nodes' boxes. Empty for an edge from a
-    /// node to itself.
+    /// The points that each edge passes through, in the edges' order; its ends touch its nodes' boxes. Empty for an
+    /// edge from a node to itself.
     pub(super) routes: Vec<Vec<Point>>,
-    /// Whether each node is set apart at first, in the nodes' order.
+    /// Whether each node is folded at first, in the nodes' order.
     pub(super) folded: Vec<bool>,
-    /// What isn't set apart. The rest is below.
+    /// The extent of everything that isn't folded. Folded components are below it.
     pub(super) shown: Extent,
 }
 
-/// Lays out a graph. `edges` are indices of `vertices`, from and to, each pair at most once.
+/// Lays out a graph. `edges` are pairs of indices into `vertices`, from and to, each pair at most once.
 pub(super) fn layout(vertices: &[Vertex], edges: &[(usize, usize)]) -> Layout {
     let mut components = components(vertices, edges);
     components.sort_by_key(|component| {
@@ -84,7 +84,7 @@ pub(super) fn layout(vertices: &[Vertex], edges: &[(usize, usize)]) -> Layout {
     out
 }
 
-/// Nodes that hang together, and their drawing.
+/// Connected nodes, and their drawing.
 struct Component {
     rank: u8,
     nodes: Vec<usize>,
@@ -93,7 +93,7 @@ struct Component {
 }
 
 impl Layout {
-    /// Sets components on shelves, below what is drawn already, and says how much room it all takes.
+    /// Places components on shelves below what is already drawn, and returns the extent of all of it.
     fn shelve(&mut self, components: &[Component], above: Extent) -> Extent {
         let area = |extent: Extent| f64::from(extent.width + MARGIN) * f64::from(extent.height + MARGIN);
         let all: f64 = components.iter().map(|component| area(component.drawing.extent)).sum();
@@ -135,7 +135,7 @@ impl Layout {
     }
 }
 
-/// The components, each drawn; their nodes and edges in the order of ids.
+/// The components, each drawn, with their nodes and edges ordered by id.
 fn components(vertices: &[Vertex], edges: &[(usize, usize)]) -> Vec<Component> {
     let mut root: Vec<usize> = (0..vertices.len()).collect();
     for &(from, to) in edges {
@@ -165,7 +165,7 @@ fn components(vertices: &[Vertex], edges: &[(usize, usize)]) -> Vec<Component> {
     drawn.collect()
 }
 
-/// The representative of a node's component, with the way to it shortened.
+/// The representative of a node's component (union-find); shortens the path to it.
 fn find(root: &mut [usize], mut node: usize) -> usize {
     while root[node] != node {
         root[node] = root[root[node]];
