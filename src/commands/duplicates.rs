@@ -257,7 +257,7 @@ async fn hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) ->
 }
 
 async fn resolve(manifest: &Manifest, what: &str, reference: &SecretRef) -> Result<Secret> {
-    crm::resolve(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
+    deployer_hubspot::resolve(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
         let failed = Error::usage(format!("could not get {what}")).caused_by(&error);
         match error {
             Unresolved::Managed => {

@@ -102,7 +102,7 @@ fn check(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) ->
 
 fn unanswered(error: VendorError) -> Error {
     let failed = Error::failed("HubSpot didn't answer the request").caused_by(&error);
-    match hint(error.into_call_error("hubspot:Search").kind) {
+    match error.into_call_error("hubspot:Search").hint() {
         Some(advice) => failed.hint(advice),
         None => failed,
     }

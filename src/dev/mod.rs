@@ -40,7 +40,7 @@ pub use page::RunView;
 pub use running::{Running, RunningFile};
 
 /// The contacts that `dev` starts with unless a file is given.
-const SAMPLE: &str = include_str!("../../../samples/contacts.csv");
+const SAMPLE: &str = include_str!("../../samples/contacts.csv");
 
 /// The settings of a system.
 pub struct SystemConfig {

@@ -152,19 +152,6 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(ToOwned::to_owned).collect()
 }
 
-/// The event that a scheduled rule sends to its target.
-/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>
-pub fn scheduled_event(now: Timestamp) -> Value {
-    json!({
-        "version": "0",
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        "resources": [],
-        "detail": {},
-    })
-}
-
 /// Reads the function's response into `run`: its counts, or its error.
 fn read(run: &mut RunView, payload: &Value, failed: bool) {
     if failed {

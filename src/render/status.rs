@@ -70,7 +70,7 @@ fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
     if let Some(runs) = status.runs.present().filter(|runs| runs.count > 0) {
         let counts = format!(
             "{}, {} failed; contacts: {} synced, {} failed, {} need review",
-            deployer_core::counted(runs.count, "run"),
+            deployer_core::counted::counted(runs.count, "run"),
             runs.failed_runs,
             runs.synced,
             runs.failed,

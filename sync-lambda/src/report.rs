@@ -12,9 +12,6 @@ use sync_config::metrics::{
 use crate::error::RunError;
 use crate::ledger::Outcome;
 
-/// The CloudWatch namespace of the metrics.
-pub const METRIC_NAMESPACE: &str = "Deployer/Sync";
-
 /// Receives the JSON log lines.
 pub type Log = dyn Fn(&Value) + Send + Sync;
 

@@ -53,7 +53,7 @@ fn tags_handmade_resources_and_leaves_the_rest_to_the_next_apply() {
 
     let (code, text) = site.run(&ADOPT);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("it is taken under management"), "{text}");
+    assert!(text.contains("deployer will manage it from now on"), "{text}");
     let (_, next) = text.split_once("The next apply would then make these changes").expect("it shows the next changes");
     assert!(next.contains("memory_mb") && next.contains("512 -> 128"), "{next}");
     assert!(next.contains("-/+") && next.contains("IAM can't move a role to another path"), "{next}");

@@ -198,7 +198,7 @@ fn ctrl_c_finishes_calls_in_flight_releases_the_lock_and_lists_what_is_left() {
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
     assert!(text.contains("Canceled") && text.contains("not started  a/alias"), "{text}");
     assert!(text.contains("To continue, run: deployer apply"), "{text}");
-    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
+    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is released");
     let created = site.cloud.calls().iter().filter(|call| call.operation == "CreateAlias").count();
     assert_eq!(created, 0, "nothing new was started");
     site.cloud.set_faults(None);
@@ -268,7 +268,7 @@ fn failed_venue_does_not_stop_the_others_and_the_next_apply_completes_it() {
     assert!(line.contains("11 created, 1 failed, 4 not started"), "{text}");
     assert!(text.contains("let the credentials in use do `lambda:CreateFunction`"), "{text}");
     assert!(text.contains("To continue, run: deployer apply"), "{text}");
-    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is given back");
+    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is released");
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
     let (code, text) = site.apply();

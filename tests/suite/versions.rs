@@ -134,7 +134,7 @@ fn rollback_lasts_until_the_function_changes() {
     site.writes();
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("No changes") && text.contains("a runs version 2"), "{text}");
+    assert!(text.contains("No changes") && text.contains("a was rolled back to version 2"), "{text}");
     assert!(text.contains("Cost: $") && text.contains("no change"), "the cost is unchanged: {text}");
     assert_eq!(site.writes(), Vec::<String>::new());
     set_memory(&site, 1024);

@@ -100,21 +100,21 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
-/// What to do about a request to HubSpot that a plan asked for and that failed so.
+/// What to do when one of a plan's HubSpot requests fails this way.
 fn hubspot_hint(kind: FailureKind) -> Option<&'static str> {
     match kind {
         FailureKind::Unauthenticated => Some(
-            "the token of `[hubspot] token` was revoked, replaced or mistyped: take the private app's current one from \
-             HubSpot",
+            "the token in `[hubspot] token` was revoked, replaced or mistyped: copy the private app's current token \
+             from HubSpot",
         ),
         FailureKind::Denied => Some(
-            "give the private app of `[hubspot] token` the scope that it lacks: crm.schemas.contacts.read and .write for \
-             properties, crm.objects.contacts.read and .write to count and move flags",
+            "add the missing scope to the private app behind `[hubspot] token`: crm.schemas.contacts.read and .write \
+             for properties, crm.objects.contacts.read and .write to count and move flags",
         ),
         FailureKind::LimitExceeded | FailureKind::Server => {
-            Some("run the same command again later: it goes on where this one stopped")
+            Some("run the same command again later: it resumes where this one stopped")
         }
-        FailureKind::NoAnswer => Some("check the network and `[hubspot] base_uri`, and run the same command again"),
+        FailureKind::NoAnswer => Some("check the network and `[hubspot] base_uri`, then run the same command again"),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The event that a rule with a schedule gives its target.
+/// The event that a scheduled rule sends to its target.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>
 pub fn scheduled_event(now: Timestamp) -> Value {
     json!({

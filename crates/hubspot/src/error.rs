@@ -37,25 +37,6 @@ impl VendorError {
     }
 }
 
-/// What to do when one of a plan's HubSpot requests fails this way.
-pub fn hint(kind: FailureKind) -> Option<&'static str> {
-    match kind {
-        FailureKind::Unauthenticated => Some(
-            "the token in `[hubspot] token` was revoked, replaced or mistyped: copy the private app's current token \
-             from HubSpot",
-        ),
-        FailureKind::Denied => Some(
-            "add the missing scope to the private app behind `[hubspot] token`: crm.schemas.contacts.read and .write \
-             for properties, crm.objects.contacts.read and .write to count and move flags",
-        ),
-        FailureKind::LimitExceeded | FailureKind::Server => {
-            Some("run the same command again later: it resumes where this one stopped")
-        }
-        FailureKind::NoAnswer => Some("check the network and `[hubspot] base_uri`, then run the same command again"),
-        _ => None,
-    }
-}
-
 /// Kinds of failure that are handled differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VendorFailure {

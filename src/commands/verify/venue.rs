@@ -120,7 +120,7 @@ impl Place {
             (None, Some(reference)) => (format!("`hubspot_token` of {}", venue.name), reference),
             (None, None) => return Err(Error::usage(format!("there is no HubSpot token for {}", venue.name))),
         };
-        crm::resolve(reference, &self.directory()).await.map_err(|error| {
+        deployer_hubspot::resolve(reference, &self.directory()).await.map_err(|error| {
             Error::usage(format!("could not get {what}, which is needed to create the test contact"))
                 .caused_by(&error)
                 .hint("set it, or point `token` in [hubspot] at one available here: env:NAME, file:PATH, cmd:PROGRAM")

@@ -48,7 +48,7 @@ fn lists_every_action_that_apply_and_destroy_call() {
 /// The source names calls as IAM does, for errors. This covers calls that no test of an apply reaches.
 #[test]
 fn lists_every_action_that_the_source_of_an_apply_names() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
     let mut files: Vec<PathBuf> = Vec::new();
     for directory in ["reconcile/src/apply", "aws/src/lock", "aws/src/observe", "core/src/plan"] {
         let entries = std::fs::read_dir(crates.join(directory)).expect("a directory");

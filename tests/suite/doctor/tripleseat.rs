@@ -25,7 +25,7 @@ async fn tries_a_key_with_a_lead_that_must_be_rejected() {
 }
 
 #[tokio::test]
-async fn the_causes_of_a_401_are_told_apart() {
+async fn distinguishes_the_causes_of_a_401() {
     const WRONG_KEY: &str = "Creating leads requires the public key of this venue's Tripleseat account";
     const CLIENT_AS_KEY: &str = "This value belongs to the OAuth client";
     const OAUTH_ONLY: &str = "A public key can only create leads";

@@ -40,7 +40,7 @@ fn an_interrupted_run_goes_on_at_the_page_where_it_stopped() {
     let (code, printed) = sandbox.run(&[]);
     assert_eq!(code, 1, "{printed}");
     assert!(printed.contains("rejected GET /v1/leads.json: 418"), "{printed}");
-    assert!(printed.contains("the same command goes on there"), "{printed}");
+    assert!(printed.contains("run the same command to resume"), "{printed}");
     assert!(!sandbox.site.path().join("out/duplicates.csv").exists());
     let state = std::fs::read_to_string(sandbox.site.path().join(".deployer/duplicates/a.json")).expect("the state");
     assert!(!state.contains('@'), "no personal data: {state}");

@@ -202,7 +202,7 @@ fn reports_foreign_and_mismatched_properties_as_conflicts() {
     let text = anstream::adapter::strip_str(&deployer::render::plan_text(&plan)).to_string();
     assert!(text.contains(&format!("flag-property {FLAG} exists and isn't owned by deployment sync")), "{text}");
     assert!(text.contains("(owner: deployment other, venue harbour)"), "{text}");
-    let words = format!("status-property {STATUS} is string/text in HubSpot, and the sync needs enumeration/select");
+    let words = format!("status-property {STATUS} is string/text in HubSpot, but the sync needs enumeration/select");
     assert!(text.contains(&words) && text.contains("Archive it in HubSpot"), "{text}");
 }
 
