@@ -120,6 +120,6 @@ fn without_a_dev_and_without_a_token_it_says_what_to_do() {
         site.run(&["validate"])
     };
     let (code, text) = domain("example");
-    assert!(code == 2 && text.contains("this is no domain"), "{text}");
+    assert!(code == 2 && text.contains("this is not a domain"), "{text}");
     assert_eq!(domain("mail.example.org").0, 0);
 }
