@@ -121,14 +121,14 @@ impl Runs {
 
 /// The unreadable parts of a live stack that cost something.
 pub(super) fn unread(live: &LiveStack) -> Vec<&'static str> {
-    fn is<T>(observed: &Observed<T>) -> bool {
+    fn is_unreadable<T>(observed: &Observed<T>) -> bool {
         matches!(observed, Observed::Unreadable(_))
     }
     let parts = [
-        ("secret", is(&live.secret)),
-        ("log group", is(&live.log_group)),
-        ("function", is(&live.function) || is(&live.alias)),
-        ("rule", is(&live.rule)),
+        ("secret", is_unreadable(&live.secret)),
+        ("log group", is_unreadable(&live.log_group)),
+        ("function", is_unreadable(&live.function) || is_unreadable(&live.alias)),
+        ("rule", is_unreadable(&live.rule)),
     ];
     parts.into_iter().filter(|(_, unread)| *unread).map(|(part, _)| part).collect()
 }

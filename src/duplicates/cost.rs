@@ -101,14 +101,14 @@ impl Mend {
 mod tests {
     use super::*;
 
-    fn amount(text: &str) -> Amount {
+    fn parse_amount(text: &str) -> Amount {
         Amount::parse(text).expect("a number")
     }
 
     #[test]
     fn amounts_round_trip_exactly() {
         for text in ["0", "2", "1.5", "0.000000001", "999999999.999999999"] {
-            assert_eq!(amount(text).to_string(), text);
+            assert_eq!(parse_amount(text).to_string(), text);
         }
         for text in ["", "-1", "1.", ".5", "1e3", "1,5", "$2", "1234567890", "1.0000000001"] {
             assert!(Amount::parse(text).is_err(), "{text}");
@@ -118,9 +118,9 @@ mod tests {
     #[test]
     fn prices_both_ways() {
         let terms = |fee: Option<&str>| Terms {
-            fee: fee.map(|fee| amount(fee).dollars()),
-            minutes_per_lead: amount("1.5"),
-            hourly_rate: amount("40").dollars(),
+            fee: fee.map(|fee| parse_amount(fee).dollars()),
+            minutes_per_lead: parse_amount("1.5"),
+            hourly_rate: parse_amount("40").dollars(),
         };
         let mend = Mend::new(101, &terms(Some("250")));
         assert_eq!((mend.minutes_by_hand, mend.time_by_hand()), (152, "2 h 32 min".to_owned()));

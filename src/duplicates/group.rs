@@ -61,7 +61,7 @@ impl<T> Grouper<T> {
 mod tests {
     use super::*;
 
-    fn grouped(window_s: i64, leads: &[(&str, i64)]) -> Vec<String> {
+    fn group_leads(window_s: i64, leads: &[(&str, i64)]) -> Vec<String> {
         let mut grouper = Grouper::new(SignedDuration::from_secs(window_s));
         let mut out = Vec::new();
         for (key, second) in leads {
@@ -80,7 +80,7 @@ mod tests {
     fn group_ends_one_window_after_its_oldest_lead() {
         let leads = [("a", 0), ("a", 10), ("a", 11), ("a", 21), ("a", 22), ("b", 22), ("c", 22), ("c", 22)];
         assert_eq!(
-            grouped(10, &leads),
+            group_leads(10, &leads),
             [
                 "a0 in 1 at 0",
                 "a10 in 1 at 1",
@@ -92,7 +92,7 @@ mod tests {
                 "c22 in 3 at 1",
             ]
         );
-        assert_eq!(grouped(0, &leads[..2]), ["a0 alone", "a10 alone"]);
-        assert_eq!(grouped(10, &[]), Vec::<String>::new());
+        assert_eq!(group_leads(0, &leads[..2]), ["a0 alone", "a10 alone"]);
+        assert_eq!(group_leads(10, &[]), Vec::<String>::new());
     }
 }

@@ -115,7 +115,7 @@ mod tests {
 
     const REFERENCE: &str = "HS-501-19a0b1c2d3e-0badcafe";
 
-    fn told(properties: &[(&str, &str)]) -> Origin {
+    fn origin_from(properties: &[(&str, &str)]) -> Origin {
         let ledger = |venue: &str, tripleseat| VenueLedger {
             venue: venue.to_owned(),
             properties: LedgerProperties::new(venue, &format!("tripleseat_sync__{venue}")),
@@ -144,15 +144,18 @@ mod tests {
     #[test]
     fn ledger_determines_the_origin() {
         let named_by = |venue: &str| Origin::NamedByAnother(venue.to_owned());
-        assert_eq!(told(&[("tripleseat_lead_id__a", "9"), ("tripleseat_lead_id__b", "8")]), Origin::ThisVenue);
-        assert_eq!(told(&[("tripleseat_lead_id__a", REFERENCE)]), Origin::ThisVenue);
-        assert_eq!(told(&[("tripleseat_lead_id__a", "8"), ("tripleseat_lead_id__b", "9")]), named_by("b"));
-        assert_eq!(told(&[("tripleseat_lead_id__b", REFERENCE)]), named_by("b"));
-        assert_eq!(told(&[("tripleseat_lead_id__a", "8"), ("tripleseat_lead_id__b", "7")]), Origin::ThisVenueAgain);
-        assert_eq!(told(&[("tripleseat_sync_status__b", "failed")]), Origin::ContactOfAnother("b".to_owned()));
+        assert_eq!(origin_from(&[("tripleseat_lead_id__a", "9"), ("tripleseat_lead_id__b", "8")]), Origin::ThisVenue);
+        assert_eq!(origin_from(&[("tripleseat_lead_id__a", REFERENCE)]), Origin::ThisVenue);
+        assert_eq!(origin_from(&[("tripleseat_lead_id__a", "8"), ("tripleseat_lead_id__b", "9")]), named_by("b"));
+        assert_eq!(origin_from(&[("tripleseat_lead_id__b", REFERENCE)]), named_by("b"));
+        assert_eq!(
+            origin_from(&[("tripleseat_lead_id__a", "8"), ("tripleseat_lead_id__b", "7")]),
+            Origin::ThisVenueAgain
+        );
+        assert_eq!(origin_from(&[("tripleseat_sync_status__b", "failed")]), Origin::ContactOfAnother("b".to_owned()));
         // IDs of another platform are not Tripleseat IDs.
-        assert_eq!(told(&[("tripleseat_lead_id__marina", "9")]), Origin::ContactOfAnother("marina".to_owned()));
-        assert_eq!(told(&[("tripleseat_lead_id__a", " "), ("email", "x")]), Origin::NoLedger);
+        assert_eq!(origin_from(&[("tripleseat_lead_id__marina", "9")]), Origin::ContactOfAnother("marina".to_owned()));
+        assert_eq!(origin_from(&[("tripleseat_lead_id__a", " "), ("email", "x")]), Origin::NoLedger);
         let attempt = Attempt::parse(REFERENCE).expect("an attempt");
         assert_eq!(origin(9, &attempt, None, &[]), Origin::NoContact);
     }

@@ -146,7 +146,7 @@ mod tests {
 
     const DAY: i64 = 86_400;
 
-    fn lead(id: u64, day: i64, email: &str, phone: &str) -> Lead {
+    fn lead_on_day(id: u64, day: i64, email: &str, phone: &str) -> Lead {
         Lead {
             id,
             created_at: Timestamp::from_second(day * DAY).ok(),
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    fn passed(leads: Vec<Lead>) -> (Summary, Vec<(Finding, u64, u64, bool)>) {
+    fn find_in_leads(leads: Vec<Lead>) -> (Summary, Vec<(Finding, u64, u64, bool)>) {
         let directory = tempfile::tempdir().expect("a directory");
         let mut rows = Vec::new();
         let window = SignedDuration::from_hours(30 * 24);
@@ -174,17 +174,17 @@ mod tests {
     #[test]
     fn finds_duplicates_in_any_order_and_counts_them_once() {
         let leads = vec![
-            lead(3, 30, "ANA@example.com", ""),
-            lead(1, 0, "ana@example.com", "555 010 0100"),
-            lead(2, 1, "ana@example.com", "555 010 0100"),
-            lead(2, 1, "ana@example.com", "555 010 0100"),
-            lead(4, 31, "ana@example.com", ""),
-            lead(5, 2, "ben@example.com", "+1 555 010 0100"),
-            lead(6, 3, "", "5550100100"),
-            lead(7, 3, "", ""),
-            Lead { created_at: None, ..lead(8, 0, "ana@example.com", "") },
+            lead_on_day(3, 30, "ANA@example.com", ""),
+            lead_on_day(1, 0, "ana@example.com", "555 010 0100"),
+            lead_on_day(2, 1, "ana@example.com", "555 010 0100"),
+            lead_on_day(2, 1, "ana@example.com", "555 010 0100"),
+            lead_on_day(4, 31, "ana@example.com", ""),
+            lead_on_day(5, 2, "ben@example.com", "+1 555 010 0100"),
+            lead_on_day(6, 3, "", "5550100100"),
+            lead_on_day(7, 3, "", ""),
+            Lead { created_at: None, ..lead_on_day(8, 0, "ana@example.com", "") },
         ];
-        let (summary, rows) = passed(leads);
+        let (summary, rows) = find_in_leads(leads);
         use Finding::{Duplicate, PossibleDuplicate};
         assert_eq!(
             rows,
@@ -204,9 +204,11 @@ mod tests {
 
     #[test]
     fn skips_leads_of_another_venue_and_keeps_other_event_dates() {
-        let dated = |id, date: &str| Lead { event_date: date.to_owned(), ..lead(id, 0, "ana@example.com", "") };
-        let foreign = Lead { origin: Origin::NamedByAnother("b".to_owned()), ..lead(1, 0, "ana@example.com", "") };
-        let (summary, rows) = passed(vec![foreign, dated(2, "2026-06-01"), dated(3, "2026-07-01"), dated(4, "")]);
+        let dated = |id, date: &str| Lead { event_date: date.to_owned(), ..lead_on_day(id, 0, "ana@example.com", "") };
+        let foreign =
+            Lead { origin: Origin::NamedByAnother("b".to_owned()), ..lead_on_day(1, 0, "ana@example.com", "") };
+        let (summary, rows) =
+            find_in_leads(vec![foreign, dated(2, "2026-06-01"), dated(3, "2026-07-01"), dated(4, "")]);
         assert_eq!(
             rows,
             [

@@ -256,46 +256,46 @@ impl<'t> Manifest<'t> {
     fn in_braces(&self, table: &dyn TableLike) -> bool {
         let mut places = table.iter().filter_map(|(_, item)| item.span());
         let Some(inside) = places.next() else { return false };
-        fn holds(item: &Item, at: usize) -> bool {
+        fn contains_position(item: &Item, at: usize) -> bool {
             match item {
                 Item::Value(value) => {
                     value.is_inline_table() && value.span().is_some_and(|span| span.start < at && at < span.end)
                 }
-                Item::Table(table) => table.iter().any(|(_, item)| holds(item, at)),
+                Item::Table(table) => table.iter().any(|(_, item)| contains_position(item, at)),
                 Item::None | Item::ArrayOfTables(_) => false,
             }
         }
-        holds(self.document.as_item(), inside.start)
+        contains_position(self.document.as_item(), inside.start)
     }
 
     /// Where the next table's header starts.
     fn next_header(&self, after: usize) -> Option<usize> {
-        fn starts(item: &Item, out: &mut Vec<usize>) {
+        fn collect_header_starts(item: &Item, out: &mut Vec<usize>) {
             if let Item::Table(table) = item {
                 if !table.is_dotted() && !table.is_implicit() {
                     out.extend(table.span().map(|span| span.start));
                 }
-                table.iter().for_each(|(_, item)| starts(item, out));
+                table.iter().for_each(|(_, item)| collect_header_starts(item, out));
             }
         }
         let mut all = Vec::new();
-        self.document.iter().for_each(|(_, item)| starts(item, &mut all));
+        self.document.iter().for_each(|(_, item)| collect_header_starts(item, &mut all));
         all.into_iter().filter(|start| *start >= after).min()
     }
 
     /// The line after the table's own entries and the comments that belong to them: those that follow directly, except
     /// for prose right above the next header, which is about that header.
     fn end_of_section(&self, table: &Table) -> usize {
-        fn end(table: &Table) -> usize {
+        fn end_of_entries(table: &Table) -> usize {
             let own = table.iter().filter_map(|(_, item)| match item {
                 Item::Value(value) => value.span().map(|span| span.end),
-                Item::Table(inner) if inner.is_dotted() => Some(end(inner)),
+                Item::Table(inner) if inner.is_dotted() => Some(end_of_entries(inner)),
                 _ => None,
             });
             own.chain(table.span().filter(|_| !table.is_dotted()).map(|span| span.end)).max().unwrap_or_default()
         }
         let text = self.text;
-        let first = line_end(text, end(table));
+        let first = line_end(text, end_of_entries(table));
         let mut ends = vec![first];
         let mut at = first;
         while text[at..].trim_start_matches([' ', '\t']).starts_with('#') {

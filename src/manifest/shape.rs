@@ -263,22 +263,22 @@ fn alternatives(words: &[&str]) -> String {
 
 /// The table that a misplaced key belongs in.
 fn elsewhere(name: &str) -> Option<String> {
-    fn search(name: &str, table: &Table, path: &str) -> Option<String> {
+    fn find_table_with_key(name: &str, table: &Table, path: &str) -> Option<String> {
         let here = || table.key(name).is_some().then(|| format!("[{path}]"));
         let below = || {
             table.keys.iter().find_map(|key| {
                 let path = if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
                 match &key.value {
-                    Value::Table(table) => search(name, table, &path),
-                    Value::Named(table) => search(name, table, &format!("{path}.NAME")),
-                    Value::Kinds(kinds) => kinds.iter().find_map(|(_, table)| search(name, table, &path)),
+                    Value::Table(table) => find_table_with_key(name, table, &path),
+                    Value::Named(table) => find_table_with_key(name, table, &format!("{path}.NAME")),
+                    Value::Kinds(kinds) => kinds.iter().find_map(|(_, table)| find_table_with_key(name, table, &path)),
                     _ => None,
                 }
             })
         };
         if path.is_empty() { below() } else { here().or_else(below) }
     }
-    search(name, &ROOT, "")
+    find_table_with_key(name, &ROOT, "")
 }
 
 fn code(format: Format) -> &'static str {

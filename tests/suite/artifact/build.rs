@@ -189,12 +189,12 @@ fn cargo_lambda_gets_the_architecture_and_path_remappings() {
 
 /// Copies the parts of this workspace that cargo needs.
 fn copy_workspace(to: &Path) {
-    fn copy(from: &Path, to: &Path) {
+    fn copy_recursively(from: &Path, to: &Path) {
         if from.is_dir() {
             std::fs::create_dir_all(to).unwrap();
             for entry in std::fs::read_dir(from).unwrap() {
                 let entry = entry.unwrap();
-                copy(&entry.path(), &to.join(entry.file_name()));
+                copy_recursively(&entry.path(), &to.join(entry.file_name()));
             }
         } else if from.is_file() {
             std::fs::copy(from, to).unwrap();
@@ -205,7 +205,7 @@ fn copy_workspace(to: &Path) {
     for part in
         ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "src", "sync-lambda", "tests", "benches", "venues.toml"]
     {
-        copy(&own.join(part), &to.join(part));
+        copy_recursively(&own.join(part), &to.join(part));
     }
 }
 

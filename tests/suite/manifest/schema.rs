@@ -109,27 +109,27 @@ fn checks_know_every_schema_key() {
 
 #[test]
 fn every_key_is_described_and_every_scalar_has_a_default_or_example() {
-    fn walk(schema: &Value, path: &str) {
+    fn check_keys(schema: &Value, path: &str) {
         for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
             let path = format!("{path}.{name}");
             assert!(inner["description"].is_string(), "{path}");
             let scalar = inner["type"] != "object" && inner["const"].is_null();
             assert!(!scalar || !inner["default"].is_null() || !inner["examples"].is_null(), "{path}");
-            walk(inner, &path);
+            check_keys(inner, &path);
         }
-        walk_all(&schema["additionalProperties"], path);
+        check_named_keys(&schema["additionalProperties"], path);
         for kind in schema["oneOf"].as_array().into_iter().flatten() {
-            walk(kind, path);
+            check_keys(kind, path);
         }
     }
-    fn walk_all(schema: &Value, path: &str) {
+    fn check_named_keys(schema: &Value, path: &str) {
         if schema.is_object() {
-            walk(schema, path);
+            check_keys(schema, path);
         }
     }
     let schema = manifest::schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    walk(&schema, "");
+    check_keys(&schema, "");
 }
 
 #[test]
