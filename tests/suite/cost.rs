@@ -1,4 +1,4 @@
-//! The estimate of a month's cost, against figures that were worked out by hand.
+//! The monthly cost estimate, compared with figures calculated by hand.
 
 use deployer::render::cost_line;
 use deployer_core::cost::{Assumptions, Estimate, Item, Money, PriceTable, Sides, estimate};
@@ -27,10 +27,10 @@ fn venue(estimate: &Estimate, name: &str) -> (i64, i64) {
 }
 
 fn item(estimate: &Estimate, item: Item) -> (i64, i64) {
-    nanos(estimate.items.iter().find(|cost| cost.item == item).expect("every item is there").cost)
+    nanos(estimate.items.iter().find(|cost| cost.item == item).expect("every item is listed").cost)
 }
 
-/// The manifest with another line or more for `harbour`.
+/// The manifest with more lines for `harbour`.
 fn with(lines: &str) -> Desired {
     wanted(&MANIFEST.replacen("display_name = \"Harbour\"", &format!("display_name = \"Harbour\"\n{lines}"), 1))
 }
@@ -44,11 +44,11 @@ fn with(lines: &str) -> Desired {
 /// - 0.016316771 GB x 720 h / 730 h x $0.03 = 482,797.6
 /// - 6 metrics x $0.30 = 1,800,000,000, since there is a run in every hour
 const HARBOUR: i64 = 1_752_000 + 18_250_037 + 400_000_000 + 43_800_000 + 9_300_560 + 482_798 + 1_800_000_000;
-/// `mill` is paused: its secret, and nothing that runs.
+/// `mill` is paused: it only pays for its secret.
 const MILL: i64 = 400_000_000;
 
 #[test]
-fn every_item_is_what_it_is_by_hand() {
+fn every_item_matches_the_manual_calculation() {
     let estimate = cost(&wanted(MANIFEST), &nothing());
     assert_eq!(item(&estimate, Item::LambdaRequests), (0, 1_752_000));
     assert_eq!(item(&estimate, Item::LambdaDurationX86), (0, 18_250_037));
@@ -63,11 +63,11 @@ fn every_item_is_what_it_is_by_hand() {
     assert_eq!(venue(&estimate, "mill"), (0, MILL));
     assert_eq!(nanos(estimate.total), (0, HARBOUR + MILL));
     let by_item: Money = estimate.items.iter().map(|item| item.cost.after).sum();
-    assert_eq!(by_item, estimate.total.after, "both ways of adding it up give the same");
+    assert_eq!(by_item, estimate.total.after, "items and venues add up to the same total");
 }
 
 #[test]
-fn another_architecture_memory_retention_and_region() {
+fn architecture_memory_retention_and_region_change_the_price() {
     let mut desired = with("architecture = \"arm64\"\nmemory_mb = 512\nlog_retention_days = 365");
     desired.scope.region = "eu-central-1".to_owned();
     let estimate = cost(&desired, &nothing());
@@ -80,7 +80,7 @@ fn another_architecture_memory_retention_and_region() {
 }
 
 #[test]
-fn a_measured_duration_takes_the_place_of_the_assumed_one() {
+fn measured_duration_replaces_the_assumed_one() {
     let measured = Assumptions { measured_run_ms: [("harbour".to_owned(), 250)].into(), ..Assumptions::default() };
     let estimate = estimate(&wanted(MANIFEST), &nothing(), &[], &measured);
     // 1,095 GB-s / 4 x $0.0000166667
@@ -89,8 +89,8 @@ fn a_measured_duration_takes_the_place_of_the_assumed_one() {
 }
 
 #[test]
-fn every_kind_of_schedule_has_its_runs() {
-    // Thousandths of a run in 730 hours. The calendar repeats after 28 years: 10,227 days, of which 7,305 are weekdays.
+fn counts_the_runs_of_every_kind_of_schedule() {
+    // Thousandths of a run in 730 hours. The calendar repeats every 28 years: 10,227 days, of which 7,305 are weekdays.
     let schedules = [
         ("rate(1 minute)", 43_800_000),
         ("rate(5 minutes)", 8_760_000),
@@ -120,7 +120,7 @@ fn every_kind_of_schedule_has_its_runs() {
 }
 
 #[test]
-fn metrics_are_charged_in_the_hours_in_which_there_is_a_run() {
+fn metrics_are_charged_only_for_hours_with_a_run() {
     let schedules = [
         ("rate(5 minutes)", 730_000),
         ("rate(1 hour)", 730_000),
@@ -138,7 +138,7 @@ fn metrics_are_charged_in_the_hours_in_which_there_is_a_run() {
 }
 
 #[test]
-fn a_plan_without_changes_costs_the_same_after() {
+fn plan_without_changes_costs_the_same() {
     let desired = wanted(MANIFEST);
     let estimate = cost(&desired, &converged(&desired));
     assert_eq!(nanos(estimate.total), (HARBOUR + MILL, HARBOUR + MILL));
@@ -147,7 +147,7 @@ fn a_plan_without_changes_costs_the_same_after() {
 }
 
 #[test]
-fn a_venue_that_is_added_paused_resumed_or_removed() {
+fn adding_pausing_resuming_or_removing_a_venue_changes_the_cost() {
     let both = wanted(MANIFEST);
     let only_harbour = wanted(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("mill is there")]);
     let added = cost(&both, &converged(&only_harbour));
@@ -166,7 +166,7 @@ fn a_venue_that_is_added_paused_resumed_or_removed() {
 }
 
 #[test]
-fn a_venue_that_is_no_target_stays_as_it_is() {
+fn untargeted_venues_keep_their_cost() {
     let slower = with("schedule = \"rate(1 hour)\"");
     let snapshot = converged(&wanted(MANIFEST));
     let of = |target: &str| estimate(&slower, &snapshot, &[target.to_owned()], &Assumptions::default());
@@ -175,7 +175,7 @@ fn a_venue_that_is_no_target_stays_as_it_is() {
 }
 
 #[test]
-fn what_is_there_is_counted_as_it_is_there() {
+fn existing_resources_are_counted_as_they_are() {
     let desired = wanted(MANIFEST);
     let live = |change: fn(&mut deployer_core::resource::LiveStack)| {
         let mut snapshot = converged(&desired);
@@ -189,40 +189,44 @@ fn what_is_there_is_counted_as_it_is_there() {
     let no_target = live(|live| present(&mut live.rule).targets.clear());
     assert_eq!(no_target, (400_000_000, HARBOUR), "a rule without a target runs nothing");
     let for_ever = live(|live| present(&mut live.log_group).retention_days = None);
-    assert_eq!(for_ever, (HARBOUR - 482_798 + 5_874_038, HARBOUR), "logs without a retention are those of a year");
+    assert_eq!(
+        for_ever,
+        (HARBOUR - 482_798 + 5_874_038, HARBOUR),
+        "logs without a retention period count for one year"
+    );
     let foreign = live(|live| present(&mut live.secret).tags.clear());
-    assert_eq!(foreign.0, HARBOUR - 400_000_000 - 43_800_000, "what isn't ours isn't our bill");
+    assert_eq!(foreign.0, HARBOUR - 400_000_000 - 43_800_000, "resources of other owners are not on our bill");
 }
 
 #[test]
-fn what_could_not_be_read_is_in_neither_sum_and_said() {
+fn unreadable_resources_are_in_neither_sum_and_listed() {
     let desired = wanted(MANIFEST);
     let mut snapshot = converged(&desired);
     harbour(&mut snapshot).rule = Observed::Unreadable("events:ListRules: AccessDenied: no".to_owned());
     snapshot.unreadable.push("events:ListRules: AccessDenied: no".to_owned());
     let estimate = cost(&desired, &snapshot);
     assert_eq!(nanos(estimate.total), (MILL, MILL));
-    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.40 a month now, $0.40 after (no change); assumes runs of 1 s, prices of eu-west-1 as of 2026-08-11; free tier not counted. Not counted: what a list would have shown: events:ListRules: AccessDenied: no; harbour: its rule couldn't be read.");
+    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.40 a month now, $0.40 after (no change); assumes runs of 1 s, prices of eu-west-1 as of 2026-08-11; free tier not counted. Not counted: resources in an unreadable list: events:ListRules: AccessDenied: no; harbour: unreadable rule.");
 }
 
 #[test]
-fn a_rule_without_a_schedule_has_runs_that_nobody_knows() {
+fn runs_of_a_rule_without_a_schedule_are_not_counted() {
     let desired = wanted(MANIFEST);
     let mut snapshot = converged(&desired);
     present(&mut harbour(&mut snapshot).rule).schedule.clear();
     let estimate = cost(&desired, &snapshot);
     assert_eq!(venue(&estimate, "harbour"), (400_000_000, HARBOUR));
-    assert_eq!(estimate.not_counted, ["the runs of harbour as it is: its rule has no schedule"]);
+    assert_eq!(estimate.not_counted, ["the current runs of harbour: its rule has no schedule"]);
 }
 
 #[test]
-fn the_line_of_a_plan() {
+fn cost_line_of_a_plan() {
     let only_harbour = wanted(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("mill is there")]);
     insta::assert_snapshot!(cost_line(&cost(&wanted(MANIFEST), &converged(&only_harbour))), @"Cost: $2.27 a month now, $2.67 after (+$0.40); assumes runs of 1 s, prices of eu-west-1 as of 2026-08-11; free tier not counted.");
 }
 
 #[test]
-fn a_region_without_prices_takes_those_of_us_east_1_and_says_so() {
+fn region_without_prices_uses_and_names_us_east_1() {
     let mut desired = wanted(MANIFEST);
     desired.scope.region = "ap-south-1".to_owned();
     let estimate = cost(&desired, &nothing());
@@ -233,14 +237,14 @@ fn a_region_without_prices_takes_those_of_us_east_1_and_says_so() {
 }
 
 #[test]
-fn the_json_of_an_estimate() {
+fn json_of_an_estimate() {
     let desired = wanted(MANIFEST);
     let estimate = cost(&desired, &converged(&with("status = \"paused\"")));
     insta::assert_json_snapshot!(estimate);
 }
 
 #[test]
-fn the_table_has_what_is_promised() {
+fn price_table_is_complete() {
     let table = PriceTable::bundled();
     let regions: Vec<&str> = table.regions().collect();
     assert_eq!(regions, ["eu-central-1", "eu-west-1", "us-east-1", "us-east-2", "us-west-2"]);
@@ -249,15 +253,15 @@ fn the_table_has_what_is_promised() {
 }
 
 #[test]
-fn a_table_with_a_mistake_is_refused() {
-    let good = include_str!("../../crates/core/src/cost/prices.toml");
+fn rejects_invalid_price_tables() {
+    let good = include_str!("../../src/cost/prices.toml");
     let mistakes = [
-        (good.replace("eu-west-1 = \"0.57\", ", ""), "eu-west-1 has no price of Log ingestion"),
-        (good.replace("us-east-1", "us-gov-east-1"), "there are no prices of us-east-1"),
-        (good.replace("\"0.57\"", "\"0,57\""), "eu-west-1: 0,57 per 1 is no price"),
-        (good.replace("\"0.57\"", "\"0.0000000000001\""), "eu-west-1: 0.0000000000001 per 1 is no price"),
-        (good.replace("per = 10000\n", "per = 0\n"), "eu-central-1: 0.05 per 0 is no price"),
-        (good.replace("\"USD\"", "\"EUR\""), "prices in EUR: only USD is known"),
+        (good.replace("eu-west-1 = \"0.57\", ", ""), "eu-west-1 has no price for Log ingestion"),
+        (good.replace("us-east-1", "us-gov-east-1"), "there are no prices for us-east-1"),
+        (good.replace("\"0.57\"", "\"0,57\""), "eu-west-1: 0,57 per 1 is not a valid price"),
+        (good.replace("\"0.57\"", "\"0.0000000000001\""), "eu-west-1: 0.0000000000001 per 1 is not a valid price"),
+        (good.replace("per = 10000\n", "per = 0\n"), "eu-central-1: 0.05 per 0 is not a valid price"),
+        (good.replace("\"USD\"", "\"EUR\""), "prices in EUR: only USD is supported"),
     ];
     for (text, message) in mistakes {
         assert_eq!(PriceTable::parse(&text).map(|_| ()), Err(message.to_owned()));
@@ -265,7 +269,7 @@ fn a_table_with_a_mistake_is_refused() {
 }
 
 #[test]
-fn amounts_are_shown_in_cents_and_kept_exact() {
+fn amounts_are_displayed_in_cents_and_stored_exactly() {
     let shown = |nanos: i64| {
         let money = Money::from_nanos(nanos);
         (money.to_string(), money.signed(), money.exact())

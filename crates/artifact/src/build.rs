@@ -1,4 +1,4 @@
-//! Builds `sync-lambda`, unless the zip of the same sources is still there.
+//! Builds `sync-lambda`, unless a zip of the same sources is cached.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
@@ -11,27 +11,27 @@ use super::{Artifact, BOOTSTRAP, Origin, Platform, cache, zip};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Architecture;
 
-/// Lines of cargo's output that a failure shows.
+/// How many lines of cargo's output an error shows.
 const SHOWN_LINES: usize = 60;
 
-/// What happens during a build, for a progress display.
+/// A build event, for a progress display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'e> {
-    /// A build begins.
+    /// A build starts.
     Building {
-        /// The command, as a person would type it.
+        /// The command, as typed in a shell.
         command: &'e str,
     },
     /// A line of cargo's own progress.
     Line(&'e str),
-    /// A build ended well.
+    /// A build succeeded.
     Built {
         /// Size of the zip in bytes.
         size: u64,
     },
-    /// The sources haven't changed since this zip was built; cargo is not run.
+    /// The sources haven't changed since this zip was built, so cargo doesn't run.
     Cached {
-        /// The kept zip.
+        /// The cached zip.
         path: &'e Path,
     },
 }
@@ -48,10 +48,10 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// For AWS with cargo-lambda, optimised; for this machine with cargo alone, in the profile that the deployer itself
-    /// was built in, so that what it was built from is not built again.
+    /// For AWS, builds with cargo-lambda, optimized. For this machine, builds with plain cargo in the deployer's own
+    /// profile, so that shared dependencies are not built again.
     ///
-    /// The source is looked for in the manifest's directory, the current one, and all above them.
+    /// The source is searched for in the manifest's directory, the current directory, and their ancestors.
     pub fn new(platform: Platform, manifest_dir: &Path) -> Self {
         let mut search = vec![std::path::absolute(manifest_dir).unwrap_or_else(|_| manifest_dir.to_owned())];
         search.extend(std::env::current_dir());
@@ -59,30 +59,30 @@ impl Builder {
         Self { platform, search, target_dir: None, release, rebuild: false, tools: Tools::from_environment() }
     }
 
-    /// Builds below `directory` in place of `CARGO_TARGET_DIR` or the workspace's `target`.
+    /// Builds in `directory` instead of `CARGO_TARGET_DIR` or the workspace's `target`.
     #[must_use]
     pub fn target_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.target_dir = Some(directory.into());
         self
     }
 
-    /// Builds even where the zip of an earlier build of the same sources is kept.
+    /// Builds even if a zip of the same sources is cached.
     #[must_use]
     pub fn rebuild(mut self) -> Self {
         self.rebuild = true;
         self
     }
 
-    /// Looks for programs in `path`, written as `PATH` is, and takes this cargo in place of `$CARGO`.
+    /// Searches for programs in `path`, which has the format of `PATH`, and uses this cargo instead of `$CARGO`.
     #[must_use]
     pub fn programs(mut self, path: impl Into<std::ffi::OsString>, cargo: Option<PathBuf>) -> Self {
         self.tools = self.tools.with_path(path, cargo);
         self
     }
 
-    /// Builds, or finds what was built. Blocks for as long as cargo runs, and tells `on_event` how it goes.
+    /// Builds, or returns a cached build. Blocks while cargo runs, and reports progress to `on_event`.
     ///
-    /// Fails when the source isn't found, a program is missing, cargo fails (its words are in the error), or the result
+    /// Fails if the source isn't found, a program is missing, cargo fails (the error has its output), or the result
     /// wouldn't run on the platform.
     pub fn build(&self, on_event: &mut dyn FnMut(Event<'_>)) -> Result<Artifact> {
         let workspace = Workspace::find(&self.search)?;
@@ -105,9 +105,9 @@ impl Builder {
         on_event(Event::Building { command: &shown });
         run(command, &shown, on_event)?;
         let bootstrap = std::fs::read(&output).map_err(|error| {
-            Error::failed(format!("`{shown}` left no {}", output.display()))
-                .caused_by(&error)
-                .hint("a target directory that is set in cargo's configuration file is not seen: set CARGO_TARGET_DIR")
+            Error::failed(format!("`{shown}` did not produce {}", output.display())).caused_by(&error).hint(
+                "if cargo's configuration file sets a target directory, set CARGO_TARGET_DIR to the same directory",
+            )
         })?;
         let zipped = zip::deterministic(&[(BOOTSTRAP, &bootstrap)])?;
         let artifact = Artifact::checked(zipped.into(), self.platform, Origin::Built { command: shown })?;
@@ -116,7 +116,7 @@ impl Builder {
         Ok(artifact)
     }
 
-    /// A kept zip that can't be used any more is as good as none.
+    /// The cached artifact, if there is one and it is still usable.
     fn kept(&self, path: &Path) -> Option<Artifact> {
         if self.rebuild {
             return None;
@@ -125,12 +125,12 @@ impl Builder {
         Artifact::checked(zipped.into(), self.platform, Origin::Cached { path: path.to_owned() }).ok()
     }
 
-    /// The command, and where it leaves the executable.
+    /// The command, and the path of the executable that it builds.
     fn cargo(&self, workspace: &Workspace, target: &Path) -> (Command, PathBuf) {
         let mut command = self.tools.command(&self.tools.cargo);
         command.current_dir(&workspace.root).arg("build").args(["-p", "sync-lambda"]);
         if workspace.has_deployer {
-            // Both at once, so that cargo unifies features as it did for the deployer, and builds no dependency again.
+            // Building both makes cargo unify features as it did for the deployer, so no dependency is built again.
             command.args(["-p", "deployer"]);
         }
         command.args(["--bin", BOOTSTRAP]).arg("--target-dir").arg(target);
@@ -138,13 +138,13 @@ impl Builder {
         if self.release {
             command.arg("--release");
         }
-        // Debug information has the directory of the build in it, and makes up most of the size.
+        // Debug info contains the build directory and makes up most of the size.
         command.args(["--config", &format!("profile.{profile}.package.sync-lambda.debug=false")]);
         let directory = if self.release { "release" } else { "debug" };
         (command, target.join(directory).join(BOOTSTRAP))
     }
 
-    /// cargo-lambda puts each executable in a directory of its name: `<lambda-dir>/bootstrap/bootstrap`.
+    /// cargo-lambda puts each executable in a directory with its name: `<lambda-dir>/bootstrap/bootstrap`.
     fn cargo_lambda(
         &self,
         workspace: &Workspace,
@@ -164,24 +164,24 @@ impl Builder {
             .args(["lambda", "build", "--release", flag, "-p", "sync-lambda", "--bin", BOOTSTRAP, "--locked"])
             .arg("--lambda-dir")
             .arg(&lambda_dir)
-            // cargo-lambda hands its own `--target-dir` on to `cargo metadata`, which has no such argument.
+            // cargo-lambda passes its own `--target-dir` to `cargo metadata`, which doesn't have that option.
             .env("CARGO_TARGET_DIR", target)
             .env("RUSTFLAGS", self.remapped(workspace, target, rustc)?);
         Ok((command, lambda_dir.join(BOOTSTRAP).join(BOOTSTRAP)))
     }
 
-    /// Compiler flags that give every path that could end up in the executable a name that is the same everywhere.
+    /// Compiler flags that remap every path that could end up in the executable to one that is the same everywhere.
     fn remapped(&self, workspace: &Workspace, target: &Path, rustc: &str) -> Result<String> {
         let commit = rustc.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
         let library = Path::new(&self.tools.sysroot(&workspace.root)?).join("lib/rustlib/src/rust");
-        // rustc takes the last one that fits: the directories come before what is in them.
+        // The last matching remapping wins, so a directory comes before the directories inside it.
         let mut paths = vec![(workspace.root.clone(), "/source".to_owned()), (target.to_owned(), "/target".to_owned())];
         paths.extend(cargo_home().map(|home| (home, "/cargo".to_owned())));
         paths.push((library, format!("/rustc/{commit}")));
         let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
         for (from, to) in paths {
             let from = from.display().to_string();
-            // RUSTFLAGS is split at spaces, without a way to quote one.
+            // RUSTFLAGS is split at spaces, which can't be quoted.
             if !from.contains(char::is_whitespace) {
                 flags.push_str(&format!(" --remap-path-prefix={from}={to}"));
             }
@@ -190,7 +190,7 @@ impl Builder {
     }
 }
 
-/// The command as a person would type it in the workspace.
+/// The command, as typed in a shell in the workspace.
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());
@@ -199,9 +199,9 @@ fn shown(command: &Command) -> String {
 
 fn run(mut command: Command, shown: &str, on_event: &mut dyn FnMut(Event<'_>)) -> Result<()> {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|error| {
-        Error::failed(format!("`{shown}` can't be started"))
+        Error::failed(format!("could not start `{shown}`"))
             .caused_by(&error)
-            .hint("install Rust from https://rustup.rs, or give a built artifact with --artifact PATH")
+            .hint("install Rust from https://rustup.rs, or pass a built artifact with --artifact PATH")
     })?;
     let mut last = VecDeque::new();
     if let Some(stderr) = child.stderr.take() {
@@ -218,15 +218,16 @@ fn run(mut command: Command, shown: &str, on_event: &mut dyn FnMut(Event<'_>)) -
         }
     }
     let status =
-        child.wait().map_err(|error| Error::failed(format!("`{shown}` can't be waited for")).caused_by(&error))?;
+        child.wait().map_err(|error| Error::failed(format!("could not wait for `{shown}`")).caused_by(&error))?;
     if status.success() {
         return Ok(());
     }
     let output = Vec::from(last).join("\n    ");
     let mut error = Error::failed(format!("`{shown}` failed ({status})"));
-    error.causes.push(format!("cargo says:\n    {output}"));
+    error.causes.push(format!("cargo's output:\n    {output}"));
     if output.contains("can't find crate for `core`") || output.contains("may not be installed") {
-        error = error.hint("the standard library of that architecture is missing: `rustup target add` brings it");
+        error =
+            error.hint("the standard library for that architecture is missing: install it with `rustup target add`");
     }
     Err(error)
 }

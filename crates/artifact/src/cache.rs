@@ -1,4 +1,4 @@
-//! Zips of earlier builds, by a digest of everything that they were made from.
+//! A cache of built zips, keyed by a digest of everything that goes into a build.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,12 @@ use sha2::{Digest, Sha256};
 
 use deployer_core::error::{Error, Result};
 
-/// Changes whenever a build would give other bytes from the same sources.
+/// Change this whenever a build would produce different bytes from the same sources.
 const FORMAT: &str = "deployer artifact 1";
-/// How many earlier zips are kept beside the newest.
+/// How many older zips are kept besides the newest.
 const KEPT: usize = 8;
 
-/// A hex digest of the sources below `root`, and of what `settings` says about the build.
+/// A hex digest of the sources below `root` and of the build `settings`.
 pub(super) fn digest(root: &Path, settings: &[&str]) -> Result<String> {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
@@ -54,10 +54,10 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::failed(format!("{} can't be read", path.display())).caused_by(error)
+    Error::failed(format!("could not read {}", path.display())).caused_by(error)
 }
 
-/// Where the zip of this digest is kept.
+/// Where the zip with this digest is stored.
 pub(super) fn path(target: &Path, digest: &str) -> PathBuf {
     directory(target).join(format!("{digest}.zip"))
 }
@@ -66,7 +66,7 @@ fn directory(target: &Path) -> PathBuf {
     target.join("deployer")
 }
 
-/// Keeps a zip, whole or not at all, and lets the oldest ones go.
+/// Stores a zip atomically and deletes the oldest ones.
 pub(super) fn keep(target: &Path, digest: &str, zip: &[u8]) -> Result<()> {
     let directory = directory(target);
     let write = || -> std::io::Result<()> {
@@ -77,7 +77,7 @@ pub(super) fn keep(target: &Path, digest: &str, zip: &[u8]) -> Result<()> {
         Ok(())
     };
     write().map_err(|error| {
-        Error::failed(format!("the built zip can't be kept in {}", directory.display())).caused_by(&error)
+        Error::failed(format!("could not store the built zip in {}", directory.display())).caused_by(&error)
     })?;
     let mut zips: Vec<_> = std::fs::read_dir(&directory)
         .into_iter()
@@ -88,7 +88,7 @@ pub(super) fn keep(target: &Path, digest: &str, zip: &[u8]) -> Result<()> {
         .collect();
     zips.sort();
     for (_, old) in zips.iter().rev().skip(KEPT + 1) {
-        // A zip that stays costs space and nothing else.
+        // A leftover zip only takes up disk space.
         let _ = std::fs::remove_file(old);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What an ELF executable needs of the system that runs it.
+//! What an ELF executable needs from the system that runs it.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use deployer_core::manifest::Architecture;
 /// A version of glibc, such as 2.34.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Glibc {
-    /// The number before the point.
+    /// The number before the dot.
     pub major: u32,
-    /// The number after it.
+    /// The number after the dot.
     pub minor: u32,
 }
 
@@ -23,26 +23,26 @@ impl fmt::Display for Glibc {
     }
 }
 
-/// The loader needs to know this since glibc 2.36; binutils marks it by a name in place of a version.
+/// A feature that the loader supports since glibc 2.36. Binutils marks it with a name instead of a version.
 const DT_RELR: (&str, Glibc) = ("GLIBC_ABI_DT_RELR", Glibc { major: 2, minor: 36 });
 
 /// What an executable needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needs {
-    /// The processor; nothing for one that Lambda doesn't have.
+    /// The processor; `None` if Lambda doesn't support it.
     pub architecture: Option<Architecture>,
-    /// The newest glibc that a symbol is taken from; nothing for one that is linked statically.
+    /// The newest glibc version that a symbol needs; `None` if it is linked statically.
     pub glibc: Option<Glibc>,
-    /// The program that loads it; nothing for one that is linked statically.
+    /// The program that loads it; `None` if it is linked statically.
     pub interpreter: Option<String>,
 }
 
-/// Whether the bytes begin as ELF does.
+/// Whether the bytes start with ELF's magic number.
 pub fn is_elf(bytes: &[u8]) -> bool {
     bytes.starts_with(&elf::ELFMAG)
 }
 
-/// Reads what an executable needs. The error says what is wrong with it.
+/// Reads what an executable needs. The error says what is wrong with the file.
 pub fn needs(bytes: &[u8]) -> Result<Needs, String> {
     let plain = |error: object::Error| error.to_string();
     let header = FileHeader64::<LittleEndian>::parse(bytes)
@@ -71,7 +71,7 @@ pub fn needs(bytes: &[u8]) -> Result<Needs, String> {
     Ok(Needs { architecture, glibc, interpreter })
 }
 
-/// `GLIBC_2.34` is 2.34, `GLIBC_2.2.5` is 2.2; names of other libraries are none.
+/// `GLIBC_2.34` is 2.34, `GLIBC_2.2.5` is 2.2; names of other libraries have no version here.
 fn version_of(name: &str) -> Option<Glibc> {
     if name == DT_RELR.0 {
         return Some(DT_RELR.1);

@@ -1,8 +1,8 @@
-//! The one shared artifact: `sync-lambda`, built once and zipped so that the same source gives the same bytes.
+//! The shared artifact: `sync-lambda`, built once and zipped so that the same source always produces the same bytes.
 //!
-//! [`Builder`] builds it, or finds the zip of an earlier build of the same sources; [`Artifact::from_path`] takes one's
-//! own. Either way it is checked before it is used: what Lambda would refuse, or what would not start there, is found
-//! here.
+//! [`Builder`] builds it, or finds the cached zip of the same sources; [`Artifact::from_path`] uses a file that the
+//! user provides. Either way it is checked before use, so that an artifact that Lambda would reject or fail to start is
+//! found here.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub use check::{MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, PROVIDED_AL2023_GLIBC};
 /// The name of the executable that Lambda's custom runtimes start.
 pub const BOOTSTRAP: &str = "bootstrap";
 
-/// Where an artifact is to run: what is built for it, and what it is checked against.
+/// Where an artifact will run. It is built for this platform and checked against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Platform {
     /// Lambda's `provided.al2023`, on this architecture.
@@ -42,17 +42,17 @@ pub enum Platform {
 pub enum Origin {
     /// Built now, with this command.
     Built {
-        /// The command, as a person would type it.
+        /// The command, as typed in a shell.
         command: String,
     },
     /// Built earlier from the same sources.
     Cached {
-        /// The kept zip.
+        /// The cached zip.
         path: PathBuf,
     },
-    /// Given with `--artifact`.
+    /// Passed with `--artifact`.
     Given {
-        /// What was given.
+        /// The path that was passed.
         path: PathBuf,
     },
 }
@@ -67,14 +67,14 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A zip that Lambda can run, checked.
+/// A zip that was checked and that Lambda can run.
 #[derive(Debug, Clone)]
 pub struct Artifact {
-    /// The zip with `bootstrap` at its top.
+    /// The zip, with `bootstrap` at its top level.
     pub bootstrap_zip: Bytes,
-    /// Base64 of the SHA-256 of the zip: what Lambda gives as `CodeSha256`.
+    /// Base64 of the zip's SHA-256, which Lambda returns as `CodeSha256`.
     pub code_sha256: String,
-    /// What the bootstrap was built for; nothing for a script, which runs on each.
+    /// What the bootstrap was built for; `None` for a script, which runs on any architecture.
     pub architecture: Option<Architecture>,
     /// Size of the zip in bytes.
     pub size: u64,
@@ -83,14 +83,15 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// Takes `path` as it is: a zip with a `bootstrap` at its top, byte for byte, or a bootstrap alone, which is zipped.
+    /// Reads an artifact from `path`: a zip with a `bootstrap` at its top level, which is used byte for byte, or an
+    /// unzipped bootstrap, which is zipped.
     ///
-    /// Fails when it can't be read, or when it wouldn't run on `platform`.
+    /// Fails if the file can't be read or wouldn't run on `platform`.
     pub fn from_path(path: &Path, platform: Platform) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|error| {
-            Error::failed(format!("the artifact {} can't be read", path.display()))
+            Error::failed(format!("could not read the artifact {}", path.display()))
                 .caused_by(&error)
-                .hint("--artifact takes a zip with a `bootstrap` in it, or a bootstrap alone")
+                .hint("--artifact takes a zip that contains `bootstrap`, or an unzipped bootstrap")
         })?;
         let zipped = if zip::is_zip(&bytes) { bytes } else { zip::deterministic(&[(BOOTSTRAP, &bytes)])? };
         Self::checked(zipped.into(), platform, Origin::Given { path: path.to_owned() })
@@ -104,7 +105,7 @@ impl Artifact {
         Ok(Self { bootstrap_zip, code_sha256, architecture, size, source })
     }
 
-    /// Writes the zip's files below `directory`, as Lambda does, and gives the path of `bootstrap`.
+    /// Unpacks the zip into `directory`, as Lambda does, and returns the path of `bootstrap`.
     pub fn unpack(&self, directory: &Path) -> Result<PathBuf> {
         zip::unpack(&self.bootstrap_zip, directory)?;
         Ok(directory.join(BOOTSTRAP))

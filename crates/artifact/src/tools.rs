@@ -1,4 +1,4 @@
-//! The programs that a build needs, and what to do where one is missing.
+//! The programs that a build needs, and what to do if one is missing.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,19 +6,19 @@ use std::process::{Command, Stdio};
 
 use deployer_core::error::{Error, Result};
 
-const GET_CARGO_LAMBDA: &str = "`pip install cargo-lambda ziglang` brings cargo-lambda and zig (in a virtual environment, which has to be \
-     active); other ways: https://www.cargo-lambda.info/guide/installation.html";
-const GET_ZIG: &str = "`pip install ziglang` brings it, and so does `brew install zig`";
-const ARTIFACT: &str = "or build it elsewhere and give it with --artifact PATH; with --local neither is needed";
+const GET_CARGO_LAMBDA: &str = "run `pip install cargo-lambda ziglang` in an active virtual environment; for other ways to install it, see \
+     https://www.cargo-lambda.info/guide/installation.html";
+const GET_ZIG: &str = "run `pip install ziglang` or `brew install zig`";
+const ARTIFACT: &str = "or build the artifact elsewhere and pass it with --artifact PATH; --local needs neither tool";
 
-/// The programs of a build, as the environment gives them.
+/// The programs that a build uses, from the environment.
 #[derive(Debug, Clone)]
 pub(super) struct Tools {
-    /// `$CARGO`, which cargo sets for what it runs, or `cargo`.
+    /// `$CARGO`, which cargo sets for the programs it runs, or else `cargo`.
     pub(super) cargo: PathBuf,
     pub(super) rustc: PathBuf,
     path: OsString,
-    /// Where `cargo install` puts programs, which cargo finds without PATH.
+    /// Where `cargo install` puts programs. Cargo finds them there without PATH.
     installed: Option<PathBuf>,
 }
 
@@ -33,7 +33,7 @@ impl Tools {
         }
     }
 
-    /// The same programs, looked for in these directories only.
+    /// The same programs, searched for only in these directories.
     pub(super) fn with_path(mut self, path: impl Into<OsString>, cargo: Option<PathBuf>) -> Self {
         self.path = path.into();
         self.installed = None;
@@ -44,7 +44,7 @@ impl Tools {
     pub(super) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env("PATH", &self.path).stdin(Stdio::null());
-        // What `cargo run` says of the deployer's own package: build scripts that ask for it would run again.
+        // `cargo run` sets these for the deployer's own package. Build scripts that depend on them would run again.
         let of_package = |name: &OsString| {
             name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
         };
@@ -54,7 +54,7 @@ impl Tools {
         command
     }
 
-    /// What identifies the compiler: a new one may give other bytes from the same source.
+    /// The compiler's version: a different compiler may produce different bytes from the same source.
     pub(super) fn rustc_version(&self, directory: &Path) -> Result<String> {
         self.output(&self.rustc, &["-vV"], directory)
     }
@@ -66,7 +66,7 @@ impl Tools {
     fn output(&self, program: &Path, arguments: &[&str], directory: &Path) -> Result<String> {
         let no_toolchain = || {
             Error::failed(format!("`{} {}` failed", program.display(), arguments.join(" ")))
-                .hint("install Rust from https://rustup.rs, or give a built artifact with --artifact PATH")
+                .hint("install Rust from https://rustup.rs, or pass a built artifact with --artifact PATH")
         };
         let output = self
             .command(program)
@@ -81,15 +81,15 @@ impl Tools {
         }
     }
 
-    /// Fails with the way to get them where cargo-lambda, or the zig that it links with, is missing. Left to itself
-    /// cargo-lambda would ask on the terminal, or install zig by its own choice.
+    /// Fails, with installation instructions, if cargo-lambda or the zig that it links with is missing. Otherwise
+    /// cargo-lambda would prompt on the terminal, or install zig without asking.
     pub(super) fn require_cargo_lambda(&self) -> Result<()> {
         if !self.has("cargo-lambda") {
-            return Err(Error::failed("cargo-lambda is missing, which builds sync-lambda for AWS")
+            return Err(Error::failed("cargo-lambda is not installed; it is needed to build sync-lambda for AWS")
                 .hint(GET_CARGO_LAMBDA)
                 .hint(ARTIFACT));
         }
-        // Another compiler than cargo-zigbuild needs no zig.
+        // Only cargo-zigbuild needs zig.
         let compiler = std::env::var("CARGO_LAMBDA_COMPILER").unwrap_or_default();
         if compiler.is_empty() || compiler == "cargo_zigbuild" || compiler == "cargo-zigbuild" {
             self.require_zig()?;
@@ -107,12 +107,12 @@ impl Tools {
         if named || self.has("zig") || module() {
             return Ok(());
         }
-        Err(Error::failed("zig is missing, with which cargo-lambda links against the glibc of Lambda")
+        Err(Error::failed("zig is not installed; cargo-lambda needs it to link against Lambda's glibc")
             .hint(GET_ZIG)
             .hint(ARTIFACT))
     }
 
-    /// Whether there is such a program in PATH, or where cargo keeps its own.
+    /// Whether the program is in PATH, or among the programs installed by cargo.
     fn has(&self, program: &str) -> bool {
         std::env::split_paths(&self.path).chain(self.installed.clone()).any(|dir| {
             let file = dir.join(program).with_extension(std::env::consts::EXE_EXTENSION);

@@ -1,27 +1,30 @@
-//! Where the source of `sync-lambda` is.
+//! Finds the source of `sync-lambda`.
 
 use std::path::{Path, PathBuf};
 
 use deployer_core::error::{Error, Result};
 
-/// The workspace that has `sync-lambda`.
+/// The workspace that contains `sync-lambda`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Workspace {
     pub(super) root: PathBuf,
-    /// Whether the deployer is in it too, so that one build serves both.
+    /// Whether the deployer is in it too, so that one build covers both.
     pub(super) has_deployer: bool,
 }
 
 impl Workspace {
-    /// Looks in `starts` and all directories above each, and then where this deployer was built.
+    /// Searches `starts` and their ancestors, and then the directory where this deployer was built.
     pub(super) fn find(starts: &[PathBuf]) -> Result<Self> {
         let built_in = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         let ancestors = starts.iter().flat_map(|start| start.ancestors());
         let mut candidates = ancestors.chain(std::iter::once(built_in));
         let root = candidates.find(|dir| is_root(dir)).ok_or_else(|| {
             let looked: Vec<String> = starts.iter().map(|start| start.display().to_string()).collect();
-            Error::failed(format!("the source of sync-lambda isn't here: neither in {} nor above", looked.join(" or ")))
-                .hint("run this in the deployer's source, or give a built one with --artifact PATH")
+            Error::failed(format!(
+                "could not find the source of sync-lambda in {} or a directory above",
+                looked.join(" or ")
+            ))
+            .hint("run this in the deployer's source tree, or pass a built artifact with --artifact PATH")
         })?;
         Ok(Self { root: root.to_owned(), has_deployer: has_deployer(root) })
     }

@@ -1,4 +1,4 @@
-//! Zips that are the same, byte for byte, whenever and wherever they are made.
+//! Zips that are identical, byte for byte, whenever and wherever they are created.
 
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
@@ -8,15 +8,15 @@ use ::zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use deployer_core::error::{Error, Result};
 
-/// Level of deflate. Fixed, since another level gives other bytes.
+/// Deflate level. It is fixed because a different level produces different bytes.
 const COMPRESSION_LEVEL: i64 = 6;
-/// Every entry can be read and run by everyone: Lambda runs the function as a user of its own.
+/// Everyone may read and execute each entry, since Lambda runs the function as its own user.
 const PERMISSIONS: u32 = 0o755;
 
 /// A zip of these names and contents, sorted by name, all from 1980-01-01 and executable.
 pub fn deterministic(entries: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     write(entries, CompressionMethod::Deflated)
-        .map_err(|error| Error::failed("the zip can't be made").caused_by(&error))
+        .map_err(|error| Error::failed("could not create the zip").caused_by(&error))
 }
 
 fn write(entries: &[(&str, &[u8])], method: CompressionMethod) -> ::zip::result::ZipResult<Vec<u8>> {
@@ -35,7 +35,7 @@ fn write(entries: &[(&str, &[u8])], method: CompressionMethod) -> ::zip::result:
     Ok(zip.finish()?.into_inner())
 }
 
-/// Whether the bytes begin as a zip does.
+/// Whether the bytes start with a zip's magic number.
 pub fn is_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
@@ -47,7 +47,7 @@ pub struct Entry {
     pub name: String,
     /// Size without compression, in bytes.
     pub size: u64,
-    /// Permission bits, where the zip has them.
+    /// Permission bits, if the zip has them.
     pub mode: Option<u32>,
     /// Whether it is a directory.
     pub directory: bool,
@@ -66,7 +66,7 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
         .collect()
 }
 
-/// The content of one entry, which is refused beyond `limit` bytes.
+/// The content of one entry. Fails if it has more than `limit` bytes.
 pub fn content(bytes: &[u8], name: &str, limit: u64) -> Result<Vec<u8>> {
     let mut archive = archive(bytes)?;
     let file = archive.by_name(name).map_err(|error| unreadable(&error))?;
@@ -78,10 +78,10 @@ pub fn content(bytes: &[u8], name: &str, limit: u64) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Writes the files below `directory`, with their permissions, and none outside it.
+/// Unpacks the files into `directory` with their permissions, and never outside it.
 pub fn unpack(bytes: &[u8], directory: &Path) -> Result<()> {
     archive(bytes)?.extract(directory).map_err(|error| {
-        Error::failed(format!("the artifact can't be unpacked to {}", directory.display())).caused_by(&error)
+        Error::failed(format!("could not unpack the artifact to {}", directory.display())).caused_by(&error)
     })
 }
 
@@ -90,5 +90,5 @@ fn archive(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>> {
 }
 
 fn unreadable(error: &dyn std::error::Error) -> Error {
-    Error::failed("the artifact is not a zip that can be read").caused_by(error)
+    Error::failed("the artifact is not a readable zip").caused_by(error)
 }

@@ -1,4 +1,4 @@
-//! Builds: once for the same sources, the same bytes from another directory, and what to do where a tool is missing.
+//! Builds: caching by sources, the same bytes in any directory, and what to do if a tool is missing.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use deployer_artifact::{Artifact, Builder, Event, Origin, Platform};
 use deployer_core::manifest::Architecture;
 use tempfile::TempDir;
 
-/// A workspace whose cargo is a script that notes each run.
+/// A workspace whose cargo is a script that records each run.
 struct Fake {
     directory: TempDir,
 }
@@ -21,7 +21,7 @@ impl Fake {
         fake.write("sync-lambda/src/main.rs", "fn main() {}\n");
         fake.write("deeper/venues.toml", "");
         fake.program("cargo", cargo);
-        // Its answer is part of the digest, and the real one needs more than an empty PATH.
+        // The compiler's version is part of the digest, and the real rustc doesn't work with an empty PATH.
         fake.program(
             "rustc",
             "case $1 in --print) echo /sysroot;; *) echo 'rustc 1.0.0'; echo 'commit-hash: 0123';; esac",
@@ -29,7 +29,7 @@ impl Fake {
         fake
     }
 
-    /// A cargo that leaves a script as its result, in whichever profile's directory.
+    /// A cargo that produces a script as its executable, in the directories of both profiles.
     fn building() -> Self {
         let fake = Self::new("");
         let (target, runs) = (fake.path("target"), fake.path("runs"));
@@ -79,7 +79,7 @@ impl Fake {
 }
 
 #[test]
-fn a_build_whose_sources_havent_changed_is_not_repeated() {
+fn unchanged_sources_are_not_built_again() {
     let fake = Fake::building();
     let (first, events) = fake.build();
     assert!(events[0].starts_with("Building") && events[0].contains("-p sync-lambda"), "{events:?}");
@@ -95,7 +95,7 @@ fn a_build_whose_sources_havent_changed_is_not_repeated() {
 }
 
 #[test]
-fn every_source_counts_and_an_earlier_state_is_found_again() {
+fn every_source_is_in_the_digest_and_earlier_builds_are_reused() {
     let fake = Fake::building();
     fake.build();
     for (number, name) in
@@ -120,7 +120,7 @@ fn every_source_counts_and_an_earlier_state_is_found_again() {
 }
 
 #[test]
-fn a_kept_zip_that_is_broken_is_built_again() {
+fn broken_cached_zip_is_built_again() {
     let fake = Fake::building();
     fake.build();
     for entry in std::fs::read_dir(fake.path("target/deployer")).unwrap() {
@@ -131,7 +131,7 @@ fn a_kept_zip_that_is_broken_is_built_again() {
 }
 
 #[test]
-fn cargos_own_words_are_in_the_error() {
+fn error_includes_cargos_output() {
     let fake = Fake::new("echo 'error[E0425]: cannot find value' >&2\nexit 101");
     let mut lines = Vec::new();
     let error = fake.builder(Platform::Local).build(&mut |event| {
@@ -152,19 +152,19 @@ fn without_tools(fake: &Fake) -> String {
 }
 
 #[test]
-fn a_missing_cargo_lambda_is_answered_with_how_to_get_it() {
+fn missing_cargo_lambda_error_says_how_to_install_it() {
     insta::assert_snapshot!(without_tools(&Fake::building()));
 }
 
 #[test]
-fn a_missing_zig_is_answered_with_how_to_get_it() {
+fn missing_zig_error_says_how_to_install_it() {
     let fake = Fake::building();
     fake.program("cargo-lambda", "");
     insta::assert_snapshot!(without_tools(&fake));
 }
 
 #[test]
-fn cargo_lambda_is_told_the_architecture_and_to_remap_paths() {
+fn cargo_lambda_gets_the_architecture_and_path_remappings() {
     let fake = Fake::building();
     fake.program("cargo-lambda", "");
     fake.program("zig", "");
@@ -187,14 +187,14 @@ fn cargo_lambda_is_told_the_architecture_and_to_remap_paths() {
     assert!(flags.contains("=/cargo ") && flags.contains("/sysroot/lib/rustlib/src/rust=/rustc/0123"), "{flags}");
 }
 
-/// Copies what cargo needs of this workspace.
+/// Copies the parts of this workspace that cargo needs.
 fn copy_workspace(to: &Path) {
-    fn copy(from: &Path, to: &Path) {
+    fn copy_recursively(from: &Path, to: &Path) {
         if from.is_dir() {
             std::fs::create_dir_all(to).unwrap();
             for entry in std::fs::read_dir(from).unwrap() {
                 let entry = entry.unwrap();
-                copy(&entry.path(), &to.join(entry.file_name()));
+                copy_recursively(&entry.path(), &to.join(entry.file_name()));
             }
         } else if from.is_file() {
             std::fs::copy(from, to).unwrap();
@@ -205,14 +205,14 @@ fn copy_workspace(to: &Path) {
     for part in
         ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "src", "sync-lambda", "tests", "benches", "venues.toml"]
     {
-        copy(&own.join(part), &to.join(part));
+        copy_recursively(&own.join(part), &to.join(part));
     }
 }
 
-/// Builds `sync-lambda` for real in two directories. The dependencies are those that this test was built with, in the
-/// same target directory, so that only our own crate is compiled, twice.
+/// Really builds `sync-lambda`, in two directories. It shares the target directory and thus the dependencies with this
+/// test, so that only our own crate is compiled, twice.
 #[test]
-fn two_builds_in_two_directories_give_the_same_bytes() {
+fn builds_in_two_directories_produce_the_same_bytes() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let build = |name: &str| {

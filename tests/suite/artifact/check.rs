@@ -1,4 +1,4 @@
-//! What is found before Lambda would find it.
+//! Mistakes that are found before Lambda would find them.
 
 use deployer_artifact::elf::{self, Glibc};
 use deployer_artifact::{Artifact, Platform, zip};
@@ -87,7 +87,7 @@ fn given(bytes: &[u8], platform: Platform) -> Result<Artifact, String> {
 }
 
 #[test]
-fn this_very_program_is_read() {
+fn reads_the_running_test_program() {
     let needs = elf::needs(&std::fs::read("/proc/self/exe").unwrap()).unwrap();
     let host = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
     assert_eq!(needs.architecture, Some(host));
@@ -97,7 +97,7 @@ fn this_very_program_is_read() {
 }
 
 #[test]
-fn the_newest_version_counts_and_by_number() {
+fn newest_glibc_version_is_found_numerically() {
     let newest = |versions: &[&str]| elf::needs(&elf_file(X86_64, versions, None)).unwrap().glibc;
     let glibc = |minor| Some(Glibc { major: 2, minor });
     assert_eq!(newest(&["GLIBC_2.2.5", "GLIBC_2.34", "GLIBC_2.9"]), glibc(34));
@@ -108,7 +108,7 @@ fn the_newest_version_counts_and_by_number() {
 }
 
 #[test]
-fn a_bootstrap_that_needs_a_newer_glibc_is_refused_for_lambda_only() {
+fn rejects_a_newer_glibc_only_for_lambda() {
     let newer = elf_file(X86_64, &["GLIBC_2.35"], Some("/lib64/ld-linux-x86-64.so.2"));
     insta::assert_snapshot!(given(&newer, LAMBDA).unwrap_err());
     let as_new = elf_file(X86_64, &["GLIBC_2.34"], Some("/lib64/ld-linux-x86-64.so.2"));
@@ -120,23 +120,23 @@ fn a_bootstrap_that_needs_a_newer_glibc_is_refused_for_lambda_only() {
 }
 
 #[test]
-fn the_processor_has_to_be_the_functions() {
+fn processor_must_match_the_function() {
     let error = given(&elf_file(AARCH64, &[], None), LAMBDA).unwrap_err();
-    assert!(error.contains("built for arm64, and has to run on x86_64"), "{error}");
+    assert!(error.contains("built for arm64 but must run on x86_64"), "{error}");
     let error = given(&elf_file(RISCV, &[], None), LAMBDA).unwrap_err();
-    assert!(error.contains("a processor that Lambda doesn't have"), "{error}");
+    assert!(error.contains("a processor that Lambda doesn't support"), "{error}");
     let artifact = given(&elf_file(AARCH64, &[], None), Platform::Lambda(Architecture::Arm64)).unwrap();
     assert_eq!(artifact.architecture, Some(Architecture::Arm64));
 }
 
 #[test]
-fn musl_has_to_be_linked_statically() {
+fn musl_must_be_linked_statically() {
     let error = given(&elf_file(X86_64, &[], Some("/lib/ld-musl-x86_64.so.1")), LAMBDA).unwrap_err();
     assert!(error.contains("ld-musl") && error.contains("crt-static"), "{error}");
 }
 
 #[test]
-fn scripts_run_everywhere_and_anything_else_nowhere() {
+fn accepts_scripts_and_rejects_other_files() {
     assert_eq!(given(SCRIPT, LAMBDA).unwrap().architecture, None);
     for bytes in [&b"MZ\x90\0"[..], b"\xcf\xfa\xed\xfe", b"", b"hello"] {
         let error = given(bytes, LAMBDA).unwrap_err();
@@ -146,24 +146,24 @@ fn scripts_run_everywhere_and_anything_else_nowhere() {
     assert!(error.contains("not a 64-bit little-endian"), "{error}");
     let mut cut = elf_file(X86_64, &["GLIBC_2.30"], None);
     cut.truncate(100);
-    assert!(given(&cut, LAMBDA).unwrap_err().contains("can't be read as an executable"));
+    assert!(given(&cut, LAMBDA).unwrap_err().contains("not a readable executable"));
 }
 
 #[test]
-fn a_zip_needs_a_bootstrap_at_its_top() {
+fn zip_needs_a_bootstrap_at_its_top_level() {
     let error = given(&zip::deterministic(&[("target/bootstrap", SCRIPT)]).unwrap(), LAMBDA).unwrap_err();
-    assert!(error.contains("no `bootstrap` at its top") && error.contains("`target/bootstrap`"), "{error}");
+    assert!(error.contains("no `bootstrap` at its top level") && error.contains("`target/bootstrap`"), "{error}");
     let error = given(&zip::deterministic(&[("main", SCRIPT)]).unwrap(), LAMBDA).unwrap_err();
     assert!(error.contains("name the executable `bootstrap`"), "{error}");
     let mut broken = zip::deterministic(&[("bootstrap", SCRIPT)]).unwrap();
     broken.truncate(40);
-    assert!(given(&broken, LAMBDA).unwrap_err().contains("not a zip that can be read"));
+    assert!(given(&broken, LAMBDA).unwrap_err().contains("not a readable zip"));
 }
 
 #[test]
-fn a_bootstrap_that_isnt_executable_is_refused() {
+fn rejects_a_bootstrap_that_is_not_executable() {
     let mut bytes = zip::deterministic(&[("bootstrap", SCRIPT)]).unwrap();
-    // The Unix mode is the upper half of the external attributes, 38 bytes into the central directory's entry.
+    // The Unix mode is the upper half of the external attributes, 38 bytes into the central directory entry.
     let central = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
     let mode: u16 = 0o100_644;
     bytes[central + 40..central + 42].copy_from_slice(&mode.to_le_bytes());
@@ -172,12 +172,12 @@ fn a_bootstrap_that_isnt_executable_is_refused() {
 }
 
 #[test]
-fn sizes_that_lambda_refuses_are_refused() {
+fn rejects_sizes_above_lambdas_limit() {
     let declared: u32 = 251 * 1024 * 1024 - 1024;
     let mut bytes = zip::deterministic(&[("bootstrap", SCRIPT), ("data", b"")]).unwrap();
-    // Only the size that the central directory declares is looked at, so that no bomb is unpacked.
+    // Only the declared size in the central directory is checked, so that a zip bomb is never unpacked.
     let entries: Vec<usize> = (0..bytes.len() - 4).filter(|at| &bytes[*at..at + 4] == b"PK\x01\x02").collect();
     bytes[entries[1] + 24..entries[1] + 28].copy_from_slice(&declared.to_le_bytes());
     let error = given(&bytes, LAMBDA).unwrap_err();
-    assert!(error.contains("251 MB unzipped, and Lambda takes 250 MB"), "{error}");
+    assert!(error.contains("251 MB unzipped, but Lambda's limit is 250 MB"), "{error}");
 }

@@ -1,6 +1,6 @@
-//! The artifact: the same source gives the same bytes, and what couldn't start on Lambda isn't uploaded.
+//! The artifact: the same source produces the same bytes, and nothing is uploaded that Lambda couldn't start.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod build;
 mod check;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 const SCRIPT: &[u8] = b"#!/bin/sh\nexit 0\n";
 
 #[test]
-fn a_zip_depends_on_nothing_but_names_and_contents() {
+fn zip_depends_only_on_names_and_contents() {
     let one = zip::deterministic(&[("bootstrap", SCRIPT), ("a/b", b"x")]).unwrap();
     let two = zip::deterministic(&[("a/b", b"x"), ("bootstrap", SCRIPT)]).unwrap();
     assert_eq!(one, two);
@@ -28,13 +28,13 @@ fn a_zip_depends_on_nothing_but_names_and_contents() {
 
 proptest::proptest! {
     #[test]
-    fn what_is_zipped_comes_out_again(content in proptest::collection::vec(proptest::num::u8::ANY, 0..4096)) {
+    fn zip_contents_round_trip(content in proptest::collection::vec(proptest::num::u8::ANY, 0..4096)) {
         let zipped = zip::deterministic(&[("bootstrap", &content)]).unwrap();
         proptest::prop_assert_eq!(zip::content(&zipped, "bootstrap", 4096).unwrap(), content);
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..512), magic in 0..3) {
+    fn never_panics_on_arbitrary_bytes(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..512), magic in 0..3) {
         let magic: &[u8] = [&b"\x7fELF\x02\x01\x01"[..], b"PK\x03\x04", b""][magic as usize];
         let bytes = [magic, &bytes].concat();
         let _ = zip::entries(&bytes);
@@ -43,7 +43,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn a_bootstrap_alone_is_zipped_and_a_zip_is_taken_as_it_is() {
+fn unzipped_bootstrap_is_zipped_and_zip_is_used_unchanged() {
     let directory = tempfile::tempdir().unwrap();
     let alone = directory.path().join("my-bootstrap");
     std::fs::write(&alone, SCRIPT).unwrap();
@@ -52,7 +52,7 @@ fn a_bootstrap_alone_is_zipped_and_a_zip_is_taken_as_it_is() {
     assert_eq!(from_alone.architecture, None);
     assert_eq!(from_alone.size, from_alone.bootstrap_zip.len() as u64);
 
-    // Bytes after the end are kept too: Lambda's hash is over the file.
+    // Trailing bytes are kept too, since Lambda hashes the whole file.
     let mut bytes = zip::deterministic(&[("bootstrap", SCRIPT), ("extra.txt", b"x")]).unwrap();
     let comment = b"made elsewhere";
     let end = bytes.len() - 2;
@@ -68,7 +68,7 @@ fn a_bootstrap_alone_is_zipped_and_a_zip_is_taken_as_it_is() {
 }
 
 #[test]
-fn it_is_unpacked_ready_to_run() {
+fn unpacked_bootstrap_is_executable() {
     let directory = tempfile::tempdir().unwrap();
     let script = directory.path().join("script");
     std::fs::write(&script, SCRIPT).unwrap();
@@ -80,7 +80,10 @@ fn it_is_unpacked_ready_to_run() {
 }
 
 #[test]
-fn a_missing_artifact_says_what_it_takes() {
+fn missing_artifact_error_says_what_to_pass() {
     let error = Artifact::from_path("no/such.zip".as_ref(), Platform::Local).unwrap_err().to_string();
-    assert!(error.contains("no/such.zip can't be read") && error.contains("a bootstrap alone"), "{error}");
+    assert!(
+        error.contains("could not read the artifact no/such.zip") && error.contains("an unzipped bootstrap"),
+        "{error}"
+    );
 }

@@ -1,4 +1,4 @@
-//! A Tripleseat account that two venues' leads got into, and the HubSpot portal that knows whose they are.
+//! A Tripleseat account with leads of two venues, and the HubSpot portal that knows which venue each belongs to.
 
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// The venues `a`, whose account it is, and `b`.
+    /// A sandbox with venue `a`, which owns the account, and venue `b`.
     pub fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
@@ -65,7 +65,7 @@ impl Sandbox {
         self.clock.advance(SignedDuration::from_hours(24 * days));
     }
 
-    /// Makes a lead with these fields on top of the usual ones.
+    /// Creates a lead with these fields in addition to the usual ones.
     pub fn lead(&self, fields: Value) -> u64 {
         let mut lead = json!({ "first_name": "Ana", "last_name": "Silva", "location_id": 11 });
         for (name, value) in fields.as_object().expect("an object") {
@@ -80,14 +80,14 @@ impl Sandbox {
         answer["lead"]["id"].as_u64().unwrap_or_else(|| panic!("{answer}"))
     }
 
-    /// A contact with these properties.
+    /// Creates a contact with these properties.
     pub fn contact(&self, properties: &[(&str, &str)]) -> u64 {
         let properties: Properties =
             properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.hubspot.add_contacts(vec![properties]).expect("a contact")[0]
     }
 
-    /// Runs the command with these arguments more; gives its exit code and what it printed.
+    /// Runs the command with these additional arguments; returns its exit code and output.
     pub fn run(&self, more: &[&str]) -> (i32, String) {
         self.site.run(&[&["duplicates", "a", "--out", "out", "--rate", "10"], more].concat())
     }
@@ -97,7 +97,7 @@ impl Sandbox {
         std::fs::read_to_string(path).expect("the report")
     }
 
-    /// Takes faults away, and writes down which pages of leads are asked for from now on.
+    /// Removes all faults and records which pages of leads are requested from now on.
     pub fn watch(&self) -> Arc<Mutex<Vec<String>>> {
         let pages = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&pages);
@@ -111,7 +111,7 @@ impl Sandbox {
     }
 }
 
-/// What a lead made by this system ends with.
+/// The text at the end of a lead created by this system, and its reference.
 pub fn reference(contact: u64, attempt: &str) -> (String, String) {
     let reference = format!("HS-{contact}-{attempt}");
     (format!("Hello\n\n[HubSpot contact {contact}, reference {reference}]"), reference)

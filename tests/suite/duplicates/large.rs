@@ -1,7 +1,7 @@
-//! A measurement, not a test: 100,000 leads, and the memory that the command took at most.
+//! A measurement, not a test: 100,000 leads, and the command's peak memory.
 //!
-//! `cargo test --test suite -- --ignored --nocapture duplicates::large`; it takes some four minutes, for Tripleseat's rate
-//! limit is kept.
+//! `cargo test --test suite -- --ignored --nocapture duplicates::large`. It takes about four minutes because of
+//! Tripleseat's rate limit.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -17,7 +17,7 @@ use crate::processes::Site;
 const LEADS: u64 = 100_000;
 const PAGE: u64 = 50;
 
-/// Both vendors: an account of leads of which every fourth repeats an earlier one, and a portal without any contact.
+/// Both vendors: an account in which every fourth lead repeats an earlier one, and a portal without contacts.
 fn vendors() -> Router {
     Router::new().fallback(|request: Request| async move {
         let query = Query::<std::collections::BTreeMap<String, String>>::try_from_uri(request.uri());
@@ -48,8 +48,8 @@ fn lead(id: u64) -> Value {
 }
 
 #[test]
-#[ignore = "a measurement of some minutes"]
-fn the_memory_for_a_hundred_thousand_leads() {
+#[ignore = "a measurement that takes several minutes"]
+fn measures_memory_for_a_hundred_thousand_leads() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let server = runtime.block_on(Server::start(vendors())).expect("a server");

@@ -1,4 +1,4 @@
-//! What isn't begun, and in which words.
+//! Runs that are refused, with their messages.
 
 use super::account::{CLIENT_SECRET, Sandbox};
 
@@ -20,7 +20,7 @@ fn refusal(sandbox: &Sandbox, code: i32, args: &[&str]) -> String {
 const DUPLICATES: [&str; 4] = ["duplicates", "a", "--out", "out"];
 
 #[test]
-fn a_venue_that_cannot_be_read_is_told_why() {
+fn refusal_says_why_a_venue_is_unreadable() {
     let sandbox = Sandbox::new();
     insta::assert_snapshot!("unknown_venue", refusal(&sandbox, 2, &["duplicates", "x", "--out", "out"]));
     insta::assert_snapshot!("no_tripleseat", refusal(&sandbox, 2, &["duplicates", "c", "--out", "out"]));
@@ -38,7 +38,7 @@ fn a_venue_that_cannot_be_read_is_told_why() {
 }
 
 #[test]
-fn the_command_line_is_checked() {
+fn rejects_invalid_options() {
     let sandbox = Sandbox::new();
     for (flag, value, words) in [
         ("--window", "2w", "write whole days, such as 30d"),

@@ -1,10 +1,11 @@
-//! What the report says.
+//! The content of the report.
 
 use serde_json::{Value, json};
 
 use super::account::{Sandbox, reference};
 
-/// An account with one of each: a duplicate, one too late to be one, a shared number, another event date, contamination.
+/// An account with one of each: a duplicate, one outside the window, a shared number, another event date, and a lead of
+/// another venue.
 fn messy() -> Sandbox {
     let sandbox = Sandbox::new();
     let ana = json!({ "email_address": "ana@example.com", "phone_number": "+1 555 010 0100" });
@@ -22,7 +23,7 @@ fn messy() -> Sandbox {
     sandbox.lead(with(json!({ "event_date": "2026-07-01", "first_name": "<script>alert(1)</script>" })));
     sandbox.lead(json!({ "first_name": "=1+1", "email_address": "ben@example.com", "phone_number": "(555) 010-0100" }));
     sandbox.lead(json!({ "email_address": "at-the-other@example.com", "location_id": 12 }));
-    // b's ledger names a lead of a's account, and has a contact of which a's has nothing.
+    // b's ledger names a lead in a's account, and has a contact that a's ledger doesn't.
     let other = sandbox.contact(&[("tripleseat_lead_id__b", "5006"), ("tripleseat_sync_status__b", "synced")]);
     let (text, _) = reference(other, "19a0b1c2d40-00000003");
     assert_eq!(sandbox.lead(json!({ "email_address": "cleo@example.com", "additional_information": text })), 5006);
@@ -37,7 +38,7 @@ fn messy() -> Sandbox {
 }
 
 #[test]
-fn duplicates_and_another_venues_leads_are_found_and_priced() {
+fn finds_and_prices_duplicates_and_other_venues_leads() {
     let sandbox = messy();
     let (code, printed) = sandbox.run(&["--fee", "500"]);
     assert_eq!(code, 0, "{printed}");
@@ -57,7 +58,7 @@ fn duplicates_and_another_venues_leads_are_found_and_priced() {
 }
 
 #[test]
-fn the_page_has_no_script_and_allows_none() {
+fn page_has_and_allows_no_scripts() {
     let sandbox = messy();
     assert_eq!(sandbox.run(&[]).0, 0);
     let page = sandbox.report("html");
@@ -69,7 +70,7 @@ fn the_page_has_no_script_and_allows_none() {
 }
 
 #[test]
-fn personal_data_is_in_the_report_only_and_the_report_is_its_owners() {
+fn personal_data_is_only_in_the_report_and_only_for_its_owner() {
     let sandbox = messy();
     for more in [&[][..], &["--json"], &["--window", "1d"]] {
         let (code, printed) = sandbox.run(more);
@@ -96,7 +97,7 @@ fn personal_data_is_in_the_report_only_and_the_report_is_its_owners() {
 }
 
 #[test]
-fn without_the_ledger_nothing_is_told_of_whose_a_lead_is() {
+fn without_the_ledger_origins_are_unknown() {
     let sandbox = messy();
     let (code, printed) = sandbox.run(&["--no-ledger", "--json", "--window", "31d"]);
     assert_eq!(code, 0, "{printed}");
@@ -109,7 +110,7 @@ fn without_the_ledger_nothing_is_told_of_whose_a_lead_is() {
 }
 
 #[test]
-fn an_account_without_duplicates_has_a_report_too() {
+fn account_without_duplicates_has_a_report() {
     let sandbox = Sandbox::new();
     let (code, printed) = sandbox.run(&[]);
     assert_eq!(code, 0, "{printed}");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::account::Sandbox;
 
-/// An account with so many leads, every second one with the address of the first.
+/// An account with this many leads, of which every second has the address of the first.
 fn large(leads: usize) -> Sandbox {
     let sandbox = Sandbox::new();
     for number in 0..leads {
@@ -33,7 +33,7 @@ fn repeats(printed: &str) -> Value {
 }
 
 #[test]
-fn an_interrupted_run_goes_on_at_the_page_where_it_stopped() {
+fn interrupted_run_resumes_at_the_page_where_it_stopped() {
     let sandbox = large(120);
     let at_page_2 = |request: &RequestInfo| if request.query == "page=2" { status(418, &[]) } else { None };
     sandbox.tripleseat.set_faults(Some(Arc::new(at_page_2)));
@@ -44,7 +44,7 @@ fn an_interrupted_run_goes_on_at_the_page_where_it_stopped() {
     assert!(!sandbox.site.path().join("out/duplicates.csv").exists());
     let state = std::fs::read_to_string(sandbox.site.path().join(".deployer/duplicates/a.json")).expect("the state");
     assert!(!state.contains('@'), "no personal data: {state}");
-    // A crash in the middle of a page leaves half a line.
+    // A crash in the middle of a page leaves an incomplete line.
     let partial = sandbox.site.path().join("out/.leads-a.partial");
     let mut text = std::fs::read_to_string(&partial).expect("what was read");
     text.push_str("{\"id\":1,\"cre");
@@ -59,7 +59,7 @@ fn an_interrupted_run_goes_on_at_the_page_where_it_stopped() {
 }
 
 #[test]
-fn a_fresh_run_and_one_of_something_else_begin_again() {
+fn fresh_or_different_runs_start_over() {
     for more in [&["--fresh"][..], &["--no-ledger"]] {
         let sandbox = large(60);
         let at_page_2 = |request: &RequestInfo| if request.query == "page=2" { status(418, &[]) } else { None };
@@ -74,7 +74,7 @@ fn a_fresh_run_and_one_of_something_else_begin_again() {
 }
 
 #[test]
-fn a_limit_and_a_token_that_ended_are_no_failure() {
+fn retries_after_rate_limits_and_expired_tokens() {
     let sandbox = large(60);
     let count = Arc::new(AtomicUsize::new(0));
     sandbox.tripleseat.set_faults(Some(Arc::new(move |request: &RequestInfo| {
@@ -91,11 +91,11 @@ fn a_limit_and_a_token_that_ended_are_no_failure() {
     let (code, printed) = sandbox.run(&["--json"]);
     assert_eq!((code, repeats(&printed)), (0, json!(29)), "{printed}");
     let tokens = sandbox.tripleseat.requests().iter().filter(|request| request.path.contains("token")).count();
-    assert_eq!(tokens, 2, "one, and one more after the 401");
+    assert_eq!(tokens, 2, "one, and another after the 401");
 }
 
 #[test]
-fn two_processes_do_not_read_into_one_file() {
+fn second_process_cannot_use_the_same_files() {
     let directory = tempfile::tempdir().expect("a directory");
     let (state, leads) = (directory.path().join("state/a.json"), directory.path().join("leads"));
     let open = || Work::open(&state, &leads, "a", false, Timestamp::UNIX_EPOCH);

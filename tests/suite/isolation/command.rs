@@ -1,4 +1,4 @@
-//! `verify --isolation` on a cloud, and without one.
+//! `verify --isolation` with and without a cloud.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn applied() -> Site {
     site
 }
 
-/// Does something on the site's cloud that nobody planned.
+/// Changes something on the site's cloud outside the deployer.
 fn behind_our_back<T>(site: &Site, act: impl AsyncFnOnce(Aws) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(act(Aws::for_local("us-east-1", site.cloud.http_client(), None)))
@@ -34,9 +34,9 @@ fn deny(site: &Site, operation: &'static str) {
 }
 
 #[test]
-fn without_a_cloud_what_is_planned_is_judged() {
+fn offline_check_uses_the_plan() {
     let site = Site::new();
-    // No credentials at all, and nobody there.
+    // No credentials at all, and no server at the endpoint.
     let mut command = site.command(&OFFLINE);
     command.env_clear().env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
     let output = command.output().expect("it starts");
@@ -50,19 +50,19 @@ fn without_a_cloud_what_is_planned_is_judged() {
     assert_eq!(code, 2, "{text}");
 }
 
-/// Reading the manifest runs no programs: only here it shows that both give the same.
+/// Loading the manifest runs no programs, so only this check finds that both return the same value.
 #[test]
-fn values_that_programs_give_are_compared() {
+fn values_from_programs_are_compared() {
     let site = Site::new();
     let text = manifest("sync").replace("env:KEY_a", "cmd:echo one").replace("env:KEY_b", "cmd:printf one");
     site.write("venues.toml", &text);
     let (code, text) = site.run(&OFFLINE);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("a and b: one tripleseat_public_key (the same value)"), "{text}");
+    assert!(text.contains("a and b: the same tripleseat_public_key (by value)"), "{text}");
 }
 
 #[test]
-fn what_is_deployed_is_isolated_and_nothing_is_changed() {
+fn deployed_venues_are_isolated_and_nothing_changes() {
     let site = applied();
     let (code, text) = site.run(&ISOLATION);
     assert_eq!(code, 0, "{text}");
@@ -75,14 +75,14 @@ fn what_is_deployed_is_isolated_and_nothing_is_changed() {
     let checks = pair["checks"].as_array().expect("checks");
     assert!(checks.iter().all(|check| check["verdict"] == "denied" && check["reason"] != ""), "{pair}");
     let simulated = checks.iter().filter(|check| check["simulated"] == "implicitDeny").count();
-    assert_eq!(simulated, checks.len() - 2, "all but the rule's");
+    assert_eq!(simulated, checks.len() - 2, "all except the rule's");
     let result = lines.last().expect("a result");
     assert_eq!((&result["type"], &result["isolated"], &result["exit_code"]), (&json!("result"), &json!(2), &json!(0)));
     assert!(!text.contains("token-of-a") && !text.contains("key-of-b"), "no value is shown");
 }
 
 #[test]
-fn an_attached_policy_is_read_and_found() {
+fn finds_an_attached_policy() {
     for (arn, reached) in [
         ("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole", "log group"),
         ("arn:aws:iam::aws:policy/AdministratorAccess", "secret"),
@@ -102,7 +102,7 @@ fn an_attached_policy_is_read_and_found() {
 }
 
 #[test]
-fn a_permission_for_another_rule_is_found() {
+fn finds_a_permission_for_another_rule() {
     for qualifier in [Some("live"), None] {
         let site = applied();
         behind_our_back(&site, async |aws| {
@@ -113,13 +113,13 @@ fn a_permission_for_another_rule_is_found() {
         });
         let (code, text) = site.run(&ISOLATION);
         assert_eq!(code, 1, "{text}");
-        assert!(text.contains("a can reach the function (by its rule) of b"), "{text}");
+        assert!(text.contains("a reaches the function (through its own rule) of b"), "{text}");
     }
 }
 
-/// The deployed functions count, not what the manifest says of them.
+/// The deployed functions count, not what the manifest says about them.
 #[test]
-fn a_function_that_was_pointed_at_anothers_flag_is_found() {
+fn finds_a_function_with_another_venues_flag() {
     let site = applied();
     behind_our_back(&site, async |aws| {
         let found = aws.lambda.get_function_configuration().function_name("sync-b").send().await.expect("there");
@@ -134,11 +134,11 @@ fn a_function_that_was_pointed_at_anothers_flag_is_found() {
     });
     let (code, text) = site.run(&ISOLATION);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("a and b: one flag property, tripleseat_sync__a"), "{text}");
+    assert!(text.contains("a and b: the same flag property, tripleseat_sync__a"), "{text}");
 }
 
 #[test]
-fn stored_values_are_compared_whatever_the_references_give() {
+fn stored_values_take_precedence_over_references() {
     let site = applied();
     behind_our_back(&site, async |aws| {
         let value = json!({ "HUBSPOT_TOKEN": "token-of-b", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }).to_string();
@@ -146,21 +146,21 @@ fn stored_values_are_compared_whatever_the_references_give() {
     });
     let (code, text) = site.run(&ISOLATION);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("one tripleseat_public_key (the same value)") && !text.contains("key-of-a"), "{text}");
+    assert!(text.contains("the same tripleseat_public_key (by value)") && !text.contains("key-of-a"), "{text}");
     deny(&site, "GetSecretValue");
     let (code, text) = site.run(&ISOLATION);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("the credentials of b were compared by the manifest alone"), "{text}");
+    assert!(text.contains("the credentials of b were compared only by their references in the manifest"), "{text}");
 }
 
 #[test]
-fn what_cannot_be_read_is_told_and_is_no_success() {
+fn unreadable_policies_are_reported_and_fail_the_check() {
     let site = applied();
     for operation in ["GetPolicy", "GetResourcePolicy"] {
         deny(&site, operation);
         let (code, text) = site.run(&ISOLATION);
         assert_eq!(code, 3, "{text}");
-        assert!(text.contains("unknown:") && text.contains("can't be read"), "{text}");
+        assert!(text.contains("not told:") && text.contains("could not read"), "{text}");
     }
     deny(&site, "SimulatePrincipalPolicy");
     let (code, text) = site.run(&ISOLATION);
@@ -169,12 +169,12 @@ fn what_cannot_be_read_is_told_and_is_no_success() {
 }
 
 #[test]
-fn a_venue_that_is_not_deployed_cannot_be_told() {
+fn undeployed_venue_is_unknown() {
     let site = applied();
     site.write("venues.toml", &(manifest("sync") + &venue("c", "")));
     let (code, text) = site.run(&ISOLATION);
     assert_eq!(code, 3, "{text}");
-    assert!(text.contains("c has no role yet") && text.contains("--offline"), "{text}");
+    assert!(text.contains("c's role is not created yet") && text.contains("--offline"), "{text}");
     let (code, text) = site.run(&OFFLINE);
     assert_eq!(code, 0, "{text}");
 }

@@ -1,4 +1,4 @@
-//! That no venue can reach another: the evaluation of policies, the pairs, and the command on a cloud.
+//! No venue can reach another: policy evaluation, pairs of venues, and the command on a cloud.
 
 mod command;
 mod pairs;

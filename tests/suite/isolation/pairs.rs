@@ -1,4 +1,4 @@
-//! What is planned, and what somebody may make of it: every pair is judged.
+//! Every pair of venues, as planned and with changes that break the isolation.
 
 use deployer::render::isolation_text;
 use deployer_core::desired::{Desired, Scope, desired};
@@ -18,7 +18,7 @@ fn planned(venues: &[&str]) -> (Manifest, Desired) {
     (manifest, desired)
 }
 
-/// Credentials whose values are these.
+/// Credentials with these values.
 fn credentials(of: &[(&str, &str, u8)]) -> Credentials {
     let mut all = Credentials::new();
     for (venue, key, value) in of {
@@ -39,7 +39,7 @@ fn state(report: &Report, from: &str, to: &str) -> PairState {
     report.pairs.iter().find(|pair| pair.from == from && pair.to == to).expect("the pair").state
 }
 
-/// What of which pair is allowed.
+/// What is allowed, and for which pair.
 fn open(report: &Report) -> Vec<(String, String, Reach)> {
     let mut open: Vec<_> = report
         .of_two()
@@ -56,7 +56,7 @@ fn pair(from: &str, to: &str, reach: Reach) -> (String, String, Reach) {
 }
 
 #[test]
-fn what_is_planned_is_isolated_and_can_do_its_work() {
+fn planned_venues_are_isolated_and_can_do_their_work() {
     let report = judged(&["a", "b", "c"], &Credentials::new(), |_| ());
     for one in &report.pairs {
         let expected = if one.from == one.to { PairState::Own } else { PairState::Isolated };
@@ -68,7 +68,7 @@ fn what_is_planned_is_isolated_and_can_do_its_work() {
 }
 
 #[test]
-fn a_widened_role_is_found() {
+fn finds_a_widened_role() {
     let wide =
         json!({ "Statement": { "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" } });
     let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
@@ -81,14 +81,14 @@ fn a_widened_role_is_found() {
 }
 
 #[test]
-fn a_role_that_may_do_nothing_proves_nothing() {
+fn role_without_permissions_proves_nothing() {
     let report = judged(&["a", "b"], &Credentials::new(), |subjects| subjects[0].role = Ok(Vec::new()));
     assert_eq!(state(&report, "a", "a"), PairState::OwnDenied);
     assert!(report.is_open());
 }
 
 #[test]
-fn a_function_that_another_rule_may_invoke_is_found() {
+fn finds_a_function_that_another_rule_may_invoke() {
     for (condition, found) in [
         (json!({ "ArnLike": { "AWS:SourceArn": "arn:aws:events:us-east-1:123456789012:rule/sync-*" } }), true),
         (json!({ "StringEquals": { "AWS:SourceAccount": "123456789012" } }), true),
@@ -110,7 +110,7 @@ fn a_function_that_another_rule_may_invoke_is_found() {
 }
 
 #[test]
-fn a_role_that_lets_another_in_is_found() {
+fn finds_a_role_that_another_may_assume() {
     let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
         let statement =
             json!({ "Effect": "Allow", "Principal": { "AWS": subjects[0].role_arn }, "Action": "sts:AssumeRole" });
@@ -124,9 +124,9 @@ fn a_role_that_lets_another_in_is_found() {
 }
 
 #[test]
-fn what_could_not_be_read_is_neither_isolated_nor_open() {
+fn unreadable_policy_is_neither_isolated_nor_open() {
     let report = judged(&["a", "b", "c"], &Credentials::new(), |subjects| {
-        subjects[1].function_policy = Err("it can't be read".to_owned());
+        subjects[1].function_policy = Err("could not read it".to_owned());
     });
     assert_eq!(state(&report, "a", "b"), PairState::Untold);
     assert_eq!((state(&report, "b", "a"), state(&report, "a", "c")), (PairState::Isolated, PairState::Isolated));
@@ -134,13 +134,13 @@ fn what_could_not_be_read_is_neither_isolated_nor_open() {
 }
 
 #[test]
-fn shared_credentials_are_found_by_their_values() {
+fn finds_shared_credentials_by_value() {
     const KEY: &str = "TRIPLESEAT_PUBLIC_KEY";
     let report = judged(&["a", "b", "c"], &credentials(&[("a", KEY, 1), ("b", KEY, 1), ("c", KEY, 2)]), |_| ());
     let states = [("a", "b"), ("b", "a"), ("a", "c"), ("c", "b")].map(|(from, to)| state(&report, from, to));
     assert_eq!(states, [PairState::Open, PairState::Open, PairState::Isolated, PairState::Isolated]);
 
-    // Two houses of one account are told apart by their locations.
+    // Two venues in one account are distinguished by their locations.
     let at = |location_id| sync_config::config::Destination::Tripleseat {
         location_id,
         lead_form_id: None,
@@ -154,18 +154,18 @@ fn shared_credentials_are_found_by_their_values() {
     };
     assert_eq!(state(&houses(Some(2)), "a", "b"), PairState::Isolated);
     let text = isolation_text(&houses(Some(2)), "as planned");
-    assert_eq!(text.matches("each names a location of its own").count(), 2, "the key and the site: {text}");
+    assert_eq!(text.matches("each venue has its own location").count(), 2, "the key and the site: {text}");
     assert_eq!(state(&houses(Some(1)), "a", "b"), PairState::Open);
     assert_eq!(state(&houses(None), "a", "b"), PairState::Open);
 
-    // One app for several venues is allowed, and told.
+    // One app for several venues is allowed but reported.
     let report = judged(&["a", "b"], &credentials(&[("a", "HUBSPOT_TOKEN", 1), ("b", "HUBSPOT_TOKEN", 1)]), |_| ());
     assert_eq!(state(&report, "a", "b"), PairState::Isolated);
-    assert!(isolation_text(&report, "as planned").contains("one hubspot_token (the same value): allowed"));
+    assert!(isolation_text(&report, "as planned").contains("the same hubspot_token (by value): allowed"));
 }
 
 #[test]
-fn shared_flags_secrets_and_destinations_are_found() {
+fn finds_shared_flags_secrets_and_destinations() {
     let shared = |change: fn(&mut deployer_core::isolation::Holdings)| {
         let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
             for subject in subjects {
@@ -191,7 +191,7 @@ fn shared_flags_secrets_and_destinations_are_found() {
 }
 
 #[test]
-fn a_function_that_is_pointed_at_anothers_secret_is_found() {
+fn finds_a_function_that_uses_another_venues_secret() {
     let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
         let (a, b) = (subjects[0].secret_arn.clone().ok(), subjects[1].secret_arn.clone().ok());
         subjects[0].holdings.as_mut().expect("read").secret_arn = b;
@@ -199,36 +199,35 @@ fn a_function_that_is_pointed_at_anothers_secret_is_found() {
     });
     assert!(report.of_two().all(|pair| pair.state == PairState::Open));
     let text = isolation_text(&report, "as planned");
-    for words in ["the function of a is pointed at the secret of b", "the function of b is pointed at the secret of a"]
-    {
+    for words in ["the function of a uses the secret of b", "the function of b uses the secret of a"] {
         assert_eq!(text.matches(words).count(), 1, "{text}");
     }
 }
 
 #[test]
-fn of_many_venues_only_what_is_open_is_shown() {
+fn with_many_venues_shows_only_open_pairs() {
     let names: Vec<String> = (0..50).map(|number| format!("venue_{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let report = judged(&names, &Credentials::new(), |_| ());
     assert_eq!(report.of_two().count(), 2450);
     let text = isolation_text(&report, "as planned");
     assert!(text.lines().count() < 10 && text.contains("in none of 2450 pairs"), "{text}");
-    // What all share, and what one may do to all, is said once.
+    // What all venues share, and what one may do to all, is reported once.
     let all: Vec<_> = names.iter().map(|name| (*name, "HUBSPOT_TOKEN", 1)).collect();
     let report = judged(&names, &credentials(&all), |subjects| {
         let wide = json!({ "Statement": { "Effect": "Allow", "Action": "lambda:*", "Resource": "*" } });
         subjects[7].role.as_mut().expect("read").extend(policies("more", &wide).expect("a policy"));
     });
     let text = isolation_text(&report, "as planned");
-    assert!(text.contains("venue_9 and 40 more: one hubspot_token (the same value): allowed"), "{text}");
-    assert!(text.contains("venue_7 can reach the function of venue_0, venue_1"), "{text}");
+    assert!(text.contains("venue_9 and 40 more: the same hubspot_token (by value): allowed"), "{text}");
+    assert!(text.contains("venue_7 reaches the function of venue_0, venue_1"), "{text}");
     assert!(text.contains("49 of 2450 pairs are open") && text.lines().count() < 12, "{text}");
     let report = judged(&names, &Credentials::new(), |subjects| {
         subjects[3].holdings.as_mut().expect("read").flag_property = "tripleseat_sync__venue_4".to_owned();
     });
     let text = isolation_text(&report, "as planned");
     assert!(
-        text.contains("venue_3 and venue_4: one flag property") && text.contains("2 of 2450 pairs are open"),
+        text.contains("venue_3 and venue_4: the same flag property") && text.contains("2 of 2450 pairs are open"),
         "{text}"
     );
 }

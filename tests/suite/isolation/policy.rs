@@ -1,4 +1,4 @@
-//! The evaluation of policies by IAM's rules.
+//! Policy evaluation by IAM's rules.
 
 use deployer_core::isolation::policy::{Decision, Policy, Principal, Request, decide, decide_assumption};
 use deployer_core::isolation::{Context, Holds, glob, is_action, is_resource};
@@ -23,11 +23,17 @@ fn allows(statement: Value) -> bool {
 }
 
 #[test]
-fn elements_are_single_or_lists_and_can_be_turned_round() {
+fn elements_may_be_single_listed_or_negated() {
     let all = |action: Value, resource: Value| json!({ "Effect": "Allow", "Action": action, "Resource": resource });
     assert!(allows(all(json!("secretsmanager:GetSecretValue"), json!(SECRET))));
-    assert!(allows(json!([all(json!(["s3:*", "SecretsManager:get*"]), json!(["x", "*"]))])), "actions have no case");
-    assert!(!allows(all(json!("secretsmanager:GetSecretValue"), json!(SECRET.to_uppercase()))), "resources have");
+    assert!(
+        allows(json!([all(json!(["s3:*", "SecretsManager:get*"]), json!(["x", "*"]))])),
+        "actions are case-insensitive"
+    );
+    assert!(
+        !allows(all(json!("secretsmanager:GetSecretValue"), json!(SECRET.to_uppercase()))),
+        "resources are case-sensitive"
+    );
     assert!(!allows(all(json!("secretsmanager:PutSecretValue"), json!("*"))));
     let turned = |action: &str, resource: &str| {
         allows(json!({ "Effect": "Allow", "NotAction": action, "NotResource": resource }))
@@ -37,7 +43,7 @@ fn elements_are_single_or_lists_and_can_be_turned_round() {
 }
 
 #[test]
-fn a_denial_wins_and_nothing_allowed_is_denied() {
+fn explicit_deny_wins_and_default_is_deny() {
     let allow = json!({ "Sid": "Open", "Effect": "Allow", "Action": "*", "Resource": "*" });
     let deny = json!({ "Sid": "Closed", "Effect": "Deny", "Action": "secretsmanager:*", "Resource": SECRET });
     assert_eq!(
@@ -52,14 +58,14 @@ fn a_denial_wins_and_nothing_allowed_is_denied() {
 }
 
 #[test]
-fn conditions_hold_when_all_of_them_do() {
+fn all_conditions_must_hold() {
     let on =
         |condition: Value| allows(json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition }));
     assert!(on(json!({ "ArnLike": { "aws:PrincipalArn": ["x", "arn:aws:iam::*:role/deployer/*"] } })));
     assert!(!on(json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:user/*" } })));
     assert!(!on(json!({ "StringEquals": { "AWS:SourceArn": "x" } })), "the request has no such key");
     assert!(on(json!({ "StringEqualsIfExists": { "aws:SourceArn": "x" } })));
-    assert!(on(json!({ "StringNotEquals": { "aws:SourceArn": "x" } })), "nor is it equal then");
+    assert!(on(json!({ "StringNotEquals": { "aws:SourceArn": "x" } })), "a missing key is not equal either");
     assert!(on(json!({ "Null": { "aws:SourceArn": "true", "aws:PrincipalArn": "false" } })));
     assert!(!on(json!({ "Null": { "aws:SourceArn": true, "aws:PrincipalArn": true } })));
     assert!(!on(json!({
@@ -67,9 +73,9 @@ fn conditions_hold_when_all_of_them_do() {
     })));
 }
 
-/// What can't be known lets an allowance stand, and a denial fall.
+/// If something is unknown, an allow is assumed to apply and a deny is assumed not to.
 #[test]
-fn what_is_unknown_is_taken_the_careful_way() {
+fn unknowns_are_treated_conservatively() {
     let open = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
     for (key, value) in [
         ("Condition", json!({ "StringEquals": { "aws:PrincipalTag/team": "x" } })),
@@ -91,7 +97,7 @@ fn what_is_unknown_is_taken_the_careful_way() {
 }
 
 #[test]
-fn what_is_asked_for_may_allow_it_too() {
+fn resource_policies_may_allow_too() {
     let context = Context::new();
     let request =
         Request { principal: Principal::Role(ROLE), action: "lambda:InvokeFunction", resource: "f", context: &context };
@@ -105,7 +111,7 @@ fn what_is_asked_for_may_allow_it_too() {
     for principal in [
         json!({ "Service": "lambda.amazonaws.com" }),
         json!({ "AWS": "arn:aws:iam::123456789012:role/other" }),
-        // The account's name lets those in whom their own policies let in.
+        // Naming the account includes only roles whose own policies allow it.
         json!({ "AWS": "123456789012" }),
         json!({ "AWS": "arn:aws:iam::123456789012:root" }),
     ] {
@@ -114,7 +120,7 @@ fn what_is_asked_for_may_allow_it_too() {
 }
 
 #[test]
-fn a_role_is_assumed_by_whom_its_trust_policy_names() {
+fn trust_policy_decides_who_may_assume_a_role() {
     let context = Context::new();
     let request =
         Request { principal: Principal::Role(ROLE), action: "sts:AssumeRole", resource: "r", context: &context };
@@ -127,13 +133,16 @@ fn a_role_is_assumed_by_whom_its_trust_policy_names() {
     assert!(trusts(json!([]), json!({ "AWS": ROLE })));
     assert!(!trusts(json!([]), root.clone()));
     assert!(trusts(may.clone(), root));
-    assert!(!trusts(may.clone(), json!({ "Service": "lambda.amazonaws.com" })), "its own policies alone let nobody in");
+    assert!(
+        !trusts(may.clone(), json!({ "Service": "lambda.amazonaws.com" })),
+        "the caller's own policies alone are not enough"
+    );
     let denied = json!([{ "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*" }]);
     assert!(!trusts(denied, json!({ "AWS": ROLE })));
 }
 
 #[test]
-fn what_is_no_policy_is_an_error_and_never_an_empty_policy() {
+fn invalid_policy_is_an_error_and_not_an_empty_policy() {
     for document in [
         json!("text"),
         json!({}),
@@ -146,7 +155,7 @@ fn what_is_no_policy_is_an_error_and_never_an_empty_policy() {
 }
 
 #[test]
-fn stars_stay_inside_the_parts_of_an_arn() {
+fn stars_do_not_cross_arn_parts() {
     assert_eq!(
         is_resource(
             "arn:aws:logs:*:*:log-group:/aws/lambda/a:*",
@@ -162,7 +171,7 @@ fn stars_stay_inside_the_parts_of_an_arn() {
     assert_eq!(is_resource(own, "arn:aws:secretsmanager:r:1:secret:sync/a-longer-Xy7Zq2"), Holds::No);
 }
 
-/// The definition of `*` and `?`, as slow as it is plain.
+/// The definition of `*` and `?`, slow but obviously correct.
 fn plainly(pattern: &[char], text: &[char]) -> bool {
     match (pattern, text) {
         ([], []) => true,
@@ -201,15 +210,15 @@ fn statement() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn patterns_fit_as_they_are_defined(pattern in "[ab*?]{0,8}", text in "[ab]{0,10}") {
+    fn glob_matches_its_definition(pattern in "[ab*?]{0,8}", text in "[ab]{0,10}") {
         let chars = |text: &str| text.chars().collect::<Vec<_>>();
         prop_assert_eq!(glob(&pattern, &text), plainly(&chars(&pattern), &chars(&text)));
         prop_assert_eq!(is_action(&pattern.to_uppercase(), &text), glob(&pattern, &text));
     }
 
-    /// A denial more never allows, and an allowance more never denies by itself.
+    /// Adding a deny never allows anything, and adding an allow never denies anything.
     #[test]
-    fn more_statements_go_one_way(
+    fn adding_statements_is_monotonic(
         statements in proptest::collection::vec(statement(), 0..5), more in statement(),
         action in proptest::sample::select(vec!["s:Gets", "t:Put", "u:X"]),
         resource in proptest::sample::select(vec!["arn:a:s:r:1:x", "arn:a:s:r:1:y", "b"]),
@@ -225,6 +234,6 @@ proptest! {
         }
         let mut turned = with.clone();
         turned.reverse();
-        prop_assert_eq!(of_role(json!(turned), action, resource).is_allowed(), after, "the order is nothing");
+        prop_assert_eq!(of_role(json!(turned), action, resource).is_allowed(), after, "the order makes no difference");
     }
 }

@@ -1,4 +1,4 @@
-//! What two venues may not have in common.
+//! What two venues must not share.
 
 use deployer_core::manifest::{SecretRef, SecretValue};
 
@@ -8,7 +8,7 @@ fn two(first: &str, second: &str) -> String {
     format!("{HEAD}{first}{second}")
 }
 
-/// A venue whose public key and location are given.
+/// A venue with this public key and location.
 fn keyed(name: &str, key: &str, location: Option<u32>) -> String {
     let text = venue(name, "").replace(&format!("env:{}_KEY", name.to_uppercase()), key);
     match location {
@@ -29,7 +29,7 @@ fn http(name: &str, url: &str, credential: Option<&str>) -> String {
 }
 
 #[test]
-fn names_that_differ_only_by_case_or_hyphens_are_one_name() {
+fn rejects_names_that_differ_only_by_case_or_hyphens() {
     for (a, b) in [("roof-top", "roof_top"), ("Roof", "roof"), ("a-b_c", "A_B-C")] {
         let second = venue(b, "").replace("env:", "env:OTHER_");
         assert_eq!(codes(&two(&venue(a, ""), &second)), ["shared_name"], "{a} {b}");
@@ -38,7 +38,7 @@ fn names_that_differ_only_by_case_or_hyphens_are_one_name() {
 }
 
 #[test]
-fn one_flag_property() {
+fn rejects_a_shared_flag_property() {
     let flag = "flag_property = \"tripleseat_sync\"";
     assert_eq!(codes(&two(&venue("a", flag), &venue("b", flag))), ["shared_flag"]);
     let default_of_a = "flag_property = \"tripleseat_sync__a\"";
@@ -48,7 +48,7 @@ fn one_flag_property() {
 }
 
 #[test]
-fn one_public_key_is_one_destination_unless_each_has_its_location() {
+fn rejects_a_shared_public_key_without_distinct_locations() {
     let destination = |a: Option<u32>, b: Option<u32>| two(&keyed("a", "env:K", a), &keyed("b", "env:K", b));
     for (a, b) in [(None, None), (Some(1), None), (None, Some(1)), (Some(1), Some(1))] {
         assert_eq!(codes(&destination(a, b)), ["shared_destination"], "{a:?} {b:?}");
@@ -60,13 +60,13 @@ fn one_public_key_is_one_destination_unless_each_has_its_location() {
 }
 
 #[test]
-fn the_error_names_both_venues_and_both_places() {
+fn error_names_both_venues_and_both_places() {
     let text = two(&keyed("a", "env:K", Some(1)), &keyed("b", "env:K", Some(1)));
     insta::assert_snapshot!(errors(&text).render(deployer_core::manifest::ReportStyle::PLAIN));
 }
 
 #[test]
-fn an_http_destination_is_its_address_and_its_credential() {
+fn http_destinations_differ_by_url_or_credential() {
     let url = "https://p.example.com/leads";
     assert_eq!(codes(&two(&http("a", url, None), &http("b", url, None))), ["shared_destination"]);
     assert_eq!(codes(&two(&http("a", url, Some("env:C")), &http("b", url, Some("env:C")))), ["shared_destination"]);
@@ -75,7 +75,7 @@ fn an_http_destination_is_its_address_and_its_credential() {
 }
 
 #[test]
-fn one_hubspot_token_is_allowed_with_advice() {
+fn allows_a_shared_hubspot_token_with_advice() {
     let text = two(&venue("a", ""), &venue("b", "").replace("env:B_TOKEN", "env:A_TOKEN"));
     let loaded = accepted(&text);
     assert_eq!(loaded.advice[0].code, "shared_hubspot_token");
@@ -84,7 +84,7 @@ fn one_hubspot_token_is_allowed_with_advice() {
 }
 
 #[test]
-fn credentials_are_compared_as_values_too() {
+fn compares_credentials_by_value() {
     let loaded = accepted(&two(&keyed("a", "env:K", None), &keyed("b", "file:k", None)));
     let same = |_: &SecretRef| SecretValue::new("one-key").ok();
     let found = loaded.check_values(same).unwrap_err();
@@ -97,7 +97,7 @@ fn credentials_are_compared_as_values_too() {
 }
 
 #[test]
-fn loading_compares_what_files_hold() {
+fn load_compares_file_contents() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &str| std::fs::write(directory.path().join(name), content).unwrap();
     write("a", "same\n");
@@ -111,7 +111,7 @@ fn loading_compares_what_files_hold() {
 }
 
 #[test]
-fn one_canary_and_none_that_is_blocked() {
+fn rejects_two_canaries_and_a_blocked_canary() {
     assert_eq!(codes(&two(&venue("a", "canary = true"), &venue("b", "canary = true"))), ["canary"]);
     let blocked = "canary = true\nstatus = \"blocked\"\nblocker = { reason = \"x\", owner = \"y\", next_step = \"z\" }";
     assert_eq!(codes(&two(&venue("a", ""), &venue("b", blocked))), ["canary"]);

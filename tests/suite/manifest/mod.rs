@@ -1,6 +1,6 @@
-//! The manifest: what is accepted, what each mistake is answered with, and what must hold for any input.
+//! The manifest: what is accepted, how each mistake is reported, and what must hold for any input.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod isolation;
 mod reports;
@@ -16,12 +16,12 @@ name = "venue-sync"
 region = "us-east-1"
 "#;
 
-/// A manifest with one good venue, whose table has `keys`, and `more` after it.
+/// A manifest with one valid venue, whose table has `keys`, followed by `more`.
 fn manifest_with(keys: &str, more: &str) -> String {
     format!("{HEAD}\n{}\n{more}", venue("venue-a", keys))
 }
 
-/// A good venue with credentials of its own.
+/// A valid venue with its own credentials.
 fn venue(name: &str, keys: &str) -> String {
     let variable = name.to_uppercase().replace('-', "_");
     format!(
@@ -48,13 +48,13 @@ fn accepted(text: &str) -> Loaded {
     manifest::parse(text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-/// The codes of all that is wrong, in the order of the file.
+/// The codes of all mistakes, in the order of the file.
 fn codes(text: &str) -> Vec<&'static str> {
     errors(text).findings().iter().map(|finding| finding.code).collect()
 }
 
 #[test]
-fn the_repositorys_own_manifest_is_valid_and_has_every_status() {
+fn repository_manifest_is_valid_and_has_every_status() {
     let own = manifest::load(concat!(env!("CARGO_MANIFEST_DIR"), "/venues.toml")).unwrap();
     let venues: Vec<_> =
         own.manifest.venues.iter().map(|v| (v.name.as_str(), v.display_name.as_str(), v.status)).collect();
@@ -74,7 +74,7 @@ fn the_repositorys_own_manifest_is_valid_and_has_every_status() {
 }
 
 #[test]
-fn the_template_is_valid_with_any_name_and_region() {
+fn template_is_valid_with_any_name_and_region() {
     let text = manifest::init_template("group-sync", "eu-west-1");
     let loaded = accepted(&text);
     assert!(loaded.advice.is_empty(), "{:?}", loaded.advice);
@@ -86,7 +86,7 @@ fn the_template_is_valid_with_any_name_and_region() {
 }
 
 #[test]
-fn a_venue_has_its_own_values_then_the_defaults_then_the_built_in_ones() {
+fn venue_values_override_defaults_and_built_in_values() {
     let text = manifest_with(
         "schedule = \"cron(0  8 ? * mon-fri *)\"\narchitecture = \"arm64\"",
         "[defaults]\ntimeout = \"1m30s\"\nschedule = \"rate(1 hour)\"\non_ambiguous = \"resend\"\n[hubspot]\nbase_uri = \"http://127.0.0.1:8080/\"",
@@ -108,7 +108,7 @@ fn a_venue_has_its_own_values_then_the_defaults_then_the_built_in_ones() {
 }
 
 #[test]
-fn venues_and_fields_keep_the_order_of_the_file() {
+fn venues_and_fields_keep_file_order() {
     let fields = "[venues.venue-a.fields]\nphone_number = \"phone\"\ncompany = \"{company|none}\"\nadditional_information = \"=x\"";
     let text = format!("{HEAD}{}{}{fields}", venue("zoo", ""), venue("venue-a", ""));
     let loaded = accepted(&text);
@@ -119,7 +119,7 @@ fn venues_and_fields_keep_the_order_of_the_file() {
 }
 
 #[test]
-fn a_blocked_venue_needs_no_secrets_and_its_blocker_should_have_an_owner() {
+fn blocked_venue_needs_no_secrets_but_should_have_an_owner() {
     let text = format!(
         "{HEAD}[venues.marina]\ndisplay_name = \"Marina\"\nstatus = \"blocked\"\n\
          [venues.marina.blocker]\nreason = \"No API\"\nsince = 2025-09-15\n\
@@ -134,7 +134,7 @@ fn a_blocked_venue_needs_no_secrets_and_its_blocker_should_have_an_owner() {
 }
 
 #[test]
-fn line_ends_and_a_byte_order_mark_make_no_difference() {
+fn line_endings_and_byte_order_mark_make_no_difference() {
     let text = manifest_with("statsu = \"active\"", "");
     let plain = errors(&text).findings();
     assert_eq!(errors(&text.replace('\n', "\r\n")).findings(), plain);
@@ -144,7 +144,7 @@ fn line_ends_and_a_byte_order_mark_make_no_difference() {
 }
 
 #[test]
-fn findings_have_the_place_in_characters() {
+fn findings_count_columns_in_characters() {
     let text = manifest_with("display_nam = \"ü\"; ", "").replace("; ", "");
     let finding = &errors(&text.replace("display_nam =", "\"é_nam\" =")).findings()[0];
     assert_eq!((finding.line, finding.column, finding.length), (Some(7), Some(1), Some(7)));
@@ -155,13 +155,13 @@ fn findings_have_the_place_in_characters() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in "\\PC{0,80}") {
+    fn never_panics_on_arbitrary_text(text in "\\PC{0,80}") {
         let _ = manifest::parse(&text, "venues.toml").map_err(|errors| errors.to_string());
     }
 
-    /// Damage to a good manifest reaches further than noise does.
+    /// A damaged valid manifest gets further into the checks than random text does.
     #[test]
-    fn no_damage_makes_it_panic(from in 0_usize..2000, length in 0_usize..40, into in "[\\[\\]=\"'.\\n{}#a-z0-9é]{0,6}") {
+    fn never_panics_on_a_damaged_manifest(from in 0_usize..2000, length in 0_usize..40, into in "[\\[\\]=\"'.\\n{}#a-z0-9é]{0,6}") {
         let own = include_str!("../../../venues.toml");
         let from = own.floor_char_boundary(from.min(own.len()));
         let to = own.floor_char_boundary((from + length).min(own.len())).max(from);
@@ -173,19 +173,19 @@ proptest::proptest! {
     }
 
     #[test]
-    fn durations_are_read_as_they_are_written(seconds in 1_u32..200_000) {
+    fn durations_round_trip(seconds in 1_u32..200_000) {
         let text = manifest::format_duration(u64::from(seconds));
         proptest::prop_assert_eq!(manifest::parse_duration(&text), Ok(seconds));
     }
 
     #[test]
-    fn no_duration_makes_it_panic(text in "[0-9hms. ]{0,24}") {
+    fn never_panics_on_durations(text in "[0-9hms. ]{0,24}") {
         let _ = manifest::parse_duration(&text);
     }
 }
 
 #[test]
-fn durations_that_are_none() {
+fn rejects_invalid_durations() {
     for text in ["", "5", "m", "4 m", "1s1m", "1m1m", "-1m", "1.5m", "99999999999h", "1d"] {
         assert!(manifest::parse_duration(text).is_err(), "{text}");
     }

@@ -1,4 +1,4 @@
-//! What people read for each mistake. The texts are golden files: `INSTA_UPDATE=always cargo test` writes them anew.
+//! The report of each mistake, as golden files. `INSTA_UPDATE=always cargo test` rewrites them.
 
 use deployer_core::manifest::{self, ReportStyle};
 
@@ -22,56 +22,56 @@ macro_rules! golden {
 golden! {
     unknown_key: manifest_with("shedule = \"rate(1 hour)\"", "");
     unknown_table: manifest_with("", "[venues.venue-a.feilds]\ncompany = \"company\"");
-    key_in_the_wrong_table: manifest_with("location_id = 5", "");
-    key_that_resembles_nothing: manifest_with("", "[defaults]\nzzz = 1");
+    key_in_wrong_table: manifest_with("location_id = 5", "");
+    key_without_similar_key: manifest_with("", "[defaults]\nzzz = 1");
     rate_with_plural: manifest_with("schedule = \"rate(1 minutes)\"\ntimeout = \"1m\"", "");
     rate_with_singular: manifest_with("schedule = \"rate(5 minute)\"", "");
     unix_cron: manifest_with("schedule = \"cron(*/5 * * * *)\"", "");
     cron_field_out_of_range: manifest_with("schedule = \"cron(0 8,24 * * ? *)\"", "");
-    timeout_longer_than_the_interval: manifest_with("timeout = \"10m\"", "[defaults]\nschedule = \"rate(5 minutes)\"");
-    default_timeout_longer_than_the_interval: manifest_with("schedule = \"rate(1 minute)\"", "");
+    timeout_longer_than_interval: manifest_with("timeout = \"10m\"", "[defaults]\nschedule = \"rate(5 minutes)\"");
+    default_timeout_longer_than_interval: manifest_with("schedule = \"rate(1 minute)\"", "");
     timeout_without_unit: manifest_with("timeout = 240", "");
     timeout_too_long: manifest_with("timeout = \"20m\"\nschedule = \"rate(1 hour)\"", "");
     memory_out_of_range: manifest_with("memory_mb = 64", "");
-    retention_that_aws_has_not: manifest_with("log_retention_days = 31", "");
+    unsupported_log_retention: manifest_with("log_retention_days = 31", "");
     unknown_status: manifest_with("status = \"actve\"", "");
     unknown_architecture: manifest_with("architecture = \"aarch64\"", "");
     wrong_types: manifest_with("protect = \"yes\"\nfields = [1]", "");
     name_too_long: format!("{HEAD}{}", venue("the-long-room-on-the-second-floor-of-the-old-mill", ""));
-    name_with_wrong_characters: format!("{HEAD}{}", venue("bar", "").replace("venues.bar", "venues.\"Café Bar\""));
+    name_with_invalid_characters: format!("{HEAD}{}", venue("bar", "").replace("venues.bar", "venues.\"Café Bar\""));
     deployment_name_too_long: manifest_with("", "").replace("\"venue-sync\"", &format!("\"{}\"", "x".repeat(60)));
     duplicate_venue: format!("{HEAD}{}\n{}", venue("venue-a", ""), venue("venue-a", "status = \"paused\""));
     duplicate_key: manifest_with("memory_mb = 128\nmemory_mb = 256", "");
-    one_name: format!("{HEAD}{}\n{}", venue("roof-top", ""), venue("roof_top", "").replace("env:", "env:OTHER_"));
-    one_flag: format!("{HEAD}{}\n{}", venue("a", "flag_property = \"sync\""), venue("b", "flag_property = \"sync\""));
-    bad_flag: manifest_with("flag_property = \"Tripleseat Sync\"", "");
+    shared_name: format!("{HEAD}{}\n{}", venue("roof-top", ""), venue("roof_top", "").replace("env:", "env:OTHER_"));
+    shared_flag: format!("{HEAD}{}\n{}", venue("a", "flag_property = \"sync\""), venue("b", "flag_property = \"sync\""));
+    invalid_flag_property: manifest_with("flag_property = \"Tripleseat Sync\"", "");
     literal_secret: manifest_with("", "").replace("env:VENUE_A_KEY", "f2a9c0ffee");
     missing_secret: manifest_with("", "").replace("tripleseat_public_key = \"env:VENUE_A_KEY\"\n", "");
-    half_of_oauth: manifest_with("", "").replace("hubspot_token", "tripleseat_client_id = \"env:X\"\nhubspot_token");
-    useless_secret: manifest_with("", "").replace("hubspot_token", "destination_credential = \"env:X\"\nhubspot_token");
+    incomplete_oauth_client: manifest_with("", "").replace("hubspot_token", "tripleseat_client_id = \"env:X\"\nhubspot_token");
+    unused_secret: manifest_with("", "").replace("hubspot_token", "destination_credential = \"env:X\"\nhubspot_token");
     blocked_without_blocker: manifest_with("status = \"blocked\"", "");
     unknown_kind: manifest_with("", "").replace("\"tripleseat\"", "\"triplesat\"");
-    no_kind: manifest_with("", "").replace("kind = \"tripleseat\"\n", "");
-    no_destination: format!("{HEAD}[venues.a]\ndisplay_name = \"A\"\nstatus = \"paused\"");
-    nothing_required_is_there: "[venues.a]\n";
+    missing_kind: manifest_with("", "").replace("kind = \"tripleseat\"\n", "");
+    missing_destination: format!("{HEAD}[venues.a]\ndisplay_name = \"A\"\nstatus = \"paused\"");
+    missing_required_tables: "[venues.a]\n";
     region_and_account: manifest_with("", "").replace("\"us-east-1\"", "\"us-east-1a\"\naccount = 123456789012");
-    address_not_https: manifest_with("", "base_uri = \"http://api.tripleseat.com\"");
+    url_without_https: manifest_with("", "base_uri = \"http://api.tripleseat.com\"");
     unknown_lead_field: manifest_with("", "[venues.venue-a.fields]\nfirst_nam = \"firstname\"\nlocation_id = \"=5\"");
-    bad_mappings: manifest_with(
+    invalid_mappings: manifest_with(
         "",
         "[venues.venue-a.fields]\ncompany = \"Private event\"\nfirst_name = \"{firstname\"\nlast_name = \"{First Name}\"",
     );
-    bad_pointer: manifest_with("", "").replace(
+    invalid_json_pointer: manifest_with("", "").replace(
         "kind = \"tripleseat\"",
         "kind = \"http\"\nurl = \"https://p.example.com\"\nid_pointer = \"data.id\"\nlookup_url = \"https://p.example.com\"",
     );
-    no_value: "[deployment]\nname =\nregion = us-east-1\n";
-    unclosed: "[deployment\nname = \"a\n";
-    empty: " \n";
+    missing_value: "[deployment]\nname =\nregion = us-east-1\n";
+    unclosed_table_and_string: "[deployment\nname = \"a\n";
+    empty_file: " \n";
 }
 
 #[test]
-fn many_mistakes_at_once() {
+fn reports_all_mistakes_at_once() {
     let text = format!(
         r#"[deployment]
 name = "venue-sync"
@@ -106,7 +106,7 @@ url = "http://platform.example.com"
 }
 
 #[test]
-fn a_missing_file_points_at_init() {
+fn missing_file_suggests_init() {
     let errors = manifest::load("no/such/venues.toml").unwrap_err();
     insta::assert_snapshot!(errors.render(ReportStyle::PLAIN));
     let error = deployer_core::error::Error::from(errors);
@@ -114,14 +114,14 @@ fn a_missing_file_points_at_init() {
 }
 
 #[test]
-fn colour_only_where_it_is_asked_for() {
+fn renders_color_only_on_request() {
     let errors = errors(&manifest_with("x = 1", ""));
     assert!(!errors.render(ReportStyle::PLAIN).contains('\u{1b}'));
     assert!(errors.render(ReportStyle { color: true, width: 100 }).contains('\u{1b}'));
 }
 
 #[test]
-fn a_mapping_that_lambda_has_no_room_for() {
+fn rejects_a_mapping_too_long_for_lambda() {
     let text = manifest_with("", &format!("[venues.venue-a.fields]\ncompany = \"={}\"", "x".repeat(4000)));
     assert_eq!(codes(&text), ["environment_too_long"]);
 }

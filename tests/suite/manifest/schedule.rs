@@ -1,9 +1,9 @@
-//! EventBridge's schedules.
+//! EventBridge schedules.
 
 use deployer_core::manifest::Schedule;
 
 #[test]
-fn valid_schedules_and_the_shortest_time_between_two_firings() {
+fn parses_schedules_with_their_shortest_interval() {
     const DAY: u64 = 86_400;
     let cases = [
         ("rate(1 minute)", Some(60)),
@@ -36,7 +36,7 @@ fn valid_schedules_and_the_shortest_time_between_two_firings() {
 }
 
 #[test]
-fn wrong_schedules_are_answered_with_the_right_ones() {
+fn suggests_a_valid_schedule_for_each_invalid_one() {
     let cases = [
         ("rate(1 minutes)", "write rate(1 minute)"),
         ("rate(5 minute)", "write rate(5 minutes)"),
@@ -61,25 +61,25 @@ fn wrong_schedules_are_answered_with_the_right_ones() {
         ("cron(0 8 * * MON *)", "write cron(0 8 ? * MON *)"),
         ("cron(0 8 1 * MON *)", "write cron(0 8 1 * ? *), or write cron(0 8 ? * MON *)"),
         ("cron(0 8 ? * ? *)", "write cron(0 8 * * ? *)"),
-        ("cron(60 8 * * ? *)", "minutes goes from 0 to 59"),
-        ("cron(0 24 * * ? *)", "hours goes from 0 to 23"),
-        ("cron(0 8 0 * ? *)", "day-of-month goes from 1 to 31"),
-        ("cron(0 8 * 13 ? *)", "month goes from 1 to 12 or JAN to DEC"),
-        ("cron(0 8 ? * 0 *)", "day-of-week goes from 1 to 7 or SUN to SAT; 1 is Sunday"),
+        ("cron(60 8 * * ? *)", "minutes must be from 0 to 59"),
+        ("cron(0 24 * * ? *)", "hours must be from 0 to 23"),
+        ("cron(0 8 0 * ? *)", "day-of-month must be from 1 to 31"),
+        ("cron(0 8 * 13 ? *)", "month must be from 1 to 12 or JAN to DEC"),
+        ("cron(0 8 ? * 0 *)", "day-of-week must be from 1 to 7 or SUN to SAT; 1 is Sunday"),
         ("cron(0 8 ? * MONDAY *)", "SUN to SAT"),
-        ("cron(0 8 * * ? 1969)", "year goes from 1970 to 2199"),
-        ("cron(0 8 * * ? 2200)", "year goes from 1970 to 2199"),
+        ("cron(0 8 * * ? 1969)", "year must be from 1970 to 2199"),
+        ("cron(0 8 * * ? 2200)", "year must be from 1970 to 2199"),
         ("cron(0/0 8 * * ? *)", "a whole number from 1 to 59"),
-        ("cron(/5 8 * * ? *)", "before a / stands the first value, or *"),
+        ("cron(/5 8 * * ? *)", "write the first value or * before /"),
         ("cron(0 8 ? * SAT-SUN *)", "as a list"),
         ("cron(0 8 ? * 2/2 *)", "MON,WED,FRI"),
         ("cron(0 8 ? * 3#6 *)", "1 to 5"),
         ("cron(0 8 ? * 3#1,6#3 *)", "1 to 5"),
-        ("cron(0 8 L,15 * ? *)", "stand alone"),
-        ("cron(0 8 1-15W * ? *)", "stand alone"),
+        ("cron(0 8 L,15 * ? *)", "can't be part of a list"),
+        ("cron(0 8 1-15W * ? *)", "can't be part of a list"),
         ("cron(0 8 31 2 ? *)", "write L"),
         ("cron(0 8 29 2 ? 2031)", "write L"),
-        ("cron(? 8 * * ? *)", "minutes goes from 0 to 59"),
+        ("cron(? 8 * * ? *)", "minutes must be from 0 to 59"),
         ("cron()", "six fields"),
         ("cron(0 8 * * ? * *)", "are minutes, hours"),
     ];
@@ -93,12 +93,12 @@ fn wrong_schedules_are_answered_with_the_right_ones() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in "(rate|cron)?\\(?[ -~]{0,40}\\)?") {
+    fn never_panics_on_arbitrary_text(text in "(rate|cron)?\\(?[ -~]{0,40}\\)?") {
         let _ = Schedule::parse(&text);
     }
 
     #[test]
-    fn whatever_is_accepted_is_accepted_again_as_it_is(
+    fn accepted_schedules_round_trip(
         minute in "[0-9*]{1,2}(/[0-9]{1,2})?", hour in "[0-9*]{1,2}(-[0-9]{1,2})?", day in "([0-9]{1,2}W?|L|\\*|\\?)",
         month in "([0-9]{1,2}|\\*|jan|FEB-MAY)", weekday in "(\\?|[1-7](#[1-6]|L)?|mon-fri)", year in "(\\*|20[0-9]{2})",
     ) {
@@ -109,9 +109,9 @@ proptest::proptest! {
         }
     }
 
-    /// The interval agrees with a count of all minutes of a day.
+    /// The interval matches a brute-force list of all firings in a day.
     #[test]
-    fn the_interval_within_a_day_is_the_shortest(step in 1_u64..=59, from in 0_u64..=23, to in 0_u64..=23) {
+    fn interval_is_the_shortest_within_a_day(step in 1_u64..=59, from in 0_u64..=23, to in 0_u64..=23) {
         proptest::prop_assume!(from <= to);
         let minutes: Vec<u64> = (from..=to).flat_map(|hour| (0..60).step_by(step as usize).map(move |m| hour * 60 + m)).collect();
         let mut shortest = 24 * 60 - minutes[minutes.len() - 1] + minutes[0];
@@ -123,7 +123,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn rates_are_singular_only_with_one(count in 1_u64..100_000) {
+    fn rate_unit_is_singular_only_for_one(count in 1_u64..100_000) {
         let right = if count == 1 { "rate(1 hour)".to_owned() } else { format!("rate({count} hours)") };
         let wrong = if count == 1 { "rate(1 hours)".to_owned() } else { format!("rate({count} hour)") };
         proptest::prop_assert_eq!(Schedule::parse(&right).unwrap().interval_s, Some(count * 3600));
@@ -132,7 +132,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn the_next_firing_is_eventbridges() {
+fn next_firing_matches_eventbridge() {
     let enabled = "2026-01-01T00:00:30Z";
     for (schedule, now, next) in [
         ("rate(5 minutes)", "2026-01-01T00:00:30Z", Some("2026-01-01T00:05:30Z")),

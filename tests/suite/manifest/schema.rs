@@ -1,11 +1,11 @@
-//! The JSON Schema, and that it says what the checks say.
+//! The JSON Schema, and its agreement with the checks.
 
 use std::collections::BTreeSet;
 
 use deployer_core::manifest::{self, TEMPLATE};
 use serde_json::Value;
 
-/// Every key that the schema has, as a path; `*` stands for a name of the user's.
+/// Every key in the schema, as a path; `*` stands for a user-chosen name.
 fn schema_keys(schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
     let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
@@ -21,11 +21,11 @@ fn schema_keys(schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
     }
 }
 
-/// Holds a value against the part of JSON Schema that the schema uses.
+/// Validates a value against the schema, for the part of JSON Schema that the schema uses.
 fn validate(value: &Value, schema: &Value, path: &str) {
     if let Some(kinds) = schema["oneOf"].as_array() {
         let kind = kinds.iter().find(|kind| kind["properties"]["kind"]["const"] == value["kind"]);
-        return validate(value, kind.unwrap_or_else(|| panic!("{path}: no such kind")), path);
+        return validate(value, kind.unwrap_or_else(|| panic!("{path}: unknown kind")), path);
     }
     if let Some(words) = schema["enum"].as_array() {
         assert!(words.contains(value), "{path}: {value} is not in {words:?}");
@@ -55,7 +55,7 @@ fn as_json(text: &str) -> Value {
     serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap()
 }
 
-/// The template with every line that is commented out put in, where it is a key or a table.
+/// The text with every commented-out key and table uncommented.
 fn uncommented(text: &str) -> String {
     let line = |line: &str| match line.strip_prefix("# ") {
         Some(rest)
@@ -69,7 +69,7 @@ fn uncommented(text: &str) -> String {
 }
 
 #[test]
-fn the_examples_fit_the_schema_and_the_checks() {
+fn examples_pass_the_schema_and_the_checks() {
     let schema = manifest::schema();
     for text in [
         include_str!("../../../venues.toml").to_owned(),
@@ -83,9 +83,9 @@ fn the_examples_fit_the_schema_and_the_checks() {
     assert_ne!(uncommented(TEMPLATE), TEMPLATE);
 }
 
-/// Every key of the schema is one that the parser knows, and with its own default or example it is accepted.
+/// The parser knows every key in the schema.
 #[test]
-fn every_key_of_the_schema_is_known_to_the_checks() {
+fn checks_know_every_schema_key() {
     let mut keys = BTreeSet::new();
     schema_keys(&manifest::schema(), "", &mut keys);
     assert!(keys.len() > 45, "{keys:?}");
@@ -101,39 +101,39 @@ fn every_key_of_the_schema_is_known_to_the_checks() {
             .into_iter()
             .filter(|finding| finding.code == "unknown_key" && finding.message.ends_with(&format!("`{name}`")))
             .collect();
-        // A key of one kind of destination is unknown to the others.
+        // A key of one kind of destination is unknown in the other kinds.
         let of_kinds = table.ends_with("destination") || table.ends_with("auth");
         assert!(unknown.is_empty() || of_kinds, "{key}: {unknown:?}");
     }
 }
 
 #[test]
-fn every_key_has_a_description_and_every_scalar_a_default_or_an_example() {
-    fn walk(schema: &Value, path: &str) {
+fn every_key_is_described_and_every_scalar_has_a_default_or_example() {
+    fn check_keys(schema: &Value, path: &str) {
         for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
             let path = format!("{path}.{name}");
             assert!(inner["description"].is_string(), "{path}");
             let scalar = inner["type"] != "object" && inner["const"].is_null();
             assert!(!scalar || !inner["default"].is_null() || !inner["examples"].is_null(), "{path}");
-            walk(inner, &path);
+            check_keys(inner, &path);
         }
-        walk_all(&schema["additionalProperties"], path);
+        check_named_keys(&schema["additionalProperties"], path);
         for kind in schema["oneOf"].as_array().into_iter().flatten() {
-            walk(kind, path);
+            check_keys(kind, path);
         }
     }
-    fn walk_all(schema: &Value, path: &str) {
+    fn check_named_keys(schema: &Value, path: &str) {
         if schema.is_object() {
-            walk(schema, path);
+            check_keys(schema, path);
         }
     }
     let schema = manifest::schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    walk(&schema, "");
+    check_keys(&schema, "");
 }
 
 #[test]
-fn the_schema_changes_only_on_purpose() {
+fn destination_schema_is_stable() {
     insta::assert_json_snapshot!(
         manifest::schema()["properties"]["venues"]["additionalProperties"]["properties"]["destination"]
     );

@@ -1,4 +1,4 @@
-//! References to secrets, and that no report shows what may be one.
+//! References to secrets. No report may show anything that could be a secret.
 
 use std::path::{Path, PathBuf};
 
@@ -23,14 +23,14 @@ fn shows_nothing(text: &str) -> String {
 }
 
 #[test]
-fn a_literal_secret_is_an_error_that_doesnt_show_it_wherever_it_stands() {
+fn literal_secret_is_rejected_and_never_shown() {
     let venue = |secret_line: &str| {
         format!(
             "{HEAD}[venues.a]\ndisplay_name = \"A\"\n[venues.a.destination]\nkind = \"tripleseat\"\n[venues.a.secrets]\n{secret_line}\n"
         )
     };
     let shown = shows_nothing(&venue(&format!("hubspot_token = \"{CANARY}\"")));
-    assert!(shown.contains("a literal value stands where a reference to a secret belongs"));
+    assert!(shown.contains("this is a literal value, not a reference to a secret"));
     assert!(shown.contains("env:NAME"));
     for line in [
         format!("hubspot_token = '{CANARY}' # old: {CANARY}"),
@@ -54,7 +54,7 @@ fn a_literal_secret_is_an_error_that_doesnt_show_it_wherever_it_stands() {
 }
 
 #[test]
-fn credentials_in_addresses_arent_shown() {
+fn credentials_in_urls_are_not_shown() {
     for address in ["https://user:5ecre7@h.example", "https://h.example/?public_key=5ecre7", "ftp://u:5ecre7@h"] {
         shows_nothing(&manifest_with("", &format!("base_uri = \"{address}\"")));
         let http = format!("[hubspot]\nbase_uri = \"{address}\"");
@@ -65,7 +65,7 @@ fn credentials_in_addresses_arent_shown() {
 }
 
 #[test]
-fn a_file_that_isnt_utf8_shows_no_secret_either() {
+fn report_of_a_non_utf8_file_shows_no_secret() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("venues.toml");
     let mut bytes = format!("[venues.a.secrets]\nhubspot_token = \"{CANARY}").into_bytes();
@@ -91,7 +91,7 @@ fn resolve(reference: &str, directory: &Path) -> Result<Option<String>, String> 
 }
 
 #[test]
-fn references_lead_to_values() {
+fn resolves_references() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
     for (name, content) in [
@@ -111,25 +111,26 @@ fn references_lead_to_values() {
     assert!(resolve("file:two", here).unwrap_err().contains("line break"));
     assert!(resolve("file:binary", here).unwrap_err().contains("control character"));
     assert!(resolve("file:latin", here).unwrap_err().contains("not UTF-8"));
-    assert!(resolve("file:missing", here).unwrap_err().contains("missing can't be read"));
+    let error = resolve("file:missing", here).unwrap_err();
+    assert!(error.contains("could not read") && error.ends_with("missing"), "{error}");
     assert!(resolve("env:DEPLOYER_TEST_THAT_IS_NOT_SET", here).unwrap_err().contains("isn't set"));
     assert_eq!(resolve("env:CARGO_PKG_NAME", here), Ok(Some("deployer".to_owned())));
-    // A relative path is that of the manifest for programs too, and no shell reads the words.
+    // Programs run in the manifest's directory, and no shell interprets the words.
     assert_eq!(resolve("cmd:cat plain", here), Ok(Some("5ecre7".to_owned())));
     assert_eq!(resolve("cmd:printf '%s' \"a $HOME ; b\"", here), Ok(Some("a $HOME ; b".to_owned())));
     assert!(resolve("cmd:sh -c 'echo 5ecre7; exit 3'", here).unwrap_err().contains("exit status: 3"));
-    assert!(resolve("cmd:no-such-program-here", here).unwrap_err().contains("can't be started"));
+    assert!(resolve("cmd:no-such-program-here", here).unwrap_err().contains("could not start"));
 }
 
 #[test]
-fn values_are_never_shown() {
+fn secret_values_are_never_shown() {
     let value = SecretValue::new("5ecre7").unwrap();
     assert!(!format!("{value} {value:?}").contains("5ecre7"));
     assert_eq!(value.expose(), "5ecre7");
 }
 
 #[test]
-fn words_are_split_with_quotes() {
+fn splits_commands_with_quotes() {
     let words = |text: &str| {
         SecretRef::parse(text).map(|reference| match reference {
             SecretRef::Cmd(words) => words,
@@ -153,29 +154,31 @@ fn words_are_split_with_quotes() {
     ] {
         let flaw = SecretRef::parse(wrong).expect_err(wrong);
         assert!(
-            !flaw.to_string().contains("literal ") || wrong != "literal" || flaw.message.starts_with("a literal value")
+            !flaw.to_string().contains("literal ")
+                || wrong != "literal"
+                || flaw.message.starts_with("this is a literal value")
         );
     }
 }
 
 proptest::proptest! {
     #[test]
-    fn a_reference_is_read_as_it_is_written(words in proptest::collection::vec("[ -~é]{0,8}", 1..5)) {
+    fn references_round_trip(words in proptest::collection::vec("[ -~é]{0,8}", 1..5)) {
         proptest::prop_assume!(!words[0].is_empty());
         let reference = SecretRef::Cmd(words);
         proptest::prop_assert_eq!(SecretRef::parse(&reference.to_string()), Ok(reference));
     }
 
     #[test]
-    fn no_reference_makes_it_panic(text in "(env:|file:|cmd:)?\\PC{0,24}") {
+    fn never_panics_on_references(text in "(env:|file:|cmd:)?\\PC{0,24}") {
         if let Ok(reference) = SecretRef::parse(&text) {
             proptest::prop_assert_eq!(SecretRef::parse(&reference.to_string()), Ok(reference));
         }
     }
 
-    /// Whatever stands as a secret's value, no report has it.
+    /// No report contains a secret's literal value, whatever it is.
     #[test]
-    fn no_literal_is_ever_shown(value in "[A-Za-z0-9/+_.-]{12,40}", key in "(hubspot_token|tripleseat_public_key|tripleseat_client_secret|api_password)") {
+    fn literal_values_are_never_shown(value in "[A-Za-z0-9/+_.-]{12,40}", key in "(hubspot_token|tripleseat_public_key|tripleseat_client_secret|api_password)") {
         proptest::prop_assume!(SecretRef::parse(&value).is_err());
         let text = format!("{HEAD}[venues.a.secrets]\n{key} = \"{value}\"\n");
         let shown = errors(&text).render(ReportStyle::PLAIN);
@@ -184,6 +187,6 @@ proptest::proptest! {
 }
 
 #[test]
-fn paths_stay_paths() {
+fn file_paths_may_contain_spaces() {
     assert_eq!(SecretRef::parse("file:a b/c"), Ok(SecretRef::File(PathBuf::from("a b/c"))));
 }

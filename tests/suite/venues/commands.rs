@@ -1,4 +1,4 @@
-//! The commands as processes: what they print, what they refuse, and that a refusal leaves the file as it was.
+//! The commands as processes: what they print, what they refuse, and that a refusal leaves the file unchanged.
 
 use crate::processes::Site;
 
@@ -8,35 +8,35 @@ fn text(site: &Site) -> String {
     std::fs::read_to_string(site.path().join(MANIFEST)).expect("the manifest")
 }
 
-/// Runs a command that must fail with this code and leave the manifest as it is; gives what it printed.
+/// Runs a command that must fail with this code and leave the manifest unchanged; returns its output.
 fn refused(site: &Site, code: i32, args: &[&str]) -> String {
     let before = text(site);
     let (found, printed) = site.run(args);
     assert_eq!(found, code, "{args:?}: {printed}");
-    assert_eq!(text(site), before, "{args:?}: the file is as it was");
+    assert_eq!(text(site), before, "{args:?}: the file is unchanged");
     let files = std::fs::read_dir(site.path()).expect("a directory").count();
-    assert_eq!(files, 2, "{args:?}: nothing is left beside it");
+    assert_eq!(files, 2, "{args:?}: no other files are left behind");
     printed
 }
 
 const LOFT: [&str; 7] = ["venue", "add", "loft", "--display-name", "Loft", "--destination", "tripleseat"];
 
 #[test]
-fn a_venue_is_added_and_the_next_commands_are_printed() {
+fn add_writes_a_venue_and_prints_the_next_commands() {
     let site = Site::new();
     let before = text(&site);
     let (code, printed) = site.run(&LOFT);
     assert_eq!(code, 0, "{printed}");
     insta::assert_snapshot!(printed);
     let after = text(&site);
-    let added = after.strip_prefix(&before).expect("all that was there is there");
+    let added = after.strip_prefix(&before).expect("the original text is still there");
     insta::assert_snapshot!(added);
     let (code, printed) = site.run(&["venue", "list", "--json"]);
     assert_eq!((code, printed.lines().count()), (0, 3), "{printed}");
 }
 
 #[test]
-fn as_json_an_edit_is_one_line() {
+fn json_output_of_an_edit_is_one_line() {
     let site = Site::new();
     let (code, printed) = site.run(&[&LOFT[..], &["--json", "--hubspot-token", "env:TOKEN_c"]].concat());
     assert_eq!(code, 0, "{printed}");
@@ -59,7 +59,7 @@ fn as_json_an_edit_is_one_line() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_refused() {
+fn missing_options_are_refused_without_a_terminal() {
     let site = Site::new();
     for args in [
         &["venue", "add", "loft"][..],
@@ -72,7 +72,7 @@ fn what_cannot_be_asked_is_refused() {
 }
 
 #[test]
-fn a_clash_of_names_flags_or_credentials_is_refused_before_anything_is_written() {
+fn conflicts_are_refused_before_anything_is_written() {
     let site = Site::new();
     let add = |name: &'static str, more: &[&'static str]| -> Vec<&'static str> {
         let mut args = vec!["venue", "add", name, "--display-name", "X", "--destination", "tripleseat"];
@@ -80,7 +80,7 @@ fn a_clash_of_names_flags_or_credentials_is_refused_before_anything_is_written()
         args
     };
     insta::assert_snapshot!("clash_name", refused(&site, 2, &add("a", &[])));
-    // One name to HubSpot and AWS, which know no case.
+    // The same name for HubSpot and IAM, which are case-insensitive.
     insta::assert_snapshot!("clash_flag", refused(&site, 2, &add("A", &[])));
     insta::assert_snapshot!(
         "clash_account",
@@ -98,7 +98,7 @@ fn a_clash_of_names_flags_or_credentials_is_refused_before_anything_is_written()
 }
 
 #[test]
-fn a_venue_is_paused_resumed_blocked_and_unblocked() {
+fn pauses_resumes_blocks_and_unblocks_a_venue() {
     let site = Site::new();
     let before = text(&site);
     let mut printed = String::new();
@@ -116,7 +116,7 @@ fn a_venue_is_paused_resumed_blocked_and_unblocked() {
     let blocked = text(&site);
     let (code, listed) = site.run(&["venue", "list"]);
     assert_eq!(code, 0);
-    let day = regex_free_days(&listed);
+    let day = listed_blocker_age(&listed);
     printed.push_str(&format!("$ deployer venue list\n{}", listed.replace(&day, "N days")));
     insta::assert_snapshot!("all_verbs", printed);
     insta::assert_snapshot!("all_verbs_manifest", blocked);
@@ -135,14 +135,14 @@ fn a_venue_is_paused_resumed_blocked_and_unblocked() {
     );
 }
 
-/// The days in `(for 12 days)`.
-fn regex_free_days(listed: &str) -> String {
+/// The `12 days` in `(for 12 days)`.
+fn listed_blocker_age(listed: &str) -> String {
     let start = listed.find("(for ").expect("an age") + "(for ".len();
     listed[start..].split(')').next().expect("an end").to_owned()
 }
 
 #[test]
-fn a_venue_without_credentials_is_not_unblocked() {
+fn unblock_refuses_a_venue_without_credentials() {
     let site = Site::new();
     let manifest = text(&site).replace("hubspot_token = \"env:TOKEN_b\"\n", "");
     site.write(MANIFEST, &manifest.replace("status = \"paused\"", "status = \"blocked\"\nblocker.reason = \"x\""));
@@ -150,7 +150,7 @@ fn a_venue_without_credentials_is_not_unblocked() {
 }
 
 #[test]
-fn a_manifest_with_mistakes_and_an_unknown_venue_are_not_edited() {
+fn refuses_to_edit_an_invalid_manifest_or_an_unknown_venue() {
     let site = Site::new();
     let printed = refused(&site, 2, &["venue", "pause", "nowhere"]);
     assert!(printed.contains("declares no venue nowhere") && printed.contains("it declares a, b"), "{printed}");
@@ -160,7 +160,7 @@ fn a_manifest_with_mistakes_and_an_unknown_venue_are_not_edited() {
 }
 
 #[test]
-fn a_plan_calls_out_what_is_blocked_for_long_or_by_nobody() {
+fn plan_calls_out_old_and_unowned_blockers() {
     let site = Site::new();
     let (code, text) = site.run(&["venue", "block", "a", "--reason", "No API", "--since", "2020-01-01"]);
     assert_eq!(code, 0, "{text}");
@@ -171,7 +171,7 @@ fn a_plan_calls_out_what_is_blocked_for_long_or_by_nobody() {
 
 #[cfg(unix)]
 #[test]
-fn permissions_and_symbolic_links_are_kept() {
+fn edits_keep_permissions_and_symbolic_links() {
     use std::os::unix::fs::PermissionsExt;
     let site = Site::new();
     let real = site.path().join(MANIFEST);

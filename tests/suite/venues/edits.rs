@@ -1,4 +1,4 @@
-//! Edits of a manifest's text: what they are about changes, and not a byte else.
+//! Edits of a manifest's text: they change what they are about and not a byte more.
 
 use deployer_core::manifest::{self, BlockerEntry, NewVenue, SecretRef, Status};
 use deployer_core::manifest::{add_venue, remove_blocker, set_blocker, set_status};
@@ -6,7 +6,7 @@ use sync_config::config::{Destination, HttpAuth, HttpDestination};
 
 const OWN: &str = include_str!("../../../venues.toml");
 
-/// All forms in which TOML lets a venue be written.
+/// All the ways in which TOML lets a venue be written.
 const FORMS: [(&str, &str); 5] = [
     (
         "headers",
@@ -36,7 +36,7 @@ fn in_form(form: &str) -> String {
     format!("{HEAD}{form}")
 }
 
-/// What is other in `after`, as lines of a diff with one line around each place.
+/// A diff of `before` and `after` with one line of context.
 fn diff(before: &str, after: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.split('\n').collect(), after.split('\n').collect());
     let mut common = vec![vec![0; new.len() + 1]; old.len() + 1];
@@ -101,18 +101,22 @@ fn loft() -> NewVenue {
 }
 
 #[test]
-fn a_status_changes_in_its_place_in_every_form() {
+fn status_changes_in_place_in_every_form() {
     for (name, form) in FORMS {
         let before = in_form(form);
         let after = set_status(&before, "a", Status::Paused).expect("edited");
         assert_eq!(venue_of(&after, "a").status, Status::Paused, "{name}");
         insta::assert_snapshot!(format!("status_{name}"), diff(&before, &after));
-        assert_eq!(set_status(&after, "a", Status::Paused).expect("edited"), after, "{name}: again changes nothing");
+        assert_eq!(
+            set_status(&after, "a", Status::Paused).expect("edited"),
+            after,
+            "{name}: a second edit changes nothing"
+        );
     }
 }
 
 #[test]
-fn a_blocker_comes_and_goes_in_every_form() {
+fn blocker_is_added_and_removed_in_every_form() {
     for (name, form) in FORMS {
         let before = in_form(form);
         let after = blocked(&before, "a");
@@ -123,12 +127,12 @@ fn a_blocker_comes_and_goes_in_every_form() {
         insta::assert_snapshot!(format!("blocker_{name}"), diff(&before, &after));
         let back = unblocked(&after, "a");
         let expected = set_status(&set_status(&before, "a", Status::Paused).expect("edited"), "a", Status::Active);
-        assert_eq!(back, expected.expect("edited"), "{name}: nothing of it is left");
+        assert_eq!(back, expected.expect("edited"), "{name}: nothing of the blocker is left");
     }
 }
 
 #[test]
-fn each_venue_of_our_own_manifest_can_be_blocked_and_unblocked() {
+fn repository_venues_can_be_blocked_and_unblocked() {
     for venue in ["venue-b", "venue-c"] {
         let after = blocked(OWN, venue);
         let back = unblocked(&after, venue);
@@ -139,13 +143,13 @@ fn each_venue_of_our_own_manifest_can_be_blocked_and_unblocked() {
     insta::assert_snapshot!("own_unblocked", diff(OWN, &remove_blocker(OWN, "marina").expect("edited")));
 }
 
-/// Lines after a status was written.
+/// The number of lines once the venue's status is written.
 fn set_lines(text: &str, venue: &str) -> usize {
     set_status(text, venue, Status::Blocked).expect("edited").lines().count()
 }
 
 #[test]
-fn a_blocker_is_changed_entry_by_entry() {
+fn blocker_entries_change_one_by_one() {
     let changed = set_blocker(
         OWN,
         "marina",
@@ -158,7 +162,7 @@ fn a_blocker_is_changed_entry_by_entry() {
 }
 
 #[test]
-fn a_venue_is_added_after_the_others_and_before_what_follows_them() {
+fn new_venue_goes_after_the_others_and_before_the_next_table() {
     let after = add_venue(OWN, &loft()).expect("edited");
     insta::assert_snapshot!("added_at_the_end", diff(OWN, &after));
     assert_eq!(venue_of(&after, "loft").display_name, "The \"Loft\"");
@@ -175,7 +179,7 @@ fn a_venue_is_added_after_the_others_and_before_what_follows_them() {
 }
 
 #[test]
-fn a_venue_on_another_platform_is_written_with_all_that_it_has() {
+fn http_venue_is_written_with_all_its_keys() {
     let new = NewVenue {
         status: Status::Paused,
         schedule: Some("rate(1 minute)".to_owned()),
@@ -199,7 +203,7 @@ fn a_venue_on_another_platform_is_written_with_all_that_it_has() {
 }
 
 #[test]
-fn line_breaks_of_windows_a_byte_order_mark_and_a_missing_last_break_are_kept() {
+fn keeps_crlf_byte_order_mark_and_missing_final_newline() {
     let crlf = |text: &str| text.replace('\n', "\r\n");
     for (name, form) in FORMS.into_iter().chain([("own", OWN)]) {
         let (before, venue) = if name == "own" { (OWN.to_owned(), "venue-b") } else { (in_form(form), "a") };
@@ -212,16 +216,23 @@ fn line_breaks_of_windows_a_byte_order_mark_and_a_missing_last_break_are_kept() 
         for (number, edit) in edits.iter().enumerate() {
             assert_eq!(edit(&crlf(&before)), crlf(&edit(&before)), "{name}, edit {number}, CRLF");
             let marked = format!("\u{feff}{before}");
-            assert_eq!(edit(&marked), format!("\u{feff}{}", edit(&before)), "{name}, edit {number}, with a mark");
+            assert_eq!(
+                edit(&marked),
+                format!("\u{feff}{}", edit(&before)),
+                "{name}, edit {number}, with a byte order mark"
+            );
             let unended = before.trim_end();
             let after = edit(unended);
-            assert!(manifest::parse(&after, "venues.toml").is_ok(), "{name}, edit {number}, no last break:\n{after}");
+            assert!(
+                manifest::parse(&after, "venues.toml").is_ok(),
+                "{name}, edit {number}, no final newline:\n{after}"
+            );
         }
     }
 }
 
 #[test]
-fn what_is_no_toml_or_has_no_such_venue_is_not_edited() {
-    assert_eq!(set_status("[", "a", Status::Paused).expect_err("refused").to_string(), "it is no TOML");
+fn refuses_invalid_toml_and_unknown_venues() {
+    assert_eq!(set_status("[", "a", Status::Paused).expect_err("refused").to_string(), "it is not valid TOML");
     assert_eq!(remove_blocker(HEAD, "a").expect_err("refused").to_string(), "it has no venue a");
 }

@@ -1,4 +1,4 @@
-//! `deployer venue`: edits of the manifest, as texts and as processes.
+//! `deployer venue`: edits of the manifest, in process and as commands.
 
 mod commands;
 mod edits;

@@ -120,6 +120,6 @@ fn says_what_to_do_without_a_dev_or_a_token() {
         site.run(&["validate"])
     };
     let (code, text) = domain("example");
-    assert!(code == 2 && text.contains("this is no domain"), "{text}");
+    assert!(code == 2 && text.contains("this is not a domain"), "{text}");
     assert_eq!(domain("mail.example.org").0, 0);
 }

@@ -1,20 +1,21 @@
-//! What a deployment costs in a month, before and after a plan.
+//! What a deployment costs per month, before and after a plan.
 //!
-//! Pure: [`estimate`] takes both sides of a plan and a dated table of prices, and asks neither AWS nor the clock. It is an
-//! estimate of list prices, with these rules:
+//! Pure: [`estimate`] takes both sides of a plan and a dated price table, and uses neither AWS nor the clock. It
+//! estimates list prices, by these rules:
 //!
-//! - A month has 730 hours, as in AWS's own calculator. Runs are those that the schedule makes; a paused venue has none.
-//! - How long a run takes and what it logs are [`Assumptions`]. A duration that was measured takes the place of the
-//!   assumed one.
-//! - The secret is read once per start of an execution environment. One read a run is assumed, which is the most that can
-//!   be: an environment that is still warm doesn't read it again.
-//! - Log storage is what lies there once the retention has passed for the first time. CloudWatch stores compressed, and
-//!   this doesn't.
-//! - The function's metrics are charged in the hours in which it runs, whatever it finds.
-//! - The free tier is not subtracted: the account shares it with whatever else is in it. Data transfer, taxes and
-//!   discounts are left out, and so is what a change itself costs.
-//! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free. No alarms are managed.
-//! - What couldn't be read is in neither sum, and is said.
+//! - A month has 730 hours, as in AWS's own calculator. The number of runs comes from the schedule; a paused venue has
+//!   none.
+//! - How long a run takes and how much it logs are [`Assumptions`]. A measured duration replaces the assumed one.
+//! - The secret is read once per start of an execution environment. The estimate assumes one read per run, which is the
+//!   maximum: a warm environment doesn't read it again.
+//! - Log storage is the amount stored once the retention period has passed for the first time. CloudWatch compresses
+//!   logs; the estimate doesn't account for that.
+//! - The function's metrics are charged for the hours in which it runs, even if it finds nothing.
+//! - The free tier is not subtracted, since everything else in the account shares it. Data transfer, taxes and
+//!   discounts are left out, and so is the cost of the change itself.
+//! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free. No alarms are
+//!   managed.
+//! - Anything unreadable is in neither sum and is listed as not counted.
 
 mod money;
 mod prices;
@@ -33,27 +34,27 @@ use crate::resource::LiveStack;
 use crate::snapshot::Snapshot;
 use usage::Usage;
 
-/// Hours in a month: 365 days in twelve parts.
+/// Hours in a month: a twelfth of 365 days.
 pub const HOURS_A_MONTH: u64 = 730;
 
-/// Milliseconds of a run that isn't measured. A run that finds nothing waits for one answer of HubSpot, a run that finds
-/// a few contacts for some more.
+/// Milliseconds of a run that isn't measured. A run that finds nothing waits for one HubSpot response; a run that finds
+/// a few contacts waits for a few more.
 pub const RUN_MS: u64 = 1000;
 
-/// Bytes that a run logs: about 350 of Lambda's own at its start and its end, about 700 for the run's line with its
+/// Bytes that a run logs: about 350 by Lambda itself at the start and end, about 700 for the run's line with its
 /// metrics, 26 that CloudWatch adds to each event, and room for the lines of a few contacts.
 pub const LOG_BYTES_A_RUN: u64 = 2000;
 
-/// What isn't in a manifest and is needed for an estimate.
+/// What an estimate needs that isn't in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Assumptions {
     /// Milliseconds of a run.
     pub run_ms: u64,
-    /// Milliseconds of a run by venue, where they were measured: the average billed duration.
+    /// Milliseconds of a run by venue, if measured: the average billed duration.
     pub measured_run_ms: BTreeMap<String, u64>,
     /// Bytes that a run logs.
     pub log_bytes_a_run: u64,
-    /// Reads of the secret in a run.
+    /// Reads of the secret per run.
     pub secret_reads_a_run: u32,
     /// Custom metrics that a venue's runs write.
     pub metrics_a_venue: u64,
@@ -71,12 +72,21 @@ impl Default for Assumptions {
     }
 }
 
-/// A month's cost on both sides of a plan.
+/// The number of metrics that the function reports: each name counts once per set of dimensions.
+fn metrics_a_venue() -> u64 {
+    let report = Report { oldest_flag_age: Some(Duration::ZERO), ..Report::default() };
+    let line = report.line("", Duration::ZERO, Timestamp::UNIX_EPOCH, None);
+    let directives = line["_aws"]["CloudWatchMetrics"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let length = |value: &Value| value.as_array().map_or(0, |values| values.len() as u64);
+    directives.iter().map(|directive| length(&directive["Metrics"]) * length(&directive["Dimensions"])).sum()
+}
+
+/// The monthly cost on both sides of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Sides {
-    /// As it is.
+    /// The current cost.
     pub before: Money,
-    /// As it will be.
+    /// The cost after the plan.
     pub after: Money,
 }
 
@@ -92,7 +102,7 @@ impl Sides {
     }
 }
 
-/// What one item costs in a month.
+/// What one item costs per month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ItemCost {
     /// What AWS charges for.
@@ -102,7 +112,7 @@ pub struct ItemCost {
     pub cost: Sides,
 }
 
-/// What one venue costs in a month.
+/// What one venue costs per month.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VenueCost {
     /// The venue.
@@ -110,49 +120,49 @@ pub struct VenueCost {
     /// All of its items.
     #[serde(flatten)]
     pub total: Sides,
-    /// Runs in a month, rounded.
+    /// Runs per month before the plan, rounded.
     pub runs_before: u64,
-    /// Runs in a month, rounded.
+    /// Runs per month after the plan, rounded.
     pub runs_after: u64,
-    /// Every item, in [`Item::ALL`]'s order.
+    /// Every item, in the order of [`Item::ALL`].
     pub items: Vec<ItemCost>,
 }
 
-/// A month's cost, before and after a plan.
+/// The monthly cost before and after a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Estimate {
-    /// The whole deployment, with the venues that the plan leaves alone.
+    /// The whole deployment, including venues that the plan doesn't change.
     #[serde(flatten)]
     pub total: Sides,
     /// `USD`.
     pub currency: &'static str,
-    /// Where the deployment is.
+    /// The deployment's region.
     pub region: String,
-    /// The region whose prices were taken: another one where those of `region` aren't known.
+    /// The region whose prices were used: a different one if those of `region` are unknown.
     pub prices_of: String,
     /// The date of the prices.
     pub prices_as_of: String,
-    /// Where the prices stand.
+    /// Where the prices are published.
     pub sources: BTreeMap<Item, String>,
     /// `false`: the free tier is not subtracted.
     pub free_tier_subtracted: bool,
-    /// What was assumed.
+    /// The assumptions behind the estimate.
     pub assumptions: Assumptions,
-    /// All venues together, item by item.
+    /// All venues combined, item by item.
     pub items: Vec<ItemCost>,
-    /// Venue by venue, in the manifest's order; those that aren't declared come last.
+    /// Venue by venue, in the manifest's order; undeclared venues come last.
     pub venues: Vec<VenueCost>,
     /// What is in neither sum, and why.
     pub not_counted: Vec<String>,
 }
 
-/// The monthly cost of what `snapshot` shows, and of what it will be once the plan for `desired` is applied. `targets` are
-/// the venues that the plan is limited to, or all when empty; the others stay as they are.
+/// The monthly cost of what `snapshot` shows, and of what remains after the plan for `desired` is applied. `targets`
+/// are the venues that the plan is limited to, or all if empty; the others stay as they are.
 pub fn estimate(desired: &Desired, snapshot: &Snapshot, targets: &[String], assumptions: &Assumptions) -> Estimate {
     estimate_by(PriceTable::bundled(), desired, snapshot, targets, assumptions)
 }
 
-/// [`estimate`] by another table of prices.
+/// [`estimate`] with a different price table.
 pub fn estimate_by(
     table: &PriceTable,
     desired: &Desired,
@@ -162,7 +172,7 @@ pub fn estimate_by(
 ) -> Estimate {
     let prices = table.region(&desired.scope.region);
     let mut not_counted: Vec<String> =
-        snapshot.unreadable.iter().map(|reason| format!("what a list would have shown: {reason}")).collect();
+        snapshot.unreadable.iter().map(|reason| format!("resources in an unreadable list: {reason}")).collect();
     let declared = desired.venues.iter().map(|venue| (venue.venue.as_str(), Some(venue)));
     let others = snapshot.venues.keys().filter(|name| !desired.venues.iter().any(|venue| venue.venue == **name));
     let nothing = LiveStack::default();
@@ -171,11 +181,11 @@ pub fn estimate_by(
         let live = snapshot.venues.get(name).unwrap_or(&nothing);
         let unread = usage::unread(live);
         if !unread.is_empty() {
-            not_counted.push(format!("{name}: its {} couldn't be read", unread.join(", ")));
+            not_counted.push(format!("{name}: unreadable {}", unread.join(", ")));
             continue;
         }
         if usage::fires_by_events(live) {
-            not_counted.push(format!("the runs of {name} as it is: its rule has no schedule"));
+            not_counted.push(format!("the current runs of {name}: its rule has no schedule"));
         }
         let before = Usage::of_live(live, &desired.deployment);
         let planned = targets.is_empty() || targets.iter().any(|target| target == name);
@@ -204,7 +214,7 @@ pub fn estimate_by(
     }
 }
 
-/// A venue that isn't declared, or is blocked, is taken away.
+/// Usage after the plan. A venue that is blocked or not declared uses nothing, since it is removed.
 fn usage_after(venue: Option<&DesiredVenue>, live: &LiveStack) -> Usage {
     let stack = venue.and_then(|venue| venue.stack.as_ref());
     stack.map(|stack| Usage::of_desired(stack, live)).unwrap_or_default()

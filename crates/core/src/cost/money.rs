@@ -1,4 +1,4 @@
-//! Amounts of money, as whole billionths of a dollar: sums are exact, and the same on every machine.
+//! Amounts of money, in whole billionths of a dollar, so that sums are exact and the same on every machine.
 
 use std::fmt;
 use std::iter::Sum;
@@ -16,20 +16,20 @@ const NANOS_OF_A_CENT: i64 = NANOS / 100;
 pub struct Money(i64);
 
 impl Money {
-    /// Nothing.
+    /// No money.
     pub const ZERO: Self = Self(0);
 
-    /// So many billionths of a dollar.
+    /// An amount in billionths of a dollar.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 
-    /// Billionths of a dollar.
+    /// The amount in billionths of a dollar.
     pub const fn nanos(self) -> i64 {
         self.0
     }
 
-    /// A difference, as people read it: `+$0.42`, `-$0.42`, `+<$0.01`, or `no change`.
+    /// A difference, for people: `+$0.42`, `-$0.42`, `+<$0.01`, or `no change`.
     pub fn signed(self) -> String {
         match self.0 {
             0 => "no change".to_owned(),
@@ -38,7 +38,7 @@ impl Money {
         }
     }
 
-    /// All that is known of it: `0.4018250`, without zeros at its end but for the cents.
+    /// The exact amount, such as `0.401825`, without trailing zeros after the cents.
     pub fn exact(self) -> String {
         let sign = if self.0 < 0 { "-" } else { "" };
         let nanos = self.0.unsigned_abs();
@@ -51,7 +51,7 @@ impl Money {
     }
 }
 
-/// As people read it, in cents: `$1.32`; `<$0.01` for what is less than a cent and isn't nothing.
+/// For people, in cents: `$1.32`; `<$0.01` for a nonzero amount below a cent.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.unsigned_abs();

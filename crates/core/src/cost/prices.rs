@@ -1,4 +1,4 @@
-//! The table of prices: read from `prices.toml`, which says its date, its sources and its units.
+//! The price table, read from `prices.toml`, which has its date, sources and units.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Money;
 
-/// The region whose prices stand for those of regions that the table doesn't have.
+/// The region whose prices are used for regions that are not in the table.
 pub const FALLBACK_REGION: &str = "us-east-1";
 
-/// What AWS charges for. The order is the one in which it is shown.
+/// What AWS charges for, in display order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Item {
@@ -22,15 +22,15 @@ pub enum Item {
     /// GB-seconds of a function on Arm.
     #[serde(rename = "lambda_duration_arm64")]
     LambdaDurationArm,
-    /// Secrets that are kept.
+    /// Stored secrets.
     Secrets,
     /// API calls that read a secret.
     SecretReads,
-    /// What is written to log groups.
+    /// Data written to log groups.
     LogIngestion,
-    /// What log groups keep.
+    /// Data stored in log groups.
     LogStorage,
-    /// Custom metrics, which the function has in its log lines.
+    /// Custom metrics, which the function embeds in its log lines.
     Metrics,
     /// Firings of scheduled rules on the default bus, which are free.
     ScheduledRules,
@@ -50,14 +50,14 @@ impl Item {
         Self::ScheduledRules,
     ];
 
-    /// As people read it.
+    /// Display name.
     pub fn title(self) -> &'static str {
         match self {
             Self::LambdaRequests => "Lambda requests",
             Self::LambdaDurationX86 => "Lambda GB-seconds, x86_64",
             Self::LambdaDurationArm => "Lambda GB-seconds, arm64",
             Self::Secrets => "Secrets",
-            Self::SecretReads => "Reads of secrets",
+            Self::SecretReads => "Secret reads",
             Self::LogIngestion => "Log ingestion",
             Self::LogStorage => "Log storage",
             Self::Metrics => "Custom metrics",
@@ -66,12 +66,12 @@ impl Item {
     }
 }
 
-/// The price of so many units.
+/// The price of a number of units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
-    /// Trillionths of a dollar; a GB-second has ten decimals.
+    /// Trillionths of a dollar, since the price of a GB-second has ten decimals.
     picos: u64,
-    /// How many units cost that.
+    /// How many units that price is for.
     per: u64,
 }
 
@@ -84,12 +84,12 @@ impl Price {
     }
 }
 
-/// A table of prices of one or more regions.
+/// A price table for one or more regions.
 #[derive(Debug, Clone)]
 pub struct PriceTable {
     /// When it was last compared with AWS, as `YYYY-MM-DD`.
     pub date: String,
-    /// Where each price stands.
+    /// Where each price is published.
     pub sources: BTreeMap<Item, String>,
     regions: BTreeMap<String, BTreeMap<Item, Price>>,
 }
@@ -97,7 +97,7 @@ pub struct PriceTable {
 /// The prices of one region.
 #[derive(Debug, Clone, Copy)]
 pub struct RegionPrices<'a> {
-    /// The region whose prices they are.
+    /// The region that the prices are for.
     pub region: &'a str,
     prices: &'a BTreeMap<Item, Price>,
 }
@@ -109,7 +109,7 @@ impl RegionPrices<'_> {
     }
 }
 
-/// `prices.toml` as it is written.
+/// The raw content of `prices.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -122,7 +122,7 @@ struct Written {
 #[serde(deny_unknown_fields)]
 struct WrittenPrice {
     item: Item,
-    /// For who reads the file.
+    /// For readers of the file.
     #[serde(rename = "unit")]
     _unit: String,
     per: u64,
@@ -131,10 +131,10 @@ struct WrittenPrice {
 }
 
 impl PriceTable {
-    /// The table in this program.
+    /// The table built into this program.
     ///
     /// # Panics
-    /// The table in the repository is wrong, which the tests find.
+    /// If the table in the repository is invalid. The tests check that it isn't.
     pub fn bundled() -> &'static Self {
         static BUNDLED: LazyLock<PriceTable> = LazyLock::new(|| {
             PriceTable::parse(include_str!("prices.toml")).unwrap_or_else(|flaw| panic!("prices.toml: {flaw}"))
@@ -142,41 +142,41 @@ impl PriceTable {
         &BUNDLED
     }
 
-    /// Reads a table.
+    /// Parses a table.
     ///
     /// # Errors
-    /// It isn't TOML of this shape, a region lacks a price that another has, or there are no prices of us-east-1.
+    /// The text is not TOML of this shape, a region lacks the price of an item, or there are no prices for us-east-1.
     pub fn parse(text: &str) -> Result<Self, String> {
         let written: Written = toml::from_str(text).map_err(|error| error.to_string())?;
         if written.currency != "USD" {
-            return Err(format!("prices in {}: only USD is known", written.currency));
+            return Err(format!("prices in {}: only USD is supported", written.currency));
         }
         let mut table = Self { date: written.date, sources: BTreeMap::new(), regions: BTreeMap::new() };
         for price in written.price {
             for (region, usd) in price.usd {
                 let picos = picos(&usd).filter(|_| price.per > 0);
-                let picos = picos.ok_or_else(|| format!("{region}: {usd} per {} is no price", price.per))?;
+                let picos = picos.ok_or_else(|| format!("{region}: {usd} per {} is not a valid price", price.per))?;
                 table.regions.entry(region).or_default().insert(price.item, Price { picos, per: price.per });
             }
             table.sources.insert(price.item, price.source);
         }
         for (region, prices) in &table.regions {
             if let Some(item) = Item::ALL.iter().find(|item| !prices.contains_key(item)) {
-                return Err(format!("{region} has no price of {}", item.title()));
+                return Err(format!("{region} has no price for {}", item.title()));
             }
         }
         if !table.regions.contains_key(FALLBACK_REGION) {
-            return Err(format!("there are no prices of {FALLBACK_REGION}"));
+            return Err(format!("there are no prices for {FALLBACK_REGION}"));
         }
         Ok(table)
     }
 
-    /// The regions whose prices are known.
+    /// The regions in the table.
     pub fn regions(&self) -> impl Iterator<Item = &str> {
         self.regions.keys().map(String::as_str)
     }
 
-    /// The prices of a region, or those of us-east-1 in their place.
+    /// The prices of a region, or else those of us-east-1.
     pub fn region(&self, region: &str) -> RegionPrices<'_> {
         static NONE: BTreeMap<Item, Price> = BTreeMap::new();
         let known = self.regions.get_key_value(region).or_else(|| self.regions.get_key_value(FALLBACK_REGION));
@@ -187,7 +187,7 @@ impl PriceTable {
     }
 }
 
-/// Trillionths of a dollar from dollars with a decimal point; nothing where it has more decimals or is no number.
+/// Converts a decimal number of dollars to trillionths. `None` if it has more decimals or is not a number.
 fn picos(usd: &str) -> Option<u64> {
     let (whole, parts) = usd.split_once('.').unwrap_or((usd, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! What a venue uses in a month, on either side of a plan.
+//! What a venue uses per month, on either side of a plan.
 
 use super::prices::{Item, RegionPrices};
 use super::{Assumptions, HOURS_A_MONTH, Money};
@@ -6,19 +6,19 @@ use crate::manifest::Schedule;
 use crate::plan::{is_owner, is_pinned};
 use crate::resource::{FunctionConfiguration, LiveStack, Observed, Stack};
 
-/// MB in a GB of memory, by which Lambda charges.
+/// MB in a GB of memory, as Lambda charges for it.
 const MB_A_GB: u128 = 1024;
-/// Bytes in a GB of logs, as the examples of CloudWatch's pricing page count them.
+/// Bytes in a GB of logs, as counted in the examples on CloudWatch's pricing page.
 const BYTES_A_GB: u128 = 1 << 30;
-/// Logs without a retention are kept for ever; what a year of them makes is counted.
+/// Logs without a retention period are kept forever; the estimate counts one year of them.
 const DAYS_KEPT_FOR_EVER: u32 = 365;
 
-/// What a venue uses in a month.
+/// What a venue uses per month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Usage {
-    /// Runs, in thousandths: a rule that fires each week has 4.345.
+    /// Runs, in thousandths: a weekly rule has 4.345 runs per month.
     pub(super) thousandths_of_runs: u64,
-    /// Hours in which there is at least one run, in thousandths.
+    /// Hours with at least one run, in thousandths.
     thousandths_of_hours: u64,
     /// Whether the function is on Arm.
     arm: bool,
@@ -28,11 +28,11 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// What a stack uses once it is as it should be, next to what there is of it.
+    /// What a stack uses once the plan is applied, given what currently exists of it.
     pub(super) fn of_desired(stack: &Stack, live: &LiveStack) -> Self {
         let runs = Some(&stack.rule).filter(|rule| rule.enabled).and_then(|rule| Runs::of(&rule.schedule));
         let wanted = &stack.function.configuration;
-        // A rollback stays until the function changes.
+        // A rollback stays in effect until the function changes.
         let size =
             |configuration: &FunctionConfiguration| (configuration.memory_mb, configuration.architecture.clone());
         let unchanged = live.function.present().is_some_and(|function| size(&function.configuration) == size(wanted));
@@ -45,7 +45,7 @@ impl Usage {
         }
     }
 
-    /// What a stack uses that is there. What belongs to somebody else is somebody else's bill.
+    /// What an existing stack uses. Resources of other owners are not part of this bill.
     pub(super) fn of_live(live: &LiveStack, deployment: &str) -> Self {
         let secret = live.secret.present().filter(|secret| is_owner(&secret.tags, deployment));
         let group = live.log_group.present().filter(|group| is_owner(&group.tags, deployment));
@@ -53,7 +53,7 @@ impl Usage {
         let rule = live.rule.present().filter(|rule| is_owner(&rule.tags, deployment));
         let fires = rule.filter(|rule| rule.enabled && !rule.targets.is_empty());
         let runs = fires.and_then(|rule| Runs::of(&rule.schedule)).unwrap_or_default();
-        // The rule invokes the alias, so its version is what runs.
+        // The rule invokes the alias, so the alias's version is what runs.
         let alias = live.alias.present().map(|alias| &alias.configuration);
         let usage = function.map(|function| Self::of_function(alias.unwrap_or(&function.configuration), runs));
         Self {
@@ -73,7 +73,7 @@ impl Usage {
         }
     }
 
-    /// What an item of it costs in a month.
+    /// What one item of this usage costs per month.
     pub(super) fn price(&self, item: Item, run_ms: u64, assumptions: &Assumptions, prices: &RegionPrices) -> Money {
         let runs = u128::from(self.thousandths_of_runs);
         let duration = runs * u128::from(self.memory_mb) * u128::from(run_ms);
@@ -101,7 +101,7 @@ impl Usage {
     }
 }
 
-/// What a rule makes in a month.
+/// How often a rule fires per month.
 #[derive(Clone, Copy, Default)]
 struct Runs {
     thousandths: u64,
@@ -109,7 +109,7 @@ struct Runs {
 }
 
 impl Runs {
-    /// Nothing where the expression isn't one that is understood.
+    /// `None` if the expression is not a valid schedule.
     fn of(schedule: &str) -> Option<Self> {
         let schedule = Schedule::parse(schedule).ok()?;
         Some(Self {
@@ -119,21 +119,21 @@ impl Runs {
     }
 }
 
-/// The parts of a live stack that cost something and couldn't be read.
+/// The unreadable parts of a live stack that cost something.
 pub(super) fn unread(live: &LiveStack) -> Vec<&'static str> {
-    fn is<T>(observed: &Observed<T>) -> bool {
+    fn is_unreadable<T>(observed: &Observed<T>) -> bool {
         matches!(observed, Observed::Unreadable(_))
     }
     let parts = [
-        ("secret", is(&live.secret)),
-        ("log group", is(&live.log_group)),
-        ("function", is(&live.function) || is(&live.alias)),
-        ("rule", is(&live.rule)),
+        ("secret", is_unreadable(&live.secret)),
+        ("log group", is_unreadable(&live.log_group)),
+        ("function", is_unreadable(&live.function) || is_unreadable(&live.alias)),
+        ("rule", is_unreadable(&live.rule)),
     ];
     parts.into_iter().filter(|(_, unread)| *unread).map(|(part, _)| part).collect()
 }
 
-/// Whether the rule fires by something that isn't a schedule, so that its runs can't be counted.
+/// Whether the rule fires on something other than a schedule, so that its runs can't be counted.
 pub(super) fn fires_by_events(live: &LiveStack) -> bool {
     live.rule.present().is_some_and(|rule| rule.enabled && Runs::of(&rule.schedule).is_none())
 }

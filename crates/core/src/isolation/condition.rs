@@ -1,4 +1,4 @@
-//! What a statement's `Condition` says of a request.
+//! Evaluates a statement's `Condition` for a request.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use super::pattern::{Holds, glob, is_resource, with_stars_for_variables};
 
-/// What is known of a request: key in lower case to its value, or to none where the request certainly lacks the key.
-/// Nothing is known of any other key.
+/// What is known about a request: lowercase key to value, or to `None` if the request definitely lacks the key. Any
+/// other key is unknown.
 pub type Context = BTreeMap<&'static str, Option<String>>;
 
-/// How a value is compared with one in a policy.
+/// Compares a policy's value with the request's.
 type Compare = fn(&str, &str) -> Holds;
 
-/// All operators and all their keys must hold.
+/// All operators and all of their keys must hold.
 pub(super) fn holds(condition: &Map<String, Value>, context: &Context) -> Holds {
     let operators = condition.iter().map(|(operator, keys)| match keys.as_object() {
         Some(keys) => keys.iter().map(|(key, values)| one(operator, key, values, context)).min().unwrap_or(Holds::Yes),
@@ -32,7 +32,7 @@ fn one(operator: &str, key: &str, values: &Value, context: &Context) -> Holds {
     let Some(values) = scalars(values) else { return Holds::Maybe };
     let Some(found) = context.get(key.to_lowercase().as_str()) else { return Holds::Maybe };
     if operator == "Null" {
-        // "true" asks for the key's absence.
+        // "true" requires the key to be absent.
         return values.iter().map(|value| Holds::from((value == "true") == found.is_none())).max().unwrap_or(Holds::No);
     }
     let Some((compare, negated)) = operation(operator) else { return Holds::Maybe };
@@ -41,8 +41,8 @@ fn one(operator: &str, key: &str, values: &Value, context: &Context) -> Holds {
     if negated { any.opposite() } else { any }
 }
 
-/// How an operator compares, and whether it asks for the opposite. Those for sets, numbers, dates and addresses aren't
-/// known here: no policy of ours has one.
+/// How an operator compares, and whether it negates the result. Operators for sets, numbers, dates and IP addresses are
+/// not supported, since none of our policies uses them.
 fn operation(operator: &str) -> Option<(Compare, bool)> {
     Some(match operator {
         "StringEquals" => (equal, false),
@@ -69,13 +69,13 @@ fn like(value: &str, found: &str) -> Holds {
     with_variable(value, found).unwrap_or_else(|| Holds::from(glob(value, found)))
 }
 
-/// A value with a variable in it may be anything that its other letters let it be.
+/// The result for a value that contains a variable: it may match anything that fits its literal characters.
 fn with_variable(value: &str, found: &str) -> Option<Holds> {
     let open = with_stars_for_variables(value)?;
     Some(if glob(&open, found) { Holds::Maybe } else { Holds::No })
 }
 
-/// One value, or a list of them, as texts.
+/// One value or a list of values, as strings.
 fn scalars(value: &Value) -> Option<Vec<String>> {
     let scalar = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! From what is known of the venues to what each can reach of each other. Pure.
+//! Determines what each venue can reach of every other, from what is known about them. Pure.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,18 @@ use super::policy::{Decision, Policy, Principal, Request, decide, decide_assumpt
 use super::shared::shared;
 use super::simulated::Simulated;
 
-/// Who fires rules.
+/// The service principal that fires rules.
 const EVENTS: &str = "events.amazonaws.com";
-/// What a role may not do to another venue's secret.
+/// What a role must not do to another venue's secret.
 const SECRET: [&str; 2] = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"];
-/// What a role may not do to another venue's log group.
+/// What a role must not do to another venue's log group.
 const LOGS: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:FilterLogEvents"];
-/// What a role may not do to another venue's function.
+/// What a role must not do to another venue's function.
 const FUNCTION: [&str; 2] = ["lambda:InvokeFunction", "lambda:UpdateFunctionCode"];
 const INVOKE: &str = "lambda:InvokeFunction";
 const ASSUME: &str = "sts:AssumeRole";
 
-/// A request that a role makes.
+/// A request by a role that is to be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     pub reach: Reach,
@@ -27,7 +27,7 @@ pub struct Asked {
     pub resource: Told<String>,
 }
 
-/// What one venue's role is asked about another venue. About itself it is asked what it has to be able to do.
+/// The requests to check for one venue's role against another venue. For the venue itself: what it must be able to do.
 pub fn asked(to: &Subject, own: bool) -> Vec<Asked> {
     let ask = |reach, action, resource| Asked { reach, action, resource };
     let stream = format!("{}:log-stream:verify", to.log_group_arn);
@@ -54,7 +54,7 @@ fn alias_arn(subject: &Subject) -> String {
     format!("{}:{}", subject.function_arn, crate::naming::ALIAS)
 }
 
-/// Judges every pair.
+/// Checks every pair of venues.
 pub fn judge(subjects: &[Subject], simulated: &Simulated, mut notes: Vec<String>) -> Report {
     let mut disagreements = Vec::new();
     let mut pairs = Vec::with_capacity(subjects.len() * subjects.len());
@@ -66,7 +66,9 @@ pub fn judge(subjects: &[Subject], simulated: &Simulated, mut notes: Vec<String>
     let asked = pairs.iter().flat_map(|pair| &pair.checks).filter(|check| check.reach != Reach::Rule);
     let unanswered = asked.filter(|check| check.verdict != Verdict::Untold && check.simulated.is_none()).count();
     if unanswered > 0 && !simulated.is_empty() {
-        notes.push(format!("IAM's simulation gave no answer for {unanswered} decisions, which were made here alone"));
+        notes.push(format!(
+            "IAM's simulation returned no result for {unanswered} decisions; they rest on the local evaluation alone"
+        ));
     }
     Report { venues: subjects.iter().map(|subject| subject.venue.clone()).collect(), pairs, disagreements, notes }
 }
@@ -88,7 +90,7 @@ fn pair(from: &Subject, to: &Subject, simulated: &Simulated, disagreements: &mut
         (Ok(mine), Ok(theirs)) => {
             let mut found = shared(mine, theirs);
             if mine.secret_arn.is_some() && mine.secret_arn.as_ref() == to.secret_arn.as_ref().ok() {
-                let text = format!("the function of {} is pointed at the secret of {}", from.venue, to.venue);
+                let text = format!("the function of {} uses the secret of {}", from.venue, to.venue);
                 found.push(Shared { what: "secret".to_owned(), text, tolerated: false });
             }
             found
@@ -154,9 +156,9 @@ fn by_role(from: &Subject, to: &Subject, asked: &Asked) -> Check {
         Decision::Allowed(by) => format!("allowed by {by}"),
         Decision::DeniedBy(by) => format!("denied by {by}"),
         Decision::NotAllowed if asked.reach == Reach::Role => {
-            format!("{}'s role trusts nobody but {}", to.venue, trusted(theirs))
+            format!("{}'s role trusts {}", to.venue, trusted(theirs))
         }
-        Decision::NotAllowed => format!("{}'s role may do it {}", from.venue, only_on(own, asked.action)),
+        Decision::NotAllowed => format!("{}'s role may do this {}", from.venue, only_on(own, asked.action)),
     };
     Check {
         reach: asked.reach,
@@ -168,18 +170,18 @@ fn by_role(from: &Subject, to: &Subject, asked: &Asked) -> Check {
     }
 }
 
-/// On what a role may do something, in words.
+/// The resources on which a role may do something, in words.
 fn only_on(own: &[Policy], action: &str) -> String {
     let resources: Vec<String> = own.iter().flat_map(|policy| policy.allowed_on(action)).collect();
-    if resources.is_empty() { "nowhere".to_owned() } else { format!("only on {}", resources.join(" and ")) }
+    if resources.is_empty() { "on no resource".to_owned() } else { format!("only on {}", resources.join(" and ")) }
 }
 
 fn trusted(trust: &[Policy]) -> String {
     let names: Vec<String> = trust.iter().flat_map(Policy::allowed_principals).collect();
-    if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") }
+    if names.is_empty() { "nobody".to_owned() } else { format!("only {}", names.join(" and ")) }
 }
 
-/// A rule asks for what its target says: the function's alias, or the function itself.
+/// A rule invokes its target: the function's alias, or the function itself.
 fn by_rule(from: &Subject, to: &Subject, own: bool) -> Vec<Check> {
     let resources = if own { vec![alias_arn(to)] } else { vec![alias_arn(to), to.function_arn.clone()] };
     let context = Context::from([
@@ -196,7 +198,7 @@ fn by_rule(from: &Subject, to: &Subject, own: bool) -> Vec<Check> {
                     Decision::Allowed(by) => (Verdict::Allowed, format!("allowed by {by}")),
                     Decision::DeniedBy(by) => (Verdict::Denied, format!("denied by {by}")),
                     Decision::NotAllowed => {
-                        (Verdict::Denied, format!("no statement of {}'s function policy lets that rule", to.venue))
+                        (Verdict::Denied, format!("no statement of {}'s function policy allows that rule", to.venue))
                     }
                 }
             }
@@ -206,7 +208,7 @@ fn by_rule(from: &Subject, to: &Subject, own: bool) -> Vec<Check> {
     resources.into_iter().map(check).collect()
 }
 
-/// IAM simulates what a role's own policies say, and nothing of the policies of what is asked for.
+/// IAM simulates only the role's own policies, not the policies of the requested resource.
 fn disagreement(from: &Subject, check: &Check, simulated: &str) -> Option<String> {
     let own = from.role.as_ref().ok()?;
     let context = context_of(&from.role_arn);
@@ -215,6 +217,9 @@ fn disagreement(from: &Subject, check: &Check, simulated: &str) -> Option<String
     let here = decide(own, &[], &request).is_allowed();
     (here != (simulated == "allowed")).then(|| {
         let found = if here { "allowed" } else { "denied" };
-        format!("{} {} on {}: IAM says {simulated}, and here it is {found}", from.venue, check.action, check.resource)
+        format!(
+            "{} {} on {}: IAM says {simulated}, but it is {found} by the local evaluation",
+            from.venue, check.action, check.resource
+        )
     })
 }

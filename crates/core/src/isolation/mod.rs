@@ -1,7 +1,7 @@
-//! Whether any venue can reach another: shown for every pair, and not assumed.
+//! Shows, for every pair of venues, that neither can reach the other.
 //!
-//! [`planned`] takes the documents that an apply would write, [`live`] those that are there; [`judge`] decides every
-//! request of every pair by IAM's own rules ([`policy`]), and [`simulation`] asks IAM the same, whose answer must agree.
+//! [`planned`] uses the policy documents that an apply would write, [`live`] the deployed ones. [`judge`] decides every
+//! request of every pair by IAM's own rules ([`policy`]), and [`simulation`] asks IAM, whose answer must be the same.
 
 mod condition;
 mod judge;

@@ -1,4 +1,4 @@
-//! What is judged, and what comes out of it.
+//! The input and output of an isolation check.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use sync_config::config::Destination;
 
 use super::policy::Policy;
 
-/// What was read, or why it couldn't be.
+/// What was read, or why it is unreadable.
 pub type Told<T> = Result<T, String>;
 
-/// A venue, as far as another one could reach it or be reached.
+/// A venue, as far as it could reach another one or be reached by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     pub venue: String,
@@ -27,11 +27,11 @@ pub struct Subject {
     pub function_policy: Told<Vec<Policy>>,
     pub rule_arn: String,
     pub account: String,
-    /// What its function goes by.
+    /// What its function works with.
     pub holdings: Told<Holdings>,
 }
 
-/// What no other venue may have as well.
+/// What a venue must not share with another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holdings {
     pub flag_property: String,
@@ -39,20 +39,20 @@ pub struct Holdings {
     pub tripleseat_base_uri: Option<String>,
     /// By the secret's key.
     pub credentials: BTreeMap<String, Credential>,
-    /// The secret that the function is pointed at, where that is known.
+    /// The secret that the function uses, if known.
     pub secret_arn: Option<String>,
 }
 
 /// A credential, as far as two can be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
-    /// As it stands in the manifest.
+    /// The reference in the manifest.
     pub reference: String,
-    /// SHA-256 of its value, where it was to be had. It is compared, and never shown.
+    /// SHA-256 of its value, if available. Used only for comparison and never shown.
     pub digest: Option<[u8; 32]>,
 }
 
-/// What of another venue is reached for.
+/// What of another venue might be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
@@ -69,19 +69,19 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// What of the other is reached, as in "can reach the secret of b".
+    /// What is reached, as in "reaches the secret of b".
     pub fn word(self) -> &'static str {
         match self {
             Self::Secret => "secret",
             Self::Logs => "log group",
             Self::Function => "function",
             Self::Role => "role",
-            Self::Rule => "function (by its rule)",
+            Self::Rule => "function (through its own rule)",
         }
     }
 }
 
-/// One request that was decided.
+/// One decided request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     pub reach: Reach,
@@ -90,32 +90,32 @@ pub struct Check {
     pub verdict: Verdict,
     /// Why.
     pub reason: String,
-    /// How IAM's own simulation decides it, where it was asked.
+    /// The decision of IAM's own simulation, if it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub simulated: Option<String>,
 }
 
-/// What a request comes to.
+/// The decision on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Denied,
     Allowed,
-    /// Something that it depends on couldn't be read.
+    /// Unknown: something that it depends on is unreadable.
     Untold,
 }
 
-/// Something that two venues have in common.
+/// Something that two venues share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Shared {
     /// `flag_property`, `destination`, `secret`, or a credential's key.
     pub what: String,
     pub text: String,
-    /// Known, and no contamination: it is told, and fails nothing.
+    /// Allowed because it can't mix up leads. It is reported but doesn't fail the check.
     pub tolerated: bool,
 }
 
-/// Two venues, or one and itself.
+/// Two venues, or a venue and itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pair {
     pub from: String,
@@ -123,59 +123,59 @@ pub struct Pair {
     pub state: PairState,
     pub checks: Vec<Check>,
     pub shared: Vec<Shared>,
-    /// Why something couldn't be told.
+    /// Why something is unknown.
     pub untold: BTreeSet<String>,
 }
 
-/// What a pair comes to: a cell of the table.
+/// The result for a pair: a cell of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PairState {
     /// Nothing of the other is reached, and nothing is shared.
     Isolated,
-    /// Something is.
+    /// Something is reached or shared.
     Open,
     Untold,
-    /// One venue, whose role may do what it has to.
+    /// A venue and itself: its role may do what it must.
     Own,
-    /// One venue, whose role may not: denials would prove nothing.
+    /// A venue and itself: its role may not do what it must, so denials elsewhere prove nothing.
     OwnDenied,
 }
 
-/// All pairs.
+/// The results for all pairs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub venues: Vec<String>,
     /// Row by row, in the order of `venues`.
     pub pairs: Vec<Pair>,
-    /// Where what IAM's simulation says differs from what was found here.
+    /// Where IAM's simulation differs from the local evaluation.
     pub disagreements: Vec<String>,
-    /// What is worth knowing besides: what was left out, and what was judged by less.
+    /// Notes on what was left out and where the data was incomplete.
     pub notes: Vec<String>,
 }
 
 impl Report {
-    /// Pairs of two venues.
+    /// The pairs of two different venues.
     pub fn of_two(&self) -> impl Iterator<Item = &Pair> {
         self.pairs.iter().filter(|pair| pair.from != pair.to)
     }
 
-    /// Whether any venue reaches another or shares with it, can't do its own work, or IAM says otherwise.
+    /// Whether any venue reaches another, shares something with it, can't do its own work, or IAM disagrees.
     pub fn is_open(&self) -> bool {
         let open = |pair: &Pair| matches!(pair.state, PairState::Open | PairState::OwnDenied);
         self.pairs.iter().any(open) || !self.disagreements.is_empty()
     }
 
-    /// Whether something couldn't be told.
+    /// Whether something is unknown.
     pub fn is_untold(&self) -> bool {
         self.pairs.iter().any(|pair| pair.state == PairState::Untold)
     }
 }
 
-/// Reads the policies of a document that is there.
+/// Parses a policy document into a list of one policy.
 ///
 /// # Errors
-/// It can't be read.
+/// The document is not a valid policy.
 pub fn policies(name: &str, document: &Value) -> Told<Vec<Policy>> {
     Policy::parse(name, document).map(|policy| vec![policy])
 }

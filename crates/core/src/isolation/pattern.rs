@@ -1,16 +1,16 @@
-//! What a pattern of a policy fits, as far as that can be told.
+//! Matches the patterns of policies, as far as the text allows.
 
-/// Whether something holds. Ordered, so that "all" is the smallest and "any" the largest.
+/// Whether something holds. Ordered, so that "all" is the minimum and "any" is the maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holds {
     No,
-    /// It depends on what isn't known.
+    /// It depends on something unknown.
     Maybe,
     Yes,
 }
 
 impl Holds {
-    /// `No` for `Yes`, and the other way round.
+    /// `No` for `Yes`, and vice versa.
     pub fn opposite(self) -> Self {
         match self {
             Self::No => Self::Yes,
@@ -26,14 +26,14 @@ impl From<bool> for Holds {
     }
 }
 
-/// Parts of an ARN, separated by colons; the last may have more of them.
+/// The number of parts of an ARN, separated by colons. The last part may itself contain colons.
 const ARN_PARTS: usize = 6;
 
-/// Whether `*` (any letters) and `?` (one letter) make `text` of `pattern`.
+/// Whether `text` matches `pattern`, with `*` for any characters and `?` for one character.
 pub fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut next) = (0, 0);
-    // Where the last star stands, and up to where it has been taken to reach.
+    // The position of the last star, and how far into the text it currently matches.
     let mut star = None;
     while at < text.len() {
         match pattern.get(next) {
@@ -58,13 +58,13 @@ pub fn glob(pattern: &str, text: &str) -> bool {
     pattern[next..].iter().all(|letter| *letter == '*')
 }
 
-/// Actions are told apart without their case.
+/// Whether an action matches a pattern. Actions are case-insensitive.
 pub fn is_action(pattern: &str, action: &str) -> bool {
     glob(&pattern.to_lowercase(), &action.to_lowercase())
 }
 
-/// A pattern for ARNs is one for each of its parts: a star before the last part doesn't reach beyond a colon. Where the
-/// whole fits and the parts don't, or a variable (`${aws:username}`) stands in it, it can't be told from the text alone.
+/// Whether an ARN matches a pattern. Each part is matched on its own, so a star before the last part doesn't match a
+/// colon. `Maybe` if the whole matches but the parts don't, or if the pattern has a variable (`${aws:username}`).
 pub fn is_resource(pattern: &str, arn: &str) -> Holds {
     if let Some(open) = with_stars_for_variables(pattern) {
         return if glob(&open, arn) { Holds::Maybe } else { Holds::No };
@@ -80,7 +80,7 @@ pub fn is_resource(pattern: &str, arn: &str) -> Holds {
     if glob(pattern, arn) { Holds::Maybe } else { Holds::No }
 }
 
-/// The pattern with a star for each `${…}`; `None` where there is none.
+/// The pattern with a star for each `${…}`; `None` if there is no variable.
 pub(super) fn with_stars_for_variables(pattern: &str) -> Option<String> {
     let mut open = String::new();
     let mut rest = pattern;

@@ -1,4 +1,4 @@
-//! What would be there after an apply: the documents of the plan, with no account and no network.
+//! What would exist after an apply: the plan's policy documents, without an account or a network.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use crate::desired::{Desired, Scope};
 use crate::manifest::{Manifest, Venue};
 use crate::resource::{PermissionSpec, Stack};
 
-/// Six characters such as Secrets Manager puts at the end of a secret's ARN.
+/// Six random-looking characters, like those that Secrets Manager appends to a secret's ARN.
 const SUFFIX: &str = "Xy7Zq2";
 
-/// What is compared of the credentials, by venue and by the secret's key.
+/// The credentials to compare, by venue and by key in the secret.
 pub type Credentials = BTreeMap<String, BTreeMap<String, Credential>>;
 
-/// The venues that should have something.
+/// The venues that should have resources.
 pub fn subjects(manifest: &Manifest, desired: &Desired, credentials: &Credentials) -> Vec<Subject> {
     let stacks = desired.venues.iter().filter_map(|venue| Some((venue, venue.stack.as_ref()?)));
     stacks
@@ -51,7 +51,7 @@ pub fn log_group_arn(scope: &Scope, name: &str) -> String {
     scope.arn("logs", &format!("log-group:{name}"))
 }
 
-/// What a venue's function goes by, as the manifest has it.
+/// What a venue's function works with, according to the manifest.
 pub fn holdings(venue: &Venue, credentials: BTreeMap<String, Credential>) -> Holdings {
     Holdings {
         flag_property: venue.flag_property.clone(),
@@ -62,7 +62,7 @@ pub fn holdings(venue: &Venue, credentials: BTreeMap<String, Credential>) -> Hol
     }
 }
 
-/// The policy that `AddPermission` makes of a statement.
+/// The policy that `AddPermission` creates from a statement.
 fn function_policy(function_arn: &str, permission: &PermissionSpec) -> Value {
     json!({
         "Version": "2012-10-17",

@@ -1,9 +1,9 @@
-//! Whether IAM would allow a request, from policy documents alone: explicit denial, allowance, or neither.
+//! Decides whether IAM would allow a request, from policy documents alone: explicitly denied, allowed, or neither.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html> within one account,
-//! without what can only take away: boundaries, session policies, an organisation's policies. What can't be known from
-//! the documents (a condition about an unknown key, an operator that isn't known here) is taken the careful way: it lets
-//! an allowance stand, and a denial fall.
+//! without policies that can only restrict: boundaries, session policies, an organization's policies. Anything that
+//! can't be known from the documents (a condition on an unknown key, an unsupported operator) is treated
+//! conservatively: an allow is assumed to apply, and a deny is assumed not to.
 
 use serde_json::{Map, Value};
 
@@ -19,7 +19,7 @@ pub enum Principal<'a> {
     Service(&'a str),
 }
 
-/// What is asked for.
+/// A request.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     pub principal: Principal<'a>,
@@ -27,29 +27,29 @@ pub struct Request<'a> {
     pub action: &'a str,
     /// An ARN.
     pub resource: &'a str,
-    /// What is known of the request besides.
+    /// What else is known about the request.
     pub context: &'a Context,
 }
 
-/// What becomes of a request.
+/// The decision on a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Allowed by this statement, or perhaps.
+    /// Allowed, or possibly allowed, by this statement.
     Allowed(String),
-    /// Denied by this statement, whatever else allows it.
+    /// Explicitly denied by this statement.
     DeniedBy(String),
     /// Denied because no statement allows it.
     NotAllowed,
 }
 
 impl Decision {
-    /// Whether the request goes through.
+    /// Whether the request is allowed.
     pub fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
     }
 }
 
-/// A policy that was read.
+/// A parsed policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     name: String,
@@ -58,7 +58,7 @@ pub struct Policy {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Statement {
-    /// The `Sid`, or the place in the policy counted from one.
+    /// The `Sid`, or else the position in the policy, counted from 1.
     name: String,
     allows: bool,
     principal: Option<Named>,
@@ -77,21 +77,21 @@ struct Element {
 /// `Principal` or `NotPrincipal`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Named {
-    /// Kind (`AWS`, `Service`) and name; a bare `*` is of the kind `*`.
+    /// Kind (`AWS`, `Service`) and name; a bare `*` has the kind `*`.
     names: Vec<(String, String)>,
     not: bool,
 }
 
 impl Policy {
-    /// Reads a policy document. `name` is what the policy is called in reasons.
+    /// Parses a policy document. `name` is the policy's name in reasons.
     ///
     /// # Errors
-    /// It is no policy document: what is wrong with it.
+    /// It is not a valid policy document. The error says why.
     pub fn parse(name: &str, document: &Value) -> Result<Self, String> {
         let statements = match document.get("Statement") {
             Some(Value::Array(list)) => list.as_slice(),
             Some(one @ Value::Object(_)) => std::slice::from_ref(one),
-            _ => return Err(format!("{name} has no statements that could be read")),
+            _ => return Err(format!("{name} has no readable statements")),
         };
         let read = (1..).zip(statements).map(|(number, value)| {
             Statement::parse(number, value).map_err(|what| format!("{name}: statement {number} {what}"))
@@ -99,7 +99,7 @@ impl Policy {
         Ok(Self { name: name.to_owned(), statements: read.collect::<Result<_, _>>()? })
     }
 
-    /// The patterns of resources on which an action is allowed here, by whatever condition.
+    /// The resource patterns on which an action is allowed here, regardless of conditions.
     pub fn allowed_on<'p>(&'p self, action: &'p str) -> impl Iterator<Item = String> + 'p {
         let fitting = self.statements.iter().filter(move |statement| statement.allows && statement.action.has(action));
         fitting.flat_map(|statement| match &statement.resource {
@@ -109,7 +109,7 @@ impl Policy {
         })
     }
 
-    /// Whom its statements allow something, whatever else they ask for.
+    /// The principals that its statements allow something, regardless of conditions.
     pub fn allowed_principals(&self) -> impl Iterator<Item = String> {
         let allowing = self.statements.iter().filter(|statement| statement.allows);
         allowing.filter_map(|statement| statement.principal.as_ref()).flat_map(|named| {
@@ -118,7 +118,7 @@ impl Policy {
         })
     }
 
-    /// The strongest of its statements with this effect that fits, and how surely.
+    /// The best match among its statements with this effect, and how certain it is.
     fn fits(&self, allows: bool, request: &Request<'_>, account_counts: bool) -> Option<(Holds, String)> {
         let fitting = self.statements.iter().filter(|statement| statement.allows == allows).map(|statement| {
             (statement.holds(request, account_counts), format!("{}, statement {}", self.name, statement.name))
@@ -132,12 +132,12 @@ impl Statement {
         let allows = match value.get("Effect").and_then(Value::as_str) {
             Some("Allow") => true,
             Some("Deny") => false,
-            _ => return Err("has no effect that is known".to_owned()),
+            _ => return Err("has an unknown effect".to_owned()),
         };
         let condition = match value.get("Condition") {
             None => Map::new(),
             Some(Value::Object(condition)) => condition.clone(),
-            Some(_) => return Err("has a condition that can't be read".to_owned()),
+            Some(_) => return Err("has an unreadable condition".to_owned()),
         };
         Ok(Self {
             name: value.get("Sid").and_then(Value::as_str).map_or_else(|| number.to_string(), ToOwned::to_owned),
@@ -170,10 +170,10 @@ impl Element {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => return Err(format!("has both {name} and {not}")),
         };
-        Ok(Some(Self { patterns: texts(value).ok_or_else(|| format!("has a {name} that can't be read"))?, not }))
+        Ok(Some(Self { patterns: texts(value).ok_or_else(|| format!("has an unreadable {name}"))?, not }))
     }
 
-    /// Whether it has an action.
+    /// Whether it covers an action.
     fn has(&self, action: &str) -> bool {
         self.patterns.iter().any(|pattern| is_action(pattern, action)) != self.not
     }
@@ -191,17 +191,17 @@ impl Named {
             Value::String(text) => names.push(("*".to_owned(), text.clone())),
             Value::Object(kinds) => {
                 for (kind, value) in kinds {
-                    let texts = texts(value).ok_or("has a principal that can't be read")?;
+                    let texts = texts(value).ok_or("has an unreadable principal")?;
                     names.extend(texts.into_iter().map(|text| (kind.clone(), text)));
                 }
             }
-            _ => return Err("has a principal that can't be read".to_owned()),
+            _ => return Err("has an unreadable principal".to_owned()),
         }
         Ok(Some(Self { names, not }))
     }
 
-    /// `account_counts`: whether naming the account names its roles, which it does for those that their own policies
-    /// allow the same.
+    /// `account_counts`: whether naming the account includes its roles. It does for roles whose own policies also allow
+    /// the request.
     fn holds(&self, request: &Request<'_>, account_counts: bool) -> Holds {
         let named = self.names.iter().map(|(kind, name)| Self::one(kind, name, request, account_counts)).max();
         let named = named.unwrap_or(Holds::No);
@@ -225,7 +225,7 @@ impl Named {
     }
 }
 
-/// A text, or a list of texts.
+/// A string or a list of strings.
 pub(super) fn texts(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(text) => Some(vec![text.clone()]),
@@ -234,14 +234,14 @@ pub(super) fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// Decides a request: `identity` are the principal's own policies, `resource` those of what it asks for. Within one
-/// account either of them may allow it.
+/// Decides a request: `identity` are the principal's own policies, `resource` those of the requested resource. Within
+/// one account, either of them may allow it.
 pub fn decide(identity: &[Policy], resource: &[Policy], request: &Request<'_>) -> Decision {
     decide_with(identity, resource, false, request)
 }
 
-/// Decides whether a role may be assumed: its trust policy must say so, by the role's name, or by the account and then
-/// only for whom its own policies allow it.
+/// Decides whether a role may be assumed. Its trust policy must allow it, by naming either the caller or the account.
+/// If it names the account, the caller's own policies must allow it too.
 pub fn decide_assumption(identity: &[Policy], trust: &[Policy], request: &Request<'_>) -> Decision {
     let own = decide(identity, &[], request);
     if let Decision::DeniedBy(_) = own {

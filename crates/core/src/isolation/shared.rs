@@ -1,5 +1,5 @@
-//! What two venues have in common and shouldn't. The manifest's own checks refuse most of it; here the values, and what
-//! the deployed functions really go by, are compared too.
+//! What two venues share but shouldn't. The manifest's own checks reject most of it; this also compares values, and the
+//! settings that the deployed functions really have.
 
 use sync_config::config::{
     Destination, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY,
@@ -7,18 +7,18 @@ use sync_config::config::{
 
 use super::model::{Credential, Holdings, Shared};
 
-/// What both have.
+/// What two venues share.
 pub fn shared(one: &Holdings, other: &Holdings) -> Vec<Shared> {
     let mut found = Vec::new();
     let mut share = |what: &str, text: String, tolerated| {
         found.push(Shared { what: what.to_owned(), text, tolerated });
     };
     if one.flag_property == other.flag_property {
-        let text = format!("one flag property, {}: a contact ticked for one goes to both", one.flag_property);
+        let text = format!("the same flag property, {}: a contact ticked for one goes to both", one.flag_property);
         share("flag_property", text, false);
     }
     if let (Some(arn), true) = (&one.secret_arn, one.secret_arn == other.secret_arn) {
-        share("secret", format!("both functions are pointed at {arn}"), false);
+        share("secret", format!("both functions use {arn}"), false);
     }
     let apart = two_locations(one, other);
     for (key, mine) in &one.credentials {
@@ -26,15 +26,19 @@ pub fn shared(one: &Holdings, other: &Holdings) -> Vec<Shared> {
         let name = key.to_lowercase();
         match key.as_str() {
             KEY_HUBSPOT_TOKEN => {
-                share(key, format!("one {name} ({how}): allowed; a private app for each isolates better"), true);
+                share(
+                    key,
+                    format!("the same {name} ({how}): allowed, but a private app per venue isolates better"),
+                    true,
+                );
             }
             KEY_TRIPLESEAT_PUBLIC_KEY | KEY_TRIPLESEAT_CLIENT_ID | KEY_TRIPLESEAT_CLIENT_SECRET if apart => {
-                share(key, format!("one {name} ({how}): allowed, each names a location of its own"), true);
+                share(key, format!("the same {name} ({how}): allowed, since each venue has its own location"), true);
             }
             KEY_TRIPLESEAT_PUBLIC_KEY | KEY_TRIPLESEAT_CLIENT_ID | KEY_TRIPLESEAT_CLIENT_SECRET => {
-                share(key, format!("one {name} ({how}): both make leads in one account"), false);
+                share(key, format!("the same {name} ({how}): both create leads in the same account"), false);
             }
-            _ => share(key, format!("one {name} ({how})"), false),
+            _ => share(key, format!("the same {name} ({how})"), false),
         }
     }
     if let Some((text, tolerated)) = one_destination(one, other) {
@@ -43,16 +47,16 @@ pub fn shared(one: &Holdings, other: &Holdings) -> Vec<Shared> {
     found
 }
 
-/// By value where both values are known, else by what the manifest says.
+/// Compares by value if both values are known, or else by reference.
 fn same(one: &Credential, other: &Credential) -> Option<&'static str> {
     match (one.digest, other.digest) {
-        (Some(one), Some(other)) => (one == other).then_some("the same value"),
-        // Two that are set by hand are nothing alike for that.
-        _ => (one.reference == other.reference && one.reference != "managed").then_some("the same reference"),
+        (Some(one), Some(other)) => (one == other).then_some("by value"),
+        // That both are set by hand doesn't make them equal.
+        _ => (one.reference == other.reference && one.reference != "managed").then_some("by reference"),
     }
 }
 
-/// Whether each names a location, and not the same.
+/// Whether both name a location, and different ones.
 fn two_locations(one: &Holdings, other: &Holdings) -> bool {
     let location = |holdings: &Holdings| match &holdings.destination {
         Destination::Tripleseat { location_id, .. } => *location_id,
@@ -68,17 +72,19 @@ fn one_destination(one: &Holdings, other: &Holdings) -> Option<(String, bool)> {
             Destination::Tripleseat { location_id: other_location, site_id: other_site, .. },
         ) if one.tripleseat_base_uri == other.tripleseat_base_uri => {
             if let (Some(location), true) = (location_id, location_id == other_location) {
-                return Some((format!("one Tripleseat location, {location}"), false));
+                return Some((format!("the same Tripleseat location, {location}"), false));
             }
             let site = site_id.filter(|_| site_id == other_site)?;
             Some(match two_locations(one, other) {
-                true => (format!("one Tripleseat site, {site}: allowed, each names a location of its own"), true),
-                false => (format!("one Tripleseat site, {site}, and not each has a location of its own"), false),
+                true => {
+                    (format!("the same Tripleseat site, {site}: allowed, since each venue has its own location"), true)
+                }
+                false => (format!("the same Tripleseat site, {site}, and at least one venue has no location"), false),
             })
         }
         (Destination::Http(http), Destination::Http(other)) if http.url == other.url => match http.auth {
-            Some(_) => Some((format!("one address, {}: allowed for two credentials", http.url), true)),
-            None => Some((format!("one address without a credential, {}", http.url), false)),
+            Some(_) => Some((format!("the same URL, {}: allowed with different credentials", http.url), true)),
+            None => Some((format!("the same URL without a credential, {}", http.url), false)),
         },
         _ => None,
     }

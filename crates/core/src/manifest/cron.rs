@@ -1,7 +1,7 @@
 //! The six fields of EventBridge's `cron(...)`, and how often they can fire.
 //!
-//! The rules are those of <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html>; what that
-//! page doesn't describe (Quartz's `LW`, `L-3`, ranges that wrap) is refused, since each can be written as it does.
+//! The rules are those of <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html>. Syntax
+//! that this page doesn't describe (Quartz's `LW`, `L-3`, ranges that wrap) is rejected; it can be written another way.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -15,7 +15,7 @@ use super::Flaw;
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 const MINUTES_OF_DAY: u64 = 24 * 60;
-/// Weekdays and leap years repeat after 28 years (no century without a leap day lies between 1970 and 2099).
+/// Weekdays and leap years repeat every 28 years (between 1970 and 2099, every fourth year is a leap year).
 const TYPICAL_YEARS: RangeInclusive<u16> = 2000..=2027;
 
 struct Field {
@@ -62,7 +62,7 @@ pub(super) struct Cron {
 }
 
 impl Cron {
-    /// `inner` stands between the brackets and begins at byte `start` of the expression.
+    /// `inner` is the text between the parentheses, which starts at byte `start` of the expression.
     pub(super) fn parse(inner: &str, start: usize) -> Result<Self, Flaw> {
         let words: Vec<&str> = inner.split_whitespace().collect();
         let place = |word: &str| {
@@ -93,19 +93,19 @@ impl Cron {
         if cron.firing_days().next().is_none() {
             return Err(Flaw::new(
                 "this schedule never fires: none of its months has that day",
-                "write L in day-of-month for the last day of a month",
+                "write L in day-of-month for the last day of the month",
             )
             .at(place(day_of_month)));
         }
         Ok(cron)
     }
 
-    /// The expression with one space between its fields.
+    /// The expression, with single spaces between its fields.
     pub(super) fn expression(&self) -> String {
         format!("cron({})", self.text)
     }
 
-    /// The shortest time between two firings, in seconds; nothing where it fires only once.
+    /// The shortest time between two firings, in seconds; `None` if it fires only once.
     pub(super) fn shortest_interval_s(&self) -> Option<u64> {
         let times: Vec<u64> = self
             .hours
@@ -142,20 +142,21 @@ impl Cron {
         None
     }
 
-    /// Firings in so many hours, on average over the years in which it fires, in thousandths of a firing.
+    /// Firings in the given number of hours, averaged over the years in which it fires, in thousandths of a firing.
     pub(super) fn firings_in(&self, hours: u64) -> u64 {
         self.average(hours, self.hours.len() * self.minutes.len())
     }
 
-    /// Of so many hours those in which it fires at least once, on average, in thousandths of an hour.
+    /// How many of the given hours have at least one firing, on average, in thousandths of an hour.
     pub(super) fn hours_in(&self, hours: u64) -> u64 {
         self.average(hours, self.hours.len())
     }
 
-    /// What happens so often on a day on which it fires, in so many hours, in thousandths.
+    /// How often something happens in the given number of hours if it happens `on_a_day` times on each day with a
+    /// firing, in thousandths.
     ///
-    /// The average is over whole years, and where it fires in every year over the 28 after which the calendar repeats,
-    /// so it depends on no date at which one begins to count.
+    /// The average covers whole years: all years with firings, or, for a schedule that fires every year, the 28 years
+    /// after which the calendar repeats. So it doesn't depend on a start date.
     fn average(&self, hours: u64, on_a_day: usize) -> u64 {
         let years = self.typical_years();
         let days: u64 = years.iter().map(|year| if Date::new(*year, 2, 29).is_ok() { 366 } else { 365 }).sum();
@@ -165,7 +166,7 @@ impl Cron {
         u64::try_from(rounded).unwrap_or(u64::MAX)
     }
 
-    /// When it fires on a day, in order.
+    /// The firing times on a day, in order.
     fn times_on(&self, date: Date) -> impl Iterator<Item = DateTime> + '_ {
         let number = |part: i8| u16::try_from(part).unwrap_or(0);
         let weekday = number(date.first_of_month().weekday().to_sunday_one_offset());
@@ -179,7 +180,7 @@ impl Cron {
         })
     }
 
-    /// The days on which it fires, as numbers that grow by one a day.
+    /// The days on which it fires, as consecutive day numbers.
     fn firing_days(&self) -> impl Iterator<Item = u64> + '_ {
         self.typical_years().into_iter().flat_map(move |year| {
             self.months.iter().flat_map(move |&month| {
@@ -196,7 +197,7 @@ impl Cron {
         })
     }
 
-    /// The years that stand for all in which it fires.
+    /// Years that represent all the years in which it fires.
     fn typical_years(&self) -> Vec<i16> {
         let every_year = self.years.len() == FIELDS[5].range.clone().count();
         let years: Vec<u16> = if every_year { TYPICAL_YEARS.collect() } else { self.years.iter().copied().collect() };
@@ -242,8 +243,8 @@ fn nearest_weekday(wanted: u16, length: u16, weekday_of: impl Fn(u16) -> u16) ->
 
 fn wrong_count(words: &[&str]) -> Flaw {
     let message = match words.len() {
-        1 => "cron(...) takes six fields, and here is 1".to_owned(),
-        count => format!("cron(...) takes six fields, and here are {count}"),
+        1 => "cron(...) takes six fields, but this has 1".to_owned(),
+        count => format!("cron(...) takes six fields, but this has {count}"),
     };
     let help = if let &[minutes, hours, day_of_month, month, day_of_week] = words {
         let (day_of_month, day_of_week) = match (day_of_month, day_of_week) {
@@ -252,11 +253,11 @@ fn wrong_count(words: &[&str]) -> Flaw {
             _ => ("?", day_of_week),
         };
         format!(
-            "write cron({minutes} {hours} {day_of_month} {month} {day_of_week} *): EventBridge has a year, one of the \
-             two days is `?`, and its week begins with 1 for Sunday"
+            "write cron({minutes} {hours} {day_of_month} {month} {day_of_week} *): in EventBridge the last field is a \
+             year, one of the two day fields is `?`, and 1 is Sunday"
         )
     } else {
-        "they are minutes, hours, day-of-month, month, day-of-week, year, such as cron(0 8 * * ? *)".to_owned()
+        "the fields are minutes, hours, day-of-month, month, day-of-week and year, such as cron(0 8 * * ? *)".to_owned()
     };
     Flaw::new(message, help)
 }
@@ -269,10 +270,10 @@ fn question_marks(words: &[String]) -> Option<Flaw> {
     match (day_of_month, day_of_week) {
         ("?", "?") => Some(Flaw::new("only one of day-of-month and day-of-week may be `?`", rewritten("*", "?"))),
         ("?", _) | (_, "?") => None,
-        (_, "*") => Some(Flaw::new("one of day-of-month and day-of-week has to be `?`", rewritten(day_of_month, "?"))),
-        ("*", _) => Some(Flaw::new("one of day-of-month and day-of-week has to be `?`", rewritten("?", day_of_week))),
+        (_, "*") => Some(Flaw::new("one of day-of-month and day-of-week must be `?`", rewritten(day_of_month, "?"))),
+        ("*", _) => Some(Flaw::new("one of day-of-month and day-of-week must be `?`", rewritten("?", day_of_week))),
         _ => Some(Flaw::new(
-            "one of day-of-month and day-of-week has to be `?`",
+            "one of day-of-month and day-of-week must be `?`",
             format!("{}, or {}", rewritten(day_of_month, "?"), rewritten("?", day_of_week)),
         )),
     }
@@ -293,8 +294,8 @@ fn day_of_month_field(word: &str) -> Result<Days, Flaw> {
     }
     if word.contains(['L', 'W']) {
         return Err(Flaw::new(
-            format!("`{word}` is no day-of-month"),
-            "L (the last day) and W (15W, the weekday nearest the 15th) stand alone, without a list or a range",
+            format!("`{word}` is not a valid day-of-month"),
+            "L (the last day) and W (15W, the weekday nearest the 15th) can't be part of a list or a range",
         ));
     }
     set(field, word).map(Days::Set)
@@ -311,8 +312,8 @@ fn day_of_week_field(word: &str) -> Result<Days, Flaw> {
     if let Some((day, nth)) = word.split_once('#') {
         let nth = nth.parse::<u16>().ok().filter(|nth| (1..=5).contains(nth)).ok_or_else(|| {
             Flaw::new(
-                format!("`{word}` is no day-of-week"),
-                "after # stands which one of the month, 1 to 5, and nothing else: 3#2 is the second Tuesday",
+                format!("`{word}` is not a valid day-of-week"),
+                "write a number from 1 to 5 after #: 3#2 is the second Tuesday of the month",
             )
         })?;
         return Ok(Days::NthWeekday(number(field, day)?, nth));
@@ -337,12 +338,12 @@ fn item_values(field: &Field, item: &str) -> Result<Vec<u16>, Flaw> {
         None => (item, None),
         Some(_) if !field.increments => {
             let help = "write the days as a list, such as MON,WED,FRI";
-            return Err(Flaw::new(format!("EventBridge takes no increments in {}", field.name), help));
+            return Err(Flaw::new(format!("EventBridge does not allow increments in {}", field.name), help));
         }
         Some((base, step)) => {
             let step = step.parse::<u16>().ok().filter(|step| (1..=high).contains(step)).ok_or_else(|| {
-                let help = format!("after / stands a whole number from 1 to {high}, such as {low}/{}", 10.min(high));
-                Flaw::new(format!("`{item}` has no increment that fits {}", field.name), help)
+                let help = format!("write a whole number from 1 to {high} after /, such as {low}/{}", 10.min(high));
+                Flaw::new(format!("`{item}` does not have a valid increment for {}", field.name), help)
             })?;
             (base, Some(step))
         }
@@ -357,8 +358,8 @@ fn item_values(field: &Field, item: &str) -> Result<Vec<u16>, Flaw> {
     };
     if from > to {
         return Err(Flaw::new(
-            format!("the range `{base}` in {} ends before it begins", field.name),
-            format!("write two parts as a list: {}-{high},{low}-{}", from, to),
+            format!("the range `{base}` in {} ends before it starts", field.name),
+            format!("write it as a list of two ranges: {}-{high},{low}-{}", from, to),
         ));
     }
     Ok((from..=to).step_by(usize::from(step.unwrap_or(1))).collect())
@@ -378,12 +379,12 @@ fn number(field: &Field, word: &str) -> Result<u16, Flaw> {
         };
         let extra = match field.name {
             "day-of-week" => "; 1 is Sunday",
-            _ if word.is_empty() => "; before a / stands the first value, or *",
+            _ if word.is_empty() => "; write the first value or * before /",
             _ => "",
         };
         Flaw::new(
-            format!("`{word}` doesn't fit {}", field.name),
-            format!("{} goes from {low} to {high}{names}{extra}", field.name),
+            format!("`{word}` is not valid for {}", field.name),
+            format!("{} must be from {low} to {high}{names}{extra}", field.name),
         )
     })
 }

@@ -5,10 +5,10 @@ use super::Flaw;
 const UNITS: [(char, u32); 3] = [('h', 3600), ('m', 60), ('s', 1)];
 const HELP: &str = "write whole hours, minutes and seconds, largest first, such as \"90s\", \"4m\" or \"1m30s\"";
 
-/// Seconds of a duration such as `1m30s`: whole numbers, each unit at most once, the larger before the smaller.
+/// Parses a duration such as `1m30s` to seconds: whole numbers, each unit at most once, larger units first.
 pub fn parse_duration(text: &str) -> Result<u32, Flaw> {
     let not_one = || Flaw::new("this is not a duration", HELP);
-    let too_long = || Flaw::new("this duration is too long", "one run of a function lasts 15 minutes at most");
+    let too_long = || Flaw::new("this duration is too long", "one run of a function can take at most 15 minutes");
     let mut rest = text;
     let mut total = 0_u32;
     let mut units = UNITS.iter();
@@ -29,7 +29,7 @@ pub fn parse_duration(text: &str) -> Result<u32, Flaw> {
     if text.is_empty() { Err(not_one()) } else { Ok(total) }
 }
 
-/// The shortest way to write `seconds` that [`parse_duration`] takes.
+/// The shortest form of `seconds` that [`parse_duration`] accepts.
 pub fn format_duration(seconds: u64) -> String {
     let mut rest = seconds;
     let mut text = String::new();

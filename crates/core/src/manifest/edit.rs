@@ -1,5 +1,5 @@
-//! Edits of a manifest's text. An edit changes the bytes that it is about and no other: comments, order, spacing and line
-//! breaks of all the rest stay. It doesn't say whether the result is valid; [`super::check`] does.
+//! Edits of a manifest's text. An edit changes only the bytes that it is about and keeps the comments, order, spacing
+//! and line breaks of everything else. It doesn't check whether the result is valid; [`super::check`] does.
 
 use std::ops::Range;
 
@@ -8,38 +8,38 @@ use toml_edit::{Document, Item, Table, TableLike};
 
 use super::{SecretRef, Status};
 
-/// The file is valid, and yet written in a way that can't be edited without changing more than is asked for.
+/// The file is valid but written in a way that can't be edited without changing more than requested.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Uneditable(String);
 
-/// A venue to be added.
+/// A venue to add.
 #[derive(Debug, Clone)]
 pub struct NewVenue {
     /// Key of its table.
     pub name: String,
-    /// What people call it.
+    /// Display name.
     pub display_name: String,
-    /// Left out of the text where it is `active`, the default.
+    /// Omitted from the text if it is `active`, the default.
     pub status: Status,
-    /// EventBridge's expression; the default's where there is none.
+    /// EventBridge expression; the default if `None`.
     pub schedule: Option<String>,
-    /// Time limit of a run (`50s`); the default's where there is none.
+    /// Timeout of a run (`50s`); the default if `None`.
     pub timeout: Option<String>,
-    /// Keys of `secrets` (`hubspot_token`), and where their values are to be had.
+    /// Keys of `secrets` (`hubspot_token`), with references to their values.
     pub secrets: Vec<(&'static str, SecretRef)>,
-    /// Base address of Tripleseat, where it isn't the public one.
+    /// Tripleseat's base URL, if it isn't the public one.
     pub tripleseat_base_uri: Option<String>,
     /// Where the leads go.
     pub destination: Destination,
-    /// Destination field to mapping expression.
+    /// Destination fields with their mapping expressions.
     pub fields: Vec<(String, String)>,
 }
 
 /// A key of a blocker, and its new value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BlockerEntry {
-    /// What stands in the way.
+    /// What is blocking the venue.
     Reason(String),
     /// Who takes the next step.
     Owner(String),
@@ -67,7 +67,7 @@ impl BlockerEntry {
     }
 }
 
-/// `text` with a table for a new venue after those of the others.
+/// Returns `text` with a table for the new venue after those of the other venues.
 pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
     let manifest = Manifest::parse(text)?;
     let mut block = format!("[venues.{}]\n{}", new.name, entry("display_name", &quoted(&new.display_name)));
@@ -85,7 +85,7 @@ pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
 
     let last = manifest.document.get("venues").map(end_of).unwrap_or_default();
     match manifest.next_header(last).filter(|_| last > 0) {
-        // What follows the venues keeps the comments that stand right above it.
+        // Comments right above the next table belong to that table, so the new venue goes before them.
         Some(header) => {
             let mut at = line_start(text, header);
             while at > 0 && text[line_start(text, at - 1)..at].trim_start().starts_with('#') {
@@ -105,7 +105,7 @@ pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
     }
 }
 
-/// `text` with the venue's status.
+/// Returns `text` with the venue's status changed.
 pub fn set_status(text: &str, venue: &str, status: Status) -> Result<String, Uneditable> {
     let manifest = Manifest::parse(text)?;
     let table = manifest.venue(venue)?;
@@ -115,17 +115,17 @@ pub fn set_status(text: &str, venue: &str, status: Status) -> Result<String, Une
     manifest.set(table, "status", &quoted(status_word(status)), "display_name")
 }
 
-/// `text` with these entries in the venue's blocker; others that it has stay.
+/// Returns `text` with these entries set in the venue's blocker. Its other entries stay.
 pub fn set_blocker(text: &str, venue: &str, entries: &[BlockerEntry]) -> Result<String, Uneditable> {
     let manifest = Manifest::parse(text)?;
     let table = manifest.venue(venue)?;
     if table.contains_key("blocker") {
         let mut text = text.to_owned();
-        // Each comes right after the reason, so that the last goes first.
+        // Each entry is inserted right after the reason, so the last one has to be inserted first.
         for entry in entries.iter().rev() {
             let manifest = Manifest::parse(&text)?;
             let blocker = manifest.venue(venue)?.get("blocker").and_then(Item::as_table_like);
-            let blocker = blocker.ok_or_else(|| uneditable("its blocker is no table"))?;
+            let blocker = blocker.ok_or_else(|| uneditable("its blocker is not a table"))?;
             text = manifest.set(blocker, entry.key(), &entry.value(), "reason")?;
         }
         return Ok(text);
@@ -141,14 +141,14 @@ pub fn set_blocker(text: &str, venue: &str, entries: &[BlockerEntry]) -> Result<
         let lines = entries.iter().map(|item| format!("{prefix}blocker.{}", entry(item.key(), &item.value())));
         return Ok(manifest.insert_lines(line_end(text, value.end), &lines.collect::<String>()));
     }
-    let table = manifest.headed(venue).ok_or_else(|| uneditable("its table has no header of its own"))?;
+    let table = manifest.headed(venue).ok_or_else(|| uneditable("its table does not have its own header"))?;
     let at = manifest.end_of_section(table);
     let apart = if text[at..line_end(text, at)].trim().is_empty() { "\n" } else { "" };
     let block = section(venue, "blocker", entries.iter().map(|entry| (entry.key(), entry.value())));
     Ok(manifest.insert_lines(at, &format!("{apart}{block}")))
 }
 
-/// `text` without the venue's blocker. Comments within its table go with it; those above it stay.
+/// Returns `text` without the venue's blocker. Comments inside its table are removed with it; those above it stay.
 pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
     let manifest = Manifest::parse(text)?;
     let table = manifest.venue(venue)?;
@@ -156,7 +156,7 @@ pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
     if let Item::Value(_) = item {
         let (key, value) = manifest.places(table, "blocker")?;
         if manifest.is_inline(venue) {
-            // With the comma before it, or as the first with the one after it.
+            // Also remove the comma before it or, if it is the first entry, the comma after it.
             let before = text[..key.start].trim_end();
             let after = text[value.end..].trim_start();
             return Ok(match (before.strip_suffix(','), after.strip_prefix(',')) {
@@ -168,7 +168,7 @@ pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
         let lines = line_start(text, key.start)..line_end(text, value.end);
         return Ok(manifest.splice(lines, ""));
     }
-    let blocker = item.as_table().ok_or_else(|| uneditable("its blocker is no table"))?;
+    let blocker = item.as_table().ok_or_else(|| uneditable("its blocker is not a table"))?;
     if blocker.is_dotted() {
         let mut lines: Vec<Range<usize>> = Vec::new();
         for (key, _) in blocker.iter() {
@@ -180,10 +180,10 @@ pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
         lines.into_iter().rev().for_each(|range| out.replace_range(range, ""));
         return Ok(out);
     }
-    let header = blocker.span().ok_or_else(|| uneditable("its blocker has no header of its own"))?;
+    let header = blocker.span().ok_or_else(|| uneditable("its blocker does not have its own header"))?;
     let mut start = line_start(text, header.start);
     let end = line_end(text, end_of(item).saturating_sub(1));
-    // Of the empty lines around it one stays.
+    // Keep only one of the empty lines around it.
     let above = start.checked_sub(1).map(|at| line_start(text, at));
     if let Some(above) = above.filter(|above| text[*above..start].trim().is_empty())
         && text[end..line_end(text, end)].trim().is_empty()
@@ -209,8 +209,8 @@ struct Manifest<'t> {
 
 impl<'t> Manifest<'t> {
     fn parse(text: &'t str) -> Result<Self, Uneditable> {
-        // The parser's message would repeat a line of the file, and a secret may stand there by mistake.
-        let document = Document::parse(text).map_err(|_| uneditable("it is no TOML"))?;
+        // The parser's message would quote a line of the file, which may contain a misplaced secret.
+        let document = Document::parse(text).map_err(|_| uneditable("it is not valid TOML"))?;
         Ok(Self { text, document })
     }
 
@@ -224,20 +224,20 @@ impl<'t> Manifest<'t> {
         self.document.get("venues")?.as_table()?.get(name)?.as_table().filter(|table| !table.is_dotted())
     }
 
-    /// Whether the venue stands within braces.
+    /// Whether the venue is written as an inline table.
     fn is_inline(&self, name: &str) -> bool {
         let venues = self.document.get("venues");
         let venue = venues.and_then(Item::as_table_like).and_then(|venues| venues.get(name));
         [venues, venue].into_iter().flatten().any(|item| item.is_value())
     }
 
-    /// Where a key and its value stand.
+    /// The places of a key and its value.
     fn places(&self, table: &dyn TableLike, key: &str) -> Result<(Range<usize>, Range<usize>), Uneditable> {
         let found = table.get_key_value(key).and_then(|(key, item)| Some((key.span()?, item.span()?)));
-        found.ok_or_else(|| uneditable(format!("`{key}` isn't found in it")))
+        found.ok_or_else(|| uneditable(format!("it has no `{key}`")))
     }
 
-    /// A key's new value; a key that isn't there comes after `anchor`, which is.
+    /// Sets a key's value. A missing key is added after `anchor`, which must exist.
     fn set(&self, table: &dyn TableLike, key: &str, value: &str, anchor: &str) -> Result<String, Uneditable> {
         if table.contains_key(key) {
             let (_, place) = self.places(table, key)?;
@@ -246,7 +246,7 @@ impl<'t> Manifest<'t> {
         let (anchor_key, anchor_value) = self.places(table, anchor)?;
         let line = line_start(self.text, anchor_key.start);
         let prefix = &self.text[line..anchor_key.start];
-        // Within braces an entry follows another after a comma.
+        // In an inline table, entries are separated by commas.
         if prefix.contains('{') || prefix.contains(',') || self.in_braces(table) {
             return Ok(self.splice(anchor_value.end..anchor_value.end, &format!(", {key} = {value}")));
         }
@@ -256,46 +256,46 @@ impl<'t> Manifest<'t> {
     fn in_braces(&self, table: &dyn TableLike) -> bool {
         let mut places = table.iter().filter_map(|(_, item)| item.span());
         let Some(inside) = places.next() else { return false };
-        fn holds(item: &Item, at: usize) -> bool {
+        fn contains_position(item: &Item, at: usize) -> bool {
             match item {
                 Item::Value(value) => {
                     value.is_inline_table() && value.span().is_some_and(|span| span.start < at && at < span.end)
                 }
-                Item::Table(table) => table.iter().any(|(_, item)| holds(item, at)),
+                Item::Table(table) => table.iter().any(|(_, item)| contains_position(item, at)),
                 Item::None | Item::ArrayOfTables(_) => false,
             }
         }
-        holds(self.document.as_item(), inside.start)
+        contains_position(self.document.as_item(), inside.start)
     }
 
-    /// Where the next table's header begins.
+    /// Where the next table's header starts.
     fn next_header(&self, after: usize) -> Option<usize> {
-        fn starts(item: &Item, out: &mut Vec<usize>) {
+        fn collect_header_starts(item: &Item, out: &mut Vec<usize>) {
             if let Item::Table(table) = item {
                 if !table.is_dotted() && !table.is_implicit() {
                     out.extend(table.span().map(|span| span.start));
                 }
-                table.iter().for_each(|(_, item)| starts(item, out));
+                table.iter().for_each(|(_, item)| collect_header_starts(item, out));
             }
         }
         let mut all = Vec::new();
-        self.document.iter().for_each(|(_, item)| starts(item, &mut all));
+        self.document.iter().for_each(|(_, item)| collect_header_starts(item, &mut all));
         all.into_iter().filter(|start| *start >= after).min()
     }
 
-    /// The line after the table's own entries, and after the comments that belong to them: those that follow directly,
-    /// but for words right above the next header, which are about what comes then.
+    /// The line after the table's own entries and the comments that belong to them: those that follow directly, except
+    /// for prose right above the next header, which is about that header.
     fn end_of_section(&self, table: &Table) -> usize {
-        fn end(table: &Table) -> usize {
+        fn end_of_entries(table: &Table) -> usize {
             let own = table.iter().filter_map(|(_, item)| match item {
                 Item::Value(value) => value.span().map(|span| span.end),
-                Item::Table(inner) if inner.is_dotted() => Some(end(inner)),
+                Item::Table(inner) if inner.is_dotted() => Some(end_of_entries(inner)),
                 _ => None,
             });
             own.chain(table.span().filter(|_| !table.is_dotted()).map(|span| span.end)).max().unwrap_or_default()
         }
         let text = self.text;
-        let first = line_end(text, end(table));
+        let first = line_end(text, end_of_entries(table));
         let mut ends = vec![first];
         let mut at = first;
         while text[at..].trim_start_matches([' ', '\t']).starts_with('#') {
@@ -312,13 +312,13 @@ impl<'t> Manifest<'t> {
         ends.last().copied().unwrap_or(first)
     }
 
-    /// Whole lines at the beginning of a line, or at the end of a file whose last line isn't ended.
+    /// Inserts whole lines at the start of a line, or at the end of a file without a final line break.
     fn insert_lines(&self, at: usize, lines: &str) -> String {
         let unended = at > 0 && !self.text[..at].ends_with('\n');
         self.splice(at..at, &format!("{}{lines}", if unended { "\n" } else { "" }))
     }
 
-    /// New text in place of what stands there, with the line breaks of the file.
+    /// Replaces a range with new text, using the file's own line breaks.
     fn splice(&self, place: Range<usize>, new: &str) -> String {
         let crlf = self.text.find('\n').is_some_and(|at| self.text[..at].ends_with('\r'));
         let new = if crlf { new.replace('\n', "\r\n") } else { new.to_owned() };
@@ -332,7 +332,7 @@ fn uneditable(what: impl Into<String>) -> Uneditable {
     Uneditable(what.into())
 }
 
-/// Where the last entry or header in it ends.
+/// Where the last entry or header in the item ends.
 fn end_of(item: &Item) -> usize {
     let own = item.span().map(|span| span.end).unwrap_or_default();
     let inner = item.as_table_like().into_iter().flat_map(|table| table.iter().map(|(_, item)| end_of(item)));
@@ -343,19 +343,19 @@ fn line_start(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or(0, |at| at + 1)
 }
 
-/// After the line break of the line in which `at` is.
+/// The position after the line break of the line that contains `at`.
 fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |length| at + length + 1)
 }
 
-/// `# protect = true`
+/// Whether the line is a commented-out key, such as `# protect = true`.
 fn is_key_in_a_comment(line: &str) -> bool {
     let word = line.trim().trim_start_matches('#').trim_start();
     let rest = word.trim_start_matches(|char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.'));
     rest.len() < word.len() && rest.trim_start().starts_with('=')
 }
 
-/// A basic string on one line: JSON's escapes are TOML's too.
+/// A basic string on one line. JSON's escapes are valid in TOML too.
 fn quoted(text: impl ToString) -> String {
     serde_json::Value::from(text.to_string()).to_string()
 }
@@ -369,7 +369,7 @@ fn entry(key: &str, value: &str) -> String {
     format!("{key} = {value}\n")
 }
 
-/// A table of the venue; nothing where it would be empty.
+/// A table of the venue, or an empty string if it would have no entries.
 fn section<'k>(venue: &str, table: &str, entries: impl Iterator<Item = (&'k str, String)>) -> String {
     let entries: String = entries.map(|(key, value)| entry(key, &value)).collect();
     if entries.is_empty() { entries } else { format!("[venues.{venue}.{table}]\n{entries}") }

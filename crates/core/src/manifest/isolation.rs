@@ -1,6 +1,6 @@
-//! That no venue can reach another's contacts or leads: what two venues may not have in common.
+//! Checks that no venue can reach another venue's contacts or leads: what two venues must not share.
 //!
-//! Credentials are compared as references, and as values where they are to be had. `managed` is equal to nothing.
+//! Credentials are compared as references, and by value if the value is available. `managed` never equals anything.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use super::report::{Problem, Span};
 use super::venue::{Read, SECRET_KEYS};
 use super::{SecretRef, SecretValue};
 
-/// What was found.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) problems: Vec<Problem>,
     pub(super) advice: Vec<Problem>,
 }
 
-/// Compares all that can be compared without a look at any value.
+/// Compares everything that can be compared without resolving a value.
 pub(super) fn by_reference(venues: &[Read]) -> Found {
     let mut found = Found::default();
     names(venues, &mut found);
@@ -34,7 +34,7 @@ pub(super) fn by_reference(venues: &[Read]) -> Found {
     found
 }
 
-/// Compares the credentials that `resolve` gives a value for. What their references show already is left out.
+/// Compares the credentials that `resolve` returns a value for. Those that already match by reference are left out.
 pub(super) fn by_value(venues: &[Read], resolve: impl Fn(&SecretRef) -> Option<SecretValue>) -> Found {
     let mut found = Found::default();
     let credential = |read: &Read, key: &str| Some(resolve(reference(read, key)?)?.expose().to_owned());
@@ -58,7 +58,7 @@ fn place(read: &Read, key: &str) -> Span {
     read.places.secret(manifest_key).unwrap_or_else(|| read.places.name.clone())
 }
 
-/// Function names differ by more than `-`, `_` and, for the roles' sake, case; so do the ledger's properties.
+/// Venue names must differ by more than `-` and `_`, for HubSpot's properties, and by more than case, for IAM roles.
 fn names(venues: &[Read], found: &mut Found) {
     pairs(
         venues,
@@ -66,12 +66,11 @@ fn names(venues: &[Read], found: &mut Found) {
         |first, second| {
             let (a, b) = (&first.venue.name, &second.venue.name);
             let message = format!(
-                "the venues `{a}` and `{b}` would share one function name, one role and one set of HubSpot properties"
+                "the venues `{a}` and `{b}` would share a function name, a role and a set of HubSpot properties"
             );
-            let help =
-                "names have to differ by more than case (a role's name is unique without regard to case), - and _";
-            let problem = Problem::new("shared_name", second.places.name.clone(), message, "second here");
-            found.problems.push(problem.other(first.places.name.clone(), "first here").help(help));
+            let help = "rename one: names must differ by more than -, _ and case (IAM role names are case-insensitive)";
+            let problem = Problem::new("shared_name", second.places.name.clone(), message, "second venue");
+            found.problems.push(problem.other(first.places.name.clone(), "first venue").help(help));
         },
     );
 }
@@ -93,9 +92,11 @@ fn flags(venues: &[Read], found: &mut Found) {
                 "the venues `{a}` and `{b}` share the flag property `{}`: a contact ticked for one would go to both",
                 first.venue.flag_property
             );
-            let problem = Problem::new("shared_flag", second.places.flag.clone(), message, "second here");
-            let problem = problem.other(first.places.flag.clone(), "first here");
-            found.problems.push(problem.help("give each venue a flag property of its own, or leave flag_property out"));
+            let problem = Problem::new("shared_flag", second.places.flag.clone(), message, "used again here");
+            let problem = problem.other(first.places.flag.clone(), "first used here");
+            found.problems.push(
+                problem.help("give each venue its own flag property, or remove flag_property to use the default"),
+            );
         },
     );
     let ledgers = venues.iter().flat_map(|read| {
@@ -106,12 +107,14 @@ fn flags(venues: &[Read], found: &mut Found) {
     for read in venues {
         if let Some(owner) = ledgers.get(&read.venue.flag_property) {
             let message = format!(
-                "the flag property of `{}` is a property that the sync of `{}` writes",
+                "the flag property of `{}` is a ledger property of `{}`, which its sync overwrites",
                 read.venue.name, owner.venue.name
             );
-            let problem = Problem::new("shared_flag", read.places.flag.clone(), message, "here");
-            let problem = problem.other(owner.places.name.clone(), "written for this venue");
-            found.problems.push(problem.help("choose another flag property, or leave flag_property out"));
+            let problem = Problem::new("shared_flag", read.places.flag.clone(), message, "used as a flag here");
+            let problem = problem.other(owner.places.name.clone(), "ledger of this venue");
+            found
+                .problems
+                .push(problem.help("choose another flag property, or remove flag_property to use the default"));
         }
     }
 }
@@ -121,10 +124,11 @@ fn canaries(venues: &[Read], found: &mut Found) {
         venues,
         |read| read.venue.canary.then_some(()),
         |first, second| {
-            let message = format!("both `{}` and `{}` are the canary", first.venue.name, second.venue.name);
+            let message = format!("both `{}` and `{}` are marked as the canary", first.venue.name, second.venue.name);
             let span = |read: &Read| read.places.canary.clone().unwrap_or(read.places.name.clone());
-            let problem = Problem::new("canary", span(second), message, "second here").other(span(first), "first here");
-            found.problems.push(problem.help("a new artifact goes to one venue first: keep one"));
+            let problem =
+                Problem::new("canary", span(second), message, "second canary").other(span(first), "first canary");
+            found.problems.push(problem.help("keep one canary: a new artifact goes to one venue first"));
         },
     );
 }
@@ -135,7 +139,7 @@ fn credentials(
     compared: Compared,
     found: &mut Found,
 ) {
-    // By value, two that are equal by reference have been reported already.
+    // Credentials that are equal by reference have been reported already.
     let news = |first: &Read, second: &Read, key: &str| {
         compared == Compared::References || reference(first, key) != reference(second, key)
     };
@@ -156,7 +160,7 @@ fn credentials(
     pairs(venues, endpoint, |first, second| {
         let has_auth = matches!(&first.venue.destination, Destination::Http(http) if http.auth.is_some());
         if compared == Compared::References || (has_auth && news(first, second, KEY_DESTINATION_CREDENTIAL)) {
-            let same = if has_auth { "the same address and the same credential" } else { "the same address" };
+            let same = if has_auth { "the same URL and the same credential" } else { "the same URL" };
             found.problems.push(one_destination(
                 first,
                 second,
@@ -171,17 +175,17 @@ fn credentials(
         |read| credential(read, KEY_HUBSPOT_TOKEN),
         |first, second| {
             if news(first, second, KEY_HUBSPOT_TOKEN) {
-                let message = format!("`{}` and `{}` use one HubSpot token", first.venue.name, second.venue.name);
+                let message = format!("`{}` and `{}` share a HubSpot token", first.venue.name, second.venue.name);
                 let advice = Problem::new("shared_hubspot_token", place(second, KEY_HUBSPOT_TOKEN), message, "");
                 found
                     .advice
-                    .push(advice.help("a private app for each venue isolates better: its token can be revoked alone"));
+                    .push(advice.help("use a private app for each venue: then each token can be revoked on its own"));
             }
         },
     );
 }
 
-/// Two venues with one public key: two locations of one account, or one destination.
+/// Two venues with the same public key are either two locations of one account, or one destination.
 fn same_account(first: &Read, second: &Read, compared: Compared, found: &mut Found) {
     let location = |read: &Read| match read.venue.destination {
         Destination::Tripleseat { location_id, .. } => location_id,
@@ -189,39 +193,40 @@ fn same_account(first: &Read, second: &Read, compared: Compared, found: &mut Fou
     };
     let key = |read: &Read| place(read, KEY_TRIPLESEAT_PUBLIC_KEY);
     let same = match compared {
-        Compared::References => "one Tripleseat public key",
-        Compared::Values => "one Tripleseat public key (two references, and the same value)",
+        Compared::References => "the same Tripleseat public key",
+        Compared::Values => "the same Tripleseat public key (two references with the same value)",
     };
     match (location(first), location(second)) {
         (Some(a), Some(b)) if a != b => {
             let message = format!(
-                "`{}` and `{}` are two locations ({a} and {b}) of one Tripleseat account",
+                "`{}` and `{}` are two locations ({a} and {b}) of the same Tripleseat account",
                 first.venue.name, second.venue.name
             );
             let advice = Problem::new("shared_tripleseat_account", key(second), message, "");
-            found.advice.push(advice.help("that is allowed; the location of each is all that tells them apart"));
+            found.advice.push(advice.help("this is allowed, but only location_id keeps them apart"));
         }
         (Some(_), Some(_)) => {
-            let same = format!("{same} and one location");
+            let same = format!("{same} and the same location");
             let span = |read: &Read| read.places.location.clone().unwrap_or_else(|| key(read));
             found.problems.push(one_destination(first, second, &same, span(first), span(second)));
         }
         _ => {
-            let same = format!("{same}, and not each has a location_id of its own");
+            let same = format!("{same}, and at least one has no location_id");
             found.problems.push(one_destination(first, second, &same, key(first), key(second)));
         }
     }
 }
 
 fn one_destination(first: &Read, second: &Read, same: &str, first_at: Span, second_at: Span) -> Problem {
-    let message = format!("the venues `{}` and `{}` have one destination: {same}", first.venue.name, second.venue.name);
-    Problem::new("shared_destination", second_at, message, "second here").other(first_at, "first here").help(
-        "give each venue its own: the contacts of one would become leads of the other. Two locations of one account are \
-         told apart by location_id",
+    let message =
+        format!("the venues `{}` and `{}` have the same destination: {same}", first.venue.name, second.venue.name);
+    Problem::new("shared_destination", second_at, message, "used again here").other(first_at, "first used here").help(
+        "give each venue its own destination, or the contacts of one become leads of the other. Two locations of one \
+         account need different location_ids",
     )
 }
 
-/// Calls `clash` with each venue that has the key of an earlier one, and the first that has it.
+/// Calls `clash` for each venue that has the same key as an earlier one, with the earlier one first.
 fn pairs<K: Eq + std::hash::Hash>(
     venues: &[Read],
     key: impl Fn(&Read) -> Option<K>,

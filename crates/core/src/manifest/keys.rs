@@ -1,4 +1,4 @@
-//! Every key that a manifest may have: the one description that the checks and the JSON Schema both come from.
+//! Every key that a manifest may have: the single description behind both the checks and the JSON Schema.
 
 use super::format::Format;
 
@@ -8,7 +8,7 @@ pub(super) struct Table {
     pub(super) keys: &'static [Key],
 }
 
-/// A key, what its value may be, and what it is for.
+/// A key, its allowed values, and its purpose.
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) doc: &'static str,
@@ -18,7 +18,7 @@ pub(super) struct Key {
     pub(super) example: Option<Literal>,
 }
 
-/// A value in the description itself.
+/// A default or example value.
 #[derive(Clone, Copy)]
 pub(super) enum Literal {
     Text(&'static str),
@@ -38,11 +38,11 @@ pub(super) enum Value {
     Bool,
     Date,
     Table(&'static Table),
-    /// A table whose keys are names of the user's, each with such a table.
+    /// A table whose keys are names chosen by the user, each holding a table of this shape.
     Named(&'static Table),
     /// A table whose keys depend on its `kind`.
     Kinds(&'static [(&'static str, &'static Table)]),
-    /// A table of destination fields to mapping expressions.
+    /// A table from destination fields to mapping expressions.
     Mapping,
 }
 
@@ -75,7 +75,7 @@ impl Key {
 
 use Literal::{Bool as B, Integer as I, Text as T};
 
-/// Retention that CloudWatch takes: `RetentionInDays` of `PutRetentionPolicy`.
+/// The retention periods that CloudWatch accepts: `RetentionInDays` of `PutRetentionPolicy`.
 pub(super) const LOG_RETENTION_DAYS: &[i64] =
     &[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
@@ -84,7 +84,7 @@ pub(super) const DEFAULT_TIMEOUT: &str = "4m";
 pub(super) const DEFAULT_MEMORY_MB: u32 = 128;
 pub(super) const DEFAULT_LOG_RETENTION_DAYS: u32 = 30;
 
-/// Nobody can receive mail there (RFC 2606, section 3), and HubSpot takes it.
+/// Nobody can receive mail at this domain (RFC 2606, section 3), and HubSpot accepts it.
 pub(super) const DEFAULT_TEST_DOMAIN: &str = "example.com";
 
 const MAX_ID: i64 = i64::MAX;
@@ -92,33 +92,37 @@ const MAX_ID: i64 = i64::MAX;
 pub(super) static ROOT: Table = Table {
     doc: "What is deployed for each venue: one Lambda function, secret, role, log group and EventBridge rule.",
     keys: &[
-        key("deployment", Value::Table(&DEPLOYMENT), "What owns everything that is managed, and where it is.")
+        key("deployment", Value::Table(&DEPLOYMENT), "The owner of every managed resource, and its location.")
             .required(),
         key("hubspot", Value::Table(&HUBSPOT), "The HubSpot portal that all venues share."),
-        key("defaults", Value::Table(&DEFAULTS), "What holds for every venue that doesn't say otherwise."),
+        key("defaults", Value::Table(&DEFAULTS), "Settings for every venue that doesn't override them."),
         key("venues", Value::Named(&VENUE), "The venues, by name. A name has letters, digits, - and _."),
     ],
 };
 
 pub(super) static DEPLOYMENT: Table = Table {
-    doc: "What owns everything that is managed, and where it is.",
+    doc: "The owner of every managed resource, and its location.",
     keys: &[
-        key("name", Value::Text(Format::Name), "Prefix of every name, and owner tag of everything that is managed.")
+        key("name", Value::Text(Format::Name), "Prefix of every name, and owner tag of every managed resource.")
             .required()
             .example(T("venue-sync")),
         key("region", Value::Text(Format::Region), "AWS region.").required().example(T("us-east-1")),
-        key("account", Value::Text(Format::Account), "Guard: any other AWS account is refused before the first write.")
-            .example(T("123456789012")),
+        key(
+            "account",
+            Value::Text(Format::Account),
+            "Guard: a run against any other AWS account is refused before the first write.",
+        )
+        .example(T("123456789012")),
         key(
             "recovery_window_days",
             Value::Integer { min: 7, max: 30 },
-            "Days in which the secret of a venue that was taken out can be restored.",
+            "How many days the secret of a removed venue can still be restored.",
         )
         .default(I(DEFAULT_RECOVERY_WINDOW_DAYS as i64)),
     ],
 };
 
-/// The longest that Secrets Manager offers.
+/// The longest recovery window that Secrets Manager offers.
 pub(super) const DEFAULT_RECOVERY_WINDOW_DAYS: u32 = 30;
 
 pub(super) static HUBSPOT: Table = Table {
@@ -127,25 +131,25 @@ pub(super) static HUBSPOT: Table = Table {
         key(
             "portal_id",
             Value::Integer { min: 1, max: MAX_ID },
-            "Guard: a token of another portal is refused, at plan and at each run.",
+            "Guard: a token of any other portal is refused, at plan and at each run.",
         )
         .example(I(1_234_567)),
         key(
             "token",
             Value::Text(Format::SecretRef),
-            "Used by the deployer only, for properties and checks. Without it the properties are made by hand.",
+            "Used only by the deployer, for properties and checks. Without it, create the properties by hand.",
         )
         .example(T("env:HUBSPOT_ADMIN_TOKEN")),
         key(
             "base_uri",
             Value::Text(Format::BaseUri),
-            "Base address of HubSpot's interface. Plain http only on this machine.",
+            "Base URL of HubSpot's API. Plain http is allowed only for this machine.",
         )
         .default(T(sync_config::config::HUBSPOT_BASE_URI)),
         key(
             "test_domain",
             Value::Text(Format::Domain),
-            "Domain of the address that the test contact of `deployer verify` gets. Mail to it must reach nobody.",
+            "Domain of the e-mail address of `deployer verify`'s test contact. Mail to it must not reach anybody.",
         )
         .default(T(DEFAULT_TEST_DOMAIN)),
     ],
@@ -155,25 +159,25 @@ macro_rules! shared_venue_keys {
     ($($more:expr),* $(,)?) => {
         &[
             $($more,)*
-            key("schedule", Value::Text(Format::Schedule), "When it runs: EventBridge's rate(...) or cron(...), in UTC.")
+            key("schedule", Value::Text(Format::Schedule), "When it runs: an EventBridge rate(...) or cron(...), in UTC.")
                 .default(T(DEFAULT_SCHEDULE)),
             key("architecture", Value::OneOf(&["x86_64", "arm64"]), "Processor architecture of the function.")
                 .default(T("x86_64")),
-            key("memory_mb", Value::Integer { min: 128, max: 10_240 }, "Memory of the function in MB.")
+            key("memory_mb", Value::Integer { min: 128, max: 10_240 }, "Memory of the function, in MB.")
                 .default(I(DEFAULT_MEMORY_MB as i64)),
-            key("timeout", Value::Text(Format::Timeout), "Time limit of one run, 1s to 15m, not longer than the schedule's interval.")
+            key("timeout", Value::Text(Format::Timeout), "Timeout of one run, 1s to 15m, no longer than the schedule's interval.")
                 .default(T(DEFAULT_TIMEOUT)),
-            key("log_retention_days", Value::IntegerOneOf(LOG_RETENTION_DAYS), "Days for which CloudWatch keeps the logs.")
+            key("log_retention_days", Value::IntegerOneOf(LOG_RETENTION_DAYS), "How many days CloudWatch keeps the logs.")
                 .default(I(DEFAULT_LOG_RETENTION_DAYS as i64)),
-            key("on_ambiguous", Value::OneOf(&["needs_review", "resend"]), "What is done with a contact of which it isn't known whether its lead was taken.")
+            key("on_ambiguous", Value::OneOf(&["needs_review", "resend"]), "What happens to a contact that may or may not have become a lead.")
                 .default(T("needs_review")),
-            key("protect", Value::Bool, "Whether the venue's removal is refused.").default(B(false)),
+            key("protect", Value::Bool, "Whether removing the venue is refused.").default(B(false)),
         ]
     };
 }
 
 pub(super) static DEFAULTS: Table =
-    Table { doc: "What holds for every venue that doesn't say otherwise.", keys: shared_venue_keys![] };
+    Table { doc: "Settings for every venue that doesn't override them.", keys: shared_venue_keys![] };
 
 pub(super) static VENUE: Table = Table {
     doc: "One venue.",
@@ -181,27 +185,27 @@ pub(super) static VENUE: Table = Table {
         key(
             "display_name",
             Value::Text(Format::DisplayName),
-            "What people call it. The tick box in HubSpot is labelled \"Tripleseat Sync - \" and this."
+            "Display name. The checkbox in HubSpot is labeled \"Tripleseat Sync - \" followed by this name."
         )
         .required()
         .example(T("Venue A")),
         key(
             "status",
             Value::OneOf(&["active", "paused", "blocked"]),
-            "active; paused: the rule is disabled; blocked: nothing is deployed."
+            "active; paused (the rule is disabled); or blocked (nothing is deployed)."
         )
         .default(T("active")),
-        key("blocker", Value::Table(&BLOCKER), "What a blocked venue waits for."),
+        key("blocker", Value::Table(&BLOCKER), "What a blocked venue is waiting for."),
         key(
             "flag_property",
             Value::Text(Format::FlagProperty),
-            "Internal name of the flag property in HubSpot. Without it tripleseat_sync__ and the venue's name."
+            "Internal name of the flag property in HubSpot. By default, tripleseat_sync__ followed by the venue's name."
         )
         .example(T("tripleseat_sync__venue_a")),
         key(
             "canary",
             Value::Bool,
-            "Whether a new artifact goes here first; if that fails, the other venues keep theirs. At most one venue."
+            "Whether a new artifact goes here first; if it fails here, the other venues keep theirs. At most one venue."
         )
         .default(B(false)),
         key("secrets", Value::Table(&SECRETS), "References to the venue's credentials. A blocked venue needs none."),
@@ -209,21 +213,21 @@ pub(super) static VENUE: Table = Table {
         key(
             "fields",
             Value::Mapping,
-            "Destination field = HubSpot property, \"{template}\" or \"=constant\", on top of the destination's defaults."
+            "Destination field = HubSpot property, \"{template}\" or \"=constant\", in addition to the destination's defaults."
         ),
     ],
 };
 
 pub(super) static BLOCKER: Table = Table {
-    doc: "What a blocked venue waits for.",
+    doc: "What a blocked venue is waiting for.",
     keys: &[
-        key("reason", Value::Text(Format::Plain), "What stands in the way.")
+        key("reason", Value::Text(Format::Plain), "What is blocking the venue.")
             .required()
             .example(T("The platform issues no API token to smaller operators")),
         key("owner", Value::Text(Format::Plain), "Who takes the next step.").example(T("ops@example.com")),
         key("next_step", Value::Text(Format::Plain), "The next step.")
             .example(T("Vendor developer confirms the field mapping")),
-        key("since", Value::Date, "Since when.").example(T("2025-09-15")),
+        key("since", Value::Date, "The date since which it is blocked.").example(T("2025-09-15")),
     ],
 };
 
@@ -233,25 +237,25 @@ pub(super) static SECRETS: Table = Table {
         key(
             "hubspot_token",
             Value::Text(Format::SecretRef),
-            "Token of a private app in HubSpot; one app for each venue isolates best.",
+            "Token of a HubSpot private app. One app per venue isolates best.",
         )
         .example(T("env:VENUE_A_HUBSPOT_TOKEN")),
-        key(
-            "tripleseat_public_key",
-            Value::Text(Format::SecretRef),
-            "Tripleseat's public key, with which leads are made.",
-        )
-        .example(T("env:VENUE_A_TRIPLESEAT_PUBLIC_KEY")),
+        key("tripleseat_public_key", Value::Text(Format::SecretRef), "Tripleseat's public key, used to create leads.")
+            .example(T("env:VENUE_A_TRIPLESEAT_PUBLIC_KEY")),
         key(
             "tripleseat_client_id",
             Value::Text(Format::SecretRef),
-            "OAuth client in Tripleseat, with which ambiguous leads are looked up.",
+            "OAuth client in Tripleseat, used to look up leads whose response was lost.",
         )
         .example(T("env:VENUE_A_TRIPLESEAT_CLIENT_ID")),
         key("tripleseat_client_secret", Value::Text(Format::SecretRef), "Secret of the OAuth client.")
             .example(T("env:VENUE_A_TRIPLESEAT_CLIENT_SECRET")),
-        key("destination_credential", Value::Text(Format::SecretRef), "Credential of an http destination with auth.")
-            .example(T("env:MARINA_CREDENTIAL")),
+        key(
+            "destination_credential",
+            Value::Text(Format::SecretRef),
+            "Credential of an http destination that has auth.",
+        )
+        .example(T("env:MARINA_CREDENTIAL")),
     ],
 };
 
@@ -266,50 +270,54 @@ pub(super) static TRIPLESEAT: Table = Table {
         key(
             "base_uri",
             Value::Text(Format::BaseUri),
-            "Base address of Tripleseat's interface. Plain http only on this machine.",
+            "Base URL of Tripleseat's API. Plain http is allowed only for this machine.",
         )
         .default(T(sync_config::config::TRIPLESEAT_BASE_URI)),
         key(
             "location_id",
             Value::Integer { min: 1, max: MAX_ID },
-            "Required where the account has more than one location.",
+            "Required if the account has more than one location.",
         )
         .example(I(12_345)),
         key("lead_form_id", Value::Integer { min: 1, max: MAX_ID }, "The lead form whose rules apply.").example(I(678)),
-        key("site_id", Value::Integer { min: 1, max: MAX_ID }, "Guard: the site that the OAuth credentials must open.")
-            .example(I(90)),
+        key(
+            "site_id",
+            Value::Integer { min: 1, max: MAX_ID },
+            "Guard: the site that the OAuth credentials must give access to.",
+        )
+        .example(I(90)),
     ],
 };
 
 pub(super) static HTTP: Table = Table {
-    doc: "Any JSON interface that takes a lead as one POST.",
+    doc: "Any JSON API that accepts a lead as a single POST.",
     keys: &[
         KIND,
-        key("url", Value::Text(Format::Url), "Where the lead is posted. Plain http only on this machine.")
+        key("url", Value::Text(Format::Url), "Where the lead is posted. Plain http is allowed only for this machine.")
             .required()
             .example(T("https://platform.example.com/internal/leads")),
         key("auth", Value::Kinds(&AUTHS), "How destination_credential is sent."),
         key(
             "success_pointer",
             Value::Text(Format::JsonPointer),
-            "JSON pointer that must lead to a value other than false and null for a success.",
+            "JSON pointer into the response. The lead counts as accepted only if it points to a value other than false or null.",
         )
         .example(T("/ok")),
-        key("id_pointer", Value::Text(Format::JsonPointer), "JSON pointer to the new record's id in the answer.")
+        key("id_pointer", Value::Text(Format::JsonPointer), "JSON pointer to the new record's ID in the response.")
             .example(T("/data/id")),
         key(
             "lookup_url",
             Value::Text(Format::LookupUrl),
-            "A GET that finds a record by the attempt's key: {key} and {contact_id} are filled in.",
+            "URL of a GET that finds a record by the attempt's key: {key} and {contact_id} are filled in.",
         )
         .example(T("https://platform.example.com/internal/leads?reference={key}")),
         key(
             "lookup_id_pointer",
             Value::Text(Format::JsonPointer),
-            "JSON pointer to the found record's id in the look-up's answer.",
+            "JSON pointer to the found record's ID in the lookup response.",
         )
         .example(T("/results/0/id")),
-        key("requests_per_second", Value::Integer { min: 1, max: 1000 }, "Requests a second that the platform allows.")
+        key("requests_per_second", Value::Integer { min: 1, max: 1000 }, "How many requests per second the platform allows.")
             .example(I(5)),
     ],
 };
@@ -317,7 +325,7 @@ pub(super) static HTTP: Table = Table {
 pub(super) static AUTHS: [(&str, &Table); 4] =
     [("bearer", &AUTH_BEARER), ("basic", &AUTH_BASIC), ("header", &AUTH_HEADER), ("query", &AUTH_QUERY)];
 
-static AUTH_BEARER: Table = Table { doc: "Authorization: Bearer and the credential.", keys: &[KIND] };
+static AUTH_BEARER: Table = Table { doc: "Authorization: Bearer, followed by the credential.", keys: &[KIND] };
 static AUTH_BASIC: Table = Table { doc: "Authorization: Basic; the credential is user:password.", keys: &[KIND] };
 static AUTH_HEADER: Table = Table {
     doc: "A header with the credential as its value.",

@@ -1,8 +1,8 @@
-//! The mapping expressions of `[venues.NAME.fields]`: which HubSpot properties make which field of the lead.
+//! The mapping expressions of `[venues.NAME.fields]`: which HubSpot properties make up each field of the lead.
 
 use super::Flaw;
 
-/// Fields of a lead that Tripleseat's `POST /v1/leads/create` takes and a mapping may fill.
+/// The fields that Tripleseat's `POST /v1/leads/create` accepts and that a mapping may fill.
 pub(super) const TRIPLESEAT_LEAD_FIELDS: [&str; 16] = [
     "first_name",
     "last_name",
@@ -22,7 +22,7 @@ pub(super) const TRIPLESEAT_LEAD_FIELDS: [&str; 16] = [
     "referral_source_other",
 ];
 
-/// Those of a lead that are the same for all leads of a venue, and so stand in its destination.
+/// Lead fields that are the same for all leads of a venue, so they belong in its destination.
 pub(super) const TRIPLESEAT_DESTINATION_FIELDS: [&str; 2] = ["location_id", "lead_form_id"];
 
 /// Checks an expression: a HubSpot property (`message`), a template (`{firstname} {lastname}`, `{company|unknown}`) or
@@ -34,7 +34,7 @@ pub(super) fn check(text: &str) -> Result<(), Flaw> {
     if text.is_empty() {
         return Err(Flaw::new(
             "this mapping is empty",
-            "name a HubSpot property, or write \"=\" for a field that is always empty",
+            "write a HubSpot property, or \"=\" for a field that is always empty",
         ));
     }
     if text.contains(['{', '}']) { template(text) } else { property(text, 0, text) }
@@ -54,8 +54,8 @@ fn template(text: &str) -> Result<(), Flaw> {
             }
             _ => {
                 return Err(Flaw::new(
-                    "this brace has no partner",
-                    "a property stands in braces: \"{firstname} {lastname}\", or with a default \"{company|unknown}\"",
+                    "this brace is not matched",
+                    "put a property in braces: \"{firstname} {lastname}\", or with a default \"{company|unknown}\"",
                 )
                 .at(open..open + 1));
             }
@@ -64,7 +64,7 @@ fn template(text: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// HubSpot's internal names have lower case letters, digits and `_`.
+/// HubSpot's internal names have lowercase letters, digits and `_`.
 fn property(name: &str, start: usize, whole: &str) -> Result<(), Flaw> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if !name.is_empty() && name.len() <= crate::naming::MAX_PROPERTY_NAME && name.bytes().all(fits) {
@@ -72,11 +72,14 @@ fn property(name: &str, start: usize, whole: &str) -> Result<(), Flaw> {
     }
     let lower = name.trim().to_lowercase().replace([' ', '-'], "_");
     let help = if whole.contains('{') {
-        "inside braces stands the internal name of a property, such as {firstname}".to_owned()
+        "write the internal name of a property in the braces, such as {firstname}".to_owned()
     } else {
-        format!("for a fixed text write \"={whole}\"; for a property its internal name, perhaps \"{lower}\"")
+        format!("for a fixed value write \"={whole}\"; for a property write its internal name, perhaps \"{lower}\"")
     };
-    let message =
-        if name.is_empty() { "a property's name is missing" } else { "this is no internal name of a HubSpot property" };
+    let message = if name.is_empty() {
+        "the property name is missing"
+    } else {
+        "this is not the internal name of a HubSpot property"
+    };
     Err(Flaw::new(message, help).at(start..start + name.len().max(1)))
 }

@@ -1,8 +1,8 @@
-//! `venues.toml`: read with spans, checked as a whole, every mistake with its place and its remedy.
+//! `venues.toml`: reading and checking. Every mistake is reported with its place and how to fix it.
 //!
-//! [`load`] reads a file, [`parse`] a text. What may stand in a manifest is described once, in `keys`; the checks and
-//! [`schema`] both come from there. What holds between venues, that none can reach another's contacts or leads, is in
-//! `isolation`. [`add_venue`] and its like change a text, and leave all of it that they aren't about as it is.
+//! [`load`] reads a file, [`parse`] a string. The keys of a manifest are described once, in `keys`; the checks and
+//! [`schema`] are both derived from it. `isolation` checks that no venue can reach another venue's contacts or leads.
+//! [`add_venue`] and the other edits change only what they are about and keep the rest of the text byte for byte.
 
 mod cron;
 mod duration;

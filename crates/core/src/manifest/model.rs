@@ -20,16 +20,16 @@ pub struct Manifest {
     pub venues: Vec<Venue>,
 }
 
-/// What owns everything that is managed, and where it is.
+/// The owner of every managed resource, and its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
-    /// Prefix and owner tag of everything that is managed.
+    /// Prefix and owner tag of every managed resource.
     pub name: String,
     /// AWS region.
     pub region: String,
-    /// Guard: any other account is refused before the first write.
+    /// Guard: a run against any other account is refused before the first write.
     pub account: Option<String>,
-    /// Days in which a deleted secret can be restored.
+    /// How many days a deleted secret can still be restored.
     pub recovery_window_days: u32,
 }
 
@@ -38,11 +38,11 @@ pub struct Deployment {
 pub struct HubSpot {
     /// Guard: a token of another portal is refused.
     pub portal_id: Option<u64>,
-    /// Used by the deployer only, for properties and checks.
+    /// Used only by the deployer, for properties and checks.
     pub token: Option<SecretRef>,
-    /// Base address, without a slash at its end.
+    /// Base URL, without a trailing slash.
     pub base_uri: String,
-    /// Domain of the address of a verify's test contact.
+    /// Domain of the test contact's e-mail address in `deployer verify`.
     pub test_domain: String,
 }
 
@@ -51,11 +51,11 @@ pub struct HubSpot {
 pub struct Venue {
     /// Key of its table.
     pub name: String,
-    /// What people call it.
+    /// Display name.
     pub display_name: String,
     /// Whether and how it is deployed.
     pub status: Status,
-    /// Why it isn't deployed. Always there when `status` is [`Status::Blocked`].
+    /// Why it isn't deployed. Always set when `status` is [`Status::Blocked`].
     pub blocker: Option<Blocker>,
     /// Internal name of its flag property in HubSpot.
     pub flag_property: String,
@@ -65,21 +65,21 @@ pub struct Venue {
     pub architecture: Architecture,
     /// Memory of the function, in MB.
     pub memory_mb: u32,
-    /// Time limit of one run, in seconds.
+    /// Timeout of one run, in seconds.
     pub timeout_s: u32,
-    /// Days for which CloudWatch keeps its logs.
+    /// How many days CloudWatch keeps its logs.
     pub log_retention_days: u32,
-    /// References to its credentials, by the secret's keys (`HUBSPOT_TOKEN` and so on), in the secret's order.
+    /// References to its credentials by key in the secret (`HUBSPOT_TOKEN` and so on), in the secret's order.
     pub secrets: Vec<(String, SecretRef)>,
-    /// Base address of Tripleseat, without a slash at its end, for a Tripleseat destination.
+    /// Tripleseat's base URL, without a trailing slash, if the destination is Tripleseat.
     pub tripleseat_base_uri: Option<String>,
     /// Where the leads go.
     pub destination: SyncDestination,
-    /// Destination field to mapping expression; the destination's defaults are not in it.
+    /// Destination fields with their mapping expressions; the destination's defaults are not included.
     pub fields: Vec<(String, String)>,
-    /// What is done with a contact of which it isn't known whether its lead was taken.
+    /// What happens to a contact that may or may not have become a lead.
     pub on_ambiguous: OnAmbiguous,
-    /// Whether its removal is refused.
+    /// Whether removing it is refused.
     pub protect: bool,
     /// Whether a new artifact goes here first.
     pub canary: bool,
@@ -96,10 +96,10 @@ pub enum Status {
     Blocked,
 }
 
-/// What a blocked venue waits for.
+/// What a blocked venue is waiting for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocker {
-    /// What stands in the way.
+    /// What is blocking it.
     pub reason: String,
     /// Who takes the next step.
     pub owner: Option<String>,
@@ -110,10 +110,10 @@ pub struct Blocker {
 }
 
 impl Blocker {
-    /// Days after which a blocker is called out.
+    /// Age in days at which a blocker is called out.
     pub const OLD_DAYS: i64 = 30;
 
-    /// Days since it is there; `None` where that isn't said, 0 where it is in the future.
+    /// Its age in days: `None` if `since` is not set, 0 if it is in the future.
     pub fn age_days(&self, today: Date) -> Option<i64> {
         let since: Date = self.since.as_deref()?.parse().ok()?;
         let days = since.until((Unit::Day, today)).ok()?.get_days();
@@ -121,16 +121,16 @@ impl Blocker {
     }
 }
 
-/// An EventBridge schedule expression that was found valid.
+/// A valid EventBridge schedule expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    /// The expression, as EventBridge takes it.
+    /// The expression, as EventBridge accepts it.
     pub expression: String,
-    /// The shortest time between two firings, in seconds, where it is known.
+    /// The shortest time between two firings, in seconds, if known.
     pub interval_s: Option<u64>,
 }
 
-/// Processor architecture, in Lambda's words.
+/// Processor architecture, under Lambda's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {
     /// 64-bit x86.
@@ -140,7 +140,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// Lambda's word for it.
+    /// Lambda's name for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
@@ -149,12 +149,12 @@ impl Architecture {
     }
 }
 
-/// Where a secret value is to be had. The value itself never stands in the manifest.
+/// A reference to a secret value. The value itself is never in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretRef {
     /// `env:NAME`: an environment variable.
     Env(String),
-    /// `file:PATH`: a file's content without the line break at its end; relative to the manifest.
+    /// `file:PATH`: a file's content without its trailing line break; relative to the manifest.
     File(PathBuf),
     /// `cmd:PROGRAM ARGS`: what a program prints, such as a password manager's command line.
     Cmd(Vec<String>),
@@ -162,7 +162,7 @@ pub enum SecretRef {
     Managed,
 }
 
-/// As it stands in the manifest; [`SecretRef::parse`] reads it back.
+/// As written in the manifest; [`SecretRef::parse`] reads it back.
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! Whether every name that a venue leads to is one that AWS and HubSpot take, prefix and suffix counted.
+//! Checks that AWS and HubSpot accept every name derived from a venue's name, with prefixes and suffixes.
 
 use sync_config::config::LedgerProperties;
 use toml::de::DeTable;
@@ -10,7 +10,7 @@ use super::shape::Reading;
 use super::venue::Read;
 use crate::naming::{MAX_FUNCTION_NAME, MAX_PROPERTY_NAME, MAX_ROLE_NAME, MAX_RULE_NAME, Names};
 
-/// A name with less room than this for the venue's part is of no use.
+/// A deployment name that leaves less room than this for the venue's name is useless.
 const SHORTEST_VENUE: &str = "v";
 
 pub(super) fn check(reading: &mut Reading<'_>, deployment: &Deployment, root: &DeTable<'_>, venues: &[Read]) {
@@ -18,10 +18,10 @@ pub(super) fn check(reading: &mut Reading<'_>, deployment: &Deployment, root: &D
     if excess.over > 0 {
         let Some(value) = table(root, "deployment").and_then(|table| table.get("name")) else { return };
         let message = format!(
-            "this name leaves no room for a venue's: the name of {} has {} characters at most",
+            "this name leaves no room for a venue name: {} is limited to {} characters",
             excess.what, excess.limit
         );
-        let help = format!("make the deployment's name shorter by {}", excess.over + 8);
+        let help = format!("shorten the deployment name by at least {} characters", excess.over + 8);
         reading.push(Problem::new("name_too_long", value.span(), message, "too long").help(help));
         return;
     }
@@ -30,13 +30,13 @@ pub(super) fn check(reading: &mut Reading<'_>, deployment: &Deployment, root: &D
         let excess = longest(&deployment.name, &venue.name);
         if excess.over > 0 {
             let message = format!(
-                "the venue's name is too long: {} would be `{}`, {} characters, and {} at most are allowed",
+                "the venue name is too long: {} would be `{}` ({} characters; the limit is {})",
                 excess.what,
                 excess.name,
                 excess.name.len(),
                 excess.limit
             );
-            let help = format!("make the venue's name (or the deployment's) shorter by {}", excess.over);
+            let help = format!("shorten the venue name or the deployment name by {} or more", excess.over);
             reading.push(Problem::new("name_too_long", read.places.name.clone(), message, "too long").help(help));
         }
     }
@@ -49,16 +49,16 @@ struct Longest {
     over: usize,
 }
 
-/// The name that is furthest over its limit, or nearest to it.
+/// The name that exceeds its limit by the most, or else comes closest to it.
 fn longest(deployment: &str, venue: &str) -> Longest {
     let names = Names::new(deployment, venue);
     let ledger = LedgerProperties::new(venue, "");
     let all = [
-        ("its Lambda function", names.function, MAX_FUNCTION_NAME),
-        ("its IAM role", names.role, MAX_ROLE_NAME),
-        ("its EventBridge rule", names.rule, MAX_RULE_NAME),
-        ("a HubSpot property", ledger.status, MAX_PROPERTY_NAME),
-        ("a HubSpot property", sync_config::config::default_flag_property(venue), MAX_PROPERTY_NAME),
+        ("the Lambda function's name", names.function, MAX_FUNCTION_NAME),
+        ("the IAM role's name", names.role, MAX_ROLE_NAME),
+        ("the EventBridge rule's name", names.rule, MAX_RULE_NAME),
+        ("a HubSpot property's name", ledger.status, MAX_PROPERTY_NAME),
+        ("a HubSpot property's name", sync_config::config::default_flag_property(venue), MAX_PROPERTY_NAME),
     ];
     let room = |(_, name, limit): &(&str, String, usize)| limit.cast_signed() - name.len().cast_signed();
     let [first, ..] = &all;

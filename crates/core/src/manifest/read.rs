@@ -1,4 +1,4 @@
-//! From a file to a valid manifest, or to all that is wrong with it.
+//! Turns a file into a valid manifest, or into a list of everything that is wrong with it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,23 +10,23 @@ use super::syntax::{self, Sound};
 use super::venue::{self, Defaults, Read};
 use super::{Advice, Deployment, HubSpot, Manifest, ManifestErrors, SecretRef, SecretValue, isolation, names, redact};
 
-/// A valid manifest, and what is worth a thought in it.
+/// A valid manifest, with advice about it.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The manifest.
     pub manifest: Manifest,
-    /// What is allowed and yet could be better, in the order of the file.
+    /// What is allowed but could be better, in the order of the file.
     pub advice: Vec<Advice>,
     source: Source,
     read: Vec<Read>,
 }
 
 impl Loaded {
-    /// Compares the venues' credentials by value, for what [`load`] doesn't resolve: [`load`] looks at environment
-    /// variables and files, and leaves programs alone, since a password manager may ask for its password. `resolve`
-    /// gives the value of a reference, or nothing.
+    /// Compares the venues' credentials by value, including those that [`load`] doesn't resolve. [`load`] reads
+    /// environment variables and files but runs no programs, since a password manager may prompt for its password.
+    /// `resolve` returns the value of a reference, if there is one.
     ///
-    /// Fails when two venues turn out to have one destination.
+    /// Fails if two venues turn out to have the same destination.
     pub fn check_values(
         &self,
         resolve: impl Fn(&SecretRef) -> Option<SecretValue>,
@@ -39,7 +39,7 @@ impl Loaded {
         }
     }
 
-    /// The file's text. It has no secrets: a literal where a reference belongs is refused, and blanked here.
+    /// The file's text. It holds no secrets: a literal value in place of a reference is an error, and is redacted here.
     pub fn text(&self) -> &str {
         &self.source.redacted
     }
@@ -52,8 +52,8 @@ impl Loaded {
     }
 }
 
-/// Reads and checks the manifest at `path`, and compares the credentials of its venues where they are to be had from
-/// the environment or from files.
+/// Reads and checks the manifest at `path`, and compares those credentials of its venues that come from environment
+/// variables or files.
 pub fn load(path: impl AsRef<Path>) -> Result<Loaded, ManifestErrors> {
     let path = path.as_ref();
     let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
@@ -64,7 +64,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Loaded, ManifestErrors> {
     check(&text, path)
 }
 
-/// [`load`] for a text that isn't in the file at `path` yet.
+/// [`load`] for text that has not been written to `path` yet.
 pub fn check(text: &str, path: impl AsRef<Path>) -> Result<Loaded, ManifestErrors> {
     let path = path.as_ref();
     let mut loaded = parse(text, path)?;
@@ -78,7 +78,7 @@ pub fn check(text: &str, path: impl AsRef<Path>) -> Result<Loaded, ManifestError
     Ok(loaded)
 }
 
-/// Checks the text of a manifest, without any look at the environment. `path` is for messages.
+/// Checks the text of a manifest without looking at the environment. `path` is used in messages only.
 pub fn parse(text: &str, path: impl Into<PathBuf>) -> Result<Loaded, ManifestErrors> {
     let path = path.into();
     let (root, errors) = DeTable::parse_recoverable(text);
@@ -113,8 +113,8 @@ pub fn parse(text: &str, path: impl Into<PathBuf>) -> Result<Loaded, ManifestErr
     by_reference.problems.into_iter().for_each(|problem| reading.push(problem));
     advice.extend(by_reference.advice);
     if read.is_empty() {
-        let nothing = Problem::new("no_venue", start, "the manifest declares no venue", "");
-        advice.push(nothing.help("add one as [venues.NAME]"));
+        let nothing = Problem::new("no_venue", start, "the manifest has no venues", "");
+        advice.push(nothing.help("add a [venues.NAME] table"));
     }
 
     let mut problems = reading.problems;
@@ -133,10 +133,10 @@ pub fn parse(text: &str, path: impl Into<PathBuf>) -> Result<Loaded, ManifestErr
 fn unreadable(path: &Path, error: &std::io::Error) -> ManifestErrors {
     let shown = path.display();
     let problem = if error.kind() == std::io::ErrorKind::NotFound {
-        Problem::without_place("not_found", format!("there is no {shown}"))
-            .help("`deployer init` writes a commented one; `--manifest PATH` names another")
+        Problem::without_place("not_found", format!("{shown} does not exist"))
+            .help("run `deployer init` to create it, or pass `--manifest PATH` to use another file")
     } else {
-        Problem::without_place("unreadable", format!("{shown} can't be read: {error}"))
+        Problem::without_place("unreadable", format!("could not read {shown}: {error}"))
     };
     ManifestErrors { source: Source { path: path.to_owned(), redacted: String::new() }, problems: vec![problem] }
 }
@@ -151,12 +151,12 @@ fn not_utf8(path: &Path, bytes: &[u8], at: usize) -> ManifestErrors {
         "save the file as UTF-8"
     };
     let span = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
-    let message = format!("the file is not UTF-8: byte {at} is 0x{byte:02x}");
-    let problem = Problem::new("not_utf8", span, message, "this byte").help(help);
+    let message = format!("the file is not valid UTF-8: byte {at} is 0x{byte:02x}");
+    let problem = Problem::new("not_utf8", span, message, "invalid byte").help(help);
     ManifestErrors { source: Source { path: path.to_owned(), redacted }, problems: vec![problem] }
 }
 
-/// Where to point for a key that the file as a whole doesn't have.
+/// Where to point if the file as a whole lacks a key.
 fn first_line(text: &str) -> std::ops::Range<usize> {
     let mut start = 0;
     for line in text.split_inclusive('\n') {

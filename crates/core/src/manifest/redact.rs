@@ -1,5 +1,5 @@
-//! Strikes out of the source whatever may be a secret, before any of it is shown. A report shows whole lines, and the
-//! lines around them, so the value that is complained about is not the only one at risk.
+//! Redacts anything in the source that may be a secret before any of it is shown. A report shows whole lines and the
+//! lines around them, so the reported value is not the only one at risk.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -9,12 +9,12 @@ use super::format::Format;
 use super::keys::SECRETS;
 use super::report::Span;
 
-/// Words in a key that say that its value is a credential.
+/// A key that contains one of these words holds a credential.
 const SECRET_WORDS: [&str; 7] = ["token", "secret", "password", "credential", "api_key", "apikey", "public_key"];
-/// What HubSpot's private app tokens begin with.
+/// The prefix of HubSpot's private app tokens.
 const TOKEN_PREFIX: &str = "pat-";
 
-/// The source with every possible secret struck out, byte for byte, so that places stay what they are.
+/// The source with every possible secret replaced byte for byte, so that positions stay the same.
 pub(super) fn redact(text: &str, root: &DeTable<'_>, broken: bool) -> String {
     let mut spans = Vec::new();
     let mut values = Vec::new();
@@ -23,7 +23,7 @@ pub(super) fn redact(text: &str, root: &DeTable<'_>, broken: bool) -> String {
     for span in spans {
         strike(&mut bytes, inside_quotes(text, span));
     }
-    // The same value may stand elsewhere, in a comment for instance.
+    // The same value may also occur elsewhere, such as in a comment.
     for value in values.iter().filter(|value| value.len() >= 6) {
         for (at, found) in text.match_indices(value.as_str()) {
             strike(&mut bytes, at..at + found.len());
@@ -32,7 +32,7 @@ pub(super) fn redact(text: &str, root: &DeTable<'_>, broken: bool) -> String {
     for span in tokens(text) {
         strike(&mut bytes, span);
     }
-    // What can't be parsed, and the second of two equal keys, isn't in the table.
+    // Lines that don't parse, and the second of two duplicate keys, are not in the table.
     if broken {
         for span in lines(text) {
             strike(&mut bytes, span);
@@ -80,14 +80,14 @@ pub(super) fn is_secret_key(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
-/// Whether an address has a user name, a password or a query, each of which may be a credential.
+/// Whether a URL has a user name, a password or a query, each of which may be a credential.
 fn address_with_credentials(text: &str, query_allowed: bool) -> bool {
     let doubtful = text.contains('@') || text.contains('?');
     text.contains("://") && doubtful && !(query_allowed && Format::Url.check(text).is_ok())
 }
 
-/// In lines that can't be trusted to be TOML, what stands after a key that says that it is secret, and all that stands
-/// in a table of secrets.
+/// For lines that may not be valid TOML: whatever follows a key that names a secret, and everything in a table of
+/// secrets.
 fn lines(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut start = 0;
@@ -110,7 +110,7 @@ fn lines(text: &str) -> Vec<Span> {
     spans
 }
 
-/// The bytes of a line up to the end of its key, with the `=` where there is one; none where it begins with no key.
+/// The length of a line up to the end of its key, including a `=`; 0 if it doesn't start with a known key.
 fn key_length(line: &str) -> usize {
     if let Some(at) = line.find('=') {
         return at + 1;

@@ -1,4 +1,5 @@
-//! What is wrong with a manifest, and where: collected all at once, shown to people and to programs.
+//! Reports of what is wrong with a manifest, and where. All mistakes are collected at once, for people and for
+//! programs.
 
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
@@ -11,17 +12,17 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 
-/// Bytes of the source.
+/// A byte range of the source.
 pub(super) type Span = Range<usize>;
 
-/// What is wrong with one value, and what would be right. Never holds a secret.
+/// What is wrong with one value, and how to fix it. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
     /// What is wrong.
     pub message: String,
-    /// What would be right.
+    /// How to fix it.
     pub help: String,
-    /// The bytes of the value that are wrong, where it isn't the whole of it.
+    /// The bytes that are wrong, if it isn't the whole value.
     pub at: Option<Range<usize>>,
 }
 
@@ -44,14 +45,14 @@ impl fmt::Display for Flaw {
 
 impl std::error::Error for Flaw {}
 
-/// One mistake, or one piece of advice, with its places in the source.
+/// One mistake or one piece of advice, with its places in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) code: &'static str,
     pub(super) message: String,
     pub(super) span: Option<Span>,
     pub(super) label: String,
-    /// Other places that belong to it.
+    /// Related places.
     pub(super) others: Vec<(Span, String)>,
     pub(super) help: Option<String>,
 }
@@ -77,27 +78,27 @@ impl Problem {
     }
 }
 
-/// A mistake or a piece of advice as programs read it (`--json`). Lines and columns count from 1; columns and length
-/// are in characters.
+/// A mistake or a piece of advice, for programs (`--json`). Lines and columns count from 1; columns and length are in
+/// characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The file, as it was given.
+    /// The file, as given on the command line.
     pub file: String,
-    /// Line; absent where the file as a whole is meant.
+    /// Line; absent if the finding is about the whole file.
     pub line: Option<usize>,
     /// Column.
     pub column: Option<usize>,
-    /// How many characters are meant.
+    /// Length in characters.
     pub length: Option<usize>,
-    /// What kind of mistake it is; doesn't change between versions.
+    /// The kind of mistake; stable across versions.
     pub code: &'static str,
     /// What is wrong.
     pub message: String,
-    /// What would be right.
+    /// How to fix it.
     pub help: Option<String>,
 }
 
-/// Something that is allowed and yet worth a thought.
+/// Something that is allowed but could be better.
 pub type Advice = Finding;
 
 impl fmt::Display for Finding {
@@ -114,7 +115,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The text that spans point into. Anything that may be a secret has been struck out of it, byte for byte.
+/// The text that spans point into. Anything that may be a secret is replaced by asterisks, byte for byte.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub(super) path: PathBuf,
@@ -147,20 +148,20 @@ impl Source {
     }
 }
 
-/// How reports are drawn.
+/// How reports are rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportStyle {
-    /// Whether with ANSI colours.
+    /// Whether to use ANSI colors.
     pub color: bool,
-    /// Columns to wrap at.
+    /// Width in columns at which lines wrap.
     pub width: usize,
 }
 
 impl ReportStyle {
-    /// Without colour, 100 columns: for files, pipes and tests.
+    /// No color, 100 columns: for files, pipes and tests.
     pub const PLAIN: Self = Self { color: false, width: 100 };
 
-    /// As standard error can show it: colour only on a terminal, and only without `NO_COLOR`.
+    /// What stderr can show: color only on a terminal, and only if `NO_COLOR` is not set.
     pub fn for_stderr() -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { color: std::io::stderr().is_terminal() && !no_color, ..Self::PLAIN }
@@ -175,12 +176,12 @@ pub struct ManifestErrors {
 }
 
 impl ManifestErrors {
-    /// For programs: one finding a mistake, in the order of the file.
+    /// For programs: one finding per mistake, in the order of the file.
     pub fn findings(&self) -> Vec<Finding> {
         self.problems.iter().map(|problem| self.source.finding(problem)).collect()
     }
 
-    /// For people: each mistake with its line, the offending text underlined.
+    /// For people: each mistake with its line and the offending text underlined.
     pub fn render(&self, style: ReportStyle) -> String {
         let mut text = String::new();
         for problem in &self.problems {
@@ -195,8 +196,8 @@ impl ManifestErrors {
     fn summary(&self) -> String {
         let path = self.source.path.display();
         match self.problems.len() {
-            1 => format!("1 mistake in {path}"),
-            count => format!("{count} mistakes in {path}"),
+            1 => format!("1 error in {path}"),
+            count => format!("{count} errors in {path}"),
         }
     }
 }
@@ -214,7 +215,7 @@ impl fmt::Display for ManifestErrors {
 impl std::error::Error for ManifestErrors {}
 
 impl From<ManifestErrors> for Error {
-    /// The graphical report is the message, since it is what a person at a terminal should read.
+    /// The graphical report is the message, since that is what a person at a terminal should see.
     fn from(errors: ManifestErrors) -> Self {
         Self::new(ExitCode::Usage, errors.render(ReportStyle::for_stderr()).trim_end())
     }
@@ -225,7 +226,7 @@ pub(super) fn render(source: &Source, problem: &Problem, severity: Severity, sty
     let handler = GraphicalReportHandler::new_themed(theme).with_width(style.width).with_links(false);
     let diagnostic = Diagnosed { problem, severity, code: source_for_miette(&source.path, &source.redacted) };
     let mut text = String::new();
-    // Writing into a string can't fail; a span outside the text could, and then the message alone is still worth having.
+    // Writing to a string can't fail, but a span outside the text can. The message alone is still useful then.
     if handler.render_report(&mut text, &diagnostic).is_err() {
         text.clear();
         let _ = writeln!(text, "{}", source.finding(problem));

@@ -1,4 +1,4 @@
-//! EventBridge's schedule expressions, by EventBridge's own rules, so that a mistake is found here and not by `PutRule`.
+//! Schedule expressions, checked by EventBridge's own rules, so that a mistake is found here and not by `PutRule`.
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>
 
@@ -7,18 +7,18 @@ use jiff::{SignedDuration, Timestamp};
 use super::cron::Cron;
 use super::{Flaw, Schedule};
 
-const EXAMPLES: &str = "write for example rate(5 minutes) or cron(0/15 8-18 ? * MON-FRI *)";
-/// Longest `ScheduleExpression` of EventBridge's `PutRule`.
+const EXAMPLES: &str = "write a schedule such as rate(5 minutes) or cron(0/15 8-18 ? * MON-FRI *)";
+/// The longest `ScheduleExpression` that EventBridge's `PutRule` accepts.
 const MAX_LENGTH: usize = 256;
 
 impl Schedule {
-    /// Reads `rate(...)` or `cron(...)`. White space between the fields of `cron` is made one space and names become
-    /// upper case, so that the same schedule is always the same text.
+    /// Parses `rate(...)` or `cron(...)`. White space between the fields of `cron` becomes a single space and names
+    /// become uppercase, so that the same schedule always has the same text.
     pub fn parse(text: &str) -> Result<Self, Flaw> {
         if text.len() > MAX_LENGTH {
             return Err(Flaw::new(
                 format!("this schedule has {} characters", text.len()),
-                format!("EventBridge takes {MAX_LENGTH} at most"),
+                format!("EventBridge accepts at most {MAX_LENGTH}"),
             ));
         }
         if let Some(inner) = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')) {
@@ -31,7 +31,7 @@ impl Schedule {
         Err(not_a_schedule(text))
     }
 
-    /// When a rule with this schedule fires next after `now`. A rate counts from when the rule was enabled.
+    /// When a rule with this schedule next fires after `now`. A rate counts from when the rule was enabled.
     pub fn next_after(&self, now: Timestamp, enabled: Timestamp) -> Option<Timestamp> {
         if let Some(inner) = self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
             return Cron::parse(inner, 0).ok()?.next_after(now);
@@ -41,7 +41,7 @@ impl Schedule {
         enabled.checked_add(SignedDuration::from_secs((passed + 1).checked_mul(interval)?)).ok()
     }
 
-    /// Firings in so many hours, on average, in thousandths of a firing, rounded to the nearest.
+    /// Firings in the given number of hours, on average, in thousandths of a firing, rounded to the nearest.
     pub fn firings_in(&self, hours: u64) -> u64 {
         if let Some(inner) = self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
             return Cron::parse(inner, 0).map(|cron| cron.firings_in(hours)).unwrap_or_default();
@@ -52,8 +52,8 @@ impl Schedule {
         u64::try_from(rounded.unwrap_or_default()).unwrap_or(u64::MAX)
     }
 
-    /// Of so many hours those in which a rule with this schedule fires at least once, on average, in thousandths of an
-    /// hour.
+    /// How many of the given hours have at least one firing of a rule with this schedule, on average, in thousandths of
+    /// an hour.
     pub fn busy_hours_in(&self, hours: u64) -> u64 {
         match self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
             Some(inner) => Cron::parse(inner, 0).map(|cron| cron.hours_in(hours)).unwrap_or_default(),
@@ -68,19 +68,19 @@ fn not_a_schedule(text: &str) -> Flaw {
     if trimmed != text || lower != trimmed {
         for candidate in [trimmed, &lower].into_iter().filter(|candidate| *candidate != text) {
             if let Ok(schedule) = Schedule::parse(candidate) {
-                let message = "EventBridge takes this only without spaces around it and in lower case";
+                let message = "EventBridge accepts this only in lowercase and without surrounding spaces";
                 return Flaw::new(message, format!("write {}", schedule.expression));
             }
         }
     }
     if lower.starts_with("at(") {
-        return Flaw::new("`at(...)` runs only once and belongs to EventBridge Scheduler, not to rules", EXAMPLES);
+        return Flaw::new("`at(...)` runs only once and works in EventBridge Scheduler, not in rules", EXAMPLES);
     }
     match trimmed.split_whitespace().count() {
         5 | 6 if !trimmed.contains('(') => {
-            Flaw::new("a cron expression stands in `cron(...)`", format!("write cron({trimmed})"))
+            Flaw::new("a cron expression must be inside `cron(...)`", format!("write cron({trimmed})"))
         }
-        _ => Flaw::new("this is not a schedule: it is neither rate(...) nor cron(...)", EXAMPLES),
+        _ => Flaw::new("this is not a schedule: it must be rate(...) or cron(...)", EXAMPLES),
     }
 }
 
@@ -89,7 +89,7 @@ fn rate(text: &str, inner: &str) -> Result<Schedule, Flaw> {
     let whole = start..start + inner.len();
     let mut words = inner.split_whitespace();
     let (Some(number), Some(unit), None) = (words.next(), words.next(), words.next()) else {
-        return Err(Flaw::new("rate(...) takes a number and a unit", "write for example rate(5 minutes)").at(whole));
+        return Err(Flaw::new("rate(...) takes a number and a unit", "write it like rate(5 minutes)").at(whole));
     };
     let singular = unit.to_ascii_lowercase();
     let singular = singular.strip_suffix('s').unwrap_or(&singular);
@@ -101,10 +101,10 @@ fn rate(text: &str, inner: &str) -> Result<Schedule, Flaw> {
             let help = match singular {
                 "second" | "sec" => "the shortest is rate(1 minute)".to_owned(),
                 "week" => "write it in days, such as rate(7 days)".to_owned(),
-                _ => format!("write for example rate({number} minutes)"),
+                _ => format!("write it like rate({number} minutes)"),
             };
             let at = within(inner, unit, start);
-            return Err(Flaw::new("EventBridge knows minutes, hours and days here", help).at(at));
+            return Err(Flaw::new("the unit of a rate must be minutes, hours or days", help).at(at));
         }
     };
     let singular = match seconds {
@@ -115,8 +115,8 @@ fn rate(text: &str, inner: &str) -> Result<Schedule, Flaw> {
     let count = number.parse::<u64>().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()));
     let Some(count) = count.filter(|count| *count > 0) else {
         return Err(Flaw::new(
-            "the number of a rate is a whole number of 1 or more",
-            format!("the shortest is rate(1 {singular}); to stop the rule write status = \"paused\""),
+            "the number of a rate must be a whole number of 1 or more",
+            format!("the shortest is rate(1 {singular}); to stop the rule, set status = \"paused\""),
         )
         .at(within(inner, number, start)));
     };
@@ -124,18 +124,18 @@ fn rate(text: &str, inner: &str) -> Result<Schedule, Flaw> {
     let right = format!("rate({count} {singular}{plural})");
     if right != text {
         let (message, at) = if unit == format!("{singular}{plural}") {
-            ("EventBridge takes a rate only in its plain form", whole)
+            ("EventBridge accepts a rate only in its plain form", whole)
         } else if count == 1 {
-            ("EventBridge takes the singular with 1", within(inner, unit, start))
+            ("EventBridge requires the singular with 1", within(inner, unit, start))
         } else {
-            ("EventBridge takes the plural with a number above 1", within(inner, unit, start))
+            ("EventBridge requires the plural with a number above 1", within(inner, unit, start))
         };
         return Err(Flaw::new(message, format!("write {right}")).at(at));
     }
     Ok(Schedule { expression: right, interval_s: Some(count.saturating_mul(seconds)) })
 }
 
-/// The bytes of `part` in the expression; `part` is a piece of `inner`, which begins at `start`.
+/// The byte range of `part` in the expression. `part` is a slice of `inner`, which starts at `start`.
 fn within(inner: &str, part: &str, start: usize) -> std::ops::Range<usize> {
     let offset = start + (part.as_ptr() as usize - inner.as_ptr() as usize);
     offset..offset + part.len()

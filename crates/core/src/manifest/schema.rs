@@ -1,4 +1,5 @@
-//! The JSON Schema of a manifest, from the same description as the checks. Editors use it through `deployer schema`.
+//! The JSON Schema of a manifest, derived from the same description as the checks. `deployer schema` prints it for
+//! editors.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -6,7 +7,7 @@ use super::format::Format;
 use super::keys::{Key, Literal, ROOT, Table, Value};
 use super::mapping::TRIPLESEAT_LEAD_FIELDS;
 
-/// The schema, JSON Schema draft 2020-12.
+/// The schema, in JSON Schema draft 2020-12.
 pub fn schema() -> Json {
     let mut schema = Map::new();
     schema.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
@@ -15,7 +16,7 @@ pub fn schema() -> Json {
     Json::Object(schema)
 }
 
-/// `kind` is the word that the table's `kind` has to be, for one of several tables.
+/// `kind` is the value that the table's `kind` key must have, if this is one of several alternative tables.
 fn table(description: &Table, kind: Option<&str>) -> Map<String, Json> {
     let mut properties = Map::new();
     for key in description.keys {

@@ -1,4 +1,4 @@
-//! References to secret values, and the values they lead to. Nothing here shows a value.
+//! References to secret values, and how they are resolved. Nothing here ever shows a value.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ use std::process::{Command, Stdio};
 use super::{Flaw, SecretRef};
 
 const HELP: &str =
-    "write where the value is to be had: \"env:NAME\", \"file:PATH\", \"cmd:PROGRAM ARGS\" or \"managed\"";
+    "write a reference, never the value itself: \"env:NAME\", \"file:PATH\", \"cmd:PROGRAM ARGS\" or \"managed\"";
 
-/// A secret value. It can be written to a secret or a header, and never shown.
+/// A secret value. It can be written to a secret or a header but is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretValue(String);
 
 impl SecretValue {
-    /// A value from elsewhere, such as a prompt; checked as one from a reference is.
+    /// A value from another source, such as a prompt. It is checked like one from a reference.
     pub fn new(value: impl Into<String>) -> Result<Self, &'static str> {
         let mut value = value.into();
         if value.ends_with('\n') {
@@ -27,12 +27,12 @@ impl SecretValue {
             return Err("the value is empty");
         }
         if value.chars().any(char::is_control) {
-            return Err("the value has a line break or another control character in it, and no credential has");
+            return Err("the value contains a line break or another control character, which no credential does");
         }
         Ok(Self(value))
     }
 
-    /// The value itself. Call it only where it is sent.
+    /// The value itself. Call this only where it is sent.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -50,14 +50,14 @@ impl fmt::Display for SecretValue {
     }
 }
 
-/// Why a reference leads to no value. Holds the reference and never the value.
+/// Why a reference did not resolve. Holds the reference, never the value.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// The environment variable isn't set.
     #[error("the environment variable {0} isn't set")]
     NotSet(String),
     /// The file couldn't be read.
-    #[error("{path} can't be read", path = path.display())]
+    #[error("could not read {path}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -65,14 +65,14 @@ pub enum ResolveError {
         source: std::io::Error,
     },
     /// The program couldn't be started.
-    #[error("`{program}` can't be started")]
+    #[error("could not start `{program}`")]
     Start {
         /// The program.
         program: String,
         /// Why.
         source: std::io::Error,
     },
-    /// The program failed. What it printed is not kept: it may hold the value.
+    /// The program failed. Its output is not kept, since it may contain the value.
     #[error("`{program}` failed: {status}")]
     Failed {
         /// The program.
@@ -80,7 +80,7 @@ pub enum ResolveError {
         /// How it ended.
         status: std::process::ExitStatus,
     },
-    /// What was found can't be a credential.
+    /// The resolved value can't be a credential.
     #[error("{reference}: {reason}")]
     Unusable {
         /// The reference.
@@ -91,7 +91,7 @@ pub enum ResolveError {
 }
 
 impl SecretRef {
-    /// Reads a reference. The error never repeats `text`, which may be a secret that stands where it doesn't belong.
+    /// Parses a reference. The error never repeats `text`, which may be a misplaced secret.
     pub fn parse(text: &str) -> Result<Self, Flaw> {
         if text == "managed" {
             return Ok(Self::Managed);
@@ -103,16 +103,16 @@ impl SecretRef {
                 Ok(Self::Env(name.to_owned()))
             } else {
                 Err(Flaw::new(
-                    "after env: stands the name of an environment variable",
-                    "a name has letters, digits and _, such as env:VENUE_A_HUBSPOT_TOKEN",
+                    "env: must be followed by the name of an environment variable",
+                    "use only letters, digits and _, such as env:VENUE_A_HUBSPOT_TOKEN",
                 ))
             };
         }
         if let Some(path) = text.strip_prefix("file:") {
             return if path.is_empty() || path.contains('\0') {
                 Err(Flaw::new(
-                    "after file: stands a path",
-                    "such as file:secrets/venue-a.token, relative to the manifest",
+                    "file: must be followed by a path",
+                    "write it like file:secrets/venue-a.token, relative to the manifest",
                 ))
             } else {
                 Ok(Self::File(PathBuf::from(path)))
@@ -121,11 +121,11 @@ impl SecretRef {
         if let Some(command) = text.strip_prefix("cmd:") {
             return words(command).map(Self::Cmd);
         }
-        Err(Flaw::new("a literal value stands where a reference to a secret belongs", HELP))
+        Err(Flaw::new("this is a literal value, not a reference to a secret", HELP))
     }
 
-    /// The value that the reference leads to; nothing for [`SecretRef::Managed`]. Paths are relative to `manifest_dir`,
-    /// where programs are run too. A program runs without a shell; its standard error is this process's.
+    /// Resolves the reference to its value; `None` for [`SecretRef::Managed`]. Paths are relative to `manifest_dir`,
+    /// which is also the working directory of programs. A program runs without a shell and inherits stderr.
     pub fn resolve(&self, manifest_dir: &Path) -> Result<Option<SecretValue>, ResolveError> {
         let unusable = |reason| ResolveError::Unusable { reference: self.to_string(), reason };
         let bytes = match self {
@@ -151,7 +151,7 @@ fn run(words: &[String], dir: &Path) -> Result<Vec<u8>, ResolveError> {
     let output = Command::new(program)
         .args(arguments)
         .current_dir(dir)
-        // A password manager may have to ask for its own password.
+        // A password manager may prompt for its own password.
         .stdin(Stdio::inherit())
         .stderr(Stdio::inherit())
         .output()
@@ -163,7 +163,7 @@ fn run(words: &[String], dir: &Path) -> Result<Vec<u8>, ResolveError> {
     }
 }
 
-/// Splits a command as a shell would, with quotes and backslashes, and without anything else that a shell does.
+/// Splits a command into words like a shell, with quotes and backslashes but no other shell syntax.
 fn words(command: &str) -> Result<Vec<String>, Flaw> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -173,8 +173,9 @@ fn words(command: &str) -> Result<Vec<String>, Flaw> {
         match (quote, char) {
             (Some(open), _) if char == open => quote = None,
             (None | Some('"'), '\\') => {
-                let next =
-                    chars.next().ok_or_else(|| Flaw::new("the command ends in a backslash", "write \\\\ for one"))?;
+                let next = chars
+                    .next()
+                    .ok_or_else(|| Flaw::new("the command ends in a backslash", "write \\\\ for a backslash"))?;
                 word.get_or_insert_default().push(next);
             }
             (None, '\'' | '"') => {
@@ -186,16 +187,18 @@ fn words(command: &str) -> Result<Vec<String>, Flaw> {
         }
     }
     if quote.is_some() {
-        return Err(Flaw::new("the command has a quote that isn't closed", "close it, or write \\ before it"));
+        return Err(Flaw::new("the command has an unclosed quote", "close it, or put \\ before it"));
     }
     words.extend(word);
     match words.first() {
         Some(program) if !program.is_empty() => Ok(words),
-        _ => Err(Flaw::new("after cmd: stands a program", "such as cmd:op read op://venues/venue-a/token")),
+        _ => {
+            Err(Flaw::new("cmd: must be followed by a program", "write it like cmd:op read op://venues/venue-a/token"))
+        }
     }
 }
 
-/// A word so that [`words`] reads it back.
+/// Quotes a word so that [`words`] reads it back unchanged.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |char: char| !char.is_whitespace() && !matches!(char, '\'' | '"' | '\\');
     if !word.is_empty() && word.chars().all(plain) {

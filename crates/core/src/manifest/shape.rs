@@ -1,4 +1,5 @@
-//! Holds a parsed file against the description of the keys: unknown and missing keys, types, and each value by itself.
+//! Checks a parsed file against the description of the keys: unknown keys, missing keys, types, and each value by
+//! itself.
 
 use std::ops::Range;
 
@@ -10,13 +11,13 @@ use super::keys::{Key, Literal, ROOT, Table, Value};
 use super::report::{Flaw, Problem, Span};
 use super::{format, mapping};
 
-/// What is being read, and what was found wrong in it.
+/// The text being read, and the problems found in it so far.
 pub(super) struct Reading<'s> {
     pub(super) text: &'s str,
     pub(super) problems: Vec<Problem>,
 }
 
-/// Where in the file a table is: the dotted path for messages, and where to point when a key is missing in it.
+/// Where a table is: the dotted path for messages, and where to point if one of its keys is missing.
 #[derive(Clone)]
 pub(super) struct At {
     pub(super) path: String,
@@ -24,7 +25,7 @@ pub(super) struct At {
 }
 
 impl Reading<'_> {
-    /// Checks `table` and all below it.
+    /// Checks `table` and everything below it.
     pub(super) fn check_table(&mut self, table: &DeTable<'_>, description: &Table, at: &At) {
         for (name, value) in ordered(table) {
             match description.key(name.get_ref()) {
@@ -32,7 +33,7 @@ impl Reading<'_> {
                 None => self.unknown_key(name, description, at),
             }
         }
-        // A key that is only misspelled isn't missing too.
+        // A misspelled key is not reported as missing as well.
         let known: Vec<&str> = description.keys.iter().map(|key| key.name).collect();
         let unknown = table.keys().filter(|name| description.key(name.get_ref()).is_none());
         let misspelled: Vec<&str> = unknown.filter_map(|name| nearest(name.get_ref(), &known)).collect();
@@ -53,15 +54,15 @@ impl Reading<'_> {
             (Value::OneOf(words), DeValue::String(text)) if words.contains(&text.as_ref()) => {}
             (Value::OneOf(words), DeValue::String(text)) => {
                 let help = one_of(text, words);
-                self.not_allowed(span, at, "unknown", help);
+                self.not_allowed(span, at, "unknown value", help);
             }
             (Value::Integer { min, max }, DeValue::Integer(_)) => match integer(value) {
                 Some(number) if (*min..=*max).contains(&number) => {}
                 _ => {
                     let help = if *max == i64::MAX {
-                        format!("a whole number of {min} or more")
+                        format!("it must be an integer of {min} or more")
                     } else {
-                        format!("a whole number from {min} to {max}")
+                        format!("it must be an integer from {min} to {max}")
                     };
                     self.not_allowed(span, at, "out of range", help);
                 }
@@ -71,7 +72,7 @@ impl Reading<'_> {
                     let listed: Vec<String> = numbers.iter().map(i64::to_string).collect();
                     let nearest = integer(value).and_then(|n| numbers.iter().min_by_key(|other| n.abs_diff(**other)));
                     let nearest = nearest.map_or_else(String::new, |nearest| format!("the nearest is {nearest}; "));
-                    let help = format!("{nearest}AWS takes only {}", listed.join(", "));
+                    let help = format!("{nearest}AWS accepts only {}", listed.join(", "));
                     self.not_allowed(span, at, "not allowed", help);
                 }
             }
@@ -101,9 +102,9 @@ impl Reading<'_> {
                         }
                         _ => self.wrong_type(
                             value,
-                            "a text",
+                            "a string",
                             &at.child(name),
-                            Some("for a fixed value write \"=value\""),
+                            Some("to set a fixed value, write \"=value\""),
                         ),
                     }
                 }
@@ -115,24 +116,24 @@ impl Reading<'_> {
     fn check_kinds(&mut self, table: &DeTable<'_>, kinds: &[(&str, &Table)], at: &At) {
         let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
         let Some(kind) = table.get("kind") else {
-            let help = format!("write kind = {}", alternatives(&words));
-            let message = format!("`{}` has no `kind`", at.path);
-            self.push(Problem::new("missing_key", at.span.clone(), message, "kind is missing here").help(help));
+            let help = format!("add kind = {}", alternatives(&words));
+            let message = format!("`{}` is missing the key `kind`", at.path);
+            self.push(Problem::new("missing_key", at.span.clone(), message, "missing `kind`").help(help));
             return;
         };
         let DeValue::String(word) = kind.get_ref() else {
-            return self.wrong_type(kind, "a text", at, None);
+            return self.wrong_type(kind, "a string", at, None);
         };
         match kinds.iter().find(|(name, _)| name == word) {
             Some((_, description)) => self.check_table(table, description, at),
             None => {
-                let message = format!("there is no {} of this kind", at.name());
+                let message = format!("{} has an unknown kind", at.name());
                 self.push(Problem::new("kind", kind.span(), message, "unknown kind").help(one_of(word, &words)));
             }
         }
     }
 
-    /// Repeats the value as it stands in the file: only for keys that hold no secrets.
+    /// Quotes the value from the file, so it must not be used for keys that hold secrets.
     fn not_allowed(&mut self, span: Span, at: &At, label: &str, help: String) {
         let raw = self.text.get(span.clone()).unwrap_or_default();
         let message = format!("{} can't be {raw}", at.name());
@@ -145,8 +146,8 @@ impl Reading<'_> {
         }
     }
 
-    /// Reports what is wrong with a text whose value is at `span`; points at the wrong part where the source shows the
-    /// text as it is.
+    /// Reports what is wrong with the string at `span`. Points at the wrong part if the source has the string verbatim,
+    /// without escapes.
     pub(super) fn flaw(&mut self, flaw: &Flaw, code: &'static str, span: Span, text: &str) {
         let part = flaw.at.clone().and_then(|at| self.part(&span, text, at));
         let problem = Problem::new(code, part.unwrap_or(span), flaw.message.clone(), "here").help(flaw.help.clone());
@@ -164,15 +165,15 @@ impl Reading<'_> {
         let help = match (nearest(name.get_ref(), &known), elsewhere(name.get_ref())) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(path)) => format!("`{}` belongs in {path}", name.get_ref()),
-            (None, None) => format!("known here: {}", known.join(", ")),
+            (None, None) => format!("the keys here are {}", known.join(", ")),
         };
-        let place = if at.path.is_empty() { "a manifest".to_owned() } else { format!("`{}`", at.path) };
+        let place = if at.path.is_empty() { "the manifest".to_owned() } else { format!("`{}`", at.path) };
         let message = format!("{place} has no key `{}`", name.get_ref());
         self.push(Problem::new("unknown_key", name.span(), message, "unknown key").help(help));
     }
 
     fn missing(&mut self, key: &Key, at: &At) {
-        let example = key.example.map(|example| format!("write for example {} = {example}", key.name));
+        let example = key.example.map(|example| format!("add it, for example {} = {example}", key.name));
         let help = match (&key.value, example) {
             (_, Some(example)) => example,
             (Value::Kinds(kinds), None) => {
@@ -182,13 +183,13 @@ impl Reading<'_> {
             (_, None) => format!("add [{}]", at.child_path(key.name)),
         };
         let place = if at.path.is_empty() { "the manifest".to_owned() } else { format!("`{}`", at.path) };
-        let message = format!("{place} has no `{}`", key.name);
-        let label = format!("{} is missing here", key.name);
+        let message = format!("{place} is missing the key `{}`", key.name);
+        let label = format!("missing `{}`", key.name);
         self.push(Problem::new("missing_key", at.span.clone(), message, label).help(help));
     }
 
     fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, expected: &str, at: &At, help: Option<&str>) {
-        let message = format!("{} has to be {expected}", at.name());
+        let message = format!("{} must be {expected}", at.name());
         let mut problem = Problem::new("type", value.span(), message, format!("this is {}", found(value.get_ref())));
         problem.help = help.map(str::to_owned);
         self.push(problem);
@@ -228,13 +229,13 @@ pub(super) fn ordered<'t, 's>(table: &'t DeTable<'s>) -> Vec<(&'t Spanned<DeStri
     entries
 }
 
-/// A whole number, in any of TOML's notations.
+/// An integer, in any of TOML's notations.
 pub(super) fn integer(value: &Spanned<DeValue<'_>>) -> Option<i64> {
     let number = value.get_ref().as_integer()?;
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// The known word that `word` is most likely meant to be.
+/// The known word that `word` was most likely meant to be.
 pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase().replace('-', "_");
     let likeness = |other: &str| {
@@ -245,11 +246,11 @@ pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     best.filter(|(_, likeness)| *likeness > 0.82).map(|(other, _)| other)
 }
 
-/// `"a", "b" or "c"`, with the nearest first where there is one.
+/// The allowed words (`"a", "b" or "c"`), after a suggestion if one of them is similar.
 pub(super) fn one_of(word: &str, words: &[&str]) -> String {
     match nearest(word, words) {
-        Some(near) => format!("did you mean \"{near}\"? It is {}", alternatives(words)),
-        None => format!("it is {}", alternatives(words)),
+        Some(near) => format!("did you mean \"{near}\"? It must be {}", alternatives(words)),
+        None => format!("it must be {}", alternatives(words)),
     }
 }
 
@@ -260,24 +261,24 @@ fn alternatives(words: &[&str]) -> String {
     }
 }
 
-/// The table that has a key of this name, for a key that stands in the wrong one.
+/// The table that a misplaced key belongs in.
 fn elsewhere(name: &str) -> Option<String> {
-    fn search(name: &str, table: &Table, path: &str) -> Option<String> {
+    fn find_table_with_key(name: &str, table: &Table, path: &str) -> Option<String> {
         let here = || table.key(name).is_some().then(|| format!("[{path}]"));
         let below = || {
             table.keys.iter().find_map(|key| {
                 let path = if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
                 match &key.value {
-                    Value::Table(table) => search(name, table, &path),
-                    Value::Named(table) => search(name, table, &format!("{path}.NAME")),
-                    Value::Kinds(kinds) => kinds.iter().find_map(|(_, table)| search(name, table, &path)),
+                    Value::Table(table) => find_table_with_key(name, table, &path),
+                    Value::Named(table) => find_table_with_key(name, table, &format!("{path}.NAME")),
+                    Value::Kinds(kinds) => kinds.iter().find_map(|(_, table)| find_table_with_key(name, table, &path)),
                     _ => None,
                 }
             })
         };
         if path.is_empty() { below() } else { here().or_else(below) }
     }
-    search(name, &ROOT, "")
+    find_table_with_key(name, &ROOT, "")
 }
 
 fn code(format: Format) -> &'static str {
@@ -293,8 +294,8 @@ fn code(format: Format) -> &'static str {
 
 fn type_words(expected: &Value) -> &'static str {
     match expected {
-        Value::Text(_) | Value::OneOf(_) => "a text",
-        Value::Integer { .. } | Value::IntegerOneOf(_) => "a whole number",
+        Value::Text(_) | Value::OneOf(_) => "a string",
+        Value::Integer { .. } | Value::IntegerOneOf(_) => "an integer",
         Value::Bool => "true or false",
         Value::Date => "a date",
         Value::Table(_) | Value::Named(_) | Value::Kinds(_) | Value::Mapping => "a table",
@@ -303,25 +304,25 @@ fn type_words(expected: &Value) -> &'static str {
 
 fn type_help(expected: &Value) -> Option<&'static str> {
     match expected {
-        Value::Text(Format::Timeout) => Some("write it in quotes with its unit, such as \"90s\" or \"4m\""),
-        Value::Text(Format::Account) => Some("write it in quotes: an account id can begin with 0"),
+        Value::Text(Format::Timeout) => Some("write it in quotes with a unit, such as \"90s\" or \"4m\""),
+        Value::Text(Format::Account) => Some("write it in quotes, since an account ID can start with 0"),
         Value::Text(Format::SecretRef) => Some("write a reference, such as \"env:NAME\""),
         Value::Text(_) | Value::OneOf(_) => Some("write it in quotes"),
-        Value::Integer { .. } | Value::IntegerOneOf(_) => Some("write it without quotes"),
+        Value::Integer { .. } | Value::IntegerOneOf(_) => Some("write it as a whole number, without quotes"),
         Value::Bool => Some("write true or false, without quotes"),
-        Value::Date => Some("write it as in 2025-09-15"),
+        Value::Date => Some("write it as YYYY-MM-DD, such as 2025-09-15"),
         _ => None,
     }
 }
 
 fn found(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "a list",
+        DeValue::Array(_) => "an array",
         DeValue::Table(_) => "a table",
     }
 }

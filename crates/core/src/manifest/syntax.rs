@@ -1,15 +1,16 @@
-//! TOML's own mistakes, in the same reports as all others. A key given twice is one too: TOML forbids it.
+//! TOML syntax errors, in the same reports as all other mistakes. Duplicate keys are among them, since TOML forbids
+//! them.
 
 use std::collections::HashMap;
 
 use super::report::{Problem, Span};
 
-/// Whether the file can still be checked for what it says.
+/// Whether the file's content can still be checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Sound {
-    /// Keys may be doubled, and all the rest is there.
+    /// There may be duplicate keys, but everything was parsed.
     Yes,
-    /// Something couldn't be read: to complain of missing keys would be to guess.
+    /// Something couldn't be parsed, so reports of missing keys would be guesses.
     No,
 }
 
@@ -49,10 +50,10 @@ fn broken(text: &str, message: &str, span: Span) -> Problem {
     let line = text[line_start..].lines().next().unwrap_or_default();
     let help = match expected {
         _ if what.contains("string values must be quoted") => "write the value in quotes".to_owned(),
-        Some("nothing") => "something here is too much: take it away, or begin a new line".to_owned(),
+        Some("nothing") => "remove this, or start a new line before it".to_owned(),
         Some(expected) => format!("expected {expected}"),
-        None if line.contains(['\u{201c}', '\u{201d}']) => "write straight quotes: \"".to_owned(),
-        None => "this is no TOML; https://toml.io shows how it is written".to_owned(),
+        None if line.contains(['\u{201c}', '\u{201d}']) => "use straight quotes: \"".to_owned(),
+        None => "this is not valid TOML; see https://toml.io for the syntax".to_owned(),
     };
     Problem::new("syntax", span, what.to_owned(), "here").help(help)
 }
@@ -64,12 +65,14 @@ fn duplicate(text: &str, index: &Index, span: Span, table: &str, key: &str) -> P
         (true, Some(name)) => (
             format!("the venue `{name}` is declared twice"),
             "declared again here",
-            "give one of the two another name, or join them".to_owned(),
+            "rename one of the two, or merge them".to_owned(),
         ),
-        (true, None) => {
-            (format!("the table `{table}` stands twice"), "again here", "join the two into one table".to_owned())
-        }
-        (false, _) => (format!("`{key}` is given twice"), "again here", "keep one of the two".to_owned()),
+        (true, None) => (
+            format!("the table `{table}` is declared twice"),
+            "declared again here",
+            "merge the two into one table".to_owned(),
+        ),
+        (false, _) => (format!("`{key}` is set twice"), "set again here", "keep one of the two".to_owned()),
     };
     let problem = Problem::new(
         if venue.is_some() && index.is_header(&span) { "duplicate_venue" } else { "duplicate_key" },
@@ -84,7 +87,7 @@ fn duplicate(text: &str, index: &Index, span: Span, table: &str, key: &str) -> P
     }
 }
 
-/// Where tables and keys begin. The parser tells only the second of two places.
+/// Where tables and keys start. Of two duplicates, the parser reports only the second.
 struct Index {
     headers: Vec<(Span, String)>,
 }
@@ -110,7 +113,7 @@ impl Index {
         self.headers.iter().any(|(header, _)| header.start <= span.start && span.end <= header.end)
     }
 
-    /// The table that the place is in (or that it declares), and the key there.
+    /// The table that contains (or is declared by) the place, and the key there.
     fn owner(&self, text: &str, span: &Span) -> (String, String) {
         let table = self.headers.iter().rev().find(|(header, _)| header.start <= span.start);
         let key = path(text.get(span.clone()).unwrap_or_default());
@@ -140,7 +143,7 @@ impl Index {
     }
 }
 
-/// A dotted key without white space and quotes.
+/// A dotted key without white space or quotes.
 fn path(text: &str) -> String {
     text.split('.').map(|part| part.trim().trim_matches(['"', '\'', '[']).trim()).collect::<Vec<_>>().join(".")
 }

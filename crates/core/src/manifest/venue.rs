@@ -1,4 +1,4 @@
-//! One `[venues.NAME]` table: the defaults applied, and what its keys must be to each other.
+//! Reads one `[venues.NAME]` table: applies the defaults and checks that its keys fit together.
 
 use sync_config::config::{
     Destination, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI,
@@ -20,7 +20,7 @@ use super::{
 
 /// Lambda's limit for all environment variables of a function together, in bytes.
 const MAX_ENVIRONMENT: usize = 4096;
-/// An ARN of a secret, which isn't known yet, is not longer than its 20 fixed parts, region, account and name.
+/// Upper bound for the parts of a secret's ARN other than its name. The ARN itself isn't known yet.
 const SECRET_ARN_OVERHEAD: usize = 80;
 
 /// The keys of `secrets` and those of the secret's JSON object, in the secret's order.
@@ -32,18 +32,18 @@ pub(super) const SECRET_KEYS: [(&str, &str); 5] = [
     ("destination_credential", KEY_DESTINATION_CREDENTIAL),
 ];
 
-/// A venue, and where in the file its parts stand.
+/// A venue, and where its parts are in the file.
 #[derive(Debug, Clone)]
 pub(super) struct Read {
     pub(super) venue: Venue,
     pub(super) places: Places,
 }
 
-/// Where in the file the parts of a venue stand.
+/// Where the parts of a venue are in the file.
 #[derive(Debug, Clone)]
 pub(super) struct Places {
     pub(super) name: Span,
-    /// Where the flag property is given, or the venue's name that it is made from.
+    /// The `flag_property` value, or else the venue's name, which the default is derived from.
     pub(super) flag: Span,
     pub(super) destination: Span,
     pub(super) location: Option<Span>,
@@ -67,13 +67,13 @@ impl<'t, 's> Defaults<'t, 's> {
         Self { table }
     }
 
-    /// The value of a key: the venue's own, or the default.
+    /// A key's value: the venue's own, or else the default.
     fn get(&self, venue: &'t DeTable<'s>, key: &str) -> Option<&'t Spanned<DeValue<'s>>> {
         venue.get(key).or_else(|| self.table?.get(key))
     }
 }
 
-/// Reads a venue. A value that is wrong by itself was reported before and is read as if it weren't there.
+/// Reads a venue. A value that is wrong by itself has been reported already and is treated as absent.
 pub(super) fn read(
     reading: &mut Reading<'_>,
     advice: &mut Vec<Problem>,
@@ -146,7 +146,7 @@ pub(super) fn read(
     read
 }
 
-/// Without a slash at its end.
+/// The base URL without a trailing slash.
 pub(super) fn base_uri(text: Option<String>, default: &str) -> String {
     text.as_deref().unwrap_or(default).trim_end_matches('/').to_owned()
 }
@@ -220,7 +220,7 @@ fn check_blocker(reading: &mut Reading<'_>, advice: &mut Vec<Problem>, read: &Re
     let status = own.get("status").map_or_else(|| read.places.name.clone(), Spanned::span);
     match (&venue.blocker, venue.status) {
         (None, Status::Blocked) => {
-            let message = format!("the venue `{name}` is blocked, and nothing says by what");
+            let message = format!("the venue `{name}` is blocked but has no blocker");
             let help = format!("add [venues.{name}.blocker] with reason, owner and next_step");
             reading.push(Problem::new("blocker", status, message, "blocked").help(help));
         }
@@ -234,21 +234,21 @@ fn check_blocker(reading: &mut Reading<'_>, advice: &mut Vec<Problem>, read: &Re
             if !missing.is_empty() {
                 let message = format!("the blocker of `{name}` has no {}", missing.join(" and no "));
                 let problem = Problem::new("blocker_without_owner", span, message, "");
-                advice.push(problem.help("a blocker that nobody owns stays: say who does what next"));
+                advice.push(problem.help("add who does what next: a blocker without an owner tends to stay"));
             }
         }
         (Some(_), Status::Active | Status::Paused) => {
             let span = key_span(own, "blocker").unwrap_or(status);
-            let message = format!("`{name}` has a blocker and isn't blocked");
+            let message = format!("`{name}` has a blocker but is not blocked");
             let problem = Problem::new("blocker_unused", span, message, "");
-            advice.push(problem.help("take the blocker out, or write status = \"blocked\""));
+            advice.push(problem.help("remove the blocker, or set status = \"blocked\""));
         }
         (None, _) => {}
     }
     if venue.canary && venue.status == Status::Blocked {
         let span = read.places.canary.clone().unwrap_or(read.places.name.clone());
-        let message = format!("`{name}` is blocked, so that no artifact can go there first");
-        reading.push(Problem::new("canary", span, message, "here").help("make another venue the canary"));
+        let message = format!("`{name}` can't be the canary because it is blocked");
+        reading.push(Problem::new("canary", span, message, "canary").help("make another venue the canary"));
     }
 }
 
@@ -268,20 +268,21 @@ fn check_secrets(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
         _ => {}
     }
     for key in required.into_iter().filter(|key| venue.status != Status::Blocked && !given(key)) {
-        let message = format!("the venue `{}` has no `{key}`", venue.name);
+        let message = format!("the venue `{}` is missing the secret `{key}`", venue.name);
         let variable = format!("{}_{key}", venue.name.replace('-', "_")).to_uppercase();
         let table = format!("[venues.{}.secrets]", venue.name);
-        let help = format!("write {key} = \"env:{variable}\" under {table}, or \"managed\" to set it later");
-        let label = format!("{key} is missing here");
+        let help = format!("add {key} = \"env:{variable}\" under {table}, or \"managed\" to set it later");
+        let label = format!("missing `{key}`");
         reading.push(Problem::new("missing_secret", place.clone(), message, label).help(help));
     }
     let pair = ["tripleseat_client_id", "tripleseat_client_secret"];
     if let [true, false] | [false, true] = pair.map(given) {
         let (present, absent) = if given(pair[0]) { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
         let span = secrets.and_then(|table| key_span(table, present)).unwrap_or_else(|| place.clone());
-        let message = format!("`{present}` is of no use without `{absent}`");
-        reading
-            .push(Problem::new("missing_secret", span, message, "here").help(format!("add {absent}, or take it out")));
+        let message = format!("`{present}` has no effect without `{absent}`");
+        reading.push(
+            Problem::new("missing_secret", span, message, "here").help(format!("add {absent}, or remove {present}")),
+        );
     }
     let useless: &[&str] = match kind.as_deref() {
         Some("tripleseat") => &["destination_credential"],
@@ -293,13 +294,13 @@ fn check_secrets(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
     };
     for key in useless {
         let Some(span) = secrets.and_then(|table| key_span(table, key)) else { continue };
-        let message = format!("the destination of `{}` has no use for `{key}`", venue.name);
+        let message = format!("the destination of `{}` does not use `{key}`", venue.name);
         let help = match *key {
             "destination_credential" if kind.as_deref() == Some("http") => {
-                "add auth = { kind = \"bearer\" } to the destination, or take it out"
+                "add auth = { kind = \"bearer\" } to the destination, or remove the credential"
             }
-            "destination_credential" => "it is for destinations of kind \"http\"; take it out",
-            _ => "it is for destinations of kind \"tripleseat\"; take it out",
+            "destination_credential" => "remove it: only destinations of kind \"http\" use it",
+            _ => "remove it: only destinations of kind \"tripleseat\" use it",
         };
         reading.push(Problem::new("useless_secret", span, message, "not used").help(help));
     }
@@ -314,12 +315,12 @@ fn check_timeout(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>, defa
     let schedule = defaults.get(own, "schedule");
     let every = format_duration(interval_s);
     let limit = format_duration(u64::from(venue.timeout_s));
-    let message = format!("a run may take {limit}, and the next begins after {every}");
-    let help = format!("write timeout = \"{every}\" or less, or a longer schedule; runs of one venue never overlap");
+    let message = format!("a run may take {limit}, but the next one starts after {every}");
+    let help = format!("set timeout = \"{every}\" or less, or run less often: runs of one venue must not overlap");
     let mut problem = match (timeout, schedule) {
         (Some(timeout), _) => Problem::new("timeout", timeout.span(), message, "longer than the interval"),
         (None, Some(schedule)) => {
-            let label = format!("shorter than the timeout, which is {limit} where nothing else is said");
+            let label = format!("shorter than the default timeout, {limit}");
             Problem::new("timeout", schedule.span(), message, label)
         }
         (None, None) => return,
@@ -338,17 +339,17 @@ fn check_fields(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
         match kind.as_deref() {
             Some("tripleseat") if !TRIPLESEAT_LEAD_FIELDS.contains(&field.as_ref()) => {
                 let help = if TRIPLESEAT_DESTINATION_FIELDS.contains(&field.as_ref()) {
-                    format!("write {field} under [venues.{}.destination]", read.venue.name)
+                    format!("set {field} under [venues.{}.destination]", read.venue.name)
                 } else if let Some(near) = nearest(field, &TRIPLESEAT_LEAD_FIELDS) {
                     format!("did you mean `{near}`?")
                 } else {
-                    format!("Tripleseat's fields are {}", TRIPLESEAT_LEAD_FIELDS.join(", "))
+                    format!("the fields are {}", TRIPLESEAT_LEAD_FIELDS.join(", "))
                 };
-                let message = format!("a lead in Tripleseat has no field `{field}` to map to");
+                let message = format!("Tripleseat leads have no mappable field `{field}`");
                 reading.push(Problem::new("unknown_field", name.span(), message, "unknown field").help(help));
             }
             Some("http") if field.is_empty() => {
-                let problem = Problem::new("mapping", name.span(), "a member of the body needs a name", "empty");
+                let problem = Problem::new("mapping", name.span(), "a field of the request body needs a name", "empty");
                 reading.push(problem.help("write a name, or a JSON pointer such as \"/lead/name\""));
             }
             Some("http") if field.starts_with('/') => {
@@ -360,14 +361,16 @@ fn check_fields(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
         }
     }
     if kind.as_deref() == Some("http") && entries.is_empty() {
-        let message = format!("nothing says what the leads of `{}` consist of", read.venue.name);
+        let message = format!("`{}` has no field mappings, so its leads would be empty", read.venue.name);
         let help = format!("add [venues.{}.fields], such as email = \"email\"", read.venue.name);
-        reading
-            .push(Problem::new("mapping", read.places.destination.clone(), message, "no fields for this").help(help));
+        reading.push(
+            Problem::new("mapping", read.places.destination.clone(), message, "no fields for this destination")
+                .help(help),
+        );
     }
 }
 
-/// Lambda refuses more than 4 KB of environment, which a long mapping could come to.
+/// Lambda rejects more than 4 KB of environment variables, which a long mapping could exceed.
 fn check_environment(reading: &mut Reading<'_>, read: &Read, hubspot: &HubSpot) {
     let venue = &read.venue;
     let config = SyncConfig {
@@ -386,10 +389,10 @@ fn check_environment(reading: &mut Reading<'_>, read: &Read, hubspot: &HubSpot) 
     let total = config + names + values + tripleseat + SECRET_ARN_OVERHEAD;
     if total > MAX_ENVIRONMENT {
         let message = format!(
-            "the function's environment for `{}` would have about {total} bytes, and Lambda takes {MAX_ENVIRONMENT}",
+            "the environment variables of `{}` would take about {total} bytes; Lambda's limit is {MAX_ENVIRONMENT}",
             venue.name
         );
         let problem = Problem::new("environment_too_long", read.places.name.clone(), message, "this venue");
-        reading.push(problem.help("shorten its fields and addresses"));
+        reading.push(problem.help("shorten its field mappings and URLs"));
     }
 }

@@ -1,5 +1,5 @@
-//! What is there: the venues' roles with all their policies, the policies of functions and secrets, and what the
-//! deployed functions go by.
+//! What is deployed: the venues' roles with all their policies, the policies of functions and secrets, and the settings
+//! of the deployed functions.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ use deployer_core::manifest::{Manifest, Status, Venue};
 use deployer_core::naming::{ALIAS, Names};
 use deployer_core::resource::{LiveRole, LiveStack, Map, Observed};
 
-/// Venues of which policies are read at one time.
+/// How many venues' policies are read concurrently.
 const VENUES_AT_ONCE: usize = 8;
 
-/// Reads the deployed venues. Notes say what was judged by less than all.
+/// Reads the deployed venues. The notes say where the check is based on incomplete data.
 pub async fn subjects(
     aws: &Aws,
     scope: &Scope,
@@ -68,7 +68,9 @@ impl Reading<'_> {
         let credentials = match stored {
             Ok(stored) => stored_credentials(known, &stored),
             Err(why) => {
-                notes.push(format!("the credentials of {name} were compared by the manifest alone: {why}"));
+                notes.push(format!(
+                    "the credentials of {name} were compared only by their references in the manifest: {why}"
+                ));
                 known
             }
         };
@@ -97,13 +99,13 @@ impl Reading<'_> {
         (subject, notes)
     }
 
-    /// What is there, or why nothing is known of it.
+    /// The live resource, or why it is unknown.
     fn told<'l, T>(&self, observed: &'l Observed<T>, what: &str) -> Told<&'l T> {
         match observed {
             Observed::Present(live) => Ok(live),
-            Observed::Unreadable(why) => Err(format!("{}'s {what} can't be read: {why}", self.venue.name)),
+            Observed::Unreadable(why) => Err(format!("could not read {}'s {what}: {why}", self.venue.name)),
             Observed::Absent | Observed::PendingDeletion(_) => Err(format!(
-                "{} has no {what} yet: `deployer apply` makes it; `--offline` judges what is planned",
+                "{}'s {what} is not created yet: run `deployer apply`, or check what is planned with `--offline`",
                 self.venue.name
             )),
         }
@@ -116,8 +118,8 @@ impl Reading<'_> {
         });
         let mut all = inline.collect::<Result<Vec<_>, _>>()?;
         for arn in &role.attached {
-            let what = format!("policy {arn}, attached to {}'s role,", self.venue.name);
-            let document = self.attached(arn).await.map_err(|error| format!("{what} can't be read: {error}"))?;
+            let what = format!("policy {arn}, attached to {}'s role", self.venue.name);
+            let document = self.attached(arn).await.map_err(|error| format!("could not read {what}: {error}"))?;
             all.push(Policy::parse(&what, &document)?);
         }
         Ok(all)
@@ -130,12 +132,12 @@ impl Reading<'_> {
         let request = iam.get_policy_version().policy_arn(arn).version_id(version);
         let answer = request.send().await.call("iam:GetPolicyVersion")?;
         let text = answer.policy_version().and_then(|version| version.document()).unwrap_or_default();
-        // Percent-encoded by AWS (RFC 3986), by some emulators not.
+        // AWS percent-encodes the document (RFC 3986); some emulators don't.
         let decoded = percent_decode_str(text).decode_utf8_lossy();
         Ok(serde_json::from_str(text).or_else(|_| serde_json::from_str(&decoded)).unwrap_or_default())
     }
 
-    /// What may be done to the function stands on the alias, and could stand on the function itself.
+    /// The function's policies. Permissions are normally on the alias but could also be on the function itself.
     async fn function_policy(&self, there: Told<()>) -> Told<Vec<Policy>> {
         there?;
         let (alias, function) = tokio::join!(
@@ -145,7 +147,8 @@ impl Reading<'_> {
         let name = &self.venue.name;
         let mut all = Vec::new();
         for (document, what) in [(alias, "alias"), (function, "function")] {
-            let document = document.map_err(|error| format!("the policy of {name}'s {what} can't be read: {error}"))?;
+            let document =
+                document.map_err(|error| format!("could not read the policy of {name}'s {what}: {error}"))?;
             if let Some(document) = document {
                 all.push(Policy::parse(&format!("the policy of {name}'s {what}"), &document)?);
             }
@@ -160,14 +163,14 @@ impl Reading<'_> {
         let request = self.aws.secrets.get_resource_policy().secret_id(&self.names.secret);
         let answer = request.send().await.call("secretsmanager:GetResourcePolicy");
         let what = format!("the policy of {}'s secret", self.venue.name);
-        let answer = answer.map_err(|error| format!("{what} can't be read: {error}"))?;
+        let answer = answer.map_err(|error| format!("could not read {what}: {error}"))?;
         match answer.resource_policy() {
             None => Ok(Vec::new()),
             Some(text) => policies(&what, &serde_json::from_str(text).unwrap_or_default()),
         }
     }
 
-    /// The digests of the values that are stored.
+    /// The digests of the stored values.
     async fn stored(&self, there: bool) -> Told<BTreeMap<String, [u8; 32]>> {
         if !there {
             return Ok(BTreeMap::new());
@@ -180,7 +183,7 @@ impl Reading<'_> {
         Ok(digests.collect())
     }
 
-    /// The manifest's, but for what the deployed function was told otherwise.
+    /// The manifest's settings, overridden by those that the deployed function really has.
     fn holdings(&self, environment: &Map, credentials: BTreeMap<String, Credential>) -> Holdings {
         let mut all = holdings(self.venue, credentials);
         let given = |name: &str| environment.get(name).cloned();
@@ -199,7 +202,7 @@ async fn function_policy(lambda: &Lambda, name: &str, qualifier: Option<&str>) -
     Ok(answer.map(|answer| serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default()))
 }
 
-/// What is stored counts, whatever the references give.
+/// The credentials with the stored values' digests, which take precedence over the references.
 fn stored_credentials(
     mut known: BTreeMap<String, Credential>,
     stored: &BTreeMap<String, [u8; 32]>,
@@ -212,7 +215,7 @@ fn stored_credentials(
     known
 }
 
-/// What two values are compared by.
+/// The digest by which two values are compared.
 pub fn digest(value: &str) -> [u8; 32] {
     Sha256::digest(value).into()
 }

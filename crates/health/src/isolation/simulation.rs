@@ -1,5 +1,6 @@
-//! IAM's own answer to the same requests, by `SimulatePrincipalPolicy`: all policies of a role, and what its boundary
-//! and the organisation take away. It simulates nothing of the policies of what is asked for with a role as the caller.
+//! IAM's own decision on the same requests, from `SimulatePrincipalPolicy`. It covers all policies of a role, its
+//! boundary and the organization's limits. With a role as the caller, it does not simulate the policies of the
+//! requested resource.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>
 
@@ -12,12 +13,29 @@ use futures_util::{StreamExt, stream};
 use deployer_aws::{Call, CallError};
 use deployer_core::isolation::{Simulated, Subject, asked};
 
-/// Roles that are asked about at one time: IAM's limits aren't published.
+/// How many roles are simulated concurrently. IAM's limits aren't published.
 const ROLES_AT_ONCE: usize = 4;
-/// Resources of one call.
+/// Resources per call.
 const RESOURCES: usize = 50;
 
-/// Asks IAM for every pair. Where it may not be asked the error says why; what it said until then isn't used.
+/// IAM's decisions, by the role's venue, action and resource.
+#[derive(Debug, Clone, Default)]
+pub struct Simulated(BTreeMap<(String, String, String), String>);
+
+impl Simulated {
+    /// `allowed`, `explicitDeny` or `implicitDeny`; `None` if IAM wasn't asked.
+    pub fn decision(&self, venue: &str, action: &str, resource: &str) -> Option<&str> {
+        let key = (venue.to_owned(), action.to_owned(), resource.to_owned());
+        self.0.get(&key).map(String::as_str)
+    }
+
+    /// Whether there are no decisions.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Asks IAM about every pair. If a call is not permitted, the error says why, and earlier results are discarded.
 ///
 /// # Errors
 /// A call failed.
@@ -34,7 +52,7 @@ pub async fn simulate(iam: &Client, subjects: &[Subject]) -> Result<Simulated, C
 type Answers = BTreeMap<(String, String, String), String>;
 
 async fn of_role(iam: &Client, from: &Subject, subjects: &[Subject]) -> Result<Answers, CallError> {
-    // One call for the actions that are asked of the same resources.
+    // Actions on the same resources go into one call.
     let mut actions_of: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
     for to in subjects {
         for asked in asked(to, to.venue == from.venue) {
@@ -63,7 +81,7 @@ async fn of_role(iam: &Client, from: &Subject, subjects: &[Subject]) -> Result<A
                         answers.insert(key, decision.as_str().to_owned());
                     };
                     answer(result.eval_resource_name().unwrap_or_default(), result.eval_decision());
-                    // Of several resources the decisions on each may stand one level deeper.
+                    // With several resources, the decision on each may be nested one level deeper.
                     for specific in result.resource_specific_results() {
                         answer(specific.eval_resource_name(), specific.eval_resource_decision());
                     }

@@ -1,4 +1,4 @@
-//! The two ways to mend it, and what they cost.
+//! The two ways to remove duplicates, and what they cost.
 
 use serde::Serialize;
 
@@ -6,15 +6,15 @@ use deployer_core::cost::Money;
 
 const NANOS: i128 = 1_000_000_000;
 
-/// What is assumed of the two ways.
+/// The assumptions about the two ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Terms {
-    /// What the vendor asks for deleting many leads at once; `None` where it isn't known.
+    /// The vendor's fee for a mass deletion; `None` if unknown.
     pub fee: Option<Money>,
-    /// Billionths of a minute in which a person finds and removes one lead.
+    /// How long a person takes to find and remove one lead, in billionths of a minute.
     #[serde(skip)]
     pub minutes_per_lead: Amount,
-    /// What an hour of that person costs.
+    /// What an hour of that person's work costs.
     pub hourly_rate: Money,
 }
 
@@ -23,10 +23,10 @@ pub struct Terms {
 pub struct Amount(i64);
 
 impl Amount {
-    /// `2`, `1.5`: not negative, with nine decimals at most, less than a billion.
+    /// Parses a number such as `2` or `1.5`: not negative, below a billion, with at most nine decimals.
     ///
     /// # Errors
-    /// What would be right.
+    /// The number is invalid. The error says how to write it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |text: &str| (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -37,13 +37,13 @@ impl Amount {
         Ok(Self(number(whole) * 1_000_000_000 + number(&format!("{decimals:0<9}"))))
     }
 
-    /// As dollars.
+    /// The amount in dollars.
     pub fn dollars(self) -> Money {
         Money::from_nanos(self.0)
     }
 }
 
-/// `2`, `1.5`
+/// Without trailing zeros: `2`, `1.5`.
 impl std::fmt::Display for Amount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let text = format!("{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000);
@@ -51,14 +51,14 @@ impl std::fmt::Display for Amount {
     }
 }
 
-/// The two ways for so many leads.
+/// The cost of both ways for a number of leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mend {
     /// Leads to remove.
     pub leads: u64,
-    /// The vendor's mass deletion.
+    /// The cost of the vendor's mass deletion.
     pub by_vendor: Option<Money>,
-    /// Minutes of work by hand, rounded up.
+    /// Minutes of manual work, rounded up.
     pub minutes_by_hand: u64,
     /// What that work costs.
     pub by_hand: Money,
@@ -77,7 +77,7 @@ impl Mend {
         }
     }
 
-    /// Hours and minutes by hand: `3 h 20 min`.
+    /// The time of manual work: `3 h 20 min`.
     pub fn time_by_hand(&self) -> String {
         match (self.minutes_by_hand / 60, self.minutes_by_hand % 60) {
             (0, minutes) => format!("{minutes} min"),
@@ -85,14 +85,14 @@ impl Mend {
         }
     }
 
-    /// Which is the cheaper one, as a sentence.
+    /// Which way is cheaper, as a sentence.
     pub fn verdict(&self) -> String {
         match self.by_vendor {
             _ if self.leads == 0 => "There is nothing to remove.".to_owned(),
-            None => format!("The vendor's way is the cheaper one if its fee is below {}.", self.by_hand),
-            Some(fee) if fee < self.by_hand => "The vendor's way is the cheaper one.".to_owned(),
+            None => format!("The vendor's mass deletion is cheaper if the fee is below {}.", self.by_hand),
+            Some(fee) if fee < self.by_hand => "The vendor's mass deletion is cheaper.".to_owned(),
             Some(fee) if fee == self.by_hand => "Both cost the same.".to_owned(),
-            Some(_) => "By hand is the cheaper one.".to_owned(),
+            Some(_) => "Removing them by hand is cheaper.".to_owned(),
         }
     }
 }
@@ -101,14 +101,14 @@ impl Mend {
 mod tests {
     use super::*;
 
-    fn amount(text: &str) -> Amount {
+    fn parse_amount(text: &str) -> Amount {
         Amount::parse(text).expect("a number")
     }
 
     #[test]
-    fn amounts_are_exact_and_read_back() {
+    fn amounts_round_trip_exactly() {
         for text in ["0", "2", "1.5", "0.000000001", "999999999.999999999"] {
-            assert_eq!(amount(text).to_string(), text);
+            assert_eq!(parse_amount(text).to_string(), text);
         }
         for text in ["", "-1", "1.", ".5", "1e3", "1,5", "$2", "1234567890", "1.0000000001"] {
             assert!(Amount::parse(text).is_err(), "{text}");
@@ -116,11 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_are_priced() {
+    fn prices_both_ways() {
         let terms = |fee: Option<&str>| Terms {
-            fee: fee.map(|fee| amount(fee).dollars()),
-            minutes_per_lead: amount("1.5"),
-            hourly_rate: amount("40").dollars(),
+            fee: fee.map(|fee| parse_amount(fee).dollars()),
+            minutes_per_lead: parse_amount("1.5"),
+            hourly_rate: parse_amount("40").dollars(),
         };
         let mend = Mend::new(101, &terms(Some("250")));
         assert_eq!((mend.minutes_by_hand, mend.time_by_hand()), (152, "2 h 32 min".to_owned()));
@@ -128,9 +128,9 @@ mod tests {
             (mend.by_hand.to_string(), mend.by_vendor.map(|fee| fee.to_string())),
             ("$101.00".to_owned(), Some("$250.00".to_owned()))
         );
-        assert_eq!(mend.verdict(), "By hand is the cheaper one.");
+        assert_eq!(mend.verdict(), "Removing them by hand is cheaper.");
         let unknown = Mend::new(101, &terms(None));
-        assert_eq!(unknown.verdict(), "The vendor's way is the cheaper one if its fee is below $101.00.");
+        assert_eq!(unknown.verdict(), "The vendor's mass deletion is cheaper if the fee is below $101.00.");
         assert_eq!(Mend::new(0, &terms(Some("250"))).verdict(), "There is nothing to remove.");
     }
 }

@@ -1,6 +1,6 @@
-//! The report's files: every row as CSV and JSON, written as the rows come, and what a page for people shows.
+//! The report's files: every row as CSV and JSON, written as the rows arrive, and the excerpt for the HTML page.
 //!
-//! They have personal data, and are readable by their owner only. Each is put in its place when all are whole.
+//! They contain personal data and are readable only by their owner. They are moved into place once all are complete.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,13 +14,13 @@ use tempfile::NamedTempFile;
 use super::cost::{Mend, Terms};
 use super::{Finding, Row, Summary};
 
-/// Version of the shapes of the CSV and the JSON: what is there keeps its meaning, new members may come.
+/// Version of the CSV and JSON formats. Existing members keep their meaning; new ones may be added.
 const FORMAT_VERSION: u32 = 1;
-/// Groups of a kind that the page shows.
+/// How many groups of each kind the page shows.
 pub const MAX_GROUPS: usize = 100;
-/// Leads of a group that the page shows.
+/// How many leads of a group the page shows.
 pub const MAX_MEMBERS: usize = 10;
-/// Another venue's leads that the page shows.
+/// How many of another venue's leads the page shows.
 pub const MAX_FOREIGN: usize = 100;
 
 const COLUMNS: [&str; 15] = [
@@ -41,37 +41,37 @@ const COLUMNS: [&str; 15] = [
     "origin",
 ];
 
-/// What the report is about.
+/// The subject of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct About {
     /// The venue.
     pub venue: String,
-    /// What people call it.
+    /// Display name.
     pub display_name: String,
-    /// The location, where only one is looked at.
+    /// The location, if only one is checked.
     pub location_id: Option<u64>,
-    /// When the reading was begun and ended, in UTC.
+    /// When reading started, in UTC.
     pub begun: String,
-    /// See [`About::begun`].
+    /// When reading ended, in UTC.
     pub ended: String,
-    /// As it was given: `30d`.
+    /// As given on the command line: `30d`.
     pub window: String,
-    /// Whether HubSpot's ledger was asked.
+    /// Whether HubSpot's ledger was read.
     pub ledger: bool,
-    /// Leads of other locations, which weren't looked at.
+    /// Leads of other locations, which were not checked.
     pub other_locations: u64,
-    /// Leads went away meanwhile, so that some may have been missed.
+    /// Leads disappeared during reading, so some may have been missed.
     pub shrunk: bool,
-    /// Minutes of work for each lead, as it was given.
+    /// Minutes of work per lead, as given on the command line.
     pub minutes_per_lead: String,
 }
 
-/// A group, as far as the page shows it.
+/// The part of a group that the page shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupExcerpt {
     /// How many leads it has.
     pub size: u64,
-    /// The oldest of them.
+    /// The oldest leads.
     pub rows: Vec<Row>,
 }
 
@@ -80,13 +80,13 @@ pub struct GroupExcerpt {
 pub struct Excerpt {
     /// Another venue's leads.
     pub another_venue: Vec<Row>,
-    /// With the same address.
+    /// Groups with the same e-mail address.
     pub duplicates: Vec<GroupExcerpt>,
-    /// With the same number.
+    /// Groups with the same phone number.
     pub possible: Vec<GroupExcerpt>,
 }
 
-/// The files as they are written.
+/// The files while they are being written.
 pub struct Files {
     directory: PathBuf,
     csv: csv::Writer<NamedTempFile>,
@@ -99,7 +99,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Begins the files in `directory`, which is there.
+    /// Starts the files in `directory`, which must exist.
     ///
     /// # Errors
     /// They can't be written.
@@ -113,7 +113,7 @@ impl Files {
         Ok(Self { directory, csv, json, rows: 0, open: None, another_venue: Vec::new(), duplicates, possible })
     }
 
-    /// The next row.
+    /// Writes the next row.
     ///
     /// # Errors
     /// It can't be written.
@@ -160,7 +160,7 @@ impl Files {
         }
     }
 
-    /// Ends the files and puts them in their places; `draw` makes the page. Gives their paths.
+    /// Completes the files and moves them into place; `draw` renders the page. Returns their paths.
     ///
     /// # Errors
     /// They can't be written.
@@ -178,7 +178,7 @@ impl Files {
             possible: std::mem::take(&mut self.possible).sorted(),
         };
         let end = json!({ "summary": summary, "terms": terms, "mend": mend }).to_string();
-        // The object goes on where the rows end.
+        // The JSON object continues after the rows.
         writeln!(self.json, "\n],{}", &end[1..])?;
         let mut page = NamedTempFile::new_in(&self.directory)?;
         page.write_all(draw(&excerpt).as_bytes())?;
@@ -225,12 +225,12 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
     ]
 }
 
-/// A spreadsheet takes a cell that begins so for a formula, and a guest can write one into a form.
+/// Escapes a cell that a spreadsheet would treat as a formula, since a guest can enter one in a form.
 fn without_formula(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 
-/// The largest groups; of those of one size the first.
+/// The largest groups; among groups of equal size, the first ones.
 #[derive(Debug, Default)]
 struct Largest {
     count: u64,
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_the_largest_groups_largest_first() {
+    fn keeps_the_largest_groups_in_descending_order() {
         let mut largest = Largest::default();
         for number in 0..500 {
             largest.push(GroupExcerpt { size: 2 + number % 250, rows: Vec::new() });
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_no_formula() {
+    fn escapes_formulas_in_cells() {
         assert_eq!(without_formula("=HYPERLINK(1)"), "'=HYPERLINK(1)");
         assert_eq!(without_formula("+1 555"), "'+1 555");
         assert_eq!(without_formula("ana"), "ana");

@@ -1,35 +1,35 @@
-//! Groups of leads with one key within a window. Pure, and one lead is held at a time.
+//! Groups leads with the same key within a window. Pure, and holds one lead at a time.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// What becomes of a lead.
+/// How a lead was grouped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grouped<T> {
-    /// No other is like it.
+    /// It is in no group.
     Alone(T),
-    /// In the group of this number, from 1, at this place in it, from 0.
+    /// It is in the group with this number (from 1), at this position (from 0).
     Member(u64, u64, T),
 }
 
-/// Takes leads in the order of their keys and, within a key, of their times.
+/// Groups leads, which must come in the order of their keys and, within a key, of their times.
 #[derive(Debug)]
 pub struct Grouper<T> {
     window: SignedDuration,
-    /// Key and time of the oldest of the group that is open.
+    /// Key and time of the oldest lead in the current group.
     open: Option<(String, Timestamp)>,
-    /// The oldest, as long as it is alone.
+    /// The oldest lead, as long as it is alone.
     held: Option<T>,
     size: u64,
     groups: u64,
 }
 
 impl<T> Grouper<T> {
-    /// Leads belong together if they have the same key, and were created at most `window` after the oldest.
+    /// Leads form a group if they have the same key and were created at most `window` after the oldest.
     pub fn new(window: SignedDuration) -> Self {
         Self { window, open: None, held: None, size: 0, groups: 0 }
     }
 
-    /// Takes the next lead, and gives those of which it is now known what becomes of them.
+    /// Adds the next lead, and returns the leads whose grouping is now known.
     pub fn push(&mut self, key: &str, at: Timestamp, lead: T) -> Vec<Grouped<T>> {
         let joins =
             self.open.as_ref().is_some_and(|(open, start)| open == key && at.duration_since(*start) <= self.window);
@@ -50,7 +50,7 @@ impl<T> Grouper<T> {
         out
     }
 
-    /// Nothing comes any more.
+    /// Ends the input, and returns the lead that is still held.
     pub fn end(&mut self) -> Vec<Grouped<T>> {
         self.open = None;
         self.held.take().map(Grouped::Alone).into_iter().collect()
@@ -61,7 +61,7 @@ impl<T> Grouper<T> {
 mod tests {
     use super::*;
 
-    fn grouped(window_s: i64, leads: &[(&str, i64)]) -> Vec<String> {
+    fn group_leads(window_s: i64, leads: &[(&str, i64)]) -> Vec<String> {
         let mut grouper = Grouper::new(SignedDuration::from_secs(window_s));
         let mut out = Vec::new();
         for (key, second) in leads {
@@ -77,10 +77,10 @@ mod tests {
     }
 
     #[test]
-    fn a_group_ends_the_window_after_its_oldest() {
+    fn group_ends_one_window_after_its_oldest_lead() {
         let leads = [("a", 0), ("a", 10), ("a", 11), ("a", 21), ("a", 22), ("b", 22), ("c", 22), ("c", 22)];
         assert_eq!(
-            grouped(10, &leads),
+            group_leads(10, &leads),
             [
                 "a0 in 1 at 0",
                 "a10 in 1 at 1",
@@ -92,7 +92,7 @@ mod tests {
                 "c22 in 3 at 1",
             ]
         );
-        assert_eq!(grouped(0, &leads[..2]), ["a0 alone", "a10 alone"]);
-        assert_eq!(grouped(10, &[]), Vec::<String>::new());
+        assert_eq!(group_leads(0, &leads[..2]), ["a0 alone", "a10 alone"]);
+        assert_eq!(group_leads(10, &[]), Vec::<String>::new());
     }
 }

@@ -1,7 +1,8 @@
-//! What two leads are compared by.
+//! The keys by which leads are compared.
 
-/// An e-mail address as it is compared: without space around it, `<>` and `mailto:`, in lower case. What stands before
-/// the @ is otherwise left as it is: dots and `+` tell addresses apart with most providers. `None` for what is none.
+/// Normalizes an e-mail address for comparison: without surrounding space, `<>` and `mailto:`, in lowercase. The part
+/// before the @ is otherwise kept, since dots and `+` distinguish addresses at most providers. `None` if it is not an
+/// address.
 pub fn email(text: &str) -> Option<String> {
     let text = text.trim().trim_start_matches('<').trim_end_matches('>').to_lowercase();
     let text = text.strip_prefix("mailto:").unwrap_or(&text).trim();
@@ -10,9 +11,9 @@ pub fn email(text: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
-/// A phone number as it is compared: its digits, without an extension (`x12`, `ext. 12`, `;12`, `#12`). Ten digits are a
-/// number of the North American plan and get its 1; a `00` for calls abroad falls away, as `+` does. `None` for fewer
-/// than seven digits, and for one digit over and over, which is typed where a number is demanded.
+/// Normalizes a phone number for comparison: its digits, without an extension (`x12`, `ext. 12`, `;12`, `#12`). Ten
+/// digits are taken as a North American number and get the prefix 1; an international `00` or `+` is dropped. `None`
+/// for fewer than seven digits, and for one repeated digit, which people type when a number is required.
 pub fn phone(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
     let end = lower.find(['x', ';', '#', 'e']).unwrap_or(lower.len());
@@ -33,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_compared_without_case_and_wrapping() {
+    fn email_comparison_ignores_case_and_wrapping() {
         for text in ["ana@example.com", " Ana@Example.COM ", "<ana@example.com>", "mailto:ana@example.com"] {
             assert_eq!(email(text).as_deref(), Some("ana@example.com"), "{text}");
         }
@@ -45,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_compared_by_their_digits() {
+    fn phone_comparison_uses_digits_only() {
         for text in ["555-010-0199", "(555) 010 0199", "+1 555 010 0199", "1.555.010.0199", "555-010-0199 ext. 7"] {
             assert_eq!(phone(text).as_deref(), Some("15550100199"), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Asks HubSpot whose the leads are that this system made.
+//! Finds out from HubSpot which venue the leads created by this system belong to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use sync_lambda::ledger::Attempt;
 use super::origin::{VenueLedger, origin};
 use super::{Lead, Origin};
 
-/// Says of each lead with a reference whose it is. `ledgers` are those of all venues, the venue's own first.
+/// Sets the origin of each lead that has a reference. `ledgers` are those of all venues, the venue's own first.
 ///
 /// # Errors
-/// HubSpot gives no usable answer.
+/// HubSpot returns no usable response.
 pub async fn tell(hubspot: &HubSpot, ledgers: &[VenueLedger], leads: &mut [Lead]) -> Result<(), RunError> {
     let ids: BTreeSet<&String> = leads.iter().filter_map(|lead| lead.contact_id.as_ref()).collect();
     let ids: Vec<String> = ids.into_iter().cloned().collect();

@@ -1,30 +1,33 @@
-//! Duplicate leads in a Tripleseat account, and leads there that are another venue's.
+//! Finds duplicate leads in a Tripleseat account, and leads there that belong to another venue.
 //!
-//! Nothing here changes anything at a vendor: it reads, groups and reports.
+//! This only reads, groups and reports. It never changes anything at a vendor.
 //!
 //! # What a duplicate is
 //!
-//! Only leads of the venue's location are looked at, where the manifest names one. Of those:
+//! If the manifest names a location, only leads of that location are checked. Of those:
 //!
-//! 1. A lead is **another venue's** if it carries this system's reference and the ledger says so (see [`Origin`]). It
-//!    takes no part in what follows.
-//! 2. Leads are **duplicates** if they have the same e-mail address ([`keys::email`]) and were created within the window.
-//!    A group begins with its oldest lead and has all of that address that were created at most the window after it (the
-//!    end belongs to it); the next later lead begins a new group. A group of one is none. The oldest is the one to keep, each other a **repeat**.
-//! 3. A repeat with another event date than the oldest is perhaps a second inquiry: it is listed, and not counted among
-//!    those to remove.
-//! 4. Leads are **possible duplicates** if they have the same phone number ([`keys::phone`]) in the same sense, and aren't
-//!    repeats by their address. People of one company share a number, so none of these is counted either.
+//! 1. A lead is **another venue's** if it has this system's reference and the ledger says so (see [`Origin`]). It is
+//!    excluded from the following steps.
+//! 2. Leads are **duplicates** if they have the same e-mail address ([`keys::email`]) and were created within the
+//!    window. A group starts with its oldest lead and includes all leads with that address that were created up to one
+//!    window later, inclusive; the next later lead starts a new group. A single lead is not a group. The oldest lead is
+//!    the one to keep; every other one is a **repeat**.
+//! 3. A repeat with a different event date than the oldest lead may be a second inquiry. It is listed but not counted
+//!    among the leads to remove.
+//! 4. Leads are **possible duplicates** if they have the same phone number ([`keys::phone`]) by the same rule and
+//!    aren't repeats by their address. People at one company share a number, so these are not counted for removal
+//!    either.
 //!
-//! A lead without an address and a number, or without a time, can't be compared. How many there are is said.
+//! A lead with neither an address nor a number, or without a time, can't be compared. The report says how many there
+//! are.
 //!
 //! # How much memory it takes
 //!
-//! What is read goes to a file at once; grouping sorts on disk ([`sort`]), [`sort::RUN`] leads at a time. What grows with
-//! the account is on disk; the page for people has the largest groups only.
+//! Leads are written to a file as they are read. Grouping sorts on disk ([`sort`]), [`sort::RUN`] leads at a time.
+//! Whatever grows with the account is on disk; the HTML page has only the largest groups.
 //!
-//! [`read`] and [`ledger`] ask the vendors; [`work`] keeps what was read, so that a crash costs one page; [`pass`] groups;
-//! [`files`] writes. [`deployer::render::duplicates_html`] draws the page.
+//! [`read`] and [`ledger`] query the vendors. [`work`] stores what was read, so that a crash costs one page at most.
+//! [`pass`] groups, [`files`] writes, and [`deployer::render::duplicates_html`] renders the page.
 
 pub mod cost;
 pub mod files;
@@ -42,33 +45,33 @@ use serde::{Deserialize, Serialize};
 
 pub use origin::Origin;
 
-/// Longest text that is kept of a lead's field, in characters: it is for a person to recognise.
+/// The longest text kept of a lead's field, in characters: enough for a person to recognize the lead.
 const MAX_FIELD: usize = 200;
 
-/// What is kept of a lead. It has personal data: it is written to files of the report's directory only.
+/// The stored part of a lead. It contains personal data, so it is written only to files in the report's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lead {
-    /// Tripleseat's id.
+    /// Tripleseat's ID.
     pub id: u64,
-    /// `None` where Tripleseat's answer has none.
+    /// `None` if Tripleseat's response has none.
     pub created_at: Option<Timestamp>,
     /// First and last name.
     pub name: String,
-    /// As it was sent.
+    /// E-mail address, as received.
     pub email: String,
-    /// As it was sent.
+    /// Phone number, as received.
     pub phone: String,
-    /// As it was sent.
+    /// Event date, as received.
     pub event_date: String,
-    /// `HS-<contact>-<attempt>`, where this system made it.
+    /// `HS-<contact>-<attempt>`, if this system created it.
     pub reference: Option<String>,
-    /// HubSpot's id of the contact that it was made from.
+    /// HubSpot's ID of the contact that it was created from.
     pub contact_id: Option<String>,
-    /// Whose it is.
+    /// Which venue it belongs to.
     pub origin: Origin,
 }
 
-/// What a row of the report is about.
+/// The kind of finding in a row of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
@@ -83,44 +86,44 @@ pub enum Finding {
 /// A row of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// What it is about.
+    /// The kind of finding.
     pub finding: Finding,
-    /// Number of its group, from 1; 0 where there are no groups.
+    /// The number of its group, from 1; 0 if the finding has no groups.
     pub group: u64,
-    /// Place in its group, from 0, the oldest.
+    /// The position in its group, from 0, which is the oldest.
     pub position: u64,
-    /// Whether it is one to remove.
+    /// Whether it should be removed.
     pub remove: bool,
     /// The lead.
     pub lead: Lead,
 }
 
-/// What was counted. No personal data.
+/// The counts. No personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
-    /// Leads that were read, each once.
+    /// Distinct leads that were read.
     pub leads: u64,
-    /// Of these, made by this system.
+    /// Of these, created by this system.
     pub made_here: u64,
-    /// Made by this system, and whose can't be told.
+    /// Created by this system, for an unknown venue.
     pub origin_unknown: u64,
-    /// Another venue's.
+    /// Leads of another venue.
     pub another_venue: u64,
-    /// Without an address and a number, or without a time.
+    /// Leads with neither an address nor a number, or without a time.
     pub not_compared: u64,
-    /// Groups with the same address.
+    /// Groups with the same e-mail address.
     pub groups: u64,
-    /// Leads in them beyond the oldest.
+    /// Leads in these groups other than the oldest.
     pub repeats: u64,
-    /// Repeats that this system made.
+    /// Repeats created by this system.
     pub repeats_made_here: u64,
-    /// Repeats with another event date than the oldest.
+    /// Repeats with a different event date than the oldest.
     pub other_event_date: u64,
-    /// Groups with the same number.
+    /// Groups with the same phone number.
     pub possible_groups: u64,
-    /// Leads in them beyond the oldest.
+    /// Leads in these groups other than the oldest.
     pub possible_repeats: u64,
-    /// Leads to remove: another venue's, and repeats but for those with another event date.
+    /// Leads to remove: those of another venue, and repeats except for those with a different event date.
     pub remove: u64,
 }
 

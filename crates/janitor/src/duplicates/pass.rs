@@ -1,4 +1,4 @@
-//! From leads in any order to the rows of the report, as the module's definition says.
+//! Turns leads in any order into the rows of the report, by the rules in the module's documentation.
 
 use std::io;
 use std::path::Path;
@@ -9,17 +9,17 @@ use super::group::{Grouped, Grouper};
 use super::sort::Sorter;
 use super::{Finding, Lead, Row, Summary, keys};
 
-/// Characters that [`key`] adds to what is compared.
+/// How many characters [`key`] appends to the compared value.
 const SUFFIX: usize = 40;
 
-/// Sorts by what is compared, then by time and id.
+/// A key that sorts by the compared value, then by time and ID.
 fn key(compared: &str, at: Timestamp, id: u64) -> String {
-    // Before 1970 there was no Tripleseat.
+    // Tripleseat has no leads from before 1970.
     format!("{compared}{:020}{id:020}", at.as_millisecond().max(0))
 }
 
-/// Gives every row to `sink`: another venue's leads, duplicates, possible duplicates, each oldest first within its group.
-/// Sorts in nameless files in `directory`.
+/// Passes every row to `sink`: another venue's leads, duplicates, then possible duplicates, oldest first within each
+/// group. Sorts in unnamed temporary files in `directory`.
 ///
 /// # Errors
 /// A file can't be read or written.
@@ -56,7 +56,7 @@ pub fn pass(
     };
     for entry in by_email.sorted()? {
         let (key, (lead, at)): (String, (Lead, Timestamp)) = entry?;
-        // Those without an address come here, too, to be compared by their numbers.
+        // Leads without an address come through here too, to be compared by phone number.
         let compared = &key[..key.len().saturating_sub(SUFFIX)];
         if compared.is_empty() {
             place(Grouped::Alone(lead), &mut summary)?;
@@ -73,14 +73,14 @@ pub fn pass(
     Ok(summary)
 }
 
-/// Drops what was read twice, counts, tells what is another venue's, and gives the rest in the order of addresses.
+/// Drops leads that were read twice, counts them, emits those of another venue, and sorts the rest by address.
 fn each_once(
     leads: impl Iterator<Item = io::Result<Lead>>,
     directory: &Path,
     summary: &mut Summary,
     sink: &mut impl FnMut(Row) -> io::Result<()>,
 ) -> io::Result<Sorter<(Lead, Timestamp)>> {
-    // A lead that comes while pages are read moves others to the next page.
+    // A lead that is created while pages are read shifts others to the next page, where they are read again.
     let mut by_id = Sorter::new(directory);
     for lead in leads {
         let lead = lead?;
@@ -146,7 +146,7 @@ mod tests {
 
     const DAY: i64 = 86_400;
 
-    fn lead(id: u64, day: i64, email: &str, phone: &str) -> Lead {
+    fn lead_on_day(id: u64, day: i64, email: &str, phone: &str) -> Lead {
         Lead {
             id,
             created_at: Timestamp::from_second(day * DAY).ok(),
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    fn passed(leads: Vec<Lead>) -> (Summary, Vec<(Finding, u64, u64, bool)>) {
+    fn find_in_leads(leads: Vec<Lead>) -> (Summary, Vec<(Finding, u64, u64, bool)>) {
         let directory = tempfile::tempdir().expect("a directory");
         let mut rows = Vec::new();
         let window = SignedDuration::from_hours(30 * 24);
@@ -172,19 +172,19 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_are_found_in_any_order_and_counted_once() {
+    fn finds_duplicates_in_any_order_and_counts_them_once() {
         let leads = vec![
-            lead(3, 30, "ANA@example.com", ""),
-            lead(1, 0, "ana@example.com", "555 010 0100"),
-            lead(2, 1, "ana@example.com", "555 010 0100"),
-            lead(2, 1, "ana@example.com", "555 010 0100"),
-            lead(4, 31, "ana@example.com", ""),
-            lead(5, 2, "ben@example.com", "+1 555 010 0100"),
-            lead(6, 3, "", "5550100100"),
-            lead(7, 3, "", ""),
-            Lead { created_at: None, ..lead(8, 0, "ana@example.com", "") },
+            lead_on_day(3, 30, "ANA@example.com", ""),
+            lead_on_day(1, 0, "ana@example.com", "555 010 0100"),
+            lead_on_day(2, 1, "ana@example.com", "555 010 0100"),
+            lead_on_day(2, 1, "ana@example.com", "555 010 0100"),
+            lead_on_day(4, 31, "ana@example.com", ""),
+            lead_on_day(5, 2, "ben@example.com", "+1 555 010 0100"),
+            lead_on_day(6, 3, "", "5550100100"),
+            lead_on_day(7, 3, "", ""),
+            Lead { created_at: None, ..lead_on_day(8, 0, "ana@example.com", "") },
         ];
-        let (summary, rows) = passed(leads);
+        let (summary, rows) = find_in_leads(leads);
         use Finding::{Duplicate, PossibleDuplicate};
         assert_eq!(
             rows,
@@ -203,10 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn another_venues_lead_takes_no_part_and_another_event_date_is_not_removed() {
-        let dated = |id, date: &str| Lead { event_date: date.to_owned(), ..lead(id, 0, "ana@example.com", "") };
-        let foreign = Lead { origin: Origin::NamedByAnother("b".to_owned()), ..lead(1, 0, "ana@example.com", "") };
-        let (summary, rows) = passed(vec![foreign, dated(2, "2026-06-01"), dated(3, "2026-07-01"), dated(4, "")]);
+    fn skips_leads_of_another_venue_and_keeps_other_event_dates() {
+        let dated = |id, date: &str| Lead { event_date: date.to_owned(), ..lead_on_day(id, 0, "ana@example.com", "") };
+        let foreign =
+            Lead { origin: Origin::NamedByAnother("b".to_owned()), ..lead_on_day(1, 0, "ana@example.com", "") };
+        let (summary, rows) =
+            find_in_leads(vec![foreign, dated(2, "2026-06-01"), dated(3, "2026-07-01"), dated(4, "")]);
         assert_eq!(
             rows,
             [

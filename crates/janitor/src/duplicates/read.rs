@@ -1,4 +1,4 @@
-//! Reads the leads of a Tripleseat account, page by page, inside its rate limit.
+//! Reads the leads of a Tripleseat account page by page, within its rate limit.
 
 use std::time::Duration;
 
@@ -17,18 +17,18 @@ use tokio::time::{Instant, sleep};
 
 use super::{Lead, Origin, limited, origin};
 
-/// Leads on one page; documented.
+/// Leads per page, as documented.
 pub const PAGE: usize = 50;
-/// Requests a second that Tripleseat allows on leads; documented.
+/// Requests per second that Tripleseat allows on leads, as documented.
 pub const MAX_RATE: u32 = 10;
-/// Tries of one request, the first among them.
+/// How often a request is tried, including the first time.
 const TRIES: u32 = 6;
-/// Time for one answer.
+/// Timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The first pause before another try; it doubles. A limit of ten a second has passed by then.
+/// The pause before the first retry; it doubles each time. A limit of ten per second has reset by then.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// An account, opened by an OAuth client.
+/// A reader for an account, authorized by an OAuth client.
 #[derive(Debug)]
 pub struct Reader {
     client: reqwest::Client,
@@ -40,37 +40,37 @@ pub struct Reader {
 /// A page of leads.
 #[derive(Debug)]
 pub struct Page {
-    /// The leads, each with its location's id.
+    /// The leads, each with its location's ID.
     pub leads: Vec<(Lead, Option<u64>)>,
-    /// Pages that there are now, where the answer says it.
+    /// The current number of pages, if the response includes it.
     pub total: Option<u64>,
 }
 
 impl Reader {
-    /// At most `rate` requests a second, evenly.
+    /// A reader that sends at most `rate` requests per second, evenly spaced.
     pub fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient, rate: u32) -> Self {
         let oauth = OAuth::new(client.clone(), base_uri, identity);
         let requests = Limiter::new(Duration::from_secs(1) / rate.clamp(1, MAX_RATE), 1);
         Self { client, base_uri: base_uri.to_owned(), oauth, requests }
     }
 
-    /// The sites that the OAuth client opens.
+    /// The sites that the OAuth client has access to.
     ///
     /// # Errors
-    /// No usable answer.
+    /// No usable response.
     pub async fn site_ids(&self) -> Result<Vec<u64>, RunError> {
         let body = self.get("/v1/sites.json", &[]).await?;
         Ok(records(&body, "sites", "site").iter().filter_map(|site| number(site.get("id"))).collect())
     }
 
-    /// The page of this number, from 1.
+    /// Reads the page with this number, from 1.
     ///
     /// # Errors
-    /// No usable answer, after several tries.
+    /// No usable response after several tries.
     pub async fn page(&self, page: u64) -> Result<Page, RunError> {
         let body = self.get("/v1/leads.json", &[("page", page.to_string())]).await?;
         let leads = records(&body, "leads", "lead").iter().map(lead).collect::<Option<Vec<_>>>();
-        let leads = leads.ok_or_else(|| unavailable(format!("page {page} of the leads has one without an id")))?;
+        let leads = leads.ok_or_else(|| unavailable(format!("page {page} of the leads has a lead without an ID")))?;
         Ok(Page { leads, total: body.get("total_pages").and_then(Value::as_u64) })
     }
 
@@ -90,7 +90,7 @@ impl Reader {
                     continue;
                 }
             };
-            // There is no moment after which it is too late.
+            // Reading has no deadline, so wait as long as the limiter needs.
             self.requests.wait(Instant::now() + Duration::from_secs(86_400)).await;
             let request = self.client.get(format!("{}{path}", self.base_uri)).query(query).bearer_auth(token.expose());
             let answer = match http::send(request, TIMEOUT).await {
@@ -104,9 +104,9 @@ impl Reader {
             match answer.status {
                 200 => match serde_json::from_str(&answer.body) {
                     Ok(body) => return Ok(body),
-                    Err(_) => last = format!("GET {path}: the answer is no JSON"),
+                    Err(_) => last = format!("GET {path}: the response is not JSON"),
                 },
-                // A token that ended in the meantime.
+                // The token has expired.
                 401 if !renew => {
                     renew = true;
                     continue;
@@ -128,7 +128,7 @@ fn unavailable(message: String) -> RunError {
     RunError::Unavailable { side: Side::Destination, message }
 }
 
-/// What is kept of a lead, and its location. Whose it is isn't known yet.
+/// The stored part of a lead, and its location. Its origin isn't known yet.
 fn lead(value: &Value) -> Option<(Lead, Option<u64>)> {
     let text = |name: &str| match value.get(name) {
         Some(Value::String(text)) => limited(text),
@@ -160,7 +160,8 @@ fn number(value: Option<&Value>) -> Option<u64> {
     }
 }
 
-/// ISO 8601, as it is seen; without an offset, and in the American form of Tripleseat's pages, as UTC.
+/// Parses ISO 8601, the format seen in practice. Times without an offset, and the American format of Tripleseat's
+/// pages, are taken as UTC.
 fn time(text: &str) -> Option<Timestamp> {
     let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp());
     let american = || DateTime::strptime("%m/%d/%Y %I:%M %p", text).ok().and_then(utc);
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lead_is_read_in_the_shapes_that_are_seen() {
+    fn reads_leads_in_all_known_shapes() {
         let information = "Hi\n\n[HubSpot contact 501, reference HS-501-19a0b1c2d3e-0badcafe]";
         let (full, location) = lead(&json!({
             "id": 7, "first_name": "Ana", "last_name": "Silva", "email_address": "ana@example.com", "phone_number": 5550100,
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read() {
+    fn reads_times_in_all_known_formats() {
         let noon: Option<Timestamp> = "2026-03-01T12:00:00Z".parse().ok();
         for text in
             ["2026-03-01T12:00:00.000Z", "2026-03-01T07:00:00-05:00", "2026-03-01T12:00:00", "03/01/2026 12:00 PM"]

@@ -1,4 +1,4 @@
-//! Sorting more than fits into memory: sorted runs on disk, merged as they are read.
+//! Sorts more than fits into memory: sorted runs on disk, merged as they are read.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Records of one run: what is in memory at a time, some 10 MB of leads.
+/// Records per run, which is what is in memory at a time: about 10 MB of leads.
 pub const RUN: usize = 10_000;
-/// Runs that are merged at once; more are merged in several steps, so that no limit of open files is met.
+/// How many runs are merged at once. More are merged in several steps, to stay below the limit on open files.
 const MERGED: usize = 64;
 
-/// Takes records in any order.
+/// Sorts records that come in any order.
 pub struct Sorter<T> {
     directory: PathBuf,
     run_length: usize,
@@ -23,17 +23,18 @@ pub struct Sorter<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Sorter<T> {
-    /// Runs go into nameless files in `directory`, which their end removes, even that of the process.
+    /// A sorter that writes runs to unnamed files in `directory`. They disappear when closed, even if the process
+    /// crashes.
     pub fn new(directory: &Path) -> Self {
         Self::with_runs_of(directory, RUN)
     }
 
-    /// With runs of this length.
+    /// A sorter with runs of this length.
     pub fn with_runs_of(directory: &Path, run_length: usize) -> Self {
         Self { directory: directory.to_owned(), run_length: run_length.max(1), records: Vec::new(), runs: Vec::new() }
     }
 
-    /// Takes a record. Records of one key come out in no particular order.
+    /// Adds a record. Records with the same key come out in no particular order.
     ///
     /// # Errors
     /// A run can't be written.
@@ -57,7 +58,7 @@ impl<T: Serialize + DeserializeOwned> Sorter<T> {
         Ok(())
     }
 
-    /// All records with their keys, in the order of the keys.
+    /// Returns all records with their keys, ordered by key.
     ///
     /// # Errors
     /// A run can't be read.
@@ -83,7 +84,7 @@ pub struct Merge<T> {
     sources: Vec<Source<T>>,
     /// The next key of each source, and the source.
     heads: BinaryHeap<Reverse<(String, usize)>>,
-    /// The record that belongs to the head of each source.
+    /// The record for the head of each source.
     waiting: Vec<Option<T>>,
 }
 
@@ -143,12 +144,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_come_out_in_order_however_many_runs_there_are() {
+    fn sorts_with_any_number_of_runs() {
         let directory = tempfile::tempdir().expect("a directory");
         for (count, run) in [(0, 3), (1, 3), (3, 3), (1000, 3), (10, 100)] {
             let mut sorter = Sorter::with_runs_of(directory.path(), run);
             for number in 0..count {
-                // 7919 and 1009 have no divisor in common, so that every number comes once.
+                // 7919 and 1009 are coprime, so every number comes once.
                 sorter.push(format!("{:04}", number * 7919 % 1009), number).expect("kept");
             }
             let sorted: Vec<(String, i64)> =

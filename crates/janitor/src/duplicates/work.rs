@@ -1,8 +1,8 @@
-//! What was read so far, so that a crash costs one page.
+//! Stores what was read so far, so that a crash costs one page at most.
 //!
-//! Two files: how far it got, in the state directory (`.deployer/duplicates/VENUE.json`, no personal data), and the leads,
-//! in the report's directory, readable by their owner only. The first is written after each page and says how much of
-//! the second counts. Both are removed when the report is there.
+//! There are two files: the progress, in the state directory (`.deployer/duplicates/VENUE.json`, no personal data), and
+//! the leads, in the report's directory, readable only by their owner. The progress is written after each page and says
+//! how much of the leads file is valid. Both are removed once the report is complete.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
@@ -13,49 +13,49 @@ use serde::{Deserialize, Serialize};
 
 use super::Lead;
 
-/// Another format can't be gone on with.
+/// Work in another format can't be resumed.
 const FORMAT: u32 = 1;
 
-/// How far it got.
+/// The progress of reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     format: u32,
-    /// What is read, and how; only the same can be gone on with.
+    /// What is read, and how. Only work on the same subject can be resumed.
     subject: String,
     leads: PathBuf,
-    /// Bytes of the leads' file that count.
+    /// The number of valid bytes in the leads file.
     bytes: u64,
-    /// When it was begun.
+    /// When reading started.
     pub begun: Timestamp,
-    /// The next page.
+    /// The next page to read.
     pub next_page: u64,
-    /// Leads of other locations, which aren't kept.
+    /// Leads of other locations, which aren't stored.
     pub other_locations: u64,
-    /// The most pages that an answer spoke of.
+    /// The highest number of pages in any response.
     pub most_pages: u64,
-    /// Leads went away while they were read, so that others may have been missed.
+    /// Leads disappeared during reading, so others may have been missed.
     pub shrunk: bool,
-    /// All pages were read.
+    /// Whether all pages were read.
     pub complete: bool,
 }
 
-/// The work of one venue.
+/// The work on one venue.
 #[derive(Debug)]
 pub struct Work {
     state: PathBuf,
     file: File,
-    /// How far it got.
+    /// The progress of reading.
     pub progress: Progress,
 }
 
-/// Why the work can't be begun.
+/// Why the work can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process is at it.
+    /// Another process is working on it.
     #[error("another `deployer duplicates` is reading the same account into the same directory")]
     Busy,
-    /// A file can't be used.
-    #[error("{path} can't be used", path = path.display())]
+    /// A file can't be accessed.
+    #[error("could not access {path}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -65,11 +65,11 @@ pub enum OpenError {
 }
 
 impl Work {
-    /// Goes on where an earlier process stopped, if it read the same `subject` into the same file; begins otherwise, or if
-    /// `fresh`.
+    /// Resumes where an earlier process stopped, if it read the same `subject` into the same file. Otherwise, or if
+    /// `fresh`, starts over.
     ///
     /// # Errors
-    /// A file can't be made, or another process has it.
+    /// A file can't be created, or another process has it locked.
     pub fn open(state: &Path, leads: &Path, subject: &str, fresh: bool, now: Timestamp) -> Result<Self, OpenError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -107,13 +107,13 @@ impl Work {
             shrunk: false,
             complete: false,
         });
-        // What was written after the last page that counts is half a page.
+        // Anything after the last valid page is an incomplete page.
         file.set_len(progress.bytes).map_err(failed(leads))?;
         file.seek(SeekFrom::End(0)).map_err(failed(leads))?;
         Ok(Self { state: state.to_owned(), file, progress })
     }
 
-    /// Keeps a page, and then that it was read.
+    /// Stores a page, and then the progress.
     ///
     /// # Errors
     /// It can't be written.
@@ -132,7 +132,7 @@ impl Work {
         next.persist(&self.state).map(drop).map_err(|error| error.error)
     }
 
-    /// All leads that were kept.
+    /// All stored leads.
     ///
     /// # Errors
     /// They can't be read.
@@ -153,7 +153,7 @@ impl Work {
     }
 }
 
-/// Readable and writable by the file's owner only, if the file is made here.
+/// Makes a newly created file readable and writable only by its owner.
 pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
