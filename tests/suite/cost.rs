@@ -254,7 +254,7 @@ fn price_table_is_complete() {
 
 #[test]
 fn rejects_invalid_price_tables() {
-    let good = include_str!("../../src/cost/prices.toml");
+    let good = include_str!("../../crates/core/src/cost/prices.toml");
     let mistakes = [
         (good.replace("eu-west-1 = \"0.57\", ", ""), "eu-west-1 has no price for Log ingestion"),
         (good.replace("us-east-1", "us-gov-east-1"), "there are no prices for us-east-1"),

@@ -22,7 +22,11 @@ pub(super) fn digest(root: &Path, settings: &[&str]) -> Result<String> {
     settings.iter().for_each(|setting| part(setting.as_bytes()));
     let mut files = Vec::new();
     collect(&root.join("sync-lambda"), &mut files)?;
-    collect(&root.join("crates/sync-config"), &mut files)?;
+    // What the function is built from besides its own crate.
+    let shared = root.join("crates").join("sync-config");
+    if shared.is_dir() {
+        collect(&shared, &mut files)?;
+    }
     for name in
         ["Cargo.toml", "Cargo.lock", "rust-toolchain", "rust-toolchain.toml", ".cargo/config.toml", ".cargo/config"]
     {

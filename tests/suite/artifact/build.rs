@@ -202,9 +202,17 @@ fn copy_workspace(to: &Path) {
     }
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     std::fs::create_dir_all(to).unwrap();
-    for part in
-        ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "src", "sync-lambda", "tests", "benches", "venues.toml"]
-    {
+    for part in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "rust-toolchain.toml",
+        "crates",
+        "src",
+        "sync-lambda",
+        "tests",
+        "benches",
+        "venues.toml",
+    ] {
         copy_recursively(&own.join(part), &to.join(part));
     }
 }

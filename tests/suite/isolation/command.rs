@@ -113,7 +113,7 @@ fn finds_a_permission_for_another_rule() {
         });
         let (code, text) = site.run(&ISOLATION);
         assert_eq!(code, 1, "{text}");
-        assert!(text.contains("a reaches the function (through its own rule) of b"), "{text}");
+        assert!(text.contains("a can reach the function (through its own rule) of b"), "{text}");
     }
 }
 
@@ -160,7 +160,7 @@ fn unreadable_policies_are_reported_and_fail_the_check() {
         deny(&site, operation);
         let (code, text) = site.run(&ISOLATION);
         assert_eq!(code, 3, "{text}");
-        assert!(text.contains("not told:") && text.contains("could not read"), "{text}");
+        assert!(text.contains("unknown:") && text.contains("could not read"), "{text}");
     }
     deny(&site, "SimulatePrincipalPolicy");
     let (code, text) = site.run(&ISOLATION);

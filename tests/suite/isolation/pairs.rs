@@ -220,7 +220,7 @@ fn with_many_venues_shows_only_open_pairs() {
     });
     let text = isolation_text(&report, "as planned");
     assert!(text.contains("venue_9 and 40 more: the same hubspot_token (by value): allowed"), "{text}");
-    assert!(text.contains("venue_7 reaches the function of venue_0, venue_1"), "{text}");
+    assert!(text.contains("venue_7 can reach the function of venue_0, venue_1"), "{text}");
     assert!(text.contains("49 of 2450 pairs are open") && text.lines().count() < 12, "{text}");
     let report = judged(&names, &Credentials::new(), |subjects| {
         subjects[3].holdings.as_mut().expect("read").flag_property = "tripleseat_sync__venue_4".to_owned();

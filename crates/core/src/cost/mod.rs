@@ -72,15 +72,6 @@ impl Default for Assumptions {
     }
 }
 
-/// The number of metrics that the function reports: each name counts once per set of dimensions.
-fn metrics_a_venue() -> u64 {
-    let report = Report { oldest_flag_age: Some(Duration::ZERO), ..Report::default() };
-    let line = report.line("", Duration::ZERO, Timestamp::UNIX_EPOCH, None);
-    let directives = line["_aws"]["CloudWatchMetrics"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let length = |value: &Value| value.as_array().map_or(0, |values| values.len() as u64);
-    directives.iter().map(|directive| length(&directive["Metrics"]) * length(&directive["Dimensions"])).sum()
-}
-
 /// The monthly cost on both sides of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Sides {

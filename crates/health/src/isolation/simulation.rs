@@ -18,23 +18,6 @@ const ROLES_AT_ONCE: usize = 4;
 /// Resources per call.
 const RESOURCES: usize = 50;
 
-/// IAM's decisions, by the role's venue, action and resource.
-#[derive(Debug, Clone, Default)]
-pub struct Simulated(BTreeMap<(String, String, String), String>);
-
-impl Simulated {
-    /// `allowed`, `explicitDeny` or `implicitDeny`; `None` if IAM wasn't asked.
-    pub fn decision(&self, venue: &str, action: &str, resource: &str) -> Option<&str> {
-        let key = (venue.to_owned(), action.to_owned(), resource.to_owned());
-        self.0.get(&key).map(String::as_str)
-    }
-
-    /// Whether there are no decisions.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 /// Asks IAM about every pair. If a call is not permitted, the error says why, and earlier results are discarded.
 ///
 /// # Errors
