@@ -36,7 +36,7 @@ pub struct Cli {
     pub command: Command,
     /// Flags that all commands share.
     #[command(flatten)]
-    pub global: Global,
+    pub global: GlobalArgs,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do; 1 failed; 2 mistake in the command line or the manifest; \
@@ -45,7 +45,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do; 1 failed; 2 mista
 
 /// Flags that all commands share.
 #[derive(Debug, Clone, Args)]
-pub struct Global {
+pub struct GlobalArgs {
     /// Path of the manifest
     #[arg(
         long,
@@ -63,13 +63,13 @@ pub struct Global {
     #[arg(long, global = true)]
     pub local: bool,
     /// When to use color
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
-    pub color: Color,
+    #[arg(long, global = true, value_enum, default_value_t = ColorMode::Auto)]
+    pub color: ColorMode,
 }
 
 /// When to use color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub enum ColorMode {
     /// On a terminal, unless NO_COLOR is set
     Auto,
     /// Always
@@ -82,7 +82,7 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Write a commented venues.toml to start from
-    Init(Init),
+    Init(InitArgs),
     /// Check the manifest; needs no network
     Validate,
     /// Print the manifest's JSON Schema, for editors
@@ -143,7 +143,7 @@ pub enum Command {
 
 /// `deployer init`
 #[derive(Debug, Args)]
-pub struct Init {
+pub struct InitArgs {
     /// Name of the deployment: prefix and owner tag of every managed resource
     #[arg(long, default_value = "venue-sync")]
     pub name: String,
@@ -183,7 +183,7 @@ pub struct PlanArgs {
     pub detailed_exitcode: bool,
     /// How much of what exists to read (default: full up to 50 venues, fast above)
     #[arg(long, value_enum)]
-    pub refresh: Option<Refresh>,
+    pub refresh: Option<PlanRefresh>,
     /// Output format; --json is the same as --format json
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<PlanFormat>,
@@ -204,7 +204,7 @@ pub enum PlanFormat {
 
 /// How much of what exists a plan reads. An apply always reads everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Refresh {
+pub enum PlanRefresh {
     /// Lists only; the plan says what it didn't check
     Fast,
     /// Everything
@@ -222,7 +222,7 @@ pub struct ApplyArgs {
     pub inputs: PlanInputs,
     /// How to apply it.
     #[command(flatten)]
-    pub execution: Execution,
+    pub execution: ExecutionArgs,
     /// Refuse to delete more venues than this (default: at most half of them)
     #[arg(long, value_name = "N")]
     pub max_delete: Option<usize>,
@@ -233,7 +233,7 @@ pub struct ApplyArgs {
 
 /// What happens before any change: confirmation and lock.
 #[derive(Debug, Clone, Args)]
-pub struct Asking {
+pub struct ConfirmArgs {
     /// Don't ask for confirmation
     #[arg(long, short = 'y')]
     pub yes: bool,
@@ -244,10 +244,10 @@ pub struct Asking {
 
 /// How a plan is applied.
 #[derive(Debug, Clone, Args)]
-pub struct Execution {
+pub struct ExecutionArgs {
     /// How to apply it.
     #[command(flatten)]
-    pub asking: Asking,
+    pub asking: ConfirmArgs,
     /// How many venues to work on at a time
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub parallelism: usize,
@@ -263,7 +263,7 @@ pub struct AdoptArgs {
     pub artifact: Option<PathBuf>,
     /// How to apply it.
     #[command(flatten)]
-    pub asking: Asking,
+    pub asking: ConfirmArgs,
 }
 
 /// `deployer rollback`
@@ -279,7 +279,7 @@ pub struct RollbackArgs {
     pub unpin: bool,
     /// How to apply it.
     #[command(flatten)]
-    pub asking: Asking,
+    pub asking: ConfirmArgs,
 }
 
 /// `deployer secret`
@@ -324,7 +324,7 @@ pub struct DestroyArgs {
     pub target: Vec<String>,
     /// How to apply it.
     #[command(flatten)]
-    pub execution: Execution,
+    pub execution: ExecutionArgs,
 }
 
 /// `deployer unlock`
@@ -355,14 +355,14 @@ pub struct DevArgs {
     pub artifact: Option<PathBuf>,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+fn parse_positive_duration(text: &str) -> Result<Duration, String> {
     match duration_or_none(text)? {
         Duration::ZERO => Err("must be greater than zero".to_owned()),
         duration => Ok(duration),
     }
 }
 
-fn duration_or_none(text: &str) -> Result<Duration, String> {
+fn parse_duration_or_zero(text: &str) -> Result<Duration, String> {
     match deployer_core::manifest::parse_duration(text) {
         Ok(seconds) => Ok(Duration::from_secs(u64::from(seconds))),
         Err(flaw) => Err(format!("{}: {}", flaw.message, flaw.help)),

@@ -12,7 +12,7 @@ use deployer_core::manifest::Deployment;
 ///
 /// # Errors
 /// The state file can't be read.
-pub fn open(directory: &Path, deployment: &Deployment) -> Result<Cloud> {
+pub fn open_cloud(directory: &Path, deployment: &Deployment) -> Result<Cloud> {
     let mut config = CloudConfig::default();
     if let Some(account) = &deployment.account {
         config.account.clone_from(account);
@@ -21,6 +21,6 @@ pub fn open(directory: &Path, deployment: &Deployment) -> Result<Cloud> {
 }
 
 /// SDK clients that call an embedded cloud in this process.
-pub fn clients(cloud: &Cloud, deployment: &Deployment) -> Aws {
+pub fn cloud_clients(cloud: &Cloud, deployment: &Deployment) -> Aws {
     Aws::for_local(&deployment.region, cloud.http_client(), None)
 }

@@ -37,7 +37,7 @@ pub struct AuditArgs {
     pub sample: bool,
 }
 
-fn kind(text: &str) -> Result<Kind, String> {
+fn parse_node_kind(text: &str) -> Result<Kind, String> {
     let written = |kind: Kind| kind.words().to_lowercase().replace(' ', "-");
     Kind::ALL.into_iter().find(|kind| written(*kind) == text).ok_or_else(|| {
         let all: Vec<String> = Kind::ALL.into_iter().map(written).collect();

@@ -58,6 +58,6 @@ pub struct RestoreArgs {
     pub yes: bool,
 }
 
-fn age(text: &str) -> Result<SignedDuration, String> {
+fn parse_max_age(text: &str) -> Result<SignedDuration, String> {
     super::duplicates::window(text).map(|window| window.duration)
 }

@@ -17,7 +17,7 @@ pub struct DuplicatesArgs {
     pub out: PathBuf,
     /// How long after the first lead another one still counts as its duplicate: 30d, 12h, 90m
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = window)]
-    pub window: Window,
+    pub window: TimeWindow,
     /// What the vendor charges to delete all of them at once, in dollars
     #[arg(long, value_name = "DOLLARS", value_parser = Amount::parse)]
     pub fee: Option<Amount>,
@@ -40,7 +40,7 @@ pub struct DuplicatesArgs {
 
 /// A time window, and its text as given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
+pub struct TimeWindow {
     /// The length of the window.
     pub duration: SignedDuration,
     /// The text as given.
@@ -50,7 +50,7 @@ pub struct Window {
 /// Longest window, in days: no account is older.
 const MAX_DAYS: i64 = 36_500;
 
-pub(super) fn window(text: &str) -> Result<Window, String> {
+pub(super) fn parse_time_window(text: &str) -> Result<TimeWindow, String> {
     let duration = match text.strip_suffix('d') {
         Some(days) => match days.parse::<i64>() {
             Ok(days) if (0..=MAX_DAYS).contains(&days) => SignedDuration::from_hours(24 * days),
@@ -61,7 +61,7 @@ pub(super) fn window(text: &str) -> Result<Window, String> {
             Err(flaw) => return Err(format!("{}: write whole days, such as 30d, or hours, such as 12h", flaw.message)),
         },
     };
-    Ok(Window { duration, text: text.to_owned() })
+    Ok(TimeWindow { duration, text: text.to_owned() })
 }
 
 #[cfg(test)]

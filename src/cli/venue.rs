@@ -8,7 +8,7 @@ pub enum VenueCommand {
     /// List the venues with status, schedule and destination, and their blockers with owner, next step and age
     List,
     /// Add a venue to the manifest; on a terminal, asks for what isn't given
-    Add(Box<VenueAdd>),
+    Add(Box<VenueAddArgs>),
     /// Disable a venue's rule at the next apply; everything stays deployed
     Pause {
         /// The venue
@@ -20,20 +20,20 @@ pub enum VenueCommand {
         venue: String,
     },
     /// Mark a venue as blocked; the next apply removes its resources. Run it again to change the blocker
-    Block(VenueBlock),
+    Block(VenueBlockArgs),
     /// Remove a venue's blocker
     Unblock {
         /// The venue
         venue: String,
         /// Its new status; asked for on a terminal
         #[arg(long, value_enum)]
-        status: Option<Deployed>,
+        status: Option<DeployedStatus>,
     },
 }
 
 /// Whether the rule of a deployed venue fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Deployed {
+pub enum DeployedStatus {
     /// Its rule fires
     Active,
     /// Its rule is disabled
@@ -51,7 +51,7 @@ pub enum DestinationKind {
 
 /// `deployer venue add`
 #[derive(Debug, Args)]
-pub struct VenueAdd {
+pub struct VenueAddArgs {
     /// Its permanent name in the manifest: letters, digits, - and _
     pub name: String,
     /// Display name; in HubSpot, staff tick "Tripleseat Sync - " plus this name
@@ -88,16 +88,16 @@ pub struct VenueAdd {
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<String>,
     /// Whether its rule fires
-    #[arg(long, value_enum, default_value_t = Deployed::Active)]
-    pub status: Deployed,
+    #[arg(long, value_enum, default_value_t = DeployedStatus::Active)]
+    pub status: DeployedStatus,
     /// Where the credentials come from.
     #[command(flatten)]
-    pub references: References,
+    pub references: ReferenceArgs,
 }
 
 /// Where a new venue's credentials come from: env:NAME, file:PATH, cmd:PROGRAM ARGS or managed, never the value itself.
 #[derive(Debug, Args)]
-pub struct References {
+pub struct ReferenceArgs {
     /// Reference to the token of HubSpot's private app (default: env:VENUE_HUBSPOT_TOKEN, with the venue's name)
     #[arg(long, value_name = "REFERENCE")]
     pub hubspot_token: Option<String>,
@@ -117,7 +117,7 @@ pub struct References {
 
 /// `deployer venue block`
 #[derive(Debug, Args)]
-pub struct VenueBlock {
+pub struct VenueBlockArgs {
     /// The venue
     pub venue: String,
     /// What blocks it; asked for on a terminal

@@ -31,7 +31,7 @@ pub struct VerifyArgs {
     pub offline: bool,
 }
 
-fn domain(text: &str) -> Result<String, String> {
+fn parse_test_domain(text: &str) -> Result<String, String> {
     match deployer_core::manifest::check_domain(text) {
         Ok(()) => Ok(text.to_owned()),
         Err(flaw) => Err(format!("{}: {}", flaw.message, flaw.help)),

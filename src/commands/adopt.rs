@@ -15,7 +15,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::{NotAdopted, Plan, adopt, invariants};
 use deployer_reconcile::apply::{Inputs, Options};
 
-pub(super) async fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode> {
+pub(super) async fn run_adopt(global: &Global, args: &AdoptArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     let artifacts = Artifacts::prepare(&session, args.artifact.as_deref()).await?;
     let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
@@ -45,14 +45,14 @@ pub(super) async fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode> {
     task.run(make, show_next, async |_| Ok(Inputs::default())).await
 }
 
-fn show(session: &Session, next: &Plan) {
+fn show_next_plan(session: &Session, next: &Plan) {
     match &session.json {
         Some(lines) => lines.line("next", json!({ "changes": next.changes })),
         None => anstream::print!("\nThe next apply would then make these changes:\n\n{}", plan_text(next)),
     }
 }
 
-fn refusal(venue: &str, reason: NotAdopted) -> Error {
+fn refuse_adoption(venue: &str, reason: NotAdopted) -> Error {
     match reason {
         NotAdopted::NotDeployed => {
             Error::usage(format!("{venue} isn't declared, or is blocked, so nothing can be adopted for it"))

@@ -13,7 +13,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
 use deployer_reconcile::apply::{Inputs, Options};
 
-pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
+pub(super) async fn run_apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
     let saved = args.plan.as_deref().map(saved::read).transpose()?;
     let session = Session::open(global).await?;
     let archive_properties = saved.as_ref().map_or(args.inputs.archive_properties, |saved| saved.archive_properties);
@@ -52,7 +52,7 @@ pub(super) async fn run(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
 }
 
 /// A manifest without venues is more likely an accident than a wish to delete everything.
-fn refuse_deletion_of_all(plan: &Plan, no_venues: bool) -> Result<()> {
+fn refuse_to_delete_all(plan: &Plan, no_venues: bool) -> Result<()> {
     if !no_venues || plan.deleted_venues().is_empty() {
         return Ok(());
     }

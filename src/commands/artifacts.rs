@@ -15,7 +15,7 @@ pub(super) struct Artifacts(Vec<(Platform, Artifact)>);
 
 impl Artifacts {
     /// Builds or reads one artifact per platform that the deployed venues need.
-    pub(super) async fn prepare(session: &Session, given: Option<&Path>) -> Result<Self> {
+    pub(super) async fn prepare_artifacts(session: &Session, given: Option<&Path>) -> Result<Self> {
         let mut platforms = Vec::new();
         for venue in session.manifest().venues.iter().filter(|venue| venue.status != Status::Blocked) {
             let platform = platform(session.local, venue.architecture);
@@ -38,21 +38,21 @@ impl Artifacts {
     }
 
     /// The hash of each artifact.
-    pub(super) fn hashes(&self) -> Vec<String> {
+    pub(super) fn artifact_hashes(&self) -> Vec<String> {
         self.0.iter().map(|(_, artifact)| artifact.code_sha256.clone()).collect()
     }
 
     /// The zips by hash, for the executor.
-    pub(super) fn zips(&self) -> BTreeMap<String, Bytes> {
+    pub(super) fn zips_by_hash(&self) -> BTreeMap<String, Bytes> {
         self.0.iter().map(|(_, artifact)| (artifact.code_sha256.clone(), artifact.bootstrap_zip.clone())).collect()
     }
 }
 
-fn platform(local: bool, architecture: Architecture) -> Platform {
+fn artifact_platform(local: bool, architecture: Architecture) -> Platform {
     if local { Platform::Local } else { Platform::Lambda(architecture) }
 }
 
-async fn artifact(session: &Session, platform: Platform, given: Option<&Path>) -> Result<Artifact> {
+async fn prepare_artifact(session: &Session, platform: Platform, given: Option<&Path>) -> Result<Artifact> {
     let given = given.map(ToOwned::to_owned);
     let directory = manifest_directory(&session.manifest().path);
     let quiet = session.json.is_some();
@@ -69,7 +69,7 @@ async fn artifact(session: &Session, platform: Platform, given: Option<&Path>) -
 }
 
 /// Shows the progress of a build on stderr.
-pub(super) fn show(event: Event<'_>) {
+pub(super) fn show_build_event(event: Event<'_>) {
     match event {
         Event::Building { command } => anstream::eprintln!("Building sync-lambda: {command}"),
         Event::Line(line) => anstream::eprintln!("  {line}"),

@@ -7,25 +7,25 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
 /// Asks questions and reads the answers.
-pub(super) struct Asker<R, W> {
+pub(super) struct Prompter<R, W> {
     answers: R,
     questions: W,
 }
 
 /// The person at the terminal, if there is one: stdin and stderr are terminals, and the output isn't for a program
 /// (`--json`).
-pub(super) fn terminal(global: &Global) -> Option<Asker<std::io::StdinLock<'static>, std::io::Stderr>> {
+pub(super) fn terminal_prompter(global: &Global) -> Option<Prompter<std::io::StdinLock<'static>, std::io::Stderr>> {
     let somebody = !global.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    somebody.then(|| Asker { answers: std::io::stdin().lock(), questions: std::io::stderr() })
+    somebody.then(|| Prompter { answers: std::io::stdin().lock(), questions: std::io::stderr() })
 }
 
 /// The error where flags are missing and nobody can be asked for their values.
-pub(super) fn nobody(flags: &[&str]) -> Error {
+pub(super) fn missing_flags_error(flags: &[&str]) -> Error {
     Error::usage(format!("{} missing, and there is no terminal to ask on", listed(flags)))
         .hint("pass the flags: without a terminal, or with --json, nothing is asked")
 }
 
-fn listed(flags: &[&str]) -> String {
+fn list_flags(flags: &[&str]) -> String {
     match flags {
         [] => "a flag is".to_owned(),
         [one] => format!("{one} is"),
@@ -33,13 +33,13 @@ fn listed(flags: &[&str]) -> String {
     }
 }
 
-impl<R: BufRead, W: Write> Asker<R, W> {
+impl<R: BufRead, W: Write> Prompter<R, W> {
     /// Asks until `read` accepts the answer. An empty answer means `default`; without a default, the question is
     /// repeated.
     ///
     /// # Errors
     /// The terminal was closed.
-    pub(super) fn ask<T>(
+    pub(super) fn ask_until_valid<T>(
         &mut self,
         question: &str,
         default: Option<&str>,
@@ -73,21 +73,21 @@ impl<R: BufRead, W: Write> Asker<R, W> {
     /// Asks for text.
     ///
     /// # Errors
-    /// As for [`Asker::ask`].
-    pub(super) fn text(&mut self, question: &str, default: Option<&str>) -> Result<String> {
+    /// As for [`Prompter::ask`].
+    pub(super) fn ask_for_text(&mut self, question: &str, default: Option<&str>) -> Result<String> {
         self.ask(question, default, |answer| Ok(answer.to_owned()))
     }
 }
 
 #[cfg(test)]
-impl<'a> Asker<&'a [u8], Vec<u8>> {
+impl<'a> Prompter<&'a [u8], Vec<u8>> {
     /// An asker that gets these answers, one per line.
-    pub(super) fn scripted(answers: &'a str) -> Self {
+    pub(super) fn with_answers(answers: &'a str) -> Self {
         Self { answers: answers.as_bytes(), questions: Vec::new() }
     }
 
     /// Everything that was asked.
-    pub(super) fn questions(&self) -> String {
+    pub(super) fn asked_questions(&self) -> String {
         String::from_utf8_lossy(&self.questions).into_owned()
     }
 }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn asks_until_the_answer_is_valid() {
-        let mut asker = Asker::scripted("\nx\n7\n\n");
+        let mut asker = Prompter::scripted("\nx\n7\n\n");
         let number = |text: &str| text.parse::<u8>().map_err(|_| "a number is needed".to_owned());
         assert_eq!(asker.ask("How many", None, number).expect("an answer"), 7);
         assert_eq!(asker.text("Of what", Some("eggs")).expect("an answer"), "eggs");

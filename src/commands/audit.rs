@@ -23,7 +23,7 @@ use deployer_janitor::audit::{AUDIT_VERSION, Audit, HubSpotSource, Options, Venu
 /// Without a terminal, progress is printed every so many calls.
 const TOLD_EVERY: u64 = 1000;
 
-pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
+pub(super) async fn run_audit(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
     let format = format(global.json, args.format)?;
     let json = format == PlanFormat::Json;
     // An account can be audited before there is a manifest.
@@ -69,7 +69,7 @@ pub(super) async fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
     Ok(if audit.inventory.unread.is_empty() { ExitCode::Done } else { ExitCode::Incomplete })
 }
 
-async fn connect(global: &Global, args: &AuditArgs, manifest: Option<&Manifest>) -> Result<(Aws, Scope)> {
+async fn connect_to_account(global: &Global, args: &AuditArgs, manifest: Option<&Manifest>) -> Result<(Aws, Scope)> {
     let region = match (&args.region, manifest) {
         (Some(region), _) => region.clone(),
         (None, Some(manifest)) => manifest.deployment.region.clone(),
@@ -97,7 +97,7 @@ async fn connect(global: &Global, args: &AuditArgs, manifest: Option<&Manifest>)
 }
 
 /// Fills the local cloud with a sample account.
-async fn sample(global: &Global, aws: &Aws, manifest: Option<&Manifest>) -> Result<Sample> {
+async fn create_sample_account(global: &Global, aws: &Aws, manifest: Option<&Manifest>) -> Result<Sample> {
     let Some(manifest) = manifest.filter(|_| global.local) else {
         return Err(
             Error::usage("--sample only works on the local cloud of a manifest").hint("pass --local and --manifest")
@@ -108,7 +108,11 @@ async fn sample(global: &Global, aws: &Aws, manifest: Option<&Manifest>) -> Resu
 }
 
 /// The HubSpot sources that can be read with the tokens available here.
-async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> Result<Option<HubSpotSource>> {
+async fn open_hubspot_source(
+    manifest: Option<&Manifest>,
+    args: &AuditArgs,
+    local: bool,
+) -> Result<Option<HubSpotSource>> {
     let base_uri =
         manifest.map_or(sync_config::config::HUBSPOT_BASE_URI, |manifest| manifest.hubspot.base_uri.as_str());
     let directory = manifest_directory(manifest.map_or(Path::new("."), |manifest| &manifest.path));
@@ -146,7 +150,7 @@ async fn hubspot(manifest: Option<&Manifest>, args: &AuditArgs, local: bool) -> 
     Ok(Some(HubSpotSource { workflows, apps }))
 }
 
-fn save(audit: &Audit, path: &Path) -> Result<()> {
+fn save_audit(audit: &Audit, path: &Path) -> Result<()> {
     let failed = |error: &dyn std::error::Error| {
         Error::failed(format!("could not save the audit to {}", path.display())).caused_by(error)
     };
@@ -154,7 +158,7 @@ fn save(audit: &Audit, path: &Path) -> Result<()> {
     std::fs::write(path, text + "\n").map_err(|error| failed(&error))
 }
 
-fn print(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) -> Result<()> {
+fn print_audit(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) -> Result<()> {
     let seconds = took.as_secs();
     match format {
         PlanFormat::Json => lines(audit, args, seconds),
@@ -170,7 +174,7 @@ fn print(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) ->
 }
 
 /// Prints one line for the account, one for each finding with its node, each edge and each failed read, and a summary.
-fn lines(audit: &Audit, args: &AuditArgs, seconds: u64) {
+fn print_json_lines(audit: &Audit, args: &AuditArgs, seconds: u64) {
     let lines = JsonLines::default();
     let inventory = &audit.inventory;
     lines.line(

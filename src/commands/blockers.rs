@@ -7,17 +7,17 @@ use jiff::tz::TimeZone;
 use deployer_core::manifest::{Blocker, Status, Venue};
 
 /// Today's date in UTC.
-pub(super) fn today() -> Date {
+pub(super) fn today_in_utc() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
 /// `1 day`, `40 days`
-pub(super) fn days(count: i64) -> String {
+pub(super) fn days_text(count: i64) -> String {
     if count == 1 { "1 day".to_owned() } else { format!("{count} days") }
 }
 
 /// The note that a plan shows for a blocked venue. It points out blockers without an owner or older than 30 days.
-pub(super) fn note(venue: &Venue, today: Date) -> Option<String> {
+pub(super) fn blocker_note(venue: &Venue, today: Date) -> Option<String> {
     let blocker = venue.blocker.as_ref().filter(|_| venue.status == Status::Blocked)?;
     let name = &venue.name;
     let next = blocker.next_step.as_deref().unwrap_or("none");
@@ -41,7 +41,7 @@ pub(super) fn note(venue: &Venue, today: Date) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn note_of(blocker: &str, today: &str) -> Option<String> {
+    fn parsed_blocker_note(blocker: &str, today: &str) -> Option<String> {
         let text = format!(
             "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n[venues.marina]\ndisplay_name = \"Marina\"\n\
              status = \"blocked\"\n[venues.marina.blocker]\nreason = \"No API\"\n{blocker}\

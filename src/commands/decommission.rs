@@ -21,7 +21,7 @@ use deployer_janitor::decommission::plan::{Item, Plan};
 use deployer_janitor::decommission::select::Request;
 use deployer_janitor::decommission::{Cx, kind_word};
 
-pub(super) async fn run(global: &Global, args: &DecommissionArgs) -> Result<ExitCode> {
+pub(super) async fn run_decommission(global: &Global, args: &DecommissionArgs) -> Result<ExitCode> {
     let now = Timestamp::now();
     let audit = args.audit.as_deref().map(|path| read_audit(path, args.max_age, now)).transpose()?;
     let manifest = manifest(&args.archive)?;
@@ -79,7 +79,7 @@ pub(super) async fn run(global: &Global, args: &DecommissionArgs) -> Result<Exit
 }
 
 /// Reports the outcome and returns the exit code.
-pub(super) fn close(json: Option<&JsonLines>, outcome: &Outcome, command: &str) -> ExitCode {
+pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &Outcome, command: &str) -> ExitCode {
     let code = match (&outcome.failed, outcome.done.is_empty()) {
         (None, _) => ExitCode::Done,
         (Some(_), true) => ExitCode::Failed,
@@ -100,14 +100,14 @@ pub(super) fn close(json: Option<&JsonLines>, outcome: &Outcome, command: &str) 
 }
 
 /// Reports one step.
-pub(super) fn tell(json: Option<&JsonLines>, event: &Event) {
+pub(super) fn report_step(json: Option<&JsonLines>, event: &Event) {
     match json {
         Some(lines) => lines.line("step", event),
         None => anstream::println!("{}", event_text(event)),
     }
 }
 
-fn show(json: Option<&JsonLines>, plan: &Plan, scope: &Scope, archive: &Path) {
+fn show_plan(json: Option<&JsonLines>, plan: &Plan, scope: &Scope, archive: &Path) {
     let Some(lines) = json else {
         anstream::println!("Account {}, region {}; archive {}\n", scope.account, scope.region, archive.display());
         anstream::print!("{}", decommission_text(plan));
@@ -137,7 +137,7 @@ fn item_json(item: &Item) -> Value {
     line
 }
 
-fn question(plan: &Plan, scope: &Scope) -> String {
+fn confirmation_question(plan: &Plan, scope: &Scope) -> String {
     let kinds = plan.items.iter().filter(|item| item.action.changes()).map(|item| kind_word(item.target.kind));
     let count = kinds.count();
     let secrets = if plan.items.iter().any(|item| item.action.archives()) {
@@ -149,7 +149,7 @@ fn question(plan: &Plan, scope: &Scope) -> String {
 }
 
 /// A resource that was named is wanted for sure, so nothing is done if it is refused.
-fn refuse_named(plan: &Plan, ids: &[String]) -> Result<()> {
+fn refuse_named_resources(plan: &Plan, ids: &[String]) -> Result<()> {
     let named = |id: &str, what: &str| ids.iter().any(|asked| asked == id || what.ends_with(&format!(" {asked}")));
     let refused: Vec<_> = plan.refusals.iter().filter(|refusal| named(&refusal.id, &refusal.what)).collect();
     if refused.is_empty() {
@@ -189,7 +189,7 @@ fn read_audit(path: &Path, max_age: SignedDuration, now: Timestamp) -> Result<Au
 
 const MAKE_ONE: &str = "make a new audit with `deployer audit --out FILE`, and review it";
 
-fn same_place(audit: &Audit, scope: &Scope) -> Result<()> {
+fn check_same_account(audit: &Audit, scope: &Scope) -> Result<()> {
     let inventory = &audit.inventory;
     if (&inventory.account, &inventory.region) == (&scope.account, &scope.region) {
         return Ok(());
@@ -201,17 +201,17 @@ fn same_place(audit: &Audit, scope: &Scope) -> Result<()> {
     .hint("nothing was changed; use other credentials (AWS_PROFILE), or audit this account"))
 }
 
-fn manifest(directory: &Path) -> Result<Option<Manifest>> {
+fn read_archive_manifest(directory: &Path) -> Result<Option<Manifest>> {
     if directory.join("manifest.json").exists() { Archive::manifest_of(directory).map(Some) } else { Ok(None) }
 }
 
-fn no_archive(directory: &Path) -> Error {
+fn no_archive_error(directory: &Path) -> Error {
     Error::usage(format!("{} is not an archive", directory.display()))
         .hint("--resume needs the archive of an earlier run")
 }
 
 /// Opens an archive for `restore`, with clients for its account.
-pub(super) async fn open(global: &Global, directory: &Path) -> Result<(Aws, Scope, Archive)> {
+pub(super) async fn open_archive(global: &Global, directory: &Path) -> Result<(Aws, Scope, Archive)> {
     let manifest = Archive::manifest_of(directory)?;
     let (aws, scope) = account_of(global, &manifest.region).await?;
     let archive = Archive::open(directory, &scope)?;

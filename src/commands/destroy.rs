@@ -10,7 +10,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
 use deployer_reconcile::apply::Inputs;
 
-pub(super) async fn run(global: &Global, args: &DestroyArgs) -> Result<ExitCode> {
+pub(super) async fn run_destroy(global: &Global, args: &DestroyArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     let hubspot = Access::open_to_archive(&session, args.archive_properties).await?;
     let deployment = session.manifest().deployment.name.clone();

@@ -17,7 +17,7 @@ use deployer_artifact::{Artifact, Builder, Platform};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
-pub(super) async fn run(global: &Global, args: &DevArgs) -> Result<ExitCode> {
+pub(super) async fn run_dev(global: &Global, args: &DevArgs) -> Result<ExitCode> {
     if global.local {
         return Err(Error::usage("dev always runs on this machine, so --local has no effect").hint("leave out --local"));
     }
@@ -49,7 +49,7 @@ pub(super) async fn run(global: &Global, args: &DevArgs) -> Result<ExitCode> {
     Ok(code)
 }
 
-async fn artifact(global: &Global, args: &DevArgs, directory: std::path::PathBuf) -> Result<Artifact> {
+async fn prepare_local_artifact(global: &Global, args: &DevArgs, directory: std::path::PathBuf) -> Result<Artifact> {
     let given = args.artifact.clone();
     let quiet = global.json;
     tokio::task::spawn_blocking(move || match given {
@@ -65,7 +65,7 @@ async fn artifact(global: &Global, args: &DevArgs, directory: std::path::PathBuf
 }
 
 /// Runs every venue once, and reports what happened to every flagged contact.
-async fn once(system: &Arc<System>, json: Option<&JsonLines>) -> ExitCode {
+async fn run_venues_once(system: &Arc<System>, json: Option<&JsonLines>) -> ExitCode {
     let flagged = system.flagged();
     let started = system.begun.elapsed();
     let runs = system.run_once().await;
@@ -108,7 +108,7 @@ async fn once(system: &Arc<System>, json: Option<&JsonLines>) -> ExitCode {
     code
 }
 
-fn table(venues: &[VenueSummary]) -> String {
+fn venue_table(venues: &[VenueSummary]) -> String {
     let width = venues.iter().map(|venue| venue.venue.len()).max().unwrap_or(0).max("venue".len());
     let mut text = format!(
         "{:width$}  {:8} {:>7} {:>7} {:>7} {:>7} {:>8} {:>8}\n",
@@ -145,7 +145,7 @@ fn table(venues: &[VenueSummary]) -> String {
 }
 
 /// Serves the page and fires the rules until it is told to stop.
-async fn serve(
+async fn serve_until_stopped(
     system: &Arc<System>,
     args: &DevArgs,
     json: Option<Arc<JsonLines>>,
@@ -171,7 +171,7 @@ async fn serve(
     Ok(ExitCode::Done)
 }
 
-fn started(system: &System, args: &DevArgs, json: Option<&JsonLines>, address: &str) {
+fn announce_start(system: &System, args: &DevArgs, json: Option<&JsonLines>, address: &str) {
     let (hubspot, tripleseat) = system.vendor_uris();
     if let Some(lines) = json {
         let addresses =
@@ -216,7 +216,7 @@ fn run_line(run: &RunView) -> String {
 }
 
 /// Stops gracefully at the first Ctrl-C or SIGTERM, and immediately at the second.
-async fn watch_for_the_end(stop: CancellationToken) {
+async fn stop_on_signal(stop: CancellationToken) {
     let mut again = false;
     loop {
         if !end_asked_for().await {
@@ -232,7 +232,7 @@ async fn watch_for_the_end(stop: CancellationToken) {
 }
 
 #[cfg(unix)]
-async fn end_asked_for() -> bool {
+async fn wait_for_stop_signal() -> bool {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return tokio::signal::ctrl_c().await.is_ok() };
     tokio::select! {
@@ -242,6 +242,6 @@ async fn end_asked_for() -> bool {
 }
 
 #[cfg(not(unix))]
-async fn end_asked_for() -> bool {
+async fn wait_for_stop_signal() -> bool {
     tokio::signal::ctrl_c().await.is_ok()
 }

@@ -9,7 +9,7 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_health::doctor::{Area, Check, Patient, Verdict, examine};
 
-pub(super) async fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode> {
+pub(super) async fn run_doctor(global: &Global, args: &DoctorArgs) -> Result<ExitCode> {
     let loaded = load(global)?;
     let venue = args.venue.as_deref().map(|name| declared(&loaded.manifest, name)).transpose()?;
     let aws = connect(global, &loaded).await?;
@@ -37,7 +37,7 @@ pub(super) async fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode> 
     Ok(code)
 }
 
-fn exit_code(checks: &[Check]) -> ExitCode {
+fn checks_exit_code(checks: &[Check]) -> ExitCode {
     let has = |verdict: Verdict| checks.iter().any(|check| check.verdict == verdict);
     if has(Verdict::Failed) {
         ExitCode::Failed

@@ -34,7 +34,7 @@ const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// Progress is printed every so many pages.
 const TOLD_EVERY: u64 = 100;
 
-pub(super) async fn run(global: &Global, args: &DuplicatesArgs) -> Result<ExitCode> {
+pub(super) async fn run_duplicates(global: &Global, args: &DuplicatesArgs) -> Result<ExitCode> {
     let loaded = load(global)?;
     let manifest = &loaded.manifest;
     let venue = declared(manifest, &args.venue)?;
@@ -68,7 +68,7 @@ pub(super) async fn run(global: &Global, args: &DuplicatesArgs) -> Result<ExitCo
         OpenError::File { .. } => Error::failed("could not store the progress").caused_by(&error),
     })?;
     let ledgers = ledgers(manifest, venue);
-    let reading = Reading { global, reader: &reader, hubspot: hubspot.as_ref(), ledgers: &ledgers };
+    let reading = AccountReading { global, reader: &reader, hubspot: hubspot.as_ref(), ledgers: &ledgers };
     reading.all(&mut work, *location_id).await.map_err(|error| {
         error.hint("the progress is saved: run the same command to resume, or add `--fresh` to start over")
     })?;
@@ -76,15 +76,15 @@ pub(super) async fn run(global: &Global, args: &DuplicatesArgs) -> Result<ExitCo
 }
 
 /// What reading the pages needs.
-struct Reading<'a> {
+struct AccountReading<'a> {
     global: &'a Global,
     reader: &'a Reader,
     hubspot: Option<&'a HubSpot>,
     ledgers: &'a [VenueLedger],
 }
 
-impl Reading<'_> {
-    async fn all(&self, work: &mut Work, location_id: Option<u64>) -> Result<()> {
+impl AccountReading<'_> {
+    async fn read_all_pages(&self, work: &mut Work, location_id: Option<u64>) -> Result<()> {
         if work.progress.next_page > 1 && !self.global.json {
             let since = work.progress.begun.strftime("%Y-%m-%d %H:%M UTC");
             anstream::eprintln!("Resuming at page {} of the run started {since}.", work.progress.next_page);
@@ -117,7 +117,13 @@ impl Reading<'_> {
     }
 }
 
-fn report(global: &Global, args: &DuplicatesArgs, venue: &Venue, work: Work, directory: &Path) -> Result<ExitCode> {
+fn write_report(
+    global: &Global,
+    args: &DuplicatesArgs,
+    venue: &Venue,
+    work: Work,
+    directory: &Path,
+) -> Result<ExitCode> {
     let unwritten = |error: std::io::Error| {
         Error::failed(format!("could not write the report to {}", directory.display())).caused_by(&error)
     };
@@ -154,7 +160,7 @@ fn report(global: &Global, args: &DuplicatesArgs, venue: &Venue, work: Work, dir
     Ok(ExitCode::Done)
 }
 
-fn tell(global: &Global, about: &About, summary: &Summary, mend: &Mend, paths: &[PathBuf]) {
+fn print_summary(global: &Global, about: &About, summary: &Summary, mend: &Mend, paths: &[PathBuf]) {
     let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     if global.json {
         let line =
@@ -193,7 +199,7 @@ fn tell(global: &Global, about: &About, summary: &Summary, mend: &Mend, paths: &
 }
 
 /// The output directory. If it has to be created, only its owner can read it.
-fn directory(out: &Path) -> Result<PathBuf> {
+fn create_output_directory(out: &Path) -> Result<PathBuf> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -205,7 +211,7 @@ fn directory(out: &Path) -> Result<PathBuf> {
 }
 
 /// The venue's own ledger first, then those of the others.
-fn ledgers(manifest: &Manifest, venue: &Venue) -> Vec<VenueLedger> {
+fn venue_ledgers(manifest: &Manifest, venue: &Venue) -> Vec<VenueLedger> {
     let (own, others): (Vec<_>, Vec<_>) = manifest.venues.iter().partition(|other| other.name == venue.name);
     let ledger = |venue: &Venue| VenueLedger {
         venue: venue.name.clone(),
@@ -215,7 +221,7 @@ fn ledgers(manifest: &Manifest, venue: &Venue) -> Vec<VenueLedger> {
     own.into_iter().chain(others).map(ledger).collect()
 }
 
-async fn identity(manifest: &Manifest, venue: &Venue) -> Result<OAuthClient> {
+async fn resolve_oauth_client(manifest: &Manifest, venue: &Venue) -> Result<OAuthClient> {
     let mut values = Vec::new();
     for key in [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET] {
         let Some((_, reference)) = venue.secrets.iter().find(|(name, _)| name == key) else {
@@ -231,7 +237,7 @@ async fn identity(manifest: &Manifest, venue: &Venue) -> Result<OAuthClient> {
 }
 
 /// Connects to HubSpot with the deployer's token, or else the venue's, and checks that it is for the right portal.
-async fn hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) -> Result<HubSpot> {
+async fn connect_to_hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) -> Result<HubSpot> {
     let own = venue.secrets.iter().find(|(name, _)| name == KEY_HUBSPOT_TOKEN).map(|(_, reference)| reference);
     let without = "`--no-ledger` works without HubSpot, but then the origin of leads is unknown";
     let token = match (&manifest.hubspot.token, own) {
@@ -256,7 +262,7 @@ async fn hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) ->
     Ok(hubspot)
 }
 
-async fn resolve(manifest: &Manifest, what: &str, reference: &SecretRef) -> Result<Secret> {
+async fn resolve_secret(manifest: &Manifest, what: &str, reference: &SecretRef) -> Result<Secret> {
     deployer_hubspot::resolve(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
         let failed = Error::usage(format!("could not get {what}")).caused_by(&error);
         match error {
@@ -269,6 +275,6 @@ async fn resolve(manifest: &Manifest, what: &str, reference: &SecretRef) -> Resu
 }
 
 /// Vendor errors already name the credential and what to do, without its value.
-fn failed(error: &RunError) -> Error {
+fn run_error(error: &RunError) -> Error {
     Error::failed(error.to_string())
 }

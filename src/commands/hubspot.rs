@@ -16,12 +16,12 @@ use deployer_hubspot::{self, HubSpot, Unresolved};
 const ALIKE: f64 = 0.8;
 
 /// A client for the portal, or why HubSpot is not asked.
-pub(super) struct Access {
-    client: std::result::Result<Arc<HubSpot>, NotAsked>,
+pub(super) struct HubSpotAccess {
+    client: std::result::Result<Arc<HubSpot>, HubSpotNotAsked>,
 }
 
 /// Why HubSpot isn't asked.
-enum NotAsked {
+enum HubSpotNotAsked {
     /// The manifest has no token.
     NoToken,
     /// The token is not available here, or the network must not be used.
@@ -30,7 +30,7 @@ enum NotAsked {
     NoNeed,
 }
 
-impl Access {
+impl HubSpotAccess {
     /// Resolves the manifest's token. A token that isn't available here is no error: a plan in CI needs no secrets.
     ///
     /// # Errors
@@ -38,22 +38,22 @@ impl Access {
     pub(super) async fn open(session: &Session) -> Result<Self> {
         let hubspot = &session.manifest().hubspot;
         let client = if hubspot.token.is_none() {
-            Err(NotAsked::NoToken)
+            Err(HubSpotNotAsked::NoToken)
         } else if session.local && hubspot.base_uri.starts_with("https:") {
-            Err(NotAsked::NotHere("--local works without a network".to_owned()))
+            Err(HubSpotNotAsked::NotHere("--local works without a network".to_owned()))
         } else {
-            connect(session.manifest()).await?.map(Arc::new).map_err(NotAsked::NotHere)
+            connect(session.manifest()).await?.map(Arc::new).map_err(HubSpotNotAsked::NotHere)
         };
         Ok(Self { client })
     }
 
-    /// Like [`Access::open`], for a command that needs HubSpot only to archive properties.
+    /// Like [`HubSpotAccess::open`], for a command that needs HubSpot only to archive properties.
     ///
     /// # Errors
-    /// As for [`Access::open`] and [`Access::check_archiving`].
+    /// As for [`HubSpotAccess::open`] and [`HubSpotAccess::check_archiving`].
     pub(super) async fn open_to_archive(session: &Session, archive: bool) -> Result<Self> {
         if !archive {
-            return Ok(Self { client: Err(NotAsked::NoNeed) });
+            return Ok(Self { client: Err(HubSpotNotAsked::NoNeed) });
         }
         let access = Self::open(session).await?;
         access.check_archiving(archive)?;
@@ -61,7 +61,7 @@ impl Access {
     }
 
     /// The client, for an apply.
-    pub(super) fn client(&self) -> Option<Arc<HubSpot>> {
+    pub(super) fn hubspot_client(&self) -> Option<Arc<HubSpot>> {
         self.client.as_ref().ok().cloned()
     }
 
@@ -71,9 +71,9 @@ impl Access {
     /// HubSpot can't be reached.
     pub(super) fn check_archiving(&self, archive: bool) -> Result<()> {
         let why = match &self.client {
-            Err(NotAsked::NotHere(why)) => why.as_str(),
-            Err(NotAsked::NoToken) => "the manifest has no `[hubspot] token`",
-            Ok(_) | Err(NotAsked::NoNeed) => return Ok(()),
+            Err(HubSpotNotAsked::NotHere(why)) => why.as_str(),
+            Err(HubSpotNotAsked::NoToken) => "the manifest has no `[hubspot] token`",
+            Ok(_) | Err(HubSpotNotAsked::NoNeed) => return Ok(()),
         };
         if !archive {
             return Ok(());
@@ -86,7 +86,7 @@ impl Access {
     ///
     /// # Errors
     /// The token is for another portal, or leads would be made from properties that don't exist.
-    pub(super) async fn observe(&self, session: &Session) -> Result<Portal> {
+    pub(super) async fn observe_portal(&self, session: &Session) -> Result<Portal> {
         let Ok(client) = &self.client else { return Ok(Portal::NotAsked) };
         let portal = deployer_hubspot::portal(client).await;
         if let Some(live) = portal.read() {
@@ -97,22 +97,22 @@ impl Access {
     }
 
     /// The note that a plan shows if HubSpot is not asked.
-    pub(super) fn note(&self, manifest: &Manifest) -> Option<String> {
+    pub(super) fn hubspot_note(&self, manifest: &Manifest) -> Option<String> {
         let deployed = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked);
         let flags: Vec<&str> = deployed.map(|venue| venue.flag_property.as_str()).collect();
         match &self.client {
             Ok(_) => None,
-            Err(NotAsked::NoToken) => (!flags.is_empty()).then(|| {
+            Err(HubSpotNotAsked::NoToken) => (!flags.is_empty()).then(|| {
                 format!(
                     "without `[hubspot] token`, the contact properties must be created by hand in HubSpot \
                      (docs/hubspot.md): {} and the four ledger properties of each",
                     flags.join(", ")
                 )
             }),
-            Err(NotAsked::NotHere(why)) => Some(format!(
+            Err(HubSpotNotAsked::NotHere(why)) => Some(format!(
                 "the contact properties are left alone, and the manifest wasn't compared with HubSpot: {why}"
             )),
-            Err(NotAsked::NoNeed) => manifest.hubspot.token.as_ref().map(|_| {
+            Err(HubSpotNotAsked::NoNeed) => manifest.hubspot.token.as_ref().map(|_| {
                 "the contact properties in HubSpot are kept, since they hold staff's data. `--archive-properties` \
                  archives them"
                     .to_owned()
@@ -125,7 +125,7 @@ impl Access {
 ///
 /// # Errors
 /// TLS can't be set up.
-pub(super) async fn connect(manifest: &Manifest) -> Result<std::result::Result<HubSpot, String>> {
+pub(super) async fn connect_to_hubspot(manifest: &Manifest) -> Result<std::result::Result<HubSpot, String>> {
     let Some(reference) = &manifest.hubspot.token else {
         return Ok(Err("the manifest has no `[hubspot] token`".to_owned()));
     };
@@ -156,7 +156,7 @@ pub(super) fn check_portal(manifest: &Manifest, portal: u64) -> Result<()> {
 }
 
 /// Refuses leads made from properties that don't exist.
-fn check_fields(session: &Session, portal: &LivePortal) -> Result<()> {
+fn check_lead_fields(session: &Session, portal: &LivePortal) -> Result<()> {
     let deployed = session.manifest().venues.iter().filter(|venue| venue.status != Status::Blocked);
     let unknown: Vec<String> = deployed.flat_map(|venue| unknown_properties(session, venue, portal)).collect();
     if unknown.is_empty() {
@@ -182,7 +182,7 @@ fn unknown_properties(session: &Session, venue: &Venue, portal: &LivePortal) -> 
 }
 
 /// The known name most similar to `name`, if any is similar enough.
-pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> Option<&'n str> {
+pub(super) fn nearest_name<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> Option<&'n str> {
     let likeness = |known: &&String| strsim::jaro_winkler(name, known);
     let best = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
     (likeness(&best) >= ALIKE).then_some(best.as_str())

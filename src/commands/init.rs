@@ -7,7 +7,7 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::init_template;
 
-pub(super) fn run(global: &Global, args: &Init) -> Result<ExitCode> {
+pub(super) fn run_init(global: &Global, args: &Init) -> Result<ExitCode> {
     let path = &global.manifest;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).truncate(args.force).create(args.force).create_new(!args.force);

@@ -15,7 +15,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, format_duration};
 use deployer_core::naming::{ALIAS, Names};
 
-pub(super) async fn run(global: &Global, args: &InvokeArgs) -> Result<ExitCode> {
+pub(super) async fn run_invoke(global: &Global, args: &InvokeArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     let manifest = session.manifest();
     let venue = declared(manifest, &args.venue)?;
@@ -50,7 +50,13 @@ pub(super) async fn run(global: &Global, args: &InvokeArgs) -> Result<ExitCode> 
     }
 }
 
-fn tell(session: &Session, args: &InvokeArgs, took: Duration, payload: &Value, failed: Option<&(String, String)>) {
+fn print_invocation(
+    session: &Session,
+    args: &InvokeArgs,
+    took: Duration,
+    payload: &Value,
+    failed: Option<&(String, String)>,
+) {
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let count = |key: &str| payload[key].as_u64().unwrap_or_default();
     if let Some(lines) = &session.json {
@@ -93,7 +99,7 @@ fn tell(session: &Session, args: &InvokeArgs, took: Duration, payload: &Value, f
 }
 
 /// The error if Lambda didn't start the run.
-fn refused(venue: &str, error: &CallError) -> Error {
+fn invocation_refused(venue: &str, error: &CallError) -> Error {
     let failed = |what: String| Error::failed(what).caused_by(error);
     match error.kind {
         FailureKind::NotFound => failed(format!("could not run {venue}: it isn't deployed"))

@@ -8,7 +8,7 @@ use deployer_aws::lock::{Found, Lock, Locks, Options};
 use deployer_core::error::Result;
 
 /// Acquires the deployment's lock, and shows whom it has to wait for. `purpose` is the command.
-pub(super) async fn take(session: &Session, asking: &Asking, purpose: &str) -> Result<Lock> {
+pub(super) async fn take_lock(session: &Session, asking: &Asking, purpose: &str) -> Result<Lock> {
     let manifest = session.manifest();
     let locks = Locks::new(&session.aws, &session.scope, &manifest.deployment.name);
     let options = Options::new(asking.lock_timeout, &state_directory(&manifest.path), purpose);
@@ -20,7 +20,7 @@ pub(super) async fn take(session: &Session, asking: &Asking, purpose: &str) -> R
 }
 
 /// Releases the lock. If that fails, it says so, but the command doesn't fail.
-pub(super) async fn release(session: &Session, lock: Lock) {
+pub(super) async fn release_lock(session: &Session, lock: Lock) {
     if let Err(error) = lock.release().await
         && session.json.is_none()
     {

@@ -18,7 +18,7 @@ use deployer_health::status::log::{LogEvent, Query, follow, read};
 /// Time between two reads of a followed log: CloudWatch allows ten reads per second for the whole account.
 const PAUSE: Duration = Duration::from_secs(2);
 
-pub(super) async fn run(global: &Global, args: &LogsArgs) -> Result<ExitCode> {
+pub(super) async fn run_logs(global: &Global, args: &LogsArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     let manifest = session.manifest();
     let venue = declared(manifest, &args.venue)?;
@@ -48,7 +48,7 @@ pub(super) async fn run(global: &Global, args: &LogsArgs) -> Result<ExitCode> {
 }
 
 /// Prints a log event on one line. An error means that nobody reads the output anymore.
-fn print(session: &Session, event: &LogEvent) -> std::io::Result<()> {
+fn print_log_event(session: &Session, event: &LogEvent) -> std::io::Result<()> {
     match &session.json {
         Some(lines) => {
             // The function writes JSON itself, which is easier to process as JSON than as a string.
@@ -59,7 +59,7 @@ fn print(session: &Session, event: &LogEvent) -> std::io::Result<()> {
     }
 }
 
-fn unreadable(venue: &str, group: &str, error: &CallError) -> Error {
+fn unreadable_log_error(venue: &str, group: &str, error: &CallError) -> Error {
     if error.kind == FailureKind::NotFound {
         return Error::failed(format!("{venue} has no log group {group}: it isn't deployed"))
             .hint(format!("`deployer apply --target {venue}` deploys it; `deployer status` shows what is deployed"));

@@ -10,19 +10,19 @@ use crate::cli::Cli;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
-pub(super) fn schema() -> Result<ExitCode> {
+pub(super) fn print_schema() -> Result<ExitCode> {
     let text = serde_json::to_string_pretty(&deployer_core::manifest::schema())
         .map_err(|error| Error::failed("could not print the schema").caused_by(&error))?;
     write(format!("{text}\n").as_bytes())
 }
 
-pub(super) fn completions(shell: Shell) -> Result<ExitCode> {
+pub(super) fn print_completions(shell: Shell) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "deployer", &mut script);
     write(&script)
 }
 
-pub(super) fn man(directory: Option<&Path>) -> Result<ExitCode> {
+pub(super) fn write_manual_pages(directory: Option<&Path>) -> Result<ExitCode> {
     let failed = |error: &std::io::Error| Error::failed("could not write the manual pages").caused_by(error);
     match directory {
         Some(directory) => {
@@ -39,7 +39,7 @@ pub(super) fn man(directory: Option<&Path>) -> Result<ExitCode> {
 }
 
 /// Writes to stdout. A closed pipe (`deployer man | head`) is no failure.
-fn write(bytes: &[u8]) -> Result<ExitCode> {
+fn write_to_stdout(bytes: &[u8]) -> Result<ExitCode> {
     match std::io::stdout().write_all(bytes) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::failed("could not write to stdout").caused_by(&error))

@@ -18,7 +18,7 @@ use deployer_hubspot::{Fate, HubSpot, Migration, Tally, VendorError};
 /// How many contact IDs are shown; `--json` shows all of them.
 const SHOWN: usize = 20;
 
-pub(super) async fn run(global: &Global, args: &MigrateFlagArgs) -> Result<ExitCode> {
+pub(super) async fn run_migrate_flag(global: &Global, args: &MigrateFlagArgs) -> Result<ExitCode> {
     let manifest = load(global)?.manifest;
     let venue = declared(&manifest, &args.to)?;
     let hubspot = connect(&manifest).await?.map_err(|why| {
@@ -30,7 +30,7 @@ pub(super) async fn run(global: &Global, args: &MigrateFlagArgs) -> Result<ExitC
     let properties = hubspot.properties().await.map_err(unanswered)?;
     let properties = properties.into_iter().map(|property| (property.name.clone(), property)).collect();
     check(&manifest, venue, &args.from, &LivePortal { portal_id: portal, properties, ..LivePortal::default() })?;
-    let task = Task {
+    let task = MigrationTask {
         hubspot,
         venue,
         portal,
@@ -62,7 +62,7 @@ pub(super) async fn run(global: &Global, args: &MigrateFlagArgs) -> Result<ExitC
 }
 
 /// Refuses a property that can't be moved, and one that must not be: another venue's flag.
-fn check(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) -> Result<()> {
+fn check_migration(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) -> Result<()> {
     let Some(property) = portal.properties.get(from) else {
         let mut error = Error::usage(format!("HubSpot has no contact property {from}"));
         if let Some(nearest) = nearest(from, portal.properties.keys()) {
@@ -100,7 +100,7 @@ fn check(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) ->
     }
 }
 
-fn unanswered(error: VendorError) -> Error {
+fn hubspot_error(error: VendorError) -> Error {
     let failed = Error::failed("HubSpot didn't answer the request").caused_by(&error);
     match error.into_call_error("hubspot:Search").hint() {
         Some(advice) => failed.hint(advice),
@@ -108,7 +108,7 @@ fn unanswered(error: VendorError) -> Error {
     }
 }
 
-struct Task<'a> {
+struct MigrationTask<'a> {
     hubspot: HubSpot,
     venue: &'a Venue,
     portal: u64,
@@ -118,17 +118,17 @@ struct Task<'a> {
 
 /// The result of a pass.
 #[derive(Default)]
-struct Passed {
+struct MigrationPass {
     tally: Tally,
     /// The first contacts that were left alone or couldn't be written, with the reason.
     shown: Vec<String>,
 }
 
-impl Task<'_> {
+impl MigrationTask<'_> {
     /// One pass over all contacts, reported as it goes and at the end.
-    async fn pass(&self, dry_run: bool) -> Result<Passed> {
+    async fn run_pass(&self, dry_run: bool) -> Result<MigrationPass> {
         let migration = Migration { dry_run, ..self.migration.clone() };
-        let mut passed = Passed::default();
+        let mut passed = MigrationPass::default();
         let shown = &mut passed.shown;
         let on_contact = |id: &str, fate: &Fate| {
             let (what, why) = match fate {
@@ -156,7 +156,7 @@ impl Task<'_> {
         })
     }
 
-    fn tell(&self, passed: &Passed, dry_run: bool, broken_off: bool) {
+    fn print_pass(&self, passed: &MigrationPass, dry_run: bool, broken_off: bool) {
         let Tally { moved, had_both, left, failed } = passed.tally;
         let (from, to) = (&self.migration.from, &self.migration.to.flag);
         if let Some(lines) = &self.json {

@@ -41,7 +41,7 @@ use deployer_core::exit_code::ExitCode;
 ///
 /// # Errors
 /// Why the command failed; the error has not been shown yet.
-pub async fn run(cli: Cli) -> Result<ExitCode> {
+pub async fn run_command(cli: Cli) -> Result<ExitCode> {
     let Cli { command, global } = cli;
     match command {
         Command::Init(args) => init::run(&global, &args),

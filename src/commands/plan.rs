@@ -23,7 +23,7 @@ aliases with their version and asynchronous settings, reserved concurrency, and 
 groups. Not searched for: unmarked resources of venues that are no longer declared. `--refresh full` reads \
 everything, as an apply always does";
 
-pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
+pub(super) async fn run_plan(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
     let format = format(global.json, args.format)?;
     let global = Global { json: format == PlanFormat::Json, ..global.clone() };
     let session = Session::open(&global).await?;
@@ -57,7 +57,7 @@ pub(super) async fn run(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
 }
 
 /// Prints a plan and its cost to stdout.
-fn print(session: &Session, format: PlanFormat, planned: &Planned) -> Result<()> {
+fn print_plan(session: &Session, format: PlanFormat, planned: &Planned) -> Result<()> {
     let cost = planned.cost.as_ref();
     match format {
         PlanFormat::Text | PlanFormat::Json => show(session, planned),
@@ -68,14 +68,14 @@ fn print(session: &Session, format: PlanFormat, planned: &Planned) -> Result<()>
 }
 
 /// Prints a document. An incomplete one is an error, since half a page in a file would look like a plan.
-fn document(text: &str) -> Result<()> {
+fn print_document(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|error| Error::failed("could not print the plan").caused_by(&error))
 }
 
 /// How much to read. A saved plan is applied as it is, so it needs a full read.
-fn refresh(args: &PlanArgs, venues: usize) -> Result<Refresh> {
+fn choose_refresh(args: &PlanArgs, venues: usize) -> Result<Refresh> {
     match (args.refresh, &args.out) {
         (Some(Refresh::Fast), Some(_)) => {
             Err(Error::usage("a plan made with --refresh fast can't be saved")

@@ -22,7 +22,7 @@ use deployer_core::snapshot::Snapshot;
 use deployer_reconcile::apply::{self, Inputs, Options, Outcome};
 
 /// A plan and its inputs.
-pub(super) struct Planned {
+pub(super) struct PlannedChanges {
     pub(super) plan: Plan,
     pub(super) snapshot: Snapshot,
     /// What a month costs before and after, if known.
@@ -40,13 +40,13 @@ pub(super) async fn make_plan(
     hubspot: &Access,
     desired: &Desired,
     targets: &[String],
-) -> Result<Planned> {
+) -> Result<PlannedChanges> {
     let (snapshot, portal) = tokio::join!(make_snapshot(session, desired), hubspot.observe(session));
     plan_from(desired, Snapshot { portal: portal?, ..snapshot }, targets)
 }
 
 /// Plans from a snapshot.
-pub(super) fn plan_from(desired: &Desired, snapshot: Snapshot, targets: &[String]) -> Result<Planned> {
+pub(super) fn plan_from(desired: &Desired, snapshot: Snapshot, targets: &[String]) -> Result<PlannedChanges> {
     for target in targets {
         let declared = desired.venues.iter().any(|venue| venue.venue == *target);
         if !declared && !snapshot.knows(target, &desired.deployment) {
@@ -58,7 +58,7 @@ pub(super) fn plan_from(desired: &Desired, snapshot: Snapshot, targets: &[String
     refuse_violations(invariants::violations(&plan, desired, &snapshot))?;
     // Lists alone don't tell what runs, so there is nothing to estimate.
     let cost = snapshot.listed.is_empty().then(|| estimate(desired, &snapshot, targets, &Assumptions::default()));
-    Ok(Planned { plan, snapshot, cost })
+    Ok(PlannedChanges { plan, snapshot, cost })
 }
 
 /// Refuses a plan that breaks the invariants, before it is shown or carried out.
@@ -73,7 +73,7 @@ pub(super) fn refuse_violations(violations: Vec<String>) -> Result<()> {
 }
 
 /// What a plan notes besides the changes.
-pub(super) fn notes(session: &Session, hubspot: &Access) -> Vec<String> {
+pub(super) fn plan_notes(session: &Session, hubspot: &Access) -> Vec<String> {
     let manifest = session.manifest();
     let mut notes: Vec<String> =
         manifest.venues.iter().filter_map(|venue| blockers::note(venue, blockers::today())).collect();
@@ -83,7 +83,7 @@ pub(super) fn notes(session: &Session, hubspot: &Access) -> Vec<String> {
 }
 
 /// Shows a plan and its cost on stdout.
-pub(super) fn show(session: &Session, planned: &Planned) {
+pub(super) fn show_plan(session: &Session, planned: &PlannedChanges) {
     match &session.json {
         Some(lines) => {
             lines.plan(&planned.plan);
@@ -101,7 +101,7 @@ pub(super) fn show(session: &Session, planned: &Planned) {
 }
 
 /// The exit code for a plan by itself.
-pub(super) fn plan_code(plan: &Plan) -> ExitCode {
+pub(super) fn plan_exit_code(plan: &Plan) -> ExitCode {
     if !plan.conflicts.is_empty() {
         ExitCode::Failed
     } else if !plan.protected.is_empty() {
@@ -142,12 +142,12 @@ pub(super) fn refuse_protected(plan: &Plan) -> Result<()> {
 }
 
 /// Asks for confirmation before anything is changed.
-pub(super) fn confirm(session: &Session, yes: bool, question: &str, answer: &str) -> Result<()> {
+pub(super) fn confirm_changes(session: &Session, yes: bool, question: &str, answer: &str) -> Result<()> {
     confirmed(session.json.is_some(), yes, question, answer)
 }
 
 /// Like [`confirm`], without a session.
-pub(super) fn confirmed(json: bool, yes: bool, question: &str, answer: &str) -> Result<()> {
+pub(super) fn confirm_on_terminal(json: bool, yes: bool, question: &str, answer: &str) -> Result<()> {
     if yes {
         return Ok(());
     }
@@ -165,7 +165,7 @@ pub(super) fn confirmed(json: bool, yes: bool, question: &str, answer: &str) -> 
 }
 
 /// A command that plans and applies, so that all such commands take the same path.
-pub(super) struct Task<'a> {
+pub(super) struct ReconcileTask<'a> {
     pub(super) session: &'a Session,
     pub(super) asking: &'a Asking,
     pub(super) options: Options,
@@ -176,17 +176,17 @@ pub(super) struct Task<'a> {
 }
 
 /// The options for applying the plan of an apply or a destroy.
-pub(super) fn options(session: &Session, execution: &Execution) -> Options {
+pub(super) fn apply_options(session: &Session, execution: &Execution) -> Options {
     Options { parallelism: execution.parallelism, rate_limited: !session.local, ..Options::default() }
 }
 
-impl Task<'_> {
+impl ReconcileTask<'_> {
     /// Plans, shows, asks, takes the lock, plans again under it, and applies the plan. Takes no lock if there is
     /// nothing to do.
-    pub(super) async fn run(
+    pub(super) async fn plan_and_apply(
         &self,
-        make: impl AsyncFn() -> Result<Planned>,
-        refuse: impl Fn(&Planned) -> Result<()>,
+        make: impl AsyncFn() -> Result<PlannedChanges>,
+        refuse: impl Fn(&PlannedChanges) -> Result<()>,
         inputs: impl AsyncFn(&Plan) -> Result<Inputs>,
     ) -> Result<ExitCode> {
         let shown = make().await?;
@@ -219,12 +219,12 @@ impl Task<'_> {
 
     /// Applies a saved plan without asking: it was reviewed when it was made. It is planned again under the lock, and
     /// inputs and plan must be the same as when it was saved.
-    pub(super) async fn run_saved(
+    pub(super) async fn apply_saved_plan(
         &self,
         saved: &SavedPlan,
         artifacts: &[String],
-        make: impl AsyncFn() -> Result<Planned>,
-        refuse: impl Fn(&Planned) -> Result<()>,
+        make: impl AsyncFn() -> Result<PlannedChanges>,
+        refuse: impl Fn(&PlannedChanges) -> Result<()>,
         inputs: impl AsyncFn(&Plan) -> Result<Inputs>,
     ) -> Result<ExitCode> {
         let check = async || {
@@ -251,14 +251,14 @@ impl Task<'_> {
         result
     }
 
-    fn tell(&self, text: &str) {
+    fn print_notice(&self, text: &str) {
         if self.session.json.is_none() {
             anstream::eprintln!("{text}");
         }
     }
 
     /// Applies a plan, shows its progress, and returns the exit code.
-    pub(super) async fn execute(&self, plan: &Plan, inputs: &Inputs, lock: &Lock) -> ExitCode {
+    pub(super) async fn apply_plan(&self, plan: &Plan, inputs: &Inputs, lock: &Lock) -> ExitCode {
         let session = self.session;
         let progress = Progress::new(plan.changes.len());
         let on_event = |event: apply::Event| match &session.json {
@@ -283,7 +283,7 @@ impl Task<'_> {
     }
 }
 
-fn outcome_code(plan: &Plan, outcome: &Outcome) -> ExitCode {
+fn outcome_exit_code(plan: &Plan, outcome: &Outcome) -> ExitCode {
     if outcome.cancelled {
         ExitCode::Cancelled
     } else if !outcome.failed.is_empty() {
@@ -294,7 +294,7 @@ fn outcome_code(plan: &Plan, outcome: &Outcome) -> ExitCode {
 }
 
 /// The first Ctrl-C (or SIGTERM) lets the calls in flight finish and starts nothing new; the second ends the process.
-pub(super) async fn watch_for_signals(cancel: CancellationToken) {
+pub(super) async fn cancel_on_signal(cancel: CancellationToken) {
     if signal().await.is_err() {
         return;
     }
@@ -307,7 +307,7 @@ pub(super) async fn watch_for_signals(cancel: CancellationToken) {
 }
 
 #[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
+async fn wait_for_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -317,6 +317,6 @@ async fn signal() -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
+async fn wait_for_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

@@ -11,7 +11,7 @@ use crate::render::{JsonLines, report_html, report_markdown};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
-pub(super) async fn run(global: &Global, args: &ReportArgs) -> Result<ExitCode> {
+pub(super) async fn run_report(global: &Global, args: &ReportArgs) -> Result<ExitCode> {
     let format = format(global.json, args)?;
     let overview = read(global, &[], &args.since).await?;
     let text = match format {
@@ -38,7 +38,7 @@ pub(super) async fn run(global: &Global, args: &ReportArgs) -> Result<ExitCode> 
 }
 
 /// The format of the report. `--json` means `--format json`; with `--out`, it only affects what is printed.
-fn format(json: bool, args: &ReportArgs) -> Result<ReportFormat> {
+fn report_format(json: bool, args: &ReportArgs) -> Result<ReportFormat> {
     let ending = args.out.as_deref().and_then(Path::extension).and_then(|ending| ending.to_str());
     match (args.format, ending) {
         (Some(ReportFormat::Html | ReportFormat::Markdown), _) if json && args.out.is_none() => {
@@ -53,14 +53,14 @@ fn format(json: bool, args: &ReportArgs) -> Result<ReportFormat> {
 }
 
 /// Prints a document. An incomplete one is an error.
-fn print(text: &str) -> Result<()> {
+fn print_report(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|error| Error::failed("could not print the report").caused_by(&error))
 }
 
 /// Writes a document. An earlier one stays in place until this one is complete.
-fn write(path: &Path, text: &str) -> Result<()> {
+fn write_report(path: &Path, text: &str) -> Result<()> {
     let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     let written = tempfile::Builder::new().prefix(".report-").tempfile_in(directory).and_then(|mut file| {
         file.write_all(text.as_bytes())?;

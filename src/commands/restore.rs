@@ -12,7 +12,7 @@ use deployer_janitor::decommission::Cx;
 use deployer_janitor::decommission::carry_out::Event;
 use deployer_janitor::decommission::restore::{Plan, carry_out};
 
-pub(super) async fn run(global: &Global, args: &RestoreArgs) -> Result<ExitCode> {
+pub(super) async fn run_restore(global: &Global, args: &RestoreArgs) -> Result<ExitCode> {
     let (aws, scope, mut archive) = open(global, &args.archive).await?;
     let cx = Cx { aws: &aws, scope: &scope, delays: true };
     let plan = Plan::new(&cx, &archive, &args.ids).await?;

@@ -10,7 +10,7 @@ use deployer_core::naming::Names;
 use deployer_core::plan::{invariants, rollback, unpin};
 use deployer_reconcile::apply::{Inputs, Options};
 
-pub(super) async fn run(global: &Global, args: &RollbackArgs) -> Result<ExitCode> {
+pub(super) async fn run_rollback(global: &Global, args: &RollbackArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     let deployment = session.manifest().deployment.name.clone();
     let venue = &args.venue;

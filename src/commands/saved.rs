@@ -12,7 +12,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::{Origin, SavedPlan, Unusable};
 
 /// Writes a plan to a file.
-pub(super) fn write(
+pub(super) fn write_saved_plan(
     session: &Session,
     planned: &Planned,
     artifacts: &[String],
@@ -32,7 +32,7 @@ pub(super) fn write(
 }
 
 /// Reads a saved plan.
-pub(super) fn read(path: &Path) -> Result<SavedPlan> {
+pub(super) fn read_saved_plan(path: &Path) -> Result<SavedPlan> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::usage(format!("could not read the saved plan {shown}")).caused_by(&error))?;
@@ -52,7 +52,7 @@ pub(super) fn read(path: &Path) -> Result<SavedPlan> {
 const MAKE_ONE: &str = "make a new plan with `deployer plan --out FILE`";
 
 /// The error for a saved plan whose inputs have changed.
-pub(super) fn stale(moved: Vec<String>) -> Error {
+pub(super) fn stale_plan_error(moved: Vec<String>) -> Error {
     let mut error = Error::new(ExitCode::Stale, "the saved plan is stale; nothing was changed");
     error.causes = moved;
     error.hint("make a new plan with `deployer plan --out FILE`, and review it")

@@ -15,7 +15,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{SecretValue, Status, Venue};
 use deployer_core::naming::{Names, TAG_DEPLOYMENT};
 
-pub(super) async fn run(global: &Global, command: SecretCommand) -> Result<ExitCode> {
+pub(super) async fn run_secret(global: &Global, command: SecretCommand) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     match command {
         SecretCommand::Set { venue, key } => set(&session, &venue, &key).await,
@@ -25,7 +25,7 @@ pub(super) async fn run(global: &Global, command: SecretCommand) -> Result<ExitC
 }
 
 /// The state of a venue's secret, without its value.
-enum Seen {
+enum SecretState {
     Absent,
     /// Deleted at this time, and still recoverable.
     PendingDeletion(String),
@@ -35,7 +35,7 @@ enum Seen {
     Ours(String),
 }
 
-async fn set(session: &Session, name: &str, key: &str) -> Result<ExitCode> {
+async fn set_credential(session: &Session, name: &str, key: &str) -> Result<ExitCode> {
     let venue = declared(session.manifest(), name)?;
     let key = key.to_uppercase();
     if !venue.secrets.iter().any(|(declared, _)| *declared == key) {
@@ -56,7 +56,7 @@ async fn set(session: &Session, name: &str, key: &str) -> Result<ExitCode> {
     Ok(ExitCode::Done)
 }
 
-async fn push(session: &Session, names: &[String], yes: bool) -> Result<ExitCode> {
+async fn push_secrets(session: &Session, names: &[String], yes: bool) -> Result<ExitCode> {
     let mut changes = Vec::new();
     let mut unresolved = Vec::new();
     for venue in chosen(session, names)?.into_iter().filter(|venue| venue.status != Status::Blocked) {
@@ -102,14 +102,14 @@ async fn push(session: &Session, names: &[String], yes: bool) -> Result<ExitCode
     Ok(ExitCode::Done)
 }
 
-async fn status(session: &Session, names: &[String], compare: bool) -> Result<ExitCode> {
+async fn show_secret_status(session: &Session, names: &[String], compare: bool) -> Result<ExitCode> {
     for venue in chosen(session, names)? {
         let secret = secret_name(session, venue);
         let (state, since) = match seen(session, &secret).await.map_err(|error| failed(&secret, &error))? {
-            Seen::Absent => ("absent", None),
-            Seen::PendingDeletion(at) => ("pending_deletion", Some(at)),
-            Seen::Foreign => ("not_ours", None),
-            Seen::Ours(at) => ("present", Some(at)),
+            SecretState::Absent => ("absent", None),
+            SecretState::PendingDeletion(at) => ("pending_deletion", Some(at)),
+            SecretState::Foreign => ("not_ours", None),
+            SecretState::Ours(at) => ("present", Some(at)),
         };
         let stored = match (compare, state) {
             (true, "present") => Some(read(session, &secret).await?),
@@ -151,7 +151,7 @@ async fn status(session: &Session, names: &[String], compare: bool) -> Result<Ex
 }
 
 /// The fingerprint of the stored value, and how it compares to the reference's.
-fn comparison(stored: Option<&Value>, reference: &str, resolved: &Resolved) -> (Option<String>, String) {
+fn compare_with_reference(stored: Option<&Value>, reference: &str, resolved: &Resolved) -> (Option<String>, String) {
     let stored = stored.and_then(Value::as_str);
     let verdict = match (stored, resolved) {
         (None, Ok(None)) => "missing: set it with `deployer secret set`".to_owned(),
@@ -165,35 +165,35 @@ fn comparison(stored: Option<&Value>, reference: &str, resolved: &Resolved) -> (
 }
 
 /// Eight hex digits that let two people check whether they have the same value, without revealing it.
-fn fingerprint(value: &str) -> String {
+fn fingerprint_value(value: &str) -> String {
     Sha256::digest(value).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The name of the venue's secret, if it exists and is ours.
-async fn usable(session: &Session, venue: &Venue) -> Result<String> {
+async fn require_own_secret(session: &Session, venue: &Venue) -> Result<String> {
     let secret = secret_name(session, venue);
     let apply = "`deployer apply` creates it";
     match seen(session, &secret).await.map_err(|error| failed(&secret, &error))? {
-        Seen::Ours(_) => Ok(secret),
-        Seen::Absent if venue.status == Status::Blocked => {
+        SecretState::Ours(_) => Ok(secret),
+        SecretState::Absent if venue.status == Status::Blocked => {
             Err(Error::failed(format!("{} is blocked, so it has no secret", venue.name)))
         }
-        Seen::Absent => Err(Error::failed(format!("{} has no secret {secret} yet", venue.name)).hint(apply)),
-        Seen::PendingDeletion(at) => {
+        SecretState::Absent => Err(Error::failed(format!("{} has no secret {secret} yet", venue.name)).hint(apply)),
+        SecretState::PendingDeletion(at) => {
             Err(Error::failed(format!("the secret {secret} was deleted {at}"))
                 .hint("`deployer apply` restores it in time"))
         }
-        Seen::Foreign => {
+        SecretState::Foreign => {
             Err(Error::refused(format!("the secret {secret} isn't owned by this deployment; nothing was changed"))
                 .hint(format!("`deployer adopt {}` takes it over", venue.name)))
         }
     }
 }
 
-async fn seen(session: &Session, secret: &str) -> Result<Seen, CallError> {
+async fn read_secret_state(session: &Session, secret: &str) -> Result<SecretState, CallError> {
     let request = session.aws.secrets.describe_secret().secret_id(secret);
     let answer = match request.send().await.call("secretsmanager:DescribeSecret") {
-        Err(error) if error.kind == FailureKind::NotFound => return Ok(Seen::Absent),
+        Err(error) if error.kind == FailureKind::NotFound => return Ok(SecretState::Absent),
         answer => answer?,
     };
     let owner = answer.tags().iter().find(|tag| tag.key() == Some(TAG_DEPLOYMENT)).and_then(|tag| tag.value());
@@ -202,15 +202,15 @@ async fn seen(session: &Session, secret: &str) -> Result<Seen, CallError> {
         time.map_or_else(|| "at an unknown time".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
     };
     Ok(if owner != Some(session.manifest().deployment.name.as_str()) {
-        Seen::Foreign
+        SecretState::Foreign
     } else if answer.deleted_date().is_some() {
-        Seen::PendingDeletion(shown(answer.deleted_date()))
+        SecretState::PendingDeletion(shown(answer.deleted_date()))
     } else {
-        Seen::Ours(shown(answer.last_changed_date().or(answer.created_date())))
+        SecretState::Ours(shown(answer.last_changed_date().or(answer.created_date())))
     })
 }
 
-async fn read(session: &Session, secret: &str) -> Result<Map<String, Value>> {
+async fn read_secret(session: &Session, secret: &str) -> Result<Map<String, Value>> {
     let request = session.aws.secrets.get_secret_value().secret_id(secret);
     let answer = request.send().await.call("secretsmanager:GetSecretValue").map_err(|error| failed(secret, &error))?;
     match serde_json::from_str(answer.secret_string().unwrap_or("{}")) {
@@ -221,14 +221,14 @@ async fn read(session: &Session, secret: &str) -> Result<Map<String, Value>> {
     }
 }
 
-async fn write(session: &Session, secret: &str, object: Map<String, Value>) -> Result<()> {
+async fn write_secret(session: &Session, secret: &str, object: Map<String, Value>) -> Result<()> {
     let text = Value::Object(object).to_string();
     let request = session.aws.secrets.put_secret_value().secret_id(secret).secret_string(text);
     request.send().await.call("secretsmanager:PutSecretValue").map(drop).map_err(|error| failed(secret, &error))
 }
 
 /// Reads a value from a hidden prompt, or from stdin if that is not a terminal.
-fn typed(prompt: &str) -> Result<SecretValue> {
+fn read_typed_value(prompt: &str) -> Result<SecretValue> {
     let text = if std::io::stdin().is_terminal() {
         rpassword::prompt_password(prompt)
     } else {
@@ -239,7 +239,7 @@ fn typed(prompt: &str) -> Result<SecretValue> {
     SecretValue::new(text).map_err(|reason| Error::usage(format!("{reason}; nothing was changed")))
 }
 
-fn tell(session: &Session, venue: &Venue, keys: &[String], words: &str) {
+fn print_credentials(session: &Session, venue: &Venue, keys: &[String], words: &str) {
     for key in keys {
         let key = key.to_lowercase();
         match &session.json {
@@ -249,7 +249,7 @@ fn tell(session: &Session, venue: &Venue, keys: &[String], words: &str) {
     }
 }
 
-fn chosen<'s>(session: &'s Session, names: &[String]) -> Result<Vec<&'s Venue>> {
+fn chosen_venues<'s>(session: &'s Session, names: &[String]) -> Result<Vec<&'s Venue>> {
     if names.is_empty() {
         return Ok(session.manifest().venues.iter().collect());
     }
@@ -260,7 +260,7 @@ fn secret_name(session: &Session, venue: &Venue) -> String {
     Names::new(&session.manifest().deployment.name, &venue.name).secret
 }
 
-fn failed(secret: &str, error: &CallError) -> Error {
+fn secret_error(secret: &str, error: &CallError) -> Error {
     let failed = Error::failed(format!("could not use the secret {secret}")).caused_by(error);
     match error.hint() {
         Some(hint) => failed.hint(hint),

@@ -50,7 +50,7 @@ impl Session {
 }
 
 /// Clients for `region` and their account, without a manifest; the local cloud always belongs to a manifest.
-pub(super) async fn account_of(global: &Global, region: &str) -> Result<(Aws, Scope)> {
+pub(super) async fn connect_to_region(global: &Global, region: &str) -> Result<(Aws, Scope)> {
     if global.local {
         let Session { aws, scope, .. } = Session::open(global).await?;
         return Ok((aws, scope));
@@ -61,7 +61,7 @@ pub(super) async fn account_of(global: &Global, region: &str) -> Result<(Aws, Sc
 }
 
 /// Clients for AWS or the local cloud. Makes no call.
-pub(super) async fn connect(global: &Global, loaded: &Loaded) -> Result<Aws> {
+pub(super) async fn connect_to_cloud(global: &Global, loaded: &Loaded) -> Result<Aws> {
     let deployment = &loaded.manifest.deployment;
     if global.local {
         let cloud = local::open(&state_directory(&loaded.manifest.path), deployment)?;
@@ -71,12 +71,12 @@ pub(super) async fn connect(global: &Global, loaded: &Loaded) -> Result<Aws> {
 }
 
 /// Reads the manifest. Its mistakes are shown as reports, or as lines with `--json`.
-pub(super) fn load(global: &Global) -> Result<Loaded> {
+pub(super) fn load_manifest(global: &Global) -> Result<Loaded> {
     manifest::load(&global.manifest).map_err(|errors| mistakes(global, errors))
 }
 
 /// The output format. `--json` means `--format json`.
-pub(super) fn format(json: bool, format: Option<PlanFormat>) -> Result<PlanFormat> {
+pub(super) fn output_format(json: bool, format: Option<PlanFormat>) -> Result<PlanFormat> {
     match (json, format) {
         (true, Some(PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Html)) => {
             Err(Error::usage("--json and --format contradict each other").hint("leave out --json"))
@@ -87,7 +87,7 @@ pub(super) fn format(json: bool, format: Option<PlanFormat>) -> Result<PlanForma
 }
 
 /// The error for a manifest with mistakes.
-pub(super) fn mistakes(global: &Global, errors: ManifestErrors) -> Error {
+pub(super) fn manifest_error(global: &Global, errors: ManifestErrors) -> Error {
     if global.json {
         let lines = JsonLines::default();
         let findings = errors.findings();
@@ -100,7 +100,7 @@ pub(super) fn mistakes(global: &Global, errors: ManifestErrors) -> Error {
 }
 
 /// The venue of this name.
-pub(super) fn declared<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Venue> {
+pub(super) fn find_declared_venue<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Venue> {
     manifest.venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
         let names: Vec<&str> = manifest.venues.iter().map(|venue| venue.name.as_str()).collect();
         Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {}", names.join(", ")))
@@ -121,7 +121,7 @@ pub(super) fn manifest_directory(manifest: &Path) -> PathBuf {
 }
 
 /// The account that the credentials are for.
-pub(super) async fn account(aws: &Aws) -> Result<String> {
+pub(super) async fn read_account(aws: &Aws) -> Result<String> {
     let retries = aws.sts.config().retry_config().cloned().unwrap_or_else(RetryConfig::standard);
     let tries = retries.max_attempts().min(FIRST_TRIES);
     let retries = aws_sdk_sts::config::Builder::new().retry_config(retries.with_max_attempts(tries));

@@ -10,7 +10,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Venue;
 use deployer_health::status::{self, Overview, Portal};
 
-pub(super) async fn run(global: &Global, args: &StatusArgs) -> Result<ExitCode> {
+pub(super) async fn run_status(global: &Global, args: &StatusArgs) -> Result<ExitCode> {
     let overview = read(global, &args.venue, &args.since).await?;
     if global.json {
         JsonLines::default().status(&overview);
@@ -24,7 +24,7 @@ pub(super) async fn run(global: &Global, args: &StatusArgs) -> Result<ExitCode> 
 ///
 /// # Errors
 /// A mistake in the manifest, an undeclared venue, or an account other than the manifest's.
-pub(super) async fn read(global: &Global, venues: &[String], since: &Window) -> Result<Overview> {
+pub(super) async fn read_overview(global: &Global, venues: &[String], since: &Window) -> Result<Overview> {
     let loaded = load(global)?;
     let manifest = &loaded.manifest;
     let chosen: Vec<&Venue> = match venues {
@@ -44,7 +44,7 @@ pub(super) async fn read(global: &Global, venues: &[String], since: &Window) -> 
 }
 
 /// An error on one line. Its hints go to stderr.
-fn reason(global: &Global, error: &Error) -> String {
+fn error_reason(global: &Global, error: &Error) -> String {
     if !global.json {
         error.hints.iter().for_each(|hint| anstream::eprintln!("hint: {hint}"));
     }
@@ -53,6 +53,6 @@ fn reason(global: &Global, error: &Error) -> String {
 }
 
 /// The exit code: a status with unreadable parts is incomplete.
-pub(super) fn code(overview: &Overview) -> ExitCode {
+pub(super) fn overview_exit_code(overview: &Overview) -> ExitCode {
     if overview.unreadable().is_empty() { ExitCode::Done } else { ExitCode::Incomplete }
 }

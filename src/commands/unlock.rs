@@ -9,7 +9,7 @@ use deployer_aws::lock::{Found, Locks};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
-pub(super) async fn run(global: &Global, args: &UnlockArgs) -> Result<ExitCode> {
+pub(super) async fn run_unlock(global: &Global, args: &UnlockArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     let deployment = &session.manifest().deployment.name;
     let locks = Locks::new(&session.aws, &session.scope, deployment);
@@ -34,7 +34,7 @@ pub(super) async fn run(global: &Global, args: &UnlockArgs) -> Result<ExitCode> 
     Ok(ExitCode::Done)
 }
 
-fn show(session: &Session, found: &[Found]) {
+fn show_locks(session: &Session, found: &[Found]) {
     let deployment = &session.manifest().deployment.name;
     if let Some(lines) = &session.json {
         for lock in found {

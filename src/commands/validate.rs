@@ -9,7 +9,7 @@ use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Status;
 
-pub(super) fn run(global: &Global) -> Result<ExitCode> {
+pub(super) fn run_validate(global: &Global) -> Result<ExitCode> {
     let loaded = load(global)?;
     let count = |status| loaded.manifest.venues.iter().filter(|venue| venue.status == status).count();
     let (active, paused, blocked) = (count(Status::Active), count(Status::Paused), count(Status::Blocked));

@@ -50,7 +50,7 @@ impl SystemBackend {
         Self { system, changes }
     }
 
-    fn venue(&self, name: &str) -> Result<&Venue, String> {
+    fn find_venue(&self, name: &str) -> Result<&Venue, String> {
         let found = self.system.manifest.venues.iter().find(|venue| venue.name == name);
         found.ok_or_else(|| format!("there is no venue {name}"))
     }
@@ -122,7 +122,7 @@ impl Backend for SystemBackend {
     }
 }
 
-fn leads(system: &System, venue: &Venue) -> Vec<LeadView> {
+fn lead_views(system: &System, venue: &Venue) -> Vec<LeadView> {
     let leads = system.vendors.leads(&venue.name).into_iter();
     leads
         .map(|lead| LeadView {
@@ -189,7 +189,7 @@ fn contact_view(contact: &Contact, venues: &[Venue]) -> ContactView {
 }
 
 /// The state of a contact at a venue, from the venue's properties.
-pub(super) fn cell(contact: &Contact, venue: &Venue) -> Cell {
+pub(super) fn contact_cell(contact: &Contact, venue: &Venue) -> Cell {
     let names = LedgerProperties::new(&venue.name, &venue.flag_property);
     let text = |name: &str| contact.properties.get(name).cloned().filter(|value| !value.is_empty());
     Cell {
@@ -208,6 +208,6 @@ pub(super) fn cell(contact: &Contact, venue: &Venue) -> Cell {
 }
 
 /// HubSpot's dates are ISO 8601 or milliseconds since 1970.
-fn milliseconds(value: &str) -> Option<i64> {
+fn parse_milliseconds(value: &str) -> Option<i64> {
     value.parse().ok().or_else(|| value.parse().ok().map(|at: Timestamp| at.as_millisecond()))
 }

@@ -16,7 +16,7 @@ use deployer_reconcile::apply::{self, Inputs, Options};
 ///
 /// # Errors
 /// A call failed. On the embedded cloud that is a bug in deployer.
-pub async fn deploy(aws: &Aws, manifest: &Manifest, artifact: &Artifact, vendors: &Vendors) -> Result<usize> {
+pub async fn deploy_manifest(aws: &Aws, manifest: &Manifest, artifact: &Artifact, vendors: &Vendors) -> Result<usize> {
     let identity = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity");
     let identity = identity.map_err(|error| Error::failed("the embedded cloud did not respond").caused_by(&error))?;
     let account = identity.account().unwrap_or_default().to_owned();

@@ -182,7 +182,7 @@ fn flag_label(venue: &deployer_core::manifest::Venue) -> (String, String) {
     (deployer_core::property::flag_label(&venue.display_name), venue.flag_property.clone())
 }
 
-async fn serve(cloud: &Cloud, shutdown: CancellationToken) -> std::io::Result<String> {
+async fn serve_cloud(cloud: &Cloud, shutdown: CancellationToken) -> std::io::Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let uri = format!("http://{}", listener.local_addr()?);
     let cloud = cloud.clone();

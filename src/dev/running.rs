@@ -16,7 +16,7 @@ const FILE: &str = "dev.json";
 
 /// A running `dev`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Running {
+pub struct RunningDev {
     /// The embedded cloud's address.
     pub aws: String,
     hubspot: String,
@@ -36,12 +36,12 @@ struct RunningVenue {
 #[derive(Debug)]
 pub struct RunningFile(PathBuf);
 
-impl Running {
+impl RunningDev {
     /// Reads what `dev` wrote next to the manifest; `None` if no `dev` is running.
     ///
     /// # Errors
     /// The file can't be read.
-    pub fn read(directory: &Path) -> io::Result<Option<Self>> {
+    pub fn read_file(directory: &Path) -> io::Result<Option<Self>> {
         match std::fs::read_to_string(directory.join(FILE)) {
             Ok(text) => Ok(Some(serde_json::from_str(&text)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -50,7 +50,7 @@ impl Running {
     }
 
     /// Points a manifest at the sandboxes. Venues that `dev` doesn't know stay unchanged.
-    pub fn point(&self, manifest: &mut Manifest) {
+    pub fn point_manifest(&self, manifest: &mut Manifest) {
         manifest.hubspot.base_uri.clone_from(&self.hubspot);
         manifest.hubspot.portal_id = Some(self.portal_id);
         for venue in &mut manifest.venues {
@@ -62,7 +62,7 @@ impl Running {
     }
 
     /// A venue's credentials, by the secret's key.
-    pub fn credentials(&self, venue: &str) -> impl Iterator<Item = (&String, &String)> {
+    pub fn venue_credentials(&self, venue: &str) -> impl Iterator<Item = (&String, &String)> {
         self.venues.get(venue).into_iter().flat_map(|venue| &venue.credentials)
     }
 }
@@ -72,7 +72,7 @@ impl System {
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn write_running(&self, directory: &Path) -> io::Result<RunningFile> {
+    pub fn write_running_file(&self, directory: &Path) -> io::Result<RunningFile> {
         let venues = self.manifest.venues.iter().map(|venue| {
             let secret = Names::new(&self.manifest.deployment.name, &venue.name).secret;
             let credentials = self.vendors.secrets.get(&secret).map(|value| serde_json::from_str(value.expose()));
@@ -83,7 +83,7 @@ impl System {
             };
             Ok((venue.name.clone(), running))
         });
-        let running = Running {
+        let running = RunningDev {
             aws: self.cloud_uri.clone(),
             hubspot: self.vendors.hubspot_server.uri.clone(),
             portal_id: self.vendors.portal_id,

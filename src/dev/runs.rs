@@ -22,7 +22,7 @@ use deployer_core::scheduled_event::scheduled_event;
 const KEPT: usize = 200;
 
 /// The runs of all venues.
-pub struct Runs {
+pub struct VenueRuns {
     aws: Aws,
     deployment: String,
     kept: Mutex<VecDeque<RunView>>,
@@ -30,7 +30,7 @@ pub struct Runs {
     changes: watch::Sender<u64>,
 }
 
-impl Runs {
+impl VenueRuns {
     pub fn new(aws: Aws, deployment: &str) -> Self {
         Self {
             aws,
@@ -42,7 +42,7 @@ impl Runs {
     }
 
     /// Newest first.
-    pub fn all(&self) -> Vec<RunView> {
+    pub fn all_runs(&self) -> Vec<RunView> {
         lock(&self.kept).iter().cloned().collect()
     }
 
@@ -52,13 +52,13 @@ impl Runs {
     }
 
     /// A counter that grows with every change.
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub fn watch_changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
     /// Invokes a venue's function with the event that EventBridge sends, and waits for it to finish. Returns `None` if
     /// it is already running: with a reserved concurrency of 1, Lambda would refuse a second run.
-    pub async fn run(&self, venue: &str) -> Option<RunView> {
+    pub async fn run_venue(&self, venue: &str) -> Option<RunView> {
         if !lock(&self.running).insert(venue.to_owned()) {
             return None;
         }
@@ -73,7 +73,7 @@ impl Runs {
         Some(run)
     }
 
-    async fn invoke(&self, venue: &str) -> RunView {
+    async fn invoke_function(&self, venue: &str) -> RunView {
         let started = Timestamp::now();
         let begun = Instant::now();
         let function = Names::new(&self.deployment, venue).function;
@@ -119,7 +119,7 @@ impl Runs {
     }
 
     /// The run's lines from its log group. The response itself has only the last 4 KB.
-    async fn log(&self, function: &str, started: Timestamp, id: &str) -> Option<Vec<String>> {
+    async fn read_log(&self, function: &str, started: Timestamp, id: &str) -> Option<Vec<String>> {
         let group = format!("/aws/lambda/{function}");
         let mut pages = self
             .aws
@@ -139,21 +139,21 @@ impl Runs {
         Some(lines.get(first..=last)?.to_vec())
     }
 
-    fn changed(&self) {
+    fn notify_change(&self) {
         self.changes.send_modify(|number| *number += 1);
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock_mutex<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn lines(text: &str) -> Vec<String> {
+fn split_lines(text: &str) -> Vec<String> {
     text.lines().map(ToOwned::to_owned).collect()
 }
 
 /// Reads the function's response into `run`: its counts, or its error.
-fn read(run: &mut RunView, payload: &Value, failed: bool) {
+fn read_function_response(run: &mut RunView, payload: &Value, failed: bool) {
     if failed {
         let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default();
         run.error = Some(format!("{}: {}", text("errorType"), text("errorMessage")));

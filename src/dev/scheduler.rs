@@ -14,20 +14,20 @@ use deployer_core::manifest::{Manifest, Schedule, format_duration};
 use deployer_core::naming::Names;
 
 /// When each venue's rule fires next.
-pub struct Scheduler {
+pub struct RuleScheduler {
     every: Option<Duration>,
     enabled: Timestamp,
     schedules: BTreeMap<String, Schedule>,
     next: Mutex<BTreeMap<String, Timestamp>>,
 }
 
-impl Scheduler {
+impl RuleScheduler {
     /// Reads the rules. Each enabled rule is due at once, so that nobody waits for the first run, and then on its
     /// schedule, or at the interval `every`.
     ///
     /// # Errors
     /// A rule has an invalid schedule.
-    pub async fn read(aws: &Aws, manifest: &Manifest, every: Option<Duration>) -> Result<Self> {
+    pub async fn read_rules(aws: &Aws, manifest: &Manifest, every: Option<Duration>) -> Result<Self> {
         let enabled = Timestamp::now();
         let mut schedules = BTreeMap::new();
         for venue in &manifest.venues {
@@ -48,22 +48,22 @@ impl Scheduler {
     }
 
     /// The venues whose rules are enabled.
-    pub fn venues(&self) -> impl Iterator<Item = &str> {
+    pub fn enabled_venues(&self) -> impl Iterator<Item = &str> {
         self.schedules.keys().map(String::as_str)
     }
 
     /// How often every rule fires, if an interval replaces the schedules.
-    pub fn every_text(&self) -> Option<String> {
+    pub fn interval_text(&self) -> Option<String> {
         self.every.map(|every| format_duration(every.as_secs()))
     }
 
     /// When a venue's rule fires next.
-    pub fn next(&self, venue: &str) -> Option<Timestamp> {
+    pub fn next_run(&self, venue: &str) -> Option<Timestamp> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner).get(venue).copied()
     }
 
     /// Calls `fire` for each venue that is due, until `shutdown`.
-    pub async fn run(&self, shutdown: &CancellationToken, fire: impl Fn(&str)) {
+    pub async fn fire_due_rules(&self, shutdown: &CancellationToken, fire: impl Fn(&str)) {
         loop {
             let now = Timestamp::now();
             for venue in self.due(now) {
@@ -82,7 +82,7 @@ impl Scheduler {
     }
 
     /// Returns the venues that are due, and sets when each is due next.
-    fn due(&self, now: Timestamp) -> Vec<String> {
+    fn take_due_venues(&self, now: Timestamp) -> Vec<String> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let due: Vec<String> = next.iter().filter(|(_, at)| **at <= now).map(|(venue, _)| venue.clone()).collect();
         for venue in &due {

@@ -31,12 +31,12 @@ pub struct VenueSummary {
     /// Why the run failed.
     pub error: Option<String>,
     /// The flagged contacts that didn't become leads, each with the reason.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<UnsyncedReason>,
 }
 
 /// Why a contact didn't become a lead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reason {
+pub struct UnsyncedReason {
     /// The contact's id.
     pub contact_id: String,
     /// `failed`, `needs_review` or `waiting`.
@@ -53,24 +53,24 @@ impl VenueSummary {
 }
 
 /// The flags at the start: the ids of each venue's flagged contacts.
-pub struct Flagged(Vec<Vec<u64>>);
+pub struct FlaggedContacts(Vec<Vec<u64>>);
 
 impl System {
     /// Records which flags are set.
-    pub fn flagged(&self) -> Flagged {
+    pub fn flagged_contacts(&self) -> FlaggedContacts {
         let contacts = self.vendors.hubspot.contacts();
         let of = |venue: &Venue| {
             contacts.iter().filter(|contact| cell(contact, venue).flagged).map(|contact| contact.id).collect()
         };
-        Flagged(self.manifest.venues.iter().map(of).collect())
+        FlaggedContacts(self.manifest.venues.iter().map(of).collect())
     }
 
     /// What happened to the flagged contacts.
-    pub fn summary(&self, flagged: &Flagged, runs: &[RunView]) -> Vec<VenueSummary> {
+    pub fn summarize_venues(&self, flagged: &FlaggedContacts, runs: &[RunView]) -> Vec<VenueSummary> {
         self.manifest.venues.iter().zip(&flagged.0).map(|(venue, ids)| self.venue_summary(venue, ids, runs)).collect()
     }
 
-    fn venue_summary(&self, venue: &Venue, ids: &[u64], runs: &[RunView]) -> VenueSummary {
+    fn summarize_venue(&self, venue: &Venue, ids: &[u64], runs: &[RunView]) -> VenueSummary {
         let run = runs.iter().find(|run| run.venue == venue.name);
         let mut summary = VenueSummary {
             venue: venue.name.clone(),
@@ -110,7 +110,7 @@ impl System {
                     ("waiting", error.or(idle))
                 }
             };
-            summary.reasons.push(Reason { contact_id: id.to_string(), state, reason });
+            summary.reasons.push(UnsyncedReason { contact_id: id.to_string(), state, reason });
         }
         summary
     }

@@ -22,7 +22,7 @@ const PORTAL_ID: u64 = 1_234_567;
 const FIRST_SITE_ID: u64 = 7001;
 
 /// The sandboxes and their servers.
-pub struct Vendors {
+pub struct DevSandboxes {
     pub hubspot: HubSpot,
     pub tripleseat: Tripleseat,
     pub platform: Platform,
@@ -36,13 +36,13 @@ pub struct Vendors {
     pub secrets: BTreeMap<String, SecretValue>,
 }
 
-impl Vendors {
+impl DevSandboxes {
     /// Starts sandboxes for `manifest` and points it at them. Credentials are generated; the user's own are never read
     /// here.
     ///
     /// # Errors
     /// No port of 127.0.0.1 is available, or the sandbox portal refuses a venue's properties.
-    pub async fn start(manifest: &mut Manifest, clock: Clock) -> Result<Self> {
+    pub async fn start_for_manifest(manifest: &mut Manifest, clock: Clock) -> Result<Self> {
         let portal_id = *manifest.hubspot.portal_id.get_or_insert(PORTAL_ID);
         let search_lag = jiff::SignedDuration::from_millis(500);
         let hubspot = HubSpot::new(HubSpotConfig { portal_id, clock: clock.clone(), search_lag, limits: true });
@@ -97,7 +97,7 @@ impl Vendors {
     }
 
     /// The leads of a venue, whichever destination it has.
-    pub fn leads(&self, venue: &str) -> Vec<VendorLead> {
+    pub fn venue_leads(&self, venue: &str) -> Vec<VendorLead> {
         match self.sites.get(venue) {
             Some(site_id) => self.tripleseat.leads(*site_id).into_iter().map(VendorLead::of_tripleseat).collect(),
             None => self.platform.records(venue).into_iter().map(VendorLead::of_platform).collect(),
@@ -117,7 +117,7 @@ pub struct VendorLead {
 }
 
 impl VendorLead {
-    fn of_tripleseat(lead: Lead) -> Self {
+    fn from_tripleseat(lead: Lead) -> Self {
         let text = |field: &str| lead.fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let reference = text("additional_information");
         Self {
@@ -131,7 +131,7 @@ impl VendorLead {
     }
 
     /// A platform's records can have any member names, so the members are found by words in their names.
-    fn of_platform(record: Record) -> Self {
+    fn from_platform(record: Record) -> Self {
         let members = record.body.as_object().cloned().unwrap_or_default();
         let like = |word: &str| {
             let found = members.iter().find(|(name, _)| name.to_lowercase().contains(word));
@@ -149,14 +149,14 @@ impl VendorLead {
 }
 
 /// The contact id in a lead's reference.
-fn contact_of(text: &str) -> Option<String> {
+fn referenced_contact(text: &str) -> Option<String> {
     let reference = text.rsplit_once("HS-")?.1.trim_end_matches(']');
     let attempt = sync_lambda::ledger::Attempt::parse(&format!("HS-{reference}"))?;
     Some(attempt.contact_id().to_owned())
 }
 
 /// Generated credentials: those that the venue's references name, and those that its destination requires.
-fn credentials(venue: &Venue) -> Map<String, Value> {
+fn generate_credentials(venue: &Venue) -> Map<String, Value> {
     let mut keys: Vec<&str> = vec![KEY_HUBSPOT_TOKEN];
     match &venue.destination {
         Destination::Tripleseat { .. } => keys.push(KEY_TRIPLESEAT_PUBLIC_KEY),
@@ -169,7 +169,7 @@ fn credentials(venue: &Venue) -> Map<String, Value> {
     keys.into_iter().map(|key| (key.to_owned(), Value::from(format!("sandbox-{}-{}", venue.name, word(key))))).collect()
 }
 
-fn account(
+fn tripleseat_account(
     site_id: u64,
     name: &str,
     location_id: Option<u64>,

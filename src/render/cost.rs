@@ -14,13 +14,13 @@ pub fn cost_line(estimate: &Estimate) -> String {
 }
 
 /// `$0.84 a month now, $1.26 after (+$0.42)`.
-pub(super) fn total(estimate: &Estimate) -> String {
+pub(super) fn total_text(estimate: &Estimate) -> String {
     let Sides { before, after } = estimate.total;
     format!("{before} a month now, {after} after ({})", estimate.total.difference().signed())
 }
 
 /// What an estimate is based on: `assumes runs of 1 s, prices of us-east-1 as of 2026-08-11`.
-pub(super) fn basis(estimate: &Estimate) -> String {
+pub(super) fn estimate_basis(estimate: &Estimate) -> String {
     let Assumptions { run_ms, measured_run_ms, .. } = &estimate.assumptions;
     let unmeasured = if measured_run_ms.is_empty() { "" } else { " where none were measured" };
     let of = if estimate.prices_of == estimate.region {
@@ -43,7 +43,7 @@ pub(super) fn small_print(estimate: &Estimate) -> String {
 }
 
 /// `1 s`, `1.25 s`.
-fn seconds(milliseconds: u64) -> String {
+fn seconds_text(milliseconds: u64) -> String {
     let text = format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000);
     format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
 }

@@ -52,11 +52,11 @@ pub fn decommission_text(plan: &Plan) -> String {
     out
 }
 
-fn count(plan: &Plan, counted: impl Fn(&Action) -> bool) -> usize {
+fn count_actions(plan: &Plan, counted: impl Fn(&Action) -> bool) -> usize {
     plan.items.iter().filter(|item| counted(&item.action)).count()
 }
 
-fn sign(action: &Action) -> (Style, &'static str) {
+fn action_sign(action: &Action) -> (Style, &'static str) {
     match action {
         Action::Delete | Action::DeleteQuiet => (RED, "-"),
         Action::Quarantine { .. } | Action::GoOn => (YELLOW, "~"),
@@ -78,7 +78,7 @@ fn action_words(action: &Action) -> String {
     }
 }
 
-fn refusals(out: &mut String, refusals: &[Refusal]) {
+fn write_refusals(out: &mut String, refusals: &[Refusal]) {
     for Refusal { what, why, .. } in refusals {
         let _ = writeln!(out, "  {RED}refused{RED:#} {what}: {why}");
     }

@@ -38,7 +38,7 @@ pub fn verdict_counts(checks: &[Check]) -> [(Verdict, usize); 5] {
         .map(|verdict| (verdict, checks.iter().filter(|check| check.verdict == verdict).count()))
 }
 
-fn mark(verdict: Verdict) -> (&'static str, Style) {
+fn verdict_mark(verdict: Verdict) -> (&'static str, Style) {
     match verdict {
         Verdict::Ok => ("✓", AnsiColor::Green.on_default()),
         Verdict::Warning => ("!", AnsiColor::Yellow.on_default()),
@@ -48,7 +48,7 @@ fn mark(verdict: Verdict) -> (&'static str, Style) {
     }
 }
 
-fn word(verdict: Verdict) -> &'static str {
+fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "ok",
         Verdict::Warning => "with a warning",

@@ -48,7 +48,7 @@ pub fn duplicates_html(about: &About, summary: &Summary, terms: &Terms, mend: &M
     out
 }
 
-fn figures(out: &mut String, summary: &Summary) {
+fn write_figures(out: &mut String, summary: &Summary) {
     out.push_str("<dl class=\"figures\">\n");
     for (name, count) in [
         ("Leads read", summary.leads),
@@ -63,7 +63,7 @@ fn figures(out: &mut String, summary: &Summary) {
     out.push_str("</dl>\n");
 }
 
-fn warnings(out: &mut String, about: &About, summary: &Summary) {
+fn write_warnings(out: &mut String, about: &About, summary: &Summary) {
     let mut items = Vec::new();
     if about.shrunk {
         items.push(
@@ -99,7 +99,7 @@ fn warnings(out: &mut String, about: &About, summary: &Summary) {
     out.push_str("</ul>\n</section>\n");
 }
 
-fn ways(out: &mut String, about: &About, terms: &Terms, mend: &Mend) {
+fn write_ways(out: &mut String, about: &About, terms: &Terms, mend: &Mend) {
     let fee = mend.by_vendor.map_or_else(|| "unknown".to_owned(), |fee| fee.to_string());
     let _ = writeln!(
         out,
@@ -124,7 +124,7 @@ fn ways(out: &mut String, about: &About, terms: &Terms, mend: &Mend) {
     );
 }
 
-fn another_venue(out: &mut String, summary: &Summary, rows: &[Row]) {
+fn write_another_venue(out: &mut String, summary: &Summary, rows: &[Row]) {
     if rows.is_empty() {
         return;
     }
@@ -137,7 +137,7 @@ fn another_venue(out: &mut String, summary: &Summary, rows: &[Row]) {
     out.push_str("</section>\n");
 }
 
-fn groups(out: &mut String, title: &str, text: &str, count: u64, groups: &[GroupExcerpt]) {
+fn write_groups(out: &mut String, title: &str, text: &str, count: u64, groups: &[GroupExcerpt]) {
     let _ = writeln!(out, "<section>\n<h2>{title}</h2>\n<p class=\"soft\">{text}</p>");
     if groups.is_empty() {
         out.push_str("<p>None found.</p>\n");
@@ -162,14 +162,14 @@ fn groups(out: &mut String, title: &str, text: &str, count: u64, groups: &[Group
     out.push_str("</section>\n");
 }
 
-fn more(out: &mut String, all: u64, shown: usize, what: &str) {
+fn write_remainder(out: &mut String, all: u64, shown: usize, what: &str) {
     let left = all.saturating_sub(shown as u64);
     if left > 0 && shown > 0 {
         let _ = writeln!(out, "<p class=\"soft\">Not shown: {}. See the CSV and JSON files.</p>", counted(left, what));
     }
 }
 
-fn table(out: &mut String, rows: &[Row]) {
+fn write_leads(out: &mut String, rows: &[Row]) {
     out.push_str("<div class=\"wide\"><table class=\"leads\">\n<thead><tr>");
     for head in ["To do", "Lead", "Created", "Name", "Email", "Phone", "Event", "Origin"] {
         let _ = write!(out, "<th scope=\"col\">{head}</th>");
@@ -196,7 +196,7 @@ fn table(out: &mut String, rows: &[Row]) {
     out.push_str("</tbody>\n</table></div>\n");
 }
 
-fn definition(out: &mut String, about: &About) {
+fn write_definitions(out: &mut String, about: &About) {
     let _ = writeln!(
         out,
         "<section>\n<h2>Definitions</h2>\n<ul>\n\

@@ -18,7 +18,7 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// Text for HTML, inside an element or a quoted attribute.
-pub(super) fn html(text: &str) -> String {
+pub(super) fn escape_html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in one_line(text).chars() {
         match character {
@@ -35,7 +35,7 @@ pub(super) fn html(text: &str) -> String {
 
 /// Text for Markdown outside of code: a paragraph, a list item, a table cell. Nothing in it is markup, and on GitHub
 /// nothing in it mentions a person, refers to an issue or becomes a link.
-pub(super) fn markdown(text: &str) -> String {
+pub(super) fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let text = one_line(text);
     for (index, character) in text.char_indices() {
@@ -69,7 +69,7 @@ pub(super) fn markdown(text: &str) -> String {
 }
 
 /// A fence for a Markdown code block that `text` can't close.
-pub(super) fn fence(text: &str) -> String {
+pub(super) fn code_fence(text: &str) -> String {
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or_default();
     "`".repeat(longest.max(2) + 1)
 }

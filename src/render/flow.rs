@@ -30,16 +30,16 @@ const BOLD: f64 = FIRST.0 * 1.12;
 
 /// The content of the diagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flow {
+pub struct FlowDiagram {
     /// `HubSpot, portal 1234567`
     pub source: String,
     /// The venues.
-    pub lanes: Vec<Lane>,
+    pub lanes: Vec<FlowLane>,
 }
 
 /// One venue: the texts of its four boxes, in two lines each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lane {
+pub struct FlowLane {
     /// Its standing, which decides its color and its sign.
     pub standing: Standing,
     /// The checkbox in HubSpot.
@@ -53,7 +53,7 @@ pub struct Lane {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Area {
+struct FlowBox {
     x: f64,
     y: f64,
     width: f64,
@@ -62,19 +62,19 @@ struct Area {
 
 /// The height of the diagram, and the four boxes of each lane.
 #[derive(Debug, Clone, PartialEq)]
-struct Layout {
+struct FlowLayout {
     height: f64,
-    lanes: Vec<[Area; 4]>,
+    lanes: Vec<[FlowBox; 4]>,
 }
 
-fn layout(lanes: usize) -> Layout {
+fn lay_out_flow(lanes: usize) -> FlowLayout {
     let top = |lane: usize| HEAD + EDGE + lane as f64 * (LANE + GAP);
-    let lane = |lane: usize| COLUMNS.map(|(x, width)| Area { x, y: top(lane), width, height: LANE });
-    Layout { height: top(lanes) - if lanes == 0 { 0.0 } else { GAP } + EDGE, lanes: (0..lanes).map(lane).collect() }
+    let lane = |lane: usize| COLUMNS.map(|(x, width)| FlowBox { x, y: top(lane), width, height: LANE });
+    FlowLayout { height: top(lanes) - if lanes == 0 { 0.0 } else { GAP } + EDGE, lanes: (0..lanes).map(lane).collect() }
 }
 
 /// The diagram as an element for a page.
-pub fn flow_svg(flow: &Flow) -> String {
+pub fn flow_svg(flow: &FlowDiagram) -> String {
     let layout = layout(flow.lanes.len());
     let mut out = format!(
         "<svg class=\"flow\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"flow-title flow-text\">\n\
@@ -98,7 +98,7 @@ pub fn flow_svg(flow: &Flow) -> String {
 }
 
 /// The description for screen readers.
-fn description(flow: &Flow) -> String {
+fn describe_flow(flow: &FlowDiagram) -> String {
     let lanes = flow.lanes.iter().map(|lane| {
         format!(
             "{}: {}; {}; {}; leads go to {}, {}",
@@ -109,7 +109,7 @@ fn description(flow: &Flow) -> String {
     format!("From {}. {}.", flow.source, lanes.join(". "))
 }
 
-fn class(standing: Standing) -> &'static str {
+fn standing_class(standing: Standing) -> &'static str {
     match standing {
         Standing::Running => "running",
         Standing::Failing => "failing",
@@ -121,12 +121,12 @@ fn class(standing: Standing) -> &'static str {
     }
 }
 
-fn write_lane(out: &mut String, lane: &Lane, areas: &[Area; 4]) {
+fn write_lane(out: &mut String, lane: &FlowLane, areas: &[FlowBox; 4]) {
     let _ = writeln!(out, "<g class=\"{}\">", class(lane.standing));
     let texts = [&lane.flag, &lane.rule, &lane.function, &lane.destination];
     let kinds = ["flag", "rule", "function", "destination"];
     for (index, (area, lines)) in areas.iter().zip(texts).enumerate() {
-        let Area { x, y, width, height } = area;
+        let FlowBox { x, y, width, height } = area;
         let kind = kinds[index];
         let _ = writeln!(
             out,
@@ -160,14 +160,14 @@ fn write_lane(out: &mut String, lane: &Lane, areas: &[Area; 4]) {
 }
 
 /// One line of text. Text that had to be cut is complete in its title.
-fn text(out: &mut String, class: &str, (x, y): (f64, f64), text: &str, (size, room): (f64, f64)) {
+fn write_text(out: &mut String, class: &str, (x, y): (f64, f64), text: &str, (size, room): (f64, f64)) {
     let text = one_line(text);
     let fitted = fit(&text, size, room);
     let title = if fitted == text { String::new() } else { format!("<title>{}</title>", html(&text)) };
     let _ = writeln!(out, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}{title}</text>", html(&fitted));
 }
 
-fn arrow(out: &mut String, from: Area, to: Area) {
+fn write_arrow(out: &mut String, from: FlowBox, to: FlowBox) {
     let (y, start, end) = (from.y + from.height / 2.0, from.x + from.width, to.x);
     let _ = writeln!(
         out,
@@ -179,7 +179,7 @@ fn arrow(out: &mut String, from: Area, to: Area) {
     );
 }
 
-fn tick_box(out: &mut String, (x, y): (f64, f64)) {
+fn write_checkbox(out: &mut String, (x, y): (f64, f64)) {
     let _ = writeln!(
         out,
         "<rect class=\"line-art\" x=\"{x}\" y=\"{y}\" width=\"{SIGN}\" height=\"{SIGN}\" rx=\"3\"/>\
@@ -189,7 +189,7 @@ fn tick_box(out: &mut String, (x, y): (f64, f64)) {
     );
 }
 
-fn clock(out: &mut String, (x, y): (f64, f64)) {
+fn write_clock(out: &mut String, (x, y): (f64, f64)) {
     let _ = writeln!(
         out,
         "<circle class=\"line-art\" cx=\"{}\" cy=\"{}\" r=\"8\"/><path class=\"line-art\" d=\"M{} {}v4.5l3 2\"/>",
@@ -200,7 +200,7 @@ fn clock(out: &mut String, (x, y): (f64, f64)) {
     );
 }
 
-fn pin(out: &mut String, (x, y): (f64, f64)) {
+fn write_pin(out: &mut String, (x, y): (f64, f64)) {
     let _ = writeln!(
         out,
         "<path class=\"line-art\" d=\"M{} {}c-4-5-6-7-6-10a6 6 0 0 1 12 0c0 3-2 5-6 10z\"/>\
@@ -213,7 +213,7 @@ fn pin(out: &mut String, (x, y): (f64, f64)) {
 }
 
 /// The state as a shape. No two states share one, so that color isn't needed to tell them apart.
-fn badge(out: &mut String, standing: Standing, (x, y): (f64, f64)) {
+fn write_badge(out: &mut String, standing: Standing, (x, y): (f64, f64)) {
     let (cx, cy) = (x + 8.0, y + 8.0);
     let disc = format!("<circle class=\"badge\" cx=\"{cx}\" cy=\"{cy}\" r=\"8\"/>");
     let ring = |extra: &str| format!("<circle class=\"ring{extra}\" cx=\"{cx}\" cy=\"{cy}\" r=\"7\"/>");
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
     use crate::render::text_width::width;
 
-    fn are_apart(one: Area, other: Area) -> bool {
+    fn are_apart(one: FlowBox, other: FlowBox) -> bool {
         one.x + one.width <= other.x
             || other.x + other.width <= one.x
             || one.y + one.height <= other.y
@@ -261,8 +261,8 @@ mod tests {
     #[test]
     fn keeps_boxes_apart_and_inside_the_diagram() {
         for lanes in [0, 1, 3, 40] {
-            let Layout { height, lanes } = layout(lanes);
-            let boxes: Vec<Area> = lanes.iter().flatten().copied().collect();
+            let FlowLayout { height, lanes } = layout(lanes);
+            let boxes: Vec<FlowBox> = lanes.iter().flatten().copied().collect();
             for (index, one) in boxes.iter().enumerate() {
                 assert!(one.x >= 0.0 && one.x + one.width <= WIDTH && one.y >= HEAD && one.y + one.height < height);
                 assert!(boxes[index + 1..].iter().all(|other| are_apart(*one, *other)), "{one:?}");
@@ -272,9 +272,9 @@ mod tests {
         assert!(room_for_arrows.into_iter().all(|room| room >= 30.0));
     }
 
-    fn lane(text: &str, standing: Standing) -> Lane {
+    fn sample_lane(text: &str, standing: Standing) -> FlowLane {
         let lines = || (text.to_owned(), text.to_owned());
-        Lane { standing, flag: lines(), rule: lines(), function: lines(), destination: lines() }
+        FlowLane { standing, flag: lines(), rule: lines(), function: lines(), destination: lines() }
     }
 
     const ALL: [Standing; 7] = [
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn fits_every_text_into_its_box() {
         let long = "The Harbour House at the Old Custom Pier, Northern Wing 🏝️ بيت الميناء";
-        let svg = flow_svg(&Flow { source: long.to_owned(), lanes: vec![lane(long, Standing::Running)] });
+        let svg = flow_svg(&FlowDiagram { source: long.to_owned(), lanes: vec![lane(long, Standing::Running)] });
         let texts = svg.lines().filter(|line| line.starts_with("<text"));
         let mut count = 0;
         for line in texts {
@@ -324,9 +324,10 @@ mod tests {
     #[test]
     fn escapes_hostile_text_in_the_diagram() {
         let tags = |svg: &str| svg.matches('<').count() - svg.matches("<title>").count() * 2;
-        let expected = tags(&flow_svg(&Flow { source: "s".to_owned(), lanes: vec![lane("plain", Standing::Paused)] }));
+        let expected =
+            tags(&flow_svg(&FlowDiagram { source: "s".to_owned(), lanes: vec![lane("plain", Standing::Paused)] }));
         for text in ["</text><script>x</script>", "\" onload=\"x", "]]>", "<!--", "\u{202e}txet", "a\nb"] {
-            let svg = flow_svg(&Flow { source: text.to_owned(), lanes: vec![lane(text, Standing::Paused)] });
+            let svg = flow_svg(&FlowDiagram { source: text.to_owned(), lanes: vec![lane(text, Standing::Paused)] });
             assert_eq!(tags(&svg), expected, "{text:?} adds no element");
             assert!(!svg.contains("\" onload=") && !svg.contains('\u{202e}'), "{text:?}");
         }

@@ -44,7 +44,7 @@ pub fn plan_html(plan: &Plan, cost: Option<&Estimate>) -> String {
 }
 
 /// A list in a box of its own; an empty one is left out.
-pub(super) fn list(out: &mut String, title: &str, class: &str, items: impl Iterator<Item = String>) {
+pub(super) fn write_list(out: &mut String, title: &str, class: &str, items: impl Iterator<Item = String>) {
     let mut items = items.peekable();
     if items.peek().is_none() {
         return;
@@ -75,7 +75,7 @@ fn write_venues(out: &mut String, plan: &Plan) {
     out.push_str("</section>\n");
 }
 
-fn class(action: Action) -> &'static str {
+fn action_class(action: Action) -> &'static str {
     match action {
         Action::Create | Action::Restore => "add",
         Action::Update | Action::Replace => "change",
@@ -161,7 +161,7 @@ fn write_cost(out: &mut String, cost: &Estimate) {
 
 const HEADS: &str = "<th scope=\"col\">Now</th><th scope=\"col\">After</th><th scope=\"col\">Difference</th>";
 
-fn cells(sides: &Sides) -> String {
+fn cost_cells(sides: &Sides) -> String {
     let texts = [sides.before.to_string(), sides.after.to_string(), sides.difference().signed()];
     texts.iter().map(|text| format!("<td>{}</td>", html(text))).collect()
 }

@@ -53,7 +53,7 @@ pub fn isolation_text(report: &Report, judged: &str) -> String {
     out
 }
 
-fn table(out: &mut String, report: &Report) {
+fn write_table(out: &mut String, report: &Report) {
     let width = report.venues.iter().map(String::len).max().unwrap_or_default();
     let _ = write!(out, "\n     {:width$}", "");
     for number in 1..=report.venues.len() {
@@ -73,7 +73,7 @@ fn table(out: &mut String, report: &Report) {
     );
 }
 
-fn sign(state: PairState) -> (Style, &'static str) {
+fn state_sign(state: PairState) -> (Style, &'static str) {
     match state {
         PairState::Isolated => (GREEN, "\u{2713}"),
         PairState::Open | PairState::OwnDenied => (RED, "\u{2717}"),
@@ -83,7 +83,7 @@ fn sign(state: PairState) -> (Style, &'static str) {
 }
 
 /// Which venue reaches which, once for each statement that allows it, and which venue can't do its own work.
-fn reached(out: &mut String, report: &Report) {
+fn write_reached(out: &mut String, report: &Report) {
     let mut open: Vec<(&str, &Check, Vec<&str>)> = Vec::new();
     for pair in &report.pairs {
         for check in &pair.checks {
@@ -116,7 +116,7 @@ fn reached(out: &mut String, report: &Report) {
 }
 
 /// What venues share, once for each group of venues that share it.
-fn in_common(out: &mut String, report: &Report) {
+fn write_shared(out: &mut String, report: &Report) {
     let mut all: Vec<(&Shared, BTreeSet<usize>)> = Vec::new();
     let place = |name: &str| report.venues.iter().position(|venue| venue == name).unwrap_or_default();
     for pair in &report.pairs {
@@ -141,7 +141,7 @@ fn in_common(out: &mut String, report: &Report) {
 }
 
 /// `a, b and c`, or the first of many and how many more.
-fn names(venues: &[&str]) -> String {
+fn join_names(venues: &[&str]) -> String {
     match venues {
         [first @ .., last] if !first.is_empty() && venues.len() <= MOST_NAMES => {
             format!("{} and {last}", first.join(", "))
@@ -154,14 +154,14 @@ fn names(venues: &[&str]) -> String {
 }
 
 /// Each reason why something is unknown, once.
-fn untold(out: &mut String, report: &Report) {
+fn write_unknown(out: &mut String, report: &Report) {
     for reason in report.pairs.iter().flat_map(|pair| &pair.untold).collect::<BTreeSet<_>>() {
         let _ = writeln!(out, "\n{YELLOW}unknown:{YELLOW:#} {reason}");
     }
 }
 
 /// Each reason once, with everything that is denied for it, ordered by the venue whose policy it is.
-fn reasons(out: &mut String, report: &Report) {
+fn write_reasons(out: &mut String, report: &Report) {
     let mut why: Vec<(usize, &str, Vec<&str>)> = Vec::new();
     for pair in report.of_two() {
         for check in pair.checks.iter().filter(|check| check.verdict == Verdict::Denied) {
@@ -185,7 +185,7 @@ fn reasons(out: &mut String, report: &Report) {
     }
 }
 
-fn closing(report: &Report, pairs: usize) -> String {
+fn closing_line(report: &Report, pairs: usize) -> String {
     let open = report.of_two().filter(|pair| pair.state == PairState::Open).count();
     let untold = report.of_two().filter(|pair| pair.state == PairState::Untold).count();
     if report.is_open() {
@@ -199,7 +199,7 @@ fn closing(report: &Report, pairs: usize) -> String {
 }
 
 /// Prints a line for each pair, disagreement and note, and the result.
-pub fn isolation_json(lines: &JsonLines, report: &Report, judged: &str, code: ExitCode) {
+pub fn print_isolation(lines: &JsonLines, report: &Report, judged: &str, code: ExitCode) {
     for pair in &report.pairs {
         lines.line("pair", pair);
     }

@@ -23,7 +23,7 @@ pub struct JsonLines {
 
 impl JsonLines {
     /// Prints one line: `value`, which is an object, with its `type`.
-    pub fn line(&self, kind: &str, value: impl Serialize) {
+    pub fn print_line(&self, kind: &str, value: impl Serialize) {
         // A reader that went away is not our failure.
         let _ = self.try_line(kind, value);
     }
@@ -32,14 +32,14 @@ impl JsonLines {
     ///
     /// # Errors
     /// Standard output is closed.
-    pub fn try_line(&self, kind: &str, value: impl Serialize) -> std::io::Result<()> {
+    pub fn try_print_line(&self, kind: &str, value: impl Serialize) -> std::io::Result<()> {
         let line = typed(kind, value);
         let _guard = self.lock.lock();
         writeln!(std::io::stdout(), "{line}")
     }
 
     /// Prints a plan: a head, a line for each change, conflict, unreadable resource and note, and the summary.
-    pub fn plan(&self, plan: &Plan) {
+    pub fn print_plan(&self, plan: &Plan) {
         self.line(
             "plan",
             json!({
@@ -79,19 +79,19 @@ impl JsonLines {
     }
 
     /// Prints what a plan costs: the whole estimate, with amounts as strings in dollars.
-    pub fn cost(&self, estimate: &Estimate) {
+    pub fn print_cost(&self, estimate: &Estimate) {
         self.line("cost", estimate);
     }
 
     /// Prints an event of an apply.
-    pub fn event(&self, event: &Event) {
+    pub fn print_event(&self, event: &Event) {
         let value = serde_json::to_value(event).unwrap_or_default();
         let kind = value["type"].as_str().unwrap_or("event").to_owned();
         self.line(&kind, value);
     }
 
     /// Prints the result of an apply.
-    pub fn result(&self, outcome: &Outcome, code: ExitCode) {
+    pub fn print_result(&self, outcome: &Outcome, code: ExitCode) {
         let failed: Vec<Value> = outcome
             .failed
             .iter()
@@ -111,7 +111,7 @@ impl JsonLines {
 }
 
 /// An object with `type` as its first member.
-pub(super) fn typed(kind: &str, value: impl Serialize) -> Value {
+pub(super) fn typed_object(kind: &str, value: impl Serialize) -> Value {
     let mut line = serde_json::Map::from_iter([("type".to_owned(), Value::from(kind))]);
     if let Ok(Value::Object(members)) = serde_json::to_value(value) {
         line.extend(members.into_iter().filter(|(key, _)| key != "type"));

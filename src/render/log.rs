@@ -24,7 +24,7 @@ pub fn log_line(event: &LogEvent) -> String {
     format!("{}  {style}{}{style:#}", event.at.strftime("%Y-%m-%d %H:%M:%SZ"), one_line(&text))
 }
 
-fn dry_run(line: &Value) -> String {
+fn dry_run_text(line: &Value) -> String {
     let error = &line["error"];
     let failed = if error.is_object() {
         format!(" failed: {}: {}", text(&error["kind"]), text(&error["message"]))
@@ -34,7 +34,7 @@ fn dry_run(line: &Value) -> String {
     format!("dry run{failed}: found {}", line["searched"].as_u64().unwrap_or_default())
 }
 
-fn contact(line: &Value) -> String {
+fn contact_text(line: &Value) -> String {
     let mut out = format!("contact {}: {}", text(&line["contact_id"]), text(&line["outcome"]));
     if let Some(lead) = line["lead_id"].as_str() {
         let _ = write!(out, ", lead {lead}");
@@ -48,15 +48,15 @@ fn contact(line: &Value) -> String {
     out
 }
 
-fn text(value: &Value) -> &str {
+fn string_value(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn red() -> Style {
+fn red_style() -> Style {
     AnsiColor::Red.on_default()
 }
 
-fn level(line: &Value) -> Style {
+fn level_style(line: &Value) -> Style {
     match line["level"].as_str() {
         Some("error") => red(),
         Some("warn") => AnsiColor::Yellow.on_default(),

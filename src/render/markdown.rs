@@ -37,12 +37,12 @@ pub fn plan_markdown(plan: &Plan, cost: Option<&Estimate>) -> String {
 
 /// A name within a line. Markdown inside an inline element is still parsed, so the name is escaped as elsewhere; inside
 /// backticks it couldn't be.
-pub(super) fn code(text: &str) -> String {
+pub(super) fn code_span(text: &str) -> String {
     format!("<code>{}</code>", markdown(text))
 }
 
 /// A list with its heading; an empty one is left out.
-pub(super) fn list(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
+pub(super) fn write_list(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
     let mut items = items.peekable();
     if items.peek().is_none() {
         return;
@@ -127,11 +127,11 @@ fn write_cost(out: &mut String, cost: &Estimate) {
     list(out, "Not counted", cost.not_counted.iter().cloned());
 }
 
-fn money(amount: Money) -> String {
+fn escape_money(amount: Money) -> String {
     markdown(&amount.to_string())
 }
 
 /// A table row, from cells that are already Markdown.
-pub(super) fn row(out: &mut String, cells: &[String]) {
+pub(super) fn write_row(out: &mut String, cells: &[String]) {
     let _ = writeln!(out, "| {} |", cells.join(" | "));
 }

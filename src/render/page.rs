@@ -6,20 +6,20 @@ use sha2::{Digest, Sha256};
 
 /// A page up to where its content begins. `title` is HTML. The policy allows the one style sheet by its hash, so that
 /// injected content could add no other style, no script and no request.
-pub(super) fn head(title: &str, style: &str) -> String {
+pub(super) fn page_head(title: &str, style: &str) -> String {
     begin(title, style, "")
 }
 
 /// A page with one script. The policy allows that by its hash too, so the page must contain exactly this text.
-pub(super) fn head_with_script(title: &str, style: &str, script: &str) -> String {
+pub(super) fn page_head_with_script(title: &str, style: &str, script: &str) -> String {
     begin(title, style, &format!("script-src 'sha256-{}'; ", hash(script)))
 }
 
-fn hash(text: &str) -> String {
+fn csp_hash(text: &str) -> String {
     BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()))
 }
 
-fn begin(title: &str, style: &str, script: &str) -> String {
+fn build_head(title: &str, style: &str, script: &str) -> String {
     let hash = hash(style);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

@@ -9,7 +9,7 @@ use super::text::action_word;
 use deployer_reconcile::apply::Event;
 
 /// A line with a spinner, for work of unknown length. `None` where nobody would see it.
-pub fn spinner(wanted: bool) -> Option<ProgressBar> {
+pub fn start_spinner(wanted: bool) -> Option<ProgressBar> {
     if !wanted || !std::io::stderr().is_terminal() {
         return None;
     }
@@ -22,11 +22,11 @@ pub fn spinner(wanted: bool) -> Option<ProgressBar> {
 }
 
 /// Shows the events of an apply.
-pub struct Progress {
+pub struct ApplyProgress {
     bar: Option<ProgressBar>,
 }
 
-impl Progress {
+impl ApplyProgress {
     /// Starts the progress of an apply to this many resources.
     pub fn new(resources: usize) -> Self {
         if !std::io::stderr().is_terminal() {
@@ -41,7 +41,7 @@ impl Progress {
     }
 
     /// Shows one event.
-    pub fn event(&self, event: &Event) {
+    pub fn show_event(&self, event: &Event) {
         match event {
             Event::Started { address, .. } => {
                 if let Some(bar) = &self.bar {
@@ -61,13 +61,13 @@ impl Progress {
     }
 
     /// Removes the bar.
-    pub fn end(&self) {
+    pub fn clear_bar(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
-    fn say(&self, line: &str) {
+    fn print_line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
             None => anstream::eprintln!("{line}"),

@@ -88,7 +88,7 @@ fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
     );
 }
 
-pub(super) fn function(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn function_text(status: &VenueStatus, overview: &Overview) -> String {
     match &status.function {
         Observed::Unreadable(reason) => format!("unreadable: {reason}"),
         Observed::Present(function) => {
@@ -106,7 +106,7 @@ pub(super) fn function(status: &VenueStatus, overview: &Overview) -> String {
     }
 }
 
-pub(super) fn rule(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn rule_text(status: &VenueStatus, overview: &Overview) -> String {
     match &status.rule {
         Observed::Unreadable(reason) => format!("unreadable: {reason}"),
         Observed::Present(_) => format!("{}, {}", words::rhythm(status), words::next(status, overview)),
@@ -114,7 +114,7 @@ pub(super) fn rule(status: &VenueStatus, overview: &Overview) -> String {
     }
 }
 
-pub(super) fn last_run(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn last_run_text(status: &VenueStatus, overview: &Overview) -> String {
     match &status.runs {
         Observed::Unreadable(reason) => format!("unreadable: {reason}"),
         Observed::Present(runs) => runs.last.as_ref().map_or_else(
@@ -127,7 +127,7 @@ pub(super) fn last_run(status: &VenueStatus, overview: &Overview) -> String {
 
 impl JsonLines {
     /// Prints the status: a head, a line for each venue, what needs attention, and what is unreadable.
-    pub fn status(&self, overview: &Overview) {
+    pub fn print_status(&self, overview: &Overview) {
         for (kind, value) in lines(overview) {
             self.line(kind, value);
         }
@@ -139,7 +139,7 @@ impl JsonLines {
     }
 }
 
-fn lines(overview: &Overview) -> Vec<(&'static str, Value)> {
+fn json_records(overview: &Overview) -> Vec<(&'static str, Value)> {
     let head = json!({
         "format_version": FORMAT_VERSION,
         "deployment": overview.deployment,

@@ -72,7 +72,7 @@ fn write_attribute(out: &mut String, attribute: &AttributeChange, width: usize) 
     };
 }
 
-fn style(action: Action) -> Style {
+fn action_style(action: Action) -> Style {
     match action {
         Action::Create | Action::Restore => GREEN,
         Action::Update | Action::Replace => YELLOW,

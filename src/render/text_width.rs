@@ -1,12 +1,12 @@
 //! Estimates the width of a text without its font, well enough to cut what wouldn't fit.
 
 /// The width of `text` in a sans-serif font of `size`, in the same unit. Errs on the wide side.
-pub(super) fn width(text: &str, size: f64) -> f64 {
+pub(super) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().map(em).sum::<f64>() * size
 }
 
 /// `text`, or as much of its beginning as fits into `room`, plus an ellipsis.
-pub(super) fn fit(text: &str, size: f64, room: f64) -> String {
+pub(super) fn fit_text(text: &str, size: f64, room: f64) -> String {
     if width(text, size) <= room {
         return text.to_owned();
     }
@@ -22,7 +22,7 @@ pub(super) fn fit(text: &str, size: f64, room: f64) -> String {
 }
 
 /// The width of a character, as a fraction of the font size.
-fn em(character: char) -> f64 {
+fn char_width(character: char) -> f64 {
     match character {
         // Joiners, variation selectors and combining marks share the space of another character.
         '\u{200b}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{300}'..='\u{36f}' | '\u{20d0}'..='\u{20ff}' => 0.0,

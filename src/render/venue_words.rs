@@ -7,7 +7,7 @@ use deployer_core::resource::Observed;
 use deployer_health::status::{Attention, Contacts, Overview, Run, Runs, Standing, VenueStatus};
 
 /// A venue's standing in a word or two.
-pub(super) fn standing(standing: Standing) -> &'static str {
+pub(super) fn standing_word(standing: Standing) -> &'static str {
     match standing {
         Standing::Running => "Running",
         Standing::Failing => "Failing",
@@ -20,7 +20,7 @@ pub(super) fn standing(standing: Standing) -> &'static str {
 }
 
 /// `3 venues: 2 running, 1 blocked until the next step is done.`
-pub(super) fn summary(overview: &Overview) -> String {
+pub(super) fn overview_summary(overview: &Overview) -> String {
     if overview.unreachable.is_some() {
         let count = |wanted| overview.venues.iter().filter(|status| status.venue.status == wanted).count();
         return format!(
@@ -52,13 +52,13 @@ pub(super) fn summary(overview: &Overview) -> String {
 }
 
 /// The schedule of the rule, or that of the manifest where there is no rule: `every 5 minutes`.
-pub(super) fn rhythm(status: &VenueStatus) -> String {
+pub(super) fn venue_schedule(status: &VenueStatus) -> String {
     let expression = status.rule.present().map_or(&status.venue.schedule.expression, |rule| &rule.schedule);
     schedule(expression)
 }
 
 /// When the rule fires next: `next about today 14:10`. EventBridge may fire up to a minute late.
-pub(super) fn next(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn next_run_text(status: &VenueStatus, overview: &Overview) -> String {
     match (&status.rule, status.next_run) {
         (Observed::Unreadable(_), _) => "next run unknown".to_owned(),
         (_, Some(at)) => format!("next about {}", moment(at, overview.made_at)),
@@ -69,7 +69,7 @@ pub(super) fn next(status: &VenueStatus, overview: &Overview) -> String {
 }
 
 /// When the last successful run ended: `today 14:05`.
-pub(super) fn last_sync(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn last_sync_text(status: &VenueStatus, overview: &Overview) -> String {
     match &status.runs {
         Observed::Unreadable(_) => "unknown".to_owned(),
         Observed::Present(Runs { last_good: Some(run), .. }) => moment(run.ended_at, overview.made_at),
@@ -79,7 +79,7 @@ pub(super) fn last_sync(status: &VenueStatus, overview: &Overview) -> String {
 }
 
 /// When the last successful run ended, and how many contacts all runs synced: `today 14:05; 19 contacts in 24 hours`.
-pub(super) fn last_syncs(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn sync_summary(status: &VenueStatus, overview: &Overview) -> String {
     let last = last_sync(status, overview);
     match status.runs.present() {
         Some(runs) if runs.count > 0 => format!("{last}; {} in {}", counted(runs.synced, "contact"), span(overview)),
@@ -88,7 +88,7 @@ pub(super) fn last_syncs(status: &VenueStatus, overview: &Overview) -> String {
 }
 
 /// The period over which runs are counted: `24 hours`, `7 days`.
-pub(super) fn span(overview: &Overview) -> String {
+pub(super) fn period_text(overview: &Overview) -> String {
     let minutes = overview.made_at.duration_since(overview.since).as_mins().unsigned_abs();
     match minutes {
         _ if minutes.is_multiple_of(1440) && minutes > 1440 => counted(minutes / 1440, "day"),
@@ -98,7 +98,7 @@ pub(super) fn span(overview: &Overview) -> String {
 }
 
 /// `found 3: 3 synced, 0 failed, 0 need review, 0 deferred (812 ms)`, or why it failed.
-pub(super) fn run(run: &Run) -> String {
+pub(super) fn run_text(run: &Run) -> String {
     let took = run.duration_ms.map_or_else(String::new, |ms| format!(" ({ms} ms)"));
     let counts = format!(
         "found {}: {} synced, {} failed, {} need review, {} deferred{took}",
@@ -112,7 +112,7 @@ pub(super) fn run(run: &Run) -> String {
 }
 
 /// Contacts that need attention: `2 to review, 1 refused`.
-pub(super) fn contacts(contacts: &Contacts) -> String {
+pub(super) fn contacts_text(contacts: &Contacts) -> String {
     match contacts {
         Contacts::Counted { needs_review: 0, failed: 0 } => "none".to_owned(),
         Contacts::Counted { needs_review, failed: 0 } => format!("{needs_review} to review"),
@@ -123,13 +123,13 @@ pub(super) fn contacts(contacts: &Contacts) -> String {
 }
 
 /// The display name of the venue that needs attention, or `All venues`.
-pub(super) fn whom<'o>(attention: &Attention, overview: &'o Overview) -> &'o str {
+pub(super) fn venue_label<'o>(attention: &Attention, overview: &'o Overview) -> &'o str {
     let named = |status: &&VenueStatus| Some(&status.venue.name) == attention.venue.as_ref();
     overview.venues.iter().find(named).map_or("All venues", |status| &status.venue.display_name)
 }
 
 /// The pieces of a text, each with whether it is in backticks, which mark commands and property names.
-pub(super) fn pieces(text: &str) -> impl Iterator<Item = (&str, bool)> {
+pub(super) fn code_pieces(text: &str) -> impl Iterator<Item = (&str, bool)> {
     let last = text.matches('`').count();
     // The last backtick of an odd number closes nothing.
     text.split('`').enumerate().map(move |(index, piece)| (piece, index % 2 == 1 && index < last))

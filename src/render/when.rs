@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 
 /// `today 14:05`, `yesterday 23:10`, `23 Nov 14:05`; with the year if it isn't the current one.
-pub(super) fn moment(at: Timestamp, now: Timestamp) -> String {
+pub(super) fn moment_text(at: Timestamp, now: Timestamp) -> String {
     let (at, today) = (at.to_zoned(TimeZone::UTC), now.to_zoned(TimeZone::UTC).date());
     let time = at.strftime("%H:%M");
     match days_between(today, at.date()) {
@@ -23,7 +23,7 @@ fn days_between(from: Date, to: Date) -> i32 {
 
 /// `every 5 minutes`, `every day at 08:00 UTC`, `Monday to Friday at 08:00 UTC`. An expression that can't be put into
 /// such words is returned unchanged.
-pub(super) fn schedule(expression: &str) -> String {
+pub(super) fn schedule_text(expression: &str) -> String {
     let inner = |kind: &str| expression.strip_prefix(kind)?.strip_suffix(')');
     if let Some(rate) = inner("rate(") {
         return match rate.split_once(' ') {
@@ -34,7 +34,7 @@ pub(super) fn schedule(expression: &str) -> String {
     inner("cron(").and_then(cron).unwrap_or_else(|| format!("{expression} UTC"))
 }
 
-fn cron(fields: &str) -> Option<String> {
+fn cron_text(fields: &str) -> Option<String> {
     let fields: Vec<&str> = fields.split(' ').collect();
     let [minutes, hours, day_of_month, "*", day_of_week, "*"] = fields.as_slice() else { return None };
     let days = match (*day_of_month, *day_of_week) {
@@ -63,7 +63,7 @@ fn cron(fields: &str) -> Option<String> {
     Some(format!("{often}{hours}{days}"))
 }
 
-fn weekdays(words: &str) -> Option<String> {
+fn weekday_names(words: &str) -> Option<String> {
     const NAMES: [(&str, &str); 7] = [
         ("SUN", "Sunday"),
         ("MON", "Monday"),

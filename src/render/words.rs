@@ -6,13 +6,13 @@ use deployer_core::plan::{Action, AttributeChange, Change, Conflict, Plan, Summa
 pub(super) const NO_CHANGES: &str = "No changes.";
 
 /// An error in a plan, and what to do about it.
-pub(super) struct Problem {
+pub(super) struct PlanProblem {
     pub(super) message: String,
     pub(super) hint: String,
 }
 
 /// The closing line of a plan, in two parts.
-pub(super) fn summary(plan: &Plan) -> (&'static str, String) {
+pub(super) fn plan_summary(plan: &Plan) -> (&'static str, String) {
     let summary = plan.summary();
     let Summary { create, update, replace, delete, unchanged } = summary;
     let complete = plan.unreadable.is_empty();
@@ -40,7 +40,7 @@ pub(super) fn by_venue(plan: &Plan) -> impl Iterator<Item = (&str, &[Change])> {
 }
 
 /// How many changes there are of each action: `2 to create, 1 to change`.
-pub(super) fn counts(changes: &[Change]) -> String {
+pub(super) fn action_counts(changes: &[Change]) -> String {
     let actions = [Action::Create, Action::Restore, Action::Update, Action::Replace, Action::Delete];
     let counts = actions.into_iter().filter_map(|action| {
         let count = changes.iter().filter(|change| change.action == action).count();
@@ -50,7 +50,7 @@ pub(super) fn counts(changes: &[Change]) -> String {
 }
 
 /// The sign for what happens to a resource.
-pub(super) fn sign(action: Action) -> &'static str {
+pub(super) fn action_sign(action: Action) -> &'static str {
     match action {
         Action::Create | Action::Restore => "+",
         Action::Update => "~",
@@ -60,7 +60,7 @@ pub(super) fn sign(action: Action) -> &'static str {
 }
 
 /// The verb for what happens to a resource.
-pub(super) fn verb(action: Action) -> &'static str {
+pub(super) fn action_verb(action: Action) -> &'static str {
     match action {
         Action::Create => "create",
         Action::Restore => "restore",
@@ -71,7 +71,7 @@ pub(super) fn verb(action: Action) -> &'static str {
 }
 
 /// An attribute's values before and after; `None` where it isn't set.
-pub(super) fn values(attribute: &AttributeChange) -> (Option<String>, Option<String>) {
+pub(super) fn attribute_values(attribute: &AttributeChange) -> (Option<String>, Option<String>) {
     let after = match (&attribute.after, attribute.known_after_apply) {
         (_, true) => Some("(known after apply)".to_owned()),
         (after, false) => after.as_ref().map(ToString::to_string),
@@ -80,13 +80,13 @@ pub(super) fn values(attribute: &AttributeChange) -> (Option<String>, Option<Str
 }
 
 /// The errors that keep a plan from being applied.
-pub(super) fn problems(plan: &Plan) -> impl Iterator<Item = Problem> {
+pub(super) fn plan_problems(plan: &Plan) -> impl Iterator<Item = PlanProblem> {
     plan.conflicts.iter().map(|found| conflict(plan, found)).chain(plan.protected.iter().map(|venue| protected(venue)))
 }
 
-fn conflict(plan: &Plan, conflict: &Conflict) -> Problem {
+fn conflict_problem(plan: &Plan, conflict: &Conflict) -> PlanProblem {
     if let Some(mismatch) = &conflict.mismatch {
-        return Problem {
+        return PlanProblem {
             message: format!("{} {} {mismatch}", conflict.address.kind, conflict.name),
             hint: format!(
                 "nothing was changed, because the contacts' values would be lost. Archive it in HubSpot (Settings, \
@@ -96,7 +96,7 @@ fn conflict(plan: &Plan, conflict: &Conflict) -> Problem {
         };
     }
     let owner = conflict.owner.as_deref().unwrap_or("none in its tags");
-    Problem {
+    PlanProblem {
         message: format!(
             "{} {} already exists and isn't owned by deployment {} (owner: {owner})",
             conflict.address.kind, conflict.name, plan.deployment
@@ -109,15 +109,15 @@ fn conflict(plan: &Plan, conflict: &Conflict) -> Problem {
     }
 }
 
-fn protected(venue: &str) -> Problem {
-    Problem {
+fn protection_problem(venue: &str) -> PlanProblem {
+    PlanProblem {
         message: format!("{venue} is protected, but this plan would remove it"),
         hint: "declare it with `protect = false`, apply that, and then remove it".to_owned(),
     }
 }
 
 /// Something unreadable, and why.
-pub(super) fn unreadable(unreadable: &Unreadable) -> String {
+pub(super) fn unreadable_text(unreadable: &Unreadable) -> String {
     let what =
         unreadable.address.as_ref().map_or_else(|| "everything that this read covers".to_owned(), ToString::to_string);
     format!("{what} is left alone: {}", unreadable.reason)

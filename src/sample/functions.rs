@@ -20,14 +20,14 @@ const CODE: &str = "export const handler = async (event) => {\n  console.log(JSO
 const ROLE_TRIES: u32 = 20;
 const ROLE_PAUSE: Duration = Duration::from_secs(1);
 
-struct Sample {
+struct SampleFunction {
     name: &'static str,
     description: &'static str,
     /// A variable of its environment.
     variable: Option<(&'static str, String)>,
 }
 
-fn all(queue_url: &str) -> [Sample; 5] {
+fn sample_functions(queue_url: &str) -> [SampleFunction; 5] {
     let tripleseat = "https://api.tripleseat.com".to_owned();
     [
         (HANDLER, "Takes contacts from HubSpot workflows", Some(("QUEUE_URL", queue_url.to_owned()))),
@@ -36,10 +36,10 @@ fn all(queue_url: &str) -> [Sample; 5] {
         (BACKFILL, "One-off, see ticket", None),
         (LIVE, "Subscribers to the newsletter, every morning", None),
     ]
-    .map(|(name, description, variable)| Sample { name, description, variable })
+    .map(|(name, description, variable)| SampleFunction { name, description, variable })
 }
 
-pub(super) async fn create(aws: &Aws, legacy: &LegacyAccount, queue_url: &str) -> Result<(), CallError> {
+pub(super) async fn create_functions(aws: &Aws, legacy: &LegacyAccount, queue_url: &str) -> Result<(), CallError> {
     let request = aws.iam.create_role().role_name(ROLE).path("/service-role/").assume_role_policy_document(TRUST);
     made(request.send().await.call("iam:CreateRole"))?;
     let request = aws.iam.put_role_policy().role_name(ROLE).policy_name(ROLE).policy_document(POLICY);
@@ -60,7 +60,7 @@ pub(super) async fn create(aws: &Aws, legacy: &LegacyAccount, queue_url: &str) -
     Ok(())
 }
 
-async fn function(aws: &Aws, legacy: &LegacyAccount, sample: &Sample) -> Result<(), CallError> {
+async fn create_function(aws: &Aws, legacy: &LegacyAccount, sample: &SampleFunction) -> Result<(), CallError> {
     let zip = zip::deterministic(&[("index.mjs", CODE.as_bytes())]).map_err(|error| CallError {
         operation: "lambda:CreateFunction",
         kind: FailureKind::Invalid,
@@ -82,7 +82,7 @@ async fn function(aws: &Aws, legacy: &LegacyAccount, sample: &Sample) -> Result<
 }
 
 /// Creates a rule that calls a function, and the permission it needs.
-pub(super) async fn rule(
+pub(super) async fn create_rule(
     aws: &Aws,
     legacy: &LegacyAccount,
     rule: &str,
@@ -106,7 +106,12 @@ pub(super) async fn rule(
 }
 
 /// Allows a service's resource to call a function.
-pub(super) async fn permit(aws: &Aws, function: &str, principal: &str, source: &str) -> Result<(), CallError> {
+pub(super) async fn allow_invocation(
+    aws: &Aws,
+    function: &str,
+    principal: &str,
+    source: &str,
+) -> Result<(), CallError> {
     let statement = principal.split('.').next().unwrap_or_default();
     // Not every server refuses a statement that already exists.
     let policy = aws.lambda.get_policy().function_name(function).send().await.call("lambda:GetPolicy");

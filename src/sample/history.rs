@@ -12,9 +12,9 @@ use deployer_core::error::Result;
 /// How many days ago everything was created.
 const MADE: i64 = 420;
 /// A count that is the same every day: namespace, metric, dimension, the days (counted back from today), and the count.
-type Counted = (&'static str, &'static str, (&'static str, &'static str), std::ops::Range<i64>, f64);
+type DailyCount = (&'static str, &'static str, (&'static str, &'static str), std::ops::Range<i64>, f64);
 
-fn counted() -> [Counted; 10] {
+fn daily_counts() -> [DailyCount; 10] {
     let [contacts, dead] = QUEUES;
     let function = |name| ("FunctionName", name);
     let queue = |name| ("QueueName", name);
@@ -36,7 +36,7 @@ fn counted() -> [Counted; 10] {
 ///
 /// # Errors
 /// The cloud's state can't be read or written.
-pub fn age(cloud: &Cloud, legacy: &LegacyAccount) -> Result<()> {
+pub fn age_account(cloud: &Cloud, legacy: &LegacyAccount) -> Result<()> {
     cloud.with(|cx| {
         cx.in_region(&legacy.region);
         let aged = cx.regional().cloudwatch.metrics.iter().any(|metric| metric.namespace == "AWS/ApiGateway");
@@ -47,11 +47,11 @@ pub fn age(cloud: &Cloud, legacy: &LegacyAccount) -> Result<()> {
     })
 }
 
-fn ago(cx: &Context<'_>, days: i64) -> Timestamp {
+fn days_ago(cx: &Context<'_>, days: i64) -> Timestamp {
     cx.now.saturating_sub(SignedDuration::from_hours(days * 24)).unwrap_or(Timestamp::MIN)
 }
 
-fn dates(cx: &mut Context<'_>, legacy: &LegacyAccount) {
+fn backdate_resources(cx: &mut Context<'_>, legacy: &LegacyAccount) {
     let made = ago(cx, MADE);
     if let Some(role) = cx.state.iam.roles.get_mut(ROLE) {
         role.created = made;
@@ -85,7 +85,7 @@ fn dates(cx: &mut Context<'_>, legacy: &LegacyAccount) {
     }
 }
 
-fn uses(cx: &mut Context<'_>) {
+fn backdate_usage(cx: &mut Context<'_>) {
     // Metrics of the queues from today would make the sample look used.
     let sent = |name: &str| QUEUES.contains(&name);
     cx.regional_mut()

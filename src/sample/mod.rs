@@ -60,11 +60,11 @@ pub struct LegacyAccount {
 }
 
 impl LegacyAccount {
-    fn arn(&self, service: &str, rest: &str) -> String {
+    fn resource_arn(&self, service: &str, rest: &str) -> String {
         format!("arn:aws:{service}:{}:{}:{rest}", self.region, self.account)
     }
 
-    fn endpoint(&self, api: &str) -> String {
+    fn api_endpoint(&self, api: &str) -> String {
         format!("https://{api}.execute-api.{}.amazonaws.com/{STAGE}/{PATH}", self.region)
     }
 }
@@ -73,7 +73,7 @@ impl LegacyAccount {
 ///
 /// # Errors
 /// A call failed. What was created by then stays, and the next attempt continues from there.
-pub async fn legacy_account(aws: &Aws) -> Result<LegacyAccount, CallError> {
+pub async fn create_legacy_account(aws: &Aws) -> Result<LegacyAccount, CallError> {
     let identity = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity")?;
     let region = aws.sts.config().region().map(ToString::to_string).unwrap_or_default();
     let mut legacy =
@@ -94,7 +94,7 @@ fn api_arn(legacy: &LegacyAccount) -> String {
 }
 
 /// Counts "already exists" as created.
-fn made<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+fn accept_existing<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.kind == FailureKind::AlreadyExists => Ok(None),
@@ -103,7 +103,7 @@ fn made<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
 }
 
 /// Creates the queues and returns their URLs.
-async fn queues(aws: &Aws, legacy: &LegacyAccount) -> Result<[String; 2], CallError> {
+async fn create_queues(aws: &Aws, legacy: &LegacyAccount) -> Result<[String; 2], CallError> {
     let [contacts, dead] = QUEUES;
     let dead_url = queue(aws, dead, None).await?;
     let policy = json!({ "deadLetterTargetArn": legacy.arn("sqs", dead), "maxReceiveCount": 5 });
@@ -111,7 +111,7 @@ async fn queues(aws: &Aws, legacy: &LegacyAccount) -> Result<[String; 2], CallEr
     Ok([url, dead_url])
 }
 
-async fn queue(aws: &Aws, name: &str, redrive: Option<String>) -> Result<String, CallError> {
+async fn create_queue(aws: &Aws, name: &str, redrive: Option<String>) -> Result<String, CallError> {
     let mut request = aws.sqs.create_queue().queue_name(name);
     request = request.attributes(QueueAttributeName::FifoQueue, "true");
     request = request.attributes(QueueAttributeName::ContentBasedDeduplication, "true");
@@ -126,7 +126,7 @@ async fn queue(aws: &Aws, name: &str, redrive: Option<String>) -> Result<String,
 }
 
 /// Creates the worker's event source mapping, which somebody disabled and left behind.
-async fn map(aws: &Aws, legacy: &LegacyAccount) -> Result<(), CallError> {
+async fn create_event_source_mapping(aws: &Aws, legacy: &LegacyAccount) -> Result<(), CallError> {
     let queue = legacy.arn("sqs", QUEUES[0]);
     let listed = aws.lambda.list_event_source_mappings().function_name(WORKER).event_source_arn(&queue).send().await;
     if !listed.call("lambda:ListEventSourceMappings")?.event_source_mappings().is_empty() {
@@ -138,7 +138,7 @@ async fn map(aws: &Aws, legacy: &LegacyAccount) -> Result<(), CallError> {
 }
 
 /// Creates the API and returns its id.
-async fn api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallError> {
+async fn create_api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallError> {
     let mut pages = aws.apigateway.get_rest_apis().into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.call("apigateway:GetRestApis")?;
@@ -170,7 +170,7 @@ async fn api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallError> {
 
 /// HubSpot's workflows: an enabled one that calls a deleted API with another venue's name, and an older, disabled one
 /// that called the existing API. For [`super::sandbox::HubSpot::add_workflow`].
-pub fn workflows(legacy: &LegacyAccount) -> [Value; 2] {
+pub fn hubspot_workflows(legacy: &LegacyAccount) -> [Value; 2] {
     let workflow = |id: u32, name: &str, enabled: bool, changed: &str, url: String| {
         json!({
             "id": id.to_string(),

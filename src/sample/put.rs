@@ -16,17 +16,17 @@ const PORTAL_ID: u64 = 1_234_567;
 const TOKEN: &str = "sample-token";
 
 /// The sample with its portal. Dropping it stops the portal.
-pub struct Sample {
+pub struct InstalledSample {
     server: Server,
 }
 
-impl Sample {
+impl InstalledSample {
     /// Puts the sample into `cloud`, whose clients are `aws`. Existing resources stay as they are; deleted ones are
     /// created again.
     ///
     /// # Errors
     /// The cloud's state can't be read or written, or no port of 127.0.0.1 is available.
-    pub async fn put(cloud: &Cloud, aws: &Aws, portal_id: Option<u64>) -> Result<Self> {
+    pub async fn install_in_cloud(cloud: &Cloud, aws: &Aws, portal_id: Option<u64>) -> Result<Self> {
         let legacy = legacy_account(aws)
             .await
             .map_err(|error| Error::failed("could not create the sample in the embedded cloud").caused_by(&error))?;
@@ -51,7 +51,7 @@ impl Sample {
     ///
     /// # Errors
     /// TLS could not be set up.
-    pub fn hubspot(&self) -> Result<HubSpotSource> {
+    pub fn hubspot_source(&self) -> Result<HubSpotSource> {
         let client = sync_lambda::http::client().map_err(|error| Error::failed(error.to_string()))?;
         let portal = deployer_hubspot::HubSpot::new(client, &self.server.uri, Secret::new(TOKEN));
         Ok(HubSpotSource { workflows: Some(Ok(portal)), apps: Vec::new() })

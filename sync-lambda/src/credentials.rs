@@ -12,9 +12,9 @@ use sync_config::config::{
 
 /// A value that is never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct CredentialValue(String);
 
-impl Secret {
+impl CredentialValue {
     /// Wraps a value. Surrounding whitespace, such as an editor's trailing newline, is dropped.
     pub fn new(value: &str) -> Self {
         Self(value.trim().to_owned())
@@ -26,7 +26,7 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for CredentialValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(secret)")
     }
@@ -36,25 +36,25 @@ impl fmt::Debug for Secret {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuthClient {
     /// `client_id`
-    pub id: Secret,
+    pub id: CredentialValue,
     /// `client_secret`
-    pub secret: Secret,
+    pub secret: CredentialValue,
 }
 
 /// The credentials of a venue's run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub struct SyncCredentials {
     /// HubSpot's private app token.
-    pub hubspot_token: Secret,
+    pub hubspot_token: CredentialValue,
     /// The key that creates leads. Absent for an `http` destination.
-    pub tripleseat_public_key: Option<Secret>,
+    pub tripleseat_public_key: Option<CredentialValue>,
     /// Absent if the account has none: then leads can't be looked up.
     pub tripleseat_oauth: Option<OAuthClient>,
     /// The credential of an `http` destination.
-    pub destination_credential: Option<Secret>,
+    pub destination_credential: Option<CredentialValue>,
 }
 
-impl Credentials {
+impl SyncCredentials {
     /// Reads the credentials from the secret's JSON object.
     ///
     /// # Errors
@@ -79,7 +79,8 @@ impl Credentials {
     }
 
     fn from_lookup(value: impl Fn(&str) -> Option<String>, place: &str) -> Result<Self, RunError> {
-        let secret = |key: &str| value(key).map(|text| Secret::new(&text)).filter(|secret| !secret.expose().is_empty());
+        let secret =
+            |key: &str| value(key).map(|text| CredentialValue::new(&text)).filter(|secret| !secret.expose().is_empty());
         let hubspot_token = secret(KEY_HUBSPOT_TOKEN)
             .ok_or_else(|| RunError::Settings(format!("{KEY_HUBSPOT_TOKEN} is missing from {place}")))?;
         let tripleseat_oauth = match (secret(KEY_TRIPLESEAT_CLIENT_ID), secret(KEY_TRIPLESEAT_CLIENT_SECRET)) {
@@ -95,8 +96,8 @@ impl Credentials {
     }
 
     /// Removes every credential and email address from a text, for logs: a vendor may repeat what it was sent.
-    pub fn redact(&self, text: &str) -> String {
-        without_addresses(&self.redact_keys(text))
+    pub fn redact_text(&self, text: &str) -> String {
+        redact_addresses(&self.redact_keys(text))
     }
 
     /// Removes every credential from a text, for messages that staff read on the contact itself.
@@ -110,7 +111,7 @@ impl Credentials {
             oauth.map(|client| &client.secret),
             self.destination_credential.as_ref(),
         ];
-        for value in values.into_iter().flatten().map(Secret::expose).filter(|value| value.len() >= 4) {
+        for value in values.into_iter().flatten().map(CredentialValue::expose).filter(|value| value.len() >= 4) {
             text = text.replace(value, "(secret)");
         }
         text
@@ -118,7 +119,7 @@ impl Credentials {
 }
 
 /// `text` with each word that contains an `@` replaced.
-fn without_addresses(text: &str) -> String {
+fn redact_addresses(text: &str) -> String {
     let words = text.split(' ').map(|word| if word.contains('@') { "(address)" } else { word });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn reads_secrets_without_ever_printing_them() {
-        let credentials = Credentials::from_secret(
+        let credentials = SyncCredentials::from_secret(
             r#"{"HUBSPOT_TOKEN":" pat-na1-0000\n","TRIPLESEAT_PUBLIC_KEY":"key-1111","TRIPLESEAT_CLIENT_ID":"only-half"}"#,
         )
         .expect("valid");
@@ -142,9 +143,9 @@ mod tests {
 
     #[test]
     fn errors_name_missing_keys_without_showing_values() {
-        let error = Credentials::from_secret("hunter2").expect_err("not JSON").to_string();
+        let error = SyncCredentials::from_secret("hunter2").expect_err("not JSON").to_string();
         assert!(!error.contains("hunter2"), "{error}");
-        let error = Credentials::from_secret(r#"{"HUBSPOT_TOKEN":" "}"#).expect_err("no token").to_string();
+        let error = SyncCredentials::from_secret(r#"{"HUBSPOT_TOKEN":" "}"#).expect_err("no token").to_string();
         assert!(error.contains("HUBSPOT_TOKEN is missing"), "{error}");
     }
 }

@@ -75,7 +75,7 @@ pub enum RunError {
 
 impl RunError {
     /// Whether the error came from HubSpot.
-    pub fn is_hubspots(&self) -> bool {
+    pub fn is_from_hubspot(&self) -> bool {
         use RunError::{Credential, Limit, Refused, Unavailable};
         let (Credential { side, .. } | Limit { side, .. } | Unavailable { side, .. } | Refused { side, .. }) = self
         else {
@@ -85,7 +85,7 @@ impl RunError {
     }
 
     /// A short name for logs, metrics and Lambda's `errorType`.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind_name(&self) -> &'static str {
         match self {
             Self::Settings(_) => "Settings",
             Self::Credential { .. } => "Credential",

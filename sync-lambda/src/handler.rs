@@ -8,22 +8,22 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::credentials::Credentials;
-use crate::engine::{self, Ended, Options};
+use crate::credentials::SyncCredentials;
+use crate::engine::{self, RunOptions, RunResult};
 use crate::error::RunError;
-use crate::report::Log;
+use crate::report::LogSink;
 use crate::secret;
-use crate::settings::Settings;
+use crate::settings::SyncSettings;
 
 /// Reads environment variables.
-pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
+pub type EnvironmentReader = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// The state of a process between invocations.
 pub struct Handler {
-    settings: Settings,
-    variables: Box<Variables>,
-    log: Box<Log>,
-    credentials: Mutex<Option<Credentials>>,
+    settings: SyncSettings,
+    variables: Box<EnvironmentReader>,
+    log: Box<LogSink>,
+    credentials: Mutex<Option<SyncCredentials>>,
 }
 
 impl Handler {
@@ -31,8 +31,8 @@ impl Handler {
     ///
     /// # Errors
     /// The environment isn't what the deployer writes.
-    pub fn new(variables: Box<Variables>, log: Box<Log>) -> Result<Self, RunError> {
-        let settings = Settings::from_environment(&variables)?;
+    pub fn new(variables: Box<EnvironmentReader>, log: Box<LogSink>) -> Result<Self, RunError> {
+        let settings = SyncSettings::from_environment(&variables)?;
         Ok(Self { settings, variables, log, credentials: Mutex::new(None) })
     }
 
@@ -41,16 +41,16 @@ impl Handler {
     ///
     /// # Errors
     /// Why the run ended before its work was done. Everything it did until then is settled.
-    pub async fn run(&self, event: &Value, request_id: &str, deadline: SystemTime) -> Result<Value, RunError> {
+    pub async fn handle_event(&self, event: &Value, request_id: &str, deadline: SystemTime) -> Result<Value, RunError> {
         let begun = Instant::now();
         let time = deadline.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         let dry_run = event.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
-        let options = Options { deadline: (begun + time).into(), dry_run };
-        let ended = match self.begin().await {
+        let options = RunOptions { deadline: (begun + time).into(), dry_run };
+        let ended = match self.prepare_run().await {
             Ok((client, credentials)) => self.run_with(&client, credentials, options).await,
-            Err(error) => Ended { report: self.empty(), error: Some(error) },
+            Err(error) => RunResult { report: self.empty_report(), error: Some(error) },
         };
-        let line = ended.report.line(request_id, begun.elapsed(), Timestamp::now(), ended.error.as_ref());
+        let line = ended.report.log_line(request_id, begun.elapsed(), Timestamp::now(), ended.error.as_ref());
         (self.log)(&line);
         match ended.error {
             None => Ok(ended.report.to_json()),
@@ -59,46 +59,46 @@ impl Handler {
     }
 
     /// Prepares what a run needs: a client and the credentials.
-    async fn begin(&self) -> Result<(reqwest::Client, Credentials), RunError> {
-        let client = crate::http::client()?;
-        let credentials = self.credentials(&client).await?;
+    async fn prepare_run(&self) -> Result<(reqwest::Client, SyncCredentials), RunError> {
+        let client = crate::http::build_client()?;
+        let credentials = self.load_credentials(&client).await?;
         Ok((client, credentials))
     }
 
     /// Runs the sync. If a credential is rejected, it may have been replaced since it was read: then the run restarts
     /// with the new one.
-    async fn run_with(&self, client: &reqwest::Client, credentials: Credentials, options: Options) -> Ended {
-        let ended = engine::run(client, &self.settings, &credentials, options, &self.log).await;
+    async fn run_with(&self, client: &reqwest::Client, credentials: SyncCredentials, options: RunOptions) -> RunResult {
+        let ended = engine::run_sync(client, &self.settings, &credentials, options, &self.log).await;
         if !matches!(ended.error, Some(RunError::Credential { .. })) {
             return ended;
         }
         *self.credentials.lock().await = None;
-        match self.credentials(client).await {
+        match self.load_credentials(client).await {
             Ok(fresh) if fresh != credentials => {
                 (self.log)(&json!({
                     "level": "info", "event": "credentials", "venue": self.settings.venue,
                     "message": "the secret has changed since it was last read; restarting the run",
                 }));
-                engine::run(client, &self.settings, &fresh, options, &self.log).await
+                engine::run_sync(client, &self.settings, &fresh, options, &self.log).await
             }
             _ => ended,
         }
     }
 
     /// The credentials, read once per process.
-    async fn credentials(&self, client: &reqwest::Client) -> Result<Credentials, RunError> {
+    async fn load_credentials(&self, client: &reqwest::Client) -> Result<SyncCredentials, RunError> {
         let mut kept = self.credentials.lock().await;
         if let Some(credentials) = &*kept {
             return Ok(credentials.clone());
         }
         let credentials = match &self.settings.secret_arn {
-            Some(arn) => Credentials::from_secret(&secret::read(client, arn, &*self.variables).await?)?,
-            None => Credentials::from_environment(&*self.variables)?,
+            Some(arn) => SyncCredentials::from_secret(&secret::read_secret(client, arn, &*self.variables).await?)?,
+            None => SyncCredentials::from_environment(&*self.variables)?,
         };
         Ok(kept.insert(credentials).clone())
     }
 
-    fn empty(&self) -> crate::report::Report {
-        crate::report::Report { venue: self.settings.venue.clone(), ..Default::default() }
+    fn empty_report(&self) -> crate::report::RunReport {
+        crate::report::RunReport { venue: self.settings.venue.clone(), ..Default::default() }
     }
 }

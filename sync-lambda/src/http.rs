@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// TLS could not be set up.
-pub fn client() -> Result<reqwest::Client, RunError> {
+pub fn build_client() -> Result<reqwest::Client, RunError> {
     let failed = |error: &dyn std::fmt::Display| RunError::Settings(format!("could not set up TLS: {error}"));
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
@@ -31,7 +31,7 @@ pub fn client() -> Result<reqwest::Client, RunError> {
 
 /// A complete response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct VendorResponse {
     /// HTTP status.
     pub status: u16,
     /// How long the vendor asked us to wait.
@@ -42,7 +42,7 @@ pub struct Answer {
 
 /// Why there is no response.
 #[derive(Debug)]
-pub struct NoAnswer {
+pub struct NoResponse {
     /// The request definitely didn't reach the other side.
     pub not_sent: bool,
     /// What happened, without the URL, which may contain a key.
@@ -53,26 +53,26 @@ pub struct NoAnswer {
 ///
 /// # Errors
 /// No complete response came.
-pub async fn send(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, NoAnswer> {
+pub async fn send_request(request: reqwest::RequestBuilder, timeout: Duration) -> Result<VendorResponse, NoResponse> {
     let exchange = async {
         let answer = request.send().await?;
         let status = answer.status().as_u16();
-        let retry_after = answer.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
+        let retry_after = answer.headers().get("retry-after").and_then(|value| parse_retry_after(value.to_str().ok()?));
         let body = answer.bytes().await?;
         // A response with invalid UTF-8 in it is still a response.
-        Ok(Answer { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
+        Ok(VendorResponse { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
     };
     match tokio::time::timeout(timeout, exchange).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(no_answer(error)),
-        Err(_) => Err(NoAnswer {
+        Ok(Err(error)) => Err(no_response(error)),
+        Err(_) => Err(NoResponse {
             not_sent: false,
             message: format!("no response within {} s", timeout.as_secs_f32().round()),
         }),
     }
 }
 
-fn no_answer(error: reqwest::Error) -> NoAnswer {
+fn no_response(error: reqwest::Error) -> NoResponse {
     let not_sent = error.is_connect() || error.is_builder();
     let error = error.without_url();
     let mut message = error.to_string();
@@ -81,11 +81,11 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
         message = inner.to_string();
         source = inner.source();
     }
-    NoAnswer { not_sent, message }
+    NoResponse { not_sent, message }
 }
 
 /// `Retry-After` in seconds; neither vendor uses the date format.
-fn retry_after(value: &str) -> Option<Duration> {
+fn parse_retry_after(value: &str) -> Option<Duration> {
     value
         .trim()
         .parse()

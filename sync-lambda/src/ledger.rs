@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use sync_config::config::LedgerProperties;
-use sync_config::mapping::Properties;
+use sync_config::mapping::ContactProperties;
 
 /// Longest text in the error property: people read it.
 const MAX_ERROR: usize = 1000;
@@ -32,12 +32,12 @@ impl Attempt {
     }
 
     /// The reference in the lead: `HS-<contact>-<key>`.
-    pub fn reference(&self) -> String {
+    pub fn reference_text(&self) -> String {
         format!("HS-{}-{}", self.contact_id, self.key)
     }
 
     /// The part of the reference that identifies the attempt.
-    pub fn key(&self) -> &str {
+    pub fn attempt_key(&self) -> &str {
         &self.key
     }
 
@@ -47,22 +47,22 @@ impl Attempt {
     }
 
     /// When the attempt began; `None` if somebody changed the reference.
-    pub fn begun(&self) -> Option<Timestamp> {
+    pub fn begun_at(&self) -> Option<Timestamp> {
         let milliseconds = i64::from_str_radix(self.key.split('-').next()?, 16).ok()?;
         Timestamp::from_millisecond(milliseconds).ok()
     }
 
     /// Parses the text of [`Attempt::reference`].
-    pub fn parse(reference: &str) -> Option<Self> {
+    pub fn parse_reference(reference: &str) -> Option<Self> {
         let (contact_id, key) = reference.trim().strip_prefix("HS-")?.split_once('-')?;
         let attempt = Self { contact_id: contact_id.to_owned(), key: key.to_owned() };
-        attempt.begun().map(|_| attempt)
+        attempt.begun_at().map(|_| attempt)
     }
 }
 
 /// The state that a contact's properties express.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum ContactState {
     /// The flag isn't set: nothing to do, whatever the search found.
     NotFlagged,
     /// Ready to be sent.
@@ -73,7 +73,7 @@ pub enum State {
 
 /// The outcome of a contact in one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ContactOutcome {
     /// The lead exists. Carries its id if the destination returned one.
     Synced(Option<String>),
     /// Rejected because of its data, with the vendor's message: staff correct it and tick the flag again.
@@ -88,9 +88,9 @@ pub enum Outcome {
     Withdrawn,
 }
 
-impl Outcome {
+impl ContactOutcome {
     /// The outcome's name in logs.
-    pub fn name(&self) -> &'static str {
+    pub fn outcome_name(&self) -> &'static str {
         match self {
             Self::Synced(_) => "synced",
             Self::Failed(_) => "failed",
@@ -109,19 +109,19 @@ impl Outcome {
 /// let write = sync_lambda::ledger::Write { id: "1".to_owned(), properties };
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Write {
+pub struct LedgerWrite {
     id: String,
     properties: Vec<(String, String)>,
 }
 
-impl Write {
+impl LedgerWrite {
     /// The contact's id.
-    pub fn id(&self) -> &str {
+    pub fn contact_id(&self) -> &str {
         &self.id
     }
 
     /// The property names and values.
-    pub fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn property_values(&self) -> impl Iterator<Item = (&str, &str)> {
         self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
@@ -137,117 +137,117 @@ impl Ledger {
     }
 
     /// The names of the properties.
-    pub fn properties(&self) -> &LedgerProperties {
+    pub fn property_names(&self) -> &LedgerProperties {
         &self.0
     }
 
     /// The contact properties that [`Ledger::state`] needs.
-    pub fn read_properties(&self) -> [&str; 3] {
+    pub fn properties_to_read(&self) -> [&str; 3] {
         [&self.0.flag, &self.0.status, &self.0.lead_id]
     }
 
     /// The state of a contact.
-    pub fn state(&self, contact: &Properties) -> State {
+    pub fn contact_state(&self, contact: &ContactProperties) -> ContactState {
         let value = |name: &str| contact.get(name).map(String::as_str).unwrap_or_default();
         if value(&self.0.status).eq_ignore_ascii_case("sending") {
-            State::Sending(Attempt::parse(value(&self.0.lead_id)))
+            ContactState::Sending(Attempt::parse_reference(value(&self.0.lead_id)))
         } else if self.is_flagged(contact) {
-            State::Flagged
+            ContactState::Flagged
         } else {
-            State::NotFlagged
+            ContactState::NotFlagged
         }
     }
 
     /// The write that marks the beginning of an attempt. Until the lead's id is known, its property has the reference.
-    pub fn sending(&self, attempt: &Attempt) -> Write {
-        let reference = attempt.reference();
+    pub fn mark_sending(&self, attempt: &Attempt) -> LedgerWrite {
+        let reference = attempt.reference_text();
         let names = &self.0;
         // `synced_at` is written too, so that a missing property is noticed before anything is sent.
-        self.write(
+        self.ledger_write(
             &attempt.contact_id,
             [(&names.status, "sending"), (&names.lead_id, &reference), (&names.error, ""), (&names.synced_at, "")],
         )
     }
 
     /// Whether a contact's flag is set.
-    pub fn is_flagged(&self, contact: &Properties) -> bool {
+    pub fn is_flagged(&self, contact: &ContactProperties) -> bool {
         contact.get(&self.0.flag).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
     /// The write that records the outcome of an attempt; `None` if the contact stays as it is. People can search the
     /// destination for the reference of `attempt`.
-    pub fn settle(
+    pub fn record_outcome(
         &self,
         contact_id: &str,
         attempt: Option<&Attempt>,
-        outcome: &Outcome,
+        outcome: &ContactOutcome,
         now: Timestamp,
-    ) -> Option<Write> {
+    ) -> Option<LedgerWrite> {
         let names = &self.0;
-        let reference = attempt.map(Attempt::reference).unwrap_or_default();
+        let reference = attempt.map(Attempt::reference_text).unwrap_or_default();
         let write = match outcome {
-            Outcome::Synced(lead_id) => self.write(
+            ContactOutcome::Synced(lead_id) => self.ledger_write(
                 contact_id,
                 [
                     (&names.flag, "false"),
                     (&names.status, "synced"),
                     (&names.lead_id, lead_id.as_deref().unwrap_or(&reference)),
                     (&names.error, ""),
-                    (&names.synced_at, &at_seconds(now)),
+                    (&names.synced_at, &utc_seconds(now)),
                 ],
             ),
-            Outcome::Failed(why) => self.write(
+            ContactOutcome::Failed(why) => self.ledger_write(
                 contact_id,
                 [
                     (&names.flag, "false"),
                     (&names.status, "failed"),
                     (&names.lead_id, ""),
-                    (&names.error, &limited(why)),
+                    (&names.error, &limit_length(why)),
                 ],
             ),
-            Outcome::NeedsReview(why) => self.write(
+            ContactOutcome::NeedsReview(why) => self.ledger_write(
                 contact_id,
                 [
                     (&names.flag, "false"),
                     (&names.status, "needs_review"),
                     (&names.lead_id, &reference),
-                    (&names.error, &limited(why)),
+                    (&names.error, &limit_length(why)),
                 ],
             ),
-            Outcome::Retry(why) => self.write(
+            ContactOutcome::Retry(why) => self.ledger_write(
                 contact_id,
                 [
                     (&names.status, ""),
                     (&names.lead_id, ""),
-                    (&names.error, &limited(&format!("Not sent yet; the next run will retry it. {why}"))),
+                    (&names.error, &limit_length(&format!("Not sent yet; the next run will retry it. {why}"))),
                 ],
             ),
-            Outcome::Withdrawn => {
-                self.write(contact_id, [(&names.status, ""), (&names.lead_id, ""), (&names.error, "")])
+            ContactOutcome::Withdrawn => {
+                self.ledger_write(contact_id, [(&names.status, ""), (&names.lead_id, ""), (&names.error, "")])
             }
-            Outcome::Unsettled(_) => return None,
+            ContactOutcome::Unsettled(_) => return None,
         };
         Some(write)
     }
 
-    fn write<const N: usize>(&self, id: &str, properties: [(&String, &str); N]) -> Write {
+    fn ledger_write<const N: usize>(&self, id: &str, properties: [(&String, &str); N]) -> LedgerWrite {
         let properties = properties.map(|(name, value)| (name.clone(), value.to_owned())).to_vec();
-        Write { id: id.to_owned(), properties }
+        LedgerWrite { id: id.to_owned(), properties }
     }
 }
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reference())
+        f.write_str(&self.reference_text())
     }
 }
 
 /// HubSpot's date-time properties take ISO 8601 in UTC.
-fn at_seconds(now: Timestamp) -> String {
+fn utc_seconds(now: Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn limited(text: &str) -> String {
+fn limit_length(text: &str) -> String {
     text.chars().take(MAX_ERROR).collect()
 }
 
@@ -259,7 +259,7 @@ mod tests {
         Ledger::new(LedgerProperties::new("venue-a", "tripleseat_sync__venue_a"))
     }
 
-    fn apply_write(write: &Write, mut contact: Properties) -> Properties {
+    fn apply_write(write: &LedgerWrite, mut contact: ContactProperties) -> ContactProperties {
         contact.extend(write.properties().map(|(name, value)| (name.to_owned(), value.to_owned())));
         contact
     }
@@ -281,22 +281,22 @@ mod tests {
         let ledger = ledger_of_venue_a();
         let now = Timestamp::UNIX_EPOCH;
         let attempt = Attempt::new("501", now);
-        let flagged = Properties::from([("tripleseat_sync__venue_a".to_owned(), "true".to_owned())]);
-        assert_eq!(ledger.state(&flagged), State::Flagged);
-        assert_eq!(ledger.state(&Properties::new()), State::NotFlagged);
+        let flagged = ContactProperties::from([("tripleseat_sync__venue_a".to_owned(), "true".to_owned())]);
+        assert_eq!(ledger.state(&flagged), ContactState::Flagged);
+        assert_eq!(ledger.state(&ContactProperties::new()), ContactState::NotFlagged);
         let sending = apply_write(&ledger.sending(&attempt), flagged);
-        assert_eq!(ledger.state(&sending), State::Sending(Some(attempt.clone())));
+        assert_eq!(ledger.state(&sending), ContactState::Sending(Some(attempt.clone())));
         for (outcome, state) in [
-            (Outcome::Synced(Some("9".to_owned())), State::NotFlagged),
-            (Outcome::Failed("no phone".to_owned()), State::NotFlagged),
-            (Outcome::NeedsReview("no answer".to_owned()), State::NotFlagged),
-            (Outcome::Retry("503".to_owned()), State::Flagged),
-            (Outcome::Withdrawn, State::Flagged),
+            (ContactOutcome::Synced(Some("9".to_owned())), ContactState::NotFlagged),
+            (ContactOutcome::Failed("no phone".to_owned()), ContactState::NotFlagged),
+            (ContactOutcome::NeedsReview("no answer".to_owned()), ContactState::NotFlagged),
+            (ContactOutcome::Retry("503".to_owned()), ContactState::Flagged),
+            (ContactOutcome::Withdrawn, ContactState::Flagged),
         ] {
             let write = ledger.settle("501", Some(&attempt), &outcome, now).expect("written");
             assert_eq!(ledger.state(&apply_write(&write, sending.clone())), state, "{outcome:?}");
         }
-        assert_eq!(ledger.settle("501", Some(&attempt), &Outcome::Unsettled(String::new()), now), None);
+        assert_eq!(ledger.settle("501", Some(&attempt), &ContactOutcome::Unsettled(String::new()), now), None);
     }
 
     #[test]
@@ -306,11 +306,11 @@ mod tests {
         let five = [names.flag, names.status, names.lead_id, names.error, names.synced_at];
         let attempt = Attempt::new("1", Timestamp::UNIX_EPOCH);
         let outcomes = [
-            Outcome::Withdrawn,
-            Outcome::Synced(None),
-            Outcome::Failed("x".repeat(5000)),
-            Outcome::NeedsReview(String::new()),
-            Outcome::Retry(String::new()),
+            ContactOutcome::Withdrawn,
+            ContactOutcome::Synced(None),
+            ContactOutcome::Failed("x".repeat(5000)),
+            ContactOutcome::NeedsReview(String::new()),
+            ContactOutcome::Retry(String::new()),
         ];
         let settled = outcomes.iter().filter_map(|outcome| ledger.settle("1", None, outcome, Timestamp::UNIX_EPOCH));
         for write in settled.chain([ledger.sending(&attempt)]) {

@@ -13,7 +13,7 @@ pub const SHARE: f64 = 0.96;
 /// A rate limiter: one request per interval, and a small burst after a pause. It implements the generic cell rate
 /// algorithm (ITU-T I.371).
 #[derive(Debug)]
-pub struct Limiter {
+pub struct VendorRateLimiter {
     interval: Duration,
     /// How far ahead of the even rate a request may be sent.
     tolerance: Duration,
@@ -21,9 +21,9 @@ pub struct Limiter {
     due: Mutex<Instant>,
 }
 
-impl Limiter {
+impl VendorRateLimiter {
     /// A limiter without bursts, slightly below the rate that the vendor allows per second.
-    pub fn below(a_second: f64) -> Self {
+    pub fn below_rate(a_second: f64) -> Self {
         Self::new(Duration::from_secs_f64(1.0 / (a_second * SHARE)), 1)
     }
 
@@ -33,9 +33,9 @@ impl Limiter {
     }
 
     /// Waits until a request may be sent. Returns `false` immediately if that would be after `latest`.
-    pub async fn wait(&self, latest: tokio::time::Instant) -> bool {
+    pub async fn wait_for_slot(&self, latest: tokio::time::Instant) -> bool {
         let now = Instant::now();
-        let at = self.reserve(now);
+        let at = self.reserve_slot(now);
         if at > latest.into_std() {
             return false;
         }
@@ -46,7 +46,7 @@ impl Limiter {
     }
 
     /// Sends nothing for this long, because the vendor asked for it.
-    pub fn pause(&self, pause: Duration) {
+    pub fn pause_requests(&self, pause: Duration) {
         self.pause_from(Instant::now(), pause);
     }
 
@@ -56,7 +56,7 @@ impl Limiter {
     }
 
     /// Reserves the next slot and returns when its request may be sent.
-    fn reserve(&self, now: Instant) -> Instant {
+    fn reserve_slot(&self, now: Instant) -> Instant {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let at = due.checked_sub(self.tolerance).unwrap_or(*due).max(now);
         *due = (*due).max(at) + self.interval;
@@ -71,13 +71,13 @@ mod tests {
     const INTERVAL: Duration = Duration::from_millis(100);
 
     /// Milliseconds after `now` at which the next `count` requests are sent.
-    fn send_times(limiter: &Limiter, now: Instant, count: usize) -> Vec<u128> {
+    fn send_times(limiter: &VendorRateLimiter, now: Instant, count: usize) -> Vec<u128> {
         (0..count).map(|_| limiter.reserve(now).duration_since(now).as_millis()).collect()
     }
 
     #[test]
     fn spaces_requests_evenly() {
-        let limiter = Limiter::new(INTERVAL, 1);
+        let limiter = VendorRateLimiter::new(INTERVAL, 1);
         let now = Instant::now();
         assert_eq!(send_times(&limiter, now, 4), [0, 100, 200, 300]);
         assert_eq!(send_times(&limiter, now + Duration::from_secs(9), 2), [0, 100]);
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn stays_within_the_limit_when_a_request_arrives_late() {
-        let limiter = Limiter::below(10.0);
+        let limiter = VendorRateLimiter::below(10.0);
         let mut arrived = send_times(&limiter, Instant::now(), 50);
         for at in arrived.iter_mut().step_by(7) {
             *at += 40;
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn allows_a_burst_after_a_pause() {
-        let limiter = Limiter::new(INTERVAL, 3);
+        let limiter = VendorRateLimiter::new(INTERVAL, 3);
         let now = Instant::now();
         assert_eq!(send_times(&limiter, now, 5), [0, 0, 0, 100, 200]);
         assert_eq!(send_times(&limiter, now + Duration::from_secs(9), 4), [0, 0, 0, 100]);
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn sends_nothing_during_a_requested_pause() {
-        let limiter = Limiter::new(INTERVAL, 3);
+        let limiter = VendorRateLimiter::new(INTERVAL, 3);
         let now = Instant::now();
         limiter.pause_from(now, Duration::from_secs(2));
         assert_eq!(send_times(&limiter, now, 3), [2000, 2100, 2200]);

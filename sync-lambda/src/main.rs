@@ -13,12 +13,12 @@ use sync_lambda::handler::Handler;
 async fn main() -> ExitCode {
     let variables = Box::new(|name: &str| std::env::var(name).ok());
     // A broken environment is reported at every invocation, where people see it, instead of preventing the start.
-    let handler = Handler::new(variables, Box::new(log));
+    let handler = Handler::new(variables, Box::new(write_log_line));
     let handler = &handler;
     let serve = service_fn(move |event: LambdaEvent<Value>| async move {
         let (event, context) = event.into_parts();
-        let handler = handler.as_ref().map_err(|error| diagnostic(error.clone()))?;
-        handler.run(&event, &context.request_id, context.deadline()).await.map_err(diagnostic)
+        let handler = handler.as_ref().map_err(|error| lambda_diagnostic(error.clone()))?;
+        handler.handle_event(&event, &context.request_id, context.deadline()).await.map_err(lambda_diagnostic)
     });
     match lambda_runtime::run(serve).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -29,11 +29,11 @@ async fn main() -> ExitCode {
     }
 }
 
-fn log(line: &Value) {
+fn write_log_line(line: &Value) {
     // If the log can't be written, there is nowhere left to report that.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
-fn diagnostic(error: RunError) -> Diagnostic {
-    Diagnostic { error_type: error.kind().to_owned(), error_message: error.to_string() }
+fn lambda_diagnostic(error: RunError) -> Diagnostic {
+    Diagnostic { error_type: error.kind_name().to_owned(), error_message: error.to_string() }
 }

@@ -4,10 +4,10 @@
 /// digits of other scripts become ASCII, full-width characters become plain ones, invisible marks that come along when
 /// a number is copied from a page are dropped, and whitespace becomes single spaces. A `+`, leading zeros and an
 /// extension stay.
-pub fn normalised(text: &str) -> String {
+pub fn normalize_phone(text: &str) -> String {
     let text = text.trim();
     let text = text.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:")).map_or(text, |_| &text[4..]);
-    let plain: String = text.chars().filter(|c| !is_invisible(*c)).map(plain).collect();
+    let plain: String = text.chars().filter(|c| !is_invisible(*c)).map(plain_char).collect();
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -17,7 +17,7 @@ fn is_invisible(c: char) -> bool {
         || (c.is_control() && !c.is_whitespace())
 }
 
-fn plain(c: char) -> char {
+fn plain_char(c: char) -> char {
     // The zero digits of Arabic, Persian, Devanagari and full-width numbers.
     let zero = ['\u{660}', '\u{6f0}', '\u{966}', '\u{ff10}']
         .into_iter()

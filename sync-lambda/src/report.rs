@@ -10,14 +10,14 @@ use sync_config::metrics::{
 };
 
 use crate::error::RunError;
-use crate::ledger::Outcome;
+use crate::ledger::ContactOutcome;
 
 /// Receives the JSON log lines.
-pub type Log = dyn Fn(&Value) + Send + Sync;
+pub type LogSink = dyn Fn(&Value) + Send + Sync;
 
 /// The counts of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct RunReport {
     /// The venue.
     pub venue: String,
     /// Contacts that the search found.
@@ -35,12 +35,12 @@ pub struct Report {
     /// The age of the oldest flag that is still set after the run. `None` if HubSpot couldn't be asked.
     pub oldest_flag_age: Option<Duration>,
     /// What a dry run would do, by contact; `None` for a real run.
-    pub would: Option<Vec<Would>>,
+    pub would: Option<Vec<DryRunAction>>,
 }
 
 /// What a dry run would do with one contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Would {
+pub struct DryRunAction {
     /// The contact's id.
     pub contact_id: String,
     /// `send`, `look_up` or `review`.
@@ -49,15 +49,15 @@ pub struct Would {
     pub fields: Vec<String>,
 }
 
-impl Report {
+impl RunReport {
     /// Counts the outcome of a contact.
-    pub fn count(&mut self, outcome: &Outcome) {
+    pub fn count_outcome(&mut self, outcome: &ContactOutcome) {
         match outcome {
-            Outcome::Synced(_) => self.synced += 1,
-            Outcome::Failed(_) => self.failed += 1,
-            Outcome::NeedsReview(_) => self.needs_review += 1,
-            Outcome::Retry(_) | Outcome::Unsettled(_) => self.retried += 1,
-            Outcome::Withdrawn => {}
+            ContactOutcome::Synced(_) => self.synced += 1,
+            ContactOutcome::Failed(_) => self.failed += 1,
+            ContactOutcome::NeedsReview(_) => self.needs_review += 1,
+            ContactOutcome::Retry(_) | ContactOutcome::Unsettled(_) => self.retried += 1,
+            ContactOutcome::Withdrawn => {}
         }
     }
 
@@ -86,7 +86,7 @@ impl Report {
     /// for failed runs: Lambda's own `Errors` counts those.
     ///
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
-    pub fn line(&self, request_id: &str, took: Duration, now: Timestamp, error: Option<&RunError>) -> Value {
+    pub fn log_line(&self, request_id: &str, took: Duration, now: Timestamp, error: Option<&RunError>) -> Value {
         let mut metrics = vec![
             (SYNCED, self.synced),
             (FAILED, self.failed),
@@ -103,7 +103,7 @@ impl Report {
         line.insert("searched".to_owned(), json!(self.searched));
         line.insert("retried".to_owned(), json!(self.retried));
         if let Some(error) = error {
-            line.insert("error".to_owned(), json!({ "kind": error.kind(), "message": error.to_string() }));
+            line.insert("error".to_owned(), json!({ "kind": error.kind_name(), "message": error.to_string() }));
         }
         if self.would.is_some() {
             line.insert("dry_run".to_owned(), json!(true));
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn response_has_exactly_six_members() {
-        let report = Report { venue: "venue-a".to_owned(), searched: 3, synced: 2, retried: 1, ..Report::default() };
+        let report = RunReport { venue: "venue-a".to_owned(), searched: 3, synced: 2, retried: 1, ..Report::default() };
         assert_eq!(
             report.to_json().to_string(),
             r#"{"venue":"venue-a","searched":3,"synced":2,"failed":0,"needs_review":0,"retried":1}"#
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn declared_metrics_and_dimensions_have_values() {
-        let report = Report { venue: "venue-a".to_owned(), ..Report::default() };
+        let report = RunReport { venue: "venue-a".to_owned(), ..Report::default() };
         let line = report.line("id", Duration::from_millis(7), Timestamp::UNIX_EPOCH, None);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in directive["Metrics"].as_array().expect("a list") {

@@ -11,7 +11,7 @@ use aws_sigv4::sign::v4;
 use serde_json::{Value, json};
 
 use crate::error::{RunError, Side};
-use crate::http::send;
+use crate::http::send_request;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const TRIES: u32 = 3;
@@ -20,7 +20,7 @@ const TRIES: u32 = 3;
 ///
 /// # Errors
 /// The role may not read the secret, it doesn't exist, or Secrets Manager doesn't respond.
-pub async fn read(
+pub async fn read_secret(
     client: &reqwest::Client,
     arn: &str,
     variable: &(dyn Fn(&str) -> Option<String> + Sync),
@@ -30,7 +30,7 @@ pub async fn read(
         if attempt > 0 {
             tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
         }
-        let answer = match send(request(client, arn, variable)?, TIMEOUT).await {
+        let answer = match send_request(signed_request(client, arn, variable)?, TIMEOUT).await {
             Ok(answer) => answer,
             Err(error) => {
                 failed = error.message;
@@ -48,13 +48,13 @@ pub async fn read(
         failed = format!("{} {code}", answer.status);
         let passes = answer.status >= 500 || answer.status == 429 || code.contains("Throttling");
         if !passes {
-            return Err(refusal(code, arn));
+            return Err(secret_rejection(code, arn));
         }
     }
     Err(RunError::Unavailable { side: Side::SecretsManager, message: failed })
 }
 
-fn refusal(code: &str, arn: &str) -> RunError {
+fn secret_rejection(code: &str, arn: &str) -> RunError {
     let advice = match code {
         "AccessDeniedException" => {
             "The function's role may not read the secret; `deployer plan` shows what differs from the manifest"
@@ -71,7 +71,7 @@ fn refusal(code: &str, arn: &str) -> RunError {
     }
 }
 
-fn request(
+fn signed_request(
     client: &reqwest::Client,
     arn: &str,
     variable: &(dyn Fn(&str) -> Option<String> + Sync),

@@ -10,7 +10,7 @@ use sync_config::config::{
 
 /// The settings of one venue's runs.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct SyncSettings {
     /// The venue's name.
     pub venue: String,
     /// Its five HubSpot properties.
@@ -27,7 +27,7 @@ pub struct Settings {
     pub config: SyncConfig,
 }
 
-impl Settings {
+impl SyncSettings {
     /// Reads the environment through `variable`.
     ///
     /// # Errors
@@ -51,8 +51,12 @@ impl Settings {
         Ok(Self {
             ledger: LedgerProperties::new(&venue, &flag),
             venue,
-            hubspot_base_uri: address(ENV_HUBSPOT_BASE_URI, given(ENV_HUBSPOT_BASE_URI), HUBSPOT_BASE_URI)?,
-            tripleseat_base_uri: address(ENV_TRIPLESEAT_BASE_URI, given(ENV_TRIPLESEAT_BASE_URI), TRIPLESEAT_BASE_URI)?,
+            hubspot_base_uri: base_uri(ENV_HUBSPOT_BASE_URI, given(ENV_HUBSPOT_BASE_URI), HUBSPOT_BASE_URI)?,
+            tripleseat_base_uri: base_uri(
+                ENV_TRIPLESEAT_BASE_URI,
+                given(ENV_TRIPLESEAT_BASE_URI),
+                TRIPLESEAT_BASE_URI,
+            )?,
             secret_arn: given(ENV_SECRET_ARN),
             answer_timeout: milliseconds.map(Duration::from_millis),
             config,
@@ -60,11 +64,10 @@ impl Settings {
     }
 }
 
-fn address(name: &str, given: Option<String>, default: &str) -> Result<String, RunError> {
+fn base_uri(name: &str, given: Option<String>, default: &str) -> Result<String, RunError> {
     let Some(given) = given else { return Ok(default.to_owned()) };
     let given = given.trim_end_matches('/');
-    check_address(given)
-        .map_err(|why| RunError::Settings(format!("the environment variable {name} is invalid: {why}")))?;
+    check_url(given).map_err(|why| RunError::Settings(format!("the environment variable {name} is invalid: {why}")))?;
     Ok(given.to_owned())
 }
 
@@ -72,7 +75,7 @@ fn address(name: &str, given: Option<String>, default: &str) -> Result<String, R
 ///
 /// # Errors
 /// Why the URL may not be used.
-pub fn check_address(uri: &str) -> Result<(), String> {
+pub fn check_url(uri: &str) -> Result<(), String> {
     let url = reqwest::Url::parse(uri).map_err(|error| format!("`{uri}` isn't a valid URL: {error}"))?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
@@ -88,8 +91,8 @@ pub fn check_address(uri: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn settings_from(pairs: &[(&str, &str)]) -> Result<Settings, RunError> {
-        Settings::from_environment(|name| {
+    fn settings_from(pairs: &[(&str, &str)]) -> Result<SyncSettings, RunError> {
+        SyncSettings::from_environment(|name| {
             pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
     }

@@ -8,14 +8,14 @@ use crate::processes::Site;
 const ADOPT: [&str; 5] = ["adopt", "a", "--yes", "--artifact", "bootstrap"];
 const APPLY_LARGE: [&str; 6] = ["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "0"];
 
-fn on(site: &Site, work: impl AsyncFnOnce(Aws)) {
+fn change_cloud(site: &Site, work: impl AsyncFnOnce(Aws)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(work(Aws::for_local("us-east-1", site.cloud.http_client(), None)));
     site.writes();
 }
 
 /// Everything of a venue, as if created by hand: without tags, and with the role outside the deployment's path.
-fn made_by_hand() -> Site {
+fn handmade_site() -> Site {
     let site = Site::new();
     assert_eq!(site.apply().0, 0);
     on(&site, async |aws| {

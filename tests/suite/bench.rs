@@ -23,7 +23,7 @@ use crate::world::{World, venue};
 /// Round-trip time to a nearby region.
 const DELAY: Duration = Duration::from_millis(40);
 
-struct Proxy {
+struct CountingProxy {
     client: reqwest::Client,
     target: &'static str,
     calls: AtomicU64,
@@ -33,7 +33,7 @@ struct Proxy {
     turn: tokio::sync::Mutex<()>,
 }
 
-async fn forward(State(proxy): State<Arc<Proxy>>, request: Request) -> Response {
+async fn forward_request(State(proxy): State<Arc<CountingProxy>>, request: Request) -> Response {
     proxy.calls.fetch_add(1, Ordering::Relaxed);
     tokio::time::sleep(DELAY).await;
     let (parts, body) = request.into_parts();
@@ -51,7 +51,7 @@ async fn forward(State(proxy): State<Arc<Proxy>>, request: Request) -> Response 
     (status, headers, body).into_response()
 }
 
-impl Proxy {
+impl CountingProxy {
     async fn start(target: &'static str) -> (Arc<Self>, String) {
         let client = sync_lambda::http::client().expect("a client");
         let proxy =
@@ -64,7 +64,7 @@ impl Proxy {
     }
 
     /// Prints how many calls and seconds `work` takes, and the server's own seconds.
-    async fn measure<T>(&self, venues: usize, what: &str, work: impl Future<Output = T>) -> T {
+    async fn measure_work<T>(&self, venues: usize, what: &str, work: impl Future<Output = T>) -> T {
         let (calls, working) = (self.calls.load(Ordering::Relaxed), self.working_us.load(Ordering::Relaxed));
         let begun = Instant::now();
         let result = work.await;
@@ -84,7 +84,7 @@ impl Proxy {
 #[ignore = "a benchmark that takes a minute"]
 async fn measure_calls_and_seconds() {
     let Some(moto) = servers::moto().await else { return };
-    let (proxy, uri) = Proxy::start(moto.uri).await;
+    let (proxy, uri) = CountingProxy::start(moto.uri).await;
     for (index, venues) in [3, 30, 100].into_iter().enumerate() {
         let region = ["us-east-1", "us-east-2", "us-west-2"][index];
         let config = SdkConfig::builder()
@@ -118,6 +118,6 @@ async fn measure_calls_and_seconds() {
 }
 
 /// The call that every command starts with.
-async fn whose(aws: &Aws) {
+async fn get_caller_identity(aws: &Aws) {
     aws.sts.get_caller_identity().send().await.expect("an answer");
 }

@@ -7,7 +7,7 @@ use deployer_aws::{Aws, Call as _};
 use deployer_cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
 use jiff::{SignedDuration, Timestamp};
 
-fn clients(cloud: &Cloud) -> Aws {
+fn cloud_clients(cloud: &Cloud) -> Aws {
     Aws::for_local("us-east-1", cloud.http_client(), None)
 }
 
@@ -16,7 +16,7 @@ async fn create_group(aws: &Aws, name: &str) -> Result<(), String> {
     answer.map(drop).map_err(|error| error.to_string())
 }
 
-async fn groups(aws: &Aws) -> Vec<String> {
+async fn list_groups(aws: &Aws) -> Vec<String> {
     let mut names = Vec::new();
     let mut pages = aws.logs.describe_log_groups().into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -27,7 +27,7 @@ async fn groups(aws: &Aws) -> Vec<String> {
 }
 
 /// Injects this into every call of `operation`.
-fn always(cloud: &Cloud, operation: &'static str, injected: Injected) {
+fn always_inject(cloud: &Cloud, operation: &'static str, injected: Injected) {
     cloud.set_faults(Some(Arc::new(move |call: &Call| (call.operation == operation).then(|| injected.clone()))));
 }
 

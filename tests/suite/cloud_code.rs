@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::world::{World, manifest};
 
 /// Deploys a function to the cloud behind these clients. Returns the hash of its zip and the link to the zip.
-async fn deployed(aws: &Aws) -> (String, String) {
+async fn deploy_function(aws: &Aws) -> (String, String) {
     let world = World::with_code(aws.clone(), "#!/bin/sh\n").await.without_delays();
     world.converge(&world.desired(&manifest("d"))).await;
     let functions = aws.lambda.list_functions().send().await.expect("lists functions");

@@ -9,12 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-fn now() -> Timestamp {
+fn test_time() -> Timestamp {
     "2026-11-26T12:00:00Z".parse().expect("a time")
 }
 
 /// A cloud whose clock is stopped at [`now`].
-fn cloud(config: CloudConfig) -> (Cloud, Aws) {
+fn stopped_cloud(config: CloudConfig) -> (Cloud, Aws) {
     let cloud = Cloud::in_memory(config);
     cloud.set_time(now());
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
@@ -22,7 +22,7 @@ fn cloud(config: CloudConfig) -> (Cloud, Aws) {
 }
 
 /// The hourly sums of the past 100 hours and the coming one, newest first, and the number of pages.
-async fn sums(aws: &Aws, namespace: &str, name: &str, queue: &str) -> (Vec<f64>, usize) {
+async fn hourly_sums(aws: &Aws, namespace: &str, name: &str, queue: &str) -> (Vec<f64>, usize) {
     let dimension = Dimension::builder().name("QueueName").value(queue).build();
     let metric = Metric::builder().namespace(namespace).metric_name(name).dimensions(dimension).build();
     let stat = MetricStat::builder().metric(metric).period(3600).stat("Sum").build();

@@ -11,7 +11,7 @@ use crate::wire::{Writes, noting};
 
 /// A kind of cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
+pub enum TestCloud {
     /// The embedded cloud, in this process.
     InProcess,
     /// The embedded cloud, over a socket.
@@ -22,15 +22,15 @@ pub enum Target {
     Account,
 }
 
-/// An empty account, except for [`Target::Account`].
-pub struct Opened {
+/// An empty account, except for [`TestCloud::Account`].
+pub struct OpenedCloud {
     pub aws: Aws,
     pub writes: Writes,
 }
 
-impl Target {
+impl TestCloud {
     /// Opens the cloud. `None` if tests of this cloud are skipped.
-    pub async fn open(self) -> Option<Opened> {
+    pub async fn open_account(self) -> Option<OpenedCloud> {
         let writes = Writes::default();
         let aws = match self {
             Self::InProcess => {
@@ -49,6 +49,6 @@ impl Target {
             Self::Ministack => return Some(servers::ministack().await?.open()),
             Self::Account => Aws::from_environment("us-east-1").await,
         };
-        Some(Opened { aws, writes })
+        Some(OpenedCloud { aws, writes })
     }
 }

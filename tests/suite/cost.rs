@@ -9,29 +9,29 @@ use deployer_core::snapshot::Snapshot;
 
 use crate::planner::{MANIFEST, converged, harbour, present, wanted};
 
-fn nothing() -> Snapshot {
+fn empty_snapshot() -> Snapshot {
     Snapshot::default()
 }
 
-fn cost(desired: &Desired, snapshot: &Snapshot) -> Estimate {
+fn default_estimate(desired: &Desired, snapshot: &Snapshot) -> Estimate {
     estimate(desired, snapshot, &[], &Assumptions::default())
 }
 
-fn nanos(sides: Sides) -> (i64, i64) {
+fn nanos_of(sides: Sides) -> (i64, i64) {
     (sides.before.nanos(), sides.after.nanos())
 }
 
-fn venue(estimate: &Estimate, name: &str) -> (i64, i64) {
+fn venue_nanos(estimate: &Estimate, name: &str) -> (i64, i64) {
     let venue = estimate.venues.iter().find(|venue| venue.venue == name);
     nanos(venue.unwrap_or_else(|| panic!("{name} is counted: {:?}", estimate.venues)).total)
 }
 
-fn item(estimate: &Estimate, item: Item) -> (i64, i64) {
+fn item_nanos(estimate: &Estimate, item: Item) -> (i64, i64) {
     nanos(estimate.items.iter().find(|cost| cost.item == item).expect("every item is listed").cost)
 }
 
 /// The manifest with more lines for `harbour`.
-fn with(lines: &str) -> Desired {
+fn harbour_with(lines: &str) -> Desired {
     wanted(&MANIFEST.replacen("display_name = \"Harbour\"", &format!("display_name = \"Harbour\"\n{lines}"), 1))
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// `deployer` in the repository, with its own manifest and without environment variables that could change what it
 /// does.
-fn deployer(args: &[&str]) -> Command {
+fn deployer_command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
     for name in ["DEPLOYER_MANIFEST", "AWS_ENDPOINT_URL", "AWS_PROFILE"] {
@@ -16,7 +16,7 @@ fn deployer(args: &[&str]) -> Command {
     command
 }
 
-fn lines(output: &Output) -> Vec<Value> {
+fn json_lines(output: &Output) -> Vec<Value> {
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
@@ -105,7 +105,7 @@ fn ctrl_c_stops_everything() {
 }
 
 #[cfg(unix)]
-fn children(parent: u32) -> Vec<u32> {
+fn child_pids(parent: u32) -> Vec<u32> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().expect("ps is installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let numbers = |line: &str| line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u32>>();

@@ -34,14 +34,14 @@ macro_rules! drifts {
     };
 }
 
-async fn converged() -> (Cloud, World) {
+async fn converged_world() -> (Cloud, World) {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
     world.converge(&world.desired(&manifest("sync"))).await;
     (cloud, world)
 }
 
-async fn is_found_and_put_back(drift: impl AsyncFnOnce(&Aws), found: &[&str]) {
+async fn assert_found_and_fixed(drift: impl AsyncFnOnce(&Aws), found: &[&str]) {
     let (cloud, world) = converged().await;
     let desired = world.desired(&manifest("sync"));
     let before = world.observe(&desired).await;
@@ -63,7 +63,7 @@ async fn is_found_and_put_back(drift: impl AsyncFnOnce(&Aws), found: &[&str]) {
 }
 
 /// `venue/kind action attribute` for each attribute that changes.
-fn attributes(plan: &Plan) -> Vec<String> {
+fn changed_attributes(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for change in &plan.changes {
         let head = format!("{} {:?}", change.address, change.action);
@@ -78,7 +78,7 @@ fn attributes(plan: &Plan) -> Vec<String> {
 }
 
 /// Removes what differs each time it is created: a version's number, and the end of a secret's ARN.
-fn comparable(mut snapshot: Snapshot) -> Value {
+fn comparable_json(mut snapshot: Snapshot) -> Value {
     let mut arns = Vec::new();
     for live in snapshot.venues.values_mut() {
         if let Observed::Present(alias) = &mut live.alias {
@@ -143,11 +143,11 @@ async fn set_trust(aws: &Aws, principal: &str) {
     request.send().await.expect("changed");
 }
 
-fn arn(service: &str, resource: &str) -> String {
+fn local_arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:us-east-1:123456789012:{resource}")
 }
 
-fn policy(resource: &str) -> String {
+fn secret_policy(resource: &str) -> String {
     format!(
         r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"{resource}"}}]}}"#
     )

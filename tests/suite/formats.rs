@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::planner::{MANIFEST, applied, converged, wanted};
 
 /// A plan that creates, changes and deletes something, and also has errors, notes and unreadable resources.
-fn everything() -> (Plan, Estimate) {
+fn full_plan() -> (Plan, Estimate) {
     let first = wanted(MANIFEST);
     let more =
         MANIFEST.replace(r#"status = "paused""#, "memory_mb = 256").replace("mill", "forge").replace("Mill", "Forge");
@@ -53,7 +53,7 @@ pub const HOSTILE: [&str; 12] = [
     "\u{7}\u{1b}[31mred\u{9b}0m\r\nnext",
 ];
 
-fn hostile(text: &str) -> (Plan, Estimate) {
+fn hostile_plan(text: &str) -> (Plan, Estimate) {
     let (plan, mut cost) = everything();
     let address = Address { venue: text.to_owned(), kind: Kind::Function };
     let attribute = |before: Option<Value>, after: Option<Value>| AttributeChange {
@@ -93,7 +93,7 @@ fn hostile(text: &str) -> (Plan, Estimate) {
 }
 
 /// The tags of a page, without their attributes, in order.
-pub fn tags(html: &str) -> Vec<String> {
+pub fn tag_names(html: &str) -> Vec<String> {
     let mut tags = Vec::new();
     for piece in html.split('<').skip(1) {
         let name: String = piece.chars().take_while(|c| c.is_ascii_alphanumeric() || "/!-".contains(*c)).collect();
@@ -187,7 +187,7 @@ fn escapes_hostile_text_in_the_markdown() {
 }
 
 /// A line without escaped characters, and without the empty comments that break up mentions.
-pub fn unescaped(line: &str) -> String {
+pub fn remove_escapes(line: &str) -> String {
     let mut out = String::new();
     let line = line.replace("<!-- -->", "");
     let mut characters = line.chars();
@@ -201,12 +201,12 @@ pub fn unescaped(line: &str) -> String {
     out
 }
 
-pub fn cells(line: &str) -> usize {
+pub fn count_cells(line: &str) -> usize {
     unescaped(line).matches('|').count()
 }
 
 /// Whether a line of Markdown has a link, an image, emphasis, code, a mention or an issue.
-pub fn markup(line: &str) -> bool {
+pub fn has_markup(line: &str) -> bool {
     let line = unescaped(line);
     let body = line.trim_start_matches(['#', '-', ' ']);
     ["](", "**", "_no_", "`", "@", "#", "://", "www.", "~~", "$"].iter().any(|sign| body.contains(sign))
@@ -241,7 +241,7 @@ fn marks_values_known_after_apply_and_shows_cost_only_with_an_estimate() {
 }
 
 /// Runs `deployer plan` on the embedded cloud, in its own directory.
-fn deployer(directory: &Path, args: &[&str]) -> Output {
+fn run_deployer_plan(directory: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
     command.current_dir(directory).args(["plan", "--local", "--artifact", "bootstrap"]).args(args);
     command.env_remove("DEPLOYER_MANIFEST").output().expect("it starts")

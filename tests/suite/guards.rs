@@ -6,7 +6,7 @@ use crate::processes::{APPLY, Site};
 use crate::world::{manifest, venue};
 
 /// Asserts that the command is refused with these words and writes nothing.
-fn refused(site: &Site, args: &[&str], words: &[&str]) {
+fn assert_refused(site: &Site, args: &[&str], words: &[&str]) {
     site.writes();
     let (code, text) = site.run(args);
     assert_eq!(code, 6, "{text}");
@@ -16,7 +16,7 @@ fn refused(site: &Site, args: &[&str], words: &[&str]) {
     assert_eq!(site.writes(), Vec::<String>::new(), "{text}");
 }
 
-fn applied(text: &str) -> Site {
+fn applied_site(text: &str) -> Site {
     let site = Site::new();
     site.write("venues.toml", text);
     let (code, printed) = site.apply();
@@ -24,7 +24,7 @@ fn applied(text: &str) -> Site {
     site
 }
 
-fn three() -> String {
+fn three_venues() -> String {
     format!("{}{}", manifest("sync"), venue("c", ""))
 }
 

@@ -9,25 +9,25 @@ use deployer_cloud::{Cloud, CloudConfig};
 use deployer_core::desired::Scope;
 use deployer_core::exit_code::ExitCode;
 
-struct Place {
+struct LockFixture {
     aws: Aws,
     locks: Locks,
     directory: tempfile::TempDir,
 }
 
-fn place() -> Place {
+fn lock_fixture() -> LockFixture {
     let aws = Aws::for_local("us-east-1", Cloud::in_memory(CloudConfig::default()).http_client(), None);
     let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
     let locks = Locks::new(&aws, &scope, "sync");
-    Place { aws, locks, directory: tempfile::tempdir().expect("a temporary directory") }
+    LockFixture { aws, locks, directory: tempfile::tempdir().expect("a temporary directory") }
 }
 
 /// Options that don't wait, on the machine with this directory.
-fn at_once(directory: &Path) -> Options {
+fn immediate_options(directory: &Path) -> Options {
     Options { poll: Duration::from_millis(5), ..Options::new(Duration::ZERO, directory, "deployer apply") }
 }
 
-async fn take(place: &Place, options: &Options) -> Result<Lock, deployer_core::error::Error> {
+async fn acquire_lock(place: &LockFixture, options: &Options) -> Result<Lock, deployer_core::error::Error> {
     place.locks.acquire(options, |_| {}).await
 }
 
@@ -95,7 +95,7 @@ async fn never_has_two_holders_at_once() {
 }
 
 /// Acquires a lock whose holder then dies: the lock is neither released nor renewed.
-async fn die_holding(place: &Place, directory: &Path, lease: Duration) {
+async fn die_holding(place: &LockFixture, directory: &Path, lease: Duration) {
     let options = Options { lease, ..at_once(directory) };
     let locks = place.locks.clone();
     // The renewal ends with its runtime, as it does when a process dies.

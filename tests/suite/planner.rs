@@ -37,14 +37,14 @@ tripleseat_public_key = "env:MILL_KEY"
 kind = "tripleseat"
 "#;
 
-pub fn wanted(manifest: &str) -> Desired {
+pub fn desired_from(manifest: &str) -> Desired {
     let loaded = manifest::parse(manifest, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
     let scope = Scope { account: "123456789012".to_owned(), region: "eu-west-1".to_owned() };
     desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
 }
 
 /// What AWS has after `stack` is applied.
-pub fn applied(stack: &Stack) -> LiveStack {
+pub fn applied_stack(stack: &Stack) -> LiveStack {
     let arn = format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}-AbCdEf", stack.secret.name);
     let mut configuration = stack.function.configuration.clone();
     for value in configuration.environment.values_mut().filter(|value| *value == SECRET_ARN_PLACEHOLDER) {
@@ -100,23 +100,23 @@ pub fn applied(stack: &Stack) -> LiveStack {
 }
 
 /// What AWS has after all of `desired` is applied.
-pub fn converged(desired: &Desired) -> Snapshot {
+pub fn converged_snapshot(desired: &Desired) -> Snapshot {
     let venues = desired.venues.iter().filter_map(|venue| Some((venue.venue.clone(), applied(venue.stack.as_ref()?))));
     Snapshot { venues: venues.collect(), ..Snapshot::default() }
 }
 
-fn checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
+fn plan_checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
     let plan = plan(desired, snapshot, &[]);
     assert_eq!(invariants::violations(&plan, desired, snapshot), Vec::<String>::new());
     plan
 }
 
-fn text(plan: &Plan) -> String {
+fn rendered_text(plan: &Plan) -> String {
     anstream::adapter::strip_str(&plan_text(plan)).to_string()
 }
 
 /// `venue/kind: call, call` for each change.
-fn calls(plan: &Plan) -> Vec<String> {
+fn describe_calls(plan: &Plan) -> Vec<String> {
     let line = |change: &deployer_core::plan::Change| {
         let calls: Vec<&str> = change.operations.iter().map(Operation::call).collect();
         format!("{}: {}", change.address, calls.join(", "))
@@ -125,11 +125,11 @@ fn calls(plan: &Plan) -> Vec<String> {
 }
 
 /// The live stack of `harbour`, for a test to change.
-pub fn harbour(snapshot: &mut Snapshot) -> &mut LiveStack {
+pub fn harbour_stack(snapshot: &mut Snapshot) -> &mut LiveStack {
     snapshot.venues.get_mut("harbour").expect("harbour is declared")
 }
 
-pub fn present<T>(observed: &mut Observed<T>) -> &mut T {
+pub fn expect_present<T>(observed: &mut Observed<T>) -> &mut T {
     match observed {
         Observed::Present(live) => live,
         _ => panic!("expected an existing resource"),
@@ -334,7 +334,7 @@ proptest! {
     }
 }
 
-fn change<T>(observed: &mut Observed<T>, state: Option<u8>, make_foreign: impl FnOnce(&mut T)) {
+fn change_state<T>(observed: &mut Observed<T>, state: Option<u8>, make_foreign: impl FnOnce(&mut T)) {
     match state {
         Some(1) => *observed = Observed::Absent,
         Some(2) => *observed = Observed::Unreadable("denied".to_owned()),

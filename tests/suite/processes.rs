@@ -39,7 +39,7 @@ impl Site {
     }
 
     /// The address of the cloud.
-    pub fn address(&self) -> &str {
+    pub fn cloud_address(&self) -> &str {
         &self.address
     }
 
@@ -47,12 +47,12 @@ impl Site {
         self.directory.path()
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub fn write_file(&self, name: &str, text: &str) {
         std::fs::write(self.path().join(name), text).expect("written");
     }
 
     /// `deployer` in that directory and on that cloud, isolated from the environment.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub fn deployer_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
         command.current_dir(self.path()).args(args).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -66,28 +66,28 @@ impl Site {
     }
 
     /// Runs a command to its end, and returns its exit code and everything it printed.
-    pub fn run(&self, args: &[&str]) -> (i32, String) {
+    pub fn run_deployer(&self, args: &[&str]) -> (i32, String) {
         printed(&self.command(args).output().expect("it starts"))
     }
 
     /// The write calls since the last time this was called.
-    pub fn writes(&self) -> Vec<String> {
+    pub fn take_write_calls(&self) -> Vec<String> {
         let writes = self.cloud.writes().into_iter().filter(|call| call.service != "sts");
         let writes = writes.map(|call| call.to_string()).collect();
         self.cloud.forget_calls();
         writes
     }
 
-    pub fn apply(&self) -> (i32, String) {
+    pub fn run_apply(&self) -> (i32, String) {
         self.run(&APPLY)
     }
 
-    fn spawn(&self, args: &[&str]) -> Child {
+    fn spawn_deployer(&self, args: &[&str]) -> Child {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     }
 
     /// Blocks every call of `operation`: announces it on the receiver, then waits for the sender.
-    fn hold(&self, operation: &'static str) -> (Receiver<()>, Sender<()>) {
+    fn hold_calls(&self, operation: &'static str) -> (Receiver<()>, Sender<()>) {
         let (arrived, arrivals) = channel();
         let (let_go, permission) = channel::<()>();
         let permission = Mutex::new(permission);
@@ -102,7 +102,7 @@ impl Site {
         (arrivals, let_go)
     }
 
-    fn locks(&self) -> Vec<String> {
+    fn lock_names(&self) -> Vec<String> {
         let groups = self.cloud.with(|cx| cx.regional().logs.groups.keys().cloned().collect::<Vec<_>>());
         groups.expect("the cloud's state is readable").into_iter().filter(|name| name.contains("/lock/")).collect()
     }
@@ -111,12 +111,12 @@ impl Site {
 pub const APPLY: [&str; 4] = ["apply", "--yes", "--artifact", "bootstrap"];
 const APPLY_OR_NOT: [&str; 6] = ["apply", "--yes", "--artifact", "bootstrap", "--lock-timeout", "0s"];
 
-fn printed(output: &Output) -> (i32, String) {
+fn exit_and_output(output: &Output) -> (i32, String) {
     let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     (output.status.code().unwrap_or(-1), text)
 }
 
-fn end(mut child: Child) -> (i32, String) {
+fn wait_for_end(mut child: Child) -> (i32, String) {
     let mut text = String::new();
     child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("text");
     child.stderr.take().expect("a pipe").read_to_string(&mut text).expect("text");
@@ -124,7 +124,7 @@ fn end(mut child: Child) -> (i32, String) {
 }
 
 #[cfg(unix)]
-fn interrupt(child: &Child) {
+fn send_interrupt(child: &Child) {
     let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
     assert!(sent.success());
 }

@@ -23,16 +23,16 @@ async fn world_with(config: CloudConfig) -> (Cloud, World) {
     (cloud, world)
 }
 
-async fn world() -> (Cloud, World) {
+async fn new_world() -> (Cloud, World) {
     world_with(CloudConfig::default()).await
 }
 
-fn error(status: u16, code: &str, message: &str) -> Fault {
+fn api_fault(status: u16, code: &str, message: &str) -> Fault {
     Fault::Error(ApiError::new(status, code, message))
 }
 
 /// Injects a fault into the first `times` calls of each operation on each resource, if the call is `wanted`.
-fn first(
+fn fail_first_calls(
     cloud: &Cloud,
     times: usize,
     wanted: impl Fn(&Call) -> bool + Send + Sync + 'static,
@@ -51,7 +51,7 @@ fn first(
 }
 
 /// Creates, changes and removes everything, each in one apply.
-async fn whole_story(world: &World) {
+async fn run_whole_story(world: &World) {
     let both = manifest("sync");
     world.converge(&world.desired(&both)).await;
     let name = "display_name = \"Venue a\"";
@@ -63,7 +63,7 @@ async fn whole_story(world: &World) {
     world.converge(&world.nothing("sync")).await;
 }
 
-async fn apply(world: &World) -> (Outcome, Vec<Event>) {
+async fn apply_manifest(world: &World) -> (Outcome, Vec<Event>) {
     let plan = world.plan(&world.desired(&manifest("sync"))).await;
     world.execute(&plan).await
 }

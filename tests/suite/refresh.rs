@@ -6,20 +6,20 @@ use deployer_cloud::{Call, CallKind, Cloud, CloudConfig, Fault, Injected};
 
 use crate::world::{World, actions, manifest};
 
-async fn world() -> (Cloud, World) {
+async fn new_world() -> (Cloud, World) {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
     (cloud, world)
 }
 
-async fn converged() -> (Cloud, World) {
+async fn converged_world() -> (Cloud, World) {
     let (cloud, world) = world().await;
     world.converge(&world.desired(&manifest("sync"))).await;
     (cloud, world)
 }
 
 /// The manifest with `count` venues, all like `a`.
-fn with_venues(count: usize) -> String {
+fn manifest_with_venues(count: usize) -> String {
     let both = manifest("sync");
     let (head, rest) = both.split_once("[venues.a]").expect("the manifest has a");
     let (a, _) = rest.split_once("[venues.b]").expect("the manifest has b");

@@ -36,7 +36,7 @@ while true; do
 done
 "#;
 
-struct Running {
+struct RunningDeployment {
     cloud: Cloud,
     aws: Aws,
     runtime: Runtime,
@@ -44,11 +44,11 @@ struct Running {
 }
 
 /// Deploys `d` with the venues `a` and `b` and this code.
-async fn running(script: &str) -> Running {
+async fn deploy_script(script: &str) -> RunningDeployment {
     running_for(script, "1s").await
 }
 
-async fn running_for(script: &str, timeout: &str) -> Running {
+async fn deploy_script_with_timeout(script: &str, timeout: &str) -> RunningDeployment {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let directory = tempfile::tempdir().expect("a directory");
     let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: "http://127.0.0.1:1".to_owned() };
@@ -58,18 +58,18 @@ async fn running_for(script: &str, timeout: &str) -> Running {
     let world = World::with_code(aws.clone(), script).await;
     let text = manifest("d").replace("display_name", &format!("timeout = \"{timeout}\"\ndisplay_name"));
     world.converge(&world.desired(&text)).await;
-    Running { cloud, aws, runtime, directory }
+    RunningDeployment { cloud, aws, runtime, directory }
 }
 
-impl Running {
-    async fn invoke(&self, venue: &str) -> InvokeOutput {
+impl RunningDeployment {
+    async fn invoke_venue(&self, venue: &str) -> InvokeOutput {
         let request = self.aws.lambda.invoke().function_name(Names::new("d", venue).function).qualifier("live");
         let request = request.log_type(LogType::Tail).payload(Blob::new(r#"{"number":7}"#));
         request.send().await.call("lambda:Invoke").expect("a response")
     }
 }
 
-fn payload(output: &InvokeOutput) -> Value {
+fn response_payload(output: &InvokeOutput) -> Value {
     serde_json::from_slice(output.payload().expect("a payload").as_ref()).expect("JSON")
 }
 

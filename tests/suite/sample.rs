@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clouds::Target;
 
 /// The number of functions, queues, APIs, rules and mappings.
-async fn counts(aws: &Aws) -> [usize; 5] {
+async fn count_resources(aws: &Aws) -> [usize; 5] {
     let functions = aws.lambda.list_functions().send().await.expect("functions");
     let queues = aws.sqs.list_queues().send().await.expect("queues");
     let apis = aws.apigateway.get_rest_apis().send().await.expect("APIs");
@@ -26,7 +26,7 @@ async fn counts(aws: &Aws) -> [usize; 5] {
     ]
 }
 
-async fn is_made_once(target: Target) {
+async fn assert_created_once(target: Target) {
     let Some(opened) = target.open().await else { return };
     let first = legacy_account(&opened.aws).await.expect("creates the sample");
     assert_eq!(counts(&opened.aws).await, [5, 2, 1, 2, 1]);
@@ -50,7 +50,7 @@ async fn creates_sample_only_once_on_ministack() {
 }
 
 /// The number of invocations of a function in the days before `now`.
-async fn invocations(aws: &Aws, function: &str, now: Timestamp, days: i64) -> f64 {
+async fn count_invocations(aws: &Aws, function: &str, now: Timestamp, days: i64) -> f64 {
     let dimension = Dimension::builder().name("FunctionName").value(function).build();
     let metric = Metric::builder().namespace("AWS/Lambda").metric_name("Invocations").dimensions(dimension).build();
     let stat = MetricStat::builder().metric(metric).period(86_400).stat("Sum").build();

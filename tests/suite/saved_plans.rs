@@ -8,7 +8,7 @@ const SAVE: [&str; 5] = ["plan", "--artifact", "bootstrap", "--out", "plan.json"
 const APPLY_SAVED: [&str; 4] = ["apply", "plan.json", "--artifact", "bootstrap"];
 
 /// A site with a saved plan that creates everything.
-fn saved() -> Site {
+fn site_with_saved_plan() -> Site {
     let site = Site::new();
     let (code, text) = site.run(&SAVE);
     assert_eq!(code, 0, "{text}");
@@ -18,7 +18,7 @@ fn saved() -> Site {
 }
 
 /// Asserts that the saved plan is refused as stale with these words, and nothing is written.
-fn refused(site: &Site, words: &[&str]) {
+fn assert_stale(site: &Site, words: &[&str]) {
     site.writes();
     let (code, text) = site.run(&APPLY_SAVED);
     assert_eq!(code, 5, "{text}");
@@ -28,7 +28,7 @@ fn refused(site: &Site, words: &[&str]) {
     assert_eq!(site.writes(), Vec::<String>::new(), "{text}");
 }
 
-fn change(site: &Site, work: impl AsyncFnOnce(Aws)) {
+fn change_cloud(site: &Site, work: impl AsyncFnOnce(Aws)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let aws = Aws::for_local("us-east-1", site.cloud.http_client(), None);
     runtime.block_on(work(aws));

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use crate::world::{World, actions, manifest, venue};
 
-async fn world() -> (Cloud, World) {
+async fn new_world() -> (Cloud, World) {
     world_with(CloudConfig::default()).await
 }
 
@@ -170,12 +170,12 @@ async fn never_touches_parts_of_a_foreign_function_or_rule() {
     assert_eq!(cloud.writes(), []);
 }
 
-fn denied() -> Fault {
+fn denied_fault() -> Fault {
     Fault::Error(ApiError::new(403, "AccessDeniedException", "the process has ended"))
 }
 
 /// Creates, changes and removes resources, each in an apply.
-async fn story(world: &World) {
+async fn run_story(world: &World) {
     let both = manifest("sync");
     let changed = both.replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nmemory_mb = 512");
     let only_a = &changed[..changed.find("[venues.b]").expect("the manifest has b")];

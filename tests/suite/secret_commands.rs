@@ -10,7 +10,7 @@ use crate::processes::{APPLY, Site};
 use crate::world::manifest;
 
 /// The secret's value, as the function reads it.
-fn stored(site: &Site, venue: &str) -> Value {
+fn stored_secret(site: &Site, venue: &str) -> Value {
     let value = site.cloud.with(|cx| {
         let secret = &cx.regional().secretsmanager.secrets[&format!("sync/{venue}")];
         let current = |version: &&Version| version.stages.iter().any(|stage| stage == "AWSCURRENT");
@@ -20,7 +20,7 @@ fn stored(site: &Site, venue: &str) -> Value {
     serde_json::from_str(&value).expect("JSON")
 }
 
-fn applied() -> Site {
+fn applied_site() -> Site {
     let site = Site::new();
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
@@ -29,7 +29,7 @@ fn applied() -> Site {
 }
 
 /// `secret set` with the value on standard input.
-fn set(site: &Site, key: &str, value: &str) -> (i32, String) {
+fn set_credential(site: &Site, key: &str, value: &str) -> (i32, String) {
     let mut command = site.command(&["secret", "set", "a", key]);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");

@@ -32,37 +32,37 @@ const STARTS: u32 = 3;
 
 /// A running server.
 #[derive(Debug, Clone, Copy)]
-pub struct Server {
-    program: Program,
+pub struct TestServer {
+    program: ServerProgram,
     /// `http://127.0.0.1:<port>`.
     pub uri: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Program {
+enum ServerProgram {
     Moto,
     Ministack,
 }
 
 /// <https://docs.getmoto.org/en/latest/docs/server_mode.html>. `None` if such tests are skipped.
-pub async fn moto() -> Option<Server> {
-    server(Program::Moto).await
+pub async fn start_moto() -> Option<TestServer> {
+    server(ServerProgram::Moto).await
 }
 
 /// <https://pypi.org/project/ministack/>, which runs functions as processes. `None` if such tests are skipped.
-pub async fn ministack() -> Option<Server> {
-    server(Program::Ministack).await
+pub async fn start_ministack() -> Option<TestServer> {
+    server(ServerProgram::Ministack).await
 }
 
-impl Server {
+impl TestServer {
     /// Opens an empty account that no other test uses.
-    pub fn open(self) -> Opened {
+    pub fn open_account(self) -> Opened {
         let account = account();
         let writes = Writes::default();
         // moto reads the account from a header, ministack from a key id of twelve digits.
         let (key, header) = match self.program {
-            Program::Moto => ("local", Some(("x-moto-account-id", account.clone()))),
-            Program::Ministack => (account.as_str(), None),
+            ServerProgram::Moto => ("local", Some(("x-moto-account-id", account.clone()))),
+            ServerProgram::Ministack => (account.as_str(), None),
         };
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -76,12 +76,12 @@ impl Server {
 }
 
 /// An account that no other test in this process uses.
-fn account() -> String {
+fn new_account() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
     NEXT.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
-async fn server(program: Program) -> Option<Server> {
+async fn start_server(program: ServerProgram) -> Option<TestServer> {
     if left_out() {
         // The test harness would hide the output of `eprintln!`.
         let test = std::thread::current().name().unwrap_or_default().to_owned();
@@ -90,7 +90,7 @@ async fn server(program: Program) -> Option<Server> {
     }
     let uri = tokio::task::spawn_blocking(move || program.uri()).await.expect("starting a server doesn't panic");
     match uri {
-        Ok(uri) => Some(Server { program, uri }),
+        Ok(uri) => Some(TestServer { program, uri }),
         Err(error) => panic!(
             "could not start {}: {error}\nTo skip the tests that need it, run `{SWITCH}=off cargo test --workspace`.",
             program.name()
@@ -99,20 +99,20 @@ async fn server(program: Program) -> Option<Server> {
 }
 
 /// Whether to skip tests of these servers. Never in continuous integration, where nobody would notice a skipped test.
-fn left_out() -> bool {
+fn are_servers_skipped() -> bool {
     let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
     !ci && std::env::var(SWITCH).is_ok_and(|value| value == "off")
 }
 
 /// A server's process. It is kept so that its stdin stays open, since closing it ends the server: see
 /// `tests/servers/run.py`.
-struct Running {
+struct ServerProcess {
     uri: String,
     _process: Child,
 }
 
-impl Program {
-    fn name(self) -> &'static str {
+impl ServerProgram {
+    fn program_name(self) -> &'static str {
         match self {
             Self::Moto => "moto",
             Self::Ministack => "ministack",
@@ -120,9 +120,9 @@ impl Program {
     }
 
     /// The address of the server's only process. The first test that needs it starts it.
-    fn uri(self) -> Result<&'static str, &'static str> {
-        static MOTO: OnceLock<Result<Running, String>> = OnceLock::new();
-        static MINISTACK: OnceLock<Result<Running, String>> = OnceLock::new();
+    fn server_uri(self) -> Result<&'static str, &'static str> {
+        static MOTO: OnceLock<Result<ServerProcess, String>> = OnceLock::new();
+        static MINISTACK: OnceLock<Result<ServerProcess, String>> = OnceLock::new();
         let running = match self {
             Self::Moto => &MOTO,
             Self::Ministack => &MINISTACK,
@@ -142,7 +142,7 @@ impl Program {
 
     /// # Errors
     /// The server exited or didn't respond in time. The error has the last lines of its log.
-    fn start(self, python: &Path) -> Result<Running, String> {
+    fn start_process(self, python: &Path) -> Result<ServerProcess, String> {
         let port = free_port().map_err(|error| format!("no free port: {error}"))?;
         let directory = home().join(format!("{}-{}-{port}", self.name(), std::process::id()));
         fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
@@ -171,7 +171,7 @@ impl Program {
         let deadline = Instant::now() + LONGEST_START;
         let ended = loop {
             if answers(port, self.health()) {
-                return Ok(Running { uri: format!("http://127.0.0.1:{port}"), _process: process });
+                return Ok(ServerProcess { uri: format!("http://127.0.0.1:{port}"), _process: process });
             }
             match process.try_wait() {
                 Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
@@ -188,7 +188,7 @@ impl Program {
         Err(format!("{ended}\n{}", last_lines(&log)))
     }
 
-    fn health(self) -> &'static str {
+    fn health_path(self) -> &'static str {
         match self {
             Self::Moto => "/moto-api/data.json",
             Self::Ministack => "/_ministack/health",
@@ -201,7 +201,7 @@ fn free_port() -> std::io::Result<u16> {
 }
 
 /// Whether `GET path` returns status 200.
-fn answers(port: u16, path: &str) -> bool {
+fn responds_ok(port: u16, path: &str) -> bool {
     let ask = || {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -214,7 +214,7 @@ fn answers(port: u16, path: &str) -> bool {
 }
 
 /// The python of the virtual environment, which is created unless it exists with exactly these requirements.
-fn installed() -> Result<PathBuf, String> {
+fn install_servers() -> Result<PathBuf, String> {
     let home = home();
     let at = |error: std::io::Error| format!("{}: {error}", home.display());
     fs::create_dir_all(&home).map_err(at)?;
@@ -241,7 +241,7 @@ fn installed() -> Result<PathBuf, String> {
     Ok(python)
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+fn run_command(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
@@ -258,12 +258,12 @@ fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
-fn source(name: &str) -> PathBuf {
+fn source_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers").join(name)
 }
 
 /// The directory of the virtual environment and of the servers' temporary files: `test-servers` in cargo's target
 /// directory.
-fn home() -> PathBuf {
+fn home_directory() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("test-servers")
 }

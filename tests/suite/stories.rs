@@ -36,29 +36,29 @@ on_every_cloud! {
     fixes_changes_made_by_hand
 }
 
-struct Place {
+struct StoryWorld {
     world: World,
     writes: Writes,
 }
 
-impl Place {
+impl StoryWorld {
     async fn new(opened: Opened) -> Self {
         Self { world: World::new(opened.aws).await, writes: opened.writes }
     }
 }
 
 /// The manifest with one more line for venue `a`.
-fn with(line: &str) -> String {
+fn manifest_with(line: &str) -> String {
     let name = "display_name = \"Venue a\"";
     manifest("sync").replace(name, &format!("{name}\n{line}"))
 }
 
-fn only_a() -> String {
+fn manifest_of_a() -> String {
     let both = manifest("sync");
     both[..both.find("[venues.b]").expect("the manifest has b")].to_owned()
 }
 
-async fn a_second_apply_makes_no_write_call(Place { world, writes }: Place) {
+async fn a_second_apply_makes_no_write_call(StoryWorld { world, writes }: StoryWorld) {
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
     assert!(!writes.take().is_empty(), "the first apply writes");
@@ -67,7 +67,7 @@ async fn a_second_apply_makes_no_write_call(Place { world, writes }: Place) {
     assert_eq!(writes.take(), Vec::<String>::new(), "the second apply makes no write call");
 }
 
-async fn applies_and_reverts_an_edit(Place { world, .. }: Place) {
+async fn applies_and_reverts_an_edit(StoryWorld { world, .. }: StoryWorld) {
     let before = world.desired(&manifest("sync"));
     world.converge(&before).await;
     for (line, changes) in [
@@ -84,7 +84,7 @@ async fn applies_and_reverts_an_edit(Place { world, .. }: Place) {
     }
 }
 
-async fn pauses_and_resumes_a_venue(Place { world, writes }: Place) {
+async fn pauses_and_resumes_a_venue(StoryWorld { world, writes }: StoryWorld) {
     let active = world.desired(&manifest("sync"));
     world.converge(&active).await;
     writes.take();
@@ -97,7 +97,7 @@ async fn pauses_and_resumes_a_venue(Place { world, writes }: Place) {
     assert_eq!(writes.take(), ["PutRule"]);
 }
 
-async fn publishes_new_code_as_a_version_under_the_alias(Place { world, .. }: Place) {
+async fn publishes_new_code_as_a_version_under_the_alias(StoryWorld { world, .. }: StoryWorld) {
     let version = async |aws: &deployer_aws::Aws| {
         let alias = aws.lambda.get_alias().function_name("sync-a").name("live").send().await.expect("it exists");
         alias.function_version().map(ToOwned::to_owned)
@@ -112,7 +112,7 @@ async fn publishes_new_code_as_a_version_under_the_alias(Place { world, .. }: Pl
     assert_eq!(version(&newer.aws).await.as_deref(), Some("2"));
 }
 
-async fn prunes_a_venue_and_restores_its_secret_when_it_returns(Place { world, .. }: Place) {
+async fn prunes_a_venue_and_restores_its_secret_when_it_returns(StoryWorld { world, .. }: StoryWorld) {
     let both = world.desired(&manifest("sync"));
     world.converge(&both).await;
     let secret = || async {
@@ -130,7 +130,7 @@ async fn prunes_a_venue_and_restores_its_secret_when_it_returns(Place { world, .
     assert!(value.secret_string().is_some_and(|value| value.contains("token-value")), "the value is kept");
 }
 
-async fn destroy_deletes_only_what_is_ours(Place { world, .. }: Place) {
+async fn destroy_deletes_only_what_is_ours(StoryWorld { world, .. }: StoryWorld) {
     world.converge(&world.desired(&manifest("sync"))).await;
     world.converge(&world.desired(&manifest("sync-two"))).await;
     let logs = &world.aws.logs;
@@ -149,7 +149,7 @@ async fn destroy_deletes_only_what_is_ours(Place { world, .. }: Place) {
     assert!(names.iter().all(|name| name.starts_with("sync-two-")), "{names:?}");
 }
 
-async fn leaves_foreign_resources_with_our_names_alone(Place { world, writes }: Place) {
+async fn leaves_foreign_resources_with_our_names_alone(StoryWorld { world, writes }: StoryWorld) {
     let aws = &world.aws;
     aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("the log group is created");
     aws.events
@@ -179,7 +179,7 @@ async fn leaves_foreign_resources_with_our_names_alone(Place { world, writes }: 
     assert_eq!(groups.expect("an answer").log_groups()[0].retention_in_days(), None);
 }
 
-async fn fixes_changes_made_by_hand(Place { world, .. }: Place) {
+async fn fixes_changes_made_by_hand(StoryWorld { world, .. }: StoryWorld) {
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
     let aws = &world.aws;

@@ -19,25 +19,25 @@ const RULE: &str = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
 struct Read(&'static str, &'static str, &'static str);
 
 impl Read {
-    fn is(self, call: &Call) -> bool {
+    fn matches_call(self, call: &Call) -> bool {
         (call.service, call.operation.as_str(), call.resource.as_str()) == (self.0, self.1, self.2)
     }
 }
 
 /// The two ways in which a read fails: access denied, and an error of the service.
-fn failures() -> [Fault; 2] {
+fn read_failures() -> [Fault; 2] {
     [(403, "AccessDenied"), (500, "InternalFailure")]
         .map(|(status, code)| Fault::Error(ApiError::new(status, code, "unreadable")))
 }
 
-async fn empty() -> (Cloud, World) {
+async fn empty_world() -> (Cloud, World) {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
     (cloud, world)
 }
 
 /// A cloud where everything exists, but every resource of both venues was changed by hand.
-async fn drifted() -> (Cloud, World) {
+async fn drifted_world() -> (Cloud, World) {
     let (cloud, world) = empty().await;
     world.converge(&world.desired(&manifest("sync"))).await;
     for venue in ["a", "b"] {
@@ -46,7 +46,7 @@ async fn drifted() -> (Cloud, World) {
     (cloud, world)
 }
 
-async fn drift(aws: &Aws, venue: &str) {
+async fn drift_venue(aws: &Aws, venue: &str) {
     let (function, rule) = (format!("sync-{venue}"), format!("sync-{venue}-schedule"));
     let request = aws.iam.attach_role_policy().role_name(format!("{function}-role"));
     request.policy_arn("arn:aws:iam::aws:policy/AdministratorAccess").send().await.expect("attached");
@@ -67,20 +67,20 @@ async fn drift(aws: &Aws, venue: &str) {
 
 type Addresses = BTreeSet<(String, Kind)>;
 
-fn of(venues: &[&str], kinds: &[Kind]) -> Addresses {
+fn addresses_of(venues: &[&str], kinds: &[Kind]) -> Addresses {
     venues.iter().flat_map(|venue| kinds.iter().map(|kind| ((*venue).to_owned(), *kind))).collect()
 }
 
-fn changed(plan: &Plan) -> Addresses {
+fn changed_addresses(plan: &Plan) -> Addresses {
     plan.changes.iter().map(|change| (change.address.venue.clone(), change.address.kind)).collect()
 }
 
-fn unread(plan: &Plan) -> Addresses {
+fn unreadable_addresses(plan: &Plan) -> Addresses {
     let addresses = plan.unreadable.iter().filter_map(|unreadable| unreadable.address.clone());
     addresses.map(|address| (address.venue, address.kind)).collect()
 }
 
-fn fail(cloud: &Cloud, reads: &[Read], denied: &[&'static str], fault: &Fault) {
+fn fail_reads(cloud: &Cloud, reads: &[Read], denied: &[&'static str], fault: &Fault) {
     let (reads, denied, fault) = (reads.to_vec(), denied.to_vec(), fault.clone());
     cloud.set_faults(Some(Arc::new(move |call: &Call| {
         if denied.contains(&call.operation.as_str()) {
@@ -91,7 +91,7 @@ fn fail(cloud: &Cloud, reads: &[Read], denied: &[&'static str], fault: &Fault) {
 }
 
 /// With `read` failing, exactly `kinds` of venue `a` are left alone and reported, and everything else is fixed.
-async fn is_left_alone(read: Read, denied: &[&'static str], kinds: &[Kind]) {
+async fn assert_left_alone(read: Read, denied: &[&'static str], kinds: &[Kind]) {
     for fault in failures() {
         let (cloud, world) = drifted().await;
         let desired = world.desired(&manifest("sync"));
@@ -111,7 +111,7 @@ async fn is_left_alone(read: Read, denied: &[&'static str], kinds: &[Kind]) {
 }
 
 /// Creates a resource of venue `a` that a list shows, so that the lists may only lack the rest. Not one of `kind`.
-async fn begin(aws: &Aws, kind: Kind) {
+async fn create_one_resource(aws: &Aws, kind: Kind) {
     let owner = [("deployer:deployment", "sync"), ("deployer:venue", "a")];
     if kind != Kind::LogGroup {
         let tags = owner.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
@@ -125,7 +125,7 @@ async fn begin(aws: &Aws, kind: Kind) {
 }
 
 /// With `read` failing on an almost empty cloud, `kinds` of venue `a` aren't created, but those of `b` are.
-async fn is_not_created(read: Read, kinds: &[Kind]) {
+async fn assert_not_created(read: Read, kinds: &[Kind]) {
     for fault in failures() {
         let (cloud, world) = empty().await;
         begin(&world.aws, kinds[0]).await;
@@ -144,7 +144,7 @@ async fn is_not_created(read: Read, kinds: &[Kind]) {
 }
 
 /// With `read` failing, destroying everything leaves `kind` of venue `a` alone and reports it.
-async fn is_not_deleted(read: Read, denied: &[&'static str], kind: Kind) {
+async fn assert_not_deleted(read: Read, denied: &[&'static str], kind: Kind) {
     for fault in failures() {
         let (cloud, world) = empty().await;
         world.converge(&world.desired(&manifest("sync"))).await;
@@ -221,7 +221,7 @@ async fn does_not_delete_unreadable_resources() {
 }
 
 /// Without a whole list, nothing that it would show is created, changed or deleted, in any venue.
-async fn list_is_left_alone(lists: &[&'static str], kinds: &[Kind], faults: &[Fault]) {
+async fn assert_list_left_alone(lists: &[&'static str], kinds: &[Kind], faults: &[Fault]) {
     for fault in faults {
         let (cloud, world) = drifted().await;
         let fail_lists = |cloud: &Cloud| {
@@ -287,7 +287,7 @@ async fn reads_roles_one_by_one_when_their_bulk_list_is_denied() {
 }
 
 /// The venue is no longer declared, and only tags show that the resource is ours.
-async fn owner_can_not_be_read(read: Read, unmark: impl AsyncFn(&Aws)) {
+async fn assert_unknown_owner_kept(read: Read, unmark: impl AsyncFn(&Aws)) {
     for fault in failures() {
         let (cloud, world) = empty().await;
         world.converge(&world.desired(&manifest("sync"))).await;

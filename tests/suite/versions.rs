@@ -10,12 +10,12 @@ use crate::world::{manifest, venue};
 
 /// A fake for the functions: records every invocation and returns what the test wants.
 #[derive(Debug, Default)]
-struct StandIn {
+struct FakeFunctions {
     invoked: Mutex<Vec<String>>,
     error: Mutex<Option<&'static str>>,
 }
 
-impl Invoker for StandIn {
+impl Invoker for FakeFunctions {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>> {
         let event = String::from_utf8_lossy(&invocation.payload).into_owned();
         let line = format!("{}:{} {event}", invocation.function_name, invocation.version);
@@ -31,29 +31,29 @@ impl Invoker for StandIn {
 }
 
 /// Three deployed venues whose functions are a fake.
-fn site() -> (Site, Arc<StandIn>) {
+fn deployed_site() -> (Site, Arc<FakeFunctions>) {
     let site = Site::new();
     site.write("venues.toml", &three());
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
-    let stand_in = Arc::new(StandIn::default());
+    let stand_in = Arc::new(FakeFunctions::default());
     site.cloud.set_invoker(stand_in.clone());
     site.writes();
     (site, stand_in)
 }
 
-fn three() -> String {
+fn three_venues() -> String {
     format!("{}{}", manifest("sync"), venue("c", ""))
 }
 
 /// The version that a venue's rule invokes.
-fn live(site: &Site, venue: &str) -> String {
+fn live_version(site: &Site, venue: &str) -> String {
     let live =
         site.cloud.with(|cx| cx.regional().lambda.functions[&format!("sync-{venue}")].aliases["live"].version.clone());
     live.expect("the cloud's state is readable")
 }
 
-fn versions(site: &Site, venue: &str) -> Vec<u64> {
+fn published_versions(site: &Site, venue: &str) -> Vec<u64> {
     let versions = site
         .cloud
         .with(|cx| cx.regional().lambda.functions[&format!("sync-{venue}")].versions.keys().copied().collect());

@@ -11,34 +11,38 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 /// The requests that can change something, oldest first.
 #[derive(Debug, Clone, Default)]
-pub struct Writes {
+pub struct RecordedWrites {
     list: Arc<Mutex<Vec<String>>>,
 }
 
-impl Writes {
+impl RecordedWrites {
     /// Takes the requests since the last call, each as its operation's name or, for Lambda, its method and path.
-    pub fn take(&self) -> Vec<String> {
+    pub fn take_writes(&self) -> Vec<String> {
         std::mem::take(&mut *self.list.lock().expect("no thread panicked"))
     }
 }
 
 /// A client on top of `inner` that records requests in `writes` and adds `header` to each.
-pub fn noting(inner: SharedHttpClient, writes: &Writes, header: Option<(&'static str, String)>) -> SharedHttpClient {
+pub fn record_writes(
+    inner: SharedHttpClient,
+    writes: &RecordedWrites,
+    header: Option<(&'static str, String)>,
+) -> SharedHttpClient {
     let writes = writes.clone();
     http_client_fn(move |settings: &HttpConnectorSettings, components: &RuntimeComponents| {
         let inner = inner.http_connector(settings, components);
-        SharedHttpConnector::new(Noting { inner, writes: writes.clone(), header: header.clone() })
+        SharedHttpConnector::new(RecordingConnector { inner, writes: writes.clone(), header: header.clone() })
     })
 }
 
 #[derive(Debug)]
-struct Noting {
+struct RecordingConnector {
     inner: SharedHttpConnector,
-    writes: Writes,
+    writes: RecordedWrites,
     header: Option<(&'static str, String)>,
 }
 
-impl HttpConnector for Noting {
+impl HttpConnector for RecordingConnector {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         if let Some(write) = write(&request) {
             self.writes.list.lock().expect("no thread panicked").push(write);
@@ -51,7 +55,7 @@ impl HttpConnector for Noting {
 }
 
 /// The request's operation, if it can change something.
-fn write(request: &HttpRequest) -> Option<String> {
+fn write_operation(request: &HttpRequest) -> Option<String> {
     let operation = match request.headers().get("x-amz-target") {
         Some(target) => target.rsplit('.').next().map(ToOwned::to_owned),
         None => request.body().bytes().and_then(|body| {

@@ -18,7 +18,7 @@ use deployer_reconcile::apply::{self, Event, Inputs, Options, Outcome};
 use tokio_util::sync::CancellationToken;
 
 /// A manifest with two venues, `a` active and `b` paused, in this deployment.
-pub fn manifest(deployment: &str) -> String {
+pub fn two_venue_manifest(deployment: &str) -> String {
     format!(
         "[deployment]\nname = \"{deployment}\"\nregion = \"us-east-1\"\n\n{}{}",
         venue("a", ""),
@@ -27,7 +27,7 @@ pub fn manifest(deployment: &str) -> String {
 }
 
 /// A venue's tables, with `more` lines in the first one.
-pub fn venue(name: &str, more: &str) -> String {
+pub fn venue_tables(name: &str, more: &str) -> String {
     format!(
         "[venues.{name}]\ndisplay_name = \"Venue {name}\"\n{more}[venues.{name}.secrets]\n\
          hubspot_token = \"env:TOKEN_{name}\"\ntripleseat_public_key = \"env:KEY_{name}\"\n\
@@ -62,7 +62,7 @@ impl World {
     }
 
     /// Uses an artifact as the function's code, and `secret` as the value of every secret.
-    pub async fn with(aws: Aws, artifact: Artifact, secret: &str) -> Self {
+    pub async fn with_artifact(aws: Aws, artifact: Artifact, secret: &str) -> Self {
         let identity = aws.sts.get_caller_identity().send().await.expect("the cloud returns its account");
         let account = identity.account().expect("an account").to_owned();
         let scope = Scope { account, region: "us-east-1".to_owned() };
@@ -86,13 +86,13 @@ impl World {
     }
 
     /// What a manifest declares.
-    pub fn desired(&self, text: &str) -> Desired {
+    pub fn desired_from(&self, text: &str) -> Desired {
         let loaded = manifest::parse(text, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
         desired(&loaded.manifest, &self.scope, |_| self.artifact.code_sha256.clone())
     }
 
     /// Nothing at all, as for `destroy`.
-    pub fn nothing(&self, deployment: &str) -> Desired {
+    pub fn desired_nothing(&self, deployment: &str) -> Desired {
         Desired {
             deployment: deployment.to_owned(),
             scope: self.scope.clone(),
@@ -133,7 +133,7 @@ impl World {
         self.execute(&plan).await.0
     }
 
-    pub async fn execute(&self, plan: &Plan) -> (Outcome, Vec<Event>) {
+    pub async fn execute_plan(&self, plan: &Plan) -> (Outcome, Vec<Event>) {
         let secrets: BTreeMap<String, SecretValue> = plan
             .changes
             .iter()
@@ -168,6 +168,6 @@ impl World {
 }
 
 /// `venue/kind action` for each change.
-pub fn actions(plan: &Plan) -> Vec<String> {
+pub fn describe_actions(plan: &Plan) -> Vec<String> {
     plan.changes.iter().map(|change| format!("{} {:?}", change.address, change.action)).collect()
 }

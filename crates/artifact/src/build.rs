@@ -5,9 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::tools::{Tools, cargo_home};
-use super::workspace::Workspace;
-use super::{Artifact, BOOTSTRAP, Origin, Platform, cache, zip};
+use super::tools::{BuildTools, cargo_home};
+use super::workspace::SourceWorkspace;
+use super::{Artifact, ArtifactOrigin, ArtifactPlatform, BOOTSTRAP, cache, zip};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Architecture;
 
@@ -16,7 +16,7 @@ const SHOWN_LINES: usize = 60;
 
 /// A build event, for a progress display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event<'e> {
+pub enum BuildEvent<'e> {
     /// A build starts.
     Building {
         /// The command, as typed in a shell.
@@ -38,44 +38,44 @@ pub enum Event<'e> {
 
 /// A build of `sync-lambda` for one platform.
 #[derive(Debug, Clone)]
-pub struct Builder {
-    platform: Platform,
+pub struct ArtifactBuilder {
+    platform: ArtifactPlatform,
     search: Vec<PathBuf>,
     target_dir: Option<PathBuf>,
     release: bool,
     rebuild: bool,
-    tools: Tools,
+    tools: BuildTools,
 }
 
-impl Builder {
+impl ArtifactBuilder {
     /// For AWS, builds with cargo-lambda, optimized. For this machine, builds with plain cargo in the deployer's own
     /// profile, so that shared dependencies are not built again.
     ///
     /// The source is searched for in the manifest's directory, the current directory, and their ancestors.
-    pub fn new(platform: Platform, manifest_dir: &Path) -> Self {
+    pub fn new(platform: ArtifactPlatform, manifest_dir: &Path) -> Self {
         let mut search = vec![std::path::absolute(manifest_dir).unwrap_or_else(|_| manifest_dir.to_owned())];
         search.extend(std::env::current_dir());
-        let release = matches!(platform, Platform::Lambda(_)) || !cfg!(debug_assertions);
-        Self { platform, search, target_dir: None, release, rebuild: false, tools: Tools::from_environment() }
+        let release = matches!(platform, ArtifactPlatform::Lambda(_)) || !cfg!(debug_assertions);
+        Self { platform, search, target_dir: None, release, rebuild: false, tools: BuildTools::from_environment() }
     }
 
     /// Builds in `directory` instead of `CARGO_TARGET_DIR` or the workspace's `target`.
     #[must_use]
-    pub fn target_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+    pub fn with_target_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.target_dir = Some(directory.into());
         self
     }
 
     /// Builds even if a zip of the same sources is cached.
     #[must_use]
-    pub fn rebuild(mut self) -> Self {
+    pub fn force_rebuild(mut self) -> Self {
         self.rebuild = true;
         self
     }
 
     /// Searches for programs in `path`, which has the format of `PATH`, and uses this cargo instead of `$CARGO`.
     #[must_use]
-    pub fn programs(mut self, path: impl Into<std::ffi::OsString>, cargo: Option<PathBuf>) -> Self {
+    pub fn with_programs(mut self, path: impl Into<std::ffi::OsString>, cargo: Option<PathBuf>) -> Self {
         self.tools = self.tools.with_path(path, cargo);
         self
     }
@@ -84,50 +84,53 @@ impl Builder {
     ///
     /// Fails if the source isn't found, a program is missing, cargo fails (the error has its output), or the result
     /// wouldn't run on the platform.
-    pub fn build(&self, on_event: &mut dyn FnMut(Event<'_>)) -> Result<Artifact> {
-        let workspace = Workspace::find(&self.search)?;
+    pub fn build_artifact(&self, on_event: &mut dyn FnMut(BuildEvent<'_>)) -> Result<Artifact> {
+        let workspace = SourceWorkspace::find_from(&self.search)?;
         let target = self.target_dir.clone().unwrap_or_else(|| workspace.target_dir());
         let rustc = self.tools.rustc_version(&workspace.root)?;
         let rustflags = std::env::var("RUSTFLAGS").unwrap_or_default();
         let kind = format!("{:?} release={} deployer={}", self.platform, self.release, workspace.has_deployer);
-        let digest = cache::digest(&workspace.root, &[&kind, &rustc, &rustflags])?;
-        let kept = cache::path(&target, &digest);
-        if let Some(artifact) = self.kept(&kept) {
-            on_event(Event::Cached { path: &kept });
+        let digest = cache::digest_sources(&workspace.root, &[&kind, &rustc, &rustflags])?;
+        let kept = cache::zip_path(&target, &digest);
+        if let Some(artifact) = self.cached_artifact(&kept) {
+            on_event(BuildEvent::Cached { path: &kept });
             return Ok(artifact);
         }
 
         let (command, output) = match self.platform {
-            Platform::Lambda(architecture) => self.cargo_lambda(&workspace, &target, architecture, &rustc)?,
-            Platform::Local => self.cargo(&workspace, &target),
+            ArtifactPlatform::Lambda(architecture) => {
+                self.cargo_lambda_command(&workspace, &target, architecture, &rustc)?
+            }
+            ArtifactPlatform::Local => self.cargo_command(&workspace, &target),
         };
-        let shown = shown(&command);
-        on_event(Event::Building { command: &shown });
-        run(command, &shown, on_event)?;
+        let shown = command_line(&command);
+        on_event(BuildEvent::Building { command: &shown });
+        run_cargo(command, &shown, on_event)?;
         let bootstrap = std::fs::read(&output).map_err(|error| {
             Error::failed(format!("`{shown}` did not produce {}", output.display())).caused_by(&error).hint(
                 "if cargo's configuration file sets a target directory, set CARGO_TARGET_DIR to the same directory",
             )
         })?;
-        let zipped = zip::deterministic(&[(BOOTSTRAP, &bootstrap)])?;
-        let artifact = Artifact::checked(zipped.into(), self.platform, Origin::Built { command: shown })?;
-        cache::keep(&target, &digest, &artifact.bootstrap_zip)?;
-        on_event(Event::Built { size: artifact.size });
+        let zipped = zip::build_deterministic_zip(&[(BOOTSTRAP, &bootstrap)])?;
+        let artifact =
+            Artifact::from_checked_zip(zipped.into(), self.platform, ArtifactOrigin::Built { command: shown })?;
+        cache::store_zip(&target, &digest, &artifact.bootstrap_zip)?;
+        on_event(BuildEvent::Built { size: artifact.size });
         Ok(artifact)
     }
 
     /// The cached artifact, if there is one and it is still usable.
-    fn kept(&self, path: &Path) -> Option<Artifact> {
+    fn cached_artifact(&self, path: &Path) -> Option<Artifact> {
         if self.rebuild {
             return None;
         }
         let zipped = std::fs::read(path).ok()?;
-        Artifact::checked(zipped.into(), self.platform, Origin::Cached { path: path.to_owned() }).ok()
+        Artifact::from_checked_zip(zipped.into(), self.platform, ArtifactOrigin::Cached { path: path.to_owned() }).ok()
     }
 
     /// The command, and the path of the executable that it builds.
-    fn cargo(&self, workspace: &Workspace, target: &Path) -> (Command, PathBuf) {
-        let mut command = self.tools.command(&self.tools.cargo);
+    fn cargo_command(&self, workspace: &SourceWorkspace, target: &Path) -> (Command, PathBuf) {
+        let mut command = self.tools.command_for(&self.tools.cargo);
         command.current_dir(&workspace.root).arg("build").args(["-p", "sync-lambda"]);
         if workspace.has_deployer {
             // Building both makes cargo unify features as it did for the deployer, so no dependency is built again.
@@ -145,9 +148,9 @@ impl Builder {
     }
 
     /// cargo-lambda puts each executable in a directory with its name: `<lambda-dir>/bootstrap/bootstrap`.
-    fn cargo_lambda(
+    fn cargo_lambda_command(
         &self,
-        workspace: &Workspace,
+        workspace: &SourceWorkspace,
         target: &Path,
         architecture: Architecture,
         rustc: &str,
@@ -158,7 +161,7 @@ impl Builder {
             Architecture::Arm64 => ("--arm64", "lambda-arm64"),
         };
         let lambda_dir = target.join(directory);
-        let mut command = self.tools.command(&self.tools.cargo);
+        let mut command = self.tools.command_for(&self.tools.cargo);
         command
             .current_dir(&workspace.root)
             .args(["lambda", "build", "--release", flag, "-p", "sync-lambda", "--bin", BOOTSTRAP, "--locked"])
@@ -166,14 +169,14 @@ impl Builder {
             .arg(&lambda_dir)
             // cargo-lambda passes its own `--target-dir` to `cargo metadata`, which doesn't have that option.
             .env("CARGO_TARGET_DIR", target)
-            .env("RUSTFLAGS", self.remapped(workspace, target, rustc)?);
+            .env("RUSTFLAGS", self.remap_flags(workspace, target, rustc)?);
         Ok((command, lambda_dir.join(BOOTSTRAP).join(BOOTSTRAP)))
     }
 
     /// Compiler flags that remap every path that could end up in the executable to one that is the same everywhere.
-    fn remapped(&self, workspace: &Workspace, target: &Path, rustc: &str) -> Result<String> {
+    fn remap_flags(&self, workspace: &SourceWorkspace, target: &Path, rustc: &str) -> Result<String> {
         let commit = rustc.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
-        let library = Path::new(&self.tools.sysroot(&workspace.root)?).join("lib/rustlib/src/rust");
+        let library = Path::new(&self.tools.rustc_sysroot(&workspace.root)?).join("lib/rustlib/src/rust");
         // The last matching remapping wins, so a directory comes before the directories inside it.
         let mut paths = vec![(workspace.root.clone(), "/source".to_owned()), (target.to_owned(), "/target".to_owned())];
         paths.extend(cargo_home().map(|home| (home, "/cargo".to_owned())));
@@ -191,13 +194,13 @@ impl Builder {
 }
 
 /// The command, as typed in a shell in the workspace.
-fn shown(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
-fn run(mut command: Command, shown: &str, on_event: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+fn run_cargo(mut command: Command, shown: &str, on_event: &mut dyn FnMut(BuildEvent<'_>)) -> Result<()> {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|error| {
         Error::failed(format!("could not start `{shown}`"))
             .caused_by(&error)
@@ -209,7 +212,7 @@ fn run(mut command: Command, shown: &str, on_event: &mut dyn FnMut(Event<'_>)) -
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-            on_event(Event::Line(&text));
+            on_event(BuildEvent::Line(&text));
             if last.len() == SHOWN_LINES {
                 last.pop_front();
             }

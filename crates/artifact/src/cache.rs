@@ -12,7 +12,7 @@ const FORMAT: &str = "deployer artifact 1";
 const KEPT: usize = 8;
 
 /// A hex digest of the sources below `root` and of the build `settings`.
-pub(super) fn digest(root: &Path, settings: &[&str]) -> Result<String> {
+pub(super) fn digest_sources(root: &Path, settings: &[&str]) -> Result<String> {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());
@@ -21,11 +21,11 @@ pub(super) fn digest(root: &Path, settings: &[&str]) -> Result<String> {
     part(FORMAT.as_bytes());
     settings.iter().for_each(|setting| part(setting.as_bytes()));
     let mut files = Vec::new();
-    collect(&root.join("sync-lambda"), &mut files)?;
+    collect_files(&root.join("sync-lambda"), &mut files)?;
     // What the function is built from besides its own crate.
     let shared = root.join("crates").join("sync-config");
     if shared.is_dir() {
-        collect(&shared, &mut files)?;
+        collect_files(&shared, &mut files)?;
     }
     for name in
         ["Cargo.toml", "Cargo.lock", "rust-toolchain", "rust-toolchain.toml", ".cargo/config.toml", ".cargo/config"]
@@ -36,19 +36,19 @@ pub(super) fn digest(root: &Path, settings: &[&str]) -> Result<String> {
     for file in files.iter().filter(|file| file.is_file()) {
         let name = file.strip_prefix(root).unwrap_or(file);
         part(name.to_string_lossy().as_bytes());
-        part(&std::fs::read(file).map_err(|error| unreadable(file, &error))?);
+        part(&std::fs::read(file).map_err(|error| unreadable_error(file, &error))?);
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(directory).map_err(|error| unreadable(directory, &error))?;
+fn collect_files(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(directory).map_err(|error| unreadable_error(directory, &error))?;
     for entry in entries {
-        let path = entry.map_err(|error| unreadable(directory, &error))?.path();
+        let path = entry.map_err(|error| unreadable_error(directory, &error))?.path();
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if path.is_dir() {
             if !hidden && path.file_name() != Some("target".as_ref()) {
-                collect(&path, files)?;
+                collect_files(&path, files)?;
             }
         } else {
             files.push(path);
@@ -57,27 +57,27 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+fn unreadable_error(path: &Path, error: &std::io::Error) -> Error {
     Error::failed(format!("could not read {}", path.display())).caused_by(error)
 }
 
 /// Where the zip with this digest is stored.
-pub(super) fn path(target: &Path, digest: &str) -> PathBuf {
-    directory(target).join(format!("{digest}.zip"))
+pub(super) fn zip_path(target: &Path, digest: &str) -> PathBuf {
+    cache_directory(target).join(format!("{digest}.zip"))
 }
 
-fn directory(target: &Path) -> PathBuf {
+fn cache_directory(target: &Path) -> PathBuf {
     target.join("deployer")
 }
 
 /// Stores a zip atomically and deletes the oldest ones.
-pub(super) fn keep(target: &Path, digest: &str, zip: &[u8]) -> Result<()> {
-    let directory = directory(target);
+pub(super) fn store_zip(target: &Path, digest: &str, zip: &[u8]) -> Result<()> {
+    let directory = cache_directory(target);
     let write = || -> std::io::Result<()> {
         std::fs::create_dir_all(&directory)?;
         let mut file = tempfile::NamedTempFile::new_in(&directory)?;
         std::io::Write::write_all(&mut file, zip)?;
-        file.persist(path(target, digest))?;
+        file.persist(zip_path(target, digest))?;
         Ok(())
     };
     write().map_err(|error| {

@@ -1,7 +1,7 @@
 //! Checks that Lambda would accept an artifact and could start it.
 
-use super::elf::{self, Glibc};
-use super::{BOOTSTRAP, Platform, zip};
+use super::elf::{self, GlibcVersion};
+use super::{ArtifactPlatform, BOOTSTRAP, zip};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Architecture;
 
@@ -11,22 +11,22 @@ pub const MAX_ZIPPED_BYTES: u64 = 50 * 1024 * 1024;
 /// The largest unzipped content: 250 MB.
 pub const MAX_UNZIPPED_BYTES: u64 = 250 * 1024 * 1024;
 /// The glibc of Amazon Linux 2023, which `provided.al2023` is based on.
-pub const PROVIDED_AL2023_GLIBC: Glibc = Glibc { major: 2, minor: 34 };
+pub const PROVIDED_AL2023_GLIBC: GlibcVersion = GlibcVersion { major: 2, minor: 34 };
 
 const EXECUTABLE_BITS: u32 = 0o111;
 
 /// Returns the architecture that the bootstrap was built for; `None` for a script.
-pub(super) fn check(bytes: &[u8], platform: Platform) -> Result<Option<Architecture>> {
-    let entries = zip::entries(bytes)?;
+pub(super) fn check_zip(bytes: &[u8], platform: ArtifactPlatform) -> Result<Option<Architecture>> {
+    let entries = zip::list_entries(bytes)?;
     let unzipped: u64 = entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add);
     if unzipped > MAX_UNZIPPED_BYTES {
         return Err(Error::failed(format!(
             "the artifact is {} unzipped, but Lambda's limit is 250 MB",
-            megabytes(unzipped)
+            format_megabytes(unzipped)
         )));
     }
-    if platform != Platform::Local && bytes.len() as u64 > MAX_ZIPPED_BYTES {
-        let size = megabytes(bytes.len() as u64);
+    if platform != ArtifactPlatform::Local && bytes.len() as u64 > MAX_ZIPPED_BYTES {
+        let size = format_megabytes(bytes.len() as u64);
         return Err(Error::failed(format!("the artifact's zip is {size}, but Lambda's limit is 50 MB"))
             .hint("build with --release and strip = true"));
     }
@@ -43,10 +43,10 @@ pub(super) fn check(bytes: &[u8], platform: Platform) -> Result<Option<Architect
             "run `chmod 755 bootstrap` and zip it again, or pass the unzipped bootstrap and let the deployer zip it",
         ));
     }
-    executable(&zip::content(bytes, BOOTSTRAP, MAX_UNZIPPED_BYTES)?, platform)
+    check_executable(&zip::read_entry(bytes, BOOTSTRAP, MAX_UNZIPPED_BYTES)?, platform)
 }
 
-fn executable(bootstrap: &[u8], platform: Platform) -> Result<Option<Architecture>> {
+fn check_executable(bootstrap: &[u8], platform: ArtifactPlatform) -> Result<Option<Architecture>> {
     if bootstrap.starts_with(b"#!") {
         return Ok(None);
     }
@@ -54,11 +54,11 @@ fn executable(bootstrap: &[u8], platform: Platform) -> Result<Option<Architectur
         return Err(Error::failed("`bootstrap` is neither a Linux executable (ELF) nor a script (#!)")
             .hint("on macOS or Windows, build for Linux, such as with `cargo lambda build`"));
     }
-    let needs = elf::needs(bootstrap)
+    let needs = elf::read_requirements(bootstrap)
         .map_err(|reason| Error::failed(format!("`bootstrap` is not a readable executable: {reason}")))?;
     let wanted = match platform {
-        Platform::Lambda(architecture) => Some(architecture),
-        Platform::Local => host(),
+        ArtifactPlatform::Lambda(architecture) => Some(architecture),
+        ArtifactPlatform::Local => host_architecture(),
     };
     if wanted.is_some() && needs.architecture != wanted {
         let built = needs.architecture.map_or("a processor that Lambda doesn't support", Architecture::as_str);
@@ -66,13 +66,13 @@ fn executable(bootstrap: &[u8], platform: Platform) -> Result<Option<Architectur
         return Err(Error::failed(format!("`bootstrap` is built for {built} but must run on {wanted}"))
             .hint(format!("build it for {wanted}, or change `architecture` in the manifest")));
     }
-    if platform != Platform::Local {
-        lambda_can_load(&needs)?;
+    if platform != ArtifactPlatform::Local {
+        check_lambda_loader(&needs)?;
     }
     Ok(needs.architecture)
 }
 
-fn lambda_can_load(needs: &elf::Needs) -> Result<()> {
+fn check_lambda_loader(needs: &elf::ElfRequirements) -> Result<()> {
     if let Some(interpreter) = needs.interpreter.as_deref().filter(|path| path.contains("musl")) {
         return Err(Error::failed(format!("`bootstrap` needs the loader {interpreter}, which Lambda doesn't have"))
             .hint("link musl statically (-C target-feature=+crt-static), or build for glibc"));
@@ -87,7 +87,7 @@ fn lambda_can_load(needs: &elf::Needs) -> Result<()> {
 }
 
 /// The architecture of this machine, if Lambda supports it.
-pub(super) fn host() -> Option<Architecture> {
+pub(super) fn host_architecture() -> Option<Architecture> {
     match std::env::consts::ARCH {
         "x86_64" => Some(Architecture::X86_64),
         "aarch64" => Some(Architecture::Arm64),
@@ -95,6 +95,6 @@ pub(super) fn host() -> Option<Architecture> {
     }
 }
 
-fn megabytes(bytes: u64) -> String {
+fn format_megabytes(bytes: u64) -> String {
     format!("{} MB", bytes.div_ceil(1024 * 1024))
 }

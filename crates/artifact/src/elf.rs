@@ -10,29 +10,29 @@ use deployer_core::manifest::Architecture;
 
 /// A version of glibc, such as 2.34.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Glibc {
+pub struct GlibcVersion {
     /// The number before the dot.
     pub major: u32,
     /// The number after the dot.
     pub minor: u32,
 }
 
-impl fmt::Display for Glibc {
+impl fmt::Display for GlibcVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
     }
 }
 
 /// A feature that the loader supports since glibc 2.36. Binutils marks it with a name instead of a version.
-const DT_RELR: (&str, Glibc) = ("GLIBC_ABI_DT_RELR", Glibc { major: 2, minor: 36 });
+const DT_RELR: (&str, GlibcVersion) = ("GLIBC_ABI_DT_RELR", GlibcVersion { major: 2, minor: 36 });
 
 /// What an executable needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Needs {
+pub struct ElfRequirements {
     /// The processor; `None` if Lambda doesn't support it.
     pub architecture: Option<Architecture>,
     /// The newest glibc version that a symbol needs; `None` if it is linked statically.
-    pub glibc: Option<Glibc>,
+    pub glibc: Option<GlibcVersion>,
     /// The program that loads it; `None` if it is linked statically.
     pub interpreter: Option<String>,
 }
@@ -43,7 +43,7 @@ pub fn is_elf(bytes: &[u8]) -> bool {
 }
 
 /// Reads what an executable needs. The error says what is wrong with the file.
-pub fn needs(bytes: &[u8]) -> Result<Needs, String> {
+pub fn read_requirements(bytes: &[u8]) -> Result<ElfRequirements, String> {
     let plain = |error: object::Error| error.to_string();
     let header = FileHeader64::<LittleEndian>::parse(bytes)
         .map_err(|_| "it is not a 64-bit little-endian ELF file".to_owned())?;
@@ -64,18 +64,18 @@ pub fn needs(bytes: &[u8]) -> Result<Needs, String> {
         while let Some((_, mut versions)) = files.next().map_err(plain)? {
             while let Some(version) = versions.next().map_err(plain)? {
                 let name = version.name(endian, strings).map_err(plain)?;
-                glibc = glibc.max(std::str::from_utf8(name).ok().and_then(version_of));
+                glibc = glibc.max(std::str::from_utf8(name).ok().and_then(parse_glibc_version));
             }
         }
     }
-    Ok(Needs { architecture, glibc, interpreter })
+    Ok(ElfRequirements { architecture, glibc, interpreter })
 }
 
 /// `GLIBC_2.34` is 2.34, `GLIBC_2.2.5` is 2.2; names of other libraries have no version here.
-fn version_of(name: &str) -> Option<Glibc> {
+fn parse_glibc_version(name: &str) -> Option<GlibcVersion> {
     if name == DT_RELR.0 {
         return Some(DT_RELR.1);
     }
     let mut numbers = name.strip_prefix("GLIBC_")?.split('.').map(str::parse);
-    Some(Glibc { major: numbers.next()?.ok()?, minor: numbers.next()?.ok()? })
+    Some(GlibcVersion { major: numbers.next()?.ok()?, minor: numbers.next()?.ok()? })
 }

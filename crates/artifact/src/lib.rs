@@ -1,6 +1,6 @@
 //! The shared artifact: `sync-lambda`, built once and zipped so that the same source always produces the same bytes.
 //!
-//! [`Builder`] builds it, or finds the cached zip of the same sources; [`Artifact::from_path`] uses a file that the
+//! [`ArtifactBuilder`] builds it, or finds the cached zip of the same sources; [`Artifact::from_path`] uses a file that the
 //! user provides. Either way it is checked before use, so that an artifact that Lambda would reject or fail to start is
 //! found here.
 
@@ -22,7 +22,7 @@ mod tools;
 mod workspace;
 pub mod zip;
 
-pub use build::{Builder, Event};
+pub use build::{ArtifactBuilder, BuildEvent};
 pub use check::{MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, PROVIDED_AL2023_GLIBC};
 
 /// The name of the executable that Lambda's custom runtimes start.
@@ -30,7 +30,7 @@ pub const BOOTSTRAP: &str = "bootstrap";
 
 /// Where an artifact will run. It is built for this platform and checked against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Platform {
+pub enum ArtifactPlatform {
     /// Lambda's `provided.al2023`, on this architecture.
     Lambda(Architecture),
     /// This machine, for the embedded cloud.
@@ -39,7 +39,7 @@ pub enum Platform {
 
 /// Where an artifact came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ArtifactOrigin {
     /// Built now, with this command.
     Built {
         /// The command, as typed in a shell.
@@ -57,7 +57,7 @@ pub enum Origin {
     },
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ArtifactOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Built { command } => write!(f, "built with `{command}`"),
@@ -79,7 +79,7 @@ pub struct Artifact {
     /// Size of the zip in bytes.
     pub size: u64,
     /// Where it came from.
-    pub source: Origin,
+    pub source: ArtifactOrigin,
 }
 
 impl Artifact {
@@ -87,27 +87,27 @@ impl Artifact {
     /// unzipped bootstrap, which is zipped.
     ///
     /// Fails if the file can't be read or wouldn't run on `platform`.
-    pub fn from_path(path: &Path, platform: Platform) -> Result<Self> {
+    pub fn from_path(path: &Path, platform: ArtifactPlatform) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|error| {
             Error::failed(format!("could not read the artifact {}", path.display()))
                 .caused_by(&error)
                 .hint("--artifact takes a zip that contains `bootstrap`, or an unzipped bootstrap")
         })?;
-        let zipped = if zip::is_zip(&bytes) { bytes } else { zip::deterministic(&[(BOOTSTRAP, &bytes)])? };
-        Self::checked(zipped.into(), platform, Origin::Given { path: path.to_owned() })
+        let zipped = if zip::is_zip(&bytes) { bytes } else { zip::build_deterministic_zip(&[(BOOTSTRAP, &bytes)])? };
+        Self::from_checked_zip(zipped.into(), platform, ArtifactOrigin::Given { path: path.to_owned() })
     }
 
-    fn checked(bootstrap_zip: Bytes, platform: Platform, source: Origin) -> Result<Self> {
-        let architecture =
-            check::check(&bootstrap_zip, platform).map_err(|flaw| flaw.hint(format!("the artifact is {source}")))?;
+    fn from_checked_zip(bootstrap_zip: Bytes, platform: ArtifactPlatform, source: ArtifactOrigin) -> Result<Self> {
+        let architecture = check::check_zip(&bootstrap_zip, platform)
+            .map_err(|flaw| flaw.hint(format!("the artifact is {source}")))?;
         let code_sha256 = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&bootstrap_zip));
         let size = bootstrap_zip.len() as u64;
         Ok(Self { bootstrap_zip, code_sha256, architecture, size, source })
     }
 
     /// Unpacks the zip into `directory`, as Lambda does, and returns the path of `bootstrap`.
-    pub fn unpack(&self, directory: &Path) -> Result<PathBuf> {
-        zip::unpack(&self.bootstrap_zip, directory)?;
+    pub fn unpack_into(&self, directory: &Path) -> Result<PathBuf> {
+        zip::unpack_zip(&self.bootstrap_zip, directory)?;
         Ok(directory.join(BOOTSTRAP))
     }
 }

@@ -13,7 +13,7 @@ const ARTIFACT: &str = "or build the artifact elsewhere and pass it with --artif
 
 /// The programs that a build uses, from the environment.
 #[derive(Debug, Clone)]
-pub(super) struct Tools {
+pub(super) struct BuildTools {
     /// `$CARGO`, which cargo sets for the programs it runs, or else `cargo`.
     pub(super) cargo: PathBuf,
     pub(super) rustc: PathBuf,
@@ -22,7 +22,7 @@ pub(super) struct Tools {
     installed: Option<PathBuf>,
 }
 
-impl Tools {
+impl BuildTools {
     pub(super) fn from_environment() -> Self {
         let variable = |name: &str, default: &str| std::env::var_os(name).map_or_else(|| default.into(), PathBuf::from);
         Self {
@@ -41,7 +41,7 @@ impl Tools {
         self
     }
 
-    pub(super) fn command(&self, program: &Path) -> Command {
+    pub(super) fn command_for(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env("PATH", &self.path).stdin(Stdio::null());
         // `cargo run` sets these for the deployer's own package. Build scripts that depend on them would run again.
@@ -56,20 +56,20 @@ impl Tools {
 
     /// The compiler's version: a different compiler may produce different bytes from the same source.
     pub(super) fn rustc_version(&self, directory: &Path) -> Result<String> {
-        self.output(&self.rustc, &["-vV"], directory)
+        self.run_rustc(&self.rustc, &["-vV"], directory)
     }
 
-    pub(super) fn sysroot(&self, directory: &Path) -> Result<String> {
-        Ok(self.output(&self.rustc, &["--print", "sysroot"], directory)?.trim().to_owned())
+    pub(super) fn rustc_sysroot(&self, directory: &Path) -> Result<String> {
+        Ok(self.run_rustc(&self.rustc, &["--print", "sysroot"], directory)?.trim().to_owned())
     }
 
-    fn output(&self, program: &Path, arguments: &[&str], directory: &Path) -> Result<String> {
+    fn run_rustc(&self, program: &Path, arguments: &[&str], directory: &Path) -> Result<String> {
         let no_toolchain = || {
             Error::failed(format!("`{} {}` failed", program.display(), arguments.join(" ")))
                 .hint("install Rust from https://rustup.rs, or pass a built artifact with --artifact PATH")
         };
         let output = self
-            .command(program)
+            .command_for(program)
             .args(arguments)
             .current_dir(directory)
             .output()
@@ -84,7 +84,7 @@ impl Tools {
     /// Fails, with installation instructions, if cargo-lambda or the zig that it links with is missing. Otherwise
     /// cargo-lambda would prompt on the terminal, or install zig without asking.
     pub(super) fn require_cargo_lambda(&self) -> Result<()> {
-        if !self.has("cargo-lambda") {
+        if !self.has_program("cargo-lambda") {
             return Err(Error::failed("cargo-lambda is not installed; it is needed to build sync-lambda for AWS")
                 .hint(GET_CARGO_LAMBDA)
                 .hint(ARTIFACT));
@@ -101,10 +101,10 @@ impl Tools {
         let named = std::env::var_os("CARGO_ZIGBUILD_ZIG_PATH").is_some();
         let module = || {
             let python = std::env::var_os("CARGO_ZIGBUILD_PYTHON_PATH").map_or_else(|| "python3".into(), PathBuf::from);
-            let version = self.command(&python).args(["-m", "ziglang", "version"]).stderr(Stdio::null()).output();
+            let version = self.command_for(&python).args(["-m", "ziglang", "version"]).stderr(Stdio::null()).output();
             version.is_ok_and(|output| output.status.success())
         };
-        if named || self.has("zig") || module() {
+        if named || self.has_program("zig") || module() {
             return Ok(());
         }
         Err(Error::failed("zig is not installed; cargo-lambda needs it to link against Lambda's glibc")
@@ -113,7 +113,7 @@ impl Tools {
     }
 
     /// Whether the program is in PATH, or among the programs installed by cargo.
-    fn has(&self, program: &str) -> bool {
+    fn has_program(&self, program: &str) -> bool {
         std::env::split_paths(&self.path).chain(self.installed.clone()).any(|dir| {
             let file = dir.join(program).with_extension(std::env::consts::EXE_EXTENSION);
             file.is_file()

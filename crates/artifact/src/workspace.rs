@@ -6,15 +6,15 @@ use deployer_core::error::{Error, Result};
 
 /// The workspace that contains `sync-lambda`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Workspace {
+pub(super) struct SourceWorkspace {
     pub(super) root: PathBuf,
     /// Whether the deployer is in it too, so that one build covers both.
     pub(super) has_deployer: bool,
 }
 
-impl Workspace {
+impl SourceWorkspace {
     /// Searches `starts` and their ancestors, and then the directory where this deployer was built.
-    pub(super) fn find(starts: &[PathBuf]) -> Result<Self> {
+    pub(super) fn find_from(starts: &[PathBuf]) -> Result<Self> {
         let built_in = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         let ancestors = starts.iter().flat_map(|start| start.ancestors());
         let mut candidates = ancestors.chain(std::iter::once(built_in));

@@ -14,12 +14,12 @@ const COMPRESSION_LEVEL: i64 = 6;
 const PERMISSIONS: u32 = 0o755;
 
 /// A zip of these names and contents, sorted by name, all from 1980-01-01 and executable.
-pub fn deterministic(entries: &[(&str, &[u8])]) -> Result<Vec<u8>> {
-    write(entries, CompressionMethod::Deflated)
+pub fn build_deterministic_zip(entries: &[(&str, &[u8])]) -> Result<Vec<u8>> {
+    write_entries(entries, CompressionMethod::Deflated)
         .map_err(|error| Error::failed("could not create the zip").caused_by(&error))
 }
 
-fn write(entries: &[(&str, &[u8])], method: CompressionMethod) -> ::zip::result::ZipResult<Vec<u8>> {
+fn write_entries(entries: &[(&str, &[u8])], method: CompressionMethod) -> ::zip::result::ZipResult<Vec<u8>> {
     let mut entries = entries.to_vec();
     entries.sort_unstable_by_key(|(name, _)| *name);
     let options = SimpleFileOptions::default()
@@ -42,7 +42,7 @@ pub fn is_zip(bytes: &[u8]) -> bool {
 
 /// One entry of a zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ZipEntry {
     /// Path in the zip.
     pub name: String,
     /// Size without compression, in bytes.
@@ -54,24 +54,24 @@ pub struct Entry {
 }
 
 /// The entries of a zip.
-pub fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
-    let mut archive = archive(bytes)?;
+pub fn list_entries(bytes: &[u8]) -> Result<Vec<ZipEntry>> {
+    let mut archive = open_archive(bytes)?;
     (0..archive.len())
         .map(|index| {
-            let file = archive.by_index_raw(index).map_err(|error| unreadable(&error))?;
+            let file = archive.by_index_raw(index).map_err(|error| unreadable_zip(&error))?;
             let mode = file.unix_mode();
-            let name = file.name().map_err(|error| unreadable(&error))?.into_owned();
-            Ok(Entry { name, size: file.size(), mode, directory: file.is_dir() })
+            let name = file.name().map_err(|error| unreadable_zip(&error))?.into_owned();
+            Ok(ZipEntry { name, size: file.size(), mode, directory: file.is_dir() })
         })
         .collect()
 }
 
 /// The content of one entry. Fails if it has more than `limit` bytes.
-pub fn content(bytes: &[u8], name: &str, limit: u64) -> Result<Vec<u8>> {
-    let mut archive = archive(bytes)?;
-    let file = archive.by_name(name).map_err(|error| unreadable(&error))?;
+pub fn read_entry(bytes: &[u8], name: &str, limit: u64) -> Result<Vec<u8>> {
+    let mut archive = open_archive(bytes)?;
+    let file = archive.by_name(name).map_err(|error| unreadable_zip(&error))?;
     let mut content = Vec::new();
-    file.take(limit + 1).read_to_end(&mut content).map_err(|error| unreadable(&error))?;
+    file.take(limit + 1).read_to_end(&mut content).map_err(|error| unreadable_zip(&error))?;
     if content.len() as u64 > limit {
         return Err(Error::failed(format!("`{name}` in the zip has more than {limit} bytes")));
     }
@@ -79,16 +79,16 @@ pub fn content(bytes: &[u8], name: &str, limit: u64) -> Result<Vec<u8>> {
 }
 
 /// Unpacks the files into `directory` with their permissions, and never outside it.
-pub fn unpack(bytes: &[u8], directory: &Path) -> Result<()> {
-    archive(bytes)?.extract(directory).map_err(|error| {
+pub fn unpack_zip(bytes: &[u8], directory: &Path) -> Result<()> {
+    open_archive(bytes)?.extract(directory).map_err(|error| {
         Error::failed(format!("could not unpack the artifact to {}", directory.display())).caused_by(&error)
     })
 }
 
-fn archive(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>> {
-    ZipArchive::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))
+fn open_archive(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>> {
+    ZipArchive::new(Cursor::new(bytes)).map_err(|error| unreadable_zip(&error))
 }
 
-fn unreadable(error: &dyn std::error::Error) -> Error {
+fn unreadable_zip(error: &dyn std::error::Error) -> Error {
     Error::failed("the artifact is not a readable zip").caused_by(error)
 }

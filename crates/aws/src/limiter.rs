@@ -19,12 +19,12 @@ const CALLS_PER_SECOND: [(&str, u32); 5] =
     [("lambda", 14), ("logs", 9), ("events", 40), ("secretsmanager", 40), ("iam", 15)];
 
 /// Tracks when each service may be called next.
-pub struct Limiter {
+pub struct AwsLimiter {
     services: Vec<(&'static str, Duration, Mutex<Instant>)>,
 }
 
-impl Limiter {
-    pub fn aws() -> Self {
+impl AwsLimiter {
+    pub fn for_aws() -> Self {
         Self::new(&CALLS_PER_SECOND)
     }
 
@@ -43,14 +43,14 @@ impl Limiter {
     }
 
     /// Waits until `call`, as IAM writes it (`lambda:CreateFunction`), may be made.
-    pub async fn wait(&self, call: &str) {
-        if let Some(at) = self.reserve(call, Instant::now()) {
+    pub async fn wait_for_slot(&self, call: &str) {
+        if let Some(at) = self.reserve_slot(call, Instant::now()) {
             sleep_until(at.into()).await;
         }
     }
 
     /// Reserves a slot for `call`. Returns when it starts, or `None` if the call may be made at once.
-    fn reserve(&self, call: &str, now: Instant) -> Option<Instant> {
+    fn reserve_slot(&self, call: &str, now: Instant) -> Option<Instant> {
         let service = call.split(':').next().unwrap_or_default();
         let find = |wanted: &str| self.services.iter().find(|(name, ..)| *name == wanted);
         let (_, interval, next) = find(call).or_else(|| find(service))?;
@@ -67,12 +67,12 @@ mod tests {
 
     #[test]
     fn spaces_calls_of_each_service_independently() {
-        let limiter = Limiter::aws();
+        let limiter = AwsLimiter::aws();
         let now = Instant::now();
         let reserved: Vec<_> = (0..29).filter_map(|_| limiter.reserve("lambda:CreateFunction", now)).collect();
         let waited = *reserved.last().expect("some calls must wait") - now;
         assert!(waited > Duration::from_millis(1990) && waited < Duration::from_millis(2010), "{waited:?}");
         assert_eq!(limiter.reserve("iam:CreateRole", now), None);
-        assert_eq!(Limiter::unlimited().reserve("lambda:CreateFunction", now), None);
+        assert_eq!(AwsLimiter::unlimited().reserve("lambda:CreateFunction", now), None);
     }
 }

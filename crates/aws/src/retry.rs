@@ -13,14 +13,14 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
 /// Counts the attempts at one operation.
 #[derive(Default)]
-pub struct Retry {
+pub struct CallRetry {
     tries: u32,
     waited: Duration,
 }
 
-impl Retry {
+impl CallRetry {
     /// How long to wait before the next attempt, or `None` if `error` is final.
-    pub fn after(&mut self, error: &CallError) -> Option<Duration> {
+    pub fn next_delay(&mut self, error: &CallError) -> Option<Duration> {
         let again = match error.kind {
             FailureKind::RoleNotReady | FailureKind::InProgress | FailureKind::Throttled => self.waited < BUDGET,
             FailureKind::Server | FailureKind::NoAnswer => self.tries < MORE_TRIES,
@@ -40,7 +40,7 @@ impl Retry {
 mod tests {
     use super::*;
 
-    fn error(kind: FailureKind) -> CallError {
+    fn failed_call(kind: FailureKind) -> CallError {
         CallError {
             operation: "lambda:CreateFunction",
             kind,
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn retries_a_new_role_within_the_budget() {
-        let mut retry = Retry::default();
+        let mut retry = CallRetry::default();
         let mut waited = Duration::ZERO;
         while let Some(delay) = retry.after(&error(FailureKind::RoleNotReady)) {
             assert!(delay <= LONGEST_DELAY);
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn retries_a_failing_service_a_few_times() {
         for kind in [FailureKind::Server, FailureKind::NoAnswer] {
-            let mut retry = Retry::default();
+            let mut retry = CallRetry::default();
             let tries = std::iter::from_fn(|| retry.after(&error(kind))).count();
             assert_eq!(tries, MORE_TRIES as usize, "{kind:?}");
         }
@@ -74,7 +74,7 @@ mod tests {
     fn does_not_retry_refusals() {
         for kind in [FailureKind::Denied, FailureKind::Invalid, FailureKind::LimitExceeded, FailureKind::AlreadyExists]
         {
-            assert_eq!(Retry::default().after(&error(kind)), None, "{kind:?}");
+            assert_eq!(CallRetry::default().after(&error(kind)), None, "{kind:?}");
         }
     }
 }

@@ -8,20 +8,20 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
-use super::query::escape;
+use super::query::escape_xml;
 
 /// A successful response.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct CloudAnswer {
     pub status: u16,
     pub content_type: &'static str,
     pub headers: Vec<(&'static str, String)>,
     pub body: Bytes,
 }
 
-impl Answer {
+impl CloudAnswer {
     /// JSON 1.1, the protocol of Secrets Manager, EventBridge and CloudWatch Logs.
-    pub fn json(body: &serde_json::Value) -> Self {
+    pub fn from_json(body: &serde_json::Value) -> Self {
         Self {
             status: 200,
             content_type: "application/x-amz-json-1.1",
@@ -31,17 +31,17 @@ impl Answer {
     }
 
     /// JSON over REST, the protocol of Lambda.
-    pub fn rest(status: u16, body: &serde_json::Value) -> Self {
+    pub fn from_rest_json(status: u16, body: &serde_json::Value) -> Self {
         Self { status, content_type: "application/json", headers: Vec::new(), body: Bytes::from(body.to_string()) }
     }
 
     /// A response without a body.
-    pub fn empty(status: u16) -> Self {
+    pub fn without_body(status: u16) -> Self {
         Self { status, content_type: "application/json", headers: Vec::new(), body: Bytes::new() }
     }
 
     /// XML, the format of IAM and STS.
-    pub fn xml(body: String) -> Self {
+    pub fn from_xml(body: String) -> Self {
         Self { status: 200, content_type: "text/xml", headers: Vec::new(), body: Bytes::from(body) }
     }
 }
@@ -60,13 +60,13 @@ impl ApiError {
     }
 
     /// An error with status 400, the most common one.
-    pub fn bad(code: &str, message: impl Into<String>) -> Self {
+    pub fn bad_request(code: &str, message: impl Into<String>) -> Self {
         Self::new(400, code, message)
     }
 
     /// A value that violates the service's model.
-    pub fn validation(message: impl Into<String>) -> Self {
-        Self::bad("ValidationException", message)
+    pub fn validation_error(message: impl Into<String>) -> Self {
+        Self::bad_request("ValidationException", message)
     }
 }
 
@@ -79,26 +79,26 @@ impl fmt::Display for ApiError {
 impl std::error::Error for ApiError {}
 
 /// A future that a handler returns, to run once the state is no longer locked.
-pub type Later = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send>>;
+pub type LaterAnswer = Pin<Box<dyn Future<Output = Result<CloudAnswer, ApiError>> + Send>>;
 
 /// What a handler returns.
-pub enum Handled {
+pub enum HandlerOutcome {
     /// The response itself.
-    Now(Answer),
+    Now(CloudAnswer),
     /// A future that produces the response. It runs without the lock on the state, since an invocation may take
     /// minutes.
-    Later(Later),
+    Later(LaterAnswer),
 }
 
-impl From<Answer> for Handled {
-    fn from(answer: Answer) -> Self {
+impl From<CloudAnswer> for HandlerOutcome {
+    fn from(answer: CloudAnswer) -> Self {
         Self::Now(answer)
     }
 }
 
 /// The wire protocol of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(super) enum WireProtocol {
     Json,
     /// JSON of a service that used the Query protocol before: errors also carry their earlier code.
     JsonAfterQuery,
@@ -108,7 +108,11 @@ pub(super) enum Protocol {
 }
 
 /// Builds the HTTP response, with the request id where AWS puts it.
-pub(super) fn respond(protocol: Protocol, result: Result<Answer, ApiError>, request_id: &str) -> Response<Bytes> {
+pub(super) fn build_response(
+    protocol: WireProtocol,
+    result: Result<CloudAnswer, ApiError>,
+    request_id: &str,
+) -> Response<Bytes> {
     let answer = match result {
         Ok(answer) => answer,
         Err(error) => error_answer(protocol, &error, request_id),
@@ -126,24 +130,24 @@ pub(super) fn respond(protocol: Protocol, result: Result<Answer, ApiError>, requ
     response
 }
 
-fn error_answer(protocol: Protocol, error: &ApiError, request_id: &str) -> Answer {
+fn error_answer(protocol: WireProtocol, error: &ApiError, request_id: &str) -> CloudAnswer {
     let kind = if error.status < 500 { "User" } else { "Service" };
     let fault = if error.status < 500 { "Sender" } else { "Receiver" };
     let mut answer = match protocol {
-        Protocol::Json => Answer::json(&json!({ "__type": error.code, "message": error.message })),
-        Protocol::JsonAfterQuery => Answer {
+        WireProtocol::Json => CloudAnswer::from_json(&json!({ "__type": error.code, "message": error.message })),
+        WireProtocol::JsonAfterQuery => CloudAnswer {
             headers: vec![("x-amzn-query-error", format!("{};{fault}", super::sqs::query_code(&error.code)))],
-            ..Answer::json(&json!({ "__type": error.code, "message": error.message }))
+            ..CloudAnswer::from_json(&json!({ "__type": error.code, "message": error.message }))
         },
-        Protocol::Rest => Answer {
+        WireProtocol::Rest => CloudAnswer {
             headers: vec![("x-amzn-errortype", error.code.clone())],
-            ..Answer::rest(error.status, &json!({ "Type": kind, "Message": error.message }))
+            ..CloudAnswer::from_rest_json(error.status, &json!({ "Type": kind, "Message": error.message }))
         },
-        Protocol::Query(namespace) => Answer::xml(format!(
+        WireProtocol::Query(namespace) => CloudAnswer::from_xml(format!(
             "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error>\
              <RequestId>{request_id}</RequestId></ErrorResponse>",
-            escape(&error.code),
-            escape(&error.message),
+            escape_xml(&error.code),
+            escape_xml(&error.message),
         )),
     };
     answer.status = error.status;

@@ -13,12 +13,12 @@ use sha2::{Digest, Sha256};
 
 /// Contents by hash.
 #[derive(Debug, Default)]
-pub struct Blobs {
+pub struct BlobStore {
     directory: Option<PathBuf>,
     memory: Mutex<HashMap<String, Bytes>>,
 }
 
-impl Blobs {
+impl BlobStore {
     pub(super) fn in_directory(directory: PathBuf) -> Self {
         Self { directory: Some(directory), memory: Mutex::default() }
     }
@@ -27,7 +27,7 @@ impl Blobs {
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn put(&self, content: &Bytes) -> io::Result<String> {
+    pub fn store_blob(&self, content: &Bytes) -> io::Result<String> {
         let mut name = String::with_capacity(64);
         for byte in Sha256::digest(content) {
             let _ = write!(name, "{byte:02x}");
@@ -50,7 +50,7 @@ impl Blobs {
     ///
     /// # Errors
     /// There is no such content, or its file can't be read.
-    pub fn get(&self, name: &str) -> io::Result<Bytes> {
+    pub fn read_blob(&self, name: &str) -> io::Result<Bytes> {
         if let Some(content) = self.memory.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Ok(content.clone());
         }

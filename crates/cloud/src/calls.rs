@@ -18,7 +18,7 @@ pub enum CallKind {
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct CloudCall {
     /// Counts from one.
     pub number: u64,
     /// The service's signing name: `iam`, `lambda`, `events`, ….
@@ -31,7 +31,7 @@ pub struct Call {
     pub resource: String,
 }
 
-impl fmt::Display for Call {
+impl fmt::Display for CloudCall {
     /// In the form of an IAM action: `lambda:CreateFunction`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.service, self.operation)
@@ -40,7 +40,7 @@ impl fmt::Display for Call {
 
 /// What happens instead of the operation or of its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum CloudFault {
     /// The response is this error.
     Error(ApiError),
     /// The connection breaks without a response.
@@ -49,40 +49,45 @@ pub enum Fault {
 
 /// A fault and when it strikes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Injected {
+pub enum InjectedFault {
     /// The operation doesn't take effect.
-    Before(Fault),
+    Before(CloudFault),
     /// The operation takes effect, but its response is lost.
-    After(Fault),
+    After(CloudFault),
 }
 
 /// Decides on a fault for each request before it takes effect. Each of the SDK's own retries is a request too.
-pub type FaultHook = Arc<dyn Fn(&Call) -> Option<Injected> + Send + Sync>;
+pub type CloudFaultHook = Arc<dyn Fn(&CloudCall) -> Option<InjectedFault> + Send + Sync>;
 
 #[derive(Default)]
-pub(super) struct Calls {
-    list: Mutex<List>,
-    hook: Mutex<Option<FaultHook>>,
+pub(super) struct CallLog {
+    list: Mutex<CallHistory>,
+    hook: Mutex<Option<CloudFaultHook>>,
 }
 
 #[derive(Default)]
-struct List {
+struct CallHistory {
     count: u64,
-    newest: VecDeque<Call>,
+    newest: VecDeque<CloudCall>,
 }
 
-impl Calls {
-    pub(super) fn set_hook(&self, hook: Option<FaultHook>) {
+impl CallLog {
+    pub(super) fn set_hook(&self, hook: Option<CloudFaultHook>) {
         *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
     }
 
     /// Logs a request and returns the fault to inject, if any.
-    pub(super) fn record(&self, service: &'static str, operation: &str, resource: String) -> Option<Injected> {
+    pub(super) fn record_call(
+        &self,
+        service: &'static str,
+        operation: &str,
+        resource: String,
+    ) -> Option<InjectedFault> {
         let call = {
             let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
             list.count += 1;
-            let (number, operation, kind) = (list.count, operation.to_owned(), kind(operation));
-            let call = Call { number, service, operation, kind, resource };
+            let (number, operation, kind) = (list.count, operation.to_owned(), call_kind(operation));
+            let call = CloudCall { number, service, operation, kind, resource };
             if list.newest.len() == REMEMBERED {
                 list.newest.pop_front();
             }
@@ -93,22 +98,22 @@ impl Calls {
         hook.and_then(|hook| hook(&call))
     }
 
-    pub(super) fn all(&self) -> Vec<Call> {
+    pub(super) fn all_calls(&self) -> Vec<CloudCall> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner).newest.iter().cloned().collect()
     }
 
-    pub(super) fn forget(&self) {
-        *self.list.lock().unwrap_or_else(PoisonError::into_inner) = List::default();
+    pub(super) fn forget_calls(&self) {
+        *self.list.lock().unwrap_or_else(PoisonError::into_inner) = CallHistory::default();
     }
 }
 
-impl fmt::Debug for Calls {
+impl fmt::Debug for CallLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Calls").finish_non_exhaustive()
     }
 }
 
-fn kind(operation: &str) -> CallKind {
+fn call_kind(operation: &str) -> CallKind {
     let reads = ["Get", "List", "Describe", "Filter", "Export", "Simulate"];
     if reads.iter().any(|read| operation.starts_with(read)) { CallKind::Read } else { CallKind::Write }
 }

@@ -5,21 +5,21 @@ use std::sync::{Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub(super) struct CloudClock {
     stopped: Mutex<Option<Timestamp>>,
 }
 
-impl Clock {
-    pub(super) fn now(&self) -> Timestamp {
+impl CloudClock {
+    pub(super) fn current_time(&self) -> Timestamp {
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(Timestamp::now)
     }
 
-    pub(super) fn set(&self, now: Timestamp) {
+    pub(super) fn stop_at(&self, now: Timestamp) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
-    pub(super) fn advance(&self, by: SignedDuration) {
-        let later = self.now().saturating_add(by).unwrap_or(Timestamp::MAX);
-        self.set(later);
+    pub(super) fn advance_by(&self, by: SignedDuration) {
+        let later = self.current_time().saturating_add(by).unwrap_or(Timestamp::MAX);
+        self.stop_at(later);
     }
 }

@@ -4,28 +4,28 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::blobs::Blobs;
-use super::state::{Regional, State};
-use super::store::Tracked;
+use super::blobs::BlobStore;
+use super::state::{CloudState, RegionState};
+use super::store::ChangeTracked;
 use super::{CloudConfig, Invoker};
 
 /// The locked state during one request.
-pub struct Context<'a> {
+pub struct CloudContext<'a> {
     /// A mutable borrow marks the state as changed, so that it is written to the file. Handlers that only read must
     /// borrow it immutably.
-    pub state: &'a mut Tracked<State>,
+    pub state: &'a mut ChangeTracked<CloudState>,
     /// Large contents, stored beside the state.
-    pub blobs: &'a Blobs,
+    pub blobs: &'a BlobStore,
     pub config: &'a CloudConfig,
     pub now: Timestamp,
     pub invoker: Option<Arc<dyn Invoker>>,
     region: String,
 }
 
-impl<'a> Context<'a> {
+impl<'a> CloudContext<'a> {
     pub(super) fn new(
-        state: &'a mut Tracked<State>,
-        blobs: &'a Blobs,
+        state: &'a mut ChangeTracked<CloudState>,
+        blobs: &'a BlobStore,
         config: &'a CloudConfig,
         now: Timestamp,
         invoker: Option<Arc<dyn Invoker>>,
@@ -35,32 +35,32 @@ impl<'a> Context<'a> {
     }
 
     /// The request's region.
-    pub fn region(&self) -> &str {
+    pub fn request_region(&self) -> &str {
         &self.region
     }
 
     /// Switches to another region.
-    pub fn in_region(&mut self, region: &str) {
+    pub fn switch_region(&mut self, region: &str) {
         region.clone_into(&mut self.region);
     }
 
-    pub fn account(&self) -> &str {
+    pub fn account_id(&self) -> &str {
         &self.state.account
     }
 
     /// What is in the request's region.
-    pub fn regional(&self) -> &Regional {
-        self.state.region(&self.region)
+    pub fn region_state(&self) -> &RegionState {
+        self.state.region_state(&self.region)
     }
 
     /// What is in the request's region, for changes.
-    pub fn regional_mut(&mut self) -> &mut Regional {
-        self.state.region_mut(&self.region)
+    pub fn region_state_mut(&mut self) -> &mut RegionState {
+        self.state.region_state_mut(&self.region)
     }
 
     /// `arn:aws:<service>:<region>:<account>:<rest>`.
-    pub fn arn(&self, service: &str, rest: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{rest}", self.region, self.account())
+    pub fn build_arn(&self, service: &str, rest: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{rest}", self.region, self.account_id())
     }
 
     /// Seconds since 1970 with milliseconds, the time format of AWS's JSON protocols.
@@ -74,7 +74,7 @@ impl<'a> Context<'a> {
     }
 
     /// `length` random characters from `alphabet` (ASCII).
-    pub fn random(&mut self, alphabet: &str, length: usize) -> String {
+    pub fn random_text(&mut self, alphabet: &str, length: usize) -> String {
         let letters: Vec<char> = alphabet.chars().collect();
         (0..length)
             .map(|_| {
@@ -86,8 +86,8 @@ impl<'a> Context<'a> {
     }
 
     /// A random UUID (version 4).
-    pub fn uuid(&mut self) -> String {
-        uuid(self.state.next_random(), self.state.next_random())
+    pub fn random_uuid(&mut self) -> String {
+        format_uuid(self.state.next_random(), self.state.next_random())
     }
 }
 
@@ -95,7 +95,7 @@ pub(super) fn epoch_s(time: Timestamp) -> f64 {
     time.as_duration().as_secs_f64()
 }
 
-pub(super) fn uuid(high: u64, low: u64) -> String {
+pub(super) fn format_uuid(high: u64, low: u64) -> String {
     let high = (high & !0xf000) | 0x4000;
     let low = (low & !(0b11 << 62)) | (0b10 << 62);
     format!(

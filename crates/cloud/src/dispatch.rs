@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, Uri};
 
-use super::answer::{Handled, Protocol, respond};
-use super::query::Form;
+use super::answer::{HandlerOutcome, WireProtocol, build_response};
+use super::query::QueryForm;
 use super::{
-    ApiError, Cloud, Context, Fault, Injected, Json, Request, apigateway, cloudwatch, context, events, iam, lambda,
-    logs, scheduler, secretsmanager, sns, sqs, state, states, sts, tagging,
+    ApiError, CloudContext, CloudFault, CloudRequest, EmbeddedCloud, InjectedFault, JsonBody, apigateway, cloudwatch,
+    context, events, iam, lambda, logs, scheduler, secretsmanager, sns, sqs, state, states, sts, tagging,
 };
 
 /// The connection broke, so there is no response.
@@ -20,7 +20,7 @@ pub(super) struct Disconnected;
 
 /// The services of the embedded cloud, by their signing names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Service {
+enum CloudService {
     Sts,
     Iam,
     Lambda,
@@ -36,8 +36,8 @@ enum Service {
     Tagging,
 }
 
-impl Service {
-    fn of(request: &Request) -> Option<Self> {
+impl CloudService {
+    fn from_request(request: &CloudRequest) -> Option<Self> {
         match request.service.as_str() {
             "sts" => Some(Self::Sts),
             "iam" => Some(Self::Iam),
@@ -56,7 +56,7 @@ impl Service {
         }
     }
 
-    fn name(self) -> &'static str {
+    fn signing_name(self) -> &'static str {
         match self {
             Self::Sts => "sts",
             Self::Iam => "iam",
@@ -74,47 +74,47 @@ impl Service {
         }
     }
 
-    fn protocol(self) -> Protocol {
+    fn wire_protocol(self) -> WireProtocol {
         match self {
-            Self::Sts => Protocol::Query(sts::NAMESPACE),
-            Self::Iam => Protocol::Query(iam::NAMESPACE),
-            Self::CloudWatch => Protocol::Query(cloudwatch::NAMESPACE),
-            Self::Sns => Protocol::Query(sns::NAMESPACE),
-            Self::Lambda | Self::ApiGateway | Self::Scheduler => Protocol::Rest,
-            Self::Sqs => Protocol::JsonAfterQuery,
+            Self::Sts => WireProtocol::Query(sts::NAMESPACE),
+            Self::Iam => WireProtocol::Query(iam::NAMESPACE),
+            Self::CloudWatch => WireProtocol::Query(cloudwatch::NAMESPACE),
+            Self::Sns => WireProtocol::Query(sns::NAMESPACE),
+            Self::Lambda | Self::ApiGateway | Self::Scheduler => WireProtocol::Rest,
+            Self::Sqs => WireProtocol::JsonAfterQuery,
             Self::SecretsManager | Self::EventBridge | Self::Logs | Self::StepFunctions | Self::Tagging => {
-                Protocol::Json
+                WireProtocol::Json
             }
         }
     }
 
     /// The operation's name, from wherever the protocol puts it.
-    fn operation(self, request: &Request) -> Result<String, ApiError> {
-        let operation = match self.protocol() {
-            Protocol::Json | Protocol::JsonAfterQuery => {
-                let target = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
+    fn operation_name(self, request: &CloudRequest) -> Result<String, ApiError> {
+        let operation = match self.wire_protocol() {
+            WireProtocol::Json | WireProtocol::JsonAfterQuery => {
+                let target = request.header_value("x-amz-target").and_then(|target| target.rsplit_once('.'));
                 target.map(|(_, operation)| operation.to_owned())
             }
-            Protocol::Query(_) => Form::parse(&request.body).text("Action").map(ToOwned::to_owned),
-            Protocol::Rest => match self {
-                Self::ApiGateway => apigateway::operation(request),
-                Self::Scheduler => scheduler::operation(request).map(ToOwned::to_owned),
-                _ => lambda::operation(request).map(ToOwned::to_owned),
+            WireProtocol::Query(_) => QueryForm::parse_form(&request.body).member_text("Action").map(ToOwned::to_owned),
+            WireProtocol::Rest => match self {
+                Self::ApiGateway => apigateway::operation_name(request),
+                Self::Scheduler => scheduler::operation_name(request).map(ToOwned::to_owned),
+                _ => lambda::operation_name(request).map(ToOwned::to_owned),
             },
         };
-        operation.ok_or_else(|| not_implemented(self.name(), &format!("{} {}", request.method, request.path)))
+        operation.ok_or_else(|| not_implemented(self.signing_name(), &format!("{} {}", request.method, request.path)))
     }
 
     /// The resource that the request names, for [`super::Call::resource`].
-    fn resource(self, request: &Request) -> String {
-        match self.protocol() {
-            Protocol::Rest => match self {
-                Self::ApiGateway => apigateway::resource(request),
-                Self::Scheduler => scheduler::resource(request),
-                _ => lambda::resource(request),
+    fn resource_name(self, request: &CloudRequest) -> String {
+        match self.wire_protocol() {
+            WireProtocol::Rest => match self {
+                Self::ApiGateway => apigateway::resource_name(request),
+                Self::Scheduler => scheduler::resource_name(request),
+                _ => lambda::resource_name(request),
             },
-            Protocol::Query(_) => {
-                let form = Form::parse(&request.body);
+            WireProtocol::Query(_) => {
+                let form = QueryForm::parse_form(&request.body);
                 let members = [
                     "RoleName",
                     "AlarmName",
@@ -125,32 +125,39 @@ impl Service {
                     "ResourceArn",
                     "Name",
                 ];
-                members.into_iter().find_map(|member| form.text(member)).unwrap_or_default().to_owned()
+                members.into_iter().find_map(|member| form.member_text(member)).unwrap_or_default().to_owned()
             }
-            Protocol::Json | Protocol::JsonAfterQuery => {
-                let Ok(body) = Json::parse(&request.body) else { return String::new() };
+            WireProtocol::Json | WireProtocol::JsonAfterQuery => {
+                let Ok(body) = JsonBody::parse_body(&request.body) else { return String::new() };
                 let members =
                     ["Rule", "Name", "SecretId", "ResourceARN", "resourceArn", "logGroupName", "QueueUrl", "QueueName"];
-                members.into_iter().find_map(|member| body.text(member)).unwrap_or_default().to_owned()
+                members.into_iter().find_map(|member| body.member_text(member)).unwrap_or_default().to_owned()
             }
         }
     }
 
-    fn handle(self, cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
+    fn handle_operation(
+        self,
+        cx: &mut CloudContext<'_>,
+        operation: &str,
+        request: &CloudRequest,
+    ) -> Result<HandlerOutcome, ApiError> {
         match self {
-            Self::Sts => sts::handle(cx, operation, &Form::parse(&request.body), request),
-            Self::Iam => iam::handle(cx, operation, &Form::parse(&request.body), request),
-            Self::Lambda => lambda::handle(cx, operation, request),
-            Self::Logs => logs::handle(cx, operation, request),
-            Self::EventBridge => events::handle(cx, operation, request),
-            Self::SecretsManager => secretsmanager::handle(cx, operation, request),
-            Self::Sqs => sqs::handle(cx, operation, request),
-            Self::CloudWatch => cloudwatch::handle(cx, operation, &Form::parse(&request.body), request),
-            Self::ApiGateway => apigateway::handle(cx, operation, request),
-            Self::Sns => sns::handle(cx, operation, &Form::parse(&request.body), request),
-            Self::Scheduler => scheduler::handle(cx, operation, request),
-            Self::StepFunctions => states::handle(cx, operation, request),
-            Self::Tagging => tagging::handle(cx, operation, request),
+            Self::Sts => sts::handle_request(cx, operation, &QueryForm::parse_form(&request.body), request),
+            Self::Iam => iam::handle_request(cx, operation, &QueryForm::parse_form(&request.body), request),
+            Self::Lambda => lambda::handle_request(cx, operation, request),
+            Self::Logs => logs::handle_request(cx, operation, request),
+            Self::EventBridge => events::handle_request(cx, operation, request),
+            Self::SecretsManager => secretsmanager::handle_request(cx, operation, request),
+            Self::Sqs => sqs::handle_request(cx, operation, request),
+            Self::CloudWatch => {
+                cloudwatch::handle_request(cx, operation, &QueryForm::parse_form(&request.body), request)
+            }
+            Self::ApiGateway => apigateway::handle_request(cx, operation, request),
+            Self::Sns => sns::handle_request(cx, operation, &QueryForm::parse_form(&request.body), request),
+            Self::Scheduler => scheduler::handle_request(cx, operation, request),
+            Self::StepFunctions => states::handle_request(cx, operation, request),
+            Self::Tagging => tagging::handle_request(cx, operation, request),
         }
     }
 }
@@ -160,39 +167,40 @@ pub(super) fn not_implemented(service: &str, operation: &str) -> ApiError {
     ApiError::new(501, "NotImplemented", format!("the local cloud does not support {service}:{operation}"))
 }
 
-impl Cloud {
+impl EmbeddedCloud {
     /// Responds to one request as AWS would.
-    pub(super) async fn respond(
+    pub(super) async fn respond_to_request(
         &self,
         method: Method,
         uri: &Uri,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Bytes>, Disconnected> {
-        let request = Request::new(method, uri, headers, body, request_id());
+        let request = CloudRequest::new(method, uri, headers, body, request_id());
         if lambda::is_download(&request) {
-            return Ok(respond(Protocol::Rest, lambda::download(self, &request), &request.id));
+            return Ok(build_response(WireProtocol::Rest, lambda::download_code(self, &request), &request.id));
         }
-        let Some(service) = Service::of(&request) else {
-            return Ok(respond(Protocol::Rest, Err(unknown_service(&request)), &request.id));
+        let Some(service) = CloudService::from_request(&request) else {
+            return Ok(build_response(WireProtocol::Rest, Err(unknown_service(&request)), &request.id));
         };
-        let protocol = service.protocol();
-        let operation = match service.operation(&request) {
+        let protocol = service.wire_protocol();
+        let operation = match service.operation_name(&request) {
             Ok(operation) => operation,
-            Err(error) => return Ok(respond(protocol, Err(error), &request.id)),
+            Err(error) => return Ok(build_response(protocol, Err(error), &request.id)),
         };
-        let injected = self.inner.calls.record(service.name(), &operation, service.resource(&request));
-        if let Some(Injected::Before(fault)) = injected {
-            return faulty(fault, protocol, &request.id);
+        let injected =
+            self.inner.calls.record_call(service.signing_name(), &operation, service.resource_name(&request));
+        if let Some(InjectedFault::Before(fault)) = injected {
+            return respond_with_fault(fault, protocol, &request.id);
         }
-        let handle = |cx: &mut Context<'_>| service.handle(cx, &operation, &request);
+        let handle = |cx: &mut CloudContext<'_>| service.handle_operation(cx, &operation, &request);
         let handled = match self.held_back(&operation) {
             Some(state) => self.with_state(&request.region, state, handle),
             None => self.with_region(&request.region, handle),
         };
         let result = match handled {
-            Ok(Ok(Handled::Now(answer))) => Ok(answer),
-            Ok(Ok(Handled::Later(later))) => later.await,
+            Ok(Ok(HandlerOutcome::Now(answer))) => Ok(answer),
+            Ok(Ok(HandlerOutcome::Later(later))) => later.await,
             Ok(Err(error)) => Err(error),
             Err(error) => Err(ApiError::new(
                 500,
@@ -201,20 +209,24 @@ impl Cloud {
             )),
         };
         match injected {
-            Some(Injected::After(fault)) => faulty(fault, protocol, &request.id),
-            _ => Ok(respond(protocol, result, &request.id)),
+            Some(InjectedFault::After(fault)) => respond_with_fault(fault, protocol, &request.id),
+            _ => Ok(build_response(protocol, result, &request.id)),
         }
     }
 }
 
-fn faulty(fault: Fault, protocol: Protocol, request_id: &str) -> Result<Response<Bytes>, Disconnected> {
+fn respond_with_fault(
+    fault: CloudFault,
+    protocol: WireProtocol,
+    request_id: &str,
+) -> Result<Response<Bytes>, Disconnected> {
     match fault {
-        Fault::Error(error) => Ok(respond(protocol, Err(error), request_id)),
-        Fault::Disconnect => Err(Disconnected),
+        CloudFault::Error(error) => Ok(build_response(protocol, Err(error), request_id)),
+        CloudFault::Disconnect => Err(Disconnected),
     }
 }
 
-fn unknown_service(request: &Request) -> ApiError {
+fn unknown_service(request: &CloudRequest) -> ApiError {
     if request.service.is_empty() {
         ApiError::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
     } else {
@@ -227,5 +239,5 @@ fn request_id() -> String {
     static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(2, Ordering::Relaxed);
-    context::uuid(state::mix(SEED.wrapping_add(count)), state::mix(SEED.wrapping_add(count + 1)))
+    context::format_uuid(state::mix_bits(SEED.wrapping_add(count)), state::mix_bits(SEED.wrapping_add(count + 1)))
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use super::{ApiError, Inner, lambda, logs};
+use super::{ApiError, CloudInner, lambda, logs};
 
 /// One invocation: the addressed version and the event.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct Invocation {
 
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invoked {
+pub struct InvocationResult {
     /// The function's response, or the error in Lambda's form: `{"errorMessage", "errorType"}`.
     pub payload: Bytes,
     /// `Unhandled` if the function failed, timed out or crashed.
@@ -52,35 +52,35 @@ pub trait Invoker: Send + Sync + fmt::Debug {
     /// # Errors
     /// Lambda refused the invocation, for example with `TooManyRequestsException`. A failure of the function is not an
     /// error.
-    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>>;
+    fn run_invocation(&self, invocation: Invocation) -> BoxFuture<'static, Result<InvocationResult, ApiError>>;
 }
 
 /// An invoker that writes each function's lines to its log group and counts its runs, as Lambda does.
 #[derive(Debug)]
-pub(super) struct Logged {
-    pub(super) cloud: Weak<Inner>,
+pub(super) struct LoggingInvoker {
+    pub(super) cloud: Weak<CloudInner>,
     pub(super) invoker: Arc<dyn Invoker>,
 }
 
-impl Invoker for Logged {
-    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>> {
+impl Invoker for LoggingInvoker {
+    fn run_invocation(&self, invocation: Invocation) -> BoxFuture<'static, Result<InvocationResult, ApiError>> {
         let cloud = Weak::clone(&self.cloud);
         let function_arn = invocation.invoked_function_arn.clone();
         let (region, group, stream) =
             (invocation.region.clone(), invocation.log_group.clone(), invocation.log_stream.clone());
-        let running = self.invoker.invoke(invocation);
+        let running = self.invoker.run_invocation(invocation);
         Box::pin(async move {
             let outcome = running.await;
             if let Some(inner) = cloud.upgrade() {
-                let cloud = super::Cloud { inner };
-                let now = cloud.now().as_millisecond();
+                let cloud = super::EmbeddedCloud { inner };
+                let now = cloud.current_time().as_millisecond();
                 let log = outcome.as_ref().map_or("", |invoked| invoked.log.as_str());
                 let lines: Vec<(i64, String)> = log.lines().map(|line| (now, line.to_owned())).collect();
                 // Lambda drops the lines if the log group doesn't exist. The run itself has happened, so that is not an
                 // error.
                 let _ = cloud.with_region(&region, |cx| {
-                    lambda::ran(cx, &function_arn, &outcome);
-                    logs::append(cx, &group, &stream, &lines)
+                    lambda::record_run(cx, &function_arn, &outcome);
+                    logs::append_lines(cx, &group, &stream, &lines)
                 });
             }
             outcome

@@ -8,86 +8,86 @@ use super::ApiError;
 
 /// A JSON object from a request.
 #[derive(Debug, Clone)]
-pub struct Json {
+pub struct JsonBody {
     members: Map<String, Value>,
 }
 
-impl Json {
+impl JsonBody {
     /// Parses a body. An empty body is an empty object.
     ///
     /// # Errors
     /// `SerializationException` if the body is not a JSON object.
-    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
+    pub fn parse_body(body: &[u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
             return Ok(Self { members: Map::new() });
         }
         match serde_json::from_slice(body) {
             Ok(Value::Object(members)) => Ok(Self { members }),
-            _ => Err(ApiError::bad("SerializationException", "The body of the request is not a JSON object.")),
+            _ => Err(ApiError::bad_request("SerializationException", "The body of the request is not a JSON object.")),
         }
     }
 
     /// The object inside `value`; empty if `value` is not an object.
-    pub fn of(value: &Value) -> Self {
+    pub fn from_value(value: &Value) -> Self {
         Self { members: value.as_object().cloned().unwrap_or_default() }
     }
 
     /// A member, unless it is null.
-    pub fn value(&self, name: &str) -> Option<&Value> {
+    pub fn member_value(&self, name: &str) -> Option<&Value> {
         self.members.get(name).filter(|value| !value.is_null())
     }
 
     /// A member's string.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.value(name).and_then(Value::as_str)
+    pub fn member_text(&self, name: &str) -> Option<&str> {
+        self.member_value(name).and_then(Value::as_str)
     }
 
     /// A member's string, which must be present and not empty.
     ///
     /// # Errors
     /// `ValidationException` with AWS's message.
-    pub fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| {
+    pub fn required_text(&self, name: &str) -> Result<&str, ApiError> {
+        self.member_text(name).filter(|text| !text.is_empty()).ok_or_else(|| {
             let mut member = name.to_owned();
             if let Some(first) = member.get_mut(..1) {
                 first.make_ascii_lowercase();
             }
-            ApiError::validation(format!(
+            ApiError::validation_error(format!(
                 "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must not be null"
             ))
         })
     }
 
     /// A member's integer.
-    pub fn integer(&self, name: &str) -> Option<i64> {
-        self.value(name).and_then(Value::as_i64)
+    pub fn member_integer(&self, name: &str) -> Option<i64> {
+        self.member_value(name).and_then(Value::as_i64)
     }
 
     /// A member's boolean; false if it is missing.
-    pub fn flag(&self, name: &str) -> bool {
-        self.value(name).and_then(Value::as_bool).unwrap_or_default()
+    pub fn member_flag(&self, name: &str) -> bool {
+        self.member_value(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
     /// The elements of a list.
-    pub fn list(&self, name: &str) -> &[Value] {
-        self.value(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    pub fn member_list(&self, name: &str) -> &[Value] {
+        self.member_value(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The strings of a list.
-    pub fn texts(&self, name: &str) -> Vec<String> {
-        self.list(name).iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+    pub fn member_texts(&self, name: &str) -> Vec<String> {
+        self.member_list(name).iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
     }
 
     /// An object with string values (`{"key": "value"}`).
-    pub fn map(&self, name: &str) -> BTreeMap<String, String> {
-        let members = self.value(name).and_then(Value::as_object);
+    pub fn member_map(&self, name: &str) -> BTreeMap<String, String> {
+        let members = self.member_value(name).and_then(Value::as_object);
         let texts = members.into_iter().flatten();
         texts.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
     }
 
     /// Tags as a list of `{"Key", "Value"}`.
-    pub fn tags(&self, name: &str) -> BTreeMap<String, String> {
-        let pairs = self.list(name).iter().filter_map(|tag| {
+    pub fn member_tags(&self, name: &str) -> BTreeMap<String, String> {
+        let pairs = self.member_list(name).iter().filter_map(|tag| {
             Some((tag.get("Key")?.as_str()?.to_owned(), tag.get("Value").and_then(Value::as_str)?.to_owned()))
         });
         pairs.collect()

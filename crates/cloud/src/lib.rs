@@ -1,13 +1,13 @@
 //! The embedded cloud: the parts of AWS that we rely on, in this process.
 //!
-//! It sits below the AWS SDK, so tests exercise the requests of the real clients. [`Cloud::http_client`] returns an
-//! HTTP client that responds in process; [`Cloud::serve`] responds to the same requests on a socket. The embedded cloud
+//! It sits below the AWS SDK, so tests exercise the requests of the real clients. [`EmbeddedCloud::http_client`] returns an
+//! HTTP client that responds in process; [`EmbeddedCloud::serve`] responds to the same requests on a socket. The embedded cloud
 //! supports only the operations that we call. Each behaves as AWS does in everything we rely on: names, ARNs, errors,
 //! paging, and the effect of a repeated call. Any other operation fails with an error that names it.
 //!
 //! - `dispatch` finds the service and operation of a request and injects faults. `request`, `answer`, `json` and
 //!   `query` are the protocols.
-//! - `store` keeps the [`State`] in memory or in a file that several processes share.
+//! - `store` keeps the [`CloudState`] in memory or in a file that several processes share.
 //! - Each service has a module, named by its signing name. `cloudwatch` also counts what the other services do.
 
 mod answer;
@@ -44,14 +44,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use answer::{Answer, ApiError, Handled};
-pub use calls::{Call, CallKind, Fault, FaultHook, Injected};
-pub use context::Context;
-pub use invoke::{Invocation, Invoked, Invoker};
-pub use json::Json;
-pub use page::Page;
-pub use request::Request;
-pub use state::{Regional, State};
+pub use answer::{ApiError, CloudAnswer, HandlerOutcome};
+pub use calls::{CallKind, CloudCall, CloudFault, CloudFaultHook, InjectedFault};
+pub use context::CloudContext;
+pub use invoke::{Invocation, InvocationResult, Invoker};
+pub use json::JsonBody;
+pub use page::ListPage;
+pub use request::CloudRequest;
+pub use state::{CloudState, RegionState};
 
 use deployer_core::error::{Error, Result};
 
@@ -81,32 +81,32 @@ impl Default for CloudConfig {
 
 /// An AWS account with all its regions. Clones are cheap and share one state.
 #[derive(Debug, Clone)]
-pub struct Cloud {
-    inner: Arc<Inner>,
+pub struct EmbeddedCloud {
+    inner: Arc<CloudInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct CloudInner {
     config: CloudConfig,
-    store: Mutex<store::Store>,
-    clock: clock::Clock,
-    calls: calls::Calls,
+    store: Mutex<store::StateStore>,
+    clock: clock::CloudClock,
+    calls: calls::CallLog,
     invoker: Mutex<Option<Arc<dyn Invoker>>>,
-    held_back: Mutex<Option<HeldBack>>,
+    held_back: Mutex<Option<HeldBackState>>,
 }
 
 /// Operations that respond from an old state.
 #[derive(Debug)]
-struct HeldBack {
+struct HeldBackState {
     operations: Vec<&'static str>,
-    state: State,
+    state: CloudState,
 }
 
-impl Cloud {
+impl EmbeddedCloud {
     /// Creates an empty account that ends with its last clone. Random values, such as the end of a secret's ARN, are
     /// the same in every in-memory cloud.
     pub fn in_memory(config: CloudConfig) -> Self {
-        let store = store::Store::in_memory(State::new(&config.account, 0));
+        let store = store::StateStore::in_memory(CloudState::new(&config.account, 0));
         Self::with_store(config, store)
     }
 
@@ -115,27 +115,27 @@ impl Cloud {
     ///
     /// # Errors
     /// The file can't be read, or it is not a state that this version can use.
-    pub fn open(path: &Path) -> Result<Self> {
-        Self::open_with(path, CloudConfig::default())
+    pub fn open_file(path: &Path) -> Result<Self> {
+        Self::open_file_with(path, CloudConfig::default())
     }
 
-    /// Like [`Cloud::open`], with other settings.
+    /// Like [`EmbeddedCloud::open`], with other settings.
     ///
     /// # Errors
-    /// The same as [`Cloud::open`].
-    pub fn open_with(path: &Path, config: CloudConfig) -> Result<Self> {
-        let cloud = Self::with_store(config.clone(), store::Store::file(path, &config.account));
-        cloud.with(|_| ())?;
+    /// The same as [`EmbeddedCloud::open`].
+    pub fn open_file_with(path: &Path, config: CloudConfig) -> Result<Self> {
+        let cloud = Self::with_store(config.clone(), store::StateStore::in_file(path, &config.account));
+        cloud.with_context(|_| ())?;
         Ok(cloud)
     }
 
-    fn with_store(config: CloudConfig, store: store::Store) -> Self {
+    fn with_store(config: CloudConfig, store: store::StateStore) -> Self {
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(CloudInner {
                 config,
                 store: Mutex::new(store),
-                clock: clock::Clock::default(),
-                calls: calls::Calls::default(),
+                clock: clock::CloudClock::default(),
+                calls: calls::CallLog::default(),
                 invoker: Mutex::new(None),
                 held_back: Mutex::new(None),
             }),
@@ -143,11 +143,11 @@ impl Cloud {
     }
 
     /// Reads or changes the state outside any request. The region is `us-east-1` unless `work` switches it with
-    /// [`Context::in_region`]. The state is locked meanwhile, so `work` must not call the cloud.
+    /// [`CloudContext::in_region`]. The state is locked meanwhile, so `work` must not call the cloud.
     ///
     /// # Errors
     /// The state can't be read or written.
-    pub fn with<T>(&self, work: impl FnOnce(&mut Context<'_>) -> T) -> Result<T> {
+    pub fn with_context<T>(&self, work: impl FnOnce(&mut CloudContext<'_>) -> T) -> Result<T> {
         self.with_region("us-east-1", work).map_err(|error| {
             Error::failed("could not use the state of the local cloud")
                 .caused_by(&error)
@@ -155,12 +155,18 @@ impl Cloud {
         })
     }
 
-    fn with_region<T>(&self, region: &str, work: impl FnOnce(&mut Context<'_>) -> T) -> std::io::Result<T> {
+    fn with_region<T>(&self, region: &str, work: impl FnOnce(&mut CloudContext<'_>) -> T) -> std::io::Result<T> {
         let mut store = self.inner.store.lock().unwrap_or_else(PoisonError::into_inner);
-        store.transact(|state, blobs| {
+        store.run_transaction(|state, blobs| {
             let invoker = self.inner.invoker.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let mut context =
-                Context::new(state, blobs, &self.inner.config, self.inner.clock.now(), invoker, region.to_owned());
+            let mut context = CloudContext::new(
+                state,
+                blobs,
+                &self.inner.config,
+                self.inner.clock.current_time(),
+                invoker,
+                region.to_owned(),
+            );
             work(&mut context)
         })
     }
@@ -171,14 +177,14 @@ impl Cloud {
     /// # Errors
     /// The state can't be read.
     pub fn hold_back(&self, operations: &[&'static str]) -> Result<()> {
-        let state = self.with(|cx| State::clone(cx.state))?;
-        let held_back = (!operations.is_empty()).then(|| HeldBack { operations: operations.to_vec(), state });
+        let state = self.with_context(|cx| CloudState::clone(cx.state))?;
+        let held_back = (!operations.is_empty()).then(|| HeldBackState { operations: operations.to_vec(), state });
         *self.inner.held_back.lock().unwrap_or_else(PoisonError::into_inner) = held_back;
         Ok(())
     }
 
     /// The state that `operation` responds from, unless that is the newest.
-    fn held_back(&self, operation: &str) -> Option<State> {
+    fn held_back(&self, operation: &str) -> Option<CloudState> {
         let held_back = self.inner.held_back.lock().unwrap_or_else(PoisonError::into_inner);
         held_back.as_ref().filter(|held| held.operations.contains(&operation)).map(|held| held.state.clone())
     }
@@ -187,55 +193,55 @@ impl Cloud {
     fn with_state<T>(
         &self,
         region: &str,
-        state: State,
-        work: impl FnOnce(&mut Context<'_>) -> T,
+        state: CloudState,
+        work: impl FnOnce(&mut CloudContext<'_>) -> T,
     ) -> std::io::Result<T> {
         let mut store = self.inner.store.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = store::Tracked::new(state);
-        store.transact(|_, blobs| {
-            let now = self.inner.clock.now();
-            work(&mut Context::new(&mut state, blobs, &self.inner.config, now, None, region.to_owned()))
+        let mut state = store::ChangeTracked::new(state);
+        store.run_transaction(|_, blobs| {
+            let now = self.inner.clock.current_time();
+            work(&mut CloudContext::new(&mut state, blobs, &self.inner.config, now, None, region.to_owned()))
         })
     }
 
     /// Sets what runs functions. Their lines go to their log groups. Without an invoker, `Invoke` fails.
     pub fn set_invoker(&self, invoker: Arc<dyn Invoker>) {
-        let logged = invoke::Logged { cloud: Arc::downgrade(&self.inner), invoker };
+        let logged = invoke::LoggingInvoker { cloud: Arc::downgrade(&self.inner), invoker };
         *self.inner.invoker.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(logged));
     }
 
     /// The current time of the cloud's clock.
-    pub fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+    pub fn current_time(&self) -> Timestamp {
+        self.inner.clock.current_time()
     }
 
     /// Stops the clock at `now`.
     pub fn set_time(&self, now: Timestamp) {
-        self.inner.clock.set(now);
+        self.inner.clock.stop_at(now);
     }
 
     /// Moves the clock forward by `by` and stops it there.
-    pub fn advance(&self, by: SignedDuration) {
-        self.inner.clock.advance(by);
+    pub fn advance_time(&self, by: SignedDuration) {
+        self.inner.clock.advance_by(by);
     }
 
     /// Lets `hook` decide for each request whether to inject a fault. `None` removes the hook.
-    pub fn set_faults(&self, hook: Option<FaultHook>) {
+    pub fn set_faults(&self, hook: Option<CloudFaultHook>) {
         self.inner.calls.set_hook(hook);
     }
 
-    /// The newest 10,000 requests since the start or the last [`Cloud::forget_calls`], oldest first.
-    pub fn calls(&self) -> Vec<Call> {
-        self.inner.calls.all()
+    /// The newest 10,000 requests since the start or the last [`EmbeddedCloud::forget_calls`], oldest first.
+    pub fn recorded_calls(&self) -> Vec<CloudCall> {
+        self.inner.calls.all_calls()
     }
 
-    /// The requests of [`Cloud::calls`] that can change something.
-    pub fn writes(&self) -> Vec<Call> {
-        self.inner.calls.all().into_iter().filter(|call| call.kind == CallKind::Write).collect()
+    /// The requests of [`EmbeddedCloud::calls`] that can change something.
+    pub fn recorded_writes(&self) -> Vec<CloudCall> {
+        self.inner.calls.all_calls().into_iter().filter(|call| call.kind == CallKind::Write).collect()
     }
 
     /// Clears the log of requests and restarts its numbering at one.
     pub fn forget_calls(&self) {
-        self.inner.calls.forget();
+        self.inner.calls.forget_calls();
     }
 }

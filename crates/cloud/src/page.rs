@@ -8,19 +8,19 @@ use super::ApiError;
 
 /// One page.
 #[derive(Debug, Clone)]
-pub struct Page<T> {
+pub struct ListPage<T> {
     pub items: Vec<T>,
     /// The token of the next page, if there is one.
     pub next: Option<String>,
 }
 
-impl<T> Page<T> {
+impl<T> ListPage<T> {
     /// The page of `items` (sorted by `key`) that `token` asks for. `size` is the service's limit or what the caller
     /// asked for; the cloud's settings can reduce it ([`super::CloudConfig::page_size`]).
     ///
     /// # Errors
     /// `invalid`, if the token isn't one of ours.
-    pub fn of(
+    pub fn from_items(
         items: impl IntoIterator<Item = T>,
         key: impl Fn(&T) -> String,
         token: Option<&str>,
@@ -42,7 +42,7 @@ impl<T> Page<T> {
     }
 }
 
-impl super::Context<'_> {
+impl super::CloudContext<'_> {
     /// The page size: what was asked for, limited by `limit` and by the cloud's settings.
     pub fn page_size(&self, asked: Option<i64>, limit: usize) -> usize {
         let asked = asked.and_then(|asked| usize::try_from(asked).ok()).unwrap_or(limit).min(limit);

@@ -3,32 +3,32 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Answer, ApiError, Page};
+use super::{ApiError, CloudAnswer, ListPage};
 
 /// The form of a request.
 #[derive(Debug, Clone)]
-pub(super) struct Form {
+pub(super) struct QueryForm {
     members: BTreeMap<String, String>,
 }
 
-impl Form {
-    pub(super) fn parse(body: &[u8]) -> Self {
+impl QueryForm {
+    pub(super) fn parse_form(body: &[u8]) -> Self {
         Self { members: form_urlencoded::parse(body).into_owned().collect() }
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn member_text(&self, name: &str) -> Option<&str> {
         self.members.get(name).map(String::as_str)
     }
 
     /// # Errors
     /// `ValidationError` with IAM's message.
-    pub(super) fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| {
+    pub(super) fn required_text(&self, name: &str) -> Result<&str, ApiError> {
+        self.member_text(name).filter(|text| !text.is_empty()).ok_or_else(|| {
             let mut member = name.to_owned();
             if let Some(first) = member.get_mut(..1) {
                 first.make_ascii_lowercase();
             }
-            ApiError::bad(
+            ApiError::bad_request(
                 "ValidationError",
                 format!(
                     "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must \
@@ -38,49 +38,51 @@ impl Form {
         })
     }
 
-    pub(super) fn integer(&self, name: &str) -> Option<i64> {
-        self.text(name).and_then(|text| text.parse().ok())
+    pub(super) fn member_integer(&self, name: &str) -> Option<i64> {
+        self.member_text(name).and_then(|text| text.parse().ok())
     }
 
     /// The elements of a list: `TagKeys.member.1`, `TagKeys.member.2`, ….
-    pub(super) fn list(&self, name: &str) -> Vec<String> {
-        (1..).map_while(|at| self.text(&format!("{name}.member.{at}"))).map(ToOwned::to_owned).collect()
+    pub(super) fn member_list(&self, name: &str) -> Vec<String> {
+        (1..).map_while(|at| self.member_text(&format!("{name}.member.{at}"))).map(ToOwned::to_owned).collect()
     }
 
     /// The elements of a list of structures: `Dimensions.member.1.Name`, `Dimensions.member.1.Value`, ….
-    pub(super) fn structures(&self, name: &str) -> Vec<Self> {
+    pub(super) fn member_structures(&self, name: &str) -> Vec<Self> {
         (1..)
-            .map_while(|at| Some(self.below(&format!("{name}.member.{at}."))).filter(|form| !form.members.is_empty()))
+            .map_while(|at| {
+                Some(self.members_below(&format!("{name}.member.{at}."))).filter(|form| !form.members.is_empty())
+            })
             .collect()
     }
 
     /// The members whose names start with `prefix`, with the prefix removed.
-    pub(super) fn below(&self, prefix: &str) -> Self {
+    pub(super) fn members_below(&self, prefix: &str) -> Self {
         let from = self.members.range(prefix.to_owned()..);
         let members = from.map_while(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())));
         Self { members: members.collect() }
     }
 
     /// A map: `Attributes.entry.1.key`, `Attributes.entry.1.value`, ….
-    pub(super) fn entries(&self, name: &str) -> BTreeMap<String, String> {
+    pub(super) fn member_entries(&self, name: &str) -> BTreeMap<String, String> {
         let pair = |at: u32| {
-            let value = self.text(&format!("{name}.entry.{at}.value")).unwrap_or_default();
-            Some((self.text(&format!("{name}.entry.{at}.key"))?.to_owned(), value.to_owned()))
+            let value = self.member_text(&format!("{name}.entry.{at}.value")).unwrap_or_default();
+            Some((self.member_text(&format!("{name}.entry.{at}.key"))?.to_owned(), value.to_owned()))
         };
         (1..).map_while(pair).collect()
     }
 
     /// A member's floating-point number.
-    pub(super) fn number(&self, name: &str) -> Option<f64> {
-        self.text(name).and_then(|text| text.parse().ok())
+    pub(super) fn member_number(&self, name: &str) -> Option<f64> {
+        self.member_text(name).and_then(|text| text.parse().ok())
     }
 
     /// Tags: `Tags.member.1.Key`, `Tags.member.1.Value`, ….
-    pub(super) fn tags(&self, name: &str) -> BTreeMap<String, String> {
+    pub(super) fn member_tags(&self, name: &str) -> BTreeMap<String, String> {
         (1..)
             .map_while(|at| {
-                let key = self.text(&format!("{name}.member.{at}.Key"))?;
-                let value = self.text(&format!("{name}.member.{at}.Value")).unwrap_or_default();
+                let key = self.member_text(&format!("{name}.member.{at}.Key"))?;
+                let value = self.member_text(&format!("{name}.member.{at}.Value")).unwrap_or_default();
                 Some((key.to_owned(), value.to_owned()))
             })
             .collect()
@@ -89,77 +91,87 @@ impl Form {
 
 /// An XML writer. Each element is closed when its closure returns.
 #[derive(Debug, Default)]
-pub(super) struct Xml {
+pub(super) struct XmlWriter {
     text: String,
 }
 
-impl Xml {
+impl XmlWriter {
     /// Writes `<name>…</name>` around what `inside` writes.
-    pub(super) fn element(&mut self, name: &str, inside: impl FnOnce(&mut Self)) {
+    pub(super) fn write_element(&mut self, name: &str, inside: impl FnOnce(&mut Self)) {
         let _ = write!(self.text, "<{name}>");
         inside(self);
         let _ = write!(self.text, "</{name}>");
     }
 
     /// Writes `<name>text</name>`.
-    pub(super) fn text(&mut self, name: &str, text: &str) {
-        let _ = write!(self.text, "<{name}>{}</{name}>", escape(text));
+    pub(super) fn write_text(&mut self, name: &str, text: &str) {
+        let _ = write!(self.text, "<{name}>{}</{name}>", escape_xml(text));
     }
 
     /// Writes `<name><member>…</member>…</name>`.
-    pub(super) fn members<T>(&mut self, name: &str, items: impl IntoIterator<Item = T>, each: impl Fn(&mut Self, T)) {
-        self.element(name, |xml| {
+    pub(super) fn write_members<T>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        each: impl Fn(&mut Self, T),
+    ) {
+        self.write_element(name, |xml| {
             for item in items {
-                xml.element("member", |xml| each(xml, item));
+                xml.write_element("member", |xml| each(xml, item));
             }
         });
     }
 
     /// Writes `<name><entry><key>…</key><value>…</value></entry>…</name>`.
-    pub(super) fn entries(&mut self, name: &str, entries: &BTreeMap<String, String>) {
-        self.element(name, |xml| {
+    pub(super) fn write_entries(&mut self, name: &str, entries: &BTreeMap<String, String>) {
+        self.write_element(name, |xml| {
             for (key, value) in entries {
-                xml.element("entry", |xml| {
-                    xml.text("key", key);
-                    xml.text("value", value);
+                xml.write_element("entry", |xml| {
+                    xml.write_text("key", key);
+                    xml.write_text("value", value);
                 });
             }
         });
     }
 
     /// Writes `<name><member><Key>…</Key><Value>…</Value></member>…</name>`.
-    pub(super) fn tags(&mut self, name: &str, tags: &BTreeMap<String, String>) {
-        self.members(name, tags, |xml, (key, value)| {
-            xml.text("Key", key);
-            xml.text("Value", value);
+    pub(super) fn write_tags(&mut self, name: &str, tags: &BTreeMap<String, String>) {
+        self.write_members(name, tags, |xml, (key, value)| {
+            xml.write_text("Key", key);
+            xml.write_text("Value", value);
         });
     }
 
     /// Writes the token of the page after `page`, if there is one.
-    pub(super) fn next_token<T>(&mut self, page: &Page<T>) {
+    pub(super) fn write_next_token<T>(&mut self, page: &ListPage<T>) {
         if let Some(next) = &page.next {
-            self.text("NextToken", next);
+            self.write_text("NextToken", next);
         }
     }
 
     /// Writes the text of the current element.
-    pub(super) fn raw(&mut self, text: &str) {
-        self.text.push_str(&escape(text));
+    pub(super) fn write_raw_text(&mut self, text: &str) {
+        self.text.push_str(&escape_xml(text));
     }
 }
 
 /// Builds `<OperationResponse><OperationResult>…</OperationResult><ResponseMetadata>…`.
-pub(super) fn answer(namespace: &str, operation: &str, request_id: &str, result: impl FnOnce(&mut Xml)) -> Answer {
-    let mut xml = Xml::default();
+pub(super) fn xml_answer(
+    namespace: &str,
+    operation: &str,
+    request_id: &str,
+    result: impl FnOnce(&mut XmlWriter),
+) -> CloudAnswer {
+    let mut xml = XmlWriter::default();
     let _ = write!(xml.text, "<{operation}Response xmlns=\"{namespace}\">");
-    xml.element(&format!("{operation}Result"), result);
-    xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+    xml.write_element(&format!("{operation}Result"), result);
+    xml.write_element("ResponseMetadata", |xml| xml.write_text("RequestId", request_id));
     let _ = write!(xml.text, "</{operation}Response>");
-    Answer::xml(xml.text)
+    CloudAnswer::from_xml(xml.text)
 }
 
 /// Escapes text for XML.
-pub(super) fn escape(text: &str) -> String {
+pub(super) fn escape_xml(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

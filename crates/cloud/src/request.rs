@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 /// One request, with the service and region of its credential scope.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct CloudRequest {
     pub method: http::Method,
     /// Still percent-encoded.
     pub path: String,
@@ -23,7 +23,7 @@ pub struct Request {
     pub id: String,
 }
 
-impl Request {
+impl CloudRequest {
     /// Reads service and region from `Authorization: AWS4-HMAC-SHA256 Credential=key/date/region/service/…`. The
     /// signature is not verified: any credentials work.
     pub(super) fn new(method: http::Method, uri: &http::Uri, headers: HeaderMap, body: Bytes, id: String) -> Self {
@@ -41,23 +41,23 @@ impl Request {
     }
 
     /// The segments of the path, decoded.
-    pub fn segments(&self) -> Vec<String> {
+    pub fn path_segments(&self) -> Vec<String> {
         let parts = self.path.trim_matches('/').split('/');
         parts.map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned()).collect()
     }
 
     /// The first value of a query parameter.
-    pub fn query(&self, name: &str) -> Option<&str> {
+    pub fn query_value(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// All values of a query parameter.
-    pub fn query_all(&self, name: &str) -> Vec<&str> {
+    pub fn query_values(&self, name: &str) -> Vec<&str> {
         self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     }
 
     /// A header's value, unless it is not text.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub fn header_value(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::json::tag_list;
-use super::{Answer, ApiError, Context, Handled, Json, Page, Request, dispatch};
-use deployer_core::manifest::Schedule as Expression;
+use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, ListPage, dispatch};
+use deployer_core::manifest::ScheduleExpression as Expression;
 
 /// The group that every account has.
 const DEFAULT: &str = "default";
@@ -35,13 +35,13 @@ const MEMBERS: [&str; 10] = [
 /// The schedules of a region, by `group/name`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
-    pub schedules: BTreeMap<String, Schedule>,
+pub struct SchedulerState {
+    pub schedules: BTreeMap<String, StoredSchedule>,
 }
 
 /// A schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Schedule {
+pub struct StoredSchedule {
     pub group: String,
     pub name: String,
     pub arn: String,
@@ -51,8 +51,8 @@ pub struct Schedule {
     pub given: Value,
 }
 
-pub(super) fn operation(request: &Request) -> Option<&'static str> {
-    let segments = request.segments();
+pub(super) fn operation_name(request: &CloudRequest) -> Option<&'static str> {
+    let segments = request.path_segments();
     let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (&request.method, parts.as_slice()) {
         (&Method::GET, ["schedules"]) => Some("ListSchedules"),
@@ -67,27 +67,33 @@ pub(super) fn operation(request: &Request) -> Option<&'static str> {
 }
 
 /// The schedule named in a request's path.
-pub(super) fn resource(request: &Request) -> String {
-    request.segments().into_iter().nth(1).unwrap_or_default()
+pub(super) fn resource_name(request: &CloudRequest) -> String {
+    request.path_segments().into_iter().nth(1).unwrap_or_default()
 }
 
-pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
+pub(super) fn handle_request(
+    cx: &mut CloudContext<'_>,
+    operation: &str,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
     let body = if operation == "CreateSchedule" || operation == "UpdateSchedule" {
-        Json::parse(&request.body)?
+        JsonBody::parse_body(&request.body)?
     } else {
-        Json::of(&Value::Null)
+        JsonBody::from_value(&Value::Null)
     };
-    let group = body.text("GroupName").or_else(|| request.query("groupName")).unwrap_or(DEFAULT);
-    let name = resource(request);
+    let group = body.member_text("GroupName").or_else(|| request.query_value("groupName")).unwrap_or(DEFAULT);
+    let name = resource_name(request);
     let answer = match operation {
-        "CreateSchedule" => create(cx, group, &name, &body),
-        "GetSchedule" => found(cx, group, &name).map(whole),
-        "UpdateSchedule" => update(cx, group, &name, &body),
-        "DeleteSchedule" => found(cx, group, &name).map(|schedule| key(&schedule.group, &schedule.name)).map(|key| {
-            cx.regional_mut().scheduler.schedules.remove(&key);
-            json!({})
-        }),
-        "ListSchedules" => list(cx, request),
+        "CreateSchedule" => create_schedule(cx, group, &name, &body),
+        "GetSchedule" => find_schedule(cx, group, &name).map(schedule_json),
+        "UpdateSchedule" => update_schedule(cx, group, &name, &body),
+        "DeleteSchedule" => {
+            find_schedule(cx, group, &name).map(|schedule| schedule_key(&schedule.group, &schedule.name)).map(|key| {
+                cx.region_state_mut().scheduler.schedules.remove(&key);
+                json!({})
+            })
+        }
+        "ListSchedules" => list_schedules(cx, request),
         "ListScheduleGroups" => Ok(json!({
             "ScheduleGroups": [{ "Name": DEFAULT, "Arn": group_arn(cx, DEFAULT), "State": "ACTIVE" }],
         })),
@@ -96,84 +102,87 @@ pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -
         "ListTagsForResource" => Err(not_found(format!("Schedule group {name} does not exist."))),
         _ => Err(dispatch::not_implemented("scheduler", operation)),
     };
-    answer.map(|answer| Answer::rest(200, &answer).into())
+    answer.map(|answer| CloudAnswer::from_rest_json(200, &answer).into())
 }
 
-fn key(group: &str, name: &str) -> String {
+fn schedule_key(group: &str, name: &str) -> String {
     format!("{group}/{name}")
 }
 
-fn group_arn(cx: &Context<'_>, group: &str) -> String {
-    cx.arn("scheduler", &format!("schedule-group/{group}"))
+fn group_arn(cx: &CloudContext<'_>, group: &str) -> String {
+    cx.build_arn("scheduler", &format!("schedule-group/{group}"))
 }
 
 fn not_found(message: String) -> ApiError {
     ApiError::new(404, "ResourceNotFoundException", message)
 }
 
-fn found<'c>(cx: &'c Context<'_>, group: &str, name: &str) -> Result<&'c Schedule, ApiError> {
-    let schedule = cx.regional().scheduler.schedules.get(&key(group, name));
+fn find_schedule<'c>(cx: &'c CloudContext<'_>, group: &str, name: &str) -> Result<&'c StoredSchedule, ApiError> {
+    let schedule = cx.region_state().scheduler.schedules.get(&schedule_key(group, name));
     schedule.ok_or_else(|| not_found(format!("Schedule {name} does not exist.")))
 }
 
-fn create(cx: &mut Context<'_>, group: &str, name: &str, body: &Json) -> Result<Value, ApiError> {
+fn create_schedule(cx: &mut CloudContext<'_>, group: &str, name: &str, body: &JsonBody) -> Result<Value, ApiError> {
     if group != DEFAULT {
         return Err(not_found(format!("Schedule group {group} does not exist.")));
     }
-    if cx.regional().scheduler.schedules.contains_key(&key(group, name)) {
+    if cx.region_state().scheduler.schedules.contains_key(&schedule_key(group, name)) {
         return Err(ApiError::new(409, "ConflictException", format!("Schedule {name} already exists.")));
     }
     let named = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     if !named || name.len() > MAX_NAME {
-        return Err(ApiError::validation(format!(
+        return Err(ApiError::validation_error(format!(
             "1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: Member must satisfy \
              regular expression pattern: [0-9a-zA-Z-_.]+ and have length less than or equal to {MAX_NAME}"
         )));
     }
     let now = cx.epoch_s();
-    let schedule = Schedule {
-        arn: cx.arn("scheduler", &format!("schedule/{group}/{name}")),
+    let schedule = StoredSchedule {
+        arn: cx.build_arn("scheduler", &format!("schedule/{group}/{name}")),
         group: group.to_owned(),
         name: name.to_owned(),
         created_s: now,
         modified_s: now,
-        given: given(body)?,
+        given: request_members(body)?,
     };
     let answer = json!({ "ScheduleArn": schedule.arn });
-    cx.regional_mut().scheduler.schedules.insert(key(group, name), schedule);
+    cx.region_state_mut().scheduler.schedules.insert(schedule_key(group, name), schedule);
     Ok(answer)
 }
 
 /// Members that the request omits are reset to their defaults.
-fn update(cx: &mut Context<'_>, group: &str, name: &str, body: &Json) -> Result<Value, ApiError> {
-    let mut schedule = found(cx, group, name)?.clone();
-    schedule.given = given(body)?;
+fn update_schedule(cx: &mut CloudContext<'_>, group: &str, name: &str, body: &JsonBody) -> Result<Value, ApiError> {
+    let mut schedule = find_schedule(cx, group, name)?.clone();
+    schedule.given = request_members(body)?;
     schedule.modified_s = cx.epoch_s();
     let answer = json!({ "ScheduleArn": schedule.arn });
-    cx.regional_mut().scheduler.schedules.insert(key(group, name), schedule);
+    cx.region_state_mut().scheduler.schedules.insert(schedule_key(group, name), schedule);
     Ok(answer)
 }
 
-fn given(body: &Json) -> Result<Value, ApiError> {
-    let expression = body.required("ScheduleExpression")?;
-    if !expression.starts_with("at(") && Expression::parse(expression).is_err() {
-        return Err(ApiError::validation(format!("Invalid Schedule Expression {expression}.")));
+fn request_members(body: &JsonBody) -> Result<Value, ApiError> {
+    let expression = body.required_text("ScheduleExpression")?;
+    if !expression.starts_with("at(") && Expression::parse_expression(expression).is_err() {
+        return Err(ApiError::validation_error(format!("Invalid Schedule Expression {expression}.")));
     }
-    let target = body.value("Target").map(Json::of).ok_or_else(|| ApiError::validation("Target must not be null"))?;
-    target.required("Arn")?;
-    target.required("RoleArn")?;
-    let window = body.value("FlexibleTimeWindow").map(Json::of);
-    window.ok_or_else(|| ApiError::validation("FlexibleTimeWindow must not be null"))?.required("Mode")?;
+    let target = body
+        .member_value("Target")
+        .map(JsonBody::from_value)
+        .ok_or_else(|| ApiError::validation_error("Target must not be null"))?;
+    target.required_text("Arn")?;
+    target.required_text("RoleArn")?;
+    let window = body.member_value("FlexibleTimeWindow").map(JsonBody::from_value);
+    window.ok_or_else(|| ApiError::validation_error("FlexibleTimeWindow must not be null"))?.required_text("Mode")?;
     let mut given = json!({ "State": "ENABLED", "ScheduleExpressionTimezone": "UTC" });
     for name in MEMBERS {
-        if let Some(value) = body.value(name) {
+        if let Some(value) = body.member_value(name) {
             given[name] = value.clone();
         }
     }
     Ok(given)
 }
 
-fn whole(schedule: &Schedule) -> Value {
+fn schedule_json(schedule: &StoredSchedule) -> Value {
     let mut whole = schedule.given.clone();
     whole["Arn"] = json!(schedule.arn);
     whole["Name"] = json!(schedule.name);
@@ -183,23 +192,23 @@ fn whole(schedule: &Schedule) -> Value {
     whole
 }
 
-fn list(cx: &Context<'_>, request: &Request) -> Result<Value, ApiError> {
-    let (group, state) = (request.query("ScheduleGroup"), request.query("State"));
-    let prefix = request.query("NamePrefix").unwrap_or_default();
-    let schedules = cx.regional().scheduler.schedules.values().filter(|schedule| {
+fn list_schedules(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<Value, ApiError> {
+    let (group, state) = (request.query_value("ScheduleGroup"), request.query_value("State"));
+    let prefix = request.query_value("NamePrefix").unwrap_or_default();
+    let schedules = cx.region_state().scheduler.schedules.values().filter(|schedule| {
         group.is_none_or(|group| schedule.group == group)
             && schedule.name.starts_with(prefix)
             && state.is_none_or(|state| schedule.given["State"] == state)
     });
-    let size = cx.page_size(request.query("MaxResults").and_then(|size| size.parse().ok()), PAGE);
-    let page = Page::of(
+    let size = cx.page_size(request.query_value("MaxResults").and_then(|size| size.parse().ok()), PAGE);
+    let page = ListPage::from_items(
         schedules,
-        |schedule| key(&schedule.group, &schedule.name),
-        request.query("NextToken"),
+        |schedule| schedule_key(&schedule.group, &schedule.name),
+        request.query_value("NextToken"),
         size,
-        || ApiError::validation("Invalid NextToken"),
+        || ApiError::validation_error("Invalid NextToken"),
     )?;
-    let brief = |schedule: &&Schedule| {
+    let brief = |schedule: &&StoredSchedule| {
         json!({
             "Arn": schedule.arn,
             "Name": schedule.name,

@@ -12,43 +12,43 @@ pub(super) const FORMAT: u32 = 1;
 
 /// The account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct State {
+pub struct CloudState {
     pub(super) format: u32,
     pub account: String,
     seed: u64,
     drawn: u64,
     #[serde(default)]
-    pub iam: iam::State,
+    pub iam: iam::IamState,
     #[serde(default)]
-    pub regions: BTreeMap<String, Regional>,
+    pub regions: BTreeMap<String, RegionState>,
 }
 
 /// What is in one region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Regional {
-    pub logs: logs::State,
-    pub events: events::State,
-    pub secretsmanager: secretsmanager::State,
-    pub lambda: lambda::State,
-    pub sqs: sqs::State,
-    pub cloudwatch: cloudwatch::State,
-    pub apigateway: apigateway::State,
-    pub sns: sns::State,
-    pub scheduler: scheduler::State,
-    pub states: states::State,
+pub struct RegionState {
+    pub logs: logs::LogsState,
+    pub events: events::EventBridgeState,
+    pub secretsmanager: secretsmanager::SecretsManagerState,
+    pub lambda: lambda::LambdaState,
+    pub sqs: sqs::SqsState,
+    pub cloudwatch: cloudwatch::CloudWatchState,
+    pub apigateway: apigateway::ApiGatewayState,
+    pub sns: sns::SnsState,
+    pub scheduler: scheduler::SchedulerState,
+    pub states: states::StepFunctionsState,
 }
 
-static EMPTY: LazyLock<Regional> = LazyLock::new(Regional::default);
+static EMPTY: LazyLock<RegionState> = LazyLock::new(RegionState::default);
 
-impl State {
+impl CloudState {
     pub(super) fn new(account: &str, seed: u64) -> Self {
         Self {
             format: FORMAT,
             account: account.to_owned(),
             seed,
             drawn: 0,
-            iam: iam::State::default(),
+            iam: iam::IamState::default(),
             regions: BTreeMap::new(),
         }
     }
@@ -58,22 +58,22 @@ impl State {
         self.iam.lambda_can_assume(arn)
     }
 
-    pub(super) fn region(&self, region: &str) -> &Regional {
+    pub(super) fn region_state(&self, region: &str) -> &RegionState {
         self.regions.get(region).unwrap_or(&EMPTY)
     }
 
-    pub(super) fn region_mut(&mut self, region: &str) -> &mut Regional {
+    pub(super) fn region_state_mut(&mut self, region: &str) -> &mut RegionState {
         self.regions.entry(region.to_owned()).or_default()
     }
 
     /// The next number of the sequence that starts at the seed (splitmix64).
     pub(super) fn next_random(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
-        mix(self.seed.wrapping_add(self.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        mix_bits(self.seed.wrapping_add(self.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
     }
 }
 
-pub(super) fn mix(mut bits: u64) -> u64 {
+pub(super) fn mix_bits(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)

@@ -10,23 +10,23 @@ use std::io::{self, Read, Seek, Write};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
-use super::blobs::Blobs;
-use super::state::{FORMAT, State};
+use super::blobs::BlobStore;
+use super::state::{CloudState, FORMAT};
 
 /// Records whether its content was borrowed mutably.
 #[derive(Debug)]
-pub struct Tracked<T> {
+pub struct ChangeTracked<T> {
     content: T,
     touched: bool,
 }
 
-impl<T> Tracked<T> {
+impl<T> ChangeTracked<T> {
     pub(super) fn new(content: T) -> Self {
         Self { content, touched: false }
     }
 }
 
-impl<T> Deref for Tracked<T> {
+impl<T> Deref for ChangeTracked<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -34,7 +34,7 @@ impl<T> Deref for Tracked<T> {
     }
 }
 
-impl<T> DerefMut for Tracked<T> {
+impl<T> DerefMut for ChangeTracked<T> {
     fn deref_mut(&mut self) -> &mut T {
         self.touched = true;
         &mut self.content
@@ -42,9 +42,9 @@ impl<T> DerefMut for Tracked<T> {
 }
 
 #[derive(Debug)]
-pub(super) struct Store {
-    state: Tracked<State>,
-    blobs: Blobs,
+pub(super) struct StateStore {
+    state: ChangeTracked<CloudState>,
+    blobs: BlobStore,
     file: Option<StateFile>,
 }
 
@@ -56,21 +56,24 @@ struct StateFile {
     account: String,
 }
 
-impl Store {
-    pub(super) fn in_memory(state: State) -> Self {
-        Self { state: Tracked::new(state), blobs: Blobs::default(), file: None }
+impl StateStore {
+    pub(super) fn in_memory(state: CloudState) -> Self {
+        Self { state: ChangeTracked::new(state), blobs: BlobStore::default(), file: None }
     }
 
-    pub(super) fn file(path: &Path, account: &str) -> Self {
+    pub(super) fn in_file(path: &Path, account: &str) -> Self {
         Self {
-            state: Tracked::new(State::new(account, 0)),
-            blobs: Blobs::in_directory(with_suffix(path, ".blobs")),
+            state: ChangeTracked::new(CloudState::new(account, 0)),
+            blobs: BlobStore::in_directory(with_suffix(path, ".blobs")),
             file: Some(StateFile { path: path.to_owned(), seen: None, account: account.to_owned() }),
         }
     }
 
     /// Runs `work` on the newest state and stores its changes.
-    pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut Tracked<State>, &Blobs) -> T) -> io::Result<T> {
+    pub(super) fn run_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut ChangeTracked<CloudState>, &BlobStore) -> T,
+    ) -> io::Result<T> {
         let Some(file) = &mut self.file else { return Ok(work(&mut self.state, &self.blobs)) };
         if let Some(directory) = file.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             fs::create_dir_all(directory)?;
@@ -80,10 +83,10 @@ impl Store {
         // The lock is released when the file is closed, even if the process dies.
         lock.lock()?;
         let number = read_number(&mut lock)?;
-        file.refresh(&mut self.state, number)?;
+        file.refresh_state(&mut self.state, number)?;
         let result = work(&mut self.state, &self.blobs);
         if std::mem::take(&mut self.state.touched)
-            && let Err(error) = file.write(&self.state, &mut lock, number)
+            && let Err(error) = file.write_state(&self.state, &mut lock, number)
         {
             // The change was not stored, so discard it: the next request reads the file again.
             file.seen = None;
@@ -95,34 +98,34 @@ impl Store {
 
 impl StateFile {
     /// Reads the file again if another process has written or removed it.
-    fn refresh(&mut self, state: &mut Tracked<State>, number: u64) -> io::Result<()> {
+    fn refresh_state(&mut self, state: &mut ChangeTracked<CloudState>, number: u64) -> io::Result<()> {
         if self.seen.as_ref().is_some_and(|(seen, _)| *seen == number) && self.path.exists() {
             return Ok(());
         }
         let text = match fs::read(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(named(&self.path, &error)),
+            Err(error) => return Err(error_at_path(&self.path, &error)),
         };
         let content = if text.is_empty() {
-            State::new(&self.account, RandomState::new().hash_one(&self.path))
+            CloudState::new(&self.account, RandomState::new().hash_one(&self.path))
         } else {
-            let content: State = serde_json::from_slice(&text)
-                .map_err(|error| named(&self.path, &format!("not the state of a local cloud: {error}")))?;
+            let content: CloudState = serde_json::from_slice(&text)
+                .map_err(|error| error_at_path(&self.path, &format!("not the state of a local cloud: {error}")))?;
             if content.format != FORMAT {
-                return Err(named(
+                return Err(error_at_path(
                     &self.path,
                     &format!("the state has format {}, but this version reads format {FORMAT}", content.format),
                 ));
             }
             content
         };
-        *state = Tracked::new(content);
+        *state = ChangeTracked::new(content);
         self.seen = Some((number, text));
         Ok(())
     }
 
-    fn write(&mut self, state: &State, lock: &mut File, number: u64) -> io::Result<()> {
+    fn write_state(&mut self, state: &CloudState, lock: &mut File, number: u64) -> io::Result<()> {
         let text = serde_json::to_vec(state).map_err(io::Error::other)?;
         if self.seen.as_ref().is_some_and(|(_, seen)| *seen == text) {
             return Ok(());
@@ -135,7 +138,7 @@ impl StateFile {
         lock.rewind()?;
         write!(lock, "{number:020}")?;
         lock.flush()?;
-        next.persist(&self.path).map_err(|error| named(&self.path, &error.error))?;
+        next.persist(&self.path).map_err(|error| error_at_path(&self.path, &error.error))?;
         self.seen = Some((number, text));
         Ok(())
     }
@@ -153,6 +156,6 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn named(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
+fn error_at_path(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
     io::Error::other(format!("{}: {error}", path.display()))
 }

@@ -2,17 +2,22 @@
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/>
 
-use super::query::{self, Form};
-use super::{ApiError, Context, Handled, Request, dispatch};
+use super::query::{self, QueryForm};
+use super::{ApiError, CloudContext, CloudRequest, HandlerOutcome, dispatch};
 
 pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-pub(super) fn handle(cx: &Context<'_>, operation: &str, _form: &Form, request: &Request) -> Result<Handled, ApiError> {
+pub(super) fn handle_request(
+    cx: &CloudContext<'_>,
+    operation: &str,
+    _form: &QueryForm,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
     match operation {
-        "GetCallerIdentity" => Ok(query::answer(NAMESPACE, operation, &request.id, |xml| {
-            xml.text("Arn", &format!("arn:aws:iam::{}:user/local", cx.account()));
-            xml.text("UserId", "AIDALOCALLOCALLOCAL00");
-            xml.text("Account", cx.account());
+        "GetCallerIdentity" => Ok(query::xml_answer(NAMESPACE, operation, &request.id, |xml| {
+            xml.write_text("Arn", &format!("arn:aws:iam::{}:user/local", cx.account_id()));
+            xml.write_text("UserId", "AIDALOCALLOCALLOCAL00");
+            xml.write_text("Account", cx.account_id());
         })
         .into()),
         _ => Err(dispatch::not_implemented("sts", operation)),

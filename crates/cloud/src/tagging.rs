@@ -6,38 +6,42 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Answer, ApiError, Context, Handled, Json, Page, Request, dispatch};
+use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, ListPage, dispatch};
 
 /// The maximum page size.
 const PAGE: usize = 100;
 
-pub(super) fn handle(cx: &Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
+pub(super) fn handle_request(
+    cx: &CloudContext<'_>,
+    operation: &str,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
     match operation {
-        "GetResources" => get_resources(cx, &Json::parse(&request.body)?),
+        "GetResources" => get_resources(cx, &JsonBody::parse_body(&request.body)?),
         _ => Err(dispatch::not_implemented("tagging", operation)),
     }
 }
 
-fn get_resources(cx: &Context<'_>, body: &Json) -> Result<Handled, ApiError> {
-    let kinds: Vec<&str> = texts(body.value("ResourceTypeFilters"));
-    let filters = body.value("TagFilters").and_then(Value::as_array).cloned().unwrap_or_default();
+fn get_resources(cx: &CloudContext<'_>, body: &JsonBody) -> Result<HandlerOutcome, ApiError> {
+    let kinds: Vec<&str> = text_elements(body.member_value("ResourceTypeFilters"));
+    let filters = body.member_value("TagFilters").and_then(Value::as_array).cloned().unwrap_or_default();
     let matches = |tags: &BTreeMap<String, String>| {
         filters.iter().all(|filter| {
-            let values = texts(filter.get("Values"));
+            let values = text_elements(filter.get("Values"));
             let found = filter["Key"].as_str().and_then(|key| tags.get(key));
             found.is_some_and(|found| values.is_empty() || values.contains(&found.as_str()))
         })
     };
-    let mut found: Vec<_> = tagged(cx)
+    let mut found: Vec<_> = list_tagged_resources(cx)
         .into_iter()
         .filter(|(kind, _, tags)| !tags.is_empty() && is_asked_for(&kinds, kind) && matches(tags))
         .map(|(_, arn, tags)| (arn, tags))
         .collect();
     found.sort_unstable();
-    let size = cx.page_size(body.value("ResourcesPerPage").and_then(Value::as_i64), PAGE);
-    let token = body.text("PaginationToken").filter(|token| !token.is_empty());
-    let invalid = || ApiError::bad("InvalidParameterException", "The pagination token is not valid.");
-    let page = Page::of(found, |(arn, _)| arn.clone(), token, size, invalid)?;
+    let size = cx.page_size(body.member_value("ResourcesPerPage").and_then(Value::as_i64), PAGE);
+    let token = body.member_text("PaginationToken").filter(|token| !token.is_empty());
+    let invalid = || ApiError::bad_request("InvalidParameterException", "The pagination token is not valid.");
+    let page = ListPage::from_items(found, |(arn, _)| arn.clone(), token, size, invalid)?;
     let resources: Vec<Value> = page
         .items
         .iter()
@@ -47,13 +51,13 @@ fn get_resources(cx: &Context<'_>, body: &Json) -> Result<Handled, ApiError> {
         })
         .collect();
     let answer = json!({ "ResourceTagMappingList": resources, "PaginationToken": page.next.unwrap_or_default() });
-    Ok(Answer::json(&answer).into())
+    Ok(CloudAnswer::from_json(&answer).into())
 }
 
 /// Every resource that can have tags, except IAM's, as type, ARN and tags.
-fn tagged(cx: &Context<'_>) -> Vec<(&'static str, String, BTreeMap<String, String>)> {
-    let regional = cx.regional();
-    let mut all = regional.apigateway.all_tagged(cx.region());
+fn list_tagged_resources(cx: &CloudContext<'_>) -> Vec<(&'static str, String, BTreeMap<String, String>)> {
+    let regional = cx.region_state();
+    let mut all = regional.apigateway.all_tagged(cx.request_region());
     let mut add = |kind, arn: &str, tags: &BTreeMap<String, String>| all.push((kind, arn.to_owned(), tags.clone()));
     for rule in regional.events.rules.values() {
         add("events:rule", &rule.arn, &rule.tags);
@@ -65,7 +69,7 @@ fn tagged(cx: &Context<'_>) -> Vec<(&'static str, String, BTreeMap<String, Strin
         add("secretsmanager:secret", &secret.arn, &secret.tags);
     }
     for function in regional.lambda.functions.values() {
-        add("lambda:function", &cx.arn("lambda", &format!("function:{}", function.name)), &function.tags);
+        add("lambda:function", &cx.build_arn("lambda", &format!("function:{}", function.name)), &function.tags);
     }
     for queue in regional.sqs.queues.values() {
         // SQS has only one type, which is named by the service alone.
@@ -89,6 +93,6 @@ fn is_asked_for(filters: &[&str], kind: &str) -> bool {
     filters.is_empty() || filters.iter().any(|filter| *filter == kind || *filter == service)
 }
 
-fn texts(value: Option<&Value>) -> Vec<&str> {
+fn text_elements(value: Option<&Value>) -> Vec<&str> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }

@@ -17,18 +17,18 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use tokio::net::TcpListener;
 
-use super::Cloud;
+use super::EmbeddedCloud;
 use super::dispatch::Disconnected;
 
 /// The maximum size of a body. `CreateFunction` accepts zips of up to 50 MB (70 MB as base64).
 const MAX_BODY: usize = 80 * 1024 * 1024;
 
-impl Cloud {
+impl EmbeddedCloud {
     /// An HTTP client for the SDK whose requests go to this cloud, in process.
     pub fn http_client(&self) -> SharedHttpClient {
         let cloud = self.clone();
         http_client_fn(move |_: &HttpConnectorSettings, _: &RuntimeComponents| {
-            SharedHttpConnector::new(Connector { cloud: cloud.clone() })
+            SharedHttpConnector::new(CloudConnector { cloud: cloud.clone() })
         })
     }
 
@@ -36,7 +36,7 @@ impl Cloud {
     ///
     /// # Errors
     /// The listener failed.
-    pub async fn serve(
+    pub async fn serve_requests(
         &self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
@@ -45,7 +45,7 @@ impl Cloud {
         let router = Router::new()
             .fallback(move |request: Request| {
                 let cloud = cloud.clone();
-                async move { cloud.over_http(request).await }
+                async move { cloud.respond_over_http(request).await }
             })
             .layer(DefaultBodyLimit::disable());
         axum::serve(listener, router).with_graceful_shutdown(shutdown).await
@@ -56,21 +56,21 @@ impl Cloud {
     ///
     /// # Errors
     /// The link is invalid or has expired.
-    pub async fn download(&self, link: &str) -> io::Result<Bytes> {
+    pub async fn download_code(&self, link: &str) -> io::Result<Bytes> {
         let uri: http::Uri = link.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        match self.respond(http::Method::GET, &uri, http::HeaderMap::new(), Bytes::new()).await {
+        match self.respond_to_request(http::Method::GET, &uri, http::HeaderMap::new(), Bytes::new()).await {
             Ok(response) if response.status().is_success() => Ok(response.into_body()),
             Ok(response) => Err(io::Error::other(format!("HTTP status {}", response.status()))),
             Err(Disconnected) => Err(io::ErrorKind::ConnectionReset.into()),
         }
     }
 
-    async fn over_http(&self, request: Request) -> Response {
+    async fn respond_over_http(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
-            return status(http::StatusCode::PAYLOAD_TOO_LARGE);
+            return empty_response(http::StatusCode::PAYLOAD_TOO_LARGE);
         };
-        match self.respond(parts.method, &parts.uri, parts.headers, body.to_bytes()).await {
+        match self.respond_to_request(parts.method, &parts.uri, parts.headers, body.to_bytes()).await {
             Ok(response) => response.map(Body::from),
             // A body that fails makes the server close the connection in the middle of the response.
             Err(Disconnected) => Response::new(Body::from_stream(futures_util::stream::once(async {
@@ -79,11 +79,11 @@ impl Cloud {
         }
     }
 
-    async fn in_process(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    async fn respond_in_process(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
-        match self.respond(parts.method, &parts.uri, parts.headers, body).await {
+        match self.respond_to_request(parts.method, &parts.uri, parts.headers, body).await {
             Ok(response) => HttpResponse::try_from(response.map(SdkBody::from))
                 .map_err(|error| ConnectorError::other(error.into(), None)),
             Err(Disconnected) => Err(ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionReset).into())),
@@ -91,20 +91,20 @@ impl Cloud {
     }
 }
 
-fn status(status: http::StatusCode) -> Response {
+fn empty_response(status: http::StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
 #[derive(Debug)]
-struct Connector {
-    cloud: Cloud,
+struct CloudConnector {
+    cloud: EmbeddedCloud,
 }
 
-impl HttpConnector for Connector {
+impl HttpConnector for CloudConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let cloud = self.cloud.clone();
-        HttpConnectorFuture::new(async move { cloud.in_process(request).await })
+        HttpConnectorFuture::new(async move { cloud.respond_in_process(request).await })
     }
 }

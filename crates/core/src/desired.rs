@@ -3,16 +3,18 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sync_config::config::{
-    Destination, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI,
-    ENV_VENUE, LedgerProperties, SyncConfig,
+    DestinationConfig, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
+    ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, LedgerProperties, SyncConfig,
 };
 
 use crate::manifest::{Manifest, Status, Venue};
-use crate::naming::{ALIAS, Names, PERMISSION_SID, TAG_DEPLOYMENT, TAG_PROTECT, TAG_VENUE, TARGET_ID, description};
+use crate::naming::{
+    ALIAS, PERMISSION_SID, TAG_DEPLOYMENT, TAG_PROTECT, TAG_VENUE, TARGET_ID, VenueNames, mark_description,
+};
 use crate::property;
 use crate::resource::{
-    AliasSpec, FunctionConfiguration, FunctionSpec, LogGroupSpec, Map, PermissionSpec, RoleSpec, RuleSpec,
-    SECRET_ARN_PLACEHOLDER, SecretSpec, Stack, Target, TargetSpec,
+    AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, PermissionSpec, RoleSpec, RuleSpec,
+    RuleTarget, SECRET_ARN_PLACEHOLDER, SecretSpec, StringMap, TargetSpec,
 };
 
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
@@ -35,7 +37,7 @@ pub struct Scope {
 
 impl Scope {
     /// The partition in this region's ARNs.
-    pub fn partition(&self) -> &'static str {
+    pub fn aws_partition(&self) -> &'static str {
         match self.region.split('-').next() {
             Some("cn") => "aws-cn",
             Some("us") if self.region.starts_with("us-gov-") => "aws-us-gov",
@@ -44,13 +46,13 @@ impl Scope {
     }
 
     /// The ARN of a regional resource.
-    pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{resource}", self.partition(), self.region, self.account)
+    pub fn regional_arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}:{}:{resource}", self.aws_partition(), self.region, self.account)
     }
 
     /// The ARN of a role.
     pub fn role_arn(&self, path: &str, name: &str) -> String {
-        format!("arn:{}:iam::{}:role{path}{name}", self.partition(), self.account)
+        format!("arn:{}:iam::{}:role{path}{name}", self.aws_partition(), self.account)
     }
 }
 
@@ -73,7 +75,7 @@ pub struct Desired {
 
 impl Desired {
     /// The venues that should have resources: all except blocked ones.
-    pub fn deployed(&self) -> Vec<String> {
+    pub fn deployed_venues(&self) -> Vec<String> {
         self.venues.iter().filter(|venue| venue.stack.is_some()).map(|venue| venue.venue.clone()).collect()
     }
 }
@@ -84,13 +86,13 @@ pub struct DesiredVenue {
     /// The venue's name.
     pub venue: String,
     /// `None` for a blocked venue, which should have nothing.
-    pub stack: Option<Stack>,
+    pub stack: Option<DesiredStack>,
     /// Why a blocked venue is blocked.
     pub blocked: Option<String>,
 }
 
 /// Works out what should exist from the manifest. `code_sha256` returns the artifact's hash for a venue's architecture.
-pub fn desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) -> String) -> Desired {
+pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) -> String) -> Desired {
     let deployment = &manifest.deployment.name;
     let venues = manifest.venues.iter().map(|venue| match venue.status {
         Status::Blocked => DesiredVenue {
@@ -100,7 +102,7 @@ pub fn desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) 
         },
         Status::Active | Status::Paused => DesiredVenue {
             venue: venue.name.clone(),
-            stack: Some(stack(manifest, venue, scope, code_sha256(venue))),
+            stack: Some(desired_stack(manifest, venue, scope, code_sha256(venue))),
             blocked: None,
         },
     });
@@ -118,27 +120,27 @@ pub fn desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) 
 }
 
 /// The tags on each of a venue's resources.
-fn tags(deployment: &str, venue: &Venue) -> Map {
-    Map::from([
+fn venue_tags(deployment: &str, venue: &Venue) -> StringMap {
+    StringMap::from([
         (TAG_DEPLOYMENT.to_owned(), deployment.to_owned()),
         (TAG_VENUE.to_owned(), venue.name.clone()),
         (TAG_PROTECT.to_owned(), venue.protect.to_string()),
     ])
 }
 
-fn stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String) -> Stack {
+fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String) -> DesiredStack {
     let deployment = &manifest.deployment.name;
-    let names = Names::new(deployment, &venue.name);
-    let tags = tags(deployment, venue);
-    let description = description(deployment, &venue.name);
+    let names = VenueNames::new(deployment, &venue.name);
+    let tags = venue_tags(deployment, venue);
+    let description = mark_description(deployment, &venue.name);
     let role_arn = scope.role_arn(&names.role_path, &names.role);
-    let function_arn = scope.arn("lambda", &format!("function:{}", names.function));
-    let rule_arn = scope.arn("events", &format!("rule/{}", names.rule));
+    let function_arn = scope.regional_arn("lambda", &format!("function:{}", names.function));
+    let rule_arn = scope.regional_arn("events", &format!("rule/{}", names.rule));
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
-    Stack {
+    DesiredStack {
         // Without a token, people create the properties by hand.
         properties: match manifest.hubspot.token {
-            Some(_) => property::of_venue(&ledger, &venue.display_name, &description).into(),
+            Some(_) => property::venue_properties(&ledger, &venue.display_name, &description).into(),
             None => Vec::new(),
         },
         role: RoleSpec {
@@ -167,7 +169,7 @@ fn stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String)
                 memory_mb: venue.memory_mb,
                 timeout_s: venue.timeout_s,
                 role_arn,
-                environment: environment(manifest, venue),
+                environment: function_environment(manifest, venue),
                 code_sha256,
             },
             reserved_concurrency: RESERVED_CONCURRENCY,
@@ -197,7 +199,7 @@ fn stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String)
         },
         target: TargetSpec {
             rule: names.rule,
-            target: Target {
+            target: RuleTarget {
                 id: TARGET_ID.to_owned(),
                 arn: format!("{function_arn}:{ALIAS}"),
                 maximum_retry_attempts: Some(0),
@@ -222,7 +224,7 @@ fn trust_policy() -> serde_json::Value {
 ///
 /// A secret's ARN ends in a hyphen and six random characters. `??????` matches exactly those, so the pattern matches no
 /// other secret: a longer name's ARN is longer than the pattern.
-fn role_policy(scope: &Scope, names: &Names) -> serde_json::Value {
+fn role_policy(scope: &Scope, names: &VenueNames) -> serde_json::Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [
@@ -230,26 +232,26 @@ fn role_policy(scope: &Scope, names: &Names) -> serde_json::Value {
                 "Sid": "ReadOwnSecret",
                 "Effect": "Allow",
                 "Action": "secretsmanager:GetSecretValue",
-                "Resource": scope.arn("secretsmanager", &format!("secret:{}-??????", names.secret)),
+                "Resource": scope.regional_arn("secretsmanager", &format!("secret:{}-??????", names.secret)),
             },
             {
                 "Sid": "WriteOwnLogs",
                 "Effect": "Allow",
                 "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": scope.arn("logs", &format!("log-group:{}:*", names.log_group)),
+                "Resource": scope.regional_arn("logs", &format!("log-group:{}:*", names.log_group)),
             },
         ],
     })
 }
 
-fn environment(manifest: &Manifest, venue: &Venue) -> Map {
-    let mut environment = Map::from([
+fn function_environment(manifest: &Manifest, venue: &Venue) -> StringMap {
+    let mut environment = StringMap::from([
         (ENV_VENUE.to_owned(), venue.name.clone()),
         (ENV_FLAG_PROPERTY.to_owned(), venue.flag_property.clone()),
         (ENV_HUBSPOT_BASE_URI.to_owned(), manifest.hubspot.base_uri.clone()),
         (ENV_SECRET_ARN.to_owned(), SECRET_ARN_PLACEHOLDER.to_owned()),
     ]);
-    if let (Destination::Tripleseat { .. }, Some(base_uri)) = (&venue.destination, &venue.tripleseat_base_uri) {
+    if let (DestinationConfig::Tripleseat { .. }, Some(base_uri)) = (&venue.destination, &venue.tripleseat_base_uri) {
         environment.insert(ENV_TRIPLESEAT_BASE_URI.to_owned(), base_uri.clone());
     }
     let config = SyncConfig {

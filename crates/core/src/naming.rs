@@ -38,7 +38,7 @@ pub const MAX_PROPERTY_NAME: usize = 100;
 
 /// The names of one venue's resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
+pub struct VenueNames {
     /// The Lambda function.
     pub function: String,
     /// The IAM role.
@@ -53,7 +53,7 @@ pub struct Names {
     pub log_group: String,
 }
 
-impl Names {
+impl VenueNames {
     /// The names for `venue` in `deployment`. `_` becomes `-` except in the secret's name, so that every
     /// service accepts the name.
     pub fn new(deployment: &str, venue: &str) -> Self {
@@ -88,7 +88,7 @@ pub fn log_group_prefix(deployment: &str) -> String {
 const MARK: &str = "Managed by deployer: deployment ";
 
 /// The mark in the description of a function or a rule, for bulk lists that don't return tags.
-pub fn description(deployment: &str, venue: &str) -> String {
+pub fn mark_description(deployment: &str, venue: &str) -> String {
     format!("{MARK}{deployment}, venue {venue}")
 }
 
@@ -108,6 +108,6 @@ pub fn marked_venue<'a>(description: &'a str, deployment: &str) -> Option<&'a st
 }
 
 /// The deployment and the venue that a description names, if it has the mark of any deployment.
-pub fn mark_of(description: &str) -> Option<(&str, &str)> {
+pub fn parse_mark(description: &str) -> Option<(&str, &str)> {
     description.strip_prefix(MARK)?.split_once(", venue ")
 }

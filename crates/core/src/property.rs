@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use sync_config::config::{LedgerProperties, default_flag_property};
 
 use crate::naming;
-use crate::resource::Kind;
+use crate::resource::ResourceKind;
 
 /// The property group of all venues' properties.
-pub const GROUP: &str = "tripleseat_sync";
+pub const PROPERTY_GROUP: &str = "tripleseat_sync";
 /// The group's label.
-pub const GROUP_LABEL: &str = "Tripleseat Sync";
+pub const PROPERTY_GROUP_LABEL: &str = "Tripleseat Sync";
 /// Prefix of the label of a venue's flag; a shared flag has nothing after it.
 pub const FLAG_LABEL: &str = "Tripleseat Sync";
 
@@ -28,7 +28,7 @@ const STATES: [(&str, &str); 4] =
 /// (<https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Property {
+pub struct ContactProperty {
     /// Internal name, which never changes.
     pub name: String,
     /// Label, shown to staff.
@@ -45,13 +45,13 @@ pub struct Property {
     pub group_name: String,
     /// The allowed values, for types that have options.
     #[serde(default)]
-    pub options: Vec<PropertyOption>,
+    pub options: Vec<ContactPropertyOption>,
 }
 
 /// An allowed value of a property.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PropertyOption {
+pub struct ContactPropertyOption {
     /// Label, shown to staff.
     pub label: String,
     /// The stored value.
@@ -64,7 +64,7 @@ pub struct PropertyOption {
     pub hidden: bool,
 }
 
-impl Property {
+impl ContactProperty {
     /// Whether this is a checkbox. Checkboxes have one of two types in HubSpot: `bool` and the older `enumeration`.
     pub fn is_tick_box(&self) -> bool {
         self.field_type == TICK_BOX
@@ -77,33 +77,41 @@ impl Property {
     }
 
     /// The venue that owns this property, according to the mark of `deployment`.
-    pub fn venue<'p>(&'p self, deployment: &str) -> Option<&'p str> {
+    pub fn owner_venue<'p>(&'p self, deployment: &str) -> Option<&'p str> {
         naming::marked_venue(&self.description, deployment)
     }
 }
 
 /// The five properties of a venue, with the names in `ledger`.
-pub fn of_venue(ledger: &LedgerProperties, display_name: &str, description: &str) -> [(Kind, Property); 5] {
-    let property = |name: &str, label: String, kind: &str, field_type: &str, options: &[(&str, &str)]| Property {
-        name: name.to_owned(),
-        label,
-        description: description.to_owned(),
-        kind: kind.to_owned(),
-        field_type: field_type.to_owned(),
-        group_name: GROUP.to_owned(),
-        options: (0..).zip(options).map(|(place, (value, label))| option(place, value, label)).collect(),
-    };
+pub fn venue_properties(
+    ledger: &LedgerProperties,
+    display_name: &str,
+    description: &str,
+) -> [(ResourceKind, ContactProperty); 5] {
+    let property =
+        |name: &str, label: String, kind: &str, field_type: &str, options: &[(&str, &str)]| ContactProperty {
+            name: name.to_owned(),
+            label,
+            description: description.to_owned(),
+            kind: kind.to_owned(),
+            field_type: field_type.to_owned(),
+            group_name: PROPERTY_GROUP.to_owned(),
+            options: (0..).zip(options).map(|(place, (value, label))| property_option(place, value, label)).collect(),
+        };
     let label = |what: &str| format!("Tripleseat {what} - {display_name}");
     [
         (
-            Kind::FlagProperty,
+            ResourceKind::FlagProperty,
             property(&ledger.flag, flag_label(display_name), "bool", TICK_BOX, &[("true", "Yes"), ("false", "No")]),
         ),
-        (Kind::StatusProperty, property(&ledger.status, label("Sync Status"), "enumeration", "select", &STATES)),
-        (Kind::LeadIdProperty, property(&ledger.lead_id, label("Lead ID"), "string", "text", &[])),
-        (Kind::ErrorProperty, property(&ledger.error, label("Sync Error"), "string", "textarea", &[])),
+        (
+            ResourceKind::StatusProperty,
+            property(&ledger.status, label("Sync Status"), "enumeration", "select", &STATES),
+        ),
+        (ResourceKind::LeadIdProperty, property(&ledger.lead_id, label("Lead ID"), "string", "text", &[])),
+        (ResourceKind::ErrorProperty, property(&ledger.error, label("Sync Error"), "string", "textarea", &[])),
         // Text, because it holds the attempt key as well as the time.
-        (Kind::SyncedAtProperty, property(&ledger.synced_at, label("Synced At"), "string", "text", &[])),
+        (ResourceKind::SyncedAtProperty, property(&ledger.synced_at, label("Synced At"), "string", "text", &[])),
     ]
 }
 
@@ -112,24 +120,24 @@ pub fn flag_label(display_name: &str) -> String {
     format!("{FLAG_LABEL} - {display_name}")
 }
 
-fn option(display_order: i64, value: &str, label: &str) -> PropertyOption {
+fn property_option(display_order: i64, value: &str, label: &str) -> ContactPropertyOption {
     let display_order = Some(display_order);
-    PropertyOption { label: label.to_owned(), value: value.to_owned(), display_order, hidden: false }
+    ContactPropertyOption { label: label.to_owned(), value: value.to_owned(), display_order, hidden: false }
 }
 
 /// Parses one of our property names into its kind and the venue, as spelled in property names.
-pub fn parse_name(name: &str) -> Option<(Kind, &str)> {
+pub fn parse_property_name(name: &str) -> Option<(ResourceKind, &str)> {
     // An empty venue name leaves just the prefixes.
     let begin = LedgerProperties::new("", &default_flag_property(""));
     let begin = [begin.flag, begin.status, begin.lead_id, begin.error, begin.synced_at];
-    let mut kinds = Kind::PROPERTIES.into_iter().zip(begin);
+    let mut kinds = ResourceKind::PROPERTIES.into_iter().zip(begin);
     kinds.find_map(|(kind, begin)| Some((kind, name.strip_prefix(&begin)?)))
 }
 
 /// What was observed in HubSpot.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Portal {
+pub enum ObservedPortal {
     /// HubSpot wasn't read, for lack of a token or of a reason. Properties are left as they are.
     #[default]
     NotAsked,
@@ -139,9 +147,9 @@ pub enum Portal {
     Read(LivePortal),
 }
 
-impl Portal {
+impl ObservedPortal {
     /// The portal, if it was read.
-    pub fn read(&self) -> Option<&LivePortal> {
+    pub fn as_read(&self) -> Option<&LivePortal> {
         match self {
             Self::Read(live) => Some(live),
             Self::NotAsked | Self::Unreadable(_) => None,
@@ -154,20 +162,20 @@ impl Portal {
 pub struct LivePortal {
     /// Portal id.
     pub portal_id: u64,
-    /// Whether [`GROUP`] exists.
+    /// Whether [`PROPERTY_GROUP`] exists.
     pub has_group: bool,
     /// All contact properties by name, except archived ones.
-    pub properties: BTreeMap<String, Property>,
+    pub properties: BTreeMap<String, ContactProperty>,
     /// Shared flags of an earlier integration.
-    pub legacy: Vec<Legacy>,
+    pub legacy: Vec<LegacyFlag>,
 }
 
 impl LivePortal {
     /// The properties that `deployment` owns, by venue.
-    pub fn owned(&self, deployment: &str) -> BTreeMap<&str, Vec<&Property>> {
-        let mut owned: BTreeMap<&str, Vec<&Property>> = BTreeMap::new();
+    pub fn owned_properties(&self, deployment: &str) -> BTreeMap<&str, Vec<&ContactProperty>> {
+        let mut owned: BTreeMap<&str, Vec<&ContactProperty>> = BTreeMap::new();
         for property in self.properties.values() {
-            if let Some(venue) = property.venue(deployment) {
+            if let Some(venue) = property.owner_venue(deployment) {
                 owned.entry(venue).or_default().push(property);
             }
         }
@@ -177,7 +185,7 @@ impl LivePortal {
 
 /// A checkbox that all venues shared before each had its own flag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Legacy {
+pub struct LegacyFlag {
     /// Internal name.
     pub name: String,
     /// Label, shown to staff.
@@ -188,7 +196,7 @@ pub struct Legacy {
 
 /// Whether a property is a shared flag of an earlier integration: a checkbox with the flags' label or name but no
 /// venue.
-pub fn is_legacy(property: &Property) -> bool {
-    let named = property.label.trim().eq_ignore_ascii_case(FLAG_LABEL) || property.name == GROUP;
-    property.is_tick_box() && named && parse_name(&property.name).is_none()
+pub fn is_legacy_flag(property: &ContactProperty) -> bool {
+    let named = property.label.trim().eq_ignore_ascii_case(FLAG_LABEL) || property.name == PROPERTY_GROUP;
+    property.is_tick_box() && named && parse_property_name(&property.name).is_none()
 }

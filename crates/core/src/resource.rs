@@ -8,10 +8,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::property::Property;
+use crate::property::ContactProperty;
 
 /// Tags or environment variables, sorted by name.
-pub type Map = BTreeMap<String, String>;
+pub type StringMap = BTreeMap<String, String>;
 
 /// Placeholder in a specification for the ARN of a secret that doesn't exist yet.
 pub const SECRET_ARN_PLACEHOLDER: &str = "${secret.arn}";
@@ -19,7 +19,7 @@ pub const SECRET_ARN_PLACEHOLDER: &str = "${secret.arn}";
 /// A kind of resource, in the order of creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ResourceKind {
     /// IAM role with its inline policy.
     Role,
     /// Secrets Manager secret.
@@ -48,7 +48,7 @@ pub enum Kind {
     Target,
 }
 
-impl Kind {
+impl ResourceKind {
     /// The kinds in AWS, in the order of creation.
     pub const AWS: [Self; 8] = [
         Self::Role,
@@ -90,7 +90,7 @@ impl Kind {
     }
 
     /// Resources of one stage don't depend on each other; each stage depends on the ones before it.
-    pub fn stage(self) -> u8 {
+    pub fn creation_stage(self) -> u8 {
         match self {
             // The properties come first because the function's dry run checks them.
             Self::Role
@@ -109,7 +109,7 @@ impl Kind {
     }
 
     /// The resource that this one is part of, and whose owner is therefore its owner.
-    pub fn parent(self) -> Option<Self> {
+    pub fn parent_kind(self) -> Option<Self> {
         match self {
             Self::Alias | Self::Permission => Some(Self::Function),
             Self::Target => Some(Self::Rule),
@@ -118,7 +118,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ResourceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -126,14 +126,14 @@ impl fmt::Display for Kind {
 
 /// A venue's resource: `venue-a/function`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Address {
+pub struct ResourceAddress {
     /// The venue.
     pub venue: String,
     /// The kind.
-    pub kind: Kind,
+    pub kind: ResourceKind,
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for ResourceAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.venue, self.kind)
     }
@@ -155,7 +155,7 @@ pub enum Observed<T> {
 
 impl<T> Observed<T> {
     /// The resource, if it was read and isn't scheduled for deletion.
-    pub fn present(&self) -> Option<&T> {
+    pub fn as_present(&self) -> Option<&T> {
         match self {
             Self::Present(live) => Some(live),
             _ => None,
@@ -163,7 +163,7 @@ impl<T> Observed<T> {
     }
 
     /// Why it is unreadable, if it is.
-    pub fn unreadable(&self) -> Option<&str> {
+    pub fn unreadable_reason(&self) -> Option<&str> {
         match self {
             Self::Unreadable(reason) => Some(reason),
             _ => None,
@@ -195,7 +195,7 @@ pub struct RoleSpec {
     /// Document of its only inline policy.
     pub policy: Value,
     /// Tags.
-    pub tags: Map,
+    pub tags: StringMap,
 }
 
 /// An observed IAM role.
@@ -212,7 +212,7 @@ pub struct LiveRole {
     /// ARNs of attached managed policies.
     pub attached: Vec<String>,
     /// Tags.
-    pub tags: Map,
+    pub tags: StringMap,
 }
 
 /// The desired secret, without its value: a value is only written when the secret is created.
@@ -223,9 +223,9 @@ pub struct SecretSpec {
     /// Description, shown in the console.
     pub description: String,
     /// For each key of the secret's JSON object, the reference that its value comes from, such as `env:NAME`.
-    pub references: Map,
+    pub references: StringMap,
     /// Tags.
-    pub tags: Map,
+    pub tags: StringMap,
 }
 
 /// An observed secret, without its value.
@@ -238,7 +238,7 @@ pub struct LiveSecret {
     /// Description.
     pub description: String,
     /// Tags.
-    pub tags: Map,
+    pub tags: StringMap,
 }
 
 /// The desired log group.
@@ -249,7 +249,7 @@ pub struct LogGroupSpec {
     /// Days that events are kept.
     pub retention_days: u32,
     /// Tags.
-    pub tags: Map,
+    pub tags: StringMap,
 }
 
 /// An observed log group.
@@ -262,7 +262,7 @@ pub struct LiveLogGroup {
     /// Days that events are kept; forever when unset.
     pub retention_days: Option<u32>,
     /// Tags.
-    pub tags: Map,
+    pub tags: StringMap,
 }
 
 /// The part of a function's configuration that a published version freezes.
@@ -283,7 +283,7 @@ pub struct FunctionConfiguration {
     /// ARN of the execution role.
     pub role_arn: String,
     /// Environment variables.
-    pub environment: Map,
+    pub environment: StringMap,
     /// Base64 of the SHA-256 of the zip.
     pub code_sha256: String,
 }
@@ -300,7 +300,7 @@ pub struct FunctionSpec {
     /// Maximum concurrent executions.
     pub reserved_concurrency: u32,
     /// Tags.
-    pub tags: Map,
+    pub tags: StringMap,
 }
 
 /// An observed function.
@@ -313,7 +313,7 @@ pub struct LiveFunction {
     /// Maximum concurrent executions; unreserved when unset.
     pub reserved_concurrency: Option<u32>,
     /// Tags.
-    pub tags: Map,
+    pub tags: StringMap,
 }
 
 /// The desired alias. It points to the version that has the function's configuration.
@@ -356,7 +356,7 @@ pub struct RuleSpec {
     /// Whether it is enabled.
     pub enabled: bool,
     /// Tags.
-    pub tags: Map,
+    pub tags: StringMap,
 }
 
 /// An observed rule.
@@ -371,14 +371,14 @@ pub struct LiveRule {
     /// Whether it is enabled.
     pub enabled: bool,
     /// Tags.
-    pub tags: Map,
+    pub tags: StringMap,
     /// Its targets.
-    pub targets: Vec<Target>,
+    pub targets: Vec<RuleTarget>,
 }
 
 /// What a rule invokes, and how often it retries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
+pub struct RuleTarget {
     /// Id, unique within the rule.
     pub id: String,
     /// ARN of what is invoked.
@@ -395,7 +395,7 @@ pub struct TargetSpec {
     /// The rule.
     pub rule: String,
     /// Its only target.
-    pub target: Target,
+    pub target: RuleTarget,
 }
 
 /// The desired permission: a statement in the alias's policy.
@@ -428,7 +428,7 @@ pub struct LivePermission {
 
 /// Everything that an active or paused venue should have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stack {
+pub struct DesiredStack {
     pub role: RoleSpec,
     pub secret: SecretSpec,
     pub log_group: LogGroupSpec,
@@ -438,7 +438,7 @@ pub struct Stack {
     pub permission: PermissionSpec,
     pub target: TargetSpec,
     /// The five contact properties in HubSpot; empty if people create them by hand.
-    pub properties: Vec<(Kind, Property)>,
+    pub properties: Vec<(ResourceKind, ContactProperty)>,
 }
 
 /// Everything that was observed of a venue. The target is part of the rule.
@@ -455,21 +455,21 @@ pub struct LiveStack {
 
 impl LiveStack {
     /// The tags of each existing resource that has tags of its own.
-    pub fn tags(&self) -> impl Iterator<Item = &Map> {
+    pub fn resource_tags(&self) -> impl Iterator<Item = &StringMap> {
         [
-            self.role.present().map(|live| &live.tags),
-            self.secret.present().map(|live| &live.tags),
-            self.log_group.present().map(|live| &live.tags),
-            self.function.present().map(|live| &live.tags),
-            self.rule.present().map(|live| &live.tags),
+            self.role.as_present().map(|live| &live.tags),
+            self.secret.as_present().map(|live| &live.tags),
+            self.log_group.as_present().map(|live| &live.tags),
+            self.function.as_present().map(|live| &live.tags),
+            self.rule.as_present().map(|live| &live.tags),
         ]
         .into_iter()
         .flatten()
     }
 
     /// Whether any of the venue's resources exists.
-    pub fn exists(&self) -> bool {
-        self.tags().next().is_some()
+    pub fn any_exists(&self) -> bool {
+        self.resource_tags().next().is_some()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::property::Portal;
+use crate::property::ObservedPortal;
 use crate::resource::LiveStack;
 
 /// Everything that was observed of declared venues, and of venues that are still owned but no longer declared.
@@ -20,13 +20,13 @@ pub struct Snapshot {
     pub listed: BTreeSet<String>,
     /// What was observed in HubSpot.
     #[serde(default)]
-    pub portal: Portal,
+    pub portal: ObservedPortal,
 }
 
 impl Snapshot {
     /// Whether any resource of `venue` was observed, in AWS or in HubSpot.
-    pub fn knows(&self, venue: &str, deployment: &str) -> bool {
-        let owned = || self.portal.read().is_some_and(|live| live.owned(deployment).contains_key(venue));
+    pub fn knows_venue(&self, venue: &str, deployment: &str) -> bool {
+        let owned = || self.portal.as_read().is_some_and(|live| live.owned_properties(deployment).contains_key(venue));
         self.venues.contains_key(venue) || owned()
     }
 }

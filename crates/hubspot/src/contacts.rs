@@ -7,52 +7,52 @@ use std::collections::BTreeMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::{Value, json};
-use sync_config::mapping::Properties;
+use sync_config::mapping::ContactProperties;
 use sync_lambda::hubspot::VERSION;
 
-use super::hubspot::Again;
-use super::{HubSpot, VendorError, VendorFailure};
+use super::hubspot::Retryable;
+use super::{HubSpotClient, VendorError, VendorFailure};
 
 /// Results requested per search page.
 const PAGE: usize = 100;
 
 /// A contact as the primary store has it, with the requested properties.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contact {
+pub struct CrmContact {
     /// The id.
     pub id: String,
     /// The properties that have a value.
-    pub properties: Properties,
+    pub properties: ContactProperties,
     /// The past values of each requested property, newest first.
     pub history: BTreeMap<String, Vec<String>>,
 }
 
-impl Contact {
+impl CrmContact {
     /// A property's value; empty if it is unset.
-    pub fn text(&self, property: &str) -> &str {
+    pub fn property_text(&self, property: &str) -> &str {
         self.properties.get(property).map(String::as_str).unwrap_or_default()
     }
 }
 
-impl HubSpot {
+impl HubSpotClient {
     /// Creates a contact and returns its id. Not retried if the contact may already have been created.
     ///
     /// # Errors
     /// No usable response.
-    pub async fn create_contact(&self, properties: &Properties) -> Result<String, VendorError> {
+    pub async fn create_contact(&self, properties: &ContactProperties) -> Result<String, VendorError> {
         let body = json!({ "properties": properties, "associations": [] });
-        let made = self.call(Method::POST, &contacts(), Some(&body), Again::No).await?;
-        id_of(&made).ok_or_else(|| undocumented("POST", &contacts()))
+        let made = self.request_json(Method::POST, &contacts_path(), Some(&body), Retryable::No).await?;
+        contact_id(&made).ok_or_else(|| undocumented_response("POST", &contacts_path()))
     }
 
     /// The id of the contact with this email address.
     ///
     /// # Errors
     /// No usable response.
-    pub async fn contact_by_email(&self, email: &str) -> Result<Option<String>, VendorError> {
-        let path = format!("{}/{}?idProperty=email", contacts(), utf8_percent_encode(email, NON_ALPHANUMERIC));
-        match self.get(&path).await {
-            Ok(found) => Ok(id_of(&found)),
+    pub async fn find_id_by_email(&self, email: &str) -> Result<Option<String>, VendorError> {
+        let path = format!("{}/{}?idProperty=email", contacts_path(), utf8_percent_encode(email, NON_ALPHANUMERIC));
+        match self.get_json(&path).await {
+            Ok(found) => Ok(contact_id(&found)),
             Err(error) if error.failure == VendorFailure::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -62,26 +62,28 @@ impl HubSpot {
     ///
     /// # Errors
     /// No usable response.
-    pub async fn contact(
+    pub async fn read_contact(
         &self,
         id: &str,
         properties: &[&str],
         with_history: &[&str],
-    ) -> Result<Option<Contact>, VendorError> {
-        let path = format!("{}/batch/read", contacts());
+    ) -> Result<Option<CrmContact>, VendorError> {
+        let path = format!("{}/batch/read", contacts_path());
         let body = json!({ "inputs": [{ "id": id }], "properties": properties, "propertiesWithHistory": with_history });
-        let answer = self.call(Method::POST, &path, Some(&body), Again::Yes).await?;
+        let answer = self.request_json(Method::POST, &path, Some(&body), Retryable::Yes).await?;
         let found = answer.get("results").and_then(Value::as_array).and_then(|results| results.first());
-        Ok(found.and_then(read))
+        Ok(found.and_then(parse_contact))
     }
 
     /// Updates properties of a contact.
     ///
     /// # Errors
     /// No usable response.
-    pub async fn update_contact(&self, id: &str, properties: &Properties) -> Result<(), VendorError> {
+    pub async fn update_contact(&self, id: &str, properties: &ContactProperties) -> Result<(), VendorError> {
         let body = json!({ "properties": properties });
-        self.call(Method::PATCH, &format!("{}/{id}", contacts()), Some(&body), Again::Yes).await.map(drop)
+        self.request_json(Method::PATCH, &format!("{}/{id}", contacts_path()), Some(&body), Retryable::Yes)
+            .await
+            .map(drop)
     }
 
     /// Moves a contact to the recycling bin, where it can be restored for 90 days. Succeeds if it is already gone.
@@ -89,7 +91,7 @@ impl HubSpot {
     /// # Errors
     /// No usable response.
     pub async fn delete_contact(&self, id: &str) -> Result<(), VendorError> {
-        match self.call(Method::DELETE, &format!("{}/{id}", contacts()), None, Again::Yes).await {
+        match self.request_json(Method::DELETE, &format!("{}/{id}", contacts_path()), None, Retryable::Yes).await {
             Err(error) if error.failure == VendorFailure::NotFound => Ok(()),
             answer => answer.map(drop),
         }
@@ -103,7 +105,7 @@ impl HubSpot {
         &self,
         all_of: &[(&str, &str)],
         properties: &[&str],
-    ) -> Result<Vec<Contact>, VendorError> {
+    ) -> Result<Vec<CrmContact>, VendorError> {
         let filters: Vec<Value> = all_of
             .iter()
             .map(|(property, value)| json!({ "propertyName": property, "operator": "EQ", "value": value }))
@@ -115,22 +117,23 @@ impl HubSpot {
             "limit": PAGE,
             "after": "0",
         });
-        let path = format!("{}/search", contacts());
-        let answer = self.call(Method::POST, &path, Some(&body), Again::Yes).await?;
-        let found = answer.get("results").and_then(Value::as_array).ok_or_else(|| undocumented("POST", &path))?;
-        Ok(found.iter().filter_map(read).collect())
+        let path = format!("{}/search", contacts_path());
+        let answer = self.request_json(Method::POST, &path, Some(&body), Retryable::Yes).await?;
+        let found =
+            answer.get("results").and_then(Value::as_array).ok_or_else(|| undocumented_response("POST", &path))?;
+        Ok(found.iter().filter_map(parse_contact).collect())
     }
 }
 
-fn contacts() -> String {
+fn contacts_path() -> String {
     format!("/crm/objects/{VERSION}/contacts")
 }
 
-fn id_of(contact: &Value) -> Option<String> {
+fn contact_id(contact: &Value) -> Option<String> {
     contact.get("id").and_then(Value::as_str).map(ToOwned::to_owned)
 }
 
-fn read(contact: &Value) -> Option<Contact> {
+fn parse_contact(contact: &Value) -> Option<CrmContact> {
     if contact.get("archived").and_then(Value::as_bool) == Some(true) {
         return None;
     }
@@ -140,14 +143,14 @@ fn read(contact: &Value) -> Option<Contact> {
         let values = values.as_array().into_iter().flatten();
         values.filter_map(|past| text(past.get("value")?)).collect()
     };
-    Some(Contact {
-        id: id_of(contact)?,
+    Some(CrmContact {
+        id: contact_id(contact)?,
         properties: members("properties").filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect(),
         history: members("propertiesWithHistory").map(|(name, values)| (name.clone(), past(values))).collect(),
     })
 }
 
-fn undocumented(method: &str, path: &str) -> VendorError {
+fn undocumented_response(method: &str, path: &str) -> VendorError {
     VendorError {
         request: format!("{method} {path}"),
         failure: VendorFailure::Unavailable(200),

@@ -6,7 +6,7 @@ use deployer_core::call_error::{CallError, FailureKind};
 
 /// A failed request, with the vendor's message and without any credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{request}: {failure}{}", told(.message, .correlation_id))]
+#[error("{request}: {failure}{}", format_message(.message, .correlation_id))]
 pub struct VendorError {
     /// Method and path.
     pub request: String,
@@ -74,7 +74,7 @@ impl fmt::Display for VendorFailure {
     }
 }
 
-fn told(message: &str, correlation_id: &str) -> String {
+fn format_message(message: &str, correlation_id: &str) -> String {
     match (message, correlation_id) {
         ("", _) => String::new(),
         (message, "") => format!(": {message}"),

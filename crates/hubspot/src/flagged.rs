@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use sync_lambda::hubspot::{BATCH, BatchAnswer, Contact, SearchPage, wire};
+use sync_lambda::hubspot::{BATCH, BatchResponse, SearchPage, WireContact, wire};
 
 use super::VendorError;
-use super::hubspot::{Again, HubSpot, undocumented};
+use super::hubspot::{HubSpotClient, Retryable, undocumented_response};
 
 /// The update of one contact.
 #[derive(Debug, Clone)]
@@ -18,13 +18,13 @@ pub struct ContactWrite {
     pub properties: Vec<(String, String)>,
 }
 
-impl HubSpot {
+impl HubSpotClient {
     /// How many contacts have `flag` set according to the search index, which lags by seconds.
     ///
     /// # Errors
     /// No usable response.
-    pub async fn carriers(&self, flag: &str) -> Result<u64, VendorError> {
-        Ok(self.flagged(flag, 0, 1).await?.total as u64)
+    pub async fn count_flagged(&self, flag: &str) -> Result<u64, VendorError> {
+        Ok(self.search_flagged(flag, 0, 1).await?.total as u64)
     }
 
     /// The first [`BATCH`] contacts by id, after this id, that have `flag` set according to the search index.
@@ -32,12 +32,12 @@ impl HubSpot {
     ///
     /// # Errors
     /// No usable response.
-    pub async fn carriers_after(&self, flag: &str, after: u64) -> Result<Vec<String>, VendorError> {
-        let page = self.flagged(flag, after, BATCH).await?;
+    pub async fn flagged_ids_after(&self, flag: &str, after: u64) -> Result<Vec<String>, VendorError> {
+        let page = self.search_flagged(flag, after, BATCH).await?;
         Ok(page.results.into_iter().map(|found| found.id).collect())
     }
 
-    async fn flagged(&self, flag: &str, after: u64, limit: usize) -> Result<SearchPage, VendorError> {
+    async fn search_flagged(&self, flag: &str, after: u64, limit: usize) -> Result<SearchPage, VendorError> {
         let filters = json!([
             { "propertyName": flag, "operator": "EQ", "value": "true" },
             { "propertyName": "hs_object_id", "operator": "GT", "value": after.to_string() },
@@ -49,16 +49,16 @@ impl HubSpot {
             "limit": limit,
             "after": "0",
         });
-        self.answered(&wire::search_path(), &body).await
+        self.post_parsed(&wire::search_path(), &body).await
     }
 
     /// Reads at most [`BATCH`] contacts from the primary store; those that no longer exist are left out.
     ///
     /// # Errors
     /// No usable response.
-    pub async fn contacts(&self, ids: &[String], properties: &[&str]) -> Result<Vec<Contact>, VendorError> {
+    pub async fn read_contacts(&self, ids: &[String], properties: &[&str]) -> Result<Vec<WireContact>, VendorError> {
         let body = wire::batch_read_body(ids, properties, &[]);
-        let answer: BatchAnswer = self.answered(&wire::batch_read_path(), &body).await?;
+        let answer: BatchResponse = self.post_parsed(&wire::batch_read_path(), &body).await?;
         Ok(answer.results.into_iter().filter(|contact| !contact.archived).collect())
     }
 
@@ -75,18 +75,19 @@ impl HubSpot {
                 json!({ "id": write.id, "properties": properties, "objectWriteTraceId": write.id })
             })
             .collect();
-        let answer: BatchAnswer = self.answered(&wire::batch_update_path(), &json!({ "inputs": inputs })).await?;
-        let unwritten = |write: &ContactWrite| match answer.errors.iter().find(|error| error.concerns(&write.id)) {
-            // HubSpot repeats values in its messages, so only the error's category is shown.
-            Some(error) => Some((write.id.clone(), error.category.clone())),
-            None if answer.results.iter().any(|contact| contact.id == write.id) => None,
-            None => Some((write.id.clone(), "HubSpot's response doesn't mention it".to_owned())),
-        };
+        let answer: BatchResponse = self.post_parsed(&wire::batch_update_path(), &json!({ "inputs": inputs })).await?;
+        let unwritten =
+            |write: &ContactWrite| match answer.errors.iter().find(|error| error.is_about_contact(&write.id)) {
+                // HubSpot repeats values in its messages, so only the error's category is shown.
+                Some(error) => Some((write.id.clone(), error.category.clone())),
+                None if answer.results.iter().any(|contact| contact.id == write.id) => None,
+                None => Some((write.id.clone(), "HubSpot's response doesn't mention it".to_owned())),
+            };
         Ok(writes.iter().filter_map(unwritten).collect())
     }
 
-    async fn answered<T: serde::de::DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, VendorError> {
-        let answer = self.call(Method::POST, path, Some(body), Again::Yes).await?;
-        serde_json::from_value(answer).map_err(|_| undocumented(&Method::POST, path))
+    async fn post_parsed<T: serde::de::DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, VendorError> {
+        let answer = self.request_json(Method::POST, path, Some(body), Retryable::Yes).await?;
+        serde_json::from_value(answer).map_err(|_| undocumented_response(&Method::POST, path))
     }
 }

@@ -1,13 +1,13 @@
-//! The deployer's HubSpot client: every request to HubSpot goes through [`HubSpot::call`].
+//! The deployer's HubSpot client: every request to HubSpot goes through [`HubSpotClient::call`].
 
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::Value;
-use sync_lambda::credentials::Secret;
-use sync_lambda::http::{self, Answer};
-use sync_lambda::hubspot::{ErrorBody, VERSION};
-use sync_lambda::limiter::Limiter;
+use sync_lambda::credentials::CredentialValue;
+use sync_lambda::http::{self, VendorResponse};
+use sync_lambda::hubspot::{HubSpotErrorBody, VERSION};
+use sync_lambda::limiter::VendorRateLimiter;
 use tokio::time::{Instant, sleep};
 
 use super::{VendorError, VendorFailure};
@@ -28,32 +28,32 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// A HubSpot client with one token.
 #[derive(Debug)]
-pub struct HubSpot {
+pub struct HubSpotClient {
     client: reqwest::Client,
     base_uri: String,
-    token: Secret,
-    calls: Limiter,
-    searches: Limiter,
+    token: CredentialValue,
+    calls: VendorRateLimiter,
+    searches: VendorRateLimiter,
 }
 
 /// Whether a request may be retried when it may already have been processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
+pub enum Retryable {
     /// It reads, or sets a value: repeating it changes nothing.
     Yes,
     /// It creates something, which would then exist twice.
     No,
 }
 
-impl HubSpot {
+impl HubSpotClient {
     /// A client for the HubSpot at `base_uri`.
-    pub fn new(client: reqwest::Client, base_uri: &str, token: Secret) -> Self {
+    pub fn new(client: reqwest::Client, base_uri: &str, token: CredentialValue) -> Self {
         Self {
             client,
             base_uri: base_uri.trim_end_matches('/').to_owned(),
             token,
-            calls: Limiter::new(INTERVAL, BURST),
-            searches: Limiter::new(SEARCH_INTERVAL, 2),
+            calls: VendorRateLimiter::new(INTERVAL, BURST),
+            searches: VendorRateLimiter::new(SEARCH_INTERVAL, 2),
         }
     }
 
@@ -63,56 +63,56 @@ impl HubSpot {
     /// No usable response.
     pub async fn portal_id(&self) -> Result<u64, VendorError> {
         let path = format!("/account-info/{VERSION}/details");
-        let details = self.get(&path).await?;
-        details.get("portalId").and_then(Value::as_u64).ok_or_else(|| undocumented(&Method::GET, &path))
+        let details = self.get_json(&path).await?;
+        details.get("portalId").and_then(Value::as_u64).ok_or_else(|| undocumented_response(&Method::GET, &path))
     }
 
     /// Reads `path`.
     ///
     /// # Errors
     /// No usable response.
-    pub async fn get(&self, path: &str) -> Result<Value, VendorError> {
-        self.call(Method::GET, path, None, Again::Yes).await
+    pub async fn get_json(&self, path: &str) -> Result<Value, VendorError> {
+        self.request_json(Method::GET, path, None, Retryable::Yes).await
     }
 
     /// Makes a request, with retries where they can help. A response without a body is `null`.
     ///
     /// # Errors
     /// No usable response.
-    pub async fn call(
+    pub async fn request_json(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
-        again: Again,
+        again: Retryable,
     ) -> Result<Value, VendorError> {
         let limiter = if path.ends_with("/search") { &self.searches } else { &self.calls };
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
         loop {
-            limiter.wait(Instant::now() + LONGEST).await;
+            limiter.wait_for_slot(Instant::now() + LONGEST).await;
             let mut request = self.client.request(method.clone(), format!("{}{path}", self.base_uri));
             request = request.bearer_auth(self.token.expose());
             if let Some(body) = body {
                 request = request.json(body);
             }
-            let (error, taken) = match http::send(request, TIMEOUT).await {
-                Ok(answer) if (200..300).contains(&answer.status) => match parsed(&answer) {
+            let (error, taken) = match http::send_request(request, TIMEOUT).await {
+                Ok(answer) if (200..300).contains(&answer.status) => match parse_body(&answer) {
                     Some(value) => return Ok(value),
-                    None => (undocumented(&method, path), true),
+                    None => (undocumented_response(&method, path), true),
                 },
                 Ok(answer) => {
                     pause = pause.max(answer.retry_after.unwrap_or_default());
-                    (self.judge(&answer, &method, path), answer.status != 429)
+                    (self.judge_failure(&answer, &method, path), answer.status != 429)
                 }
                 Err(no_answer) => {
                     let failure = VendorFailure::NoAnswer(no_answer.message);
-                    (error(&method, path, failure, &ErrorBody::default()), !no_answer.not_sent)
+                    (vendor_error(&method, path, failure, &HubSpotErrorBody::default()), !no_answer.not_sent)
                 }
             };
             let passes = match &error.failure {
                 VendorFailure::RateLimited(limit) => !limit.eq_ignore_ascii_case("DAILY"),
-                VendorFailure::Unavailable(_) | VendorFailure::NoAnswer(_) => again == Again::Yes || !taken,
+                VendorFailure::Unavailable(_) | VendorFailure::NoAnswer(_) => again == Retryable::Yes || !taken,
                 _ => false,
             };
             if !passes || tries == TRIES {
@@ -124,8 +124,8 @@ impl HubSpot {
         }
     }
 
-    fn judge(&self, answer: &Answer, method: &Method, path: &str) -> VendorError {
-        let mut body = ErrorBody::read(&answer.body);
+    fn judge_failure(&self, answer: &VendorResponse, method: &Method, path: &str) -> VendorError {
+        let mut body = HubSpotErrorBody::parse_body(&answer.body);
         // A vendor's error may repeat what it was sent.
         if !self.token.expose().is_empty() {
             body.message = body.message.replace(self.token.expose(), "(secret)");
@@ -139,21 +139,23 @@ impl HubSpot {
             status @ 500.. => VendorFailure::Unavailable(status),
             status => VendorFailure::Refused(status),
         };
-        error(method, path, failure, &body)
+        vendor_error(method, path, failure, &body)
     }
 }
 
-fn parsed(answer: &Answer) -> Option<Value> {
+fn parse_body(answer: &VendorResponse) -> Option<Value> {
     if answer.body.trim().is_empty() { Some(Value::Null) } else { serde_json::from_str(&answer.body).ok() }
 }
 
-pub(super) fn undocumented(method: &Method, path: &str) -> VendorError {
-    let body =
-        ErrorBody { message: "the response doesn't have the documented format".to_owned(), ..ErrorBody::default() };
-    error(method, path, VendorFailure::Unavailable(200), &body)
+pub(super) fn undocumented_response(method: &Method, path: &str) -> VendorError {
+    let body = HubSpotErrorBody {
+        message: "the response doesn't have the documented format".to_owned(),
+        ..HubSpotErrorBody::default()
+    };
+    vendor_error(method, path, VendorFailure::Unavailable(200), &body)
 }
 
-fn error(method: &Method, path: &str, failure: VendorFailure, body: &ErrorBody) -> VendorError {
+fn vendor_error(method: &Method, path: &str, failure: VendorFailure, body: &HubSpotErrorBody) -> VendorError {
     VendorError {
         request: format!("{method} {path}"),
         failure,

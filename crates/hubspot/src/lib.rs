@@ -10,10 +10,10 @@ mod portal;
 mod properties;
 mod resolve;
 
-pub use contacts::Contact;
+pub use contacts::CrmContact;
 pub use error::{VendorError, VendorFailure};
 pub use flagged::ContactWrite;
-pub use hubspot::HubSpot;
-pub use migration::{Fate, Migration, Tally};
-pub use portal::portal;
-pub use resolve::{Unresolved, resolve};
+pub use hubspot::HubSpotClient;
+pub use migration::{FlagMigration, MigrationFate, MigrationTally};
+pub use portal::observe_portal;
+pub use resolve::{UnresolvedSecret, resolve_secret};

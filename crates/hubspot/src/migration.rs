@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use sync_config::config::LedgerProperties;
 use sync_lambda::hubspot::BATCH;
 
-use super::{ContactWrite, HubSpot, VendorError};
+use super::{ContactWrite, HubSpotClient, VendorError};
 
 /// What to move, and where.
 #[derive(Debug, Clone)]
-pub struct Migration {
+pub struct FlagMigration {
     /// The old flag.
     pub from: String,
     /// The venue's properties.
@@ -26,7 +26,7 @@ pub struct Migration {
 
 /// What happens to a contact that the search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum MigrationFate {
     /// The venue's flag is set and the old one cleared.
     Moved,
     /// It already had the venue's flag; the old one is cleared.
@@ -41,7 +41,7 @@ pub enum Fate {
 
 /// How many contacts had which fate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Tally {
+pub struct MigrationTally {
     /// Moved.
     pub moved: u64,
     /// Already had the venue's flag; the old one was cleared.
@@ -52,37 +52,37 @@ pub struct Tally {
     pub failed: u64,
 }
 
-impl Tally {
-    fn count(&mut self, fate: &Fate) {
+impl MigrationTally {
+    fn count_fate(&mut self, fate: &MigrationFate) {
         match fate {
-            Fate::Moved => self.moved += 1,
-            Fate::HadBoth => self.had_both += 1,
-            Fate::Left(_) => self.left += 1,
-            Fate::Failed(_) => self.failed += 1,
-            Fate::Settled => {}
+            MigrationFate::Moved => self.moved += 1,
+            MigrationFate::HadBoth => self.had_both += 1,
+            MigrationFate::Left(_) => self.left += 1,
+            MigrationFate::Failed(_) => self.failed += 1,
+            MigrationFate::Settled => {}
         }
     }
 }
 
-impl Migration {
+impl FlagMigration {
     /// Goes once through all contacts that have the old flag, and reports the fate of each. `tally` is updated after
     /// every batch, so it stays correct if the pass is interrupted.
     ///
     /// # Errors
     /// HubSpot returned no usable response. Earlier batches are done.
-    pub async fn pass(
+    pub async fn run_pass(
         &self,
-        hubspot: &HubSpot,
-        tally: &mut Tally,
-        mut on_contact: impl FnMut(&str, &Fate),
-        mut on_batch: impl FnMut(&Tally),
+        hubspot: &HubSpotClient,
+        tally: &mut MigrationTally,
+        mut on_contact: impl FnMut(&str, &MigrationFate),
+        mut on_batch: impl FnMut(&MigrationTally),
     ) -> Result<(), VendorError> {
         let mut after = 0;
         loop {
-            let ids = hubspot.carriers_after(&self.from, after).await?;
+            let ids = hubspot.flagged_ids_after(&self.from, after).await?;
             let Some(last) = ids.iter().filter_map(|id| id.parse().ok()).max() else { return Ok(()) };
-            for (id, fate) in self.batch(hubspot, &ids).await? {
-                tally.count(&fate);
+            for (id, fate) in self.migrate_batch(hubspot, &ids).await? {
+                tally.count_fate(&fate);
                 on_contact(&id, &fate);
             }
             on_batch(tally);
@@ -93,10 +93,14 @@ impl Migration {
         }
     }
 
-    async fn batch(&self, hubspot: &HubSpot, ids: &[String]) -> Result<Vec<(String, Fate)>, VendorError> {
+    async fn migrate_batch(
+        &self,
+        hubspot: &HubSpotClient,
+        ids: &[String],
+    ) -> Result<Vec<(String, MigrationFate)>, VendorError> {
         let properties = [self.from.as_str(), &self.to.flag, &self.to.status];
         let (mut fates, mut writes, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for contact in hubspot.contacts(ids, &properties).await? {
+        for contact in hubspot.read_contacts(ids, &properties).await? {
             // A merged contact is found under both ids.
             if !seen.insert(contact.id.clone()) {
                 continue;
@@ -104,8 +108,8 @@ impl Migration {
             let id = contact.id.clone();
             let properties = contact.into_properties();
             let value = |name: &str| properties.get(name).map(String::as_str);
-            let fate = self.fate(value(&self.from), value(&self.to.flag), value(&self.to.status));
-            writes.extend(self.write(&id, &fate));
+            let fate = self.decide_fate(value(&self.from), value(&self.to.flag), value(&self.to.status));
+            writes.extend(self.contact_write(&id, &fate));
             fates.push((id, fate));
         }
         if self.dry_run || writes.is_empty() {
@@ -114,32 +118,32 @@ impl Migration {
         let unwritten = hubspot.write_contacts(&writes).await?;
         for (id, fate) in &mut fates {
             if let Some(why) = unwritten.get(id) {
-                *fate = Fate::Failed(why.clone());
+                *fate = MigrationFate::Failed(why.clone());
             }
         }
         Ok(fates)
     }
 
-    fn fate(&self, from: Option<&str>, flag: Option<&str>, status: Option<&str>) -> Fate {
+    fn decide_fate(&self, from: Option<&str>, flag: Option<&str>, status: Option<&str>) -> MigrationFate {
         match (from, flag, status) {
-            (Some("true"), Some("true"), _) => Fate::HadBoth,
+            (Some("true"), Some("true"), _) => MigrationFate::HadBoth,
             // A run is working on it.
-            (Some("true"), _, Some(status @ "sending")) => Fate::Left(status.to_owned()),
+            (Some("true"), _, Some(status @ "sending")) => MigrationFate::Left(status.to_owned()),
             (Some("true"), _, Some(status @ ("synced" | "needs_review"))) if !self.also_synced => {
-                Fate::Left(status.to_owned())
+                MigrationFate::Left(status.to_owned())
             }
-            (Some("true"), ..) => Fate::Moved,
-            _ => Fate::Settled,
+            (Some("true"), ..) => MigrationFate::Moved,
+            _ => MigrationFate::Settled,
         }
     }
 
-    fn write(&self, id: &str, fate: &Fate) -> Option<ContactWrite> {
+    fn contact_write(&self, id: &str, fate: &MigrationFate) -> Option<ContactWrite> {
         let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let taken = set(&self.from, "false");
         let properties = match fate {
-            Fate::Moved => vec![set(&self.to.flag, "true"), taken],
-            Fate::HadBoth => vec![taken],
-            Fate::Left(_) | Fate::Settled | Fate::Failed(_) => return None,
+            MigrationFate::Moved => vec![set(&self.to.flag, "true"), taken],
+            MigrationFate::HadBoth => vec![taken],
+            MigrationFate::Left(_) | MigrationFate::Settled | MigrationFate::Failed(_) => return None,
         };
         Some(ContactWrite { id: id.to_owned(), properties })
     }

@@ -7,30 +7,32 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sync_lambda::hubspot::VERSION;
 
-use super::hubspot::{Again, HubSpot, undocumented};
+use super::hubspot::{HubSpotClient, Retryable, undocumented_response};
 use super::{VendorError, VendorFailure};
-use deployer_core::property::Property;
+use deployer_core::property::ContactProperty;
 
-impl HubSpot {
+impl HubSpotClient {
     /// All contact properties except archived ones.
     ///
     /// # Errors
     /// No usable response.
-    pub async fn properties(&self) -> Result<Vec<Property>, VendorError> {
-        let path = list();
-        let answer = self.get(&path).await?;
-        let results = answer.get("results").map(Vec::<Property>::deserialize);
-        results.and_then(Result::ok).ok_or_else(|| undocumented(&Method::GET, &path))
+    pub async fn list_properties(&self) -> Result<Vec<ContactProperty>, VendorError> {
+        let path = properties_path();
+        let answer = self.get_json(&path).await?;
+        let results = answer.get("results").map(Vec::<ContactProperty>::deserialize);
+        results.and_then(Result::ok).ok_or_else(|| undocumented_response(&Method::GET, &path))
     }
 
     /// The contact property with this name, if there is one that isn't archived.
     ///
     /// # Errors
     /// No usable response.
-    pub async fn property(&self, name: &str) -> Result<Option<Property>, VendorError> {
-        let path = one(name);
-        match found(self.get(&path).await)? {
-            Some(answer) => Property::deserialize(answer).map(Some).map_err(|_| undocumented(&Method::GET, &path)),
+    pub async fn read_property(&self, name: &str) -> Result<Option<ContactProperty>, VendorError> {
+        let path = property_path(name);
+        match none_if_missing(self.get_json(&path).await)? {
+            Some(answer) => {
+                ContactProperty::deserialize(answer).map(Some).map_err(|_| undocumented_response(&Method::GET, &path))
+            }
             None => Ok(None),
         }
     }
@@ -40,7 +42,7 @@ impl HubSpot {
     /// # Errors
     /// No usable response.
     pub async fn has_property_group(&self, name: &str) -> Result<bool, VendorError> {
-        Ok(found(self.get(&format!("{}/groups/{name}", list())).await)?.is_some())
+        Ok(none_if_missing(self.get_json(&format!("{}/groups/{name}", properties_path())).await)?.is_some())
     }
 
     /// Creates a group. Succeeds if it already exists.
@@ -49,7 +51,10 @@ impl HubSpot {
     /// No usable response.
     pub async fn create_property_group(&self, name: &str, label: &str) -> Result<(), VendorError> {
         let body = json!({ "name": name, "label": label, "displayOrder": -1 });
-        match self.call(Method::POST, &format!("{}/groups", list()), Some(&body), Again::Yes).await {
+        match self
+            .request_json(Method::POST, &format!("{}/groups", properties_path()), Some(&body), Retryable::Yes)
+            .await
+        {
             Err(VendorError { failure: VendorFailure::Conflict, .. }) | Ok(_) => Ok(()),
             Err(error) => Err(error),
         }
@@ -59,21 +64,21 @@ impl HubSpot {
     ///
     /// # Errors
     /// No usable response; [`VendorFailure::Conflict`] if the property already exists.
-    pub async fn create_property(&self, property: &Property) -> Result<(), VendorError> {
+    pub async fn create_property(&self, property: &ContactProperty) -> Result<(), VendorError> {
         // Safe to retry: a second create is a conflict, not a duplicate.
-        self.call(Method::POST, &list(), Some(&json!(property)), Again::Yes).await.map(drop)
+        self.request_json(Method::POST, &properties_path(), Some(&json!(property)), Retryable::Yes).await.map(drop)
     }
 
     /// Updates the property with this name to this definition.
     ///
     /// # Errors
     /// No usable response.
-    pub async fn update_property(&self, property: &Property) -> Result<(), VendorError> {
+    pub async fn update_property(&self, property: &ContactProperty) -> Result<(), VendorError> {
         let mut body = json!(property);
         if let Value::Object(members) = &mut body {
             members.remove("name");
         }
-        self.call(Method::PATCH, &one(&property.name), Some(&body), Again::Yes).await.map(drop)
+        self.request_json(Method::PATCH, &property_path(&property.name), Some(&body), Retryable::Yes).await.map(drop)
     }
 
     /// Archives a property. HubSpot keeps it and its values for 90 days, during which it can be restored.
@@ -81,20 +86,20 @@ impl HubSpot {
     /// # Errors
     /// No usable response.
     pub async fn archive_property(&self, name: &str) -> Result<(), VendorError> {
-        self.call(Method::DELETE, &one(name), None, Again::Yes).await.map(drop)
+        self.request_json(Method::DELETE, &property_path(name), None, Retryable::Yes).await.map(drop)
     }
 }
 
-fn list() -> String {
+fn properties_path() -> String {
     format!("/crm/properties/{VERSION}/contacts")
 }
 
-fn one(name: &str) -> String {
-    format!("{}/{name}", list())
+fn property_path(name: &str) -> String {
+    format!("{}/{name}", properties_path())
 }
 
 /// Turns a 404 into `None`.
-fn found(answer: Result<Value, VendorError>) -> Result<Option<Value>, VendorError> {
+fn none_if_missing(answer: Result<Value, VendorError>) -> Result<Option<Value>, VendorError> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(VendorError { failure: VendorFailure::NotFound, .. }) => Ok(None),

@@ -7,26 +7,26 @@ use futures_util::stream;
 use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Answer {
+pub(super) struct SandboxResponse {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: String,
 }
 
-impl Answer {
-    pub(super) fn json(status: u16, body: &Value) -> Self {
-        Self::text(status, "application/json;charset=utf-8", body.to_string())
+impl SandboxResponse {
+    pub(super) fn from_json(status: u16, body: &Value) -> Self {
+        Self::from_text(status, "application/json;charset=utf-8", body.to_string())
     }
 
-    pub(super) fn text(status: u16, content_type: &str, body: String) -> Self {
-        Self { status, headers: Vec::new(), body }.header("content-type", content_type)
+    pub(super) fn from_text(status: u16, content_type: &str, body: String) -> Self {
+        Self { status, headers: Vec::new(), body }.with_header("content-type", content_type)
     }
 
-    pub(super) fn empty(status: u16) -> Self {
+    pub(super) fn without_body(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: String::new() }
     }
 
-    pub(super) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(super) fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
@@ -45,7 +45,7 @@ impl Answer {
 
 /// Closes the connection without sending a response: the server drops a connection whose body stream fails, and by then
 /// it hasn't sent the head.
-pub(super) fn no_answer() -> Response {
+pub(super) fn dropped_connection() -> Response {
     let failed = stream::once(async { Err::<String, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset)) });
     Response::new(Body::from_stream(failed))
 }

@@ -6,31 +6,31 @@ use jiff::{SignedDuration, Timestamp};
 
 /// A clock. Clones are cheap and share the same time.
 #[derive(Debug, Clone)]
-pub struct Clock {
-    time: Arc<Mutex<Time>>,
+pub struct SandboxClock {
+    time: Arc<Mutex<SandboxTime>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Time {
+enum SandboxTime {
     Running { ahead: SignedDuration },
     Stopped(Timestamp),
 }
 
-impl Clock {
+impl SandboxClock {
     /// The system clock.
     pub fn system() -> Self {
-        Self { time: Arc::new(Mutex::new(Time::Running { ahead: SignedDuration::ZERO })) }
+        Self { time: Arc::new(Mutex::new(SandboxTime::Running { ahead: SignedDuration::ZERO })) }
     }
 
     /// A clock that stays at `now` until it is advanced.
     pub fn stopped_at(now: Timestamp) -> Self {
-        Self { time: Arc::new(Mutex::new(Time::Stopped(now))) }
+        Self { time: Arc::new(Mutex::new(SandboxTime::Stopped(now))) }
     }
 
     pub fn now(&self) -> Timestamp {
         match *self.time.lock().unwrap_or_else(PoisonError::into_inner) {
-            Time::Running { ahead } => later(Timestamp::now(), ahead),
-            Time::Stopped(now) => now,
+            SandboxTime::Running { ahead } => add_clamped(Timestamp::now(), ahead),
+            SandboxTime::Stopped(now) => now,
         }
     }
 
@@ -38,19 +38,19 @@ impl Clock {
     pub fn advance(&self, by: SignedDuration) {
         let mut time = self.time.lock().unwrap_or_else(PoisonError::into_inner);
         *time = match *time {
-            Time::Running { ahead } => Time::Running { ahead: ahead.saturating_add(by) },
-            Time::Stopped(now) => Time::Stopped(later(now, by)),
+            SandboxTime::Running { ahead } => SandboxTime::Running { ahead: ahead.saturating_add(by) },
+            SandboxTime::Stopped(now) => SandboxTime::Stopped(add_clamped(now, by)),
         };
     }
 }
 
 /// `time` plus `by`, clamped to the range of a timestamp.
-pub(super) fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+pub(super) fn add_clamped(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.checked_add(by).unwrap_or(if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 /// Formats a time as both vendors do: ISO 8601 in UTC with milliseconds.
-pub(super) fn iso(time: Timestamp) -> String {
+pub(super) fn format_iso(time: Timestamp) -> String {
     format!("{time:.3}")
 }
 
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn advancing_a_stopped_clock_moves_its_clones() {
-        let clock = Clock::stopped_at(Timestamp::UNIX_EPOCH);
+        let clock = SandboxClock::stopped_at(Timestamp::UNIX_EPOCH);
         let other = clock.clone();
         clock.advance(SignedDuration::from_millis(1_500));
         assert_eq!(iso(other.now()), "1970-01-01T00:00:01.500Z");

@@ -38,21 +38,21 @@ const LABELS: [(&str, &str); 22] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactsFile {
     /// In file order.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ContactColumn>,
     /// Values by internal name, in file order. Empty values are left out.
     pub contacts: Vec<BTreeMap<String, String>>,
 }
 
 /// A column of a contacts file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub struct ContactColumn {
     /// The header text.
     pub label: String,
     /// The property's internal name.
     pub name: String,
 }
 
-impl Column {
+impl ContactColumn {
     /// Whether the header is that of a venue's flag.
     pub fn is_flag(&self) -> bool {
         self.label.starts_with(FLAG_LABEL)
@@ -63,13 +63,13 @@ impl Column {
 ///
 /// # Errors
 /// The file can't be read, or parsing fails as in [`parse`].
-pub fn read(path: &Path, labels: &[(String, String)]) -> Result<ContactsFile> {
+pub fn read_contacts(path: &Path, labels: &[(String, String)]) -> Result<ContactsFile> {
     let bytes = std::fs::read(path).map_err(|error| {
         Error::usage(format!("{}: could not read the contacts", path.display()))
             .caused_by(&error)
             .hint("pass the path of a CSV file with contacts exported from HubSpot")
     })?;
-    parse(&bytes, &path.display().to_string(), labels)
+    parse_contacts(&bytes, &path.display().to_string(), labels)
 }
 
 /// Parses the bytes of a file. Errors refer to it as `name`.
@@ -77,23 +77,23 @@ pub fn read(path: &Path, labels: &[(String, String)]) -> Result<ContactsFile> {
 /// # Errors
 /// It isn't UTF-8 text, it has no header or no contacts, a row has more or fewer fields than the header, a column
 /// appears twice, or two contacts share an id or an email.
-pub fn parse(bytes: &[u8], name: &str, labels: &[(String, String)]) -> Result<ContactsFile> {
-    let text = text(bytes, name)?;
+pub fn parse_contacts(bytes: &[u8], name: &str, labels: &[(String, String)]) -> Result<ContactsFile> {
+    let text = decode_text(bytes, name)?;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-    let mut records = reader.records().map(|record| record.map_err(|error| unreadable(&error, name)));
+    let mut records = reader.records().map(|record| record.map_err(|error| invalid_csv(&error, name)));
     let Some(header) = records.next().transpose()? else {
         return Err(Error::usage(format!("{name}: the file is empty"))
             .hint("export the contacts again; the first line must have the column names"));
     };
-    let columns = columns(&header, name, labels)?;
+    let columns = parse_columns(&header, name, labels)?;
     let (mut contacts, mut ids, mut emails) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     for record in records {
         let record = record?;
-        let line = line(&record);
+        let line = record_line(&record);
         if record.len() != columns.len() {
             let (fields, wanted) = (record.len(), columns.len());
             let column = fields.min(wanted) + 1;
-            let (found, wanted) = (counted(fields, "field"), counted(wanted, "column"));
+            let (found, wanted) = (count_with_noun(fields, "field"), count_with_noun(wanted, "column"));
             return Err(Error::usage(format!(
                 "{name}:{line}: expected {wanted}, found {found} (they differ from column {column} on)"
             ))
@@ -105,8 +105,8 @@ pub fn parse(bytes: &[u8], name: &str, labels: &[(String, String)]) -> Result<Co
             .filter(|(_, value)| !value.trim().is_empty())
             .map(|(column, value)| (column.name.clone(), value.to_owned()))
             .collect();
-        once(&mut ids, contact.get("hs_object_id").map(|id| id.trim()), "Record ID", line, name, &columns)?;
-        once(&mut emails, contact.get("email").map(|email| email.trim()), "Email", line, name, &columns)?;
+        check_unique(&mut ids, contact.get("hs_object_id").map(|id| id.trim()), "Record ID", line, name, &columns)?;
+        check_unique(&mut emails, contact.get("email").map(|email| email.trim()), "Email", line, name, &columns)?;
         contacts.push(contact);
     }
     if contacts.is_empty() {
@@ -117,14 +117,14 @@ pub fn parse(bytes: &[u8], name: &str, labels: &[(String, String)]) -> Result<Co
 }
 
 /// The internal name derived from a label, for properties that aren't known otherwise.
-pub fn slug(label: &str) -> String {
+pub fn property_slug(label: &str) -> String {
     let words = label.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let slug = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_");
     // A property name must start with a letter.
     if slug.starts_with(|first: char| first.is_ascii_lowercase()) { slug } else { format!("property_{slug}") }
 }
 
-fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
+fn decode_text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -137,15 +137,15 @@ fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-fn columns(header: &csv::StringRecord, name: &str, labels: &[(String, String)]) -> Result<Vec<Column>> {
-    let mut columns: Vec<Column> = Vec::new();
+fn parse_columns(header: &csv::StringRecord, name: &str, labels: &[(String, String)]) -> Result<Vec<ContactColumn>> {
+    let mut columns: Vec<ContactColumn> = Vec::new();
     for (index, label) in header.iter().map(str::trim).enumerate() {
         let at = format!("{name}:1: column {}", index + 1);
         if label.is_empty() {
             return Err(Error::usage(format!("{at} has no name"))
                 .hint("the first line must have the column names, as in HubSpot's export"));
         }
-        let column = Column { label: label.to_owned(), name: internal_name(label, labels) };
+        let column = ContactColumn { label: label.to_owned(), name: internal_name(label, labels) };
         if let Some(other) = columns.iter().position(|other| other.name == column.name) {
             return Err(Error::usage(format!("{at} is the property {}, and so is column {}", column.name, other + 1))
                 .hint("remove one of the two columns"));
@@ -170,17 +170,17 @@ fn internal_name(label: &str, labels: &[(String, String)]) -> String {
         (label.bytes().all(allowed) && label.starts_with(|first: char| first.is_ascii_lowercase()))
             .then(|| label.to_owned())
     };
-    given.or_else(own).or_else(internal).unwrap_or_else(|| slug(label))
+    given.or_else(own).or_else(internal).unwrap_or_else(|| property_slug(label))
 }
 
 /// Refuses a value that an earlier line already has.
-fn once(
+fn check_unique(
     lines: &mut BTreeMap<String, u64>,
     value: Option<&str>,
     what: &str,
     line: u64,
     name: &str,
-    columns: &[Column],
+    columns: &[ContactColumn],
 ) -> Result<()> {
     let Some(value) = value else { return Ok(()) };
     let Some(other) = lines.insert(value.to_lowercase(), line) else { return Ok(()) };
@@ -191,17 +191,17 @@ fn once(
         .hint("in HubSpot only one contact can have it: remove one of the two lines"))
 }
 
-fn unreadable(error: &csv::Error, name: &str) -> Error {
+fn invalid_csv(error: &csv::Error, name: &str) -> Error {
     let line = error.position().map_or(1, csv::Position::line);
     Error::usage(format!("{name}:{line}: this is not valid CSV"))
         .caused_by(error)
         .hint("export the contacts again, as CSV")
 }
 
-fn line(record: &csv::StringRecord) -> u64 {
+fn record_line(record: &csv::StringRecord) -> u64 {
     record.position().map_or(0, csv::Position::line)
 }
 
-fn counted(count: usize, what: &str) -> String {
+fn count_with_noun(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -21,7 +21,7 @@ pub struct RequestInfo {
 
 /// What happens instead of a request, or instead of its response.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
+pub enum SandboxFault {
     /// The request isn't processed; this is the response.
     Status { status: u16, body: Value, headers: Vec<(String, String)> },
     /// The request isn't processed; the connection is closed without a response.
@@ -35,4 +35,4 @@ pub enum Fault {
 }
 
 /// Called for every request before it is processed. It may change the sandbox: no lock is held during the call.
-pub type FaultHook = Arc<dyn Fn(&RequestInfo) -> Option<Fault> + Send + Sync>;
+pub type SandboxFaultHook = Arc<dyn Fn(&RequestInfo) -> Option<SandboxFault> + Send + Sync>;

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, no_answer};
-use super::clock::Clock;
-use super::faults::{Fault, FaultHook, RequestInfo};
+use super::answer::{SandboxResponse, dropped_connection};
+use super::clock::SandboxClock;
+use super::faults::{RequestInfo, SandboxFault, SandboxFaultHook};
 
 /// How many requests are kept.
 const REMEMBERED: usize = 10_000;
@@ -24,7 +24,7 @@ const LARGEST_BODY: usize = 10 * 1024 * 1024;
 
 /// A request that a vendor received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct RecordedRequest {
     pub method: String,
     pub path: String,
     /// `None` if the connection was closed without a response.
@@ -34,7 +34,7 @@ pub struct Request {
 
 /// A request as a vendor processes it.
 #[derive(Debug)]
-pub(super) struct Received {
+pub(super) struct ReceivedRequest {
     pub(super) method: String,
     pub(super) path: String,
     /// Decoded, in the order sent.
@@ -44,82 +44,82 @@ pub(super) struct Received {
     pub(super) at: Timestamp,
 }
 
-impl Received {
+impl ReceivedRequest {
     /// The first query parameter with this name.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(super) fn query_parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A header's value, if it is text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header_text(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// The credential after `scheme` in the `Authorization` header.
-    pub(super) fn authorization(&self, scheme: &str) -> Option<&str> {
-        let (given, credential) = self.header("authorization")?.split_once(' ')?;
+    pub(super) fn authorization_credential(&self, scheme: &str) -> Option<&str> {
+        let (given, credential) = self.header_text("authorization")?.split_once(' ')?;
         given.eq_ignore_ascii_case(scheme).then(|| credential.trim())
     }
 
     /// The fields of a form; `None` for any other body.
-    pub(super) fn form(&self) -> Option<Vec<(String, String)>> {
-        let form = self.header("content-type")?.starts_with("application/x-www-form-urlencoded");
+    pub(super) fn form_fields(&self) -> Option<Vec<(String, String)>> {
+        let form = self.header_text("content-type")?.starts_with("application/x-www-form-urlencoded");
         form.then(|| form_urlencoded::parse(&self.body).into_owned().collect())
     }
 }
 
 /// A vendor behind the front.
-pub(super) trait Vendor: Clone + Send + Sync + 'static {
+pub(super) trait SandboxVendor: Clone + Send + Sync + 'static {
     const NAME: &'static str;
 
-    fn front(&self) -> &Front;
+    fn vendor_front(&self) -> &VendorFront;
 
     /// Processes a request and returns the response.
-    fn answer(&self, request: &Received) -> Answer;
+    fn answer_request(&self, request: &ReceivedRequest) -> SandboxResponse;
 }
 
-pub(super) fn router<V: Vendor>(vendor: V) -> Router {
-    Router::new().fallback(handle::<V>).with_state(vendor)
+pub(super) fn vendor_router<V: SandboxVendor>(vendor: V) -> Router {
+    Router::new().fallback(handle_request::<V>).with_state(vendor)
 }
 
 /// The recorded requests and the fault hook of one vendor.
-pub(super) struct Front {
-    clock: Clock,
-    log: Mutex<Log>,
-    hook: Mutex<Option<FaultHook>>,
+pub(super) struct VendorFront {
+    clock: SandboxClock,
+    log: Mutex<RequestLog>,
+    hook: Mutex<Option<SandboxFaultHook>>,
 }
 
 #[derive(Default)]
-struct Log {
+struct RequestLog {
     count: u64,
-    newest: VecDeque<Request>,
+    newest: VecDeque<RecordedRequest>,
 }
 
-impl Front {
-    pub(super) fn new(clock: Clock) -> Self {
+impl VendorFront {
+    pub(super) fn new(clock: SandboxClock) -> Self {
         Self { clock, log: Mutex::default(), hook: Mutex::default() }
     }
 
-    pub(super) fn set_faults(&self, hook: Option<FaultHook>) {
+    pub(super) fn set_fault_hook(&self, hook: Option<SandboxFaultHook>) {
         *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
     }
 
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(super) fn recorded_requests(&self) -> Vec<RecordedRequest> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).newest.iter().cloned().collect()
     }
 
     pub(super) fn forget_requests(&self) {
-        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = Log::default();
+        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = RequestLog::default();
     }
 
-    fn fault(&self, vendor: &'static str, request: &Received, query: &str) -> Option<Fault> {
+    fn choose_fault(&self, vendor: &'static str, request: &ReceivedRequest, query: &str) -> Option<SandboxFault> {
         let number = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
             log.count += 1;
             log.count
         };
         let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let body = request.form().map_or_else(
+        let body = request.form_fields().map_or_else(
             || serde_json::from_slice(&request.body).unwrap_or(Value::Null),
             |fields| {
                 let fields = fields.into_iter().map(|(name, value)| (name, Value::from(value)));
@@ -130,30 +130,30 @@ impl Front {
         hook(&RequestInfo { vendor, method, path, query: query.to_owned(), body, number })
     }
 
-    fn remember(&self, request: &Received, status: Option<u16>) {
+    fn record_request(&self, request: &ReceivedRequest, status: Option<u16>) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         if log.newest.len() == REMEMBERED {
             log.newest.pop_front();
         }
         let (method, path) = (request.method.clone(), request.path.clone());
-        log.newest.push_back(Request { method, path, status, at: request.at });
+        log.newest.push_back(RecordedRequest { method, path, status, at: request.at });
     }
 }
 
-impl fmt::Debug for Front {
+impl fmt::Debug for VendorFront {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Front").finish_non_exhaustive()
     }
 }
 
-async fn handle<V: Vendor>(State(vendor): State<V>, request: HttpRequest) -> Response {
+async fn handle_request<V: SandboxVendor>(State(vendor): State<V>, request: HttpRequest) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
-        return Answer::empty(413).into_response();
+        return SandboxResponse::without_body(413).into_response();
     };
-    let front = vendor.front();
+    let front = vendor.vendor_front();
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let request = Received {
+    let request = ReceivedRequest {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
@@ -161,31 +161,31 @@ async fn handle<V: Vendor>(State(vendor): State<V>, request: HttpRequest) -> Res
         body,
         at: front.clock.now(),
     };
-    let (status, response) = match front.fault(V::NAME, &request, &query) {
-        None => answered(vendor.answer(&request)),
-        Some(Fault::Status { status, body, headers }) => {
-            let mut answer = Answer::json(status, &body);
+    let (status, response) = match front.choose_fault(V::NAME, &request, &query) {
+        None => with_status(vendor.answer_request(&request)),
+        Some(SandboxFault::Status { status, body, headers }) => {
+            let mut answer = SandboxResponse::from_json(status, &body);
             answer.headers.extend(headers);
-            answered(answer)
+            with_status(answer)
         }
-        Some(Fault::DropBefore) => (None, no_answer()),
-        Some(Fault::DropAfter) => {
-            vendor.answer(&request);
-            (None, no_answer())
+        Some(SandboxFault::DropBefore) => (None, dropped_connection()),
+        Some(SandboxFault::DropAfter) => {
+            vendor.answer_request(&request);
+            (None, dropped_connection())
         }
-        Some(Fault::StatusAfter { status }) => {
-            vendor.answer(&request);
-            answered(Answer::text(status, "text/html", format!("<html><body>{status}</body></html>")))
+        Some(SandboxFault::StatusAfter { status }) => {
+            vendor.answer_request(&request);
+            with_status(SandboxResponse::from_text(status, "text/html", format!("<html><body>{status}</body></html>")))
         }
-        Some(Fault::Garbage { status, body }) => {
-            vendor.answer(&request);
-            answered(Answer::text(status, "text/html", body))
+        Some(SandboxFault::Garbage { status, body }) => {
+            vendor.answer_request(&request);
+            with_status(SandboxResponse::from_text(status, "text/html", body))
         }
     };
-    front.remember(&request, status);
+    front.record_request(&request, status);
     response
 }
 
-fn answered(answer: Answer) -> (Option<u16>, Response) {
+fn with_status(answer: SandboxResponse) -> (Option<u16>, Response) {
     (Some(answer.status), answer.into_response())
 }

@@ -1,8 +1,8 @@
 //! Sandbox HubSpot and sandbox Tripleseat: servers on 127.0.0.1 that behave as the vendors document.
 //!
-//! A [`HubSpot`] is one portal; a [`Tripleseat`] is the vendor with all its customers' accounts. Each has a router for
-//! a [`Server`], and methods for what staff see and do in the browser. Both use a [`Clock`], record their requests, and
-//! accept a [`FaultHook`] that can break any of them. [`vendors`] lists what they assume about the vendors, with
+//! A [`SandboxHubSpot`] is one portal; a [`SandboxTripleseat`] is the vendor with all its customers' accounts. Each has a router for
+//! a [`SandboxServer`], and methods for what staff see and do in the browser. Both use a [`SandboxClock`], record their requests, and
+//! accept a [`SandboxFaultHook`] that can break any of them. [`vendors`] lists what they assume about the vendors, with
 //! sources.
 
 mod answer;
@@ -18,9 +18,11 @@ mod server;
 pub mod tripleseat;
 pub mod vendors;
 
-pub use clock::Clock;
-pub use faults::{Fault, FaultHook, RequestInfo};
-pub use front::Request;
-pub use hubspot::{HubSpot, HubSpotConfig};
-pub use server::Server;
-pub use tripleseat::{Account, Lead, Location, Tripleseat, TripleseatConfig};
+pub use clock::SandboxClock;
+pub use faults::{RequestInfo, SandboxFault, SandboxFaultHook};
+pub use front::RecordedRequest;
+pub use hubspot::{SandboxHubSpot, SandboxHubSpotConfig};
+pub use server::SandboxServer;
+pub use tripleseat::{
+    SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLead, TripleseatLocation,
+};

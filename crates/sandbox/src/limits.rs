@@ -4,25 +4,25 @@ use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::clock::later;
+use super::clock::add_clamped;
 
 /// At most `requests` in any `window`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limit {
+pub(super) struct SandboxRateLimit {
     pub(super) requests: usize,
     pub(super) window: SignedDuration,
 }
 
 /// The requests that were allowed within the past window. Refused requests don't count.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub(super) struct RequestWindow {
     taken: VecDeque<Timestamp>,
 }
 
-impl Window {
+impl RequestWindow {
     /// Allows a request and returns how many more are left; `None` refuses it.
-    pub(super) fn take(&mut self, limit: Limit, now: Timestamp) -> Option<usize> {
-        let since = later(now, -limit.window);
+    pub(super) fn take_request(&mut self, limit: SandboxRateLimit, now: Timestamp) -> Option<usize> {
+        let since = add_clamped(now, -limit.window);
         while self.taken.front().is_some_and(|taken| *taken <= since) {
             self.taken.pop_front();
         }
@@ -40,8 +40,8 @@ mod tests {
 
     #[test]
     fn the_window_rolls() {
-        let limit = Limit { requests: 2, window: SignedDuration::from_secs(10) };
-        let mut window = Window::default();
+        let limit = SandboxRateLimit { requests: 2, window: SignedDuration::from_secs(10) };
+        let mut window = RequestWindow::default();
         let at = |seconds| later(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(seconds));
         assert_eq!(window.take(limit, at(0)), Some(1));
         assert_eq!(window.take(limit, at(9)), Some(0));

@@ -16,14 +16,14 @@ use serde_json::{Map, Value, json};
 use sync_config::config::{HttpAuth, HttpDestination};
 use tokio::sync::watch;
 
-use super::Clock;
+use super::SandboxClock;
 
 /// Where the response to a created record has the id, if the venue doesn't say.
 const ID_POINTER: &str = "/id";
 
 /// A stored record.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Record {
+pub struct PlatformRecord {
     pub id: u64,
     /// The `Idempotency-Key` it was sent with.
     pub key: Option<String>,
@@ -34,36 +34,37 @@ pub struct Record {
 
 /// The platform. Clones are cheap and share the same records.
 #[derive(Debug, Clone)]
-pub struct Platform {
-    inner: Arc<Inner>,
+pub struct SandboxPlatform {
+    inner: Arc<PlatformInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    clock: Clock,
-    accounts: Mutex<BTreeMap<String, Account>>,
+struct PlatformInner {
+    clock: SandboxClock,
+    accounts: Mutex<BTreeMap<String, PlatformAccount>>,
     changes: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
-struct Account {
+struct PlatformAccount {
     settings: HttpDestination,
     credential: String,
-    records: Vec<Record>,
+    records: Vec<PlatformRecord>,
 }
 
-impl Platform {
+impl SandboxPlatform {
     /// Creates a platform without accounts.
-    pub fn new(clock: Clock) -> Self {
-        let inner = Inner { clock, accounts: Mutex::default(), changes: watch::Sender::new(0) };
+    pub fn new(clock: SandboxClock) -> Self {
+        let inner = PlatformInner { clock, accounts: Mutex::default(), changes: watch::Sender::new(0) };
         Self { inner: Arc::new(inner) }
     }
 
     /// Adds an account for a venue and returns the destination that points to it. `uri` is where the platform is
     /// served.
     pub fn add_account(&self, venue: &str, settings: &HttpDestination, credential: &str, uri: &str) -> HttpDestination {
-        let account = Account { settings: settings.clone(), credential: credential.to_owned(), records: Vec::new() };
-        self.accounts().insert(venue.to_owned(), account);
+        let account =
+            PlatformAccount { settings: settings.clone(), credential: credential.to_owned(), records: Vec::new() };
+        self.lock_accounts().insert(venue.to_owned(), account);
         let records = format!("{uri}/{venue}/records");
         HttpDestination {
             lookup_url: settings.lookup_url.as_ref().map(|_| format!("{records}?key={{key}}")),
@@ -73,27 +74,27 @@ impl Platform {
     }
 
     /// A venue's records, oldest first.
-    pub fn records(&self, venue: &str) -> Vec<Record> {
-        self.accounts().get(venue).map(|account| account.records.clone()).unwrap_or_default()
+    pub fn venue_records(&self, venue: &str) -> Vec<PlatformRecord> {
+        self.lock_accounts().get(venue).map(|account| account.records.clone()).unwrap_or_default()
     }
 
     /// A counter that grows with every record.
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub fn watch_changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
     }
 
     /// `POST` and `GET /{venue}/records`.
-    pub fn router(&self) -> Router {
-        Router::new().route("/{venue}/records", post(create).get(find)).with_state(self.clone())
+    pub fn api_router(&self) -> Router {
+        Router::new().route("/{venue}/records", post(create_record).get(find_record)).with_state(self.clone())
     }
 
-    fn accounts(&self) -> MutexGuard<'_, BTreeMap<String, Account>> {
+    fn lock_accounts(&self) -> MutexGuard<'_, BTreeMap<String, PlatformAccount>> {
         self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Account {
-    fn admits(&self, headers: &HeaderMap, query: &BTreeMap<String, String>) -> bool {
+impl PlatformAccount {
+    fn admits_request(&self, headers: &HeaderMap, query: &BTreeMap<String, String>) -> bool {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let credential = self.credential.as_str();
         match &self.settings.auth {
@@ -106,16 +107,16 @@ impl Account {
     }
 }
 
-async fn create(
-    State(platform): State<Platform>,
+async fn create_record(
+    State(platform): State<SandboxPlatform>,
     Path(venue): Path<String>,
     Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    let mut accounts = platform.accounts();
+    let mut accounts = platform.lock_accounts();
     let Some(account) = accounts.get_mut(&venue) else { return StatusCode::NOT_FOUND.into_response() };
-    if !account.admits(&headers, &query) {
+    if !account.admits_request(&headers, &query) {
         return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "unknown credential" }))).into_response();
     }
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
@@ -123,39 +124,39 @@ async fn create(
     let id = known.unwrap_or_else(|| {
         let id = account.records.len() as u64 + 1;
         let created_ms = platform.inner.clock.now().as_millisecond();
-        account.records.push(Record { id, key, body, created_ms });
+        account.records.push(PlatformRecord { id, key, body, created_ms });
         platform.inner.changes.send_modify(|number| *number += 1);
         id
     });
     let mut answer = Value::Object(Map::new());
     if let Some(pointer) = &account.settings.success_pointer {
-        put(&mut answer, pointer, Value::Bool(true));
+        set_pointer(&mut answer, pointer, Value::Bool(true));
     }
-    put(&mut answer, account.settings.id_pointer.as_deref().unwrap_or(ID_POINTER), json!(id));
+    set_pointer(&mut answer, account.settings.id_pointer.as_deref().unwrap_or(ID_POINTER), json!(id));
     (StatusCode::CREATED, Json(answer)).into_response()
 }
 
-async fn find(
-    State(platform): State<Platform>,
+async fn find_record(
+    State(platform): State<SandboxPlatform>,
     Path(venue): Path<String>,
     Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    let accounts = platform.accounts();
+    let accounts = platform.lock_accounts();
     let Some(account) = accounts.get(&venue) else { return StatusCode::NOT_FOUND.into_response() };
-    if !account.admits(&headers, &query) {
+    if !account.admits_request(&headers, &query) {
         return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "unknown credential" }))).into_response();
     }
     let wanted = query.get("key");
     let found = account.records.iter().find(|record| wanted.is_some() && record.key.as_ref() == wanted);
     let pointer = account.settings.lookup_id_pointer.as_deref().unwrap_or(ID_POINTER);
     let mut answer = Value::Object(Map::new());
-    put(&mut answer, pointer, found.map_or(Value::Null, |record| json!(record.id)));
+    set_pointer(&mut answer, pointer, found.map_or(Value::Null, |record| json!(record.id)));
     Json(answer).into_response()
 }
 
 /// Sets `value` at a JSON pointer (RFC 6901). Creates missing objects, and arrays where a segment is `0`.
-fn put(at: &mut Value, pointer: &str, value: Value) {
+fn set_pointer(at: &mut Value, pointer: &str, value: Value) {
     let Some(pointer) = pointer.strip_prefix('/') else {
         *at = value;
         return;
@@ -168,13 +169,13 @@ fn put(at: &mut Value, pointer: &str, value: Value) {
         if !at.is_array() {
             *at = json!([null]);
         }
-        put(&mut at[0], &rest, value);
+        set_pointer(&mut at[0], &rest, value);
         return;
     }
     if !at.is_object() {
         *at = Value::Object(Map::new());
     }
-    put(&mut at[part.replace("~1", "/").replace("~0", "~")], &rest, value);
+    set_pointer(&mut at[part.replace("~1", "/").replace("~0", "~")], &rest, value);
 }
 
 #[cfg(test)]

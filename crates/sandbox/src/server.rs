@@ -8,14 +8,14 @@ use tokio::sync::oneshot;
 
 /// A running server. Dropping it stops the server; requests in progress are still answered.
 #[derive(Debug)]
-pub struct Server {
+pub struct SandboxServer {
     /// `http://127.0.0.1:PORT`, without a trailing slash.
     pub uri: String,
     /// Dropping it is the stop signal.
     _stop: oneshot::Sender<()>,
 }
 
-impl Server {
+impl SandboxServer {
     /// Serves on a free port of 127.0.0.1.
     ///
     /// # Errors

@@ -51,7 +51,7 @@
 
 use jiff::SignedDuration;
 
-use super::limits::Limit;
+use super::limits::SandboxRateLimit;
 
 /// The generations of HubSpot's API paths that are served. The first is the current one.
 pub const HUBSPOT_VERSIONS: [&str; 2] = ["2026-03", "v3"];
@@ -76,9 +76,11 @@ pub const HUBSPOT_PROPERTY_NAME: usize = 100;
 pub const HUBSPOT_PROPERTY_VALUE: usize = 65_536;
 
 /// Searches, for all tokens of an account together.
-pub(super) const HUBSPOT_SEARCH_LIMIT: Limit = Limit { requests: 5, window: SignedDuration::from_secs(1) };
+pub(super) const HUBSPOT_SEARCH_LIMIT: SandboxRateLimit =
+    SandboxRateLimit { requests: 5, window: SignedDuration::from_secs(1) };
 /// Other requests, for each private app, on the higher tiers.
-pub(super) const HUBSPOT_LIMIT: Limit = Limit { requests: 190, window: SignedDuration::from_secs(10) };
+pub(super) const HUBSPOT_LIMIT: SandboxRateLimit =
+    SandboxRateLimit { requests: 190, window: SignedDuration::from_secs(10) };
 
 /// The scopes that the sync and the deployer need.
 pub const HUBSPOT_SCOPES: [&str; 4] = [CONTACTS_READ, CONTACTS_WRITE, CONTACT_SCHEMAS_READ, CONTACT_SCHEMAS_WRITE];
@@ -94,4 +96,5 @@ pub const TRIPLESEAT_PAGE: usize = 50;
 /// Lifetime of an access token, in seconds.
 pub const TRIPLESEAT_TOKEN_SECONDS: i64 = 7_200;
 /// Requests for leads, for each site.
-pub(super) const TRIPLESEAT_LIMIT: Limit = Limit { requests: 10, window: SignedDuration::from_secs(1) };
+pub(super) const TRIPLESEAT_LIMIT: SandboxRateLimit =
+    SandboxRateLimit { requests: 10, window: SignedDuration::from_secs(1) };

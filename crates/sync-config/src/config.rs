@@ -57,8 +57,8 @@ pub struct SyncConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub portal_id: Option<u64>,
     /// Where the leads go.
-    #[serde(skip_serializing_if = "Destination::is_default")]
-    pub destination: Destination,
+    #[serde(skip_serializing_if = "DestinationConfig::is_default")]
+    pub destination: DestinationConfig,
     /// Destination field to mapping expression, on top of the destination's defaults. A bare word is a HubSpot property
     /// (`"message"`), braces make a template (`"{firstname} {lastname}"`), `=` starts a constant (`"=literal"`), and a
     /// bar sets a default for a missing value (`"{company|unknown}"`).
@@ -89,7 +89,7 @@ impl OnAmbiguous {
 /// Where a venue's leads go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Destination {
+pub enum DestinationConfig {
     /// A Tripleseat account. Its base URL is [`ENV_TRIPLESEAT_BASE_URI`].
     Tripleseat {
         /// Required if the account has more than one location.
@@ -106,13 +106,13 @@ pub enum Destination {
     Http(HttpDestination),
 }
 
-impl Destination {
+impl DestinationConfig {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }
 
-impl Default for Destination {
+impl Default for DestinationConfig {
     fn default() -> Self {
         Self::Tripleseat { location_id: None, lead_form_id: None, site_id: None }
     }

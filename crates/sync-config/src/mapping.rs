@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::Destination;
+use crate::config::DestinationConfig;
 
 /// A contact's properties, without those that are unset.
-pub type Properties = BTreeMap<String, String>;
+pub type ContactProperties = BTreeMap<String, String>;
 
 /// The default expressions for Tripleseat's fields.
 const TRIPLESEAT_DEFAULTS: [(&str, &str); 5] = [
@@ -21,95 +21,96 @@ const TRIPLESEAT_DEFAULTS: [(&str, &str); 5] = [
 
 /// One field's expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Expression(Vec<Part>);
+struct FieldExpression(Vec<ExpressionPart>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum ExpressionPart {
     Text(String),
     Property { name: String, default: String },
 }
 
-impl Expression {
-    fn parse(text: &str) -> Self {
+impl FieldExpression {
+    fn parse_expression(text: &str) -> Self {
         if let Some(constant) = text.strip_prefix('=') {
-            return Self(vec![Part::Text(constant.trim().to_owned())]);
+            return Self(vec![ExpressionPart::Text(constant.trim().to_owned())]);
         }
         if !text.contains('{') {
-            return Self(vec![property(text)]);
+            return Self(vec![parse_property(text)]);
         }
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             let Some((inner, behind)) = after.split_once('}') else { break };
             if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
+                parts.push(ExpressionPart::Text(before.to_owned()));
             }
-            parts.push(property(inner));
+            parts.push(parse_property(inner));
             rest = behind;
         }
         if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
+            parts.push(ExpressionPart::Text(rest.to_owned()));
         }
         Self(parts)
     }
 
     /// The field's value; `None` if all properties in the expression are missing.
-    fn value(&self, contact: &Properties) -> Option<String> {
+    fn field_value(&self, contact: &ContactProperties) -> Option<String> {
         let mut value = String::new();
         let mut filled = false;
         for part in &self.0 {
             let (text, is_property) = match part {
-                Part::Text(text) => (text.as_str(), false),
-                Part::Property { name, default } => {
+                ExpressionPart::Text(text) => (text.as_str(), false),
+                ExpressionPart::Property { name, default } => {
                     (contact.get(name).map(|value| value.trim()).filter(|v| !v.is_empty()).unwrap_or(default), true)
                 }
             };
             filled |= is_property && !text.is_empty();
             value.push_str(text);
         }
-        let constant = self.0.iter().all(|part| matches!(part, Part::Text(_)));
+        let constant = self.0.iter().all(|part| matches!(part, ExpressionPart::Text(_)));
         let value = value.trim();
         ((filled || constant) && !value.is_empty()).then(|| value.to_owned())
     }
 }
 
-fn property(text: &str) -> Part {
+fn parse_property(text: &str) -> ExpressionPart {
     let (name, default) = text.split_once('|').unwrap_or((text, ""));
-    Part::Property { name: name.trim().to_owned(), default: default.to_owned() }
+    ExpressionPart::Property { name: name.trim().to_owned(), default: default.to_owned() }
 }
 
 /// The expressions for all fields of a venue's leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapping(BTreeMap<String, Expression>);
+pub struct LeadMapping(BTreeMap<String, FieldExpression>);
 
-impl Mapping {
+impl LeadMapping {
     /// The destination's default fields, overridden and extended by the manifest's.
-    pub fn new(destination: &Destination, fields: &BTreeMap<String, String>) -> Self {
+    pub fn new(destination: &DestinationConfig, fields: &BTreeMap<String, String>) -> Self {
         let defaults: &[(&str, &str)] = match destination {
-            Destination::Tripleseat { .. } => &TRIPLESEAT_DEFAULTS,
-            Destination::Http(_) => &[],
+            DestinationConfig::Tripleseat { .. } => &TRIPLESEAT_DEFAULTS,
+            DestinationConfig::Http(_) => &[],
         };
-        let defaults = defaults.iter().map(|(field, text)| ((*field).to_owned(), Expression::parse(text)));
-        let given = fields.iter().map(|(field, text)| (field.clone(), Expression::parse(text)));
+        let defaults =
+            defaults.iter().map(|(field, text)| ((*field).to_owned(), FieldExpression::parse_expression(text)));
+        let given = fields.iter().map(|(field, text)| (field.clone(), FieldExpression::parse_expression(text)));
         Self(defaults.chain(given).collect())
     }
 
     /// The HubSpot properties that the mapping needs.
-    pub fn properties(&self) -> BTreeSet<&str> {
+    pub fn hubspot_properties(&self) -> BTreeSet<&str> {
         let parts = self.0.values().flat_map(|expression| &expression.0);
         parts
             .filter_map(|part| match part {
-                Part::Property { name, .. } => Some(name.as_str()),
-                Part::Text(_) => None,
+                ExpressionPart::Property { name, .. } => Some(name.as_str()),
+                ExpressionPart::Text(_) => None,
             })
             .collect()
     }
 
     /// The lead fields for a contact; fields without a value are left out.
-    pub fn lead(&self, contact: &Properties) -> BTreeMap<String, String> {
+    pub fn lead_fields(&self, contact: &ContactProperties) -> BTreeMap<String, String> {
         self.0
             .iter()
-            .filter_map(|(field, expression)| expression.value(contact).map(|value| (field.clone(), value)))
+            .filter_map(|(field, expression)| expression.field_value(contact).map(|value| (field.clone(), value)))
             .collect()
     }
 }
@@ -120,7 +121,7 @@ mod tests {
 
     fn evaluate(text: &str, contact: &[(&str, &str)]) -> Option<String> {
         let contact = contact.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Expression::parse(text).value(&contact)
+        FieldExpression::parse(text).value(&contact)
     }
 
     #[test]
@@ -151,12 +152,12 @@ mod tests {
     #[test]
     fn manifest_fields_override_defaults() {
         let fields = BTreeMap::from([("phone_number".to_owned(), "mobilephone".to_owned())]);
-        let mapping = Mapping::new(&Destination::default(), &fields);
+        let mapping = LeadMapping::new(&DestinationConfig::default(), &fields);
         assert_eq!(
             mapping.properties().into_iter().collect::<Vec<_>>(),
             ["company", "email", "firstname", "lastname", "mobilephone"]
         );
-        let contact = Properties::from([("email".to_owned(), "jo+a@example.com".to_owned())]);
+        let contact = ContactProperties::from([("email".to_owned(), "jo+a@example.com".to_owned())]);
         assert_eq!(
             mapping.lead(&contact),
             BTreeMap::from([("email_address".to_owned(), "jo+a@example.com".to_owned())])

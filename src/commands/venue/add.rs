@@ -17,7 +17,7 @@ use deployer_core::manifest::{NewVenue, Schedule, SecretRef, add_venue, check_na
 /// The fields of a lead for an `http` destination, unless others are given.
 const HTTP_FIELDS: [(&str, &str); 3] = [("name", "{firstname} {lastname}"), ("email", "email"), ("phone", "phone")];
 
-pub(super) fn run(global: &Global, args: &VenueAdd) -> Result<ExitCode> {
+pub(super) fn run_venue_add(global: &Global, args: &VenueAdd) -> Result<ExitCode> {
     let manifest = Editable::open(global)?;
     let name = args.name.as_str();
     if manifest.loaded.manifest.venues.iter().any(|venue| venue.name == name) {
@@ -39,7 +39,7 @@ pub(super) fn run(global: &Global, args: &VenueAdd) -> Result<ExitCode> {
 
 /// What the flags or a person answered.
 #[derive(Debug, PartialEq)]
-struct Answers {
+struct VenueAddAnswers {
     display_name: String,
     kind: DestinationKind,
     location_id: Option<u64>,
@@ -49,7 +49,10 @@ struct Answers {
 }
 
 /// Asks for what no flag gives. If nobody can be asked, missing values without a default are an error.
-fn answers<R: BufRead, W: Write>(args: &VenueAdd, mut person: Option<&mut Asker<R, W>>) -> Result<Answers> {
+fn collect_answers<R: BufRead, W: Write>(
+    args: &VenueAdd,
+    mut person: Option<&mut Asker<R, W>>,
+) -> Result<VenueAddAnswers> {
     if person.is_none() {
         let http = args.destination == Some(DestinationKind::Http);
         let missing = [
@@ -103,10 +106,10 @@ fn answers<R: BufRead, W: Write>(args: &VenueAdd, mut person: Option<&mut Asker<
         (given, _) => given.clone(),
     };
     let secrets = secrets(args, kind, person)?;
-    Ok(Answers { display_name, kind, location_id, url, schedule, secrets })
+    Ok(VenueAddAnswers { display_name, kind, location_id, url, schedule, secrets })
 }
 
-fn secrets<R: BufRead, W: Write>(
+fn collect_secrets<R: BufRead, W: Write>(
     args: &VenueAdd,
     kind: DestinationKind,
     mut person: Option<&mut Asker<R, W>>,
@@ -158,11 +161,11 @@ fn secrets<R: BufRead, W: Write>(
     Ok(secrets)
 }
 
-fn has(secrets: &[(&str, SecretRef)], key: &str) -> bool {
+fn has_secret(secrets: &[(&str, SecretRef)], key: &str) -> bool {
     secrets.iter().any(|(name, _)| *name == key)
 }
 
-fn new_venue(args: &VenueAdd, answers: Answers) -> Result<NewVenue> {
+fn build_new_venue(args: &VenueAdd, answers: VenueAddAnswers) -> Result<NewVenue> {
     let http = answers.kind == DestinationKind::Http;
     let others = [
         ("--url", !http && answers.url.is_some()),
@@ -217,7 +220,7 @@ fn new_venue(args: &VenueAdd, answers: Answers) -> Result<NewVenue> {
     })
 }
 
-fn auth(text: &str) -> Result<HttpAuth> {
+fn parse_http_auth(text: &str) -> Result<HttpAuth> {
     let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
     let auth = match text.split_once(':') {
         None if text == "bearer" => Some(HttpAuth::Bearer),
@@ -234,7 +237,7 @@ fn auth(text: &str) -> Result<HttpAuth> {
 }
 
 /// A display name from a venue's name: `the-loft` becomes `The Loft`.
-fn titled(name: &str) -> String {
+fn title_from_name(name: &str) -> String {
     let words = name.split(['-', '_']).filter(|word| !word.is_empty());
     let titled = words.map(|word| {
         let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
@@ -244,7 +247,7 @@ fn titled(name: &str) -> String {
 }
 
 /// Shows what was added, which environment variables still have to be set, and the next commands.
-fn tell(global: &Global, new: &NewVenue) {
+fn print_next_steps(global: &Global, new: &NewVenue) {
     let name = &new.name;
     let next = [
         format!("deployer doctor {name}"),
@@ -281,7 +284,7 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command, VenueCommand};
 
-    fn parsed(line: &str) -> VenueAdd {
+    fn parse_venue_add(line: &str) -> VenueAdd {
         let words = ["deployer", "venue", "add"].into_iter().chain(line.split(' '));
         match Cli::try_parse_from(words).expect("a command line").command {
             Command::Venue(VenueCommand::Add(args)) => *args,

@@ -15,7 +15,7 @@ use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, Venue, status_word};
 
-pub(super) fn run(global: &Global, command: VenueCommand) -> Result<ExitCode> {
+pub(super) fn run_venue(global: &Global, command: VenueCommand) -> Result<ExitCode> {
     match command {
         VenueCommand::List => list(global),
         VenueCommand::Add(args) => add::run(global, &args),
@@ -27,7 +27,7 @@ pub(super) fn run(global: &Global, command: VenueCommand) -> Result<ExitCode> {
 }
 
 /// `deployer venue list`
-fn list(global: &Global) -> Result<ExitCode> {
+fn list_venues(global: &Global) -> Result<ExitCode> {
     let loaded = load(global)?;
     let venues = &loaded.manifest.venues;
     let today = today();
@@ -82,7 +82,7 @@ fn list(global: &Global) -> Result<ExitCode> {
     Ok(ExitCode::Done)
 }
 
-fn destination(venue: &Venue) -> String {
+fn destination_text(venue: &Venue) -> String {
     match &venue.destination {
         Destination::Tripleseat { location_id: Some(location), .. } => format!("tripleseat, location {location}"),
         Destination::Tripleseat { .. } => "tripleseat".to_owned(),

@@ -12,7 +12,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{BlockerEntry, Status, remove_blocker, set_blocker, set_status, status_word};
 
 /// `deployer venue pause` and `resume`
-pub(super) fn set(global: &Global, name: &str, status: Status) -> Result<ExitCode> {
+pub(super) fn set_venue_status(global: &Global, name: &str, status: Status) -> Result<ExitCode> {
     let manifest = Editable::open(global)?;
     if manifest.venue(name)?.status == Status::Blocked {
         let word = status_word(status);
@@ -25,7 +25,7 @@ pub(super) fn set(global: &Global, name: &str, status: Status) -> Result<ExitCod
 }
 
 /// `deployer venue block`
-pub(super) fn block(global: &Global, args: &VenueBlock) -> Result<ExitCode> {
+pub(super) fn block_venue(global: &Global, args: &VenueBlock) -> Result<ExitCode> {
     let manifest = Editable::open(global)?;
     let name = args.venue.as_str();
     let venue = manifest.venue(name)?;
@@ -63,7 +63,7 @@ pub(super) fn block(global: &Global, args: &VenueBlock) -> Result<ExitCode> {
 }
 
 /// `deployer venue unblock`
-pub(super) fn unblock(global: &Global, name: &str, status: Option<Deployed>) -> Result<ExitCode> {
+pub(super) fn unblock_venue(global: &Global, name: &str, status: Option<Deployed>) -> Result<ExitCode> {
     let manifest = Editable::open(global)?;
     let venue = manifest.venue(name)?;
     if venue.status != Status::Blocked && venue.blocker.is_none() {
@@ -90,14 +90,14 @@ pub(super) fn unblock(global: &Global, name: &str, status: Option<Deployed>) -> 
     Ok(ExitCode::Done)
 }
 
-pub(super) fn status_of(deployed: Deployed) -> Status {
+pub(super) fn manifest_status(deployed: Deployed) -> Status {
     match deployed {
         Deployed::Active => Status::Active,
         Deployed::Paused => Status::Paused,
     }
 }
 
-fn tell(global: &Global, name: &str, status: Status, changed: bool) {
+fn print_edit(global: &Global, name: &str, status: Status, changed: bool) {
     let word = status_word(status);
     let next = format!("deployer apply --target {name}");
     if global.json {

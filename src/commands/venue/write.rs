@@ -9,7 +9,7 @@ use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{self, Loaded, Manifest, Uneditable, Venue};
 
 /// A valid manifest that can be edited.
-pub(super) struct Editable<'g> {
+pub(super) struct EditableManifest<'g> {
     global: &'g Global,
     pub(super) loaded: Loaded,
     /// The real file, in case the manifest's path is a symbolic link.
@@ -17,7 +17,7 @@ pub(super) struct Editable<'g> {
     text: String,
 }
 
-impl<'g> Editable<'g> {
+impl<'g> EditableManifest<'g> {
     /// Reads the manifest. One with mistakes isn't edited, since nobody knows what the edit would mean.
     pub(super) fn open(global: &'g Global) -> Result<Self> {
         let loaded = load(global)?;
@@ -29,7 +29,7 @@ impl<'g> Editable<'g> {
         Ok(Self { global, loaded, path, text })
     }
 
-    pub(super) fn venue(&self, name: &str) -> Result<&Venue> {
+    pub(super) fn find_venue(&self, name: &str) -> Result<&Venue> {
         let venues = &self.loaded.manifest.venues;
         venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
             let names: Vec<&str> = venues.iter().map(|venue| venue.name.as_str()).collect();
@@ -44,7 +44,7 @@ impl<'g> Editable<'g> {
     ///
     /// # Errors
     /// The result has mistakes or can't be written; the file is then unchanged.
-    pub(super) fn edit(
+    pub(super) fn edit_venue(
         self,
         venue: &str,
         edit: impl FnOnce(&str) -> std::result::Result<String, Uneditable>,
@@ -70,7 +70,7 @@ impl<'g> Editable<'g> {
         Ok(true)
     }
 
-    fn write(&self, text: &str) -> Result<()> {
+    fn write_file(&self, text: &str) -> Result<()> {
         let failed = |error: &dyn std::error::Error| {
             Error::failed(format!("could not write {}; it was not changed", self.global.manifest.display()))
                 .caused_by(error)
@@ -93,7 +93,7 @@ impl<'g> Editable<'g> {
 }
 
 /// Whether two manifests differ only in this venue.
-fn same_but(venue: &str, before: &Manifest, after: &Manifest) -> bool {
+fn differs_only_in(venue: &str, before: &Manifest, after: &Manifest) -> bool {
     let others = |manifest: &Manifest| -> Vec<Venue> {
         manifest.venues.iter().filter(|other| other.name != venue).cloned().collect()
     };

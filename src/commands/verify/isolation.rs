@@ -20,7 +20,7 @@ use deployer_hubspot::resolve;
 /// Placeholder for the account if the manifest names none.
 const ANY_ACCOUNT: &str = "000000000000";
 
-pub(super) async fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
+pub(super) async fn run_isolation(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
     let (report, judged) = if args.offline {
         let manifest = load(global)?.manifest;
         (as_planned(&manifest).await, "as planned")
@@ -43,7 +43,7 @@ pub(super) async fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> 
     Ok(code)
 }
 
-async fn as_planned(manifest: &Manifest) -> Report {
+async fn judge_as_planned(manifest: &Manifest) -> Report {
     let account = manifest.deployment.account.clone().unwrap_or_else(|| ANY_ACCOUNT.to_owned());
     let scope = Scope { account, region: manifest.deployment.region.clone() };
     let (credentials, mut notes) = credentials(manifest, true).await;
@@ -52,7 +52,7 @@ async fn as_planned(manifest: &Manifest) -> Report {
     judge(&subjects, &Simulated::default(), notes)
 }
 
-async fn as_deployed(session: &Session) -> Report {
+async fn judge_as_deployed(session: &Session) -> Report {
     let manifest = session.manifest();
     let (credentials, mut notes) = credentials(manifest, false).await;
     let (subjects, more) = live::subjects(&session.aws, &session.scope, manifest, &credentials).await;
@@ -86,7 +86,7 @@ async fn as_deployed(session: &Session) -> Report {
 
 /// What is known about the credentials: their references and, with `resolving`, the digests of the values that resolve
 /// here. Digests are compared and never shown.
-async fn credentials(manifest: &Manifest, resolving: bool) -> (Credentials, Vec<String>) {
+async fn known_credentials(manifest: &Manifest, resolving: bool) -> (Credentials, Vec<String>) {
     let directory = manifest_directory(&manifest.path);
     let mut all = Credentials::new();
     let mut by_reference = 0;
@@ -106,7 +106,7 @@ async fn credentials(manifest: &Manifest, resolving: bool) -> (Credentials, Vec<
     (all, (by_reference > 0).then_some(note).into_iter().collect())
 }
 
-fn left_out(manifest: &Manifest) -> Option<String> {
+fn blocked_venues_note(manifest: &Manifest) -> Option<String> {
     let blocked = manifest.venues.iter().filter(|venue| venue.status == Status::Blocked);
     let names: Vec<&str> = blocked.map(|venue| venue.name.as_str()).collect();
     (!names.is_empty()).then(|| format!("left out because they are blocked and not deployed: {}", names.join(", ")))

@@ -7,7 +7,7 @@ use crate::cli::{Global, VerifyArgs};
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 
-pub(super) async fn run(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
+pub(super) async fn run_verify(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
     match &args.venue {
         Some(name) => venue::run(global, args, name).await,
         None => isolation::run(global, args).await,

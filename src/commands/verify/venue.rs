@@ -23,8 +23,8 @@ use deployer_health::verify::lead::{Known, destination, one_account};
 use deployer_health::verify::{Event, Evidence, Options, Other, Outcome, RealTime, Verify};
 use deployer_hubspot::{self, HubSpot};
 
-pub(super) async fn run(global: &Global, args: &VerifyArgs, name: &str) -> Result<ExitCode> {
-    let place = Place::open(global).await?;
+pub(super) async fn run_verify_venue(global: &Global, args: &VerifyArgs, name: &str) -> Result<ExitCode> {
+    let place = VerifyContext::open(global).await?;
     let manifest = &place.manifest;
     let venue = declared(manifest, name)?;
     refuse_status(venue)?;
@@ -77,14 +77,14 @@ pub(super) async fn run(global: &Global, args: &VerifyArgs, name: &str) -> Resul
 }
 
 /// The manifest to verify, and the clients to do it with.
-struct Place {
+struct VerifyContext {
     manifest: Manifest,
     aws: Aws,
     /// The `deployer dev` whose sandboxes are used instead of the vendors.
     dev: Option<Running>,
 }
 
-impl Place {
+impl VerifyContext {
     async fn open(global: &Global) -> Result<Self> {
         if !global.local {
             let session = Session::open(global).await?;
@@ -107,7 +107,7 @@ impl Place {
     }
 
     /// The deployer's own HubSpot token, or else the venue's.
-    async fn token(&self, venue: &Venue) -> Result<Secret> {
+    async fn resolve_hubspot_token(&self, venue: &Venue) -> Result<Secret> {
         if let Some(dev) = &self.dev {
             let token = dev.credentials(&venue.name).find(|(key, _)| *key == KEY_HUBSPOT_TOKEN);
             return token
@@ -129,7 +129,7 @@ impl Place {
 
     /// The credentials available here that look up a venue's leads. No other reference is resolved, since each may
     /// prompt for a password.
-    async fn known(&self, venue: &Venue) -> Known {
+    async fn lookup_credentials(&self, venue: &Venue) -> Known {
         if let Some(dev) = &self.dev {
             return dev.credentials(&venue.name).map(|(key, value)| (key.clone(), Secret::new(value))).collect();
         }
@@ -148,17 +148,17 @@ impl Place {
         known
     }
 
-    fn directory(&self) -> PathBuf {
+    fn manifest_directory(&self) -> PathBuf {
         manifest_directory(&self.manifest.path)
     }
 }
 
-fn reference<'v>(venue: &'v Venue, key: &str) -> Option<&'v SecretRef> {
+fn secret_reference<'v>(venue: &'v Venue, key: &str) -> Option<&'v SecretRef> {
     venue.secrets.iter().find(|(name, _)| name == key).map(|(_, reference)| reference)
 }
 
 /// Refuses a venue that doesn't run: it can't be live.
-fn refuse_status(venue: &Venue) -> Result<()> {
+fn refuse_inactive_venue(venue: &Venue) -> Result<()> {
     let name = &venue.name;
     match venue.status {
         Status::Active => Ok(()),
@@ -172,7 +172,7 @@ fn refuse_status(venue: &Venue) -> Result<()> {
     }
 }
 
-fn no_journal(error: JournalError) -> Error {
+fn journal_error(error: JournalError) -> Error {
     match error {
         JournalError::Busy => Error::refused(error.to_string()).hint("wait until it finishes"),
         JournalError::File { .. } => {
@@ -181,7 +181,7 @@ fn no_journal(error: JournalError) -> Error {
     }
 }
 
-fn code(outcome: &Outcome) -> ExitCode {
+fn outcome_exit_code(outcome: &Outcome) -> ExitCode {
     if outcome.failure.is_some() {
         ExitCode::Failed
     } else if outcome.cancelled {
@@ -191,7 +191,7 @@ fn code(outcome: &Outcome) -> ExitCode {
     }
 }
 
-fn result(venue: &Venue, outcome: &Outcome, code: ExitCode) -> serde_json::Value {
+fn result_json(venue: &Venue, outcome: &Outcome, code: ExitCode) -> serde_json::Value {
     let live = code == ExitCode::Done;
     json!({
         "venue": venue.name,
@@ -205,7 +205,7 @@ fn result(venue: &Venue, outcome: &Outcome, code: ExitCode) -> serde_json::Value
     })
 }
 
-fn tell(venue: &Venue, outcome: &Outcome) {
+fn print_outcome(venue: &Venue, outcome: &Outcome) {
     for remains in &outcome.remains {
         anstream::println!("Left behind: {remains}.");
     }

@@ -28,12 +28,12 @@ const HEADERS: [(&str, &str); 6] = [
 
 /// The names under which the page may be requested.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct HostGuard {
     hosts: Vec<String>,
     port: u16,
 }
 
-impl Guard {
+impl HostGuard {
     pub(super) fn new(port: u16) -> Self {
         let names = ["127.0.0.1", "localhost", "[::1]"];
         let mut hosts: Vec<String> = names.iter().map(|name| format!("{name}:{port}")).collect();
@@ -44,12 +44,12 @@ impl Guard {
         Self { hosts, port }
     }
 
-    fn knows(&self, host: &str) -> bool {
+    fn knows_host(&self, host: &str) -> bool {
         self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
 
     /// The request's host; `Err` is the text of the refusal.
-    fn host<'request>(&self, request: &'request Request) -> Result<&'request str, String> {
+    fn check_host<'request>(&self, request: &'request Request) -> Result<&'request str, String> {
         let port = self.port;
         let allowed = format!("http://127.0.0.1:{port}, http://localhost:{port} or http://[::1]:{port}");
         let mut hosts = request.headers().get_all(HOST).iter();
@@ -72,7 +72,7 @@ impl Guard {
 }
 
 /// Passes a request on, or refuses it with 403 or 415.
-pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+pub(super) async fn guard_request(State(guard): State<Arc<HostGuard>>, request: Request, next: Next) -> Response {
     let mut response = match guard.host(&request) {
         Err(text) => (StatusCode::FORBIDDEN, text).into_response(),
         Ok(host) => match same_page(&request, host) {
@@ -89,7 +89,7 @@ pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
 /// Checks that a request comes from the page itself or from no page at all (curl). Any page may link to this one, but
 /// only this one may use the API. Another port of localhost is the same *site* but a different origin, so `same-site`
 /// is refused: <https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>.
-fn same_page(request: &Request, host: &str) -> Result<(), Refusal> {
+fn check_same_page(request: &Request, host: &str) -> Result<(), Refusal> {
     let headers = request.headers();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if reads && !request.uri().path().starts_with("/api/") {
@@ -114,7 +114,7 @@ fn same_page(request: &Request, host: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn elsewhere(header: &str, value: &HeaderValue) -> Refusal {
+fn refuse_other_page(header: &str, value: &HeaderValue) -> Refusal {
     let shown: String = value.to_str().unwrap_or_default().chars().take(100).collect();
     let text =
         format!("the request comes from another page ({header}: {shown}); only this server's own page may use the API");

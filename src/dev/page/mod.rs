@@ -78,12 +78,12 @@ const ASSETS: [(&str, &str, &str); 7] = [
 /// What the page shows and can do. It is called on the server's threads, so nothing here may block for long.
 ///
 /// An `Err` is a message for the user. The page shows it as it is.
-pub trait Backend: Send + Sync + 'static {
+pub trait PageBackend: Send + Sync + 'static {
     /// Everything the page shows at this moment. Called up to ten times a second for each page.
-    fn view(&self) -> View;
+    fn current_view(&self) -> View;
 
     /// A counter that changes whenever the view may have changed.
-    fn changes(&self) -> watch::Receiver<u64>;
+    fn watch_changes(&self) -> watch::Receiver<u64>;
 
     /// Sets or clears a contact's flag for a venue, as staff do in HubSpot.
     ///
@@ -108,7 +108,7 @@ pub trait Backend: Send + Sync + 'static {
 ///
 /// # Errors
 /// No port of 127.0.0.1 is available.
-pub async fn bind(port: u16) -> io::Result<TcpListener> {
+pub async fn bind_port(port: u16) -> io::Result<TcpListener> {
     for port in port..=port.saturating_add(10) {
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
             return Ok(listener);
@@ -122,7 +122,11 @@ pub async fn bind(port: u16) -> io::Result<TcpListener> {
 ///
 /// # Errors
 /// The listener failed.
-pub async fn serve(listener: TcpListener, backend: Arc<dyn Backend>, shutdown: CancellationToken) -> io::Result<()> {
+pub async fn serve_page(
+    listener: TcpListener,
+    backend: Arc<dyn PageBackend>,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     let guard = Arc::new(guard::Guard::new(listener.local_addr()?.port()));
     let mut router = Router::new()
         .route("/api/view", get(view))
@@ -134,13 +138,13 @@ pub async fn serve(listener: TcpListener, backend: Arc<dyn Backend>, shutdown: C
         router = router.route(path, get(move || async move { ([(CONTENT_TYPE, content_type)], text) }));
     }
     let router = router
-        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
+        .fallback(async || PageRefusal::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this address doesn't support that method")
+            PageRefusal::new(StatusCode::METHOD_NOT_ALLOWED, "this address doesn't support that method")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(guard, guard::check))
-        .with_state(Shared { backend, shutdown: shutdown.clone() });
+        .with_state(PageState { backend, shutdown: shutdown.clone() });
     let server = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let overdue = async {
         shutdown.cancelled().await;
@@ -153,42 +157,42 @@ pub async fn serve(listener: TcpListener, backend: Arc<dyn Backend>, shutdown: C
 }
 
 #[derive(Clone)]
-struct Shared {
-    backend: Arc<dyn Backend>,
+struct PageState {
+    backend: Arc<dyn PageBackend>,
     shutdown: CancellationToken,
 }
 
 /// The refusal of a request, and the reason.
 #[derive(Debug)]
-struct Refusal {
+struct PageRefusal {
     status: StatusCode,
     error: String,
 }
 
-impl Refusal {
+impl PageRefusal {
     fn new(status: StatusCode, error: impl Into<String>) -> Self {
         Self { status, error: error.into() }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for PageRefusal {
     fn into_response(self) -> Response {
         (self.status, Json(serde_json::json!({ "error": self.error }))).into_response()
     }
 }
 
 /// The backend understood the request and refused it.
-impl From<String> for Refusal {
+impl From<String> for PageRefusal {
     fn from(error: String) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, error)
     }
 }
 
-async fn view(State(shared): State<Shared>) -> Json<View> {
+async fn get_view(State(shared): State<PageState>) -> Json<View> {
     Json(shared.backend.view())
 }
 
-async fn events(State(shared): State<Shared>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+async fn stream_events(State(shared): State<PageState>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let ended = shared.shutdown.clone().cancelled_owned();
     let mut changes = shared.backend.changes();
     // A page that has just connected has no view yet.
@@ -206,40 +210,40 @@ async fn events(State(shared): State<Shared>) -> Sse<impl Stream<Item = Result<E
 
 /// The body of a request to set or clear a flag.
 #[derive(Debug, Deserialize)]
-struct Flag {
+struct FlagRequest {
     venue: String,
     value: bool,
 }
 
 async fn set_flag(
-    State(shared): State<Shared>,
+    State(shared): State<PageState>,
     Path(contact): Path<String>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<serde_json::Value>, Refusal> {
-    let flag: Flag = read(body)?;
+) -> Result<Json<serde_json::Value>, PageRefusal> {
+    let flag: FlagRequest = read(body)?;
     shared.backend.set_flag(&contact, &flag.venue, flag.value)?;
     Ok(Json(serde_json::json!({})))
 }
 
 async fn run_now(
-    State(shared): State<Shared>,
+    State(shared): State<PageState>,
     Path(venue): Path<String>,
-) -> Result<(StatusCode, Json<serde_json::Value>), Refusal> {
+) -> Result<(StatusCode, Json<serde_json::Value>), PageRefusal> {
     shared.backend.run_now(&venue)?;
     Ok((StatusCode::ACCEPTED, Json(serde_json::json!({}))))
 }
 
 async fn add_contact(
-    State(shared): State<Shared>,
+    State(shared): State<PageState>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<serde_json::Value>), Refusal> {
+) -> Result<(StatusCode, Json<serde_json::Value>), PageRefusal> {
     let id = shared.backend.add_contact(read(body)?)?;
     Ok((StatusCode::CREATED, Json(serde_json::json!({ "id": id }))))
 }
 
 /// The response goes to the author of the body, so it may include serde's message, which can quote the body.
-fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
-    let body = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+fn parse_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, PageRefusal> {
+    let body = body.map_err(|error| PageRefusal::new(error.status(), error.body_text()))?;
     serde_json::from_slice(&body)
-        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, format!("could not parse the body: {error}")))
+        .map_err(|error| PageRefusal::new(StatusCode::BAD_REQUEST, format!("could not parse the body: {error}")))
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Everything the page shows at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct View {
+pub struct PageView {
     /// The deployment's name.
     pub deployment: String,
     /// The sandbox portal's id.
@@ -40,7 +40,7 @@ pub struct VenueView {
     /// Key of its table in the manifest.
     pub name: String,
     pub display_name: String,
-    pub status: VenueStatus,
+    pub status: VenueViewStatus,
     /// EventBridge's expression, such as `rate(5 minutes)`.
     pub schedule: String,
     /// When its rule fires next; `None` if the rule is disabled or not deployed.
@@ -53,14 +53,14 @@ pub struct VenueView {
     pub destination: String,
     /// What a blocked venue is waiting for.
     pub blocker: Option<BlockerView>,
-    pub counts: Counts,
+    pub counts: VenueCounts,
     pub last_run: Option<RunView>,
 }
 
 /// Whether and how a venue is deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum VenueStatus {
+pub enum VenueViewStatus {
     /// Its rule fires.
     Active,
     /// Its rule is disabled; it can be run by hand.
@@ -81,7 +81,7 @@ pub struct BlockerView {
 
 /// How many of a venue's contacts are in each state. A contact whose flag is set counts as flagged only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
+pub struct VenueCounts {
     pub flagged: u64,
     pub synced: u64,
     pub failed: u64,
@@ -98,12 +98,12 @@ pub struct ContactView {
     pub phone: String,
     pub company: String,
     /// By the venue's name. A venue without an entry has no properties in this portal.
-    pub venues: BTreeMap<String, Cell>,
+    pub venues: BTreeMap<String, ContactCell>,
 }
 
 /// The state of a contact at one venue, from its five properties.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Cell {
+pub struct ContactCell {
     pub flagged: bool,
     pub status: Option<SyncStatus>,
     /// The lead's id at the destination.

@@ -17,7 +17,7 @@ pub(super) const SHARED_BY: usize = 12;
 const NAME_COLUMNS: usize = 22;
 
 /// The drawing, and what it leaves out.
-pub(super) struct Graph {
+pub(super) struct GraphDrawing {
     /// The element.
     pub(super) svg: String,
     /// How many boxes are shown only on request.
@@ -27,7 +27,7 @@ pub(super) struct Graph {
 }
 
 /// Draws everything that was found, and the missing things that edges refer to. Nodes are numbered like their entries.
-pub(super) fn graph(entries: &[Entry]) -> Graph {
+pub(super) fn draw_graph(entries: &[Entry]) -> GraphDrawing {
     let mut numbers: HashMap<&str, usize> =
         entries.iter().enumerate().map(|(number, entry)| (&*entry.node.id, number)).collect();
     let mut missing = Vec::new();
@@ -74,10 +74,10 @@ pub(super) fn graph(entries: &[Entry]) -> Graph {
     }
     svg.push_str("</svg>\n");
     let folded = drawing.folded.iter().filter(|folded| **folded).count();
-    Graph { svg, folded, shared: sharing.len() }
+    GraphDrawing { svg, folded, shared: sharing.len() }
 }
 
-fn rank(verdict: Verdict) -> u8 {
+fn verdict_rank(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Suspect => 0,
         Verdict::Orphaned | Verdict::Stale | Verdict::Unknown => 1,
@@ -85,7 +85,7 @@ fn rank(verdict: Verdict) -> u8 {
     }
 }
 
-fn open(drawing: &Layout) -> String {
+fn open_svg(drawing: &Layout) -> String {
     let Extent { width, height } = drawing.shown;
     format!(
         "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" \
@@ -96,7 +96,7 @@ fn open(drawing: &Layout) -> String {
 }
 
 /// The marker for an arrow's head.
-fn head(id: &str) -> String {
+fn arrow_marker(id: &str) -> String {
     format!(
         "<marker id=\"{id}\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
          markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0L8 4L0 8Z\"/></marker>\n"
@@ -126,7 +126,7 @@ fn write_line(svg: &mut String, ends: (usize, usize), edges: &[&Edge], route: &[
     );
 }
 
-fn weight(kind: EdgeKind) -> u8 {
+fn edge_weight(kind: EdgeKind) -> u8 {
     match kind {
         kind if kind.calls() => 0,
         EdgeKind::DeadLetter => 1,
@@ -136,7 +136,7 @@ fn weight(kind: EdgeKind) -> u8 {
 }
 
 /// A line through points that starts and ends horizontally, and is straight where it passes a layer.
-fn curve(route: &[Point]) -> String {
+fn curve_path(route: &[Point]) -> String {
     let mut path = String::new();
     if let Some(Point { x, y }) = route.first() {
         let _ = write!(path, "M{x} {y}");
@@ -191,7 +191,7 @@ fn write_missing(svg: &mut String, id: &str, number: usize, drawing: &Layout) {
 }
 
 /// The outline of a verdict. Each has its own, so that color isn't needed to tell them apart.
-fn shape(verdict: Verdict) -> String {
+fn verdict_shape(verdict: Verdict) -> String {
     match verdict {
         Verdict::Suspect => polygon(14, BOX_HEIGHT / 2),
         Verdict::Unknown => polygon(9, 9),
@@ -201,14 +201,14 @@ fn shape(verdict: Verdict) -> String {
     }
 }
 
-fn rectangle(inset: i32, radius: i32) -> String {
+fn rectangle_outline(inset: i32, radius: i32) -> String {
     let (width, height) = (BOX_WIDTH - 2 * inset, BOX_HEIGHT - 2 * inset);
     format!("<rect x=\"{inset}\" y=\"{inset}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\"/>")
 }
 
 /// A box with its corners cut, `across` along its width and `down` along its height. With half the height it is a
 /// hexagon.
-fn polygon(across: i32, down: i32) -> String {
+fn polygon_outline(across: i32, down: i32) -> String {
     let (right, bottom) = (BOX_WIDTH - across, BOX_HEIGHT - down);
     format!(
         "<path d=\"M{across} 0H{right}L{BOX_WIDTH} {down}V{bottom}L{right} {BOX_HEIGHT}H{across}L0 {bottom}V{down}Z\"/>"
@@ -216,7 +216,7 @@ fn polygon(across: i32, down: i32) -> String {
 }
 
 /// A name shortened to the columns of a box. The middle is cut, because related names differ at their ends.
-fn shortened(name: &str) -> String {
+fn shorten_name(name: &str) -> String {
     let columns = |character: char| if u32::from(character) < 0x1100 { 1 } else { 2 };
     let name = one_line(name);
     if name.chars().map(columns).sum::<usize>() <= NAME_COLUMNS {
@@ -238,7 +238,7 @@ fn shortened(name: &str) -> String {
 }
 
 /// A small version of a verdict's box, for the key.
-pub(super) fn key(verdict: Verdict) -> String {
+pub(super) fn verdict_key(verdict: Verdict) -> String {
     format!(
         "<svg class=\"key\" viewBox=\"-3 -3 {} {}\" width=\"72\" height=\"17\" aria-hidden=\"true\"><g class=\"node {}\">{}\
          <text class=\"sign\" x=\"{}\" y=\"36\">{}</text></g></svg>",

@@ -45,7 +45,7 @@ pub fn audit_markdown(audit: &Audit) -> String {
 }
 
 /// Takes `bytes` out of `room`, if that has enough.
-fn take(room: &mut usize, bytes: usize) -> bool {
+fn take_room(room: &mut usize, bytes: usize) -> bool {
     room.checked_sub(bytes).map(|rest| *room = rest).is_some()
 }
 
@@ -80,7 +80,7 @@ fn write_table(out: &mut String, verdict: Verdict, entries: &[Entry], days: u32,
     out.push_str("</details>\n");
 }
 
-fn cells(entry: &Entry) -> [String; 4] {
+fn entry_cells(entry: &Entry) -> [String; 4] {
     let evidence: Vec<String> = entry.evidence.iter().map(|sentence| markdown(sentence)).collect();
     [
         entry.node.kind.words().to_owned(),

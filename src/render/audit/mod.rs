@@ -20,6 +20,6 @@ const FRAGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b':').remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*');
 
 /// The link to a node's row, whose `id` is that of the node. A browser decodes the link before it looks for the row.
-fn link(id: &str) -> String {
+fn row_link(id: &str) -> String {
     format!("#{}", utf8_percent_encode(&one_line(id), FRAGMENT))
 }

@@ -95,7 +95,7 @@ fn write_unread(out: &mut String, unread: &[Unread]) {
 
 /// The permission that a call needs. API Gateway's actions are HTTP methods
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html>).
-fn permission(call: &str) -> String {
+fn needed_permission(call: &str) -> String {
     match call.split_once(':') {
         Some(("apigateway", _)) => format!("apigateway:GET ({call})"),
         Some(("hubspot", "webhooks")) => "an access token for the app".to_owned(),
@@ -104,7 +104,7 @@ fn permission(call: &str) -> String {
     }
 }
 
-fn counts(found: &[(&Node, &Finding)]) -> String {
+fn kind_counts(found: &[(&Node, &Finding)]) -> String {
     let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
     for (node, _) in found {
         *counts.entry(node.kind).or_default() += 1;
@@ -113,14 +113,14 @@ fn counts(found: &[(&Node, &Finding)]) -> String {
     format!("{}  {DIM}(--all shows them){DIM:#}", counts.collect::<Vec<_>>().join(", "))
 }
 
-fn plural(kind: Kind, count: usize) -> String {
+fn plural_kind(kind: Kind, count: usize) -> String {
     match (kind.words(), count) {
         (words, 1) => words.to_owned(),
         (words, _) => format!("{words}s"),
     }
 }
 
-fn style(verdict: Verdict) -> Style {
+fn verdict_style(verdict: Verdict) -> Style {
     match verdict {
         Verdict::Suspect => RED.bold(),
         Verdict::Orphaned | Verdict::Stale => YELLOW,

@@ -10,7 +10,7 @@ pub(super) const VERDICTS: [Verdict; 6] =
     [Verdict::Suspect, Verdict::Orphaned, Verdict::Stale, Verdict::Unknown, Verdict::Active, Verdict::Managed];
 
 /// A node with its verdict, its evidence and its edges.
-pub(super) struct Entry<'a> {
+pub(super) struct AuditEntry<'a> {
     pub(super) node: &'a Node,
     pub(super) verdict: Verdict,
     pub(super) evidence: &'a [String],
@@ -23,7 +23,7 @@ pub(super) struct Entry<'a> {
 }
 
 /// Everything that was found, ordered by verdict, kind and name.
-pub(super) fn entries(audit: &Audit) -> Vec<Entry<'_>> {
+pub(super) fn audit_entries(audit: &Audit) -> Vec<AuditEntry<'_>> {
     let Inventory { nodes, edges, unread, .. } = &audit.inventory;
     let findings: HashMap<&str, &Finding> = audit.findings.iter().map(|finding| (&*finding.id, finding)).collect();
     let mut edges: Vec<&Edge> = edges.iter().collect();
@@ -31,12 +31,12 @@ pub(super) fn entries(audit: &Audit) -> Vec<Entry<'_>> {
     let incoming = grouped(edges.iter().copied(), |edge| Some(&edge.to));
     let outgoing = grouped(edges.iter().copied(), |edge| Some(&edge.from));
     let unread = grouped(unread, |unread| unread.node.as_deref());
-    let mut entries: Vec<Entry> = nodes
+    let mut entries: Vec<AuditEntry> = nodes
         .iter()
         .map(|node| {
             // The audit may come from a truncated file: a node without a verdict is unknown.
             let finding = findings.get(&*node.id);
-            Entry {
+            AuditEntry {
                 node,
                 verdict: finding.map_or(Verdict::Unknown, |finding| finding.verdict),
                 evidence: finding.map_or(&[], |finding| &finding.evidence),
@@ -50,7 +50,7 @@ pub(super) fn entries(audit: &Audit) -> Vec<Entry<'_>> {
     entries
 }
 
-fn grouped<'a, T>(
+fn group_by_key<'a, T>(
     items: impl IntoIterator<Item = &'a T>,
     key: impl Fn(&'a T) -> Option<&'a str>,
 ) -> HashMap<&'a str, Vec<&'a T>> {
@@ -64,12 +64,14 @@ fn grouped<'a, T>(
 }
 
 /// The entries, grouped by verdict in display order, without empty groups.
-pub(super) fn by_verdict<'a, 'b>(entries: &'b [Entry<'a>]) -> impl Iterator<Item = (Verdict, &'b [Entry<'a>])> {
+pub(super) fn by_verdict<'a, 'b>(
+    entries: &'b [AuditEntry<'a>],
+) -> impl Iterator<Item = (Verdict, &'b [AuditEntry<'a>])> {
     entries.chunk_by(|one, next| one.verdict == next.verdict).map(|entries| (entries[0].verdict, entries))
 }
 
 /// The counts in two parts: what needs attention, and the rest.
-pub(super) fn summary(entries: &[Entry]) -> (String, String) {
+pub(super) fn verdict_summary(entries: &[AuditEntry]) -> (String, String) {
     let counts: BTreeMap<Verdict, usize> = by_verdict(entries).map(|(verdict, of)| (verdict, of.len())).collect();
     let list = |verdicts: &[Verdict]| {
         let known = verdicts.iter().filter_map(|verdict| Some(format!("{} {}", counts.get(verdict)?, verdict.word())));
@@ -82,7 +84,7 @@ pub(super) fn summary(entries: &[Entry]) -> (String, String) {
 }
 
 /// What a verdict means.
-pub(super) fn meaning(verdict: Verdict) -> &'static str {
+pub(super) fn verdict_meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Suspect => "leads to an endpoint that doesn't exist or isn't in this account, or feeds another venue",
         Verdict::Orphaned => "nothing reaches it, and it wasn't used",
@@ -94,7 +96,7 @@ pub(super) fn meaning(verdict: Verdict) -> &'static str {
 }
 
 /// A verdict's sign, for people who can't tell its color.
-pub(super) fn sign(verdict: Verdict) -> &'static str {
+pub(super) fn verdict_sign(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Suspect => "!",
         Verdict::Orphaned => "\u{f8}",
@@ -106,7 +108,7 @@ pub(super) fn sign(verdict: Verdict) -> &'static str {
 }
 
 /// How one thing reaches another, with the edge's note and whether it works.
-pub(super) fn edge(edge: &Edge) -> String {
+pub(super) fn edge_text(edge: &Edge) -> String {
     let kind = match edge.kind {
         EdgeKind::Target => "target",
         EdgeKind::Mapping => "event source mapping",
@@ -128,7 +130,7 @@ pub(super) fn edge(edge: &Edge) -> String {
 }
 
 /// How much something was used, without the period.
-pub(super) fn usage(usage: &Usage) -> String {
+pub(super) fn usage_text(usage: &Usage) -> String {
     match usage {
         Usage::Counted { what, count, last: Some(last) } => format!("{count} {what}, last on {last}"),
         Usage::Counted { what, count, last: None } => format!("{count} {what}"),
@@ -138,12 +140,12 @@ pub(super) fn usage(usage: &Usage) -> String {
 }
 
 /// Something unreadable, why, and the call that failed.
-pub(super) fn unread(unread: &Unread) -> String {
+pub(super) fn unread_text(unread: &Unread) -> String {
     format!("{}: {} ({})", unread.what, unread.why, unread.call)
 }
 
 /// When the audit was made, over which period, and how many calls it took.
-pub(super) fn reading(inventory: &Inventory) -> String {
+pub(super) fn reading_line(inventory: &Inventory) -> String {
     format!(
         "Read at {} UTC; usage counted over {}; {} made.",
         inventory.taken_at.strftime("%Y-%m-%d %H:%M"),

@@ -76,7 +76,7 @@ fn write_attention(out: &mut String, overview: &Overview) {
 }
 
 /// A display name, isolated so that its writing direction doesn't affect the text around it.
-fn name(text: &str) -> String {
+fn isolated_name(text: &str) -> String {
     format!("<bdi>{}</bdi>", html(text))
 }
 
@@ -85,7 +85,7 @@ fn with_code(text: &str) -> String {
     words::pieces(text).map(piece).collect()
 }
 
-fn class(standing: Standing) -> &'static str {
+fn standing_class(standing: Standing) -> &'static str {
     match standing {
         Standing::Running => "good",
         Standing::Failing => "bad",
@@ -94,7 +94,7 @@ fn class(standing: Standing) -> &'static str {
     }
 }
 
-fn sign(standing: Standing) -> &'static str {
+fn standing_sign(standing: Standing) -> &'static str {
     match standing {
         Standing::Running => "✓",
         Standing::Failing => "!",

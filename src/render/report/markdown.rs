@@ -107,7 +107,7 @@ fn write_blockers(out: &mut String, overview: &Overview) {
     }
 }
 
-fn mermaid(flow: &Flow) -> String {
+fn mermaid_diagram(flow: &Flow) -> String {
     let mut out = format!("flowchart LR\n  hubspot[({})]\n", label(&[&flow.source]));
     for (index, lane) in flow.lanes.iter().enumerate() {
         let Lane { standing, flag, rule, function, destination } = lane;
@@ -128,7 +128,7 @@ fn mermaid(flow: &Flow) -> String {
 
 /// A quoted Mermaid text. Every ASCII character that might have a meaning is written as an entity code, so that it ends
 /// neither the text nor the diagram and begins no list (<https://mermaid.js.org/syntax/flowchart.html>, "Entity codes").
-fn label(lines: &[&str]) -> String {
+fn mermaid_label(lines: &[&str]) -> String {
     let line = |text: &&str| {
         let mut out = String::new();
         for character in one_line(text).chars() {

@@ -17,12 +17,12 @@ use deployer_core::resource::Observed;
 use deployer_health::status::{Contacts, Overview, Runs, Standing, VenueStatus};
 
 /// The diagram of all venues.
-fn flow(overview: &Overview) -> Flow {
+fn report_flow(overview: &Overview) -> Flow {
     let source = overview.portal_id.map_or_else(|| "HubSpot".to_owned(), |id| format!("HubSpot, portal {id}"));
     Flow { source, lanes: overview.venues.iter().map(|status| lane(status, overview)).collect() }
 }
 
-fn lane(status: &VenueStatus, overview: &Overview) -> Lane {
+fn venue_lane(status: &VenueStatus, overview: &Overview) -> Lane {
     let blocked = status.venue.status == Status::Blocked;
     Lane {
         standing: status.standing,
@@ -43,7 +43,7 @@ fn lane(status: &VenueStatus, overview: &Overview) -> Lane {
 
 /// The schedule in two lines, with the hours of the day on the second. The page says that times are UTC, so the lines
 /// don't.
-fn rule(status: &VenueStatus, overview: &Overview) -> (String, String) {
+fn schedule_lines(status: &VenueStatus, overview: &Overview) -> (String, String) {
     let rhythm = words::rhythm(status).replace(" UTC", "");
     let fires = status.rule.present().is_some_and(|rule| rule.enabled);
     match rhythm.split_once(" from ") {
@@ -53,7 +53,7 @@ fn rule(status: &VenueStatus, overview: &Overview) -> (String, String) {
 }
 
 /// The sum of a number that may be known for some venues only.
-fn total(overview: &Overview, of: impl Fn(&VenueStatus) -> Option<u64>) -> String {
+fn known_total(overview: &Overview, of: impl Fn(&VenueStatus) -> Option<u64>) -> String {
     let asked = overview.venues.iter().filter(|status| status.venue.status != Status::Blocked);
     let counts: Vec<Option<u64>> = asked.map(of).collect();
     let sum: u64 = counts.iter().flatten().sum();
@@ -66,7 +66,7 @@ fn total(overview: &Overview, of: impl Fn(&VenueStatus) -> Option<u64>) -> Strin
 }
 
 /// The key figures at the top of the report.
-fn figures(overview: &Overview) -> [(String, String); 4] {
+fn key_figures(overview: &Overview) -> [(String, String); 4] {
     let running = overview.venues.iter().filter(|status| status.standing == Standing::Running).count();
     let unknown = overview.venues.iter().any(|status| status.function.unreadable().is_some());
     let running =
@@ -91,19 +91,19 @@ fn figures(overview: &Overview) -> [(String, String); 4] {
 }
 
 /// `1 Mar 2026 12:00`
-fn date(at: Timestamp) -> String {
+fn date_text(at: Timestamp) -> String {
     at.strftime("%-d %b %Y %H:%M").to_string()
 }
 
 /// A blocked venue, and what it waits for.
-struct Waiting<'o> {
+struct BlockedVenue<'o> {
     status: &'o VenueStatus,
     blocker: &'o Blocker,
     age_days: Option<i64>,
 }
 
-impl Waiting<'_> {
-    fn owner(&self) -> &str {
+impl BlockedVenue<'_> {
+    fn owner_text(&self) -> &str {
         self.blocker.owner.as_deref().unwrap_or("nobody yet")
     }
 
@@ -112,7 +112,7 @@ impl Waiting<'_> {
     }
 
     /// `2025-09-15 (40 days ago)`
-    fn since(&self) -> String {
+    fn since_text(&self) -> String {
         match (&self.blocker.since, self.age_days) {
             (Some(since), Some(age)) => format!("{since} ({} ago)", counted(age.unsigned_abs(), "day")),
             (Some(since), None) => since.clone(),
@@ -121,7 +121,7 @@ impl Waiting<'_> {
     }
 
     /// Why the venue is called out, if it is.
-    fn called_out(&self) -> Option<&'static str> {
+    fn callout_reason(&self) -> Option<&'static str> {
         match (&self.blocker.owner, self.age_days.is_some_and(|age| age > Blocker::OLD_DAYS)) {
             (None, true) => Some("no owner, and blocked for more than 30 days"),
             (None, false) => Some("no owner"),
@@ -132,13 +132,13 @@ impl Waiting<'_> {
 }
 
 /// The blocked venues, the longest blocked first.
-fn waiting(overview: &Overview) -> Vec<Waiting<'_>> {
+fn blocked_venues(overview: &Overview) -> Vec<BlockedVenue<'_>> {
     let today = deployer_health::status::day(overview.made_at);
     let blocked = overview.venues.iter().filter(|status| status.venue.status == Status::Blocked);
-    let mut waiting: Vec<Waiting<'_>> = blocked
+    let mut waiting: Vec<BlockedVenue<'_>> = blocked
         .filter_map(|status| {
             let blocker = status.venue.blocker.as_ref()?;
-            Some(Waiting { status, blocker, age_days: blocker.age_days(today) })
+            Some(BlockedVenue { status, blocker, age_days: blocker.age_days(today) })
         })
         .collect();
     waiting.sort_by_key(|waiting| std::cmp::Reverse(waiting.age_days));
@@ -146,7 +146,7 @@ fn waiting(overview: &Overview) -> Vec<Waiting<'_>> {
 }
 
 /// A venue's details, for operators.
-fn details(status: &VenueStatus, overview: &Overview) -> Vec<(&'static str, String)> {
+fn venue_details(status: &VenueStatus, overview: &Overview) -> Vec<(&'static str, String)> {
     let mut details = vec![
         ("Name in the manifest", status.venue.name.clone()),
         ("Function", format!("{}: {}", status.names.function, super::status::function(status, overview))),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
-use crate::credentials::Credentials;
+use super::{LookupResult, RequestTimeLimits, SendResult, id_text, judge_no_answer, judge_status, response_excerpt};
+use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
-use crate::limiter::Limiter;
+use crate::limiter::VendorRateLimiter;
 use sync_config::config::{HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL};
 
 /// Default requests per second, if the manifest doesn't set a rate.
@@ -19,60 +19,64 @@ const RATE: u32 = 10;
 
 /// A client for a JSON API.
 #[derive(Debug)]
-pub struct Http {
+pub struct HttpDestinationClient {
     client: reqwest::Client,
     settings: HttpDestination,
-    credentials: Credentials,
-    requests: Limiter,
-    time: Time,
+    credentials: SyncCredentials,
+    requests: VendorRateLimiter,
+    time: RequestTimeLimits,
 }
 
-impl Http {
+impl HttpDestinationClient {
     pub(super) fn new(
         client: reqwest::Client,
         settings: &HttpDestination,
-        credentials: &Credentials,
-        time: Time,
+        credentials: &SyncCredentials,
+        time: RequestTimeLimits,
     ) -> Result<Self, RunError> {
         for uri in [Some(&settings.url), settings.lookup_url.as_ref()].into_iter().flatten() {
             let bare = uri.replace("{key}", "key").replace("{contact_id}", "1");
-            crate::settings::check_address(&bare).map_err(RunError::Settings)?;
+            crate::settings::check_url(&bare).map_err(RunError::Settings)?;
         }
         if settings.auth.is_some() && credentials.destination_credential.is_none() {
             return Err(RunError::Settings(format!(
                 "{KEY_DESTINATION_CREDENTIAL} is missing, and the destination's `auth` requires it"
             )));
         }
-        let requests = Limiter::below(f64::from(settings.requests_per_second.unwrap_or(RATE).max(1)));
+        let requests = VendorRateLimiter::below_rate(f64::from(settings.requests_per_second.unwrap_or(RATE).max(1)));
         Ok(Self { client, settings: settings.clone(), credentials: credentials.clone(), requests, time })
     }
 
-    pub(super) fn rate(&self) -> f64 {
+    pub(super) fn leads_per_second(&self) -> f64 {
         f64::from(self.settings.requests_per_second.unwrap_or(RATE).max(1))
     }
 
-    pub(super) async fn ready(&self, latest: Instant) -> bool {
-        self.requests.wait(latest).await
+    pub(super) async fn wait_until_ready(&self, latest: Instant) -> bool {
+        self.requests.wait_for_slot(latest).await
     }
 
-    pub(super) fn pause(&self, pause: Duration) {
-        self.requests.pause(pause);
+    pub(super) fn pause_sending(&self, pause: Duration) {
+        self.requests.pause_requests(pause);
     }
 
     pub(super) fn can_look_up(&self) -> bool {
         self.settings.lookup_url.is_some()
     }
 
-    pub(super) async fn send(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<Sent, RunError> {
-        let request = self.authorized(self.client.post(&self.settings.url));
-        let request = request.header("idempotency-key", attempt.reference()).json(&body(lead));
-        match http::send(request, self.time.left()).await {
-            Ok(answer) => self.judge(&answer),
+    pub(super) async fn send_lead(
+        &self,
+        lead: &BTreeMap<String, String>,
+        attempt: &Attempt,
+    ) -> Result<SendResult, RunError> {
+        let request = self.add_credential(self.client.post(&self.settings.url));
+        let request = request.header("idempotency-key", attempt.reference_text()).json(&lead_body(lead));
+        match http::send_request(request, self.time.time_left()).await {
+            Ok(answer) => self.judge_response(&answer),
             Err(error) => Ok(judge_no_answer(error)),
         }
     }
 
-    fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    fn add_credential(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         let (Some(auth), Some(credential)) = (&self.settings.auth, &self.credentials.destination_credential) else {
             return request;
         };
@@ -93,17 +97,17 @@ impl Http {
     ///
     /// # Errors
     /// No response came.
-    pub async fn probe(&self) -> Result<u16, RunError> {
-        let request = self.authorized(self.client.request(reqwest::Method::OPTIONS, &self.settings.url));
-        let answer = http::send(request, self.time.left()).await;
+    pub async fn probe_endpoint(&self) -> Result<u16, RunError> {
+        let request = self.add_credential(self.client.request(reqwest::Method::OPTIONS, &self.settings.url));
+        let answer = http::send_request(request, self.time.time_left()).await;
         answer
             .map(|answer| answer.status)
             .map_err(|error| RunError::Unavailable { side: Side::Destination, message: error.message })
     }
 
-    fn judge(&self, answer: &http::Answer) -> Result<Sent, RunError> {
+    fn judge_response(&self, answer: &http::VendorResponse) -> Result<SendResult, RunError> {
         if let 401 | 403 = answer.status {
-            return Err(self.refused(answer.status));
+            return Err(self.credential_rejected(answer.status));
         }
         if let 300..=399 = answer.status {
             return Err(RunError::Refused {
@@ -112,7 +116,7 @@ impl Http {
                 message: format!("{}, it redirects elsewhere; use the final URL instead", answer.status),
             });
         }
-        let text = self.credentials.redact_keys(&excerpt(&answer.body));
+        let text = self.credentials.redact_keys(&response_excerpt(&answer.body));
         if let Some(sent) = judge_status(answer.status, answer.retry_after, &text) {
             return Ok(sent);
         }
@@ -120,16 +124,19 @@ impl Http {
         let at = |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| body.as_ref()?.pointer(pointer));
         let expects_json = self.settings.success_pointer.is_some() || self.settings.id_pointer.is_some();
         if expects_json && body.is_none() {
-            return Ok(Sent::Unknown(format!("The destination responded with {}, but not with JSON.", answer.status)));
+            return Ok(SendResult::Unknown(format!(
+                "The destination responded with {}, but not with JSON.",
+                answer.status
+            )));
         }
         let failed = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || *value == false);
         if self.settings.success_pointer.is_some() && failed(at(&self.settings.success_pointer)) {
-            return Ok(Sent::Refused(format!("The destination responded with {}: {text}", answer.status)));
+            return Ok(SendResult::Refused(format!("The destination responded with {}: {text}", answer.status)));
         }
-        Ok(Sent::Accepted(at(&self.settings.id_pointer).and_then(id_text)))
+        Ok(SendResult::Accepted(at(&self.settings.id_pointer).and_then(id_text)))
     }
 
-    fn refused(&self, status: u16) -> RunError {
+    fn credential_rejected(&self, status: u16) -> RunError {
         RunError::Credential {
             side: Side::Destination,
             credential: KEY_DESTINATION_CREDENTIAL,
@@ -139,42 +146,42 @@ impl Http {
         }
     }
 
-    pub(super) async fn look_up(&self, attempt: &Attempt) -> Result<LookedUp, RunError> {
+    pub(super) async fn look_up_attempt(&self, attempt: &Attempt) -> Result<LookupResult, RunError> {
         let Some(template) = &self.settings.lookup_url else {
-            return Ok(LookedUp::Unknown("no lookup_url is configured".to_owned()));
+            return Ok(LookupResult::Unknown("no lookup_url is configured".to_owned()));
         };
         // A reference contains no characters that need escaping in a URL.
-        let uri = template.replace("{key}", &attempt.reference()).replace("{contact_id}", attempt.contact_id());
-        if !self.ready(self.time.deadline).await {
-            return Ok(LookedUp::Unknown("no time was left for the lookup".to_owned()));
+        let uri = template.replace("{key}", &attempt.reference_text()).replace("{contact_id}", attempt.contact_id());
+        if !self.wait_until_ready(self.time.deadline).await {
+            return Ok(LookupResult::Unknown("no time was left for the lookup".to_owned()));
         }
-        let answer = match http::send(self.authorized(self.client.get(uri)), self.time.left()).await {
+        let answer = match http::send_request(self.add_credential(self.client.get(uri)), self.time.time_left()).await {
             Ok(answer) => answer,
-            Err(error) => return Ok(LookedUp::Unknown(format!("the lookup failed: {}", error.message))),
+            Err(error) => return Ok(LookupResult::Unknown(format!("the lookup failed: {}", error.message))),
         };
         match answer.status {
-            401 | 403 => return Err(self.refused(answer.status)),
-            404 => return Ok(LookedUp::NotThere),
+            401 | 403 => return Err(self.credential_rejected(answer.status)),
+            404 => return Ok(LookupResult::NotThere),
             200..300 => {}
-            status => return Ok(LookedUp::Unknown(format!("the lookup returned {status}"))),
+            status => return Ok(LookupResult::Unknown(format!("the lookup returned {status}"))),
         }
         let Ok(body) = serde_json::from_str::<Value>(&answer.body) else {
-            return Ok(LookedUp::Unknown("the lookup response isn't JSON".to_owned()));
+            return Ok(LookupResult::Unknown("the lookup response isn't JSON".to_owned()));
         };
         let found = match &self.settings.lookup_id_pointer {
             Some(pointer) => body.pointer(pointer),
             None => Some(&body),
         };
         Ok(match found {
-            None | Some(Value::Null) => LookedUp::NotThere,
-            Some(Value::Array(list)) if list.is_empty() => LookedUp::NotThere,
-            Some(value) => LookedUp::Found(id_text(value)),
+            None | Some(Value::Null) => LookupResult::NotThere,
+            Some(Value::Array(list)) if list.is_empty() => LookupResult::NotThere,
+            Some(value) => LookupResult::Found(id_text(value)),
         })
     }
 }
 
 /// Builds the body from field names that are members (`name`) or JSON pointers (`/lead/name`).
-fn body(lead: &BTreeMap<String, String>) -> Value {
+fn lead_body(lead: &BTreeMap<String, String>) -> Value {
     let mut body = Map::new();
     for (field, value) in lead {
         let path: Vec<String> = match field.strip_prefix('/') {
@@ -182,12 +189,12 @@ fn body(lead: &BTreeMap<String, String>) -> Value {
             Some(pointer) => pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect(),
             None => vec![field.clone()],
         };
-        insert(&mut body, &path, value);
+        insert_value(&mut body, &path, value);
     }
     Value::Object(body)
 }
 
-fn insert(object: &mut Map<String, Value>, path: &[String], value: &str) {
+fn insert_value(object: &mut Map<String, Value>, path: &[String], value: &str) {
     match path {
         [] => {}
         [name] => {
@@ -199,7 +206,7 @@ fn insert(object: &mut Map<String, Value>, path: &[String], value: &str) {
                 *inner = Value::Object(Map::new());
             }
             if let Value::Object(inner) = inner {
-                insert(inner, rest, value);
+                insert_value(inner, rest, value);
             }
         }
     }
@@ -212,7 +219,12 @@ mod tests {
     use super::*;
 
     /// Judges a response of an API with these pointers.
-    fn judge_response(success: Option<&str>, id: Option<&str>, status: u16, body: &str) -> Result<Sent, RunError> {
+    fn judge_response(
+        success: Option<&str>,
+        id: Option<&str>,
+        status: u16,
+        body: &str,
+    ) -> Result<SendResult, RunError> {
         let settings = HttpDestination {
             url: "https://platform.example.com/leads".to_owned(),
             auth: None,
@@ -222,16 +234,17 @@ mod tests {
             lookup_id_pointer: None,
             requests_per_second: None,
         };
-        let credentials = Credentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000"}"#).expect("valid");
+        let credentials = SyncCredentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000"}"#).expect("valid");
         let timeout = Duration::from_secs(1);
-        let time = Time { deadline: Instant::now() + timeout, timeout };
-        let http = Http::new(crate::http::client().expect("TLS"), &settings, &credentials, time).expect("valid");
+        let time = RequestTimeLimits { deadline: Instant::now() + timeout, timeout };
+        let http = HttpDestinationClient::new(crate::http::client().expect("TLS"), &settings, &credentials, time)
+            .expect("valid");
         http.judge(&http::Answer { status, retry_after: None, body: body.to_owned() })
     }
 
     #[test]
     fn judges_success_by_status_and_pointers() {
-        let accepted = |id: Option<&str>| Ok(Sent::Accepted(id.map(ToOwned::to_owned)));
+        let accepted = |id: Option<&str>| Ok(SendResult::Accepted(id.map(ToOwned::to_owned)));
         assert_eq!(judge_response(None, None, 204, ""), accepted(None));
         assert_eq!(judge_response(None, None, 200, "<html>"), accepted(None));
         assert_eq!(judge_response(None, Some("/id"), 201, r#"{"id":7}"#), accepted(Some("7")));
@@ -241,16 +254,16 @@ mod tests {
         assert_eq!(judge_response(Some("/ok"), Some("/id"), 200, r#"{"ok":true,"id":7}"#), accepted(Some("7")));
         assert_eq!(judge_response(Some("/ok"), None, 200, r#"{"ok":0}"#), accepted(None));
         for body in ["{}", r#"{"ok":false}"#, r#"{"ok":null}"#, "[]"] {
-            assert!(matches!(judge_response(Some("/ok"), None, 200, body), Ok(Sent::Refused(_))), "{body}");
+            assert!(matches!(judge_response(Some("/ok"), None, 200, body), Ok(SendResult::Refused(_))), "{body}");
         }
         for (success, id) in [(Some("/ok"), None), (None, Some("/id"))] {
             assert!(
-                matches!(judge_response(success, id, 200, "<html>"), Ok(Sent::Unknown(_))),
+                matches!(judge_response(success, id, 200, "<html>"), Ok(SendResult::Unknown(_))),
                 "an HTML page isn't a usable response"
             );
         }
-        assert!(matches!(judge_response(None, None, 422, r#"{"error":"no email"}"#), Ok(Sent::Refused(_))));
-        assert!(matches!(judge_response(None, None, 504, ""), Ok(Sent::Unknown(_))));
+        assert!(matches!(judge_response(None, None, 422, r#"{"error":"no email"}"#), Ok(SendResult::Refused(_))));
+        assert!(matches!(judge_response(None, None, 504, ""), Ok(SendResult::Unknown(_))));
         for status in [301, 401, 403] {
             assert!(judge_response(None, None, status, "").is_err(), "{status}: every record would fail the same way");
         }

@@ -11,15 +11,15 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::credentials::Credentials;
+use crate::credentials::SyncCredentials;
 use crate::error::RunError;
 use crate::ledger::Attempt;
-use crate::settings::Settings;
-use sync_config::config::Destination as Kind;
+use crate::settings::SyncSettings;
+use sync_config::config::DestinationConfig as Kind;
 
-pub use http::Http;
-pub use oauth::OAuth;
-pub use tripleseat::{Account, Tripleseat, records};
+pub use http::HttpDestinationClient;
+pub use oauth::OAuthTokenSource;
+pub use tripleseat::{OAuthAccess, TripleseatClient, list_records};
 
 /// Default timeout of one request; the settings can override it.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -28,7 +28,7 @@ const MAX_EXCERPT: usize = 300;
 
 /// The meaning of the response to a sent lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sent {
+pub enum SendResult {
     /// The lead exists. Carries its id if the response has one.
     Accepted(Option<String>),
     /// Rejected because of its data, with the destination's message.
@@ -50,7 +50,7 @@ pub enum Sent {
 
 /// The result of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LookedUp {
+pub enum LookupResult {
     /// The lead exists. Carries its id if the response has one.
     Found(Option<String>),
     /// The lead definitely doesn't exist.
@@ -61,52 +61,56 @@ pub enum LookedUp {
 
 /// The time limits of a destination's requests.
 #[derive(Debug, Clone, Copy)]
-struct Time {
+struct RequestTimeLimits {
     /// All requests end by then.
     deadline: Instant,
     /// Timeout of one request.
     timeout: Duration,
 }
 
-impl Time {
+impl RequestTimeLimits {
     /// The time left for the next request.
-    fn left(&self) -> Duration {
+    fn time_left(&self) -> Duration {
         self.timeout.min(self.deadline.saturating_duration_since(Instant::now()))
     }
 }
 
 /// A venue's destination.
 #[derive(Debug)]
-pub enum Destination {
+pub enum LeadDestination {
     /// A Tripleseat account.
-    Tripleseat(Tripleseat),
+    Tripleseat(TripleseatClient),
     /// Any JSON API.
-    Http(Http),
+    Http(HttpDestinationClient),
 }
 
-impl Destination {
+impl LeadDestination {
     /// The destination in these settings. No attempt begins after `deadline`.
     ///
     /// # Errors
     /// A credential is missing.
     pub fn new(
         client: reqwest::Client,
-        settings: &Settings,
-        credentials: &Credentials,
+        settings: &SyncSettings,
+        credentials: &SyncCredentials,
         deadline: Instant,
     ) -> Result<Self, RunError> {
         let timeout = settings.answer_timeout.unwrap_or(TIMEOUT);
         match &settings.config.destination {
             Kind::Tripleseat { location_id, lead_form_id, site_id } => {
-                let place = tripleseat::Place {
+                let place = tripleseat::TripleseatPlace {
                     base_uri: settings.tripleseat_base_uri.clone(),
                     location_id: *location_id,
                     lead_form_id: *lead_form_id,
                     site_id: *site_id,
                 };
-                Tripleseat::new(client, place, credentials, Time { deadline, timeout }).map(Self::Tripleseat)
+                TripleseatClient::new(client, place, credentials, RequestTimeLimits { deadline, timeout })
+                    .map(Self::Tripleseat)
             }
-            Kind::Http(http) => Http::new(client, http, credentials, Time { deadline, timeout }).map(Self::Http),
+            Kind::Http(http) => {
+                HttpDestinationClient::new(client, http, credentials, RequestTimeLimits { deadline, timeout })
+                    .map(Self::Http)
+            }
         }
     }
 
@@ -136,26 +140,26 @@ impl Destination {
     }
 
     /// Waits until the rate limit allows a lead. Returns `false` immediately if that would be after `latest`.
-    pub async fn ready(&self, latest: Instant) -> bool {
+    pub async fn wait_until_ready(&self, latest: Instant) -> bool {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.ready(latest).await,
-            Self::Http(http) => http.ready(latest).await,
+            Self::Tripleseat(tripleseat) => tripleseat.wait_until_ready(latest).await,
+            Self::Http(http) => http.wait_until_ready(latest).await,
         }
     }
 
     /// Sends nothing for this long.
-    pub fn pause(&self, pause: Duration) {
+    pub fn pause_sending(&self, pause: Duration) {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.pause(pause),
-            Self::Http(http) => http.pause(pause),
+            Self::Tripleseat(tripleseat) => tripleseat.pause_sending(pause),
+            Self::Http(http) => http.pause_sending(pause),
         }
     }
 
     /// Maximum leads per second.
-    pub fn rate(&self) -> f64 {
+    pub fn leads_per_second(&self) -> f64 {
         match self {
             Self::Tripleseat(_) => tripleseat::RATE,
-            Self::Http(http) => http.rate(),
+            Self::Http(http) => http.leads_per_second(),
         }
     }
 
@@ -163,10 +167,10 @@ impl Destination {
     ///
     /// # Errors
     /// The credential was rejected, or the endpoint doesn't exist: every other lead would fail the same way.
-    pub async fn send(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<Sent, RunError> {
+    pub async fn send_lead(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<SendResult, RunError> {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.send(lead, attempt).await,
-            Self::Http(http) => http.send(lead, attempt).await,
+            Self::Tripleseat(tripleseat) => tripleseat.send_lead(lead, attempt).await,
+            Self::Http(http) => http.send_lead(lead, attempt).await,
         }
     }
 
@@ -182,16 +186,16 @@ impl Destination {
     ///
     /// # Errors
     /// The credential was rejected.
-    pub async fn look_up(&self, attempt: &Attempt) -> Result<LookedUp, RunError> {
+    pub async fn look_up_attempt(&self, attempt: &Attempt) -> Result<LookupResult, RunError> {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.look_up(attempt).await,
-            Self::Http(http) => http.look_up(attempt).await,
+            Self::Tripleseat(tripleseat) => tripleseat.look_up_attempt(attempt).await,
+            Self::Http(http) => http.look_up_attempt(attempt).await,
         }
     }
 }
 
 /// What the status means if the body says nothing; `None` for 2xx.
-fn judge_status(status: u16, retry_after: Option<Duration>, excerpt: &str) -> Option<Sent> {
+fn judge_status(status: u16, retry_after: Option<Duration>, excerpt: &str) -> Option<SendResult> {
     let why = if excerpt.is_empty() {
         format!("The destination responded with {status}.")
     } else {
@@ -199,30 +203,30 @@ fn judge_status(status: u16, retry_after: Option<Duration>, excerpt: &str) -> Op
     };
     match status {
         200..300 => None,
-        429 => Some(Sent::NotTaken { why, retry_after, rate: true }),
+        429 => Some(SendResult::NotTaken { why, retry_after, rate: true }),
         // A gateway that timed out doesn't know whether the lead was received.
-        504 => Some(Sent::Unknown(why)),
-        503 => Some(Sent::NotTaken { why, retry_after, rate: false }),
-        500.. => Some(Sent::ServerError(why)),
-        _ => Some(Sent::Refused(why)),
+        504 => Some(SendResult::Unknown(why)),
+        503 => Some(SendResult::NotTaken { why, retry_after, rate: false }),
+        500.. => Some(SendResult::ServerError(why)),
+        _ => Some(SendResult::Refused(why)),
     }
 }
 
 /// What a missing response means.
-fn judge_no_answer(error: crate::http::NoAnswer) -> Sent {
+fn judge_no_answer(error: crate::http::NoResponse) -> SendResult {
     if error.not_sent {
-        Sent::NotTaken {
+        SendResult::NotTaken {
             why: format!("The destination can't be reached: {}.", error.message),
             retry_after: None,
             rate: false,
         }
     } else {
-        Sent::Unknown(format!("No complete response was received: {}.", error.message))
+        SendResult::Unknown(format!("No complete response was received: {}.", error.message))
     }
 }
 
 /// The beginning of a response, on one line. The text of an HTML page helps nobody, so it is only named.
-fn excerpt(body: &str) -> String {
+fn response_excerpt(body: &str) -> String {
     let body = body.trim();
     if body.starts_with('<') {
         return "an HTML page".to_owned();

@@ -9,14 +9,14 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::oauth::OAuth;
-use super::unauthorized::{Refusal, Shown, cause};
-use super::{LookedUp, Sent, Time, excerpt, id_text, judge_no_answer, judge_status};
-use crate::credentials::{Credentials, Secret};
+use super::oauth::OAuthTokenSource;
+use super::unauthorized::{PresentedCredential, TripleseatRejection, rejection_cause};
+use super::{LookupResult, RequestTimeLimits, SendResult, id_text, judge_no_answer, judge_status, response_excerpt};
+use crate::credentials::{CredentialValue, SyncCredentials};
 use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
-use crate::limiter::Limiter;
+use crate::limiter::VendorRateLimiter;
 use crate::phone;
 use sync_config::config::KEY_TRIPLESEAT_PUBLIC_KEY;
 
@@ -35,7 +35,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// Which account, and which location, form and site in it.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct TripleseatPlace {
     pub(super) base_uri: String,
     pub(super) location_id: Option<u64>,
     pub(super) lead_form_id: Option<u64>,
@@ -44,7 +44,7 @@ pub(super) struct Place {
 
 /// What an OAuth client has access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub struct OAuthAccess {
     /// Its sites.
     pub site_ids: Vec<u64>,
     /// The locations of those sites.
@@ -53,54 +53,57 @@ pub struct Account {
 
 /// A Tripleseat account.
 #[derive(Debug)]
-pub struct Tripleseat {
+pub struct TripleseatClient {
     client: reqwest::Client,
-    place: Place,
-    public_key: Secret,
-    oauth: Option<OAuth>,
-    credentials: Credentials,
-    leads: Limiter,
-    time: Time,
+    place: TripleseatPlace,
+    public_key: CredentialValue,
+    oauth: Option<OAuthTokenSource>,
+    credentials: SyncCredentials,
+    leads: VendorRateLimiter,
+    time: RequestTimeLimits,
 }
 
-impl Tripleseat {
+impl TripleseatClient {
     pub(super) fn new(
         client: reqwest::Client,
-        place: Place,
-        credentials: &Credentials,
-        time: Time,
+        place: TripleseatPlace,
+        credentials: &SyncCredentials,
+        time: RequestTimeLimits,
     ) -> Result<Self, RunError> {
         let public_key = credentials.tripleseat_public_key.clone().ok_or_else(|| {
             RunError::Settings(format!("{KEY_TRIPLESEAT_PUBLIC_KEY} is missing; it is required to create leads"))
         })?;
-        let oauth = credentials
-            .tripleseat_oauth
-            .clone()
-            .map(|identity| OAuth::new(client.clone(), &place.base_uri, identity).knowing(&public_key));
-        let leads = Limiter::below(RATE);
+        let oauth = credentials.tripleseat_oauth.clone().map(|identity| {
+            OAuthTokenSource::new(client.clone(), &place.base_uri, identity).with_public_key(&public_key)
+        });
+        let leads = VendorRateLimiter::below_rate(RATE);
         Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, time })
     }
 
-    pub(super) async fn ready(&self, latest: Instant) -> bool {
-        self.leads.wait(latest).await
+    pub(super) async fn wait_until_ready(&self, latest: Instant) -> bool {
+        self.leads.wait_for_slot(latest).await
     }
 
-    pub(super) fn pause(&self, pause: Duration) {
-        self.leads.pause(pause);
+    pub(super) fn pause_sending(&self, pause: Duration) {
+        self.leads.pause_requests(pause);
     }
 
     pub(super) fn can_look_up(&self) -> bool {
         self.oauth.is_some()
     }
 
-    pub(super) async fn send(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<Sent, RunError> {
+    pub(super) async fn send_lead(
+        &self,
+        lead: &BTreeMap<String, String>,
+        attempt: &Attempt,
+    ) -> Result<SendResult, RunError> {
         let request = self
             .client
             .post(format!("{}/v1/leads/create.js", self.place.base_uri))
             .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
-            .json(&self.body(lead, attempt));
-        match http::send(request, self.time.left()).await {
-            Ok(answer) => self.judge(&answer),
+            .json(&self.lead_body(lead, attempt));
+        match http::send_request(request, self.time.time_left()).await {
+            Ok(answer) => self.judge_response(&answer),
             Err(error) => Ok(judge_no_answer(error)),
         }
     }
@@ -108,31 +111,35 @@ impl Tripleseat {
     /// Sends a lead that has nothing but its location. A wrong public key is rejected as such; with a valid key the
     /// lead is rejected for its missing fields, and this returns that message.
     pub(super) async fn try_public_key(&self) -> Result<String, RunError> {
-        if !self.ready(self.time.deadline).await {
-            return Err(unavailable("no time was left to test the public key".to_owned()));
+        if !self.wait_until_ready(self.time.deadline).await {
+            return Err(destination_unavailable("no time was left to test the public key".to_owned()));
         }
         let request = self
             .client
             .post(format!("{}/v1/leads/create.js", self.place.base_uri))
             .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
-            .json(&self.in_place(Map::new()));
-        let answer = http::send(request, self.time.left()).await.map_err(|error| unavailable(error.message))?;
-        match self.judge(&answer)? {
-            Sent::Refused(words) => Ok(words),
-            Sent::Accepted(_) => Err(RunError::Refused {
+            .json(&self.lead_at_venue(Map::new()));
+        let answer = http::send_request(request, self.time.time_left())
+            .await
+            .map_err(|error| destination_unavailable(error.message))?;
+        match self.judge_response(&answer)? {
+            SendResult::Refused(words) => Ok(words),
+            SendResult::Accepted(_) => Err(RunError::Refused {
                 side: Side::Destination,
                 request: "POST /v1/leads/create.js".to_owned(),
                 message: "an empty lead was accepted; is this really Tripleseat?".to_owned(),
             }),
-            Sent::NotTaken { why, .. } | Sent::ServerError(why) | Sent::Unknown(why) => Err(unavailable(why)),
+            SendResult::NotTaken { why, .. } | SendResult::ServerError(why) | SendResult::Unknown(why) => {
+                Err(destination_unavailable(why))
+            }
         }
     }
 
-    fn body(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Value {
+    fn lead_body(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Value {
         let mut fields: Map<String, Value> =
             lead.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
-        let reference = format!("[HubSpot contact {}, reference {}]", attempt.contact_id(), attempt.reference());
-        if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalised(phone)) {
+        let reference = format!("[HubSpot contact {}, reference {}]", attempt.contact_id(), attempt.reference_text());
+        if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalize_phone(phone)) {
             fields.insert(PHONE_FIELD.to_owned(), Value::String(phone));
         }
         let text = match lead.get(REFERENCE_FIELD) {
@@ -140,11 +147,11 @@ impl Tripleseat {
             None => reference,
         };
         fields.insert(REFERENCE_FIELD.to_owned(), Value::String(text));
-        self.in_place(fields)
+        self.lead_at_venue(fields)
     }
 
     /// A lead with these fields, at the venue's location and with its form.
-    fn in_place(&self, mut fields: Map<String, Value>) -> Value {
+    fn lead_at_venue(&self, mut fields: Map<String, Value>) -> Value {
         if let Some(location_id) = self.place.location_id {
             fields.insert("location_id".to_owned(), json!(location_id));
         }
@@ -156,12 +163,12 @@ impl Tripleseat {
     }
 
     /// Judges the body before the status: a rejection can come with status 200.
-    fn judge(&self, answer: &http::Answer) -> Result<Sent, RunError> {
+    fn judge_response(&self, answer: &http::VendorResponse) -> Result<SendResult, RunError> {
         let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
         let errors = body.get("errors").or_else(|| body.get("error")).map(error_texts).unwrap_or_default();
-        let refused_key = errors.iter().any(|text| names_the_key(text));
+        let refused_key = errors.iter().any(|text| mentions_public_key(text));
         match answer.status {
-            401 | 403 => return Err(self.refused_key(answer.status, &errors.join("; "))),
+            401 | 403 => return Err(self.public_key_rejected(answer.status, &errors.join("; "))),
             301..=399 | 404 | 405 | 410 => {
                 return Err(RunError::Refused {
                     side: Side::Destination,
@@ -169,29 +176,30 @@ impl Tripleseat {
                     message: format!("{} at {}; is the base URL right?", answer.status, self.place.base_uri),
                 });
             }
-            _ if refused_key => return Err(self.refused_key(answer.status, &errors.join("; "))),
+            _ if refused_key => return Err(self.public_key_rejected(answer.status, &errors.join("; "))),
             _ => {}
         }
         if answer.status < 500 && answer.status != 429 && !errors.is_empty() {
-            return Ok(Sent::Refused(self.credentials.redact_keys(&errors.join("; "))));
+            return Ok(SendResult::Refused(self.credentials.redact_keys(&errors.join("; "))));
         }
         if errors.is_empty() && (200..300).contains(&answer.status) {
-            if let Some(id) = accepted(&body) {
-                return Ok(Sent::Accepted(id));
+            if let Some(id) = accepted_lead_id(&body) {
+                return Ok(SendResult::Accepted(id));
             }
-            let what = if answer.body.trim().is_empty() { "empty body".to_owned() } else { excerpt(&answer.body) };
-            return Ok(Sent::Unknown(self.credentials.redact_keys(&format!(
+            let what =
+                if answer.body.trim().is_empty() { "empty body".to_owned() } else { response_excerpt(&answer.body) };
+            return Ok(SendResult::Unknown(self.credentials.redact_keys(&format!(
                 "The destination responded with {}, but with neither a lead nor an error: {what}.",
                 answer.status
             ))));
         }
-        let text = self.credentials.redact_keys(&excerpt(&answer.body));
-        Ok(judge_status(answer.status, answer.retry_after, &text).unwrap_or(Sent::Unknown(text)))
+        let text = self.credentials.redact_keys(&response_excerpt(&answer.body));
+        Ok(judge_status(answer.status, answer.retry_after, &text).unwrap_or(SendResult::Unknown(text)))
     }
 
-    fn refused_key(&self, status: u16, words: &str) -> RunError {
-        let cause = cause(&Refusal {
-            shown: Shown::PublicKey(&self.public_key),
+    fn public_key_rejected(&self, status: u16, words: &str) -> RunError {
+        let cause = rejection_cause(&TripleseatRejection {
+            shown: PresentedCredential::PublicKey(&self.public_key),
             status,
             words,
             public_key: Some(&self.public_key),
@@ -200,8 +208,8 @@ impl Tripleseat {
         RunError::Credential {
             side: Side::Destination,
             credential: KEY_TRIPLESEAT_PUBLIC_KEY,
-            message: self.credentials.redact(&format!("{status}, {words}")),
-            advice: cause.advice().to_owned(),
+            message: self.credentials.redact_text(&format!("{status}, {words}")),
+            advice: cause.advice_text().to_owned(),
         }
     }
 
@@ -209,14 +217,14 @@ impl Tripleseat {
     ///
     /// # Errors
     /// The client is rejected, or there is no usable response.
-    pub async fn account(&self) -> Result<Option<Account>, RunError> {
+    pub async fn oauth_access(&self) -> Result<Option<OAuthAccess>, RunError> {
         let Some(oauth) = &self.oauth else { return Ok(None) };
         let ids = async |path: &str, plural: &str, singular: &str| {
-            let body = self.get(oauth, path, &[]).await?.map_err(unavailable)?;
+            let body = self.get_json(oauth, path, &[]).await?.map_err(destination_unavailable)?;
             let number = |record: &Value| record.get("id").and_then(id_text)?.parse().ok();
-            Ok::<Vec<u64>, RunError>(records(&body, plural, singular).iter().filter_map(number).collect())
+            Ok::<Vec<u64>, RunError>(list_records(&body, plural, singular).iter().filter_map(number).collect())
         };
-        Ok(Some(Account {
+        Ok(Some(OAuthAccess {
             site_ids: ids("/v1/sites.json", "sites", "site").await?,
             location_ids: ids("/v1/locations.json", "locations", "location").await?,
         }))
@@ -225,8 +233,8 @@ impl Tripleseat {
     /// Checks that the OAuth credentials belong to the manifest's site. A public key alone doesn't reveal its account.
     pub(super) async fn verify_site(&self) -> Result<(), RunError> {
         let (Some(site_id), Some(oauth)) = (self.place.site_id, &self.oauth) else { return Ok(()) };
-        let sites = match self.get(oauth, "/v1/sites.json", &[]).await? {
-            Ok(body) => records(&body, "sites", "site"),
+        let sites = match self.get_json(oauth, "/v1/sites.json", &[]).await? {
+            Ok(body) => list_records(&body, "sites", "site"),
             Err(message) => return Err(RunError::Unavailable { side: Side::Destination, message }),
         };
         let ids: Vec<String> = sites.iter().filter_map(|site| site.get("id").and_then(id_text)).collect();
@@ -239,50 +247,55 @@ impl Tripleseat {
         )))
     }
 
-    pub(super) async fn look_up(&self, attempt: &Attempt) -> Result<LookedUp, RunError> {
-        let (Some(oauth), Some(begun)) = (&self.oauth, attempt.begun()) else {
-            return Ok(LookedUp::Unknown("there are no OAuth credentials for a lookup".to_owned()));
+    pub(super) async fn look_up_attempt(&self, attempt: &Attempt) -> Result<LookupResult, RunError> {
+        let (Some(oauth), Some(begun)) = (&self.oauth, attempt.begun_at()) else {
+            return Ok(LookupResult::Unknown("there are no OAuth credentials for a lookup".to_owned()));
         };
         let since = begun.saturating_sub(CLOCK_SKEW).unwrap_or(begun).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         for page in 1..=MAX_PAGES {
             let number = page.to_string();
             let query = [("updated_after", since.as_str()), ("page", number.as_str())];
-            let body = match self.get(oauth, "/v1/leads/search.json", &query).await? {
+            let body = match self.get_json(oauth, "/v1/leads/search.json", &query).await? {
                 Ok(body) => body,
-                Err(message) => return Ok(LookedUp::Unknown(message)),
+                Err(message) => return Ok(LookupResult::Unknown(message)),
             };
-            let leads = records(&body, "leads", "lead");
-            if let Some(lead) = leads.iter().find(|lead| carries(lead, attempt)) {
-                return Ok(LookedUp::Found(lead.get("id").and_then(id_text)));
+            let leads = list_records(&body, "leads", "lead");
+            if let Some(lead) = leads.iter().find(|lead| has_reference(lead, attempt)) {
+                return Ok(LookupResult::Found(lead.get("id").and_then(id_text)));
             }
             let pages = body.get("total_pages").and_then(Value::as_u64);
             let last = pages.map_or(leads.len() < PAGE, |pages| page as u64 >= pages);
             if last {
-                return Ok(LookedUp::NotThere);
+                return Ok(LookupResult::NotThere);
             }
         }
-        Ok(LookedUp::Unknown(format!("more than {} leads have changed since the attempt", MAX_PAGES * PAGE)))
+        Ok(LookupResult::Unknown(format!("more than {} leads have changed since the attempt", MAX_PAGES * PAGE)))
     }
 
     /// A `GET` with the bearer token. The inner error is temporary.
-    async fn get(&self, oauth: &OAuth, path: &str, query: &[(&str, &str)]) -> Result<Result<Value, String>, RunError> {
+    async fn get_json(
+        &self,
+        oauth: &OAuthTokenSource,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Result<Value, String>, RunError> {
         for renewed in [false, true] {
-            let token = match oauth.token(renewed, self.time.left()).await? {
+            let token = match oauth.bearer_token(renewed, self.time.time_left()).await? {
                 Ok(token) => token,
                 Err(message) => return Ok(Err(message)),
             };
-            if !self.ready(self.time.deadline).await {
+            if !self.wait_until_ready(self.time.deadline).await {
                 return Ok(Err(format!("GET {path}: no time was left for the request")));
             }
             let request =
                 self.client.get(format!("{}{path}", self.place.base_uri)).query(query).bearer_auth(token.expose());
-            let answer = match http::send(request, self.time.left()).await {
+            let answer = match http::send_request(request, self.time.time_left()).await {
                 Ok(answer) => answer,
                 Err(error) => return Ok(Err(format!("GET {path}: {}", error.message))),
             };
             match answer.status {
                 401 if !renewed => {}
-                401 | 403 => return Err(oauth.refused(Shown::AccessToken, &answer, "GET", path)),
+                401 | 403 => return Err(oauth.rejection_error(PresentedCredential::AccessToken, &answer, "GET", path)),
                 200 => {
                     let body = serde_json::from_str(&answer.body);
                     return Ok(body.map_err(|_| format!("GET {path}: the response isn't JSON")));
@@ -290,16 +303,16 @@ impl Tripleseat {
                 status => return Ok(Err(format!("GET {path}: {status}"))),
             }
         }
-        Err(unavailable(format!("GET {path}: 401")))
+        Err(destination_unavailable(format!("GET {path}: 401")))
     }
 }
 
-fn unavailable(message: String) -> RunError {
+fn destination_unavailable(message: String) -> RunError {
     RunError::Unavailable { side: Side::Destination, message }
 }
 
 /// The lead's id, if this is a success; the inner value is `None` if the response has no id.
-fn accepted(body: &Value) -> Option<Option<String>> {
+fn accepted_lead_id(body: &Value) -> Option<Option<String>> {
     let lead = body.get("lead");
     let id = [body.get("lead_id"), lead.and_then(|lead| lead.get("id")), body.get("id")]
         .into_iter()
@@ -329,51 +342,51 @@ fn error_texts(errors: &Value) -> Vec<String> {
 }
 
 /// Whether an error is about the key rather than the lead, regardless of the status.
-fn names_the_key(text: &str) -> bool {
+fn mentions_public_key(text: &str) -> bool {
     let text = text.to_lowercase();
     text.contains("public key") || text.contains("public_key")
 }
 
 /// The records of a list: `[…]`, `{"results": […]}` or `{"leads": […]}`, where each record may be wrapped as
 /// `{"lead": {…}}`.
-pub fn records(body: &Value, plural: &str, singular: &str) -> Vec<Value> {
+pub fn list_records(body: &Value, plural: &str, singular: &str) -> Vec<Value> {
     let list = body.as_array().or_else(|| body.get("results")?.as_array()).or_else(|| body.get(plural)?.as_array());
     let unwrap = |record: &Value| record.get(singular).cloned().unwrap_or_else(|| record.clone());
     list.map(|list| list.iter().map(unwrap).collect()).unwrap_or_default()
 }
 
-fn carries(lead: &Value, attempt: &Attempt) -> bool {
+fn has_reference(lead: &Value, attempt: &Attempt) -> bool {
     let text = lead.get(REFERENCE_FIELD).and_then(Value::as_str).unwrap_or_default();
-    text.contains(&attempt.reference())
+    text.contains(&attempt.reference_text())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tripleseat_account() -> Tripleseat {
-        let place = Place {
+    fn tripleseat_account() -> TripleseatClient {
+        let place = TripleseatPlace {
             base_uri: "https://api.example.com".to_owned(),
             location_id: Some(7),
             lead_form_id: Some(8),
             site_id: None,
         };
         let credentials =
-            Credentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000","TRIPLESEAT_PUBLIC_KEY":"key-1111"}"#)
+            SyncCredentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000","TRIPLESEAT_PUBLIC_KEY":"key-1111"}"#)
                 .expect("valid");
         let timeout = Duration::from_secs(1);
-        let time = Time { deadline: Instant::now() + timeout, timeout };
-        Tripleseat::new(crate::http::client().expect("TLS"), place, &credentials, time).expect("valid")
+        let time = RequestTimeLimits { deadline: Instant::now() + timeout, timeout };
+        TripleseatClient::new(crate::http::client().expect("TLS"), place, &credentials, time).expect("valid")
     }
 
-    fn judge_response(status: u16, body: &str) -> Result<Sent, RunError> {
+    fn judge_response(status: u16, body: &str) -> Result<SendResult, RunError> {
         tripleseat_account().judge(&http::Answer { status, retry_after: None, body: body.to_owned() })
     }
 
     #[test]
     fn judges_the_body_before_the_status() {
-        let accepted = |id: Option<&str>| Ok(Sent::Accepted(id.map(ToOwned::to_owned)));
-        let refused = |text: &str| Ok(Sent::Refused(text.to_owned()));
+        let accepted = |id: Option<&str>| Ok(SendResult::Accepted(id.map(ToOwned::to_owned)));
+        let refused = |text: &str| Ok(SendResult::Refused(text.to_owned()));
         assert_eq!(judge_response(200, r#"{"success_message":"Thanks","lead_id":12}"#), accepted(Some("12")));
         assert_eq!(judge_response(200, r#"{"success_message":"Thanks"}"#), accepted(None));
         assert_eq!(judge_response(201, r#"{"lead":{"id":13}}"#), accepted(Some("13")));
@@ -393,14 +406,17 @@ mod tests {
     #[test]
     fn treats_responses_without_lead_or_error_as_ambiguous() {
         for body in ["", "{}", "[]", "null", "<html>502</html>", r#"{"success_mess"#, r#"{"success_message":null}"#] {
-            assert!(matches!(judge_response(200, body), Ok(Sent::Unknown(_))), "{body}");
+            assert!(matches!(judge_response(200, body), Ok(SendResult::Unknown(_))), "{body}");
         }
-        assert!(matches!(judge_response(504, ""), Ok(Sent::Unknown(_))));
+        assert!(matches!(judge_response(504, ""), Ok(SendResult::Unknown(_))));
         for status in [500, 502] {
-            assert!(matches!(judge_response(status, r#"{"errors":["oops"]}"#), Ok(Sent::ServerError(_))), "{status}");
+            assert!(
+                matches!(judge_response(status, r#"{"errors":["oops"]}"#), Ok(SendResult::ServerError(_))),
+                "{status}"
+            );
         }
-        assert!(matches!(judge_response(429, ""), Ok(Sent::NotTaken { rate: true, .. })));
-        assert!(matches!(judge_response(503, ""), Ok(Sent::NotTaken { rate: false, .. })));
+        assert!(matches!(judge_response(429, ""), Ok(SendResult::NotTaken { rate: true, .. })));
+        assert!(matches!(judge_response(503, ""), Ok(SendResult::NotTaken { rate: false, .. })));
     }
 
     #[test]

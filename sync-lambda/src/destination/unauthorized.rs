@@ -4,13 +4,13 @@
 //! 2026-07-01: <https://support.tripleseat.com/hc/en-us/articles/19394408627479-API-Authentication>. The error messages
 //! aren't documented, so the credential that was presented decides first, and the message only refines the result.
 
-use crate::credentials::{OAuthClient, Secret};
+use crate::credentials::{CredentialValue, OAuthClient};
 
 /// The credential that was presented to Tripleseat.
 #[derive(Debug, Clone, Copy)]
-pub enum Shown<'a> {
+pub enum PresentedCredential<'a> {
     /// The public key, when creating a lead.
-    PublicKey(&'a Secret),
+    PublicKey(&'a CredentialValue),
     /// The OAuth client, when requesting a token.
     Client(&'a OAuthClient),
     /// A token that was issued to the client.
@@ -19,22 +19,22 @@ pub enum Shown<'a> {
 
 /// A rejection: the credential that was presented, and the response.
 #[derive(Debug, Clone, Copy)]
-pub struct Refusal<'a> {
+pub struct TripleseatRejection<'a> {
     /// The credential that was presented.
-    pub shown: Shown<'a>,
+    pub shown: PresentedCredential<'a>,
     /// 400 (from the token endpoint), 401 or 403.
     pub status: u16,
     /// Tripleseat's message; may be empty.
     pub words: &'a str,
     /// The venue's public key, to recognize it where it doesn't belong.
-    pub public_key: Option<&'a Secret>,
+    pub public_key: Option<&'a CredentialValue>,
     /// The venue's OAuth client, for the same reason.
     pub client: Option<&'a OAuthClient>,
 }
 
 /// Why Tripleseat rejected a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum RejectionCause {
     /// No account has this public key.
     WrongPublicKey,
     /// The OAuth client's id or secret was set as the public key.
@@ -56,58 +56,58 @@ pub enum Cause {
 }
 
 /// Determines why Tripleseat rejected a credential.
-pub fn cause(refusal: &Refusal<'_>) -> Cause {
+pub fn rejection_cause(refusal: &TripleseatRejection<'_>) -> RejectionCause {
     let words = refusal.words.to_lowercase();
     let mentions = |any: &[&str]| any.iter().any(|word| words.contains(word));
     if mentions(&["oauth 1", "oauth1", "oauth_consumer", "consumer key", "consumer_key", "oauth_signature"]) {
-        return Cause::OAuth1;
+        return RejectionCause::OAuth1;
     }
     match refusal.shown {
-        Shown::PublicKey(key) => {
+        PresentedCredential::PublicKey(key) => {
             if refusal.client.is_some_and(|client| client.id == *key || client.secret == *key) {
-                Cause::ClientAsPublicKey
+                RejectionCause::ClientAsPublicKey
             } else if mentions(&["public key", "public_key"]) && !mentions(&["can only", "oauth 2.0 is required"]) {
-                Cause::WrongPublicKey
+                RejectionCause::WrongPublicKey
             } else if mentions(&["oauth", "access token", "bearer"]) {
-                Cause::OAuthOnly
+                RejectionCause::OAuthOnly
             } else if mentions(&["location", "site"]) {
-                Cause::OtherAccount
+                RejectionCause::OtherAccount
             } else {
-                Cause::WrongPublicKey
+                RejectionCause::WrongPublicKey
             }
         }
-        Shown::Client(client) => {
+        PresentedCredential::Client(client) => {
             if refusal.public_key.is_some_and(|key| client.id == *key || client.secret == *key)
                 || is_public_key(&client.id)
             {
-                Cause::OAuthOnly
+                RejectionCause::OAuthOnly
             } else if mentions(&["unauthorized_client", "unsupported_grant_type"]) {
-                Cause::GrantNotAllowed
+                RejectionCause::GrantNotAllowed
             } else if mentions(&["invalid_scope"]) {
-                Cause::MissingScope
+                RejectionCause::MissingScope
             } else if is_consumer_key(&client.id) {
-                Cause::OAuth1
+                RejectionCause::OAuth1
             } else {
-                Cause::WrongClient
+                RejectionCause::WrongClient
             }
         }
-        Shown::AccessToken => {
+        PresentedCredential::AccessToken => {
             if mentions(&["scope"]) {
-                Cause::MissingScope
+                RejectionCause::MissingScope
             } else if mentions(&["location", "site"]) {
-                Cause::OtherAccount
+                RejectionCause::OtherAccount
             } else if refusal.status == 403 {
-                Cause::MissingScope
+                RejectionCause::MissingScope
             } else {
-                Cause::TokenRefused
+                RejectionCause::TokenRefused
             }
         }
     }
 }
 
-impl Cause {
+impl RejectionCause {
     /// What to do about it.
-    pub fn advice(self) -> &'static str {
+    pub fn advice_text(self) -> &'static str {
         match self {
             Self::WrongPublicKey => {
                 "Creating leads requires the public key of this venue's Tripleseat account (Settings, Tripleseat API & \
@@ -159,13 +159,13 @@ impl Cause {
 const KEY_LENGTH: usize = 40;
 
 /// All observed public keys are lowercase hexadecimal.
-fn is_public_key(value: &Secret) -> bool {
+fn is_public_key(value: &CredentialValue) -> bool {
     let value = value.expose();
     value.len() == KEY_LENGTH && value.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// All observed consumer keys have letters of both cases.
-fn is_consumer_key(value: &Secret) -> bool {
+fn is_consumer_key(value: &CredentialValue) -> bool {
     let value = value.expose();
     value.len() == KEY_LENGTH
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -181,54 +181,59 @@ mod tests {
     const UID: &str = "uid-of-an-application-0123456789_abcdefghijk";
 
     fn oauth_client(id: &str, secret: &str) -> OAuthClient {
-        OAuthClient { id: Secret::new(id), secret: Secret::new(secret) }
+        OAuthClient { id: CredentialValue::new(id), secret: CredentialValue::new(secret) }
     }
 
     #[test]
     fn finds_the_cause_from_the_credential_and_the_message() {
-        let key = Secret::new(KEY);
-        let other_key = Secret::new("another-key");
+        let key = CredentialValue::new(KEY);
+        let other_key = CredentialValue::new("another-key");
         let own = oauth_client(UID, "secret");
         let consumer = oauth_client(CONSUMER_KEY, "secret");
         let shape = oauth_client("0123456789abcdef0123456789abcdef01234567", "x");
         let (key_as_id, key_as_secret) = (oauth_client(KEY, "x"), oauth_client(UID, KEY));
-        let secret_as_key = Secret::new("secret");
+        let secret_as_key = CredentialValue::new("secret");
         let invalid_client = "invalid_client: Client authentication failed due to unknown client";
         use Shown::{AccessToken, Client, PublicKey};
         for (shown, status, words, wanted) in [
-            (PublicKey(&key), 401, "Invalid public key", Cause::WrongPublicKey),
-            (PublicKey(&key), 401, "", Cause::WrongPublicKey),
-            (PublicKey(&key), 403, "Forbidden", Cause::WrongPublicKey),
-            (PublicKey(&key), 401, "Invalid public key: not with OAuth", Cause::WrongPublicKey),
-            (PublicKey(&secret_as_key), 401, "Invalid public key", Cause::ClientAsPublicKey),
-            (PublicKey(&key), 401, "OAuth 2.0 is required: a public key can only create leads", Cause::OAuthOnly),
-            (PublicKey(&key), 401, "The access token is invalid", Cause::OAuthOnly),
-            (PublicKey(&key), 401, "OAuth 1.0 has ended on July 1, 2026. Use OAuth 2.0", Cause::OAuth1),
-            (PublicKey(&key), 401, "Not authorized for this location", Cause::OtherAccount),
-            (Client(&own), 401, invalid_client, Cause::WrongClient),
-            (Client(&own), 400, "invalid_grant", Cause::WrongClient),
-            (Client(&own), 401, "unauthorized_client", Cause::GrantNotAllowed),
-            (Client(&own), 400, "invalid_scope", Cause::MissingScope),
-            (Client(&consumer), 401, invalid_client, Cause::OAuth1),
-            (Client(&own), 401, "Invalid consumer key", Cause::OAuth1),
-            (Client(&key_as_id), 401, invalid_client, Cause::OAuthOnly),
-            (Client(&key_as_secret), 401, invalid_client, Cause::OAuthOnly),
-            (Client(&shape), 401, invalid_client, Cause::OAuthOnly),
-            (AccessToken, 403, "", Cause::MissingScope),
-            (AccessToken, 401, "insufficient_scope", Cause::MissingScope),
-            (AccessToken, 403, "No access to this site", Cause::OtherAccount),
-            (AccessToken, 401, "The access token is invalid", Cause::TokenRefused),
+            (PublicKey(&key), 401, "Invalid public key", RejectionCause::WrongPublicKey),
+            (PublicKey(&key), 401, "", RejectionCause::WrongPublicKey),
+            (PublicKey(&key), 403, "Forbidden", RejectionCause::WrongPublicKey),
+            (PublicKey(&key), 401, "Invalid public key: not with OAuth", RejectionCause::WrongPublicKey),
+            (PublicKey(&secret_as_key), 401, "Invalid public key", RejectionCause::ClientAsPublicKey),
+            (
+                PublicKey(&key),
+                401,
+                "OAuth 2.0 is required: a public key can only create leads",
+                RejectionCause::OAuthOnly,
+            ),
+            (PublicKey(&key), 401, "The access token is invalid", RejectionCause::OAuthOnly),
+            (PublicKey(&key), 401, "OAuth 1.0 has ended on July 1, 2026. Use OAuth 2.0", RejectionCause::OAuth1),
+            (PublicKey(&key), 401, "Not authorized for this location", RejectionCause::OtherAccount),
+            (Client(&own), 401, invalid_client, RejectionCause::WrongClient),
+            (Client(&own), 400, "invalid_grant", RejectionCause::WrongClient),
+            (Client(&own), 401, "unauthorized_client", RejectionCause::GrantNotAllowed),
+            (Client(&own), 400, "invalid_scope", RejectionCause::MissingScope),
+            (Client(&consumer), 401, invalid_client, RejectionCause::OAuth1),
+            (Client(&own), 401, "Invalid consumer key", RejectionCause::OAuth1),
+            (Client(&key_as_id), 401, invalid_client, RejectionCause::OAuthOnly),
+            (Client(&key_as_secret), 401, invalid_client, RejectionCause::OAuthOnly),
+            (Client(&shape), 401, invalid_client, RejectionCause::OAuthOnly),
+            (AccessToken, 403, "", RejectionCause::MissingScope),
+            (AccessToken, 401, "insufficient_scope", RejectionCause::MissingScope),
+            (AccessToken, 403, "No access to this site", RejectionCause::OtherAccount),
+            (AccessToken, 401, "The access token is invalid", RejectionCause::TokenRefused),
         ] {
-            let refusal = Refusal { shown, status, words, public_key: Some(&key), client: Some(&own) };
+            let refusal = TripleseatRejection { shown, status, words, public_key: Some(&key), client: Some(&own) };
             assert_eq!(cause(&refusal), wanted, "{shown:?} {status} {words}");
         }
-        let unknown = Refusal {
+        let unknown = TripleseatRejection {
             shown: Client(&key_as_id),
             status: 401,
             words: invalid_client,
             public_key: Some(&other_key),
             client: None,
         };
-        assert_eq!(cause(&unknown), Cause::OAuthOnly, "recognized by its shape");
+        assert_eq!(cause(&unknown), RejectionCause::OAuthOnly, "recognized by its shape");
     }
 }

@@ -23,14 +23,14 @@ use futures_util::stream;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::credentials::Credentials;
-use crate::destination::Destination;
+use crate::credentials::SyncCredentials;
+use crate::destination::LeadDestination;
 use crate::error::RunError;
-use crate::hubspot::{HISTORY_BATCH, HubSpot, MAX_RESULTS};
-use crate::ledger::{Attempt, Ledger, Outcome};
-use crate::report::{Log, Report};
-use crate::settings::Settings;
-use sync_config::mapping::Mapping;
+use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient};
+use crate::ledger::{Attempt, ContactOutcome, Ledger};
+use crate::report::{LogSink, RunReport};
+use crate::settings::SyncSettings;
+use sync_config::mapping::LeadMapping;
 
 /// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
 const TAKE: usize = 20;
@@ -45,7 +45,7 @@ const CLOSING: Duration = Duration::from_secs(30);
 
 /// The options of a run.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub struct RunOptions {
     /// When Lambda kills the process.
     pub deadline: Instant,
     /// Write and send nothing.
@@ -54,38 +54,38 @@ pub struct Options {
 
 /// The result of a run: its counts, and why it ended early, if it did.
 #[derive(Debug)]
-pub struct Ended {
+pub struct RunResult {
     /// The counts.
-    pub report: Report,
+    pub report: RunReport,
     /// The error that ended it.
     pub error: Option<RunError>,
 }
 
 /// Runs a venue's sync once.
-pub async fn run(
+pub async fn run_sync(
     client: &reqwest::Client,
-    settings: &Settings,
-    credentials: &Credentials,
-    options: Options,
-    log: &Log,
-) -> Ended {
+    settings: &SyncSettings,
+    credentials: &SyncCredentials,
+    options: RunOptions,
+    log: &LogSink,
+) -> RunResult {
     let time = options.deadline.saturating_duration_since(Instant::now());
     let closing = CLOSING.min(time / 4);
     let calls_end = options.deadline - closing / 6;
-    let report = Mutex::new(Report { venue: settings.venue.clone(), ..Report::default() });
-    let destination = match Destination::new(client.clone(), settings, credentials, calls_end) {
+    let report = Mutex::new(RunReport { venue: settings.venue.clone(), ..RunReport::default() });
+    let destination = match LeadDestination::new(client.clone(), settings, credentials, calls_end) {
         Ok(destination) => destination,
-        Err(error) => return Ended { report: into_inner(report), error: Some(error) },
+        Err(error) => return RunResult { report: into_inner(report), error: Some(error) },
     };
-    let run = Run {
+    let run = SyncRun {
         settings,
         credentials,
         log,
         dry_run: options.dry_run,
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
-        mapping: Mapping::new(&settings.config.destination, &settings.config.fields),
-        hubspot: HubSpot::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
+        mapping: LeadMapping::new(&settings.config.destination, &settings.config.fields),
+        hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
             .with_timeout(settings.answer_timeout),
         destination,
         begun: Mutex::default(),
@@ -93,11 +93,11 @@ pub async fn run(
         report,
         stop: Mutex::default(),
     };
-    if let Err(error) = run.all().await {
-        run.stop(error);
+    if let Err(error) = run.run_steps().await {
+        run.stop_run(error);
     }
     let error = into_inner(run.stop).error;
-    Ended { report: into_inner(run.report), error }
+    RunResult { report: into_inner(run.report), error }
 }
 
 fn into_inner<T>(mutex: Mutex<T>) -> T {
@@ -105,42 +105,42 @@ fn into_inner<T>(mutex: Mutex<T>) -> T {
 }
 
 /// One run and everything it uses.
-struct Run<'a> {
-    settings: &'a Settings,
-    credentials: &'a Credentials,
-    log: &'a Log,
+struct SyncRun<'a> {
+    settings: &'a SyncSettings,
+    credentials: &'a SyncCredentials,
+    log: &'a LogSink,
     dry_run: bool,
     /// Nothing new starts after this.
     closes: Instant,
     ledger: Ledger,
-    mapping: Mapping,
-    hubspot: HubSpot,
-    destination: Destination,
+    mapping: LeadMapping,
+    hubspot: SyncHubSpotClient,
+    destination: LeadDestination,
     /// The contacts that this run has taken.
     begun: Mutex<HashSet<String>>,
     /// The contacts whose flag is known to be no longer set.
     done: Mutex<HashSet<String>>,
-    report: Mutex<Report>,
-    stop: Mutex<Stop>,
+    report: Mutex<RunReport>,
+    stop: Mutex<RunStop>,
 }
 
 /// Why nothing new may start.
 #[derive(Debug, Default)]
-struct Stop {
+struct RunStop {
     error: Option<RunError>,
     failures_in_a_row: u32,
 }
 
 /// A contact that this run has taken.
 #[derive(Debug)]
-struct Taken {
+struct TakenContact {
     contact_id: String,
     lead: std::collections::BTreeMap<String, String>,
-    how: How,
+    how: SendMode,
 }
 
 #[derive(Debug)]
-enum How {
+enum SendMode {
     /// Marked with this attempt; ready to be sent.
     Marked(Attempt),
     /// Left `sending` by a run that died; needs a lookup first.
@@ -149,45 +149,45 @@ enum How {
 
 /// A contact with a known outcome.
 #[derive(Debug)]
-struct Settled {
+struct SettledContact {
     contact_id: String,
     attempt: Option<Attempt>,
-    outcome: Outcome,
+    outcome: ContactOutcome,
     begun: Instant,
 }
 
-impl Run<'_> {
-    async fn all(&self) -> Result<(), RunError> {
-        let ids = self.collect().await?;
+impl SyncRun<'_> {
+    async fn run_steps(&self) -> Result<(), RunError> {
+        let ids = self.collect_ids().await?;
         if self.dry_run {
             self.verify_accounts().await?;
             self.destination.try_credential().await?;
             for ids in ids.chunks(TAKE) {
-                self.preview(ids).await?;
+                self.preview_contacts(ids).await?;
             }
             return Ok(());
         }
         if !ids.is_empty() {
             match self.verify_accounts().await {
-                Ok(()) => self.work_off(&ids).await,
+                Ok(()) => self.process_contacts(&ids).await,
                 Err(error) => {
-                    self.report(|report| report.left += ids.len() as u64);
-                    self.stop(error);
+                    self.update_report(|report| report.left += ids.len() as u64);
+                    self.stop_run(error);
                 }
             }
         }
-        self.look_for_oldest_flag(&ids).await;
+        self.measure_oldest_flag(&ids).await;
         Ok(())
     }
 
-    async fn work_off(&self, ids: &[String]) {
+    async fn process_contacts(&self, ids: &[String]) {
         stream::iter(ids.chunks(TAKE))
-            .then(|ids| self.take(ids))
+            .then(|ids| self.take_contacts(ids))
             .flat_map(stream::iter)
-            .map(|taken| self.send(taken))
+            .map(|taken| self.send_contact(taken))
             .buffer_unordered(IN_FLIGHT)
             .chunks(SETTLE)
-            .map(|settled| self.settle(settled))
+            .map(|settled| self.settle_contacts(settled))
             .buffer_unordered(2)
             .for_each(|()| std::future::ready(()))
             .await;
@@ -195,41 +195,41 @@ impl Run<'_> {
 
     /// Finds the age of the oldest flag that is still set. The contact's modification date can't show it, because the
     /// run's own writes change it. So this reads the flag's history, for the least recently changed contacts.
-    async fn look_for_oldest_flag(&self, ids: &[String]) {
+    async fn measure_oldest_flag(&self, ids: &[String]) {
         let left: Vec<String> = {
             let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
             ids.iter().filter(|id| !done.contains(*id)).take(HISTORY_BATCH).cloned().collect()
         };
-        let unreachable = |stop: &Stop| stop.error.as_ref().is_some_and(RunError::is_hubspots);
+        let unreachable = |stop: &RunStop| stop.error.as_ref().is_some_and(RunError::is_from_hubspot);
         if left.is_empty() {
-            self.report(|report| report.oldest_flag_age = (report.left == 0).then_some(Duration::ZERO));
+            self.update_report(|report| report.oldest_flag_age = (report.left == 0).then_some(Duration::ZERO));
         } else if !unreachable(&self.stop.lock().unwrap_or_else(PoisonError::into_inner)) {
             // This is only a metric: failing to read it is not a failure of the run.
-            let since = self.hubspot.since(&left, &self.ledger.properties().flag, "true").await.ok();
+            let since = self.hubspot.value_set_times(&left, &self.ledger.property_names().flag, "true").await.ok();
             let age = |since: Vec<Timestamp>| {
                 let oldest = since.into_iter().min().unwrap_or(Timestamp::MAX);
                 Duration::try_from(Timestamp::now().duration_since(oldest)).unwrap_or_default()
             };
-            self.report(|report| report.oldest_flag_age = since.map(age));
+            self.update_report(|report| report.oldest_flag_age = since.map(age));
         }
     }
 
     /// The ids of all contacts that may need syncing, as many as there is time for. They are collected before anything
     /// is written, because writes change the following pages.
-    async fn collect(&self) -> Result<Vec<String>, RunError> {
-        let names = self.ledger.properties();
+    async fn collect_ids(&self) -> Result<Vec<String>, RunError> {
+        let names = self.ledger.property_names();
         let wanted = [(names.flag.as_str(), "true"), (names.status.as_str(), "sending")];
         let time = self.closes.saturating_duration_since(Instant::now()).as_secs_f64();
         // No point in collecting more than can be sent. (A float as large as a contact count is exact.)
-        let enough = ((time * self.destination.rate()) as usize).clamp(1, MAX_RESULTS);
+        let enough = ((time * self.destination.leads_per_second()) as usize).clamp(1, MAX_RESULTS);
         let mut ids = Vec::new();
         let mut known = HashSet::new();
         let mut after = None;
         let mut total;
         loop {
-            let page = self.hubspot.search(&wanted, after.as_deref()).await?;
+            let page = self.hubspot.search_page(&wanted, after.as_deref()).await?;
             total = page.total;
-            after = page.next();
+            after = page.next_page();
             // Contacts that change while pages are read move between pages: some appear twice, and some are missed
             // until the next run.
             ids.extend(page.results.into_iter().map(|found| found.id).filter(|id| known.insert(id.clone())));
@@ -237,7 +237,7 @@ impl Run<'_> {
                 break;
             }
         }
-        self.report(|report| {
+        self.update_report(|report| {
             report.searched = ids.len() as u64;
             report.left = total.saturating_sub(ids.len()) as u64;
         });
@@ -265,17 +265,17 @@ impl Run<'_> {
     }
 
     /// Stops new work from starting. Only the first error is kept and reported.
-    fn stop(&self, error: RunError) {
+    fn stop_run(&self, error: RunError) {
         let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
         stop.error.get_or_insert(error);
     }
 
-    fn failures_in_a_row(&self, count: impl FnOnce(u32) -> u32) {
+    fn update_failure_count(&self, count: impl FnOnce(u32) -> u32) {
         let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
         stop.failures_in_a_row = count(stop.failures_in_a_row);
     }
 
-    fn report(&self, change: impl FnOnce(&mut Report)) {
+    fn update_report(&self, change: impl FnOnce(&mut RunReport)) {
         change(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -11,13 +11,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::credentials::Credentials;
+use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
-use crate::http::{self, Answer};
-use crate::ledger::Write;
-use crate::limiter::Limiter;
+use crate::http::{self, VendorResponse};
+use crate::ledger::LedgerWrite;
+use crate::limiter::VendorRateLimiter;
 
-pub use wire::{BATCH, BatchAnswer, Contact, ErrorBody, HISTORY_BATCH, MAX_RESULTS, SearchPage, VERSION};
+pub use wire::{BATCH, BatchResponse, HISTORY_BATCH, HubSpotErrorBody, MAX_RESULTS, SearchPage, VERSION, WireContact};
 
 /// Attempts per call, including the first.
 const TRIES: u32 = 5;
@@ -27,11 +27,11 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The result of one contact's write.
-pub type Written = Result<(), NotWritten>;
+pub type WriteResult = Result<(), WriteFailure>;
 
 /// Why a contact wasn't written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotWritten {
+pub struct WriteFailure {
     /// HubSpot's message.
     pub message: String,
     /// The contact was deleted.
@@ -40,28 +40,28 @@ pub struct NotWritten {
 
 /// A HubSpot client with one token.
 #[derive(Debug)]
-pub struct HubSpot {
+pub struct SyncHubSpotClient {
     client: reqwest::Client,
     base_uri: String,
-    credentials: Credentials,
-    searches: Limiter,
-    calls: Limiter,
+    credentials: SyncCredentials,
+    searches: VendorRateLimiter,
+    calls: VendorRateLimiter,
     /// Timeout of one request.
     timeout: Duration,
     /// No attempt begins after this.
     deadline: Instant,
 }
 
-impl HubSpot {
+impl SyncHubSpotClient {
     /// A client whose calls end by `deadline`.
-    pub fn new(client: reqwest::Client, base_uri: &str, credentials: Credentials, deadline: Instant) -> Self {
+    pub fn new(client: reqwest::Client, base_uri: &str, credentials: SyncCredentials, deadline: Instant) -> Self {
         Self {
             client,
             base_uri: base_uri.to_owned(),
             timeout: TIMEOUT,
             credentials,
-            searches: Limiter::new(wire::SEARCH_INTERVAL, 1),
-            calls: Limiter::new(wire::CALL_INTERVAL, wire::CALL_BURST),
+            searches: VendorRateLimiter::new(wire::SEARCH_INTERVAL, 1),
+            calls: VendorRateLimiter::new(wire::CALL_INTERVAL, wire::CALL_BURST),
             deadline,
         }
     }
@@ -78,7 +78,7 @@ impl HubSpot {
     /// [`RunError`]: no usable response.
     pub async fn property_names(&self) -> Result<Vec<String>, RunError> {
         let path = wire::properties_path();
-        let list: Value = self.call(&self.calls, reqwest::Method::GET, &path, None).await?;
+        let list: Value = self.request_json(&self.calls, reqwest::Method::GET, &path, None).await?;
         let names = |list: &Value| {
             let results = list.get("results")?.as_array()?;
             Some(results.iter().filter_map(|found| found.get("name")?.as_str().map(ToOwned::to_owned)).collect())
@@ -95,7 +95,7 @@ impl HubSpot {
     /// [`RunError`]: no usable response.
     pub async fn portal_id(&self) -> Result<u64, RunError> {
         let path = wire::account_path();
-        let details: Value = self.call(&self.calls, reqwest::Method::GET, &path, None).await?;
+        let details: Value = self.request_json(&self.calls, reqwest::Method::GET, &path, None).await?;
         details.get("portalId").and_then(Value::as_u64).ok_or_else(|| RunError::Unavailable {
             side: Side::HubSpot,
             message: format!("GET {path} returned no portalId"),
@@ -106,19 +106,24 @@ impl HubSpot {
     ///
     /// # Errors
     /// [`RunError`]: no usable response.
-    pub async fn search(&self, any_of: &[(&str, &str)], after: Option<&str>) -> Result<SearchPage, RunError> {
-        self.call(&self.searches, reqwest::Method::POST, &wire::search_path(), Some(wire::search_body(any_of, after)))
-            .await
+    pub async fn search_page(&self, any_of: &[(&str, &str)], after: Option<&str>) -> Result<SearchPage, RunError> {
+        self.request_json(
+            &self.searches,
+            reqwest::Method::POST,
+            &wire::search_path(),
+            Some(wire::search_body(any_of, after)),
+        )
+        .await
     }
 
     /// Reads contacts from the primary store; those that no longer exist are left out.
     ///
     /// # Errors
     /// [`RunError`]: no usable response.
-    pub async fn read(&self, ids: &[String], properties: &[&str]) -> Result<Vec<Contact>, RunError> {
+    pub async fn read_contacts(&self, ids: &[String], properties: &[&str]) -> Result<Vec<WireContact>, RunError> {
         let body = wire::batch_read_body(ids, properties, &[]);
-        let answer: wire::BatchAnswer =
-            self.call(&self.calls, reqwest::Method::POST, &wire::batch_read_path(), Some(body)).await?;
+        let answer: wire::BatchResponse =
+            self.request_json(&self.calls, reqwest::Method::POST, &wire::batch_read_path(), Some(body)).await?;
         Ok(answer.results.into_iter().filter(|contact| !contact.archived).collect())
     }
 
@@ -127,43 +132,48 @@ impl HubSpot {
     ///
     /// # Errors
     /// [`RunError`]: no usable response.
-    pub async fn since(&self, ids: &[String], property: &str, value: &str) -> Result<Vec<Timestamp>, RunError> {
+    pub async fn value_set_times(
+        &self,
+        ids: &[String],
+        property: &str,
+        value: &str,
+    ) -> Result<Vec<Timestamp>, RunError> {
         let body = wire::batch_read_body(ids, &[property], &[property]);
-        let answer: wire::BatchAnswer =
-            self.call(&self.calls, reqwest::Method::POST, &wire::batch_read_path(), Some(body)).await?;
-        Ok(answer.results.iter().filter_map(|contact| contact.since(property, value)).collect())
+        let answer: wire::BatchResponse =
+            self.request_json(&self.calls, reqwest::Method::POST, &wire::batch_read_path(), Some(body)).await?;
+        Ok(answer.results.iter().filter_map(|contact| contact.value_since(property, value)).collect())
     }
 
     /// Writes to the ledger, and returns the result of every write by contact id.
     ///
     /// # Errors
     /// [`RunError`]: no usable response. Some of the writes may have been made.
-    pub async fn write(&self, writes: &[Write]) -> Result<HashMap<String, Written>, RunError> {
+    pub async fn write_contacts(&self, writes: &[LedgerWrite]) -> Result<HashMap<String, WriteResult>, RunError> {
         let mut written = HashMap::new();
         for writes in writes.chunks(BATCH) {
             let body = wire::batch_update_body(writes);
-            let answer: wire::BatchAnswer =
-                self.call(&self.calls, reqwest::Method::POST, &wire::batch_update_path(), Some(body)).await?;
+            let answer: wire::BatchResponse =
+                self.request_json(&self.calls, reqwest::Method::POST, &wire::batch_update_path(), Some(body)).await?;
             for write in writes {
-                let result = match answer.errors.iter().find(|error| error.concerns(write.id())) {
-                    Some(error) => Err(NotWritten {
-                        message: self.credentials.redact(&error.message),
+                let result = match answer.errors.iter().find(|error| error.is_about_contact(write.contact_id())) {
+                    Some(error) => Err(WriteFailure {
+                        message: self.credentials.redact_text(&error.message),
                         gone: error.category == "OBJECT_NOT_FOUND",
                     }),
-                    None if answer.results.iter().any(|contact| contact.id == write.id()) => Ok(()),
+                    None if answer.results.iter().any(|contact| contact.id == write.contact_id()) => Ok(()),
                     None => {
-                        Err(NotWritten { message: "HubSpot's response doesn't mention it".to_owned(), gone: false })
+                        Err(WriteFailure { message: "HubSpot's response doesn't mention it".to_owned(), gone: false })
                     }
                 };
-                written.insert(write.id().to_owned(), result);
+                written.insert(write.contact_id().to_owned(), result);
             }
         }
         Ok(written)
     }
 
-    async fn call<T: DeserializeOwned>(
+    async fn request_json<T: DeserializeOwned>(
         &self,
-        limiter: &Limiter,
+        limiter: &VendorRateLimiter,
         method: reqwest::Method,
         path: &str,
         body: Option<Value>,
@@ -178,7 +188,7 @@ impl HubSpot {
                 sleep(pause).await;
                 pause *= 2;
             }
-            if !limiter.wait(self.deadline).await {
+            if !limiter.wait_for_slot(self.deadline).await {
                 break;
             }
             let left = self.deadline.saturating_duration_since(Instant::now());
@@ -187,13 +197,13 @@ impl HubSpot {
             if let Some(body) = &body {
                 request = request.json(body);
             }
-            last = match http::send(request, self.timeout.min(left)).await {
-                Ok(answer) => match self.judge(&answer, &method, path)? {
-                    Judged::Usable => match serde_json::from_str(&answer.body) {
+            last = match http::send_request(request, self.timeout.min(left)).await {
+                Ok(answer) => match self.judge_response(&answer, &method, path)? {
+                    JudgedResponse::Usable => match serde_json::from_str(&answer.body) {
                         Ok(value) => return Ok(value),
                         Err(_) => format!("{}, the response doesn't have the documented format", answer.status),
                     },
-                    Judged::Again(message) => {
+                    JudgedResponse::Again(message) => {
                         pause = pause.max(answer.retry_after.unwrap_or_default());
                         message
                     }
@@ -204,31 +214,36 @@ impl HubSpot {
         Err(RunError::Unavailable { side: Side::HubSpot, message: format!("{method} {path}: {last}") })
     }
 
-    fn judge(&self, answer: &Answer, method: &reqwest::Method, path: &str) -> Result<Judged, RunError> {
+    fn judge_response(
+        &self,
+        answer: &VendorResponse,
+        method: &reqwest::Method,
+        path: &str,
+    ) -> Result<JudgedResponse, RunError> {
         if (200..300).contains(&answer.status) {
-            return Ok(Judged::Usable);
+            return Ok(JudgedResponse::Usable);
         }
-        let error = wire::ErrorBody::read(&answer.body);
-        let message = self.credentials.redact(&error.text(answer.status));
+        let error = wire::HubSpotErrorBody::parse_body(&answer.body);
+        let message = self.credentials.redact_text(&error.status_text(answer.status));
         match answer.status {
-            401 => Err(self.refused_token(
+            401 => Err(self.token_rejected(
                 message,
                 "The token was revoked, replaced or mistyped. Copy the private app's current token from HubSpot and \
                  set it with `deployer secret set VENUE hubspot_token`",
             )),
-            403 => Err(self.refused_token(
+            403 => Err(self.token_rejected(
                 message,
                 "The private app lacks a scope: it needs crm.objects.contacts.read and .write",
             )),
             429 if error.policy_name.eq_ignore_ascii_case("DAILY") => {
                 Err(RunError::Limit { side: Side::HubSpot, message })
             }
-            429 | 500.. => Ok(Judged::Again(message)),
+            429 | 500.. => Ok(JudgedResponse::Again(message)),
             _ => Err(RunError::Refused { side: Side::HubSpot, request: format!("{method} {path}"), message }),
         }
     }
 
-    fn refused_token(&self, message: String, advice: &str) -> RunError {
+    fn token_rejected(&self, message: String, advice: &str) -> RunError {
         RunError::Credential {
             side: Side::HubSpot,
             credential: sync_config::config::KEY_HUBSPOT_TOKEN,
@@ -239,7 +254,7 @@ impl HubSpot {
 }
 
 /// What to do with a response.
-enum Judged {
+enum JudgedResponse {
     Usable,
     Again(String),
 }

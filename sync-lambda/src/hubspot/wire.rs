@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::ledger::Write;
-use sync_config::mapping::Properties;
+use crate::ledger::LedgerWrite;
+use sync_config::mapping::ContactProperties;
 
 /// The API version in use; `v3` is the previous one, with the same calls.
 pub const VERSION: &str = "2026-03";
@@ -81,12 +81,12 @@ pub fn batch_read_body(ids: &[String], properties: &[&str], with_history: &[&str
 }
 
 /// The body of a batch update. An error identifies its input by the trace id.
-pub fn batch_update_body(writes: &[Write]) -> Value {
+pub fn batch_update_body(writes: &[LedgerWrite]) -> Value {
     let inputs: Vec<Value> = writes
         .iter()
         .map(|write| {
-            let properties: BTreeMap<&str, &str> = write.properties().collect();
-            json!({ "id": write.id(), "properties": properties, "objectWriteTraceId": write.id() })
+            let properties: BTreeMap<&str, &str> = write.property_values().collect();
+            json!({ "id": write.contact_id(), "properties": properties, "objectWriteTraceId": write.contact_id() })
         })
         .collect();
     json!({ "inputs": inputs })
@@ -96,34 +96,34 @@ pub fn batch_update_body(writes: &[Write]) -> Value {
 #[derive(Debug, Default, Deserialize)]
 pub struct SearchPage {
     /// The contacts found.
-    pub results: Vec<Found>,
+    pub results: Vec<FoundContact>,
     /// Total number of contacts.
     #[serde(default)]
     pub total: usize,
     #[serde(default)]
-    paging: Option<Paging>,
+    paging: Option<SearchPaging>,
 }
 
 /// A contact's id.
 #[derive(Debug, Deserialize)]
-pub struct Found {
+pub struct FoundContact {
     /// The id.
     pub id: String,
 }
 
 #[derive(Debug, Deserialize)]
-struct Paging {
-    next: Option<Next>,
+struct SearchPaging {
+    next: Option<NextPage>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Next {
+struct NextPage {
     after: Option<String>,
 }
 
 impl SearchPage {
     /// Where the next page begins, if HubSpot serves one: it rejects pages beyond [`MAX_RESULTS`].
-    pub fn next(&self) -> Option<String> {
+    pub fn next_page(&self) -> Option<String> {
         let after = self.paging.as_ref()?.next.as_ref()?.after.clone()?;
         let refused = after.parse().is_ok_and(|before: usize| before + PAGE > MAX_RESULTS);
         (!refused).then_some(after)
@@ -132,10 +132,10 @@ impl SearchPage {
 
 /// The response of a batch call; with status 207 some inputs failed.
 #[derive(Debug, Default, Deserialize)]
-pub struct BatchAnswer {
+pub struct BatchResponse {
     /// The contacts that were read or written.
     #[serde(default)]
-    pub results: Vec<Contact>,
+    pub results: Vec<WireContact>,
     /// The errors of the others.
     #[serde(default)]
     pub errors: Vec<InputError>,
@@ -143,14 +143,14 @@ pub struct BatchAnswer {
 
 /// A contact as the primary store has it.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Contact {
+pub struct WireContact {
     /// The id.
     pub id: String,
     /// The requested properties; an unset one is `null`, `""` or missing.
     #[serde(default)]
     properties: BTreeMap<String, Option<String>>,
     #[serde(default, rename = "propertiesWithHistory")]
-    history: BTreeMap<String, Vec<Past>>,
+    history: BTreeMap<String, Vec<PastValue>>,
     /// Whether it is in the recycle bin.
     #[serde(default)]
     pub archived: bool,
@@ -158,25 +158,25 @@ pub struct Contact {
 
 /// A value that a property has or had, and since when.
 #[derive(Debug, Clone, Deserialize)]
-struct Past {
+struct PastValue {
     value: Option<String>,
     /// ISO 8601.
     timestamp: String,
 }
 
-impl Contact {
+impl WireContact {
     /// Since when a property has had `value`; `None` if it has another value, or its history wasn't requested.
-    pub fn since(&self, property: &str, value: &str) -> Option<Timestamp> {
+    pub fn value_since(&self, property: &str, value: &str) -> Option<Timestamp> {
         let past = self.history.get(property)?.iter();
-        let mut past: Vec<(Timestamp, &Past)> =
+        let mut past: Vec<(Timestamp, &PastValue)> =
             past.filter_map(|past| Some((past.timestamp.parse().ok()?, past))).collect();
         past.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-        let has = |past: &Past| past.value.as_deref().is_some_and(|past| past.eq_ignore_ascii_case(value));
+        let has = |past: &PastValue| past.value.as_deref().is_some_and(|past| past.eq_ignore_ascii_case(value));
         past.into_iter().take_while(|(_, past)| has(past)).last().map(|(at, _)| at)
     }
 
     /// The properties that have a value.
-    pub fn into_properties(self) -> Properties {
+    pub fn into_properties(self) -> ContactProperties {
         self.properties
             .into_iter()
             .filter_map(|(name, value)| value.filter(|value| !value.is_empty()).map(|value| (name, value)))
@@ -197,7 +197,7 @@ pub struct InputError {
 
 impl InputError {
     /// Whether the error is about this contact. HubSpot lists contacts by id or by trace id.
-    pub fn concerns(&self, id: &str) -> bool {
+    pub fn is_about_contact(&self, id: &str) -> bool {
         let names = |value: &Value| match value {
             Value::String(text) => text == id,
             Value::Number(number) => number.to_string() == id,
@@ -214,7 +214,7 @@ impl InputError {
 /// `{status:"error", message, correlationId, category, policyName}`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct ErrorBody {
+pub struct HubSpotErrorBody {
     /// The human-readable message.
     pub message: String,
     /// The id that HubSpot support asks for.
@@ -225,14 +225,14 @@ pub struct ErrorBody {
     pub policy_name: String,
 }
 
-impl ErrorBody {
+impl HubSpotErrorBody {
     /// Parses a body; a body that isn't in HubSpot's format yields an empty one.
-    pub fn read(body: &str) -> Self {
+    pub fn parse_body(body: &str) -> Self {
         serde_json::from_str(body).unwrap_or_default()
     }
 
     /// Status, message and correlation id.
-    pub fn text(&self, status: u16) -> String {
+    pub fn status_text(&self, status: u16) -> String {
         let message = if self.message.is_empty() { "no message" } else { &self.message };
         match self.correlation_id.as_str() {
             "" => format!("{status}, {message}"),

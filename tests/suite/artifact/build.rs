@@ -8,11 +8,11 @@ use deployer_core::manifest::Architecture;
 use tempfile::TempDir;
 
 /// A workspace whose cargo is a script that records each run.
-struct Fake {
+struct FakeWorkspace {
     directory: TempDir,
 }
 
-impl Fake {
+impl FakeWorkspace {
     fn new(cargo: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let fake = Self { directory };
@@ -30,7 +30,7 @@ impl Fake {
     }
 
     /// A cargo that produces a script as its executable, in the directories of both profiles.
-    fn building() -> Self {
+    fn with_working_cargo() -> Self {
         let fake = Self::new("");
         let (target, runs) = (fake.path("target"), fake.path("runs"));
         let (target, runs) = (target.display(), runs.display());
@@ -45,42 +45,42 @@ impl Fake {
         fake
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    fn path_of(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn write(&self, name: &str, content: &str) {
+    fn write_file(&self, name: &str, content: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
-    fn program(&self, name: &str, script: &str) {
+    fn write_program(&self, name: &str, script: &str) {
         let name = format!("bin/{name}");
         self.write(&name, &format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n"));
         std::fs::set_permissions(self.path(&name), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    fn builder(&self, platform: Platform) -> Builder {
+    fn artifact_builder(&self, platform: Platform) -> Builder {
         Builder::new(platform, &self.path("deeper"))
             .target_dir(self.path("target"))
             .programs(self.path("bin"), Some(self.path("bin/cargo")))
     }
 
-    fn build(&self) -> (Artifact, Vec<String>) {
+    fn build_locally(&self) -> (Artifact, Vec<String>) {
         let mut events = Vec::new();
         let artifact = self.builder(Platform::Local).build(&mut |event| events.push(format!("{event:?}"))).unwrap();
         (artifact, events)
     }
 
-    fn runs(&self) -> usize {
+    fn cargo_runs(&self) -> usize {
         std::fs::read_to_string(self.path("runs")).unwrap_or_default().lines().count()
     }
 }
 
 #[test]
 fn unchanged_sources_are_not_built_again() {
-    let fake = Fake::building();
+    let fake = FakeWorkspace::building();
     let (first, events) = fake.build();
     assert!(events[0].starts_with("Building") && events[0].contains("-p sync-lambda"), "{events:?}");
     assert!(events[1].contains("Compiling sync-lambda"), "{events:?}");
@@ -96,7 +96,7 @@ fn unchanged_sources_are_not_built_again() {
 
 #[test]
 fn every_source_is_in_the_digest_and_earlier_builds_are_reused() {
-    let fake = Fake::building();
+    let fake = FakeWorkspace::building();
     fake.build();
     for (number, name) in
         ["sync-lambda/src/main.rs", "sync-lambda/src/new.rs", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"]
@@ -121,7 +121,7 @@ fn every_source_is_in_the_digest_and_earlier_builds_are_reused() {
 
 #[test]
 fn broken_cached_zip_is_built_again() {
-    let fake = Fake::building();
+    let fake = FakeWorkspace::building();
     fake.build();
     for entry in std::fs::read_dir(fake.path("target/deployer")).unwrap() {
         std::fs::write(entry.unwrap().path(), "broken").unwrap();
@@ -132,7 +132,7 @@ fn broken_cached_zip_is_built_again() {
 
 #[test]
 fn error_includes_cargos_output() {
-    let fake = Fake::new("echo 'error[E0425]: cannot find value' >&2\nexit 101");
+    let fake = FakeWorkspace::new("echo 'error[E0425]: cannot find value' >&2\nexit 101");
     let mut lines = Vec::new();
     let error = fake.builder(Platform::Local).build(&mut |event| {
         if let Event::Line(line) = event {
@@ -145,7 +145,7 @@ fn error_includes_cargos_output() {
     assert_eq!(lines, ["error[E0425]: cannot find value"]);
 }
 
-fn without_tools(fake: &Fake) -> String {
+fn error_without_tools(fake: &FakeWorkspace) -> String {
     let platform = Platform::Lambda(Architecture::Arm64);
     let error = fake.builder(platform).build(&mut |event| panic!("{event:?}")).unwrap_err();
     error.to_string()
@@ -153,19 +153,19 @@ fn without_tools(fake: &Fake) -> String {
 
 #[test]
 fn missing_cargo_lambda_error_says_how_to_install_it() {
-    insta::assert_snapshot!(without_tools(&Fake::building()));
+    insta::assert_snapshot!(without_tools(&FakeWorkspace::building()));
 }
 
 #[test]
 fn missing_zig_error_says_how_to_install_it() {
-    let fake = Fake::building();
+    let fake = FakeWorkspace::building();
     fake.program("cargo-lambda", "");
     insta::assert_snapshot!(without_tools(&fake));
 }
 
 #[test]
 fn cargo_lambda_gets_the_architecture_and_path_remappings() {
-    let fake = Fake::building();
+    let fake = FakeWorkspace::building();
     fake.program("cargo-lambda", "");
     fake.program("zig", "");
     let target = fake.path("target");

@@ -78,7 +78,7 @@ fn elf_file(machine: u16, versions: &[&str], interpreter: Option<&str>) -> Vec<u
     file
 }
 
-fn given(bytes: &[u8], platform: Platform) -> Result<Artifact, String> {
+fn read_artifact(bytes: &[u8], platform: Platform) -> Result<Artifact, String> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("artifact");
     std::fs::write(&path, bytes).unwrap();

@@ -5,7 +5,7 @@ use deployer_janitor::audit::{EdgeKind, Kind, Node, Verdict};
 use super::{Account, id};
 
 /// A workflow that posts to `/hubspot` of an HTTP API, behind which is `push`.
-fn integration() -> Account {
+fn webhook_integration() -> Account {
     let mut account = Account::new();
     account.has(Kind::HubspotWorkflow, "77", None);
     account.has(Kind::HttpApi, "abc123", Some(40));
@@ -17,11 +17,11 @@ fn integration() -> Account {
     account
 }
 
-fn node<'a>(account: &'a mut Account, name: &str) -> &'a mut Node {
+fn node_named<'a>(account: &'a mut Account, name: &str) -> &'a mut Node {
     account.0.nodes.iter_mut().find(|node| node.name == name).expect("it is there")
 }
 
-fn endpoint(reason: &str) -> Account {
+fn webhook_to_endpoint(reason: &str) -> Account {
     let mut account = Account::new();
     account.has(Kind::HubspotWorkflow, "77", None);
     let name = "zzz.execute-api.us-east-1.amazonaws.com/prod";
@@ -30,7 +30,7 @@ fn endpoint(reason: &str) -> Account {
     account
 }
 
-fn workflow(account: &Account) -> (Verdict, String) {
+fn workflow_verdict(account: &Account) -> (Verdict, String) {
     account.verdict(Kind::HubspotWorkflow, "77")
 }
 

@@ -15,9 +15,9 @@ use jiff::Timestamp;
 const ACCOUNT: &str = "123456789012";
 
 /// An account as it might have been read, on 2026-11-26, with use of 90 days.
-pub struct Account(pub Inventory);
+pub struct AuditedAccount(pub Inventory);
 
-impl Account {
+impl AuditedAccount {
     pub fn new() -> Self {
         Self(Inventory {
             account: ACCOUNT.to_owned(),
@@ -32,7 +32,7 @@ impl Account {
     }
 
     /// Something that was used so often, or is of a kind of which nobody counts the use.
-    pub fn has(&mut self, kind: Kind, name: &str, count: Option<u64>) -> &mut Node {
+    pub fn add_node(&mut self, kind: Kind, name: &str, count: Option<u64>) -> &mut Node {
         let mut node = Node::new(kind, id(kind, name), name);
         node.changed_at = Some(time("2024-03-02"));
         if let Some(count) = count {
@@ -43,13 +43,13 @@ impl Account {
         self.0.nodes.last_mut().expect("it was just put there")
     }
 
-    pub fn edge(&mut self, from: &str, kind: EdgeKind, to: &str) -> &mut Edge {
+    pub fn add_edge(&mut self, from: &str, kind: EdgeKind, to: &str) -> &mut Edge {
         let edge = Edge { from: from.to_owned(), to: to.to_owned(), kind, enabled: true, note: None };
         self.0.edges.push(edge);
         self.0.edges.last_mut().expect("it was just put there")
     }
 
-    pub fn unread(&mut self, call: &str, node: Option<&str>) {
+    pub fn add_unread(&mut self, call: &str, node: Option<&str>) {
         self.0.unread.push(Unread {
             call: call.to_owned(),
             node: node.map(ToOwned::to_owned),
@@ -59,24 +59,24 @@ impl Account {
     }
 
     /// What is concluded of one, with its evidence in one line.
-    pub fn verdict(&self, kind: Kind, name: &str) -> (Verdict, String) {
+    pub fn verdict_of(&self, kind: Kind, name: &str) -> (Verdict, String) {
         let finding = self.finding(&id(kind, name));
         (finding.verdict, finding.evidence.join("; "))
     }
 
-    fn finding(&self, id: &str) -> Finding {
+    fn finding_of(&self, id: &str) -> Finding {
         let findings = judge(&self.0);
         assert_eq!(findings.len(), self.0.nodes.len(), "one for each node");
         findings.into_iter().find(|finding| finding.id == id).expect("it is judged")
     }
 }
 
-pub fn time(day: &str) -> Timestamp {
+pub fn midnight_of(day: &str) -> Timestamp {
     format!("{day}T00:00:00Z").parse().expect("a day")
 }
 
 /// The id that a thing of this kind and name has.
-pub fn id(kind: Kind, name: &str) -> String {
+pub fn node_id(kind: Kind, name: &str) -> String {
     let arn = |service: &str, resource: String| format!("arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}");
     match kind {
         Kind::Function => arn("lambda", format!("function:{name}")),

@@ -55,7 +55,7 @@ const CALLS: [&str; 29] = [
     "new:ListThings",
 ];
 
-fn accounts() -> impl Strategy<Value = Inventory> {
+fn any_account() -> impl Strategy<Value = Inventory> {
     let node =
         (select(Kind::ALL.as_slice()), 0..3_u8, select(vec![None, Some(0), Some(0), Some(5)]), any::<[bool; 4]>());
     let end = prop_oneof![4 => any::<Index>().prop_map(Some), 1 => Just(None)];
@@ -90,7 +90,7 @@ fn accounts() -> impl Strategy<Value = Inventory> {
     })
 }
 
-fn unread() -> impl Strategy<Value = Unread> {
+fn any_unread() -> impl Strategy<Value = Unread> {
     select(CALLS.as_slice()).prop_map(|call| Unread {
         call: call.to_owned(),
         node: None,
@@ -103,7 +103,7 @@ fn is_dead(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Stale | Verdict::Orphaned)
 }
 
-fn needs(edge: &Edge) -> bool {
+fn is_need(edge: &Edge) -> bool {
     edge.enabled && !matches!(edge.kind, EdgeKind::Permission | EdgeKind::Watch)
 }
 

@@ -32,7 +32,7 @@ const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
     "Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 /// An account with a bit of everything.
-struct Made {
+struct ReaderAccount {
     aws: Aws,
     scope: Scope,
     zip: Vec<u8>,
@@ -40,14 +40,14 @@ struct Made {
     gap: Option<&'static str>,
 }
 
-impl Made {
+impl ReaderAccount {
     async fn in_moto() -> Option<Self> {
         let made = Self::on(Target::Moto.open().await?.aws).await;
         // It has function URLs, and no list of them.
         Some(Self { gap: Some("lambda:ListFunctionUrlConfigs"), ..made })
     }
 
-    async fn on(aws: Aws) -> Self {
+    async fn on_cloud(aws: Aws) -> Self {
         let identity = aws.sts.get_caller_identity().send().await.expect("whose account it is");
         let scope =
             Scope { account: identity.account().expect("an account").to_owned(), region: "us-east-1".to_owned() };
@@ -58,12 +58,12 @@ impl Made {
         Self { aws, scope, zip, gap: None }
     }
 
-    async fn role(&self, name: &str) -> String {
+    async fn create_role(&self, name: &str) -> String {
         let request = self.aws.iam.create_role().role_name(name).assume_role_policy_document(TRUST);
         request.send().await.expect("a role").role().expect("a role").arn().to_owned()
     }
 
-    async fn function(&self, name: &str, role: &str, variables: &[(&str, &str)]) -> String {
+    async fn create_function(&self, name: &str, role: &str, variables: &[(&str, &str)]) -> String {
         let variables = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let request = self.aws.lambda.create_function().function_name(name).role(role).handler("bootstrap");
         let request = request
@@ -74,7 +74,7 @@ impl Made {
         made.function_arn().expect("an ARN").to_owned()
     }
 
-    async fn queue(&self, name: &str, attributes: &[(QueueAttributeName, &str)]) -> (String, String) {
+    async fn create_queue(&self, name: &str, attributes: &[(QueueAttributeName, &str)]) -> (String, String) {
         let mut request = self.aws.sqs.create_queue().queue_name(name);
         for (key, value) in attributes {
             request = request.attributes(key.clone(), *value);
@@ -83,36 +83,36 @@ impl Made {
         (url, self.scope.arn("sqs", name))
     }
 
-    async fn read(&self, hubspot: Option<&HubSpotSource>, venues: Vec<VenueMarks>) -> Read {
+    async fn read_account(&self, hubspot: Option<&HubSpotSource>, venues: Vec<VenueMarks>) -> AuditReading {
         let options = Options { days: 90, venues, rate_limited: false };
         let mut inventory = read(&self.aws, &self.scope, hubspot, &options, &|_, _| {}).await;
         if let Some(gap) = self.gap {
             inventory.unread.retain(|unread| unread.call != gap);
         }
         let findings = judge(&inventory);
-        Read { inventory, findings }
+        AuditReading { inventory, findings }
     }
 }
 
-struct Read {
+struct AuditReading {
     inventory: Inventory,
     findings: Vec<Finding>,
 }
 
-impl Read {
-    fn node(&self, kind: Kind, name: &str) -> &Node {
+impl AuditReading {
+    fn find_node(&self, kind: Kind, name: &str) -> &Node {
         let mut found = self.inventory.nodes.iter().filter(|node| node.kind == kind && node.name == name);
         found.next().unwrap_or_else(|| panic!("{kind:?} {name} is read: {:#?}", self.inventory.unread))
     }
 
-    fn verdict(&self, kind: Kind, name: &str) -> (Verdict, String) {
+    fn verdict_of(&self, kind: Kind, name: &str) -> (Verdict, String) {
         let id = &self.node(kind, name).id;
         let finding = self.findings.iter().find(|finding| finding.id == *id).expect("it is judged");
         (finding.verdict, finding.evidence.join("; "))
     }
 
     /// Whether there is such an edge; its note.
-    fn edge(&self, from: &str, kind: EdgeKind, to: &str) -> Option<Option<String>> {
+    fn edge_note(&self, from: &str, kind: EdgeKind, to: &str) -> Option<Option<String>> {
         let mut edges = self.inventory.edges.iter();
         let found = edges.find(|edge| edge.from == from && edge.kind == kind && edge.to == to);
         found.map(|edge| edge.note.clone())
@@ -121,7 +121,7 @@ impl Read {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn triggers_are_found_with_what_they_reach() {
-    let Some(made) = Made::in_moto().await else { return };
+    let Some(made) = ReaderAccount::in_moto().await else { return };
     let role = made.role("push-role").await;
     let (dead_url, dead) = made.queue("dead", &[]).await;
     let redrive = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 }).to_string();
@@ -212,7 +212,7 @@ async fn triggers_are_found_with_what_they_reach() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webhooks_are_followed_through_apis() {
-    let Some(made) = Made::in_moto().await else { return };
+    let Some(made) = ReaderAccount::in_moto().await else { return };
     let role = made.role("api-role").await;
     let push = made.function("push", &role, &[("FLAG", "tripleseat_sync__venue_a")]).await;
     let (rest, http) = (rest_api(&made, &push).await, http_api(&made, &push).await);
@@ -260,7 +260,7 @@ async fn webhooks_are_followed_through_apis() {
 }
 
 /// A REST API with the stage `prod`, whose `POST /hubspot` is the function's.
-async fn rest_api(made: &Made, function: &str) -> String {
+async fn create_rest_api(made: &ReaderAccount, function: &str) -> String {
     let apis = &made.aws.apigateway;
     let id = apis.create_rest_api().name("rest").send().await.expect("an API").id().expect("an id").to_owned();
     let root =
@@ -278,7 +278,7 @@ async fn rest_api(made: &Made, function: &str) -> String {
 }
 
 /// An HTTP API with the stage `$default`, whose `POST /hubspot` is the function's.
-async fn http_api(made: &Made, function: &str) -> String {
+async fn create_http_api(made: &ReaderAccount, function: &str) -> String {
     let apis = &made.aws.apigatewayv2;
     let api = apis.create_api().name("http").protocol_type(ProtocolType::Http).send().await.expect("an API");
     let id = api.api_id().expect("an id").to_owned();
@@ -291,13 +291,13 @@ async fn http_api(made: &Made, function: &str) -> String {
     id
 }
 
-fn client(uri: &str) -> HubSpot {
+fn hubspot_client(uri: &str) -> HubSpot {
     HubSpot::new(sync_lambda::http::client().expect("a client"), uri, Secret::new("token"))
 }
 
 /// HubSpot, as far as workflows and the webhooks of app 42 go: as its documents describe them, workflows in two pages.
 /// Gives its address.
-async fn serve(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) -> String {
+async fn serve_hubspot(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) -> String {
     let mut router = Router::new();
     let ids: Vec<_> = flows.keys().map(|id| json!({ "id": id })).collect();
     let list = move |query: axum::extract::RawQuery| async move {
@@ -333,7 +333,7 @@ async fn serve(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) -> String 
 #[tokio::test(flavor = "multi_thread")]
 async fn function_urls_and_counts_are_read() {
     let cloud = Cloud::in_memory(CloudConfig::default());
-    let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let made = ReaderAccount::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
     let role = made.role("push-role").await;
     let push = made.function("push", &role, &[]).await;
     let url = made.aws.lambda.create_function_url_config().function_name("push");
@@ -358,7 +358,7 @@ async fn function_urls_and_counts_are_read() {
 }
 
 /// Invocations of a function, so many days ago.
-fn count(cloud: &Cloud, function: &str, values: &[(i64, f64)]) {
+fn count_invocations(cloud: &Cloud, function: &str, values: &[(i64, f64)]) {
     for (days, value) in values {
         let at = Timestamp::now() - SignedDuration::from_hours(24 * days);
         let dimensions = [("FunctionName", function)];
@@ -372,7 +372,7 @@ fn count(cloud: &Cloud, function: &str, values: &[(i64, f64)]) {
 async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
     let cloud = Cloud::in_memory(CloudConfig::default());
     cloud.set_time("2024-03-02T10:00:00Z".parse().expect("a time"));
-    let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let made = ReaderAccount::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
     let role = made.role("old-role").await;
     let old = made.function("old", &role, &[("SECRET", "old/key")]).await;
     made.role("lost-role").await;
@@ -425,7 +425,7 @@ async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_account_is_read_to_its_end_with_the_fewest_calls() {
     let cloud = Cloud::in_memory(CloudConfig { page_size: Some(7), ..CloudConfig::default() });
-    let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let made = ReaderAccount::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
     let role = made.role("role").await;
     for number in 0..40 {
         made.function(&format!("function-{number}"), &role, &[]).await;

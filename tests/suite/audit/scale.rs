@@ -17,7 +17,7 @@ use deployer_janitor::audit::{AUDIT_VERSION, Audit, Kind, Options, judge, read};
 use futures_util::{StreamExt, stream};
 
 /// A quarter as many APIs as functions and queues.
-async fn account(aws: &Aws, functions: usize) {
+async fn create_account(aws: &Aws, functions: usize) {
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
     let role = aws.iam.create_role().role_name("r").assume_role_policy_document(trust).send().await;
     let role = role.expect("a role").role.expect("a role").arn;
@@ -38,7 +38,7 @@ async fn account(aws: &Aws, functions: usize) {
         .await;
 }
 
-async fn is_read_and_judged(functions: usize) {
+async fn read_and_judge(functions: usize) {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
     account(&aws, functions).await;
@@ -80,7 +80,7 @@ async fn is_read_and_judged(functions: usize) {
 }
 
 /// The most memory that this process, with the account in it, ever had.
-fn most_memory() -> String {
+fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("memory unknown").to_owned();
     line.split_whitespace().collect::<Vec<_>>().join(" ")

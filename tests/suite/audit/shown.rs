@@ -6,7 +6,7 @@ use deployer_janitor::audit::{AUDIT_VERSION, Audit, EdgeKind, Kind, Unread, judg
 use super::{Account, id};
 
 /// An account as an earlier integration left it, beside one venue of a deployment.
-fn left_behind() -> Audit {
+fn leftover_audit() -> Audit {
     let mut account = Account::new();
     let node = account.has(Kind::Function, "venues-a", Some(8640));
     (node.deployment, node.venue) = (Some("venues".to_owned()), Some("a".to_owned()));
@@ -35,7 +35,7 @@ fn left_behind() -> Audit {
     Audit { version: AUDIT_VERSION, findings: judge(&account.0), inventory: account.0 }
 }
 
-fn plain(audit: &Audit, view: &AuditView) -> String {
+fn plain_text(audit: &Audit, view: &AuditView) -> String {
     let text = format!("{}\n{}\n", audit_text(audit, view), audit_summary(audit, 4));
     anstream::adapter::strip_str(&text).to_string()
 }

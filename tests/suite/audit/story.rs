@@ -6,18 +6,18 @@ use serde_json::Value;
 use crate::processes::Site;
 
 /// What `--json` printed, a line each.
-fn lines(text: &str) -> Vec<Value> {
+fn json_lines(text: &str) -> Vec<Value> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// Each kind and name with its verdict, from an audit's lines.
-fn verdicts(text: &str) -> Vec<(String, String, String)> {
+fn finding_verdicts(text: &str) -> Vec<(String, String, String)> {
     let findings = lines(text).into_iter().filter(|line| line["type"] == "finding");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     findings.map(|line| (text(&line["verdict"]), text(&line["node"]["kind"]), text(&line["node"]["name"]))).collect()
 }
 
-fn of<'a>(verdicts: &'a [(String, String, String)], verdict: &str, kind: &str) -> Vec<&'a str> {
+fn names_with_verdict<'a>(verdicts: &'a [(String, String, String)], verdict: &str, kind: &str) -> Vec<&'a str> {
     let those = verdicts.iter().filter(|(given, of, _)| given == verdict && of == kind);
     those.map(|(_, _, name)| name.as_str()).collect()
 }

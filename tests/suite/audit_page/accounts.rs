@@ -7,17 +7,17 @@ use deployer_janitor::audit::{
 };
 
 /// An audit under construction.
-pub(super) struct Account(pub(super) Audit);
+pub(super) struct AuditBuilder(pub(super) Audit);
 
-pub(super) fn arn(service: &str, rest: &str) -> String {
+pub(super) fn sample_arn(service: &str, rest: &str) -> String {
     format!("arn:aws:{service}:us-east-1:123456789012:{rest}")
 }
 
-fn used(what: &str, count: u64) -> Usage {
+fn counted_usage(what: &str, count: u64) -> Usage {
     Usage::Counted { what: what.to_owned(), count, last: (count > 0).then(|| "2026-11-25".to_owned()) }
 }
 
-impl Account {
+impl AuditBuilder {
     pub(super) fn new() -> Self {
         let calls =
             [("lambda:ListFunctions", 2), ("lambda:GetPolicy", 41), ("sqs:ListQueues", 1), ("events:ListRules", 1)];
@@ -35,7 +35,14 @@ impl Account {
     }
 
     /// Adds a node with its verdict, and returns its id.
-    pub(super) fn node(&mut self, id: String, kind: Kind, name: &str, verdict: Verdict, evidence: &[&str]) -> String {
+    pub(super) fn add_node(
+        &mut self,
+        id: String,
+        kind: Kind,
+        name: &str,
+        verdict: Verdict,
+        evidence: &[&str],
+    ) -> String {
         let what = match kind {
             Kind::Function => Some("invocations"),
             Kind::Queue => Some("messages sent or received"),
@@ -60,14 +67,14 @@ impl Account {
         id
     }
 
-    pub(super) fn edge(&mut self, from: &str, to: &str, kind: EdgeKind) -> &mut Edge {
+    pub(super) fn add_edge(&mut self, from: &str, to: &str, kind: EdgeKind) -> &mut Edge {
         let edge = Edge { from: from.to_owned(), to: to.to_owned(), kind, enabled: true, note: None };
         self.0.inventory.edges.push(edge);
         self.0.inventory.edges.last_mut().expect("it was just added")
     }
 
     /// A function with its role and its log group.
-    pub(super) fn function(&mut self, name: &str, verdict: Verdict, evidence: &[&str]) -> String {
+    pub(super) fn add_function(&mut self, name: &str, verdict: Verdict, evidence: &[&str]) -> String {
         let id = self.node(arn("lambda", &format!("function:{name}")), Kind::Function, name, verdict, evidence);
         let needed = &[&*format!("Function {name} runs as it or logs to it, and nothing else does.")];
         let role = format!("arn:aws:iam::123456789012:role/{name}-role");
@@ -85,8 +92,8 @@ impl Account {
 }
 
 /// What was found in the account that this tool was first written for.
-pub(super) fn story() -> Audit {
-    let mut account = Account::new();
+pub(super) fn story_audit() -> Audit {
+    let mut account = AuditBuilder::new();
     let stale = |what: &str| format!("{what} No invocation in 90 days.");
     let feed = account.function("hubspot-lead-feed", Verdict::Stale, &[&stale("Queue leads.fifo feeds it.")]);
     let push = account.function("tripleseat-push", Verdict::Stale, &[&stale("Queue pushes.fifo feeds it.")]);
@@ -165,8 +172,8 @@ pub(super) fn story() -> Audit {
 }
 
 /// An account of about `size` items, most of them in use, with many connections.
-pub(super) fn generated(size: usize) -> Audit {
-    let mut account = Account::new();
+pub(super) fn generated_audit(size: usize) -> Audit {
+    let mut account = AuditBuilder::new();
     let shared = "arn:aws:iam::123456789012:role/shared-lambda-role".to_owned();
     let shared =
         account.node(shared, Kind::Role, "shared-lambda-role", Verdict::Active, &["Functions in use need it."]);

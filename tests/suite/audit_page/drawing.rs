@@ -9,20 +9,20 @@ use proptest::collection::vec;
 use super::accounts::{Account, arn, generated, story};
 
 /// A box: its class, its left edge and its upper edge.
-struct Placed {
+struct PlacedBox {
     class: String,
     x: i32,
     y: i32,
 }
 
-impl Placed {
-    fn folded(&self) -> bool {
+impl PlacedBox {
+    fn is_folded(&self) -> bool {
         self.class.ends_with(" folded")
     }
 }
 
 /// A line between two boxes, with their ids and the points where it begins and ends.
-struct Line {
+struct DrawnLine {
     class: String,
     from: String,
     to: String,
@@ -31,9 +31,9 @@ struct Line {
 }
 
 /// The drawing, parsed from the page.
-struct Drawing {
-    boxes: HashMap<String, Placed>,
-    lines: Vec<Line>,
+struct ParsedDrawing {
+    boxes: HashMap<String, PlacedBox>,
+    lines: Vec<DrawnLine>,
     /// Width and height of a box.
     size: (i32, i32),
     /// Width and height of what isn't folded.
@@ -41,18 +41,18 @@ struct Drawing {
 }
 
 /// An attribute of the element that `text` begins with.
-fn attribute<'a>(text: &'a str, name: &str) -> &'a str {
+fn attribute_value<'a>(text: &'a str, name: &str) -> &'a str {
     let element = &text[..text.find('>').expect("the element ends")];
     let (_, rest) = element.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("{name} in {element}"));
     rest.split('"').next().expect("the value ends")
 }
 
-fn numbers(text: &str) -> Vec<i32> {
+fn parse_numbers(text: &str) -> Vec<i32> {
     text.split(|c: char| !c.is_ascii_digit() && c != '-').filter_map(|number| number.parse().ok()).collect()
 }
 
 /// The points where a path begins and ends. It may use only `M`, `C` and `H`.
-fn ends(path: &str) -> ((i32, i32), (i32, i32)) {
+fn path_ends(path: &str) -> ((i32, i32), (i32, i32)) {
     let commands: Vec<usize> = path.match_indices(['M', 'C', 'H']).map(|(at, _)| at).chain([path.len()]).collect();
     let points = commands.windows(2).scan((0, 0), |at, command| {
         let command = &path[command[0]..command[1]];
@@ -68,8 +68,8 @@ fn ends(path: &str) -> ((i32, i32), (i32, i32)) {
     (points[0], *points.last().expect("it goes somewhere"))
 }
 
-impl Drawing {
-    fn of(audit: &Audit) -> Self {
+impl ParsedDrawing {
+    fn from_audit(audit: &Audit) -> Self {
         let page = audit_html(audit);
         let view = &page[page.find("<div class=\"view\">").expect("there is a graph")..];
         let svg = &view[view.find("<svg").expect("it is drawn")..view.find("</svg>").expect("it ends")];
@@ -81,12 +81,12 @@ impl Drawing {
             let id = percent_encoding::percent_decode_str(href).decode_utf8().expect("it is UTF-8").into_owned();
             ids.insert(attribute(element, "data-node"), id.clone());
             let class = attribute(element, "class").to_owned();
-            assert!(boxes.insert(id, Placed { class, x: at[0], y: at[1] }).is_none(), "each box must be drawn once");
+            assert!(boxes.insert(id, PlacedBox { class, x: at[0], y: at[1] }).is_none(), "each box must be drawn once");
         }
         let lines = svg.split("<path ").filter(|element| element.contains("data-from")).map(|element| {
             let (begin, end) = ends(attribute(element, " d"));
             let end_of = |name| ids[attribute(element, name)].clone();
-            Line {
+            DrawnLine {
                 class: attribute(element, "class").to_owned(),
                 from: end_of("data-from"),
                 to: end_of("data-to"),
@@ -103,9 +103,9 @@ impl Drawing {
     }
 
     /// Checks what must hold for any drawing.
-    fn check(&self) {
+    fn check_layout(&self) {
         let (width, height) = self.size;
-        let mut placed: Vec<&Placed> = self.boxes.values().collect();
+        let mut placed: Vec<&PlacedBox> = self.boxes.values().collect();
         placed.sort_by_key(|at| at.x);
         for (index, one) in placed.iter().enumerate() {
             assert!(one.x >= 0 && one.y >= 0);
@@ -135,17 +135,17 @@ impl Drawing {
         }
     }
 
-    fn line(&self, from: &str, to: &str) -> Option<&Line> {
+    fn find_line(&self, from: &str, to: &str) -> Option<&DrawnLine> {
         self.lines.iter().find(|line| line.from == from && line.to == to)
     }
 }
 
-fn node(index: usize) -> String {
+fn function_arn(index: usize) -> String {
     arn("lambda", &format!("function:f{index}"))
 }
 
 /// Functions with task edges between them.
-fn tasked(count: usize, edges: &[(usize, usize)], verdict: Verdict) -> Audit {
+fn tasked_audit(count: usize, edges: &[(usize, usize)], verdict: Verdict) -> Audit {
     let mut account = Account::new();
     for index in 0..count {
         account.node(node(index), Kind::Function, &format!("f{index}"), verdict, &[]);
@@ -161,7 +161,7 @@ proptest::proptest! {
     fn draws_any_graph_without_overlaps(count in 1_usize..40, edges in vec((0_usize..44, 0_usize..44), 0..90)) {
         let edges: Vec<_> = edges.into_iter().filter(|(from, to)| *from.min(to) < count).collect();
         let audit = tasked(count, &edges, Verdict::Stale);
-        let drawing = Drawing::of(&audit);
+        let drawing = ParsedDrawing::of(&audit);
         drawing.check();
         for (from, to) in edges {
             let drawn = drawing.line(&node(from), &node(to)).is_some();
@@ -186,7 +186,7 @@ proptest::proptest! {
 #[test]
 fn draws_triggers_to_the_left_of_what_they_call() {
     let audit = story();
-    let drawing = Drawing::of(&audit);
+    let drawing = ParsedDrawing::of(&audit);
     drawing.check();
     for line in &drawing.lines {
         assert!(drawing.boxes[&line.from].x < drawing.boxes[&line.to].x, "{} to {}", line.from, line.to);
@@ -198,7 +198,7 @@ fn draws_triggers_to_the_left_of_what_they_call() {
 
 #[test]
 fn draws_a_line_in_the_style_of_its_most_important_edge() {
-    let drawing = Drawing::of(&story());
+    let drawing = ParsedDrawing::of(&story());
     let class = |from: &str, to: &str| &*drawing.line(from, to).expect("it is drawn").class;
     let (rule, live) = (arn("events", "rule/venue-sync-venue-a"), arn("lambda", "function:venue-sync-venue-a"));
     assert_eq!(class(&rule, &live), "calls", "it has a permission too, which matters less");
@@ -219,7 +219,7 @@ fn draws_a_line_in_the_style_of_its_most_important_edge() {
 #[test]
 fn folds_what_needs_no_attention_in_a_large_account() {
     let audit = generated(4_500);
-    let drawing = Drawing::of(&audit);
+    let drawing = ParsedDrawing::of(&audit);
     drawing.check();
     let folded = drawing.boxes.values().filter(|placed| placed.folded()).count();
     assert!(folded > 2_000, "{folded}");
@@ -228,7 +228,7 @@ fn folds_what_needs_no_attention_in_a_large_account() {
     }
     let page = audit_html(&audit);
     assert!(page.contains(&format!("draw the {folded} that need no attention")));
-    assert_eq!(Drawing::of(&generated(300)).boxes.values().filter(|placed| placed.folded()).count(), 0);
+    assert_eq!(ParsedDrawing::of(&generated(300)).boxes.values().filter(|placed| placed.folded()).count(), 0);
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn leaves_out_lines_to_widely_shared_things_but_counts_them() {
             let function = account.node(node(index), Kind::Function, "f", Verdict::Active, &[]);
             account.edge(&function, &role, EdgeKind::Role);
         }
-        (Drawing::of(&account.0).lines.len(), audit_html(&account.0).contains("role \u{b7} of 13<"))
+        (ParsedDrawing::of(&account.0).lines.len(), audit_html(&account.0).contains("role \u{b7} of 13<"))
     };
     assert_eq!(count(12), (12, false));
     assert_eq!(count(13), (0, true));
@@ -255,7 +255,7 @@ fn draws_long_chains_wide_layers_and_rings() {
     // Each function of a chain also has an edge to the last one: more bends than the limit allows.
     let fan: Vec<_> = (0..300).map(|index| (index, 300)).chain((1..300).map(|index| (index - 1, index))).collect();
     for (count, edges) in [(3_000, chain), (500, star), (200, ring), (301, fan)] {
-        let drawing = Drawing::of(&tasked(count, &edges, Verdict::Stale));
+        let drawing = ParsedDrawing::of(&tasked(count, &edges, Verdict::Stale));
         drawing.check();
         assert_eq!(drawing.lines.len(), edges.len());
     }

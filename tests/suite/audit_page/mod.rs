@@ -14,12 +14,12 @@ use self::accounts::{Account, arn, generated, story};
 use crate::formats::{HOSTILE, cells, markup, tags, unescaped};
 
 /// The text between `begin`, which must occur once, and the first `end` after it.
-fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
+fn text_between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
     let [_, rest] = text.split(begin).collect::<Vec<_>>()[..] else { panic!("{begin} must occur once") };
     rest.split(end).next().expect("a split has a first part")
 }
 
-fn escaped(text: &str) -> String {
+fn escape_text(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
@@ -71,7 +71,7 @@ fn the_page_allows_only_its_own_style_and_script() {
 }
 
 /// An audit in which every text from the account is `text`.
-fn hostile(text: &str) -> Audit {
+fn hostile_audit(text: &str) -> Audit {
     let mut account = Account::new();
     let ids: Vec<String> = ["suspect", "active"].into_iter().map(|name| format!("{name} {text}")).collect();
     for (id, verdict) in ids.iter().zip([Verdict::Suspect, Verdict::Active]) {

@@ -5,7 +5,7 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, TAGS, differs, refused, same, text};
 
-async fn put(place: &Place, name: &str, schedule: &str) -> Result<String, CallError> {
+async fn put_rule(place: &Place, name: &str, schedule: &str) -> Result<String, CallError> {
     let tags =
         TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("all required members are set"));
     let request = place.aws.events.put_rule().name(name).schedule_expression(schedule).description("a probe");
@@ -24,12 +24,12 @@ async fn put_target(place: &Place, name: &str) -> Probed {
     same(answer.failed_entry_count(), 0, "failed targets")
 }
 
-async fn delete(place: &Place, name: &str) {
+async fn delete_rule(place: &Place, name: &str) {
     let _ = place.aws.events.remove_targets().rule(name).ids("sync").send().await;
     let _ = place.aws.events.delete_rule().name(name).send().await;
 }
 
-async fn tags(place: &Place, arn: &str) -> Result<Vec<(String, String)>, String> {
+async fn rule_tags(place: &Place, arn: &str) -> Result<Vec<(String, String)>, String> {
     let answer = place.aws.events.list_tags_for_resource().resource_arn(arn).send().await;
     let answer = answer.call("events:ListTagsForResource").map_err(text)?;
     let mut tags: Vec<_> = answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();

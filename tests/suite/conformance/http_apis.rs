@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::{Place, Probed, TAGS, refused, same, text};
 
-fn function(place: &Place) -> String {
+fn function_arn(place: &Place) -> String {
     format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account)
 }
 
 /// Creates an API with one route to a function and an auto-deployed stage. Returns the ids of the API and the
 /// integration.
-async fn create(place: &Place, name: &str) -> Result<(String, String), CallError> {
+async fn create_api(place: &Place, name: &str) -> Result<(String, String), CallError> {
     let api = &place.aws.apigatewayv2;
     let request = api.create_api().name(name).protocol_type(ProtocolType::Http);
     let request = request.set_tags(Some(TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()));
@@ -27,7 +27,7 @@ async fn create(place: &Place, name: &str) -> Result<(String, String), CallError
     Ok((id, integration))
 }
 
-async fn delete(place: &Place, id: &str) {
+async fn delete_api(place: &Place, id: &str) {
     let _ = place.aws.apigatewayv2.delete_api().api_id(id).send().await;
 }
 

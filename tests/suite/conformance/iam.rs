@@ -11,7 +11,7 @@ const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:PutLogEvents","Resource":"*"}]}"#;
 
 /// Creates a role with this name, as `deployer` does.
-pub async fn create(place: &Place, name: &str) -> Result<(), deployer_aws::CallError> {
+pub async fn create_role(place: &Place, name: &str) -> Result<(), deployer_aws::CallError> {
     let tags =
         TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("all required members are set"));
     let request = place.aws.iam.create_role().role_name(name).path("/deployer/probe/");
@@ -19,7 +19,7 @@ pub async fn create(place: &Place, name: &str) -> Result<(), deployer_aws::CallE
     request.send().await.call("iam:CreateRole").map(drop)
 }
 
-pub async fn delete(place: &Place, name: &str) {
+pub async fn delete_role(place: &Place, name: &str) {
     // This only cleans up after the probe, so errors don't matter.
     let _ = place.aws.iam.delete_role_policy().role_name(name).policy_name("sync").send().await;
     let _ = place.aws.iam.delete_role().role_name(name).send().await;
@@ -31,7 +31,7 @@ async fn put_policy(place: &Place, name: &str) -> Probed {
 }
 
 /// Parses a policy document. AWS URL-encodes it; some servers don't.
-fn json(document: Option<&str>) -> Value {
+fn parse_document(document: Option<&str>) -> Value {
     let decoded = percent_encoding::percent_decode_str(document.unwrap_or_default()).decode_utf8_lossy();
     serde_json::from_str(&decoded).unwrap_or_default()
 }

@@ -78,6 +78,6 @@ const GAPS: &[(Target, &str, &str)] = &[
 ];
 
 /// What `target` does instead, if it is known to differ in `probe`.
-pub fn find(target: Target, probe: &str) -> Option<&'static str> {
+pub fn find_gap(target: Target, probe: &str) -> Option<&'static str> {
     GAPS.iter().find(|(server, name, _)| *server == target && *name == probe).map(|(_, _, what)| *what)
 }

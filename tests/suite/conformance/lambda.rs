@@ -15,11 +15,11 @@ use super::{Place, Probed, TAGS, differs, iam, refused, same, text};
 /// The maximum number of reads until a change must be complete.
 const READS: usize = 200;
 
-fn code(script: &str) -> Vec<u8> {
+fn zip_script(script: &str) -> Vec<u8> {
     zip::deterministic(&[("bootstrap", script.as_bytes())]).expect("the code is zipped").to_vec()
 }
 
-async fn try_create(place: &Place, name: &str, role: &str) -> Result<(), CallError> {
+async fn try_create_function(place: &Place, name: &str, role: &str) -> Result<(), CallError> {
     let request = place.aws.lambda.create_function().function_name(name).description("a probe");
     let request = request.runtime(Runtime::from("provided.al2023")).handler("bootstrap").timeout(60).memory_size(128);
     let request = request
@@ -32,7 +32,7 @@ async fn try_create(place: &Place, name: &str, role: &str) -> Result<(), CallErr
 }
 
 /// Creates a function with a role. In a real account it takes a while until the role can be assumed.
-pub async fn create(place: &Place, name: &str) -> Probed {
+pub async fn create_function(place: &Place, name: &str) -> Probed {
     iam::create(place, name).await.map_err(text)?;
     for _ in 0..READS {
         match try_create(place, name, name).await {
@@ -46,12 +46,12 @@ pub async fn create(place: &Place, name: &str) -> Probed {
     differs("its role never became assumable")
 }
 
-pub async fn get(place: &Place, name: &str, qualifier: Option<&str>) -> Result<GetFunctionOutput, CallError> {
+pub async fn get_function(place: &Place, name: &str, qualifier: Option<&str>) -> Result<GetFunctionOutput, CallError> {
     let request = place.aws.lambda.get_function().function_name(name).set_qualifier(qualifier.map(ToOwned::to_owned));
     request.send().await.call("lambda:GetFunction")
 }
 
-async fn ready(place: &Place, name: &str) -> Probed {
+async fn wait_until_ready(place: &Place, name: &str) -> Probed {
     for _ in 0..READS {
         let answer = get(place, name, None).await.map_err(text)?;
         let configuration = answer.configuration().ok_or("no configuration")?;
@@ -64,7 +64,7 @@ async fn ready(place: &Place, name: &str) -> Probed {
     differs("the function never became ready")
 }
 
-async fn publish(place: &Place, name: &str) -> Result<String, String> {
+async fn publish_version(place: &Place, name: &str) -> Result<String, String> {
     let answer = place.aws.lambda.publish_version().function_name(name).send().await.call("lambda:PublishVersion");
     Ok(answer.map_err(text)?.version.unwrap_or_default())
 }
@@ -74,14 +74,14 @@ async fn create_alias(place: &Place, name: &str, version: &str) -> Probed {
     request.send().await.call("lambda:CreateAlias").map(drop).map_err(text)
 }
 
-async fn permit(place: &Place, name: &str) -> Result<(), CallError> {
+async fn add_permission(place: &Place, name: &str) -> Result<(), CallError> {
     let request = place.aws.lambda.add_permission().function_name(name).qualifier("live").statement_id("sync");
     let request = request.action("lambda:InvokeFunction").principal("events.amazonaws.com");
     let rule = format!("arn:aws:events:us-east-1:{}:rule/{name}", place.account);
     request.source_arn(rule).send().await.call("lambda:AddPermission").map(drop)
 }
 
-pub async fn delete(place: &Place, name: &str) {
+pub async fn delete_function(place: &Place, name: &str) {
     let _ = place.aws.lambda.delete_function().function_name(name).send().await;
     iam::delete(place, name).await;
 }
@@ -120,7 +120,7 @@ pub async fn keeps_function_settings(place: Place) -> Probed {
     same(tags, TAGS.to_vec(), "tags")
 }
 
-fn sha256(script: &str) -> String {
+fn code_sha256(script: &str) -> String {
     STANDARD.encode(Sha256::digest(code(script)))
 }
 

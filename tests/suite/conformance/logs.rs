@@ -9,13 +9,13 @@ use deployer_health::status::{BROKEN_OFF, ENDED};
 
 use super::{Place, Probed, TAGS, refused, same, text};
 
-async fn create(place: &Place, name: &str) -> Result<(), CallError> {
+async fn create_group(place: &Place, name: &str) -> Result<(), CallError> {
     let tags: HashMap<String, String> = TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let request = place.aws.logs.create_log_group().log_group_name(name).set_tags(Some(tags));
     request.send().await.call("logs:CreateLogGroup").map(drop)
 }
 
-async fn delete(place: &Place, name: &str) {
+async fn delete_group(place: &Place, name: &str) {
     let _ = place.aws.logs.delete_log_group().log_group_name(name).send().await;
 }
 
@@ -48,7 +48,7 @@ pub async fn rejects_duplicate_log_group_name(place: Place) -> Probed {
 }
 
 /// Writes lines to a stream, a millisecond apart.
-async fn write(place: &Place, name: &str, lines: &[&str]) -> Result<(), CallError> {
+async fn write_lines(place: &Place, name: &str, lines: &[&str]) -> Result<(), CallError> {
     let logs = &place.aws.logs;
     let request = logs.create_log_stream().log_group_name(name).log_stream_name("stream");
     request.send().await.call("logs:CreateLogStream")?;
@@ -60,7 +60,7 @@ async fn write(place: &Place, name: &str, lines: &[&str]) -> Result<(), CallErro
 }
 
 /// The messages that match a pattern, from all pages.
-async fn found(place: &Place, name: &str, pattern: &str) -> Result<Vec<String>, String> {
+async fn find_messages(place: &Place, name: &str, pattern: &str) -> Result<Vec<String>, String> {
     let mut messages = Vec::new();
     let query = Query { group: name, from: jiff::Timestamp::UNIX_EPOCH, pattern };
     let keep = |events: Vec<LogEvent>| {

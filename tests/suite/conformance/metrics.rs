@@ -14,21 +14,21 @@ use super::{Place, Probed, TAGS, refused, same, text};
 const NAMESPACE: &str = "Deployer/Probe";
 const HOUR_S: i64 = 3600;
 
-fn time(at: Timestamp) -> DateTime {
+fn to_date_time(at: Timestamp) -> DateTime {
     DateTime::from_secs(at.as_second())
 }
 
 /// The start of the hour a day ago.
-fn hour() -> Timestamp {
+fn hour_a_day_ago() -> Timestamp {
     let day_ago = Timestamp::now() - SignedDuration::from_hours(24);
     Timestamp::from_second(day_ago.as_second().div_euclid(HOUR_S) * HOUR_S).expect("a time")
 }
 
-fn dimension(name: &str) -> Dimension {
+fn function_dimension(name: &str) -> Dimension {
     Dimension::builder().name("FunctionName").value(name).build()
 }
 
-async fn put(place: &Place, name: &str, values: &[(Timestamp, f64)]) -> Probed {
+async fn put_values(place: &Place, name: &str, values: &[(Timestamp, f64)]) -> Probed {
     let data = values.iter().map(|(at, value)| {
         let datum = MetricDatum::builder().metric_name("Invocations").dimensions(dimension(name));
         datum.timestamp(time(*at)).value(*value).unit(StandardUnit::Count).build()
@@ -37,7 +37,12 @@ async fn put(place: &Place, name: &str, values: &[(Timestamp, f64)]) -> Probed {
     request.send().await.call("cloudwatch:PutMetricData").map(drop).map_err(text)
 }
 
-async fn sums(place: &Place, names: &[&str], from: Timestamp, hours: i64) -> Result<GetMetricDataOutput, String> {
+async fn hourly_sums(
+    place: &Place,
+    names: &[&str],
+    from: Timestamp,
+    hours: i64,
+) -> Result<GetMetricDataOutput, String> {
     let queries = names.iter().enumerate().map(|(at, name)| {
         let metric = Metric::builder().namespace(NAMESPACE).metric_name("Invocations").dimensions(dimension(name));
         let stat = MetricStat::builder().metric(metric.build()).period(3600).stat("Sum").build();

@@ -25,17 +25,17 @@ use deployer_aws::{Aws, CallError, FailureKind};
 use crate::clouds::Target;
 
 /// The result of a probe: success, or how the cloud differs from AWS.
-type Probed = Result<(), String>;
+type ProbeResult = Result<(), String>;
 
 /// A cloud, with names that no other probe uses.
-struct Place {
+struct ProbePlace {
     aws: Aws,
     account: String,
     number: u64,
 }
 
-impl Place {
-    fn name(&self, what: &str) -> String {
+impl ProbePlace {
+    fn resource_name(&self, what: &str) -> String {
         format!("deployer-probe-{}-{}-{what}", std::process::id(), self.number)
     }
 
@@ -156,13 +156,13 @@ probes! {
         reports_missing_triggers_as_not_found;
 }
 
-async fn run_probe<F: Future<Output = Probed>>(target: Target, name: &str, probe: impl FnOnce(Place) -> F) {
+async fn run_probe<F: Future<Output = ProbeResult>>(target: Target, name: &str, probe: impl FnOnce(ProbePlace) -> F) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let Some(opened) = target.open().await else { return };
     let identity = opened.aws.sts.get_caller_identity().send().await.expect("the caller's account is known");
     let account = identity.account().expect("an account").to_owned();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let probed = probe(Place { aws: opened.aws, account, number }).await;
+    let probed = probe(ProbePlace { aws: opened.aws, account, number }).await;
     match (known_gaps::find(target, name), probed) {
         (None, Ok(())) | (Some(_), Err(_)) => {}
         (None, Err(how)) => panic!("{target:?} differs from AWS in {name}: {how}"),
@@ -171,23 +171,23 @@ async fn run_probe<F: Future<Output = Probed>>(target: Target, name: &str, probe
 }
 
 /// Fails the probe.
-fn differs<T>(what: impl Into<String>) -> Result<T, String> {
+fn fail_probe<T>(what: impl Into<String>) -> Result<T, String> {
     Err(what.into())
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(found: T, expected: T, what: &str) -> Probed {
+fn expect_same<T: PartialEq + std::fmt::Debug>(found: T, expected: T, what: &str) -> ProbeResult {
     if found == expected { Ok(()) } else { differs(format!("{what}: expected {expected:?}, found {found:?}")) }
 }
 
 /// Checks that the call is refused, and that `deployer` recognizes why.
-fn refused<T>(answer: Result<T, CallError>, kind: FailureKind) -> Probed {
+fn expect_refused<T>(answer: Result<T, CallError>, kind: FailureKind) -> ProbeResult {
     match answer {
         Ok(_) => differs(format!("the call succeeded instead of failing as {kind:?}")),
         Err(error) => same(error.kind, kind, &format!("{} failed with {}", error.operation, error.code)),
     }
 }
 
-fn text(error: CallError) -> String {
+fn error_text(error: CallError) -> String {
     error.to_string()
 }
 

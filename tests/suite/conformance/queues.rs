@@ -8,27 +8,27 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, TAGS, differs, refused, same, text};
 
-fn standard(place: &Place, name: &str) -> CreateQueueFluentBuilder {
+fn standard_queue(place: &Place, name: &str) -> CreateQueueFluentBuilder {
     let request = place.aws.sqs.create_queue().queue_name(name).attributes(Attribute::VisibilityTimeout, "60");
     request.set_tags(Some(TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()))
 }
 
-fn fifo(place: &Place, name: &str) -> CreateQueueFluentBuilder {
+fn fifo_queue(place: &Place, name: &str) -> CreateQueueFluentBuilder {
     let request = place.aws.sqs.create_queue().queue_name(name).attributes(Attribute::FifoQueue, "true");
     request.attributes(Attribute::ContentBasedDeduplication, "true")
 }
 
-async fn send(request: CreateQueueFluentBuilder) -> Result<String, CallError> {
+async fn create_queue(request: CreateQueueFluentBuilder) -> Result<String, CallError> {
     Ok(request.send().await.call("sqs:CreateQueue")?.queue_url.unwrap_or_default())
 }
 
-async fn attributes(place: &Place, url: &str) -> Result<BTreeMap<String, String>, CallError> {
+async fn queue_attributes(place: &Place, url: &str) -> Result<BTreeMap<String, String>, CallError> {
     let answer = place.aws.sqs.get_queue_attributes().queue_url(url).attribute_names(Attribute::All).send().await;
     let attributes = answer.call("sqs:GetQueueAttributes")?.attributes.unwrap_or_default();
     Ok(attributes.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect())
 }
 
-async fn delete(place: &Place, url: &str) {
+async fn delete_queue(place: &Place, url: &str) {
     let _ = place.aws.sqs.delete_queue().queue_url(url).send().await;
 }
 

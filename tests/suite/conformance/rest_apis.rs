@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Place, Probed, TAGS, differs, refused, same, text};
 
 /// Creates an API with the resource `/hook`, whose POST calls a function. Returns the API's id.
-async fn create(place: &Place, name: &str) -> Result<String, CallError> {
+async fn create_api(place: &Place, name: &str) -> Result<String, CallError> {
     let api = &place.aws.apigateway;
     let request = api.create_rest_api().name(name).description("a probe");
     let request = request.set_tags(Some(TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()));
@@ -25,17 +25,17 @@ async fn create(place: &Place, name: &str) -> Result<String, CallError> {
     Ok(id)
 }
 
-fn uri(place: &Place) -> String {
+fn integration_uri(place: &Place) -> String {
     let function = format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account);
     format!("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations")
 }
 
-async fn deploy(place: &Place, id: &str) -> Result<String, CallError> {
+async fn deploy_api(place: &Place, id: &str) -> Result<String, CallError> {
     let request = place.aws.apigateway.create_deployment().rest_api_id(id).stage_name("prod");
     Ok(request.send().await.call("apigateway:CreateDeployment")?.id.unwrap_or_default())
 }
 
-async fn delete(place: &Place, id: &str) {
+async fn delete_api(place: &Place, id: &str) {
     let _ = place.aws.apigateway.delete_rest_api().rest_api_id(id).send().await;
 }
 

@@ -5,7 +5,7 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, differs, refused, same, text};
 
-fn target(place: &Place) -> Target {
+fn function_target(place: &Place) -> Target {
     let function = format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account);
     Target::builder()
         .arn(function)
@@ -15,17 +15,17 @@ fn target(place: &Place) -> Target {
         .expect("all required members are set")
 }
 
-fn window() -> FlexibleTimeWindow {
+fn no_flexible_window() -> FlexibleTimeWindow {
     FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("all required members are set")
 }
 
-async fn create(place: &Place, name: &str, expression: &str) -> Result<(), CallError> {
+async fn create_schedule(place: &Place, name: &str, expression: &str) -> Result<(), CallError> {
     let request = place.aws.scheduler.create_schedule().name(name).schedule_expression(expression);
     let request = request.target(target(place)).flexible_time_window(window()).state(ScheduleState::Disabled);
     request.send().await.call("scheduler:CreateSchedule").map(drop)
 }
 
-async fn delete(place: &Place, name: &str) {
+async fn delete_schedule(place: &Place, name: &str) {
     let _ = place.aws.scheduler.delete_schedule().name(name).send().await;
 }
 

@@ -5,7 +5,7 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, TAGS, differs, refused, same, text};
 
-async fn create(place: &Place, name: &str) -> Result<(), CallError> {
+async fn create_secret(place: &Place, name: &str) -> Result<(), CallError> {
     let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build());
     let request = place.aws.secrets.create_secret().name(name).secret_string("one").description("a probe");
     request.set_tags(Some(tags.to_vec())).send().await.call("secretsmanager:CreateSecret").map(drop)
@@ -16,11 +16,11 @@ async fn schedule_deletion(place: &Place, name: &str) -> Probed {
     request.send().await.call("secretsmanager:DeleteSecret").map(drop).map_err(text)
 }
 
-async fn delete(place: &Place, name: &str) {
+async fn delete_secret(place: &Place, name: &str) {
     let _ = place.aws.secrets.delete_secret().secret_id(name).force_delete_without_recovery(true).send().await;
 }
 
-async fn listed(place: &Place, name: &str, in_deletion: bool) -> Result<Option<SecretListEntry>, String> {
+async fn find_listed_secret(place: &Place, name: &str, in_deletion: bool) -> Result<Option<SecretListEntry>, String> {
     let filter = Filter::builder().key(FilterNameStringType::Name).values(name).build();
     let request = place.aws.secrets.list_secrets().filters(filter).include_planned_deletion(in_deletion);
     let answer = request.send().await.call("secretsmanager:ListSecrets").map_err(text)?;

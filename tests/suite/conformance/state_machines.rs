@@ -7,14 +7,14 @@ use super::{Place, Probed, TAGS, differs, iam, refused, same, text};
 
 const DEFINITION: &str = r#"{"StartAt":"Call","States":{"Call":{"Type":"Pass","End":true}}}"#;
 
-async fn create(place: &Place, name: &str, definition: &str) -> Result<String, CallError> {
+async fn create_state_machine(place: &Place, name: &str, definition: &str) -> Result<String, CallError> {
     let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build());
     let request = place.aws.sfn.create_state_machine().name(name).definition(definition);
     let request = request.role_arn(place.role_arn(name)).set_tags(Some(tags.to_vec()));
     Ok(request.send().await.call("states:CreateStateMachine")?.state_machine_arn)
 }
 
-async fn delete(place: &Place, name: &str, arn: &str) {
+async fn delete_state_machine(place: &Place, name: &str, arn: &str) {
     let _ = place.aws.sfn.delete_state_machine().state_machine_arn(arn).send().await;
     iam::delete(place, name).await;
 }

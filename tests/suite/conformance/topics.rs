@@ -5,7 +5,7 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, TAGS, refused, same, text};
 
-async fn create(place: &Place, name: &str) -> Result<String, CallError> {
+async fn create_topic(place: &Place, name: &str) -> Result<String, CallError> {
     let tags =
         TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("all required members are set"));
     let request = place.aws.sns.create_topic().name(name).attributes("DisplayName", "a probe");
@@ -13,7 +13,7 @@ async fn create(place: &Place, name: &str) -> Result<String, CallError> {
     Ok(answer.topic_arn.unwrap_or_default())
 }
 
-async fn delete(place: &Place, arn: &str) {
+async fn delete_topic(place: &Place, arn: &str) {
     let _ = place.aws.sns.delete_topic().topic_arn(arn).send().await;
 }
 

@@ -8,7 +8,7 @@ use super::Legacy;
 use crate::processes::Site;
 
 /// A site whose cloud has what an earlier integration left behind, and an audit of it in `audit.json`.
-fn site() -> (Site, Legacy, Audit) {
+fn legacy_site() -> (Site, Legacy, Audit) {
     let site = Site::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let aws = Aws::for_local("us-east-1", https_client(), Some(site.address()));
@@ -22,7 +22,7 @@ fn site() -> (Site, Legacy, Audit) {
 
 const ALL: [&str; 6] = ["decommission", "audit.json", "--stale", "--with-logs", "--archive", "old"];
 
-fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+fn with_args<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [args, more].concat()
 }
 

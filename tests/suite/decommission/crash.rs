@@ -29,7 +29,7 @@ fn break_off(legacy: &Legacy, number: u64, took_effect: bool) {
 }
 
 /// Runs the command as the process would, from what is on the disk.
-async fn decommission(legacy: &Legacy, audit: &deployer_janitor::audit::Audit) -> Option<String> {
+async fn run_decommission(legacy: &Legacy, audit: &deployer_janitor::audit::Audit) -> Option<String> {
     let path = legacy.directory.path().join("archive");
     let mut plan = legacy.plan(audit, None).await;
     let mut archive = Archive::create(&path, &legacy.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"));

@@ -13,12 +13,12 @@ use crate::servers;
 const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
 
-struct Place {
+struct MotoAccount {
     aws: Aws,
     scope: Scope,
 }
 
-impl Place {
+impl MotoAccount {
     async fn new() -> Option<Self> {
         let aws = servers::moto().await?.open().aws;
         let identity = aws.sts.get_caller_identity().send().await.expect("an account");
@@ -26,7 +26,7 @@ impl Place {
         Some(Self { aws, scope: Scope { account, region: "us-east-1".to_owned() } })
     }
 
-    fn arn(&self, service: &str, rest: &str) -> String {
+    fn regional_arn(&self, service: &str, rest: &str) -> String {
         format!("arn:aws:{service}:us-east-1:{}:{rest}", self.scope.account)
     }
 
@@ -35,7 +35,7 @@ impl Place {
         self.there_and_back_after(kind, id, async || {}).await;
     }
 
-    /// As [`Place::there_and_back`], with something done while it is gone.
+    /// As [`MotoAccount::there_and_back`], with something done while it is gone.
     async fn there_and_back_after(&self, kind: Kind, id: String, meanwhile: impl AsyncFnOnce()) {
         let cx = Cx { aws: &self.aws, scope: &self.scope, delays: false };
         let target = Target { kind, id, name: "x".to_owned() };
@@ -58,7 +58,7 @@ impl Place {
 
 #[tokio::test]
 async fn a_role() {
-    let Some(place) = Place::new().await else { return };
+    let Some(place) = MotoAccount::new().await else { return };
     let iam = &place.aws.iam;
     iam.create_role().role_name("r").path("/old/").assume_role_policy_document(TRUST).send().await.expect("a role");
     iam.put_role_policy().role_name("r").policy_name("p").policy_document(POLICY).send().await.expect("a policy");
@@ -67,7 +67,7 @@ async fn a_role() {
 
 #[tokio::test]
 async fn a_queue() {
-    let Some(place) = Place::new().await else { return };
+    let Some(place) = MotoAccount::new().await else { return };
     let fifo = aws_sdk_sqs::types::QueueAttributeName::FifoQueue;
     let queue = place.aws.sqs.create_queue().queue_name("q.fifo").attributes(fifo, "true").tags("a", "b");
     queue.send().await.expect("a queue");
@@ -76,7 +76,7 @@ async fn a_queue() {
 
 #[tokio::test]
 async fn a_rule_on_a_bus_of_its_own() {
-    let Some(place) = Place::new().await else { return };
+    let Some(place) = MotoAccount::new().await else { return };
     let events = &place.aws.events;
     events.create_event_bus().name("orders").send().await.expect("a bus");
     let rule =
@@ -91,7 +91,7 @@ async fn a_rule_on_a_bus_of_its_own() {
 
 #[tokio::test]
 async fn a_schedule() {
-    let Some(place) = Place::new().await else { return };
+    let Some(place) = MotoAccount::new().await else { return };
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
     let target =
         ScheduleTarget::builder().arn(place.arn("lambda", "function:f")).role_arn("arn:aws:iam::123456789012:role/r");
@@ -103,7 +103,7 @@ async fn a_schedule() {
 
 #[tokio::test]
 async fn a_topic_with_subscriptions() {
-    let Some(place) = Place::new().await else { return };
+    let Some(place) = MotoAccount::new().await else { return };
     let (sns, arn) = (&place.aws.sns, place.arn("sns", "t"));
     sns.create_topic().name("t").attributes("DisplayName", "Old").send().await.expect("a topic");
     let request = sns.subscribe().topic_arn(&arn).protocol("sqs").endpoint(place.arn("sqs", "q"));
@@ -113,7 +113,7 @@ async fn a_topic_with_subscriptions() {
 
 #[tokio::test]
 async fn a_log_group_with_filters() {
-    let Some(place) = Place::new().await else { return };
+    let Some(place) = MotoAccount::new().await else { return };
     let logs = &place.aws.logs;
     logs.create_log_group().log_group_name("/old/g").tags("a", "b").send().await.expect("a log group");
     logs.put_retention_policy().log_group_name("/old/g").retention_in_days(14).send().await.expect("a retention");
@@ -133,7 +133,7 @@ async fn a_log_group_with_filters() {
 
 #[tokio::test]
 async fn an_alarm() {
-    let Some(place) = Place::new().await else { return };
+    let Some(place) = MotoAccount::new().await else { return };
     let alarm = place
         .aws
         .cloudwatch

@@ -34,7 +34,7 @@ const OPENAPI: &str = r#"{"openapi":"3.0.1","info":{"title":"legacy-webhook","ve
     "passthroughBehavior":"when_no_match","timeoutInMillis":29000}}}}}"#;
 
 /// An embedded cloud with what an earlier integration left behind.
-pub struct Legacy {
+pub struct LegacyCloud {
     pub cloud: Cloud,
     pub aws: Aws,
     pub scope: Scope,
@@ -45,7 +45,7 @@ pub struct Legacy {
     pub queue_url: String,
 }
 
-impl Legacy {
+impl LegacyCloud {
     pub async fn new() -> Self {
         let cloud = Cloud::in_memory(CloudConfig::default());
         let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
@@ -70,7 +70,7 @@ impl Legacy {
         legacy
     }
 
-    async fn make(&mut self) {
+    async fn create_resources(&mut self) {
         let Aws { iam, sqs, lambda, apigateway, apigatewayv2, events, logs, cloudwatch, secrets, .. } =
             self.aws.clone();
         let account = self.scope.account.clone();
@@ -220,31 +220,31 @@ impl Legacy {
     }
 
     /// An audit that was taken now, with everything stale.
-    pub fn audit(&self) -> Audit {
+    pub fn stale_audit(&self) -> Audit {
         audit(&self.scope, &self.nodes, &self.edges)
     }
 
-    pub fn cx(&self) -> Cx<'_> {
+    pub fn decommission_context(&self) -> Cx<'_> {
         Cx { aws: &self.aws, scope: &self.scope, delays: false }
     }
 
-    pub fn id(&self, kind: Kind) -> String {
+    pub fn node_id(&self, kind: Kind) -> String {
         self.nodes.iter().find(|node| node.kind == kind).expect("it is there").id.clone()
     }
 
-    pub fn archive(&self) -> Archive {
+    pub fn open_archive(&self) -> Archive {
         let path = self.directory.path().join("archive");
         Archive::create(&path, &self.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// A plan for everything.
-    pub async fn plan(&self, audit: &Audit, until: Option<Timestamp>) -> Plan {
+    pub async fn plan_everything(&self, audit: &Audit, until: Option<Timestamp>) -> Plan {
         let request = Request { ids: Vec::new(), stale: true };
         let (checked, refusals) = check(&self.cx(), audit, &request, Terms { with_logs: true }).await;
         Plan::of(checked, refusals, until)
     }
 
-    pub async fn carry_out(&self, plan: &Plan, archive: &mut Archive) -> Outcome {
+    pub async fn carry_out_plan(&self, plan: &Plan, archive: &mut Archive) -> Outcome {
         carry_out(&self.cx(), plan, archive, &|_| {}).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -261,7 +261,7 @@ impl Legacy {
     }
 }
 
-pub fn node(kind: Kind, id: &str, name: &str) -> Node {
+pub fn stale_node(kind: Kind, id: &str, name: &str) -> Node {
     Node {
         id: id.to_owned(),
         kind,
@@ -277,7 +277,7 @@ pub fn node(kind: Kind, id: &str, name: &str) -> Node {
 }
 
 /// An audit that was taken a second ahead, so that what was just made isn't changed since.
-pub fn audit(scope: &Scope, nodes: &[Node], edges: &[Edge]) -> Audit {
+pub fn audit_of(scope: &Scope, nodes: &[Node], edges: &[Edge]) -> Audit {
     let findings = nodes.iter().map(|node| Finding {
         id: node.id.clone(),
         verdict: Verdict::Stale,

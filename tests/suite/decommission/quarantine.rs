@@ -11,7 +11,7 @@ use super::Legacy;
 
 const DAYS: SignedDuration = SignedDuration::from_hours(24 * 14);
 
-async fn quarantined() -> (Legacy, deployer_janitor::decommission::archive::Archive, Timestamp) {
+async fn quarantine_everything() -> (Legacy, deployer_janitor::decommission::archive::Archive, Timestamp) {
     let legacy = Legacy::new().await;
     let until = Timestamp::now() + DAYS;
     let plan = legacy.plan(&legacy.audit(), Some(until)).await;
@@ -22,7 +22,11 @@ async fn quarantined() -> (Legacy, deployer_janitor::decommission::archive::Arch
     (legacy, archive, until)
 }
 
-async fn pending(legacy: &Legacy, archive: &deployer_janitor::decommission::archive::Archive, now: Timestamp) -> Plan {
+async fn plan_pending(
+    legacy: &Legacy,
+    archive: &deployer_janitor::decommission::archive::Archive,
+    now: Timestamp,
+) -> Plan {
     let mut plan = Plan::default();
     plan.add_pending(&legacy.cx(), archive, now).await;
     plan

@@ -10,7 +10,7 @@ use deployer_janitor::audit::Kind;
 use super::Legacy;
 
 /// Why something of this kind and name is refused, after `change`.
-async fn refused(change: impl AsyncFnOnce(&Legacy), kind: Kind, name: &str) -> String {
+async fn refusal_after(change: impl AsyncFnOnce(&Legacy), kind: Kind, name: &str) -> String {
     let legacy = Legacy::new().await;
     let audit = legacy.audit();
     change(&legacy).await;

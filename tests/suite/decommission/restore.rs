@@ -204,7 +204,7 @@ async fn nobody_else_reads_an_archive() {
 }
 
 /// Paths whose values differ, of all attributes.
-fn paths(one: &Parts, other: &Parts) -> Vec<String> {
+fn differing_paths(one: &Parts, other: &Parts) -> Vec<String> {
     differences(one, other, &[]).into_iter().map(|difference| difference.path).collect()
 }
 

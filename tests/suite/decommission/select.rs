@@ -9,15 +9,15 @@ use proptest::prelude::*;
 
 use super::{audit, node};
 
-fn scope() -> Scope {
+fn test_scope() -> Scope {
     Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() }
 }
 
-fn edge(from: &str, to: &str, kind: EdgeKind) -> Edge {
+fn enabled_edge(from: &str, to: &str, kind: EdgeKind) -> Edge {
     Edge { from: from.to_owned(), to: to.to_owned(), kind, enabled: true, note: None }
 }
 
-fn with(verdicts: &[(&str, Kind, Verdict)], edges: &[Edge]) -> Audit {
+fn audit_with(verdicts: &[(&str, Kind, Verdict)], edges: &[Edge]) -> Audit {
     let nodes: Vec<_> = verdicts.iter().map(|(id, kind, _)| node(*kind, id, &format!("name-of-{id}"))).collect();
     let mut audit = audit(&scope(), &nodes, edges);
     for (finding, (_, _, verdict)) in audit.findings.iter_mut().zip(verdicts) {
@@ -26,16 +26,16 @@ fn with(verdicts: &[(&str, Kind, Verdict)], edges: &[Edge]) -> Audit {
     audit
 }
 
-fn ask(audit: &Audit, ids: &[&str]) -> Selection {
+fn select_ids(audit: &Audit, ids: &[&str]) -> Selection {
     let request = Request { ids: ids.iter().map(|id| (*id).to_owned()).collect(), stale: false };
     select(audit, &request, &BTreeSet::new())
 }
 
-fn chosen(selection: &Selection) -> Vec<&str> {
+fn chosen_ids(selection: &Selection) -> Vec<&str> {
     selection.candidates.iter().map(|candidate| candidate.target.id.as_str()).collect()
 }
 
-fn why(selection: &Selection) -> Vec<&str> {
+fn refusal_reasons(selection: &Selection) -> Vec<&str> {
     selection.refusals.iter().map(|refusal| refusal.why.as_str()).collect()
 }
 
@@ -122,7 +122,7 @@ fn a_name_that_several_have_is_no_name() {
     assert!(why(&refused)[0].contains("several have this name; give the id: a or b"), "{refused:?}");
 }
 
-fn verdict() -> impl Strategy<Value = Verdict> {
+fn any_verdict() -> impl Strategy<Value = Verdict> {
     prop::sample::select(vec![
         Verdict::Suspect,
         Verdict::Orphaned,
@@ -133,7 +133,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     ])
 }
 
-fn calling() -> impl Strategy<Value = EdgeKind> {
+fn any_calling_kind() -> impl Strategy<Value = EdgeKind> {
     prop::sample::select(vec![
         EdgeKind::Target,
         EdgeKind::Mapping,

@@ -46,7 +46,7 @@ async fn serves_the_page_and_all_files_it_loads() {
 }
 
 /// The targets of `href`, `src` and `import … from`, except anchors within the page.
-fn references(text: &str) -> Vec<String> {
+fn referenced_paths(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for start in ["href=\"", "src=\"", " from \""] {
         for rest in text.split(start).skip(1) {

@@ -16,20 +16,20 @@ use tokio_util::sync::CancellationToken;
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A backend with one contact. It refuses unknown contacts and venues.
-pub(super) struct Portal {
+pub(super) struct TestBackend {
     pub(super) view: Mutex<View>,
     pub(super) changes: watch::Sender<u64>,
     pub(super) runs: Mutex<Vec<String>>,
 }
 
-impl Portal {
-    pub(super) fn change(&self, change: impl FnOnce(&mut View)) {
+impl TestBackend {
+    pub(super) fn change_view(&self, change: impl FnOnce(&mut View)) {
         change(&mut self.view.lock().expect("no test panics while holding the lock"));
         self.changes.send_modify(|number| *number += 1);
     }
 }
 
-fn contact(id: &str, name: &str) -> ContactView {
+fn contact_view(id: &str, name: &str) -> ContactView {
     ContactView {
         id: id.to_owned(),
         name: name.to_owned(),
@@ -40,7 +40,7 @@ fn contact(id: &str, name: &str) -> ContactView {
     }
 }
 
-impl Backend for Portal {
+impl Backend for TestBackend {
     fn view(&self) -> View {
         self.view.lock().expect("no test panics while holding the lock").clone()
     }
@@ -78,45 +78,45 @@ impl Backend for Portal {
     }
 }
 
-pub(super) struct Served {
-    pub(super) portal: Arc<Portal>,
+pub(super) struct PageServer {
+    pub(super) portal: Arc<TestBackend>,
     pub(super) port: u16,
     pub(super) shutdown: CancellationToken,
     pub(super) server: JoinHandle<io::Result<()>>,
 }
 
-pub(super) async fn served() -> Served {
+pub(super) async fn start_page_server() -> PageServer {
     let view = View {
         deployment: "sync".to_owned(),
         portal_id: 1_234_567,
         contacts: vec![contact("101", "Ada Lovelace")],
         ..View::default()
     };
-    let portal = Portal { view: Mutex::new(view), changes: watch::channel(0).0, runs: Mutex::default() };
+    let portal = TestBackend { view: Mutex::new(view), changes: watch::channel(0).0, runs: Mutex::default() };
     let portal = Arc::new(portal);
     let listener = bind(0).await.expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
     let shutdown = CancellationToken::new();
     let server = tokio::spawn(serve(listener, Arc::clone(&portal) as Arc<dyn Backend>, shutdown.clone()));
-    Served { portal, port, shutdown, server }
+    PageServer { portal, port, shutdown, server }
 }
 
-pub(super) struct Answer {
+pub(super) struct PageResponse {
     pub(super) status: u16,
     /// The status line and the headers, in lowercase.
     pub(super) head: String,
     pub(super) body: String,
 }
 
-impl Answer {
-    pub(super) fn json(&self) -> Value {
+impl PageResponse {
+    pub(super) fn json_body(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 }
 
-impl Served {
+impl PageServer {
     /// Sends a request line, headers (a line each) and a body. `PORT` stands for the server's port.
-    pub(super) async fn send(&self, line: &str, headers: &[&str], body: &str) -> Answer {
+    pub(super) async fn send_request(&self, line: &str, headers: &[&str], body: &str) -> PageResponse {
         let mut request = format!("{line} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         for header in headers {
             request += &format!("{header}\r\n");
@@ -129,36 +129,36 @@ impl Served {
         read.expect("the server answers").expect("the answer is text");
         let (head, body) = text.split_once("\r\n\r\n").expect("headers end");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+        PageResponse { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get_path(&self, path: &str) -> PageResponse {
         self.send(&format!("GET {path}"), &["Host: 127.0.0.1:PORT"], "").await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(super) async fn post_json(&self, path: &str, body: &Value) -> PageResponse {
         let headers = ["Host: localhost:PORT", "Content-Type: application/json", "Origin: http://localhost:PORT"];
         self.send(&format!("POST {path}"), &headers, &body.to_string()).await
     }
 
-    pub(super) async fn events(&self) -> Events {
+    pub(super) async fn open_events(&self) -> EventReader {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("the server listens");
         let request = format!("GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", self.port);
         stream.write_all(request.as_bytes()).await.expect("it is read");
-        Events { stream, text: String::new(), at: 0 }
+        EventReader { stream, text: String::new(), at: 0 }
     }
 }
 
 /// A stream of events, as a browser reads it.
-pub(super) struct Events {
+pub(super) struct EventReader {
     pub(super) stream: TcpStream,
     pub(super) text: String,
     pub(super) at: usize,
 }
 
-impl Events {
+impl EventReader {
     /// The next view; `None` once the server has ended the stream.
-    pub(super) async fn next(&mut self) -> Option<Value> {
+    pub(super) async fn next_view(&mut self) -> Option<Value> {
         loop {
             let rest = &self.text[self.at..];
             if let Some((before, data)) = rest.split_once("event: view\ndata: ")

@@ -7,12 +7,12 @@ use deployer_health::doctor::actions::ACTIONS;
 
 use crate::processes::Site;
 
-fn known() -> BTreeSet<&'static str> {
+fn known_actions() -> BTreeSet<&'static str> {
     ACTIONS.iter().map(|action| action.name).collect()
 }
 
 /// The IAM action that a call needs. `GetCallerIdentity` needs none.
-fn action(service: &str, operation: &str) -> Option<String> {
+fn iam_action(service: &str, operation: &str) -> Option<String> {
     Some(match (service, operation) {
         ("sts", "GetCallerIdentity") => return None,
         ("tagging", operation) => format!("tag:{operation}"),

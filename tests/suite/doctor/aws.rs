@@ -8,11 +8,11 @@ use deployer_health::doctor::{Area, Check, Verdict};
 use super::{Ward, check, expect, troubles};
 use crate::world::{World, manifest};
 
-async fn examined(ward: &Ward) -> Vec<Check> {
+async fn examine_aws(ward: &Ward) -> Vec<Check> {
     ward.examine_areas(&[Area::Aws]).await
 }
 
-fn refuse(ward: &Ward, operation: &'static str, status: u16, code: &'static str) {
+fn refuse_calls(ward: &Ward, operation: &'static str, status: u16, code: &'static str) {
     ward.cloud.set_faults(Some(Arc::new(move |call: &Call| {
         let fault = Fault::Error(ApiError::new(status, code, "you may not"));
         (call.operation == operation).then_some(Injected::Before(fault))
@@ -39,7 +39,7 @@ async fn checks_the_account_before_anything_else() {
     expect(&examined(&ward).await, "", "identity", Verdict::Failed, "ExpiredToken", "aws sso login");
 }
 
-fn deny(ward: &Ward, actions: &[&str]) {
+fn deny_actions(ward: &Ward, actions: &[&str]) {
     let denied = actions.iter().map(|action| (*action).to_owned()).collect();
     ward.cloud.with(|cx| cx.state.iam.denied = denied).expect("the cloud's state is readable");
 }
@@ -72,7 +72,7 @@ async fn reports_unknown_if_the_simulation_is_denied() {
     expect(&examined(&ward).await, "", "permissions", Verdict::Unknown, "NotImplemented", "");
 }
 
-fn rule(name: &str) -> events::Rule {
+fn unrelated_rule(name: &str) -> events::Rule {
     events::Rule {
         name: name.to_owned(),
         arn: format!("arn:aws:events:us-east-1:123456789012:rule/{name}"),
@@ -86,7 +86,7 @@ fn rule(name: &str) -> events::Rule {
     }
 }
 
-fn with_rules(ward: &Ward, count: usize) {
+fn set_rule_count(ward: &Ward, count: usize) {
     let rules = (0..count).map(|number| (format!("r-{number}"), rule(&format!("r-{number}")))).collect();
     ward.cloud.with(|cx| cx.regional_mut().events.rules = rules).expect("the cloud's state is readable");
 }

@@ -6,7 +6,7 @@ use super::SECRETS;
 use crate::duplicates::account::Sandbox;
 
 /// Returns the exit code and everything printed.
-fn run(sandbox: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
+fn run_in_sandbox(sandbox: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
     let mut command = sandbox.site.command(args);
     command.envs(variables.iter().copied()).env("TOKEN_a", "token-of-the-portal");
     let output = command.output().expect("it starts");

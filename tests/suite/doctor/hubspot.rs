@@ -10,7 +10,7 @@ use super::{Ward, check, expect, troubles};
 const READ: &str = "crm.objects.contacts.read";
 const WRITE: &str = "crm.objects.contacts.write";
 
-async fn examined(ward: &Ward) -> Vec<deployer_health::doctor::Check> {
+async fn examine_hubspot(ward: &Ward) -> Vec<deployer_health::doctor::Check> {
     ward.examine_areas(&[Area::HubSpot]).await
 }
 

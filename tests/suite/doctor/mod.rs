@@ -33,7 +33,7 @@ const SECRETS: [(&str, &str); 7] = [
 ];
 
 /// What the doctor examines: a manifest next to files with its credentials, a cloud, and vendors.
-struct Ward {
+struct DoctorWard {
     directory: tempfile::TempDir,
     manifest: String,
     cloud: Cloud,
@@ -43,7 +43,7 @@ struct Ward {
     servers: [Server; 3],
 }
 
-impl Ward {
+impl DoctorWard {
     /// Everything is right. Venue `a` has OAuth and one of two locations, `b` has neither, `c` is blocked.
     async fn new() -> Self {
         let clock = Clock::stopped_at("2026-03-01T12:00:00Z".parse().expect("a time"));
@@ -83,21 +83,21 @@ impl Ward {
         ward
     }
 
-    fn secret(&self, file: &str, value: &str) {
+    fn write_secret(&self, file: &str, value: &str) {
         std::fs::write(self.directory.path().join(file), value).expect("written");
     }
 
-    fn change(&mut self, from: &str, to: &str) {
+    fn change_manifest(&mut self, from: &str, to: &str) {
         assert!(self.manifest.contains(from), "{from}");
         self.manifest = self.manifest.replace(from, to);
     }
 
-    fn aws(&self) -> Aws {
+    fn aws_clients(&self) -> Aws {
         Aws::for_local("us-east-1", self.cloud.http_client(), None)
     }
 
     /// Answers requests to a path with a status and a body.
-    fn answer(&self, vendor: &str, path: &'static str, status: u16, body: Value) {
+    fn answer_with(&self, vendor: &str, path: &'static str, status: u16, body: Value) {
         let hook = move |request: &RequestInfo| {
             let fault = Fault::Status { status, body: body.clone(), headers: Vec::new() };
             request.path.contains(path).then_some(fault)
@@ -108,7 +108,7 @@ impl Ward {
         }
     }
 
-    async fn examine(&self) -> Vec<Check> {
+    async fn examine_all(&self) -> Vec<Check> {
         self.examine_areas(&[]).await
     }
 
@@ -148,13 +148,13 @@ impl Ward {
 
 /// The check of this name for this venue (empty: for what all venues share).
 #[track_caller]
-fn check<'c>(checks: &'c [Check], venue: &str, name: &str) -> &'c Check {
+fn find_check<'c>(checks: &'c [Check], venue: &str, name: &str) -> &'c Check {
     let found = checks.iter().find(|check| check.venue.as_deref().unwrap_or_default() == venue && check.name == name);
     found.unwrap_or_else(|| panic!("no check {name} of {venue:?}: {checks:#?}"))
 }
 
 /// The checks that found a problem, as `venue/name verdict`.
-fn troubles(checks: &[Check]) -> Vec<String> {
+fn list_troubles(checks: &[Check]) -> Vec<String> {
     let in_order = |check: &&Check| !matches!(check.verdict, Verdict::Ok | Verdict::Skipped);
     let told = |check: &Check| {
         let venue = check.venue.as_deref().unwrap_or("all");
@@ -165,7 +165,7 @@ fn troubles(checks: &[Check]) -> Vec<String> {
 
 /// Asserts a check's verdict, and parts of its evidence and advice.
 #[track_caller]
-fn expect(checks: &[Check], venue: &str, name: &str, verdict: Verdict, evidence: &str, advice: &str) {
+fn expect_check(checks: &[Check], venue: &str, name: &str, verdict: Verdict, evidence: &str, advice: &str) {
     let check = check(checks, venue, name);
     assert_eq!(check.verdict, verdict, "{check:?}");
     assert!(check.evidence.contains(evidence), "{evidence}: {check:?}");
@@ -190,7 +190,7 @@ fn manifest_text(tripleseat: &str, hubspot: &str) -> String {
 
 #[tokio::test]
 async fn finds_nothing_if_everything_is_right() {
-    let ward = Ward::new().await;
+    let ward = DoctorWard::new().await;
     let checks = ward.examine().await;
     assert_eq!(troubles(&checks), [""; 0]);
     let text = anstream::adapter::strip_str(&deployer::render::checks_text(&checks)).to_string();
@@ -199,7 +199,7 @@ async fn finds_nothing_if_everything_is_right() {
 
 #[tokio::test]
 async fn examines_only_the_given_areas() {
-    let ward = Ward::new().await;
+    let ward = DoctorWard::new().await;
     for (area, others) in [
         (Area::Aws, ["HubSpot", "Tripleseat"]),
         (Area::HubSpot, ["quota", "Tripleseat"]),

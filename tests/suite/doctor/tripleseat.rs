@@ -11,7 +11,7 @@ const OAUTH: &str = "Tripleseat OAuth client";
 const LOCATION: &str = "Tripleseat location";
 const SITE: &str = "Tripleseat site";
 
-async fn examined(ward: &Ward) -> Vec<Check> {
+async fn examine_tripleseat(ward: &Ward) -> Vec<Check> {
     ward.examine_areas(&[Area::Tripleseat]).await
 }
 

@@ -15,7 +15,7 @@ use crate::processes::Site;
 
 pub const CLIENT_SECRET: &str = "secret-of-the-client";
 
-pub struct Sandbox {
+pub struct DuplicatesSandbox {
     pub site: Site,
     pub tripleseat: Tripleseat,
     pub hubspot: HubSpot,
@@ -25,7 +25,7 @@ pub struct Sandbox {
     runtime: tokio::runtime::Runtime,
 }
 
-impl Sandbox {
+impl DuplicatesSandbox {
     /// A sandbox with venue `a`, which owns the account, and venue `b`.
     pub fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -61,12 +61,12 @@ impl Sandbox {
         Self { site, tripleseat, hubspot, clock, uri, _servers: servers, runtime }
     }
 
-    pub fn days_later(&self, days: i64) {
+    pub fn advance_days(&self, days: i64) {
         self.clock.advance(SignedDuration::from_hours(24 * days));
     }
 
     /// Creates a lead with these fields in addition to the usual ones.
-    pub fn lead(&self, fields: Value) -> u64 {
+    pub fn create_lead(&self, fields: Value) -> u64 {
         let mut lead = json!({ "first_name": "Ana", "last_name": "Silva", "location_id": 11 });
         for (name, value) in fields.as_object().expect("an object") {
             lead[name] = value.clone();
@@ -81,24 +81,24 @@ impl Sandbox {
     }
 
     /// Creates a contact with these properties.
-    pub fn contact(&self, properties: &[(&str, &str)]) -> u64 {
+    pub fn create_contact(&self, properties: &[(&str, &str)]) -> u64 {
         let properties: Properties =
             properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.hubspot.add_contacts(vec![properties]).expect("a contact")[0]
     }
 
     /// Runs the command with these additional arguments; returns its exit code and output.
-    pub fn run(&self, more: &[&str]) -> (i32, String) {
+    pub fn run_duplicates(&self, more: &[&str]) -> (i32, String) {
         self.site.run(&[&["duplicates", "a", "--out", "out", "--rate", "10"], more].concat())
     }
 
-    pub fn report(&self, extension: &str) -> String {
+    pub fn read_report(&self, extension: &str) -> String {
         let path = self.site.path().join(format!("out/duplicates.{extension}"));
         std::fs::read_to_string(path).expect("the report")
     }
 
     /// Removes all faults and records which pages of leads are requested from now on.
-    pub fn watch(&self) -> Arc<Mutex<Vec<String>>> {
+    pub fn record_pages(&self) -> Arc<Mutex<Vec<String>>> {
         let pages = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&pages);
         self.tripleseat.set_faults(Some(Arc::new(move |request: &RequestInfo| {
@@ -112,12 +112,12 @@ impl Sandbox {
 }
 
 /// The text at the end of a lead created by this system, and its reference.
-pub fn reference(contact: u64, attempt: &str) -> (String, String) {
+pub fn lead_reference(contact: u64, attempt: &str) -> (String, String) {
     let reference = format!("HS-{contact}-{attempt}");
     (format!("Hello\n\n[HubSpot contact {contact}, reference {reference}]"), reference)
 }
 
-fn manifest(tripleseat: &str, hubspot: &str) -> String {
+fn sandbox_manifest(tripleseat: &str, hubspot: &str) -> String {
     format!(
         "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\
          [hubspot]\nportal_id = 77\ntoken = \"file:token\"\nbase_uri = \"{hubspot}\"\n\n\

@@ -18,7 +18,7 @@ const LEADS: u64 = 100_000;
 const PAGE: u64 = 50;
 
 /// Both vendors: an account in which every fourth lead repeats an earlier one, and a portal without contacts.
-fn vendors() -> Router {
+fn vendor_router() -> Router {
     Router::new().fallback(|request: Request| async move {
         let query = Query::<std::collections::BTreeMap<String, String>>::try_from_uri(request.uri());
         let page = query.ok().and_then(|query| query.0.get("page")?.parse::<u64>().ok()).unwrap_or(1);
@@ -33,7 +33,7 @@ fn vendors() -> Router {
     })
 }
 
-fn lead(id: u64) -> Value {
+fn lead_json(id: u64) -> Value {
     let person = if id.is_multiple_of(4) { id / 8 } else { id };
     json!({
         "id": id + 1,

@@ -10,7 +10,7 @@ fn with_manifest(change: impl Fn(&str) -> String) -> Sandbox {
     sandbox
 }
 
-fn refusal(sandbox: &Sandbox, code: i32, args: &[&str]) -> String {
+fn refused_output(sandbox: &Sandbox, code: i32, args: &[&str]) -> String {
     let (found, printed) = sandbox.site.run(args);
     assert_eq!(found, code, "{printed}");
     assert!(!printed.contains(CLIENT_SECRET) && !printed.contains("token-of"), "{printed}");

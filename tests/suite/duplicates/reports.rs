@@ -6,7 +6,7 @@ use super::account::{Sandbox, reference};
 
 /// An account with one of each: a duplicate, one outside the window, a shared number, another event date, and a lead of
 /// another venue.
-fn messy() -> Sandbox {
+fn messy_account() -> Sandbox {
     let sandbox = Sandbox::new();
     let ana = json!({ "email_address": "ana@example.com", "phone_number": "+1 555 010 0100" });
     let with = |more: Value| {

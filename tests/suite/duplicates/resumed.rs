@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::account::Sandbox;
 
 /// An account with this many leads, of which every second has the address of the first.
-fn large(leads: usize) -> Sandbox {
+fn account_with_leads(leads: usize) -> Sandbox {
     let sandbox = Sandbox::new();
     for number in 0..leads {
         let email =
@@ -22,12 +22,12 @@ fn large(leads: usize) -> Sandbox {
     sandbox
 }
 
-fn status(status: u16, headers: &[(&str, &str)]) -> Option<Fault> {
+fn status_fault(status: u16, headers: &[(&str, &str)]) -> Option<Fault> {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Some(Fault::Status { status, body: Value::Null, headers })
 }
 
-fn repeats(printed: &str) -> Value {
+fn printed_repeats(printed: &str) -> Value {
     let line = printed.lines().find(|line| line.contains("\"duplicates\"")).expect("a line");
     serde_json::from_str::<Value>(line).expect("JSON")["summary"]["repeats"].clone()
 }

@@ -12,7 +12,7 @@ use crate::world::{manifest, venue};
 const ISOLATION: [&str; 2] = ["verify", "--isolation"];
 const OFFLINE: [&str; 3] = ["verify", "--isolation", "--offline"];
 
-fn applied() -> Site {
+fn applied_site() -> Site {
     let site = Site::new();
     let (code, text) = site.apply();
     assert_eq!(code, 0, "{text}");
@@ -21,12 +21,12 @@ fn applied() -> Site {
 }
 
 /// Changes something on the site's cloud outside the deployer.
-fn behind_our_back<T>(site: &Site, act: impl AsyncFnOnce(Aws) -> T) -> T {
+fn change_outside_deployer<T>(site: &Site, act: impl AsyncFnOnce(Aws) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(act(Aws::for_local("us-east-1", site.cloud.http_client(), None)))
 }
 
-fn deny(site: &Site, operation: &'static str) {
+fn deny_operation(site: &Site, operation: &'static str) {
     site.cloud.set_faults(Some(Arc::new(move |call: &Call| {
         let denied = || ApiError::new(403, "AccessDeniedException", format!("not authorized to perform {operation}"));
         (call.operation == operation).then(|| Injected::Before(Fault::Error(denied())))

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::world::venue;
 
-fn planned(venues: &[&str]) -> (Manifest, Desired) {
+fn planned_venues(venues: &[&str]) -> (Manifest, Desired) {
     let tables: String = venues.iter().map(|name| venue(name, "")).collect();
     let text = format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n{tables}");
     let manifest = manifest::parse(&text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}")).manifest;
@@ -19,7 +19,7 @@ fn planned(venues: &[&str]) -> (Manifest, Desired) {
 }
 
 /// Credentials with these values.
-fn credentials(of: &[(&str, &str, u8)]) -> Credentials {
+fn credentials_with_values(of: &[(&str, &str, u8)]) -> Credentials {
     let mut all = Credentials::new();
     for (venue, key, value) in of {
         let credential = Credential { reference: format!("cmd:{venue}"), digest: Some([*value; 32]) };
@@ -28,19 +28,19 @@ fn credentials(of: &[(&str, &str, u8)]) -> Credentials {
     all
 }
 
-fn judged(venues: &[&str], credentials: &Credentials, change: impl Fn(&mut [Subject])) -> Report {
+fn judge_planned(venues: &[&str], credentials: &Credentials, change: impl Fn(&mut [Subject])) -> Report {
     let (manifest, desired) = planned(venues);
     let mut subjects = subjects(&manifest, &desired, credentials);
     change(&mut subjects);
     judge(&subjects, &Simulated::default(), Vec::new())
 }
 
-fn state(report: &Report, from: &str, to: &str) -> PairState {
+fn state_of(report: &Report, from: &str, to: &str) -> PairState {
     report.pairs.iter().find(|pair| pair.from == from && pair.to == to).expect("the pair").state
 }
 
 /// What is allowed, and for which pair.
-fn open(report: &Report) -> Vec<(String, String, Reach)> {
+fn allowed_requests(report: &Report) -> Vec<(String, String, Reach)> {
     let mut open: Vec<_> = report
         .of_two()
         .flat_map(|pair| pair.checks.iter().map(move |check| (pair, check)))
@@ -51,7 +51,7 @@ fn open(report: &Report) -> Vec<(String, String, Reach)> {
     open
 }
 
-fn pair(from: &str, to: &str, reach: Reach) -> (String, String, Reach) {
+fn request_between(from: &str, to: &str, reach: Reach) -> (String, String, Reach) {
     (from.to_owned(), to.to_owned(), reach)
 }
 

@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 const ROLE: &str = "arn:aws:iam::123456789012:role/deployer/sync/sync-a-role";
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:sync/a-Xy7Zq2";
 
-fn policy(statements: Value) -> Policy {
+fn parsed_policy(statements: Value) -> Policy {
     Policy::parse("p", &json!({ "Version": "2012-10-17", "Statement": statements })).expect("a policy")
 }
 
-fn of_role(statements: Value, action: &str, resource: &str) -> Decision {
+fn decide_for_role(statements: Value, action: &str, resource: &str) -> Decision {
     let context = Context::from([("aws:sourcearn", None), ("aws:principalarn", Some(ROLE.to_owned()))]);
     let request = Request { principal: Principal::Role(ROLE), action, resource, context: &context };
     decide(&[policy(statements)], &[], &request)
 }
 
-fn allows(statement: Value) -> bool {
+fn allows_secret_read(statement: Value) -> bool {
     of_role(statement, "secretsmanager:GetSecretValue", SECRET).is_allowed()
 }
 
@@ -172,7 +172,7 @@ fn stars_do_not_cross_arn_parts() {
 }
 
 /// The definition of `*` and `?`, slow but obviously correct.
-fn plainly(pattern: &[char], text: &[char]) -> bool {
+fn matches_by_definition(pattern: &[char], text: &[char]) -> bool {
     match (pattern, text) {
         ([], []) => true,
         (['*', rest @ ..], _) => plainly(rest, text) || (!text.is_empty() && plainly(pattern, &text[1..])),
@@ -182,7 +182,7 @@ fn plainly(pattern: &[char], text: &[char]) -> bool {
     }
 }
 
-fn statement() -> impl Strategy<Value = Value> {
+fn arbitrary_statement() -> impl Strategy<Value = Value> {
     let patterns = ["*", "s:*", "s:Get?", "s:Gets", "t:Put"].map(str::to_owned);
     let resources = ["*", "arn:a:s:r:1:x", "arn:a:s:r:1:*", "arn:a:*", "arn:a:s:r:1:${v}"].map(str::to_owned);
     let conditions = [

@@ -4,12 +4,12 @@ use deployer_core::manifest::{SecretRef, SecretValue};
 
 use super::{HEAD, accepted, codes, errors, venue};
 
-fn two(first: &str, second: &str) -> String {
+fn two_venues(first: &str, second: &str) -> String {
     format!("{HEAD}{first}{second}")
 }
 
 /// A venue with this public key and location.
-fn keyed(name: &str, key: &str, location: Option<u32>) -> String {
+fn venue_with_key(name: &str, key: &str, location: Option<u32>) -> String {
     let text = venue(name, "").replace(&format!("env:{}_KEY", name.to_uppercase()), key);
     match location {
         Some(location) => format!("{text}location_id = {location}\n"),
@@ -17,7 +17,7 @@ fn keyed(name: &str, key: &str, location: Option<u32>) -> String {
     }
 }
 
-fn http(name: &str, url: &str, credential: Option<&str>) -> String {
+fn http_venue(name: &str, url: &str, credential: Option<&str>) -> String {
     let (secret, auth) = match credential {
         Some(credential) => (format!("destination_credential = \"{credential}\"\n"), "auth = { kind = \"bearer\" }\n"),
         None => (String::new(), ""),

@@ -22,7 +22,7 @@ fn manifest_with(keys: &str, more: &str) -> String {
 }
 
 /// A valid venue with its own credentials.
-fn venue(name: &str, keys: &str) -> String {
+fn venue_table(name: &str, keys: &str) -> String {
     let variable = name.to_uppercase().replace('-', "_");
     format!(
         r#"[venues.{name}]
@@ -37,19 +37,19 @@ kind = "tripleseat"
     )
 }
 
-fn errors(text: &str) -> ManifestErrors {
+fn parse_errors(text: &str) -> ManifestErrors {
     match manifest::parse(text, "venues.toml") {
         Ok(loaded) => panic!("accepted: {:?}", loaded.manifest),
         Err(errors) => errors,
     }
 }
 
-fn accepted(text: &str) -> Loaded {
+fn parse_accepted(text: &str) -> Loaded {
     manifest::parse(text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// The codes of all mistakes, in the order of the file.
-fn codes(text: &str) -> Vec<&'static str> {
+fn error_codes(text: &str) -> Vec<&'static str> {
     errors(text).findings().iter().map(|finding| finding.code).collect()
 }
 

@@ -4,7 +4,7 @@ use deployer_core::manifest::{self, ReportStyle};
 
 use super::{HEAD, codes, errors, manifest_with, venue};
 
-fn report(text: &str) -> String {
+fn render_errors(text: &str) -> String {
     errors(text).render(ReportStyle::PLAIN)
 }
 

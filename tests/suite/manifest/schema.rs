@@ -22,7 +22,7 @@ fn schema_keys(schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
 }
 
 /// Validates a value against the schema, for the part of JSON Schema that the schema uses.
-fn validate(value: &Value, schema: &Value, path: &str) {
+fn validate_value(value: &Value, schema: &Value, path: &str) {
     if let Some(kinds) = schema["oneOf"].as_array() {
         let kind = kinds.iter().find(|kind| kind["properties"]["kind"]["const"] == value["kind"]);
         return validate(value, kind.unwrap_or_else(|| panic!("{path}: unknown kind")), path);
@@ -56,7 +56,7 @@ fn as_json(text: &str) -> Value {
 }
 
 /// The text with every commented-out key and table uncommented.
-fn uncommented(text: &str) -> String {
+fn uncomment_keys(text: &str) -> String {
     let line = |line: &str| match line.strip_prefix("# ") {
         Some(rest)
             if rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(key, _)| !key.trim().contains(' ')) =>

@@ -8,7 +8,7 @@ use super::{HEAD, errors, manifest_with};
 
 const CANARY: &str = "pat-na1-5ecre7-c0ffee";
 
-fn shows_nothing(text: &str) -> String {
+fn assert_redacted(text: &str) -> String {
     let errors = errors(text);
     let shown = format!(
         "{}{errors}{}{errors:?}{}",
@@ -78,7 +78,7 @@ fn report_of_a_non_utf8_file_shows_no_secret() {
     assert!(!errors.render(ReportStyle::PLAIN).contains("c0ffee"));
 }
 
-fn resolve(reference: &str, directory: &Path) -> Result<Option<String>, String> {
+fn resolve_reference(reference: &str, directory: &Path) -> Result<Option<String>, String> {
     let reference = SecretRef::parse(reference).unwrap();
     match reference.resolve(directory) {
         Ok(value) => Ok(value.map(|value| value.expose().to_owned())),

@@ -15,13 +15,13 @@ use sync_config::config::{LedgerProperties, default_flag_property};
 use super::{Portal, with_token};
 use crate::world::{World, actions, manifest};
 
-async fn world(portal: &Portal) -> World {
+async fn new_world(portal: &Portal) -> World {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
     world.without_delays().with_hubspot(portal.client())
 }
 
-fn desired(world: &World) -> Desired {
+fn desired_state(world: &World) -> Desired {
     world.desired(&with_token(&manifest("sync"), "https://api.hubapi.com"))
 }
 

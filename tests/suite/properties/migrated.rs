@@ -15,12 +15,12 @@ use crate::world::manifest;
 
 const OLD: &str = "tripleseat_sync";
 
-fn ledger() -> LedgerProperties {
+fn venue_ledger() -> LedgerProperties {
     LedgerProperties::new("a", &default_flag_property("a"))
 }
 
 /// A portal with the old flag and the properties of venue `a`.
-async fn portal() -> Portal {
+async fn start_portal() -> Portal {
     let portal = Portal::start().await;
     portal
         .hubspot
@@ -30,20 +30,20 @@ async fn portal() -> Portal {
     portal
 }
 
-fn contact(properties: &[(&str, &str)]) -> Properties {
+fn contact_properties(properties: &[(&str, &str)]) -> Properties {
     properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Adds `count` contacts that have the old flag ticked.
-fn carriers(portal: &Portal, count: usize) -> Vec<u64> {
+fn add_flagged_contacts(portal: &Portal, count: usize) -> Vec<u64> {
     portal.hubspot.add_contacts(vec![contact(&[(OLD, "true")]); count]).expect("contacts")
 }
 
-fn migration() -> Migration {
+fn new_migration() -> Migration {
     Migration { from: OLD.to_owned(), to: ledger(), also_synced: false, dry_run: false }
 }
 
-async fn pass(portal: &Portal, migration: &Migration) -> (Tally, Vec<(String, Fate)>, bool) {
+async fn run_pass(portal: &Portal, migration: &Migration) -> (Tally, Vec<(String, Fate)>, bool) {
     let (mut tally, mut fates) = (Tally::default(), Vec::new());
     let on_contact = |id: &str, fate: &Fate| fates.push((id.to_owned(), fate.clone()));
     let done = migration.pass(&portal.client(), &mut tally, on_contact, |_| ()).await;
@@ -51,7 +51,7 @@ async fn pass(portal: &Portal, migration: &Migration) -> (Tally, Vec<(String, Fa
 }
 
 /// How many contacts have the old flag ticked, how many the venue's, and how many neither or both.
-fn flags(portal: &Portal) -> (usize, usize, usize) {
+fn count_flags(portal: &Portal) -> (usize, usize, usize) {
     let flag = ledger().flag;
     let mut counts = (0, 0, 0);
     for contact in portal.hubspot.contacts() {
@@ -139,13 +139,13 @@ async fn leaves_deleted_and_unticked_contacts_alone() {
 }
 
 /// The program with a portal and a manifest with venues `a` and `b`.
-struct Program {
+struct MigrationSite {
     site: Site,
     portal: Portal,
     _runtime: tokio::runtime::Runtime,
 }
 
-impl Program {
+impl MigrationSite {
     fn new() -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let portal = runtime.block_on(portal());
@@ -154,7 +154,7 @@ impl Program {
         Self { site, portal, _runtime: runtime }
     }
 
-    fn run(&self, args: &[&str]) -> (i32, String) {
+    fn run_program(&self, args: &[&str]) -> (i32, String) {
         let mut command = self.site.command(&[&["migrate-flag"], args].concat());
         let output = command.env("ADMIN_TOKEN", TOKEN).output().expect("the program starts");
         let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
@@ -165,7 +165,7 @@ impl Program {
 
 #[test]
 fn the_program_shows_the_migration_and_asks() {
-    let program = Program::new();
+    let program = MigrationSite::new();
     carriers(&program.portal, 3);
     let (code, text) = program.run(&["--from", OLD, "--to", "a", "--dry-run"]);
     assert!(code == 0 && text.contains("would move 3 contacts"), "{text}");
@@ -181,7 +181,7 @@ fn the_program_shows_the_migration_and_asks() {
 
 #[test]
 fn the_program_refuses_invalid_and_contaminating_migrations() {
-    let program = Program::new();
+    let program = MigrationSite::new();
     carriers(&program.portal, 1);
     let b = LedgerProperties::new("b", &default_flag_property("b"));
     program.portal.hubspot.define_sync_properties(&b, "Venue b").expect("the definitions are valid");
@@ -204,7 +204,7 @@ fn the_program_refuses_invalid_and_contaminating_migrations() {
 
 #[test]
 fn the_program_requires_the_venues_own_flag() {
-    let program = Program::new();
+    let program = MigrationSite::new();
     let (code, text) = program.run(&["--from", OLD, "--to", "b", "--yes"]);
     assert!(code == 2 && text.contains("tripleseat_sync__b") && text.contains("deployer apply"), "{text}");
 }

@@ -15,13 +15,13 @@ const TOKEN: &str = "admin-token";
 const LAG: SignedDuration = SignedDuration::from_secs(10);
 
 /// A sandbox portal with a stopped clock and no rate limits, and its server.
-struct Portal {
+struct TestPortal {
     hubspot: HubSpot,
     clock: Clock,
     server: Server,
 }
 
-impl Portal {
+impl TestPortal {
     async fn start() -> Self {
         let clock = Clock::stopped_at(jiff::Timestamp::now());
         let config = HubSpotConfig { portal_id: 111, clock: clock.clone(), search_lag: LAG, limits: false };
@@ -32,13 +32,13 @@ impl Portal {
     }
 
     /// The deployer's own client for this portal.
-    fn client(&self) -> deployer_hubspot::HubSpot {
+    fn deployer_client(&self) -> deployer_hubspot::HubSpot {
         let client = sync_lambda::http::client().expect("an HTTP client");
         deployer_hubspot::HubSpot::new(client, &self.server.uri, Secret::new(TOKEN))
     }
 
     /// The write requests since the last call: method and last path segment.
-    fn writes(&self) -> Vec<String> {
+    fn take_writes(&self) -> Vec<String> {
         let requests = self.hubspot.requests();
         self.hubspot.forget_requests();
         let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();

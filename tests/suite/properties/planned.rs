@@ -13,12 +13,12 @@ use crate::planner::{MANIFEST, converged, wanted};
 const FLAG: &str = "tripleseat_sync__harbour";
 const STATUS: &str = "tripleseat_sync_status__harbour";
 
-fn desired() -> Desired {
+fn desired_state() -> Desired {
     wanted(&with_token(MANIFEST, "https://api.hubapi.com"))
 }
 
 /// HubSpot and AWS after all of `desired` is applied.
-fn all_there(desired: &Desired) -> Snapshot {
+fn everything_applied(desired: &Desired) -> Snapshot {
     let stacks = desired.venues.iter().filter_map(|venue| venue.stack.as_ref());
     let properties = stacks.flat_map(|stack| &stack.properties);
     let properties = properties.map(|(_, property)| (property.name.clone(), property.clone())).collect();
@@ -26,25 +26,25 @@ fn all_there(desired: &Desired) -> Snapshot {
     Snapshot { portal: Portal::Read(live), ..converged(desired) }
 }
 
-fn live(snapshot: &mut Snapshot) -> &mut LivePortal {
+fn live_portal(snapshot: &mut Snapshot) -> &mut LivePortal {
     match &mut snapshot.portal {
         Portal::Read(live) => live,
         _ => panic!("expected a portal that was read"),
     }
 }
 
-fn property<'s>(snapshot: &'s mut Snapshot, name: &str) -> &'s mut Property {
+fn property_mut<'s>(snapshot: &'s mut Snapshot, name: &str) -> &'s mut Property {
     live(snapshot).properties.get_mut(name).expect("it exists")
 }
 
-fn checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
+fn plan_checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
     let plan = plan(desired, snapshot, &[]);
     assert_eq!(invariants::violations(&plan, desired, snapshot), Vec::<String>::new());
     plan
 }
 
 /// `venue/kind: calls`, then `attribute before -> after` for each attribute, for each change.
-fn changes(plan: &Plan) -> Vec<String> {
+fn describe_changes(plan: &Plan) -> Vec<String> {
     let line = |change: &deployer_core::plan::Change| {
         let calls: Vec<&str> = change.operations.iter().map(Operation::call).collect();
         let attributes = change.attributes.iter().map(|attribute| {

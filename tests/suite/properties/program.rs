@@ -11,13 +11,13 @@ use crate::world::{manifest, venue};
 const PLAN: [&str; 3] = ["plan", "--artifact", "bootstrap"];
 
 /// A cloud and a portal, with a manifest for both.
-struct Both {
+struct SiteWithPortal {
     site: Site,
     portal: Portal,
     _runtime: tokio::runtime::Runtime,
 }
 
-impl Both {
+impl SiteWithPortal {
     fn new() -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let portal = runtime.block_on(Portal::start());
@@ -26,17 +26,17 @@ impl Both {
         both
     }
 
-    fn manifest(&self, text: &str) {
+    fn write_manifest(&self, text: &str) {
         self.site.write("venues.toml", &with_token(text, &self.portal.server.uri));
     }
 
-    fn run(&self, args: &[&str]) -> (i32, String) {
+    fn run_program(&self, args: &[&str]) -> (i32, String) {
         let output = self.site.command(args).env("ADMIN_TOKEN", TOKEN).output().expect("the program starts");
         printed(&output)
     }
 }
 
-fn printed(output: &Output) -> (i32, String) {
+fn printed_text(output: &Output) -> (i32, String) {
     let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     assert!(!text.contains(TOKEN), "the token is shown: {text}");
     (output.status.code().unwrap_or(-1), text)
@@ -44,7 +44,7 @@ fn printed(output: &Output) -> (i32, String) {
 
 #[test]
 fn creates_properties_and_then_has_nothing_to_do() {
-    let both = Both::new();
+    let both = SiteWithPortal::new();
     let (code, text) = both.run(&PLAN);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("+ flag-property tripleseat_sync__a") && text.contains("26 to create"), "{text}");
@@ -62,7 +62,7 @@ fn creates_properties_and_then_has_nothing_to_do() {
 
 #[test]
 fn each_plan_reads_the_portal_once() {
-    let both = Both::new();
+    let both = SiteWithPortal::new();
     both.portal.hubspot.forget_requests();
     assert_eq!(both.run(&PLAN).0, 0);
     let paths: Vec<String> = both.portal.hubspot.requests().into_iter().map(|request| request.path).collect();
@@ -71,7 +71,7 @@ fn each_plan_reads_the_portal_once() {
 
 #[test]
 fn leaves_a_denied_portal_alone_and_exits_3() {
-    let both = Both::new();
+    let both = SiteWithPortal::new();
     both.portal.hubspot.add_token(TOKEN, &["crm.objects.contacts.read"]);
     let (code, text) = both.run(&PLAN);
     assert_eq!(code, 3, "{text}");
@@ -87,7 +87,7 @@ fn leaves_a_denied_portal_alone_and_exits_3() {
 
 #[test]
 fn refuses_a_property_of_another_type() {
-    let both = Both::new();
+    let both = SiteWithPortal::new();
     let text = PropertyDefinition::new("tripleseat_sync__a", "Sync", "string", "text");
     both.portal.hubspot.define_property(text).expect("the definition is valid");
     for (args, code) in [(&PLAN[..], 1), (&APPLY, 1)] {
@@ -104,7 +104,7 @@ fn refuses_a_property_of_another_type() {
 
 #[test]
 fn notes_a_missing_token() {
-    let both = Both::new();
+    let both = SiteWithPortal::new();
     let (code, text) = both.site.run(&PLAN);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("left alone") && text.contains("ADMIN_TOKEN isn't set"), "{text}");
@@ -116,7 +116,7 @@ fn notes_a_missing_token() {
 
 #[test]
 fn refuses_a_token_of_another_portal_before_any_write() {
-    let both = Both::new();
+    let both = SiteWithPortal::new();
     let saved = [&PLAN[..], &["--out", "plan.json"]].concat();
     let (code, text) = both.run(&saved);
     assert_eq!(code, 0, "{text}");
@@ -133,7 +133,7 @@ fn refuses_a_token_of_another_portal_before_any_write() {
 
 #[test]
 fn a_saved_plan_is_stale_when_a_property_has_changed() {
-    let both = Both::new();
+    let both = SiteWithPortal::new();
     assert_eq!(both.run(&APPLY).0, 0);
     let one_less = &manifest("sync")[..manifest("sync").find("[venues.b]").expect("the manifest has b")];
     both.manifest(&format!("{one_less}{}", venue("c", "")));
@@ -156,7 +156,7 @@ fn a_saved_plan_is_stale_when_a_property_has_changed() {
 
 #[test]
 fn destroy_keeps_properties_unless_asked_to_archive_them() {
-    let both = Both::new();
+    let both = SiteWithPortal::new();
     assert_eq!(both.run(&APPLY).0, 0);
     both.portal.hubspot.forget_requests();
     let (code, text) = both.run(&["destroy", "--yes"]);
@@ -172,7 +172,7 @@ fn destroy_keeps_properties_unless_asked_to_archive_them() {
 
 #[test]
 fn a_plan_reports_a_shared_flag() {
-    let both = Both::new();
+    let both = SiteWithPortal::new();
     let flag = PropertyDefinition::tick_box("old_flag", "Tripleseat Sync");
     both.portal.hubspot.define_property(flag).expect("the definition is valid");
     let flagged = || [("old_flag".to_owned(), "true".to_owned())].into();

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::*;
 
 impl Portal {
-    async fn update(&self, inputs: Value) -> (u16, Value) {
+    async fn update_batch(&self, inputs: Value) -> (u16, Value) {
         self.call("POST", &format!("{CONTACTS}/batch/update"), json!({ "inputs": inputs })).await
     }
 
-    async fn read(&self, inputs: Value, properties: Value) -> (u16, Value) {
+    async fn read_batch(&self, inputs: Value, properties: Value) -> (u16, Value) {
         let body = json!({ "inputs": inputs, "properties": properties, "propertiesWithHistory": [] });
         self.call("POST", &format!("{CONTACTS}/batch/read"), body).await
     }

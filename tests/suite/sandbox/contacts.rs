@@ -5,12 +5,12 @@ use deployer_sandbox::contacts_csv::{self, ContactsFile};
 
 use super::*;
 
-fn parse(text: &str) -> Result<ContactsFile, deployer_core::error::Error> {
+fn parse_csv(text: &str) -> Result<ContactsFile, deployer_core::error::Error> {
     contacts_csv::parse(text.as_bytes(), "contacts.csv", &[])
 }
 
 /// The error's first line. Also checks that it is a usage error with a hint.
-fn error(bytes: &[u8]) -> String {
+fn csv_error(bytes: &[u8]) -> String {
     let error = contacts_csv::parse(bytes, "contacts.csv", &[]).expect_err("it is refused");
     assert_eq!((error.code, error.hints.len()), (ExitCode::Usage, 1), "{error}");
     error.message

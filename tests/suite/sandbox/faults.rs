@@ -10,19 +10,19 @@ use super::*;
 
 impl Portal {
     /// Injects a fault into every request from now on.
-    fn fault(&self, fault: Fault) {
+    fn inject_fault(&self, fault: Fault) {
         self.hubspot.set_faults(Some(Arc::new(move |_| Some(fault.clone()))));
     }
 
     /// Renames the contact 1001. Returns the status and the text of the response, or `None` if there was none.
-    async fn rename(&self, name: &str) -> Option<(u16, String)> {
+    async fn rename_contact(&self, name: &str) -> Option<(u16, String)> {
         let body = json!({ "properties": { "firstname": name } });
         let request = self.http.request("PATCH", &format!("{CONTACTS}/1001")).bearer_auth(TOKEN).json(&body);
         let response = request.send().await.ok()?;
         Some((response.status().as_u16(), response.text().await.ok()?))
     }
 
-    fn name(&self) -> String {
+    fn contact_name(&self) -> String {
         self.value(1_001, "firstname").expect("a name")
     }
 }

@@ -23,7 +23,7 @@ const LAG: i64 = 10;
 const CONTACTS: &str = "/crm/objects/2026-03/contacts";
 const PROPERTIES: &str = "/crm/properties/2026-03/contacts";
 
-fn now() -> Timestamp {
+fn start_time() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().expect("a time")
 }
 
@@ -32,46 +32,46 @@ fn seconds(seconds: i64) -> SignedDuration {
 }
 
 /// An HTTP client for one sandbox server.
-struct Http {
+struct SandboxClient {
     client: reqwest::Client,
     uri: String,
 }
 
-impl Http {
+impl SandboxClient {
     fn new(server: &Server) -> Self {
         // It fails if another test has already done it, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { client: reqwest::Client::new(), uri: server.uri.clone() }
     }
 
-    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    fn build_request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().expect("a method");
         self.client.request(method, format!("{}{path}", self.uri))
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+    async fn send_request(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
         let response = request.send().await.expect("an answer");
         let (status, text) = (response.status().as_u16(), response.text().await.expect("a text"));
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
     /// Sends a request with a token and, unless it is `null`, a body.
-    async fn call(&self, token: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+    async fn call_api(&self, token: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
         let request = self.request(method, path).bearer_auth(token);
         self.send(if body.is_null() { request } else { request.json(&body) }).await
     }
 }
 
 /// A portal with the properties of one venue's sync, on a stopped clock.
-struct Portal {
+struct SandboxPortal {
     clock: Clock,
     hubspot: HubSpot,
     ledger: LedgerProperties,
-    http: Http,
+    http: SandboxClient,
     _server: Server,
 }
 
-impl Portal {
+impl SandboxPortal {
     async fn start() -> Self {
         Self::with_limits(false).await
     }
@@ -84,24 +84,24 @@ impl Portal {
         let ledger = LedgerProperties::new("venue-a", &default_flag_property("venue-a"));
         hubspot.define_sync_properties(&ledger, "Venue A").expect("they are valid");
         let server = Server::start(hubspot.router()).await.expect("a server");
-        Self { clock, http: Http::new(&server), hubspot, ledger, _server: server }
+        Self { clock, http: SandboxClient::new(&server), hubspot, ledger, _server: server }
     }
 
-    async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    async fn call_api(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         self.http.call(TOKEN, method, path, body).await
     }
 
     /// Adds a contact with this first name. Searches find it at once.
-    fn add(&self, name: &str) -> u64 {
+    fn add_contact(&self, name: &str) -> u64 {
         self.add_with(&[("firstname", name)])
     }
 
-    fn add_with(&self, properties: &[(&str, &str)]) -> u64 {
+    fn add_contact_with(&self, properties: &[(&str, &str)]) -> u64 {
         self.hubspot.add_contacts(vec![properties_of(properties)]).expect("a contact")[0]
     }
 
     /// The value of a contact's property.
-    fn value(&self, id: u64, property: &str) -> Option<String> {
+    fn property_value(&self, id: u64, property: &str) -> Option<String> {
         self.hubspot.contact(id).expect("the contact").properties.get(property).cloned()
     }
 }
@@ -111,7 +111,7 @@ fn properties_of(properties: &[(&str, &str)]) -> Properties {
 }
 
 /// The ids in a list.
-fn ids(body: &Value) -> Vec<&str> {
+fn result_ids(body: &Value) -> Vec<&str> {
     let results = body["results"].as_array().expect("results");
     results.iter().map(|result| result["id"].as_str().expect("ids are strings")).collect()
 }

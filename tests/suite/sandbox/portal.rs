@@ -168,7 +168,7 @@ async fn lists_contacts_page_by_page() {
     assert_eq!(portal.call("GET", &format!("{CONTACTS}?limit=101"), Value::Null).await.0, 400);
 }
 
-fn tick_box(name: &str) -> Value {
+fn checkbox_property(name: &str) -> Value {
     let option = |value: &str| json!({ "label": value, "value": value, "displayOrder": 0, "hidden": false });
     json!({
         "name": name,

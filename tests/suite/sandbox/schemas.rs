@@ -9,14 +9,14 @@ use super::*;
 
 /// A valid body, and changes that each make it invalid: a member's path, its new value (`null` removes it), and part of
 /// the message of the refusal.
-struct Route {
+struct SchemaRoute {
     method: &'static str,
     path: String,
     good: Value,
     wrong: Vec<(&'static str, Value, &'static str)>,
 }
 
-fn filter(changes: Value) -> Value {
+fn one_filter(changes: Value) -> Value {
     let mut filter = json!({ "propertyName": "email", "operator": "EQ", "value": "a" });
     for (name, value) in changes.as_object().expect("an object") {
         filter[name] = value.clone();
@@ -26,14 +26,14 @@ fn filter(changes: Value) -> Value {
 }
 
 /// `groups` groups of `each` filters.
-fn filters(groups: usize, each: usize) -> Value {
+fn many_filters(groups: usize, each: usize) -> Value {
     let filter = json!({ "propertyName": "email", "operator": "HAS_PROPERTY" });
     json!(vec![json!({ "filters": vec![filter; each] }); groups])
 }
 
-fn search() -> Route {
+fn search_route() -> SchemaRoute {
     let missing = |name| (name, Value::Null, "Some required fields were not set");
-    Route {
+    SchemaRoute {
         method: "POST",
         path: format!("{CONTACTS}/search"),
         good: json!({
@@ -86,12 +86,12 @@ fn search() -> Route {
 }
 
 /// Inputs with these ids, for either kind of batch.
-fn inputs(ids: std::ops::Range<u64>) -> Value {
+fn batch_inputs(ids: std::ops::Range<u64>) -> Value {
     json!(ids.map(|id| json!({ "id": id.to_string(), "properties": {} })).collect::<Vec<_>>())
 }
 
-fn batches() -> [Route; 2] {
-    let read = Route {
+fn batch_routes() -> [SchemaRoute; 2] {
+    let read = SchemaRoute {
         method: "POST",
         path: format!("{CONTACTS}/batch/read"),
         good: json!({ "inputs": [{ "id": "1001" }], "properties": ["email"], "propertiesWithHistory": [] }),
@@ -110,7 +110,7 @@ fn batches() -> [Route; 2] {
         ],
     };
     let input = |more: Value| json!([more]);
-    let update = Route {
+    let update = SchemaRoute {
         method: "POST",
         path: format!("{CONTACTS}/batch/update"),
         good: json!({ "inputs": [{ "id": "1001", "properties": { "lastname": "Silva" } }] }),
@@ -140,14 +140,14 @@ fn batches() -> [Route; 2] {
     [read, update]
 }
 
-fn contacts() -> [Route; 2] {
+fn contact_routes() -> [SchemaRoute; 2] {
     let properties = [
         ("/properties", Value::Null, "not set: [properties]"),
         ("/properties", json!("lastname"), "`object` from string"),
         ("/properties", json!({ "lastname": true }), "`string` from boolean"),
         ("/properties", json!({ "fax": "1" }), "Property \\\"fax\\\" does not exist"),
     ];
-    let update = Route {
+    let update = SchemaRoute {
         method: "PATCH",
         path: format!("{CONTACTS}/1001"),
         good: json!({ "properties": { "lastname": "Silva" } }),
@@ -156,7 +156,7 @@ fn contacts() -> [Route; 2] {
     let mut wrong = properties.to_vec();
     wrong.push(("/associations", Value::Null, "not set: [associations]"));
     wrong.push(("/associations", json!({}), "`array` from object"));
-    let create = Route {
+    let create = SchemaRoute {
         method: "POST",
         path: CONTACTS.to_owned(),
         good: json!({ "associations": [], "properties": { "lastname": "Silva" } }),
@@ -165,7 +165,7 @@ fn contacts() -> [Route; 2] {
     [create, update]
 }
 
-fn properties() -> [Route; 2] {
+fn property_routes() -> [SchemaRoute; 2] {
     let option = json!({ "label": "A", "value": "a", "displayOrder": 0, "hidden": false });
     let without = |name: &str| {
         let mut option = option.clone();
@@ -177,7 +177,7 @@ fn properties() -> [Route; 2] {
         option[name] = value;
         json!([option])
     };
-    let property = Route {
+    let property = SchemaRoute {
         method: "POST",
         path: PROPERTIES.to_owned(),
         good: json!({
@@ -208,7 +208,7 @@ fn properties() -> [Route; 2] {
             ("/options", with("value", json!(1)), "`string` from number"),
         ],
     };
-    let group = Route {
+    let group = SchemaRoute {
         method: "POST",
         path: format!("{PROPERTIES}/groups"),
         good: json!({ "name": "tripleseat", "label": "Tripleseat" }),
@@ -221,7 +221,7 @@ fn properties() -> [Route; 2] {
     [property, group]
 }
 
-fn changed(good: &Value, pointer: &str, value: &Value) -> Value {
+fn with_change(good: &Value, pointer: &str, value: &Value) -> Value {
     let mut body = good.clone();
     let member = &pointer[1..];
     match value {
@@ -234,7 +234,7 @@ fn changed(good: &Value, pointer: &str, value: &Value) -> Value {
 #[tokio::test]
 async fn rejects_what_hubspots_schemas_do_not_allow() {
     let routes = [search()].into_iter().chain(batches()).chain(contacts()).chain(properties());
-    for Route { method, path, good, wrong } in routes {
+    for SchemaRoute { method, path, good, wrong } in routes {
         let portal = Portal::start().await;
         portal.add("Ana");
         for (pointer, value, words) in wrong {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn query(filters: Value) -> Value {
+fn search_body(filters: Value) -> Value {
     json!({
         "filterGroups": [{ "filters": filters }],
         "sorts": [{ "propertyName": "lastmodifieddate", "direction": "ASCENDING" }],
@@ -15,17 +15,17 @@ fn query(filters: Value) -> Value {
 }
 
 impl Portal {
-    async fn search(&self, body: Value) -> (u16, Value) {
+    async fn search_contacts(&self, body: Value) -> (u16, Value) {
         self.call("POST", &format!("{CONTACTS}/search"), body).await
     }
 
-    async fn found(&self, filters: Value) -> Vec<String> {
+    async fn found_ids(&self, filters: Value) -> Vec<String> {
         let (status, body) = self.search(query(filters)).await;
         assert_eq!(status, 200, "{body}");
         ids(&body).into_iter().map(ToOwned::to_owned).collect()
     }
 
-    fn flagged(&self) -> Value {
+    fn flagged_filter(&self) -> Value {
         json!([{ "propertyName": self.ledger.flag, "operator": "EQ", "value": "true" }])
     }
 }

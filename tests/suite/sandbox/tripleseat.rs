@@ -9,14 +9,14 @@ pub(super) const CREATE_JS: &str = "/v1/leads/create.js?public_key=key-of-1";
 pub(super) const CREATE_JSON: &str = "/v1/leads/create.json?public_key=key-of-1";
 
 /// Two customers: one with two locations that requires phone numbers, and one with a single location that doesn't.
-pub(super) struct Vendor {
+pub(super) struct TripleseatVendor {
     clock: Clock,
     pub(super) tripleseat: Tripleseat,
     pub(super) http: Http,
     _server: Server,
 }
 
-impl Vendor {
+impl TripleseatVendor {
     pub(super) async fn start() -> Self {
         Self::with_limits(false).await
     }
@@ -40,29 +40,29 @@ impl Vendor {
         Self { clock, http: Http::new(&server), tripleseat, _server: server }
     }
 
-    pub(super) async fn create(&self, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn create_lead(&self, path: &str, body: Value) -> (u16, Value) {
         self.http.send(self.http.request("POST", path).json(&body)).await
     }
 
     /// An access token of a site.
-    async fn token(&self, site_id: u64) -> String {
+    async fn access_token(&self, site_id: u64) -> String {
         let (status, body) = self.ask_for_token(&format!("client-{site_id}"), &format!("secret-{site_id}")).await;
         assert_eq!((status, &body["token_type"], &body["expires_in"]), (200, &json!("Bearer"), &json!(7_200)));
         body["access_token"].as_str().expect("a token").to_owned()
     }
 
-    async fn ask_for_token(&self, client_id: &str, client_secret: &str) -> (u16, Value) {
+    async fn request_token(&self, client_id: &str, client_secret: &str) -> (u16, Value) {
         let form = [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", client_secret)];
         self.http.send(self.http.request("POST", "/oauth2/token").form(&form)).await
     }
 
-    async fn get(&self, token: &str, path: &str) -> (u16, Value) {
+    async fn get_json(&self, token: &str, path: &str) -> (u16, Value) {
         self.http.call(token, "GET", path, Value::Null).await
     }
 }
 
 /// A lead that site 1 accepts, with some fields changed; `null` removes a field.
-pub(super) fn lead(changes: Value) -> Value {
+pub(super) fn lead_body(changes: Value) -> Value {
     let mut lead = json!({
         "first_name": "Ana",
         "last_name": "Silva",
@@ -79,7 +79,7 @@ pub(super) fn lead(changes: Value) -> Value {
 
 #[tokio::test]
 async fn creates_leads_with_the_public_key_even_duplicates() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     let (status, first) = vendor.create(CREATE_JS, lead(json!({ "guest_count": 30, "favorite_color": "red" }))).await;
     assert_eq!(status, 200);
     assert!(first["success_message"].is_string(), "{first}");
@@ -94,7 +94,7 @@ async fn creates_leads_with_the_public_key_even_duplicates() {
 
 #[tokio::test]
 async fn accepts_a_lead_as_a_form_with_everything_in_the_body() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     let form = [
         ("public_key", "key-of-2"),
         ("lead_form_id", "200"),
@@ -111,7 +111,7 @@ async fn accepts_a_lead_as_a_form_with_everything_in_the_body() {
 
 #[tokio::test]
 async fn create_js_refuses_with_200_and_create_json_with_400() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     let without_phone = lead(json!({ "phone_number": null }));
     let (status, body) = vendor.create(CREATE_JS, without_phone.clone()).await;
     assert_eq!((status, body), (200, json!({ "errors": { "phone_number": ["can't be blank"] } })));
@@ -130,7 +130,7 @@ async fn create_js_refuses_with_200_and_create_json_with_400() {
 
 #[tokio::test]
 async fn rejects_invalid_leads_each_with_its_message() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     for (field, value, wanted) in [
         ("first_name", json!(null), "First name can't be blank"),
         ("last_name", json!("  "), "Last name can't be blank"),
@@ -159,7 +159,7 @@ async fn rejects_invalid_leads_each_with_its_message() {
 
 #[tokio::test]
 async fn rejects_a_wrong_key_and_oauth_instead_of_a_key() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     for path in ["/v1/leads/create.js?public_key=wrong", "/v1/leads/create.js", "/v1/leads/create.json?public_key="] {
         assert_eq!(vendor.create(path, lead(json!({}))).await, (401, json!({ "errors": ["Invalid public key"] })));
     }
@@ -171,7 +171,7 @@ async fn rejects_a_wrong_key_and_oauth_instead_of_a_key() {
 
 #[tokio::test]
 async fn create_js_returns_a_script_with_a_callback_if_requested() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     let request = vendor.http.request("POST", &format!("{CREATE_JS}&callback=done")).json(&lead(json!({})));
     let response = request.send().await.expect("an answer");
     assert_eq!(response.headers()["content-type"], "text/javascript; charset=utf-8");
@@ -181,7 +181,7 @@ async fn create_js_returns_a_script_with_a_callback_if_requested() {
 
 #[tokio::test]
 async fn limits_each_site_to_ten_requests_a_second() {
-    let vendor = Vendor::with_limits(true).await;
+    let vendor = TripleseatVendor::with_limits(true).await;
     for _ in 0..10 {
         assert_eq!(vendor.create(CREATE_JS, lead(json!({}))).await.0, 200);
     }
@@ -197,7 +197,7 @@ async fn limits_each_site_to_ten_requests_a_second() {
 
 #[tokio::test]
 async fn a_token_is_for_one_client_and_lasts_two_hours() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     assert_eq!(vendor.ask_for_token("client-1", "secret-2").await.1["error"], "invalid_client");
     assert_eq!(vendor.ask_for_token("client-1", "secret-2").await.0, 401);
     let other_grant = vendor.http.request("POST", "/oauth/token").json(&json!({ "grant_type": "password" }));
@@ -217,7 +217,7 @@ async fn a_token_is_for_one_client_and_lasts_two_hours() {
 
 #[tokio::test]
 async fn rejects_reads_without_a_valid_token() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     for path in ["/v1/leads.json", "/v1/leads/search.json", "/v1/leads/1.json", "/v1/sites.json", "/v1/locations.json"]
     {
         let with_key = vendor.http.request("GET", &format!("{path}?public_key=key-of-1"));
@@ -235,7 +235,7 @@ async fn rejects_reads_without_a_valid_token() {
 
 #[tokio::test]
 async fn one_account_never_sees_another() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     let (_, made) = vendor.create(CREATE_JS, lead(json!({}))).await;
     let path = format!("/v1/leads/{}.json", made["lead_id"]);
     let (own, other) = (vendor.token(1).await, vendor.token(2).await);
@@ -252,7 +252,7 @@ async fn one_account_never_sees_another() {
 
 #[tokio::test]
 async fn returns_fifty_leads_a_page() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     for number in 0..51 {
         vendor.create(CREATE_JS, lead(json!({ "first_name": format!("Guest {number}") }))).await;
     }
@@ -273,7 +273,7 @@ async fn returns_fifty_leads_a_page() {
 
 #[tokio::test]
 async fn finds_leads_by_text_and_time() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     vendor.create(CREATE_JS, lead(json!({ "additional_information": "Terrace.\nRef: 1001-ABC" }))).await;
     vendor.clock.advance(seconds(60));
     vendor.create(CREATE_JS, lead(json!({ "first_name": "Bo", "email_address": "bo@example.org" }))).await;
@@ -299,7 +299,7 @@ async fn finds_leads_by_text_and_time() {
 
 #[tokio::test]
 async fn notifies_watchers_of_new_leads() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     let mut changes = vendor.tripleseat.changes();
     changes.mark_unchanged();
     vendor.create(CREATE_JS, lead(json!({ "first_name": null }))).await;

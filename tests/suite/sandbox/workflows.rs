@@ -6,7 +6,7 @@ use super::*;
 
 const FLOWS: &str = "/automation/v4/flows";
 
-fn calling(name: &str, url: &str) -> Value {
+fn calling_workflow(name: &str, url: &str) -> Value {
     let action = json!({ "type": "WEBHOOK", "actionId": "1", "method": "POST", "webhookUrl": url });
     json!({ "name": name, "isEnabled": false, "actions": [action] })
 }

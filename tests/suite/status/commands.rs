@@ -10,7 +10,7 @@ use crate::duplicates::account::Sandbox;
 use crate::processes::Site;
 
 /// Venues `a` and `b`, deployed, with their contacts' portal. Venue `c` has no properties there.
-fn deployed() -> Sandbox {
+fn deployed_sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let token = sandbox.site.path().join("token");
     let text = std::fs::read_to_string(&token).expect("it is there");
@@ -23,7 +23,7 @@ fn deployed() -> Sandbox {
 }
 
 /// Writes lines to the log of a venue's function, each with its age in seconds.
-fn log(site: &Site, venue: &str, lines: &[(i64, String)]) {
+fn write_log(site: &Site, venue: &str, lines: &[(i64, String)]) {
     let now = site.cloud.now().as_millisecond();
     let lines: Vec<(i64, String)> = lines.iter().map(|(age_s, line)| (now - age_s * 1000, line.clone())).collect();
     let group = format!("/aws/lambda/sync-{venue}");
@@ -47,7 +47,7 @@ fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
-fn deny(site: &Site, operation: &'static str) {
+fn deny_operation(site: &Site, operation: &'static str) {
     site.cloud.set_faults(Some(Arc::new(move |call: &Call| {
         let denied = || Fault::Error(ApiError::new(403, "AccessDeniedException", "it may not be read"));
         (call.operation == operation).then(|| Injected::Before(denied()))
@@ -238,12 +238,12 @@ fn shows_a_log_with_one_line_per_event() {
 
 /// A fake for functions: records what it is invoked with, and returns a given answer.
 #[derive(Debug)]
-struct StandIn {
+struct FakeInvoker {
     answer: Result<(Value, bool), ApiError>,
     events: Mutex<Vec<String>>,
 }
 
-impl Invoker for StandIn {
+impl Invoker for FakeInvoker {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>> {
         let event = String::from_utf8_lossy(&invocation.payload).into_owned();
         self.events
@@ -261,8 +261,8 @@ impl Invoker for StandIn {
 
 /// Runs `invoke` with functions that return `answer`. Returns the exit code, what was printed, and the events that the
 /// functions got.
-fn invoke(site: &Site, answer: Result<(Value, bool), ApiError>, args: &[&str]) -> (i32, String, Vec<String>) {
-    let stand_in = Arc::new(StandIn { answer, events: Mutex::default() });
+fn run_invoke(site: &Site, answer: Result<(Value, bool), ApiError>, args: &[&str]) -> (i32, String, Vec<String>) {
+    let stand_in = Arc::new(FakeInvoker { answer, events: Mutex::default() });
     site.cloud.set_invoker(stand_in.clone());
     let (code, text) = site.run(&[&["invoke", "a"], args].concat());
     (code, text, stand_in.events.lock().expect("no panic").clone())

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 const GROUP: &str = "/aws/lambda/sync-a";
 
-async fn cloud(page_size: Option<usize>) -> (Cloud, Aws) {
+async fn cloud_with_log(page_size: Option<usize>) -> (Cloud, Aws) {
     let cloud = Cloud::in_memory(CloudConfig { page_size, ..CloudConfig::default() });
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
     aws.logs.create_log_group().log_group_name(GROUP).send().await.expect("made");
@@ -17,13 +17,13 @@ async fn cloud(page_size: Option<usize>) -> (Cloud, Aws) {
 }
 
 /// Writes a line that is `age_s` seconds old.
-fn write(cloud: &Cloud, age_s: i64, line: &str) {
+fn write_line(cloud: &Cloud, age_s: i64, line: &str) {
     let at = cloud.now().as_millisecond() - age_s * 1000;
     let written = cloud.with(|cx| logs::append(cx, GROUP, "stream", &[(at, line.to_owned())]));
     written.expect("the state is read").expect("written");
 }
 
-fn all() -> Query<'static> {
+fn query_all() -> Query<'static> {
     Query { group: GROUP, from: Timestamp::UNIX_EPOCH, pattern: "" }
 }
 

@@ -23,7 +23,7 @@ const VENUES: [(&str, &str, &str); 7] = [
     ("barn", "active", ""),
 ];
 
-fn manifest() -> Loaded {
+fn sample_manifest() -> Loaded {
     let mut text = "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n[hubspot]\nportal_id = 77\n".to_owned();
     for (number, (name, status, more)) in VENUES.iter().enumerate() {
         text.push_str(&format!("[venues.{name}]\ndisplay_name = \"The {name}\"\nstatus = \"{status}\"\n{more}"));
@@ -41,20 +41,20 @@ fn manifest() -> Loaded {
     manifest::parse(&text, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-fn at(text: &str) -> Timestamp {
+fn time_of_day(text: &str) -> Timestamp {
     format!("2026-03-02T{text}Z").parse().expect("a time")
 }
 
 /// A Monday.
-fn now() -> Timestamp {
+fn sample_now() -> Timestamp {
     at("14:07:00")
 }
 
-fn since() -> Timestamp {
+fn sample_since() -> Timestamp {
     "2026-03-01T14:07:00Z".parse().expect("a time")
 }
 
-fn code() -> LiveCode {
+fn sample_code() -> LiveCode {
     LiveCode {
         state: "Active".to_owned(),
         owned: true,
@@ -65,11 +65,11 @@ fn code() -> LiveCode {
     }
 }
 
-fn rule(schedule: &str, enabled: bool) -> Observed<LiveFiring> {
+fn sample_rule(schedule: &str, enabled: bool) -> Observed<LiveFiring> {
     Observed::Present(LiveFiring { enabled, schedule: schedule.to_owned() })
 }
 
-fn run(ended_at: Timestamp, synced: u64) -> Run {
+fn sample_run(ended_at: Timestamp, synced: u64) -> Run {
     Run {
         ended_at,
         duration_ms: Some(2000),
@@ -82,14 +82,14 @@ fn run(ended_at: Timestamp, synced: u64) -> Run {
     }
 }
 
-fn runs(all: impl IntoIterator<Item = Run>) -> Observed<Runs> {
+fn sample_runs(all: impl IntoIterator<Item = Run>) -> Observed<Runs> {
     let mut runs = Runs::default();
     all.into_iter().for_each(|run| runs.add(run));
     Observed::Present(runs)
 }
 
 /// A venue that runs every five minutes and needs no attention.
-fn good() -> Readings {
+fn good_readings() -> Readings {
     Readings {
         function: Observed::Present(code()),
         rule: rule("rate(5 minutes)", true),
@@ -98,7 +98,7 @@ fn good() -> Readings {
     }
 }
 
-fn nothing() -> Readings {
+fn empty_readings() -> Readings {
     Readings {
         function: Observed::Absent,
         rule: Observed::Absent,
@@ -108,7 +108,7 @@ fn nothing() -> Readings {
 }
 
 /// Every standing once.
-fn everything() -> Overview {
+fn full_overview() -> Overview {
     let denied = || "lambda:GetFunction: AccessDenied: not for you".to_owned();
     let failure = RunFailure {
         kind: "Credential".to_owned(),

@@ -40,7 +40,7 @@ fn report_as_json_lines() {
 }
 
 /// An overview in which every text from outside is `text`.
-fn hostile(text: &str) -> Overview {
+fn hostile_overview(text: &str) -> Overview {
     let mut overview = everything();
     text.clone_into(&mut overview.deployment);
     for status in &mut overview.venues {
@@ -68,7 +68,7 @@ fn hostile(text: &str) -> Overview {
 }
 
 /// Tags without the titles of shortened texts.
-fn elements(html: &str) -> Vec<String> {
+fn element_names(html: &str) -> Vec<String> {
     tags(html).into_iter().filter(|tag| tag != "title" && tag != "/title").collect()
 }
 

@@ -8,18 +8,18 @@ use jiff::Timestamp;
 use super::{at, code, everything, good, manifest, nothing, now, rule, run, runs, since};
 
 /// The overview of one venue with this status in the manifest and these readings.
-fn weighed(status: Status, readings: Readings) -> Overview {
+fn overview_of(status: Status, readings: Readings) -> Overview {
     let manifest = manifest().manifest;
     let mut venue = manifest.venues[0].clone();
     venue.status = status;
     Overview::of(&manifest, Ok("123456789012".to_owned()), vec![(venue, readings)], (since(), now()))
 }
 
-fn standing(status: Status, readings: Readings) -> Standing {
+fn standing_of(status: Status, readings: Readings) -> Standing {
     weighed(status, readings).venues[0].standing
 }
 
-fn told(overview: &Overview) -> Vec<&str> {
+fn attention_texts(overview: &Overview) -> Vec<&str> {
     overview.attention.iter().map(|attention| attention.what.as_str()).collect()
 }
 

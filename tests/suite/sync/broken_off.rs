@@ -11,7 +11,7 @@ use super::portal::Portal;
 const CONTACTS: u64 = 3;
 
 /// How many requests a run of this scenario makes, measured with an uninterrupted run.
-async fn requests(oauth: bool) -> usize {
+async fn count_requests(oauth: bool) -> usize {
     let portal = Portal::new(oauth).await;
     portal.contacts(1..CONTACTS + 1);
     portal.run().await.expect("the run succeeds");
@@ -33,7 +33,7 @@ fn die_at(nth: usize, taken: bool, died: &Arc<Notify>) -> FaultHook {
     })
 }
 
-async fn story(oauth: bool, nth: usize, taken: bool) {
+async fn run_scenario(oauth: bool, nth: usize, taken: bool) {
     let portal = Portal::new(oauth).await;
     let ids = portal.contacts(1..CONTACTS + 1);
     let died = Arc::new(Notify::new());
@@ -66,7 +66,7 @@ async fn story(oauth: bool, nth: usize, taken: bool) {
     }
 }
 
-async fn every_request(oauth: bool) {
+async fn die_at_every_request(oauth: bool) {
     let requests = requests(oauth).await;
     assert!(requests > 6, "a run searches, checks, reads, marks, sends and settles: {requests}");
     let stories = (1..=requests).flat_map(|nth| [false, true].map(|taken| story(oauth, nth, taken)));

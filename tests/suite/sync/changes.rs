@@ -14,7 +14,7 @@ const FLAG: &str = "tripleseat_sync__venue_a";
 const READ: &str = "contacts/batch/read";
 
 /// A portal whose leads go to a platform with such a high rate limit that it never delays a test.
-async fn unhurried() -> Portal {
+async fn portal_without_rate_limit() -> Portal {
     let mut portal = Portal::new(false).await;
     let http = sync_config::config::HttpDestination { requests_per_second: Some(2000), ..platform() };
     let http = portal.platform.add_account("venue-a", &http, "sesame", &portal.platform_server.uri);

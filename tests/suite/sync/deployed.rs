@@ -17,7 +17,7 @@ use super::process::bootstrap;
 use crate::servers;
 use crate::world::World;
 
-fn manifest(portal: &Portal) -> String {
+fn portal_manifest(portal: &Portal) -> String {
     format!(
         "[deployment]\nname = \"d\"\nregion = \"us-east-1\"\n[hubspot]\nportal_id = {PORTAL_ID}\nbase_uri = \"{}\"\n\
          [venues.venue-a]\ndisplay_name = \"Venue A\"\nmemory_mb = 256\n[venues.venue-a.secrets]\n\
@@ -30,7 +30,7 @@ fn manifest(portal: &Portal) -> String {
 }
 
 /// Deploys the function and syncs contacts by invoking it.
-async fn syncs(aws: Aws) -> (Portal, World) {
+async fn deploy_and_sync(aws: Aws) -> (Portal, World) {
     let portal = Portal::new(true).await;
     let flagged = portal.contacts(1..6);
     portal.contact(6, &[("phone", "")]);
@@ -53,7 +53,7 @@ async fn syncs(aws: Aws) -> (Portal, World) {
 }
 
 /// The value of the venue's secret, with this HubSpot token.
-fn secret(token: &str) -> String {
+fn secret_value(token: &str) -> String {
     json!({
         "HUBSPOT_TOKEN": token,
         "TRIPLESEAT_PUBLIC_KEY": KEY,
@@ -63,7 +63,7 @@ fn secret(token: &str) -> String {
     .to_string()
 }
 
-async fn invoke(aws: &Aws) -> Value {
+async fn invoke_function(aws: &Aws) -> Value {
     let function = Names::new("d", "venue-a").function;
     let request = aws.lambda.invoke().function_name(function).qualifier(ALIAS).payload(Blob::new("{}"));
     let output = request.send().await.call("lambda:Invoke").expect("the function runs");

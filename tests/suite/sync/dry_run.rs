@@ -9,7 +9,7 @@ use super::portal::{PORTAL_ID, Portal, Ran};
 const STATUS: &str = "tripleseat_sync_status__venue_a";
 const LEAD_ID: &str = "tripleseat_lead_id__venue_a";
 
-async fn dry(portal: &Portal) -> Ran {
+async fn run_dry(portal: &Portal) -> Ran {
     portal.run_with(&json!({ "dry_run": true }), Duration::from_secs(60)).await
 }
 

@@ -52,7 +52,7 @@ const FAULTS_OF_MENDING: [Break; 7] = [
 
 /// The faults of a scenario, run by run.
 #[derive(Debug, Clone)]
-struct Story {
+struct FaultScenario {
     oauth: bool,
     /// For each run, the request that is broken, and the fault.
     runs: Vec<(usize, Break)>,
@@ -60,14 +60,14 @@ struct Story {
 
 /// The outcome of a scenario's contacts.
 #[derive(Debug, Default, Clone, Copy)]
-struct Told {
+struct ScenarioResult {
     /// Contacts that may or may not have been received.
     ambiguous: usize,
     needs_review: usize,
 }
 
 /// A venue with its contacts and its function.
-struct Stage {
+struct ScenarioVenue {
     portal: Portal,
     function: Function,
     good: Vec<u64>,
@@ -76,7 +76,7 @@ struct Stage {
     unflagged: u64,
 }
 
-impl Stage {
+impl ScenarioVenue {
     async fn new(code: &Code, oauth: bool) -> Self {
         let mut portal = Portal::new(oauth).await;
         portal.config.destination = super::at_site(SITE_ID);
@@ -88,7 +88,7 @@ impl Stage {
     }
 
     /// Runs with a fault at a request. Returns the contacts that may or may not have been received.
-    async fn broken_run(&self, nth: usize, what: Break) -> BTreeSet<u64> {
+    async fn run_with_fault(&self, nth: usize, what: Break) -> BTreeSet<u64> {
         let line = &self.function.line;
         line.break_at(nth, what);
         let hurried = self.function.variable("SYNC_ANSWER_TIMEOUT_MS", ANSWER_TIMEOUT_MS);
@@ -107,12 +107,12 @@ impl Stage {
         ambiguous
     }
 
-    fn contacts(&self) -> impl Iterator<Item = u64> {
+    fn flagged_contacts(&self) -> impl Iterator<Item = u64> {
         self.good.iter().copied().chain([self.bad])
     }
 
     /// Runs until there is nothing left to do.
-    async fn mending_runs(&self) -> Result<(), String> {
+    async fn run_until_settled(&self) -> Result<(), String> {
         for _ in 0..MENDING_RUNS {
             self.portal.index_follows();
             let answer = self.function.run().await;
@@ -124,7 +124,7 @@ impl Stage {
     }
 
     /// Checks every contact against its expected state.
-    fn check(&self, oauth: bool, ambiguous: &BTreeSet<u64>) -> Result<Told, String> {
+    fn check_contacts(&self, oauth: bool, ambiguous: &BTreeSet<u64>) -> Result<ScenarioResult, String> {
         let leads = self.portal.contacts_of_leads();
         let mut needs_review = 0;
         for id in self.contacts() {
@@ -153,12 +153,12 @@ impl Stage {
         if !self.portal.tripleseat.leads(SITE_ID + 1).is_empty() {
             return Err("another account has a lead".to_owned());
         }
-        Ok(Told { ambiguous: ambiguous.len(), needs_review })
+        Ok(ScenarioResult { ambiguous: ambiguous.len(), needs_review })
     }
 }
 
-async fn tell(code: &Code, story: &Story) -> Result<Told, String> {
-    let stage = Stage::new(code, story.oauth).await;
+async fn run_scenario(code: &Code, story: &FaultScenario) -> Result<ScenarioResult, String> {
+    let stage = ScenarioVenue::new(code, story.oauth).await;
     let mut ambiguous = BTreeSet::new();
     for (nth, what) in &story.runs {
         ambiguous.extend(stage.broken_run(*nth, *what).await);
@@ -169,8 +169,8 @@ async fn tell(code: &Code, story: &Story) -> Result<Told, String> {
 }
 
 /// How many requests an undisturbed run makes after these broken runs.
-async fn requests(code: &Code, oauth: bool, before: &[(usize, Break)]) -> usize {
-    let stage = Stage::new(code, oauth).await;
+async fn count_requests(code: &Code, oauth: bool, before: &[(usize, Break)]) -> usize {
+    let stage = ScenarioVenue::new(code, oauth).await;
     for (nth, what) in before {
         stage.broken_run(*nth, *what).await;
         stage.portal.index_follows();
@@ -182,7 +182,7 @@ async fn requests(code: &Code, oauth: bool, before: &[(usize, Break)]) -> usize 
 
 /// Every fault at every request of a first run. Also one fault of each kind at every request of the next run, after a
 /// run that was killed with its leads sent but not settled, and after one that was killed before it sent any.
-async fn stories(code: &Code) -> Vec<Story> {
+async fn all_scenarios(code: &Code) -> Vec<FaultScenario> {
     let mut stories = Vec::new();
     for oauth in [true, false] {
         let last = requests(code, oauth, &[]).await;
@@ -194,7 +194,7 @@ async fn stories(code: &Code) -> Vec<Story> {
                 let faults = if first { FAULTS.as_slice() } else { FAULTS_OF_MENDING.as_slice() };
                 stories.extend(faults.iter().chain(more).map(|what| {
                     let runs = before.iter().copied().chain([(nth, *what)]).collect();
-                    Story { oauth, runs }
+                    FaultScenario { oauth, runs }
                 }));
             }
         }
@@ -216,9 +216,9 @@ async fn survives_every_fault_at_every_request() {
         told.iter().filter_map(|(story, told)| Some(format!("{story:?}: {}", told.as_ref().err()?))).collect();
     let sum = |oauth: bool| {
         let of = told.iter().filter(|(story, _)| story.oauth == oauth).filter_map(|(_, told)| told.as_ref().ok());
-        of.fold((0, Told::default()), |(cases, sum), told| {
+        of.fold((0, ScenarioResult::default()), |(cases, sum), told| {
             let (ambiguous, needs_review) = (sum.ambiguous + told.ambiguous, sum.needs_review + told.needs_review);
-            (cases + 1, Told { ambiguous, needs_review })
+            (cases + 1, ScenarioResult { ambiguous, needs_review })
         })
     };
     let ((with, of_with), (without, of_without)) = (sum(true), sum(false));
@@ -243,7 +243,7 @@ async fn survives_every_fault_at_every_request() {
 async fn sends_no_lead_over_a_connection_that_died_during_a_freeze() {
     let directory = tempfile::tempdir().expect("a directory");
     let code = Code::new(directory.path()).await;
-    let stage = Stage::new(&code, false).await;
+    let stage = ScenarioVenue::new(&code, false).await;
     stage.function.run().await;
     stage.portal.index_follows();
     stage.function.line.lose_connections();

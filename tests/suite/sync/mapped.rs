@@ -3,14 +3,14 @@
 use super::portal::Portal;
 
 /// A portal with these field mappings.
-async fn mapped(fields: &[(&str, &str)]) -> Portal {
+async fn portal_with_mapping(fields: &[(&str, &str)]) -> Portal {
     let mut portal = Portal::new(false).await;
     portal.config.fields = fields.iter().map(|(field, text)| ((*field).to_owned(), (*text).to_owned())).collect();
     portal
 }
 
 /// A field of the only lead.
-fn field(portal: &Portal, name: &str) -> String {
+fn lead_field(portal: &Portal, name: &str) -> String {
     let leads = portal.leads();
     assert_eq!(leads.len(), 1);
     leads[0].fields.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned()

@@ -270,7 +270,7 @@ async fn syncs_more_contacts_than_a_page_and_a_batch() {
     assert_eq!((records.len(), of.len()), (ids.len(), ids.len()));
 }
 
-fn platform() -> HttpDestination {
+fn platform_destination() -> HttpDestination {
     HttpDestination {
         url: String::new(),
         auth: Some(HttpAuth::Bearer),

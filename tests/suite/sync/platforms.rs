@@ -9,7 +9,7 @@ use super::portal::Portal;
 use super::proxy::{Break, Line, Proxy};
 
 /// A portal whose leads go to a platform behind a proxy. The proxy breaks the `nth` request.
-async fn broken(can_look_up: bool, nth: usize, what: Break) -> (Portal, std::sync::Arc<Line>) {
+async fn portal_with_broken_platform(can_look_up: bool, nth: usize, what: Break) -> (Portal, std::sync::Arc<Line>) {
     let mut portal = Portal::new(false).await;
     let line = Line::new(sync_lambda::http::client().expect("TLS"));
     let proxy = Proxy::start(&line, &portal.platform_server.uri, Duration::ZERO).await;

@@ -25,10 +25,10 @@ pub const KEY: &str = "public-key-of-venue-a";
 pub const LAG: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a run returns to AWS: its counts or its error.
-pub type Ran = Result<Value, RunError>;
+pub type HandlerResult = Result<Value, RunError>;
 
 /// The vendors, a venue's settings, and its function's log lines. The vendors' clock stands still.
-pub struct Portal {
+pub struct SyncTestPortal {
     pub clock: Clock,
     pub hubspot: HubSpot,
     pub tripleseat: Tripleseat,
@@ -43,14 +43,14 @@ pub struct Portal {
     pub logged: Arc<Mutex<Vec<Value>>>,
 }
 
-impl Portal {
+impl SyncTestPortal {
     pub async fn new(oauth: bool) -> Self {
         // Starts at the real time: the function's own clock runs, and lookups compare the two.
         Self::with(oauth, Clock::stopped_at(Timestamp::now()), false).await
     }
 
     /// A portal with this clock for the vendors, and with their limits if `limits` is set.
-    pub async fn with(oauth: bool, clock: Clock, limits: bool) -> Self {
+    pub async fn with_clock(oauth: bool, clock: Clock, limits: bool) -> Self {
         let config = HubSpotConfig { portal_id: PORTAL_ID, clock: clock.clone(), search_lag: LAG, limits };
         let hubspot = HubSpot::new(config);
         hubspot.add_token(TOKEN, &HUBSPOT_SCOPES);
@@ -77,20 +77,20 @@ impl Portal {
     }
 
     /// Adds a flagged contact that has everything a lead needs; `more` overrides and adds properties.
-    pub fn contact(&self, number: u64, more: &[(&str, &str)]) -> u64 {
+    pub fn add_contact(&self, number: u64, more: &[(&str, &str)]) -> u64 {
         self.hubspot.add_contacts(vec![flagged(number, more)]).expect("a valid contact")[0]
     }
 
-    pub fn contacts(&self, numbers: std::ops::Range<u64>) -> Vec<u64> {
+    pub fn add_contacts(&self, numbers: std::ops::Range<u64>) -> Vec<u64> {
         self.contacts_with(numbers, &[])
     }
 
-    pub fn contacts_with(&self, numbers: std::ops::Range<u64>, more: &[(&str, &str)]) -> Vec<u64> {
+    pub fn add_contacts_with(&self, numbers: std::ops::Range<u64>, more: &[(&str, &str)]) -> Vec<u64> {
         self.hubspot.add_contacts(numbers.map(|number| flagged(number, more)).collect()).expect("valid contacts")
     }
 
     /// The function's environment.
-    pub fn environment(&self) -> BTreeMap<&'static str, String> {
+    pub fn function_environment(&self) -> BTreeMap<&'static str, String> {
         let mut variables = BTreeMap::from([
             ("VENUE", "venue-a".to_owned()),
             ("HUBSPOT_FLAG_PROPERTY", "tripleseat_sync__venue_a".to_owned()),
@@ -109,7 +109,7 @@ impl Portal {
     }
 
     /// A process of the function.
-    pub fn handler(&self) -> Handler {
+    pub fn new_handler(&self) -> Handler {
         let variables = self.environment();
         let logged = Arc::clone(&self.logged);
         let log = move |line: &Value| logged.lock().expect("no panic").push(line.clone());
@@ -117,17 +117,17 @@ impl Portal {
     }
 
     /// A run in a new process, with a time limit of one minute.
-    pub async fn run(&self) -> Ran {
+    pub async fn run_once(&self) -> HandlerResult {
         self.run_with(&json!({}), Duration::from_secs(60)).await
     }
 
-    pub async fn run_with(&self, event: &Value, time: Duration) -> Ran {
+    pub async fn run_with(&self, event: &Value, time: Duration) -> HandlerResult {
         let deadline = SystemTime::now() + time;
         self.handler().run(event, "request-1", deadline).await
     }
 
     /// Runs, and expects exactly these counts.
-    pub async fn expect(&self, searched: u64, synced: u64, failed: u64, needs_review: u64, retried: u64) {
+    pub async fn expect_counts(&self, searched: u64, synced: u64, failed: u64, needs_review: u64, retried: u64) {
         let answer = self.run().await.expect("the run succeeds");
         let expected = json!({
             "venue": "venue-a", "searched": searched, "synced": synced, "failed": failed,
@@ -137,11 +137,11 @@ impl Portal {
     }
 
     /// Advances the clock until the index has caught up.
-    pub fn index_follows(&self) {
+    pub fn advance_past_lag(&self) {
         self.clock.advance(LAG + SignedDuration::from_secs(1));
     }
 
-    pub fn leads(&self) -> Vec<Lead> {
+    pub fn venue_leads(&self) -> Vec<Lead> {
         self.tripleseat.leads(SITE_ID)
     }
 
@@ -160,7 +160,7 @@ impl Portal {
     }
 
     /// The flag, status, lead id and error of a contact.
-    pub fn ledger(&self, id: u64) -> (bool, String, String, String) {
+    pub fn ledger_values(&self, id: u64) -> (bool, String, String, String) {
         let contact: Contact = self.hubspot.contact(id).expect("the contact");
         let text = |name: &str| contact.properties.get(name).cloned().unwrap_or_default();
         (
@@ -193,14 +193,14 @@ impl Portal {
         })));
     }
 
-    pub fn mend(&self) {
+    pub fn clear_faults(&self) {
         self.hubspot.set_faults(None);
         self.tripleseat.set_faults(None);
     }
 }
 
 /// The properties of a flagged contact that has everything a lead needs; `more` overrides and adds properties.
-fn flagged(number: u64, more: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn flagged_properties(number: u64, more: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut properties = BTreeMap::from([
         ("firstname".to_owned(), format!("Firstname{number}")),
         ("lastname".to_owned(), format!("Lastname{number}")),
@@ -220,7 +220,7 @@ pub fn contact_of(additional_information: &str) -> Option<u64> {
 }
 
 /// A fault at the `nth` request whose path contains `path`, counted from one; 0 means every such request.
-fn nth_of(path: &'static str, nth: usize, fault: Fault) -> FaultHook {
+fn fault_at(path: &'static str, nth: usize, fault: Fault) -> FaultHook {
     let seen = Mutex::new(0);
     Arc::new(move |request: &RequestInfo| {
         if !request.path.contains(path) {
@@ -233,12 +233,12 @@ fn nth_of(path: &'static str, nth: usize, fault: Fault) -> FaultHook {
 }
 
 /// A status that is returned instead of the vendor's response.
-pub fn status(status: u16, retry_after: Option<&str>) -> Fault {
+pub fn status_fault(status: u16, retry_after: Option<&str>) -> Fault {
     let headers = retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_owned()));
     Fault::Status { status, body: json!({}), headers: headers.into_iter().collect() }
 }
 
-fn account(site_id: u64, key: &str) -> Account {
+fn tripleseat_account(site_id: u64, key: &str) -> Account {
     Account {
         site_id,
         name: format!("Site {site_id}"),

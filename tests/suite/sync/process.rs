@@ -15,7 +15,7 @@ use super::proxy::{Line, Proxy};
 
 /// Builds the bootstrap once for all tests; the zip is kept until the sources change. `SYNC_BENCH_BOOTSTRAP` names
 /// another one to measure.
-pub async fn bootstrap() -> Artifact {
+pub async fn build_bootstrap() -> Artifact {
     if let Some(path) = std::env::var_os("SYNC_BENCH_BOOTSTRAP") {
         return Artifact::from_path(Path::new(&path), Platform::Local).expect("a bootstrap");
     }
@@ -25,13 +25,13 @@ pub async fn bootstrap() -> Artifact {
 
 /// A function's code, the directory where its processes unpack it, and the HTTP client of their proxies.
 #[derive(Clone)]
-pub struct Code {
+pub struct FunctionCode {
     client: reqwest::Client,
     artifact: Arc<Artifact>,
     directory: PathBuf,
 }
 
-impl Code {
+impl FunctionCode {
     pub async fn new(directory: &Path) -> Self {
         let client = sync_lambda::http::client().expect("TLS");
         Self { client, artifact: Arc::new(bootstrap().await), directory: directory.to_owned() }
@@ -39,17 +39,17 @@ impl Code {
 }
 
 /// A venue's function.
-pub struct Function {
+pub struct TestFunction {
     pub line: Arc<Line>,
-    code: Code,
+    code: FunctionCode,
     runtime: Runtime,
     environment: BTreeMap<String, String>,
     timeout_s: u32,
 }
 
-impl Function {
+impl TestFunction {
     /// The function of a portal's venue, with vendors that respond after these delays.
-    pub async fn new(portal: &Portal, code: &Code, hubspot: Duration, tripleseat: Duration) -> Self {
+    pub async fn new(portal: &Portal, code: &FunctionCode, hubspot: Duration, tripleseat: Duration) -> Self {
         let line = Line::new(code.client.clone());
         let hubspot = Proxy::start(&line, &portal.hubspot_server.uri, hubspot).await;
         let tripleseat = Proxy::start(&line, &portal.tripleseat_server.uri, tripleseat).await;
@@ -68,13 +68,13 @@ impl Function {
     }
 
     /// Sets the timeout of a run.
-    pub fn timeout(mut self, seconds: u32) -> Self {
+    pub fn with_timeout(mut self, seconds: u32) -> Self {
         self.timeout_s = seconds;
         self
     }
 
     /// The same function with another environment variable, in its own process.
-    pub fn variable(&self, name: &str, value: &str) -> Self {
+    pub fn with_variable(&self, name: &str, value: &str) -> Self {
         let mut environment = self.environment.clone();
         environment.insert(name.to_owned(), value.to_owned());
         let (line, code, runtime) = (Arc::clone(&self.line), self.code.clone(), self.runtime.clone());
@@ -82,7 +82,7 @@ impl Function {
     }
 
     /// Runs, in the process of the previous run if it is still alive. Dropping the future kills the process.
-    pub async fn invoke(&self) -> Invoked {
+    pub async fn invoke_once(&self) -> Invoked {
         let invocation = Invocation {
             request_id: "request-1".to_owned(),
             region: "us-east-1".to_owned(),
@@ -117,7 +117,7 @@ impl Function {
     }
 
     /// Runs successfully and returns the response.
-    pub async fn run(&self) -> Value {
+    pub async fn run_successfully(&self) -> Value {
         let invoked = self.invoke().await;
         assert_eq!(invoked.function_error, None, "{}", invoked.log);
         serde_json::from_slice(&invoked.payload).expect("JSON")

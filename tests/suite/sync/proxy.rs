@@ -22,7 +22,7 @@ const LARGEST_BODY: usize = 10 * 1024 * 1024;
 
 /// The fault at a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Break {
+pub enum ProxyFault {
     /// The connection is closed before the request is processed.
     DropBefore,
     /// The request is processed, and the connection is closed without a response.
@@ -47,18 +47,18 @@ pub enum Break {
     KillAfter,
 }
 
-impl Break {
+impl ProxyFault {
     /// Whether the vendor processes the request.
     pub fn is_taken(self) -> bool {
         use Break::{DropBefore, HangBefore, KillBefore, Status};
         !matches!(self, DropBefore | Status { .. } | HangBefore | KillBefore)
     }
 
-    pub fn kills(self) -> bool {
+    pub fn kills_process(self) -> bool {
         matches!(self, Self::KillBefore | Self::KillAfter)
     }
 
-    pub fn hangs(self) -> bool {
+    pub fn request_hangs(self) -> bool {
         matches!(self, Self::HangBefore | Self::HangAfter)
     }
 
@@ -70,8 +70,8 @@ impl Break {
 
 /// The shared state of all proxies of one function: their requests are counted together.
 #[derive(Debug)]
-pub struct Line {
-    state: Mutex<Progress>,
+pub struct ProxyLine {
+    state: Mutex<ProxyProgress>,
     /// Each request that a vendor is processing holds a read lock.
     at_work: RwLock<()>,
     killed: Notify,
@@ -79,10 +79,10 @@ pub struct Line {
 }
 
 #[derive(Debug, Default)]
-struct Progress {
+struct ProxyProgress {
     requests: usize,
-    at: Option<(usize, Break)>,
-    broken: Option<Broken>,
+    at: Option<(usize, ProxyFault)>,
+    broken: Option<BrokenRequest>,
     /// The process is dead: requests that it had already sent are lost.
     dead: bool,
     connections: BTreeSet<SocketAddr>,
@@ -91,32 +91,32 @@ struct Progress {
 
 /// The request that was broken.
 #[derive(Debug, Clone)]
-pub struct Broken {
+pub struct BrokenRequest {
     pub path: String,
     /// The body as JSON; `null` if it isn't JSON.
     pub body: Value,
 }
 
-impl Line {
+impl ProxyLine {
     /// `client` forwards the requests.
     pub fn new(client: reqwest::Client) -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), at_work: RwLock::default(), killed: Notify::new(), client })
     }
 
     /// Breaks the `nth` request from now, counted from one.
-    pub fn break_at(&self, nth: usize, what: Break) {
+    pub fn break_at(&self, nth: usize, what: ProxyFault) {
         let mut progress = self.progress();
         progress.requests = 0;
         progress.at = Some((nth, what));
     }
 
     /// Resolves when the process should be killed.
-    pub async fn killed(&self) {
+    pub async fn wait_until_killed(&self) {
         self.killed.notified().await;
     }
 
     /// Waits for the vendors to finish their requests, then stops breaking anything. Returns the broken request.
-    pub async fn mend(&self) -> Option<Broken> {
+    pub async fn stop_breaking(&self) -> Option<BrokenRequest> {
         let _done = self.at_work.write().await;
         let mut progress = self.progress();
         (progress.at, progress.dead) = (None, false);
@@ -129,54 +129,54 @@ impl Line {
         progress.lost = progress.connections.clone();
     }
 
-    /// The number of requests since the start or [`Line::break_at`].
-    pub fn requests(&self) -> usize {
+    /// The number of requests since the start or [`ProxyLine::break_at`].
+    pub fn request_count(&self) -> usize {
         self.progress().requests
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
+    fn lock_progress(&self) -> MutexGuard<'_, ProxyProgress> {
         self.state.lock().expect("no panic")
     }
 
     /// Decides what happens to a request.
-    fn fate(&self, from: SocketAddr, path: &str, body: &Bytes) -> Fate {
+    fn request_fate(&self, from: SocketAddr, path: &str, body: &Bytes) -> RequestFate {
         let mut progress = self.progress();
         progress.connections.insert(from);
         if progress.dead || progress.lost.contains(&from) {
-            return Fate::Lost;
+            return RequestFate::Lost;
         }
         progress.requests += 1;
         match progress.at {
             Some((nth, what)) if nth == progress.requests => {
                 let body = serde_json::from_slice(body).unwrap_or_default();
-                progress.broken = Some(Broken { path: path.to_owned(), body });
+                progress.broken = Some(BrokenRequest { path: path.to_owned(), body });
                 progress.dead = what.kills();
-                Fate::Broken(what)
+                RequestFate::Broken(what)
             }
-            _ => Fate::Passes,
+            _ => RequestFate::Passes,
         }
     }
 }
 
-enum Fate {
+enum RequestFate {
     Passes,
     Lost,
-    Broken(Break),
+    Broken(ProxyFault),
 }
 
 /// One vendor's proxy. It stops with the test's runtime.
 #[derive(Clone)]
-pub struct Proxy {
+pub struct VendorProxy {
     /// `http://127.0.0.1:PORT`
     pub uri: String,
     to: String,
-    line: Arc<Line>,
+    line: Arc<ProxyLine>,
     latency: Duration,
 }
 
-impl Proxy {
+impl VendorProxy {
     /// Serves on a free port in front of the vendor at `to`. Each response comes at least `latency` after its request.
-    pub async fn start(line: &Arc<Line>, to: &str, latency: Duration) -> Self {
+    pub async fn start_proxy(line: &Arc<ProxyLine>, to: &str, latency: Duration) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let uri = format!("http://{}", listener.local_addr().expect("an address"));
         let proxy = Self { uri, to: to.to_owned(), line: Arc::clone(line), latency };
@@ -186,14 +186,14 @@ impl Proxy {
         proxy
     }
 
-    async fn pass(&self, parts: axum::http::request::Parts, body: Bytes) -> Answer {
+    async fn forward_request(&self, parts: axum::http::request::Parts, body: Bytes) -> ProxiedResponse {
         let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
         let mut headers = parts.headers;
         headers.remove("host");
         let request = self.line.client.request(parts.method, format!("{}{path}", self.to)).headers(headers).body(body);
         let answer = request.send().await.expect("the sandbox responds");
         let kept = |name: &HeaderName| !matches!(name.as_str(), "content-length" | "transfer-encoding" | "connection");
-        Answer {
+        ProxiedResponse {
             status: answer.status(),
             headers: answer
                 .headers()
@@ -207,14 +207,14 @@ impl Proxy {
     }
 }
 
-struct Answer {
+struct ProxiedResponse {
     status: StatusCode,
     headers: Vec<(HeaderName, axum::http::HeaderValue)>,
     body: Bytes,
 }
 
-impl Answer {
-    fn bare(status: u16, content_type: &'static str, body: &'static str) -> Self {
+impl ProxiedResponse {
+    fn from_status(status: u16, content_type: &'static str, body: &'static str) -> Self {
         Self {
             status: StatusCode::from_u16(status).expect("a status"),
             headers: vec![(HeaderName::from_static("content-type"), content_type.parse().expect("a value"))],
@@ -229,18 +229,22 @@ impl Answer {
         response
     }
 
-    fn whole(self) -> Response {
+    fn into_response(self) -> Response {
         let body = Body::from(self.body.clone());
         self.with_body(body)
     }
 
-    fn half(mut self) -> Self {
+    fn cut_in_half(mut self) -> Self {
         self.body.truncate(self.body.len() / 2);
         self
     }
 }
 
-async fn handle(State(proxy): State<Proxy>, ConnectInfo(from): ConnectInfo<SocketAddr>, request: Request) -> Response {
+async fn handle_request(
+    State(proxy): State<VendorProxy>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     // A killed process doesn't finish the requests that it started.
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else { return closed().await };
@@ -251,30 +255,32 @@ async fn handle(State(proxy): State<Proxy>, ConnectInfo(from): ConnectInfo<Socke
     };
     let path = parts.uri.path().to_owned();
     let what = match line.fate(from, &path, &body) {
-        Fate::Lost => return std::future::pending().await,
-        Fate::Passes => {
+        RequestFate::Lost => return std::future::pending().await,
+        RequestFate::Passes => {
             let late = tokio::time::Instant::now() + proxy.latency;
             let answer = passed(parts, body).await;
             tokio::time::sleep_until(late).await;
             return answer.whole();
         }
-        Fate::Broken(what) => what,
+        RequestFate::Broken(what) => what,
     };
     let answer = if what.is_taken() { Some(passed(parts, body).await) } else { None };
     if what.kills() {
         line.killed.notify_one();
     }
     match (what, answer) {
-        (Break::Status { status, retry_after }, _) => {
-            let mut answer = Answer::bare(status, "application/json", "{}");
+        (ProxyFault::Status { status, retry_after }, _) => {
+            let mut answer = ProxiedResponse::bare(status, "application/json", "{}");
             let header = |value: &str| (HeaderName::from_static("retry-after"), value.parse().expect("a value"));
             answer.headers.extend(retry_after.map(header));
             answer.whole()
         }
-        (Break::StatusAfter { status }, _) => Answer::bare(status, "text/html", "<html>Bad gateway</html>").whole(),
-        (Break::Html, _) => Answer::bare(200, "text/html", "<html>Please log in</html>").whole(),
-        (Break::HalfBody, Some(answer)) => answer.half().whole(),
-        (Break::CutBody, Some(answer)) => {
+        (ProxyFault::StatusAfter { status }, _) => {
+            ProxiedResponse::bare(status, "text/html", "<html>Bad gateway</html>").whole()
+        }
+        (ProxyFault::Html, _) => ProxiedResponse::bare(200, "text/html", "<html>Please log in</html>").whole(),
+        (ProxyFault::HalfBody, Some(answer)) => answer.half().whole(),
+        (ProxyFault::CutBody, Some(answer)) => {
             let length = answer.body.len().into();
             let half = answer.half();
             let body = cut(half.body.clone());
@@ -282,20 +288,20 @@ async fn handle(State(proxy): State<Proxy>, ConnectInfo(from): ConnectInfo<Socke
             response.headers_mut().insert("content-length", length);
             response
         }
-        (Break::DropBefore | Break::DropAfter, _) => closed().await,
+        (ProxyFault::DropBefore | ProxyFault::DropAfter, _) => closed().await,
         _ => std::future::pending().await,
     }
 }
 
 /// A response that closes the connection: the server does so if a body fails, and nothing of this one has been sent
 /// yet.
-async fn closed() -> Response {
+async fn closed_connection() -> Response {
     let failed = async { Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset)) };
     Response::new(Body::from_stream(stream::once(failed)))
 }
 
 /// A body that sends these bytes and then closes the connection.
-fn cut(bytes: Bytes) -> Body {
+fn cut_body(bytes: Bytes) -> Body {
     let failed = async {
         // The server flushes what it has while it waits for more.
         tokio::task::yield_now().await;

@@ -73,7 +73,7 @@ async fn reports_the_flag_age_unless_hubspot_fails() {
 }
 
 /// The personal values of contacts, as they could appear in a line.
-fn personal(contacts: &[std::collections::BTreeMap<String, String>]) -> BTreeSet<String> {
+fn personal_values(contacts: &[std::collections::BTreeMap<String, String>]) -> BTreeSet<String> {
     let names = ["firstname", "lastname", "email", "phone", "company", "message"];
     let values = contacts.iter().flat_map(|contact| names.iter().filter_map(|name| contact.get(*name)));
     // Shorter values could appear in any text by chance.

@@ -22,14 +22,14 @@ const LIMIT: f64 = 10.0;
 const FLAG: &str = "tripleseat_sync__venue_a";
 
 /// A portal on the system clock with this many contacts.
-async fn portal(contacts: u64, limits: bool) -> Portal {
+async fn portal_with_contacts(contacts: u64, limits: bool) -> Portal {
     let portal = Portal::with(false, Clock::system(), limits).await;
     portal.contacts(1..contacts + 1);
     portal
 }
 
 /// Leads per second between the first and the last, and the numbers of 429 responses from HubSpot and from Tripleseat.
-fn measured(portal: &Portal) -> (f64, [usize; 2]) {
+fn measure_rate(portal: &Portal) -> (f64, [usize; 2]) {
     let of_leads = |request: &&Request| request.path.contains("leads/create") && request.status == Some(200);
     let (hubspot, tripleseat) = (portal.hubspot.requests(), portal.tripleseat.requests());
     let leads: Vec<&Request> = tripleseat.iter().filter(of_leads).collect();
@@ -40,7 +40,7 @@ fn measured(portal: &Portal) -> (f64, [usize; 2]) {
 }
 
 /// The obvious naive loop: search, then send each contact and reset its flag. Returns contacts per second.
-async fn naive(portal: &Portal) -> f64 {
+async fn run_naive_loop(portal: &Portal) -> f64 {
     let client = sync_lambda::http::client().expect("TLS");
     let line = Line::new(client.clone());
     let hubspot = Proxy::start(&line, &portal.hubspot_server.uri, HUBSPOT_LATENCY).await.uri;
@@ -67,7 +67,7 @@ async fn naive(portal: &Portal) -> f64 {
     contacts.len() as f64 / begun.elapsed().as_secs_f64()
 }
 
-async fn ask(client: &Client, uri: &str, body: &Value) -> Value {
+async fn post_json(client: &Client, uri: &str, body: &Value) -> Value {
     let answer = client.post(uri).bearer_auth(TOKEN).json(body).send().await.expect("a response");
     answer.json().await.expect("JSON")
 }
@@ -117,7 +117,7 @@ async fn measures_throughput() {
 
 /// A run that collects 10,000 contacts with 2 kB of text each, and syncs as many as time allows. They go to a platform
 /// with a very high rate limit: at Tripleseat's limit, a run would have to last 17 minutes to collect that many.
-async fn backlog(code: &Code) -> String {
+async fn measure_backlog(code: &Code) -> String {
     let mut portal = Portal::with(false, Clock::system(), false).await;
     let text = "A dinner for our team. ".repeat(90);
     portal.contacts_with(1..10_001, &[("message", &text)]);
@@ -136,6 +136,6 @@ async fn backlog(code: &Code) -> String {
     )
 }
 
-fn megabytes(function: &Function) -> f64 {
+fn peak_megabytes(function: &Function) -> f64 {
     function.peak_memory_kb().expect("only Linux provides it") as f64 / 1024.0
 }

@@ -4,12 +4,12 @@ use crate::processes::Site;
 
 const MANIFEST: &str = "venues.toml";
 
-fn text(site: &Site) -> String {
+fn manifest_text(site: &Site) -> String {
     std::fs::read_to_string(site.path().join(MANIFEST)).expect("the manifest")
 }
 
 /// Runs a command that must fail with this code and leave the manifest unchanged; returns its output.
-fn refused(site: &Site, code: i32, args: &[&str]) -> String {
+fn refused_output(site: &Site, code: i32, args: &[&str]) -> String {
     let before = text(site);
     let (found, printed) = site.run(args);
     assert_eq!(found, code, "{args:?}: {printed}");

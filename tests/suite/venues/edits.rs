@@ -32,12 +32,12 @@ const FORMS: [(&str, &str); 5] = [
 
 const HEAD: &str = "# Ours.\n[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\n";
 
-fn in_form(form: &str) -> String {
+fn manifest_in_form(form: &str) -> String {
     format!("{HEAD}{form}")
 }
 
 /// A diff of `before` and `after` with one line of context.
-fn diff(before: &str, after: &str) -> String {
+fn line_diff(before: &str, after: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.split('\n').collect(), after.split('\n').collect());
     let mut common = vec![vec![0; new.len() + 1]; old.len() + 1];
     for (i, j) in (0..old.len()).rev().flat_map(|i| (0..new.len()).rev().map(move |j| (i, j))) {
@@ -61,7 +61,7 @@ fn diff(before: &str, after: &str) -> String {
     shown.map(|(_, (sign, line))| format!("{sign}{line}\n")).collect()
 }
 
-fn entries() -> Vec<BlockerEntry> {
+fn blocker_entries() -> Vec<BlockerEntry> {
     vec![
         BlockerEntry::Reason("No \"API\" yet".to_owned()),
         BlockerEntry::Owner("ops@example.com".to_owned()),
@@ -70,11 +70,11 @@ fn entries() -> Vec<BlockerEntry> {
     ]
 }
 
-fn blocked(text: &str, venue: &str) -> String {
+fn block_venue(text: &str, venue: &str) -> String {
     set_blocker(&set_status(text, venue, Status::Blocked).expect("edited"), venue, &entries()).expect("edited")
 }
 
-fn unblocked(text: &str, venue: &str) -> String {
+fn unblock_venue(text: &str, venue: &str) -> String {
     remove_blocker(&set_status(text, venue, Status::Active).expect("edited"), venue).expect("edited")
 }
 
@@ -83,7 +83,7 @@ fn venue_of(text: &str, name: &str) -> manifest::Venue {
     loaded.manifest.venues.into_iter().find(|venue| venue.name == name).expect("the venue")
 }
 
-fn loft() -> NewVenue {
+fn loft_venue() -> NewVenue {
     NewVenue {
         name: "loft".to_owned(),
         display_name: "The \"Loft\"".to_owned(),
@@ -144,7 +144,7 @@ fn repository_venues_can_be_blocked_and_unblocked() {
 }
 
 /// The number of lines once the venue's status is written.
-fn set_lines(text: &str, venue: &str) -> usize {
+fn lines_when_blocked(text: &str, venue: &str) -> usize {
     set_status(text, venue, Status::Blocked).expect("edited").lines().count()
 }
 

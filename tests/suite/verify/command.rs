@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::processes::Site;
 
 /// A manifest's directory, and `dev` running with it.
-struct Dev {
+struct DevProcess {
     directory: tempfile::TempDir,
     child: Child,
 }
 
-impl Dev {
-    fn start() -> Self {
+impl DevProcess {
+    fn start_dev() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         std::fs::write(directory.path().join("venues.toml"), include_str!("../../../venues.toml")).expect("written");
         let mut child = command(&directory, &["dev", "--json", "--port", "0"])
@@ -30,21 +30,21 @@ impl Dev {
         Self { directory, child }
     }
 
-    fn verify(&self, args: &[&str]) -> (i32, String) {
+    fn run_verify(&self, args: &[&str]) -> (i32, String) {
         let output = command(&self.directory, &[&["verify", "--local"], args].concat()).output().expect("it starts");
         let text = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
     }
 }
 
-impl Drop for Dev {
+impl Drop for DevProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-fn command(directory: &tempfile::TempDir, args: &[&str]) -> Command {
+fn dev_command(directory: &tempfile::TempDir, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
     command.current_dir(directory.path()).args(args);
     for name in ["DEPLOYER_MANIFEST", "AWS_ENDPOINT_URL", "AWS_PROFILE"] {
@@ -55,7 +55,7 @@ fn command(directory: &tempfile::TempDir, args: &[&str]) -> Command {
 
 #[test]
 fn verifies_venues_of_a_running_dev() {
-    let dev = Dev::start();
+    let dev = DevProcess::start();
     let (code, text) = dev.verify(&["venue-a", "--now", "--json"]);
     assert_eq!(code, 0, "{text}");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -81,7 +81,7 @@ fn verifies_venues_of_a_running_dev() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_verify_cleans_up_and_a_killed_one_is_cleaned_up_by_the_next() {
-    let dev = Dev::start();
+    let dev = DevProcess::start();
     for (signal, code) in [("-INT", Some(130)), ("-KILL", None)] {
         let mut child = command(&dev.directory, &["verify", "--local", "venue-b", "--json"])
             .stdout(Stdio::piped())

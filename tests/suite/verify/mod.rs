@@ -31,7 +31,7 @@ use crate::sync::process::bootstrap;
 use crate::world::World;
 
 /// Two venues, deployed against the sandboxes. Nothing invokes `venue-b`.
-struct Place {
+struct VerifyFixture {
     portal: Portal,
     cloud: Cloud,
     world: World,
@@ -45,7 +45,7 @@ struct Place {
     _code: tempfile::TempDir,
 }
 
-fn text(portal: &Portal) -> String {
+fn manifest_text(portal: &Portal) -> String {
     let venue = |name: &str, site: u64| {
         format!(
             "[venues.{name}]\ndisplay_name = \"{name}\"\nmemory_mb = 256\n[venues.{name}.secrets]\n\
@@ -65,7 +65,7 @@ fn text(portal: &Portal) -> String {
 }
 
 /// The venue's secret with this public key.
-fn secret(key: &str, site: u64) -> String {
+fn secret_value(key: &str, site: u64) -> String {
     json!({
         "HUBSPOT_TOKEN": TOKEN, "TRIPLESEAT_PUBLIC_KEY": key,
         "TRIPLESEAT_CLIENT_ID": format!("client-of-{site}"),
@@ -74,7 +74,7 @@ fn secret(key: &str, site: u64) -> String {
     .to_string()
 }
 
-impl Place {
+impl VerifyFixture {
     async fn new() -> Self {
         let portal = Portal::new(true).await;
         let ledger = LedgerProperties::new("venue-b", "tripleseat_sync__venue_b");
@@ -106,12 +106,12 @@ impl Place {
         }
     }
 
-    fn journal(&self) -> Journal {
+    fn open_journal(&self) -> Journal {
         Journal::open(self.directory.path(), "venue-a").expect("a journal")
     }
 
     /// Verifies `venue-a`. At every pause, `at_pause` gets the number of the pause.
-    async fn verify(&self, at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync) -> Result<Outcome> {
+    async fn run_verify(&self, at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync) -> Result<Outcome> {
         let client = sync_lambda::http::client().expect("TLS");
         let hubspot =
             deployer_hubspot::HubSpot::new(client.clone(), &self.manifest.hubspot.base_uri, Secret::new(TOKEN));
@@ -124,7 +124,7 @@ impl Place {
         };
         let (venue, other) = (&self.manifest.venues[0], &self.manifest.venues[1]);
         let on_event = |event: &Event| self.events.lock().expect("no panic").push(event.clone());
-        let waiter = Fast { time: Mutex::default(), pauses: Mutex::default(), clock: &self.portal.clock, at_pause };
+        let waiter = FastTime { time: Mutex::default(), pauses: Mutex::default(), clock: &self.portal.clock, at_pause };
         let verify = Verify {
             aws: &self.world.aws,
             manifest: &self.manifest,
@@ -144,13 +144,13 @@ impl Place {
         verify.run().await
     }
 
-    /// [`Place::verify`], which must not be refused.
-    async fn outcome(&self, at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync) -> Outcome {
+    /// [`VerifyFixture::verify`], which must not be refused.
+    async fn expect_outcome(&self, at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync) -> Outcome {
         self.verify(at_pause).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Invokes the function the way its rule does.
-    fn fire(&self) -> BoxFuture<'static, ()> {
+    fn fire_rule(&self) -> BoxFuture<'static, ()> {
         let lambda = self.world.aws.lambda.clone();
         Box::pin(async move {
             let request = lambda.invoke().function_name("d-venue-a").qualifier("live").payload(Blob::new("{}"));
@@ -158,19 +158,19 @@ impl Place {
         })
     }
 
-    fn stages(&self) -> Vec<Stage> {
+    fn seen_stages(&self) -> Vec<Stage> {
         let mut stages: Vec<Stage> = self.events.lock().expect("no panic").iter().map(|event| event.stage).collect();
         stages.dedup();
         stages
     }
 
-    fn said(&self) -> String {
+    fn event_texts(&self) -> String {
         let events = self.events.lock().expect("no panic");
         events.iter().map(|event| format!("{}\n", event.text)).collect()
     }
 
     /// The ids of all contacts.
-    fn contacts(&self) -> Vec<u64> {
+    fn contact_ids(&self) -> Vec<u64> {
         self.portal.hubspot.contacts().iter().map(|contact| contact.id).collect()
     }
 
@@ -180,19 +180,19 @@ impl Place {
     }
 }
 
-fn nothing(_: usize) -> BoxFuture<'static, ()> {
+fn do_nothing(_: usize) -> BoxFuture<'static, ()> {
     Box::pin(async {})
 }
 
 /// Time that passes immediately, for the sandboxes too.
-struct Fast<'a, F> {
+struct FastTime<'a, F> {
     time: Mutex<Duration>,
     pauses: Mutex<usize>,
     clock: &'a Clock,
     at_pause: F,
 }
 
-impl<F: Fn(usize) -> BoxFuture<'static, ()> + Send + Sync> Waiter for Fast<'_, F> {
+impl<F: Fn(usize) -> BoxFuture<'static, ()> + Send + Sync> Waiter for FastTime<'_, F> {
     fn elapsed(&self) -> Duration {
         *self.time.lock().expect("no panic")
     }

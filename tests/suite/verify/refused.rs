@@ -6,7 +6,7 @@ use deployer_core::exit_code::ExitCode;
 use super::{Place, nothing};
 
 /// The error with which the verify is refused, after checking that HubSpot was only read.
-async fn refused(place: &Place) -> Error {
+async fn expect_refusal(place: &Place) -> Error {
     let error = place.verify(nothing).await.expect_err("it is refused");
     let writes = place.portal.hubspot.requests().into_iter();
     let writes = writes.filter(|request| request.method != "GET" && !request.path.ends_with("/search"));

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Found;
+use super::FoundLock;
 use deployer_core::naming::TAG_DEPLOYMENT;
-use deployer_core::resource::Map;
+use deployer_core::resource::StringMap;
 
 const TAG_ID: &str = "deployer:lock-id";
 const TAG_HOLDER: &str = "deployer:lock-holder";
@@ -22,7 +22,7 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(300);
 
 /// Who holds a lock, and until when unless it is renewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
+pub struct LockLease {
     /// Unique to this holder.
     pub id: String,
     /// User, machine, process and command.
@@ -33,20 +33,20 @@ pub struct Lease {
     pub expires: Timestamp,
 }
 
-impl Lease {
+impl LockLease {
     pub(super) fn new(purpose: &str, length: Duration) -> Self {
         let now = Timestamp::now();
-        let holder = format!("{purpose} by {}@{}, process {}", user(), machine(), std::process::id());
+        let holder = format!("{purpose} by {}@{}, process {}", user_name(), machine_name(), std::process::id());
         // The system seeds each `RandomState` randomly, which makes the id unique.
         let id = format!("{:016x}{:016x}", RandomState::new().hash_one(now), RandomState::new().hash_one(&holder));
-        Self { id, holder, since: now, expires: after(now, length) }
+        Self { id, holder, since: now, expires: add_duration(now, length) }
     }
 
-    pub(super) fn tags(&self, deployment: &str) -> Map {
-        Map::from([
+    pub(super) fn to_tags(&self, deployment: &str) -> StringMap {
+        StringMap::from([
             (TAG_DEPLOYMENT.to_owned(), deployment.to_owned()),
             (TAG_ID.to_owned(), self.id.clone()),
-            (TAG_HOLDER.to_owned(), taggable(&self.holder)),
+            (TAG_HOLDER.to_owned(), sanitize_tag_value(&self.holder)),
             (TAG_SINCE.to_owned(), self.since.to_string()),
             (TAG_EXPIRES.to_owned(), self.expires.to_string()),
         ])
@@ -63,7 +63,7 @@ impl Lease {
     }
 }
 
-impl fmt::Display for Lease {
+impl fmt::Display for LockLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = |time: &Timestamp| time.strftime("%Y-%m-%d %H:%M:%S UTC");
         write!(f, "{}, since {}, expires {} unless renewed", self.holder, seconds(&self.since), seconds(&self.expires))
@@ -72,15 +72,15 @@ impl fmt::Display for Lease {
 
 /// Tracks the locks that are waited for.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct LockWatch {
     seen: BTreeMap<String, (Timestamp, Instant)>,
     told: Vec<String>,
 }
 
-impl Watch {
+impl LockWatch {
     /// Whether the lease has run out: long ago by the holder's clock, or, whatever the clocks say, while we were
     /// watching.
-    pub(super) fn has_run_out(&mut self, found: &Found, lease: &Lease, length: Duration) -> bool {
+    pub(super) fn has_run_out(&mut self, found: &FoundLock, lease: &LockLease, length: Duration) -> bool {
         let now = Instant::now();
         let seen = self.seen.entry(found.name.clone()).or_insert((lease.expires, now));
         if seen.0 != lease.expires {
@@ -92,7 +92,7 @@ impl Watch {
     }
 
     /// Whether this is the first wait for this lock.
-    pub(super) fn is_new(&mut self, name: &str) -> bool {
+    pub(super) fn is_first_wait(&mut self, name: &str) -> bool {
         let new = !self.told.iter().any(|told| told == name);
         if new {
             self.told.push(name.to_owned());
@@ -102,16 +102,16 @@ impl Watch {
 }
 
 /// The time `length` after `time`.
-pub(super) fn after(time: Timestamp, length: Duration) -> Timestamp {
+pub(super) fn add_duration(time: Timestamp, length: Duration) -> Timestamp {
     let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
     time.saturating_add(length).unwrap_or(Timestamp::MAX)
 }
 
-fn user() -> String {
+fn user_name() -> String {
     ["USER", "USERNAME", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "someone".into())
 }
 
-fn machine() -> String {
+fn machine_name() -> String {
     let printed = Command::new("hostname").output().ok().filter(|output| output.status.success());
     let name = printed.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     name.filter(|name| !name.is_empty())
@@ -120,7 +120,7 @@ fn machine() -> String {
 }
 
 /// Replaces what a tag's value may not contain, and cuts it to 256 characters.
-fn taggable(text: &str) -> String {
+fn sanitize_tag_value(text: &str) -> String {
     let allowed = |c: char| c.is_alphanumeric() || " _.:/=+-@,".contains(c);
     text.chars().map(|c| if allowed(c) && c != ',' { c } else { ' ' }).take(256).collect()
 }

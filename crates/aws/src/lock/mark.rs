@@ -9,28 +9,28 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
-pub(super) struct Mark {
+pub(super) struct LockMark {
     path: PathBuf,
     /// The file, while we have it locked.
     file: Option<File>,
     dead: Vec<String>,
 }
 
-impl Mark {
+impl LockMark {
     pub(super) fn open(directory: &Path, deployment: &str) -> Self {
         let mut mark = Self { path: directory.join(format!("{deployment}.lock")), file: None, dead: Vec::new() };
-        mark.try_again();
+        mark.try_lock();
         mark
     }
 
     /// Locks the file, if nobody else has it locked.
-    pub(super) fn try_again(&mut self) {
+    pub(super) fn try_lock(&mut self) {
         if self.file.is_none() {
-            self.file = self.lock();
+            self.file = self.lock_file();
         }
     }
 
-    fn lock(&mut self) -> Option<File> {
+    fn lock_file(&mut self) -> Option<File> {
         fs::create_dir_all(self.path.parent()?).ok()?;
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path).ok()?;
         file.try_lock().ok()?;
@@ -41,24 +41,24 @@ impl Mark {
     }
 
     /// Whether the holder with this id was a process on this machine that has died.
-    pub(super) fn is_of_the_dead(&self, id: &str) -> bool {
+    pub(super) fn is_dead_holder(&self, id: &str) -> bool {
         self.dead.iter().any(|dead| dead == id)
     }
 
     /// Adds our id before we acquire the lock. The ids of dead holders stay until their lock is taken over, because we
     /// may die before that.
-    pub(super) fn write(&mut self, id: &str) {
+    pub(super) fn write_id(&mut self, id: &str) {
         let ids: Vec<&str> = self.dead.iter().map(String::as_str).chain([id]).collect();
-        self.replace(&ids.join("\n"));
+        self.replace_text(&ids.join("\n"));
     }
 
     /// Records that we hold the lock, and forgets the dead holders.
-    pub(super) fn taken(&mut self, id: &str) {
+    pub(super) fn record_holder(&mut self, id: &str) {
         self.dead.clear();
-        self.replace(id);
+        self.replace_text(id);
     }
 
-    fn replace(&mut self, text: &str) {
+    fn replace_text(&mut self, text: &str) {
         if let Some(file) = &mut self.file {
             // An apply shouldn't fail for this: without the mark, a dead holder's lock still ends with its lease.
             let _ = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(text.as_bytes()));

@@ -19,17 +19,17 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use lease::Lease;
+pub use lease::LockLease;
 
 use crate::{Aws, Call, CallError, FailureKind};
 use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
-use lease::Watch;
-use mark::Mark;
+use lease::LockWatch;
+use mark::LockMark;
 
 /// How to acquire a lock.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct LockOptions {
     /// How long to wait for another holder. Zero fails at once.
     pub timeout: Duration,
     /// How long a lock is valid without being renewed. It is renewed four times in that time.
@@ -42,7 +42,7 @@ pub struct Options {
     pub purpose: String,
 }
 
-impl Options {
+impl LockOptions {
     /// Options for a command, with times that suit AWS.
     pub fn new(timeout: Duration, directory: &Path, purpose: &str) -> Self {
         Self {
@@ -55,36 +55,36 @@ impl Options {
     }
 }
 
-/// A held lock. [`Lock::release`] releases it; if it is dropped instead, it ends with its lease.
+/// A held lock. [`HeldLock::release`] releases it; if it is dropped instead, it ends with its lease.
 #[derive(Debug)]
-pub struct Lock {
-    locks: Locks,
+pub struct HeldLock {
+    locks: DeploymentLocks,
     name: String,
     lost: CancellationToken,
     renewal: JoinHandle<()>,
     // The mark's file stays locked as long as the lock is held.
-    _mark: Mark,
+    _mark: LockMark,
 }
 
 /// A lock that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundLock {
     /// Name of its log group.
     pub name: String,
     /// Its lease; `None` if the log group doesn't have a lock's tags.
-    pub lease: Option<Lease>,
+    pub lease: Option<LockLease>,
     generation: u64,
 }
 
 /// The locks of one deployment.
 #[derive(Debug, Clone)]
-pub struct Locks {
+pub struct DeploymentLocks {
     aws: Aws,
     scope: Scope,
     deployment: String,
 }
 
-impl Locks {
+impl DeploymentLocks {
     /// The locks of `deployment` in an account and a region.
     pub fn new(aws: &Aws, scope: &Scope, deployment: &str) -> Self {
         Self { aws: aws.clone(), scope: scope.clone(), deployment: deployment.to_owned() }
@@ -95,54 +95,55 @@ impl Locks {
     /// # Errors
     /// Somebody else holds the lock for longer than the timeout ([`deployer_core::exit_code::ExitCode::Refused`]), or a call to
     /// AWS fails.
-    pub async fn acquire(&self, options: &Options, mut on_wait: impl FnMut(&Found)) -> Result<Lock> {
+    pub async fn acquire(&self, options: &LockOptions, mut on_wait: impl FnMut(&FoundLock)) -> Result<HeldLock> {
         let since = Instant::now();
-        let mut mark = Mark::open(&options.directory, &self.deployment);
-        let mut watch = Watch::default();
+        let mut mark = LockMark::open(&options.directory, &self.deployment);
+        let mut watch = LockWatch::default();
         loop {
-            let found = self.find().await.map_err(|error| self.failed(&error))?;
-            let is_left_behind = |found: &Found, watch: &mut Watch| match &found.lease {
-                Some(lease) => mark.is_of_the_dead(&lease.id) || watch.has_run_out(found, lease, options.lease),
+            let found = self.find_locks().await.map_err(|error| self.acquire_error(&error))?;
+            let is_left_behind = |found: &FoundLock, watch: &mut LockWatch| match &found.lease {
+                Some(lease) => mark.is_dead_holder(&lease.id) || watch.has_run_out(found, lease, options.lease),
                 // Nobody knows what this log group is, so nobody takes it over.
                 None => false,
             };
             let held = found.iter().rfind(|found| !is_left_behind(found, &mut watch));
             if let Some(held) = held {
                 if since.elapsed() >= options.timeout {
-                    return Err(self.refused(held));
+                    return Err(self.refused_error(held));
                 }
-                if watch.is_new(&held.name) {
+                if watch.is_first_wait(&held.name) {
                     on_wait(held);
                 }
                 tokio::time::sleep(options.poll.min(options.timeout.saturating_sub(since.elapsed()))).await;
-                mark.try_again();
+                mark.try_lock();
                 continue;
             }
             let generation = found.last().map_or(0, |found| found.generation) + 1;
-            let name = self.name(generation);
-            let lease = Lease::new(&options.purpose, options.lease);
-            mark.write(&lease.id);
-            match self.create(&name, &lease).await {
+            let name = self.lock_name(generation);
+            let lease = LockLease::new(&options.purpose, options.lease);
+            mark.write_id(&lease.id);
+            match self.create_lock(&name, &lease).await {
                 Ok(()) => {}
                 Err(error) if error.kind == FailureKind::AlreadyExists => continue,
-                Err(error) => return Err(self.failed(&error)),
+                Err(error) => return Err(self.acquire_error(&error)),
             }
             // Everybody checks again after creating. If two created different generations, at least one of them sees
             // the other and backs off.
-            let others = self.find().await.map_err(|error| self.failed(&error))?;
+            let others = self.find_locks().await.map_err(|error| self.acquire_error(&error))?;
             let others: Vec<_> = others.into_iter().filter(|other| other.name != name).collect();
             if others.iter().any(|other| !found.contains(other)) {
-                self.delete(&name).await.map_err(|error| self.failed(&error))?;
-                tokio::time::sleep(options.poll.mul_f64(fraction(&lease.id))).await;
+                self.delete_lock(&name).await.map_err(|error| self.acquire_error(&error))?;
+                tokio::time::sleep(options.poll.mul_f64(backoff_factor(&lease.id))).await;
                 continue;
             }
             for other in others {
-                self.delete(&other.name).await.map_err(|error| self.failed(&error))?;
+                self.delete_lock(&other.name).await.map_err(|error| self.acquire_error(&error))?;
             }
-            mark.taken(&lease.id);
+            mark.record_holder(&lease.id);
             let lost = CancellationToken::new();
-            let renewal = tokio::spawn(renew(self.clone(), name.clone(), lease, options.lease, lost.clone()));
-            return Ok(Lock { locks: self.clone(), name, lost, renewal, _mark: mark });
+            let renewal =
+                tokio::spawn(renew_until_lost(self.clone(), name.clone(), lease, options.lease, lost.clone()));
+            return Ok(HeldLock { locks: self.clone(), name, lost, renewal, _mark: mark });
         }
     }
 
@@ -150,16 +151,16 @@ impl Locks {
     ///
     /// # Errors
     /// A read fails.
-    pub async fn find(&self) -> Result<Vec<Found>, CallError> {
-        let prefix = self.prefix();
+    pub async fn find_locks(&self) -> Result<Vec<FoundLock>, CallError> {
+        let prefix = self.name_prefix();
         let mut pages = self.aws.logs.describe_log_groups().log_group_name_prefix(&prefix).into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             for group in page.call("logs:DescribeLogGroups")?.log_groups() {
                 let name = group.log_group_name().unwrap_or_default();
                 let Some(generation) = name.strip_prefix(&prefix).and_then(|rest| rest.parse().ok()) else { continue };
-                match self.lease(name).await {
-                    Ok(lease) => found.push(Found { name: name.to_owned(), lease, generation }),
+                match self.read_lease(name).await {
+                    Ok(lease) => found.push(FoundLock { name: name.to_owned(), lease, generation }),
                     // It was released since the list was read.
                     Err(error) if error.kind == FailureKind::NotFound => {}
                     Err(error) => return Err(error),
@@ -174,21 +175,21 @@ impl Locks {
     ///
     /// # Errors
     /// The call fails. A lock that is already gone is not an error.
-    pub async fn delete(&self, name: &str) -> Result<(), CallError> {
+    pub async fn delete_lock(&self, name: &str) -> Result<(), CallError> {
         match self.aws.logs.delete_log_group().log_group_name(name).send().await.call("logs:DeleteLogGroup") {
             Err(error) if error.kind != FailureKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    async fn create(&self, name: &str, lease: &Lease) -> Result<(), CallError> {
+    async fn create_lock(&self, name: &str, lease: &LockLease) -> Result<(), CallError> {
         let request = self.aws.logs.create_log_group().log_group_name(name);
-        let request = request.set_tags(Some(lease.tags(&self.deployment).into_iter().collect()));
+        let request = request.set_tags(Some(lease.to_tags(&self.deployment).into_iter().collect()));
         let answer = request.send().await.call("logs:CreateLogGroup").map(drop);
         match answer {
             // An answer was lost, and a retry found the lock, or we find it now. Only our lock has this id.
             Err(error) if matches!(error.kind, FailureKind::AlreadyExists | FailureKind::NoAnswer) => {
-                match self.lease(name).await {
+                match self.read_lease(name).await {
                     Ok(Some(there)) if there.id == lease.id => Ok(()),
                     _ => Err(error),
                 }
@@ -197,37 +198,41 @@ impl Locks {
         }
     }
 
-    async fn lease(&self, name: &str) -> Result<Option<Lease>, CallError> {
-        let request = self.aws.logs.list_tags_for_resource().resource_arn(self.arn(name));
+    async fn read_lease(&self, name: &str) -> Result<Option<LockLease>, CallError> {
+        let request = self.aws.logs.list_tags_for_resource().resource_arn(self.lock_arn(name));
         let answer = request.send().await.call("logs:ListTagsForResource")?;
-        Ok(Lease::from_tags(answer.tags().into_iter().flatten()))
+        Ok(LockLease::from_tags(answer.tags().into_iter().flatten()))
     }
 
-    async fn renew(&self, name: &str, lease: &Lease) -> Result<(), CallError> {
-        let tags = lease.tags(&self.deployment).into_iter().collect();
-        let request = self.aws.logs.tag_resource().resource_arn(self.arn(name)).set_tags(Some(tags));
+    async fn renew_lease(&self, name: &str, lease: &LockLease) -> Result<(), CallError> {
+        let tags = lease.to_tags(&self.deployment).into_iter().collect();
+        let request = self.aws.logs.tag_resource().resource_arn(self.lock_arn(name)).set_tags(Some(tags));
         request.send().await.call("logs:TagResource").map(drop)
     }
 
-    fn prefix(&self) -> String {
+    fn name_prefix(&self) -> String {
         format!("/deployer/{}/lock/", self.deployment)
     }
 
-    fn name(&self, generation: u64) -> String {
-        format!("{}{generation}", self.prefix())
+    fn lock_name(&self, generation: u64) -> String {
+        format!("{}{generation}", self.name_prefix())
     }
 
-    fn arn(&self, name: &str) -> String {
-        self.scope.arn("logs", &format!("log-group:{name}"))
+    fn lock_arn(&self, name: &str) -> String {
+        self.scope.regional_arn("logs", &format!("log-group:{name}"))
     }
 
-    fn refused(&self, held: &Found) -> Error {
-        Error::refused(format!("deployment {} is locked: {}; nothing was changed", self.deployment, held.describe()))
-            .hint("wait longer with `--lock-timeout 10m`")
-            .hint("if that process is gone, the lock expires by itself; `deployer unlock` removes it at once")
+    fn refused_error(&self, held: &FoundLock) -> Error {
+        Error::refused(format!(
+            "deployment {} is locked: {}; nothing was changed",
+            self.deployment,
+            held.describe_holder()
+        ))
+        .hint("wait longer with `--lock-timeout 10m`")
+        .hint("if that process is gone, the lock expires by itself; `deployer unlock` removes it at once")
     }
 
-    fn failed(&self, error: &CallError) -> Error {
+    fn acquire_error(&self, error: &CallError) -> Error {
         let failed = Error::failed(format!("could not acquire the lock of deployment {}", self.deployment));
         let failed = failed.caused_by(error);
         match error.hint() {
@@ -237,9 +242,9 @@ impl Locks {
     }
 }
 
-impl Found {
+impl FoundLock {
     /// Describes the holder, and since when it has held the lock.
-    pub fn describe(&self) -> String {
+    pub fn describe_holder(&self) -> String {
         match &self.lease {
             Some(lease) => lease.to_string(),
             None => format!("the log group {} doesn't name its holder", self.name),
@@ -247,9 +252,9 @@ impl Found {
     }
 }
 
-impl Lock {
+impl HeldLock {
     /// Canceled when somebody else removed the lock or it couldn't be renewed in time. Nothing new may start then.
-    pub fn lost(&self) -> &CancellationToken {
+    pub fn lost_token(&self) -> &CancellationToken {
         &self.lost
     }
 
@@ -259,22 +264,28 @@ impl Lock {
     /// The lock couldn't be deleted. It ends with its lease then.
     pub async fn release(self) -> Result<(), CallError> {
         self.renewal.abort();
-        self.locks.delete(&self.name).await
+        self.locks.delete_lock(&self.name).await
     }
 }
 
-impl Drop for Lock {
+impl Drop for HeldLock {
     fn drop(&mut self) {
         self.renewal.abort();
     }
 }
 
-async fn renew(locks: Locks, name: String, mut lease: Lease, length: Duration, lost: CancellationToken) {
+async fn renew_until_lost(
+    locks: DeploymentLocks,
+    name: String,
+    mut lease: LockLease,
+    length: Duration,
+    lost: CancellationToken,
+) {
     let mut good_until = Instant::now() + length;
     loop {
         tokio::time::sleep(length / 4).await;
-        let renewed = Lease { expires: lease::after(Timestamp::now(), length), ..lease.clone() };
-        match locks.renew(&name, &renewed).await {
+        let renewed = LockLease { expires: lease::add_duration(Timestamp::now(), length), ..lease.clone() };
+        match locks.renew_lease(&name, &renewed).await {
             Ok(()) => {
                 lease = renewed;
                 good_until = Instant::now() + length;
@@ -288,7 +299,7 @@ async fn renew(locks: Locks, name: String, mut lease: Lease, length: Duration, l
 }
 
 /// A factor from 0.25 to 1 that depends on the id, so that two holders that collide don't collide again.
-fn fraction(id: &str) -> f64 {
+fn backoff_factor(id: &str) -> f64 {
     let byte = id.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
     0.25 + 0.75 * f64::from(byte) / 255.0
 }

@@ -7,69 +7,80 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::FunctionConfiguration as SdkConfiguration;
 use serde_json::Value;
 
-use super::{List, observed, unreadable};
+use super::{ResourceList, to_observed, to_unreadable};
 use crate::{Call, CallError, FailureKind, Found};
 use deployer_core::naming::{ALIAS, PERMISSION_SID};
-use deployer_core::resource::{FunctionConfiguration, LiveAlias, LiveFunction, LivePermission, Map, Observed};
+use deployer_core::resource::{FunctionConfiguration, LiveAlias, LiveFunction, LivePermission, Observed, StringMap};
 
 /// A function in the list.
-pub(super) struct Listed {
+pub(super) struct ListedFunction {
     pub(super) description: String,
     pub(super) configuration: FunctionConfiguration,
 }
 
 /// A function with its parts.
-pub(super) struct Details {
+pub(super) struct FunctionDetails {
     pub(super) function: Observed<LiveFunction>,
     pub(super) alias: Observed<LiveAlias>,
     pub(super) permission: Observed<LivePermission>,
 }
 
 /// Reads `ListFunctions`, which can't be filtered by name.
-pub(super) async fn list(lambda: &Client) -> List<Listed> {
+pub(super) async fn list_functions(lambda: &Client) -> ResourceList<ListedFunction> {
     let mut found = BTreeMap::new();
     let mut pages = lambda.list_functions().into_paginator().send();
     while let Some(page) = pages.next().await {
         for function in page.call("lambda:ListFunctions")?.functions() {
             let description = function.description().unwrap_or_default().to_owned();
-            let listed = Listed { description, configuration: configuration(function) };
+            let listed = ListedFunction { description, configuration: convert_configuration(function) };
             found.insert(function.function_name().unwrap_or_default().to_owned(), listed);
         }
     }
     Ok(found)
 }
 
-pub(super) async fn details(lambda: &Client, list: &List<Listed>, name: &str, confirm: bool) -> Details {
+pub(super) async fn observe_function(
+    lambda: &Client,
+    list: &ResourceList<ListedFunction>,
+    name: &str,
+    confirm: bool,
+) -> FunctionDetails {
     match list {
-        Err(error) => Details { function: unreadable(error), alias: unreadable(error), permission: unreadable(error) },
+        Err(error) => FunctionDetails {
+            function: to_unreadable(error),
+            alias: to_unreadable(error),
+            permission: to_unreadable(error),
+        },
         Ok(functions) if functions.contains_key(name) => {
-            let (function, parts) = tokio::join!(function(lambda, name), parts(lambda, name));
-            Details { function: observed(function), alias: parts.0, permission: parts.1 }
+            let (function, parts) = tokio::join!(read_function(lambda, name), read_parts(lambda, name));
+            FunctionDetails { function: to_observed(function), alias: parts.0, permission: parts.1 }
         }
-        Ok(_) if !confirm => Details::ABSENT,
-        Ok(_) => match function(lambda, name).await {
-            Ok(None) => Details::ABSENT,
+        Ok(_) if !confirm => FunctionDetails::ABSENT,
+        Ok(_) => match read_function(lambda, name).await {
+            Ok(None) => FunctionDetails::ABSENT,
             Ok(Some(function)) => {
-                let (alias, permission) = parts(lambda, name).await;
-                Details { function: Observed::Present(function), alias, permission }
+                let (alias, permission) = read_parts(lambda, name).await;
+                FunctionDetails { function: Observed::Present(function), alias, permission }
             }
-            Err(error) => {
-                Details { function: unreadable(&error), alias: unreadable(&error), permission: unreadable(&error) }
-            }
+            Err(error) => FunctionDetails {
+                function: to_unreadable(&error),
+                alias: to_unreadable(&error),
+                permission: to_unreadable(&error),
+            },
         },
     }
 }
 
-impl Details {
+impl FunctionDetails {
     const ABSENT: Self = Self { function: Observed::Absent, alias: Observed::Absent, permission: Observed::Absent };
 }
 
-async fn parts(lambda: &Client, name: &str) -> (Observed<LiveAlias>, Observed<LivePermission>) {
-    let (alias, permission) = tokio::join!(alias(lambda, name), permission(lambda, name));
-    (observed(alias), observed(permission))
+async fn read_parts(lambda: &Client, name: &str) -> (Observed<LiveAlias>, Observed<LivePermission>) {
+    let (alias, permission) = tokio::join!(read_alias(lambda, name), read_permission(lambda, name));
+    (to_observed(alias), to_observed(permission))
 }
 
-async fn function(lambda: &Client, name: &str) -> Result<Option<LiveFunction>, CallError> {
+async fn read_function(lambda: &Client, name: &str) -> Result<Option<LiveFunction>, CallError> {
     let Some(answer) = lambda.get_function().function_name(name).send().await.call("lambda:GetFunction").found()?
     else {
         return Ok(None);
@@ -89,13 +100,13 @@ async fn function(lambda: &Client, name: &str) -> Result<Option<LiveFunction>, C
     let concurrency = answer.concurrency().and_then(|concurrency| concurrency.reserved_concurrent_executions());
     Ok(Some(LiveFunction {
         name: name.to_owned(),
-        configuration: configuration(found),
+        configuration: convert_configuration(found),
         reserved_concurrency: concurrency.and_then(|reserved| u32::try_from(reserved).ok()),
         tags: answer.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
     }))
 }
 
-async fn alias(lambda: &Client, name: &str) -> Result<Option<LiveAlias>, CallError> {
+async fn read_alias(lambda: &Client, name: &str) -> Result<Option<LiveAlias>, CallError> {
     let (version, asynchronous) = tokio::join!(
         lambda.get_function().function_name(name).qualifier(ALIAS).send(),
         lambda.get_function_event_invoke_config().function_name(name).qualifier(ALIAS).send(),
@@ -109,11 +120,11 @@ async fn alias(lambda: &Client, name: &str) -> Result<Option<LiveAlias>, CallErr
         version: version.version().unwrap_or_default().to_owned(),
         maximum_retry_attempts: unsigned(asynchronous.as_ref().and_then(|config| config.maximum_retry_attempts())),
         maximum_event_age_s: unsigned(asynchronous.as_ref().and_then(|config| config.maximum_event_age_in_seconds())),
-        configuration: configuration(&version),
+        configuration: convert_configuration(&version),
     }))
 }
 
-async fn permission(lambda: &Client, name: &str) -> Result<Option<LivePermission>, CallError> {
+async fn read_permission(lambda: &Client, name: &str) -> Result<Option<LivePermission>, CallError> {
     let Some(answer) =
         lambda.get_policy().function_name(name).qualifier(ALIAS).send().await.call("lambda:GetPolicy").found()?
     else {
@@ -123,45 +134,48 @@ async fn permission(lambda: &Client, name: &str) -> Result<Option<LivePermission
     let statements = policy["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
     let ours = statements.iter().find(|statement| statement["Sid"] == PERMISSION_SID);
     Ok(ours.map(|statement| LivePermission {
-        action: text(&statement["Action"]),
-        principal: text(match &statement["Principal"] {
+        action: json_text(&statement["Action"]),
+        principal: json_text(match &statement["Principal"] {
             Value::Object(principal) => principal.values().next().unwrap_or(&Value::Null),
             principal => principal,
         }),
-        source_arn: source_arn(&statement["Condition"]),
+        source_arn: parse_source_arn(&statement["Condition"]),
     }))
 }
 
-fn text(value: &Value) -> String {
+fn json_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 /// Reads the ARN from `{"ArnLike": {"AWS:SourceArn": "…"}}`. The case of the key differs between services.
-fn source_arn(condition: &Value) -> Option<String> {
+fn parse_source_arn(condition: &Value) -> Option<String> {
     let operators = condition.as_object()?.values().filter_map(Value::as_object);
-    operators.flatten().find(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn")).map(|(_, value)| text(value))
+    operators.flatten().find(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn")).map(|(_, value)| json_text(value))
 }
 
-pub(super) async fn versions(lambda: &Client, name: &str) -> Result<BTreeMap<u64, FunctionConfiguration>, CallError> {
+pub(super) async fn list_versions(
+    lambda: &Client,
+    name: &str,
+) -> Result<BTreeMap<u64, FunctionConfiguration>, CallError> {
     let mut versions = BTreeMap::new();
     let mut pages = lambda.list_versions_by_function().function_name(name).into_paginator().send();
     while let Some(page) = pages.next().await {
         for found in page.call("lambda:ListVersionsByFunction")?.versions() {
             // `$LATEST` isn't a number.
             if let Some(number) = found.version().and_then(|version| version.parse().ok()) {
-                versions.insert(number, configuration(found));
+                versions.insert(number, convert_configuration(found));
             }
         }
     }
     Ok(versions)
 }
 
-pub(super) async fn tags(lambda: &Client, arn: &str) -> Result<Map, CallError> {
+pub(super) async fn read_function_tags(lambda: &Client, arn: &str) -> Result<StringMap, CallError> {
     let answer = lambda.list_tags().resource(arn).send().await.call("lambda:ListTags")?;
     Ok(answer.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
-fn configuration(found: &SdkConfiguration) -> FunctionConfiguration {
+fn convert_configuration(found: &SdkConfiguration) -> FunctionConfiguration {
     let unsigned = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
     let environment = found.environment().and_then(|environment| environment.variables());
     FunctionConfiguration {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatchlogs::Client;
 
-use super::tags::Tags;
-use super::{List, unreadable};
+use super::tags::KnownTags;
+use super::{ResourceList, to_unreadable};
 use crate::{Call, CallError, Found};
 use deployer_core::naming::log_group_prefix;
-use deployer_core::resource::{LiveLogGroup, Map, Observed};
+use deployer_core::resource::{LiveLogGroup, Observed, StringMap};
 
 /// Reads `DescribeLogGroups` for the deployment's names.
-pub(super) async fn list(logs: &Client, deployment: &str) -> List<LiveLogGroup> {
+pub(super) async fn list_log_groups(logs: &Client, deployment: &str) -> ResourceList<LiveLogGroup> {
     let mut found = BTreeMap::new();
     let mut pages = logs
         .describe_log_groups()
@@ -24,51 +24,51 @@ pub(super) async fn list(logs: &Client, deployment: &str) -> List<LiveLogGroup> 
             let name = group.log_group_name().unwrap_or_default().to_owned();
             let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*").to_owned();
             let retention_days = group.retention_in_days().and_then(|days| u32::try_from(days).ok());
-            found.insert(name.clone(), LiveLogGroup { name, arn, retention_days, tags: Map::new() });
+            found.insert(name.clone(), LiveLogGroup { name, arn, retention_days, tags: StringMap::new() });
         }
     }
     Ok(found)
 }
 
-pub(super) async fn details(
+pub(super) async fn observe_log_group(
     logs: &Client,
-    list: &List<LiveLogGroup>,
+    list: &ResourceList<LiveLogGroup>,
     name: &str,
-    known: &Tags,
+    known: &KnownTags,
     confirm: bool,
 ) -> Observed<LiveLogGroup> {
     let group = match list {
-        Err(error) => return unreadable(error),
+        Err(error) => return to_unreadable(error),
         Ok(groups) => match groups.get(name) {
             Some(group) => group,
-            None if confirm => return unlisted(logs, name).await,
+            None if confirm => return observe_unlisted(logs, name).await,
             None => return Observed::Absent,
         },
     };
-    let tags = match known.of(&group.arn) {
+    let tags = match known.tags_of(&group.arn) {
         Some(tags) => Ok(Some(tags)),
-        None => tags(logs, &group.arn).await.found(),
+        None => read_log_group_tags(logs, &group.arn).await.found(),
     };
     match tags {
         Ok(Some(tags)) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
         Ok(None) => Observed::Absent,
-        Err(error) => unreadable(&error),
+        Err(error) => to_unreadable(&error),
     }
 }
 
 /// Looks for a group that no list shows. Only the list contains the retention, so a group that exists is unreadable.
-async fn unlisted(logs: &Client, name: &str) -> Observed<LiveLogGroup> {
+async fn observe_unlisted(logs: &Client, name: &str) -> Observed<LiveLogGroup> {
     let streams = logs.describe_log_streams().log_group_name(name).limit(1).send().await;
     match streams.call("logs:DescribeLogStreams").found() {
         Ok(Some(_)) => Observed::Unreadable(format!(
             "{name} exists, but logs:DescribeLogGroups doesn't show it yet; run the same command again"
         )),
         Ok(None) => Observed::Absent,
-        Err(error) => unreadable(&error),
+        Err(error) => to_unreadable(&error),
     }
 }
 
-pub(super) async fn tags(logs: &Client, arn: &str) -> Result<Map, CallError> {
+pub(super) async fn read_log_group_tags(logs: &Client, arn: &str) -> Result<StringMap, CallError> {
     let answer = logs.list_tags_for_resource().resource_arn(arn).send().await.call("logs:ListTagsForResource")?;
     Ok(answer.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect())
 }

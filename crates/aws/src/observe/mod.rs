@@ -16,13 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 
-pub use role::document;
-use tags::Tags;
+pub use role::parse_policy_document;
+use tags::KnownTags;
 
 use crate::{Aws, CallError};
 use deployer_core::desired::Scope;
-use deployer_core::naming::{self, Names, TAG_DEPLOYMENT, TAG_VENUE};
-use deployer_core::resource::{FunctionConfiguration, LiveStack, Map, Observed};
+use deployer_core::naming::{self, TAG_DEPLOYMENT, TAG_VENUE, VenueNames};
+use deployer_core::resource::{FunctionConfiguration, LiveStack, Observed, StringMap};
 use deployer_core::snapshot::Snapshot;
 
 /// How many venues' details are read concurrently. Each takes about seven reads, which are concurrent too.
@@ -32,41 +32,42 @@ const VENUES_AT_ONCE: usize = 32;
 ///
 /// # Errors
 /// The list can't be read, for example because the function doesn't exist.
-pub async fn versions(aws: &Aws, function: &str) -> Result<BTreeMap<u64, FunctionConfiguration>, CallError> {
-    function::versions(&aws.lambda, function).await
+pub async fn read_versions(aws: &Aws, function: &str) -> Result<BTreeMap<u64, FunctionConfiguration>, CallError> {
+    function::list_versions(&aws.lambda, function).await
 }
 
 /// The resources of one kind, by name, or why the list is unreadable.
-type List<T> = Result<BTreeMap<String, T>, CallError>;
+type ResourceList<T> = Result<BTreeMap<String, T>, CallError>;
 
 /// The five lists.
-struct Inventory {
-    roles: role::Roles,
-    secrets: List<secret::Listed>,
-    log_groups: List<deployer_core::resource::LiveLogGroup>,
-    functions: List<function::Listed>,
-    rules: List<deployer_core::resource::LiveRule>,
+struct LiveInventory {
+    roles: role::ListedRoles,
+    secrets: ResourceList<secret::ListedSecret>,
+    log_groups: ResourceList<deployer_core::resource::LiveLogGroup>,
+    functions: ResourceList<function::ListedFunction>,
+    rules: ResourceList<deployer_core::resource::LiveRule>,
 }
 
 /// Reads what exists of the `declared` venues and of all other venues that `deployment` owns.
 pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[String]) -> Snapshot {
-    let (inventory, known) = tokio::join!(Inventory::read(aws, deployment), Tags::read(&aws.tagging, deployment));
+    let (inventory, known) =
+        tokio::join!(LiveInventory::read_lists(aws, deployment), KnownTags::read_tags(&aws.tagging, deployment));
     // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
-    let nothing_known = Tags::default();
-    let mut unreadable = inventory.unreadable();
+    let nothing_known = KnownTags::default();
+    let mut unreadable = inventory.read_errors();
     let mut venues: BTreeSet<String> = declared.iter().cloned().collect();
-    venues.extend(inventory.marked(deployment));
-    venues.extend(unmarked(aws, scope, deployment, &inventory, &venues, &mut unreadable).await);
+    venues.extend(inventory.marked_venues(deployment));
+    venues.extend(find_unmarked_venues(aws, scope, deployment, &inventory, &venues, &mut unreadable).await);
 
     let venues = stream::iter(venues)
         .map(async |venue| {
-            let names = Names::new(deployment, &venue);
+            let names = VenueNames::new(deployment, &venue);
             // If no list shows any resource of a venue, none is read by name, so that a first apply isn't slowed by
             // five reads for each venue. Creating something that exists after all fails, and it is taken over if it is
             // ours.
             let confirm = declared.contains(&venue) && inventory.shows_any(&names);
             let known = if declared.contains(&venue) { &known } else { &nothing_known };
-            let live = details(aws, scope, &inventory, known, &names, confirm).await;
+            let live = observe_venue(aws, scope, &inventory, known, &names, confirm).await;
             (venue, live)
         })
         .buffer_unordered(VENUES_AT_ONCE)
@@ -79,13 +80,13 @@ pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[Str
 /// aren't in `deployed`, and venues whose owner the lists leave in doubt, are read as [`observe`] reads them. Resources
 /// that are owned but have no mark aren't looked for.
 pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed: &[String]) -> Snapshot {
-    let inventory = Inventory::read(aws, deployment).await;
-    let unreadable = inventory.unreadable();
+    let inventory = LiveInventory::read_lists(aws, deployment).await;
+    let unreadable = inventory.read_errors();
     let mut snapshot = Snapshot { unreadable, ..Snapshot::default() };
-    let mut rest = inventory.marked(deployment);
+    let mut rest = inventory.marked_venues(deployment);
     for venue in deployed {
         rest.remove(venue);
-        match listed::stack(&inventory, &Names::new(deployment, venue), deployment, venue) {
+        match listed::observe_listed_stack(&inventory, &VenueNames::new(deployment, venue), deployment, venue) {
             Some(live) => {
                 snapshot.listed.insert(venue.clone());
                 snapshot.venues.insert(venue.clone(), live);
@@ -95,8 +96,8 @@ pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed:
     }
     let read: Vec<(String, LiveStack)> = stream::iter(rest)
         .map(async |venue| {
-            let names = Names::new(deployment, &venue);
-            let live = details(aws, scope, &inventory, &Tags::default(), &names, false).await;
+            let names = VenueNames::new(deployment, &venue);
+            let live = observe_venue(aws, scope, &inventory, &KnownTags::default(), &names, false).await;
             (venue, live)
         })
         .buffer_unordered(VENUES_AT_ONCE)
@@ -108,20 +109,20 @@ pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed:
 
 /// Reads the details of one venue. With `confirm`, a resource that no list shows is read by name before it counts as
 /// absent: AWS's lists are eventually consistent and may lack what was created seconds ago.
-async fn details(
+async fn observe_venue(
     aws: &Aws,
     scope: &Scope,
-    inventory: &Inventory,
-    known: &Tags,
-    names: &Names,
+    inventory: &LiveInventory,
+    known: &KnownTags,
+    names: &VenueNames,
     confirm: bool,
 ) -> LiveStack {
     let (role, secret, log_group, function, rule) = tokio::join!(
-        inventory.roles.details(&aws.iam, &names.role, confirm),
-        secret::details(&aws.secrets, &inventory.secrets, &names.secret, confirm),
-        log_group::details(&aws.logs, &inventory.log_groups, &names.log_group, known, confirm),
-        function::details(&aws.lambda, &inventory.functions, &names.function, confirm),
-        rule::details(&aws.events, scope, &inventory.rules, &names.rule, known, confirm),
+        inventory.roles.observe_role(&aws.iam, &names.role, confirm),
+        secret::observe_secret(&aws.secrets, &inventory.secrets, &names.secret, confirm),
+        log_group::observe_log_group(&aws.logs, &inventory.log_groups, &names.log_group, known, confirm),
+        function::observe_function(&aws.lambda, &inventory.functions, &names.function, confirm),
+        rule::observe_rule(&aws.events, scope, &inventory.rules, &names.rule, known, confirm),
     );
     LiveStack {
         role,
@@ -134,21 +135,21 @@ async fn details(
     }
 }
 
-impl Inventory {
-    async fn read(aws: &Aws, deployment: &str) -> Self {
+impl LiveInventory {
+    async fn read_lists(aws: &Aws, deployment: &str) -> Self {
         let (roles, secrets, log_groups, functions, rules) = tokio::join!(
-            role::list(&aws.iam, deployment),
-            secret::list(&aws.secrets, deployment),
-            log_group::list(&aws.logs, deployment),
-            function::list(&aws.lambda),
-            rule::list(&aws.events, deployment),
+            role::list_roles(&aws.iam, deployment),
+            secret::list_secrets(&aws.secrets, deployment),
+            log_group::list_log_groups(&aws.logs, deployment),
+            function::list_functions(&aws.lambda),
+            rule::list_rules(&aws.events, deployment),
         );
         Self { roles, secrets, log_groups, functions, rules }
     }
 
-    fn unreadable(&self) -> Vec<String> {
+    fn read_errors(&self) -> Vec<String> {
         [
-            self.roles.error(),
+            self.roles.read_error(),
             self.secrets.as_ref().err(),
             self.log_groups.as_ref().err(),
             self.functions.as_ref().err(),
@@ -161,11 +162,11 @@ impl Inventory {
     }
 
     /// Whether a list has one of these names, or is unreadable.
-    fn shows_any(&self, names: &Names) -> bool {
-        fn shows<T>(list: &List<T>, name: &str) -> bool {
+    fn shows_any(&self, names: &VenueNames) -> bool {
+        fn shows<T>(list: &ResourceList<T>, name: &str) -> bool {
             list.as_ref().map_or(true, |list| list.contains_key(name))
         }
-        self.roles.shows(&names.role)
+        self.roles.may_contain(&names.role)
             || shows(&self.secrets, &names.secret)
             || shows(&self.log_groups, &names.log_group)
             || shows(&self.functions, &names.function)
@@ -173,8 +174,8 @@ impl Inventory {
     }
 
     /// The venues that the lists name, in tags or in the mark in a description.
-    fn marked(&self, deployment: &str) -> BTreeSet<String> {
-        let mut venues = self.roles.venues(deployment);
+    fn marked_venues(&self, deployment: &str) -> BTreeSet<String> {
+        let mut venues = self.roles.owned_venues(deployment);
         for secret in self.secrets.iter().flat_map(BTreeMap::values) {
             venues.extend(owned_venue(&secret.live.tags, deployment));
         }
@@ -190,45 +191,46 @@ impl Inventory {
 
 /// The venues of resources that have one of our names but no mark in a list, so that only their tags name the venue.
 /// Log groups never have a mark; functions and rules lack it if somebody changed their description.
-async fn unmarked(
+async fn find_unmarked_venues(
     aws: &Aws,
     scope: &Scope,
     deployment: &str,
-    inventory: &Inventory,
+    inventory: &LiveInventory,
     known: &BTreeSet<String>,
     unreadable: &mut Vec<String>,
 ) -> BTreeSet<String> {
-    let known: Vec<Names> = known.iter().map(|venue| Names::new(deployment, venue)).collect();
+    let known: Vec<VenueNames> = known.iter().map(|venue| VenueNames::new(deployment, venue)).collect();
     let prefix = format!("{deployment}-");
     let log_groups = inventory
         .log_groups
         .iter()
         .flatten()
         .filter(|(name, _)| !known.iter().any(|names| names.log_group == **name))
-        .map(|(_, group)| Owner::LogGroup(group.arn.clone()));
+        .map(|(_, group)| TaggedResource::LogGroup(group.arn.clone()));
     let functions = inventory
         .functions
         .iter()
         .flatten()
         .filter(|(name, function)| name.starts_with(&prefix) && !naming::is_marked(&function.description))
         .filter(|(name, _)| !known.iter().any(|names| names.function == **name))
-        .map(|(name, _)| Owner::Function(scope.arn("lambda", &format!("function:{name}"))));
+        .map(|(name, _)| TaggedResource::Function(scope.regional_arn("lambda", &format!("function:{name}"))));
     let rules = inventory
         .rules
         .iter()
         .flatten()
         .filter(|(_, rule)| !naming::is_marked(&rule.description))
         .filter(|(name, _)| !known.iter().any(|names| names.rule == **name))
-        .map(|(name, _)| Owner::Rule(scope.arn("events", &format!("rule/{name}"))));
-    let found: Vec<Result<Map, CallError>> = stream::iter(log_groups.chain(functions).chain(rules).collect::<Vec<_>>())
-        .map(async |owner| match owner {
-            Owner::LogGroup(arn) => log_group::tags(&aws.logs, &arn).await,
-            Owner::Function(arn) => function::tags(&aws.lambda, &arn).await,
-            Owner::Rule(arn) => rule::tags(&aws.events, &arn).await,
-        })
-        .buffer_unordered(VENUES_AT_ONCE)
-        .collect()
-        .await;
+        .map(|(name, _)| TaggedResource::Rule(scope.regional_arn("events", &format!("rule/{name}"))));
+    let found: Vec<Result<StringMap, CallError>> =
+        stream::iter(log_groups.chain(functions).chain(rules).collect::<Vec<_>>())
+            .map(async |owner| match owner {
+                TaggedResource::LogGroup(arn) => log_group::read_log_group_tags(&aws.logs, &arn).await,
+                TaggedResource::Function(arn) => function::read_function_tags(&aws.lambda, &arn).await,
+                TaggedResource::Rule(arn) => rule::read_rule_tags(&aws.events, &arn).await,
+            })
+            .buffer_unordered(VENUES_AT_ONCE)
+            .collect()
+            .await;
     let mut venues = BTreeSet::new();
     for tags in found {
         match tags {
@@ -240,27 +242,27 @@ async fn unmarked(
 }
 
 /// The ARN of a resource whose tags name its owner.
-enum Owner {
+enum TaggedResource {
     LogGroup(String),
     Function(String),
     Rule(String),
 }
 
 /// The venue that `tags` name, if they name `deployment` as the owner.
-fn owned_venue(tags: &Map, deployment: &str) -> Option<String> {
+fn owned_venue(tags: &StringMap, deployment: &str) -> Option<String> {
     (tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)).then(|| tags.get(TAG_VENUE).cloned()).flatten()
 }
 
 /// Turns the result of reading one resource into an observation.
-fn observed<T>(read: Result<Option<T>, CallError>) -> Observed<T> {
+fn to_observed<T>(read: Result<Option<T>, CallError>) -> Observed<T> {
     match read {
         Ok(Some(live)) => Observed::Present(live),
         Ok(None) => Observed::Absent,
-        Err(error) => unreadable(&error),
+        Err(error) => to_unreadable(&error),
     }
 }
 
 /// Turns a failed read into an observation.
-fn unreadable<T>(error: &CallError) -> Observed<T> {
+fn to_unreadable<T>(error: &CallError) -> Observed<T> {
     Observed::Unreadable(error.to_string())
 }

@@ -7,47 +7,47 @@ use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::{List, observed, owned_venue, unreadable};
+use super::{ResourceList, owned_venue, to_observed, to_unreadable};
 use crate::{Call, CallError, FailureKind, Found};
 use deployer_core::naming::{TAG_ADOPTED, role_path, venue_of_role};
-use deployer_core::resource::{LiveRole, Map, Observed};
+use deployer_core::resource::{LiveRole, Observed, StringMap};
 
 /// The account's roles.
-pub(super) enum Roles {
+pub(super) enum ListedRoles {
     /// All of them, with policies and tags.
-    Whole(List<LiveRole>),
+    Whole(ResourceList<LiveRole>),
     /// Only the names of the roles under the deployment's path.
     Names(BTreeSet<String>),
 }
 
 /// Reads `GetAccountAuthorizationDetails`, which returns roles, inline policies, attached policies and tags in pages.
 /// It includes roles of every path, which matters because names are unique in an account regardless of the path.
-pub(super) async fn list(iam: &Client, deployment: &str) -> Roles {
-    match authorization_details(iam).await {
+pub(super) async fn list_roles(iam: &Client, deployment: &str) -> ListedRoles {
+    match list_role_details(iam).await {
         Err(error) if matches!(error.kind, FailureKind::Denied | FailureKind::NotImplemented) => {
-            match names(iam, deployment).await {
-                Ok(names) => Roles::Names(names),
-                Err(_) => Roles::Whole(Err(error)),
+            match list_role_names(iam, deployment).await {
+                Ok(names) => ListedRoles::Names(names),
+                Err(_) => ListedRoles::Whole(Err(error)),
             }
         }
-        roles => Roles::Whole(roles),
+        roles => ListedRoles::Whole(roles),
     }
 }
 
-async fn authorization_details(iam: &Client) -> List<LiveRole> {
+async fn list_role_details(iam: &Client) -> ResourceList<LiveRole> {
     let mut roles = BTreeMap::new();
     let mut pages =
         iam.get_account_authorization_details().filter(EntityType::Role).max_items(1000).into_paginator().send();
     while let Some(page) = pages.next().await {
         for role in page.call("iam:GetAccountAuthorizationDetails")?.role_detail_list() {
-            let role = live(role);
+            let role = convert_role(role);
             roles.insert(role.name.clone(), role);
         }
     }
     Ok(roles)
 }
 
-async fn names(iam: &Client, deployment: &str) -> Result<BTreeSet<String>, CallError> {
+async fn list_role_names(iam: &Client, deployment: &str) -> Result<BTreeSet<String>, CallError> {
     let mut names = BTreeSet::new();
     let mut pages = iam.list_roles().path_prefix(role_path(deployment)).into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -56,16 +56,16 @@ async fn names(iam: &Client, deployment: &str) -> Result<BTreeSet<String>, CallE
     Ok(names)
 }
 
-impl Roles {
+impl ListedRoles {
     /// Whether a role with this name exists, or may exist.
-    pub(super) fn shows(&self, name: &str) -> bool {
+    pub(super) fn may_contain(&self, name: &str) -> bool {
         match self {
             Self::Whole(roles) => roles.as_ref().map_or(true, |roles| roles.contains_key(name)),
             Self::Names(names) => names.contains(name),
         }
     }
 
-    pub(super) fn error(&self) -> Option<&CallError> {
+    pub(super) fn read_error(&self) -> Option<&CallError> {
         match self {
             Self::Whole(Err(error)) => Some(error),
             _ => None,
@@ -74,7 +74,7 @@ impl Roles {
 
     /// The venues whose roles are under the deployment's path, which marks ownership and can't be changed, or are
     /// adopted.
-    pub(super) fn venues(&self, deployment: &str) -> BTreeSet<String> {
+    pub(super) fn owned_venues(&self, deployment: &str) -> BTreeSet<String> {
         match self {
             Self::Whole(roles) => roles
                 .iter()
@@ -95,20 +95,20 @@ impl Roles {
         }
     }
 
-    pub(super) async fn details(&self, iam: &Client, name: &str, confirm: bool) -> Observed<LiveRole> {
+    pub(super) async fn observe_role(&self, iam: &Client, name: &str, confirm: bool) -> Observed<LiveRole> {
         match self {
-            Self::Whole(Err(error)) => unreadable(error),
+            Self::Whole(Err(error)) => to_unreadable(error),
             Self::Whole(Ok(roles)) => match roles.get(name) {
                 Some(role) => Observed::Present(role.clone()),
                 None if !confirm => Observed::Absent,
-                None => observed(one(iam, name).await),
+                None => to_observed(read_role(iam, name).await),
             },
-            Self::Names(_) => observed(one(iam, name).await),
+            Self::Names(_) => to_observed(read_role(iam, name).await),
         }
     }
 }
 
-async fn one(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallError> {
+async fn read_role(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallError> {
     let Some(found) = iam.get_role().role_name(name).send().await.call("iam:GetRole").found()? else {
         return Ok(None);
     };
@@ -119,7 +119,7 @@ async fn one(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallError> {
         for policy in page.call("iam:ListRolePolicies")?.policy_names() {
             let answer =
                 iam.get_role_policy().role_name(name).policy_name(policy).send().await.call("iam:GetRolePolicy")?;
-            policies.insert(policy.clone(), document(answer.policy_document()));
+            policies.insert(policy.clone(), parse_policy_document(answer.policy_document()));
         }
     }
     let mut attached = Vec::new();
@@ -131,35 +131,35 @@ async fn one(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallError> {
     Ok(Some(LiveRole {
         name: role.role_name().to_owned(),
         path: role.path().to_owned(),
-        trust: role.assume_role_policy_document().map_or(Value::Null, document),
+        trust: role.assume_role_policy_document().map_or(Value::Null, parse_policy_document),
         policies,
         attached,
-        tags: tags(role.tags()),
+        tags: convert_tags(role.tags()),
     }))
 }
 
-fn live(role: &RoleDetail) -> LiveRole {
+fn convert_role(role: &RoleDetail) -> LiveRole {
     let policies = role.role_policy_list().iter().map(|policy| {
-        let document = policy.policy_document().map_or(Value::Null, document);
+        let document = policy.policy_document().map_or(Value::Null, parse_policy_document);
         (policy.policy_name().unwrap_or_default().to_owned(), document)
     });
     LiveRole {
         name: role.role_name().unwrap_or_default().to_owned(),
         path: role.path().unwrap_or_default().to_owned(),
-        trust: role.assume_role_policy_document().map_or(Value::Null, document),
+        trust: role.assume_role_policy_document().map_or(Value::Null, parse_policy_document),
         policies: policies.collect(),
         attached: role.attached_managed_policies().iter().filter_map(|policy| policy.policy_arn.clone()).collect(),
-        tags: tags(role.tags()),
+        tags: convert_tags(role.tags()),
     }
 }
 
-fn tags(tags: &[Tag]) -> Map {
+fn convert_tags(tags: &[Tag]) -> StringMap {
     tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
 
 /// Parses a policy document. IAM returns them URL-encoded (RFC 3986), some emulators as they are. A document that isn't
 /// JSON stays a string, which differs from every desired document.
-pub fn document(text: &str) -> Value {
+pub fn parse_policy_document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| {
         let decoded = percent_decode_str(text).decode_utf8_lossy();
         serde_json::from_str(&decoded).unwrap_or_else(|_| Value::String(decoded.into_owned()))

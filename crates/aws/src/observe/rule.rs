@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::RuleState;
 
-use super::tags::Tags;
-use super::{List, unreadable};
+use super::tags::KnownTags;
+use super::{ResourceList, to_unreadable};
 use crate::{Call, CallError, FailureKind, Found};
 use deployer_core::desired::Scope;
-use deployer_core::resource::{LiveRule, Map, Observed, Target};
+use deployer_core::resource::{LiveRule, Observed, RuleTarget, StringMap};
 
 /// Reads `ListRules` for the deployment's names.
-pub(super) async fn list(events: &Client, deployment: &str) -> List<LiveRule> {
+pub(super) async fn list_rules(events: &Client, deployment: &str) -> ResourceList<LiveRule> {
     let mut found = BTreeMap::new();
     let mut token = None;
     loop {
@@ -26,7 +26,7 @@ pub(super) async fn list(events: &Client, deployment: &str) -> List<LiveRule> {
             .call("events:ListRules")?;
         for rule in page.rules() {
             let name = rule.name().unwrap_or_default();
-            let live = live(name, rule.description(), rule.schedule_expression(), rule.state());
+            let live = build_live_rule(name, rule.description(), rule.schedule_expression(), rule.state());
             found.insert(name.to_owned(), live);
         }
         token = page.next_token;
@@ -36,63 +36,68 @@ pub(super) async fn list(events: &Client, deployment: &str) -> List<LiveRule> {
     }
 }
 
-pub(super) async fn details(
+pub(super) async fn observe_rule(
     events: &Client,
     scope: &Scope,
-    list: &List<LiveRule>,
+    list: &ResourceList<LiveRule>,
     name: &str,
-    known: &Tags,
+    known: &KnownTags,
     confirm: bool,
 ) -> Observed<LiveRule> {
     let rule = match list {
-        Err(error) => return unreadable(error),
+        Err(error) => return to_unreadable(error),
         Ok(rules) => match rules.get(name) {
             Some(rule) => rule.clone(),
             None if !confirm => return Observed::Absent,
-            None => match one(events, name).await {
+            None => match read_rule(events, name).await {
                 Ok(Some(rule)) => rule,
                 Ok(None) => return Observed::Absent,
-                Err(error) => return unreadable(&error),
+                Err(error) => return to_unreadable(&error),
             },
         },
     };
-    let arn = scope.arn("events", &format!("rule/{name}"));
+    let arn = scope.regional_arn("events", &format!("rule/{name}"));
     let tags = async {
-        match known.of(&arn) {
+        match known.tags_of(&arn) {
             Some(tags) => Ok(tags),
-            None => tags(events, &arn).await,
+            None => read_rule_tags(events, &arn).await,
         }
     };
-    let (tags, targets) = tokio::join!(tags, targets(events, name));
+    let (tags, targets) = tokio::join!(tags, read_targets(events, name));
     match (tags, targets) {
         (Ok(tags), Ok(targets)) => Observed::Present(LiveRule { tags, targets, ..rule }),
         (Err(error), _) | (_, Err(error)) if error.kind == FailureKind::NotFound => Observed::Absent,
-        (Err(error), _) | (_, Err(error)) => unreadable(&error),
+        (Err(error), _) | (_, Err(error)) => to_unreadable(&error),
     }
 }
 
-async fn one(events: &Client, name: &str) -> Result<Option<LiveRule>, CallError> {
+async fn read_rule(events: &Client, name: &str) -> Result<Option<LiveRule>, CallError> {
     let found = events.describe_rule().name(name).send().await.call("events:DescribeRule").found()?;
-    Ok(found.map(|rule| live(name, rule.description(), rule.schedule_expression(), rule.state())))
+    Ok(found.map(|rule| build_live_rule(name, rule.description(), rule.schedule_expression(), rule.state())))
 }
 
-fn live(name: &str, description: Option<&str>, schedule: Option<&str>, state: Option<&RuleState>) -> LiveRule {
+fn build_live_rule(
+    name: &str,
+    description: Option<&str>,
+    schedule: Option<&str>,
+    state: Option<&RuleState>,
+) -> LiveRule {
     LiveRule {
         name: name.to_owned(),
         description: description.unwrap_or_default().to_owned(),
         schedule: schedule.unwrap_or_default().to_owned(),
         enabled: state != Some(&RuleState::Disabled),
-        tags: Map::new(),
+        tags: StringMap::new(),
         targets: Vec::new(),
     }
 }
 
-pub(super) async fn tags(events: &Client, arn: &str) -> Result<Map, CallError> {
+pub(super) async fn read_rule_tags(events: &Client, arn: &str) -> Result<StringMap, CallError> {
     let answer = events.list_tags_for_resource().resource_arn(arn).send().await.call("events:ListTagsForResource")?;
     Ok(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
 }
 
-async fn targets(events: &Client, rule: &str) -> Result<Vec<Target>, CallError> {
+async fn read_targets(events: &Client, rule: &str) -> Result<Vec<RuleTarget>, CallError> {
     let mut found = Vec::new();
     let mut token = None;
     loop {
@@ -103,7 +108,7 @@ async fn targets(events: &Client, rule: &str) -> Result<Vec<Target>, CallError> 
             .send()
             .await
             .call("events:ListTargetsByRule")?;
-        found.extend(page.targets().iter().map(|target| Target {
+        found.extend(page.targets().iter().map(|target| RuleTarget {
             id: target.id().to_owned(),
             arn: target.arn().to_owned(),
             maximum_retry_attempts: target.retry_policy().and_then(|policy| policy.maximum_retry_attempts()),

@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
 
-use super::{List, unreadable};
+use super::{ResourceList, to_unreadable};
 use crate::{Call, CallError, Found};
 use deployer_core::resource::{LiveSecret, Observed};
 
 /// A secret in the list.
-pub(super) struct Listed {
+pub(super) struct ListedSecret {
     pub(super) live: LiveSecret,
     /// Whether it is scheduled for deletion.
     pending_deletion: bool,
 }
 
 /// Reads `ListSecrets` for the deployment's names, including secrets that are scheduled for deletion.
-pub(super) async fn list(secrets: &Client, deployment: &str) -> List<Listed> {
+pub(super) async fn list_secrets(secrets: &Client, deployment: &str) -> ResourceList<ListedSecret> {
     let prefix = format!("{deployment}/");
     let filter = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
     let mut found = BTreeMap::new();
@@ -26,37 +26,42 @@ pub(super) async fn list(secrets: &Client, deployment: &str) -> List<Listed> {
     while let Some(page) = pages.next().await {
         for secret in page.call("secretsmanager:ListSecrets")?.secret_list() {
             let name = secret.name().unwrap_or_default();
-            let live = live(name, secret.arn(), secret.description(), secret.tags());
-            found.insert(name.to_owned(), Listed { live, pending_deletion: secret.deleted_date().is_some() });
+            let live = build_live_secret(name, secret.arn(), secret.description(), secret.tags());
+            found.insert(name.to_owned(), ListedSecret { live, pending_deletion: secret.deleted_date().is_some() });
         }
     }
     Ok(found)
 }
 
-pub(super) async fn details(secrets: &Client, list: &List<Listed>, name: &str, confirm: bool) -> Observed<LiveSecret> {
+pub(super) async fn observe_secret(
+    secrets: &Client,
+    list: &ResourceList<ListedSecret>,
+    name: &str,
+    confirm: bool,
+) -> Observed<LiveSecret> {
     match list {
-        Err(error) => unreadable(error),
+        Err(error) => to_unreadable(error),
         Ok(listed) => match listed.get(name) {
-            Some(secret) => secret.observed(),
+            Some(secret) => secret.to_observed(),
             None if !confirm => Observed::Absent,
-            None => match one(secrets, name).await {
-                Ok(secret) => secret.map_or(Observed::Absent, |secret| secret.observed()),
-                Err(error) => unreadable(&error),
+            None => match read_secret(secrets, name).await {
+                Ok(secret) => secret.map_or(Observed::Absent, |secret| secret.to_observed()),
+                Err(error) => to_unreadable(&error),
             },
         },
     }
 }
 
-async fn one(secrets: &Client, name: &str) -> Result<Option<Listed>, CallError> {
+async fn read_secret(secrets: &Client, name: &str) -> Result<Option<ListedSecret>, CallError> {
     let answer = secrets.describe_secret().secret_id(name).send().await;
     let found = answer.call("secretsmanager:DescribeSecret").found()?;
-    Ok(found.map(|secret| Listed {
-        live: live(name, secret.arn(), secret.description(), secret.tags()),
+    Ok(found.map(|secret| ListedSecret {
+        live: build_live_secret(name, secret.arn(), secret.description(), secret.tags()),
         pending_deletion: secret.deleted_date().is_some(),
     }))
 }
 
-fn live(name: &str, arn: Option<&str>, description: Option<&str>, tags: &[Tag]) -> LiveSecret {
+fn build_live_secret(name: &str, arn: Option<&str>, description: Option<&str>, tags: &[Tag]) -> LiveSecret {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     LiveSecret {
         name: name.to_owned(),
@@ -66,8 +71,8 @@ fn live(name: &str, arn: Option<&str>, description: Option<&str>, tags: &[Tag]) 
     }
 }
 
-impl Listed {
-    pub(super) fn observed(&self) -> Observed<LiveSecret> {
+impl ListedSecret {
+    pub(super) fn to_observed(&self) -> Observed<LiveSecret> {
         if self.pending_deletion {
             Observed::PendingDeletion(self.live.clone())
         } else {

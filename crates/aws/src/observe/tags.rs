@@ -12,26 +12,26 @@ use aws_sdk_resourcegroupstagging::types::TagFilter;
 
 use crate::{Call, CallError};
 use deployer_core::naming::TAG_DEPLOYMENT;
-use deployer_core::resource::Map;
+use deployer_core::resource::StringMap;
 
 /// Tags by ARN.
 #[derive(Default)]
-pub(super) struct Tags(BTreeMap<String, Map>);
+pub(super) struct KnownTags(BTreeMap<String, StringMap>);
 
-impl Tags {
+impl KnownTags {
     /// Reads the tags of `deployment`'s log groups and rules.
-    pub(super) async fn read(tagging: &Client, deployment: &str) -> Self {
+    pub(super) async fn read_tags(tagging: &Client, deployment: &str) -> Self {
         // A failure only costs two more calls for each venue.
-        Self(resources(tagging, deployment).await.unwrap_or_default())
+        Self(read_tagged_resources(tagging, deployment).await.unwrap_or_default())
     }
 
     /// The tags of a resource that is ours; `None` if its own tags must be read.
-    pub(super) fn of(&self, arn: &str) -> Option<Map> {
+    pub(super) fn tags_of(&self, arn: &str) -> Option<StringMap> {
         self.0.get(arn).cloned()
     }
 }
 
-async fn resources(tagging: &Client, deployment: &str) -> Result<BTreeMap<String, Map>, CallError> {
+async fn read_tagged_resources(tagging: &Client, deployment: &str) -> Result<BTreeMap<String, StringMap>, CallError> {
     let filter = TagFilter::builder().key(TAG_DEPLOYMENT).values(deployment).build();
     let request = tagging.get_resources().tag_filters(filter).resources_per_page(100);
     let request = request.resource_type_filters("logs").resource_type_filters("events");

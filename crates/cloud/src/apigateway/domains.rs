@@ -5,7 +5,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, ApiError, Call, bad, by, conflict, not_found};
+use super::{ApiError, ApiGatewayCall, CloudAnswer, bad_request, conflict_error, not_found, operation_by_method};
 use crate::dispatch;
 
 /// The first interface's name for the root of a domain.
@@ -13,7 +13,7 @@ const ROOT: &str = "(none)";
 
 /// A domain name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Domain {
+pub struct StoredDomain {
     /// `{"tags": {…}}`
     pub tags: Value,
     /// The members of the request that created it.
@@ -31,70 +31,84 @@ pub struct ApiMapping {
     pub path: String,
 }
 
-pub(super) fn operation(method: &Method, parts: &[&str]) -> Option<String> {
+pub(super) fn domain_operation_name(method: &Method, parts: &[&str]) -> Option<String> {
     let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
     let name = match parts {
-        ["domainnames"] => by(method, &[(get, "GetDomainNames"), (post, "CreateDomainName")]),
-        ["domainnames", _] => by(method, &[(get, "GetDomainName"), (delete, "DeleteDomainName")]),
+        ["domainnames"] => operation_by_method(method, &[(get, "GetDomainNames"), (post, "CreateDomainName")]),
+        ["domainnames", _] => operation_by_method(method, &[(get, "GetDomainName"), (delete, "DeleteDomainName")]),
         ["domainnames", _, "basepathmappings"] => {
-            by(method, &[(get, "GetBasePathMappings"), (post, "CreateBasePathMapping")])
+            operation_by_method(method, &[(get, "GetBasePathMappings"), (post, "CreateBasePathMapping")])
         }
         ["domainnames", _, "basepathmappings", _] => {
-            by(method, &[(get, "GetBasePathMapping"), (delete, "DeleteBasePathMapping")])
+            operation_by_method(method, &[(get, "GetBasePathMapping"), (delete, "DeleteBasePathMapping")])
         }
-        ["domainnames", _, "apimappings"] => by(method, &[(get, "GetApiMappings"), (post, "CreateApiMapping")]),
-        ["domainnames", _, "apimappings", _] => by(method, &[(get, "GetApiMapping"), (delete, "DeleteApiMapping")]),
+        ["domainnames", _, "apimappings"] => {
+            operation_by_method(method, &[(get, "GetApiMappings"), (post, "CreateApiMapping")])
+        }
+        ["domainnames", _, "apimappings", _] => {
+            operation_by_method(method, &[(get, "GetApiMapping"), (delete, "DeleteApiMapping")])
+        }
         _ => None,
     };
     name.map(ToOwned::to_owned)
 }
 
-pub(super) fn handle(call: &mut Call<'_, '_>, operation: &str) -> Result<Answer, ApiError> {
+pub(super) fn handle_domain_request(
+    call: &mut ApiGatewayCall<'_, '_>,
+    operation: &str,
+) -> Result<CloudAnswer, ApiError> {
     match operation {
         "GetDomainNames" => {
-            let domains = call.state().domains.iter();
-            call.listed(domains.map(|(name, domain)| (name.clone(), shown(call, name, domain))))
+            let domains = call.gateway_state().domains.iter();
+            call.list_answer(domains.map(|(name, domain)| (name.clone(), domain_json(call, name, domain))))
         }
-        "CreateDomainName" => create(call),
-        "GetDomainName" => Ok(Answer::rest(200, &shown(call, call.part(1), domain(call)?))),
+        "CreateDomainName" => create_domain_name(call),
+        "GetDomainName" => {
+            Ok(CloudAnswer::from_rest_json(200, &domain_json(call, call.path_part(1), find_domain(call)?)))
+        }
         "DeleteDomainName" => {
-            domain(call)?;
-            let name = call.part(1).to_owned();
-            call.state_mut().domains.remove(&name);
-            Ok(done(call))
+            find_domain(call)?;
+            let name = call.path_part(1).to_owned();
+            call.gateway_state_mut().domains.remove(&name);
+            Ok(deletion_answer(call))
         }
         "GetBasePathMappings" | "GetApiMappings" => {
-            let mappings = domain(call)?.mappings.iter();
-            call.listed(mappings.map(|mapping| (mapping.path.clone(), shown_mapping(call, mapping))))
+            let mappings = find_domain(call)?.mappings.iter();
+            call.list_answer(mappings.map(|mapping| (mapping.path.clone(), mapping_json(call, mapping))))
         }
-        "CreateBasePathMapping" | "CreateApiMapping" => map(call),
-        "GetBasePathMapping" | "GetApiMapping" => Ok(Answer::rest(200, &shown_mapping(call, mapping(call)?))),
+        "CreateBasePathMapping" | "CreateApiMapping" => create_mapping(call),
+        "GetBasePathMapping" | "GetApiMapping" => {
+            Ok(CloudAnswer::from_rest_json(200, &mapping_json(call, find_mapping(call)?)))
+        }
         "DeleteBasePathMapping" | "DeleteApiMapping" => {
-            let id = mapping(call)?.id.clone();
-            let name = call.part(1).to_owned();
-            if let Some(domain) = call.state_mut().domains.get_mut(&name) {
+            let id = find_mapping(call)?.id.clone();
+            let name = call.path_part(1).to_owned();
+            if let Some(domain) = call.gateway_state_mut().domains.get_mut(&name) {
                 domain.mappings.retain(|mapping| mapping.id != id);
             }
-            Ok(done(call))
+            Ok(deletion_answer(call))
         }
         _ => Err(dispatch::not_implemented("apigateway", operation)),
     }
 }
 
 /// Each interface's response to a deletion.
-fn done(call: &Call<'_, '_>) -> Answer {
-    Answer::empty(if call.second { 204 } else { 202 })
+fn deletion_answer(call: &ApiGatewayCall<'_, '_>) -> CloudAnswer {
+    CloudAnswer::without_body(if call.second { 204 } else { 202 })
 }
 
-fn domain<'c>(call: &'c Call<'_, '_>) -> Result<&'c Domain, ApiError> {
-    call.state().domains.get(call.part(1)).ok_or_else(|| not_found("Invalid domain name identifier specified"))
+fn find_domain<'c>(call: &'c ApiGatewayCall<'_, '_>) -> Result<&'c StoredDomain, ApiError> {
+    call.gateway_state()
+        .domains
+        .get(call.path_part(1))
+        .ok_or_else(|| not_found("Invalid domain name identifier specified"))
 }
 
-fn mapping<'c>(call: &'c Call<'_, '_>) -> Result<&'c ApiMapping, ApiError> {
-    let asked = call.part(3);
+fn find_mapping<'c>(call: &'c ApiGatewayCall<'_, '_>) -> Result<&'c ApiMapping, ApiError> {
+    let asked = call.path_part(3);
     let path = if asked == ROOT { "" } else { asked };
     let is_it = |mapping: &&ApiMapping| if call.second { mapping.id == asked } else { mapping.path == path };
-    domain(call)?.mappings.iter().find(is_it).ok_or_else(|| {
+    find_domain(call)?.mappings.iter().find(is_it).ok_or_else(|| {
         not_found(if call.second {
             "Unable to find ApiMapping by the specified id"
         } else {
@@ -103,21 +117,21 @@ fn mapping<'c>(call: &'c Call<'_, '_>) -> Result<&'c ApiMapping, ApiError> {
     })
 }
 
-fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let body = call.body()?;
-    let name = body.required("domainName")?.to_owned();
-    if call.state().domains.contains_key(&name) {
-        return Err(bad("The domain name you provided already exists."));
+fn create_domain_name(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let body = call.json_body()?;
+    let name = body.required_text("domainName")?.to_owned();
+    if call.gateway_state().domains.contains_key(&name) {
+        return Err(bad_request("The domain name you provided already exists."));
     }
     let given = serde_json::from_slice(&call.request.body).unwrap_or_default();
-    let domain = Domain { tags: json!({ "tags": body.map("tags") }), given, mappings: Vec::new() };
-    let answer = Answer::rest(201, &shown(call, &name, &domain));
-    call.state_mut().domains.insert(name, domain);
+    let domain = StoredDomain { tags: json!({ "tags": body.member_map("tags") }), given, mappings: Vec::new() };
+    let answer = CloudAnswer::from_rest_json(201, &domain_json(call, &name, &domain));
+    call.gateway_state_mut().domains.insert(name, domain);
     Ok(answer)
 }
 
-fn shown(call: &Call<'_, '_>, name: &str, domain: &Domain) -> Value {
-    let regional = format!("d-{}.execute-api.{}.amazonaws.com", name.replace('.', "-"), call.cx.region());
+fn domain_json(call: &ApiGatewayCall<'_, '_>, name: &str, domain: &StoredDomain) -> Value {
+    let regional = format!("d-{}.execute-api.{}.amazonaws.com", name.replace('.', "-"), call.cx.request_region());
     let mut shown = domain.given.clone();
     shown["tags"] = domain.tags["tags"].clone();
     if call.second {
@@ -134,38 +148,42 @@ fn shown(call: &Call<'_, '_>, name: &str, domain: &Domain) -> Value {
     shown
 }
 
-fn map(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let body = call.body()?;
+fn create_mapping(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let body = call.json_body()?;
     let (api, stage, path) = if call.second {
-        (body.required("apiId")?, body.required("stage")?, body.text("apiMappingKey").unwrap_or_default())
+        (
+            body.required_text("apiId")?,
+            body.required_text("stage")?,
+            body.member_text("apiMappingKey").unwrap_or_default(),
+        )
     } else {
-        let path = body.text("basePath").filter(|path| *path != ROOT);
-        (body.required("restApiId")?, body.text("stage").unwrap_or_default(), path.unwrap_or_default())
+        let path = body.member_text("basePath").filter(|path| *path != ROOT);
+        (body.required_text("restApiId")?, body.member_text("stage").unwrap_or_default(), path.unwrap_or_default())
     };
-    if domain(call)?.mappings.iter().any(|mapping| mapping.path == path) {
-        return Err(conflict("Base path already exists for this domain name"));
+    if find_domain(call)?.mappings.iter().any(|mapping| mapping.path == path) {
+        return Err(conflict_error("Base path already exists for this domain name"));
     }
-    let state = call.state();
+    let state = call.gateway_state();
     let stages = match (state.rest.get(api), state.http.get(api)) {
         (Some(api), _) => api.stages.contains_key(stage),
         (None, Some(api)) => api.below.get("stages").is_some_and(|stages| stages.contains_key(stage)),
-        (None, None) => return Err(bad("Invalid API identifier specified")),
+        (None, None) => return Err(bad_request("Invalid API identifier specified")),
     };
     if !stage.is_empty() && !stages {
-        return Err(bad("Invalid stage identifier specified"));
+        return Err(bad_request("Invalid stage identifier specified"));
     }
     let (api_id, stage, path) = (api.to_owned(), stage.to_owned(), path.to_owned());
-    let mapping = ApiMapping { id: call.id(6), api_id, stage, path };
-    let answer = Answer::rest(201, &shown_mapping(call, &mapping));
-    let name = call.part(1).to_owned();
-    if let Some(domain) = call.state_mut().domains.get_mut(&name) {
+    let mapping = ApiMapping { id: call.random_id(6), api_id, stage, path };
+    let answer = CloudAnswer::from_rest_json(201, &mapping_json(call, &mapping));
+    let name = call.path_part(1).to_owned();
+    if let Some(domain) = call.gateway_state_mut().domains.get_mut(&name) {
         domain.mappings.push(mapping);
         domain.mappings.sort_by(|one, other| one.path.cmp(&other.path));
     }
     Ok(answer)
 }
 
-fn shown_mapping(call: &Call<'_, '_>, mapping: &ApiMapping) -> Value {
+fn mapping_json(call: &ApiGatewayCall<'_, '_>, mapping: &ApiMapping) -> Value {
     if call.second {
         return json!({
             "apiMappingId": mapping.id,

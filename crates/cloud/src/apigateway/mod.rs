@@ -17,11 +17,11 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, ApiError, Context, Handled, Page, Request};
+use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage};
 
-pub use domains::{ApiMapping, Domain};
-pub use http_api::HttpApi;
-pub use rest::{Resource, RestApi};
+pub use domains::{ApiMapping, StoredDomain};
+pub use http_api::StoredHttpApi;
+pub use rest::{RestResource, StoredRestApi};
 
 /// The characters of an id.
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
@@ -31,69 +31,69 @@ const PAGE: (i64, usize) = (25, 500);
 /// The APIs of a region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub struct ApiGatewayState {
     /// REST APIs by id.
-    pub rest: BTreeMap<String, RestApi>,
+    pub rest: BTreeMap<String, StoredRestApi>,
     /// HTTP and WebSocket APIs by id.
-    pub http: BTreeMap<String, HttpApi>,
+    pub http: BTreeMap<String, StoredHttpApi>,
     /// Domain names of both kinds of APIs, by name.
-    pub domains: BTreeMap<String, Domain>,
+    pub domains: BTreeMap<String, StoredDomain>,
 }
 
 /// One request, with the segments of its path without `v2`.
-struct Call<'a, 'b> {
-    cx: &'a mut Context<'b>,
-    request: &'a Request,
+struct ApiGatewayCall<'a, 'b> {
+    cx: &'a mut CloudContext<'b>,
+    request: &'a CloudRequest,
     parts: Vec<String>,
     second: bool,
 }
 
-impl Call<'_, '_> {
+impl ApiGatewayCall<'_, '_> {
     /// A segment of the path; empty if there is none.
-    fn part(&self, at: usize) -> &str {
+    fn path_part(&self, at: usize) -> &str {
         self.parts.get(at).map_or("", String::as_str)
     }
 
-    fn state(&self) -> &State {
-        &self.cx.regional().apigateway
+    fn gateway_state(&self) -> &ApiGatewayState {
+        &self.cx.region_state().apigateway
     }
 
-    fn state_mut(&mut self) -> &mut State {
-        &mut self.cx.regional_mut().apigateway
+    fn gateway_state_mut(&mut self) -> &mut ApiGatewayState {
+        &mut self.cx.region_state_mut().apigateway
     }
 
-    fn body(&self) -> Result<super::Json, ApiError> {
-        super::Json::parse(&self.request.body)
+    fn json_body(&self) -> Result<super::JsonBody, ApiError> {
+        super::JsonBody::parse_body(&self.request.body)
     }
 
-    fn id(&mut self, length: usize) -> String {
-        self.cx.random(LETTERS, length)
+    fn random_id(&mut self, length: usize) -> String {
+        self.cx.random_text(LETTERS, length)
     }
 
     /// One page of a list sorted by its keys, in the form of the request's interface.
-    fn listed(&self, entries: impl IntoIterator<Item = (String, Value)>) -> Result<Answer, ApiError> {
+    fn list_answer(&self, entries: impl IntoIterator<Item = (String, Value)>) -> Result<CloudAnswer, ApiError> {
         let names = if self.second { ("maxResults", "nextToken", "items") } else { ("limit", "position", "item") };
-        let asked = self.request.query(names.0).and_then(|size| size.parse().ok()).unwrap_or(PAGE.0);
+        let asked = self.request.query_value(names.0).and_then(|size| size.parse().ok()).unwrap_or(PAGE.0);
         let size = self.cx.page_size(Some(asked), PAGE.1);
-        let page = Page::of(
+        let page = ListPage::from_items(
             entries,
             |(key, _)| key.clone(),
-            self.request.query(names.1),
+            self.request.query_value(names.1),
             size,
-            || bad("Invalid position parameter"),
+            || bad_request("Invalid position parameter"),
         )?;
         let items: Vec<Value> = page.items.into_iter().map(|(_, item)| item).collect();
         let mut answer = json!({ names.2: items });
         if let Some(next) = page.next {
             answer[names.1] = json!(next);
         }
-        Ok(Answer::rest(200, &answer))
+        Ok(CloudAnswer::from_rest_json(200, &answer))
     }
 }
 
 /// Whether a path belongs to the second interface, and its segments.
-fn parts(request: &Request) -> (bool, Vec<String>) {
-    let mut parts = request.segments();
+fn split_path(request: &CloudRequest) -> (bool, Vec<String>) {
+    let mut parts = request.path_segments();
     let second = parts.first().is_some_and(|first| first == "v2");
     if second {
         parts.remove(0);
@@ -102,8 +102,8 @@ fn parts(request: &Request) -> (bool, Vec<String>) {
 }
 
 /// The operation of a request, by its method and path.
-pub(super) fn operation(request: &Request) -> Option<String> {
-    let (second, parts) = parts(request);
+pub(super) fn operation_name(request: &CloudRequest) -> Option<String> {
+    let (second, parts) = split_path(request);
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let of = match parts.as_slice() {
         ["tags", _] if request.method == Method::GET => Some("GetTags".to_owned()),
@@ -111,30 +111,38 @@ pub(super) fn operation(request: &Request) -> Option<String> {
         ["tags", _] => Some("TagResource".to_owned()),
         _ => None,
     };
-    of.or_else(|| domains::operation(&request.method, &parts)).or_else(|| {
-        if second { http_api::operation(&request.method, &parts) } else { rest::operation(request, &parts) }
+    of.or_else(|| domains::domain_operation_name(&request.method, &parts)).or_else(|| {
+        if second {
+            http_api::http_api_operation_name(&request.method, &parts)
+        } else {
+            rest::rest_operation_name(request, &parts)
+        }
     })
 }
 
 /// The resource named in a request's path.
-pub(super) fn resource(request: &Request) -> String {
-    parts(request).1.join("/")
+pub(super) fn resource_name(request: &CloudRequest) -> String {
+    split_path(request).1.join("/")
 }
 
-pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
-    let (second, parts) = parts(request);
-    let mut call = Call { cx, request, parts, second };
-    let answer = match call.part(0) {
-        "tags" => tags::handle(&mut call, operation),
-        "domainnames" => domains::handle(&mut call, operation),
-        _ if second => http_api::handle(&mut call, operation),
-        _ => rest::handle(&mut call, operation),
+pub(super) fn handle_request(
+    cx: &mut CloudContext<'_>,
+    operation: &str,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
+    let (second, parts) = split_path(request);
+    let mut call = ApiGatewayCall { cx, request, parts, second };
+    let answer = match call.path_part(0) {
+        "tags" => tags::handle_tag_request(&mut call, operation),
+        "domainnames" => domains::handle_domain_request(&mut call, operation),
+        _ if second => http_api::handle_http_api_request(&mut call, operation),
+        _ => rest::handle_rest_request(&mut call, operation),
     };
-    answer.map(Handled::from)
+    answer.map(HandlerOutcome::from)
 }
 
 /// The operation of a method in a table.
-fn by(method: &Method, table: &[(Method, &'static str)]) -> Option<&'static str> {
+fn operation_by_method(method: &Method, table: &[(Method, &'static str)]) -> Option<&'static str> {
     table.iter().find(|(verb, _)| verb == method).map(|(_, name)| *name)
 }
 
@@ -142,16 +150,16 @@ fn not_found(message: impl Into<String>) -> ApiError {
     ApiError::new(404, "NotFoundException", message)
 }
 
-fn bad(message: impl Into<String>) -> ApiError {
-    ApiError::bad("BadRequestException", message)
+fn bad_request(message: impl Into<String>) -> ApiError {
+    ApiError::bad_request("BadRequestException", message)
 }
 
-fn conflict(message: impl Into<String>) -> ApiError {
+fn conflict_error(message: impl Into<String>) -> ApiError {
     ApiError::new(409, "ConflictException", message)
 }
 
 /// Copies the members of `from` that aren't null.
-fn merge(into: &mut Value, from: &Value) {
+fn merge_members(into: &mut Value, from: &Value) {
     for (name, value) in from.as_object().into_iter().flatten() {
         if !value.is_null() {
             into[name] = value.clone();
@@ -161,5 +169,5 @@ fn merge(into: &mut Value, from: &Value) {
 
 /// The tags in a resource's member `tags`.
 fn tags_of(value: &Value) -> BTreeMap<String, String> {
-    super::Json::of(value).map("tags")
+    super::JsonBody::from_value(value).member_map("tags")
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ApiError, bad};
+use super::{ApiError, bad_request};
 
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const ANY: &str = "x-amazon-apigateway-any-method";
@@ -16,19 +16,19 @@ const SMALL: [&str; 3] = ["type", "passthroughBehavior", "contentHandling"];
 
 /// The parts of a document that imports and exports share.
 #[derive(Debug, Default)]
-pub(super) struct Document {
+pub(super) struct OpenApiDocument {
     pub(super) title: String,
     pub(super) version: Option<String>,
     pub(super) description: Option<String>,
     /// The resource policy.
     pub(super) policy: Option<Value>,
     pub(super) servers: Vec<Value>,
-    pub(super) operations: Vec<Operation>,
+    pub(super) operations: Vec<OpenApiOperation>,
 }
 
 /// A method of a path.
 #[derive(Debug)]
-pub(super) struct Operation {
+pub(super) struct OpenApiOperation {
     pub(super) path: String,
     /// Uppercase; `ANY` for all methods.
     pub(super) method: String,
@@ -39,8 +39,8 @@ pub(super) struct Operation {
     pub(super) is_default_route: bool,
 }
 
-impl Document {
-    pub(super) fn write(&self, extensions: bool) -> Value {
+impl OpenApiDocument {
+    pub(super) fn write_json(&self, extensions: bool) -> Value {
         let mut paths = Map::new();
         for operation in &self.operations {
             let path = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
@@ -50,7 +50,7 @@ impl Document {
                 written["isDefaultRoute"] = json!(true);
             }
             if let Some(integration) = operation.integration.as_ref().filter(|_| extensions) {
-                written[INTEGRATION] = respelled(integration, str::to_ascii_lowercase);
+                written[INTEGRATION] = respell_enumerations(integration, str::to_ascii_lowercase);
             }
             path[verb] = written;
         }
@@ -71,8 +71,8 @@ impl Document {
     }
 
     /// Parses a document. Only JSON is supported, not YAML.
-    pub(super) fn read(text: &[u8]) -> Result<Self, ApiError> {
-        let invalid = || bad("Invalid OpenAPI input.");
+    pub(super) fn parse_json(text: &[u8]) -> Result<Self, ApiError> {
+        let invalid = || bad_request("Invalid OpenAPI input.");
         let document: Value = serde_json::from_slice(text).map_err(|_| invalid())?;
         if document.get("openapi").or_else(|| document.get("swagger")).is_none() {
             return Err(invalid());
@@ -85,10 +85,11 @@ impl Document {
                     continue;
                 }
                 let integration = written.get(INTEGRATION);
-                operations.push(Operation {
+                operations.push(OpenApiOperation {
                     path: path.clone(),
                     method: if verb == ANY { "ANY".to_owned() } else { verb.to_ascii_uppercase() },
-                    integration: integration.map(|integration| respelled(integration, str::to_ascii_uppercase)),
+                    integration: integration
+                        .map(|integration| respell_enumerations(integration, str::to_ascii_uppercase)),
                     responses: written.get("responses").cloned().unwrap_or_else(|| json!({})),
                     is_default_route: written["isDefaultRoute"] == true,
                 });
@@ -106,7 +107,7 @@ impl Document {
 }
 
 /// An integration with its enumerations in the other form's spelling.
-fn respelled(integration: &Value, spell: fn(&str) -> String) -> Value {
+fn respell_enumerations(integration: &Value, spell: fn(&str) -> String) -> Value {
     let mut written = integration.clone();
     for name in SMALL {
         if let Some(value) = integration[name].as_str() {

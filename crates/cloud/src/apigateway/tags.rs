@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Answer, ApiError, Call, State, not_found, tags_of};
-use crate::Context;
+use super::{ApiError, ApiGatewayCall, ApiGatewayState, CloudAnswer, not_found, tags_of};
+use crate::CloudContext;
 
-impl State {
+impl ApiGatewayState {
     /// The resource at a path below `arn:aws:apigateway:<region>::`.
-    fn tagged(&mut self, path: &str) -> Option<&mut Value> {
+    fn tagged_resource_mut(&mut self, path: &str) -> Option<&mut Value> {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         match parts.as_slice() {
             ["restapis", id] => self.rest.get_mut(*id).map(|api| &mut api.shown),
@@ -46,28 +46,28 @@ impl State {
     }
 }
 
-pub(super) fn handle(call: &mut Call<'_, '_>, operation: &str) -> Result<Answer, ApiError> {
-    let path = path(call.cx, call.part(1))?;
+pub(super) fn handle_tag_request(call: &mut ApiGatewayCall<'_, '_>, operation: &str) -> Result<CloudAnswer, ApiError> {
+    let path = resource_path(call.cx, call.path_part(1))?;
     // A mutable borrow counts as a change, so look it up in a copy first.
-    let mut state = call.state().clone();
-    let before = state.tagged(&path).map(|shown| tags_of(shown));
+    let mut state = call.gateway_state().clone();
+    let before = state.tagged_resource_mut(&path).map(|shown| tags_of(shown));
     let mut tags = before.ok_or_else(|| not_found("Invalid Resource identifier specified"))?;
     match operation {
-        "GetTags" => return Ok(Answer::rest(200, &json!({ "tags": tags }))),
+        "GetTags" => return Ok(CloudAnswer::from_rest_json(200, &json!({ "tags": tags }))),
         "UntagResource" => {
-            let keys = call.request.query_all("tagKeys");
+            let keys = call.request.query_values("tagKeys");
             tags.retain(|key, _| !keys.contains(&key.as_str()));
         }
-        _ => tags.extend(call.body()?.map("tags")),
+        _ => tags.extend(call.json_body()?.member_map("tags")),
     }
-    if let Some(shown) = call.state_mut().tagged(&path) {
+    if let Some(shown) = call.gateway_state_mut().tagged_resource_mut(&path) {
         shown["tags"] = json!(tags);
     }
-    Ok(if call.second { Answer::rest(201, &json!({})) } else { Answer::empty(204) })
+    Ok(if call.second { CloudAnswer::from_rest_json(201, &json!({})) } else { CloudAnswer::without_body(204) })
 }
 
-fn path(cx: &Context<'_>, arn: &str) -> Result<String, ApiError> {
-    let prefix = format!("arn:aws:apigateway:{}::/", cx.region());
-    let path = arn.strip_prefix(&prefix).ok_or_else(|| super::bad("Invalid ARN specified in the request"))?;
+fn resource_path(cx: &CloudContext<'_>, arn: &str) -> Result<String, ApiError> {
+    let prefix = format!("arn:aws:apigateway:{}::/", cx.request_region());
+    let path = arn.strip_prefix(&prefix).ok_or_else(|| super::bad_request("Invalid ARN specified in the request"))?;
     Ok(path.to_owned())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ApiError, Call, Xml, dimensions, show_dimensions, time};
+use super::{ApiError, CloudAnswer, CloudWatchCall, XmlWriter, format_time, read_dimensions, write_dimensions};
 
 /// The page size of `DescribeAlarms`.
 const PAGE: usize = 100;
@@ -31,7 +31,7 @@ const ACTIONS: [&str; 3] = ["OKActions", "AlarmActions", "InsufficientDataAction
 
 /// An alarm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Alarm {
+pub struct StoredAlarm {
     pub name: String,
     pub arn: String,
     pub actions_enabled: bool,
@@ -45,124 +45,132 @@ pub struct Alarm {
 }
 
 /// Replaces an existing alarm but keeps its tags.
-pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
+pub(super) fn put_metric_alarm(call: &mut CloudWatchCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
     let form = call.form;
-    let name = form.required("AlarmName")?.to_owned();
-    form.required("ComparisonOperator")?;
-    form.required("EvaluationPeriods")?;
-    if !form.structures("Metrics").is_empty() {
+    let name = form.required_text("AlarmName")?.to_owned();
+    form.required_text("ComparisonOperator")?;
+    form.required_text("EvaluationPeriods")?;
+    if !form.member_structures("Metrics").is_empty() {
         return Err(ApiError::new(
             501,
             "NotImplemented",
             "the local cloud does not support alarms on metric expressions",
         ));
     }
-    let given = |name: &&str| Some(((*name).to_owned(), form.text(name)?.to_owned()));
-    let alarm = Alarm {
-        arn: call.cx.arn("cloudwatch", &format!("alarm:{name}")),
-        actions_enabled: form.text("ActionsEnabled") != Some("false"),
+    let given = |name: &&str| Some(((*name).to_owned(), form.member_text(name)?.to_owned()));
+    let alarm = StoredAlarm {
+        arn: call.cx.build_arn("cloudwatch", &format!("alarm:{name}")),
+        actions_enabled: form.member_text("ActionsEnabled") != Some("false"),
         updated: call.cx.now,
         texts: TEXTS.iter().filter_map(given).collect(),
-        actions: ACTIONS.iter().map(|name| ((*name).to_owned(), form.list(name))).collect(),
-        dimensions: dimensions(form),
-        tags: call.state().alarms.get(&name).map_or_else(|| form.tags("Tags"), |alarm| alarm.tags.clone()),
+        actions: ACTIONS.iter().map(|name| ((*name).to_owned(), form.member_list(name))).collect(),
+        dimensions: read_dimensions(form),
+        tags: call
+            .cloudwatch_state()
+            .alarms
+            .get(&name)
+            .map_or_else(|| form.member_tags("Tags"), |alarm| alarm.tags.clone()),
         name: name.clone(),
     };
-    call.state_mut().alarms.insert(name, alarm);
-    Ok(call.done())
+    call.cloudwatch_state_mut().alarms.insert(name, alarm);
+    Ok(call.empty_answer())
 }
 
-pub(super) fn describe(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
-    let (names, prefix) = (call.form.list("AlarmNames"), call.form.text("AlarmNamePrefix").unwrap_or_default());
+pub(super) fn describe_alarms(call: &CloudWatchCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let (names, prefix) =
+        (call.form.member_list("AlarmNames"), call.form.member_text("AlarmNamePrefix").unwrap_or_default());
     // Alarms are never evaluated, so each one has too little data.
-    let state = call.form.text("StateValue").is_none_or(|state| state == INSUFFICIENT);
-    let kinds = call.form.list("AlarmTypes");
+    let state = call.form.member_text("StateValue").is_none_or(|state| state == INSUFFICIENT);
+    let kinds = call.form.member_list("AlarmTypes");
     let wanted = state && (kinds.is_empty() || kinds.iter().any(|kind| kind == "MetricAlarm"));
     let alarms =
-        call.state().alarms.values().filter(|alarm| {
+        call.cloudwatch_state().alarms.values().filter(|alarm| {
             wanted && alarm.name.starts_with(prefix) && (names.is_empty() || names.contains(&alarm.name))
         });
-    let size = call.cx.page_size(call.form.integer("MaxRecords"), PAGE);
-    let page = call.page(alarms, |alarm| alarm.name.clone(), size)?;
-    Ok(call.answer(|xml| {
-        xml.element("CompositeAlarms", |_| ());
-        xml.members("MetricAlarms", &page.items, |xml, alarm| show(xml, alarm));
-        xml.next_token(&page);
+    let size = call.cx.page_size(call.form.member_integer("MaxRecords"), PAGE);
+    let page = call.list_page(alarms, |alarm| alarm.name.clone(), size)?;
+    Ok(call.xml_answer(|xml| {
+        xml.write_element("CompositeAlarms", |_| ());
+        xml.write_members("MetricAlarms", &page.items, |xml, alarm| write_alarm(xml, alarm));
+        xml.write_next_token(&page);
     }))
 }
 
 const INSUFFICIENT: &str = "INSUFFICIENT_DATA";
 
-fn show(xml: &mut Xml, alarm: &Alarm) {
-    xml.text("AlarmName", &alarm.name);
-    xml.text("AlarmArn", &alarm.arn);
-    xml.text("ActionsEnabled", if alarm.actions_enabled { "true" } else { "false" });
-    xml.text("AlarmConfigurationUpdatedTimestamp", &time(alarm.updated));
-    xml.text("StateUpdatedTimestamp", &time(alarm.updated));
-    xml.text("StateValue", INSUFFICIENT);
-    xml.text("StateReason", "Unchecked: Initial alarm creation");
+fn write_alarm(xml: &mut XmlWriter, alarm: &StoredAlarm) {
+    xml.write_text("AlarmName", &alarm.name);
+    xml.write_text("AlarmArn", &alarm.arn);
+    xml.write_text("ActionsEnabled", if alarm.actions_enabled { "true" } else { "false" });
+    xml.write_text("AlarmConfigurationUpdatedTimestamp", &format_time(alarm.updated));
+    xml.write_text("StateUpdatedTimestamp", &format_time(alarm.updated));
+    xml.write_text("StateValue", INSUFFICIENT);
+    xml.write_text("StateReason", "Unchecked: Initial alarm creation");
     for (name, value) in &alarm.texts {
-        xml.text(name, value);
+        xml.write_text(name, value);
     }
     for (name, arns) in &alarm.actions {
-        xml.members(name, arns, |xml, arn| xml.raw(arn));
+        xml.write_members(name, arns, |xml, arn| xml.write_raw_text(arn));
     }
-    show_dimensions(xml, &alarm.dimensions);
+    write_dimensions(xml, &alarm.dimensions);
 }
 
 /// If any alarm is missing, none is deleted.
-pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let names = call.form.list("AlarmNames");
-    if let Some(missing) = names.iter().find(|name| !call.state().alarms.contains_key(*name)) {
+pub(super) fn delete_alarms(call: &mut CloudWatchCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let names = call.form.member_list("AlarmNames");
+    if let Some(missing) = names.iter().find(|name| !call.cloudwatch_state().alarms.contains_key(*name)) {
         return Err(ApiError::new(404, "ResourceNotFound", format!("Unknown alarm: {missing}")));
     }
-    call.state_mut().alarms.retain(|name, _| !names.contains(name));
-    Ok(call.done())
+    call.cloudwatch_state_mut().alarms.retain(|name, _| !names.contains(name));
+    Ok(call.empty_answer())
 }
 
 /// A missing alarm is not an error.
-pub(super) fn enable_actions(call: &mut Call<'_, '_>, enabled: bool) -> Result<Answer, ApiError> {
-    for name in call.form.list("AlarmNames") {
-        if let Some(alarm) = call.state_mut().alarms.get_mut(&name) {
+pub(super) fn set_alarm_actions_enabled(
+    call: &mut CloudWatchCall<'_, '_>,
+    enabled: bool,
+) -> Result<CloudAnswer, ApiError> {
+    for name in call.form.member_list("AlarmNames") {
+        if let Some(alarm) = call.cloudwatch_state_mut().alarms.get_mut(&name) {
             alarm.actions_enabled = enabled;
         }
     }
-    Ok(call.done())
+    Ok(call.empty_answer())
 }
 
 /// The name of the alarm that `ResourceARN` names.
-fn tagged(call: &Call<'_, '_>) -> Result<String, ApiError> {
-    let arn = call.form.required("ResourceARN")?;
-    let found = call.state().alarms.values().find(|alarm| alarm.arn == arn);
+fn tagged_alarm_name(call: &CloudWatchCall<'_, '_>) -> Result<String, ApiError> {
+    let arn = call.form.required_text("ResourceARN")?;
+    let found = call.cloudwatch_state().alarms.values().find(|alarm| alarm.arn == arn);
     found
         .map(|alarm| alarm.name.clone())
         .ok_or_else(|| ApiError::new(404, "ResourceNotFoundException", format!("The resource {arn} does not exist.")))
 }
 
-pub(super) fn list_tags(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
-    let name = tagged(call)?;
+pub(super) fn list_tags_for_resource(call: &CloudWatchCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let name = tagged_alarm_name(call)?;
     let none = BTreeMap::new();
-    let tags = call.state().alarms.get(&name).map_or(&none, |alarm| &alarm.tags);
-    Ok(call.answer(|xml| xml.tags("Tags", tags)))
+    let tags = call.cloudwatch_state().alarms.get(&name).map_or(&none, |alarm| &alarm.tags);
+    Ok(call.xml_answer(|xml| xml.write_tags("Tags", tags)))
 }
 
-pub(super) fn tag(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let tags = call.form.tags("Tags");
+pub(super) fn tag_resource(call: &mut CloudWatchCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let tags = call.form.member_tags("Tags");
     change_tags(call, |all| all.extend(tags))
 }
 
-pub(super) fn untag(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let keys = call.form.list("TagKeys");
+pub(super) fn untag_resource(call: &mut CloudWatchCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let keys = call.form.member_list("TagKeys");
     change_tags(call, |all| all.retain(|key, _| !keys.contains(key)))
 }
 
 fn change_tags(
-    call: &mut Call<'_, '_>,
+    call: &mut CloudWatchCall<'_, '_>,
     change: impl FnOnce(&mut BTreeMap<String, String>),
-) -> Result<Answer, ApiError> {
-    let name = tagged(call)?;
-    if let Some(alarm) = call.state_mut().alarms.get_mut(&name) {
+) -> Result<CloudAnswer, ApiError> {
+    let name = tagged_alarm_name(call)?;
+    if let Some(alarm) = call.cloudwatch_state_mut().alarms.get_mut(&name) {
         change(&mut alarm.tags);
     }
-    Ok(call.answer(|_| ()))
+    Ok(call.xml_answer(|_| ()))
 }

@@ -1,6 +1,6 @@
 //! Amazon CloudWatch: metrics with their datapoints, and alarms.
 //!
-//! The other services record what they do with [`Context::count`]. Alarms are stored, but never evaluated.
+//! The other services record what they do with [`CloudContext::count`]. Alarms are stored, but never evaluated.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/>
 
 mod alarms;
@@ -10,103 +10,103 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::query::{self, Form, Xml};
-use super::{Answer, ApiError, Context, Handled, Page, Request, dispatch};
+use super::query::{self, QueryForm, XmlWriter};
+use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage, dispatch};
 
-pub use alarms::Alarm;
-pub use metrics::{Metric, Statistics};
+pub use alarms::StoredAlarm;
+pub use metrics::{MetricStatistics, StoredMetric};
 
 pub(super) const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
 
 /// The metrics and alarms of a region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
-    pub metrics: Vec<Metric>,
+pub struct CloudWatchState {
+    pub metrics: Vec<StoredMetric>,
     /// By name.
-    pub alarms: BTreeMap<String, Alarm>,
+    pub alarms: BTreeMap<String, StoredAlarm>,
 }
 
 /// One request to CloudWatch.
-struct Call<'a, 'b> {
-    cx: &'a mut Context<'b>,
+struct CloudWatchCall<'a, 'b> {
+    cx: &'a mut CloudContext<'b>,
     operation: &'a str,
-    form: &'a Form,
+    form: &'a QueryForm,
     request_id: &'a str,
 }
 
-impl Call<'_, '_> {
-    fn state(&self) -> &State {
-        &self.cx.regional().cloudwatch
+impl CloudWatchCall<'_, '_> {
+    fn cloudwatch_state(&self) -> &CloudWatchState {
+        &self.cx.region_state().cloudwatch
     }
 
-    fn state_mut(&mut self) -> &mut State {
-        &mut self.cx.regional_mut().cloudwatch
+    fn cloudwatch_state_mut(&mut self) -> &mut CloudWatchState {
+        &mut self.cx.region_state_mut().cloudwatch
     }
 
-    fn answer(&self, result: impl FnOnce(&mut Xml)) -> Answer {
-        query::answer(NAMESPACE, self.operation, self.request_id, result)
+    fn xml_answer(&self, result: impl FnOnce(&mut XmlWriter)) -> CloudAnswer {
+        query::xml_answer(NAMESPACE, self.operation, self.request_id, result)
     }
 
     /// The response of an operation without a result.
-    fn done(&self) -> Answer {
-        self.answer(|_| ())
+    fn empty_answer(&self) -> CloudAnswer {
+        self.xml_answer(|_| ())
     }
 
-    fn page<T>(
+    fn list_page<T>(
         &self,
         items: impl IntoIterator<Item = T>,
         key: impl Fn(&T) -> String,
         size: usize,
-    ) -> Result<Page<T>, ApiError> {
-        Page::of(items, key, self.form.text("NextToken"), size, || {
-            ApiError::bad("InvalidNextToken", "The next token specified is invalid.")
+    ) -> Result<ListPage<T>, ApiError> {
+        ListPage::from_items(items, key, self.form.member_text("NextToken"), size, || {
+            ApiError::bad_request("InvalidNextToken", "The next token specified is invalid.")
         })
     }
 }
 
 /// `Dimensions.member.1.Name`, ….
-fn dimensions(form: &Form) -> BTreeMap<String, String> {
-    let pair = |form: Form| Some((form.text("Name")?.to_owned(), form.text("Value")?.to_owned()));
-    form.structures("Dimensions").into_iter().filter_map(pair).collect()
+fn read_dimensions(form: &QueryForm) -> BTreeMap<String, String> {
+    let pair = |form: QueryForm| Some((form.member_text("Name")?.to_owned(), form.member_text("Value")?.to_owned()));
+    form.member_structures("Dimensions").into_iter().filter_map(pair).collect()
 }
 
-fn show_dimensions(xml: &mut Xml, dimensions: &BTreeMap<String, String>) {
-    xml.members("Dimensions", dimensions, |xml, (name, value)| {
-        xml.text("Name", name);
-        xml.text("Value", value);
+fn write_dimensions(xml: &mut XmlWriter, dimensions: &BTreeMap<String, String>) {
+    xml.write_members("Dimensions", dimensions, |xml, (name, value)| {
+        xml.write_text("Name", name);
+        xml.write_text("Value", value);
     });
 }
 
-fn time(at: jiff::Timestamp) -> String {
+fn format_time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::bad("InvalidParameterValue", message)
+fn invalid_parameter(message: impl Into<String>) -> ApiError {
+    ApiError::bad_request("InvalidParameterValue", message)
 }
 
-pub(super) fn handle(
-    cx: &mut Context<'_>,
+pub(super) fn handle_request(
+    cx: &mut CloudContext<'_>,
     operation: &str,
-    form: &Form,
-    request: &Request,
-) -> Result<Handled, ApiError> {
-    let mut call = Call { cx, operation, form, request_id: &request.id };
+    form: &QueryForm,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
+    let mut call = CloudWatchCall { cx, operation, form, request_id: &request.id };
     let call = &mut call;
     let answer = match operation {
-        "PutMetricData" => metrics::put(call),
-        "GetMetricData" => metrics::get_data(call),
-        "ListMetrics" => metrics::list(call),
-        "PutMetricAlarm" => alarms::put(call),
-        "DescribeAlarms" => alarms::describe(call),
-        "DeleteAlarms" => alarms::delete(call),
-        "EnableAlarmActions" => alarms::enable_actions(call, true),
-        "DisableAlarmActions" => alarms::enable_actions(call, false),
-        "ListTagsForResource" => alarms::list_tags(call),
-        "TagResource" => alarms::tag(call),
-        "UntagResource" => alarms::untag(call),
+        "PutMetricData" => metrics::put_metric_data(call),
+        "GetMetricData" => metrics::get_metric_data(call),
+        "ListMetrics" => metrics::list_metrics(call),
+        "PutMetricAlarm" => alarms::put_metric_alarm(call),
+        "DescribeAlarms" => alarms::describe_alarms(call),
+        "DeleteAlarms" => alarms::delete_alarms(call),
+        "EnableAlarmActions" => alarms::set_alarm_actions_enabled(call, true),
+        "DisableAlarmActions" => alarms::set_alarm_actions_enabled(call, false),
+        "ListTagsForResource" => alarms::list_tags_for_resource(call),
+        "TagResource" => alarms::tag_resource(call),
+        "UntagResource" => alarms::untag_resource(call),
         _ => Err(dispatch::not_implemented("monitoring", operation)),
     };
-    answer.map(Handled::from)
+    answer.map(HandlerOutcome::from)
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ApiError, BUS, Call, Rule, check_tags, limit, listed};
-use deployer_core::manifest::Schedule;
+use super::{ApiError, BUS, EventBridgeCall, StoredRule, check_tags, limit_exceeded, list_answer};
+use deployer_core::manifest::ScheduleExpression;
 
 /// EventBridge's quota "Rules per event bus".
 const MAX_RULES: usize = 300;
@@ -13,52 +13,54 @@ const MAX_NAME: usize = 64;
 const MAX_DESCRIPTION: usize = 512;
 
 /// Replaces an existing rule except for its targets and tags. Members that the request omits are removed.
-pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
+pub(super) fn put_rule(call: &mut EventBridgeCall<'_, '_>) -> Result<Value, ApiError> {
     let body = call.body;
-    let name = body.required("Name")?.to_owned();
+    let name = body.required_text("Name")?.to_owned();
     let named = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
     if !named || name.len() > MAX_NAME {
-        return Err(ApiError::validation(format!(
+        return Err(ApiError::validation_error(format!(
             "1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: Member must satisfy \
              regular expression pattern: [\\.\\-_A-Za-z0-9]+ and have length less than or equal to {MAX_NAME}"
         )));
     }
-    if body.text("Description").is_some_and(|text| text.chars().count() > MAX_DESCRIPTION) {
-        return Err(ApiError::validation(format!(
+    if body.member_text("Description").is_some_and(|text| text.chars().count() > MAX_DESCRIPTION) {
+        return Err(ApiError::validation_error(format!(
             "1 validation error detected: Value at 'description' failed to satisfy constraint: Member must have \
              length less than or equal to {MAX_DESCRIPTION}"
         )));
     }
-    let schedule = body.text("ScheduleExpression").filter(|text| !text.is_empty());
-    let pattern = body.text("EventPattern").filter(|text| !text.is_empty());
+    let schedule = body.member_text("ScheduleExpression").filter(|text| !text.is_empty());
+    let pattern = body.member_text("EventPattern").filter(|text| !text.is_empty());
     if schedule.is_none() && pattern.is_none() {
-        return Err(ApiError::validation("Parameter(s) EventPattern or ScheduleExpression must be specified."));
+        return Err(ApiError::validation_error("Parameter(s) EventPattern or ScheduleExpression must be specified."));
     }
-    if schedule.is_some_and(|text| Schedule::parse(text).is_err()) {
-        return Err(ApiError::validation("Parameter ScheduleExpression is not valid."));
+    if schedule.is_some_and(|text| ScheduleExpression::parse_expression(text).is_err()) {
+        return Err(ApiError::validation_error("Parameter ScheduleExpression is not valid."));
     }
     if pattern.is_some_and(|text| !serde_json::from_str::<Value>(text).is_ok_and(|pattern| pattern.is_object())) {
-        return Err(ApiError::bad("InvalidEventPatternException", "Event pattern is not valid."));
+        return Err(ApiError::bad_request("InvalidEventPatternException", "Event pattern is not valid."));
     }
-    let enabled = match body.text("State") {
+    let enabled = match body.member_text("State") {
         None | Some("ENABLED") => true,
         Some("DISABLED") => false,
         Some(other) => {
-            return Err(ApiError::validation(format!("The local cloud does not support the rule state {other}.")));
+            return Err(ApiError::validation_error(format!(
+                "The local cloud does not support the rule state {other}."
+            )));
         }
     };
-    let tags = body.tags("Tags");
+    let tags = body.member_tags("Tags");
     check_tags(&tags)?;
-    let existing = call.state().rules.get(&name);
-    if existing.is_none() && call.state().rules.len() >= MAX_RULES {
-        return Err(limit("The requested resource exceeds the maximum number allowed."));
+    let existing = call.events_state().rules.get(&name);
+    if existing.is_none() && call.events_state().rules.len() >= MAX_RULES {
+        return Err(limit_exceeded("The requested resource exceeds the maximum number allowed."));
     }
-    let rule = Rule {
-        arn: call.cx.arn("events", &format!("rule/{name}")),
-        description: body.text("Description").map(ToOwned::to_owned),
+    let rule = StoredRule {
+        arn: call.cx.build_arn("events", &format!("rule/{name}")),
+        description: body.member_text("Description").map(ToOwned::to_owned),
         schedule: schedule.map(ToOwned::to_owned),
         pattern: pattern.map(ToOwned::to_owned),
-        role_arn: body.text("RoleArn").map(ToOwned::to_owned),
+        role_arn: body.member_text("RoleArn").map(ToOwned::to_owned),
         enabled,
         // "If you are updating an existing rule, any tags you specify in the PutRule operation are ignored."
         tags: existing.map_or(tags, |rule| rule.tags.clone()),
@@ -66,45 +68,45 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
         name: name.clone(),
     };
     let answer = json!({ "RuleArn": rule.arn });
-    call.state_mut().rules.insert(name, rule);
+    call.events_state_mut().rules.insert(name, rule);
     Ok(answer)
 }
 
-pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let mut answer = members(call.rule("Name")?);
-    answer.insert("CreatedBy".to_owned(), json!(call.cx.account()));
+pub(super) fn describe_rule(call: &EventBridgeCall<'_, '_>) -> Result<Value, ApiError> {
+    let mut answer = rule_members(call.find_rule("Name")?);
+    answer.insert("CreatedBy".to_owned(), json!(call.cx.account_id()));
     Ok(Value::Object(answer))
 }
 
-pub(super) fn list(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let prefix = call.body.text("NamePrefix").unwrap_or_default();
-    let rules = call.state().rules.values().filter(|rule| rule.name.starts_with(prefix));
-    let page = call.page(rules, |rule| rule.name.clone())?;
-    let entries = page.items.iter().map(|rule| Value::Object(members(rule))).collect();
-    Ok(listed("Rules", entries, page.next))
+pub(super) fn list_rules(call: &EventBridgeCall<'_, '_>) -> Result<Value, ApiError> {
+    let prefix = call.body.member_text("NamePrefix").unwrap_or_default();
+    let rules = call.events_state().rules.values().filter(|rule| rule.name.starts_with(prefix));
+    let page = call.list_page(rules, |rule| rule.name.clone())?;
+    let entries = page.items.iter().map(|rule| Value::Object(rule_members(rule))).collect();
+    Ok(list_answer("Rules", entries, page.next))
 }
 
-pub(super) fn enable(call: &mut Call<'_, '_>, enabled: bool) -> Result<Value, ApiError> {
-    call.rule_mut("Name")?.enabled = enabled;
+pub(super) fn set_rule_enabled(call: &mut EventBridgeCall<'_, '_>, enabled: bool) -> Result<Value, ApiError> {
+    call.find_rule_mut("Name")?.enabled = enabled;
     Ok(json!({}))
 }
 
 /// Deleting a missing rule is not an error.
-pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let name = call.body.required("Name")?.to_owned();
-    match call.state().rules.get(&name) {
+pub(super) fn delete_rule(call: &mut EventBridgeCall<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.body.required_text("Name")?.to_owned();
+    match call.events_state().rules.get(&name) {
         None => {}
         Some(rule) if !rule.targets.is_empty() => {
-            return Err(ApiError::validation("Rule can't be deleted since it has targets."));
+            return Err(ApiError::validation_error("Rule can't be deleted since it has targets."));
         }
         Some(_) => {
-            call.state_mut().rules.remove(&name);
+            call.events_state_mut().rules.remove(&name);
         }
     }
     Ok(json!({}))
 }
 
-fn members(rule: &Rule) -> Map<String, Value> {
+fn rule_members(rule: &StoredRule) -> Map<String, Value> {
     let optional = [
         ("Description", &rule.description),
         ("ScheduleExpression", &rule.schedule),

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use super::super::Json;
-use super::{ApiError, Call, limit, listed};
+use super::super::JsonBody;
+use super::{ApiError, EventBridgeCall, limit_exceeded, list_answer};
 
 /// EventBridge's quota "Targets per rule".
 const MAX_TARGETS: usize = 5;
@@ -14,76 +14,76 @@ const RETRIES: RangeInclusive<i64> = 0..=185;
 /// `MaximumEventAgeInSeconds` of a retry policy.
 const AGE_S: RangeInclusive<i64> = 60..=86_400;
 
-pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let given = call.body.list("Targets").to_vec();
+pub(super) fn put_targets(call: &mut EventBridgeCall<'_, '_>) -> Result<Value, ApiError> {
+    let given = call.body.member_list("Targets").to_vec();
     if given.is_empty() {
-        return Err(ApiError::validation(
+        return Err(ApiError::validation_error(
             "1 validation error detected: Value '[]' at 'targets' failed to satisfy constraint: Member must have \
              length greater than or equal to 1",
         ));
     }
-    let mut targets = call.rule("Rule")?.targets.clone();
+    let mut targets = call.find_rule("Rule")?.targets.clone();
     for target in given {
-        let members = Json::of(&target);
-        check(&members)?;
-        targets.insert(members.required("Id")?.to_owned(), target);
+        let members = JsonBody::from_value(&target);
+        check_target(&members)?;
+        targets.insert(members.required_text("Id")?.to_owned(), target);
     }
     if targets.len() > MAX_TARGETS {
-        return Err(limit("The requested resource exceeds the maximum number allowed."));
+        return Err(limit_exceeded("The requested resource exceeds the maximum number allowed."));
     }
-    call.rule_mut("Rule")?.targets = targets;
-    Ok(done())
+    call.find_rule_mut("Rule")?.targets = targets;
+    Ok(no_failed_entries())
 }
 
 /// An id that the rule doesn't have is not an error.
-pub(super) fn remove(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let ids = call.body.texts("Ids");
-    call.rule_mut("Rule")?.targets.retain(|id, _| !ids.contains(id));
-    Ok(done())
+pub(super) fn remove_targets(call: &mut EventBridgeCall<'_, '_>) -> Result<Value, ApiError> {
+    let ids = call.body.member_texts("Ids");
+    call.find_rule_mut("Rule")?.targets.retain(|id, _| !ids.contains(id));
+    Ok(no_failed_entries())
 }
 
-pub(super) fn list(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let page = call.page(&call.rule("Rule")?.targets, |(id, _)| (*id).clone())?;
+pub(super) fn list_targets_by_rule(call: &EventBridgeCall<'_, '_>) -> Result<Value, ApiError> {
+    let page = call.list_page(&call.find_rule("Rule")?.targets, |(id, _)| (*id).clone())?;
     let entries = page.items.iter().map(|(_, target)| (*target).clone()).collect();
-    Ok(listed("Targets", entries, page.next))
+    Ok(list_answer("Targets", entries, page.next))
 }
 
 /// The names of the rules that have a target with this ARN.
-pub(super) fn list_rules(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let arn = call.body.required("TargetArn")?;
-    let rules = call.state().rules.values();
+pub(super) fn list_rule_names_by_target(call: &EventBridgeCall<'_, '_>) -> Result<Value, ApiError> {
+    let arn = call.body.required_text("TargetArn")?;
+    let rules = call.events_state().rules.values();
     let names = rules.filter(|rule| rule.targets.values().any(|target| target["Arn"] == arn)).map(|rule| &rule.name);
-    let page = call.page(names, |name| (*name).clone())?;
-    Ok(listed("RuleNames", page.items.into_iter().map(|name| json!(name)).collect(), page.next))
+    let page = call.list_page(names, |name| (*name).clone())?;
+    Ok(list_answer("RuleNames", page.items.into_iter().map(|name| json!(name)).collect(), page.next))
 }
 
 /// EventBridge reports failures of single entries in a response with status 200. The embedded cloud never does.
-fn done() -> Value {
+fn no_failed_entries() -> Value {
     json!({ "FailedEntryCount": 0, "FailedEntries": [] })
 }
 
-fn check(target: &Json) -> Result<(), ApiError> {
-    let id = target.required("Id")?;
+fn check_target(target: &JsonBody) -> Result<(), ApiError> {
+    let id = target.required_text("Id")?;
     if id.len() > 64 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)) {
-        return Err(ApiError::validation(format!(
+        return Err(ApiError::validation_error(format!(
             "1 validation error detected: Value '{id}' at 'targets.1.member.id' failed to satisfy constraint: Member \
              must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"
         )));
     }
-    let arn = target.required("Arn")?;
+    let arn = target.required_text("Arn")?;
     if !arn.starts_with("arn:") || arn.splitn(6, ':').count() < 6 {
-        return Err(ApiError::validation(format!(
+        return Err(ApiError::validation_error(format!(
             "Parameter {arn} is not valid. Reason: Provided Arn is not in correct format."
         )));
     }
-    if target.text("Input").is_some_and(|input| serde_json::from_str::<Value>(input).is_err()) {
-        return Err(ApiError::validation(format!("JSON syntax error in input for target {id}.")));
+    if target.member_text("Input").is_some_and(|input| serde_json::from_str::<Value>(input).is_err()) {
+        return Err(ApiError::validation_error(format!("JSON syntax error in input for target {id}.")));
     }
-    let Some(policy) = target.value("RetryPolicy").map(Json::of) else { return Ok(()) };
+    let Some(policy) = target.member_value("RetryPolicy").map(JsonBody::from_value) else { return Ok(()) };
     for (name, range) in [("MaximumRetryAttempts", RETRIES), ("MaximumEventAgeInSeconds", AGE_S)] {
-        if policy.integer(name).is_some_and(|value| !range.contains(&value)) {
+        if policy.member_integer(name).is_some_and(|value| !range.contains(&value)) {
             let (least, most) = range.into_inner();
-            return Err(ApiError::validation(format!(
+            return Err(ApiError::validation_error(format!(
                 "1 validation error detected: Value at 'retryPolicy.{name}' failed to satisfy constraint: Member must \
                  have value between {least} and {most}"
             )));

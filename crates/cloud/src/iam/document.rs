@@ -6,7 +6,7 @@ use super::ApiError;
 
 /// The purpose of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum PolicyPurpose {
     /// Defines who can assume a role. Has principals but no resources.
     Trust,
     /// Defines what a role can do. Has resources but no principals.
@@ -15,10 +15,10 @@ pub(super) enum Purpose {
 
 /// # Errors
 /// `MalformedPolicyDocument`.
-pub(super) fn check(text: &str, purpose: Purpose) -> Result<(), ApiError> {
-    let malformed = |message: &str| ApiError::bad("MalformedPolicyDocument", message);
+pub(super) fn check_document(text: &str, purpose: PolicyPurpose) -> Result<(), ApiError> {
+    let malformed = |message: &str| ApiError::bad_request("MalformedPolicyDocument", message);
     let document: Value = serde_json::from_str(text).map_err(|_| malformed("This policy contains invalid Json"))?;
-    let list = statements(&document);
+    let list = policy_statements(&document);
     if list.is_empty() {
         return Err(malformed("Syntax errors in policy."));
     }
@@ -31,12 +31,16 @@ pub(super) fn check(text: &str, purpose: Purpose) -> Result<(), ApiError> {
             return Err(malformed("Policy statement must contain actions."));
         }
         match purpose {
-            Purpose::Trust if has("Resource") => return Err(malformed("Has prohibited field Resource")),
-            Purpose::Trust if !has("Principal") => return Err(malformed("AssumeRole policy must contain principals")),
-            Purpose::Identity if has("Principal") => {
+            PolicyPurpose::Trust if has("Resource") => return Err(malformed("Has prohibited field Resource")),
+            PolicyPurpose::Trust if !has("Principal") => {
+                return Err(malformed("AssumeRole policy must contain principals"));
+            }
+            PolicyPurpose::Identity if has("Principal") => {
                 return Err(malformed("Policy document should not specify a principal."));
             }
-            Purpose::Identity if !has("Resource") => return Err(malformed("Policy statement must contain resources.")),
+            PolicyPurpose::Identity if !has("Resource") => {
+                return Err(malformed("Policy statement must contain resources."));
+            }
             _ => {}
         }
     }
@@ -44,9 +48,9 @@ pub(super) fn check(text: &str, purpose: Purpose) -> Result<(), ApiError> {
 }
 
 /// Whether a trust policy lets the service assume the role.
-pub(super) fn trusts(text: &str, service: &str) -> bool {
+pub(super) fn trusts_service(text: &str, service: &str) -> bool {
     let document: Value = serde_json::from_str(text).unwrap_or_default();
-    statements(&document).iter().any(|statement| {
+    policy_statements(&document).iter().any(|statement| {
         statement.get("Effect").and_then(Value::as_str) == Some("Allow")
             && match statement.get("Principal").and_then(|principal| principal.get("Service")) {
                 Some(Value::String(name)) => name == service,
@@ -57,7 +61,7 @@ pub(super) fn trusts(text: &str, service: &str) -> bool {
 }
 
 /// A document's statements. A single one needs no list around it.
-fn statements(document: &Value) -> &[Value] {
+fn policy_statements(document: &Value) -> &[Value] {
     match document.get("Statement") {
         Some(Value::Array(list)) => list,
         Some(one @ Value::Object(_)) => std::slice::from_ref(one),

@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::query::{Form, Xml};
-use super::{Answer, ApiError, Context, Handled, Page, Request, dispatch, query};
+use super::query::{QueryForm, XmlWriter};
+use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage, dispatch, query};
 
 pub(super) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
@@ -30,8 +30,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// The roles of the account by name, and its policies.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
-    pub roles: BTreeMap<String, Role>,
+pub struct IamState {
+    pub roles: BTreeMap<String, StoredRole>,
     /// Documents of the account's managed policies, by ARN.
     pub policies: BTreeMap<String, String>,
     /// Actions that simulations deny to principals that are not in this account. They may do everything else.
@@ -41,7 +41,7 @@ pub struct State {
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Role {
+pub struct StoredRole {
     pub name: String,
     pub path: String,
     pub id: String,
@@ -61,17 +61,17 @@ pub struct Role {
     pub last_used: Option<(Timestamp, String)>,
 }
 
-impl State {
+impl IamState {
     /// Whether a role with this ARN exists that Lambda can assume.
     pub fn lambda_can_assume(&self, arn: &str) -> bool {
-        self.roles.values().any(|role| role.arn == arn && document::trusts(&role.trust, "lambda.amazonaws.com"))
+        self.roles.values().any(|role| role.arn == arn && document::trusts_service(&role.trust, "lambda.amazonaws.com"))
     }
 
-    fn role(&self, name: &str) -> Result<&Role, ApiError> {
+    fn find_role(&self, name: &str) -> Result<&StoredRole, ApiError> {
         self.roles.get(name).ok_or_else(|| no_role(name))
     }
 
-    fn role_mut(&mut self, name: &str) -> Result<&mut Role, ApiError> {
+    fn find_role_mut(&mut self, name: &str) -> Result<&mut StoredRole, ApiError> {
         self.roles.get_mut(name).ok_or_else(|| no_role(name))
     }
 }
@@ -84,95 +84,99 @@ fn no_entity(message: String) -> ApiError {
     ApiError::new(404, "NoSuchEntity", message)
 }
 
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::bad("ValidationError", message)
+fn validation_error(message: impl Into<String>) -> ApiError {
+    ApiError::bad_request("ValidationError", message)
 }
 
-fn limit(message: impl Into<String>) -> ApiError {
+fn limit_exceeded(message: impl Into<String>) -> ApiError {
     ApiError::new(409, "LimitExceeded", message)
 }
 
 /// One request to IAM.
-struct Call<'a, 'b> {
-    cx: &'a mut Context<'b>,
+struct IamCall<'a, 'b> {
+    cx: &'a mut CloudContext<'b>,
     operation: &'a str,
-    form: &'a Form,
+    form: &'a QueryForm,
     request_id: &'a str,
 }
 
-impl Call<'_, '_> {
-    fn done(&self) -> Answer {
-        self.answer(|_| ())
+impl IamCall<'_, '_> {
+    fn empty_answer(&self) -> CloudAnswer {
+        self.xml_answer(|_| ())
     }
 
-    fn answer(&self, result: impl FnOnce(&mut Xml)) -> Answer {
-        query::answer(NAMESPACE, self.operation, self.request_id, result)
+    fn xml_answer(&self, result: impl FnOnce(&mut XmlWriter)) -> CloudAnswer {
+        query::xml_answer(NAMESPACE, self.operation, self.request_id, result)
     }
 
-    fn role(&self) -> Result<&Role, ApiError> {
-        self.cx.state.iam.role(self.form.required("RoleName")?)
+    fn find_role(&self) -> Result<&StoredRole, ApiError> {
+        self.cx.state.iam.find_role(self.form.required_text("RoleName")?)
     }
 
-    fn role_mut(&mut self) -> Result<&mut Role, ApiError> {
-        let name = self.form.required("RoleName")?;
+    fn find_role_mut(&mut self) -> Result<&mut StoredRole, ApiError> {
+        let name = self.form.required_text("RoleName")?;
         // A mutable borrow counts as a change, so look it up first: a refused request must not change the state.
-        self.cx.state.iam.role(name)?;
-        self.cx.state.iam.role_mut(name)
+        self.cx.state.iam.find_role(name)?;
+        self.cx.state.iam.find_role_mut(name)
     }
 
-    fn page<T>(&self, items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> String) -> Result<Page<T>, ApiError> {
-        let asked = self.form.integer("MaxItems").unwrap_or(DEFAULT_ITEMS);
+    fn list_page<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> Result<ListPage<T>, ApiError> {
+        let asked = self.form.member_integer("MaxItems").unwrap_or(DEFAULT_ITEMS);
         let size = self.cx.page_size(Some(asked), MAX_ITEMS);
-        Page::of(items, key, self.form.text("Marker"), size, || invalid("Invalid Marker."))
+        ListPage::from_items(items, key, self.form.member_text("Marker"), size, || validation_error("Invalid Marker."))
     }
 }
 
-fn truncation<T>(xml: &mut Xml, page: &Page<T>) {
-    xml.text("IsTruncated", if page.next.is_some() { "true" } else { "false" });
+fn write_truncation<T>(xml: &mut XmlWriter, page: &ListPage<T>) {
+    xml.write_text("IsTruncated", if page.next.is_some() { "true" } else { "false" });
     if let Some(marker) = &page.next {
-        xml.text("Marker", marker);
+        xml.write_text("Marker", marker);
     }
 }
 
 /// IAM returns documents percent-encoded (RFC 3986).
-fn encoded(document: &str) -> String {
+fn encode_document(document: &str) -> String {
     utf8_percent_encode(document, ENCODED).to_string()
 }
 
-pub(super) fn handle(
-    cx: &mut Context<'_>,
+pub(super) fn handle_request(
+    cx: &mut CloudContext<'_>,
     operation: &str,
-    form: &Form,
-    request: &Request,
-) -> Result<Handled, ApiError> {
-    let mut call = Call { cx, operation, form, request_id: &request.id };
+    form: &QueryForm,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
+    let mut call = IamCall { cx, operation, form, request_id: &request.id };
     let call = &mut call;
     let answer = match operation {
-        "CreateRole" => roles::create(call),
-        "GetRole" => roles::get(call),
-        "ListRoles" => roles::list(call),
-        "DeleteRole" => roles::delete(call),
-        "UpdateRole" => roles::update(call),
-        "UpdateAssumeRolePolicy" => roles::update_trust(call),
-        "GetAccountAuthorizationDetails" => roles::authorization_details(call),
-        "GetAccountSummary" => roles::account_summary(call),
-        "TagRole" => roles::tag(call),
-        "UntagRole" => roles::untag(call),
-        "ListRoleTags" => roles::list_tags(call),
-        "PutRolePolicy" => policies::put(call),
-        "GetRolePolicy" => policies::get(call),
-        "ListRolePolicies" => policies::list(call),
-        "DeleteRolePolicy" => policies::delete(call),
-        "AttachRolePolicy" => policies::attach(call),
-        "DetachRolePolicy" => policies::detach(call),
-        "ListAttachedRolePolicies" => policies::list_attached(call),
-        "CreatePolicy" => managed::create(call),
-        "GetPolicy" => managed::get(call),
-        "GetPolicyVersion" => managed::get_version(call),
-        "DeletePolicy" => managed::delete(call),
-        "SimulatePrincipalPolicy" => simulate::principal(call),
-        "SimulateCustomPolicy" => simulate::custom(call),
+        "CreateRole" => roles::create_role(call),
+        "GetRole" => roles::get_role(call),
+        "ListRoles" => roles::list_roles(call),
+        "DeleteRole" => roles::delete_role(call),
+        "UpdateRole" => roles::update_role(call),
+        "UpdateAssumeRolePolicy" => roles::update_assume_role_policy(call),
+        "GetAccountAuthorizationDetails" => roles::get_account_authorization_details(call),
+        "GetAccountSummary" => roles::get_account_summary(call),
+        "TagRole" => roles::tag_role(call),
+        "UntagRole" => roles::untag_role(call),
+        "ListRoleTags" => roles::list_role_tags(call),
+        "PutRolePolicy" => policies::put_role_policy(call),
+        "GetRolePolicy" => policies::get_role_policy(call),
+        "ListRolePolicies" => policies::list_role_policies(call),
+        "DeleteRolePolicy" => policies::delete_role_policy(call),
+        "AttachRolePolicy" => policies::attach_role_policy(call),
+        "DetachRolePolicy" => policies::detach_role_policy(call),
+        "ListAttachedRolePolicies" => policies::list_attached_role_policies(call),
+        "CreatePolicy" => managed::create_policy(call),
+        "GetPolicy" => managed::get_policy(call),
+        "GetPolicyVersion" => managed::get_policy_version(call),
+        "DeletePolicy" => managed::delete_policy(call),
+        "SimulatePrincipalPolicy" => simulate::simulate_principal_policy(call),
+        "SimulateCustomPolicy" => simulate::simulate_custom_policy(call),
         _ => Err(dispatch::not_implemented("iam", operation)),
     };
-    answer.map(Handled::from)
+    answer.map(HandlerOutcome::from)
 }

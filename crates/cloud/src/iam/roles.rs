@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::document::{self, Purpose};
-use super::{Answer, ApiError, Call, Role, Xml, encoded, invalid, limit, policies, truncation};
+use super::document::{self, PolicyPurpose};
+use super::{
+    ApiError, CloudAnswer, IamCall, StoredRole, XmlWriter, encode_document, limit_exceeded, policies, validation_error,
+    write_truncation,
+};
 
 /// The default of IAM's quota "Roles in an AWS account".
 const MAX_ROLES: usize = 1000;
@@ -18,40 +21,40 @@ const SESSION_S: i64 = 3600;
 /// The characters of a unique identifier (base 32).
 const ID_LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
+pub(super) fn create_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
     let form = call.form;
-    let name = form.required("RoleName")?.to_owned();
-    let trust = form.required("AssumeRolePolicyDocument")?.to_owned();
-    let path = form.text("Path").unwrap_or("/").to_owned();
+    let name = form.required_text("RoleName")?.to_owned();
+    let trust = form.required_text("AssumeRolePolicyDocument")?.to_owned();
+    let path = form.member_text("Path").unwrap_or("/").to_owned();
     let named = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
     if !named || name.len() > MAX_NAME {
-        return Err(invalid(format!(
+        return Err(validation_error(format!(
             "1 validation error detected: Value '{name}' at 'roleName' failed to satisfy constraint: Member must \
              satisfy regular expression pattern: [\\w+=,.@-]+ and have length less than or equal to {MAX_NAME}"
         )));
     }
     if !path.starts_with('/') || !path.ends_with('/') || path.bytes().any(|byte| !byte.is_ascii_graphic()) {
-        return Err(invalid(
+        return Err(validation_error(
             "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric \
              characters and/or / characters.",
         ));
     }
-    let description = description(call)?;
-    let tags = form.tags("Tags");
+    let description = role_description(call)?;
+    let tags = form.member_tags("Tags");
     check_tags(&tags)?;
     // IAM compares names without case.
     if call.cx.state.iam.roles.keys().any(|other| other.eq_ignore_ascii_case(&name)) {
         return Err(ApiError::new(409, "EntityAlreadyExists", format!("Role with name {name} already exists.")));
     }
-    document::check(&trust, Purpose::Trust)?;
+    document::check_document(&trust, PolicyPurpose::Trust)?;
     if call.cx.state.iam.roles.len() >= MAX_ROLES {
-        return Err(limit(format!("Cannot exceed quota for RolesPerAccount: {MAX_ROLES}")));
+        return Err(limit_exceeded(format!("Cannot exceed quota for RolesPerAccount: {MAX_ROLES}")));
     }
-    let role = Role {
-        id: format!("AROA{}", call.cx.random(ID_LETTERS, 17)),
-        arn: format!("arn:aws:iam::{}:role{path}{name}", call.cx.account()),
+    let role = StoredRole {
+        id: format!("AROA{}", call.cx.random_text(ID_LETTERS, 17)),
+        arn: format!("arn:aws:iam::{}:role{path}{name}", call.cx.account_id()),
         created: call.cx.now,
-        max_session_s: form.integer("MaxSessionDuration").unwrap_or(SESSION_S),
+        max_session_s: form.member_integer("MaxSessionDuration").unwrap_or(SESSION_S),
         inline: BTreeMap::new(),
         attached: Vec::new(),
         name: name.clone(),
@@ -61,20 +64,20 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
         tags,
         last_used: None,
     };
-    let answer = call.answer(|xml| xml.element("Role", |xml| whole(xml, &role)));
+    let answer = call.xml_answer(|xml| xml.write_element("Role", |xml| write_whole_role(xml, &role)));
     call.cx.state.iam.roles.insert(name, role);
     Ok(answer)
 }
 
-pub(super) fn get(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
-    let role = call.role()?;
-    Ok(call.answer(|xml| {
-        xml.element("Role", |xml| {
-            whole(xml, role);
-            xml.element("RoleLastUsed", |xml| {
+pub(super) fn get_role(call: &IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let role = call.find_role()?;
+    Ok(call.xml_answer(|xml| {
+        xml.write_element("Role", |xml| {
+            write_whole_role(xml, role);
+            xml.write_element("RoleLastUsed", |xml| {
                 if let Some((at, region)) = &role.last_used {
-                    xml.text("LastUsedDate", &time(*at));
-                    xml.text("Region", region);
+                    xml.write_text("LastUsedDate", &format_time(*at));
+                    xml.write_text("Region", region);
                 }
             });
         });
@@ -82,18 +85,18 @@ pub(super) fn get(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
 }
 
 /// `ListRoles` returns no tags.
-pub(super) fn list(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
-    let prefix = call.form.text("PathPrefix").unwrap_or("/");
+pub(super) fn list_roles(call: &IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let prefix = call.form.member_text("PathPrefix").unwrap_or("/");
     let roles = call.cx.state.iam.roles.values().filter(|role| role.path.starts_with(prefix));
-    let page = call.page(roles, |role| role.name.clone())?;
-    Ok(call.answer(|xml| {
-        xml.members("Roles", &page.items, |xml, role| brief(xml, role));
-        truncation(xml, &page);
+    let page = call.list_page(roles, |role| role.name.clone())?;
+    Ok(call.xml_answer(|xml| {
+        xml.write_members("Roles", &page.items, |xml, role| write_brief_role(xml, role));
+        write_truncation(xml, &page);
     }))
 }
 
-pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let role = call.role()?;
+pub(super) fn delete_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let role = call.find_role()?;
     let conflict = |message: &str| Err(ApiError::new(409, "DeleteConflict", message));
     if !role.inline.is_empty() {
         return conflict("Cannot delete entity, must delete policies first.");
@@ -103,139 +106,139 @@ pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
     }
     let name = role.name.clone();
     call.cx.state.iam.roles.remove(&name);
-    Ok(call.done())
+    Ok(call.empty_answer())
 }
 
-pub(super) fn update(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    call.role()?;
-    let description = description(call)?;
-    let session = call.form.integer("MaxSessionDuration");
-    let role = call.role_mut()?;
+pub(super) fn update_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    call.find_role()?;
+    let description = role_description(call)?;
+    let session = call.form.member_integer("MaxSessionDuration");
+    let role = call.find_role_mut()?;
     if description.is_some() {
         role.description = description;
     }
     role.max_session_s = session.unwrap_or(role.max_session_s);
-    Ok(call.done())
+    Ok(call.empty_answer())
 }
 
-pub(super) fn update_trust(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let trust = call.form.required("PolicyDocument")?.to_owned();
-    call.role()?;
-    document::check(&trust, Purpose::Trust)?;
-    call.role_mut()?.trust = trust;
-    Ok(call.done())
+pub(super) fn update_assume_role_policy(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let trust = call.form.required_text("PolicyDocument")?.to_owned();
+    call.find_role()?;
+    document::check_document(&trust, PolicyPurpose::Trust)?;
+    call.find_role_mut()?.trust = trust;
+    Ok(call.empty_answer())
 }
 
 /// Returns only roles, since the embedded cloud lists no users, groups or managed policies.
-pub(super) fn authorization_details(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
-    let kinds = call.form.list("Filter");
+pub(super) fn get_account_authorization_details(call: &IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let kinds = call.form.member_list("Filter");
     let wanted = kinds.is_empty() || kinds.iter().any(|kind| kind == "Role");
-    let page = call.page(call.cx.state.iam.roles.values().filter(|_| wanted), |role| role.name.clone())?;
-    Ok(call.answer(|xml| {
-        xml.element("UserDetailList", |_| ());
-        xml.element("GroupDetailList", |_| ());
-        xml.members("RoleDetailList", &page.items, |xml, role| detail(xml, role));
-        xml.element("Policies", |_| ());
-        truncation(xml, &page);
+    let page = call.list_page(call.cx.state.iam.roles.values().filter(|_| wanted), |role| role.name.clone())?;
+    Ok(call.xml_answer(|xml| {
+        xml.write_element("UserDetailList", |_| ());
+        xml.write_element("GroupDetailList", |_| ());
+        xml.write_members("RoleDetailList", &page.items, |xml, role| write_role_detail(xml, role));
+        xml.write_element("Policies", |_| ());
+        write_truncation(xml, &page);
     }))
 }
 
 /// Returns only the numbers of roles, out of IAM's many.
-pub(super) fn account_summary(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
+pub(super) fn get_account_summary(call: &IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
     let numbers = [("Roles", call.cx.state.iam.roles.len()), ("RolesQuota", MAX_ROLES)];
-    Ok(call.answer(|xml| {
-        xml.element("SummaryMap", |xml| {
+    Ok(call.xml_answer(|xml| {
+        xml.write_element("SummaryMap", |xml| {
             for (key, value) in numbers {
-                xml.element("entry", |xml| {
-                    xml.text("key", key);
-                    xml.text("value", &value.to_string());
+                xml.write_element("entry", |xml| {
+                    xml.write_text("key", key);
+                    xml.write_text("value", &value.to_string());
                 });
             }
         });
     }))
 }
 
-pub(super) fn tag(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let mut all = call.role()?.tags.clone();
-    all.extend(call.form.tags("Tags"));
+pub(super) fn tag_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let mut all = call.find_role()?.tags.clone();
+    all.extend(call.form.member_tags("Tags"));
     check_tags(&all)?;
-    call.role_mut()?.tags = all;
-    Ok(call.done())
+    call.find_role_mut()?.tags = all;
+    Ok(call.empty_answer())
 }
 
-pub(super) fn untag(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let keys = call.form.list("TagKeys");
-    call.role_mut()?.tags.retain(|key, _| !keys.contains(key));
-    Ok(call.done())
+pub(super) fn untag_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let keys = call.form.member_list("TagKeys");
+    call.find_role_mut()?.tags.retain(|key, _| !keys.contains(key));
+    Ok(call.empty_answer())
 }
 
-pub(super) fn list_tags(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
-    let page = call.page(&call.role()?.tags, |(key, _)| (*key).clone())?;
-    Ok(call.answer(|xml| {
-        xml.members("Tags", &page.items, |xml, (key, value)| {
-            xml.text("Key", key);
-            xml.text("Value", value);
+pub(super) fn list_role_tags(call: &IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let page = call.list_page(&call.find_role()?.tags, |(key, _)| (*key).clone())?;
+    Ok(call.xml_answer(|xml| {
+        xml.write_members("Tags", &page.items, |xml, (key, value)| {
+            xml.write_text("Key", key);
+            xml.write_text("Value", value);
         });
-        truncation(xml, &page);
+        write_truncation(xml, &page);
     }))
 }
 
-fn description(call: &Call<'_, '_>) -> Result<Option<String>, ApiError> {
-    let description = call.form.text("Description");
+fn role_description(call: &IamCall<'_, '_>) -> Result<Option<String>, ApiError> {
+    let description = call.form.member_text("Description");
     if description.is_some_and(|text| text.chars().count() > 1000) {
-        return Err(invalid("Value at 'description' must have length less than or equal to 1000"));
+        return Err(validation_error("Value at 'description' must have length less than or equal to 1000"));
     }
     Ok(description.map(ToOwned::to_owned))
 }
 
 fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     if tags.len() > MAX_TAGS {
-        return Err(limit(format!("The number of tags has reached the maximum limit of {MAX_TAGS}.")));
+        return Err(limit_exceeded(format!("The number of tags has reached the maximum limit of {MAX_TAGS}.")));
     }
     let unfit = tags.iter().find(|(key, value)| {
         key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 || key.starts_with("aws:")
     });
     match unfit {
-        Some((key, _)) => Err(ApiError::bad("InvalidInput", format!("The tag with key '{key}' is invalid."))),
+        Some((key, _)) => Err(ApiError::bad_request("InvalidInput", format!("The tag with key '{key}' is invalid."))),
         None => Ok(()),
     }
 }
 
-fn whole(xml: &mut Xml, role: &Role) {
-    brief(xml, role);
+fn write_whole_role(xml: &mut XmlWriter, role: &StoredRole) {
+    write_brief_role(xml, role);
     if !role.tags.is_empty() {
-        xml.tags("Tags", &role.tags);
+        xml.write_tags("Tags", &role.tags);
     }
 }
 
-fn brief(xml: &mut Xml, role: &Role) {
-    identity(xml, role);
+fn write_brief_role(xml: &mut XmlWriter, role: &StoredRole) {
+    write_role_identity(xml, role);
     if let Some(description) = &role.description {
-        xml.text("Description", description);
+        xml.write_text("Description", description);
     }
-    xml.text("MaxSessionDuration", &role.max_session_s.to_string());
+    xml.write_text("MaxSessionDuration", &role.max_session_s.to_string());
 }
 
-fn detail(xml: &mut Xml, role: &Role) {
-    identity(xml, role);
-    xml.element("InstanceProfileList", |_| ());
-    xml.members("RolePolicyList", &role.inline, |xml, (name, policy)| {
-        xml.text("PolicyName", name);
-        xml.text("PolicyDocument", &encoded(policy));
+fn write_role_detail(xml: &mut XmlWriter, role: &StoredRole) {
+    write_role_identity(xml, role);
+    xml.write_element("InstanceProfileList", |_| ());
+    xml.write_members("RolePolicyList", &role.inline, |xml, (name, policy)| {
+        xml.write_text("PolicyName", name);
+        xml.write_text("PolicyDocument", &encode_document(policy));
     });
-    xml.members("AttachedManagedPolicies", &role.attached, |xml, arn| policies::attached(xml, arn));
-    xml.tags("Tags", &role.tags);
+    xml.write_members("AttachedManagedPolicies", &role.attached, |xml, arn| policies::write_attached_policy(xml, arn));
+    xml.write_tags("Tags", &role.tags);
 }
 
-fn identity(xml: &mut Xml, role: &Role) {
-    xml.text("Path", &role.path);
-    xml.text("RoleName", &role.name);
-    xml.text("RoleId", &role.id);
-    xml.text("Arn", &role.arn);
-    xml.text("CreateDate", &time(role.created));
-    xml.text("AssumeRolePolicyDocument", &encoded(&role.trust));
+fn write_role_identity(xml: &mut XmlWriter, role: &StoredRole) {
+    xml.write_text("Path", &role.path);
+    xml.write_text("RoleName", &role.name);
+    xml.write_text("RoleId", &role.id);
+    xml.write_text("Arn", &role.arn);
+    xml.write_text("CreateDate", &format_time(role.created));
+    xml.write_text("AssumeRolePolicyDocument", &encode_document(&role.trust));
 }
 
-fn time(at: Timestamp) -> String {
+fn format_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -3,149 +3,164 @@
 use serde_json::{Value, json};
 
 use super::functions::{PAGE, last_modified, refuse_in_progress};
-use super::model::{Alias, LATEST, Version};
-use super::{Addressed, invalid};
-use crate::{Answer, ApiError, Context, Json, Page, Request};
+use super::model::{LATEST, StoredAlias, StoredFunctionVersion};
+use super::{AddressedFunction, invalid_parameter};
+use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, JsonBody, ListPage};
 
-pub(super) fn publish(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = Addressed::of(request);
-    let body = Json::parse(&request.body)?;
-    let function = addressed.function(cx)?;
+pub(super) fn publish_version(cx: &mut CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
+    let addressed = AddressedFunction::from_request(request);
+    let body = JsonBody::parse_body(&request.body)?;
+    let function = addressed.find_function(cx)?;
     refuse_in_progress(cx, function)?;
-    if body.text("CodeSha256").is_some_and(|sha| sha != function.configuration.code_sha256) {
-        return Err(invalid(format!(
+    if body.member_text("CodeSha256").is_some_and(|sha| sha != function.configuration.code_sha256) {
+        return Err(invalid_parameter(format!(
             "CodeSHA256 ({}) is different from current CodeSHA256 in $LATEST ({}). Please try again with the CodeSHA256 in $LATEST.",
-            body.text("CodeSha256").unwrap_or_default(),
+            body.member_text("CodeSha256").unwrap_or_default(),
             function.configuration.code_sha256
         )));
     }
-    let version = publish_now(cx, &addressed.name)?;
-    Ok(Answer::rest(201, &addressed.function(cx)?.shown(cx, Some(&version), &version)))
+    let version = publish_latest(cx, &addressed.name)?;
+    Ok(CloudAnswer::from_rest_json(201, &addressed.find_function(cx)?.configuration_json(cx, Some(&version), &version)))
 }
 
 /// Publishes `$LATEST`. If nothing has changed since the last version, returns that one.
-pub(super) fn publish_now(cx: &mut Context<'_>, name: &str) -> Result<String, ApiError> {
-    let addressed = Addressed { name: name.to_owned(), qualifier: None };
-    let function = addressed.function(cx)?;
+pub(super) fn publish_latest(cx: &mut CloudContext<'_>, name: &str) -> Result<String, ApiError> {
+    let addressed = AddressedFunction { name: name.to_owned(), qualifier: None };
+    let function = addressed.find_function(cx)?;
     if let Some((number, last)) = function.versions.last_key_value()
         && last.configuration == function.configuration
     {
         return Ok(number.to_string());
     }
     let last_modified = last_modified(cx);
-    let function = addressed.function_mut(cx)?;
+    let function = addressed.find_function_mut(cx)?;
     function.last_version += 1;
-    let version = Version { configuration: function.configuration.clone(), last_modified };
+    let version = StoredFunctionVersion { configuration: function.configuration.clone(), last_modified };
     function.versions.insert(function.last_version, version);
     Ok(function.last_version.to_string())
 }
 
-pub(super) fn list_versions(cx: &Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let function = Addressed::of(request).function(cx)?;
-    let mut entries = vec![(0, function.shown(cx, Some(LATEST), LATEST))];
+pub(super) fn list_versions_by_function(
+    cx: &CloudContext<'_>,
+    request: &CloudRequest,
+) -> Result<CloudAnswer, ApiError> {
+    let function = AddressedFunction::from_request(request).find_function(cx)?;
+    let mut entries = vec![(0, function.configuration_json(cx, Some(LATEST), LATEST))];
     entries.extend(function.versions.keys().map(|number| {
         let version = number.to_string();
-        (*number, function.shown(cx, Some(&version), &version))
+        (*number, function.configuration_json(cx, Some(&version), &version))
     }));
-    let size = cx.page_size(request.query("MaxItems").and_then(|size| size.parse().ok()), PAGE);
+    let size = cx.page_size(request.query_value("MaxItems").and_then(|size| size.parse().ok()), PAGE);
     let key = |(number, _): &(u64, Value)| format!("{number:020}");
-    let page = Page::of(entries, key, request.query("Marker"), size, || invalid("Invalid marker"))?;
+    let page = ListPage::from_items(entries, key, request.query_value("Marker"), size, || {
+        invalid_parameter("Invalid marker")
+    })?;
     let versions: Vec<Value> = page.items.into_iter().map(|(_, shown)| shown).collect();
-    Ok(Answer::rest(200, &json!({ "Versions": versions, "NextMarker": page.next })))
+    Ok(CloudAnswer::from_rest_json(200, &json!({ "Versions": versions, "NextMarker": page.next })))
 }
 
-pub(super) fn create(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = Addressed::of(request);
-    let body = Json::parse(&request.body)?;
-    let name = body.required("Name")?.to_owned();
+pub(super) fn create_alias(cx: &mut CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
+    let addressed = AddressedFunction::from_request(request);
+    let body = JsonBody::parse_body(&request.body)?;
+    let name = body.required_text("Name")?.to_owned();
     let arn = alias_arn(cx, &addressed.name, &name);
-    let version = known_version(cx, &addressed, body.required("FunctionVersion")?)?;
-    let revision_id = cx.uuid();
-    let function = addressed.function_mut(cx)?;
+    let version = known_version(cx, &addressed, body.required_text("FunctionVersion")?)?;
+    let revision_id = cx.random_uuid();
+    let function = addressed.find_function_mut(cx)?;
     if function.aliases.contains_key(&name) {
         return Err(ApiError::new(409, "ResourceConflictException", format!("Alias already exists: {arn}")));
     }
-    let alias = Alias { version, description: body.text("Description").unwrap_or_default().to_owned(), revision_id };
-    let answer = Answer::rest(201, &shown(&arn, &name, &alias));
+    let alias = StoredAlias {
+        version,
+        description: body.member_text("Description").unwrap_or_default().to_owned(),
+        revision_id,
+    };
+    let answer = CloudAnswer::from_rest_json(201, &alias_json(&arn, &name, &alias));
     function.aliases.insert(name, alias);
     Ok(answer)
 }
 
-pub(super) fn get(cx: &Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = Addressed::of(request);
+pub(super) fn get_alias(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
+    let addressed = AddressedFunction::from_request(request);
     let name = alias_name(request);
     let arn = alias_arn(cx, &addressed.name, &name);
-    let alias = addressed.function(cx)?.aliases.get(&name).ok_or_else(|| no_alias(&arn))?;
-    Ok(Answer::rest(200, &shown(&arn, &name, alias)))
+    let alias = addressed.find_function(cx)?.aliases.get(&name).ok_or_else(|| no_alias(&arn))?;
+    Ok(CloudAnswer::from_rest_json(200, &alias_json(&arn, &name, alias)))
 }
 
-pub(super) fn update(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = Addressed::of(request);
-    let body = Json::parse(&request.body)?;
+pub(super) fn update_alias(cx: &mut CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
+    let addressed = AddressedFunction::from_request(request);
+    let body = JsonBody::parse_body(&request.body)?;
     let name = alias_name(request);
     let arn = alias_arn(cx, &addressed.name, &name);
-    let version = body.text("FunctionVersion").map(|version| known_version(cx, &addressed, version)).transpose()?;
-    let revision_id = cx.uuid();
-    let function = addressed.function_mut(cx)?;
+    let version =
+        body.member_text("FunctionVersion").map(|version| known_version(cx, &addressed, version)).transpose()?;
+    let revision_id = cx.random_uuid();
+    let function = addressed.find_function_mut(cx)?;
     let alias = function.aliases.get_mut(&name).ok_or_else(|| no_alias(&arn))?;
     if let Some(version) = version {
         alias.version = version;
     }
-    if let Some(description) = body.text("Description") {
+    if let Some(description) = body.member_text("Description") {
         description.clone_into(&mut alias.description);
     }
     alias.revision_id = revision_id;
-    Ok(Answer::rest(200, &shown(&arn, &name, alias)))
+    Ok(CloudAnswer::from_rest_json(200, &alias_json(&arn, &name, alias)))
 }
 
 /// Also deletes the alias's policy and settings.
-pub(super) fn delete(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
+pub(super) fn delete_alias(cx: &mut CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
     let name = alias_name(request);
-    let function = Addressed::of(request).function_mut(cx)?;
+    let function = AddressedFunction::from_request(request).find_function_mut(cx)?;
     function.aliases.remove(&name);
     function.policies.remove(&name);
     function.asynchronous.remove(&name);
     function.urls.remove(&name);
-    Ok(Answer::empty(204))
+    Ok(CloudAnswer::without_body(204))
 }
 
-pub(super) fn list(cx: &Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = Addressed::of(request);
-    let function = addressed.function(cx)?;
-    let of_version = request.query("FunctionVersion");
+pub(super) fn list_aliases(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
+    let addressed = AddressedFunction::from_request(request);
+    let function = addressed.find_function(cx)?;
+    let of_version = request.query_value("FunctionVersion");
     let aliases =
         function.aliases.iter().filter(|(_, alias)| of_version.is_none_or(|version| alias.version == version));
-    let size = cx.page_size(request.query("MaxItems").and_then(|size| size.parse().ok()), PAGE);
-    let page =
-        Page::of(aliases, |(name, _)| (*name).clone(), request.query("Marker"), size, || invalid("Invalid marker"))?;
+    let size = cx.page_size(request.query_value("MaxItems").and_then(|size| size.parse().ok()), PAGE);
+    let page = ListPage::from_items(
+        aliases,
+        |(name, _)| (*name).clone(),
+        request.query_value("Marker"),
+        size,
+        || invalid_parameter("Invalid marker"),
+    )?;
     let shown: Vec<Value> =
-        page.items.iter().map(|(name, alias)| shown(&alias_arn(cx, &addressed.name, name), name, alias)).collect();
-    Ok(Answer::rest(200, &json!({ "Aliases": shown, "NextMarker": page.next })))
+        page.items.iter().map(|(name, alias)| alias_json(&alias_arn(cx, &addressed.name, name), name, alias)).collect();
+    Ok(CloudAnswer::from_rest_json(200, &json!({ "Aliases": shown, "NextMarker": page.next })))
 }
 
-fn alias_name(request: &Request) -> String {
-    request.segments().get(4).cloned().unwrap_or_default()
+fn alias_name(request: &CloudRequest) -> String {
+    request.path_segments().get(4).cloned().unwrap_or_default()
 }
 
-fn alias_arn(cx: &Context<'_>, function: &str, alias: &str) -> String {
-    cx.arn("lambda", &format!("function:{function}:{alias}"))
+fn alias_arn(cx: &CloudContext<'_>, function: &str, alias: &str) -> String {
+    cx.build_arn("lambda", &format!("function:{function}:{alias}"))
 }
 
 fn no_alias(arn: &str) -> ApiError {
     ApiError::new(404, "ResourceNotFoundException", format!("Cannot find alias arn: {arn}"))
 }
 
-fn known_version(cx: &Context<'_>, addressed: &Addressed, version: &str) -> Result<String, ApiError> {
-    let function = addressed.function(cx)?;
+fn known_version(cx: &CloudContext<'_>, addressed: &AddressedFunction, version: &str) -> Result<String, ApiError> {
+    let function = addressed.find_function(cx)?;
     let known = version == LATEST || version.parse().is_ok_and(|number: u64| function.versions.contains_key(&number));
     if known {
         return Ok(version.to_owned());
     }
-    let arn = cx.arn("lambda", &format!("function:{}:{version}", addressed.name));
+    let arn = cx.build_arn("lambda", &format!("function:{}:{version}", addressed.name));
     Err(ApiError::new(404, "ResourceNotFoundException", format!("Function not found: {arn}")))
 }
 
-fn shown(arn: &str, name: &str, alias: &Alias) -> Value {
+fn alias_json(arn: &str, name: &str, alias: &StoredAlias) -> Value {
     json!({
         "AliasArn": arn,
         "Name": name,

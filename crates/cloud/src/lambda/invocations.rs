@@ -3,42 +3,42 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Addressed, invalid};
-use crate::{Answer, ApiError, Context, Handled, Invocation, Invoked, Request};
+use super::{AddressedFunction, invalid_parameter};
+use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, Invocation, InvocationResult};
 
 /// How many bytes from the end of the log Lambda returns.
 const LOG_TAIL_BYTES: usize = 4096;
 
-pub(super) fn invoke(cx: &mut Context<'_>, request: &Request) -> Result<Handled, ApiError> {
-    let addressed = Addressed::of(request);
-    let function = addressed.function(cx)?;
-    let Some((version, configuration)) = function.version(addressed.qualifier()) else {
+pub(super) fn invoke_function(cx: &mut CloudContext<'_>, request: &CloudRequest) -> Result<HandlerOutcome, ApiError> {
+    let addressed = AddressedFunction::from_request(request);
+    let function = addressed.find_function(cx)?;
+    let Some((version, configuration)) = function.find_version(addressed.qualifier_or_latest()) else {
         return Err(addressed.not_found(cx));
     };
-    let kind = request.header("x-amz-invocation-type").unwrap_or("RequestResponse");
+    let kind = request.header_value("x-amz-invocation-type").unwrap_or("RequestResponse");
     if kind == "DryRun" {
-        return Ok(Answer::empty(204).into());
+        return Ok(CloudAnswer::without_body(204).into());
     }
     if function.reserved_concurrency == Some(0) {
-        count(cx, &addressed, &["Throttles"]);
+        count_invocation(cx, &addressed, &["Throttles"]);
         // Lambda accepts an event even so, and then retries it in vain for hours.
-        return if kind == "Event" { Ok(Answer::empty(202).into()) } else { Err(throttled()) };
+        return if kind == "Event" { Ok(CloudAnswer::without_body(202).into()) } else { Err(throttled_error()) };
     }
-    let code = cx.blobs.get(&configuration.code);
+    let code = cx.blobs.read_blob(&configuration.code);
     let code = code.map_err(|error| {
         ApiError::new(500, "ServiceException", format!("could not read the function's code: {error}"))
     })?;
     let payload = if request.body.is_empty() { "{}".into() } else { request.body.clone() };
     if serde_json::from_slice::<serde_json::Value>(&payload).is_err() {
-        return Err(ApiError::bad("InvalidRequestContentException", "Could not parse request body into json"));
+        return Err(ApiError::bad_request("InvalidRequestContentException", "Could not parse request body into json"));
     }
     let invocation = Invocation {
         request_id: request.id.clone(),
-        region: cx.region().to_owned(),
-        account: cx.account().to_owned(),
+        region: cx.request_region().to_owned(),
+        account: cx.account_id().to_owned(),
         function_name: addressed.name.clone(),
         version: version.clone(),
-        invoked_function_arn: addressed.arn(cx),
+        invoked_function_arn: addressed.function_arn(cx),
         handler: configuration.handler.clone(),
         memory_mb: configuration.memory_mb,
         timeout_s: configuration.timeout_s,
@@ -53,16 +53,16 @@ pub(super) fn invoke(cx: &mut Context<'_>, request: &Request) -> Result<Handled,
     let invoker = cx.invoker.clone().ok_or_else(|| {
         ApiError::new(501, "NotImplemented", "this local cloud does not run functions; `deployer dev` does")
     })?;
-    let running = invoker.invoke(invocation);
+    let running = invoker.run_invocation(invocation);
     match kind {
         "Event" => {
             // The response is immediate. The outcome of the run is only in its log.
             tokio::spawn(running);
-            Ok(Answer::empty(202).into())
+            Ok(CloudAnswer::without_body(202).into())
         }
         "RequestResponse" => {
-            let tail = request.header("x-amz-log-type") == Some("Tail");
-            Ok(Handled::Later(Box::pin(async move {
+            let tail = request.header_value("x-amz-log-type") == Some("Tail");
+            Ok(HandlerOutcome::Later(Box::pin(async move {
                 let invoked = running.await?;
                 let mut headers = vec![("x-amz-executed-version", version)];
                 if let Some(error) = invoked.function_error {
@@ -73,42 +73,46 @@ pub(super) fn invoke(cx: &mut Context<'_>, request: &Request) -> Result<Handled,
                     let log = &log[log.len().saturating_sub(LOG_TAIL_BYTES)..];
                     headers.push(("x-amz-log-result", STANDARD.encode(log)));
                 }
-                Ok(Answer { status: 200, content_type: "application/json", headers, body: invoked.payload })
+                Ok(CloudAnswer { status: 200, content_type: "application/json", headers, body: invoked.payload })
             })))
         }
-        other => Err(invalid(format!("Unknown invocation type {other}"))),
+        other => Err(invalid_parameter(format!("Unknown invocation type {other}"))),
     }
 }
 
 /// Counts an invocation as Lambda does, once for the function and once for the addressed qualifier, and records the use
 /// of its role.
-pub(in super::super) fn ran(cx: &mut Context<'_>, function_arn: &str, outcome: &Result<Invoked, ApiError>) {
-    let addressed = Addressed::parse(function_arn);
+pub(in super::super) fn record_run(
+    cx: &mut CloudContext<'_>,
+    function_arn: &str,
+    outcome: &Result<InvocationResult, ApiError>,
+) {
+    let addressed = AddressedFunction::parse_name(function_arn);
     let metrics: &[&str] = match outcome {
-        Ok(Invoked { function_error: None, .. }) => &["Invocations"],
+        Ok(InvocationResult { function_error: None, .. }) => &["Invocations"],
         Ok(_) => &["Invocations", "Errors"],
-        Err(error) if error.status == 429 => return count(cx, &addressed, &["Throttles"]),
+        Err(error) if error.status == 429 => return count_invocation(cx, &addressed, &["Throttles"]),
         Err(_) => return,
     };
-    count(cx, &addressed, metrics);
-    let role = addressed.function(cx).map(|function| function.configuration.role.clone());
-    let (now, region) = (cx.now, cx.region().to_owned());
+    count_invocation(cx, &addressed, metrics);
+    let role = addressed.find_function(cx).map(|function| function.configuration.role.clone());
+    let (now, region) = (cx.now, cx.request_region().to_owned());
     let role = role.ok().and_then(|arn| cx.state.iam.roles.values_mut().find(|role| role.arn == arn));
     if let Some(role) = role {
         role.last_used = Some((now, region));
     }
 }
 
-fn count(cx: &mut Context<'_>, addressed: &Addressed, metrics: &[&str]) {
+fn count_invocation(cx: &mut CloudContext<'_>, addressed: &AddressedFunction, metrics: &[&str]) {
     for metric in metrics {
-        cx.count("AWS/Lambda", metric, &[("FunctionName", &addressed.name)], 1.0);
+        cx.count_metric("AWS/Lambda", metric, &[("FunctionName", &addressed.name)], 1.0);
         if let Some(qualifier) = &addressed.qualifier {
             let resource = format!("{}:{qualifier}", addressed.name);
-            cx.count("AWS/Lambda", metric, &[("FunctionName", &addressed.name), ("Resource", &resource)], 1.0);
+            cx.count_metric("AWS/Lambda", metric, &[("FunctionName", &addressed.name), ("Resource", &resource)], 1.0);
         }
     }
 }
 
-fn throttled() -> ApiError {
+fn throttled_error() -> ApiError {
     ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.")
 }

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Addressed, invalid};
-use crate::{Answer, ApiError, Context, Json, Page, Request};
+use super::{AddressedFunction, invalid_parameter};
+use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, JsonBody, ListPage};
 
 /// The maximum page size.
 const PAGE: usize = 100;
@@ -28,7 +28,7 @@ const SETTINGS: [&str; 9] = [
 
 /// An event source mapping.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Mapping {
+pub struct StoredMapping {
     pub uuid: String,
     pub source_arn: String,
     /// Includes the qualifier that it was created with.
@@ -39,19 +39,22 @@ pub struct Mapping {
     pub settings: Value,
 }
 
-pub(super) fn create(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let body = Json::parse(&request.body)?;
-    let function_arn = known_function(cx, body.required("FunctionName")?)?;
-    let source_arn = body.required("EventSourceArn")?.to_owned();
+pub(super) fn create_event_source_mapping(
+    cx: &mut CloudContext<'_>,
+    request: &CloudRequest,
+) -> Result<CloudAnswer, ApiError> {
+    let body = JsonBody::parse_body(&request.body)?;
+    let function_arn = known_function(cx, body.required_text("FunctionName")?)?;
+    let source_arn = body.required_text("EventSourceArn")?.to_owned();
     let queue = source_arn.contains(":sqs:");
-    if queue && !cx.regional().sqs.queues.values().any(|queue| queue.arn == source_arn) {
-        return Err(invalid(
+    if queue && !cx.region_state().sqs.queues.values().any(|queue| queue.arn == source_arn) {
+        return Err(invalid_parameter(
             "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error \
              Message: The specified queue does not exist.",
         ));
     }
-    let mappings = &cx.regional().lambda.mappings;
-    let same = |other: &&Mapping| other.source_arn == source_arn && other.function_arn == function_arn;
+    let mappings = &cx.region_state().lambda.mappings;
+    let same = |other: &&StoredMapping| other.source_arn == source_arn && other.function_arn == function_arn;
     if let Some(other) = mappings.values().find(same) {
         let message = format!(
             "The event source arn (\" {source_arn} \") and function (\" {function_arn} \") provided mapping already \
@@ -61,94 +64,104 @@ pub(super) fn create(cx: &mut Context<'_>, request: &Request) -> Result<Answer, 
         return Err(ApiError::new(409, "ResourceConflictException", message));
     }
     let mut settings = json!({ "BatchSize": if queue { BATCH.0 } else { BATCH.1 } });
-    set(&mut settings, &body);
-    let mapping = Mapping {
-        uuid: cx.uuid(),
+    set_mapping_settings(&mut settings, &body);
+    let mapping = StoredMapping {
+        uuid: cx.random_uuid(),
         source_arn,
         function_arn,
-        enabled: body.value("Enabled").and_then(Value::as_bool).unwrap_or(true),
+        enabled: body.member_value("Enabled").and_then(Value::as_bool).unwrap_or(true),
         modified_s: cx.epoch_s(),
         settings,
     };
-    let shown = shown(&mapping, None);
-    cx.regional_mut().lambda.mappings.insert(mapping.uuid.clone(), mapping);
-    Ok(Answer::rest(202, &shown))
+    let shown = mapping_json(&mapping, None);
+    cx.region_state_mut().lambda.mappings.insert(mapping.uuid.clone(), mapping);
+    Ok(CloudAnswer::from_rest_json(202, &shown))
 }
 
 /// The ARN of an existing function, with the qualifier if one is given.
-fn known_function(cx: &Context<'_>, name: &str) -> Result<String, ApiError> {
-    let addressed = Addressed::parse(name);
-    match addressed.function(cx)?.version(addressed.qualifier()) {
-        Some(_) => Ok(addressed.arn(cx)),
+fn known_function(cx: &CloudContext<'_>, name: &str) -> Result<String, ApiError> {
+    let addressed = AddressedFunction::parse_name(name);
+    match addressed.find_function(cx)?.find_version(addressed.qualifier_or_latest()) {
+        Some(_) => Ok(addressed.function_arn(cx)),
         None => Err(addressed.not_found(cx)),
     }
 }
 
-fn set(settings: &mut Value, body: &Json) {
+fn set_mapping_settings(settings: &mut Value, body: &JsonBody) {
     for name in SETTINGS {
-        if let Some(value) = body.value(name) {
+        if let Some(value) = body.member_value(name) {
             settings[name] = value.clone();
         }
     }
 }
 
-pub(super) fn get(cx: &Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let mapping = cx.regional().lambda.mappings.get(&uuid(request)).ok_or_else(missing)?;
-    Ok(Answer::rest(200, &shown(mapping, None)))
+pub(super) fn get_event_source_mapping(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
+    let mapping = cx.region_state().lambda.mappings.get(&mapping_uuid(request)).ok_or_else(mapping_not_found)?;
+    Ok(CloudAnswer::from_rest_json(200, &mapping_json(mapping, None)))
 }
 
-pub(super) fn list(cx: &Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let source = request.query("EventSourceArn");
-    let function = request.query("FunctionName").map(|name| Addressed::parse(name).arn(cx));
-    let mappings = cx.regional().lambda.mappings.values().filter(|mapping| {
+pub(super) fn list_event_source_mappings(
+    cx: &CloudContext<'_>,
+    request: &CloudRequest,
+) -> Result<CloudAnswer, ApiError> {
+    let source = request.query_value("EventSourceArn");
+    let function = request.query_value("FunctionName").map(|name| AddressedFunction::parse_name(name).function_arn(cx));
+    let mappings = cx.region_state().lambda.mappings.values().filter(|mapping| {
         source.is_none_or(|source| mapping.source_arn == source)
             && function.as_ref().is_none_or(|function| mapping.function_arn == *function)
     });
-    let size = cx.page_size(request.query("MaxItems").and_then(|size| size.parse().ok()), PAGE);
-    let page = Page::of(
+    let size = cx.page_size(request.query_value("MaxItems").and_then(|size| size.parse().ok()), PAGE);
+    let page = ListPage::from_items(
         mappings,
         |mapping| mapping.uuid.clone(),
-        request.query("Marker"),
+        request.query_value("Marker"),
         size,
-        || invalid("Invalid marker"),
+        || invalid_parameter("Invalid marker"),
     )?;
-    let shown: Vec<Value> = page.items.into_iter().map(|mapping| shown(mapping, None)).collect();
-    Ok(Answer::rest(200, &json!({ "EventSourceMappings": shown, "NextMarker": page.next })))
+    let shown: Vec<Value> = page.items.into_iter().map(|mapping| mapping_json(mapping, None)).collect();
+    Ok(CloudAnswer::from_rest_json(200, &json!({ "EventSourceMappings": shown, "NextMarker": page.next })))
 }
 
-pub(super) fn update(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let body = Json::parse(&request.body)?;
-    let mut mapping = cx.regional().lambda.mappings.get(&uuid(request)).cloned().ok_or_else(missing)?;
-    if let Some(name) = body.text("FunctionName") {
+pub(super) fn update_event_source_mapping(
+    cx: &mut CloudContext<'_>,
+    request: &CloudRequest,
+) -> Result<CloudAnswer, ApiError> {
+    let body = JsonBody::parse_body(&request.body)?;
+    let mut mapping =
+        cx.region_state().lambda.mappings.get(&mapping_uuid(request)).cloned().ok_or_else(mapping_not_found)?;
+    if let Some(name) = body.member_text("FunctionName") {
         mapping.function_arn = known_function(cx, name)?;
     }
-    mapping.enabled = body.value("Enabled").and_then(Value::as_bool).unwrap_or(mapping.enabled);
+    mapping.enabled = body.member_value("Enabled").and_then(Value::as_bool).unwrap_or(mapping.enabled);
     mapping.modified_s = cx.epoch_s();
-    set(&mut mapping.settings, &body);
-    let shown = shown(&mapping, None);
-    cx.regional_mut().lambda.mappings.insert(mapping.uuid.clone(), mapping);
-    Ok(Answer::rest(202, &shown))
+    set_mapping_settings(&mut mapping.settings, &body);
+    let shown = mapping_json(&mapping, None);
+    cx.region_state_mut().lambda.mappings.insert(mapping.uuid.clone(), mapping);
+    Ok(CloudAnswer::from_rest_json(202, &shown))
 }
 
 /// Deletes the mapping at once; AWS takes a while.
-pub(super) fn delete(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let uuid = uuid(request);
-    if !cx.regional().lambda.mappings.contains_key(&uuid) {
-        return Err(missing());
+pub(super) fn delete_event_source_mapping(
+    cx: &mut CloudContext<'_>,
+    request: &CloudRequest,
+) -> Result<CloudAnswer, ApiError> {
+    let uuid = mapping_uuid(request);
+    if !cx.region_state().lambda.mappings.contains_key(&uuid) {
+        return Err(mapping_not_found());
     }
-    let mapping = cx.regional_mut().lambda.mappings.remove(&uuid).ok_or_else(missing)?;
-    Ok(Answer::rest(202, &shown(&mapping, Some("Deleting"))))
+    let mapping = cx.region_state_mut().lambda.mappings.remove(&uuid).ok_or_else(mapping_not_found)?;
+    Ok(CloudAnswer::from_rest_json(202, &mapping_json(&mapping, Some("Deleting"))))
 }
 
-fn uuid(request: &Request) -> String {
-    request.segments().get(2).cloned().unwrap_or_default()
+fn mapping_uuid(request: &CloudRequest) -> String {
+    request.path_segments().get(2).cloned().unwrap_or_default()
 }
 
-fn missing() -> ApiError {
+fn mapping_not_found() -> ApiError {
     ApiError::new(404, "ResourceNotFoundException", "The resource you requested does not exist.")
 }
 
-fn shown(mapping: &Mapping, state: Option<&str>) -> Value {
+fn mapping_json(mapping: &StoredMapping, state: Option<&str>) -> Value {
     let mut shown = mapping.settings.clone();
     shown["UUID"] = json!(mapping.uuid);
     shown["EventSourceArn"] = json!(mapping.source_arn);

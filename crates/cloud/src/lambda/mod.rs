@@ -17,27 +17,29 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{ApiError, Context, Handled, Request};
-pub(super) use download::{download, is_download};
-pub(super) use invocations::ran;
-pub use mappings::Mapping;
-pub use model::{Alias, AsyncSettings, Configuration, Function, Statement, Version};
+use super::{ApiError, CloudContext, CloudRequest, HandlerOutcome};
+pub(super) use download::{download_code, is_download};
+pub(super) use invocations::record_run;
+pub use mappings::StoredMapping;
+pub use model::{
+    AsyncSettings, StoredAlias, StoredFunction, StoredFunctionVersion, StoredStatement, VersionConfiguration,
+};
 pub use urls::FunctionUrl;
 
 /// The functions of a region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub struct LambdaState {
     /// By name.
-    pub functions: BTreeMap<String, Function>,
+    pub functions: BTreeMap<String, StoredFunction>,
     /// Event source mappings, by UUID.
-    pub mappings: BTreeMap<String, Mapping>,
+    pub mappings: BTreeMap<String, StoredMapping>,
 }
 
 /// The operation of a request, by its method and path. The path starts with a date, the version of the interface. It is
 /// ignored, since the SDK uses a different one for each group of operations.
-pub(super) fn operation(request: &Request) -> Option<&'static str> {
-    let segments = request.segments();
+pub(super) fn operation_name(request: &CloudRequest) -> Option<&'static str> {
+    let segments = request.path_segments();
     let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
     let method = &request.method;
@@ -87,8 +89,8 @@ pub(super) fn operation(request: &Request) -> Option<&'static str> {
 }
 
 /// The function named in a request's path, with its qualifier.
-pub(super) fn resource(request: &Request) -> String {
-    let addressed = Addressed::of(request);
+pub(super) fn resource_name(request: &CloudRequest) -> String {
+    let addressed = AddressedFunction::from_request(request);
     match addressed.qualifier {
         Some(qualifier) => format!("{}:{qualifier}", addressed.name),
         None => addressed.name,
@@ -96,71 +98,75 @@ pub(super) fn resource(request: &Request) -> String {
 }
 
 /// Handles one request.
-pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
+pub(super) fn handle_request(
+    cx: &mut CloudContext<'_>,
+    operation: &str,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
     let answer = match operation {
-        "CreateFunction" => functions::create(cx, request),
-        "ListFunctions" => functions::list(cx, request),
-        "GetFunction" => functions::get(cx, request),
-        "GetFunctionConfiguration" => functions::get_configuration(cx, request),
-        "UpdateFunctionConfiguration" => functions::update_configuration(cx, request),
-        "UpdateFunctionCode" => functions::update_code(cx, request),
-        "DeleteFunction" => functions::delete(cx, request),
-        "PublishVersion" => aliases::publish(cx, request),
-        "ListVersionsByFunction" => aliases::list_versions(cx, request),
-        "CreateAlias" => aliases::create(cx, request),
-        "GetAlias" => aliases::get(cx, request),
-        "UpdateAlias" => aliases::update(cx, request),
-        "DeleteAlias" => aliases::delete(cx, request),
-        "ListAliases" => aliases::list(cx, request),
-        "AddPermission" => policy::add(cx, request),
-        "GetPolicy" => policy::get(cx, request),
-        "RemovePermission" => policy::remove(cx, request),
-        "PutFunctionConcurrency" => settings::put_concurrency(cx, request),
-        "GetFunctionConcurrency" => settings::get_concurrency(cx, request),
-        "DeleteFunctionConcurrency" => settings::delete_concurrency(cx, request),
-        "PutFunctionEventInvokeConfig" => settings::put_async(cx, request),
-        "UpdateFunctionEventInvokeConfig" => settings::update_async(cx, request),
-        "GetFunctionEventInvokeConfig" => settings::get_async(cx, request),
-        "ListFunctionEventInvokeConfigs" => settings::list_async(cx, request),
-        "DeleteFunctionEventInvokeConfig" => settings::delete_async(cx, request),
-        "CreateFunctionUrlConfig" => urls::create(cx, request),
-        "GetFunctionUrlConfig" => urls::get(cx, request),
-        "UpdateFunctionUrlConfig" => urls::update(cx, request),
-        "DeleteFunctionUrlConfig" => urls::delete(cx, request),
-        "ListFunctionUrlConfigs" => urls::list(cx, request),
-        "CreateEventSourceMapping" => mappings::create(cx, request),
-        "GetEventSourceMapping" => mappings::get(cx, request),
-        "ListEventSourceMappings" => mappings::list(cx, request),
-        "UpdateEventSourceMapping" => mappings::update(cx, request),
-        "DeleteEventSourceMapping" => mappings::delete(cx, request),
+        "CreateFunction" => functions::create_function(cx, request),
+        "ListFunctions" => functions::list_functions(cx, request),
+        "GetFunction" => functions::get_function(cx, request),
+        "GetFunctionConfiguration" => functions::get_function_configuration(cx, request),
+        "UpdateFunctionConfiguration" => functions::update_function_configuration(cx, request),
+        "UpdateFunctionCode" => functions::update_function_code(cx, request),
+        "DeleteFunction" => functions::delete_function(cx, request),
+        "PublishVersion" => aliases::publish_version(cx, request),
+        "ListVersionsByFunction" => aliases::list_versions_by_function(cx, request),
+        "CreateAlias" => aliases::create_alias(cx, request),
+        "GetAlias" => aliases::get_alias(cx, request),
+        "UpdateAlias" => aliases::update_alias(cx, request),
+        "DeleteAlias" => aliases::delete_alias(cx, request),
+        "ListAliases" => aliases::list_aliases(cx, request),
+        "AddPermission" => policy::add_permission(cx, request),
+        "GetPolicy" => policy::get_policy(cx, request),
+        "RemovePermission" => policy::remove_permission(cx, request),
+        "PutFunctionConcurrency" => settings::put_function_concurrency(cx, request),
+        "GetFunctionConcurrency" => settings::get_function_concurrency(cx, request),
+        "DeleteFunctionConcurrency" => settings::delete_function_concurrency(cx, request),
+        "PutFunctionEventInvokeConfig" => settings::put_function_event_invoke_config(cx, request),
+        "UpdateFunctionEventInvokeConfig" => settings::update_function_event_invoke_config(cx, request),
+        "GetFunctionEventInvokeConfig" => settings::get_function_event_invoke_config(cx, request),
+        "ListFunctionEventInvokeConfigs" => settings::list_function_event_invoke_configs(cx, request),
+        "DeleteFunctionEventInvokeConfig" => settings::delete_function_event_invoke_config(cx, request),
+        "CreateFunctionUrlConfig" => urls::create_function_url_config(cx, request),
+        "GetFunctionUrlConfig" => urls::get_function_url_config(cx, request),
+        "UpdateFunctionUrlConfig" => urls::update_function_url_config(cx, request),
+        "DeleteFunctionUrlConfig" => urls::delete_function_url_config(cx, request),
+        "ListFunctionUrlConfigs" => urls::list_function_url_configs(cx, request),
+        "CreateEventSourceMapping" => mappings::create_event_source_mapping(cx, request),
+        "GetEventSourceMapping" => mappings::get_event_source_mapping(cx, request),
+        "ListEventSourceMappings" => mappings::list_event_source_mappings(cx, request),
+        "UpdateEventSourceMapping" => mappings::update_event_source_mapping(cx, request),
+        "DeleteEventSourceMapping" => mappings::delete_event_source_mapping(cx, request),
         "ListTags" => settings::list_tags(cx, request),
-        "TagResource" => settings::tag(cx, request),
-        "UntagResource" => settings::untag(cx, request),
-        "GetAccountSettings" => settings::account(cx),
-        "Invoke" => return invocations::invoke(cx, request),
+        "TagResource" => settings::tag_resource(cx, request),
+        "UntagResource" => settings::untag_resource(cx, request),
+        "GetAccountSettings" => settings::get_account_settings(cx),
+        "Invoke" => return invocations::invoke_function(cx, request),
         _ => Err(super::dispatch::not_implemented("lambda", operation)),
     };
-    answer.map(Handled::Now)
+    answer.map(HandlerOutcome::Now)
 }
 
 /// A request's function, by name or ARN, with the qualifier from the query or the ARN.
-struct Addressed {
+struct AddressedFunction {
     name: String,
     qualifier: Option<String>,
 }
 
-impl Addressed {
-    fn of(request: &Request) -> Self {
-        let segment = request.segments().get(2).cloned().unwrap_or_default();
-        let mut addressed = Self::parse(&segment);
-        if let Some(qualifier) = request.query("Qualifier") {
+impl AddressedFunction {
+    fn from_request(request: &CloudRequest) -> Self {
+        let segment = request.path_segments().get(2).cloned().unwrap_or_default();
+        let mut addressed = Self::parse_name(&segment);
+        if let Some(qualifier) = request.query_value("Qualifier") {
             addressed.qualifier = Some(qualifier.to_owned());
         }
         addressed
     }
 
     /// `name`, `name:qualifier`, `arn:aws:lambda:region:account:function:name[:qualifier]`
-    fn parse(text: &str) -> Self {
+    fn parse_name(text: &str) -> Self {
         let rest = match text.split_once(":function:") {
             Some((_, rest)) => rest,
             None => text,
@@ -172,36 +178,36 @@ impl Addressed {
     }
 
     /// The qualifier; `$LATEST` if there is none.
-    fn qualifier(&self) -> &str {
+    fn qualifier_or_latest(&self) -> &str {
         self.qualifier.as_deref().unwrap_or(model::LATEST)
     }
 
-    fn arn(&self, cx: &Context<'_>) -> String {
-        let arn = cx.arn("lambda", &format!("function:{}", self.name));
+    fn function_arn(&self, cx: &CloudContext<'_>) -> String {
+        let arn = cx.build_arn("lambda", &format!("function:{}", self.name));
         match &self.qualifier {
             Some(qualifier) => format!("{arn}:{qualifier}"),
             None => arn,
         }
     }
 
-    fn not_found(&self, cx: &Context<'_>) -> ApiError {
-        ApiError::new(404, "ResourceNotFoundException", format!("Function not found: {}", self.arn(cx)))
+    fn not_found(&self, cx: &CloudContext<'_>) -> ApiError {
+        ApiError::new(404, "ResourceNotFoundException", format!("Function not found: {}", self.function_arn(cx)))
     }
 
-    fn function<'c>(&self, cx: &'c Context<'_>) -> Result<&'c Function, ApiError> {
-        cx.regional().lambda.functions.get(&self.name).ok_or_else(|| self.not_found(cx))
+    fn find_function<'c>(&self, cx: &'c CloudContext<'_>) -> Result<&'c StoredFunction, ApiError> {
+        cx.region_state().lambda.functions.get(&self.name).ok_or_else(|| self.not_found(cx))
     }
 
-    fn function_mut<'c>(&self, cx: &'c mut Context<'_>) -> Result<&'c mut Function, ApiError> {
+    fn find_function_mut<'c>(&self, cx: &'c mut CloudContext<'_>) -> Result<&'c mut StoredFunction, ApiError> {
         let missing = self.not_found(cx);
         // A mutable borrow counts as a change, so look it up first: a failed request must not change the state.
-        if !cx.regional().lambda.functions.contains_key(&self.name) {
+        if !cx.region_state().lambda.functions.contains_key(&self.name) {
             return Err(missing);
         }
-        cx.regional_mut().lambda.functions.get_mut(&self.name).ok_or(missing)
+        cx.region_state_mut().lambda.functions.get_mut(&self.name).ok_or(missing)
     }
 }
 
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::bad("InvalidParameterValueException", message)
+fn invalid_parameter(message: impl Into<String>) -> ApiError {
+    ApiError::bad_request("InvalidParameterValueException", message)
 }

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::FunctionUrl;
-use crate::{Context, Json};
+use crate::{CloudContext, JsonBody};
 
 /// The unpublished version, the only one that can be changed.
 pub(super) const LATEST: &str = "$LATEST";
 
 /// The configuration of a version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Configuration {
+pub struct VersionConfiguration {
     pub description: String,
     pub runtime: String,
     pub handler: String,
@@ -34,14 +34,14 @@ pub struct Configuration {
 
 /// A published version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Version {
-    pub configuration: Configuration,
+pub struct StoredFunctionVersion {
+    pub configuration: VersionConfiguration,
     pub last_modified: String,
 }
 
 /// An alias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Alias {
+pub struct StoredAlias {
     pub version: String,
     pub description: String,
     pub revision_id: String,
@@ -60,7 +60,7 @@ pub struct AsyncSettings {
 
 /// A statement of a resource policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Statement {
+pub struct StoredStatement {
     pub sid: String,
     pub action: String,
     pub principal: String,
@@ -72,23 +72,23 @@ pub struct Statement {
 
 /// A function with everything that belongs to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Function {
+pub struct StoredFunction {
     pub name: String,
     /// `$LATEST`.
-    pub configuration: Configuration,
+    pub configuration: VersionConfiguration,
     pub last_modified: String,
     pub revision_id: String,
     pub tags: BTreeMap<String, String>,
     /// By number.
-    pub versions: BTreeMap<u64, Version>,
+    pub versions: BTreeMap<u64, StoredFunctionVersion>,
     /// The highest version number so far. Numbers are never reused.
     pub last_version: u64,
-    pub aliases: BTreeMap<String, Alias>,
+    pub aliases: BTreeMap<String, StoredAlias>,
     pub reserved_concurrency: Option<u32>,
     /// By qualifier.
     pub asynchronous: BTreeMap<String, AsyncSettings>,
     /// Statements in order, by qualifier.
-    pub policies: BTreeMap<String, Vec<Statement>>,
+    pub policies: BTreeMap<String, Vec<StoredStatement>>,
     /// By qualifier.
     #[serde(default)]
     pub urls: BTreeMap<String, FunctionUrl>,
@@ -98,9 +98,9 @@ pub struct Function {
     pub settles_after_reads: u32,
 }
 
-impl Function {
+impl StoredFunction {
     /// The version that a qualifier resolves to, with its configuration.
-    pub(super) fn version(&self, qualifier: &str) -> Option<(String, &Configuration)> {
+    pub(super) fn find_version(&self, qualifier: &str) -> Option<(String, &VersionConfiguration)> {
         let number = match self.aliases.get(qualifier) {
             Some(alias) => alias.version.as_str(),
             None => qualifier,
@@ -113,7 +113,7 @@ impl Function {
     }
 
     /// Counts a read. The change in progress is complete after enough of them.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn count_read(&mut self) {
         self.settles_after_reads = self.settles_after_reads.saturating_sub(1);
         if self.settles_after_reads == 0 {
             self.active = true;
@@ -121,14 +121,14 @@ impl Function {
     }
 
     /// Starts a change that takes this many reads.
-    pub(super) fn unsettle(&mut self, cx_reads: u32) {
+    pub(super) fn start_change(&mut self, cx_reads: u32) {
         self.settles_after_reads = cx_reads;
     }
 
     /// `FunctionConfiguration` in the API reference.
-    pub(super) fn shown(&self, cx: &Context<'_>, qualifier: Option<&str>, version: &str) -> Value {
-        let configuration = self.version(version).map_or(&self.configuration, |(_, configuration)| configuration);
-        let mut arn = cx.arn("lambda", &format!("function:{}", self.name));
+    pub(super) fn configuration_json(&self, cx: &CloudContext<'_>, qualifier: Option<&str>, version: &str) -> Value {
+        let configuration = self.find_version(version).map_or(&self.configuration, |(_, configuration)| configuration);
+        let mut arn = cx.build_arn("lambda", &format!("function:{}", self.name));
         if let Some(qualifier) = qualifier {
             arn = format!("{arn}:{qualifier}");
         }
@@ -171,6 +171,6 @@ impl Function {
 }
 
 /// The environment variables of a request: `{"Environment": {"Variables": {…}}}`.
-pub(super) fn environment(body: &Json) -> Option<BTreeMap<String, String>> {
-    body.value("Environment").map(|environment| Json::of(environment).map("Variables"))
+pub(super) fn environment_variables(body: &JsonBody) -> Option<BTreeMap<String, String>> {
+    body.member_value("Environment").map(|environment| JsonBody::from_value(environment).member_map("Variables"))
 }

@@ -2,23 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{Addressed, Statement};
-use crate::{Answer, ApiError, Context, Json, Request};
+use super::{AddressedFunction, StoredStatement};
+use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, JsonBody};
 
-pub(super) fn add(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = qualified(cx, request)?;
-    let body = Json::parse(&request.body)?;
-    let statement = Statement {
-        sid: body.required("StatementId")?.to_owned(),
-        action: body.required("Action")?.to_owned(),
-        principal: body.required("Principal")?.to_owned(),
-        source_arn: body.text("SourceArn").map(ToOwned::to_owned),
-        source_account: body.text("SourceAccount").map(ToOwned::to_owned),
-        url_auth_type: body.text("FunctionUrlAuthType").map(ToOwned::to_owned),
+pub(super) fn add_permission(cx: &mut CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
+    let addressed = find_qualified(cx, request)?;
+    let body = JsonBody::parse_body(&request.body)?;
+    let statement = StoredStatement {
+        sid: body.required_text("StatementId")?.to_owned(),
+        action: body.required_text("Action")?.to_owned(),
+        principal: body.required_text("Principal")?.to_owned(),
+        source_arn: body.member_text("SourceArn").map(ToOwned::to_owned),
+        source_account: body.member_text("SourceAccount").map(ToOwned::to_owned),
+        url_auth_type: body.member_text("FunctionUrlAuthType").map(ToOwned::to_owned),
     };
-    let shown = shown(&addressed.arn(cx), &statement);
-    let qualifier = addressed.qualifier().to_owned();
-    let function = addressed.function_mut(cx)?;
+    let shown = statement_json(&addressed.function_arn(cx), &statement);
+    let qualifier = addressed.qualifier_or_latest().to_owned();
+    let function = addressed.find_function_mut(cx)?;
     let statements = function.policies.entry(qualifier).or_default();
     if statements.iter().any(|other| other.sid == statement.sid) {
         let message = format!(
@@ -28,30 +28,30 @@ pub(super) fn add(cx: &mut Context<'_>, request: &Request) -> Result<Answer, Api
         return Err(ApiError::new(409, "ResourceConflictException", message));
     }
     statements.push(statement);
-    Ok(Answer::rest(201, &json!({ "Statement": shown.to_string() })))
+    Ok(CloudAnswer::from_rest_json(201, &json!({ "Statement": shown.to_string() })))
 }
 
-pub(super) fn get(cx: &Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = qualified(cx, request)?;
-    let function = addressed.function(cx)?;
-    let statements = function.policies.get(addressed.qualifier()).filter(|statements| !statements.is_empty());
+pub(super) fn get_policy(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
+    let addressed = find_qualified(cx, request)?;
+    let function = addressed.find_function(cx)?;
+    let statements = function.policies.get(addressed.qualifier_or_latest()).filter(|statements| !statements.is_empty());
     let statements = statements.ok_or_else(no_policy)?;
-    let arn = addressed.arn(cx);
+    let arn = addressed.function_arn(cx);
     let policy = json!({
         "Version": "2012-10-17",
         "Id": "default",
-        "Statement": statements.iter().map(|statement| shown(&arn, statement)).collect::<Vec<_>>(),
+        "Statement": statements.iter().map(|statement| statement_json(&arn, statement)).collect::<Vec<_>>(),
     });
-    Ok(Answer::rest(200, &json!({ "Policy": policy.to_string(), "RevisionId": function.revision_id })))
+    Ok(CloudAnswer::from_rest_json(200, &json!({ "Policy": policy.to_string(), "RevisionId": function.revision_id })))
 }
 
-pub(super) fn remove(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = qualified(cx, request)?;
-    let sid = request.segments().get(4).cloned().unwrap_or_default();
+pub(super) fn remove_permission(cx: &mut CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
+    let addressed = find_qualified(cx, request)?;
+    let sid = request.path_segments().get(4).cloned().unwrap_or_default();
     let there = addressed
-        .function(cx)?
+        .find_function(cx)?
         .policies
-        .get(addressed.qualifier())
+        .get(addressed.qualifier_or_latest())
         .is_some_and(|statements| statements.iter().any(|statement| statement.sid == sid));
     if !there {
         return Err(ApiError::new(
@@ -60,16 +60,16 @@ pub(super) fn remove(cx: &mut Context<'_>, request: &Request) -> Result<Answer, 
             format!("Statement {sid} is not found in resource policy."),
         ));
     }
-    let qualifier = addressed.qualifier().to_owned();
-    if let Some(statements) = addressed.function_mut(cx)?.policies.get_mut(&qualifier) {
+    let qualifier = addressed.qualifier_or_latest().to_owned();
+    if let Some(statements) = addressed.find_function_mut(cx)?.policies.get_mut(&qualifier) {
         statements.retain(|statement| statement.sid != sid);
     }
-    Ok(Answer::empty(204))
+    Ok(CloudAnswer::without_body(204))
 }
 
-fn qualified(cx: &Context<'_>, request: &Request) -> Result<Addressed, ApiError> {
-    let addressed = Addressed::of(request);
-    match addressed.function(cx)?.version(addressed.qualifier()) {
+fn find_qualified(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<AddressedFunction, ApiError> {
+    let addressed = AddressedFunction::from_request(request);
+    match addressed.find_function(cx)?.find_version(addressed.qualifier_or_latest()) {
         Some(_) => Ok(addressed),
         None => Err(addressed.not_found(cx)),
     }
@@ -79,7 +79,7 @@ fn no_policy() -> ApiError {
     ApiError::new(404, "ResourceNotFoundException", "The resource you requested does not exist.")
 }
 
-fn shown(arn: &str, statement: &Statement) -> Value {
+fn statement_json(arn: &str, statement: &StoredStatement) -> Value {
     let principal = if statement.principal.ends_with(".amazonaws.com") {
         json!({ "Service": statement.principal })
     } else if statement.principal == "*" {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::functions::{PAGE, last_modified};
-use super::{Addressed, invalid, model::LATEST};
-use crate::{Answer, ApiError, Context, Json, Page, Request};
+use super::{AddressedFunction, invalid_parameter, model::LATEST};
+use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, JsonBody, ListPage};
 
 /// The characters of a URL's first label.
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz234567";
@@ -24,21 +24,24 @@ pub struct FunctionUrl {
     pub modified: String,
 }
 
-pub(super) fn create(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = qualified(cx, request)?;
+pub(super) fn create_function_url_config(
+    cx: &mut CloudContext<'_>,
+    request: &CloudRequest,
+) -> Result<CloudAnswer, ApiError> {
+    let addressed = find_url_owner(cx, request)?;
     let mut url = FunctionUrl {
-        url: format!("https://{}.lambda-url.{}.on.aws/", cx.random(LETTERS, 32), cx.region()),
+        url: format!("https://{}.lambda-url.{}.on.aws/", cx.random_text(LETTERS, 32), cx.request_region()),
         auth_type: String::new(),
         cors: None,
         invoke_mode: "BUFFERED".to_owned(),
         created: last_modified(cx),
         modified: last_modified(cx),
     };
-    let body = Json::parse(&request.body)?;
-    body.required("AuthType")?;
-    set(&mut url, &body)?;
-    let (arn, qualifier) = (addressed.arn(cx), addressed.qualifier().to_owned());
-    let urls = &mut addressed.function_mut(cx)?.urls;
+    let body = JsonBody::parse_body(&request.body)?;
+    body.required_text("AuthType")?;
+    set_url_settings(&mut url, &body)?;
+    let (arn, qualifier) = (addressed.function_arn(cx), addressed.qualifier_or_latest().to_owned());
+    let urls = &mut addressed.find_function_mut(cx)?.urls;
     if urls.contains_key(&qualifier) {
         let message = format!(
             "Failed to create function url config for [functionArn = {arn}]. Error message: FunctionUrlConfig exists for \
@@ -46,90 +49,102 @@ pub(super) fn create(cx: &mut Context<'_>, request: &Request) -> Result<Answer, 
         );
         return Err(ApiError::new(409, "ResourceConflictException", message));
     }
-    let shown = shown(&arn, &url);
+    let shown = url_json(&arn, &url);
     urls.insert(qualifier, url);
-    Ok(Answer::rest(201, &shown))
+    Ok(CloudAnswer::from_rest_json(201, &shown))
 }
 
-fn set(url: &mut FunctionUrl, body: &Json) -> Result<(), ApiError> {
-    if let Some(auth_type) = body.text("AuthType") {
+fn set_url_settings(url: &mut FunctionUrl, body: &JsonBody) -> Result<(), ApiError> {
+    if let Some(auth_type) = body.member_text("AuthType") {
         if !["NONE", "AWS_IAM"].contains(&auth_type) {
-            return Err(ApiError::validation(format!("Value '{auth_type}' at 'authType' must be NONE or AWS_IAM")));
+            return Err(ApiError::validation_error(format!(
+                "Value '{auth_type}' at 'authType' must be NONE or AWS_IAM"
+            )));
         }
         auth_type.clone_into(&mut url.auth_type);
     }
-    if let Some(mode) = body.text("InvokeMode") {
+    if let Some(mode) = body.member_text("InvokeMode") {
         mode.clone_into(&mut url.invoke_mode);
     }
-    if let Some(cors) = body.value("Cors") {
+    if let Some(cors) = body.member_value("Cors") {
         url.cors = Some(cors.clone());
     }
     Ok(())
 }
 
-pub(super) fn get(cx: &Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = qualified(cx, request)?;
-    let url = addressed.function(cx)?.urls.get(addressed.qualifier()).ok_or_else(missing)?;
-    Ok(Answer::rest(200, &shown(&addressed.arn(cx), url)))
+pub(super) fn get_function_url_config(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
+    let addressed = find_url_owner(cx, request)?;
+    let url = addressed.find_function(cx)?.urls.get(addressed.qualifier_or_latest()).ok_or_else(url_not_found)?;
+    Ok(CloudAnswer::from_rest_json(200, &url_json(&addressed.function_arn(cx), url)))
 }
 
-pub(super) fn update(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = qualified(cx, request)?;
-    let body = Json::parse(&request.body)?;
-    let (arn, modified) = (addressed.arn(cx), last_modified(cx));
-    let mut url = addressed.function(cx)?.urls.get(addressed.qualifier()).cloned().ok_or_else(missing)?;
-    set(&mut url, &body)?;
+pub(super) fn update_function_url_config(
+    cx: &mut CloudContext<'_>,
+    request: &CloudRequest,
+) -> Result<CloudAnswer, ApiError> {
+    let addressed = find_url_owner(cx, request)?;
+    let body = JsonBody::parse_body(&request.body)?;
+    let (arn, modified) = (addressed.function_arn(cx), last_modified(cx));
+    let mut url =
+        addressed.find_function(cx)?.urls.get(addressed.qualifier_or_latest()).cloned().ok_or_else(url_not_found)?;
+    set_url_settings(&mut url, &body)?;
     url.modified = modified;
-    let shown = shown(&arn, &url);
-    addressed.function_mut(cx)?.urls.insert(addressed.qualifier().to_owned(), url);
-    Ok(Answer::rest(200, &shown))
+    let shown = url_json(&arn, &url);
+    addressed.find_function_mut(cx)?.urls.insert(addressed.qualifier_or_latest().to_owned(), url);
+    Ok(CloudAnswer::from_rest_json(200, &shown))
 }
 
-pub(super) fn delete(cx: &mut Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = qualified(cx, request)?;
-    match addressed.function_mut(cx)?.urls.remove(addressed.qualifier()) {
-        Some(_) => Ok(Answer::empty(204)),
-        None => Err(missing()),
+pub(super) fn delete_function_url_config(
+    cx: &mut CloudContext<'_>,
+    request: &CloudRequest,
+) -> Result<CloudAnswer, ApiError> {
+    let addressed = find_url_owner(cx, request)?;
+    match addressed.find_function_mut(cx)?.urls.remove(addressed.qualifier_or_latest()) {
+        Some(_) => Ok(CloudAnswer::without_body(204)),
+        None => Err(url_not_found()),
     }
 }
 
-pub(super) fn list(cx: &Context<'_>, request: &Request) -> Result<Answer, ApiError> {
-    let addressed = Addressed::of(request);
-    let urls = &addressed.function(cx)?.urls;
-    let size = cx.page_size(request.query("MaxItems").and_then(|size| size.parse().ok()), PAGE);
-    let page = Page::of(
+pub(super) fn list_function_url_configs(
+    cx: &CloudContext<'_>,
+    request: &CloudRequest,
+) -> Result<CloudAnswer, ApiError> {
+    let addressed = AddressedFunction::from_request(request);
+    let urls = &addressed.find_function(cx)?.urls;
+    let size = cx.page_size(request.query_value("MaxItems").and_then(|size| size.parse().ok()), PAGE);
+    let page = ListPage::from_items(
         urls,
         |(qualifier, _)| (*qualifier).clone(),
-        request.query("Marker"),
+        request.query_value("Marker"),
         size,
-        || invalid("Invalid marker"),
+        || invalid_parameter("Invalid marker"),
     )?;
     let shown: Vec<Value> = page
         .items
         .into_iter()
         .map(|(qualifier, url)| {
             let qualifier = (qualifier != LATEST).then(|| qualifier.clone());
-            shown(&Addressed { name: addressed.name.clone(), qualifier }.arn(cx), url)
+            url_json(&AddressedFunction { name: addressed.name.clone(), qualifier }.function_arn(cx), url)
         })
         .collect();
-    Ok(Answer::rest(200, &json!({ "FunctionUrlConfigs": shown, "NextMarker": page.next })))
+    Ok(CloudAnswer::from_rest_json(200, &json!({ "FunctionUrlConfigs": shown, "NextMarker": page.next })))
 }
 
 /// The addressed function or alias. Versions can't have URLs.
-fn qualified(cx: &Context<'_>, request: &Request) -> Result<Addressed, ApiError> {
-    let addressed = Addressed::of(request);
-    let function = addressed.function(cx)?;
+fn find_url_owner(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<AddressedFunction, ApiError> {
+    let addressed = AddressedFunction::from_request(request);
+    let function = addressed.find_function(cx)?;
     match &addressed.qualifier {
         Some(alias) if !function.aliases.contains_key(alias) => Err(addressed.not_found(cx)),
         _ => Ok(addressed),
     }
 }
 
-fn missing() -> ApiError {
+fn url_not_found() -> ApiError {
     ApiError::new(404, "ResourceNotFoundException", "The resource you requested does not exist.")
 }
 
-fn shown(arn: &str, url: &FunctionUrl) -> Value {
+fn url_json(arn: &str, url: &FunctionUrl) -> Value {
     let mut shown = json!({
         "FunctionUrl": url.url,
         "FunctionArn": arn,

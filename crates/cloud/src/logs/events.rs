@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Context, Json, Page};
-use super::filter::Pattern;
-use super::{ApiError, Call, Event, Group, MAX_EVENTS, Stream, invalid, invalid_token, no_group, no_stream};
+use super::super::{CloudContext, JsonBody, ListPage};
+use super::filter::FilterPattern;
+use super::{
+    ApiError, LogsCall, MAX_EVENTS, StoredLogEvent, StoredLogGroup, StoredLogStream, invalid_parameter, invalid_token,
+    no_group, no_stream,
+};
 
 /// The maximum number of events in a response: `limit` of `GetLogEvents` and `FilterLogEvents`.
 const MAX_LIMIT: usize = 10_000;
@@ -18,23 +21,34 @@ const YOUNGEST_MS: i64 = 2 * 3600 * 1000;
 ///
 /// # Errors
 /// The group doesn't exist. Lambda drops the lines in this case.
-pub fn append(cx: &mut Context<'_>, group: &str, stream: &str, lines: &[(i64, String)]) -> Result<(), ApiError> {
+pub fn append_lines(
+    cx: &mut CloudContext<'_>,
+    group: &str,
+    stream: &str,
+    lines: &[(i64, String)],
+) -> Result<(), ApiError> {
     let now = cx.epoch_ms();
-    if !cx.regional().logs.groups.contains_key(group) {
+    if !cx.region_state().logs.groups.contains_key(group) {
         return Err(no_group());
     }
-    let group = cx.regional_mut().logs.groups.get_mut(group).ok_or_else(no_group)?;
+    let group = cx.region_state_mut().logs.groups.get_mut(group).ok_or_else(no_group)?;
     let arn = group.arn.clone();
-    group.streams.entry(stream.to_owned()).or_insert_with(|| Stream::new(&arn, stream, now));
-    group.ingest(stream, lines, now);
+    group.streams.entry(stream.to_owned()).or_insert_with(|| StoredLogStream::new(&arn, stream, now));
+    group.ingest_lines(stream, lines, now);
     Ok(())
 }
 
-impl Group {
-    fn ingest(&mut self, stream: &str, lines: &[(i64, String)], now: i64) {
+impl StoredLogGroup {
+    fn ingest_lines(&mut self, stream: &str, lines: &[(i64, String)], now: i64) {
         for (timestamp_ms, message) in lines {
             let (timestamp_ms, message) = (*timestamp_ms, message.clone());
-            let event = Event { id: self.ingested, stream: stream.to_owned(), timestamp_ms, ingested_ms: now, message };
+            let event = StoredLogEvent {
+                id: self.ingested,
+                stream: stream.to_owned(),
+                timestamp_ms,
+                ingested_ms: now,
+                message,
+            };
             self.events.push_back(event);
             self.ingested += 1;
             if let Some(stream) = self.streams.get_mut(stream) {
@@ -49,7 +63,7 @@ impl Group {
     }
 
     /// Events within the retention period, in time order.
-    fn events(&self, now: i64) -> Vec<&Event> {
+    fn retained_events(&self, now: i64) -> Vec<&StoredLogEvent> {
         let oldest = self.retention_days.map(|days| now - days * 24 * 3600 * 1000);
         let kept = self.events.iter().filter(|event| oldest.is_none_or(|oldest| event.timestamp_ms >= oldest));
         let mut kept: Vec<_> = kept.collect();
@@ -58,22 +72,22 @@ impl Group {
     }
 }
 
-pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let stream = call.body.required("logStreamName")?.to_owned();
+pub(super) fn put_log_events(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let stream = call.body.required_text("logStreamName")?.to_owned();
     let given: Vec<(i64, String)> = call
         .body
-        .list("logEvents")
+        .member_list("logEvents")
         .iter()
-        .map(Json::of)
-        .filter_map(|event| Some((event.integer("timestamp")?, event.text("message")?.to_owned())))
+        .map(JsonBody::from_value)
+        .filter_map(|event| Some((event.member_integer("timestamp")?, event.member_text("message")?.to_owned())))
         .collect();
     if given.is_empty() || given.len() > MAX_BATCH {
-        return Err(invalid(format!("A batch must have from 1 to {MAX_BATCH} log events.")));
+        return Err(invalid_parameter(format!("A batch must have from 1 to {MAX_BATCH} log events.")));
     }
     if !given.is_sorted_by_key(|(time, _)| *time) {
-        return Err(invalid("Log events in a single PutLogEvents request must be in chronological order."));
+        return Err(invalid_parameter("Log events in a single PutLogEvents request must be in chronological order."));
     }
-    if !call.group()?.streams.contains_key(&stream) {
+    if !call.find_group()?.streams.contains_key(&stream) {
         return Err(no_stream());
     }
     let now = call.cx.epoch_ms();
@@ -87,23 +101,23 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
         answer["rejectedLogEventsInfo"]["tooNewLogEventStartIndex"] = json!(given.len() - new);
     }
     let taken = given.get(old..given.len() - new).unwrap_or_default();
-    call.group_mut()?.ingest(&stream, taken, now);
+    call.find_group_mut()?.ingest_lines(&stream, taken, now);
     Ok(answer)
 }
 
 /// Returns tokens for both directions. A backward token returns the events before the page.
-pub(super) fn get(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let stream = call.body.required("logStreamName")?;
-    let group = call.group()?;
+pub(super) fn get_log_events(call: &LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let stream = call.body.required_text("logStreamName")?;
+    let group = call.find_group()?;
     if !group.streams.contains_key(stream) {
         return Err(no_stream());
     }
-    let events = group.events(call.cx.epoch_ms());
+    let events = group.retained_events(call.cx.epoch_ms());
     let events: Vec<_> =
-        events.into_iter().filter(|event| event.stream == stream && in_time(call.body, event)).collect();
-    let size = call.cx.page_size(call.body.integer("limit"), MAX_LIMIT);
-    let (from, until) = match call.body.text("nextToken") {
-        None if call.body.flag("startFromHead") => (0, size),
+        events.into_iter().filter(|event| event.stream == stream && is_in_time_range(call.body, event)).collect();
+    let size = call.cx.page_size(call.body.member_integer("limit"), MAX_LIMIT);
+    let (from, until) = match call.body.member_text("nextToken") {
+        None if call.body.member_flag("startFromHead") => (0, size),
         None => (events.len().saturating_sub(size), events.len()),
         Some(token) => {
             let (direction, at) = token.split_once('/').ok_or_else(invalid_token)?;
@@ -131,26 +145,26 @@ pub(super) fn get(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     }))
 }
 
-pub(super) fn filter(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let group = call.group()?;
-    let pattern = Pattern::parse(call.body.text("filterPattern").unwrap_or_default())?;
-    let streams = call.body.texts("logStreamNames");
-    let prefix = call.body.text("logStreamNamePrefix").unwrap_or_default();
+pub(super) fn filter_log_events(call: &LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let group = call.find_group()?;
+    let pattern = FilterPattern::parse_pattern(call.body.member_text("filterPattern").unwrap_or_default())?;
+    let streams = call.body.member_texts("logStreamNames");
+    let prefix = call.body.member_text("logStreamNamePrefix").unwrap_or_default();
     if let Some(missing) = streams.iter().find(|stream| !group.streams.contains_key(*stream)) {
-        return Err(ApiError::bad(
+        return Err(ApiError::bad_request(
             "ResourceNotFoundException",
             format!("The specified log stream {missing} does not exist."),
         ));
     }
-    let events = group.events(call.cx.epoch_ms()).into_iter().filter(|event| {
+    let events = group.retained_events(call.cx.epoch_ms()).into_iter().filter(|event| {
         (streams.is_empty() || streams.contains(&event.stream))
             && event.stream.starts_with(prefix)
-            && in_time(call.body, event)
-            && pattern.matches(&event.message)
+            && is_in_time_range(call.body, event)
+            && pattern.matches_message(&event.message)
     });
-    let size = call.cx.page_size(call.body.integer("limit"), MAX_LIMIT);
-    let key = |event: &&Event| format!("{:020} {:020}", event.timestamp_ms, event.id);
-    let page = Page::of(events, key, call.body.text("nextToken"), size, invalid_token)?;
+    let size = call.cx.page_size(call.body.member_integer("limit"), MAX_LIMIT);
+    let key = |event: &&StoredLogEvent| format!("{:020} {:020}", event.timestamp_ms, event.id);
+    let page = ListPage::from_items(events, key, call.body.member_text("nextToken"), size, invalid_token)?;
     let entries = page.items.iter().map(|event| {
         json!({
             "eventId": format!("{:056}", event.id),
@@ -160,13 +174,13 @@ pub(super) fn filter(call: &Call<'_, '_>) -> Result<Value, ApiError> {
             "message": event.message,
         })
     });
-    let mut answer = super::listed("events", entries.collect(), page.next);
+    let mut answer = super::list_answer("events", entries.collect(), page.next);
     answer["searchedLogStreams"] = json!([]);
     Ok(answer)
 }
 
 /// Whether the event is at or after `startTime` and before `endTime`.
-fn in_time(body: &Json, event: &Event) -> bool {
-    body.integer("startTime").is_none_or(|start| event.timestamp_ms >= start)
-        && body.integer("endTime").is_none_or(|end| event.timestamp_ms < end)
+fn is_in_time_range(body: &JsonBody, event: &StoredLogEvent) -> bool {
+    body.member_integer("startTime").is_none_or(|start| event.timestamp_ms >= start)
+        && body.member_integer("endTime").is_none_or(|end| event.timestamp_ms < end)
 }

@@ -4,41 +4,41 @@
 
 use serde_json::Value;
 
-use super::{ApiError, invalid};
+use super::{ApiError, invalid_parameter};
 
-pub(super) enum Pattern {
+pub(super) enum FilterPattern {
     /// The message must contain every term in `all`, at least one in `any` (if there are any), and none in `none`.
     Terms { all: Vec<String>, any: Vec<String>, none: Vec<String> },
     /// `{ $.member = "value" && … }`: the path, whether it must be equal, and the value.
     Members(Vec<(Vec<String>, bool, Value)>),
 }
 
-impl Pattern {
-    pub(super) fn parse(text: &str) -> Result<Self, ApiError> {
+impl FilterPattern {
+    pub(super) fn parse_pattern(text: &str) -> Result<Self, ApiError> {
         let text = text.trim();
         if let Some(inner) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-            let parts = inner.split("&&").map(member).collect::<Option<Vec<_>>>();
+            let parts = inner.split("&&").map(parse_member).collect::<Option<Vec<_>>>();
             return parts.map(Self::Members).ok_or_else(|| {
-                invalid(format!(
+                invalid_parameter(format!(
                     "The local cloud does not support the filter pattern {text}; it supports $.member = value"
                 ))
             });
         }
         if text.starts_with(['[', '%']) {
-            return Err(invalid(format!("The local cloud does not support the filter pattern {text}")));
+            return Err(invalid_parameter(format!("The local cloud does not support the filter pattern {text}")));
         }
         let (mut all, mut any, mut none) = (Vec::new(), Vec::new(), Vec::new());
-        for term in terms(text) {
+        for term in split_terms(text) {
             match term.strip_prefix('?').map(|rest| (rest, true)).or(term.strip_prefix('-').map(|rest| (rest, false))) {
-                Some((rest, true)) => any.push(unquoted(rest)),
-                Some((rest, false)) => none.push(unquoted(rest)),
-                None => all.push(unquoted(&term)),
+                Some((rest, true)) => any.push(strip_quotes(rest)),
+                Some((rest, false)) => none.push(strip_quotes(rest)),
+                None => all.push(strip_quotes(&term)),
             }
         }
         Ok(Self::Terms { all, any, none })
     }
 
-    pub(super) fn matches(&self, message: &str) -> bool {
+    pub(super) fn matches_message(&self, message: &str) -> bool {
         match self {
             Self::Terms { all, any, none } => {
                 all.iter().all(|term| message.contains(term))
@@ -49,7 +49,7 @@ impl Pattern {
                 let Ok(document) = serde_json::from_str::<Value>(message) else { return false };
                 members.iter().all(|(path, equal, wanted)| {
                     let found = path.iter().try_fold(&document, |value, name| value.get(name));
-                    found.is_some_and(|found| same(found, wanted) == *equal)
+                    found.is_some_and(|found| is_same_value(found, wanted) == *equal)
                 })
             }
         }
@@ -57,7 +57,7 @@ impl Pattern {
 }
 
 /// Splits into words, but keeps quoted phrases together.
-fn terms(text: &str) -> Vec<String> {
+fn split_terms(text: &str) -> Vec<String> {
     let (mut terms, mut term, mut quoted) = (Vec::new(), String::new(), false);
     for letter in text.chars() {
         quoted ^= letter == '"';
@@ -72,11 +72,11 @@ fn terms(text: &str) -> Vec<String> {
     terms
 }
 
-fn unquoted(term: &str) -> String {
+fn strip_quotes(term: &str) -> String {
     term.trim_matches('"').to_owned()
 }
 
-fn member(text: &str) -> Option<(Vec<String>, bool, Value)> {
+fn parse_member(text: &str) -> Option<(Vec<String>, bool, Value)> {
     let (path, value) = text.split_once('=')?;
     let (path, equal) = path.strip_suffix('!').map_or((path, true), |path| (path, false));
     let path = path.trim().strip_prefix("$.")?;
@@ -89,7 +89,7 @@ fn member(text: &str) -> Option<(Vec<String>, bool, Value)> {
     understood.then_some((path, equal, value))
 }
 
-fn same(found: &Value, wanted: &Value) -> bool {
+fn is_same_value(found: &Value, wanted: &Value) -> bool {
     match (found.as_f64(), wanted.as_f64()) {
         (Some(found), Some(wanted)) => (found - wanted).abs() < f64::EPSILON,
         _ => found == wanted,

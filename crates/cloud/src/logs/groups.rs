@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
 
-use super::super::Page;
-use super::{ApiError, Call, Group, exists, invalid, invalid_token, listed};
+use super::super::ListPage;
+use super::{ApiError, LogsCall, StoredLogGroup, already_exists, invalid_parameter, invalid_token, list_answer};
 
 /// The allowed values of `retentionInDays` in `PutRetentionPolicy`.
 const RETENTION_DAYS: [i64; 22] =
@@ -17,21 +17,21 @@ const MAX_NAME: usize = 512;
 /// The maximum number of tags of a log group (`TagResource`).
 const MAX_TAGS: usize = 50;
 
-pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let name = call.body.required("logGroupName")?.to_owned();
+pub(super) fn create_log_group(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.body.required_text("logGroupName")?.to_owned();
     if name.len() > MAX_NAME || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/#".contains(&byte)) {
-        return Err(invalid(format!(
+        return Err(invalid_parameter(format!(
             "1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: Member must \
              satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
         )));
     }
-    let tags = call.body.map("tags");
+    let tags = call.body.member_map("tags");
     check_tags(&tags)?;
-    if call.state().groups.contains_key(&name) {
-        return Err(exists("log group"));
+    if call.logs_state().groups.contains_key(&name) {
+        return Err(already_exists("log group"));
     }
-    let group = Group {
-        arn: call.cx.arn("logs", &format!("log-group:{name}")),
+    let group = StoredLogGroup {
+        arn: call.cx.build_arn("logs", &format!("log-group:{name}")),
         created_ms: call.cx.epoch_ms(),
         retention_days: None,
         streams: BTreeMap::new(),
@@ -40,97 +40,108 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
         name: name.clone(),
         tags,
     };
-    call.state_mut().groups.insert(name, group);
+    call.logs_state_mut().groups.insert(name, group);
     Ok(json!({}))
 }
 
-pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let prefix = call.body.text("logGroupNamePrefix");
-    let pattern = call.body.text("logGroupNamePattern");
+pub(super) fn describe_log_groups(call: &LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let prefix = call.body.member_text("logGroupNamePrefix");
+    let pattern = call.body.member_text("logGroupNamePattern");
     if prefix.is_some() && pattern.is_some() {
-        return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
+        return Err(invalid_parameter(
+            "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+        ));
     }
-    let groups = call.state().groups.values().filter(|group| {
+    let groups = call.logs_state().groups.values().filter(|group| {
         prefix.is_none_or(|prefix| group.name.starts_with(prefix))
             && pattern.is_none_or(|pattern| group.name.to_lowercase().contains(&pattern.to_lowercase()))
     });
-    let size = call.cx.page_size(call.body.integer("limit"), MAX_LIMIT);
-    let page = Page::of(groups, |group| group.name.clone(), call.body.text("nextToken"), size, invalid_token)?;
-    Ok(listed("logGroups", page.items.iter().map(|group| entry(group)).collect(), page.next))
+    let size = call.cx.page_size(call.body.member_integer("limit"), MAX_LIMIT);
+    let page = ListPage::from_items(
+        groups,
+        |group| group.name.clone(),
+        call.body.member_text("nextToken"),
+        size,
+        invalid_token,
+    )?;
+    Ok(list_answer("logGroups", page.items.iter().map(|group| group_json(group)).collect(), page.next))
 }
 
-pub(super) fn put_retention(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let days = call.body.integer("retentionInDays").unwrap_or_default();
-    call.group()?;
+pub(super) fn put_retention_policy(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let days = call.body.member_integer("retentionInDays").unwrap_or_default();
+    call.find_group()?;
     if !RETENTION_DAYS.contains(&days) {
-        return Err(invalid(format!(
+        return Err(invalid_parameter(format!(
             "1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: Member \
              must satisfy enum value set: {RETENTION_DAYS:?}"
         )));
     }
-    call.group_mut()?.retention_days = Some(days);
+    call.find_group_mut()?.retention_days = Some(days);
     Ok(json!({}))
 }
 
-pub(super) fn delete_retention(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    call.group_mut()?.retention_days = None;
+pub(super) fn delete_retention_policy(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    call.find_group_mut()?.retention_days = None;
     Ok(json!({}))
 }
 
-pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let name = call.group()?.name.clone();
-    call.state_mut().groups.remove(&name);
+pub(super) fn delete_log_group(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.find_group()?.name.clone();
+    call.logs_state_mut().groups.remove(&name);
     Ok(json!({}))
 }
 
-pub(super) fn tag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let group = tagged(call)?;
+pub(super) fn tag_resource(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let group = tagged_group(call)?;
     let (name, mut tags) = (group.name.clone(), group.tags.clone());
-    tags.extend(call.body.map("tags"));
+    tags.extend(call.body.member_map("tags"));
     check_tags(&tags)?;
-    if let Some(group) = call.state_mut().groups.get_mut(&name) {
+    if let Some(group) = call.logs_state_mut().groups.get_mut(&name) {
         group.tags = tags;
     }
     Ok(json!({}))
 }
 
-pub(super) fn untag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let name = tagged(call)?.name.clone();
-    let keys = call.body.texts("tagKeys");
-    if let Some(group) = call.state_mut().groups.get_mut(&name) {
+pub(super) fn untag_resource(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let name = tagged_group(call)?.name.clone();
+    let keys = call.body.member_texts("tagKeys");
+    if let Some(group) = call.logs_state_mut().groups.get_mut(&name) {
         group.tags.retain(|key, _| !keys.contains(key));
     }
     Ok(json!({}))
 }
 
-pub(super) fn list_tags(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    Ok(json!({ "tags": tagged(call)?.tags }))
+pub(super) fn list_tags_for_resource(call: &LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    Ok(json!({ "tags": tagged_group(call)?.tags }))
 }
 
 /// The group with the ARN `resourceArn`. The tagging operations accept only the ARN without `:*`.
-fn tagged<'a>(call: &'a Call<'_, '_>) -> Result<&'a Group, ApiError> {
-    let arn = call.body.required("resourceArn")?;
+fn tagged_group<'a>(call: &'a LogsCall<'_, '_>) -> Result<&'a StoredLogGroup, ApiError> {
+    let arn = call.body.required_text("resourceArn")?;
     if !arn.starts_with("arn:") || arn.ends_with(":*") {
-        return Err(invalid(format!("The resource ARN {arn} is not valid.")));
+        return Err(invalid_parameter(format!("The resource ARN {arn} is not valid.")));
     }
-    call.state()
+    call.logs_state()
         .groups
         .values()
         .find(|group| group.arn == arn)
-        .ok_or_else(|| ApiError::bad("ResourceNotFoundException", "The specified resource does not exist."))
+        .ok_or_else(|| ApiError::bad_request("ResourceNotFoundException", "The specified resource does not exist."))
 }
 
 fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     if tags.len() > MAX_TAGS {
-        return Err(ApiError::bad("TooManyTagsException", format!("A log group can have at most {MAX_TAGS} tags.")));
+        return Err(ApiError::bad_request(
+            "TooManyTagsException",
+            format!("A log group can have at most {MAX_TAGS} tags."),
+        ));
     }
     match tags.keys().find(|key| key.is_empty() || key.starts_with("aws:")) {
-        Some(key) => Err(invalid(format!("The tag key '{key}' is reserved or empty."))),
+        Some(key) => Err(invalid_parameter(format!("The tag key '{key}' is reserved or empty."))),
         None => Ok(()),
     }
 }
 
-fn entry(group: &Group) -> Value {
+fn group_json(group: &StoredLogGroup) -> Value {
     // CloudWatch Logs counts each event as its message plus 26 bytes (`PutLogEvents`).
     let stored: usize = group.events.iter().map(|event| event.message.len() + 26).sum();
     let mut entry = json!({
@@ -149,9 +160,9 @@ fn entry(group: &Group) -> Value {
 }
 
 /// Always an empty list, since the embedded cloud doesn't support filters on groups.
-pub(super) fn no_filters(call: &Call<'_, '_>, member: &str) -> Result<Value, ApiError> {
-    if call.body.text("logGroupName").is_some() {
-        call.group()?;
+pub(super) fn describe_no_filters(call: &LogsCall<'_, '_>, member: &str) -> Result<Value, ApiError> {
+    if call.body.member_text("logGroupName").is_some() {
+        call.find_group()?;
     }
     Ok(json!({ member: [] }))
 }

@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use events::append;
+pub use events::append_lines;
 
-use super::{Answer, ApiError, Context, Handled, Json, Request, dispatch};
+use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, dispatch};
 
 /// The maximum number of events that a group keeps, whatever its retention, since the state is one file and `dev` can
 /// run for days.
@@ -23,13 +23,13 @@ const MAX_EVENTS: usize = 5000;
 /// The log groups of a region, by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
-    pub groups: BTreeMap<String, Group>,
+pub struct LogsState {
+    pub groups: BTreeMap<String, StoredLogGroup>,
 }
 
 /// A log group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Group {
+pub struct StoredLogGroup {
     pub name: String,
     /// Without the `:*` that some responses add.
     pub arn: String,
@@ -37,16 +37,16 @@ pub struct Group {
     pub retention_days: Option<i64>,
     pub tags: BTreeMap<String, String>,
     /// By name.
-    pub streams: BTreeMap<String, Stream>,
+    pub streams: BTreeMap<String, StoredLogStream>,
     /// In order of arrival.
-    pub events: VecDeque<Event>,
+    pub events: VecDeque<StoredLogEvent>,
     /// The number of events so far, which is the next event's id.
     pub ingested: u64,
 }
 
 /// A log stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stream {
+pub struct StoredLogStream {
     pub arn: String,
     pub created_ms: i64,
     pub first_event_ms: Option<i64>,
@@ -56,7 +56,7 @@ pub struct Stream {
 
 /// A log event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
+pub struct StoredLogEvent {
     pub id: u64,
     pub stream: String,
     pub timestamp_ms: i64,
@@ -65,58 +65,58 @@ pub struct Event {
 }
 
 /// One request to CloudWatch Logs.
-struct Call<'a, 'b> {
-    cx: &'a mut Context<'b>,
-    body: &'a Json,
+struct LogsCall<'a, 'b> {
+    cx: &'a mut CloudContext<'b>,
+    body: &'a JsonBody,
 }
 
-impl Call<'_, '_> {
-    fn state(&self) -> &State {
-        &self.cx.regional().logs
+impl LogsCall<'_, '_> {
+    fn logs_state(&self) -> &LogsState {
+        &self.cx.region_state().logs
     }
 
-    fn state_mut(&mut self) -> &mut State {
-        &mut self.cx.regional_mut().logs
+    fn logs_state_mut(&mut self) -> &mut LogsState {
+        &mut self.cx.region_state_mut().logs
     }
 
     /// The group named by `logGroupName` or, if given, by `logGroupIdentifier`.
-    fn group(&self) -> Result<&Group, ApiError> {
-        let name = match self.body.text("logGroupIdentifier") {
+    fn find_group(&self) -> Result<&StoredLogGroup, ApiError> {
+        let name = match self.body.member_text("logGroupIdentifier") {
             Some(id) => id.rsplit_once(":log-group:").map_or(id, |(_, name)| name.trim_end_matches(":*")),
-            None => self.body.required("logGroupName")?,
+            None => self.body.required_text("logGroupName")?,
         };
-        self.state().groups.get(name).ok_or_else(no_group)
+        self.logs_state().groups.get(name).ok_or_else(no_group)
     }
 
     /// The same, for changes.
-    fn group_mut(&mut self) -> Result<&mut Group, ApiError> {
-        let name = self.group()?.name.clone();
-        self.state_mut().groups.get_mut(&name).ok_or_else(no_group)
+    fn find_group_mut(&mut self) -> Result<&mut StoredLogGroup, ApiError> {
+        let name = self.find_group()?.name.clone();
+        self.logs_state_mut().groups.get_mut(&name).ok_or_else(no_group)
     }
 }
 
 fn no_group() -> ApiError {
-    ApiError::bad("ResourceNotFoundException", "The specified log group does not exist.")
+    ApiError::bad_request("ResourceNotFoundException", "The specified log group does not exist.")
 }
 
 fn no_stream() -> ApiError {
-    ApiError::bad("ResourceNotFoundException", "The specified log stream does not exist.")
+    ApiError::bad_request("ResourceNotFoundException", "The specified log stream does not exist.")
 }
 
-fn exists(what: &str) -> ApiError {
-    ApiError::bad("ResourceAlreadyExistsException", format!("The specified {what} already exists"))
+fn already_exists(what: &str) -> ApiError {
+    ApiError::bad_request("ResourceAlreadyExistsException", format!("The specified {what} already exists"))
 }
 
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::bad("InvalidParameterException", message)
+fn invalid_parameter(message: impl Into<String>) -> ApiError {
+    ApiError::bad_request("InvalidParameterException", message)
 }
 
 fn invalid_token() -> ApiError {
-    invalid("The specified nextToken is invalid.")
+    invalid_parameter("The specified nextToken is invalid.")
 }
 
 /// A page's entries under their name, with the token of the next page.
-fn listed(name: &str, entries: Vec<Value>, next: Option<String>) -> Value {
+fn list_answer(name: &str, entries: Vec<Value>, next: Option<String>) -> Value {
     let mut answer = json!({ name: entries });
     if let Some(next) = next {
         answer["nextToken"] = json!(next);
@@ -124,27 +124,31 @@ fn listed(name: &str, entries: Vec<Value>, next: Option<String>) -> Value {
     answer
 }
 
-pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
-    let body = &Json::parse(&request.body)?;
-    let mut call = Call { cx, body };
+pub(super) fn handle_request(
+    cx: &mut CloudContext<'_>,
+    operation: &str,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
+    let body = &JsonBody::parse_body(&request.body)?;
+    let mut call = LogsCall { cx, body };
     let call = &mut call;
     let answer = match operation {
-        "CreateLogGroup" => groups::create(call),
-        "DescribeLogGroups" => groups::describe(call),
-        "PutRetentionPolicy" => groups::put_retention(call),
-        "DeleteRetentionPolicy" => groups::delete_retention(call),
-        "DeleteLogGroup" => groups::delete(call),
-        "TagResource" => groups::tag(call),
-        "UntagResource" => groups::untag(call),
-        "ListTagsForResource" => groups::list_tags(call),
-        "CreateLogStream" => streams::create(call),
-        "DescribeLogStreams" => streams::describe(call),
-        "DescribeMetricFilters" => groups::no_filters(call, "metricFilters"),
-        "DescribeSubscriptionFilters" => groups::no_filters(call, "subscriptionFilters"),
-        "PutLogEvents" => events::put(call),
-        "GetLogEvents" => events::get(call),
-        "FilterLogEvents" => events::filter(call),
+        "CreateLogGroup" => groups::create_log_group(call),
+        "DescribeLogGroups" => groups::describe_log_groups(call),
+        "PutRetentionPolicy" => groups::put_retention_policy(call),
+        "DeleteRetentionPolicy" => groups::delete_retention_policy(call),
+        "DeleteLogGroup" => groups::delete_log_group(call),
+        "TagResource" => groups::tag_resource(call),
+        "UntagResource" => groups::untag_resource(call),
+        "ListTagsForResource" => groups::list_tags_for_resource(call),
+        "CreateLogStream" => streams::create_log_stream(call),
+        "DescribeLogStreams" => streams::describe_log_streams(call),
+        "DescribeMetricFilters" => groups::describe_no_filters(call, "metricFilters"),
+        "DescribeSubscriptionFilters" => groups::describe_no_filters(call, "subscriptionFilters"),
+        "PutLogEvents" => events::put_log_events(call),
+        "GetLogEvents" => events::get_log_events(call),
+        "FilterLogEvents" => events::filter_log_events(call),
         _ => Err(dispatch::not_implemented("logs", operation)),
     };
-    answer.map(|body| Answer::json(&body).into())
+    answer.map(|body| CloudAnswer::from_json(&body).into())
 }

@@ -2,40 +2,40 @@
 
 use serde_json::{Value, json};
 
-use super::super::Page;
-use super::{ApiError, Call, Stream, exists, invalid, invalid_token, listed};
+use super::super::ListPage;
+use super::{ApiError, LogsCall, StoredLogStream, already_exists, invalid_parameter, invalid_token, list_answer};
 
 /// The maximum page size: `limit` of `DescribeLogStreams`.
 const MAX_LIMIT: usize = 50;
 /// The maximum length of `logStreamName`.
 const MAX_NAME: usize = 512;
 
-pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let name = call.body.required("logStreamName")?.to_owned();
+pub(super) fn create_log_stream(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.body.required_text("logStreamName")?.to_owned();
     if name.len() > MAX_NAME || name.contains([':', '*']) {
-        return Err(invalid(format!(
+        return Err(invalid_parameter(format!(
             "1 validation error detected: Value '{name}' at 'logStreamName' failed to satisfy constraint: Member must \
              satisfy regular expression pattern: [^:*]*"
         )));
     }
     let now = call.cx.epoch_ms();
-    if call.group()?.streams.contains_key(&name) {
-        return Err(exists("log stream"));
+    if call.find_group()?.streams.contains_key(&name) {
+        return Err(already_exists("log stream"));
     }
-    let group = call.group_mut()?;
-    let stream = Stream::new(&group.arn, &name, now);
+    let group = call.find_group_mut()?;
+    let stream = StoredLogStream::new(&group.arn, &name, now);
     group.streams.insert(name, stream);
     Ok(json!({}))
 }
 
-pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let prefix = call.body.text("logStreamNamePrefix");
-    let by_time = call.body.text("orderBy") == Some("LastEventTime");
+pub(super) fn describe_log_streams(call: &LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let prefix = call.body.member_text("logStreamNamePrefix");
+    let by_time = call.body.member_text("orderBy") == Some("LastEventTime");
     if by_time && prefix.is_some() {
-        return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
+        return Err(invalid_parameter("Cannot order by LastEventTime with a logStreamNamePrefix."));
     }
-    let descending = call.body.flag("descending");
-    let streams = call.group()?.streams.iter();
+    let descending = call.body.member_flag("descending");
+    let streams = call.find_group()?.streams.iter();
     let streams = streams.filter(|(name, _)| prefix.is_none_or(|prefix| name.starts_with(prefix)));
     let mut sorted: Vec<_> = streams
         .map(|(name, stream)| {
@@ -49,13 +49,19 @@ pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     }
     // Page keys must ascend in either order, so number the entries.
     let numbered = sorted.iter().enumerate();
-    let size = call.cx.page_size(call.body.integer("limit"), MAX_LIMIT);
-    let page = Page::of(numbered, |(at, _)| format!("{at:010}"), call.body.text("nextToken"), size, invalid_token)?;
-    let entries = page.items.iter().map(|(_, (_, name, stream))| entry(name, stream)).collect();
-    Ok(listed("logStreams", entries, page.next))
+    let size = call.cx.page_size(call.body.member_integer("limit"), MAX_LIMIT);
+    let page = ListPage::from_items(
+        numbered,
+        |(at, _)| format!("{at:010}"),
+        call.body.member_text("nextToken"),
+        size,
+        invalid_token,
+    )?;
+    let entries = page.items.iter().map(|(_, (_, name, stream))| stream_json(name, stream)).collect();
+    Ok(list_answer("logStreams", entries, page.next))
 }
 
-impl Stream {
+impl StoredLogStream {
     pub(super) fn new(group_arn: &str, name: &str, now_ms: i64) -> Self {
         Self {
             arn: format!("{group_arn}:log-stream:{name}"),
@@ -67,7 +73,7 @@ impl Stream {
     }
 }
 
-fn entry(name: &str, stream: &Stream) -> Value {
+fn stream_json(name: &str, stream: &StoredLogStream) -> Value {
     let mut entry = json!({
         "logStreamName": name,
         "creationTime": stream.created_ms,

@@ -13,18 +13,18 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// An event that is waiting for the process.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct PendingEvent {
     pub(super) request_id: String,
     pub(super) invoked_function_arn: String,
     /// Milliseconds since 1970.
     pub(super) deadline_ms: i64,
     pub(super) payload: Bytes,
-    pub(super) reply: oneshot::Sender<Reply>,
+    pub(super) reply: oneshot::Sender<ProcessReply>,
 }
 
 /// The outcome that the process posted.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(super) enum ProcessReply {
     Response(Bytes),
     /// `{"errorMessage", "errorType"}`
     Error(Bytes),
@@ -32,44 +32,47 @@ pub(super) enum Reply {
 
 /// The instance's handle on the API.
 #[derive(Debug)]
-pub(super) struct Api {
+pub(super) struct RuntimeApi {
     pub(super) address: String,
-    pub(super) events: mpsc::Sender<Pending>,
+    pub(super) events: mpsc::Sender<PendingEvent>,
     /// An error that the process posted before asking for its first event.
     pub(super) init_error: Arc<Mutex<Option<Bytes>>>,
     server: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Api {
+impl Drop for RuntimeApi {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
 /// The invocation that the process is working on, and the channel that waits for its outcome.
-type Current = Option<(String, oneshot::Sender<Reply>)>;
+type CurrentInvocation = Option<(String, oneshot::Sender<ProcessReply>)>;
 
 #[derive(Clone)]
-struct Shared {
-    events: Arc<Mutex<mpsc::Receiver<Pending>>>,
-    current: Arc<Mutex<Current>>,
+struct RuntimeApiState {
+    events: Arc<Mutex<mpsc::Receiver<PendingEvent>>>,
+    current: Arc<Mutex<CurrentInvocation>>,
     init_error: Arc<Mutex<Option<Bytes>>>,
 }
 
-impl Api {
+impl RuntimeApi {
     /// Serves on a free port of 127.0.0.1.
-    pub(super) async fn start() -> std::io::Result<Self> {
+    pub(super) async fn start_server() -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
         let (events, waiting) = mpsc::channel(1);
-        let shared =
-            Shared { events: Arc::new(Mutex::new(waiting)), current: Arc::default(), init_error: Arc::default() };
+        let shared = RuntimeApiState {
+            events: Arc::new(Mutex::new(waiting)),
+            current: Arc::default(),
+            init_error: Arc::default(),
+        };
         let init_error = Arc::clone(&shared.init_error);
         let router = Router::new()
-            .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-            .route("/2018-06-01/runtime/init/error", post(init_failed))
+            .route("/2018-06-01/runtime/invocation/next", get(send_next_event))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(accept_response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(accept_error))
+            .route("/2018-06-01/runtime/init/error", post(accept_init_error))
             .layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024))
             .with_state(shared);
         let server = tokio::spawn(async move {
@@ -79,7 +82,7 @@ impl Api {
     }
 }
 
-async fn next(State(shared): State<Shared>) -> Response {
+async fn send_next_event(State(shared): State<RuntimeApiState>) -> Response {
     let Some(pending) = shared.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
@@ -102,15 +105,15 @@ async fn next(State(shared): State<Shared>) -> Response {
     (headers, pending.payload).into_response()
 }
 
-async fn response(State(shared): State<Shared>, Path(id): Path<String>, body: Bytes) -> StatusCode {
-    reply(&shared, &id, Reply::Response(body)).await
+async fn accept_response(State(shared): State<RuntimeApiState>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    deliver_reply(&shared, &id, ProcessReply::Response(body)).await
 }
 
-async fn error(State(shared): State<Shared>, Path(id): Path<String>, body: Bytes) -> StatusCode {
-    reply(&shared, &id, Reply::Error(body)).await
+async fn accept_error(State(shared): State<RuntimeApiState>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    deliver_reply(&shared, &id, ProcessReply::Error(body)).await
 }
 
-async fn reply(shared: &Shared, id: &str, reply: Reply) -> StatusCode {
+async fn deliver_reply(shared: &RuntimeApiState, id: &str, reply: ProcessReply) -> StatusCode {
     let mut current = shared.current.lock().await;
     match current.take() {
         Some((request, waiting)) if request == id => {
@@ -124,7 +127,7 @@ async fn reply(shared: &Shared, id: &str, reply: Reply) -> StatusCode {
     }
 }
 
-async fn init_failed(State(shared): State<Shared>, body: Bytes) -> StatusCode {
+async fn accept_init_error(State(shared): State<RuntimeApiState>, body: Bytes) -> StatusCode {
     *shared.init_error.lock().await = Some(body);
     StatusCode::ACCEPTED
 }

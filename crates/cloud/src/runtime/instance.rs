@@ -16,8 +16,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use super::RuntimeConfig;
-use super::api::{Api, Pending, Reply};
-use crate::{Invocation, Invoked};
+use super::api::{PendingEvent, ProcessReply, RuntimeApi};
+use crate::{Invocation, InvocationResult};
 use deployer_artifact as artifact;
 
 /// How long to wait for the last lines after the response. Lines still in a pipe arrive almost at once.
@@ -25,24 +25,24 @@ const LAST_LINES: Duration = Duration::from_millis(10);
 
 /// A process and the API that it talks to.
 #[derive(Debug)]
-pub(super) struct Instance {
+pub(super) struct FunctionProcess {
     child: Child,
-    api: Api,
+    api: RuntimeApi,
     lines: Arc<Mutex<Vec<String>>>,
     started: Option<Instant>,
 }
 
 /// Invocations with the same key can share a process.
-pub(super) fn key(invocation: &Invocation) -> String {
+pub(super) fn process_key(invocation: &Invocation) -> String {
     let mut hasher = DefaultHasher::new();
     (&invocation.environment, invocation.memory_mb, &invocation.handler).hash(&mut hasher);
     format!("{}:{}:{}:{:x}", invocation.function_name, invocation.version, invocation.code_sha256, hasher.finish())
 }
 
-impl Instance {
-    pub(super) async fn start(config: &RuntimeConfig, invocation: &Invocation) -> io::Result<Self> {
-        let directory = unpacked(config, invocation).await?;
-        let api = Api::start().await?;
+impl FunctionProcess {
+    pub(super) async fn start_process(config: &RuntimeConfig, invocation: &Invocation) -> io::Result<Self> {
+        let directory = unpack_code(config, invocation).await?;
+        let api = RuntimeApi::start_server().await?;
         let mut child = Command::new(directory.join(artifact::BOOTSTRAP))
             .current_dir(&directory)
             .env_clear()
@@ -55,10 +55,10 @@ impl Instance {
             .spawn()?;
         let lines = Arc::default();
         if let Some(stdout) = child.stdout.take() {
-            collect(stdout, &lines);
+            collect_lines(stdout, &lines);
         }
         if let Some(stderr) = child.stderr.take() {
-            collect(stderr, &lines);
+            collect_lines(stderr, &lines);
         }
         Ok(Self { child, api, lines, started: Some(Instant::now()) })
     }
@@ -68,11 +68,11 @@ impl Instance {
     }
 
     /// Runs one invocation. Also returns whether the process can handle another.
-    pub(super) async fn run(&mut self, invocation: &Invocation) -> (Invoked, bool) {
+    pub(super) async fn run_invocation(&mut self, invocation: &Invocation) -> (InvocationResult, bool) {
         let begun = Instant::now();
         let timeout = Duration::from_secs(u64::from(invocation.timeout_s));
         let (reply, answer) = oneshot::channel();
-        let pending = Pending {
+        let pending = PendingEvent {
             request_id: invocation.request_id.clone(),
             invoked_function_arn: invocation.invoked_function_arn.clone(),
             deadline_ms: Timestamp::now().as_millisecond() + i64::from(invocation.timeout_s) * 1000,
@@ -81,59 +81,59 @@ impl Instance {
         };
         let sent = self.api.events.send(pending).await;
         let ended = if sent.is_err() {
-            Ended::Exited("the runtime API has ended".to_owned())
+            InvocationEnd::Exited("the runtime API has ended".to_owned())
         } else {
             tokio::select! {
                 biased;
                 answer = answer => match answer {
-                    Ok(reply) => Ended::Replied(reply),
-                    Err(_) => Ended::Exited("it asked for another event before it responded".to_owned()),
+                    Ok(reply) => InvocationEnd::Replied(reply),
+                    Err(_) => InvocationEnd::Exited("it asked for another event before it responded".to_owned()),
                 },
-                status = self.child.wait() => Ended::Exited(match status {
+                status = self.child.wait() => InvocationEnd::Exited(match status {
                     Ok(status) => status.to_string(),
                     Err(error) => error.to_string(),
                 }),
-                () = tokio::time::sleep(timeout) => Ended::TimedOut,
+                () = tokio::time::sleep(timeout) => InvocationEnd::TimedOut,
             }
         };
-        let usable = matches!(ended, Ended::Replied(_));
+        let usable = matches!(ended, InvocationEnd::Replied(_));
         if !usable {
             let _ = self.child.kill().await;
         }
         tokio::time::sleep(LAST_LINES).await;
-        let (payload, error) = self.outcome(invocation, ended).await;
-        let log = self.log(invocation, begun);
-        (Invoked { payload, function_error: error, log }, usable)
+        let (payload, error) = self.invocation_outcome(invocation, ended).await;
+        let log = self.invocation_log(invocation, begun);
+        (InvocationResult { payload, function_error: error, log }, usable)
     }
 
-    async fn outcome(&self, invocation: &Invocation, ended: Ended) -> (Bytes, Option<String>) {
+    async fn invocation_outcome(&self, invocation: &Invocation, ended: InvocationEnd) -> (Bytes, Option<String>) {
         let unhandled = Some("Unhandled".to_owned());
         match ended {
-            Ended::Replied(Reply::Response(payload)) => (payload, None),
-            Ended::Replied(Reply::Error(payload)) => (payload, unhandled),
-            Ended::TimedOut => {
+            InvocationEnd::Replied(ProcessReply::Response(payload)) => (payload, None),
+            InvocationEnd::Replied(ProcessReply::Error(payload)) => (payload, unhandled),
+            InvocationEnd::TimedOut => {
                 let message =
                     format!("{} Task timed out after {}.00 seconds", invocation.request_id, invocation.timeout_s);
-                self.say(&message);
+                self.add_line(&message);
                 (json!({ "errorType": "Sandbox.Timedout", "errorMessage": message }).to_string().into(), unhandled)
             }
-            Ended::Exited(status) => {
+            InvocationEnd::Exited(status) => {
                 if let Some(error) = self.api.init_error.lock().await.take() {
                     return (error, unhandled);
                 }
                 let message = format!("RequestId: {} Error: Runtime exited: {status}", invocation.request_id);
-                self.say(&message);
+                self.add_line(&message);
                 (json!({ "errorType": "Runtime.ExitError", "errorMessage": message }).to_string().into(), unhandled)
             }
         }
     }
 
-    fn say(&self, line: &str) {
+    fn add_line(&self, line: &str) {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
     }
 
     /// The lines since the last invocation, between Lambda's own lines.
-    fn log(&mut self, invocation: &Invocation, begun: Instant) -> String {
+    fn invocation_log(&mut self, invocation: &Invocation, begun: Instant) -> String {
         let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
         let id = &invocation.request_id;
         let took = begun.elapsed().as_secs_f64() * 1000.0;
@@ -156,14 +156,14 @@ impl Instance {
 }
 
 /// How an invocation ended.
-enum Ended {
-    Replied(Reply),
+enum InvocationEnd {
+    Replied(ProcessReply),
     Exited(String),
     TimedOut,
 }
 
 /// Unpacks the zip once. The directory appears only when it is complete.
-async fn unpacked(config: &RuntimeConfig, invocation: &Invocation) -> io::Result<PathBuf> {
+async fn unpack_code(config: &RuntimeConfig, invocation: &Invocation) -> io::Result<PathBuf> {
     let name: String =
         invocation.code_sha256.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let (parent, code) = (config.directory.clone(), invocation.code.clone());
@@ -174,7 +174,7 @@ async fn unpacked(config: &RuntimeConfig, invocation: &Invocation) -> io::Result
         }
         std::fs::create_dir_all(&parent)?;
         let fresh = tempfile::tempdir_in(&parent)?;
-        artifact::zip::unpack(&code, fresh.path()).map_err(|error| io::Error::other(error.to_string()))?;
+        artifact::zip::unpack_zip(&code, fresh.path()).map_err(|error| io::Error::other(error.to_string()))?;
         match std::fs::rename(fresh.path(), &directory) {
             Ok(()) => drop(fresh.keep()),
             // Another process unpacked it first.
@@ -214,7 +214,7 @@ fn lambda_environment(
     ]
 }
 
-fn collect(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {
+fn collect_lines(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {
     let lines = Arc::clone(lines);
     tokio::spawn(async move {
         let mut pipe = BufReader::new(pipe).lines();

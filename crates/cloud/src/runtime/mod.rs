@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 //!
-//! [`Runtime`] is the invoker of an embedded cloud. It reuses processes, as Lambda reuses its environments. Each
+//! [`LambdaRuntime`] is the invoker of an embedded cloud. It reuses processes, as Lambda reuses its environments. Each
 //! process gets exactly the environment variables that Lambda sets, and none of ours except `PATH`.
 
 mod api;
@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 
-use crate::{ApiError, Invocation, Invoked, Invoker};
-use instance::Instance;
+use crate::{ApiError, Invocation, InvocationResult, Invoker};
+use instance::FunctionProcess;
 
 /// Where functions run.
 #[derive(Debug, Clone)]
@@ -26,63 +26,63 @@ pub struct RuntimeConfig {
     pub cloud_uri: String,
 }
 
-/// Runs functions. Clones are cheap. The processes end with the last clone or with [`Runtime::stop`].
+/// Runs functions. Clones are cheap. The processes end with the last clone or with [`LambdaRuntime::stop`].
 #[derive(Debug, Clone)]
-pub struct Runtime {
-    inner: Arc<Inner>,
+pub struct LambdaRuntime {
+    inner: Arc<RuntimeInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct RuntimeInner {
     config: RuntimeConfig,
-    pool: Mutex<Pool>,
+    pool: Mutex<ProcessPool>,
 }
 
 /// The processes that are waiting for an event, and the number of busy processes of each function.
 #[derive(Debug, Default)]
-struct Pool {
-    warm: HashMap<String, Vec<Instance>>,
+struct ProcessPool {
+    warm: HashMap<String, Vec<FunctionProcess>>,
     busy: HashMap<String, u32>,
     stopped: bool,
 }
 
-impl Runtime {
+impl LambdaRuntime {
     /// Creates a runtime without processes.
     pub fn new(config: RuntimeConfig) -> Self {
-        Self { inner: Arc::new(Inner { config, pool: Mutex::default() }) }
+        Self { inner: Arc::new(RuntimeInner { config, pool: Mutex::default() }) }
     }
 
     /// Ends all waiting processes. Busy processes end after their invocation.
-    pub fn stop(&self) {
-        let mut pool = self.inner.pool();
+    pub fn stop_processes(&self) {
+        let mut pool = self.inner.lock_pool();
         pool.stopped = true;
         pool.warm.clear();
     }
 }
 
-impl Inner {
-    fn pool(&self) -> MutexGuard<'_, Pool> {
+impl RuntimeInner {
+    fn lock_pool(&self) -> MutexGuard<'_, ProcessPool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn invoke(self: Arc<Self>, invocation: Invocation) -> Result<Invoked, ApiError> {
-        let _busy = Busy::begin(&self, &invocation)?;
-        let key = instance::key(&invocation);
+    async fn run_invocation(self: Arc<Self>, invocation: Invocation) -> Result<InvocationResult, ApiError> {
+        let _busy = BusyExecution::begin_execution(&self, &invocation)?;
+        let key = instance::process_key(&invocation);
         let warm = loop {
-            let mut candidate = self.pool().warm.get_mut(&key).and_then(Vec::pop);
-            if candidate.as_mut().is_none_or(Instance::is_alive) {
+            let mut candidate = self.lock_pool().warm.get_mut(&key).and_then(Vec::pop);
+            if candidate.as_mut().is_none_or(FunctionProcess::is_alive) {
                 break candidate;
             }
         };
         let mut instance = match warm {
             Some(instance) => instance,
-            None => Instance::start(&self.config, &invocation)
+            None => FunctionProcess::start_process(&self.config, &invocation)
                 .await
                 .map_err(|error| ApiError::new(502, "InvalidRuntimeException", error.to_string()))?,
         };
-        let (invoked, usable) = instance.run(&invocation).await;
+        let (invoked, usable) = instance.run_invocation(&invocation).await;
         if usable {
-            let mut pool = self.pool();
+            let mut pool = self.lock_pool();
             if !pool.stopped {
                 pool.warm.entry(key).or_default().push(instance);
             }
@@ -92,14 +92,14 @@ impl Inner {
 }
 
 /// Counts as a running execution for as long as it exists.
-struct Busy {
-    inner: Arc<Inner>,
+struct BusyExecution {
+    inner: Arc<RuntimeInner>,
     function: String,
 }
 
-impl Busy {
-    fn begin(inner: &Arc<Inner>, invocation: &Invocation) -> Result<Self, ApiError> {
-        let mut pool = inner.pool();
+impl BusyExecution {
+    fn begin_execution(inner: &Arc<RuntimeInner>, invocation: &Invocation) -> Result<Self, ApiError> {
+        let mut pool = inner.lock_pool();
         let count = pool.busy.entry(invocation.function_name.clone()).or_default();
         if invocation.reserved_concurrency.is_some_and(|reserved| *count >= reserved) {
             return Err(ApiError::new(429, "TooManyRequestsException", "Rate Exceeded."));
@@ -109,16 +109,16 @@ impl Busy {
     }
 }
 
-impl Drop for Busy {
+impl Drop for BusyExecution {
     fn drop(&mut self) {
-        if let Some(count) = self.inner.pool().busy.get_mut(&self.function) {
+        if let Some(count) = self.inner.lock_pool().busy.get_mut(&self.function) {
             *count = count.saturating_sub(1);
         }
     }
 }
 
-impl Invoker for Runtime {
-    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>> {
-        Box::pin(Arc::clone(&self.inner).invoke(invocation))
+impl Invoker for LambdaRuntime {
+    fn run_invocation(&self, invocation: Invocation) -> BoxFuture<'static, Result<InvocationResult, ApiError>> {
+        Box::pin(Arc::clone(&self.inner).run_invocation(invocation))
     }
 }

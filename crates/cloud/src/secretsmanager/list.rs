@@ -3,38 +3,38 @@
 use serde_json::{Value, json};
 
 use super::super::context::epoch_s;
-use super::super::{Json, Page};
-use super::secrets::{stages, summary};
-use super::{ApiError, Call, Secret, invalid_parameter};
+use super::super::{JsonBody, ListPage};
+use super::secrets::{summary_members, version_stages};
+use super::{ApiError, SecretsManagerCall, StoredSecret, invalid_parameter};
 
 /// The maximum page size: `MaxResults`.
 const MAX_RESULTS: usize = 100;
 
-pub(super) fn list(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let planned = call.body.flag("IncludePlannedDeletion");
+pub(super) fn list_secrets(call: &SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
+    let planned = call.body.member_flag("IncludePlannedDeletion");
     let filters: Vec<(String, Vec<String>)> = call
         .body
-        .list("Filters")
+        .member_list("Filters")
         .iter()
-        .map(Json::of)
-        .map(|filter| (filter.text("Key").unwrap_or_default().to_owned(), filter.texts("Values")))
+        .map(JsonBody::from_value)
+        .map(|filter| (filter.member_text("Key").unwrap_or_default().to_owned(), filter.member_texts("Values")))
         .collect();
     for (key, _) in &filters {
         if !["name", "description", "tag-key", "tag-value", "all"].contains(&key.as_str()) {
             return Err(invalid_parameter(format!("The local cloud does not support filtering secrets by '{key}'.")));
         }
     }
-    let secrets = call.state().secrets.values().filter(|secret| planned || secret.deletion.is_none());
-    let secrets = secrets.filter(|secret| filters.iter().all(|(key, values)| passes(secret, key, values)));
-    let size = call.cx.page_size(call.body.integer("MaxResults"), MAX_RESULTS);
-    let page = Page::of(
+    let secrets = call.secrets_state().secrets.values().filter(|secret| planned || secret.deletion.is_none());
+    let secrets = secrets.filter(|secret| filters.iter().all(|(key, values)| passes_filter(secret, key, values)));
+    let size = call.cx.page_size(call.body.member_integer("MaxResults"), MAX_RESULTS);
+    let page = ListPage::from_items(
         secrets,
         |secret| secret.name.clone(),
-        call.body.text("NextToken"),
+        call.body.member_text("NextToken"),
         size,
-        || ApiError::bad("InvalidNextTokenException", "The NextToken value is invalid."),
+        || ApiError::bad_request("InvalidNextTokenException", "The NextToken value is invalid."),
     )?;
-    let entries: Vec<Value> = page.items.iter().map(|secret| entry(secret)).collect();
+    let entries: Vec<Value> = page.items.iter().map(|secret| secret_entry(secret)).collect();
     let mut answer = json!({ "SecretList": entries });
     if let Some(next) = page.next {
         answer["NextToken"] = json!(next);
@@ -42,9 +42,9 @@ pub(super) fn list(call: &Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-fn entry(secret: &Secret) -> Value {
-    let mut members = summary(secret);
-    members.insert("SecretVersionsToStages".to_owned(), stages(secret));
+fn secret_entry(secret: &StoredSecret) -> Value {
+    let mut members = summary_members(secret);
+    members.insert("SecretVersionsToStages".to_owned(), version_stages(secret));
     if let Some(deletion) = &secret.deletion {
         members.insert("DeletedDate".to_owned(), json!(epoch_s(deletion.requested)));
     }
@@ -53,7 +53,7 @@ fn entry(secret: &Secret) -> Value {
 
 /// Whether any of a filter's values matches. Each value is a prefix, and `!` negates it. Case is ignored only for
 /// `description` and `all`.
-fn passes(secret: &Secret, key: &str, values: &[String]) -> bool {
+fn passes_filter(secret: &StoredSecret, key: &str, values: &[String]) -> bool {
     let name = || vec![secret.name.clone()];
     let description = || secret.description.iter().map(|text| text.to_lowercase()).collect::<Vec<_>>();
     let keys = || secret.tags.keys().cloned().collect::<Vec<_>>();

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ApiError, Context, Handled, Json, Request, dispatch};
+use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, dispatch};
 
 /// The label of the version that is returned by default.
 const CURRENT: &str = "AWSCURRENT";
@@ -22,13 +22,13 @@ const PREVIOUS: &str = "AWSPREVIOUS";
 /// The secrets of a region, by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
-    pub secrets: BTreeMap<String, Secret>,
+pub struct SecretsManagerState {
+    pub secrets: BTreeMap<String, StoredSecret>,
 }
 
 /// A secret.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct Secret {
+pub struct StoredSecret {
     pub name: String,
     pub arn: String,
     pub description: Option<String>,
@@ -37,14 +37,14 @@ pub struct Secret {
     pub created: Timestamp,
     pub changed: Timestamp,
     pub accessed: Option<Timestamp>,
-    pub deletion: Option<Deletion>,
+    pub deletion: Option<SecretDeletion>,
     /// By version id.
-    pub versions: BTreeMap<String, Version>,
+    pub versions: BTreeMap<String, StoredSecretVersion>,
 }
 
 /// A scheduled deletion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Deletion {
+pub struct SecretDeletion {
     pub requested: Timestamp,
     /// When the secret is removed. Until then it can be restored.
     pub due: Timestamp,
@@ -52,7 +52,7 @@ pub struct Deletion {
 
 /// One value of a secret.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct Version {
+pub struct StoredSecretVersion {
     pub string: Option<String>,
     /// Base64.
     pub binary: Option<String>,
@@ -60,43 +60,43 @@ pub struct Version {
     pub created: Timestamp,
 }
 
-impl std::fmt::Debug for Secret {
+impl std::fmt::Debug for StoredSecret {
     /// Leaves out the values.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Secret").field("name", &self.name).field("deletion", &self.deletion).finish_non_exhaustive()
     }
 }
 
-impl State {
+impl SecretsManagerState {
     /// Finds a secret by name, ARN, or ARN without its random suffix.
-    fn find(&self, id: &str) -> Option<&Secret> {
+    fn find_secret(&self, id: &str) -> Option<&StoredSecret> {
         if !id.starts_with("arn:") {
             return self.secrets.get(id);
         }
-        let partial = |secret: &&Secret| secret.arn.rsplit_once('-').is_some_and(|(start, _)| start == id);
+        let partial = |secret: &&StoredSecret| secret.arn.rsplit_once('-').is_some_and(|(start, _)| start == id);
         self.secrets.values().find(|secret| secret.arn == id).or_else(|| self.secrets.values().find(partial))
     }
 }
 
 /// One request to Secrets Manager.
-struct Call<'a, 'b> {
-    cx: &'a mut Context<'b>,
-    body: &'a Json,
+struct SecretsManagerCall<'a, 'b> {
+    cx: &'a mut CloudContext<'b>,
+    body: &'a JsonBody,
 }
 
-impl Call<'_, '_> {
-    fn state(&self) -> &State {
-        &self.cx.regional().secretsmanager
+impl SecretsManagerCall<'_, '_> {
+    fn secrets_state(&self) -> &SecretsManagerState {
+        &self.cx.region_state().secretsmanager
     }
 
     /// The secret named by `SecretId`, even if it is scheduled for deletion.
-    fn any(&self) -> Result<&Secret, ApiError> {
-        self.state().find(self.body.required("SecretId")?).ok_or_else(not_found)
+    fn find_any_secret(&self) -> Result<&StoredSecret, ApiError> {
+        self.secrets_state().find_secret(self.body.required_text("SecretId")?).ok_or_else(not_found)
     }
 
     /// The secret named by `SecretId`. It is an error if the secret is scheduled for deletion.
-    fn usable(&self) -> Result<&Secret, ApiError> {
-        let secret = self.any()?;
+    fn find_usable_secret(&self) -> Result<&StoredSecret, ApiError> {
+        let secret = self.find_any_secret()?;
         if secret.deletion.is_some() {
             return Err(invalid_request(
                 "You can't perform this operation on the secret because it was marked for deletion.",
@@ -106,41 +106,45 @@ impl Call<'_, '_> {
     }
 
     /// The secret with this name, for changes. The caller has already found it.
-    fn secret_mut(&mut self, name: &str) -> Result<&mut Secret, ApiError> {
-        self.cx.regional_mut().secretsmanager.secrets.get_mut(name).ok_or_else(not_found)
+    fn secret_mut(&mut self, name: &str) -> Result<&mut StoredSecret, ApiError> {
+        self.cx.region_state_mut().secretsmanager.secrets.get_mut(name).ok_or_else(not_found)
     }
 }
 
 fn not_found() -> ApiError {
-    ApiError::bad("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+    ApiError::bad_request("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
 fn invalid_request(message: &str) -> ApiError {
-    ApiError::bad("InvalidRequestException", message)
+    ApiError::bad_request("InvalidRequestException", message)
 }
 
 fn invalid_parameter(message: impl Into<String>) -> ApiError {
-    ApiError::bad("InvalidParameterException", message)
+    ApiError::bad_request("InvalidParameterException", message)
 }
 
-pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
-    let body = &Json::parse(&request.body)?;
-    deletion::purge(cx);
-    let mut call = Call { cx, body };
+pub(super) fn handle_request(
+    cx: &mut CloudContext<'_>,
+    operation: &str,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
+    let body = &JsonBody::parse_body(&request.body)?;
+    deletion::purge_due_secrets(cx);
+    let mut call = SecretsManagerCall { cx, body };
     let call = &mut call;
     let answer = match operation {
-        "CreateSecret" => secrets::create(call),
-        "DescribeSecret" => secrets::describe(call),
-        "GetResourcePolicy" => secrets::resource_policy(call),
-        "UpdateSecret" => secrets::update(call),
-        "TagResource" => secrets::tag(call),
-        "UntagResource" => secrets::untag(call),
-        "ListSecrets" => list::list(call),
-        "GetSecretValue" => values::get(call),
-        "PutSecretValue" => values::put(call),
-        "DeleteSecret" => deletion::delete(call),
-        "RestoreSecret" => deletion::restore(call),
+        "CreateSecret" => secrets::create_secret(call),
+        "DescribeSecret" => secrets::describe_secret(call),
+        "GetResourcePolicy" => secrets::get_resource_policy(call),
+        "UpdateSecret" => secrets::update_secret(call),
+        "TagResource" => secrets::tag_resource(call),
+        "UntagResource" => secrets::untag_resource(call),
+        "ListSecrets" => list::list_secrets(call),
+        "GetSecretValue" => values::get_secret_value(call),
+        "PutSecretValue" => values::put_secret_value(call),
+        "DeleteSecret" => deletion::delete_secret(call),
+        "RestoreSecret" => deletion::restore_secret(call),
         _ => Err(dispatch::not_implemented("secretsmanager", operation)),
     };
-    answer.map(|body| Answer::json(&body).into())
+    answer.map(|body| CloudAnswer::from_json(&body).into())
 }

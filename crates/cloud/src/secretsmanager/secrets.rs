@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::context::epoch_s;
 use super::super::json::tag_list;
-use super::values::{self, Content};
-use super::{ApiError, Call, Secret, invalid_parameter, invalid_request};
+use super::values::{self, SecretContent};
+use super::{ApiError, SecretsManagerCall, StoredSecret, invalid_parameter, invalid_request};
 
 /// The characters of the random suffix of an ARN, which has six of them.
 const SUFFIX_LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -16,17 +16,17 @@ const MAX_NAME: usize = 512;
 /// Secrets Manager's quota "Tags for a secret".
 const MAX_TAGS: usize = 50;
 
-pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let name = call.body.required("Name")?.to_owned();
+pub(super) fn create_secret(call: &mut SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.body.required_text("Name")?.to_owned();
     if name.len() > MAX_NAME || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+=.@-!".contains(&byte)) {
-        return Err(ApiError::validation(
+        return Err(ApiError::validation_error(
             "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!",
         ));
     }
-    let content = Content::of(call)?;
-    let tags = call.body.tags("Tags");
+    let content = SecretContent::from_call(call)?;
+    let tags = call.body.member_tags("Tags");
     check_tags(&tags)?;
-    if let Some(existing) = call.state().secrets.get(&name) {
+    if let Some(existing) = call.secrets_state().secrets.get(&name) {
         if existing.deletion.is_some() {
             return Err(invalid_request(
                 "You can't create this secret because a secret with this name is already scheduled for deletion.",
@@ -34,21 +34,21 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
         }
         // The same token and value: a retry after the first response was lost.
         if let Some(content) = &content
-            && existing.versions.get(&content.token).is_some_and(|version| content.is(version))
+            && existing.versions.get(&content.token).is_some_and(|version| content.equals_version(version))
         {
-            return Ok(named(existing, Some(&content.token)));
+            return Ok(identity_answer(existing, Some(&content.token)));
         }
-        return Err(ApiError::bad(
+        return Err(ApiError::bad_request(
             "ResourceExistsException",
             format!("The operation failed because the secret {name} already exists."),
         ));
     }
-    let suffix = call.cx.random(SUFFIX_LETTERS, 6);
+    let suffix = call.cx.random_text(SUFFIX_LETTERS, 6);
     let now = call.cx.now;
-    let mut secret = Secret {
-        arn: call.cx.arn("secretsmanager", &format!("secret:{name}-{suffix}")),
-        description: call.body.text("Description").map(ToOwned::to_owned),
-        kms_key_id: call.body.text("KmsKeyId").map(ToOwned::to_owned),
+    let mut secret = StoredSecret {
+        arn: call.cx.build_arn("secretsmanager", &format!("secret:{name}-{suffix}")),
+        description: call.body.member_text("Description").map(ToOwned::to_owned),
+        kms_key_id: call.body.member_text("KmsKeyId").map(ToOwned::to_owned),
         created: now,
         changed: now,
         accessed: None,
@@ -57,16 +57,16 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
         name: name.clone(),
         tags,
     };
-    let token = content.map(|content| values::store(&mut secret, content, &[], now));
-    let answer = named(&secret, token.as_deref());
-    call.cx.regional_mut().secretsmanager.secrets.insert(name, secret);
+    let token = content.map(|content| values::store_version(&mut secret, content, &[], now));
+    let answer = identity_answer(&secret, token.as_deref());
+    call.cx.region_state_mut().secretsmanager.secrets.insert(name, secret);
     Ok(answer)
 }
 
-pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let secret = call.any()?;
-    let mut answer = summary(secret);
-    answer.insert("VersionIdsToStages".to_owned(), stages(secret));
+pub(super) fn describe_secret(call: &SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
+    let secret = call.find_any_secret()?;
+    let mut answer = summary_members(secret);
+    answer.insert("VersionIdsToStages".to_owned(), version_stages(secret));
     if let Some(deletion) = &secret.deletion {
         answer.insert("DeletedDate".to_owned(), json!(epoch_s(deletion.due)));
     }
@@ -74,40 +74,40 @@ pub(super) fn describe(call: &Call<'_, '_>) -> Result<Value, ApiError> {
 }
 
 /// Secrets in the embedded cloud have no policy. Secrets Manager omits a missing policy from the response.
-pub(super) fn resource_policy(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    Ok(named(call.usable()?, None))
+pub(super) fn get_resource_policy(call: &SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
+    Ok(identity_answer(call.find_usable_secret()?, None))
 }
 
-pub(super) fn update(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let secret = call.usable()?;
-    let content = Content::of(call)?;
+pub(super) fn update_secret(call: &mut SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
+    let secret = call.find_usable_secret()?;
+    let content = SecretContent::from_call(call)?;
     if let Some(content) = &content {
         content.refuse_other(secret)?;
     }
     let name = secret.name.clone();
-    let description = call.body.text("Description").map(ToOwned::to_owned);
-    let key = call.body.text("KmsKeyId").map(ToOwned::to_owned);
+    let description = call.body.member_text("Description").map(ToOwned::to_owned);
+    let key = call.body.member_text("KmsKeyId").map(ToOwned::to_owned);
     let now = call.cx.now;
     let secret = call.secret_mut(&name)?;
     secret.description = description.or(secret.description.take());
     secret.kms_key_id = key.or(secret.kms_key_id.take());
     secret.changed = now;
-    let token = content.map(|content| values::store(secret, content, &[], now));
-    Ok(named(secret, token.as_deref()))
+    let token = content.map(|content| values::store_version(secret, content, &[], now));
+    Ok(identity_answer(secret, token.as_deref()))
 }
 
-pub(super) fn tag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let secret = call.usable()?;
+pub(super) fn tag_resource(call: &mut SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
+    let secret = call.find_usable_secret()?;
     let (name, mut tags) = (secret.name.clone(), secret.tags.clone());
-    tags.extend(call.body.tags("Tags"));
+    tags.extend(call.body.member_tags("Tags"));
     check_tags(&tags)?;
     call.secret_mut(&name)?.tags = tags;
     Ok(json!({}))
 }
 
-pub(super) fn untag(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let name = call.usable()?.name.clone();
-    let keys = call.body.texts("TagKeys");
+pub(super) fn untag_resource(call: &mut SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.find_usable_secret()?.name.clone();
+    let keys = call.body.member_texts("TagKeys");
     call.secret_mut(&name)?.tags.retain(|key, _| !keys.contains(key));
     Ok(json!({}))
 }
@@ -123,7 +123,7 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
 }
 
 /// `{"ARN", "Name", "VersionId"}`, the response of most operations.
-pub(super) fn named(secret: &Secret, version: Option<&str>) -> Value {
+pub(super) fn identity_answer(secret: &StoredSecret, version: Option<&str>) -> Value {
     let mut answer = json!({ "ARN": secret.arn, "Name": secret.name });
     if let Some(version) = version {
         answer["VersionId"] = json!(version);
@@ -132,7 +132,7 @@ pub(super) fn named(secret: &Secret, version: Option<&str>) -> Value {
 }
 
 /// The members that `DescribeSecret` and `ListSecrets` share.
-pub(super) fn summary(secret: &Secret) -> Map<String, Value> {
+pub(super) fn summary_members(secret: &StoredSecret) -> Map<String, Value> {
     let mut members = Map::new();
     members.insert("ARN".to_owned(), json!(secret.arn));
     members.insert("Name".to_owned(), json!(secret.name));
@@ -154,7 +154,7 @@ pub(super) fn summary(secret: &Secret) -> Map<String, Value> {
 }
 
 /// Version ids with their labels. Versions without labels are deprecated and left out.
-pub(super) fn stages(secret: &Secret) -> Value {
+pub(super) fn version_stages(secret: &StoredSecret) -> Value {
     let labelled = secret.versions.iter().filter(|(_, version)| !version.stages.is_empty());
     labelled.map(|(id, version)| (id.clone(), json!(version.stages))).collect::<Map<_, _>>().into()
 }

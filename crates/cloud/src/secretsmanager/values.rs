@@ -4,25 +4,25 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::super::context::epoch_s;
-use super::secrets::named;
-use super::{ApiError, CURRENT, Call, PREVIOUS, Secret, Version, invalid_parameter};
+use super::secrets::identity_answer;
+use super::{ApiError, CURRENT, PREVIOUS, SecretsManagerCall, StoredSecret, StoredSecretVersion, invalid_parameter};
 
 /// Secrets Manager's quota "Secret value size", in bytes.
 const MAX_SIZE: usize = 65_536;
 
 /// The value in a request.
-pub(super) struct Content {
+pub(super) struct SecretContent {
     /// The request's `ClientRequestToken`, which becomes the version's id.
     pub(super) token: String,
     string: Option<String>,
     binary: Option<String>,
 }
 
-impl Content {
+impl SecretContent {
     /// Reads the value from the request, if there is one.
-    pub(super) fn of(call: &Call<'_, '_>) -> Result<Option<Self>, ApiError> {
-        let string = call.body.text("SecretString").map(ToOwned::to_owned);
-        let binary = call.body.text("SecretBinary").map(ToOwned::to_owned);
+    pub(super) fn from_call(call: &SecretsManagerCall<'_, '_>) -> Result<Option<Self>, ApiError> {
+        let string = call.body.member_text("SecretString").map(ToOwned::to_owned);
+        let binary = call.body.member_text("SecretBinary").map(ToOwned::to_owned);
         let size = match (&string, &binary) {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
@@ -34,26 +34,26 @@ impl Content {
             (None, Some(binary)) => binary.len() / 4 * 3,
         };
         if size > MAX_SIZE {
-            return Err(ApiError::validation(format!(
+            return Err(ApiError::validation_error(format!(
                 "1 validation error detected: Value at 'secretString' failed to satisfy constraint: Member must have \
                  length less than or equal to {MAX_SIZE}"
             )));
         }
-        let token = call.body.text("ClientRequestToken").unwrap_or_default();
+        let token = call.body.member_text("ClientRequestToken").unwrap_or_default();
         if !(32..=64).contains(&token.len()) {
             return Err(invalid_parameter("ClientRequestToken must be 32-64 characters long."));
         }
         Ok(Some(Self { token: token.to_owned(), string, binary }))
     }
 
-    pub(super) fn is(&self, version: &Version) -> bool {
+    pub(super) fn equals_version(&self, version: &StoredSecretVersion) -> bool {
         version.string == self.string && version.binary == self.binary
     }
 
     /// A token can be used again only with the same value.
-    pub(super) fn refuse_other(&self, secret: &Secret) -> Result<(), ApiError> {
+    pub(super) fn refuse_other(&self, secret: &StoredSecret) -> Result<(), ApiError> {
         match secret.versions.get(&self.token) {
-            Some(version) if !self.is(version) => Err(ApiError::bad(
+            Some(version) if !self.equals_version(version) => Err(ApiError::bad_request(
                 "ResourceExistsException",
                 "You can't modify an existing version, you can only create a new version.",
             )),
@@ -64,10 +64,15 @@ impl Content {
 
 /// Stores a value under its token and moves the labels to it. `AWSPREVIOUS` moves to the version that was current.
 /// Returns the token.
-pub(super) fn store(secret: &mut Secret, content: Content, labels: &[String], now: Timestamp) -> String {
+pub(super) fn store_version(
+    secret: &mut StoredSecret,
+    content: SecretContent,
+    labels: &[String],
+    now: Timestamp,
+) -> String {
     let current = [CURRENT.to_owned()];
     let labels = if labels.is_empty() { &current } else { labels };
-    let Content { token, string, binary } = content;
+    let SecretContent { token, string, binary } = content;
     if secret.versions.contains_key(&token) {
         return token;
     }
@@ -84,14 +89,16 @@ pub(super) fn store(secret: &mut Secret, content: Content, labels: &[String], no
     }
     secret.versions.retain(|_, version| !version.stages.is_empty());
     secret.changed = now;
-    secret.versions.insert(token.clone(), Version { string, binary, stages: labels.to_vec(), created: now });
+    secret
+        .versions
+        .insert(token.clone(), StoredSecretVersion { string, binary, stages: labels.to_vec(), created: now });
     token
 }
 
-pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let secret = call.usable()?;
-    let (id, label) = (call.body.text("VersionId"), call.body.text("VersionStage"));
-    let wanted = |(version_id, version): &(&String, &Version)| match (id, label) {
+pub(super) fn get_secret_value(call: &mut SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
+    let secret = call.find_usable_secret()?;
+    let (id, label) = (call.body.member_text("VersionId"), call.body.member_text("VersionStage"));
+    let wanted = |(version_id, version): &(&String, &StoredSecretVersion)| match (id, label) {
         (None, None) => version.stages.iter().any(|stage| stage == CURRENT),
         _ => {
             id.is_none_or(|id| *version_id == id)
@@ -101,12 +108,12 @@ pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let Some((version_id, version)) = secret.versions.iter().find(wanted) else {
         let what =
             id.map_or_else(|| format!("staging label: {}", label.unwrap_or(CURRENT)), |id| format!("VersionId: {id}"));
-        return Err(ApiError::bad(
+        return Err(ApiError::bad_request(
             "ResourceNotFoundException",
             format!("Secrets Manager can't find the specified secret value for {what}"),
         ));
     };
-    let mut answer = named(secret, Some(version_id));
+    let mut answer = identity_answer(secret, Some(version_id));
     answer["VersionStages"] = json!(version.stages);
     answer["CreatedDate"] = json!(epoch_s(version.created));
     if let Some(string) = &version.string {
@@ -124,22 +131,22 @@ pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let secret = call.usable()?;
-    let content =
-        Content::of(call)?.ok_or_else(|| invalid_parameter("You must provide either SecretString or SecretBinary."))?;
+pub(super) fn put_secret_value(call: &mut SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
+    let secret = call.find_usable_secret()?;
+    let content = SecretContent::from_call(call)?
+        .ok_or_else(|| invalid_parameter("You must provide either SecretString or SecretBinary."))?;
     content.refuse_other(secret)?;
     let name = secret.name.clone();
-    let labels = call.body.texts("VersionStages");
+    let labels = call.body.member_texts("VersionStages");
     let now = call.cx.now;
     let secret = call.secret_mut(&name)?;
-    let token = store(secret, content, &labels, now);
-    let mut answer = named(secret, Some(&token));
+    let token = store_version(secret, content, &labels, now);
+    let mut answer = identity_answer(secret, Some(&token));
     answer["VersionStages"] = json!(secret.versions.get(&token).map(|version| &version.stages));
     Ok(answer)
 }
 
 /// The time `days` days after `time`.
-pub(super) fn later(time: Timestamp, days: i64) -> Timestamp {
+pub(super) fn days_later(time: Timestamp, days: i64) -> Timestamp {
     time.checked_add((days * 24).hours()).unwrap_or(Timestamp::MAX)
 }

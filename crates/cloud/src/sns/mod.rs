@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::query::{self, Form, Xml};
-use super::{Answer, ApiError, Context, Handled, Page, Request, dispatch};
+use super::query::{self, QueryForm, XmlWriter};
+use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage, dispatch};
 
-pub use subscriptions::Subscription;
+pub use subscriptions::StoredSubscription;
 
 pub(super) const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 
@@ -22,65 +22,71 @@ const PAGE: usize = 100;
 /// The topics and subscriptions of a region, by ARN.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
-    pub topics: BTreeMap<String, Topic>,
-    pub subscriptions: BTreeMap<String, Subscription>,
+pub struct SnsState {
+    pub topics: BTreeMap<String, StoredTopic>,
+    pub subscriptions: BTreeMap<String, StoredSubscription>,
 }
 
 /// A topic.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Topic {
+pub struct StoredTopic {
     /// The attributes that were set; all others have their defaults.
     pub attributes: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
 }
 
 /// One request to SNS.
-struct Call<'a, 'b> {
-    cx: &'a mut Context<'b>,
+struct SnsCall<'a, 'b> {
+    cx: &'a mut CloudContext<'b>,
     operation: &'a str,
-    form: &'a Form,
+    form: &'a QueryForm,
     request_id: &'a str,
 }
 
-impl Call<'_, '_> {
-    fn state(&self) -> &State {
-        &self.cx.regional().sns
+impl SnsCall<'_, '_> {
+    fn sns_state(&self) -> &SnsState {
+        &self.cx.region_state().sns
     }
 
-    fn state_mut(&mut self) -> &mut State {
-        &mut self.cx.regional_mut().sns
+    fn sns_state_mut(&mut self) -> &mut SnsState {
+        &mut self.cx.region_state_mut().sns
     }
 
-    fn answer(&self, result: impl FnOnce(&mut Xml)) -> Answer {
-        query::answer(NAMESPACE, self.operation, self.request_id, result)
+    fn xml_answer(&self, result: impl FnOnce(&mut XmlWriter)) -> CloudAnswer {
+        query::xml_answer(NAMESPACE, self.operation, self.request_id, result)
     }
 
     /// The response of an operation without a result.
-    fn done(&self) -> Answer {
-        self.answer(|_| ())
+    fn empty_answer(&self) -> CloudAnswer {
+        self.xml_answer(|_| ())
     }
 
-    fn required(&self, member: &str) -> Result<&str, ApiError> {
-        let value = self.form.text(member).filter(|text| !text.is_empty());
-        value.ok_or_else(|| invalid(format!("Invalid parameter: {member}")))
+    fn required_text(&self, member: &str) -> Result<&str, ApiError> {
+        let value = self.form.member_text(member).filter(|text| !text.is_empty());
+        value.ok_or_else(|| invalid_parameter(format!("Invalid parameter: {member}")))
     }
 
     /// The topic named by a member.
-    fn topic(&self, member: &str) -> Result<&Topic, ApiError> {
-        self.state().topics.get(self.required(member)?).ok_or_else(no_topic)
+    fn find_topic(&self, member: &str) -> Result<&StoredTopic, ApiError> {
+        self.sns_state().topics.get(self.required_text(member)?).ok_or_else(no_topic)
     }
 
     /// The same, for changes.
-    fn topic_mut(&mut self, member: &str) -> Result<&mut Topic, ApiError> {
-        self.topic(member)?;
-        let arn = self.required(member)?.to_owned();
-        self.state_mut().topics.get_mut(&arn).ok_or_else(no_topic)
+    fn find_topic_mut(&mut self, member: &str) -> Result<&mut StoredTopic, ApiError> {
+        self.find_topic(member)?;
+        let arn = self.required_text(member)?.to_owned();
+        self.sns_state_mut().topics.get_mut(&arn).ok_or_else(no_topic)
     }
 
-    fn page<T>(&self, items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> String) -> Result<Page<T>, ApiError> {
+    fn list_page<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> Result<ListPage<T>, ApiError> {
         let size = self.cx.page_size(None, PAGE);
-        Page::of(items, key, self.form.text("NextToken"), size, || invalid("Invalid parameter: NextToken"))
+        ListPage::from_items(items, key, self.form.member_text("NextToken"), size, || {
+            invalid_parameter("Invalid parameter: NextToken")
+        })
     }
 }
 
@@ -88,37 +94,37 @@ fn no_topic() -> ApiError {
     ApiError::new(404, "NotFound", "Topic does not exist")
 }
 
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::bad("InvalidParameter", message)
+fn invalid_parameter(message: impl Into<String>) -> ApiError {
+    ApiError::bad_request("InvalidParameter", message)
 }
 
-pub(super) fn handle(
-    cx: &mut Context<'_>,
+pub(super) fn handle_request(
+    cx: &mut CloudContext<'_>,
     operation: &str,
-    form: &Form,
-    request: &Request,
-) -> Result<Handled, ApiError> {
-    let mut call = Call { cx, operation, form, request_id: &request.id };
+    form: &QueryForm,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
+    let mut call = SnsCall { cx, operation, form, request_id: &request.id };
     let call = &mut call;
     let answer = match operation {
-        "CreateTopic" => topics::create(call),
-        "ListTopics" => topics::list(call),
-        "GetTopicAttributes" => topics::get_attributes(call),
-        "SetTopicAttributes" => topics::set_attributes(call),
-        "DeleteTopic" => topics::delete(call),
-        "ListTagsForResource" => topics::list_tags(call),
-        "TagResource" => topics::tag(call),
-        "UntagResource" => topics::untag(call),
-        "Subscribe" => subscriptions::subscribe(call),
-        "Unsubscribe" => subscriptions::unsubscribe(call),
-        "GetSubscriptionAttributes" => subscriptions::get_attributes(call),
-        "ListSubscriptions" => subscriptions::list(call, None),
+        "CreateTopic" => topics::create_topic(call),
+        "ListTopics" => topics::list_topics(call),
+        "GetTopicAttributes" => topics::get_topic_attributes(call),
+        "SetTopicAttributes" => topics::set_topic_attributes(call),
+        "DeleteTopic" => topics::delete_topic(call),
+        "ListTagsForResource" => topics::list_tags_for_resource(call),
+        "TagResource" => topics::tag_resource(call),
+        "UntagResource" => topics::untag_resource(call),
+        "Subscribe" => subscriptions::subscribe_endpoint(call),
+        "Unsubscribe" => subscriptions::unsubscribe_endpoint(call),
+        "GetSubscriptionAttributes" => subscriptions::get_subscription_attributes(call),
+        "ListSubscriptions" => subscriptions::list_subscriptions(call, None),
         "ListSubscriptionsByTopic" => {
-            call.topic("TopicArn")?;
-            let topic = call.required("TopicArn")?.to_owned();
-            subscriptions::list(call, Some(&topic))
+            call.find_topic("TopicArn")?;
+            let topic = call.required_text("TopicArn")?.to_owned();
+            subscriptions::list_subscriptions(call, Some(&topic))
         }
         _ => Err(dispatch::not_implemented("sns", operation)),
     };
-    answer.map(Handled::from)
+    answer.map(HandlerOutcome::from)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ApiError, Call, Xml, invalid};
+use super::{ApiError, CloudAnswer, SnsCall, XmlWriter, invalid_parameter};
 
 /// Shown instead of an ARN until the endpoint has confirmed.
 const PENDING: &str = "PendingConfirmation";
@@ -15,7 +15,7 @@ const PROTOCOLS: [&str; 9] =
 
 /// A subscription.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Subscription {
+pub struct StoredSubscription {
     pub arn: String,
     pub topic_arn: String,
     pub protocol: String,
@@ -25,11 +25,11 @@ pub struct Subscription {
 }
 
 /// Returns an existing subscription if there is one.
-pub(super) fn subscribe(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    call.topic("TopicArn")?;
-    let topic_arn = call.required("TopicArn")?.to_owned();
-    let protocol = call.required("Protocol")?.to_owned();
-    let endpoint = call.required("Endpoint")?.to_owned();
+pub(super) fn subscribe_endpoint(call: &mut SnsCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    call.find_topic("TopicArn")?;
+    let topic_arn = call.required_text("TopicArn")?.to_owned();
+    let protocol = call.required_text("Protocol")?.to_owned();
+    let endpoint = call.required_text("Endpoint")?.to_owned();
     let is_arn = endpoint.starts_with("arn:");
     let fits = match protocol.as_str() {
         "http" => endpoint.starts_with("http://"),
@@ -38,50 +38,50 @@ pub(super) fn subscribe(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
         _ => true,
     };
     if !PROTOCOLS.contains(&protocol.as_str()) {
-        return Err(invalid(format!("Invalid parameter: Does not support this protocol string: {protocol}")));
+        return Err(invalid_parameter(format!("Invalid parameter: Does not support this protocol string: {protocol}")));
     }
     if !fits {
-        return Err(invalid("Invalid parameter: Endpoint"));
+        return Err(invalid_parameter("Invalid parameter: Endpoint"));
     }
-    let is_it = |other: &&Subscription| {
+    let is_it = |other: &&StoredSubscription| {
         other.topic_arn == topic_arn && other.protocol == protocol && other.endpoint == endpoint
     };
-    let subscription = match call.state().subscriptions.values().find(is_it) {
+    let subscription = match call.sns_state().subscriptions.values().find(is_it) {
         Some(subscription) => subscription.clone(),
-        None => Subscription {
-            arn: format!("{topic_arn}:{}", call.cx.uuid()),
+        None => StoredSubscription {
+            arn: format!("{topic_arn}:{}", call.cx.random_uuid()),
             confirmed: OWN.contains(&protocol.as_str()),
-            attributes: call.form.entries("Attributes"),
+            attributes: call.form.member_entries("Attributes"),
             topic_arn,
             protocol,
             endpoint,
         },
     };
-    let shown = if call.form.text("ReturnSubscriptionArn") == Some("true") || subscription.confirmed {
+    let shown = if call.form.member_text("ReturnSubscriptionArn") == Some("true") || subscription.confirmed {
         subscription.arn.clone()
     } else {
         "pending confirmation".to_owned()
     };
-    call.state_mut().subscriptions.insert(subscription.arn.clone(), subscription);
-    Ok(call.answer(|xml| xml.text("SubscriptionArn", &shown)))
+    call.sns_state_mut().subscriptions.insert(subscription.arn.clone(), subscription);
+    Ok(call.xml_answer(|xml| xml.write_text("SubscriptionArn", &shown)))
 }
 
 /// A missing subscription is not an error.
-pub(super) fn unsubscribe(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let arn = call.required("SubscriptionArn")?.to_owned();
-    if call.state().subscriptions.contains_key(&arn) {
-        call.state_mut().subscriptions.remove(&arn);
+pub(super) fn unsubscribe_endpoint(call: &mut SnsCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let arn = call.required_text("SubscriptionArn")?.to_owned();
+    if call.sns_state().subscriptions.contains_key(&arn) {
+        call.sns_state_mut().subscriptions.remove(&arn);
     }
-    Ok(call.done())
+    Ok(call.empty_answer())
 }
 
-pub(super) fn get_attributes(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
-    let subscription = call.state().subscriptions.get(call.required("SubscriptionArn")?);
+pub(super) fn get_subscription_attributes(call: &SnsCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let subscription = call.sns_state().subscriptions.get(call.required_text("SubscriptionArn")?);
     let subscription = subscription.ok_or_else(|| ApiError::new(404, "NotFound", "Subscription does not exist"))?;
     let mut shown: BTreeMap<_, _> = [
         ("SubscriptionArn", subscription.arn.as_str()),
         ("TopicArn", subscription.topic_arn.as_str()),
-        ("Owner", call.cx.account()),
+        ("Owner", call.cx.account_id()),
         ("Protocol", subscription.protocol.as_str()),
         ("Endpoint", subscription.endpoint.as_str()),
         ("PendingConfirmation", if subscription.confirmed { "false" } else { "true" }),
@@ -90,24 +90,26 @@ pub(super) fn get_attributes(call: &Call<'_, '_>) -> Result<Answer, ApiError> {
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
     shown.extend(subscription.attributes.clone());
-    Ok(call.answer(|xml| xml.entries("Attributes", &shown)))
+    Ok(call.xml_answer(|xml| xml.write_entries("Attributes", &shown)))
 }
 
 /// Lists all subscriptions, or those of one topic.
-pub(super) fn list(call: &Call<'_, '_>, topic: Option<&str>) -> Result<Answer, ApiError> {
-    let subscriptions = call.state().subscriptions.values();
+pub(super) fn list_subscriptions(call: &SnsCall<'_, '_>, topic: Option<&str>) -> Result<CloudAnswer, ApiError> {
+    let subscriptions = call.sns_state().subscriptions.values();
     let of_topic = subscriptions.filter(|subscription| topic.is_none_or(|topic| subscription.topic_arn == topic));
-    let page = call.page(of_topic, |subscription| subscription.arn.clone())?;
-    Ok(call.answer(|xml| {
-        xml.members("Subscriptions", &page.items, |xml, subscription| show(xml, call.cx.account(), subscription));
-        xml.next_token(&page);
+    let page = call.list_page(of_topic, |subscription| subscription.arn.clone())?;
+    Ok(call.xml_answer(|xml| {
+        xml.write_members("Subscriptions", &page.items, |xml, subscription| {
+            write_subscription(xml, call.cx.account_id(), subscription)
+        });
+        xml.write_next_token(&page);
     }))
 }
 
-fn show(xml: &mut Xml, owner: &str, subscription: &Subscription) {
-    xml.text("SubscriptionArn", if subscription.confirmed { &subscription.arn } else { PENDING });
-    xml.text("Owner", owner);
-    xml.text("Protocol", &subscription.protocol);
-    xml.text("Endpoint", &subscription.endpoint);
-    xml.text("TopicArn", &subscription.topic_arn);
+fn write_subscription(xml: &mut XmlWriter, owner: &str, subscription: &StoredSubscription) {
+    xml.write_text("SubscriptionArn", if subscription.confirmed { &subscription.arn } else { PENDING });
+    xml.write_text("Owner", owner);
+    xml.write_text("Protocol", &subscription.protocol);
+    xml.write_text("Endpoint", &subscription.endpoint);
+    xml.write_text("TopicArn", &subscription.topic_arn);
 }

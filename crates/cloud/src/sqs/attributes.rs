@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use super::super::Json;
-use super::{ApiError, Call, FIFO, Queue, State, invalid};
+use super::super::JsonBody;
+use super::{ApiError, FIFO, SqsCall, SqsState, StoredQueue, invalid_parameter};
 
 /// Integer attributes: name, default, range.
 const NUMBERS: [(&str, &str, RangeInclusive<i64>); 5] = [
@@ -37,12 +37,12 @@ const OTHER: [&str; 6] = [
 /// Attributes that are JSON documents, so that formatting doesn't matter in comparisons.
 const DOCUMENTS: [&str; 3] = ["Policy", "RedriveAllowPolicy", "RedrivePolicy"];
 
-pub(super) fn get(call: &Call<'_, '_>) -> Result<Value, ApiError> {
-    let queue = call.queue()?;
-    let asked = call.body.texts("AttributeNames");
+pub(super) fn get_queue_attributes(call: &SqsCall<'_, '_>) -> Result<Value, ApiError> {
+    let queue = call.find_queue()?;
+    let asked = call.body.member_texts("AttributeNames");
     let all = asked.iter().any(|name| name == "All");
     let now = call.cx.epoch_ms();
-    let mut shown = set_or_default(queue);
+    let mut shown = effective_attributes(queue);
     let (in_flight, rest): (Vec<_>, Vec<_>) =
         queue.messages.iter().partition(|message| message.receipt.is_some() && message.visible_from_ms > now);
     let delayed = rest.iter().filter(|message| message.visible_from_ms > now).count();
@@ -57,21 +57,21 @@ pub(super) fn get(call: &Call<'_, '_>) -> Result<Value, ApiError> {
         shown.insert(name.to_owned(), value);
     }
     if let Some(name) = asked.iter().find(|name| *name != "All" && !is_known(name) && !shown.contains_key(*name)) {
-        return Err(unknown(name));
+        return Err(unknown_attribute(name));
     }
     shown.retain(|name, _| all || asked.contains(name));
     Ok(if shown.is_empty() { json!({}) } else { json!({ "Attributes": shown }) })
 }
 
-pub(super) fn set(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let given = call.body.map("Attributes");
-    let queue = call.queue()?;
+pub(super) fn set_queue_attributes(call: &mut SqsCall<'_, '_>) -> Result<Value, ApiError> {
+    let given = call.body.member_map("Attributes");
+    let queue = call.find_queue()?;
     if given.contains_key("FifoQueue") {
-        return Err(unknown("FifoQueue"));
+        return Err(unknown_attribute("FifoQueue"));
     }
-    check(call.state(), queue.is_fifo(), &given)?;
+    check_attributes(call.sqs_state(), queue.is_fifo(), &given)?;
     let now = call.cx.now.as_second();
-    let queue = call.queue_mut()?;
+    let queue = call.find_queue_mut()?;
     for (name, value) in given {
         // An empty value removes the attribute.
         if value.is_empty() {
@@ -85,7 +85,7 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
 }
 
 /// A queue's attributes with their defaults, without counts and times.
-pub(super) fn set_or_default(queue: &Queue) -> BTreeMap<String, String> {
+pub(super) fn effective_attributes(queue: &StoredQueue) -> BTreeMap<String, String> {
     let numbers = NUMBERS.iter().map(|(name, default, _)| (*name, *default));
     let of_fifo = OF_FIFO.into_iter().filter(|_| queue.is_fifo());
     let encrypted = (!queue.attributes.contains_key("KmsMasterKeyId")).then_some(("SqsManagedSseEnabled", "true"));
@@ -96,8 +96,11 @@ pub(super) fn set_or_default(queue: &Queue) -> BTreeMap<String, String> {
 }
 
 /// The first given attribute whose value differs from the queue's.
-pub(super) fn other_than<'a>(queue: &Queue, given: &'a BTreeMap<String, String>) -> Option<&'a str> {
-    let existing = set_or_default(queue);
+pub(super) fn find_different_attribute<'a>(
+    queue: &StoredQueue,
+    given: &'a BTreeMap<String, String>,
+) -> Option<&'a str> {
+    let existing = effective_attributes(queue);
     let as_json = |text: &str| serde_json::from_str::<Value>(text).ok();
     let differs = |(name, value): &(&'a String, &'a String)| {
         let found = existing.get(*name).map_or("", String::as_str);
@@ -108,16 +111,19 @@ pub(super) fn other_than<'a>(queue: &Queue, given: &'a BTreeMap<String, String>)
 }
 
 /// Checks that a queue can have these attributes.
-pub(super) fn check(state: &State, fifo: bool, given: &BTreeMap<String, String>) -> Result<(), ApiError> {
+pub(super) fn check_attributes(state: &SqsState, fifo: bool, given: &BTreeMap<String, String>) -> Result<(), ApiError> {
     for (name, value) in given {
         let of_fifo = OF_FIFO.iter().any(|(known, _)| known == name);
         if !is_known(name) || (of_fifo && !fifo) {
-            return Err(unknown(name));
+            return Err(unknown_attribute(name));
         }
         let number = NUMBERS.iter().find(|(known, ..)| known == name);
         let fits = number.is_none_or(|(_, _, range)| value.parse().is_ok_and(|value| range.contains(&value)));
         if !fits || (name == "FifoQueue" && value != "true") {
-            return Err(ApiError::bad("InvalidAttributeValue", format!("Invalid value for the parameter {name}.")));
+            return Err(ApiError::bad_request(
+                "InvalidAttributeValue",
+                format!("Invalid value for the parameter {name}."),
+            ));
         }
         if name == "RedrivePolicy" && !value.is_empty() {
             check_redrive(state, fifo, value)?;
@@ -126,16 +132,19 @@ pub(super) fn check(state: &State, fifo: bool, given: &BTreeMap<String, String>)
     Ok(())
 }
 
-fn check_redrive(state: &State, fifo: bool, policy: &str) -> Result<(), ApiError> {
-    let refused =
-        |reason: &str| invalid(format!("Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}"));
-    let members = Json::parse(policy.as_bytes()).map_err(|_| refused("Redrive policy is not a valid JSON map."))?;
+fn check_redrive(state: &SqsState, fifo: bool, policy: &str) -> Result<(), ApiError> {
+    let refused = |reason: &str| {
+        invalid_parameter(format!("Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}"))
+    };
+    let members =
+        JsonBody::parse_body(policy.as_bytes()).map_err(|_| refused("Redrive policy is not a valid JSON map."))?;
     // SQS accepts it as a number or a string.
-    let count = members.integer("maxReceiveCount").or_else(|| members.text("maxReceiveCount")?.parse().ok());
+    let count =
+        members.member_integer("maxReceiveCount").or_else(|| members.member_text("maxReceiveCount")?.parse().ok());
     if !count.is_some_and(|count| (1..=1000).contains(&count)) {
         return Err(refused("maxReceiveCount must be between 1 and 1000."));
     }
-    let target = members.text("deadLetterTargetArn").unwrap_or_default();
+    let target = members.member_text("deadLetterTargetArn").unwrap_or_default();
     if !state.queues.values().any(|queue| queue.arn == target) {
         return Err(refused("Dead letter target does not exist."));
     }
@@ -151,6 +160,6 @@ fn is_known(name: &str) -> bool {
         || OTHER.contains(&name)
 }
 
-fn unknown(name: &str) -> ApiError {
-    ApiError::bad("InvalidAttributeName", format!("Unknown Attribute {name}."))
+fn unknown_attribute(name: &str) -> ApiError {
+    ApiError::bad_request("InvalidAttributeName", format!("Unknown Attribute {name}."))
 }

@@ -3,47 +3,51 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{ApiError, Call, Message, attributes, invalid};
+use super::{ApiError, SqsCall, StoredMessage, attributes, invalid_parameter};
 
 /// How long a FIFO queue recognizes duplicates.
 const DEDUPLICATION_MS: i64 = 5 * 60 * 1000;
 /// The maximum of `MaxNumberOfMessages` in `ReceiveMessage`.
 const MAX_RECEIVED: i64 = 10;
 
-pub(super) fn send(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let body = call.required("MessageBody")?.to_owned();
-    let queue = call.queue()?;
-    let settings = attributes::set_or_default(queue);
+pub(super) fn send_message(call: &mut SqsCall<'_, '_>) -> Result<Value, ApiError> {
+    let body = call.required_text("MessageBody")?.to_owned();
+    let queue = call.find_queue()?;
+    let settings = attributes::effective_attributes(queue);
     let seconds = |name: &str| settings.get(name).and_then(|value| value.parse::<i64>().ok()).unwrap_or_default();
     let now = call.cx.epoch_ms();
-    let group = call.body.text("MessageGroupId").map(ToOwned::to_owned);
-    let mut deduplication = call.body.text("MessageDeduplicationId").map(ToOwned::to_owned);
+    let group = call.body.member_text("MessageGroupId").map(ToOwned::to_owned);
+    let mut deduplication = call.body.member_text("MessageDeduplicationId").map(ToOwned::to_owned);
     if queue.is_fifo() {
         if group.is_none() {
-            return Err(ApiError::bad("MissingParameter", "The request must contain the parameter MessageGroupId."));
+            return Err(ApiError::bad_request(
+                "MissingParameter",
+                "The request must contain the parameter MessageGroupId.",
+            ));
         }
         if deduplication.is_none() && settings.get("ContentBasedDeduplication").is_some_and(|value| value == "true") {
             deduplication = Some(Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect());
         }
         let Some(id) = &deduplication else {
-            return Err(invalid(
+            return Err(invalid_parameter(
                 "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
                  explicitly",
             ));
         };
-        let sent =
-            |message: &&Message| message.deduplication.as_ref() == Some(id) && now - message.sent_ms < DEDUPLICATION_MS;
+        let sent = |message: &&StoredMessage| {
+            message.deduplication.as_ref() == Some(id) && now - message.sent_ms < DEDUPLICATION_MS
+        };
         if let Some(message) = queue.messages.iter().find(sent) {
-            return Ok(answer(message, true));
+            return Ok(sent_answer(message, true));
         }
     }
     let (name, fifo) = (queue.name.clone(), queue.is_fifo());
-    let delay = call.body.integer("DelaySeconds").unwrap_or_else(|| seconds("DelaySeconds"));
-    let attributes = call.body.value("MessageAttributes").cloned();
-    let id = call.cx.uuid();
-    let queue = call.queue_mut()?;
+    let delay = call.body.member_integer("DelaySeconds").unwrap_or_else(|| seconds("DelaySeconds"));
+    let attributes = call.body.member_value("MessageAttributes").cloned();
+    let id = call.cx.random_uuid();
+    let queue = call.find_queue_mut()?;
     queue.sent += 1;
-    let message = Message {
+    let message = StoredMessage {
         id,
         body,
         attributes,
@@ -55,14 +59,14 @@ pub(super) fn send(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
         receives: 0,
         receipt: None,
     };
-    let answer = answer(&message, fifo);
+    let answer = sent_answer(&message, fifo);
     queue.messages.push(message);
-    count(call, "NumberOfMessagesSent", &name, 1);
+    count_messages(call, "NumberOfMessagesSent", &name, 1);
     Ok(answer)
 }
 
 /// SQS also returns an MD5 of the body, but our clients don't use it.
-fn answer(message: &Message, fifo: bool) -> Value {
+fn sent_answer(message: &StoredMessage, fifo: bool) -> Value {
     let mut answer = json!({ "MessageId": message.id });
     if fifo {
         answer["SequenceNumber"] = json!(sequence_number(message));
@@ -70,23 +74,22 @@ fn answer(message: &Message, fifo: bool) -> Value {
     answer
 }
 
-fn sequence_number(message: &Message) -> String {
+fn sequence_number(message: &StoredMessage) -> String {
     format!("{:020}", message.sequence)
 }
 
-pub(super) fn receive(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let queue = call.queue()?;
+pub(super) fn receive_message(call: &mut SqsCall<'_, '_>) -> Result<Value, ApiError> {
+    let queue = call.find_queue()?;
     let now = call.cx.epoch_ms();
-    let asked = call.body.integer("MaxNumberOfMessages").unwrap_or(1);
+    let asked = call.body.member_integer("MaxNumberOfMessages").unwrap_or(1);
     if !(1..=MAX_RECEIVED).contains(&asked) {
-        return Err(invalid(format!(
+        return Err(invalid_parameter(format!(
             "Value {asked} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
         )));
     }
-    let timeout = call
-        .body
-        .integer("VisibilityTimeout")
-        .or_else(|| attributes::set_or_default(queue).get("VisibilityTimeout").and_then(|value| value.parse().ok()));
+    let timeout = call.body.member_integer("VisibilityTimeout").or_else(|| {
+        attributes::effective_attributes(queue).get("VisibilityTimeout").and_then(|value| value.parse().ok())
+    });
     let visible_from_ms = now + timeout.unwrap_or_default() * 1000;
     // While a message of a group is in flight, SQS delivers no others of that group.
     let mut held: Vec<Option<String>> = queue
@@ -104,20 +107,21 @@ pub(super) fn receive(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
     let name = queue.name.clone();
     let mut received = Vec::new();
     for id in ids {
-        let receipt = call.cx.uuid();
-        let names = [call.body.texts("AttributeNames"), call.body.texts("MessageSystemAttributeNames")].concat();
-        if let Some(message) = call.queue_mut()?.messages.iter_mut().find(|message| message.id == id) {
+        let receipt = call.cx.random_uuid();
+        let names =
+            [call.body.member_texts("AttributeNames"), call.body.member_texts("MessageSystemAttributeNames")].concat();
+        if let Some(message) = call.find_queue_mut()?.messages.iter_mut().find(|message| message.id == id) {
             message.visible_from_ms = visible_from_ms;
             message.receives += 1;
             message.receipt = Some(receipt);
-            received.push(shown(message, &names));
+            received.push(message_json(message, &names));
         }
     }
-    count(call, "NumberOfMessagesReceived", &name, received.len());
+    count_messages(call, "NumberOfMessagesReceived", &name, received.len());
     Ok(json!({ "Messages": received }))
 }
 
-fn shown(message: &Message, names: &[String]) -> Value {
+fn message_json(message: &StoredMessage, names: &[String]) -> Value {
     let mut shown = json!({
         "MessageId": message.id,
         "ReceiptHandle": message.receipt,
@@ -143,21 +147,21 @@ fn shown(message: &Message, names: &[String]) -> Value {
 }
 
 /// An outdated receipt handle, or one of a deleted message, is not an error.
-pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    let receipt = call.required("ReceiptHandle")?.to_owned();
-    let queue = call.queue_mut()?;
+pub(super) fn delete_message(call: &mut SqsCall<'_, '_>) -> Result<Value, ApiError> {
+    let receipt = call.required_text("ReceiptHandle")?.to_owned();
+    let queue = call.find_queue_mut()?;
     let before = queue.messages.len();
     queue.messages.retain(|message| message.receipt.as_ref() != Some(&receipt));
     let (name, deleted) = (queue.name.clone(), before - queue.messages.len());
-    count(call, "NumberOfMessagesDeleted", &name, deleted);
+    count_messages(call, "NumberOfMessagesDeleted", &name, deleted);
     Ok(json!({}))
 }
 
-pub(super) fn purge(call: &mut Call<'_, '_>) -> Result<Value, ApiError> {
-    call.queue_mut()?.messages.clear();
+pub(super) fn purge_queue(call: &mut SqsCall<'_, '_>) -> Result<Value, ApiError> {
+    call.find_queue_mut()?.messages.clear();
     Ok(json!({}))
 }
 
-fn count(call: &mut Call<'_, '_>, metric: &str, queue: &str, number: usize) {
-    call.cx.count("AWS/SQS", metric, &[("QueueName", queue)], number as f64);
+fn count_messages(call: &mut SqsCall<'_, '_>, metric: &str, queue: &str, number: usize) {
+    call.cx.count_metric("AWS/SQS", metric, &[("QueueName", queue)], number as f64);
 }

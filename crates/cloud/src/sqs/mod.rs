@@ -12,20 +12,20 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, ApiError, Context, Handled, Json, Request, dispatch};
+use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, dispatch};
 
 /// The queues of a region, by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
-    pub queues: BTreeMap<String, Queue>,
+pub struct SqsState {
+    pub queues: BTreeMap<String, StoredQueue>,
     /// When queues were deleted, in milliseconds since 1970. Their names can't be reused for a while.
     pub deleted_ms: BTreeMap<String, i64>,
 }
 
 /// A queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Queue {
+pub struct StoredQueue {
     pub name: String,
     pub arn: String,
     pub created_s: i64,
@@ -34,14 +34,14 @@ pub struct Queue {
     pub attributes: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
     /// In order of arrival.
-    pub messages: Vec<Message>,
+    pub messages: Vec<StoredMessage>,
     /// The number of messages sent so far, which is the latest sequence number.
     pub sent: u64,
 }
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Message {
+pub struct StoredMessage {
     pub id: String,
     pub body: String,
     /// `MessageAttributes`, as sent.
@@ -56,7 +56,7 @@ pub struct Message {
     pub receipt: Option<String>,
 }
 
-impl Queue {
+impl StoredQueue {
     fn is_fifo(&self) -> bool {
         self.name.ends_with(FIFO)
     }
@@ -66,50 +66,50 @@ impl Queue {
 const FIFO: &str = ".fifo";
 
 /// One request to SQS.
-struct Call<'a, 'b> {
-    cx: &'a mut Context<'b>,
-    body: &'a Json,
+struct SqsCall<'a, 'b> {
+    cx: &'a mut CloudContext<'b>,
+    body: &'a JsonBody,
 }
 
-impl Call<'_, '_> {
-    fn state(&self) -> &State {
-        &self.cx.regional().sqs
+impl SqsCall<'_, '_> {
+    fn sqs_state(&self) -> &SqsState {
+        &self.cx.region_state().sqs
     }
 
-    fn state_mut(&mut self) -> &mut State {
-        &mut self.cx.regional_mut().sqs
+    fn sqs_state_mut(&mut self) -> &mut SqsState {
+        &mut self.cx.region_state_mut().sqs
     }
 
-    fn required(&self, member: &str) -> Result<&str, ApiError> {
-        self.body.text(member).filter(|text| !text.is_empty()).ok_or_else(|| {
-            ApiError::bad("MissingParameter", format!("The request must contain the parameter {member}."))
+    fn required_text(&self, member: &str) -> Result<&str, ApiError> {
+        self.body.member_text(member).filter(|text| !text.is_empty()).ok_or_else(|| {
+            ApiError::bad_request("MissingParameter", format!("The request must contain the parameter {member}."))
         })
     }
 
     /// The queue named by `QueueUrl`.
-    fn queue(&self) -> Result<&Queue, ApiError> {
-        let name = self.required("QueueUrl")?.rsplit('/').next().unwrap_or_default();
-        self.state().queues.get(name).ok_or_else(no_queue)
+    fn find_queue(&self) -> Result<&StoredQueue, ApiError> {
+        let name = self.required_text("QueueUrl")?.rsplit('/').next().unwrap_or_default();
+        self.sqs_state().queues.get(name).ok_or_else(no_queue)
     }
 
     /// The same, for changes.
-    fn queue_mut(&mut self) -> Result<&mut Queue, ApiError> {
-        let name = self.queue()?.name.clone();
-        self.state_mut().queues.get_mut(&name).ok_or_else(no_queue)
+    fn find_queue_mut(&mut self) -> Result<&mut StoredQueue, ApiError> {
+        let name = self.find_queue()?.name.clone();
+        self.sqs_state_mut().queues.get_mut(&name).ok_or_else(no_queue)
     }
 
     /// A queue's URL.
-    fn url(&self, name: &str) -> String {
-        format!("https://sqs.{}.amazonaws.com/{}/{name}", self.cx.region(), self.cx.account())
+    fn queue_url(&self, name: &str) -> String {
+        format!("https://sqs.{}.amazonaws.com/{}/{name}", self.cx.request_region(), self.cx.account_id())
     }
 }
 
 fn no_queue() -> ApiError {
-    ApiError::bad("QueueDoesNotExist", "The specified queue does not exist.")
+    ApiError::bad_request("QueueDoesNotExist", "The specified queue does not exist.")
 }
 
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::bad("InvalidParameterValue", message)
+fn invalid_parameter(message: impl Into<String>) -> ApiError {
+    ApiError::bad_request("InvalidParameterValue", message)
 }
 
 /// The code from SQS's earlier Query protocol, which clients expect in `x-amzn-query-error`.
@@ -122,26 +122,30 @@ pub(super) fn query_code(code: &str) -> &str {
     }
 }
 
-pub(super) fn handle(cx: &mut Context<'_>, operation: &str, request: &Request) -> Result<Handled, ApiError> {
-    let body = &Json::parse(&request.body)?;
-    let mut call = Call { cx, body };
+pub(super) fn handle_request(
+    cx: &mut CloudContext<'_>,
+    operation: &str,
+    request: &CloudRequest,
+) -> Result<HandlerOutcome, ApiError> {
+    let body = &JsonBody::parse_body(&request.body)?;
+    let mut call = SqsCall { cx, body };
     let call = &mut call;
     let answer = match operation {
-        "CreateQueue" => queues::create(call),
-        "ListQueues" => queues::list(call),
-        "GetQueueUrl" => queues::get_url(call),
-        "DeleteQueue" => queues::delete(call),
-        "ListDeadLetterSourceQueues" => queues::list_sources(call),
-        "ListQueueTags" => queues::list_tags(call),
-        "TagQueue" => queues::tag(call),
-        "UntagQueue" => queues::untag(call),
-        "GetQueueAttributes" => attributes::get(call),
-        "SetQueueAttributes" => attributes::set(call),
-        "SendMessage" => messages::send(call),
-        "ReceiveMessage" => messages::receive(call),
-        "DeleteMessage" => messages::delete(call),
-        "PurgeQueue" => messages::purge(call),
+        "CreateQueue" => queues::create_queue(call),
+        "ListQueues" => queues::list_queues(call),
+        "GetQueueUrl" => queues::get_queue_url(call),
+        "DeleteQueue" => queues::delete_queue(call),
+        "ListDeadLetterSourceQueues" => queues::list_dead_letter_source_queues(call),
+        "ListQueueTags" => queues::list_queue_tags(call),
+        "TagQueue" => queues::tag_queue(call),
+        "UntagQueue" => queues::untag_queue(call),
+        "GetQueueAttributes" => attributes::get_queue_attributes(call),
+        "SetQueueAttributes" => attributes::set_queue_attributes(call),
+        "SendMessage" => messages::send_message(call),
+        "ReceiveMessage" => messages::receive_message(call),
+        "DeleteMessage" => messages::delete_message(call),
+        "PurgeQueue" => messages::purge_queue(call),
         _ => Err(dispatch::not_implemented("sqs", operation)),
     };
-    answer.map(|body| Answer::json(&body).into())
+    answer.map(|body| CloudAnswer::from_json(&body).into())
 }

@@ -5,7 +5,7 @@
 //!
 //! - A month has 730 hours, as in AWS's own calculator. The number of runs comes from the schedule; a paused venue has
 //!   none.
-//! - How long a run takes and how much it logs are [`Assumptions`]. A measured duration replaces the assumed one.
+//! - How long a run takes and how much it logs are [`CostAssumptions`]. A measured duration replaces the assumed one.
 //! - The secret is read once per start of an execution environment. The estimate assumes one read per run, which is the
 //!   maximum: a warm environment doesn't read it again.
 //! - Log storage is the amount stored once the retention period has passed for the first time. CloudWatch compresses
@@ -27,12 +27,12 @@ use serde::Serialize;
 use sync_config::metrics::RUN_METRICS;
 
 pub use money::Money;
-pub use prices::{FALLBACK_REGION, Item, PriceTable, RegionPrices};
+pub use prices::{CostItem, FALLBACK_REGION, PriceTable, RegionPrices};
 
 use crate::desired::{Desired, DesiredVenue};
 use crate::resource::LiveStack;
 use crate::snapshot::Snapshot;
-use usage::Usage;
+use usage::VenueUsage;
 
 /// Hours in a month: a twelfth of 365 days.
 pub const HOURS_A_MONTH: u64 = 730;
@@ -47,7 +47,7 @@ pub const LOG_BYTES_A_RUN: u64 = 2000;
 
 /// What an estimate needs that isn't in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Assumptions {
+pub struct CostAssumptions {
     /// Milliseconds of a run.
     pub run_ms: u64,
     /// Milliseconds of a run by venue, if measured: the average billed duration.
@@ -60,7 +60,7 @@ pub struct Assumptions {
     pub metrics_a_venue: u64,
 }
 
-impl Default for Assumptions {
+impl Default for CostAssumptions {
     fn default() -> Self {
         Self {
             run_ms: RUN_MS,
@@ -74,20 +74,20 @@ impl Default for Assumptions {
 
 /// The monthly cost on both sides of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Sides {
+pub struct CostChange {
     /// The current cost.
     pub before: Money,
     /// The cost after the plan.
     pub after: Money,
 }
 
-impl Sides {
+impl CostChange {
     /// What the plan adds.
     pub fn difference(&self) -> Money {
         self.after - self.before
     }
 
-    fn sum<'a>(sides: impl Iterator<Item = &'a Self>) -> Self {
+    fn sum_changes<'a>(sides: impl Iterator<Item = &'a Self>) -> Self {
         sides
             .fold(Self::default(), |sum, side| Self { before: sum.before + side.before, after: sum.after + side.after })
     }
@@ -97,10 +97,10 @@ impl Sides {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ItemCost {
     /// What AWS charges for.
-    pub item: Item,
+    pub item: CostItem,
     /// The cost.
     #[serde(flatten)]
-    pub cost: Sides,
+    pub cost: CostChange,
 }
 
 /// What one venue costs per month.
@@ -110,21 +110,21 @@ pub struct VenueCost {
     pub venue: String,
     /// All of its items.
     #[serde(flatten)]
-    pub total: Sides,
+    pub total: CostChange,
     /// Runs per month before the plan, rounded.
     pub runs_before: u64,
     /// Runs per month after the plan, rounded.
     pub runs_after: u64,
-    /// Every item, in the order of [`Item::ALL`].
+    /// Every item, in the order of [`CostItem::ALL`].
     pub items: Vec<ItemCost>,
 }
 
 /// The monthly cost before and after a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Estimate {
+pub struct CostEstimate {
     /// The whole deployment, including venues that the plan doesn't change.
     #[serde(flatten)]
-    pub total: Sides,
+    pub total: CostChange,
     /// `USD`.
     pub currency: &'static str,
     /// The deployment's region.
@@ -134,11 +134,11 @@ pub struct Estimate {
     /// The date of the prices.
     pub prices_as_of: String,
     /// Where the prices are published.
-    pub sources: BTreeMap<Item, String>,
+    pub sources: BTreeMap<CostItem, String>,
     /// `false`: the free tier is not subtracted.
     pub free_tier_subtracted: bool,
     /// The assumptions behind the estimate.
-    pub assumptions: Assumptions,
+    pub assumptions: CostAssumptions,
     /// All venues combined, item by item.
     pub items: Vec<ItemCost>,
     /// Venue by venue, in the manifest's order; undeclared venues come last.
@@ -149,19 +149,24 @@ pub struct Estimate {
 
 /// The monthly cost of what `snapshot` shows, and of what remains after the plan for `desired` is applied. `targets`
 /// are the venues that the plan is limited to, or all if empty; the others stay as they are.
-pub fn estimate(desired: &Desired, snapshot: &Snapshot, targets: &[String], assumptions: &Assumptions) -> Estimate {
-    estimate_by(PriceTable::bundled(), desired, snapshot, targets, assumptions)
+pub fn estimate(
+    desired: &Desired,
+    snapshot: &Snapshot,
+    targets: &[String],
+    assumptions: &CostAssumptions,
+) -> CostEstimate {
+    estimate_with_prices(PriceTable::bundled_table(), desired, snapshot, targets, assumptions)
 }
 
 /// [`estimate`] with a different price table.
-pub fn estimate_by(
+pub fn estimate_with_prices(
     table: &PriceTable,
     desired: &Desired,
     snapshot: &Snapshot,
     targets: &[String],
-    assumptions: &Assumptions,
-) -> Estimate {
-    let prices = table.region(&desired.scope.region);
+    assumptions: &CostAssumptions,
+) -> CostEstimate {
+    let prices = table.region_prices(&desired.scope.region);
     let mut not_counted: Vec<String> =
         snapshot.unreadable.iter().map(|reason| format!("resources in an unreadable list: {reason}")).collect();
     let declared = desired.venues.iter().map(|venue| (venue.venue.as_str(), Some(venue)));
@@ -170,7 +175,7 @@ pub fn estimate_by(
     let mut venues = Vec::new();
     for (name, venue) in declared.chain(others.map(|name| (name.as_str(), None))) {
         let live = snapshot.venues.get(name).unwrap_or(&nothing);
-        let unread = usage::unread(live);
+        let unread = usage::unreadable_parts(live);
         if !unread.is_empty() {
             not_counted.push(format!("{name}: unreadable {}", unread.join(", ")));
             continue;
@@ -178,20 +183,20 @@ pub fn estimate_by(
         if usage::fires_by_events(live) {
             not_counted.push(format!("the current runs of {name}: its rule has no schedule"));
         }
-        let before = Usage::of_live(live, &desired.deployment);
+        let before = VenueUsage::from_live(live, &desired.deployment);
         let planned = targets.is_empty() || targets.iter().any(|target| target == name);
         let after = if planned { usage_after(venue, live) } else { before };
-        if before == after && before == Usage::default() {
+        if before == after && before == VenueUsage::default() {
             continue;
         }
         venues.push(venue_cost(name, before, after, assumptions, &prices));
     }
-    let items = Item::ALL.map(|item| {
+    let items = CostItem::ALL.map(|item| {
         let of_venues = venues.iter().flat_map(|venue| &venue.items).filter(|cost| cost.item == item);
-        ItemCost { item, cost: Sides::sum(of_venues.map(|cost| &cost.cost)) }
+        ItemCost { item, cost: CostChange::sum_changes(of_venues.map(|cost| &cost.cost)) }
     });
-    Estimate {
-        total: Sides::sum(venues.iter().map(|venue| &venue.total)),
+    CostEstimate {
+        total: CostChange::sum_changes(venues.iter().map(|venue| &venue.total)),
         currency: "USD",
         region: desired.scope.region.clone(),
         prices_of: prices.region.to_owned(),
@@ -206,21 +211,27 @@ pub fn estimate_by(
 }
 
 /// Usage after the plan. A venue that is blocked or not declared uses nothing, since it is removed.
-fn usage_after(venue: Option<&DesiredVenue>, live: &LiveStack) -> Usage {
+fn usage_after(venue: Option<&DesiredVenue>, live: &LiveStack) -> VenueUsage {
     let stack = venue.and_then(|venue| venue.stack.as_ref());
-    stack.map(|stack| Usage::of_desired(stack, live)).unwrap_or_default()
+    stack.map(|stack| VenueUsage::from_desired(stack, live)).unwrap_or_default()
 }
 
-fn venue_cost(venue: &str, before: Usage, after: Usage, assumptions: &Assumptions, prices: &RegionPrices) -> VenueCost {
+fn venue_cost(
+    venue: &str,
+    before: VenueUsage,
+    after: VenueUsage,
+    assumptions: &CostAssumptions,
+    prices: &RegionPrices,
+) -> VenueCost {
     let run_ms = assumptions.measured_run_ms.get(venue).copied().unwrap_or(assumptions.run_ms);
-    let items = Item::ALL.map(|item| {
-        let price = |usage: Usage| usage.price(item, run_ms, assumptions, prices);
-        ItemCost { item, cost: Sides { before: price(before), after: price(after) } }
+    let items = CostItem::ALL.map(|item| {
+        let price = |usage: VenueUsage| usage.price_item(item, run_ms, assumptions, prices);
+        ItemCost { item, cost: CostChange { before: price(before), after: price(after) } }
     });
-    let rounded = |usage: Usage| (usage.thousandths_of_runs + 500) / 1000;
+    let rounded = |usage: VenueUsage| (usage.thousandths_of_runs + 500) / 1000;
     VenueCost {
         venue: venue.to_owned(),
-        total: Sides::sum(items.iter().map(|cost| &cost.cost)),
+        total: CostChange::sum_changes(items.iter().map(|cost| &cost.cost)),
         runs_before: rounded(before),
         runs_after: rounded(after),
         items: items.to_vec(),

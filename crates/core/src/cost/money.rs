@@ -25,12 +25,12 @@ impl Money {
     }
 
     /// The amount in billionths of a dollar.
-    pub const fn nanos(self) -> i64 {
+    pub const fn as_nanos(self) -> i64 {
         self.0
     }
 
     /// A difference, for people: `+$0.42`, `-$0.42`, `+<$0.01`, or `no change`.
-    pub fn signed(self) -> String {
+    pub fn format_signed(self) -> String {
         match self.0 {
             0 => "no change".to_owned(),
             1.. => format!("+{self}"),
@@ -39,7 +39,7 @@ impl Money {
     }
 
     /// The exact amount, such as `0.401825`, without trailing zeros after the cents.
-    pub fn exact(self) -> String {
+    pub fn format_exact(self) -> String {
         let sign = if self.0 < 0 { "-" } else { "" };
         let nanos = self.0.unsigned_abs();
         let whole = nanos / NANOS.unsigned_abs();
@@ -89,6 +89,6 @@ impl Sum for Money {
 
 impl Serialize for Money {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.exact())
+        serializer.serialize_str(&self.format_exact())
     }
 }

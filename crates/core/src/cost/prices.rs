@@ -13,7 +13,7 @@ pub const FALLBACK_REGION: &str = "us-east-1";
 /// What AWS charges for, in display order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Item {
+pub enum CostItem {
     /// Invocations of a function.
     LambdaRequests,
     /// GB-seconds of a function on x86-64.
@@ -36,7 +36,7 @@ pub enum Item {
     ScheduledRules,
 }
 
-impl Item {
+impl CostItem {
     /// All items.
     pub const ALL: [Self; 9] = [
         Self::LambdaRequests,
@@ -51,7 +51,7 @@ impl Item {
     ];
 
     /// Display name.
-    pub fn title(self) -> &'static str {
+    pub fn display_name(self) -> &'static str {
         match self {
             Self::LambdaRequests => "Lambda requests",
             Self::LambdaDurationX86 => "Lambda GB-seconds, x86_64",
@@ -68,16 +68,16 @@ impl Item {
 
 /// The price of a number of units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Price {
+pub struct UnitPrice {
     /// Trillionths of a dollar, since the price of a GB-second has ten decimals.
     picos: u64,
     /// How many units that price is for.
     per: u64,
 }
 
-impl Price {
+impl UnitPrice {
     /// What `numerator / denominator` units cost, rounded to the nearest billionth of a dollar.
-    pub(super) fn of(self, numerator: u128, denominator: u128) -> Money {
+    pub(super) fn cost_of(self, numerator: u128, denominator: u128) -> Money {
         let divisor = denominator.saturating_mul(u128::from(self.per)).saturating_mul(1000).max(1);
         let nanos = numerator.saturating_mul(u128::from(self.picos)).saturating_add(divisor / 2) / divisor;
         Money::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
@@ -90,8 +90,8 @@ pub struct PriceTable {
     /// When it was last compared with AWS, as `YYYY-MM-DD`.
     pub date: String,
     /// Where each price is published.
-    pub sources: BTreeMap<Item, String>,
-    regions: BTreeMap<String, BTreeMap<Item, Price>>,
+    pub sources: BTreeMap<CostItem, String>,
+    regions: BTreeMap<String, BTreeMap<CostItem, UnitPrice>>,
 }
 
 /// The prices of one region.
@@ -99,29 +99,29 @@ pub struct PriceTable {
 pub struct RegionPrices<'a> {
     /// The region that the prices are for.
     pub region: &'a str,
-    prices: &'a BTreeMap<Item, Price>,
+    prices: &'a BTreeMap<CostItem, UnitPrice>,
 }
 
 impl RegionPrices<'_> {
     /// What `numerator / denominator` units of an item cost.
-    pub(super) fn of(&self, item: Item, numerator: u128, denominator: u128) -> Money {
-        self.prices.get(&item).map_or(Money::ZERO, |price| price.of(numerator, denominator))
+    pub(super) fn cost_of(&self, item: CostItem, numerator: u128, denominator: u128) -> Money {
+        self.prices.get(&item).map_or(Money::ZERO, |price| price.cost_of(numerator, denominator))
     }
 }
 
 /// The raw content of `prices.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct PriceFile {
     date: String,
     currency: String,
-    price: Vec<WrittenPrice>,
+    price: Vec<PriceEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenPrice {
-    item: Item,
+struct PriceEntry {
+    item: CostItem,
     /// For readers of the file.
     #[serde(rename = "unit")]
     _unit: String,
@@ -135,9 +135,9 @@ impl PriceTable {
     ///
     /// # Panics
     /// If the table in the repository is invalid. The tests check that it isn't.
-    pub fn bundled() -> &'static Self {
+    pub fn bundled_table() -> &'static Self {
         static BUNDLED: LazyLock<PriceTable> = LazyLock::new(|| {
-            PriceTable::parse(include_str!("prices.toml")).unwrap_or_else(|flaw| panic!("prices.toml: {flaw}"))
+            PriceTable::parse_toml(include_str!("prices.toml")).unwrap_or_else(|flaw| panic!("prices.toml: {flaw}"))
         });
         &BUNDLED
     }
@@ -146,23 +146,23 @@ impl PriceTable {
     ///
     /// # Errors
     /// The text is not TOML of this shape, a region lacks the price of an item, or there are no prices for us-east-1.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let written: Written = toml::from_str(text).map_err(|error| error.to_string())?;
+    pub fn parse_toml(text: &str) -> Result<Self, String> {
+        let written: PriceFile = toml::from_str(text).map_err(|error| error.to_string())?;
         if written.currency != "USD" {
             return Err(format!("prices in {}: only USD is supported", written.currency));
         }
         let mut table = Self { date: written.date, sources: BTreeMap::new(), regions: BTreeMap::new() };
         for price in written.price {
             for (region, usd) in price.usd {
-                let picos = picos(&usd).filter(|_| price.per > 0);
+                let picos = parse_picos(&usd).filter(|_| price.per > 0);
                 let picos = picos.ok_or_else(|| format!("{region}: {usd} per {} is not a valid price", price.per))?;
-                table.regions.entry(region).or_default().insert(price.item, Price { picos, per: price.per });
+                table.regions.entry(region).or_default().insert(price.item, UnitPrice { picos, per: price.per });
             }
             table.sources.insert(price.item, price.source);
         }
         for (region, prices) in &table.regions {
-            if let Some(item) = Item::ALL.iter().find(|item| !prices.contains_key(item)) {
-                return Err(format!("{region} has no price for {}", item.title()));
+            if let Some(item) = CostItem::ALL.iter().find(|item| !prices.contains_key(item)) {
+                return Err(format!("{region} has no price for {}", item.display_name()));
             }
         }
         if !table.regions.contains_key(FALLBACK_REGION) {
@@ -172,13 +172,13 @@ impl PriceTable {
     }
 
     /// The regions in the table.
-    pub fn regions(&self) -> impl Iterator<Item = &str> {
+    pub fn region_names(&self) -> impl Iterator<Item = &str> {
         self.regions.keys().map(String::as_str)
     }
 
     /// The prices of a region, or else those of us-east-1.
-    pub fn region(&self, region: &str) -> RegionPrices<'_> {
-        static NONE: BTreeMap<Item, Price> = BTreeMap::new();
+    pub fn region_prices(&self, region: &str) -> RegionPrices<'_> {
+        static NONE: BTreeMap<CostItem, UnitPrice> = BTreeMap::new();
         let known = self.regions.get_key_value(region).or_else(|| self.regions.get_key_value(FALLBACK_REGION));
         known.map_or(RegionPrices { region: FALLBACK_REGION, prices: &NONE }, |(region, prices)| RegionPrices {
             region,
@@ -188,7 +188,7 @@ impl PriceTable {
 }
 
 /// Converts a decimal number of dollars to trillionths. `None` if it has more decimals or is not a number.
-fn picos(usd: &str) -> Option<u64> {
+fn parse_picos(usd: &str) -> Option<u64> {
     let (whole, parts) = usd.split_once('.').unwrap_or((usd, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || parts.len() > 12 || !digits(whole) || !digits(parts) {

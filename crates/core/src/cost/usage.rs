@@ -1,10 +1,10 @@
 //! What a venue uses per month, on either side of a plan.
 
-use super::prices::{Item, RegionPrices};
-use super::{Assumptions, HOURS_A_MONTH, Money};
-use crate::manifest::Schedule;
+use super::prices::{CostItem, RegionPrices};
+use super::{CostAssumptions, HOURS_A_MONTH, Money};
+use crate::manifest::ScheduleExpression;
 use crate::plan::{is_owner, is_pinned};
-use crate::resource::{FunctionConfiguration, LiveStack, Observed, Stack};
+use crate::resource::{DesiredStack, FunctionConfiguration, LiveStack, Observed};
 
 /// MB in a GB of memory, as Lambda charges for it.
 const MB_A_GB: u128 = 1024;
@@ -15,7 +15,7 @@ const DAYS_KEPT_FOR_EVER: u32 = 365;
 
 /// What a venue uses per month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Usage {
+pub(super) struct VenueUsage {
     /// Runs, in thousandths: a weekly rule has 4.345 runs per month.
     pub(super) thousandths_of_runs: u64,
     /// Hours with at least one run, in thousandths.
@@ -27,35 +27,37 @@ pub(super) struct Usage {
     log_retention_days: u32,
 }
 
-impl Usage {
+impl VenueUsage {
     /// What a stack uses once the plan is applied, given what currently exists of it.
-    pub(super) fn of_desired(stack: &Stack, live: &LiveStack) -> Self {
-        let runs = Some(&stack.rule).filter(|rule| rule.enabled).and_then(|rule| Runs::of(&rule.schedule));
+    pub(super) fn from_desired(stack: &DesiredStack, live: &LiveStack) -> Self {
+        let runs =
+            Some(&stack.rule).filter(|rule| rule.enabled).and_then(|rule| MonthlyRuns::from_schedule(&rule.schedule));
         let wanted = &stack.function.configuration;
         // A rollback stays in effect until the function changes.
         let size =
             |configuration: &FunctionConfiguration| (configuration.memory_mb, configuration.architecture.clone());
-        let unchanged = live.function.present().is_some_and(|function| size(&function.configuration) == size(wanted));
-        let pinned = live.alias.present().filter(|alias| unchanged && is_pinned(&live.function, alias));
+        let unchanged =
+            live.function.as_present().is_some_and(|function| size(&function.configuration) == size(wanted));
+        let pinned = live.alias.as_present().filter(|alias| unchanged && is_pinned(&live.function, alias));
         let configuration = pinned.map_or(wanted, |alias| &alias.configuration);
         Self {
             secrets: 1,
             log_retention_days: stack.log_group.retention_days,
-            ..Self::of_function(configuration, runs.unwrap_or_default())
+            ..Self::from_function(configuration, runs.unwrap_or_default())
         }
     }
 
     /// What an existing stack uses. Resources of other owners are not part of this bill.
-    pub(super) fn of_live(live: &LiveStack, deployment: &str) -> Self {
-        let secret = live.secret.present().filter(|secret| is_owner(&secret.tags, deployment));
-        let group = live.log_group.present().filter(|group| is_owner(&group.tags, deployment));
-        let function = live.function.present().filter(|function| is_owner(&function.tags, deployment));
-        let rule = live.rule.present().filter(|rule| is_owner(&rule.tags, deployment));
+    pub(super) fn from_live(live: &LiveStack, deployment: &str) -> Self {
+        let secret = live.secret.as_present().filter(|secret| is_owner(&secret.tags, deployment));
+        let group = live.log_group.as_present().filter(|group| is_owner(&group.tags, deployment));
+        let function = live.function.as_present().filter(|function| is_owner(&function.tags, deployment));
+        let rule = live.rule.as_present().filter(|rule| is_owner(&rule.tags, deployment));
         let fires = rule.filter(|rule| rule.enabled && !rule.targets.is_empty());
-        let runs = fires.and_then(|rule| Runs::of(&rule.schedule)).unwrap_or_default();
+        let runs = fires.and_then(|rule| MonthlyRuns::from_schedule(&rule.schedule)).unwrap_or_default();
         // The rule invokes the alias, so the alias's version is what runs.
-        let alias = live.alias.present().map(|alias| &alias.configuration);
-        let usage = function.map(|function| Self::of_function(alias.unwrap_or(&function.configuration), runs));
+        let alias = live.alias.as_present().map(|alias| &alias.configuration);
+        let usage = function.map(|function| Self::from_function(alias.unwrap_or(&function.configuration), runs));
         Self {
             secrets: u32::from(secret.is_some()),
             log_retention_days: group.map_or(0, |group| group.retention_days.unwrap_or(DAYS_KEPT_FOR_EVER)),
@@ -63,7 +65,7 @@ impl Usage {
         }
     }
 
-    fn of_function(configuration: &FunctionConfiguration, runs: Runs) -> Self {
+    fn from_function(configuration: &FunctionConfiguration, runs: MonthlyRuns) -> Self {
         Self {
             thousandths_of_runs: runs.thousandths,
             thousandths_of_hours: runs.thousandths_of_hours,
@@ -74,28 +76,34 @@ impl Usage {
     }
 
     /// What one item of this usage costs per month.
-    pub(super) fn price(&self, item: Item, run_ms: u64, assumptions: &Assumptions, prices: &RegionPrices) -> Money {
+    pub(super) fn price_item(
+        &self,
+        item: CostItem,
+        run_ms: u64,
+        assumptions: &CostAssumptions,
+        prices: &RegionPrices,
+    ) -> Money {
         let runs = u128::from(self.thousandths_of_runs);
         let duration = runs * u128::from(self.memory_mb) * u128::from(run_ms);
         let logs = runs * u128::from(assumptions.log_bytes_a_run);
         match item {
-            Item::LambdaRequests | Item::ScheduledRules => prices.of(item, runs, 1000),
-            Item::LambdaDurationX86 if !self.arm => prices.of(item, duration, 1000 * 1000 * MB_A_GB),
-            Item::LambdaDurationArm if self.arm => prices.of(item, duration, 1000 * 1000 * MB_A_GB),
-            Item::LambdaDurationX86 | Item::LambdaDurationArm => Money::ZERO,
-            Item::Secrets => prices.of(item, u128::from(self.secrets), 1),
-            Item::SecretReads if self.secrets > 0 => {
-                prices.of(item, runs * u128::from(assumptions.secret_reads_a_run), 1000)
+            CostItem::LambdaRequests | CostItem::ScheduledRules => prices.cost_of(item, runs, 1000),
+            CostItem::LambdaDurationX86 if !self.arm => prices.cost_of(item, duration, 1000 * 1000 * MB_A_GB),
+            CostItem::LambdaDurationArm if self.arm => prices.cost_of(item, duration, 1000 * 1000 * MB_A_GB),
+            CostItem::LambdaDurationX86 | CostItem::LambdaDurationArm => Money::ZERO,
+            CostItem::Secrets => prices.cost_of(item, u128::from(self.secrets), 1),
+            CostItem::SecretReads if self.secrets > 0 => {
+                prices.cost_of(item, runs * u128::from(assumptions.secret_reads_a_run), 1000)
             }
-            Item::SecretReads => Money::ZERO,
-            Item::LogIngestion => prices.of(item, logs, 1000 * BYTES_A_GB),
-            Item::LogStorage => {
+            CostItem::SecretReads => Money::ZERO,
+            CostItem::LogIngestion => prices.cost_of(item, logs, 1000 * BYTES_A_GB),
+            CostItem::LogStorage => {
                 let hours = u128::from(self.log_retention_days) * 24;
-                prices.of(item, logs * hours, 1000 * BYTES_A_GB * u128::from(HOURS_A_MONTH))
+                prices.cost_of(item, logs * hours, 1000 * BYTES_A_GB * u128::from(HOURS_A_MONTH))
             }
-            Item::Metrics => {
+            CostItem::Metrics => {
                 let hours = u128::from(self.thousandths_of_hours) * u128::from(assumptions.metrics_a_venue);
-                prices.of(item, hours, 1000 * u128::from(HOURS_A_MONTH))
+                prices.cost_of(item, hours, 1000 * u128::from(HOURS_A_MONTH))
             }
         }
     }
@@ -103,15 +111,15 @@ impl Usage {
 
 /// How often a rule fires per month.
 #[derive(Clone, Copy, Default)]
-struct Runs {
+struct MonthlyRuns {
     thousandths: u64,
     thousandths_of_hours: u64,
 }
 
-impl Runs {
+impl MonthlyRuns {
     /// `None` if the expression is not a valid schedule.
-    fn of(schedule: &str) -> Option<Self> {
-        let schedule = Schedule::parse(schedule).ok()?;
+    fn from_schedule(schedule: &str) -> Option<Self> {
+        let schedule = ScheduleExpression::parse_expression(schedule).ok()?;
         Some(Self {
             thousandths: schedule.firings_in(HOURS_A_MONTH),
             thousandths_of_hours: schedule.busy_hours_in(HOURS_A_MONTH),
@@ -120,7 +128,7 @@ impl Runs {
 }
 
 /// The unreadable parts of a live stack that cost something.
-pub(super) fn unread(live: &LiveStack) -> Vec<&'static str> {
+pub(super) fn unreadable_parts(live: &LiveStack) -> Vec<&'static str> {
     fn is_unreadable<T>(observed: &Observed<T>) -> bool {
         matches!(observed, Observed::Unreadable(_))
     }
@@ -135,5 +143,5 @@ pub(super) fn unread(live: &LiveStack) -> Vec<&'static str> {
 
 /// Whether the rule fires on something other than a schedule, so that its runs can't be counted.
 pub(super) fn fires_by_events(live: &LiveStack) -> bool {
-    live.rule.present().is_some_and(|rule| rule.enabled && Runs::of(&rule.schedule).is_none())
+    live.rule.as_present().is_some_and(|rule| rule.enabled && MonthlyRuns::from_schedule(&rule.schedule).is_none())
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::condition::Context;
-use super::model::{Check, Pair, PairState, Reach, Report, Shared, Subject, Told, Verdict};
-use super::policy::{Decision, Policy, Principal, Request, decide, decide_assumption};
-use super::shared::shared;
-use super::simulated::Simulated;
+use super::condition::RequestContext;
+use super::model::{
+    IsolationCheck, IsolationReport, PairState, Reach, ReadOutcome, RequestVerdict, SharedItem, VenuePair, VenueSubject,
+};
+use super::policy::{Policy, PolicyDecision, PolicyRequest, RequestPrincipal, decide_assumption, decide_request};
+use super::shared::find_shared_items;
+use super::simulated::SimulationResults;
 
 /// The service principal that fires rules.
 const EVENTS: &str = "events.amazonaws.com";
@@ -21,15 +23,15 @@ const ASSUME: &str = "sts:AssumeRole";
 
 /// A request by a role that is to be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct RoleRequest {
     pub reach: Reach,
     pub action: &'static str,
-    pub resource: Told<String>,
+    pub resource: ReadOutcome<String>,
 }
 
 /// The requests to check for one venue's role against another venue. For the venue itself: what it must be able to do.
-pub fn asked(to: &Subject, own: bool) -> Vec<Asked> {
-    let ask = |reach, action, resource| Asked { reach, action, resource };
+pub fn requests_to_check(to: &VenueSubject, own: bool) -> Vec<RoleRequest> {
+    let ask = |reach, action, resource| RoleRequest { reach, action, resource };
     let stream = format!("{}:log-stream:verify", to.log_group_arn);
     if own {
         return vec![
@@ -50,48 +52,66 @@ pub fn asked(to: &Subject, own: bool) -> Vec<Asked> {
     all
 }
 
-fn alias_arn(subject: &Subject) -> String {
+fn alias_arn(subject: &VenueSubject) -> String {
     format!("{}:{}", subject.function_arn, crate::naming::ALIAS)
 }
 
 /// Checks every pair of venues.
-pub fn judge(subjects: &[Subject], simulated: &Simulated, mut notes: Vec<String>) -> Report {
+pub fn judge_pairs(
+    subjects: &[VenueSubject],
+    simulated: &SimulationResults,
+    mut notes: Vec<String>,
+) -> IsolationReport {
     let mut disagreements = Vec::new();
     let mut pairs = Vec::with_capacity(subjects.len() * subjects.len());
     for from in subjects {
         for to in subjects {
-            pairs.push(pair(from, to, simulated, &mut disagreements));
+            pairs.push(judge_pair(from, to, simulated, &mut disagreements));
         }
     }
     let asked = pairs.iter().flat_map(|pair| &pair.checks).filter(|check| check.reach != Reach::Rule);
-    let unanswered = asked.filter(|check| check.verdict != Verdict::Untold && check.simulated.is_none()).count();
+    let unanswered = asked.filter(|check| check.verdict != RequestVerdict::Untold && check.simulated.is_none()).count();
     if unanswered > 0 && !simulated.is_empty() {
         notes.push(format!(
             "IAM's simulation returned no result for {unanswered} decisions; they rest on the local evaluation alone"
         ));
     }
-    Report { venues: subjects.iter().map(|subject| subject.venue.clone()).collect(), pairs, disagreements, notes }
+    IsolationReport {
+        venues: subjects.iter().map(|subject| subject.venue.clone()).collect(),
+        pairs,
+        disagreements,
+        notes,
+    }
 }
 
-fn pair(from: &Subject, to: &Subject, simulated: &Simulated, disagreements: &mut Vec<String>) -> Pair {
+fn judge_pair(
+    from: &VenueSubject,
+    to: &VenueSubject,
+    simulated: &SimulationResults,
+    disagreements: &mut Vec<String>,
+) -> VenuePair {
     let own = from.venue == to.venue;
-    let mut checks: Vec<Check> = asked(to, own).iter().map(|asked| by_role(from, to, asked)).collect();
+    let mut checks: Vec<IsolationCheck> =
+        requests_to_check(to, own).iter().map(|asked| check_by_role(from, to, asked)).collect();
     for check in &mut checks {
-        if let Some(decision) = simulated.decision(&from.venue, &check.action, &check.resource) {
+        if let Some(decision) = simulated.find_decision(&from.venue, &check.action, &check.resource) {
             check.simulated = Some(decision.to_owned());
-            disagreements.extend(disagreement(from, check, decision));
+            disagreements.extend(find_disagreement(from, check, decision));
         }
     }
-    checks.extend(by_rule(from, to, own));
-    let mut untold: BTreeSet<String> =
-        checks.iter().filter(|check| check.verdict == Verdict::Untold).map(|check| check.reason.clone()).collect();
+    checks.extend(check_by_rule(from, to, own));
+    let mut untold: BTreeSet<String> = checks
+        .iter()
+        .filter(|check| check.verdict == RequestVerdict::Untold)
+        .map(|check| check.reason.clone())
+        .collect();
     let shared = match (&from.holdings, &to.holdings) {
         _ if own => Vec::new(),
         (Ok(mine), Ok(theirs)) => {
-            let mut found = shared(mine, theirs);
+            let mut found = find_shared_items(mine, theirs);
             if mine.secret_arn.is_some() && mine.secret_arn.as_ref() == to.secret_arn.as_ref().ok() {
                 let text = format!("the function of {} uses the secret of {}", from.venue, to.venue);
-                found.push(Shared { what: "secret".to_owned(), text, tolerated: false });
+                found.push(SharedItem { what: "secret".to_owned(), text, tolerated: false });
             }
             found
         }
@@ -100,33 +120,37 @@ fn pair(from: &Subject, to: &Subject, simulated: &Simulated, disagreements: &mut
             Vec::new()
         }
     };
-    let state = state(own, &checks, &shared, !untold.is_empty());
-    Pair { from: from.venue.clone(), to: to.venue.clone(), state, checks, shared, untold }
+    let state = pair_state(own, &checks, &shared, !untold.is_empty());
+    VenuePair { from: from.venue.clone(), to: to.venue.clone(), state, checks, shared, untold }
 }
 
-fn state(own: bool, checks: &[Check], shared: &[Shared], untold: bool) -> PairState {
+fn pair_state(own: bool, checks: &[IsolationCheck], shared: &[SharedItem], untold: bool) -> PairState {
     let any = |verdict| checks.iter().any(|check| check.verdict == verdict);
     match own {
-        true if any(Verdict::Denied) => PairState::OwnDenied,
+        true if any(RequestVerdict::Denied) => PairState::OwnDenied,
         true if untold => PairState::Untold,
         true => PairState::Own,
-        false if any(Verdict::Allowed) || shared.iter().any(|shared| !shared.tolerated) => PairState::Open,
+        false if any(RequestVerdict::Allowed) || shared.iter().any(|shared| !shared.tolerated) => PairState::Open,
         false if untold => PairState::Untold,
         false => PairState::Isolated,
     }
 }
 
 /// A role that makes a request itself: no service makes it for anybody.
-fn context_of(role: &str) -> Context {
-    Context::from([("aws:sourcearn", None), ("aws:sourceaccount", None), ("aws:principalarn", Some(role.to_owned()))])
+fn context_of(role: &str) -> RequestContext {
+    RequestContext::from([
+        ("aws:sourcearn", None),
+        ("aws:sourceaccount", None),
+        ("aws:principalarn", Some(role.to_owned())),
+    ])
 }
 
-fn by_role(from: &Subject, to: &Subject, asked: &Asked) -> Check {
-    let untold = |reason: &str, resource: &str| Check {
+fn check_by_role(from: &VenueSubject, to: &VenueSubject, asked: &RoleRequest) -> IsolationCheck {
+    let untold = |reason: &str, resource: &str| IsolationCheck {
         reach: asked.reach,
         action: asked.action.to_owned(),
         resource: resource.to_owned(),
-        verdict: Verdict::Untold,
+        verdict: RequestVerdict::Untold,
         reason: reason.to_owned(),
         simulated: None,
     };
@@ -146,75 +170,82 @@ fn by_role(from: &Subject, to: &Subject, asked: &Asked) -> Check {
         (Err(why), _) | (_, Err(why)) => return untold(why, resource),
     };
     let context = context_of(&from.role_arn);
-    let request =
-        Request { principal: Principal::Role(&from.role_arn), action: asked.action, resource, context: &context };
+    let request = PolicyRequest {
+        principal: RequestPrincipal::Role(&from.role_arn),
+        action: asked.action,
+        resource,
+        context: &context,
+    };
     let decision = match asked.reach {
         Reach::Role => decide_assumption(own, theirs, &request),
-        _ => decide(own, theirs, &request),
+        _ => decide_request(own, theirs, &request),
     };
     let reason = match &decision {
-        Decision::Allowed(by) => format!("allowed by {by}"),
-        Decision::DeniedBy(by) => format!("denied by {by}"),
-        Decision::NotAllowed if asked.reach == Reach::Role => {
-            format!("{}'s role trusts {}", to.venue, trusted(theirs))
+        PolicyDecision::Allowed(by) => format!("allowed by {by}"),
+        PolicyDecision::DeniedBy(by) => format!("denied by {by}"),
+        PolicyDecision::NotAllowed if asked.reach == Reach::Role => {
+            format!("{}'s role trusts {}", to.venue, trusted_principals_text(theirs))
         }
-        Decision::NotAllowed => format!("{}'s role may do this {}", from.venue, only_on(own, asked.action)),
+        PolicyDecision::NotAllowed => {
+            format!("{}'s role may do this {}", from.venue, allowed_resources_text(own, asked.action))
+        }
     };
-    Check {
+    IsolationCheck {
         reach: asked.reach,
         action: asked.action.to_owned(),
         resource: resource.clone(),
-        verdict: if decision.is_allowed() { Verdict::Allowed } else { Verdict::Denied },
+        verdict: if decision.is_allowed() { RequestVerdict::Allowed } else { RequestVerdict::Denied },
         reason,
         simulated: None,
     }
 }
 
 /// The resources on which a role may do something, in words.
-fn only_on(own: &[Policy], action: &str) -> String {
-    let resources: Vec<String> = own.iter().flat_map(|policy| policy.allowed_on(action)).collect();
+fn allowed_resources_text(own: &[Policy], action: &str) -> String {
+    let resources: Vec<String> = own.iter().flat_map(|policy| policy.allowed_resources(action)).collect();
     if resources.is_empty() { "on no resource".to_owned() } else { format!("only on {}", resources.join(" and ")) }
 }
 
-fn trusted(trust: &[Policy]) -> String {
+fn trusted_principals_text(trust: &[Policy]) -> String {
     let names: Vec<String> = trust.iter().flat_map(Policy::allowed_principals).collect();
     if names.is_empty() { "nobody".to_owned() } else { format!("only {}", names.join(" and ")) }
 }
 
 /// A rule invokes its target: the function's alias, or the function itself.
-fn by_rule(from: &Subject, to: &Subject, own: bool) -> Vec<Check> {
+fn check_by_rule(from: &VenueSubject, to: &VenueSubject, own: bool) -> Vec<IsolationCheck> {
     let resources = if own { vec![alias_arn(to)] } else { vec![alias_arn(to), to.function_arn.clone()] };
-    let context = Context::from([
+    let context = RequestContext::from([
         ("aws:sourcearn", Some(from.rule_arn.clone())),
         ("aws:sourceaccount", Some(from.account.clone())),
     ]);
     let check = |resource: String| {
         let (verdict, reason) = match &to.function_policy {
-            Err(why) => (Verdict::Untold, why.clone()),
+            Err(why) => (RequestVerdict::Untold, why.clone()),
             Ok(policies) => {
-                let principal = Principal::Service(EVENTS);
-                let request = Request { principal, action: INVOKE, resource: &resource, context: &context };
-                match decide(&[], policies, &request) {
-                    Decision::Allowed(by) => (Verdict::Allowed, format!("allowed by {by}")),
-                    Decision::DeniedBy(by) => (Verdict::Denied, format!("denied by {by}")),
-                    Decision::NotAllowed => {
-                        (Verdict::Denied, format!("no statement of {}'s function policy allows that rule", to.venue))
-                    }
+                let principal = RequestPrincipal::Service(EVENTS);
+                let request = PolicyRequest { principal, action: INVOKE, resource: &resource, context: &context };
+                match decide_request(&[], policies, &request) {
+                    PolicyDecision::Allowed(by) => (RequestVerdict::Allowed, format!("allowed by {by}")),
+                    PolicyDecision::DeniedBy(by) => (RequestVerdict::Denied, format!("denied by {by}")),
+                    PolicyDecision::NotAllowed => (
+                        RequestVerdict::Denied,
+                        format!("no statement of {}'s function policy allows that rule", to.venue),
+                    ),
                 }
             }
         };
-        Check { reach: Reach::Rule, action: INVOKE.to_owned(), resource, verdict, reason, simulated: None }
+        IsolationCheck { reach: Reach::Rule, action: INVOKE.to_owned(), resource, verdict, reason, simulated: None }
     };
     resources.into_iter().map(check).collect()
 }
 
 /// IAM simulates only the role's own policies, not the policies of the requested resource.
-fn disagreement(from: &Subject, check: &Check, simulated: &str) -> Option<String> {
+fn find_disagreement(from: &VenueSubject, check: &IsolationCheck, simulated: &str) -> Option<String> {
     let own = from.role.as_ref().ok()?;
     let context = context_of(&from.role_arn);
-    let principal = Principal::Role(&from.role_arn);
-    let request = Request { principal, action: &check.action, resource: &check.resource, context: &context };
-    let here = decide(own, &[], &request).is_allowed();
+    let principal = RequestPrincipal::Role(&from.role_arn);
+    let request = PolicyRequest { principal, action: &check.action, resource: &check.resource, context: &context };
+    let here = decide_request(own, &[], &request).is_allowed();
     (here != (simulated == "allowed")).then(|| {
         let found = if here { "allowed" } else { "denied" };
         format!(

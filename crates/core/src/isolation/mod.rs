@@ -12,11 +12,12 @@ pub mod policy;
 mod shared;
 mod simulated;
 
-pub use condition::Context;
-pub use judge::{Asked, asked, judge};
+pub use condition::RequestContext;
+pub use judge::{RoleRequest, judge_pairs, requests_to_check};
 pub use model::{
-    Check, Credential, Holdings, Pair, PairState, Reach, Report, Shared, Subject, Told, Verdict, policies,
+    ComparedCredential, IsolationCheck, IsolationReport, PairState, Reach, ReadOutcome, RequestVerdict, SharedItem,
+    VenueHoldings, VenuePair, VenueSubject, parse_policies,
 };
-pub use pattern::{Holds, glob, is_action, is_resource};
-pub use shared::shared;
-pub use simulated::Simulated;
+pub use pattern::{Certainty, action_matches, glob_matches, resource_matches};
+pub use shared::find_shared_items;
+pub use simulated::SimulationResults;

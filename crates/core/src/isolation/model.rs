@@ -4,48 +4,48 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
-use sync_config::config::Destination;
+use sync_config::config::DestinationConfig;
 
 use super::policy::Policy;
 
 /// What was read, or why it is unreadable.
-pub type Told<T> = Result<T, String>;
+pub type ReadOutcome<T> = Result<T, String>;
 
 /// A venue, as far as it could reach another one or be reached by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct VenueSubject {
     pub venue: String,
     pub role_arn: String,
     /// All policies of the role, inline and attached.
-    pub role: Told<Vec<Policy>>,
-    pub trust: Told<Vec<Policy>>,
-    pub secret_arn: Told<String>,
-    pub secret_policy: Told<Vec<Policy>>,
+    pub role: ReadOutcome<Vec<Policy>>,
+    pub trust: ReadOutcome<Vec<Policy>>,
+    pub secret_arn: ReadOutcome<String>,
+    pub secret_policy: ReadOutcome<Vec<Policy>>,
     pub log_group_arn: String,
     /// Without a qualifier.
     pub function_arn: String,
-    pub function_policy: Told<Vec<Policy>>,
+    pub function_policy: ReadOutcome<Vec<Policy>>,
     pub rule_arn: String,
     pub account: String,
     /// What its function works with.
-    pub holdings: Told<Holdings>,
+    pub holdings: ReadOutcome<VenueHoldings>,
 }
 
 /// What a venue must not share with another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Holdings {
+pub struct VenueHoldings {
     pub flag_property: String,
-    pub destination: Destination,
+    pub destination: DestinationConfig,
     pub tripleseat_base_uri: Option<String>,
     /// By the secret's key.
-    pub credentials: BTreeMap<String, Credential>,
+    pub credentials: BTreeMap<String, ComparedCredential>,
     /// The secret that the function uses, if known.
     pub secret_arn: Option<String>,
 }
 
 /// A credential, as far as two can be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
+pub struct ComparedCredential {
     /// The reference in the manifest.
     pub reference: String,
     /// SHA-256 of its value, if available. Used only for comparison and never shown.
@@ -70,7 +70,7 @@ pub enum Reach {
 
 impl Reach {
     /// What is reached, as in "reaches the secret of b".
-    pub fn word(self) -> &'static str {
+    pub fn display_word(self) -> &'static str {
         match self {
             Self::Secret => "secret",
             Self::Logs => "log group",
@@ -83,11 +83,11 @@ impl Reach {
 
 /// One decided request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub struct IsolationCheck {
     pub reach: Reach,
     pub action: String,
     pub resource: String,
-    pub verdict: Verdict,
+    pub verdict: RequestVerdict,
     /// Why.
     pub reason: String,
     /// The decision of IAM's own simulation, if it was asked.
@@ -98,7 +98,7 @@ pub struct Check {
 /// The decision on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum RequestVerdict {
     Denied,
     Allowed,
     /// Unknown: something that it depends on is unreadable.
@@ -107,7 +107,7 @@ pub enum Verdict {
 
 /// Something that two venues share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Shared {
+pub struct SharedItem {
     /// `flag_property`, `destination`, `secret`, or a credential's key.
     pub what: String,
     pub text: String,
@@ -117,12 +117,12 @@ pub struct Shared {
 
 /// Two venues, or a venue and itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Pair {
+pub struct VenuePair {
     pub from: String,
     pub to: String,
     pub state: PairState,
-    pub checks: Vec<Check>,
-    pub shared: Vec<Shared>,
+    pub checks: Vec<IsolationCheck>,
+    pub shared: Vec<SharedItem>,
     /// Why something is unknown.
     pub untold: BTreeSet<String>,
 }
@@ -144,30 +144,30 @@ pub enum PairState {
 
 /// The results for all pairs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct IsolationReport {
     pub venues: Vec<String>,
     /// Row by row, in the order of `venues`.
-    pub pairs: Vec<Pair>,
+    pub pairs: Vec<VenuePair>,
     /// Where IAM's simulation differs from the local evaluation.
     pub disagreements: Vec<String>,
     /// Notes on what was left out and where the data was incomplete.
     pub notes: Vec<String>,
 }
 
-impl Report {
+impl IsolationReport {
     /// The pairs of two different venues.
-    pub fn of_two(&self) -> impl Iterator<Item = &Pair> {
+    pub fn distinct_pairs(&self) -> impl Iterator<Item = &VenuePair> {
         self.pairs.iter().filter(|pair| pair.from != pair.to)
     }
 
     /// Whether any venue reaches another, shares something with it, can't do its own work, or IAM disagrees.
     pub fn is_open(&self) -> bool {
-        let open = |pair: &Pair| matches!(pair.state, PairState::Open | PairState::OwnDenied);
+        let open = |pair: &VenuePair| matches!(pair.state, PairState::Open | PairState::OwnDenied);
         self.pairs.iter().any(open) || !self.disagreements.is_empty()
     }
 
     /// Whether something is unknown.
-    pub fn is_untold(&self) -> bool {
+    pub fn has_unknowns(&self) -> bool {
         self.pairs.iter().any(|pair| pair.state == PairState::Untold)
     }
 }
@@ -176,6 +176,6 @@ impl Report {
 ///
 /// # Errors
 /// The document is not a valid policy.
-pub fn policies(name: &str, document: &Value) -> Told<Vec<Policy>> {
-    Policy::parse(name, document).map(|policy| vec![policy])
+pub fn parse_policies(name: &str, document: &Value) -> ReadOutcome<Vec<Policy>> {
+    Policy::parse_document(name, document).map(|policy| vec![policy])
 }

@@ -2,16 +2,16 @@
 
 /// Whether something holds. Ordered, so that "all" is the minimum and "any" is the maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Holds {
+pub enum Certainty {
     No,
     /// It depends on something unknown.
     Maybe,
     Yes,
 }
 
-impl Holds {
+impl Certainty {
     /// `No` for `Yes`, and vice versa.
-    pub fn opposite(self) -> Self {
+    pub fn negated(self) -> Self {
         match self {
             Self::No => Self::Yes,
             Self::Maybe => Self::Maybe,
@@ -20,7 +20,7 @@ impl Holds {
     }
 }
 
-impl From<bool> for Holds {
+impl From<bool> for Certainty {
     fn from(value: bool) -> Self {
         if value { Self::Yes } else { Self::No }
     }
@@ -30,7 +30,7 @@ impl From<bool> for Holds {
 const ARN_PARTS: usize = 6;
 
 /// Whether `text` matches `pattern`, with `*` for any characters and `?` for one character.
-pub fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob_matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut next) = (0, 0);
     // The position of the last star, and how far into the text it currently matches.
@@ -59,29 +59,29 @@ pub fn glob(pattern: &str, text: &str) -> bool {
 }
 
 /// Whether an action matches a pattern. Actions are case-insensitive.
-pub fn is_action(pattern: &str, action: &str) -> bool {
-    glob(&pattern.to_lowercase(), &action.to_lowercase())
+pub fn action_matches(pattern: &str, action: &str) -> bool {
+    glob_matches(&pattern.to_lowercase(), &action.to_lowercase())
 }
 
 /// Whether an ARN matches a pattern. Each part is matched on its own, so a star before the last part doesn't match a
 /// colon. `Maybe` if the whole matches but the parts don't, or if the pattern has a variable (`${aws:username}`).
-pub fn is_resource(pattern: &str, arn: &str) -> Holds {
-    if let Some(open) = with_stars_for_variables(pattern) {
-        return if glob(&open, arn) { Holds::Maybe } else { Holds::No };
+pub fn resource_matches(pattern: &str, arn: &str) -> Certainty {
+    if let Some(open) = replace_variables_with_stars(pattern) {
+        return if glob_matches(&open, arn) { Certainty::Maybe } else { Certainty::No };
     }
     if pattern == "*" {
-        return Holds::Yes;
+        return Certainty::Yes;
     }
     let parts = |text: &'_ str| text.splitn(ARN_PARTS, ':').map(ToOwned::to_owned).collect::<Vec<_>>();
     let (patterns, texts) = (parts(pattern), parts(arn));
-    if patterns.len() == texts.len() && patterns.iter().zip(&texts).all(|(pattern, text)| glob(pattern, text)) {
-        return Holds::Yes;
+    if patterns.len() == texts.len() && patterns.iter().zip(&texts).all(|(pattern, text)| glob_matches(pattern, text)) {
+        return Certainty::Yes;
     }
-    if glob(pattern, arn) { Holds::Maybe } else { Holds::No }
+    if glob_matches(pattern, arn) { Certainty::Maybe } else { Certainty::No }
 }
 
 /// The pattern with a star for each `${…}`; `None` if there is no variable.
-pub(super) fn with_stars_for_variables(pattern: &str) -> Option<String> {
+pub(super) fn replace_variables_with_stars(pattern: &str) -> Option<String> {
     let mut open = String::new();
     let mut rest = pattern;
     while let Some((before, variable)) = rest.split_once("${") {

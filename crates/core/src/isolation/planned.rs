@@ -4,56 +4,66 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::model::{Credential, Holdings, Subject, policies};
+use super::model::{ComparedCredential, VenueHoldings, VenueSubject, parse_policies};
 use crate::desired::{Desired, Scope};
 use crate::manifest::{Manifest, Venue};
-use crate::resource::{PermissionSpec, Stack};
+use crate::resource::{DesiredStack, PermissionSpec};
 
 /// Six random-looking characters, like those that Secrets Manager appends to a secret's ARN.
 const SUFFIX: &str = "Xy7Zq2";
 
 /// The credentials to compare, by venue and by key in the secret.
-pub type Credentials = BTreeMap<String, BTreeMap<String, Credential>>;
+pub type CredentialsByVenue = BTreeMap<String, BTreeMap<String, ComparedCredential>>;
 
 /// The venues that should have resources.
-pub fn subjects(manifest: &Manifest, desired: &Desired, credentials: &Credentials) -> Vec<Subject> {
+pub fn planned_subjects(manifest: &Manifest, desired: &Desired, credentials: &CredentialsByVenue) -> Vec<VenueSubject> {
     let stacks = desired.venues.iter().filter_map(|venue| Some((venue, venue.stack.as_ref()?)));
     stacks
         .filter_map(|(planned, stack)| {
             let venue = manifest.venues.iter().find(|venue| venue.name == planned.venue)?;
-            Some(subject(venue, stack, &desired.scope, credentials.get(&venue.name).cloned().unwrap_or_default()))
+            Some(planned_subject(
+                venue,
+                stack,
+                &desired.scope,
+                credentials.get(&venue.name).cloned().unwrap_or_default(),
+            ))
         })
         .collect()
 }
 
-fn subject(venue: &Venue, stack: &Stack, scope: &Scope, credentials: BTreeMap<String, Credential>) -> Subject {
+fn planned_subject(
+    venue: &Venue,
+    stack: &DesiredStack,
+    scope: &Scope,
+    credentials: BTreeMap<String, ComparedCredential>,
+) -> VenueSubject {
     let name = &venue.name;
-    Subject {
+    VenueSubject {
         role_arn: scope.role_arn(&stack.role.path, &stack.role.name),
-        role: policies(&format!("the policy of {name}'s role"), &stack.role.policy),
-        trust: policies(&format!("the trust policy of {name}'s role"), &stack.role.trust),
-        secret_arn: Ok(scope.arn("secretsmanager", &format!("secret:{}-{SUFFIX}", stack.secret.name))),
+        role: parse_policies(&format!("the policy of {name}'s role"), &stack.role.policy),
+        trust: parse_policies(&format!("the trust policy of {name}'s role"), &stack.role.trust),
+        secret_arn: Ok(scope.regional_arn("secretsmanager", &format!("secret:{}-{SUFFIX}", stack.secret.name))),
         secret_policy: Ok(Vec::new()),
         log_group_arn: log_group_arn(scope, &stack.log_group.name),
-        function_policy: policies(
+        function_policy: parse_policies(
             &format!("the policy of {name}'s function"),
-            &function_policy(&stack.function.arn, &stack.permission),
+            &planned_function_policy(&stack.function.arn, &stack.permission),
         ),
         function_arn: stack.function.arn.clone(),
         rule_arn: stack.rule.arn.clone(),
         account: scope.account.clone(),
-        holdings: Ok(holdings(venue, credentials)),
+        holdings: Ok(manifest_holdings(venue, credentials)),
         venue: name.clone(),
     }
 }
 
 pub fn log_group_arn(scope: &Scope, name: &str) -> String {
-    scope.arn("logs", &format!("log-group:{name}"))
+    scope.regional_arn("logs", &format!("log-group:{name}"))
 }
 
 /// What a venue's function works with, according to the manifest.
-pub fn holdings(venue: &Venue, credentials: BTreeMap<String, Credential>) -> Holdings {
-    Holdings {
+pub fn manifest_holdings(venue: &Venue, credentials: BTreeMap<String, ComparedCredential>) -> VenueHoldings {
+    VenueHoldings {
         flag_property: venue.flag_property.clone(),
         destination: venue.destination.clone(),
         tripleseat_base_uri: venue.tripleseat_base_uri.clone(),
@@ -63,7 +73,7 @@ pub fn holdings(venue: &Venue, credentials: BTreeMap<String, Credential>) -> Hol
 }
 
 /// The policy that `AddPermission` creates from a statement.
-fn function_policy(function_arn: &str, permission: &PermissionSpec) -> Value {
+fn planned_function_policy(function_arn: &str, permission: &PermissionSpec) -> Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [{

@@ -7,12 +7,12 @@
 
 use serde_json::{Map, Value};
 
-use super::condition::{self, Context};
-use super::pattern::{Holds, is_action, is_resource};
+use super::condition::{self, RequestContext};
+use super::pattern::{Certainty, action_matches, resource_matches};
 
 /// Who makes a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Principal<'a> {
+pub enum RequestPrincipal<'a> {
     /// A role of the account, by its ARN.
     Role(&'a str),
     /// A service of AWS: `events.amazonaws.com`.
@@ -21,19 +21,19 @@ pub enum Principal<'a> {
 
 /// A request.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    pub principal: Principal<'a>,
+pub struct PolicyRequest<'a> {
+    pub principal: RequestPrincipal<'a>,
     /// As IAM writes it: `lambda:InvokeFunction`.
     pub action: &'a str,
     /// An ARN.
     pub resource: &'a str,
     /// What else is known about the request.
-    pub context: &'a Context,
+    pub context: &'a RequestContext,
 }
 
 /// The decision on a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+pub enum PolicyDecision {
     /// Allowed, or possibly allowed, by this statement.
     Allowed(String),
     /// Explicitly denied by this statement.
@@ -42,7 +42,7 @@ pub enum Decision {
     NotAllowed,
 }
 
-impl Decision {
+impl PolicyDecision {
     /// Whether the request is allowed.
     pub fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
@@ -53,30 +53,30 @@ impl Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     name: String,
-    statements: Vec<Statement>,
+    statements: Vec<PolicyStatement>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Statement {
+struct PolicyStatement {
     /// The `Sid`, or else the position in the policy, counted from 1.
     name: String,
     allows: bool,
-    principal: Option<Named>,
-    action: Element,
-    resource: Option<Element>,
+    principal: Option<StatementPrincipals>,
+    action: StatementElement,
+    resource: Option<StatementElement>,
     condition: Map<String, Value>,
 }
 
 /// `Action` or `NotAction`, `Resource` or `NotResource`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Element {
+struct StatementElement {
     patterns: Vec<String>,
     not: bool,
 }
 
-/// `Principal` or `NotPrincipal`.
+/// `RequestPrincipal` or `NotPrincipal`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Named {
+struct StatementPrincipals {
     /// Kind (`AWS`, `Service`) and name; a bare `*` has the kind `*`.
     names: Vec<(String, String)>,
     not: bool,
@@ -87,21 +87,22 @@ impl Policy {
     ///
     /// # Errors
     /// It is not a valid policy document. The error says why.
-    pub fn parse(name: &str, document: &Value) -> Result<Self, String> {
+    pub fn parse_document(name: &str, document: &Value) -> Result<Self, String> {
         let statements = match document.get("Statement") {
             Some(Value::Array(list)) => list.as_slice(),
             Some(one @ Value::Object(_)) => std::slice::from_ref(one),
             _ => return Err(format!("{name} has no readable statements")),
         };
         let read = (1..).zip(statements).map(|(number, value)| {
-            Statement::parse(number, value).map_err(|what| format!("{name}: statement {number} {what}"))
+            PolicyStatement::parse_statement(number, value).map_err(|what| format!("{name}: statement {number} {what}"))
         });
         Ok(Self { name: name.to_owned(), statements: read.collect::<Result<_, _>>()? })
     }
 
     /// The resource patterns on which an action is allowed here, regardless of conditions.
-    pub fn allowed_on<'p>(&'p self, action: &'p str) -> impl Iterator<Item = String> + 'p {
-        let fitting = self.statements.iter().filter(move |statement| statement.allows && statement.action.has(action));
+    pub fn allowed_resources<'p>(&'p self, action: &'p str) -> impl Iterator<Item = String> + 'p {
+        let fitting =
+            self.statements.iter().filter(move |statement| statement.allows && statement.action.covers_action(action));
         fitting.flat_map(|statement| match &statement.resource {
             None => vec!["*".to_owned()],
             Some(element) if element.not => vec![format!("all but {}", element.patterns.join(" and "))],
@@ -119,16 +120,21 @@ impl Policy {
     }
 
     /// The best match among its statements with this effect, and how certain it is.
-    fn fits(&self, allows: bool, request: &Request<'_>, account_counts: bool) -> Option<(Holds, String)> {
+    fn best_match(
+        &self,
+        allows: bool,
+        request: &PolicyRequest<'_>,
+        account_counts: bool,
+    ) -> Option<(Certainty, String)> {
         let fitting = self.statements.iter().filter(|statement| statement.allows == allows).map(|statement| {
-            (statement.holds(request, account_counts), format!("{}, statement {}", self.name, statement.name))
+            (statement.applies_to(request, account_counts), format!("{}, statement {}", self.name, statement.name))
         });
-        fitting.filter(|(holds, _)| *holds != Holds::No).max_by_key(|(holds, _)| *holds)
+        fitting.filter(|(holds, _)| *holds != Certainty::No).max_by_key(|(holds, _)| *holds)
     }
 }
 
-impl Statement {
-    fn parse(number: usize, value: &Value) -> Result<Self, String> {
+impl PolicyStatement {
+    fn parse_statement(number: usize, value: &Value) -> Result<Self, String> {
         let allows = match value.get("Effect").and_then(Value::as_str) {
             Some("Allow") => true,
             Some("Deny") => false,
@@ -142,27 +148,28 @@ impl Statement {
         Ok(Self {
             name: value.get("Sid").and_then(Value::as_str).map_or_else(|| number.to_string(), ToOwned::to_owned),
             allows,
-            principal: Named::parse(value)?,
-            action: Element::parse(value, "Action")?.ok_or("has no action")?,
-            resource: Element::parse(value, "Resource")?,
+            principal: StatementPrincipals::parse_principals(value)?,
+            action: StatementElement::parse_element(value, "Action")?.ok_or("has no action")?,
+            resource: StatementElement::parse_element(value, "Resource")?,
             condition,
         })
     }
 
-    fn holds(&self, request: &Request<'_>, account_counts: bool) -> Holds {
-        let principal = self.principal.as_ref().map_or(Holds::Yes, |named| named.holds(request, account_counts));
-        let action = Holds::from(self.action.has(request.action));
-        let resource = self.resource.as_ref().map_or(Holds::Yes, |element| {
-            let any = element.patterns.iter().map(|pattern| is_resource(pattern, request.resource)).max();
-            let any = any.unwrap_or(Holds::No);
-            if element.not { any.opposite() } else { any }
+    fn applies_to(&self, request: &PolicyRequest<'_>, account_counts: bool) -> Certainty {
+        let principal =
+            self.principal.as_ref().map_or(Certainty::Yes, |named| named.include_caller(request, account_counts));
+        let action = Certainty::from(self.action.covers_action(request.action));
+        let resource = self.resource.as_ref().map_or(Certainty::Yes, |element| {
+            let any = element.patterns.iter().map(|pattern| resource_matches(pattern, request.resource)).max();
+            let any = any.unwrap_or(Certainty::No);
+            if element.not { any.negated() } else { any }
         });
-        principal.min(action).min(resource).min(condition::holds(&self.condition, request.context))
+        principal.min(action).min(resource).min(condition::condition_holds(&self.condition, request.context))
     }
 }
 
-impl Element {
-    fn parse(statement: &Value, name: &str) -> Result<Option<Self>, String> {
+impl StatementElement {
+    fn parse_element(statement: &Value, name: &str) -> Result<Option<Self>, String> {
         let not = format!("Not{name}");
         let (value, not) = match (statement.get(name), statement.get(&not)) {
             (Some(value), None) => (value, false),
@@ -170,17 +177,17 @@ impl Element {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => return Err(format!("has both {name} and {not}")),
         };
-        Ok(Some(Self { patterns: texts(value).ok_or_else(|| format!("has an unreadable {name}"))?, not }))
+        Ok(Some(Self { patterns: string_list(value).ok_or_else(|| format!("has an unreadable {name}"))?, not }))
     }
 
     /// Whether it covers an action.
-    fn has(&self, action: &str) -> bool {
-        self.patterns.iter().any(|pattern| is_action(pattern, action)) != self.not
+    fn covers_action(&self, action: &str) -> bool {
+        self.patterns.iter().any(|pattern| action_matches(pattern, action)) != self.not
     }
 }
 
-impl Named {
-    fn parse(statement: &Value) -> Result<Option<Self>, String> {
+impl StatementPrincipals {
+    fn parse_principals(statement: &Value) -> Result<Option<Self>, String> {
         let (value, not) = match (statement.get("Principal"), statement.get("NotPrincipal")) {
             (Some(value), _) => (value, false),
             (None, Some(value)) => (value, true),
@@ -191,7 +198,7 @@ impl Named {
             Value::String(text) => names.push(("*".to_owned(), text.clone())),
             Value::Object(kinds) => {
                 for (kind, value) in kinds {
-                    let texts = texts(value).ok_or("has an unreadable principal")?;
+                    let texts = string_list(value).ok_or("has an unreadable principal")?;
                     names.extend(texts.into_iter().map(|text| (kind.clone(), text)));
                 }
             }
@@ -202,31 +209,32 @@ impl Named {
 
     /// `account_counts`: whether naming the account includes its roles. It does for roles whose own policies also allow
     /// the request.
-    fn holds(&self, request: &Request<'_>, account_counts: bool) -> Holds {
-        let named = self.names.iter().map(|(kind, name)| Self::one(kind, name, request, account_counts)).max();
-        let named = named.unwrap_or(Holds::No);
-        if self.not { named.opposite() } else { named }
+    fn include_caller(&self, request: &PolicyRequest<'_>, account_counts: bool) -> Certainty {
+        let named =
+            self.names.iter().map(|(kind, name)| Self::name_includes_caller(kind, name, request, account_counts)).max();
+        let named = named.unwrap_or(Certainty::No);
+        if self.not { named.negated() } else { named }
     }
 
-    fn one(kind: &str, name: &str, request: &Request<'_>, account_counts: bool) -> Holds {
+    fn name_includes_caller(kind: &str, name: &str, request: &PolicyRequest<'_>, account_counts: bool) -> Certainty {
         match (kind, request.principal) {
-            ("*", _) => Holds::from(name == "*"),
-            ("AWS", Principal::Role(_)) if name == "*" => Holds::Yes,
-            ("AWS", Principal::Role(role)) => {
+            ("*", _) => Certainty::from(name == "*"),
+            ("AWS", RequestPrincipal::Role(_)) if name == "*" => Certainty::Yes,
+            ("AWS", RequestPrincipal::Role(role)) => {
                 let account = role.split(':').nth(4).unwrap_or_default();
                 let role_name = role.rsplit('/').next().unwrap_or_default();
                 let is_account = name == account || name.ends_with(&format!(":iam::{account}:root"));
                 let is_session = name.contains(&format!(":sts::{account}:assumed-role/{role_name}/"));
-                Holds::from(name == role || is_session || (is_account && account_counts))
+                Certainty::from(name == role || is_session || (is_account && account_counts))
             }
-            ("Service", Principal::Service(service)) => Holds::from(name == service),
-            _ => Holds::No,
+            ("Service", RequestPrincipal::Service(service)) => Certainty::from(name == service),
+            _ => Certainty::No,
         }
     }
 }
 
 /// A string or a list of strings.
-pub(super) fn texts(value: &Value) -> Option<Vec<String>> {
+pub(super) fn string_list(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(text) => Some(vec![text.clone()]),
         Value::Array(values) => values.iter().map(|value| value.as_str().map(ToOwned::to_owned)).collect(),
@@ -236,30 +244,35 @@ pub(super) fn texts(value: &Value) -> Option<Vec<String>> {
 
 /// Decides a request: `identity` are the principal's own policies, `resource` those of the requested resource. Within
 /// one account, either of them may allow it.
-pub fn decide(identity: &[Policy], resource: &[Policy], request: &Request<'_>) -> Decision {
-    decide_with(identity, resource, false, request)
+pub fn decide_request(identity: &[Policy], resource: &[Policy], request: &PolicyRequest<'_>) -> PolicyDecision {
+    decide_with_account(identity, resource, false, request)
 }
 
 /// Decides whether a role may be assumed. Its trust policy must allow it, by naming either the caller or the account.
 /// If it names the account, the caller's own policies must allow it too.
-pub fn decide_assumption(identity: &[Policy], trust: &[Policy], request: &Request<'_>) -> Decision {
-    let own = decide(identity, &[], request);
-    if let Decision::DeniedBy(_) = own {
+pub fn decide_assumption(identity: &[Policy], trust: &[Policy], request: &PolicyRequest<'_>) -> PolicyDecision {
+    let own = decide_request(identity, &[], request);
+    if let PolicyDecision::DeniedBy(_) = own {
         return own;
     }
-    decide_with(&[], trust, own.is_allowed(), request)
+    decide_with_account(&[], trust, own.is_allowed(), request)
 }
 
-fn decide_with(identity: &[Policy], resource: &[Policy], account_counts: bool, request: &Request<'_>) -> Decision {
+fn decide_with_account(
+    identity: &[Policy],
+    resource: &[Policy],
+    account_counts: bool,
+    request: &PolicyRequest<'_>,
+) -> PolicyDecision {
     let all = || identity.iter().chain(resource);
     let strongest =
-        |allows| all().filter_map(|policy| policy.fits(allows, request, account_counts)).max_by_key(|fit| fit.0);
-    if let Some((Holds::Yes, by)) = strongest(false) {
-        return Decision::DeniedBy(by);
+        |allows| all().filter_map(|policy| policy.best_match(allows, request, account_counts)).max_by_key(|fit| fit.0);
+    if let Some((Certainty::Yes, by)) = strongest(false) {
+        return PolicyDecision::DeniedBy(by);
     }
     match strongest(true) {
-        Some((Holds::Yes, by)) => Decision::Allowed(by),
-        Some((_, by)) => Decision::Allowed(format!("{by}, if its condition holds")),
-        None => Decision::NotAllowed,
+        Some((Certainty::Yes, by)) => PolicyDecision::Allowed(by),
+        Some((_, by)) => PolicyDecision::Allowed(format!("{by}, if its condition holds")),
+        None => PolicyDecision::NotAllowed,
     }
 }

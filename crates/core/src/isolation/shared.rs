@@ -2,16 +2,17 @@
 //! settings that the deployed functions really have.
 
 use sync_config::config::{
-    Destination, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY,
+    DestinationConfig, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
+    KEY_TRIPLESEAT_PUBLIC_KEY,
 };
 
-use super::model::{Credential, Holdings, Shared};
+use super::model::{ComparedCredential, SharedItem, VenueHoldings};
 
 /// What two venues share.
-pub fn shared(one: &Holdings, other: &Holdings) -> Vec<Shared> {
+pub fn find_shared_items(one: &VenueHoldings, other: &VenueHoldings) -> Vec<SharedItem> {
     let mut found = Vec::new();
     let mut share = |what: &str, text: String, tolerated| {
-        found.push(Shared { what: what.to_owned(), text, tolerated });
+        found.push(SharedItem { what: what.to_owned(), text, tolerated });
     };
     if one.flag_property == other.flag_property {
         let text = format!("the same flag property, {}: a contact ticked for one goes to both", one.flag_property);
@@ -20,9 +21,11 @@ pub fn shared(one: &Holdings, other: &Holdings) -> Vec<Shared> {
     if let (Some(arn), true) = (&one.secret_arn, one.secret_arn == other.secret_arn) {
         share("secret", format!("both functions use {arn}"), false);
     }
-    let apart = two_locations(one, other);
+    let apart = have_distinct_locations(one, other);
     for (key, mine) in &one.credentials {
-        let Some(how) = other.credentials.get(key).and_then(|theirs| same(mine, theirs)) else { continue };
+        let Some(how) = other.credentials.get(key).and_then(|theirs| compare_credentials(mine, theirs)) else {
+            continue;
+        };
         let name = key.to_lowercase();
         match key.as_str() {
             KEY_HUBSPOT_TOKEN => {
@@ -41,14 +44,14 @@ pub fn shared(one: &Holdings, other: &Holdings) -> Vec<Shared> {
             _ => share(key, format!("the same {name} ({how})"), false),
         }
     }
-    if let Some((text, tolerated)) = one_destination(one, other) {
+    if let Some((text, tolerated)) = find_shared_destination(one, other) {
         share("destination", text, tolerated);
     }
     found
 }
 
 /// Compares by value if both values are known, or else by reference.
-fn same(one: &Credential, other: &Credential) -> Option<&'static str> {
+fn compare_credentials(one: &ComparedCredential, other: &ComparedCredential) -> Option<&'static str> {
     match (one.digest, other.digest) {
         (Some(one), Some(other)) => (one == other).then_some("by value"),
         // That both are set by hand doesn't make them equal.
@@ -57,32 +60,32 @@ fn same(one: &Credential, other: &Credential) -> Option<&'static str> {
 }
 
 /// Whether both name a location, and different ones.
-fn two_locations(one: &Holdings, other: &Holdings) -> bool {
-    let location = |holdings: &Holdings| match &holdings.destination {
-        Destination::Tripleseat { location_id, .. } => *location_id,
-        Destination::Http(_) => None,
+fn have_distinct_locations(one: &VenueHoldings, other: &VenueHoldings) -> bool {
+    let location = |holdings: &VenueHoldings| match &holdings.destination {
+        DestinationConfig::Tripleseat { location_id, .. } => *location_id,
+        DestinationConfig::Http(_) => None,
     };
     location(one).zip(location(other)).is_some_and(|(one, other)| one != other)
 }
 
-fn one_destination(one: &Holdings, other: &Holdings) -> Option<(String, bool)> {
+fn find_shared_destination(one: &VenueHoldings, other: &VenueHoldings) -> Option<(String, bool)> {
     match (&one.destination, &other.destination) {
         (
-            Destination::Tripleseat { location_id, site_id, .. },
-            Destination::Tripleseat { location_id: other_location, site_id: other_site, .. },
+            DestinationConfig::Tripleseat { location_id, site_id, .. },
+            DestinationConfig::Tripleseat { location_id: other_location, site_id: other_site, .. },
         ) if one.tripleseat_base_uri == other.tripleseat_base_uri => {
             if let (Some(location), true) = (location_id, location_id == other_location) {
                 return Some((format!("the same Tripleseat location, {location}"), false));
             }
             let site = site_id.filter(|_| site_id == other_site)?;
-            Some(match two_locations(one, other) {
+            Some(match have_distinct_locations(one, other) {
                 true => {
                     (format!("the same Tripleseat site, {site}: allowed, since each venue has its own location"), true)
                 }
                 false => (format!("the same Tripleseat site, {site}, and at least one venue has no location"), false),
             })
         }
-        (Destination::Http(http), Destination::Http(other)) if http.url == other.url => match http.auth {
+        (DestinationConfig::Http(http), DestinationConfig::Http(other)) if http.url == other.url => match http.auth {
             Some(_) => Some((format!("the same URL, {}: allowed with different credentials", http.url), true)),
             None => Some((format!("the same URL without a credential, {}", http.url), false)),
         },

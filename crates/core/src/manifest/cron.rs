@@ -18,24 +18,24 @@ const MINUTES_OF_DAY: u64 = 24 * 60;
 /// Weekdays and leap years repeat every 28 years (between 1970 and 2099, every fourth year is a leap year).
 const TYPICAL_YEARS: RangeInclusive<u16> = 2000..=2027;
 
-struct Field {
+struct CronField {
     name: &'static str,
     range: RangeInclusive<u16>,
     names: &'static [&'static str],
     increments: bool,
 }
 
-const FIELDS: [Field; 6] = [
-    Field { name: "minutes", range: 0..=59, names: &[], increments: true },
-    Field { name: "hours", range: 0..=23, names: &[], increments: true },
-    Field { name: "day-of-month", range: 1..=31, names: &[], increments: true },
-    Field { name: "month", range: 1..=12, names: &MONTHS, increments: true },
-    Field { name: "day-of-week", range: 1..=7, names: &WEEKDAYS, increments: false },
-    Field { name: "year", range: 1970..=2199, names: &[], increments: true },
+const FIELDS: [CronField; 6] = [
+    CronField { name: "minutes", range: 0..=59, names: &[], increments: true },
+    CronField { name: "hours", range: 0..=23, names: &[], increments: true },
+    CronField { name: "day-of-month", range: 1..=31, names: &[], increments: true },
+    CronField { name: "month", range: 1..=12, names: &MONTHS, increments: true },
+    CronField { name: "day-of-week", range: 1..=7, names: &WEEKDAYS, increments: false },
+    CronField { name: "year", range: 1970..=2199, names: &[], increments: true },
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Days {
+enum CronDays {
     /// `?`
     Any,
     Set(BTreeSet<u16>),
@@ -51,57 +51,57 @@ enum Days {
 
 /// A valid expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cron {
+pub(super) struct CronExpression {
     text: String,
     minutes: BTreeSet<u16>,
     hours: BTreeSet<u16>,
-    day_of_month: Days,
+    day_of_month: CronDays,
     months: BTreeSet<u16>,
-    day_of_week: Days,
+    day_of_week: CronDays,
     years: BTreeSet<u16>,
 }
 
-impl Cron {
+impl CronExpression {
     /// `inner` is the text between the parentheses, which starts at byte `start` of the expression.
-    pub(super) fn parse(inner: &str, start: usize) -> Result<Self, Flaw> {
+    pub(super) fn parse_fields(inner: &str, start: usize) -> Result<Self, Flaw> {
         let words: Vec<&str> = inner.split_whitespace().collect();
         let place = |word: &str| {
             let offset = start + (word.as_ptr() as usize - inner.as_ptr() as usize);
             offset..offset + word.len()
         };
         let &[minutes, hours, day_of_month, month, day_of_week, year] = words.as_slice() else {
-            return Err(wrong_count(&words).at(start..start + inner.len()));
+            return Err(wrong_field_count(&words).at_span(start..start + inner.len()));
         };
         let upper: Vec<String> = words.iter().map(|word| word.to_ascii_uppercase()).collect();
         let located = |word: &str| {
             let at = place(word);
-            move |flaw: Flaw| flaw.at(at)
+            move |flaw: Flaw| flaw.at_span(at)
         };
-        if let Some(flaw) = question_marks(&upper) {
+        if let Some(flaw) = check_question_marks(&upper) {
             let span = place(day_of_month).start..place(day_of_week).end;
-            return Err(flaw.at(span));
+            return Err(flaw.at_span(span));
         }
         let cron = Self {
             text: upper.join(" "),
-            minutes: set(&FIELDS[0], &upper[0]).map_err(located(minutes))?,
-            hours: set(&FIELDS[1], &upper[1]).map_err(located(hours))?,
-            day_of_month: day_of_month_field(&upper[2]).map_err(located(day_of_month))?,
-            months: set(&FIELDS[3], &upper[3]).map_err(located(month))?,
-            day_of_week: day_of_week_field(&upper[4]).map_err(located(day_of_week))?,
-            years: set(&FIELDS[5], &upper[5]).map_err(located(year))?,
+            minutes: parse_list(&FIELDS[0], &upper[0]).map_err(located(minutes))?,
+            hours: parse_list(&FIELDS[1], &upper[1]).map_err(located(hours))?,
+            day_of_month: parse_day_of_month(&upper[2]).map_err(located(day_of_month))?,
+            months: parse_list(&FIELDS[3], &upper[3]).map_err(located(month))?,
+            day_of_week: parse_day_of_week(&upper[4]).map_err(located(day_of_week))?,
+            years: parse_list(&FIELDS[5], &upper[5]).map_err(located(year))?,
         };
         if cron.firing_days().next().is_none() {
             return Err(Flaw::new(
                 "this schedule never fires: none of its months has that day",
                 "write L in day-of-month for the last day of the month",
             )
-            .at(place(day_of_month)));
+            .at_span(place(day_of_month)));
         }
         Ok(cron)
     }
 
     /// The expression, with single spaces between its fields.
-    pub(super) fn expression(&self) -> String {
+    pub(super) fn to_expression(&self) -> String {
         format!("cron({})", self.text)
     }
 
@@ -144,12 +144,12 @@ impl Cron {
 
     /// Firings in the given number of hours, averaged over the years in which it fires, in thousandths of a firing.
     pub(super) fn firings_in(&self, hours: u64) -> u64 {
-        self.average(hours, self.hours.len() * self.minutes.len())
+        self.average_firings(hours, self.hours.len() * self.minutes.len())
     }
 
     /// How many of the given hours have at least one firing, on average, in thousandths of an hour.
-    pub(super) fn hours_in(&self, hours: u64) -> u64 {
-        self.average(hours, self.hours.len())
+    pub(super) fn busy_hours_in(&self, hours: u64) -> u64 {
+        self.average_firings(hours, self.hours.len())
     }
 
     /// How often something happens in the given number of hours if it happens `on_a_day` times on each day with a
@@ -157,7 +157,7 @@ impl Cron {
     ///
     /// The average covers whole years: all years with firings, or, for a schedule that fires every year, the 28 years
     /// after which the calendar repeats. So it doesn't depend on a start date.
-    fn average(&self, hours: u64, on_a_day: usize) -> u64 {
+    fn average_firings(&self, hours: u64, on_a_day: usize) -> u64 {
         let years = self.typical_years();
         let days: u64 = years.iter().map(|year| if Date::new(*year, 2, 29).is_ok() { 366 } else { 365 }).sum();
         let times = u128::try_from(self.firing_days().count() * on_a_day).unwrap_or_default();
@@ -208,18 +208,20 @@ impl Cron {
     fn fires_on(&self, day: u16, length: u16, first_weekday: u16) -> bool {
         let weekday_of = |day: u16| (first_weekday + day - 2) % 7 + 1;
         let by_month = match &self.day_of_month {
-            Days::Any => true,
-            Days::Set(days) => days.contains(&day),
-            Days::LastOfMonth => day == length,
-            Days::NearestWeekday(wanted) => *wanted <= length && day == nearest_weekday(*wanted, length, weekday_of),
-            Days::LastWeekday(_) | Days::NthWeekday(..) => false,
+            CronDays::Any => true,
+            CronDays::Set(days) => days.contains(&day),
+            CronDays::LastOfMonth => day == length,
+            CronDays::NearestWeekday(wanted) => {
+                *wanted <= length && day == nearest_weekday(*wanted, length, weekday_of)
+            }
+            CronDays::LastWeekday(_) | CronDays::NthWeekday(..) => false,
         };
         let by_week = match &self.day_of_week {
-            Days::Any => true,
-            Days::Set(days) => days.contains(&weekday_of(day)),
-            Days::LastWeekday(wanted) => weekday_of(day) == *wanted && day + 7 > length,
-            Days::NthWeekday(wanted, nth) => weekday_of(day) == *wanted && (day - 1) / 7 + 1 == *nth,
-            Days::LastOfMonth | Days::NearestWeekday(_) => false,
+            CronDays::Any => true,
+            CronDays::Set(days) => days.contains(&weekday_of(day)),
+            CronDays::LastWeekday(wanted) => weekday_of(day) == *wanted && day + 7 > length,
+            CronDays::NthWeekday(wanted, nth) => weekday_of(day) == *wanted && (day - 1) / 7 + 1 == *nth,
+            CronDays::LastOfMonth | CronDays::NearestWeekday(_) => false,
         };
         by_month && by_week
     }
@@ -241,7 +243,7 @@ fn nearest_weekday(wanted: u16, length: u16, weekday_of: impl Fn(u16) -> u16) ->
     }
 }
 
-fn wrong_count(words: &[&str]) -> Flaw {
+fn wrong_field_count(words: &[&str]) -> Flaw {
     let message = match words.len() {
         1 => "cron(...) takes six fields, but this has 1".to_owned(),
         count => format!("cron(...) takes six fields, but this has {count}"),
@@ -262,7 +264,7 @@ fn wrong_count(words: &[&str]) -> Flaw {
     Flaw::new(message, help)
 }
 
-fn question_marks(words: &[String]) -> Option<Flaw> {
+fn check_question_marks(words: &[String]) -> Option<Flaw> {
     let rewritten = |day_of_month: &str, day_of_week: &str| {
         format!("write cron({} {} {day_of_month} {} {day_of_week} {})", words[0], words[1], words[3], words[5])
     };
@@ -279,18 +281,18 @@ fn question_marks(words: &[String]) -> Option<Flaw> {
     }
 }
 
-fn day_of_month_field(word: &str) -> Result<Days, Flaw> {
+fn parse_day_of_month(word: &str) -> Result<CronDays, Flaw> {
     let field = &FIELDS[2];
     if word == "?" {
-        return Ok(Days::Any);
+        return Ok(CronDays::Any);
     }
     if word == "L" {
-        return Ok(Days::LastOfMonth);
+        return Ok(CronDays::LastOfMonth);
     }
     if let Some(day) = word.strip_suffix('W')
         && !day.contains([',', '-', '/', 'L'])
     {
-        return Ok(Days::NearestWeekday(number(field, day)?));
+        return Ok(CronDays::NearestWeekday(parse_field_value(field, day)?));
     }
     if word.contains(['L', 'W']) {
         return Err(Flaw::new(
@@ -298,16 +300,16 @@ fn day_of_month_field(word: &str) -> Result<Days, Flaw> {
             "L (the last day) and W (15W, the weekday nearest the 15th) can't be part of a list or a range",
         ));
     }
-    set(field, word).map(Days::Set)
+    parse_list(field, word).map(CronDays::Set)
 }
 
-fn day_of_week_field(word: &str) -> Result<Days, Flaw> {
+fn parse_day_of_week(word: &str) -> Result<CronDays, Flaw> {
     let field = &FIELDS[4];
     if word == "?" {
-        return Ok(Days::Any);
+        return Ok(CronDays::Any);
     }
     if word == "L" {
-        return Ok(Days::Set(BTreeSet::from([7])));
+        return Ok(CronDays::Set(BTreeSet::from([7])));
     }
     if let Some((day, nth)) = word.split_once('#') {
         let nth = nth.parse::<u16>().ok().filter(|nth| (1..=5).contains(nth)).ok_or_else(|| {
@@ -316,23 +318,23 @@ fn day_of_week_field(word: &str) -> Result<Days, Flaw> {
                 "write a number from 1 to 5 after #: 3#2 is the second Tuesday of the month",
             )
         })?;
-        return Ok(Days::NthWeekday(number(field, day)?, nth));
+        return Ok(CronDays::NthWeekday(parse_field_value(field, day)?, nth));
     }
     if let Some(day) = word.strip_suffix('L').filter(|day| !day.contains([',', '-'])) {
-        return Ok(Days::LastWeekday(number(field, day)?));
+        return Ok(CronDays::LastWeekday(parse_field_value(field, day)?));
     }
-    set(field, word).map(Days::Set)
+    parse_list(field, word).map(CronDays::Set)
 }
 
-fn set(field: &Field, word: &str) -> Result<BTreeSet<u16>, Flaw> {
+fn parse_list(field: &CronField, word: &str) -> Result<BTreeSet<u16>, Flaw> {
     let mut values = BTreeSet::new();
     for item in word.split(',') {
-        values.extend(item_values(field, item)?);
+        values.extend(parse_list_item(field, item)?);
     }
     Ok(values)
 }
 
-fn item_values(field: &Field, item: &str) -> Result<Vec<u16>, Flaw> {
+fn parse_list_item(field: &CronField, item: &str) -> Result<Vec<u16>, Flaw> {
     let (low, high) = (*field.range.start(), *field.range.end());
     let (base, step) = match item.split_once('/') {
         None => (item, None),
@@ -350,9 +352,9 @@ fn item_values(field: &Field, item: &str) -> Result<Vec<u16>, Flaw> {
     };
     let (from, to) = match base.split_once('-') {
         _ if base == "*" => (low, high),
-        Some((from, to)) => (number(field, from)?, number(field, to)?),
+        Some((from, to)) => (parse_field_value(field, from)?, parse_field_value(field, to)?),
         None => {
-            let from = number(field, base)?;
+            let from = parse_field_value(field, base)?;
             (from, if step.is_some() { high } else { from })
         }
     };
@@ -365,7 +367,7 @@ fn item_values(field: &Field, item: &str) -> Result<Vec<u16>, Flaw> {
     Ok((from..=to).step_by(usize::from(step.unwrap_or(1))).collect())
 }
 
-fn number(field: &Field, word: &str) -> Result<u16, Flaw> {
+fn parse_field_value(field: &CronField, word: &str) -> Result<u16, Flaw> {
     if let Some(index) = field.names.iter().position(|name| *name == word) {
         return Ok(u16::try_from(index).unwrap_or_default() + 1);
     }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use sync_config::config::{Destination, HttpAuth, TRIPLESEAT_BASE_URI};
+use sync_config::config::{DestinationConfig, HttpAuth, TRIPLESEAT_BASE_URI};
 use toml_edit::{Document, Item, Table, TableLike};
 
 use super::{SecretRef, Status};
@@ -31,7 +31,7 @@ pub struct NewVenue {
     /// Tripleseat's base URL, if it isn't the public one.
     pub tripleseat_base_uri: Option<String>,
     /// Where the leads go.
-    pub destination: Destination,
+    pub destination: DestinationConfig,
     /// Destination fields with their mapping expressions.
     pub fields: Vec<(String, String)>,
 }
@@ -50,7 +50,7 @@ pub enum BlockerEntry {
 }
 
 impl BlockerEntry {
-    fn key(&self) -> &'static str {
+    fn entry_key(&self) -> &'static str {
         match self {
             Self::Reason(_) => "reason",
             Self::Owner(_) => "owner",
@@ -59,9 +59,9 @@ impl BlockerEntry {
         }
     }
 
-    fn value(&self) -> String {
+    fn toml_value(&self) -> String {
         match self {
-            Self::Reason(text) | Self::Owner(text) | Self::NextStep(text) => quoted(text),
+            Self::Reason(text) | Self::Owner(text) | Self::NextStep(text) => quote_string(text),
             Self::Since(date) => date.to_string(),
         }
     }
@@ -69,21 +69,34 @@ impl BlockerEntry {
 
 /// Returns `text` with a table for the new venue after those of the other venues.
 pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
-    let manifest = Manifest::parse(text)?;
-    let mut block = format!("[venues.{}]\n{}", new.name, entry("display_name", &quoted(&new.display_name)));
+    let manifest = ManifestText::parse_text(text)?;
+    let mut block =
+        format!("[venues.{}]\n{}", new.name, format_entry("display_name", &quote_string(&new.display_name)));
     if new.status != Status::Active {
-        block.push_str(&entry("status", &quoted(status_word(new.status))));
+        block.push_str(&format_entry("status", &quote_string(status_word(new.status))));
     }
     for (key, value) in [("schedule", &new.schedule), ("timeout", &new.timeout)] {
-        block.extend(value.iter().map(|value| entry(key, &quoted(value))));
+        block.extend(value.iter().map(|value| format_entry(key, &quote_string(value))));
     }
-    block.push_str(&section(&new.name, "secrets", new.secrets.iter().map(|(key, from)| (*key, quoted(from)))));
-    let destination = destination(new);
-    block.push_str(&section(&new.name, "destination", destination.iter().map(|(key, value)| (*key, value.clone()))));
-    let fields: Vec<_> = new.fields.iter().map(|(field, from)| (key_text(field), quoted(from))).collect();
-    block.push_str(&section(&new.name, "fields", fields.iter().map(|(key, value)| (key.as_str(), value.clone()))));
+    block.push_str(&format_section(
+        &new.name,
+        "secrets",
+        new.secrets.iter().map(|(key, from)| (*key, quote_string(from))),
+    ));
+    let destination = destination_entries(new);
+    block.push_str(&format_section(
+        &new.name,
+        "destination",
+        destination.iter().map(|(key, value)| (*key, value.clone())),
+    ));
+    let fields: Vec<_> = new.fields.iter().map(|(field, from)| (format_key(field), quote_string(from))).collect();
+    block.push_str(&format_section(
+        &new.name,
+        "fields",
+        fields.iter().map(|(key, value)| (key.as_str(), value.clone())),
+    ));
 
-    let last = manifest.document.get("venues").map(end_of).unwrap_or_default();
+    let last = manifest.document.get("venues").map(end_of_item).unwrap_or_default();
     match manifest.next_header(last).filter(|_| last > 0) {
         // Comments right above the next table belong to that table, so the new venue goes before them.
         Some(header) => {
@@ -92,7 +105,7 @@ pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
                 at = line_start(text, at - 1);
             }
             let before = if at == 0 || text[line_start(text, at - 1)..at].trim().is_empty() { "" } else { "\n" };
-            Ok(manifest.splice(at..at, &format!("{before}{block}\n")))
+            Ok(manifest.replace_text(at..at, &format!("{before}{block}\n")))
         }
         None => {
             let before = match text {
@@ -100,79 +113,83 @@ pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
                 _ if text.ends_with('\n') => "\n",
                 _ => "\n\n",
             };
-            Ok(manifest.splice(text.len()..text.len(), &format!("{before}{block}")))
+            Ok(manifest.replace_text(text.len()..text.len(), &format!("{before}{block}")))
         }
     }
 }
 
 /// Returns `text` with the venue's status changed.
 pub fn set_status(text: &str, venue: &str, status: Status) -> Result<String, Uneditable> {
-    let manifest = Manifest::parse(text)?;
-    let table = manifest.venue(venue)?;
+    let manifest = ManifestText::parse_text(text)?;
+    let table = manifest.find_venue(venue)?;
     if status == Status::Active && !table.contains_key("status") {
         return Ok(text.to_owned());
     }
-    manifest.set(table, "status", &quoted(status_word(status)), "display_name")
+    manifest.set_key(table, "status", &quote_string(status_word(status)), "display_name")
 }
 
 /// Returns `text` with these entries set in the venue's blocker. Its other entries stay.
 pub fn set_blocker(text: &str, venue: &str, entries: &[BlockerEntry]) -> Result<String, Uneditable> {
-    let manifest = Manifest::parse(text)?;
-    let table = manifest.venue(venue)?;
+    let manifest = ManifestText::parse_text(text)?;
+    let table = manifest.find_venue(venue)?;
     if table.contains_key("blocker") {
         let mut text = text.to_owned();
         // Each entry is inserted right after the reason, so the last one has to be inserted first.
         for entry in entries.iter().rev() {
-            let manifest = Manifest::parse(&text)?;
-            let blocker = manifest.venue(venue)?.get("blocker").and_then(Item::as_table_like);
-            let blocker = blocker.ok_or_else(|| uneditable("its blocker is not a table"))?;
-            text = manifest.set(blocker, entry.key(), &entry.value(), "reason")?;
+            let manifest = ManifestText::parse_text(&text)?;
+            let blocker = manifest.find_venue(venue)?.get("blocker").and_then(Item::as_table_like);
+            let blocker = blocker.ok_or_else(|| uneditable_error("its blocker is not a table"))?;
+            text = manifest.set_key(blocker, entry.entry_key(), &entry.toml_value(), "reason")?;
         }
         return Ok(text);
     }
     let anchor = if table.contains_key("status") { "status" } else { "display_name" };
-    let (key, value) = manifest.places(table, anchor)?;
+    let (key, value) = manifest.key_and_value_places(table, anchor)?;
     if manifest.is_inline(venue) {
-        let inner: Vec<_> = entries.iter().map(|entry| format!("{} = {}", entry.key(), entry.value())).collect();
-        return Ok(manifest.splice(value.end..value.end, &format!(", blocker = {{ {} }}", inner.join(", "))));
+        let inner: Vec<_> =
+            entries.iter().map(|entry| format!("{} = {}", entry.entry_key(), entry.toml_value())).collect();
+        return Ok(manifest.replace_text(value.end..value.end, &format!(", blocker = {{ {} }}", inner.join(", "))));
     }
     let prefix = &text[line_start(text, key.start)..key.start];
     if !prefix.trim().is_empty() {
-        let lines = entries.iter().map(|item| format!("{prefix}blocker.{}", entry(item.key(), &item.value())));
+        let lines = entries
+            .iter()
+            .map(|item| format!("{prefix}blocker.{}", format_entry(item.entry_key(), &item.toml_value())));
         return Ok(manifest.insert_lines(line_end(text, value.end), &lines.collect::<String>()));
     }
-    let table = manifest.headed(venue).ok_or_else(|| uneditable("its table does not have its own header"))?;
+    let table =
+        manifest.venue_with_header(venue).ok_or_else(|| uneditable_error("its table does not have its own header"))?;
     let at = manifest.end_of_section(table);
     let apart = if text[at..line_end(text, at)].trim().is_empty() { "\n" } else { "" };
-    let block = section(venue, "blocker", entries.iter().map(|entry| (entry.key(), entry.value())));
+    let block = format_section(venue, "blocker", entries.iter().map(|entry| (entry.entry_key(), entry.toml_value())));
     Ok(manifest.insert_lines(at, &format!("{apart}{block}")))
 }
 
 /// Returns `text` without the venue's blocker. Comments inside its table are removed with it; those above it stay.
 pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
-    let manifest = Manifest::parse(text)?;
-    let table = manifest.venue(venue)?;
+    let manifest = ManifestText::parse_text(text)?;
+    let table = manifest.find_venue(venue)?;
     let Some(item) = table.get("blocker") else { return Ok(text.to_owned()) };
     if let Item::Value(_) = item {
-        let (key, value) = manifest.places(table, "blocker")?;
+        let (key, value) = manifest.key_and_value_places(table, "blocker")?;
         if manifest.is_inline(venue) {
             // Also remove the comma before it or, if it is the first entry, the comma after it.
             let before = text[..key.start].trim_end();
             let after = text[value.end..].trim_start();
             return Ok(match (before.strip_suffix(','), after.strip_prefix(',')) {
-                (Some(before), _) => manifest.splice(before.len()..value.end, ""),
-                (None, Some(after)) => manifest.splice(key.start..text.len() - after.trim_start().len(), ""),
-                (None, None) => manifest.splice(key.start..value.end, ""),
+                (Some(before), _) => manifest.replace_text(before.len()..value.end, ""),
+                (None, Some(after)) => manifest.replace_text(key.start..text.len() - after.trim_start().len(), ""),
+                (None, None) => manifest.replace_text(key.start..value.end, ""),
             });
         }
         let lines = line_start(text, key.start)..line_end(text, value.end);
-        return Ok(manifest.splice(lines, ""));
+        return Ok(manifest.replace_text(lines, ""));
     }
-    let blocker = item.as_table().ok_or_else(|| uneditable("its blocker is not a table"))?;
+    let blocker = item.as_table().ok_or_else(|| uneditable_error("its blocker is not a table"))?;
     if blocker.is_dotted() {
         let mut lines: Vec<Range<usize>> = Vec::new();
         for (key, _) in blocker.iter() {
-            let (key, value) = manifest.places(blocker, key)?;
+            let (key, value) = manifest.key_and_value_places(blocker, key)?;
             lines.push(line_start(text, key.start)..line_end(text, value.end));
         }
         lines.sort_by_key(|range| range.start);
@@ -180,9 +197,9 @@ pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
         lines.into_iter().rev().for_each(|range| out.replace_range(range, ""));
         return Ok(out);
     }
-    let header = blocker.span().ok_or_else(|| uneditable("its blocker does not have its own header"))?;
+    let header = blocker.span().ok_or_else(|| uneditable_error("its blocker does not have its own header"))?;
     let mut start = line_start(text, header.start);
-    let end = line_end(text, end_of(item).saturating_sub(1));
+    let end = line_end(text, end_of_item(item).saturating_sub(1));
     // Keep only one of the empty lines around it.
     let above = start.checked_sub(1).map(|at| line_start(text, at));
     if let Some(above) = above.filter(|above| text[*above..start].trim().is_empty())
@@ -190,7 +207,7 @@ pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
     {
         start = above;
     }
-    Ok(manifest.splice(start..end, ""))
+    Ok(manifest.replace_text(start..end, ""))
 }
 
 /// `active`, `paused` or `blocked`.
@@ -202,25 +219,25 @@ pub fn status_word(status: Status) -> &'static str {
     }
 }
 
-struct Manifest<'t> {
+struct ManifestText<'t> {
     text: &'t str,
     document: Document<&'t str>,
 }
 
-impl<'t> Manifest<'t> {
-    fn parse(text: &'t str) -> Result<Self, Uneditable> {
+impl<'t> ManifestText<'t> {
+    fn parse_text(text: &'t str) -> Result<Self, Uneditable> {
         // The parser's message would quote a line of the file, which may contain a misplaced secret.
-        let document = Document::parse(text).map_err(|_| uneditable("it is not valid TOML"))?;
+        let document = Document::parse(text).map_err(|_| uneditable_error("it is not valid TOML"))?;
         Ok(Self { text, document })
     }
 
-    fn venue(&self, name: &str) -> Result<&dyn TableLike, Uneditable> {
+    fn find_venue(&self, name: &str) -> Result<&dyn TableLike, Uneditable> {
         let venues = self.document.get("venues").and_then(Item::as_table_like);
         let venue = venues.and_then(|venues| venues.get(name)).and_then(Item::as_table_like);
-        venue.ok_or_else(|| uneditable(format!("it has no venue {name}")))
+        venue.ok_or_else(|| uneditable_error(format!("it has no venue {name}")))
     }
 
-    fn headed(&self, name: &str) -> Option<&Table> {
+    fn venue_with_header(&self, name: &str) -> Option<&Table> {
         self.document.get("venues")?.as_table()?.get(name)?.as_table().filter(|table| !table.is_dotted())
     }
 
@@ -232,28 +249,32 @@ impl<'t> Manifest<'t> {
     }
 
     /// The places of a key and its value.
-    fn places(&self, table: &dyn TableLike, key: &str) -> Result<(Range<usize>, Range<usize>), Uneditable> {
+    fn key_and_value_places(
+        &self,
+        table: &dyn TableLike,
+        key: &str,
+    ) -> Result<(Range<usize>, Range<usize>), Uneditable> {
         let found = table.get_key_value(key).and_then(|(key, item)| Some((key.span()?, item.span()?)));
-        found.ok_or_else(|| uneditable(format!("it has no `{key}`")))
+        found.ok_or_else(|| uneditable_error(format!("it has no `{key}`")))
     }
 
     /// Sets a key's value. A missing key is added after `anchor`, which must exist.
-    fn set(&self, table: &dyn TableLike, key: &str, value: &str, anchor: &str) -> Result<String, Uneditable> {
+    fn set_key(&self, table: &dyn TableLike, key: &str, value: &str, anchor: &str) -> Result<String, Uneditable> {
         if table.contains_key(key) {
-            let (_, place) = self.places(table, key)?;
-            return Ok(self.splice(place, value));
+            let (_, place) = self.key_and_value_places(table, key)?;
+            return Ok(self.replace_text(place, value));
         }
-        let (anchor_key, anchor_value) = self.places(table, anchor)?;
+        let (anchor_key, anchor_value) = self.key_and_value_places(table, anchor)?;
         let line = line_start(self.text, anchor_key.start);
         let prefix = &self.text[line..anchor_key.start];
         // In an inline table, entries are separated by commas.
-        if prefix.contains('{') || prefix.contains(',') || self.in_braces(table) {
-            return Ok(self.splice(anchor_value.end..anchor_value.end, &format!(", {key} = {value}")));
+        if prefix.contains('{') || prefix.contains(',') || self.is_in_braces(table) {
+            return Ok(self.replace_text(anchor_value.end..anchor_value.end, &format!(", {key} = {value}")));
         }
-        Ok(self.insert_lines(line_end(self.text, anchor_value.end), &format!("{prefix}{}", entry(key, value))))
+        Ok(self.insert_lines(line_end(self.text, anchor_value.end), &format!("{prefix}{}", format_entry(key, value))))
     }
 
-    fn in_braces(&self, table: &dyn TableLike) -> bool {
+    fn is_in_braces(&self, table: &dyn TableLike) -> bool {
         let mut places = table.iter().filter_map(|(_, item)| item.span());
         let Some(inside) = places.next() else { return false };
         fn contains_position(item: &Item, at: usize) -> bool {
@@ -304,7 +325,7 @@ impl<'t> Manifest<'t> {
         }
         if self.next_header(first).is_some_and(|header| line_start(text, header) == at) {
             while let [.., before, last] = ends[..]
-                && !is_key_in_a_comment(&text[before..last])
+                && !is_commented_key(&text[before..last])
             {
                 ends.pop();
             }
@@ -315,11 +336,11 @@ impl<'t> Manifest<'t> {
     /// Inserts whole lines at the start of a line, or at the end of a file without a final line break.
     fn insert_lines(&self, at: usize, lines: &str) -> String {
         let unended = at > 0 && !self.text[..at].ends_with('\n');
-        self.splice(at..at, &format!("{}{lines}", if unended { "\n" } else { "" }))
+        self.replace_text(at..at, &format!("{}{lines}", if unended { "\n" } else { "" }))
     }
 
     /// Replaces a range with new text, using the file's own line breaks.
-    fn splice(&self, place: Range<usize>, new: &str) -> String {
+    fn replace_text(&self, place: Range<usize>, new: &str) -> String {
         let crlf = self.text.find('\n').is_some_and(|at| self.text[..at].ends_with('\r'));
         let new = if crlf { new.replace('\n', "\r\n") } else { new.to_owned() };
         let mut out = self.text.to_owned();
@@ -328,14 +349,14 @@ impl<'t> Manifest<'t> {
     }
 }
 
-fn uneditable(what: impl Into<String>) -> Uneditable {
+fn uneditable_error(what: impl Into<String>) -> Uneditable {
     Uneditable(what.into())
 }
 
 /// Where the last entry or header in the item ends.
-fn end_of(item: &Item) -> usize {
+fn end_of_item(item: &Item) -> usize {
     let own = item.span().map(|span| span.end).unwrap_or_default();
-    let inner = item.as_table_like().into_iter().flat_map(|table| table.iter().map(|(_, item)| end_of(item)));
+    let inner = item.as_table_like().into_iter().flat_map(|table| table.iter().map(|(_, item)| end_of_item(item)));
     inner.max().unwrap_or_default().max(own)
 }
 
@@ -349,65 +370,65 @@ fn line_end(text: &str, at: usize) -> usize {
 }
 
 /// Whether the line is a commented-out key, such as `# protect = true`.
-fn is_key_in_a_comment(line: &str) -> bool {
+fn is_commented_key(line: &str) -> bool {
     let word = line.trim().trim_start_matches('#').trim_start();
     let rest = word.trim_start_matches(|char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.'));
     rest.len() < word.len() && rest.trim_start().starts_with('=')
 }
 
 /// A basic string on one line. JSON's escapes are valid in TOML too.
-fn quoted(text: impl ToString) -> String {
+fn quote_string(text: impl ToString) -> String {
     serde_json::Value::from(text.to_string()).to_string()
 }
 
-fn key_text(key: &str) -> String {
+fn format_key(key: &str) -> String {
     let bare = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
-    if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { quoted(key) }
+    if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { quote_string(key) }
 }
 
-fn entry(key: &str, value: &str) -> String {
+fn format_entry(key: &str, value: &str) -> String {
     format!("{key} = {value}\n")
 }
 
 /// A table of the venue, or an empty string if it would have no entries.
-fn section<'k>(venue: &str, table: &str, entries: impl Iterator<Item = (&'k str, String)>) -> String {
-    let entries: String = entries.map(|(key, value)| entry(key, &value)).collect();
+fn format_section<'k>(venue: &str, table: &str, entries: impl Iterator<Item = (&'k str, String)>) -> String {
+    let entries: String = entries.map(|(key, value)| format_entry(key, &value)).collect();
     if entries.is_empty() { entries } else { format!("[venues.{venue}.{table}]\n{entries}") }
 }
 
-fn destination(new: &NewVenue) -> Vec<(&'static str, String)> {
+fn destination_entries(new: &NewVenue) -> Vec<(&'static str, String)> {
     let mut entries = Vec::new();
     let number = |key, value: Option<u64>| value.map(|value| (key, value.to_string()));
     match &new.destination {
-        Destination::Tripleseat { location_id, lead_form_id, site_id } => {
-            entries.push(("kind", quoted("tripleseat")));
+        DestinationConfig::Tripleseat { location_id, lead_form_id, site_id } => {
+            entries.push(("kind", quote_string("tripleseat")));
             let base_uri = new.tripleseat_base_uri.as_deref().filter(|uri| *uri != TRIPLESEAT_BASE_URI);
-            entries.extend(base_uri.map(|uri| ("base_uri", quoted(uri))));
+            entries.extend(base_uri.map(|uri| ("base_uri", quote_string(uri))));
             entries.extend(number("location_id", *location_id));
             entries.extend(number("lead_form_id", *lead_form_id));
             entries.extend(number("site_id", *site_id));
         }
-        Destination::Http(http) => {
-            entries.extend([("kind", quoted("http")), ("url", quoted(&http.url))]);
-            entries.extend(http.auth.as_ref().map(|auth| ("auth", auth_text(auth))));
+        DestinationConfig::Http(http) => {
+            entries.extend([("kind", quote_string("http")), ("url", quote_string(&http.url))]);
+            entries.extend(http.auth.as_ref().map(|auth| ("auth", format_auth(auth))));
             let texts = [
                 ("success_pointer", &http.success_pointer),
                 ("id_pointer", &http.id_pointer),
                 ("lookup_url", &http.lookup_url),
                 ("lookup_id_pointer", &http.lookup_id_pointer),
             ];
-            entries.extend(texts.into_iter().filter_map(|(key, value)| Some((key, quoted(value.as_ref()?)))));
+            entries.extend(texts.into_iter().filter_map(|(key, value)| Some((key, quote_string(value.as_ref()?)))));
             entries.extend(number("requests_per_second", http.requests_per_second.map(u64::from)));
         }
     }
     entries
 }
 
-fn auth_text(auth: &HttpAuth) -> String {
+fn format_auth(auth: &HttpAuth) -> String {
     match auth {
         HttpAuth::Bearer => "{ kind = \"bearer\" }".to_owned(),
         HttpAuth::Basic => "{ kind = \"basic\" }".to_owned(),
-        HttpAuth::Header { name } => format!("{{ kind = \"header\", name = {} }}", quoted(name)),
-        HttpAuth::Query { name } => format!("{{ kind = \"query\", name = {} }}", quoted(name)),
+        HttpAuth::Header { name } => format!("{{ kind = \"header\", name = {} }}", quote_string(name)),
+        HttpAuth::Query { name } => format!("{{ kind = \"query\", name = {} }}", quote_string(name)),
     }
 }

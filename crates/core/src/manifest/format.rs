@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Flaw, Schedule, SecretRef, parse_duration};
+use super::{Flaw, ScheduleExpression, SecretRef, parse_duration};
 use crate::naming::MAX_PROPERTY_NAME;
 
 /// Lambda's longest `Timeout`, in seconds.
@@ -12,7 +12,7 @@ const MAX_DISPLAY_NAME: usize = 100;
 
 /// A string format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum TextFormat {
     /// Any non-empty text.
     Plain,
     /// A name that becomes part of AWS resource names.
@@ -35,9 +35,9 @@ pub(super) enum Format {
     Domain,
 }
 
-impl Format {
-    /// A pattern for the JSON Schema: the part that an editor can check. [`Format::check`] is stricter.
-    pub(super) fn pattern(self) -> Option<&'static str> {
+impl TextFormat {
+    /// A pattern for the JSON Schema: the part that an editor can check. [`TextFormat::check`] is stricter.
+    pub(super) fn json_pattern(self) -> Option<&'static str> {
         Some(match self {
             Self::Plain | Self::DisplayName => r"\S",
             Self::Name => "^[A-Za-z][A-Za-z0-9_-]*$",
@@ -55,25 +55,25 @@ impl Format {
     }
 
     /// Checks `text`. The error says what is wrong with it.
-    pub(super) fn check(self, text: &str) -> Result<(), Flaw> {
+    pub(super) fn check_text(self, text: &str) -> Result<(), Flaw> {
         match self {
             Self::Plain if text.trim().is_empty() => Err(Flaw::new("this is empty", "write at least one word")),
             Self::Plain => Ok(()),
-            Self::DisplayName => display_name(text),
-            Self::Name => name(text),
-            Self::Region => region(text),
+            Self::DisplayName => check_display_name(text),
+            Self::Name => check_name(text),
+            Self::Region => check_region(text),
             Self::Account if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
             Self::Account => Err(Flaw::new("an AWS account ID has 12 digits", "write it like \"123456789012\"")),
-            Self::FlagProperty => flag_property(text),
-            Self::Schedule => Schedule::parse(text).map(drop),
-            Self::Timeout => timeout(text),
-            Self::SecretRef => SecretRef::parse(text).map(drop),
-            Self::BaseUri => base_uri(text),
-            Self::Url => url(text).map(drop),
-            Self::LookupUrl => lookup_url(text),
-            Self::JsonPointer => json_pointer(text),
-            Self::HeaderName => header_name(text),
-            Self::Domain => domain(text),
+            Self::FlagProperty => check_flag_property(text),
+            Self::Schedule => ScheduleExpression::parse_expression(text).map(drop),
+            Self::Timeout => check_timeout(text),
+            Self::SecretRef => SecretRef::parse_reference(text).map(drop),
+            Self::BaseUri => check_base_uri(text),
+            Self::Url => parse_url(text).map(drop),
+            Self::LookupUrl => check_lookup_url(text),
+            Self::JsonPointer => check_json_pointer(text),
+            Self::HeaderName => check_header_name(text),
+            Self::Domain => check_domain(text),
         }
     }
 }
@@ -83,7 +83,7 @@ impl Format {
 ///
 /// # Errors
 /// What is wrong with it, with a similar name that is valid.
-pub fn name(text: &str) -> Result<(), Flaw> {
+pub fn check_name(text: &str) -> Result<(), Flaw> {
     let fits = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
     if text.starts_with(|char: char| char.is_ascii_alphabetic()) && text.chars().all(fits) {
         return Ok(());
@@ -96,7 +96,7 @@ pub fn name(text: &str) -> Result<(), Flaw> {
     Err(Flaw::new("this name can't be used in AWS resource names", help))
 }
 
-fn display_name(text: &str) -> Result<(), Flaw> {
+fn check_display_name(text: &str) -> Result<(), Flaw> {
     if text.trim().is_empty() {
         return Err(Flaw::new("this is empty", "write the name that staff use for the venue, such as \"Venue A\""));
     }
@@ -109,7 +109,7 @@ fn display_name(text: &str) -> Result<(), Flaw> {
     }
 }
 
-fn region(text: &str) -> Result<(), Flaw> {
+fn check_region(text: &str) -> Result<(), Flaw> {
     let parts: Vec<&str> = text.split('-').collect();
     let fits = match parts.as_slice() {
         [area, middle @ .., number] => {
@@ -124,7 +124,7 @@ fn region(text: &str) -> Result<(), Flaw> {
     }
     let help = match text.char_indices().next_back() {
         // The text is an availability zone.
-        Some((last, 'a'..='f')) if region(&text[..last]).is_ok() => {
+        Some((last, 'a'..='f')) if check_region(&text[..last]).is_ok() => {
             format!("this is an availability zone; write its region, {}", &text[..last])
         }
         _ => "write it like \"us-east-1\"".to_owned(),
@@ -132,7 +132,7 @@ fn region(text: &str) -> Result<(), Flaw> {
     Err(Flaw::new("this is not an AWS region", help))
 }
 
-fn flag_property(text: &str) -> Result<(), Flaw> {
+fn check_flag_property(text: &str) -> Result<(), Flaw> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if text.len() > MAX_PROPERTY_NAME {
         let message = format!("this name has {} characters", text.len());
@@ -147,7 +147,7 @@ fn flag_property(text: &str) -> Result<(), Flaw> {
     ))
 }
 
-fn timeout(text: &str) -> Result<(), Flaw> {
+fn check_timeout(text: &str) -> Result<(), Flaw> {
     match parse_duration(text)? {
         0 => Err(Flaw::new("the timeout must be greater than zero", "write a timeout from \"1s\" to \"15m\"")),
         1..=MAX_TIMEOUT_S => Ok(()),
@@ -155,7 +155,7 @@ fn timeout(text: &str) -> Result<(), Flaw> {
     }
 }
 
-fn url(text: &str) -> Result<Url, Flaw> {
+fn parse_url(text: &str) -> Result<Url, Flaw> {
     const EXAMPLE: &str = "write a URL such as \"https://api.example.com\"";
     let url = Url::parse(text).map_err(|error| Flaw::new(format!("this is not a URL: {error}"), EXAMPLE))?;
     if text.chars().any(|char| char.is_whitespace() || char.is_control()) {
@@ -191,8 +191,8 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-fn base_uri(text: &str) -> Result<(), Flaw> {
-    let url = url(text)?;
+fn check_base_uri(text: &str) -> Result<(), Flaw> {
+    let url = parse_url(text)?;
     if url.query().is_some() {
         return Err(Flaw::new(
             "a base URL can't have a query",
@@ -202,18 +202,18 @@ fn base_uri(text: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn lookup_url(text: &str) -> Result<(), Flaw> {
+fn check_lookup_url(text: &str) -> Result<(), Flaw> {
     if !text.contains("{key}") && !text.contains("{contact_id}") {
         return Err(Flaw::new(
             "this lookup would be the same for every contact",
             "put {key} or {contact_id} where the platform expects the reference",
         ));
     }
-    url(&text.replace("{key}", "0").replace("{contact_id}", "0")).map(drop)
+    parse_url(&text.replace("{key}", "0").replace("{contact_id}", "0")).map(drop)
 }
 
 /// Checks a JSON pointer (RFC 6901).
-pub(super) fn json_pointer(text: &str) -> Result<(), Flaw> {
+pub(super) fn check_json_pointer(text: &str) -> Result<(), Flaw> {
     if !text.starts_with('/') {
         let help = format!("it must start with a slash: \"/{}\"", text.replace('.', "/"));
         return Err(Flaw::new("this is not a JSON pointer", help));
@@ -223,14 +223,14 @@ pub(super) fn json_pointer(text: &str) -> Result<(), Flaw> {
     match text.match_indices('~').find(|(at, _)| !escaped(*at)) {
         Some((at, _)) => {
             Err(Flaw::new("in a JSON pointer, ~ must be followed by 0 (for a ~) or 1 (for a /)", "write ~0 for a ~")
-                .at(at..at + 1))
+                .at_span(at..at + 1))
         }
         None => Ok(()),
     }
 }
 
 /// Checks a domain: at least two labels of letters, digits and hyphens (RFC 1123).
-pub fn domain(text: &str) -> Result<(), Flaw> {
+pub fn check_domain(text: &str) -> Result<(), Flaw> {
     let label = |label: &str| {
         let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         plain && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
@@ -245,7 +245,7 @@ pub fn domain(text: &str) -> Result<(), Flaw> {
     ))
 }
 
-fn header_name(text: &str) -> Result<(), Flaw> {
+fn check_header_name(text: &str) -> Result<(), Flaw> {
     // A token, as RFC 9110 (section 5.6.2) defines it.
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     match !text.is_empty() && text.bytes().all(is_token) {

@@ -27,7 +27,7 @@ pub(super) const TRIPLESEAT_DESTINATION_FIELDS: [&str; 2] = ["location_id", "lea
 
 /// Checks an expression: a HubSpot property (`message`), a template (`{firstname} {lastname}`, `{company|unknown}`) or
 /// a constant (`=Website`).
-pub(super) fn check(text: &str) -> Result<(), Flaw> {
+pub(super) fn check_mapping(text: &str) -> Result<(), Flaw> {
     if text.starts_with('=') {
         return Ok(());
     }
@@ -37,10 +37,10 @@ pub(super) fn check(text: &str) -> Result<(), Flaw> {
             "write a HubSpot property, or \"=\" for a field that is always empty",
         ));
     }
-    if text.contains(['{', '}']) { template(text) } else { property(text, 0, text) }
+    if text.contains(['{', '}']) { check_template(text) } else { check_property(text, 0, text) }
 }
 
-fn template(text: &str) -> Result<(), Flaw> {
+fn check_template(text: &str) -> Result<(), Flaw> {
     let mut rest = 0;
     while let Some(found) = text[rest..].find(['{', '}']) {
         let open = rest + found;
@@ -49,7 +49,7 @@ fn template(text: &str) -> Result<(), Flaw> {
             Some(close) if text[open..].starts_with('{') && text[close..].starts_with('}') => {
                 let inner = &text[open + 1..close];
                 let name = inner.split_once('|').map_or(inner, |(name, _)| name);
-                property(name, open + 1, text)?;
+                check_property(name, open + 1, text)?;
                 rest = close + 1;
             }
             _ => {
@@ -57,7 +57,7 @@ fn template(text: &str) -> Result<(), Flaw> {
                     "this brace is not matched",
                     "put a property in braces: \"{firstname} {lastname}\", or with a default \"{company|unknown}\"",
                 )
-                .at(open..open + 1));
+                .at_span(open..open + 1));
             }
         }
     }
@@ -65,7 +65,7 @@ fn template(text: &str) -> Result<(), Flaw> {
 }
 
 /// HubSpot's internal names have lowercase letters, digits and `_`.
-fn property(name: &str, start: usize, whole: &str) -> Result<(), Flaw> {
+fn check_property(name: &str, start: usize, whole: &str) -> Result<(), Flaw> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if !name.is_empty() && name.len() <= crate::naming::MAX_PROPERTY_NAME && name.bytes().all(fits) {
         return Ok(());
@@ -81,5 +81,5 @@ fn property(name: &str, start: usize, whole: &str) -> Result<(), Flaw> {
     } else {
         "this is not the internal name of a HubSpot property"
     };
-    Err(Flaw::new(message, help).at(start..start + name.len().max(1)))
+    Err(Flaw::new(message, help).at_span(start..start + name.len().max(1)))
 }

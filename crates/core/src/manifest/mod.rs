@@ -26,10 +26,10 @@ mod venue;
 
 pub use duration::{format_duration, parse_duration};
 pub use edit::{BlockerEntry, NewVenue, Uneditable, add_venue, remove_blocker, set_blocker, set_status, status_word};
-pub use format::{domain as check_domain, name as check_name};
+pub use format::{check_domain, check_name};
 pub use model::*;
-pub use read::{Loaded, check, load, parse};
-pub use report::{Advice, Finding, Flaw, ManifestErrors, ReportStyle};
-pub use schema::schema;
+pub use read::{LoadedManifest, check_manifest, load_manifest, parse_manifest};
+pub use report::{Advice, Flaw, ManifestErrors, ManifestFinding, ReportStyle};
+pub use schema::manifest_schema;
 pub use secret::{ResolveError, SecretValue};
 pub use template::{TEMPLATE, init_template};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Unit;
 use jiff::civil::Date;
-use sync_config::config::{Destination as SyncDestination, OnAmbiguous};
+use sync_config::config::{DestinationConfig as SyncDestination, OnAmbiguous};
 
 /// A valid manifest.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Manifest {
     /// The `[deployment]` table.
     pub deployment: Deployment,
     /// The `[hubspot]` table.
-    pub hubspot: HubSpot,
+    pub hubspot: HubSpotSettings,
     /// The venues, in the order of the file. `[defaults]` are applied.
     pub venues: Vec<Venue>,
 }
@@ -35,7 +35,7 @@ pub struct Deployment {
 
 /// The HubSpot portal that all venues share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HubSpot {
+pub struct HubSpotSettings {
     /// Guard: a token of another portal is refused.
     pub portal_id: Option<u64>,
     /// Used only by the deployer, for properties and checks.
@@ -60,7 +60,7 @@ pub struct Venue {
     /// Internal name of its flag property in HubSpot.
     pub flag_property: String,
     /// When it runs.
-    pub schedule: Schedule,
+    pub schedule: ScheduleExpression,
     /// Processor architecture of the function.
     pub architecture: Architecture,
     /// Memory of the function, in MB.
@@ -123,7 +123,7 @@ impl Blocker {
 
 /// A valid EventBridge schedule expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schedule {
+pub struct ScheduleExpression {
     /// The expression, as EventBridge accepts it.
     pub expression: String,
     /// The shortest time between two firings, in seconds, if known.
@@ -169,7 +169,7 @@ impl fmt::Display for SecretRef {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Cmd(words) => {
-                let words: Vec<String> = words.iter().map(|word| super::secret::quoted(word)).collect();
+                let words: Vec<String> = words.iter().map(|word| super::secret::quote_word(word)).collect();
                 write!(f, "cmd:{}", words.join(" "))
             }
             Self::Managed => f.write_str("managed"),

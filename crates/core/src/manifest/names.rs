@@ -4,30 +4,35 @@ use sync_config::config::LedgerProperties;
 use toml::de::DeTable;
 
 use super::Deployment;
-use super::read::table;
-use super::report::Problem;
-use super::shape::Reading;
-use super::venue::Read;
-use crate::naming::{MAX_FUNCTION_NAME, MAX_PROPERTY_NAME, MAX_ROLE_NAME, MAX_RULE_NAME, Names};
+use super::read::get_table;
+use super::report::ManifestProblem;
+use super::shape::ManifestReading;
+use super::venue::ParsedVenue;
+use crate::naming::{MAX_FUNCTION_NAME, MAX_PROPERTY_NAME, MAX_ROLE_NAME, MAX_RULE_NAME, VenueNames};
 
 /// A deployment name that leaves less room than this for the venue's name is useless.
 const SHORTEST_VENUE: &str = "v";
 
-pub(super) fn check(reading: &mut Reading<'_>, deployment: &Deployment, root: &DeTable<'_>, venues: &[Read]) {
-    let excess = longest(&deployment.name, SHORTEST_VENUE);
+pub(super) fn check_name_lengths(
+    reading: &mut ManifestReading<'_>,
+    deployment: &Deployment,
+    root: &DeTable<'_>,
+    venues: &[ParsedVenue],
+) {
+    let excess = find_longest_name(&deployment.name, SHORTEST_VENUE);
     if excess.over > 0 {
-        let Some(value) = table(root, "deployment").and_then(|table| table.get("name")) else { return };
+        let Some(value) = get_table(root, "deployment").and_then(|table| table.get("name")) else { return };
         let message = format!(
             "this name leaves no room for a venue name: {} is limited to {} characters",
             excess.what, excess.limit
         );
         let help = format!("shorten the deployment name by at least {} characters", excess.over + 8);
-        reading.push(Problem::new("name_too_long", value.span(), message, "too long").help(help));
+        reading.push_problem(ManifestProblem::new("name_too_long", value.span(), message, "too long").with_help(help));
         return;
     }
     for read in venues {
         let venue = &read.venue;
-        let excess = longest(&deployment.name, &venue.name);
+        let excess = find_longest_name(&deployment.name, &venue.name);
         if excess.over > 0 {
             let message = format!(
                 "the venue name is too long: {} would be `{}` ({} characters; the limit is {})",
@@ -37,12 +42,14 @@ pub(super) fn check(reading: &mut Reading<'_>, deployment: &Deployment, root: &D
                 excess.limit
             );
             let help = format!("shorten the venue name or the deployment name by {} or more", excess.over);
-            reading.push(Problem::new("name_too_long", read.places.name.clone(), message, "too long").help(help));
+            reading.push_problem(
+                ManifestProblem::new("name_too_long", read.places.name.clone(), message, "too long").with_help(help),
+            );
         }
     }
 }
 
-struct Longest {
+struct LongestName {
     what: &'static str,
     name: String,
     limit: usize,
@@ -50,8 +57,8 @@ struct Longest {
 }
 
 /// The name that exceeds its limit by the most, or else comes closest to it.
-fn longest(deployment: &str, venue: &str) -> Longest {
-    let names = Names::new(deployment, venue);
+fn find_longest_name(deployment: &str, venue: &str) -> LongestName {
+    let names = VenueNames::new(deployment, venue);
     let ledger = LedgerProperties::new(venue, "");
     let all = [
         ("the Lambda function's name", names.function, MAX_FUNCTION_NAME),
@@ -63,7 +70,7 @@ fn longest(deployment: &str, venue: &str) -> Longest {
     let room = |(_, name, limit): &(&str, String, usize)| limit.cast_signed() - name.len().cast_signed();
     let [first, ..] = &all;
     let tightest = all.iter().min_by_key(|named| room(named)).unwrap_or(first);
-    Longest {
+    LongestName {
         what: tightest.0,
         name: tightest.1.clone(),
         limit: tightest.2,

@@ -5,7 +5,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::SecretRef;
-use super::format::Format;
+use super::format::TextFormat;
 use super::keys::SECRETS;
 use super::report::Span;
 
@@ -15,41 +15,41 @@ const SECRET_WORDS: [&str; 7] = ["token", "secret", "password", "credential", "a
 const TOKEN_PREFIX: &str = "pat-";
 
 /// The source with every possible secret replaced byte for byte, so that positions stay the same.
-pub(super) fn redact(text: &str, root: &DeTable<'_>, broken: bool) -> String {
+pub(super) fn redact_secrets(text: &str, root: &DeTable<'_>, broken: bool) -> String {
     let mut spans = Vec::new();
     let mut values = Vec::new();
-    collect(root, false, &mut spans, &mut values);
+    collect_secrets(root, false, &mut spans, &mut values);
     let mut bytes = text.as_bytes().to_vec();
     for span in spans {
-        strike(&mut bytes, inside_quotes(text, span));
+        overwrite_span(&mut bytes, strip_quotes(text, span));
     }
     // The same value may also occur elsewhere, such as in a comment.
     for value in values.iter().filter(|value| value.len() >= 6) {
         for (at, found) in text.match_indices(value.as_str()) {
-            strike(&mut bytes, at..at + found.len());
+            overwrite_span(&mut bytes, at..at + found.len());
         }
     }
-    for span in tokens(text) {
-        strike(&mut bytes, span);
+    for span in find_tokens(text) {
+        overwrite_span(&mut bytes, span);
     }
     // Lines that don't parse, and the second of two duplicate keys, are not in the table.
     if broken {
-        for span in lines(text) {
-            strike(&mut bytes, span);
+        for span in find_suspicious_lines(text) {
+            overwrite_span(&mut bytes, span);
         }
     }
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-fn collect(table: &DeTable<'_>, in_secrets: bool, spans: &mut Vec<Span>, values: &mut Vec<String>) {
+fn collect_secrets(table: &DeTable<'_>, in_secrets: bool, spans: &mut Vec<Span>, values: &mut Vec<String>) {
     for (name, value) in table {
         let secret = in_secrets || is_secret_key(name.get_ref());
         let query_allowed = matches!(name.get_ref().as_ref(), "url" | "lookup_url");
-        collect_value(value, secret, query_allowed, spans, values);
+        collect_secret_value(value, secret, query_allowed, spans, values);
     }
 }
 
-fn collect_value(
+fn collect_secret_value(
     value: &Spanned<DeValue<'_>>,
     secret: bool,
     query_allowed: bool,
@@ -57,15 +57,15 @@ fn collect_value(
     values: &mut Vec<String>,
 ) {
     match value.get_ref() {
-        DeValue::Table(table) => collect(table, secret, spans, values),
+        DeValue::Table(table) => collect_secrets(table, secret, spans, values),
         DeValue::Array(items) => {
-            items.iter().for_each(|item| collect_value(item, secret, query_allowed, spans, values))
+            items.iter().for_each(|item| collect_secret_value(item, secret, query_allowed, spans, values))
         }
-        DeValue::String(text) if secret && SecretRef::parse(text).is_err() => {
+        DeValue::String(text) if secret && SecretRef::parse_reference(text).is_err() => {
             spans.push(value.span());
             values.push(text.clone().into_owned());
         }
-        DeValue::String(text) if address_with_credentials(text, query_allowed) => {
+        DeValue::String(text) if may_contain_credentials(text, query_allowed) => {
             spans.push(value.span());
             values.push(text.clone().into_owned());
         }
@@ -81,14 +81,14 @@ pub(super) fn is_secret_key(name: &str) -> bool {
 }
 
 /// Whether a URL has a user name, a password or a query, each of which may be a credential.
-fn address_with_credentials(text: &str, query_allowed: bool) -> bool {
+fn may_contain_credentials(text: &str, query_allowed: bool) -> bool {
     let doubtful = text.contains('@') || text.contains('?');
-    text.contains("://") && doubtful && !(query_allowed && Format::Url.check(text).is_ok())
+    text.contains("://") && doubtful && !(query_allowed && TextFormat::Url.check_text(text).is_ok())
 }
 
 /// For lines that may not be valid TOML: whatever follows a key that names a secret, and everything in a table of
 /// secrets.
-fn lines(text: &str) -> Vec<Span> {
+fn find_suspicious_lines(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut start = 0;
     let mut in_secrets = false;
@@ -101,7 +101,7 @@ fn lines(text: &str) -> Vec<Span> {
             let key = key_length(content);
             let value = content[key..].trim_start_matches(['=', ' ', '\t', ':']).trim_matches(['"', '\'']);
             let value = value.split(['"', '\'', '#']).next().unwrap_or_default();
-            if SecretRef::parse(value.trim_end()).is_err() {
+            if SecretRef::parse_reference(value.trim_end()).is_err() {
                 spans.push(start + key..start + content.len());
             }
         }
@@ -121,7 +121,7 @@ fn key_length(line: &str) -> usize {
     if known { indent + word } else { 0 }
 }
 
-fn tokens(text: &str) -> impl Iterator<Item = Span> {
+fn find_tokens(text: &str) -> impl Iterator<Item = Span> {
     text.match_indices(TOKEN_PREFIX).filter_map(|(at, _)| {
         let before = text[..at].chars().next_back();
         if before.is_some_and(|char| char.is_alphanumeric()) {
@@ -133,12 +133,12 @@ fn tokens(text: &str) -> impl Iterator<Item = Span> {
     })
 }
 
-fn inside_quotes(text: &str, span: Span) -> Span {
+fn strip_quotes(text: &str, span: Span) -> Span {
     let quoted = text.get(span.clone()).is_some_and(|raw| raw.len() >= 2 && raw.starts_with(['"', '\'']));
     if quoted { span.start + 1..span.end - 1 } else { span }
 }
 
-fn strike(bytes: &mut [u8], span: Span) {
+fn overwrite_span(bytes: &mut [u8], span: Span) {
     if let Some(part) = bytes.get_mut(span) {
         part.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b'*');
     }

@@ -31,7 +31,7 @@ impl Flaw {
         Self { message: message.into(), help: help.into(), at: None }
     }
 
-    pub(super) fn at(mut self, at: Range<usize>) -> Self {
+    pub(super) fn at_span(mut self, at: Range<usize>) -> Self {
         self.at = Some(at);
         self
     }
@@ -47,7 +47,7 @@ impl std::error::Error for Flaw {}
 
 /// One mistake or one piece of advice, with its places in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(super) struct ManifestProblem {
     pub(super) code: &'static str,
     pub(super) message: String,
     pub(super) span: Option<Span>,
@@ -57,7 +57,7 @@ pub(super) struct Problem {
     pub(super) help: Option<String>,
 }
 
-impl Problem {
+impl ManifestProblem {
     pub(super) fn new(code: &'static str, span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
         let (message, label) = (message.into(), label.into());
         Self { code, message, span: Some(span), label, others: Vec::new(), help: None }
@@ -67,12 +67,12 @@ impl Problem {
         Self { code, message: message.into(), span: None, label: String::new(), others: Vec::new(), help: None }
     }
 
-    pub(super) fn other(mut self, span: Span, label: impl Into<String>) -> Self {
+    pub(super) fn with_other_place(mut self, span: Span, label: impl Into<String>) -> Self {
         self.others.push((span, label.into()));
         self
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -81,7 +81,7 @@ impl Problem {
 /// A mistake or a piece of advice, for programs (`--json`). Lines and columns count from 1; columns and length are in
 /// characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct ManifestFinding {
     /// The file, as given on the command line.
     pub file: String,
     /// Line; absent if the finding is about the whole file.
@@ -99,9 +99,9 @@ pub struct Finding {
 }
 
 /// Something that is allowed but could be better.
-pub type Advice = Finding;
+pub type Advice = ManifestFinding;
 
-impl fmt::Display for Finding {
+impl fmt::Display for ManifestFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;
         if let (Some(line), Some(column)) = (self.line, self.column) {
@@ -117,15 +117,15 @@ impl fmt::Display for Finding {
 
 /// The text that spans point into. Anything that may be a secret is replaced by asterisks, byte for byte.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(super) struct ManifestSource {
     pub(super) path: PathBuf,
     pub(super) redacted: String,
 }
 
-impl Source {
-    pub(super) fn finding(&self, problem: &Problem) -> Finding {
-        let place = problem.span.as_ref().map(|span| self.place(span));
-        Finding {
+impl ManifestSource {
+    pub(super) fn to_finding(&self, problem: &ManifestProblem) -> ManifestFinding {
+        let place = problem.span.as_ref().map(|span| self.line_and_column(span));
+        ManifestFinding {
             file: self.path.display().to_string(),
             line: place.map(|(line, _, _)| line),
             column: place.map(|(_, column, _)| column),
@@ -137,7 +137,7 @@ impl Source {
     }
 
     /// Line, column and length in characters.
-    fn place(&self, span: &Span) -> (usize, usize, usize) {
+    fn line_and_column(&self, span: &Span) -> (usize, usize, usize) {
         let text = &self.redacted;
         let start = text.floor_char_boundary(span.start);
         let end = text.floor_char_boundary(span.end.max(start));
@@ -171,29 +171,29 @@ impl ReportStyle {
 /// Everything that is wrong with a manifest.
 #[derive(Debug, Clone)]
 pub struct ManifestErrors {
-    pub(super) source: Source,
-    pub(super) problems: Vec<Problem>,
+    pub(super) source: ManifestSource,
+    pub(super) problems: Vec<ManifestProblem>,
 }
 
 impl ManifestErrors {
     /// For programs: one finding per mistake, in the order of the file.
-    pub fn findings(&self) -> Vec<Finding> {
-        self.problems.iter().map(|problem| self.source.finding(problem)).collect()
+    pub fn list_findings(&self) -> Vec<ManifestFinding> {
+        self.problems.iter().map(|problem| self.source.to_finding(problem)).collect()
     }
 
     /// For people: each mistake with its line and the offending text underlined.
-    pub fn render(&self, style: ReportStyle) -> String {
+    pub fn render_report(&self, style: ReportStyle) -> String {
         let mut text = String::new();
         for problem in &self.problems {
-            text.push_str(&render(&self.source, problem, Severity::Error, style));
+            text.push_str(&render_problem(&self.source, problem, Severity::Error, style));
             text.push('\n');
         }
-        text.push_str(&self.summary());
+        text.push_str(&self.summarize_count());
         text.push('\n');
         text
     }
 
-    fn summary(&self) -> String {
+    fn summarize_count(&self) -> String {
         let path = self.source.path.display();
         match self.problems.len() {
             1 => format!("1 error in {path}"),
@@ -204,8 +204,8 @@ impl ManifestErrors {
 
 impl fmt::Display for ManifestErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.summary())?;
-        for finding in self.findings() {
+        f.write_str(&self.summarize_count())?;
+        for finding in self.list_findings() {
             write!(f, "\n  {finding}")?;
         }
         Ok(())
@@ -217,19 +217,24 @@ impl std::error::Error for ManifestErrors {}
 impl From<ManifestErrors> for Error {
     /// The graphical report is the message, since that is what a person at a terminal should see.
     fn from(errors: ManifestErrors) -> Self {
-        Self::new(ExitCode::Usage, errors.render(ReportStyle::for_stderr()).trim_end())
+        Self::new(ExitCode::Usage, errors.render_report(ReportStyle::for_stderr()).trim_end())
     }
 }
 
-pub(super) fn render(source: &Source, problem: &Problem, severity: Severity, style: ReportStyle) -> String {
+pub(super) fn render_problem(
+    source: &ManifestSource,
+    problem: &ManifestProblem,
+    severity: Severity,
+    style: ReportStyle,
+) -> String {
     let theme = if style.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(style.width).with_links(false);
-    let diagnostic = Diagnosed { problem, severity, code: source_for_miette(&source.path, &source.redacted) };
+    let diagnostic = ProblemDiagnostic { problem, severity, code: source_for_miette(&source.path, &source.redacted) };
     let mut text = String::new();
     // Writing to a string can't fail, but a span outside the text can. The message alone is still useful then.
     if handler.render_report(&mut text, &diagnostic).is_err() {
         text.clear();
-        let _ = writeln!(text, "{}", source.finding(problem));
+        let _ = writeln!(text, "{}", source.to_finding(problem));
     }
     text
 }
@@ -239,21 +244,21 @@ fn source_for_miette(path: &Path, text: &str) -> NamedSource<String> {
 }
 
 #[derive(Debug)]
-struct Diagnosed<'p> {
-    problem: &'p Problem,
+struct ProblemDiagnostic<'p> {
+    problem: &'p ManifestProblem,
     severity: Severity,
     code: NamedSource<String>,
 }
 
-impl fmt::Display for Diagnosed<'_> {
+impl fmt::Display for ProblemDiagnostic<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.problem.message)
     }
 }
 
-impl std::error::Error for Diagnosed<'_> {}
+impl std::error::Error for ProblemDiagnostic<'_> {}
 
-impl miette::Diagnostic for Diagnosed<'_> {
+impl miette::Diagnostic for ProblemDiagnostic<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(self.problem.code))
     }

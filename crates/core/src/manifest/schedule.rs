@@ -4,17 +4,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::cron::Cron;
-use super::{Flaw, Schedule};
+use super::cron::CronExpression;
+use super::{Flaw, ScheduleExpression};
 
 const EXAMPLES: &str = "write a schedule such as rate(5 minutes) or cron(0/15 8-18 ? * MON-FRI *)";
 /// The longest `ScheduleExpression` that EventBridge's `PutRule` accepts.
 const MAX_LENGTH: usize = 256;
 
-impl Schedule {
+impl ScheduleExpression {
     /// Parses `rate(...)` or `cron(...)`. White space between the fields of `cron` becomes a single space and names
     /// become uppercase, so that the same schedule always has the same text.
-    pub fn parse(text: &str) -> Result<Self, Flaw> {
+    pub fn parse_expression(text: &str) -> Result<Self, Flaw> {
         if text.len() > MAX_LENGTH {
             return Err(Flaw::new(
                 format!("this schedule has {} characters", text.len()),
@@ -22,19 +22,19 @@ impl Schedule {
             ));
         }
         if let Some(inner) = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')) {
-            return rate(text, inner);
+            return parse_rate(text, inner);
         }
         if let Some(inner) = text.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
-            let cron = Cron::parse(inner, "cron(".len())?;
-            return Ok(Self { expression: cron.expression(), interval_s: cron.shortest_interval_s() });
+            let cron = CronExpression::parse_fields(inner, "cron(".len())?;
+            return Ok(Self { expression: cron.to_expression(), interval_s: cron.shortest_interval_s() });
         }
-        Err(not_a_schedule(text))
+        Err(explain_invalid_schedule(text))
     }
 
     /// When a rule with this schedule next fires after `now`. A rate counts from when the rule was enabled.
     pub fn next_after(&self, now: Timestamp, enabled: Timestamp) -> Option<Timestamp> {
         if let Some(inner) = self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
-            return Cron::parse(inner, 0).ok()?.next_after(now);
+            return CronExpression::parse_fields(inner, 0).ok()?.next_after(now);
         }
         let interval = i64::try_from(self.interval_s?).ok().filter(|seconds| *seconds > 0)?;
         let passed = (now.as_second() - enabled.as_second()).max(0) / interval;
@@ -44,7 +44,7 @@ impl Schedule {
     /// Firings in the given number of hours, on average, in thousandths of a firing, rounded to the nearest.
     pub fn firings_in(&self, hours: u64) -> u64 {
         if let Some(inner) = self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
-            return Cron::parse(inner, 0).map(|cron| cron.firings_in(hours)).unwrap_or_default();
+            return CronExpression::parse_fields(inner, 0).map(|cron| cron.firings_in(hours)).unwrap_or_default();
         }
         let interval = self.interval_s.unwrap_or_default();
         let thousandths = u128::from(hours) * 3600 * 1000;
@@ -56,18 +56,20 @@ impl Schedule {
     /// an hour.
     pub fn busy_hours_in(&self, hours: u64) -> u64 {
         match self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
-            Some(inner) => Cron::parse(inner, 0).map(|cron| cron.hours_in(hours)).unwrap_or_default(),
+            Some(inner) => {
+                CronExpression::parse_fields(inner, 0).map(|cron| cron.busy_hours_in(hours)).unwrap_or_default()
+            }
             None => self.firings_in(hours).min(hours.saturating_mul(1000)),
         }
     }
 }
 
-fn not_a_schedule(text: &str) -> Flaw {
+fn explain_invalid_schedule(text: &str) -> Flaw {
     let trimmed = text.trim();
     let lower = trimmed.to_ascii_lowercase();
     if trimmed != text || lower != trimmed {
         for candidate in [trimmed, &lower].into_iter().filter(|candidate| *candidate != text) {
-            if let Ok(schedule) = Schedule::parse(candidate) {
+            if let Ok(schedule) = ScheduleExpression::parse_expression(candidate) {
                 let message = "EventBridge accepts this only in lowercase and without surrounding spaces";
                 return Flaw::new(message, format!("write {}", schedule.expression));
             }
@@ -84,12 +86,12 @@ fn not_a_schedule(text: &str) -> Flaw {
     }
 }
 
-fn rate(text: &str, inner: &str) -> Result<Schedule, Flaw> {
+fn parse_rate(text: &str, inner: &str) -> Result<ScheduleExpression, Flaw> {
     let start = "rate(".len();
     let whole = start..start + inner.len();
     let mut words = inner.split_whitespace();
     let (Some(number), Some(unit), None) = (words.next(), words.next(), words.next()) else {
-        return Err(Flaw::new("rate(...) takes a number and a unit", "write it like rate(5 minutes)").at(whole));
+        return Err(Flaw::new("rate(...) takes a number and a unit", "write it like rate(5 minutes)").at_span(whole));
     };
     let singular = unit.to_ascii_lowercase();
     let singular = singular.strip_suffix('s').unwrap_or(&singular);
@@ -103,8 +105,8 @@ fn rate(text: &str, inner: &str) -> Result<Schedule, Flaw> {
                 "week" => "write it in days, such as rate(7 days)".to_owned(),
                 _ => format!("write it like rate({number} minutes)"),
             };
-            let at = within(inner, unit, start);
-            return Err(Flaw::new("the unit of a rate must be minutes, hours or days", help).at(at));
+            let at = span_within(inner, unit, start);
+            return Err(Flaw::new("the unit of a rate must be minutes, hours or days", help).at_span(at));
         }
     };
     let singular = match seconds {
@@ -118,7 +120,7 @@ fn rate(text: &str, inner: &str) -> Result<Schedule, Flaw> {
             "the number of a rate must be a whole number of 1 or more",
             format!("the shortest is rate(1 {singular}); to stop the rule, set status = \"paused\""),
         )
-        .at(within(inner, number, start)));
+        .at_span(span_within(inner, number, start)));
     };
     let plural = if count == 1 { "" } else { "s" };
     let right = format!("rate({count} {singular}{plural})");
@@ -126,17 +128,17 @@ fn rate(text: &str, inner: &str) -> Result<Schedule, Flaw> {
         let (message, at) = if unit == format!("{singular}{plural}") {
             ("EventBridge accepts a rate only in its plain form", whole)
         } else if count == 1 {
-            ("EventBridge requires the singular with 1", within(inner, unit, start))
+            ("EventBridge requires the singular with 1", span_within(inner, unit, start))
         } else {
-            ("EventBridge requires the plural with a number above 1", within(inner, unit, start))
+            ("EventBridge requires the plural with a number above 1", span_within(inner, unit, start))
         };
-        return Err(Flaw::new(message, format!("write {right}")).at(at));
+        return Err(Flaw::new(message, format!("write {right}")).at_span(at));
     }
-    Ok(Schedule { expression: right, interval_s: Some(count.saturating_mul(seconds)) })
+    Ok(ScheduleExpression { expression: right, interval_s: Some(count.saturating_mul(seconds)) })
 }
 
 /// The byte range of `part` in the expression. `part` is a slice of `inner`, which starts at `start`.
-fn within(inner: &str, part: &str, start: usize) -> std::ops::Range<usize> {
+fn span_within(inner: &str, part: &str, start: usize) -> std::ops::Range<usize> {
     let offset = start + (part.as_ptr() as usize - inner.as_ptr() as usize);
     offset..offset + part.len()
 }

@@ -3,26 +3,26 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::format::Format;
-use super::keys::{Key, Literal, ROOT, Table, Value};
+use super::format::TextFormat;
+use super::keys::{KeySpec, LiteralValue, ROOT, TableSpec, ValueSpec};
 use super::mapping::TRIPLESEAT_LEAD_FIELDS;
 
 /// The schema, in JSON Schema draft 2020-12.
-pub fn schema() -> Json {
+pub fn manifest_schema() -> Json {
     let mut schema = Map::new();
     schema.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
     schema.insert("title".into(), json!("venues.toml of deployer"));
-    schema.extend(table(&ROOT, None));
+    schema.extend(table_schema(&ROOT, None));
     Json::Object(schema)
 }
 
 /// `kind` is the value that the table's `kind` key must have, if this is one of several alternative tables.
-fn table(description: &Table, kind: Option<&str>) -> Map<String, Json> {
+fn table_schema(description: &TableSpec, kind: Option<&str>) -> Map<String, Json> {
     let mut properties = Map::new();
     for key in description.keys {
         let value = match kind {
             Some(kind) if key.name == "kind" => json!({ "description": key.doc, "const": kind }),
-            _ => property(key),
+            _ => key_schema(key),
         };
         properties.insert(key.name.into(), value);
     }
@@ -38,32 +38,35 @@ fn table(description: &Table, kind: Option<&str>) -> Map<String, Json> {
     schema
 }
 
-fn property(key: &Key) -> Json {
+fn key_schema(key: &KeySpec) -> Json {
     let mut schema = match &key.value {
-        Value::Text(format) => {
+        ValueSpec::Text(format) => {
             let mut schema = Map::from_iter([("type".to_owned(), json!("string"))]);
-            if let Some(pattern) = format.pattern() {
+            if let Some(pattern) = format.json_pattern() {
                 schema.insert("pattern".into(), json!(pattern));
             }
             schema
         }
-        Value::OneOf(words) => object(json!({ "enum": words })),
-        Value::Integer { min, max } if *max == i64::MAX => object(json!({ "type": "integer", "minimum": min })),
-        Value::Integer { min, max } => object(json!({ "type": "integer", "minimum": min, "maximum": max })),
-        Value::IntegerOneOf(numbers) => object(json!({ "enum": numbers })),
-        Value::Bool => object(json!({ "type": "boolean" })),
-        Value::Date => object(json!({ "type": "string", "format": "date" })),
-        Value::Table(description) => table(description, None),
-        Value::Named(description) => object(json!({
-            "type": "object",
-            "propertyNames": { "pattern": Format::Name.pattern() },
-            "additionalProperties": table(description, None),
-        })),
-        Value::Kinds(kinds) => {
-            let kinds: Vec<Map<String, Json>> = kinds.iter().map(|(kind, fields)| table(fields, Some(kind))).collect();
-            object(json!({ "type": "object", "required": ["kind"], "oneOf": kinds }))
+        ValueSpec::OneOf(words) => into_object(json!({ "enum": words })),
+        ValueSpec::Integer { min, max } if *max == i64::MAX => {
+            into_object(json!({ "type": "integer", "minimum": min }))
         }
-        Value::Mapping => object(json!({
+        ValueSpec::Integer { min, max } => into_object(json!({ "type": "integer", "minimum": min, "maximum": max })),
+        ValueSpec::IntegerOneOf(numbers) => into_object(json!({ "enum": numbers })),
+        ValueSpec::Bool => into_object(json!({ "type": "boolean" })),
+        ValueSpec::Date => into_object(json!({ "type": "string", "format": "date" })),
+        ValueSpec::Table(description) => table_schema(description, None),
+        ValueSpec::Named(description) => into_object(json!({
+            "type": "object",
+            "propertyNames": { "pattern": TextFormat::Name.json_pattern() },
+            "additionalProperties": table_schema(description, None),
+        })),
+        ValueSpec::Kinds(kinds) => {
+            let kinds: Vec<Map<String, Json>> =
+                kinds.iter().map(|(kind, fields)| table_schema(fields, Some(kind))).collect();
+            into_object(json!({ "type": "object", "required": ["kind"], "oneOf": kinds }))
+        }
+        ValueSpec::Mapping => into_object(json!({
             "type": "object",
             "additionalProperties": { "type": "string", "minLength": 1 },
             "examples": [{ TRIPLESEAT_LEAD_FIELDS[10]: "message", TRIPLESEAT_LEAD_FIELDS[4]: "{company|unknown}" }],
@@ -71,23 +74,23 @@ fn property(key: &Key) -> Json {
     };
     schema.insert("description".into(), json!(key.doc));
     if let Some(default) = key.default {
-        schema.insert("default".into(), literal(default));
+        schema.insert("default".into(), literal_json(default));
     }
     if let Some(example) = key.example {
-        schema.insert("examples".into(), json!([literal(example)]));
+        schema.insert("examples".into(), json!([literal_json(example)]));
     }
     Json::Object(schema)
 }
 
-fn literal(literal: Literal) -> Json {
+fn literal_json(literal: LiteralValue) -> Json {
     match literal {
-        Literal::Text(text) => json!(text),
-        Literal::Integer(number) => json!(number),
-        Literal::Bool(value) => json!(value),
+        LiteralValue::Text(text) => json!(text),
+        LiteralValue::Integer(number) => json!(number),
+        LiteralValue::Bool(value) => json!(value),
     }
 }
 
-fn object(value: Json) -> Map<String, Json> {
+fn into_object(value: Json) -> Map<String, Json> {
     match value {
         Json::Object(object) => object,
         _ => Map::new(),

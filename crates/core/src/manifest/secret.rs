@@ -33,7 +33,7 @@ impl SecretValue {
     }
 
     /// The value itself. Call this only where it is sent.
-    pub fn expose(&self) -> &str {
+    pub fn expose_value(&self) -> &str {
         &self.0
     }
 }
@@ -92,7 +92,7 @@ pub enum ResolveError {
 
 impl SecretRef {
     /// Parses a reference. The error never repeats `text`, which may be a misplaced secret.
-    pub fn parse(text: &str) -> Result<Self, Flaw> {
+    pub fn parse_reference(text: &str) -> Result<Self, Flaw> {
         if text == "managed" {
             return Ok(Self::Managed);
         }
@@ -119,14 +119,14 @@ impl SecretRef {
             };
         }
         if let Some(command) = text.strip_prefix("cmd:") {
-            return words(command).map(Self::Cmd);
+            return split_words(command).map(Self::Cmd);
         }
         Err(Flaw::new("this is a literal value, not a reference to a secret", HELP))
     }
 
     /// Resolves the reference to its value; `None` for [`SecretRef::Managed`]. Paths are relative to `manifest_dir`,
     /// which is also the working directory of programs. A program runs without a shell and inherits stderr.
-    pub fn resolve(&self, manifest_dir: &Path) -> Result<Option<SecretValue>, ResolveError> {
+    pub fn resolve_value(&self, manifest_dir: &Path) -> Result<Option<SecretValue>, ResolveError> {
         let unusable = |reason| ResolveError::Unusable { reference: self.to_string(), reason };
         let bytes = match self {
             Self::Managed => return Ok(None),
@@ -138,14 +138,14 @@ impl SecretRef {
                 let path = manifest_dir.join(path);
                 std::fs::read(&path).map_err(|source| ResolveError::File { path, source })?
             }
-            Self::Cmd(words) => run(words, manifest_dir)?,
+            Self::Cmd(words) => run_program(words, manifest_dir)?,
         };
         let text = String::from_utf8(bytes).map_err(|_| unusable("the value is not UTF-8"))?;
         SecretValue::new(text).map(Some).map_err(unusable)
     }
 }
 
-fn run(words: &[String], dir: &Path) -> Result<Vec<u8>, ResolveError> {
+fn run_program(words: &[String], dir: &Path) -> Result<Vec<u8>, ResolveError> {
     let (program, arguments) = words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let output = Command::new(program)
@@ -164,7 +164,7 @@ fn run(words: &[String], dir: &Path) -> Result<Vec<u8>, ResolveError> {
 }
 
 /// Splits a command into words like a shell, with quotes and backslashes but no other shell syntax.
-fn words(command: &str) -> Result<Vec<String>, Flaw> {
+fn split_words(command: &str) -> Result<Vec<String>, Flaw> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
@@ -199,7 +199,7 @@ fn words(command: &str) -> Result<Vec<String>, Flaw> {
 }
 
 /// Quotes a word so that [`words`] reads it back unchanged.
-pub(super) fn quoted(word: &str) -> String {
+pub(super) fn quote_word(word: &str) -> String {
     let plain = |char: char| !char.is_whitespace() && !matches!(char, '\'' | '"' | '\\');
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

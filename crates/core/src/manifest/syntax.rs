@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::report::{Problem, Span};
+use super::report::{ManifestProblem, Span};
 
 /// Whether the file's content can still be checked.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Sound {
+pub(super) enum SyntaxState {
     /// There may be duplicate keys, but everything was parsed.
     Yes,
     /// Something couldn't be parsed, so reports of missing keys would be guesses.
@@ -15,16 +15,16 @@ pub(super) enum Sound {
 }
 
 /// Turns the parser's errors into problems.
-pub(super) fn problems(text: &str, errors: &[toml::de::Error]) -> (Vec<Problem>, Sound) {
-    let mut sound = Sound::Yes;
-    let mut problems: Vec<Problem> = Vec::new();
+pub(super) fn syntax_problems(text: &str, errors: &[toml::de::Error]) -> (Vec<ManifestProblem>, SyntaxState) {
+    let mut sound = SyntaxState::Yes;
+    let mut problems: Vec<ManifestProblem> = Vec::new();
     let mut doubled_tables: Vec<String> = Vec::new();
-    let index = Index::new(text);
+    let index = TableIndex::new(text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let span = span.start.min(text.len())..span.end.min(text.len());
         if error.message() == "duplicate key" {
-            let (table, key) = index.owner(text, &span);
+            let (table, key) = index.owning_table(text, &span);
             let inside = |path: &String| table == *path || table.starts_with(&format!("{path}."));
             if doubled_tables.iter().any(inside) {
                 continue;
@@ -32,16 +32,16 @@ pub(super) fn problems(text: &str, errors: &[toml::de::Error]) -> (Vec<Problem>,
             if index.is_header(&span) {
                 doubled_tables.push(table.clone());
             }
-            problems.push(duplicate(text, &index, span, &table, &key));
+            problems.push(duplicate_problem(text, &index, span, &table, &key));
             continue;
         }
-        sound = Sound::No;
-        problems.push(broken(text, error.message(), span));
+        sound = SyntaxState::No;
+        problems.push(syntax_problem(text, error.message(), span));
     }
     (problems, sound)
 }
 
-fn broken(text: &str, message: &str, span: Span) -> Problem {
+fn syntax_problem(text: &str, message: &str, span: Span) -> ManifestProblem {
     let (what, expected) = match message.split_once(", expected ") {
         Some((what, expected)) => (what, Some(expected)),
         None => (message, None),
@@ -55,11 +55,11 @@ fn broken(text: &str, message: &str, span: Span) -> Problem {
         None if line.contains(['\u{201c}', '\u{201d}']) => "use straight quotes: \"".to_owned(),
         None => "this is not valid TOML; see https://toml.io for the syntax".to_owned(),
     };
-    Problem::new("syntax", span, what.to_owned(), "here").help(help)
+    ManifestProblem::new("syntax", span, what.to_owned(), "here").with_help(help)
 }
 
-fn duplicate(text: &str, index: &Index, span: Span, table: &str, key: &str) -> Problem {
-    let first = index.first(text, &span, table, key);
+fn duplicate_problem(text: &str, index: &TableIndex, span: Span, table: &str, key: &str) -> ManifestProblem {
+    let first = index.first_place(text, &span, table, key);
     let venue = table.strip_prefix("venues.").filter(|name| !name.contains('.'));
     let (message, label, help) = match (index.is_header(&span), venue) {
         (true, Some(name)) => (
@@ -74,25 +74,25 @@ fn duplicate(text: &str, index: &Index, span: Span, table: &str, key: &str) -> P
         ),
         (false, _) => (format!("`{key}` is set twice"), "set again here", "keep one of the two".to_owned()),
     };
-    let problem = Problem::new(
+    let problem = ManifestProblem::new(
         if venue.is_some() && index.is_header(&span) { "duplicate_venue" } else { "duplicate_key" },
         span,
         message,
         label,
     )
-    .help(help);
+    .with_help(help);
     match first {
-        Some(first) => problem.other(first, "first here"),
+        Some(first) => problem.with_other_place(first, "first here"),
         None => problem,
     }
 }
 
 /// Where tables and keys start. Of two duplicates, the parser reports only the second.
-struct Index {
+struct TableIndex {
     headers: Vec<(Span, String)>,
 }
 
-impl Index {
+impl TableIndex {
     fn new(text: &str) -> Self {
         let mut headers = Vec::new();
         let mut start = 0;
@@ -102,7 +102,7 @@ impl Index {
                 && let Some(end) = trimmed.find(']')
             {
                 let indent = line.len() - trimmed.len();
-                headers.push((start + indent..start + indent + end + 1, path(&trimmed[1..end])));
+                headers.push((start + indent..start + indent + end + 1, normalize_key_path(&trimmed[1..end])));
             }
             start += line.len();
         }
@@ -114,13 +114,13 @@ impl Index {
     }
 
     /// The table that contains (or is declared by) the place, and the key there.
-    fn owner(&self, text: &str, span: &Span) -> (String, String) {
+    fn owning_table(&self, text: &str, span: &Span) -> (String, String) {
         let table = self.headers.iter().rev().find(|(header, _)| header.start <= span.start);
-        let key = path(text.get(span.clone()).unwrap_or_default());
+        let key = normalize_key_path(text.get(span.clone()).unwrap_or_default());
         (table.map_or_else(String::new, |(_, path)| path.clone()), key)
     }
 
-    fn first(&self, text: &str, span: &Span, table: &str, key: &str) -> Option<Span> {
+    fn first_place(&self, text: &str, span: &Span, table: &str, key: &str) -> Option<Span> {
         if self.is_header(span) {
             let earlier = self.headers.iter().filter(|(header, _)| header.end < span.start);
             let first = earlier.clone().find(|(_, path)| path == table).map(|(header, _)| header.clone());
@@ -133,8 +133,8 @@ impl Index {
                 let trimmed = name.trim();
                 let at = start + (name.len() - name.trim_start().len());
                 let place = at..at + trimmed.len();
-                if self.owner(text, &place).0 == table {
-                    places.entry(path(trimmed)).or_insert(place);
+                if self.owning_table(text, &place).0 == table {
+                    places.entry(normalize_key_path(trimmed)).or_insert(place);
                 }
             }
             start += line.len();
@@ -144,6 +144,6 @@ impl Index {
 }
 
 /// A dotted key without white space or quotes.
-fn path(text: &str) -> String {
+fn normalize_key_path(text: &str) -> String {
     text.split('.').map(|part| part.trim().trim_matches(['"', '\'', '[']).trim()).collect::<Vec<_>>().join(".")
 }

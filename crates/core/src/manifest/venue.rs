@@ -1,21 +1,22 @@
 //! Reads one `[venues.NAME]` table: applies the defaults and checks that its keys fit together.
 
 use sync_config::config::{
-    Destination, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI,
-    ENV_VENUE, HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
-    KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, OnAmbiguous, SyncConfig, TRIPLESEAT_BASE_URI,
-    default_flag_property,
+    DestinationConfig, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
+    ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN,
+    KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, OnAmbiguous, SyncConfig,
+    TRIPLESEAT_BASE_URI, default_flag_property,
 };
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::keys::{DEFAULT_LOG_RETENTION_DAYS, DEFAULT_MEMORY_MB, DEFAULT_SCHEDULE, DEFAULT_TIMEOUT};
 use super::mapping::{TRIPLESEAT_DESTINATION_FIELDS, TRIPLESEAT_LEAD_FIELDS};
-use super::read::{string, table, unsigned};
-use super::report::{Problem, Span};
-use super::shape::{Reading, nearest, ordered};
+use super::read::{get_string, get_table, get_unsigned};
+use super::report::{ManifestProblem, Span};
+use super::shape::{ManifestReading, find_nearest, in_file_order};
 use super::{
-    Architecture, Blocker, HubSpot, Schedule, SecretRef, Status, Venue, format, format_duration, parse_duration,
+    Architecture, Blocker, HubSpotSettings, ScheduleExpression, SecretRef, Status, Venue, format, format_duration,
+    parse_duration,
 };
 
 /// Lambda's limit for all environment variables of a function together, in bytes.
@@ -34,14 +35,14 @@ pub(super) const SECRET_KEYS: [(&str, &str); 5] = [
 
 /// A venue, and where its parts are in the file.
 #[derive(Debug, Clone)]
-pub(super) struct Read {
+pub(super) struct ParsedVenue {
     pub(super) venue: Venue,
-    pub(super) places: Places,
+    pub(super) places: VenuePlaces,
 }
 
 /// Where the parts of a venue are in the file.
 #[derive(Debug, Clone)]
-pub(super) struct Places {
+pub(super) struct VenuePlaces {
     pub(super) name: Span,
     /// The `flag_property` value, or else the venue's name, which the default is derived from.
     pub(super) flag: Span,
@@ -51,48 +52,50 @@ pub(super) struct Places {
     pub(super) canary: Option<Span>,
 }
 
-impl Places {
-    pub(super) fn secret(&self, key: &str) -> Option<Span> {
+impl VenuePlaces {
+    pub(super) fn secret_place(&self, key: &str) -> Option<Span> {
         self.secrets.iter().find(|(name, _)| *name == key).map(|(_, span)| span.clone())
     }
 }
 
 /// The `[defaults]` table.
-pub(super) struct Defaults<'t, 's> {
+pub(super) struct VenueDefaults<'t, 's> {
     table: Option<&'t DeTable<'s>>,
 }
 
-impl<'t, 's> Defaults<'t, 's> {
-    pub(super) fn read(table: Option<&'t DeTable<'s>>) -> Self {
+impl<'t, 's> VenueDefaults<'t, 's> {
+    pub(super) fn from_table(table: Option<&'t DeTable<'s>>) -> Self {
         Self { table }
     }
 
     /// A key's value: the venue's own, or else the default.
-    fn get(&self, venue: &'t DeTable<'s>, key: &str) -> Option<&'t Spanned<DeValue<'s>>> {
+    fn get_value(&self, venue: &'t DeTable<'s>, key: &str) -> Option<&'t Spanned<DeValue<'s>>> {
         venue.get(key).or_else(|| self.table?.get(key))
     }
 }
 
 /// Reads a venue. A value that is wrong by itself has been reported already and is treated as absent.
-pub(super) fn read(
-    reading: &mut Reading<'_>,
-    advice: &mut Vec<Problem>,
+pub(super) fn read_venue(
+    reading: &mut ManifestReading<'_>,
+    advice: &mut Vec<ManifestProblem>,
     name: &Spanned<DeString<'_>>,
     own: &DeTable<'_>,
-    defaults: &Defaults<'_, '_>,
-    hubspot: &HubSpot,
-) -> Read {
-    let text = |key: &str| defaults.get(own, key).and_then(|value| value.get_ref().as_str());
-    let number = |key: &str| defaults.get(own, key).and_then(super::shape::integer).and_then(|n| u32::try_from(n).ok());
-    let flag = |key: &str| defaults.get(own, key).and_then(|value| value.get_ref().as_bool()).unwrap_or_default();
-    let destination = table(own, "destination");
-    let secrets_table = table(own, "secrets");
+    defaults: &VenueDefaults<'_, '_>,
+    hubspot: &HubSpotSettings,
+) -> ParsedVenue {
+    let text = |key: &str| defaults.get_value(own, key).and_then(|value| value.get_ref().as_str());
+    let number = |key: &str| {
+        defaults.get_value(own, key).and_then(super::shape::parse_integer).and_then(|n| u32::try_from(n).ok())
+    };
+    let flag = |key: &str| defaults.get_value(own, key).and_then(|value| value.get_ref().as_bool()).unwrap_or_default();
+    let destination = get_table(own, "destination");
+    let secrets_table = get_table(own, "secrets");
 
     let mut secrets = Vec::new();
     let mut secret_places = Vec::new();
     for (key, secret_key) in SECRET_KEYS {
         let Some(value) = secrets_table.and_then(|table| table.get(key)) else { continue };
-        if let Some(reference) = value.get_ref().as_str().and_then(|text| SecretRef::parse(text).ok()) {
+        if let Some(reference) = value.get_ref().as_str().and_then(|text| SecretRef::parse_reference(text).ok()) {
             secrets.push((secret_key.to_owned(), reference));
             secret_places.push((key, value.span()));
         }
@@ -107,20 +110,23 @@ pub(super) fn read(
         name: name.get_ref().clone().into_owned(),
         display_name: text("display_name").unwrap_or_default().to_owned(),
         status,
-        blocker: table(own, "blocker").map(blocker),
+        blocker: get_table(own, "blocker").map(read_blocker),
         flag_property: text("flag_property").map_or_else(|| default_flag_property(name.get_ref()), str::to_owned),
-        schedule: schedule(text("schedule")),
+        schedule: parse_schedule(text("schedule")),
         architecture: if text("architecture") == Some("arm64") { Architecture::Arm64 } else { Architecture::X86_64 },
         memory_mb: number("memory_mb").unwrap_or(DEFAULT_MEMORY_MB),
         timeout_s: text("timeout").and_then(|text| parse_duration(text).ok()).unwrap_or_else(default_timeout_s),
         log_retention_days: number("log_retention_days").unwrap_or(DEFAULT_LOG_RETENTION_DAYS),
         secrets,
-        tripleseat_base_uri: match destination.and_then(|table| string(table, "kind")).as_deref() {
+        tripleseat_base_uri: match destination.and_then(|table| get_string(table, "kind")).as_deref() {
             Some("http") => None,
-            _ => Some(base_uri(destination.and_then(|table| string(table, "base_uri")), TRIPLESEAT_BASE_URI)),
+            _ => Some(normalize_base_uri(
+                destination.and_then(|table| get_string(table, "base_uri")),
+                TRIPLESEAT_BASE_URI,
+            )),
         },
-        destination: destination.map(destination_of).unwrap_or_default(),
-        fields: fields(own),
+        destination: destination.map(read_destination).unwrap_or_default(),
+        fields: read_fields(own),
         on_ambiguous: match text("on_ambiguous") {
             Some("resend") => OnAmbiguous::Resend,
             _ => OnAmbiguous::NeedsReview,
@@ -129,7 +135,7 @@ pub(super) fn read(
         canary: own.get("canary").and_then(|value| value.get_ref().as_bool()).unwrap_or_default(),
     };
     let name_span = name.span();
-    let places = Places {
+    let places = VenuePlaces {
         flag: own.get("flag_property").map_or_else(|| name_span.clone(), Spanned::span),
         destination: key_span(own, "destination").unwrap_or_else(|| name_span.clone()),
         location: destination.and_then(|table| table.get("location_id")).map(Spanned::span),
@@ -137,7 +143,7 @@ pub(super) fn read(
         canary: own.get("canary").map(Spanned::span),
         name: name_span,
     };
-    let read = Read { venue, places };
+    let read = ParsedVenue { venue, places };
     check_blocker(reading, advice, &read, own);
     check_secrets(reading, &read, own);
     check_timeout(reading, &read, own, defaults);
@@ -147,7 +153,7 @@ pub(super) fn read(
 }
 
 /// The base URL without a trailing slash.
-pub(super) fn base_uri(text: Option<String>, default: &str) -> String {
+pub(super) fn normalize_base_uri(text: Option<String>, default: &str) -> String {
     text.as_deref().unwrap_or(default).trim_end_matches('/').to_owned()
 }
 
@@ -155,35 +161,36 @@ fn default_timeout_s() -> u32 {
     parse_duration(DEFAULT_TIMEOUT).unwrap_or(format::MAX_TIMEOUT_S)
 }
 
-fn schedule(text: Option<&str>) -> Schedule {
+fn parse_schedule(text: Option<&str>) -> ScheduleExpression {
     let expression = text.unwrap_or(DEFAULT_SCHEDULE);
-    Schedule::parse(expression).unwrap_or_else(|_| Schedule { expression: expression.to_owned(), interval_s: None })
+    ScheduleExpression::parse_expression(expression)
+        .unwrap_or_else(|_| ScheduleExpression { expression: expression.to_owned(), interval_s: None })
 }
 
-fn blocker(table: &DeTable<'_>) -> Blocker {
+fn read_blocker(table: &DeTable<'_>) -> Blocker {
     let since = table.get("since").map(|value| match value.get_ref() {
         DeValue::Datetime(date) => date.to_string(),
         other => other.as_str().unwrap_or_default().to_owned(),
     });
     Blocker {
-        reason: string(table, "reason").unwrap_or_default(),
-        owner: string(table, "owner"),
-        next_step: string(table, "next_step"),
+        reason: get_string(table, "reason").unwrap_or_default(),
+        owner: get_string(table, "owner"),
+        next_step: get_string(table, "next_step"),
         since,
     }
 }
 
-fn destination_of(table: &DeTable<'_>) -> Destination {
-    if string(table, "kind").as_deref() != Some("http") {
-        return Destination::Tripleseat {
-            location_id: unsigned(table, "location_id"),
-            lead_form_id: unsigned(table, "lead_form_id"),
-            site_id: unsigned(table, "site_id"),
+fn read_destination(table: &DeTable<'_>) -> DestinationConfig {
+    if get_string(table, "kind").as_deref() != Some("http") {
+        return DestinationConfig::Tripleseat {
+            location_id: get_unsigned(table, "location_id"),
+            lead_form_id: get_unsigned(table, "lead_form_id"),
+            site_id: get_unsigned(table, "site_id"),
         };
     }
-    let auth = super::read::table(table, "auth").and_then(|auth| {
-        let name = string(auth, "name").unwrap_or_default();
-        match string(auth, "kind")?.as_str() {
+    let auth = super::read::get_table(table, "auth").and_then(|auth| {
+        let name = get_string(auth, "name").unwrap_or_default();
+        match get_string(auth, "kind")?.as_str() {
             "bearer" => Some(HttpAuth::Bearer),
             "basic" => Some(HttpAuth::Basic),
             "header" => Some(HttpAuth::Header { name }),
@@ -191,19 +198,19 @@ fn destination_of(table: &DeTable<'_>) -> Destination {
             _ => None,
         }
     });
-    Destination::Http(HttpDestination {
-        url: string(table, "url").unwrap_or_default(),
+    DestinationConfig::Http(HttpDestination {
+        url: get_string(table, "url").unwrap_or_default(),
         auth,
-        success_pointer: string(table, "success_pointer"),
-        id_pointer: string(table, "id_pointer"),
-        lookup_url: string(table, "lookup_url"),
-        lookup_id_pointer: string(table, "lookup_id_pointer"),
-        requests_per_second: unsigned(table, "requests_per_second").and_then(|number| u32::try_from(number).ok()),
+        success_pointer: get_string(table, "success_pointer"),
+        id_pointer: get_string(table, "id_pointer"),
+        lookup_url: get_string(table, "lookup_url"),
+        lookup_id_pointer: get_string(table, "lookup_id_pointer"),
+        requests_per_second: get_unsigned(table, "requests_per_second").and_then(|number| u32::try_from(number).ok()),
     })
 }
 
-fn fields(own: &DeTable<'_>) -> Vec<(String, String)> {
-    let entries = table(own, "fields").map(ordered).unwrap_or_default();
+fn read_fields(own: &DeTable<'_>) -> Vec<(String, String)> {
+    let entries = get_table(own, "fields").map(in_file_order).unwrap_or_default();
     let pair = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
         Some((name.get_ref().clone().into_owned(), value.get_ref().as_str()?.to_owned()))
     };
@@ -214,7 +221,12 @@ fn key_span(table: &DeTable<'_>, key: &str) -> Option<Span> {
     table.get_key_value(key).map(|(name, _)| name.span())
 }
 
-fn check_blocker(reading: &mut Reading<'_>, advice: &mut Vec<Problem>, read: &Read, own: &DeTable<'_>) {
+fn check_blocker(
+    reading: &mut ManifestReading<'_>,
+    advice: &mut Vec<ManifestProblem>,
+    read: &ParsedVenue,
+    own: &DeTable<'_>,
+) {
     let venue = &read.venue;
     let name = &venue.name;
     let status = own.get("status").map_or_else(|| read.places.name.clone(), Spanned::span);
@@ -222,7 +234,7 @@ fn check_blocker(reading: &mut Reading<'_>, advice: &mut Vec<Problem>, read: &Re
         (None, Status::Blocked) => {
             let message = format!("the venue `{name}` is blocked but has no blocker");
             let help = format!("add [venues.{name}.blocker] with reason, owner and next_step");
-            reading.push(Problem::new("blocker", status, message, "blocked").help(help));
+            reading.push_problem(ManifestProblem::new("blocker", status, message, "blocked").with_help(help));
         }
         (Some(blocker), Status::Blocked) => {
             let span = key_span(own, "blocker").unwrap_or(status);
@@ -233,30 +245,32 @@ fn check_blocker(reading: &mut Reading<'_>, advice: &mut Vec<Problem>, read: &Re
                 .collect();
             if !missing.is_empty() {
                 let message = format!("the blocker of `{name}` has no {}", missing.join(" and no "));
-                let problem = Problem::new("blocker_without_owner", span, message, "");
-                advice.push(problem.help("add who does what next: a blocker without an owner tends to stay"));
+                let problem = ManifestProblem::new("blocker_without_owner", span, message, "");
+                advice.push(problem.with_help("add who does what next: a blocker without an owner tends to stay"));
             }
         }
         (Some(_), Status::Active | Status::Paused) => {
             let span = key_span(own, "blocker").unwrap_or(status);
             let message = format!("`{name}` has a blocker but is not blocked");
-            let problem = Problem::new("blocker_unused", span, message, "");
-            advice.push(problem.help("remove the blocker, or set status = \"blocked\""));
+            let problem = ManifestProblem::new("blocker_unused", span, message, "");
+            advice.push(problem.with_help("remove the blocker, or set status = \"blocked\""));
         }
         (None, _) => {}
     }
     if venue.canary && venue.status == Status::Blocked {
         let span = read.places.canary.clone().unwrap_or(read.places.name.clone());
         let message = format!("`{name}` can't be the canary because it is blocked");
-        reading.push(Problem::new("canary", span, message, "canary").help("make another venue the canary"));
+        reading.push_problem(
+            ManifestProblem::new("canary", span, message, "canary").with_help("make another venue the canary"),
+        );
     }
 }
 
-fn check_secrets(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
+fn check_secrets(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: &DeTable<'_>) {
     let venue = &read.venue;
-    let Some(destination) = table(own, "destination") else { return };
-    let kind = string(destination, "kind");
-    let secrets = table(own, "secrets");
+    let Some(destination) = get_table(own, "destination") else { return };
+    let kind = get_string(destination, "kind");
+    let secrets = get_table(own, "secrets");
     let given = |key: &str| secrets.is_some_and(|table| table.contains_key(key));
     let place = key_span(own, "secrets").unwrap_or_else(|| read.places.name.clone());
     let auth = destination.contains_key("auth");
@@ -273,15 +287,16 @@ fn check_secrets(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
         let table = format!("[venues.{}.secrets]", venue.name);
         let help = format!("add {key} = \"env:{variable}\" under {table}, or \"managed\" to set it later");
         let label = format!("missing `{key}`");
-        reading.push(Problem::new("missing_secret", place.clone(), message, label).help(help));
+        reading.push_problem(ManifestProblem::new("missing_secret", place.clone(), message, label).with_help(help));
     }
     let pair = ["tripleseat_client_id", "tripleseat_client_secret"];
     if let [true, false] | [false, true] = pair.map(given) {
         let (present, absent) = if given(pair[0]) { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
         let span = secrets.and_then(|table| key_span(table, present)).unwrap_or_else(|| place.clone());
         let message = format!("`{present}` has no effect without `{absent}`");
-        reading.push(
-            Problem::new("missing_secret", span, message, "here").help(format!("add {absent}, or remove {present}")),
+        reading.push_problem(
+            ManifestProblem::new("missing_secret", span, message, "here")
+                .with_help(format!("add {absent}, or remove {present}")),
         );
     }
     let useless: &[&str] = match kind.as_deref() {
@@ -302,59 +317,67 @@ fn check_secrets(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
             "destination_credential" => "remove it: only destinations of kind \"http\" use it",
             _ => "remove it: only destinations of kind \"tripleseat\" use it",
         };
-        reading.push(Problem::new("useless_secret", span, message, "not used").help(help));
+        reading.push_problem(ManifestProblem::new("useless_secret", span, message, "not used").with_help(help));
     }
 }
 
-fn check_timeout(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>, defaults: &Defaults<'_, '_>) {
+fn check_timeout(
+    reading: &mut ManifestReading<'_>,
+    read: &ParsedVenue,
+    own: &DeTable<'_>,
+    defaults: &VenueDefaults<'_, '_>,
+) {
     let venue = &read.venue;
     let Some(interval_s) = venue.schedule.interval_s.filter(|interval| u64::from(venue.timeout_s) > *interval) else {
         return;
     };
-    let timeout = defaults.get(own, "timeout");
-    let schedule = defaults.get(own, "schedule");
+    let timeout = defaults.get_value(own, "timeout");
+    let schedule = defaults.get_value(own, "schedule");
     let every = format_duration(interval_s);
     let limit = format_duration(u64::from(venue.timeout_s));
     let message = format!("a run may take {limit}, but the next one starts after {every}");
     let help = format!("set timeout = \"{every}\" or less, or run less often: runs of one venue must not overlap");
     let mut problem = match (timeout, schedule) {
-        (Some(timeout), _) => Problem::new("timeout", timeout.span(), message, "longer than the interval"),
+        (Some(timeout), _) => ManifestProblem::new("timeout", timeout.span(), message, "longer than the interval"),
         (None, Some(schedule)) => {
             let label = format!("shorter than the default timeout, {limit}");
-            Problem::new("timeout", schedule.span(), message, label)
+            ManifestProblem::new("timeout", schedule.span(), message, label)
         }
         (None, None) => return,
     };
     if let (Some(_), Some(schedule)) = (timeout, schedule) {
-        problem = problem.other(schedule.span(), format!("every {every}"));
+        problem = problem.with_other_place(schedule.span(), format!("every {every}"));
     }
-    reading.push(problem.help(help));
+    reading.push_problem(problem.with_help(help));
 }
 
-fn check_fields(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
-    let entries = table(own, "fields").map(ordered).unwrap_or_default();
-    let kind = table(own, "destination").and_then(|table| string(table, "kind"));
+fn check_fields(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: &DeTable<'_>) {
+    let entries = get_table(own, "fields").map(in_file_order).unwrap_or_default();
+    let kind = get_table(own, "destination").and_then(|table| get_string(table, "kind"));
     for (name, _) in &entries {
         let field = name.get_ref();
         match kind.as_deref() {
             Some("tripleseat") if !TRIPLESEAT_LEAD_FIELDS.contains(&field.as_ref()) => {
                 let help = if TRIPLESEAT_DESTINATION_FIELDS.contains(&field.as_ref()) {
                     format!("set {field} under [venues.{}.destination]", read.venue.name)
-                } else if let Some(near) = nearest(field, &TRIPLESEAT_LEAD_FIELDS) {
+                } else if let Some(near) = find_nearest(field, &TRIPLESEAT_LEAD_FIELDS) {
                     format!("did you mean `{near}`?")
                 } else {
                     format!("the fields are {}", TRIPLESEAT_LEAD_FIELDS.join(", "))
                 };
                 let message = format!("Tripleseat leads have no mappable field `{field}`");
-                reading.push(Problem::new("unknown_field", name.span(), message, "unknown field").help(help));
+                reading.push_problem(
+                    ManifestProblem::new("unknown_field", name.span(), message, "unknown field").with_help(help),
+                );
             }
             Some("http") if field.is_empty() => {
-                let problem = Problem::new("mapping", name.span(), "a field of the request body needs a name", "empty");
-                reading.push(problem.help("write a name, or a JSON pointer such as \"/lead/name\""));
+                let problem =
+                    ManifestProblem::new("mapping", name.span(), "a field of the request body needs a name", "empty");
+                reading.push_problem(problem.with_help("write a name, or a JSON pointer such as \"/lead/name\""));
             }
             Some("http") if field.starts_with('/') => {
-                if let Err(flaw) = format::json_pointer(field) {
-                    reading.flaw(&flaw, "mapping", name.span(), field);
+                if let Err(flaw) = format::check_json_pointer(field) {
+                    reading.push_flaw(&flaw, "mapping", name.span(), field);
                 }
             }
             _ => {}
@@ -363,15 +386,15 @@ fn check_fields(reading: &mut Reading<'_>, read: &Read, own: &DeTable<'_>) {
     if kind.as_deref() == Some("http") && entries.is_empty() {
         let message = format!("`{}` has no field mappings, so its leads would be empty", read.venue.name);
         let help = format!("add [venues.{}.fields], such as email = \"email\"", read.venue.name);
-        reading.push(
-            Problem::new("mapping", read.places.destination.clone(), message, "no fields for this destination")
-                .help(help),
+        reading.push_problem(
+            ManifestProblem::new("mapping", read.places.destination.clone(), message, "no fields for this destination")
+                .with_help(help),
         );
     }
 }
 
 /// Lambda rejects more than 4 KB of environment variables, which a long mapping could exceed.
-fn check_environment(reading: &mut Reading<'_>, read: &Read, hubspot: &HubSpot) {
+fn check_environment(reading: &mut ManifestReading<'_>, read: &ParsedVenue, hubspot: &HubSpotSettings) {
     let venue = &read.venue;
     let config = SyncConfig {
         portal_id: hubspot.portal_id,
@@ -392,7 +415,7 @@ fn check_environment(reading: &mut Reading<'_>, read: &Read, hubspot: &HubSpot) 
             "the environment variables of `{}` would take about {total} bytes; Lambda's limit is {MAX_ENVIRONMENT}",
             venue.name
         );
-        let problem = Problem::new("environment_too_long", read.places.name.clone(), message, "this venue");
-        reading.push(problem.help("shorten its field mappings and URLs"));
+        let problem = ManifestProblem::new("environment_too_long", read.places.name.clone(), message, "this venue");
+        reading.push_problem(problem.with_help("shorten its field mappings and URLs"));
     }
 }

@@ -6,7 +6,7 @@
 use super::{Action, Change, Differences, Operation, Plan, plan};
 use crate::desired::{Desired, Scope};
 use crate::naming::TAG_ADOPTED;
-use crate::resource::{Address, Kind, LiveStack, Map, Observed, Stack};
+use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
 use crate::snapshot::Snapshot;
 
 /// What an adoption changes, and what the next apply changes after it.
@@ -38,7 +38,7 @@ pub enum NotAdopted {
 ///
 /// # Errors
 /// The resources can't be adopted.
-pub fn adopt(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Result<Adoption, NotAdopted> {
+pub fn plan_adoption(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Result<Adoption, NotAdopted> {
     let stack = desired.venues.iter().find(|wanted| wanted.venue == venue).and_then(|wanted| wanted.stack.as_ref());
     let stack = stack.ok_or(NotAdopted::NotDeployed)?;
     let targets = [venue.to_owned()];
@@ -51,10 +51,12 @@ pub fn adopt(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Result<Adop
             return Err(NotAdopted::Owned { resource: format!("{} {name}", address.kind), owner });
         }
         let live = snapshot.venues.entry(venue.to_owned()).or_default();
-        let Some((operation, before, after)) = tag(address.kind, stack, live, &desired.scope) else { continue };
+        let Some((operation, before, after)) = tag_resource(address.kind, stack, live, &desired.scope) else {
+            continue;
+        };
         let mut attributes = Differences::default();
-        attributes.tags(&before, &after);
-        adoption.changes.push(change(address, name, attributes, operation));
+        attributes.compare_tags(&before, &after);
+        adoption.changes.push(adoption_change(address, name, attributes, operation));
     }
     if adoption.changes.is_empty()
         && let Some(unreadable) = before.unreadable.into_iter().find(|unreadable| unreadable.address.is_some())
@@ -66,7 +68,7 @@ pub fn adopt(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Result<Adop
             "there is nothing to adopt: every existing resource with one of {venue}'s names has an owner"
         ));
     }
-    if adoption.changes.iter().any(|change| change.address.kind == Kind::Secret) {
+    if adoption.changes.iter().any(|change| change.address.kind == ResourceKind::Secret) {
         adoption.notes.push(format!(
             "the secret keeps its value, which must be a JSON object with the venue's credentials. \
              `deployer secret status {venue} --compare` shows what it contains"
@@ -76,7 +78,7 @@ pub fn adopt(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Result<Adop
     Ok(Adoption { plan: adoption, next })
 }
 
-fn change(address: Address, name: String, attributes: Differences, operation: Operation) -> Change {
+fn adoption_change(address: ResourceAddress, name: String, attributes: Differences, operation: Operation) -> Change {
     Change {
         address,
         name,
@@ -88,52 +90,57 @@ fn change(address: Address, name: String, attributes: Differences, operation: Op
 }
 
 /// The call that tags a resource, its current tags, and ours. Also adds ours to `live`, as the call will.
-fn tag(kind: Kind, stack: &Stack, live: &mut LiveStack, scope: &Scope) -> Option<(Operation, Map, Map)> {
+fn tag_resource(
+    kind: ResourceKind,
+    stack: &DesiredStack,
+    live: &mut LiveStack,
+    scope: &Scope,
+) -> Option<(Operation, StringMap, StringMap)> {
     let (found, wanted, operation) = match kind {
-        Kind::Role => {
+        ResourceKind::Role => {
             let mut tags = stack.role.tags.clone();
             tags.insert(TAG_ADOPTED.to_owned(), "true".to_owned());
             (
-                tags_of(&mut live.role, |live| &mut live.tags)?,
+                tags_mut(&mut live.role, |live| &mut live.tags)?,
                 tags.clone(),
                 Operation::TagRole { role: stack.role.name.clone(), tags },
             )
         }
-        Kind::Secret => {
+        ResourceKind::Secret => {
             let tags = stack.secret.tags.clone();
             let operation = Operation::TagSecret { secret: stack.secret.name.clone(), tags: tags.clone() };
-            (tags_of(&mut live.secret, |live| &mut live.tags)?, tags, operation)
+            (tags_mut(&mut live.secret, |live| &mut live.tags)?, tags, operation)
         }
-        Kind::LogGroup => {
+        ResourceKind::LogGroup => {
             let tags = stack.log_group.tags.clone();
-            let arn = scope.arn("logs", &format!("log-group:{}", stack.log_group.name));
-            (tags_of(&mut live.log_group, |live| &mut live.tags)?, tags.clone(), Operation::TagLogGroup { arn, tags })
+            let arn = scope.regional_arn("logs", &format!("log-group:{}", stack.log_group.name));
+            (tags_mut(&mut live.log_group, |live| &mut live.tags)?, tags.clone(), Operation::TagLogGroup { arn, tags })
         }
-        Kind::Function => {
+        ResourceKind::Function => {
             let tags = stack.function.tags.clone();
             let operation = Operation::TagFunction { arn: stack.function.arn.clone(), tags: tags.clone() };
-            (tags_of(&mut live.function, |live| &mut live.tags)?, tags, operation)
+            (tags_mut(&mut live.function, |live| &mut live.tags)?, tags, operation)
         }
-        Kind::Rule => {
+        ResourceKind::Rule => {
             let tags = stack.rule.tags.clone();
             let operation = Operation::TagRule { arn: stack.rule.arn.clone(), tags: tags.clone() };
-            (tags_of(&mut live.rule, |live| &mut live.tags)?, tags, operation)
+            (tags_mut(&mut live.rule, |live| &mut live.tags)?, tags, operation)
         }
         // These have no tags: they belong to their function or their rule.
-        Kind::Alias | Kind::Permission | Kind::Target => return None,
+        ResourceKind::Alias | ResourceKind::Permission | ResourceKind::Target => return None,
         // An apply adopts properties by itself.
-        Kind::FlagProperty
-        | Kind::StatusProperty
-        | Kind::LeadIdProperty
-        | Kind::ErrorProperty
-        | Kind::SyncedAtProperty => return None,
+        ResourceKind::FlagProperty
+        | ResourceKind::StatusProperty
+        | ResourceKind::LeadIdProperty
+        | ResourceKind::ErrorProperty
+        | ResourceKind::SyncedAtProperty => return None,
     };
     let before = found.clone();
     found.extend(wanted.clone());
     Some((operation, before, wanted))
 }
 
-fn tags_of<T>(observed: &mut Observed<T>, tags: impl FnOnce(&mut T) -> &mut Map) -> Option<&mut Map> {
+fn tags_mut<T>(observed: &mut Observed<T>, tags: impl FnOnce(&mut T) -> &mut StringMap) -> Option<&mut StringMap> {
     match observed {
         Observed::Present(live) | Observed::PendingDeletion(live) => Some(tags(live)),
         Observed::Absent | Observed::Unreadable(_) => None,

@@ -3,77 +3,82 @@
 /// How many versions of a function are kept for rollbacks.
 const VERSIONS_KEPT: u32 = 5;
 
-use super::{Action, Change, Context, Differences, Operation, Verdict};
+use super::{Action, Change, Differences, Operation, ResourceVerdict, VenueContext};
 use crate::naming::TAG_PINNED;
-use crate::resource::{AliasSpec, FunctionSpec, Kind, LiveAlias, LiveFunction, Observed};
+use crate::resource::{AliasSpec, FunctionSpec, LiveAlias, LiveFunction, Observed, ResourceKind};
 
-pub(super) fn compare(
-    context: &Context,
+pub(super) fn compare_alias(
+    context: &VenueContext,
     alias: &AliasSpec,
     live: &Observed<LiveAlias>,
     spec: &FunctionSpec,
-    function: (&Verdict, &Observed<LiveFunction>),
-) -> Verdict {
+    function: (&ResourceVerdict, &Observed<LiveFunction>),
+) -> ResourceVerdict {
     match live {
-        Observed::Unreadable(reason) => Verdict::Unreadable(reason.clone()),
-        Observed::Absent | Observed::PendingDeletion(_) => create(context, alias, spec, function.0),
-        Observed::Present(live) => update(context, alias, live, spec, function),
+        Observed::Unreadable(reason) => ResourceVerdict::Unreadable(reason.clone()),
+        Observed::Absent | Observed::PendingDeletion(_) => plan_alias_creation(context, alias, spec, function.0),
+        Observed::Present(live) => plan_alias_update(context, alias, live, spec, function),
     }
 }
 
-fn create(context: &Context, alias: &AliasSpec, spec: &FunctionSpec, function: &Verdict) -> Verdict {
+fn plan_alias_creation(
+    context: &VenueContext,
+    alias: &AliasSpec,
+    spec: &FunctionSpec,
+    function: &ResourceVerdict,
+) -> ResourceVerdict {
     let mut attributes = Differences::default();
-    attributes.known_after_apply("version", None);
-    attributes.set("maximum_retry_attempts", alias.maximum_retry_attempts);
-    attributes.set("maximum_event_age_s", alias.maximum_event_age_s);
+    attributes.add_known_after_apply("version", None);
+    attributes.add_new("maximum_retry_attempts", alias.maximum_retry_attempts);
+    attributes.add_new("maximum_event_age_s", alias.maximum_event_age_s);
     // Creating a function publishes its first version.
-    let new = matches!(function, Verdict::Change(change) if change.action == Action::Create);
-    let mut operations = if new { Vec::new() } else { vec![publish(spec)] };
+    let new = matches!(function, ResourceVerdict::Change(change) if change.action == Action::Create);
+    let mut operations = if new { Vec::new() } else { vec![publish_version(spec)] };
     operations.extend([
         Operation::CreateAlias { function: alias.function.clone(), alias: alias.name.clone() },
         Operation::PutFunctionEventInvokeConfig { alias: alias.clone() },
     ]);
-    context.create(Kind::Alias, &name(alias), attributes, operations)
+    context.plan_creation(ResourceKind::Alias, &alias_name(alias), attributes, operations)
 }
 
-fn update(
-    context: &Context,
+fn plan_alias_update(
+    context: &VenueContext,
     alias: &AliasSpec,
     live: &LiveAlias,
     spec: &FunctionSpec,
-    (verdict, function): (&Verdict, &Observed<LiveFunction>),
-) -> Verdict {
-    let changes = matches!(verdict, Verdict::Change(change) if change.operations.iter().any(is_of_a_version));
+    (verdict, function): (&ResourceVerdict, &Observed<LiveFunction>),
+) -> ResourceVerdict {
+    let changes = matches!(verdict, ResourceVerdict::Change(change) if change.operations.iter().any(changes_version));
     let elsewhere = match verdict {
-        Verdict::Change(_) | Verdict::Unchanged => {
-            function.present().is_some_and(|function| function.configuration != live.configuration)
+        ResourceVerdict::Change(_) | ResourceVerdict::Unchanged => {
+            function.as_present().is_some_and(|function| function.configuration != live.configuration)
                 && !is_pinned(function, live)
         }
-        Verdict::Conflict(_) | Verdict::Unreadable(_) => false,
+        ResourceVerdict::Conflict(_) | ResourceVerdict::Unreadable(_) => false,
     };
     let republished = changes || elsewhere;
     let mut differences = Differences::default();
     let mut operations = Vec::new();
     if republished {
-        differences.known_after_apply("version", Some(live.version.as_str().into()));
-        operations.push(publish(spec));
+        differences.add_known_after_apply("version", Some(live.version.as_str().into()));
+        operations.push(publish_version(spec));
         let new_code = live.configuration.code_sha256 != spec.configuration.code_sha256;
         if context.is_canary && new_code {
             operations.push(Operation::InvokeDryRun { function: alias.function.clone() });
         }
         operations.push(Operation::UpdateAlias { function: alias.function.clone(), alias: alias.name.clone() });
-        if let Some(version) = function.present().and_then(|function| function.tags.get(TAG_PINNED)) {
-            differences.remove(&format!("tags.{TAG_PINNED}"), version.as_str());
+        if let Some(version) = function.as_present().and_then(|function| function.tags.get(TAG_PINNED)) {
+            differences.add_removed(&format!("tags.{TAG_PINNED}"), version.as_str());
             operations.push(Operation::UntagFunction { arn: spec.arn.clone(), keys: vec![TAG_PINNED.to_owned()] });
         }
         operations.push(Operation::DeleteOldVersions { function: alias.function.clone(), keep: VERSIONS_KEPT });
-        differences.settle();
+        differences.mark_fixed();
     }
-    differences.differ_optional("maximum_retry_attempts", live.maximum_retry_attempts, alias.maximum_retry_attempts);
-    differences.differ_optional("maximum_event_age_s", live.maximum_event_age_s, alias.maximum_event_age_s);
-    differences.put_right_by(|| Operation::PutFunctionEventInvokeConfig { alias: alias.clone() });
+    differences.compare_optional("maximum_retry_attempts", live.maximum_retry_attempts, alias.maximum_retry_attempts);
+    differences.compare_optional("maximum_event_age_s", live.maximum_event_age_s, alias.maximum_event_age_s);
+    differences.fix_with(|| Operation::PutFunctionEventInvokeConfig { alias: alias.clone() });
     if differences.is_empty() {
-        return Verdict::Unchanged;
+        return ResourceVerdict::Unchanged;
     }
     let (attributes, settings) = differences.into_parts();
     let reason = match (changes, elsewhere) {
@@ -81,14 +86,14 @@ fn update(
         (false, true) => "points to a version that differs from the manifest",
         (false, false) => "differs from the manifest",
     };
-    let change = context.change(Kind::Alias, &name(alias), Action::Update, reason);
+    let change = context.new_change(ResourceKind::Alias, &alias_name(alias), Action::Update, reason);
     let operations = operations.into_iter().chain(settings).collect();
-    Verdict::Change(Change { attributes, operations, ..change })
+    ResourceVerdict::Change(Change { attributes, operations, ..change })
 }
 
 /// Whether `deployer rollback` moved the alias to its current version. It stays there until the function changes.
 pub(crate) fn is_pinned(function: &Observed<LiveFunction>, alias: &LiveAlias) -> bool {
-    function.present().is_some_and(|function| function.tags.get(TAG_PINNED) == Some(&alias.version))
+    function.as_present().is_some_and(|function| function.tags.get(TAG_PINNED) == Some(&alias.version))
 }
 
 /// The note on an alias that a rollback has pinned.
@@ -97,7 +102,7 @@ pub(super) fn pinned_note(
     function: &Observed<LiveFunction>,
     alias: &Observed<LiveAlias>,
 ) -> Option<String> {
-    let alias = alias.present().filter(|alias| is_pinned(function, alias))?;
+    let alias = alias.as_present().filter(|alias| is_pinned(function, alias))?;
     Some(format!(
         "{venue} was rolled back to version {} and stays there until its code or configuration changes, or until \
          `deployer rollback {venue} --unpin`",
@@ -106,7 +111,7 @@ pub(super) fn pinned_note(
 }
 
 /// Whether an operation changes something that a version freezes.
-fn is_of_a_version(operation: &Operation) -> bool {
+fn changes_version(operation: &Operation) -> bool {
     matches!(
         operation,
         Operation::CreateFunction { .. }
@@ -115,10 +120,10 @@ fn is_of_a_version(operation: &Operation) -> bool {
     )
 }
 
-fn publish(spec: &FunctionSpec) -> Operation {
+fn publish_version(spec: &FunctionSpec) -> Operation {
     Operation::PublishVersion { function: spec.name.clone(), code_sha256: spec.configuration.code_sha256.clone() }
 }
 
-fn name(alias: &AliasSpec) -> String {
+fn alias_name(alias: &AliasSpec) -> String {
     format!("{}:{}", alias.function, alias.name)
 }

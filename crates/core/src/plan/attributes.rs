@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Operation;
-use crate::resource::{Map, SECRET_ARN_PLACEHOLDER};
+use crate::resource::{SECRET_ARN_PLACEHOLDER, StringMap};
 
 /// One attribute that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ impl Differences {
     }
 
     /// Adds the operation that fixes the differences found since the last call, if there are any.
-    pub(super) fn put_right_by(&mut self, operation: impl FnOnce() -> Operation) {
+    pub(super) fn fix_with(&mut self, operation: impl FnOnce() -> Operation) {
         if self.attributes.len() > self.settled {
             self.operations.push(operation());
             self.settled = self.attributes.len();
@@ -50,48 +50,48 @@ impl Differences {
     }
 
     /// Marks all differences so far as fixed by operations that the caller keeps.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn mark_fixed(&mut self) {
         self.settled = self.attributes.len();
     }
 
     /// Adds an attribute of a new resource.
-    pub(super) fn set(&mut self, path: &str, after: impl Into<Value>) {
+    pub(super) fn add_new(&mut self, path: &str, after: impl Into<Value>) {
         self.push(path, None, Some(after.into()));
     }
 
     /// Adds an attribute if it differs.
-    pub(super) fn differ<T: Into<Value> + PartialEq>(&mut self, path: &str, before: T, after: T) {
+    pub(super) fn compare_value<T: Into<Value> + PartialEq>(&mut self, path: &str, before: T, after: T) {
         if before != after {
             self.push(path, Some(before.into()), Some(after.into()));
         }
     }
 
     /// Adds an attribute if it differs or is unset.
-    pub(super) fn differ_optional<T: Into<Value> + PartialEq>(&mut self, path: &str, before: Option<T>, after: T) {
+    pub(super) fn compare_optional<T: Into<Value> + PartialEq>(&mut self, path: &str, before: Option<T>, after: T) {
         if before.as_ref() != Some(&after) {
             self.push(path, before.map(Into::into), Some(after.into()));
         }
     }
 
     /// Adds an attribute that is removed.
-    pub(super) fn remove(&mut self, path: &str, before: impl Into<Value>) {
+    pub(super) fn add_removed(&mut self, path: &str, before: impl Into<Value>) {
         self.push(path, Some(before.into()), None);
     }
 
     /// Adds an attribute whose new value is only known during the apply.
-    pub(super) fn known_after_apply(&mut self, path: &str, before: Option<Value>) {
+    pub(super) fn add_known_after_apply(&mut self, path: &str, before: Option<Value>) {
         self.attributes.push(AttributeChange { path: path.to_owned(), before, after: None, known_after_apply: true });
     }
 
     /// Compares our tags. Other people's tags are left alone.
-    pub(super) fn tags(&mut self, before: &Map, after: &Map) {
+    pub(super) fn compare_tags(&mut self, before: &StringMap, after: &StringMap) {
         for (key, value) in after {
-            self.differ_optional(&format!("tags.{key}"), before.get(key).map(String::as_str), value.as_str());
+            self.compare_optional(&format!("tags.{key}"), before.get(key).map(String::as_str), value.as_str());
         }
     }
 
     /// Compares environment variables. All are ours, so undeclared ones are removed; their values aren't shown.
-    pub(super) fn environment(&mut self, before: &Map, after: &Map) {
+    pub(super) fn compare_environment(&mut self, before: &StringMap, after: &StringMap) {
         for (key, value) in after {
             let path = format!("environment.{key}");
             let old = before.get(key);
@@ -99,28 +99,28 @@ impl Differences {
                 continue;
             }
             if value == SECRET_ARN_PLACEHOLDER {
-                self.known_after_apply(&path, old.map(|old| Value::from(old.as_str())));
+                self.add_known_after_apply(&path, old.map(|old| Value::from(old.as_str())));
                 continue;
             }
             let parsed = |text: &str| serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
             match (old.and_then(|old| parsed(old)), parsed(value)) {
-                (Some(old), Some(new)) if old != new => self.document(&path, &old, &new),
-                _ => self.differ_optional(&path, old.map(String::as_str), value.as_str()),
+                (Some(old), Some(new)) if old != new => self.compare_document(&path, &old, &new),
+                _ => self.compare_optional(&path, old.map(String::as_str), value.as_str()),
             }
         }
         for key in before.keys().filter(|key| !after.contains_key(*key)) {
-            self.remove(&format!("environment.{key}"), NOT_SHOWN);
+            self.add_removed(&format!("environment.{key}"), NOT_SHOWN);
         }
     }
 
     /// Compares JSON documents, down to the leaves that differ.
-    pub(super) fn document(&mut self, path: &str, before: &Value, after: &Value) {
+    pub(super) fn compare_document(&mut self, path: &str, before: &Value, after: &Value) {
         match (before, after) {
             (Value::Object(old), Value::Object(new)) => {
                 for (key, value) in new {
                     let path = format!("{path}.{key}");
                     match old.get(key) {
-                        Some(old) => self.document(&path, old, value),
+                        Some(old) => self.compare_document(&path, old, value),
                         None => self.push(&path, None, Some(value.clone())),
                     }
                 }
@@ -132,7 +132,7 @@ impl Differences {
                 for index in 0..old.len().max(new.len()) {
                     let path = format!("{path}[{index}]");
                     match (old.get(index), new.get(index)) {
-                        (Some(old), Some(new)) => self.document(&path, old, new),
+                        (Some(old), Some(new)) => self.compare_document(&path, old, new),
                         (old, new) => self.push(&path, old.cloned(), new.cloned()),
                     }
                 }
@@ -143,9 +143,9 @@ impl Differences {
     }
 
     /// Compares policy documents. IAM treats a string as a list of one, and the order of such a list has no meaning.
-    pub(super) fn policy(&mut self, path: &str, before: &Value, after: &Value) {
-        let (before, after) = (normal_policy(before), normal_policy(after));
-        self.document(path, &before, &after);
+    pub(super) fn compare_policy(&mut self, path: &str, before: &Value, after: &Value) {
+        let (before, after) = (normalize_policy(before), normalize_policy(after));
+        self.compare_document(path, &before, &after);
     }
 
     fn push(&mut self, path: &str, before: Option<Value>, after: Option<Value>) {
@@ -154,13 +154,13 @@ impl Differences {
 }
 
 /// Normalizes equivalent policy documents to one form: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>.
-fn normal_policy(policy: &Value) -> Value {
+fn normalize_policy(policy: &Value) -> Value {
     match policy {
         Value::Object(members) => Value::Object(
             members
                 .iter()
                 .map(|(key, value)| {
-                    let value = normal_policy(value);
+                    let value = normalize_policy(value);
                     let value = match (key.as_str(), value) {
                         ("Statement", statement @ Value::Object(_)) => Value::Array(vec![statement]),
                         (_, Value::Array(mut values)) if values.iter().all(Value::is_string) => {
@@ -173,7 +173,7 @@ fn normal_policy(policy: &Value) -> Value {
                 })
                 .collect(),
         ),
-        Value::Array(values) => Value::Array(values.iter().map(normal_policy).collect()),
+        Value::Array(values) => Value::Array(values.iter().map(normalize_policy).collect()),
         value => value.clone(),
     }
 }

@@ -7,25 +7,25 @@ use sync_config::config::SECRET_KEYS;
 use super::{Action, Change, Operation, Plan, is_owner, listed, role};
 use crate::desired::Desired;
 use crate::manifest::SecretRef;
-use crate::naming::{self, Names, role_path};
-use crate::property::GROUP;
-use crate::resource::{Kind, LiveStack, Observed, Stack};
+use crate::naming::{self, VenueNames, role_path};
+use crate::property::PROPERTY_GROUP;
+use crate::resource::{DesiredStack, LiveStack, Observed, ResourceKind};
 use crate::snapshot::Snapshot;
 
 /// The rules that `plan` breaks, one sentence each. Empty for every plan that [`super::plan`] makes.
-pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
+pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
     let mut found = Vec::new();
     let nothing = LiveStack::default();
-    let stacks: BTreeMap<&str, Option<&Stack>> =
+    let stacks: BTreeMap<&str, Option<&DesiredStack>> =
         desired.venues.iter().map(|venue| (venue.venue.as_str(), venue.stack.as_ref())).collect();
     for change in &plan.changes {
         let address = &change.address;
-        found.extend(of_one_change(plan, change));
+        found.extend(change_violations(plan, change));
         let live = snapshot.venues.get(&address.venue).unwrap_or(&nothing);
         let stack = stacks.get(address.venue.as_str()).copied().flatten();
-        let live = &*listed::completed(snapshot, &address.venue, live, stack);
+        let live = &*listed::complete_unread(snapshot, &address.venue, live, stack);
         if address.kind.is_property() {
-            found.extend(of_one_property(change, desired, snapshot));
+            found.extend(property_violations(change, desired, snapshot));
             continue;
         }
         match (stack, change.action) {
@@ -40,27 +40,28 @@ pub fn violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<St
         if change.action != Action::Create && !is_owned(live, address.kind, &plan.deployment) {
             found.push(format!("{address}: would change a resource that isn't ours"));
         }
-        if let Some(parent) = address.kind.parent()
-            && (is_unreadable(live, parent) || (exists(live, parent) && !is_owned(live, parent, &plan.deployment)))
+        if let Some(parent) = address.kind.parent_kind()
+            && (is_unreadable(live, parent)
+                || (parent_exists(live, parent) && !is_owned(live, parent, &plan.deployment)))
         {
             found.push(format!("{address}: would change a part of a {parent} that may not be ours"));
         }
     }
-    found.extend(out_of_order(plan));
+    found.extend(order_violations(plan));
     found
 }
 
 /// A contact property is only changed if HubSpot was read, and only for the venue that declares it. It is archived only
 /// on request, and only if no venue declares it.
-fn of_one_property(change: &Change, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
+fn property_violations(change: &Change, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
     let address = &change.address;
-    let Some(portal) = snapshot.portal.read() else {
+    let Some(portal) = snapshot.portal.as_read() else {
         return vec![format!("{address}: would change HubSpot, which wasn't read")];
     };
     let mut found = Vec::new();
     let live = portal.properties.get(&change.name);
     let owner = live.and_then(|live| naming::marked_owner(&live.description));
-    let ours = live.and_then(|live| live.venue(&desired.deployment));
+    let ours = live.and_then(|live| live.owner_venue(&desired.deployment));
     let declared = desired.venues.iter().any(|venue| venue.venue == address.venue);
     let stacks = desired.venues.iter().filter_map(|venue| Some((&venue.venue, venue.stack.as_ref()?)));
     let wanted: Vec<&str> = stacks
@@ -94,32 +95,32 @@ fn of_one_property(change: &Change, desired: &Desired, snapshot: &Snapshot) -> V
 
 /// The rules that a rollback or an adoption breaks. These plans don't come from the manifest, and check the owners of
 /// their resources themselves.
-pub fn violations_of_calls(plan: &Plan) -> Vec<String> {
-    let changes = plan.changes.iter().flat_map(|change| of_one_change(plan, change));
-    changes.chain(out_of_order(plan)).collect()
+pub fn find_call_violations(plan: &Plan) -> Vec<String> {
+    let changes = plan.changes.iter().flat_map(|change| change_violations(plan, change));
+    changes.chain(order_violations(plan)).collect()
 }
 
 /// Calls only touch the venue's own resources, and contain no credential.
-fn of_one_change(plan: &Plan, change: &Change) -> Vec<String> {
-    let (address, names) = (&change.address, Names::new(&plan.deployment, &change.address.venue));
+fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
+    let (address, names) = (&change.address, VenueNames::new(&plan.deployment, &change.address.venue));
     let mut found = Vec::new();
     for operation in &change.operations {
         let is_of = match operation {
-            Operation::CreatePropertyGroup { group, .. } => address.kind.is_property() && group == GROUP,
+            Operation::CreatePropertyGroup { group, .. } => address.kind.is_property() && group == PROPERTY_GROUP,
             Operation::CreateProperty { property } | Operation::UpdateProperty { property } => {
-                address.kind.is_property() && property.name == change.name && property.group_name == GROUP
+                address.kind.is_property() && property.name == change.name && property.group_name == PROPERTY_GROUP
             }
             Operation::ArchiveProperty { property } => address.kind.is_property() && *property == change.name,
-            _ => is_of(&names, operation.resource()),
+            _ => is_venue_resource(&names, operation.resource_name()),
         };
         if !is_of {
-            found.push(format!("{address}: {} would touch {}", operation.call(), operation.resource()));
+            found.push(format!("{address}: {} would touch {}", operation.call_name(), operation.resource_name()));
         }
-        if change.action == Action::Create && operation.is_delete() {
-            found.push(format!("{address}: {} would delete something during a creation", operation.call()));
+        if change.action == Action::Create && operation.deletes_resource() {
+            found.push(format!("{address}: {} would delete something during a creation", operation.call_name()));
         }
-        if has_secret_text(operation) {
-            found.push(format!("{address}: {} would contain a credential", operation.call()));
+        if has_credential(operation) {
+            found.push(format!("{address}: {} would contain a credential", operation.call_name()));
         }
     }
     found
@@ -127,10 +128,10 @@ fn of_one_change(plan: &Plan, change: &Change) -> Vec<String> {
 
 /// Whether the operation has a credential in place of a reference to one, or in an environment variable, which is not
 /// secret.
-fn has_secret_text(operation: &Operation) -> bool {
+fn has_credential(operation: &Operation) -> bool {
     let variables = match operation {
         Operation::CreateSecret { secret } => {
-            return secret.references.values().any(|reference| SecretRef::parse(reference).is_err());
+            return secret.references.values().any(|reference| SecretRef::parse_reference(reference).is_err());
         }
         Operation::CreateFunction { function } => &function.configuration.environment,
         Operation::UpdateFunctionConfiguration { configuration, .. } => &configuration.environment,
@@ -140,13 +141,13 @@ fn has_secret_text(operation: &Operation) -> bool {
 }
 
 /// Deletions come after everything else, in reverse order. Within a venue, a resource comes after what it depends on.
-fn out_of_order(plan: &Plan) -> Vec<String> {
+fn order_violations(plan: &Plan) -> Vec<String> {
     let mut found = Vec::new();
     for pair in plan.changes.windows(2) {
         let (first, second) = (&pair[0], &pair[1]);
         let deletes = (first.action == Action::Delete, second.action == Action::Delete);
         let same_venue = first.address.venue == second.address.venue;
-        let (before, after) = (first.address.kind.stage(), second.address.kind.stage());
+        let (before, after) = (first.address.kind.creation_stage(), second.address.kind.creation_stage());
         if deletes == (true, false)
             || (same_venue && deletes == (false, false) && before > after)
             || (same_venue && deletes == (true, true) && before < after)
@@ -157,59 +158,59 @@ fn out_of_order(plan: &Plan) -> Vec<String> {
     found
 }
 
-fn is_unreadable(live: &LiveStack, kind: Kind) -> bool {
+fn is_unreadable(live: &LiveStack, kind: ResourceKind) -> bool {
     match kind {
-        Kind::Role => matches!(live.role, Observed::Unreadable(_)),
-        Kind::Secret => matches!(live.secret, Observed::Unreadable(_)),
-        Kind::LogGroup => matches!(live.log_group, Observed::Unreadable(_)),
-        Kind::Function => matches!(live.function, Observed::Unreadable(_)),
-        Kind::Alias => matches!(live.alias, Observed::Unreadable(_)),
-        Kind::Rule | Kind::Target => matches!(live.rule, Observed::Unreadable(_)),
-        Kind::Permission => matches!(live.permission, Observed::Unreadable(_)),
+        ResourceKind::Role => matches!(live.role, Observed::Unreadable(_)),
+        ResourceKind::Secret => matches!(live.secret, Observed::Unreadable(_)),
+        ResourceKind::LogGroup => matches!(live.log_group, Observed::Unreadable(_)),
+        ResourceKind::Function => matches!(live.function, Observed::Unreadable(_)),
+        ResourceKind::Alias => matches!(live.alias, Observed::Unreadable(_)),
+        ResourceKind::Rule | ResourceKind::Target => matches!(live.rule, Observed::Unreadable(_)),
+        ResourceKind::Permission => matches!(live.permission, Observed::Unreadable(_)),
         // A live stack has no properties.
-        Kind::FlagProperty
-        | Kind::StatusProperty
-        | Kind::LeadIdProperty
-        | Kind::ErrorProperty
-        | Kind::SyncedAtProperty => false,
+        ResourceKind::FlagProperty
+        | ResourceKind::StatusProperty
+        | ResourceKind::LeadIdProperty
+        | ResourceKind::ErrorProperty
+        | ResourceKind::SyncedAtProperty => false,
     }
 }
 
 /// Whether a resource with parts exists: the function or the rule.
-fn exists(live: &LiveStack, kind: Kind) -> bool {
+fn parent_exists(live: &LiveStack, kind: ResourceKind) -> bool {
     match kind {
-        Kind::Function => live.function.present().is_some(),
-        Kind::Rule => live.rule.present().is_some(),
+        ResourceKind::Function => live.function.as_present().is_some(),
+        ResourceKind::Rule => live.rule.as_present().is_some(),
         _ => false,
     }
 }
 
-fn is_owned(live: &LiveStack, kind: Kind, deployment: &str) -> bool {
+fn is_owned(live: &LiveStack, kind: ResourceKind, deployment: &str) -> bool {
     let owned = |tags| is_owner(tags, deployment);
     match kind {
-        Kind::Role => live
+        ResourceKind::Role => live
             .role
-            .present()
+            .as_present()
             .is_some_and(|role| role.path == role_path(deployment) || role::is_adopted(role, deployment)),
-        Kind::Secret => match &live.secret {
+        ResourceKind::Secret => match &live.secret {
             Observed::Present(secret) | Observed::PendingDeletion(secret) => owned(&secret.tags),
             _ => false,
         },
-        Kind::LogGroup => live.log_group.present().is_some_and(|group| owned(&group.tags)),
-        Kind::Function | Kind::Alias | Kind::Permission => {
-            live.function.present().is_some_and(|function| owned(&function.tags))
+        ResourceKind::LogGroup => live.log_group.as_present().is_some_and(|group| owned(&group.tags)),
+        ResourceKind::Function | ResourceKind::Alias | ResourceKind::Permission => {
+            live.function.as_present().is_some_and(|function| owned(&function.tags))
         }
-        Kind::Rule | Kind::Target => live.rule.present().is_some_and(|rule| owned(&rule.tags)),
-        Kind::FlagProperty
-        | Kind::StatusProperty
-        | Kind::LeadIdProperty
-        | Kind::ErrorProperty
-        | Kind::SyncedAtProperty => false,
+        ResourceKind::Rule | ResourceKind::Target => live.rule.as_present().is_some_and(|rule| owned(&rule.tags)),
+        ResourceKind::FlagProperty
+        | ResourceKind::StatusProperty
+        | ResourceKind::LeadIdProperty
+        | ResourceKind::ErrorProperty
+        | ResourceKind::SyncedAtProperty => false,
     }
 }
 
 /// Whether a name or an ARN belongs to the venue.
-fn is_of(names: &Names, resource: &str) -> bool {
+fn is_venue_resource(names: &VenueNames, resource: &str) -> bool {
     let last = |separator| resource.rsplit(separator).next().unwrap_or_default();
     [&names.function, &names.role, &names.rule, &names.secret, &names.log_group]
         .into_iter()

@@ -3,26 +3,26 @@
 
 use std::borrow::Cow;
 
-use crate::resource::{LiveAlias, LivePermission, LiveStack, Observed, Stack};
+use crate::resource::{DesiredStack, LiveAlias, LivePermission, LiveStack, Observed};
 use crate::snapshot::Snapshot;
 
 /// Placeholder for the version that the alias points to.
 const NOT_READ: &str = "(not read)";
 
 /// Returns `live` with everything that wasn't read filled in from `stack`, or `live` itself if everything was read.
-pub(super) fn completed<'l>(
+pub(super) fn complete_unread<'l>(
     snapshot: &Snapshot,
     venue: &str,
     live: &'l LiveStack,
-    stack: Option<&Stack>,
+    stack: Option<&DesiredStack>,
 ) -> Cow<'l, LiveStack> {
     match stack {
-        Some(stack) if snapshot.listed.contains(venue) => Cow::Owned(as_declared(live.clone(), stack)),
+        Some(stack) if snapshot.listed.contains(venue) => Cow::Owned(assume_declared(live.clone(), stack)),
         _ => Cow::Borrowed(live),
     }
 }
 
-fn as_declared(mut live: LiveStack, stack: &Stack) -> LiveStack {
+fn assume_declared(mut live: LiveStack, stack: &DesiredStack) -> LiveStack {
     if let Observed::Present(group) = &mut live.log_group {
         group.tags.clone_from(&stack.log_group.tags);
     }

@@ -1,32 +1,38 @@
 //! CloudWatch log group.
 
-use super::{Context, Differences, Operation, Verdict};
-use crate::resource::{Kind, LiveLogGroup, LogGroupSpec, Map, Observed};
+use super::{Differences, Operation, ResourceVerdict, VenueContext};
+use crate::resource::{LiveLogGroup, LogGroupSpec, Observed, ResourceKind, StringMap};
 
-pub(super) fn compare(context: &Context, group: &LogGroupSpec, live: &Observed<LiveLogGroup>) -> Verdict {
+pub(super) fn compare_log_group(
+    context: &VenueContext,
+    group: &LogGroupSpec,
+    live: &Observed<LiveLogGroup>,
+) -> ResourceVerdict {
     match live {
-        Observed::Unreadable(reason) => Verdict::Unreadable(reason.clone()),
-        Observed::Absent | Observed::PendingDeletion(_) => create(context, group),
-        Observed::Present(live) => context
-            .check_owner(Kind::LogGroup, &group.name, &live.tags)
-            .unwrap_or_else(|| context.update(Kind::LogGroup, &group.name, differences(group, live))),
+        Observed::Unreadable(reason) => ResourceVerdict::Unreadable(reason.clone()),
+        Observed::Absent | Observed::PendingDeletion(_) => plan_log_group_creation(context, group),
+        Observed::Present(live) => {
+            context.check_owner(ResourceKind::LogGroup, &group.name, &live.tags).unwrap_or_else(|| {
+                context.plan_update(ResourceKind::LogGroup, &group.name, log_group_differences(group, live))
+            })
+        }
     }
 }
 
-fn create(context: &Context, group: &LogGroupSpec) -> Verdict {
+fn plan_log_group_creation(context: &VenueContext, group: &LogGroupSpec) -> ResourceVerdict {
     let mut attributes = Differences::default();
-    attributes.set("retention_days", group.retention_days);
-    attributes.tags(&Map::new(), &group.tags);
+    attributes.add_new("retention_days", group.retention_days);
+    attributes.compare_tags(&StringMap::new(), &group.tags);
     let operations = vec![Operation::CreateLogGroup { log_group: group.clone() }, put_retention(group)];
-    context.create(Kind::LogGroup, &group.name, attributes, operations)
+    context.plan_creation(ResourceKind::LogGroup, &group.name, attributes, operations)
 }
 
-fn differences(group: &LogGroupSpec, live: &LiveLogGroup) -> Differences {
+fn log_group_differences(group: &LogGroupSpec, live: &LiveLogGroup) -> Differences {
     let mut differences = Differences::default();
-    differences.differ_optional("retention_days", live.retention_days, group.retention_days);
-    differences.put_right_by(|| put_retention(group));
-    differences.tags(&live.tags, &group.tags);
-    differences.put_right_by(|| Operation::TagLogGroup { arn: live.arn.clone(), tags: group.tags.clone() });
+    differences.compare_optional("retention_days", live.retention_days, group.retention_days);
+    differences.fix_with(|| put_retention(group));
+    differences.compare_tags(&live.tags, &group.tags);
+    differences.fix_with(|| Operation::TagLogGroup { arn: live.arn.clone(), tags: group.tags.clone() });
     differences
 }
 

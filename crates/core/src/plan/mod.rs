@@ -28,19 +28,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use adopt::{Adoption, NotAdopted, adopt};
+pub use adopt::{Adoption, NotAdopted, plan_adoption};
 pub(crate) use alias::is_pinned;
 pub use attributes::AttributeChange;
 pub use operation::Operation;
-pub use rollback::{rollback, unpin};
-pub use saved::{Origin, SavedPlan, Unusable};
+pub use rollback::{plan_rollback, plan_unpin};
+pub use saved::{PlanOrigin, SavedPlan, UnusablePlan};
 
 use attributes::Differences;
 
 use crate::desired::{Desired, DesiredVenue, Scope};
 use crate::naming::{TAG_DEPLOYMENT, TAG_VENUE};
-use crate::property::Portal;
-use crate::resource::{Address, Kind, LiveStack, Map, Observed, Stack};
+use crate::property::ObservedPortal;
+use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
 use crate::snapshot::Snapshot;
 
 /// Everything that an apply would change, and everything that it would leave alone and why.
@@ -62,7 +62,7 @@ pub struct Plan {
     /// The venue that gets new code before all others and tests it in a dry run.
     pub canary: Option<String>,
     /// What is unreadable, and therefore left alone.
-    pub unreadable: Vec<Unreadable>,
+    pub unreadable: Vec<UnreadableResource>,
     /// Notes for the reader that don't change anything.
     pub notes: Vec<String>,
 }
@@ -71,7 +71,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The resource.
-    pub address: Address,
+    pub address: ResourceAddress,
     /// Its name in AWS.
     pub name: String,
     /// What happens to it.
@@ -104,7 +104,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
     /// The resource that should have this name.
-    pub address: Address,
+    pub address: ResourceAddress,
     /// The name.
     pub name: String,
     /// Its owner, if a tag or a mark names one.
@@ -116,16 +116,16 @@ pub struct Conflict {
 
 /// Something unreadable, which is left alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unreadable {
+pub struct UnreadableResource {
     /// The resource; `None` if a whole list is unreadable.
-    pub address: Option<Address>,
+    pub address: Option<ResourceAddress>,
     /// Why.
     pub reason: String,
 }
 
 /// How many resources change, by action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Summary {
+pub struct PlanSummary {
     /// Created or restored.
     pub create: usize,
     /// Changed in place.
@@ -155,9 +155,9 @@ impl Plan {
     }
 
     /// Counts the resources that change, by action.
-    pub fn summary(&self) -> Summary {
+    pub fn summarize_changes(&self) -> PlanSummary {
         let count = |actions: &[Action]| self.changes.iter().filter(|change| actions.contains(&change.action)).count();
-        Summary {
+        PlanSummary {
             create: count(&[Action::Create, Action::Restore]),
             update: count(&[Action::Update]),
             replace: count(&[Action::Replace]),
@@ -179,7 +179,7 @@ impl Plan {
 }
 
 /// The result of comparing one resource.
-enum Verdict {
+enum ResourceVerdict {
     Unchanged,
     Change(Change),
     Conflict(Conflict),
@@ -192,19 +192,19 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| target == venue);
     let mut plan = Plan { canary: desired.canary.clone(), ..Plan::empty(&desired.deployment, &desired.scope) };
     plan.unreadable
-        .extend(snapshot.unreadable.iter().map(|reason| Unreadable { address: None, reason: reason.clone() }));
-    property::portal(&mut plan, desired, &snapshot.portal);
+        .extend(snapshot.unreadable.iter().map(|reason| UnreadableResource { address: None, reason: reason.clone() }));
+    property::report_portal(&mut plan, desired, &snapshot.portal);
     let nothing = LiveStack::default();
     for venue in desired.venues.iter().filter(|venue| wanted(&venue.venue)) {
         if let Some(stack) = &venue.stack {
             let live = snapshot.venues.get(&venue.venue).unwrap_or(&nothing);
-            let live = listed::completed(snapshot, &venue.venue, live, Some(stack));
+            let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
             plan_venue(&mut plan, venue, stack, &live, &snapshot.portal);
         }
     }
     let declared: BTreeMap<&str, &DesiredVenue> =
         desired.venues.iter().map(|venue| (venue.venue.as_str(), venue)).collect();
-    let mut properties = property::undeclared(desired, &snapshot.portal);
+    let mut properties = property::undeclared_properties(desired, &snapshot.portal);
     properties.retain(|venue, _| wanted(venue));
     for (venue, live) in snapshot.venues.iter().filter(|(venue, _)| wanted(venue)) {
         let reason = match declared.get(venue.as_str()) {
@@ -214,33 +214,33 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             }
             Some(_) => continue,
         };
-        prune::venue(&mut plan, venue, live, &reason, desired.recovery_window_days);
+        prune::prune_venue(&mut plan, venue, live, &reason, desired.recovery_window_days);
         if let Some(properties) = properties.remove(venue.as_str()) {
-            property::prune(&mut plan, desired, venue, &properties);
+            property::prune_properties(&mut plan, desired, venue, &properties);
         }
     }
     for (venue, properties) in properties {
-        property::prune(&mut plan, desired, venue, &properties);
+        property::prune_properties(&mut plan, desired, venue, &properties);
     }
     plan
 }
 
 /// What comparing a resource needs to know about its venue.
-struct Context<'a> {
+struct VenueContext<'a> {
     deployment: &'a str,
     venue: &'a str,
     /// Whether this venue tests new code first.
     is_canary: bool,
 }
 
-impl Context<'_> {
-    fn address(&self, kind: Kind) -> Address {
-        Address { venue: self.venue.to_owned(), kind }
+impl VenueContext<'_> {
+    fn resource_address(&self, kind: ResourceKind) -> ResourceAddress {
+        ResourceAddress { venue: self.venue.to_owned(), kind }
     }
 
-    fn change(&self, kind: Kind, name: &str, action: Action, reason: &str) -> Change {
+    fn new_change(&self, kind: ResourceKind, name: &str, action: Action, reason: &str) -> Change {
         Change {
-            address: self.address(kind),
+            address: self.resource_address(kind),
             name: name.to_owned(),
             action,
             reason: reason.to_owned(),
@@ -250,23 +250,29 @@ impl Context<'_> {
     }
 
     /// The update that fixes the differences, if there are any.
-    fn update(&self, kind: Kind, name: &str, differences: Differences) -> Verdict {
+    fn plan_update(&self, kind: ResourceKind, name: &str, differences: Differences) -> ResourceVerdict {
         if differences.is_empty() {
-            return Verdict::Unchanged;
+            return ResourceVerdict::Unchanged;
         }
         let (attributes, operations) = differences.into_parts();
-        let change = self.change(kind, name, Action::Update, "differs from the manifest");
-        Verdict::Change(Change { attributes, operations, ..change })
+        let change = self.new_change(kind, name, Action::Update, "differs from the manifest");
+        ResourceVerdict::Change(Change { attributes, operations, ..change })
     }
 
-    fn create(&self, kind: Kind, name: &str, differences: Differences, operations: Vec<Operation>) -> Verdict {
+    fn plan_creation(
+        &self,
+        kind: ResourceKind,
+        name: &str,
+        differences: Differences,
+        operations: Vec<Operation>,
+    ) -> ResourceVerdict {
         let (attributes, _) = differences.into_parts();
-        let change = self.change(kind, name, Action::Create, "not created yet");
-        Verdict::Change(Change { attributes, operations, ..change })
+        let change = self.new_change(kind, name, Action::Create, "not created yet");
+        ResourceVerdict::Change(Change { attributes, operations, ..change })
     }
 
     /// Returns a conflict that names the owner unless the tags make this deployment the owner.
-    fn check_owner(&self, kind: Kind, name: &str, tags: &Map) -> Option<Verdict> {
+    fn check_owner(&self, kind: ResourceKind, name: &str, tags: &StringMap) -> Option<ResourceVerdict> {
         if is_owner(tags, self.deployment) {
             return None;
         }
@@ -274,54 +280,60 @@ impl Context<'_> {
             Some(venue) => format!("deployment {deployment}, venue {venue}"),
             None => format!("deployment {deployment}"),
         });
-        Some(Verdict::Conflict(Conflict { address: self.address(kind), name: name.to_owned(), owner, mismatch: None }))
+        Some(ResourceVerdict::Conflict(Conflict {
+            address: self.resource_address(kind),
+            name: name.to_owned(),
+            owner,
+            mismatch: None,
+        }))
     }
 }
 
 /// The ownership rule: the deployment's tag, and nothing else, makes a resource ours.
-pub(crate) fn is_owner(tags: &Map, deployment: &str) -> bool {
+pub(crate) fn is_owner(tags: &StringMap, deployment: &str) -> bool {
     tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)
 }
 
-fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &Stack, live: &LiveStack, portal: &Portal) {
+fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &DesiredStack, live: &LiveStack, portal: &ObservedPortal) {
     let is_canary = plan.canary.as_deref() == Some(venue.venue.as_str());
-    let context = Context { deployment: &plan.deployment.clone(), venue: &venue.venue, is_canary };
-    let role = role::compare(&context, &stack.role, &live.role);
-    let secret = secret::compare(&context, &stack.secret, &live.secret);
-    let log_group = log_group::compare(&context, &stack.log_group, &live.log_group);
-    let function = after(&[&role, &secret], &live.function, || {
-        function::compare(&context, &stack.function, &live.function, &live.secret)
+    let context = VenueContext { deployment: &plan.deployment.clone(), venue: &venue.venue, is_canary };
+    let role = role::compare_role(&context, &stack.role, &live.role);
+    let secret = secret::compare_secret(&context, &stack.secret, &live.secret);
+    let log_group = log_group::compare_log_group(&context, &stack.log_group, &live.log_group);
+    let function = compare_after(&[&role, &secret], &live.function, || {
+        function::compare_function(&context, &stack.function, &live.function, &live.secret)
     });
-    let alias = after(&[&function], &live.alias, || {
-        alias::compare(&context, &stack.alias, &live.alias, &stack.function, (&function, &live.function))
+    let alias = compare_after(&[&function], &live.alias, || {
+        alias::compare_alias(&context, &stack.alias, &live.alias, &stack.function, (&function, &live.function))
     });
-    let alias = part_of(&function, alias);
-    let rule = rule::compare(&context, &stack.rule, &live.rule);
-    let permission = after(&[&alias, &rule], &live.permission, || {
-        permission::compare(&context, &stack.permission, &live.permission)
+    let alias = guard_part(&function, alias);
+    let rule = rule::compare_rule(&context, &stack.rule, &live.rule);
+    let permission = compare_after(&[&alias, &rule], &live.permission, || {
+        permission::compare_permission(&context, &stack.permission, &live.permission)
     });
-    let permission = part_of(&function, permission);
-    let target = after(&[&alias, &rule], &live.rule, || target::compare(&context, &stack.target, &live.rule));
-    let target = part_of(&rule, target);
-    if matches!(alias, Verdict::Unchanged) {
+    let permission = guard_part(&function, permission);
+    let target =
+        compare_after(&[&alias, &rule], &live.rule, || target::compare_target(&context, &stack.target, &live.rule));
+    let target = guard_part(&rule, target);
+    if matches!(alias, ResourceVerdict::Unchanged) {
         plan.notes.extend(alias::pinned_note(&venue.venue, &live.function, &live.alias));
     }
-    let properties = property::compare_all(&context, &stack.properties, portal);
-    let first = [(Kind::Role, role), (Kind::Secret, secret), (Kind::LogGroup, log_group)];
+    let properties = property::compare_properties(&context, &stack.properties, portal);
+    let first = [(ResourceKind::Role, role), (ResourceKind::Secret, secret), (ResourceKind::LogGroup, log_group)];
     let rest = [
-        (Kind::Function, function),
-        (Kind::Alias, alias),
-        (Kind::Rule, rule),
-        (Kind::Permission, permission),
-        (Kind::Target, target),
+        (ResourceKind::Function, function),
+        (ResourceKind::Alias, alias),
+        (ResourceKind::Rule, rule),
+        (ResourceKind::Permission, permission),
+        (ResourceKind::Target, target),
     ];
     for (kind, verdict) in first.into_iter().chain(properties).chain(rest) {
         match verdict {
-            Verdict::Unchanged => plan.unchanged += 1,
-            Verdict::Change(change) => plan.changes.push(change),
-            Verdict::Conflict(conflict) => plan.conflicts.push(conflict),
-            Verdict::Unreadable(reason) => {
-                plan.unreadable.push(Unreadable { address: Some(context.address(kind)), reason });
+            ResourceVerdict::Unchanged => plan.unchanged += 1,
+            ResourceVerdict::Change(change) => plan.changes.push(change),
+            ResourceVerdict::Conflict(conflict) => plan.conflicts.push(conflict),
+            ResourceVerdict::Unreadable(reason) => {
+                plan.unreadable.push(UnreadableResource { address: Some(context.resource_address(kind)), reason });
             }
         }
     }
@@ -329,26 +341,30 @@ fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &Stack, live: &LiveS
 
 /// A missing resource can't be created while one that it depends on is out of reach. An existing one is compared
 /// anyway.
-fn after<T>(needed: &[&Verdict], live: &Observed<T>, compare: impl FnOnce() -> Verdict) -> Verdict {
-    let reason = needed.iter().find_map(|verdict| out_of_reach(verdict));
+fn compare_after<T>(
+    needed: &[&ResourceVerdict],
+    live: &Observed<T>,
+    compare: impl FnOnce() -> ResourceVerdict,
+) -> ResourceVerdict {
+    let reason = needed.iter().find_map(|verdict| out_of_reach_reason(verdict));
     match (reason, live) {
-        (Some(reason), Observed::Absent | Observed::PendingDeletion(_)) => Verdict::Unreadable(reason),
+        (Some(reason), Observed::Absent | Observed::PendingDeletion(_)) => ResourceVerdict::Unreadable(reason),
         _ => compare(),
     }
 }
 
 /// Leaves a part alone while its whole is out of reach: the whole belongs to somebody else, or its owner is unknown.
-fn part_of(whole: &Verdict, part: Verdict) -> Verdict {
-    match (out_of_reach(whole), part) {
-        (Some(reason), Verdict::Change(_)) => Verdict::Unreadable(reason),
+fn guard_part(whole: &ResourceVerdict, part: ResourceVerdict) -> ResourceVerdict {
+    match (out_of_reach_reason(whole), part) {
+        (Some(reason), ResourceVerdict::Change(_)) => ResourceVerdict::Unreadable(reason),
         (_, part) => part,
     }
 }
 
-fn out_of_reach(verdict: &Verdict) -> Option<String> {
+fn out_of_reach_reason(verdict: &ResourceVerdict) -> Option<String> {
     match verdict {
-        Verdict::Unreadable(reason) => Some(format!("a resource it depends on is unreadable: {reason}")),
-        Verdict::Conflict(conflict) => Some(format!("a resource it depends on is not ours: {}", conflict.name)),
-        Verdict::Unchanged | Verdict::Change(_) => None,
+        ResourceVerdict::Unreadable(reason) => Some(format!("a resource it depends on is unreadable: {reason}")),
+        ResourceVerdict::Conflict(conflict) => Some(format!("a resource it depends on is not ours: {}", conflict.name)),
+        ResourceVerdict::Unchanged | ResourceVerdict::Change(_) => None,
     }
 }

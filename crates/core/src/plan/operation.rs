@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::property::Property;
+use crate::property::ContactProperty;
 use crate::resource::{
-    AliasSpec, FunctionConfiguration, FunctionSpec, LogGroupSpec, Map, PermissionSpec, RoleSpec, RuleSpec, SecretSpec,
-    Target,
+    AliasSpec, FunctionConfiguration, FunctionSpec, LogGroupSpec, PermissionSpec, RoleSpec, RuleSpec, RuleTarget,
+    SecretSpec, StringMap,
 };
 
 /// A call that changes something. Each is idempotent.
@@ -35,7 +35,7 @@ pub enum Operation {
     },
     TagRole {
         role: String,
-        tags: Map,
+        tags: StringMap,
     },
     DeleteRole {
         role: String,
@@ -54,7 +54,7 @@ pub enum Operation {
     },
     TagSecret {
         secret: String,
-        tags: Map,
+        tags: StringMap,
     },
     DeleteSecret {
         secret: String,
@@ -71,7 +71,7 @@ pub enum Operation {
     },
     TagLogGroup {
         arn: String,
-        tags: Map,
+        tags: StringMap,
     },
     DeleteLogGroup {
         log_group: String,
@@ -95,7 +95,7 @@ pub enum Operation {
     },
     TagFunction {
         arn: String,
-        tags: Map,
+        tags: StringMap,
     },
     UntagFunction {
         arn: String,
@@ -143,7 +143,7 @@ pub enum Operation {
     },
     TagRule {
         arn: String,
-        tags: Map,
+        tags: StringMap,
     },
     DeleteRule {
         rule: String,
@@ -160,7 +160,7 @@ pub enum Operation {
 
     PutTargets {
         rule: String,
-        targets: Vec<Target>,
+        targets: Vec<RuleTarget>,
     },
     RemoveTargets {
         rule: String,
@@ -173,10 +173,10 @@ pub enum Operation {
         label: String,
     },
     CreateProperty {
-        property: Property,
+        property: ContactProperty,
     },
     UpdateProperty {
-        property: Property,
+        property: ContactProperty,
     },
     ArchiveProperty {
         property: String,
@@ -185,7 +185,7 @@ pub enum Operation {
 
 impl Operation {
     /// The call, as IAM writes it (`iam:CreateRole`); HubSpot's calls are named the same way.
-    pub fn call(&self) -> &'static str {
+    pub fn call_name(&self) -> &'static str {
         match self {
             Self::CreateRole { .. } => "iam:CreateRole",
             Self::UpdateAssumeRolePolicy { .. } => "iam:UpdateAssumeRolePolicy",
@@ -230,7 +230,7 @@ impl Operation {
     }
 
     /// The name or ARN of the resource that is changed.
-    pub fn resource(&self) -> &str {
+    pub fn resource_name(&self) -> &str {
         match self {
             Self::CreateRole { role } => &role.name,
             Self::UpdateAssumeRolePolicy { role, .. }
@@ -273,8 +273,8 @@ impl Operation {
     }
 
     /// Whether the operation removes something, so that it succeeds if there is nothing to remove.
-    pub fn takes_away(&self) -> bool {
-        self.is_delete()
+    pub fn removes_something(&self) -> bool {
+        self.deletes_resource()
             || matches!(
                 self,
                 Self::DeleteRolePolicy { .. }
@@ -285,7 +285,7 @@ impl Operation {
     }
 
     /// Whether the operation deletes a whole resource.
-    pub fn is_delete(&self) -> bool {
+    pub fn deletes_resource(&self) -> bool {
         matches!(
             self,
             Self::DeleteRole { .. }

@@ -3,112 +3,141 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Change, Conflict, Context, Differences, Operation, Plan, Unreadable, Verdict};
+use super::{
+    Action, Change, Conflict, Differences, Operation, Plan, ResourceVerdict, UnreadableResource, VenueContext,
+};
 use crate::desired::Desired;
 use crate::naming;
-use crate::property::{GROUP, GROUP_LABEL, Legacy, LivePortal, Portal, Property, parse_name};
-use crate::resource::Kind;
+use crate::property::{
+    ContactProperty, LegacyFlag, LivePortal, ObservedPortal, PROPERTY_GROUP, PROPERTY_GROUP_LABEL, parse_property_name,
+};
+use crate::resource::ResourceKind;
 
 /// Compares a venue's properties. Returns nothing if HubSpot wasn't read or is unreadable, which the plan reports once
 /// for all venues.
-pub(super) fn compare_all(context: &Context, wanted: &[(Kind, Property)], portal: &Portal) -> Vec<(Kind, Verdict)> {
-    let Some(live) = portal.read() else { return Vec::new() };
-    wanted.iter().map(|(kind, property)| (*kind, compare(context, *kind, property, live))).collect()
+pub(super) fn compare_properties(
+    context: &VenueContext,
+    wanted: &[(ResourceKind, ContactProperty)],
+    portal: &ObservedPortal,
+) -> Vec<(ResourceKind, ResourceVerdict)> {
+    let Some(live) = portal.as_read() else { return Vec::new() };
+    wanted.iter().map(|(kind, property)| (*kind, compare_property(context, *kind, property, live))).collect()
 }
 
-fn compare(context: &Context, kind: Kind, wanted: &Property, portal: &LivePortal) -> Verdict {
-    let Some(live) = portal.properties.get(&wanted.name) else { return create(context, kind, wanted, portal) };
-    let marked = live.venue(context.deployment).is_some();
+fn compare_property(
+    context: &VenueContext,
+    kind: ResourceKind,
+    wanted: &ContactProperty,
+    portal: &LivePortal,
+) -> ResourceVerdict {
+    let Some(live) = portal.properties.get(&wanted.name) else {
+        return plan_property_creation(context, kind, wanted, portal);
+    };
+    let marked = live.owner_venue(context.deployment).is_some();
     let conflict = |owner, mismatch| {
-        Verdict::Conflict(Conflict { address: context.address(kind), name: wanted.name.clone(), owner, mismatch })
+        ResourceVerdict::Conflict(Conflict {
+            address: context.resource_address(kind),
+            name: wanted.name.clone(),
+            owner,
+            mismatch,
+        })
     };
     if let Some(owner) = naming::marked_owner(&live.description).filter(|_| !marked) {
         return conflict(Some(owner), None);
     }
     if !live.has_type_of(wanted) {
-        let (is, must) = (shown_type(live), shown_type(wanted));
+        let (is, must) = (format_type(live), format_type(wanted));
         return conflict(None, Some(format!("is {is} in HubSpot, but the sync needs {must}")));
     }
     // Somebody created this flag, and the manifest chose its name. It is used as it is.
-    if parse_name(&wanted.name).is_none() && !marked {
-        return Verdict::Unchanged;
+    if parse_property_name(&wanted.name).is_none() && !marked {
+        return ResourceVerdict::Unchanged;
     }
-    let (attributes, mut operations) = differences(wanted, live).into_parts();
+    let (attributes, mut operations) = property_differences(wanted, live).into_parts();
     if attributes.is_empty() {
-        return Verdict::Unchanged;
+        return ResourceVerdict::Unchanged;
     }
-    if live.group_name != GROUP {
-        operations.splice(0..0, group(portal));
+    if live.group_name != PROPERTY_GROUP {
+        operations.splice(0..0, create_missing_group(portal));
     }
     let reason =
         if marked { "differs from the manifest" } else { "created by hand; deployer will manage it from now on" };
-    let change = context.change(kind, &wanted.name, Action::Update, reason);
-    Verdict::Change(Change { attributes, operations, ..change })
+    let change = context.new_change(kind, &wanted.name, Action::Update, reason);
+    ResourceVerdict::Change(Change { attributes, operations, ..change })
 }
 
-fn create(context: &Context, kind: Kind, wanted: &Property, portal: &LivePortal) -> Verdict {
+fn plan_property_creation(
+    context: &VenueContext,
+    kind: ResourceKind,
+    wanted: &ContactProperty,
+    portal: &LivePortal,
+) -> ResourceVerdict {
     let mut attributes = Differences::default();
-    attributes.set("label", wanted.label.as_str());
-    attributes.set("type", wanted.kind.as_str());
-    attributes.set("fieldType", wanted.field_type.as_str());
-    attributes.set("groupName", wanted.group_name.as_str());
-    attributes.set("description", wanted.description.as_str());
+    attributes.add_new("label", wanted.label.as_str());
+    attributes.add_new("type", wanted.kind.as_str());
+    attributes.add_new("fieldType", wanted.field_type.as_str());
+    attributes.add_new("groupName", wanted.group_name.as_str());
+    attributes.add_new("description", wanted.description.as_str());
     for option in &wanted.options {
-        attributes.set(&format!("options.{}", option.value), option.label.as_str());
+        attributes.add_new(&format!("options.{}", option.value), option.label.as_str());
     }
-    let operations = group(portal).into_iter().chain([Operation::CreateProperty { property: wanted.clone() }]);
-    context.create(kind, &wanted.name, attributes, operations.collect())
+    let operations =
+        create_missing_group(portal).into_iter().chain([Operation::CreateProperty { property: wanted.clone() }]);
+    context.plan_creation(kind, &wanted.name, attributes, operations.collect())
 }
 
 /// Creates the property group if it is missing.
-fn group(portal: &LivePortal) -> Option<Operation> {
-    let create = || Operation::CreatePropertyGroup { group: GROUP.to_owned(), label: GROUP_LABEL.to_owned() };
+fn create_missing_group(portal: &LivePortal) -> Option<Operation> {
+    let create =
+        || Operation::CreatePropertyGroup { group: PROPERTY_GROUP.to_owned(), label: PROPERTY_GROUP_LABEL.to_owned() };
     (!portal.has_group).then(create)
 }
 
-fn differences(wanted: &Property, live: &Property) -> Differences {
+fn property_differences(wanted: &ContactProperty, live: &ContactProperty) -> Differences {
     let mut differences = Differences::default();
-    differences.differ("label", live.label.as_str(), wanted.label.as_str());
-    differences.differ("fieldType", live.field_type.as_str(), wanted.field_type.as_str());
-    differences.differ("groupName", live.group_name.as_str(), wanted.group_name.as_str());
-    differences.differ("description", live.description.as_str(), wanted.description.as_str());
+    differences.compare_value("label", live.label.as_str(), wanted.label.as_str());
+    differences.compare_value("fieldType", live.field_type.as_str(), wanted.field_type.as_str());
+    differences.compare_value("groupName", live.group_name.as_str(), wanted.group_name.as_str());
+    differences.compare_value("description", live.description.as_str(), wanted.description.as_str());
     for option in &wanted.options {
         let found = live.options.iter().find(|found| found.value == option.value);
         // Staff never see a checkbox's options, only the property's own label.
         if found.is_none() || !wanted.is_tick_box() {
             let path = format!("options.{}", option.value);
-            differences.differ_optional(&path, found.map(|found| found.label.as_str()), option.label.as_str());
+            differences.compare_optional(&path, found.map(|found| found.label.as_str()), option.label.as_str());
         }
     }
     for option in &live.options {
         if !wanted.options.iter().any(|wanted| wanted.value == option.value) {
-            differences.remove(&format!("options.{}", option.value), option.label.as_str());
+            differences.add_removed(&format!("options.{}", option.value), option.label.as_str());
         }
     }
     // A type is never changed, so a checkbox keeps whichever of the two types it has.
-    let property = Property { kind: live.kind.clone(), ..wanted.clone() };
-    differences.put_right_by(|| Operation::UpdateProperty { property });
+    let property = ContactProperty { kind: live.kind.clone(), ..wanted.clone() };
+    differences.fix_with(|| Operation::UpdateProperty { property });
     differences
 }
 
-fn shown_type(property: &Property) -> String {
+fn format_type(property: &ContactProperty) -> String {
     format!("{}/{}", property.kind, property.field_type)
 }
 
 /// Reports on the portal as a whole: that it is unreadable, and which shared flags it has.
-pub(super) fn portal(plan: &mut Plan, desired: &Desired, portal: &Portal) {
+pub(super) fn report_portal(plan: &mut Plan, desired: &Desired, portal: &ObservedPortal) {
     match portal {
-        Portal::NotAsked => {}
-        Portal::Unreadable(reason) => plan.unreadable.push(Unreadable { address: None, reason: reason.clone() }),
-        Portal::Read(live) => {
-            let legacy = live.legacy.iter().filter(|legacy| !is_wanted(desired, &legacy.name));
-            plan.notes.extend(legacy.map(legacy_note));
+        ObservedPortal::NotAsked => {}
+        ObservedPortal::Unreadable(reason) => {
+            plan.unreadable.push(UnreadableResource { address: None, reason: reason.clone() })
+        }
+        ObservedPortal::Read(live) => {
+            let legacy = live.legacy.iter().filter(|legacy| !is_declared(desired, &legacy.name));
+            plan.notes.extend(legacy.map(legacy_flag_note));
         }
     }
 }
 
-fn legacy_note(legacy: &Legacy) -> String {
-    let Legacy { name, label, contacts } = legacy;
+fn legacy_flag_note(legacy: &LegacyFlag) -> String {
+    let LegacyFlag { name, label, contacts } = legacy;
     let ticked = match contacts {
         Ok(1) => "1 contact still has it ticked".to_owned(),
         Ok(contacts) => format!("{contacts} contacts still have it ticked"),
@@ -121,17 +150,20 @@ fn legacy_note(legacy: &Legacy) -> String {
 }
 
 /// Whether a venue declares the property with this name.
-fn is_wanted(desired: &Desired, name: &str) -> bool {
+fn is_declared(desired: &Desired, name: &str) -> bool {
     let stacks = desired.venues.iter().filter_map(|venue| venue.stack.as_ref());
     stacks.flat_map(|stack| &stack.properties).any(|(_, property)| property.name == name)
 }
 
 /// The properties of venues that are no longer declared. A property that a declared venue uses now isn't one of them.
-pub(super) fn undeclared<'l>(desired: &Desired, portal: &'l Portal) -> BTreeMap<&'l str, Vec<&'l Property>> {
-    let mut owned = portal.read().map(|live| live.owned(&desired.deployment)).unwrap_or_default();
+pub(super) fn undeclared_properties<'l>(
+    desired: &Desired,
+    portal: &'l ObservedPortal,
+) -> BTreeMap<&'l str, Vec<&'l ContactProperty>> {
+    let mut owned = portal.as_read().map(|live| live.owned_properties(&desired.deployment)).unwrap_or_default();
     owned.retain(|venue, _| !desired.venues.iter().any(|declared| declared.venue == **venue));
     for properties in owned.values_mut() {
-        properties.retain(|property| !is_wanted(desired, &property.name));
+        properties.retain(|property| !is_declared(desired, &property.name));
     }
     owned.retain(|_, properties| !properties.is_empty());
     owned
@@ -139,7 +171,7 @@ pub(super) fn undeclared<'l>(desired: &Desired, portal: &'l Portal) -> BTreeMap<
 
 /// Archives the properties of a venue that is no longer declared, if that was requested. Otherwise notes that they
 /// stay.
-pub(super) fn prune(plan: &mut Plan, desired: &Desired, venue: &str, properties: &[&Property]) {
+pub(super) fn prune_properties(plan: &mut Plan, desired: &Desired, venue: &str, properties: &[&ContactProperty]) {
     if !desired.archive_properties {
         plan.notes.push(format!(
             "{venue} is not in the manifest. HubSpot keeps its {} contact properties because they hold staff's data; \
@@ -148,12 +180,12 @@ pub(super) fn prune(plan: &mut Plan, desired: &Desired, venue: &str, properties:
         ));
         return;
     }
-    let context = Context { deployment: &desired.deployment, venue, is_canary: false };
+    let context = VenueContext { deployment: &desired.deployment, venue, is_canary: false };
     let reason = format!("{venue} is not in the manifest; HubSpot keeps archived properties for 90 days");
     for property in properties {
         // Only a flag can have a name that the manifest chose.
-        let kind = parse_name(&property.name).map_or(Kind::FlagProperty, |(kind, _)| kind);
-        let change = context.change(kind, &property.name, Action::Delete, &reason);
+        let kind = parse_property_name(&property.name).map_or(ResourceKind::FlagProperty, |(kind, _)| kind);
+        let change = context.new_change(kind, &property.name, Action::Delete, &reason);
         let operations = vec![Operation::ArchiveProperty { property: property.name.clone() }];
         plan.changes.push(Change { operations, ..change });
     }

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use super::{Action, Change, Differences, Operation, Plan, is_owner};
 use crate::desired::Scope;
 use crate::naming::{ALIAS, TAG_PINNED};
-use crate::resource::{Address, FunctionConfiguration, Kind, LiveAlias, LiveFunction, LiveStack, Map};
+use crate::resource::{
+    FunctionConfiguration, LiveAlias, LiveFunction, LiveStack, ResourceAddress, ResourceKind, StringMap,
+};
 
 /// Plans moving `venue`'s alias to version `to`, or to the previous version if `to` is `None`. `versions` are the
 /// existing versions.
 ///
 /// # Errors
 /// Why the rollback is impossible, for the user.
-pub fn rollback(
+pub fn plan_rollback(
     deployment: &str,
     scope: &Scope,
     venue: &str,
@@ -20,7 +22,7 @@ pub fn rollback(
     versions: &BTreeMap<u64, FunctionConfiguration>,
     to: Option<u64>,
 ) -> Result<Plan, String> {
-    let (function, alias) = ours(deployment, venue, live)?;
+    let (function, alias) = find_owned_alias(deployment, venue, live)?;
     let current: u64 = alias
         .version
         .parse()
@@ -41,20 +43,24 @@ pub fn rollback(
         return Ok(plan);
     }
     let mut differences = Differences::default();
-    differences.differ("version", current.to_string(), to.to_string());
-    differences.differ("code_sha256", alias.configuration.code_sha256.as_str(), configuration.code_sha256.as_str());
-    super::function::settings(&mut differences, &alias.configuration, configuration);
+    differences.compare_value("version", current.to_string(), to.to_string());
+    differences.compare_value(
+        "code_sha256",
+        alias.configuration.code_sha256.as_str(),
+        configuration.code_sha256.as_str(),
+    );
+    super::function::compare_settings(&mut differences, &alias.configuration, configuration);
     let (attributes, _) = differences.into_parts();
     // The tag comes first, because it pins nothing until the alias has moved.
     let operations = vec![
         Operation::TagFunction {
-            arn: arn(scope, function),
-            tags: Map::from([(TAG_PINNED.to_owned(), to.to_string())]),
+            arn: function_arn(scope, function),
+            tags: StringMap::from([(TAG_PINNED.to_owned(), to.to_string())]),
         },
         Operation::MoveAlias { function: function.name.clone(), alias: ALIAS.to_owned(), version: to },
     ];
     plan.changes.push(Change {
-        address: Address { venue: venue.to_owned(), kind: Kind::Alias },
+        address: ResourceAddress { venue: venue.to_owned(), kind: ResourceKind::Alias },
         name: format!("{}:{ALIAS}", function.name),
         action: Action::Update,
         reason: format!("moves back to version {to} and stays there until the function changes"),
@@ -68,19 +74,22 @@ pub fn rollback(
 ///
 /// # Errors
 /// Why the alias can't be unpinned, for the user.
-pub fn unpin(deployment: &str, scope: &Scope, venue: &str, live: &LiveStack) -> Result<Plan, String> {
-    let (function, _) = ours(deployment, venue, live)?;
+pub fn plan_unpin(deployment: &str, scope: &Scope, venue: &str, live: &LiveStack) -> Result<Plan, String> {
+    let (function, _) = find_owned_alias(deployment, venue, live)?;
     let mut plan = Plan::empty(deployment, scope);
     if let Some(version) = function.tags.get(TAG_PINNED) {
         let mut differences = Differences::default();
-        differences.remove(&format!("tags.{TAG_PINNED}"), version.as_str());
+        differences.add_removed(&format!("tags.{TAG_PINNED}"), version.as_str());
         plan.changes.push(Change {
-            address: Address { venue: venue.to_owned(), kind: Kind::Function },
+            address: ResourceAddress { venue: venue.to_owned(), kind: ResourceKind::Function },
             name: function.name.clone(),
             action: Action::Update,
             reason: "the next apply moves its alias forward again".to_owned(),
             attributes: differences.into_parts().0,
-            operations: vec![Operation::UntagFunction { arn: arn(scope, function), keys: vec![TAG_PINNED.to_owned()] }],
+            operations: vec![Operation::UntagFunction {
+                arn: function_arn(scope, function),
+                keys: vec![TAG_PINNED.to_owned()],
+            }],
         });
     } else {
         plan.notes.push(format!("{venue} is not rolled back; there is nothing to unpin"));
@@ -88,15 +97,20 @@ pub fn unpin(deployment: &str, scope: &Scope, venue: &str, live: &LiveStack) -> 
     Ok(plan)
 }
 
-fn ours<'l>(deployment: &str, venue: &str, live: &'l LiveStack) -> Result<(&'l LiveFunction, &'l LiveAlias), String> {
-    let function = live.function.present().ok_or_else(|| format!("{venue} has no function, or it is unreadable"))?;
+fn find_owned_alias<'l>(
+    deployment: &str,
+    venue: &str,
+    live: &'l LiveStack,
+) -> Result<(&'l LiveFunction, &'l LiveAlias), String> {
+    let function = live.function.as_present().ok_or_else(|| format!("{venue} has no function, or it is unreadable"))?;
     if !is_owner(&function.tags, deployment) {
         return Err(format!("the function {} isn't owned by deployment {deployment}", function.name));
     }
-    let alias = live.alias.present().ok_or_else(|| format!("the function {} has no alias {ALIAS}", function.name))?;
+    let alias =
+        live.alias.as_present().ok_or_else(|| format!("the function {} has no alias {ALIAS}", function.name))?;
     Ok((function, alias))
 }
 
-fn arn(scope: &Scope, function: &LiveFunction) -> String {
-    scope.arn("lambda", &format!("function:{}", function.name))
+fn function_arn(scope: &Scope, function: &LiveFunction) -> String {
+    scope.regional_arn("lambda", &format!("function:{}", function.name))
 }

@@ -1,38 +1,38 @@
 //! EventBridge rule, without its target.
 
-use super::{Context, Differences, Operation, Verdict};
-use crate::resource::{Kind, LiveRule, Map, Observed, RuleSpec};
+use super::{Differences, Operation, ResourceVerdict, VenueContext};
+use crate::resource::{LiveRule, Observed, ResourceKind, RuleSpec, StringMap};
 
-pub(super) fn compare(context: &Context, rule: &RuleSpec, live: &Observed<LiveRule>) -> Verdict {
+pub(super) fn compare_rule(context: &VenueContext, rule: &RuleSpec, live: &Observed<LiveRule>) -> ResourceVerdict {
     match live {
-        Observed::Unreadable(reason) => Verdict::Unreadable(reason.clone()),
-        Observed::Absent | Observed::PendingDeletion(_) => create(context, rule),
+        Observed::Unreadable(reason) => ResourceVerdict::Unreadable(reason.clone()),
+        Observed::Absent | Observed::PendingDeletion(_) => plan_rule_creation(context, rule),
         Observed::Present(live) => context
-            .check_owner(Kind::Rule, &rule.name, &live.tags)
-            .unwrap_or_else(|| context.update(Kind::Rule, &rule.name, differences(rule, live))),
+            .check_owner(ResourceKind::Rule, &rule.name, &live.tags)
+            .unwrap_or_else(|| context.plan_update(ResourceKind::Rule, &rule.name, rule_differences(rule, live))),
     }
 }
 
-fn create(context: &Context, rule: &RuleSpec) -> Verdict {
+fn plan_rule_creation(context: &VenueContext, rule: &RuleSpec) -> ResourceVerdict {
     let mut attributes = Differences::default();
-    attributes.set("schedule", rule.schedule.as_str());
-    attributes.set("state", state(rule.enabled));
-    attributes.tags(&Map::new(), &rule.tags);
-    context.create(Kind::Rule, &rule.name, attributes, vec![Operation::PutRule { rule: rule.clone() }])
+    attributes.add_new("schedule", rule.schedule.as_str());
+    attributes.add_new("state", rule_state(rule.enabled));
+    attributes.compare_tags(&StringMap::new(), &rule.tags);
+    context.plan_creation(ResourceKind::Rule, &rule.name, attributes, vec![Operation::PutRule { rule: rule.clone() }])
 }
 
-fn differences(rule: &RuleSpec, live: &LiveRule) -> Differences {
+fn rule_differences(rule: &RuleSpec, live: &LiveRule) -> Differences {
     let mut differences = Differences::default();
-    differences.differ("description", live.description.as_str(), rule.description.as_str());
-    differences.differ("schedule", live.schedule.as_str(), rule.schedule.as_str());
-    differences.differ("state", state(live.enabled), state(rule.enabled));
-    differences.put_right_by(|| Operation::PutRule { rule: rule.clone() });
+    differences.compare_value("description", live.description.as_str(), rule.description.as_str());
+    differences.compare_value("schedule", live.schedule.as_str(), rule.schedule.as_str());
+    differences.compare_value("state", rule_state(live.enabled), rule_state(rule.enabled));
+    differences.fix_with(|| Operation::PutRule { rule: rule.clone() });
     // PutRule doesn't change an existing rule's tags.
-    differences.tags(&live.tags, &rule.tags);
-    differences.put_right_by(|| Operation::TagRule { arn: rule.arn.clone(), tags: rule.tags.clone() });
+    differences.compare_tags(&live.tags, &rule.tags);
+    differences.fix_with(|| Operation::TagRule { arn: rule.arn.clone(), tags: rule.tags.clone() });
     differences
 }
 
-fn state(enabled: bool) -> &'static str {
+fn rule_state(enabled: bool) -> &'static str {
     if enabled { "ENABLED" } else { "DISABLED" }
 }

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use sync_config::config::property_slug;
 
 use super::Plan;
-use crate::property::{GROUP, LivePortal, parse_name};
-use crate::resource::{Kind, LiveStack, Observed};
+use crate::property::{LivePortal, PROPERTY_GROUP, parse_property_name};
+use crate::resource::{LiveStack, Observed, ResourceKind};
 use crate::snapshot::Snapshot;
 
 /// Value of `format` in every saved plan.
@@ -32,14 +32,14 @@ pub struct SavedPlan {
     pub archive_properties: bool,
     /// The plan.
     pub plan: Plan,
-    fingerprint: Fingerprint,
+    fingerprint: PlanFingerprint,
     /// SHA-256 of all of the above.
     checksum: String,
 }
 
 /// Hashes (SHA-256) of what a plan was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Fingerprint {
+struct PlanFingerprint {
     manifest: String,
     artifacts: Vec<String>,
     /// Each observed resource, by venue and kind.
@@ -61,7 +61,7 @@ struct PortalFingerprint {
 
 /// What a plan is made from.
 #[derive(Debug, Clone, Copy)]
-pub struct Origin<'a> {
+pub struct PlanOrigin<'a> {
     /// What was observed.
     pub snapshot: &'a Snapshot,
     /// The manifest's text.
@@ -72,7 +72,7 @@ pub struct Origin<'a> {
 
 /// Why a saved plan can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unusable {
+pub enum UnusablePlan {
     /// The file is not a saved plan, for this reason.
     NoPlan(String),
     /// Another version wrote it, with this format version.
@@ -83,13 +83,13 @@ pub enum Unusable {
 
 impl SavedPlan {
     /// Wraps a plan that was made from `origin`, limited to `targets` if there are any.
-    pub fn new(plan: Plan, origin: &Origin<'_>, targets: &[String], archive_properties: bool) -> Self {
-        let fingerprint = Fingerprint::new(origin, targets);
+    pub fn new(plan: Plan, origin: &PlanOrigin<'_>, targets: &[String], archive_properties: bool) -> Self {
+        let fingerprint = PlanFingerprint::new(origin, targets);
         let (format, targets) = (FORMAT.to_owned(), targets.to_vec());
         let checksum = String::new();
         let mut saved =
             Self { format, format_version: FORMAT_VERSION, targets, archive_properties, plan, fingerprint, checksum };
-        saved.checksum = saved.sum();
+        saved.checksum = saved.compute_checksum();
         saved
     }
 
@@ -104,27 +104,27 @@ impl SavedPlan {
     ///
     /// # Errors
     /// It is not a plan, has another version, or was edited.
-    pub fn from_text(text: &str) -> Result<Self, Unusable> {
-        let no_plan = |error: serde_json::Error| Unusable::NoPlan(error.to_string());
+    pub fn from_text(text: &str) -> Result<Self, UnusablePlan> {
+        let no_plan = |error: serde_json::Error| UnusablePlan::NoPlan(error.to_string());
         let value: serde_json::Value = serde_json::from_str(text).map_err(no_plan)?;
         if value["format"] != FORMAT {
-            return Err(Unusable::NoPlan("it wasn't written by `deployer plan --out`".to_owned()));
+            return Err(UnusablePlan::NoPlan("it wasn't written by `deployer plan --out`".to_owned()));
         }
         match value["format_version"].as_u64() {
             Some(version) if version == u64::from(FORMAT_VERSION) => {}
-            version => return Err(Unusable::OtherVersion(version.unwrap_or_default())),
+            version => return Err(UnusablePlan::OtherVersion(version.unwrap_or_default())),
         }
         let saved: Self = serde_json::from_value(value).map_err(no_plan)?;
         // Compares the text too, not only its meaning: serializing a file that we wrote reproduces it exactly.
-        if saved.checksum != saved.sum() || saved.to_text() != text {
-            return Err(Unusable::Edited);
+        if saved.checksum != saved.compute_checksum() || saved.to_text() != text {
+            return Err(UnusablePlan::Edited);
         }
         Ok(saved)
     }
 
     /// What has changed since the plan was made, one sentence each. Empty if the plan may be applied. `current` is the
     /// plan that the same inputs produce now.
-    pub fn moved(&self, current: &Plan, origin: &Origin<'_>) -> Vec<String> {
+    pub fn changes_since(&self, current: &Plan, origin: &PlanOrigin<'_>) -> Vec<String> {
         let mut moved = Vec::new();
         let (then, now) = (&self.plan, current);
         if then.scope.account != now.scope.account {
@@ -140,15 +140,15 @@ impl SavedPlan {
             // Nothing else is comparable.
             return moved;
         }
-        let fingerprint = Fingerprint::new(origin, &self.targets);
+        let fingerprint = PlanFingerprint::new(origin, &self.targets);
         if fingerprint.manifest != self.fingerprint.manifest {
             moved.push("the manifest was edited".to_owned());
         }
-        moved.extend(differing(&self.fingerprint.observed, &fingerprint.observed));
+        moved.extend(describe_differences(&self.fingerprint.observed, &fingerprint.observed));
         match (&self.fingerprint.portal, &fingerprint.portal) {
             (None, None) => {}
             (Some(then), Some(now)) if then.portal_id == now.portal_id => {
-                moved.extend(differing(&then.observed, &now.observed));
+                moved.extend(describe_differences(&then.observed, &now.observed));
             }
             (Some(then), Some(now)) => {
                 let (then, now) = (then.portal_id, now.portal_id);
@@ -169,27 +169,27 @@ impl SavedPlan {
         moved
     }
 
-    fn sum(&self) -> String {
+    fn compute_checksum(&self) -> String {
         let without = Self { checksum: String::new(), ..self.clone() };
-        hash(&serde_json::to_vec(&without).unwrap_or_default())
+        sha256_hex(&serde_json::to_vec(&without).unwrap_or_default())
     }
 }
 
-impl Fingerprint {
-    fn new(origin: &Origin<'_>, targets: &[String]) -> Self {
+impl PlanFingerprint {
+    fn new(origin: &PlanOrigin<'_>, targets: &[String]) -> Self {
         // Property names spell the venue's name in their own way.
         let same = |target: &String, venue: &str| target == venue || property_slug(target) == venue;
         let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| same(target, venue));
         let venues = origin.snapshot.venues.iter().filter(|(venue, _)| wanted(venue));
         let observed = venues.flat_map(|(venue, stack)| {
-            observations(stack).map(move |(kind, observation)| (format!("{venue}/{kind}"), observation))
+            hash_stack(stack).map(move |(kind, observation)| (format!("{venue}/{kind}"), observation))
         });
         Self {
-            manifest: hash(origin.manifest.as_bytes()),
+            manifest: sha256_hex(origin.manifest.as_bytes()),
             artifacts: origin.artifacts.to_vec(),
             observed: observed.filter_map(|(name, observation)| Some((name, observation?))).collect(),
             unreadable: origin.snapshot.unreadable.clone(),
-            portal: origin.snapshot.portal.read().map(|live| PortalFingerprint::new(live, wanted)),
+            portal: origin.snapshot.portal.as_read().map(|live| PortalFingerprint::new(live, wanted)),
         }
     }
 }
@@ -197,24 +197,24 @@ impl Fingerprint {
 impl PortalFingerprint {
     /// Hashes what is in our group or has one of our names, except properties of venues that aren't `wanted`.
     fn new(live: &LivePortal, wanted: impl Fn(&str) -> bool) -> Self {
-        let ours = live.properties.values().filter(|property| match parse_name(&property.name) {
+        let ours = live.properties.values().filter(|property| match parse_property_name(&property.name) {
             Some((_, slug)) => wanted(slug),
-            None => property.group_name == GROUP,
+            None => property.group_name == PROPERTY_GROUP,
         });
         let mut observed: BTreeMap<String, String> = ours
             .map(|property| {
-                (format!("property {}", property.name), hash(&serde_json::to_vec(property).unwrap_or_default()))
+                (format!("property {}", property.name), sha256_hex(&serde_json::to_vec(property).unwrap_or_default()))
             })
             .collect();
         if live.has_group {
-            observed.insert(format!("property group {GROUP}"), String::new());
+            observed.insert(format!("property group {PROPERTY_GROUP}"), String::new());
         }
         Self { portal_id: live.portal_id, observed }
     }
 }
 
 /// The differences between two sets of hashes, one sentence each.
-fn differing<'h>(
+fn describe_differences<'h>(
     before: &'h BTreeMap<String, String>,
     after: &'h BTreeMap<String, String>,
 ) -> impl Iterator<Item = String> {
@@ -228,26 +228,26 @@ fn differing<'h>(
 }
 
 /// A hash of each resource, `None` if it is absent. The target is part of its rule.
-fn observations(stack: &LiveStack) -> impl Iterator<Item = (Kind, Option<String>)> {
+fn hash_stack(stack: &LiveStack) -> impl Iterator<Item = (ResourceKind, Option<String>)> {
     [
-        (Kind::Role, observation(&stack.role)),
-        (Kind::Secret, observation(&stack.secret)),
-        (Kind::LogGroup, observation(&stack.log_group)),
-        (Kind::Function, observation(&stack.function)),
-        (Kind::Alias, observation(&stack.alias)),
-        (Kind::Rule, observation(&stack.rule)),
-        (Kind::Permission, observation(&stack.permission)),
+        (ResourceKind::Role, hash_observed(&stack.role)),
+        (ResourceKind::Secret, hash_observed(&stack.secret)),
+        (ResourceKind::LogGroup, hash_observed(&stack.log_group)),
+        (ResourceKind::Function, hash_observed(&stack.function)),
+        (ResourceKind::Alias, hash_observed(&stack.alias)),
+        (ResourceKind::Rule, hash_observed(&stack.rule)),
+        (ResourceKind::Permission, hash_observed(&stack.permission)),
     ]
     .into_iter()
 }
 
-fn observation<T: Serialize>(observed: &Observed<T>) -> Option<String> {
+fn hash_observed<T: Serialize>(observed: &Observed<T>) -> Option<String> {
     match observed {
         Observed::Absent => None,
-        observed => Some(hash(&serde_json::to_vec(observed).unwrap_or_default())),
+        observed => Some(sha256_hex(&serde_json::to_vec(observed).unwrap_or_default())),
     }
 }
 
-fn hash(bytes: &[u8]) -> String {
+fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,51 +2,57 @@
 
 use serde_json::Value;
 
-use super::{Context, Differences, Operation, Verdict};
-use crate::resource::{Kind, LiveRule, Observed, Target, TargetSpec};
+use super::{Differences, Operation, ResourceVerdict, VenueContext};
+use crate::resource::{LiveRule, Observed, ResourceKind, RuleTarget, TargetSpec};
 
-pub(super) fn compare(context: &Context, wanted: &TargetSpec, live: &Observed<LiveRule>) -> Verdict {
+pub(super) fn compare_target(
+    context: &VenueContext,
+    wanted: &TargetSpec,
+    live: &Observed<LiveRule>,
+) -> ResourceVerdict {
     match live {
-        Observed::Unreadable(reason) => Verdict::Unreadable(reason.clone()),
-        Observed::Absent | Observed::PendingDeletion(_) => create(context, wanted),
-        Observed::Present(rule) if rule.targets.is_empty() => create(context, wanted),
-        Observed::Present(rule) => context.update(Kind::Target, &wanted.rule, differences(wanted, rule)),
+        Observed::Unreadable(reason) => ResourceVerdict::Unreadable(reason.clone()),
+        Observed::Absent | Observed::PendingDeletion(_) => plan_target_creation(context, wanted),
+        Observed::Present(rule) if rule.targets.is_empty() => plan_target_creation(context, wanted),
+        Observed::Present(rule) => {
+            context.plan_update(ResourceKind::Target, &wanted.rule, target_differences(wanted, rule))
+        }
     }
 }
 
-fn create(context: &Context, wanted: &TargetSpec) -> Verdict {
+fn plan_target_creation(context: &VenueContext, wanted: &TargetSpec) -> ResourceVerdict {
     let mut attributes = Differences::default();
-    attributes.set("arn", wanted.target.arn.as_str());
-    attributes.set("maximum_retry_attempts", wanted.target.maximum_retry_attempts.map_or(Value::Null, Value::from));
-    attributes.set("maximum_event_age_s", wanted.target.maximum_event_age_s.map_or(Value::Null, Value::from));
-    context.create(Kind::Target, &wanted.rule, attributes, vec![put(wanted)])
+    attributes.add_new("arn", wanted.target.arn.as_str());
+    attributes.add_new("maximum_retry_attempts", wanted.target.maximum_retry_attempts.map_or(Value::Null, Value::from));
+    attributes.add_new("maximum_event_age_s", wanted.target.maximum_event_age_s.map_or(Value::Null, Value::from));
+    context.plan_creation(ResourceKind::Target, &wanted.rule, attributes, vec![put_target(wanted)])
 }
 
-fn differences(wanted: &TargetSpec, rule: &LiveRule) -> Differences {
+fn target_differences(wanted: &TargetSpec, rule: &LiveRule) -> Differences {
     let mut differences = Differences::default();
     let ours = rule.targets.iter().find(|target| target.id == wanted.target.id);
     let unset =
-        Target { id: String::new(), arn: String::new(), maximum_retry_attempts: None, maximum_event_age_s: None };
+        RuleTarget { id: String::new(), arn: String::new(), maximum_retry_attempts: None, maximum_event_age_s: None };
     let (before, after) = (ours.unwrap_or(&unset), &wanted.target);
-    differences.differ("arn", before.arn.as_str(), after.arn.as_str());
+    differences.compare_value("arn", before.arn.as_str(), after.arn.as_str());
     if let Some(attempts) = after.maximum_retry_attempts {
-        differences.differ_optional("maximum_retry_attempts", before.maximum_retry_attempts, attempts);
+        differences.compare_optional("maximum_retry_attempts", before.maximum_retry_attempts, attempts);
     }
     if let Some(age) = after.maximum_event_age_s {
-        differences.differ_optional("maximum_event_age_s", before.maximum_event_age_s, age);
+        differences.compare_optional("maximum_event_age_s", before.maximum_event_age_s, age);
     }
-    differences.put_right_by(|| put(wanted));
-    let others: Vec<&Target> = rule.targets.iter().filter(|target| target.id != wanted.target.id).collect();
+    differences.fix_with(|| put_target(wanted));
+    let others: Vec<&RuleTarget> = rule.targets.iter().filter(|target| target.id != wanted.target.id).collect();
     for other in &others {
-        differences.remove(&format!("targets.{}", other.id), other.arn.as_str());
+        differences.add_removed(&format!("targets.{}", other.id), other.arn.as_str());
     }
-    differences.put_right_by(|| Operation::RemoveTargets {
+    differences.fix_with(|| Operation::RemoveTargets {
         rule: wanted.rule.clone(),
         ids: others.iter().map(|target| target.id.clone()).collect(),
     });
     differences
 }
 
-fn put(wanted: &TargetSpec) -> Operation {
+fn put_target(wanted: &TargetSpec) -> Operation {
     Operation::PutTargets { rule: wanted.rule.clone(), targets: vec![wanted.target.clone()] }
 }

@@ -3,11 +3,11 @@
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/>
 
 use deployer_core::desired::Scope;
-use deployer_core::naming::{Names, role_path};
+use deployer_core::naming::{VenueNames, role_path};
 
 /// What an action applies to. Its ARN follows from the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum On {
+pub enum ActionTarget {
     /// Actions without resource-level permissions, such as most lists.
     Any,
     /// The list of roles under the deployment's path.
@@ -38,116 +38,126 @@ pub enum On {
 
 /// An action, as IAM writes it, and what it applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Action {
+pub struct IamAction {
     /// `lambda:CreateFunction`
     pub name: &'static str,
     /// What it applies to.
-    pub on: On,
+    pub on: ActionTarget,
     /// What happens without it, if it is optional.
     pub otherwise: Option<&'static str>,
 }
 
-const fn needed(name: &'static str, on: On) -> Action {
-    Action { name, on, otherwise: None }
+const fn needed_action(name: &'static str, on: ActionTarget) -> IamAction {
+    IamAction { name, on, otherwise: None }
 }
 
-const fn better(name: &'static str, on: On, otherwise: &'static str) -> Action {
-    Action { name, on, otherwise: Some(otherwise) }
+const fn optional_action(name: &'static str, on: ActionTarget, otherwise: &'static str) -> IamAction {
+    IamAction { name, on, otherwise: Some(otherwise) }
 }
 
 /// Every action that plan, apply and destroy need, including those that a call implies (tagging what it creates,
 /// passing the role to Lambda). `sts:GetCallerIdentity` needs no permission.
-pub const ACTIONS: &[Action] = &[
-    better("iam:GetAccountAuthorizationDetails", On::Any, "roles are read one by one"),
-    needed("iam:ListRoles", On::Roles),
-    needed("iam:GetRole", On::Role),
-    needed("iam:ListRolePolicies", On::Role),
-    needed("iam:GetRolePolicy", On::Role),
-    needed("iam:ListAttachedRolePolicies", On::Role),
-    needed("iam:CreateRole", On::Role),
-    needed("iam:TagRole", On::Role),
-    needed("iam:UpdateAssumeRolePolicy", On::Role),
-    needed("iam:PutRolePolicy", On::Role),
-    needed("iam:DeleteRolePolicy", On::Role),
-    needed("iam:DetachRolePolicy", On::Role),
-    needed("iam:DeleteRole", On::Role),
-    needed("iam:PassRole", On::Role),
-    needed("secretsmanager:ListSecrets", On::Any),
-    needed("secretsmanager:DescribeSecret", On::Secret),
-    needed("secretsmanager:CreateSecret", On::Secret),
-    needed("secretsmanager:TagResource", On::Secret),
-    needed("secretsmanager:UpdateSecret", On::Secret),
-    needed("secretsmanager:RestoreSecret", On::Secret),
-    needed("secretsmanager:DeleteSecret", On::Secret),
-    better("secretsmanager:GetSecretValue", On::Secret, "`secret set`, `push` and `status --compare` don't work"),
-    better("secretsmanager:PutSecretValue", On::Secret, "`secret set` and `push` don't work"),
-    needed("logs:DescribeLogGroups", On::LogGroups),
-    needed("logs:DescribeLogStreams", On::LogGroup),
-    needed("logs:CreateLogGroup", On::LogGroup),
-    needed("logs:PutRetentionPolicy", On::LogGroup),
-    needed("logs:DeleteLogGroup", On::LogGroup),
-    needed("logs:ListTagsForResource", On::LogGroupTags),
-    needed("logs:TagResource", On::LogGroupTags),
-    needed("logs:CreateLogGroup", On::Lock),
-    needed("logs:DeleteLogGroup", On::Lock),
-    needed("logs:ListTagsForResource", On::LockTags),
-    needed("logs:TagResource", On::LockTags),
-    needed("lambda:ListFunctions", On::Any),
-    needed("lambda:GetFunction", On::Function),
-    needed("lambda:GetFunctionConfiguration", On::Function),
-    needed("lambda:GetFunctionEventInvokeConfig", On::Function),
-    needed("lambda:GetAlias", On::Function),
-    needed("lambda:GetPolicy", On::Function),
-    needed("lambda:ListTags", On::Function),
-    needed("lambda:ListVersionsByFunction", On::Function),
-    needed("lambda:CreateFunction", On::Function),
-    needed("lambda:UpdateFunctionConfiguration", On::Function),
-    needed("lambda:UpdateFunctionCode", On::Function),
-    needed("lambda:PutFunctionConcurrency", On::Function),
-    needed("lambda:PublishVersion", On::Function),
-    needed("lambda:CreateAlias", On::Function),
-    needed("lambda:UpdateAlias", On::Function),
-    needed("lambda:PutFunctionEventInvokeConfig", On::Function),
-    needed("lambda:AddPermission", On::Function),
-    needed("lambda:RemovePermission", On::Function),
-    needed("lambda:TagResource", On::Function),
-    needed("lambda:UntagResource", On::Function),
-    needed("lambda:DeleteFunction", On::Function),
-    better("lambda:InvokeFunction", On::Version, "new code can't be tried first: use `apply --no-canary`"),
-    needed("events:ListRules", On::Rules),
-    needed("events:DescribeRule", On::Rule),
-    needed("events:ListTargetsByRule", On::Rule),
-    needed("events:ListTagsForResource", On::Rule),
-    needed("events:PutRule", On::Rule),
-    needed("events:TagResource", On::Rule),
-    needed("events:PutTargets", On::Rule),
-    needed("events:RemoveTargets", On::Rule),
-    needed("events:DeleteRule", On::Rule),
-    better("tag:GetResources", On::Any, "a plan reads the tags of log groups and rules one by one"),
+pub const ACTIONS: &[IamAction] = &[
+    optional_action("iam:GetAccountAuthorizationDetails", ActionTarget::Any, "roles are read one by one"),
+    needed_action("iam:ListRoles", ActionTarget::Roles),
+    needed_action("iam:GetRole", ActionTarget::Role),
+    needed_action("iam:ListRolePolicies", ActionTarget::Role),
+    needed_action("iam:GetRolePolicy", ActionTarget::Role),
+    needed_action("iam:ListAttachedRolePolicies", ActionTarget::Role),
+    needed_action("iam:CreateRole", ActionTarget::Role),
+    needed_action("iam:TagRole", ActionTarget::Role),
+    needed_action("iam:UpdateAssumeRolePolicy", ActionTarget::Role),
+    needed_action("iam:PutRolePolicy", ActionTarget::Role),
+    needed_action("iam:DeleteRolePolicy", ActionTarget::Role),
+    needed_action("iam:DetachRolePolicy", ActionTarget::Role),
+    needed_action("iam:DeleteRole", ActionTarget::Role),
+    needed_action("iam:PassRole", ActionTarget::Role),
+    needed_action("secretsmanager:ListSecrets", ActionTarget::Any),
+    needed_action("secretsmanager:DescribeSecret", ActionTarget::Secret),
+    needed_action("secretsmanager:CreateSecret", ActionTarget::Secret),
+    needed_action("secretsmanager:TagResource", ActionTarget::Secret),
+    needed_action("secretsmanager:UpdateSecret", ActionTarget::Secret),
+    needed_action("secretsmanager:RestoreSecret", ActionTarget::Secret),
+    needed_action("secretsmanager:DeleteSecret", ActionTarget::Secret),
+    optional_action(
+        "secretsmanager:GetSecretValue",
+        ActionTarget::Secret,
+        "`secret set`, `push` and `status --compare` don't work",
+    ),
+    optional_action("secretsmanager:PutSecretValue", ActionTarget::Secret, "`secret set` and `push` don't work"),
+    needed_action("logs:DescribeLogGroups", ActionTarget::LogGroups),
+    needed_action("logs:DescribeLogStreams", ActionTarget::LogGroup),
+    needed_action("logs:CreateLogGroup", ActionTarget::LogGroup),
+    needed_action("logs:PutRetentionPolicy", ActionTarget::LogGroup),
+    needed_action("logs:DeleteLogGroup", ActionTarget::LogGroup),
+    needed_action("logs:ListTagsForResource", ActionTarget::LogGroupTags),
+    needed_action("logs:TagResource", ActionTarget::LogGroupTags),
+    needed_action("logs:CreateLogGroup", ActionTarget::Lock),
+    needed_action("logs:DeleteLogGroup", ActionTarget::Lock),
+    needed_action("logs:ListTagsForResource", ActionTarget::LockTags),
+    needed_action("logs:TagResource", ActionTarget::LockTags),
+    needed_action("lambda:ListFunctions", ActionTarget::Any),
+    needed_action("lambda:GetFunction", ActionTarget::Function),
+    needed_action("lambda:GetFunctionConfiguration", ActionTarget::Function),
+    needed_action("lambda:GetFunctionEventInvokeConfig", ActionTarget::Function),
+    needed_action("lambda:GetAlias", ActionTarget::Function),
+    needed_action("lambda:GetPolicy", ActionTarget::Function),
+    needed_action("lambda:ListTags", ActionTarget::Function),
+    needed_action("lambda:ListVersionsByFunction", ActionTarget::Function),
+    needed_action("lambda:CreateFunction", ActionTarget::Function),
+    needed_action("lambda:UpdateFunctionConfiguration", ActionTarget::Function),
+    needed_action("lambda:UpdateFunctionCode", ActionTarget::Function),
+    needed_action("lambda:PutFunctionConcurrency", ActionTarget::Function),
+    needed_action("lambda:PublishVersion", ActionTarget::Function),
+    needed_action("lambda:CreateAlias", ActionTarget::Function),
+    needed_action("lambda:UpdateAlias", ActionTarget::Function),
+    needed_action("lambda:PutFunctionEventInvokeConfig", ActionTarget::Function),
+    needed_action("lambda:AddPermission", ActionTarget::Function),
+    needed_action("lambda:RemovePermission", ActionTarget::Function),
+    needed_action("lambda:TagResource", ActionTarget::Function),
+    needed_action("lambda:UntagResource", ActionTarget::Function),
+    needed_action("lambda:DeleteFunction", ActionTarget::Function),
+    optional_action(
+        "lambda:InvokeFunction",
+        ActionTarget::Version,
+        "new code can't be tried first: use `apply --no-canary`",
+    ),
+    needed_action("events:ListRules", ActionTarget::Rules),
+    needed_action("events:DescribeRule", ActionTarget::Rule),
+    needed_action("events:ListTargetsByRule", ActionTarget::Rule),
+    needed_action("events:ListTagsForResource", ActionTarget::Rule),
+    needed_action("events:PutRule", ActionTarget::Rule),
+    needed_action("events:TagResource", ActionTarget::Rule),
+    needed_action("events:PutTargets", ActionTarget::Rule),
+    needed_action("events:RemoveTargets", ActionTarget::Rule),
+    needed_action("events:DeleteRule", ActionTarget::Rule),
+    optional_action("tag:GetResources", ActionTarget::Any, "a plan reads the tags of log groups and rules one by one"),
 ];
 
 /// The ARNs to simulate an action on, for these venues: the ones that AWS names when it denies such a call.
-pub(super) fn resources(on: On, scope: &Scope, deployment: &str, venues: &[String]) -> Vec<String> {
+pub(super) fn simulated_arns(on: ActionTarget, scope: &Scope, deployment: &str, venues: &[String]) -> Vec<String> {
     // The simulator compares ARNs as text, so any suffix of the right form will do for the one that AWS chooses.
     const SECRET_SUFFIX: &str = "-aB3dE5";
-    let lock = scope.arn("logs", &format!("log-group:/deployer/{deployment}/lock/1"));
-    let each = |arn: &dyn Fn(&Names) -> String| -> Vec<String> {
-        venues.iter().map(|venue| arn(&Names::new(deployment, venue))).collect()
+    let lock = scope.regional_arn("logs", &format!("log-group:/deployer/{deployment}/lock/1"));
+    let each = |arn: &dyn Fn(&VenueNames) -> String| -> Vec<String> {
+        venues.iter().map(|venue| arn(&VenueNames::new(deployment, venue))).collect()
     };
-    let log_group = |names: &Names| scope.arn("logs", &format!("log-group:{}", names.log_group));
+    let log_group = |names: &VenueNames| scope.regional_arn("logs", &format!("log-group:{}", names.log_group));
     match on {
-        On::Any => vec!["*".to_owned()],
-        On::Roles => vec![scope.role_arn(&role_path(deployment), "")],
-        On::LogGroups => vec![scope.arn("logs", "log-group::log-stream:")],
-        On::Rules => vec![scope.arn("events", "rule/*")],
-        On::Lock => vec![format!("{lock}:log-stream:")],
-        On::LockTags => vec![lock],
-        On::Role => each(&|names| scope.role_arn(&names.role_path, &names.role)),
-        On::Secret => each(&|names| scope.arn("secretsmanager", &format!("secret:{}{SECRET_SUFFIX}", names.secret))),
-        On::LogGroup => each(&|names| format!("{}:log-stream:", log_group(names))),
-        On::LogGroupTags => each(&log_group),
-        On::Function => each(&|names| scope.arn("lambda", &format!("function:{}", names.function))),
-        On::Version => each(&|names| scope.arn("lambda", &format!("function:{}:1", names.function))),
-        On::Rule => each(&|names| scope.arn("events", &format!("rule/{}", names.rule))),
+        ActionTarget::Any => vec!["*".to_owned()],
+        ActionTarget::Roles => vec![scope.role_arn(&role_path(deployment), "")],
+        ActionTarget::LogGroups => vec![scope.regional_arn("logs", "log-group::log-stream:")],
+        ActionTarget::Rules => vec![scope.regional_arn("events", "rule/*")],
+        ActionTarget::Lock => vec![format!("{lock}:log-stream:")],
+        ActionTarget::LockTags => vec![lock],
+        ActionTarget::Role => each(&|names| scope.role_arn(&names.role_path, &names.role)),
+        ActionTarget::Secret => {
+            each(&|names| scope.regional_arn("secretsmanager", &format!("secret:{}{SECRET_SUFFIX}", names.secret)))
+        }
+        ActionTarget::LogGroup => each(&|names| format!("{}:log-stream:", log_group(names))),
+        ActionTarget::LogGroupTags => each(&log_group),
+        ActionTarget::Function => each(&|names| scope.regional_arn("lambda", &format!("function:{}", names.function))),
+        ActionTarget::Version => each(&|names| scope.regional_arn("lambda", &format!("function:{}:1", names.function))),
+        ActionTarget::Rule => each(&|names| scope.regional_arn("events", &format!("rule/{}", names.rule))),
     }
 }

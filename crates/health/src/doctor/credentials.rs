@@ -5,49 +5,49 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value};
-use sync_lambda::credentials::Secret;
+use sync_lambda::credentials::CredentialValue;
 use tokio::time::timeout;
 
-use super::{Examination, Finding, TIMEOUT};
+use super::{DoctorFinding, Examination, TIMEOUT};
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::manifest::{SecretRef, Venue};
-use deployer_core::naming::Names;
-use deployer_hubspot::{Unresolved, resolve};
+use deployer_core::naming::VenueNames;
+use deployer_hubspot::{UnresolvedSecret, resolve_secret};
 
 /// A credential: where it came from, and its value or why there is none.
 #[derive(Debug, Clone)]
-pub(super) struct Given {
+pub(super) struct GivenCredential {
     pub(super) origin: String,
-    pub(super) outcome: Result<Secret, Finding>,
+    pub(super) outcome: Result<CredentialValue, DoctorFinding>,
 }
 
 /// A venue's credentials, by their key in its secret.
-pub(super) type VenueCredentials = BTreeMap<String, Given>;
+pub(super) type VenueCredentials = BTreeMap<String, GivenCredential>;
 
-impl Given {
-    pub(super) fn value(&self) -> Option<&Secret> {
+impl GivenCredential {
+    pub(super) fn credential_value(&self) -> Option<&CredentialValue> {
         self.outcome.as_ref().ok()
     }
 }
 
 /// The deployer's own token, `[hubspot] token`.
-pub(super) async fn shared(examination: &Examination<'_>) -> Option<Given> {
+pub(super) async fn shared_token(examination: &Examination<'_>) -> Option<GivenCredential> {
     let hubspot = &examination.patient.manifest.hubspot;
     let reference = hubspot.token.as_ref().filter(|_| examination.asks_hubspot())?;
-    Some(from_reference(examination, reference).await)
+    Some(resolve_reference(examination, reference).await)
 }
 
 /// The venue's credentials in the manifest that some check uses.
-pub(super) async fn of_venue(examination: &Examination<'_>, venue: &Venue) -> VenueCredentials {
+pub(super) async fn venue_credentials(examination: &Examination<'_>, venue: &Venue) -> VenueCredentials {
     let tried: Vec<&(String, SecretRef)> =
-        venue.secrets.iter().filter(|(key, _)| examination.tries(venue, key)).collect();
+        venue.secrets.iter().filter(|(key, _)| examination.uses_credential(venue, key)).collect();
     let managed = tried.iter().any(|(_, reference)| *reference == SecretRef::Managed);
-    let stored = if managed { Some(stored(examination, venue).await) } else { None };
+    let stored = if managed { Some(read_stored_secret(examination, venue).await) } else { None };
     let mut credentials = VenueCredentials::new();
     for (key, reference) in tried {
         let given = match (reference, &stored) {
-            (SecretRef::Managed, Some(stored)) => from_secret(examination, venue, key, stored),
-            _ => from_reference(examination, reference).await,
+            (SecretRef::Managed, Some(stored)) => read_managed_credential(examination, venue, key, stored),
+            _ => resolve_reference(examination, reference).await,
         };
         credentials.insert(key.clone(), given);
     }
@@ -55,7 +55,7 @@ pub(super) async fn of_venue(examination: &Examination<'_>, venue: &Venue) -> Ve
 }
 
 /// Resolves references one at a time, each only once: a password manager may prompt a person.
-async fn from_reference(examination: &Examination<'_>, reference: &SecretRef) -> Given {
+async fn resolve_reference(examination: &Examination<'_>, reference: &SecretRef) -> GivenCredential {
     let mut resolved = examination.resolved.lock().await;
     let origin = reference.to_string();
     if let Some(given) = resolved.get(&origin) {
@@ -65,70 +65,73 @@ async fn from_reference(examination: &Examination<'_>, reference: &SecretRef) ->
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let outcome = resolve(reference, directory).await.map_err(|error| {
+    let outcome = resolve_secret(reference, directory).await.map_err(|error| {
         let advice = match &error {
-            Unresolved::Managed => {
+            UnresolvedSecret::Managed => {
                 "use a reference that resolves on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS"
             }
             _ => "set it here and run this again; `deployer secret status --compare` compares it with what AWS stores",
         };
-        Finding::unknown(format!("{reference}: {error}")).advice(advice)
+        DoctorFinding::unknown(format!("{reference}: {error}")).with_advice(advice)
     });
-    let given = Given { origin: origin.clone(), outcome };
+    let given = GivenCredential { origin: origin.clone(), outcome };
     resolved.insert(origin, given.clone());
     given
 }
 
-fn from_secret(
+fn read_managed_credential(
     examination: &Examination<'_>,
     venue: &Venue,
     key: &str,
-    stored: &Result<Map<String, Value>, Finding>,
-) -> Given {
+    stored: &Result<Map<String, Value>, DoctorFinding>,
+) -> GivenCredential {
     let name = secret_name(examination, venue);
     let set = format!("`deployer secret set {} {}` sets it", venue.name, key.to_lowercase());
     let outcome = match stored {
         Err(finding) => Err(finding.clone()),
         Ok(object) => match object.get(key).and_then(Value::as_str).filter(|value| !value.trim().is_empty()) {
-            Some(value) => Ok(Secret::new(value)),
-            None => Err(Finding::failed(format!("managed: the secret {name} in AWS has no {key}")).advice(set)),
+            Some(value) => Ok(CredentialValue::new(value)),
+            None => {
+                Err(DoctorFinding::failed(format!("managed: the secret {name} in AWS has no {key}")).with_advice(set))
+            }
         },
     };
-    Given { origin: format!("managed, read from the secret {name} in AWS"), outcome }
+    GivenCredential { origin: format!("managed, read from the secret {name} in AWS"), outcome }
 }
 
 /// The content of a venue's secret.
-async fn stored(examination: &Examination<'_>, venue: &Venue) -> Result<Map<String, Value>, Finding> {
+async fn read_stored_secret(examination: &Examination<'_>, venue: &Venue) -> Result<Map<String, Value>, DoctorFinding> {
     let name = secret_name(examination, venue);
-    if examination.identity().await.is_err() {
-        return Err(Finding::unknown(format!("managed: the secret {name} wasn't read: see the AWS checks")));
+    if examination.caller_identity().await.is_err() {
+        return Err(DoctorFinding::unknown(format!("managed: the secret {name} wasn't read: see the AWS checks")));
     }
     let request = examination.patient.aws.secrets.get_secret_value().secret_id(&name).send();
     let Ok(answer) = timeout(TIMEOUT, request).await else {
-        return Err(Finding::unknown(format!("managed: secretsmanager:GetSecretValue of {name}: no answer")));
+        return Err(DoctorFinding::unknown(format!("managed: secretsmanager:GetSecretValue of {name}: no answer")));
     };
-    let answer = answer.call("secretsmanager:GetSecretValue").map_err(|error| unreadable(&name, venue, &error))?;
+    let answer =
+        answer.call("secretsmanager:GetSecretValue").map_err(|error| unreadable_secret(&name, venue, &error))?;
     match serde_json::from_str(answer.secret_string().unwrap_or("{}")) {
         Ok(Value::Object(object)) => Ok(object),
         // The content is not shown: it is a secret.
-        _ => Err(Finding::failed(format!("managed: the secret {name} doesn't contain a JSON object"))
-            .advice("store {} in it in the AWS console, then set its credentials")),
+        _ => Err(DoctorFinding::failed(format!("managed: the secret {name} doesn't contain a JSON object"))
+            .with_advice("store {} in it in the AWS console, then set its credentials")),
     }
 }
 
-fn unreadable(name: &str, venue: &Venue, error: &CallError) -> Finding {
+fn unreadable_secret(name: &str, venue: &Venue, error: &CallError) -> DoctorFinding {
     match error.kind {
-        FailureKind::NotFound => Finding::failed(format!("managed: there is no secret {name} in AWS yet"))
-            .advice(format!("`deployer apply` creates it; then `deployer secret set {} …` sets it", venue.name)),
-        FailureKind::PendingDeletion => Finding::failed(format!("managed: the secret {name} was deleted"))
-            .advice("`deployer apply` restores it in time"),
+        FailureKind::NotFound => DoctorFinding::failed(format!("managed: there is no secret {name} in AWS yet"))
+            .with_advice(format!("`deployer apply` creates it; then `deployer secret set {} …` sets it", venue.name)),
+        FailureKind::PendingDeletion => DoctorFinding::failed(format!("managed: the secret {name} was deleted"))
+            .with_advice("`deployer apply` restores it in time"),
         _ => {
-            let finding = Finding::unknown(format!("managed: the secret {name} is unreadable: {error}"));
-            Finding { advice: error.hint(), ..finding }
+            let finding = DoctorFinding::unknown(format!("managed: the secret {name} is unreadable: {error}"));
+            DoctorFinding { advice: error.hint(), ..finding }
         }
     }
 }
 
 fn secret_name(examination: &Examination<'_>, venue: &Venue) -> String {
-    Names::new(&examination.patient.manifest.deployment.name, &venue.name).secret
+    VenueNames::new(&examination.patient.manifest.deployment.name, &venue.name).secret
 }

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use sync_config::config::KEY_HUBSPOT_TOKEN;
 use sync_lambda::hubspot::VERSION;
 
-use super::credentials::{Given, VenueCredentials};
-use super::properties::{self, Definitions};
-use super::{Area, Check, Examination, Finding};
+use super::credentials::{GivenCredential, VenueCredentials};
+use super::properties::{self, PropertyDefinitions};
+use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
 use deployer_core::manifest::Venue;
-use deployer_hubspot::hubspot::Again;
-use deployer_hubspot::{HubSpot, VendorError, VendorFailure};
+use deployer_hubspot::hubspot::Retryable;
+use deployer_hubspot::{HubSpotClient, VendorError, VendorFailure};
 
 const TOKEN_INFO: &str = "/oauth/v2/private-apps/get/access-token-info";
 const CONTACTS_READ: &str = "crm.objects.contacts.read";
@@ -24,57 +24,58 @@ const SCHEMAS_READ: &str = "crm.schemas.contacts.read";
 const SCHEMAS_WRITE: &str = "crm.schemas.contacts.write";
 
 /// A scope, and which command needs it if it is optional.
-struct Scope {
+struct TokenScope {
     name: &'static str,
     only_for: Option<&'static str>,
 }
 
 /// The scopes that a venue's runs need.
-const OF_VENUES: [Scope; 2] =
-    [Scope { name: CONTACTS_READ, only_for: None }, Scope { name: CONTACTS_WRITE, only_for: None }];
+const OF_VENUES: [TokenScope; 2] =
+    [TokenScope { name: CONTACTS_READ, only_for: None }, TokenScope { name: CONTACTS_WRITE, only_for: None }];
 /// The scopes that the deployer's own `[hubspot] token` needs.
-const OF_DEPLOYER: [Scope; 4] = [
-    Scope { name: SCHEMAS_READ, only_for: None },
-    Scope { name: SCHEMAS_WRITE, only_for: None },
-    Scope {
+const OF_DEPLOYER: [TokenScope; 4] = [
+    TokenScope { name: SCHEMAS_READ, only_for: None },
+    TokenScope { name: SCHEMAS_WRITE, only_for: None },
+    TokenScope {
         name: CONTACTS_READ,
         only_for: Some("`deployer duplicates` needs it, to find out which venue a lead belongs to"),
     },
-    Scope { name: "automation", only_for: Some("`deployer audit` needs it, to read workflows") },
+    TokenScope { name: "automation", only_for: Some("`deployer audit` needs it, to read workflows") },
 ];
 
 /// What is known about an accepted token.
-pub(super) struct Opened {
+pub(super) struct AcceptedToken {
     portal_id: u64,
     /// Its scopes, according to HubSpot.
     scopes: Result<Vec<String>, VendorError>,
     /// Whether it can read contacts, if its scopes are unknown.
     contacts: Option<Result<(), VendorError>>,
     /// The portal's contact properties.
-    definitions: Result<Definitions, VendorError>,
+    definitions: Result<PropertyDefinitions, VendorError>,
 }
 
-pub(super) async fn checks(
+pub(super) async fn check_hubspot(
     examination: &Examination<'_>,
-    shared: Option<&Given>,
+    shared: Option<&GivenCredential>,
     venues: &[(&Venue, VenueCredentials)],
-) -> Vec<Check> {
+) -> Vec<DoctorCheck> {
     let manifest = examination.patient.manifest;
-    let check = |finding: Finding, venue: Option<&Venue>, name: &str| finding.check(Area::HubSpot, venue, name);
-    if let Some(left_out) = examination.left_out(&manifest.hubspot.base_uri) {
+    let check =
+        |finding: DoctorFinding, venue: Option<&Venue>, name: &str| finding.into_check(CheckArea::HubSpot, venue, name);
+    if let Some(left_out) = examination.skipped_as_remote(&manifest.hubspot.base_uri) {
         return vec![check(left_out, None, "HubSpot")];
     }
-    let tokens: Vec<(Option<&Venue>, Option<&Given>)> = [(None, shared)]
+    let tokens: Vec<(Option<&Venue>, Option<&GivenCredential>)> = [(None, shared)]
         .into_iter()
         .chain(venues.iter().map(|(venue, credentials)| (Some(*venue), credentials.get(KEY_HUBSPOT_TOKEN))))
         .collect();
     let mut distinct: Vec<&str> =
-        tokens.iter().filter_map(|(_, given)| Some(given.as_ref()?.value()?.expose())).collect();
+        tokens.iter().filter_map(|(_, given)| Some(given.as_ref()?.credential_value()?.expose())).collect();
     distinct.sort_unstable();
     distinct.dedup();
-    let opened = join_all(distinct.iter().map(|token| open(examination, token))).await;
-    let opened: BTreeMap<&str, Result<Opened, VendorError>> = distinct.into_iter().zip(opened).collect();
-    let of = |given: &Given| given.value().and_then(|token| opened.get(token.expose()));
+    let opened = join_all(distinct.iter().map(|token| inspect_token(examination, token))).await;
+    let opened: BTreeMap<&str, Result<AcceptedToken, VendorError>> = distinct.into_iter().zip(opened).collect();
+    let of = |given: &GivenCredential| given.credential_value().and_then(|token| opened.get(token.expose()));
     let shared_definitions = shared.and_then(of).and_then(|opened| opened.as_ref().ok()?.definitions.as_ref().ok());
 
     let mut checks = Vec::new();
@@ -83,7 +84,7 @@ pub(super) async fn checks(
             if venue.is_none() {
                 let why = "the manifest has no `token` in [hubspot]";
                 let advice = "with one, the deployer can check the properties in HubSpot and which portal it is";
-                checks.push(check(Finding::skipped(why).advice(advice), None, "HubSpot token"));
+                checks.push(check(DoctorFinding::skipped(why).with_advice(advice), None, "HubSpot token"));
             }
             continue;
         };
@@ -93,15 +94,15 @@ pub(super) async fn checks(
                 None
             }
             (Ok(_), Some(Ok(opened))) => {
-                checks.push(check(Finding::ok(format!("{}, accepted", given.origin)), venue, "HubSpot token"));
-                checks.push(check(portal(opened, manifest.hubspot.portal_id), venue, "HubSpot portal"));
+                checks.push(check(DoctorFinding::ok(format!("{}, accepted", given.origin)), venue, "HubSpot token"));
+                checks.push(check(check_portal(opened, manifest.hubspot.portal_id), venue, "HubSpot portal"));
                 let scopes = if venue.is_some() { &OF_VENUES[..] } else { &OF_DEPLOYER[..] };
-                let scopes = scopes.iter().map(|wanted| (wanted.name, scope(opened, wanted)));
+                let scopes = scopes.iter().map(|wanted| (wanted.name, check_scope(opened, wanted)));
                 checks.extend(scopes.map(|(name, finding)| check(finding, venue, &format!("HubSpot scope {name}"))));
                 Some(opened)
             }
             (Ok(_), Some(Err(error))) => {
-                checks.push(check(refused(&given.origin, error), venue, "HubSpot token"));
+                checks.push(check(finding_for_token(&given.origin, error), venue, "HubSpot token"));
                 None
             }
             (Ok(_), None) => None,
@@ -113,7 +114,7 @@ pub(super) async fn checks(
                 (None, Some(own)) => Some(own.as_ref()),
                 (None, None) => None,
             };
-            for (name, finding) in properties::findings(venue, definitions) {
+            for (name, finding) in properties::property_findings(venue, definitions) {
                 checks.push(check(finding, Some(venue), name));
             }
         }
@@ -122,21 +123,22 @@ pub(super) async fn checks(
 }
 
 /// Finds out everything about a token. A token that is rejected is not used again.
-async fn open(examination: &Examination<'_>, token: &str) -> Result<Opened, VendorError> {
+async fn inspect_token(examination: &Examination<'_>, token: &str) -> Result<AcceptedToken, VendorError> {
     let patient = examination.patient;
-    let secret = sync_lambda::credentials::Secret::new(token);
-    let hubspot = &HubSpot::new(patient.client.clone(), &patient.manifest.hubspot.base_uri, secret);
+    let secret = sync_lambda::credentials::CredentialValue::new(token);
+    let hubspot = &HubSpotClient::new(patient.client.clone(), &patient.manifest.hubspot.base_uri, secret);
     let portal_id = hubspot.portal_id().await?;
-    let (scopes, definitions) = tokio::join!(scopes(hubspot, token), properties::definitions(hubspot));
+    let (scopes, definitions) = tokio::join!(read_token_scopes(hubspot, token), properties::read_definitions(hubspot));
     let contacts = match scopes {
         Ok(_) => None,
-        Err(_) => Some(hubspot.get(&format!("/crm/objects/{VERSION}/contacts?limit=1")).await.map(drop)),
+        Err(_) => Some(hubspot.get_json(&format!("/crm/objects/{VERSION}/contacts?limit=1")).await.map(drop)),
     };
-    Ok(Opened { portal_id, scopes, contacts, definitions })
+    Ok(AcceptedToken { portal_id, scopes, contacts, definitions })
 }
 
-async fn scopes(hubspot: &HubSpot, token: &str) -> Result<Vec<String>, VendorError> {
-    let info = hubspot.call(Method::POST, TOKEN_INFO, Some(&json!({ "tokenKey": token })), Again::Yes).await?;
+async fn read_token_scopes(hubspot: &HubSpotClient, token: &str) -> Result<Vec<String>, VendorError> {
+    let info =
+        hubspot.request_json(Method::POST, TOKEN_INFO, Some(&json!({ "tokenKey": token })), Retryable::Yes).await?;
     let scopes = info.get("scopes").and_then(Value::as_array);
     let scopes = scopes.map(|scopes| scopes.iter().filter_map(|scope| scope.as_str().map(ToOwned::to_owned)).collect());
     scopes.ok_or_else(|| VendorError {
@@ -148,54 +150,56 @@ async fn scopes(hubspot: &HubSpot, token: &str) -> Result<Vec<String>, VendorErr
 }
 
 /// The finding for a failed request.
-pub(super) fn failure(error: &VendorError) -> Finding {
+pub(super) fn finding_for_failure(error: &VendorError) -> DoctorFinding {
     let evidence = error.to_string();
     match &error.failure {
-        VendorFailure::Unauthenticated => Finding::failed(evidence).advice(
+        VendorFailure::Unauthenticated => DoctorFinding::failed(evidence).with_advice(
             "the token was revoked, replaced or mistyped: copy the private app's current token from HubSpot (Settings, \
              Integrations, Private Apps), set it here, and in AWS with `deployer secret set`",
         ),
-        VendorFailure::Denied => {
-            Finding::failed(evidence).advice("add the scope to the private app in HubSpot, and copy its token again")
-        }
-        VendorFailure::NotFound => Finding::failed(evidence).advice("check `base_uri` in [hubspot]"),
+        VendorFailure::Denied => DoctorFinding::failed(evidence)
+            .with_advice("add the scope to the private app in HubSpot, and copy its token again"),
+        VendorFailure::NotFound => DoctorFinding::failed(evidence).with_advice("check `base_uri` in [hubspot]"),
         VendorFailure::RateLimited(_) => {
-            Finding::unknown(evidence).advice("run this again when the rate limit has reset")
+            DoctorFinding::unknown(evidence).with_advice("run this again when the rate limit has reset")
         }
         VendorFailure::NoAnswer(_) => {
-            Finding::unknown(evidence).advice("check the network, and `base_uri` in [hubspot]")
+            DoctorFinding::unknown(evidence).with_advice("check the network, and `base_uri` in [hubspot]")
         }
         VendorFailure::Conflict | VendorFailure::Refused(_) | VendorFailure::Unavailable(_) => {
-            Finding::unknown(evidence).advice("run this again; HubSpot's support will ask for the correlation ID")
+            DoctorFinding::unknown(evidence)
+                .with_advice("run this again; HubSpot's support will ask for the correlation ID")
         }
     }
 }
 
-fn refused(origin: &str, error: &VendorError) -> Finding {
-    let finding = failure(error);
-    Finding { evidence: format!("{origin}: {}", finding.evidence), ..finding }
+fn finding_for_token(origin: &str, error: &VendorError) -> DoctorFinding {
+    let finding = finding_for_failure(error);
+    DoctorFinding { evidence: format!("{origin}: {}", finding.evidence), ..finding }
 }
 
-fn portal(opened: &Opened, guard: Option<u64>) -> Finding {
+fn check_portal(opened: &AcceptedToken, guard: Option<u64>) -> DoctorFinding {
     let portal_id = opened.portal_id;
     match guard {
-        None => Finding::ok(format!("{portal_id}; set `portal_id` in the manifest to refuse any other")),
-        Some(guard) if guard == portal_id => Finding::ok(format!("{portal_id}, matches the manifest")),
-        Some(guard) => Finding::failed(format!("the token is for portal {portal_id}, but the manifest is for {guard}"))
-            .advice("use a token for that portal, or correct `portal_id`"),
+        None => DoctorFinding::ok(format!("{portal_id}; set `portal_id` in the manifest to refuse any other")),
+        Some(guard) if guard == portal_id => DoctorFinding::ok(format!("{portal_id}, matches the manifest")),
+        Some(guard) => {
+            DoctorFinding::failed(format!("the token is for portal {portal_id}, but the manifest is for {guard}"))
+                .with_advice("use a token for that portal, or correct `portal_id`")
+        }
     }
 }
 
-fn scope(opened: &Opened, wanted: &Scope) -> Finding {
+fn check_scope(opened: &AcceptedToken, wanted: &TokenScope) -> DoctorFinding {
     let missing = |evidence: String| match wanted.only_for {
-        None => Finding::failed(evidence).advice(format!(
+        None => DoctorFinding::failed(evidence).with_advice(format!(
             "add {} to the private app in HubSpot (Settings, Integrations, Private Apps), and copy its token again",
             wanted.name
         )),
-        Some(who) => Finding::skipped(format!("{evidence}; only {who}")),
+        Some(who) => DoctorFinding::skipped(format!("{evidence}; only {who}")),
     };
     let unanswered = match &opened.scopes {
-        Ok(scopes) if scopes.iter().any(|scope| scope == wanted.name) => return Finding::ok("granted"),
+        Ok(scopes) if scopes.iter().any(|scope| scope == wanted.name) => return DoctorFinding::ok("granted"),
         Ok(_) => return missing("not granted".to_owned()),
         Err(error) => error,
     };
@@ -206,11 +210,11 @@ fn scope(opened: &Opened, wanted: &Scope) -> Finding {
         _ => None,
     };
     match tried {
-        Some((None, how)) => Finding::ok(format!("{how}; the token's scopes are unknown ({unanswered})")),
+        Some((None, how)) => DoctorFinding::ok(format!("{how}; the token's scopes are unknown ({unanswered})")),
         Some((Some(error), _)) if error.failure == VendorFailure::Denied => missing(error.to_string()),
-        Some((Some(error), _)) => failure(error),
-        None if wanted.only_for.is_some() => Finding::skipped(format!("unknown: {unanswered}")),
-        None => Finding::unknown(format!("unknown: {unanswered}"))
-            .advice(format!("check in HubSpot whether the private app has {}", wanted.name)),
+        Some((Some(error), _)) => finding_for_failure(error),
+        None if wanted.only_for.is_some() => DoctorFinding::skipped(format!("unknown: {unanswered}")),
+        None => DoctorFinding::unknown(format!("unknown: {unanswered}"))
+            .with_advice(format!("check in HubSpot whether the private app has {}", wanted.name)),
     }
 }

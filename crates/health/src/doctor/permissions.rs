@@ -10,16 +10,16 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
 use futures_util::future::join_all;
 
-use super::actions::{ACTIONS, Action, On, resources};
-use super::aws::{Identity, finding, not_asked};
-use super::{Area, Check, Examination, Finding};
+use super::actions::{ACTIONS, ActionTarget, IamAction, simulated_arns};
+use super::aws::{CallerIdentity, finding_for_call, not_checked};
+use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
 use deployer_aws::{Aws, Call, CallError, FailureKind};
 use deployer_core::manifest::Status;
 use deployer_core::naming::TAG_DEPLOYMENT;
 
 /// The principal whose policies are simulated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Principal {
+enum SimulatedPrincipal {
     /// A user, or a role by its own ARN.
     Known(String),
     /// A session of this role. The session's ARN lacks the role's path.
@@ -30,8 +30,8 @@ enum Principal {
     Unsimulated,
 }
 
-impl Principal {
-    fn of(arn: &str) -> Self {
+impl SimulatedPrincipal {
+    fn from_arn(arn: &str) -> Self {
         match arn.splitn(6, ':').nth(5).map(|resource| resource.split_once('/').unwrap_or((resource, ""))) {
             Some(("root", _)) => Self::Root,
             Some(("user" | "role", _)) => Self::Known(arn.to_owned()),
@@ -41,73 +41,77 @@ impl Principal {
     }
 }
 
-pub(super) async fn checks(examination: &Examination<'_>) -> Vec<Check> {
-    let check = |finding: Finding, service: &str| finding.check(Area::Aws, None, format!("permissions {service}"));
+pub(super) async fn check_permissions(examination: &Examination<'_>) -> Vec<DoctorCheck> {
+    let check = |finding: DoctorFinding, service: &str| {
+        finding.into_check(CheckArea::Aws, None, format!("permissions {service}"))
+    };
     let aws = examination.patient.aws;
-    let one = |finding: Finding| vec![finding.check(Area::Aws, None, "permissions")];
-    let Ok(identity) = examination.identity().await else { return one(not_asked()) };
-    let principal = match Principal::of(&identity.arn) {
-        Principal::Root => {
-            return one(Finding::warning(format!("{} may do everything", identity.arn))
-                .advice("use a role instead of the account's root user"));
+    let one = |finding: DoctorFinding| vec![finding.into_check(CheckArea::Aws, None, "permissions")];
+    let Ok(identity) = examination.caller_identity().await else { return one(not_checked()) };
+    let principal = match SimulatedPrincipal::from_arn(&identity.arn) {
+        SimulatedPrincipal::Root => {
+            return one(DoctorFinding::warning(format!("{} may do everything", identity.arn))
+                .with_advice("use a role instead of the account's root user"));
         }
-        Principal::Unsimulated => {
-            return one(Finding::unknown(format!(
+        SimulatedPrincipal::Unsimulated => {
+            return one(DoctorFinding::unknown(format!(
                 "IAM simulates only users and roles, and {} is neither",
                 identity.arn
             )));
         }
-        Principal::Known(arn) => arn,
-        Principal::SessionOf(role) => match aws.iam.get_role().role_name(&role).send().await.call("iam:GetRole") {
-            Ok(answer) => answer.role().map(|role| role.arn().to_owned()).unwrap_or_default(),
-            Err(error) => return one(unsimulated(&error)),
-        },
+        SimulatedPrincipal::Known(arn) => arn,
+        SimulatedPrincipal::SessionOf(role) => {
+            match aws.iam.get_role().role_name(&role).send().await.call("iam:GetRole") {
+                Ok(answer) => answer.role().map(|role| role.arn().to_owned()).unwrap_or_default(),
+                Err(error) => return one(not_simulated(&error)),
+            }
+        }
     };
-    let venues = examination.venues().into_iter().filter(|venue| venue.status != Status::Blocked);
+    let venues = examination.examined_venues().into_iter().filter(|venue| venue.status != Status::Blocked);
     let venues: Vec<String> = venues.map(|venue| venue.name.clone()).collect();
-    match simulated(aws, examination, identity, &principal, &venues).await {
-        Err(error) => one(unsimulated(&error)),
-        Ok(denied) => services()
+    match simulate_actions(aws, examination, identity, &principal, &venues).await {
+        Err(error) => one(not_simulated(&error)),
+        Ok(denied) => action_services()
             .into_iter()
-            .map(|service| check(judge(service, &denied, &principal, &identity.arn), service))
+            .map(|service| check(judge_service(service, &denied, &principal, &identity.arn), service))
             .collect(),
     }
 }
 
 /// The finding if the simulator can't be used, which says nothing about the other permissions.
-fn unsimulated(error: &CallError) -> Finding {
-    let unknown = Finding::unknown(format!("permissions weren't simulated: {error}"));
+fn not_simulated(error: &CallError) -> DoctorFinding {
+    let unknown = DoctorFinding::unknown(format!("permissions weren't simulated: {error}"));
     match error.kind {
         FailureKind::NotImplemented => unknown,
-        _ => Finding { advice: finding(error).advice, ..unknown },
+        _ => DoctorFinding { advice: finding_for_call(error).advice, ..unknown },
     }
 }
 
 /// An action that is not allowed on a resource, and why.
-struct Denied {
-    action: &'static Action,
+struct DeniedAction {
+    action: &'static IamAction,
     resource: String,
     reason: String,
     /// Whether the decision depends on a condition key whose value the simulator doesn't have.
     undecided: bool,
 }
 
-async fn simulated(
+async fn simulate_actions(
     aws: &Aws,
     examination: &Examination<'_>,
-    identity: &Identity,
+    identity: &CallerIdentity,
     principal: &str,
     venues: &[String],
-) -> Result<Vec<Denied>, CallError> {
+) -> Result<Vec<DeniedAction>, CallError> {
     let deployment = &examination.patient.manifest.deployment.name;
-    let mut groups: BTreeMap<On, Vec<&'static Action>> = BTreeMap::new();
+    let mut groups: BTreeMap<ActionTarget, Vec<&'static IamAction>> = BTreeMap::new();
     for action in ACTIONS {
         groups.entry(action.on).or_default().push(action);
     }
-    let context = context(deployment, &identity.scope.region);
+    let context = context_entries(deployment, &identity.scope.region);
     let context = &context;
     let groups = groups.into_iter().map(|(on, actions)| async move {
-        let resources = resources(on, &identity.scope, deployment, venues);
+        let resources = simulated_arns(on, &identity.scope, deployment, venues);
         if resources.is_empty() {
             return Ok(Vec::new());
         }
@@ -120,13 +124,13 @@ async fn simulated(
             let page = page.call("iam:SimulatePrincipalPolicy")?;
             for result in page.evaluation_results() {
                 let action = actions.iter().find(|action| action.name == result.eval_action_name());
-                denied.extend(action.into_iter().flat_map(|action| refused(action, result)));
+                denied.extend(action.into_iter().flat_map(|action| denials_in_result(action, result)));
             }
         }
         Ok::<_, CallError>(denied)
     });
     let denied: Result<Vec<_>, _> = join_all(groups).await.into_iter().collect();
-    let mut denied: Vec<Denied> = denied?.into_iter().flatten().collect();
+    let mut denied: Vec<DeniedAction> = denied?.into_iter().flatten().collect();
     // One result can repeat the results of all resources.
     denied.sort_by(|one, other| (one.action.name, &one.resource).cmp(&(other.action.name, &other.resource)));
     denied.dedup_by(|one, other| (one.action.name, &one.resource) == (other.action.name, &other.resource));
@@ -134,7 +138,7 @@ async fn simulated(
 }
 
 /// The condition keys that policies may check, with the values that the deployer's calls have.
-fn context(deployment: &str, region: &str) -> Vec<ContextEntry> {
+fn context_entries(deployment: &str, region: &str) -> Vec<ContextEntry> {
     let entries = [
         ("iam:PassedToService".to_owned(), "lambda.amazonaws.com"),
         ("aws:RequestedRegion".to_owned(), region),
@@ -149,7 +153,7 @@ fn context(deployment: &str, region: &str) -> Vec<ContextEntry> {
 }
 
 /// The denials in a result. One result can cover all resources and list those that differ.
-fn refused(action: &'static Action, result: &EvaluationResult) -> Vec<Denied> {
+fn denials_in_result(action: &'static IamAction, result: &EvaluationResult) -> Vec<DeniedAction> {
     let elsewhere = if result.organizations_decision_detail().is_some_and(|detail| !detail.allowed_by_organizations()) {
         ", by a policy of the organization"
     } else if result
@@ -166,7 +170,7 @@ fn refused(action: &'static Action, result: &EvaluationResult) -> Vec<Denied> {
             reason = format!("{reason}, depends on the conditions {}", missing.join(", "));
         }
         let undecided = !missing.is_empty() && *decision == PolicyEvaluationDecisionType::ImplicitDeny;
-        Denied { action, resource: resource.to_owned(), reason, undecided }
+        DeniedAction { action, resource: resource.to_owned(), reason, undecided }
     };
     let specific = result.resource_specific_results();
     if specific.is_empty() {
@@ -185,27 +189,27 @@ fn refused(action: &'static Action, result: &EvaluationResult) -> Vec<Denied> {
         .collect()
 }
 
-fn service(action: &Action) -> &'static str {
+fn action_service(action: &IamAction) -> &'static str {
     action.name.split(':').next().unwrap_or_default()
 }
 
 /// The services, in the order of [`ACTIONS`].
-fn services() -> Vec<&'static str> {
-    let mut services: Vec<&'static str> = ACTIONS.iter().map(service).collect();
+fn action_services() -> Vec<&'static str> {
+    let mut services: Vec<&'static str> = ACTIONS.iter().map(action_service).collect();
     services.dedup();
     services
 }
 
 /// One finding for all actions of a service.
-fn judge(name: &str, denied: &[Denied], principal: &str, arn: &str) -> Finding {
-    let denied: Vec<&Denied> = denied.iter().filter(|denied| service(denied.action) == name).collect();
-    let mut by_action: BTreeMap<&str, Vec<&Denied>> = BTreeMap::new();
+fn judge_service(name: &str, denied: &[DeniedAction], principal: &str, arn: &str) -> DoctorFinding {
+    let denied: Vec<&DeniedAction> = denied.iter().filter(|denied| action_service(denied.action) == name).collect();
+    let mut by_action: BTreeMap<&str, Vec<&DeniedAction>> = BTreeMap::new();
     for denied in &denied {
         by_action.entry(denied.action.name).or_default().push(denied);
     }
     if by_action.is_empty() {
         let mut actions: Vec<&str> =
-            ACTIONS.iter().filter(|action| service(action) == name).map(|action| action.name).collect();
+            ACTIONS.iter().filter(|action| action_service(action) == name).map(|action| action.name).collect();
         actions.sort_unstable();
         actions.dedup();
         let session = if arn == principal { "" } else { "; session policies are not included" };
@@ -213,7 +217,7 @@ fn judge(name: &str, denied: &[Denied], principal: &str, arn: &str) -> Finding {
             [one] => format!("{one} is allowed"),
             all => format!("all {} actions are allowed", all.len()),
         };
-        return Finding::ok(format!("{actions}, according to IAM's simulator{session}"));
+        return DoctorFinding::ok(format!("{actions}, according to IAM's simulator{session}"));
     }
     let evidence: Vec<String> = by_action
         .iter()
@@ -230,14 +234,15 @@ fn judge(name: &str, denied: &[Denied], principal: &str, arn: &str) -> Finding {
     let certain = denied.iter().any(|denied| denied.action.otherwise.is_none() && !denied.undecided);
     let needed = denied.iter().any(|denied| denied.action.otherwise.is_none());
     if certain {
-        Finding::failed(evidence).advice(policy)
+        DoctorFinding::failed(evidence).with_advice(policy)
     } else if needed {
-        Finding::unknown(evidence).advice(policy)
+        DoctorFinding::unknown(evidence).with_advice(policy)
     } else {
-        let without = |denied: &&Denied| Some(format!("without {}, {}", denied.action.name, denied.action.otherwise?));
+        let without =
+            |denied: &&DeniedAction| Some(format!("without {}, {}", denied.action.name, denied.action.otherwise?));
         let mut without: Vec<String> = denied.iter().filter_map(without).collect();
         without.dedup();
-        Finding::warning(evidence).advice(format!("{}; {policy}", without.join("; ")))
+        DoctorFinding::warning(evidence).with_advice(format!("{}; {policy}", without.join("; ")))
     }
 }
 
@@ -247,32 +252,32 @@ mod tests {
 
     #[test]
     fn derives_the_principal_from_the_arn() {
-        let known = |arn: &str| Principal::Known(arn.to_owned());
+        let known = |arn: &str| SimulatedPrincipal::Known(arn.to_owned());
         for (arn, wanted) in [
             ("arn:aws:iam::123456789012:user/ops/ana", known("arn:aws:iam::123456789012:user/ops/ana")),
-            ("arn:aws:sts::123456789012:assumed-role/Deploy/ana", Principal::SessionOf("Deploy".to_owned())),
+            ("arn:aws:sts::123456789012:assumed-role/Deploy/ana", SimulatedPrincipal::SessionOf("Deploy".to_owned())),
             (
                 "arn:aws-us-gov:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123/ana@example.com",
-                Principal::SessionOf("AWSReservedSSO_Admin_0123".to_owned()),
+                SimulatedPrincipal::SessionOf("AWSReservedSSO_Admin_0123".to_owned()),
             ),
-            ("arn:aws:iam::123456789012:root", Principal::Root),
-            ("arn:aws:sts::123456789012:federated-user/ana", Principal::Unsimulated),
-            ("", Principal::Unsimulated),
+            ("arn:aws:iam::123456789012:root", SimulatedPrincipal::Root),
+            ("arn:aws:sts::123456789012:federated-user/ana", SimulatedPrincipal::Unsimulated),
+            ("", SimulatedPrincipal::Unsimulated),
         ] {
-            assert_eq!(Principal::of(arn), wanted, "{arn}");
+            assert_eq!(SimulatedPrincipal::of(arn), wanted, "{arn}");
         }
     }
 
     #[test]
     fn warns_about_optional_actions_and_reports_undecided_ones_as_unknown() {
         let action = |name: &str| ACTIONS.iter().find(|action| action.name == name).expect("a listed action");
-        let denied = |name: &str, undecided: bool| Denied {
+        let denied = |name: &str, undecided: bool| DeniedAction {
             action: action(name),
             resource: "*".to_owned(),
             reason: "implicitDeny".to_owned(),
             undecided,
         };
-        let verdict = |denied: &[Denied]| judge("lambda", denied, "arn", "arn").verdict;
+        let verdict = |denied: &[DeniedAction]| judge("lambda", denied, "arn", "arn").verdict;
         use super::super::Verdict;
         assert_eq!(verdict(&[]), Verdict::Ok);
         assert_eq!(verdict(&[denied("iam:PassRole", false)]), Verdict::Ok, "another service");

@@ -3,53 +3,55 @@
 use std::collections::BTreeMap;
 
 use sync_config::config::LedgerProperties;
-use sync_config::mapping::Mapping;
+use sync_config::mapping::LeadMapping;
 
-use super::Finding;
-use super::hubspot::failure;
+use super::DoctorFinding;
+use super::hubspot::finding_for_failure;
 use deployer_core::manifest::Venue;
-use deployer_core::property::{Property, PropertyOption, of_venue};
-use deployer_hubspot::{HubSpot, VendorError, VendorFailure};
+use deployer_core::property::{ContactProperty, ContactPropertyOption, venue_properties};
+use deployer_hubspot::{HubSpotClient, VendorError, VendorFailure};
 
 /// The portal's properties, by internal name.
-pub(super) type Definitions = BTreeMap<String, Property>;
+pub(super) type PropertyDefinitions = BTreeMap<String, ContactProperty>;
 
 /// Reads all properties of the portal.
-pub(super) async fn definitions(hubspot: &HubSpot) -> Result<Definitions, VendorError> {
-    let properties = hubspot.properties().await?;
+pub(super) async fn read_definitions(hubspot: &HubSpotClient) -> Result<PropertyDefinitions, VendorError> {
+    let properties = hubspot.list_properties().await?;
     Ok(properties.into_iter().map(|property| (property.name.clone(), property)).collect())
 }
 
 /// The findings on a venue's properties. Without definitions, there was no token to read them with.
-pub(super) fn findings(
+pub(super) fn property_findings(
     venue: &Venue,
-    definitions: Option<Result<&Definitions, &VendorError>>,
-) -> [(&'static str, Finding); 2] {
+    definitions: Option<Result<&PropertyDefinitions, &VendorError>>,
+) -> [(&'static str, DoctorFinding); 2] {
     let (ledger, mapped) = match definitions {
         None => {
-            let skipped = Finding::skipped("no token to read them with: see above");
+            let skipped = DoctorFinding::skipped("no token to read them with: see above");
             (skipped.clone(), skipped)
         }
         Some(Err(error)) if error.failure == VendorFailure::Denied => {
-            let unknown = Finding::unknown(error.to_string()).advice(
+            let unknown = DoctorFinding::unknown(error.to_string()).with_advice(
                 "set `token` in [hubspot] to one with crm.schemas.contacts.read; the venue's own doesn't need it",
             );
             (unknown.clone(), unknown)
         }
-        Some(Err(error)) => (failure(error), failure(error)),
-        Some(Ok(definitions)) => (ledger(venue, definitions), mapped(venue, definitions)),
+        Some(Err(error)) => (finding_for_failure(error), finding_for_failure(error)),
+        Some(Ok(definitions)) => {
+            (check_ledger_properties(venue, definitions), check_mapped_properties(venue, definitions))
+        }
     };
     [("HubSpot properties of the sync", ledger), ("HubSpot properties of the leads", mapped)]
 }
 
 /// Whether runs can write the same values to `found` as to the property that an apply would create.
-fn serves(wanted: &Property, found: &Property) -> bool {
-    let has = |option: &PropertyOption| found.options.iter().any(|other| other.value == option.value);
+fn can_serve_as(wanted: &ContactProperty, found: &ContactProperty) -> bool {
+    let has = |option: &ContactPropertyOption| found.options.iter().any(|other| other.value == option.value);
     found.has_type_of(wanted) && wanted.is_tick_box() == found.is_tick_box() && wanted.options.iter().all(has)
 }
 
 /// A property's type, in the words of HubSpot's settings pages.
-fn words(wanted: &Property) -> String {
+fn type_words(wanted: &ContactProperty) -> String {
     let values: Vec<&str> = wanted.options.iter().map(|option| option.value.as_str()).collect();
     match wanted.kind.as_str() {
         "bool" => "a single checkbox".to_owned(),
@@ -59,22 +61,22 @@ fn words(wanted: &Property) -> String {
 }
 
 /// The finding on the five properties that the venue's runs write.
-fn ledger(venue: &Venue, definitions: &Definitions) -> Finding {
+fn check_ledger_properties(venue: &Venue, definitions: &PropertyDefinitions) -> DoctorFinding {
     let names = LedgerProperties::new(&venue.name, &venue.flag_property);
     let (mut missing, mut wrong) = (Vec::new(), Vec::new());
-    for (_, wanted) in of_venue(&names, &venue.display_name, "") {
+    for (_, wanted) in venue_properties(&names, &venue.display_name, "") {
         let name = &wanted.name;
         match definitions.get(name) {
             None => missing.push(format!("{name} doesn't exist")),
-            Some(found) if !serves(&wanted, found) => {
+            Some(found) if !can_serve_as(&wanted, found) => {
                 let (kind, field) = (&found.kind, &found.field_type);
-                wrong.push(format!("{name} is of type {kind} ({field}), not {}", words(&wanted)));
+                wrong.push(format!("{name} is of type {kind} ({field}), not {}", type_words(&wanted)));
             }
             Some(_) => {}
         }
     }
     if missing.is_empty() && wrong.is_empty() {
-        return Finding::ok("all five exist with the right types");
+        return DoctorFinding::ok("all five exist with the right types");
     }
     let advice = match wrong.is_empty() {
         true => {
@@ -87,18 +89,18 @@ fn ledger(venue: &Venue, definitions: &Definitions) -> Finding {
         }
     };
     missing.extend(wrong);
-    Finding::failed(missing.join("; ")).advice(advice)
+    DoctorFinding::failed(missing.join("; ")).with_advice(advice)
 }
 
 /// The finding on the properties that the venue's leads are made from.
-fn mapped(venue: &Venue, definitions: &Definitions) -> Finding {
+fn check_mapped_properties(venue: &Venue, definitions: &PropertyDefinitions) -> DoctorFinding {
     let fields = venue.fields.iter().cloned().collect();
-    let mapping = Mapping::new(&venue.destination, &fields);
-    let names = mapping.properties();
+    let mapping = LeadMapping::new(&venue.destination, &fields);
+    let names = mapping.hubspot_properties();
     let missing: Vec<&str> = names.iter().copied().filter(|name| !definitions.contains_key(*name)).collect();
     if missing.is_empty() {
-        return Finding::ok(format!("all exist: {}", names.into_iter().collect::<Vec<_>>().join(", ")));
+        return DoctorFinding::ok(format!("all exist: {}", names.into_iter().collect::<Vec<_>>().join(", ")));
     }
-    Finding::failed(format!("HubSpot doesn't have {}", missing.join(", ")))
-        .advice(format!("correct [venues.{}.fields], or create the property in HubSpot", venue.name))
+    DoctorFinding::failed(format!("HubSpot doesn't have {}", missing.join(", ")))
+        .with_advice(format!("correct [venues.{}.fields], or create the property in HubSpot", venue.name))
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use aws_sdk_iam::types::SummaryKeyType;
 
-use super::aws::{finding, not_asked};
-use super::{Area, Check, Examination, Finding};
+use super::aws::{finding_for_call, not_checked};
+use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
 use deployer_aws::{Aws, Call, CallError};
 use deployer_core::manifest::Status;
-use deployer_core::naming::{Names, role_path};
+use deployer_core::naming::{VenueNames, role_path};
 
 /// Executions that Lambda never lets anyone reserve.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>
@@ -22,74 +22,85 @@ const NEARLY: u64 = 80;
 const HIGHER: &str = "request a higher quota (Service Quotas in the AWS console), or delete what is unused";
 
 /// A quota: its limit, how much is used, and how much the manifest still needs.
-struct Quota {
+struct AccountQuota {
     unit: &'static str,
     used: u64,
     limit: u64,
     needed: u64,
 }
 
-impl Quota {
-    fn judge(&self) -> Finding {
+impl AccountQuota {
+    fn judge_usage(&self) -> DoctorFinding {
         let Self { unit, used, limit, needed } = self;
         let evidence = format!("{used} of {limit} {unit} in use, {needed} more needed");
         if used + needed > *limit {
-            Finding::failed(evidence).advice(HIGHER)
+            DoctorFinding::failed(evidence).with_advice(HIGHER)
         } else if (used + needed) * 100 >= limit * NEARLY {
-            Finding::warning(evidence).advice(HIGHER)
+            DoctorFinding::warning(evidence).with_advice(HIGHER)
         } else {
-            Finding::ok(evidence)
+            DoctorFinding::ok(evidence)
         }
     }
 }
 
-pub(super) async fn checks(examination: &Examination<'_>) -> Vec<Check> {
-    let check = |finding: Finding, name: &str| finding.check(Area::Aws, None, name);
-    if examination.identity().await.is_err() {
-        return vec![check(not_asked(), "quotas")];
+pub(super) async fn check_quotas(examination: &Examination<'_>) -> Vec<DoctorCheck> {
+    let check = |finding: DoctorFinding, name: &str| finding.into_check(CheckArea::Aws, None, name);
+    if examination.caller_identity().await.is_err() {
+        return vec![check(not_checked(), "quotas")];
     }
     let aws = examination.patient.aws;
     let deployment = &examination.patient.manifest.deployment.name;
-    let venues = examination.venues().into_iter().filter(|venue| venue.status != Status::Blocked);
-    let names: Vec<Names> = venues.map(|venue| Names::new(deployment, &venue.name)).collect();
-    let missing = |there: &BTreeSet<String>, name: fn(&Names) -> &String| {
+    let venues = examination.examined_venues().into_iter().filter(|venue| venue.status != Status::Blocked);
+    let names: Vec<VenueNames> = venues.map(|venue| VenueNames::new(deployment, &venue.name)).collect();
+    let missing = |there: &BTreeSet<String>, name: fn(&VenueNames) -> &String| {
         names.iter().filter(|names| !there.contains(name(names))).count() as u64
     };
-    let (settings, functions, rules, roles) =
-        tokio::join!(account_settings(aws), functions(aws), rules(aws), roles(aws, deployment));
-    let judged = |quota: Result<Quota, CallError>| quota.map_or_else(|error| finding(&error), |quota| quota.judge());
+    let (settings, functions, rules, roles) = tokio::join!(
+        read_account_settings(aws),
+        read_function_names(aws),
+        read_rule_names(aws),
+        read_role_usage(aws, deployment)
+    );
+    let judged = |quota: Result<AccountQuota, CallError>| {
+        quota.map_or_else(|error| finding_for_call(&error), |quota| quota.judge_usage())
+    };
     let settings = settings.and_then(|settings| {
         let needed = missing(&functions?, |names| &names.function);
         Ok((settings, needed))
     });
     let (concurrency, code) = match settings {
-        Err(error) => (finding(&error), finding(&error)),
+        Err(error) => (finding_for_call(&error), finding_for_call(&error)),
         Ok((settings, needed)) => (
-            Quota {
+            AccountQuota {
                 unit: "reservable executions",
                 used: settings.executions.saturating_sub(settings.unreserved),
                 limit: settings.executions.saturating_sub(UNRESERVED),
                 needed,
             }
-            .judge(),
-            Quota { unit: "MB of function code", used: settings.code_mb, limit: settings.code_limit_mb, needed: 0 }
-                .judge(),
+            .judge_usage(),
+            AccountQuota {
+                unit: "MB of function code",
+                used: settings.code_mb,
+                limit: settings.code_limit_mb,
+                needed: 0,
+            }
+            .judge_usage(),
         ),
     };
     let rules = match rules {
-        Ok(rules) if rules.len() as u64 > RULES => Finding::unknown(format!(
+        Ok(rules) if rules.len() as u64 > RULES => DoctorFinding::unknown(format!(
             "{} rules in use, so the account's quota is not AWS's default of {RULES}",
             rules.len()
         ))
-        .advice("compare that with the quota for EventBridge rules (Service Quotas in the AWS console)"),
-        rules => judged(rules.map(|rules| Quota {
+        .with_advice("compare that with the quota for EventBridge rules (Service Quotas in the AWS console)"),
+        rules => judged(rules.map(|rules| AccountQuota {
             unit: "rules of the default bus",
             used: rules.len() as u64,
             limit: RULES,
             needed: missing(&rules, |names| &names.rule),
         })),
     };
-    let roles = judged(roles.map(|(used, limit, ours)| Quota {
+    let roles = judged(roles.map(|(used, limit, ours)| AccountQuota {
         unit: "roles",
         used,
         limit,
@@ -100,19 +111,19 @@ pub(super) async fn checks(examination: &Examination<'_>) -> Vec<Check> {
         .to_vec()
 }
 
-struct Settings {
+struct LambdaAccountSettings {
     executions: u64,
     unreserved: u64,
     code_mb: u64,
     code_limit_mb: u64,
 }
 
-async fn account_settings(aws: &Aws) -> Result<Settings, CallError> {
+async fn read_account_settings(aws: &Aws) -> Result<LambdaAccountSettings, CallError> {
     let answer = aws.lambda.get_account_settings().send().await.call("lambda:GetAccountSettings")?;
     let number = |number: i64| u64::try_from(number).unwrap_or_default();
     let megabytes = |bytes: i64| number(bytes).div_ceil(1_000_000);
     let (limit, usage) = (answer.account_limit(), answer.account_usage());
-    Ok(Settings {
+    Ok(LambdaAccountSettings {
         executions: limit.map_or(0, |limit| number(limit.concurrent_executions().into())),
         unreserved: limit
             .and_then(|limit| limit.unreserved_concurrent_executions())
@@ -122,7 +133,7 @@ async fn account_settings(aws: &Aws) -> Result<Settings, CallError> {
     })
 }
 
-async fn functions(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
+async fn read_function_names(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
     let mut names = BTreeSet::new();
     let mut pages = aws.lambda.list_functions().into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -132,7 +143,7 @@ async fn functions(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
     Ok(names)
 }
 
-async fn rules(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
+async fn read_rule_names(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
     let mut names = BTreeSet::new();
     let mut token = None;
     loop {
@@ -146,7 +157,7 @@ async fn rules(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
 }
 
 /// The number of roles in the account, their limit, and the names of the deployment's own roles.
-async fn roles(aws: &Aws, deployment: &str) -> Result<(u64, u64, BTreeSet<String>), CallError> {
+async fn read_role_usage(aws: &Aws, deployment: &str) -> Result<(u64, u64, BTreeSet<String>), CallError> {
     let summary = aws.iam.get_account_summary().send().await.call("iam:GetAccountSummary")?;
     let number = |key: SummaryKeyType| {
         let number = summary.summary_map().and_then(|map| map.get(&key)).copied();
@@ -174,10 +185,10 @@ mod tests {
             (98, 2, Verdict::Warning),
             (98, 3, Verdict::Failed),
         ] {
-            let finding = Quota { unit: "rules", used, limit: 100, needed }.judge();
+            let finding = AccountQuota { unit: "rules", used, limit: 100, needed }.judge();
             assert_eq!(finding.verdict, wanted, "{used} + {needed}");
         }
-        let small = Quota { unit: "reservable executions", used: 0, limit: 0, needed: 1 };
+        let small = AccountQuota { unit: "reservable executions", used: 0, limit: 0, needed: 1 };
         assert_eq!(small.judge().verdict, Verdict::Failed, "a new account with ten executions");
     }
 }

@@ -13,32 +13,33 @@ use sync_config::config::{ENV_FLAG_PROPERTY, ENV_SECRET_ARN, ENV_SYNC_CONFIG, EN
 use deployer_aws::observe::observe;
 use deployer_aws::{Aws, Call, CallError, Found};
 use deployer_core::desired::Scope;
-use deployer_core::isolation::planned::{Credentials, holdings, log_group_arn};
+use deployer_core::isolation::planned::{CredentialsByVenue, log_group_arn, manifest_holdings};
 use deployer_core::isolation::policy::Policy;
-use deployer_core::isolation::{Credential, Holdings, Subject, Told, policies};
+use deployer_core::isolation::{ComparedCredential, ReadOutcome, VenueHoldings, VenueSubject, parse_policies};
 use deployer_core::manifest::{Manifest, Status, Venue};
-use deployer_core::naming::{ALIAS, Names};
-use deployer_core::resource::{LiveRole, LiveStack, Map, Observed};
+use deployer_core::naming::{ALIAS, VenueNames};
+use deployer_core::resource::{LiveRole, LiveStack, Observed, StringMap};
 
 /// How many venues' policies are read concurrently.
 const VENUES_AT_ONCE: usize = 8;
 
 /// Reads the deployed venues. The notes say where the check is based on incomplete data.
-pub async fn subjects(
+pub async fn read_live_subjects(
     aws: &Aws,
     scope: &Scope,
     manifest: &Manifest,
-    credentials: &Credentials,
-) -> (Vec<Subject>, Vec<String>) {
+    credentials: &CredentialsByVenue,
+) -> (Vec<VenueSubject>, Vec<String>) {
     let deployed: Vec<&Venue> = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked).collect();
     let names: Vec<String> = deployed.iter().map(|venue| venue.name.clone()).collect();
     let snapshot = observe(aws, scope, &manifest.deployment.name, &names).await;
-    let read: Vec<(Subject, Vec<String>)> = stream::iter(deployed)
+    let read: Vec<(VenueSubject, Vec<String>)> = stream::iter(deployed)
         .map(async |venue| {
             let live = snapshot.venues.get(&venue.name).cloned().unwrap_or_default();
             let known = credentials.get(&venue.name).cloned().unwrap_or_default();
-            let reading = Reading { aws, scope, venue, names: Names::new(&manifest.deployment.name, &venue.name) };
-            reading.subject(&live, known).await
+            let reading =
+                LiveVenueReader { aws, scope, venue, names: VenueNames::new(&manifest.deployment.name, &venue.name) };
+            reading.read_subject(&live, known).await
         })
         .buffered(VENUES_AT_ONCE)
         .collect()
@@ -47,26 +48,30 @@ pub async fn subjects(
     (subjects, notes.concat())
 }
 
-struct Reading<'a> {
+struct LiveVenueReader<'a> {
     aws: &'a Aws,
     scope: &'a Scope,
     venue: &'a Venue,
-    names: Names,
+    names: VenueNames,
 }
 
-impl Reading<'_> {
-    async fn subject(&self, live: &LiveStack, known: BTreeMap<String, Credential>) -> (Subject, Vec<String>) {
+impl LiveVenueReader<'_> {
+    async fn read_subject(
+        &self,
+        live: &LiveStack,
+        known: BTreeMap<String, ComparedCredential>,
+    ) -> (VenueSubject, Vec<String>) {
         let (name, scope) = (&self.venue.name, self.scope);
-        let secret_arn = self.told(&live.secret, "secret").map(|secret| secret.arn.clone());
+        let secret_arn = self.require_present(&live.secret, "secret").map(|secret| secret.arn.clone());
         let (role, function_policy, secret_policy, stored) = tokio::join!(
-            self.role(&live.role),
-            self.function_policy(self.told(&live.function, "function").map(drop)),
-            self.secret_policy(secret_arn.is_ok()),
-            self.stored(secret_arn.is_ok()),
+            self.read_role_policies(&live.role),
+            self.read_function_policies(self.require_present(&live.function, "function").map(drop)),
+            self.read_secret_policy(secret_arn.is_ok()),
+            self.read_stored_digests(secret_arn.is_ok()),
         );
         let mut notes = Vec::new();
         let credentials = match stored {
-            Ok(stored) => stored_credentials(known, &stored),
+            Ok(stored) => merge_stored_digests(known, &stored),
             Err(why) => {
                 notes.push(format!(
                     "the credentials of {name} were compared only by their references in the manifest: {why}"
@@ -74,33 +79,33 @@ impl Reading<'_> {
                 known
             }
         };
-        let role_live = live.role.present();
-        let subject = Subject {
+        let role_live = live.role.as_present();
+        let subject = VenueSubject {
             role_arn: role_live.map_or_else(
                 || scope.role_arn(&self.names.role_path, &self.names.role),
                 |role| scope.role_arn(&role.path, &role.name),
             ),
             role,
             trust: self
-                .told(&live.role, "role")
-                .and_then(|role| policies(&format!("the trust policy of {name}'s role"), &role.trust)),
+                .require_present(&live.role, "role")
+                .and_then(|role| parse_policies(&format!("the trust policy of {name}'s role"), &role.trust)),
             secret_arn,
             secret_policy,
             log_group_arn: log_group_arn(scope, &self.names.log_group),
-            function_arn: scope.arn("lambda", &format!("function:{}", self.names.function)),
+            function_arn: scope.regional_arn("lambda", &format!("function:{}", self.names.function)),
             function_policy,
-            rule_arn: scope.arn("events", &format!("rule/{}", self.names.rule)),
+            rule_arn: scope.regional_arn("events", &format!("rule/{}", self.names.rule)),
             account: scope.account.clone(),
             holdings: self
-                .told(&live.alias, "alias")
-                .map(|alias| self.holdings(&alias.configuration.environment, credentials)),
+                .require_present(&live.alias, "alias")
+                .map(|alias| self.deployed_holdings(&alias.configuration.environment, credentials)),
             venue: name.clone(),
         };
         (subject, notes)
     }
 
     /// The live resource, or why it is unknown.
-    fn told<'l, T>(&self, observed: &'l Observed<T>, what: &str) -> Told<&'l T> {
+    fn require_present<'l, T>(&self, observed: &'l Observed<T>, what: &str) -> ReadOutcome<&'l T> {
         match observed {
             Observed::Present(live) => Ok(live),
             Observed::Unreadable(why) => Err(format!("could not read {}'s {what}: {why}", self.venue.name)),
@@ -111,21 +116,22 @@ impl Reading<'_> {
         }
     }
 
-    async fn role(&self, observed: &Observed<LiveRole>) -> Told<Vec<Policy>> {
-        let role = self.told(observed, "role")?;
+    async fn read_role_policies(&self, observed: &Observed<LiveRole>) -> ReadOutcome<Vec<Policy>> {
+        let role = self.require_present(observed, "role")?;
         let inline = role.policies.iter().map(|(policy, document)| {
-            Policy::parse(&format!("policy {policy} of {}'s role", self.venue.name), document)
+            Policy::parse_document(&format!("policy {policy} of {}'s role", self.venue.name), document)
         });
         let mut all = inline.collect::<Result<Vec<_>, _>>()?;
         for arn in &role.attached {
             let what = format!("policy {arn}, attached to {}'s role", self.venue.name);
-            let document = self.attached(arn).await.map_err(|error| format!("could not read {what}: {error}"))?;
-            all.push(Policy::parse(&what, &document)?);
+            let document =
+                self.read_attached_policy(arn).await.map_err(|error| format!("could not read {what}: {error}"))?;
+            all.push(Policy::parse_document(&what, &document)?);
         }
         Ok(all)
     }
 
-    async fn attached(&self, arn: &str) -> Result<Value, CallError> {
+    async fn read_attached_policy(&self, arn: &str) -> Result<Value, CallError> {
         let iam = &self.aws.iam;
         let policy = iam.get_policy().policy_arn(arn).send().await.call("iam:GetPolicy")?;
         let version = policy.policy().and_then(|policy| policy.default_version_id()).unwrap_or("v1");
@@ -138,11 +144,11 @@ impl Reading<'_> {
     }
 
     /// The function's policies. Permissions are normally on the alias but could also be on the function itself.
-    async fn function_policy(&self, there: Told<()>) -> Told<Vec<Policy>> {
+    async fn read_function_policies(&self, there: ReadOutcome<()>) -> ReadOutcome<Vec<Policy>> {
         there?;
         let (alias, function) = tokio::join!(
-            function_policy(&self.aws.lambda, &self.names.function, Some(ALIAS)),
-            function_policy(&self.aws.lambda, &self.names.function, None),
+            get_function_policy(&self.aws.lambda, &self.names.function, Some(ALIAS)),
+            get_function_policy(&self.aws.lambda, &self.names.function, None),
         );
         let name = &self.venue.name;
         let mut all = Vec::new();
@@ -150,13 +156,13 @@ impl Reading<'_> {
             let document =
                 document.map_err(|error| format!("could not read the policy of {name}'s {what}: {error}"))?;
             if let Some(document) = document {
-                all.push(Policy::parse(&format!("the policy of {name}'s {what}"), &document)?);
+                all.push(Policy::parse_document(&format!("the policy of {name}'s {what}"), &document)?);
             }
         }
         Ok(all)
     }
 
-    async fn secret_policy(&self, there: bool) -> Told<Vec<Policy>> {
+    async fn read_secret_policy(&self, there: bool) -> ReadOutcome<Vec<Policy>> {
         if !there {
             return Ok(Vec::new());
         }
@@ -166,12 +172,12 @@ impl Reading<'_> {
         let answer = answer.map_err(|error| format!("could not read {what}: {error}"))?;
         match answer.resource_policy() {
             None => Ok(Vec::new()),
-            Some(text) => policies(&what, &serde_json::from_str(text).unwrap_or_default()),
+            Some(text) => parse_policies(&what, &serde_json::from_str(text).unwrap_or_default()),
         }
     }
 
     /// The digests of the stored values.
-    async fn stored(&self, there: bool) -> Told<BTreeMap<String, [u8; 32]>> {
+    async fn read_stored_digests(&self, there: bool) -> ReadOutcome<BTreeMap<String, [u8; 32]>> {
         if !there {
             return Ok(BTreeMap::new());
         }
@@ -179,13 +185,17 @@ impl Reading<'_> {
         let answer = request.send().await.call("secretsmanager:GetSecretValue").map_err(|error| error.to_string())?;
         let stored: BTreeMap<String, Value> =
             serde_json::from_str(answer.secret_string().unwrap_or_default()).unwrap_or_default();
-        let digests = stored.iter().filter_map(|(key, value)| Some((key.clone(), digest(value.as_str()?))));
+        let digests = stored.iter().filter_map(|(key, value)| Some((key.clone(), digest_value(value.as_str()?))));
         Ok(digests.collect())
     }
 
     /// The manifest's settings, overridden by those that the deployed function really has.
-    fn holdings(&self, environment: &Map, credentials: BTreeMap<String, Credential>) -> Holdings {
-        let mut all = holdings(self.venue, credentials);
+    fn deployed_holdings(
+        &self,
+        environment: &StringMap,
+        credentials: BTreeMap<String, ComparedCredential>,
+    ) -> VenueHoldings {
+        let mut all = manifest_holdings(self.venue, credentials);
         let given = |name: &str| environment.get(name).cloned();
         all.flag_property = given(ENV_FLAG_PROPERTY).unwrap_or(all.flag_property);
         all.tripleseat_base_uri = given(ENV_TRIPLESEAT_BASE_URI).or(all.tripleseat_base_uri);
@@ -196,26 +206,27 @@ impl Reading<'_> {
     }
 }
 
-async fn function_policy(lambda: &Lambda, name: &str, qualifier: Option<&str>) -> Result<Option<Value>, CallError> {
+async fn get_function_policy(lambda: &Lambda, name: &str, qualifier: Option<&str>) -> Result<Option<Value>, CallError> {
     let request = lambda.get_policy().function_name(name).set_qualifier(qualifier.map(ToOwned::to_owned));
     let answer = request.send().await.call("lambda:GetPolicy").found()?;
     Ok(answer.map(|answer| serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default()))
 }
 
 /// The credentials with the stored values' digests, which take precedence over the references.
-fn stored_credentials(
-    mut known: BTreeMap<String, Credential>,
+fn merge_stored_digests(
+    mut known: BTreeMap<String, ComparedCredential>,
     stored: &BTreeMap<String, [u8; 32]>,
-) -> BTreeMap<String, Credential> {
+) -> BTreeMap<String, ComparedCredential> {
     for (key, digest) in stored {
-        let credential =
-            known.entry(key.clone()).or_insert_with(|| Credential { reference: "managed".to_owned(), digest: None });
+        let credential = known
+            .entry(key.clone())
+            .or_insert_with(|| ComparedCredential { reference: "managed".to_owned(), digest: None });
         credential.digest = Some(*digest);
     }
     known
 }
 
 /// The digest by which two values are compared.
-pub fn digest(value: &str) -> [u8; 32] {
+pub fn digest_value(value: &str) -> [u8; 32] {
     Sha256::digest(value).into()
 }

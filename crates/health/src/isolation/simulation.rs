@@ -11,7 +11,7 @@ use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use futures_util::{StreamExt, stream};
 
 use deployer_aws::{Call, CallError};
-use deployer_core::isolation::{Simulated, Subject, asked};
+use deployer_core::isolation::{SimulationResults, VenueSubject, requests_to_check};
 
 /// How many roles are simulated concurrently. IAM's limits aren't published.
 const ROLES_AT_ONCE: usize = 4;
@@ -22,23 +22,30 @@ const RESOURCES: usize = 50;
 ///
 /// # Errors
 /// A call failed.
-pub async fn simulate(iam: &Client, subjects: &[Subject]) -> Result<Simulated, CallError> {
-    let answers: Vec<_> =
-        stream::iter(subjects).map(|from| of_role(iam, from, subjects)).buffer_unordered(ROLES_AT_ONCE).collect().await;
+pub async fn simulate_pairs(iam: &Client, subjects: &[VenueSubject]) -> Result<SimulationResults, CallError> {
+    let answers: Vec<_> = stream::iter(subjects)
+        .map(|from| simulate_role(iam, from, subjects))
+        .buffer_unordered(ROLES_AT_ONCE)
+        .collect()
+        .await;
     let mut all = BTreeMap::new();
     for answer in answers {
         all.extend(answer?);
     }
-    Ok(Simulated::new(all))
+    Ok(SimulationResults::new(all))
 }
 
-type Answers = BTreeMap<(String, String, String), String>;
+type SimulatedDecisions = BTreeMap<(String, String, String), String>;
 
-async fn of_role(iam: &Client, from: &Subject, subjects: &[Subject]) -> Result<Answers, CallError> {
+async fn simulate_role(
+    iam: &Client,
+    from: &VenueSubject,
+    subjects: &[VenueSubject],
+) -> Result<SimulatedDecisions, CallError> {
     // Actions on the same resources go into one call.
     let mut actions_of: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
     for to in subjects {
-        for asked in asked(to, to.venue == from.venue) {
+        for asked in requests_to_check(to, to.venue == from.venue) {
             if let Ok(resource) = asked.resource {
                 actions_of.entry(resource).or_default().insert(asked.action);
             }
@@ -48,7 +55,7 @@ async fn of_role(iam: &Client, from: &Subject, subjects: &[Subject]) -> Result<A
     for (resource, actions) in actions_of {
         calls.entry(actions).or_default().push(resource);
     }
-    let mut answers = Answers::new();
+    let mut answers = SimulatedDecisions::new();
     for (actions, resources) in calls {
         for resources in resources.chunks(RESOURCES) {
             let request = iam

@@ -9,8 +9,8 @@ use sync_config::config::LedgerProperties;
 use sync_lambda::hubspot::VERSION;
 
 use deployer_core::manifest::{Manifest, Venue};
-use deployer_hubspot::hubspot::Again;
-use deployer_hubspot::{HubSpot, VendorError, resolve};
+use deployer_hubspot::hubspot::Retryable;
+use deployer_hubspot::{HubSpotClient, VendorError, resolve_secret};
 
 /// Results on one page of a search (<https://developers.hubspot.com/docs/api/crm/search>).
 const PAGE: u64 = 200;
@@ -18,7 +18,7 @@ const PAGE: u64 = 200;
 /// What is known about a venue's contacts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Contacts {
+pub enum ContactCounts {
     /// HubSpot's count, which may be some seconds old.
     Counted {
         /// Contacts that may or may not have become leads.
@@ -34,19 +34,19 @@ pub enum Contacts {
 
 /// The portal, or why it can't be asked.
 #[derive(Debug)]
-pub enum Portal {
+pub enum StatusPortal {
     /// The portal can be asked.
-    Open(Box<HubSpot>),
+    Open(Box<HubSpotClient>),
     /// The portal isn't asked, for this reason.
     NotAsked(String),
     /// The portal couldn't be opened, for this reason.
     Unreadable(String),
 }
 
-impl Portal {
+impl StatusPortal {
     /// Opens the portal with `[hubspot] token` and checks that it is the one in the manifest. `directory` is the
     /// manifest's.
-    pub async fn open(manifest: &Manifest, directory: &Path, local: bool) -> Self {
+    pub async fn open_portal(manifest: &Manifest, directory: &Path, local: bool) -> Self {
         let hubspot = &manifest.hubspot;
         let Some(reference) = &hubspot.token else {
             return Self::NotAsked("the manifest has no `token` in [hubspot]".to_owned());
@@ -54,15 +54,15 @@ impl Portal {
         if local && hubspot.base_uri.starts_with("https:") {
             return Self::NotAsked("--local makes no network calls".to_owned());
         }
-        let token = match resolve(reference, directory).await {
+        let token = match resolve_secret(reference, directory).await {
             Ok(token) => token,
             Err(error) => return Self::NotAsked(format!("`token` of [hubspot]: {error}")),
         };
-        let client = match sync_lambda::http::client() {
+        let client = match sync_lambda::http::build_client() {
             Ok(client) => client,
             Err(error) => return Self::Unreadable(error.to_string()),
         };
-        let portal = HubSpot::new(client, &hubspot.base_uri, token);
+        let portal = HubSpotClient::new(client, &hubspot.base_uri, token);
         match hubspot.portal_id {
             None => Self::Open(Box::new(portal)),
             Some(expected) => match portal.portal_id().await {
@@ -76,31 +76,33 @@ impl Portal {
     }
 
     /// Counts a venue's contacts.
-    pub(super) async fn contacts(&self, venue: &Venue) -> Contacts {
+    pub(super) async fn count_contacts(&self, venue: &Venue) -> ContactCounts {
         match self {
             Self::Open(hubspot) => {
                 let property = LedgerProperties::new(&venue.name, &venue.flag_property).status;
-                count(hubspot, &property).await.unwrap_or_else(|error| Contacts::Unreadable(error.to_string()))
+                count_by_status(hubspot, &property)
+                    .await
+                    .unwrap_or_else(|error| ContactCounts::Unreadable(error.to_string()))
             }
-            Self::NotAsked(reason) => Contacts::NotAsked(reason.clone()),
-            Self::Unreadable(reason) => Contacts::Unreadable(reason.clone()),
+            Self::NotAsked(reason) => ContactCounts::NotAsked(reason.clone()),
+            Self::Unreadable(reason) => ContactCounts::Unreadable(reason.clone()),
         }
     }
 }
 
 /// One search gives both counts, unless there are more contacts than fit on its page.
-async fn count(hubspot: &HubSpot, property: &str) -> Result<Contacts, VendorError> {
-    let (total, page) = search(hubspot, property, &["needs_review", "failed"], PAGE).await?;
+async fn count_by_status(hubspot: &HubSpotClient, property: &str) -> Result<ContactCounts, VendorError> {
+    let (total, page) = search_contacts(hubspot, property, &["needs_review", "failed"], PAGE).await?;
     let needs_review = if total > PAGE {
-        search(hubspot, property, &["needs_review"], 1).await?.0
+        search_contacts(hubspot, property, &["needs_review"], 1).await?.0
     } else {
         page.iter().filter(|contact| contact["properties"][property] == "needs_review").count() as u64
     };
-    Ok(Contacts::Counted { needs_review, failed: total.saturating_sub(needs_review) })
+    Ok(ContactCounts::Counted { needs_review, failed: total.saturating_sub(needs_review) })
 }
 
-async fn search(
-    hubspot: &HubSpot,
+async fn search_contacts(
+    hubspot: &HubSpotClient,
     property: &str,
     values: &[&str],
     limit: u64,
@@ -113,7 +115,7 @@ async fn search(
         "limit": limit,
         "after": "0",
     });
-    let mut answer = hubspot.call(Method::POST, &path, Some(&body), Again::Yes).await?;
+    let mut answer = hubspot.request_json(Method::POST, &path, Some(&body), Retryable::Yes).await?;
     let total = answer["total"].as_u64().ok_or_else(|| VendorError {
         request: format!("POST {path}"),
         failure: deployer_hubspot::VendorFailure::Unavailable(200),

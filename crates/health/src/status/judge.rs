@@ -6,9 +6,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Contacts, LiveCode, LiveFiring, Overview, Runs, VenueStatus};
-use deployer_core::counted::counted;
-use deployer_core::manifest::{Blocker, Schedule, Status};
+use super::{ContactCounts, LiveCode, LiveFiring, Overview, RunHistory, VenueOverview};
+use deployer_core::counted::count_with_noun;
+use deployer_core::manifest::{Blocker, ScheduleExpression, Status};
 use deployer_core::resource::Observed;
 
 /// A run that is later than this plus its time limit is overdue. EventBridge fires within a minute.
@@ -20,7 +20,7 @@ const MOST_ALONE: usize = 3;
 /// The overall state of a venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum VenueStanding {
     /// Its rule fires, and its last known run succeeded.
     Running,
     /// Its last run failed, or its function can't be started.
@@ -37,28 +37,30 @@ pub enum Standing {
     Unknown,
 }
 
-pub(super) fn standing(
+pub(super) fn judge_standing(
     status: Status,
     function: &Observed<LiveCode>,
     rule: &Observed<LiveFiring>,
-    runs: &Observed<Runs>,
-) -> Standing {
-    if function.unreadable().or(rule.unreadable()).is_some() {
-        return Standing::Unknown;
+    runs: &Observed<RunHistory>,
+) -> VenueStanding {
+    if function.unreadable_reason().or(rule.unreadable_reason()).is_some() {
+        return VenueStanding::Unknown;
     }
-    let function = function.present().filter(|function| function.owned);
+    let function = function.as_present().filter(|function| function.owned);
     let active = status == Status::Active;
-    match (status, function, rule.present()) {
-        (Status::Blocked, None, None) => Standing::Blocked,
-        (Status::Blocked, ..) => Standing::Pending,
-        (_, None, _) => Standing::NotDeployed,
-        (_, Some(_), None) => Standing::Pending,
-        (_, Some(function), Some(rule)) if function.version.is_none() || rule.enabled != active => Standing::Pending,
-        (Status::Paused, ..) => Standing::Paused,
+    match (status, function, rule.as_present()) {
+        (Status::Blocked, None, None) => VenueStanding::Blocked,
+        (Status::Blocked, ..) => VenueStanding::Pending,
+        (_, None, _) => VenueStanding::NotDeployed,
+        (_, Some(_), None) => VenueStanding::Pending,
+        (_, Some(function), Some(rule)) if function.version.is_none() || rule.enabled != active => {
+            VenueStanding::Pending
+        }
+        (Status::Paused, ..) => VenueStanding::Paused,
         (Status::Active, Some(function), _) => {
-            let last = runs.present().and_then(|runs| runs.last.as_ref());
+            let last = runs.as_present().and_then(|runs| runs.last.as_ref());
             let failed = last.is_some_and(|run| run.error.is_some()) || function.state == "Failed";
-            if failed { Standing::Failing } else { Standing::Running }
+            if failed { VenueStanding::Failing } else { VenueStanding::Running }
         }
     }
 }
@@ -88,7 +90,7 @@ pub struct Attention {
     pub next: String,
 }
 
-pub(super) fn attention(overview: &Overview) -> Vec<Attention> {
+pub(super) fn collect_attention(overview: &Overview) -> Vec<Attention> {
     let mut all = Vec::new();
     if let Some(reason) = &overview.unreachable {
         all.push(Attention {
@@ -101,7 +103,7 @@ pub(super) fn attention(overview: &Overview) -> Vec<Attention> {
     let missing: Vec<&str> = overview
         .venues
         .iter()
-        .filter(|status| status.standing == Standing::NotDeployed && !is_foreign(status))
+        .filter(|status| status.standing == VenueStanding::NotDeployed && !is_foreign(status))
         .map(|status| status.venue.name.as_str())
         .collect();
     let together = missing.len() > MOST_ALONE;
@@ -115,7 +117,7 @@ pub(super) fn attention(overview: &Overview) -> Vec<Attention> {
         });
     }
     for status in &overview.venues {
-        Venue { overview, status, all: &mut all }.look(together);
+        VenueJudge { overview, status, all: &mut all }.judge_venue(together);
     }
     // The sort is stable: items of the same urgency stay in the manifest's order.
     all.sort_by_key(|attention| attention.urgency);
@@ -123,23 +125,23 @@ pub(super) fn attention(overview: &Overview) -> Vec<Attention> {
 }
 
 /// The date in UTC.
-pub fn day(at: Timestamp) -> Date {
+pub fn utc_date(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
 /// Whether a function of the venue's name exists that this deployment doesn't own.
-fn is_foreign(status: &VenueStatus) -> bool {
-    status.function.present().is_some_and(|function| !function.owned)
+fn is_foreign(status: &VenueOverview) -> bool {
+    status.function.as_present().is_some_and(|function| !function.owned)
 }
 
-struct Venue<'a> {
+struct VenueJudge<'a> {
     overview: &'a Overview,
-    status: &'a VenueStatus,
+    status: &'a VenueOverview,
     all: &'a mut Vec<Attention>,
 }
 
-impl Venue<'_> {
-    fn say(&mut self, urgency: Urgency, what: impl Into<String>, next: impl Into<String>) {
+impl VenueJudge<'_> {
+    fn add_attention(&mut self, urgency: Urgency, what: impl Into<String>, next: impl Into<String>) {
         let mut what = what.into();
         if !what.ends_with(['.', '!', '?']) {
             what.push('.');
@@ -150,52 +152,54 @@ impl Venue<'_> {
 
     /// Adds everything about the venue. `missing_is_told` means that venues that aren't set up yet were already
     /// reported together.
-    fn look(&mut self, missing_is_told: bool) {
-        self.unread();
-        self.change(missing_is_told);
-        self.last_run();
-        self.overdue();
-        self.contacts();
-        self.blocker();
+    fn judge_venue(&mut self, missing_is_told: bool) {
+        self.judge_unreadable();
+        self.judge_changes(missing_is_told);
+        self.judge_last_run();
+        self.judge_overdue();
+        self.judge_contacts();
+        self.judge_blocker();
     }
 
-    fn unread(&mut self) {
+    fn judge_unreadable(&mut self) {
         if self.overview.unreachable.is_none() {
             let status = self.status;
             let parts = [
-                ("Its function", status.function.unreadable()),
-                ("Its rule", status.rule.unreadable()),
-                ("Its log", status.runs.unreadable()),
+                ("Its function", status.function.unreadable_reason()),
+                ("Its rule", status.rule.unreadable_reason()),
+                ("Its log", status.runs.unreadable_reason()),
             ];
             for (what, reason) in parts.into_iter().filter_map(|(what, reason)| Some((what, reason?))) {
-                self.say(
+                self.add_attention(
                     Urgency::Now,
                     format!("{what} is unreadable: {reason}"),
                     "Its state is unknown until it can be read.",
                 );
             }
         }
-        if let Contacts::Unreadable(reason) = &self.status.contacts {
+        if let ContactCounts::Unreadable(reason) = &self.status.contacts {
             let what = format!("Its contacts that need attention couldn't be counted in HubSpot: {reason}");
-            self.say(Urgency::Now, what, "It is unknown whether there are any.");
+            self.add_attention(Urgency::Now, what, "It is unknown whether there are any.");
         }
     }
 
     /// Adds what an apply would change.
-    fn change(&mut self, missing_is_told: bool) {
+    fn judge_changes(&mut self, missing_is_told: bool) {
         let status = self.status;
         let name = &status.venue.name;
         let apply = format!("Run `deployer apply --target {name}`.");
         match status.standing {
-            Standing::NotDeployed if is_foreign(status) => self.say(
+            VenueStanding::NotDeployed if is_foreign(status) => self.add_attention(
                 Urgency::Now,
                 format!("A function {} exists, but this deployment doesn't own it.", status.names.function),
                 format!("`deployer adopt {name}` shows what would change, then takes it over."),
             ),
-            Standing::NotDeployed if missing_is_told => {}
-            Standing::NotDeployed => self.say(Urgency::Soon, "It is in the manifest, but not in AWS.", apply),
-            Standing::Pending => {
-                let what = match (status.venue.status, status.rule.present()) {
+            VenueStanding::NotDeployed if missing_is_told => {}
+            VenueStanding::NotDeployed => {
+                self.add_attention(Urgency::Soon, "It is in the manifest, but not in AWS.", apply)
+            }
+            VenueStanding::Pending => {
+                let what = match (status.venue.status, status.rule.as_present()) {
                     (Status::Blocked, _) => "The manifest says blocked, but it is still in AWS.",
                     (Status::Paused, Some(rule)) if rule.enabled => {
                         "The manifest says paused, but its rule still fires."
@@ -206,26 +210,26 @@ impl Venue<'_> {
                     _ => "Part of it is missing in AWS.",
                 };
                 let urgency = if status.venue.status == Status::Active { Urgency::Now } else { Urgency::Soon };
-                self.say(urgency, what, apply);
+                self.add_attention(urgency, what, apply);
             }
             _ => {
-                let rule = status.rule.present().filter(|_| status.venue.status != Status::Blocked);
+                let rule = status.rule.as_present().filter(|_| status.venue.status != Status::Blocked);
                 if let Some(rule) = rule.filter(|rule| rule.schedule != status.venue.schedule.expression) {
                     let wanted = &status.venue.schedule.expression;
                     let what = format!("Its rule has the schedule {}, but the manifest says {wanted}.", rule.schedule);
-                    self.say(Urgency::Soon, what, apply);
+                    self.add_attention(Urgency::Soon, what, apply);
                 }
             }
         }
-        if let Some(version) = status.function.present().and_then(|function| function.pinned.as_ref()) {
+        if let Some(version) = status.function.as_present().and_then(|function| function.pinned.as_ref()) {
             let what = format!("It was rolled back to version {version} and is pinned there.");
             let next = format!("Run `deployer rollback {name} --unpin` to let the next apply move it forward again.");
-            self.say(Urgency::Ask, what, next);
+            self.add_attention(Urgency::Ask, what, next);
         }
     }
 
-    fn last_run(&mut self) {
-        if self.status.standing != Standing::Failing {
+    fn judge_last_run(&mut self) {
+        if self.status.standing != VenueStanding::Failing {
             return;
         }
         let name = &self.status.venue.name;
@@ -233,22 +237,28 @@ impl Venue<'_> {
             "Look for the cause with `deployer logs {name}`, and test it with `deployer invoke {name} --dry-run`."
         );
         match self.status.last_run().and_then(|run| run.error.as_ref()) {
-            Some(error) => {
-                self.say(Urgency::Now, format!("Its last run failed: {}: {}", error.kind, error.message), next)
-            }
-            None => self.say(Urgency::Now, "Lambda reports that its function has failed and can't be started.", next),
+            Some(error) => self.add_attention(
+                Urgency::Now,
+                format!("Its last run failed: {}: {}", error.kind, error.message),
+                next,
+            ),
+            None => self.add_attention(
+                Urgency::Now,
+                "Lambda reports that its function has failed and can't be started.",
+                next,
+            ),
         }
     }
 
     /// Adds a run that should have happened by now, but didn't.
-    fn overdue(&mut self) {
+    fn judge_overdue(&mut self) {
         let status = self.status;
-        let (Some(runs), Some(rule)) = (status.runs.present(), status.rule.present()) else { return };
-        let Ok(schedule) = Schedule::parse(&rule.schedule) else { return };
-        if !matches!(status.standing, Standing::Running | Standing::Failing) {
+        let (Some(runs), Some(rule)) = (status.runs.as_present(), status.rule.as_present()) else { return };
+        let Ok(schedule) = ScheduleExpression::parse_expression(&rule.schedule) else { return };
+        if !matches!(status.standing, VenueStanding::Running | VenueStanding::Failing) {
             return;
         }
-        let changed = status.function.present().and_then(|function| function.changed_at);
+        let changed = status.function.as_present().and_then(|function| function.changed_at);
         let last = runs.last.as_ref().map(|run| run.began_at());
         let from = last.unwrap_or_else(|| changed.unwrap_or(self.overview.since).max(self.overview.since));
         let patience = LATE + SignedDuration::from_secs(i64::from(status.venue.timeout_s));
@@ -261,50 +271,57 @@ impl Venue<'_> {
             };
             let next = "If it was resumed just now, wait for its next run. Otherwise check the rule's target with \
                         `deployer plan`.";
-            self.say(Urgency::Now, what, next);
+            self.add_attention(Urgency::Now, what, next);
         }
     }
 
-    fn contacts(&mut self) {
-        let Contacts::Counted { needs_review, failed } = self.status.contacts else { return };
+    fn judge_contacts(&mut self) {
+        let ContactCounts::Counted { needs_review, failed } = self.status.contacts else { return };
         let property =
             sync_config::config::LedgerProperties::new(&self.status.venue.name, &self.status.venue.flag_property);
         if needs_review > 0 {
-            let what =
-                format!("{} to review: they may or may not have become leads.", counted(needs_review, "contact"));
+            let what = format!(
+                "{} to review: they may or may not have become leads.",
+                count_with_noun(needs_review, "contact")
+            );
             let next = format!(
                 "In HubSpot, filter contacts by `{}` = needs_review. Look for each one at the destination, and tick those \
                  again that are missing there.",
                 property.status
             );
-            self.say(Urgency::Soon, what, next);
+            self.add_attention(Urgency::Soon, what, next);
         }
         if failed > 0 {
-            let what = format!("{} refused because of invalid data.", counted(failed, "contact"));
+            let what = format!("{} refused because of invalid data.", count_with_noun(failed, "contact"));
             let next = format!("`{}` says what is wrong. Correct it and tick the contacts again.", property.error);
-            self.say(Urgency::Soon, what, next);
+            self.add_attention(Urgency::Soon, what, next);
         }
     }
 
-    fn blocker(&mut self) {
+    fn judge_blocker(&mut self) {
         let Some(blocker) = self.status.venue.blocker.as_ref().filter(|_| self.status.venue.status == Status::Blocked)
         else {
             return;
         };
-        let age = blocker.age_days(day(self.overview.made_at));
+        let age = blocker.age_days(utc_date(self.overview.made_at));
         let old = age.filter(|age| *age > Blocker::OLD_DAYS);
         match (&blocker.owner, old) {
             (None, _) => {
-                let long = age.map_or_else(String::new, |age| format!(" for {}", counted(age.unsigned_abs(), "day")));
+                let long =
+                    age.map_or_else(String::new, |age| format!(" for {}", count_with_noun(age.unsigned_abs(), "day")));
                 let what = format!("It has been blocked{long}, and nobody owns the next step: {}", blocker.reason);
                 let name = &self.status.venue.name;
-                self.say(Urgency::Ask, what, format!("Set an owner with `deployer venue block {name} --owner WHO`."));
+                self.add_attention(
+                    Urgency::Ask,
+                    what,
+                    format!("Set an owner with `deployer venue block {name} --owner WHO`."),
+                );
             }
             (Some(owner), Some(age)) => {
                 // A backtick would be rendered as the start of a command.
                 let owner = owner.replace('`', "'");
                 let what = format!("It has been blocked for {age} days: {}", blocker.reason);
-                self.say(Urgency::Ask, what, format!("Ask {owner} about the next step."));
+                self.add_attention(Urgency::Ask, what, format!("Ask {owner} about the next step."));
             }
             (Some(_), None) => {}
         }

@@ -33,13 +33,13 @@ pub struct LiveFiring {
     pub schedule: String,
 }
 
-pub(super) async fn function(aws: &Aws, deployment: &str, name: &str) -> Observed<LiveCode> {
-    observed(read_function(aws, deployment, name).await)
+pub(super) async fn observe_function(aws: &Aws, deployment: &str, name: &str) -> Observed<LiveCode> {
+    into_observed(read_function(aws, deployment, name).await)
 }
 
-pub(super) async fn rule(aws: &Aws, name: &str) -> Observed<LiveFiring> {
+pub(super) async fn observe_rule(aws: &Aws, name: &str) -> Observed<LiveFiring> {
     let rule = aws.events.describe_rule().name(name).send().await.call("events:DescribeRule").found();
-    observed(rule.map(|rule| {
+    into_observed(rule.map(|rule| {
         rule.map(|rule| LiveFiring {
             enabled: rule.state().is_none_or(|state| state.as_str() != "DISABLED"),
             schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
@@ -47,7 +47,7 @@ pub(super) async fn rule(aws: &Aws, name: &str) -> Observed<LiveFiring> {
     }))
 }
 
-fn observed<T>(read: Result<Option<T>, CallError>) -> Observed<T> {
+fn into_observed<T>(read: Result<Option<T>, CallError>) -> Observed<T> {
     match read {
         Ok(Some(live)) => Observed::Present(live),
         Ok(None) => Observed::Absent,

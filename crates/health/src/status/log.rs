@@ -39,7 +39,7 @@ impl From<FilteredLogEvent> for LogEvent {
 
 /// Which events are read.
 #[derive(Debug, Clone, Copy)]
-pub struct Query<'q> {
+pub struct LogQuery<'q> {
     /// The log group.
     pub group: &'q str,
     /// The time from which on events are read.
@@ -52,9 +52,9 @@ pub struct Query<'q> {
 ///
 /// # Errors
 /// The call fails. A missing log group is such a failure.
-pub async fn read(
+pub async fn read_events(
     logs: &Client,
-    query: Query<'_>,
+    query: LogQuery<'_>,
     mut on_page: impl FnMut(Vec<LogEvent>) -> bool,
 ) -> Result<(), CallError> {
     let mut token = None;
@@ -78,9 +78,9 @@ pub async fn read(
 ///
 /// # Errors
 /// The call fails. A missing log group is such a failure.
-pub async fn follow(
+pub async fn follow_events(
     logs: &Client,
-    query: Query<'_>,
+    query: LogQuery<'_>,
     mut on_event: impl FnMut(&LogEvent) -> bool,
     mut pause: impl AsyncFnMut() -> bool,
 ) -> Result<(), CallError> {
@@ -89,7 +89,7 @@ pub async fn follow(
     loop {
         let mut read_on = true;
         let mut newest = from;
-        read(logs, Query { from, ..query }, |events| {
+        read_events(logs, LogQuery { from, ..query }, |events| {
             for event in events {
                 newest = newest.max(event.at);
                 if read_on && seen.insert(event.id.clone(), event.at).is_none() {

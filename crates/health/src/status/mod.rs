@@ -13,17 +13,17 @@ mod runs;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::Serialize;
-use sync_config::config::Destination;
+use sync_config::config::DestinationConfig;
 
-pub use contacts::{Contacts, Portal};
-pub use judge::{Attention, Standing, Urgency, day};
+pub use contacts::{ContactCounts, StatusPortal};
+pub use judge::{Attention, Urgency, VenueStanding, utc_date};
 pub use live::{LiveCode, LiveFiring};
-pub use runs::{BROKEN_OFF, ENDED, Run, RunFailure, Runs};
+pub use runs::{BROKEN_OFF_PATTERN, ENDED_PATTERN, RunFailure, RunHistory, VenueRun};
 
 use deployer_aws::Aws;
 use deployer_core::desired::Scope;
-use deployer_core::manifest::{Manifest, Schedule, Status, Venue};
-use deployer_core::naming::Names;
+use deployer_core::manifest::{Manifest, ScheduleExpression, Status, Venue};
+use deployer_core::naming::VenueNames;
 use deployer_core::resource::Observed;
 
 /// How many venues are read at once. CloudWatch allows no more than ten `FilterLogEvents` calls per second in most
@@ -48,82 +48,82 @@ pub struct Overview {
     /// Why AWS can't be reached.
     pub unreachable: Option<String>,
     /// The venues, in the manifest's order.
-    pub venues: Vec<VenueStatus>,
+    pub venues: Vec<VenueOverview>,
     /// What needs attention, the most urgent first.
     pub attention: Vec<Attention>,
 }
 
 /// One venue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VenueStatus {
+pub struct VenueOverview {
     /// The venue in the manifest.
     pub venue: Venue,
     /// The names of its resources.
-    pub names: Names,
+    pub names: VenueNames,
     /// Its function.
     pub function: Observed<LiveCode>,
     /// Its rule.
     pub rule: Observed<LiveFiring>,
     /// Its runs; absent if it has no log group.
-    pub runs: Observed<Runs>,
+    pub runs: Observed<RunHistory>,
     /// Its contacts that need attention.
-    pub contacts: Contacts,
+    pub contacts: ContactCounts,
     /// When its rule fires next. The time of a rate follows from the last run, and is unknown without one.
     pub next_run: Option<Timestamp>,
     /// Its overall state.
-    pub standing: Standing,
+    pub standing: VenueStanding,
 }
 
 /// What was read about one venue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Readings {
+pub struct VenueReadings {
     /// Its function.
     pub function: Observed<LiveCode>,
     /// Its rule.
     pub rule: Observed<LiveFiring>,
     /// Its runs.
-    pub runs: Observed<Runs>,
+    pub runs: Observed<RunHistory>,
     /// Its contacts that need attention.
-    pub contacts: Contacts,
+    pub contacts: ContactCounts,
 }
 
 /// AWS, or why it can't be reached.
-pub type Cloud<'c> = Result<(&'c Aws, &'c Scope), String>;
+pub type StatusCloud<'c> = Result<(&'c Aws, &'c Scope), String>;
 
 /// Reads the state of the `chosen` venues of a manifest as of `now`, with their runs since `since`.
-pub async fn read(
+pub async fn read_overview(
     manifest: &Manifest,
     chosen: &[&Venue],
-    cloud: Cloud<'_>,
-    portal: &Portal,
+    cloud: StatusCloud<'_>,
+    portal: &StatusPortal,
     (since, now): (Timestamp, Timestamp),
 ) -> Overview {
     let deployment = &manifest.deployment.name;
     let read = |venue: &Venue| {
         let (venue, cloud) = (venue.clone(), cloud.clone());
         async move {
-            let in_aws = in_aws(cloud, deployment, &venue.name, since);
-            let ((function, rule, runs), contacts) = tokio::join!(in_aws, contacts(portal, &venue));
-            (venue, Readings { function, rule, runs, contacts })
+            let in_aws = read_from_aws(cloud, deployment, &venue.name, since);
+            let ((function, rule, runs), contacts) = tokio::join!(in_aws, read_contacts(portal, &venue));
+            (venue, VenueReadings { function, rule, runs, contacts })
         }
     };
     let readings = stream::iter(chosen.iter().map(|venue| read(venue))).buffered(VENUES_AT_ONCE).collect().await;
     let account = cloud.map(|(_, scope)| scope.account.clone());
-    Overview::of(manifest, account, readings, (since, now))
+    Overview::from_readings(manifest, account, readings, (since, now))
 }
 
-async fn in_aws(
-    cloud: Cloud<'_>,
+async fn read_from_aws(
+    cloud: StatusCloud<'_>,
     deployment: &str,
     venue: &str,
     since: Timestamp,
-) -> (Observed<LiveCode>, Observed<LiveFiring>, Observed<Runs>) {
-    let names = Names::new(deployment, venue);
+) -> (Observed<LiveCode>, Observed<LiveFiring>, Observed<RunHistory>) {
+    let names = VenueNames::new(deployment, venue);
     match cloud {
         Ok((aws, _)) => tokio::join!(
-            live::function(aws, deployment, &names.function),
-            live::rule(aws, &names.rule),
-            runs::runs(aws, &names.log_group, since),
+            live::observe_function(aws, deployment, &names.function),
+            live::observe_rule(aws, &names.rule),
+            runs::read_runs(aws, &names.log_group, since),
         ),
         // The overview gives the reason once, for all venues.
         Err(_) => {
@@ -133,16 +133,16 @@ async fn in_aws(
     }
 }
 
-async fn contacts(portal: &Portal, venue: &Venue) -> Contacts {
+async fn read_contacts(portal: &StatusPortal, venue: &Venue) -> ContactCounts {
     match venue.status {
         // A blocked venue may never have had the properties.
-        Status::Blocked => Contacts::NotAsked("the venue is blocked".to_owned()),
-        Status::Active | Status::Paused => portal.contacts(venue).await,
+        Status::Blocked => ContactCounts::NotAsked("the venue is blocked".to_owned()),
+        Status::Active | Status::Paused => portal.count_contacts(venue).await,
     }
 }
 
-fn next_run(rule: &LiveFiring, last: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let schedule = Schedule::parse(&rule.schedule).ok().filter(|_| rule.enabled)?;
+fn next_firing(rule: &LiveFiring, last: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let schedule = ScheduleExpression::parse_expression(&rule.schedule).ok().filter(|_| rule.enabled)?;
     let by_the_clock = rule.schedule.starts_with("cron(");
     let enabled = if by_the_clock { last.unwrap_or(now) } else { last? };
     schedule.next_after(now, enabled)
@@ -150,20 +150,20 @@ fn next_run(rule: &LiveFiring, last: Option<Timestamp>, now: Timestamp) -> Optio
 
 impl Overview {
     /// Draws conclusions from what was read. `account` is the account that was read, or why AWS can't be reached.
-    pub fn of(
+    pub fn from_readings(
         manifest: &Manifest,
         account: Result<String, String>,
-        readings: Vec<(Venue, Readings)>,
+        readings: Vec<(Venue, VenueReadings)>,
         (since, now): (Timestamp, Timestamp),
     ) -> Self {
         let deployment = &manifest.deployment;
-        let weighed = |(venue, readings): (Venue, Readings)| {
-            let Readings { function, rule, runs, contacts } = readings;
-            let last = runs.present().and_then(|runs| runs.last.as_ref()).map(Run::began_at);
-            let next_run = rule.present().and_then(|rule| next_run(rule, last, now));
-            let standing = judge::standing(venue.status, &function, &rule, &runs);
-            let names = Names::new(&deployment.name, &venue.name);
-            VenueStatus { venue, names, function, rule, runs, contacts, next_run, standing }
+        let weighed = |(venue, readings): (Venue, VenueReadings)| {
+            let VenueReadings { function, rule, runs, contacts } = readings;
+            let last = runs.as_present().and_then(|runs| runs.last.as_ref()).map(VenueRun::began_at);
+            let next_run = rule.as_present().and_then(|rule| next_firing(rule, last, now));
+            let standing = judge::judge_standing(venue.status, &function, &rule, &runs);
+            let names = VenueNames::new(&deployment.name, &venue.name);
+            VenueOverview { venue, names, function, rule, runs, contacts, next_run, standing }
         };
         let mut overview = Self {
             deployment: deployment.name.clone(),
@@ -176,26 +176,26 @@ impl Overview {
             venues: readings.into_iter().map(weighed).collect(),
             attention: Vec::new(),
         };
-        overview.attention = judge::attention(&overview);
+        overview.attention = judge::collect_attention(&overview);
         overview
     }
 
     /// What is unreadable; empty if everything could be read.
-    pub fn unreadable(&self) -> Vec<String> {
+    pub fn unreadable_reasons(&self) -> Vec<String> {
         if let Some(reason) = &self.unreachable {
-            let contacts = self.venues.iter().filter_map(VenueStatus::unreadable_contacts);
+            let contacts = self.venues.iter().filter_map(VenueOverview::unreadable_contacts);
             return std::iter::once(format!("AWS can't be reached: {reason}")).chain(contacts).collect();
         }
-        self.venues.iter().flat_map(VenueStatus::unreadable).collect()
+        self.venues.iter().flat_map(VenueOverview::unreadable_reasons).collect()
     }
 }
 
-impl VenueStatus {
-    fn unreadable(&self) -> impl Iterator<Item = String> {
+impl VenueOverview {
+    fn unreadable_reasons(&self) -> impl Iterator<Item = String> {
         let aws = [
-            ("function", self.function.unreadable()),
-            ("rule", self.rule.unreadable()),
-            ("runs", self.runs.unreadable()),
+            ("function", self.function.unreadable_reason()),
+            ("rule", self.rule.unreadable_reason()),
+            ("runs", self.runs.unreadable_reason()),
         ];
         let name = &self.venue.name;
         let aws = aws.into_iter().filter_map(move |(what, reason)| Some(format!("{name}: {what}: {}", reason?)));
@@ -204,25 +204,25 @@ impl VenueStatus {
 
     fn unreadable_contacts(&self) -> Option<String> {
         match &self.contacts {
-            Contacts::Unreadable(reason) => Some(format!("{}: contacts to review: {reason}", self.venue.name)),
-            Contacts::Counted { .. } | Contacts::NotAsked(_) => None,
+            ContactCounts::Unreadable(reason) => Some(format!("{}: contacts to review: {reason}", self.venue.name)),
+            ContactCounts::Counted { .. } | ContactCounts::NotAsked(_) => None,
         }
     }
 
     /// The newest run, if there is one and the log is readable.
-    pub fn last_run(&self) -> Option<&Run> {
-        self.runs.present()?.last.as_ref()
+    pub fn last_run(&self) -> Option<&VenueRun> {
+        self.runs.as_present()?.last.as_ref()
     }
 
     /// Where its leads go: the platform, and the location there. Of a URL only the host is shown, since its path may
     /// contain a secret.
-    pub fn destination(&self) -> (String, String) {
+    pub fn destination_words(&self) -> (String, String) {
         match &self.venue.destination {
-            Destination::Tripleseat { location_id, .. } => (
+            DestinationConfig::Tripleseat { location_id, .. } => (
                 "Tripleseat".to_owned(),
                 location_id.map_or_else(|| "its only location".to_owned(), |id| format!("location {id}")),
             ),
-            Destination::Http(http) => {
+            DestinationConfig::Http(http) => {
                 let host = http.url.split("://").last().unwrap_or_default();
                 let host = host.split(['/', '?', '#']).next().unwrap_or_default();
                 (host.rsplit('@').next().unwrap_or_default().to_owned(), "a platform of its own".to_owned())
@@ -237,14 +237,14 @@ pub struct VenueLine<'s> {
     name: &'s str,
     display_name: &'s str,
     status: &'static str,
-    standing: Standing,
+    standing: VenueStanding,
     schedule: &'s str,
     destination: String,
     function: &'s Observed<LiveCode>,
     rule: &'s Observed<LiveFiring>,
-    runs: &'s Observed<Runs>,
+    runs: &'s Observed<RunHistory>,
     next_run: Option<Timestamp>,
-    contacts: &'s Contacts,
+    contacts: &'s ContactCounts,
     blocker: Option<BlockerLine<'s>>,
 }
 
@@ -257,11 +257,11 @@ struct BlockerLine<'s> {
     age_days: Option<i64>,
 }
 
-impl VenueStatus {
+impl VenueOverview {
     /// The venue for programs. `made_at` decides the age of its blocker.
-    pub fn line(&self, made_at: Timestamp) -> VenueLine<'_> {
-        let today = judge::day(made_at);
-        let (kind, place) = self.destination();
+    pub fn json_line(&self, made_at: Timestamp) -> VenueLine<'_> {
+        let today = judge::utc_date(made_at);
+        let (kind, place) = self.destination_words();
         VenueLine {
             name: &self.venue.name,
             display_name: &self.venue.display_name,

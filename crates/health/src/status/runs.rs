@@ -5,20 +5,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::log::{LogEvent, Query, read};
+use super::log::{LogEvent, LogQuery, read_events};
 use deployer_aws::{Aws, FailureKind};
 use deployer_core::resource::Observed;
 
 /// Matches the line that a run ends with, which has its results.
-pub const ENDED: &str = r#"{ $.event = "run" }"#;
+pub const ENDED_PATTERN: &str = r#"{ $.event = "run" }"#;
 /// Matches the lines that Lambda writes for runs that it had to end.
-pub const BROKEN_OFF: &str = r#"?"Task timed out" ?"Runtime exited""#;
+pub const BROKEN_OFF_PATTERN: &str = r#"?"Task timed out" ?"Runtime exited""#;
 /// Most pages of one search. AWS searches about a megabyte for each.
 const MOST_PAGES: u32 = 200;
 
 /// One run that isn't a dry run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Run {
+pub struct VenueRun {
     /// When it ended.
     pub ended_at: Timestamp,
     /// How long it took, in milliseconds; unknown if Lambda had to end it.
@@ -46,7 +46,7 @@ pub struct RunFailure {
     pub message: String,
 }
 
-impl Run {
+impl VenueRun {
     /// When it began; when it ended, if its duration is unknown.
     pub fn began_at(&self) -> Timestamp {
         let took = self.duration_ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or_default();
@@ -54,7 +54,7 @@ impl Run {
     }
 
     /// Parses the line that a run ends with; `None` for any other line.
-    pub fn of(event: &LogEvent) -> Option<Self> {
+    pub fn from_log_event(event: &LogEvent) -> Option<Self> {
         let message = event.message.as_str();
         let broken_off = |kind: &str, from: &str| {
             let words = message.get(message.find(from)?..)?.to_owned();
@@ -62,7 +62,7 @@ impl Run {
         };
         if !message.starts_with('{') {
             let error = broken_off("Timeout", "Task timed out").or_else(|| broken_off("Crash", "Runtime exited"))?;
-            return Some(Self { error: Some(error), ..Self::ended(event.at) });
+            return Some(Self { error: Some(error), ..Self::new_ended(event.at) });
         }
         let line: Value = serde_json::from_str(message).ok()?;
         if line["event"] != "run" || line["dry_run"] == true {
@@ -80,11 +80,11 @@ impl Run {
             error: line
                 .get("error")
                 .map(|error| RunFailure { kind: text(&error["kind"]), message: text(&error["message"]) }),
-            ..Self::ended(event.at)
+            ..Self::new_ended(event.at)
         })
     }
 
-    fn ended(ended_at: Timestamp) -> Self {
+    fn new_ended(ended_at: Timestamp) -> Self {
         Self {
             ended_at,
             duration_ms: None,
@@ -100,7 +100,7 @@ impl Run {
 
 /// The runs of a period.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Runs {
+pub struct RunHistory {
     /// How many there were.
     pub count: u64,
     /// How many of them failed.
@@ -112,20 +112,20 @@ pub struct Runs {
     /// Contacts that need review.
     pub needs_review: u64,
     /// The newest run.
-    pub last: Option<Run>,
+    pub last: Option<VenueRun>,
     /// The newest run that succeeded.
-    pub last_good: Option<Run>,
+    pub last_good: Option<VenueRun>,
 }
 
-impl Runs {
+impl RunHistory {
     /// Counts a run. The order of the runs doesn't matter.
-    pub fn add(&mut self, run: Run) {
+    pub fn add_run(&mut self, run: VenueRun) {
         self.count += 1;
         self.failed_runs += u64::from(run.error.is_some());
         self.synced += run.synced;
         self.failed += run.failed;
         self.needs_review += run.needs_review;
-        let newer = |kept: &Option<Run>| kept.as_ref().is_none_or(|kept| kept.ended_at <= run.ended_at);
+        let newer = |kept: &Option<VenueRun>| kept.as_ref().is_none_or(|kept| kept.ended_at <= run.ended_at);
         if run.error.is_none() && newer(&self.last_good) {
             self.last_good = Some(run.clone());
         }
@@ -136,16 +136,19 @@ impl Runs {
 }
 
 /// The runs of a log group since `from`; absent without the group, because then nothing ever ran.
-pub(super) async fn runs(aws: &Aws, group: &str, from: Timestamp) -> Observed<Runs> {
-    let (ended, broken_off) = tokio::join!(matching(aws, group, from, ENDED), matching(aws, group, from, BROKEN_OFF));
+pub(super) async fn read_runs(aws: &Aws, group: &str, from: Timestamp) -> Observed<RunHistory> {
+    let (ended, broken_off) = tokio::join!(
+        read_matching_events(aws, group, from, ENDED_PATTERN),
+        read_matching_events(aws, group, from, BROKEN_OFF_PATTERN)
+    );
     match (ended, broken_off) {
         (Observed::Present(ended), Observed::Present(broken_off)) => {
             let mut events: Vec<LogEvent> = ended.into_iter().chain(broken_off).collect();
             // A cloud that ignores filter patterns returns every line twice.
             events.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
             events.dedup();
-            let mut runs = Runs::default();
-            events.iter().filter_map(Run::of).for_each(|run| runs.add(run));
+            let mut runs = RunHistory::default();
+            events.iter().filter_map(VenueRun::from_log_event).for_each(|run| runs.add_run(run));
             Observed::Present(runs)
         }
         (Observed::Unreadable(reason), _) | (_, Observed::Unreadable(reason)) => Observed::Unreadable(reason),
@@ -153,15 +156,15 @@ pub(super) async fn runs(aws: &Aws, group: &str, from: Timestamp) -> Observed<Ru
     }
 }
 
-async fn matching(aws: &Aws, group: &str, from: Timestamp, pattern: &str) -> Observed<Vec<LogEvent>> {
+async fn read_matching_events(aws: &Aws, group: &str, from: Timestamp, pattern: &str) -> Observed<Vec<LogEvent>> {
     let mut found = Vec::new();
     let mut pages = 0;
     let keep = |events: Vec<LogEvent>| {
-        found.extend(events.into_iter().filter(|event| Run::of(event).is_some()));
+        found.extend(events.into_iter().filter(|event| VenueRun::from_log_event(event).is_some()));
         pages += 1;
         pages < MOST_PAGES
     };
-    match read(&aws.logs, Query { group, from, pattern }, keep).await {
+    match read_events(&aws.logs, LogQuery { group, from, pattern }, keep).await {
         // The newest events come last, so a part of them would show old runs as the newest.
         Ok(()) if pages >= MOST_PAGES => {
             Observed::Unreadable(format!("{group} has too many events in this period; use a shorter --since"))
@@ -176,9 +179,9 @@ async fn matching(aws: &Aws, group: &str, from: Timestamp, pattern: &str) -> Obs
 mod tests {
     use super::*;
 
-    fn parse_run(message: &str) -> Option<Run> {
+    fn parse_run(message: &str) -> Option<VenueRun> {
         let at = "2026-03-01T12:00:02Z".parse().expect("a time");
-        Run::of(&LogEvent { at, stream: String::new(), message: message.to_owned(), id: String::new() })
+        VenueRun::of(&LogEvent { at, stream: String::new(), message: message.to_owned(), id: String::new() })
     }
 
     #[test]
@@ -219,15 +222,17 @@ mod tests {
 
     #[test]
     fn finds_the_newest_run_in_any_order() {
-        let at = |second: i64| Run::ended(Timestamp::from_second(second).expect("a time"));
-        let failed =
-            |second| Run { error: Some(RunFailure { kind: "Limit".to_owned(), message: String::new() }), ..at(second) };
-        let mut runs = Runs::default();
-        for run in [failed(30), Run { synced: 2, ..at(10) }, Run { synced: 3, ..at(20) }] {
+        let at = |second: i64| VenueRun::ended(Timestamp::from_second(second).expect("a time"));
+        let failed = |second| VenueRun {
+            error: Some(RunFailure { kind: "Limit".to_owned(), message: String::new() }),
+            ..at(second)
+        };
+        let mut runs = RunHistory::default();
+        for run in [failed(30), VenueRun { synced: 2, ..at(10) }, VenueRun { synced: 3, ..at(20) }] {
             runs.add(run);
         }
         assert_eq!((runs.count, runs.failed_runs, runs.synced), (3, 1, 5));
         assert_eq!(runs.last, Some(failed(30)));
-        assert_eq!(runs.last_good, Some(Run { synced: 3, ..at(20) }));
+        assert_eq!(runs.last_good, Some(VenueRun { synced: 3, ..at(20) }));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use sync_config::mapping::{Mapping, Properties};
+use sync_config::mapping::{ContactProperties, LeadMapping};
 
 use deployer_core::manifest::Venue;
 
@@ -17,7 +17,7 @@ const TEXT: &str = "Test by deployer verify, please ignore";
 const PHONE: &str = "+1 202-555-0142";
 
 /// A new, unique address.
-pub fn email(venue: &str, domain: &str) -> String {
+pub fn new_test_email(venue: &str, domain: &str) -> String {
     // Each `RandomState` takes its keys from the system's randomness.
     let random = RandomState::new().hash_one(venue);
     format!("{LOCAL}{}-{:012x}@{domain}", venue.to_lowercase(), random >> 16)
@@ -37,15 +37,15 @@ pub fn last_name(venue: &Venue) -> String {
 
 /// The properties of the test contact: its marks, and those properties that a lead of the venue is made from whose
 /// names say what they contain.
-pub fn properties(venue: &Venue, email: &str) -> Properties {
-    let mapping = Mapping::new(&venue.destination, &venue.fields.iter().cloned().collect());
-    let mut properties = Properties::from([
+pub fn contact_properties(venue: &Venue, email: &str) -> ContactProperties {
+    let mapping = LeadMapping::new(&venue.destination, &venue.fields.iter().cloned().collect());
+    let mut properties = ContactProperties::from([
         ("email".to_owned(), email.to_owned()),
         ("firstname".to_owned(), FIRST_NAME.to_owned()),
         ("lastname".to_owned(), last_name(venue)),
         ("phone".to_owned(), PHONE.to_owned()),
     ]);
-    for property in mapping.properties() {
+    for property in mapping.hubspot_properties() {
         if property.contains("phone") {
             properties.insert(property.to_owned(), PHONE.to_owned());
         } else if property == "message" {

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// The stages, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub enum VerifyStage {
     /// The function, its alias and its rule exist, and the rule is enabled.
     Deployed,
     /// The token opens the HubSpot portal of the manifest.
@@ -30,9 +30,9 @@ pub enum Stage {
     Cleanup,
 }
 
-impl Stage {
+impl VerifyStage {
     /// Its name in `--json`.
-    pub fn name(self) -> &'static str {
+    pub fn stage_name(self) -> &'static str {
         match self {
             Self::Deployed => "deployed",
             Self::HubSpot => "hubspot",
@@ -50,8 +50,8 @@ impl Stage {
 
 /// Something that was done or observed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Event {
-    pub stage: Stage,
+pub struct VerifyEvent {
+    pub stage: VerifyStage,
     /// Seconds since the start.
     pub seconds: f64,
     pub text: String,
@@ -63,7 +63,7 @@ pub struct Event {
 /// What shows that the lead exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Evidence {
+pub enum LeadEvidence {
     /// It was found at the destination by its reference.
     Destination,
     /// The venue's ledger in HubSpot says so.
@@ -72,8 +72,8 @@ pub enum Evidence {
 
 /// A stage that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failure {
-    pub stage: Stage,
+pub struct StageFailure {
+    pub stage: VerifyStage,
     /// What happened.
     pub seen: String,
     /// What to do.
@@ -85,16 +85,16 @@ pub struct Failure {
 pub struct FoundLead {
     /// Its id, if the destination gives it one.
     pub lead_id: Option<String>,
-    pub evidence: Evidence,
+    pub evidence: LeadEvidence,
     /// Seconds from setting the flag to finding the lead.
     pub seconds_after_flag: f64,
 }
 
 /// How a verify ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Outcome {
+pub struct VerifyOutcome {
     pub lead: Option<FoundLead>,
-    pub failure: Option<Failure>,
+    pub failure: Option<StageFailure>,
     pub cancelled: bool,
     /// What remains, and how to remove it.
     pub remains: Vec<String>,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use deployer_aws::{Aws, Call, CallError, FailureKind, Found};
-use deployer_core::naming::{ALIAS, Names};
+use deployer_core::naming::{ALIAS, VenueNames};
 use deployer_core::scheduled_event::scheduled_event;
 
 /// Most pages that are read to find the end of a log.
@@ -27,7 +27,7 @@ pub enum NotReady {
 ///
 /// # Errors
 /// A call failed, so it is unknown whether it is deployed.
-pub async fn ready(aws: &Aws, names: &Names) -> Result<Result<(), NotReady>, CallError> {
+pub async fn check_ready(aws: &Aws, names: &VenueNames) -> Result<Result<(), NotReady>, CallError> {
     let function = aws.lambda.get_alias().function_name(&names.function).name(ALIAS);
     let rule = aws.events.describe_rule().name(&names.rule);
     let (function, rule) = tokio::join!(function.send(), rule.send());
@@ -43,7 +43,7 @@ pub async fn ready(aws: &Aws, names: &Names) -> Result<Result<(), NotReady>, Cal
 
 /// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ran {
+pub enum InvokedRun {
     /// It ended, with these counts.
     Ended(Value),
     /// It failed, with this error.
@@ -56,20 +56,20 @@ pub enum Ran {
 ///
 /// # Errors
 /// The call failed.
-pub async fn invoke(aws: &Aws, names: &Names, now: Timestamp) -> Result<Ran, CallError> {
+pub async fn invoke_function(aws: &Aws, names: &VenueNames, now: Timestamp) -> Result<InvokedRun, CallError> {
     let request = aws.lambda.invoke().function_name(&names.function).qualifier(ALIAS);
     let answer = request.payload(Blob::new(scheduled_event(now).to_string())).send().await;
     let answer = match answer.call("lambda:InvokeFunction") {
-        Err(error) if error.kind == FailureKind::Throttled => return Ok(Ran::Busy),
+        Err(error) if error.kind == FailureKind::Throttled => return Ok(InvokedRun::Busy),
         answer => answer?,
     };
     let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
     let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
     if answer.function_error().is_none() {
-        return Ok(Ran::Ended(payload));
+        return Ok(InvokedRun::Ended(payload));
     }
     let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default();
-    Ok(Ran::Failed(format!("{}: {}", text("errorType"), text("errorMessage"))))
+    Ok(InvokedRun::Failed(format!("{}: {}", text("errorType"), text("errorMessage"))))
 }
 
 /// The last lines that its runs logged since a time, or the last errors if there are any. They contain no personal
@@ -77,7 +77,7 @@ pub async fn invoke(aws: &Aws, names: &Names, now: Timestamp) -> Result<Ran, Cal
 ///
 /// # Errors
 /// The log can't be read.
-pub async fn last_lines(aws: &Aws, names: &Names, since: Timestamp) -> Result<Vec<String>, CallError> {
+pub async fn last_log_lines(aws: &Aws, names: &VenueNames, since: Timestamp) -> Result<Vec<String>, CallError> {
     let request = aws.logs.filter_log_events().log_group_name(&names.log_group);
     let mut pages = request.start_time(since.as_millisecond()).into_paginator().send();
     let mut lines = Vec::new();

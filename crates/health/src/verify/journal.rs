@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A test contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct TestContactEntry {
     /// Its address, recorded before the contact is created.
     pub email: String,
     /// Its id, once known.
@@ -18,7 +18,7 @@ pub struct Entry {
 
 /// The journal file of one venue.
 #[derive(Debug)]
-pub struct Journal {
+pub struct VerifyJournal {
     file: File,
 }
 
@@ -38,12 +38,12 @@ pub enum JournalError {
     },
 }
 
-impl Journal {
+impl VerifyJournal {
     /// Opens a venue's file in `directory`, which is created if necessary.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn open(directory: &Path, venue: &str) -> Result<Self, JournalError> {
+    pub fn open_file(directory: &Path, venue: &str) -> Result<Self, JournalError> {
         let path = directory.join(format!("{venue}.json"));
         let failed = |source| JournalError::File { path: path.clone(), source };
         std::fs::create_dir_all(directory).map_err(failed)?;
@@ -61,7 +61,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file can't be read.
-    pub fn left(&mut self) -> io::Result<Option<Entry>> {
+    pub fn read_leftover(&mut self) -> io::Result<Option<TestContactEntry>> {
         let mut text = String::new();
         self.file.rewind()?;
         self.file.read_to_string(&mut text)?;
@@ -72,7 +72,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn write(&mut self, entry: &Entry) -> io::Result<()> {
+    pub fn write_entry(&mut self, entry: &TestContactEntry) -> io::Result<()> {
         let text = serde_json::to_string(entry)?;
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(text.as_bytes())?;
@@ -84,7 +84,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn clear(&mut self) -> io::Result<()> {
+    pub fn clear_entry(&mut self) -> io::Result<()> {
         self.file.set_len(0)
     }
 }

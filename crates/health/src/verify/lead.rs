@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sync_config::config::{
-    Destination as Kind, KEY_DESTINATION_CREDENTIAL, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
+    DestinationConfig as Kind, KEY_DESTINATION_CREDENTIAL, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
     LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
 };
-use sync_lambda::credentials::{Credentials, OAuthClient, Secret};
-use sync_lambda::destination::{Destination, LookedUp};
+use sync_lambda::credentials::{CredentialValue, OAuthClient, SyncCredentials};
+use sync_lambda::destination::{LeadDestination, LookupResult};
 use sync_lambda::ledger::Attempt;
-use sync_lambda::settings::Settings;
+use sync_lambda::settings::SyncSettings;
 use tokio::time::Instant;
 
 use super::wait::Waiter;
@@ -24,21 +24,26 @@ const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
 /// A venue's credentials that are available here, by the secret's key.
-pub type Known = BTreeMap<String, Secret>;
+pub type KnownCredentials = BTreeMap<String, CredentialValue>;
 
 /// A venue's destination, if the credentials available here allow looking up leads there.
-pub fn destination(client: &reqwest::Client, manifest: &Manifest, venue: &Venue, known: &Known) -> Option<Destination> {
+pub fn lookup_destination(
+    client: &reqwest::Client,
+    manifest: &Manifest,
+    venue: &Venue,
+    known: &KnownCredentials,
+) -> Option<LeadDestination> {
     let credential = |key: &str| known.get(key).cloned();
     let oauth = credential(KEY_TRIPLESEAT_CLIENT_ID).zip(credential(KEY_TRIPLESEAT_CLIENT_SECRET));
     // These are never used: HubSpot isn't called with them, and no lead is created.
-    let unused = Secret::new("");
-    let credentials = Credentials {
+    let unused = CredentialValue::new("");
+    let credentials = SyncCredentials {
         hubspot_token: unused.clone(),
         tripleseat_public_key: Some(unused),
         tripleseat_oauth: oauth.map(|(id, secret)| OAuthClient { id, secret }),
         destination_credential: credential(KEY_DESTINATION_CREDENTIAL),
     };
-    let settings = Settings {
+    let settings = SyncSettings {
         venue: venue.name.clone(),
         ledger: LedgerProperties::new(&venue.name, &venue.flag_property),
         hubspot_base_uri: manifest.hubspot.base_uri.clone(),
@@ -47,12 +52,12 @@ pub fn destination(client: &reqwest::Client, manifest: &Manifest, venue: &Venue,
         answer_timeout: None,
         config: SyncConfig { destination: venue.destination.clone(), ..SyncConfig::default() },
     };
-    let destination = Destination::new(client.clone(), &settings, &credentials, Instant::now() + LONGEST).ok()?;
+    let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + LONGEST).ok()?;
     destination.can_look_up().then_some(destination)
 }
 
 /// Whether two venues share one account, so that a lookup for one also finds leads of the other.
-pub fn one_account(one: (&Venue, &Known), other: (&Venue, &Known)) -> bool {
+pub fn share_account(one: (&Venue, &KnownCredentials), other: (&Venue, &KnownCredentials)) -> bool {
     let same = |key: &str| one.1.get(key).is_some_and(|value| other.1.get(key) == Some(value));
     let one_site = match (&one.0.destination, &other.0.destination) {
         (Kind::Tripleseat { site_id: Some(site), .. }, Kind::Tripleseat { site_id: other, .. }) => {
@@ -68,20 +73,20 @@ pub fn one_account(one: (&Venue, &Known), other: (&Venue, &Known)) -> bool {
 ///
 /// # Errors
 /// The lead didn't appear; the text says what was found instead.
-pub async fn find(
-    destination: &Destination,
+pub async fn find_lead(
+    destination: &LeadDestination,
     attempt: &Attempt,
     waiter: &impl Waiter,
 ) -> Result<Option<String>, String> {
     let mut seen = String::new();
     for number in 0..TRIES {
         if number > 0 {
-            waiter.pause(PAUSE).await;
+            waiter.pause_for(PAUSE).await;
         }
-        match destination.look_up(attempt).await {
-            Ok(LookedUp::Found(id)) => return Ok(id),
-            Ok(LookedUp::NotThere) => seen = format!("the account has no lead with the reference {attempt}"),
-            Ok(LookedUp::Unknown(why)) => seen = format!("the account couldn't be queried: {why}"),
+        match destination.look_up_attempt(attempt).await {
+            Ok(LookupResult::Found(id)) => return Ok(id),
+            Ok(LookupResult::NotThere) => seen = format!("the account has no lead with the reference {attempt}"),
+            Ok(LookupResult::Unknown(why)) => seen = format!("the account couldn't be queried: {why}"),
             Err(error) => return Err(error.to_string()),
         }
     }

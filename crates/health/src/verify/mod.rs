@@ -1,7 +1,7 @@
 //! The go-live test of a venue, on the real systems: a test contact is flagged in HubSpot, and the deployed function
 //! must turn it into a lead of this venue and of no other.
 //!
-//! [`Verify::run`] goes through the [`Stage`]s in order. It records what it is about to create in the [`journal`] and
+//! [`Verify::run`] goes through the [`VerifyStage`]s in order. It records what it is about to create in the [`journal`] and
 //! removes it at the end, whatever the outcome. What an interrupted verify leaves behind is removed by the next one.
 
 mod before;
@@ -18,16 +18,16 @@ mod wait;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sync_lambda::destination::Destination;
+use sync_lambda::destination::LeadDestination;
 use tokio_util::sync::CancellationToken;
 
 use deployer_aws::Aws;
 use deployer_core::error::Result;
-use deployer_core::manifest::{Manifest, Schedule, Venue};
-use deployer_hubspot::HubSpot;
-use journal::Journal;
+use deployer_core::manifest::{Manifest, ScheduleExpression, Venue};
+use deployer_hubspot::HubSpotClient;
+use journal::VerifyJournal;
 
-pub use event::{Event, Evidence, Failure, FoundLead, Outcome, Stage};
+pub use event::{FoundLead, LeadEvidence, StageFailure, VerifyEvent, VerifyOutcome, VerifyStage};
 pub use wait::{RealTime, Waiter};
 
 /// How long a run may take beyond its time limit: HubSpot's index, the network, a cold start.
@@ -40,7 +40,7 @@ const NOW: Duration = Duration::from_secs(120);
 
 /// The options of a verify.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct VerifyOptions {
     /// Invokes the function instead of waiting for its rule.
     pub now: bool,
     /// Keeps the test contact in HubSpot.
@@ -52,10 +52,10 @@ pub struct Options {
 }
 
 /// Another venue, which must not get the lead.
-pub struct Other<'a> {
+pub struct OtherVenue<'a> {
     pub venue: &'a Venue,
     /// Where its leads can be looked up, if that is possible.
-    pub destination: Option<Destination>,
+    pub destination: Option<LeadDestination>,
 }
 
 /// A verify, with everything that it needs.
@@ -63,14 +63,14 @@ pub struct Verify<'a, W> {
     pub aws: &'a Aws,
     pub manifest: &'a Manifest,
     pub venue: &'a Venue,
-    pub others: Vec<Other<'a>>,
-    pub hubspot: &'a HubSpot,
+    pub others: Vec<OtherVenue<'a>>,
+    pub hubspot: &'a HubSpotClient,
     /// Where the venue's leads can be looked up, if that is possible.
-    pub destination: Option<Destination>,
-    pub options: Options,
-    pub journal: Journal,
+    pub destination: Option<LeadDestination>,
+    pub options: VerifyOptions,
+    pub journal: VerifyJournal,
     pub waiter: W,
-    pub on_event: &'a (dyn Fn(&Event) + Sync),
+    pub on_event: &'a (dyn Fn(&VerifyEvent) + Sync),
     pub cancel: CancellationToken,
 }
 
@@ -79,20 +79,21 @@ impl<W: Waiter> Verify<'_, W> {
     ///
     /// # Errors
     /// The verify is refused before anything was created.
-    pub async fn run(mut self) -> Result<Outcome> {
-        stages::run(&mut self).await
+    pub async fn run_verify(mut self) -> Result<VerifyOutcome> {
+        stages::run_stages(&mut self).await
     }
 
     /// How long to wait for the lead.
-    fn limit(&self) -> Duration {
+    fn wait_limit(&self) -> Duration {
         let run = Duration::from_secs(u64::from(self.venue.timeout_s)) + MARGIN;
-        let wait = || if self.options.now { NOW } else { until_taken(&self.venue.schedule, self.waiter.now()) };
+        let wait =
+            || if self.options.now { NOW } else { until_taken(&self.venue.schedule, self.waiter.current_time()) };
         self.options.timeout.unwrap_or_else(|| wait() + run)
     }
 }
 
 /// The longest time until a run sees a flag that is set now.
-pub fn until_taken(schedule: &Schedule, now: Timestamp) -> Duration {
+pub fn until_taken(schedule: &ScheduleExpression, now: Timestamp) -> Duration {
     // A rate counts from when its rule was created, which may be just after now.
     let next = schedule.next_after(now, now);
     let to = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();

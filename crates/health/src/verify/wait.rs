@@ -8,11 +8,11 @@ use jiff::Timestamp;
 /// A source of time that can wait.
 pub trait Waiter: Sync {
     /// Time since the start.
-    fn elapsed(&self) -> Duration;
+    fn elapsed_time(&self) -> Duration;
     /// The current time.
-    fn now(&self) -> Timestamp;
+    fn current_time(&self) -> Timestamp;
     /// Waits.
-    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+    fn pause_for(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// The clock of this machine.
@@ -21,21 +21,21 @@ pub struct RealTime(Instant);
 
 impl RealTime {
     /// Starts the clock.
-    pub fn start() -> Self {
+    pub fn start_clock() -> Self {
         Self(Instant::now())
     }
 }
 
 impl Waiter for RealTime {
-    fn elapsed(&self) -> Duration {
+    fn elapsed_time(&self) -> Duration {
         self.0.elapsed()
     }
 
-    fn now(&self) -> Timestamp {
+    fn current_time(&self) -> Timestamp {
         Timestamp::now()
     }
 
-    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+    fn pause_for(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         tokio::time::sleep(duration)
     }
 }

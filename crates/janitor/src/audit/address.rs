@@ -2,7 +2,7 @@
 
 /// A web address, without what may be a credential: user, query and fragment are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
+pub(super) struct WebAddress {
     pub(super) host: String,
     /// With its slash; `/` where there is none.
     pub(super) path: String,
@@ -11,7 +11,7 @@ pub(super) struct Address {
 
 /// Whose address it is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Owner<'a> {
+pub(super) enum AddressOwner<'a> {
     /// API Gateway's own name of an API.
     Api { id: &'a str, region: &'a str },
     /// A function URL.
@@ -22,8 +22,8 @@ pub(super) enum Owner<'a> {
     Other,
 }
 
-impl Address {
-    pub(super) fn parse(text: &str) -> Option<Self> {
+impl WebAddress {
+    pub(super) fn parse_url(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
         let end = rest.find(['?', '#']).unwrap_or(rest.len());
         let had_query = rest[end..].starts_with('?');
@@ -35,25 +35,25 @@ impl Address {
     }
 
     /// As it is shown: a query is `?…`.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn display_url(&self) -> String {
         format!("https://{}{}{}", self.host, self.path, if self.had_query { "?…" } else { "" })
     }
 
     /// `execute-api`: <https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html>; function URLs:
     /// <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>.
-    pub(super) fn owner(&self) -> Owner<'_> {
+    pub(super) fn find_owner(&self) -> AddressOwner<'_> {
         let labels: Vec<&str> = self.host.split('.').collect();
         match labels.as_slice() {
-            [id, "execute-api", region, "amazonaws", "com", ..] => Owner::Api { id, region },
-            [_, "lambda-url", region, "on", "aws"] => Owner::FunctionUrl { region },
-            ["sqs", region, "amazonaws", "com", ..] => Owner::Queue { region },
-            _ => Owner::Other,
+            [id, "execute-api", region, "amazonaws", "com", ..] => AddressOwner::Api { id, region },
+            [_, "lambda-url", region, "on", "aws"] => AddressOwner::FunctionUrl { region },
+            ["sqs", region, "amazonaws", "com", ..] => AddressOwner::Queue { region },
+            _ => AddressOwner::Other,
         }
     }
 }
 
 /// Whether a request of `method` to `path` is taken by a route: `POST /hubspot`, `ANY /{proxy+}`, `$default`.
-pub(super) fn takes(route: &str, method: &str, path: &str) -> bool {
+pub(super) fn route_matches(route: &str, method: &str, path: &str) -> bool {
     let Some((verb, pattern)) = route.split_once(' ') else { return route == "$default" };
     if verb != "ANY" && verb != method {
         return false;
@@ -72,20 +72,23 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_what_may_be_a_credential() {
-        let address = Address::parse("https://me:word@Hooks.Example.com:443/in?key=secret#x").expect("an address");
+        let address = WebAddress::parse("https://me:word@Hooks.Example.com:443/in?key=secret#x").expect("an address");
         assert_eq!(address.shown(), "https://hooks.example.com/in?…");
-        assert_eq!(Address::parse("hubspot"), None);
-        assert_eq!(Address::parse("https://?x"), None);
+        assert_eq!(WebAddress::parse("hubspot"), None);
+        assert_eq!(WebAddress::parse("https://?x"), None);
     }
 
     #[test]
     fn the_host_says_whose_it_is() {
-        let owner = |text: &str| Address::parse(text).map(|address| format!("{:?}", address.owner()));
-        let is = |text: &str, wanted: Owner<'_>| assert_eq!(owner(text), Some(format!("{wanted:?}")));
-        is("https://ab1.execute-api.eu-west-1.amazonaws.com/prod/x", Owner::Api { id: "ab1", region: "eu-west-1" });
-        is("https://xyz.lambda-url.us-east-1.on.aws/", Owner::FunctionUrl { region: "us-east-1" });
-        is("https://sqs.us-east-1.amazonaws.com/1/q", Owner::Queue { region: "us-east-1" });
-        is("https://evil.example.com/ab1.execute-api.eu-west-1.amazonaws.com", Owner::Other);
+        let owner = |text: &str| WebAddress::parse(text).map(|address| format!("{:?}", address.owner()));
+        let is = |text: &str, wanted: AddressOwner<'_>| assert_eq!(owner(text), Some(format!("{wanted:?}")));
+        is(
+            "https://ab1.execute-api.eu-west-1.amazonaws.com/prod/x",
+            AddressOwner::Api { id: "ab1", region: "eu-west-1" },
+        );
+        is("https://xyz.lambda-url.us-east-1.on.aws/", AddressOwner::FunctionUrl { region: "us-east-1" });
+        is("https://sqs.us-east-1.amazonaws.com/1/q", AddressOwner::Queue { region: "us-east-1" });
+        is("https://evil.example.com/ab1.execute-api.eu-west-1.amazonaws.com", AddressOwner::Other);
     }
 
     #[test]

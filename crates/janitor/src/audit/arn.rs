@@ -1,6 +1,6 @@
 //! ARNs, as far as an audit takes them apart.
 
-use super::Kind;
+use super::NodeKind;
 
 /// The parts of an ARN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(super) struct Arn<'a> {
 }
 
 impl<'a> Arn<'a> {
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(super) fn parse_arn(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         if parts.next()? != "arn" || !parts.next()?.starts_with("aws") {
             return None;
@@ -22,19 +22,19 @@ impl<'a> Arn<'a> {
     }
 
     /// The kind of node that has such an ARN, if it is one that an audit reads.
-    pub(super) fn kind(&self) -> Option<Kind> {
+    pub(super) fn node_kind(&self) -> Option<NodeKind> {
         match self.service {
-            "lambda" if self.resource.starts_with("function:") => Some(Kind::Function),
-            "sqs" => Some(Kind::Queue),
-            "sns" => Some(Kind::Topic),
-            "states" if self.resource.starts_with("stateMachine:") => Some(Kind::StateMachine),
-            "secretsmanager" => Some(Kind::Secret),
-            "events" if self.resource.starts_with("rule/") => Some(Kind::Rule),
-            "scheduler" if self.resource.starts_with("schedule/") => Some(Kind::Schedule),
-            "iam" if self.resource.starts_with("role/") => Some(Kind::Role),
-            "logs" => Some(Kind::LogGroup),
-            "apigateway" if self.resource.starts_with("/restapis/") => Some(Kind::RestApi),
-            "apigateway" if self.resource.starts_with("/apis/") => Some(Kind::HttpApi),
+            "lambda" if self.resource.starts_with("function:") => Some(NodeKind::Function),
+            "sqs" => Some(NodeKind::Queue),
+            "sns" => Some(NodeKind::Topic),
+            "states" if self.resource.starts_with("stateMachine:") => Some(NodeKind::StateMachine),
+            "secretsmanager" => Some(NodeKind::Secret),
+            "events" if self.resource.starts_with("rule/") => Some(NodeKind::Rule),
+            "scheduler" if self.resource.starts_with("schedule/") => Some(NodeKind::Schedule),
+            "iam" if self.resource.starts_with("role/") => Some(NodeKind::Role),
+            "logs" => Some(NodeKind::LogGroup),
+            "apigateway" if self.resource.starts_with("/restapis/") => Some(NodeKind::RestApi),
+            "apigateway" if self.resource.starts_with("/apis/") => Some(NodeKind::HttpApi),
             _ => None,
         }
     }
@@ -43,29 +43,29 @@ impl<'a> Arn<'a> {
 /// The id of the node that an ARN is about, and what stood behind it: a function's version or alias, a state machine's,
 /// the stage and path of an `execute-api` ARN.
 pub(super) fn node_id(arn: &str) -> (String, Option<String>) {
-    let Some(parsed) = Arn::parse(arn) else { return (arn.to_owned(), None) };
+    let Some(parsed) = Arn::parse_arn(arn) else { return (arn.to_owned(), None) };
     let head = &arn[..arn.len() - parsed.resource.len()];
-    match parsed.kind() {
-        Some(Kind::Function | Kind::StateMachine) => {
+    match parsed.node_kind() {
+        Some(NodeKind::Function | NodeKind::StateMachine) => {
             let mut parts = parsed.resource.splitn(3, ':');
             let (what, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
             (format!("{head}{what}:{name}"), parts.next().map(ToOwned::to_owned))
         }
-        Some(Kind::LogGroup) => (arn.trim_end_matches(":*").to_owned(), None),
+        Some(NodeKind::LogGroup) => (arn.trim_end_matches(":*").to_owned(), None),
         _ => (arn.to_owned(), None),
     }
 }
 
 /// The ids of REST and HTTP APIs, which have no ARN of their own in what their service answers
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html>).
-pub(super) fn api_id(kind: Kind, partition: &str, region: &str, id: &str) -> String {
-    let path = if kind == Kind::RestApi { "restapis" } else { "apis" };
+pub(super) fn api_id(kind: NodeKind, partition: &str, region: &str, id: &str) -> String {
+    let path = if kind == NodeKind::RestApi { "restapis" } else { "apis" };
     format!("arn:{partition}:apigateway:{region}::/{path}/{id}")
 }
 
 /// What a resource is called: the last part of its id.
-pub(super) fn short(id: &str) -> &str {
-    match Arn::parse(id) {
+pub(super) fn short_name(id: &str) -> &str {
+    match Arn::parse_arn(id) {
         Some(arn) if arn.service == "logs" => arn.resource.trim_start_matches("log-group:"),
         Some(arn) => arn.resource.rsplit(['/', ':']).next().unwrap_or(id),
         None => id,
@@ -75,11 +75,11 @@ pub(super) fn short(id: &str) -> &str {
 /// An integration's URI as API Gateway writes it, to the ARN that it calls:
 /// `arn:aws:apigateway:<region>:lambda:path/2015-03-31/functions/<ARN>/invocations`, `…:sqs:path/<account>/<queue>`
 /// (<https://docs.aws.amazon.com/apigateway/latest/api/API_PutIntegration.html>).
-pub(super) fn of_integration(uri: &str) -> Option<String> {
+pub(super) fn integration_target_arn(uri: &str) -> Option<String> {
     if let Some((_, rest)) = uri.split_once("/functions/") {
         return Some(rest.trim_end_matches("/invocations").to_owned());
     }
-    let arn = Arn::parse(uri)?;
+    let arn = Arn::parse_arn(uri)?;
     if arn.service != "apigateway" {
         return Some(uri.to_owned());
     }

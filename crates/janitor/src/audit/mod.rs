@@ -14,7 +14,7 @@ mod model;
 mod read;
 mod venues;
 
-pub use judge::judge;
+pub use judge::judge_inventory;
 pub use model::*;
 pub use read::{HubSpotSource, Options, read};
 pub use venues::VenueMarks;

@@ -14,14 +14,14 @@ pub struct Audit {
     /// [`AUDIT_VERSION`].
     pub version: u32,
     /// What was read.
-    pub inventory: Inventory,
+    pub inventory: AuditInventory,
     /// One for each node, in the nodes' order.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<AuditFinding>,
 }
 
 /// What was read of an account and a region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inventory {
+pub struct AuditInventory {
     /// The account, twelve digits.
     pub account: String,
     /// The region. What is read of IAM is the whole account's.
@@ -35,7 +35,7 @@ pub struct Inventory {
     /// Who calls or needs whom, by `from` and `to`.
     pub edges: Vec<Edge>,
     /// What couldn't be read.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnreadCall>,
     /// Calls made, by `service:Operation`.
     pub calls: BTreeMap<String, u64>,
 }
@@ -46,7 +46,7 @@ pub struct Node {
     /// The ARN; `https://…` for an endpoint elsewhere; `hubspot:workflow:ID` and `hubspot:app:ID:subscription:ID`.
     pub id: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// What people call it.
     pub name: String,
     /// The deployment of `deployer` that it belongs to, by its tags or marks.
@@ -58,7 +58,7 @@ pub struct Node {
     /// When it was last changed, or made where AWS says no more.
     pub changed_at: Option<Timestamp>,
     /// How much it was used in the window.
-    pub usage: Usage,
+    pub usage: NodeUsage,
     /// What else is shown of it (`runtime`, `messages`, `url`, …), never a value that could be secret.
     pub attributes: BTreeMap<String, String>,
     /// Its tags, with `deployer:` tags among them.
@@ -67,7 +67,7 @@ pub struct Node {
 
 impl Node {
     /// A node of which no more is known than what it is.
-    pub fn new(kind: Kind, id: impl Into<String>, name: impl Into<String>) -> Self {
+    pub fn new(kind: NodeKind, id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             id: id.into(),
             kind,
@@ -76,7 +76,7 @@ impl Node {
             venue: None,
             enabled: true,
             changed_at: None,
-            usage: Usage::NotCounted,
+            usage: NodeUsage::NotCounted,
             attributes: BTreeMap::new(),
             tags: BTreeMap::new(),
         }
@@ -84,7 +84,7 @@ impl Node {
 
     /// Adds an attribute, if there is a value.
     #[must_use]
-    pub fn with(mut self, key: &str, value: Option<impl ToString>) -> Self {
+    pub fn with_attribute(mut self, key: &str, value: Option<impl ToString>) -> Self {
         if let Some(value) = value {
             self.attributes.insert(key.to_owned(), value.to_string());
         }
@@ -95,7 +95,7 @@ impl Node {
 /// Kinds of nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum NodeKind {
     /// A Lambda function.
     Function,
     /// An EventBridge rule.
@@ -128,7 +128,7 @@ pub enum Kind {
     Endpoint,
 }
 
-impl Kind {
+impl NodeKind {
     /// All of them.
     pub const ALL: [Self; 15] = [
         Self::Function,
@@ -149,7 +149,7 @@ impl Kind {
     ];
 
     /// What people call it: `function`, `REST API`, `HubSpot workflow`.
-    pub fn words(self) -> &'static str {
+    pub fn display_name(self) -> &'static str {
         match self {
             Self::Function => "function",
             Self::Rule => "rule",
@@ -173,7 +173,7 @@ impl Kind {
 /// How much something was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
-pub enum Usage {
+pub enum NodeUsage {
     /// AWS counts it.
     Counted {
         /// What was counted, for people: `invocations`, `messages sent or received`, `requests`.
@@ -238,7 +238,7 @@ pub enum EdgeKind {
 
 impl EdgeKind {
     /// Whether something comes in at `to` by it.
-    pub fn calls(self) -> bool {
+    pub fn is_call(self) -> bool {
         matches!(
             self,
             Self::Target
@@ -254,7 +254,7 @@ impl EdgeKind {
 
 /// Something that couldn't be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Unread {
+pub struct UnreadCall {
     /// The call, as IAM names it: `sqs:ListQueues`.
     pub call: String,
     /// The node that it was about; `None` for a list.
@@ -268,7 +268,7 @@ pub struct Unread {
 /// What is concluded of a node. In the order in which they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum AuditVerdict {
     /// Leads to an endpoint that isn't there, isn't this account's, or feeds another venue's destination.
     Suspect,
     /// Nothing reaches it and it wasn't used.
@@ -283,9 +283,9 @@ pub enum Verdict {
     Managed,
 }
 
-impl Verdict {
+impl AuditVerdict {
     /// In words: `suspect`, `orphaned`, ….
-    pub fn word(self) -> &'static str {
+    pub fn display_name(self) -> &'static str {
         match self {
             Self::Suspect => "suspect",
             Self::Orphaned => "orphaned",
@@ -299,11 +299,11 @@ impl Verdict {
 
 /// What is concluded of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct AuditFinding {
     /// The node.
     pub id: String,
     /// What is concluded.
-    pub verdict: Verdict,
+    pub verdict: AuditVerdict,
     /// Why, a sentence each, most weighty first.
     pub evidence: Vec<String>,
 }

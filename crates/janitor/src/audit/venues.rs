@@ -1,6 +1,6 @@
 //! By what a venue is recognised where no tag names it: in a function's environment, in a HubSpot workflow.
 
-use sync_config::config::Destination;
+use sync_config::config::DestinationConfig;
 
 use super::Node;
 use deployer_core::manifest::Manifest;
@@ -22,11 +22,11 @@ pub struct VenueMarks {
 
 impl VenueMarks {
     /// Those of all venues of a manifest, blocked ones too.
-    pub fn of(manifest: &Manifest) -> Vec<Self> {
+    pub fn from_manifest(manifest: &Manifest) -> Vec<Self> {
         let marks = manifest.venues.iter().map(|venue| {
             let (location_id, url) = match &venue.destination {
-                Destination::Tripleseat { location_id, .. } => (*location_id, None),
-                Destination::Http(http) => (None, http.url.split('?').next().map(ToOwned::to_owned)),
+                DestinationConfig::Tripleseat { location_id, .. } => (*location_id, None),
+                DestinationConfig::Http(http) => (None, http.url.split('?').next().map(ToOwned::to_owned)),
             };
             Self {
                 name: venue.name.clone(),
@@ -41,7 +41,7 @@ impl VenueMarks {
 
     /// Whether the value of an environment variable names this venue: its flag property or its destination's URL stands
     /// in it, or `key` says that it is a venue or a location and the value is this one's.
-    pub(super) fn in_variable(&self, key: &str, value: &str) -> bool {
+    pub(super) fn match_variable(&self, key: &str, value: &str) -> bool {
         let key = key.to_ascii_lowercase();
         let location = self.location_id.map(|id| id.to_string());
         let is_location = |location: &String| {
@@ -51,16 +51,16 @@ impl VenueMarks {
                     digits.split(|c: char| !c.is_ascii_digit()).next() == Some(location.as_str())
                 })
         };
-        words(value).any(|word| word == self.flag_property)
+        split_words(value).any(|word| word == self.flag_property)
             || self.url.as_ref().is_some_and(|url| value.contains(url.as_str()))
             || (key.contains("venue") && value.trim() == self.name)
             || location.as_ref().is_some_and(is_location)
     }
 
     /// Whether a text for people, such as a workflow's name, names this venue.
-    fn in_title(&self, title: &str) -> bool {
-        let (title, name) = (plain(title), plain(&self.name));
-        [name, plain(&self.display_name)].iter().any(|name| name.len() > 2 && title.contains(name.as_str()))
+    fn match_title(&self, title: &str) -> bool {
+        let (title, name) = (normalize_title(title), normalize_title(&self.name));
+        [name, normalize_title(&self.display_name)].iter().any(|name| name.len() > 2 && title.contains(name.as_str()))
     }
 }
 
@@ -72,7 +72,7 @@ pub(super) fn venue_of(node: &Node, marks: &[VenueMarks]) -> Option<String> {
         marks.iter().filter(|venue| properties.split(", ").any(|name| name == venue.flag_property)).collect();
     let found = match by_flag.is_empty() {
         false => by_flag,
-        true => marks.iter().filter(|venue| venue.in_title(&node.name)).collect(),
+        true => marks.iter().filter(|venue| venue.match_title(&node.name)).collect(),
     };
     match found.as_slice() {
         [one] => Some(one.name.clone()),
@@ -80,12 +80,12 @@ pub(super) fn venue_of(node: &Node, marks: &[VenueMarks]) -> Option<String> {
     }
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+fn split_words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
 }
 
 /// Lower case, words with one space around each, so that `Venue A` isn't found in `Venue Annex`.
-fn plain(text: &str) -> String {
+fn normalize_title(text: &str) -> String {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     format!(" {} ", words.join(" "))
@@ -96,7 +96,7 @@ mod tests {
     use super::super::Kind;
     use super::*;
 
-    fn marks() -> Vec<VenueMarks> {
+    fn venue_marks() -> Vec<VenueMarks> {
         let venue = |name: &str, display: &str, location| VenueMarks {
             name: name.to_owned(),
             display_name: display.to_owned(),

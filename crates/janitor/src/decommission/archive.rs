@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use super::Target;
-use super::journal::{Journal, Step};
-use super::parts::{Parts, hex};
-use crate::audit::Kind;
+use super::DecommissionTarget;
+use super::journal::{DecommissionJournal, JournalStep};
+use super::parts::{ResourceParts, hex_string};
+use crate::audit::NodeKind;
 use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -27,7 +27,7 @@ pub const ARCHIVE_VERSION: u32 = 1;
 
 /// What an archive has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct ArchiveManifest {
     /// [`ARCHIVE_VERSION`].
     pub version: u32,
     /// The account, twelve digits.
@@ -39,16 +39,16 @@ pub struct Manifest {
     /// When the audit was taken that was gone by.
     pub audit_taken_at: Timestamp,
     /// One a resource.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ArchiveEntry>,
 }
 
 /// What an archive has of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct ArchiveEntry {
     /// The ARN.
     pub id: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// What people call it.
     pub name: String,
     /// Where its files are, below the archive.
@@ -56,14 +56,14 @@ pub struct Entry {
     /// When it was read.
     pub archived_at: Timestamp,
     /// Its files.
-    pub files: Vec<FileEntry>,
+    pub files: Vec<ArchivedFile>,
     /// What isn't in the archive and is lost, in words.
     pub lost: Vec<String>,
 }
 
 /// A file of an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileEntry {
+pub struct ArchivedFile {
     /// Below the entry's directory.
     pub path: String,
     /// Hexadecimal.
@@ -72,10 +72,10 @@ pub struct FileEntry {
     pub bytes: u64,
 }
 
-impl Entry {
+impl ArchiveEntry {
     /// What it is about.
-    pub fn target(&self) -> Target {
-        Target { kind: self.kind, id: self.id.clone(), name: self.name.clone() }
+    pub fn archived_target(&self) -> DecommissionTarget {
+        DecommissionTarget { kind: self.kind, id: self.id.clone(), name: self.name.clone() }
     }
 }
 
@@ -84,9 +84,9 @@ impl Entry {
 pub struct Archive {
     directory: PathBuf,
     /// What it has.
-    pub manifest: Manifest,
+    pub manifest: ArchiveManifest,
     /// What was done.
-    pub journal: Journal,
+    pub journal: DecommissionJournal,
     _lock: File,
 }
 
@@ -95,16 +95,16 @@ impl Archive {
     ///
     /// # Errors
     /// It can't be written, another process has it, it is another account's or was changed.
-    pub fn create(directory: &Path, scope: &Scope, audit_taken_at: Timestamp) -> Result<Self> {
+    pub fn open_or_create(directory: &Path, scope: &Scope, audit_taken_at: Timestamp) -> Result<Self> {
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(directory).map_err(|error| unusable(directory, &error))?;
+        builder.create(directory).map_err(|error| unusable_error(directory, &error))?;
         if !directory.join("manifest.json").exists() {
             // What a crash before the first manifest leaves.
             let known = |name: String| ["lock", "journal.jsonl"].contains(&name.as_str()) || name.starts_with(".tmp");
-            let entries = std::fs::read_dir(directory).map_err(|error| unusable(directory, &error))?;
+            let entries = std::fs::read_dir(directory).map_err(|error| unusable_error(directory, &error))?;
             if entries.flatten().any(|entry| !known(entry.file_name().to_string_lossy().into_owned())) {
                 return Err(Error::usage(format!("{} isn't empty and is no archive", directory.display()))
                     .hint("choose a directory that isn't there yet"));
@@ -112,19 +112,20 @@ impl Archive {
             let (account, region) = (scope.account.clone(), scope.region.clone());
             let entries = Vec::new();
             let made_at = Timestamp::now();
-            let manifest = Manifest { version: ARCHIVE_VERSION, account, region, made_at, audit_taken_at, entries };
-            let archive = Self::with(directory, manifest)?;
-            archive.write_manifest().map_err(|error| unusable(directory, &error))?;
+            let manifest =
+                ArchiveManifest { version: ARCHIVE_VERSION, account, region, made_at, audit_taken_at, entries };
+            let archive = Self::with_lock(directory, manifest)?;
+            archive.write_manifest().map_err(|error| unusable_error(directory, &error))?;
             return Ok(archive);
         }
-        Self::open(directory, scope)
+        Self::open_verified(directory, scope)
     }
 
     /// Opens an archive that is there, and verifies every sum.
     ///
     /// # Errors
     /// There is none, another process has it, it is another account's or was changed.
-    pub fn open(directory: &Path, scope: &Scope) -> Result<Self> {
+    pub fn open_verified(directory: &Path, scope: &Scope) -> Result<Self> {
         let manifest = read_manifest(directory)?;
         if (&manifest.account, &manifest.region) != (&scope.account, &scope.region) {
             return Err(Error::refused(format!(
@@ -137,10 +138,10 @@ impl Archive {
             ))
             .hint("nothing was changed; choose other credentials (AWS_PROFILE)"));
         }
-        let archive = Self::with(directory, manifest)?;
+        let archive = Self::with_lock(directory, manifest)?;
         archive.verify_sums()?;
         for entry in &archive.manifest.entries {
-            archive.parts(entry)?;
+            archive.read_parts(entry)?;
         }
         Ok(archive)
     }
@@ -149,32 +150,33 @@ impl Archive {
     ///
     /// # Errors
     /// There is none, or another version made it.
-    pub fn manifest_of(directory: &Path) -> Result<Manifest> {
+    pub fn read_manifest_only(directory: &Path) -> Result<ArchiveManifest> {
         read_manifest(directory)
     }
 
-    fn with(directory: &Path, manifest: Manifest) -> Result<Self> {
+    fn with_lock(directory: &Path, manifest: ArchiveManifest) -> Result<Self> {
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(directory.join("lock"));
-        let lock = lock.map_err(|error| unusable(directory, &error))?;
+        let lock = lock.map_err(|error| unusable_error(directory, &error))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
                 return Err(Error::refused(format!("another process is at work with {}", directory.display()))
                     .hint("wait until it is done"));
             }
-            Err(std::fs::TryLockError::Error(error)) => return Err(unusable(directory, &error)),
+            Err(std::fs::TryLockError::Error(error)) => return Err(unusable_error(directory, &error)),
         }
-        let journal = Journal::open(&directory.join("journal.jsonl")).map_err(|error| unusable(directory, &error))?;
+        let journal = DecommissionJournal::open_or_create(&directory.join("journal.jsonl"))
+            .map_err(|error| unusable_error(directory, &error))?;
         Ok(Self { directory: directory.to_owned(), manifest, journal, _lock: lock })
     }
 
     /// Where it is.
-    pub fn directory(&self) -> &Path {
+    pub fn archive_directory(&self) -> &Path {
         &self.directory
     }
 
     /// The entry of an id.
-    pub fn entry(&self, id: &str) -> Option<&Entry> {
+    pub fn find_entry(&self, id: &str) -> Option<&ArchiveEntry> {
         self.manifest.entries.iter().find(|entry| entry.id == id)
     }
 
@@ -182,24 +184,35 @@ impl Archive {
     ///
     /// # Errors
     /// A file can't be written.
-    pub fn write(&mut self, target: &Target, parts: &Parts, lost: Vec<String>) -> Result<()> {
+    pub fn write_resource(
+        &mut self,
+        target: &DecommissionTarget,
+        parts: &ResourceParts,
+        lost: Vec<String>,
+    ) -> Result<()> {
         let directory = self.free_directory(target);
-        self.write_entry(target, parts, lost, directory).map_err(|error| unusable(&self.directory, &error))
+        self.write_entry(target, parts, lost, directory).map_err(|error| unusable_error(&self.directory, &error))
     }
 
-    fn write_entry(&mut self, target: &Target, parts: &Parts, lost: Vec<String>, directory: String) -> io::Result<()> {
+    fn write_entry(
+        &mut self,
+        target: &DecommissionTarget,
+        parts: &ResourceParts,
+        lost: Vec<String>,
+        directory: String,
+    ) -> io::Result<()> {
         let mut files = Vec::new();
-        for (path, bytes) in parts.files() {
-            persist(&self.directory, &Path::new(&directory).join(&path), &bytes)?;
+        for (path, bytes) in parts.to_files() {
+            persist_file(&self.directory, &Path::new(&directory).join(&path), &bytes)?;
             if let Some(parent) = Path::new(&path).parent().filter(|parent| *parent != Path::new("")) {
                 sync_names(&self.directory, &Path::new(&directory).join(parent))?;
             }
-            files.push(FileEntry { path, sha256: sum(&bytes), bytes: bytes.len() as u64 });
+            files.push(ArchivedFile { path, sha256: sha256_hex(&bytes), bytes: bytes.len() as u64 });
         }
         sync_names(&self.directory, Path::new(&directory))?;
-        let earlier = self.entry(&target.id).map(|entry| self.directory.join(&entry.directory));
+        let earlier = self.find_entry(&target.id).map(|entry| self.directory.join(&entry.directory));
         self.manifest.entries.retain(|entry| entry.id != target.id);
-        self.manifest.entries.push(Entry {
+        self.manifest.entries.push(ArchiveEntry {
             id: target.id.clone(),
             kind: target.kind,
             name: target.name.clone(),
@@ -217,70 +230,72 @@ impl Archive {
 
     fn write_manifest(&self) -> io::Result<()> {
         let text = format!("{}\n", serde_json::to_string_pretty(&self.manifest)?);
-        persist(&self.directory, Path::new("manifest.json"), text.as_bytes())?;
-        persist(&self.directory, Path::new("SHA256SUMS"), self.sums(text.as_bytes()).as_bytes())?;
+        persist_file(&self.directory, Path::new("manifest.json"), text.as_bytes())?;
+        persist_file(&self.directory, Path::new("SHA256SUMS"), self.render_checksums(text.as_bytes()).as_bytes())?;
         sync_names(&self.directory, Path::new(""))
     }
 
-    fn sums(&self, manifest: &[u8]) -> String {
+    fn render_checksums(&self, manifest: &[u8]) -> String {
         let mut sums: BTreeMap<String, String> = BTreeMap::new();
         for entry in &self.manifest.entries {
             for file in &entry.files {
                 sums.insert(format!("{}/{}", entry.directory, file.path), file.sha256.clone());
             }
         }
-        sums.insert("manifest.json".to_owned(), sum(manifest));
+        sums.insert("manifest.json".to_owned(), sha256_hex(manifest));
         sums.into_iter().map(|(path, sum)| format!("{sum}  {path}\n")).collect()
     }
 
     fn verify_sums(&self) -> Result<()> {
-        let read =
-            |name: &str| std::fs::read(self.directory.join(name)).map_err(|error| unusable(&self.directory, &error));
+        let read = |name: &str| {
+            std::fs::read(self.directory.join(name)).map_err(|error| unusable_error(&self.directory, &error))
+        };
         let manifest = read("manifest.json")?;
         let sums = String::from_utf8_lossy(&read("SHA256SUMS")?).into_owned();
-        if sums == self.sums(&manifest) {
+        if sums == self.render_checksums(&manifest) {
             return Ok(());
         }
         // A crash between the two files: the entry that was written last was never deleted, and all others are as before.
         let begun = self.manifest.entries.last();
-        let begun = begun.filter(|entry| matches!(self.journal.last(&entry.id), None | Some(Step::Archived)));
-        let Some(begun) = begun else { return Err(changed(&self.directory, "manifest.json or SHA256SUMS")) };
+        let begun =
+            begun.filter(|entry| matches!(self.journal.last_step(&entry.id), None | Some(JournalStep::Archived)));
+        let Some(begun) = begun else { return Err(changed_error(&self.directory, "manifest.json or SHA256SUMS")) };
         let names = self.manifest.entries.iter().filter(|entry| entry.id != begun.id).map(|entry| &entry.directory);
         let names: Vec<String> = names.map(|name| format!("  {name}/")).collect();
         let others = |sums: &str| -> BTreeSet<String> {
             let lines = sums.lines().filter(|line| names.iter().any(|name| line.contains(name.as_str())));
             lines.map(ToOwned::to_owned).collect()
         };
-        if others(&sums) == others(&self.sums(&manifest)) {
+        if others(&sums) == others(&self.render_checksums(&manifest)) {
             return Ok(());
         }
-        Err(changed(&self.directory, "manifest.json or SHA256SUMS"))
+        Err(changed_error(&self.directory, "manifest.json or SHA256SUMS"))
     }
 
     /// An entry's files, read back and held against their sums.
     ///
     /// # Errors
     /// A file is missing, was changed or can't be read.
-    pub fn parts(&self, entry: &Entry) -> Result<Parts> {
+    pub fn read_parts(&self, entry: &ArchiveEntry) -> Result<ResourceParts> {
         let mut files = BTreeMap::new();
         for file in &entry.files {
             let shown = format!("{}/{}", entry.directory, file.path);
             // A manifest that was tampered with leads nowhere else.
             if Path::new(&shown).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
-                return Err(changed(&self.directory, &shown));
+                return Err(changed_error(&self.directory, &shown));
             }
             let bytes =
-                std::fs::read(self.directory.join(&shown)).map_err(|error| unusable(&self.directory, &error))?;
-            if sum(&bytes) != file.sha256 || bytes.len() as u64 != file.bytes {
-                return Err(changed(&self.directory, &shown));
+                std::fs::read(self.directory.join(&shown)).map_err(|error| unusable_error(&self.directory, &error))?;
+            if sha256_hex(&bytes) != file.sha256 || bytes.len() as u64 != file.bytes {
+                return Err(changed_error(&self.directory, &shown));
             }
             files.insert(file.path.clone(), Bytes::from(bytes));
         }
-        Parts::from_files(files).map_err(|_| changed(&self.directory, &entry.directory))
+        ResourceParts::from_files(files).map_err(|_| changed_error(&self.directory, &entry.directory))
     }
 
     /// `function/push`, and `function/push-2` for another one of that name.
-    fn free_directory(&self, target: &Target) -> String {
+    fn free_directory(&self, target: &DecommissionTarget) -> String {
         let kind = serde_json::to_value(target.kind).ok();
         let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or("resource").to_owned();
         let safe = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
@@ -293,10 +308,11 @@ impl Archive {
     }
 }
 
-fn read_manifest(directory: &Path) -> Result<Manifest> {
+fn read_manifest(directory: &Path) -> Result<ArchiveManifest> {
     let text = std::fs::read(directory.join("manifest.json"))
         .map_err(|error| Error::usage(format!("{} is no archive", directory.display())).caused_by(&error))?;
-    let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| changed(directory, "manifest.json"))?;
+    let manifest: ArchiveManifest =
+        serde_json::from_slice(&text).map_err(|_| changed_error(directory, "manifest.json"))?;
     if manifest.version != ARCHIVE_VERSION {
         let what =
             format!("{} was made by another version of deployer (format {})", directory.display(), manifest.version);
@@ -306,7 +322,7 @@ fn read_manifest(directory: &Path) -> Result<Manifest> {
 }
 
 /// Writes a file whole or not at all, readable by its owner only, to the disk.
-fn persist(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn persist_file(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = directory.join(path);
     let parent = path.parent().unwrap_or(directory);
     let mut builder = DirBuilder::new();
@@ -330,15 +346,15 @@ fn sync_names(archive: &Path, below: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn sum(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+fn sha256_hex(bytes: &[u8]) -> String {
+    hex_string(&Sha256::digest(bytes))
 }
 
-fn unusable(directory: &Path, error: &io::Error) -> Error {
+fn unusable_error(directory: &Path, error: &io::Error) -> Error {
     Error::failed(format!("the archive {} can't be used", directory.display())).caused_by(error)
 }
 
-fn changed(directory: &Path, what: &str) -> Error {
+fn changed_error(directory: &Path, what: &str) -> Error {
     Error::refused(format!("{what} in {} isn't what was archived; nothing was changed", directory.display()))
         .hint("take the archive from a backup: its files have to be as they were written")
 }

@@ -1,4 +1,4 @@
-//! Carries out a [`Plan`]: everything is archived and read back before the first thing is disabled or deleted, and the
+//! Carries out a [`DecommissionPlan`]: everything is archived and read back before the first thing is disabled or deleted, and the
 //! journal has each step before it begins.
 
 use std::collections::BTreeMap;
@@ -8,16 +8,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::archive::Archive;
-use super::journal::Step;
+use super::journal::JournalStep;
 use super::kinds;
-use super::parts::Parts;
-use super::plan::{ARCHIVED_AT_ONCE, Action, Item, Plan};
-use super::{Cx, TAG_ARCHIVE, TAG_QUARANTINE, Target, kind_word};
+use super::parts::ResourceParts;
+use super::plan::{ARCHIVED_AT_ONCE, DecommissionAction, DecommissionItem, DecommissionPlan};
+use super::{DecommissionContext, DecommissionTarget, TAG_ARCHIVE, TAG_QUARANTINE, kind_word};
 use deployer_core::error::{Error, Result};
 
 /// What happened to a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
+pub struct DecommissionEvent {
     /// Its id.
     pub id: String,
     /// What people call it: `function push`.
@@ -28,20 +28,20 @@ pub struct Event {
     pub notes: Vec<String>,
 }
 
-impl Event {
-    pub(super) fn new(target: &Target, step: &'static str) -> Self {
+impl DecommissionEvent {
+    pub(super) fn new(target: &DecommissionTarget, step: &'static str) -> Self {
         let what = format!("{} {}", kind_word(target.kind), target.name);
         Self { id: target.id.clone(), what, step, notes: Vec::new() }
     }
 
-    pub(super) fn noting(self, notes: Vec<String>) -> Self {
+    pub(super) fn with_notes(self, notes: Vec<String>) -> Self {
         Self { notes, ..self }
     }
 }
 
 /// What became of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Outcome {
+pub struct DecommissionOutcome {
     /// Ids, by what was done with them.
     pub done: BTreeMap<&'static str, Vec<String>>,
     /// The first failure, with its resource: nothing was done after it.
@@ -55,20 +55,25 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Something couldn't be archived, or the archive can't be written or read back: then nothing was disabled or deleted.
-pub async fn carry_out(cx: &Cx<'_>, plan: &Plan, archive: &mut Archive, on_event: &dyn Fn(&Event)) -> Result<Outcome> {
+pub async fn carry_out(
+    cx: &DecommissionContext<'_>,
+    plan: &DecommissionPlan,
+    archive: &mut Archive,
+    on_event: &dyn Fn(&DecommissionEvent),
+) -> Result<DecommissionOutcome> {
     archive_all(cx, plan, archive, on_event).await?;
-    let mut outcome = Outcome::default();
-    let mut items = plan.items.iter().filter(|item| !matches!(item.action, Action::Wait { .. }));
+    let mut outcome = DecommissionOutcome::default();
+    let mut items = plan.items.iter().filter(|item| !matches!(item.action, DecommissionAction::Wait { .. }));
     for item in items.by_ref() {
-        match one(cx, item, archive).await {
+        match carry_out_item(cx, item, archive).await {
             Ok(step) => {
-                on_event(&Event::new(&item.target, step));
+                on_event(&DecommissionEvent::new(&item.target, step));
                 outcome.done.entry(step).or_default().push(item.target.id.clone());
             }
             Err(why) => {
-                on_event(&Event::new(&item.target, "failed").noting(vec![why.clone()]));
+                on_event(&DecommissionEvent::new(&item.target, "failed").with_notes(vec![why.clone()]));
                 // If it can't be written either, the next run begins where the journal ends.
-                let _ = archive.journal.write(&item.target.id, Step::Failed { why: why.clone() });
+                let _ = archive.journal.write_step(&item.target.id, JournalStep::Failed { why: why.clone() });
                 outcome.failed = Some((item.target.id.clone(), why));
                 break;
             }
@@ -79,10 +84,15 @@ pub async fn carry_out(cx: &Cx<'_>, plan: &Plan, archive: &mut Archive, on_event
 }
 
 /// Writes what isn't in the archive as it is now, then reads all of it back.
-async fn archive_all(cx: &Cx<'_>, plan: &Plan, archive: &mut Archive, on_event: &dyn Fn(&Event)) -> Result<()> {
-    let items: Vec<&Item> = plan.items.iter().filter(|item| item.action.archives()).collect();
+async fn archive_all(
+    cx: &DecommissionContext<'_>,
+    plan: &DecommissionPlan,
+    archive: &mut Archive,
+    on_event: &dyn Fn(&DecommissionEvent),
+) -> Result<()> {
+    let items: Vec<&DecommissionItem> = plan.items.iter().filter(|item| item.action.archives_first()).collect();
     // Read again: between the plan and the answer of a person may be hours.
-    let read = async |item: &Item| {
+    let read = async |item: &DecommissionItem| {
         let target = item.target.clone();
         let parts = kinds::read(cx, &target).await;
         (target, parts)
@@ -97,23 +107,24 @@ async fn archive_all(cx: &Cx<'_>, plan: &Plan, archive: &mut Archive, on_event: 
             failed.caused_by(&error)
         })?;
         let Some(parts) = parts else { continue };
-        let same =
-            archive.entry(&target.id).is_some_and(|entry| archive.parts(entry).is_ok_and(|known| known == parts));
+        let same = archive
+            .find_entry(&target.id)
+            .is_some_and(|entry| archive.read_parts(entry).is_ok_and(|known| known == parts));
         if !same {
             let lost = kinds::lost(&target, &parts);
-            archive.write(&target, &parts, lost)?;
+            archive.write_resource(&target, &parts, lost)?;
         }
         archived.push((target, parts));
     }
     drop(reading);
     for (target, parts) in archived {
-        let back = archive.entry(&target.id).map(|entry| archive.parts(entry)).transpose()?;
+        let back = archive.find_entry(&target.id).map(|entry| archive.read_parts(entry)).transpose()?;
         if back.as_ref() != Some(&parts) {
             let what = format!("what was archived of {} {} isn't what was read", kind_word(target.kind), target.name);
             return Err(Error::failed(what).hint("nothing was disabled or deleted; run the same command again"));
         }
-        journal(archive, &target, Step::Archived).map_err(Error::failed)?;
-        on_event(&Event::new(&target, "archived"));
+        write_journal(archive, &target, JournalStep::Archived).map_err(Error::failed)?;
+        on_event(&DecommissionEvent::new(&target, "archived"));
     }
     Ok(())
 }
@@ -122,94 +133,111 @@ async fn archive_all(cx: &Cx<'_>, plan: &Plan, archive: &mut Archive, on_event: 
 ///
 /// # Errors
 /// Why not, in words.
-async fn one(cx: &Cx<'_>, item: &Item, archive: &mut Archive) -> Result<&'static str, String> {
+async fn carry_out_item(
+    cx: &DecommissionContext<'_>,
+    item: &DecommissionItem,
+    archive: &mut Archive,
+) -> Result<&'static str, String> {
     let target = &item.target;
-    let last = archive.journal.last(&target.id).cloned();
+    let last = archive.journal.last_step(&target.id).cloned();
     match (&item.action, last) {
-        (Action::Wait { .. }, _) => Ok("waiting"),
-        (Action::Gone, _) => {
-            if archive.entry(&target.id).is_some() {
-                journal(archive, target, Step::Deleted)?;
+        (DecommissionAction::Wait { .. }, _) => Ok("waiting"),
+        (DecommissionAction::Gone, _) => {
+            if archive.find_entry(&target.id).is_some() {
+                write_journal(archive, target, JournalStep::Deleted)?;
             }
             Ok("gone")
         }
-        (Action::Quarantine { until }, _) => disable(cx, target, *until, archive).await,
-        (Action::Release { .. }, _) | (Action::GoOn, Some(Step::Releasing)) => release(cx, target, archive).await,
-        (Action::GoOn, Some(Step::Disabling { until })) => disable(cx, target, until, archive).await,
-        (Action::GoOn, Some(Step::Deleting)) => delete(cx, target, archive).await,
-        (Action::GoOn, _) => Err("the journal doesn't say what was begun with it".to_owned()),
-        (Action::Delete | Action::DeleteQuiet, last) => {
+        (DecommissionAction::Quarantine { until }, _) => disable_target(cx, target, *until, archive).await,
+        (DecommissionAction::Release { .. }, _) | (DecommissionAction::GoOn, Some(JournalStep::Releasing)) => {
+            release_target(cx, target, archive).await
+        }
+        (DecommissionAction::GoOn, Some(JournalStep::Disabling { until })) => {
+            disable_target(cx, target, until, archive).await
+        }
+        (DecommissionAction::GoOn, Some(JournalStep::Deleting)) => delete_target(cx, target, archive).await,
+        (DecommissionAction::GoOn, _) => Err("the journal doesn't say what was begun with it".to_owned()),
+        (DecommissionAction::Delete | DecommissionAction::DeleteQuiet, last) => {
             let wanted = match last {
-                Some(Step::Quarantined { fingerprint, .. }) => fingerprint,
-                _ => archived(archive, target)?.fingerprint(kinds::volatile(target.kind)),
+                Some(JournalStep::Quarantined { fingerprint, .. }) => fingerprint,
+                _ => archived_parts(archive, target)?.compute_fingerprint(kinds::volatile_attributes(target.kind)),
             };
             match kinds::read(cx, target).await.map_err(|error| error.to_string())? {
                 None => {
-                    journal(archive, target, Step::Deleted)?;
+                    write_journal(archive, target, JournalStep::Deleted)?;
                     return Ok("gone");
                 }
                 Some(now) => {
-                    if now.fingerprint(kinds::volatile(target.kind)) != wanted {
+                    if now.compute_fingerprint(kinds::volatile_attributes(target.kind)) != wanted {
                         return Err("it was changed since it was archived: run the same command again".to_owned());
                     }
                     refuse_messages(target, &now)?;
                 }
             }
-            journal(archive, target, Step::Deleting)?;
-            delete(cx, target, archive).await
+            write_journal(archive, target, JournalStep::Deleting)?;
+            delete_target(cx, target, archive).await
         }
     }
 }
 
 /// Messages come in at any time, and no archive has them.
-fn refuse_messages(target: &Target, now: &Parts) -> Result<(), String> {
-    if target.kind != crate::audit::Kind::Queue {
+fn refuse_messages(target: &DecommissionTarget, now: &ResourceParts) -> Result<(), String> {
+    if target.kind != crate::audit::NodeKind::Queue {
         return Ok(());
     }
     kinds::objection(target, now, None, Timestamp::now()).map_or(Ok(()), Err)
 }
 
-async fn delete(cx: &Cx<'_>, target: &Target, archive: &mut Archive) -> Result<&'static str, String> {
-    let parts = archived(archive, target)?;
+async fn delete_target(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    archive: &mut Archive,
+) -> Result<&'static str, String> {
+    let parts = archived_parts(archive, target)?;
     kinds::delete(cx, target, &parts).await.map_err(|error| error.to_string())?;
-    journal(archive, target, Step::Deleted)?;
+    write_journal(archive, target, JournalStep::Deleted)?;
     Ok("deleted")
 }
 
-async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
+async fn disable_target(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
     until: Timestamp,
     archive: &mut Archive,
 ) -> Result<&'static str, String> {
-    let parts = archived(archive, target)?;
-    journal(archive, target, Step::Disabling { until })?;
-    let name = archive.directory().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let parts = archived_parts(archive, target)?;
+    write_journal(archive, target, JournalStep::Disabling { until })?;
+    let name =
+        archive.archive_directory().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let tags = [(TAG_QUARANTINE, until.strftime("%Y-%m-%d").to_string()), (TAG_ARCHIVE, tag_value(&name))];
     kinds::disable(cx, target, &parts, &tags).await.map_err(|error| error.to_string())?;
     let now = kinds::read(cx, target).await.map_err(|error| error.to_string())?;
     let now = now.ok_or("it is gone")?;
-    let fingerprint = now.fingerprint(kinds::volatile(target.kind));
-    journal(archive, target, Step::Quarantined { since: Timestamp::now(), until, fingerprint })?;
+    let fingerprint = now.compute_fingerprint(kinds::volatile_attributes(target.kind));
+    write_journal(archive, target, JournalStep::Quarantined { since: Timestamp::now(), until, fingerprint })?;
     Ok("disabled")
 }
 
-pub(super) async fn release(cx: &Cx<'_>, target: &Target, archive: &mut Archive) -> Result<&'static str, String> {
-    let parts = archived(archive, target)?;
-    journal(archive, target, Step::Releasing)?;
+pub(super) async fn release_target(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    archive: &mut Archive,
+) -> Result<&'static str, String> {
+    let parts = archived_parts(archive, target)?;
+    write_journal(archive, target, JournalStep::Releasing)?;
     let keys = [TAG_QUARANTINE, TAG_ARCHIVE];
     kinds::enable(cx, target, &parts, &keys).await.map_err(|error| error.to_string())?;
-    journal(archive, target, Step::Released)?;
+    write_journal(archive, target, JournalStep::Released)?;
     Ok("released")
 }
 
-fn archived(archive: &Archive, target: &Target) -> Result<Parts, String> {
-    let entry = archive.entry(&target.id).ok_or("it isn't in the archive")?;
-    archive.parts(entry).map_err(|error| error.to_string())
+fn archived_parts(archive: &Archive, target: &DecommissionTarget) -> Result<ResourceParts, String> {
+    let entry = archive.find_entry(&target.id).ok_or("it isn't in the archive")?;
+    archive.read_parts(entry).map_err(|error| error.to_string())
 }
 
-fn journal(archive: &mut Archive, target: &Target, step: Step) -> Result<(), String> {
-    archive.journal.write(&target.id, step).map_err(|error| format!("the journal can't be written: {error}"))
+fn write_journal(archive: &mut Archive, target: &DecommissionTarget, step: JournalStep) -> Result<(), String> {
+    archive.journal.write_step(&target.id, step).map_err(|error| format!("the journal can't be written: {error}"))
 }
 
 /// Characters that every service takes in a tag.

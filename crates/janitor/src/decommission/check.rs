@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
-use super::callers::Callers;
+use super::callers::CallerLists;
 use super::kinds;
-use super::parts::Parts;
-use super::select::{Candidate, Refusal, Request, Selection, select};
-use super::{Cx, Target, kind_word, usage};
-use crate::audit::{Audit, Kind};
+use super::parts::ResourceParts;
+use super::select::{
+    DecommissionRefusal, DecommissionRequest, DeletionCandidate, DeletionSelection, select_candidates,
+};
+use super::{DecommissionContext, DecommissionTarget, kind_word, usage};
+use crate::audit::{Audit, NodeKind};
 use deployer_core::naming::TAG_DEPLOYMENT;
 
 /// Resources that are read at one time.
@@ -19,39 +21,44 @@ pub const AT_ONCE: usize = 8;
 
 /// A candidate as it is now.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Checked {
+pub struct CheckedCandidate {
     /// It.
-    pub candidate: Candidate,
+    pub candidate: DeletionCandidate,
     /// What AWS says of it; `None` where it is gone.
-    pub parts: Option<Parts>,
+    pub parts: Option<ResourceParts>,
 }
 
 /// What may go besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Terms {
+pub struct DecommissionTerms {
     /// Log groups, whose events are in no archive.
     pub with_logs: bool,
 }
 
 /// Selects, and reads what was selected. A refusal may leave a caller of another candidate behind, so it goes on until none
 /// is new.
-pub async fn check(cx: &Cx<'_>, audit: &Audit, request: &Request, terms: Terms) -> (Vec<Checked>, Vec<Refusal>) {
+pub async fn check_candidates(
+    cx: &DecommissionContext<'_>,
+    audit: &Audit,
+    request: &DecommissionRequest,
+    terms: DecommissionTerms,
+) -> (Vec<CheckedCandidate>, Vec<DecommissionRefusal>) {
     let since = audit.inventory.taken_at;
     let mut kept = BTreeSet::new();
     let mut refused = Vec::new();
-    let mut known: BTreeMap<String, Result<Option<Parts>, String>> = BTreeMap::new();
+    let mut known: BTreeMap<String, Result<Option<ResourceParts>, String>> = BTreeMap::new();
     let mut facts = None;
     loop {
-        let Selection { candidates, refusals } = select(audit, request, &kept);
-        let unknown: Vec<&Target> = candidates
+        let DeletionSelection { candidates, refusals } = select_candidates(audit, request, &kept);
+        let unknown: Vec<&DecommissionTarget> = candidates
             .iter()
             .map(|candidate| &candidate.target)
             .filter(|target| !known.contains_key(&target.id))
             .collect();
-        known.extend(read_all(cx, &unknown).await);
+        known.extend(read_targets(cx, &unknown).await);
         if facts.is_none() && !candidates.is_empty() {
-            let targets: Vec<&Target> = candidates.iter().map(|candidate| &candidate.target).collect();
-            facts = Some(Facts::read(cx, &targets, since).await);
+            let targets: Vec<&DecommissionTarget> = candidates.iter().map(|candidate| &candidate.target).collect();
+            facts = Some(CandidateFacts::read_facts(cx, &targets, since).await);
         }
         let chosen: BTreeSet<&str> = candidates.iter().map(|candidate| candidate.target.id.as_str()).collect();
         let mut new = Vec::new();
@@ -60,16 +67,16 @@ pub async fn check(cx: &Cx<'_>, audit: &Audit, request: &Request, terms: Terms) 
             let target = &candidate.target;
             let why = match known.get(&target.id) {
                 Some(Ok(None)) => None,
-                Some(Ok(Some(parts))) => facts.objection(cx, candidate, parts, since, terms, &chosen).await,
+                Some(Ok(Some(parts))) => facts.find_objection(cx, candidate, parts, since, terms, &chosen).await,
                 Some(Err(why)) => Some(format!("it can't be read: {why}")),
                 None => Some("it can't be read".to_owned()),
             };
-            new.extend(why.map(|why| refusal(target, why)));
+            new.extend(why.map(|why| refuse_target(target, why)));
         }
         if new.is_empty() {
             let checked = candidates.into_iter().map(|candidate| {
                 let parts = known.remove(&candidate.target.id).and_then(Result::ok).flatten();
-                Checked { candidate, parts }
+                CheckedCandidate { candidate, parts }
             });
             refused.extend(refusals);
             return (checked.collect(), refused);
@@ -80,13 +87,16 @@ pub async fn check(cx: &Cx<'_>, audit: &Audit, request: &Request, terms: Terms) 
 }
 
 /// The refusal of a target.
-pub fn refusal(target: &Target, why: String) -> Refusal {
-    Refusal { id: target.id.clone(), what: format!("{} {}", kind_word(target.kind), target.name), why }
+pub fn refuse_target(target: &DecommissionTarget, why: String) -> DecommissionRefusal {
+    DecommissionRefusal { id: target.id.clone(), what: format!("{} {}", kind_word(target.kind), target.name), why }
 }
 
 /// Reads several at once; an error is in words.
-pub async fn read_all(cx: &Cx<'_>, targets: &[&Target]) -> Vec<(String, Result<Option<Parts>, String>)> {
-    let read = async |target: &Target| {
+pub async fn read_targets(
+    cx: &DecommissionContext<'_>,
+    targets: &[&DecommissionTarget],
+) -> Vec<(String, Result<Option<ResourceParts>, String>)> {
+    let read = async |target: &DecommissionTarget| {
         let parts = kinds::read(cx, target).await.map_err(|error| error.to_string());
         (target.id.clone(), parts)
     };
@@ -95,15 +105,15 @@ pub async fn read_all(cx: &Cx<'_>, targets: &[&Target]) -> Vec<(String, Result<O
 
 /// What is asked for all candidates at once.
 #[derive(Debug)]
-pub struct Facts {
-    callers: Result<Callers, String>,
+pub struct CandidateFacts {
+    callers: Result<CallerLists, String>,
     used: Result<BTreeMap<String, u64>, String>,
 }
 
-impl Facts {
+impl CandidateFacts {
     /// Reads callers, and uses since `since`.
-    pub async fn read(cx: &Cx<'_>, targets: &[&Target], since: Timestamp) -> Self {
-        let (callers, used) = tokio::join!(Callers::read(cx), usage::since(cx, targets, since));
+    pub async fn read_facts(cx: &DecommissionContext<'_>, targets: &[&DecommissionTarget], since: Timestamp) -> Self {
+        let (callers, used) = tokio::join!(CallerLists::read_lists(cx), usage::count_uses_since(cx, targets, since));
         Self {
             callers: callers.map_err(|error| format!("what reaches it can't be read: {error}")),
             used: used.map_err(|error| format!("its use since the audit can't be read: {error}")),
@@ -114,50 +124,55 @@ impl Facts {
     ///
     /// # Errors
     /// It can't be read, in words.
-    pub fn used(&self, id: &str) -> Result<u64, String> {
+    pub fn count_uses(&self, id: &str) -> Result<u64, String> {
         self.used.as_ref().map(|used| used.get(id).copied().unwrap_or_default()).map_err(Clone::clone)
     }
 
     /// Who reaches or needs `target` and isn't in `chosen`, in words; what can't be read is one.
-    pub async fn caller(&self, cx: &Cx<'_>, target: &Target, chosen: &BTreeSet<&str>) -> Option<String> {
+    pub async fn find_caller(
+        &self,
+        cx: &DecommissionContext<'_>,
+        target: &DecommissionTarget,
+        chosen: &BTreeSet<&str>,
+    ) -> Option<String> {
         let callers = match &self.callers {
             Ok(callers) => callers,
             Err(why) => return Some(why.clone()),
         };
-        match callers.of(cx, target, |id| chosen.contains(id)).await {
+        match callers.find_caller(cx, target, |id| chosen.contains(id)).await {
             Ok(caller) => caller,
             Err(error) => Some(format!("what reaches it can't be read: {error}")),
         }
     }
 
-    async fn objection(
+    async fn find_objection(
         &self,
-        cx: &Cx<'_>,
-        candidate: &Candidate,
-        parts: &Parts,
+        cx: &DecommissionContext<'_>,
+        candidate: &DeletionCandidate,
+        parts: &ResourceParts,
         since: Timestamp,
-        terms: Terms,
+        terms: DecommissionTerms,
         chosen: &BTreeSet<&str>,
     ) -> Option<String> {
         let target = &candidate.target;
-        let owner = kinds::tags(parts).into_iter().find(|(key, _)| key == TAG_DEPLOYMENT);
+        let owner = kinds::resource_tags(parts).into_iter().find(|(key, _)| key == TAG_DEPLOYMENT);
         if let Some((_, deployment)) = owner {
             return Some(format!("deployment {deployment} owns it now"));
         }
         if let Some(changed) = kinds::changed_at(target, parts).filter(|changed| *changed > since) {
             return Some(format!("it was changed {}, after the audit", changed.strftime("%Y-%m-%d at %H:%M:%S UTC")));
         }
-        if target.kind == Kind::LogGroup && !terms.with_logs {
+        if target.kind == NodeKind::LogGroup && !terms.with_logs {
             return Some("its log events are in no archive: --with-logs deletes it all the same".to_owned());
         }
         if let Some(why) = kinds::objection(target, parts, candidate.last_used.as_deref(), since) {
             return Some(why);
         }
-        match self.used(&target.id) {
+        match self.count_uses(&target.id) {
             Err(why) => return Some(why),
             Ok(0) => {}
             Ok(count) => return Some(format!("it was used {count} times since the audit")),
         }
-        self.caller(cx, target, chosen).await
+        self.find_caller(cx, target, chosen).await
     }
 }

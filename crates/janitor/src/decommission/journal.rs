@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// What became of a resource. The last line of each counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
-pub enum Step {
+pub enum JournalStep {
     /// It is in the archive, which was read back.
     Archived,
     /// It is being disabled.
@@ -54,26 +54,26 @@ pub enum Step {
 
 /// A line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Line {
+struct JournalLine {
     at: Timestamp,
     id: String,
     #[serde(flatten)]
-    step: Step,
+    step: JournalStep,
 }
 
 /// The journal of an archive.
 #[derive(Debug)]
-pub struct Journal {
+pub struct DecommissionJournal {
     file: File,
-    last: BTreeMap<String, Step>,
+    last: BTreeMap<String, JournalStep>,
 }
 
-impl Journal {
+impl DecommissionJournal {
     /// Reads what is there, and goes on after it. A last line that was cut off by a crash never happened.
     ///
     /// # Errors
     /// The file can't be read or written, or has a line that this version doesn't know.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub fn open_or_create(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         #[cfg(unix)]
@@ -84,8 +84,8 @@ impl Journal {
         let mut reader = BufReader::new(&file);
         let mut line = String::new();
         while reader.read_line(&mut line)? > 0 && line.ends_with('\n') {
-            let Line { id, step, .. } = serde_json::from_str(&line).map_err(io::Error::other)?;
-            if !matches!(step, Step::Failed { .. }) {
+            let JournalLine { id, step, .. } = serde_json::from_str(&line).map_err(io::Error::other)?;
+            if !matches!(step, JournalStep::Failed { .. }) {
                 last.insert(id, step);
             }
             whole += line.len() as u64;
@@ -100,23 +100,23 @@ impl Journal {
     ///
     /// # Errors
     /// It can't be written: what it is about isn't begun then.
-    pub fn write(&mut self, id: &str, step: Step) -> io::Result<()> {
-        let line = Line { at: Timestamp::now(), id: id.to_owned(), step: step.clone() };
+    pub fn write_step(&mut self, id: &str, step: JournalStep) -> io::Result<()> {
+        let line = JournalLine { at: Timestamp::now(), id: id.to_owned(), step: step.clone() };
         writeln!(self.file, "{}", serde_json::to_string(&line)?)?;
         self.file.sync_data()?;
-        if !matches!(step, Step::Failed { .. }) {
+        if !matches!(step, JournalStep::Failed { .. }) {
             self.last.insert(id.to_owned(), step);
         }
         Ok(())
     }
 
     /// What became of a resource last.
-    pub fn last(&self, id: &str) -> Option<&Step> {
+    pub fn last_step(&self, id: &str) -> Option<&JournalStep> {
         self.last.get(id)
     }
 
     /// All that the journal knows of, by id.
-    pub fn all(&self) -> impl Iterator<Item = (&str, &Step)> {
+    pub fn last_steps(&self) -> impl Iterator<Item = (&str, &JournalStep)> {
         self.last.iter().map(|(id, step)| (id.as_str(), step))
     }
 }
@@ -129,21 +129,21 @@ mod tests {
     fn a_line_that_was_cut_off_never_happened() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("journal.jsonl");
-        let mut journal = Journal::open(&path).expect("a journal");
-        journal.write("a", Step::Archived).expect("written");
-        journal.write("a", Step::Deleting).expect("written");
-        journal.write("a", Step::Failed { why: "no".to_owned() }).expect("written");
+        let mut journal = DecommissionJournal::open(&path).expect("a journal");
+        journal.write("a", JournalStep::Archived).expect("written");
+        journal.write("a", JournalStep::Deleting).expect("written");
+        journal.write("a", JournalStep::Failed { why: "no".to_owned() }).expect("written");
         let length = std::fs::metadata(&path).expect("a file").len();
-        journal.write("b", Step::Archived).expect("written");
+        journal.write("b", JournalStep::Archived).expect("written");
         for cut in length + 1..std::fs::metadata(&path).expect("a file").len() {
             let text = std::fs::read(&path).expect("text");
             let torn = directory.path().join("torn.jsonl");
             std::fs::write(&torn, &text[..usize::try_from(cut).expect("small")]).expect("written");
-            let mut journal = Journal::open(&torn).expect("a journal");
-            assert_eq!((journal.last("a"), journal.last("b")), (Some(&Step::Deleting), None));
-            journal.write("b", Step::Deleted).expect("written");
-            assert_eq!(Journal::open(&torn).expect("a journal").last("b"), Some(&Step::Deleted));
+            let mut journal = DecommissionJournal::open(&torn).expect("a journal");
+            assert_eq!((journal.last("a"), journal.last("b")), (Some(&JournalStep::Deleting), None));
+            journal.write("b", JournalStep::Deleted).expect("written");
+            assert_eq!(DecommissionJournal::open(&torn).expect("a journal").last("b"), Some(&JournalStep::Deleted));
         }
-        assert_eq!(Journal::open(&path).expect("a journal").last("b"), Some(&Step::Archived));
+        assert_eq!(DecommissionJournal::open(&path).expect("a journal").last("b"), Some(&JournalStep::Archived));
     }
 }

@@ -24,8 +24,8 @@ pub mod select;
 pub mod usage;
 mod wire;
 
-use crate::audit::{Kind, Node};
-use deployer_aws::retry::Retry;
+use crate::audit::{Node, NodeKind};
+use deployer_aws::retry::CallRetry;
 use deployer_aws::{Aws, CallError, FailureKind};
 use deployer_core::desired::Scope;
 
@@ -38,38 +38,38 @@ pub const TAG_RESTORING: &str = "deployer:restoring";
 
 /// A resource that is archived, deleted or restored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Target {
+pub struct DecommissionTarget {
     /// What it is.
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// Its ARN.
     pub id: String,
     /// What people call it.
     pub name: String,
 }
 
-impl Target {
+impl DecommissionTarget {
     /// The node's, under the same id and name.
-    pub fn of(node: &Node) -> Self {
+    pub fn from_node(node: &Node) -> Self {
         Self { kind: node.kind, id: node.id.clone(), name: node.name.clone() }
     }
 
-    /// What AWS's calls name it by: the end of the ARN. Rules and schedules are named by [`Target::grouped`].
-    pub fn key(&self) -> &str {
+    /// What AWS's calls name it by: the end of the ARN. Rules and schedules are named by [`DecommissionTarget::grouped`].
+    pub fn aws_identifier(&self) -> &str {
         let last = |at: char| self.id.rsplit(at).next().unwrap_or_default();
         match self.kind {
-            Kind::Role | Kind::RestApi | Kind::HttpApi => last('/'),
-            Kind::LogGroup => {
+            NodeKind::Role | NodeKind::RestApi | NodeKind::HttpApi => last('/'),
+            NodeKind::LogGroup => {
                 let name = self.id.split_once(":log-group:").map_or(self.id.as_str(), |(_, name)| name);
                 name.strip_suffix(":*").unwrap_or(name)
             }
-            Kind::Alarm => self.id.split_once(":alarm:").map_or(self.id.as_str(), |(_, name)| name),
-            Kind::Secret | Kind::Topic | Kind::StateMachine => &self.id,
+            NodeKind::Alarm => self.id.split_once(":alarm:").map_or(self.id.as_str(), |(_, name)| name),
+            NodeKind::Secret | NodeKind::Topic | NodeKind::StateMachine => &self.id,
             _ => last(':'),
         }
     }
 
     /// A rule's bus and name, or a schedule's group and name.
-    pub fn grouped(&self) -> (&str, &str) {
+    pub fn group_and_name(&self) -> (&str, &str) {
         let path = self.id.rsplit(':').next().unwrap_or_default();
         match path.split('/').collect::<Vec<_>>()[..] {
             [_, group, name] => (group, name),
@@ -81,7 +81,7 @@ impl Target {
 
 /// What every call needs.
 #[derive(Debug, Clone, Copy)]
-pub struct Cx<'a> {
+pub struct DecommissionContext<'a> {
     /// The clients.
     pub aws: &'a Aws,
     /// Account and region.
@@ -90,14 +90,17 @@ pub struct Cx<'a> {
     pub delays: bool,
 }
 
-impl Cx<'_> {
-    /// Makes a call again while that is worth it ([`Retry`]): a new role can't be assumed at once, and changes of one
+impl DecommissionContext<'_> {
+    /// Makes a call again while that is worth it ([`CallRetry`]): a new role can't be assumed at once, and changes of one
     /// function exclude each other.
     ///
     /// # Errors
     /// The last answer.
-    pub async fn retried<T>(&self, mut call: impl AsyncFnMut() -> Result<T, CallError>) -> Result<T, CallError> {
-        let mut retry = Retry::default();
+    pub async fn call_with_retry<T>(
+        &self,
+        mut call: impl AsyncFnMut() -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let mut retry = CallRetry::default();
         loop {
             match call().await {
                 Ok(value) => return Ok(value),
@@ -106,8 +109,8 @@ impl Cx<'_> {
                     if error.code.contains("QueueDeletedRecently") {
                         error.kind = FailureKind::InProgress;
                     }
-                    match retry.after(&error) {
-                        Some(delay) => self.sleep(delay).await,
+                    match retry.next_delay(&error) {
+                        Some(delay) => self.wait_for(delay).await,
                         None => return Err(error),
                     }
                 }
@@ -116,7 +119,7 @@ impl Cx<'_> {
     }
 
     /// Waits, where waiting takes time.
-    pub async fn sleep(&self, delay: std::time::Duration) {
+    pub async fn wait_for(&self, delay: std::time::Duration) {
         if self.delays {
             tokio::time::sleep(delay).await;
         }
@@ -124,12 +127,12 @@ impl Cx<'_> {
 }
 
 /// A failure that isn't AWS's own answer.
-pub(crate) fn unexpected(operation: &'static str, message: impl Into<String>) -> CallError {
+pub(crate) fn unexpected_error(operation: &'static str, message: impl Into<String>) -> CallError {
     CallError { operation, kind: FailureKind::Invalid, code: String::new(), message: message.into(), request_id: None }
 }
 
 /// What the service doesn't have isn't there: an emulator's gap as well as a setting that was never made.
-pub(crate) fn optional<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+pub(crate) fn none_if_missing<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if matches!(error.kind, FailureKind::NotFound | FailureKind::NotImplemented) => Ok(None),
@@ -138,23 +141,23 @@ pub(crate) fn optional<T>(answer: Result<T, CallError>) -> Result<Option<T>, Cal
 }
 
 /// The word for a kind, in sentences.
-pub fn kind_word(kind: Kind) -> &'static str {
+pub fn kind_word(kind: NodeKind) -> &'static str {
     match kind {
-        Kind::Function => "function",
-        Kind::Rule => "rule",
-        Kind::Schedule => "schedule",
-        Kind::Queue => "queue",
-        Kind::Topic => "topic",
-        Kind::RestApi => "REST API",
-        Kind::HttpApi => "HTTP API",
-        Kind::StateMachine => "state machine",
-        Kind::Secret => "secret",
-        Kind::Role => "role",
-        Kind::LogGroup => "log group",
-        Kind::Alarm => "alarm",
-        Kind::HubspotWorkflow => "HubSpot workflow",
-        Kind::HubspotWebhook => "HubSpot webhook",
-        Kind::Endpoint => "endpoint",
+        NodeKind::Function => "function",
+        NodeKind::Rule => "rule",
+        NodeKind::Schedule => "schedule",
+        NodeKind::Queue => "queue",
+        NodeKind::Topic => "topic",
+        NodeKind::RestApi => "REST API",
+        NodeKind::HttpApi => "HTTP API",
+        NodeKind::StateMachine => "state machine",
+        NodeKind::Secret => "secret",
+        NodeKind::Role => "role",
+        NodeKind::LogGroup => "log group",
+        NodeKind::Alarm => "alarm",
+        NodeKind::HubspotWorkflow => "HubSpot workflow",
+        NodeKind::HubspotWebhook => "HubSpot webhook",
+        NodeKind::Endpoint => "endpoint",
     }
 }
 
@@ -165,17 +168,21 @@ mod tests {
     #[test]
     fn an_arn_says_what_calls_name_a_resource_by() {
         for (kind, id, key) in [
-            (Kind::Function, "arn:aws:lambda:us-east-1:123456789012:function:push", "push"),
-            (Kind::Queue, "arn:aws:sqs:us-east-1:123456789012:contacts.fifo", "contacts.fifo"),
-            (Kind::Role, "arn:aws:iam::123456789012:role/service/old", "old"),
-            (Kind::RestApi, "arn:aws:apigateway:us-east-1::/restapis/abc123", "abc123"),
-            (Kind::LogGroup, "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/push:*", "/aws/lambda/push"),
-            (Kind::Alarm, "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a:b", "a:b"),
+            (NodeKind::Function, "arn:aws:lambda:us-east-1:123456789012:function:push", "push"),
+            (NodeKind::Queue, "arn:aws:sqs:us-east-1:123456789012:contacts.fifo", "contacts.fifo"),
+            (NodeKind::Role, "arn:aws:iam::123456789012:role/service/old", "old"),
+            (NodeKind::RestApi, "arn:aws:apigateway:us-east-1::/restapis/abc123", "abc123"),
+            (
+                NodeKind::LogGroup,
+                "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/push:*",
+                "/aws/lambda/push",
+            ),
+            (NodeKind::Alarm, "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a:b", "a:b"),
         ] {
-            let target = Target { kind, id: id.to_owned(), name: String::new() };
+            let target = DecommissionTarget { kind, id: id.to_owned(), name: String::new() };
             assert_eq!(target.key(), key);
         }
-        let rule = |id: &str| Target { kind: Kind::Rule, id: id.to_owned(), name: String::new() };
+        let rule = |id: &str| DecommissionTarget { kind: NodeKind::Rule, id: id.to_owned(), name: String::new() };
         assert_eq!(rule("arn:aws:events:us-east-1:1:rule/nightly").grouped(), ("default", "nightly"));
         assert_eq!(rule("arn:aws:events:us-east-1:1:rule/orders/nightly").grouped(), ("orders", "nightly"));
     }

@@ -10,14 +10,14 @@ use sha2::{Digest, Sha256};
 
 /// Everything that AWS says of a resource, by file name.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Parts {
+pub struct ResourceParts {
     json: BTreeMap<String, Value>,
     bytes: BTreeMap<String, Bytes>,
 }
 
-impl Parts {
+impl ResourceParts {
     /// Adds a document.
-    pub fn put(&mut self, name: &str, value: Value) {
+    pub fn put_document(&mut self, name: &str, value: Value) {
         self.json.insert(name.to_owned(), value);
     }
 
@@ -32,12 +32,12 @@ impl Parts {
     }
 
     /// A file that isn't JSON.
-    pub fn bytes(&self, name: &str) -> Option<&Bytes> {
+    pub fn file_bytes(&self, name: &str) -> Option<&Bytes> {
         self.bytes.get(name)
     }
 
     /// All files, as they are written.
-    pub fn files(&self) -> BTreeMap<String, Bytes> {
+    pub fn to_files(&self) -> BTreeMap<String, Bytes> {
         let json = self.json.iter().map(|(name, value)| (name.clone(), Bytes::from(format!("{value:#}\n"))));
         json.chain(self.bytes.clone()).collect()
     }
@@ -59,14 +59,14 @@ impl Parts {
     }
 
     /// Every text in the documents in which one of `renamed` stands as a word of its own gets the new one there.
-    pub fn rename(&mut self, renamed: &[(String, String)]) {
+    pub fn rename_ids(&mut self, renamed: &[(String, String)]) {
         for value in self.json.values_mut() {
-            rename(value, renamed);
+            rename_in_value(value, renamed);
         }
     }
 
     /// Whether an ARN stands anywhere in the documents, as a whole.
-    pub fn mention(&self, arn: &str) -> bool {
+    pub fn mentions_arn(&self, arn: &str) -> bool {
         let follows = |rest: &str| rest.starts_with(|next: char| next.is_alphanumeric() || "-_./:".contains(next));
         self.json.values().any(|value| {
             let text = value.to_string();
@@ -75,31 +75,31 @@ impl Parts {
     }
 
     /// Every attribute with its path, but for those in `ignored`: [`same_path`].
-    pub fn attributes(&self, ignored: &[&str]) -> BTreeMap<String, String> {
+    pub fn flat_attributes(&self, ignored: &[&str]) -> BTreeMap<String, String> {
         let mut attributes = BTreeMap::new();
         for (name, value) in &self.json {
-            flatten(name, value, &mut attributes);
+            flatten_value(name, value, &mut attributes);
         }
         for (name, bytes) in &self.bytes {
-            attributes.insert(name.clone(), hex(&Sha256::digest(bytes)));
+            attributes.insert(name.clone(), hex_string(&Sha256::digest(bytes)));
         }
-        attributes.retain(|path, _| !ignored.iter().any(|pattern| same_path(pattern, path)));
+        attributes.retain(|path, _| !ignored.iter().any(|pattern| matches_path(pattern, path)));
         attributes
     }
 
-    /// One hash of all [`Parts::attributes`].
-    pub fn fingerprint(&self, ignored: &[&str]) -> String {
+    /// One hash of all [`ResourceParts::attributes`].
+    pub fn compute_fingerprint(&self, ignored: &[&str]) -> String {
         let mut hash = Sha256::new();
-        for (path, value) in self.attributes(ignored) {
+        for (path, value) in self.flat_attributes(ignored) {
             hash.update(format!("{path}\0{value}\0"));
         }
-        hex(&hash.finalize())
+        hex_string(&hash.finalize())
     }
 }
 
 /// An attribute of which two readings say different things.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub struct AttributeDifference {
     /// Where: `configuration.json/Configuration/MemorySize`.
     pub path: String,
     /// What the archive has.
@@ -108,7 +108,7 @@ pub struct Difference {
     pub found: Option<String>,
 }
 
-impl Difference {
+impl AttributeDifference {
     /// Whether its values are to be kept from terminals: an environment's are.
     pub fn is_secret(&self) -> bool {
         self.path.contains("/Environment/")
@@ -118,50 +118,50 @@ impl Difference {
 }
 
 /// How what is there differs from what was archived.
-pub fn differences(archived: &Parts, found: &Parts, ignored: &[&str]) -> Vec<Difference> {
-    let (archived, mut found) = (archived.attributes(ignored), found.attributes(ignored));
+pub fn find_differences(archived: &ResourceParts, found: &ResourceParts, ignored: &[&str]) -> Vec<AttributeDifference> {
+    let (archived, mut found) = (archived.flat_attributes(ignored), found.flat_attributes(ignored));
     let mut differences = Vec::new();
     for (path, value) in archived {
         let other = found.remove(&path);
         if other.as_ref() != Some(&value) {
-            differences.push(Difference { path, archived: Some(value), found: other });
+            differences.push(AttributeDifference { path, archived: Some(value), found: other });
         }
     }
-    let new = found.into_iter().map(|(path, value)| Difference { path, archived: None, found: Some(value) });
+    let new = found.into_iter().map(|(path, value)| AttributeDifference { path, archived: None, found: Some(value) });
     differences.extend(new);
     differences
 }
 
 /// Whether a path is what a pattern says: each segment is the same, or `*`; a pattern names what is below it too.
-pub fn same_path(pattern: &str, path: &str) -> bool {
+pub fn matches_path(pattern: &str, path: &str) -> bool {
     let mut path = path.split('/');
     pattern.split('/').all(|segment| path.next().is_some_and(|found| segment == "*" || segment == found))
 }
 
 /// Lowercase hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
+pub fn hex_string(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
-fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
+fn flatten_value(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
     match value {
         // What is unset, AWS leaves out or gives as empty, as it pleases.
         Value::Null => {}
         Value::Object(members) => {
             for (name, value) in members {
                 // `/` separates the segments.
-                flatten(&format!("{path}/{}", name.replace('/', "~1")), value, into);
+                flatten_value(&format!("{path}/{}", name.replace('/', "~1")), value, into);
             }
         }
         Value::Array(values) => {
             // Lists of AWS have no order: what is in one is found by what it says.
-            let mut values: Vec<(String, &Value)> = values.iter().map(|value| (sorted(value), value)).collect();
+            let mut values: Vec<(String, &Value)> = values.iter().map(|value| (sort_key(value), value)).collect();
             values.sort_by(|one, other| one.0.cmp(&other.0));
             for (at, (_, value)) in values.into_iter().enumerate() {
-                flatten(&format!("{path}/{at}"), value, into);
+                flatten_value(&format!("{path}/{at}"), value, into);
             }
         }
         Value::String(text) => drop(into.insert(path.to_owned(), text.clone())),
@@ -170,18 +170,18 @@ fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
 }
 
 /// A value as a text that doesn't depend on the order of members, and with what names it first.
-fn sorted(value: &Value) -> String {
+fn sort_key(value: &Value) -> String {
     match value {
         Value::Object(members) => {
             let mut members: Vec<(&String, String)> =
-                members.iter().map(|(name, value)| (name, sorted(value))).collect();
+                members.iter().map(|(name, value)| (name, sort_key(value))).collect();
             let naming =
                 |name: &str| !(name.ends_with("Name") || name.ends_with("name") || name == "Sid" || name == "Key");
             members.sort_by(|one, other| (naming(one.0), one).cmp(&(naming(other.0), other)));
             members.iter().map(|(name, value)| format!("{name}={value};")).collect()
         }
         Value::Array(values) => {
-            let mut values: Vec<String> = values.iter().map(sorted).collect();
+            let mut values: Vec<String> = values.iter().map(sort_key).collect();
             values.sort();
             values.join(",")
         }
@@ -189,15 +189,15 @@ fn sorted(value: &Value) -> String {
     }
 }
 
-fn rename(value: &mut Value, renamed: &[(String, String)]) {
+fn rename_in_value(value: &mut Value, renamed: &[(String, String)]) {
     match value {
         Value::String(text) => {
             for (old, new) in renamed {
                 *text = replace_word(text, old, new);
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| rename(value, renamed)),
-        Value::Object(members) => members.values_mut().for_each(|value| rename(value, renamed)),
+        Value::Array(values) => values.iter_mut().for_each(|value| rename_in_value(value, renamed)),
+        Value::Object(members) => members.values_mut().for_each(|value| rename_in_value(value, renamed)),
         _ => {}
     }
 }
@@ -224,8 +224,8 @@ mod tests {
 
     use super::*;
 
-    fn parts(value: Value) -> Parts {
-        let mut parts = Parts::default();
+    fn parts_with(value: Value) -> ResourceParts {
+        let mut parts = ResourceParts::default();
         parts.put("a.json", value);
         parts
     }
@@ -253,7 +253,7 @@ mod tests {
         let mut before = parts(json!({ "a": [1, "b", { "c": null }] }));
         before.put_bytes("code/latest.zip", Bytes::from_static(b"PK"));
         before.put_bytes("openapi/prod.json", Bytes::from_static(b"{ }"));
-        assert_eq!(Parts::from_files(before.files()).expect("parts"), before);
+        assert_eq!(ResourceParts::from_files(before.files()).expect("parts"), before);
     }
 
     #[test]

@@ -6,17 +6,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::archive::Archive;
-use super::check::{AT_ONCE, Checked, Facts, read_all, refusal};
-use super::journal::Step;
+use super::check::{AT_ONCE, CandidateFacts, CheckedCandidate, read_targets, refuse_target};
+use super::journal::JournalStep;
 use super::kinds;
-use super::parts::Parts;
-use super::select::{Candidate, Refusal};
-use super::{Cx, Target, order};
+use super::parts::ResourceParts;
+use super::select::{DecommissionRefusal, DeletionCandidate};
+use super::{DecommissionContext, DecommissionTarget, order};
 
 /// What is done with one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "action")]
-pub enum Action {
+pub enum DecommissionAction {
     /// Archived, verified, deleted.
     Delete,
     /// Archived, verified, disabled until then.
@@ -42,25 +42,25 @@ pub enum Action {
     Gone,
 }
 
-impl Action {
+impl DecommissionAction {
     /// Whether something is changed in the account.
-    pub fn changes(&self) -> bool {
+    pub fn changes_account(&self) -> bool {
         !matches!(self, Self::Wait { .. } | Self::Gone)
     }
 
     /// Whether it is archived first.
-    pub fn archives(&self) -> bool {
+    pub fn archives_first(&self) -> bool {
         matches!(self, Self::Delete | Self::Quarantine { .. })
     }
 }
 
 /// One resource of a plan.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Item {
+pub struct DecommissionItem {
     /// It.
-    pub target: Target,
+    pub target: DecommissionTarget,
     /// What is done.
-    pub action: Action,
+    pub action: DecommissionAction,
     /// Why it may be.
     pub evidence: Vec<String>,
     /// What a person should know first.
@@ -68,35 +68,39 @@ pub struct Item {
     /// What no archive has.
     pub lost: Vec<String>,
     /// What AWS says of it.
-    pub parts: Option<Parts>,
+    pub parts: Option<ResourceParts>,
 }
 
 /// What is going to be done, in its order.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Plan {
+pub struct DecommissionPlan {
     /// One a resource.
-    pub items: Vec<Item>,
+    pub items: Vec<DecommissionItem>,
     /// What was asked for and isn't done.
-    pub refusals: Vec<Refusal>,
+    pub refusals: Vec<DecommissionRefusal>,
 }
 
-impl Plan {
+impl DecommissionPlan {
     /// Whether anything is changed.
     pub fn has_changes(&self) -> bool {
-        self.items.iter().any(|item| item.action.changes())
+        self.items.iter().any(|item| item.action.changes_account())
     }
 
     /// From what was checked. `until` is when a quarantine ends, where there is to be one.
-    pub fn of(checked: Vec<Checked>, refusals: Vec<Refusal>, until: Option<Timestamp>) -> Self {
-        let item = |Checked { candidate, parts }: Checked| {
-            let Candidate { target, evidence, notes, .. } = candidate;
+    pub fn from_checked(
+        checked: Vec<CheckedCandidate>,
+        refusals: Vec<DecommissionRefusal>,
+        until: Option<Timestamp>,
+    ) -> Self {
+        let item = |CheckedCandidate { candidate, parts }: CheckedCandidate| {
+            let DeletionCandidate { target, evidence, notes, .. } = candidate;
             let action = match (&parts, until) {
-                (None, _) => Action::Gone,
-                (Some(_), None) => Action::Delete,
-                (Some(_), Some(until)) => Action::Quarantine { until },
+                (None, _) => DecommissionAction::Gone,
+                (Some(_), None) => DecommissionAction::Delete,
+                (Some(_), Some(until)) => DecommissionAction::Quarantine { until },
             };
             let lost = parts.as_ref().map(|parts| kinds::lost(&target, parts)).unwrap_or_default();
-            Item { target, action, evidence, notes, lost, parts }
+            DecommissionItem { target, action, evidence, notes, lost, parts }
         };
         Self { items: checked.into_iter().map(item).collect(), refusals }
     }
@@ -106,22 +110,22 @@ impl Plan {
     ///
     /// What was called is released. What is due and stayed quiet is deleted, unless something that isn't deleted with it
     /// reaches it, or it isn't as it was when it was disabled.
-    pub async fn add_pending(&mut self, cx: &Cx<'_>, archive: &Archive, now: Timestamp) {
-        let pending: Vec<(Target, Step)> = archive
+    pub async fn add_pending(&mut self, cx: &DecommissionContext<'_>, archive: &Archive, now: Timestamp) {
+        let pending: Vec<(DecommissionTarget, JournalStep)> = archive
             .manifest
             .entries
             .iter()
-            .filter_map(|entry| Some((entry.target(), archive.journal.last(&entry.id)?.clone())))
+            .filter_map(|entry| Some((entry.archived_target(), archive.journal.last_step(&entry.id)?.clone())))
             .filter(|(_, step)| is_pending(step))
             .collect();
         let ids: BTreeSet<&str> = pending.iter().map(|(target, _)| target.id.as_str()).collect();
         self.items.retain(|item| !ids.contains(item.target.id.as_str()));
         self.refusals.retain(|refusal| !ids.contains(refusal.id.as_str()));
-        let earliest = pending.iter().filter_map(|(_, step)| since(step)).min();
-        let targets: Vec<&Target> = pending.iter().map(|(target, _)| target).collect();
-        let parts: BTreeMap<_, _> = read_all(cx, &targets).await.into_iter().collect();
+        let earliest = pending.iter().filter_map(|(_, step)| quarantined_since(step)).min();
+        let targets: Vec<&DecommissionTarget> = pending.iter().map(|(target, _)| target).collect();
+        let parts: BTreeMap<_, _> = read_targets(cx, &targets).await.into_iter().collect();
         let facts = match earliest {
-            Some(earliest) => Some(Facts::read(cx, &targets, earliest).await),
+            Some(earliest) => Some(CandidateFacts::read_facts(cx, &targets, earliest).await),
             None => None,
         };
         let mut due = Vec::new();
@@ -129,47 +133,55 @@ impl Plan {
             let found = match parts.get(&target.id) {
                 Some(Ok(found)) => found.clone(),
                 Some(Err(why)) => {
-                    self.refusals.push(refusal(target, format!("it can't be read: {why}")));
+                    self.refusals.push(refuse_target(target, format!("it can't be read: {why}")));
                     continue;
                 }
                 None => continue,
             };
             match (&found, step, &facts) {
-                (None, Step::Quarantined { .. } | Step::Disabling { .. } | Step::Releasing, _) => {
-                    self.items.push(item(target, Action::Gone, None));
+                (None, JournalStep::Quarantined { .. } | JournalStep::Disabling { .. } | JournalStep::Releasing, _) => {
+                    self.items.push(pending_item(target, DecommissionAction::Gone, None));
                 }
-                (Some(parts), Step::Quarantined { since, until, fingerprint }, Some(facts)) => {
-                    match judged(target, parts, facts, *since, fingerprint) {
-                        Judged::Called(why) => self.items.push(item(target, Action::Release { why }, found)),
-                        Judged::Refused(why) => self.refusals.push(refusal(target, why)),
-                        Judged::Quiet if *until > now => {
-                            self.items.push(item(target, Action::Wait { until: *until }, found))
+                (Some(parts), JournalStep::Quarantined { since, until, fingerprint }, Some(facts)) => {
+                    match judge_quarantined(target, parts, facts, *since, fingerprint) {
+                        QuarantineVerdict::Called(why) => {
+                            self.items.push(pending_item(target, DecommissionAction::Release { why }, found))
                         }
-                        Judged::Quiet => due.push((target, found)),
+                        QuarantineVerdict::Refused(why) => self.refusals.push(refuse_target(target, why)),
+                        QuarantineVerdict::Quiet if *until > now => {
+                            self.items.push(pending_item(target, DecommissionAction::Wait { until: *until }, found))
+                        }
+                        QuarantineVerdict::Quiet => due.push((target, found)),
                     }
                 }
-                _ => self.items.push(item(target, Action::GoOn, found)),
+                _ => self.items.push(pending_item(target, DecommissionAction::GoOn, found)),
             }
         }
         self.add_due(cx, facts.as_ref(), due).await;
-        let mut targets: Vec<Target> = self.items.iter().map(|item| item.target.clone()).collect();
-        order::deletion(&mut targets);
+        let mut targets: Vec<DecommissionTarget> = self.items.iter().map(|item| item.target.clone()).collect();
+        order::sort_for_deletion(&mut targets);
         self.items.sort_by_key(|item| targets.iter().position(|target| *target == item.target));
     }
 
     /// Those that are due and that nothing else reaches; refusing one may leave another's caller behind.
-    async fn add_due(&mut self, cx: &Cx<'_>, facts: Option<&Facts>, mut due: Vec<(&Target, Option<Parts>)>) {
+    async fn add_due(
+        &mut self,
+        cx: &DecommissionContext<'_>,
+        facts: Option<&CandidateFacts>,
+        mut due: Vec<(&DecommissionTarget, Option<ResourceParts>)>,
+    ) {
         let Some(facts) = facts else { return };
         loop {
-            let going =
-                self.items.iter().filter(|item| matches!(item.action, Action::Delete | Action::GoOn | Action::Gone));
+            let going = self.items.iter().filter(|item| {
+                matches!(item.action, DecommissionAction::Delete | DecommissionAction::GoOn | DecommissionAction::Gone)
+            });
             let going: Vec<String> = going.map(|item| item.target.id.clone()).collect();
             let chosen: BTreeSet<&str> =
                 due.iter().map(|(target, _)| target.id.as_str()).chain(going.iter().map(String::as_str)).collect();
             let mut refused = Vec::new();
             for (target, _) in &due {
-                if let Some(why) = facts.caller(cx, target, &chosen).await {
-                    refused.push(refusal(target, format!("{why}; it stays in quarantine")));
+                if let Some(why) = facts.find_caller(cx, target, &chosen).await {
+                    refused.push(refuse_target(target, format!("{why}; it stays in quarantine")));
                 }
             }
             if refused.is_empty() {
@@ -178,51 +190,72 @@ impl Plan {
             due.retain(|(target, _)| !refused.iter().any(|refusal| refusal.id == target.id));
             self.refusals.extend(refused);
         }
-        self.items.extend(due.into_iter().map(|(target, parts)| item(target, Action::DeleteQuiet, parts)));
+        self.items.extend(
+            due.into_iter().map(|(target, parts)| pending_item(target, DecommissionAction::DeleteQuiet, parts)),
+        );
     }
 }
 
 /// Resources that are archived at one time.
 pub const ARCHIVED_AT_ONCE: usize = AT_ONCE;
 
-fn item(target: &Target, action: Action, parts: Option<Parts>) -> Item {
+fn pending_item(
+    target: &DecommissionTarget,
+    action: DecommissionAction,
+    parts: Option<ResourceParts>,
+) -> DecommissionItem {
     let lost = parts.as_ref().map(|parts| kinds::lost(target, parts)).unwrap_or_default();
-    Item { target: target.clone(), action, evidence: Vec::new(), notes: Vec::new(), lost, parts }
+    DecommissionItem { target: target.clone(), action, evidence: Vec::new(), notes: Vec::new(), lost, parts }
 }
 
-fn is_pending(step: &Step) -> bool {
-    matches!(step, Step::Quarantined { .. } | Step::Disabling { .. } | Step::Releasing | Step::Deleting)
+fn is_pending(step: &JournalStep) -> bool {
+    matches!(
+        step,
+        JournalStep::Quarantined { .. }
+            | JournalStep::Disabling { .. }
+            | JournalStep::Releasing
+            | JournalStep::Deleting
+    )
 }
 
-fn since(step: &Step) -> Option<Timestamp> {
+fn quarantined_since(step: &JournalStep) -> Option<Timestamp> {
     match step {
-        Step::Quarantined { since, .. } => Some(*since),
+        JournalStep::Quarantined { since, .. } => Some(*since),
         _ => None,
     }
 }
 
-enum Judged {
+enum QuarantineVerdict {
     Called(String),
     Refused(String),
     Quiet,
 }
 
-fn judged(target: &Target, parts: &Parts, facts: &Facts, since: Timestamp, fingerprint: &str) -> Judged {
-    match facts.used(&target.id) {
-        Err(why) => return Judged::Refused(why),
+fn judge_quarantined(
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+    facts: &CandidateFacts,
+    since: Timestamp,
+    fingerprint: &str,
+) -> QuarantineVerdict {
+    match facts.count_uses(&target.id) {
+        Err(why) => return QuarantineVerdict::Refused(why),
         Ok(0) => {}
         Ok(count) => {
-            return Judged::Called(format!("it was called {count} times since {}", since.strftime("%Y-%m-%d")));
+            return QuarantineVerdict::Called(format!(
+                "it was called {count} times since {}",
+                since.strftime("%Y-%m-%d")
+            ));
         }
     }
     if let Some(why) = kinds::objection(target, parts, None, since) {
-        return Judged::Called(why);
+        return QuarantineVerdict::Called(why);
     }
-    if parts.fingerprint(kinds::volatile(target.kind)) != fingerprint {
-        return Judged::Refused(
+    if parts.compute_fingerprint(kinds::volatile_attributes(target.kind)) != fingerprint {
+        return QuarantineVerdict::Refused(
             "somebody changed it in quarantine: look at it, and bring it back with `deployer restore`, or delete it yourself"
                 .to_owned(),
         );
     }
-    Judged::Quiet
+    QuarantineVerdict::Quiet
 }

@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::archive::Archive;
-use super::carry_out::{Event, Outcome, release};
-use super::check::{read_all, refusal};
-use super::journal::Step;
-use super::kinds::{self, Restored};
-use super::parts::{Difference, Parts, differences};
-use super::select::Refusal;
-use super::{Cx, Target, order};
-use crate::audit::Kind;
+use super::carry_out::{DecommissionEvent, DecommissionOutcome, release_target};
+use super::check::{read_targets, refuse_target};
+use super::journal::JournalStep;
+use super::kinds::{self, RestoredResource};
+use super::parts::{AttributeDifference, ResourceParts, find_differences};
+use super::select::DecommissionRefusal;
+use super::{DecommissionContext, DecommissionTarget, order};
+use crate::audit::NodeKind;
 use deployer_core::error::{Error, Result};
 
 /// What is done with one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Action {
+pub enum RestoreAction {
     /// It is made as it was archived.
     Restore,
     /// An earlier restore was interrupted.
@@ -31,19 +31,19 @@ pub enum Action {
 
 /// What is going to be done, in its order.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct RestorePlan {
     /// One a resource.
-    pub items: Vec<(Target, Action)>,
+    pub items: Vec<(DecommissionTarget, RestoreAction)>,
     /// What isn't done.
-    pub refusals: Vec<Refusal>,
+    pub refusals: Vec<DecommissionRefusal>,
     /// What wasn't asked for, by its id, and the name of what needs it.
     pub needed_by: BTreeMap<String, String>,
-    parts: BTreeMap<String, Parts>,
+    parts: BTreeMap<String, ResourceParts>,
 }
 
 /// What came back, and how it differs from what was archived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Comparison {
+pub struct RestoreComparison {
     /// The archived id.
     pub id: String,
     /// The id now.
@@ -51,59 +51,62 @@ pub struct Comparison {
     /// Attributes that are the same.
     pub same: usize,
     /// Those that aren't, without those that AWS gives itself.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<AttributeDifference>,
 }
 
 /// Differences that a refusal names.
 const NAMED: usize = 3;
 
-impl Plan {
+impl RestorePlan {
     /// What restoring `ids` comes to; none are all that were deleted or are in quarantine.
     ///
     /// # Errors
     /// An id isn't in the archive, or the archive was changed.
-    pub async fn new(cx: &Cx<'_>, archive: &Archive, ids: &[String]) -> Result<Self> {
+    pub async fn new(cx: &DecommissionContext<'_>, archive: &Archive, ids: &[String]) -> Result<Self> {
         let mut plan = Self::default();
         for entry in &archive.manifest.entries {
-            plan.parts.insert(entry.id.clone(), archive.parts(entry)?);
+            plan.parts.insert(entry.id.clone(), archive.read_parts(entry)?);
         }
-        let mut targets = chosen(archive, ids)?;
+        let mut targets = choose_targets(archive, ids)?;
         while !targets.is_empty() {
-            plan.add(cx, archive, &targets).await;
-            targets = plan.needed(archive);
+            plan.add_targets(cx, archive, &targets).await;
+            targets = plan.find_needed_targets(archive);
         }
-        let mut order: Vec<Target> = plan.items.iter().map(|(target, _)| target.clone()).collect();
-        order::restoration(&mut order, &plan.parts);
+        let mut order: Vec<DecommissionTarget> = plan.items.iter().map(|(target, _)| target.clone()).collect();
+        order::sort_for_restore(&mut order, &plan.parts);
         plan.items.sort_by_key(|(target, _)| order.iter().position(|other| other.id == target.id));
         Ok(plan)
     }
 
     /// Adds what restoring `targets` comes to.
-    async fn add(&mut self, cx: &Cx<'_>, archive: &Archive, targets: &[Target]) {
+    async fn add_targets(&mut self, cx: &DecommissionContext<'_>, archive: &Archive, targets: &[DecommissionTarget]) {
         // Where an earlier restore gave it a new id, it is there under that.
-        let now: Vec<Target> = targets.iter().map(|target| current(archive, target)).collect();
-        let found: BTreeMap<String, _> = read_all(cx, &now.iter().collect::<Vec<_>>()).await.into_iter().collect();
+        let now: Vec<DecommissionTarget> = targets.iter().map(|target| current_target(archive, target)).collect();
+        let found: BTreeMap<String, _> = read_targets(cx, &now.iter().collect::<Vec<_>>()).await.into_iter().collect();
         for (target, now) in targets.iter().zip(now) {
             let found = match found.get(&now.id) {
                 Some(Ok(found)) => found,
                 Some(Err(why)) => {
-                    self.refusals.push(refusal(target, format!("whether it is there can't be read: {why}")));
+                    self.refusals.push(refuse_target(target, format!("whether it is there can't be read: {why}")));
                     continue;
                 }
                 None => continue,
             };
-            let action = match (archive.journal.last(&target.id), found) {
-                (Some(Step::Quarantined { .. } | Step::Disabling { .. } | Step::Releasing), Some(_)) => Action::Release,
-                (Some(Step::Restoring | Step::Deleting), _) => Action::GoOn,
-                (Some(Step::Restored { .. }), Some(found)) if kinds::is_unsettled(found) => Action::GoOn,
-                (_, None) => Action::Restore,
+            let action = match (archive.journal.last_step(&target.id), found) {
+                (
+                    Some(JournalStep::Quarantined { .. } | JournalStep::Disabling { .. } | JournalStep::Releasing),
+                    Some(_),
+                ) => RestoreAction::Release,
+                (Some(JournalStep::Restoring | JournalStep::Deleting), _) => RestoreAction::GoOn,
+                (Some(JournalStep::Restored { .. }), Some(found)) if kinds::is_unsettled(found) => RestoreAction::GoOn,
+                (_, None) => RestoreAction::Restore,
                 (_, Some(found)) => {
-                    let archived = self.renamed(archive, target);
-                    let differing = differences(&archived, found, &kinds::new_after_restore(target.kind));
+                    let archived = self.renamed_parts(archive, target);
+                    let differing = find_differences(&archived, found, &kinds::new_after_restore(target.kind));
                     if differing.is_empty() {
-                        Action::Same
+                        RestoreAction::Same
                     } else {
-                        self.refusals.push(refusal(target, taken(&differing)));
+                        self.refusals.push(refuse_target(target, describe_conflict(&differing)));
                         continue;
                     }
                 }
@@ -114,21 +117,22 @@ impl Plan {
 
     /// What was deleted too and isn't in the plan yet, and without which AWS doesn't make what is restored: the queue of
     /// its dead letters or of its mapping, its role, what a topic's subscriptions lead to.
-    fn needed(&mut self, archive: &Archive) -> Vec<Target> {
+    fn find_needed_targets(&mut self, archive: &Archive) -> Vec<DecommissionTarget> {
         let mut needed = BTreeMap::new();
         for (target, action) in &self.items {
             let Some(parts) = self.parts.get(&target.id) else { continue };
-            if !matches!(action, Action::Restore | Action::GoOn) {
+            if !matches!(action, RestoreAction::Restore | RestoreAction::GoOn) {
                 continue;
             }
             for entry in &archive.manifest.entries {
-                let kind = matches!(entry.kind, Kind::Role | Kind::Queue)
-                    || (target.kind == Kind::Topic && entry.kind == Kind::Function);
-                let gone = matches!(archive.journal.last(&entry.id), Some(Step::Deleted | Step::Deleting));
+                let kind = matches!(entry.kind, NodeKind::Role | NodeKind::Queue)
+                    || (target.kind == NodeKind::Topic && entry.kind == NodeKind::Function);
+                let gone =
+                    matches!(archive.journal.last_step(&entry.id), Some(JournalStep::Deleted | JournalStep::Deleting));
                 let planned = self.items.iter().any(|(item, _)| item.id == entry.id)
                     || self.refusals.iter().any(|refusal| refusal.id == entry.id);
-                if kind && gone && !planned && parts.mention(&entry.id) {
-                    needed.insert(entry.id.clone(), (entry.target(), target.name.clone()));
+                if kind && gone && !planned && parts.mentions_arn(&entry.id) {
+                    needed.insert(entry.id.clone(), (entry.archived_target(), target.name.clone()));
                 }
             }
         }
@@ -140,46 +144,48 @@ impl Plan {
 
     /// Whether anything is changed.
     pub fn has_changes(&self) -> bool {
-        self.items.iter().any(|(_, action)| *action != Action::Same)
+        self.items.iter().any(|(_, action)| *action != RestoreAction::Same)
     }
 
     /// What was archived, with the ids that restored resources have now.
-    fn renamed(&self, archive: &Archive, target: &Target) -> Parts {
+    fn renamed_parts(&self, archive: &Archive, target: &DecommissionTarget) -> ResourceParts {
         let mut parts = self.parts.get(&target.id).cloned().unwrap_or_default();
-        parts.rename(&renamed(archive));
+        parts.rename_ids(&renamed_ids(archive));
         parts
     }
 }
 
 /// Restores in order, and compares. It ends at the first failure: what comes later may need what failed.
-pub async fn carry_out(
-    cx: &Cx<'_>,
-    plan: &Plan,
+pub async fn carry_out_restore(
+    cx: &DecommissionContext<'_>,
+    plan: &RestorePlan,
     archive: &mut Archive,
-    on_event: &dyn Fn(&Event),
-) -> (Outcome, Vec<Comparison>) {
-    let mut outcome = Outcome::default();
+    on_event: &dyn Fn(&DecommissionEvent),
+) -> (DecommissionOutcome, Vec<RestoreComparison>) {
+    let mut outcome = DecommissionOutcome::default();
     let mut comparisons = Vec::new();
     let mut items = plan.items.iter();
     for (target, action) in items.by_ref() {
         let result = match action {
-            Action::Same => Ok(("there", Vec::new())),
-            Action::Release => release(cx, target, archive).await.map(|word| (word, Vec::new())),
-            Action::Restore | Action::GoOn => restore(cx, plan, target, archive).await.map(|notes| ("restored", notes)),
+            RestoreAction::Same => Ok(("there", Vec::new())),
+            RestoreAction::Release => release_target(cx, target, archive).await.map(|word| (word, Vec::new())),
+            RestoreAction::Restore | RestoreAction::GoOn => {
+                restore_target(cx, plan, target, archive).await.map(|notes| ("restored", notes))
+            }
         };
         let compared = match result {
             Ok((step, notes)) => {
-                on_event(&Event::new(target, step).noting(notes));
+                on_event(&DecommissionEvent::new(target, step).with_notes(notes));
                 outcome.done.entry(step).or_default().push(target.id.clone());
-                compare(cx, plan, target, archive).await
+                compare_target(cx, plan, target, archive).await
             }
             Err(why) => Err(why),
         };
         match compared {
             Ok(comparison) => comparisons.push(comparison),
             Err(why) => {
-                on_event(&Event::new(target, "failed").noting(vec![why.clone()]));
-                let _ = archive.journal.write(&target.id, Step::Failed { why: why.clone() });
+                on_event(&DecommissionEvent::new(target, "failed").with_notes(vec![why.clone()]));
+                let _ = archive.journal.write_step(&target.id, JournalStep::Failed { why: why.clone() });
                 outcome.failed = Some((target.id.clone(), why));
                 break;
             }
@@ -189,70 +195,84 @@ pub async fn carry_out(
     (outcome, comparisons)
 }
 
-async fn restore(cx: &Cx<'_>, plan: &Plan, target: &Target, archive: &mut Archive) -> Result<Vec<String>, String> {
+async fn restore_target(
+    cx: &DecommissionContext<'_>,
+    plan: &RestorePlan,
+    target: &DecommissionTarget,
+    archive: &mut Archive,
+) -> Result<Vec<String>, String> {
     let unwritten = |error: std::io::Error| format!("the journal can't be written: {error}");
     let mut said = Vec::new();
     // Where it is restored already, only its end is missing.
-    let now = current(archive, target);
-    let made = matches!(archive.journal.last(&target.id), Some(Step::Restored { .. }));
+    let now = current_target(archive, target);
+    let made = matches!(archive.journal.last_step(&target.id), Some(JournalStep::Restored { .. }));
     if !made || kinds::read(cx, &now).await.map_err(|error| error.to_string())?.is_none() {
-        archive.journal.write(&target.id, Step::Restoring).map_err(unwritten)?;
-        let parts = plan.renamed(archive, target);
-        let Restored { id, renamed, notes } =
+        archive.journal.write_step(&target.id, JournalStep::Restoring).map_err(unwritten)?;
+        let parts = plan.renamed_parts(archive, target);
+        let RestoredResource { id, renamed, notes } =
             kinds::restore(cx, target, &parts).await.map_err(|error| error.to_string())?;
         let now = id.unwrap_or_else(|| target.id.clone());
-        archive.journal.write(&target.id, Step::Restored { now, renamed }).map_err(unwritten)?;
+        archive.journal.write_step(&target.id, JournalStep::Restored { now, renamed }).map_err(unwritten)?;
         said = notes;
     }
-    kinds::settle(cx, &current(archive, target)).await.map_err(|error| error.to_string())?;
+    kinds::settle(cx, &current_target(archive, target)).await.map_err(|error| error.to_string())?;
     Ok(said)
 }
 
-async fn compare(cx: &Cx<'_>, plan: &Plan, target: &Target, archive: &Archive) -> Result<Comparison, String> {
-    let now = current(archive, target);
+async fn compare_target(
+    cx: &DecommissionContext<'_>,
+    plan: &RestorePlan,
+    target: &DecommissionTarget,
+    archive: &Archive,
+) -> Result<RestoreComparison, String> {
+    let now = current_target(archive, target);
     let found = kinds::read(cx, &now).await.map_err(|error| error.to_string())?;
     let found = found.ok_or("it isn't there after it was restored")?;
     let ignored = kinds::new_after_restore(target.kind);
-    let archived = plan.renamed(archive, target);
-    let differences = differences(&archived, &found, &ignored);
+    let archived = plan.renamed_parts(archive, target);
+    let differences = find_differences(&archived, &found, &ignored);
     let gone = differences.iter().filter(|difference| difference.archived.is_some()).count();
-    let same = archived.attributes(&ignored).len().saturating_sub(gone);
-    Ok(Comparison { id: target.id.clone(), now: now.id, same, differences })
+    let same = archived.flat_attributes(&ignored).len().saturating_sub(gone);
+    Ok(RestoreComparison { id: target.id.clone(), now: now.id, same, differences })
 }
 
 /// The resource under the id that it has now.
-fn current(archive: &Archive, target: &Target) -> Target {
-    match archive.journal.last(&target.id) {
-        Some(Step::Restored { now, .. }) => Target { id: now.clone(), ..target.clone() },
+fn current_target(archive: &Archive, target: &DecommissionTarget) -> DecommissionTarget {
+    match archive.journal.last_step(&target.id) {
+        Some(JournalStep::Restored { now, .. }) => DecommissionTarget { id: now.clone(), ..target.clone() },
         _ => target.clone(),
     }
 }
 
 /// Old and new ids of all that was restored from this archive.
-fn renamed(archive: &Archive) -> Vec<(String, String)> {
-    let renamed = archive.journal.all().filter_map(|(_, step)| match step {
-        Step::Restored { renamed, .. } => Some(renamed.clone()),
+fn renamed_ids(archive: &Archive) -> Vec<(String, String)> {
+    let renamed = archive.journal.last_steps().filter_map(|(_, step)| match step {
+        JournalStep::Restored { renamed, .. } => Some(renamed.clone()),
         _ => None,
     });
     renamed.flatten().collect()
 }
 
-fn chosen(archive: &Archive, ids: &[String]) -> Result<Vec<Target>> {
+fn choose_targets(archive: &Archive, ids: &[String]) -> Result<Vec<DecommissionTarget>> {
     let entries = &archive.manifest.entries;
     if ids.is_empty() {
-        let went = |id: &str| match archive.journal.last(id) {
-            None | Some(Step::Archived | Step::Released | Step::Failed { .. }) => false,
+        let went = |id: &str| match archive.journal.last_step(id) {
+            None | Some(JournalStep::Archived | JournalStep::Released | JournalStep::Failed { .. }) => false,
             // Restored under a new id and archived again under that: it comes back once.
-            Some(Step::Restored { now, .. }) => now == id || archive.entry(now).is_none(),
+            Some(JournalStep::Restored { now, .. }) => now == id || archive.find_entry(now).is_none(),
             Some(_) => true,
         };
-        return Ok(entries.iter().filter(|entry| went(&entry.id)).map(super::archive::Entry::target).collect());
+        return Ok(entries
+            .iter()
+            .filter(|entry| went(&entry.id))
+            .map(super::archive::ArchiveEntry::archived_target)
+            .collect());
     }
     let mut targets = Vec::new();
     for id in ids {
         let named: Vec<_> = entries.iter().filter(|entry| entry.id == *id || entry.name == *id).collect();
         match named[..] {
-            [entry] => targets.push(entry.target()),
+            [entry] => targets.push(entry.archived_target()),
             [] => {
                 let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
                 return Err(Error::usage(format!("the archive has nothing of the id or name \"{id}\""))
@@ -270,7 +290,7 @@ fn chosen(archive: &Archive, ids: &[String]) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
-fn taken(differing: &[Difference]) -> String {
+fn describe_conflict(differing: &[AttributeDifference]) -> String {
     let paths: Vec<&str> = differing.iter().take(NAMED).map(|difference| difference.path.as_str()).collect();
     let more = if differing.len() > NAMED { format!(" and {} more", differing.len() - NAMED) } else { String::new() };
     format!(

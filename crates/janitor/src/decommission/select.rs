@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Target, kind_word, order};
-use crate::audit::{Audit, Edge, EdgeKind, Finding, Kind, Node, Verdict};
+use super::{DecommissionTarget, kind_word, order};
+use crate::audit::{Audit, AuditFinding, AuditVerdict, Edge, EdgeKind, Node, NodeKind};
 
 /// What was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Request {
+pub struct DecommissionRequest {
     /// ARNs, or names that only one resource has.
     pub ids: Vec<String>,
     /// All that is stale or orphaned. What is suspect has to be named.
@@ -18,9 +18,9 @@ pub struct Request {
 
 /// A resource that may be deleted, as far as the audit goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
+pub struct DeletionCandidate {
     /// What it is.
-    pub target: Target,
+    pub target: DecommissionTarget,
     /// Why it may: the audit's evidence.
     pub evidence: Vec<String>,
     /// What a person should know first.
@@ -31,7 +31,7 @@ pub struct Candidate {
 
 /// A resource that isn't deleted, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Refusal {
+pub struct DecommissionRefusal {
     /// Its id, or what was asked for.
     pub id: String,
     /// What people call it: `function push`.
@@ -42,11 +42,11 @@ pub struct Refusal {
 
 /// Candidates and refusals, in the order of deletion.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
+pub struct DeletionSelection {
     /// What may be deleted.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<DeletionCandidate>,
     /// What may not.
-    pub refusals: Vec<Refusal>,
+    pub refusals: Vec<DecommissionRefusal>,
 }
 
 /// Finds what was asked for, and refuses what the audit speaks against.
@@ -54,28 +54,29 @@ pub struct Selection {
 /// Refused is whatever isn't stale, orphaned or suspect; what a deployment of `deployer` owns; what something points at
 /// that isn't deleted with it; and what feeds something that isn't. A refusal may leave another one's caller behind, so
 /// it is asked again until nothing changes. `kept` are those that were refused for what they are now ([`super::check`]).
-pub fn select(audit: &Audit, request: &Request, kept: &BTreeSet<String>) -> Selection {
-    let graph = Graph::new(audit, kept);
-    let mut selection = Selection::default();
+pub fn select_candidates(audit: &Audit, request: &DecommissionRequest, kept: &BTreeSet<String>) -> DeletionSelection {
+    let graph = SelectionGraph::new(audit, kept);
+    let mut selection = DeletionSelection::default();
     let mut chosen: BTreeMap<&str, &Node> = BTreeMap::new();
     if request.stale {
-        let gone = |finding: &&Finding| matches!(finding.verdict, Verdict::Stale | Verdict::Orphaned);
+        let gone = |finding: &&AuditFinding| matches!(finding.verdict, AuditVerdict::Stale | AuditVerdict::Orphaned);
         // What can't be deleted here (a HubSpot workflow) wasn't asked for by `--stale`.
         let nodes = audit.findings.iter().filter(gone).filter_map(|finding| graph.nodes.get(finding.id.as_str()));
         chosen.extend(nodes.filter(|node| order::is_supported(node.kind)).map(|node| (node.id.as_str(), *node)));
     }
     for asked in &request.ids {
-        match graph.named(asked) {
+        match graph.find_named_node(asked) {
             Ok(node) => drop(chosen.insert(&node.id, node)),
             Err(why) => {
-                selection.refusals.push(Refusal { id: asked.clone(), what: format!("\"{asked}\""), why });
+                selection.refusals.push(DecommissionRefusal { id: asked.clone(), what: format!("\"{asked}\""), why });
             }
         }
     }
     chosen.retain(|id, _| !kept.contains(*id));
     loop {
         let ids: BTreeSet<&str> = chosen.keys().copied().collect();
-        let refused: Vec<Refusal> = chosen.values().filter_map(|node| graph.refusal(node, &ids)).collect();
+        let refused: Vec<DecommissionRefusal> =
+            chosen.values().filter_map(|node| graph.refuse_node(node, &ids)).collect();
         if refused.is_empty() {
             break;
         }
@@ -84,21 +85,22 @@ pub fn select(audit: &Audit, request: &Request, kept: &BTreeSet<String>) -> Sele
             selection.refusals.push(refusal);
         }
     }
-    let mut targets: Vec<Target> = chosen.values().map(|node| Target::of(node)).collect();
-    order::deletion(&mut targets);
-    selection.candidates = targets.into_iter().map(|target| graph.candidate(target)).collect();
+    let mut targets: Vec<DecommissionTarget> =
+        chosen.values().map(|node| DecommissionTarget::from_node(node)).collect();
+    order::sort_for_deletion(&mut targets);
+    selection.candidates = targets.into_iter().map(|target| graph.build_candidate(target)).collect();
     selection
 }
 
-struct Graph<'a> {
+struct SelectionGraph<'a> {
     nodes: BTreeMap<&'a str, &'a Node>,
-    findings: BTreeMap<&'a str, &'a Finding>,
+    findings: BTreeMap<&'a str, &'a AuditFinding>,
     into: BTreeMap<&'a str, Vec<&'a Edge>>,
     out_of: BTreeMap<&'a str, Vec<&'a Edge>>,
     kept: &'a BTreeSet<String>,
 }
 
-impl<'a> Graph<'a> {
+impl<'a> SelectionGraph<'a> {
     fn new(audit: &'a Audit, kept: &'a BTreeSet<String>) -> Self {
         let mut graph = Self {
             nodes: audit.inventory.nodes.iter().map(|node| (node.id.as_str(), node)).collect(),
@@ -114,7 +116,7 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    fn named(&self, asked: &str) -> Result<&'a Node, String> {
+    fn find_named_node(&self, asked: &str) -> Result<&'a Node, String> {
         if let Some(node) = self.nodes.get(asked) {
             return Ok(node);
         }
@@ -126,51 +128,56 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn refusal(&self, node: &Node, chosen: &BTreeSet<&str>) -> Option<Refusal> {
-        let why = self.objection(node, chosen)?;
-        Some(Refusal { id: node.id.clone(), what: what(node), why })
+    fn refuse_node(&self, node: &Node, chosen: &BTreeSet<&str>) -> Option<DecommissionRefusal> {
+        let why = self.find_objection(node, chosen)?;
+        Some(DecommissionRefusal { id: node.id.clone(), what: kind_and_name(node), why })
     }
 
-    fn objection(&self, node: &Node, chosen: &BTreeSet<&str>) -> Option<String> {
+    fn find_objection(&self, node: &Node, chosen: &BTreeSet<&str>) -> Option<String> {
         if let Some(deployment) = &node.deployment {
             return Some(format!("deployment {deployment} owns it: take the venue out of venues.toml, and apply"));
         }
         let finding = self.findings.get(node.id.as_str());
         let evidence = finding.and_then(|finding| finding.evidence.first()).map(|text| format!(" ({text})"));
         let evidence = evidence.unwrap_or_default();
-        match finding.map_or(Verdict::Unknown, |finding| finding.verdict) {
-            Verdict::Managed => {
+        match finding.map_or(AuditVerdict::Unknown, |finding| finding.verdict) {
+            AuditVerdict::Managed => {
                 return Some(
                     "a deployment of deployer owns it: take the venue out of venues.toml, and apply".to_owned(),
                 );
             }
-            Verdict::Active => return Some(format!("it is in use{evidence}")),
-            Verdict::Unknown => {
+            AuditVerdict::Active => return Some(format!("it is in use{evidence}")),
+            AuditVerdict::Unknown => {
                 return Some(format!(
                     "whether it is in use isn't known{evidence}: let the audit read what it couldn't"
                 ));
             }
-            Verdict::Stale | Verdict::Orphaned | Verdict::Suspect => {}
+            AuditVerdict::Stale | AuditVerdict::Orphaned | AuditVerdict::Suspect => {}
         }
         match node.kind {
-            Kind::HubspotWorkflow | Kind::HubspotWebhook => {
+            NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook => {
                 return Some("it is in HubSpot: turn it off there, and audit again".to_owned());
             }
-            Kind::Endpoint => return Some("it isn't a resource of this account".to_owned()),
-            Kind::StateMachine => {
+            NodeKind::Endpoint => return Some("it isn't a resource of this account".to_owned()),
+            NodeKind::StateMachine => {
                 return Some("state machines aren't archived by this version: delete it yourself".to_owned());
             }
             _ => {}
         }
-        self.callers(&node.id).into_iter().find_map(|edge| self.left_behind(node, edge, chosen)).or_else(|| {
-            let fed = self.out_of.get(node.id.as_str())?.iter().filter(|edge| edge.kind == EdgeKind::Mapping);
-            let fed = fed.map(|edge| edge.to.as_str()).find(|to| !chosen.contains(base(to)))?;
-            Some(format!("{} is fed by it: name that too, or take its event source mapping away", self.called(fed)))
-        })
+        self.incoming_edges(&node.id).into_iter().find_map(|edge| self.caller_left_behind(node, edge, chosen)).or_else(
+            || {
+                let fed = self.out_of.get(node.id.as_str())?.iter().filter(|edge| edge.kind == EdgeKind::Mapping);
+                let fed = fed.map(|edge| edge.to.as_str()).find(|to| !chosen.contains(strip_qualifier(to)))?;
+                Some(format!(
+                    "{} is fed by it: name that too, or take its event source mapping away",
+                    self.describe_id(fed)
+                ))
+            },
+        )
     }
 
     /// Edges that come in, and for a function's URL those that come in there.
-    fn callers(&self, id: &str) -> Vec<&'a Edge> {
+    fn incoming_edges(&self, id: &str) -> Vec<&'a Edge> {
         let mut callers = Vec::new();
         for edge in self.into.get(id).into_iter().flatten() {
             match edge.kind {
@@ -185,25 +192,25 @@ impl<'a> Graph<'a> {
         callers
     }
 
-    fn left_behind(&self, node: &Node, edge: &Edge, chosen: &BTreeSet<&str>) -> Option<String> {
+    fn caller_left_behind(&self, node: &Node, edge: &Edge, chosen: &BTreeSet<&str>) -> Option<String> {
         if chosen.contains(edge.from.as_str()) || edge.from == node.id {
             return None;
         }
         // A caller that isn't there calls nothing.
         let caller = self.nodes.get(edge.from.as_str())?;
-        let verdict = self.findings.get(edge.from.as_str()).map_or(Verdict::Unknown, |finding| finding.verdict);
-        let called = self.called(&edge.from);
-        let verb = verb(edge.kind);
+        let verdict = self.findings.get(edge.from.as_str()).map_or(AuditVerdict::Unknown, |finding| finding.verdict);
+        let called = self.describe_id(&edge.from);
+        let verb = edge_verb(edge.kind);
         match caller.kind {
-            Kind::HubspotWorkflow | Kind::HubspotWebhook if !(caller.enabled && edge.enabled) => None,
-            Kind::HubspotWorkflow | Kind::HubspotWebhook => {
+            NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook if !(caller.enabled && edge.enabled) => None,
+            NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook => {
                 Some(format!("{called} {verb} it: turn that off in HubSpot, and audit again"))
             }
-            _ if verdict == Verdict::Managed || caller.deployment.is_some() => {
+            _ if verdict == AuditVerdict::Managed || caller.deployment.is_some() => {
                 Some(format!("{called} {verb} it, which a deployment of deployer owns"))
             }
-            _ if matches!(verdict, Verdict::Active | Verdict::Unknown) => {
-                let state = if verdict == Verdict::Active { "is in use" } else { "may be in use" };
+            _ if matches!(verdict, AuditVerdict::Active | AuditVerdict::Unknown) => {
+                let state = if verdict == AuditVerdict::Active { "is in use" } else { "may be in use" };
                 Some(format!("{called} {verb} it, and {state}"))
             }
             _ if self.kept.contains(edge.from.as_str()) => Some(format!("{called} {verb} it, and isn't deleted")),
@@ -211,39 +218,39 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn called(&self, id: &str) -> String {
-        self.nodes.get(base(id)).map_or_else(|| id.to_owned(), |node| what(node))
+    fn describe_id(&self, id: &str) -> String {
+        self.nodes.get(strip_qualifier(id)).map_or_else(|| id.to_owned(), |node| kind_and_name(node))
     }
 
-    fn candidate(&self, target: Target) -> Candidate {
+    fn build_candidate(&self, target: DecommissionTarget) -> DeletionCandidate {
         let finding = self.findings.get(target.id.as_str());
         let mut notes = Vec::new();
         let edges = self.into.get(target.id.as_str()).into_iter().flatten();
         for edge in edges.filter(|edge| edge.kind == EdgeKind::Watch) {
-            notes.push(format!("{} watches it, and stays", self.called(&edge.from)));
+            notes.push(format!("{} watches it, and stays", self.describe_id(&edge.from)));
         }
-        for edge in self.callers(&target.id) {
+        for edge in self.incoming_edges(&target.id) {
             let kind = self.nodes.get(edge.from.as_str()).map(|node| node.kind);
-            if matches!(kind, Some(Kind::HubspotWorkflow | Kind::HubspotWebhook)) {
-                notes.push(format!("{} is off and still has its address", self.called(&edge.from)));
+            if matches!(kind, Some(NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook)) {
+                notes.push(format!("{} is off and still has its address", self.describe_id(&edge.from)));
             }
         }
         let last_used = self.nodes.get(target.id.as_str()).and_then(|node| match &node.usage {
-            crate::audit::Usage::Counted { last, .. } => last.clone(),
+            crate::audit::NodeUsage::Counted { last, .. } => last.clone(),
             _ => None,
         });
         let evidence = finding.map(|finding| finding.evidence.clone()).unwrap_or_default();
-        Candidate { target, evidence, notes, last_used }
+        DeletionCandidate { target, evidence, notes, last_used }
     }
 }
 
 /// `function push`.
-fn what(node: &Node) -> String {
+fn kind_and_name(node: &Node) -> String {
     format!("{} {}", kind_word(node.kind), node.name)
 }
 
 /// A function's ARN without the alias or version that an edge may name.
-fn base(id: &str) -> &str {
+fn strip_qualifier(id: &str) -> &str {
     match id.split_once(":function:") {
         Some((head, rest)) => match rest.find(':') {
             Some(at) => &id[..head.len() + ":function:".len() + at],
@@ -253,7 +260,7 @@ fn base(id: &str) -> &str {
     }
 }
 
-fn verb(kind: EdgeKind) -> &'static str {
+fn edge_verb(kind: EdgeKind) -> &'static str {
     match kind {
         EdgeKind::DeadLetter => "sends dead letters to",
         EdgeKind::Environment => "names",

@@ -9,8 +9,8 @@ use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
 use aws_smithy_types::DateTime;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Cx, Target};
-use crate::audit::Kind;
+use super::{DecommissionContext, DecommissionTarget};
+use crate::audit::NodeKind;
 use deployer_aws::{Call, CallError};
 
 /// Queries of one `GetMetricData`: its own limit.
@@ -20,12 +20,18 @@ const BATCH: usize = 500;
 ///
 /// # Errors
 /// The counts can't be read.
-pub async fn since(cx: &Cx<'_>, targets: &[&Target], since: Timestamp) -> Result<BTreeMap<String, u64>, CallError> {
-    let counted: Vec<(&Target, Counter)> =
-        targets.iter().flat_map(|target| counters(target).into_iter().map(|counter| (*target, counter))).collect();
+pub async fn count_uses_since(
+    cx: &DecommissionContext<'_>,
+    targets: &[&DecommissionTarget],
+    since: Timestamp,
+) -> Result<BTreeMap<String, u64>, CallError> {
+    let counted: Vec<(&DecommissionTarget, UsageCounter)> = targets
+        .iter()
+        .flat_map(|target| usage_counters(target).into_iter().map(|counter| (*target, counter)))
+        .collect();
     let mut used = BTreeMap::new();
     for batch in counted.chunks(BATCH) {
-        let values = batch_since(cx, batch, since).await?;
+        let values = count_batch_since(cx, batch, since).await?;
         for ((target, _), value) in batch.iter().zip(values) {
             *used.entry(target.id.clone()).or_default() += value;
         }
@@ -34,36 +40,40 @@ pub async fn since(cx: &Cx<'_>, targets: &[&Target], since: Timestamp) -> Result
 }
 
 /// What CloudWatch calls the uses of something.
-struct Counter {
+struct UsageCounter {
     namespace: &'static str,
     metric: &'static str,
     dimension: &'static str,
     value: String,
 }
 
-fn counters(target: &Target) -> Vec<Counter> {
+fn usage_counters(target: &DecommissionTarget) -> Vec<UsageCounter> {
     let (namespace, dimension, metrics): (_, _, &[&str]) = match target.kind {
         // A throttle is a call that found the function disabled.
-        Kind::Function => ("AWS/Lambda", "FunctionName", &["Invocations", "Throttles"]),
-        Kind::Queue => ("AWS/SQS", "QueueName", &["NumberOfMessagesSent", "NumberOfMessagesReceived"]),
-        Kind::Topic => ("AWS/SNS", "TopicName", &["NumberOfMessagesPublished"]),
+        NodeKind::Function => ("AWS/Lambda", "FunctionName", &["Invocations", "Throttles"]),
+        NodeKind::Queue => ("AWS/SQS", "QueueName", &["NumberOfMessagesSent", "NumberOfMessagesReceived"]),
+        NodeKind::Topic => ("AWS/SNS", "TopicName", &["NumberOfMessagesPublished"]),
         // Answers of 429 are among them.
-        Kind::RestApi => ("AWS/ApiGateway", "ApiName", &["Count"]),
-        Kind::HttpApi => ("AWS/ApiGateway", "ApiId", &["Count"]),
-        Kind::Rule => ("AWS/Events", "RuleName", &["TriggeredRules"]),
-        Kind::LogGroup => ("AWS/Logs", "LogGroupName", &["IncomingLogEvents"]),
+        NodeKind::RestApi => ("AWS/ApiGateway", "ApiName", &["Count"]),
+        NodeKind::HttpApi => ("AWS/ApiGateway", "ApiId", &["Count"]),
+        NodeKind::Rule => ("AWS/Events", "RuleName", &["TriggeredRules"]),
+        NodeKind::LogGroup => ("AWS/Logs", "LogGroupName", &["IncomingLogEvents"]),
         _ => return Vec::new(),
     };
     let value = match target.kind {
-        Kind::RestApi => target.name.clone(),
-        Kind::Topic => target.key().rsplit(':').next().unwrap_or_default().to_owned(),
-        Kind::Rule => target.grouped().1.to_owned(),
-        _ => target.key().to_owned(),
+        NodeKind::RestApi => target.name.clone(),
+        NodeKind::Topic => target.aws_identifier().rsplit(':').next().unwrap_or_default().to_owned(),
+        NodeKind::Rule => target.group_and_name().1.to_owned(),
+        _ => target.aws_identifier().to_owned(),
     };
-    metrics.iter().map(|metric| Counter { namespace, metric, dimension, value: value.clone() }).collect()
+    metrics.iter().map(|metric| UsageCounter { namespace, metric, dimension, value: value.clone() }).collect()
 }
 
-async fn batch_since(cx: &Cx<'_>, batch: &[(&Target, Counter)], since: Timestamp) -> Result<Vec<u64>, CallError> {
+async fn count_batch_since(
+    cx: &DecommissionContext<'_>,
+    batch: &[(&DecommissionTarget, UsageCounter)],
+    since: Timestamp,
+) -> Result<Vec<u64>, CallError> {
     let now = Timestamp::now();
     // Minutes are kept for 15 days, and a day of them is a page.
     let period = if now.duration_since(since) <= SignedDuration::from_hours(24) { 60 } else { 3600 };

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
-use super::unexpected;
+use super::unexpected_error;
 use deployer_aws::CallError;
 
 /// Lambda keeps 250 MB of unzipped code for a function; a zip isn't longer.
@@ -30,45 +30,49 @@ const TRIES: u32 = 3;
 
 /// Keeps one answer, and gives the request another body if there is one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Raw {
+pub(super) struct RawExchange {
     body: Option<Bytes>,
     kept: Arc<Mutex<Option<(Bytes, RuntimeComponents)>>>,
 }
 
-impl Raw {
+impl RawExchange {
     /// With `body` in place of what the client would send.
-    pub(super) fn sending(body: &Value) -> Self {
+    pub(super) fn with_body(body: &Value) -> Self {
         Self { body: Some(Bytes::from(body.to_string())), kept: Arc::default() }
     }
 
     /// The answer. An empty one is an empty object.
-    pub(super) fn json(&self, operation: &'static str) -> Result<Value, CallError> {
+    pub(super) fn response_json(&self, operation: &'static str) -> Result<Value, CallError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let body = kept.map(|(body, _)| body).unwrap_or_default();
         if body.is_empty() {
             return Ok(Value::Object(serde_json::Map::new()));
         }
-        serde_json::from_slice(&body).map_err(|error| unexpected(operation, format!("the answer is no JSON: {error}")))
+        serde_json::from_slice(&body)
+            .map_err(|error| unexpected_error(operation, format!("the answer is no JSON: {error}")))
     }
 
     /// Downloads what an answer pointed at, with the HTTP client that the answer came through.
-    pub(super) async fn download(&self, operation: &'static str, uri: &str) -> Result<Bytes, CallError> {
+    pub(super) async fn download_file(&self, operation: &'static str, uri: &str) -> Result<Bytes, CallError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let client = kept.and_then(|(_, components)| Some((components.http_client()?, components)));
-        let Some((client, components)) = client else { return Err(unexpected(operation, "there is no HTTP client")) };
+        let Some((client, components)) = client else {
+            return Err(unexpected_error(operation, "there is no HTTP client"));
+        };
         let settings =
             HttpConnectorSettings::builder().connect_timeout(READ_TIMEOUT).read_timeout(READ_TIMEOUT).build();
         let connector = client.http_connector(&settings, &components);
         let mut tried = 0;
         loop {
             let request = HttpRequest::get(uri);
-            let request = request.map_err(|error| unexpected(operation, format!("the code's address: {error}")))?;
-            match fetch(&connector, request).await {
+            let request =
+                request.map_err(|error| unexpected_error(operation, format!("the code's address: {error}")))?;
+            match fetch_body(&connector, request).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(why) => {
                     tried += 1;
                     if tried == TRIES {
-                        return Err(unexpected(operation, format!("the code can't be downloaded: {why}")));
+                        return Err(unexpected_error(operation, format!("the code can't be downloaded: {why}")));
                     }
                 }
             }
@@ -77,7 +81,7 @@ impl Raw {
 }
 
 /// Errors don't have the address: it is signed, so that whoever has it can read the code.
-async fn fetch(connector: &impl HttpConnector, request: HttpRequest) -> Result<Bytes, String> {
+async fn fetch_body(connector: &impl HttpConnector, request: HttpRequest) -> Result<Bytes, String> {
     let response = connector.call(request).await.map_err(|_| "no answer".to_owned())?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), MAX_DOWNLOAD).collect().await;
@@ -85,7 +89,7 @@ async fn fetch(connector: &impl HttpConnector, request: HttpRequest) -> Result<B
     if status == 200 { Ok(bytes) } else { Err(format!("HTTP status {status}")) }
 }
 
-impl Intercept for Raw {
+impl Intercept for RawExchange {
     fn name(&self) -> &'static str {
         "Raw"
     }
@@ -121,32 +125,32 @@ impl Intercept for Raw {
 /// builder's.
 macro_rules! answer {
     ($operation:expr, $request:expr) => {
-        $crate::decommission::wire::answer!(@ $operation, $request, $crate::decommission::wire::Raw::default())
+        $crate::decommission::wire::answer!(@ $operation, $request, $crate::decommission::wire::RawExchange::default())
     };
     ($operation:expr, $request:expr, $body:expr) => {
-        $crate::decommission::wire::answer!(@ $operation, $request, $crate::decommission::wire::Raw::sending($body))
+        $crate::decommission::wire::answer!(@ $operation, $request, $crate::decommission::wire::RawExchange::with_body($body))
     };
     (@ $operation:expr, $request:expr, $raw:expr) => {{
         let raw = $raw;
         let sent = $request.customize().interceptor(raw.clone()).send().await;
-        deployer_aws::Call::call(sent, $operation).and_then(|_| raw.json($operation))
+        deployer_aws::Call::call(sent, $operation).and_then(|_| raw.response_json($operation))
     }};
 }
 pub(super) use answer;
 
 /// The members of `value` that are in `names` and aren't null: what a request takes of an answer.
-pub(super) fn members(value: &Value, names: &[&str]) -> Value {
+pub(super) fn pick_members(value: &Value, names: &[&str]) -> Value {
     let members = value.as_object().into_iter().flatten();
     let taken = members.filter(|(name, value)| names.contains(&name.as_str()) && !value.is_null());
     Value::Object(taken.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 /// A member that is a text.
-pub(super) fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+pub(super) fn text_member<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
     value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
 /// A member that is a list; none is an empty one.
-pub(super) fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
+pub(super) fn list_member<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

@@ -8,26 +8,26 @@ const NANOS: i128 = 1_000_000_000;
 
 /// The assumptions about the two ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Terms {
+pub struct RemovalTerms {
     /// The vendor's fee for a mass deletion; `None` if unknown.
     pub fee: Option<Money>,
     /// How long a person takes to find and remove one lead, in billionths of a minute.
     #[serde(skip)]
-    pub minutes_per_lead: Amount,
+    pub minutes_per_lead: DecimalAmount,
     /// What an hour of that person's work costs.
     pub hourly_rate: Money,
 }
 
 /// A number with up to nine decimals, exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Amount(i64);
+pub struct DecimalAmount(i64);
 
-impl Amount {
+impl DecimalAmount {
     /// Parses a number such as `2` or `1.5`: not negative, below a billion, with at most nine decimals.
     ///
     /// # Errors
     /// The number is invalid. The error says how to write it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse_decimal(text: &str) -> Result<Self, String> {
         let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |text: &str| (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         if !digits(whole) || !digits(decimals) {
@@ -38,13 +38,13 @@ impl Amount {
     }
 
     /// The amount in dollars.
-    pub fn dollars(self) -> Money {
+    pub fn as_dollars(self) -> Money {
         Money::from_nanos(self.0)
     }
 }
 
 /// Without trailing zeros: `2`, `1.5`.
-impl std::fmt::Display for Amount {
+impl std::fmt::Display for DecimalAmount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let text = format!("{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000);
         f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
@@ -53,7 +53,7 @@ impl std::fmt::Display for Amount {
 
 /// The cost of both ways for a number of leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mend {
+pub struct RemovalCost {
     /// Leads to remove.
     pub leads: u64,
     /// The cost of the vendor's mass deletion.
@@ -64,11 +64,11 @@ pub struct Mend {
     pub by_hand: Money,
 }
 
-impl Mend {
+impl RemovalCost {
     /// What it costs to remove `leads`.
-    pub fn new(leads: u64, terms: &Terms) -> Self {
+    pub fn new(leads: u64, terms: &RemovalTerms) -> Self {
         let minutes = i128::from(leads) * i128::from(terms.minutes_per_lead.0);
-        let by_hand = minutes * i128::from(terms.hourly_rate.nanos()) / 60 / NANOS;
+        let by_hand = minutes * i128::from(terms.hourly_rate.as_nanos()) / 60 / NANOS;
         Self {
             leads,
             by_vendor: terms.fee.map(|fee| if leads == 0 { Money::ZERO } else { fee }),
@@ -86,7 +86,7 @@ impl Mend {
     }
 
     /// Which way is cheaper, as a sentence.
-    pub fn verdict(&self) -> String {
+    pub fn describe_cheaper_way(&self) -> String {
         match self.by_vendor {
             _ if self.leads == 0 => "There is nothing to remove.".to_owned(),
             None => format!("The vendor's mass deletion is cheaper if the fee is below {}.", self.by_hand),
@@ -101,8 +101,8 @@ impl Mend {
 mod tests {
     use super::*;
 
-    fn parse_amount(text: &str) -> Amount {
-        Amount::parse(text).expect("a number")
+    fn parse_amount(text: &str) -> DecimalAmount {
+        DecimalAmount::parse(text).expect("a number")
     }
 
     #[test]
@@ -111,26 +111,26 @@ mod tests {
             assert_eq!(parse_amount(text).to_string(), text);
         }
         for text in ["", "-1", "1.", ".5", "1e3", "1,5", "$2", "1234567890", "1.0000000001"] {
-            assert!(Amount::parse(text).is_err(), "{text}");
+            assert!(DecimalAmount::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn prices_both_ways() {
-        let terms = |fee: Option<&str>| Terms {
+        let terms = |fee: Option<&str>| RemovalTerms {
             fee: fee.map(|fee| parse_amount(fee).dollars()),
             minutes_per_lead: parse_amount("1.5"),
             hourly_rate: parse_amount("40").dollars(),
         };
-        let mend = Mend::new(101, &terms(Some("250")));
+        let mend = RemovalCost::new(101, &terms(Some("250")));
         assert_eq!((mend.minutes_by_hand, mend.time_by_hand()), (152, "2 h 32 min".to_owned()));
         assert_eq!(
             (mend.by_hand.to_string(), mend.by_vendor.map(|fee| fee.to_string())),
             ("$101.00".to_owned(), Some("$250.00".to_owned()))
         );
         assert_eq!(mend.verdict(), "Removing them by hand is cheaper.");
-        let unknown = Mend::new(101, &terms(None));
+        let unknown = RemovalCost::new(101, &terms(None));
         assert_eq!(unknown.verdict(), "The vendor's mass deletion is cheaper if the fee is below $101.00.");
-        assert_eq!(Mend::new(0, &terms(Some("250"))).verdict(), "There is nothing to remove.");
+        assert_eq!(RemovalCost::new(0, &terms(Some("250"))).verdict(), "There is nothing to remove.");
     }
 }

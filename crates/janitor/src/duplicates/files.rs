@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use super::cost::{Mend, Terms};
-use super::{Finding, Row, Summary};
+use super::cost::{RemovalCost, RemovalTerms};
+use super::{DuplicateFinding, DuplicateRow, DuplicateSummary};
 
 /// Version of the CSV and JSON formats. Existing members keep their meaning; new ones may be added.
 const FORMAT_VERSION: u32 = 1;
@@ -43,7 +43,7 @@ const COLUMNS: [&str; 15] = [
 
 /// The subject of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct About {
+pub struct ReportSubject {
     /// The venue.
     pub venue: String,
     /// Display name.
@@ -72,14 +72,14 @@ pub struct GroupExcerpt {
     /// How many leads it has.
     pub size: u64,
     /// The oldest leads.
-    pub rows: Vec<Row>,
+    pub rows: Vec<DuplicateRow>,
 }
 
 /// What the page shows: the largest groups, largest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Excerpt {
+pub struct ReportExcerpt {
     /// Another venue's leads.
-    pub another_venue: Vec<Row>,
+    pub another_venue: Vec<DuplicateRow>,
     /// Groups with the same e-mail address.
     pub duplicates: Vec<GroupExcerpt>,
     /// Groups with the same phone number.
@@ -87,29 +87,29 @@ pub struct Excerpt {
 }
 
 /// The files while they are being written.
-pub struct Files {
+pub struct ReportFiles {
     directory: PathBuf,
     csv: csv::Writer<NamedTempFile>,
     json: BufWriter<NamedTempFile>,
     rows: u64,
-    open: Option<(Finding, GroupExcerpt)>,
-    another_venue: Vec<Row>,
-    duplicates: Largest,
-    possible: Largest,
+    open: Option<(DuplicateFinding, GroupExcerpt)>,
+    another_venue: Vec<DuplicateRow>,
+    duplicates: LargestGroups,
+    possible: LargestGroups,
 }
 
-impl Files {
+impl ReportFiles {
     /// Starts the files in `directory`, which must exist.
     ///
     /// # Errors
     /// They can't be written.
-    pub fn create(directory: &Path, about: &About) -> io::Result<Self> {
+    pub fn create_in(directory: &Path, about: &ReportSubject) -> io::Result<Self> {
         let mut csv = csv::Writer::from_writer(NamedTempFile::new_in(directory)?);
         csv.write_record(COLUMNS)?;
         let mut json = BufWriter::new(NamedTempFile::new_in(directory)?);
         write!(json, "{{\"format_version\":{FORMAT_VERSION},\"about\":{},\"rows\":[", serde_json::to_string(about)?)?;
         let directory = directory.to_owned();
-        let (duplicates, possible) = (Largest::default(), Largest::default());
+        let (duplicates, possible) = (LargestGroups::default(), LargestGroups::default());
         Ok(Self { directory, csv, json, rows: 0, open: None, another_venue: Vec::new(), duplicates, possible })
     }
 
@@ -117,9 +117,9 @@ impl Files {
     ///
     /// # Errors
     /// It can't be written.
-    pub fn row(&mut self, row: Row) -> io::Result<()> {
-        let cells = cells(&row);
-        self.csv.write_record(cells.iter().map(|cell| without_formula(cell)))?;
+    pub fn write_row(&mut self, row: DuplicateRow) -> io::Result<()> {
+        let cells = row_cells(&row);
+        self.csv.write_record(cells.iter().map(|cell| escape_formula(cell)))?;
         let members = COLUMNS.iter().zip(&cells).map(|(name, cell)| ((*name).to_owned(), json!(cell)));
         let mut object: serde_json::Map<_, _> = members.collect();
         object.insert("group".to_owned(), json!((row.group > 0).then_some(row.group)));
@@ -128,16 +128,16 @@ impl Files {
         self.json.write_all(if self.rows == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(&mut self.json, &object)?;
         self.rows += 1;
-        self.excerpt(row);
+        self.add_to_excerpt(row);
         Ok(())
     }
 
-    fn excerpt(&mut self, row: Row) {
+    fn add_to_excerpt(&mut self, row: DuplicateRow) {
         if row.position == 0 {
-            self.close();
+            self.close_group();
         }
         match &mut self.open {
-            _ if row.finding == Finding::AnotherVenue => {
+            _ if row.finding == DuplicateFinding::AnotherVenue => {
                 if self.another_venue.len() < MAX_FOREIGN {
                     self.another_venue.push(row);
                 }
@@ -152,11 +152,11 @@ impl Files {
         }
     }
 
-    fn close(&mut self) {
+    fn close_group(&mut self) {
         match self.open.take() {
-            Some((Finding::Duplicate, group)) => self.duplicates.push(group),
-            Some((Finding::PossibleDuplicate, group)) => self.possible.push(group),
-            Some((Finding::AnotherVenue, _)) | None => {}
+            Some((DuplicateFinding::Duplicate, group)) => self.duplicates.push(group),
+            Some((DuplicateFinding::PossibleDuplicate, group)) => self.possible.push(group),
+            Some((DuplicateFinding::AnotherVenue, _)) | None => {}
         }
     }
 
@@ -164,18 +164,18 @@ impl Files {
     ///
     /// # Errors
     /// They can't be written.
-    pub fn finish(
+    pub fn finish_report(
         mut self,
-        summary: &Summary,
-        terms: &Terms,
-        mend: &Mend,
-        draw: impl FnOnce(&Excerpt) -> String,
+        summary: &DuplicateSummary,
+        terms: &RemovalTerms,
+        mend: &RemovalCost,
+        draw: impl FnOnce(&ReportExcerpt) -> String,
     ) -> io::Result<Vec<PathBuf>> {
-        self.close();
-        let excerpt = Excerpt {
+        self.close_group();
+        let excerpt = ReportExcerpt {
             another_venue: std::mem::take(&mut self.another_venue),
-            duplicates: std::mem::take(&mut self.duplicates).sorted(),
-            possible: std::mem::take(&mut self.possible).sorted(),
+            duplicates: std::mem::take(&mut self.duplicates).into_sorted(),
+            possible: std::mem::take(&mut self.possible).into_sorted(),
         };
         let end = json!({ "summary": summary, "terms": terms, "mend": mend }).to_string();
         // The JSON object continues after the rows.
@@ -194,18 +194,18 @@ impl Files {
     }
 }
 
-fn cells(row: &Row) -> [String; COLUMNS.len()] {
+fn row_cells(row: &DuplicateRow) -> [String; COLUMNS.len()] {
     let lead = &row.lead;
     let word = |finding| match finding {
-        Finding::AnotherVenue => "another_venue",
-        Finding::Duplicate => "duplicate",
-        Finding::PossibleDuplicate => "possible_duplicate",
+        DuplicateFinding::AnotherVenue => "another_venue",
+        DuplicateFinding::Duplicate => "duplicate",
+        DuplicateFinding::PossibleDuplicate => "possible_duplicate",
     };
     [
         word(row.finding).to_owned(),
         if row.group > 0 { row.group.to_string() } else { String::new() },
         match (row.finding, row.position) {
-            (Finding::AnotherVenue, _) => "",
+            (DuplicateFinding::AnotherVenue, _) => "",
             (_, 0) => "oldest",
             _ => "repeat",
         }
@@ -221,56 +221,56 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
         lead.contact_id.clone().unwrap_or_default(),
         lead.reference.clone().unwrap_or_default(),
         lead.origin.other_venue().unwrap_or_default().to_owned(),
-        lead.origin.words(),
+        lead.origin.describe_origin(),
     ]
 }
 
 /// Escapes a cell that a spreadsheet would treat as a formula, since a guest can enter one in a form.
-fn without_formula(cell: &str) -> String {
+fn escape_formula(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 
 /// The largest groups; among groups of equal size, the first ones.
 #[derive(Debug, Default)]
-struct Largest {
+struct LargestGroups {
     count: u64,
-    heap: BinaryHeap<Reverse<Sized>>,
+    heap: BinaryHeap<Reverse<SizedGroup>>,
 }
 
 #[derive(Debug)]
-struct Sized(u64, Reverse<u64>, GroupExcerpt);
+struct SizedGroup(u64, Reverse<u64>, GroupExcerpt);
 
-impl PartialEq for Sized {
+impl PartialEq for SizedGroup {
     fn eq(&self, other: &Self) -> bool {
         (self.0, self.1) == (other.0, other.1)
     }
 }
 
-impl Eq for Sized {}
+impl Eq for SizedGroup {}
 
-impl PartialOrd for Sized {
+impl PartialOrd for SizedGroup {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Sized {
+impl Ord for SizedGroup {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.0, self.1).cmp(&(other.0, other.1))
     }
 }
 
-impl Largest {
+impl LargestGroups {
     fn push(&mut self, group: GroupExcerpt) {
         self.count += 1;
-        self.heap.push(Reverse(Sized(group.size, Reverse(self.count), group)));
+        self.heap.push(Reverse(SizedGroup(group.size, Reverse(self.count), group)));
         if self.heap.len() > MAX_GROUPS {
             self.heap.pop();
         }
     }
 
-    fn sorted(self) -> Vec<GroupExcerpt> {
-        self.heap.into_sorted_vec().into_iter().map(|Reverse(Sized(_, _, group))| group).collect()
+    fn into_sorted(self) -> Vec<GroupExcerpt> {
+        self.heap.into_sorted_vec().into_iter().map(|Reverse(SizedGroup(_, _, group))| group).collect()
     }
 }
 
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn keeps_the_largest_groups_in_descending_order() {
-        let mut largest = Largest::default();
+        let mut largest = LargestGroups::default();
         for number in 0..500 {
             largest.push(GroupExcerpt { size: 2 + number % 250, rows: Vec::new() });
         }

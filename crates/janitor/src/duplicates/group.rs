@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// How a lead was grouped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Grouped<T> {
+pub enum GroupedLead<T> {
     /// It is in no group.
     Alone(T),
     /// It is in the group with this number (from 1), at this position (from 0).
@@ -13,7 +13,7 @@ pub enum Grouped<T> {
 
 /// Groups leads, which must come in the order of their keys and, within a key, of their times.
 #[derive(Debug)]
-pub struct Grouper<T> {
+pub struct LeadGrouper<T> {
     window: SignedDuration,
     /// Key and time of the oldest lead in the current group.
     open: Option<(String, Timestamp)>,
@@ -23,27 +23,27 @@ pub struct Grouper<T> {
     groups: u64,
 }
 
-impl<T> Grouper<T> {
+impl<T> LeadGrouper<T> {
     /// Leads form a group if they have the same key and were created at most `window` after the oldest.
     pub fn new(window: SignedDuration) -> Self {
         Self { window, open: None, held: None, size: 0, groups: 0 }
     }
 
     /// Adds the next lead, and returns the leads whose grouping is now known.
-    pub fn push(&mut self, key: &str, at: Timestamp, lead: T) -> Vec<Grouped<T>> {
+    pub fn push_lead(&mut self, key: &str, at: Timestamp, lead: T) -> Vec<GroupedLead<T>> {
         let joins =
             self.open.as_ref().is_some_and(|(open, start)| open == key && at.duration_since(*start) <= self.window);
         if joins {
             let mut out = Vec::new();
             if let Some(oldest) = self.held.take() {
                 self.groups += 1;
-                out.push(Grouped::Member(self.groups, 0, oldest));
+                out.push(GroupedLead::Member(self.groups, 0, oldest));
             }
-            out.push(Grouped::Member(self.groups, self.size, lead));
+            out.push(GroupedLead::Member(self.groups, self.size, lead));
             self.size += 1;
             return out;
         }
-        let out = self.end();
+        let out = self.finish_group();
         self.open = Some((key.to_owned(), at));
         self.held = Some(lead);
         self.size = 1;
@@ -51,9 +51,9 @@ impl<T> Grouper<T> {
     }
 
     /// Ends the input, and returns the lead that is still held.
-    pub fn end(&mut self) -> Vec<Grouped<T>> {
+    pub fn finish_group(&mut self) -> Vec<GroupedLead<T>> {
         self.open = None;
-        self.held.take().map(Grouped::Alone).into_iter().collect()
+        self.held.take().map(GroupedLead::Alone).into_iter().collect()
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn group_leads(window_s: i64, leads: &[(&str, i64)]) -> Vec<String> {
-        let mut grouper = Grouper::new(SignedDuration::from_secs(window_s));
+        let mut grouper = LeadGrouper::new(SignedDuration::from_secs(window_s));
         let mut out = Vec::new();
         for (key, second) in leads {
             let at = Timestamp::from_second(*second).expect("a time");
@@ -70,8 +70,8 @@ mod tests {
         }
         out.extend(grouper.end());
         let shown = |grouped| match grouped {
-            Grouped::Alone(lead) => format!("{lead} alone"),
-            Grouped::Member(group, place, lead) => format!("{lead} in {group} at {place}"),
+            GroupedLead::Alone(lead) => format!("{lead} alone"),
+            GroupedLead::Member(group, place, lead) => format!("{lead} in {group} at {place}"),
         };
         out.into_iter().map(shown).collect()
     }

@@ -3,7 +3,7 @@
 /// Normalizes an e-mail address for comparison: without surrounding space, `<>` and `mailto:`, in lowercase. The part
 /// before the @ is otherwise kept, since dots and `+` distinguish addresses at most providers. `None` if it is not an
 /// address.
-pub fn email(text: &str) -> Option<String> {
+pub fn normalize_email(text: &str) -> Option<String> {
     let text = text.trim().trim_start_matches('<').trim_end_matches('>').to_lowercase();
     let text = text.strip_prefix("mailto:").unwrap_or(&text).trim();
     let (name, domain) = text.split_once('@')?;
@@ -14,7 +14,7 @@ pub fn email(text: &str) -> Option<String> {
 /// Normalizes a phone number for comparison: its digits, without an extension (`x12`, `ext. 12`, `;12`, `#12`). Ten
 /// digits are taken as a North American number and get the prefix 1; an international `00` or `+` is dropped. `None`
 /// for fewer than seven digits, and for one repeated digit, which people type when a number is required.
-pub fn phone(text: &str) -> Option<String> {
+pub fn normalize_phone(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
     let end = lower.find(['x', ';', '#', 'e']).unwrap_or(lower.len());
     let digits: String = lower[..end].chars().filter(char::is_ascii_digit).collect();

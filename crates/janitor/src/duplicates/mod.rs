@@ -6,7 +6,7 @@
 //!
 //! If the manifest names a location, only leads of that location are checked. Of those:
 //!
-//! 1. A lead is **another venue's** if it has this system's reference and the ledger says so (see [`Origin`]). It is
+//! 1. A lead is **another venue's** if it has this system's reference and the ledger says so (see [`LeadOrigin`]). It is
 //!    excluded from the following steps.
 //! 2. Leads are **duplicates** if they have the same e-mail address ([`keys::email`]) and were created within the
 //!    window. A group starts with its oldest lead and includes all leads with that address that were created up to one
@@ -43,14 +43,14 @@ pub mod work;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use origin::Origin;
+pub use origin::LeadOrigin;
 
 /// The longest text kept of a lead's field, in characters: enough for a person to recognize the lead.
 const MAX_FIELD: usize = 200;
 
 /// The stored part of a lead. It contains personal data, so it is written only to files in the report's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lead {
+pub struct AccountLead {
     /// Tripleseat's ID.
     pub id: u64,
     /// `None` if Tripleseat's response has none.
@@ -68,13 +68,13 @@ pub struct Lead {
     /// HubSpot's ID of the contact that it was created from.
     pub contact_id: Option<String>,
     /// Which venue it belongs to.
-    pub origin: Origin,
+    pub origin: LeadOrigin,
 }
 
 /// The kind of finding in a row of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Finding {
+pub enum DuplicateFinding {
     /// Another venue's lead.
     AnotherVenue,
     /// One of a group with the same e-mail address.
@@ -85,9 +85,9 @@ pub enum Finding {
 
 /// A row of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct DuplicateRow {
     /// The kind of finding.
-    pub finding: Finding,
+    pub finding: DuplicateFinding,
     /// The number of its group, from 1; 0 if the finding has no groups.
     pub group: u64,
     /// The position in its group, from 0, which is the oldest.
@@ -95,12 +95,12 @@ pub struct Row {
     /// Whether it should be removed.
     pub remove: bool,
     /// The lead.
-    pub lead: Lead,
+    pub lead: AccountLead,
 }
 
 /// The counts. No personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Summary {
+pub struct DuplicateSummary {
     /// Distinct leads that were read.
     pub leads: u64,
     /// Of these, created by this system.
@@ -127,6 +127,6 @@ pub struct Summary {
     pub remove: u64,
 }
 
-fn limited(text: &str) -> String {
+fn trim_field(text: &str) -> String {
     text.trim().chars().take(MAX_FIELD).collect()
 }

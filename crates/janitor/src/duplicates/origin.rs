@@ -9,13 +9,13 @@
 
 use serde::{Deserialize, Serialize};
 use sync_config::config::LedgerProperties;
-use sync_config::mapping::Properties;
+use sync_config::mapping::ContactProperties;
 use sync_lambda::ledger::Attempt;
 
 /// Which venue a lead belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Origin {
+pub enum LeadOrigin {
     /// It has no reference.
     Elsewhere,
     /// This venue's ledger names it.
@@ -34,7 +34,7 @@ pub enum Origin {
     NotAsked,
 }
 
-impl Origin {
+impl LeadOrigin {
     /// The other venue that the lead belongs to.
     pub fn other_venue(&self) -> Option<&str> {
         match self {
@@ -49,7 +49,7 @@ impl Origin {
     }
 
     /// A description for people.
-    pub fn words(&self) -> String {
+    pub fn describe_origin(&self) -> String {
         match self {
             Self::Elsewhere => "not created by deployer".to_owned(),
             Self::ThisVenue => "named in this venue's ledger".to_owned(),
@@ -75,37 +75,42 @@ pub struct VenueLedger {
 }
 
 /// The attempt at the end of a lead's `additional_information`.
-pub fn attempt(additional_information: &str) -> Option<Attempt> {
+pub fn parse_attempt(additional_information: &str) -> Option<Attempt> {
     let (_, end) = additional_information.trim_end().strip_suffix(']')?.rsplit_once("[HubSpot contact ")?;
     let (contact, reference) = end.split_once(", reference ")?;
-    Attempt::parse(reference).filter(|attempt| attempt.contact_id() == contact)
+    Attempt::parse_reference(reference).filter(|attempt| attempt.contact_id() == contact)
 }
 
 /// Determines the origin of a lead with this `attempt`. `contact` has the properties of its HubSpot contact; the first
 /// of `ledgers` is the venue's own.
-pub fn origin(lead_id: u64, attempt: &Attempt, contact: Option<&Properties>, ledgers: &[VenueLedger]) -> Origin {
-    let Some(contact) = contact else { return Origin::NoContact };
+pub fn determine_origin(
+    lead_id: u64,
+    attempt: &Attempt,
+    contact: Option<&ContactProperties>,
+    ledgers: &[VenueLedger],
+) -> LeadOrigin {
+    let Some(contact) = contact else { return LeadOrigin::NoContact };
     let value = |name: &str| contact.get(name).map_or("", |value| value.trim());
     let names = |ledger: &VenueLedger| {
         let named = value(&ledger.properties.lead_id);
-        named == attempt.reference() || (ledger.tripleseat && named == lead_id.to_string())
+        named == attempt.reference_text() || (ledger.tripleseat && named == lead_id.to_string())
     };
     let knows = |ledger: &VenueLedger| {
         let properties = &ledger.properties;
         [&properties.lead_id, &properties.status, &properties.synced_at].iter().any(|name| !value(name).is_empty())
     };
-    let [own, others @ ..] = ledgers else { return Origin::NotAsked };
+    let [own, others @ ..] = ledgers else { return LeadOrigin::NotAsked };
     let first = |is: &dyn Fn(&VenueLedger) -> bool| others.iter().find(|ledger| is(ledger));
     if names(own) {
-        Origin::ThisVenue
+        LeadOrigin::ThisVenue
     } else if let Some(other) = first(&names) {
-        Origin::NamedByAnother(other.venue.clone())
+        LeadOrigin::NamedByAnother(other.venue.clone())
     } else if knows(own) {
-        Origin::ThisVenueAgain
+        LeadOrigin::ThisVenueAgain
     } else if let Some(other) = first(&knows) {
-        Origin::ContactOfAnother(other.venue.clone())
+        LeadOrigin::ContactOfAnother(other.venue.clone())
     } else {
-        Origin::NoLedger
+        LeadOrigin::NoLedger
     }
 }
 
@@ -115,7 +120,7 @@ mod tests {
 
     const REFERENCE: &str = "HS-501-19a0b1c2d3e-0badcafe";
 
-    fn origin_from(properties: &[(&str, &str)]) -> Origin {
+    fn origin_from(properties: &[(&str, &str)]) -> LeadOrigin {
         let ledger = |venue: &str, tripleseat| VenueLedger {
             venue: venue.to_owned(),
             properties: LedgerProperties::new(venue, &format!("tripleseat_sync__{venue}")),
@@ -143,20 +148,29 @@ mod tests {
 
     #[test]
     fn ledger_determines_the_origin() {
-        let named_by = |venue: &str| Origin::NamedByAnother(venue.to_owned());
-        assert_eq!(origin_from(&[("tripleseat_lead_id__a", "9"), ("tripleseat_lead_id__b", "8")]), Origin::ThisVenue);
-        assert_eq!(origin_from(&[("tripleseat_lead_id__a", REFERENCE)]), Origin::ThisVenue);
+        let named_by = |venue: &str| LeadOrigin::NamedByAnother(venue.to_owned());
+        assert_eq!(
+            origin_from(&[("tripleseat_lead_id__a", "9"), ("tripleseat_lead_id__b", "8")]),
+            LeadOrigin::ThisVenue
+        );
+        assert_eq!(origin_from(&[("tripleseat_lead_id__a", REFERENCE)]), LeadOrigin::ThisVenue);
         assert_eq!(origin_from(&[("tripleseat_lead_id__a", "8"), ("tripleseat_lead_id__b", "9")]), named_by("b"));
         assert_eq!(origin_from(&[("tripleseat_lead_id__b", REFERENCE)]), named_by("b"));
         assert_eq!(
             origin_from(&[("tripleseat_lead_id__a", "8"), ("tripleseat_lead_id__b", "7")]),
-            Origin::ThisVenueAgain
+            LeadOrigin::ThisVenueAgain
         );
-        assert_eq!(origin_from(&[("tripleseat_sync_status__b", "failed")]), Origin::ContactOfAnother("b".to_owned()));
+        assert_eq!(
+            origin_from(&[("tripleseat_sync_status__b", "failed")]),
+            LeadOrigin::ContactOfAnother("b".to_owned())
+        );
         // IDs of another platform are not Tripleseat IDs.
-        assert_eq!(origin_from(&[("tripleseat_lead_id__marina", "9")]), Origin::ContactOfAnother("marina".to_owned()));
-        assert_eq!(origin_from(&[("tripleseat_lead_id__a", " "), ("email", "x")]), Origin::NoLedger);
+        assert_eq!(
+            origin_from(&[("tripleseat_lead_id__marina", "9")]),
+            LeadOrigin::ContactOfAnother("marina".to_owned())
+        );
+        assert_eq!(origin_from(&[("tripleseat_lead_id__a", " "), ("email", "x")]), LeadOrigin::NoLedger);
         let attempt = Attempt::parse(REFERENCE).expect("an attempt");
-        assert_eq!(origin(9, &attempt, None, &[]), Origin::NoContact);
+        assert_eq!(origin(9, &attempt, None, &[]), LeadOrigin::NoContact);
     }
 }

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::group::{Grouped, Grouper};
-use super::sort::Sorter;
-use super::{Finding, Lead, Row, Summary, keys};
+use super::group::{GroupedLead, LeadGrouper};
+use super::sort::DiskSorter;
+use super::{AccountLead, DuplicateFinding, DuplicateRow, DuplicateSummary, keys};
 
 /// How many characters [`key`] appends to the compared value.
 const SUFFIX: usize = 40;
 
 /// A key that sorts by the compared value, then by time and ID.
-fn key(compared: &str, at: Timestamp, id: u64) -> String {
+fn sort_key(compared: &str, at: Timestamp, id: u64) -> String {
     // Tripleseat has no leads from before 1970.
     format!("{compared}{:020}{id:020}", at.as_millisecond().max(0))
 }
@@ -23,72 +23,72 @@ fn key(compared: &str, at: Timestamp, id: u64) -> String {
 ///
 /// # Errors
 /// A file can't be read or written.
-pub fn pass(
-    leads: impl Iterator<Item = io::Result<Lead>>,
+pub fn find_duplicates(
+    leads: impl Iterator<Item = io::Result<AccountLead>>,
     window: SignedDuration,
     directory: &Path,
-    sink: &mut impl FnMut(Row) -> io::Result<()>,
-) -> io::Result<Summary> {
-    let mut summary = Summary::default();
-    let by_email = each_once(leads, directory, &mut summary, sink)?;
-    let mut by_phone = Sorter::new(directory);
-    let mut grouper = Grouper::new(window);
+    sink: &mut impl FnMut(DuplicateRow) -> io::Result<()>,
+) -> io::Result<DuplicateSummary> {
+    let mut summary = DuplicateSummary::default();
+    let by_email = sort_distinct_leads(leads, directory, &mut summary, sink)?;
+    let mut by_phone = DiskSorter::new(directory);
+    let mut grouper = LeadGrouper::new(window);
     let mut oldest_date = String::new();
-    let mut place = |grouped: Grouped<Lead>, summary: &mut Summary| -> io::Result<()> {
+    let mut place = |grouped: GroupedLead<AccountLead>, summary: &mut DuplicateSummary| -> io::Result<()> {
         match grouped {
-            Grouped::Alone(lead) => to_phone(&mut by_phone, lead),
-            Grouped::Member(group, 0, lead) => {
+            GroupedLead::Alone(lead) => push_by_phone(&mut by_phone, lead),
+            GroupedLead::Member(group, 0, lead) => {
                 summary.groups += 1;
                 oldest_date.clone_from(&lead.event_date);
-                to_phone(&mut by_phone, lead.clone())?;
-                sink(Row { finding: Finding::Duplicate, group, position: 0, remove: false, lead })
+                push_by_phone(&mut by_phone, lead.clone())?;
+                sink(DuplicateRow { finding: DuplicateFinding::Duplicate, group, position: 0, remove: false, lead })
             }
-            Grouped::Member(group, position, lead) => {
+            GroupedLead::Member(group, position, lead) => {
                 let dates = [&lead.event_date, &oldest_date];
                 let other_date = dates[0] != dates[1] && dates.iter().all(|date| !date.is_empty());
                 summary.repeats += 1;
                 summary.repeats_made_here += u64::from(lead.reference.is_some());
                 summary.other_event_date += u64::from(other_date);
                 summary.remove += u64::from(!other_date);
-                sink(Row { finding: Finding::Duplicate, group, position, remove: !other_date, lead })
+                sink(DuplicateRow { finding: DuplicateFinding::Duplicate, group, position, remove: !other_date, lead })
             }
         }
     };
-    for entry in by_email.sorted()? {
-        let (key, (lead, at)): (String, (Lead, Timestamp)) = entry?;
+    for entry in by_email.into_sorted()? {
+        let (key, (lead, at)): (String, (AccountLead, Timestamp)) = entry?;
         // Leads without an address come through here too, to be compared by phone number.
         let compared = &key[..key.len().saturating_sub(SUFFIX)];
         if compared.is_empty() {
-            place(Grouped::Alone(lead), &mut summary)?;
+            place(GroupedLead::Alone(lead), &mut summary)?;
             continue;
         }
-        for grouped in grouper.push(compared, at, lead) {
+        for grouped in grouper.push_lead(compared, at, lead) {
             place(grouped, &mut summary)?;
         }
     }
-    for grouped in grouper.end() {
+    for grouped in grouper.finish_group() {
         place(grouped, &mut summary)?;
     }
-    possible(by_phone, window, &mut summary, sink)?;
+    find_possible_duplicates(by_phone, window, &mut summary, sink)?;
     Ok(summary)
 }
 
 /// Drops leads that were read twice, counts them, emits those of another venue, and sorts the rest by address.
-fn each_once(
-    leads: impl Iterator<Item = io::Result<Lead>>,
+fn sort_distinct_leads(
+    leads: impl Iterator<Item = io::Result<AccountLead>>,
     directory: &Path,
-    summary: &mut Summary,
-    sink: &mut impl FnMut(Row) -> io::Result<()>,
-) -> io::Result<Sorter<(Lead, Timestamp)>> {
+    summary: &mut DuplicateSummary,
+    sink: &mut impl FnMut(DuplicateRow) -> io::Result<()>,
+) -> io::Result<DiskSorter<(AccountLead, Timestamp)>> {
     // A lead that is created while pages are read shifts others to the next page, where they are read again.
-    let mut by_id = Sorter::new(directory);
+    let mut by_id = DiskSorter::new(directory);
     for lead in leads {
         let lead = lead?;
         by_id.push(format!("{:020}", lead.id), lead)?;
     }
-    let mut by_email = Sorter::new(directory);
+    let mut by_email = DiskSorter::new(directory);
     let mut last = None;
-    for entry in by_id.sorted()? {
+    for entry in by_id.into_sorted()? {
         let (_, lead) = entry?;
         if last.replace(lead.id) == Some(lead.id) {
             continue;
@@ -99,40 +99,46 @@ fn each_once(
         if lead.origin.other_venue().is_some() {
             summary.another_venue += 1;
             summary.remove += 1;
-            sink(Row { finding: Finding::AnotherVenue, group: 0, position: 0, remove: true, lead })?;
+            sink(DuplicateRow { finding: DuplicateFinding::AnotherVenue, group: 0, position: 0, remove: true, lead })?;
             continue;
         }
-        let email = keys::email(&lead.email);
-        let comparable = email.is_some() || keys::phone(&lead.phone).is_some();
+        let email = keys::normalize_email(&lead.email);
+        let comparable = email.is_some() || keys::normalize_phone(&lead.phone).is_some();
         match lead.created_at.filter(|_| comparable) {
-            Some(at) => by_email.push(key(&email.unwrap_or_default(), at, lead.id), (lead, at))?,
+            Some(at) => by_email.push(sort_key(&email.unwrap_or_default(), at, lead.id), (lead, at))?,
             None => summary.not_compared += 1,
         }
     }
     Ok(by_email)
 }
 
-fn to_phone(by_phone: &mut Sorter<(Lead, Timestamp)>, lead: Lead) -> io::Result<()> {
-    match (keys::phone(&lead.phone), lead.created_at) {
-        (Some(phone), Some(at)) => by_phone.push(key(&phone, at, lead.id), (lead, at)),
+fn push_by_phone(by_phone: &mut DiskSorter<(AccountLead, Timestamp)>, lead: AccountLead) -> io::Result<()> {
+    match (keys::normalize_phone(&lead.phone), lead.created_at) {
+        (Some(phone), Some(at)) => by_phone.push(sort_key(&phone, at, lead.id), (lead, at)),
         _ => Ok(()),
     }
 }
 
-fn possible(
-    by_phone: Sorter<(Lead, Timestamp)>,
+fn find_possible_duplicates(
+    by_phone: DiskSorter<(AccountLead, Timestamp)>,
     window: SignedDuration,
-    summary: &mut Summary,
-    sink: &mut impl FnMut(Row) -> io::Result<()>,
+    summary: &mut DuplicateSummary,
+    sink: &mut impl FnMut(DuplicateRow) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut grouper = Grouper::new(window);
-    for entry in by_phone.sorted()? {
+    let mut grouper = LeadGrouper::new(window);
+    for entry in by_phone.into_sorted()? {
         let (key, (lead, at)) = entry?;
-        for grouped in grouper.push(&key[..key.len().saturating_sub(SUFFIX)], at, lead) {
-            if let Grouped::Member(group, position, lead) = grouped {
+        for grouped in grouper.push_lead(&key[..key.len().saturating_sub(SUFFIX)], at, lead) {
+            if let GroupedLead::Member(group, position, lead) = grouped {
                 summary.possible_groups += u64::from(position == 0);
                 summary.possible_repeats += u64::from(position > 0);
-                sink(Row { finding: Finding::PossibleDuplicate, group, position, remove: false, lead })?;
+                sink(DuplicateRow {
+                    finding: DuplicateFinding::PossibleDuplicate,
+                    group,
+                    position,
+                    remove: false,
+                    lead,
+                })?;
             }
         }
     }
@@ -146,8 +152,8 @@ mod tests {
 
     const DAY: i64 = 86_400;
 
-    fn lead_on_day(id: u64, day: i64, email: &str, phone: &str) -> Lead {
-        Lead {
+    fn lead_on_day(id: u64, day: i64, email: &str, phone: &str) -> AccountLead {
+        AccountLead {
             id,
             created_at: Timestamp::from_second(day * DAY).ok(),
             name: String::new(),
@@ -160,7 +166,7 @@ mod tests {
         }
     }
 
-    fn find_in_leads(leads: Vec<Lead>) -> (Summary, Vec<(Finding, u64, u64, bool)>) {
+    fn find_in_leads(leads: Vec<AccountLead>) -> (DuplicateSummary, Vec<(DuplicateFinding, u64, u64, bool)>) {
         let directory = tempfile::tempdir().expect("a directory");
         let mut rows = Vec::new();
         let window = SignedDuration::from_hours(30 * 24);
@@ -182,7 +188,7 @@ mod tests {
             lead_on_day(5, 2, "ben@example.com", "+1 555 010 0100"),
             lead_on_day(6, 3, "", "5550100100"),
             lead_on_day(7, 3, "", ""),
-            Lead { created_at: None, ..lead_on_day(8, 0, "ana@example.com", "") },
+            AccountLead { created_at: None, ..lead_on_day(8, 0, "ana@example.com", "") },
         ];
         let (summary, rows) = find_in_leads(leads);
         use Finding::{Duplicate, PossibleDuplicate};
@@ -204,18 +210,19 @@ mod tests {
 
     #[test]
     fn skips_leads_of_another_venue_and_keeps_other_event_dates() {
-        let dated = |id, date: &str| Lead { event_date: date.to_owned(), ..lead_on_day(id, 0, "ana@example.com", "") };
+        let dated =
+            |id, date: &str| AccountLead { event_date: date.to_owned(), ..lead_on_day(id, 0, "ana@example.com", "") };
         let foreign =
-            Lead { origin: Origin::NamedByAnother("b".to_owned()), ..lead_on_day(1, 0, "ana@example.com", "") };
+            AccountLead { origin: Origin::NamedByAnother("b".to_owned()), ..lead_on_day(1, 0, "ana@example.com", "") };
         let (summary, rows) =
             find_in_leads(vec![foreign, dated(2, "2026-06-01"), dated(3, "2026-07-01"), dated(4, "")]);
         assert_eq!(
             rows,
             [
-                (Finding::AnotherVenue, 0, 1, true),
-                (Finding::Duplicate, 1, 2, false),
-                (Finding::Duplicate, 1, 3, false),
-                (Finding::Duplicate, 1, 4, true),
+                (DuplicateFinding::AnotherVenue, 0, 1, true),
+                (DuplicateFinding::Duplicate, 1, 2, false),
+                (DuplicateFinding::Duplicate, 1, 3, false),
+                (DuplicateFinding::Duplicate, 1, 4, true),
             ]
         );
         assert_eq!((summary.another_venue, summary.other_event_date, summary.remove), (1, 1, 2));

@@ -7,15 +7,15 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use sync_lambda::credentials::OAuthClient;
-use sync_lambda::destination::unauthorized::Shown;
-use sync_lambda::destination::{OAuth, records};
+use sync_lambda::destination::unauthorized::PresentedCredential;
+use sync_lambda::destination::{OAuthTokenSource, list_records};
 use sync_lambda::error::{RunError, Side};
 use sync_lambda::http;
 use sync_lambda::ledger::Attempt;
-use sync_lambda::limiter::Limiter;
+use sync_lambda::limiter::VendorRateLimiter;
 use tokio::time::{Instant, sleep};
 
-use super::{Lead, Origin, limited, origin};
+use super::{AccountLead, LeadOrigin, origin, trim_field};
 
 /// Leads per page, as documented.
 pub const PAGE: usize = 50;
@@ -30,27 +30,27 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A reader for an account, authorized by an OAuth client.
 #[derive(Debug)]
-pub struct Reader {
+pub struct LeadReader {
     client: reqwest::Client,
     base_uri: String,
-    oauth: OAuth,
-    requests: Limiter,
+    oauth: OAuthTokenSource,
+    requests: VendorRateLimiter,
 }
 
 /// A page of leads.
 #[derive(Debug)]
-pub struct Page {
+pub struct LeadPage {
     /// The leads, each with its location's ID.
-    pub leads: Vec<(Lead, Option<u64>)>,
+    pub leads: Vec<(AccountLead, Option<u64>)>,
     /// The current number of pages, if the response includes it.
     pub total: Option<u64>,
 }
 
-impl Reader {
+impl LeadReader {
     /// A reader that sends at most `rate` requests per second, evenly spaced.
     pub fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient, rate: u32) -> Self {
-        let oauth = OAuth::new(client.clone(), base_uri, identity);
-        let requests = Limiter::new(Duration::from_secs(1) / rate.clamp(1, MAX_RATE), 1);
+        let oauth = OAuthTokenSource::new(client.clone(), base_uri, identity);
+        let requests = VendorRateLimiter::new(Duration::from_secs(1) / rate.clamp(1, MAX_RATE), 1);
         Self { client, base_uri: base_uri.to_owned(), oauth, requests }
     }
 
@@ -58,23 +58,24 @@ impl Reader {
     ///
     /// # Errors
     /// No usable response.
-    pub async fn site_ids(&self) -> Result<Vec<u64>, RunError> {
-        let body = self.get("/v1/sites.json", &[]).await?;
-        Ok(records(&body, "sites", "site").iter().filter_map(|site| number(site.get("id"))).collect())
+    pub async fn read_site_ids(&self) -> Result<Vec<u64>, RunError> {
+        let body = self.get_json("/v1/sites.json", &[]).await?;
+        Ok(list_records(&body, "sites", "site").iter().filter_map(|site| parse_number(site.get("id"))).collect())
     }
 
     /// Reads the page with this number, from 1.
     ///
     /// # Errors
     /// No usable response after several tries.
-    pub async fn page(&self, page: u64) -> Result<Page, RunError> {
-        let body = self.get("/v1/leads.json", &[("page", page.to_string())]).await?;
-        let leads = records(&body, "leads", "lead").iter().map(lead).collect::<Option<Vec<_>>>();
-        let leads = leads.ok_or_else(|| unavailable(format!("page {page} of the leads has a lead without an ID")))?;
-        Ok(Page { leads, total: body.get("total_pages").and_then(Value::as_u64) })
+    pub async fn read_page(&self, page: u64) -> Result<LeadPage, RunError> {
+        let body = self.get_json("/v1/leads.json", &[("page", page.to_string())]).await?;
+        let leads = list_records(&body, "leads", "lead").iter().map(parse_lead).collect::<Option<Vec<_>>>();
+        let leads =
+            leads.ok_or_else(|| unavailable_error(format!("page {page} of the leads has a lead without an ID")))?;
+        Ok(LeadPage { leads, total: body.get("total_pages").and_then(Value::as_u64) })
     }
 
-    async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, RunError> {
+    async fn get_json(&self, path: &str, query: &[(&str, String)]) -> Result<Value, RunError> {
         let mut pause = FIRST_PAUSE;
         let mut renew = false;
         let mut last = String::new();
@@ -83,7 +84,7 @@ impl Reader {
                 sleep(pause).await;
                 pause *= 2;
             }
-            let token = match self.oauth.token(renew, TIMEOUT).await? {
+            let token = match self.oauth.bearer_token(renew, TIMEOUT).await? {
                 Ok(token) => token,
                 Err(message) => {
                     last = message;
@@ -91,9 +92,9 @@ impl Reader {
                 }
             };
             // Reading has no deadline, so wait as long as the limiter needs.
-            self.requests.wait(Instant::now() + Duration::from_secs(86_400)).await;
+            self.requests.wait_for_slot(Instant::now() + Duration::from_secs(86_400)).await;
             let request = self.client.get(format!("{}{path}", self.base_uri)).query(query).bearer_auth(token.expose());
-            let answer = match http::send(request, TIMEOUT).await {
+            let answer = match http::send_request(request, TIMEOUT).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     last = format!("GET {path}: {}", error.message);
@@ -111,7 +112,9 @@ impl Reader {
                     renew = true;
                     continue;
                 }
-                401 | 403 => return Err(self.oauth.refused(Shown::AccessToken, &answer, "GET", path)),
+                401 | 403 => {
+                    return Err(self.oauth.rejection_error(PresentedCredential::AccessToken, &answer, "GET", path));
+                }
                 429 | 500.. => pause = answer.retry_after.unwrap_or(pause),
                 _ => {
                     let (request, message) = (format!("GET {path}"), answer.status.to_string());
@@ -120,39 +123,39 @@ impl Reader {
             }
             renew = false;
         }
-        Err(unavailable(last))
+        Err(unavailable_error(last))
     }
 }
 
-fn unavailable(message: String) -> RunError {
+fn unavailable_error(message: String) -> RunError {
     RunError::Unavailable { side: Side::Destination, message }
 }
 
 /// The stored part of a lead, and its location. Its origin isn't known yet.
-fn lead(value: &Value) -> Option<(Lead, Option<u64>)> {
+fn parse_lead(value: &Value) -> Option<(AccountLead, Option<u64>)> {
     let text = |name: &str| match value.get(name) {
-        Some(Value::String(text)) => limited(text),
+        Some(Value::String(text)) => trim_field(text),
         Some(Value::Number(number)) => number.to_string(),
         _ => String::new(),
     };
     let information = value.get("additional_information").and_then(Value::as_str).unwrap_or_default();
-    let attempt = origin::attempt(information);
-    let lead = Lead {
-        id: number(value.get("id"))?,
-        created_at: value.get("created_at").and_then(Value::as_str).and_then(time),
-        name: limited(&format!("{} {}", text("first_name"), text("last_name"))),
+    let attempt = origin::parse_attempt(information);
+    let lead = AccountLead {
+        id: parse_number(value.get("id"))?,
+        created_at: value.get("created_at").and_then(Value::as_str).and_then(parse_time),
+        name: trim_field(&format!("{} {}", text("first_name"), text("last_name"))),
         email: text("email_address"),
         phone: text("phone_number"),
         event_date: text("event_date"),
-        reference: attempt.as_ref().map(Attempt::reference),
+        reference: attempt.as_ref().map(Attempt::reference_text),
         contact_id: attempt.as_ref().map(|attempt| attempt.contact_id().to_owned()),
-        origin: if attempt.is_some() { Origin::NotAsked } else { Origin::Elsewhere },
+        origin: if attempt.is_some() { LeadOrigin::NotAsked } else { LeadOrigin::Elsewhere },
     };
     let location = value.get("location_id").or_else(|| value.get("location")?.get("id"));
-    Some((lead, number(location)))
+    Some((lead, parse_number(location)))
 }
 
-fn number(value: Option<&Value>) -> Option<u64> {
+fn parse_number(value: Option<&Value>) -> Option<u64> {
     match value? {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => text.parse().ok(),
@@ -162,7 +165,7 @@ fn number(value: Option<&Value>) -> Option<u64> {
 
 /// Parses ISO 8601, the format seen in practice. Times without an offset, and the American format of Tripleseat's
 /// pages, are taken as UTC.
-fn time(text: &str) -> Option<Timestamp> {
+fn parse_time(text: &str) -> Option<Timestamp> {
     let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp());
     let american = || DateTime::strptime("%m/%d/%Y %I:%M %p", text).ok().and_then(utc);
     let date = || Date::strptime("%m/%d/%Y", text).ok().and_then(|date| utc(date.into()));
@@ -185,9 +188,12 @@ mod tests {
         }))
         .expect("a lead");
         assert_eq!((full.name.as_str(), full.phone.as_str(), location), ("Ana Silva", "5550100", Some(12)));
-        assert_eq!((full.contact_id.as_deref(), full.origin), (Some("501"), Origin::NotAsked));
+        assert_eq!((full.contact_id.as_deref(), full.origin), (Some("501"), LeadOrigin::NotAsked));
         let (bare, location) = lead(&json!({ "id": "8" })).expect("a lead");
-        assert_eq!((bare.created_at, bare.name.as_str(), bare.origin, location), (None, "", Origin::Elsewhere, None));
+        assert_eq!(
+            (bare.created_at, bare.name.as_str(), bare.origin, location),
+            (None, "", LeadOrigin::Elsewhere, None)
+        );
         assert!(lead(&json!({ "name": "x" })).is_none());
     }
 

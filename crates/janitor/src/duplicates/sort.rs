@@ -15,22 +15,22 @@ pub const RUN: usize = 10_000;
 const MERGED: usize = 64;
 
 /// Sorts records that come in any order.
-pub struct Sorter<T> {
+pub struct DiskSorter<T> {
     directory: PathBuf,
     run_length: usize,
     records: Vec<(String, T)>,
     runs: Vec<File>,
 }
 
-impl<T: Serialize + DeserializeOwned> Sorter<T> {
+impl<T: Serialize + DeserializeOwned> DiskSorter<T> {
     /// A sorter that writes runs to unnamed files in `directory`. They disappear when closed, even if the process
     /// crashes.
     pub fn new(directory: &Path) -> Self {
-        Self::with_runs_of(directory, RUN)
+        Self::with_run_length(directory, RUN)
     }
 
     /// A sorter with runs of this length.
-    pub fn with_runs_of(directory: &Path, run_length: usize) -> Self {
+    pub fn with_run_length(directory: &Path, run_length: usize) -> Self {
         Self { directory: directory.to_owned(), run_length: run_length.max(1), records: Vec::new(), runs: Vec::new() }
     }
 
@@ -43,17 +43,17 @@ impl<T: Serialize + DeserializeOwned> Sorter<T> {
         if self.records.len() < self.run_length {
             return Ok(());
         }
-        self.spill()
+        self.spill_run()
     }
 
-    fn spill(&mut self) -> io::Result<()> {
+    fn spill_run(&mut self) -> io::Result<()> {
         self.records.sort_by(|(one, _), (other, _)| one.cmp(other));
         let records = std::mem::take(&mut self.records);
-        self.runs.push(written(&self.directory, records.into_iter().map(Ok))?);
+        self.runs.push(write_run(&self.directory, records.into_iter().map(Ok))?);
         if self.runs.len() >= MERGED {
             let runs = std::mem::take(&mut self.runs);
-            let merged = Merge::<T>::new(runs, Vec::new())?;
-            self.runs.push(written(&self.directory, merged)?);
+            let merged = MergedRuns::<T>::new(runs, Vec::new())?;
+            self.runs.push(write_run(&self.directory, merged)?);
         }
         Ok(())
     }
@@ -62,13 +62,16 @@ impl<T: Serialize + DeserializeOwned> Sorter<T> {
     ///
     /// # Errors
     /// A run can't be read.
-    pub fn sorted(mut self) -> io::Result<Merge<T>> {
+    pub fn into_sorted(mut self) -> io::Result<MergedRuns<T>> {
         self.records.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Merge::new(self.runs, self.records)
+        MergedRuns::new(self.runs, self.records)
     }
 }
 
-fn written<T: Serialize>(directory: &Path, records: impl Iterator<Item = io::Result<(String, T)>>) -> io::Result<File> {
+fn write_run<T: Serialize>(
+    directory: &Path,
+    records: impl Iterator<Item = io::Result<(String, T)>>,
+) -> io::Result<File> {
     let mut file = BufWriter::new(tempfile::tempfile_in(directory)?);
     for record in records {
         serde_json::to_writer(&mut file, &record?)?;
@@ -80,21 +83,21 @@ fn written<T: Serialize>(directory: &Path, records: impl Iterator<Item = io::Res
 }
 
 /// The merged runs.
-pub struct Merge<T> {
-    sources: Vec<Source<T>>,
+pub struct MergedRuns<T> {
+    sources: Vec<MergeSource<T>>,
     /// The next key of each source, and the source.
     heads: BinaryHeap<Reverse<(String, usize)>>,
     /// The record for the head of each source.
     waiting: Vec<Option<T>>,
 }
 
-enum Source<T> {
+enum MergeSource<T> {
     Run(BufReader<File>),
     Memory(std::vec::IntoIter<(String, T)>),
 }
 
-impl<T: DeserializeOwned> Source<T> {
-    fn next(&mut self) -> io::Result<Option<(String, T)>> {
+impl<T: DeserializeOwned> MergeSource<T> {
+    fn next_record(&mut self) -> io::Result<Option<(String, T)>> {
         match self {
             Self::Memory(records) => Ok(records.next()),
             Self::Run(run) => {
@@ -108,20 +111,20 @@ impl<T: DeserializeOwned> Source<T> {
     }
 }
 
-impl<T: DeserializeOwned> Merge<T> {
+impl<T: DeserializeOwned> MergedRuns<T> {
     fn new(runs: Vec<File>, rest: Vec<(String, T)>) -> io::Result<Self> {
-        let sources = runs.into_iter().map(|run| Source::Run(BufReader::new(run)));
-        let sources: Vec<_> = sources.chain([Source::Memory(rest.into_iter())]).collect();
+        let sources = runs.into_iter().map(|run| MergeSource::Run(BufReader::new(run)));
+        let sources: Vec<_> = sources.chain([MergeSource::Memory(rest.into_iter())]).collect();
         let mut merge = Self { heads: BinaryHeap::new(), waiting: Vec::new(), sources };
         for index in 0..merge.sources.len() {
             merge.waiting.push(None);
-            merge.advance(index)?;
+            merge.advance_source(index)?;
         }
         Ok(merge)
     }
 
-    fn advance(&mut self, index: usize) -> io::Result<()> {
-        if let Some((key, record)) = self.sources[index].next()? {
+    fn advance_source(&mut self, index: usize) -> io::Result<()> {
+        if let Some((key, record)) = self.sources[index].next_record()? {
             self.heads.push(Reverse((key, index)));
             self.waiting[index] = Some(record);
         }
@@ -129,13 +132,13 @@ impl<T: DeserializeOwned> Merge<T> {
     }
 }
 
-impl<T: DeserializeOwned> Iterator for Merge<T> {
+impl<T: DeserializeOwned> Iterator for MergedRuns<T> {
     type Item = io::Result<(String, T)>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let Reverse((key, index)) = self.heads.pop()?;
         let record = self.waiting[index].take()?;
-        Some(self.advance(index).map(|()| (key, record)))
+        Some(self.advance_source(index).map(|()| (key, record)))
     }
 }
 
@@ -147,7 +150,7 @@ mod tests {
     fn sorts_with_any_number_of_runs() {
         let directory = tempfile::tempdir().expect("a directory");
         for (count, run) in [(0, 3), (1, 3), (3, 3), (1000, 3), (10, 100)] {
-            let mut sorter = Sorter::with_runs_of(directory.path(), run);
+            let mut sorter = DiskSorter::with_runs_of(directory.path(), run);
             for number in 0..count {
                 // 7919 and 1009 are coprime, so every number comes once.
                 sorter.push(format!("{:04}", number * 7919 % 1009), number).expect("kept");

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Lead;
+use super::AccountLead;
 
 /// Work in another format can't be resumed.
 const FORMAT: u32 = 1;
 
 /// The progress of reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct ReadProgress {
     format: u32,
     /// What is read, and how. Only work on the same subject can be resumed.
     subject: String,
@@ -41,16 +41,16 @@ pub struct Progress {
 
 /// The work on one venue.
 #[derive(Debug)]
-pub struct Work {
+pub struct ReadWork {
     state: PathBuf,
     file: File,
     /// The progress of reading.
-    pub progress: Progress,
+    pub progress: ReadProgress,
 }
 
 /// Why the work can't start.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum WorkOpenError {
     /// Another process is working on it.
     #[error("another `deployer duplicates` is reading the same account into the same directory")]
     Busy,
@@ -64,38 +64,44 @@ pub enum OpenError {
     },
 }
 
-impl Work {
+impl ReadWork {
     /// Resumes where an earlier process stopped, if it read the same `subject` into the same file. Otherwise, or if
     /// `fresh`, starts over.
     ///
     /// # Errors
     /// A file can't be created, or another process has it locked.
-    pub fn open(state: &Path, leads: &Path, subject: &str, fresh: bool, now: Timestamp) -> Result<Self, OpenError> {
+    pub fn open_or_resume(
+        state: &Path,
+        leads: &Path,
+        subject: &str,
+        fresh: bool,
+        now: Timestamp,
+    ) -> Result<Self, WorkOpenError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
-            move |source| OpenError::File { path, source }
+            move |source| WorkOpenError::File { path, source }
         };
         if let Some(directory) = state.parent() {
             std::fs::create_dir_all(directory).map_err(failed(directory))?;
         }
-        let mut file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
+        let mut file = make_private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
             .open(leads)
             .map_err(failed(leads))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(OpenError::Busy),
+            Err(std::fs::TryLockError::WouldBlock) => return Err(WorkOpenError::Busy),
             Err(std::fs::TryLockError::Error(error)) => return Err(failed(leads)(error)),
         }
         let length = file.metadata().map_err(failed(leads))?.len();
-        let same = |progress: &Progress| {
+        let same = |progress: &ReadProgress| {
             progress.format == FORMAT
                 && progress.subject == subject
                 && progress.leads == leads
                 && progress.bytes <= length
                 && !fresh
         };
-        let kept = std::fs::read(state).ok().and_then(|text| serde_json::from_slice::<Progress>(&text).ok());
-        let progress = kept.filter(same).unwrap_or_else(|| Progress {
+        let kept = std::fs::read(state).ok().and_then(|text| serde_json::from_slice::<ReadProgress>(&text).ok());
+        let progress = kept.filter(same).unwrap_or_else(|| ReadProgress {
             format: FORMAT,
             subject: subject.to_owned(),
             leads: leads.to_owned(),
@@ -117,7 +123,7 @@ impl Work {
     ///
     /// # Errors
     /// It can't be written.
-    pub fn keep(&mut self, leads: &[Lead]) -> io::Result<()> {
+    pub fn store_page(&mut self, leads: &[AccountLead]) -> io::Result<()> {
         let mut text = Vec::new();
         for lead in leads {
             serde_json::to_writer(&mut text, lead)?;
@@ -136,7 +142,7 @@ impl Work {
     ///
     /// # Errors
     /// They can't be read.
-    pub fn leads(&self) -> io::Result<impl Iterator<Item = io::Result<Lead>>> {
+    pub fn stored_leads(&self) -> io::Result<impl Iterator<Item = io::Result<AccountLead>>> {
         let mut file = self.file.try_clone()?;
         file.rewind()?;
         let parsed = |line: io::Result<String>| line.and_then(|line| Ok(serde_json::from_str(&line)?));
@@ -147,14 +153,14 @@ impl Work {
     ///
     /// # Errors
     /// One can't be removed.
-    pub fn remove(self) -> io::Result<()> {
+    pub fn remove_files(self) -> io::Result<()> {
         std::fs::remove_file(&self.progress.leads)?;
         std::fs::remove_file(&self.state)
     }
 }
 
 /// Makes a newly created file readable and writable only by its owner.
-pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub fn make_private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options

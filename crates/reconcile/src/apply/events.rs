@@ -2,14 +2,14 @@
 
 use aws_sdk_eventbridge::types::{RetryPolicy, RuleState, Tag, Target as SdkTarget};
 
-use super::{Executor, execute::unexpected};
+use super::{Executor, execute::unexpected_answer};
 use deployer_aws::{Call, CallError};
 use deployer_core::plan::Operation;
-use deployer_core::resource::{Map, Target};
+use deployer_core::resource::{RuleTarget, StringMap};
 
 impl Executor<'_> {
-    pub(super) async fn events(&self, operation: &Operation) -> Result<(), CallError> {
-        let (events, call) = (&self.aws.events, operation.call());
+    pub(super) async fn call_events(&self, operation: &Operation) -> Result<(), CallError> {
+        let (events, call) = (&self.aws.events, operation.call_name());
         match operation {
             Operation::PutRule { rule } => {
                 let request = events
@@ -18,21 +18,21 @@ impl Executor<'_> {
                     .description(&rule.description)
                     .schedule_expression(&rule.schedule)
                     .state(if rule.enabled { RuleState::Enabled } else { RuleState::Disabled })
-                    .set_tags(Some(tags(call, &rule.tags)?));
+                    .set_tags(Some(build_tags(call, &rule.tags)?));
                 request.send().await.call(call).map(drop)
             }
             Operation::TagRule { arn, tags: wanted } => {
-                let request = events.tag_resource().resource_arn(arn).set_tags(Some(tags(call, wanted)?));
+                let request = events.tag_resource().resource_arn(arn).set_tags(Some(build_tags(call, wanted)?));
                 request.send().await.call(call).map(drop)
             }
             Operation::DeleteRule { rule } => events.delete_rule().name(rule).send().await.call(call).map(drop),
             Operation::PutTargets { rule, targets } => {
-                let targets = targets.iter().map(|wanted| target(call, wanted)).collect::<Result<_, _>>()?;
+                let targets = targets.iter().map(|wanted| build_target(call, wanted)).collect::<Result<_, _>>()?;
                 let answer = events.put_targets().rule(rule).set_targets(Some(targets)).send().await.call(call)?;
                 // The call succeeds even if a target was refused.
                 match answer.failed_entries().first() {
                     None => Ok(()),
-                    Some(entry) => Err(unexpected(
+                    Some(entry) => Err(unexpected_answer(
                         call,
                         format!(
                             "target {}: {}: {}",
@@ -52,15 +52,15 @@ impl Executor<'_> {
                     .find(|entry| entry.error_code() != Some("ResourceNotFoundException"))
                 {
                     None => Ok(()),
-                    Some(entry) => Err(unexpected(call, entry.error_message().unwrap_or_default())),
+                    Some(entry) => Err(unexpected_answer(call, entry.error_message().unwrap_or_default())),
                 }
             }
-            _ => Err(unexpected(call, "not an EventBridge call")),
+            _ => Err(unexpected_answer(call, "not an EventBridge call")),
         }
     }
 }
 
-fn target(call: &'static str, target: &Target) -> Result<SdkTarget, CallError> {
+fn build_target(call: &'static str, target: &RuleTarget) -> Result<SdkTarget, CallError> {
     let policy = RetryPolicy::builder()
         .set_maximum_retry_attempts(target.maximum_retry_attempts)
         .set_maximum_event_age_in_seconds(target.maximum_event_age_s)
@@ -70,12 +70,12 @@ fn target(call: &'static str, target: &Target) -> Result<SdkTarget, CallError> {
         .arn(&target.arn)
         .retry_policy(policy)
         .build()
-        .map_err(|error| unexpected(call, error.to_string()))
+        .map_err(|error| unexpected_answer(call, error.to_string()))
 }
 
-fn tags(call: &'static str, tags: &Map) -> Result<Vec<Tag>, CallError> {
+fn build_tags(call: &'static str, tags: &StringMap) -> Result<Vec<Tag>, CallError> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| unexpected(call, error.to_string()))
+        .map_err(|error| unexpected_answer(call, error.to_string()))
 }

@@ -2,14 +2,14 @@
 
 use aws_sdk_iam::types::Tag;
 
-use super::{Executor, execute::unexpected};
+use super::{Executor, execute::unexpected_answer};
 use deployer_aws::{Call, CallError};
 use deployer_core::plan::Operation;
-use deployer_core::resource::{Map, RoleSpec};
+use deployer_core::resource::{RoleSpec, StringMap};
 
 impl Executor<'_> {
-    pub(super) async fn iam(&self, operation: &Operation) -> Result<(), CallError> {
-        let (iam, call) = (&self.aws.iam, operation.call());
+    pub(super) async fn call_iam(&self, operation: &Operation) -> Result<(), CallError> {
+        let (iam, call) = (&self.aws.iam, operation.call_name());
         match operation {
             Operation::CreateRole { role } => {
                 let request = iam
@@ -18,7 +18,7 @@ impl Executor<'_> {
                     .path(&role.path)
                     .description(&role.description)
                     .assume_role_policy_document(role.trust.to_string())
-                    .set_tags(Some(tags(call, &role.tags)?));
+                    .set_tags(Some(build_tags(call, &role.tags)?));
                 request.send().await.call(call).map(drop)
             }
             Operation::UpdateAssumeRolePolicy { role, document } => {
@@ -36,11 +36,16 @@ impl Executor<'_> {
             Operation::DetachRolePolicy { role, policy_arn } => {
                 iam.detach_role_policy().role_name(role).policy_arn(policy_arn).send().await.call(call).map(drop)
             }
-            Operation::TagRole { role, tags: wanted } => {
-                iam.tag_role().role_name(role).set_tags(Some(tags(call, wanted)?)).send().await.call(call).map(drop)
-            }
+            Operation::TagRole { role, tags: wanted } => iam
+                .tag_role()
+                .role_name(role)
+                .set_tags(Some(build_tags(call, wanted)?))
+                .send()
+                .await
+                .call(call)
+                .map(drop),
             Operation::DeleteRole { role } => iam.delete_role().role_name(role).send().await.call(call).map(drop),
-            _ => Err(unexpected(call, "not an IAM call")),
+            _ => Err(unexpected_answer(call, "not an IAM call")),
         }
     }
 
@@ -51,9 +56,9 @@ impl Executor<'_> {
     }
 }
 
-fn tags(call: &'static str, tags: &Map) -> Result<Vec<Tag>, CallError> {
+fn build_tags(call: &'static str, tags: &StringMap) -> Result<Vec<Tag>, CallError> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| unexpected(call, error.to_string()))
+        .map_err(|error| unexpected_answer(call, error.to_string()))
 }

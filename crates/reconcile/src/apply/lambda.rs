@@ -6,7 +6,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LastUpdateStatus, Runtime, State};
 use bytes::Bytes;
 
-use super::{Answers, Executor, execute::unexpected};
+use super::{Executor, OperationAnswers, execute::unexpected_answer};
 use deployer_aws::{Call, CallError};
 use deployer_core::plan::Operation;
 use deployer_core::resource::{FunctionConfiguration, FunctionSpec, SECRET_ARN_PLACEHOLDER};
@@ -15,12 +15,13 @@ use deployer_core::resource::{FunctionConfiguration, FunctionSpec, SECRET_ARN_PL
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 impl Executor<'_> {
-    pub(super) async fn lambda(&self, operation: &Operation, answers: &Answers) -> Result<(), CallError> {
-        let (lambda, call) = (&self.aws.lambda, operation.call());
+    pub(super) async fn call_lambda(&self, operation: &Operation, answers: &OperationAnswers) -> Result<(), CallError> {
+        let (lambda, call) = (&self.aws.lambda, operation.call_name());
         match operation {
             Operation::CreateFunction { function } => {
                 let configuration = &function.configuration;
-                let code = FunctionCode::builder().zip_file(self.zip(call, &configuration.code_sha256)?).build();
+                let code =
+                    FunctionCode::builder().zip_file(self.artifact_zip(call, &configuration.code_sha256)?).build();
                 let request = lambda
                     .create_function()
                     .function_name(&function.name)
@@ -28,10 +29,10 @@ impl Executor<'_> {
                     .runtime(Runtime::from(configuration.runtime.as_str()))
                     .handler(&configuration.handler)
                     .architectures(Architecture::from(configuration.architecture.as_str()))
-                    .memory_size(signed(configuration.memory_mb))
-                    .timeout(signed(configuration.timeout_s))
+                    .memory_size(to_signed(configuration.memory_mb))
+                    .timeout(to_signed(configuration.timeout_s))
                     .role(&configuration.role_arn)
-                    .environment(environment(call, configuration, answers)?)
+                    .environment(resolve_environment(call, configuration, answers)?)
                     .set_tags(Some(function.tags.clone().into_iter().collect()))
                     .code(code)
                     // Publishing here needs no waiting for the function to become active.
@@ -46,27 +47,27 @@ impl Executor<'_> {
                     .description(&configuration.description)
                     .runtime(Runtime::from(configuration.runtime.as_str()))
                     .handler(&configuration.handler)
-                    .memory_size(signed(configuration.memory_mb))
-                    .timeout(signed(configuration.timeout_s))
+                    .memory_size(to_signed(configuration.memory_mb))
+                    .timeout(to_signed(configuration.timeout_s))
                     .role(&configuration.role_arn)
-                    .environment(environment(call, configuration, answers)?);
+                    .environment(resolve_environment(call, configuration, answers)?);
                 request.send().await.call(call)?;
-                self.ready(function).await
+                self.wait_until_ready(function).await
             }
             Operation::UpdateFunctionCode { function, architecture, code_sha256 } => {
                 let request = lambda
                     .update_function_code()
                     .function_name(function)
                     .architectures(Architecture::from(architecture.as_str()))
-                    .zip_file(self.zip(call, code_sha256)?);
+                    .zip_file(self.artifact_zip(call, code_sha256)?);
                 request.send().await.call(call)?;
-                self.ready(function).await
+                self.wait_until_ready(function).await
             }
             Operation::PutFunctionConcurrency { function, reserved } => {
                 let request = lambda
                     .put_function_concurrency()
                     .function_name(function)
-                    .reserved_concurrent_executions(signed(*reserved));
+                    .reserved_concurrent_executions(to_signed(*reserved));
                 request.send().await.call(call).map(drop)
             }
             Operation::TagFunction { arn, tags } => {
@@ -85,18 +86,18 @@ impl Executor<'_> {
                 Ok(())
             }
             Operation::CreateAlias { function, alias } => {
-                if published(call, answers).is_err() {
+                if published_version(call, answers).is_err() {
                     // The function already existed, or the server didn't publish a version with it.
-                    self.ready(function).await?;
+                    self.wait_until_ready(function).await?;
                     let answer = lambda.publish_version().function_name(function).send().await;
                     answers.keep_version(answer.call("lambda:PublishVersion")?.version);
                 }
-                let version = published(call, answers)?;
+                let version = published_version(call, answers)?;
                 let request = lambda.create_alias().function_name(function).name(alias).function_version(version);
                 request.send().await.call(call).map(drop)
             }
             Operation::UpdateAlias { function, alias } => {
-                let version = published(call, answers)?;
+                let version = published_version(call, answers)?;
                 let request = lambda.update_alias().function_name(function).name(alias).function_version(version);
                 request.send().await.call(call).map(drop)
             }
@@ -109,8 +110,8 @@ impl Executor<'_> {
                     .put_function_event_invoke_config()
                     .function_name(&alias.function)
                     .qualifier(&alias.name)
-                    .maximum_retry_attempts(signed(alias.maximum_retry_attempts))
-                    .maximum_event_age_in_seconds(signed(alias.maximum_event_age_s));
+                    .maximum_retry_attempts(to_signed(alias.maximum_retry_attempts))
+                    .maximum_event_age_in_seconds(to_signed(alias.maximum_event_age_s));
                 request.send().await.call(call).map(drop)
             }
             Operation::AddPermission { permission } => {
@@ -129,7 +130,7 @@ impl Executor<'_> {
                     lambda.remove_permission().function_name(function).qualifier(qualifier).statement_id(statement_id);
                 request.send().await.call(call).map(drop)
             }
-            _ => Err(unexpected(call, "not a Lambda call")),
+            _ => Err(unexpected_answer(call, "not a Lambda call")),
         }
     }
 
@@ -140,24 +141,24 @@ impl Executor<'_> {
         if !self.is_ours(tags.map(|(key, value)| (key.as_str(), value.as_str()))) {
             return Ok(false);
         }
-        self.ready(&function.name).await?;
+        self.wait_until_ready(&function.name).await?;
         Ok(true)
     }
 
     /// Waits until the function is active and no update is in progress. Until then Lambda refuses the next change.
-    async fn ready(&self, function: &str) -> Result<(), CallError> {
+    async fn wait_until_ready(&self, function: &str) -> Result<(), CallError> {
         const CALL: &str = "lambda:GetFunctionConfiguration";
         let mut delay = Duration::from_millis(200);
         let mut waited = Duration::ZERO;
         loop {
-            self.limiter.wait(CALL).await;
+            self.limiter.wait_for_slot(CALL).await;
             let answer =
                 self.aws.lambda.get_function_configuration().function_name(function).send().await.call(CALL)?;
             let failed = answer.state() == Some(&State::Failed)
                 || answer.last_update_status() == Some(&LastUpdateStatus::Failed);
             if failed {
                 let reason = answer.last_update_status_reason().or(answer.state_reason()).unwrap_or("no reason given");
-                return Err(unexpected(CALL, format!("{function} failed to become ready: {reason}")));
+                return Err(unexpected_answer(CALL, format!("{function} failed to become ready: {reason}")));
             }
             let pending = answer.state() == Some(&State::Pending)
                 || answer.last_update_status() == Some(&LastUpdateStatus::InProgress);
@@ -165,22 +166,25 @@ impl Executor<'_> {
                 return Ok(());
             }
             if waited >= LONGEST_WAIT {
-                return Err(unexpected(CALL, format!("{function} is still not ready after {} s", waited.as_secs())));
+                return Err(unexpected_answer(
+                    CALL,
+                    format!("{function} is still not ready after {} s", waited.as_secs()),
+                ));
             }
-            self.sleep(delay).await;
+            self.sleep_for(delay).await;
             waited += delay;
             delay = (delay * 2).min(Duration::from_secs(3));
         }
     }
 
-    fn zip(&self, call: &'static str, code_sha256: &str) -> Result<Blob, CallError> {
+    fn artifact_zip(&self, call: &'static str, code_sha256: &str) -> Result<Blob, CallError> {
         let zip: Option<&Bytes> = self.inputs.artifacts.get(code_sha256);
         zip.map(|zip| Blob::new(zip.to_vec()))
-            .ok_or_else(|| unexpected(call, format!("the artifact {code_sha256} is missing")))
+            .ok_or_else(|| unexpected_answer(call, format!("the artifact {code_sha256} is missing")))
     }
 }
 
-impl Answers {
+impl OperationAnswers {
     /// Keeps a version's number. `$LATEST` isn't a number and is ignored.
     fn keep_version(&self, version: Option<String>) {
         if let (Ok(mut kept), Some(version)) =
@@ -191,21 +195,21 @@ impl Answers {
     }
 }
 
-pub(super) fn published(call: &'static str, answers: &Answers) -> Result<String, CallError> {
+pub(super) fn published_version(call: &'static str, answers: &OperationAnswers) -> Result<String, CallError> {
     let version = answers.version.lock().ok().and_then(|version| version.clone());
-    version.ok_or_else(|| unexpected(call, "no version was published for the alias"))
+    version.ok_or_else(|| unexpected_answer(call, "no version was published for the alias"))
 }
 
-fn environment(
+fn resolve_environment(
     call: &'static str,
     configuration: &FunctionConfiguration,
-    answers: &Answers,
+    answers: &OperationAnswers,
 ) -> Result<Environment, CallError> {
     let mut environment = Environment::builder();
     for (key, value) in &configuration.environment {
         let value = if value == SECRET_ARN_PLACEHOLDER {
             let arn = answers.secret_arn.lock().ok().and_then(|arn| arn.clone());
-            arn.ok_or_else(|| unexpected(call, "the secret's ARN is unknown"))?
+            arn.ok_or_else(|| unexpected_answer(call, "the secret's ARN is unknown"))?
         } else {
             value.clone()
         };
@@ -214,6 +218,6 @@ fn environment(
     Ok(environment.build())
 }
 
-fn signed(value: u32) -> i32 {
+fn to_signed(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }

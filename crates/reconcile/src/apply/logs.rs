@@ -1,13 +1,13 @@
 //! CloudWatch Logs calls.
 
-use super::{Executor, execute::unexpected};
+use super::{Executor, execute::unexpected_answer};
 use deployer_aws::{Call, CallError};
 use deployer_core::plan::Operation;
 use deployer_core::resource::LogGroupSpec;
 
 impl Executor<'_> {
-    pub(super) async fn logs(&self, operation: &Operation) -> Result<(), CallError> {
-        let (logs, call) = (&self.aws.logs, operation.call());
+    pub(super) async fn call_logs(&self, operation: &Operation) -> Result<(), CallError> {
+        let (logs, call) = (&self.aws.logs, operation.call_name());
         match operation {
             Operation::CreateLogGroup { log_group } => {
                 let tags = log_group.tags.clone().into_iter().collect();
@@ -26,12 +26,12 @@ impl Executor<'_> {
             Operation::DeleteLogGroup { log_group } => {
                 logs.delete_log_group().log_group_name(log_group).send().await.call(call).map(drop)
             }
-            _ => Err(unexpected(call, "not a CloudWatch Logs call")),
+            _ => Err(unexpected_answer(call, "not a CloudWatch Logs call")),
         }
     }
 
     pub(super) async fn owns_log_group(&self, group: &LogGroupSpec) -> Result<bool, CallError> {
-        let arn = self.plan.scope.arn("logs", &format!("log-group:{}", group.name));
+        let arn = self.plan.scope.regional_arn("logs", &format!("log-group:{}", group.name));
         let request = self.aws.logs.list_tags_for_resource().resource_arn(arn);
         let answer = request.send().await.call("logs:ListTagsForResource")?;
         let tags = answer.tags().into_iter().flatten();

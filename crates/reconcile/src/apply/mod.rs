@@ -1,7 +1,7 @@
 //! Carries out a plan's operations: venues concurrently, and each venue's operations in the order of dependency.
 //!
 //! The executor makes no decisions: every call and its arguments come from the plan. It reports what happens as
-//! [`Event`]s, which [`deployer::render`] shows. A failure in one venue doesn't stop the others.
+//! [`ApplyEvent`]s, which [`deployer::render`] shows. A failure in one venue doesn't stop the others.
 
 mod events;
 mod execute;
@@ -22,27 +22,27 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use deployer_aws::limiter::Limiter;
+use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::{Aws, CallError};
 use deployer_core::manifest::SecretValue;
 use deployer_core::plan::{Action, Change, Operation, Plan};
-use deployer_core::resource::Address;
-use deployer_hubspot::HubSpot;
+use deployer_core::resource::ResourceAddress;
+use deployer_hubspot::HubSpotClient;
 
 /// What operations need that isn't in a plan: artifacts and secrets.
 #[derive(Debug, Default)]
-pub struct Inputs {
+pub struct ApplyInputs {
     /// The artifacts' zips, by `CodeSha256`.
     pub artifacts: BTreeMap<String, Bytes>,
     /// The value of each secret to create, a JSON object, by the secret's name.
     pub secrets: BTreeMap<String, SecretValue>,
     /// The HubSpot client, if the plan was made from what HubSpot has.
-    pub hubspot: Option<Arc<HubSpot>>,
+    pub hubspot: Option<Arc<HubSpotClient>>,
 }
 
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ApplyOptions {
     /// How many venues are worked on concurrently.
     pub parallelism: usize,
     /// Whether calls are spaced to stay within AWS's quotas. The embedded cloud has none.
@@ -54,7 +54,7 @@ pub struct Options {
     pub canary: bool,
 }
 
-impl Default for Options {
+impl Default for ApplyOptions {
     fn default() -> Self {
         Self { parallelism: 10, rate_limited: true, delays: true, canary: true }
     }
@@ -63,28 +63,28 @@ impl Default for Options {
 /// Progress of an apply, for people and programs to follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Event {
+pub enum ApplyEvent {
     /// Work on a resource starts.
-    Started { address: Address, action: Action },
+    Started { address: ResourceAddress, action: Action },
     /// A call is retried, for this reason.
-    Retrying { address: Address, call: &'static str, reason: String },
+    Retrying { address: ResourceAddress, call: &'static str, reason: String },
     /// A note for the reader.
-    Note { address: Address, text: String },
+    Note { address: ResourceAddress, text: String },
     /// The resource is done.
-    Done { address: Address, action: Action },
+    Done { address: ResourceAddress, action: Action },
     /// The resource failed, for this reason.
-    Failed { address: Address, action: Action, error: String, hint: Option<String> },
+    Failed { address: ResourceAddress, action: Action, error: String, hint: Option<String> },
 }
 
 /// The result of carrying out a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct ApplyOutcome {
     /// Resources that are done.
-    pub done: Vec<(Address, Action)>,
+    pub done: Vec<(ResourceAddress, Action)>,
     /// Resources that failed, and why.
-    pub failed: Vec<(Address, CallError)>,
+    pub failed: Vec<(ResourceAddress, CallError)>,
     /// Resources that weren't started, because one that they depend on failed or because the apply was canceled.
-    pub not_started: Vec<Address>,
+    pub not_started: Vec<ResourceAddress>,
     /// Whether the apply was canceled.
     pub cancelled: bool,
 }
@@ -93,19 +93,19 @@ pub struct Outcome {
 struct Executor<'a> {
     aws: &'a Aws,
     plan: &'a Plan,
-    inputs: &'a Inputs,
-    limiter: Limiter,
+    inputs: &'a ApplyInputs,
+    limiter: AwsLimiter,
     delays: bool,
     canary: bool,
     /// Set once the property group is created.
     property_group: OnceCell<()>,
-    on_event: &'a (dyn Fn(Event) + Sync),
+    on_event: &'a (dyn Fn(ApplyEvent) + Sync),
     cancel: &'a CancellationToken,
 }
 
 /// Results of a venue's operations that its later operations need.
 #[derive(Default)]
-struct Answers {
+struct OperationAnswers {
     secret_arn: Mutex<Option<String>>,
     version: Mutex<Option<String>>,
 }
@@ -114,12 +114,12 @@ struct Answers {
 pub async fn apply(
     aws: &Aws,
     plan: &Plan,
-    inputs: &Inputs,
-    options: &Options,
+    inputs: &ApplyInputs,
+    options: &ApplyOptions,
     cancel: &CancellationToken,
-    on_event: &(dyn Fn(Event) + Sync),
-) -> Outcome {
-    let limiter = if options.rate_limited { Limiter::aws() } else { Limiter::unlimited() };
+    on_event: &(dyn Fn(ApplyEvent) + Sync),
+) -> ApplyOutcome {
+    let limiter = if options.rate_limited { AwsLimiter::for_aws() } else { AwsLimiter::unlimited() };
     let executor = Executor {
         aws,
         plan,
@@ -138,38 +138,38 @@ pub async fn apply(
             None => venues.push((&change.address.venue, vec![change])),
         }
     }
-    let mut whole = Outcome::default();
-    if let Some(canary) = plan.canary.as_deref().and_then(|canary| position_of_new_artifact(&venues, canary)) {
+    let mut whole = ApplyOutcome::default();
+    if let Some(canary) = plan.canary.as_deref().and_then(|canary| canary_position(&venues, canary)) {
         let (_, changes) = venues.remove(canary);
-        whole.add(executor.venue(changes).await);
+        whole.merge_outcome(executor.apply_venue(changes).await);
         if !whole.failed.is_empty() {
             let others = venues.drain(..).flat_map(|(_, changes)| changes);
             whole.not_started.extend(others.map(|change| change.address.clone()));
         }
     }
     let executor = &executor;
-    let outcomes: Vec<Outcome> = stream::iter(venues)
-        .map(|(_, changes)| executor.venue(changes))
+    let outcomes: Vec<ApplyOutcome> = stream::iter(venues)
+        .map(|(_, changes)| executor.apply_venue(changes))
         .buffered(options.parallelism.max(1))
         .collect()
         .await;
     for outcome in outcomes {
-        whole.add(outcome);
+        whole.merge_outcome(outcome);
     }
     whole.cancelled = cancel.is_cancelled();
     whole
 }
 
 /// The canary's index in `venues`, if it tests new code in this plan.
-fn position_of_new_artifact(venues: &[(&str, Vec<&Change>)], canary: &str) -> Option<usize> {
+fn canary_position(venues: &[(&str, Vec<&Change>)], canary: &str) -> Option<usize> {
     let tries = |change: &&Change| {
         change.operations.iter().any(|operation| matches!(operation, Operation::InvokeDryRun { .. }))
     };
     venues.iter().position(|(venue, changes)| *venue == canary && changes.iter().any(tries))
 }
 
-impl Outcome {
-    fn add(&mut self, other: Self) {
+impl ApplyOutcome {
+    fn merge_outcome(&mut self, other: Self) {
         self.done.extend(other.done);
         self.failed.extend(other.failed);
         self.not_started.extend(other.not_started);
@@ -178,25 +178,25 @@ impl Outcome {
 
 impl Executor<'_> {
     /// Carries out one venue's changes: stage by stage, the changes of a stage concurrently.
-    async fn venue(&self, changes: Vec<&Change>) -> Outcome {
+    async fn apply_venue(&self, changes: Vec<&Change>) -> ApplyOutcome {
         let mut stages: BTreeMap<(bool, u8), Vec<&Change>> = BTreeMap::new();
         for change in changes {
-            let stage = change.address.kind.stage();
+            let stage = change.address.kind.creation_stage();
             let key = match change.action {
                 Action::Delete => (true, u8::MAX - stage),
                 _ => (false, stage),
             };
             stages.entry(key).or_default().push(change);
         }
-        let answers = Answers::default();
-        let mut outcome = Outcome::default();
+        let answers = OperationAnswers::default();
+        let mut outcome = ApplyOutcome::default();
         for changes in stages.into_values() {
             if !outcome.failed.is_empty() || self.cancel.is_cancelled() {
                 outcome.not_started.extend(changes.iter().map(|change| change.address.clone()));
                 continue;
             }
             let results =
-                futures_util::future::join_all(changes.iter().map(|change| self.change(change, &answers))).await;
+                futures_util::future::join_all(changes.iter().map(|change| self.apply_change(change, &answers))).await;
             for (change, result) in changes.iter().zip(results) {
                 match result {
                     Ok(()) => outcome.done.push((change.address.clone(), change.action)),
@@ -207,23 +207,23 @@ impl Executor<'_> {
         outcome
     }
 
-    async fn sleep(&self, delay: Duration) {
+    async fn sleep_for(&self, delay: Duration) {
         if self.delays {
             tokio::time::sleep(delay).await;
         }
     }
 
-    async fn change(&self, change: &Change, answers: &Answers) -> Result<(), CallError> {
+    async fn apply_change(&self, change: &Change, answers: &OperationAnswers) -> Result<(), CallError> {
         let (address, action) = (change.address.clone(), change.action);
-        (self.on_event)(Event::Started { address: address.clone(), action });
+        (self.on_event)(ApplyEvent::Started { address: address.clone(), action });
         for operation in &change.operations {
-            if let Err(error) = self.operation(&change.address, operation, answers).await {
+            if let Err(error) = self.execute_operation(&change.address, operation, answers).await {
                 let hint = error.hint();
-                (self.on_event)(Event::Failed { address, action, error: error.to_string(), hint });
+                (self.on_event)(ApplyEvent::Failed { address, action, error: error.to_string(), hint });
                 return Err(error);
             }
         }
-        (self.on_event)(Event::Done { address, action });
+        (self.on_event)(ApplyEvent::Done { address, action });
         Ok(())
     }
 }

@@ -1,14 +1,14 @@
 //! HubSpot calls.
 
-use super::{Executor, execute::unexpected};
+use super::{Executor, execute::unexpected_answer};
 use deployer_aws::CallError;
 use deployer_core::plan::Operation;
-use deployer_core::property::Property;
-use deployer_hubspot::HubSpot;
+use deployer_core::property::ContactProperty;
+use deployer_hubspot::HubSpotClient;
 
 impl Executor<'_> {
-    pub(super) async fn properties(&self, operation: &Operation) -> Result<(), CallError> {
-        let (hubspot, call) = (self.hubspot(operation.call())?, operation.call());
+    pub(super) async fn call_properties(&self, operation: &Operation) -> Result<(), CallError> {
+        let (hubspot, call) = (self.hubspot_client(operation.call_name())?, operation.call_name());
         let done = match operation {
             Operation::CreatePropertyGroup { group, label } => {
                 // Several concurrent properties may each come first.
@@ -17,18 +17,22 @@ impl Executor<'_> {
             Operation::CreateProperty { property } => hubspot.create_property(property).await,
             Operation::UpdateProperty { property } => hubspot.update_property(property).await,
             Operation::ArchiveProperty { property } => hubspot.archive_property(property).await,
-            _ => return Err(unexpected(call, "not a HubSpot call")),
+            _ => return Err(unexpected_answer(call, "not a HubSpot call")),
         };
         done.map_err(|error| error.into_call_error(call))
     }
 
     /// Whether a property is ours, by the mark in its description. The next plan finds what else differs.
-    pub(super) async fn owns_property(&self, property: &Property) -> Result<bool, CallError> {
+    pub(super) async fn owns_property(&self, property: &ContactProperty) -> Result<bool, CallError> {
         const CALL: &str = "hubspot:GetProperty";
-        let live = self.hubspot(CALL)?.property(&property.name).await.map_err(|error| error.into_call_error(CALL))?;
+        let live = self
+            .hubspot_client(CALL)?
+            .read_property(&property.name)
+            .await
+            .map_err(|error| error.into_call_error(CALL))?;
         match live {
             Some(live) => Ok(live.description == property.description),
-            None => Err(unexpected(
+            None => Err(unexpected_answer(
                 CALL,
                 format!(
                     "HubSpot says that {} exists but doesn't list it. Restore the archived property of that name \
@@ -39,7 +43,7 @@ impl Executor<'_> {
         }
     }
 
-    fn hubspot(&self, call: &'static str) -> Result<&HubSpot, CallError> {
-        self.inputs.hubspot.as_deref().ok_or_else(|| unexpected(call, "there is no HubSpot token"))
+    fn hubspot_client(&self, call: &'static str) -> Result<&HubSpotClient, CallError> {
+        self.inputs.hubspot.as_deref().ok_or_else(|| unexpected_answer(call, "there is no HubSpot token"))
     }
 }

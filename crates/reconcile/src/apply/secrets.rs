@@ -2,27 +2,31 @@
 
 use aws_sdk_secretsmanager::types::Tag;
 
-use super::{Answers, Executor, execute::unexpected};
+use super::{Executor, OperationAnswers, execute::unexpected_answer};
 use deployer_aws::{Call, CallError};
 use deployer_core::plan::Operation;
-use deployer_core::resource::{Map, SecretSpec};
+use deployer_core::resource::{SecretSpec, StringMap};
 
 impl Executor<'_> {
-    pub(super) async fn secrets(&self, operation: &Operation, answers: &Answers) -> Result<(), CallError> {
-        let (secrets, call) = (&self.aws.secrets, operation.call());
+    pub(super) async fn call_secrets(
+        &self,
+        operation: &Operation,
+        answers: &OperationAnswers,
+    ) -> Result<(), CallError> {
+        let (secrets, call) = (&self.aws.secrets, operation.call_name());
         match operation {
             Operation::CreateSecret { secret } => {
                 let value = self
                     .inputs
                     .secrets
                     .get(&secret.name)
-                    .ok_or_else(|| unexpected(call, format!("the secret {} has no value", secret.name)))?;
+                    .ok_or_else(|| unexpected_answer(call, format!("the secret {} has no value", secret.name)))?;
                 let answer = secrets
                     .create_secret()
                     .name(&secret.name)
                     .description(&secret.description)
-                    .secret_string(value.expose())
-                    .set_tags(Some(tags(&secret.tags)))
+                    .secret_string(value.expose_value())
+                    .set_tags(Some(build_tags(&secret.tags)))
                     .send()
                     .await
                     .call(call)?;
@@ -37,9 +41,14 @@ impl Executor<'_> {
             Operation::UpdateSecretDescription { secret, description } => {
                 secrets.update_secret().secret_id(secret).description(description).send().await.call(call).map(drop)
             }
-            Operation::TagSecret { secret, tags: wanted } => {
-                secrets.tag_resource().secret_id(secret).set_tags(Some(tags(wanted))).send().await.call(call).map(drop)
-            }
+            Operation::TagSecret { secret, tags: wanted } => secrets
+                .tag_resource()
+                .secret_id(secret)
+                .set_tags(Some(build_tags(wanted)))
+                .send()
+                .await
+                .call(call)
+                .map(drop),
             Operation::DeleteSecret { secret, recovery_window_days } => {
                 let request = secrets.delete_secret().secret_id(secret);
                 let request = match recovery_window_days {
@@ -48,11 +57,11 @@ impl Executor<'_> {
                 };
                 request.send().await.call(call).map(drop)
             }
-            _ => Err(unexpected(call, "not a Secrets Manager call")),
+            _ => Err(unexpected_answer(call, "not a Secrets Manager call")),
         }
     }
 
-    pub(super) async fn owns_secret(&self, secret: &SecretSpec, answers: &Answers) -> Result<bool, CallError> {
+    pub(super) async fn owns_secret(&self, secret: &SecretSpec, answers: &OperationAnswers) -> Result<bool, CallError> {
         let request = self.aws.secrets.describe_secret().secret_id(&secret.name);
         let answer = request.send().await.call("secretsmanager:DescribeSecret")?;
         answers.keep_secret_arn(answer.arn());
@@ -61,7 +70,7 @@ impl Executor<'_> {
     }
 }
 
-impl Answers {
+impl OperationAnswers {
     fn keep_secret_arn(&self, arn: Option<&str>) {
         if let (Ok(mut kept), Some(arn)) = (self.secret_arn.lock(), arn) {
             *kept = Some(arn.to_owned());
@@ -69,6 +78,6 @@ impl Answers {
     }
 }
 
-fn tags(tags: &Map) -> Vec<Tag> {
+fn build_tags(tags: &StringMap) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }

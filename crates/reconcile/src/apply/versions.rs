@@ -3,19 +3,24 @@
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 
-use super::lambda::published;
-use super::{Answers, Event, Executor, execute::unexpected};
-use deployer_aws::observe::versions;
+use super::lambda::published_version;
+use super::{ApplyEvent, Executor, OperationAnswers, execute::unexpected_answer};
+use deployer_aws::observe::read_versions;
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::naming::ALIAS;
-use deployer_core::resource::Address;
+use deployer_core::resource::ResourceAddress;
 
 const INVOKE: &str = "lambda:InvokeFunction";
 
 impl Executor<'_> {
     /// Invokes the new version with `{"dry_run": true}`, which checks everything and writes nothing.
-    pub(super) async fn dry_run(&self, address: &Address, function: &str, answers: &Answers) -> Result<(), CallError> {
-        let version = published(INVOKE, answers)?;
+    pub(super) async fn invoke_dry_run(
+        &self,
+        address: &ResourceAddress,
+        function: &str,
+        answers: &OperationAnswers,
+    ) -> Result<(), CallError> {
+        let version = published_version(INVOKE, answers)?;
         if !self.canary {
             return Ok(());
         }
@@ -25,14 +30,14 @@ impl Executor<'_> {
             // An emulator that stores functions but doesn't run them.
             Err(error) if error.kind == FailureKind::NotImplemented => {
                 let text = format!("skipped the dry run of version {version}: this cloud doesn't run functions");
-                (self.on_event)(Event::Note { address: address.clone(), text });
+                (self.on_event)(ApplyEvent::Note { address: address.clone(), text });
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
         if answer.function_error().is_none() {
             let text = format!("the dry run of version {version} succeeded");
-            (self.on_event)(Event::Note { address: address.clone(), text });
+            (self.on_event)(ApplyEvent::Note { address: address.clone(), text });
             return Ok(());
         }
         let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
@@ -41,7 +46,7 @@ impl Executor<'_> {
             // Lambda reports a failed function as an object, so this is an emulator that couldn't start it.
             let reason: String = String::from_utf8_lossy(payload).chars().take(200).collect();
             let text = format!("skipped the dry run of version {version}: this cloud couldn't run it: {reason}");
-            (self.on_event)(Event::Note { address: address.clone(), text });
+            (self.on_event)(ApplyEvent::Note { address: address.clone(), text });
             return Ok(());
         }
         let message = failure["errorMessage"].as_str().unwrap_or("the function gave no error message");
@@ -61,16 +66,17 @@ impl Executor<'_> {
     pub(super) async fn delete_old_versions(&self, function: &str, keep: u32) -> Result<(), CallError> {
         const DELETE: &str = "lambda:DeleteFunction";
         let lambda = &self.aws.lambda;
-        let versions: Vec<u64> = versions(self.aws, function).await?.into_keys().rev().collect();
+        let versions: Vec<u64> = read_versions(self.aws, function).await?.into_keys().rev().collect();
         let Some(old) = versions.get(usize::try_from(keep).unwrap_or(usize::MAX)..).filter(|old| !old.is_empty())
         else {
             return Ok(());
         };
         let alias = lambda.get_alias().function_name(function).name(ALIAS).send().await.call("lambda:GetAlias")?;
-        let live =
-            alias.function_version().ok_or_else(|| unexpected("lambda:GetAlias", "the answer has no version"))?;
+        let live = alias
+            .function_version()
+            .ok_or_else(|| unexpected_answer("lambda:GetAlias", "the answer has no version"))?;
         for version in old.iter().map(u64::to_string).filter(|version| version != live) {
-            self.limiter.wait(DELETE).await;
+            self.limiter.wait_for_slot(DELETE).await;
             match lambda.delete_function().function_name(function).qualifier(&version).send().await.call(DELETE) {
                 // Already gone, or an alias that isn't ours points to it.
                 Err(error) if matches!(error.kind, FailureKind::NotFound | FailureKind::InProgress) => {}

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use super::error::Refusal;
-use super::json::Body;
-use super::routes::{Call, Done, Outcome};
-use super::state::State;
-use crate::front::Received;
+use super::error::HubSpotRefusal;
+use super::json::HubSpotBody;
+use super::routes::{CallAnswer, CallResult, HubSpotCall};
+use super::state::PortalState;
+use crate::front::ReceivedRequest;
 
 /// The request's token, if it is valid for this portal.
-pub(super) fn token(state: &State, request: &Received) -> Result<String, Refusal> {
-    let Some(token) = request.authorization("Bearer") else {
-        return Err(Refusal::new(
+pub(super) fn require_token(state: &PortalState, request: &ReceivedRequest) -> Result<String, HubSpotRefusal> {
+    let Some(token) = request.authorization_credential("Bearer") else {
+        return Err(HubSpotRefusal::new(
             401,
             "INVALID_AUTHENTICATION",
             "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more \
@@ -21,12 +21,12 @@ pub(super) fn token(state: &State, request: &Received) -> Result<String, Refusal
     if state.apps.contains_key(token) { Ok(token.to_owned()) } else { Err(invalid_token()) }
 }
 
-pub(super) fn check_scope(state: &State, token: &str, scope: Option<&'static str>) -> Result<(), Refusal> {
+pub(super) fn check_scope(state: &PortalState, token: &str, scope: Option<&'static str>) -> Result<(), HubSpotRefusal> {
     let Some(scope) = scope else { return Ok(()) };
     if state.apps.get(token).is_some_and(|app| app.scopes.iter().any(|granted| granted == scope)) {
         return Ok(());
     }
-    let mut refusal = Refusal::new(
+    let mut refusal = HubSpotRefusal::new(
         403,
         "MISSING_SCOPES",
         "This app hasn't been granted all required scopes to make this call. Read more about required scopes here: \
@@ -40,8 +40,8 @@ pub(super) fn check_scope(state: &State, token: &str, scope: Option<&'static str
 }
 
 /// `GET /account-info/2026-03/details`
-pub(super) fn details(call: &mut Call<'_>) -> Outcome {
-    Ok(Done::read(json!({
+pub(super) fn account_details(call: &mut HubSpotCall<'_>) -> CallResult {
+    Ok(CallAnswer::from_read(json!({
         "portalId": call.state.portal_id,
         "accountType": "STANDARD",
         "timeZone": "US/Eastern",
@@ -55,10 +55,10 @@ pub(super) fn details(call: &mut Call<'_>) -> Outcome {
 }
 
 /// `POST /oauth/v2/private-apps/get/access-token-info`
-pub(super) fn token_info(call: &mut Call<'_>) -> Outcome {
-    let body = Body::of(call.request)?;
-    let app = call.state.apps.get(body.text("tokenKey")?).ok_or_else(invalid_token)?;
-    Ok(Done::read(json!({
+pub(super) fn token_info(call: &mut HubSpotCall<'_>) -> CallResult {
+    let body = HubSpotBody::from_request(call.request)?;
+    let app = call.state.apps.get(body.required_text("tokenKey")?).ok_or_else(invalid_token)?;
+    Ok(CallAnswer::from_read(json!({
         "userId": 1,
         "hubId": call.state.portal_id,
         "appId": app.id,
@@ -66,8 +66,8 @@ pub(super) fn token_info(call: &mut Call<'_>) -> Outcome {
     })))
 }
 
-fn invalid_token() -> Refusal {
-    Refusal::new(
+fn invalid_token() -> HubSpotRefusal {
+    HubSpotRefusal::new(
         401,
         "INVALID_AUTHENTICATION",
         "The OAuth token used to make this call is invalid: it was deactivated, or is of no private app.",

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::error::Refusal;
-use crate::clock::iso;
+use super::error::HubSpotRefusal;
+use crate::clock::format_iso;
 use crate::vendors::HUBSPOT_PROPERTY_NAME;
-use deployer_core::property::Property;
+use deployer_core::property::ContactProperty;
 
 /// The default group of properties, which every portal has from the start.
 pub(super) const CONTACT_INFORMATION: &str = "contactinformation";
@@ -27,7 +27,7 @@ pub struct PropertyDefinition {
     /// HubSpot's `fieldType`: `text`, `booleancheckbox`, …
     pub field_kind: String,
     pub group: String,
-    pub options: Vec<PropertyOption>,
+    pub options: Vec<SandboxPropertyOption>,
     /// Whether two contacts can't have the same value.
     pub unique: bool,
     /// Whether only HubSpot can set the value.
@@ -37,8 +37,8 @@ pub struct PropertyDefinition {
 }
 
 /// Converts the deployer's description of a property.
-impl From<Property> for PropertyDefinition {
-    fn from(property: Property) -> Self {
+impl From<ContactProperty> for PropertyDefinition {
+    fn from(property: ContactProperty) -> Self {
         let options = property.options.iter().map(|option| (option.label.as_str(), option.value.as_str()));
         let options: Vec<_> = options.collect();
         Self {
@@ -51,7 +51,7 @@ impl From<Property> for PropertyDefinition {
 
 /// One of the values that a property can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PropertyOption {
+pub struct SandboxPropertyOption {
     pub label: String,
     pub value: String,
     pub description: String,
@@ -77,7 +77,7 @@ impl PropertyDefinition {
     }
 
     /// A single checkbox.
-    pub fn tick_box(name: &str, label: &str) -> Self {
+    pub fn single_checkbox(name: &str, label: &str) -> Self {
         Self::new(name, label, "bool", "booleancheckbox").with_options(&[("Yes", "true"), ("No", "false")])
     }
 
@@ -86,7 +86,7 @@ impl PropertyDefinition {
     pub fn with_options(mut self, options: &[(&str, &str)]) -> Self {
         self.options = (0_i64..)
             .zip(options)
-            .map(|(display_order, (label, value))| PropertyOption {
+            .map(|(display_order, (label, value))| SandboxPropertyOption {
                 label: (*label).to_owned(),
                 value: (*value).to_owned(),
                 description: String::new(),
@@ -104,52 +104,64 @@ impl PropertyDefinition {
     }
 
     /// Whether it is a single checkbox, whose values are `true` and `false`.
-    pub(super) fn is_tick_box(&self) -> bool {
+    pub(super) fn is_single_checkbox(&self) -> bool {
         self.field_kind == "booleancheckbox"
     }
 
     /// Checks what the properties API checks. `groups` has the names of the existing groups.
-    pub(super) fn check(&self, groups: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    pub(super) fn check_definition(&self, groups: &BTreeMap<String, String>) -> Result<(), HubSpotRefusal> {
         check_name(&self.name)?;
         if self.label.trim().is_empty() {
-            return Err(Refusal::invalid("Property label can't be blank"));
+            return Err(HubSpotRefusal::invalid_request("Property label can't be blank"));
         }
-        let fields = fields_of(&self.kind).ok_or_else(|| {
-            Refusal::invalid(format!("Invalid property type \"{}\" of property \"{}\"", self.kind, self.name))
+        let fields = allowed_field_types(&self.kind).ok_or_else(|| {
+            HubSpotRefusal::invalid_request(format!(
+                "Invalid property type \"{}\" of property \"{}\"",
+                self.kind, self.name
+            ))
         })?;
         if !fields.contains(&self.field_kind.as_str()) {
             let (kind, field) = (&self.kind, &self.field_kind);
-            return Err(Refusal::invalid(format!(
+            return Err(HubSpotRefusal::invalid_request(format!(
                 "fieldType \"{field}\" isn't valid with type \"{kind}\": {fields:?}"
             )));
         }
         if !groups.contains_key(&self.group) {
-            return Err(Refusal::invalid(format!("Property group \"{}\" does not exist", self.group)));
+            return Err(HubSpotRefusal::invalid_request(format!("Property group \"{}\" does not exist", self.group)));
         }
         self.check_options()
     }
 
-    fn check_options(&self) -> Result<(), Refusal> {
+    fn check_options(&self) -> Result<(), HubSpotRefusal> {
         let mut values: Vec<&str> = self.options.iter().map(|option| option.value.as_str()).collect();
         values.sort_unstable();
         if values.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(Refusal::invalid(format!("Option values of property \"{}\" must be unique", self.name)));
+            return Err(HubSpotRefusal::invalid_request(format!(
+                "Option values of property \"{}\" must be unique",
+                self.name
+            )));
         }
-        if self.is_tick_box() && values != ["false", "true"] {
+        if self.is_single_checkbox() && values != ["false", "true"] {
             let message = "booleancheckbox properties must have exactly two options, with the values true and false";
-            return Err(Refusal::invalid(message));
+            return Err(HubSpotRefusal::invalid_request(message));
         }
         if self.kind == "enumeration" && values.is_empty() {
-            return Err(Refusal::invalid(format!("Enumeration property \"{}\" must have options", self.name)));
+            return Err(HubSpotRefusal::invalid_request(format!(
+                "Enumeration property \"{}\" must have options",
+                self.name
+            )));
         }
         if !values.is_empty() && !matches!(self.kind.as_str(), "enumeration" | "bool") {
-            return Err(Refusal::invalid(format!("Properties of type \"{}\" can't have options", self.kind)));
+            return Err(HubSpotRefusal::invalid_request(format!(
+                "Properties of type \"{}\" can't have options",
+                self.kind
+            )));
         }
         Ok(())
     }
 
     /// The property as the API returns it.
-    pub(super) fn json(&self, created: Timestamp, updated: Timestamp, archived: bool) -> Value {
+    pub(super) fn to_json(&self, created: Timestamp, updated: Timestamp, archived: bool) -> Value {
         let options = self.options.iter().map(|option| {
             json!({
                 "label": option.label,
@@ -160,8 +172,8 @@ impl PropertyDefinition {
             })
         });
         json!({
-            "updatedAt": iso(updated),
-            "createdAt": iso(created),
+            "updatedAt": format_iso(updated),
+            "createdAt": format_iso(created),
             "name": self.name,
             "label": self.label,
             "type": self.kind,
@@ -187,7 +199,7 @@ impl PropertyDefinition {
 }
 
 /// The field types that a type can have; `None` for a type that doesn't exist.
-fn fields_of(kind: &str) -> Option<&'static [&'static str]> {
+fn allowed_field_types(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
         "bool" => &["booleancheckbox", "calculation_equation"],
         "enumeration" => &["booleancheckbox", "checkbox", "radio", "select", "calculation_equation"],
@@ -198,16 +210,16 @@ fn fields_of(kind: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
+fn check_name(name: &str) -> Result<(), HubSpotRefusal> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(allowed) {
-        return Err(Refusal::invalid(format!(
+        return Err(HubSpotRefusal::invalid_request(format!(
             "Property name \"{name}\" is invalid. It must start with a letter, and may only have lowercase letters, \
              digits and underscores"
         )));
     }
     if name.len() > HUBSPOT_PROPERTY_NAME {
-        return Err(Refusal::invalid(format!(
+        return Err(HubSpotRefusal::invalid_request(format!(
             "Property name is {} characters long; at most {HUBSPOT_PROPERTY_NAME} are allowed",
             name.len()
         )));
@@ -216,7 +228,7 @@ fn check_name(name: &str) -> Result<(), Refusal> {
 }
 
 /// The properties that a portal has from the start, limited to those that venues use.
-pub(super) fn built_in() -> Vec<PropertyDefinition> {
+pub(super) fn built_in_properties() -> Vec<PropertyDefinition> {
     let own = |name, label, kind, field| PropertyDefinition {
         hubspot_defined: true,
         ..PropertyDefinition::new(name, label, kind, field)

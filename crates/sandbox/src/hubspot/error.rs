@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 /// Why HubSpot refuses a request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Refusal {
+pub struct HubSpotRefusal {
     /// The HTTP status of the response.
     pub status: u16,
     /// `VALIDATION_ERROR`, `OBJECT_NOT_FOUND`, `CONFLICT`, …
@@ -22,13 +22,13 @@ pub struct Refusal {
     pub policy: Option<&'static str>,
 }
 
-impl Refusal {
+impl HubSpotRefusal {
     pub(super) fn new(status: u16, category: &'static str, message: impl Into<String>) -> Self {
         Self { status, category, message: message.into(), context: Vec::new(), errors: Vec::new(), policy: None }
     }
 
     /// The request is invalid.
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(super) fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(400, "VALIDATION_ERROR", message)
     }
 
@@ -37,13 +37,13 @@ impl Refusal {
         Self::new(404, "OBJECT_NOT_FOUND", "resource not found")
     }
 
-    pub(super) fn with(mut self, name: &'static str, values: Vec<String>) -> Self {
+    pub(super) fn with_context(mut self, name: &'static str, values: Vec<String>) -> Self {
         self.context.push((name, values));
         self
     }
 
     /// The members that an error response and an error within a batch have in common.
-    pub(super) fn body(&self) -> Map<String, Value> {
+    pub(super) fn body_members(&self) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("status".to_owned(), json!("error"));
         body.insert("category".to_owned(), json!(self.category));
@@ -63,10 +63,10 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for HubSpotRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.category, self.message)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for HubSpotRefusal {}

@@ -5,39 +5,39 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::definition::PropertyDefinition;
-use super::error::Refusal;
-use super::json::{Body, wrong_type};
-use super::state::{Contact, State};
+use super::error::HubSpotRefusal;
+use super::json::{HubSpotBody, wrong_type};
+use super::state::{PortalState, SandboxContact};
 use super::validate::parse_time;
 use crate::vendors::HUBSPOT_SEARCH_FILTERS;
 
 /// Groups of filters, one of which must match. A search without groups matches every contact.
-pub(super) struct Filters(Vec<Vec<Filter>>);
+pub(super) struct SearchFilters(Vec<Vec<SearchFilter>>);
 
-struct Filter {
+struct SearchFilter {
     property: PropertyDefinition,
-    test: Test,
+    test: FilterTest,
 }
 
-enum Test {
+enum FilterTest {
     Has(bool),
     /// Equal to one of these (`true`) or to none of them (`false`). Either way, the contact must have a value.
-    OneOf(Vec<Operand>, bool),
+    OneOf(Vec<FilterOperand>, bool),
     /// Compares the value with the operand; the function tests the result.
-    Compared(Operand, fn(Ordering) -> bool),
-    Between(Operand, Operand),
+    Compared(FilterOperand, fn(Ordering) -> bool),
+    Between(FilterOperand, FilterOperand),
 }
 
-impl Filters {
-    pub(super) fn read(state: &State, groups: &[Value]) -> Result<Self, Refusal> {
+impl SearchFilters {
+    pub(super) fn parse_groups(state: &PortalState, groups: &[Value]) -> Result<Self, HubSpotRefusal> {
         let mut read = Vec::new();
         for group in groups {
-            let group = Body::from(group.clone())?;
+            let group = HubSpotBody::from_value(group.clone())?;
             read.push(
                 group
-                    .list("filters")?
+                    .required_list("filters")?
                     .iter()
-                    .map(|filter| Filter::read(state, filter))
+                    .map(|filter| SearchFilter::parse_filter(state, filter))
                     .collect::<Result<Vec<_>, _>>()?,
             );
         }
@@ -46,69 +46,73 @@ impl Filters {
             || read.iter().any(|group| group.len() > most_in_group)
             || read.iter().map(Vec::len).sum::<usize>() > most
         {
-            return Err(Refusal::invalid(format!(
+            return Err(HubSpotRefusal::invalid_request(format!(
                 "A search has at most {most_groups} filterGroups, {most_in_group} filters in a group and {most} in all"
             )));
         }
         Ok(Self(read))
     }
 
-    pub(super) fn hold(&self, contact: &Contact) -> bool {
-        self.0.is_empty() || self.0.iter().any(|group| group.iter().all(|filter| filter.holds(contact)))
+    pub(super) fn matches_contact(&self, contact: &SandboxContact) -> bool {
+        self.0.is_empty() || self.0.iter().any(|group| group.iter().all(|filter| filter.matches_contact(contact)))
     }
 }
 
-impl Filter {
-    fn read(state: &State, filter: &Value) -> Result<Self, Refusal> {
-        let filter = Body::from(filter.clone())?;
+impl SearchFilter {
+    fn parse_filter(state: &PortalState, filter: &Value) -> Result<Self, HubSpotRefusal> {
+        let filter = HubSpotBody::from_value(filter.clone())?;
         // Their types are checked even if the operator doesn't use them.
         filter.optional_text("value")?;
         filter.optional_text("highValue")?;
-        filter.texts("values")?;
-        let property = searched(state, filter.text("propertyName")?)?;
-        let operand = |name: &str| Ok::<_, Refusal>(Operand::new(&property, filter.text(name)?));
+        filter.optional_texts("values")?;
+        let property = searched_property(state, filter.required_text("propertyName")?)?;
+        let operand = |name: &str| Ok::<_, HubSpotRefusal>(FilterOperand::new(&property, filter.required_text(name)?));
         let operands = || {
-            filter.require(&["values"])?;
-            let values = filter.texts("values")?;
+            filter.require_members(&["values"])?;
+            let values = filter.optional_texts("values")?;
             if values.is_empty() {
-                return Err(Refusal::invalid("values must have at least one value"));
+                return Err(HubSpotRefusal::invalid_request("values must have at least one value"));
             }
-            Ok(values.iter().map(|text| Operand::new(&property, text)).collect::<Vec<_>>())
+            Ok(values.iter().map(|text| FilterOperand::new(&property, text)).collect::<Vec<_>>())
         };
-        let test = match filter.text("operator")? {
-            "HAS_PROPERTY" => Test::Has(true),
-            "NOT_HAS_PROPERTY" => Test::Has(false),
-            "EQ" => Test::OneOf(vec![operand("value")?], true),
-            "NEQ" => Test::OneOf(vec![operand("value")?], false),
-            "IN" => Test::OneOf(operands()?, true),
-            "NOT_IN" => Test::OneOf(operands()?, false),
-            "LT" => Test::Compared(operand("value")?, Ordering::is_lt),
-            "LTE" => Test::Compared(operand("value")?, Ordering::is_le),
-            "GT" => Test::Compared(operand("value")?, Ordering::is_gt),
-            "GTE" => Test::Compared(operand("value")?, Ordering::is_ge),
-            "BETWEEN" => Test::Between(operand("value")?, operand("highValue")?),
+        let test = match filter.required_text("operator")? {
+            "HAS_PROPERTY" => FilterTest::Has(true),
+            "NOT_HAS_PROPERTY" => FilterTest::Has(false),
+            "EQ" => FilterTest::OneOf(vec![operand("value")?], true),
+            "NEQ" => FilterTest::OneOf(vec![operand("value")?], false),
+            "IN" => FilterTest::OneOf(operands()?, true),
+            "NOT_IN" => FilterTest::OneOf(operands()?, false),
+            "LT" => FilterTest::Compared(operand("value")?, Ordering::is_lt),
+            "LTE" => FilterTest::Compared(operand("value")?, Ordering::is_le),
+            "GT" => FilterTest::Compared(operand("value")?, Ordering::is_gt),
+            "GTE" => FilterTest::Compared(operand("value")?, Ordering::is_ge),
+            "BETWEEN" => FilterTest::Between(operand("value")?, operand("highValue")?),
             other @ ("CONTAINS_TOKEN" | "NOT_CONTAINS_TOKEN") => {
-                return Err(Refusal::invalid(format!("The sandbox doesn't support the operator {other}")));
+                return Err(HubSpotRefusal::invalid_request(format!(
+                    "The sandbox doesn't support the operator {other}"
+                )));
             }
-            other => return Err(Refusal::invalid(format!("Invalid operator {other}"))),
+            other => return Err(HubSpotRefusal::invalid_request(format!("Invalid operator {other}"))),
         };
         Ok(Self { property, test })
     }
 
-    fn holds(&self, contact: &Contact) -> bool {
-        let value = contact.properties.get(&self.property.name).map(|text| Operand::new(&self.property, text));
-        let Some(value) = value else { return matches!(self.test, Test::Has(false)) };
+    fn matches_contact(&self, contact: &SandboxContact) -> bool {
+        let value = contact.properties.get(&self.property.name).map(|text| FilterOperand::new(&self.property, text));
+        let Some(value) = value else { return matches!(self.test, FilterTest::Has(false)) };
         match &self.test {
-            Test::Has(wanted) => *wanted,
-            Test::OneOf(operands, wanted) => operands.iter().any(|operand| value.compare(operand).is_eq()) == *wanted,
-            Test::Compared(operand, holds) => holds(value.compare(operand)),
-            Test::Between(low, high) => value.compare(low).is_ge() && value.compare(high).is_le(),
+            FilterTest::Has(wanted) => *wanted,
+            FilterTest::OneOf(operands, wanted) => {
+                operands.iter().any(|operand| value.compare_with(operand).is_eq()) == *wanted
+            }
+            FilterTest::Compared(operand, holds) => holds(value.compare_with(operand)),
+            FilterTest::Between(low, high) => value.compare_with(low).is_ge() && value.compare_with(high).is_le(),
         }
     }
 }
 
 /// A value in the form in which it is compared.
-enum Operand {
+enum FilterOperand {
     Number(f64),
     /// Milliseconds since 1970.
     Time(i64),
@@ -116,7 +120,7 @@ enum Operand {
     Text(String),
 }
 
-impl Operand {
+impl FilterOperand {
     fn new(property: &PropertyDefinition, text: &str) -> Self {
         let typed = match property.kind.as_str() {
             "number" => text.parse().ok().map(Self::Number),
@@ -126,30 +130,30 @@ impl Operand {
         typed.unwrap_or_else(|| Self::Text(text.to_lowercase()))
     }
 
-    fn compare(&self, other: &Self) -> Ordering {
+    fn compare_with(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Number(one), Self::Number(other)) => one.total_cmp(other),
             (Self::Time(one), Self::Time(other)) => one.cmp(other),
             (Self::Text(one), Self::Text(other)) => one.cmp(other),
             // Values that can't be parsed as the property's type come after those that can.
-            (one, other) => one.rank().cmp(&other.rank()),
+            (one, other) => one.type_rank().cmp(&other.type_rank()),
         }
     }
 
-    fn rank(&self) -> u8 {
+    fn type_rank(&self) -> u8 {
         u8::from(matches!(self, Self::Text(_)))
     }
 }
 
 /// How contacts are sorted. Those without a value come last; those with equal values are sorted by id.
-pub(super) struct Order {
+pub(super) struct SearchOrder {
     property: PropertyDefinition,
     descending: bool,
 }
 
-impl Order {
+impl SearchOrder {
     /// Reads the one sort that a search may have. Without it, the oldest contact comes first.
-    pub(super) fn read(state: &State, sorts: &[Value]) -> Result<Self, Refusal> {
+    pub(super) fn parse_sorts(state: &PortalState, sorts: &[Value]) -> Result<Self, HubSpotRefusal> {
         let (name, descending) = match sorts {
             [] => ("createdate".to_owned(), false),
             [Value::String(name)] => match name.strip_prefix('-') {
@@ -157,25 +161,26 @@ impl Order {
                 None => (name.clone(), false),
             },
             [sort @ Value::Object(_)] => {
-                let sort = Body::from(sort.clone())?;
+                let sort = HubSpotBody::from_value(sort.clone())?;
                 let descending = match sort.optional_text("direction")?.unwrap_or("ASCENDING") {
                     "ASCENDING" => false,
                     "DESCENDING" => true,
-                    other => return Err(Refusal::invalid(format!("Invalid sort direction {other}"))),
+                    other => return Err(HubSpotRefusal::invalid_request(format!("Invalid sort direction {other}"))),
                 };
-                (sort.text("propertyName")?.to_owned(), descending)
+                (sort.required_text("propertyName")?.to_owned(), descending)
             }
             [other] => return Err(wrong_type("string", other)),
-            _ => return Err(Refusal::invalid("Only one sort is allowed in a search")),
+            _ => return Err(HubSpotRefusal::invalid_request("Only one sort is allowed in a search")),
         };
-        Ok(Self { property: searched(state, &name)?, descending })
+        Ok(Self { property: searched_property(state, &name)?, descending })
     }
 
-    pub(super) fn compare(&self, one: &Contact, other: &Contact) -> Ordering {
-        let value = |contact: &Contact| contact.properties.get(&self.property.name).cloned();
+    pub(super) fn compare_contacts(&self, one: &SandboxContact, other: &SandboxContact) -> Ordering {
+        let value = |contact: &SandboxContact| contact.properties.get(&self.property.name).cloned();
         let by_value = match (value(one), value(other)) {
             (Some(one), Some(other)) => {
-                let order = Operand::new(&self.property, &one).compare(&Operand::new(&self.property, &other));
+                let order =
+                    FilterOperand::new(&self.property, &one).compare_with(&FilterOperand::new(&self.property, &other));
                 if self.descending { order.reverse() } else { order }
             }
             (one, other) => other.is_some().cmp(&one.is_some()),
@@ -184,7 +189,9 @@ impl Order {
     }
 }
 
-fn searched(state: &State, name: &str) -> Result<PropertyDefinition, Refusal> {
-    let definition = state.definition(name).cloned();
-    definition.ok_or_else(|| Refusal::invalid(format!("There was a problem with the request: no property {name}")))
+fn searched_property(state: &PortalState, name: &str) -> Result<PropertyDefinition, HubSpotRefusal> {
+    let definition = state.property_definition(name).cloned();
+    definition.ok_or_else(|| {
+        HubSpotRefusal::invalid_request(format!("There was a problem with the request: no property {name}"))
+    })
 }

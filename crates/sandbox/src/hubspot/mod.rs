@@ -24,23 +24,23 @@ use serde_json::Value;
 use sync_config::config::LedgerProperties;
 use tokio::sync::watch;
 
-pub use definition::{PropertyDefinition, PropertyOption};
-pub use error::Refusal;
-pub use state::{Contact, Properties};
+pub use definition::{PropertyDefinition, SandboxPropertyOption};
+pub use error::HubSpotRefusal;
+pub use state::{PropertyValues, SandboxContact};
 
-use super::answer::Answer;
-use super::clock::Clock;
+use super::answer::SandboxResponse;
+use super::clock::SandboxClock;
 use super::contacts_csv::ContactsFile;
-use super::faults::FaultHook;
-use super::front::{self, Front, Received, Request, Vendor};
-use deployer_core::property::{self, GROUP, GROUP_LABEL};
-use state::{App, State};
+use super::faults::SandboxFaultHook;
+use super::front::{self, ReceivedRequest, RecordedRequest, SandboxVendor, VendorFront};
+use deployer_core::property::{self, PROPERTY_GROUP, PROPERTY_GROUP_LABEL};
+use state::{PortalState, PrivateApp};
 
 /// The settings of a portal.
 #[derive(Debug, Clone)]
-pub struct HubSpotConfig {
+pub struct SandboxHubSpotConfig {
     pub portal_id: u64,
-    pub clock: Clock,
+    pub clock: SandboxClock,
     /// How long a write takes to show up in searches.
     pub search_lag: SignedDuration,
     /// Whether the rate limits are enforced.
@@ -49,54 +49,56 @@ pub struct HubSpotConfig {
 
 /// A portal. Clones are cheap and share the same portal.
 #[derive(Clone)]
-pub struct HubSpot {
-    inner: Arc<Inner>,
+pub struct SandboxHubSpot {
+    inner: Arc<HubSpotInner>,
 }
 
-struct Inner {
-    config: HubSpotConfig,
-    state: Mutex<State>,
-    front: Front,
+struct HubSpotInner {
+    config: SandboxHubSpotConfig,
+    state: Mutex<PortalState>,
+    front: VendorFront,
     changes: watch::Sender<u64>,
 }
 
-impl HubSpot {
+impl SandboxHubSpot {
     /// Creates a portal without contacts, tokens or custom properties.
-    pub fn new(config: HubSpotConfig) -> Self {
-        let state = State::new(config.portal_id, config.search_lag, config.clock.now());
-        let front = Front::new(config.clock.clone());
-        Self { inner: Arc::new(Inner { config, state: Mutex::new(state), front, changes: watch::Sender::new(0) }) }
+    pub fn new(config: SandboxHubSpotConfig) -> Self {
+        let state = PortalState::new(config.portal_id, config.search_lag, config.clock.now());
+        let front = VendorFront::new(config.clock.clone());
+        Self {
+            inner: Arc::new(HubSpotInner { config, state: Mutex::new(state), front, changes: watch::Sender::new(0) }),
+        }
     }
 
     /// The API, for a [`super::Server`].
-    pub fn router(&self) -> Router {
-        front::router(self.clone())
+    pub fn api_router(&self) -> Router {
+        front::vendor_router(self.clone())
     }
 
     /// Creates a private app with this token. An existing token gets these scopes.
     pub fn add_token(&self, token: &str, scopes: &[&str]) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         let id = state.apps.get(token).map_or(state.apps.len() as u64 + 1, |app| app.id);
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        state.apps.insert(token.to_owned(), App { id, scopes, requests: Default::default() });
+        state.apps.insert(token.to_owned(), PrivateApp { id, scopes, requests: Default::default() });
     }
 
     /// Revokes a token.
     pub fn revoke_token(&self, token: &str) {
-        self.state().apps.remove(token);
+        self.lock_state().apps.remove(token);
     }
 
     /// Creates a property, as an administrator does in the browser. An existing one is redefined and keeps its values.
     ///
     /// # Errors
     /// HubSpot doesn't allow such a property.
-    pub fn define_property(&self, definition: PropertyDefinition) -> Result<(), Refusal> {
+    pub fn define_property(&self, definition: PropertyDefinition) -> Result<(), HubSpotRefusal> {
         let now = self.inner.config.clock.now();
-        let mut state = self.state();
-        definition.check(&state.groups)?;
-        state.define(definition, now);
+        let mut state = self.lock_state();
+        definition.check_definition(&state.groups)?;
+        state.define_property(definition, now);
         drop(state);
-        self.changed();
+        self.notify_change();
         Ok(())
     }
 
@@ -104,9 +106,9 @@ impl HubSpot {
     ///
     /// # Errors
     /// One of the names isn't allowed for a property.
-    pub fn define_sync_properties(&self, ledger: &LedgerProperties, display_name: &str) -> Result<(), Refusal> {
-        self.state().groups.entry(GROUP.to_owned()).or_insert_with(|| GROUP_LABEL.to_owned());
-        let properties = property::of_venue(ledger, display_name, "");
+    pub fn define_sync_properties(&self, ledger: &LedgerProperties, display_name: &str) -> Result<(), HubSpotRefusal> {
+        self.lock_state().groups.entry(PROPERTY_GROUP.to_owned()).or_insert_with(|| PROPERTY_GROUP_LABEL.to_owned());
+        let properties = property::venue_properties(ledger, display_name, "");
         properties.into_iter().try_for_each(|(_, property)| self.define_property(property.into()))
     }
 
@@ -116,23 +118,23 @@ impl HubSpot {
     ///
     /// # Errors
     /// An id or email is already in use, or a value is invalid for its property. No contact is added then.
-    pub fn add_contacts(&self, contacts: Vec<Properties>) -> Result<Vec<u64>, Refusal> {
+    pub fn add_contacts(&self, contacts: Vec<PropertyValues>) -> Result<Vec<u64>, HubSpotRefusal> {
         let now = self.inner.config.clock.now();
-        let ids = import::add(&mut self.state(), contacts, now)?;
-        self.changed();
+        let ids = import::import_contacts(&mut self.lock_state(), contacts, now)?;
+        self.notify_change();
         Ok(ids)
     }
 
-    /// Does the same as [`HubSpot::add_contacts`], from a file. A column that isn't a property yet is created with the
+    /// Does the same as [`SandboxHubSpot::add_contacts`], from a file. A column that isn't a property yet is created with the
     /// column's label, as a single checkbox if the label is that of a flag.
     ///
     /// # Errors
-    /// The same as for [`HubSpot::add_contacts`].
-    pub fn import(&self, file: &ContactsFile) -> Result<Vec<u64>, Refusal> {
+    /// The same as for [`SandboxHubSpot::add_contacts`].
+    pub fn import_file(&self, file: &ContactsFile) -> Result<Vec<u64>, HubSpotRefusal> {
         for column in &file.columns {
-            if self.state().definition(&column.name).is_none() {
+            if self.lock_state().property_definition(&column.name).is_none() {
                 self.define_property(if column.is_flag() {
-                    PropertyDefinition::tick_box(&column.name, &column.label)
+                    PropertyDefinition::single_checkbox(&column.name, &column.label)
                 } else {
                     PropertyDefinition::new(&column.name, &column.label, "string", "text")
                 })?;
@@ -142,25 +144,25 @@ impl HubSpot {
     }
 
     /// All contacts, by id.
-    pub fn contacts(&self) -> Vec<Contact> {
-        self.state().contacts().map(|contact| Contact::clone(contact)).collect()
+    pub fn all_contacts(&self) -> Vec<SandboxContact> {
+        self.lock_state().active_contacts().map(|contact| SandboxContact::clone(contact)).collect()
     }
 
-    pub fn contact(&self, id: u64) -> Option<Contact> {
-        self.state().contact(id).map(|contact| Contact::clone(contact))
+    pub fn find_contact(&self, id: u64) -> Option<SandboxContact> {
+        self.lock_state().active_contact(id).map(|contact| SandboxContact::clone(contact))
     }
 
     /// Sets one property, as staff do in the browser. An empty value clears it.
     ///
     /// # Errors
     /// There is no such contact or property, or the value is invalid for the property.
-    pub fn set(&self, id: u64, property: &str, value: &str) -> Result<(), Refusal> {
+    pub fn set_property(&self, id: u64, property: &str, value: &str) -> Result<(), HubSpotRefusal> {
         let now = self.inner.config.clock.now();
-        let mut state = self.state();
-        let kept = state.check(Some(id), &[(property.to_owned(), value.to_owned())].into())?;
-        state.write(id, &kept, now).ok_or_else(Refusal::not_found)?;
+        let mut state = self.lock_state();
+        let kept = state.check_write(Some(id), &[(property.to_owned(), value.to_owned())].into())?;
+        state.write_contact(id, &kept, now).ok_or_else(HubSpotRefusal::not_found)?;
         drop(state);
-        self.changed();
+        self.notify_change();
         Ok(())
     }
 
@@ -168,11 +170,11 @@ impl HubSpot {
     ///
     /// # Errors
     /// There is no such contact.
-    pub fn delete(&self, id: u64) -> Result<(), Refusal> {
-        if !self.state().archive(id, self.inner.config.clock.now()) {
-            return Err(Refusal::not_found());
+    pub fn delete_contact(&self, id: u64) -> Result<(), HubSpotRefusal> {
+        if !self.lock_state().archive_contact(id, self.inner.config.clock.now()) {
+            return Err(HubSpotRefusal::not_found());
         }
-        self.changed();
+        self.notify_change();
         Ok(())
     }
 
@@ -181,36 +183,36 @@ impl HubSpot {
     ///
     /// # Errors
     /// One of them doesn't exist, or they are the same.
-    pub fn merge(&self, id: u64, into: u64) -> Result<(), Refusal> {
-        if !self.state().merge(id, into, self.inner.config.clock.now()) {
-            return Err(Refusal::not_found());
+    pub fn merge_contacts(&self, id: u64, into: u64) -> Result<(), HubSpotRefusal> {
+        if !self.lock_state().merge_contacts(id, into, self.inner.config.clock.now()) {
+            return Err(HubSpotRefusal::not_found());
         }
-        self.changed();
+        self.notify_change();
         Ok(())
     }
 
     /// Creates a workflow from JSON as the API returns it; missing members get HubSpot's defaults. An existing workflow
     /// with its id is replaced. Returns the id.
     pub fn add_workflow(&self, workflow: &Value) -> u64 {
-        let id = self.state().workflows.add_flow(workflow, self.inner.config.clock.now());
-        self.changed();
+        let id = self.lock_state().workflows.add_flow(workflow, self.inner.config.clock.now());
+        self.notify_change();
         id
     }
 
     /// Subscribes an app to events (`contact.propertyChange`, …), which are sent to `target_url`.
     pub fn add_webhook(&self, app_id: u64, target_url: &str, events: &[&str]) {
-        self.state().workflows.subscribe(app_id, target_url, events, self.inner.config.clock.now());
-        self.changed();
+        self.lock_state().workflows.subscribe_app(app_id, target_url, events, self.inner.config.clock.now());
+        self.notify_change();
     }
 
     /// A counter that grows with every change.
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub fn watch_changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
     }
 
-    /// The newest 10,000 requests since the start or the last [`HubSpot::forget_requests`], oldest first.
-    pub fn requests(&self) -> Vec<Request> {
-        self.inner.front.requests()
+    /// The newest 10,000 requests since the start or the last [`SandboxHubSpot::forget_requests`], oldest first.
+    pub fn recorded_requests(&self) -> Vec<RecordedRequest> {
+        self.inner.front.recorded_requests()
     }
 
     /// Clears the recorded requests, and numbers new ones from one.
@@ -219,36 +221,36 @@ impl HubSpot {
     }
 
     /// Asks `hook` for a fault at every request; `None` removes the hook.
-    pub fn set_faults(&self, hook: Option<FaultHook>) {
-        self.inner.front.set_faults(hook);
+    pub fn set_fault_hook(&self, hook: Option<SandboxFaultHook>) {
+        self.inner.front.set_fault_hook(hook);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, PortalState> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn changed(&self) {
+    fn notify_change(&self) {
         self.inner.changes.send_modify(|number| *number += 1);
     }
 }
 
-impl Vendor for HubSpot {
+impl SandboxVendor for SandboxHubSpot {
     const NAME: &'static str = "hubspot";
 
-    fn front(&self) -> &Front {
+    fn vendor_front(&self) -> &VendorFront {
         &self.inner.front
     }
 
-    fn answer(&self, request: &Received) -> Answer {
-        let (answer, changed) = routes::answer(&mut self.state(), &self.inner.config, request);
+    fn answer_request(&self, request: &ReceivedRequest) -> SandboxResponse {
+        let (answer, changed) = routes::answer_request(&mut self.lock_state(), &self.inner.config, request);
         if changed {
-            self.changed();
+            self.notify_change();
         }
         answer
     }
 }
 
-impl fmt::Debug for HubSpot {
+impl fmt::Debug for SandboxHubSpot {
     /// Omits tokens and contacts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HubSpot").field("portal_id", &self.inner.config.portal_id).finish_non_exhaustive()

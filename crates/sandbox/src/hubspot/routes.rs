@@ -4,46 +4,46 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::error::Refusal;
-use super::state::State;
-use super::{HubSpotConfig, account, batch, contacts, properties, search, workflows};
-use crate::answer::Answer;
-use crate::front::Received;
+use super::error::HubSpotRefusal;
+use super::state::PortalState;
+use super::{SandboxHubSpotConfig, account, batch, contacts, properties, search, workflows};
+use crate::answer::SandboxResponse;
+use crate::front::ReceivedRequest;
 use crate::vendors::{
     AUTOMATION, CONTACT_SCHEMAS_READ, CONTACT_SCHEMAS_WRITE, CONTACTS_READ, CONTACTS_WRITE, HUBSPOT_LIMIT,
     HUBSPOT_SEARCH_LIMIT, HUBSPOT_VERSIONS,
 };
 
 /// The result of a call: a status and a body, or a refusal.
-pub(super) type Outcome = Result<Done, Refusal>;
+pub(super) type CallResult = Result<CallAnswer, HubSpotRefusal>;
 
 /// The result of a call that succeeded.
 #[derive(Debug)]
-pub(super) struct Done {
+pub(super) struct CallAnswer {
     pub(super) status: u16,
     /// `null` is sent as no body.
     pub(super) body: Value,
     pub(super) changed: bool,
 }
 
-impl Done {
-    pub(super) fn read(body: Value) -> Self {
+impl CallAnswer {
+    pub(super) fn from_read(body: Value) -> Self {
         Self { status: 200, body, changed: false }
     }
 
-    pub(super) fn wrote(status: u16, body: Value) -> Self {
+    pub(super) fn from_write(status: u16, body: Value) -> Self {
         Self { status, body, changed: true }
     }
 }
 
 /// A call that is being processed.
-pub(super) struct Call<'a> {
-    pub(super) state: &'a mut State,
-    pub(super) request: &'a Received,
+pub(super) struct HubSpotCall<'a> {
+    pub(super) state: &'a mut PortalState,
+    pub(super) request: &'a ReceivedRequest,
     pub(super) now: Timestamp,
 }
 
-enum Endpoint {
+enum HubSpotEndpoint {
     TokenInfo,
     AccountDetails,
     Contacts,
@@ -61,9 +61,9 @@ enum Endpoint {
     WebhookSubscriptions(String),
 }
 
-impl Endpoint {
+impl HubSpotEndpoint {
     /// The two generations of paths have the version in different places.
-    fn of(path: &str) -> Option<Self> {
+    fn parse_path(path: &str) -> Option<Self> {
         let decoded = |segment| percent_decode_str(segment).decode_utf8().map(|text| text.into_owned()).ok();
         let segments = path.trim_matches('/').split('/').map(decoded).collect::<Option<Vec<_>>>()?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -100,7 +100,7 @@ impl Endpoint {
     }
 
     /// The scope that a method needs; `None` if the endpoint doesn't have the method.
-    fn scope(&self, method: &str) -> Option<Option<&'static str>> {
+    fn required_scope(&self, method: &str) -> Option<Option<&'static str>> {
         Some(match (self, method) {
             (Self::TokenInfo, "POST") | (Self::AccountDetails, "GET") => None,
             (Self::WebhookSettings(_) | Self::WebhookSubscriptions(_), "GET") => None,
@@ -119,28 +119,28 @@ impl Endpoint {
         })
     }
 
-    fn run(&self, call: &mut Call<'_>) -> Outcome {
+    fn run_call(&self, call: &mut HubSpotCall<'_>) -> CallResult {
         match (self, call.request.method.as_str()) {
             (Self::TokenInfo, _) => account::token_info(call),
-            (Self::AccountDetails, _) => account::details(call),
-            (Self::Contacts, "GET") => contacts::list(call),
-            (Self::Contacts, _) => contacts::create(call),
-            (Self::Search, _) => search::search(call),
-            (Self::BatchRead, _) => batch::read(call),
-            (Self::BatchUpdate, _) => batch::update(call),
-            (Self::Contact(id), "GET") => contacts::get(call, id),
-            (Self::Contact(id), "PATCH") => contacts::update(call, id),
-            (Self::Contact(id), _) => contacts::archive(call, id),
-            (Self::Properties, "GET") => properties::list(call),
-            (Self::Properties, _) => properties::create(call),
-            (Self::Groups, "GET") => properties::groups(call),
+            (Self::AccountDetails, _) => account::account_details(call),
+            (Self::Contacts, "GET") => contacts::list_contacts(call),
+            (Self::Contacts, _) => contacts::create_contact(call),
+            (Self::Search, _) => search::search_contacts(call),
+            (Self::BatchRead, _) => batch::read_batch(call),
+            (Self::BatchUpdate, _) => batch::update_batch(call),
+            (Self::Contact(id), "GET") => contacts::get_contact(call, id),
+            (Self::Contact(id), "PATCH") => contacts::update_contact(call, id),
+            (Self::Contact(id), _) => contacts::archive_contact(call, id),
+            (Self::Properties, "GET") => properties::list_properties(call),
+            (Self::Properties, _) => properties::create_property(call),
+            (Self::Groups, "GET") => properties::list_groups(call),
             (Self::Groups, _) => properties::create_group(call),
-            (Self::Group(name), _) => properties::group(call, name),
-            (Self::Property(name), "GET") => properties::get(call, name),
-            (Self::Property(name), "PATCH") => properties::update(call, name),
-            (Self::Property(name), _) => properties::archive(call, name),
-            (Self::Flows, _) => workflows::list(call),
-            (Self::Flow(id), _) => workflows::get(call, id),
+            (Self::Group(name), _) => properties::get_group(call, name),
+            (Self::Property(name), "GET") => properties::get_property(call, name),
+            (Self::Property(name), "PATCH") => properties::update_property(call, name),
+            (Self::Property(name), _) => properties::archive_property(call, name),
+            (Self::Flows, _) => workflows::list_flows(call),
+            (Self::Flow(id), _) => workflows::get_flow(call, id),
             (Self::WebhookSettings(app), _) => workflows::webhook_settings(call, app),
             (Self::WebhookSubscriptions(app), _) => workflows::webhook_subscriptions(call, app),
         }
@@ -148,57 +148,62 @@ impl Endpoint {
 }
 
 /// Answers a request, and returns whether it changed anything.
-pub(super) fn answer(state: &mut State, config: &HubSpotConfig, request: &Received) -> (Answer, bool) {
+pub(super) fn answer_request(
+    state: &mut PortalState,
+    config: &SandboxHubSpotConfig,
+    request: &ReceivedRequest,
+) -> (SandboxResponse, bool) {
     let mut headers = Vec::new();
-    let outcome = outcome(state, config, request, &mut headers);
+    let outcome = run_request(state, config, request, &mut headers);
     let (mut answer, changed) = match outcome {
-        Ok(Done { status, body: Value::Null, changed }) => (Answer::empty(status), changed),
-        Ok(Done { status, body, changed }) => (Answer::json(status, &body), changed),
+        Ok(CallAnswer { status, body: Value::Null, changed }) => (SandboxResponse::without_body(status), changed),
+        Ok(CallAnswer { status, body, changed }) => (SandboxResponse::from_json(status, &body), changed),
         Err(refusal) => {
-            let mut body = refusal.body();
-            body.insert("correlationId".to_owned(), json!(state.correlation_id()));
-            (Answer::json(refusal.status, &Value::Object(body)), false)
+            let mut body = refusal.body_members();
+            body.insert("correlationId".to_owned(), json!(state.next_correlation_id()));
+            (SandboxResponse::from_json(refusal.status, &Value::Object(body)), false)
         }
     };
     answer.headers.extend(headers);
     (answer, changed)
 }
 
-fn outcome(
-    state: &mut State,
-    config: &HubSpotConfig,
-    request: &Received,
+fn run_request(
+    state: &mut PortalState,
+    config: &SandboxHubSpotConfig,
+    request: &ReceivedRequest,
     headers: &mut Vec<(String, String)>,
-) -> Outcome {
-    let endpoint = Endpoint::of(&request.path).ok_or_else(Refusal::not_found)?;
-    let scope =
-        endpoint.scope(&request.method).ok_or_else(|| Refusal::new(405, "METHOD_NOT_ALLOWED", "Method not allowed"))?;
+) -> CallResult {
+    let endpoint = HubSpotEndpoint::parse_path(&request.path).ok_or_else(HubSpotRefusal::not_found)?;
+    let scope = endpoint
+        .required_scope(&request.method)
+        .ok_or_else(|| HubSpotRefusal::new(405, "METHOD_NOT_ALLOWED", "Method not allowed"))?;
     // This call needs no authorization: the token that it asks about is in its body.
-    if !matches!(endpoint, Endpoint::TokenInfo) {
-        let token = account::token(state, request)?;
+    if !matches!(endpoint, HubSpotEndpoint::TokenInfo) {
+        let token = account::require_token(state, request)?;
         if config.limits {
-            limit(state, &endpoint, &token, request.at, headers)?;
+            check_rate_limit(state, &endpoint, &token, request.at, headers)?;
         }
         account::check_scope(state, &token, scope)?;
     }
-    endpoint.run(&mut Call { state, request, now: request.at })
+    endpoint.run_call(&mut HubSpotCall { state, request, now: request.at })
 }
 
-fn limit(
-    state: &mut State,
-    endpoint: &Endpoint,
+fn check_rate_limit(
+    state: &mut PortalState,
+    endpoint: &HubSpotEndpoint,
     token: &str,
     now: Timestamp,
     headers: &mut Vec<(String, String)>,
-) -> Result<(), Refusal> {
+) -> Result<(), HubSpotRefusal> {
     let reached = |policy: &'static str| {
         let message = format!("You have reached your {} limit.", policy.to_lowercase());
-        Refusal { policy: Some(policy), ..Refusal::new(429, "RATE_LIMITS", message) }
+        HubSpotRefusal { policy: Some(policy), ..HubSpotRefusal::new(429, "RATE_LIMITS", message) }
     };
-    if matches!(endpoint, Endpoint::Search) {
-        return state.searches.take(HUBSPOT_SEARCH_LIMIT, now).map(drop).ok_or_else(|| reached("SECONDLY"));
+    if matches!(endpoint, HubSpotEndpoint::Search) {
+        return state.searches.take_request(HUBSPOT_SEARCH_LIMIT, now).map(drop).ok_or_else(|| reached("SECONDLY"));
     }
-    let left = state.apps.get_mut(token).and_then(|app| app.requests.take(HUBSPOT_LIMIT, now));
+    let left = state.apps.get_mut(token).and_then(|app| app.requests.take_request(HUBSPOT_LIMIT, now));
     for (name, value) in [
         ("x-hubspot-ratelimit-max", HUBSPOT_LIMIT.requests.to_string()),
         ("x-hubspot-ratelimit-remaining", left.unwrap_or_default().to_string()),

@@ -4,34 +4,36 @@
 
 use serde_json::json;
 
-use super::error::Refusal;
-use super::filter::{Filters, Order};
-use super::json::{Body, DEFAULT_PROPERTIES, contact as contact_json};
-use super::routes::{Call, Done, Outcome};
+use super::error::HubSpotRefusal;
+use super::filter::{SearchFilters, SearchOrder};
+use super::json::{DEFAULT_PROPERTIES, HubSpotBody, contact_json};
+use super::routes::{CallAnswer, CallResult, HubSpotCall};
 use crate::vendors::{HUBSPOT_SEARCH_PAGE, HUBSPOT_SEARCH_RESULTS};
 
 /// `POST …/contacts/search`
-pub(super) fn search(call: &mut Call<'_>) -> Outcome {
-    let body = Body::of(call.request)?;
-    body.require(&["filterGroups", "sorts", "properties", "limit", "after"])?;
+pub(super) fn search_contacts(call: &mut HubSpotCall<'_>) -> CallResult {
+    let body = HubSpotBody::from_request(call.request)?;
+    body.require_members(&["filterGroups", "sorts", "properties", "limit", "after"])?;
     let limit = match body.optional_number("limit")?.and_then(|limit| usize::try_from(limit).ok()) {
         Some(limit) if (1..=HUBSPOT_SEARCH_PAGE).contains(&limit) => limit,
-        _ => return Err(Refusal::invalid(format!("limit must be between 1 and {HUBSPOT_SEARCH_PAGE}"))),
+        _ => return Err(HubSpotRefusal::invalid_request(format!("limit must be between 1 and {HUBSPOT_SEARCH_PAGE}"))),
     };
-    let after = after(body.text("after")?)?;
+    let after = parse_after(body.required_text("after")?)?;
     if after >= HUBSPOT_SEARCH_RESULTS {
-        return Err(Refusal::invalid(format!("Paging past {HUBSPOT_SEARCH_RESULTS} results is not supported")));
+        return Err(HubSpotRefusal::invalid_request(format!(
+            "Paging past {HUBSPOT_SEARCH_RESULTS} results is not supported"
+        )));
     }
-    let asked = body.texts("properties")?;
-    let filters = Filters::read(call.state, body.optional_list("filterGroups")?)?;
-    let order = Order::read(call.state, body.optional_list("sorts")?)?;
+    let asked = body.optional_texts("properties")?;
+    let filters = SearchFilters::parse_groups(call.state, body.optional_list("filterGroups")?)?;
+    let order = SearchOrder::parse_sorts(call.state, body.optional_list("sorts")?)?;
     if body.optional_text("query")?.is_some_and(|query| !query.is_empty()) {
-        return Err(Refusal::invalid("The sandbox doesn't support searches by query"));
+        return Err(HubSpotRefusal::invalid_request("The sandbox doesn't support searches by query"));
     }
 
-    let mut found = call.state.indexed(call.now);
-    found.retain(|contact| filters.hold(contact));
-    found.sort_by(|one, other| order.compare(one, other));
+    let mut found = call.state.indexed_contacts(call.now);
+    found.retain(|contact| filters.matches_contact(contact));
+    found.sort_by(|one, other| order.compare_contacts(one, other));
     let page = found.iter().skip(after).take(limit);
     let results = page.map(|contact| contact_json(call.state, contact, &asked, &DEFAULT_PROPERTIES));
     let mut body = json!({ "total": found.len(), "results": results.collect::<Vec<_>>() });
@@ -39,13 +41,13 @@ pub(super) fn search(call: &mut Call<'_>) -> Outcome {
     if next < found.len() {
         body["paging"] = json!({ "next": { "after": next.to_string() } });
     }
-    Ok(Done::read(body))
+    Ok(CallAnswer::from_read(body))
 }
 
 /// How many contacts come before the page. Clients send back the value they were given; for the first page it is empty.
-fn after(text: &str) -> Result<usize, Refusal> {
+fn parse_after(text: &str) -> Result<usize, HubSpotRefusal> {
     if text.is_empty() {
         return Ok(0);
     }
-    text.parse().map_err(|_| Refusal::invalid("after must be the paging.next.after of a response"))
+    text.parse().map_err(|_| HubSpotRefusal::invalid_request("after must be the paging.next.after of a response"))
 }

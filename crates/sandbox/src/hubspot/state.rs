@@ -5,31 +5,31 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::definition::{CONTACT_INFORMATION, PropertyDefinition, built_in};
-use super::error::Refusal;
-use super::validate::{self, Invalid};
-use super::workflows::Workflows;
-use crate::clock::{iso, later};
-use crate::limits::Window;
+use super::definition::{CONTACT_INFORMATION, PropertyDefinition, built_in_properties};
+use super::error::HubSpotRefusal;
+use super::validate::{self, InvalidValue};
+use super::workflows::PortalWorkflows;
+use crate::clock::{add_clamped, format_iso};
+use crate::limits::RequestWindow;
 use crate::vendors::HUBSPOT_HISTORY;
 
 /// Property values by name. Properties without a value are absent.
-pub type Properties = BTreeMap<String, String>;
+pub type PropertyValues = BTreeMap<String, String>;
 
 /// A contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contact {
+pub struct SandboxContact {
     pub id: u64,
-    pub properties: Properties,
+    pub properties: PropertyValues,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
 #[derive(Debug)]
-struct Stored {
-    current: Arc<Contact>,
+struct StoredContact {
+    current: Arc<SandboxContact>,
     /// Each version of the contact and when it was written, as far back as the index may still show it.
-    history: VecDeque<(Timestamp, Arc<Contact>)>,
+    history: VecDeque<(Timestamp, Arc<SandboxContact>)>,
     /// The values of each property, newest first.
     values: BTreeMap<String, VecDeque<(Timestamp, String)>>,
     archived_at: Option<Timestamp>,
@@ -37,7 +37,7 @@ struct Stored {
 
 /// A property, and whether it is archived.
 #[derive(Debug)]
-pub(super) struct Property {
+pub(super) struct StoredProperty {
     pub(super) definition: PropertyDefinition,
     pub(super) created: Timestamp,
     pub(super) updated: Timestamp,
@@ -46,34 +46,34 @@ pub(super) struct Property {
 
 /// A private app.
 #[derive(Debug)]
-pub(super) struct App {
+pub(super) struct PrivateApp {
     pub(super) id: u64,
     pub(super) scopes: Vec<String>,
-    pub(super) requests: Window,
+    pub(super) requests: RequestWindow,
 }
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct PortalState {
     pub(super) portal_id: u64,
     search_lag: SignedDuration,
-    contacts: BTreeMap<u64, Stored>,
+    contacts: BTreeMap<u64, StoredContact>,
     /// For each merged contact, the one it was merged into.
     merged: BTreeMap<u64, u64>,
-    pub(super) properties: BTreeMap<String, Property>,
+    pub(super) properties: BTreeMap<String, StoredProperty>,
     /// Labels by name.
     pub(super) groups: BTreeMap<String, String>,
     /// By token.
-    pub(super) apps: BTreeMap<String, App>,
-    pub(super) searches: Window,
-    pub(super) workflows: Workflows,
+    pub(super) apps: BTreeMap<String, PrivateApp>,
+    pub(super) searches: RequestWindow,
+    pub(super) workflows: PortalWorkflows,
     answers: u64,
 }
 
-impl State {
+impl PortalState {
     pub(super) fn new(portal_id: u64, search_lag: SignedDuration, now: Timestamp) -> Self {
-        let properties = built_in().into_iter().map(|definition| {
+        let properties = built_in_properties().into_iter().map(|definition| {
             let name = definition.name.clone();
-            (name, Property { definition, created: now, updated: now, archived: false })
+            (name, StoredProperty { definition, created: now, updated: now, archived: false })
         });
         Self {
             portal_id,
@@ -83,93 +83,103 @@ impl State {
             properties: properties.collect(),
             groups: [(CONTACT_INFORMATION.to_owned(), "Contact information".to_owned())].into(),
             apps: BTreeMap::new(),
-            searches: Window::default(),
-            workflows: Workflows::default(),
+            searches: RequestWindow::default(),
+            workflows: PortalWorkflows::default(),
             answers: 0,
         }
     }
 
     /// The id that HubSpot's support asks for, different in each error response.
-    pub(super) fn correlation_id(&mut self) -> String {
+    pub(super) fn next_correlation_id(&mut self) -> String {
         self.answers += 1;
         format!("00000000-0000-4000-8000-{:012x}", self.answers)
     }
 
     /// A property that isn't archived.
-    pub(super) fn definition(&self, name: &str) -> Option<&PropertyDefinition> {
+    pub(super) fn property_definition(&self, name: &str) -> Option<&PropertyDefinition> {
         self.properties.get(name).filter(|property| !property.archived).map(|property| &property.definition)
     }
 
     /// Creates a property, or redefines it.
-    pub(super) fn define(&mut self, definition: PropertyDefinition, now: Timestamp) {
+    pub(super) fn define_property(&mut self, definition: PropertyDefinition, now: Timestamp) {
         let created = self.properties.get(&definition.name).map_or(now, |property| property.created);
-        let property = Property { definition, created, updated: now, archived: false };
+        let property = StoredProperty { definition, created, updated: now, archived: false };
         self.properties.insert(property.definition.name.clone(), property);
     }
 
     /// The contacts that aren't archived, by id.
-    pub(super) fn contacts(&self) -> impl Iterator<Item = &Arc<Contact>> {
+    pub(super) fn active_contacts(&self) -> impl Iterator<Item = &Arc<SandboxContact>> {
         self.contacts.values().filter(|stored| stored.archived_at.is_none()).map(|stored| &stored.current)
     }
 
-    pub(super) fn contact(&self, id: u64) -> Option<&Arc<Contact>> {
+    pub(super) fn active_contact(&self, id: u64) -> Option<&Arc<SandboxContact>> {
         self.contacts.get(&id).filter(|stored| stored.archived_at.is_none()).map(|stored| &stored.current)
     }
 
     /// The contacts as the search index sees them at `now`.
-    pub(super) fn indexed(&self, now: Timestamp) -> Vec<&Arc<Contact>> {
-        let as_of = later(now, -self.search_lag);
+    pub(super) fn indexed_contacts(&self, now: Timestamp) -> Vec<&Arc<SandboxContact>> {
+        let as_of = add_clamped(now, -self.search_lag);
         let stored = self.contacts.values().filter(|stored| stored.archived_at.is_none_or(|archived| archived > as_of));
         stored.filter_map(|stored| Some(&stored.history.iter().rfind(|(since, _)| *since <= as_of)?.1)).collect()
     }
 
     /// Validates a write to the contact `id`, or to a new one, and returns the values as they are stored.
-    pub(super) fn check(&self, id: Option<u64>, changes: &Properties) -> Result<Properties, Refusal> {
-        let (mut kept, mut invalid) = (Properties::new(), Vec::new());
+    pub(super) fn check_write(
+        &self,
+        id: Option<u64>,
+        changes: &PropertyValues,
+    ) -> Result<PropertyValues, HubSpotRefusal> {
+        let (mut kept, mut invalid) = (PropertyValues::new(), Vec::new());
         for (name, value) in changes {
             match self
-                .definition(name)
-                .ok_or_else(|| Invalid::unknown(name))
-                .and_then(|definition| validate::value(definition, value))
+                .property_definition(name)
+                .ok_or_else(|| InvalidValue::unknown_property(name))
+                .and_then(|definition| validate::validate_value(definition, value))
             {
                 Ok(value) => drop(kept.insert(name.clone(), value)),
                 Err(error) => invalid.push(error),
             }
         }
         if !invalid.is_empty() {
-            return Err(validate::refusal(self.portal_id, &invalid));
+            return Err(validate::refuse_values(self.portal_id, &invalid));
         }
         self.check_unique(id, &kept)?;
         Ok(kept)
     }
 
     /// Emails are unique among contacts, and so are the custom properties that were defined as unique.
-    fn check_unique(&self, id: Option<u64>, changes: &Properties) -> Result<(), Refusal> {
+    fn check_unique(&self, id: Option<u64>, changes: &PropertyValues) -> Result<(), HubSpotRefusal> {
         for (name, value) in changes.iter().filter(|(_, value)| !value.is_empty()) {
-            if !self.definition(name).is_some_and(|definition| definition.unique) {
+            if !self.property_definition(name).is_some_and(|definition| definition.unique) {
                 continue;
             }
-            let other = self.contacts().find(|other| Some(other.id) != id && other.properties.get(name) == Some(value));
+            let other =
+                self.active_contacts().find(|other| Some(other.id) != id && other.properties.get(name) == Some(value));
             if let Some(other) = other {
                 let message = format!("Contact already exists. Existing ID: {}", other.id);
-                return Err(Refusal::new(409, "CONFLICT", message));
+                return Err(HubSpotRefusal::new(409, "CONFLICT", message));
             }
         }
         Ok(())
     }
 
     /// Writes values that were validated.
-    pub(super) fn write(&mut self, id: u64, changes: &Properties, now: Timestamp) -> Option<Arc<Contact>> {
-        let as_of = later(now, -self.search_lag);
+    pub(super) fn write_contact(
+        &mut self,
+        id: u64,
+        changes: &PropertyValues,
+        now: Timestamp,
+    ) -> Option<Arc<SandboxContact>> {
+        let as_of = add_clamped(now, -self.search_lag);
         let stored = self.contacts.get_mut(&id).filter(|stored| stored.archived_at.is_none())?;
-        let mut contact = Contact::clone(&stored.current);
-        merge(&mut contact.properties, changes);
+        let mut contact = SandboxContact::clone(&stored.current);
+        merge_properties(&mut contact.properties, changes);
         contact.updated_at = now;
-        contact.properties.insert("lastmodifieddate".to_owned(), iso(now));
+        contact.properties.insert("lastmodifieddate".to_owned(), format_iso(now));
         let contact = Arc::new(contact);
         stored.current = Arc::clone(&contact);
         stored.history.push_back((now, Arc::clone(&contact)));
-        remember(&mut stored.values, changes, now);
+        record_history(&mut stored.values, changes, now);
         // Of the versions that the index has already reached, searches can only show the newest.
         while stored.history.get(1).is_some_and(|(since, _)| *since <= as_of) {
             stored.history.pop_front();
@@ -178,32 +188,33 @@ impl State {
     }
 
     /// Creates a contact from values that were validated. From `indexed_from` on, searches find it.
-    pub(super) fn create(&mut self, contact: Contact, indexed_from: Timestamp) -> Arc<Contact> {
+    pub(super) fn create_contact(&mut self, contact: SandboxContact, indexed_from: Timestamp) -> Arc<SandboxContact> {
         let mut contact = contact;
         contact.properties.retain(|_, value| !value.is_empty());
         for (name, value) in [
             ("hs_object_id", contact.id.to_string()),
-            ("createdate", iso(contact.created_at)),
-            ("lastmodifieddate", iso(contact.updated_at)),
+            ("createdate", format_iso(contact.created_at)),
+            ("lastmodifieddate", format_iso(contact.updated_at)),
         ] {
             contact.properties.insert(name.to_owned(), value);
         }
         let contact = Arc::new(contact);
         let history = [(indexed_from, Arc::clone(&contact))].into();
         let mut values = BTreeMap::new();
-        remember(&mut values, &contact.properties, contact.updated_at);
-        self.contacts.insert(contact.id, Stored { current: Arc::clone(&contact), history, values, archived_at: None });
+        record_history(&mut values, &contact.properties, contact.updated_at);
+        self.contacts
+            .insert(contact.id, StoredContact { current: Arc::clone(&contact), history, values, archived_at: None });
         contact
     }
 
     /// The values that a contact's property has had and when each was written, newest first.
-    pub(super) fn values(&self, id: u64, property: &str) -> impl Iterator<Item = &(Timestamp, String)> {
+    pub(super) fn property_history(&self, id: u64, property: &str) -> impl Iterator<Item = &(Timestamp, String)> {
         self.contacts.get(&id).and_then(|stored| stored.values.get(property)).into_iter().flatten()
     }
 
     /// Merges a contact into another: its id resolves to that one from now on.
-    pub(super) fn merge(&mut self, id: u64, into: u64, now: Timestamp) -> bool {
-        let merges = id != into && self.contact(into).is_some() && self.archive(id, now);
+    pub(super) fn merge_contacts(&mut self, id: u64, into: u64, now: Timestamp) -> bool {
+        let merges = id != into && self.active_contact(into).is_some() && self.archive_contact(id, now);
         if merges {
             self.merged.insert(id, into);
         }
@@ -211,32 +222,36 @@ impl State {
     }
 
     /// The contact that an id resolves to, after merges.
-    pub(super) fn resolve(&self, id: u64) -> Option<u64> {
+    pub(super) fn resolve_id(&self, id: u64) -> Option<u64> {
         let mut id = id;
         while let Some(into) = self.merged.get(&id) {
             id = *into;
         }
-        self.contact(id).map(|contact| contact.id)
+        self.active_contact(id).map(|contact| contact.id)
     }
 
     /// Whether an id was ever used.
-    pub(super) fn knows(&self, id: u64) -> bool {
+    pub(super) fn knows_id(&self, id: u64) -> bool {
         self.contacts.contains_key(&id)
     }
 
     /// An id that no contact has ever had.
-    pub(super) fn next_id(&self) -> u64 {
+    pub(super) fn next_contact_id(&self) -> u64 {
         self.contacts.last_key_value().map_or(1_001, |(id, _)| id + 1)
     }
 
     /// Moves a contact to the recycle bin. The index still has it for a while.
-    pub(super) fn archive(&mut self, id: u64, now: Timestamp) -> bool {
+    pub(super) fn archive_contact(&mut self, id: u64, now: Timestamp) -> bool {
         let stored = self.contacts.get_mut(&id).filter(|stored| stored.archived_at.is_none());
         stored.map(|stored| stored.archived_at = Some(now)).is_some()
     }
 }
 
-fn remember(values: &mut BTreeMap<String, VecDeque<(Timestamp, String)>>, changes: &Properties, now: Timestamp) {
+fn record_history(
+    values: &mut BTreeMap<String, VecDeque<(Timestamp, String)>>,
+    changes: &PropertyValues,
+    now: Timestamp,
+) {
     for (name, value) in changes {
         let history = values.entry(name.clone()).or_default();
         history.push_front((now, value.clone()));
@@ -244,7 +259,7 @@ fn remember(values: &mut BTreeMap<String, VecDeque<(Timestamp, String)>>, change
     }
 }
 
-fn merge(properties: &mut Properties, changes: &Properties) {
+fn merge_properties(properties: &mut PropertyValues, changes: &PropertyValues) {
     for (name, value) in changes {
         if value.is_empty() {
             properties.remove(name);

@@ -5,28 +5,28 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::definition::PropertyDefinition;
-use super::error::Refusal;
-use crate::clock::iso;
+use super::error::HubSpotRefusal;
+use crate::clock::format_iso;
 use crate::email::looks_like_email;
 use crate::vendors::HUBSPOT_PROPERTY_VALUE;
 
 /// An invalid value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Invalid {
+pub(super) struct InvalidValue {
     pub(super) property: String,
     pub(super) error: &'static str,
     pub(super) message: String,
 }
 
-impl Invalid {
-    pub(super) fn unknown(property: &str) -> Self {
+impl InvalidValue {
+    pub(super) fn unknown_property(property: &str) -> Self {
         let message = format!("Property \"{property}\" does not exist");
         Self { property: property.to_owned(), error: "PROPERTY_DOESNT_EXIST", message }
     }
 }
 
 /// The refusal of a write. Its message contains the invalid values as JSON, as HubSpot's does.
-pub(super) fn refusal(portal_id: u64, invalid: &[Invalid]) -> Refusal {
+pub(super) fn refuse_values(portal_id: u64, invalid: &[InvalidValue]) -> HubSpotRefusal {
     let list = invalid.iter().map(|invalid| {
         json!({
             "isValid": false,
@@ -37,7 +37,8 @@ pub(super) fn refusal(portal_id: u64, invalid: &[Invalid]) -> Refusal {
             "portalId": portal_id,
         })
     });
-    let mut refusal = Refusal::invalid(format!("Property values were not valid: {}", Value::from_iter(list)));
+    let mut refusal =
+        HubSpotRefusal::invalid_request(format!("Property values were not valid: {}", Value::from_iter(list)));
     refusal.errors = invalid
         .iter()
         .map(|invalid| {
@@ -49,9 +50,9 @@ pub(super) fn refusal(portal_id: u64, invalid: &[Invalid]) -> Refusal {
 }
 
 /// The value as it is stored. An empty value clears the property, whatever its type.
-pub(super) fn value(definition: &PropertyDefinition, value: &str) -> Result<String, Invalid> {
+pub(super) fn validate_value(definition: &PropertyDefinition, value: &str) -> Result<String, InvalidValue> {
     let invalid =
-        |error: &'static str, message: String| Err(Invalid { property: definition.name.clone(), error, message });
+        |error: &'static str, message: String| Err(InvalidValue { property: definition.name.clone(), error, message });
     if definition.read_only {
         let message = format!("\"{}\" is a read only property; its value cannot be set.", definition.name);
         return invalid("READ_ONLY_VALUE", message);
@@ -92,7 +93,7 @@ pub(super) fn value(definition: &PropertyDefinition, value: &str) -> Result<Stri
             None => invalid("INVALID_DATE", format!("{value} was not a valid date.")),
         },
         "datetime" => match parse_time(value) {
-            Some(time) => Ok(iso(time)),
+            Some(time) => Ok(format_iso(time)),
             None => invalid("INVALID_DATE", format!("{value} was not a valid date and time.")),
         },
         _ => Ok(value.to_owned()),
@@ -105,14 +106,14 @@ pub(super) fn parse_time(text: &str) -> Option<Timestamp> {
         return Timestamp::from_millisecond(milliseconds).ok();
     }
     text.parse::<Timestamp>().ok().or_else(|| {
-        let date = date_alone(text)?;
+        let date = parse_plain_date(text)?;
         Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
     })
 }
 
 /// Parses `YYYY-MM-DD`, or a time that is midnight in UTC.
 pub(super) fn parse_date(text: &str) -> Option<Date> {
-    if let Some(date) = date_alone(text) {
+    if let Some(date) = parse_plain_date(text) {
         return Some(date);
     }
     let zoned = parse_time(text)?.to_zoned(jiff::tz::TimeZone::UTC);
@@ -120,7 +121,7 @@ pub(super) fn parse_date(text: &str) -> Option<Date> {
 }
 
 /// `Date`'s own parser would also accept a text with a time, and drop the time.
-fn date_alone(text: &str) -> Option<Date> {
+fn parse_plain_date(text: &str) -> Option<Date> {
     Date::strptime("%Y-%m-%d", text).ok()
 }
 
@@ -128,7 +129,7 @@ fn date_alone(text: &str) -> Option<Date> {
 mod tests {
     use super::*;
 
-    fn kept(kind: &str, field: &str, given: &str) -> Result<String, &'static str> {
+    fn stored_value(kind: &str, field: &str, given: &str) -> Result<String, &'static str> {
         let definition = PropertyDefinition::new("p", "P", kind, field).with_options(&[("A", "a"), ("B", "b")]);
         value(&definition, given).map_err(|invalid| invalid.error)
     }

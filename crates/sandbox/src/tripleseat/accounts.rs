@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::lead::{Accepted, Lead};
-use crate::clock::later;
-use crate::limits::Window;
+use super::lead::{AcceptedLead, TripleseatLead};
+use crate::clock::add_clamped;
+use crate::limits::RequestWindow;
 use crate::vendors::TRIPLESEAT_TOKEN_SECONDS;
 
 /// A customer's account: one site.
 #[derive(Debug, Clone)]
-pub struct Account {
+pub struct TripleseatAccount {
     pub site_id: u64,
     pub name: String,
     /// Allows creating leads, and nothing else.
@@ -19,7 +19,7 @@ pub struct Account {
     /// Client id and client secret of an OAuth application, which can read leads.
     pub oauth: Option<(String, String)>,
     /// A lead must name one if there are several.
-    pub locations: Vec<Location>,
+    pub locations: Vec<TripleseatLocation>,
     /// The lead forms that a lead can name.
     pub lead_form_ids: Vec<u64>,
     /// Whether the account's lead form asks for a phone number.
@@ -28,21 +28,21 @@ pub struct Account {
 
 /// A room or a building of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
+pub struct TripleseatLocation {
     pub id: u64,
     pub name: String,
 }
 
 #[derive(Debug)]
-pub(super) struct Site {
-    pub(super) account: Account,
-    pub(super) leads: Vec<Lead>,
-    pub(super) requests: Window,
+pub(super) struct TripleseatSite {
+    pub(super) account: TripleseatAccount,
+    pub(super) leads: Vec<TripleseatLead>,
+    pub(super) requests: RequestWindow,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) sites: BTreeMap<u64, Site>,
+pub(super) struct TripleseatState {
+    pub(super) sites: BTreeMap<u64, TripleseatSite>,
     /// Access tokens, each with its site and when it expires.
     tokens: BTreeMap<String, (u64, Timestamp)>,
     issued: u64,
@@ -51,28 +51,28 @@ pub(super) struct State {
 
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TokenError {
+pub(super) enum TripleseatTokenError {
     Unknown,
     Expired,
 }
 
-impl State {
+impl TripleseatState {
     pub(super) fn site_of_key(&self, public_key: &str) -> Option<u64> {
         self.sites.values().find(|site| site.account.public_key == public_key).map(|site| site.account.site_id)
     }
 
     pub(super) fn site_of_client(&self, id: &str, secret: &str) -> Option<u64> {
-        let is_client = |site: &&Site| {
+        let is_client = |site: &&TripleseatSite| {
             let client = site.account.oauth.as_ref();
             client.is_some_and(|(known_id, known_secret)| known_id == id && known_secret == secret)
         };
         self.sites.values().find(is_client).map(|site| site.account.site_id)
     }
 
-    pub(super) fn site_of_token(&self, token: &str, now: Timestamp) -> Result<u64, TokenError> {
+    pub(super) fn site_of_token(&self, token: &str, now: Timestamp) -> Result<u64, TripleseatTokenError> {
         match self.tokens.get(token) {
-            None => Err(TokenError::Unknown),
-            Some((_, until)) if *until <= now => Err(TokenError::Expired),
+            None => Err(TripleseatTokenError::Unknown),
+            Some((_, until)) if *until <= now => Err(TripleseatTokenError::Expired),
             Some((site_id, _)) => Ok(*site_id),
         }
     }
@@ -81,17 +81,23 @@ impl State {
     pub(super) fn issue_token(&mut self, site_id: u64, now: Timestamp) -> String {
         self.issued += 1;
         let token = format!("sandbox-{site_id}-{:08x}", self.issued);
-        let until = later(now, jiff::SignedDuration::from_secs(TRIPLESEAT_TOKEN_SECONDS));
+        let until = add_clamped(now, jiff::SignedDuration::from_secs(TRIPLESEAT_TOKEN_SECONDS));
         self.tokens.insert(token.clone(), (site_id, until));
         token
     }
 
     /// Stores a lead. Like Tripleseat, it doesn't look for duplicates.
-    pub(super) fn keep(&mut self, site_id: u64, accepted: Accepted, now: Timestamp) -> Option<Lead> {
+    pub(super) fn store_lead(
+        &mut self,
+        site_id: u64,
+        accepted: AcceptedLead,
+        now: Timestamp,
+    ) -> Option<TripleseatLead> {
         let site = self.sites.get_mut(&site_id)?;
         self.leads += 1;
-        let Accepted { fields, location_id } = accepted;
-        let lead = Lead { id: 5_000 + self.leads, site_id, location_id, fields, created_at: now, updated_at: now };
+        let AcceptedLead { fields, location_id } = accepted;
+        let lead =
+            TripleseatLead { id: 5_000 + self.leads, site_id, location_id, fields, created_at: now, updated_at: now };
         site.leads.push(lead.clone());
         Some(lead)
     }

@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::accounts::State;
+use super::accounts::TripleseatState;
 use super::form;
-use super::lead::{self, Errors};
-use super::{Limits, over_limit, unauthorised};
-use crate::answer::Answer;
-use crate::front::Received;
+use super::lead::{self, LeadErrors};
+use super::{TripleseatLimits, over_limit, unauthorized_response};
+use crate::answer::SandboxResponse;
+use crate::front::ReceivedRequest;
 
 /// The format of the response, which the end of the path determines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum CreateFormat {
     /// `create.js`: invalid leads are refused with 200.
     Js,
     /// `create.json`
@@ -19,74 +19,79 @@ pub(super) enum Format {
 }
 
 /// `POST /v1/leads/create.js` and `create.json`. Also returns whether a lead was created.
-pub(super) fn create(state: &mut State, limits: Limits, request: &Received, format: Format) -> (Answer, bool) {
-    let (answer, made) = match form::body(request) {
-        Err(error) => (Answer::json(400, &json!({ "errors": [error] })), false),
-        Ok(body) => answered(state, limits, request, format, &body),
+pub(super) fn create_lead(
+    state: &mut TripleseatState,
+    limits: TripleseatLimits,
+    request: &ReceivedRequest,
+    format: CreateFormat,
+) -> (SandboxResponse, bool) {
+    let (answer, made) = match form::parse_body(request) {
+        Err(error) => (SandboxResponse::from_json(400, &json!({ "errors": [error] })), false),
+        Ok(body) => create_from_body(state, limits, request, format, &body),
     };
     (as_script(answer, request, format), made)
 }
 
-fn answered(
-    state: &mut State,
-    limits: Limits,
-    request: &Received,
-    format: Format,
+fn create_from_body(
+    state: &mut TripleseatState,
+    limits: TripleseatLimits,
+    request: &ReceivedRequest,
+    format: CreateFormat,
     body: &Map<String, Value>,
-) -> (Answer, bool) {
+) -> (SandboxResponse, bool) {
     // Everything except the lead's own fields may also be in the query.
-    let beside = |name: &str| body.get(name).cloned().or_else(|| request.parameter(name).map(Value::from));
+    let beside = |name: &str| body.get(name).cloned().or_else(|| request.query_parameter(name).map(Value::from));
     let key = beside("public_key");
     let Some(site_id) = key.as_ref().and_then(Value::as_str).and_then(|key| state.site_of_key(key)) else {
-        let hint = if request.authorization("Bearer").is_some() {
+        let hint = if request.authorization_credential("Bearer").is_some() {
             "Invalid public key: leads are created with the account's public key, not with OAuth"
         } else {
             "Invalid public key"
         };
-        return (unauthorised(&json!({ "errors": [hint] })), false);
+        return (unauthorized_response(&json!({ "errors": [hint] })), false);
     };
-    let Some(site) = state.sites.get_mut(&site_id) else { return (Answer::empty(500), false) };
+    let Some(site) = state.sites.get_mut(&site_id) else { return (SandboxResponse::without_body(500), false) };
     if over_limit(site, limits, request.at) {
-        return (too_many(), false);
+        return (too_many_requests(), false);
     }
     let Some(Value::Object(lead)) = body.get("lead") else {
         let error = "param is missing or the value is empty: lead";
-        return (Answer::json(400, &json!({ "errors": [error] })), false);
+        return (SandboxResponse::from_json(400, &json!({ "errors": [error] })), false);
     };
     let location_id = lead.get("location_id").cloned().or_else(|| beside("location_id"));
     let lead_form_id = beside("lead_form_id").or_else(|| lead.get("lead_form_id").cloned());
-    match lead::check(&site.account, lead, location_id.as_ref(), lead_form_id.as_ref()) {
+    match lead::check_lead(&site.account, lead, location_id.as_ref(), lead_form_id.as_ref()) {
         Err(errors) => {
             let simple = beside("simple_error_messages");
             let simple = simple.is_some_and(|value| value == json!(true) || value == json!("true"));
-            (refusal(&errors, simple, format), false)
+            (refuse_lead(&errors, simple, format), false)
         }
-        Ok(accepted) => match state.keep(site_id, accepted, request.at) {
-            None => (Answer::empty(500), false),
-            Some(lead) if format == Format::Js => {
+        Ok(accepted) => match state.store_lead(site_id, accepted, request.at) {
+            None => (SandboxResponse::without_body(500), false),
+            Some(lead) if format == CreateFormat::Js => {
                 let message = "Thank you! Your inquiry has been submitted.";
-                (Answer::json(200, &json!({ "success_message": message, "lead_id": lead.id })), true)
+                (SandboxResponse::from_json(200, &json!({ "success_message": message, "lead_id": lead.id })), true)
             }
-            Some(lead) => (Answer::json(201, &json!({ "lead": lead.json() })), true),
+            Some(lead) => (SandboxResponse::from_json(201, &json!({ "lead": lead.to_json() })), true),
         },
     }
 }
 
-fn refusal(errors: &Errors, simple: bool, format: Format) -> Answer {
-    let status = if format == Format::Js { 200 } else { 400 };
-    let errors = if simple { json!(lead::sentences(errors)) } else { lead::by_field(errors) };
-    Answer::json(status, &json!({ "errors": errors }))
+fn refuse_lead(errors: &LeadErrors, simple: bool, format: CreateFormat) -> SandboxResponse {
+    let status = if format == CreateFormat::Js { 200 } else { 400 };
+    let errors = if simple { json!(lead::error_sentences(errors)) } else { lead::errors_by_field(errors) };
+    SandboxResponse::from_json(status, &json!({ "errors": errors }))
 }
 
-pub(super) fn too_many() -> Answer {
-    Answer::json(429, &json!({ "error": "Rate limit exceeded: at most 10 requests a second" }))
+pub(super) fn too_many_requests() -> SandboxResponse {
+    SandboxResponse::from_json(429, &json!({ "error": "Rate limit exceeded: at most 10 requests a second" }))
 }
 
 /// `create.js` returns a script for browsers: its content type says so, and a `callback` is called with the response.
-fn as_script(mut answer: Answer, request: &Received, format: Format) -> Answer {
-    if format == Format::Js {
+fn as_script(mut answer: SandboxResponse, request: &ReceivedRequest, format: CreateFormat) -> SandboxResponse {
+    if format == CreateFormat::Js {
         answer.headers = vec![("content-type".to_owned(), "text/javascript; charset=utf-8".to_owned())];
-        if let Some(callback) = request.parameter("callback") {
+        if let Some(callback) = request.query_parameter("callback") {
             answer.body = format!("{callback}({})", answer.body);
         }
     }

@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use crate::front::Received;
+use crate::front::ReceivedRequest;
 
 /// The body as JSON, or an error in Tripleseat's words if it can't be parsed.
-pub(super) fn body(request: &Received) -> Result<Map<String, Value>, String> {
-    if let Some(fields) = request.form() {
-        return Ok(nested(fields));
+pub(super) fn parse_body(request: &ReceivedRequest) -> Result<Map<String, Value>, String> {
+    if let Some(fields) = request.form_fields() {
+        return Ok(nest_fields(fields));
     }
     // A body without the JSON content type isn't parsed as JSON.
-    let is_json = request.header("content-type").is_some_and(|given| given.starts_with("application/json"));
+    let is_json = request.header_text("content-type").is_some_and(|given| given.starts_with("application/json"));
     if request.body.is_empty() || !is_json {
         return Ok(Map::new());
     }
@@ -21,7 +21,7 @@ pub(super) fn body(request: &Received) -> Result<Map<String, Value>, String> {
 }
 
 /// `lead[first_name]` becomes the member `first_name` of `lead`. Deeper nesting isn't used.
-fn nested(fields: Vec<(String, String)>) -> Map<String, Value> {
+fn nest_fields(fields: Vec<(String, String)>) -> Map<String, Value> {
     let mut body = Map::new();
     for (name, value) in fields {
         let inner = name.split_once('[').and_then(|(outer, rest)| Some((outer, rest.strip_suffix(']')?)));

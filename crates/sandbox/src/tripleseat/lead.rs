@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use super::accounts::Account;
-use crate::clock::iso;
+use super::accounts::TripleseatAccount;
+use crate::clock::format_iso;
 use crate::email::looks_like_email;
 
 /// A stored lead.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Lead {
+pub struct TripleseatLead {
     pub id: u64,
     pub site_id: u64,
     /// The named location, or else the account's only one.
@@ -54,44 +54,44 @@ const FLAGS: [&str; 2] = ["email_opt_in", "gdpr_consent_granted"];
 const TEXTS_OR_NUMBERS: [&str; 2] = ["phone_number", "phone_number_extension"];
 
 /// Errors worded as in Rails: the field, and what follows its name in a sentence.
-pub(super) type Errors = Vec<(&'static str, &'static str)>;
+pub(super) type LeadErrors = Vec<(&'static str, &'static str)>;
 
 /// A valid lead: its fields, including the lead form, and its location.
 #[derive(Debug)]
-pub(super) struct Accepted {
+pub(super) struct AcceptedLead {
     pub(super) fields: Map<String, Value>,
     pub(super) location_id: Option<u64>,
 }
 
 /// Validates a lead. `location_id` and `lead_form_id` may be inside the lead or next to it.
-pub(super) fn check(
-    account: &Account,
+pub(super) fn check_lead(
+    account: &TripleseatAccount,
     lead: &Map<String, Value>,
     location_id: Option<&Value>,
     lead_form_id: Option<&Value>,
-) -> Result<Accepted, Errors> {
+) -> Result<AcceptedLead, LeadErrors> {
     let mut errors = wrong_types(lead);
     let mut required = vec!["first_name", "last_name", "email_address"];
     if account.phone_required {
         required.push("phone_number");
     }
     for field in required {
-        if text(lead.get(field)).is_none_or(|text| text.trim().is_empty()) {
+        if value_text(lead.get(field)).is_none_or(|text| text.trim().is_empty()) {
             errors.push((field, "can't be blank"));
         }
     }
-    if given(lead, "email_address").is_some_and(|email| !looks_like_email(&email)) {
+    if nonblank_text(lead, "email_address").is_some_and(|email| !looks_like_email(&email)) {
         errors.push(("email_address", "is invalid"));
     }
-    if given(lead, "event_date").is_some_and(|date| parse_date(&date).is_none()) {
+    if nonblank_text(lead, "event_date").is_some_and(|date| parse_date(&date).is_none()) {
         errors.push(("event_date", "is not a valid date"));
     }
     for number in NUMBERS {
-        if given(lead, number).is_some_and(|text| text.parse::<u32>().is_err()) {
+        if nonblank_text(lead, number).is_some_and(|text| text.parse::<u32>().is_err()) {
             errors.push((number, "is not a number"));
         }
     }
-    if given(lead, "contact_preference").is_some_and(|wanted| !["Email", "Phone"].contains(&wanted.as_str())) {
+    if nonblank_text(lead, "contact_preference").is_some_and(|wanted| !["Email", "Phone"].contains(&wanted.as_str())) {
         errors.push(("contact_preference", "is not included in the list"));
     }
     let location_id = match location_id.filter(|id| !is_blank(id)) {
@@ -104,7 +104,7 @@ pub(super) fn check(
             }
         },
         Some(id) => {
-            let id = number(id).filter(|id| account.locations.iter().any(|location| location.id == *id));
+            let id = value_number(id).filter(|id| account.locations.iter().any(|location| location.id == *id));
             if id.is_none() {
                 errors.push(("location", "is invalid"));
             }
@@ -112,11 +112,11 @@ pub(super) fn check(
         }
     };
     let site_id = lead.get("site_id").filter(|id| !id.is_null());
-    if site_id.is_some_and(|id| number(id) != Some(account.site_id)) {
+    if site_id.is_some_and(|id| value_number(id) != Some(account.site_id)) {
         errors.push(("site", "is invalid"));
     }
     let lead_form_id = lead_form_id.filter(|id| !is_blank(id));
-    if lead_form_id.is_some_and(|id| !number(id).is_some_and(|id| account.lead_form_ids.contains(&id))) {
+    if lead_form_id.is_some_and(|id| !value_number(id).is_some_and(|id| account.lead_form_ids.contains(&id))) {
         errors.push(("lead_form", "is invalid"));
     }
     if !errors.is_empty() {
@@ -124,14 +124,14 @@ pub(super) fn check(
     }
     let mut fields = lead.clone();
     fields.retain(|name, value| FIELDS.contains(&name.as_str()) && !value.is_null());
-    if let Some(id) = lead_form_id.and_then(number) {
+    if let Some(id) = lead_form_id.and_then(value_number) {
         fields.insert("lead_form_id".to_owned(), json!(id));
     }
-    Ok(Accepted { fields, location_id })
+    Ok(AcceptedLead { fields, location_id })
 }
 
 /// The fields whose values have the wrong JSON type. If they are required, they may count as blank too.
-fn wrong_types(lead: &Map<String, Value>) -> Errors {
+fn wrong_types(lead: &Map<String, Value>) -> LeadErrors {
     let is_flag = |text: &str| matches!(text, "true" | "false" | "1" | "0");
     let fits = |field: &str, value: &Value| match value {
         Value::Null => true,
@@ -146,7 +146,7 @@ fn wrong_types(lead: &Map<String, Value>) -> Errors {
 }
 
 /// Each message as a sentence with its field: `Phone number can't be blank`.
-pub(super) fn sentences(errors: &Errors) -> Vec<String> {
+pub(super) fn error_sentences(errors: &LeadErrors) -> Vec<String> {
     let sentence = |(field, message): &(&str, &str)| {
         let words = field.replace('_', " ");
         let (first, rest) = words.split_at(1);
@@ -156,7 +156,7 @@ pub(super) fn sentences(errors: &Errors) -> Vec<String> {
 }
 
 /// Messages by field, without the field's name.
-pub(super) fn by_field(errors: &Errors) -> Value {
+pub(super) fn errors_by_field(errors: &LeadErrors) -> Value {
     let mut fields = Map::new();
     for (field, message) in errors {
         let messages = fields.entry(*field).or_insert_with(|| json!([]));
@@ -167,21 +167,21 @@ pub(super) fn by_field(errors: &Errors) -> Value {
     Value::Object(fields)
 }
 
-impl Lead {
+impl TripleseatLead {
     /// The lead as the API returns it.
-    pub(super) fn json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         let mut json = Map::from_iter([("id".to_owned(), json!(self.id))]);
         json.extend(self.fields.clone());
         json.insert("site_id".to_owned(), json!(self.site_id));
         json.insert("location_id".to_owned(), json!(self.location_id));
-        json.insert("created_at".to_owned(), json!(iso(self.created_at)));
-        json.insert("updated_at".to_owned(), json!(iso(self.updated_at)));
+        json.insert("created_at".to_owned(), json!(format_iso(self.created_at)));
+        json.insert("updated_at".to_owned(), json!(format_iso(self.updated_at)));
         Value::Object(json)
     }
 
     /// Whether its name, email or additional information contains a text, ignoring case.
-    pub(super) fn mentions(&self, query: &str) -> bool {
-        let field = |name| text(self.fields.get(name)).unwrap_or_default();
+    pub(super) fn mentions_text(&self, query: &str) -> bool {
+        let field = |name| value_text(self.fields.get(name)).unwrap_or_default();
         let name = format!("{} {}", field("first_name"), field("last_name"));
         let query = query.to_lowercase();
         [name, field("email_address"), field("additional_information")]
@@ -197,12 +197,12 @@ pub(super) fn parse_date(text: &str) -> Option<Date> {
 }
 
 /// A field that isn't blank, as text.
-fn given(lead: &Map<String, Value>, field: &str) -> Option<String> {
-    text(lead.get(field)).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+fn nonblank_text(lead: &Map<String, Value>, field: &str) -> Option<String> {
+    value_text(lead.get(field)).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A text or a number, as text.
-fn text(value: Option<&Value>) -> Option<String> {
+fn value_text(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -214,8 +214,8 @@ fn is_blank(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
-fn number(value: &Value) -> Option<u64> {
-    text(Some(value))?.parse().ok()
+fn value_number(value: &Value) -> Option<u64> {
+    value_text(Some(value))?.parse().ok()
 }
 
 #[cfg(test)]

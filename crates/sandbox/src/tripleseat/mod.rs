@@ -15,73 +15,75 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub use accounts::{Account, Location};
-pub use lead::Lead;
+pub use accounts::{TripleseatAccount, TripleseatLocation};
+pub use lead::TripleseatLead;
 
-use super::answer::Answer;
-use super::clock::Clock;
-use super::faults::FaultHook;
-use super::front::{self, Front, Received, Request, Vendor};
+use super::answer::SandboxResponse;
+use super::clock::SandboxClock;
+use super::faults::SandboxFaultHook;
+use super::front::{self, ReceivedRequest, RecordedRequest, SandboxVendor, VendorFront};
 use super::vendors::TRIPLESEAT_LIMIT;
-use accounts::{Site, State};
-use create::Format;
-use read::Reading;
+use accounts::{TripleseatSite, TripleseatState};
+use create::CreateFormat;
+use read::TripleseatRead;
 
 /// The settings of the vendor.
 #[derive(Debug, Clone)]
-pub struct TripleseatConfig {
-    pub clock: Clock,
+pub struct SandboxTripleseatConfig {
+    pub clock: SandboxClock,
     /// Whether the rate limits are enforced.
     pub limits: bool,
 }
 
 /// The vendor with all its accounts. Clones are cheap and share the same accounts.
 #[derive(Clone)]
-pub struct Tripleseat {
-    inner: Arc<Inner>,
+pub struct SandboxTripleseat {
+    inner: Arc<TripleseatInner>,
 }
 
-struct Inner {
-    config: TripleseatConfig,
-    state: Mutex<State>,
-    front: Front,
+struct TripleseatInner {
+    config: SandboxTripleseatConfig,
+    state: Mutex<TripleseatState>,
+    front: VendorFront,
     changes: watch::Sender<u64>,
 }
 
-impl Tripleseat {
+impl SandboxTripleseat {
     /// Creates the vendor without customers.
-    pub fn new(config: TripleseatConfig) -> Self {
-        let front = Front::new(config.clock.clone());
-        Self { inner: Arc::new(Inner { config, state: Mutex::default(), front, changes: watch::Sender::new(0) }) }
+    pub fn new(config: SandboxTripleseatConfig) -> Self {
+        let front = VendorFront::new(config.clock.clone());
+        Self {
+            inner: Arc::new(TripleseatInner { config, state: Mutex::default(), front, changes: watch::Sender::new(0) }),
+        }
     }
 
     /// Adds an account. An existing one with this site id gets these settings and keeps its leads.
-    pub fn add_account(&self, account: Account) {
-        let mut state = self.state();
+    pub fn add_account(&self, account: TripleseatAccount) {
+        let mut state = self.lock_state();
         let leads = state.sites.remove(&account.site_id).map(|site| site.leads).unwrap_or_default();
-        state.sites.insert(account.site_id, Site { account, leads, requests: Default::default() });
+        state.sites.insert(account.site_id, TripleseatSite { account, leads, requests: Default::default() });
         drop(state);
-        self.changed();
+        self.notify_change();
     }
 
     /// The API, for a [`super::Server`].
-    pub fn router(&self) -> Router {
-        front::router(self.clone())
+    pub fn api_router(&self) -> Router {
+        front::vendor_router(self.clone())
     }
 
     /// The leads of an account, oldest first; empty if there is no such account.
-    pub fn leads(&self, site_id: u64) -> Vec<Lead> {
-        self.state().sites.get(&site_id).map(|site| site.leads.clone()).unwrap_or_default()
+    pub fn site_leads(&self, site_id: u64) -> Vec<TripleseatLead> {
+        self.lock_state().sites.get(&site_id).map(|site| site.leads.clone()).unwrap_or_default()
     }
 
     /// A counter that grows with every change.
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub fn watch_changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
     }
 
-    /// The newest 10,000 requests since the start or the last [`Tripleseat::forget_requests`], oldest first.
-    pub fn requests(&self) -> Vec<Request> {
-        self.inner.front.requests()
+    /// The newest 10,000 requests since the start or the last [`SandboxTripleseat::forget_requests`], oldest first.
+    pub fn recorded_requests(&self) -> Vec<RecordedRequest> {
+        self.inner.front.recorded_requests()
     }
 
     /// Clears the recorded requests, and numbers new ones from one.
@@ -90,56 +92,56 @@ impl Tripleseat {
     }
 
     /// Asks `hook` for a fault at every request; `None` removes the hook.
-    pub fn set_faults(&self, hook: Option<FaultHook>) {
-        self.inner.front.set_faults(hook);
+    pub fn set_fault_hook(&self, hook: Option<SandboxFaultHook>) {
+        self.inner.front.set_fault_hook(hook);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, TripleseatState> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn changed(&self) {
+    fn notify_change(&self) {
         self.inner.changes.send_modify(|number| *number += 1);
     }
 }
 
-impl Vendor for Tripleseat {
+impl SandboxVendor for SandboxTripleseat {
     const NAME: &'static str = "tripleseat";
 
-    fn front(&self) -> &Front {
+    fn vendor_front(&self) -> &VendorFront {
         &self.inner.front
     }
 
-    fn answer(&self, request: &Received) -> Answer {
-        let limits = Limits { hold: self.inner.config.limits };
-        let mut state = self.state();
+    fn answer_request(&self, request: &ReceivedRequest) -> SandboxResponse {
+        let limits = TripleseatLimits { hold: self.inner.config.limits };
+        let mut state = self.lock_state();
         let segments: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         let reading = match (request.method.as_str(), segments.as_slice()) {
             ("POST", ["v1", "leads", path @ ("create" | "create.js" | "create.json")]) => {
-                let format = if *path == "create.js" { Format::Js } else { Format::Json };
-                let (answer, made) = create::create(&mut state, limits, request, format);
+                let format = if *path == "create.js" { CreateFormat::Js } else { CreateFormat::Json };
+                let (answer, made) = create::create_lead(&mut state, limits, request, format);
                 drop(state);
                 if made {
-                    self.changed();
+                    self.notify_change();
                 }
                 return answer;
             }
-            ("POST", ["oauth2" | "oauth", "token"]) => return oauth::token(&mut state, request),
-            ("GET", ["v1", "leads.json" | "leads"]) => Reading::Leads,
-            ("GET", ["v1", "leads", "search.json" | "search"]) => Reading::Search,
-            ("GET", ["v1", "sites.json" | "sites"]) => Reading::Sites,
-            ("GET", ["v1", "locations.json" | "locations"]) => Reading::Locations,
+            ("POST", ["oauth2" | "oauth", "token"]) => return oauth::answer_token_request(&mut state, request),
+            ("GET", ["v1", "leads.json" | "leads"]) => TripleseatRead::Leads,
+            ("GET", ["v1", "leads", "search.json" | "search"]) => TripleseatRead::Search,
+            ("GET", ["v1", "sites.json" | "sites"]) => TripleseatRead::Sites,
+            ("GET", ["v1", "locations.json" | "locations"]) => TripleseatRead::Locations,
             ("GET", ["v1", "leads", id]) => match id.strip_suffix(".json").unwrap_or(id).parse() {
-                Ok(id) => Reading::Lead(id),
+                Ok(id) => TripleseatRead::Lead(id),
                 Err(_) => return read::not_found(),
             },
             _ => return read::not_found(),
         };
-        read::read(&mut state, limits, request, reading)
+        read::answer_read(&mut state, limits, request, reading)
     }
 }
 
-impl fmt::Debug for Tripleseat {
+impl fmt::Debug for SandboxTripleseat {
     /// Omits keys and leads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tripleseat").finish_non_exhaustive()
@@ -148,14 +150,14 @@ impl fmt::Debug for Tripleseat {
 
 /// Whether the rate limits are enforced.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+struct TripleseatLimits {
     hold: bool,
 }
 
-fn over_limit(site: &mut Site, limits: Limits, now: Timestamp) -> bool {
-    limits.hold && site.requests.take(TRIPLESEAT_LIMIT, now).is_none()
+fn over_limit(site: &mut TripleseatSite, limits: TripleseatLimits, now: Timestamp) -> bool {
+    limits.hold && site.requests.take_request(TRIPLESEAT_LIMIT, now).is_none()
 }
 
-fn unauthorised(body: &Value) -> Answer {
-    Answer::json(401, body)
+fn unauthorized_response(body: &Value) -> SandboxResponse {
+    SandboxResponse::from_json(401, body)
 }

@@ -19,7 +19,7 @@ const SWEEPS: usize = 8;
 const BENDS: usize = 4;
 
 /// A component's drawing, relative to its own upper left corner.
-pub(super) struct Drawing {
+pub(super) struct ComponentDrawing {
     /// The upper left corners of the boxes.
     pub(super) corners: Vec<Point>,
     /// The points that each edge passes through.
@@ -28,11 +28,11 @@ pub(super) struct Drawing {
 }
 
 /// Draws nodes `0..count` and their edges. No edge may lead from a node to itself.
-pub(super) fn draw(count: usize, edges: &[(usize, usize)]) -> Drawing {
+pub(super) fn draw_component(count: usize, edges: &[(usize, usize)]) -> ComponentDrawing {
     let backward = backward(count, edges);
     let forward: Vec<(usize, usize)> =
         edges.iter().zip(&backward).map(|(&(from, to), &back)| if back { (to, from) } else { (from, to) }).collect();
-    let mut grid = Grid::new(layers(count, &forward), &forward);
+    let mut grid = LayerGrid::new(layers(count, &forward), &forward);
     grid.order();
     let (columns, heights) = grid.places();
     let middle = |item: usize| Point { x: columns[item], y: heights[item] };
@@ -57,11 +57,11 @@ pub(super) fn draw(count: usize, edges: &[(usize, usize)]) -> Drawing {
         width: columns.iter().max().copied().unwrap_or_default() + BOX_WIDTH,
         height: heights.iter().max().copied().unwrap_or_default() + BOX_HEIGHT / 2,
     };
-    Drawing { corners, routes: routes.collect(), extent }
+    ComponentDrawing { corners, routes: routes.collect(), extent }
 }
 
 /// Which edges lead back along the path of a depth-first walk. Without them there is no cycle.
-fn backward(count: usize, edges: &[(usize, usize)]) -> Vec<bool> {
+fn backward_edges(count: usize, edges: &[(usize, usize)]) -> Vec<bool> {
     #[derive(Clone, Copy, PartialEq)]
     enum Seen {
         Never,
@@ -108,7 +108,7 @@ fn backward(count: usize, edges: &[(usize, usize)]) -> Vec<bool> {
 
 /// The layer of each node: the length of the longest path to it. A node without incoming edges is placed right before
 /// the first node that it leads to. `edges` must have no cycle.
-fn layers(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
+fn assign_layers(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     let mut out: Vec<Vec<usize>> = vec![Vec::new(); count];
     let mut open = vec![0; count];
     for &(from, to) in edges {
@@ -136,7 +136,7 @@ fn layers(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
 }
 
 /// Nodes and the bends of lines, arranged in layers.
-struct Grid {
+struct LayerGrid {
     /// How many items are nodes; they come before the bends.
     nodes: usize,
     /// The items of each layer, from top to bottom.
@@ -149,7 +149,7 @@ struct Grid {
     chains: Vec<Vec<usize>>,
 }
 
-impl Grid {
+impl LayerGrid {
     fn new(mut layer: Vec<usize>, edges: &[(usize, usize)]) -> Self {
         let nodes = layer.len();
         let mut chains = Vec::with_capacity(edges.len());
@@ -176,7 +176,7 @@ impl Grid {
     }
 
     /// Orders each layer by the mean position of its items' neighbors.
-    fn order(&mut self) {
+    fn order_layers(&mut self) {
         let mut place = vec![0.0; self.before.len()];
         let number = |place: &mut Vec<f64>, layer: &[usize]| {
             for (index, &item) in layer.iter().enumerate() {
@@ -201,7 +201,7 @@ impl Grid {
     }
 
     /// The left edge of each item, and the height of its middle.
-    fn places(&self) -> (Vec<i32>, Vec<i32>) {
+    fn place_items(&self) -> (Vec<i32>, Vec<i32>) {
         let items = self.before.len();
         let rows = ROWS.max((1..).find(|rows| rows * rows >= items).unwrap_or(ROWS));
         let mut columns = vec![0; items];
@@ -232,7 +232,7 @@ impl Grid {
     }
 
     /// The heights of the middles of items that are stacked without extra space.
-    fn stacked(&self, items: &[usize]) -> Vec<f64> {
+    fn stack_heights(&self, items: &[usize]) -> Vec<f64> {
         let half = |item: usize| if item < self.nodes { f64::from(BOX_HEIGHT) / 2.0 } else { 0.0 };
         let mut heights = Vec::with_capacity(items.len());
         let (mut height, mut above) = (0.0, None);
@@ -248,7 +248,7 @@ impl Grid {
 
     /// Moves a layer's items toward their preferred heights, as far as their order and spacing allow. The result has
     /// the least squared error; it is found by pooling items that would overlap.
-    fn settle(&self, layer: &[usize], heights: &mut [f64], forwards: bool) {
+    fn settle_layer(&self, layer: &[usize], heights: &mut [f64], forwards: bool) {
         let stacked = self.stacked(layer);
         let wish = |item: usize| {
             let (before, after) = (mean(&self.before[item], heights), mean(&self.after[item], heights));
@@ -275,7 +275,7 @@ impl Grid {
     }
 }
 
-fn mean(items: &[usize], of: &[f64]) -> Option<f64> {
+fn mean_position(items: &[usize], of: &[f64]) -> Option<f64> {
     let sum: f64 = items.iter().map(|&item| of[item]).sum();
     (!items.is_empty()).then(|| sum / as_f64(items.len()))
 }

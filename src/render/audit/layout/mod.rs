@@ -22,7 +22,7 @@ const FOLD_ABOVE: usize = 400;
 const ASPECT: f64 = 1.7;
 
 /// What the position of a node depends on.
-pub(super) struct Vertex<'a> {
+pub(super) struct GraphVertex<'a> {
     /// Orders nodes that are otherwise equal.
     pub(super) id: &'a str,
     /// How urgently it needs attention, 0 first. [`CALM`] and above need none.
@@ -34,33 +34,33 @@ pub(super) const CALM: u8 = 2;
 
 /// A position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Point {
+pub(super) struct GraphPoint {
     pub(super) x: i32,
     pub(super) y: i32,
 }
 
 /// A width and a height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Extent {
+pub(super) struct GraphExtent {
     pub(super) width: i32,
     pub(super) height: i32,
 }
 
 /// The layout of a graph.
-pub(super) struct Layout {
+pub(super) struct GraphLayout {
     /// The upper left corner of each node's box, in the nodes' order.
-    pub(super) boxes: Vec<Point>,
+    pub(super) boxes: Vec<GraphPoint>,
     /// The points that each edge passes through, in the edges' order; its ends touch its nodes' boxes. Empty for an
     /// edge from a node to itself.
-    pub(super) routes: Vec<Vec<Point>>,
+    pub(super) routes: Vec<Vec<GraphPoint>>,
     /// Whether each node is folded at first, in the nodes' order.
     pub(super) folded: Vec<bool>,
     /// The extent of everything that isn't folded. Folded components are below it.
-    pub(super) shown: Extent,
+    pub(super) shown: GraphExtent,
 }
 
 /// Lays out a graph. `edges` are pairs of indices into `vertices`, from and to, each pair at most once.
-pub(super) fn layout(vertices: &[Vertex], edges: &[(usize, usize)]) -> Layout {
+pub(super) fn lay_out_graph(vertices: &[GraphVertex], edges: &[(usize, usize)]) -> GraphLayout {
     let mut components = components(vertices, edges);
     components.sort_by_key(|component| {
         (component.rank, Reverse(component.drawing.extent.height), vertices[component.nodes[0]].id)
@@ -68,11 +68,11 @@ pub(super) fn layout(vertices: &[Vertex], edges: &[(usize, usize)]) -> Layout {
     let fold = vertices.len() > FOLD_ABOVE;
     let (folded, shown): (Vec<_>, Vec<_>) =
         components.into_iter().partition(|component| fold && component.rank >= CALM);
-    let mut out = Layout {
-        boxes: vec![Point { x: 0, y: 0 }; vertices.len()],
+    let mut out = GraphLayout {
+        boxes: vec![GraphPoint { x: 0, y: 0 }; vertices.len()],
         routes: vec![Vec::new(); edges.len()],
         folded: vec![false; vertices.len()],
-        shown: Extent { width: 2 * MARGIN, height: MARGIN },
+        shown: GraphExtent { width: 2 * MARGIN, height: MARGIN },
     };
     out.shown = out.shelve(&shown, out.shown);
     for component in &folded {
@@ -85,17 +85,17 @@ pub(super) fn layout(vertices: &[Vertex], edges: &[(usize, usize)]) -> Layout {
 }
 
 /// Connected nodes, and their drawing.
-struct Component {
+struct GraphComponent {
     rank: u8,
     nodes: Vec<usize>,
     edges: Vec<usize>,
     drawing: layers::Drawing,
 }
 
-impl Layout {
+impl GraphLayout {
     /// Places components on shelves below what is already drawn, and returns the extent of all of it.
-    fn shelve(&mut self, components: &[Component], above: Extent) -> Extent {
-        let area = |extent: Extent| f64::from(extent.width + MARGIN) * f64::from(extent.height + MARGIN);
+    fn place_on_shelves(&mut self, components: &[GraphComponent], above: GraphExtent) -> GraphExtent {
+        let area = |extent: GraphExtent| f64::from(extent.width + MARGIN) * f64::from(extent.height + MARGIN);
         let all: f64 = components.iter().map(|component| area(component.drawing.extent)).sum();
         let widest = components.iter().map(|component| component.drawing.extent.width).max().unwrap_or_default();
         #[expect(clippy::cast_possible_truncation, reason = "a width in pixels")]
@@ -106,7 +106,7 @@ impl Layout {
         let (mut x, mut column, mut y) = (MARGIN, 0, top);
         let mut rank = None;
         for component in components {
-            let Extent { width, height } = component.drawing.extent;
+            let GraphExtent { width, height } = component.drawing.extent;
             let other = rank.replace(component.rank) != Some(component.rank);
             if other || width > column || y + height > top + shelf {
                 (x, y) = (if column > 0 { x + column + MARGIN } else { x }, top);
@@ -116,16 +116,16 @@ impl Layout {
                 }
                 column = width;
             }
-            self.put(component, Point { x, y });
+            self.put(component, GraphPoint { x, y });
             y += height + MARGIN;
             shelf = shelf.max(height);
-            extent = Extent { width: extent.width.max(x + column + MARGIN), height: top + shelf + MARGIN };
+            extent = GraphExtent { width: extent.width.max(x + column + MARGIN), height: top + shelf + MARGIN };
         }
         extent
     }
 
-    fn put(&mut self, component: &Component, at: Point) {
-        let moved = |point: &Point| Point { x: point.x + at.x, y: point.y + at.y };
+    fn place_component(&mut self, component: &GraphComponent, at: GraphPoint) {
+        let moved = |point: &GraphPoint| GraphPoint { x: point.x + at.x, y: point.y + at.y };
         for (&node, corner) in component.nodes.iter().zip(&component.drawing.corners) {
             self.boxes[node] = moved(corner);
         }
@@ -136,7 +136,7 @@ impl Layout {
 }
 
 /// The components, each drawn, with their nodes and edges ordered by id.
-fn components(vertices: &[Vertex], edges: &[(usize, usize)]) -> Vec<Component> {
+fn draw_components(vertices: &[GraphVertex], edges: &[(usize, usize)]) -> Vec<GraphComponent> {
     let mut root: Vec<usize> = (0..vertices.len()).collect();
     for &(from, to) in edges {
         let (from, to) = (find(&mut root, from), find(&mut root, to));
@@ -160,13 +160,13 @@ fn components(vertices: &[Vertex], edges: &[(usize, usize)]) -> Vec<Component> {
         part.sort_by_key(|&edge| (place[edges[edge].0], place[edges[edge].1]));
         let local: Vec<_> = part.iter().map(|&edge| (place[edges[edge].0], place[edges[edge].1])).collect();
         let rank = nodes.iter().map(|&node| vertices[node].rank).min().unwrap_or_default();
-        Component { rank, drawing: layers::draw(nodes.len(), &local), nodes, edges: part }
+        GraphComponent { rank, drawing: layers::draw(nodes.len(), &local), nodes, edges: part }
     });
     drawn.collect()
 }
 
 /// The representative of a node's component (union-find); shortens the path to it.
-fn find(root: &mut [usize], mut node: usize) -> usize {
+fn find_root(root: &mut [usize], mut node: usize) -> usize {
     while root[node] != node {
         root[node] = root[root[node]];
         node = root[node];

@@ -9,12 +9,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, ApiError, Call, bad, by, conflict, merge, not_found};
+use super::{
+    ApiError, ApiGatewayCall, CloudAnswer, bad_request, conflict_error, merge_members, not_found, operation_by_method,
+};
 use crate::dispatch;
 
 /// An HTTP or WebSocket API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HttpApi {
+pub struct StoredHttpApi {
     /// `Api` of the API reference.
     pub shown: Value,
     /// Its entries in the form in which they are returned, by list (`routes`, …) and by id.
@@ -32,98 +34,102 @@ const LISTS: [(&str, &str, &str, Option<&str>); 5] = [
 /// The stage at an API's root.
 const DEFAULT_STAGE: &str = "$default";
 
-pub(super) fn operation(method: &Method, parts: &[&str]) -> Option<String> {
+pub(super) fn http_api_operation_name(method: &Method, parts: &[&str]) -> Option<String> {
     let (get, post, put, patch, delete) = (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
     let whole = match parts {
-        ["apis"] => by(method, &[(get, "GetApis"), (post, "CreateApi"), (put, "ImportApi")]),
-        ["apis", _] => {
-            by(method, &[(get, "GetApi"), (put, "ReimportApi"), (patch, "UpdateApi"), (delete, "DeleteApi")])
-        }
-        ["apis", _, "exports", _] => by(method, &[(get, "ExportApi")]),
+        ["apis"] => operation_by_method(method, &[(get, "GetApis"), (post, "CreateApi"), (put, "ImportApi")]),
+        ["apis", _] => operation_by_method(
+            method,
+            &[(get, "GetApi"), (put, "ReimportApi"), (patch, "UpdateApi"), (delete, "DeleteApi")],
+        ),
+        ["apis", _, "exports", _] => operation_by_method(method, &[(get, "ExportApi")]),
         ["apis", _, list] => {
-            let verb = by(method, &[(get, "Get"), (post, "Create")])?;
+            let verb = operation_by_method(method, &[(get, "Get"), (post, "Create")])?;
             let plural = if verb == "Get" { "s" } else { "" };
-            return Some(format!("{verb}{}{plural}", of_list(list)?.1));
+            return Some(format!("{verb}{}{plural}", list_definition(list)?.1));
         }
         ["apis", _, list, _] => {
-            let verb = by(method, &[(get, "Get"), (patch, "Update"), (delete, "Delete")])?;
-            return Some(format!("{verb}{}", of_list(list)?.1));
+            let verb = operation_by_method(method, &[(get, "Get"), (patch, "Update"), (delete, "Delete")])?;
+            return Some(format!("{verb}{}", list_definition(list)?.1));
         }
         _ => None,
     };
     whole.map(ToOwned::to_owned)
 }
 
-fn of_list(list: &str) -> Option<&'static (&'static str, &'static str, &'static str, Option<&'static str>)> {
+fn list_definition(list: &str) -> Option<&'static (&'static str, &'static str, &'static str, Option<&'static str>)> {
     LISTS.iter().find(|(path, ..)| *path == list)
 }
 
-pub(super) fn handle(call: &mut Call<'_, '_>, operation: &str) -> Result<Answer, ApiError> {
+pub(super) fn handle_http_api_request(
+    call: &mut ApiGatewayCall<'_, '_>,
+    operation: &str,
+) -> Result<CloudAnswer, ApiError> {
     match operation {
-        "CreateApi" => create(call),
-        "ImportApi" => document::import(call),
+        "CreateApi" => create_api(call),
+        "ImportApi" => document::import_api(call),
         "GetApis" => {
-            let apis = call.state().http.iter();
-            call.listed(apis.map(|(id, api)| (id.clone(), api.shown.clone())))
+            let apis = call.gateway_state().http.iter();
+            call.list_answer(apis.map(|(id, api)| (id.clone(), api.shown.clone())))
         }
-        "GetApi" => Ok(Answer::rest(200, &api(call)?.shown)),
+        "GetApi" => Ok(CloudAnswer::from_rest_json(200, &find_api(call)?.shown)),
         "UpdateApi" => {
-            api(call)?;
-            let given = given(call);
-            let shown = &mut api_mut(call)?.shown;
-            merge(shown, &given);
-            Ok(Answer::rest(200, shown))
+            find_api(call)?;
+            let given = request_members(call);
+            let shown = &mut find_api_mut(call)?.shown;
+            merge_members(shown, &given);
+            Ok(CloudAnswer::from_rest_json(200, shown))
         }
-        "DeleteApi" => delete(call),
-        "ExportApi" => document::export(call),
+        "DeleteApi" => delete_api(call),
+        "ExportApi" => document::export_api(call),
         _ if call.parts.len() == 3 && operation.starts_with("Get") => {
-            let entries = api(call)?.below.get(call.part(2)).into_iter().flatten();
-            call.listed(entries.map(|(id, entry)| (id.clone(), entry.clone())))
+            let entries = find_api(call)?.below.get(call.path_part(2)).into_iter().flatten();
+            call.list_answer(entries.map(|(id, entry)| (id.clone(), entry.clone())))
         }
-        _ if operation.starts_with("Create") => create_below(call),
-        _ if operation.starts_with("Get") => Ok(Answer::rest(200, entry(call)?)),
-        _ if operation.starts_with("Update") => update_below(call),
-        _ if operation.starts_with("Delete") => delete_below(call),
+        _ if operation.starts_with("Create") => create_entry(call),
+        _ if operation.starts_with("Get") => Ok(CloudAnswer::from_rest_json(200, find_entry(call)?)),
+        _ if operation.starts_with("Update") => update_entry(call),
+        _ if operation.starts_with("Delete") => delete_entry(call),
         _ => Err(dispatch::not_implemented("apigateway", operation)),
     }
 }
 
-fn given(call: &Call<'_, '_>) -> Value {
+fn request_members(call: &ApiGatewayCall<'_, '_>) -> Value {
     serde_json::from_slice(&call.request.body).unwrap_or_default()
 }
 
-fn time(at: Timestamp) -> String {
+fn format_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn api<'c>(call: &'c Call<'_, '_>) -> Result<&'c HttpApi, ApiError> {
-    let id = call.part(1);
-    call.state().http.get(id).ok_or_else(|| not_found(format!("Invalid API identifier specified {id}")))
+fn find_api<'c>(call: &'c ApiGatewayCall<'_, '_>) -> Result<&'c StoredHttpApi, ApiError> {
+    let id = call.path_part(1);
+    call.gateway_state().http.get(id).ok_or_else(|| not_found(format!("Invalid API identifier specified {id}")))
 }
 
 /// The same, for changes.
-fn api_mut<'c>(call: &'c mut Call<'_, '_>) -> Result<&'c mut HttpApi, ApiError> {
+fn find_api_mut<'c>(call: &'c mut ApiGatewayCall<'_, '_>) -> Result<&'c mut StoredHttpApi, ApiError> {
     // A mutable borrow counts as a change, so look it up first: a refused request must not change the state.
-    api(call)?;
-    let id = call.part(1).to_owned();
-    call.state_mut().http.get_mut(&id).ok_or_else(|| not_found("Invalid API identifier specified"))
+    find_api(call)?;
+    let id = call.path_part(1).to_owned();
+    call.gateway_state_mut().http.get_mut(&id).ok_or_else(|| not_found("Invalid API identifier specified"))
 }
 
 /// If `target` is given, a quick start: creates an integration, a route and a stage too.
-fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let body = call.body()?;
-    let (name, protocol) = (body.required("name")?.to_owned(), body.required("protocolType")?.to_owned());
+fn create_api(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let body = call.json_body()?;
+    let (name, protocol) = (body.required_text("name")?.to_owned(), body.required_text("protocolType")?.to_owned());
     if !["HTTP", "WEBSOCKET"].contains(&protocol.as_str()) {
-        return Err(bad(format!("Invalid protocol specified: {protocol}. Must be one of [HTTP, WEBSOCKET]")));
+        return Err(bad_request(format!("Invalid protocol specified: {protocol}. Must be one of [HTTP, WEBSOCKET]")));
     }
-    let mut given = given(call);
-    let (target, route) = (body.text("target"), body.text("routeKey").unwrap_or(DEFAULT_STAGE));
+    let mut given = request_members(call);
+    let (target, route) = (body.member_text("target"), body.member_text("routeKey").unwrap_or(DEFAULT_STAGE));
     if let Some(members) = given.as_object_mut() {
         for quick in ["target", "routeKey", "credentialsArn"] {
             members.remove(quick);
         }
     }
-    let mut api = new(call, &name, &protocol, &given);
+    let mut api = new_api(call, &name, &protocol, &given);
     if let Some(target) = target {
         let kind = if target.starts_with("arn:") { "AWS_PROXY" } else { "HTTP_PROXY" };
         let integration = json!({
@@ -132,53 +138,53 @@ fn create(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
             "integrationMethod": if kind == "AWS_PROXY" { "POST" } else { "ANY" },
             "payloadFormatVersion": if kind == "AWS_PROXY" { "2.0" } else { "1.0" },
         });
-        let id = api.add(call, "integrations", &integration);
-        api.add(call, "routes", &json!({ "routeKey": route, "target": format!("integrations/{id}") }));
-        api.add(call, "stages", &json!({ "stageName": DEFAULT_STAGE, "autoDeploy": true }));
+        let id = api.add_entry(call, "integrations", &integration);
+        api.add_entry(call, "routes", &json!({ "routeKey": route, "target": format!("integrations/{id}") }));
+        api.add_entry(call, "stages", &json!({ "stageName": DEFAULT_STAGE, "autoDeploy": true }));
     }
-    let answer = Answer::rest(201, &api.shown);
-    keep(call, api);
+    let answer = CloudAnswer::from_rest_json(201, &api.shown);
+    store_api(call, api);
     Ok(answer)
 }
 
-fn new(call: &mut Call<'_, '_>, name: &str, protocol: &str, given: &Value) -> HttpApi {
-    let id = call.id(10);
+fn new_api(call: &mut ApiGatewayCall<'_, '_>, name: &str, protocol: &str, given: &Value) -> StoredHttpApi {
+    let id = call.random_id(10);
     let scheme = if protocol == "WEBSOCKET" { "wss" } else { "https" };
     let mut shown = json!({
         "apiId": id,
         "name": name,
         "protocolType": protocol,
-        "apiEndpoint": format!("{scheme}://{id}.execute-api.{}.amazonaws.com", call.cx.region()),
+        "apiEndpoint": format!("{scheme}://{id}.execute-api.{}.amazonaws.com", call.cx.request_region()),
         "apiKeySelectionExpression": "$request.header.x-api-key",
         "routeSelectionExpression": "$request.method $request.path",
-        "createdDate": time(call.cx.now),
+        "createdDate": format_time(call.cx.now),
         "disableExecuteApiEndpoint": false,
         "tags": {},
     });
-    merge(&mut shown, given);
-    HttpApi { shown, below: BTreeMap::new() }
+    merge_members(&mut shown, given);
+    StoredHttpApi { shown, below: BTreeMap::new() }
 }
 
-fn keep(call: &mut Call<'_, '_>, api: HttpApi) {
+fn store_api(call: &mut ApiGatewayCall<'_, '_>, api: StoredHttpApi) {
     let id = api.shown["apiId"].as_str().unwrap_or_default().to_owned();
-    call.state_mut().http.insert(id, api);
+    call.gateway_state_mut().http.insert(id, api);
 }
 
-fn delete(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    api(call)?;
-    let id = call.part(1).to_owned();
-    call.state_mut().http.remove(&id);
-    Ok(Answer::empty(204))
+fn delete_api(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    find_api(call)?;
+    let id = call.path_part(1).to_owned();
+    call.gateway_state_mut().http.remove(&id);
+    Ok(CloudAnswer::without_body(204))
 }
 
-impl HttpApi {
+impl StoredHttpApi {
     /// Adds an entry with its defaults to one of the lists and returns its id.
-    fn add(&mut self, call: &mut Call<'_, '_>, list: &str, given: &Value) -> String {
+    fn add_entry(&mut self, call: &mut ApiGatewayCall<'_, '_>, list: &str, given: &Value) -> String {
         let id = match given["stageName"].as_str().filter(|_| list == "stages") {
             Some(name) => name.to_owned(),
-            None => call.id(7),
+            None => call.random_id(7),
         };
-        let now = time(call.cx.now);
+        let now = format_time(call.cx.now);
         let mut entry = match list {
             "routes" => json!({ "apiKeyRequired": false, "authorizationType": "NONE" }),
             "integrations" => json!({
@@ -198,8 +204,8 @@ impl HttpApi {
             "deployments" => json!({ "autoDeployed": false, "createdDate": now, "deploymentStatus": "DEPLOYED" }),
             _ => json!({}),
         };
-        merge(&mut entry, given);
-        if let Some((_, _, identifier, _)) = of_list(list) {
+        merge_members(&mut entry, given);
+        if let Some((_, _, identifier, _)) = list_definition(list) {
             entry[*identifier] = json!(id);
         }
         // A deployment that names a stage is deployed to it.
@@ -213,62 +219,62 @@ impl HttpApi {
     }
 }
 
-fn create_below(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let list = call.part(2).to_owned();
-    let body = call.body()?;
-    let mut api = api(call)?.clone();
-    let (_, singular, _, required) = of_list(&list).ok_or_else(|| not_found("Not Found"))?;
+fn create_entry(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let list = call.path_part(2).to_owned();
+    let body = call.json_body()?;
+    let mut api = find_api(call)?.clone();
+    let (_, singular, _, required) = list_definition(&list).ok_or_else(|| not_found("Not Found"))?;
     let entries = api.below.get(&list);
     if let Some(member) = required {
-        let value = body.required(member).map_err(|error| bad(error.message))?;
+        let value = body.required_text(member).map_err(|error| bad_request(error.message))?;
         let taken = ["routes", "stages"].contains(&list.as_str())
             && entries.into_iter().flatten().any(|(_, entry)| entry[*member] == value);
         if taken {
-            return Err(conflict(format!("{singular} with key {value} already exists for this API")));
+            return Err(conflict_error(format!("{singular} with key {value} already exists for this API")));
         }
     }
-    let given = given(call);
-    let id = api.add(call, &list, &given);
-    let answer = Answer::rest(201, &api.below[&list][&id]);
-    keep(call, api);
+    let given = request_members(call);
+    let id = api.add_entry(call, &list, &given);
+    let answer = CloudAnswer::from_rest_json(201, &api.below[&list][&id]);
+    store_api(call, api);
     Ok(answer)
 }
 
-fn entry<'c>(call: &'c Call<'_, '_>) -> Result<&'c Value, ApiError> {
-    let (list, id) = (call.part(2), call.part(3));
-    let entry = api(call)?.below.get(list).and_then(|entries| entries.get(id));
+fn find_entry<'c>(call: &'c ApiGatewayCall<'_, '_>) -> Result<&'c Value, ApiError> {
+    let (list, id) = (call.path_part(2), call.path_part(3));
+    let entry = find_api(call)?.below.get(list).and_then(|entries| entries.get(id));
     entry.ok_or_else(|| {
-        let singular = of_list(list).map_or("Resource", |(_, singular, ..)| singular);
+        let singular = list_definition(list).map_or("Resource", |(_, singular, ..)| singular);
         not_found(format!("Unable to find {singular} by the specified id {id}"))
     })
 }
 
-fn update_below(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    let mut changed = entry(call)?.clone();
-    merge(&mut changed, &given(call));
+fn update_entry(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let mut changed = find_entry(call)?.clone();
+    merge_members(&mut changed, &request_members(call));
     if changed.get("lastUpdatedDate").is_some() {
-        changed["lastUpdatedDate"] = json!(time(call.cx.now));
+        changed["lastUpdatedDate"] = json!(format_time(call.cx.now));
     }
-    let answer = Answer::rest(200, &changed);
-    let (list, id) = (call.part(2).to_owned(), call.part(3).to_owned());
-    api_mut(call)?.below.entry(list).or_default().insert(id, changed);
+    let answer = CloudAnswer::from_rest_json(200, &changed);
+    let (list, id) = (call.path_part(2).to_owned(), call.path_part(3).to_owned());
+    find_api_mut(call)?.below.entry(list).or_default().insert(id, changed);
     Ok(answer)
 }
 
-fn delete_below(call: &mut Call<'_, '_>) -> Result<Answer, ApiError> {
-    entry(call)?;
-    let (list, id) = (call.part(2).to_owned(), call.part(3).to_owned());
+fn delete_entry(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    find_entry(call)?;
+    let (list, id) = (call.path_part(2).to_owned(), call.path_part(3).to_owned());
     let target = format!("integrations/{id}");
-    let routes = api(call)?.below.get("routes").into_iter().flatten();
+    let routes = find_api(call)?.below.get("routes").into_iter().flatten();
     let user =
         routes.map(|(_, route)| route).find(|route| list == "integrations" && route["target"] == target.as_str());
     if let Some(route) = user {
         let message =
             format!("Cannot delete Integration '{id}' because it is referenced by Route {}", route["routeKey"]);
-        return Err(conflict(message));
+        return Err(conflict_error(message));
     }
-    if let Some(entries) = api_mut(call)?.below.get_mut(&list) {
+    if let Some(entries) = find_api_mut(call)?.below.get_mut(&list) {
         entries.remove(&id);
     }
-    Ok(Answer::empty(204))
+    Ok(CloudAnswer::without_body(204))
 }

@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{EdgeKind, Inventory, Kind, Node, Unread};
-use super::graph::Graph;
+use super::super::{AuditInventory, EdgeKind, Node, NodeKind, UnreadCall};
+use super::graph::InventoryGraph;
 
 /// What another resource may call or feed.
-const CALLED: [Kind; 4] = [Kind::Function, Kind::Queue, Kind::Topic, Kind::StateMachine];
+const CALLED: [NodeKind; 4] = [NodeKind::Function, NodeKind::Queue, NodeKind::Topic, NodeKind::StateMachine];
 
 /// Where functions are that run at CloudFront's edges
 /// (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/edge-functions-restrictions.html>).
 const EDGE_REGION: &str = "us-east-1";
 
 /// What couldn't be read, by what it hides. Of thousands of reads that failed alike one is looked at.
-pub(super) struct Blind<'a> {
-    of_node: BTreeMap<&'a str, BTreeMap<&'a str, &'a Unread>>,
+pub(super) struct BlindSpots<'a> {
+    of_node: BTreeMap<&'a str, BTreeMap<&'a str, &'a UnreadCall>>,
     /// By call, and whether it was about one node: the first of them, and how many there are.
-    of_call: BTreeMap<(&'a str, bool), (&'a Unread, usize)>,
+    of_call: BTreeMap<(&'a str, bool), (&'a UnreadCall, usize)>,
 }
 
-impl<'a> Blind<'a> {
-    pub(super) fn new(inventory: &'a Inventory) -> Self {
+impl<'a> BlindSpots<'a> {
+    pub(super) fn new(inventory: &'a AuditInventory) -> Self {
         let (mut of_node, mut of_call) = (BTreeMap::<_, BTreeMap<_, _>>::new(), BTreeMap::new());
         for unread in &inventory.unread {
             let call = unread.call.as_str();
@@ -36,22 +36,22 @@ impl<'a> Blind<'a> {
     }
 
     /// Whether a call failed, for a list or for any node.
-    pub(super) fn failed(&self, call: &str) -> bool {
+    pub(super) fn has_failed(&self, call: &str) -> bool {
         self.of_call.contains_key(&(call, true)) || self.of_call.contains_key(&(call, false))
     }
 
     /// Whether a call failed for this node.
-    pub(super) fn failed_of(&self, node: &str, call: &str) -> bool {
+    pub(super) fn has_failed_for(&self, node: &str, call: &str) -> bool {
         self.of_node.get(node).is_some_and(|calls| calls.contains_key(call))
     }
 
     /// Why it can't be said of `node` that nobody needs it: what wasn't read, and could say otherwise.
-    pub(super) fn hides(&self, graph: &Graph<'_>, node: &Node) -> Vec<String> {
+    pub(super) fn reasons_for_doubt(&self, graph: &InventoryGraph<'_>, node: &Node) -> Vec<String> {
         let own = self.of_node.get(node.id.as_str());
         let mut found: Vec<String> = own.into_iter().flatten().map(|(_, unread)| unread.what.clone()).collect();
         for ((call, about_one), (first, count)) in &self.of_call {
             let known = own.is_some_and(|calls| calls.contains_key(call));
-            if !known && hides(graph, call, *about_one, node) {
+            if !known && call_hides(graph, call, *about_one, node) {
                 let more = if *count > 1 { format!(", and {} more of the like", count - 1) } else { String::new() };
                 found.push(format!("{}{more}", first.what));
             }
@@ -62,66 +62,77 @@ impl<'a> Blind<'a> {
 
 /// Whether what a failed call would have shown could be about `node`, which it wasn't made for. A call that isn't named
 /// here hides everything: to add a reader without a word here costs conclusions, and makes no wrong ones.
-fn hides(graph: &Graph<'_>, call: &str, about_one: bool, node: &Node) -> bool {
+fn call_hides(graph: &InventoryGraph<'_>, call: &str, about_one: bool, node: &Node) -> bool {
     let kind = node.kind;
     let called = CALLED.contains(&kind);
     // They lead to what was to be listed.
-    let trigger = matches!(kind, Kind::Rule | Kind::Schedule | Kind::RestApi | Kind::HttpApi);
+    let trigger = matches!(kind, NodeKind::Rule | NodeKind::Schedule | NodeKind::RestApi | NodeKind::HttpApi);
     match call {
         // Of one function, they say something of this one only.
         "lambda:GetFunction"
         | "lambda:ListTags"
         | "lambda:ListFunctionUrlConfigs"
         | "lambda:ListAliases"
-        | "lambda:GetPolicy" => !about_one && kind == Kind::Function,
-        "lambda:ListEventSourceMappings" => matches!(kind, Kind::Function | Kind::Queue | Kind::Topic),
+        | "lambda:GetPolicy" => !about_one && kind == NodeKind::Function,
+        "lambda:ListEventSourceMappings" => matches!(kind, NodeKind::Function | NodeKind::Queue | NodeKind::Topic),
         "lambda:ListFunctionEventInvokeConfigs" => called,
-        "events:ListEventBuses" | "events:ListRules" => called || trigger || matches!(kind, Kind::Role | Kind::Alarm),
-        "events:ListTargetsByRule" => called || matches!(kind, Kind::RestApi | Kind::HttpApi | Kind::Role),
+        "events:ListEventBuses" | "events:ListRules" => {
+            called || trigger || matches!(kind, NodeKind::Role | NodeKind::Alarm)
+        }
+        "events:ListTargetsByRule" => called || matches!(kind, NodeKind::RestApi | NodeKind::HttpApi | NodeKind::Role),
         "scheduler:ListSchedules" | "scheduler:GetSchedule" => {
-            called || matches!(kind, Kind::Schedule | Kind::Secret | Kind::Role)
+            called || matches!(kind, NodeKind::Schedule | NodeKind::Secret | NodeKind::Role)
         }
         // What a queue that isn't seen feeds, and whose failed messages a queue takes.
         "sqs:ListQueues" | "sqs:GetQueueAttributes" => {
-            matches!(kind, Kind::Queue | Kind::Function | Kind::Alarm) || trigger
+            matches!(kind, NodeKind::Queue | NodeKind::Function | NodeKind::Alarm) || trigger
         }
-        "sns:ListTopics" | "sns:ListSubscriptions" => called || trigger || kind == Kind::Alarm,
-        "sns:GetSubscriptionAttributes" => kind == Kind::Queue,
+        "sns:ListTopics" | "sns:ListSubscriptions" => called || trigger || kind == NodeKind::Alarm,
+        "sns:GetSubscriptionAttributes" => kind == NodeKind::Queue,
         "apigateway:GetRestApis" | "apigateway:GetApis" => {
-            called || trigger || matches!(kind, Kind::Role | Kind::Alarm)
+            called || trigger || matches!(kind, NodeKind::Role | NodeKind::Alarm)
         }
         "apigateway:GetResources"
         | "apigateway:GetStages"
         | "apigateway:GetRoutes"
         | "apigateway:GetIntegrations"
-        | "apigateway:GetHttpStages" => called || kind == Kind::Role,
+        | "apigateway:GetHttpStages" => called || kind == NodeKind::Role,
         // They only tell where a webhook leads.
         "apigateway:GetDomainNames"
         | "apigateway:GetBasePathMappings"
         | "apigateway:GetHttpDomainNames"
-        | "apigateway:GetApiMappings" => matches!(kind, Kind::HubspotWorkflow | Kind::HubspotWebhook),
+        | "apigateway:GetApiMappings" => matches!(kind, NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook),
         "states:ListStateMachines" | "states:DescribeStateMachine" => {
-            called || trigger || matches!(kind, Kind::Secret | Kind::Role | Kind::Alarm)
+            called || trigger || matches!(kind, NodeKind::Secret | NodeKind::Role | NodeKind::Alarm)
         }
-        "secretsmanager:ListSecrets" => matches!(kind, Kind::Secret | Kind::Function),
+        "secretsmanager:ListSecrets" => matches!(kind, NodeKind::Secret | NodeKind::Function),
         // Which functions run at CloudFront's edges, their roles tell; they all are in this region.
         "iam:GetAccountAuthorizationDetails" => {
-            matches!(kind, Kind::Role | Kind::Secret) || kind == Kind::Function && graph.inventory.region == EDGE_REGION
+            matches!(kind, NodeKind::Role | NodeKind::Secret)
+                || kind == NodeKind::Function && graph.inventory.region == EDGE_REGION
         }
-        "logs:DescribeLogGroups" => kind == Kind::LogGroup,
-        "cloudwatch:DescribeAlarms" => kind == Kind::Alarm,
+        "logs:DescribeLogGroups" => kind == NodeKind::LogGroup,
+        "cloudwatch:DescribeAlarms" => kind == NodeKind::Alarm,
         // The nodes whose use wasn't read say so themselves.
-        "cloudwatch:GetMetricData" => !matches!(kind, Kind::Secret | Kind::Role | Kind::Schedule | Kind::Alarm),
+        "cloudwatch:GetMetricData" => {
+            !matches!(kind, NodeKind::Secret | NodeKind::Role | NodeKind::Schedule | NodeKind::Alarm)
+        }
         // Whose it is, their tags say.
         "tag:GetResources" => matches!(
             kind,
-            Kind::Rule | Kind::Schedule | Kind::Queue | Kind::Topic | Kind::StateMachine | Kind::LogGroup | Kind::Alarm
+            NodeKind::Rule
+                | NodeKind::Schedule
+                | NodeKind::Queue
+                | NodeKind::Topic
+                | NodeKind::StateMachine
+                | NodeKind::LogGroup
+                | NodeKind::Alarm
         ),
         // A webhook calls APIs and function URLs.
         call if call.starts_with("hubspot:") => {
-            let has_url = || graph.to(&node.id).iter().any(|edge| edge.kind == EdgeKind::FunctionUrl);
-            matches!(kind, Kind::RestApi | Kind::HttpApi | Kind::HubspotWorkflow | Kind::HubspotWebhook)
-                || kind == Kind::Function && has_url()
+            let has_url = || graph.edges_to(&node.id).iter().any(|edge| edge.kind == EdgeKind::FunctionUrl);
+            matches!(kind, NodeKind::RestApi | NodeKind::HttpApi | NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook)
+                || kind == NodeKind::Function && has_url()
         }
         _ => true,
     }

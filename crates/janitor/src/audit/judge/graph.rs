@@ -3,27 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::arn::Arn;
-use super::super::{Edge, EdgeKind, Inventory, Kind, Node};
-use super::blind::Blind;
+use super::super::{AuditInventory, Edge, EdgeKind, Node, NodeKind};
+use super::blind::BlindSpots;
 
 /// See the module.
-pub(super) struct Graph<'a> {
-    pub(super) inventory: &'a Inventory,
+pub(super) struct InventoryGraph<'a> {
+    pub(super) inventory: &'a AuditInventory,
     nodes: BTreeMap<&'a str, &'a Node>,
     incoming: BTreeMap<&'a str, Vec<&'a Edge>>,
     outgoing: BTreeMap<&'a str, Vec<&'a Edge>>,
-    pub(super) blind: Blind<'a>,
+    pub(super) blind: BlindSpots<'a>,
 }
 
 impl EdgeKind {
     /// Whether `to` is needed as long as `from` is: all but what only lets or only looks on.
-    pub(super) fn needs(self) -> bool {
+    pub(super) fn is_need(self) -> bool {
         !matches!(self, Self::Permission | Self::Watch)
     }
 }
 
-impl<'a> Graph<'a> {
-    pub(super) fn new(inventory: &'a Inventory) -> Self {
+impl<'a> InventoryGraph<'a> {
+    pub(super) fn new(inventory: &'a AuditInventory) -> Self {
         // So that nothing depends on the order in which things were read.
         let edges: BTreeSet<&Edge> = inventory.edges.iter().collect();
         let (mut incoming, mut outgoing) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
@@ -32,28 +32,28 @@ impl<'a> Graph<'a> {
             outgoing.entry(edge.from.as_str()).or_default().push(edge);
         }
         let nodes = inventory.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
-        Self { inventory, nodes, incoming, outgoing, blind: Blind::new(inventory) }
+        Self { inventory, nodes, incoming, outgoing, blind: BlindSpots::new(inventory) }
     }
 
-    pub(super) fn node(&self, id: &str) -> Option<&'a Node> {
+    pub(super) fn find_node(&self, id: &str) -> Option<&'a Node> {
         self.nodes.get(id).copied()
     }
 
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &'a Node> {
+    pub(super) fn all_nodes(&self) -> impl Iterator<Item = &'a Node> {
         self.nodes.values().copied()
     }
 
-    pub(super) fn to(&self, id: &str) -> &[&'a Edge] {
+    pub(super) fn edges_to(&self, id: &str) -> &[&'a Edge] {
         self.incoming.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
-    pub(super) fn from(&self, id: &str) -> &[&'a Edge] {
+    pub(super) fn edges_from(&self, id: &str) -> &[&'a Edge] {
         self.outgoing.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// All that is reached from `starts` by enabled edges that `follow` takes, each with the edge by which it was reached
     /// first. Shortest ways first; starts aren't among them.
-    pub(super) fn reached(
+    pub(super) fn reachable_from(
         &self,
         starts: impl IntoIterator<Item = &'a str>,
         follow: impl Fn(&Edge) -> bool,
@@ -62,7 +62,7 @@ impl<'a> Graph<'a> {
         let mut seen: BTreeSet<&str> = queue.iter().copied().collect();
         let mut reached = BTreeMap::new();
         while let Some(id) = queue.pop_front() {
-            for edge in self.from(id).iter().filter(|edge| edge.enabled && follow(edge)) {
+            for edge in self.edges_from(id).iter().filter(|edge| edge.enabled && follow(edge)) {
                 if seen.insert(&edge.to) {
                     reached.insert(edge.to.as_str(), *edge);
                     queue.push_back(&edge.to);
@@ -75,50 +75,50 @@ impl<'a> Graph<'a> {
     /// Whether it is certain that there is nothing with this id: it would be of a kind that was listed in full, in this
     /// account and region.
     pub(super) fn is_missing(&self, id: &str) -> bool {
-        self.kinds_of_absent(id).is_some_and(|kinds| kinds.iter().all(|kind| self.listed(*kind)))
+        self.kinds_of_absent(id).is_some_and(|kinds| kinds.iter().all(|kind| self.is_listed(*kind)))
     }
 
     /// Whether there may be something with this id that wasn't seen because its kind couldn't be listed.
     pub(super) fn is_unseen(&self, id: &str) -> bool {
-        self.kinds_of_absent(id).is_some_and(|kinds| !kinds.iter().all(|kind| self.listed(*kind)))
+        self.kinds_of_absent(id).is_some_and(|kinds| !kinds.iter().all(|kind| self.is_listed(*kind)))
     }
 
     /// The kinds of which something with this id would be; none if it is a node, or wouldn't be one if it were there.
-    fn kinds_of_absent(&self, id: &str) -> Option<Vec<Kind>> {
+    fn kinds_of_absent(&self, id: &str) -> Option<Vec<NodeKind>> {
         if self.nodes.contains_key(id) {
             return None;
         }
         if id.starts_with("execute-api:") {
-            return Some(vec![Kind::RestApi, Kind::HttpApi]);
+            return Some(vec![NodeKind::RestApi, NodeKind::HttpApi]);
         }
         if id.starts_with("api-name:") {
-            return Some(vec![Kind::RestApi]);
+            return Some(vec![NodeKind::RestApi]);
         }
-        let arn = Arn::parse(id)?;
+        let arn = Arn::parse_arn(id)?;
         let here = arn.region == self.inventory.region
             && (arn.account == self.inventory.account || arn.service == "apigateway" && arn.account.is_empty());
         // Of roles and log groups not all are nodes.
-        let kind = arn.kind().filter(|kind| here && !matches!(kind, Kind::Role | Kind::LogGroup))?;
+        let kind = arn.node_kind().filter(|kind| here && !matches!(kind, NodeKind::Role | NodeKind::LogGroup))?;
         Some(vec![kind])
     }
 
     /// Whether all of a kind were listed.
-    pub(super) fn listed(&self, kind: Kind) -> bool {
+    pub(super) fn is_listed(&self, kind: NodeKind) -> bool {
         let calls: &[&str] = match kind {
-            Kind::Function => &["lambda:ListFunctions"],
-            Kind::Rule => &["events:ListEventBuses", "events:ListRules"],
-            Kind::Schedule => &["scheduler:ListSchedules"],
-            Kind::Queue => &["sqs:ListQueues"],
-            Kind::Topic => &["sns:ListTopics"],
-            Kind::RestApi => &["apigateway:GetRestApis"],
-            Kind::HttpApi => &["apigateway:GetApis"],
-            Kind::StateMachine => &["states:ListStateMachines"],
-            Kind::Secret => &["secretsmanager:ListSecrets"],
-            Kind::Role => &["iam:GetAccountAuthorizationDetails"],
-            Kind::LogGroup => &["logs:DescribeLogGroups"],
-            Kind::Alarm => &["cloudwatch:DescribeAlarms"],
-            Kind::HubspotWorkflow | Kind::HubspotWebhook | Kind::Endpoint => return false,
+            NodeKind::Function => &["lambda:ListFunctions"],
+            NodeKind::Rule => &["events:ListEventBuses", "events:ListRules"],
+            NodeKind::Schedule => &["scheduler:ListSchedules"],
+            NodeKind::Queue => &["sqs:ListQueues"],
+            NodeKind::Topic => &["sns:ListTopics"],
+            NodeKind::RestApi => &["apigateway:GetRestApis"],
+            NodeKind::HttpApi => &["apigateway:GetApis"],
+            NodeKind::StateMachine => &["states:ListStateMachines"],
+            NodeKind::Secret => &["secretsmanager:ListSecrets"],
+            NodeKind::Role => &["iam:GetAccountAuthorizationDetails"],
+            NodeKind::LogGroup => &["logs:DescribeLogGroups"],
+            NodeKind::Alarm => &["cloudwatch:DescribeAlarms"],
+            NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook | NodeKind::Endpoint => return false,
         };
-        !calls.iter().any(|call| self.blind.failed(call))
+        !calls.iter().any(|call| self.blind.has_failed(call))
     }
 }

@@ -36,60 +36,60 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::{Edge, EdgeKind, Finding, Inventory, Kind, Node, Usage, Verdict};
-use graph::Graph;
+use super::{AuditFinding, AuditInventory, AuditVerdict, Edge, EdgeKind, Node, NodeKind, NodeUsage};
+use graph::InventoryGraph;
 
 /// A verdict for each node, in the nodes' order. See the module for the rules.
-pub fn judge(inventory: &Inventory) -> Vec<Finding> {
-    let graph = Graph::new(inventory);
+pub fn judge_inventory(inventory: &AuditInventory) -> Vec<AuditFinding> {
+    let graph = InventoryGraph::new(inventory);
     let mut verdicts = own_verdicts(&graph);
     let stirring: Vec<&str> =
-        graph.nodes().filter(|node| stirs(inventory, node).is_some()).map(|node| node.id.as_str()).collect();
-    for (id, edge) in graph.reached(stirring, |edge| edge.kind.needs()) {
-        let Some(node) = graph.node(id) else { continue };
+        graph.all_nodes().filter(|node| own_activity(inventory, node).is_some()).map(|node| node.id.as_str()).collect();
+    for (id, edge) in graph.reachable_from(stirring, |edge| edge.kind.is_need()) {
+        let Some(node) = graph.find_node(id) else { continue };
         verdicts.entry(&node.id).or_insert_with(|| {
-            let mut evidence = vec![needed(&graph, edge)];
-            evidence.extend(words::usage(inventory, node));
-            (Verdict::Active, evidence)
+            let mut evidence = vec![describe_need(&graph, edge)];
+            evidence.extend(words::describe_usage(inventory, node));
+            (AuditVerdict::Active, evidence)
         });
     }
-    for node in graph.nodes().filter(|node| node.kind != Kind::Alarm) {
+    for node in graph.all_nodes().filter(|node| node.kind != NodeKind::Alarm) {
         if !verdicts.contains_key(node.id.as_str()) {
-            let verdict = unneeded(&graph, node);
+            let verdict = judge_unneeded(&graph, node);
             verdicts.insert(&node.id, verdict);
         }
     }
     spread_unknown(&graph, &mut verdicts);
     let alarms: Vec<_> = graph
-        .nodes()
-        .filter(|node| node.kind == Kind::Alarm && !verdicts.contains_key(node.id.as_str()))
-        .map(|node| (node.id.as_str(), alarm(&graph, node, &verdicts)))
+        .all_nodes()
+        .filter(|node| node.kind == NodeKind::Alarm && !verdicts.contains_key(node.id.as_str()))
+        .map(|node| (node.id.as_str(), judge_alarm(&graph, node, &verdicts)))
         .collect();
     verdicts.extend(alarms);
     let found = inventory.nodes.iter().filter_map(|node| {
         let (verdict, evidence) = verdicts.get(node.id.as_str())?.clone();
-        Some(Finding { id: node.id.clone(), verdict, evidence })
+        Some(AuditFinding { id: node.id.clone(), verdict, evidence })
     });
     found.collect()
 }
 
-type Verdicts<'a> = BTreeMap<&'a str, (Verdict, Vec<String>)>;
+type VerdictsById<'a> = BTreeMap<&'a str, (AuditVerdict, Vec<String>)>;
 
 /// Of what its own properties decide: rules 1, 2, 6 and the first half of 3.
-fn own_verdicts<'a>(graph: &Graph<'a>) -> Verdicts<'a> {
-    let mut verdicts = Verdicts::new();
-    for node in graph.nodes() {
+fn own_verdicts<'a>(graph: &InventoryGraph<'a>) -> VerdictsById<'a> {
+    let mut verdicts = VerdictsById::new();
+    for node in graph.all_nodes() {
         let verdict = if node.deployment.is_some() {
-            let evidence = stirs(graph.inventory, node).into_iter().collect();
-            (Verdict::Managed, evidence)
-        } else if matches!(node.kind, Kind::HubspotWorkflow | Kind::HubspotWebhook) {
-            suspect::judge(graph, node)
-        } else if node.kind == Kind::Endpoint {
-            (Verdict::Unknown, vec!["it isn't read here: what it does can't be seen".to_owned()])
+            let evidence = own_activity(graph.inventory, node).into_iter().collect();
+            (AuditVerdict::Managed, evidence)
+        } else if matches!(node.kind, NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook) {
+            suspect::judge_webhook(graph, node)
+        } else if node.kind == NodeKind::Endpoint {
+            (AuditVerdict::Unknown, vec!["it isn't read here: what it does can't be seen".to_owned()])
         } else if let Some(verdict) = fires_at_nothing(graph, node) {
             verdict
-        } else if let Some(evidence) = stirs(graph.inventory, node).filter(|_| node.kind != Kind::Alarm) {
-            (Verdict::Active, vec![evidence])
+        } else if let Some(evidence) = own_activity(graph.inventory, node).filter(|_| node.kind != NodeKind::Alarm) {
+            (AuditVerdict::Active, vec![evidence])
         } else {
             continue;
         };
@@ -99,111 +99,115 @@ fn own_verdicts<'a>(graph: &Graph<'a>) -> Verdicts<'a> {
 }
 
 /// Why a node is in use by itself.
-fn stirs(inventory: &Inventory, node: &Node) -> Option<String> {
+fn own_activity(inventory: &AuditInventory, node: &Node) -> Option<String> {
     if let Some(deployment) = &node.deployment {
         let venue = node.venue.as_ref().map(|venue| format!(", venue {venue}")).unwrap_or_default();
         return Some(format!("deployment {deployment} owns it{venue}"));
     }
-    if let Usage::Counted { count: 1.., .. } = node.usage {
-        return words::usage(inventory, node);
+    if let NodeUsage::Counted { count: 1.., .. } = node.usage {
+        return words::describe_usage(inventory, node);
     }
     let number = |key: &str| node.attributes.get(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
-    if node.kind == Kind::Queue && number("messages") > 0 {
+    if node.kind == NodeKind::Queue && number("messages") > 0 {
         return Some(format!("{} messages wait in it", number("messages")));
     }
     if let Some(service) = node.attributes.get("managed_by").or_else(|| node.attributes.get("owned_by")) {
         return Some(format!("{service} made it for itself"));
     }
-    let by_itself = matches!(node.kind, Kind::Schedule | Kind::HubspotWorkflow | Kind::HubspotWebhook)
-        || node.kind == Kind::Rule && node.attributes.contains_key("schedule");
+    let by_itself = matches!(node.kind, NodeKind::Schedule | NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook)
+        || node.kind == NodeKind::Rule && node.attributes.contains_key("schedule");
     if by_itself && node.enabled {
         return Some("it is enabled, and acts by itself".to_owned());
     }
     let window = SignedDuration::from_hours(24 * i64::from(inventory.days));
-    let recent = node.kind != Kind::Alarm && node.changed_at.is_some_and(|at| at > inventory.taken_at - window);
+    let recent = node.kind != NodeKind::Alarm && node.changed_at.is_some_and(|at| at > inventory.taken_at - window);
     let days = inventory.days;
-    recent.then(|| format!("{}, less than {days} days ago: too new for a conclusion", words::changed(node)))
+    recent.then(|| format!("{}, less than {days} days ago: too new for a conclusion", words::describe_change(node)))
 }
 
 /// Rule 6, of rules and schedules.
-fn fires_at_nothing(graph: &Graph<'_>, node: &Node) -> Option<(Verdict, Vec<String>)> {
-    if !matches!(node.kind, Kind::Rule | Kind::Schedule) || node.attributes.contains_key("managed_by") {
+fn fires_at_nothing(graph: &InventoryGraph<'_>, node: &Node) -> Option<(AuditVerdict, Vec<String>)> {
+    if !matches!(node.kind, NodeKind::Rule | NodeKind::Schedule) || node.attributes.contains_key("managed_by") {
         return None;
     }
-    let targets: Vec<&&Edge> = graph.from(&node.id).iter().filter(|edge| edge.kind.calls()).collect();
+    let targets: Vec<&&Edge> = graph.edges_from(&node.id).iter().filter(|edge| edge.kind.is_call()).collect();
     let nothing = targets.iter().all(|edge| graph.is_missing(&edge.to));
     // Nothing is concluded of a target that may be in what wasn't read.
-    if !nothing || !graph.blind.hides(graph, node).is_empty() {
+    if !nothing || !graph.blind.reasons_for_doubt(graph, node).is_empty() {
         return None;
     }
     let (verdict, mut evidence) = match targets.is_empty() {
-        true => (Verdict::Orphaned, vec!["it has no target".to_owned()]),
-        false => (Verdict::Stale, words::some(targets.iter().map(|edge| gone_target(graph, edge)).collect())),
+        true => (AuditVerdict::Orphaned, vec!["it has no target".to_owned()]),
+        false => (AuditVerdict::Stale, words::first_few(targets.iter().map(|edge| gone_target(graph, edge)).collect())),
     };
-    evidence.extend(words::usage(graph.inventory, node));
+    evidence.extend(words::describe_usage(graph.inventory, node));
     Some((verdict, evidence))
 }
 
-fn gone_target(graph: &Graph<'_>, edge: &Edge) -> String {
-    format!("its target {} doesn't exist", words::name(graph, &edge.to))
+fn gone_target(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
+    format!("its target {} doesn't exist", words::describe_node(graph, &edge.to))
 }
 
-fn needed(graph: &Graph<'_>, edge: &Edge) -> String {
-    let from = graph.node(&edge.from).and_then(|node| stirs(graph.inventory, node));
+fn describe_need(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
+    let from = graph.find_node(&edge.from).and_then(|node| own_activity(graph.inventory, node));
     let why = if from.is_some() { "which is in use" } else { "which is needed by what is in use" };
-    format!("{}, {why}", words::reaches(graph, edge))
+    format!("{}, {why}", words::describe_edge(graph, edge))
 }
 
 /// Rules 4 and 5, of what nothing in use needs.
-fn unneeded(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
+fn judge_unneeded(graph: &InventoryGraph<'_>, node: &Node) -> (AuditVerdict, Vec<String>) {
     let (reached, mut evidence) = match node.kind {
-        Kind::Rule | Kind::Schedule | Kind::RestApi | Kind::HttpApi => leads(graph, node),
-        _ => reached(graph, node),
+        NodeKind::Rule | NodeKind::Schedule | NodeKind::RestApi | NodeKind::HttpApi => describe_targets(graph, node),
+        _ => describe_callers(graph, node),
     };
     if !node.enabled {
-        let disabled = if node.kind == Kind::Function { "its reserved concurrency is 0" } else { "it is disabled" };
+        let disabled = if node.kind == NodeKind::Function { "its reserved concurrency is 0" } else { "it is disabled" };
         evidence.insert(0, disabled.to_owned());
     }
-    evidence.extend(words::usage(graph.inventory, node));
-    evidence.push(words::changed(node));
-    let unread = graph.blind.hides(graph, node).into_iter();
+    evidence.extend(words::describe_usage(graph.inventory, node));
+    evidence.push(words::describe_change(node));
+    let unread = graph.blind.reasons_for_doubt(graph, node).into_iter();
     let mut unread: Vec<String> = unread.map(|what| format!("not read, and could say otherwise: {what}")).collect();
-    let ends = graph.to(&node.id).iter().map(|edge| &edge.from).chain(graph.from(&node.id).iter().map(|edge| &edge.to));
+    let ends = graph
+        .edges_to(&node.id)
+        .iter()
+        .map(|edge| &edge.from)
+        .chain(graph.edges_from(&node.id).iter().map(|edge| &edge.to));
     let unseen = ends.filter(|id| graph.is_unseen(id));
-    unread.extend(unseen.map(|id| format!("not read, and bound up with it: {}", words::name(graph, id))));
-    let roles = graph.from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Role);
-    if roles.filter_map(|edge| graph.node(&edge.to)).any(|role| role.attributes.contains_key("edge")) {
+    unread.extend(unseen.map(|id| format!("not read, and bound up with it: {}", words::describe_node(graph, id))));
+    let roles = graph.edges_from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Role);
+    if roles.filter_map(|edge| graph.find_node(&edge.to)).any(|role| role.attributes.contains_key("edge")) {
         unread.push("CloudFront may run it at its edges, and counts that in the regions there".to_owned());
     }
-    if unread.is_empty() && node.usage != Usage::Unread {
-        return (if reached { Verdict::Stale } else { Verdict::Orphaned }, evidence);
+    if unread.is_empty() && node.usage != NodeUsage::Unread {
+        return (if reached { AuditVerdict::Stale } else { AuditVerdict::Orphaned }, evidence);
     }
-    let mut reasons = words::some(unread);
+    let mut reasons = words::first_few(unread);
     reasons.extend(evidence);
-    (Verdict::Unknown, reasons)
+    (AuditVerdict::Unknown, reasons)
 }
 
 /// Whether something reaches the node, and what there is to say of all that does or did.
-fn reached(graph: &Graph<'_>, node: &Node) -> (bool, Vec<String>) {
-    let edges = graph.to(&node.id).iter().filter(|edge| edge.kind != EdgeKind::Watch);
+fn describe_callers(graph: &InventoryGraph<'_>, node: &Node) -> (bool, Vec<String>) {
+    let edges = graph.edges_to(&node.id).iter().filter(|edge| edge.kind != EdgeKind::Watch);
     let (gone, there): (Vec<&Edge>, Vec<&Edge>) = edges.copied().partition(|edge| graph.is_missing(&edge.from));
     let mut evidence = Vec::new();
     if there.is_empty() {
         evidence.push(nothing_reaches(node.kind).to_owned());
     }
-    evidence.extend(words::some(there.iter().map(|edge| idle(graph, edge)).collect()));
-    let gone = gone.iter().map(|edge| format!("{}, which doesn't exist any more", words::reaches(graph, edge)));
-    evidence.extend(words::some(gone.collect()));
-    let polled = graph.from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Mapping);
-    evidence.extend(words::some(polled.map(|edge| words::polls(graph, edge)).collect()));
+    evidence.extend(words::first_few(there.iter().map(|edge| describe_idle_edge(graph, edge)).collect()));
+    let gone = gone.iter().map(|edge| format!("{}, which doesn't exist any more", words::describe_edge(graph, edge)));
+    evidence.extend(words::first_few(gone.collect()));
+    let polled = graph.edges_from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Mapping);
+    evidence.extend(words::first_few(polled.map(|edge| words::describe_poller(graph, edge)).collect()));
     (!there.is_empty(), evidence)
 }
 
 /// What reaches a node and yet doesn't use it.
-fn idle(graph: &Graph<'_>, edge: &Edge) -> String {
-    let reaches = words::reaches(graph, edge);
-    let from = graph.node(&edge.from);
-    let calls = || graph.from(&edge.from).iter().any(|other| other.to == edge.to && other.kind.calls());
+fn describe_idle_edge(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
+    let reaches = words::describe_edge(graph, edge);
+    let from = graph.find_node(&edge.from);
+    let calls = || graph.edges_from(&edge.from).iter().any(|other| other.to == edge.to && other.kind.is_call());
     match (edge.kind, from) {
         (EdgeKind::Permission, Some(_)) if !calls() => format!("{reaches}, which doesn't"),
         (EdgeKind::Permission, _) => reaches,
@@ -213,82 +217,86 @@ fn idle(graph: &Graph<'_>, edge: &Edge) -> String {
     }
 }
 
-fn nothing_reaches(kind: Kind) -> &'static str {
+fn nothing_reaches(kind: NodeKind) -> &'static str {
     match kind {
-        Kind::Function => "no rule, schedule, mapping, subscription, URL, policy, API or state machine reaches it",
-        Kind::Queue => "nothing that was read sends to it or names it",
-        Kind::Topic => "nothing that was read publishes to it or names it",
-        Kind::StateMachine => "nothing that was read starts it or names it",
-        Kind::Secret => "no function's environment and no role's policy names it",
-        Kind::Role => "no function of this region runs as it",
-        Kind::LogGroup => "no function writes to it",
+        NodeKind::Function => "no rule, schedule, mapping, subscription, URL, policy, API or state machine reaches it",
+        NodeKind::Queue => "nothing that was read sends to it or names it",
+        NodeKind::Topic => "nothing that was read publishes to it or names it",
+        NodeKind::StateMachine => "nothing that was read starts it or names it",
+        NodeKind::Secret => "no function's environment and no role's policy names it",
+        NodeKind::Role => "no function of this region runs as it",
+        NodeKind::LogGroup => "no function writes to it",
         _ => "nothing reaches it",
     }
 }
 
 /// Whether a trigger leads somewhere, and where.
-fn leads(graph: &Graph<'_>, node: &Node) -> (bool, Vec<String>) {
-    let targets: Vec<&&Edge> = graph.from(&node.id).iter().filter(|edge| edge.kind.calls()).collect();
+fn describe_targets(graph: &InventoryGraph<'_>, node: &Node) -> (bool, Vec<String>) {
+    let targets: Vec<&&Edge> = graph.edges_from(&node.id).iter().filter(|edge| edge.kind.is_call()).collect();
     let (gone, there): (Vec<&&&Edge>, Vec<&&&Edge>) = targets.iter().partition(|edge| graph.is_missing(&edge.to));
     let mut evidence = Vec::new();
     if targets.is_empty() {
         evidence.push("it has no target".to_owned());
     }
-    let mut names: Vec<String> = there.iter().map(|edge| words::name(graph, &edge.to)).collect();
+    let mut names: Vec<String> = there.iter().map(|edge| words::describe_node(graph, &edge.to)).collect();
     names.dedup();
     if !names.is_empty() {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        evidence.push(format!("it leads to {}", words::some_names(&names)));
+        evidence.push(format!("it leads to {}", words::first_few_names(&names)));
     }
-    evidence.extend(words::some(gone.iter().map(|edge| gone_target(graph, edge)).collect()));
+    evidence.extend(words::first_few(gone.iter().map(|edge| gone_target(graph, edge)).collect()));
     (!there.is_empty(), evidence)
 }
 
 /// Rule 5: what something unknown needs is unknown too.
-fn spread_unknown<'a>(graph: &Graph<'a>, verdicts: &mut Verdicts<'a>) {
+fn spread_unknown<'a>(graph: &InventoryGraph<'a>, verdicts: &mut VerdictsById<'a>) {
     let unknown: Vec<&str> =
-        verdicts.iter().filter(|(_, (verdict, _))| *verdict == Verdict::Unknown).map(|(id, _)| *id).collect();
-    for (id, edge) in graph.reached(unknown, |edge| edge.kind.needs()) {
+        verdicts.iter().filter(|(_, (verdict, _))| *verdict == AuditVerdict::Unknown).map(|(id, _)| *id).collect();
+    for (id, edge) in graph.reachable_from(unknown, |edge| edge.kind.is_need()) {
         if let Some((verdict, evidence)) = verdicts.get_mut(id)
-            && matches!(verdict, Verdict::Stale | Verdict::Orphaned)
+            && matches!(verdict, AuditVerdict::Stale | AuditVerdict::Orphaned)
         {
-            *verdict = Verdict::Unknown;
-            evidence.insert(0, format!("{}, of which it isn't known whether it is used", words::reaches(graph, edge)));
+            *verdict = AuditVerdict::Unknown;
+            evidence.insert(
+                0,
+                format!("{}, of which it isn't known whether it is used", words::describe_edge(graph, edge)),
+            );
         }
     }
 }
 
 /// Rule 7.
-fn alarm(graph: &Graph<'_>, node: &Node, verdicts: &Verdicts<'_>) -> (Verdict, Vec<String>) {
-    let watched = graph.from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Watch);
+fn judge_alarm(graph: &InventoryGraph<'_>, node: &Node, verdicts: &VerdictsById<'_>) -> (AuditVerdict, Vec<String>) {
+    let watched = graph.edges_from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Watch);
     let found = watched.map(|edge| {
-        let name = words::name(graph, &edge.to);
+        let name = words::describe_node(graph, &edge.to);
         match verdicts.get(edge.to.as_str()) {
-            Some((verdict @ (Verdict::Stale | Verdict::Orphaned), _)) => {
-                (Verdict::Stale, format!("it watches {name}, which is {}", verdict.word()))
+            Some((verdict @ (AuditVerdict::Stale | AuditVerdict::Orphaned), _)) => {
+                (AuditVerdict::Stale, format!("it watches {name}, which is {}", verdict.display_name()))
             }
-            Some((Verdict::Unknown, _)) => {
-                (Verdict::Unknown, format!("it watches {name}, of which too little is known"))
+            Some((AuditVerdict::Unknown, _)) => {
+                (AuditVerdict::Unknown, format!("it watches {name}, of which too little is known"))
             }
-            Some(_) => (Verdict::Active, format!("it watches {name}")),
+            Some(_) => (AuditVerdict::Active, format!("it watches {name}")),
             None if graph.is_missing(&edge.to) => {
-                (Verdict::Orphaned, format!("it watches {name}, which doesn't exist"))
+                (AuditVerdict::Orphaned, format!("it watches {name}, which doesn't exist"))
             }
-            None => (Verdict::Unknown, format!("it watches {name}, which wasn't read")),
+            None => (AuditVerdict::Unknown, format!("it watches {name}, which wasn't read")),
         }
     });
-    let found: Vec<(Verdict, String)> = found.collect();
+    let found: Vec<(AuditVerdict, String)> = found.collect();
     if found.is_empty() {
-        return (Verdict::Unknown, vec!["what it watches isn't read".to_owned()]);
+        return (AuditVerdict::Unknown, vec!["what it watches isn't read".to_owned()]);
     }
     let any = |wanted| found.iter().any(|(verdict, _)| *verdict == wanted);
-    let verdict = [Verdict::Active, Verdict::Unknown, Verdict::Stale].into_iter().find(|verdict| any(*verdict));
-    let mut evidence = words::some(found.iter().map(|(_, sentence)| sentence.clone()).collect());
-    let hidden = graph.blind.hides(graph, node);
-    match (verdict.unwrap_or(Verdict::Orphaned), hidden.first()) {
-        (Verdict::Stale | Verdict::Orphaned, Some(what)) => {
+    let verdict =
+        [AuditVerdict::Active, AuditVerdict::Unknown, AuditVerdict::Stale].into_iter().find(|verdict| any(*verdict));
+    let mut evidence = words::first_few(found.iter().map(|(_, sentence)| sentence.clone()).collect());
+    let hidden = graph.blind.reasons_for_doubt(graph, node);
+    match (verdict.unwrap_or(AuditVerdict::Orphaned), hidden.first()) {
+        (AuditVerdict::Stale | AuditVerdict::Orphaned, Some(what)) => {
             evidence.insert(0, format!("not read, and could say otherwise: {what}"));
-            (Verdict::Unknown, evidence)
+            (AuditVerdict::Unknown, evidence)
         }
         (verdict, _) => (verdict, evidence),
     }

@@ -1,15 +1,15 @@
 //! Evidence, in words.
 
-use super::super::{Edge, EdgeKind, Inventory, Kind, Node, Usage, arn};
-use super::graph::Graph;
+use super::super::{AuditInventory, Edge, EdgeKind, Node, NodeKind, NodeUsage, arn};
+use super::graph::InventoryGraph;
 
 /// So many of a kind of evidence are named, and the rest counted.
 const NAMED: usize = 4;
 
 /// `rule sync-a`; of what isn't a node, what its id says.
-pub(super) fn name(graph: &Graph<'_>, id: &str) -> String {
-    if let Some(node) = graph.node(id) {
-        return format!("{} {}", node.kind.words(), node.name);
+pub(super) fn describe_node(graph: &InventoryGraph<'_>, id: &str) -> String {
+    if let Some(node) = graph.find_node(id) {
+        return format!("{} {}", node.kind.display_name(), node.name);
     }
     if let Some(api) = id.strip_prefix("execute-api:") {
         return format!("API {api}");
@@ -20,41 +20,41 @@ pub(super) fn name(graph: &Graph<'_>, id: &str) -> String {
     if let Some(principal) = id.strip_prefix("principal:") {
         return principal.to_owned();
     }
-    match arn::Arn::parse(id) {
+    match arn::Arn::parse_arn(id) {
         Some(parsed) => {
-            let what = parsed.kind().map_or(parsed.service, |kind| kind.words());
-            format!("{what} {}", arn::short(id))
+            let what = parsed.node_kind().map_or(parsed.service, |kind| kind.display_name());
+            format!("{what} {}", arn::short_name(id))
         }
         None => id.to_owned(),
     }
 }
 
 /// `12 invocations in 90 days, the last on 2026-11-20`.
-pub(super) fn usage(inventory: &Inventory, node: &Node) -> Option<String> {
+pub(super) fn describe_usage(inventory: &AuditInventory, node: &Node) -> Option<String> {
     match (&node.usage, node.kind) {
-        (Usage::Counted { count: 0, .. }, Kind::Secret) => Some(match node.attributes.get("last_read") {
+        (NodeUsage::Counted { count: 0, .. }, NodeKind::Secret) => Some(match node.attributes.get("last_read") {
             Some(day) => format!("last read {day}"),
             None => "never read, as far as Secrets Manager knows".to_owned(),
         }),
-        (Usage::Counted { count: 0, .. }, Kind::Role) => Some(match node.attributes.get("last_used") {
+        (NodeUsage::Counted { count: 0, .. }, NodeKind::Role) => Some(match node.attributes.get("last_used") {
             Some(day) => format!("last used {day}, in whatever region"),
             None => "not used in any region in the 400 days that IAM remembers".to_owned(),
         }),
-        (Usage::Counted { last: Some(day), .. }, Kind::Secret) => Some(format!("read on {day}")),
-        (Usage::Counted { last: Some(day), .. }, Kind::Role) => Some(format!("used on {day}")),
-        (Usage::Counted { what, count, last }, _) => {
+        (NodeUsage::Counted { last: Some(day), .. }, NodeKind::Secret) => Some(format!("read on {day}")),
+        (NodeUsage::Counted { last: Some(day), .. }, NodeKind::Role) => Some(format!("used on {day}")),
+        (NodeUsage::Counted { what, count, last }, _) => {
             let last = last.as_ref().map(|day| format!(", the last on {day}")).unwrap_or_default();
             Some(format!("{count} {what} in {} days{last}", inventory.days))
         }
-        (Usage::Unread, _) => Some("how much it was used couldn't be read".to_owned()),
-        (Usage::NotCounted, _) => None,
+        (NodeUsage::Unread, _) => Some("how much it was used couldn't be read".to_owned()),
+        (NodeUsage::NotCounted, _) => None,
     }
 }
 
 /// `last changed 2024-03-02`. Of rules and topics AWS doesn't say it.
-pub(super) fn changed(node: &Node) -> String {
+pub(super) fn describe_change(node: &Node) -> String {
     let word = match node.kind {
-        Kind::Role | Kind::LogGroup | Kind::StateMachine => "made",
+        NodeKind::Role | NodeKind::LogGroup | NodeKind::StateMachine => "made",
         _ => "last changed",
     };
     match node.changed_at {
@@ -64,8 +64,8 @@ pub(super) fn changed(node: &Node) -> String {
 }
 
 /// What `edge.from` does with what it points at: `rule sync-a calls it (live)`.
-pub(super) fn reaches(graph: &Graph<'_>, edge: &Edge) -> String {
-    let from = name(graph, &edge.from);
+pub(super) fn describe_edge(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
+    let from = describe_node(graph, &edge.from);
     let note = edge.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
     let does = match edge.kind {
         EdgeKind::Mapping => return format!("{from} feeds it{note}"),
@@ -86,13 +86,13 @@ pub(super) fn reaches(graph: &Graph<'_>, edge: &Edge) -> String {
 }
 
 /// Who takes from a queue: `function push polls it (disabled)`.
-pub(super) fn polls(graph: &Graph<'_>, edge: &Edge) -> String {
+pub(super) fn describe_poller(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
     let note = edge.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
-    format!("{} polls it{note}", name(graph, &edge.to))
+    format!("{} polls it{note}", describe_node(graph, &edge.to))
 }
 
 /// The first of `sentences`, and how many more there are.
-pub(super) fn some(sentences: Vec<String>) -> Vec<String> {
+pub(super) fn first_few(sentences: Vec<String>) -> Vec<String> {
     let more = sentences.len().saturating_sub(NAMED);
     let mut some: Vec<String> = sentences.into_iter().take(NAMED).collect();
     if more > 0 {
@@ -102,7 +102,7 @@ pub(super) fn some(sentences: Vec<String>) -> Vec<String> {
 }
 
 /// `a, b and 3 more`.
-pub(super) fn some_names(names: &[&str]) -> String {
+pub(super) fn first_few_names(names: &[&str]) -> String {
     match names.split_at(NAMED.min(names.len())) {
         (some, []) => some.join(", "),
         (some, rest) => format!("{} and {} more", some.join(", "), rest.len()),

@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{AlarmType, Dimension, MetricAlarm};
 
-use super::super::{EdgeKind, Kind, Node};
+use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
 use super::time;
 
@@ -27,9 +27,9 @@ fn alarm(collector: &Collector<'_>, found: &MetricAlarm) {
     if watched.is_empty() {
         return;
     }
-    let mut node = Node::new(Kind::Alarm, arn, name)
-        .with("metric", found.metric_name())
-        .with("state", found.state_value().map(|state| state.as_str().to_owned()));
+    let mut node = Node::new(NodeKind::Alarm, arn, name)
+        .with_attribute("metric", found.metric_name())
+        .with_attribute("state", found.state_value().map(|state| state.as_str().to_owned()));
     node.enabled = found.actions_enabled().unwrap_or(true);
     node.changed_at = time(found.alarm_configuration_updated_timestamp());
     collector.node(node);
@@ -44,13 +44,13 @@ fn watched(collector: &Collector<'_>, namespace: &str, dimensions: &[Dimension])
     };
     let scope = collector.scope;
     match namespace {
-        "AWS/Lambda" => Some(scope.arn("lambda", &format!("function:{}", dimension("FunctionName")?))),
-        "AWS/SQS" => Some(scope.arn("sqs", dimension("QueueName")?)),
-        "AWS/SNS" => Some(scope.arn("sns", dimension("TopicName")?)),
+        "AWS/Lambda" => Some(scope.regional_arn("lambda", &format!("function:{}", dimension("FunctionName")?))),
+        "AWS/SQS" => Some(scope.regional_arn("sqs", dimension("QueueName")?)),
+        "AWS/SNS" => Some(scope.regional_arn("sns", dimension("TopicName")?)),
         "AWS/States" => dimension("StateMachineArn").map(ToOwned::to_owned),
         "AWS/Events" => Some(match dimension("EventBusName").filter(|bus| *bus != "default") {
-            Some(bus) => scope.arn("events", &format!("rule/{bus}/{}", dimension("RuleName")?)),
-            None => scope.arn("events", &format!("rule/{}", dimension("RuleName")?)),
+            Some(bus) => scope.regional_arn("events", &format!("rule/{bus}/{}", dimension("RuleName")?)),
+            None => scope.regional_arn("events", &format!("rule/{}", dimension("RuleName")?)),
         }),
         // Found when all APIs are read.
         "AWS/ApiGateway" => match dimension("ApiId") {

@@ -10,8 +10,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::{StreamExt, stream};
 
 use super::super::arn::node_id;
-use super::super::{Edge, EdgeKind, Node, Unread, Usage};
-use deployer_aws::limiter::Limiter;
+use super::super::{Edge, EdgeKind, Node, NodeUsage, UnreadCall};
+use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::desired::Scope;
 use deployer_hubspot::VendorError;
@@ -73,7 +73,7 @@ pub(super) struct Webhook {
 pub(super) struct Gathered {
     pub(super) nodes: BTreeMap<String, Node>,
     pub(super) edges: BTreeSet<Edge>,
-    pub(super) unread: BTreeSet<Unread>,
+    pub(super) unread: BTreeSet<UnreadCall>,
     pub(super) calls: BTreeMap<String, u64>,
     pub(super) mentions: Vec<Mention>,
     pub(super) webhooks: Vec<Webhook>,
@@ -84,14 +84,14 @@ pub(super) struct Gathered {
 /// See the module.
 pub(super) struct Collector<'a> {
     pub(super) scope: &'a Scope,
-    limiter: Limiter,
+    limiter: AwsLimiter,
     gathered: Mutex<Gathered>,
     on_progress: &'a (dyn Fn(u64, usize) + Sync),
 }
 
 impl<'a> Collector<'a> {
     pub(super) fn new(scope: &'a Scope, limited: bool, on_progress: &'a (dyn Fn(u64, usize) + Sync)) -> Self {
-        let limiter = if limited { Limiter::new(&CALLS_PER_SECOND) } else { Limiter::unlimited() };
+        let limiter = if limited { AwsLimiter::new(&CALLS_PER_SECOND) } else { AwsLimiter::unlimited() };
         Self { scope, limiter, gathered: Mutex::default(), on_progress }
     }
 
@@ -120,7 +120,7 @@ impl<'a> Collector<'a> {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        self.limiter.wait(call).await;
+        self.limiter.wait_for_slot(call).await;
         let page = next.await?;
         self.counted(call);
         Some(page.call(call))
@@ -128,7 +128,7 @@ impl<'a> Collector<'a> {
 
     /// Waits for the place of a call in its service's quota, and counts it.
     pub(super) async fn count(&self, call: &'static str) {
-        self.limiter.wait(call).await;
+        self.limiter.wait_for_slot(call).await;
         self.counted(call);
     }
 
@@ -198,19 +198,19 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn note_unread(&self, call: &str, node: Option<&str>, what: String, why: String) {
-        let unread = Unread { call: call.to_owned(), node: node.map(ToOwned::to_owned), what, why };
+        let unread = UnreadCall { call: call.to_owned(), node: node.map(ToOwned::to_owned), what, why };
         self.gathered().unread.insert(unread);
     }
 
     /// Marks how much a node was used; counts of several metrics add up.
     pub(super) fn used(&self, id: &str, what: &str, count: u64, last: Option<String>) {
         self.update(id, |node| {
-            node.usage = match std::mem::replace(&mut node.usage, Usage::NotCounted) {
-                Usage::Counted { what, count: before, last: last_before } => {
-                    Usage::Counted { what, count: before.saturating_add(count), last: last.max(last_before) }
+            node.usage = match std::mem::replace(&mut node.usage, NodeUsage::NotCounted) {
+                NodeUsage::Counted { what, count: before, last: last_before } => {
+                    NodeUsage::Counted { what, count: before.saturating_add(count), last: last.max(last_before) }
                 }
-                Usage::Unread => Usage::Unread,
-                Usage::NotCounted => Usage::Counted { what: what.to_owned(), count, last },
+                NodeUsage::Unread => NodeUsage::Unread,
+                NodeUsage::NotCounted => NodeUsage::Counted { what: what.to_owned(), count, last },
             };
         });
     }

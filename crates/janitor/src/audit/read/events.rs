@@ -3,7 +3,7 @@
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{Rule, RuleState, Target};
 
-use super::super::{EdgeKind, Kind, Node};
+use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
 use deployer_aws::Found;
 use deployer_core::naming;
@@ -58,13 +58,13 @@ async fn rules(events: &Client, collector: &Collector<'_>, bus: String) {
 /// Gives ARN and name of the rule, and whether it is enabled.
 fn rule(collector: &Collector<'_>, bus: &str, found: &Rule) -> Option<(String, String, bool)> {
     let (arn, name) = (found.arn()?.to_owned(), found.name()?.to_owned());
-    let mut node = Node::new(Kind::Rule, &arn, &name)
-        .with("schedule", found.schedule_expression())
-        .with("pattern", found.event_pattern().map(|_| "events that match a pattern"))
-        .with("bus", (bus != "default").then_some(bus))
-        .with("managed_by", found.managed_by());
+    let mut node = Node::new(NodeKind::Rule, &arn, &name)
+        .with_attribute("schedule", found.schedule_expression())
+        .with_attribute("pattern", found.event_pattern().map(|_| "events that match a pattern"))
+        .with_attribute("bus", (bus != "default").then_some(bus))
+        .with_attribute("managed_by", found.managed_by());
     node.enabled = found.state() != Some(&RuleState::Disabled);
-    if let Some((deployment, venue)) = found.description().and_then(naming::mark_of) {
+    if let Some((deployment, venue)) = found.description().and_then(naming::parse_mark) {
         (node.deployment, node.venue) = (Some(deployment.to_owned()), Some(venue.to_owned()));
     }
     let enabled = node.enabled;

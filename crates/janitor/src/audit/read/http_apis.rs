@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_apigatewayv2::Client;
 use aws_sdk_apigatewayv2::types::{Api, Integration};
 
-use super::super::arn::{api_id, of_integration};
-use super::super::{EdgeKind, Kind, Node};
+use super::super::arn::{api_id, integration_target_arn};
+use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
 use super::rest_apis::with_variables;
 use super::time;
@@ -48,15 +48,15 @@ pub(super) async fn read(apigateway: &Client, collector: &Collector<'_>) {
 }
 
 fn node_of(collector: &Collector<'_>, id: &str) -> String {
-    api_id(Kind::HttpApi, collector.scope.partition(), &collector.scope.region, id)
+    api_id(NodeKind::HttpApi, collector.scope.aws_partition(), &collector.scope.region, id)
 }
 
 fn http_api(collector: &Collector<'_>, api: &Api) -> Option<(String, String)> {
     let id = api.api_id()?;
     let arn = node_of(collector, id);
-    let mut node = Node::new(Kind::HttpApi, &arn, api.name().unwrap_or(id))
-        .with("api_id", Some(id))
-        .with("protocol", api.protocol_type().map(|protocol| protocol.as_str().to_owned()));
+    let mut node = Node::new(NodeKind::HttpApi, &arn, api.name().unwrap_or(id))
+        .with_attribute("api_id", Some(id))
+        .with_attribute("protocol", api.protocol_type().map(|protocol| protocol.as_str().to_owned()));
     node.changed_at = time(api.created_date());
     node.tags = api.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
     collector.node(node);
@@ -109,7 +109,7 @@ fn calls(
     match integration.integration_uri() {
         Some(uri) => {
             for uri in with_variables(uri, stages) {
-                let target = of_integration(&uri).unwrap_or_else(|| "service:".to_owned());
+                let target = integration_target_arn(&uri).unwrap_or_else(|| "service:".to_owned());
                 collector.edge(node, &target, EdgeKind::Integration, true, note.clone());
             }
         }
@@ -141,7 +141,7 @@ async fn mappings(apigateway: &Client, collector: &Collector<'_>, domain: String
                 let Some(id) = mapping.api_id() else { continue };
                 let base = mapping.api_mapping_key().unwrap_or_default().to_owned();
                 // Mappings of REST APIs stand here too: which it is, the id says.
-                let rest = api_id(Kind::RestApi, collector.scope.partition(), &collector.scope.region, id);
+                let rest = api_id(NodeKind::RestApi, collector.scope.aws_partition(), &collector.scope.region, id);
                 let mut gathered = collector.gathered();
                 let node = if gathered.nodes.contains_key(&rest) { rest } else { node_of(collector, id) };
                 gathered.domains.push((domain.to_ascii_lowercase(), base, node));

@@ -11,18 +11,18 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use sync_lambda::hubspot::VERSION;
 
-use super::super::address::Address;
-use super::super::{Kind, Node};
+use super::super::address::WebAddress;
+use super::super::{Node, NodeKind};
 use super::collector::{Collector, Webhook};
-use deployer_hubspot::HubSpot;
+use deployer_hubspot::HubSpotClient;
 
 /// What may be asked.
 #[derive(Debug)]
 pub struct HubSpotSource {
     /// For workflows: a client, or why there is none although the manifest names a token.
-    pub workflows: Option<Result<HubSpot, String>>,
+    pub workflows: Option<Result<HubSpotClient, String>>,
     /// For webhooks: the id of each app, with a client that has its token.
-    pub apps: Vec<(u64, HubSpot)>,
+    pub apps: Vec<(u64, HubSpotClient)>,
 }
 
 const WORKFLOWS: &str = "HubSpot's workflows";
@@ -44,12 +44,12 @@ pub(super) async fn read(source: Option<&HubSpotSource>, collector: &Collector<'
     tokio::join!(workflows, apps);
 }
 
-async fn workflows(client: &HubSpot, collector: &Collector<'_>) {
+async fn workflows(client: &HubSpotClient, collector: &Collector<'_>) {
     let mut ids = Vec::new();
     let mut after = String::new();
     loop {
         collector.count("hubspot:workflows").await;
-        let page = match client.get(&format!("/automation/v4/flows?limit=100{after}")).await {
+        let page = match client.get_json(&format!("/automation/v4/flows?limit=100{after}")).await {
             Ok(page) => page,
             Err(error) => {
                 collector.unread_at_hubspot("hubspot:workflows", &error, None, WORKFLOWS);
@@ -63,16 +63,17 @@ async fn workflows(client: &HubSpot, collector: &Collector<'_>) {
     collector.each(ids, |id| workflow(client, collector, id)).await;
 }
 
-async fn workflow(client: &HubSpot, collector: &Collector<'_>, id: String) {
+async fn workflow(client: &HubSpotClient, collector: &Collector<'_>, id: String) {
     let node_id = format!("hubspot:workflow:{id}");
     collector.count("hubspot:workflow").await;
-    let flow = match client.get(&format!("/automation/v4/flows/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC))).await {
-        Ok(flow) => flow,
-        Err(error) => {
-            let what = format!("HubSpot's workflow {id}");
-            return collector.unread_at_hubspot("hubspot:workflow", &error, None, &what);
-        }
-    };
+    let flow =
+        match client.get_json(&format!("/automation/v4/flows/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC))).await {
+            Ok(flow) => flow,
+            Err(error) => {
+                let what = format!("HubSpot's workflow {id}");
+                return collector.unread_at_hubspot("hubspot:workflow", &error, None, &what);
+            }
+        };
     let mut called = Vec::new();
     for action in flow["actions"].as_array().into_iter().flatten() {
         if let Some(url) = action["webhookUrl"].as_str() {
@@ -85,9 +86,9 @@ async fn workflow(client: &HubSpot, collector: &Collector<'_>, id: String) {
     let mut properties = BTreeSet::new();
     find_properties(&flow, &mut properties);
     let properties: Vec<String> = properties.into_iter().collect();
-    let mut node = Node::new(Kind::HubspotWorkflow, &node_id, flow["name"].as_str().unwrap_or(&id));
-    node = node.with("properties", (!properties.is_empty()).then(|| properties.join(", ")));
-    node = node.with("url", shown(&called[0].0));
+    let mut node = Node::new(NodeKind::HubspotWorkflow, &node_id, flow["name"].as_str().unwrap_or(&id));
+    node = node.with_attribute("properties", (!properties.is_empty()).then(|| properties.join(", ")));
+    node = node.with_attribute("url", shown(&called[0].0));
     node.enabled = flow["isEnabled"].as_bool().unwrap_or(true);
     node.changed_at = flow["updatedAt"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
     let enabled = node.enabled;
@@ -113,11 +114,11 @@ fn find_properties(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-async fn webhooks(client: &HubSpot, collector: &Collector<'_>, app: u64) {
+async fn webhooks(client: &HubSpotClient, collector: &Collector<'_>, app: u64) {
     collector.count("hubspot:webhooks").await;
-    let settings = client.get(&format!("/webhooks/{VERSION}/{app}/settings")).await;
+    let settings = client.get_json(&format!("/webhooks/{VERSION}/{app}/settings")).await;
     collector.count("hubspot:webhooks").await;
-    let subscriptions = client.get(&format!("/webhooks/{VERSION}/{app}/subscriptions")).await;
+    let subscriptions = client.get_json(&format!("/webhooks/{VERSION}/{app}/subscriptions")).await;
     let (settings, subscriptions) = match (settings, subscriptions) {
         (Ok(settings), Ok(subscriptions)) => (settings, subscriptions),
         (Err(error), _) | (_, Err(error)) => {
@@ -131,9 +132,9 @@ async fn webhooks(client: &HubSpot, collector: &Collector<'_>, app: u64) {
         let event = subscription["eventType"].as_str().unwrap_or("events");
         let property = subscription["propertyName"].as_str().filter(|name| !name.is_empty());
         let name = property.map_or_else(|| event.to_owned(), |property| format!("{event} {property}"));
-        let mut node = Node::new(Kind::HubspotWebhook, format!("hubspot:app:{app}:subscription:{id}"), name)
-            .with("properties", property)
-            .with("url", shown(url));
+        let mut node = Node::new(NodeKind::HubspotWebhook, format!("hubspot:app:{app}:subscription:{id}"), name)
+            .with_attribute("properties", property)
+            .with_attribute("url", shown(url));
         node.enabled = subscription["active"].as_bool().unwrap_or(true);
         node.changed_at = subscription["updatedAt"].as_str().and_then(|text| text.parse().ok());
         let webhook =
@@ -144,7 +145,7 @@ async fn webhooks(client: &HubSpot, collector: &Collector<'_>, app: u64) {
 }
 
 fn shown(url: &str) -> Option<String> {
-    Address::parse(url).map(|address| address.shown())
+    WebAddress::parse_url(url).map(|address| address.display_url())
 }
 
 /// Ids are strings in one interface and numbers in another.

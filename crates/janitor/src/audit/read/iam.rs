@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{EntityType, RoleDetail};
 
-use super::super::{EdgeKind, Kind, Node, Usage};
+use super::super::{EdgeKind, Node, NodeKind, NodeUsage};
 use super::collector::Collector;
 use super::{Window, day, time};
-use deployer_aws::observe::document;
+use deployer_aws::observe::parse_policy_document;
 
 pub(super) async fn read(iam: &Client, collector: &Collector<'_>, window: &Window) {
     let request =
@@ -25,7 +25,7 @@ pub(super) async fn read(iam: &Client, collector: &Collector<'_>, window: &Windo
         for policy in page.policies() {
             let mut versions = policy.policy_version_list().iter().filter(|version| version.is_default_version());
             if let (Some(arn), Some(text)) = (policy.arn(), versions.next().and_then(|version| version.document())) {
-                documents.insert(arn.to_owned(), document(text).to_string());
+                documents.insert(arn.to_owned(), parse_policy_document(text).to_string());
             }
         }
     }
@@ -40,10 +40,12 @@ const NOTE: &str = "its policy names it";
 
 /// Gives the ARNs of the role and of each policy that is attached to it.
 fn role(collector: &Collector<'_>, found: &RoleDetail, window: &Window) -> Vec<(String, String)> {
-    let trust = found.assume_role_policy_document().map(|trust| document(trust).to_string()).unwrap_or_default();
+    let trust =
+        found.assume_role_policy_document().map(|trust| parse_policy_document(trust).to_string()).unwrap_or_default();
     let (Some(arn), true) = (found.arn(), trust.contains("lambda.amazonaws.com")) else { return Vec::new() };
     let last = time(found.role_last_used().and_then(|used| used.last_used_date()));
-    let mut node = Node::new(Kind::Role, arn, found.role_name().unwrap_or(arn)).with("last_used", last.map(day));
+    let mut node =
+        Node::new(NodeKind::Role, arn, found.role_name().unwrap_or(arn)).with_attribute("last_used", last.map(day));
     if trust.contains("edgelambda.amazonaws.com") {
         node.attributes.insert("edge".to_owned(), "CloudFront runs its function".to_owned());
     }
@@ -53,10 +55,10 @@ fn role(collector: &Collector<'_>, found: &RoleDetail, window: &Window) -> Vec<(
     // IAM keeps it for 400 days, of all regions
     // (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_RoleLastUsed.html>).
     let count = u64::from(within.is_some());
-    node.usage = Usage::Counted { what: "known uses".to_owned(), count, last: within.map(day) };
+    node.usage = NodeUsage::Counted { what: "known uses".to_owned(), count, last: within.map(day) };
     collector.node(node);
     for policy in found.role_policy_list() {
-        let text = policy.policy_document().map(|policy| document(policy).to_string()).unwrap_or_default();
+        let text = policy.policy_document().map(|policy| parse_policy_document(policy).to_string()).unwrap_or_default();
         collector.mention(arn, &text, EdgeKind::Environment, Some(NOTE), false);
     }
     let policies = found.attached_managed_policies().iter().filter_map(|policy| policy.policy_arn());

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::arn::{self, Arn, node_id};
-use super::super::{EdgeKind, Kind, Node, VenueMarks};
+use super::super::{EdgeKind, Node, NodeKind, VenueMarks};
 use super::collector::Collector;
 use super::time;
 use deployer_aws::Found;
@@ -43,17 +43,17 @@ fn function(collector: &Collector<'_>, found: &FunctionConfiguration, venues: &[
     };
     let of_venues: Vec<&str> = venues
         .iter()
-        .filter(|venue| variables.into_iter().flatten().any(|(key, value)| venue.in_variable(key, value)))
+        .filter(|venue| variables.into_iter().flatten().any(|(key, value)| venue.match_variable(key, value)))
         .map(|venue| venue.name.as_str())
         .collect();
     let list = |values: &[&str]| (!values.is_empty()).then(|| values.join(", "));
-    let mut node = Node::new(Kind::Function, &arn, name)
-        .with("runtime", found.runtime().map(|runtime| runtime.as_str().to_owned()))
-        .with("memory_mb", found.memory_size())
-        .with("environment", list(&names))
-        .with("venues", list(&of_venues));
+    let mut node = Node::new(NodeKind::Function, &arn, name)
+        .with_attribute("runtime", found.runtime().map(|runtime| runtime.as_str().to_owned()))
+        .with_attribute("memory_mb", found.memory_size())
+        .with_attribute("environment", list(&names))
+        .with_attribute("venues", list(&of_venues));
     node.changed_at = found.last_modified().and_then(modified);
-    if let Some((deployment, venue)) = found.description().and_then(naming::mark_of) {
+    if let Some((deployment, venue)) = found.description().and_then(naming::parse_mark) {
         (node.deployment, node.venue) = (Some(deployment.to_owned()), Some(venue.to_owned()));
     }
     collector.node(node);
@@ -62,7 +62,7 @@ fn function(collector: &Collector<'_>, found: &FunctionConfiguration, venues: &[
     }
     let group = found.logging_config().and_then(|config| config.log_group()).map(ToOwned::to_owned);
     let group = group.unwrap_or_else(|| format!("/aws/lambda/{name}"));
-    let group = collector.scope.arn("logs", &format!("log-group:{group}"));
+    let group = collector.scope.regional_arn("logs", &format!("log-group:{group}"));
     collector.edge(&arn, &group, EdgeKind::Log, true, None);
     if let Some(target) =
         found.dead_letter_config().and_then(|config| config.target_arn()).filter(|arn| !arn.is_empty())
@@ -108,11 +108,11 @@ async fn configuration(lambda: &Client, collector: &Collector<'_>, arn: &str) {
                     message: error.message().to_owned(),
                     request_id: None,
                 };
-                collector.unread(&denied, Some(arn), format!("the tags of function {}", arn::short(arn)));
+                collector.unread(&denied, Some(arn), format!("the tags of function {}", arn::short_name(arn)));
             }
         }
         Err(error) => {
-            let what = format!("the tags and the concurrency of function {}", arn::short(arn));
+            let what = format!("the tags and the concurrency of function {}", arn::short_name(arn));
             collector.unread(&error, Some(arn), what);
         }
     }
@@ -132,7 +132,7 @@ async fn urls(lambda: &Client, collector: &Collector<'_>, arn: &str) {
                 }
             }
             Err(error) => {
-                return collector.unread(&error, Some(arn), format!("the URLs of function {}", arn::short(arn)));
+                return collector.unread(&error, Some(arn), format!("the URLs of function {}", arn::short_name(arn)));
             }
         }
     }
@@ -149,7 +149,7 @@ async fn destinations(lambda: &Client, collector: &Collector<'_>, arn: &str) {
                 }
             }
             Err(error) => {
-                let what = format!("the destinations of function {}", arn::short(arn));
+                let what = format!("the destinations of function {}", arn::short_name(arn));
                 return collector.unread(&error, Some(arn), what);
             }
         }
@@ -178,7 +178,7 @@ async fn policies(lambda: &Client, collector: &Collector<'_>, arn: &str) {
                 qualifiers.extend(aliases.filter_map(|alias| alias.name()).map(|name| Some(name.to_owned())));
             }
             Err(error) => {
-                collector.unread(&error, Some(arn), format!("the aliases of function {}", arn::short(arn)));
+                collector.unread(&error, Some(arn), format!("the aliases of function {}", arn::short_name(arn)));
                 break;
             }
         }
@@ -191,7 +191,7 @@ async fn policies(lambda: &Client, collector: &Collector<'_>, arn: &str) {
                 policy_statements(collector, arn, &policy);
             }
             Err(error) => {
-                return collector.unread(&error, Some(arn), format!("the policy of function {}", arn::short(arn)));
+                return collector.unread(&error, Some(arn), format!("the policy of function {}", arn::short_name(arn)));
             }
         }
     }
@@ -233,7 +233,7 @@ fn sources(condition: &Value) -> Vec<String> {
 /// The node that a `SourceArn` is about. `execute-api` ARNs have the API's id and don't say of which kind it is: the node
 /// is found when all are read.
 fn caller(source: &str) -> String {
-    match Arn::parse(source) {
+    match Arn::parse_arn(source) {
         Some(arn) if arn.service == "execute-api" => {
             let id = arn.resource.split('/').next().unwrap_or_default();
             format!("execute-api:{id}")

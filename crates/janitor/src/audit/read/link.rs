@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::super::address::{Address, Owner};
+use super::super::address::{AddressOwner, WebAddress};
 use super::super::arn::{self, Arn, node_id};
 use super::super::venues::{VenueMarks, venue_of};
-use super::super::{Edge, EdgeKind, Kind, Node};
+use super::super::{Edge, EdgeKind, Node, NodeKind};
 use super::collector::{Collector, Gathered, Mention, Webhook};
 use deployer_core::desired::Scope;
 
@@ -16,7 +16,7 @@ pub(super) fn log_groups(collector: &Collector<'_>) {
     let named: BTreeSet<&str> =
         edges.iter().filter(|edge| edge.kind == EdgeKind::Log).map(|edge| edge.to.as_str()).collect();
     nodes.retain(|id, node| {
-        node.kind != Kind::LogGroup || node.name.starts_with("/aws/lambda/") || named.contains(id.as_str())
+        node.kind != NodeKind::LogGroup || node.name.starts_with("/aws/lambda/") || named.contains(id.as_str())
     });
     edges.retain(|edge| edge.kind != EdgeKind::Log || nodes.contains_key(&edge.to));
 }
@@ -39,7 +39,7 @@ pub(super) fn link(collector: &Collector<'_>, venues: &[VenueMarks]) {
         gathered.nodes.insert(endpoint.id.clone(), endpoint);
     }
     for node in gathered.nodes.values_mut() {
-        if matches!(node.kind, Kind::HubspotWorkflow | Kind::HubspotWebhook) {
+        if matches!(node.kind, NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook) {
             node.venue = venue_of(node, venues);
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn link(collector: &Collector<'_>, venues: &[VenueMarks]) {
 /// What leads to nodes beside their ids.
 struct Index<'a> {
     scope: &'a Scope,
-    nodes: BTreeMap<String, Kind>,
+    nodes: BTreeMap<String, NodeKind>,
     names: HashMap<String, Vec<String>>,
     api_ids: HashMap<String, String>,
     api_names: HashMap<String, Vec<String>>,
@@ -67,16 +67,16 @@ impl<'a> Index<'a> {
         let mut api_names: HashMap<String, Vec<String>> = HashMap::new();
         let (mut api_ids, mut stages, mut queues) = (HashMap::new(), HashMap::new(), HashMap::new());
         for node in gathered.nodes.values() {
-            if let (Kind::Queue, Some(url)) = (node.kind, node.attributes.get("url")) {
+            if let (NodeKind::Queue, Some(url)) = (node.kind, node.attributes.get("url")) {
                 queues.insert(url.clone(), node.id.clone());
             }
             match node.kind {
-                Kind::Function | Kind::Queue | Kind::Topic | Kind::StateMachine | Kind::Secret => {
+                NodeKind::Function | NodeKind::Queue | NodeKind::Topic | NodeKind::StateMachine | NodeKind::Secret => {
                     names.entry(node.name.clone()).or_default().push(node.id.clone());
                 }
-                Kind::RestApi | Kind::HttpApi => {
+                NodeKind::RestApi | NodeKind::HttpApi => {
                     api_names.entry(node.name.clone()).or_default().push(node.id.clone());
-                    api_ids.insert(arn::short(&node.id).to_owned(), node.id.clone());
+                    api_ids.insert(arn::short_name(&node.id).to_owned(), node.id.clone());
                     if let Some(found) = node.attributes.get("stages") {
                         stages.insert(node.id.clone(), found.split(", ").map(ToOwned::to_owned).collect());
                     }
@@ -135,17 +135,17 @@ impl<'a> Index<'a> {
     }
 
     fn meant(&self, token: &str, mention: &Mention) -> Vec<String> {
-        if let Some(arn) = Arn::parse(token) {
+        if let Some(arn) = Arn::parse_arn(token) {
             return self.by_arn(token, &arn, mention);
         }
         if let Some(queue) = self.queues.get(token) {
             return vec![queue.clone()];
         }
-        if let Some(address) = Address::parse(token) {
-            let node = match address.owner() {
-                Owner::Queue { region } => {
+        if let Some(address) = WebAddress::parse_url(token) {
+            let node = match address.find_owner() {
+                AddressOwner::Queue { region } => {
                     let name = address.path.rsplit('/').next().unwrap_or_default();
-                    (region == self.scope.region).then(|| self.scope.arn("sqs", name))
+                    (region == self.scope.region).then(|| self.scope.regional_arn("sqs", name))
                 }
                 _ => self.target(&address, "POST").ok().map(|target| target.node),
             };
@@ -157,7 +157,7 @@ impl<'a> Index<'a> {
     fn by_arn(&self, token: &str, arn: &Arn<'_>, mention: &Mention) -> Vec<String> {
         // A policy lets; whether anything is done with it isn't known. A secret is what it is there for.
         let policy = mention.kind == EdgeKind::Environment && !mention.names;
-        let secret = arn.kind() == Some(Kind::Secret);
+        let secret = arn.node_kind() == Some(NodeKind::Secret);
         if policy && !secret {
             return Vec::new();
         }
@@ -173,7 +173,10 @@ impl<'a> Index<'a> {
         }
         let (id, _) = node_id(token);
         let here = arn.account == self.scope.account && arn.region == self.scope.region;
-        let wanted = matches!(arn.kind(), Some(Kind::Function | Kind::Queue | Kind::Topic | Kind::StateMachine));
+        let wanted = matches!(
+            arn.node_kind(),
+            Some(NodeKind::Function | NodeKind::Queue | NodeKind::Topic | NodeKind::StateMachine)
+        );
         let known = self.nodes.contains_key(&id);
         if wanted && (known || here && !id.contains(['*', '?', '$'])) { vec![id] } else { Vec::new() }
     }
@@ -187,15 +190,16 @@ impl<'a> Index<'a> {
             enabled: enabled && webhook.enabled,
             note: Some(note),
         };
-        let Some(address) = Address::parse(&webhook.url) else {
-            let node = Node::new(Kind::Endpoint, "https://?", "no web address").with("reason", Some("no_address"));
+        let Some(address) = WebAddress::parse_url(&webhook.url) else {
+            let node = Node::new(NodeKind::Endpoint, "https://?", "no web address")
+                .with_attribute("reason", Some("no_address"));
             return (edge(node.id.clone(), true, webhook.method.clone()), Some(node));
         };
         match self.target(&address, &webhook.method) {
             Ok(target) => (edge(target.node, target.stage, target.note), None),
             Err(reason) => {
-                let shown = address.shown();
-                let node = Node::new(Kind::Endpoint, &shown, &address.host).with("reason", Some(reason));
+                let shown = address.display_url();
+                let node = Node::new(NodeKind::Endpoint, &shown, &address.host).with_attribute("reason", Some(reason));
                 (edge(shown, true, webhook.method.clone()), Some(node))
             }
         }
@@ -205,18 +209,18 @@ impl<'a> Index<'a> {
     ///
     /// # Errors
     /// Why it leads nowhere here.
-    fn target(&self, address: &Address, method: &str) -> Result<Target, &'static str> {
-        match address.owner() {
-            Owner::Api { region, .. } | Owner::FunctionUrl { region } if region != self.scope.region => {
+    fn target(&self, address: &WebAddress, method: &str) -> Result<Target, &'static str> {
+        match address.find_owner() {
+            AddressOwner::Api { region, .. } | AddressOwner::FunctionUrl { region } if region != self.scope.region => {
                 Err("other_region")
             }
-            Owner::Api { id, .. } => {
+            AddressOwner::Api { id, .. } => {
                 let node = self.api_ids.get(id).ok_or("no_such_api")?;
                 let (stage, path) = self.stage(node, &address.path);
                 let note = if stage { format!("{method} {path}") } else { format!("{method} {}", address.path) };
                 Ok(Target { node: node.clone(), stage, note })
             }
-            Owner::FunctionUrl { .. } => {
+            AddressOwner::FunctionUrl { .. } => {
                 let node = self.urls.get(&format!("https://{}", address.host)).ok_or("no_such_url")?;
                 Ok(Target { node: node.clone(), stage: true, note: format!("{method} {}", address.path) })
             }

@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatchlogs::Client;
 use jiff::Timestamp;
 
-use super::super::{Kind, Node};
+use super::super::{Node, NodeKind};
 use super::collector::Collector;
 
 pub(super) async fn read(logs: &Client, collector: &Collector<'_>) {
@@ -15,10 +15,10 @@ pub(super) async fn read(logs: &Client, collector: &Collector<'_>) {
         };
         for group in page.log_groups() {
             let Some(name) = group.log_group_name() else { continue };
-            let arn = collector.scope.arn("logs", &format!("log-group:{name}"));
-            let mut node = Node::new(Kind::LogGroup, arn, name)
-                .with("stored_bytes", group.stored_bytes())
-                .with("retention_days", group.retention_in_days());
+            let arn = collector.scope.regional_arn("logs", &format!("log-group:{name}"));
+            let mut node = Node::new(NodeKind::LogGroup, arn, name)
+                .with_attribute("stored_bytes", group.stored_bytes())
+                .with_attribute("retention_days", group.retention_in_days());
             node.changed_at = group.creation_time().and_then(|at| Timestamp::from_millisecond(at).ok());
             collector.node(node);
         }

@@ -8,7 +8,7 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, StatusCode};
 use aws_smithy_types::DateTime;
 
-use super::super::{EdgeKind, Kind, Node, Usage};
+use super::super::{EdgeKind, Node, NodeKind, NodeUsage};
 use super::collector::{Collector, Gathered};
 use super::{Window, day, time};
 use deployer_aws::CallError;
@@ -57,7 +57,7 @@ async fn counts(cloudwatch: &Client, collector: &Collector<'_>, window: &Window,
 }
 
 fn unread(collector: &Collector<'_>, query: &Query) {
-    collector.update(&query.node, |node| node.usage = Usage::Unread);
+    collector.update(&query.node, |node| node.usage = NodeUsage::Unread);
 }
 
 /// What a metric says.
@@ -141,18 +141,18 @@ fn of_node(node: &Node) -> Vec<Query> {
     };
     let name = node.name.as_str();
     match node.kind {
-        Kind::Function => vec![query("invocations", "AWS/Lambda", "Invocations", &[("FunctionName", name)])],
+        NodeKind::Function => vec![query("invocations", "AWS/Lambda", "Invocations", &[("FunctionName", name)])],
         // Empty receives have a metric of their own. What a redrive policy moves to a queue isn't counted as sent.
-        Kind::Queue => ["NumberOfMessagesSent", "NumberOfMessagesReceived"]
+        NodeKind::Queue => ["NumberOfMessagesSent", "NumberOfMessagesReceived"]
             .map(|metric| query("messages sent or received", "AWS/SQS", metric, &[("QueueName", name)]))
             .into(),
-        Kind::Topic => {
+        NodeKind::Topic => {
             vec![query("messages published", "AWS/SNS", "NumberOfMessagesPublished", &[("TopicName", name)])]
         }
-        Kind::StateMachine => {
+        NodeKind::StateMachine => {
             vec![query("executions", "AWS/States", "ExecutionsStarted", &[("StateMachineArn", &node.id)])]
         }
-        Kind::Rule => {
+        NodeKind::Rule => {
             let what = "events that triggered it";
             let mut found = vec![query(what, "AWS/Events", "TriggeredRules", &[("RuleName", name)])];
             if let Some(bus) = node.attributes.get("bus") {
@@ -162,8 +162,8 @@ fn of_node(node: &Node) -> Vec<Query> {
             found
         }
         // By name: two REST APIs of one name count for each other.
-        Kind::RestApi => vec![query("requests", "AWS/ApiGateway", "Count", &[("ApiName", name)])],
-        Kind::HttpApi => {
+        NodeKind::RestApi => vec![query("requests", "AWS/ApiGateway", "Count", &[("ApiName", name)])],
+        NodeKind::HttpApi => {
             let id = node.attributes.get("api_id").map(String::as_str).unwrap_or_default();
             let metrics: &[&str] = match node.attributes.get("protocol").map(String::as_str) {
                 Some("WEBSOCKET") => &["ConnectCount", "MessageCount"],
@@ -171,7 +171,7 @@ fn of_node(node: &Node) -> Vec<Query> {
             };
             metrics.iter().map(|metric| query("requests", "AWS/ApiGateway", metric, &[("ApiId", id)])).collect()
         }
-        Kind::LogGroup => vec![query("log events", "AWS/Logs", "IncomingLogEvents", &[("LogGroupName", name)])],
+        NodeKind::LogGroup => vec![query("log events", "AWS/Logs", "IncomingLogEvents", &[("LogGroupName", name)])],
         _ => Vec::new(),
     }
 }

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 
 pub use hubspot::HubSpotSource;
 
-use super::{Inventory, VenueMarks};
+use super::{AuditInventory, VenueMarks};
 use collector::Collector;
 use deployer_aws::Aws;
 use deployer_core::desired::Scope;
@@ -49,7 +49,7 @@ pub async fn read(
     hubspot: Option<&HubSpotSource>,
     options: &Options,
     on_progress: &(dyn Fn(u64, usize) + Sync),
-) -> Inventory {
+) -> AuditInventory {
     let taken_at = Timestamp::now();
     let window =
         Window { from: taken_at - jiff::SignedDuration::from_hours(24 * i64::from(options.days)), to: taken_at };
@@ -77,7 +77,7 @@ pub async fn read(
     tokio::join!(tags::read(&aws.tagging, &collector), metrics::read(&aws.cloudwatch, &collector, &window));
     link::link(&collector, &options.venues);
     let gathered = collector.into_gathered();
-    Inventory {
+    AuditInventory {
         account: scope.account.clone(),
         region: scope.region.clone(),
         taken_at,

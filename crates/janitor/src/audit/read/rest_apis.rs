@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{Integration, Resource, RestApi};
 
-use super::super::arn::{api_id, of_integration};
-use super::super::{EdgeKind, Kind, Node};
+use super::super::arn::{api_id, integration_target_arn};
+use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
 use super::time;
 use deployer_aws::{FailureKind, Found};
@@ -28,13 +28,13 @@ pub(super) async fn read(apigateway: &Client, collector: &Collector<'_>) {
 }
 
 fn node_of(collector: &Collector<'_>, id: &str) -> String {
-    api_id(Kind::RestApi, collector.scope.partition(), &collector.scope.region, id)
+    api_id(NodeKind::RestApi, collector.scope.aws_partition(), &collector.scope.region, id)
 }
 
 fn rest_api(collector: &Collector<'_>, api: &RestApi) -> Option<(String, String)> {
     let id = api.id()?;
     let arn = node_of(collector, id);
-    let mut node = Node::new(Kind::RestApi, &arn, api.name().unwrap_or(id)).with("api_id", Some(id));
+    let mut node = Node::new(NodeKind::RestApi, &arn, api.name().unwrap_or(id)).with_attribute("api_id", Some(id));
     node.changed_at = time(api.created_date());
     node.tags = api.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
     collector.node(node);
@@ -100,7 +100,7 @@ fn calls(
         return collector.edge(node, "mock:", EdgeKind::Integration, true, Some(route.to_owned()));
     };
     for uri in with_variables(uri, stages) {
-        match of_integration(&uri) {
+        match integration_target_arn(&uri) {
             Some(target) => collector.edge(node, &target, EdgeKind::Integration, true, Some(route.to_owned())),
             // Calls another service: whom, its parameters and templates say.
             None => {

@@ -3,7 +3,7 @@
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{ScheduleState, ScheduleSummary};
 
-use super::super::{EdgeKind, Kind, Node};
+use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
 use super::time;
 use deployer_aws::Found;
@@ -27,7 +27,7 @@ pub(super) async fn read(scheduler: &Client, collector: &Collector<'_>) {
 fn schedule(collector: &Collector<'_>, summary: &ScheduleSummary) -> Option<(String, Option<String>, String)> {
     let (arn, name) = (summary.arn()?.to_owned(), summary.name()?.to_owned());
     let group = summary.group_name().map(ToOwned::to_owned);
-    let mut node = Node::new(Kind::Schedule, &arn, &name).with("group", group.as_deref());
+    let mut node = Node::new(NodeKind::Schedule, &arn, &name).with_attribute("group", group.as_deref());
     node.enabled = summary.state() != Some(&ScheduleState::Disabled);
     node.changed_at = time(summary.last_modification_date().or(summary.creation_date()));
     let enabled = node.enabled;

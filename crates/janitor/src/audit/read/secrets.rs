@@ -2,7 +2,7 @@
 
 use aws_sdk_secretsmanager::Client;
 
-use super::super::{EdgeKind, Kind, Node, Usage};
+use super::super::{EdgeKind, Node, NodeKind, NodeUsage};
 use super::collector::Collector;
 use super::{Window, day, time};
 
@@ -17,15 +17,15 @@ pub(super) async fn read(secrets: &Client, collector: &Collector<'_>, window: &W
         for secret in page.secret_list() {
             let Some(arn) = secret.arn() else { continue };
             let read = time(secret.last_accessed_date());
-            let mut node = Node::new(Kind::Secret, arn, secret.name().unwrap_or(arn))
-                .with("last_read", read.map(day))
-                .with("owned_by", secret.owning_service());
+            let mut node = Node::new(NodeKind::Secret, arn, secret.name().unwrap_or(arn))
+                .with_attribute("last_read", read.map(day))
+                .with_attribute("owned_by", secret.owning_service());
             node.changed_at = time(secret.last_changed_date().or(secret.created_date()));
             let tags = secret.tags().iter();
             node.tags = tags.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect();
             // The date is a day's beginning.
             let within = read.filter(|read| *read + jiff::SignedDuration::from_hours(24) > window.from);
-            node.usage = Usage::Counted {
+            node.usage = NodeUsage::Counted {
                 what: "known reads".to_owned(),
                 count: u64::from(within.is_some()),
                 last: within.map(day),

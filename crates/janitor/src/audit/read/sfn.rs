@@ -2,7 +2,7 @@
 
 use aws_sdk_sfn::Client;
 
-use super::super::{EdgeKind, Kind, Node};
+use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
 use super::time;
 use deployer_aws::{FailureKind, Found};
@@ -14,7 +14,7 @@ pub(super) async fn read(sfn: &Client, collector: &Collector<'_>) {
         match page {
             Ok(page) => {
                 for machine in page.state_machines() {
-                    let mut node = Node::new(Kind::StateMachine, machine.state_machine_arn(), machine.name());
+                    let mut node = Node::new(NodeKind::StateMachine, machine.state_machine_arn(), machine.name());
                     node.changed_at = time(Some(machine.creation_date()));
                     collector.node(node);
                     found.push((machine.state_machine_arn().to_owned(), machine.name().to_owned()));

@@ -3,9 +3,9 @@
 use aws_sdk_sns::Client;
 use serde_json::Value;
 
-use super::super::address::Address;
+use super::super::address::WebAddress;
 use super::super::arn::Arn;
-use super::super::{EdgeKind, Kind, Node, arn};
+use super::super::{EdgeKind, Node, NodeKind, arn};
 use super::collector::Collector;
 use deployer_aws::Found;
 
@@ -19,7 +19,7 @@ async fn topics(sns: &Client, collector: &Collector<'_>) {
         match page {
             Ok(page) => {
                 let arns = page.topics().iter().filter_map(|topic| topic.topic_arn());
-                arns.for_each(|topic| collector.node(Node::new(Kind::Topic, topic, arn::short(topic))));
+                arns.for_each(|topic| collector.node(Node::new(NodeKind::Topic, topic, arn::short_name(topic))));
             }
             Err(error) => return collector.unread(&error, None, "topics"),
         }
@@ -42,9 +42,10 @@ async fn subscriptions(sns: &Client, collector: &Collector<'_>) {
             let confirmed = subscription.subscription_arn().is_some_and(|arn| arn.starts_with("arn:"));
             let protocol = subscription.protocol().unwrap_or_default();
             // An e-mail address or a telephone number is somebody's, and doesn't belong into a report.
-            let to = match Arn::parse(endpoint) {
+            let to = match Arn::parse_arn(endpoint) {
                 Some(_) => endpoint.to_owned(),
-                None => Address::parse(endpoint).map_or_else(|| format!("{protocol}:"), |address| address.shown()),
+                None => WebAddress::parse_url(endpoint)
+                    .map_or_else(|| format!("{protocol}:"), |address| address.display_url()),
             };
             let note = (!confirmed).then(|| "not confirmed".to_owned());
             collector.edge(topic, &to, EdgeKind::Subscription, confirmed, note);
@@ -63,7 +64,7 @@ async fn redrive(sns: &Client, collector: &Collector<'_>, topic: String, subscri
         // It was deleted meanwhile.
         Err(error) if error.code == "NotFound" => return,
         Err(error) => {
-            let what = format!("a subscription of topic {}", arn::short(&topic));
+            let what = format!("a subscription of topic {}", arn::short_name(&topic));
             return collector.unread(&error, Some(&topic), what);
         }
     };

@@ -5,7 +5,7 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::super::{EdgeKind, Kind, Node};
+use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
 use deployer_aws::{CallError, FailureKind};
 
@@ -30,13 +30,13 @@ pub(super) async fn read(sqs: &Client, collector: &Collector<'_>) {
 
 async fn queue(sqs: &Client, collector: &Collector<'_>, url: String) {
     let name = url.rsplit('/').next().unwrap_or_default().to_owned();
-    let arn = collector.scope.arn("sqs", &name);
+    let arn = collector.scope.regional_arn("sqs", &name);
     let request = sqs.get_queue_attributes().queue_url(&url).attribute_names(Name::All).send();
     let answer = match collector.call("sqs:GetQueueAttributes", request).await {
         Ok(answer) => answer,
         Err(error) if gone(&error) => return,
         Err(error) => {
-            collector.node(Node::new(Kind::Queue, &arn, &name));
+            collector.node(Node::new(NodeKind::Queue, &arn, &name));
             return collector.unread(&error, Some(&arn), format!("the attributes of queue {name}"));
         }
     };
@@ -45,10 +45,10 @@ async fn queue(sqs: &Client, collector: &Collector<'_>, url: String) {
     let messages = number(Name::ApproximateNumberOfMessages)
         + number(Name::ApproximateNumberOfMessagesNotVisible)
         + number(Name::ApproximateNumberOfMessagesDelayed);
-    let mut node = Node::new(Kind::Queue, &arn, &name)
-        .with("url", Some(&url))
-        .with("messages", Some(messages))
-        .with("fifo", attribute(Name::FifoQueue).filter(|text| text == "true"));
+    let mut node = Node::new(NodeKind::Queue, &arn, &name)
+        .with_attribute("url", Some(&url))
+        .with_attribute("messages", Some(messages))
+        .with_attribute("fifo", attribute(Name::FifoQueue).filter(|text| text == "true"));
     let changed = attribute(Name::LastModifiedTimestamp).or_else(|| attribute(Name::CreatedTimestamp));
     // Seconds; some servers give fractions.
     node.changed_at = changed.and_then(|text| Timestamp::from_second(text.split('.').next()?.parse().ok()?).ok());

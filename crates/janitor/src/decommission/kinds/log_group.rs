@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::parts::Parts;
-use super::super::wire::{answer, list, members, text};
-use super::super::{Cx, Target, optional};
-use super::Restored;
+use super::super::parts::ResourceParts;
+use super::super::wire::{answer, list_member, pick_members, text_member};
+use super::super::{DecommissionContext, DecommissionTarget, none_if_missing};
+use super::RestoredResource;
 use deployer_aws::{Call, CallError, FailureKind, Found};
 
 pub(super) const VOLATILE: &[&str] = &["group.json/storedBytes"];
@@ -17,52 +17,68 @@ pub(super) const NEW: &[&str] = &[
     "subscriptions.json/*/creationTime",
 ];
 
-pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
-    let (name, logs) = (target.key(), &cx.aws.logs);
-    let Some(group) = group(cx, name).await? else { return Ok(None) };
+pub(super) async fn read(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+) -> Result<Option<ResourceParts>, CallError> {
+    let (name, logs) = (target.aws_identifier(), &cx.aws.logs);
+    let Some(group) = find_group(cx, name).await? else { return Ok(None) };
     let tags = logs.list_tags_for_resource().resource_arn(target.id.trim_end_matches(":*"));
     let tags = answer!("logs:ListTagsForResource", tags)?;
     let filters = answer!("logs:DescribeMetricFilters", logs.describe_metric_filters().log_group_name(name));
     let subscriptions =
         answer!("logs:DescribeSubscriptionFilters", logs.describe_subscription_filters().log_group_name(name));
-    let mut parts = Parts::default();
-    parts.put("group.json", group);
-    parts.put("tags.json", tags.get("tags").cloned().unwrap_or_else(|| json!({})));
-    let all = |answer: Option<Value>, member: &str| Value::Array(list(&answer.unwrap_or_default(), member).to_vec());
-    parts.put("filters.json", all(optional(filters)?, "metricFilters"));
-    parts.put("subscriptions.json", all(optional(subscriptions)?, "subscriptionFilters"));
+    let mut parts = ResourceParts::default();
+    parts.put_document("group.json", group);
+    parts.put_document("tags.json", tags.get("tags").cloned().unwrap_or_else(|| json!({})));
+    let all =
+        |answer: Option<Value>, member: &str| Value::Array(list_member(&answer.unwrap_or_default(), member).to_vec());
+    parts.put_document("filters.json", all(none_if_missing(filters)?, "metricFilters"));
+    parts.put_document("subscriptions.json", all(none_if_missing(subscriptions)?, "subscriptionFilters"));
     Ok(Some(parts))
 }
 
-async fn group(cx: &Cx<'_>, name: &str) -> Result<Option<Value>, CallError> {
+async fn find_group(cx: &DecommissionContext<'_>, name: &str) -> Result<Option<Value>, CallError> {
     let mut token = None;
     loop {
         let request = cx.aws.logs.describe_log_groups().log_group_name_prefix(name).set_next_token(token);
         let page = answer!("logs:DescribeLogGroups", request)?;
-        if let Some(group) = list(&page, "logGroups").iter().find(|group| text(group, "logGroupName") == Some(name)) {
+        if let Some(group) =
+            list_member(&page, "logGroups").iter().find(|group| text_member(group, "logGroupName") == Some(name))
+        {
             return Ok(Some(group.clone()));
         }
-        token = text(&page, "nextToken").map(ToOwned::to_owned);
+        token = text_member(&page, "nextToken").map(ToOwned::to_owned);
         if token.is_none() {
             return Ok(None);
         }
     }
 }
 
-pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
-    let request = cx.aws.logs.delete_log_group().log_group_name(target.key());
+pub(super) async fn delete(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+) -> Result<(), CallError> {
+    let request = cx.aws.logs.delete_log_group().log_group_name(target.aws_identifier());
     request.send().await.call("logs:DeleteLogGroup").found().map(drop)
 }
 
-pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
-    let (name, logs) = (target.key(), &cx.aws.logs);
+pub(super) async fn restore(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<RestoredResource, CallError> {
+    let (name, logs) = (target.aws_identifier(), &cx.aws.logs);
     let group = parts.get("group.json");
-    let mut body = members(group, &["kmsKeyId", "logGroupClass", "deletionProtectionEnabled"]);
+    let mut body = pick_members(group, &["kmsKeyId", "logGroupClass", "deletionProtectionEnabled"]);
     body["logGroupName"] = json!(name);
-    if !super::tags(parts).is_empty() {
+    if !super::resource_tags(parts).is_empty() {
         body["tags"] = parts.get("tags.json").clone();
     }
-    match cx.retried(async || answer!("logs:CreateLogGroup", logs.create_log_group().log_group_name(name), &body)).await
+    match cx
+        .call_with_retry(async || answer!("logs:CreateLogGroup", logs.create_log_group().log_group_name(name), &body))
+        .await
     {
         Err(error) if error.kind == FailureKind::AlreadyExists => {}
         other => drop(other?),
@@ -73,7 +89,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     }
     for filter in parts.get("filters.json").as_array().into_iter().flatten() {
         let taken = ["filterName", "filterPattern", "metricTransformations", "logGroupName", "applyOnTransformedLogs"];
-        let body = members(filter, &taken);
+        let body = pick_members(filter, &taken);
         answer!("logs:PutMetricFilter", logs.put_metric_filter().log_group_name(name), &body)?;
     }
     for filter in parts.get("subscriptions.json").as_array().into_iter().flatten() {
@@ -86,22 +102,32 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
             "logGroupName",
             "applyOnTransformedLogs",
         ];
-        let body = members(filter, &taken);
+        let body = pick_members(filter, &taken);
         let call =
             async || answer!("logs:PutSubscriptionFilter", logs.put_subscription_filter().log_group_name(name), &body);
-        cx.retried(call).await?;
+        cx.call_with_retry(call).await?;
     }
-    Ok(Restored { notes: vec!["its earlier log events are lost".to_owned()], ..Restored::default() })
+    Ok(RestoredResource { notes: vec!["its earlier log events are lost".to_owned()], ..RestoredResource::default() })
 }
 
 /// A log group can't be turned off: it is only tagged.
-pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
+pub(super) async fn disable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+    tags: &[(&str, String)],
+) -> Result<(), CallError> {
     let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let request = cx.aws.logs.tag_resource().resource_arn(target.id.trim_end_matches(":*")).set_tags(Some(tags));
     request.send().await.call("logs:TagResource").map(drop)
 }
 
-pub(super) async fn enable(cx: &Cx<'_>, target: &Target, _: &Parts, keys: &[&str]) -> Result<(), CallError> {
+pub(super) async fn enable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+    keys: &[&str],
+) -> Result<(), CallError> {
     let keys = keys.iter().map(|key| (*key).to_owned()).collect();
     let request = cx.aws.logs.untag_resource().resource_arn(target.id.trim_end_matches(":*")).set_tag_keys(Some(keys));
     request.send().await.call("logs:UntagResource").map(drop)

@@ -15,14 +15,14 @@ mod topic;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::parts::Parts;
-use super::{Cx, TAG_RESTORING, Target, unexpected};
-use crate::audit::Kind;
+use super::parts::ResourceParts;
+use super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, unexpected_error};
+use crate::audit::NodeKind;
 use deployer_aws::CallError;
 
 /// What a restore did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Restored {
+pub struct RestoredResource {
     /// The id, if it is a new one.
     pub id: Option<String>,
     /// Other ids that are new: old, new.
@@ -34,18 +34,18 @@ pub struct Restored {
 macro_rules! dispatch {
     ($target:expr, $function:ident ( $($argument:expr),* ), $operation:literal) => {
         match $target.kind {
-            Kind::Alarm => alarm::$function($($argument),*).await,
-            Kind::Function => function::$function($($argument),*).await,
-            Kind::HttpApi => http_api::$function($($argument),*).await,
-            Kind::LogGroup => log_group::$function($($argument),*).await,
-            Kind::Queue => queue::$function($($argument),*).await,
-            Kind::RestApi => rest_api::$function($($argument),*).await,
-            Kind::Role => role::$function($($argument),*).await,
-            Kind::Rule => rule::$function($($argument),*).await,
-            Kind::Schedule => schedule::$function($($argument),*).await,
-            Kind::Secret => secret::$function($($argument),*).await,
-            Kind::Topic => topic::$function($($argument),*).await,
-            _ => Err(unexpected($operation, format!("{} is of a kind that isn't archived", $target.id))),
+            NodeKind::Alarm => alarm::$function($($argument),*).await,
+            NodeKind::Function => function::$function($($argument),*).await,
+            NodeKind::HttpApi => http_api::$function($($argument),*).await,
+            NodeKind::LogGroup => log_group::$function($($argument),*).await,
+            NodeKind::Queue => queue::$function($($argument),*).await,
+            NodeKind::RestApi => rest_api::$function($($argument),*).await,
+            NodeKind::Role => role::$function($($argument),*).await,
+            NodeKind::Rule => rule::$function($($argument),*).await,
+            NodeKind::Schedule => schedule::$function($($argument),*).await,
+            NodeKind::Secret => secret::$function($($argument),*).await,
+            NodeKind::Topic => topic::$function($($argument),*).await,
+            _ => Err(unexpected_error($operation, format!("{} is of a kind that isn't archived", $target.id))),
         }
     };
 }
@@ -54,7 +54,10 @@ macro_rules! dispatch {
 ///
 /// # Errors
 /// A part can't be read: then it isn't archived, and not deleted.
-pub async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
+pub async fn read(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+) -> Result<Option<ResourceParts>, CallError> {
     dispatch!(target, read(cx, target), "read")
 }
 
@@ -62,7 +65,11 @@ pub async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallErr
 ///
 /// # Errors
 /// AWS refused.
-pub async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), CallError> {
+pub async fn delete(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<(), CallError> {
     dispatch!(target, delete(cx, target, parts), "delete")
 }
 
@@ -71,7 +78,11 @@ pub async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), C
 ///
 /// # Errors
 /// AWS refused.
-pub async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
+pub async fn restore(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<RestoredResource, CallError> {
     dispatch!(target, restore(cx, target, parts), "restore")
 }
 
@@ -79,24 +90,29 @@ pub async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Rest
 ///
 /// # Errors
 /// AWS refused.
-pub async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
+pub async fn settle(cx: &DecommissionContext<'_>, target: &DecommissionTarget) -> Result<(), CallError> {
     match target.kind {
-        Kind::RestApi => rest_api::settle(cx, target).await,
-        Kind::HttpApi => http_api::settle(cx, target).await,
+        NodeKind::RestApi => rest_api::settle(cx, target).await,
+        NodeKind::HttpApi => http_api::settle(cx, target).await,
         _ => Ok(()),
     }
 }
 
 /// Whether a restore of it has to be settled.
-pub fn is_unsettled(parts: &Parts) -> bool {
-    tags(parts).iter().any(|(key, _)| key == TAG_RESTORING)
+pub fn is_unsettled(parts: &ResourceParts) -> bool {
+    resource_tags(parts).iter().any(|(key, _)| key == TAG_RESTORING)
 }
 
 /// Disables it, and tags it with `tags`. What can't be disabled is only tagged, and what can't be tagged only disabled.
 ///
 /// # Errors
 /// AWS refused.
-pub async fn disable(cx: &Cx<'_>, target: &Target, parts: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
+pub async fn disable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+    tags: &[(&str, String)],
+) -> Result<(), CallError> {
     dispatch!(target, disable(cx, target, parts, tags), "disable")
 }
 
@@ -104,86 +120,96 @@ pub async fn disable(cx: &Cx<'_>, target: &Target, parts: &Parts, tags: &[(&str,
 ///
 /// # Errors
 /// AWS refused.
-pub async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[&str]) -> Result<(), CallError> {
+pub async fn enable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+    keys: &[&str],
+) -> Result<(), CallError> {
     dispatch!(target, enable(cx, target, parts, keys), "enable")
 }
 
 /// Why something in this state isn't deleted, by what was read of it.
-pub fn objection(target: &Target, parts: &Parts, last_used: Option<&str>, since: Timestamp) -> Option<String> {
+pub fn objection(
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+    last_used: Option<&str>,
+    since: Timestamp,
+) -> Option<String> {
     match target.kind {
-        Kind::Function => function::objection(parts),
-        Kind::Queue => queue::objection(parts),
-        Kind::Rule => rule::objection(parts),
-        Kind::Role => role::objection(target, parts, since),
-        Kind::Secret => secret::objection(parts, last_used, since),
-        Kind::RestApi => rest_api::objection(parts),
-        Kind::Alarm => alarm::objection(parts),
+        NodeKind::Function => function::objection(parts),
+        NodeKind::Queue => queue::objection(parts),
+        NodeKind::Rule => rule::objection(parts),
+        NodeKind::Role => role::objection(target, parts, since),
+        NodeKind::Secret => secret::objection(parts, last_used, since),
+        NodeKind::RestApi => rest_api::objection(parts),
+        NodeKind::Alarm => alarm::objection(parts),
         _ => None,
     }
 }
 
 /// What isn't in the archive, and is lost with the resource.
-pub fn lost(target: &Target, parts: &Parts) -> Vec<String> {
+pub fn lost(target: &DecommissionTarget, parts: &ResourceParts) -> Vec<String> {
     match target.kind {
-        Kind::LogGroup => vec!["its log events".to_owned()],
-        Kind::Function => function::lost(parts),
-        Kind::Topic => topic::lost(parts),
-        Kind::Secret => vec!["its value after the recovery window of 30 days".to_owned()],
-        Kind::RestApi => vec!["its id and so its address; keys and usage plans".to_owned()],
-        Kind::HttpApi => vec!["its id and so its address".to_owned()],
+        NodeKind::LogGroup => vec!["its log events".to_owned()],
+        NodeKind::Function => function::lost(parts),
+        NodeKind::Topic => topic::lost(parts),
+        NodeKind::Secret => vec!["its value after the recovery window of 30 days".to_owned()],
+        NodeKind::RestApi => vec!["its id and so its address; keys and usage plans".to_owned()],
+        NodeKind::HttpApi => vec!["its id and so its address".to_owned()],
         _ => Vec::new(),
     }
 }
 
 /// When it was last changed, as far as AWS says.
-pub fn changed_at(target: &Target, parts: &Parts) -> Option<Timestamp> {
+pub fn changed_at(target: &DecommissionTarget, parts: &ResourceParts) -> Option<Timestamp> {
     match target.kind {
-        Kind::Function => function::changed_at(parts),
-        Kind::Queue => queue::changed_at(parts),
-        Kind::Schedule => schedule::changed_at(parts),
-        Kind::Secret => secret::changed_at(parts),
-        Kind::RestApi => rest_api::changed_at(parts),
-        Kind::HttpApi => http_api::changed_at(parts),
-        Kind::Alarm => alarm::changed_at(parts),
+        NodeKind::Function => function::changed_at(parts),
+        NodeKind::Queue => queue::changed_at(parts),
+        NodeKind::Schedule => schedule::changed_at(parts),
+        NodeKind::Secret => secret::changed_at(parts),
+        NodeKind::RestApi => rest_api::changed_at(parts),
+        NodeKind::HttpApi => http_api::changed_at(parts),
+        NodeKind::Alarm => alarm::changed_at(parts),
         _ => None,
     }
 }
 
 /// Its tags, wherever the kind has them.
-pub fn tags(parts: &Parts) -> Vec<(String, String)> {
+pub fn resource_tags(parts: &ResourceParts) -> Vec<(String, String)> {
     let pairs = parts.get("tags.json").as_object().into_iter().flatten();
     pairs.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
 /// Attributes that aren't the same after a restore: AWS gives ids, times and revisions itself. With [`volatile`].
-pub fn new_after_restore(kind: Kind) -> Vec<&'static str> {
+pub fn new_after_restore(kind: NodeKind) -> Vec<&'static str> {
     let new: &[&str] = match kind {
-        Kind::Alarm => alarm::NEW,
-        Kind::Function => function::NEW,
-        Kind::HttpApi => http_api::NEW,
-        Kind::LogGroup => log_group::NEW,
-        Kind::Queue => queue::NEW,
-        Kind::RestApi => rest_api::NEW,
-        Kind::Role => role::NEW,
-        Kind::Rule => &[],
-        Kind::Schedule => schedule::NEW,
-        Kind::Secret => secret::NEW,
-        Kind::Topic => topic::NEW,
+        NodeKind::Alarm => alarm::NEW,
+        NodeKind::Function => function::NEW,
+        NodeKind::HttpApi => http_api::NEW,
+        NodeKind::LogGroup => log_group::NEW,
+        NodeKind::Queue => queue::NEW,
+        NodeKind::RestApi => rest_api::NEW,
+        NodeKind::Role => role::NEW,
+        NodeKind::Rule => &[],
+        NodeKind::Schedule => schedule::NEW,
+        NodeKind::Secret => secret::NEW,
+        NodeKind::Topic => topic::NEW,
         _ => &[],
     };
-    [new, volatile(kind)].concat()
+    [new, volatile_attributes(kind)].concat()
 }
 
 /// Attributes that change by themselves: they don't show that somebody changed something.
-pub fn volatile(kind: Kind) -> &'static [&'static str] {
+pub fn volatile_attributes(kind: NodeKind) -> &'static [&'static str] {
     match kind {
-        Kind::Alarm => alarm::VOLATILE,
-        Kind::Function => function::VOLATILE,
-        Kind::LogGroup => log_group::VOLATILE,
-        Kind::Queue => queue::VOLATILE,
-        Kind::Role => role::VOLATILE,
-        Kind::Secret => secret::VOLATILE,
-        Kind::Topic => topic::VOLATILE,
+        NodeKind::Alarm => alarm::VOLATILE,
+        NodeKind::Function => function::VOLATILE,
+        NodeKind::LogGroup => log_group::VOLATILE,
+        NodeKind::Queue => queue::VOLATILE,
+        NodeKind::Role => role::VOLATILE,
+        NodeKind::Secret => secret::VOLATILE,
+        NodeKind::Topic => topic::VOLATILE,
         _ => &[],
     }
 }
@@ -195,7 +221,7 @@ fn tag_object(tags: &[Value], key: &str, value: &str) -> Value {
 }
 
 /// A time that AWS gives as seconds since 1970, or as a text.
-fn time(value: &Value) -> Option<Timestamp> {
+fn parse_time(value: &Value) -> Option<Timestamp> {
     match value {
         Value::Number(number) => {
             number.as_f64().and_then(|seconds| Timestamp::from_millisecond((seconds * 1000.0) as i64).ok())

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::super::parts::{Parts, replace_word};
-use super::super::wire::{answer, list, members, text};
-use super::super::{Cx, TAG_RESTORING, Target, optional, unexpected};
-use super::{Restored, time};
+use super::super::parts::{ResourceParts, replace_word};
+use super::super::wire::{answer, list_member, pick_members, text_member};
+use super::super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, none_if_missing, unexpected_error};
+use super::{RestoredResource, parse_time};
 use deployer_aws::{Call, CallError, Found};
 
 pub(super) const NEW: &[&str] = &[
@@ -70,45 +70,48 @@ const SETTINGS: [(&str, &str); 10] = [
 /// All methods of all resources.
 const ALL: &str = "*/*";
 
-pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
-    let (id, client) = (target.key(), &cx.aws.apigateway);
+pub(super) async fn read(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+) -> Result<Option<ResourceParts>, CallError> {
+    let (id, client) = (target.aws_identifier(), &cx.aws.apigateway);
     let Some(mut api) = answer!("apigateway:GetRestApi", client.get_rest_api().rest_api_id(id)).found()? else {
         return Ok(None);
     };
     let tags = api.as_object_mut().and_then(|members| members.remove("tags")).unwrap_or_else(|| json!({}));
     let stages = answer!("apigateway:GetStages", client.get_stages().rest_api_id(id))?;
-    let stages = list(&stages, "item").to_vec();
+    let stages = list_member(&stages, "item").to_vec();
     let deployments = answer!("apigateway:GetDeployments", client.get_deployments().rest_api_id(id).limit(500))?;
-    let mut parts = Parts::default();
-    for stage in stages.iter().filter_map(|stage| text(stage, "stageName")) {
+    let mut parts = ResourceParts::default();
+    for stage in stages.iter().filter_map(|stage| text_member(stage, "stageName")) {
         const CALL: &str = "apigateway:GetExport";
         let request = client.get_export().rest_api_id(id).stage_name(stage).export_type("oas30");
         let request = request.parameters("extensions", "apigateway").accepts("application/json");
         let export = request.send().await.call(CALL)?;
         let export = export.body().map(|body| Bytes::copy_from_slice(body.as_ref())).filter(|body| !body.is_empty());
-        let export = export.ok_or_else(|| unexpected(CALL, format!("the export of stage {stage} is empty")))?;
+        let export = export.ok_or_else(|| unexpected_error(CALL, format!("the export of stage {stage} is empty")))?;
         parts.put_bytes(&format!("openapi/{stage}.json"), export);
     }
-    parts.put("api.json", api);
-    parts.put("tags.json", tags);
-    parts.put("stages.json", Value::Array(stages));
-    parts.put("deployments.json", json!(list(&deployments, "item")));
-    parts.put("resources.json", resources(cx, id).await?);
-    parts.put("mappings.json", Value::Array(mappings(cx, id).await?));
+    parts.put_document("api.json", api);
+    parts.put_document("tags.json", tags);
+    parts.put_document("stages.json", Value::Array(stages));
+    parts.put_document("deployments.json", json!(list_member(&deployments, "item")));
+    parts.put_document("resources.json", read_resources(cx, id).await?);
+    parts.put_document("mappings.json", Value::Array(read_mappings(cx, id).await?));
     Ok(Some(parts))
 }
 
 /// Every path's methods, with their integrations.
-async fn resources(cx: &Cx<'_>, id: &str) -> Result<Value, CallError> {
+async fn read_resources(cx: &DecommissionContext<'_>, id: &str) -> Result<Value, CallError> {
     let (mut paths, mut position) = (Map::new(), None);
     loop {
         let request = cx.aws.apigateway.get_resources().rest_api_id(id).embed("methods").limit(500);
         let page = answer!("apigateway:GetResources", request.set_position(position))?;
-        for resource in list(&page, "item") {
-            let path = text(resource, "path").unwrap_or_default();
+        for resource in list_member(&page, "item") {
+            let path = text_member(resource, "path").unwrap_or_default();
             paths.insert(path.to_owned(), resource.get("resourceMethods").cloned().unwrap_or_default());
         }
-        position = text(&page, "position").map(ToOwned::to_owned);
+        position = text_member(&page, "position").map(ToOwned::to_owned);
         if position.is_none() {
             return Ok(Value::Object(paths));
         }
@@ -116,95 +119,107 @@ async fn resources(cx: &Cx<'_>, id: &str) -> Result<Value, CallError> {
 }
 
 /// Paths of the account's domains that lead to this API.
-async fn mappings(cx: &Cx<'_>, id: &str) -> Result<Vec<Value>, CallError> {
+async fn read_mappings(cx: &DecommissionContext<'_>, id: &str) -> Result<Vec<Value>, CallError> {
     let client = &cx.aws.apigateway;
     let (mut found, mut position) = (Vec::new(), None);
     loop {
         let request = client.get_domain_names().limit(500).set_position(position);
-        let page = optional(answer!("apigateway:GetDomainNames", request))?.unwrap_or_default();
-        for domain in list(&page, "item").iter().filter_map(|domain| text(domain, "domainName")) {
+        let page = none_if_missing(answer!("apigateway:GetDomainNames", request))?.unwrap_or_default();
+        for domain in list_member(&page, "item").iter().filter_map(|domain| text_member(domain, "domainName")) {
             let request = client.get_base_path_mappings().domain_name(domain).limit(500);
-            let answer = optional(answer!("apigateway:GetBasePathMappings", request))?.unwrap_or_default();
-            for mapping in list(&answer, "item").iter().filter(|mapping| text(mapping, "restApiId") == Some(id)) {
-                let mut mapping = members(mapping, &["basePath", "stage"]);
+            let answer = none_if_missing(answer!("apigateway:GetBasePathMappings", request))?.unwrap_or_default();
+            for mapping in
+                list_member(&answer, "item").iter().filter(|mapping| text_member(mapping, "restApiId") == Some(id))
+            {
+                let mut mapping = pick_members(mapping, &["basePath", "stage"]);
                 mapping["domainName"] = json!(domain);
                 found.push(mapping);
             }
         }
-        position = text(&page, "position").map(ToOwned::to_owned);
+        position = text_member(&page, "position").map(ToOwned::to_owned);
         if position.is_none() {
             return Ok(found);
         }
     }
 }
 
-pub(super) fn objection(parts: &Parts) -> Option<String> {
+pub(super) fn objection(parts: &ResourceParts) -> Option<String> {
     let stages = parts.get("stages.json").as_array().is_none_or(Vec::is_empty);
     stages.then(|| {
         "it has no stage, and API Gateway exports an API by stage: deploy it to one, or delete it yourself".to_owned()
     })
 }
 
-pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
+pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
     let stages = parts.get("stages.json").as_array().into_iter().flatten();
-    stages.filter_map(|stage| time(&stage["lastUpdatedDate"])).max()
+    stages.filter_map(|stage| parse_time(&stage["lastUpdatedDate"])).max()
 }
 
 /// Its domains' paths first: an API that one leads to can't be deleted.
-pub(super) async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), CallError> {
+pub(super) async fn delete(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<(), CallError> {
     let client = &cx.aws.apigateway;
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let request = client.delete_base_path_mapping().domain_name(text(mapping, "domainName").unwrap_or_default());
-        let request = request.base_path(text(mapping, "basePath").unwrap_or("(none)"));
+        let request =
+            client.delete_base_path_mapping().domain_name(text_member(mapping, "domainName").unwrap_or_default());
+        let request = request.base_path(text_member(mapping, "basePath").unwrap_or("(none)"));
         request.send().await.call("apigateway:DeleteBasePathMapping").found()?;
     }
     // One `DeleteRestApi` in 30 seconds an account: the SDK's own tries may not be enough.
     const CALL: &str = "apigateway:DeleteRestApi";
-    let request = client.delete_rest_api().rest_api_id(target.key());
-    cx.retried(async || request.clone().send().await.call(CALL)).await.found().map(drop)
+    let request = client.delete_rest_api().rest_api_id(target.aws_identifier());
+    cx.call_with_retry(async || request.clone().send().await.call(CALL)).await.found().map(drop)
 }
 
-pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
+pub(super) async fn restore(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<RestoredResource, CallError> {
     let client = &cx.aws.apigateway;
-    let old = target.key();
-    let id = made(cx, old, parts).await?;
+    let old = target.aws_identifier();
+    let id = find_or_create_api(cx, old, parts).await?;
     let mut stages: Vec<&Value> = parts.get("stages.json").as_array().into_iter().flatten().collect();
     let deployments = parts.get("deployments.json").as_array().into_iter().flatten();
     let dates: Map<String, Value> = deployments
-        .filter_map(|deployment| Some((text(deployment, "id")?.to_owned(), deployment["createdDate"].clone())))
+        .filter_map(|deployment| Some((text_member(deployment, "id")?.to_owned(), deployment["createdDate"].clone())))
         .collect();
-    let deployed = |stage: &Value| text(stage, "deploymentId").and_then(|id| dates.get(id)).and_then(time);
+    let deployed = |stage: &Value| text_member(stage, "deploymentId").and_then(|id| dates.get(id)).and_then(parse_time);
     // The newest last: what it has is what stays for the next deployment.
     stages.sort_by_key(|stage| deployed(stage));
     for stage in stages {
-        let name = text(stage, "stageName").unwrap_or_default();
+        let name = text_member(stage, "stageName").unwrap_or_default();
         let there = client.get_stage().rest_api_id(&id).stage_name(name).send().await;
         if there.call("apigateway:GetStage").found()?.is_none() {
-            let export = parts.bytes(&format!("openapi/{name}.json"));
-            let export = export.ok_or_else(|| unexpected("apigateway:PutRestApi", "the archive lacks its export"))?;
+            let export = parts.file_bytes(&format!("openapi/{name}.json"));
+            let export =
+                export.ok_or_else(|| unexpected_error("apigateway:PutRestApi", "the archive lacks its export"))?;
             let request = client.put_rest_api().rest_api_id(&id).mode(PutMode::Overwrite);
             // Its policy may name the old id.
             let export = replace_word(&String::from_utf8_lossy(export), old, &id);
             let request = request.body(Blob::new(export));
-            cx.retried(async || request.clone().send().await.call("apigateway:PutRestApi")).await?;
+            cx.call_with_retry(async || request.clone().send().await.call("apigateway:PutRestApi")).await?;
             let request = client.create_deployment().rest_api_id(&id);
             let deployment =
-                cx.retried(async || request.clone().send().await.call("apigateway:CreateDeployment")).await?;
-            let mut body = members(stage, STAGE);
+                cx.call_with_retry(async || request.clone().send().await.call("apigateway:CreateDeployment")).await?;
+            let mut body = pick_members(stage, STAGE);
             body["deploymentId"] = json!(deployment.id());
             let request = || client.create_stage().rest_api_id(&id);
-            cx.retried(async || answer!("apigateway:CreateStage", request(), &body)).await?;
+            cx.call_with_retry(async || answer!("apigateway:CreateStage", request(), &body)).await?;
         }
-        patch(cx, &id, name, settings_of(stage)).await?;
+        patch_stage(cx, &id, name, stage_settings(stage)).await?;
     }
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let domain = text(mapping, "domainName").unwrap_or_default();
-        let mut body = members(mapping, &["basePath", "stage"]);
+        let domain = text_member(mapping, "domainName").unwrap_or_default();
+        let mut body = pick_members(mapping, &["basePath", "stage"]);
         body["restApiId"] = json!(id);
         let call = async || {
             answer!("apigateway:CreateBasePathMapping", client.create_base_path_mapping().domain_name(domain), &body)
         };
-        match cx.retried(call).await {
+        match cx.call_with_retry(call).await {
             // From an earlier restore that was interrupted.
             Err(error) if error.code == "ConflictException" => {}
             other => drop(other?),
@@ -214,58 +229,63 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     let note = format!(
         "its address is now https://{id}.execute-api.{region}.amazonaws.com; whoever has https://{old}.execute-api.{region}.amazonaws.com must be told"
     );
-    Ok(Restored { id: Some(arn(target, &id)), renamed: vec![(old.to_owned(), id)], notes: vec![note] })
+    Ok(RestoredResource { id: Some(api_arn(target, &id)), renamed: vec![(old.to_owned(), id)], notes: vec![note] })
 }
 
 /// The ARN of another API of the same kind.
-fn arn(target: &Target, id: &str) -> String {
+fn api_arn(target: &DecommissionTarget, id: &str) -> String {
     let (head, _) = target.id.rsplit_once('/').unwrap_or_default();
     format!("{head}/{id}")
 }
 
 /// The id of the new API: one that an interrupted restore has made, or else a new one.
-async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError> {
+async fn find_or_create_api(
+    cx: &DecommissionContext<'_>,
+    old: &str,
+    parts: &ResourceParts,
+) -> Result<String, CallError> {
     let client = &cx.aws.apigateway;
     let mut position = None;
     loop {
         let page = answer!("apigateway:GetRestApis", client.get_rest_apis().limit(500).set_position(position))?;
-        let begun = |api: &&Value| text(&api["tags"], TAG_RESTORING) == Some(old);
-        if let Some(id) = list(&page, "item").iter().find(begun).and_then(|api| text(api, "id")) {
+        let begun = |api: &&Value| text_member(&api["tags"], TAG_RESTORING) == Some(old);
+        if let Some(id) = list_member(&page, "item").iter().find(begun).and_then(|api| text_member(api, "id")) {
             return Ok(id.to_owned());
         }
-        position = text(&page, "position").map(ToOwned::to_owned);
+        position = text_member(&page, "position").map(ToOwned::to_owned);
         if position.is_none() {
             break;
         }
     }
     let api = parts.get("api.json");
-    let mut body = members(api, API);
+    let mut body = pick_members(api, API);
     let types = &api["endpointConfiguration"];
     if types.is_object() {
-        body["endpointConfiguration"] = members(types, &["types", "vpcEndpointIds", "ipAddressType"]);
+        body["endpointConfiguration"] = pick_members(types, &["types", "vpcEndpointIds", "ipAddressType"]);
     }
     // A policy is answered with its quotation marks escaped, and names the old id.
-    if let Some(policy) = text(&body, "policy") {
+    if let Some(policy) = text_member(&body, "policy") {
         body["policy"] = json!(policy.replace("\\\"", "\""));
     }
     body["tags"] = parts.get("tags.json").clone();
     body["tags"][TAG_RESTORING] = json!(old);
-    let made = cx.retried(async || answer!("apigateway:CreateRestApi", client.create_rest_api(), &body)).await?;
-    let id = text(&made, "id").map(ToOwned::to_owned);
-    id.ok_or_else(|| unexpected("apigateway:CreateRestApi", "the answer has no id"))
+    let made =
+        cx.call_with_retry(async || answer!("apigateway:CreateRestApi", client.create_rest_api(), &body)).await?;
+    let id = text_member(&made, "id").map(ToOwned::to_owned);
+    id.ok_or_else(|| unexpected_error("apigateway:CreateRestApi", "the answer has no id"))
 }
 
 /// Takes away the tag by which an interrupted restore finds what it has made.
-pub(super) async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
+pub(super) async fn settle(cx: &DecommissionContext<'_>, target: &DecommissionTarget) -> Result<(), CallError> {
     let request = cx.aws.apigateway.untag_resource().resource_arn(&target.id).tag_keys(TAG_RESTORING);
     request.send().await.call("apigateway:UntagResource").map(drop)
 }
 
 /// No request comes through any more: each gets 429.
 pub(super) async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
-    parts: &Parts,
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
     tags: &[(&str, String)],
 ) -> Result<(), CallError> {
     let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
@@ -278,21 +298,27 @@ pub(super) async fn disable(
         let limits = keys.into_iter().flat_map(|key| {
             ["throttling/rateLimit", "throttling/burstLimit"].map(|limit| (format!("/{key}/{limit}"), "0".to_owned()))
         });
-        patch(cx, target.key(), text(stage, "stageName").unwrap_or_default(), limits.collect()).await?;
+        patch_stage(cx, target.aws_identifier(), text_member(stage, "stageName").unwrap_or_default(), limits.collect())
+            .await?;
     }
     Ok(())
 }
 
-pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[&str]) -> Result<(), CallError> {
+pub(super) async fn enable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+    keys: &[&str],
+) -> Result<(), CallError> {
     for stage in parts.get("stages.json").as_array().into_iter().flatten() {
-        let name = text(stage, "stageName").unwrap_or_default();
+        let name = text_member(stage, "stageName").unwrap_or_default();
         if stage["methodSettings"][ALL].is_null() {
             const CALL: &str = "apigateway:UpdateStage";
             let remove = PatchOperation::builder().op(Op::Remove).path(format!("/{ALL}")).build();
-            let request = cx.aws.apigateway.update_stage().rest_api_id(target.key()).stage_name(name);
+            let request = cx.aws.apigateway.update_stage().rest_api_id(target.aws_identifier()).stage_name(name);
             request.patch_operations(remove).send().await.call(CALL)?;
         }
-        patch(cx, target.key(), name, settings_of(stage)).await?;
+        patch_stage(cx, target.aws_identifier(), name, stage_settings(stage)).await?;
     }
     let keys = keys.iter().map(|key| (*key).to_owned()).collect();
     let request = cx.aws.apigateway.untag_resource().resource_arn(&target.id).set_tag_keys(Some(keys));
@@ -300,7 +326,7 @@ pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[
 }
 
 /// A stage's settings that `CreateStage` doesn't take, by path.
-fn settings_of(stage: &Value) -> Vec<(String, String)> {
+fn stage_settings(stage: &Value) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     for (method, values) in stage["methodSettings"].as_object().into_iter().flatten() {
@@ -312,14 +338,19 @@ fn settings_of(stage: &Value) -> Vec<(String, String)> {
         }
     }
     for name in ["destinationArn", "format"] {
-        if let Some(value) = text(&stage["accessLogSettings"], name) {
+        if let Some(value) = text_member(&stage["accessLogSettings"], name) {
             settings.push((format!("/accessLogSettings/{name}"), value.to_owned()));
         }
     }
     settings
 }
 
-async fn patch(cx: &Cx<'_>, id: &str, stage: &str, settings: Vec<(String, String)>) -> Result<(), CallError> {
+async fn patch_stage(
+    cx: &DecommissionContext<'_>,
+    id: &str,
+    stage: &str,
+    settings: Vec<(String, String)>,
+) -> Result<(), CallError> {
     if settings.is_empty() {
         return Ok(());
     }
@@ -328,5 +359,5 @@ async fn patch(cx: &Cx<'_>, id: &str, stage: &str, settings: Vec<(String, String
     let operations: Vec<PatchOperation> = settings.into_iter().map(replace).collect();
     let request = cx.aws.apigateway.update_stage().rest_api_id(id).stage_name(stage);
     let request = request.set_patch_operations(Some(operations));
-    cx.retried(async || request.clone().send().await.call(CALL)).await.map(drop)
+    cx.call_with_retry(async || request.clone().send().await.call(CALL)).await.map(drop)
 }

@@ -5,22 +5,25 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::super::parts::Parts;
-use super::super::wire::text;
-use super::super::{Cx, Target, optional, unexpected};
-use super::{Restored, time};
+use super::super::parts::ResourceParts;
+use super::super::wire::text_member;
+use super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
+use super::{RestoredResource, parse_time};
 use deployer_aws::{Call, CallError, FailureKind, Found};
 
 pub(super) const VOLATILE: &[&str] = &["role.json/LastUsed"];
 
 pub(super) const NEW: &[&str] = &["role.json/RoleId", "role.json/CreateDate"];
 
-pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
-    let (name, iam) = (target.key(), &cx.aws.iam);
+pub(super) async fn read(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+) -> Result<Option<ResourceParts>, CallError> {
+    let (name, iam) = (target.aws_identifier(), &cx.aws.iam);
     let Some(answer) = iam.get_role().role_name(name).send().await.call("iam:GetRole").found()? else {
         return Ok(None);
     };
-    let role = answer.role().ok_or_else(|| unexpected("iam:GetRole", "the answer has no role"))?;
+    let role = answer.role().ok_or_else(|| unexpected_error("iam:GetRole", "the answer has no role"))?;
     let mut inline = Map::new();
     let mut marker = None;
     loop {
@@ -29,7 +32,7 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
         for policy in page.policy_names() {
             let request = iam.get_role_policy().role_name(name).policy_name(policy);
             let answer = request.send().await.call("iam:GetRolePolicy")?;
-            inline.insert(policy.clone(), document(answer.policy_document()));
+            inline.insert(policy.clone(), parse_document(answer.policy_document()));
         }
         marker = page.marker().map(ToOwned::to_owned).filter(|_| page.is_truncated());
         if marker.is_none() {
@@ -49,7 +52,7 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
         }
     }
     let profiles = iam.list_instance_profiles_for_role().role_name(name).send().await;
-    let profiles = optional(profiles.call("iam:ListInstanceProfilesForRole"))?;
+    let profiles = none_if_missing(profiles.call("iam:ListInstanceProfilesForRole"))?;
     let profiles: Vec<String> = profiles
         .iter()
         .flat_map(|answer| answer.instance_profiles())
@@ -57,35 +60,35 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
         .collect();
     let tags: Map<String, Value> = role.tags().iter().map(|tag| (tag.key().to_owned(), json!(tag.value()))).collect();
     let last_used = role.role_last_used().and_then(|used| used.last_used_date()).map(|at| at.secs());
-    let mut parts = Parts::default();
-    parts.put(
+    let mut parts = ResourceParts::default();
+    parts.put_document(
         "role.json",
         json!({
             "RoleId": role.role_id(),
             "Path": role.path(),
             "CreateDate": role.create_date().secs(),
-            "AssumeRolePolicyDocument": document(role.assume_role_policy_document().unwrap_or_default()),
+            "AssumeRolePolicyDocument": parse_document(role.assume_role_policy_document().unwrap_or_default()),
             "Description": role.description(),
             "MaxSessionDuration": role.max_session_duration(),
             "PermissionsBoundary": role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn()),
             "LastUsed": last_used,
         }),
     );
-    parts.put("tags.json", Value::Object(tags));
-    parts.put("inline.json", Value::Object(inline));
-    parts.put("attached.json", json!(attached));
-    parts.put("instance-profiles.json", json!(profiles));
+    parts.put_document("tags.json", Value::Object(tags));
+    parts.put_document("inline.json", Value::Object(inline));
+    parts.put_document("attached.json", json!(attached));
+    parts.put_document("instance-profiles.json", json!(profiles));
     Ok(Some(parts))
 }
 
 /// IAM encodes documents as for a URL; some servers don't. One that is no JSON is kept as it is.
-fn document(text: &str) -> Value {
+fn parse_document(text: &str) -> Value {
     let decoded = percent_decode_str(text).decode_utf8_lossy();
     let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
     parse(&decoded).or_else(|| parse(text)).unwrap_or_else(|| json!(text))
 }
 
-pub(super) fn objection(target: &Target, parts: &Parts, since: Timestamp) -> Option<String> {
+pub(super) fn objection(target: &DecommissionTarget, parts: &ResourceParts, since: Timestamp) -> Option<String> {
     if target.id.contains(":role/aws-service-role/") {
         return Some("an AWS service made it and looks after it".to_owned());
     }
@@ -95,12 +98,16 @@ pub(super) fn objection(target: &Target, parts: &Parts, since: Timestamp) -> Opt
             profile.as_str().unwrap_or_default()
         ));
     }
-    let used = time(&parts.get("role.json")["LastUsed"]).filter(|used| *used > since)?;
+    let used = parse_time(&parts.get("role.json")["LastUsed"]).filter(|used| *used > since)?;
     Some(format!("it was used on {}, after the audit", used.strftime("%Y-%m-%d at %H:%M UTC")))
 }
 
-pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
-    let (name, iam) = (target.key(), &cx.aws.iam);
+pub(super) async fn delete(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+) -> Result<(), CallError> {
+    let (name, iam) = (target.aws_identifier(), &cx.aws.iam);
     // What is there now: an earlier try may have taken some away.
     let Some(parts) = read(cx, target).await? else { return Ok(()) };
     for arn in parts.get("attached.json").as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -114,17 +121,21 @@ pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<()
     iam.delete_role().role_name(name).send().await.call("iam:DeleteRole").found().map(drop)
 }
 
-pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
-    let (name, iam, role) = (target.key(), &cx.aws.iam, parts.get("role.json"));
-    let tags = tags(&super::tags(parts))?;
+pub(super) async fn restore(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<RestoredResource, CallError> {
+    let (name, iam, role) = (target.aws_identifier(), &cx.aws.iam, parts.get("role.json"));
+    let tags = iam_tags(&super::resource_tags(parts))?;
     let request = iam
         .create_role()
         .role_name(name)
-        .set_path(text(role, "Path").map(ToOwned::to_owned))
+        .set_path(text_member(role, "Path").map(ToOwned::to_owned))
         .assume_role_policy_document(role["AssumeRolePolicyDocument"].to_string())
-        .set_description(text(role, "Description").map(ToOwned::to_owned))
+        .set_description(text_member(role, "Description").map(ToOwned::to_owned))
         .set_max_session_duration(role["MaxSessionDuration"].as_i64().and_then(|seconds| i32::try_from(seconds).ok()))
-        .set_permissions_boundary(text(role, "PermissionsBoundary").map(ToOwned::to_owned))
+        .set_permissions_boundary(text_member(role, "PermissionsBoundary").map(ToOwned::to_owned))
         .set_tags((!tags.is_empty()).then_some(tags));
     match request.send().await.call("iam:CreateRole") {
         Err(error) if error.kind == FailureKind::AlreadyExists => {}
@@ -132,34 +143,39 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     }
     for (policy, document) in parts.get("inline.json").as_object().into_iter().flatten() {
         let request = iam.put_role_policy().role_name(name).policy_name(policy).policy_document(document.to_string());
-        cx.retried(async || request.clone().send().await.call("iam:PutRolePolicy")).await?;
+        cx.call_with_retry(async || request.clone().send().await.call("iam:PutRolePolicy")).await?;
     }
     for arn in parts.get("attached.json").as_array().into_iter().flatten().filter_map(Value::as_str) {
         let request = iam.attach_role_policy().role_name(name).policy_arn(arn);
-        cx.retried(async || request.clone().send().await.call("iam:AttachRolePolicy")).await?;
+        cx.call_with_retry(async || request.clone().send().await.call("iam:AttachRolePolicy")).await?;
     }
-    Ok(Restored::default())
+    Ok(RestoredResource::default())
 }
 
 /// A role can't be turned off without changing what it may: it is only tagged.
 pub(super) async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
-    _: &Parts,
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
     wanted: &[(&str, String)],
 ) -> Result<(), CallError> {
     let wanted: Vec<(String, String)> = wanted.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    let request = cx.aws.iam.tag_role().role_name(target.key()).set_tags(Some(tags(&wanted)?));
+    let request = cx.aws.iam.tag_role().role_name(target.aws_identifier()).set_tags(Some(iam_tags(&wanted)?));
     request.send().await.call("iam:TagRole").map(drop)
 }
 
-pub(super) async fn enable(cx: &Cx<'_>, target: &Target, _: &Parts, keys: &[&str]) -> Result<(), CallError> {
+pub(super) async fn enable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+    keys: &[&str],
+) -> Result<(), CallError> {
     let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = cx.aws.iam.untag_role().role_name(target.key()).set_tag_keys(Some(keys));
+    let request = cx.aws.iam.untag_role().role_name(target.aws_identifier()).set_tag_keys(Some(keys));
     request.send().await.call("iam:UntagRole").map(drop)
 }
 
-fn tags(pairs: &[(String, String)]) -> Result<Vec<Tag>, CallError> {
+fn iam_tags(pairs: &[(String, String)]) -> Result<Vec<Tag>, CallError> {
     let tag = |(key, value): &(String, String)| Tag::builder().key(key).value(value).build();
-    pairs.iter().map(tag).collect::<Result<_, _>>().map_err(|error| unexpected("iam:TagRole", error.to_string()))
+    pairs.iter().map(tag).collect::<Result<_, _>>().map_err(|error| unexpected_error("iam:TagRole", error.to_string()))
 }

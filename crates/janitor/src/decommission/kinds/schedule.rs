@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::parts::Parts;
-use super::super::wire::{answer, members, text};
-use super::super::{Cx, Target};
-use super::{Restored, time};
+use super::super::parts::ResourceParts;
+use super::super::wire::{answer, pick_members, text_member};
+use super::super::{DecommissionContext, DecommissionTarget};
+use super::{RestoredResource, parse_time};
 use deployer_aws::{Call, CallError, FailureKind, Found};
 
 pub(super) const NEW: &[&str] = &["schedule.json/CreationDate", "schedule.json/LastModificationDate"];
@@ -27,36 +27,47 @@ const TAKEN: &[&str] = &[
     "ActionAfterCompletion",
 ];
 
-pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
-    let (group, name) = target.grouped();
+pub(super) async fn read(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+) -> Result<Option<ResourceParts>, CallError> {
+    let (group, name) = target.group_and_name();
     let request = cx.aws.scheduler.get_schedule().name(name).group_name(group);
     let Some(schedule) = answer!("scheduler:GetSchedule", request).found()? else { return Ok(None) };
-    let mut parts = Parts::default();
-    parts.put("schedule.json", schedule);
+    let mut parts = ResourceParts::default();
+    parts.put_document("schedule.json", schedule);
     Ok(Some(parts))
 }
 
-pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
-    time(&parts.get("schedule.json")["LastModificationDate"])
+pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
+    parse_time(&parts.get("schedule.json")["LastModificationDate"])
 }
 
-pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
-    let (group, name) = target.grouped();
+pub(super) async fn delete(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+) -> Result<(), CallError> {
+    let (group, name) = target.group_and_name();
     let request = cx.aws.scheduler.delete_schedule().name(name).group_name(group);
     request.send().await.call("scheduler:DeleteSchedule").found().map(drop)
 }
 
-pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
-    let mut restored = Restored::default();
-    let mut body = members(parts.get("schedule.json"), TAKEN);
-    let past = time(&body["StartDate"]).is_some_and(|at| at < Timestamp::now());
+pub(super) async fn restore(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<RestoredResource, CallError> {
+    let mut restored = RestoredResource::default();
+    let mut body = pick_members(parts.get("schedule.json"), TAKEN);
+    let past = parse_time(&body["StartDate"]).is_some_and(|at| at < Timestamp::now());
     if past && let Some(members) = body.as_object_mut() {
         // Scheduler takes no start more than five minutes ago; that it has begun makes no difference to what comes.
         members.remove("StartDate");
         restored.notes.push("its start date is past and was left out".to_owned());
     }
-    match put(cx, target, &body, true).await {
-        Err(error) if already_there(&error) => put(cx, target, &body, false).await?,
+    match put_schedule(cx, target, &body, true).await {
+        Err(error) if already_there(&error) => put_schedule(cx, target, &body, false).await?,
         other => other?,
     }
     Ok(restored)
@@ -68,30 +79,40 @@ fn already_there(error: &CallError) -> bool {
 }
 
 pub(super) async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
-    parts: &Parts,
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
     _: &[(&str, String)],
 ) -> Result<(), CallError> {
-    let mut body = members(parts.get("schedule.json"), TAKEN);
+    let mut body = pick_members(parts.get("schedule.json"), TAKEN);
     body["State"] = json!("DISABLED");
-    put(cx, target, &body, false).await
+    put_schedule(cx, target, &body, false).await
 }
 
-pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, _: &[&str]) -> Result<(), CallError> {
-    put(cx, target, &members(parts.get("schedule.json"), TAKEN), false).await
+pub(super) async fn enable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+    _: &[&str],
+) -> Result<(), CallError> {
+    put_schedule(cx, target, &pick_members(parts.get("schedule.json"), TAKEN), false).await
 }
 
 /// Both calls take everything; what an update leaves out gets its default.
-async fn put(cx: &Cx<'_>, target: &Target, body: &Value, new: bool) -> Result<(), CallError> {
-    let ((_, name), scheduler) = (target.grouped(), &cx.aws.scheduler);
+async fn put_schedule(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    body: &Value,
+    new: bool,
+) -> Result<(), CallError> {
+    let ((_, name), scheduler) = (target.group_and_name(), &cx.aws.scheduler);
     let call = async || match new {
         true => answer!("scheduler:CreateSchedule", scheduler.create_schedule().name(name), body),
         false => answer!("scheduler:UpdateSchedule", scheduler.update_schedule().name(name), body),
     };
-    cx.retried(call).await.map(drop).map_err(|mut error| {
+    cx.call_with_retry(call).await.map(drop).map_err(|mut error| {
         if error.kind == FailureKind::NotFound {
-            let group = text(body, "GroupName").unwrap_or("default");
+            let group = text_member(body, "GroupName").unwrap_or("default");
             error.message = format!("{}; make schedule group {group} first if it isn't there", error.message);
         }
         error

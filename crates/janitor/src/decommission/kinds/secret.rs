@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::parts::Parts;
-use super::super::wire::{answer, list, text};
-use super::super::{Cx, TAG_ARCHIVE, TAG_QUARANTINE, Target, unexpected};
-use super::{Restored, tag_object, time};
+use super::super::parts::ResourceParts;
+use super::super::wire::{answer, list_member, text_member};
+use super::super::{DecommissionContext, DecommissionTarget, TAG_ARCHIVE, TAG_QUARANTINE, unexpected_error};
+use super::{RestoredResource, parse_time, tag_object};
 use deployer_aws::{Call, CallError, FailureKind, Found};
 
 /// The longest recovery window: <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html>.
@@ -16,8 +16,11 @@ pub(super) const VOLATILE: &[&str] = &["secret.json/LastAccessedDate"];
 
 pub(super) const NEW: &[&str] = &["secret.json/LastChangedDate", "secret.json/DeletedDate"];
 
-pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
-    let (id, secrets) = (target.key(), &cx.aws.secrets);
+pub(super) async fn read(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+) -> Result<Option<ResourceParts>, CallError> {
+    let (id, secrets) = (target.aws_identifier(), &cx.aws.secrets);
     let request = secrets.describe_secret().secret_id(id);
     let Some(mut secret) = answer!("secretsmanager:DescribeSecret", request).found()? else { return Ok(None) };
     // Scheduled for deletion is as good as gone.
@@ -26,61 +29,87 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     }
     let tags = secret.as_object_mut().and_then(|members| members.remove("Tags")).unwrap_or_default();
     let policy = answer!("secretsmanager:GetResourcePolicy", secrets.get_resource_policy().secret_id(id));
-    let policy = super::super::optional(policy)?.unwrap_or_default();
-    let mut parts = Parts::default();
-    parts.put("secret.json", secret);
-    parts.put("tags.json", tag_object(tags.as_array().map(Vec::as_slice).unwrap_or_default(), "Key", "Value"));
-    parts.put("policy.json", text(&policy, "ResourcePolicy").map_or(Value::Null, |policy| json!(policy)));
+    let policy = super::super::none_if_missing(policy)?.unwrap_or_default();
+    let mut parts = ResourceParts::default();
+    parts.put_document("secret.json", secret);
+    parts.put_document("tags.json", tag_object(tags.as_array().map(Vec::as_slice).unwrap_or_default(), "Key", "Value"));
+    parts.put_document(
+        "policy.json",
+        text_member(&policy, "ResourcePolicy").map_or(Value::Null, |policy| json!(policy)),
+    );
     Ok(Some(parts))
 }
 
 /// Secrets Manager says on which day a secret was read last, not when.
-pub(super) fn objection(parts: &Parts, last_used: Option<&str>, since: Timestamp) -> Option<String> {
+pub(super) fn objection(parts: &ResourceParts, last_used: Option<&str>, since: Timestamp) -> Option<String> {
     let secret = parts.get("secret.json");
-    if !list(secret, "ReplicationStatus").is_empty() {
+    if !list_member(secret, "ReplicationStatus").is_empty() {
         return Some("it has replicas in other regions: remove them first".to_owned());
     }
-    if let Some(service) = text(secret, "OwningService") {
+    if let Some(service) = text_member(secret, "OwningService") {
         return Some(format!("{service} made it and looks after it"));
     }
-    let day = time(&secret["LastAccessedDate"])?.strftime("%Y-%m-%d").to_string();
+    let day = parse_time(&secret["LastAccessedDate"])?.strftime("%Y-%m-%d").to_string();
     let audited = since.strftime("%Y-%m-%d").to_string();
     let new = day > audited || (day == audited && last_used != Some(day.as_str()));
     new.then(|| format!("it was read on {day}, perhaps after the audit"))
 }
 
-pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
-    time(&parts.get("secret.json")["LastChangedDate"])
+pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
+    parse_time(&parts.get("secret.json")["LastChangedDate"])
 }
 
-pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
-    let request = cx.aws.secrets.delete_secret().secret_id(target.key()).recovery_window_in_days(RECOVERY_DAYS);
+pub(super) async fn delete(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+) -> Result<(), CallError> {
+    let request =
+        cx.aws.secrets.delete_secret().secret_id(target.aws_identifier()).recovery_window_in_days(RECOVERY_DAYS);
     match request.send().await.call("secretsmanager:DeleteSecret") {
         Err(error) if error.kind == FailureKind::PendingDeletion => Ok(()),
         other => other.found().map(drop),
     }
 }
 
-pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
+pub(super) async fn restore(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<RestoredResource, CallError> {
     const CALL: &str = "secretsmanager:RestoreSecret";
-    match cx.aws.secrets.restore_secret().secret_id(target.key()).send().await.call(CALL).found()? {
+    match cx.aws.secrets.restore_secret().secret_id(target.aws_identifier()).send().await.call(CALL).found()? {
         // It is the secret itself that comes back, with what a quarantine before its deletion left on it.
-        Some(_) => enable(cx, target, parts, &[TAG_QUARANTINE, TAG_ARCHIVE]).await.map(|()| Restored::default()),
-        None => Err(unexpected(CALL, "its recovery window is over, and its value is in no archive: make it anew")),
+        Some(_) => {
+            enable(cx, target, parts, &[TAG_QUARANTINE, TAG_ARCHIVE]).await.map(|()| RestoredResource::default())
+        }
+        None => {
+            Err(unexpected_error(CALL, "its recovery window is over, and its value is in no archive: make it anew"))
+        }
     }
 }
 
 /// A secret can't be turned off without breaking who reads it: it is only tagged.
-pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
+pub(super) async fn disable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+    tags: &[(&str, String)],
+) -> Result<(), CallError> {
     let tag =
         |(key, value): &(&str, String)| aws_sdk_secretsmanager::types::Tag::builder().key(*key).value(value).build();
-    let request = cx.aws.secrets.tag_resource().secret_id(target.key());
+    let request = cx.aws.secrets.tag_resource().secret_id(target.aws_identifier());
     let request = request.set_tags(Some(tags.iter().map(tag).collect()));
     request.send().await.call("secretsmanager:TagResource").map(drop)
 }
 
-pub(super) async fn enable(cx: &Cx<'_>, target: &Target, _: &Parts, keys: &[&str]) -> Result<(), CallError> {
+pub(super) async fn enable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+    keys: &[&str],
+) -> Result<(), CallError> {
     let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = cx.aws.secrets.untag_resource().secret_id(target.key()).set_tag_keys(Some(keys));
+    let request = cx.aws.secrets.untag_resource().secret_id(target.aws_identifier()).set_tag_keys(Some(keys));
     request.send().await.call("secretsmanager:UntagResource").map(drop)
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use aws_sdk_sns::types::Tag;
 use serde_json::{Value, json};
 
-use super::super::parts::Parts;
-use super::super::wire::text;
-use super::super::{Cx, Target, unexpected};
-use super::Restored;
+use super::super::parts::ResourceParts;
+use super::super::wire::text_member;
+use super::super::{DecommissionContext, DecommissionTarget, unexpected_error};
+use super::RestoredResource;
 use deployer_aws::{Call, CallError, Found};
 
 pub(super) const VOLATILE: &[&str] = &[
@@ -45,8 +45,11 @@ const SUBSCRIPTION: &[&str] = &[
 /// Protocols whose other end has to confirm by itself.
 const CONFIRMED_ELSEWHERE: &[&str] = &["email", "email-json", "http", "https"];
 
-pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
-    let (arn, sns) = (target.key(), &cx.aws.sns);
+pub(super) async fn read(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+) -> Result<Option<ResourceParts>, CallError> {
+    let (arn, sns) = (target.aws_identifier(), &cx.aws.sns);
     let attributes = sns.get_topic_attributes().topic_arn(arn).send().await.call("sns:GetTopicAttributes").found()?;
     let Some(attributes) = attributes else { return Ok(None) };
     let tags = sns.list_tags_for_resource().resource_arn(arn).send().await.call("sns:ListTagsForResource")?;
@@ -76,53 +79,62 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
             break;
         }
     }
-    let mut parts = Parts::default();
-    parts.put("attributes.json", json!(attributes.attributes().cloned().unwrap_or_default()));
-    parts.put("tags.json", Value::Object(tags));
-    parts.put("subscriptions.json", Value::Array(subscriptions));
+    let mut parts = ResourceParts::default();
+    parts.put_document("attributes.json", json!(attributes.attributes().cloned().unwrap_or_default()));
+    parts.put_document("tags.json", Value::Object(tags));
+    parts.put_document("subscriptions.json", Value::Array(subscriptions));
     Ok(Some(parts))
 }
 
-pub(super) fn lost(parts: &Parts) -> Vec<String> {
+pub(super) fn lost(parts: &ResourceParts) -> Vec<String> {
     let subscriptions = parts.get("subscriptions.json").as_array().into_iter().flatten();
-    let count =
-        subscriptions.filter(|one| CONFIRMED_ELSEWHERE.contains(&text(one, "Protocol").unwrap_or_default())).count();
+    let count = subscriptions
+        .filter(|one| CONFIRMED_ELSEWHERE.contains(&text_member(one, "Protocol").unwrap_or_default()))
+        .count();
     match count {
         0 => Vec::new(),
         count => vec![format!("the confirmation of {count} subscriptions by e-mail or HTTP")],
     }
 }
 
-pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
-    cx.aws.sns.delete_topic().topic_arn(target.key()).send().await.call("sns:DeleteTopic").found().map(drop)
+pub(super) async fn delete(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+) -> Result<(), CallError> {
+    cx.aws.sns.delete_topic().topic_arn(target.aws_identifier()).send().await.call("sns:DeleteTopic").found().map(drop)
 }
 
-pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
-    let mut restored = Restored::default();
-    let (arn, sns) = (target.key(), &cx.aws.sns);
+pub(super) async fn restore(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<RestoredResource, CallError> {
+    let mut restored = RestoredResource::default();
+    let (arn, sns) = (target.aws_identifier(), &cx.aws.sns);
     let name = arn.rsplit(':').next().unwrap_or_default();
-    let attributes = texts(parts.get("attributes.json"), |name| !OWN.contains(&name));
+    let attributes = text_members(parts.get("attributes.json"), |name| !OWN.contains(&name));
     let mut tags = Vec::new();
-    for (key, value) in super::tags(parts) {
+    for (key, value) in super::resource_tags(parts) {
         let tag = Tag::builder().key(key).value(value).build();
-        tags.push(tag.map_err(|error| unexpected("sns:CreateTopic", error.to_string()))?);
+        tags.push(tag.map_err(|error| unexpected_error("sns:CreateTopic", error.to_string()))?);
     }
     let fifo = attributes.get("FifoTopic").is_some_and(|value| value == "true");
     let attributes: HashMap<String, String> =
         attributes.into_iter().filter(|(name, _)| fifo || name != "FifoTopic").collect();
     let request =
         sns.create_topic().name(name).set_attributes(Some(attributes)).set_tags((!tags.is_empty()).then_some(tags));
-    cx.retried(async || request.clone().send().await.call("sns:CreateTopic")).await?;
+    cx.call_with_retry(async || request.clone().send().await.call("sns:CreateTopic")).await?;
     for one in parts.get("subscriptions.json").as_array().into_iter().flatten() {
-        let protocol = text(one, "Protocol").unwrap_or_default();
-        let attributes = texts(&one["attributes"], |name| SUBSCRIPTION.contains(&name));
+        let protocol = text_member(one, "Protocol").unwrap_or_default();
+        let attributes = text_members(&one["attributes"], |name| SUBSCRIPTION.contains(&name));
         let request = sns.subscribe().topic_arn(arn).protocol(protocol);
-        let request = request.set_endpoint(text(one, "Endpoint").map(ToOwned::to_owned));
+        let request = request.set_endpoint(text_member(one, "Endpoint").map(ToOwned::to_owned));
         let request =
             request.set_attributes((!attributes.is_empty()).then_some(attributes)).return_subscription_arn(true);
         // The same endpoint again is the same subscription.
-        let made = cx.retried(async || request.clone().send().await.call("sns:Subscribe")).await?;
-        if let (Some(old), Some(new)) = (text(one, "SubscriptionArn"), made.subscription_arn()) {
+        let made = cx.call_with_retry(async || request.clone().send().await.call("sns:Subscribe")).await?;
+        if let (Some(old), Some(new)) = (text_member(one, "SubscriptionArn"), made.subscription_arn()) {
             restored.renamed.push((old.to_owned(), new.to_owned()));
         }
         if CONFIRMED_ELSEWHERE.contains(&protocol) {
@@ -132,25 +144,35 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     Ok(restored)
 }
 
-fn texts(value: &Value, taken: impl Fn(&str) -> bool) -> HashMap<String, String> {
+fn text_members(value: &Value, taken: impl Fn(&str) -> bool) -> HashMap<String, String> {
     let members = value.as_object().into_iter().flatten();
     let texts = members.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
     texts.filter(|(name, value)| taken(name) && !value.is_empty()).collect()
 }
 
 /// A topic can't be turned off: it is only tagged.
-pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
+pub(super) async fn disable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+    tags: &[(&str, String)],
+) -> Result<(), CallError> {
     let mut made = Vec::new();
     for (key, value) in tags {
         let tag = Tag::builder().key(*key).value(value).build();
-        made.push(tag.map_err(|error| unexpected("sns:TagResource", error.to_string()))?);
+        made.push(tag.map_err(|error| unexpected_error("sns:TagResource", error.to_string()))?);
     }
-    let request = cx.aws.sns.tag_resource().resource_arn(target.key()).set_tags(Some(made));
+    let request = cx.aws.sns.tag_resource().resource_arn(target.aws_identifier()).set_tags(Some(made));
     request.send().await.call("sns:TagResource").map(drop)
 }
 
-pub(super) async fn enable(cx: &Cx<'_>, target: &Target, _: &Parts, keys: &[&str]) -> Result<(), CallError> {
+pub(super) async fn enable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    _: &ResourceParts,
+    keys: &[&str],
+) -> Result<(), CallError> {
     let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = cx.aws.sns.untag_resource().resource_arn(target.key()).set_tag_keys(Some(keys));
+    let request = cx.aws.sns.untag_resource().resource_arn(target.aws_identifier()).set_tag_keys(Some(keys));
     request.send().await.call("sns:UntagResource").map(drop)
 }

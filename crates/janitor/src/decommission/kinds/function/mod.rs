@@ -7,10 +7,10 @@ mod restore;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::parts::Parts;
-use super::super::wire::{answer, list, text};
-use super::super::{Cx, Target};
-use super::time;
+use super::super::parts::ResourceParts;
+use super::super::wire::{answer, list_member, text_member};
+use super::super::{DecommissionContext, DecommissionTarget};
+use super::parse_time;
 use deployer_aws::{Call, CallError, Found};
 
 pub(super) use read::read;
@@ -59,21 +59,21 @@ pub(super) const NEW: &[&str] = &[
     "invoke-configs.json/*/LastModified",
 ];
 
-pub(super) fn objection(parts: &Parts) -> Option<String> {
-    let longest = parts.files().iter().filter(|(name, _)| name.ends_with(".zip")).map(|(_, zip)| zip.len()).max()?;
+pub(super) fn objection(parts: &ResourceParts) -> Option<String> {
+    let longest = parts.to_files().iter().filter(|(name, _)| name.ends_with(".zip")).map(|(_, zip)| zip.len()).max()?;
     (longest > MAX_ZIP).then(|| {
         "its code is longer than 50 MB, and Lambda takes that only from S3: it couldn't be restored from an archive"
             .to_owned()
     })
 }
 
-pub(super) fn lost(parts: &Parts) -> Vec<String> {
+pub(super) fn lost(parts: &ResourceParts) -> Vec<String> {
     let mut lost = vec!["versions that no alias leads to, and the versions' numbers".to_owned()];
     let code = &parts.get("function.json")["Code"];
-    if let Some(image) = text(code, "ImageUri") {
+    if let Some(image) = text_member(code, "ImageUri") {
         lost.push(format!("its code, if image {image} is deleted from its registry"));
     }
-    if !list(parts.get("urls.json"), "").is_empty()
+    if !list_member(parts.get("urls.json"), "").is_empty()
         || parts.get("urls.json").as_array().is_some_and(|urls| !urls.is_empty())
     {
         lost.push("its URL: a restored function gets another".to_owned());
@@ -81,28 +81,34 @@ pub(super) fn lost(parts: &Parts) -> Vec<String> {
     lost
 }
 
-pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
-    time(&parts.get("function.json")["Configuration"]["LastModified"])
+pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
+    parse_time(&parts.get("function.json")["Configuration"]["LastModified"])
 }
 
 /// Mappings first: they would stay, and point at nothing.
-pub(super) async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), CallError> {
+pub(super) async fn delete(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<(), CallError> {
     let lambda = &cx.aws.lambda;
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let Some(uuid) = text(mapping, "UUID") else { continue };
+        let Some(uuid) = text_member(mapping, "UUID") else { continue };
         const CALL: &str = "lambda:DeleteEventSourceMapping";
         let gone = async || lambda.delete_event_source_mapping().uuid(uuid).send().await.call(CALL).found().map(drop);
-        cx.retried(gone).await?;
+        cx.call_with_retry(gone).await?;
     }
-    let call = async || lambda.delete_function().function_name(target.key()).send().await.call("lambda:DeleteFunction");
-    cx.retried(call).await.found().map(drop)
+    let call = async || {
+        lambda.delete_function().function_name(target.aws_identifier()).send().await.call("lambda:DeleteFunction")
+    };
+    cx.call_with_retry(call).await.found().map(drop)
 }
 
 /// No execution, and no polling: a queue's messages stay in it.
 pub(super) async fn disable(
-    cx: &Cx<'_>,
-    target: &Target,
-    parts: &Parts,
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
     tags: &[(&str, String)],
 ) -> Result<(), CallError> {
     const CALL: &str = "lambda:PutFunctionConcurrency";
@@ -112,15 +118,20 @@ pub(super) async fn disable(
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
         set_mapping(cx, mapping, false).await?;
     }
-    let name = target.key();
+    let name = target.aws_identifier();
     let call = async || {
         lambda.put_function_concurrency().function_name(name).reserved_concurrent_executions(0).send().await.call(CALL)
     };
-    cx.retried(call).await.map(drop)
+    cx.call_with_retry(call).await.map(drop)
 }
 
-pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[&str]) -> Result<(), CallError> {
-    let (lambda, name) = (&cx.aws.lambda, target.key());
+pub(super) async fn enable(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+    keys: &[&str],
+) -> Result<(), CallError> {
+    let (lambda, name) = (&cx.aws.lambda, target.aws_identifier());
     put_concurrency(cx, name, parts).await?;
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
         if is_enabled(mapping) {
@@ -133,7 +144,7 @@ pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[
 }
 
 /// Reserved concurrency as it was archived, or none.
-async fn put_concurrency(cx: &Cx<'_>, name: &str, parts: &Parts) -> Result<(), CallError> {
+async fn put_concurrency(cx: &DecommissionContext<'_>, name: &str, parts: &ResourceParts) -> Result<(), CallError> {
     let lambda = &cx.aws.lambda;
     let reserved = &parts.get("function.json")["Concurrency"]["ReservedConcurrentExecutions"];
     match reserved.as_i64().and_then(|reserved| i32::try_from(reserved).ok()) {
@@ -141,12 +152,12 @@ async fn put_concurrency(cx: &Cx<'_>, name: &str, parts: &Parts) -> Result<(), C
             const CALL: &str = "lambda:PutFunctionConcurrency";
             let request = lambda.put_function_concurrency().function_name(name);
             let request = request.reserved_concurrent_executions(reserved);
-            cx.retried(async || request.clone().send().await.call(CALL)).await.map(drop)
+            cx.call_with_retry(async || request.clone().send().await.call(CALL)).await.map(drop)
         }
         None => {
             const CALL: &str = "lambda:DeleteFunctionConcurrency";
             let call = async || lambda.delete_function_concurrency().function_name(name).send().await.call(CALL);
-            cx.retried(call).await.map(drop)
+            cx.call_with_retry(call).await.map(drop)
         }
     }
 }
@@ -155,10 +166,10 @@ fn is_enabled(mapping: &Value) -> bool {
     mapping.get("Enabled").and_then(Value::as_bool).unwrap_or(false)
 }
 
-async fn set_mapping(cx: &Cx<'_>, mapping: &Value, enabled: bool) -> Result<(), CallError> {
+async fn set_mapping(cx: &DecommissionContext<'_>, mapping: &Value, enabled: bool) -> Result<(), CallError> {
     const CALL: &str = "lambda:UpdateEventSourceMapping";
-    let Some(uuid) = text(mapping, "UUID") else { return Ok(()) };
+    let Some(uuid) = text_member(mapping, "UUID") else { return Ok(()) };
     let body = json!({ "Enabled": enabled });
     let call = async || answer!(CALL, cx.aws.lambda.update_event_source_mapping().uuid(uuid).enabled(enabled), &body);
-    cx.retried(call).await.map(drop)
+    cx.call_with_retry(call).await.map(drop)
 }

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 ///
 /// # Errors
 /// A condition that no parameter makes, by its name.
-pub(super) fn permission(statement: &Value) -> Result<Value, String> {
+pub(super) fn permission_request(statement: &Value) -> Result<Value, String> {
     let mut body = Map::new();
     body.insert("StatementId".to_owned(), statement["Sid"].clone());
-    body.insert("Action".to_owned(), one(&statement["Action"]).clone());
+    body.insert("Action".to_owned(), first_value(&statement["Action"]).clone());
     let principal = &statement["Principal"];
     let principal = match principal.as_object().and_then(|kinds| kinds.values().next()) {
-        Some(named) => one(named).clone(),
+        Some(named) => first_value(named).clone(),
         None => principal.clone(),
     };
     body.insert("Principal".to_owned(), principal);
@@ -28,20 +28,20 @@ pub(super) fn permission(statement: &Value) -> Result<Value, String> {
                 "lambda:invokedviafunctionurl" => {
                     body.insert(
                         "InvokedViaFunctionUrl".to_owned(),
-                        json!(one(value).as_str() == Some("true") || value == &json!(true)),
+                        json!(first_value(value).as_str() == Some("true") || value == &json!(true)),
                     );
                     continue;
                 }
                 _ => return Err(format!("{operator} {key}")),
             };
-            body.insert(parameter.to_owned(), one(value).clone());
+            body.insert(parameter.to_owned(), first_value(value).clone());
         }
     }
     Ok(Value::Object(body))
 }
 
 /// The value, or the first of a list of one.
-fn one(value: &Value) -> &Value {
+fn first_value(value: &Value) -> &Value {
     match value.as_array().map(Vec::as_slice) {
         Some([value, ..]) => value,
         _ => value,

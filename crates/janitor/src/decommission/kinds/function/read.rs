@@ -6,103 +6,114 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::super::parts::{Parts, hex};
-use super::super::super::wire::{Raw, answer, list, text};
-use super::super::super::{Cx, Target, optional, unexpected};
+use super::super::super::parts::{ResourceParts, hex_string};
+use super::super::super::wire::{RawExchange, answer, list_member, text_member};
+use super::super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
 use deployer_aws::{Call, CallError, FailureKind};
 
 const GET: &str = "lambda:GetFunction";
 /// What stands for the function itself among its aliases.
 pub(super) const LATEST: &str = "$LATEST";
 
-pub(in super::super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
-    let name = target.key();
-    let mut parts = Parts::default();
-    let mut function = match get(cx, name, None, &mut parts).await {
+pub(in super::super) async fn read(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+) -> Result<Option<ResourceParts>, CallError> {
+    let name = target.aws_identifier();
+    let mut parts = ResourceParts::default();
+    let mut function = match get_with_code(cx, name, None, &mut parts).await {
         Ok(function) => function,
         Err(error) if error.kind == FailureKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let members = function.as_object_mut();
     let tags = members.and_then(|members| members.remove("Tags")).unwrap_or_else(|| json!({}));
-    parts.put("function.json", function);
-    parts.put("tags.json", tags);
+    parts.put_document("function.json", function);
+    parts.put_document("tags.json", tags);
 
     let lambda = &cx.aws.lambda;
-    let aliases = pages("Aliases", async |marker| {
+    let aliases = read_pages("Aliases", async |marker| {
         answer!("lambda:ListAliases", lambda.list_aliases().function_name(name).set_marker(marker))
     })
     .await?;
     let mut versions = Vec::new();
-    for version in versions_of(&aliases) {
-        versions.push(get(cx, name, Some(&version), &mut parts).await?["Configuration"].clone());
+    for version in aliased_versions(&aliases) {
+        versions.push(get_with_code(cx, name, Some(&version), &mut parts).await?["Configuration"].clone());
     }
     let mut qualifiers = vec![None];
-    qualifiers.extend(aliases.iter().filter_map(|alias| text(alias, "Name")).map(|name| Some(name.to_owned())));
+    qualifiers.extend(aliases.iter().filter_map(|alias| text_member(alias, "Name")).map(|name| Some(name.to_owned())));
 
     let mut policies = Map::new();
     let mut mappings: Vec<Value> = Vec::new();
     for qualifier in &qualifiers {
         let request = lambda.get_policy().function_name(name).set_qualifier(qualifier.clone());
-        if let Some(policy) = optional(answer!("lambda:GetPolicy", request))? {
-            let policy = text(&policy, "Policy").and_then(|policy| serde_json::from_str(policy).ok());
-            let policy =
-                policy.ok_or_else(|| unexpected("lambda:GetPolicy", format!("the policy of {name} is no JSON")))?;
+        if let Some(policy) = none_if_missing(answer!("lambda:GetPolicy", request))? {
+            let policy = text_member(&policy, "Policy").and_then(|policy| serde_json::from_str(policy).ok());
+            let policy = policy
+                .ok_or_else(|| unexpected_error("lambda:GetPolicy", format!("the policy of {name} is no JSON")))?;
             policies.insert(qualifier.clone().unwrap_or_else(|| LATEST.to_owned()), policy);
         }
         let addressed = qualifier.as_ref().map_or_else(|| name.to_owned(), |alias| format!("{name}:{alias}"));
-        let found = pages("EventSourceMappings", async |marker| {
+        let found = read_pages("EventSourceMappings", async |marker| {
             let request = lambda.list_event_source_mappings().function_name(&addressed).set_marker(marker);
             answer!("lambda:ListEventSourceMappings", request)
         });
         for mut mapping in found.await? {
             if !mappings.iter().any(|known| known["UUID"] == mapping["UUID"]) {
                 // `Enabled` is what is asked for; `State` also says how far that is.
-                let state = text(&mapping, "State").unwrap_or("Enabled");
+                let state = text_member(&mapping, "State").unwrap_or("Enabled");
                 mapping["Enabled"] = json!(!matches!(state, "Disabled" | "Disabling"));
                 mappings.push(mapping);
             }
         }
     }
-    let urls = pages("FunctionUrlConfigs", async |marker| {
+    let urls = read_pages("FunctionUrlConfigs", async |marker| {
         let request = lambda.list_function_url_configs().function_name(name).set_marker(marker);
         answer!("lambda:ListFunctionUrlConfigs", request)
     });
     let urls = urls.await?;
-    let configs = pages("FunctionEventInvokeConfigs", async |marker| {
+    let configs = read_pages("FunctionEventInvokeConfigs", async |marker| {
         let request = lambda.list_function_event_invoke_configs().function_name(name).set_marker(marker);
         answer!("lambda:ListFunctionEventInvokeConfigs", request)
     });
     let configs = configs.await?;
 
-    parts.put("aliases.json", Value::Array(aliases));
-    parts.put("versions.json", Value::Array(versions));
-    parts.put("policies.json", Value::Object(policies));
-    parts.put("mappings.json", Value::Array(mappings));
-    parts.put("urls.json", Value::Array(urls));
-    parts.put("invoke-configs.json", Value::Array(configs));
+    parts.put_document("aliases.json", Value::Array(aliases));
+    parts.put_document("versions.json", Value::Array(versions));
+    parts.put_document("policies.json", Value::Object(policies));
+    parts.put_document("mappings.json", Value::Array(mappings));
+    parts.put_document("urls.json", Value::Array(urls));
+    parts.put_document("invoke-configs.json", Value::Array(configs));
     Ok(Some(parts))
 }
 
 /// `GetFunction`, with its code as a file of `parts`. The code's address, which opens it to everybody for ten minutes, isn't
 /// kept.
-async fn get(cx: &Cx<'_>, name: &str, qualifier: Option<&str>, parts: &mut Parts) -> Result<Value, CallError> {
-    let raw = Raw::default();
+async fn get_with_code(
+    cx: &DecommissionContext<'_>,
+    name: &str,
+    qualifier: Option<&str>,
+    parts: &mut ResourceParts,
+) -> Result<Value, CallError> {
+    let raw = RawExchange::default();
     let request = cx.aws.lambda.get_function().function_name(name).set_qualifier(qualifier.map(ToOwned::to_owned));
     request.customize().interceptor(raw.clone()).send().await.call(GET)?;
-    let mut function = raw.json(GET)?;
+    let mut function = raw.response_json(GET)?;
     let location = function["Code"].as_object_mut().and_then(|code| code.remove("Location"));
     let configuration = &function["Configuration"];
-    if text(configuration, "PackageType") == Some("Image") {
+    if text_member(configuration, "PackageType") == Some("Image") {
         return Ok(function);
     }
-    let wanted = text(configuration, "CodeSha256").unwrap_or_default().to_owned();
-    let file = code_file(&wanted).ok_or_else(|| unexpected(GET, format!("{name} has no CodeSha256")))?;
-    if parts.bytes(&file).is_none() {
+    let wanted = text_member(configuration, "CodeSha256").unwrap_or_default().to_owned();
+    let file = code_file(&wanted).ok_or_else(|| unexpected_error(GET, format!("{name} has no CodeSha256")))?;
+    if parts.file_bytes(&file).is_none() {
         let location = location.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let zip: Bytes = raw.download(GET, location).await?;
+        let zip: Bytes = raw.download_file(GET, location).await?;
         if STANDARD.encode(Sha256::digest(&zip)) != wanted {
-            return Err(unexpected(GET, format!("what was downloaded as the code of {name} has another CodeSha256")));
+            return Err(unexpected_error(
+                GET,
+                format!("what was downloaded as the code of {name} has another CodeSha256"),
+            ));
         }
         parts.put_bytes(&file, zip);
     }
@@ -112,17 +123,17 @@ async fn get(cx: &Cx<'_>, name: &str, qualifier: Option<&str>, parts: &mut Parts
 /// The file of a function's code, by its hash: versions share it.
 pub(super) fn code_file(sha256: &str) -> Option<String> {
     let sum = STANDARD.decode(sha256).ok().filter(|sum| !sum.is_empty())?;
-    Some(format!("code/{}.zip", hex(&sum)))
+    Some(format!("code/{}.zip", hex_string(&sum)))
 }
 
 /// The published versions that aliases lead to, lowest first.
-pub(super) fn versions_of(aliases: &[Value]) -> Vec<String> {
+pub(super) fn aliased_versions(aliases: &[Value]) -> Vec<String> {
     let weighted =
         |alias: &Value| alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().cloned().unwrap_or_default();
     let mut versions: Vec<u64> = aliases
         .iter()
         .flat_map(|alias| {
-            let main = text(alias, "FunctionVersion").map(ToOwned::to_owned);
+            let main = text_member(alias, "FunctionVersion").map(ToOwned::to_owned);
             main.into_iter().chain(weighted(alias).into_iter().map(|(version, _)| version))
         })
         .filter_map(|version| version.parse().ok())
@@ -133,15 +144,15 @@ pub(super) fn versions_of(aliases: &[Value]) -> Vec<String> {
 }
 
 /// All pages of a list of Lambda's.
-async fn pages(
+async fn read_pages(
     member: &str,
     mut page: impl AsyncFnMut(Option<String>) -> Result<Value, CallError>,
 ) -> Result<Vec<Value>, CallError> {
     let (mut all, mut marker) = (Vec::new(), None);
     loop {
-        let answer = optional(page(marker).await)?.unwrap_or_default();
-        all.extend(list(&answer, member).iter().cloned());
-        marker = text(&answer, "NextMarker").map(ToOwned::to_owned);
+        let answer = none_if_missing(page(marker).await)?.unwrap_or_default();
+        all.extend(list_member(&answer, member).iter().cloned());
+        marker = text_member(&answer, "NextMarker").map(ToOwned::to_owned);
         if marker.is_none() {
             return Ok(all);
         }

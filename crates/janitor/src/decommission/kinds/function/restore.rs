@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::super::parts::Parts;
-use super::super::super::wire::{answer, list, members, text};
-use super::super::super::{Cx, Target, unexpected};
-use super::super::Restored;
+use super::super::super::parts::ResourceParts;
+use super::super::super::wire::{answer, list_member, pick_members, text_member};
+use super::super::super::{DecommissionContext, DecommissionTarget, unexpected_error};
+use super::super::RestoredResource;
 use super::read::{LATEST, code_file};
 use super::{is_enabled, policy, put_concurrency};
 use deployer_aws::{Call, CallError, FailureKind, Found};
@@ -63,26 +63,34 @@ const MAPPING: &[&str] = &[
     "ProvisionedPollerConfig",
 ];
 
-pub(in super::super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
-    let name = target.key();
-    let mut restored = Restored::default();
-    let versions = code(cx, name, parts).await?;
+pub(in super::super) async fn restore(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    parts: &ResourceParts,
+) -> Result<RestoredResource, CallError> {
+    let name = target.aws_identifier();
+    let mut restored = RestoredResource::default();
+    let versions = restore_code(cx, name, parts).await?;
     for (old, new) in &versions {
         if old != new {
             restored.renamed.push((format!("{}:{old}", target.id), format!("{}:{new}", target.id)));
         }
     }
-    aliases(cx, name, parts, &versions).await?;
+    restore_aliases(cx, name, parts, &versions).await?;
     put_concurrency(cx, name, parts).await?;
-    permissions(cx, name, parts, &mut restored).await?;
-    invoke_configs(cx, name, parts, &versions).await?;
-    urls(cx, name, parts, &mut restored).await?;
-    mappings(cx, parts, &mut restored).await?;
+    restore_permissions(cx, name, parts, &mut restored).await?;
+    restore_invoke_configs(cx, name, parts, &versions).await?;
+    restore_urls(cx, name, parts, &mut restored).await?;
+    restore_mappings(cx, parts, &mut restored).await?;
     Ok(restored)
 }
 
 /// The code and configuration of every archived version and of `$LATEST`; gives each version's new number.
-async fn code(cx: &Cx<'_>, name: &str, parts: &Parts) -> Result<BTreeMap<String, String>, CallError> {
+async fn restore_code(
+    cx: &DecommissionContext<'_>,
+    name: &str,
+    parts: &ResourceParts,
+) -> Result<BTreeMap<String, String>, CallError> {
     let lambda = &cx.aws.lambda;
     let function = parts.get("function.json");
     let latest = &function["Configuration"];
@@ -91,25 +99,25 @@ async fn code(cx: &Cx<'_>, name: &str, parts: &Parts) -> Result<BTreeMap<String,
     let mut there = found.call("lambda:GetFunctionConfiguration").found()?.is_some();
     let mut numbers = BTreeMap::new();
     for configuration in published.iter().chain([latest]) {
-        let code = code_of(configuration, &function["Code"], parts)?;
+        let code = code_request(configuration, &function["Code"], parts)?;
         if there {
-            ready(cx, name).await?;
+            wait_until_ready(cx, name).await?;
             let mut body = code;
             body["Architectures"] = configuration["Architectures"].clone();
             let call = async || {
                 let request = lambda.update_function_code().function_name(name);
                 answer!("lambda:UpdateFunctionCode", request, &body)
             };
-            cx.retried(call).await?;
-            ready(cx, name).await?;
-            let body = settings(configuration);
+            cx.call_with_retry(call).await?;
+            wait_until_ready(cx, name).await?;
+            let body = settings_request(configuration);
             let call = async || {
                 let request = lambda.update_function_configuration().function_name(name);
                 answer!("lambda:UpdateFunctionConfiguration", request, &body)
             };
-            cx.retried(call).await?;
+            cx.call_with_retry(call).await?;
         } else {
-            let mut body = settings(configuration);
+            let mut body = settings_request(configuration);
             body["FunctionName"] = json!(name);
             body["Code"] = code;
             body["Tags"] = parts.get("tags.json").clone();
@@ -119,66 +127,72 @@ async fn code(cx: &Cx<'_>, name: &str, parts: &Parts) -> Result<BTreeMap<String,
                 }
             }
             // The role may be new, and can't be assumed yet.
-            cx.retried(async || answer!(CREATE, lambda.create_function().function_name(name), &body)).await?;
+            cx.call_with_retry(async || answer!(CREATE, lambda.create_function().function_name(name), &body)).await?;
             there = true;
         }
-        ready(cx, name).await?;
-        if let Some(old) = text(configuration, "Version").filter(|version| *version != LATEST) {
+        wait_until_ready(cx, name).await?;
+        if let Some(old) = text_member(configuration, "Version").filter(|version| *version != LATEST) {
             const CALL: &str = "lambda:PublishVersion";
-            let description = text(configuration, "Description").unwrap_or_default();
+            let description = text_member(configuration, "Description").unwrap_or_default();
             let request = lambda.publish_version().function_name(name).description(description);
-            let answer = cx.retried(async || request.clone().send().await.call(CALL)).await?;
+            let answer = cx.call_with_retry(async || request.clone().send().await.call(CALL)).await?;
             numbers.insert(old.to_owned(), answer.version().unwrap_or_default().to_owned());
         }
     }
     Ok(numbers)
 }
 
-fn code_of(configuration: &Value, code: &Value, parts: &Parts) -> Result<Value, CallError> {
-    if let Some(image) = text(code, "ImageUri") {
+fn code_request(configuration: &Value, code: &Value, parts: &ResourceParts) -> Result<Value, CallError> {
+    if let Some(image) = text_member(code, "ImageUri") {
         return Ok(json!({ "ImageUri": image }));
     }
-    let zip = text(configuration, "CodeSha256").and_then(code_file).and_then(|file| parts.bytes(&file).cloned());
-    let zip = zip.ok_or_else(|| unexpected(CREATE, "the archive doesn't have its code"))?;
+    let zip =
+        text_member(configuration, "CodeSha256").and_then(code_file).and_then(|file| parts.file_bytes(&file).cloned());
+    let zip = zip.ok_or_else(|| unexpected_error(CREATE, "the archive doesn't have its code"))?;
     Ok(json!({ "ZipFile": STANDARD.encode(zip) }))
 }
 
 /// A configuration as a request takes it: some members are answered in another shape than they are asked for.
-fn settings(configuration: &Value) -> Value {
-    let mut body = members(configuration, SETTINGS);
+fn settings_request(configuration: &Value) -> Value {
+    let mut body = pick_members(configuration, SETTINGS);
     body["Environment"] =
         json!({ "Variables": configuration["Environment"]["Variables"].as_object().cloned().unwrap_or_default() });
-    let layers: Vec<&Value> = list(configuration, "Layers").iter().map(|layer| &layer["Arn"]).collect();
+    let layers: Vec<&Value> = list_member(configuration, "Layers").iter().map(|layer| &layer["Arn"]).collect();
     if !layers.is_empty() {
         body["Layers"] = json!(layers);
     }
-    if !list(&configuration["VpcConfig"], "SubnetIds").is_empty() {
+    if !list_member(&configuration["VpcConfig"], "SubnetIds").is_empty() {
         let taken = ["SubnetIds", "SecurityGroupIds", "Ipv6AllowedForDualStack"];
-        body["VpcConfig"] = members(&configuration["VpcConfig"], &taken);
+        body["VpcConfig"] = pick_members(&configuration["VpcConfig"], &taken);
     }
     if let Some(image) = configuration["ImageConfigResponse"]["ImageConfig"].as_object() {
         body["ImageConfig"] = json!(image);
     }
     if configuration["SnapStart"]["ApplyOn"].is_string() {
-        body["SnapStart"] = members(&configuration["SnapStart"], &["ApplyOn"]);
+        body["SnapStart"] = pick_members(&configuration["SnapStart"], &["ApplyOn"]);
     }
     body
 }
 
-async fn aliases(cx: &Cx<'_>, name: &str, parts: &Parts, versions: &BTreeMap<String, String>) -> Result<(), CallError> {
+async fn restore_aliases(
+    cx: &DecommissionContext<'_>,
+    name: &str,
+    parts: &ResourceParts,
+    versions: &BTreeMap<String, String>,
+) -> Result<(), CallError> {
     let lambda = &cx.aws.lambda;
     let renumbered = |version: &str| versions.get(version).cloned().unwrap_or_else(|| version.to_owned());
     for alias in parts.get("aliases.json").as_array().into_iter().flatten() {
-        let mut body = members(alias, &["Name", "Description"]);
-        body["FunctionVersion"] = json!(renumbered(text(alias, "FunctionVersion").unwrap_or(LATEST)));
+        let mut body = pick_members(alias, &["Name", "Description"]);
+        body["FunctionVersion"] = json!(renumbered(text_member(alias, "FunctionVersion").unwrap_or(LATEST)));
         if let Some(weights) = alias["RoutingConfig"]["AdditionalVersionWeights"].as_object() {
             let weights: serde_json::Map<_, _> =
                 weights.iter().map(|(version, weight)| (renumbered(version), weight.clone())).collect();
             body["RoutingConfig"] = json!({ "AdditionalVersionWeights": weights });
         }
-        let alias_name = text(alias, "Name").unwrap_or_default();
+        let alias_name = text_member(alias, "Name").unwrap_or_default();
         let create = async || answer!("lambda:CreateAlias", lambda.create_alias().function_name(name), &body);
-        match cx.retried(create).await {
+        match cx.call_with_retry(create).await {
             Err(error) if error.kind == FailureKind::AlreadyExists => {
                 let request = lambda.update_alias().function_name(name).name(alias_name);
                 answer!("lambda:UpdateAlias", request, &body)?;
@@ -189,15 +203,20 @@ async fn aliases(cx: &Cx<'_>, name: &str, parts: &Parts, versions: &BTreeMap<Str
     Ok(())
 }
 
-async fn permissions(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Restored) -> Result<(), CallError> {
+async fn restore_permissions(
+    cx: &DecommissionContext<'_>,
+    name: &str,
+    parts: &ResourceParts,
+    restored: &mut RestoredResource,
+) -> Result<(), CallError> {
     const CALL: &str = "lambda:AddPermission";
     for (qualifier, document) in parts.get("policies.json").as_object().into_iter().flatten() {
         let qualifier = (qualifier != LATEST).then(|| qualifier.clone());
-        for statement in list(document, "Statement") {
-            let body = match policy::permission(statement) {
+        for statement in list_member(document, "Statement") {
+            let body = match policy::permission_request(statement) {
                 Ok(body) => body,
                 Err(condition) => {
-                    let sid = text(statement, "Sid").unwrap_or_default();
+                    let sid = text_member(statement, "Sid").unwrap_or_default();
                     let note = format!(
                         "statement {sid} of its policy has the condition {condition}, which can't be made anew"
                     );
@@ -209,7 +228,7 @@ async fn permissions(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Rest
                 let request = cx.aws.lambda.add_permission().function_name(name).set_qualifier(qualifier.clone());
                 answer!(CALL, request, &body)
             };
-            match cx.retried(call).await {
+            match cx.call_with_retry(call).await {
                 Err(error) if error.kind == FailureKind::AlreadyExists => {}
                 other => drop(other?),
             }
@@ -218,14 +237,14 @@ async fn permissions(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Rest
     Ok(())
 }
 
-async fn invoke_configs(
-    cx: &Cx<'_>,
+async fn restore_invoke_configs(
+    cx: &DecommissionContext<'_>,
     name: &str,
-    parts: &Parts,
+    parts: &ResourceParts,
     versions: &BTreeMap<String, String>,
 ) -> Result<(), CallError> {
     for config in parts.get("invoke-configs.json").as_array().into_iter().flatten() {
-        let mut body = members(config, &["MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"]);
+        let mut body = pick_members(config, &["MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"]);
         // An empty destination is answered and not taken.
         for member in ["OnSuccess", "OnFailure"] {
             if body["DestinationConfig"][member].as_object().is_some_and(serde_json::Map::is_empty)
@@ -234,31 +253,36 @@ async fn invoke_configs(
                 destination.remove(member);
             }
         }
-        let qualifier = qualifier(config).map(|version| versions.get(&version).cloned().unwrap_or(version));
+        let qualifier = arn_qualifier(config).map(|version| versions.get(&version).cloned().unwrap_or(version));
         let call = async || {
             let request = cx.aws.lambda.put_function_event_invoke_config().function_name(name);
             answer!("lambda:PutFunctionEventInvokeConfig", request.set_qualifier(qualifier.clone()), &body)
         };
-        cx.retried(call).await?;
+        cx.call_with_retry(call).await?;
     }
     Ok(())
 }
 
-async fn urls(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Restored) -> Result<(), CallError> {
+async fn restore_urls(
+    cx: &DecommissionContext<'_>,
+    name: &str,
+    parts: &ResourceParts,
+    restored: &mut RestoredResource,
+) -> Result<(), CallError> {
     for url in parts.get("urls.json").as_array().into_iter().flatten() {
-        let body = members(url, &["AuthType", "Cors", "InvokeMode"]);
-        let qualifier = qualifier(url).filter(|qualifier| qualifier != LATEST);
+        let body = pick_members(url, &["AuthType", "Cors", "InvokeMode"]);
+        let qualifier = arn_qualifier(url).filter(|qualifier| qualifier != LATEST);
         let call = async || {
             let request = cx.aws.lambda.create_function_url_config().function_name(name);
             answer!("lambda:CreateFunctionUrlConfig", request.set_qualifier(qualifier.clone()), &body)
         };
-        let made = match cx.retried(call).await {
+        let made = match cx.call_with_retry(call).await {
             Err(error) if error.kind == FailureKind::AlreadyExists || error.code == "ResourceConflictException" => {
                 continue;
             }
             other => other?,
         };
-        if let (Some(old), Some(new)) = (text(url, "FunctionUrl"), text(&made, "FunctionUrl"))
+        if let (Some(old), Some(new)) = (text_member(url, "FunctionUrl"), text_member(&made, "FunctionUrl"))
             && old != new
         {
             restored.notes.push(format!("its URL is now {new}; whoever has {old} must be told"));
@@ -267,26 +291,30 @@ async fn urls(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Restored) -
     Ok(())
 }
 
-async fn mappings(cx: &Cx<'_>, parts: &Parts, restored: &mut Restored) -> Result<(), CallError> {
+async fn restore_mappings(
+    cx: &DecommissionContext<'_>,
+    parts: &ResourceParts,
+    restored: &mut RestoredResource,
+) -> Result<(), CallError> {
     const CALL: &str = "lambda:CreateEventSourceMapping";
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let mut body = members(mapping, MAPPING);
+        let mut body = pick_members(mapping, MAPPING);
         // It is answered for every source, and a FIFO queue takes none.
         if body["MaximumBatchingWindowInSeconds"] == 0
             && let Some(members) = body.as_object_mut()
         {
             members.remove("MaximumBatchingWindowInSeconds");
         }
-        let function = text(mapping, "FunctionArn").unwrap_or_default();
+        let function = text_member(mapping, "FunctionArn").unwrap_or_default();
         body["FunctionName"] = json!(function);
         body["Enabled"] = json!(is_enabled(mapping));
         let lambda = &cx.aws.lambda;
         let request = || lambda.create_event_source_mapping().function_name(function);
-        match cx.retried(async || answer!(CALL, request(), &body)).await {
+        match cx.call_with_retry(async || answer!(CALL, request(), &body)).await {
             Err(error) if error.kind == FailureKind::AlreadyExists => {}
             Err(error) => return Err(error),
             Ok(made) => {
-                if let (Some(old), Some(new)) = (text(mapping, "UUID"), text(&made, "UUID")) {
+                if let (Some(old), Some(new)) = (text_member(mapping, "UUID"), text_member(&made, "UUID")) {
                     restored.renamed.push((old.to_owned(), new.to_owned()));
                 }
             }
@@ -296,13 +324,13 @@ async fn mappings(cx: &Cx<'_>, parts: &Parts, restored: &mut Restored) -> Result
 }
 
 /// The alias or version at the end of a `FunctionArn`.
-fn qualifier(value: &Value) -> Option<String> {
-    let arn = text(value, "FunctionArn")?;
+fn arn_qualifier(value: &Value) -> Option<String> {
+    let arn = text_member(value, "FunctionArn")?;
     arn.split(':').nth(7).map(ToOwned::to_owned)
 }
 
 /// Waits until the function is active and no update is under way: until then Lambda refuses the next change.
-async fn ready(cx: &Cx<'_>, name: &str) -> Result<(), CallError> {
+async fn wait_until_ready(cx: &DecommissionContext<'_>, name: &str) -> Result<(), CallError> {
     const CALL: &str = "lambda:GetFunctionConfiguration";
     let mut delay = Duration::from_millis(200);
     let mut waited = Duration::ZERO;
@@ -310,7 +338,7 @@ async fn ready(cx: &Cx<'_>, name: &str) -> Result<(), CallError> {
         let answer = cx.aws.lambda.get_function_configuration().function_name(name).send().await.call(CALL)?;
         if answer.state() == Some(&State::Failed) || answer.last_update_status() == Some(&LastUpdateStatus::Failed) {
             let reason = answer.last_update_status_reason().or(answer.state_reason()).unwrap_or("no reason given");
-            return Err(unexpected(CALL, format!("{name} could not be made ready: {reason}")));
+            return Err(unexpected_error(CALL, format!("{name} could not be made ready: {reason}")));
         }
         let pending = answer.state() == Some(&State::Pending)
             || answer.last_update_status() == Some(&LastUpdateStatus::InProgress);
@@ -318,9 +346,9 @@ async fn ready(cx: &Cx<'_>, name: &str) -> Result<(), CallError> {
             return Ok(());
         }
         if waited >= LONGEST_WAIT {
-            return Err(unexpected(CALL, format!("{name} is not ready after {} s", waited.as_secs())));
+            return Err(unexpected_error(CALL, format!("{name} is not ready after {} s", waited.as_secs())));
         }
-        cx.sleep(delay).await;
+        cx.wait_for(delay).await;
         waited += delay;
         delay = (delay * 2).min(Duration::from_secs(3));
     }
