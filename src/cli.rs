@@ -238,7 +238,7 @@ pub struct ConfirmArgs {
     #[arg(long, short = 'y')]
     pub yes: bool,
     /// How long to wait for another apply to finish (`0s`: don't wait)
-    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration_or_none)]
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration_or_zero)]
     pub lock_timeout: Duration,
 }
 
@@ -342,7 +342,7 @@ pub struct DevArgs {
     #[arg(long, value_name = "FILE")]
     pub contacts: Option<PathBuf>,
     /// Fire every rule this often (`5s`, `1m`) instead of on its schedule
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive_duration)]
     pub every: Option<Duration>,
     /// Run every venue once, print the result, and exit
     #[arg(long)]
@@ -356,7 +356,7 @@ pub struct DevArgs {
 }
 
 fn parse_positive_duration(text: &str) -> Result<Duration, String> {
-    match duration_or_none(text)? {
+    match parse_duration_or_zero(text)? {
         Duration::ZERO => Err("must be greater than zero".to_owned()),
         duration => Ok(duration),
     }

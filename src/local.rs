@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use deployer_aws::Aws;
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::error::Result;
 use deployer_core::manifest::Deployment;
 
@@ -12,15 +12,15 @@ use deployer_core::manifest::Deployment;
 ///
 /// # Errors
 /// The state file can't be read.
-pub fn open_cloud(directory: &Path, deployment: &Deployment) -> Result<Cloud> {
+pub fn open_cloud(directory: &Path, deployment: &Deployment) -> Result<EmbeddedCloud> {
     let mut config = CloudConfig::default();
     if let Some(account) = &deployment.account {
         config.account.clone_from(account);
     }
-    Cloud::open_with(&directory.join("cloud.json"), config)
+    EmbeddedCloud::open_file_with(&directory.join("cloud.json"), config)
 }
 
 /// SDK clients that call an embedded cloud in this process.
-pub fn cloud_clients(cloud: &Cloud, deployment: &Deployment) -> Aws {
+pub fn cloud_clients(cloud: &EmbeddedCloud, deployment: &Deployment) -> Aws {
     Aws::for_local(&deployment.region, cloud.http_client(), None)
 }

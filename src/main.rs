@@ -3,17 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use deployer::cli::{Cli, Color};
+use deployer::cli::{Cli, ColorMode};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.global.color {
-        Color::Auto => {}
-        Color::Always => anstream::ColorChoice::Always.write_global(),
-        Color::Never => anstream::ColorChoice::Never.write_global(),
+        ColorMode::Auto => {}
+        ColorMode::Always => anstream::ColorChoice::Always.write_global(),
+        ColorMode::Never => anstream::ColorChoice::Never.write_global(),
     }
-    match deployer::commands::run(cli).await {
+    match deployer::commands::run_command(cli).await {
         Ok(code) => code.into(),
         Err(error) => {
             anstream::eprintln!("error: {error}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::PlanFormat;
-use deployer_janitor::audit::Kind;
+use deployer_janitor::audit::NodeKind;
 
 /// `deployer audit`
 #[derive(Debug, Args)]
@@ -23,8 +23,8 @@ pub struct AuditArgs {
     #[arg(long)]
     pub all: bool,
     /// Show only this kind (can be given more than once); everything is still read
-    #[arg(long, value_name = "KIND", value_parser = kind)]
-    pub kind: Vec<Kind>,
+    #[arg(long, value_name = "KIND", value_parser = parse_node_kind)]
+    pub kind: Vec<NodeKind>,
     /// The region (default: the manifest's, or AWS_REGION if there is no manifest)
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
@@ -37,10 +37,10 @@ pub struct AuditArgs {
     pub sample: bool,
 }
 
-fn parse_node_kind(text: &str) -> Result<Kind, String> {
-    let written = |kind: Kind| kind.words().to_lowercase().replace(' ', "-");
-    Kind::ALL.into_iter().find(|kind| written(*kind) == text).ok_or_else(|| {
-        let all: Vec<String> = Kind::ALL.into_iter().map(written).collect();
+fn parse_node_kind(text: &str) -> Result<NodeKind, String> {
+    let written = |kind: NodeKind| kind.display_name().to_lowercase().replace(' ', "-");
+    NodeKind::ALL.into_iter().find(|kind| written(*kind) == text).ok_or_else(|| {
+        let all: Vec<String> = NodeKind::ALL.into_iter().map(written).collect();
         format!("must be one of {}", all.join(", "))
     })
 }
@@ -51,8 +51,8 @@ mod tests {
 
     #[test]
     fn parses_kinds_in_lower_case() {
-        assert_eq!(kind("rest-api"), Ok(Kind::RestApi));
-        assert_eq!(kind("hubspot-workflow"), Ok(Kind::HubspotWorkflow));
+        assert_eq!(kind("rest-api"), Ok(NodeKind::RestApi));
+        assert_eq!(kind("hubspot-workflow"), Ok(NodeKind::HubspotWorkflow));
         assert!(kind("REST API").is_err_and(|error| error.contains("rest-api")));
     }
 }

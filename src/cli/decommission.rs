@@ -29,7 +29,7 @@ pub struct DecommissionArgs {
     #[arg(long, conflicts_with_all = ["audit", "ids", "stale", "quarantine"])]
     pub resume: bool,
     /// Refuse an audit older than this: 1d, 12h
-    #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = age)]
+    #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = parse_max_age)]
     pub max_age: SignedDuration,
     /// Include log groups, although their events are not archived
     #[arg(long)]
@@ -59,5 +59,5 @@ pub struct RestoreArgs {
 }
 
 fn parse_max_age(text: &str) -> Result<SignedDuration, String> {
-    super::duplicates::window(text).map(|window| window.duration)
+    super::duplicates::parse_time_window(text).map(|window| window.duration)
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use deployer_health::doctor::Area;
+use deployer_health::doctor::CheckArea;
 
 /// `deployer doctor`
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub enum DoctorArea {
     Tripleseat,
 }
 
-impl From<DoctorArea> for Area {
+impl From<DoctorArea> for CheckArea {
     fn from(area: DoctorArea) -> Self {
         match area {
             DoctorArea::Aws => Self::Aws,

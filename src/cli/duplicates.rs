@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::SignedDuration;
 
-use deployer_janitor::duplicates::cost::Amount;
+use deployer_janitor::duplicates::cost::DecimalAmount;
 
 /// `deployer duplicates`
 #[derive(Debug, Args)]
@@ -16,17 +16,17 @@ pub struct DuplicatesArgs {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// How long after the first lead another one still counts as its duplicate: 30d, 12h, 90m
-    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = window)]
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = parse_time_window)]
     pub window: TimeWindow,
     /// What the vendor charges to delete all of them at once, in dollars
-    #[arg(long, value_name = "DOLLARS", value_parser = Amount::parse)]
-    pub fee: Option<Amount>,
+    #[arg(long, value_name = "DOLLARS", value_parser = DecimalAmount::parse_decimal)]
+    pub fee: Option<DecimalAmount>,
     /// Minutes a person takes to find and remove one lead
-    #[arg(long, value_name = "MINUTES", default_value = "2", value_parser = Amount::parse)]
-    pub minutes_per_lead: Amount,
+    #[arg(long, value_name = "MINUTES", default_value = "2", value_parser = DecimalAmount::parse_decimal)]
+    pub minutes_per_lead: DecimalAmount,
     /// What an hour of that person's time costs, in dollars
-    #[arg(long, value_name = "DOLLARS", default_value = "30", value_parser = Amount::parse)]
-    pub hourly_rate: Amount,
+    #[arg(long, value_name = "DOLLARS", default_value = "30", value_parser = DecimalAmount::parse_decimal)]
+    pub hourly_rate: DecimalAmount,
     /// Requests per second, of the ten that Tripleseat allows; the venue's own sync needs some too
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10))]
     pub rate: u32,

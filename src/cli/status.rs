@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::duplicates::{Window, window};
+use super::duplicates::{TimeWindow, parse_time_window};
 
 /// `deployer status`
 #[derive(Debug, Args)]
@@ -12,8 +12,8 @@ pub struct StatusArgs {
     /// The venues (default: all)
     pub venue: Vec<String>,
     /// How far back to look for runs: 24h, 7d
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = window)]
-    pub since: Window,
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_time_window)]
+    pub since: TimeWindow,
 }
 
 /// `deployer report`
@@ -26,8 +26,8 @@ pub struct ReportArgs {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<ReportFormat>,
     /// How far back to look for runs: 24h, 7d
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = window)]
-    pub since: Window,
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_time_window)]
+    pub since: TimeWindow,
 }
 
 /// The output format of a report.
@@ -50,8 +50,8 @@ pub struct LogsArgs {
     #[arg(long, short = 'F')]
     pub follow: bool,
     /// How far back to look: 1h, 90m, 7d
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = window)]
-    pub since: Window,
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_time_window)]
+    pub since: TimeWindow,
 }
 
 /// `deployer invoke`

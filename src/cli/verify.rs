@@ -14,10 +14,10 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with = "isolation")]
     pub now: bool,
     /// Domain of the test contact's address (default: the `test_domain` of the manifest, or example.com)
-    #[arg(long, value_name = "DOMAIN", value_parser = domain, conflicts_with = "isolation")]
+    #[arg(long, value_name = "DOMAIN", value_parser = parse_test_domain, conflicts_with = "isolation")]
     pub domain: Option<String>,
     /// How long to wait for the lead (default: two scheduled runs, plus the time they may take)
-    #[arg(long, value_name = "DURATION", value_parser = super::duration, conflicts_with = "isolation")]
+    #[arg(long, value_name = "DURATION", value_parser = super::parse_positive_duration, conflicts_with = "isolation")]
     pub timeout: Option<Duration>,
     /// Leave the test contact in HubSpot; the next verify removes it
     #[arg(long, conflicts_with = "isolation")]

@@ -5,49 +5,49 @@ use std::cell::RefCell;
 use serde_json::json;
 
 use super::artifacts::Artifacts;
-use super::reconcile::{Planned, Task, make_snapshot, refuse_violations};
+use super::reconcile::{PlannedChanges, ReconcileTask, make_snapshot, refuse_violations};
 use super::session::Session;
-use crate::cli::{AdoptArgs, Global};
+use crate::cli::{AdoptArgs, GlobalArgs};
 use crate::render::plan_text;
-use deployer_core::desired::desired;
+use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::plan::{NotAdopted, Plan, adopt, invariants};
-use deployer_reconcile::apply::{Inputs, Options};
+use deployer_core::plan::{NotAdopted, Plan, invariants, plan_adoption};
+use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 
-pub(super) async fn run_adopt(global: &Global, args: &AdoptArgs) -> Result<ExitCode> {
+pub(super) async fn run_adopt(global: &GlobalArgs, args: &AdoptArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
-    let artifacts = Artifacts::prepare(&session, args.artifact.as_deref()).await?;
-    let desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
+    let artifacts = Artifacts::prepare_artifacts(&session, args.artifact.as_deref()).await?;
+    let desired = derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     let venue = &args.venue;
     let next = RefCell::new(None);
     let make = async || {
         let snapshot = make_snapshot(&session, &desired).await;
-        let adoption = adopt(&desired, &snapshot, venue).map_err(|reason| refusal(venue, reason))?;
-        refuse_violations(invariants::violations_of_calls(&adoption.plan))?;
+        let adoption = plan_adoption(&desired, &snapshot, venue).map_err(|reason| refuse_adoption(venue, reason))?;
+        refuse_violations(invariants::find_call_violations(&adoption.plan))?;
         next.replace(Some(adoption.next));
-        Ok(Planned { plan: adoption.plan, snapshot, cost: None })
+        Ok(PlannedChanges { plan: adoption.plan, snapshot, cost: None })
     };
-    let task = Task {
+    let task = ReconcileTask {
         session: &session,
         asking: &args.asking,
-        options: Options { rate_limited: !session.local, ..Options::default() },
+        options: ApplyOptions { rate_limited: !session.local, ..ApplyOptions::default() },
         command: "deployer adopt",
         question: ("Do you want to take over these resources?", "yes"),
     };
     // Whoever confirms has to see what the next apply will do.
-    let show_next = |planned: &Planned| {
+    let show_next = |planned: &PlannedChanges| {
         if let Some(next) = next.borrow().as_ref().filter(|_| !planned.plan.changes.is_empty()) {
-            show(&session, next);
+            show_next_plan(&session, next);
         }
         Ok(())
     };
-    task.run(make, show_next, async |_| Ok(Inputs::default())).await
+    task.plan_and_apply(make, show_next, async |_| Ok(ApplyInputs::default())).await
 }
 
 fn show_next_plan(session: &Session, next: &Plan) {
     match &session.json {
-        Some(lines) => lines.line("next", json!({ "changes": next.changes })),
+        Some(lines) => lines.print_line("next", json!({ "changes": next.changes })),
         None => anstream::print!("\nThe next apply would then make these changes:\n\n{}", plan_text(next)),
     }
 }

@@ -1,53 +1,56 @@
 //! `deployer apply`
 
 use super::artifacts::Artifacts;
-use super::hubspot::Access;
-use super::reconcile::{Planned, Task, make_plan, notes, options, refuse_conflicts, refuse_protected};
+use super::hubspot::HubSpotAccess;
+use super::reconcile::{
+    PlannedChanges, ReconcileTask, apply_options, make_plan, plan_notes, refuse_conflicts, refuse_protected,
+};
 use super::saved;
 use super::secret_values;
 use super::session::Session;
-use crate::cli::{ApplyArgs, Global};
-use deployer_core::desired::desired;
+use crate::cli::{ApplyArgs, GlobalArgs};
+use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
-use deployer_reconcile::apply::{Inputs, Options};
+use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 
-pub(super) async fn run_apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode> {
-    let saved = args.plan.as_deref().map(saved::read).transpose()?;
+pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<ExitCode> {
+    let saved = args.plan.as_deref().map(saved::read_saved_plan).transpose()?;
     let session = Session::open(global).await?;
     let archive_properties = saved.as_ref().map_or(args.inputs.archive_properties, |saved| saved.archive_properties);
-    let hubspot = Access::open(&session).await?;
+    let hubspot = HubSpotAccess::open(&session).await?;
     hubspot.check_archiving(archive_properties)?;
-    let artifacts = Artifacts::prepare(&session, args.inputs.artifact.as_deref()).await?;
-    let mut desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
+    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref()).await?;
+    let mut desired =
+        derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = archive_properties;
-    let task = Task {
+    let task = ReconcileTask {
         session: &session,
         asking: &args.execution.asking,
-        options: Options { canary: !args.no_canary, ..options(&session, &args.execution) },
+        options: ApplyOptions { canary: !args.no_canary, ..apply_options(&session, &args.execution) },
         command: "deployer apply",
         question: ("Do you want to make these changes?", "yes"),
     };
     let targets = saved.as_ref().map_or(&args.inputs.target, |saved| &saved.targets);
     let make = async || {
         let mut planned = make_plan(&session, &hubspot, &desired, targets).await?;
-        planned.plan.notes.extend(notes(&session, &hubspot));
+        planned.plan.notes.extend(plan_notes(&session, &hubspot));
         Ok(planned)
     };
-    let refuse = |planned: &Planned| {
+    let refuse = |planned: &PlannedChanges| {
         refuse_conflicts(&planned.plan)?;
         refuse_protected(&planned.plan)?;
-        refuse_deletion_of_all(&planned.plan, session.manifest().venues.is_empty())?;
+        refuse_to_delete_all(&planned.plan, session.manifest().venues.is_empty())?;
         refuse_many_deletions(planned, args.max_delete)
     };
     let inputs = async |plan: &Plan| {
-        let secrets = secret_values::resolve(&session, plan).await?;
-        Ok(Inputs { artifacts: artifacts.zips(), secrets, hubspot: hubspot.client() })
+        let secrets = secret_values::resolve_new_secrets(&session, plan).await?;
+        Ok(ApplyInputs { artifacts: artifacts.zips_by_hash(), secrets, hubspot: hubspot.hubspot_client() })
     };
     match &saved {
-        Some(saved) => task.run_saved(saved, &artifacts.hashes(), make, refuse, inputs).await,
-        None => task.run(make, refuse, inputs).await,
+        Some(saved) => task.apply_saved_plan(saved, &artifacts.artifact_hashes(), make, refuse, inputs).await,
+        None => task.plan_and_apply(make, refuse, inputs).await,
     }
 }
 
@@ -61,9 +64,9 @@ fn refuse_to_delete_all(plan: &Plan, no_venues: bool) -> Result<()> {
 }
 
 /// A manifest that lost most of its venues is more likely a mistake than intended.
-fn refuse_many_deletions(planned: &Planned, max_delete: Option<usize>) -> Result<()> {
+fn refuse_many_deletions(planned: &PlannedChanges, max_delete: Option<usize>) -> Result<()> {
     let deleted = planned.plan.deleted_venues();
-    let existing = planned.snapshot.venues.values().filter(|live| live.exists()).count();
+    let existing = planned.snapshot.venues.values().filter(|live| live.any_exists()).count();
     let refused = match max_delete {
         Some(max) => deleted.len() > max,
         None => deleted.len() * 2 > existing || (!deleted.is_empty() && deleted.len() == existing),

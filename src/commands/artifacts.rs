@@ -6,33 +6,33 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::session::{Session, manifest_directory};
-use deployer_artifact::{Artifact, Builder, Event, Platform};
+use deployer_artifact::{Artifact, ArtifactBuilder, ArtifactPlatform, BuildEvent};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{Architecture, Status, Venue};
 
 /// Artifacts by platform.
-pub(super) struct Artifacts(Vec<(Platform, Artifact)>);
+pub(super) struct Artifacts(Vec<(ArtifactPlatform, Artifact)>);
 
 impl Artifacts {
     /// Builds or reads one artifact per platform that the deployed venues need.
     pub(super) async fn prepare_artifacts(session: &Session, given: Option<&Path>) -> Result<Self> {
         let mut platforms = Vec::new();
         for venue in session.manifest().venues.iter().filter(|venue| venue.status != Status::Blocked) {
-            let platform = platform(session.local, venue.architecture);
+            let platform = artifact_platform(session.local, venue.architecture);
             if !platforms.contains(&platform) {
                 platforms.push(platform);
             }
         }
         let mut artifacts = Vec::new();
         for platform in platforms {
-            artifacts.push((platform, artifact(session, platform, given).await?));
+            artifacts.push((platform, prepare_artifact(session, platform, given).await?));
         }
         Ok(Self(artifacts))
     }
 
     /// The hash of the artifact that a venue runs.
     pub(super) fn code_sha256(&self, session: &Session, venue: &Venue) -> String {
-        let wanted = platform(session.local, venue.architecture);
+        let wanted = artifact_platform(session.local, venue.architecture);
         let found = self.0.iter().find(|(platform, _)| *platform == wanted);
         found.map(|(_, artifact)| artifact.code_sha256.clone()).unwrap_or_default()
     }
@@ -48,19 +48,19 @@ impl Artifacts {
     }
 }
 
-fn artifact_platform(local: bool, architecture: Architecture) -> Platform {
-    if local { Platform::Local } else { Platform::Lambda(architecture) }
+fn artifact_platform(local: bool, architecture: Architecture) -> ArtifactPlatform {
+    if local { ArtifactPlatform::Local } else { ArtifactPlatform::Lambda(architecture) }
 }
 
-async fn prepare_artifact(session: &Session, platform: Platform, given: Option<&Path>) -> Result<Artifact> {
+async fn prepare_artifact(session: &Session, platform: ArtifactPlatform, given: Option<&Path>) -> Result<Artifact> {
     let given = given.map(ToOwned::to_owned);
     let directory = manifest_directory(&session.manifest().path);
     let quiet = session.json.is_some();
     tokio::task::spawn_blocking(move || match given {
         Some(path) => Artifact::from_path(&path, platform),
-        None => Builder::new(platform, &directory).build(&mut |event| {
+        None => ArtifactBuilder::new(platform, &directory).build_artifact(&mut |event| {
             if !quiet {
-                show(event);
+                show_build_event(event);
             }
         }),
     })
@@ -69,11 +69,11 @@ async fn prepare_artifact(session: &Session, platform: Platform, given: Option<&
 }
 
 /// Shows the progress of a build on stderr.
-pub(super) fn show_build_event(event: Event<'_>) {
+pub(super) fn show_build_event(event: BuildEvent<'_>) {
     match event {
-        Event::Building { command } => anstream::eprintln!("Building sync-lambda: {command}"),
-        Event::Line(line) => anstream::eprintln!("  {line}"),
-        Event::Built { size } => anstream::eprintln!("Built sync-lambda: {} kB zipped", size / 1000),
-        Event::Cached { .. } => {}
+        BuildEvent::Building { command } => anstream::eprintln!("Building sync-lambda: {command}"),
+        BuildEvent::Line(line) => anstream::eprintln!("  {line}"),
+        BuildEvent::Built { size } => anstream::eprintln!("Built sync-lambda: {} kB zipped", size / 1000),
+        BuildEvent::Cached { .. } => {}
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use crate::cli::Global;
+use crate::cli::GlobalArgs;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
@@ -14,14 +14,14 @@ pub(super) struct Prompter<R, W> {
 
 /// The person at the terminal, if there is one: stdin and stderr are terminals, and the output isn't for a program
 /// (`--json`).
-pub(super) fn terminal_prompter(global: &Global) -> Option<Prompter<std::io::StdinLock<'static>, std::io::Stderr>> {
+pub(super) fn terminal_prompter(global: &GlobalArgs) -> Option<Prompter<std::io::StdinLock<'static>, std::io::Stderr>> {
     let somebody = !global.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     somebody.then(|| Prompter { answers: std::io::stdin().lock(), questions: std::io::stderr() })
 }
 
 /// The error where flags are missing and nobody can be asked for their values.
 pub(super) fn missing_flags_error(flags: &[&str]) -> Error {
-    Error::usage(format!("{} missing, and there is no terminal to ask on", listed(flags)))
+    Error::usage(format!("{} missing, and there is no terminal to ask on", list_flags(flags)))
         .hint("pass the flags: without a terminal, or with --json, nothing is asked")
 }
 
@@ -75,7 +75,7 @@ impl<R: BufRead, W: Write> Prompter<R, W> {
     /// # Errors
     /// As for [`Prompter::ask`].
     pub(super) fn ask_for_text(&mut self, question: &str, default: Option<&str>) -> Result<String> {
-        self.ask(question, default, |answer| Ok(answer.to_owned()))
+        self.ask_until_valid(question, default, |answer| Ok(answer.to_owned()))
     }
 }
 

@@ -7,34 +7,34 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::hubspot::check_portal;
-use super::session::{account, format, load, manifest_directory, state_directory};
-use crate::cli::{AuditArgs, Global, PlanFormat};
+use super::session::{load_manifest, manifest_directory, output_format, read_account, state_directory};
+use crate::cli::{AuditArgs, GlobalArgs, PlanFormat};
 use crate::local;
-use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, spinner};
-use crate::sample::Sample;
+use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, start_spinner};
+use crate::sample::InstalledSample;
 use deployer_aws::Aws;
 use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef};
-use deployer_hubspot::{HubSpot, resolve};
-use deployer_janitor::audit::{AUDIT_VERSION, Audit, HubSpotSource, Options, VenueMarks, judge, read};
+use deployer_hubspot::{HubSpotClient, resolve_secret};
+use deployer_janitor::audit::{AUDIT_VERSION, Audit, HubSpotSource, Options, VenueMarks, judge_inventory, read};
 
 /// Without a terminal, progress is printed every so many calls.
 const TOLD_EVERY: u64 = 1000;
 
-pub(super) async fn run_audit(global: &Global, args: &AuditArgs) -> Result<ExitCode> {
-    let format = format(global.json, args.format)?;
+pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<ExitCode> {
+    let format = output_format(global.json, args.format)?;
     let json = format == PlanFormat::Json;
     // An account can be audited before there is a manifest.
-    let global = Global { json, ..global.clone() };
-    let loaded = if global.manifest.exists() { Some(load(&global)?) } else { None };
+    let global = GlobalArgs { json, ..global.clone() };
+    let loaded = if global.manifest.exists() { Some(load_manifest(&global)?) } else { None };
     let manifest = loaded.as_ref().map(|loaded| &loaded.manifest);
-    let (aws, scope) = connect(&global, args, manifest).await?;
-    let sample = if args.sample { Some(sample(&global, &aws, manifest).await?) } else { None };
+    let (aws, scope) = connect_to_account(&global, args, manifest).await?;
+    let sample = if args.sample { Some(create_sample_account(&global, &aws, manifest).await?) } else { None };
     let hubspot = match &sample {
-        Some(sample) => Some(sample.hubspot()?),
-        None => hubspot(manifest, args, global.local).await?,
+        Some(sample) => Some(sample.hubspot_source()?),
+        None => open_hubspot_source(manifest, args, global.local).await?,
     };
     if hubspot.is_none() && !json && !global.local {
         anstream::eprintln!(
@@ -43,11 +43,11 @@ pub(super) async fn run_audit(global: &Global, args: &AuditArgs) -> Result<ExitC
     }
     let options = Options {
         days: args.days,
-        venues: manifest.map(VenueMarks::of).unwrap_or_default(),
+        venues: manifest.map(VenueMarks::from_manifest).unwrap_or_default(),
         rate_limited: !global.local,
     };
     let begun = Instant::now();
-    let progress = spinner(!json);
+    let progress = start_spinner(!json);
     let on_progress = |calls: u64, found: usize| match &progress {
         Some(progress) => progress.set_message(format!("{calls} calls, {found} found")),
         None if !json && calls.is_multiple_of(TOLD_EVERY) => anstream::eprintln!("{calls} calls, {found} found."),
@@ -57,19 +57,23 @@ pub(super) async fn run_audit(global: &Global, args: &AuditArgs) -> Result<ExitC
     if let Some(progress) = progress {
         progress.finish_and_clear();
     }
-    let findings = judge(&inventory);
+    let findings = judge_inventory(&inventory);
     let audit = Audit { version: AUDIT_VERSION, inventory, findings };
     if let Some(path) = &args.out {
-        save(&audit, path)?;
+        save_audit(&audit, path)?;
     }
-    print(&audit, args, format, begun.elapsed())?;
+    print_audit(&audit, args, format, begun.elapsed())?;
     if let (Some(path), false) = (&args.out, json) {
         anstream::eprintln!("\nSaved to {}, for `deployer decommission`.", path.display());
     }
     Ok(if audit.inventory.unread.is_empty() { ExitCode::Done } else { ExitCode::Incomplete })
 }
 
-async fn connect_to_account(global: &Global, args: &AuditArgs, manifest: Option<&Manifest>) -> Result<(Aws, Scope)> {
+async fn connect_to_account(
+    global: &GlobalArgs,
+    args: &AuditArgs,
+    manifest: Option<&Manifest>,
+) -> Result<(Aws, Scope)> {
     let region = match (&args.region, manifest) {
         (Some(region), _) => region.clone(),
         (None, Some(manifest)) => manifest.deployment.region.clone(),
@@ -80,13 +84,13 @@ async fn connect_to_account(global: &Global, args: &AuditArgs, manifest: Option<
     };
     let aws = match manifest {
         Some(manifest) if global.local => {
-            let cloud = local::open(&state_directory(&manifest.path), &manifest.deployment)?;
-            local::clients(&cloud, &manifest.deployment)
+            let cloud = local::open_cloud(&state_directory(&manifest.path), &manifest.deployment)?;
+            local::cloud_clients(&cloud, &manifest.deployment)
         }
         None if global.local => return Err(Error::usage("--local needs a manifest")),
         _ => Aws::from_environment(&region).await,
     };
-    let account = account(&aws).await?;
+    let account = read_account(&aws).await?;
     // An audit changes nothing, so another account than the manifest's is only a warning.
     if let Some(guard) = manifest.and_then(|manifest| manifest.deployment.account.as_ref())
         && *guard != account
@@ -97,14 +101,14 @@ async fn connect_to_account(global: &Global, args: &AuditArgs, manifest: Option<
 }
 
 /// Fills the local cloud with a sample account.
-async fn create_sample_account(global: &Global, aws: &Aws, manifest: Option<&Manifest>) -> Result<Sample> {
+async fn create_sample_account(global: &GlobalArgs, aws: &Aws, manifest: Option<&Manifest>) -> Result<InstalledSample> {
     let Some(manifest) = manifest.filter(|_| global.local) else {
         return Err(
             Error::usage("--sample only works on the local cloud of a manifest").hint("pass --local and --manifest")
         );
     };
-    let cloud = local::open(&state_directory(&manifest.path), &manifest.deployment)?;
-    Sample::put(&cloud, aws, manifest.hubspot.portal_id).await
+    let cloud = local::open_cloud(&state_directory(&manifest.path), &manifest.deployment)?;
+    InstalledSample::install_in_cloud(&cloud, aws, manifest.hubspot.portal_id).await
 }
 
 /// The HubSpot sources that can be read with the tokens available here.
@@ -122,10 +126,11 @@ async fn open_hubspot_source(
     if token.is_none() && args.hubspot_app.is_empty() {
         return Ok(None);
     }
-    let client = sync_lambda::http::client().map_err(|error| Error::failed(error.to_string()))?;
-    let open = async |what: &str, reference: &SecretRef| -> std::result::Result<HubSpot, String> {
-        let token = resolve(reference, &directory).await.map_err(|error| format!("could not get {what}: {error}"))?;
-        Ok(HubSpot::new(client.clone(), base_uri, token))
+    let client = sync_lambda::http::build_client().map_err(|error| Error::failed(error.to_string()))?;
+    let open = async |what: &str, reference: &SecretRef| -> std::result::Result<HubSpotClient, String> {
+        let token =
+            resolve_secret(reference, &directory).await.map_err(|error| format!("could not get {what}: {error}"))?;
+        Ok(HubSpotClient::new(client.clone(), base_uri, token))
     };
     let workflows = match token {
         Some(reference) => Some(open("`token` of [hubspot]", reference).await),
@@ -144,7 +149,7 @@ async fn open_hubspot_source(
         };
         let (id, reference) = app.split_once('=').ok_or_else(wrong)?;
         let id: u64 = id.parse().map_err(|_| wrong())?;
-        let reference = SecretRef::parse(reference).map_err(|_| wrong())?;
+        let reference = SecretRef::parse_reference(reference).map_err(|_| wrong())?;
         apps.push((id, open(&format!("the token of HubSpot app {id}"), &reference).await.map_err(Error::usage)?));
     }
     Ok(Some(HubSpotSource { workflows, apps }))
@@ -161,7 +166,7 @@ fn save_audit(audit: &Audit, path: &Path) -> Result<()> {
 fn print_audit(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) -> Result<()> {
     let seconds = took.as_secs();
     match format {
-        PlanFormat::Json => lines(audit, args, seconds),
+        PlanFormat::Json => print_json_lines(audit, args, seconds),
         PlanFormat::Markdown => anstream::print!("{}", audit_markdown(audit)),
         PlanFormat::Html => anstream::print!("{}", audit_html(audit)),
         PlanFormat::Text => {
@@ -177,7 +182,7 @@ fn print_audit(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Durati
 fn print_json_lines(audit: &Audit, args: &AuditArgs, seconds: u64) {
     let lines = JsonLines::default();
     let inventory = &audit.inventory;
-    lines.line(
+    lines.print_line(
         "audit",
         json!({
             "format_version": audit.version,
@@ -189,18 +194,18 @@ fn print_json_lines(audit: &Audit, args: &AuditArgs, seconds: u64) {
     );
     let shown = |kind| args.kind.is_empty() || args.kind.contains(&kind);
     for (node, finding) in inventory.nodes.iter().zip(&audit.findings).filter(|(node, _)| shown(node.kind)) {
-        lines.line("finding", json!({ "verdict": finding.verdict, "evidence": finding.evidence, "node": node }));
+        lines.print_line("finding", json!({ "verdict": finding.verdict, "evidence": finding.evidence, "node": node }));
     }
     for edge in &inventory.edges {
-        lines.line("edge", edge);
+        lines.print_line("edge", edge);
     }
     for unread in &inventory.unread {
-        lines.line("unread", unread);
+        lines.print_line("unread", unread);
     }
     let mut counts = serde_json::Map::new();
     for finding in &audit.findings {
-        let count = counts.entry(finding.verdict.word()).or_insert_with(|| 0.into());
+        let count = counts.entry(finding.verdict.display_name()).or_insert_with(|| 0.into());
         *count = (count.as_u64().unwrap_or_default() + 1).into();
     }
-    lines.line("summary", json!({ "verdicts": counts, "calls": inventory.calls, "seconds": seconds }));
+    lines.print_line("summary", json!({ "verdicts": counts, "calls": inventory.calls, "seconds": seconds }));
 }

@@ -32,7 +32,7 @@ pub(super) fn blocker_note(venue: &Venue, today: Date) -> Option<String> {
     }
     if let Some(age) = blocker.age_days(today).filter(|age| *age > Blocker::OLD_DAYS) {
         let ask = owner.map_or_else(String::new, |owner| format!(": ask {owner} about the next step"));
-        note.push_str(&format!(". It has been blocked for {}{ask}", days(age)));
+        note.push_str(&format!(". It has been blocked for {}{ask}", days_text(age)));
     }
     Some(note)
 }

@@ -5,81 +5,82 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::reconcile::confirmed;
-use super::session::account_of;
-use crate::cli::{DecommissionArgs, Global};
+use super::reconcile::confirm_on_terminal;
+use super::session::connect_to_region;
+use crate::cli::{DecommissionArgs, GlobalArgs};
 use crate::render::{FORMAT_VERSION, JsonLines, decommission_text, event_text, outcome_text};
 use deployer_aws::Aws;
 use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_janitor::audit::{AUDIT_VERSION, Audit};
-use deployer_janitor::decommission::archive::{Archive, Manifest};
-use deployer_janitor::decommission::carry_out::{Event, Outcome, carry_out};
-use deployer_janitor::decommission::check::{Terms, check};
-use deployer_janitor::decommission::plan::{Item, Plan};
-use deployer_janitor::decommission::select::Request;
-use deployer_janitor::decommission::{Cx, kind_word};
+use deployer_janitor::decommission::archive::{Archive, ArchiveManifest};
+use deployer_janitor::decommission::carry_out::{DecommissionEvent, DecommissionOutcome, carry_out};
+use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates};
+use deployer_janitor::decommission::plan::{DecommissionItem, DecommissionPlan};
+use deployer_janitor::decommission::select::DecommissionRequest;
+use deployer_janitor::decommission::{DecommissionContext, kind_word};
 
-pub(super) async fn run_decommission(global: &Global, args: &DecommissionArgs) -> Result<ExitCode> {
+pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArgs) -> Result<ExitCode> {
     let now = Timestamp::now();
     let audit = args.audit.as_deref().map(|path| read_audit(path, args.max_age, now)).transpose()?;
-    let manifest = manifest(&args.archive)?;
+    let manifest = read_archive_manifest(&args.archive)?;
     let region = match (&audit, &manifest) {
         (Some(audit), _) => audit.inventory.region.clone(),
         (None, Some(manifest)) => manifest.region.clone(),
-        (None, None) => return Err(no_archive(&args.archive)),
+        (None, None) => return Err(no_archive_error(&args.archive)),
     };
     if !args.resume && args.ids.is_empty() && !args.stale {
         return Err(Error::usage("no resource was named")
             .hint("pass IDs or names, or --stale for everything stale or orphaned"));
     }
-    let (aws, scope) = account_of(global, &region).await?;
+    let (aws, scope) = connect_to_region(global, &region).await?;
     if let Some(audit) = &audit {
-        same_place(audit, &scope)?;
+        check_same_account(audit, &scope)?;
     }
-    let cx = Cx { aws: &aws, scope: &scope, delays: true };
+    let cx = DecommissionContext { aws: &aws, scope: &scope, delays: true };
     let opened = match manifest {
-        Some(_) => Some(Archive::open(&args.archive, &scope)?),
+        Some(_) => Some(Archive::open_verified(&args.archive, &scope)?),
         None => None,
     };
 
     let mut plan = match &audit {
         Some(audit) => {
-            let request = Request { ids: args.ids.clone(), stale: args.stale };
-            let (checked, refusals) = check(&cx, audit, &request, Terms { with_logs: args.with_logs }).await;
+            let request = DecommissionRequest { ids: args.ids.clone(), stale: args.stale };
+            let (checked, refusals) =
+                check_candidates(&cx, audit, &request, DecommissionTerms { with_logs: args.with_logs }).await;
             let until = args.quarantine.map(|days| now + SignedDuration::from_hours(24 * i64::from(days)));
-            Plan::of(checked, refusals, until)
+            DecommissionPlan::from_checked(checked, refusals, until)
         }
-        None => Plan::default(),
+        None => DecommissionPlan::default(),
     };
     if let Some(archive) = &opened {
         plan.add_pending(&cx, archive, now).await;
     }
     let json = global.json.then(JsonLines::default);
-    show(json.as_ref(), &plan, &scope, &args.archive);
-    refuse_named(&plan, &args.ids)?;
+    show_plan(json.as_ref(), &plan, &scope, &args.archive);
+    refuse_named_resources(&plan, &args.ids)?;
     if args.dry_run || !plan.has_changes() {
         let code = if plan.refusals.is_empty() || !plan.items.is_empty() { ExitCode::Done } else { ExitCode::Refused };
         if let Some(lines) = &json {
-            lines.line("result", json!({ "exit_code": code as u8 }));
+            lines.print_line("result", json!({ "exit_code": code as u8 }));
         }
         return Ok(code);
     }
-    confirmed(global.json, args.yes, &question(&plan, &scope), &scope.account)?;
+    confirm_on_terminal(global.json, args.yes, &confirmation_question(&plan, &scope), &scope.account)?;
 
     let taken_at = audit.as_ref().map_or(now, |audit| audit.inventory.taken_at);
     let mut archive = match opened {
         Some(archive) => archive,
-        None => Archive::create(&args.archive, &scope, taken_at)?,
+        None => Archive::open_or_create(&args.archive, &scope, taken_at)?,
     };
-    let on_event = |event: &Event| tell(json.as_ref(), event);
+    let on_event = |event: &DecommissionEvent| report_step(json.as_ref(), event);
     let outcome = carry_out(&cx, &plan, &mut archive, &on_event).await?;
-    Ok(close(json.as_ref(), &outcome, "the same command"))
+    Ok(report_outcome(json.as_ref(), &outcome, "the same command"))
 }
 
 /// Reports the outcome and returns the exit code.
-pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &Outcome, command: &str) -> ExitCode {
+pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &DecommissionOutcome, command: &str) -> ExitCode {
     let code = match (&outcome.failed, outcome.done.is_empty()) {
         (None, _) => ExitCode::Done,
         (Some(_), true) => ExitCode::Failed,
@@ -89,7 +90,7 @@ pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &Outcome, comman
         Some(lines) => {
             let failed = outcome.failed.as_ref().map(|(id, why)| json!({ "id": id, "why": why }));
             let not_started = &outcome.not_started;
-            lines.line(
+            lines.print_line(
                 "result",
                 json!({ "done": outcome.done, "failed": failed, "not_started": not_started, "exit_code": code as u8 }),
             );
@@ -100,33 +101,33 @@ pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &Outcome, comman
 }
 
 /// Reports one step.
-pub(super) fn report_step(json: Option<&JsonLines>, event: &Event) {
+pub(super) fn report_step(json: Option<&JsonLines>, event: &DecommissionEvent) {
     match json {
-        Some(lines) => lines.line("step", event),
+        Some(lines) => lines.print_line("step", event),
         None => anstream::println!("{}", event_text(event)),
     }
 }
 
-fn show_plan(json: Option<&JsonLines>, plan: &Plan, scope: &Scope, archive: &Path) {
+fn show_plan(json: Option<&JsonLines>, plan: &DecommissionPlan, scope: &Scope, archive: &Path) {
     let Some(lines) = json else {
         anstream::println!("Account {}, region {}; archive {}\n", scope.account, scope.region, archive.display());
         anstream::print!("{}", decommission_text(plan));
         return;
     };
-    lines.line(
+    lines.print_line(
         "decommission",
         json!({ "format_version": FORMAT_VERSION, "account": scope.account, "region": scope.region, "archive": archive.display().to_string() }),
     );
     for item in &plan.items {
-        lines.line("item", item_json(item));
+        lines.print_line("item", item_json(item));
     }
     for refusal in &plan.refusals {
-        lines.line("refused", refusal);
+        lines.print_line("refused", refusal);
     }
 }
 
-fn item_json(item: &Item) -> Value {
-    let Item { target, action, evidence, notes, lost, .. } = item;
+fn item_json(item: &DecommissionItem) -> Value {
+    let DecommissionItem { target, action, evidence, notes, lost, .. } = item;
     let mut line = serde_json::to_value(action).unwrap_or_default();
     line["id"] = json!(target.id);
     line["kind"] = json!(target.kind);
@@ -137,10 +138,10 @@ fn item_json(item: &Item) -> Value {
     line
 }
 
-fn confirmation_question(plan: &Plan, scope: &Scope) -> String {
-    let kinds = plan.items.iter().filter(|item| item.action.changes()).map(|item| kind_word(item.target.kind));
+fn confirmation_question(plan: &DecommissionPlan, scope: &Scope) -> String {
+    let kinds = plan.items.iter().filter(|item| item.action.changes_account()).map(|item| kind_word(item.target.kind));
     let count = kinds.count();
-    let secrets = if plan.items.iter().any(|item| item.action.archives()) {
+    let secrets = if plan.items.iter().any(|item| item.action.archives_first()) {
         "The archive will contain everything about them, including secrets in environment variables: keep it private.\n"
     } else {
         ""
@@ -149,7 +150,7 @@ fn confirmation_question(plan: &Plan, scope: &Scope) -> String {
 }
 
 /// A resource that was named is wanted for sure, so nothing is done if it is refused.
-fn refuse_named_resources(plan: &Plan, ids: &[String]) -> Result<()> {
+fn refuse_named_resources(plan: &DecommissionPlan, ids: &[String]) -> Result<()> {
     let named = |id: &str, what: &str| ids.iter().any(|asked| asked == id || what.ends_with(&format!(" {asked}")));
     let refused: Vec<_> = plan.refusals.iter().filter(|refusal| named(&refusal.id, &refusal.what)).collect();
     if refused.is_empty() {
@@ -201,8 +202,8 @@ fn check_same_account(audit: &Audit, scope: &Scope) -> Result<()> {
     .hint("nothing was changed; use other credentials (AWS_PROFILE), or audit this account"))
 }
 
-fn read_archive_manifest(directory: &Path) -> Result<Option<Manifest>> {
-    if directory.join("manifest.json").exists() { Archive::manifest_of(directory).map(Some) } else { Ok(None) }
+fn read_archive_manifest(directory: &Path) -> Result<Option<ArchiveManifest>> {
+    if directory.join("manifest.json").exists() { Archive::read_manifest_only(directory).map(Some) } else { Ok(None) }
 }
 
 fn no_archive_error(directory: &Path) -> Error {
@@ -211,9 +212,9 @@ fn no_archive_error(directory: &Path) -> Error {
 }
 
 /// Opens an archive for `restore`, with clients for its account.
-pub(super) async fn open_archive(global: &Global, directory: &Path) -> Result<(Aws, Scope, Archive)> {
-    let manifest = Archive::manifest_of(directory)?;
-    let (aws, scope) = account_of(global, &manifest.region).await?;
-    let archive = Archive::open(directory, &scope)?;
+pub(super) async fn open_archive(global: &GlobalArgs, directory: &Path) -> Result<(Aws, Scope, Archive)> {
+    let manifest = Archive::read_manifest_only(directory)?;
+    let (aws, scope) = connect_to_region(global, &manifest.region).await?;
+    let archive = Archive::open_verified(directory, &scope)?;
     Ok((aws, scope, archive))
 }

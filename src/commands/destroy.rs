@@ -1,18 +1,18 @@
 //! `deployer destroy`
 
-use super::hubspot::Access;
-use super::reconcile::{Planned, Task, make_plan, options, refuse_protected};
+use super::hubspot::HubSpotAccess;
+use super::reconcile::{PlannedChanges, ReconcileTask, apply_options, make_plan, refuse_protected};
 use super::session::Session;
-use crate::cli::{DestroyArgs, Global};
+use crate::cli::{DestroyArgs, GlobalArgs};
 use deployer_core::desired::Desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
-use deployer_reconcile::apply::Inputs;
+use deployer_reconcile::apply::ApplyInputs;
 
-pub(super) async fn run_destroy(global: &Global, args: &DestroyArgs) -> Result<ExitCode> {
+pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
-    let hubspot = Access::open_to_archive(&session, args.archive_properties).await?;
+    let hubspot = HubSpotAccess::open_to_archive(&session, args.archive_properties).await?;
     let deployment = session.manifest().deployment.name.clone();
     let recovery_window_days =
         (!args.force_delete_secrets).then_some(session.manifest().deployment.recovery_window_days);
@@ -29,10 +29,10 @@ pub(super) async fn run_destroy(global: &Global, args: &DestroyArgs) -> Result<E
         None => "None of it can be restored, not even the secrets.".to_owned(),
     };
     let question = format!("Do you want to delete all of this, which deployment {deployment} owns? {restorable}");
-    let task = Task {
+    let task = ReconcileTask {
         session: &session,
         asking: &args.execution.asking,
-        options: options(&session, &args.execution),
+        options: apply_options(&session, &args.execution),
         command: "deployer destroy",
         question: (&question, &deployment),
     };
@@ -45,10 +45,10 @@ pub(super) async fn run_destroy(global: &Global, args: &DestroyArgs) -> Result<E
                 false => reason.to_owned(),
             };
         }
-        planned.plan.notes.extend(hubspot.note(session.manifest()));
+        planned.plan.notes.extend(hubspot.hubspot_note(session.manifest()));
         Ok(planned)
     };
-    let refuse = |planned: &Planned| refuse_protected(&planned.plan);
-    let inputs = async |_: &Plan| Ok(Inputs { hubspot: hubspot.client(), ..Inputs::default() });
-    task.run(make, refuse, inputs).await
+    let refuse = |planned: &PlannedChanges| refuse_protected(&planned.plan);
+    let inputs = async |_: &Plan| Ok(ApplyInputs { hubspot: hubspot.hubspot_client(), ..ApplyInputs::default() });
+    task.plan_and_apply(make, refuse, inputs).await
 }

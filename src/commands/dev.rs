@@ -6,41 +6,41 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::artifacts::show as show_build;
-use super::session::{load, manifest_directory, state_directory};
-use crate::cli::{DevArgs, Global};
+use super::artifacts::show_build_event as show_build;
+use super::session::{load_manifest, manifest_directory, state_directory};
+use crate::cli::{DevArgs, GlobalArgs};
 use crate::dev::page::{self, RunOutcome, RunView};
 use crate::dev::summary::VenueSummary;
 use crate::dev::{System, SystemBackend, SystemConfig};
 use crate::render::JsonLines;
-use deployer_artifact::{Artifact, Builder, Platform};
+use deployer_artifact::{Artifact, ArtifactBuilder, ArtifactPlatform};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
-pub(super) async fn run_dev(global: &Global, args: &DevArgs) -> Result<ExitCode> {
+pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitCode> {
     if global.local {
         return Err(Error::usage("dev always runs on this machine, so --local has no effect").hint("leave out --local"));
     }
-    let manifest = load(global)?.manifest;
-    let artifact = artifact(global, args, manifest_directory(&manifest.path)).await?;
+    let manifest = load_manifest(global)?.manifest;
+    let artifact = prepare_local_artifact(global, args, manifest_directory(&manifest.path)).await?;
     let state = state_directory(&manifest.path);
     let config = SystemConfig { manifest, artifact, contacts: args.contacts.clone(), every: args.every };
     let system = System::start(config).await?;
     let json = global.json.then(JsonLines::default).map(Arc::new);
     let stop = CancellationToken::new();
-    let watcher = tokio::spawn(watch_for_the_end(stop.clone()));
+    let watcher = tokio::spawn(stop_on_signal(stop.clone()));
     let code = if args.once {
-        once(&system, json.as_deref()).await
+        run_venues_once(&system, json.as_deref()).await
     } else {
         // `verify --local` finds this process through the file.
-        let running = system.write_running(&state);
+        let running = system.write_running_file(&state);
         if let Err(error) = &running {
             anstream::eprintln!(
                 "`deployer verify --local` won't find this process: could not write to {}: {error}",
                 state.display()
             );
         }
-        let code = serve(&system, args, json, &stop).await;
+        let code = serve_until_stopped(&system, args, json, &stop).await;
         drop(running);
         code?
     };
@@ -49,12 +49,16 @@ pub(super) async fn run_dev(global: &Global, args: &DevArgs) -> Result<ExitCode>
     Ok(code)
 }
 
-async fn prepare_local_artifact(global: &Global, args: &DevArgs, directory: std::path::PathBuf) -> Result<Artifact> {
+async fn prepare_local_artifact(
+    global: &GlobalArgs,
+    args: &DevArgs,
+    directory: std::path::PathBuf,
+) -> Result<Artifact> {
     let given = args.artifact.clone();
     let quiet = global.json;
     tokio::task::spawn_blocking(move || match given {
-        Some(path) => Artifact::from_path(&path, Platform::Local),
-        None => Builder::new(Platform::Local, &directory).build(&mut |event| {
+        Some(path) => Artifact::from_path(&path, ArtifactPlatform::Local),
+        None => ArtifactBuilder::new(ArtifactPlatform::Local, &directory).build_artifact(&mut |event| {
             if !quiet {
                 show_build(event);
             }
@@ -66,20 +70,20 @@ async fn prepare_local_artifact(global: &Global, args: &DevArgs, directory: std:
 
 /// Runs every venue once, and reports what happened to every flagged contact.
 async fn run_venues_once(system: &Arc<System>, json: Option<&JsonLines>) -> ExitCode {
-    let flagged = system.flagged();
+    let flagged = system.flagged_contacts();
     let started = system.begun.elapsed();
     let runs = system.run_once().await;
     let ended = system.begun.elapsed();
-    let venues = system.summary(&flagged, &runs);
+    let venues = system.summarize_venues(&flagged, &runs);
     let accounted = venues.iter().all(VenueSummary::is_accounted_for);
     let code = if accounted { ExitCode::Done } else { ExitCode::Failed };
     let first_lead_ms = system.first_lead_ms();
     match json {
         Some(lines) => {
             for venue in &venues {
-                lines.line("venue", venue);
+                lines.print_line("venue", venue);
             }
-            lines.line(
+            lines.print_line(
                 "result",
                 json!({
                     "resources": system.resources, "contacts": system.contacts, "started_ms": started.as_millis() as u64,
@@ -88,7 +92,7 @@ async fn run_venues_once(system: &Arc<System>, json: Option<&JsonLines>) -> Exit
             );
         }
         None => {
-            anstream::print!("{}", table(&venues));
+            anstream::print!("{}", venue_table(&venues));
             let first = first_lead_ms.map_or_else(String::new, |ms| format!(", first lead after {ms} ms"));
             anstream::println!(
                 "\n{} resources deployed and {} contacts loaded in {} ms{first}, all done after {} ms.",
@@ -151,15 +155,15 @@ async fn serve_until_stopped(
     json: Option<Arc<JsonLines>>,
     stop: &CancellationToken,
 ) -> Result<ExitCode> {
-    let listener = page::bind(args.port)
+    let listener = page::bind_port(args.port)
         .await
         .map_err(|error| Error::failed("could not serve the page: no port on 127.0.0.1 is free").caused_by(&error))?;
     let address = listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"));
-    started(system, args, json.as_deref(), &address);
+    announce_start(system, args, json.as_deref(), &address);
     let backend = Arc::new(SystemBackend::new(Arc::clone(system)));
-    let page = tokio::spawn(page::serve(listener, backend, stop.clone()));
+    let page = tokio::spawn(page::serve_page(listener, backend, stop.clone()));
     let on_run = move |run: &RunView| match &json {
-        Some(lines) => lines.line("run", run),
+        Some(lines) => lines.print_line("run", run),
         None => anstream::println!("{}", run_line(run)),
     };
     system.fire_rules(stop, on_run).await;
@@ -176,7 +180,7 @@ fn announce_start(system: &System, args: &DevArgs, json: Option<&JsonLines>, add
     if let Some(lines) = json {
         let addresses =
             json!({ "page": address, "hubspot": hubspot, "tripleseat": tripleseat, "aws": system.cloud_uri });
-        lines.line("started", addresses);
+        lines.print_line("started", addresses);
         return;
     }
     let firing = match args.every {
@@ -219,7 +223,7 @@ fn run_line(run: &RunView) -> String {
 async fn stop_on_signal(stop: CancellationToken) {
     let mut again = false;
     loop {
-        if !end_asked_for().await {
+        if !wait_for_stop_signal().await {
             return;
         }
         if again {

@@ -6,52 +6,52 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 use sync_config::config::{
-    Destination, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, LedgerProperties,
+    DestinationConfig, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, LedgerProperties,
 };
-use sync_lambda::credentials::{Credentials, OAuthClient, Secret};
+use sync_lambda::credentials::{CredentialValue, OAuthClient, SyncCredentials};
 use sync_lambda::error::RunError;
-use sync_lambda::hubspot::HubSpot;
+use sync_lambda::hubspot::SyncHubSpotClient;
 use tokio::time::Instant;
 
-use super::session::{declared, load, manifest_directory, state_directory};
-use crate::cli::{DuplicatesArgs, Global};
+use super::session::{find_declared_venue, load_manifest, manifest_directory, state_directory};
+use crate::cli::{DuplicatesArgs, GlobalArgs};
 use crate::render::{JsonLines, duplicates_html};
-use deployer_core::counted::counted;
+use deployer_core::counted::count_with_noun;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef, Venue};
-use deployer_hubspot::{self, Unresolved};
-use deployer_janitor::duplicates::cost::{Mend, Terms};
-use deployer_janitor::duplicates::files::{About, Files};
+use deployer_hubspot::{self, UnresolvedSecret};
+use deployer_janitor::duplicates::cost::{RemovalCost, RemovalTerms};
+use deployer_janitor::duplicates::files::{ReportFiles, ReportSubject};
 use deployer_janitor::duplicates::origin::VenueLedger;
-use deployer_janitor::duplicates::pass::pass;
-use deployer_janitor::duplicates::read::{PAGE, Reader};
-use deployer_janitor::duplicates::work::{OpenError, Work};
-use deployer_janitor::duplicates::{Summary, ledger};
+use deployer_janitor::duplicates::pass::find_duplicates;
+use deployer_janitor::duplicates::read::{LeadReader, PAGE};
+use deployer_janitor::duplicates::work::{ReadWork, WorkOpenError};
+use deployer_janitor::duplicates::{DuplicateSummary, ledger};
 
 /// Reading an account takes less than this.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// Progress is printed every so many pages.
 const TOLD_EVERY: u64 = 100;
 
-pub(super) async fn run_duplicates(global: &Global, args: &DuplicatesArgs) -> Result<ExitCode> {
-    let loaded = load(global)?;
+pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -> Result<ExitCode> {
+    let loaded = load_manifest(global)?;
     let manifest = &loaded.manifest;
-    let venue = declared(manifest, &args.venue)?;
-    let (Destination::Tripleseat { location_id, site_id, .. }, Some(base_uri)) =
+    let venue = find_declared_venue(manifest, &args.venue)?;
+    let (DestinationConfig::Tripleseat { location_id, site_id, .. }, Some(base_uri)) =
         (&venue.destination, &venue.tripleseat_base_uri)
     else {
         return Err(Error::usage(format!("{} has no Tripleseat account; its leads go elsewhere", venue.name)));
     };
-    let client = sync_lambda::http::client().map_err(|error| failed(&error))?;
-    let identity = identity(manifest, venue).await?;
-    let reader = Reader::new(client.clone(), base_uri, identity, args.rate);
+    let client = sync_lambda::http::build_client().map_err(|error| run_error(&error))?;
+    let identity = resolve_oauth_client(manifest, venue).await?;
+    let reader = LeadReader::new(client.clone(), base_uri, identity, args.rate);
     let hubspot = match args.no_ledger {
         true => None,
-        false => Some(hubspot(manifest, venue, client).await?),
+        false => Some(connect_to_hubspot(manifest, venue, client).await?),
     };
     if let Some(site_id) = site_id {
-        let opened = reader.site_ids().await.map_err(|error| failed(&error))?;
+        let opened = reader.read_site_ids().await.map_err(|error| run_error(&error))?;
         if !opened.contains(site_id) {
             let opened: Vec<String> = opened.iter().map(u64::to_string).collect();
             let what =
@@ -59,39 +59,43 @@ pub(super) async fn run_duplicates(global: &Global, args: &DuplicatesArgs) -> Re
             return Err(Error::refused(what).hint("set the client ID and secret of this venue's account"));
         }
     }
-    let directory = directory(&args.out)?;
+    let directory = create_output_directory(&args.out)?;
     let subject = json!([base_uri, location_id, site_id, venue.name, hubspot.is_some()]).to_string();
     let state = state_directory(&manifest.path).join("duplicates").join(format!("{}.json", venue.name));
     let leads = directory.join(format!(".leads-{}.partial", venue.name));
-    let mut work = Work::open(&state, &leads, &subject, args.fresh, Timestamp::now()).map_err(|error| match error {
-        OpenError::Busy => Error::refused(error.to_string()).hint("wait until it finishes, or choose another --out"),
-        OpenError::File { .. } => Error::failed("could not store the progress").caused_by(&error),
-    })?;
-    let ledgers = ledgers(manifest, venue);
+    let mut work = ReadWork::open_or_resume(&state, &leads, &subject, args.fresh, Timestamp::now()).map_err(
+        |error| match error {
+            WorkOpenError::Busy => {
+                Error::refused(error.to_string()).hint("wait until it finishes, or choose another --out")
+            }
+            WorkOpenError::File { .. } => Error::failed("could not store the progress").caused_by(&error),
+        },
+    )?;
+    let ledgers = venue_ledgers(manifest, venue);
     let reading = AccountReading { global, reader: &reader, hubspot: hubspot.as_ref(), ledgers: &ledgers };
-    reading.all(&mut work, *location_id).await.map_err(|error| {
+    reading.read_all_pages(&mut work, *location_id).await.map_err(|error| {
         error.hint("the progress is saved: run the same command to resume, or add `--fresh` to start over")
     })?;
-    report(global, args, venue, work, &directory)
+    write_report(global, args, venue, work, &directory)
 }
 
 /// What reading the pages needs.
 struct AccountReading<'a> {
-    global: &'a Global,
-    reader: &'a Reader,
-    hubspot: Option<&'a HubSpot>,
+    global: &'a GlobalArgs,
+    reader: &'a LeadReader,
+    hubspot: Option<&'a SyncHubSpotClient>,
     ledgers: &'a [VenueLedger],
 }
 
 impl AccountReading<'_> {
-    async fn read_all_pages(&self, work: &mut Work, location_id: Option<u64>) -> Result<()> {
+    async fn read_all_pages(&self, work: &mut ReadWork, location_id: Option<u64>) -> Result<()> {
         if work.progress.next_page > 1 && !self.global.json {
             let since = work.progress.begun.strftime("%Y-%m-%d %H:%M UTC");
             anstream::eprintln!("Resuming at page {} of the run started {since}.", work.progress.next_page);
         }
         while !work.progress.complete {
             let number = work.progress.next_page;
-            let page = self.reader.page(number).await.map_err(|error| failed(&error))?;
+            let page = self.reader.read_page(number).await.map_err(|error| run_error(&error))?;
             let progress = &mut work.progress;
             let full = page.leads.len() >= PAGE;
             progress.complete = page.total.map_or(!full, |total| number >= total) || page.leads.is_empty();
@@ -106,9 +110,10 @@ impl AccountReading<'_> {
             progress.other_locations += others.len() as u64;
             let mut leads: Vec<_> = ours.into_iter().map(|(lead, _)| lead).collect();
             if let Some(hubspot) = self.hubspot {
-                ledger::tell(hubspot, self.ledgers, &mut leads).await.map_err(|error| failed(&error))?;
+                ledger::set_origins(hubspot, self.ledgers, &mut leads).await.map_err(|error| run_error(&error))?;
             }
-            work.keep(&leads).map_err(|error| Error::failed("could not store what was read").caused_by(&error))?;
+            work.store_page(&leads)
+                .map_err(|error| Error::failed("could not store what was read").caused_by(&error))?;
             if number.is_multiple_of(TOLD_EVERY) && !self.global.json {
                 anstream::eprintln!("Read page {number} of {total}.");
             }
@@ -118,22 +123,22 @@ impl AccountReading<'_> {
 }
 
 fn write_report(
-    global: &Global,
+    global: &GlobalArgs,
     args: &DuplicatesArgs,
     venue: &Venue,
-    work: Work,
+    work: ReadWork,
     directory: &Path,
 ) -> Result<ExitCode> {
     let unwritten = |error: std::io::Error| {
         Error::failed(format!("could not write the report to {}", directory.display())).caused_by(&error)
     };
     let shown = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
-    let about = About {
+    let about = ReportSubject {
         venue: venue.name.clone(),
         display_name: venue.display_name.clone(),
         location_id: match &venue.destination {
-            Destination::Tripleseat { location_id, .. } => *location_id,
-            Destination::Http(_) => None,
+            DestinationConfig::Tripleseat { location_id, .. } => *location_id,
+            DestinationConfig::Http(_) => None,
         },
         begun: shown(work.progress.begun),
         ended: shown(Timestamp::now()),
@@ -143,52 +148,59 @@ fn write_report(
         shrunk: work.progress.shrunk,
         minutes_per_lead: args.minutes_per_lead.to_string(),
     };
-    let mut files = Files::create(directory, &about).map_err(unwritten)?;
-    let leads = work.leads().map_err(unwritten)?;
-    let summary = pass(leads, args.window.duration, directory, &mut |row| files.row(row)).map_err(unwritten)?;
-    let terms = Terms {
-        fee: args.fee.map(|fee| fee.dollars()),
+    let mut files = ReportFiles::create_in(directory, &about).map_err(unwritten)?;
+    let leads = work.stored_leads().map_err(unwritten)?;
+    let summary =
+        find_duplicates(leads, args.window.duration, directory, &mut |row| files.write_row(row)).map_err(unwritten)?;
+    let terms = RemovalTerms {
+        fee: args.fee.map(|fee| fee.as_dollars()),
         minutes_per_lead: args.minutes_per_lead,
-        hourly_rate: args.hourly_rate.dollars(),
+        hourly_rate: args.hourly_rate.as_dollars(),
     };
-    let mend = Mend::new(summary.remove, &terms);
+    let mend = RemovalCost::new(summary.remove, &terms);
     let paths = files
-        .finish(&summary, &terms, &mend, |excerpt| duplicates_html(&about, &summary, &terms, &mend, excerpt))
+        .finish_report(&summary, &terms, &mend, |excerpt| duplicates_html(&about, &summary, &terms, &mend, excerpt))
         .map_err(unwritten)?;
-    work.remove().map_err(unwritten)?;
-    tell(global, &about, &summary, &mend, &paths);
+    work.remove_files().map_err(unwritten)?;
+    print_summary(global, &about, &summary, &mend, &paths);
     Ok(ExitCode::Done)
 }
 
-fn print_summary(global: &Global, about: &About, summary: &Summary, mend: &Mend, paths: &[PathBuf]) {
+fn print_summary(
+    global: &GlobalArgs,
+    about: &ReportSubject,
+    summary: &DuplicateSummary,
+    mend: &RemovalCost,
+    paths: &[PathBuf],
+) {
     let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     if global.json {
         let line =
             json!({ "venue": about.venue, "summary": summary, "mend": mend, "shrunk": about.shrunk, "files": paths });
-        return JsonLines::default().line("duplicates", line);
+        return JsonLines::default().print_line("duplicates", line);
     }
     anstream::println!(
         "{}, {} of them created by deployer.\n{} in {} with the same address ({} with a different event date).",
-        counted(summary.leads, "lead"),
+        count_with_noun(summary.leads, "lead"),
         summary.made_here,
-        counted(summary.repeats, "repeat"),
-        counted(summary.groups, "group"),
+        count_with_noun(summary.repeats, "repeat"),
+        count_with_noun(summary.groups, "group"),
         summary.other_event_date
     );
     anstream::println!(
         "{} of another venue; {} of unknown origin.\n{} in {} with the same phone number.",
-        counted(summary.another_venue, "lead"),
+        count_with_noun(summary.another_venue, "lead"),
         summary.origin_unknown,
-        counted(summary.possible_repeats, "possible repeat"),
-        counted(summary.possible_groups, "group")
+        count_with_noun(summary.possible_repeats, "possible repeat"),
+        count_with_noun(summary.possible_groups, "group")
     );
     let fee = mend.by_vendor.map_or_else(|| "an unknown fee (--fee)".to_owned(), |fee| fee.to_string());
     anstream::println!(
         "Cost to remove {}: {fee} by the vendor; {} and {} by hand. {}",
-        counted(mend.leads, "lead"),
+        count_with_noun(mend.leads, "lead"),
         mend.time_by_hand(),
         mend.by_hand,
-        mend.verdict()
+        mend.describe_cheaper_way()
     );
     if about.shrunk {
         anstream::println!(
@@ -216,7 +228,7 @@ fn venue_ledgers(manifest: &Manifest, venue: &Venue) -> Vec<VenueLedger> {
     let ledger = |venue: &Venue| VenueLedger {
         venue: venue.name.clone(),
         properties: LedgerProperties::new(&venue.name, &venue.flag_property),
-        tripleseat: matches!(venue.destination, Destination::Tripleseat { .. }),
+        tripleseat: matches!(venue.destination, DestinationConfig::Tripleseat { .. }),
     };
     own.into_iter().chain(others).map(ledger).collect()
 }
@@ -230,30 +242,32 @@ async fn resolve_oauth_client(manifest: &Manifest, venue: &Venue) -> Result<OAut
                 format!("create an OAuth application in Tripleseat, and add {key} to [venues.{}.secrets]", venue.name),
             ));
         };
-        values.push(resolve(manifest, &format!("`{}` of {}", key.to_lowercase(), venue.name), reference).await?);
+        values.push(resolve_secret(manifest, &format!("`{}` of {}", key.to_lowercase(), venue.name), reference).await?);
     }
-    let secret = values.pop().unwrap_or_else(|| Secret::new(""));
-    Ok(OAuthClient { id: values.pop().unwrap_or_else(|| Secret::new("")), secret })
+    let secret = values.pop().unwrap_or_else(|| CredentialValue::new(""));
+    Ok(OAuthClient { id: values.pop().unwrap_or_else(|| CredentialValue::new("")), secret })
 }
 
 /// Connects to HubSpot with the deployer's token, or else the venue's, and checks that it is for the right portal.
-async fn connect_to_hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) -> Result<HubSpot> {
+async fn connect_to_hubspot(manifest: &Manifest, venue: &Venue, client: reqwest::Client) -> Result<SyncHubSpotClient> {
     let own = venue.secrets.iter().find(|(name, _)| name == KEY_HUBSPOT_TOKEN).map(|(_, reference)| reference);
     let without = "`--no-ledger` works without HubSpot, but then the origin of leads is unknown";
     let token = match (&manifest.hubspot.token, own) {
-        (Some(reference), _) => resolve(manifest, "`token` of [hubspot]", reference).await,
-        (None, Some(reference)) => resolve(manifest, &format!("`hubspot_token` of {}", venue.name), reference).await,
+        (Some(reference), _) => resolve_secret(manifest, "`token` of [hubspot]", reference).await,
+        (None, Some(reference)) => {
+            resolve_secret(manifest, &format!("`hubspot_token` of {}", venue.name), reference).await
+        }
         (None, None) => Err(Error::usage(format!("there is no HubSpot token for {}", venue.name))),
     };
-    let credentials = Credentials {
+    let credentials = SyncCredentials {
         hubspot_token: token.map_err(|error| error.hint(without))?,
         tripleseat_public_key: None,
         tripleseat_oauth: None,
         destination_credential: None,
     };
-    let hubspot = HubSpot::new(client, &manifest.hubspot.base_uri, credentials, Instant::now() + LONGEST);
+    let hubspot = SyncHubSpotClient::new(client, &manifest.hubspot.base_uri, credentials, Instant::now() + LONGEST);
     if let Some(portal_id) = manifest.hubspot.portal_id {
-        let opened = hubspot.portal_id().await.map_err(|error| failed(&error).hint(without))?;
+        let opened = hubspot.portal_id().await.map_err(|error| run_error(&error).hint(without))?;
         if opened != portal_id {
             let what = format!("the HubSpot token is for portal {opened}, but the manifest is for portal {portal_id}");
             return Err(Error::refused(what));
@@ -262,11 +276,11 @@ async fn connect_to_hubspot(manifest: &Manifest, venue: &Venue, client: reqwest:
     Ok(hubspot)
 }
 
-async fn resolve_secret(manifest: &Manifest, what: &str, reference: &SecretRef) -> Result<Secret> {
-    deployer_hubspot::resolve(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
+async fn resolve_secret(manifest: &Manifest, what: &str, reference: &SecretRef) -> Result<CredentialValue> {
+    deployer_hubspot::resolve_secret(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
         let failed = Error::usage(format!("could not get {what}")).caused_by(&error);
         match error {
-            Unresolved::Managed => {
+            UnresolvedSecret::Managed => {
                 failed.hint("use a reference that resolves on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS")
             }
             _ => failed,

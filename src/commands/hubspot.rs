@@ -3,21 +3,21 @@
 
 use std::sync::Arc;
 
-use sync_config::mapping::Mapping;
+use sync_config::mapping::LeadMapping;
 use sync_lambda::http;
 
 use super::session::{Session, manifest_directory};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{Manifest, Status, Venue};
-use deployer_core::property::{LivePortal, Portal};
-use deployer_hubspot::{self, HubSpot, Unresolved};
+use deployer_core::property::{LivePortal, ObservedPortal};
+use deployer_hubspot::{self, HubSpotClient, UnresolvedSecret};
 
 /// Names at least this similar are offered as corrections (Jaro-Winkler; 1 means identical).
 const ALIKE: f64 = 0.8;
 
 /// A client for the portal, or why HubSpot is not asked.
 pub(super) struct HubSpotAccess {
-    client: std::result::Result<Arc<HubSpot>, HubSpotNotAsked>,
+    client: std::result::Result<Arc<HubSpotClient>, HubSpotNotAsked>,
 }
 
 /// Why HubSpot isn't asked.
@@ -42,7 +42,7 @@ impl HubSpotAccess {
         } else if session.local && hubspot.base_uri.starts_with("https:") {
             Err(HubSpotNotAsked::NotHere("--local works without a network".to_owned()))
         } else {
-            connect(session.manifest()).await?.map(Arc::new).map_err(HubSpotNotAsked::NotHere)
+            connect_to_hubspot(session.manifest()).await?.map(Arc::new).map_err(HubSpotNotAsked::NotHere)
         };
         Ok(Self { client })
     }
@@ -61,7 +61,7 @@ impl HubSpotAccess {
     }
 
     /// The client, for an apply.
-    pub(super) fn hubspot_client(&self) -> Option<Arc<HubSpot>> {
+    pub(super) fn hubspot_client(&self) -> Option<Arc<HubSpotClient>> {
         self.client.as_ref().ok().cloned()
     }
 
@@ -86,12 +86,12 @@ impl HubSpotAccess {
     ///
     /// # Errors
     /// The token is for another portal, or leads would be made from properties that don't exist.
-    pub(super) async fn observe_portal(&self, session: &Session) -> Result<Portal> {
-        let Ok(client) = &self.client else { return Ok(Portal::NotAsked) };
-        let portal = deployer_hubspot::portal(client).await;
-        if let Some(live) = portal.read() {
+    pub(super) async fn observe_portal(&self, session: &Session) -> Result<ObservedPortal> {
+        let Ok(client) = &self.client else { return Ok(ObservedPortal::NotAsked) };
+        let portal = deployer_hubspot::observe_portal(client).await;
+        if let Some(live) = portal.as_read() {
             check_portal(session.manifest(), live.portal_id)?;
-            check_fields(session, live)?;
+            check_lead_fields(session, live)?;
         }
         Ok(portal)
     }
@@ -125,19 +125,19 @@ impl HubSpotAccess {
 ///
 /// # Errors
 /// TLS can't be set up.
-pub(super) async fn connect_to_hubspot(manifest: &Manifest) -> Result<std::result::Result<HubSpot, String>> {
+pub(super) async fn connect_to_hubspot(manifest: &Manifest) -> Result<std::result::Result<HubSpotClient, String>> {
     let Some(reference) = &manifest.hubspot.token else {
         return Ok(Err("the manifest has no `[hubspot] token`".to_owned()));
     };
-    let token = match deployer_hubspot::resolve(reference, &manifest_directory(&manifest.path)).await {
+    let token = match deployer_hubspot::resolve_secret(reference, &manifest_directory(&manifest.path)).await {
         Ok(token) => token,
-        Err(Unresolved::Managed) => {
+        Err(UnresolvedSecret::Managed) => {
             return Ok(Err(format!("the reference `{reference}` has no value on this machine")));
         }
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let client = http::client().map_err(|error| Error::failed(error.to_string()))?;
-    Ok(Ok(HubSpot::new(client, &manifest.hubspot.base_uri, token)))
+    let client = http::build_client().map_err(|error| Error::failed(error.to_string()))?;
+    Ok(Ok(HubSpotClient::new(client, &manifest.hubspot.base_uri, token)))
 }
 
 /// Refuses a token for a portal other than the manifest's.
@@ -170,11 +170,11 @@ fn check_lead_fields(session: &Session, portal: &LivePortal) -> Result<()> {
 /// Properties that a venue's leads are made from and that don't exist, each with its location and a likely correction.
 fn unknown_properties(session: &Session, venue: &Venue, portal: &LivePortal) -> Vec<String> {
     let fields = venue.fields.iter().cloned().collect();
-    let mapping = Mapping::new(&venue.destination, &fields);
-    let place = session.loaded.place_of(&venue.name).unwrap_or_else(|| venue.name.clone());
-    let unknown = mapping.properties().into_iter().filter(|name| !portal.properties.contains_key(*name));
+    let mapping = LeadMapping::new(&venue.destination, &fields);
+    let place = session.loaded.venue_place(&venue.name).unwrap_or_else(|| venue.name.clone());
+    let unknown = mapping.hubspot_properties().into_iter().filter(|name| !portal.properties.contains_key(*name));
     unknown
-        .map(|name| match nearest(name, portal.properties.keys()) {
+        .map(|name| match nearest_name(name, portal.properties.keys()) {
             Some(nearest) => format!("{place}: {}: {name} (did you mean {nearest}?)", venue.name),
             None => format!("{place}: {}: {name}", venue.name),
         })

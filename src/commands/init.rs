@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use crate::cli::{Global, Init};
+use crate::cli::{GlobalArgs, InitArgs};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::init_template;
 
-pub(super) fn run_init(global: &Global, args: &Init) -> Result<ExitCode> {
+pub(super) fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<ExitCode> {
     let path = &global.manifest;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).truncate(args.force).create(args.force).create_new(!args.force);

@@ -7,19 +7,19 @@ use aws_sdk_lambda::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
-use super::session::{Session, declared};
-use crate::cli::{Global, InvokeArgs};
+use super::session::{Session, find_declared_venue};
+use crate::cli::{GlobalArgs, InvokeArgs};
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, format_duration};
-use deployer_core::naming::{ALIAS, Names};
+use deployer_core::naming::{ALIAS, VenueNames};
 
-pub(super) async fn run_invoke(global: &Global, args: &InvokeArgs) -> Result<ExitCode> {
+pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     let manifest = session.manifest();
-    let venue = declared(manifest, &args.venue)?;
-    let function = Names::new(&manifest.deployment.name, &venue.name).function;
+    let venue = find_declared_venue(manifest, &args.venue)?;
+    let function = VenueNames::new(&manifest.deployment.name, &venue.name).function;
     if session.json.is_none() {
         let word = if args.dry_run { "Dry-running" } else { "Running" };
         let paused = if venue.status == Status::Paused { ", although its rule is paused" } else { "" };
@@ -35,7 +35,7 @@ pub(super) async fn run_invoke(global: &Global, args: &InvokeArgs) -> Result<Exi
     let request = session.aws.lambda.invoke().function_name(&function).qualifier(ALIAS).payload(Blob::new(event));
     let answer = request.customize().config_override(once).send().await.call("lambda:InvokeFunction");
     let took = begun.elapsed();
-    let answer = answer.map_err(|error| refused(&args.venue, &error))?;
+    let answer = answer.map_err(|error| invocation_refused(&args.venue, &error))?;
     let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
     let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
     let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
@@ -43,7 +43,7 @@ pub(super) async fn run_invoke(global: &Global, args: &InvokeArgs) -> Result<Exi
         name if name.is_empty() => (kind.to_owned(), text("errorMessage")),
         name => (name, text("errorMessage")),
     });
-    tell(&session, args, took, &payload, failed.as_ref());
+    print_invocation(&session, args, took, &payload, failed.as_ref());
     match failed {
         None => Ok(ExitCode::Done),
         Some((kind, message)) => Err(run_failed(args, &kind, &message)),
@@ -69,7 +69,7 @@ fn print_invocation(
                 line[key] = value.clone();
             }
         }
-        return lines.line("invoked", line);
+        return lines.print_line("invoked", line);
     }
     if failed.is_some() {
         return;

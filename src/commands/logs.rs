@@ -6,29 +6,29 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::session::{Session, declared};
-use crate::cli::{Global, LogsArgs};
+use super::session::{Session, find_declared_venue};
+use crate::cli::{GlobalArgs, LogsArgs};
 use crate::render::log_line;
 use deployer_aws::{CallError, FailureKind};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::naming::Names;
-use deployer_health::status::log::{LogEvent, Query, follow, read};
+use deployer_core::naming::VenueNames;
+use deployer_health::status::log::{LogEvent, LogQuery, follow_events, read_events};
 
 /// Time between two reads of a followed log: CloudWatch allows ten reads per second for the whole account.
 const PAUSE: Duration = Duration::from_secs(2);
 
-pub(super) async fn run_logs(global: &Global, args: &LogsArgs) -> Result<ExitCode> {
+pub(super) async fn run_logs(global: &GlobalArgs, args: &LogsArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     let manifest = session.manifest();
-    let venue = declared(manifest, &args.venue)?;
-    let group = Names::new(&manifest.deployment.name, &venue.name).log_group;
+    let venue = find_declared_venue(manifest, &args.venue)?;
+    let group = VenueNames::new(&manifest.deployment.name, &venue.name).log_group;
     let from = Timestamp::now().checked_sub(args.since.duration).unwrap_or_default();
-    let query = Query { group: &group, from, pattern: "" };
+    let query = LogQuery { group: &group, from, pattern: "" };
     let mut shown: u64 = 0;
     let mut show = |event: &LogEvent| {
         shown += 1;
-        print(&session, event).is_ok()
+        print_log_event(&session, event).is_ok()
     };
     let logs = &session.aws.logs;
     let followed = if args.follow {
@@ -36,11 +36,11 @@ pub(super) async fn run_logs(global: &Global, args: &LogsArgs) -> Result<ExitCod
             tokio::time::sleep(PAUSE).await;
             true
         };
-        follow(logs, query, &mut show, pause).await
+        follow_events(logs, query, &mut show, pause).await
     } else {
-        read(logs, query, |events| events.iter().all(&mut show)).await
+        read_events(logs, query, |events| events.iter().all(&mut show)).await
     };
-    followed.map_err(|error| unreadable(&args.venue, &group, &error))?;
+    followed.map_err(|error| unreadable_log_error(&args.venue, &group, &error))?;
     if shown == 0 && session.json.is_none() {
         anstream::eprintln!("No events in {group} in the last {}; use --since to look further back.", args.since.text);
     }
@@ -53,7 +53,7 @@ fn print_log_event(session: &Session, event: &LogEvent) -> std::io::Result<()> {
         Some(lines) => {
             // The function writes JSON itself, which is easier to process as JSON than as a string.
             let message: Value = serde_json::from_str(&event.message).unwrap_or_else(|_| json!(event.message));
-            lines.try_line("log", json!({ "at": event.at, "stream": event.stream, "message": message }))
+            lines.try_print_line("log", json!({ "at": event.at, "stream": event.stream, "message": message }))
         }
         None => writeln!(anstream::stdout(), "{}", log_line(event)),
     }

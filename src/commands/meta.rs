@@ -11,15 +11,15 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
 pub(super) fn print_schema() -> Result<ExitCode> {
-    let text = serde_json::to_string_pretty(&deployer_core::manifest::schema())
+    let text = serde_json::to_string_pretty(&deployer_core::manifest::manifest_schema())
         .map_err(|error| Error::failed("could not print the schema").caused_by(&error))?;
-    write(format!("{text}\n").as_bytes())
+    write_to_stdout(format!("{text}\n").as_bytes())
 }
 
 pub(super) fn print_completions(shell: Shell) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "deployer", &mut script);
-    write(&script)
+    write_to_stdout(&script)
 }
 
 pub(super) fn write_manual_pages(directory: Option<&Path>) -> Result<ExitCode> {
@@ -33,7 +33,7 @@ pub(super) fn write_manual_pages(directory: Option<&Path>) -> Result<ExitCode> {
         None => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|error| failed(&error))?;
-            write(&page)
+            write_to_stdout(&page)
         }
     }
 }

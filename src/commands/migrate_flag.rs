@@ -4,37 +4,42 @@ use serde_json::json;
 use sync_config::config::LedgerProperties;
 
 use super::ask;
-use super::hubspot::{check_portal, connect, nearest};
-use super::session::{declared, load};
-use crate::cli::{Global, MigrateFlagArgs};
+use super::hubspot::{check_portal, connect_to_hubspot, nearest_name};
+use super::session::{find_declared_venue, load_manifest};
+use crate::cli::{GlobalArgs, MigrateFlagArgs};
 use crate::render::JsonLines;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, Status, Venue};
 use deployer_core::naming;
-use deployer_core::property::{LivePortal, Property, parse_name};
-use deployer_hubspot::{Fate, HubSpot, Migration, Tally, VendorError};
+use deployer_core::property::{ContactProperty, LivePortal, parse_property_name};
+use deployer_hubspot::{FlagMigration, HubSpotClient, MigrationFate, MigrationTally, VendorError};
 
 /// How many contact IDs are shown; `--json` shows all of them.
 const SHOWN: usize = 20;
 
-pub(super) async fn run_migrate_flag(global: &Global, args: &MigrateFlagArgs) -> Result<ExitCode> {
-    let manifest = load(global)?.manifest;
-    let venue = declared(&manifest, &args.to)?;
-    let hubspot = connect(&manifest).await?.map_err(|why| {
+pub(super) async fn run_migrate_flag(global: &GlobalArgs, args: &MigrateFlagArgs) -> Result<ExitCode> {
+    let manifest = load_manifest(global)?.manifest;
+    let venue = find_declared_venue(&manifest, &args.to)?;
+    let hubspot = connect_to_hubspot(&manifest).await?.map_err(|why| {
         Error::usage(format!("HubSpot can't be reached: {why}"))
             .hint("add `[hubspot] token` to the manifest, and set what it refers to")
     })?;
-    let portal = hubspot.portal_id().await.map_err(unanswered)?;
+    let portal = hubspot.portal_id().await.map_err(hubspot_error)?;
     check_portal(&manifest, portal)?;
-    let properties = hubspot.properties().await.map_err(unanswered)?;
+    let properties = hubspot.list_properties().await.map_err(hubspot_error)?;
     let properties = properties.into_iter().map(|property| (property.name.clone(), property)).collect();
-    check(&manifest, venue, &args.from, &LivePortal { portal_id: portal, properties, ..LivePortal::default() })?;
+    check_migration(
+        &manifest,
+        venue,
+        &args.from,
+        &LivePortal { portal_id: portal, properties, ..LivePortal::default() },
+    )?;
     let task = MigrationTask {
         hubspot,
         venue,
         portal,
-        migration: Migration {
+        migration: FlagMigration {
             from: args.from.clone(),
             to: LedgerProperties::new(&venue.name, &venue.flag_property),
             also_synced: args.also_synced,
@@ -43,20 +48,20 @@ pub(super) async fn run_migrate_flag(global: &Global, args: &MigrateFlagArgs) ->
         json: global.json.then(JsonLines::default),
     };
     if !args.yes {
-        let found = task.pass(true).await?;
+        let found = task.run_pass(true).await?;
         if args.dry_run || found.tally.moved + found.tally.had_both == 0 {
             return Ok(ExitCode::Done);
         }
-        let mut asker = ask::terminal(global).ok_or_else(|| ask::nobody(&["--yes"]))?;
+        let mut asker = ask::terminal_prompter(global).ok_or_else(|| ask::missing_flags_error(&["--yes"]))?;
         let question = format!("Do you want to move them to {}? Type `yes` to confirm", venue.name);
-        if asker.text(&question, Some("no"))? != "yes" {
+        if asker.ask_for_text(&question, Some("no"))? != "yes" {
             return Err(Error::new(ExitCode::Cancelled, "not confirmed; nothing was changed"));
         }
     }
-    let done = task.pass(false).await?;
+    let done = task.run_pass(false).await?;
     Ok(match done.tally {
-        Tally { failed: 0, .. } => ExitCode::Done,
-        Tally { moved: 0, had_both: 0, .. } => ExitCode::Failed,
+        MigrationTally { failed: 0, .. } => ExitCode::Done,
+        MigrationTally { moved: 0, had_both: 0, .. } => ExitCode::Failed,
         _ => ExitCode::Partial,
     })
 }
@@ -65,7 +70,7 @@ pub(super) async fn run_migrate_flag(global: &Global, args: &MigrateFlagArgs) ->
 fn check_migration(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) -> Result<()> {
     let Some(property) = portal.properties.get(from) else {
         let mut error = Error::usage(format!("HubSpot has no contact property {from}"));
-        if let Some(nearest) = nearest(from, portal.properties.keys()) {
+        if let Some(nearest) = nearest_name(from, portal.properties.keys()) {
             error = error.hint(format!("did you mean {nearest}?"));
         }
         return Err(error.hint("use the property's internal name (HubSpot, Settings, Properties, `</>`)"));
@@ -75,7 +80,8 @@ fn check_migration(manifest: &Manifest, venue: &Venue, from: &str, portal: &Live
         return Err(Error::usage(format!("{from} is not a checkbox but {kind}/{field}")));
     }
     let declared = manifest.venues.iter().find(|venue| venue.flag_property == from).map(|venue| &*venue.name);
-    let owner = declared.or_else(|| parse_name(from).map(|(_, slug)| slug)).map(|venue| format!("venue {venue}"));
+    let owner =
+        declared.or_else(|| parse_property_name(from).map(|(_, slug)| slug)).map(|venue| format!("venue {venue}"));
     if let Some(owner) = owner.or_else(|| naming::marked_owner(&property.description)) {
         return Err(Error::refused(format!(
             "{from} is the flag of {owner}: its contacts would become leads of another venue; nothing was changed"
@@ -88,7 +94,7 @@ fn check_migration(manifest: &Manifest, venue: &Venue, from: &str, portal: &Live
     }
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
     let there = |name: &str| portal.properties.contains_key(name);
-    let is_tick_box = portal.properties.get(&ledger.flag).is_some_and(Property::is_tick_box);
+    let is_tick_box = portal.properties.get(&ledger.flag).is_some_and(ContactProperty::is_tick_box);
     match [&ledger.flag, &ledger.status].into_iter().find(|name| !there(name)) {
         Some(name) => Err(Error::usage(format!("HubSpot doesn't have {name} yet, a property of {}", venue.name))
             .hint("`deployer apply` creates it")),
@@ -109,17 +115,17 @@ fn hubspot_error(error: VendorError) -> Error {
 }
 
 struct MigrationTask<'a> {
-    hubspot: HubSpot,
+    hubspot: HubSpotClient,
     venue: &'a Venue,
     portal: u64,
-    migration: Migration,
+    migration: FlagMigration,
     json: Option<JsonLines>,
 }
 
 /// The result of a pass.
 #[derive(Default)]
 struct MigrationPass {
-    tally: Tally,
+    tally: MigrationTally,
     /// The first contacts that were left alone or couldn't be written, with the reason.
     shown: Vec<String>,
 }
@@ -127,37 +133,37 @@ struct MigrationPass {
 impl MigrationTask<'_> {
     /// One pass over all contacts, reported as it goes and at the end.
     async fn run_pass(&self, dry_run: bool) -> Result<MigrationPass> {
-        let migration = Migration { dry_run, ..self.migration.clone() };
+        let migration = FlagMigration { dry_run, ..self.migration.clone() };
         let mut passed = MigrationPass::default();
         let shown = &mut passed.shown;
-        let on_contact = |id: &str, fate: &Fate| {
+        let on_contact = |id: &str, fate: &MigrationFate| {
             let (what, why) = match fate {
-                Fate::Left(status) => ("left", status),
-                Fate::Failed(why) => ("failed", why),
-                Fate::Moved | Fate::HadBoth | Fate::Settled => return,
+                MigrationFate::Left(status) => ("left", status),
+                MigrationFate::Failed(why) => ("failed", why),
+                MigrationFate::Moved | MigrationFate::HadBoth | MigrationFate::Settled => return,
             };
             if let Some(lines) = &self.json {
-                lines.line("contact", json!({ "id": id, "what": what, "why": why, "dry_run": dry_run }));
+                lines.print_line("contact", json!({ "id": id, "what": what, "why": why, "dry_run": dry_run }));
             }
             if shown.len() < SHOWN {
                 shown.push(format!("  contact {id}  {what}: {why}"));
             }
         };
-        let on_batch = |tally: &Tally| {
+        let on_batch = |tally: &MigrationTally| {
             let done = tally.moved + tally.had_both;
             let word = if dry_run { "to move" } else { "moved" };
             anstream::eprintln!("  {done} {word}, {} left", tally.left);
         };
-        let result = migration.pass(&self.hubspot, &mut passed.tally, on_contact, on_batch).await;
-        self.tell(&passed, dry_run, result.is_err());
+        let result = migration.run_pass(&self.hubspot, &mut passed.tally, on_contact, on_batch).await;
+        self.print_pass(&passed, dry_run, result.is_err());
         result.map(|()| passed).map_err(|error| {
-            let error = unanswered(error);
+            let error = hubspot_error(error);
             error.hint("each contact has one flag or the other: run the same command again to continue")
         })
     }
 
     fn print_pass(&self, passed: &MigrationPass, dry_run: bool, broken_off: bool) {
-        let Tally { moved, had_both, left, failed } = passed.tally;
+        let MigrationTally { moved, had_both, left, failed } = passed.tally;
         let (from, to) = (&self.migration.from, &self.migration.to.flag);
         if let Some(lines) = &self.json {
             let mut line = json!({
@@ -169,7 +175,7 @@ impl MigrationTask<'_> {
             {
                 line.extend(tally);
             }
-            lines.line("migration", line);
+            lines.print_line("migration", line);
             return;
         }
         for line in &passed.shown {

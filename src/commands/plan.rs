@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use super::artifacts::Artifacts;
-use super::hubspot::Access;
-use super::reconcile::{Planned, make_plan, notes, plan_code, plan_from, show};
+use super::hubspot::HubSpotAccess;
+use super::reconcile::{PlannedChanges, make_plan, plan_exit_code, plan_from, plan_notes, show_plan};
 use super::saved;
-use super::session::{Session, format};
-use crate::cli::{Global, PlanArgs, PlanFormat, Refresh};
+use super::session::{Session, output_format};
+use crate::cli::{GlobalArgs, PlanArgs, PlanFormat, PlanRefresh};
 use crate::render::{plan_html, plan_markdown};
 use deployer_aws::observe::observe_lists;
-use deployer_core::desired::desired;
+use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::snapshot::Snapshot;
@@ -23,33 +23,34 @@ aliases with their version and asynchronous settings, reserved concurrency, and 
 groups. Not searched for: unmarked resources of venues that are no longer declared. `--refresh full` reads \
 everything, as an apply always does";
 
-pub(super) async fn run_plan(global: &Global, args: &PlanArgs) -> Result<ExitCode> {
-    let format = format(global.json, args.format)?;
-    let global = Global { json: format == PlanFormat::Json, ..global.clone() };
+pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode> {
+    let format = output_format(global.json, args.format)?;
+    let global = GlobalArgs { json: format == PlanFormat::Json, ..global.clone() };
     let session = Session::open(&global).await?;
-    let hubspot = Access::open(&session).await?;
+    let hubspot = HubSpotAccess::open(&session).await?;
     hubspot.check_archiving(args.inputs.archive_properties)?;
-    let artifacts = Artifacts::prepare(&session, args.inputs.artifact.as_deref()).await?;
-    let mut desired = desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
+    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref()).await?;
+    let mut desired =
+        derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = args.inputs.archive_properties;
     let targets = &args.inputs.target;
-    let deployed = desired.deployed();
-    let mut planned = match refresh(args, deployed.len())? {
-        Refresh::Full => make_plan(&session, &hubspot, &desired, targets).await?,
-        Refresh::Fast => {
+    let deployed = desired.deployed_venues();
+    let mut planned = match choose_refresh(args, deployed.len())? {
+        PlanRefresh::Full => make_plan(&session, &hubspot, &desired, targets).await?,
+        PlanRefresh::Fast => {
             let lists = observe_lists(&session.aws, &session.scope, &desired.deployment, &deployed);
-            let (snapshot, portal) = tokio::join!(lists, hubspot.observe(&session));
+            let (snapshot, portal) = tokio::join!(lists, hubspot.observe_portal(&session));
             let mut planned = plan_from(&desired, Snapshot { portal: portal?, ..snapshot }, targets)?;
             planned.plan.notes.push(LISTS_ONLY.to_owned());
             planned
         }
     };
-    planned.plan.notes.extend(notes(&session, &hubspot));
-    print(&session, format, &planned)?;
+    planned.plan.notes.extend(plan_notes(&session, &hubspot));
+    print_plan(&session, format, &planned)?;
     if let Some(path) = &args.out {
-        saved::write(&session, &planned, &artifacts.hashes(), &args.inputs, path)?;
+        saved::write_saved_plan(&session, &planned, &artifacts.artifact_hashes(), &args.inputs, path)?;
     }
-    let code = plan_code(&planned.plan);
+    let code = plan_exit_code(&planned.plan);
     if code == ExitCode::Done && args.detailed_exitcode && !planned.plan.changes.is_empty() {
         return Ok(ExitCode::Changes);
     }
@@ -57,12 +58,12 @@ pub(super) async fn run_plan(global: &Global, args: &PlanArgs) -> Result<ExitCod
 }
 
 /// Prints a plan and its cost to stdout.
-fn print_plan(session: &Session, format: PlanFormat, planned: &Planned) -> Result<()> {
+fn print_plan(session: &Session, format: PlanFormat, planned: &PlannedChanges) -> Result<()> {
     let cost = planned.cost.as_ref();
     match format {
-        PlanFormat::Text | PlanFormat::Json => show(session, planned),
-        PlanFormat::Markdown => document(&plan_markdown(&planned.plan, cost))?,
-        PlanFormat::Html => document(&plan_html(&planned.plan, cost))?,
+        PlanFormat::Text | PlanFormat::Json => show_plan(session, planned),
+        PlanFormat::Markdown => print_document(&plan_markdown(&planned.plan, cost))?,
+        PlanFormat::Html => print_document(&plan_html(&planned.plan, cost))?,
     }
     Ok(())
 }
@@ -75,14 +76,14 @@ fn print_document(text: &str) -> Result<()> {
 }
 
 /// How much to read. A saved plan is applied as it is, so it needs a full read.
-fn choose_refresh(args: &PlanArgs, venues: usize) -> Result<Refresh> {
+fn choose_refresh(args: &PlanArgs, venues: usize) -> Result<PlanRefresh> {
     match (args.refresh, &args.out) {
-        (Some(Refresh::Fast), Some(_)) => {
+        (Some(PlanRefresh::Fast), Some(_)) => {
             Err(Error::usage("a plan made with --refresh fast can't be saved")
                 .hint("leave out --refresh fast or --out"))
         }
-        (None, None) if venues > FULL_UP_TO => Ok(Refresh::Fast),
-        (asked, _) => Ok(asked.unwrap_or(Refresh::Full)),
+        (None, None) if venues > FULL_UP_TO => Ok(PlanRefresh::Fast),
+        (asked, _) => Ok(asked.unwrap_or(PlanRefresh::Full)),
     }
 }
 
@@ -100,11 +101,11 @@ mod tests {
             let Command::Plan(args) = cli.command else { return None };
             refresh(&args, venues).ok()
         };
-        assert_eq!(refresh(&[], 50), Some(Refresh::Full));
-        assert_eq!(refresh(&[], 51), Some(Refresh::Fast));
-        assert_eq!(refresh(&["--refresh", "full"], 1000), Some(Refresh::Full));
-        assert_eq!(refresh(&["--refresh", "fast"], 1), Some(Refresh::Fast));
-        assert_eq!(refresh(&["--out", "plan.json"], 1000), Some(Refresh::Full));
+        assert_eq!(refresh(&[], 50), Some(PlanRefresh::Full));
+        assert_eq!(refresh(&[], 51), Some(PlanRefresh::Fast));
+        assert_eq!(refresh(&["--refresh", "full"], 1000), Some(PlanRefresh::Full));
+        assert_eq!(refresh(&["--refresh", "fast"], 1), Some(PlanRefresh::Fast));
+        assert_eq!(refresh(&["--out", "plan.json"], 1000), Some(PlanRefresh::Full));
         assert_eq!(refresh(&["--out", "plan.json", "--refresh", "fast"], 1), None);
     }
 }

@@ -5,43 +5,43 @@ use std::io::{BufRead, IsTerminal};
 use tokio_util::sync::CancellationToken;
 
 use super::blockers;
-use super::hubspot::Access;
+use super::hubspot::HubSpotAccess;
 use super::locking;
 use super::saved;
 use super::session::Session;
-use crate::cli::{Asking, Execution};
-use crate::render::{Progress, cost_line, plan_text, result_text};
-use deployer_aws::lock::Lock;
+use crate::cli::{ConfirmArgs, ExecutionArgs};
+use crate::render::{ApplyProgress, cost_line, plan_text, result_text};
+use deployer_aws::lock::HeldLock;
 use deployer_aws::observe::observe;
-use deployer_core::cost::{Assumptions, Estimate, estimate};
+use deployer_core::cost::{CostAssumptions, CostEstimate, estimate};
 use deployer_core::desired::Desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::plan::{Origin, Plan, SavedPlan, invariants, plan};
+use deployer_core::plan::{Plan, PlanOrigin, SavedPlan, invariants, plan};
 use deployer_core::snapshot::Snapshot;
-use deployer_reconcile::apply::{self, Inputs, Options, Outcome};
+use deployer_reconcile::apply::{self, ApplyInputs, ApplyOptions, ApplyOutcome};
 
 /// A plan and its inputs.
 pub(super) struct PlannedChanges {
     pub(super) plan: Plan,
     pub(super) snapshot: Snapshot,
     /// What a month costs before and after, if known.
-    pub(super) cost: Option<Estimate>,
+    pub(super) cost: Option<CostEstimate>,
 }
 
 /// Observes everything that is declared or owned.
 pub(super) async fn make_snapshot(session: &Session, desired: &Desired) -> Snapshot {
-    observe(&session.aws, &session.scope, &desired.deployment, &desired.deployed()).await
+    observe(&session.aws, &session.scope, &desired.deployment, &desired.deployed_venues()).await
 }
 
 /// Observes and plans. Every plan is checked against the invariants before anybody sees it.
 pub(super) async fn make_plan(
     session: &Session,
-    hubspot: &Access,
+    hubspot: &HubSpotAccess,
     desired: &Desired,
     targets: &[String],
 ) -> Result<PlannedChanges> {
-    let (snapshot, portal) = tokio::join!(make_snapshot(session, desired), hubspot.observe(session));
+    let (snapshot, portal) = tokio::join!(make_snapshot(session, desired), hubspot.observe_portal(session));
     plan_from(desired, Snapshot { portal: portal?, ..snapshot }, targets)
 }
 
@@ -49,15 +49,15 @@ pub(super) async fn make_plan(
 pub(super) fn plan_from(desired: &Desired, snapshot: Snapshot, targets: &[String]) -> Result<PlannedChanges> {
     for target in targets {
         let declared = desired.venues.iter().any(|venue| venue.venue == *target);
-        if !declared && !snapshot.knows(target, &desired.deployment) {
+        if !declared && !snapshot.knows_venue(target, &desired.deployment) {
             return Err(Error::usage(format!("--target {target}: no venue of this name is declared or deployed"))
                 .hint("`deployer venue list` lists the declared venues"));
         }
     }
     let plan = plan(desired, &snapshot, targets);
-    refuse_violations(invariants::violations(&plan, desired, &snapshot))?;
+    refuse_violations(invariants::find_violations(&plan, desired, &snapshot))?;
     // Lists alone don't tell what runs, so there is nothing to estimate.
-    let cost = snapshot.listed.is_empty().then(|| estimate(desired, &snapshot, targets, &Assumptions::default()));
+    let cost = snapshot.listed.is_empty().then(|| estimate(desired, &snapshot, targets, &CostAssumptions::default()));
     Ok(PlannedChanges { plan, snapshot, cost })
 }
 
@@ -73,11 +73,11 @@ pub(super) fn refuse_violations(violations: Vec<String>) -> Result<()> {
 }
 
 /// What a plan notes besides the changes.
-pub(super) fn plan_notes(session: &Session, hubspot: &Access) -> Vec<String> {
+pub(super) fn plan_notes(session: &Session, hubspot: &HubSpotAccess) -> Vec<String> {
     let manifest = session.manifest();
     let mut notes: Vec<String> =
-        manifest.venues.iter().filter_map(|venue| blockers::note(venue, blockers::today())).collect();
-    notes.extend(hubspot.note(manifest));
+        manifest.venues.iter().filter_map(|venue| blockers::blocker_note(venue, blockers::today_in_utc())).collect();
+    notes.extend(hubspot.hubspot_note(manifest));
     notes.extend(session.loaded.advice.iter().map(ToString::to_string));
     notes
 }
@@ -86,9 +86,9 @@ pub(super) fn plan_notes(session: &Session, hubspot: &Access) -> Vec<String> {
 pub(super) fn show_plan(session: &Session, planned: &PlannedChanges) {
     match &session.json {
         Some(lines) => {
-            lines.plan(&planned.plan);
+            lines.print_plan(&planned.plan);
             if let Some(cost) = &planned.cost {
-                lines.cost(cost);
+                lines.print_cost(cost);
             }
         }
         None => {
@@ -143,7 +143,7 @@ pub(super) fn refuse_protected(plan: &Plan) -> Result<()> {
 
 /// Asks for confirmation before anything is changed.
 pub(super) fn confirm_changes(session: &Session, yes: bool, question: &str, answer: &str) -> Result<()> {
-    confirmed(session.json.is_some(), yes, question, answer)
+    confirm_on_terminal(session.json.is_some(), yes, question, answer)
 }
 
 /// Like [`confirm`], without a session.
@@ -167,8 +167,8 @@ pub(super) fn confirm_on_terminal(json: bool, yes: bool, question: &str, answer:
 /// A command that plans and applies, so that all such commands take the same path.
 pub(super) struct ReconcileTask<'a> {
     pub(super) session: &'a Session,
-    pub(super) asking: &'a Asking,
-    pub(super) options: Options,
+    pub(super) asking: &'a ConfirmArgs,
+    pub(super) options: ApplyOptions,
     /// The command that continues after an interruption: `deployer apply`.
     pub(super) command: &'a str,
     /// The question asked before anything changes, and the answer that confirms it.
@@ -176,8 +176,8 @@ pub(super) struct ReconcileTask<'a> {
 }
 
 /// The options for applying the plan of an apply or a destroy.
-pub(super) fn apply_options(session: &Session, execution: &Execution) -> Options {
-    Options { parallelism: execution.parallelism, rate_limited: !session.local, ..Options::default() }
+pub(super) fn apply_options(session: &Session, execution: &ExecutionArgs) -> ApplyOptions {
+    ApplyOptions { parallelism: execution.parallelism, rate_limited: !session.local, ..ApplyOptions::default() }
 }
 
 impl ReconcileTask<'_> {
@@ -187,33 +187,33 @@ impl ReconcileTask<'_> {
         &self,
         make: impl AsyncFn() -> Result<PlannedChanges>,
         refuse: impl Fn(&PlannedChanges) -> Result<()>,
-        inputs: impl AsyncFn(&Plan) -> Result<Inputs>,
+        inputs: impl AsyncFn(&Plan) -> Result<ApplyInputs>,
     ) -> Result<ExitCode> {
         let shown = make().await?;
-        show(self.session, &shown);
+        show_plan(self.session, &shown);
         refuse(&shown)?;
         if shown.plan.changes.is_empty() {
-            return Ok(plan_code(&shown.plan));
+            return Ok(plan_exit_code(&shown.plan));
         }
         let mut given = inputs(&shown.plan).await?;
-        confirm(self.session, self.asking.yes, self.question.0, self.question.1)?;
-        let lock = locking::take(self.session, self.asking, self.command).await?;
+        confirm_changes(self.session, self.asking.yes, self.question.0, self.question.1)?;
+        let lock = locking::take_lock(self.session, self.asking, self.command).await?;
         let result = async {
             let planned = make().await?;
             if planned.plan.changes != shown.plan.changes {
-                self.tell("Something has changed since this plan was made. The new plan:");
-                show(self.session, &planned);
+                self.print_notice("Something has changed since this plan was made. The new plan:");
+                show_plan(self.session, &planned);
                 refuse(&planned)?;
                 if planned.plan.changes.is_empty() {
-                    return Ok(plan_code(&planned.plan));
+                    return Ok(plan_exit_code(&planned.plan));
                 }
                 given = inputs(&planned.plan).await?;
-                confirm(self.session, self.asking.yes, self.question.0, self.question.1)?;
+                confirm_changes(self.session, self.asking.yes, self.question.0, self.question.1)?;
             }
-            Ok(self.execute(&planned.plan, &given, &lock).await)
+            Ok(self.apply_plan(&planned.plan, &given, &lock).await)
         }
         .await;
-        locking::release(self.session, lock).await;
+        locking::release_lock(self.session, lock).await;
         result
     }
 
@@ -225,29 +225,30 @@ impl ReconcileTask<'_> {
         artifacts: &[String],
         make: impl AsyncFn() -> Result<PlannedChanges>,
         refuse: impl Fn(&PlannedChanges) -> Result<()>,
-        inputs: impl AsyncFn(&Plan) -> Result<Inputs>,
+        inputs: impl AsyncFn(&Plan) -> Result<ApplyInputs>,
     ) -> Result<ExitCode> {
         let check = async || {
             let planned = make().await?;
-            let origin = Origin { snapshot: &planned.snapshot, manifest: self.session.loaded.text(), artifacts };
-            let moved = saved.moved(&planned.plan, &origin);
-            if moved.is_empty() { Ok(planned) } else { Err(saved::stale(moved)) }
+            let origin =
+                PlanOrigin { snapshot: &planned.snapshot, manifest: self.session.loaded.redacted_text(), artifacts };
+            let moved = saved.changes_since(&planned.plan, &origin);
+            if moved.is_empty() { Ok(planned) } else { Err(saved::stale_plan_error(moved)) }
         };
         // A stale plan is refused before the lock is taken, so nothing is written.
         let planned = check().await?;
-        show(self.session, &planned);
+        show_plan(self.session, &planned);
         refuse(&planned)?;
         if planned.plan.changes.is_empty() {
-            return Ok(plan_code(&planned.plan));
+            return Ok(plan_exit_code(&planned.plan));
         }
         let given = inputs(&planned.plan).await?;
-        let lock = locking::take(self.session, self.asking, self.command).await?;
+        let lock = locking::take_lock(self.session, self.asking, self.command).await?;
         let result = async {
             let planned = check().await?;
-            Ok(self.execute(&planned.plan, &given, &lock).await)
+            Ok(self.apply_plan(&planned.plan, &given, &lock).await)
         }
         .await;
-        locking::release(self.session, lock).await;
+        locking::release_lock(self.session, lock).await;
         result
     }
 
@@ -258,49 +259,49 @@ impl ReconcileTask<'_> {
     }
 
     /// Applies a plan, shows its progress, and returns the exit code.
-    pub(super) async fn apply_plan(&self, plan: &Plan, inputs: &Inputs, lock: &Lock) -> ExitCode {
+    pub(super) async fn apply_plan(&self, plan: &Plan, inputs: &ApplyInputs, lock: &HeldLock) -> ExitCode {
         let session = self.session;
-        let progress = Progress::new(plan.changes.len());
-        let on_event = |event: apply::Event| match &session.json {
-            Some(lines) => lines.event(&event),
-            None => progress.event(&event),
+        let progress = ApplyProgress::new(plan.changes.len());
+        let on_event = |event: apply::ApplyEvent| match &session.json {
+            Some(lines) => lines.print_event(&event),
+            None => progress.show_event(&event),
         };
         // Without the lock, somebody else may be applying: finish the calls in flight and start nothing new.
-        let cancel = lock.lost().child_token();
-        let watcher = tokio::spawn(watch_for_signals(cancel.clone()));
+        let cancel = lock.lost_token().child_token();
+        let watcher = tokio::spawn(cancel_on_signal(cancel.clone()));
         let outcome = apply::apply(&session.aws, plan, inputs, &self.options, &cancel, &on_event).await;
         watcher.abort();
-        progress.end();
-        if lock.lost().is_cancelled() {
-            self.tell("The lock was lost: it could not be renewed, or `deployer unlock` removed it.");
+        progress.clear_bar();
+        if lock.lost_token().is_cancelled() {
+            self.print_notice("The lock was lost: it could not be renewed, or `deployer unlock` removed it.");
         }
-        let code = outcome_code(plan, &outcome);
+        let code = outcome_exit_code(plan, &outcome);
         match &session.json {
-            Some(lines) => lines.result(&outcome, code),
+            Some(lines) => lines.print_result(&outcome, code),
             None => anstream::print!("\n{}", result_text(&outcome, self.command)),
         }
         code
     }
 }
 
-fn outcome_exit_code(plan: &Plan, outcome: &Outcome) -> ExitCode {
+fn outcome_exit_code(plan: &Plan, outcome: &ApplyOutcome) -> ExitCode {
     if outcome.cancelled {
         ExitCode::Cancelled
     } else if !outcome.failed.is_empty() {
         if outcome.done.is_empty() { ExitCode::Failed } else { ExitCode::Partial }
     } else {
-        plan_code(plan)
+        plan_exit_code(plan)
     }
 }
 
 /// The first Ctrl-C (or SIGTERM) lets the calls in flight finish and starts nothing new; the second ends the process.
 pub(super) async fn cancel_on_signal(cancel: CancellationToken) {
-    if signal().await.is_err() {
+    if wait_for_signal().await.is_err() {
         return;
     }
     anstream::eprintln!("\nFinishing the calls in flight; press Ctrl-C again to stop immediately.");
     cancel.cancel();
-    if signal().await.is_ok() {
+    if wait_for_signal().await.is_ok() {
         anstream::eprintln!("Stopped. Run the same command again to continue.");
         std::process::exit(i32::from(ExitCode::Cancelled as u8));
     }

@@ -5,36 +5,37 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::status::{code, read};
-use crate::cli::{Global, ReportArgs, ReportFormat};
+use super::status::{overview_exit_code, read_overview};
+use crate::cli::{GlobalArgs, ReportArgs, ReportFormat};
 use crate::render::{JsonLines, report_html, report_markdown};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
-pub(super) async fn run_report(global: &Global, args: &ReportArgs) -> Result<ExitCode> {
-    let format = format(global.json, args)?;
-    let overview = read(global, &[], &args.since).await?;
+pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result<ExitCode> {
+    let format = report_format(global.json, args)?;
+    let overview = read_overview(global, &[], &args.since).await?;
     let text = match format {
         ReportFormat::Html => report_html(&overview),
         ReportFormat::Markdown => report_markdown(&overview),
         ReportFormat::Json => JsonLines::status_lines(&overview),
     };
     match &args.out {
-        None => print(&text)?,
+        None => print_report(&text)?,
         Some(path) => {
-            write(path, &text)?;
+            write_report(path, &text)?;
             let path = path.display().to_string();
             if global.json {
-                JsonLines::default().line("report", json!({ "path": path, "unreadable": overview.unreadable() }));
+                JsonLines::default()
+                    .print_line("report", json!({ "path": path, "unreadable": overview.unreadable_reasons() }));
             } else {
                 anstream::println!("Wrote the report to {path}.");
-                for reason in overview.unreadable() {
+                for reason in overview.unreadable_reasons() {
                     anstream::eprintln!("unreadable: {reason}");
                 }
             }
         }
     }
-    Ok(code(&overview))
+    Ok(overview_exit_code(&overview))
 }
 
 /// The format of the report. `--json` means `--format json`; with `--out`, it only affects what is printed.

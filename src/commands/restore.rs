@@ -2,35 +2,35 @@
 
 use serde_json::json;
 
-use super::decommission::{close, open, tell};
-use super::reconcile::confirmed;
-use crate::cli::{Global, RestoreArgs};
+use super::decommission::{open_archive, report_outcome, report_step};
+use super::reconcile::confirm_on_terminal;
+use crate::cli::{GlobalArgs, RestoreArgs};
 use crate::render::{FORMAT_VERSION, JsonLines, comparison_text, restore_text};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_janitor::decommission::Cx;
-use deployer_janitor::decommission::carry_out::Event;
-use deployer_janitor::decommission::restore::{Plan, carry_out};
+use deployer_janitor::decommission::DecommissionContext;
+use deployer_janitor::decommission::carry_out::DecommissionEvent;
+use deployer_janitor::decommission::restore::{RestorePlan, carry_out_restore};
 
-pub(super) async fn run_restore(global: &Global, args: &RestoreArgs) -> Result<ExitCode> {
-    let (aws, scope, mut archive) = open(global, &args.archive).await?;
-    let cx = Cx { aws: &aws, scope: &scope, delays: true };
-    let plan = Plan::new(&cx, &archive, &args.ids).await?;
+pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Result<ExitCode> {
+    let (aws, scope, mut archive) = open_archive(global, &args.archive).await?;
+    let cx = DecommissionContext { aws: &aws, scope: &scope, delays: true };
+    let plan = RestorePlan::new(&cx, &archive, &args.ids).await?;
     let json = global.json.then(JsonLines::default);
     match &json {
         Some(lines) => {
-            lines.line(
+            lines.print_line(
                 "restore",
                 json!({ "format_version": FORMAT_VERSION, "account": scope.account, "region": scope.region }),
             );
             for (target, action) in &plan.items {
-                lines.line(
+                lines.print_line(
                     "item",
                     json!({ "id": target.id, "kind": target.kind, "name": target.name, "action": action }),
                 );
             }
             for refusal in &plan.refusals {
-                lines.line("refused", refusal);
+                lines.print_line("refused", refusal);
             }
         }
         None => {
@@ -50,7 +50,7 @@ pub(super) async fn run_restore(global: &Global, args: &RestoreArgs) -> Result<E
     }
     if args.dry_run || !plan.has_changes() {
         if let Some(lines) = &json {
-            lines.line("result", json!({ "exit_code": ExitCode::Done as u8 }));
+            lines.print_line("result", json!({ "exit_code": ExitCode::Done as u8 }));
         }
         return Ok(ExitCode::Done);
     }
@@ -59,9 +59,9 @@ pub(super) async fn run_restore(global: &Global, args: &RestoreArgs) -> Result<E
          mappings poll.",
         scope.account
     );
-    confirmed(global.json, args.yes, &question, &scope.account)?;
-    let on_event = |event: &Event| tell(json.as_ref(), event);
-    let (outcome, comparisons) = carry_out(&cx, &plan, &mut archive, &on_event).await;
+    confirm_on_terminal(global.json, args.yes, &question, &scope.account)?;
+    let on_event = |event: &DecommissionEvent| report_step(json.as_ref(), event);
+    let (outcome, comparisons) = carry_out_restore(&cx, &plan, &mut archive, &on_event).await;
     match &json {
         // Values of environment variables must not end up in logs.
         Some(lines) => {
@@ -73,10 +73,10 @@ pub(super) async fn run_restore(global: &Global, args: &RestoreArgs) -> Result<E
                 });
                 let differing: Vec<_> = differing.collect();
                 let (id, now, same) = (&comparison.id, &comparison.now, comparison.same);
-                lines.line("compared", json!({ "id": id, "now": now, "same": same, "differences": differing }));
+                lines.print_line("compared", json!({ "id": id, "now": now, "same": same, "differences": differing }));
             }
         }
         None => anstream::print!("\n{}", comparison_text(&comparisons)),
     }
-    Ok(close(json.as_ref(), &outcome, "the same command"))
+    Ok(report_outcome(json.as_ref(), &outcome, "the same command"))
 }

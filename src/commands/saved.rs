@@ -4,27 +4,27 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::reconcile::Planned;
+use super::reconcile::PlannedChanges;
 use super::session::Session;
 use crate::cli::PlanInputs;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::plan::{Origin, SavedPlan, Unusable};
+use deployer_core::plan::{PlanOrigin, SavedPlan, UnusablePlan};
 
 /// Writes a plan to a file.
 pub(super) fn write_saved_plan(
     session: &Session,
-    planned: &Planned,
+    planned: &PlannedChanges,
     artifacts: &[String],
     asked: &PlanInputs,
     path: &Path,
 ) -> Result<()> {
-    let origin = Origin { snapshot: &planned.snapshot, manifest: session.loaded.text(), artifacts };
+    let origin = PlanOrigin { snapshot: &planned.snapshot, manifest: session.loaded.redacted_text(), artifacts };
     let saved = SavedPlan::new(planned.plan.clone(), &origin, &asked.target, asked.archive_properties);
     std::fs::write(path, saved.to_text())
         .map_err(|error| Error::failed(format!("could not save the plan to {}", path.display())).caused_by(&error))?;
     match &session.json {
-        Some(lines) => lines.line("saved", json!({ "path": path.display().to_string() })),
+        Some(lines) => lines.print_line("saved", json!({ "path": path.display().to_string() })),
         // On stderr, since stdout has the plan, which may be a document.
         None => anstream::eprintln!("\nSaved. To apply exactly this plan: deployer apply {}", path.display()),
     }
@@ -37,12 +37,12 @@ pub(super) fn read_saved_plan(path: &Path) -> Result<SavedPlan> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::usage(format!("could not read the saved plan {shown}")).caused_by(&error))?;
     SavedPlan::from_text(&text).map_err(|unusable| match unusable {
-        Unusable::NoPlan(reason) => Error::usage(format!("{shown} is not a saved plan: {reason}")).hint(MAKE_ONE),
-        Unusable::OtherVersion(version) => {
+        UnusablePlan::NoPlan(reason) => Error::usage(format!("{shown} is not a saved plan: {reason}")).hint(MAKE_ONE),
+        UnusablePlan::OtherVersion(version) => {
             let what = format!("{shown} was saved by another version of deployer (format {version})");
             Error::new(ExitCode::Stale, what).hint(MAKE_ONE)
         }
-        Unusable::Edited => {
+        UnusablePlan::Edited => {
             let what = format!("{shown} was edited after it was saved; nothing was changed");
             Error::new(ExitCode::Stale, what).hint(MAKE_ONE)
         }

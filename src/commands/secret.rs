@@ -5,22 +5,22 @@ use std::io::{IsTerminal, Read};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::reconcile::confirm;
-use super::secret_values::{Resolved, resolve_venue};
-use super::session::{Session, declared};
-use crate::cli::{Global, SecretCommand};
+use super::reconcile::confirm_changes;
+use super::secret_values::{ResolvedCredential, resolve_venue_credentials};
+use super::session::{Session, find_declared_venue};
+use crate::cli::{GlobalArgs, SecretCommand};
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{SecretValue, Status, Venue};
-use deployer_core::naming::{Names, TAG_DEPLOYMENT};
+use deployer_core::naming::{TAG_DEPLOYMENT, VenueNames};
 
-pub(super) async fn run_secret(global: &Global, command: SecretCommand) -> Result<ExitCode> {
+pub(super) async fn run_secret(global: &GlobalArgs, command: SecretCommand) -> Result<ExitCode> {
     let session = Session::open(global).await?;
     match command {
-        SecretCommand::Set { venue, key } => set(&session, &venue, &key).await,
-        SecretCommand::Push { venue, yes } => push(&session, &venue, yes).await,
-        SecretCommand::Status { venue, compare } => status(&session, &venue, compare).await,
+        SecretCommand::Set { venue, key } => set_credential(&session, &venue, &key).await,
+        SecretCommand::Push { venue, yes } => push_secrets(&session, &venue, yes).await,
+        SecretCommand::Status { venue, compare } => show_secret_status(&session, &venue, compare).await,
     }
 }
 
@@ -36,7 +36,7 @@ enum SecretState {
 }
 
 async fn set_credential(session: &Session, name: &str, key: &str) -> Result<ExitCode> {
-    let venue = declared(session.manifest(), name)?;
+    let venue = find_declared_venue(session.manifest(), name)?;
     let key = key.to_uppercase();
     if !venue.secrets.iter().any(|(declared, _)| *declared == key) {
         let keys: Vec<String> = venue.secrets.iter().map(|(key, _)| key.to_lowercase()).collect();
@@ -44,29 +44,29 @@ async fn set_credential(session: &Session, name: &str, key: &str) -> Result<Exit
             .hint(format!("it has {}; declare another one in [venues.{name}.secrets]", keys.join(", "))));
     }
     // Checked first, so that nobody types a value that can't be stored.
-    let secret = usable(session, venue).await?;
-    let value = typed(&format!("{} of {name}: ", key.to_lowercase()))?;
-    let mut object = read(session, &secret).await?;
-    let changed = object.insert(key.clone(), Value::from(value.expose())).as_ref() != object.get(&key);
+    let secret = require_own_secret(session, venue).await?;
+    let value = read_typed_value(&format!("{} of {name}: ", key.to_lowercase()))?;
+    let mut object = read_secret(session, &secret).await?;
+    let changed = object.insert(key.clone(), Value::from(value.expose_value())).as_ref() != object.get(&key);
     if changed {
-        write(session, &secret, object).await?;
+        write_secret(session, &secret, object).await?;
     }
     let words = if changed { "is set" } else { "already has that value" };
-    tell(session, venue, &[key], words);
+    print_credentials(session, venue, &[key], words);
     Ok(ExitCode::Done)
 }
 
 async fn push_secrets(session: &Session, names: &[String], yes: bool) -> Result<ExitCode> {
     let mut changes = Vec::new();
     let mut unresolved = Vec::new();
-    for venue in chosen(session, names)?.into_iter().filter(|venue| venue.status != Status::Blocked) {
-        let secret = usable(session, venue).await?;
-        let mut object = read(session, &secret).await?;
+    for venue in chosen_venues(session, names)?.into_iter().filter(|venue| venue.status != Status::Blocked) {
+        let secret = require_own_secret(session, venue).await?;
+        let mut object = read_secret(session, &secret).await?;
         let mut keys = Vec::new();
-        for (key, _, resolved) in resolve_venue(session, venue).await? {
+        for (key, _, resolved) in resolve_venue_credentials(session, venue).await? {
             match resolved {
                 Ok(Some(value)) => {
-                    let value = Value::from(value.expose());
+                    let value = Value::from(value.expose_value());
                     if object.get(&key) != Some(&value) {
                         object.insert(key.clone(), value);
                         keys.push(key);
@@ -92,33 +92,34 @@ async fn push_secrets(session: &Session, names: &[String], yes: bool) -> Result<
         return Ok(ExitCode::Done);
     }
     for (venue, _, _, keys) in &changes {
-        tell(session, venue, keys, "differs from its reference");
+        print_credentials(session, venue, keys, "differs from its reference");
     }
-    confirm(session, yes, "Do you want to write the values of the references?", "yes")?;
+    confirm_changes(session, yes, "Do you want to write the values of the references?", "yes")?;
     for (venue, secret, object, keys) in changes {
-        write(session, &secret, object).await?;
-        tell(session, venue, &keys, "is set");
+        write_secret(session, &secret, object).await?;
+        print_credentials(session, venue, &keys, "is set");
     }
     Ok(ExitCode::Done)
 }
 
 async fn show_secret_status(session: &Session, names: &[String], compare: bool) -> Result<ExitCode> {
-    for venue in chosen(session, names)? {
+    for venue in chosen_venues(session, names)? {
         let secret = secret_name(session, venue);
-        let (state, since) = match seen(session, &secret).await.map_err(|error| failed(&secret, &error))? {
-            SecretState::Absent => ("absent", None),
-            SecretState::PendingDeletion(at) => ("pending_deletion", Some(at)),
-            SecretState::Foreign => ("not_ours", None),
-            SecretState::Ours(at) => ("present", Some(at)),
-        };
+        let (state, since) =
+            match read_secret_state(session, &secret).await.map_err(|error| secret_error(&secret, &error))? {
+                SecretState::Absent => ("absent", None),
+                SecretState::PendingDeletion(at) => ("pending_deletion", Some(at)),
+                SecretState::Foreign => ("not_ours", None),
+                SecretState::Ours(at) => ("present", Some(at)),
+            };
         let stored = match (compare, state) {
-            (true, "present") => Some(read(session, &secret).await?),
+            (true, "present") => Some(read_secret(session, &secret).await?),
             _ => None,
         };
         let mut credentials = Vec::new();
         if let Some(stored) = &stored {
-            for (key, reference, resolved) in resolve_venue(session, venue).await? {
-                credentials.push((key.to_lowercase(), comparison(stored.get(&key), &reference, &resolved)));
+            for (key, reference, resolved) in resolve_venue_credentials(session, venue).await? {
+                credentials.push((key.to_lowercase(), compare_with_reference(stored.get(&key), &reference, &resolved)));
             }
         }
         match &session.json {
@@ -128,7 +129,7 @@ async fn show_secret_status(session: &Session, names: &[String], compare: bool) 
                     .map(|(key, (found, verdict))| (key, json!({ "fingerprint": found, "is": verdict })))
                     .collect();
                 let line = json!({ "venue": venue.name, "secret": secret, "state": state, "since": since, "credentials": credentials });
-                lines.line("secret", line);
+                lines.print_line("secret", line);
             }
             None => {
                 let words = match (state, &since) {
@@ -151,17 +152,21 @@ async fn show_secret_status(session: &Session, names: &[String], compare: bool) 
 }
 
 /// The fingerprint of the stored value, and how it compares to the reference's.
-fn compare_with_reference(stored: Option<&Value>, reference: &str, resolved: &Resolved) -> (Option<String>, String) {
+fn compare_with_reference(
+    stored: Option<&Value>,
+    reference: &str,
+    resolved: &ResolvedCredential,
+) -> (Option<String>, String) {
     let stored = stored.and_then(Value::as_str);
     let verdict = match (stored, resolved) {
         (None, Ok(None)) => "missing: set it with `deployer secret set`".to_owned(),
         (None, _) => "missing: `deployer secret push` writes it".to_owned(),
         (Some(_), Ok(None)) => "set by hand (managed)".to_owned(),
-        (Some(stored), Ok(Some(value))) if stored == value.expose() => format!("matches {reference}"),
+        (Some(stored), Ok(Some(value))) if stored == value.expose_value() => format!("matches {reference}"),
         (Some(_), Ok(Some(_))) => format!("differs from {reference}"),
         (Some(_), Err(error)) => format!("not compared: {error}"),
     };
-    (stored.map(fingerprint), verdict)
+    (stored.map(fingerprint_value), verdict)
 }
 
 /// Eight hex digits that let two people check whether they have the same value, without revealing it.
@@ -173,7 +178,7 @@ fn fingerprint_value(value: &str) -> String {
 async fn require_own_secret(session: &Session, venue: &Venue) -> Result<String> {
     let secret = secret_name(session, venue);
     let apply = "`deployer apply` creates it";
-    match seen(session, &secret).await.map_err(|error| failed(&secret, &error))? {
+    match read_secret_state(session, &secret).await.map_err(|error| secret_error(&secret, &error))? {
         SecretState::Ours(_) => Ok(secret),
         SecretState::Absent if venue.status == Status::Blocked => {
             Err(Error::failed(format!("{} is blocked, so it has no secret", venue.name)))
@@ -212,7 +217,8 @@ async fn read_secret_state(session: &Session, secret: &str) -> Result<SecretStat
 
 async fn read_secret(session: &Session, secret: &str) -> Result<Map<String, Value>> {
     let request = session.aws.secrets.get_secret_value().secret_id(secret);
-    let answer = request.send().await.call("secretsmanager:GetSecretValue").map_err(|error| failed(secret, &error))?;
+    let answer =
+        request.send().await.call("secretsmanager:GetSecretValue").map_err(|error| secret_error(secret, &error))?;
     match serde_json::from_str(answer.secret_string().unwrap_or("{}")) {
         Ok(Value::Object(object)) => Ok(object),
         // The content is not shown: it is a secret.
@@ -224,7 +230,7 @@ async fn read_secret(session: &Session, secret: &str) -> Result<Map<String, Valu
 async fn write_secret(session: &Session, secret: &str, object: Map<String, Value>) -> Result<()> {
     let text = Value::Object(object).to_string();
     let request = session.aws.secrets.put_secret_value().secret_id(secret).secret_string(text);
-    request.send().await.call("secretsmanager:PutSecretValue").map(drop).map_err(|error| failed(secret, &error))
+    request.send().await.call("secretsmanager:PutSecretValue").map(drop).map_err(|error| secret_error(secret, &error))
 }
 
 /// Reads a value from a hidden prompt, or from stdin if that is not a terminal.
@@ -243,7 +249,7 @@ fn print_credentials(session: &Session, venue: &Venue, keys: &[String], words: &
     for key in keys {
         let key = key.to_lowercase();
         match &session.json {
-            Some(lines) => lines.line("credential", json!({ "venue": venue.name, "key": key, "text": words })),
+            Some(lines) => lines.print_line("credential", json!({ "venue": venue.name, "key": key, "text": words })),
             None => anstream::println!("{}: {key} {words}.", venue.name),
         }
     }
@@ -253,11 +259,11 @@ fn chosen_venues<'s>(session: &'s Session, names: &[String]) -> Result<Vec<&'s V
     if names.is_empty() {
         return Ok(session.manifest().venues.iter().collect());
     }
-    names.iter().map(|name| declared(session.manifest(), name)).collect()
+    names.iter().map(|name| find_declared_venue(session.manifest(), name)).collect()
 }
 
 fn secret_name(session: &Session, venue: &Venue) -> String {
-    Names::new(&session.manifest().deployment.name, &venue.name).secret
+    VenueNames::new(&session.manifest().deployment.name, &venue.name).secret
 }
 
 fn secret_error(secret: &str, error: &CallError) -> Error {

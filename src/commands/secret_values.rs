@@ -22,10 +22,10 @@ pub(super) async fn resolve_new_secrets(session: &Session, plan: &Plan) -> Resul
             let venue = session.manifest().venues.iter().find(|venue| venue.name == change.address.venue);
             let Some(venue) = venue else { continue };
             let mut object = Map::new();
-            for (key, reference, resolved) in resolve_venue(session, venue).await? {
+            for (key, reference, resolved) in resolve_venue_credentials(session, venue).await? {
                 match resolved {
                     Ok(Some(value)) => {
-                        object.insert(key, Value::from(value.expose()));
+                        object.insert(key, Value::from(value.expose_value()));
                         known.insert(reference, value);
                     }
                     Ok(None) => {}
@@ -47,7 +47,7 @@ pub(super) async fn resolve_new_secrets(session: &Session, plan: &Plan) -> Resul
     if unresolved.is_empty() {
         // Loading the manifest compared only values from the environment and files. Those from programs are known only
         // now.
-        session.loaded.check_values(|reference| known.get(&reference.to_string()).cloned())?;
+        session.loaded.compare_credential_values(|reference| known.get(&reference.to_string()).cloned())?;
         return Ok(values);
     }
     let mut error = Error::usage("these secrets have no value yet; nothing was changed");
@@ -67,7 +67,7 @@ pub(super) async fn resolve_venue_credentials(
     // A reference can run a password manager, which blocks.
     tokio::task::spawn_blocking(move || {
         let resolved =
-            |(key, reference): (String, SecretRef)| (key, reference.to_string(), reference.resolve(&directory));
+            |(key, reference): (String, SecretRef)| (key, reference.to_string(), reference.resolve_value(&directory));
         references.into_iter().map(resolved).collect()
     })
     .await

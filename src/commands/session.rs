@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 
 use aws_smithy_types::retry::RetryConfig;
 
-use crate::cli::{Global, PlanFormat};
+use crate::cli::{GlobalArgs, PlanFormat};
 use crate::local;
 use crate::render::JsonLines;
 use deployer_aws::{Aws, Call, FailureKind};
 use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest::{self, Loaded, Manifest, ManifestErrors, Venue};
+use deployer_core::manifest::{self, LoadedManifest, Manifest, ManifestErrors, Venue};
 
 /// Attempts of the first call: few, so that a missing network is reported quickly and not after a minute.
 const FIRST_TRIES: u32 = 3;
 
 /// A valid manifest, and clients for the right account.
 pub(super) struct Session {
-    pub(super) loaded: Loaded,
+    pub(super) loaded: LoadedManifest,
     pub(super) aws: Aws,
     pub(super) scope: Scope,
     pub(super) local: bool,
@@ -27,11 +27,11 @@ pub(super) struct Session {
 
 impl Session {
     /// Reads the manifest, connects, and refuses an account that isn't the manifest's.
-    pub(super) async fn open(global: &Global) -> Result<Self> {
-        let loaded = load(global)?;
+    pub(super) async fn open(global: &GlobalArgs) -> Result<Self> {
+        let loaded = load_manifest(global)?;
         let deployment = &loaded.manifest.deployment;
-        let aws = connect(global, &loaded).await?;
-        let account = account(&aws).await?;
+        let aws = connect_to_cloud(global, &loaded).await?;
+        let account = read_account(&aws).await?;
         if let Some(guard) = deployment.account.as_ref().filter(|guard| **guard != account) {
             return Err(Error::refused(format!(
                 "the credentials are for account {account}, but {} is for account {guard}",
@@ -50,29 +50,29 @@ impl Session {
 }
 
 /// Clients for `region` and their account, without a manifest; the local cloud always belongs to a manifest.
-pub(super) async fn connect_to_region(global: &Global, region: &str) -> Result<(Aws, Scope)> {
+pub(super) async fn connect_to_region(global: &GlobalArgs, region: &str) -> Result<(Aws, Scope)> {
     if global.local {
         let Session { aws, scope, .. } = Session::open(global).await?;
         return Ok((aws, scope));
     }
     let aws = Aws::from_environment(region).await;
-    let account = account(&aws).await?;
+    let account = read_account(&aws).await?;
     Ok((aws, Scope { account, region: region.to_owned() }))
 }
 
 /// Clients for AWS or the local cloud. Makes no call.
-pub(super) async fn connect_to_cloud(global: &Global, loaded: &Loaded) -> Result<Aws> {
+pub(super) async fn connect_to_cloud(global: &GlobalArgs, loaded: &LoadedManifest) -> Result<Aws> {
     let deployment = &loaded.manifest.deployment;
     if global.local {
-        let cloud = local::open(&state_directory(&loaded.manifest.path), deployment)?;
-        return Ok(local::clients(&cloud, deployment));
+        let cloud = local::open_cloud(&state_directory(&loaded.manifest.path), deployment)?;
+        return Ok(local::cloud_clients(&cloud, deployment));
     }
     Ok(Aws::from_environment(&deployment.region).await)
 }
 
 /// Reads the manifest. Its mistakes are shown as reports, or as lines with `--json`.
-pub(super) fn load_manifest(global: &Global) -> Result<Loaded> {
-    manifest::load(&global.manifest).map_err(|errors| mistakes(global, errors))
+pub(super) fn load_manifest(global: &GlobalArgs) -> Result<LoadedManifest> {
+    manifest::load_manifest(&global.manifest).map_err(|errors| manifest_error(global, errors))
 }
 
 /// The output format. `--json` means `--format json`.
@@ -87,12 +87,12 @@ pub(super) fn output_format(json: bool, format: Option<PlanFormat>) -> Result<Pl
 }
 
 /// The error for a manifest with mistakes.
-pub(super) fn manifest_error(global: &Global, errors: ManifestErrors) -> Error {
+pub(super) fn manifest_error(global: &GlobalArgs, errors: ManifestErrors) -> Error {
     if global.json {
         let lines = JsonLines::default();
-        let findings = errors.findings();
+        let findings = errors.list_findings();
         for finding in &findings {
-            lines.line("manifest_error", finding);
+            lines.print_line("manifest_error", finding);
         }
         return Error::new(ExitCode::Usage, format!("{}: {} mistakes", global.manifest.display(), findings.len()));
     }

@@ -2,49 +2,50 @@
 
 use jiff::Timestamp;
 
-use super::session::{Session, declared, load, manifest_directory};
-use crate::cli::{Global, StatusArgs, Window};
+use super::session::{Session, find_declared_venue, load_manifest, manifest_directory};
+use crate::cli::{GlobalArgs, StatusArgs, TimeWindow};
 use crate::render::{JsonLines, status_text};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Venue;
-use deployer_health::status::{self, Overview, Portal};
+use deployer_health::status::{self, Overview, StatusPortal};
 
-pub(super) async fn run_status(global: &Global, args: &StatusArgs) -> Result<ExitCode> {
-    let overview = read(global, &args.venue, &args.since).await?;
+pub(super) async fn run_status(global: &GlobalArgs, args: &StatusArgs) -> Result<ExitCode> {
+    let overview = read_overview(global, &args.venue, &args.since).await?;
     if global.json {
-        JsonLines::default().status(&overview);
+        JsonLines::default().print_status(&overview);
     } else {
         anstream::print!("{}", status_text(&overview));
     }
-    Ok(code(&overview))
+    Ok(overview_exit_code(&overview))
 }
 
 /// Reads the state of the venues. If AWS can't be reached, only the manifest's part is known, and the overview says so.
 ///
 /// # Errors
 /// A mistake in the manifest, an undeclared venue, or an account other than the manifest's.
-pub(super) async fn read_overview(global: &Global, venues: &[String], since: &Window) -> Result<Overview> {
-    let loaded = load(global)?;
+pub(super) async fn read_overview(global: &GlobalArgs, venues: &[String], since: &TimeWindow) -> Result<Overview> {
+    let loaded = load_manifest(global)?;
     let manifest = &loaded.manifest;
     let chosen: Vec<&Venue> = match venues {
         [] => manifest.venues.iter().collect(),
-        names => names.iter().map(|name| declared(manifest, name)).collect::<Result<_>>()?,
+        names => names.iter().map(|name| find_declared_venue(manifest, name)).collect::<Result<_>>()?,
     };
     let now = Timestamp::now();
     let since = now.checked_sub(since.duration).unwrap_or_default();
     let directory = manifest_directory(&manifest.path);
-    let (session, portal) = tokio::join!(Session::open(global), Portal::open(manifest, &directory, global.local));
+    let (session, portal) =
+        tokio::join!(Session::open(global), StatusPortal::open_portal(manifest, &directory, global.local));
     let session = match session {
-        Err(error) if error.code == ExitCode::Failed => Err(reason(global, &error)),
+        Err(error) if error.code == ExitCode::Failed => Err(error_reason(global, &error)),
         session => Ok(session?),
     };
     let cloud = session.as_ref().map(|session| (&session.aws, &session.scope)).map_err(Clone::clone);
-    Ok(status::read(manifest, &chosen, cloud, &portal, (since, now)).await)
+    Ok(status::read_overview(manifest, &chosen, cloud, &portal, (since, now)).await)
 }
 
 /// An error on one line. Its hints go to stderr.
-fn error_reason(global: &Global, error: &Error) -> String {
+fn error_reason(global: &GlobalArgs, error: &Error) -> String {
     if !global.json {
         error.hints.iter().for_each(|hint| anstream::eprintln!("hint: {hint}"));
     }
@@ -54,5 +55,5 @@ fn error_reason(global: &Global, error: &Error) -> String {
 
 /// The exit code: a status with unreadable parts is incomplete.
 pub(super) fn overview_exit_code(overview: &Overview) -> ExitCode {
-    if overview.unreadable().is_empty() { ExitCode::Done } else { ExitCode::Incomplete }
+    if overview.unreadable_reasons().is_empty() { ExitCode::Done } else { ExitCode::Incomplete }
 }

@@ -2,23 +2,23 @@
 
 use serde_json::json;
 
-use super::session::load;
-use crate::cli::Global;
+use super::session::load_manifest;
+use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Status;
 
-pub(super) fn run_validate(global: &Global) -> Result<ExitCode> {
-    let loaded = load(global)?;
+pub(super) fn run_validate(global: &GlobalArgs) -> Result<ExitCode> {
+    let loaded = load_manifest(global)?;
     let count = |status| loaded.manifest.venues.iter().filter(|venue| venue.status == status).count();
     let (active, paused, blocked) = (count(Status::Active), count(Status::Paused), count(Status::Blocked));
     if global.json {
         let lines = JsonLines::default();
         for advice in &loaded.advice {
-            lines.line("advice", advice);
+            lines.print_line("advice", advice);
         }
-        lines.line("valid", json!({ "active": active, "paused": paused, "blocked": blocked }));
+        lines.print_line("valid", json!({ "active": active, "paused": paused, "blocked": blocked }));
         return Ok(ExitCode::Done);
     }
     for advice in &loaded.advice {

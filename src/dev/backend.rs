@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sync_config::config::{Destination, LedgerProperties};
+use sync_config::config::{DestinationConfig, LedgerProperties};
 use tokio::sync::watch;
 
 use super::System;
 use super::page::{
-    Addresses, Backend, BlockerView, Cell, ContactView, Counts, LeadView, NewContact, RunView, SyncStatus, VenueStatus,
-    VenueView, View,
+    Addresses, BlockerView, ContactCell, ContactView, LeadView, NewContact, PageBackend, PageView, RunView, SyncStatus,
+    VenueCounts, VenueView, VenueViewStatus,
 };
 use deployer_core::manifest::{Status, Venue};
-use deployer_sandbox::hubspot::Contact;
+use deployer_sandbox::hubspot::SandboxContact;
 
 /// How many leads are shown.
 const NEWEST_LEADS: usize = 200;
@@ -28,10 +28,10 @@ impl SystemBackend {
     /// Follows the system's changes for as long as the backend lives.
     pub fn new(system: Arc<System>) -> Self {
         let (sender, changes) = watch::channel(0);
-        let mut hubspot = system.vendors.hubspot.changes();
-        let mut tripleseat = system.vendors.tripleseat.changes();
-        let mut platform = system.vendors.platform.changes();
-        let mut runs = system.runs.changes();
+        let mut hubspot = system.vendors.hubspot.watch_changes();
+        let mut tripleseat = system.vendors.tripleseat.watch_changes();
+        let mut platform = system.vendors.platform.watch_changes();
+        let mut runs = system.runs.watch_changes();
         tokio::spawn(async move {
             loop {
                 let changed = tokio::select! {
@@ -56,19 +56,19 @@ impl SystemBackend {
     }
 }
 
-impl Backend for SystemBackend {
-    fn view(&self) -> View {
+impl PageBackend for SystemBackend {
+    fn current_view(&self) -> PageView {
         let system = &*self.system;
-        let contacts = system.vendors.hubspot.contacts();
-        let runs = system.runs.all();
+        let contacts = system.vendors.hubspot.all_contacts();
+        let runs = system.runs.all_runs();
         let venues = &system.manifest.venues;
-        let mut leads: Vec<LeadView> = venues.iter().flat_map(|venue| leads(system, venue)).collect();
+        let mut leads: Vec<LeadView> = venues.iter().flat_map(|venue| lead_views(system, venue)).collect();
         leads.sort_by_key(|lead| std::cmp::Reverse(lead.created_at_ms));
         leads.truncate(NEWEST_LEADS);
-        View {
+        PageView {
             deployment: system.manifest.deployment.name.clone(),
             portal_id: system.vendors.portal_id,
-            fired_every: system.scheduler.every_text(),
+            fired_every: system.scheduler.interval_text(),
             addresses: Addresses {
                 hubspot: system.vendors.hubspot_server.uri.clone(),
                 tripleseat: system.vendors.tripleseat_server.uri.clone(),
@@ -81,26 +81,26 @@ impl Backend for SystemBackend {
         }
     }
 
-    fn changes(&self) -> watch::Receiver<u64> {
+    fn watch_changes(&self) -> watch::Receiver<u64> {
         self.changes.clone()
     }
 
     fn set_flag(&self, contact: &str, venue: &str, value: bool) -> Result<(), String> {
-        let flag = self.venue(venue)?.flag_property.clone();
+        let flag = self.find_venue(venue)?.flag_property.clone();
         let id = contact.parse().map_err(|_| format!("{contact} is not a contact id"))?;
         self.system
             .vendors
             .hubspot
-            .set(id, &flag, if value { "true" } else { "false" })
+            .set_property(id, &flag, if value { "true" } else { "false" })
             .map_err(|error| error.to_string())
     }
 
     fn run_now(&self, venue: &str) -> Result<(), String> {
-        if self.venue(venue)?.status == Status::Blocked {
+        if self.find_venue(venue)?.status == Status::Blocked {
             return Err(format!("{venue} is blocked: nothing is deployed for it"));
         }
         let (system, venue) = (Arc::clone(&self.system), venue.to_owned());
-        tokio::spawn(async move { system.runs.run(&venue).await });
+        tokio::spawn(async move { system.runs.run_venue(&venue).await });
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl Backend for SystemBackend {
             ("message".to_owned(), contact.message),
         ]);
         for venue in &contact.venues {
-            properties.insert(self.venue(venue)?.flag_property.clone(), "true".to_owned());
+            properties.insert(self.find_venue(venue)?.flag_property.clone(), "true".to_owned());
         }
         properties.retain(|_, value| !value.is_empty());
         let ids = self.system.vendors.hubspot.add_contacts(vec![properties]).map_err(|error| error.to_string())?;
@@ -123,7 +123,7 @@ impl Backend for SystemBackend {
 }
 
 fn lead_views(system: &System, venue: &Venue) -> Vec<LeadView> {
-    let leads = system.vendors.leads(&venue.name).into_iter();
+    let leads = system.vendors.venue_leads(&venue.name).into_iter();
     leads
         .map(|lead| LeadView {
             venue: venue.name.clone(),
@@ -137,33 +137,33 @@ fn lead_views(system: &System, venue: &Venue) -> Vec<LeadView> {
         .collect()
 }
 
-fn venue_view(system: &System, venue: &Venue, contacts: &[Contact], runs: &[RunView]) -> VenueView {
-    let mut counts = Counts::default();
-    for cell in contacts.iter().map(|contact| cell(contact, venue)) {
+fn venue_view(system: &System, venue: &Venue, contacts: &[SandboxContact], runs: &[RunView]) -> VenueView {
+    let mut counts = VenueCounts::default();
+    for cell in contacts.iter().map(|contact| contact_cell(contact, venue)) {
         match cell {
-            Cell { flagged: true, .. } => counts.flagged += 1,
-            Cell { status: Some(SyncStatus::Synced), .. } => counts.synced += 1,
-            Cell { status: Some(SyncStatus::Failed), .. } => counts.failed += 1,
-            Cell { status: Some(SyncStatus::NeedsReview), .. } => counts.needs_review += 1,
-            Cell { .. } => {}
+            ContactCell { flagged: true, .. } => counts.flagged += 1,
+            ContactCell { status: Some(SyncStatus::Synced), .. } => counts.synced += 1,
+            ContactCell { status: Some(SyncStatus::Failed), .. } => counts.failed += 1,
+            ContactCell { status: Some(SyncStatus::NeedsReview), .. } => counts.needs_review += 1,
+            ContactCell { .. } => {}
         }
     }
     VenueView {
         name: venue.name.clone(),
         display_name: venue.display_name.clone(),
         status: match venue.status {
-            Status::Active => VenueStatus::Active,
-            Status::Paused => VenueStatus::Paused,
-            Status::Blocked => VenueStatus::Blocked,
+            Status::Active => VenueViewStatus::Active,
+            Status::Paused => VenueViewStatus::Paused,
+            Status::Blocked => VenueViewStatus::Blocked,
         },
         schedule: venue.schedule.expression.clone(),
-        next_run_at: system.scheduler.next(&venue.name).map(Timestamp::as_millisecond),
+        next_run_at: system.scheduler.next_run(&venue.name).map(Timestamp::as_millisecond),
         running: system.runs.is_running(&venue.name),
         flag_property: venue.flag_property.clone(),
         destination: match &venue.destination {
-            Destination::Tripleseat { location_id: Some(id), .. } => format!("Tripleseat, location {id}"),
-            Destination::Tripleseat { .. } => "Tripleseat".to_owned(),
-            Destination::Http(_) => "JSON platform".to_owned(),
+            DestinationConfig::Tripleseat { location_id: Some(id), .. } => format!("Tripleseat, location {id}"),
+            DestinationConfig::Tripleseat { .. } => "Tripleseat".to_owned(),
+            DestinationConfig::Http(_) => "JSON platform".to_owned(),
         },
         blocker: venue.blocker.as_ref().filter(|_| venue.status == Status::Blocked).map(|blocker| BlockerView {
             reason: blocker.reason.clone(),
@@ -176,7 +176,7 @@ fn venue_view(system: &System, venue: &Venue, contacts: &[Contact], runs: &[RunV
     }
 }
 
-fn contact_view(contact: &Contact, venues: &[Venue]) -> ContactView {
+fn contact_view(contact: &SandboxContact, venues: &[Venue]) -> ContactView {
     let text = |name: &str| contact.properties.get(name).cloned().unwrap_or_default();
     ContactView {
         id: contact.id.to_string(),
@@ -184,15 +184,15 @@ fn contact_view(contact: &Contact, venues: &[Venue]) -> ContactView {
         email: text("email"),
         phone: text("phone"),
         company: text("company"),
-        venues: venues.iter().map(|venue| (venue.name.clone(), cell(contact, venue))).collect(),
+        venues: venues.iter().map(|venue| (venue.name.clone(), contact_cell(contact, venue))).collect(),
     }
 }
 
 /// The state of a contact at a venue, from the venue's properties.
-pub(super) fn contact_cell(contact: &Contact, venue: &Venue) -> Cell {
+pub(super) fn contact_cell(contact: &SandboxContact, venue: &Venue) -> ContactCell {
     let names = LedgerProperties::new(&venue.name, &venue.flag_property);
     let text = |name: &str| contact.properties.get(name).cloned().filter(|value| !value.is_empty());
-    Cell {
+    ContactCell {
         flagged: text(&names.flag).as_deref() == Some("true"),
         status: match text(&names.status).as_deref() {
             Some("sending") => Some(SyncStatus::Sending),
@@ -203,7 +203,7 @@ pub(super) fn contact_cell(contact: &Contact, venue: &Venue) -> Cell {
         },
         lead_id: text(&names.lead_id),
         error: text(&names.error),
-        synced_at: text(&names.synced_at).and_then(|value| milliseconds(&value)),
+        synced_at: text(&names.synced_at).and_then(|value| parse_milliseconds(&value)),
     }
 }
 

@@ -25,19 +25,19 @@ use tokio_util::sync::CancellationToken;
 
 use deployer_artifact::Artifact;
 use deployer_aws::Aws;
-use deployer_cloud::runtime::{Runtime, RuntimeConfig};
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Manifest;
-use deployer_sandbox::hubspot::Refusal;
-use deployer_sandbox::{Clock, contacts_csv};
-use runs::Runs;
-use scheduler::Scheduler;
-use vendors::Vendors;
+use deployer_sandbox::hubspot::HubSpotRefusal;
+use deployer_sandbox::{SandboxClock, contacts_csv};
+use runs::VenueRuns;
+use scheduler::RuleScheduler;
+use vendors::DevSandboxes;
 
 pub use backend::SystemBackend;
 pub use page::RunView;
-pub use running::{Running, RunningFile};
+pub use running::{RunningDev, RunningFile};
 
 /// The contacts that `dev` starts with unless a file is given.
 const SAMPLE: &str = include_str!("../../samples/contacts.csv");
@@ -57,10 +57,10 @@ pub struct SystemConfig {
 /// A running system.
 pub struct System {
     manifest: Manifest,
-    vendors: Vendors,
-    scheduler: Scheduler,
-    runs: Runs,
-    runtime: Runtime,
+    vendors: DevSandboxes,
+    scheduler: RuleScheduler,
+    runs: VenueRuns,
+    runtime: LambdaRuntime,
     /// How many resources are on the embedded cloud.
     pub resources: usize,
     /// How many contacts are in the sandbox portal.
@@ -90,28 +90,30 @@ impl System {
         };
         let labels: Vec<(String, String)> = manifest.venues.iter().map(flag_label).collect();
         let contacts = match contacts {
-            Some(path) => contacts_csv::read(&path, &labels)?,
-            None => contacts_csv::parse(SAMPLE.as_bytes(), "samples/contacts.csv", &labels)?,
+            Some(path) => contacts_csv::read_contacts(&path, &labels)?,
+            None => contacts_csv::parse_contacts(SAMPLE.as_bytes(), "samples/contacts.csv", &labels)?,
         };
-        let vendors = Vendors::start(&mut manifest, Clock::system()).await?;
+        let vendors = DevSandboxes::start_for_manifest(&mut manifest, SandboxClock::system()).await?;
         let refused = |refusal| Error::usage("the sandbox portal refused the contacts").caused_by(&refusal);
-        let contacts = vendors.hubspot.import(&contacts).map_err(|refusal: Refusal| refused(refusal))?.len();
+        let contacts =
+            vendors.hubspot.import_file(&contacts).map_err(|refusal: HubSpotRefusal| refused(refusal))?.len();
 
         let mut cloud_config = CloudConfig::default();
         if let Some(account) = &manifest.deployment.account {
             cloud_config.account.clone_from(account);
         }
-        let cloud = Cloud::in_memory(cloud_config);
+        let cloud = EmbeddedCloud::in_memory(cloud_config);
         let shutdown = CancellationToken::new();
-        let cloud_uri = serve(&cloud, shutdown.clone()).await.map_err(failed("could not start the embedded cloud"))?;
+        let cloud_uri =
+            serve_cloud(&cloud, shutdown.clone()).await.map_err(failed("could not start the embedded cloud"))?;
         let directory = tempfile::tempdir().map_err(failed("could not create a directory for the function's code"))?;
         let runtime =
-            Runtime::new(RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: cloud_uri.clone() });
+            LambdaRuntime::new(RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: cloud_uri.clone() });
         cloud.set_invoker(Arc::new(runtime.clone()));
         let aws = Aws::for_local(&manifest.deployment.region, cloud.http_client(), None);
-        let resources = deploy::deploy(&aws, &manifest, &artifact, &vendors).await?;
-        let scheduler = Scheduler::read(&aws, &manifest, every).await?;
-        let runs = Runs::new(aws, &manifest.deployment.name);
+        let resources = deploy::deploy_manifest(&aws, &manifest, &artifact, &vendors).await?;
+        let scheduler = RuleScheduler::read_rules(&aws, &manifest, every).await?;
+        let runs = VenueRuns::new(aws, &manifest.deployment.name);
         Ok(Arc::new(Self {
             manifest,
             vendors,
@@ -137,12 +139,12 @@ impl System {
         let on_run = Arc::new(on_run);
         let under_way = Mutex::new(JoinSet::new());
         self.scheduler
-            .run(shutdown, |venue| {
+            .fire_due_rules(shutdown, |venue| {
                 let (system, venue, on_run) = (Arc::clone(self), venue.to_owned(), Arc::clone(&on_run));
                 let mut under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
                 while under_way.try_join_next().is_some() {}
                 under_way.spawn(async move {
-                    if let Some(run) = system.runs.run(&venue).await {
+                    if let Some(run) = system.runs.run_venue(&venue).await {
                         on_run(&run);
                     }
                 });
@@ -154,13 +156,13 @@ impl System {
 
     /// Runs every venue whose rule is enabled once, all at the same time.
     pub async fn run_once(&self) -> Vec<RunView> {
-        let runs = self.scheduler.venues().map(|venue| self.runs.run(venue));
+        let runs = self.scheduler.enabled_venues().map(|venue| self.runs.run_venue(venue));
         futures_util::future::join_all(runs).await.into_iter().flatten().collect()
     }
 
     /// Milliseconds from the start to the first lead at any venue.
     pub fn first_lead_ms(&self) -> Option<u64> {
-        let leads = self.manifest.venues.iter().flat_map(|venue| self.vendors.leads(&venue.name));
+        let leads = self.manifest.venues.iter().flat_map(|venue| self.vendors.venue_leads(&venue.name));
         let first = leads.map(|lead| lead.created_ms).min()?;
         u64::try_from(first - self.begun_at.as_millisecond()).ok()
     }
@@ -172,7 +174,7 @@ impl System {
 
     /// Stops the functions and the servers.
     pub fn stop(&self) {
-        self.runtime.stop();
+        self.runtime.stop_processes();
         self.shutdown.cancel();
     }
 }
@@ -182,10 +184,10 @@ fn flag_label(venue: &deployer_core::manifest::Venue) -> (String, String) {
     (deployer_core::property::flag_label(&venue.display_name), venue.flag_property.clone())
 }
 
-async fn serve_cloud(cloud: &Cloud, shutdown: CancellationToken) -> std::io::Result<String> {
+async fn serve_cloud(cloud: &EmbeddedCloud, shutdown: CancellationToken) -> std::io::Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let uri = format!("http://{}", listener.local_addr()?);
     let cloud = cloud.clone();
-    tokio::spawn(async move { cloud.serve(listener, shutdown.cancelled_owned()).await });
+    tokio::spawn(async move { cloud.serve_requests(listener, shutdown.cancelled_owned()).await });
     Ok(uri)
 }

@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sync_config::config::Destination;
+use sync_config::config::DestinationConfig;
 
 use super::System;
 use deployer_core::manifest::Manifest;
-use deployer_core::naming::Names;
+use deployer_core::naming::VenueNames;
 
 const FILE: &str = "dev.json";
 
@@ -27,7 +27,7 @@ pub struct RunningDev {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct RunningVenue {
     tripleseat_base_uri: Option<String>,
-    destination: Destination,
+    destination: DestinationConfig,
     /// By the secret's key. They are valid for the sandboxes only.
     credentials: BTreeMap<String, String>,
 }
@@ -74,8 +74,8 @@ impl System {
     /// The file can't be written.
     pub fn write_running_file(&self, directory: &Path) -> io::Result<RunningFile> {
         let venues = self.manifest.venues.iter().map(|venue| {
-            let secret = Names::new(&self.manifest.deployment.name, &venue.name).secret;
-            let credentials = self.vendors.secrets.get(&secret).map(|value| serde_json::from_str(value.expose()));
+            let secret = VenueNames::new(&self.manifest.deployment.name, &venue.name).secret;
+            let credentials = self.vendors.secrets.get(&secret).map(|value| serde_json::from_str(value.expose_value()));
             let running = RunningVenue {
                 tripleseat_base_uri: venue.tripleseat_base_uri.clone(),
                 destination: venue.destination.clone(),

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::page::{RunOutcome, RunView};
 use deployer_aws::{Aws, Call};
-use deployer_core::naming::{ALIAS, Names};
+use deployer_core::naming::{ALIAS, VenueNames};
 use deployer_core::scheduled_event::scheduled_event;
 
 /// How many runs are kept.
@@ -43,12 +43,12 @@ impl VenueRuns {
 
     /// Newest first.
     pub fn all_runs(&self) -> Vec<RunView> {
-        lock(&self.kept).iter().cloned().collect()
+        lock_mutex(&self.kept).iter().cloned().collect()
     }
 
     /// Whether the venue's function is running.
     pub fn is_running(&self, venue: &str) -> bool {
-        lock(&self.running).contains(venue)
+        lock_mutex(&self.running).contains(venue)
     }
 
     /// A counter that grows with every change.
@@ -59,24 +59,24 @@ impl VenueRuns {
     /// Invokes a venue's function with the event that EventBridge sends, and waits for it to finish. Returns `None` if
     /// it is already running: with a reserved concurrency of 1, Lambda would refuse a second run.
     pub async fn run_venue(&self, venue: &str) -> Option<RunView> {
-        if !lock(&self.running).insert(venue.to_owned()) {
+        if !lock_mutex(&self.running).insert(venue.to_owned()) {
             return None;
         }
-        self.changed();
-        let run = self.invoke(venue).await;
-        lock(&self.running).remove(venue);
-        let mut kept = lock(&self.kept);
+        self.notify_change();
+        let run = self.invoke_function(venue).await;
+        lock_mutex(&self.running).remove(venue);
+        let mut kept = lock_mutex(&self.kept);
         kept.push_front(run.clone());
         kept.truncate(KEPT);
         drop(kept);
-        self.changed();
+        self.notify_change();
         Some(run)
     }
 
     async fn invoke_function(&self, venue: &str) -> RunView {
         let started = Timestamp::now();
         let begun = Instant::now();
-        let function = Names::new(&self.deployment, venue).function;
+        let function = VenueNames::new(&self.deployment, venue).function;
         let answer = self
             .aws
             .lambda
@@ -108,10 +108,10 @@ impl VenueRuns {
                 let tail = answer.log_result().and_then(|log| STANDARD.decode(log).ok()).unwrap_or_default();
                 let tail = String::from_utf8_lossy(&tail).into_owned();
                 run.cold = tail.contains("Init Duration");
-                run.log = self.log(&function, started, &run.id).await.unwrap_or_else(|| lines(&tail));
+                run.log = self.read_log(&function, started, &run.id).await.unwrap_or_else(|| split_lines(&tail));
                 let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
                 let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
-                read(&mut run, &payload, answer.function_error().is_some());
+                read_function_response(&mut run, &payload, answer.function_error().is_some());
             }
             Err(error) => run.error = Some(error.to_string()),
         }

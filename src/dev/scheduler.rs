@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use deployer_aws::{Aws, Call};
 use deployer_core::error::{Error, Result};
-use deployer_core::manifest::{Manifest, Schedule, format_duration};
-use deployer_core::naming::Names;
+use deployer_core::manifest::{Manifest, ScheduleExpression, format_duration};
+use deployer_core::naming::VenueNames;
 
 /// When each venue's rule fires next.
 pub struct RuleScheduler {
     every: Option<Duration>,
     enabled: Timestamp,
-    schedules: BTreeMap<String, Schedule>,
+    schedules: BTreeMap<String, ScheduleExpression>,
     next: Mutex<BTreeMap<String, Timestamp>>,
 }
 
@@ -31,7 +31,7 @@ impl RuleScheduler {
         let enabled = Timestamp::now();
         let mut schedules = BTreeMap::new();
         for venue in &manifest.venues {
-            let name = Names::new(&manifest.deployment.name, &venue.name).rule;
+            let name = VenueNames::new(&manifest.deployment.name, &venue.name).rule;
             let Ok(rule) = aws.events.describe_rule().name(&name).send().await.call("events:DescribeRule") else {
                 continue;
             };
@@ -39,7 +39,7 @@ impl RuleScheduler {
                 continue;
             }
             let expression = rule.schedule_expression().unwrap_or_default();
-            let schedule = Schedule::parse(expression)
+            let schedule = ScheduleExpression::parse_expression(expression)
                 .map_err(|flaw| Error::failed(format!("rule {name}: {expression}: {}", flaw.message)))?;
             schedules.insert(venue.name.clone(), schedule);
         }
@@ -66,7 +66,7 @@ impl RuleScheduler {
     pub async fn fire_due_rules(&self, shutdown: &CancellationToken, fire: impl Fn(&str)) {
         loop {
             let now = Timestamp::now();
-            for venue in self.due(now) {
+            for venue in self.take_due_venues(now) {
                 fire(&venue);
             }
             let earliest = self.next.lock().unwrap_or_else(PoisonError::into_inner).values().min().copied();

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::System;
-use super::backend::cell;
-use super::page::{Cell, RunView, SyncStatus};
+use super::backend::contact_cell;
+use super::page::{ContactCell, RunView, SyncStatus};
 use deployer_core::manifest::{Status, Venue};
 
 /// The results of one venue.
@@ -58,16 +58,16 @@ pub struct FlaggedContacts(Vec<Vec<u64>>);
 impl System {
     /// Records which flags are set.
     pub fn flagged_contacts(&self) -> FlaggedContacts {
-        let contacts = self.vendors.hubspot.contacts();
+        let contacts = self.vendors.hubspot.all_contacts();
         let of = |venue: &Venue| {
-            contacts.iter().filter(|contact| cell(contact, venue).flagged).map(|contact| contact.id).collect()
+            contacts.iter().filter(|contact| contact_cell(contact, venue).flagged).map(|contact| contact.id).collect()
         };
         FlaggedContacts(self.manifest.venues.iter().map(of).collect())
     }
 
     /// What happened to the flagged contacts.
     pub fn summarize_venues(&self, flagged: &FlaggedContacts, runs: &[RunView]) -> Vec<VenueSummary> {
-        self.manifest.venues.iter().zip(&flagged.0).map(|(venue, ids)| self.venue_summary(venue, ids, runs)).collect()
+        self.manifest.venues.iter().zip(&flagged.0).map(|(venue, ids)| self.summarize_venue(venue, ids, runs)).collect()
     }
 
     fn summarize_venue(&self, venue: &Venue, ids: &[u64], runs: &[RunView]) -> VenueSummary {
@@ -84,27 +84,28 @@ impl System {
             failed: 0,
             needs_review: 0,
             waiting: 0,
-            leads: self.vendors.leads(&venue.name).len(),
+            leads: self.vendors.venue_leads(&venue.name).len(),
             duration_ms: run.map(|run| run.duration_ms),
             error: run.and_then(|run| run.error.clone()),
             reasons: Vec::new(),
         };
         for id in ids {
-            let cell = self.vendors.hubspot.contact(*id).map(|contact| cell(&contact, venue)).unwrap_or_default();
+            let cell =
+                self.vendors.hubspot.find_contact(*id).map(|contact| contact_cell(&contact, venue)).unwrap_or_default();
             let (state, reason) = match cell {
-                Cell { flagged: false, status: Some(SyncStatus::Synced), .. } => {
+                ContactCell { flagged: false, status: Some(SyncStatus::Synced), .. } => {
                     summary.synced += 1;
                     continue;
                 }
-                Cell { flagged: false, status: Some(SyncStatus::Failed), error, .. } => {
+                ContactCell { flagged: false, status: Some(SyncStatus::Failed), error, .. } => {
                     summary.failed += 1;
                     ("failed", error)
                 }
-                Cell { flagged: false, status: Some(SyncStatus::NeedsReview), error, .. } => {
+                ContactCell { flagged: false, status: Some(SyncStatus::NeedsReview), error, .. } => {
                     summary.needs_review += 1;
                     ("needs_review", error)
                 }
-                Cell { flagged, error, .. } => {
+                ContactCell { flagged, error, .. } => {
                     summary.waiting += 1;
                     let idle = idle_reason(venue).filter(|_| flagged);
                     ("waiting", error.or(idle))

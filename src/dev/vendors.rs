@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use sync_config::config::{
-    Destination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
-    KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties,
+    DestinationConfig, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
+    KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties,
 };
 
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{Manifest, SecretValue, Venue};
-use deployer_core::naming::Names;
-use deployer_sandbox::platform::{Platform, Record};
+use deployer_core::naming::VenueNames;
+use deployer_sandbox::platform::{PlatformRecord, SandboxPlatform};
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
-use deployer_sandbox::{Account, Clock, HubSpot, HubSpotConfig, Lead, Location, Server, Tripleseat, TripleseatConfig};
+use deployer_sandbox::{
+    SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer, SandboxTripleseat, SandboxTripleseatConfig,
+    TripleseatAccount, TripleseatLead, TripleseatLocation,
+};
 
 /// The sandbox portal's id, if the manifest doesn't set one.
 const PORTAL_ID: u64 = 1_234_567;
@@ -23,13 +26,13 @@ const FIRST_SITE_ID: u64 = 7001;
 
 /// The sandboxes and their servers.
 pub struct DevSandboxes {
-    pub hubspot: HubSpot,
-    pub tripleseat: Tripleseat,
-    pub platform: Platform,
+    pub hubspot: SandboxHubSpot,
+    pub tripleseat: SandboxTripleseat,
+    pub platform: SandboxPlatform,
     pub portal_id: u64,
-    pub hubspot_server: Server,
-    pub tripleseat_server: Server,
-    _platform_server: Server,
+    pub hubspot_server: SandboxServer,
+    pub tripleseat_server: SandboxServer,
+    _platform_server: SandboxServer,
     /// The Tripleseat site of each venue that has one.
     sites: BTreeMap<String, u64>,
     /// The JSON object of each venue's secret, by the secret's name.
@@ -42,16 +45,17 @@ impl DevSandboxes {
     ///
     /// # Errors
     /// No port of 127.0.0.1 is available, or the sandbox portal refuses a venue's properties.
-    pub async fn start_for_manifest(manifest: &mut Manifest, clock: Clock) -> Result<Self> {
+    pub async fn start_for_manifest(manifest: &mut Manifest, clock: SandboxClock) -> Result<Self> {
         let portal_id = *manifest.hubspot.portal_id.get_or_insert(PORTAL_ID);
         let search_lag = jiff::SignedDuration::from_millis(500);
-        let hubspot = HubSpot::new(HubSpotConfig { portal_id, clock: clock.clone(), search_lag, limits: true });
-        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: true });
-        let platform = Platform::new(clock);
+        let hubspot =
+            SandboxHubSpot::new(SandboxHubSpotConfig { portal_id, clock: clock.clone(), search_lag, limits: true });
+        let tripleseat = SandboxTripleseat::new(SandboxTripleseatConfig { clock: clock.clone(), limits: true });
+        let platform = SandboxPlatform::new(clock);
         let failed = |error: std::io::Error| Error::failed("could not start a sandbox").caused_by(&error);
-        let hubspot_server = Server::start(hubspot.router()).await.map_err(failed)?;
-        let tripleseat_server = Server::start(tripleseat.router()).await.map_err(failed)?;
-        let platform_server = Server::start(platform.router()).await.map_err(failed)?;
+        let hubspot_server = SandboxServer::start(hubspot.api_router()).await.map_err(failed)?;
+        let tripleseat_server = SandboxServer::start(tripleseat.api_router()).await.map_err(failed)?;
+        let platform_server = SandboxServer::start(platform.api_router()).await.map_err(failed)?;
         manifest.hubspot.base_uri.clone_from(&hubspot_server.uri);
         let mut sites = BTreeMap::new();
         let mut secrets = BTreeMap::new();
@@ -60,19 +64,20 @@ impl DevSandboxes {
             hubspot.define_sync_properties(&properties, &venue.display_name).map_err(|refusal| {
                 Error::failed(format!("{}: the sandbox portal refused its properties", venue.name)).caused_by(&refusal)
             })?;
-            let credentials = credentials(venue);
+            let credentials = generate_credentials(venue);
             if let Some(token) = credentials.get(KEY_HUBSPOT_TOKEN).and_then(Value::as_str) {
                 hubspot.add_token(token, &HUBSPOT_SCOPES);
             }
             match &mut venue.destination {
-                Destination::Tripleseat { location_id, lead_form_id, site_id } => {
+                DestinationConfig::Tripleseat { location_id, lead_form_id, site_id } => {
                     let site_id = *site_id.get_or_insert(FIRST_SITE_ID + number);
-                    let account = account(site_id, &venue.display_name, *location_id, *lead_form_id, &credentials);
+                    let account =
+                        tripleseat_account(site_id, &venue.display_name, *location_id, *lead_form_id, &credentials);
                     tripleseat.add_account(account);
                     sites.insert(venue.name.clone(), site_id);
                     venue.tripleseat_base_uri = Some(tripleseat_server.uri.clone());
                 }
-                Destination::Http(http) => {
+                DestinationConfig::Http(http) => {
                     let credential =
                         credentials.get(KEY_DESTINATION_CREDENTIAL).and_then(Value::as_str).unwrap_or_default();
                     *http = platform.add_account(&venue.name, http, credential, &platform_server.uri);
@@ -81,7 +86,7 @@ impl DevSandboxes {
             let secret = SecretValue::new(Value::Object(credentials).to_string()).map_err(|reason| {
                 Error::failed(format!("{}: could not create its sandbox secret: {reason}", venue.name))
             })?;
-            secrets.insert(Names::new(&manifest.deployment.name, &venue.name).secret, secret);
+            secrets.insert(VenueNames::new(&manifest.deployment.name, &venue.name).secret, secret);
         }
         Ok(Self {
             hubspot,
@@ -99,8 +104,10 @@ impl DevSandboxes {
     /// The leads of a venue, whichever destination it has.
     pub fn venue_leads(&self, venue: &str) -> Vec<VendorLead> {
         match self.sites.get(venue) {
-            Some(site_id) => self.tripleseat.leads(*site_id).into_iter().map(VendorLead::of_tripleseat).collect(),
-            None => self.platform.records(venue).into_iter().map(VendorLead::of_platform).collect(),
+            Some(site_id) => {
+                self.tripleseat.site_leads(*site_id).into_iter().map(VendorLead::from_tripleseat).collect()
+            }
+            None => self.platform.venue_records(venue).into_iter().map(VendorLead::from_platform).collect(),
         }
     }
 }
@@ -117,7 +124,7 @@ pub struct VendorLead {
 }
 
 impl VendorLead {
-    fn from_tripleseat(lead: Lead) -> Self {
+    fn from_tripleseat(lead: TripleseatLead) -> Self {
         let text = |field: &str| lead.fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let reference = text("additional_information");
         Self {
@@ -126,12 +133,12 @@ impl VendorLead {
             email: text("email_address"),
             phone: text("phone_number"),
             created_ms: lead.created_at.as_millisecond(),
-            contact_id: contact_of(&reference),
+            contact_id: referenced_contact(&reference),
         }
     }
 
     /// A platform's records can have any member names, so the members are found by words in their names.
-    fn from_platform(record: Record) -> Self {
+    fn from_platform(record: PlatformRecord) -> Self {
         let members = record.body.as_object().cloned().unwrap_or_default();
         let like = |word: &str| {
             let found = members.iter().find(|(name, _)| name.to_lowercase().contains(word));
@@ -143,7 +150,7 @@ impl VendorLead {
             email: like("mail"),
             phone: like("phone"),
             created_ms: record.created_ms,
-            contact_id: record.key.as_deref().and_then(contact_of),
+            contact_id: record.key.as_deref().and_then(referenced_contact),
         }
     }
 }
@@ -151,7 +158,7 @@ impl VendorLead {
 /// The contact id in a lead's reference.
 fn referenced_contact(text: &str) -> Option<String> {
     let reference = text.rsplit_once("HS-")?.1.trim_end_matches(']');
-    let attempt = sync_lambda::ledger::Attempt::parse(&format!("HS-{reference}"))?;
+    let attempt = sync_lambda::ledger::Attempt::parse_reference(&format!("HS-{reference}"))?;
     Some(attempt.contact_id().to_owned())
 }
 
@@ -159,8 +166,8 @@ fn referenced_contact(text: &str) -> Option<String> {
 fn generate_credentials(venue: &Venue) -> Map<String, Value> {
     let mut keys: Vec<&str> = vec![KEY_HUBSPOT_TOKEN];
     match &venue.destination {
-        Destination::Tripleseat { .. } => keys.push(KEY_TRIPLESEAT_PUBLIC_KEY),
-        Destination::Http(http) => keys.extend(http.auth.as_ref().map(|_| KEY_DESTINATION_CREDENTIAL)),
+        DestinationConfig::Tripleseat { .. } => keys.push(KEY_TRIPLESEAT_PUBLIC_KEY),
+        DestinationConfig::Http(http) => keys.extend(http.auth.as_ref().map(|_| KEY_DESTINATION_CREDENTIAL)),
     }
     keys.extend(venue.secrets.iter().map(|(key, _)| key.as_str()).filter(|key| {
         [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_DESTINATION_CREDENTIAL].contains(key)
@@ -175,12 +182,12 @@ fn tripleseat_account(
     location_id: Option<u64>,
     lead_form_id: Option<u64>,
     credentials: &Map<String, Value>,
-) -> Account {
+) -> TripleseatAccount {
     let text = |key: &str| credentials.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
     // If a venue names its location, its account has a second one, so that a lead without a location is refused.
-    let main = Location { id: location_id.unwrap_or(site_id * 10), name: name.to_owned() };
-    let other = location_id.map(|id| Location { id: id + 1, name: format!("{name}, second location") });
-    Account {
+    let main = TripleseatLocation { id: location_id.unwrap_or(site_id * 10), name: name.to_owned() };
+    let other = location_id.map(|id| TripleseatLocation { id: id + 1, name: format!("{name}, second location") });
+    TripleseatAccount {
         site_id,
         name: name.to_owned(),
         public_key: text(KEY_TRIPLESEAT_PUBLIC_KEY).unwrap_or_default(),

@@ -1,10 +1,10 @@
 //! The words of a cost estimate that all formats share.
 
-use deployer_core::cost::{Assumptions, Estimate, Sides};
+use deployer_core::cost::{CostAssumptions, CostChange, CostEstimate};
 
 /// The cost line at the end of a plan as text.
-pub fn cost_line(estimate: &Estimate) -> String {
-    let mut line = format!("Cost: {}; {}; free tier not counted.", total(estimate), basis(estimate));
+pub fn cost_line(estimate: &CostEstimate) -> String {
+    let mut line = format!("Cost: {}; {}; free tier not counted.", total_text(estimate), estimate_basis(estimate));
     if !estimate.not_counted.is_empty() {
         line.push_str(" Not counted: ");
         line.push_str(&estimate.not_counted.join("; "));
@@ -14,31 +14,31 @@ pub fn cost_line(estimate: &Estimate) -> String {
 }
 
 /// `$0.84 a month now, $1.26 after (+$0.42)`.
-pub(super) fn total_text(estimate: &Estimate) -> String {
-    let Sides { before, after } = estimate.total;
-    format!("{before} a month now, {after} after ({})", estimate.total.difference().signed())
+pub(super) fn total_text(estimate: &CostEstimate) -> String {
+    let CostChange { before, after } = estimate.total;
+    format!("{before} a month now, {after} after ({})", estimate.total.difference().format_signed())
 }
 
 /// What an estimate is based on: `assumes runs of 1 s, prices of us-east-1 as of 2026-08-11`.
-pub(super) fn estimate_basis(estimate: &Estimate) -> String {
-    let Assumptions { run_ms, measured_run_ms, .. } = &estimate.assumptions;
+pub(super) fn estimate_basis(estimate: &CostEstimate) -> String {
+    let CostAssumptions { run_ms, measured_run_ms, .. } = &estimate.assumptions;
     let unmeasured = if measured_run_ms.is_empty() { "" } else { " where none were measured" };
     let of = if estimate.prices_of == estimate.region {
         estimate.region.clone()
     } else {
         format!("{} (those of {} are unknown)", estimate.prices_of, estimate.region)
     };
-    format!("assumes runs of {}{unmeasured}, prices of {of} as of {}", seconds(*run_ms), estimate.prices_as_of)
+    format!("assumes runs of {}{unmeasured}, prices of {of} as of {}", seconds_text(*run_ms), estimate.prices_as_of)
 }
 
 /// All assumptions, and what the estimate leaves out.
-pub(super) fn small_print(estimate: &Estimate) -> String {
-    let Assumptions { log_bytes_a_run, metrics_a_venue, .. } = &estimate.assumptions;
+pub(super) fn small_print(estimate: &CostEstimate) -> String {
+    let CostAssumptions { log_bytes_a_run, metrics_a_venue, .. } = &estimate.assumptions;
     format!(
         "An estimate at list prices for a month of 730 hours. It {}; {log_bytes_a_run} bytes of logs and one secret read \
          per run; {metrics_a_venue} metrics per venue in hours with a run. The free tier is not subtracted; data transfer, \
          taxes and discounts are not included.",
-        basis(estimate)
+        estimate_basis(estimate)
     )
 }
 

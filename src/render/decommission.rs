@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use deployer_janitor::decommission::carry_out::{Event, Outcome};
+use deployer_janitor::decommission::carry_out::{DecommissionEvent, DecommissionOutcome};
 use deployer_janitor::decommission::kind_word;
-use deployer_janitor::decommission::plan::{Action, Plan};
-use deployer_janitor::decommission::restore::{self, Comparison};
-use deployer_janitor::decommission::select::Refusal;
+use deployer_janitor::decommission::plan::{DecommissionAction, DecommissionPlan};
+use deployer_janitor::decommission::restore::{self, RestoreComparison};
+use deployer_janitor::decommission::select::DecommissionRefusal;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -17,10 +17,10 @@ const YELLOW: Style = AnsiColor::Yellow.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 
 /// A plan of `decommission`, in the order of its steps.
-pub fn decommission_text(plan: &Plan) -> String {
+pub fn decommission_text(plan: &DecommissionPlan) -> String {
     let mut out = String::new();
     for item in &plan.items {
-        let (style, sign) = sign(&item.action);
+        let (style, sign) = action_sign(&item.action);
         let what = format!("{} {}", kind_word(item.target.kind), item.target.name);
         let _ = writeln!(out, "  {style}{sign}{style:#} {what}  {DIM}# {}{DIM:#}", action_words(&item.action));
         for line in &item.evidence {
@@ -29,20 +29,25 @@ pub fn decommission_text(plan: &Plan) -> String {
         for line in &item.notes {
             let _ = writeln!(out, "      {YELLOW}note{YELLOW:#}  {line}");
         }
-        if item.action.archives() {
+        if item.action.archives_first() {
             for line in &item.lost {
                 let _ = writeln!(out, "      {YELLOW}lost{YELLOW:#}  {line}");
             }
         }
     }
-    refusals(&mut out, &plan.refusals);
+    write_refusals(&mut out, &plan.refusals);
     let counts = [
-        (count(plan, |action| matches!(action, Action::Delete | Action::DeleteQuiet)), "to delete"),
-        (count(plan, |action| matches!(action, Action::Quarantine { .. })), "to quarantine"),
-        (count(plan, |action| matches!(action, Action::Release { .. })), "to release"),
-        (count(plan, |action| matches!(action, Action::GoOn)), "to resume"),
-        (count(plan, |action| matches!(action, Action::Wait { .. })), "waiting"),
-        (count(plan, |action| matches!(action, Action::Gone)), "already gone"),
+        (
+            count_actions(plan, |action| {
+                matches!(action, DecommissionAction::Delete | DecommissionAction::DeleteQuiet)
+            }),
+            "to delete",
+        ),
+        (count_actions(plan, |action| matches!(action, DecommissionAction::Quarantine { .. })), "to quarantine"),
+        (count_actions(plan, |action| matches!(action, DecommissionAction::Release { .. })), "to release"),
+        (count_actions(plan, |action| matches!(action, DecommissionAction::GoOn)), "to resume"),
+        (count_actions(plan, |action| matches!(action, DecommissionAction::Wait { .. })), "waiting"),
+        (count_actions(plan, |action| matches!(action, DecommissionAction::Gone)), "already gone"),
         (plan.refusals.len(), "refused"),
     ];
     let counts: Vec<String> =
@@ -52,55 +57,55 @@ pub fn decommission_text(plan: &Plan) -> String {
     out
 }
 
-fn count_actions(plan: &Plan, counted: impl Fn(&Action) -> bool) -> usize {
+fn count_actions(plan: &DecommissionPlan, counted: impl Fn(&DecommissionAction) -> bool) -> usize {
     plan.items.iter().filter(|item| counted(&item.action)).count()
 }
 
-fn action_sign(action: &Action) -> (Style, &'static str) {
+fn action_sign(action: &DecommissionAction) -> (Style, &'static str) {
     match action {
-        Action::Delete | Action::DeleteQuiet => (RED, "-"),
-        Action::Quarantine { .. } | Action::GoOn => (YELLOW, "~"),
-        Action::Release { .. } => (GREEN, "+"),
-        Action::Wait { .. } | Action::Gone => (DIM, " "),
+        DecommissionAction::Delete | DecommissionAction::DeleteQuiet => (RED, "-"),
+        DecommissionAction::Quarantine { .. } | DecommissionAction::GoOn => (YELLOW, "~"),
+        DecommissionAction::Release { .. } => (GREEN, "+"),
+        DecommissionAction::Wait { .. } | DecommissionAction::Gone => (DIM, " "),
     }
 }
 
-fn action_words(action: &Action) -> String {
+fn action_words(action: &DecommissionAction) -> String {
     let day = |at: &jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
     match action {
-        Action::Delete => "archive, verify, delete".to_owned(),
-        Action::Quarantine { until } => format!("archive, verify, disable until {}", day(until)),
-        Action::DeleteQuiet => "delete: not called in quarantine".to_owned(),
-        Action::Release { why } => format!("release: {why}"),
-        Action::Wait { until } => format!("in quarantine until {}", day(until)),
-        Action::GoOn => "resume an interrupted run".to_owned(),
-        Action::Gone => "already gone".to_owned(),
+        DecommissionAction::Delete => "archive, verify, delete".to_owned(),
+        DecommissionAction::Quarantine { until } => format!("archive, verify, disable until {}", day(until)),
+        DecommissionAction::DeleteQuiet => "delete: not called in quarantine".to_owned(),
+        DecommissionAction::Release { why } => format!("release: {why}"),
+        DecommissionAction::Wait { until } => format!("in quarantine until {}", day(until)),
+        DecommissionAction::GoOn => "resume an interrupted run".to_owned(),
+        DecommissionAction::Gone => "already gone".to_owned(),
     }
 }
 
-fn write_refusals(out: &mut String, refusals: &[Refusal]) {
-    for Refusal { what, why, .. } in refusals {
+fn write_refusals(out: &mut String, refusals: &[DecommissionRefusal]) {
+    for DecommissionRefusal { what, why, .. } in refusals {
         let _ = writeln!(out, "  {RED}refused{RED:#} {what}: {why}");
     }
 }
 
 /// A plan of `restore`, in the order of its steps.
-pub fn restore_text(plan: &restore::Plan) -> String {
+pub fn restore_text(plan: &restore::RestorePlan) -> String {
     let mut out = String::new();
     for (target, action) in &plan.items {
         let (style, sign, words) = match action {
-            restore::Action::Restore => (GREEN, "+", "recreate as archived"),
-            restore::Action::GoOn => (YELLOW, "~", "resume an interrupted restore"),
-            restore::Action::Release => (GREEN, "+", "release from quarantine"),
-            restore::Action::Same => (DIM, " ", "already exists as archived"),
+            restore::RestoreAction::Restore => (GREEN, "+", "recreate as archived"),
+            restore::RestoreAction::GoOn => (YELLOW, "~", "resume an interrupted restore"),
+            restore::RestoreAction::Release => (GREEN, "+", "release from quarantine"),
+            restore::RestoreAction::Same => (DIM, " ", "already exists as archived"),
         };
         let what = format!("{} {}", kind_word(target.kind), target.name);
         let needed =
             plan.needed_by.get(&target.id).map(|name| format!(", because {name} needs it")).unwrap_or_default();
         let _ = writeln!(out, "  {style}{sign}{style:#} {what}  {DIM}# {words}{needed}{DIM:#}");
     }
-    refusals(&mut out, &plan.refusals);
-    let there = plan.items.iter().filter(|(_, action)| *action == restore::Action::Same).count();
+    write_refusals(&mut out, &plan.refusals);
+    let there = plan.items.iter().filter(|(_, action)| *action == restore::RestoreAction::Same).count();
     let _ = writeln!(
         out,
         "\n{BOLD}Plan:{BOLD:#} {} to restore, {there} already exist, {} refused.",
@@ -111,7 +116,7 @@ pub fn restore_text(plan: &restore::Plan) -> String {
 }
 
 /// A step, while it happens.
-pub fn event_text(event: &Event) -> String {
+pub fn event_text(event: &DecommissionEvent) -> String {
     let style = if event.step == "failed" { RED } else { GREEN };
     let mut out = format!("{style}{:>9}{style:#}  {}", event.step, event.what);
     for note in &event.notes {
@@ -122,7 +127,7 @@ pub fn event_text(event: &Event) -> String {
 
 /// How what was restored differs from the archive, attribute by attribute. Values of environment variables aren't
 /// shown.
-pub fn comparison_text(comparisons: &[Comparison]) -> String {
+pub fn comparison_text(comparisons: &[RestoreComparison]) -> String {
     let mut out = String::new();
     let same: usize = comparisons.iter().map(|comparison| comparison.same).sum();
     let differing: usize = comparisons.iter().map(|comparison| comparison.differences.len()).sum();
@@ -143,7 +148,7 @@ pub fn comparison_text(comparisons: &[Comparison]) -> String {
 }
 
 /// The closing summary, and the command that continues.
-pub fn outcome_text(outcome: &Outcome, command: &str) -> String {
+pub fn outcome_text(outcome: &DecommissionOutcome, command: &str) -> String {
     let done: Vec<String> = outcome.done.iter().map(|(step, ids)| format!("{} {step}", ids.len())).collect();
     let done = if done.is_empty() { "no changes made".to_owned() } else { done.join(", ") };
     match &outcome.failed {

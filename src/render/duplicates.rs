@@ -2,35 +2,41 @@
 
 use std::fmt::Write;
 
-use super::escape::html;
+use super::escape::escape_html;
 use super::page;
-use deployer_core::counted::counted;
-use deployer_janitor::duplicates::cost::{Mend, Terms};
-use deployer_janitor::duplicates::files::{About, Excerpt, GroupExcerpt};
-use deployer_janitor::duplicates::{Finding, Row, Summary};
+use deployer_core::counted::count_with_noun;
+use deployer_janitor::duplicates::cost::{RemovalCost, RemovalTerms};
+use deployer_janitor::duplicates::files::{GroupExcerpt, ReportExcerpt, ReportSubject};
+use deployer_janitor::duplicates::{DuplicateFinding, DuplicateRow, DuplicateSummary};
 
 const STYLE: &str = concat!(include_str!("plan.css"), include_str!("duplicates.css"));
 
 /// The whole report. All content is escaped, and the page's own policy allows nothing but its style.
-pub fn duplicates_html(about: &About, summary: &Summary, terms: &Terms, mend: &Mend, excerpt: &Excerpt) -> String {
-    let title = html(&about.display_name);
-    let mut out = page::head(&format!("Duplicate leads of {title}"), STYLE);
+pub fn duplicates_html(
+    about: &ReportSubject,
+    summary: &DuplicateSummary,
+    terms: &RemovalTerms,
+    mend: &RemovalCost,
+    excerpt: &ReportExcerpt,
+) -> String {
+    let title = escape_html(&about.display_name);
+    let mut out = page::page_head(&format!("Duplicate leads of {title}"), STYLE);
     let _ = write!(
         out,
         "<header>\n<h1>Duplicate leads of {title}</h1>\n<p>Venue <code>{}</code>{}, read {} to {}, window {}</p>\n\
          <p class=\"summary\"><strong>{} of {}</strong> can be removed.</p>\n</header>\n",
-        html(&about.venue),
+        escape_html(&about.venue),
         about.location_id.map(|id| format!(", location <code>{id}</code>")).unwrap_or_default(),
-        html(&about.begun),
-        html(&about.ended),
-        html(&about.window),
+        escape_html(&about.begun),
+        escape_html(&about.ended),
+        escape_html(&about.window),
         summary.remove,
-        counted(summary.leads, "lead"),
+        count_with_noun(summary.leads, "lead"),
     );
-    figures(&mut out, summary);
-    warnings(&mut out, about, summary);
-    ways(&mut out, about, terms, mend);
-    another_venue(&mut out, summary, &excerpt.another_venue);
+    write_figures(&mut out, summary);
+    write_warnings(&mut out, about, summary);
+    write_ways(&mut out, about, terms, mend);
+    write_another_venue(&mut out, summary, &excerpt.another_venue);
     let words = [
         ("Duplicates", "Groups of leads with the same email address. Keep the oldest of each."),
         (
@@ -41,14 +47,14 @@ pub fn duplicates_html(about: &About, summary: &Summary, terms: &Terms, mend: &M
     ];
     let counts = [(summary.groups, &excerpt.duplicates), (summary.possible_groups, &excerpt.possible)];
     for ((title, text), (count, shown)) in words.into_iter().zip(counts) {
-        groups(&mut out, title, text, count, shown);
+        write_groups(&mut out, title, text, count, shown);
     }
-    definition(&mut out, about);
+    write_definitions(&mut out, about);
     out.push_str("</main>\n</body>\n</html>\n");
     out
 }
 
-fn write_figures(out: &mut String, summary: &Summary) {
+fn write_figures(out: &mut String, summary: &DuplicateSummary) {
     out.push_str("<dl class=\"figures\">\n");
     for (name, count) in [
         ("Leads read", summary.leads),
@@ -63,7 +69,7 @@ fn write_figures(out: &mut String, summary: &Summary) {
     out.push_str("</dl>\n");
 }
 
-fn write_warnings(out: &mut String, about: &About, summary: &Summary) {
+fn write_warnings(out: &mut String, about: &ReportSubject, summary: &DuplicateSummary) {
     let mut items = Vec::new();
     if about.shrunk {
         items.push(
@@ -75,18 +81,18 @@ fn write_warnings(out: &mut String, about: &About, summary: &Summary) {
     } else if summary.origin_unknown > 0 {
         items.push(format!(
             "{} made by deployer can't be assigned to a venue: no ledger has the contact, or it no longer exists in HubSpot.",
-            counted(summary.origin_unknown, "lead")
+            count_with_noun(summary.origin_unknown, "lead")
         ));
     }
     if summary.other_event_date > 0 {
         items.push(format!(
             "{} with a different event date than the oldest lead, possibly another inquiry. Listed, but not counted as \
              leads to remove.",
-            counted(summary.other_event_date, "repeat")
+            count_with_noun(summary.other_event_date, "repeat")
         ));
     }
     if about.other_locations > 0 {
-        let leads = counted(about.other_locations, "lead");
+        let leads = count_with_noun(about.other_locations, "lead");
         items.push(format!("Not included: {leads} of other locations in this account."));
     }
     if items.is_empty() {
@@ -94,12 +100,12 @@ fn write_warnings(out: &mut String, about: &About, summary: &Summary) {
     }
     out.push_str("<section class=\"list warning\">\n<h2>Before you remove anything</h2>\n<ul>\n");
     for item in items {
-        let _ = writeln!(out, "<li>{}</li>", html(&item));
+        let _ = writeln!(out, "<li>{}</li>", escape_html(&item));
     }
     out.push_str("</ul>\n</section>\n");
 }
 
-fn write_ways(out: &mut String, about: &About, terms: &Terms, mend: &Mend) {
+fn write_ways(out: &mut String, about: &ReportSubject, terms: &RemovalTerms, mend: &RemovalCost) {
     let fee = mend.by_vendor.map_or_else(|| "unknown".to_owned(), |fee| fee.to_string());
     let _ = writeln!(
         out,
@@ -109,22 +115,22 @@ fn write_ways(out: &mut String, about: &About, terms: &Terms, mend: &Mend) {
          <tr><th scope=\"row\">By hand, at {} minutes per lead and {} an hour</th><td>{}</td><td>{}</td></tr>\n</tbody>\n\
          </table></div>\n<p>{}{}</p>\n<p class=\"soft\">For {} marked <code>remove</code> in the CSV file. \
          Nothing was changed in Tripleseat.</p>\n</section>",
-        html(&fee),
-        html(&about.minutes_per_lead),
-        html(&terms.hourly_rate.to_string()),
-        html(&mend.time_by_hand()),
-        html(&mend.by_hand.to_string()),
-        html(&mend.verdict()),
+        escape_html(&fee),
+        escape_html(&about.minutes_per_lead),
+        escape_html(&terms.hourly_rate.to_string()),
+        escape_html(&mend.time_by_hand()),
+        escape_html(&mend.by_hand.to_string()),
+        escape_html(&mend.describe_cheaper_way()),
         if terms.fee.is_none() {
             " Ask Tripleseat support for the fee and pass it with <code>--fee</code>."
         } else {
             ""
         },
-        counted(mend.leads, "lead"),
+        count_with_noun(mend.leads, "lead"),
     );
 }
 
-fn write_another_venue(out: &mut String, summary: &Summary, rows: &[Row]) {
+fn write_another_venue(out: &mut String, summary: &DuplicateSummary, rows: &[DuplicateRow]) {
     if rows.is_empty() {
         return;
     }
@@ -132,8 +138,8 @@ fn write_another_venue(out: &mut String, summary: &Summary, rows: &[Row]) {
         "<section>\n<h2>Another venue's leads</h2>\n<p class=\"soft\">deployer made these, and according to HubSpot's \
          ledger they or their contacts belong to another venue.</p>\n",
     );
-    table(out, rows);
-    more(out, summary.another_venue, rows.len(), "lead");
+    write_leads(out, rows);
+    write_remainder(out, summary.another_venue, rows.len(), "lead");
     out.push_str("</section>\n");
 }
 
@@ -145,31 +151,35 @@ fn write_groups(out: &mut String, title: &str, text: &str, count: u64, groups: &
     for group in groups {
         let Some(oldest) = group.rows.first() else { continue };
         let what = match oldest.finding {
-            Finding::PossibleDuplicate => &oldest.lead.phone,
-            Finding::Duplicate | Finding::AnotherVenue => &oldest.lead.email,
+            DuplicateFinding::PossibleDuplicate => &oldest.lead.phone,
+            DuplicateFinding::Duplicate | DuplicateFinding::AnotherVenue => &oldest.lead.email,
         };
-        let (open, what) = (if groups.len() <= 6 { " open" } else { "" }, html(what));
+        let (open, what) = (if groups.len() <= 6 { " open" } else { "" }, escape_html(what));
         let _ = writeln!(
             out,
             "<details{open}>\n<summary><h3>{what}</h3> <span class=\"soft\">{}</span></summary>",
-            counted(group.size, "lead")
+            count_with_noun(group.size, "lead")
         );
-        table(out, &group.rows);
-        more(out, group.size, group.rows.len(), "lead");
+        write_leads(out, &group.rows);
+        write_remainder(out, group.size, group.rows.len(), "lead");
         out.push_str("</details>\n");
     }
-    more(out, count, groups.len(), "group");
+    write_remainder(out, count, groups.len(), "group");
     out.push_str("</section>\n");
 }
 
 fn write_remainder(out: &mut String, all: u64, shown: usize, what: &str) {
     let left = all.saturating_sub(shown as u64);
     if left > 0 && shown > 0 {
-        let _ = writeln!(out, "<p class=\"soft\">Not shown: {}. See the CSV and JSON files.</p>", counted(left, what));
+        let _ = writeln!(
+            out,
+            "<p class=\"soft\">Not shown: {}. See the CSV and JSON files.</p>",
+            count_with_noun(left, what)
+        );
     }
 }
 
-fn write_leads(out: &mut String, rows: &[Row]) {
+fn write_leads(out: &mut String, rows: &[DuplicateRow]) {
     out.push_str("<div class=\"wide\"><table class=\"leads\">\n<thead><tr>");
     for head in ["To do", "Lead", "Created", "Name", "Email", "Phone", "Event", "Origin"] {
         let _ = write!(out, "<th scope=\"col\">{head}</th>");
@@ -178,7 +188,7 @@ fn write_leads(out: &mut String, rows: &[Row]) {
     for row in rows {
         let (class, sign) = match (row.finding, row.position, row.remove) {
             (_, _, true) => ("remove", "- remove"),
-            (Finding::Duplicate, 0, _) => ("keep", "= keep"),
+            (DuplicateFinding::Duplicate, 0, _) => ("keep", "= keep"),
             _ => ("look", "? look"),
         };
         let lead = &row.lead;
@@ -188,15 +198,15 @@ fn write_leads(out: &mut String, rows: &[Row]) {
             "<tr class=\"{class}\"><td><span class=\"sign\">{sign}</span></td><th scope=\"row\"><code>{}</code></th>",
             lead.id
         );
-        for cell in [&created, &lead.name, &lead.email, &lead.phone, &lead.event_date, &lead.origin.words()] {
-            let _ = write!(out, "<td>{}</td>", html(cell));
+        for cell in [&created, &lead.name, &lead.email, &lead.phone, &lead.event_date, &lead.origin.describe_origin()] {
+            let _ = write!(out, "<td>{}</td>", escape_html(cell));
         }
         out.push_str("</tr>\n");
     }
     out.push_str("</tbody>\n</table></div>\n");
 }
 
-fn write_definitions(out: &mut String, about: &About) {
+fn write_definitions(out: &mut String, about: &ReportSubject) {
     let _ = writeln!(
         out,
         "<section>\n<h2>Definitions</h2>\n<ul>\n\
@@ -207,6 +217,6 @@ fn write_definitions(out: &mut String, about: &About) {
          venue; the venues' ledgers in HubSpot do, for the newest lead of each contact.</li>\n\
          <li>A lead without a reference (from a form, staff or an older integration) can't be assigned to a venue.</li>\n\
          </ul>\n<p class=\"soft\">Times are UTC. This page contains personal data. Delete it when you are done.</p>\n</section>",
-        window = html(&about.window),
+        window = escape_html(&about.window),
     );
 }

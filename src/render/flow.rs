@@ -3,9 +3,9 @@
 
 use std::fmt::Write;
 
-use super::escape::{html, one_line};
-use super::text_width::fit;
-use deployer_health::status::Standing;
+use super::escape::{escape_html, one_line};
+use super::text_width::fit_text;
+use deployer_health::status::VenueStanding;
 
 // Widths and heights, in the units of the view box.
 const WIDTH: f64 = 1000.0;
@@ -41,7 +41,7 @@ pub struct FlowDiagram {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowLane {
     /// Its standing, which decides its color and its sign.
-    pub standing: Standing,
+    pub standing: VenueStanding,
     /// The checkbox in HubSpot.
     pub flag: (String, String),
     /// When it runs.
@@ -75,12 +75,12 @@ fn lay_out_flow(lanes: usize) -> FlowLayout {
 
 /// The diagram as an element for a page.
 pub fn flow_svg(flow: &FlowDiagram) -> String {
-    let layout = layout(flow.lanes.len());
+    let layout = lay_out_flow(flow.lanes.len());
     let mut out = format!(
         "<svg class=\"flow\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"flow-title flow-text\">\n\
          <title id=\"flow-title\">How contacts become leads</title>\n<desc id=\"flow-text\">{}</desc>\n\
          <rect class=\"source\" x=\"1\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
-        html(&description(flow)),
+        escape_html(&describe_flow(flow)),
         HEAD,
         COLUMNS[0].1 + 2.0 * EDGE - 2.0,
         layout.height - HEAD - 1.0,
@@ -88,7 +88,7 @@ pub fn flow_svg(flow: &FlowDiagram) -> String {
     );
     let heads = [flow.source.as_str(), "When", "Sync (on AWS)", "Leads go to"];
     for (head, (x, width)) in heads.into_iter().zip(COLUMNS) {
-        text(&mut out, "head", (x, HEAD - 14.0), head, (13.0, width));
+        write_text(&mut out, "head", (x, HEAD - 14.0), head, (13.0, width));
     }
     for (lane, areas) in flow.lanes.iter().zip(&layout.lanes) {
         write_lane(&mut out, lane, areas);
@@ -109,20 +109,20 @@ fn describe_flow(flow: &FlowDiagram) -> String {
     format!("From {}. {}.", flow.source, lanes.join(". "))
 }
 
-fn standing_class(standing: Standing) -> &'static str {
+fn standing_class(standing: VenueStanding) -> &'static str {
     match standing {
-        Standing::Running => "running",
-        Standing::Failing => "failing",
-        Standing::Paused => "paused",
-        Standing::Blocked => "blocked",
-        Standing::NotDeployed => "missing",
-        Standing::Pending => "pending",
-        Standing::Unknown => "unknown",
+        VenueStanding::Running => "running",
+        VenueStanding::Failing => "failing",
+        VenueStanding::Paused => "paused",
+        VenueStanding::Blocked => "blocked",
+        VenueStanding::NotDeployed => "missing",
+        VenueStanding::Pending => "pending",
+        VenueStanding::Unknown => "unknown",
     }
 }
 
 fn write_lane(out: &mut String, lane: &FlowLane, areas: &[FlowBox; 4]) {
-    let _ = writeln!(out, "<g class=\"{}\">", class(lane.standing));
+    let _ = writeln!(out, "<g class=\"{}\">", standing_class(lane.standing));
     let texts = [&lane.flag, &lane.rule, &lane.function, &lane.destination];
     let kinds = ["flag", "rule", "function", "destination"];
     for (index, (area, lines)) in areas.iter().zip(texts).enumerate() {
@@ -134,18 +134,18 @@ fn write_lane(out: &mut String, lane: &FlowLane, areas: &[FlowBox; 4]) {
         );
         let sign = (x + PADDING, y + FIRST.1 - 13.0);
         match kind {
-            "flag" => tick_box(out, sign),
-            "rule" => clock(out, sign),
-            "function" => badge(out, lane.standing, sign),
-            _ => pin(out, sign),
+            "flag" => write_checkbox(out, sign),
+            "rule" => write_clock(out, sign),
+            "function" => write_badge(out, lane.standing, sign),
+            _ => write_pin(out, sign),
         }
         let room = width - 2.0 * PADDING;
         // People look for a lane by the venue's name, so that stands out.
         let (first, second) = if kind == "flag" { ("line soft", "line name") } else { ("line name", "line soft") };
         let at = x + PADDING + BESIDE_SIGN;
-        text(out, first, (at, y + FIRST.1), &lines.0, (BOLD, room - BESIDE_SIGN));
+        write_text(out, first, (at, y + FIRST.1), &lines.0, (BOLD, room - BESIDE_SIGN));
         let at = if kind == "flag" { at } else { x + PADDING };
-        text(
+        write_text(
             out,
             second,
             (at, y + SECOND.1),
@@ -154,7 +154,7 @@ fn write_lane(out: &mut String, lane: &FlowLane, areas: &[FlowBox; 4]) {
         );
     }
     for pair in areas.windows(2) {
-        arrow(out, pair[0], pair[1]);
+        write_arrow(out, pair[0], pair[1]);
     }
     out.push_str("</g>\n");
 }
@@ -162,9 +162,9 @@ fn write_lane(out: &mut String, lane: &FlowLane, areas: &[FlowBox; 4]) {
 /// One line of text. Text that had to be cut is complete in its title.
 fn write_text(out: &mut String, class: &str, (x, y): (f64, f64), text: &str, (size, room): (f64, f64)) {
     let text = one_line(text);
-    let fitted = fit(&text, size, room);
-    let title = if fitted == text { String::new() } else { format!("<title>{}</title>", html(&text)) };
-    let _ = writeln!(out, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}{title}</text>", html(&fitted));
+    let fitted = fit_text(&text, size, room);
+    let title = if fitted == text { String::new() } else { format!("<title>{}</title>", escape_html(&text)) };
+    let _ = writeln!(out, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}{title}</text>", escape_html(&fitted));
 }
 
 fn write_arrow(out: &mut String, from: FlowBox, to: FlowBox) {
@@ -213,31 +213,31 @@ fn write_pin(out: &mut String, (x, y): (f64, f64)) {
 }
 
 /// The state as a shape. No two states share one, so that color isn't needed to tell them apart.
-fn write_badge(out: &mut String, standing: Standing, (x, y): (f64, f64)) {
+fn write_badge(out: &mut String, standing: VenueStanding, (x, y): (f64, f64)) {
     let (cx, cy) = (x + 8.0, y + 8.0);
     let disc = format!("<circle class=\"badge\" cx=\"{cx}\" cy=\"{cy}\" r=\"8\"/>");
     let ring = |extra: &str| format!("<circle class=\"ring{extra}\" cx=\"{cx}\" cy=\"{cy}\" r=\"7\"/>");
     let mark = |path: String| format!("<path class=\"mark\" d=\"{path}\"/>");
     let line = |path: String| format!("<path class=\"state-line\" d=\"{path}\"/>");
     let shape = match standing {
-        Standing::Running => format!("{disc}{}", mark(format!("M{} {}l3 3l5.5-6", cx - 4.0, cy + 0.5))),
-        Standing::Failing => format!(
+        VenueStanding::Running => format!("{disc}{}", mark(format!("M{} {}l3 3l5.5-6", cx - 4.0, cy + 0.5))),
+        VenueStanding::Failing => format!(
             "<path class=\"badge\" d=\"M{cx} {}l9 16h-18z\"/>{}",
             cy - 8.5,
             mark(format!("M{cx} {}v5m0 2.4v.2", cy - 2.5))
         ),
-        Standing::Paused => {
+        VenueStanding::Paused => {
             format!("{}{}", ring(""), line(format!("M{} {}v6m5 0v-6", cx - 2.5, cy - 3.0)))
         }
-        Standing::Blocked => format!(
+        VenueStanding::Blocked => format!(
             "<path class=\"badge\" d=\"M{} {}h7l4.5 4.5v7l-4.5 4.5h-7l-4.5-4.5v-7z\"/>{}",
             cx - 3.5,
             cy - 8.0,
             mark(format!("M{} {cy}h8", cx - 4.0))
         ),
-        Standing::NotDeployed => ring(" dashed"),
-        Standing::Pending => format!("{}{}", ring(""), line(format!("M{} {cy}h7m-3-3l3 3l-3 3", cx - 3.5))),
-        Standing::Unknown => format!(
+        VenueStanding::NotDeployed => ring(" dashed"),
+        VenueStanding::Pending => format!("{}{}", ring(""), line(format!("M{} {cy}h7m-3-3l3 3l-3 3", cx - 3.5))),
+        VenueStanding::Unknown => format!(
             "{}{}",
             ring(""),
             line(format!("M{} {}a2.5 2.5 0 1 1 3.6 2.2q-1.1.6-1.1 1.6m0 2v.2", cx - 2.5, cy - 1.5))
@@ -272,25 +272,25 @@ mod tests {
         assert!(room_for_arrows.into_iter().all(|room| room >= 30.0));
     }
 
-    fn sample_lane(text: &str, standing: Standing) -> FlowLane {
+    fn sample_lane(text: &str, standing: VenueStanding) -> FlowLane {
         let lines = || (text.to_owned(), text.to_owned());
         FlowLane { standing, flag: lines(), rule: lines(), function: lines(), destination: lines() }
     }
 
-    const ALL: [Standing; 7] = [
-        Standing::Running,
-        Standing::Failing,
-        Standing::Paused,
-        Standing::Blocked,
-        Standing::NotDeployed,
-        Standing::Pending,
-        Standing::Unknown,
+    const ALL: [VenueStanding; 7] = [
+        VenueStanding::Running,
+        VenueStanding::Failing,
+        VenueStanding::Paused,
+        VenueStanding::Blocked,
+        VenueStanding::NotDeployed,
+        VenueStanding::Pending,
+        VenueStanding::Unknown,
     ];
 
     #[test]
     fn fits_every_text_into_its_box() {
         let long = "The Harbour House at the Old Custom Pier, Northern Wing 🏝️ بيت الميناء";
-        let svg = flow_svg(&FlowDiagram { source: long.to_owned(), lanes: vec![lane(long, Standing::Running)] });
+        let svg = flow_svg(&FlowDiagram { source: long.to_owned(), lanes: vec![lane(long, VenueStanding::Running)] });
         let texts = svg.lines().filter(|line| line.starts_with("<text"));
         let mut count = 0;
         for line in texts {
@@ -325,9 +325,10 @@ mod tests {
     fn escapes_hostile_text_in_the_diagram() {
         let tags = |svg: &str| svg.matches('<').count() - svg.matches("<title>").count() * 2;
         let expected =
-            tags(&flow_svg(&FlowDiagram { source: "s".to_owned(), lanes: vec![lane("plain", Standing::Paused)] }));
+            tags(&flow_svg(&FlowDiagram { source: "s".to_owned(), lanes: vec![lane("plain", VenueStanding::Paused)] }));
         for text in ["</text><script>x</script>", "\" onload=\"x", "]]>", "<!--", "\u{202e}txet", "a\nb"] {
-            let svg = flow_svg(&FlowDiagram { source: text.to_owned(), lanes: vec![lane(text, Standing::Paused)] });
+            let svg =
+                flow_svg(&FlowDiagram { source: text.to_owned(), lanes: vec![lane(text, VenueStanding::Paused)] });
             assert_eq!(tags(&svg), expected, "{text:?} adds no element");
             assert!(!svg.contains("\" onload=") && !svg.contains('\u{202e}'), "{text:?}");
         }

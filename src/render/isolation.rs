@@ -7,9 +7,9 @@ use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use super::JsonLines;
-use deployer_core::counted::counted;
+use deployer_core::counted::count_with_noun;
 use deployer_core::exit_code::ExitCode;
-use deployer_core::isolation::{Check, PairState, Reach, Report, Shared, Verdict};
+use deployer_core::isolation::{IsolationCheck, IsolationReport, PairState, Reach, RequestVerdict, SharedItem};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -24,36 +24,36 @@ const MOST_NAMES: usize = 10;
 
 /// The table, what isn't isolated, why access is denied otherwise, and the closing line. `judged` says which state was
 /// judged, such as `as planned`.
-pub fn isolation_text(report: &Report, judged: &str) -> String {
+pub fn isolation_text(report: &IsolationReport, judged: &str) -> String {
     let mut out = String::new();
-    let pairs = report.of_two().count();
+    let pairs = report.distinct_pairs().count();
     let _ = writeln!(
         out,
         "{BOLD}Isolation {judged}:{BOLD:#} {}, {}",
-        counted(report.venues.len() as u64, "venue"),
-        counted(pairs as u64, "pair")
+        count_with_noun(report.venues.len() as u64, "venue"),
+        count_with_noun(pairs as u64, "pair")
     );
     let small = report.venues.len() <= MOST_IN_TABLE;
     if small {
-        table(&mut out, report);
+        write_table(&mut out, report);
     }
-    reached(&mut out, report);
-    in_common(&mut out, report);
-    untold(&mut out, report);
+    write_reached(&mut out, report);
+    write_shared(&mut out, report);
+    write_unknown(&mut out, report);
     for disagreement in &report.disagreements {
         let _ = writeln!(out, "\n{RED}disagreement:{RED:#} {disagreement}");
     }
     if small && pairs > 0 {
-        reasons(&mut out, report);
+        write_reasons(&mut out, report);
     }
     for note in &report.notes {
         let _ = writeln!(out, "\n{DIM}note:{DIM:#} {note}");
     }
-    let _ = writeln!(out, "\n{}", closing(report, pairs));
+    let _ = writeln!(out, "\n{}", closing_line(report, pairs));
     out
 }
 
-fn write_table(out: &mut String, report: &Report) {
+fn write_table(out: &mut String, report: &IsolationReport) {
     let width = report.venues.iter().map(String::len).max().unwrap_or_default();
     let _ = write!(out, "\n     {:width$}", "");
     for number in 1..=report.venues.len() {
@@ -62,7 +62,7 @@ fn write_table(out: &mut String, report: &Report) {
     for (number, (venue, row)) in (1..).zip(report.venues.iter().zip(report.pairs.chunks(report.venues.len().max(1)))) {
         let _ = write!(out, "\n  {number:>2} {venue:width$}");
         for pair in row {
-            let (style, sign) = sign(pair.state);
+            let (style, sign) = state_sign(pair.state);
             let _ = write!(out, " {style}{sign:>4}{style:#}");
         }
     }
@@ -83,15 +83,15 @@ fn state_sign(state: PairState) -> (Style, &'static str) {
 }
 
 /// Which venue reaches which, once for each statement that allows it, and which venue can't do its own work.
-fn write_reached(out: &mut String, report: &Report) {
-    let mut open: Vec<(&str, &Check, Vec<&str>)> = Vec::new();
+fn write_reached(out: &mut String, report: &IsolationReport) {
+    let mut open: Vec<(&str, &IsolationCheck, Vec<&str>)> = Vec::new();
     for pair in &report.pairs {
         for check in &pair.checks {
-            let Check { action, resource, reason, .. } = check;
+            let IsolationCheck { action, resource, reason, .. } = check;
             match (check.verdict, pair.from == pair.to) {
-                (Verdict::Allowed, false) => {
-                    let same = |(from, other, _): &&mut (&str, &Check, Vec<&str>)| {
-                        let one = |check: &Check| (check.reach, check.action.clone(), check.reason.clone());
+                (RequestVerdict::Allowed, false) => {
+                    let same = |(from, other, _): &&mut (&str, &IsolationCheck, Vec<&str>)| {
+                        let one = |check: &IsolationCheck| (check.reach, check.action.clone(), check.reason.clone());
                         *from == pair.from && one(other) == one(check)
                     };
                     match open.iter_mut().rev().find(same) {
@@ -100,7 +100,7 @@ fn write_reached(out: &mut String, report: &Report) {
                         None => open.push((&pair.from, check, vec![&pair.to])),
                     }
                 }
-                (Verdict::Denied, true) => {
+                (RequestVerdict::Denied, true) => {
                     let what =
                         format!("{} is denied access that it needs: {action} on {resource}: {reason}", pair.from);
                     let _ = writeln!(out, "\n{RED}can't work:{RED:#} {what}");
@@ -109,15 +109,16 @@ fn write_reached(out: &mut String, report: &Report) {
             }
         }
     }
-    for (from, Check { reach, action, reason, .. }, to) in open {
-        let what = format!("{from} can reach the {} of {}: {action} is {reason}", reach.word(), names(&to));
+    for (from, IsolationCheck { reach, action, reason, .. }, to) in open {
+        let what =
+            format!("{from} can reach the {} of {}: {action} is {reason}", reach.display_word(), join_names(&to));
         let _ = writeln!(out, "\n{RED}not isolated:{RED:#} {what}");
     }
 }
 
 /// What venues share, once for each group of venues that share it.
-fn write_shared(out: &mut String, report: &Report) {
-    let mut all: Vec<(&Shared, BTreeSet<usize>)> = Vec::new();
+fn write_shared(out: &mut String, report: &IsolationReport) {
+    let mut all: Vec<(&SharedItem, BTreeSet<usize>)> = Vec::new();
     let place = |name: &str| report.venues.iter().position(|venue| venue == name).unwrap_or_default();
     for pair in &report.pairs {
         for shared in &pair.shared {
@@ -136,7 +137,7 @@ fn write_shared(out: &mut String, report: &Report) {
     for (shared, members) in all {
         let venues: Vec<&str> = members.into_iter().map(|place| report.venues[place].as_str()).collect();
         let (style, word) = if shared.tolerated { (YELLOW, "shared, allowed") } else { (RED, "shared") };
-        let _ = writeln!(out, "\n{style}{word}:{style:#} {}: {}", names(&venues), shared.text);
+        let _ = writeln!(out, "\n{style}{word}:{style:#} {}: {}", join_names(&venues), shared.text);
     }
 }
 
@@ -154,17 +155,17 @@ fn join_names(venues: &[&str]) -> String {
 }
 
 /// Each reason why something is unknown, once.
-fn write_unknown(out: &mut String, report: &Report) {
+fn write_unknown(out: &mut String, report: &IsolationReport) {
     for reason in report.pairs.iter().flat_map(|pair| &pair.untold).collect::<BTreeSet<_>>() {
         let _ = writeln!(out, "\n{YELLOW}unknown:{YELLOW:#} {reason}");
     }
 }
 
 /// Each reason once, with everything that is denied for it, ordered by the venue whose policy it is.
-fn write_reasons(out: &mut String, report: &Report) {
+fn write_reasons(out: &mut String, report: &IsolationReport) {
     let mut why: Vec<(usize, &str, Vec<&str>)> = Vec::new();
-    for pair in report.of_two() {
-        for check in pair.checks.iter().filter(|check| check.verdict == Verdict::Denied) {
+    for pair in report.distinct_pairs() {
+        for check in pair.checks.iter().filter(|check| check.verdict == RequestVerdict::Denied) {
             let action = if check.reach == Reach::Rule { "invocation by another rule" } else { &check.action };
             let whose = if matches!(check.reach, Reach::Role | Reach::Rule) { &pair.to } else { &pair.from };
             let place = why.iter().position(|(_, reason, _)| *reason == check.reason).unwrap_or_else(|| {
@@ -185,37 +186,37 @@ fn write_reasons(out: &mut String, report: &Report) {
     }
 }
 
-fn closing_line(report: &Report, pairs: usize) -> String {
-    let open = report.of_two().filter(|pair| pair.state == PairState::Open).count();
-    let untold = report.of_two().filter(|pair| pair.state == PairState::Untold).count();
+fn closing_line(report: &IsolationReport, pairs: usize) -> String {
+    let open = report.distinct_pairs().filter(|pair| pair.state == PairState::Open).count();
+    let untold = report.distinct_pairs().filter(|pair| pair.state == PairState::Untold).count();
     if report.is_open() {
         let told = if untold > 0 { format!(", {untold} are unknown") } else { String::new() };
         return format!("{RED}Not isolated:{RED:#} {open} of {pairs} pairs are open{told}; see above.");
     }
-    if report.is_untold() {
+    if report.has_unknowns() {
         return format!("{YELLOW}Inconclusive:{YELLOW:#} {untold} of {pairs} pairs are unknown; see above.");
     }
     format!("{GREEN}Isolated:{GREEN:#} in none of {pairs} pairs can one venue reach the other.")
 }
 
 /// Prints a line for each pair, disagreement and note, and the result.
-pub fn print_isolation(lines: &JsonLines, report: &Report, judged: &str, code: ExitCode) {
+pub fn print_isolation(lines: &JsonLines, report: &IsolationReport, judged: &str, code: ExitCode) {
     for pair in &report.pairs {
-        lines.line("pair", pair);
+        lines.print_line("pair", pair);
     }
     for text in &report.disagreements {
-        lines.line("disagreement", json!({ "text": text }));
+        lines.print_line("disagreement", json!({ "text": text }));
     }
     for text in &report.notes {
-        lines.line("note", json!({ "text": text }));
+        lines.print_line("note", json!({ "text": text }));
     }
-    let count = |state| report.of_two().filter(|pair| pair.state == state).count();
-    lines.line(
+    let count = |state| report.distinct_pairs().filter(|pair| pair.state == state).count();
+    lines.print_line(
         "result",
         json!({
             "judged": judged,
             "venues": report.venues.len(),
-            "pairs": report.of_two().count(),
+            "pairs": report.distinct_pairs().count(),
             "isolated": count(PairState::Isolated),
             "open": count(PairState::Open),
             "untold": count(PairState::Untold),

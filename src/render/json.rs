@@ -7,10 +7,10 @@ use std::sync::Mutex;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use deployer_core::cost::Estimate;
+use deployer_core::cost::CostEstimate;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
-use deployer_reconcile::apply::{Event, Outcome};
+use deployer_reconcile::apply::{ApplyEvent, ApplyOutcome};
 
 /// Version of the JSON shapes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -25,7 +25,7 @@ impl JsonLines {
     /// Prints one line: `value`, which is an object, with its `type`.
     pub fn print_line(&self, kind: &str, value: impl Serialize) {
         // A reader that went away is not our failure.
-        let _ = self.try_line(kind, value);
+        let _ = self.try_print_line(kind, value);
     }
 
     /// Prints one line and reports whether anybody still reads, for output that continues until nobody does.
@@ -33,14 +33,14 @@ impl JsonLines {
     /// # Errors
     /// Standard output is closed.
     pub fn try_print_line(&self, kind: &str, value: impl Serialize) -> std::io::Result<()> {
-        let line = typed(kind, value);
+        let line = typed_object(kind, value);
         let _guard = self.lock.lock();
         writeln!(std::io::stdout(), "{line}")
     }
 
     /// Prints a plan: a head, a line for each change, conflict, unreadable resource and note, and the summary.
     pub fn print_plan(&self, plan: &Plan) {
-        self.line(
+        self.print_line(
             "plan",
             json!({
                 "format_version": FORMAT_VERSION,
@@ -50,7 +50,7 @@ impl JsonLines {
             }),
         );
         for change in &plan.changes {
-            self.line(
+            self.print_line(
                 "change",
                 json!({
                     "venue": change.address.venue,
@@ -59,45 +59,45 @@ impl JsonLines {
                     "action": change.action,
                     "reason": change.reason,
                     "attributes": change.attributes,
-                    "calls": change.operations.iter().map(|operation| operation.call()).collect::<Vec<_>>(),
+                    "calls": change.operations.iter().map(|operation| operation.call_name()).collect::<Vec<_>>(),
                 }),
             );
         }
         for conflict in &plan.conflicts {
-            self.line("conflict", conflict);
+            self.print_line("conflict", conflict);
         }
         for venue in &plan.protected {
-            self.line("protected", json!({ "venue": venue }));
+            self.print_line("protected", json!({ "venue": venue }));
         }
         for unreadable in &plan.unreadable {
-            self.line("unreadable", unreadable);
+            self.print_line("unreadable", unreadable);
         }
         for note in &plan.notes {
-            self.line("note", json!({ "text": note }));
+            self.print_line("note", json!({ "text": note }));
         }
-        self.line("summary", plan.summary());
+        self.print_line("summary", plan.summarize_changes());
     }
 
     /// Prints what a plan costs: the whole estimate, with amounts as strings in dollars.
-    pub fn print_cost(&self, estimate: &Estimate) {
-        self.line("cost", estimate);
+    pub fn print_cost(&self, estimate: &CostEstimate) {
+        self.print_line("cost", estimate);
     }
 
     /// Prints an event of an apply.
-    pub fn print_event(&self, event: &Event) {
+    pub fn print_event(&self, event: &ApplyEvent) {
         let value = serde_json::to_value(event).unwrap_or_default();
         let kind = value["type"].as_str().unwrap_or("event").to_owned();
-        self.line(&kind, value);
+        self.print_line(&kind, value);
     }
 
     /// Prints the result of an apply.
-    pub fn print_result(&self, outcome: &Outcome, code: ExitCode) {
+    pub fn print_result(&self, outcome: &ApplyOutcome, code: ExitCode) {
         let failed: Vec<Value> = outcome
             .failed
             .iter()
             .map(|(address, error)| json!({ "address": address, "error": error.to_string(), "hint": error.hint() }))
             .collect();
-        self.line(
+        self.print_line(
             "result",
             json!({
                 "done": outcome.done.len(),

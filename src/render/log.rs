@@ -7,18 +7,20 @@ use serde_json::Value;
 
 use super::escape::one_line;
 use super::venue_words;
-use deployer_health::status::Run;
+use deployer_health::status::VenueRun;
 use deployer_health::status::log::LogEvent;
 
 /// One line, with the time in UTC. The text has ANSI styles, which are stripped on a stream that isn't a terminal.
 pub fn log_line(event: &LogEvent) -> String {
     let line: Value = serde_json::from_str(&event.message).unwrap_or_default();
-    let (style, text) = match (Run::of(event), line["event"].as_str()) {
-        (Some(run), _) if run.error.is_some() => (red(), format!("run {}", venue_words::run(&run))),
-        (Some(run), _) => (Style::new().bold(), format!("run {}", venue_words::run(&run))),
-        (None, Some("run")) => (level(&line), dry_run(&line)),
-        (None, Some("contact")) => (level(&line), contact(&line)),
-        (None, Some(_)) if line["message"].is_string() => (level(&line), text(&line["message"]).to_owned()),
+    let (style, text) = match (VenueRun::from_log_event(event), line["event"].as_str()) {
+        (Some(run), _) if run.error.is_some() => (red_style(), format!("run {}", venue_words::run_text(&run))),
+        (Some(run), _) => (Style::new().bold(), format!("run {}", venue_words::run_text(&run))),
+        (None, Some("run")) => (level_style(&line), dry_run_text(&line)),
+        (None, Some("contact")) => (level_style(&line), contact_text(&line)),
+        (None, Some(_)) if line["message"].is_string() => {
+            (level_style(&line), string_value(&line["message"]).to_owned())
+        }
         _ => (Style::new().dimmed(), event.message.replace('\t', "  ")),
     };
     format!("{}  {style}{}{style:#}", event.at.strftime("%Y-%m-%d %H:%M:%SZ"), one_line(&text))
@@ -27,7 +29,7 @@ pub fn log_line(event: &LogEvent) -> String {
 fn dry_run_text(line: &Value) -> String {
     let error = &line["error"];
     let failed = if error.is_object() {
-        format!(" failed: {}: {}", text(&error["kind"]), text(&error["message"]))
+        format!(" failed: {}: {}", string_value(&error["kind"]), string_value(&error["message"]))
     } else {
         String::new()
     };
@@ -35,7 +37,7 @@ fn dry_run_text(line: &Value) -> String {
 }
 
 fn contact_text(line: &Value) -> String {
-    let mut out = format!("contact {}: {}", text(&line["contact_id"]), text(&line["outcome"]));
+    let mut out = format!("contact {}: {}", string_value(&line["contact_id"]), string_value(&line["outcome"]));
     if let Some(lead) = line["lead_id"].as_str() {
         let _ = write!(out, ", lead {lead}");
     }
@@ -58,7 +60,7 @@ fn red_style() -> Style {
 
 fn level_style(line: &Value) -> Style {
     match line["level"].as_str() {
-        Some("error") => red(),
+        Some("error") => red_style(),
         Some("warn") => AnsiColor::Yellow.on_default(),
         _ => Style::new(),
     }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::cost::{small_print, total};
-use super::escape::{fence, html, markdown, one_line};
+use super::cost::{small_print, total_text};
+use super::escape::{code_fence, escape_html, escape_markdown, one_line};
 use super::words;
-use deployer_core::cost::{Estimate, Money, Sides};
+use deployer_core::cost::{CostChange, CostEstimate, Money};
 use deployer_core::plan::{Action, Change, Plan};
 
 /// Most bytes spent on venues. GitHub accepts comments of up to 65,536 characters, and what follows the venues needs
@@ -13,22 +13,22 @@ use deployer_core::plan::{Action, Change, Plan};
 const ROOM_FOR_VENUES: usize = 45_000;
 
 /// A whole plan. Only what is written here is markup; everything else is escaped.
-pub fn plan_markdown(plan: &Plan, cost: Option<&Estimate>) -> String {
+pub fn plan_markdown(plan: &Plan, cost: Option<&CostEstimate>) -> String {
     let mut out = String::new();
-    let (head, rest) = words::summary(plan);
+    let (head, rest) = words::plan_summary(plan);
     let _ = writeln!(out, "## {head} {rest}\n");
     let _ = writeln!(
         out,
         "Deployment {} in account {}, region {}.",
-        code(&plan.deployment),
-        code(&plan.scope.account),
-        code(&plan.scope.region)
+        code_span(&plan.deployment),
+        code_span(&plan.scope.account),
+        code_span(&plan.scope.region)
     );
-    let problems = words::problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
-    list(&mut out, "Errors", problems);
-    list(&mut out, "Unreadable", plan.unreadable.iter().map(words::unreadable));
+    let problems = words::plan_problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
+    write_list(&mut out, "Errors", problems);
+    write_list(&mut out, "Unreadable", plan.unreadable.iter().map(words::unreadable_text));
     write_venues(&mut out, plan);
-    list(&mut out, "Notes", plan.notes.iter().cloned());
+    write_list(&mut out, "Notes", plan.notes.iter().cloned());
     if let Some(cost) = cost {
         write_cost(&mut out, cost);
     }
@@ -38,7 +38,7 @@ pub fn plan_markdown(plan: &Plan, cost: Option<&Estimate>) -> String {
 /// A name within a line. Markdown inside an inline element is still parsed, so the name is escaped as elsewhere; inside
 /// backticks it couldn't be.
 pub(super) fn code_span(text: &str) -> String {
-    format!("<code>{}</code>", markdown(text))
+    format!("<code>{}</code>", escape_markdown(text))
 }
 
 /// A list with its heading; an empty one is left out.
@@ -49,7 +49,7 @@ pub(super) fn write_list(out: &mut String, title: &str, items: impl Iterator<Ite
     }
     let _ = writeln!(out, "\n### {title}\n");
     for item in items {
-        let _ = writeln!(out, "- {}", markdown(item.trim()));
+        let _ = writeln!(out, "- {}", escape_markdown(item.trim()));
     }
 }
 
@@ -63,10 +63,10 @@ fn write_venues(out: &mut String, plan: &Plan) {
                 room = rest;
                 out.push_str(&block);
             }
-            None => left_out.push(format!("{venue}: {}", words::counts(changes))),
+            None => left_out.push(format!("{venue}: {}", words::action_counts(changes))),
         }
     }
-    list(out, "Too long to show here (see `deployer plan`)", left_out.into_iter());
+    write_list(out, "Too long to show here (see `deployer plan`)", left_out.into_iter());
 }
 
 fn venue_block(venue: &str, changes: &[Change]) -> String {
@@ -74,11 +74,11 @@ fn venue_block(venue: &str, changes: &[Change]) -> String {
     for change in changes {
         write_change(&mut diff, change);
     }
-    let fence = fence(&diff);
-    let counts = words::counts(changes);
+    let fence = code_fence(&diff);
+    let counts = words::action_counts(changes);
     format!(
         "\n<details>\n<summary><code>{}</code>: {counts}</summary>\n\n{fence}diff\n{diff}{fence}\n\n</details>\n",
-        html(venue)
+        escape_html(venue)
     )
 }
 
@@ -89,10 +89,10 @@ fn write_change(diff: &mut String, change: &Change) {
         Action::Update | Action::Replace => '!',
         Action::Delete => '-',
     };
-    let (verb, kind) = (words::verb(change.action), change.address.kind);
+    let (verb, kind) = (words::action_verb(change.action), change.address.kind);
     let _ = writeln!(diff, "{sign} {verb} {kind} {}  # {}", one_line(&change.name), one_line(&change.reason));
     for attribute in &change.attributes {
-        let (sign, values) = match words::values(attribute) {
+        let (sign, values) = match words::attribute_values(attribute) {
             (None, after) => ('+', after.unwrap_or_default()),
             (Some(before), Some(after)) => ('!', format!("{before} -> {after}")),
             (Some(before), None) => ('-', before),
@@ -101,9 +101,9 @@ fn write_change(diff: &mut String, change: &Change) {
     }
 }
 
-fn write_cost(out: &mut String, cost: &Estimate) {
-    let _ = writeln!(out, "\n### Cost: {}\n", markdown(&total(cost)));
-    row(out, &["Venue", "Runs per month", "Now", "After", "Difference"].map(ToOwned::to_owned));
+fn write_cost(out: &mut String, cost: &CostEstimate) {
+    let _ = writeln!(out, "\n### Cost: {}\n", escape_markdown(&total_text(cost)));
+    write_row(out, &["Venue", "Runs per month", "Now", "After", "Difference"].map(ToOwned::to_owned));
     let _ = writeln!(out, "| --- | ---: | ---: | ---: | ---: |");
     for venue in &cost.venues {
         let runs = if venue.runs_before == venue.runs_after {
@@ -111,24 +111,41 @@ fn write_cost(out: &mut String, cost: &Estimate) {
         } else {
             format!("{} to {}", venue.runs_before, venue.runs_after)
         };
-        let Sides { before, after } = venue.total;
+        let CostChange { before, after } = venue.total;
         let difference = venue.total.difference();
-        row(out, &[code(&venue.venue), runs, money(before), money(after), markdown(&difference.signed())]);
+        write_row(
+            out,
+            &[
+                code_span(&venue.venue),
+                runs,
+                escape_money(before),
+                escape_money(after),
+                escape_markdown(&difference.format_signed()),
+            ],
+        );
     }
     let _ = writeln!(out, "\n<details>\n<summary>Breakdown</summary>\n");
-    row(out, &["Item", "Now", "After", "Difference"].map(ToOwned::to_owned));
+    write_row(out, &["Item", "Now", "After", "Difference"].map(ToOwned::to_owned));
     let _ = writeln!(out, "| --- | ---: | ---: | ---: |");
     for item in &cost.items {
-        let Sides { before, after } = item.cost;
+        let CostChange { before, after } = item.cost;
         let difference = item.cost.difference();
-        row(out, &[item.item.title().to_owned(), money(before), money(after), markdown(&difference.signed())]);
+        write_row(
+            out,
+            &[
+                item.item.display_name().to_owned(),
+                escape_money(before),
+                escape_money(after),
+                escape_markdown(&difference.format_signed()),
+            ],
+        );
     }
-    let _ = writeln!(out, "\n</details>\n\n{}", markdown(&small_print(cost)));
-    list(out, "Not counted", cost.not_counted.iter().cloned());
+    let _ = writeln!(out, "\n</details>\n\n{}", escape_markdown(&small_print(cost)));
+    write_list(out, "Not counted", cost.not_counted.iter().cloned());
 }
 
 fn escape_money(amount: Money) -> String {
-    markdown(&amount.to_string())
+    escape_markdown(&amount.to_string())
 }
 
 /// A table row, from cells that are already Markdown.

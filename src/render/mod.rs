@@ -28,11 +28,11 @@ pub use decommission::{comparison_text, decommission_text, event_text, outcome_t
 pub use doctor::{checks_text, verdict_counts};
 pub use duplicates::duplicates_html;
 pub use html::plan_html;
-pub use isolation::{isolation_json, isolation_text};
+pub use isolation::{isolation_text, print_isolation};
 pub use json::{FORMAT_VERSION, JsonLines};
 pub use log::log_line;
 pub use markdown::plan_markdown;
-pub use progress::{Progress, spinner};
+pub use progress::{ApplyProgress, start_spinner};
 pub use report::{report_html, report_markdown};
 pub use status::status_text;
 pub use text::{action_word, plan_text, result_text, summary_line};

@@ -7,12 +7,12 @@ use sha2::{Digest, Sha256};
 /// A page up to where its content begins. `title` is HTML. The policy allows the one style sheet by its hash, so that
 /// injected content could add no other style, no script and no request.
 pub(super) fn page_head(title: &str, style: &str) -> String {
-    begin(title, style, "")
+    build_head(title, style, "")
 }
 
 /// A page with one script. The policy allows that by its hash too, so the page must contain exactly this text.
 pub(super) fn page_head_with_script(title: &str, style: &str, script: &str) -> String {
-    begin(title, style, &format!("script-src 'sha256-{}'; ", hash(script)))
+    build_head(title, style, &format!("script-src 'sha256-{}'; ", csp_hash(script)))
 }
 
 fn csp_hash(text: &str) -> String {
@@ -20,7 +20,7 @@ fn csp_hash(text: &str) -> String {
 }
 
 fn build_head(title: &str, style: &str, script: &str) -> String {
-    let hash = hash(style);
+    let hash = csp_hash(style);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{hash}'; {script}\

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::text::action_word;
-use deployer_reconcile::apply::Event;
+use deployer_reconcile::apply::ApplyEvent;
 
 /// A line with a spinner, for work of unknown length. `None` where nobody would see it.
 pub fn start_spinner(wanted: bool) -> Option<ProgressBar> {
@@ -41,22 +41,24 @@ impl ApplyProgress {
     }
 
     /// Shows one event.
-    pub fn show_event(&self, event: &Event) {
+    pub fn show_event(&self, event: &ApplyEvent) {
         match event {
-            Event::Started { address, .. } => {
+            ApplyEvent::Started { address, .. } => {
                 if let Some(bar) = &self.bar {
                     bar.set_message(address.to_string());
                 }
             }
-            Event::Retrying { address, call, reason } => self.say(&format!("  {address}: retrying {call}: {reason}")),
-            Event::Note { address, text } => self.say(&format!("  {address}: {text}")),
-            Event::Done { address, action } => {
-                self.say(&format!("  {address}: {}", action_word(*action)));
+            ApplyEvent::Retrying { address, call, reason } => {
+                self.print_line(&format!("  {address}: retrying {call}: {reason}"))
+            }
+            ApplyEvent::Note { address, text } => self.print_line(&format!("  {address}: {text}")),
+            ApplyEvent::Done { address, action } => {
+                self.print_line(&format!("  {address}: {}", action_word(*action)));
                 if let Some(bar) = &self.bar {
                     bar.inc(1);
                 }
             }
-            Event::Failed { address, error, .. } => self.say(&format!("  {address}: failed: {error}")),
+            ApplyEvent::Failed { address, error, .. } => self.print_line(&format!("  {address}: failed: {error}")),
         }
     }
 

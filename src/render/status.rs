@@ -6,11 +6,11 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::escape::one_line;
-use super::json::{FORMAT_VERSION, JsonLines, typed};
+use super::json::{FORMAT_VERSION, JsonLines, typed_object};
 use super::venue_words as words;
-use super::when::moment;
+use super::when::moment_text;
 use deployer_core::resource::Observed;
-use deployer_health::status::{Contacts, Overview, Standing, Urgency, VenueStatus};
+use deployer_health::status::{ContactCounts, Overview, Urgency, VenueOverview, VenueStanding};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -44,33 +44,33 @@ pub fn status_text(overview: &Overview) -> String {
         let venue = attention.venue.as_deref().unwrap_or("all venues");
         let _ = writeln!(out, "  {style}{venue}{style:#}: {}\n    {}", one_line(&attention.what), attention.next);
     }
-    let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}", words::summary(overview));
+    let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}", words::overview_summary(overview));
     out
 }
 
-fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
+fn write_venue(out: &mut String, overview: &Overview, status: &VenueOverview) {
     let style = match status.standing {
-        Standing::Running => GREEN,
-        Standing::Failing => RED,
-        Standing::Pending | Standing::Unknown | Standing::NotDeployed => YELLOW,
-        Standing::Paused | Standing::Blocked => DIM,
+        VenueStanding::Running => GREEN,
+        VenueStanding::Failing => RED,
+        VenueStanding::Pending | VenueStanding::Unknown | VenueStanding::NotDeployed => YELLOW,
+        VenueStanding::Paused | VenueStanding::Blocked => DIM,
     };
-    let word = words::standing(status.standing).to_lowercase();
+    let word = words::standing_word(status.standing).to_lowercase();
     let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}  {style}{word}{style:#}", status.venue.name);
     let mut line = |name: &str, text: String| {
         let _ = writeln!(out, "  {name:9} {}", one_line(&text));
     };
-    if let (Some(blocker), Standing::Blocked) = (&status.venue.blocker, status.standing) {
+    if let (Some(blocker), VenueStanding::Blocked) = (&status.venue.blocker, status.standing) {
         line("reason", blocker.reason.clone());
         return;
     }
-    line("function", function(status, overview));
-    line("rule", rule(status, overview));
-    line("last run", last_run(status, overview));
-    if let Some(runs) = status.runs.present().filter(|runs| runs.count > 0) {
+    line("function", function_text(status, overview));
+    line("rule", rule_text(status, overview));
+    line("last run", last_run_text(status, overview));
+    if let Some(runs) = status.runs.as_present().filter(|runs| runs.count > 0) {
         let counts = format!(
             "{}, {} failed; contacts: {} synced, {} failed, {} need review",
-            deployer_core::counted::counted(runs.count, "run"),
+            deployer_core::counted::count_with_noun(runs.count, "run"),
             runs.failed_runs,
             runs.synced,
             runs.failed,
@@ -81,14 +81,14 @@ fn write_venue(out: &mut String, overview: &Overview, status: &VenueStatus) {
     line(
         "contacts",
         match &status.contacts {
-            Contacts::NotAsked(reason) => format!("not checked: {reason}"),
-            Contacts::Unreadable(reason) => format!("unreadable: {reason}"),
-            counted => format!("need attention: {}", words::contacts(counted)),
+            ContactCounts::NotAsked(reason) => format!("not checked: {reason}"),
+            ContactCounts::Unreadable(reason) => format!("unreadable: {reason}"),
+            counted => format!("need attention: {}", words::contacts_text(counted)),
         },
     );
 }
 
-pub(super) fn function_text(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn function_text(status: &VenueOverview, overview: &Overview) -> String {
     match &status.function {
         Observed::Unreadable(reason) => format!("unreadable: {reason}"),
         Observed::Present(function) => {
@@ -99,27 +99,29 @@ pub(super) fn function_text(status: &VenueStatus, overview: &Overview) -> String
             let code: String = function.code_sha256.chars().take(8).collect();
             let changed = function
                 .changed_at
-                .map_or_else(String::new, |at| format!(", changed {}", moment(at, overview.made_at)));
+                .map_or_else(String::new, |at| format!(", changed {}", moment_text(at, overview.made_at)));
             format!("{}, {version}, code {code}{changed}", function.state)
         }
         Observed::Absent | Observed::PendingDeletion(_) => "not created yet".to_owned(),
     }
 }
 
-pub(super) fn rule_text(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn rule_text(status: &VenueOverview, overview: &Overview) -> String {
     match &status.rule {
         Observed::Unreadable(reason) => format!("unreadable: {reason}"),
-        Observed::Present(_) => format!("{}, {}", words::rhythm(status), words::next(status, overview)),
+        Observed::Present(_) => {
+            format!("{}, {}", words::venue_schedule(status), words::next_run_text(status, overview))
+        }
         Observed::Absent | Observed::PendingDeletion(_) => "not created yet".to_owned(),
     }
 }
 
-pub(super) fn last_run_text(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn last_run_text(status: &VenueOverview, overview: &Overview) -> String {
     match &status.runs {
         Observed::Unreadable(reason) => format!("unreadable: {reason}"),
         Observed::Present(runs) => runs.last.as_ref().map_or_else(
             || "none in this period".to_owned(),
-            |run| format!("{}: {}", moment(run.ended_at, overview.made_at), words::run(run)),
+            |run| format!("{}: {}", moment_text(run.ended_at, overview.made_at), words::run_text(run)),
         ),
         Observed::Absent | Observed::PendingDeletion(_) => "none: it has no log group".to_owned(),
     }
@@ -128,14 +130,14 @@ pub(super) fn last_run_text(status: &VenueStatus, overview: &Overview) -> String
 impl JsonLines {
     /// Prints the status: a head, a line for each venue, what needs attention, and what is unreadable.
     pub fn print_status(&self, overview: &Overview) {
-        for (kind, value) in lines(overview) {
-            self.line(kind, value);
+        for (kind, value) in json_records(overview) {
+            self.print_line(kind, value);
         }
     }
 
     /// The lines that [`JsonLines::status`] prints, as text.
     pub fn status_lines(overview: &Overview) -> String {
-        lines(overview).into_iter().map(|(kind, value)| format!("{}\n", typed(kind, value))).collect()
+        json_records(overview).into_iter().map(|(kind, value)| format!("{}\n", typed_object(kind, value))).collect()
     }
 }
 
@@ -148,9 +150,9 @@ fn json_records(overview: &Overview) -> Vec<(&'static str, Value)> {
         "made_at": overview.made_at,
         "since": overview.since,
     });
-    let venues = overview.venues.iter().map(|status| ("venue_status", json!(status.line(overview.made_at))));
+    let venues = overview.venues.iter().map(|status| ("venue_status", json!(status.json_line(overview.made_at))));
     let attention = overview.attention.iter().map(|attention| ("attention", json!(attention)));
-    let unreadable = overview.unreadable().into_iter();
+    let unreadable = overview.unreadable_reasons().into_iter();
     let unreadable = unreadable.map(|reason| ("unreadable", json!({ "address": null, "reason": reason })));
     std::iter::once(("status", head)).chain(venues).chain(attention).chain(unreadable).collect()
 }

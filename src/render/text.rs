@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::words;
 use deployer_core::plan::{Action, AttributeChange, Change, Plan};
-use deployer_reconcile::apply::Outcome;
+use deployer_reconcile::apply::ApplyOutcome;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -28,11 +28,11 @@ pub fn plan_text(plan: &Plan) -> String {
             write_change(&mut out, change);
         }
     }
-    for problem in words::problems(plan) {
+    for problem in words::plan_problems(plan) {
         let _ = writeln!(out, "\n{RED}error:{RED:#} {}\n  hint: {}", problem.message, problem.hint);
     }
     for unreadable in &plan.unreadable {
-        let _ = writeln!(out, "\n{YELLOW}unreadable:{YELLOW:#} {}", words::unreadable(unreadable));
+        let _ = writeln!(out, "\n{YELLOW}unreadable:{YELLOW:#} {}", words::unreadable_text(unreadable));
     }
     for note in &plan.notes {
         let _ = writeln!(out, "\n{DIM}note:{DIM:#} {note}");
@@ -43,13 +43,13 @@ pub fn plan_text(plan: &Plan) -> String {
 
 /// The closing line of a plan.
 pub fn summary_line(plan: &Plan) -> String {
-    let (head, rest) = words::summary(plan);
+    let (head, rest) = words::plan_summary(plan);
     let style = if head == words::NO_CHANGES { GREEN } else { BOLD };
     format!("{style}{head}{style:#} {rest}")
 }
 
 fn write_change(out: &mut String, change: &Change) {
-    let (sign, style) = (words::sign(change.action), style(change.action));
+    let (sign, style) = (words::action_sign(change.action), action_style(change.action));
     let _ = writeln!(
         out,
         "  {style}{sign}{style:#} {} {}  {DIM}# {}{DIM:#}",
@@ -63,7 +63,7 @@ fn write_change(out: &mut String, change: &Change) {
 
 fn write_attribute(out: &mut String, attribute: &AttributeChange, width: usize) {
     let path = &attribute.path;
-    let _ = match words::values(attribute) {
+    let _ = match words::attribute_values(attribute) {
         (None, after) => writeln!(out, "      {GREEN}+{GREEN:#} {path:width$} = {}", after.unwrap_or_default()),
         (Some(before), Some(after)) => {
             writeln!(out, "      {YELLOW}~{YELLOW:#} {path:width$} = {before} -> {after}")
@@ -92,7 +92,7 @@ pub fn action_word(action: Action) -> &'static str {
 }
 
 /// The closing summary of an apply: what was done, what wasn't, and the command that continues.
-pub fn result_text(outcome: &Outcome, command: &str) -> String {
+pub fn result_text(outcome: &ApplyOutcome, command: &str) -> String {
     let mut out = String::new();
     let count = |action: Action| outcome.done.iter().filter(|(_, done)| *done == action).count();
     let done: Vec<String> = [Action::Create, Action::Restore, Action::Update, Action::Replace, Action::Delete]

@@ -2,17 +2,17 @@
 
 /// The width of `text` in a sans-serif font of `size`, in the same unit. Errs on the wide side.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
-    text.chars().map(em).sum::<f64>() * size
+    text.chars().map(char_width).sum::<f64>() * size
 }
 
 /// `text`, or as much of its beginning as fits into `room`, plus an ellipsis.
 pub(super) fn fit_text(text: &str, size: f64, room: f64) -> String {
-    if width(text, size) <= room {
+    if text_width(text, size) <= room {
         return text.to_owned();
     }
-    let mut left = room - width("…", size);
+    let mut left = room - text_width("…", size);
     let fits = |(_, character): &(usize, char)| {
-        left -= em(*character) * size;
+        left -= char_width(*character) * size;
         left >= 0.0
     };
     let end = text.char_indices().take_while(fits).last().map_or(0, |(at, character)| at + character.len_utf8());

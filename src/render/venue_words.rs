@@ -1,21 +1,21 @@
 //! A venue's state in words that the status, the page and the Markdown share.
 
-use super::when::{moment, schedule};
-use deployer_core::counted::counted;
+use super::when::{moment_text, schedule_text};
+use deployer_core::counted::count_with_noun;
 use deployer_core::manifest::Status;
 use deployer_core::resource::Observed;
-use deployer_health::status::{Attention, Contacts, Overview, Run, Runs, Standing, VenueStatus};
+use deployer_health::status::{Attention, ContactCounts, Overview, RunHistory, VenueOverview, VenueRun, VenueStanding};
 
 /// A venue's standing in a word or two.
-pub(super) fn standing_word(standing: Standing) -> &'static str {
+pub(super) fn standing_word(standing: VenueStanding) -> &'static str {
     match standing {
-        Standing::Running => "Running",
-        Standing::Failing => "Failing",
-        Standing::Paused => "Paused",
-        Standing::Blocked => "Blocked",
-        Standing::NotDeployed => "Not set up yet",
-        Standing::Pending => "Waiting for apply",
-        Standing::Unknown => "Unknown",
+        VenueStanding::Running => "Running",
+        VenueStanding::Failing => "Failing",
+        VenueStanding::Paused => "Paused",
+        VenueStanding::Blocked => "Blocked",
+        VenueStanding::NotDeployed => "Not set up yet",
+        VenueStanding::Pending => "Waiting for apply",
+        VenueStanding::Unknown => "Unknown",
     }
 }
 
@@ -25,20 +25,20 @@ pub(super) fn overview_summary(overview: &Overview) -> String {
         let count = |wanted| overview.venues.iter().filter(|status| status.venue.status == wanted).count();
         return format!(
             "{} in the manifest, {} active, {} paused, {} blocked. AWS can't be reached, so what is running is unknown.",
-            counted(overview.venues.len() as u64, "venue"),
+            count_with_noun(overview.venues.len() as u64, "venue"),
             count(Status::Active),
             count(Status::Paused),
             count(Status::Blocked)
         );
     }
     let parts = [
-        (Standing::Running, "running"),
-        (Standing::Failing, "failing"),
-        (Standing::Paused, "paused"),
-        (Standing::Blocked, "blocked until the next step is done"),
-        (Standing::NotDeployed, "not set up yet"),
-        (Standing::Pending, "waiting for apply"),
-        (Standing::Unknown, "unreadable"),
+        (VenueStanding::Running, "running"),
+        (VenueStanding::Failing, "failing"),
+        (VenueStanding::Paused, "paused"),
+        (VenueStanding::Blocked, "blocked until the next step is done"),
+        (VenueStanding::NotDeployed, "not set up yet"),
+        (VenueStanding::Pending, "waiting for apply"),
+        (VenueStanding::Unknown, "unreadable"),
     ];
     let parts = parts.into_iter().filter_map(|(standing, words)| {
         let count = overview.venues.iter().filter(|venue| venue.standing == standing).count();
@@ -47,21 +47,21 @@ pub(super) fn overview_summary(overview: &Overview) -> String {
     let parts: Vec<String> = parts.collect();
     match overview.venues.len() {
         0 => "The manifest has no venues.".to_owned(),
-        venues => format!("{}: {}.", counted(venues as u64, "venue"), parts.join(", ")),
+        venues => format!("{}: {}.", count_with_noun(venues as u64, "venue"), parts.join(", ")),
     }
 }
 
 /// The schedule of the rule, or that of the manifest where there is no rule: `every 5 minutes`.
-pub(super) fn venue_schedule(status: &VenueStatus) -> String {
-    let expression = status.rule.present().map_or(&status.venue.schedule.expression, |rule| &rule.schedule);
-    schedule(expression)
+pub(super) fn venue_schedule(status: &VenueOverview) -> String {
+    let expression = status.rule.as_present().map_or(&status.venue.schedule.expression, |rule| &rule.schedule);
+    schedule_text(expression)
 }
 
 /// When the rule fires next: `next about today 14:10`. EventBridge may fire up to a minute late.
-pub(super) fn next_run_text(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn next_run_text(status: &VenueOverview, overview: &Overview) -> String {
     match (&status.rule, status.next_run) {
         (Observed::Unreadable(_), _) => "next run unknown".to_owned(),
-        (_, Some(at)) => format!("next about {}", moment(at, overview.made_at)),
+        (_, Some(at)) => format!("next about {}", moment_text(at, overview.made_at)),
         (Observed::Present(rule), None) if rule.enabled => "next within that interval".to_owned(),
         (Observed::Present(_), None) => "disabled".to_owned(),
         _ => "no rule yet".to_owned(),
@@ -69,20 +69,22 @@ pub(super) fn next_run_text(status: &VenueStatus, overview: &Overview) -> String
 }
 
 /// When the last successful run ended: `today 14:05`.
-pub(super) fn last_sync_text(status: &VenueStatus, overview: &Overview) -> String {
+pub(super) fn last_sync_text(status: &VenueOverview, overview: &Overview) -> String {
     match &status.runs {
         Observed::Unreadable(_) => "unknown".to_owned(),
-        Observed::Present(Runs { last_good: Some(run), .. }) => moment(run.ended_at, overview.made_at),
-        Observed::Present(_) => format!("none in {}", span(overview)),
+        Observed::Present(RunHistory { last_good: Some(run), .. }) => moment_text(run.ended_at, overview.made_at),
+        Observed::Present(_) => format!("none in {}", period_text(overview)),
         Observed::Absent | Observed::PendingDeletion(_) => "none".to_owned(),
     }
 }
 
 /// When the last successful run ended, and how many contacts all runs synced: `today 14:05; 19 contacts in 24 hours`.
-pub(super) fn sync_summary(status: &VenueStatus, overview: &Overview) -> String {
-    let last = last_sync(status, overview);
-    match status.runs.present() {
-        Some(runs) if runs.count > 0 => format!("{last}; {} in {}", counted(runs.synced, "contact"), span(overview)),
+pub(super) fn sync_summary(status: &VenueOverview, overview: &Overview) -> String {
+    let last = last_sync_text(status, overview);
+    match status.runs.as_present() {
+        Some(runs) if runs.count > 0 => {
+            format!("{last}; {} in {}", count_with_noun(runs.synced, "contact"), period_text(overview))
+        }
         _ => last,
     }
 }
@@ -91,14 +93,14 @@ pub(super) fn sync_summary(status: &VenueStatus, overview: &Overview) -> String 
 pub(super) fn period_text(overview: &Overview) -> String {
     let minutes = overview.made_at.duration_since(overview.since).as_mins().unsigned_abs();
     match minutes {
-        _ if minutes.is_multiple_of(1440) && minutes > 1440 => counted(minutes / 1440, "day"),
-        _ if minutes.is_multiple_of(60) => counted(minutes / 60, "hour"),
-        _ => counted(minutes, "minute"),
+        _ if minutes.is_multiple_of(1440) && minutes > 1440 => count_with_noun(minutes / 1440, "day"),
+        _ if minutes.is_multiple_of(60) => count_with_noun(minutes / 60, "hour"),
+        _ => count_with_noun(minutes, "minute"),
     }
 }
 
 /// `found 3: 3 synced, 0 failed, 0 need review, 0 deferred (812 ms)`, or why it failed.
-pub(super) fn run_text(run: &Run) -> String {
+pub(super) fn run_text(run: &VenueRun) -> String {
     let took = run.duration_ms.map_or_else(String::new, |ms| format!(" ({ms} ms)"));
     let counts = format!(
         "found {}: {} synced, {} failed, {} need review, {} deferred{took}",
@@ -112,19 +114,19 @@ pub(super) fn run_text(run: &Run) -> String {
 }
 
 /// Contacts that need attention: `2 to review, 1 refused`.
-pub(super) fn contacts_text(contacts: &Contacts) -> String {
+pub(super) fn contacts_text(contacts: &ContactCounts) -> String {
     match contacts {
-        Contacts::Counted { needs_review: 0, failed: 0 } => "none".to_owned(),
-        Contacts::Counted { needs_review, failed: 0 } => format!("{needs_review} to review"),
-        Contacts::Counted { needs_review: 0, failed } => format!("{failed} refused"),
-        Contacts::Counted { needs_review, failed } => format!("{needs_review} to review, {failed} refused"),
-        Contacts::NotAsked(_) | Contacts::Unreadable(_) => "unknown".to_owned(),
+        ContactCounts::Counted { needs_review: 0, failed: 0 } => "none".to_owned(),
+        ContactCounts::Counted { needs_review, failed: 0 } => format!("{needs_review} to review"),
+        ContactCounts::Counted { needs_review: 0, failed } => format!("{failed} refused"),
+        ContactCounts::Counted { needs_review, failed } => format!("{needs_review} to review, {failed} refused"),
+        ContactCounts::NotAsked(_) | ContactCounts::Unreadable(_) => "unknown".to_owned(),
     }
 }
 
 /// The display name of the venue that needs attention, or `All venues`.
 pub(super) fn venue_label<'o>(attention: &Attention, overview: &'o Overview) -> &'o str {
-    let named = |status: &&VenueStatus| Some(&status.venue.name) == attention.venue.as_ref();
+    let named = |status: &&VenueOverview| Some(&status.venue.name) == attention.venue.as_ref();
     overview.venues.iter().find(named).map_or("All venues", |status| &status.venue.display_name)
 }
 

@@ -31,7 +31,7 @@ pub(super) fn schedule_text(expression: &str) -> String {
             _ => format!("every {rate}"),
         };
     }
-    inner("cron(").and_then(cron).unwrap_or_else(|| format!("{expression} UTC"))
+    inner("cron(").and_then(cron_text).unwrap_or_else(|| format!("{expression} UTC"))
 }
 
 fn cron_text(fields: &str) -> Option<String> {
@@ -39,7 +39,7 @@ fn cron_text(fields: &str) -> Option<String> {
     let [minutes, hours, day_of_month, "*", day_of_week, "*"] = fields.as_slice() else { return None };
     let days = match (*day_of_month, *day_of_week) {
         ("*", "?") | ("?", "*") => "every day".to_owned(),
-        ("?", days) => weekdays(days)?,
+        ("?", days) => weekday_names(days)?,
         ("L", "?") => "on the last day of the month".to_owned(),
         (day, "?") => format!("on day {} of the month", day.parse::<u8>().ok()?),
         _ => return None,

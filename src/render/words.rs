@@ -1,6 +1,6 @@
 //! The words of a plan that all formats share, without styles.
 
-use deployer_core::plan::{Action, AttributeChange, Change, Conflict, Plan, Summary, Unreadable};
+use deployer_core::plan::{Action, AttributeChange, Change, Conflict, Plan, PlanSummary, UnreadableResource};
 
 /// How a summary begins when there is nothing to do.
 pub(super) const NO_CHANGES: &str = "No changes.";
@@ -13,8 +13,8 @@ pub(super) struct PlanProblem {
 
 /// The closing line of a plan, in two parts.
 pub(super) fn plan_summary(plan: &Plan) -> (&'static str, String) {
-    let summary = plan.summary();
-    let Summary { create, update, replace, delete, unchanged } = summary;
+    let summary = plan.summarize_changes();
+    let PlanSummary { create, update, replace, delete, unchanged } = summary;
     let complete = plan.unreadable.is_empty();
     let refused = !plan.conflicts.is_empty() || !plan.protected.is_empty();
     let changes = create + update + replace + delete;
@@ -44,7 +44,7 @@ pub(super) fn action_counts(changes: &[Change]) -> String {
     let actions = [Action::Create, Action::Restore, Action::Update, Action::Replace, Action::Delete];
     let counts = actions.into_iter().filter_map(|action| {
         let count = changes.iter().filter(|change| change.action == action).count();
-        (count > 0).then(|| format!("{count} to {}", verb(action)))
+        (count > 0).then(|| format!("{count} to {}", action_verb(action)))
     });
     counts.collect::<Vec<_>>().join(", ")
 }
@@ -81,7 +81,10 @@ pub(super) fn attribute_values(attribute: &AttributeChange) -> (Option<String>, 
 
 /// The errors that keep a plan from being applied.
 pub(super) fn plan_problems(plan: &Plan) -> impl Iterator<Item = PlanProblem> {
-    plan.conflicts.iter().map(|found| conflict(plan, found)).chain(plan.protected.iter().map(|venue| protected(venue)))
+    plan.conflicts
+        .iter()
+        .map(|found| conflict_problem(plan, found))
+        .chain(plan.protected.iter().map(|venue| protection_problem(venue)))
 }
 
 fn conflict_problem(plan: &Plan, conflict: &Conflict) -> PlanProblem {
@@ -117,7 +120,7 @@ fn protection_problem(venue: &str) -> PlanProblem {
 }
 
 /// Something unreadable, and why.
-pub(super) fn unreadable_text(unreadable: &Unreadable) -> String {
+pub(super) fn unreadable_text(unreadable: &UnreadableResource) -> String {
     let what =
         unreadable.address.as_ref().map_or_else(|| "everything that this read covers".to_owned(), ToString::to_string);
     format!("{what} is left alone: {}", unreadable.reason)

@@ -6,7 +6,7 @@ use aws_sdk_eventbridge::types::{RuleState, Target};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
 
-use super::{BACKFILL, HANDLER, LIVE, LegacyAccount, OLD_PUSH, WORKER, made};
+use super::{BACKFILL, HANDLER, LIVE, LegacyAccount, OLD_PUSH, WORKER, accept_existing};
 use deployer_artifact::zip;
 use deployer_aws::{Aws, Call, CallError, FailureKind};
 
@@ -41,15 +41,15 @@ fn sample_functions(queue_url: &str) -> [SampleFunction; 5] {
 
 pub(super) async fn create_functions(aws: &Aws, legacy: &LegacyAccount, queue_url: &str) -> Result<(), CallError> {
     let request = aws.iam.create_role().role_name(ROLE).path("/service-role/").assume_role_policy_document(TRUST);
-    made(request.send().await.call("iam:CreateRole"))?;
+    accept_existing(request.send().await.call("iam:CreateRole"))?;
     let request = aws.iam.put_role_policy().role_name(ROLE).policy_name(ROLE).policy_document(POLICY);
     request.send().await.call("iam:PutRolePolicy")?;
-    for sample in all(queue_url) {
+    for sample in sample_functions(queue_url) {
         let group = format!("/aws/lambda/{}", sample.name);
         let group = aws.logs.create_log_group().log_group_name(group).send().await;
-        made(group.call("logs:CreateLogGroup"))?;
+        accept_existing(group.call("logs:CreateLogGroup"))?;
         let mut tries = 0;
-        while let Err(error) = function(aws, legacy, &sample).await {
+        while let Err(error) = create_function(aws, legacy, &sample).await {
             tries += 1;
             if error.kind != FailureKind::RoleNotReady || tries == ROLE_TRIES {
                 return Err(error);
@@ -61,7 +61,7 @@ pub(super) async fn create_functions(aws: &Aws, legacy: &LegacyAccount, queue_ur
 }
 
 async fn create_function(aws: &Aws, legacy: &LegacyAccount, sample: &SampleFunction) -> Result<(), CallError> {
-    let zip = zip::deterministic(&[("index.mjs", CODE.as_bytes())]).map_err(|error| CallError {
+    let zip = zip::build_deterministic_zip(&[("index.mjs", CODE.as_bytes())]).map_err(|error| CallError {
         operation: "lambda:CreateFunction",
         kind: FailureKind::Invalid,
         code: String::new(),
@@ -78,7 +78,7 @@ async fn create_function(aws: &Aws, legacy: &LegacyAccount, sample: &SampleFunct
         .timeout(30)
         .environment(Environment::builder().set_variables(Some(variables.collect())).build())
         .code(FunctionCode::builder().zip_file(Blob::new(zip)).build());
-    made(request.send().await.call("lambda:CreateFunction")).map(drop)
+    accept_existing(request.send().await.call("lambda:CreateFunction")).map(drop)
 }
 
 /// Creates a rule that calls a function, and the permission it needs.
@@ -93,7 +93,7 @@ pub(super) async fn create_rule(
     let state = if enabled { RuleState::Enabled } else { RuleState::Disabled };
     let request = aws.events.put_rule().name(rule).schedule_expression(schedule).state(state);
     request.send().await.call("events:PutRule")?;
-    let arn = legacy.arn("lambda", &format!("function:{function}"));
+    let arn = legacy.resource_arn("lambda", &format!("function:{function}"));
     let target = Target::builder().id("1").arn(arn).build().map_err(|error| CallError {
         operation: "events:PutTargets",
         kind: FailureKind::Invalid,
@@ -102,7 +102,8 @@ pub(super) async fn create_rule(
         request_id: None,
     })?;
     aws.events.put_targets().rule(rule).targets(target).send().await.call("events:PutTargets")?;
-    permit(aws, function, "events.amazonaws.com", &legacy.arn("events", &format!("rule/{rule}"))).await
+    allow_invocation(aws, function, "events.amazonaws.com", &legacy.resource_arn("events", &format!("rule/{rule}")))
+        .await
 }
 
 /// Allows a service's resource to call a function.
@@ -120,5 +121,5 @@ pub(super) async fn allow_invocation(
     }
     let request = aws.lambda.add_permission().function_name(function).statement_id(statement);
     let request = request.action("lambda:InvokeFunction").principal(principal).source_arn(source);
-    made(request.send().await.call("lambda:AddPermission")).map(drop)
+    accept_existing(request.send().await.call("lambda:AddPermission")).map(drop)
 }

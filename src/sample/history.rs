@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::functions::ROLE;
 use super::{API, HANDLER, LIVE, LegacyAccount, OLD_PUSH, QUEUES, RULES, STALE, WORKER};
-use deployer_cloud::{Cloud, Context};
+use deployer_cloud::{CloudContext, EmbeddedCloud};
 use deployer_core::error::Result;
 
 /// How many days ago everything was created.
@@ -36,27 +36,27 @@ fn daily_counts() -> [DailyCount; 10] {
 ///
 /// # Errors
 /// The cloud's state can't be read or written.
-pub fn age_account(cloud: &Cloud, legacy: &LegacyAccount) -> Result<()> {
-    cloud.with(|cx| {
-        cx.in_region(&legacy.region);
-        let aged = cx.regional().cloudwatch.metrics.iter().any(|metric| metric.namespace == "AWS/ApiGateway");
+pub fn age_account(cloud: &EmbeddedCloud, legacy: &LegacyAccount) -> Result<()> {
+    cloud.with_context(|cx| {
+        cx.switch_region(&legacy.region);
+        let aged = cx.region_state().cloudwatch.metrics.iter().any(|metric| metric.namespace == "AWS/ApiGateway");
         if !aged {
-            dates(cx, legacy);
-            uses(cx);
+            backdate_resources(cx, legacy);
+            backdate_usage(cx);
         }
     })
 }
 
-fn days_ago(cx: &Context<'_>, days: i64) -> Timestamp {
+fn days_ago(cx: &CloudContext<'_>, days: i64) -> Timestamp {
     cx.now.saturating_sub(SignedDuration::from_hours(days * 24)).unwrap_or(Timestamp::MIN)
 }
 
-fn backdate_resources(cx: &mut Context<'_>, legacy: &LegacyAccount) {
-    let made = ago(cx, MADE);
+fn backdate_resources(cx: &mut CloudContext<'_>, legacy: &LegacyAccount) {
+    let made = days_ago(cx, MADE);
     if let Some(role) = cx.state.iam.roles.get_mut(ROLE) {
         role.created = made;
     }
-    let regional = cx.regional_mut();
+    let regional = cx.region_state_mut();
     for name in STALE.iter().chain([&LIVE]) {
         if let Some(function) = regional.lambda.functions.get_mut(*name) {
             function.last_modified = made.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string();
@@ -85,16 +85,16 @@ fn backdate_resources(cx: &mut Context<'_>, legacy: &LegacyAccount) {
     }
 }
 
-fn backdate_usage(cx: &mut Context<'_>) {
+fn backdate_usage(cx: &mut CloudContext<'_>) {
     // Metrics of the queues from today would make the sample look used.
     let sent = |name: &str| QUEUES.contains(&name);
-    cx.regional_mut()
+    cx.region_state_mut()
         .cloudwatch
         .metrics
         .retain(|metric| !metric.dimensions.get("QueueName").is_some_and(|name| sent(name)));
-    for (namespace, metric, dimension, days, each) in counted() {
+    for (namespace, metric, dimension, days, each) in daily_counts() {
         for day in days {
-            cx.count_at(ago(cx, day), namespace, metric, &[dimension], each);
+            cx.count_metric_at(days_ago(cx, day), namespace, metric, &[dimension], each);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! contacts ended up in another venue's Tripleseat account. All names are invented.
 //!
 //! [`legacy_account`] creates it with ordinary calls, on any server; [`age`] gives the embedded cloud the past that
-//! goes with it, which no call could; [`workflows`] is HubSpot's part. [`Sample`] puts it all together, for `deployer
+//! goes with it, which no call could; [`workflows`] is HubSpot's part. [`InstalledSample`] puts it all together, for `deployer
 //! audit --local --sample`.
 
 mod functions;
@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 
 use deployer_aws::{Aws, Call, CallError, FailureKind};
 
-pub use history::age;
-pub use put::Sample;
+pub use history::age_account;
+pub use put::InstalledSample;
 
 /// Puts what HubSpot sends into the queue.
 pub const HANDLER: &str = "hubspot-webhook-handler";
@@ -78,19 +78,19 @@ pub async fn create_legacy_account(aws: &Aws) -> Result<LegacyAccount, CallError
     let region = aws.sts.config().region().map(ToString::to_string).unwrap_or_default();
     let mut legacy =
         LegacyAccount { account: identity.account.unwrap_or_default(), region, rest_api_id: String::new() };
-    let urls = queues(aws, &legacy).await?;
-    functions::create(aws, &legacy, &urls[0]).await?;
-    map(aws, &legacy).await?;
+    let urls = create_queues(aws, &legacy).await?;
+    functions::create_functions(aws, &legacy, &urls[0]).await?;
+    create_event_source_mapping(aws, &legacy).await?;
     for (rule, function, schedule, enabled) in RULES {
-        functions::rule(aws, &legacy, rule, function, schedule, enabled).await?;
+        functions::create_rule(aws, &legacy, rule, function, schedule, enabled).await?;
     }
-    legacy.rest_api_id = api(aws, &legacy).await?;
-    functions::permit(aws, HANDLER, "apigateway.amazonaws.com", &api_arn(&legacy)).await?;
+    legacy.rest_api_id = create_api(aws, &legacy).await?;
+    functions::allow_invocation(aws, HANDLER, "apigateway.amazonaws.com", &api_arn(&legacy)).await?;
     Ok(legacy)
 }
 
 fn api_arn(legacy: &LegacyAccount) -> String {
-    legacy.arn("execute-api", &format!("{}/*/POST/{PATH}", legacy.rest_api_id))
+    legacy.resource_arn("execute-api", &format!("{}/*/POST/{PATH}", legacy.rest_api_id))
 }
 
 /// Counts "already exists" as created.
@@ -105,9 +105,9 @@ fn accept_existing<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallErr
 /// Creates the queues and returns their URLs.
 async fn create_queues(aws: &Aws, legacy: &LegacyAccount) -> Result<[String; 2], CallError> {
     let [contacts, dead] = QUEUES;
-    let dead_url = queue(aws, dead, None).await?;
-    let policy = json!({ "deadLetterTargetArn": legacy.arn("sqs", dead), "maxReceiveCount": 5 });
-    let url = queue(aws, contacts, Some(policy.to_string())).await?;
+    let dead_url = create_queue(aws, dead, None).await?;
+    let policy = json!({ "deadLetterTargetArn": legacy.resource_arn("sqs", dead), "maxReceiveCount": 5 });
+    let url = create_queue(aws, contacts, Some(policy.to_string())).await?;
     Ok([url, dead_url])
 }
 
@@ -118,7 +118,7 @@ async fn create_queue(aws: &Aws, name: &str, redrive: Option<String>) -> Result<
     if let Some(policy) = redrive {
         request = request.attributes(QueueAttributeName::RedrivePolicy, policy);
     }
-    let url = match made(request.send().await.call("sqs:CreateQueue"))? {
+    let url = match accept_existing(request.send().await.call("sqs:CreateQueue"))? {
         Some(answer) => answer.queue_url,
         None => aws.sqs.get_queue_url().queue_name(name).send().await.call("sqs:GetQueueUrl")?.queue_url,
     };
@@ -127,14 +127,14 @@ async fn create_queue(aws: &Aws, name: &str, redrive: Option<String>) -> Result<
 
 /// Creates the worker's event source mapping, which somebody disabled and left behind.
 async fn create_event_source_mapping(aws: &Aws, legacy: &LegacyAccount) -> Result<(), CallError> {
-    let queue = legacy.arn("sqs", QUEUES[0]);
+    let queue = legacy.resource_arn("sqs", QUEUES[0]);
     let listed = aws.lambda.list_event_source_mappings().function_name(WORKER).event_source_arn(&queue).send().await;
     if !listed.call("lambda:ListEventSourceMappings")?.event_source_mappings().is_empty() {
         return Ok(());
     }
     let request = aws.lambda.create_event_source_mapping().function_name(WORKER).event_source_arn(queue);
     let answer = request.batch_size(10).enabled(false).send().await.call("lambda:CreateEventSourceMapping");
-    made(answer).map(drop)
+    accept_existing(answer).map(drop)
 }
 
 /// Creates the API and returns its id.
@@ -158,7 +158,7 @@ async fn create_api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallErr
     let uri = format!(
         "arn:aws:apigateway:{}:lambda:path/2015-03-31/functions/{}/invocations",
         legacy.region,
-        legacy.arn("lambda", &format!("function:{HANDLER}"))
+        legacy.resource_arn("lambda", &format!("function:{HANDLER}"))
     );
     let request = aws.apigateway.put_integration().rest_api_id(&id).resource_id(&resource).http_method("POST");
     let request = request.r#type(IntegrationType::AwsProxy).integration_http_method("POST").uri(uri);
@@ -194,14 +194,14 @@ pub fn hubspot_workflows(legacy: &LegacyAccount) -> [Value; 2] {
             "Lakeside Pavilion: enquiries to Tripleseat",
             true,
             "2025-01-14T09:41:00.000Z",
-            format!("{}?venue=harbour-house", legacy.endpoint(DEAD_API)),
+            format!("{}?venue=harbour-house", legacy.api_endpoint(DEAD_API)),
         ),
         workflow(
             585_051_112,
             "Harbour House: enquiries to Tripleseat (old)",
             false,
             "2025-02-20T17:05:00.000Z",
-            format!("{}?venue=harbour-house", legacy.endpoint(&legacy.rest_api_id)),
+            format!("{}?venue=harbour-house", legacy.api_endpoint(&legacy.rest_api_id)),
         ),
     ]
 }

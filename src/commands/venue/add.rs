@@ -3,37 +3,37 @@
 use std::io::{BufRead, Write};
 
 use serde_json::json;
-use sync_config::config::{Destination, HttpAuth, HttpDestination};
+use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination};
 
-use super::status::status_of;
-use super::write::Editable;
-use crate::cli::{DestinationKind, Global, VenueAdd};
-use crate::commands::ask::{self, Asker};
+use super::status::manifest_status;
+use super::write::EditableManifest;
+use crate::cli::{DestinationKind, GlobalArgs, VenueAddArgs};
+use crate::commands::ask::{self, Prompter};
 use crate::render::JsonLines;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest::{NewVenue, Schedule, SecretRef, add_venue, check_name, status_word};
+use deployer_core::manifest::{NewVenue, ScheduleExpression, SecretRef, add_venue, check_name, status_word};
 
 /// The fields of a lead for an `http` destination, unless others are given.
 const HTTP_FIELDS: [(&str, &str); 3] = [("name", "{firstname} {lastname}"), ("email", "email"), ("phone", "phone")];
 
-pub(super) fn run_venue_add(global: &Global, args: &VenueAdd) -> Result<ExitCode> {
-    let manifest = Editable::open(global)?;
+pub(super) fn run_venue_add(global: &GlobalArgs, args: &VenueAddArgs) -> Result<ExitCode> {
+    let manifest = EditableManifest::open(global)?;
     let name = args.name.as_str();
     if manifest.loaded.manifest.venues.iter().any(|venue| venue.name == name) {
-        let place = manifest.loaded.place_of(name).unwrap_or_else(|| global.manifest.display().to_string());
+        let place = manifest.loaded.venue_place(name).unwrap_or_else(|| global.manifest.display().to_string());
         return Err(Error::usage(format!("venue {name} already exists, at {place}; nothing was changed")));
     }
     check_name(name).map_err(|flaw| {
         Error::usage(format!("`{name}` is not a valid venue name: {}", flaw.message)).hint(flaw.help)
     })?;
-    let asked = match ask::terminal(global) {
-        Some(mut person) => answers(args, Some(&mut person))?,
-        None => answers::<&[u8], Vec<u8>>(args, None)?,
+    let asked = match ask::terminal_prompter(global) {
+        Some(mut person) => collect_answers(args, Some(&mut person))?,
+        None => collect_answers::<&[u8], Vec<u8>>(args, None)?,
     };
-    let new = new_venue(args, asked)?;
-    manifest.edit(name, |text| add_venue(text, &new), |venue| venue.display_name == new.display_name)?;
-    tell(global, &new);
+    let new = build_new_venue(args, asked)?;
+    manifest.edit_venue(name, |text| add_venue(text, &new), |venue| venue.display_name == new.display_name)?;
+    print_next_steps(global, &new);
     Ok(ExitCode::Done)
 }
 
@@ -50,8 +50,8 @@ struct VenueAddAnswers {
 
 /// Asks for what no flag gives. If nobody can be asked, missing values without a default are an error.
 fn collect_answers<R: BufRead, W: Write>(
-    args: &VenueAdd,
-    mut person: Option<&mut Asker<R, W>>,
+    args: &VenueAddArgs,
+    mut person: Option<&mut Prompter<R, W>>,
 ) -> Result<VenueAddAnswers> {
     if person.is_none() {
         let http = args.destination == Some(DestinationKind::Http);
@@ -62,17 +62,17 @@ fn collect_answers<R: BufRead, W: Write>(
         ];
         let missing: Vec<&str> = missing.into_iter().filter(|(_, missing)| *missing).map(|(flag, _)| flag).collect();
         if !missing.is_empty() {
-            return Err(ask::nobody(&missing));
+            return Err(ask::missing_flags_error(&missing));
         }
     }
     let display_name = match (&args.display_name, person.as_deref_mut()) {
-        (None, Some(person)) => person.text("Display name", Some(&titled(&args.name)))?,
+        (None, Some(person)) => person.ask_for_text("Display name", Some(&title_from_name(&args.name)))?,
         (given, _) => given.clone().unwrap_or_default(),
     };
     let kind = match (args.destination, person.as_deref_mut()) {
         (Some(kind), _) => kind,
         (None, Some(person)) => {
-            person.ask("Destination (tripleseat or http)", Some("tripleseat"), |answer| match answer {
+            person.ask_until_valid("Destination (tripleseat or http)", Some("tripleseat"), |answer| match answer {
                 "tripleseat" => Ok(DestinationKind::Tripleseat),
                 "http" => Ok(DestinationKind::Http),
                 _ => Err("enter tripleseat or http".to_owned()),
@@ -82,37 +82,41 @@ fn collect_answers<R: BufRead, W: Write>(
     };
     let http = kind == DestinationKind::Http;
     let location_id = match (args.location_id, person.as_deref_mut()) {
-        (None, Some(person)) if !http => {
-            person.ask("Location ID in Tripleseat (empty: the account has only one)", Some(""), |answer| {
+        (None, Some(person)) if !http => person.ask_until_valid(
+            "Location ID in Tripleseat (empty: the account has only one)",
+            Some(""),
+            |answer| {
                 if answer.is_empty() {
                     return Ok(None);
                 }
                 answer.parse().map(Some).map_err(|_| "enter the number that Tripleseat shows".to_owned())
-            })?
-        }
+            },
+        )?,
         (given, _) => given,
     };
     let url = match (&args.url, person.as_deref_mut()) {
-        (None, Some(person)) if http => Some(person.text("URL to post leads to", None)?),
+        (None, Some(person)) if http => Some(person.ask_for_text("URL to post leads to", None)?),
         (given, _) => given.clone(),
     };
     let schedule = match (&args.schedule, person.as_deref_mut()) {
-        (None, Some(person)) => person.ask("Schedule (empty: the default)", Some(""), |answer| {
+        (None, Some(person)) => person.ask_until_valid("Schedule (empty: the default)", Some(""), |answer| {
             if answer.is_empty() {
                 return Ok(None);
             }
-            Schedule::parse(answer).map(|schedule| Some(schedule.expression)).map_err(|flaw| flaw.to_string())
+            ScheduleExpression::parse_expression(answer)
+                .map(|schedule| Some(schedule.expression))
+                .map_err(|flaw| flaw.to_string())
         })?,
         (given, _) => given.clone(),
     };
-    let secrets = secrets(args, kind, person)?;
+    let secrets = collect_secrets(args, kind, person)?;
     Ok(VenueAddAnswers { display_name, kind, location_id, url, schedule, secrets })
 }
 
 fn collect_secrets<R: BufRead, W: Write>(
-    args: &VenueAdd,
+    args: &VenueAddArgs,
     kind: DestinationKind,
-    mut person: Option<&mut Asker<R, W>>,
+    mut person: Option<&mut Prompter<R, W>>,
 ) -> Result<Vec<(&'static str, SecretRef)>> {
     let given = &args.references;
     let http = kind == DestinationKind::Http;
@@ -130,31 +134,33 @@ fn collect_secrets<R: BufRead, W: Write>(
         let reference = match (given, person.as_deref_mut()) {
             (Some(text), _) => {
                 // The text is not shown: it may be the credential itself.
-                SecretRef::parse(text).map_err(|flaw| {
+                SecretRef::parse_reference(text).map_err(|flaw| {
                     let flag = key.replace('_', "-");
                     Error::usage(format!("--{flag} is not a reference: {}", flaw.message)).hint(flaw.help)
                 })?
             }
             (None, Some(person)) if !http && key == "tripleseat_client_id" => {
                 let question = "OAuth client ID, to look up leads (env:NAME, file:PATH, …; empty: none)";
-                let answer = person.ask(question, Some(""), |answer| match answer {
+                let answer = person.ask_until_valid(question, Some(""), |answer| match answer {
                     "" => Ok(None),
-                    reference => SecretRef::parse(reference).map(Some).map_err(|flaw| flaw.to_string()),
+                    reference => SecretRef::parse_reference(reference).map(Some).map_err(|flaw| flaw.to_string()),
                 })?;
                 let Some(reference) = answer else { continue };
                 reference
             }
             // The client secret is needed exactly if there is a client ID.
-            (None, _) if !(needed || key == "tripleseat_client_secret" && has(&secrets, "tripleseat_client_id")) => {
+            (None, _)
+                if !(needed || key == "tripleseat_client_secret" && has_secret(&secrets, "tripleseat_client_id")) =>
+            {
                 continue;
             }
             (None, Some(person)) => {
                 let question = format!("{key} (env:NAME, file:PATH, cmd:PROGRAM ARGS, managed)");
-                person.ask(&question, Some(&default), |answer| {
-                    SecretRef::parse(answer).map_err(|flaw| flaw.to_string())
+                person.ask_until_valid(&question, Some(&default), |answer| {
+                    SecretRef::parse_reference(answer).map_err(|flaw| flaw.to_string())
                 })?
             }
-            (None, None) => SecretRef::parse(&default).map_err(|flaw| Error::usage(flaw.to_string()))?,
+            (None, None) => SecretRef::parse_reference(&default).map_err(|flaw| Error::usage(flaw.to_string()))?,
         };
         secrets.push((key, reference));
     }
@@ -165,7 +171,7 @@ fn has_secret(secrets: &[(&str, SecretRef)], key: &str) -> bool {
     secrets.iter().any(|(name, _)| *name == key)
 }
 
-fn build_new_venue(args: &VenueAdd, answers: VenueAddAnswers) -> Result<NewVenue> {
+fn build_new_venue(args: &VenueAddArgs, answers: VenueAddAnswers) -> Result<NewVenue> {
     let http = answers.kind == DestinationKind::Http;
     let others = [
         ("--url", !http && answers.url.is_some()),
@@ -192,14 +198,14 @@ fn build_new_venue(args: &VenueAdd, answers: VenueAddAnswers) -> Result<NewVenue
         fields = HTTP_FIELDS.map(|(name, from)| (name.to_owned(), from.to_owned())).to_vec();
     }
     let destination = match answers.kind {
-        DestinationKind::Tripleseat => Destination::Tripleseat {
+        DestinationKind::Tripleseat => DestinationConfig::Tripleseat {
             location_id: answers.location_id,
             lead_form_id: args.lead_form_id,
             site_id: args.site_id,
         },
-        DestinationKind::Http => Destination::Http(HttpDestination {
+        DestinationKind::Http => DestinationConfig::Http(HttpDestination {
             url: answers.url.unwrap_or_default(),
-            auth: args.auth.as_deref().map(auth).transpose()?,
+            auth: args.auth.as_deref().map(parse_http_auth).transpose()?,
             success_pointer: None,
             id_pointer: None,
             lookup_url: None,
@@ -210,7 +216,7 @@ fn build_new_venue(args: &VenueAdd, answers: VenueAddAnswers) -> Result<NewVenue
     Ok(NewVenue {
         name: args.name.clone(),
         display_name: answers.display_name,
-        status: status_of(args.status),
+        status: manifest_status(args.status),
         schedule: answers.schedule,
         timeout: args.timeout.clone(),
         secrets: answers.secrets,
@@ -247,7 +253,7 @@ fn title_from_name(name: &str) -> String {
 }
 
 /// Shows what was added, which environment variables still have to be set, and the next commands.
-fn print_next_steps(global: &Global, new: &NewVenue) {
+fn print_next_steps(global: &GlobalArgs, new: &NewVenue) {
     let name = &new.name;
     let next = [
         format!("deployer doctor {name}"),
@@ -263,7 +269,7 @@ fn print_next_steps(global: &Global, new: &NewVenue) {
         let line = json!({
             "venue": name, "status": status_word(new.status), "changed": true, "unset_variables": unset, "next": next,
         });
-        return JsonLines::default().line("venue_edited", line);
+        return JsonLines::default().print_line("venue_edited", line);
     }
     anstream::println!("{name} was added to {}.", global.manifest.display());
     if !unset.is_empty() {
@@ -284,7 +290,7 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command, VenueCommand};
 
-    fn parse_venue_add(line: &str) -> VenueAdd {
+    fn parse_venue_add(line: &str) -> VenueAddArgs {
         let words = ["deployer", "venue", "add"].into_iter().chain(line.split(' '));
         match Cli::try_parse_from(words).expect("a command line").command {
             Command::Venue(VenueCommand::Add(args)) => *args,
@@ -295,7 +301,7 @@ mod tests {
     #[test]
     fn asks_for_what_no_flag_gives() {
         let mut person =
-            Asker::scripted("\ntripleseat\nabc\n12\nrate(1 minutes)\n\nsecret-token\nmanaged\n\nenv:ID\n\n");
+            Prompter::scripted("\ntripleseat\nabc\n12\nrate(1 minutes)\n\nsecret-token\nmanaged\n\nenv:ID\n\n");
         let answers = answers(&parsed("the-loft"), Some(&mut person)).expect("answers");
         assert_eq!((answers.display_name.as_str(), answers.location_id), ("The Loft", Some(12)));
         assert_eq!(answers.schedule, None);
@@ -325,7 +331,7 @@ mod tests {
     fn does_not_ask_for_what_flags_give() {
         let line = "loft --display-name Loft --destination http --url https://p.example.com/l --auth header:X-Key \
                     --schedule rate(1\u{a0}hour) --hubspot-token env:T --destination-credential managed";
-        let mut person = Asker::scripted("");
+        let mut person = Prompter::scripted("");
         let answers = answers(&parsed(line), Some(&mut person)).expect("answers");
         assert_eq!(person.questions(), "");
         let new = new_venue(&parsed(line), answers).expect("a venue");

@@ -5,32 +5,32 @@ mod status;
 mod write;
 
 use serde_json::json;
-use sync_config::config::Destination;
+use sync_config::config::DestinationConfig;
 
-use super::blockers::{days, today};
-use super::session::load;
-use crate::cli::{Global, VenueCommand};
+use super::blockers::{days_text, today_in_utc};
+use super::session::load_manifest;
+use crate::cli::{GlobalArgs, VenueCommand};
 use crate::render::JsonLines;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, Venue, status_word};
 
-pub(super) fn run_venue(global: &Global, command: VenueCommand) -> Result<ExitCode> {
+pub(super) fn run_venue(global: &GlobalArgs, command: VenueCommand) -> Result<ExitCode> {
     match command {
-        VenueCommand::List => list(global),
-        VenueCommand::Add(args) => add::run(global, &args),
-        VenueCommand::Pause { venue } => status::set(global, &venue, Status::Paused),
-        VenueCommand::Resume { venue } => status::set(global, &venue, Status::Active),
-        VenueCommand::Block(args) => status::block(global, &args),
-        VenueCommand::Unblock { venue, status } => status::unblock(global, &venue, status),
+        VenueCommand::List => list_venues(global),
+        VenueCommand::Add(args) => add::run_venue_add(global, &args),
+        VenueCommand::Pause { venue } => status::set_venue_status(global, &venue, Status::Paused),
+        VenueCommand::Resume { venue } => status::set_venue_status(global, &venue, Status::Active),
+        VenueCommand::Block(args) => status::block_venue(global, &args),
+        VenueCommand::Unblock { venue, status } => status::unblock_venue(global, &venue, status),
     }
 }
 
 /// `deployer venue list`
-fn list_venues(global: &Global) -> Result<ExitCode> {
-    let loaded = load(global)?;
+fn list_venues(global: &GlobalArgs) -> Result<ExitCode> {
+    let loaded = load_manifest(global)?;
     let venues = &loaded.manifest.venues;
-    let today = today();
+    let today = today_in_utc();
     if global.json {
         let lines = JsonLines::default();
         for venue in venues {
@@ -43,7 +43,7 @@ fn list_venues(global: &Global) -> Result<ExitCode> {
                     "age_days": blocker.age_days(today),
                 })
             });
-            lines.line(
+            lines.print_line(
                 "venue",
                 json!({
                     "name": venue.name,
@@ -51,7 +51,7 @@ fn list_venues(global: &Global) -> Result<ExitCode> {
                     "status": status_word(venue.status),
                     "schedule": venue.schedule.expression,
                     "flag_property": venue.flag_property,
-                    "destination": destination(venue),
+                    "destination": destination_text(venue),
                     "blocker": blocker,
                 }),
             );
@@ -65,11 +65,11 @@ fn list_venues(global: &Global) -> Result<ExitCode> {
         anstream::println!(
             "{name:names$}  {:7}  {schedule:schedules$}  {}",
             status_word(venue.status),
-            destination(venue)
+            destination_text(venue)
         );
         if let Some(blocker) = &venue.blocker {
             let age = blocker.age_days(today);
-            let since = age.map_or_else(|| "since an unknown date".to_owned(), |age| format!("for {}", days(age)));
+            let since = age.map_or_else(|| "since an unknown date".to_owned(), |age| format!("for {}", days_text(age)));
             let blocked = if venue.status == Status::Blocked { "blocked" } else { "has a blocker" };
             anstream::println!("  {blocked} ({since}): {}", blocker.reason);
             anstream::println!(
@@ -84,8 +84,8 @@ fn list_venues(global: &Global) -> Result<ExitCode> {
 
 fn destination_text(venue: &Venue) -> String {
     match &venue.destination {
-        Destination::Tripleseat { location_id: Some(location), .. } => format!("tripleseat, location {location}"),
-        Destination::Tripleseat { .. } => "tripleseat".to_owned(),
-        Destination::Http(http) => http.url.clone(),
+        DestinationConfig::Tripleseat { location_id: Some(location), .. } => format!("tripleseat, location {location}"),
+        DestinationConfig::Tripleseat { .. } => "tripleseat".to_owned(),
+        DestinationConfig::Http(http) => http.url.clone(),
     }
 }

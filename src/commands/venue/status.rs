@@ -2,45 +2,45 @@
 
 use serde_json::json;
 
-use super::write::Editable;
-use crate::cli::{Deployed, Global, VenueBlock};
+use super::write::EditableManifest;
+use crate::cli::{DeployedStatus, GlobalArgs, VenueBlockArgs};
 use crate::commands::ask;
-use crate::commands::blockers::today;
+use crate::commands::blockers::today_in_utc;
 use crate::render::JsonLines;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{BlockerEntry, Status, remove_blocker, set_blocker, set_status, status_word};
 
 /// `deployer venue pause` and `resume`
-pub(super) fn set_venue_status(global: &Global, name: &str, status: Status) -> Result<ExitCode> {
-    let manifest = Editable::open(global)?;
-    if manifest.venue(name)?.status == Status::Blocked {
+pub(super) fn set_venue_status(global: &GlobalArgs, name: &str, status: Status) -> Result<ExitCode> {
+    let manifest = EditableManifest::open(global)?;
+    if manifest.find_venue(name)?.status == Status::Blocked {
         let word = status_word(status);
         return Err(Error::usage(format!("{name} is blocked, so it has no rule"))
             .hint(format!("`deployer venue unblock {name} --status {word}` removes its blocker")));
     }
-    let changed = manifest.edit(name, |text| set_status(text, name, status), |venue| venue.status == status)?;
-    tell(global, name, status, changed);
+    let changed = manifest.edit_venue(name, |text| set_status(text, name, status), |venue| venue.status == status)?;
+    print_edit(global, name, status, changed);
     Ok(ExitCode::Done)
 }
 
 /// `deployer venue block`
-pub(super) fn block_venue(global: &Global, args: &VenueBlock) -> Result<ExitCode> {
-    let manifest = Editable::open(global)?;
+pub(super) fn block_venue(global: &GlobalArgs, args: &VenueBlockArgs) -> Result<ExitCode> {
+    let manifest = EditableManifest::open(global)?;
     let name = args.venue.as_str();
-    let venue = manifest.venue(name)?;
+    let venue = manifest.find_venue(name)?;
     let (was_blocked, known) = (venue.status == Status::Blocked, venue.blocker.clone());
     let mut entries = Vec::new();
     let mut given = (args.reason.clone(), args.owner.clone(), args.next_step.clone());
     if given.0.is_none() && known.is_none() {
-        let mut person = ask::terminal(global).ok_or_else(|| ask::nobody(&["--reason"]))?;
-        given.0 = Some(person.text("What blocks it", None)?);
+        let mut person = ask::terminal_prompter(global).ok_or_else(|| ask::missing_flags_error(&["--reason"]))?;
+        given.0 = Some(person.ask_for_text("What blocks it", None)?);
         let optional = |text: String| Some(text).filter(|text| !text.is_empty());
         if given.1.is_none() {
-            given.1 = optional(person.text("Who takes the next step (optional)", Some(""))?);
+            given.1 = optional(person.ask_for_text("Who takes the next step (optional)", Some(""))?);
         }
         if given.2.is_none() {
-            given.2 = optional(person.text("Next step (optional)", Some(""))?);
+            given.2 = optional(person.ask_for_text("Next step (optional)", Some(""))?);
         }
     }
     entries.extend(given.0.map(BlockerEntry::Reason));
@@ -48,8 +48,8 @@ pub(super) fn block_venue(global: &Global, args: &VenueBlock) -> Result<ExitCode
     entries.extend(given.2.map(BlockerEntry::NextStep));
     // Changing a blocker doesn't reset its age.
     let old = was_blocked || known.as_ref().is_some_and(|blocker| blocker.since.is_some());
-    entries.extend(args.since.or_else(|| (!old).then(today)).map(BlockerEntry::Since));
-    let changed = manifest.edit(
+    entries.extend(args.since.or_else(|| (!old).then(today_in_utc)).map(BlockerEntry::Since));
+    let changed = manifest.edit_venue(
         name,
         |text| set_blocker(&set_status(text, name, Status::Blocked)?, name, &entries),
         |venue| venue.status == Status::Blocked && venue.blocker.is_some(),
@@ -58,52 +58,52 @@ pub(super) fn block_venue(global: &Global, args: &VenueBlock) -> Result<ExitCode
         anstream::println!("{name} is still blocked; its blocker in {} was updated.", global.manifest.display());
         return Ok(ExitCode::Done);
     }
-    tell(global, name, Status::Blocked, changed);
+    print_edit(global, name, Status::Blocked, changed);
     Ok(ExitCode::Done)
 }
 
 /// `deployer venue unblock`
-pub(super) fn unblock_venue(global: &Global, name: &str, status: Option<Deployed>) -> Result<ExitCode> {
-    let manifest = Editable::open(global)?;
-    let venue = manifest.venue(name)?;
+pub(super) fn unblock_venue(global: &GlobalArgs, name: &str, status: Option<DeployedStatus>) -> Result<ExitCode> {
+    let manifest = EditableManifest::open(global)?;
+    let venue = manifest.find_venue(name)?;
     if venue.status != Status::Blocked && venue.blocker.is_none() {
         return Err(Error::usage(format!("{name} isn't blocked: it is {}", status_word(venue.status))));
     }
     let status = match status {
-        Some(status) => status_of(status),
+        Some(status) => manifest_status(status),
         None if venue.status != Status::Blocked => venue.status,
         None => {
-            let mut person = ask::terminal(global).ok_or_else(|| ask::nobody(&["--status"]))?;
-            person.ask("New status (active or paused)", Some("active"), |answer| match answer {
+            let mut person = ask::terminal_prompter(global).ok_or_else(|| ask::missing_flags_error(&["--status"]))?;
+            person.ask_until_valid("New status (active or paused)", Some("active"), |answer| match answer {
                 "active" => Ok(Status::Active),
                 "paused" => Ok(Status::Paused),
                 _ => Err("enter active or paused".to_owned()),
             })?
         }
     };
-    let changed = manifest.edit(
+    let changed = manifest.edit_venue(
         name,
         |text| remove_blocker(&set_status(text, name, status)?, name),
         |venue| venue.status == status && venue.blocker.is_none(),
     )?;
-    tell(global, name, status, changed);
+    print_edit(global, name, status, changed);
     Ok(ExitCode::Done)
 }
 
-pub(super) fn manifest_status(deployed: Deployed) -> Status {
+pub(super) fn manifest_status(deployed: DeployedStatus) -> Status {
     match deployed {
-        Deployed::Active => Status::Active,
-        Deployed::Paused => Status::Paused,
+        DeployedStatus::Active => Status::Active,
+        DeployedStatus::Paused => Status::Paused,
     }
 }
 
-fn print_edit(global: &Global, name: &str, status: Status, changed: bool) {
+fn print_edit(global: &GlobalArgs, name: &str, status: Status, changed: bool) {
     let word = status_word(status);
     let next = format!("deployer apply --target {name}");
     if global.json {
         let next: &[&str] = if changed { &[&next] } else { &[] };
         let line = json!({ "venue": name, "status": word, "changed": changed, "next": next });
-        return JsonLines::default().line("venue_edited", line);
+        return JsonLines::default().print_line("venue_edited", line);
     }
     let manifest = global.manifest.display();
     match (changed, status) {

@@ -3,15 +3,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::Global;
-use crate::commands::session::{load, mistakes};
+use crate::cli::GlobalArgs;
+use crate::commands::session::{load_manifest, manifest_error};
 use deployer_core::error::{Error, Result};
-use deployer_core::manifest::{self, Loaded, Manifest, Uneditable, Venue};
+use deployer_core::manifest::{self, LoadedManifest, Manifest, Uneditable, Venue};
 
 /// A valid manifest that can be edited.
 pub(super) struct EditableManifest<'g> {
-    global: &'g Global,
-    pub(super) loaded: Loaded,
+    global: &'g GlobalArgs,
+    pub(super) loaded: LoadedManifest,
     /// The real file, in case the manifest's path is a symbolic link.
     path: PathBuf,
     text: String,
@@ -19,8 +19,8 @@ pub(super) struct EditableManifest<'g> {
 
 impl<'g> EditableManifest<'g> {
     /// Reads the manifest. One with mistakes isn't edited, since nobody knows what the edit would mean.
-    pub(super) fn open(global: &'g Global) -> Result<Self> {
-        let loaded = load(global)?;
+    pub(super) fn open(global: &'g GlobalArgs) -> Result<Self> {
+        let loaded = load_manifest(global)?;
         let unreadable = |error: std::io::Error| {
             Error::failed(format!("could not read {}", global.manifest.display())).caused_by(&error)
         };
@@ -59,14 +59,15 @@ impl<'g> EditableManifest<'g> {
         if text == self.text {
             return Ok(false);
         }
-        let after = manifest::check(&text, &self.global.manifest).map_err(|errors| {
-            mistakes(self.global, errors).hint(format!("the mistakes are in the edited text; {shown} was not changed"))
+        let after = manifest::check_manifest(&text, &self.global.manifest).map_err(|errors| {
+            manifest_error(self.global, errors)
+                .hint(format!("the mistakes are in the edited text; {shown} was not changed"))
         })?;
         let is = after.manifest.venues.iter().find(|found| found.name == venue);
-        if !is.is_some_and(means) || !same_but(venue, &self.loaded.manifest, &after.manifest) {
+        if !is.is_some_and(means) || !differs_only_in(venue, &self.loaded.manifest, &after.manifest) {
             return Err(by_hand("the edit would change more than requested"));
         }
-        self.write(&text)?;
+        self.write_file(&text)?;
         Ok(true)
     }
 

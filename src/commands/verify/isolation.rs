@@ -2,65 +2,66 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::{Global, VerifyArgs};
-use crate::commands::session::{Session, load, manifest_directory};
-use crate::render::{JsonLines, isolation_json, isolation_text};
+use crate::cli::{GlobalArgs, VerifyArgs};
+use crate::commands::session::{Session, load_manifest, manifest_directory};
+use crate::render::{JsonLines, isolation_text, print_isolation};
 use deployer_aws::FailureKind;
-use deployer_core::desired::{Scope, desired};
+use deployer_core::desired::{Scope, derive_desired};
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
-use deployer_core::isolation::Simulated;
-use deployer_core::isolation::planned::Credentials;
-use deployer_core::isolation::{Credential, Report, judge, planned};
+use deployer_core::isolation::SimulationResults;
+use deployer_core::isolation::planned::CredentialsByVenue;
+use deployer_core::isolation::{ComparedCredential, IsolationReport, judge_pairs, planned};
 use deployer_core::manifest::{Manifest, Status};
 use deployer_health::isolation::live;
-use deployer_health::isolation::simulation::simulate;
-use deployer_hubspot::resolve;
+use deployer_health::isolation::simulation::simulate_pairs;
+use deployer_hubspot::resolve_secret;
 
 /// Placeholder for the account if the manifest names none.
 const ANY_ACCOUNT: &str = "000000000000";
 
-pub(super) async fn run_isolation(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
+pub(super) async fn run_isolation(global: &GlobalArgs, args: &VerifyArgs) -> Result<ExitCode> {
     let (report, judged) = if args.offline {
-        let manifest = load(global)?.manifest;
-        (as_planned(&manifest).await, "as planned")
+        let manifest = load_manifest(global)?.manifest;
+        (judge_as_planned(&manifest).await, "as planned")
     } else {
         let session = Session::open(global).await?;
-        (as_deployed(&session).await, "as deployed")
+        (judge_as_deployed(&session).await, "as deployed")
     };
     let code = if report.is_open() {
         ExitCode::Failed
-    } else if report.is_untold() {
+    } else if report.has_unknowns() {
         ExitCode::Incomplete
     } else {
         ExitCode::Done
     };
     if global.json {
-        isolation_json(&JsonLines::default(), &report, judged, code);
+        print_isolation(&JsonLines::default(), &report, judged, code);
     } else {
         anstream::print!("{}", isolation_text(&report, judged));
     }
     Ok(code)
 }
 
-async fn judge_as_planned(manifest: &Manifest) -> Report {
+async fn judge_as_planned(manifest: &Manifest) -> IsolationReport {
     let account = manifest.deployment.account.clone().unwrap_or_else(|| ANY_ACCOUNT.to_owned());
     let scope = Scope { account, region: manifest.deployment.region.clone() };
-    let (credentials, mut notes) = credentials(manifest, true).await;
-    let subjects = planned::subjects(manifest, &desired(manifest, &scope, |_| String::new()), &credentials);
-    notes.extend(left_out(manifest));
-    judge(&subjects, &Simulated::default(), notes)
+    let (credentials, mut notes) = known_credentials(manifest, true).await;
+    let subjects =
+        planned::planned_subjects(manifest, &derive_desired(manifest, &scope, |_| String::new()), &credentials);
+    notes.extend(blocked_venues_note(manifest));
+    judge_pairs(&subjects, &SimulationResults::default(), notes)
 }
 
-async fn judge_as_deployed(session: &Session) -> Report {
+async fn judge_as_deployed(session: &Session) -> IsolationReport {
     let manifest = session.manifest();
-    let (credentials, mut notes) = credentials(manifest, false).await;
-    let (subjects, more) = live::subjects(&session.aws, &session.scope, manifest, &credentials).await;
+    let (credentials, mut notes) = known_credentials(manifest, false).await;
+    let (subjects, more) = live::read_live_subjects(&session.aws, &session.scope, manifest, &credentials).await;
     notes.extend(more);
-    notes.extend(left_out(manifest));
+    notes.extend(blocked_venues_note(manifest));
     // IAM can't simulate a role that doesn't exist.
     let there: Vec<_> = subjects.iter().filter(|subject| subject.role.is_ok()).cloned().collect();
-    let simulated = match simulate(&session.aws.iam, &there).await {
+    let simulated = match simulate_pairs(&session.aws.iam, &there).await {
         Ok(simulated) => simulated,
         Err(error) => {
             let why = match error.kind {
@@ -70,7 +71,7 @@ async fn judge_as_deployed(session: &Session) -> Report {
             notes.push(format!(
                 "IAM's own simulation was not used: {why}. Only deployer itself judged the live policies"
             ));
-            Simulated::default()
+            SimulationResults::default()
         }
     };
     if !simulated.is_empty() {
@@ -81,24 +82,26 @@ async fn judge_as_deployed(session: &Session) -> Report {
         };
         notes.push(whose.to_owned());
     }
-    judge(&subjects, &simulated, notes)
+    judge_pairs(&subjects, &simulated, notes)
 }
 
 /// What is known about the credentials: their references and, with `resolving`, the digests of the values that resolve
 /// here. Digests are compared and never shown.
-async fn known_credentials(manifest: &Manifest, resolving: bool) -> (Credentials, Vec<String>) {
+async fn known_credentials(manifest: &Manifest, resolving: bool) -> (CredentialsByVenue, Vec<String>) {
     let directory = manifest_directory(&manifest.path);
-    let mut all = Credentials::new();
+    let mut all = CredentialsByVenue::new();
     let mut by_reference = 0;
     for venue in &manifest.venues {
         let mut known = BTreeMap::new();
         for (key, reference) in &venue.secrets {
             let digest = match resolving {
-                true => resolve(reference, &directory).await.ok().map(|value| live::digest(value.expose())),
+                true => {
+                    resolve_secret(reference, &directory).await.ok().map(|value| live::digest_value(value.expose()))
+                }
                 false => None,
             };
             by_reference += usize::from(resolving && digest.is_none());
-            known.insert(key.clone(), Credential { reference: reference.to_string(), digest });
+            known.insert(key.clone(), ComparedCredential { reference: reference.to_string(), digest });
         }
         all.insert(venue.name.clone(), known);
     }

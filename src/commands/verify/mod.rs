@@ -3,13 +3,13 @@
 mod isolation;
 mod venue;
 
-use crate::cli::{Global, VerifyArgs};
+use crate::cli::{GlobalArgs, VerifyArgs};
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 
-pub(super) async fn run_verify(global: &Global, args: &VerifyArgs) -> Result<ExitCode> {
+pub(super) async fn run_verify(global: &GlobalArgs, args: &VerifyArgs) -> Result<ExitCode> {
     match &args.venue {
-        Some(name) => venue::run(global, args, name).await,
-        None => isolation::run(global, args).await,
+        Some(name) => venue::run_verify_venue(global, args, name).await,
+        None => isolation::run_isolation(global, args).await,
     }
 }

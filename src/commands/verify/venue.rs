@@ -4,45 +4,47 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use sync_config::config::{
-    Destination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
+    DestinationConfig, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
+    KEY_TRIPLESEAT_CLIENT_SECRET,
 };
-use sync_lambda::credentials::Secret;
+use sync_lambda::credentials::CredentialValue;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Global, VerifyArgs};
-use crate::commands::reconcile::watch_for_signals;
-use crate::commands::session::{Session, declared, load, manifest_directory, state_directory};
-use crate::dev::Running;
+use crate::cli::{GlobalArgs, VerifyArgs};
+use crate::commands::reconcile::cancel_on_signal;
+use crate::commands::session::{Session, find_declared_venue, load_manifest, manifest_directory, state_directory};
+use crate::dev::RunningDev;
 use crate::render::JsonLines;
 use deployer_aws::{Aws, https_client};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef, Status, Venue};
-use deployer_health::verify::journal::{Journal, JournalError};
-use deployer_health::verify::lead::{Known, destination, one_account};
-use deployer_health::verify::{Event, Evidence, Options, Other, Outcome, RealTime, Verify};
-use deployer_hubspot::{self, HubSpot};
+use deployer_health::verify::journal::{JournalError, VerifyJournal};
+use deployer_health::verify::lead::{KnownCredentials, lookup_destination, share_account};
+use deployer_health::verify::{LeadEvidence, OtherVenue, RealTime, Verify, VerifyEvent, VerifyOptions, VerifyOutcome};
+use deployer_hubspot::{self, HubSpotClient};
 
-pub(super) async fn run_verify_venue(global: &Global, args: &VerifyArgs, name: &str) -> Result<ExitCode> {
+pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, name: &str) -> Result<ExitCode> {
     let place = VerifyContext::open(global).await?;
     let manifest = &place.manifest;
-    let venue = declared(manifest, name)?;
-    refuse_status(venue)?;
-    let client = sync_lambda::http::client().map_err(|error| Error::failed(error.to_string()))?;
-    let hubspot = HubSpot::new(client.clone(), &manifest.hubspot.base_uri, place.token(venue).await?);
-    let known = place.known(venue).await;
+    let venue = find_declared_venue(manifest, name)?;
+    refuse_inactive_venue(venue)?;
+    let client = sync_lambda::http::build_client().map_err(|error| Error::failed(error.to_string()))?;
+    let hubspot =
+        HubSpotClient::new(client.clone(), &manifest.hubspot.base_uri, place.resolve_hubspot_token(venue).await?);
+    let known = place.lookup_credentials(venue).await;
     let mut others = Vec::new();
     for other in manifest.venues.iter().filter(|other| other.name != venue.name) {
-        let theirs = place.known(other).await;
+        let theirs = place.lookup_credentials(other).await;
         // If both venues share an account, a lookup for the other would find the lead where it belongs.
-        let apart = !one_account((venue, &known), (other, &theirs));
-        let destination = if apart { destination(&client, manifest, other, &theirs) } else { None };
-        others.push(Other { venue: other, destination });
+        let apart = !share_account((venue, &known), (other, &theirs));
+        let destination = if apart { lookup_destination(&client, manifest, other, &theirs) } else { None };
+        others.push(OtherVenue { venue: other, destination });
     }
     let state = state_directory(&manifest.path).join("verify");
     let lines = global.json.then(JsonLines::default);
-    let on_event = |event: &Event| match &lines {
-        Some(lines) => lines.line("stage", event),
+    let on_event = |event: &VerifyEvent| match &lines {
+        Some(lines) => lines.print_line("stage", event),
         None => anstream::println!("{:>7.1} s  {}", event.seconds, event.text),
     };
     let cancel = CancellationToken::new();
@@ -52,26 +54,26 @@ pub(super) async fn run_verify_venue(global: &Global, args: &VerifyArgs, name: &
         venue,
         others,
         hubspot: &hubspot,
-        destination: destination(&client, manifest, venue, &known),
-        options: Options {
+        destination: lookup_destination(&client, manifest, venue, &known),
+        options: VerifyOptions {
             now: args.now,
             keep: args.keep,
             domain: args.domain.clone().unwrap_or_else(|| manifest.hubspot.test_domain.clone()),
             timeout: args.timeout,
         },
-        journal: Journal::open(&state, &venue.name).map_err(no_journal)?,
-        waiter: RealTime::start(),
+        journal: VerifyJournal::open_file(&state, &venue.name).map_err(journal_error)?,
+        waiter: RealTime::start_clock(),
         on_event: &on_event,
         cancel: cancel.clone(),
     };
-    let watcher = tokio::spawn(watch_for_signals(cancel));
-    let outcome = verify.run().await;
+    let watcher = tokio::spawn(cancel_on_signal(cancel));
+    let outcome = verify.run_verify().await;
     watcher.abort();
     let outcome = outcome?;
-    let code = code(&outcome);
+    let code = outcome_exit_code(&outcome);
     match &lines {
-        Some(lines) => lines.line("result", result(venue, &outcome, code)),
-        None => tell(venue, &outcome),
+        Some(lines) => lines.print_line("result", result_json(venue, &outcome, code)),
+        None => print_outcome(venue, &outcome),
     }
     Ok(code)
 }
@@ -81,18 +83,18 @@ struct VerifyContext {
     manifest: Manifest,
     aws: Aws,
     /// The `deployer dev` whose sandboxes are used instead of the vendors.
-    dev: Option<Running>,
+    dev: Option<RunningDev>,
 }
 
 impl VerifyContext {
-    async fn open(global: &Global) -> Result<Self> {
+    async fn open(global: &GlobalArgs) -> Result<Self> {
         if !global.local {
             let session = Session::open(global).await?;
             return Ok(Self { manifest: session.loaded.manifest, aws: session.aws, dev: None });
         }
-        let mut manifest = load(global)?.manifest;
+        let mut manifest = load_manifest(global)?.manifest;
         let directory = state_directory(&manifest.path);
-        let dev = Running::read(&directory);
+        let dev = RunningDev::read_file(&directory);
         let dev = dev.map_err(|error| {
             Error::failed("could not read the addresses of the running `deployer dev`").caused_by(&error)
         });
@@ -101,26 +103,26 @@ impl VerifyContext {
                 .hint("start `deployer dev` in another terminal, then run this again")
         };
         let dev = dev?.ok_or_else(none)?;
-        dev.point(&mut manifest);
+        dev.point_manifest(&mut manifest);
         let aws = Aws::for_local(&manifest.deployment.region, https_client(), Some(&dev.aws));
         Ok(Self { manifest, aws, dev: Some(dev) })
     }
 
     /// The deployer's own HubSpot token, or else the venue's.
-    async fn resolve_hubspot_token(&self, venue: &Venue) -> Result<Secret> {
+    async fn resolve_hubspot_token(&self, venue: &Venue) -> Result<CredentialValue> {
         if let Some(dev) = &self.dev {
-            let token = dev.credentials(&venue.name).find(|(key, _)| *key == KEY_HUBSPOT_TOKEN);
+            let token = dev.venue_credentials(&venue.name).find(|(key, _)| *key == KEY_HUBSPOT_TOKEN);
             return token
-                .map(|(_, token)| Secret::new(token))
+                .map(|(_, token)| CredentialValue::new(token))
                 .ok_or_else(|| Error::failed(format!("the running `deployer dev` has no venue {}", venue.name)));
         }
-        let own = reference(venue, KEY_HUBSPOT_TOKEN);
+        let own = secret_reference(venue, KEY_HUBSPOT_TOKEN);
         let (what, reference) = match (&self.manifest.hubspot.token, own) {
             (Some(reference), _) => ("`token` of [hubspot]".to_owned(), reference),
             (None, Some(reference)) => (format!("`hubspot_token` of {}", venue.name), reference),
             (None, None) => return Err(Error::usage(format!("there is no HubSpot token for {}", venue.name))),
         };
-        deployer_hubspot::resolve(reference, &self.directory()).await.map_err(|error| {
+        deployer_hubspot::resolve_secret(reference, &self.manifest_directory()).await.map_err(|error| {
             Error::usage(format!("could not get {what}, which is needed to create the test contact"))
                 .caused_by(&error)
                 .hint("set it, or point `token` in [hubspot] at one available here: env:NAME, file:PATH, cmd:PROGRAM")
@@ -129,19 +131,22 @@ impl VerifyContext {
 
     /// The credentials available here that look up a venue's leads. No other reference is resolved, since each may
     /// prompt for a password.
-    async fn lookup_credentials(&self, venue: &Venue) -> Known {
+    async fn lookup_credentials(&self, venue: &Venue) -> KnownCredentials {
         if let Some(dev) = &self.dev {
-            return dev.credentials(&venue.name).map(|(key, value)| (key.clone(), Secret::new(value))).collect();
+            return dev
+                .venue_credentials(&venue.name)
+                .map(|(key, value)| (key.clone(), CredentialValue::new(value)))
+                .collect();
         }
         let keys: &[&str] = match &venue.destination {
-            Destination::Tripleseat { .. } => &[KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET],
-            Destination::Http(http) if http.lookup_url.is_some() => &[KEY_DESTINATION_CREDENTIAL],
-            Destination::Http(_) => &[],
+            DestinationConfig::Tripleseat { .. } => &[KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET],
+            DestinationConfig::Http(http) if http.lookup_url.is_some() => &[KEY_DESTINATION_CREDENTIAL],
+            DestinationConfig::Http(_) => &[],
         };
-        let mut known = Known::new();
+        let mut known = KnownCredentials::new();
         for key in keys {
-            let Some(reference) = reference(venue, key) else { continue };
-            if let Ok(value) = deployer_hubspot::resolve(reference, &self.directory()).await {
+            let Some(reference) = secret_reference(venue, key) else { continue };
+            if let Ok(value) = deployer_hubspot::resolve_secret(reference, &self.manifest_directory()).await {
                 known.insert((*key).to_owned(), value);
             }
         }
@@ -181,7 +186,7 @@ fn journal_error(error: JournalError) -> Error {
     }
 }
 
-fn outcome_exit_code(outcome: &Outcome) -> ExitCode {
+fn outcome_exit_code(outcome: &VerifyOutcome) -> ExitCode {
     if outcome.failure.is_some() {
         ExitCode::Failed
     } else if outcome.cancelled {
@@ -191,7 +196,7 @@ fn outcome_exit_code(outcome: &Outcome) -> ExitCode {
     }
 }
 
-fn result_json(venue: &Venue, outcome: &Outcome, code: ExitCode) -> serde_json::Value {
+fn result_json(venue: &Venue, outcome: &VerifyOutcome, code: ExitCode) -> serde_json::Value {
     let live = code == ExitCode::Done;
     json!({
         "venue": venue.name,
@@ -205,12 +210,12 @@ fn result_json(venue: &Venue, outcome: &Outcome, code: ExitCode) -> serde_json::
     })
 }
 
-fn print_outcome(venue: &Venue, outcome: &Outcome) {
+fn print_outcome(venue: &Venue, outcome: &VerifyOutcome) {
     for remains in &outcome.remains {
         anstream::println!("Left behind: {remains}.");
     }
     if let Some(failure) = &outcome.failure {
-        anstream::println!("\n{} isn't live: the stage `{}` failed.", venue.display_name, failure.stage.name());
+        anstream::println!("\n{} isn't live: the stage `{}` failed.", venue.display_name, failure.stage.stage_name());
         anstream::println!("  seen: {}", failure.seen);
         for hint in &failure.hints {
             anstream::println!("  hint: {hint}");
@@ -227,12 +232,12 @@ fn print_outcome(venue: &Venue, outcome: &Outcome) {
     }
     let Some(lead) = &outcome.lead else { return };
     let place = match venue.destination {
-        Destination::Tripleseat { .. } => "Tripleseat",
-        Destination::Http(_) => "its platform",
+        DestinationConfig::Tripleseat { .. } => "Tripleseat",
+        DestinationConfig::Http(_) => "its platform",
     };
     let by = match lead.evidence {
-        Evidence::Destination => "",
-        Evidence::Ledger => ", according to the ledger",
+        LeadEvidence::Destination => "",
+        LeadEvidence::Ledger => ", according to the ledger",
     };
     anstream::println!(
         "\n{} is live: the lead was in {place} {:.1} s after the flag was set{by}.",

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Refusal;
+use super::PageRefusal;
 
 /// Sent with every response, including refusals. Nothing is loaded from elsewhere, and nothing may frame the page.
 const HEADERS: [(&str, &str); 6] = [
@@ -59,7 +59,7 @@ impl HostGuard {
         let host = host.to_str().unwrap_or_default();
         // A full URL in the request line takes precedence over the header: RFC 9112, 3.2.2.
         let asked = request.uri().authority().map_or(host, |authority| authority.as_str());
-        if self.knows(host) && self.knows(asked) {
+        if self.knows_host(host) && self.knows_host(asked) {
             return Ok(host);
         }
         let shown: String = asked.chars().take(100).collect();
@@ -73,9 +73,9 @@ impl HostGuard {
 
 /// Passes a request on, or refuses it with 403 or 415.
 pub(super) async fn guard_request(State(guard): State<Arc<HostGuard>>, request: Request, next: Next) -> Response {
-    let mut response = match guard.host(&request) {
+    let mut response = match guard.check_host(&request) {
         Err(text) => (StatusCode::FORBIDDEN, text).into_response(),
-        Ok(host) => match same_page(&request, host) {
+        Ok(host) => match check_same_page(&request, host) {
             Err(refusal) => refusal.into_response(),
             Ok(()) => next.run(request).await,
         },
@@ -89,7 +89,7 @@ pub(super) async fn guard_request(State(guard): State<Arc<HostGuard>>, request: 
 /// Checks that a request comes from the page itself or from no page at all (curl). Any page may link to this one, but
 /// only this one may use the API. Another port of localhost is the same *site* but a different origin, so `same-site`
 /// is refused: <https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>.
-fn check_same_page(request: &Request, host: &str) -> Result<(), Refusal> {
+fn check_same_page(request: &Request, host: &str) -> Result<(), PageRefusal> {
     let headers = request.headers();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if reads && !request.uri().path().starts_with("/api/") {
@@ -99,26 +99,26 @@ fn check_same_page(request: &Request, host: &str) -> Result<(), Refusal> {
         && site != "same-origin"
         && site != "none"
     {
-        return Err(elsewhere("Sec-Fetch-Site", site));
+        return Err(refuse_other_page("Sec-Fetch-Site", site));
     }
     if let Some(origin) = headers.get(ORIGIN)
         && !origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&format!("http://{host}")))
     {
-        return Err(elsewhere("Origin", origin));
+        return Err(refuse_other_page("Origin", origin));
     }
     // HTML forms can't send this type, so another page needs a CORS preflight, which is never granted.
     if !reads && !is_json(headers) {
         let text = "the body must be JSON: send Content-Type: application/json";
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        return Err(PageRefusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
     Ok(())
 }
 
-fn refuse_other_page(header: &str, value: &HeaderValue) -> Refusal {
+fn refuse_other_page(header: &str, value: &HeaderValue) -> PageRefusal {
     let shown: String = value.to_str().unwrap_or_default().chars().take(100).collect();
     let text =
         format!("the request comes from another page ({header}: {shown}); only this server's own page may use the API");
-    Refusal::new(StatusCode::FORBIDDEN, text)
+    PageRefusal::new(StatusCode::FORBIDDEN, text)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -1,6 +1,6 @@
 //! The page of `deployer dev`, and the small server behind it.
 //!
-//! The page gets a complete [`View`] whenever something changes, and works out what to redraw. That gives it a single
+//! The page gets a complete [`PageView`] whenever something changes, and works out what to redraw. That gives it a single
 //! source of truth, and a page that was suspended for an hour is up to date with the next event. `guard` decides which
 //! requests are served. The page, its scripts and its styles are files next to this one, compiled in: nothing is loaded
 //! from elsewhere.
@@ -8,8 +8,8 @@
 //! | route | does |
 //! | --- | --- |
 //! | `GET /`, `/page.css`, `/*.js`, `/icon.svg` | the page |
-//! | `GET /api/view` | the [`View`] as JSON |
-//! | `GET /api/events` | server-sent events named `view`, each a complete [`View`] |
+//! | `GET /api/view` | the [`PageView`] as JSON |
+//! | `GET /api/events` | server-sent events named `view`, each a complete [`PageView`] |
 //! | `POST /api/contacts` | adds a [`NewContact`]; 201 with its `id` |
 //! | `POST /api/contacts/{id}/flag` | `{"venue", "value"}`: sets or clears a flag |
 //! | `POST /api/venues/{venue}/run` | starts a run; 202 |
@@ -43,8 +43,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use view::{
-    Addresses, BlockerView, Cell, ContactView, Counts, LeadView, NewContact, RunOutcome, RunView, SyncStatus,
-    VenueStatus, VenueView, View,
+    Addresses, BlockerView, ContactCell, ContactView, LeadView, NewContact, PageView, RunOutcome, RunView, SyncStatus,
+    VenueCounts, VenueView, VenueViewStatus,
 };
 
 /// The shortest time between two events to one page. Sending more would not look smoother.
@@ -80,7 +80,7 @@ const ASSETS: [(&str, &str, &str); 7] = [
 /// An `Err` is a message for the user. The page shows it as it is.
 pub trait PageBackend: Send + Sync + 'static {
     /// Everything the page shows at this moment. Called up to ten times a second for each page.
-    fn current_view(&self) -> View;
+    fn current_view(&self) -> PageView;
 
     /// A counter that changes whenever the view may have changed.
     fn watch_changes(&self) -> watch::Receiver<u64>;
@@ -127,10 +127,10 @@ pub async fn serve_page(
     backend: Arc<dyn PageBackend>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let guard = Arc::new(guard::Guard::new(listener.local_addr()?.port()));
+    let guard = Arc::new(guard::HostGuard::new(listener.local_addr()?.port()));
     let mut router = Router::new()
-        .route("/api/view", get(view))
-        .route("/api/events", get(events))
+        .route("/api/view", get(get_view))
+        .route("/api/events", get(stream_events))
         .route("/api/contacts", post(add_contact))
         .route("/api/contacts/{id}/flag", post(set_flag))
         .route("/api/venues/{venue}/run", post(run_now));
@@ -143,7 +143,7 @@ pub async fn serve_page(
             PageRefusal::new(StatusCode::METHOD_NOT_ALLOWED, "this address doesn't support that method")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(middleware::from_fn_with_state(guard, guard::guard_request))
         .with_state(PageState { backend, shutdown: shutdown.clone() });
     let server = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let overdue = async {
@@ -188,13 +188,13 @@ impl From<String> for PageRefusal {
     }
 }
 
-async fn get_view(State(shared): State<PageState>) -> Json<View> {
-    Json(shared.backend.view())
+async fn get_view(State(shared): State<PageState>) -> Json<PageView> {
+    Json(shared.backend.current_view())
 }
 
 async fn stream_events(State(shared): State<PageState>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let ended = shared.shutdown.clone().cancelled_owned();
-    let mut changes = shared.backend.changes();
+    let mut changes = shared.backend.watch_changes();
     // A page that has just connected has no view yet.
     changes.mark_changed();
     let views = stream::unfold((shared, changes, Instant::now()), |(shared, mut changes, not_before)| async move {
@@ -202,7 +202,7 @@ async fn stream_events(State(shared): State<PageState>) -> Sse<impl Stream<Item 
         changes.changed().await.ok()?;
         // Marked as seen before the view is built, so that a change in between is sent again rather than lost.
         changes.borrow_and_update();
-        let event = Event::default().event("view").json_data(shared.backend.view()).ok()?;
+        let event = Event::default().event("view").json_data(shared.backend.current_view()).ok()?;
         Some((Ok(event), (shared, changes, Instant::now() + EVENT_GAP)))
     });
     Sse::new(views.take_until(ended)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
@@ -220,7 +220,7 @@ async fn set_flag(
     Path(contact): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<serde_json::Value>, PageRefusal> {
-    let flag: FlagRequest = read(body)?;
+    let flag: FlagRequest = parse_body(body)?;
     shared.backend.set_flag(&contact, &flag.venue, flag.value)?;
     Ok(Json(serde_json::json!({})))
 }
@@ -237,7 +237,7 @@ async fn add_contact(
     State(shared): State<PageState>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<serde_json::Value>), PageRefusal> {
-    let id = shared.backend.add_contact(read(body)?)?;
+    let id = shared.backend.add_contact(parse_body(body)?)?;
     Ok((StatusCode::CREATED, Json(serde_json::json!({ "id": id }))))
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use super::super::escape::{html, one_line};
-use super::layout::{BOX_HEIGHT, BOX_WIDTH, CALM, Extent, Layout, Point, Vertex, layout};
-use super::link;
-use super::words::{self, Entry};
-use deployer_janitor::audit::{Edge, EdgeKind, Verdict};
+use super::super::escape::{escape_html, one_line};
+use super::layout::{BOX_HEIGHT, BOX_WIDTH, CALM, GraphExtent, GraphLayout, GraphPoint, GraphVertex, lay_out_graph};
+use super::row_link;
+use super::words::{self, AuditEntry};
+use deployer_janitor::audit::{AuditVerdict, Edge, EdgeKind};
 
 /// If more lines than this lead to one thing without calling it (a role, a secret, a dead-letter queue), they are left
 /// out: they would tie everything into one knot that has nothing else in common.
@@ -27,7 +27,7 @@ pub(super) struct GraphDrawing {
 }
 
 /// Draws everything that was found, and the missing things that edges refer to. Nodes are numbered like their entries.
-pub(super) fn draw_graph(entries: &[Entry]) -> GraphDrawing {
+pub(super) fn draw_graph(entries: &[AuditEntry]) -> GraphDrawing {
     let mut numbers: HashMap<&str, usize> =
         entries.iter().enumerate().map(|(number, entry)| (&*entry.node.id, number)).collect();
     let mut missing = Vec::new();
@@ -47,20 +47,20 @@ pub(super) fn draw_graph(entries: &[Entry]) -> GraphDrawing {
     }
     let mut sharing: HashMap<usize, usize> = HashMap::new();
     for ((_, to), edges) in &lines {
-        if !edges.iter().any(|edge| edge.kind.calls()) {
+        if !edges.iter().any(|edge| edge.kind.is_call()) {
             *sharing.entry(*to).or_default() += 1;
         }
     }
     sharing.retain(|_, by| *by > SHARED_BY);
     lines.retain(|(from, to), edges| {
-        from != to && (!sharing.contains_key(to) || edges.iter().any(|edge| edge.kind.calls()))
+        from != to && (!sharing.contains_key(to) || edges.iter().any(|edge| edge.kind.is_call()))
     });
 
-    let found = entries.iter().map(|entry| Vertex { id: &entry.node.id, rank: rank(entry.verdict) });
-    let vertices: Vec<Vertex> = found.chain(missing.iter().map(|id| Vertex { id, rank: CALM })).collect();
+    let found = entries.iter().map(|entry| GraphVertex { id: &entry.node.id, rank: verdict_rank(entry.verdict) });
+    let vertices: Vec<GraphVertex> = found.chain(missing.iter().map(|id| GraphVertex { id, rank: CALM })).collect();
     let ends: Vec<(usize, usize)> = lines.keys().copied().collect();
-    let drawing = layout(&vertices, &ends);
-    let mut svg = open(&drawing);
+    let drawing = lay_out_graph(&vertices, &ends);
+    let mut svg = open_svg(&drawing);
     svg.push_str("<g class=\"lines\">\n");
     for ((ends, edges), route) in lines.iter().zip(&drawing.routes) {
         write_line(&mut svg, *ends, edges, route, drawing.folded[ends.0]);
@@ -77,21 +77,21 @@ pub(super) fn draw_graph(entries: &[Entry]) -> GraphDrawing {
     GraphDrawing { svg, folded, shared: sharing.len() }
 }
 
-fn verdict_rank(verdict: Verdict) -> u8 {
+fn verdict_rank(verdict: AuditVerdict) -> u8 {
     match verdict {
-        Verdict::Suspect => 0,
-        Verdict::Orphaned | Verdict::Stale | Verdict::Unknown => 1,
-        Verdict::Active | Verdict::Managed => CALM,
+        AuditVerdict::Suspect => 0,
+        AuditVerdict::Orphaned | AuditVerdict::Stale | AuditVerdict::Unknown => 1,
+        AuditVerdict::Active | AuditVerdict::Managed => CALM,
     }
 }
 
-fn open_svg(drawing: &Layout) -> String {
-    let Extent { width, height } = drawing.shown;
+fn open_svg(drawing: &GraphLayout) -> String {
+    let GraphExtent { width, height } = drawing.shown;
     format!(
         "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" \
          aria-label=\"Who calls whom, from left to right\">\n<defs>\n{}{}</defs>\n",
-        head("head"),
-        head("head-dead"),
+        arrow_marker("head"),
+        arrow_marker("head-dead"),
     )
 }
 
@@ -104,8 +104,8 @@ fn arrow_marker(id: &str) -> String {
 }
 
 /// One line for all edges between two nodes, in the style of the most important one.
-fn write_line(svg: &mut String, ends: (usize, usize), edges: &[&Edge], route: &[Point], folded: bool) {
-    let Some(weightiest) = edges.iter().min_by_key(|edge| (weight(edge.kind), !edge.enabled)) else { return };
+fn write_line(svg: &mut String, ends: (usize, usize), edges: &[&Edge], route: &[GraphPoint], folded: bool) {
+    let Some(weightiest) = edges.iter().min_by_key(|edge| (edge_weight(edge.kind), !edge.enabled)) else { return };
     let class = match weightiest.kind {
         EdgeKind::Permission => "may",
         EdgeKind::DeadLetter => "dead",
@@ -115,20 +115,20 @@ fn write_line(svg: &mut String, ends: (usize, usize), edges: &[&Edge], route: &[
     };
     let off = if weightiest.enabled { "" } else { " off" };
     let folded = if folded { " folded" } else { "" };
-    let title = edges.iter().map(|edge| words::edge(edge)).collect::<Vec<_>>().join("; ");
+    let title = edges.iter().map(|edge| words::edge_text(edge)).collect::<Vec<_>>().join("; ");
     let _ = writeln!(
         svg,
         "<path class=\"{class}{off}{folded}\" data-from=\"{}\" data-to=\"{}\" d=\"{}\"><title>{}</title></path>",
         ends.0,
         ends.1,
-        curve(route),
-        html(&title)
+        curve_path(route),
+        escape_html(&title)
     );
 }
 
 fn edge_weight(kind: EdgeKind) -> u8 {
     match kind {
-        kind if kind.calls() => 0,
+        kind if kind.is_call() => 0,
         EdgeKind::DeadLetter => 1,
         EdgeKind::Permission => 3,
         _ => 2,
@@ -136,9 +136,9 @@ fn edge_weight(kind: EdgeKind) -> u8 {
 }
 
 /// A line through points that starts and ends horizontally, and is straight where it passes a layer.
-fn curve_path(route: &[Point]) -> String {
+fn curve_path(route: &[GraphPoint]) -> String {
     let mut path = String::new();
-    if let Some(Point { x, y }) = route.first() {
+    if let Some(GraphPoint { x, y }) = route.first() {
         let _ = write!(path, "M{x} {y}");
     }
     for pair in route.windows(2) {
@@ -153,51 +153,51 @@ fn curve_path(route: &[Point]) -> String {
     path
 }
 
-fn write_node(svg: &mut String, entry: &Entry, number: usize, drawing: &Layout, sharing: Option<usize>) {
-    let Point { x, y } = drawing.boxes[number];
-    let (kind, verdict) = (entry.node.kind.words(), entry.verdict.word());
+fn write_node(svg: &mut String, entry: &AuditEntry, number: usize, drawing: &GraphLayout, sharing: Option<usize>) {
+    let GraphPoint { x, y } = drawing.boxes[number];
+    let (kind, verdict) = (entry.node.kind.display_name(), entry.verdict.display_name());
     let off = if entry.node.enabled { "" } else { " \u{b7} disabled" };
     let sharing = sharing.map(|by| format!(" \u{b7} of {by}")).unwrap_or_default();
-    let label = html(&format!("{kind} {}: {verdict}", entry.node.name));
+    let label = escape_html(&format!("{kind} {}: {verdict}", entry.node.name));
     let _ = writeln!(
         svg,
         "<a class=\"node {verdict}{}\" href=\"{}\" data-node=\"{number}\" transform=\"translate({x} {y})\" \
          aria-label=\"{label}\"><title>{label}</title>{}<text class=\"sign\" x=\"19\" y=\"28\">{}</text>\
          <text x=\"36\" y=\"20\">{}</text><text class=\"kind\" x=\"36\" y=\"36\">{kind}{off}{sharing}</text></a>",
         if drawing.folded[number] { " folded" } else { "" },
-        link(&entry.node.id),
-        shape(entry.verdict),
-        words::sign(entry.verdict),
-        html(&shortened(&entry.node.name)),
+        row_link(&entry.node.id),
+        verdict_shape(entry.verdict),
+        words::verdict_sign(entry.verdict),
+        escape_html(&shorten_name(&entry.node.name)),
     );
 }
 
 /// Something that an edge refers to but that wasn't found. It has no row, so links to it lead to its box.
-fn write_missing(svg: &mut String, id: &str, number: usize, drawing: &Layout) {
-    let Point { x, y } = drawing.boxes[number];
+fn write_missing(svg: &mut String, id: &str, number: usize, drawing: &GraphLayout) {
+    let GraphPoint { x, y } = drawing.boxes[number];
     let short = if id.starts_with("arn:") { id.rsplit([':', '/']).next().unwrap_or(id) } else { id };
     let _ = writeln!(
         svg,
         "<a id=\"{}\" class=\"node missing{}\" href=\"{}\" data-node=\"{number}\" transform=\"translate({x} {y})\" \
          aria-label=\"{id}: not found\"><title>{id}: not found</title>{}<text class=\"sign\" x=\"19\" y=\"28\">\u{d7}</text>\
          <text x=\"36\" y=\"20\">{}</text><text class=\"kind\" x=\"36\" y=\"36\">not found</text></a>",
-        html(id),
+        escape_html(id),
         if drawing.folded[number] { " folded" } else { "" },
-        link(id),
-        rectangle(0, 3),
-        html(&shortened(short)),
-        id = html(id),
+        row_link(id),
+        rectangle_outline(0, 3),
+        escape_html(&shorten_name(short)),
+        id = escape_html(id),
     );
 }
 
 /// The outline of a verdict. Each has its own, so that color isn't needed to tell them apart.
-fn verdict_shape(verdict: Verdict) -> String {
+fn verdict_shape(verdict: AuditVerdict) -> String {
     match verdict {
-        Verdict::Suspect => polygon(14, BOX_HEIGHT / 2),
-        Verdict::Unknown => polygon(9, 9),
-        Verdict::Stale => rectangle(0, BOX_HEIGHT / 2),
-        Verdict::Orphaned | Verdict::Active => rectangle(0, 4),
-        Verdict::Managed => format!("{}{}", rectangle(0, 4), rectangle(4, 2)),
+        AuditVerdict::Suspect => polygon_outline(14, BOX_HEIGHT / 2),
+        AuditVerdict::Unknown => polygon_outline(9, 9),
+        AuditVerdict::Stale => rectangle_outline(0, BOX_HEIGHT / 2),
+        AuditVerdict::Orphaned | AuditVerdict::Active => rectangle_outline(0, 4),
+        AuditVerdict::Managed => format!("{}{}", rectangle_outline(0, 4), rectangle_outline(4, 2)),
     }
 }
 
@@ -238,16 +238,16 @@ fn shorten_name(name: &str) -> String {
 }
 
 /// A small version of a verdict's box, for the key.
-pub(super) fn verdict_key(verdict: Verdict) -> String {
+pub(super) fn verdict_key(verdict: AuditVerdict) -> String {
     format!(
         "<svg class=\"key\" viewBox=\"-3 -3 {} {}\" width=\"72\" height=\"17\" aria-hidden=\"true\"><g class=\"node {}\">{}\
          <text class=\"sign\" x=\"{}\" y=\"36\">{}</text></g></svg>",
         BOX_WIDTH + 6,
         BOX_HEIGHT + 6,
-        verdict.word(),
-        shape(verdict),
+        verdict.display_name(),
+        verdict_shape(verdict),
         BOX_WIDTH / 2,
-        words::sign(verdict)
+        words::verdict_sign(verdict)
     )
 }
 

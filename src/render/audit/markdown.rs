@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::super::escape::markdown;
-use super::super::markdown::{code, list, row};
-use super::words::{self, Entry};
-use deployer_core::counted::counted;
-use deployer_janitor::audit::{Audit, Verdict};
+use super::super::escape::escape_markdown;
+use super::super::markdown::{code_span, write_list, write_row};
+use super::words::{self, AuditEntry};
+use deployer_core::counted::count_with_noun;
+use deployer_janitor::audit::{Audit, AuditVerdict};
 
 /// Most bytes spent on tables. GitHub accepts comments of up to 65,536 characters.
 const ROOM_FOR_TABLES: usize = 40_000;
@@ -18,25 +18,25 @@ const CALM: usize = 20;
 /// A whole audit. Only what is written here is markup; everything else is escaped.
 pub fn audit_markdown(audit: &Audit) -> String {
     let inventory = &audit.inventory;
-    let entries = words::entries(audit);
-    let (look, calm) = words::summary(&entries);
+    let entries = words::audit_entries(audit);
+    let (look, calm) = words::verdict_summary(&entries);
     let mut out = format!("## {}\n\n", format!("{look} {calm}").trim());
     let _ = writeln!(
         out,
         "Audit of account {}, region {}. {}",
-        code(&inventory.account),
-        code(&inventory.region),
-        markdown(&words::reading(inventory))
+        code_span(&inventory.account),
+        code_span(&inventory.region),
+        escape_markdown(&words::reading_line(inventory))
     );
     let mut room = ROOM_FOR_UNREAD;
-    let mut unread: Vec<String> = inventory.unread.iter().map(words::unread).collect();
-    let fits = unread.iter().take_while(|line| take(&mut room, markdown(line).len())).count();
+    let mut unread: Vec<String> = inventory.unread.iter().map(words::unread_text).collect();
+    let fits = unread.iter().take_while(|line| take_room(&mut room, escape_markdown(line).len())).count();
     let left = unread.len() - fits;
     if left > 0 {
         unread.truncate(fits);
         unread.push(format!("and {left} more (see `deployer audit`)"));
     }
-    list(&mut out, "Unreadable: no conclusions were drawn from these", unread.into_iter());
+    write_list(&mut out, "Unreadable: no conclusions were drawn from these", unread.into_iter());
     let mut room = ROOM_FOR_TABLES;
     for (verdict, of) in words::by_verdict(&entries) {
         write_table(&mut out, verdict, of, inventory.days, &mut room);
@@ -49,16 +49,16 @@ fn take_room(room: &mut usize, bytes: usize) -> bool {
     room.checked_sub(bytes).map(|rest| *room = rest).is_some()
 }
 
-fn write_table(out: &mut String, verdict: Verdict, entries: &[Entry], days: u32, room: &mut usize) {
-    let (title, meaning) = (verdict.word(), words::meaning(verdict));
-    let calm = verdict >= Verdict::Active;
+fn write_table(out: &mut String, verdict: AuditVerdict, entries: &[AuditEntry], days: u32, room: &mut usize) {
+    let (title, meaning) = (verdict.display_name(), words::verdict_meaning(verdict));
+    let calm = verdict >= AuditVerdict::Active;
     let most = if calm { CALM } else { entries.len() };
     let mut rows = String::new();
     let mut shown = 0;
     for entry in entries.iter().take(most) {
         let mut line = String::new();
-        row(&mut line, &cells(entry));
-        if !take(room, line.len()) {
+        write_row(&mut line, &entry_cells(entry));
+        if !take_room(room, line.len()) {
             break;
         }
         rows.push_str(&line);
@@ -71,7 +71,11 @@ fn write_table(out: &mut String, verdict: Verdict, entries: &[Entry], days: u32,
         entries.len(),
     );
     if shown > 0 {
-        row(out, &["Kind", "Name", &format!("Usage in {}", counted(days.into(), "day")), "Why"].map(ToOwned::to_owned));
+        write_row(
+            out,
+            &["Kind", "Name", &format!("Usage in {}", count_with_noun(days.into(), "day")), "Why"]
+                .map(ToOwned::to_owned),
+        );
         let _ = write!(out, "| --- | --- | --- | --- |\n{rows}\n");
     }
     if shown < entries.len() {
@@ -80,12 +84,12 @@ fn write_table(out: &mut String, verdict: Verdict, entries: &[Entry], days: u32,
     out.push_str("</details>\n");
 }
 
-fn entry_cells(entry: &Entry) -> [String; 4] {
-    let evidence: Vec<String> = entry.evidence.iter().map(|sentence| markdown(sentence)).collect();
+fn entry_cells(entry: &AuditEntry) -> [String; 4] {
+    let evidence: Vec<String> = entry.evidence.iter().map(|sentence| escape_markdown(sentence)).collect();
     [
-        entry.node.kind.words().to_owned(),
-        code(&entry.node.name),
-        markdown(&words::usage(&entry.node.usage)),
+        entry.node.kind.display_name().to_owned(),
+        code_span(&entry.node.name),
+        escape_markdown(&words::usage_text(&entry.node.usage)),
         evidence.join("<br>"),
     ]
 }

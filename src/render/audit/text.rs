@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use super::words::{VERDICTS, meaning};
-use deployer_janitor::audit::{Audit, Finding, Kind, Node, Unread, Verdict};
+use super::words::{VERDICTS, verdict_meaning};
+use deployer_janitor::audit::{Audit, AuditFinding, AuditVerdict, Node, NodeKind, UnreadCall};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -20,7 +20,7 @@ pub struct AuditView {
     /// Also lists what is active or managed, item by item.
     pub all: bool,
     /// Only these kinds; all kinds if empty.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<NodeKind>,
 }
 
 /// An audit. The text has ANSI styles, which are stripped on a stream that isn't a terminal.
@@ -40,20 +40,20 @@ pub fn audit_text(audit: &Audit, view: &AuditView) -> String {
     for verdict in VERDICTS {
         let findings = audit.findings.iter().filter(|finding| finding.verdict == verdict);
         let found = findings.filter_map(|finding| Some((*nodes.get(finding.id.as_str())?, finding)));
-        let mut found: Vec<(&Node, &Finding)> = found.filter(|(node, _)| shown(node)).collect();
+        let mut found: Vec<(&Node, &AuditFinding)> = found.filter(|(node, _)| shown(node)).collect();
         if found.is_empty() {
             continue;
         }
         found.sort_by_key(|(node, _)| (node.kind, node.name.as_str()));
-        let style = style(verdict);
-        let _ = writeln!(out, "\n{style}{}{style:#}  {DIM}{}{DIM:#}", verdict.word(), meaning(verdict));
-        if matches!(verdict, Verdict::Active | Verdict::Managed) && !view.all {
-            let _ = writeln!(out, "  {}", counts(&found));
+        let style = verdict_style(verdict);
+        let _ = writeln!(out, "\n{style}{}{style:#}  {DIM}{}{DIM:#}", verdict.display_name(), verdict_meaning(verdict));
+        if matches!(verdict, AuditVerdict::Active | AuditVerdict::Managed) && !view.all {
+            let _ = writeln!(out, "  {}", kind_counts(&found));
             continue;
         }
         for (node, finding) in found {
             let venue = node.venue.as_ref().map(|venue| format!("  {DIM}{venue}{DIM:#}")).unwrap_or_default();
-            let _ = writeln!(out, "  {:17}{BOLD}{}{BOLD:#}{venue}", node.kind.words(), node.name);
+            let _ = writeln!(out, "  {:17}{BOLD}{}{BOLD:#}{venue}", node.kind.display_name(), node.name);
             for evidence in &finding.evidence {
                 let _ = writeln!(out, "{:19}{evidence}", "");
             }
@@ -66,7 +66,7 @@ pub fn audit_text(audit: &Audit, view: &AuditView) -> String {
 /// The closing line: how many items have each verdict, and how long the audit took.
 pub fn audit_summary(audit: &Audit, seconds: u64) -> String {
     let of = |verdict| audit.findings.iter().filter(|finding| finding.verdict == verdict).count();
-    let counts = VERDICTS.into_iter().map(|verdict| format!("{} {}", of(verdict), verdict.word()));
+    let counts = VERDICTS.into_iter().map(|verdict| format!("{} {}", of(verdict), verdict.display_name()));
     let calls: u64 = audit.inventory.calls.values().sum();
     let unread = match audit.inventory.unread.len() {
         0 => String::new(),
@@ -76,7 +76,7 @@ pub fn audit_summary(audit: &Audit, seconds: u64) -> String {
     format!("{BOLD}Audit:{BOLD:#} {}. {calls} calls, {seconds} s.{unread}", counts.collect::<Vec<_>>().join(", "))
 }
 
-fn write_unread(out: &mut String, unread: &[Unread]) {
+fn write_unread(out: &mut String, unread: &[UnreadCall]) {
     if unread.is_empty() {
         return;
     }
@@ -89,7 +89,7 @@ fn write_unread(out: &mut String, unread: &[Unread]) {
     for ((call, why), what) in by_cause {
         let more = if what.len() > 1 { format!(", and {} more like it", what.len() - 1) } else { String::new() };
         let _ = writeln!(out, "  {}{more}: {why}", what[0]);
-        let _ = writeln!(out, "    {DIM}needs {}{DIM:#}", permission(call));
+        let _ = writeln!(out, "    {DIM}needs {}{DIM:#}", needed_permission(call));
     }
 }
 
@@ -104,27 +104,27 @@ fn needed_permission(call: &str) -> String {
     }
 }
 
-fn kind_counts(found: &[(&Node, &Finding)]) -> String {
-    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+fn kind_counts(found: &[(&Node, &AuditFinding)]) -> String {
+    let mut counts: BTreeMap<NodeKind, usize> = BTreeMap::new();
     for (node, _) in found {
         *counts.entry(node.kind).or_default() += 1;
     }
-    let counts = counts.into_iter().map(|(kind, count)| format!("{count} {}", plural(kind, count)));
+    let counts = counts.into_iter().map(|(kind, count)| format!("{count} {}", plural_kind(kind, count)));
     format!("{}  {DIM}(--all shows them){DIM:#}", counts.collect::<Vec<_>>().join(", "))
 }
 
-fn plural_kind(kind: Kind, count: usize) -> String {
-    match (kind.words(), count) {
+fn plural_kind(kind: NodeKind, count: usize) -> String {
+    match (kind.display_name(), count) {
         (words, 1) => words.to_owned(),
         (words, _) => format!("{words}s"),
     }
 }
 
-fn verdict_style(verdict: Verdict) -> Style {
+fn verdict_style(verdict: AuditVerdict) -> Style {
     match verdict {
-        Verdict::Suspect => RED.bold(),
-        Verdict::Orphaned | Verdict::Stale => YELLOW,
-        Verdict::Unknown => BOLD,
-        Verdict::Active | Verdict::Managed => GREEN,
+        AuditVerdict::Suspect => RED.bold(),
+        AuditVerdict::Orphaned | AuditVerdict::Stale => YELLOW,
+        AuditVerdict::Unknown => BOLD,
+        AuditVerdict::Active | AuditVerdict::Managed => GREEN,
     }
 }

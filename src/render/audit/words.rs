@@ -2,35 +2,43 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use deployer_core::counted::counted;
-use deployer_janitor::audit::{Audit, Edge, EdgeKind, Finding, Inventory, Node, Unread, Usage, Verdict};
+use deployer_core::counted::count_with_noun;
+use deployer_janitor::audit::{
+    Audit, AuditFinding, AuditInventory, AuditVerdict, Edge, EdgeKind, Node, NodeUsage, UnreadCall,
+};
 
 /// All verdicts, in display order.
-pub(super) const VERDICTS: [Verdict; 6] =
-    [Verdict::Suspect, Verdict::Orphaned, Verdict::Stale, Verdict::Unknown, Verdict::Active, Verdict::Managed];
+pub(super) const VERDICTS: [AuditVerdict; 6] = [
+    AuditVerdict::Suspect,
+    AuditVerdict::Orphaned,
+    AuditVerdict::Stale,
+    AuditVerdict::Unknown,
+    AuditVerdict::Active,
+    AuditVerdict::Managed,
+];
 
 /// A node with its verdict, its evidence and its edges.
 pub(super) struct AuditEntry<'a> {
     pub(super) node: &'a Node,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: AuditVerdict,
     pub(super) evidence: &'a [String],
     /// Edges that lead to it.
     pub(super) incoming: Vec<&'a Edge>,
     /// Edges that lead from it.
     pub(super) outgoing: Vec<&'a Edge>,
     /// What is unreadable about it.
-    pub(super) unread: Vec<&'a Unread>,
+    pub(super) unread: Vec<&'a UnreadCall>,
 }
 
 /// Everything that was found, ordered by verdict, kind and name.
 pub(super) fn audit_entries(audit: &Audit) -> Vec<AuditEntry<'_>> {
-    let Inventory { nodes, edges, unread, .. } = &audit.inventory;
-    let findings: HashMap<&str, &Finding> = audit.findings.iter().map(|finding| (&*finding.id, finding)).collect();
+    let AuditInventory { nodes, edges, unread, .. } = &audit.inventory;
+    let findings: HashMap<&str, &AuditFinding> = audit.findings.iter().map(|finding| (&*finding.id, finding)).collect();
     let mut edges: Vec<&Edge> = edges.iter().collect();
     edges.sort();
-    let incoming = grouped(edges.iter().copied(), |edge| Some(&edge.to));
-    let outgoing = grouped(edges.iter().copied(), |edge| Some(&edge.from));
-    let unread = grouped(unread, |unread| unread.node.as_deref());
+    let incoming = group_by_key(edges.iter().copied(), |edge| Some(&edge.to));
+    let outgoing = group_by_key(edges.iter().copied(), |edge| Some(&edge.from));
+    let unread = group_by_key(unread, |unread| unread.node.as_deref());
     let mut entries: Vec<AuditEntry> = nodes
         .iter()
         .map(|node| {
@@ -38,7 +46,7 @@ pub(super) fn audit_entries(audit: &Audit) -> Vec<AuditEntry<'_>> {
             let finding = findings.get(&*node.id);
             AuditEntry {
                 node,
-                verdict: finding.map_or(Verdict::Unknown, |finding| finding.verdict),
+                verdict: finding.map_or(AuditVerdict::Unknown, |finding| finding.verdict),
                 evidence: finding.map_or(&[], |finding| &finding.evidence),
                 incoming: incoming.get(&*node.id).cloned().unwrap_or_default(),
                 outgoing: outgoing.get(&*node.id).cloned().unwrap_or_default(),
@@ -66,15 +74,16 @@ fn group_by_key<'a, T>(
 /// The entries, grouped by verdict in display order, without empty groups.
 pub(super) fn by_verdict<'a, 'b>(
     entries: &'b [AuditEntry<'a>],
-) -> impl Iterator<Item = (Verdict, &'b [AuditEntry<'a>])> {
+) -> impl Iterator<Item = (AuditVerdict, &'b [AuditEntry<'a>])> {
     entries.chunk_by(|one, next| one.verdict == next.verdict).map(|entries| (entries[0].verdict, entries))
 }
 
 /// The counts in two parts: what needs attention, and the rest.
 pub(super) fn verdict_summary(entries: &[AuditEntry]) -> (String, String) {
-    let counts: BTreeMap<Verdict, usize> = by_verdict(entries).map(|(verdict, of)| (verdict, of.len())).collect();
-    let list = |verdicts: &[Verdict]| {
-        let known = verdicts.iter().filter_map(|verdict| Some(format!("{} {}", counts.get(verdict)?, verdict.word())));
+    let counts: BTreeMap<AuditVerdict, usize> = by_verdict(entries).map(|(verdict, of)| (verdict, of.len())).collect();
+    let list = |verdicts: &[AuditVerdict]| {
+        let known =
+            verdicts.iter().filter_map(|verdict| Some(format!("{} {}", counts.get(verdict)?, verdict.display_name())));
         known.collect::<Vec<_>>().join(", ")
     };
     let (look, calm) = VERDICTS.split_at(4);
@@ -84,26 +93,28 @@ pub(super) fn verdict_summary(entries: &[AuditEntry]) -> (String, String) {
 }
 
 /// What a verdict means.
-pub(super) fn verdict_meaning(verdict: Verdict) -> &'static str {
+pub(super) fn verdict_meaning(verdict: AuditVerdict) -> &'static str {
     match verdict {
-        Verdict::Suspect => "leads to an endpoint that doesn't exist or isn't in this account, or feeds another venue",
-        Verdict::Orphaned => "nothing reaches it, and it wasn't used",
-        Verdict::Stale => "something reaches it, but neither was used",
-        Verdict::Unknown => "the data that would decide it is unreadable",
-        Verdict::Active => "in use, or needed by something that is",
-        Verdict::Managed => "owned by a deployment of deployer",
+        AuditVerdict::Suspect => {
+            "leads to an endpoint that doesn't exist or isn't in this account, or feeds another venue"
+        }
+        AuditVerdict::Orphaned => "nothing reaches it, and it wasn't used",
+        AuditVerdict::Stale => "something reaches it, but neither was used",
+        AuditVerdict::Unknown => "the data that would decide it is unreadable",
+        AuditVerdict::Active => "in use, or needed by something that is",
+        AuditVerdict::Managed => "owned by a deployment of deployer",
     }
 }
 
 /// A verdict's sign, for people who can't tell its color.
-pub(super) fn verdict_sign(verdict: Verdict) -> &'static str {
+pub(super) fn verdict_sign(verdict: AuditVerdict) -> &'static str {
     match verdict {
-        Verdict::Suspect => "!",
-        Verdict::Orphaned => "\u{f8}",
-        Verdict::Stale => "zz",
-        Verdict::Unknown => "?",
-        Verdict::Active => "\u{2713}",
-        Verdict::Managed => "=",
+        AuditVerdict::Suspect => "!",
+        AuditVerdict::Orphaned => "\u{f8}",
+        AuditVerdict::Stale => "zz",
+        AuditVerdict::Unknown => "?",
+        AuditVerdict::Active => "\u{2713}",
+        AuditVerdict::Managed => "=",
     }
 }
 
@@ -130,26 +141,26 @@ pub(super) fn edge_text(edge: &Edge) -> String {
 }
 
 /// How much something was used, without the period.
-pub(super) fn usage_text(usage: &Usage) -> String {
+pub(super) fn usage_text(usage: &NodeUsage) -> String {
     match usage {
-        Usage::Counted { what, count, last: Some(last) } => format!("{count} {what}, last on {last}"),
-        Usage::Counted { what, count, last: None } => format!("{count} {what}"),
-        Usage::Unread => "unreadable".to_owned(),
-        Usage::NotCounted => "not counted".to_owned(),
+        NodeUsage::Counted { what, count, last: Some(last) } => format!("{count} {what}, last on {last}"),
+        NodeUsage::Counted { what, count, last: None } => format!("{count} {what}"),
+        NodeUsage::Unread => "unreadable".to_owned(),
+        NodeUsage::NotCounted => "not counted".to_owned(),
     }
 }
 
 /// Something unreadable, why, and the call that failed.
-pub(super) fn unread_text(unread: &Unread) -> String {
+pub(super) fn unread_text(unread: &UnreadCall) -> String {
     format!("{}: {} ({})", unread.what, unread.why, unread.call)
 }
 
 /// When the audit was made, over which period, and how many calls it took.
-pub(super) fn reading_line(inventory: &Inventory) -> String {
+pub(super) fn reading_line(inventory: &AuditInventory) -> String {
     format!(
         "Read at {} UTC; usage counted over {}; {} made.",
         inventory.taken_at.strftime("%Y-%m-%d %H:%M"),
-        counted(inventory.days.into(), "day"),
-        counted(inventory.calls.values().sum(), "call"),
+        count_with_noun(inventory.days.into(), "day"),
+        count_with_noun(inventory.calls.values().sum(), "call"),
     )
 }

@@ -2,33 +2,33 @@
 
 use std::fmt::Write;
 
-use super::super::escape::html;
+use super::super::escape::escape_html;
 use super::super::flow::flow_svg;
 use super::super::page;
 use super::super::venue_words as words;
-use deployer_health::status::{Attention, Overview, Standing, Urgency};
+use deployer_health::status::{Attention, Overview, Urgency, VenueStanding};
 
 const STYLE: &str = concat!(include_str!("../plan.css"), include_str!("report.css"));
 
 /// The whole report. All content is escaped, and the page's own policy allows nothing but its style.
 pub fn report_html(overview: &Overview) -> String {
-    let deployment = html(&overview.deployment);
-    let mut out = page::head(&format!("Venues of {deployment}"), STYLE);
-    let account = overview
-        .account
-        .as_deref()
-        .map_or_else(|| "AWS can't be reached".to_owned(), |account| format!("account <code>{}</code>", html(account)));
+    let deployment = escape_html(&overview.deployment);
+    let mut out = page::page_head(&format!("Venues of {deployment}"), STYLE);
+    let account = overview.account.as_deref().map_or_else(
+        || "AWS can't be reached".to_owned(),
+        |account| format!("account <code>{}</code>", escape_html(account)),
+    );
     let _ = write!(
         out,
         "<header>\n<h1>Venues of {deployment}</h1>\n<p class=\"soft\">{} UTC, {account}, region <code>{}</code></p>\n\
          <p class=\"summary\"><strong>{}</strong></p>\n</header>\n",
-        super::date(overview.made_at),
-        html(&overview.region),
-        html(&words::summary(overview)),
+        super::date_text(overview.made_at),
+        escape_html(&overview.region),
+        escape_html(&words::overview_summary(overview)),
     );
     out.push_str("<dl class=\"figures\">\n");
-    for (name, figure) in super::figures(overview) {
-        let _ = writeln!(out, "<div><dt>{}</dt><dd>{}</dd></div>", html(&name), html(&figure));
+    for (name, figure) in super::key_figures(overview) {
+        let _ = writeln!(out, "<div><dt>{}</dt><dd>{}</dd></div>", escape_html(&name), escape_html(&figure));
     }
     out.push_str("</dl>\n");
     write_attention(&mut out, overview);
@@ -36,7 +36,7 @@ pub fn report_html(overview: &Overview) -> String {
         let _ = writeln!(
             out,
             "<section>\n<h2>How contacts become leads</h2>\n<div class=\"picture wide\">\n{}</div>\n</section>",
-            flow_svg(&super::flow(overview))
+            flow_svg(&super::report_flow(overview))
         );
         write_venues(&mut out, overview);
     }
@@ -67,8 +67,8 @@ fn write_attention(out: &mut String, overview: &Overview) {
             out,
             "<li class=\"{class}\"><span class=\"sign\">{word}</span><div><p><strong>{}</strong>: {}</p>\
              <p class=\"soft\">{}</p></div></li>",
-            name(words::whom(attention, overview)),
-            html(what),
+            isolated_name(words::venue_label(attention, overview)),
+            escape_html(what),
             with_code(next),
         );
     }
@@ -77,32 +77,32 @@ fn write_attention(out: &mut String, overview: &Overview) {
 
 /// A display name, isolated so that its writing direction doesn't affect the text around it.
 fn isolated_name(text: &str) -> String {
-    format!("<bdi>{}</bdi>", html(text))
+    format!("<bdi>{}</bdi>", escape_html(text))
 }
 
 fn with_code(text: &str) -> String {
-    let piece = |(piece, code)| if code { format!("<code>{}</code>", html(piece)) } else { html(piece) };
-    words::pieces(text).map(piece).collect()
+    let piece = |(piece, code)| if code { format!("<code>{}</code>", escape_html(piece)) } else { escape_html(piece) };
+    words::code_pieces(text).map(piece).collect()
 }
 
-fn standing_class(standing: Standing) -> &'static str {
+fn standing_class(standing: VenueStanding) -> &'static str {
     match standing {
-        Standing::Running => "good",
-        Standing::Failing => "bad",
-        Standing::Pending | Standing::Unknown | Standing::Blocked => "look",
-        Standing::Paused | Standing::NotDeployed => "idle",
+        VenueStanding::Running => "good",
+        VenueStanding::Failing => "bad",
+        VenueStanding::Pending | VenueStanding::Unknown | VenueStanding::Blocked => "look",
+        VenueStanding::Paused | VenueStanding::NotDeployed => "idle",
     }
 }
 
-fn standing_sign(standing: Standing) -> &'static str {
+fn standing_sign(standing: VenueStanding) -> &'static str {
     match standing {
-        Standing::Running => "✓",
-        Standing::Failing => "!",
-        Standing::Paused => "‖",
-        Standing::Blocked => "–",
-        Standing::NotDeployed => "○",
-        Standing::Pending => "→",
-        Standing::Unknown => "?",
+        VenueStanding::Running => "✓",
+        VenueStanding::Failing => "!",
+        VenueStanding::Paused => "‖",
+        VenueStanding::Blocked => "–",
+        VenueStanding::NotDeployed => "○",
+        VenueStanding::Pending => "→",
+        VenueStanding::Unknown => "?",
     }
 }
 
@@ -115,22 +115,22 @@ fn write_venues(out: &mut String, overview: &Overview) {
     for status in &overview.venues {
         let blocked = status.venue.status == deployer_core::manifest::Status::Blocked;
         let unless_blocked = |text: String| if blocked { "–".to_owned() } else { text };
-        let (kind, place) = status.destination();
+        let (kind, place) = status.destination_words();
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th><td class=\"state {}\"><span class=\"sign\">{}</span> {}</td>",
-            name(&status.venue.display_name),
-            class(status.standing),
-            sign(status.standing),
-            words::standing(status.standing),
+            isolated_name(&status.venue.display_name),
+            standing_class(status.standing),
+            standing_sign(status.standing),
+            words::standing_word(status.standing),
         );
         for cell in [
-            unless_blocked(words::rhythm(status)),
-            unless_blocked(words::last_syncs(status, overview)),
-            unless_blocked(words::contacts(&status.contacts)),
+            unless_blocked(words::venue_schedule(status)),
+            unless_blocked(words::sync_summary(status, overview)),
+            unless_blocked(words::contacts_text(&status.contacts)),
             format!("{kind}, {place}"),
         ] {
-            let _ = write!(out, "<td>{}</td>", html(&cell));
+            let _ = write!(out, "<td>{}</td>", escape_html(&cell));
         }
         out.push_str("</tr>\n");
     }
@@ -138,13 +138,13 @@ fn write_venues(out: &mut String, overview: &Overview) {
 }
 
 fn write_blockers(out: &mut String, overview: &Overview) {
-    let waiting = super::waiting(overview);
+    let waiting = super::blocked_venues(overview);
     if waiting.is_empty() {
         return;
     }
     out.push_str("<section>\n<h2>Blocked venues</h2>\n");
     for waiting in waiting {
-        let (class, called_out) = match waiting.called_out() {
+        let (class, called_out) = match waiting.callout_reason() {
             Some(why) => ("warning", format!(" <span class=\"sign callout\">! {why}</span>")),
             None => ("note", String::new()),
         };
@@ -153,27 +153,28 @@ fn write_blockers(out: &mut String, overview: &Overview) {
             "<article class=\"list {class}\">\n<h3>{}</h3>{called_out}\n<p>{}</p>\n<dl class=\"facts\">\
              <div><dt>Owner</dt><dd>{}</dd></div><div><dt>Next step</dt><dd>{}</dd></div>\
              <div><dt>Since</dt><dd>{}</dd></div></dl>\n</article>",
-            name(&waiting.status.venue.display_name),
-            html(&waiting.blocker.reason),
-            html(waiting.owner()),
-            html(waiting.next_step()),
-            html(&waiting.since()),
+            isolated_name(&waiting.status.venue.display_name),
+            escape_html(&waiting.blocker.reason),
+            escape_html(waiting.owner_text()),
+            escape_html(waiting.next_step()),
+            escape_html(&waiting.since_text()),
         );
     }
     out.push_str("</section>\n");
 }
 
 fn write_details(out: &mut String, overview: &Overview) {
-    let there = overview.venues.iter().filter(|status| status.standing != Standing::Blocked);
+    let there = overview.venues.iter().filter(|status| status.standing != VenueStanding::Blocked);
     let mut there = there.peekable();
     if there.peek().is_none() {
         return;
     }
     out.push_str("<section>\n<details>\n<summary><h3>For operators</h3></summary>\n");
     for status in there {
-        let _ = writeln!(out, "<article>\n<h4>{}</h4>\n<dl class=\"facts\">", name(&status.venue.display_name));
-        for (name, value) in super::details(status, overview) {
-            let _ = writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", html(&value));
+        let _ =
+            writeln!(out, "<article>\n<h4>{}</h4>\n<dl class=\"facts\">", isolated_name(&status.venue.display_name));
+        for (name, value) in super::venue_details(status, overview) {
+            let _ = writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape_html(&value));
         }
         out.push_str("</dl>\n</article>\n");
     }

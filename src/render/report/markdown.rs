@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::super::escape::{markdown, one_line};
-use super::super::flow::{Flow, Lane};
+use super::super::escape::{escape_markdown, one_line};
+use super::super::flow::{FlowDiagram, FlowLane};
 use super::super::venue_words as words;
 use deployer_core::manifest::Status;
-use deployer_health::status::{Overview, Standing, Urgency};
+use deployer_health::status::{Overview, Urgency, VenueStanding};
 
 /// The most venues for which there is a diagram: Mermaid draws no more than 500 arrows, and nobody reads that many.
 const MOST_DRAWN: usize = 40;
@@ -17,21 +17,25 @@ pub fn report_markdown(overview: &Overview) -> String {
     let account = overview
         .account
         .as_deref()
-        .map_or_else(|| "AWS can't be reached".to_owned(), |account| format!("account {}", markdown(account)));
+        .map_or_else(|| "AWS can't be reached".to_owned(), |account| format!("account {}", escape_markdown(account)));
     let _ = writeln!(
         out,
         "## Venues of {}\n\n{} UTC, {account}, region {}.\n\n**{}**\n",
-        markdown(&overview.deployment),
-        markdown(&super::date(overview.made_at)),
-        markdown(&overview.region),
-        markdown(&words::summary(overview)),
+        escape_markdown(&overview.deployment),
+        escape_markdown(&super::date_text(overview.made_at)),
+        escape_markdown(&overview.region),
+        escape_markdown(&words::overview_summary(overview)),
     );
-    for (name, figure) in super::figures(overview) {
-        let _ = writeln!(out, "- {}: {}", markdown(&name), markdown(&figure));
+    for (name, figure) in super::key_figures(overview) {
+        let _ = writeln!(out, "- {}: {}", escape_markdown(&name), escape_markdown(&figure));
     }
     write_attention(&mut out, overview);
     if (1..=MOST_DRAWN).contains(&overview.venues.len()) {
-        let _ = write!(out, "\n### How contacts become leads\n\n```mermaid\n{}```\n", mermaid(&super::flow(overview)));
+        let _ = write!(
+            out,
+            "\n### How contacts become leads\n\n```mermaid\n{}```\n",
+            mermaid_diagram(&super::report_flow(overview))
+        );
     }
     write_venues(&mut out, overview);
     write_blockers(&mut out, overview);
@@ -56,16 +60,17 @@ fn write_attention(out: &mut String, overview: &Overview) {
         let _ = writeln!(
             out,
             "- **{word}**, {}: {} {}",
-            markdown(words::whom(attention, overview)),
-            markdown(&attention.what),
+            escape_markdown(words::venue_label(attention, overview)),
+            escape_markdown(&attention.what),
             with_code(&attention.next)
         );
     }
 }
 
 fn with_code(text: &str) -> String {
-    let piece = |(piece, code)| if code { format!("<code>{}</code>", markdown(piece)) } else { markdown(piece) };
-    words::pieces(text).map(piece).collect()
+    let piece =
+        |(piece, code)| if code { format!("<code>{}</code>", escape_markdown(piece)) } else { escape_markdown(piece) };
+    words::code_pieces(text).map(piece).collect()
 }
 
 fn write_venues(out: &mut String, overview: &Overview) {
@@ -74,53 +79,53 @@ fn write_venues(out: &mut String, overview: &Overview) {
     for status in &overview.venues {
         let blocked = status.venue.status == Status::Blocked;
         let unless_blocked = |text: String| if blocked { "–".to_owned() } else { text };
-        let (kind, place) = status.destination();
+        let (kind, place) = status.destination_words();
         let cells = [
             status.venue.display_name.clone(),
-            words::standing(status.standing).to_owned(),
-            unless_blocked(words::rhythm(status)),
-            unless_blocked(words::last_syncs(status, overview)),
-            unless_blocked(words::contacts(&status.contacts)),
+            words::standing_word(status.standing).to_owned(),
+            unless_blocked(words::venue_schedule(status)),
+            unless_blocked(words::sync_summary(status, overview)),
+            unless_blocked(words::contacts_text(&status.contacts)),
             format!("{kind}, {place}"),
         ];
-        let _ = writeln!(out, "| {} |", cells.map(|cell| markdown(&cell)).join(" | "));
+        let _ = writeln!(out, "| {} |", cells.map(|cell| escape_markdown(&cell)).join(" | "));
     }
 }
 
 fn write_blockers(out: &mut String, overview: &Overview) {
-    let waiting = super::waiting(overview);
+    let waiting = super::blocked_venues(overview);
     if waiting.is_empty() {
         return;
     }
     out.push_str("\n### Blocked venues\n\n");
     for waiting in waiting {
-        let called_out = waiting.called_out().map_or_else(String::new, |why| format!(" (**{why}**)"));
+        let called_out = waiting.callout_reason().map_or_else(String::new, |why| format!(" (**{why}**)"));
         let _ = writeln!(
             out,
             "- {}{called_out}: {}. Owner: {}. Next step: {}. Since: {}.",
-            markdown(&waiting.status.venue.display_name),
-            markdown(waiting.blocker.reason.trim_end_matches('.')),
-            markdown(waiting.owner()),
-            markdown(waiting.next_step().trim_end_matches('.')),
-            markdown(&waiting.since()),
+            escape_markdown(&waiting.status.venue.display_name),
+            escape_markdown(waiting.blocker.reason.trim_end_matches('.')),
+            escape_markdown(waiting.owner_text()),
+            escape_markdown(waiting.next_step().trim_end_matches('.')),
+            escape_markdown(&waiting.since_text()),
         );
     }
 }
 
-fn mermaid_diagram(flow: &Flow) -> String {
-    let mut out = format!("flowchart LR\n  hubspot[({})]\n", label(&[&flow.source]));
+fn mermaid_diagram(flow: &FlowDiagram) -> String {
+    let mut out = format!("flowchart LR\n  hubspot[({})]\n", mermaid_label(&[&flow.source]));
     for (index, lane) in flow.lanes.iter().enumerate() {
-        let Lane { standing, flag, rule, function, destination } = lane;
+        let FlowLane { standing, flag, rule, function, destination } = lane;
         let arrow = match standing {
-            Standing::Running | Standing::Failing => "-->",
+            VenueStanding::Running | VenueStanding::Failing => "-->",
             _ => "-.->",
         };
         let _ = writeln!(
             out,
             "  hubspot {arrow} r{index}({}) {arrow} f{index}[{}] {arrow} d{index}[/{}/]",
-            label(&[&flag.1, &rule.0]),
-            label(&[&function.0, &function.1]),
-            label(&[&destination.0, &destination.1]),
+            mermaid_label(&[&flag.1, &rule.0]),
+            mermaid_label(&[&function.0, &function.1]),
+            mermaid_label(&[&destination.0, &destination.1]),
         );
     }
     out

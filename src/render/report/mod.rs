@@ -9,51 +9,57 @@ use jiff::Timestamp;
 pub use html::report_html;
 pub use markdown::report_markdown;
 
-use super::flow::{Flow, Lane};
+use super::flow::{FlowDiagram, FlowLane};
 use super::venue_words as words;
-use deployer_core::counted::counted;
+use deployer_core::counted::count_with_noun;
 use deployer_core::manifest::{Blocker, Status};
 use deployer_core::resource::Observed;
-use deployer_health::status::{Contacts, Overview, Runs, Standing, VenueStatus};
+use deployer_health::status::{ContactCounts, Overview, RunHistory, VenueOverview, VenueStanding};
 
 /// The diagram of all venues.
-fn report_flow(overview: &Overview) -> Flow {
+fn report_flow(overview: &Overview) -> FlowDiagram {
     let source = overview.portal_id.map_or_else(|| "HubSpot".to_owned(), |id| format!("HubSpot, portal {id}"));
-    Flow { source, lanes: overview.venues.iter().map(|status| lane(status, overview)).collect() }
+    FlowDiagram { source, lanes: overview.venues.iter().map(|status| venue_lane(status, overview)).collect() }
 }
 
-fn venue_lane(status: &VenueStatus, overview: &Overview) -> Lane {
+fn venue_lane(status: &VenueOverview, overview: &Overview) -> FlowLane {
     let blocked = status.venue.status == Status::Blocked;
-    Lane {
+    FlowLane {
         standing: status.standing,
         flag: ("Tripleseat Sync -".to_owned(), status.venue.display_name.clone()),
-        rule: if blocked { ("–".to_owned(), "nothing is set up".to_owned()) } else { rule(status, overview) },
+        rule: if blocked {
+            ("–".to_owned(), "nothing is set up".to_owned())
+        } else {
+            schedule_lines(status, overview)
+        },
         function: (
-            words::standing(status.standing).to_owned(),
+            words::standing_word(status.standing).to_owned(),
             match (&status.venue.blocker, &status.runs) {
                 (Some(blocker), _) if blocked => blocker.reason.clone(),
-                (_, Observed::Present(Runs { last_good: None, .. })) => format!("no sync in {}", words::span(overview)),
+                (_, Observed::Present(RunHistory { last_good: None, .. })) => {
+                    format!("no sync in {}", words::period_text(overview))
+                }
                 (_, Observed::Absent | Observed::PendingDeletion(_)) => "no sync yet".to_owned(),
-                _ => format!("last sync {}", words::last_sync(status, overview)),
+                _ => format!("last sync {}", words::last_sync_text(status, overview)),
             },
         ),
-        destination: status.destination(),
+        destination: status.destination_words(),
     }
 }
 
 /// The schedule in two lines, with the hours of the day on the second. The page says that times are UTC, so the lines
 /// don't.
-fn schedule_lines(status: &VenueStatus, overview: &Overview) -> (String, String) {
-    let rhythm = words::rhythm(status).replace(" UTC", "");
-    let fires = status.rule.present().is_some_and(|rule| rule.enabled);
+fn schedule_lines(status: &VenueOverview, overview: &Overview) -> (String, String) {
+    let rhythm = words::venue_schedule(status).replace(" UTC", "");
+    let fires = status.rule.as_present().is_some_and(|rule| rule.enabled);
     match rhythm.split_once(" from ") {
         Some((often, hours)) if fires => (often.to_owned(), format!("from {hours}")),
-        _ => (rhythm, words::next(status, overview)),
+        _ => (rhythm, words::next_run_text(status, overview)),
     }
 }
 
 /// The sum of a number that may be known for some venues only.
-fn known_total(overview: &Overview, of: impl Fn(&VenueStatus) -> Option<u64>) -> String {
+fn known_total(overview: &Overview, of: impl Fn(&VenueOverview) -> Option<u64>) -> String {
     let asked = overview.venues.iter().filter(|status| status.venue.status != Status::Blocked);
     let counts: Vec<Option<u64>> = asked.map(of).collect();
     let sum: u64 = counts.iter().flatten().sum();
@@ -67,25 +73,25 @@ fn known_total(overview: &Overview, of: impl Fn(&VenueStatus) -> Option<u64>) ->
 
 /// The key figures at the top of the report.
 fn key_figures(overview: &Overview) -> [(String, String); 4] {
-    let running = overview.venues.iter().filter(|status| status.standing == Standing::Running).count();
-    let unknown = overview.venues.iter().any(|status| status.function.unreadable().is_some());
+    let running = overview.venues.iter().filter(|status| status.standing == VenueStanding::Running).count();
+    let unknown = overview.venues.iter().any(|status| status.function.unreadable_reason().is_some());
     let running =
         if running == 0 && unknown { "unknown".to_owned() } else { format!("{running} of {}", overview.venues.len()) };
-    let runs = |count: fn(&Runs) -> u64| {
-        total(overview, |status| match &status.runs {
+    let runs = |count: fn(&RunHistory) -> u64| {
+        known_total(overview, |status| match &status.runs {
             Observed::Present(runs) => Some(count(runs)),
             Observed::Absent | Observed::PendingDeletion(_) => Some(0),
             Observed::Unreadable(_) => None,
         })
     };
-    let review = total(overview, |status| match status.contacts {
-        Contacts::Counted { needs_review, .. } => Some(needs_review),
-        Contacts::NotAsked(_) | Contacts::Unreadable(_) => None,
+    let review = known_total(overview, |status| match status.contacts {
+        ContactCounts::Counted { needs_review, .. } => Some(needs_review),
+        ContactCounts::NotAsked(_) | ContactCounts::Unreadable(_) => None,
     });
     [
         ("Running venues".to_owned(), running),
-        (format!("Contacts synced in {}", words::span(overview)), runs(|runs| runs.synced)),
-        (format!("Failed runs in {}", words::span(overview)), runs(|runs| runs.failed_runs)),
+        (format!("Contacts synced in {}", words::period_text(overview)), runs(|runs| runs.synced)),
+        (format!("Failed runs in {}", words::period_text(overview)), runs(|runs| runs.failed_runs)),
         ("Contacts to review".to_owned(), review),
     ]
 }
@@ -97,7 +103,7 @@ fn date_text(at: Timestamp) -> String {
 
 /// A blocked venue, and what it waits for.
 struct BlockedVenue<'o> {
-    status: &'o VenueStatus,
+    status: &'o VenueOverview,
     blocker: &'o Blocker,
     age_days: Option<i64>,
 }
@@ -114,7 +120,7 @@ impl BlockedVenue<'_> {
     /// `2025-09-15 (40 days ago)`
     fn since_text(&self) -> String {
         match (&self.blocker.since, self.age_days) {
-            (Some(since), Some(age)) => format!("{since} ({} ago)", counted(age.unsigned_abs(), "day")),
+            (Some(since), Some(age)) => format!("{since} ({} ago)", count_with_noun(age.unsigned_abs(), "day")),
             (Some(since), None) => since.clone(),
             (None, _) => "unknown".to_owned(),
         }
@@ -133,7 +139,7 @@ impl BlockedVenue<'_> {
 
 /// The blocked venues, the longest blocked first.
 fn blocked_venues(overview: &Overview) -> Vec<BlockedVenue<'_>> {
-    let today = deployer_health::status::day(overview.made_at);
+    let today = deployer_health::status::utc_date(overview.made_at);
     let blocked = overview.venues.iter().filter(|status| status.venue.status == Status::Blocked);
     let mut waiting: Vec<BlockedVenue<'_>> = blocked
         .filter_map(|status| {
@@ -146,19 +152,19 @@ fn blocked_venues(overview: &Overview) -> Vec<BlockedVenue<'_>> {
 }
 
 /// A venue's details, for operators.
-fn venue_details(status: &VenueStatus, overview: &Overview) -> Vec<(&'static str, String)> {
+fn venue_details(status: &VenueOverview, overview: &Overview) -> Vec<(&'static str, String)> {
     let mut details = vec![
         ("Name in the manifest", status.venue.name.clone()),
-        ("Function", format!("{}: {}", status.names.function, super::status::function(status, overview))),
-        ("Rule", format!("{}: {}", status.names.rule, super::status::rule(status, overview))),
+        ("Function", format!("{}: {}", status.names.function, super::status::function_text(status, overview))),
+        ("Rule", format!("{}: {}", status.names.rule, super::status::rule_text(status, overview))),
         ("Schedule", status.venue.schedule.expression.clone()),
         ("Log group", status.names.log_group.clone()),
-        ("Last run", super::status::last_run(status, overview)),
+        ("Last run", super::status::last_run_text(status, overview)),
     ];
     match &status.contacts {
-        Contacts::NotAsked(reason) => details.push(("Contacts", format!("not checked: {reason}"))),
-        Contacts::Unreadable(reason) => details.push(("Contacts", format!("unreadable: {reason}"))),
-        Contacts::Counted { .. } => {}
+        ContactCounts::NotAsked(reason) => details.push(("Contacts", format!("not checked: {reason}"))),
+        ContactCounts::Unreadable(reason) => details.push(("Contacts", format!("unreadable: {reason}"))),
+        ContactCounts::Counted { .. } => {}
     }
     details
 }

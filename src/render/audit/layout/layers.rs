@@ -1,7 +1,7 @@
 //! Draws one component in layers, after Sugiyama: cycles are broken, the longest path to a node decides its layer,
 //! barycenters order each layer, and each node moves as close to its neighbors' height as the rest of its layer allows.
 
-use super::{BOX_HEIGHT, BOX_WIDTH, Extent, Point};
+use super::{BOX_HEIGHT, BOX_WIDTH, GraphExtent, GraphPoint};
 
 /// Space between two layers, for the lines.
 const LAYER_GAP: i32 = 64;
@@ -21,31 +21,31 @@ const BENDS: usize = 4;
 /// A component's drawing, relative to its own upper left corner.
 pub(super) struct ComponentDrawing {
     /// The upper left corners of the boxes.
-    pub(super) corners: Vec<Point>,
+    pub(super) corners: Vec<GraphPoint>,
     /// The points that each edge passes through.
-    pub(super) routes: Vec<Vec<Point>>,
-    pub(super) extent: Extent,
+    pub(super) routes: Vec<Vec<GraphPoint>>,
+    pub(super) extent: GraphExtent,
 }
 
 /// Draws nodes `0..count` and their edges. No edge may lead from a node to itself.
 pub(super) fn draw_component(count: usize, edges: &[(usize, usize)]) -> ComponentDrawing {
-    let backward = backward(count, edges);
+    let backward = backward_edges(count, edges);
     let forward: Vec<(usize, usize)> =
         edges.iter().zip(&backward).map(|(&(from, to), &back)| if back { (to, from) } else { (from, to) }).collect();
-    let mut grid = LayerGrid::new(layers(count, &forward), &forward);
-    grid.order();
-    let (columns, heights) = grid.places();
-    let middle = |item: usize| Point { x: columns[item], y: heights[item] };
-    let corners = (0..count).map(|node| Point { x: columns[node], y: heights[node] - BOX_HEIGHT / 2 }).collect();
+    let mut grid = LayerGrid::new(assign_layers(count, &forward), &forward);
+    grid.order_layers();
+    let (columns, heights) = grid.place_items();
+    let middle = |item: usize| GraphPoint { x: columns[item], y: heights[item] };
+    let corners = (0..count).map(|node| GraphPoint { x: columns[node], y: heights[node] - BOX_HEIGHT / 2 }).collect();
     let routes = grid.chains.iter().zip(&backward).map(|(chain, &back)| {
         let mut route = Vec::with_capacity(chain.len() * 2);
         for (index, &item) in chain.iter().enumerate() {
-            let Point { x, y } = middle(item);
+            let GraphPoint { x, y } = middle(item);
             if index > 0 {
-                route.push(Point { x, y });
+                route.push(GraphPoint { x, y });
             }
             if index + 1 < chain.len() {
-                route.push(Point { x: x + BOX_WIDTH, y });
+                route.push(GraphPoint { x: x + BOX_WIDTH, y });
             }
         }
         if back {
@@ -53,7 +53,7 @@ pub(super) fn draw_component(count: usize, edges: &[(usize, usize)]) -> Componen
         }
         route
     });
-    let extent = Extent {
+    let extent = GraphExtent {
         width: columns.iter().max().copied().unwrap_or_default() + BOX_WIDTH,
         height: heights.iter().max().copied().unwrap_or_default() + BOX_HEIGHT / 2,
     };
@@ -191,8 +191,10 @@ impl LayerGrid {
             for step in 0..self.layers.len() {
                 let layer = if sweep % 2 == 0 { step } else { self.layers.len() - 1 - step };
                 let layer = &mut self.layers[layer];
-                let mut keyed: Vec<(f64, usize)> =
-                    layer.iter().map(|&item| (mean(&hang[item], &place).unwrap_or(place[item]), item)).collect();
+                let mut keyed: Vec<(f64, usize)> = layer
+                    .iter()
+                    .map(|&item| (mean_position(&hang[item], &place).unwrap_or(place[item]), item))
+                    .collect();
                 keyed.sort_by(|one, other| one.0.total_cmp(&other.0));
                 *layer = keyed.into_iter().map(|(_, item)| item).collect();
                 number(&mut place, layer);
@@ -210,7 +212,7 @@ impl LayerGrid {
         for layer in &self.layers {
             for (index, column) in layer.chunks(rows).enumerate() {
                 x += if index > 0 { BOX_WIDTH + COLUMN_GAP } else { 0 };
-                for (&item, height) in column.iter().zip(self.stacked(column)) {
+                for (&item, height) in column.iter().zip(self.stack_heights(column)) {
                     columns[item] = x;
                     heights[item] = height;
                 }
@@ -221,7 +223,7 @@ impl LayerGrid {
             for step in 0..self.layers.len() {
                 let layer = &self.layers[if sweep % 2 == 0 { step } else { self.layers.len() - 1 - step }];
                 if layer.len() <= rows {
-                    self.settle(layer, &mut heights, sweep % 2 == 0);
+                    self.settle_layer(layer, &mut heights, sweep % 2 == 0);
                 }
             }
         }
@@ -249,9 +251,10 @@ impl LayerGrid {
     /// Moves a layer's items toward their preferred heights, as far as their order and spacing allow. The result has
     /// the least squared error; it is found by pooling items that would overlap.
     fn settle_layer(&self, layer: &[usize], heights: &mut [f64], forwards: bool) {
-        let stacked = self.stacked(layer);
+        let stacked = self.stack_heights(layer);
         let wish = |item: usize| {
-            let (before, after) = (mean(&self.before[item], heights), mean(&self.after[item], heights));
+            let (before, after) =
+                (mean_position(&self.before[item], heights), mean_position(&self.after[item], heights));
             let wish = if forwards { before.or(after) } else { after.or(before) };
             wish.unwrap_or(heights[item])
         };

@@ -61,7 +61,7 @@ pub(super) struct GraphLayout {
 
 /// Lays out a graph. `edges` are pairs of indices into `vertices`, from and to, each pair at most once.
 pub(super) fn lay_out_graph(vertices: &[GraphVertex], edges: &[(usize, usize)]) -> GraphLayout {
-    let mut components = components(vertices, edges);
+    let mut components = draw_components(vertices, edges);
     components.sort_by_key(|component| {
         (component.rank, Reverse(component.drawing.extent.height), vertices[component.nodes[0]].id)
     });
@@ -74,13 +74,13 @@ pub(super) fn lay_out_graph(vertices: &[GraphVertex], edges: &[(usize, usize)]) 
         folded: vec![false; vertices.len()],
         shown: GraphExtent { width: 2 * MARGIN, height: MARGIN },
     };
-    out.shown = out.shelve(&shown, out.shown);
+    out.shown = out.place_on_shelves(&shown, out.shown);
     for component in &folded {
         for &node in &component.nodes {
             out.folded[node] = true;
         }
     }
-    out.shelve(&folded, out.shown);
+    out.place_on_shelves(&folded, out.shown);
     out
 }
 
@@ -89,7 +89,7 @@ struct GraphComponent {
     rank: u8,
     nodes: Vec<usize>,
     edges: Vec<usize>,
-    drawing: layers::Drawing,
+    drawing: layers::ComponentDrawing,
 }
 
 impl GraphLayout {
@@ -116,7 +116,7 @@ impl GraphLayout {
                 }
                 column = width;
             }
-            self.put(component, GraphPoint { x, y });
+            self.place_component(component, GraphPoint { x, y });
             y += height + MARGIN;
             shelf = shelf.max(height);
             extent = GraphExtent { width: extent.width.max(x + column + MARGIN), height: top + shelf + MARGIN };
@@ -139,7 +139,7 @@ impl GraphLayout {
 fn draw_components(vertices: &[GraphVertex], edges: &[(usize, usize)]) -> Vec<GraphComponent> {
     let mut root: Vec<usize> = (0..vertices.len()).collect();
     for &(from, to) in edges {
-        let (from, to) = (find(&mut root, from), find(&mut root, to));
+        let (from, to) = (find_root(&mut root, from), find_root(&mut root, to));
         root[from] = to;
     }
     let mut by_id: Vec<usize> = (0..vertices.len()).collect();
@@ -147,20 +147,20 @@ fn draw_components(vertices: &[GraphVertex], edges: &[(usize, usize)]) -> Vec<Gr
     let mut place = vec![0; vertices.len()];
     let mut parts: BTreeMap<usize, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for node in by_id {
-        let (nodes, _) = parts.entry(find(&mut root, node)).or_default();
+        let (nodes, _) = parts.entry(find_root(&mut root, node)).or_default();
         place[node] = nodes.len();
         nodes.push(node);
     }
     for (edge, &(from, to)) in edges.iter().enumerate() {
         if from != to {
-            parts.entry(find(&mut root, from)).or_default().1.push(edge);
+            parts.entry(find_root(&mut root, from)).or_default().1.push(edge);
         }
     }
     let drawn = parts.into_values().map(|(nodes, mut part)| {
         part.sort_by_key(|&edge| (place[edges[edge].0], place[edges[edge].1]));
         let local: Vec<_> = part.iter().map(|&edge| (place[edges[edge].0], place[edges[edge].1])).collect();
         let rank = nodes.iter().map(|&node| vertices[node].rank).min().unwrap_or_default();
-        GraphComponent { rank, drawing: layers::draw(nodes.len(), &local), nodes, edges: part }
+        GraphComponent { rank, drawing: layers::draw_component(nodes.len(), &local), nodes, edges: part }
     });
     drawn.collect()
 }
