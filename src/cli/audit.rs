@@ -51,8 +51,8 @@ mod tests {
 
     #[test]
     fn parses_kinds_in_lower_case() {
-        assert_eq!(kind("rest-api"), Ok(NodeKind::RestApi));
-        assert_eq!(kind("hubspot-workflow"), Ok(NodeKind::HubspotWorkflow));
-        assert!(kind("REST API").is_err_and(|error| error.contains("rest-api")));
+        assert_eq!(parse_node_kind("rest-api"), Ok(NodeKind::RestApi));
+        assert_eq!(parse_node_kind("hubspot-workflow"), Ok(NodeKind::HubspotWorkflow));
+        assert!(parse_node_kind("REST API").is_err_and(|error| error.contains("rest-api")));
     }
 }

@@ -70,10 +70,10 @@ mod tests {
 
     #[test]
     fn parses_windows_in_days_or_smaller_units() {
-        assert_eq!(window("30d").map(|window| window.duration), Ok(SignedDuration::from_hours(720)));
-        assert_eq!(window("1h30m").map(|window| window.duration), Ok(SignedDuration::from_mins(90)));
+        assert_eq!(parse_time_window("30d").map(|window| window.duration), Ok(SignedDuration::from_hours(720)));
+        assert_eq!(parse_time_window("1h30m").map(|window| window.duration), Ok(SignedDuration::from_mins(90)));
         for text in ["", "d", "-1d", "1.5d", "30", "99999d", "1w"] {
-            assert!(window(text).is_err(), "{text}");
+            assert!(parse_time_window(text).is_err(), "{text}");
         }
     }
 }

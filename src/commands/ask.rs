@@ -98,20 +98,20 @@ mod tests {
 
     #[test]
     fn asks_until_the_answer_is_valid() {
-        let mut asker = Prompter::scripted("\nx\n7\n\n");
+        let mut asker = Prompter::with_answers("\nx\n7\n\n");
         let number = |text: &str| text.parse::<u8>().map_err(|_| "a number is needed".to_owned());
-        assert_eq!(asker.ask("How many", None, number).expect("an answer"), 7);
-        assert_eq!(asker.text("Of what", Some("eggs")).expect("an answer"), "eggs");
+        assert_eq!(asker.ask_until_valid("How many", None, number).expect("an answer"), 7);
+        assert_eq!(asker.ask_for_text("Of what", Some("eggs")).expect("an answer"), "eggs");
         let asked = "How many:   Please enter a value.\nHow many:   a number is needed.\nHow many: Of what [eggs]: ";
-        assert_eq!(asker.questions(), asked);
-        let error = asker.text("And then", Some("")).expect_err("the answers are used up");
+        assert_eq!(asker.asked_questions(), asked);
+        let error = asker.ask_for_text("And then", Some("")).expect_err("the answers are used up");
         assert_eq!(error.code, ExitCode::Cancelled);
     }
 
     #[test]
     fn lists_missing_flags() {
-        let error = nobody(&["--a", "--b", "--c"]);
+        let error = missing_flags_error(&["--a", "--b", "--c"]);
         assert_eq!(error.message, "--a, --b and --c are missing, and there is no terminal to ask on");
-        assert_eq!(nobody(&["--a"]).message, "--a is missing, and there is no terminal to ask on");
+        assert_eq!(missing_flags_error(&["--a"]).message, "--a is missing, and there is no terminal to ask on");
     }
 }

@@ -47,8 +47,8 @@ mod tests {
              status = \"blocked\"\n[venues.marina.blocker]\nreason = \"No API\"\n{blocker}\
              [venues.marina.destination]\nkind = \"tripleseat\"\n"
         );
-        let loaded = deployer_core::manifest::parse(&text, "venues.toml").expect("valid");
-        note(&loaded.manifest.venues[0], today.parse().expect("a date"))
+        let loaded = deployer_core::manifest::parse_manifest(&text, "venues.toml").expect("valid");
+        blocker_note(&loaded.manifest.venues[0], today.parse().expect("a date"))
     }
 
     #[test]
@@ -56,16 +56,16 @@ mod tests {
         let quiet = "marina is blocked and not deployed: No API (next step: none; owner: ops)";
         let owned = "owner = \"ops\"\nsince = 2026-01-01\n";
         for day in ["2025-12-01", "2026-01-01", "2026-01-31"] {
-            assert_eq!(note_of(owned, day).as_deref(), Some(quiet), "{day}");
+            assert_eq!(parsed_blocker_note(owned, day).as_deref(), Some(quiet), "{day}");
         }
-        let old = note_of(owned, "2026-02-01").expect("a note");
+        let old = parsed_blocker_note(owned, "2026-02-01").expect("a note");
         assert_eq!(old, format!("{quiet}. It has been blocked for 31 days: ask ops about the next step"));
         assert_eq!(
-            note_of("next_step = \"Ask\"\n", "2026-02-01").expect("a note"),
+            parsed_blocker_note("next_step = \"Ask\"\n", "2026-02-01").expect("a note"),
             "marina is blocked and not deployed: No API (next step: Ask; owner: nobody). Assign an owner: \
              `deployer venue block marina --owner WHO`"
         );
-        let both = note_of("since = 2025-01-01\n", "2026-02-01").expect("a note");
+        let both = parsed_blocker_note("since = 2025-01-01\n", "2026-02-01").expect("a note");
         assert!(both.ends_with("--owner WHO`. It has been blocked for 396 days"), "{both}");
     }
 }

@@ -99,7 +99,7 @@ mod tests {
         let refresh = |flags: &[&str], venues| {
             let cli = Cli::parse_from(["deployer", "plan"].iter().chain(flags));
             let Command::Plan(args) = cli.command else { return None };
-            refresh(&args, venues).ok()
+            choose_refresh(&args, venues).ok()
         };
         assert_eq!(refresh(&[], 50), Some(PlanRefresh::Full));
         assert_eq!(refresh(&[], 51), Some(PlanRefresh::Fast));

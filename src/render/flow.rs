@@ -249,7 +249,7 @@ fn write_badge(out: &mut String, standing: VenueStanding, (x, y): (f64, f64)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::text_width::width;
+    use crate::render::text_width::text_width;
 
     fn are_apart(one: FlowBox, other: FlowBox) -> bool {
         one.x + one.width <= other.x
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn keeps_boxes_apart_and_inside_the_diagram() {
         for lanes in [0, 1, 3, 40] {
-            let FlowLayout { height, lanes } = layout(lanes);
+            let FlowLayout { height, lanes } = lay_out_flow(lanes);
             let boxes: Vec<FlowBox> = lanes.iter().flatten().copied().collect();
             for (index, one) in boxes.iter().enumerate() {
                 assert!(one.x >= 0.0 && one.x + one.width <= WIDTH && one.y >= HEAD && one.y + one.height < height);
@@ -290,7 +290,8 @@ mod tests {
     #[test]
     fn fits_every_text_into_its_box() {
         let long = "The Harbour House at the Old Custom Pier, Northern Wing 🏝️ بيت الميناء";
-        let svg = flow_svg(&FlowDiagram { source: long.to_owned(), lanes: vec![lane(long, VenueStanding::Running)] });
+        let svg =
+            flow_svg(&FlowDiagram { source: long.to_owned(), lanes: vec![sample_lane(long, VenueStanding::Running)] });
         let texts = svg.lines().filter(|line| line.starts_with("<text"));
         let mut count = 0;
         for line in texts {
@@ -299,7 +300,7 @@ mod tests {
             let shown = shown.split('<').next().expect("text");
             let size = if line.contains("line name") { BOLD } else { SECOND.0 };
             let column = COLUMNS.iter().rfind(|(left, _)| *left <= x).expect("a column");
-            assert!(x + width(shown, size) <= column.0 + column.1, "{line}");
+            assert!(x + text_width(shown, size) <= column.0 + column.1, "{line}");
             count += 1;
         }
         assert_eq!(count, 4 + 8);
@@ -312,7 +313,7 @@ mod tests {
             .iter()
             .map(|standing| {
                 let mut out = String::new();
-                badge(&mut out, *standing, (0.0, 0.0));
+                write_badge(&mut out, *standing, (0.0, 0.0));
                 out
             })
             .collect();
@@ -324,11 +325,15 @@ mod tests {
     #[test]
     fn escapes_hostile_text_in_the_diagram() {
         let tags = |svg: &str| svg.matches('<').count() - svg.matches("<title>").count() * 2;
-        let expected =
-            tags(&flow_svg(&FlowDiagram { source: "s".to_owned(), lanes: vec![lane("plain", VenueStanding::Paused)] }));
+        let expected = tags(&flow_svg(&FlowDiagram {
+            source: "s".to_owned(),
+            lanes: vec![sample_lane("plain", VenueStanding::Paused)],
+        }));
         for text in ["</text><script>x</script>", "\" onload=\"x", "]]>", "<!--", "\u{202e}txet", "a\nb"] {
-            let svg =
-                flow_svg(&FlowDiagram { source: text.to_owned(), lanes: vec![lane(text, VenueStanding::Paused)] });
+            let svg = flow_svg(&FlowDiagram {
+                source: text.to_owned(),
+                lanes: vec![sample_lane(text, VenueStanding::Paused)],
+            });
             assert_eq!(tags(&svg), expected, "{text:?} adds no element");
             assert!(!svg.contains("\" onload=") && !svg.contains('\u{202e}'), "{text:?}");
         }

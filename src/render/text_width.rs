@@ -50,18 +50,18 @@ mod tests {
 
     #[test]
     fn cuts_only_text_that_does_not_fit() {
-        assert_eq!(fit("Venue A", 13.0, 100.0), "Venue A");
+        assert_eq!(fit_text("Venue A", 13.0, 100.0), "Venue A");
         for text in [
             "The Harbour House at the Old Custom Pier",
             "港の家の宴会場と結婚式場",
             "🏝️🏝️🏝️🏝️🏝️🏝️🏝️🏝️",
             "بيت الميناء القديم للمناسبات",
         ] {
-            let cut = fit(text, 13.0, 100.0);
-            assert!(cut.ends_with('…') && width(&cut, 13.0) <= 100.0, "{cut}");
+            let cut = fit_text(text, 13.0, 100.0);
+            assert!(cut.ends_with('…') && text_width(&cut, 13.0) <= 100.0, "{cut}");
             assert!(text.starts_with(cut.trim_end_matches('…')), "{cut}");
         }
-        assert_eq!(fit("👩\u{200d}👩", 10.0, 25.0), "👩…", "no joiner is left at the end");
-        assert_eq!(fit("word", 10.0, 1.0), "…");
+        assert_eq!(fit_text("👩\u{200d}👩", 10.0, 25.0), "👩…", "no joiner is left at the end");
+        assert_eq!(fit_text("word", 10.0, 1.0), "…");
     }
 }

@@ -138,7 +138,7 @@ mod tests {
         assert!(credentials.tripleseat_oauth.is_none());
         let shown = format!("{credentials:?}");
         assert!(!shown.contains("0000") && !shown.contains("1111"), "{shown}");
-        assert_eq!(credentials.redact("no key-1111 for jo@example.com here"), "no (secret) for (address) here");
+        assert_eq!(credentials.redact_text("no key-1111 for jo@example.com here"), "no (secret) for (address) here");
     }
 
     #[test]

@@ -260,7 +260,7 @@ mod tests {
     }
 
     fn apply_write(write: &LedgerWrite, mut contact: ContactProperties) -> ContactProperties {
-        contact.extend(write.properties().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        contact.extend(write.property_values().map(|(name, value)| (name.to_owned(), value.to_owned())));
         contact
     }
 
@@ -268,11 +268,11 @@ mod tests {
     fn references_round_trip_and_are_unique() {
         let now = Timestamp::from_millisecond(1_790_000_000_123).expect("in range");
         let attempt = Attempt::new("501", now);
-        assert_eq!(Attempt::parse(&attempt.reference()).as_ref(), Some(&attempt));
-        assert_eq!(attempt.begun(), Some(now));
+        assert_eq!(Attempt::parse_reference(&attempt.reference_text()).as_ref(), Some(&attempt));
+        assert_eq!(attempt.begun_at(), Some(now));
         assert_ne!(attempt, Attempt::new("501", now));
         for text in ["", "HS-", "HS-501", "501", "HS-501-zz"] {
-            assert_eq!(Attempt::parse(text), None, "{text}");
+            assert_eq!(Attempt::parse_reference(text), None, "{text}");
         }
     }
 
@@ -282,10 +282,10 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let attempt = Attempt::new("501", now);
         let flagged = ContactProperties::from([("tripleseat_sync__venue_a".to_owned(), "true".to_owned())]);
-        assert_eq!(ledger.state(&flagged), ContactState::Flagged);
-        assert_eq!(ledger.state(&ContactProperties::new()), ContactState::NotFlagged);
-        let sending = apply_write(&ledger.sending(&attempt), flagged);
-        assert_eq!(ledger.state(&sending), ContactState::Sending(Some(attempt.clone())));
+        assert_eq!(ledger.contact_state(&flagged), ContactState::Flagged);
+        assert_eq!(ledger.contact_state(&ContactProperties::new()), ContactState::NotFlagged);
+        let sending = apply_write(&ledger.mark_sending(&attempt), flagged);
+        assert_eq!(ledger.contact_state(&sending), ContactState::Sending(Some(attempt.clone())));
         for (outcome, state) in [
             (ContactOutcome::Synced(Some("9".to_owned())), ContactState::NotFlagged),
             (ContactOutcome::Failed("no phone".to_owned()), ContactState::NotFlagged),
@@ -293,16 +293,16 @@ mod tests {
             (ContactOutcome::Retry("503".to_owned()), ContactState::Flagged),
             (ContactOutcome::Withdrawn, ContactState::Flagged),
         ] {
-            let write = ledger.settle("501", Some(&attempt), &outcome, now).expect("written");
-            assert_eq!(ledger.state(&apply_write(&write, sending.clone())), state, "{outcome:?}");
+            let write = ledger.record_outcome("501", Some(&attempt), &outcome, now).expect("written");
+            assert_eq!(ledger.contact_state(&apply_write(&write, sending.clone())), state, "{outcome:?}");
         }
-        assert_eq!(ledger.settle("501", Some(&attempt), &ContactOutcome::Unsettled(String::new()), now), None);
+        assert_eq!(ledger.record_outcome("501", Some(&attempt), &ContactOutcome::Unsettled(String::new()), now), None);
     }
 
     #[test]
     fn writes_only_the_five_properties() {
         let ledger = ledger_of_venue_a();
-        let names = ledger.properties().clone();
+        let names = ledger.property_names().clone();
         let five = [names.flag, names.status, names.lead_id, names.error, names.synced_at];
         let attempt = Attempt::new("1", Timestamp::UNIX_EPOCH);
         let outcomes = [
@@ -312,9 +312,10 @@ mod tests {
             ContactOutcome::NeedsReview(String::new()),
             ContactOutcome::Retry(String::new()),
         ];
-        let settled = outcomes.iter().filter_map(|outcome| ledger.settle("1", None, outcome, Timestamp::UNIX_EPOCH));
-        for write in settled.chain([ledger.sending(&attempt)]) {
-            for (name, value) in write.properties() {
+        let settled =
+            outcomes.iter().filter_map(|outcome| ledger.record_outcome("1", None, outcome, Timestamp::UNIX_EPOCH));
+        for write in settled.chain([ledger.mark_sending(&attempt)]) {
+            for (name, value) in write.property_values() {
                 assert!(five.iter().any(|known| known == name), "{name}");
                 assert!(value.len() <= MAX_ERROR);
             }

@@ -72,7 +72,7 @@ mod tests {
 
     /// Milliseconds after `now` at which the next `count` requests are sent.
     fn send_times(limiter: &VendorRateLimiter, now: Instant, count: usize) -> Vec<u128> {
-        (0..count).map(|_| limiter.reserve(now).duration_since(now).as_millis()).collect()
+        (0..count).map(|_| limiter.reserve_slot(now).duration_since(now).as_millis()).collect()
     }
 
     #[test]
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn stays_within_the_limit_when_a_request_arrives_late() {
-        let limiter = VendorRateLimiter::below(10.0);
+        let limiter = VendorRateLimiter::below_rate(10.0);
         let mut arrived = send_times(&limiter, Instant::now(), 50);
         for at in arrived.iter_mut().step_by(7) {
             *at += 40;

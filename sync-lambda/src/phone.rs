@@ -53,7 +53,7 @@ mod tests {
             ("\u{200b}", ""),
             ("téléphone", "téléphone"),
         ] {
-            assert_eq!(normalised(text), expected, "{text}");
+            assert_eq!(normalize_phone(text), expected, "{text}");
         }
     }
 }

@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn response_has_exactly_six_members() {
-        let report = RunReport { venue: "venue-a".to_owned(), searched: 3, synced: 2, retried: 1, ..Report::default() };
+        let report =
+            RunReport { venue: "venue-a".to_owned(), searched: 3, synced: 2, retried: 1, ..RunReport::default() };
         assert_eq!(
             report.to_json().to_string(),
             r#"{"venue":"venue-a","searched":3,"synced":2,"failed":0,"needs_review":0,"retried":1}"#
@@ -138,8 +139,8 @@ mod tests {
 
     #[test]
     fn declared_metrics_and_dimensions_have_values() {
-        let report = RunReport { venue: "venue-a".to_owned(), ..Report::default() };
-        let line = report.line("id", Duration::from_millis(7), Timestamp::UNIX_EPOCH, None);
+        let report = RunReport { venue: "venue-a".to_owned(), ..RunReport::default() };
+        let line = report.log_line("id", Duration::from_millis(7), Timestamp::UNIX_EPOCH, None);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in directive["Metrics"].as_array().expect("a list") {
             assert!(line[metric["Name"].as_str().expect("a name")].is_u64(), "{metric}");

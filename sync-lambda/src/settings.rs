@@ -126,10 +126,10 @@ mod tests {
     #[test]
     fn allows_plain_http_only_on_this_machine() {
         for uri in ["http://127.0.0.1:1", "http://localhost", "http://[::1]:8080", "https://example.com"] {
-            assert_eq!(check_address(uri), Ok(()), "{uri}");
+            assert_eq!(check_url(uri), Ok(()), "{uri}");
         }
         for uri in ["http://127.0.0.1.example.com", "http://localhost.example.com", "http://10.0.0.1"] {
-            assert!(check_address(uri).is_err(), "{uri}");
+            assert!(check_url(uri).is_err(), "{uri}");
         }
     }
 }

@@ -11,14 +11,14 @@ const APPLY_LARGE: [&str; 6] = ["apply", "--yes", "--artifact", "bootstrap", "--
 fn change_cloud(site: &Site, work: impl AsyncFnOnce(Aws)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(work(Aws::for_local("us-east-1", site.cloud.http_client(), None)));
-    site.writes();
+    site.take_write_calls();
 }
 
 /// Everything of a venue, as if created by hand: without tags, and with the role outside the deployment's path.
 fn handmade_site() -> Site {
     let site = Site::new();
-    assert_eq!(site.apply().0, 0);
-    on(&site, async |aws| {
+    assert_eq!(site.run_apply().0, 0);
+    change_cloud(&site, async |aws| {
         let keys = ["deployer:deployment", "deployer:venue", "deployer:protect"].map(ToOwned::to_owned).to_vec();
         let function = "arn:aws:lambda:us-east-1:123456789012:function:sync-a";
         aws.lambda.untag_resource().resource(function).set_tag_keys(Some(keys.clone())).send().await.expect("untagged");
@@ -46,40 +46,40 @@ fn handmade_site() -> Site {
 
 #[test]
 fn tags_handmade_resources_and_leaves_the_rest_to_the_next_apply() {
-    let site = made_by_hand();
-    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    let site = handmade_site();
+    let (code, text) = site.run_deployer(&["plan", "--artifact", "bootstrap"]);
     assert!(code == 1 && text.contains("deployer adopt a"), "{text}");
-    assert_eq!(site.writes(), Vec::<String>::new());
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
 
-    let (code, text) = site.run(&ADOPT);
+    let (code, text) = site.run_deployer(&ADOPT);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("deployer will manage it from now on"), "{text}");
     let (_, next) = text.split_once("The next apply would then make these changes").expect("it shows the next changes");
     assert!(next.contains("memory_mb") && next.contains("512 -> 128"), "{next}");
     assert!(next.contains("-/+") && next.contains("IAM can't move a role to another path"), "{next}");
     assert!(text.contains("deployer secret status a --compare"), "{text}");
-    let mut calls = site.writes();
+    let mut calls = site.take_write_calls();
     calls.retain(|call| !call.contains("LogGroup") || call.contains("Tag"));
     calls.sort_unstable();
     let tags =
         ["events:TagResource", "iam:TagRole", "lambda:TagResource", "logs:TagResource", "secretsmanager:TagResource"];
     assert_eq!(calls, tags, "only tags are written");
 
-    let (code, text) = site.apply();
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
-    let (code, text) = site.apply();
+    let (code, text) = site.run_apply();
     assert!(code == 0 && text.contains("No changes"), "{text}");
-    let role = site.cloud.with(|cx| cx.state.iam.roles["sync-a-role"].path.clone());
+    let role = site.cloud.with_context(|cx| cx.state.iam.roles["sync-a-role"].path.clone());
     assert_eq!(role.expect("the cloud's state is readable"), "/deployer/sync/");
 }
 
 #[test]
 fn shows_the_plan_and_asks_first() {
-    let site = made_by_hand();
-    let (code, text) = site.run(&["adopt", "a", "--artifact", "bootstrap"]);
+    let site = handmade_site();
+    let (code, text) = site.run_deployer(&["adopt", "a", "--artifact", "bootstrap"]);
     assert!(code == 2 && text.contains("confirmation needed"), "{text}");
-    assert_eq!(site.writes(), Vec::<String>::new());
-    let (code, text) = site.run(&["adopt", "a", "--yes", "--json", "--artifact", "bootstrap"]);
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
+    let (code, text) = site.run_deployer(&["adopt", "a", "--yes", "--json", "--artifact", "bootstrap"]);
     assert_eq!(code, 0, "{text}");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(
@@ -91,43 +91,43 @@ fn shows_the_plan_and_asks_first() {
 
 #[test]
 fn refuses_resources_of_another_deployment() {
-    let site = made_by_hand();
-    on(&site, async |aws| {
+    let site = handmade_site();
+    change_cloud(&site, async |aws| {
         let rule = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
         let tag = aws_sdk_eventbridge::types::Tag::builder().key("deployer:deployment").value("another").build();
         aws.events.tag_resource().resource_arn(rule).tags(tag.expect("complete")).send().await.expect("tagged");
     });
-    let (code, text) = site.run(&ADOPT);
+    let (code, text) = site.run_deployer(&ADOPT);
     assert!(code == 6 && text.contains("is owned by deployment another"), "{text}");
-    assert_eq!(site.writes(), Vec::<String>::new());
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
 }
 
 #[test]
 fn does_nothing_if_there_is_nothing_to_adopt() {
     let site = Site::new();
-    assert_eq!(site.apply().0, 0);
-    site.writes();
-    let (code, text) = site.run(&ADOPT);
+    assert_eq!(site.run_apply().0, 0);
+    site.take_write_calls();
+    let (code, text) = site.run_deployer(&ADOPT);
     assert!(code == 0 && text.contains("there is nothing to adopt"), "{text}");
-    let (code, text) = site.run(&["adopt", "nobody", "--yes", "--artifact", "bootstrap"]);
+    let (code, text) = site.run_deployer(&["adopt", "nobody", "--yes", "--artifact", "bootstrap"]);
     assert!(code == 2 && text.contains("nobody isn't declared"), "{text}");
-    assert_eq!(site.writes(), Vec::<String>::new());
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
 }
 
 #[test]
 fn deletes_the_old_role_of_an_adopted_venue_that_is_removed() {
-    let site = made_by_hand();
-    assert_eq!(site.run(&ADOPT).0, 0);
+    let site = handmade_site();
+    assert_eq!(site.run_deployer(&ADOPT).0, 0);
     let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("the manifest exists");
     let (head, rest) = manifest.split_once("[venues.a]").expect("the manifest declares a");
-    site.write(
+    site.write_file(
         "venues.toml",
         &format!("{head}[venues.b]{}", rest.split_once("[venues.b]").expect("the manifest declares b").1),
     );
-    let (code, text) = site.run(&APPLY_LARGE);
+    let (code, text) = site.run_deployer(&APPLY_LARGE);
     assert!(code == 6, "{text}");
-    let (code, text) = site.apply();
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
-    let roles = site.cloud.with(|cx| cx.state.iam.roles.keys().cloned().collect::<Vec<_>>());
+    let roles = site.cloud.with_context(|cx| cx.state.iam.roles.keys().cloned().collect::<Vec<_>>());
     assert_eq!(roles.expect("the cloud's state is readable"), ["sync-b-role"]);
 }

@@ -18,7 +18,7 @@ use deployer_aws::{Aws, https_client};
 use deployer_core::plan::plan;
 
 use crate::servers;
-use crate::world::{World, venue};
+use crate::world::{World, venue_tables};
 
 /// Round-trip time to a nearby region.
 const DELAY: Duration = Duration::from_millis(40);
@@ -53,10 +53,10 @@ async fn forward_request(State(proxy): State<Arc<CountingProxy>>, request: Reque
 
 impl CountingProxy {
     async fn start(target: &'static str) -> (Arc<Self>, String) {
-        let client = sync_lambda::http::client().expect("a client");
+        let client = sync_lambda::http::build_client().expect("a client");
         let proxy =
             Arc::new(Self { client, target, calls: 0.into(), working_us: 0.into(), turn: tokio::sync::Mutex::new(()) });
-        let router = axum::Router::new().fallback(forward).with_state(proxy.clone());
+        let router = axum::Router::new().fallback(forward_request).with_state(proxy.clone());
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let uri = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -83,7 +83,7 @@ impl CountingProxy {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a benchmark that takes a minute"]
 async fn measure_calls_and_seconds() {
-    let Some(moto) = servers::moto().await else { return };
+    let Some(moto) = servers::start_moto().await else { return };
     let (proxy, uri) = CountingProxy::start(moto.uri).await;
     for (index, venues) in [3, 30, 100].into_iter().enumerate() {
         let region = ["us-east-1", "us-east-2", "us-west-2"][index];
@@ -95,25 +95,25 @@ async fn measure_calls_and_seconds() {
             .endpoint_url(&uri)
             .build();
         let world = World::new(Aws::new(&config)).await.in_region(region);
-        let tables: String = (0..venues).map(|number| venue(&format!("v{number}"), "")).collect();
+        let tables: String = (0..venues).map(|number| venue_tables(&format!("v{number}"), "")).collect();
         let deployment = format!("bench{venues}");
         let text = format!("[deployment]\nname = \"{deployment}\"\nregion = \"{region}\"\n\n{tables}");
-        let desired = world.desired(&text);
-        let outcome = proxy.measure(venues, "first apply", world.apply(&desired)).await;
+        let desired = world.desired_from(&text);
+        let outcome = proxy.measure_work(venues, "first apply", world.apply(&desired)).await;
         assert_eq!(outcome.failed, []);
         let full = proxy
-            .measure(venues, "no change, full", async {
-                whose(&world.aws).await;
+            .measure_work(venues, "no change, full", async {
+                get_caller_identity(&world.aws).await;
                 world.plan(&desired).await
             })
             .await;
         assert_eq!(full.changes, []);
         let fast = async {
-            whose(&world.aws).await;
-            let snapshot = observe_lists(&world.aws, &world.scope, &deployment, &desired.deployed()).await;
+            get_caller_identity(&world.aws).await;
+            let snapshot = observe_lists(&world.aws, &world.scope, &deployment, &desired.deployed_venues()).await;
             plan(&desired, &snapshot, &[])
         };
-        assert_eq!(proxy.measure(venues, "no change, fast", fast).await.changes, []);
+        assert_eq!(proxy.measure_work(venues, "no change, fast", fast).await.changes, []);
     }
 }
 

@@ -4,7 +4,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy};
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use deployer_aws::{Aws, Call};
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use jiff::{SignedDuration, Timestamp};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -14,9 +14,9 @@ fn test_time() -> Timestamp {
 }
 
 /// A cloud whose clock is stopped at [`now`].
-fn stopped_cloud(config: CloudConfig) -> (Cloud, Aws) {
-    let cloud = Cloud::in_memory(config);
-    cloud.set_time(now());
+fn stopped_cloud(config: CloudConfig) -> (EmbeddedCloud, Aws) {
+    let cloud = EmbeddedCloud::in_memory(config);
+    cloud.set_time(test_time());
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
     (cloud, aws)
 }
@@ -29,7 +29,7 @@ async fn hourly_sums(aws: &Aws, namespace: &str, name: &str, queue: &str) -> (Ve
     let request = aws.cloudwatch.get_metric_data().scan_by(ScanBy::TimestampDescending);
     let request = request.metric_data_queries(MetricDataQuery::builder().id("q").metric_stat(stat).build());
     let time = |at: Timestamp| DateTime::from_secs(at.as_second());
-    let request = request.start_time(time(now() - HOUR * 100)).end_time(time(now() + HOUR));
+    let request = request.start_time(time(test_time() - HOUR * 100)).end_time(time(test_time() + HOUR));
     let mut pages = request.into_paginator().send();
     let (mut values, mut count) = (Vec::new(), 0);
     while let Some(page) = pages.next().await {
@@ -42,25 +42,25 @@ async fn hourly_sums(aws: &Aws, namespace: &str, name: &str, queue: &str) -> (Ve
 
 #[tokio::test]
 async fn counts_messages_in_cloudwatch() {
-    let (cloud, aws) = cloud(CloudConfig::default());
+    let (cloud, aws) = stopped_cloud(CloudConfig::default());
     let url = aws.sqs.create_queue().queue_name("contacts").send().await.expect("a queue").queue_url;
     for at in 1..=3 {
-        cloud.set_time(now() - HOUR * (3 - at));
+        cloud.set_time(test_time() - HOUR * (3 - at));
         aws.sqs.send_message().set_queue_url(url.clone()).message_body("x").send().await.expect("sends the message");
     }
     aws.sqs.receive_message().set_queue_url(url).max_number_of_messages(2).send().await.expect("receives the messages");
-    assert_eq!(sums(&aws, "AWS/SQS", "NumberOfMessagesSent", "contacts").await, (vec![1.0, 1.0, 1.0], 1));
-    assert_eq!(sums(&aws, "AWS/SQS", "NumberOfMessagesReceived", "contacts").await.0, [2.0]);
-    assert_eq!(sums(&aws, "AWS/SQS", "NumberOfMessagesSent", "other").await.0, [0.0; 0]);
+    assert_eq!(hourly_sums(&aws, "AWS/SQS", "NumberOfMessagesSent", "contacts").await, (vec![1.0, 1.0, 1.0], 1));
+    assert_eq!(hourly_sums(&aws, "AWS/SQS", "NumberOfMessagesReceived", "contacts").await.0, [2.0]);
+    assert_eq!(hourly_sums(&aws, "AWS/SQS", "NumberOfMessagesSent", "other").await.0, [0.0; 0]);
 }
 
 #[tokio::test]
 async fn pages_datapoints_by_configured_size() {
-    let (cloud, aws) = cloud(CloudConfig { page_size: Some(2), ..CloudConfig::default() });
+    let (cloud, aws) = stopped_cloud(CloudConfig { page_size: Some(2), ..CloudConfig::default() });
     let count = |hours: i64, value| {
-        let counted = cloud.with(|cx| {
+        let counted = cloud.with_context(|cx| {
             let at = cx.now - HOUR * i32::try_from(hours).expect("fits in i32");
-            cx.count_at(at, "AWS/SQS", "NumberOfMessagesSent", &[("QueueName", "contacts")], value);
+            cx.count_metric_at(at, "AWS/SQS", "NumberOfMessagesSent", &[("QueueName", "contacts")], value);
         });
         counted.expect("records the datapoint");
     };
@@ -68,19 +68,21 @@ async fn pages_datapoints_by_configured_size() {
         count(hours, 1.0);
         count(hours, 10.0);
     }
-    assert_eq!(sums(&aws, "AWS/SQS", "NumberOfMessagesSent", "contacts").await, (vec![11.0; 5], 3));
+    assert_eq!(hourly_sums(&aws, "AWS/SQS", "NumberOfMessagesSent", "contacts").await, (vec![11.0; 5], 3));
 }
 
 #[tokio::test]
 async fn rejects_datapoints_outside_time_range_or_in_aws_namespaces() {
-    let (_, aws) = cloud(CloudConfig::default());
+    let (_, aws) = stopped_cloud(CloudConfig::default());
     let put = async |namespace: &str, at: Timestamp| {
         let datum = MetricDatum::builder().metric_name("m").value(1.0).timestamp(DateTime::from_secs(at.as_second()));
         let request = aws.cloudwatch.put_metric_data().namespace(namespace).metric_data(datum.build());
         request.send().await.call("cloudwatch:PutMetricData").map(drop)
     };
-    put("Mine", now() - HOUR * (14 * 24)).await.expect("accepts a datapoint from two weeks ago");
-    for (namespace, at) in [("AWS/Lambda", now()), ("Mine", now() - HOUR * (14 * 24 + 1)), ("Mine", now() + HOUR * 3)] {
+    put("Mine", test_time() - HOUR * (14 * 24)).await.expect("accepts a datapoint from two weeks ago");
+    for (namespace, at) in
+        [("AWS/Lambda", test_time()), ("Mine", test_time() - HOUR * (14 * 24 + 1)), ("Mine", test_time() + HOUR * 3)]
+    {
         let refusal = put(namespace, at).await.expect_err("the datapoint is rejected");
         assert_eq!(refusal.code, "InvalidParameterValue", "{namespace} {at}");
     }
@@ -88,20 +90,20 @@ async fn rejects_datapoints_outside_time_range_or_in_aws_namespaces() {
 
 #[tokio::test]
 async fn deleted_queue_name_is_blocked_for_configured_time() {
-    let (cloud, aws) = cloud(CloudConfig { queue_names_rest_s: 60, ..CloudConfig::default() });
+    let (cloud, aws) = stopped_cloud(CloudConfig { queue_names_rest_s: 60, ..CloudConfig::default() });
     let create = || async { aws.sqs.create_queue().queue_name("contacts").send().await.call("sqs:CreateQueue") };
     let url = create().await.expect("a queue").queue_url;
     aws.sqs.delete_queue().set_queue_url(url).send().await.expect("deletes the queue");
-    cloud.advance(SignedDuration::from_secs(59));
+    cloud.advance_time(SignedDuration::from_secs(59));
     let refusal = create().await.expect_err("the name is still blocked");
     assert_eq!(refusal.code, "AWS.SimpleQueueService.QueueDeletedRecently");
-    cloud.advance(SignedDuration::from_secs(1));
+    cloud.advance_time(SignedDuration::from_secs(1));
     create().await.expect("creates the queue again");
 }
 
 #[tokio::test]
 async fn get_resources_lists_tags_of_every_service() {
-    let (_, aws) = cloud(CloudConfig::default());
+    let (_, aws) = stopped_cloud(CloudConfig::default());
     aws.sqs.create_queue().queue_name("q").tags("mine", "1").send().await.expect("a queue");
     let tag = aws_sdk_sns::types::Tag::builder().key("mine").value("1").build().expect("all required members are set");
     aws.sns.create_topic().name("t").tags(tag).send().await.expect("a topic");

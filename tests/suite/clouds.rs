@@ -3,11 +3,11 @@
 use std::future::pending;
 
 use deployer_aws::{Aws, https_client};
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use tokio::net::TcpListener;
 
 use crate::servers;
-use crate::wire::{Writes, noting};
+use crate::wire::{RecordedWrites, record_writes};
 
 /// A kind of cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,28 +25,28 @@ pub enum TestCloud {
 /// An empty account, except for [`TestCloud::Account`].
 pub struct OpenedCloud {
     pub aws: Aws,
-    pub writes: Writes,
+    pub writes: RecordedWrites,
 }
 
 impl TestCloud {
     /// Opens the cloud. `None` if tests of this cloud are skipped.
     pub async fn open_account(self) -> Option<OpenedCloud> {
-        let writes = Writes::default();
+        let writes = RecordedWrites::default();
         let aws = match self {
             Self::InProcess => {
-                let cloud = Cloud::in_memory(CloudConfig::default());
-                Aws::for_local("us-east-1", noting(cloud.http_client(), &writes, None), None)
+                let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
+                Aws::for_local("us-east-1", record_writes(cloud.http_client(), &writes, None), None)
             }
             Self::OverHttp => {
-                let cloud = Cloud::in_memory(CloudConfig::default());
+                let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
                 let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
                 let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
                 // The task ends with the test's runtime.
-                tokio::spawn(async move { cloud.serve(listener, pending()).await });
-                Aws::for_local("us-east-1", noting(https_client(), &writes, None), Some(&uri))
+                tokio::spawn(async move { cloud.serve_requests(listener, pending()).await });
+                Aws::for_local("us-east-1", record_writes(https_client(), &writes, None), Some(&uri))
             }
-            Self::Moto => return Some(servers::moto().await?.open()),
-            Self::Ministack => return Some(servers::ministack().await?.open()),
+            Self::Moto => return Some(servers::start_moto().await?.open_account()),
+            Self::Ministack => return Some(servers::start_ministack().await?.open_account()),
             Self::Account => Aws::from_environment("us-east-1").await,
         };
         Some(OpenedCloud { aws, writes })

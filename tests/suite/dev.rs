@@ -23,8 +23,8 @@ fn json_lines(output: &Output) -> Vec<Value> {
 
 #[test]
 fn once_syncs_every_flagged_contact_or_explains_why_not() {
-    let output = deployer(&["dev", "--once", "--json"]).output().expect("deployer starts");
-    let lines = lines(&output);
+    let output = deployer_command(&["dev", "--once", "--json"]).output().expect("deployer starts");
+    let lines = json_lines(&output);
     assert_eq!(output.status.code(), Some(0), "{lines:?} {}", String::from_utf8_lossy(&output.stderr));
     let venue = |name: &str| lines.iter().find(|line| line["venue"] == name).expect("the venue's line");
     let counts = |name: &str| ["flagged", "synced", "failed", "waiting", "leads"].map(|key| venue(name)[key].as_u64());
@@ -45,7 +45,7 @@ fn reports_a_crashing_function_as_failed() {
     let bootstrap = directory.path().join("bootstrap");
     std::fs::write(&bootstrap, "#!/bin/sh\nexit 1\n").expect("written");
     let bootstrap = bootstrap.display().to_string();
-    let output = deployer(&["dev", "--once", "--artifact", &bootstrap]).output().expect("deployer starts");
+    let output = deployer_command(&["dev", "--once", "--artifact", &bootstrap]).output().expect("deployer starts");
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("venue-a: the run failed: Runtime.ExitError"), "{text}");
@@ -57,8 +57,9 @@ fn rejects_invalid_contacts_as_a_usage_error() {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     writeln!(file, "Record ID,Email\n1,a@example.com\n1,b@example.com").expect("written");
     let path = file.path().display().to_string();
-    let output =
-        deployer(&["dev", "--once", "--contacts", &path, "--artifact", "/bin/true"]).output().expect("deployer starts");
+    let output = deployer_command(&["dev", "--once", "--contacts", &path, "--artifact", "/bin/true"])
+        .output()
+        .expect("deployer starts");
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains(&path) && text.contains('3'), "{text}");
@@ -68,7 +69,7 @@ fn rejects_invalid_contacts_as_a_usage_error() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_stops_everything() {
-    let mut child = deployer(&["dev", "--json", "--port", "0", "--every", "1s"])
+    let mut child = deployer_command(&["dev", "--json", "--port", "0", "--every", "1s"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -85,7 +86,7 @@ fn ctrl_c_stops_everything() {
     assert!(page.starts_with("http://127.0.0.1:"), "{page}");
     let run = next("run");
     assert_eq!(run["outcome"], "ok", "{run}");
-    let children = children(child.id());
+    let children = child_pids(child.id());
     assert!(!children.is_empty(), "function processes are kept for the next event");
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is installed");
     assert!(killed.success());

@@ -6,13 +6,13 @@ use aws_sdk_lambda::types::{Architecture, Environment};
 use deployer::render::plan_text;
 use deployer_artifact::zip;
 use deployer_aws::Aws;
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::plan::{Action, Plan};
 use deployer_core::resource::Observed;
 use deployer_core::snapshot::Snapshot;
 use serde_json::Value;
 
-use crate::world::{World, manifest};
+use crate::world::{World, two_venue_manifest};
 
 const FUNCTION: &str = "sync-a";
 const ALIAS: &str = "live";
@@ -28,38 +28,46 @@ macro_rules! drifts {
         $(
             #[tokio::test]
             async fn $name() {
-                is_found_and_put_back(async |$aws: &Aws| $change, &[$($found),+]).await;
+                assert_found_and_fixed(async |$aws: &Aws| $change, &[$($found),+]).await;
             }
         )*
     };
 }
 
-async fn converged_world() -> (Cloud, World) {
-    let cloud = Cloud::in_memory(CloudConfig::default());
+async fn converged_world() -> (EmbeddedCloud, World) {
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
-    world.converge(&world.desired(&manifest("sync"))).await;
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
     (cloud, world)
 }
 
 async fn assert_found_and_fixed(drift: impl AsyncFnOnce(&Aws), found: &[&str]) {
-    let (cloud, world) = converged().await;
-    let desired = world.desired(&manifest("sync"));
+    let (cloud, world) = converged_world().await;
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     let before = world.observe(&desired).await;
     drift(&world.aws).await;
     let plan = world.plan(&desired).await;
-    assert_eq!(attributes(&plan), found);
+    assert_eq!(changed_attributes(&plan), found);
     assert_eq!((plan.unreadable.len(), plan.conflicts.len()), (0, 0));
     cloud.forget_calls();
-    let (outcome, _) = world.execute(&plan).await;
+    let (outcome, _) = world.execute_plan(&plan).await;
     assert_eq!(outcome.failed, []);
     let venue = found[0].split('/').next().expect("an address");
-    for call in cloud.writes() {
+    for call in cloud.recorded_writes() {
         let (name, path) = (format!("sync-{venue}"), format!("sync/{venue}"));
         let ours = call.resource.contains(&name) || call.resource.contains(&path);
         assert!(ours || call.operation == "CreateFunction", "{call} of {}", call.resource);
     }
-    assert_eq!(attributes(&world.plan(&desired).await), Vec::<String>::new(), "a second apply has nothing to do");
-    assert_eq!(comparable(world.observe(&desired).await), comparable(before), "everything is as it was before");
+    assert_eq!(
+        changed_attributes(&world.plan(&desired).await),
+        Vec::<String>::new(),
+        "a second apply has nothing to do"
+    );
+    assert_eq!(
+        comparable_json(world.observe(&desired).await),
+        comparable_json(before),
+        "everything is as it was before"
+    );
 }
 
 /// `venue/kind action attribute` for each attribute that changes.
@@ -84,7 +92,7 @@ fn comparable_json(mut snapshot: Snapshot) -> Value {
         if let Observed::Present(alias) = &mut live.alias {
             alias.version.clear();
         }
-        arns.extend(live.secret.present().map(|secret| secret.arn.clone()));
+        arns.extend(live.secret.as_present().map(|secret| secret.arn.clone()));
     }
     let text = serde_json::to_string(&snapshot).expect("valid JSON");
     let text = arns.iter().fold(text, |text, arn| text.replace(arn.as_str(), &arn[..arn.len() - 6]));
@@ -187,13 +195,13 @@ drifts! {
     } => ["a/function Update description", "a/alias Update version"]
 
     code_changed |aws| {
-        let other = zip::deterministic(&[("bootstrap", b"#!/bin/sh\nexit 9\n")]).expect("zipped");
+        let other = zip::build_deterministic_zip(&[("bootstrap", b"#!/bin/sh\nexit 9\n")]).expect("zipped");
         let request = aws.lambda.update_function_code().function_name(FUNCTION).zip_file(Blob::new(other.to_vec()));
         request.send().await.expect("changed");
     } => ["a/function Update code_sha256", "a/alias Update version"]
 
     code_and_architecture_changed |aws| {
-        let other = zip::deterministic(&[("bootstrap", b"#!/bin/sh\nexit 9\n")]).expect("zipped");
+        let other = zip::build_deterministic_zip(&[("bootstrap", b"#!/bin/sh\nexit 9\n")]).expect("zipped");
         let request = aws.lambda.update_function_code().function_name(FUNCTION).zip_file(Blob::new(other.to_vec()));
         request.architectures(Architecture::Arm64).send().await.expect("changed");
     } => ["a/function Update architecture", "a/function Update code_sha256", "a/alias Update version"]
@@ -231,7 +239,7 @@ drifts! {
 
     alias_moved_and_function_untagged |aws| {
         move_alias(aws).await;
-        let resource = arn("lambda", "function:sync-a");
+        let resource = local_arn("lambda", "function:sync-a");
         aws.lambda.untag_resource().resource(resource).tag_keys(VENUE).send().await.expect("untagged");
     } => ["a/function Update tags.deployer:venue", "a/alias Update version"]
 
@@ -290,7 +298,7 @@ drifts! {
     target_changed_to_the_function_without_its_alias |aws| {
         let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("listed");
         let mut target = found.targets()[0].clone();
-        target.arn = arn("lambda", "function:sync-a");
+        target.arn = local_arn("lambda", "function:sync-a");
         aws.events.put_targets().rule(RULE).targets(target).send().await.expect("put");
     } => ["a/target Update arn"]
 
@@ -305,12 +313,12 @@ drifts! {
 
     permission_changed_to_another_rule |aws| {
         remove_permission(aws).await;
-        add_permission(aws, "events.amazonaws.com", &arn("events", "rule/sync-b-schedule")).await;
+        add_permission(aws, "events.amazonaws.com", &local_arn("events", "rule/sync-b-schedule")).await;
     } => ["a/permission Replace source_arn"]
 
     permission_changed_to_another_service |aws| {
         remove_permission(aws).await;
-        add_permission(aws, "s3.amazonaws.com", &arn("events", "rule/sync-a-schedule")).await;
+        add_permission(aws, "s3.amazonaws.com", &local_arn("events", "rule/sync-a-schedule")).await;
     } => ["a/permission Replace principal"]
 
     inline_policy_widened |aws| {
@@ -326,7 +334,7 @@ drifts! {
     } => ["a/role Update policy"]
 
     second_inline_policy_added |aws| {
-        put_policy(aws, "extra", &policy("*")).await;
+        put_policy(aws, "extra", &secret_policy("*")).await;
     } => ["a/role Update policies.extra"]
 
     managed_policy_attached |aws| {
@@ -363,17 +371,17 @@ drifts! {
     } => ["a/secret Update tags.deployer:venue"]
 
     tag_of_the_log_group_removed |aws| {
-        let resource = arn("logs", "log-group:/aws/lambda/sync-a");
+        let resource = local_arn("logs", "log-group:/aws/lambda/sync-a");
         aws.logs.untag_resource().resource_arn(resource).tag_keys(VENUE).send().await.expect("untagged");
     } => ["a/log-group Update tags.deployer:venue"]
 
     tag_of_the_function_removed |aws| {
-        let resource = arn("lambda", "function:sync-a");
+        let resource = local_arn("lambda", "function:sync-a");
         aws.lambda.untag_resource().resource(resource).tag_keys(VENUE).send().await.expect("untagged");
     } => ["a/function Update tags.deployer:venue"]
 
     tag_of_the_rule_removed |aws| {
-        let resource = arn("events", "rule/sync-a-schedule");
+        let resource = local_arn("events", "rule/sync-a-schedule");
         aws.events.untag_resource().resource_arn(resource).tag_keys(VENUE).send().await.expect("untagged");
     } => ["a/rule Update tags.deployer:venue"]
 
@@ -415,12 +423,12 @@ drifts! {
 
 #[tokio::test]
 async fn shows_the_removal_of_an_added_variable_without_its_value() {
-    let (_cloud, world) = converged().await;
+    let (_cloud, world) = converged_world().await;
     let add = |variables: &mut std::collections::HashMap<_, _>| {
         variables.insert("API_KEY".to_owned(), "top-secret-value".to_owned());
     };
     change_environment(&world.aws, add).await;
-    let plan = world.plan(&world.desired(&manifest("sync"))).await;
+    let plan = world.plan(&world.desired_from(&two_venue_manifest("sync"))).await;
     let removal = &plan.changes[0].attributes[0];
     assert_eq!((removal.path.as_str(), &removal.after), ("environment.API_KEY", &None));
     assert_eq!(removal.before, Some("(not shown)".into()));

@@ -4,36 +4,37 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use deployer::render::{plan_html, plan_markdown};
-use deployer_core::cost::{Assumptions, Estimate, estimate};
-use deployer_core::plan::{Action, AttributeChange, Change, Conflict, Plan, Unreadable, plan};
-use deployer_core::resource::{Address, Kind};
+use deployer_core::cost::{CostAssumptions, CostEstimate, estimate};
+use deployer_core::plan::{Action, AttributeChange, Change, Conflict, Plan, UnreadableResource, plan};
+use deployer_core::resource::{ResourceAddress, ResourceKind};
 use deployer_core::snapshot::Snapshot;
 use serde_json::{Value, json};
 
-use crate::planner::{MANIFEST, applied, converged, wanted};
+use crate::planner::{MANIFEST, applied_stack, converged_snapshot, desired_from};
 
 /// A plan that creates, changes and deletes something, and also has errors, notes and unreadable resources.
-fn full_plan() -> (Plan, Estimate) {
-    let first = wanted(MANIFEST);
+fn full_plan() -> (Plan, CostEstimate) {
+    let first = desired_from(MANIFEST);
     let more =
         MANIFEST.replace(r#"status = "paused""#, "memory_mb = 256").replace("mill", "forge").replace("Mill", "Forge");
     let both = format!("{}{}", MANIFEST, &more[more.find("[venues.forge]").expect("it is in the manifest")..])
         .replacen("display_name = \"Harbour\"", "display_name = \"Harbour\"\nmemory_mb = 512\nstatus = \"paused\"", 1)
         .replace("MILL", "FORGE");
-    let desired = wanted(&both.replacen("FORGE", "MILL", 2));
-    let mut snapshot = converged(&first);
-    snapshot.venues.insert("closed".to_owned(), applied(first.venues[0].stack.as_ref().expect("it is deployed")));
+    let desired = desired_from(&both.replacen("FORGE", "MILL", 2));
+    let mut snapshot = converged_snapshot(&first);
+    snapshot.venues.insert("closed".to_owned(), applied_stack(first.venues[0].stack.as_ref().expect("it is deployed")));
     let mut plan = plan(&desired, &snapshot, &[]);
     plan.conflicts.push(Conflict {
-        address: Address { venue: "annexe".to_owned(), kind: Kind::Secret },
+        address: ResourceAddress { venue: "annexe".to_owned(), kind: ResourceKind::Secret },
         name: "sync/annexe".to_owned(),
         owner: None,
         mismatch: None,
     });
     plan.protected.push("closed".to_owned());
-    plan.unreadable.push(Unreadable { address: None, reason: "logs:DescribeLogGroups: AccessDenied".to_owned() });
+    plan.unreadable
+        .push(UnreadableResource { address: None, reason: "logs:DescribeLogGroups: AccessDenied".to_owned() });
     plan.notes.push("marina is blocked and not deployed: no account yet (next step: ask; owner: ops)".to_owned());
-    let cost = estimate(&desired, &snapshot, &[], &Assumptions::default());
+    let cost = estimate(&desired, &snapshot, &[], &CostAssumptions::default());
     (plan, cost)
 }
 
@@ -53,9 +54,9 @@ pub const HOSTILE: [&str; 12] = [
     "\u{7}\u{1b}[31mred\u{9b}0m\r\nnext",
 ];
 
-fn hostile_plan(text: &str) -> (Plan, Estimate) {
-    let (plan, mut cost) = everything();
-    let address = Address { venue: text.to_owned(), kind: Kind::Function };
+fn hostile_plan(text: &str) -> (Plan, CostEstimate) {
+    let (plan, mut cost) = full_plan();
+    let address = ResourceAddress { venue: text.to_owned(), kind: ResourceKind::Function };
     let attribute = |before: Option<Value>, after: Option<Value>| AttributeChange {
         path: format!("environment.{text}"),
         before,
@@ -81,7 +82,7 @@ fn hostile_plan(text: &str) -> (Plan, Estimate) {
             mismatch: None,
         }],
         protected: vec![text.to_owned()],
-        unreadable: vec![Unreadable { address: Some(address), reason: text.to_owned() }],
+        unreadable: vec![UnreadableResource { address: Some(address), reason: text.to_owned() }],
         notes: vec![text.to_owned()],
         ..plan
     };
@@ -104,35 +105,35 @@ pub fn tag_names(html: &str) -> Vec<String> {
 
 #[test]
 fn markdown_of_a_plan() {
-    let (plan, cost) = everything();
+    let (plan, cost) = full_plan();
     insta::assert_snapshot!(plan_markdown(&plan, Some(&cost)));
 }
 
 #[test]
 fn html_of_a_plan() {
-    let (plan, cost) = everything();
+    let (plan, cost) = full_plan();
     let html = plan_html(&plan, Some(&cost));
     insta::assert_snapshot!(&html[html.find("<body>").expect("a body")..]);
 }
 
 #[test]
 fn a_plan_without_changes() {
-    let desired = wanted(MANIFEST);
-    let snapshot = converged(&desired);
+    let desired = desired_from(MANIFEST);
+    let snapshot = converged_snapshot(&desired);
     let plan = plan(&desired, &snapshot, &[]);
-    let cost = estimate(&desired, &snapshot, &[], &Assumptions::default());
+    let cost = estimate(&desired, &snapshot, &[], &CostAssumptions::default());
     insta::assert_snapshot!(plan_markdown(&plan, Some(&cost)));
     assert!(plan_html(&plan, None).contains("<strong>No changes.</strong> All 16 resources match the manifest."));
 }
 
 #[test]
 fn escapes_hostile_text_in_the_page() {
-    let (plan, cost) = hostile("plain");
-    let expected = tags(&plan_html(&plan, Some(&cost)));
+    let (plan, cost) = hostile_plan("plain");
+    let expected = tag_names(&plan_html(&plan, Some(&cost)));
     for text in HOSTILE {
-        let (plan, cost) = hostile(text);
+        let (plan, cost) = hostile_plan(text);
         let html = plan_html(&plan, Some(&cost));
-        assert_eq!(tags(&html), expected, "{text:?} must not add an element");
+        assert_eq!(tag_names(&html), expected, "{text:?} must not add an element");
         assert!(!html.contains("\" onload="), "{text:?} must not end an attribute");
         assert!(html.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} must not add a control character");
         assert!(!html.contains('\u{202e}'), "{text:?} must not reverse text");
@@ -141,7 +142,7 @@ fn escapes_hostile_text_in_the_page() {
 
 #[test]
 fn the_page_loads_nothing_from_elsewhere() {
-    let (plan, cost) = everything();
+    let (plan, cost) = full_plan();
     let html = plan_html(&plan, Some(&cost));
     for word in
         ["src=", "href=\"h", "href=\"/", "url(", "@import", "<script", "<img", "<link", "<form", " style=", "onclick"]
@@ -153,11 +154,11 @@ fn the_page_loads_nothing_from_elsewhere() {
 
 #[test]
 fn escapes_hostile_text_in_the_markdown() {
-    let (plan, cost) = hostile("plain");
+    let (plan, cost) = hostile_plan("plain");
     let expected = plan_markdown(&plan, Some(&cost));
     let lines = expected.lines().count();
     for text in HOSTILE {
-        let (plan, cost) = hostile(text);
+        let (plan, cost) = hostile_plan(text);
         let markdown = plan_markdown(&plan, Some(&cost));
         assert_eq!(markdown.lines().count(), lines, "{text:?} must not start a line:\n{markdown}");
         let fences: Vec<&str> = markdown.lines().filter(|line| line.starts_with("```")).collect();
@@ -176,12 +177,16 @@ fn escapes_hostile_text_in_the_markdown() {
                 continue;
             }
             if line.starts_with("<summary>") {
-                assert_eq!(tags(line), tags(plain), "{text:?} must not add an element: {line}");
+                assert_eq!(tag_names(line), tag_names(plain), "{text:?} must not add an element: {line}");
                 continue;
             }
-            assert_eq!(tags(&unescaped(line)), tags(&unescaped(plain)), "{text:?} must not add an element: {line}");
-            assert_eq!(cells(line), cells(plain), "{text:?} must not add a cell: {line}");
-            assert!(!markup(line), "{text:?} must not add markup: {line}");
+            assert_eq!(
+                tag_names(&remove_escapes(line)),
+                tag_names(&remove_escapes(plain)),
+                "{text:?} must not add an element: {line}"
+            );
+            assert_eq!(count_cells(line), count_cells(plain), "{text:?} must not add a cell: {line}");
+            assert!(!has_markup(line), "{text:?} must not add markup: {line}");
         }
     }
 }
@@ -202,24 +207,24 @@ pub fn remove_escapes(line: &str) -> String {
 }
 
 pub fn count_cells(line: &str) -> usize {
-    unescaped(line).matches('|').count()
+    remove_escapes(line).matches('|').count()
 }
 
 /// Whether a line of Markdown has a link, an image, emphasis, code, a mention or an issue.
 pub fn has_markup(line: &str) -> bool {
-    let line = unescaped(line);
+    let line = remove_escapes(line);
     let body = line.trim_start_matches(['#', '-', ' ']);
     ["](", "**", "_no_", "`", "@", "#", "://", "www.", "~~", "$"].iter().any(|sign| body.contains(sign))
 }
 
 #[test]
 fn lists_venues_that_do_not_fit_into_a_comment() {
-    let (mut plan, cost) = everything();
+    let (mut plan, cost) = full_plan();
     let change = plan.changes[0].clone();
     assert_eq!(change.action, Action::Update);
     plan.changes = (0..200)
         .map(|index| Change {
-            address: Address { venue: format!("venue-{index}"), kind: Kind::Role },
+            address: ResourceAddress { venue: format!("venue-{index}"), kind: ResourceKind::Role },
             reason: "x".repeat(400),
             ..change.clone()
         })
@@ -232,7 +237,7 @@ fn lists_venues_that_do_not_fit_into_a_comment() {
 #[test]
 fn marks_values_known_after_apply_and_shows_cost_only_with_an_estimate() {
     let snapshot = Snapshot::default();
-    let desired = wanted(MANIFEST);
+    let desired = desired_from(MANIFEST);
     let plan = plan(&desired, &snapshot, &[]);
     for document in [plan_markdown(&plan, None), plan_html(&plan, None)] {
         assert!(document.contains("(known after apply)"));
@@ -253,7 +258,7 @@ fn the_command_prints_the_requested_format() {
     std::fs::write(directory.path().join("venues.toml"), MANIFEST).expect("written");
     std::fs::write(directory.path().join("bootstrap"), "#!/bin/sh\nexit 1\n").expect("written");
     let printed = |args: &[&str]| {
-        let output = deployer(directory.path(), args);
+        let output = run_deployer_plan(directory.path(), args);
         assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("it is text")
     };
@@ -271,6 +276,6 @@ fn the_command_prints_the_requested_format() {
     );
     assert!(printed(&["--format", "markdown"]).starts_with("## Plan: 16 to create"));
     assert!(printed(&["--format", "html", "--color", "always"]).starts_with("<!DOCTYPE html>\n"));
-    let refused = deployer(directory.path(), &["--json", "--format", "html"]);
+    let refused = run_deployer_plan(directory.path(), &["--json", "--format", "html"]);
     assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0));
 }

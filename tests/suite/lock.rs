@@ -3,40 +3,40 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deployer_aws::lock::{Lock, Locks, Options};
+use deployer_aws::lock::{DeploymentLocks, HeldLock, LockOptions};
 use deployer_aws::{Aws, Call as _};
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::desired::Scope;
 use deployer_core::exit_code::ExitCode;
 
 struct LockFixture {
     aws: Aws,
-    locks: Locks,
+    locks: DeploymentLocks,
     directory: tempfile::TempDir,
 }
 
 fn lock_fixture() -> LockFixture {
-    let aws = Aws::for_local("us-east-1", Cloud::in_memory(CloudConfig::default()).http_client(), None);
+    let aws = Aws::for_local("us-east-1", EmbeddedCloud::in_memory(CloudConfig::default()).http_client(), None);
     let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
-    let locks = Locks::new(&aws, &scope, "sync");
+    let locks = DeploymentLocks::new(&aws, &scope, "sync");
     LockFixture { aws, locks, directory: tempfile::tempdir().expect("a temporary directory") }
 }
 
 /// Options that don't wait, on the machine with this directory.
-fn immediate_options(directory: &Path) -> Options {
-    Options { poll: Duration::from_millis(5), ..Options::new(Duration::ZERO, directory, "deployer apply") }
+fn immediate_options(directory: &Path) -> LockOptions {
+    LockOptions { poll: Duration::from_millis(5), ..LockOptions::new(Duration::ZERO, directory, "deployer apply") }
 }
 
-async fn acquire_lock(place: &LockFixture, options: &Options) -> Result<Lock, deployer_core::error::Error> {
+async fn acquire_lock(place: &LockFixture, options: &LockOptions) -> Result<HeldLock, deployer_core::error::Error> {
     place.locks.acquire(options, |_| {}).await
 }
 
 #[tokio::test]
 async fn refuses_a_held_lock_and_names_its_holder() {
-    let place = place();
+    let place = lock_fixture();
     let elsewhere = tempfile::tempdir().expect("a temporary directory");
-    let lock = take(&place, &at_once(place.directory.path())).await.expect("the lock is free");
-    let error = take(&place, &at_once(elsewhere.path())).await.expect_err("the lock is held");
+    let lock = acquire_lock(&place, &immediate_options(place.directory.path())).await.expect("the lock is free");
+    let error = acquire_lock(&place, &immediate_options(elsewhere.path())).await.expect_err("the lock is held");
     assert_eq!(error.code, ExitCode::Refused);
     let text = error.to_string();
     let process = format!("process {}", std::process::id());
@@ -45,19 +45,19 @@ async fn refuses_a_held_lock_and_names_its_holder() {
         "{text}"
     );
     lock.release().await.expect("the lock is released");
-    assert_eq!(place.locks.find().await.expect("the locks are readable"), []);
-    take(&place, &at_once(elsewhere.path())).await.expect("the lock is free again");
+    assert_eq!(place.locks.find_locks().await.expect("the locks are readable"), []);
+    acquire_lock(&place, &immediate_options(elsewhere.path())).await.expect("the lock is free again");
 }
 
 #[tokio::test]
 async fn acquires_the_lock_once_it_is_released() {
-    let place = place();
-    let lock = take(&place, &at_once(place.directory.path())).await.expect("the lock is free");
-    let options = Options { timeout: Duration::from_secs(60), ..at_once(place.directory.path()) };
+    let place = lock_fixture();
+    let lock = acquire_lock(&place, &immediate_options(place.directory.path())).await.expect("the lock is free");
+    let options = LockOptions { timeout: Duration::from_secs(60), ..immediate_options(place.directory.path()) };
     let (told, mut waits) = tokio::sync::mpsc::unbounded_channel();
     let locks = place.locks.clone();
     let second = tokio::spawn(async move {
-        let on_wait = |held: &deployer_aws::lock::Found| drop(told.send(held.describe()));
+        let on_wait = |held: &deployer_aws::lock::FoundLock| drop(told.send(held.describe_holder()));
         locks.acquire(&options, on_wait).await.map(drop)
     });
     let held_by = waits.recv().await.expect("the holder is reported");
@@ -70,7 +70,7 @@ async fn acquires_the_lock_once_it_is_released() {
 async fn never_has_two_holders_at_once() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
-    let place = place();
+    let place = lock_fixture();
     let inside = Arc::new(AtomicU32::new(0));
     let tasks: Vec<_> = (0..8)
         .map(|_| {
@@ -78,7 +78,7 @@ async fn never_has_two_holders_at_once() {
             tokio::spawn(async move {
                 // Each task simulates a machine of its own.
                 let directory = tempfile::tempdir().expect("a temporary directory");
-                let options = Options { timeout: Duration::from_secs(60), ..at_once(directory.path()) };
+                let options = LockOptions { timeout: Duration::from_secs(60), ..immediate_options(directory.path()) };
                 let lock = locks.acquire(&options, |_| {}).await.expect("everyone gets a turn");
                 assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two hold the lock");
                 for _ in 0..20 {
@@ -96,7 +96,7 @@ async fn never_has_two_holders_at_once() {
 
 /// Acquires a lock whose holder then dies: the lock is neither released nor renewed.
 async fn die_holding(place: &LockFixture, directory: &Path, lease: Duration) {
-    let options = Options { lease, ..at_once(directory) };
+    let options = LockOptions { lease, ..immediate_options(directory) };
     let locks = place.locks.clone();
     // The renewal ends with its runtime, as it does when a process dies.
     std::thread::spawn(move || {
@@ -109,31 +109,38 @@ async fn die_holding(place: &LockFixture, directory: &Path, lease: Duration) {
 
 #[tokio::test]
 async fn takes_over_the_lock_of_a_dead_local_process_at_once() {
-    let place = place();
+    let place = lock_fixture();
     die_holding(&place, place.directory.path(), Duration::from_secs(60)).await;
-    assert_eq!(place.locks.find().await.expect("the locks are readable").len(), 1, "the lock still exists");
+    assert_eq!(place.locks.find_locks().await.expect("the locks are readable").len(), 1, "the lock still exists");
     let elsewhere = tempfile::tempdir().expect("a temporary directory");
-    take(&place, &at_once(elsewhere.path())).await.expect_err("another machine can't know that the holder died");
-    take(&place, &at_once(place.directory.path())).await.expect("this machine knows that the holder died");
-    assert_eq!(place.locks.find().await.expect("the locks are readable").len(), 1, "the old lock is gone");
+    acquire_lock(&place, &immediate_options(elsewhere.path()))
+        .await
+        .expect_err("another machine can't know that the holder died");
+    acquire_lock(&place, &immediate_options(place.directory.path()))
+        .await
+        .expect("this machine knows that the holder died");
+    assert_eq!(place.locks.find_locks().await.expect("the locks are readable").len(), 1, "the old lock is gone");
 }
 
 #[tokio::test]
 async fn takes_over_a_lock_that_is_not_renewed() {
-    let place = place();
+    let place = lock_fixture();
     let elsewhere = tempfile::tempdir().expect("a temporary directory");
     die_holding(&place, place.directory.path(), Duration::from_millis(20)).await;
-    let options =
-        Options { timeout: Duration::from_secs(60), lease: Duration::from_millis(20), ..at_once(elsewhere.path()) };
-    take(&place, &options).await.expect("the lease ran out while waiting");
+    let options = LockOptions {
+        timeout: Duration::from_secs(60),
+        lease: Duration::from_millis(20),
+        ..immediate_options(elsewhere.path())
+    };
+    acquire_lock(&place, &options).await.expect("the lease ran out while waiting");
 }
 
 #[tokio::test]
 async fn takes_over_a_long_expired_lock_at_once() {
-    let place = place();
+    let place = lock_fixture();
     let elsewhere = tempfile::tempdir().expect("a temporary directory");
     die_holding(&place, place.directory.path(), Duration::from_secs(60)).await;
-    let name = place.locks.find().await.expect("the locks are readable")[0].name.clone();
+    let name = place.locks.find_locks().await.expect("the locks are readable")[0].name.clone();
     let arn = format!("arn:aws:logs:us-east-1:123456789012:log-group:{name}");
     let request = place.aws.logs.tag_resource().resource_arn(arn);
     request
@@ -142,33 +149,37 @@ async fn takes_over_a_long_expired_lock_at_once() {
         .await
         .call("logs:TagResource")
         .expect("tagged");
-    take(&place, &at_once(elsewhere.path())).await.expect("the lock expired long ago");
+    acquire_lock(&place, &immediate_options(elsewhere.path())).await.expect("the lock expired long ago");
 }
 
 #[tokio::test]
 async fn tells_the_holder_that_its_lock_was_removed() {
-    let place = place();
-    let options = Options { lease: Duration::from_millis(40), ..at_once(place.directory.path()) };
-    let lock = take(&place, &options).await.expect("the lock is free");
-    let name = place.locks.find().await.expect("the locks are readable")[0].name.clone();
-    place.locks.delete(&name).await.expect("the lock is removed");
-    lock.lost().cancelled().await;
+    let place = lock_fixture();
+    let options = LockOptions { lease: Duration::from_millis(40), ..immediate_options(place.directory.path()) };
+    let lock = acquire_lock(&place, &options).await.expect("the lock is free");
+    let name = place.locks.find_locks().await.expect("the locks are readable")[0].name.clone();
+    place.locks.delete_lock(&name).await.expect("the lock is removed");
+    lock.lost_token().cancelled().await;
 }
 
 #[tokio::test]
 async fn never_takes_over_a_log_group_that_is_not_a_lock() {
-    let place = place();
+    let place = lock_fixture();
     let request = place.aws.logs.create_log_group().log_group_name("/deployer/sync/lock/7");
     request.send().await.call("logs:CreateLogGroup").expect("created");
-    let error = take(&place, &at_once(place.directory.path())).await.expect_err("the log group isn't a lock");
+    let error =
+        acquire_lock(&place, &immediate_options(place.directory.path())).await.expect_err("the log group isn't a lock");
     assert!(error.to_string().contains("/deployer/sync/lock/7"), "{error}");
 }
 
 #[tokio::test]
 async fn locks_deployments_independently() {
-    let place = place();
+    let place = lock_fixture();
     let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
-    let other = Locks::new(&place.aws, &scope, "sync2");
-    let _lock = take(&place, &at_once(place.directory.path())).await.expect("the lock is free");
-    other.acquire(&at_once(place.directory.path()), |_| {}).await.expect("the other deployment's lock is free");
+    let other = DeploymentLocks::new(&place.aws, &scope, "sync2");
+    let _lock = acquire_lock(&place, &immediate_options(place.directory.path())).await.expect("the lock is free");
+    other
+        .acquire(&immediate_options(place.directory.path()), |_| {})
+        .await
+        .expect("the other deployment's lock is free");
 }

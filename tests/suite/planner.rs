@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use deployer::render::plan_text;
-use deployer_core::desired::{Desired, Scope, desired};
+use deployer_core::desired::{Desired, Scope, derive_desired};
 use deployer_core::manifest;
 use deployer_core::plan::{Action, Operation, Plan, invariants, plan};
 use deployer_core::resource::{
-    Kind, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret, LiveStack, Observed,
-    SECRET_ARN_PLACEHOLDER, Stack,
+    DesiredStack, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret, LiveStack,
+    Observed, ResourceKind, SECRET_ARN_PLACEHOLDER,
 };
 use deployer_core::snapshot::Snapshot;
 use proptest::prelude::*;
@@ -38,13 +38,14 @@ kind = "tripleseat"
 "#;
 
 pub fn desired_from(manifest: &str) -> Desired {
-    let loaded = manifest::parse(manifest, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+    let loaded =
+        manifest::parse_manifest(manifest, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
     let scope = Scope { account: "123456789012".to_owned(), region: "eu-west-1".to_owned() };
-    desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
+    derive_desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
 }
 
 /// What AWS has after `stack` is applied.
-pub fn applied_stack(stack: &Stack) -> LiveStack {
+pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
     let arn = format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}-AbCdEf", stack.secret.name);
     let mut configuration = stack.function.configuration.clone();
     for value in configuration.environment.values_mut().filter(|value| *value == SECRET_ARN_PLACEHOLDER) {
@@ -101,13 +102,14 @@ pub fn applied_stack(stack: &Stack) -> LiveStack {
 
 /// What AWS has after all of `desired` is applied.
 pub fn converged_snapshot(desired: &Desired) -> Snapshot {
-    let venues = desired.venues.iter().filter_map(|venue| Some((venue.venue.clone(), applied(venue.stack.as_ref()?))));
+    let venues =
+        desired.venues.iter().filter_map(|venue| Some((venue.venue.clone(), applied_stack(venue.stack.as_ref()?))));
     Snapshot { venues: venues.collect(), ..Snapshot::default() }
 }
 
 fn plan_checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
     let plan = plan(desired, snapshot, &[]);
-    assert_eq!(invariants::violations(&plan, desired, snapshot), Vec::<String>::new());
+    assert_eq!(invariants::find_violations(&plan, desired, snapshot), Vec::<String>::new());
     plan
 }
 
@@ -118,7 +120,7 @@ fn rendered_text(plan: &Plan) -> String {
 /// `venue/kind: call, call` for each change.
 fn describe_calls(plan: &Plan) -> Vec<String> {
     let line = |change: &deployer_core::plan::Change| {
-        let calls: Vec<&str> = change.operations.iter().map(Operation::call).collect();
+        let calls: Vec<&str> = change.operations.iter().map(Operation::call_name).collect();
         format!("{}: {}", change.address, calls.join(", "))
     };
     plan.changes.iter().map(line).collect()
@@ -138,17 +140,17 @@ pub fn expect_present<T>(observed: &mut Observed<T>) -> &mut T {
 
 #[test]
 fn plans_no_changes_after_an_apply() {
-    let desired = wanted(MANIFEST);
-    let plan = checked(&desired, &converged(&desired));
+    let desired = desired_from(MANIFEST);
+    let plan = plan_checked(&desired, &converged_snapshot(&desired));
     assert_eq!((plan.changes.len(), plan.unchanged), (0, 16));
 }
 
 #[test]
 fn creates_missing_resources_in_dependency_order() {
-    let desired = wanted(MANIFEST);
-    let plan = checked(&desired, &Snapshot::default());
-    assert_eq!(plan.summary().create, 16);
-    insta::assert_snapshot!(calls(&plan)[..8].join("\n"), @"
+    let desired = desired_from(MANIFEST);
+    let plan = plan_checked(&desired, &Snapshot::default());
+    assert_eq!(plan.summarize_changes().create, 16);
+    insta::assert_snapshot!(describe_calls(&plan)[..8].join("\n"), @"
     harbour/role: iam:CreateRole, iam:PutRolePolicy
     harbour/secret: secretsmanager:CreateSecret
     harbour/log-group: logs:CreateLogGroup, logs:PutRetentionPolicy
@@ -162,16 +164,18 @@ fn creates_missing_resources_in_dependency_order() {
 
 #[test]
 fn renders_a_plan_as_text() {
-    let desired = wanted(&MANIFEST.replace(r#"status = "paused""#, "memory_mb = 256"));
-    let mut snapshot = converged(&wanted(MANIFEST));
-    snapshot.venues.insert("closed".to_owned(), applied(wanted(MANIFEST).venues[0].stack.as_ref().expect("deployed")));
+    let desired = desired_from(&MANIFEST.replace(r#"status = "paused""#, "memory_mb = 256"));
+    let mut snapshot = converged_snapshot(&desired_from(MANIFEST));
+    snapshot
+        .venues
+        .insert("closed".to_owned(), applied_stack(desired_from(MANIFEST).venues[0].stack.as_ref().expect("deployed")));
     let plan = plan(&desired, &snapshot, &[]);
-    insta::assert_snapshot!(text(&plan));
+    insta::assert_snapshot!(rendered_text(&plan));
 }
 
 #[test]
 fn each_edit_changes_only_its_attributes() {
-    let applied = converged(&wanted(MANIFEST));
+    let applied = converged_snapshot(&desired_from(MANIFEST));
     let edits = [
         ("display_name = \"Harbour\"", "display_name = \"Harbour\"\nmemory_mb = 512"),
         ("display_name = \"Harbour\"", "display_name = \"Harbour\"\ntimeout = \"2m\""),
@@ -183,7 +187,7 @@ fn each_edit_changes_only_its_attributes() {
         ("display_name = \"Harbour\"", "display_name = \"Harbour\"\narchitecture = \"arm64\""),
     ];
     let changed = edits.map(|(from, to)| {
-        let plan = checked(&wanted(&MANIFEST.replacen(from, to, 1)), &applied);
+        let plan = plan_checked(&desired_from(&MANIFEST.replacen(from, to, 1)), &applied);
         let attributes: Vec<String> = plan
             .changes
             .iter()
@@ -201,74 +205,89 @@ fn fixes_drift_with_the_matching_call() {
     type Drift = (&'static str, fn(&mut LiveStack));
     let drifts: [Drift; 14] = [
         ("variable added", |live| {
-            present(&mut live.function).configuration.environment.insert("API_KEY".to_owned(), "topsecret".to_owned());
+            expect_present(&mut live.function)
+                .configuration
+                .environment
+                .insert("API_KEY".to_owned(), "topsecret".to_owned());
         }),
-        ("code", |live| present(&mut live.function).configuration.code_sha256 = "other".to_owned()),
-        ("concurrency", |live| present(&mut live.function).reserved_concurrency = None),
-        ("alias moved", |live| present(&mut live.alias).configuration.memory_mb = 1024),
-        ("retries", |live| present(&mut live.alias).maximum_retry_attempts = None),
-        ("rule disabled", |live| present(&mut live.rule).enabled = false),
+        ("code", |live| expect_present(&mut live.function).configuration.code_sha256 = "other".to_owned()),
+        ("concurrency", |live| expect_present(&mut live.function).reserved_concurrency = None),
+        ("alias moved", |live| expect_present(&mut live.alias).configuration.memory_mb = 1024),
+        ("retries", |live| expect_present(&mut live.alias).maximum_retry_attempts = None),
+        ("rule disabled", |live| expect_present(&mut live.rule).enabled = false),
         ("target doubled", |live| {
-            let mut second = present(&mut live.rule).targets[0].clone();
+            let mut second = expect_present(&mut live.rule).targets[0].clone();
             second.id = "second".to_owned();
-            present(&mut live.rule).targets.push(second);
+            expect_present(&mut live.rule).targets.push(second);
         }),
-        ("target gone", |live| present(&mut live.rule).targets.clear()),
+        ("target gone", |live| expect_present(&mut live.rule).targets.clear()),
         ("permission gone", |live| live.permission = Observed::Absent),
-        ("permission widened", |live| present(&mut live.permission).source_arn = None),
+        ("permission widened", |live| expect_present(&mut live.permission).source_arn = None),
         ("policy added", |live| {
-            present(&mut live.role).policies.insert("extra".to_owned(), serde_json::json!({}));
+            expect_present(&mut live.role).policies.insert("extra".to_owned(), serde_json::json!({}));
         }),
-        ("trust", |live| present(&mut live.role).trust = serde_json::json!({ "Statement": [] })),
-        ("retention removed", |live| present(&mut live.log_group).retention_days = None),
-        ("venue tag removed", |live| drop(present(&mut live.secret).tags.remove("deployer:venue"))),
+        ("trust", |live| expect_present(&mut live.role).trust = serde_json::json!({ "Statement": [] })),
+        ("retention removed", |live| expect_present(&mut live.log_group).retention_days = None),
+        ("venue tag removed", |live| drop(expect_present(&mut live.secret).tags.remove("deployer:venue"))),
     ];
-    let desired = wanted(MANIFEST);
+    let desired = desired_from(MANIFEST);
     let found = drifts.map(|(name, drift)| {
-        let mut snapshot = converged(&desired);
-        drift(harbour(&mut snapshot));
-        let plan = checked(&desired, &snapshot);
-        assert!(!text(&plan).contains("topsecret"), "the value of an undeclared variable is hidden");
-        format!("{name}: {}", calls(&plan).join("; "))
+        let mut snapshot = converged_snapshot(&desired);
+        drift(harbour_stack(&mut snapshot));
+        let plan = plan_checked(&desired, &snapshot);
+        assert!(!rendered_text(&plan).contains("topsecret"), "the value of an undeclared variable is hidden");
+        format!("{name}: {}", describe_calls(&plan).join("; "))
     });
     insta::assert_snapshot!(found.join("\n"));
 }
 
 #[test]
 fn ignores_equivalent_policies() {
-    let desired = wanted(MANIFEST);
-    let mut snapshot = converged(&desired);
-    let role = present(&mut harbour(&mut snapshot).role);
+    let desired = desired_from(MANIFEST);
+    let mut snapshot = converged_snapshot(&desired);
+    let role = expect_present(&mut harbour_stack(&mut snapshot).role);
     let mut policy = role.policies["sync"].clone();
     policy["Statement"][0]["Action"] = serde_json::json!(["secretsmanager:GetSecretValue"]);
     policy["Statement"][1]["Action"] = serde_json::json!(["logs:PutLogEvents", "logs:CreateLogStream"]);
     role.policies.insert("sync".to_owned(), policy);
     role.trust["Statement"] = role.trust["Statement"][0].clone();
-    assert!(checked(&desired, &snapshot).changes.is_empty());
+    assert!(plan_checked(&desired, &snapshot).changes.is_empty());
 }
 
 #[test]
 fn reports_resources_of_other_owners_as_conflicts() {
-    let desired = wanted(MANIFEST);
-    let mut snapshot = converged(&desired);
-    present(&mut harbour(&mut snapshot).function).tags.insert("deployer:deployment".to_owned(), "other".to_owned());
-    let plan = checked(&desired, &snapshot);
+    let desired = desired_from(MANIFEST);
+    let mut snapshot = converged_snapshot(&desired);
+    expect_present(&mut harbour_stack(&mut snapshot).function)
+        .tags
+        .insert("deployer:deployment".to_owned(), "other".to_owned());
+    let plan = plan_checked(&desired, &snapshot);
     assert!(plan.changes.is_empty());
     assert_eq!(plan.conflicts.len(), 1);
-    insta::assert_snapshot!(text(&plan));
+    insta::assert_snapshot!(rendered_text(&plan));
 }
 
 #[test]
 fn leaves_unreadable_resources_and_their_dependents_alone() {
-    let desired = wanted(MANIFEST);
-    let mut snapshot = converged(&desired);
-    *harbour(&mut snapshot) =
+    let desired = desired_from(MANIFEST);
+    let mut snapshot = converged_snapshot(&desired);
+    *harbour_stack(&mut snapshot) =
         LiveStack { role: Observed::Unreadable("iam:GetRole: AccessDenied: no".to_owned()), ..LiveStack::default() };
-    let plan = checked(&desired, &snapshot);
-    let kinds: Vec<Kind> = plan.changes.iter().map(|change| change.address.kind).collect();
-    assert_eq!(kinds, [Kind::Secret, Kind::LogGroup, Kind::Rule]);
-    let unread: Vec<Kind> = plan.unreadable.iter().filter_map(|unread| Some(unread.address.as_ref()?.kind)).collect();
-    assert_eq!(unread, [Kind::Role, Kind::Function, Kind::Alias, Kind::Permission, Kind::Target]);
+    let plan = plan_checked(&desired, &snapshot);
+    let kinds: Vec<ResourceKind> = plan.changes.iter().map(|change| change.address.kind).collect();
+    assert_eq!(kinds, [ResourceKind::Secret, ResourceKind::LogGroup, ResourceKind::Rule]);
+    let unread: Vec<ResourceKind> =
+        plan.unreadable.iter().filter_map(|unread| Some(unread.address.as_ref()?.kind)).collect();
+    assert_eq!(
+        unread,
+        [
+            ResourceKind::Role,
+            ResourceKind::Function,
+            ResourceKind::Alias,
+            ResourceKind::Permission,
+            ResourceKind::Target
+        ]
+    );
 }
 
 #[test]
@@ -279,8 +298,8 @@ fn gives_the_blocker_as_the_reason_for_each_deletion() {
          next_step = \"renew\", since = 2026-01-01 }",
         1,
     );
-    let plan = checked(&wanted(&blocked), &converged(&wanted(MANIFEST)));
-    assert_eq!(plan.summary().delete, 8);
+    let plan = plan_checked(&desired_from(&blocked), &converged_snapshot(&desired_from(MANIFEST)));
+    assert_eq!(plan.summarize_changes().delete, 8);
     assert!(plan.changes.iter().all(|change| change.reason == "harbour is blocked: The license ended"));
 }
 
@@ -288,20 +307,20 @@ fn gives_the_blocker_as_the_reason_for_each_deletion() {
 fn protects_a_venue_whose_protection_is_removed_in_the_same_edit() {
     let protected = MANIFEST.replacen("display_name = \"Mill\"", "display_name = \"Mill\"\nprotect = true", 1);
     let only_harbour = &MANIFEST[..MANIFEST.find("[venues.mill]").expect("the manifest has mill")];
-    let plan = checked(&wanted(only_harbour), &converged(&wanted(&protected)));
+    let plan = plan_checked(&desired_from(only_harbour), &converged_snapshot(&desired_from(&protected)));
     assert_eq!(plan.protected, ["mill"]);
 }
 
 #[test]
 fn restores_a_secret_that_is_scheduled_for_deletion() {
-    let desired = wanted(MANIFEST);
-    let mut snapshot = converged(&desired);
-    let live = harbour(&mut snapshot);
-    live.secret = Observed::PendingDeletion(present(&mut live.secret).clone());
-    let plan = checked(&desired, &snapshot);
+    let desired = desired_from(MANIFEST);
+    let mut snapshot = converged_snapshot(&desired);
+    let live = harbour_stack(&mut snapshot);
+    live.secret = Observed::PendingDeletion(expect_present(&mut live.secret).clone());
+    let plan = plan_checked(&desired, &snapshot);
     assert_eq!(plan.changes.len(), 1);
     assert_eq!(plan.changes[0].action, Action::Restore);
-    assert_eq!(calls(&plan), ["harbour/secret: secretsmanager:RestoreSecret"]);
+    assert_eq!(describe_calls(&plan), ["harbour/secret: secretsmanager:RestoreSecret"]);
 }
 
 proptest! {
@@ -309,26 +328,26 @@ proptest! {
     /// isn't ours.
     #[test]
     fn every_plan_keeps_the_invariants(states in proptest::collection::vec(0_u8..4, 12), declared in any::<bool>()) {
-        let both = wanted(MANIFEST);
-        let mut snapshot = converged(&both);
+        let both = desired_from(MANIFEST);
+        let mut snapshot = converged_snapshot(&both);
         let mut foreign = Vec::new();
         for (index, live) in snapshot.venues.values_mut().enumerate() {
             let mut state = states[index * 6..].iter().copied();
-            change(&mut live.role, state.next(), |role| { role.path = "/elsewhere/".to_owned(); foreign.push(role.name.clone()); });
-            change(&mut live.secret, state.next(), |secret| { secret.tags.clear(); foreign.push(secret.name.clone()); });
-            change(&mut live.log_group, state.next(), |group| { group.tags.clear(); foreign.push(group.name.clone()); });
-            change(&mut live.function, state.next(), |function| { function.tags.clear(); foreign.push(function.name.clone()); });
-            change(&mut live.rule, state.next(), |rule| { rule.tags.clear(); foreign.push(rule.name.clone()); });
-            if live.function.present().is_none() {
+            change_state(&mut live.role, state.next(), |role| { role.path = "/elsewhere/".to_owned(); foreign.push(role.name.clone()); });
+            change_state(&mut live.secret, state.next(), |secret| { secret.tags.clear(); foreign.push(secret.name.clone()); });
+            change_state(&mut live.log_group, state.next(), |group| { group.tags.clear(); foreign.push(group.name.clone()); });
+            change_state(&mut live.function, state.next(), |function| { function.tags.clear(); foreign.push(function.name.clone()); });
+            change_state(&mut live.rule, state.next(), |rule| { rule.tags.clear(); foreign.push(rule.name.clone()); });
+            if live.function.as_present().is_none() {
                 live.alias = live.function.map(|_| unreachable!("the function doesn't exist"));
                 live.permission = live.function.map(|_| unreachable!("the function doesn't exist"));
             }
         }
-        let desired = if declared { both } else { wanted(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("it exists")]) };
+        let desired = if declared { both } else { desired_from(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("it exists")]) };
         let plan = plan(&desired, &snapshot, &[]);
-        prop_assert_eq!(invariants::violations(&plan, &desired, &snapshot), Vec::<String>::new());
+        prop_assert_eq!(invariants::find_violations(&plan, &desired, &snapshot), Vec::<String>::new());
         for operation in plan.changes.iter().flat_map(|change| &change.operations) {
-            let touched = operation.resource();
+            let touched = operation.resource_name();
             prop_assert!(!foreign.iter().any(|name| touched == name || touched.ends_with(&format!(":{name}"))), "{touched}");
         }
     }
@@ -338,25 +357,25 @@ fn change_state<T>(observed: &mut Observed<T>, state: Option<u8>, make_foreign: 
     match state {
         Some(1) => *observed = Observed::Absent,
         Some(2) => *observed = Observed::Unreadable("denied".to_owned()),
-        Some(3) => make_foreign(present(observed)),
+        Some(3) => make_foreign(expect_present(observed)),
         _ => {}
     }
 }
 
 #[test]
 fn a_plan_with_a_credential_breaks_the_invariants() {
-    let desired = wanted(MANIFEST);
+    let desired = desired_from(MANIFEST);
     let mut literal = desired.clone();
     let stack = literal.venues[0].stack.as_mut().expect("deployed");
     stack.secret.references.insert("HUBSPOT_TOKEN".to_owned(), "pat-na1-literal".to_owned());
     stack.function.configuration.environment.insert("HUBSPOT_TOKEN".to_owned(), "env:ANYTHING".to_owned());
     let snapshot = Snapshot::default();
     let plan = plan(&literal, &snapshot, &[]);
-    let violations = invariants::violations(&plan, &literal, &snapshot);
+    let violations = invariants::find_violations(&plan, &literal, &snapshot);
     let expected = [
         "harbour/secret: secretsmanager:CreateSecret would contain a credential",
         "harbour/function: lambda:CreateFunction would contain a credential",
     ];
     assert_eq!(violations, expected);
-    assert_eq!(invariants::violations_of_calls(&plan), expected);
+    assert_eq!(invariants::find_call_violations(&plan), expected);
 }

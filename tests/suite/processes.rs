@@ -6,13 +6,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use deployer_cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
+use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 
-use crate::world::manifest;
+use crate::world::two_venue_manifest;
 
 /// A cloud on a socket, and a directory with a manifest.
 pub struct Site {
-    pub cloud: Cloud,
+    pub cloud: EmbeddedCloud,
     pub directory: tempfile::TempDir,
     address: String,
     _runtime: tokio::runtime::Runtime,
@@ -27,14 +27,14 @@ impl Site {
     pub fn in_account(account: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(8).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let cloud = Cloud::in_memory(CloudConfig { account: account.to_owned(), ..CloudConfig::default() });
+        let cloud = EmbeddedCloud::in_memory(CloudConfig { account: account.to_owned(), ..CloudConfig::default() });
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port is free");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let served = cloud.clone();
-        runtime.spawn(async move { served.serve(listener, std::future::pending()).await });
+        runtime.spawn(async move { served.serve_requests(listener, std::future::pending()).await });
         let site = Self { cloud, directory: tempfile::tempdir().expect("a directory"), address, _runtime: runtime };
-        site.write("venues.toml", &manifest("sync"));
-        site.write("bootstrap", "#!/bin/sh\nexit 1\n");
+        site.write_file("venues.toml", &two_venue_manifest("sync"));
+        site.write_file("bootstrap", "#!/bin/sh\nexit 1\n");
         site
     }
 
@@ -67,23 +67,23 @@ impl Site {
 
     /// Runs a command to its end, and returns its exit code and everything it printed.
     pub fn run_deployer(&self, args: &[&str]) -> (i32, String) {
-        printed(&self.command(args).output().expect("it starts"))
+        exit_and_output(&self.deployer_command(args).output().expect("it starts"))
     }
 
     /// The write calls since the last time this was called.
     pub fn take_write_calls(&self) -> Vec<String> {
-        let writes = self.cloud.writes().into_iter().filter(|call| call.service != "sts");
+        let writes = self.cloud.recorded_writes().into_iter().filter(|call| call.service != "sts");
         let writes = writes.map(|call| call.to_string()).collect();
         self.cloud.forget_calls();
         writes
     }
 
     pub fn run_apply(&self) -> (i32, String) {
-        self.run(&APPLY)
+        self.run_deployer(&APPLY)
     }
 
     fn spawn_deployer(&self, args: &[&str]) -> Child {
-        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+        self.deployer_command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     }
 
     /// Blocks every call of `operation`: announces it on the receiver, then waits for the sender.
@@ -91,7 +91,7 @@ impl Site {
         let (arrived, arrivals) = channel();
         let (let_go, permission) = channel::<()>();
         let permission = Mutex::new(permission);
-        self.cloud.set_faults(Some(Arc::new(move |call: &Call| {
+        self.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
             if call.operation == operation && arrived.send(()).is_ok() {
                 // Dropping the sender releases all calls.
                 let wait = || permission.lock().expect("no panic").recv();
@@ -103,7 +103,7 @@ impl Site {
     }
 
     fn lock_names(&self) -> Vec<String> {
-        let groups = self.cloud.with(|cx| cx.regional().logs.groups.keys().cloned().collect::<Vec<_>>());
+        let groups = self.cloud.with_context(|cx| cx.region_state().logs.groups.keys().cloned().collect::<Vec<_>>());
         groups.expect("the cloud's state is readable").into_iter().filter(|name| name.contains("/lock/")).collect()
     }
 }
@@ -132,44 +132,44 @@ fn send_interrupt(child: &Child) {
 #[test]
 fn second_apply_makes_no_write_call() {
     let site = Site::new();
-    let (code, text) = site.apply();
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
-    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is released");
-    site.writes();
-    let (code, text) = site.apply();
+    assert_eq!(site.lock_names(), Vec::<String>::new(), "the lock is released");
+    site.take_write_calls();
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
-    assert_eq!(site.writes(), Vec::<String>::new(), "{text}");
+    assert_eq!(site.take_write_calls(), Vec::<String>::new(), "{text}");
     assert!(text.contains("No changes"), "{text}");
 }
 
 #[test]
 fn refuses_a_concurrent_apply_but_not_a_plan() {
     let site = Site::new();
-    let (arrivals, let_go) = site.hold("CreateFunction");
-    let first = site.spawn(&APPLY);
+    let (arrivals, let_go) = site.hold_calls("CreateFunction");
+    let first = site.spawn_deployer(&APPLY);
     arrivals.recv().expect("the first apply is running");
-    let (code, text) = site.run(&APPLY_OR_NOT);
+    let (code, text) = site.run_deployer(&APPLY_OR_NOT);
     assert_eq!(code, 6, "{text}");
     assert!(text.contains("is locked: deployer apply by ") && text.contains("deployer unlock"), "{text}");
-    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    let (code, text) = site.run_deployer(&["plan", "--artifact", "bootstrap"]);
     assert_eq!(code, 0, "a plan takes no lock: {text}");
     drop(let_go);
-    let (code, text) = end(first);
+    let (code, text) = wait_for_end(first);
     assert_eq!(code, 0, "{text}");
 }
 
 #[test]
 fn concurrent_apply_waits_and_then_has_nothing_to_do() {
     let site = Site::new();
-    let (arrivals, let_go) = site.hold("CreateFunction");
-    let first = site.spawn(&APPLY);
+    let (arrivals, let_go) = site.hold_calls("CreateFunction");
+    let first = site.spawn_deployer(&APPLY);
     arrivals.recv().expect("the first apply is running");
-    let mut second = site.spawn(&["apply", "--yes", "--artifact", "bootstrap", "--json"]);
+    let mut second = site.spawn_deployer(&["apply", "--yes", "--artifact", "bootstrap", "--json"]);
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(second.stdout.take().expect("a pipe")));
     let waits = |line: &String| line.contains(r#""type":"waiting""#) && line.contains("deployer apply by ");
     assert!(lines.by_ref().map(|line| line.expect("text")).any(|line| waits(&line)), "it says whom it waits for");
     drop(let_go);
-    let (code, text) = end(first);
+    let (code, text) = wait_for_end(first);
     assert_eq!(code, 0, "{text}");
     let rest: Vec<String> = lines.map(|line| line.expect("text")).collect();
     assert_eq!(second.wait().expect("it ends").code(), Some(0), "{rest:?}");
@@ -180,10 +180,10 @@ fn concurrent_apply_waits_and_then_has_nothing_to_do() {
 #[test]
 fn ctrl_c_finishes_calls_in_flight_releases_the_lock_and_lists_what_is_left() {
     let site = Site::new();
-    let (arrivals, let_go) = site.hold("CreateFunction");
-    let child = site.spawn(&APPLY);
+    let (arrivals, let_go) = site.hold_calls("CreateFunction");
+    let child = site.spawn_deployer(&APPLY);
     arrivals.recv().expect("the apply is running");
-    interrupt(&child);
+    send_interrupt(&child);
     // The call may continue only once the process has seen the signal, which it announces.
     let mut child = child;
     let mut stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
@@ -198,11 +198,11 @@ fn ctrl_c_finishes_calls_in_flight_releases_the_lock_and_lists_what_is_left() {
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
     assert!(text.contains("Canceled") && text.contains("not started  a/alias"), "{text}");
     assert!(text.contains("To continue, run: deployer apply"), "{text}");
-    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is released");
-    let created = site.cloud.calls().iter().filter(|call| call.operation == "CreateAlias").count();
+    assert_eq!(site.lock_names(), Vec::<String>::new(), "the lock is released");
+    let created = site.cloud.recorded_calls().iter().filter(|call| call.operation == "CreateAlias").count();
     assert_eq!(created, 0, "nothing new was started");
     site.cloud.set_faults(None);
-    let (code, text) = site.apply();
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
 }
 
@@ -210,45 +210,45 @@ fn ctrl_c_finishes_calls_in_flight_releases_the_lock_and_lists_what_is_left() {
 #[test]
 fn second_ctrl_c_stops_immediately_and_the_next_apply_can_continue() {
     let site = Site::new();
-    let (arrivals, let_go) = site.hold("CreateFunction");
-    let mut child = site.spawn(&APPLY);
+    let (arrivals, let_go) = site.hold_calls("CreateFunction");
+    let mut child = site.spawn_deployer(&APPLY);
     arrivals.recv().expect("the apply is running");
     let mut stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
     let mut line = String::new();
-    interrupt(&child);
+    send_interrupt(&child);
     while !line.contains("Finishing the calls in flight") {
         line.clear();
         assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut line).expect("text"), 0, "it announces that it stops");
     }
-    interrupt(&child);
+    send_interrupt(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     site.cloud.set_faults(None);
     drop(let_go);
-    assert_eq!(site.locks().len(), 1, "nobody released it");
-    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    assert_eq!(site.lock_names().len(), 1, "nobody released it");
+    let (code, text) = site.run_deployer(&["plan", "--artifact", "bootstrap"]);
     assert_eq!(code, 0, "a plan ignores an abandoned lock: {text}");
-    let (code, text) = site.run(&APPLY_OR_NOT);
+    let (code, text) = site.run_deployer(&APPLY_OR_NOT);
     assert_eq!(code, 0, "its holder died on this machine: {text}");
-    assert_eq!(site.locks(), Vec::<String>::new());
+    assert_eq!(site.lock_names(), Vec::<String>::new());
 }
 
 #[test]
 fn unlock_shows_the_holder_asks_and_removes_the_lock() {
     let site = Site::new();
-    let (arrivals, let_go) = site.hold("CreateFunction");
-    let mut child = site.spawn(&APPLY);
+    let (arrivals, let_go) = site.hold_calls("CreateFunction");
+    let mut child = site.spawn_deployer(&APPLY);
     arrivals.recv().expect("the apply is running");
     child.kill().expect("it is killed");
     child.wait().expect("it ends");
     site.cloud.set_faults(None);
     drop(let_go);
-    let (code, text) = site.run(&["unlock"]);
+    let (code, text) = site.run_deployer(&["unlock"]);
     assert_eq!(code, 2, "without a terminal it needs --yes: {text}");
     assert!(text.contains("is locked: deployer apply by "), "{text}");
-    assert_eq!(site.locks().len(), 1, "the lock still exists");
-    let (code, text) = site.run(&["unlock", "--yes"]);
-    assert_eq!((code, site.locks()), (0, Vec::new()), "{text}");
-    let (code, text) = site.run(&["unlock"]);
+    assert_eq!(site.lock_names().len(), 1, "the lock still exists");
+    let (code, text) = site.run_deployer(&["unlock", "--yes"]);
+    assert_eq!((code, site.lock_names()), (0, Vec::new()), "{text}");
+    let (code, text) = site.run_deployer(&["unlock"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("isn't locked"), "{text}");
 }
@@ -257,34 +257,34 @@ fn unlock_shows_the_holder_asks_and_removes_the_lock() {
 fn failed_venue_does_not_stop_the_others_and_the_next_apply_completes_it() {
     let site = Site::new();
     let refused = std::sync::atomic::AtomicBool::new(false);
-    site.cloud.set_faults(Some(Arc::new(move |call: &Call| {
+    site.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
         let first = call.operation == "CreateFunction" && !refused.swap(true, std::sync::atomic::Ordering::SeqCst);
         let denied = || ApiError::new(403, "AccessDeniedException", "not authorized to perform lambda:CreateFunction");
-        first.then(|| Injected::Before(Fault::Error(denied())))
+        first.then(|| InjectedFault::Before(CloudFault::Error(denied())))
     })));
-    let (code, text) = site.apply();
+    let (code, text) = site.run_apply();
     assert_eq!(code, 4, "{text}");
     let line = text.lines().find(|line| line.starts_with("Incomplete:")).expect("a summary");
     assert!(line.contains("11 created, 1 failed, 4 not started"), "{text}");
     assert!(text.contains("let the credentials in use do `lambda:CreateFunction`"), "{text}");
     assert!(text.contains("To continue, run: deployer apply"), "{text}");
-    assert_eq!(site.locks(), Vec::<String>::new(), "the lock is released");
-    let (code, text) = site.apply();
+    assert_eq!(site.lock_names(), Vec::<String>::new(), "the lock is released");
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
-    let (code, text) = site.apply();
+    let (code, text) = site.run_apply();
     assert!(code == 0 && text.contains("No changes"), "{text}");
 }
 
 #[test]
 fn refuses_a_manifest_without_venues_despite_max_delete() {
     let site = Site::new();
-    assert_eq!(site.apply().0, 0);
-    site.write("venues.toml", "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n");
-    site.writes();
-    let (code, text) = site.run(&["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "9"]);
+    assert_eq!(site.run_apply().0, 0);
+    site.write_file("venues.toml", "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n");
+    site.take_write_calls();
+    let (code, text) = site.run_deployer(&["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "9"]);
     assert_eq!(code, 6, "{text}");
     assert!(text.contains("deployer destroy"), "{text}");
-    assert_eq!(site.writes(), Vec::<String>::new());
-    let (code, text) = site.run(&["destroy", "--yes"]);
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
+    let (code, text) = site.run_deployer(&["destroy", "--yes"]);
     assert_eq!(code, 0, "{text}");
 }

@@ -2,13 +2,13 @@
 
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
-use deployer::sample::{self, LIVE, STALE, legacy_account};
+use deployer::sample::{self, LIVE, STALE, create_legacy_account};
 use deployer_aws::Aws;
-use deployer_cloud::{Cloud, CloudConfig};
-use deployer_sandbox::{Clock, HubSpot, HubSpotConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
+use deployer_sandbox::{SandboxClock, SandboxHubSpot, SandboxHubSpotConfig};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clouds::Target;
+use crate::clouds::TestCloud;
 
 /// The number of functions, queues, APIs, rules and mappings.
 async fn count_resources(aws: &Aws) -> [usize; 5] {
@@ -26,27 +26,27 @@ async fn count_resources(aws: &Aws) -> [usize; 5] {
     ]
 }
 
-async fn assert_created_once(target: Target) {
-    let Some(opened) = target.open().await else { return };
-    let first = legacy_account(&opened.aws).await.expect("creates the sample");
-    assert_eq!(counts(&opened.aws).await, [5, 2, 1, 2, 1]);
-    assert_eq!(legacy_account(&opened.aws).await.expect("finds the existing sample"), first);
-    assert_eq!(counts(&opened.aws).await, [5, 2, 1, 2, 1], "nothing is created twice");
+async fn assert_created_once(target: TestCloud) {
+    let Some(opened) = target.open_account().await else { return };
+    let first = create_legacy_account(&opened.aws).await.expect("creates the sample");
+    assert_eq!(count_resources(&opened.aws).await, [5, 2, 1, 2, 1]);
+    assert_eq!(create_legacy_account(&opened.aws).await.expect("finds the existing sample"), first);
+    assert_eq!(count_resources(&opened.aws).await, [5, 2, 1, 2, 1], "nothing is created twice");
 }
 
 #[tokio::test]
 async fn creates_sample_only_once_in_process() {
-    is_made_once(Target::InProcess).await;
+    assert_created_once(TestCloud::InProcess).await;
 }
 
 #[tokio::test]
 async fn creates_sample_only_once_on_moto() {
-    is_made_once(Target::Moto).await;
+    assert_created_once(TestCloud::Moto).await;
 }
 
 #[tokio::test]
 async fn creates_sample_only_once_on_ministack() {
-    is_made_once(Target::Ministack).await;
+    assert_created_once(TestCloud::Ministack).await;
 }
 
 /// The number of invocations of a function in the days before `now`.
@@ -64,29 +64,36 @@ async fn count_invocations(aws: &Aws, function: &str, now: Timestamp, days: i64)
 
 #[tokio::test]
 async fn only_live_function_was_invoked_recently() {
-    let cloud = Cloud::in_memory(CloudConfig::default());
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let now: Timestamp = "2026-11-26T12:00:00Z".parse().expect("a time");
     cloud.set_time(now);
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
-    let legacy = legacy_account(&aws).await.expect("creates the sample");
-    sample::age(&cloud, &legacy).expect("creates the history");
+    let legacy = create_legacy_account(&aws).await.expect("creates the sample");
+    sample::age_account(&cloud, &legacy).expect("creates the history");
     for function in STALE {
-        assert_eq!(invocations(&aws, function, now, 90).await, 0.0, "{function}");
+        assert_eq!(count_invocations(&aws, function, now, 90).await, 0.0, "{function}");
     }
-    assert_eq!(invocations(&aws, LIVE, now, 90).await, 90.0);
-    assert_eq!(invocations(&aws, sample::HANDLER, now, 450).await, 9.0 * 199.0, "the function was in use earlier");
-    let before = cloud.with(|cx| cx.regional().clone()).expect("the state");
-    sample::age(&cloud, &legacy).expect("the history exists");
-    assert!(cloud.with(|cx| *cx.regional() == before).expect("the state"), "the history is created only once");
+    assert_eq!(count_invocations(&aws, LIVE, now, 90).await, 90.0);
+    assert_eq!(
+        count_invocations(&aws, sample::HANDLER, now, 450).await,
+        9.0 * 199.0,
+        "the function was in use earlier"
+    );
+    let before = cloud.with_context(|cx| cx.region_state().clone()).expect("the state");
+    sample::age_account(&cloud, &legacy).expect("the history exists");
+    assert!(
+        cloud.with_context(|cx| *cx.region_state() == before).expect("the state"),
+        "the history is created only once"
+    );
     let function = aws.lambda.get_function_configuration().function_name(LIVE).send().await.expect("the function");
     assert!(function.last_modified().is_some_and(|at| at.starts_with("2025-10-02")), "{:?}", function.last_modified());
 }
 
 #[tokio::test]
 async fn enabled_workflow_calls_missing_api() {
-    let aws = Aws::for_local("us-east-1", Cloud::in_memory(CloudConfig::default()).http_client(), None);
-    let legacy = legacy_account(&aws).await.expect("creates the sample");
-    let urls = sample::workflows(&legacy).map(|flow| {
+    let aws = Aws::for_local("us-east-1", EmbeddedCloud::in_memory(CloudConfig::default()).http_client(), None);
+    let legacy = create_legacy_account(&aws).await.expect("creates the sample");
+    let urls = sample::hubspot_workflows(&legacy).map(|flow| {
         let url = flow["actions"][0]["webhookUrl"].as_str().expect("a URL").to_owned();
         (flow["isEnabled"] == true, url)
     });
@@ -94,13 +101,13 @@ async fn enabled_workflow_calls_missing_api() {
     let there =
         |url: &str| apis.items().iter().filter_map(|api| api.id()).any(|id| url.starts_with(&format!("https://{id}.")));
     assert_eq!(urls.each_ref().map(|(on, url)| (*on, there(url))), [(true, false), (false, true)]);
-    let hubspot = HubSpot::new(HubSpotConfig {
+    let hubspot = SandboxHubSpot::new(SandboxHubSpotConfig {
         portal_id: 77,
-        clock: Clock::system(),
+        clock: SandboxClock::system(),
         search_lag: SignedDuration::ZERO,
         limits: false,
     });
-    let ids = sample::workflows(&legacy).map(|flow| hubspot.add_workflow(&flow));
-    let again = sample::workflows(&legacy).map(|flow| hubspot.add_workflow(&flow));
+    let ids = sample::hubspot_workflows(&legacy).map(|flow| hubspot.add_workflow(&flow));
+    let again = sample::hubspot_workflows(&legacy).map(|flow| hubspot.add_workflow(&flow));
     assert_eq!(ids, again, "loading the workflows twice creates none twice");
 }

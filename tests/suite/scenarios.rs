@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use deployer_aws::Aws;
-use deployer_cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault, Injected};
+use deployer_cloud::{ApiError, CallKind, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 use futures_util::future::join_all;
 
-use crate::world::{World, actions, manifest, venue};
+use crate::world::{World, describe_actions, two_venue_manifest, venue_tables};
 
-async fn new_world() -> (Cloud, World) {
+async fn new_world() -> (EmbeddedCloud, World) {
     world_with(CloudConfig::default()).await
 }
 
-async fn world_with(config: CloudConfig) -> (Cloud, World) {
-    let cloud = Cloud::in_memory(config);
+async fn world_with(config: CloudConfig) -> (EmbeddedCloud, World) {
+    let cloud = EmbeddedCloud::in_memory(config);
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
     let world = World::new(aws).await.without_delays();
     cloud.forget_calls();
@@ -22,23 +22,23 @@ async fn world_with(config: CloudConfig) -> (Cloud, World) {
 
 #[tokio::test]
 async fn a_second_apply_makes_no_write_call() {
-    let (cloud, world) = world().await;
-    let desired = world.desired(&manifest("sync"));
+    let (cloud, world) = new_world().await;
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&desired).await;
     cloud.forget_calls();
     let outcome = world.apply(&desired).await;
     assert_eq!(outcome.done, []);
-    assert_eq!(cloud.writes(), [], "no write call at all");
+    assert_eq!(cloud.recorded_writes(), [], "no write call at all");
 }
 
 /// Twelve calls for each venue, after six lists.
 #[tokio::test]
 async fn a_first_apply_makes_twelve_calls_per_venue() {
-    let (cloud, world) = world().await;
-    let desired = world.desired(&format!("{}{}", manifest("sync"), venue("c", "")));
+    let (cloud, world) = new_world().await;
+    let desired = world.desired_from(&format!("{}{}", two_venue_manifest("sync"), venue_tables("c", "")));
     assert_eq!(world.apply(&desired).await.failed, []);
     let mut calls = std::collections::BTreeMap::new();
-    for call in cloud.calls() {
+    for call in cloud.recorded_calls() {
         *calls.entry(call.to_string()).or_insert(0) += 1;
     }
     assert_eq!(calls.values().sum::<u32>(), 6 + 3 * 12, "{calls:?}");
@@ -47,13 +47,13 @@ async fn a_first_apply_makes_twelve_calls_per_venue() {
 /// A list of each kind, then for each venue what the lists don't contain. `sts:GetCallerIdentity` comes before.
 #[tokio::test]
 async fn a_plan_for_three_venues_reads_each_resource_once() {
-    let (cloud, world) = world().await;
-    let desired = world.desired(&format!("{}{}", manifest("sync"), venue("c", "")));
+    let (cloud, world) = new_world().await;
+    let desired = world.desired_from(&format!("{}{}", two_venue_manifest("sync"), venue_tables("c", "")));
     world.converge(&desired).await;
     cloud.forget_calls();
     assert_eq!(world.plan(&desired).await.changes, []);
     let mut calls = std::collections::BTreeMap::new();
-    for call in cloud.calls() {
+    for call in cloud.recorded_calls() {
         *calls.entry(call.to_string()).or_insert(0) += 1;
     }
     assert_eq!(calls.values().sum::<u32>(), 6 + 3 * 5, "{calls:?}");
@@ -62,22 +62,23 @@ async fn a_plan_for_three_venues_reads_each_resource_once() {
 #[tokio::test]
 async fn reads_every_page_of_a_list() {
     let (_cloud, world) = world_with(CloudConfig { page_size: Some(1), ..CloudConfig::default() }).await;
-    world.converge(&world.desired(&manifest("sync"))).await;
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
 }
 
 #[tokio::test]
 async fn waits_for_functions_to_settle() {
     let (_cloud, world) = world_with(CloudConfig { lambda_settles_after_reads: 2, ..CloudConfig::default() }).await;
-    world.converge(&world.desired(&manifest("sync"))).await;
-    let larger = manifest("sync").replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nmemory_mb = 512");
-    world.converge(&world.desired(&larger)).await;
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
+    let larger =
+        two_venue_manifest("sync").replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nmemory_mb = 512");
+    world.converge(&world.desired_from(&larger)).await;
 }
 
 #[tokio::test]
 async fn an_edit_and_its_reversal_change_only_what_they_should() {
-    let (_cloud, world) = world().await;
-    let before = manifest("sync");
-    world.converge(&world.desired(&before)).await;
+    let (_cloud, world) = new_world().await;
+    let before = two_venue_manifest("sync");
+    world.converge(&world.desired_from(&before)).await;
     for (edit, changes) in [
         ("memory_mb = 512", &["a/function Update", "a/alias Update"] as &[&str]),
         ("timeout = \"1m\"", &["a/function Update", "a/alias Update"]),
@@ -88,73 +89,79 @@ async fn an_edit_and_its_reversal_change_only_what_they_should() {
         ("on_ambiguous = \"resend\"", &["a/function Update", "a/alias Update"]),
     ] {
         let name = "display_name = \"Venue a\"";
-        let after = world.desired(&before.replace(name, &format!("{name}\n{edit}")));
-        assert_eq!(actions(&world.plan(&after).await), changes, "{edit}");
+        let after = world.desired_from(&before.replace(name, &format!("{name}\n{edit}")));
+        assert_eq!(describe_actions(&world.plan(&after).await), changes, "{edit}");
         world.converge(&after).await;
-        assert_eq!(actions(&world.plan(&world.desired(&before)).await), changes, "{edit}, back");
-        world.converge(&world.desired(&before)).await;
+        assert_eq!(describe_actions(&world.plan(&world.desired_from(&before)).await), changes, "{edit}, back");
+        world.converge(&world.desired_from(&before)).await;
     }
 }
 
 #[tokio::test]
 async fn prunes_a_removed_venue_and_restores_its_secret_when_it_returns() {
-    let (_cloud, world) = world().await;
-    let both = manifest("sync");
+    let (_cloud, world) = new_world().await;
+    let both = two_venue_manifest("sync");
     let only_a = &both[..both.find("[venues.b]").expect("the manifest has b")];
-    world.converge(&world.desired(&both)).await;
+    world.converge(&world.desired_from(&both)).await;
     let arn = || async {
         let answer = world.aws.secrets.describe_secret().secret_id("sync/b").send().await.expect("it exists");
         (answer.arn().map(ToOwned::to_owned), answer.deleted_date().is_some())
     };
     let (before, _) = arn().await;
-    world.converge(&world.desired(only_a)).await;
+    world.converge(&world.desired_from(only_a)).await;
     assert!(arn().await.1, "the secret can be restored for a while");
-    let plan = world.plan(&world.desired(&both)).await;
-    assert!(actions(&plan).contains(&"b/secret Restore".to_owned()), "{:?}", actions(&plan));
-    world.converge(&world.desired(&both)).await;
+    let plan = world.plan(&world.desired_from(&both)).await;
+    assert!(describe_actions(&plan).contains(&"b/secret Restore".to_owned()), "{:?}", describe_actions(&plan));
+    world.converge(&world.desired_from(&both)).await;
     assert_eq!(arn().await, (before, false), "it is the same secret");
 }
 
 #[tokio::test]
 async fn destroy_deletes_only_what_is_ours() {
-    let (cloud, world) = world().await;
-    world.converge(&world.desired(&manifest("sync"))).await;
-    world.converge(&world.desired(&manifest("sync-two"))).await;
+    let (cloud, world) = new_world().await;
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
+    world.converge(&world.desired_from(&two_venue_manifest("sync-two"))).await;
     let logs = &world.aws.logs;
     logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("created");
-    world.converge(&world.nothing("sync")).await;
+    world.converge(&world.desired_nothing("sync")).await;
     assert_eq!(
-        world.plan(&world.desired(&manifest("sync-two"))).await.changes,
+        world.plan(&world.desired_from(&two_venue_manifest("sync-two"))).await.changes,
         [],
         "the other deployment is untouched"
     );
     let groups = logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-by-hand").send().await;
     assert_eq!(groups.expect("an answer").log_groups().len(), 1, "a log group that was created by hand still exists");
-    assert!(cloud.writes().iter().all(|call| call.operation != "UntagResource"));
+    assert!(cloud.recorded_writes().iter().all(|call| call.operation != "UntagResource"));
 }
 
 #[tokio::test]
 async fn never_touches_a_foreign_function() {
-    let (cloud, world) = world().await;
-    let desired = world.desired(&manifest("sync"));
+    let (cloud, world) = new_world().await;
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&desired).await;
-    let arn = world.scope.arn("lambda", "function:sync-a");
+    let arn = world.scope.regional_arn("lambda", "function:sync-a");
     world.aws.lambda.untag_resource().resource(&arn).tag_keys("deployer:deployment").send().await.expect("untagged");
     cloud.forget_calls();
     let plan = world.plan(&desired).await;
     assert_eq!(plan.conflicts.len(), 1);
-    let pruned = world.plan(&world.nothing("sync")).await;
-    assert!(!actions(&pruned).iter().any(|action| action.starts_with("a/function")), "{:?}", actions(&pruned));
-    assert_eq!(cloud.writes(), []);
+    let pruned = world.plan(&world.desired_nothing("sync")).await;
+    assert!(
+        !describe_actions(&pruned).iter().any(|action| action.starts_with("a/function")),
+        "{:?}",
+        describe_actions(&pruned)
+    );
+    assert_eq!(cloud.recorded_writes(), []);
 }
 
 #[tokio::test]
 async fn never_touches_parts_of_a_foreign_function_or_rule() {
-    let (cloud, world) = world().await;
-    let desired = world.desired(&manifest("sync"));
+    let (cloud, world) = new_world().await;
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&desired).await;
-    let (function, rule) =
-        (world.scope.arn("lambda", "function:sync-a"), world.scope.arn("events", "rule/sync-a-schedule"));
+    let (function, rule) = (
+        world.scope.regional_arn("lambda", "function:sync-a"),
+        world.scope.regional_arn("events", "rule/sync-a-schedule"),
+    );
     let (lambda, events) = (&world.aws.lambda, &world.aws.events);
     lambda.untag_resource().resource(&function).tag_keys("deployer:deployment").send().await.expect("untagged");
     events.untag_resource().resource_arn(&rule).tag_keys("deployer:deployment").send().await.expect("untagged");
@@ -165,69 +172,73 @@ async fn never_touches_parts_of_a_foreign_function_or_rule() {
     request.send().await.expect("removed");
     cloud.forget_calls();
     let plan = world.plan(&desired).await;
-    assert_eq!((plan.conflicts.len(), actions(&plan)), (2, Vec::new()));
-    world.execute(&plan).await;
-    assert_eq!(cloud.writes(), []);
+    assert_eq!((plan.conflicts.len(), describe_actions(&plan)), (2, Vec::new()));
+    world.execute_plan(&plan).await;
+    assert_eq!(cloud.recorded_writes(), []);
 }
 
-fn denied_fault() -> Fault {
-    Fault::Error(ApiError::new(403, "AccessDeniedException", "the process has ended"))
+fn denied_fault() -> CloudFault {
+    CloudFault::Error(ApiError::new(403, "AccessDeniedException", "the process has ended"))
 }
 
 /// Creates, changes and removes resources, each in an apply.
 async fn run_story(world: &World) {
-    let both = manifest("sync");
+    let both = two_venue_manifest("sync");
     let changed = both.replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nmemory_mb = 512");
     let only_a = &changed[..changed.find("[venues.b]").expect("the manifest has b")];
-    world.apply(&world.desired(&both)).await;
-    world.apply(&world.desired(only_a)).await;
+    world.apply(&world.desired_from(&both)).await;
+    world.apply(&world.desired_from(only_a)).await;
 }
 
 #[tokio::test]
 async fn the_next_apply_recovers_from_a_crash_at_any_call() {
-    let (cloud, world) = world().await;
-    story(&world).await;
-    let writes = cloud.writes().len() as u64;
+    let (cloud, world) = new_world().await;
+    run_story(&world).await;
+    let writes = cloud.recorded_writes().len() as u64;
     assert!(writes > 30, "there are only {writes} write calls");
     let cases = (1..=writes).flat_map(|at| [(at, false), (at, true)]);
     let cases = cases.map(async |(at, took_effect)| {
         let (cloud, world) = world_with(CloudConfig::default()).await;
         let count = std::sync::atomic::AtomicU64::new(0);
         // After the write call that is hit, nothing reaches the cloud, because the process is dead.
-        cloud.set_faults(Some(Arc::new(move |call: &Call| {
+        cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
             if call.kind == CallKind::Read {
                 let dead = count.load(std::sync::atomic::Ordering::SeqCst) >= at;
-                return dead.then(|| Injected::Before(denied()));
+                return dead.then(|| InjectedFault::Before(denied_fault()));
             }
             let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
             match number {
                 _ if number < at => None,
-                _ if number == at && took_effect => Some(Injected::After(denied())),
-                _ => Some(Injected::Before(denied())),
+                _ if number == at && took_effect => Some(InjectedFault::After(denied_fault())),
+                _ => Some(InjectedFault::Before(denied_fault())),
             }
         })));
-        story(&world).await;
+        run_story(&world).await;
         cloud.set_faults(None);
-        let both = world.desired(&manifest("sync"));
+        let both = world.desired_from(&two_venue_manifest("sync"));
         world.converge(&both).await;
-        world.converge(&world.nothing("sync")).await;
+        world.converge(&world.desired_nothing("sync")).await;
     });
     join_all(cases).await;
 }
 
 #[tokio::test]
 async fn an_apply_recovers_from_a_lost_answer_at_any_call() {
-    let (cloud, world) = world().await;
-    let desired = world.desired(&manifest("sync"));
+    let (cloud, world) = new_world().await;
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     world.apply(&desired).await;
-    let calls: Vec<u64> =
-        cloud.calls().into_iter().filter(|call| call.kind == CallKind::Write).map(|call| call.number).collect();
+    let calls: Vec<u64> = cloud
+        .recorded_calls()
+        .into_iter()
+        .filter(|call| call.kind == CallKind::Write)
+        .map(|call| call.number)
+        .collect();
     let cases = calls.into_iter().map(async |at| {
         let (cloud, world) = world_with(CloudConfig::default()).await;
-        cloud.set_faults(Some(Arc::new(move |call: &Call| {
-            (call.number == at).then_some(Injected::After(Fault::Disconnect))
+        cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+            (call.number == at).then_some(InjectedFault::After(CloudFault::Disconnect))
         })));
-        let desired = world.desired(&manifest("sync"));
+        let desired = world.desired_from(&two_venue_manifest("sync"));
         let outcome = world.apply(&desired).await;
         assert_eq!(outcome.failed, [], "call {at}");
         assert_eq!(world.plan(&desired).await.changes, [], "call {at}");
@@ -237,18 +248,18 @@ async fn an_apply_recovers_from_a_lost_answer_at_any_call() {
 
 #[tokio::test]
 async fn a_failure_in_one_venue_does_not_affect_others() {
-    let (cloud, world) = world().await;
+    let (cloud, world) = new_world().await;
     let failing = Arc::new(std::sync::Mutex::new(Vec::new()));
     let seen = Arc::clone(&failing);
-    cloud.set_faults(Some(Arc::new(move |call: &Call| {
+    cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
         let mut seen = seen.lock().expect("no panic");
         let hit = call.operation == "CreateFunction" && seen.is_empty();
         hit.then(|| {
             seen.push(call.number);
-            Injected::Before(denied())
+            InjectedFault::Before(denied_fault())
         })
     })));
-    let desired = world.desired(&manifest("sync"));
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     let outcome = world.apply(&desired).await;
     assert_eq!(outcome.failed.len(), 1);
     assert_eq!(outcome.not_started.len(), 4, "{:?}", outcome.not_started);
@@ -259,17 +270,17 @@ async fn a_failure_in_one_venue_does_not_affect_others() {
 
 #[tokio::test]
 async fn leaves_unreadable_resources_alone_and_reports_them() {
-    let (cloud, world) = world().await;
-    let desired = world.desired(&manifest("sync"));
+    let (cloud, world) = new_world().await;
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&desired).await;
     for read in ["GetFunction", "ListFunctions", "ListSecrets", "DescribeLogGroups", "ListRules", "ListTargetsByRule"] {
-        cloud.set_faults(Some(Arc::new(move |call: &Call| {
-            (call.operation == read).then(|| Injected::Before(denied()))
+        cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+            (call.operation == read).then(|| InjectedFault::Before(denied_fault()))
         })));
         let plan = world.plan(&desired).await;
-        assert_eq!(actions(&plan), Vec::<String>::new(), "{read}");
+        assert_eq!(describe_actions(&plan), Vec::<String>::new(), "{read}");
         assert!(!plan.unreadable.is_empty(), "{read}");
-        let pruned = world.plan(&world.nothing("sync")).await;
+        let pruned = world.plan(&world.desired_nothing("sync")).await;
         assert!(!pruned.unreadable.is_empty(), "{read}");
     }
 }

@@ -3,17 +3,17 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use deployer_cloud::secretsmanager::Version;
+use deployer_cloud::secretsmanager::StoredSecretVersion;
 use serde_json::{Value, json};
 
 use crate::processes::{APPLY, Site};
-use crate::world::manifest;
+use crate::world::two_venue_manifest;
 
 /// The secret's value, as the function reads it.
 fn stored_secret(site: &Site, venue: &str) -> Value {
-    let value = site.cloud.with(|cx| {
-        let secret = &cx.regional().secretsmanager.secrets[&format!("sync/{venue}")];
-        let current = |version: &&Version| version.stages.iter().any(|stage| stage == "AWSCURRENT");
+    let value = site.cloud.with_context(|cx| {
+        let secret = &cx.region_state().secretsmanager.secrets[&format!("sync/{venue}")];
+        let current = |version: &&StoredSecretVersion| version.stages.iter().any(|stage| stage == "AWSCURRENT");
         secret.versions.values().find(current).and_then(|version| version.string.clone())
     });
     let value = value.expect("the cloud's state is readable").expect("it has a value");
@@ -22,15 +22,15 @@ fn stored_secret(site: &Site, venue: &str) -> Value {
 
 fn applied_site() -> Site {
     let site = Site::new();
-    let (code, text) = site.apply();
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
-    site.writes();
+    site.take_write_calls();
     site
 }
 
 /// `secret set` with the value on standard input.
 fn set_credential(site: &Site, key: &str, value: &str) -> (i32, String) {
-    let mut command = site.command(&["secret", "set", "a", key]);
+    let mut command = site.deployer_command(&["secret", "set", "a", key]);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     child.stdin.take().expect("a pipe").write_all(value.as_bytes()).expect("taken");
@@ -41,87 +41,90 @@ fn set_credential(site: &Site, key: &str, value: &str) -> (i32, String) {
 
 #[test]
 fn apply_writes_a_value_only_when_it_creates_the_secret() {
-    let site = applied();
-    assert_eq!(stored(&site, "a"), json!({ "HUBSPOT_TOKEN": "token-of-a", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }));
-    let output = site.command(&APPLY).env("TOKEN_a", "another").output().expect("it starts");
+    let site = applied_site();
+    assert_eq!(
+        stored_secret(&site, "a"),
+        json!({ "HUBSPOT_TOKEN": "token-of-a", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" })
+    );
+    let output = site.deployer_command(&APPLY).env("TOKEN_a", "another").output().expect("it starts");
     assert!(output.status.success());
-    assert_eq!(site.writes(), Vec::<String>::new());
-    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "token-of-a");
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
+    assert_eq!(stored_secret(&site, "a")["HUBSPOT_TOKEN"], "token-of-a");
 }
 
 #[test]
 fn sets_a_value_from_stdin_and_never_shows_it() {
-    let site = applied();
-    let (code, text) = set(&site, "hubspot_token", "rotated\n");
+    let site = applied_site();
+    let (code, text) = set_credential(&site, "hubspot_token", "rotated\n");
     assert_eq!(code, 0, "{text}");
     assert!(!text.contains("rotated"), "{text}");
-    assert_eq!(stored(&site, "a"), json!({ "HUBSPOT_TOKEN": "rotated", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }));
-    assert_eq!(stored(&site, "b")["HUBSPOT_TOKEN"], "token-of-b", "only that venue's secret changes");
-    site.writes();
-    let (code, text) = set(&site, "HUBSPOT_TOKEN", "rotated");
+    assert_eq!(stored_secret(&site, "a"), json!({ "HUBSPOT_TOKEN": "rotated", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }));
+    assert_eq!(stored_secret(&site, "b")["HUBSPOT_TOKEN"], "token-of-b", "only that venue's secret changes");
+    site.take_write_calls();
+    let (code, text) = set_credential(&site, "HUBSPOT_TOKEN", "rotated");
     assert!(code == 0 && text.contains("already"), "{text}");
-    assert_eq!(site.writes(), Vec::<String>::new());
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
     for (key, value, words) in [
         ("hubspot_token", "\n", "empty"),
         ("hubspot_token", "a\nb", "line break"),
         ("hubspot", "x", "it has hubspot_token"),
     ] {
-        let (code, text) = set(&site, key, value);
+        let (code, text) = set_credential(&site, key, value);
         assert!(code == 2 && text.contains(words), "{text}");
     }
-    let (code, text) = site.run(&["plan", "--artifact", "bootstrap"]);
+    let (code, text) = site.run_deployer(&["plan", "--artifact", "bootstrap"]);
     assert!(code == 0 && text.contains("No changes"), "{text}");
 }
 
 #[test]
 fn push_writes_what_differs_from_the_references() {
-    let site = applied();
-    set(&site, "hubspot_token", "rotated");
-    site.writes();
-    let (code, text) = site.run(&["secret", "push"]);
+    let site = applied_site();
+    set_credential(&site, "hubspot_token", "rotated");
+    site.take_write_calls();
+    let (code, text) = site.run_deployer(&["secret", "push"]);
     assert_eq!(code, 2, "without a terminal it needs --yes: {text}");
     assert!(text.contains("a: hubspot_token differs from its reference") && !text.contains("b:"), "{text}");
-    assert_eq!(site.writes(), Vec::<String>::new());
-    let (code, text) = site.run(&["secret", "push", "--yes"]);
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
+    let (code, text) = site.run_deployer(&["secret", "push", "--yes"]);
     assert_eq!(code, 0, "{text}");
-    assert_eq!(site.writes(), ["secretsmanager:PutSecretValue"]);
-    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "token-of-a");
-    let (code, text) = site.run(&["secret", "push", "--yes"]);
+    assert_eq!(site.take_write_calls(), ["secretsmanager:PutSecretValue"]);
+    assert_eq!(stored_secret(&site, "a")["HUBSPOT_TOKEN"], "token-of-a");
+    let (code, text) = site.run_deployer(&["secret", "push", "--yes"]);
     assert!(code == 0 && text.contains("Nothing to do"), "{text}");
-    let output = site.command(&["secret", "push", "b"]).env_remove("KEY_b").output().expect("it starts");
+    let output = site.deployer_command(&["secret", "push", "b"]).env_remove("KEY_b").output().expect("it starts");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && text.contains("KEY_b isn't set"), "{text}");
 }
 
 #[test]
 fn status_shows_each_secret_and_compares_on_request() {
-    let site = applied();
-    set(&site, "hubspot_token", "rotated");
-    let (code, text) = site.run(&["secret", "status"]);
+    let site = applied_site();
+    set_credential(&site, "hubspot_token", "rotated");
+    let (code, text) = site.run_deployer(&["secret", "status"]);
     assert!(code == 0 && text.contains("sync/a  changed 20") && text.contains("sync/b  changed"), "{text}");
-    let reads = site.cloud.calls().iter().filter(|call| call.operation == "GetSecretValue").count();
+    let reads = site.cloud.recorded_calls().iter().filter(|call| call.operation == "GetSecretValue").count();
     site.cloud.forget_calls();
-    let (code, text) = site.run(&["secret", "status", "a", "--compare"]);
+    let (code, text) = site.run_deployer(&["secret", "status", "a", "--compare"]);
     assert!(code == 0 && text.contains("differs from env:TOKEN_a") && text.contains("matches env:KEY_a"), "{text}");
     assert!(!text.contains("rotated") && !text.contains("key-of-a"), "{text}");
     assert_eq!(reads, 1, "only `set` read a value before");
-    let (code, text) = site.run(&["secret", "status", "nobody"]);
+    let (code, text) = site.run_deployer(&["secret", "status", "nobody"]);
     assert!(code == 2 && text.contains("it declares a, b"), "{text}");
 }
 
 #[test]
 fn leaves_out_managed_values_until_they_are_set() {
     let site = Site::new();
-    site.write("venues.toml", &manifest("sync").replace("env:TOKEN_a", "managed"));
-    let (code, text) = site.apply();
+    site.write_file("venues.toml", &two_venue_manifest("sync").replace("env:TOKEN_a", "managed"));
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
-    assert_eq!(stored(&site, "a"), json!({ "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }));
-    let (_, text) = site.run(&["secret", "status", "a", "--compare"]);
+    assert_eq!(stored_secret(&site, "a"), json!({ "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }));
+    let (_, text) = site.run_deployer(&["secret", "status", "a", "--compare"]);
     assert!(text.contains("missing: set it with `deployer secret set`"), "{text}");
-    assert_eq!(set(&site, "hubspot_token", "by-hand").0, 0);
-    let (code, text) = site.run(&["secret", "push", "--yes"]);
+    assert_eq!(set_credential(&site, "hubspot_token", "by-hand").0, 0);
+    let (code, text) = site.run_deployer(&["secret", "push", "--yes"]);
     assert!(code == 0 && text.contains("Nothing to do"), "{text}");
-    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "by-hand");
+    assert_eq!(stored_secret(&site, "a")["HUBSPOT_TOKEN"], "by-hand");
 }
 
 #[test]
@@ -132,69 +135,72 @@ fn never_reads_or_writes_a_foreign_secret() {
     let made = runtime.block_on(aws.secrets.create_secret().name("sync/a").secret_string("theirs").send());
     made.expect("somebody else creates it");
     site.cloud.forget_calls();
-    let (code, text) = set(&site, "hubspot_token", "x");
+    let (code, text) = set_credential(&site, "hubspot_token", "x");
     assert!(code == 6 && text.contains("deployer adopt a"), "{text}");
-    let (code, text) = site.run(&["secret", "status", "--compare"]);
+    let (code, text) = site.run_deployer(&["secret", "status", "--compare"]);
     assert!(code == 0 && text.contains("exists, but isn't ours"), "{text}");
-    assert!(site.cloud.calls().iter().all(|call| call.operation != "GetSecretValue"));
-    assert_eq!(site.writes(), Vec::<String>::new());
+    assert!(site.cloud.recorded_calls().iter().all(|call| call.operation != "GetSecretValue"));
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
 }
 
 #[test]
 fn restores_a_returning_venues_secret_within_the_recovery_window() {
-    let site = applied();
-    set(&site, "hubspot_token", "rotated");
+    let site = applied_site();
+    set_credential(&site, "hubspot_token", "rotated");
     let only_b = |text: &str| {
         let (head, rest) = text.split_once("[venues.a]").expect("the manifest declares a");
         format!("{head}[venues.b]{}", rest.split_once("[venues.b]").expect("the manifest declares b").1)
     };
-    let both = manifest("sync").replace("region =", "recovery_window_days = 7\nregion =");
-    site.write("venues.toml", &only_b(&both));
-    let (code, text) = site.apply();
+    let both = two_venue_manifest("sync").replace("region =", "recovery_window_days = 7\nregion =");
+    site.write_file("venues.toml", &only_b(&both));
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
-    let (_, text) = site.run(&["secret", "status"]);
+    let (_, text) = site.run_deployer(&["secret", "status"]);
     assert!(text.contains("sync/b  changed"), "{text}");
-    let window = site.cloud.with(|cx| {
-        let deletion = cx.regional().secretsmanager.secrets["sync/a"].deletion.clone();
+    let window = site.cloud.with_context(|cx| {
+        let deletion = cx.region_state().secretsmanager.secrets["sync/a"].deletion.clone();
         deletion.map(|deletion| deletion.due.duration_since(deletion.requested).as_hours())
     });
     assert_eq!(window.expect("the cloud's state is readable"), Some(7 * 24));
-    site.cloud.advance(jiff::SignedDuration::from_hours(6 * 24));
-    site.write("venues.toml", &both);
-    let (code, text) = site.apply();
+    site.cloud.advance_time(jiff::SignedDuration::from_hours(6 * 24));
+    site.write_file("venues.toml", &both);
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("comes back"), "{text}");
-    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "rotated");
-    site.write("venues.toml", &only_b(&both));
-    assert_eq!(site.apply().0, 0);
-    site.cloud.advance(jiff::SignedDuration::from_hours(8 * 24));
-    site.write("venues.toml", &both);
-    assert_eq!(site.apply().0, 0);
-    assert_eq!(stored(&site, "a")["HUBSPOT_TOKEN"], "token-of-a", "after the window it is created again");
+    assert_eq!(stored_secret(&site, "a")["HUBSPOT_TOKEN"], "rotated");
+    site.write_file("venues.toml", &only_b(&both));
+    assert_eq!(site.run_apply().0, 0);
+    site.cloud.advance_time(jiff::SignedDuration::from_hours(8 * 24));
+    site.write_file("venues.toml", &both);
+    assert_eq!(site.run_apply().0, 0);
+    assert_eq!(stored_secret(&site, "a")["HUBSPOT_TOKEN"], "token-of-a", "after the window it is created again");
 }
 
 #[test]
 fn rejects_recovery_windows_outside_seven_to_thirty_days() {
     let site = Site::new();
     for days in ["6", "31"] {
-        site.write(
+        site.write_file(
             "venues.toml",
-            &manifest("sync").replace("region =", &format!("recovery_window_days = {days}\nregion =")),
+            &two_venue_manifest("sync").replace("region =", &format!("recovery_window_days = {days}\nregion =")),
         );
-        let (code, text) = site.run(&["validate"]);
+        let (code, text) = site.run_deployer(&["validate"]);
         assert!(code == 2 && text.contains("recovery_window_days"), "{text}");
     }
 }
 
 #[test]
 fn destroy_can_delete_secrets_permanently() {
-    let site = applied();
-    let (code, text) = site.run(&["destroy", "--yes"]);
+    let site = applied_site();
+    let (code, text) = site.run_deployer(&["destroy", "--yes"]);
     assert_eq!(code, 0, "{text}");
-    let secrets =
-        || site.cloud.with(|cx| cx.regional().secretsmanager.secrets.len()).expect("the cloud's state is readable");
+    let secrets = || {
+        site.cloud
+            .with_context(|cx| cx.region_state().secretsmanager.secrets.len())
+            .expect("the cloud's state is readable")
+    };
     assert_eq!(secrets(), 2, "both can still be restored");
-    let (code, text) = site.run(&["destroy", "--yes", "--force-delete-secrets"]);
+    let (code, text) = site.run_deployer(&["destroy", "--yes", "--force-delete-secrets"]);
     assert_eq!(code, 0, "{text}");
     assert_eq!(secrets(), 0);
 }

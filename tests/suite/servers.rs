@@ -20,8 +20,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use deployer_aws::{Aws, https_client};
 
-use crate::clouds::Opened;
-use crate::wire::{Writes, noting};
+use crate::clouds::OpenedCloud;
+use crate::wire::{RecordedWrites, record_writes};
 
 /// The environment variable that skips tests of these servers if it is `off`.
 const SWITCH: &str = "DEPLOYER_TEST_SERVERS";
@@ -46,19 +46,19 @@ enum ServerProgram {
 
 /// <https://docs.getmoto.org/en/latest/docs/server_mode.html>. `None` if such tests are skipped.
 pub async fn start_moto() -> Option<TestServer> {
-    server(ServerProgram::Moto).await
+    start_server(ServerProgram::Moto).await
 }
 
 /// <https://pypi.org/project/ministack/>, which runs functions as processes. `None` if such tests are skipped.
 pub async fn start_ministack() -> Option<TestServer> {
-    server(ServerProgram::Ministack).await
+    start_server(ServerProgram::Ministack).await
 }
 
 impl TestServer {
     /// Opens an empty account that no other test uses.
-    pub fn open_account(self) -> Opened {
-        let account = account();
-        let writes = Writes::default();
+    pub fn open_account(self) -> OpenedCloud {
+        let account = new_account();
+        let writes = RecordedWrites::default();
         // moto reads the account from a header, ministack from a key id of twelve digits.
         let (key, header) = match self.program {
             ServerProgram::Moto => ("local", Some(("x-moto-account-id", account.clone()))),
@@ -68,10 +68,10 @@ impl TestServer {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(key, "local", None)))
-            .http_client(noting(https_client(), &writes, header))
+            .http_client(record_writes(https_client(), &writes, header))
             .endpoint_url(self.uri)
             .build();
-        Opened { aws: Aws::new(&config), writes }
+        OpenedCloud { aws: Aws::new(&config), writes }
     }
 }
 
@@ -82,18 +82,18 @@ fn new_account() -> String {
 }
 
 async fn start_server(program: ServerProgram) -> Option<TestServer> {
-    if left_out() {
+    if are_servers_skipped() {
         // The test harness would hide the output of `eprintln!`.
         let test = std::thread::current().name().unwrap_or_default().to_owned();
         let _ = writeln!(std::io::stderr(), "{test}: skipped, because {SWITCH}=off");
         return None;
     }
-    let uri = tokio::task::spawn_blocking(move || program.uri()).await.expect("starting a server doesn't panic");
+    let uri = tokio::task::spawn_blocking(move || program.server_uri()).await.expect("starting a server doesn't panic");
     match uri {
         Ok(uri) => Some(TestServer { program, uri }),
         Err(error) => panic!(
             "could not start {}: {error}\nTo skip the tests that need it, run `{SWITCH}=off cargo test --workspace`.",
-            program.name()
+            program.program_name()
         ),
     }
 }
@@ -128,10 +128,10 @@ impl ServerProgram {
             Self::Ministack => &MINISTACK,
         };
         let running = running.get_or_init(|| {
-            let python = installed()?;
+            let python = install_servers()?;
             let mut tries = 1;
             loop {
-                match self.start(&python) {
+                match self.start_process(&python) {
                     Err(_) if tries < STARTS => tries += 1,
                     result => return result,
                 }
@@ -144,13 +144,13 @@ impl ServerProgram {
     /// The server exited or didn't respond in time. The error has the last lines of its log.
     fn start_process(self, python: &Path) -> Result<ServerProcess, String> {
         let port = free_port().map_err(|error| format!("no free port: {error}"))?;
-        let directory = home().join(format!("{}-{}-{port}", self.name(), std::process::id()));
+        let directory = home_directory().join(format!("{}-{}-{port}", self.program_name(), std::process::id()));
         fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
         let log = directory.join("log");
         let output = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let errors = output.try_clone().map_err(|error| format!("{}: {error}", log.display()))?;
         let mut command = Command::new(python);
-        command.arg(source("run.py")).arg(&directory);
+        command.arg(source_path("run.py")).arg(&directory);
         match self {
             Self::Moto => command.args(["moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]),
             // By default, it binds every address.
@@ -170,7 +170,7 @@ impl ServerProgram {
         let mut process = command.spawn().map_err(|error| format!("{}: {error}", python.display()))?;
         let deadline = Instant::now() + LONGEST_START;
         let ended = loop {
-            if answers(port, self.health()) {
+            if responds_ok(port, self.health_path()) {
                 return Ok(ServerProcess { uri: format!("http://127.0.0.1:{port}"), _process: process });
             }
             match process.try_wait() {
@@ -215,7 +215,7 @@ fn responds_ok(port: u16, path: &str) -> bool {
 
 /// The python of the virtual environment, which is created unless it exists with exactly these requirements.
 fn install_servers() -> Result<PathBuf, String> {
-    let home = home();
+    let home = home_directory();
     let at = |error: std::io::Error| format!("{}: {error}", home.display());
     fs::create_dir_all(&home).map_err(at)?;
     // Another test process may be installing too. The lock is released when the file is closed, even if the process
@@ -225,18 +225,18 @@ fn install_servers() -> Result<PathBuf, String> {
     let venv = home.join("venv");
     let python = venv.join("bin/python");
     let stamp = venv.join("requirements.txt");
-    let requirements = fs::read_to_string(source("requirements.txt")).map_err(|error| error.to_string())?;
+    let requirements = fs::read_to_string(source_path("requirements.txt")).map_err(|error| error.to_string())?;
     if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
         return Ok(python);
     }
     if venv.exists() {
         fs::remove_dir_all(&venv).map_err(at)?;
     }
-    run(Command::new("python3").args(["-m", "venv"]).arg(&venv)).map_err(|error| {
+    run_command(Command::new("python3").args(["-m", "venv"]).arg(&venv)).map_err(|error| {
         format!("could not create a virtual environment: {error}\nInstall python3 (3.11 or newer) and python3-venv.")
     })?;
     let install = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"];
-    run(Command::new(&python).args(install).arg(source("requirements.txt")))?;
+    run_command(Command::new(&python).args(install).arg(source_path("requirements.txt")))?;
     fs::write(&stamp, requirements).map_err(at)?;
     Ok(python)
 }

@@ -1,8 +1,8 @@
 //! Scenarios of the reconciler that run on every cloud.
 
-use crate::clouds::{Opened, Target};
-use crate::wire::Writes;
-use crate::world::{World, actions, manifest};
+use crate::clouds::{OpenedCloud, TestCloud};
+use crate::wire::RecordedWrites;
+use crate::world::{World, describe_actions, two_venue_manifest};
 
 /// A test for each story on each cloud.
 macro_rules! on_every_cloud {
@@ -17,8 +17,8 @@ macro_rules! on_every_cloud {
             $(
                 #[tokio::test]
                 async fn $story() {
-                    let Some(opened) = super::Target::$target.open().await else { return };
-                    super::$story(super::Place::new(opened).await).await;
+                    let Some(opened) = super::TestCloud::$target.open_account().await else { return };
+                    super::$story(super::StoryWorld::new(opened).await).await;
                 }
             )*
         }
@@ -38,11 +38,11 @@ on_every_cloud! {
 
 struct StoryWorld {
     world: World,
-    writes: Writes,
+    writes: RecordedWrites,
 }
 
 impl StoryWorld {
-    async fn new(opened: Opened) -> Self {
+    async fn new(opened: OpenedCloud) -> Self {
         Self { world: World::new(opened.aws).await, writes: opened.writes }
     }
 }
@@ -50,25 +50,25 @@ impl StoryWorld {
 /// The manifest with one more line for venue `a`.
 fn manifest_with(line: &str) -> String {
     let name = "display_name = \"Venue a\"";
-    manifest("sync").replace(name, &format!("{name}\n{line}"))
+    two_venue_manifest("sync").replace(name, &format!("{name}\n{line}"))
 }
 
 fn manifest_of_a() -> String {
-    let both = manifest("sync");
+    let both = two_venue_manifest("sync");
     both[..both.find("[venues.b]").expect("the manifest has b")].to_owned()
 }
 
 async fn a_second_apply_makes_no_write_call(StoryWorld { world, writes }: StoryWorld) {
-    let desired = world.desired(&manifest("sync"));
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&desired).await;
-    assert!(!writes.take().is_empty(), "the first apply writes");
+    assert!(!writes.take_writes().is_empty(), "the first apply writes");
     let outcome = world.apply(&desired).await;
     assert_eq!(outcome.done, []);
-    assert_eq!(writes.take(), Vec::<String>::new(), "the second apply makes no write call");
+    assert_eq!(writes.take_writes(), Vec::<String>::new(), "the second apply makes no write call");
 }
 
 async fn applies_and_reverts_an_edit(StoryWorld { world, .. }: StoryWorld) {
-    let before = world.desired(&manifest("sync"));
+    let before = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&before).await;
     for (line, changes) in [
         ("memory_mb = 512", &["a/function Update", "a/alias Update"] as &[&str]),
@@ -76,25 +76,25 @@ async fn applies_and_reverts_an_edit(StoryWorld { world, .. }: StoryWorld) {
         ("schedule = \"rate(1 hour)\"", &["a/rule Update"]),
         ("on_ambiguous = \"resend\"", &["a/function Update", "a/alias Update"]),
     ] {
-        let after = world.desired(&with(line));
-        assert_eq!(actions(&world.plan(&after).await), changes, "{line}");
+        let after = world.desired_from(&manifest_with(line));
+        assert_eq!(describe_actions(&world.plan(&after).await), changes, "{line}");
         world.converge(&after).await;
-        assert_eq!(actions(&world.plan(&before).await), changes, "{line}, back");
+        assert_eq!(describe_actions(&world.plan(&before).await), changes, "{line}, back");
         world.converge(&before).await;
     }
 }
 
 async fn pauses_and_resumes_a_venue(StoryWorld { world, writes }: StoryWorld) {
-    let active = world.desired(&manifest("sync"));
+    let active = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&active).await;
-    writes.take();
-    let paused = world.desired(&with("status = \"paused\""));
+    writes.take_writes();
+    let paused = world.desired_from(&manifest_with("status = \"paused\""));
     world.converge(&paused).await;
-    assert_eq!(writes.take(), ["PutRule"], "only the rule is written");
+    assert_eq!(writes.take_writes(), ["PutRule"], "only the rule is written");
     let rules = world.aws.events.list_rules().name_prefix("sync-a").send().await.expect("an answer");
     assert_eq!(rules.rules()[0].state().map(|state| state.as_str()), Some("DISABLED"));
     world.converge(&active).await;
-    assert_eq!(writes.take(), ["PutRule"]);
+    assert_eq!(writes.take_writes(), ["PutRule"]);
 }
 
 async fn publishes_new_code_as_a_version_under_the_alias(StoryWorld { world, .. }: StoryWorld) {
@@ -102,28 +102,28 @@ async fn publishes_new_code_as_a_version_under_the_alias(StoryWorld { world, .. 
         let alias = aws.lambda.get_alias().function_name("sync-a").name("live").send().await.expect("it exists");
         alias.function_version().map(ToOwned::to_owned)
     };
-    world.converge(&world.desired(&manifest("sync"))).await;
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
     assert_eq!(version(&world.aws).await.as_deref(), Some("1"));
     let newer = World::with_code(world.aws.clone(), "#!/bin/sh\nexit 2\n").await;
-    let desired = newer.desired(&manifest("sync"));
+    let desired = newer.desired_from(&two_venue_manifest("sync"));
     let changes = ["a/function Update", "a/alias Update", "b/function Update", "b/alias Update"];
-    assert_eq!(actions(&newer.plan(&desired).await), changes);
+    assert_eq!(describe_actions(&newer.plan(&desired).await), changes);
     newer.converge(&desired).await;
     assert_eq!(version(&newer.aws).await.as_deref(), Some("2"));
 }
 
 async fn prunes_a_venue_and_restores_its_secret_when_it_returns(StoryWorld { world, .. }: StoryWorld) {
-    let both = world.desired(&manifest("sync"));
+    let both = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&both).await;
     let secret = || async {
         let answer = world.aws.secrets.describe_secret().secret_id("sync/b").send().await.expect("it exists");
         (answer.arn().map(ToOwned::to_owned), answer.deleted_date().is_some())
     };
     let (before, _) = secret().await;
-    world.converge(&world.desired(&only_a())).await;
+    world.converge(&world.desired_from(&manifest_of_a())).await;
     assert!(secret().await.1, "the secret can be restored for a while");
     let plan = world.plan(&both).await;
-    assert!(actions(&plan).contains(&"b/secret Restore".to_owned()), "{:?}", actions(&plan));
+    assert!(describe_actions(&plan).contains(&"b/secret Restore".to_owned()), "{:?}", describe_actions(&plan));
     world.converge(&both).await;
     assert_eq!(secret().await, (before, false), "it is the same secret");
     let value = world.aws.secrets.get_secret_value().secret_id("sync/b").send().await.expect("it has a value");
@@ -131,13 +131,13 @@ async fn prunes_a_venue_and_restores_its_secret_when_it_returns(StoryWorld { wor
 }
 
 async fn destroy_deletes_only_what_is_ours(StoryWorld { world, .. }: StoryWorld) {
-    world.converge(&world.desired(&manifest("sync"))).await;
-    world.converge(&world.desired(&manifest("sync-two"))).await;
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
+    world.converge(&world.desired_from(&two_venue_manifest("sync-two"))).await;
     let logs = &world.aws.logs;
     logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("created");
-    world.converge(&world.nothing("sync")).await;
+    world.converge(&world.desired_nothing("sync")).await;
     assert_eq!(
-        world.plan(&world.desired(&manifest("sync-two"))).await.changes,
+        world.plan(&world.desired_from(&two_venue_manifest("sync-two"))).await.changes,
         [],
         "the other deployment is untouched"
     );
@@ -160,17 +160,17 @@ async fn leaves_foreign_resources_with_our_names_alone(StoryWorld { world, write
         .await
         .expect("the rule is created");
     aws.secrets.create_secret().name("sync/a").secret_string("theirs").send().await.expect("the secret is created");
-    writes.take();
-    let desired = world.desired(&manifest("sync"));
+    writes.take_writes();
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     let plan = world.plan(&desired).await;
     assert_eq!(plan.conflicts.len(), 3, "{:?}", plan.conflicts);
-    let touched: Vec<String> = actions(&plan).into_iter().filter(|action| action.starts_with("a/")).collect();
+    let touched: Vec<String> = describe_actions(&plan).into_iter().filter(|action| action.starts_with("a/")).collect();
     for kind in ["log-group", "rule", "secret"] {
         assert!(!touched.iter().any(|action| action.starts_with(&format!("a/{kind} "))), "{touched:?}");
     }
-    let (outcome, _) = world.execute(&plan).await;
+    let (outcome, _) = world.execute_plan(&plan).await;
     assert_eq!(outcome.failed, []);
-    assert_eq!(world.apply(&world.nothing("sync")).await.failed, []);
+    assert_eq!(world.apply(&world.desired_nothing("sync")).await.failed, []);
     let rules = aws.events.list_rules().name_prefix("sync-a").send().await.expect("an answer");
     assert_eq!(rules.rules()[0].schedule_expression(), Some("rate(1 day)"));
     let value = aws.secrets.get_secret_value().secret_id("sync/a").send().await.expect("it exists");
@@ -180,7 +180,7 @@ async fn leaves_foreign_resources_with_our_names_alone(StoryWorld { world, write
 }
 
 async fn fixes_changes_made_by_hand(StoryWorld { world, .. }: StoryWorld) {
-    let desired = world.desired(&manifest("sync"));
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&desired).await;
     let aws = &world.aws;
     aws.events.disable_rule().name("sync-a-schedule").send().await.expect("the rule is disabled");
@@ -189,6 +189,6 @@ async fn fixes_changes_made_by_hand(StoryWorld { world, .. }: StoryWorld) {
     let request = aws.lambda.update_function_configuration().function_name("sync-a").timeout(7);
     request.send().await.expect("the function is changed");
     let changes = ["a/function Update", "a/alias Update", "a/rule Update", "b/log-group Create", "b/target Create"];
-    assert_eq!(actions(&world.plan(&desired).await), changes);
+    assert_eq!(describe_actions(&world.plan(&desired).await), changes);
     world.converge(&desired).await;
 }

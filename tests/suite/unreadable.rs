@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use aws_sdk_eventbridge::types::{Tag, Target};
 use deployer_aws::Aws;
-use deployer_cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
+use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 use deployer_core::plan::{Action, Plan};
-use deployer_core::resource::Kind;
+use deployer_core::resource::ResourceKind;
 
-use crate::world::{World, manifest};
+use crate::world::{World, two_venue_manifest};
 
 const GROUP: &str = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/sync-a";
 const RULE: &str = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
@@ -19,29 +19,29 @@ const RULE: &str = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
 struct Read(&'static str, &'static str, &'static str);
 
 impl Read {
-    fn matches_call(self, call: &Call) -> bool {
+    fn matches_call(self, call: &CloudCall) -> bool {
         (call.service, call.operation.as_str(), call.resource.as_str()) == (self.0, self.1, self.2)
     }
 }
 
 /// The two ways in which a read fails: access denied, and an error of the service.
-fn read_failures() -> [Fault; 2] {
+fn read_failures() -> [CloudFault; 2] {
     [(403, "AccessDenied"), (500, "InternalFailure")]
-        .map(|(status, code)| Fault::Error(ApiError::new(status, code, "unreadable")))
+        .map(|(status, code)| CloudFault::Error(ApiError::new(status, code, "unreadable")))
 }
 
-async fn empty_world() -> (Cloud, World) {
-    let cloud = Cloud::in_memory(CloudConfig::default());
+async fn empty_world() -> (EmbeddedCloud, World) {
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
     (cloud, world)
 }
 
 /// A cloud where everything exists, but every resource of both venues was changed by hand.
-async fn drifted_world() -> (Cloud, World) {
-    let (cloud, world) = empty().await;
-    world.converge(&world.desired(&manifest("sync"))).await;
+async fn drifted_world() -> (EmbeddedCloud, World) {
+    let (cloud, world) = empty_world().await;
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
     for venue in ["a", "b"] {
-        drift(&world.aws, venue).await;
+        drift_venue(&world.aws, venue).await;
     }
     (cloud, world)
 }
@@ -65,9 +65,9 @@ async fn drift_venue(aws: &Aws, venue: &str) {
     aws.events.put_targets().rule(&rule).targets(target.expect("complete")).send().await.expect("put");
 }
 
-type Addresses = BTreeSet<(String, Kind)>;
+type Addresses = BTreeSet<(String, ResourceKind)>;
 
-fn addresses_of(venues: &[&str], kinds: &[Kind]) -> Addresses {
+fn addresses_of(venues: &[&str], kinds: &[ResourceKind]) -> Addresses {
     venues.iter().flat_map(|venue| kinds.iter().map(|kind| ((*venue).to_owned(), *kind))).collect()
 }
 
@@ -80,40 +80,48 @@ fn unreadable_addresses(plan: &Plan) -> Addresses {
     addresses.map(|address| (address.venue, address.kind)).collect()
 }
 
-fn fail_reads(cloud: &Cloud, reads: &[Read], denied: &[&'static str], fault: &Fault) {
+fn fail_reads(cloud: &EmbeddedCloud, reads: &[Read], denied: &[&'static str], fault: &CloudFault) {
     let (reads, denied, fault) = (reads.to_vec(), denied.to_vec(), fault.clone());
-    cloud.set_faults(Some(Arc::new(move |call: &Call| {
+    cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
         if denied.contains(&call.operation.as_str()) {
-            return Some(Injected::Before(failures()[0].clone()));
+            return Some(InjectedFault::Before(read_failures()[0].clone()));
         }
-        reads.iter().any(|read| read.is(call)).then(|| Injected::Before(fault.clone()))
+        reads.iter().any(|read| read.matches_call(call)).then(|| InjectedFault::Before(fault.clone()))
     })));
 }
 
 /// With `read` failing, exactly `kinds` of venue `a` are left alone and reported, and everything else is fixed.
-async fn assert_left_alone(read: Read, denied: &[&'static str], kinds: &[Kind]) {
-    for fault in failures() {
-        let (cloud, world) = drifted().await;
-        let desired = world.desired(&manifest("sync"));
-        assert_eq!(changed(&world.plan(&desired).await), of(&["a", "b"], &Kind::AWS), "everything has drifted");
-        let left = of(&["a"], kinds);
-        fail(&cloud, &[read], denied, &fault);
+async fn assert_left_alone(read: Read, denied: &[&'static str], kinds: &[ResourceKind]) {
+    for fault in read_failures() {
+        let (cloud, world) = drifted_world().await;
+        let desired = world.desired_from(&two_venue_manifest("sync"));
+        assert_eq!(
+            changed_addresses(&world.plan(&desired).await),
+            addresses_of(&["a", "b"], &ResourceKind::AWS),
+            "everything has drifted"
+        );
+        let left = addresses_of(&["a"], kinds);
+        fail_reads(&cloud, &[read], denied, &fault);
         let plan = world.plan(&desired).await;
-        assert_eq!(unread(&plan), left, "{read:?} {fault:?}");
-        assert_eq!(&changed(&plan) | &left, of(&["a", "b"], &Kind::AWS), "{read:?} {fault:?}");
-        assert!(changed(&plan).is_disjoint(&left), "{read:?} {fault:?}");
+        assert_eq!(unreadable_addresses(&plan), left, "{read:?} {fault:?}");
+        assert_eq!(
+            &changed_addresses(&plan) | &left,
+            addresses_of(&["a", "b"], &ResourceKind::AWS),
+            "{read:?} {fault:?}"
+        );
+        assert!(changed_addresses(&plan).is_disjoint(&left), "{read:?} {fault:?}");
         assert!(plan.unreadable.iter().all(|unread| unread.reason.contains(read.1)), "{:?}", plan.unreadable);
-        let (outcome, _) = world.execute(&plan).await;
+        let (outcome, _) = world.execute_plan(&plan).await;
         assert_eq!(outcome.failed, []);
         cloud.set_faults(None);
-        assert_eq!(changed(&world.plan(&desired).await), left, "{read:?} {fault:?}: the rest is unchanged");
+        assert_eq!(changed_addresses(&world.plan(&desired).await), left, "{read:?} {fault:?}: the rest is unchanged");
     }
 }
 
 /// Creates a resource of venue `a` that a list shows, so that the lists may only lack the rest. Not one of `kind`.
-async fn create_one_resource(aws: &Aws, kind: Kind) {
+async fn create_one_resource(aws: &Aws, kind: ResourceKind) {
     let owner = [("deployer:deployment", "sync"), ("deployer:venue", "a")];
-    if kind != Kind::LogGroup {
+    if kind != ResourceKind::LogGroup {
         let tags = owner.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let request = aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a").set_tags(Some(tags));
         request.send().await.expect("created");
@@ -125,18 +133,22 @@ async fn create_one_resource(aws: &Aws, kind: Kind) {
 }
 
 /// With `read` failing on an almost empty cloud, `kinds` of venue `a` aren't created, but those of `b` are.
-async fn assert_not_created(read: Read, kinds: &[Kind]) {
-    for fault in failures() {
-        let (cloud, world) = empty().await;
-        begin(&world.aws, kinds[0]).await;
-        let desired = world.desired(&manifest("sync"));
-        fail(&cloud, &[read], &[], &fault);
+async fn assert_not_created(read: Read, kinds: &[ResourceKind]) {
+    for fault in read_failures() {
+        let (cloud, world) = empty_world().await;
+        create_one_resource(&world.aws, kinds[0]).await;
+        let desired = world.desired_from(&two_venue_manifest("sync"));
+        fail_reads(&cloud, &[read], &[], &fault);
         let plan = world.plan(&desired).await;
-        let left = of(&["a"], kinds);
-        assert_eq!(unread(&plan), left, "{read:?} {fault:?}");
-        assert!(changed(&plan).is_disjoint(&left), "{read:?} {fault:?}");
-        assert_eq!(&changed(&plan) | &left, of(&["a", "b"], &Kind::AWS), "{read:?} {fault:?}");
-        let (outcome, _) = world.execute(&plan).await;
+        let left = addresses_of(&["a"], kinds);
+        assert_eq!(unreadable_addresses(&plan), left, "{read:?} {fault:?}");
+        assert!(changed_addresses(&plan).is_disjoint(&left), "{read:?} {fault:?}");
+        assert_eq!(
+            &changed_addresses(&plan) | &left,
+            addresses_of(&["a", "b"], &ResourceKind::AWS),
+            "{read:?} {fault:?}"
+        );
+        let (outcome, _) = world.execute_plan(&plan).await;
         assert_eq!(outcome.failed, []);
         cloud.set_faults(None);
         world.converge(&desired).await;
@@ -144,15 +156,15 @@ async fn assert_not_created(read: Read, kinds: &[Kind]) {
 }
 
 /// With `read` failing, destroying everything leaves `kind` of venue `a` alone and reports it.
-async fn assert_not_deleted(read: Read, denied: &[&'static str], kind: Kind) {
-    for fault in failures() {
-        let (cloud, world) = empty().await;
-        world.converge(&world.desired(&manifest("sync"))).await;
-        fail(&cloud, &[read], denied, &fault);
-        let plan = world.plan(&world.nothing("sync")).await;
-        assert!(unread(&plan).is_superset(&of(&["a"], &[kind])), "{read:?} {fault:?}");
-        assert!(!changed(&plan).contains(&("a".to_owned(), kind)), "{read:?} {fault:?}");
-        assert!(changed(&plan).is_superset(&of(&["b"], &Kind::AWS)), "{read:?} {fault:?}");
+async fn assert_not_deleted(read: Read, denied: &[&'static str], kind: ResourceKind) {
+    for fault in read_failures() {
+        let (cloud, world) = empty_world().await;
+        world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
+        fail_reads(&cloud, &[read], denied, &fault);
+        let plan = world.plan(&world.desired_nothing("sync")).await;
+        assert!(unreadable_addresses(&plan).is_superset(&addresses_of(&["a"], &[kind])), "{read:?} {fault:?}");
+        assert!(!changed_addresses(&plan).contains(&("a".to_owned(), kind)), "{read:?} {fault:?}");
+        assert!(changed_addresses(&plan).is_superset(&addresses_of(&["b"], &ResourceKind::AWS)), "{read:?} {fault:?}");
     }
 }
 
@@ -163,7 +175,7 @@ macro_rules! left_alone {
         $(
             #[tokio::test]
             async fn $name() {
-                is_left_alone(Read($service, $operation, $resource), &$denied, &$kinds).await;
+                assert_left_alone(Read($service, $operation, $resource), &$denied, &$kinds).await;
             }
         )*
     };
@@ -173,19 +185,19 @@ macro_rules! left_alone {
 const NO_BULK: [&str; 2] = ["GetAccountAuthorizationDetails", "GetResources"];
 
 left_alone! {
-    role "iam" "GetRole" "sync-a-role", NO_BULK => [Kind::Role];
-    policies_of_a_role "iam" "ListRolePolicies" "sync-a-role", NO_BULK => [Kind::Role];
-    policy_of_a_role "iam" "GetRolePolicy" "sync-a-role", NO_BULK => [Kind::Role];
-    attached_policies_of_a_role "iam" "ListAttachedRolePolicies" "sync-a-role", NO_BULK => [Kind::Role];
-    tags_of_a_log_group "logs" "ListTagsForResource" GROUP, NO_BULK => [Kind::LogGroup];
-    function "lambda" "GetFunction" "sync-a", [] => [Kind::Function, Kind::Alias, Kind::Permission];
-    version_of_an_alias "lambda" "GetFunction" "sync-a:live", [] => [Kind::Alias, Kind::Permission];
+    role "iam" "GetRole" "sync-a-role", NO_BULK => [ResourceKind::Role];
+    policies_of_a_role "iam" "ListRolePolicies" "sync-a-role", NO_BULK => [ResourceKind::Role];
+    policy_of_a_role "iam" "GetRolePolicy" "sync-a-role", NO_BULK => [ResourceKind::Role];
+    attached_policies_of_a_role "iam" "ListAttachedRolePolicies" "sync-a-role", NO_BULK => [ResourceKind::Role];
+    tags_of_a_log_group "logs" "ListTagsForResource" GROUP, NO_BULK => [ResourceKind::LogGroup];
+    function "lambda" "GetFunction" "sync-a", [] => [ResourceKind::Function, ResourceKind::Alias, ResourceKind::Permission];
+    version_of_an_alias "lambda" "GetFunction" "sync-a:live", [] => [ResourceKind::Alias, ResourceKind::Permission];
     asynchronous_settings_of_an_alias "lambda" "GetFunctionEventInvokeConfig" "sync-a:live", [] =>
-        [Kind::Alias, Kind::Permission];
-    policy_of_an_alias "lambda" "GetPolicy" "sync-a:live", [] => [Kind::Permission];
-    tags_of_a_rule "events" "ListTagsForResource" RULE, NO_BULK => [Kind::Rule, Kind::Permission, Kind::Target];
+        [ResourceKind::Alias, ResourceKind::Permission];
+    policy_of_an_alias "lambda" "GetPolicy" "sync-a:live", [] => [ResourceKind::Permission];
+    tags_of_a_rule "events" "ListTagsForResource" RULE, NO_BULK => [ResourceKind::Rule, ResourceKind::Permission, ResourceKind::Target];
     targets_of_a_rule "events" "ListTargetsByRule" "sync-a-schedule", [] =>
-        [Kind::Rule, Kind::Permission, Kind::Target];
+        [ResourceKind::Rule, ResourceKind::Permission, ResourceKind::Target];
 }
 
 macro_rules! not_created {
@@ -193,7 +205,7 @@ macro_rules! not_created {
         $(
             #[tokio::test]
             async fn $name() {
-                is_not_created(Read($service, $operation, $resource), &$kinds).await;
+                assert_not_created(Read($service, $operation, $resource), &$kinds).await;
             }
         )*
     };
@@ -201,103 +213,123 @@ macro_rules! not_created {
 
 not_created! {
     unlisted_role "iam" "GetRole" "sync-a-role" =>
-        [Kind::Role, Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
+        [ResourceKind::Role, ResourceKind::Function, ResourceKind::Alias, ResourceKind::Permission, ResourceKind::Target];
     unlisted_secret "secretsmanager" "DescribeSecret" "sync/a" =>
-        [Kind::Secret, Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
-    unlisted_log_group "logs" "DescribeLogStreams" "/aws/lambda/sync-a" => [Kind::LogGroup];
+        [ResourceKind::Secret, ResourceKind::Function, ResourceKind::Alias, ResourceKind::Permission, ResourceKind::Target];
+    unlisted_log_group "logs" "DescribeLogStreams" "/aws/lambda/sync-a" => [ResourceKind::LogGroup];
     unlisted_function "lambda" "GetFunction" "sync-a" =>
-        [Kind::Function, Kind::Alias, Kind::Permission, Kind::Target];
+        [ResourceKind::Function, ResourceKind::Alias, ResourceKind::Permission, ResourceKind::Target];
     unlisted_rule "events" "DescribeRule" "sync-a-schedule" =>
-        [Kind::Rule, Kind::Permission, Kind::Target];
+        [ResourceKind::Rule, ResourceKind::Permission, ResourceKind::Target];
 }
 
 #[tokio::test]
 async fn does_not_delete_unreadable_resources() {
-    is_not_deleted(Read("iam", "GetRole", "sync-a-role"), &NO_BULK, Kind::Role).await;
-    is_not_deleted(Read("logs", "ListTagsForResource", GROUP), &[], Kind::LogGroup).await;
-    is_not_deleted(Read("lambda", "GetFunction", "sync-a"), &[], Kind::Function).await;
-    is_not_deleted(Read("events", "ListTagsForResource", RULE), &[], Kind::Rule).await;
-    is_not_deleted(Read("events", "ListTargetsByRule", "sync-a-schedule"), &[], Kind::Rule).await;
+    assert_not_deleted(Read("iam", "GetRole", "sync-a-role"), &NO_BULK, ResourceKind::Role).await;
+    assert_not_deleted(Read("logs", "ListTagsForResource", GROUP), &[], ResourceKind::LogGroup).await;
+    assert_not_deleted(Read("lambda", "GetFunction", "sync-a"), &[], ResourceKind::Function).await;
+    assert_not_deleted(Read("events", "ListTagsForResource", RULE), &[], ResourceKind::Rule).await;
+    assert_not_deleted(Read("events", "ListTargetsByRule", "sync-a-schedule"), &[], ResourceKind::Rule).await;
 }
 
 /// Without a whole list, nothing that it would show is created, changed or deleted, in any venue.
-async fn assert_list_left_alone(lists: &[&'static str], kinds: &[Kind], faults: &[Fault]) {
+async fn assert_list_left_alone(lists: &[&'static str], kinds: &[ResourceKind], faults: &[CloudFault]) {
     for fault in faults {
-        let (cloud, world) = drifted().await;
-        let fail_lists = |cloud: &Cloud| {
+        let (cloud, world) = drifted_world().await;
+        let fail_lists = |cloud: &EmbeddedCloud| {
             let (lists, fault) = (lists.to_vec(), fault.clone());
-            cloud.set_faults(Some(Arc::new(move |call: &Call| {
-                lists.contains(&call.operation.as_str()).then(|| Injected::Before(fault.clone()))
+            cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+                lists.contains(&call.operation.as_str()).then(|| InjectedFault::Before(fault.clone()))
             })));
         };
         fail_lists(&cloud);
-        let plan = world.plan(&world.desired(&manifest("sync"))).await;
-        let left = of(&["a", "b"], kinds);
-        assert_eq!(unread(&plan), left, "{lists:?} {fault:?}");
-        assert_eq!(&changed(&plan) | &left, of(&["a", "b"], &Kind::AWS), "{lists:?} {fault:?}");
-        assert!(changed(&plan).is_disjoint(&left), "{lists:?} {fault:?}");
+        let plan = world.plan(&world.desired_from(&two_venue_manifest("sync"))).await;
+        let left = addresses_of(&["a", "b"], kinds);
+        assert_eq!(unreadable_addresses(&plan), left, "{lists:?} {fault:?}");
+        assert_eq!(
+            &changed_addresses(&plan) | &left,
+            addresses_of(&["a", "b"], &ResourceKind::AWS),
+            "{lists:?} {fault:?}"
+        );
+        assert!(changed_addresses(&plan).is_disjoint(&left), "{lists:?} {fault:?}");
         assert!(plan.unreadable.iter().any(|unread| unread.address.is_none()), "the plan names the list itself");
-        let pruned = world.plan(&world.nothing("sync")).await;
-        assert!(changed(&pruned).is_disjoint(&left), "{lists:?} {fault:?}");
+        let pruned = world.plan(&world.desired_nothing("sync")).await;
+        assert!(changed_addresses(&pruned).is_disjoint(&left), "{lists:?} {fault:?}");
         assert!(!pruned.changes.is_empty() && !pruned.unreadable.is_empty(), "{lists:?} {fault:?}");
 
-        let (cloud, world) = empty().await;
+        let (cloud, world) = empty_world().await;
         fail_lists(&cloud);
-        let plan = world.plan(&world.desired(&manifest("sync"))).await;
-        assert!(changed(&plan).is_disjoint(&left), "{lists:?} {fault:?}: nothing is created either");
+        let plan = world.plan(&world.desired_from(&two_venue_manifest("sync"))).await;
+        assert!(changed_addresses(&plan).is_disjoint(&left), "{lists:?} {fault:?}: nothing is created either");
     }
 }
 
 #[tokio::test]
 async fn leaves_functions_alone_without_their_list() {
-    list_is_left_alone(&["ListFunctions"], &[Kind::Function, Kind::Alias, Kind::Permission], &failures()).await;
+    assert_list_left_alone(
+        &["ListFunctions"],
+        &[ResourceKind::Function, ResourceKind::Alias, ResourceKind::Permission],
+        &read_failures(),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn leaves_rules_alone_without_their_list() {
-    list_is_left_alone(&["ListRules"], &[Kind::Rule, Kind::Permission, Kind::Target], &failures()).await;
+    assert_list_left_alone(
+        &["ListRules"],
+        &[ResourceKind::Rule, ResourceKind::Permission, ResourceKind::Target],
+        &read_failures(),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn leaves_secrets_alone_without_their_list() {
-    list_is_left_alone(&["ListSecrets"], &[Kind::Secret], &failures()).await;
+    assert_list_left_alone(&["ListSecrets"], &[ResourceKind::Secret], &read_failures()).await;
 }
 
 #[tokio::test]
 async fn leaves_log_groups_alone_without_their_list() {
-    list_is_left_alone(&["DescribeLogGroups"], &[Kind::LogGroup], &failures()).await;
+    assert_list_left_alone(&["DescribeLogGroups"], &[ResourceKind::LogGroup], &read_failures()).await;
 }
 
 #[tokio::test]
 async fn leaves_roles_alone_without_their_lists() {
-    let [denied, failing] = failures();
-    list_is_left_alone(&["GetAccountAuthorizationDetails"], &[Kind::Role], &[failing]).await;
-    list_is_left_alone(&["GetAccountAuthorizationDetails", "ListRoles"], &[Kind::Role], &[denied]).await;
+    let [denied, failing] = read_failures();
+    assert_list_left_alone(&["GetAccountAuthorizationDetails"], &[ResourceKind::Role], &[failing]).await;
+    assert_list_left_alone(&["GetAccountAuthorizationDetails", "ListRoles"], &[ResourceKind::Role], &[denied]).await;
 }
 
 #[tokio::test]
 async fn reads_roles_one_by_one_when_their_bulk_list_is_denied() {
-    let (cloud, world) = drifted().await;
-    fail(&cloud, &[], &NO_BULK, &failures()[0]);
-    let desired = world.desired(&manifest("sync"));
+    let (cloud, world) = drifted_world().await;
+    fail_reads(&cloud, &[], &NO_BULK, &read_failures()[0]);
+    let desired = world.desired_from(&two_venue_manifest("sync"));
     let plan = world.plan(&desired).await;
-    assert_eq!((changed(&plan), unread(&plan)), (of(&["a", "b"], &Kind::AWS), Addresses::new()));
+    assert_eq!(
+        (changed_addresses(&plan), unreadable_addresses(&plan)),
+        (addresses_of(&["a", "b"], &ResourceKind::AWS), Addresses::new())
+    );
     world.converge(&desired).await;
-    assert_eq!(changed(&world.plan(&world.nothing("sync")).await), of(&["a", "b"], &Kind::AWS));
+    assert_eq!(
+        changed_addresses(&world.plan(&world.desired_nothing("sync")).await),
+        addresses_of(&["a", "b"], &ResourceKind::AWS)
+    );
 }
 
 /// The venue is no longer declared, and only tags show that the resource is ours.
 async fn assert_unknown_owner_kept(read: Read, unmark: impl AsyncFn(&Aws)) {
-    for fault in failures() {
-        let (cloud, world) = empty().await;
-        world.converge(&world.desired(&manifest("sync"))).await;
-        world.converge(&world.nothing("sync")).await;
+    for fault in read_failures() {
+        let (cloud, world) = empty_world().await;
+        world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
+        world.converge(&world.desired_nothing("sync")).await;
         unmark(&world.aws).await;
-        let found = world.plan(&world.nothing("sync")).await;
+        let found = world.plan(&world.desired_nothing("sync")).await;
         assert_eq!(found.changes.len(), 1, "{read:?} is needed: {:?}", found.changes);
         assert_eq!(found.changes[0].action, Action::Delete);
-        fail(&cloud, &[read], &[], &fault);
-        let plan = world.plan(&world.nothing("sync")).await;
+        fail_reads(&cloud, &[read], &[], &fault);
+        let plan = world.plan(&world.desired_nothing("sync")).await;
         assert_eq!(plan.changes, []);
         assert!(plan.unreadable.iter().any(|unread| unread.reason.contains(read.1)), "{:?}", plan.unreadable);
     }
@@ -305,7 +337,7 @@ async fn assert_unknown_owner_kept(read: Read, unmark: impl AsyncFn(&Aws)) {
 
 #[tokio::test]
 async fn does_not_delete_a_log_group_of_unknown_owner() {
-    owner_can_not_be_read(Read("logs", "ListTagsForResource", GROUP), async |aws| {
+    assert_unknown_owner_kept(Read("logs", "ListTagsForResource", GROUP), async |aws| {
         let request = aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a");
         let request = request.tags("deployer:deployment", "sync").tags("deployer:venue", "a");
         request.send().await.expect("created");
@@ -315,7 +347,7 @@ async fn does_not_delete_a_log_group_of_unknown_owner() {
 
 #[tokio::test]
 async fn does_not_delete_an_unmarked_rule_of_unknown_owner() {
-    owner_can_not_be_read(Read("events", "ListTagsForResource", RULE), async |aws| {
+    assert_unknown_owner_kept(Read("events", "ListTagsForResource", RULE), async |aws| {
         let tag = |key: &str, value: &str| {
             aws_sdk_eventbridge::types::Tag::builder().key(key).value(value).build().expect("complete")
         };

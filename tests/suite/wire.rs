@@ -44,7 +44,7 @@ struct RecordingConnector {
 
 impl HttpConnector for RecordingConnector {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
-        if let Some(write) = write(&request) {
+        if let Some(write) = write_operation(&request) {
             self.writes.list.lock().expect("no thread panicked").push(write);
         }
         if let Some((name, value)) = &self.header {

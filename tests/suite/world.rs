@@ -5,24 +5,24 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use deployer_artifact::{Artifact, Platform};
+use deployer_artifact::{Artifact, ArtifactPlatform};
 use deployer_aws::Aws;
 use deployer_aws::observe::{observe, observe_lists};
-use deployer_core::desired::{Desired, Scope, desired};
+use deployer_core::desired::{Desired, Scope, derive_desired};
 use deployer_core::manifest::{self, SecretValue};
 use deployer_core::plan::{Operation, Plan, invariants, plan};
 use deployer_core::snapshot::Snapshot;
-use deployer_hubspot::HubSpot;
-use deployer_hubspot::portal;
-use deployer_reconcile::apply::{self, Event, Inputs, Options, Outcome};
+use deployer_hubspot::HubSpotClient;
+use deployer_hubspot::observe_portal;
+use deployer_reconcile::apply::{self, ApplyEvent, ApplyInputs, ApplyOptions, ApplyOutcome};
 use tokio_util::sync::CancellationToken;
 
 /// A manifest with two venues, `a` active and `b` paused, in this deployment.
 pub fn two_venue_manifest(deployment: &str) -> String {
     format!(
         "[deployment]\nname = \"{deployment}\"\nregion = \"us-east-1\"\n\n{}{}",
-        venue("a", ""),
-        venue("b", "status = \"paused\"\n")
+        venue_tables("a", ""),
+        venue_tables("b", "status = \"paused\"\n")
     )
 }
 
@@ -42,7 +42,7 @@ pub struct World {
     artifact: Artifact,
     secret: String,
     delays: bool,
-    hubspot: Option<Arc<HubSpot>>,
+    hubspot: Option<Arc<HubSpotClient>>,
 }
 
 impl World {
@@ -56,9 +56,9 @@ impl World {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("bootstrap");
         std::fs::write(&path, script).expect("the script is written");
-        let artifact = Artifact::from_path(&path, Platform::Local).expect("a script is an artifact");
+        let artifact = Artifact::from_path(&path, ArtifactPlatform::Local).expect("a script is an artifact");
         let secret = r#"{"HUBSPOT_TOKEN":"token-value","TRIPLESEAT_PUBLIC_KEY":"key-value"}"#;
-        Self::with(aws, artifact, secret).await
+        Self::with_artifact(aws, artifact, secret).await
     }
 
     /// Uses an artifact as the function's code, and `secret` as the value of every secret.
@@ -75,7 +75,7 @@ impl World {
     }
 
     /// Adds a portal.
-    pub fn with_hubspot(self, hubspot: HubSpot) -> Self {
+    pub fn with_hubspot(self, hubspot: HubSpotClient) -> Self {
         Self { hubspot: Some(Arc::new(hubspot)), ..self }
     }
 
@@ -87,8 +87,9 @@ impl World {
 
     /// What a manifest declares.
     pub fn desired_from(&self, text: &str) -> Desired {
-        let loaded = manifest::parse(text, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
-        desired(&loaded.manifest, &self.scope, |_| self.artifact.code_sha256.clone())
+        let loaded =
+            manifest::parse_manifest(text, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+        derive_desired(&loaded.manifest, &self.scope, |_| self.artifact.code_sha256.clone())
     }
 
     /// Nothing at all, as for `destroy`.
@@ -104,9 +105,9 @@ impl World {
     }
 
     pub async fn observe(&self, desired: &Desired) -> Snapshot {
-        let snapshot = observe(&self.aws, &self.scope, &desired.deployment, &desired.deployed()).await;
+        let snapshot = observe(&self.aws, &self.scope, &desired.deployment, &desired.deployed_venues()).await;
         match &self.hubspot {
-            Some(hubspot) => Snapshot { portal: portal(hubspot).await, ..snapshot },
+            Some(hubspot) => Snapshot { portal: observe_portal(hubspot).await, ..snapshot },
             None => snapshot,
         }
     }
@@ -115,25 +116,25 @@ impl World {
     pub async fn plan(&self, desired: &Desired) -> Plan {
         let snapshot = self.observe(desired).await;
         let plan = plan(desired, &snapshot, &[]);
-        assert_eq!(invariants::violations(&plan, desired, &snapshot), Vec::<String>::new());
+        assert_eq!(invariants::find_violations(&plan, desired, &snapshot), Vec::<String>::new());
         plan
     }
 
     /// Plans from lists only, and checks the plan's invariants.
     pub async fn plan_from_lists(&self, desired: &Desired) -> Plan {
-        let snapshot = observe_lists(&self.aws, &self.scope, &desired.deployment, &desired.deployed()).await;
+        let snapshot = observe_lists(&self.aws, &self.scope, &desired.deployment, &desired.deployed_venues()).await;
         let plan = plan(desired, &snapshot, &[]);
-        assert_eq!(invariants::violations(&plan, desired, &snapshot), Vec::<String>::new());
+        assert_eq!(invariants::find_violations(&plan, desired, &snapshot), Vec::<String>::new());
         plan
     }
 
     /// Plans and executes the plan.
-    pub async fn apply(&self, desired: &Desired) -> Outcome {
+    pub async fn apply(&self, desired: &Desired) -> ApplyOutcome {
         let plan = self.plan(desired).await;
-        self.execute(&plan).await.0
+        self.execute_plan(&plan).await.0
     }
 
-    pub async fn execute_plan(&self, plan: &Plan) -> (Outcome, Vec<Event>) {
+    pub async fn execute_plan(&self, plan: &Plan) -> (ApplyOutcome, Vec<ApplyEvent>) {
         let secrets: BTreeMap<String, SecretValue> = plan
             .changes
             .iter()
@@ -145,12 +146,13 @@ impl World {
             .map(|name| (name, SecretValue::new(self.secret.as_str()).expect("a value")))
             .collect();
         let zip: Bytes = self.artifact.bootstrap_zip.clone();
-        let inputs = Inputs {
+        let inputs = ApplyInputs {
             artifacts: [(self.artifact.code_sha256.clone(), zip)].into(),
             secrets,
             hubspot: self.hubspot.clone(),
         };
-        let options = Options { rate_limited: false, delays: self.delays, canary: false, ..Options::default() };
+        let options =
+            ApplyOptions { rate_limited: false, delays: self.delays, canary: false, ..ApplyOptions::default() };
         let events = Mutex::new(Vec::new());
         let on_event = |event| events.lock().expect("no panic").push(event);
         let outcome = apply::apply(&self.aws, plan, &inputs, &options, &CancellationToken::new(), &on_event).await;
@@ -162,7 +164,11 @@ impl World {
         let outcome = self.apply(desired).await;
         assert_eq!(outcome.failed, [], "the apply succeeds");
         let again = self.plan(desired).await;
-        assert_eq!((actions(&again), again.unreadable), (Vec::new(), Vec::new()), "a second apply has nothing to do");
+        assert_eq!(
+            (describe_actions(&again), again.unreadable),
+            (Vec::new(), Vec::new()),
+            "a second apply has nothing to do"
+        );
         assert_eq!(again.conflicts, []);
     }
 }

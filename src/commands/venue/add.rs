@@ -301,8 +301,8 @@ mod tests {
     #[test]
     fn asks_for_what_no_flag_gives() {
         let mut person =
-            Prompter::scripted("\ntripleseat\nabc\n12\nrate(1 minutes)\n\nsecret-token\nmanaged\n\nenv:ID\n\n");
-        let answers = answers(&parsed("the-loft"), Some(&mut person)).expect("answers");
+            Prompter::with_answers("\ntripleseat\nabc\n12\nrate(1 minutes)\n\nsecret-token\nmanaged\n\nenv:ID\n\n");
+        let answers = collect_answers(&parse_venue_add("the-loft"), Some(&mut person)).expect("answers");
         assert_eq!((answers.display_name.as_str(), answers.location_id), ("The Loft", Some(12)));
         assert_eq!(answers.schedule, None);
         let env = |name: &str| SecretRef::Env(name.to_owned());
@@ -315,7 +315,7 @@ mod tests {
                 ("tripleseat_client_secret", env("THE_LOFT_TRIPLESEAT_CLIENT_SECRET")),
             ]
         );
-        let asked = person.questions();
+        let asked = person.asked_questions();
         for words in [
             "Display name [The Loft]: Destination (tripleseat or http) [tripleseat]: ",
             "enter the number that Tripleseat shows.",
@@ -331,10 +331,10 @@ mod tests {
     fn does_not_ask_for_what_flags_give() {
         let line = "loft --display-name Loft --destination http --url https://p.example.com/l --auth header:X-Key \
                     --schedule rate(1\u{a0}hour) --hubspot-token env:T --destination-credential managed";
-        let mut person = Prompter::scripted("");
-        let answers = answers(&parsed(line), Some(&mut person)).expect("answers");
-        assert_eq!(person.questions(), "");
-        let new = new_venue(&parsed(line), answers).expect("a venue");
+        let mut person = Prompter::with_answers("");
+        let answers = collect_answers(&parse_venue_add(line), Some(&mut person)).expect("answers");
+        assert_eq!(person.asked_questions(), "");
+        let new = build_new_venue(&parse_venue_add(line), answers).expect("a venue");
         assert_eq!(new.fields.len(), 3, "the default fields");
     }
 }

@@ -147,7 +147,7 @@ fn mermaid_label(lines: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::label;
+    use super::mermaid_label;
 
     #[test]
     fn escapes_hostile_text_in_mermaid() {
@@ -162,7 +162,7 @@ mod tests {
             "1. Floor",
             "- x",
         ] {
-            let label = label(&[text, "second"]);
+            let label = mermaid_label(&[text, "second"]);
             let inner = label.strip_prefix('"').and_then(|rest| rest.strip_suffix("<br/>second\"")).expect("its frame");
             let mut codes = inner.split('#');
             let plain = |text: &str| text.chars().all(|sign| sign.is_alphanumeric() || " ,:".contains(sign));
@@ -172,6 +172,6 @@ mod tests {
                 assert!(number.parse::<u32>().is_ok() && plain(rest), "{inner}");
             }
         }
-        assert_eq!(label(&["Café 港 🏝"]), "\"Café 港 🏝\"");
+        assert_eq!(mermaid_label(&["Café 港 🏝"]), "\"Café 港 🏝\"");
     }
 }

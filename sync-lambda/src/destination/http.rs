@@ -237,9 +237,9 @@ mod tests {
         let credentials = SyncCredentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000"}"#).expect("valid");
         let timeout = Duration::from_secs(1);
         let time = RequestTimeLimits { deadline: Instant::now() + timeout, timeout };
-        let http = HttpDestinationClient::new(crate::http::client().expect("TLS"), &settings, &credentials, time)
+        let http = HttpDestinationClient::new(crate::http::build_client().expect("TLS"), &settings, &credentials, time)
             .expect("valid");
-        http.judge(&http::Answer { status, retry_after: None, body: body.to_owned() })
+        http.judge_response(&http::VendorResponse { status, retry_after: None, body: body.to_owned() })
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
             .into_iter()
             .collect();
         assert_eq!(
-            body(&lead),
+            lead_body(&lead),
             json!({ "lead": { "name": "/LEAD/NAME", "e/mail": "/LEAD/E~1MAIL" }, "phone": "PHONE" })
         );
     }

@@ -376,11 +376,11 @@ mod tests {
                 .expect("valid");
         let timeout = Duration::from_secs(1);
         let time = RequestTimeLimits { deadline: Instant::now() + timeout, timeout };
-        TripleseatClient::new(crate::http::client().expect("TLS"), place, &credentials, time).expect("valid")
+        TripleseatClient::new(crate::http::build_client().expect("TLS"), place, &credentials, time).expect("valid")
     }
 
     fn judge_response(status: u16, body: &str) -> Result<SendResult, RunError> {
-        tripleseat_account().judge(&http::Answer { status, retry_after: None, body: body.to_owned() })
+        tripleseat_account().judge_response(&http::VendorResponse { status, retry_after: None, body: body.to_owned() })
     }
 
     #[test]
@@ -433,11 +433,11 @@ mod tests {
     fn appends_the_reference_to_the_leads_own_text() {
         let attempt = Attempt::new("501", jiff::Timestamp::now());
         let lead = BTreeMap::from([("additional_information".to_owned(), "two\nlines".to_owned())]);
-        let body = tripleseat_account().body(&lead, &attempt);
+        let body = tripleseat_account().lead_body(&lead, &attempt);
         let text = body["lead"]["additional_information"].as_str().expect("text");
-        assert!(text.starts_with("two\nlines\n\n") && text.contains(&attempt.reference()), "{text}");
-        assert!(carries(&body["lead"], &attempt));
-        assert!(!carries(&body["lead"], &Attempt::new("501", jiff::Timestamp::now())));
+        assert!(text.starts_with("two\nlines\n\n") && text.contains(&attempt.reference_text()), "{text}");
+        assert!(has_reference(&body["lead"], &attempt));
+        assert!(!has_reference(&body["lead"], &Attempt::new("501", jiff::Timestamp::now())));
         assert_eq!((&body["lead"]["location_id"], &body["lead_form_id"]), (&json!(7), &json!(8)));
     }
 
@@ -445,7 +445,7 @@ mod tests {
     fn reads_all_known_list_shapes() {
         for body in [r#"[{"id":1}]"#, r#"{"results":[{"lead":{"id":1}}]}"#, r#"{"leads":[{"id":1}]}"#] {
             let body: Value = serde_json::from_str(body).expect("JSON");
-            assert_eq!(records(&body, "leads", "lead"), [json!({ "id": 1 })], "{body}");
+            assert_eq!(list_records(&body, "leads", "lead"), [json!({ "id": 1 })], "{body}");
         }
     }
 }

@@ -194,7 +194,7 @@ mod tests {
         let (key_as_id, key_as_secret) = (oauth_client(KEY, "x"), oauth_client(UID, KEY));
         let secret_as_key = CredentialValue::new("secret");
         let invalid_client = "invalid_client: Client authentication failed due to unknown client";
-        use Shown::{AccessToken, Client, PublicKey};
+        use PresentedCredential::{AccessToken, Client, PublicKey};
         for (shown, status, words, wanted) in [
             (PublicKey(&key), 401, "Invalid public key", RejectionCause::WrongPublicKey),
             (PublicKey(&key), 401, "", RejectionCause::WrongPublicKey),
@@ -225,7 +225,7 @@ mod tests {
             (AccessToken, 401, "The access token is invalid", RejectionCause::TokenRefused),
         ] {
             let refusal = TripleseatRejection { shown, status, words, public_key: Some(&key), client: Some(&own) };
-            assert_eq!(cause(&refusal), wanted, "{shown:?} {status} {words}");
+            assert_eq!(rejection_cause(&refusal), wanted, "{shown:?} {status} {words}");
         }
         let unknown = TripleseatRejection {
             shown: Client(&key_as_id),
@@ -234,6 +234,6 @@ mod tests {
             public_key: Some(&other_key),
             client: None,
         };
-        assert_eq!(cause(&unknown), RejectionCause::OAuthOnly, "recognized by its shape");
+        assert_eq!(rejection_cause(&unknown), RejectionCause::OAuthOnly, "recognized by its shape");
     }
 }

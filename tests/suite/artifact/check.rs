@@ -1,7 +1,7 @@
 //! Mistakes that are found before Lambda would find them.
 
-use deployer_artifact::elf::{self, Glibc};
-use deployer_artifact::{Artifact, Platform, zip};
+use deployer_artifact::elf::{self, GlibcVersion};
+use deployer_artifact::{Artifact, ArtifactPlatform, zip};
 use deployer_core::manifest::Architecture;
 
 use super::SCRIPT;
@@ -9,7 +9,7 @@ use super::SCRIPT;
 const X86_64: u16 = 62;
 const AARCH64: u16 = 183;
 const RISCV: u16 = 243;
-const LAMBDA: Platform = Platform::Lambda(Architecture::X86_64);
+const LAMBDA: ArtifactPlatform = ArtifactPlatform::Lambda(Architecture::X86_64);
 
 /// A 64-bit ELF file with no code, and these needed versions of `libc.so.6`.
 fn elf_file(machine: u16, versions: &[&str], interpreter: Option<&str>) -> Vec<u8> {
@@ -78,7 +78,7 @@ fn elf_file(machine: u16, versions: &[&str], interpreter: Option<&str>) -> Vec<u
     file
 }
 
-fn read_artifact(bytes: &[u8], platform: Platform) -> Result<Artifact, String> {
+fn read_artifact(bytes: &[u8], platform: ArtifactPlatform) -> Result<Artifact, String> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("artifact");
     std::fs::write(&path, bytes).unwrap();
@@ -88,18 +88,18 @@ fn read_artifact(bytes: &[u8], platform: Platform) -> Result<Artifact, String> {
 
 #[test]
 fn reads_the_running_test_program() {
-    let needs = elf::needs(&std::fs::read("/proc/self/exe").unwrap()).unwrap();
+    let needs = elf::read_requirements(&std::fs::read("/proc/self/exe").unwrap()).unwrap();
     let host = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
     assert_eq!(needs.architecture, Some(host));
     assert!(needs.interpreter.unwrap().contains("ld-linux"));
     let glibc = needs.glibc.unwrap();
-    assert!(glibc >= Glibc { major: 2, minor: 17 } && glibc < Glibc { major: 3, minor: 0 }, "{glibc}");
+    assert!(glibc >= GlibcVersion { major: 2, minor: 17 } && glibc < GlibcVersion { major: 3, minor: 0 }, "{glibc}");
 }
 
 #[test]
 fn newest_glibc_version_is_found_numerically() {
-    let newest = |versions: &[&str]| elf::needs(&elf_file(X86_64, versions, None)).unwrap().glibc;
-    let glibc = |minor| Some(Glibc { major: 2, minor });
+    let newest = |versions: &[&str]| elf::read_requirements(&elf_file(X86_64, versions, None)).unwrap().glibc;
+    let glibc = |minor| Some(GlibcVersion { major: 2, minor });
     assert_eq!(newest(&["GLIBC_2.2.5", "GLIBC_2.34", "GLIBC_2.9"]), glibc(34));
     assert_eq!(newest(&["GLIBC_2.4", "GLIBC_2.3.4"]), glibc(4));
     assert_eq!(newest(&["GLIBC_PRIVATE", "GCC_3.0"]), None);
@@ -110,74 +110,75 @@ fn newest_glibc_version_is_found_numerically() {
 #[test]
 fn rejects_a_newer_glibc_only_for_lambda() {
     let newer = elf_file(X86_64, &["GLIBC_2.35"], Some("/lib64/ld-linux-x86-64.so.2"));
-    insta::assert_snapshot!(given(&newer, LAMBDA).unwrap_err());
+    insta::assert_snapshot!(read_artifact(&newer, LAMBDA).unwrap_err());
     let as_new = elf_file(X86_64, &["GLIBC_2.34"], Some("/lib64/ld-linux-x86-64.so.2"));
-    assert_eq!(given(&as_new, LAMBDA).unwrap().architecture, Some(Architecture::X86_64));
-    given(&elf_file(X86_64, &[], None), LAMBDA).unwrap();
+    assert_eq!(read_artifact(&as_new, LAMBDA).unwrap().architecture, Some(Architecture::X86_64));
+    read_artifact(&elf_file(X86_64, &[], None), LAMBDA).unwrap();
     if cfg!(target_arch = "x86_64") {
-        given(&newer, Platform::Local).unwrap();
+        read_artifact(&newer, ArtifactPlatform::Local).unwrap();
     }
 }
 
 #[test]
 fn processor_must_match_the_function() {
-    let error = given(&elf_file(AARCH64, &[], None), LAMBDA).unwrap_err();
+    let error = read_artifact(&elf_file(AARCH64, &[], None), LAMBDA).unwrap_err();
     assert!(error.contains("built for arm64 but must run on x86_64"), "{error}");
-    let error = given(&elf_file(RISCV, &[], None), LAMBDA).unwrap_err();
+    let error = read_artifact(&elf_file(RISCV, &[], None), LAMBDA).unwrap_err();
     assert!(error.contains("a processor that Lambda doesn't support"), "{error}");
-    let artifact = given(&elf_file(AARCH64, &[], None), Platform::Lambda(Architecture::Arm64)).unwrap();
+    let artifact = read_artifact(&elf_file(AARCH64, &[], None), ArtifactPlatform::Lambda(Architecture::Arm64)).unwrap();
     assert_eq!(artifact.architecture, Some(Architecture::Arm64));
 }
 
 #[test]
 fn musl_must_be_linked_statically() {
-    let error = given(&elf_file(X86_64, &[], Some("/lib/ld-musl-x86_64.so.1")), LAMBDA).unwrap_err();
+    let error = read_artifact(&elf_file(X86_64, &[], Some("/lib/ld-musl-x86_64.so.1")), LAMBDA).unwrap_err();
     assert!(error.contains("ld-musl") && error.contains("crt-static"), "{error}");
 }
 
 #[test]
 fn accepts_scripts_and_rejects_other_files() {
-    assert_eq!(given(SCRIPT, LAMBDA).unwrap().architecture, None);
+    assert_eq!(read_artifact(SCRIPT, LAMBDA).unwrap().architecture, None);
     for bytes in [&b"MZ\x90\0"[..], b"\xcf\xfa\xed\xfe", b"", b"hello"] {
-        let error = given(bytes, LAMBDA).unwrap_err();
+        let error = read_artifact(bytes, LAMBDA).unwrap_err();
         assert!(error.contains("neither a Linux executable"), "{error}");
     }
-    let error = given(b"\x7fELF\x01\x01\x01", LAMBDA).unwrap_err();
+    let error = read_artifact(b"\x7fELF\x01\x01\x01", LAMBDA).unwrap_err();
     assert!(error.contains("not a 64-bit little-endian"), "{error}");
     let mut cut = elf_file(X86_64, &["GLIBC_2.30"], None);
     cut.truncate(100);
-    assert!(given(&cut, LAMBDA).unwrap_err().contains("not a readable executable"));
+    assert!(read_artifact(&cut, LAMBDA).unwrap_err().contains("not a readable executable"));
 }
 
 #[test]
 fn zip_needs_a_bootstrap_at_its_top_level() {
-    let error = given(&zip::deterministic(&[("target/bootstrap", SCRIPT)]).unwrap(), LAMBDA).unwrap_err();
+    let error =
+        read_artifact(&zip::build_deterministic_zip(&[("target/bootstrap", SCRIPT)]).unwrap(), LAMBDA).unwrap_err();
     assert!(error.contains("no `bootstrap` at its top level") && error.contains("`target/bootstrap`"), "{error}");
-    let error = given(&zip::deterministic(&[("main", SCRIPT)]).unwrap(), LAMBDA).unwrap_err();
+    let error = read_artifact(&zip::build_deterministic_zip(&[("main", SCRIPT)]).unwrap(), LAMBDA).unwrap_err();
     assert!(error.contains("name the executable `bootstrap`"), "{error}");
-    let mut broken = zip::deterministic(&[("bootstrap", SCRIPT)]).unwrap();
+    let mut broken = zip::build_deterministic_zip(&[("bootstrap", SCRIPT)]).unwrap();
     broken.truncate(40);
-    assert!(given(&broken, LAMBDA).unwrap_err().contains("not a readable zip"));
+    assert!(read_artifact(&broken, LAMBDA).unwrap_err().contains("not a readable zip"));
 }
 
 #[test]
 fn rejects_a_bootstrap_that_is_not_executable() {
-    let mut bytes = zip::deterministic(&[("bootstrap", SCRIPT)]).unwrap();
+    let mut bytes = zip::build_deterministic_zip(&[("bootstrap", SCRIPT)]).unwrap();
     // The Unix mode is the upper half of the external attributes, 38 bytes into the central directory entry.
     let central = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
     let mode: u16 = 0o100_644;
     bytes[central + 40..central + 42].copy_from_slice(&mode.to_le_bytes());
-    let error = given(&bytes, LAMBDA).unwrap_err();
+    let error = read_artifact(&bytes, LAMBDA).unwrap_err();
     assert!(error.contains("not executable") && error.contains("chmod 755"), "{error}");
 }
 
 #[test]
 fn rejects_sizes_above_lambdas_limit() {
     let declared: u32 = 251 * 1024 * 1024 - 1024;
-    let mut bytes = zip::deterministic(&[("bootstrap", SCRIPT), ("data", b"")]).unwrap();
+    let mut bytes = zip::build_deterministic_zip(&[("bootstrap", SCRIPT), ("data", b"")]).unwrap();
     // Only the declared size in the central directory is checked, so that a zip bomb is never unpacked.
     let entries: Vec<usize> = (0..bytes.len() - 4).filter(|at| &bytes[*at..at + 4] == b"PK\x01\x02").collect();
     bytes[entries[1] + 24..entries[1] + 28].copy_from_slice(&declared.to_le_bytes());
-    let error = given(&bytes, LAMBDA).unwrap_err();
+    let error = read_artifact(&bytes, LAMBDA).unwrap_err();
     assert!(error.contains("251 MB unzipped, but Lambda's limit is 250 MB"), "{error}");
 }

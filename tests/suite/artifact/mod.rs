@@ -7,38 +7,38 @@ mod check;
 
 use std::os::unix::fs::PermissionsExt;
 
-use deployer_artifact::{self, Artifact, Origin, Platform, zip};
+use deployer_artifact::{self, Artifact, ArtifactOrigin, ArtifactPlatform, zip};
 use sha2::{Digest, Sha256};
 
 const SCRIPT: &[u8] = b"#!/bin/sh\nexit 0\n";
 
 #[test]
 fn zip_depends_only_on_names_and_contents() {
-    let one = zip::deterministic(&[("bootstrap", SCRIPT), ("a/b", b"x")]).unwrap();
-    let two = zip::deterministic(&[("a/b", b"x"), ("bootstrap", SCRIPT)]).unwrap();
+    let one = zip::build_deterministic_zip(&[("bootstrap", SCRIPT), ("a/b", b"x")]).unwrap();
+    let two = zip::build_deterministic_zip(&[("a/b", b"x"), ("bootstrap", SCRIPT)]).unwrap();
     assert_eq!(one, two);
-    let entries = zip::entries(&one).unwrap();
+    let entries = zip::list_entries(&one).unwrap();
     let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names, ["a/b", "bootstrap"]);
     assert!(entries.iter().all(|entry| entry.mode.unwrap() & 0o777 == 0o755));
     // The MS-DOS date of 1980-01-01 (1 << 5 | 1) and time 0, in the first local header.
     assert_eq!(one[10..14], [0, 0, 0x21, 0]);
-    assert_ne!(one, zip::deterministic(&[("bootstrap", b"#!/bin/sh\nexit 1\n"), ("a/b", b"x")]).unwrap());
+    assert_ne!(one, zip::build_deterministic_zip(&[("bootstrap", b"#!/bin/sh\nexit 1\n"), ("a/b", b"x")]).unwrap());
 }
 
 proptest::proptest! {
     #[test]
     fn zip_contents_round_trip(content in proptest::collection::vec(proptest::num::u8::ANY, 0..4096)) {
-        let zipped = zip::deterministic(&[("bootstrap", &content)]).unwrap();
-        proptest::prop_assert_eq!(zip::content(&zipped, "bootstrap", 4096).unwrap(), content);
+        let zipped = zip::build_deterministic_zip(&[("bootstrap", &content)]).unwrap();
+        proptest::prop_assert_eq!(zip::read_entry(&zipped, "bootstrap", 4096).unwrap(), content);
     }
 
     #[test]
     fn never_panics_on_arbitrary_bytes(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..512), magic in 0..3) {
         let magic: &[u8] = [&b"\x7fELF\x02\x01\x01"[..], b"PK\x03\x04", b""][magic as usize];
         let bytes = [magic, &bytes].concat();
-        let _ = zip::entries(&bytes);
-        let _ = deployer_artifact::elf::needs(&bytes);
+        let _ = zip::list_entries(&bytes);
+        let _ = deployer_artifact::elf::read_requirements(&bytes);
     }
 }
 
@@ -47,20 +47,20 @@ fn unzipped_bootstrap_is_zipped_and_zip_is_used_unchanged() {
     let directory = tempfile::tempdir().unwrap();
     let alone = directory.path().join("my-bootstrap");
     std::fs::write(&alone, SCRIPT).unwrap();
-    let from_alone = Artifact::from_path(&alone, Platform::Local).unwrap();
-    assert_eq!(from_alone.source, Origin::Given { path: alone });
+    let from_alone = Artifact::from_path(&alone, ArtifactPlatform::Local).unwrap();
+    assert_eq!(from_alone.source, ArtifactOrigin::Given { path: alone });
     assert_eq!(from_alone.architecture, None);
     assert_eq!(from_alone.size, from_alone.bootstrap_zip.len() as u64);
 
     // Trailing bytes are kept too, since Lambda hashes the whole file.
-    let mut bytes = zip::deterministic(&[("bootstrap", SCRIPT), ("extra.txt", b"x")]).unwrap();
+    let mut bytes = zip::build_deterministic_zip(&[("bootstrap", SCRIPT), ("extra.txt", b"x")]).unwrap();
     let comment = b"made elsewhere";
     let end = bytes.len() - 2;
     bytes[end] = comment.len() as u8;
     bytes.extend(comment);
     let zipped = directory.path().join("it.zip");
     std::fs::write(&zipped, &bytes).unwrap();
-    let from_zip = Artifact::from_path(&zipped, Platform::Local).unwrap();
+    let from_zip = Artifact::from_path(&zipped, ArtifactPlatform::Local).unwrap();
     assert_eq!(from_zip.bootstrap_zip, bytes);
     use base64::Engine;
     assert_eq!(from_zip.code_sha256, base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&bytes)));
@@ -72,8 +72,8 @@ fn unpacked_bootstrap_is_executable() {
     let directory = tempfile::tempdir().unwrap();
     let script = directory.path().join("script");
     std::fs::write(&script, SCRIPT).unwrap();
-    let artifact = Artifact::from_path(&script, Platform::Local).unwrap();
-    let bootstrap = artifact.unpack(&directory.path().join("out")).unwrap();
+    let artifact = Artifact::from_path(&script, ArtifactPlatform::Local).unwrap();
+    let bootstrap = artifact.unpack_into(&directory.path().join("out")).unwrap();
     assert_eq!(bootstrap, directory.path().join("out/bootstrap"));
     assert_eq!(std::fs::metadata(&bootstrap).unwrap().permissions().mode() & 0o777, 0o755);
     assert!(std::process::Command::new(&bootstrap).status().unwrap().success());
@@ -81,7 +81,7 @@ fn unpacked_bootstrap_is_executable() {
 
 #[test]
 fn missing_artifact_error_says_what_to_pass() {
-    let error = Artifact::from_path("no/such.zip".as_ref(), Platform::Local).unwrap_err().to_string();
+    let error = Artifact::from_path("no/such.zip".as_ref(), ArtifactPlatform::Local).unwrap_err().to_string();
     assert!(
         error.contains("could not read the artifact no/such.zip") && error.contains("an unzipped bootstrap"),
         "{error}"

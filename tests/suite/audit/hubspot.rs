@@ -1,123 +1,139 @@
 //! Where HubSpot's webhooks lead, and whether that is where they belong.
 
-use deployer_janitor::audit::{EdgeKind, Kind, Node, Verdict};
+use deployer_janitor::audit::{AuditVerdict, EdgeKind, Node, NodeKind};
 
-use super::{Account, id};
+use super::{AuditedAccount, node_id};
 
 /// A workflow that posts to `/hubspot` of an HTTP API, behind which is `push`.
-fn webhook_integration() -> Account {
-    let mut account = Account::new();
-    account.has(Kind::HubspotWorkflow, "77", None);
-    account.has(Kind::HttpApi, "abc123", Some(40));
-    account.has(Kind::Function, "push", Some(40));
-    let (workflow, api) = (id(Kind::HubspotWorkflow, "77"), id(Kind::HttpApi, "abc123"));
-    account.edge(&workflow, EdgeKind::Webhook, &api).note = Some("POST /hubspot".to_owned());
-    let route = account.edge(&api, EdgeKind::Integration, &id(Kind::Function, "push"));
+fn webhook_integration() -> AuditedAccount {
+    let mut account = AuditedAccount::new();
+    account.add_node(NodeKind::HubspotWorkflow, "77", None);
+    account.add_node(NodeKind::HttpApi, "abc123", Some(40));
+    account.add_node(NodeKind::Function, "push", Some(40));
+    let (workflow, api) = (node_id(NodeKind::HubspotWorkflow, "77"), node_id(NodeKind::HttpApi, "abc123"));
+    account.add_edge(&workflow, EdgeKind::Webhook, &api).note = Some("POST /hubspot".to_owned());
+    let route = account.add_edge(&api, EdgeKind::Integration, &node_id(NodeKind::Function, "push"));
     route.note = Some("POST /hubspot, live".to_owned());
     account
 }
 
-fn node_named<'a>(account: &'a mut Account, name: &str) -> &'a mut Node {
+fn node_named<'a>(account: &'a mut AuditedAccount, name: &str) -> &'a mut Node {
     account.0.nodes.iter_mut().find(|node| node.name == name).expect("it is there")
 }
 
-fn webhook_to_endpoint(reason: &str) -> Account {
-    let mut account = Account::new();
-    account.has(Kind::HubspotWorkflow, "77", None);
+fn webhook_to_endpoint(reason: &str) -> AuditedAccount {
+    let mut account = AuditedAccount::new();
+    account.add_node(NodeKind::HubspotWorkflow, "77", None);
     let name = "zzz.execute-api.us-east-1.amazonaws.com/prod";
-    account.has(Kind::Endpoint, name, None).attributes.insert("reason".to_owned(), reason.to_owned());
-    account.edge(&id(Kind::HubspotWorkflow, "77"), EdgeKind::Webhook, &id(Kind::Endpoint, name));
+    account.add_node(NodeKind::Endpoint, name, None).attributes.insert("reason".to_owned(), reason.to_owned());
+    account.add_edge(&node_id(NodeKind::HubspotWorkflow, "77"), EdgeKind::Webhook, &node_id(NodeKind::Endpoint, name));
     account
 }
 
-fn workflow_verdict(account: &Account) -> (Verdict, String) {
-    account.verdict(Kind::HubspotWorkflow, "77")
+fn workflow_verdict(account: &AuditedAccount) -> (AuditVerdict, String) {
+    account.verdict_of(NodeKind::HubspotWorkflow, "77")
 }
 
 #[test]
 fn a_webhook_that_leads_where_it_belongs_is_active() {
-    let mut account = integration();
-    node(&mut account, "77").venue = Some("a".to_owned());
-    node(&mut account, "push").attributes.insert("venues".to_owned(), "a".to_owned());
+    let mut account = webhook_integration();
+    node_named(&mut account, "77").venue = Some("a".to_owned());
+    node_named(&mut account, "push").attributes.insert("venues".to_owned(), "a".to_owned());
     let evidence = "it is enabled and leads to function push".to_owned();
-    assert_eq!(workflow(&account), (Verdict::Active, evidence));
+    assert_eq!(workflow_verdict(&account), (AuditVerdict::Active, evidence));
 }
 
 #[test]
 fn one_that_feeds_another_venue_is_suspect() {
-    let mut account = integration();
-    node(&mut account, "77").venue = Some("b".to_owned());
-    node(&mut account, "push").attributes.insert("venues".to_owned(), "a".to_owned());
+    let mut account = webhook_integration();
+    node_named(&mut account, "77").venue = Some("b".to_owned());
+    node_named(&mut account, "push").attributes.insert("venues".to_owned(), "a".to_owned());
     let evidence = "it is about b, and leads through HTTP API abc123 to function push, which serves a".to_owned();
-    assert_eq!(workflow(&account), (Verdict::Suspect, evidence));
+    assert_eq!(workflow_verdict(&account), (AuditVerdict::Suspect, evidence));
     // Of a function that serves both, one half of the contacts goes astray.
-    node(&mut account, "push").attributes.insert("venues".to_owned(), "a, b".to_owned());
-    assert_eq!(workflow(&account).0, Verdict::Suspect);
+    node_named(&mut account, "push").attributes.insert("venues".to_owned(), "a, b".to_owned());
+    assert_eq!(workflow_verdict(&account).0, AuditVerdict::Suspect);
     // Whose it is must be known.
-    node(&mut account, "77").venue = None;
-    assert_eq!(workflow(&account).0, Verdict::Active);
+    node_named(&mut account, "77").venue = None;
+    assert_eq!(workflow_verdict(&account).0, AuditVerdict::Active);
 }
 
 #[test]
 fn another_venue_behind_a_queue_is_seen() {
-    let mut account = integration();
-    node(&mut account, "77").venue = Some("b".to_owned());
-    account.has(Kind::Queue, "contacts.fifo", Some(40));
-    account.has(Kind::Function, "worker", Some(40)).venue = Some("a".to_owned());
-    account.edge(&id(Kind::Function, "push"), EdgeKind::Environment, &id(Kind::Queue, "contacts.fifo"));
-    account.edge(&id(Kind::Queue, "contacts.fifo"), EdgeKind::Mapping, &id(Kind::Function, "worker"));
-    let (verdict, evidence) = workflow(&account);
-    assert_eq!(verdict, Verdict::Suspect);
+    let mut account = webhook_integration();
+    node_named(&mut account, "77").venue = Some("b".to_owned());
+    account.add_node(NodeKind::Queue, "contacts.fifo", Some(40));
+    account.add_node(NodeKind::Function, "worker", Some(40)).venue = Some("a".to_owned());
+    account.add_edge(
+        &node_id(NodeKind::Function, "push"),
+        EdgeKind::Environment,
+        &node_id(NodeKind::Queue, "contacts.fifo"),
+    );
+    account.add_edge(
+        &node_id(NodeKind::Queue, "contacts.fifo"),
+        EdgeKind::Mapping,
+        &node_id(NodeKind::Function, "worker"),
+    );
+    let (verdict, evidence) = workflow_verdict(&account);
+    assert_eq!(verdict, AuditVerdict::Suspect);
     assert!(evidence.contains("through HTTP API abc123 to function worker, which serves a"), "{evidence}");
 }
 
 #[test]
 fn only_the_route_that_is_called_counts() {
-    let mut account = integration();
-    node(&mut account, "77").venue = Some("b".to_owned());
-    account.has(Kind::Function, "other", Some(1)).venue = Some("a".to_owned());
-    let route = account.edge(&id(Kind::HttpApi, "abc123"), EdgeKind::Integration, &id(Kind::Function, "other"));
+    let mut account = webhook_integration();
+    node_named(&mut account, "77").venue = Some("b".to_owned());
+    account.add_node(NodeKind::Function, "other", Some(1)).venue = Some("a".to_owned());
+    let route = account.add_edge(
+        &node_id(NodeKind::HttpApi, "abc123"),
+        EdgeKind::Integration,
+        &node_id(NodeKind::Function, "other"),
+    );
     route.note = Some("POST /other".to_owned());
-    assert_eq!(workflow(&account).0, Verdict::Active);
+    assert_eq!(workflow_verdict(&account).0, AuditVerdict::Active);
 }
 
 #[test]
 fn a_route_a_stage_or_a_function_that_is_missing_is_suspect() {
-    let mut account = integration();
+    let mut account = webhook_integration();
     account.0.edges[0].note = Some("POST /elsewhere".to_owned());
-    let (verdict, evidence) = workflow(&account);
-    assert_eq!(verdict, Verdict::Suspect);
+    let (verdict, evidence) = workflow_verdict(&account);
+    assert_eq!(verdict, AuditVerdict::Suspect);
     assert_eq!(evidence, "HTTP API abc123 has no route for POST /elsewhere, which it calls");
-    account.unread("apigateway:GetRoutes", Some(&id(Kind::HttpApi, "abc123")));
-    assert_eq!(workflow(&account).0, Verdict::Unknown, "the route may be there");
+    account.add_unread("apigateway:GetRoutes", Some(&node_id(NodeKind::HttpApi, "abc123")));
+    assert_eq!(workflow_verdict(&account).0, AuditVerdict::Unknown, "the route may be there");
 
-    let mut account = integration();
+    let mut account = webhook_integration();
     account.0.edges[0].enabled = false;
-    assert_eq!(workflow(&account).0, Verdict::Suspect);
+    assert_eq!(workflow_verdict(&account).0, AuditVerdict::Suspect);
 
-    let mut account = integration();
+    let mut account = webhook_integration();
     account.0.nodes.retain(|node| node.name != "push");
-    let (verdict, evidence) = workflow(&account);
-    assert_eq!(verdict, Verdict::Suspect);
+    let (verdict, evidence) = workflow_verdict(&account);
+    assert_eq!(verdict, AuditVerdict::Suspect);
     assert_eq!(evidence, "it leads through HTTP API abc123 to function push, which doesn't exist");
 }
 
 #[test]
 fn an_endpoint_that_is_not_there_is_suspect_if_all_apis_were_listed() {
-    let mut account = endpoint("no_such_api");
-    let (verdict, evidence) = workflow(&account);
-    assert_eq!(verdict, Verdict::Suspect);
+    let mut account = webhook_to_endpoint("no_such_api");
+    let (verdict, evidence) = workflow_verdict(&account);
+    assert_eq!(verdict, AuditVerdict::Suspect);
     assert!(evidence.ends_with("and account 123456789012, region us-east-1 has no such API"), "{evidence}");
-    account.unread("apigateway:GetApis", None);
-    assert_eq!(workflow(&account).0, Verdict::Unknown);
-    assert_eq!(workflow(&endpoint("elsewhere")).0, Verdict::Suspect);
-    assert_eq!(workflow(&endpoint("other_region")).0, Verdict::Unknown, "another region isn't read");
+    account.add_unread("apigateway:GetApis", None);
+    assert_eq!(workflow_verdict(&account).0, AuditVerdict::Unknown);
+    assert_eq!(workflow_verdict(&webhook_to_endpoint("elsewhere")).0, AuditVerdict::Suspect);
+    assert_eq!(
+        workflow_verdict(&webhook_to_endpoint("other_region")).0,
+        AuditVerdict::Unknown,
+        "another region isn't read"
+    );
 }
 
 #[test]
 fn a_workflow_that_is_disabled_sends_nothing_anywhere() {
-    let mut account = endpoint("no_such_api");
-    node(&mut account, "77").enabled = false;
-    let (verdict, evidence) = workflow(&account);
-    assert_eq!((verdict, evidence.starts_with("it is disabled; ")), (Verdict::Stale, true), "{evidence}");
+    let mut account = webhook_to_endpoint("no_such_api");
+    node_named(&mut account, "77").enabled = false;
+    let (verdict, evidence) = workflow_verdict(&account);
+    assert_eq!((verdict, evidence.starts_with("it is disabled; ")), (AuditVerdict::Stale, true), "{evidence}");
 }

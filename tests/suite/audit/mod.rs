@@ -9,17 +9,19 @@ mod scale;
 mod shown;
 mod story;
 
-use deployer_janitor::audit::{Edge, EdgeKind, Finding, Inventory, Kind, Node, Unread, Usage, Verdict, judge};
+use deployer_janitor::audit::{
+    AuditFinding, AuditInventory, AuditVerdict, Edge, EdgeKind, Node, NodeKind, NodeUsage, UnreadCall, judge_inventory,
+};
 use jiff::Timestamp;
 
 const ACCOUNT: &str = "123456789012";
 
 /// An account as it might have been read, on 2026-11-26, with use of 90 days.
-pub struct AuditedAccount(pub Inventory);
+pub struct AuditedAccount(pub AuditInventory);
 
 impl AuditedAccount {
     pub fn new() -> Self {
-        Self(Inventory {
+        Self(AuditInventory {
             account: ACCOUNT.to_owned(),
             region: "us-east-1".to_owned(),
             taken_at: "2026-11-26T12:00:00Z".parse().expect("a time"),
@@ -32,12 +34,12 @@ impl AuditedAccount {
     }
 
     /// Something that was used so often, or is of a kind of which nobody counts the use.
-    pub fn add_node(&mut self, kind: Kind, name: &str, count: Option<u64>) -> &mut Node {
-        let mut node = Node::new(kind, id(kind, name), name);
-        node.changed_at = Some(time("2024-03-02"));
+    pub fn add_node(&mut self, kind: NodeKind, name: &str, count: Option<u64>) -> &mut Node {
+        let mut node = Node::new(kind, node_id(kind, name), name);
+        node.changed_at = Some(midnight_of("2024-03-02"));
         if let Some(count) = count {
             let last = (count > 0).then(|| "2026-11-20".to_owned());
-            node.usage = Usage::Counted { what: "uses".to_owned(), count, last };
+            node.usage = NodeUsage::Counted { what: "uses".to_owned(), count, last };
         }
         self.0.nodes.push(node);
         self.0.nodes.last_mut().expect("it was just put there")
@@ -50,7 +52,7 @@ impl AuditedAccount {
     }
 
     pub fn add_unread(&mut self, call: &str, node: Option<&str>) {
-        self.0.unread.push(Unread {
+        self.0.unread.push(UnreadCall {
             call: call.to_owned(),
             node: node.map(ToOwned::to_owned),
             what: "something".to_owned(),
@@ -59,13 +61,13 @@ impl AuditedAccount {
     }
 
     /// What is concluded of one, with its evidence in one line.
-    pub fn verdict_of(&self, kind: Kind, name: &str) -> (Verdict, String) {
-        let finding = self.finding(&id(kind, name));
+    pub fn verdict_of(&self, kind: NodeKind, name: &str) -> (AuditVerdict, String) {
+        let finding = self.finding_of(&node_id(kind, name));
         (finding.verdict, finding.evidence.join("; "))
     }
 
-    fn finding_of(&self, id: &str) -> Finding {
-        let findings = judge(&self.0);
+    fn finding_of(&self, id: &str) -> AuditFinding {
+        let findings = judge_inventory(&self.0);
         assert_eq!(findings.len(), self.0.nodes.len(), "one for each node");
         findings.into_iter().find(|finding| finding.id == id).expect("it is judged")
     }
@@ -76,23 +78,23 @@ pub fn midnight_of(day: &str) -> Timestamp {
 }
 
 /// The id that a thing of this kind and name has.
-pub fn node_id(kind: Kind, name: &str) -> String {
+pub fn node_id(kind: NodeKind, name: &str) -> String {
     let arn = |service: &str, resource: String| format!("arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}");
     match kind {
-        Kind::Function => arn("lambda", format!("function:{name}")),
-        Kind::Rule => arn("events", format!("rule/{name}")),
-        Kind::Schedule => arn("scheduler", format!("schedule/default/{name}")),
-        Kind::Queue => arn("sqs", name.to_owned()),
-        Kind::Topic => arn("sns", name.to_owned()),
-        Kind::RestApi => format!("arn:aws:apigateway:us-east-1::/restapis/{name}"),
-        Kind::HttpApi => format!("arn:aws:apigateway:us-east-1::/apis/{name}"),
-        Kind::StateMachine => arn("states", format!("stateMachine:{name}")),
-        Kind::Secret => arn("secretsmanager", format!("secret:{name}-a1b2c3")),
-        Kind::Role => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
-        Kind::LogGroup => arn("logs", format!("log-group:{name}")),
-        Kind::Alarm => arn("cloudwatch", format!("alarm:{name}")),
-        Kind::HubspotWorkflow => format!("hubspot:workflow:{name}"),
-        Kind::HubspotWebhook => format!("hubspot:app:1:subscription:{name}"),
-        Kind::Endpoint => format!("https://{name}"),
+        NodeKind::Function => arn("lambda", format!("function:{name}")),
+        NodeKind::Rule => arn("events", format!("rule/{name}")),
+        NodeKind::Schedule => arn("scheduler", format!("schedule/default/{name}")),
+        NodeKind::Queue => arn("sqs", name.to_owned()),
+        NodeKind::Topic => arn("sns", name.to_owned()),
+        NodeKind::RestApi => format!("arn:aws:apigateway:us-east-1::/restapis/{name}"),
+        NodeKind::HttpApi => format!("arn:aws:apigateway:us-east-1::/apis/{name}"),
+        NodeKind::StateMachine => arn("states", format!("stateMachine:{name}")),
+        NodeKind::Secret => arn("secretsmanager", format!("secret:{name}-a1b2c3")),
+        NodeKind::Role => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
+        NodeKind::LogGroup => arn("logs", format!("log-group:{name}")),
+        NodeKind::Alarm => arn("cloudwatch", format!("alarm:{name}")),
+        NodeKind::HubspotWorkflow => format!("hubspot:workflow:{name}"),
+        NodeKind::HubspotWebhook => format!("hubspot:app:1:subscription:{name}"),
+        NodeKind::Endpoint => format!("https://{name}"),
     }
 }

@@ -1,10 +1,12 @@
 //! What holds of every account.
 
-use deployer_janitor::audit::{Edge, EdgeKind, Inventory, Kind, Unread, Usage, Verdict, judge};
+use deployer_janitor::audit::{
+    AuditInventory, AuditVerdict, Edge, EdgeKind, NodeKind, NodeUsage, UnreadCall, judge_inventory,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::{Account, id, time};
+use super::{AuditedAccount, midnight_of, node_id};
 
 const EDGES: [EdgeKind; 13] = [
     EdgeKind::Target,
@@ -55,43 +57,44 @@ const CALLS: [&str; 29] = [
     "new:ListThings",
 ];
 
-fn any_account() -> impl Strategy<Value = Inventory> {
+fn any_account() -> impl Strategy<Value = AuditInventory> {
     let node =
-        (select(Kind::ALL.as_slice()), 0..3_u8, select(vec![None, Some(0), Some(0), Some(5)]), any::<[bool; 4]>());
+        (select(NodeKind::ALL.as_slice()), 0..3_u8, select(vec![None, Some(0), Some(0), Some(5)]), any::<[bool; 4]>());
     let end = prop_oneof![4 => any::<Index>().prop_map(Some), 1 => Just(None)];
     let edge = (end.clone(), end, select(EDGES.as_slice()), any::<bool>());
     let nodes = proptest::collection::vec(node, 1..14);
     let edges = proptest::collection::vec(edge, 0..24);
-    (nodes, edges, proptest::collection::vec(unread(), 0..2)).prop_map(|(nodes, edges, unread)| {
-        let mut account = Account::new();
+    (nodes, edges, proptest::collection::vec(any_unread(), 0..2)).prop_map(|(nodes, edges, unread)| {
+        let mut account = AuditedAccount::new();
         for (kind, number, count, [enabled, managed, messages, recent]) in nodes {
             let name = format!("n{number}");
-            if account.0.nodes.iter().any(|node| node.id == id(kind, &name)) {
+            if account.0.nodes.iter().any(|node| node.id == node_id(kind, &name)) {
                 continue;
             }
-            let node = account.has(kind, &name, count);
+            let node = account.add_node(kind, &name, count);
             node.enabled = enabled;
             // Rare, so that not everything is in use.
             node.deployment = (managed && messages).then(|| "venues".to_owned());
-            if kind == Kind::Queue && messages && recent {
+            if kind == NodeKind::Queue && messages && recent {
                 node.attributes.insert("messages".to_owned(), "3".to_owned());
             }
             if recent && managed {
-                node.changed_at = Some(time("2026-11-01"));
+                node.changed_at = Some(midnight_of("2026-11-01"));
             }
         }
         let ids: Vec<String> = account.0.nodes.iter().map(|node| node.id.clone()).collect();
         for (from, to, kind, enabled) in edges {
-            let end = |end: Option<Index>, gone| end.map_or_else(|| id(gone, "gone"), |index| index.get(&ids).clone());
-            account.edge(&end(from, Kind::Rule), kind, &end(to, Kind::Function)).enabled = enabled;
+            let end =
+                |end: Option<Index>, gone| end.map_or_else(|| node_id(gone, "gone"), |index| index.get(&ids).clone());
+            account.add_edge(&end(from, NodeKind::Rule), kind, &end(to, NodeKind::Function)).enabled = enabled;
         }
         account.0.unread = unread;
         account.0
     })
 }
 
-fn any_unread() -> impl Strategy<Value = Unread> {
-    select(CALLS.as_slice()).prop_map(|call| Unread {
+fn any_unread() -> impl Strategy<Value = UnreadCall> {
+    select(CALLS.as_slice()).prop_map(|call| UnreadCall {
         call: call.to_owned(),
         node: None,
         what: "something".to_owned(),
@@ -99,8 +102,8 @@ fn any_unread() -> impl Strategy<Value = Unread> {
     })
 }
 
-fn is_dead(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Stale | Verdict::Orphaned)
+fn is_dead(verdict: AuditVerdict) -> bool {
+    matches!(verdict, AuditVerdict::Stale | AuditVerdict::Orphaned)
 }
 
 fn is_need(edge: &Edge) -> bool {
@@ -111,70 +114,70 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn one_more_that_could_not_be_read_makes_nothing_stale_or_orphaned(account in accounts(), more in unread()) {
-        let before = judge(&account);
+    fn one_more_that_could_not_be_read_makes_nothing_stale_or_orphaned(account in any_account(), more in any_unread()) {
+        let before = judge_inventory(&account);
         let mut less = account;
         less.unread.push(more);
-        for (before, after) in before.iter().zip(judge(&less)) {
+        for (before, after) in before.iter().zip(judge_inventory(&less)) {
             let verdict = after.verdict;
             prop_assert!(!is_dead(verdict) || verdict == before.verdict, "{}: {before:?} {after:?}", before.id);
         }
     }
 
     #[test]
-    fn what_is_not_named_as_harmless_hides_everything(account in accounts()) {
+    fn what_is_not_named_as_harmless_hides_everything(account in any_account()) {
         let mut blind = account;
-        blind.unread.push(Unread {
+        blind.unread.push(UnreadCall {
             call: "new:ListThings".to_owned(),
             node: None,
             what: "things".to_owned(),
             why: "denied".to_owned(),
         });
-        for (node, finding) in blind.nodes.iter().zip(judge(&blind)) {
+        for (node, finding) in blind.nodes.iter().zip(judge_inventory(&blind)) {
             // A workflow that is disabled is so, whatever else there is.
-            let own = matches!(node.kind, Kind::HubspotWorkflow | Kind::HubspotWebhook);
+            let own = matches!(node.kind, NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook);
             prop_assert!(own || !is_dead(finding.verdict), "{finding:?}");
         }
     }
 
     #[test]
-    fn what_something_used_points_at_is_neither_stale_nor_orphaned(account in accounts()) {
-        let findings = judge(&account);
+    fn what_something_used_points_at_is_neither_stale_nor_orphaned(account in any_account()) {
+        let findings = judge_inventory(&account);
         let used = |id: &str| account.nodes.iter().any(|node| {
-            node.id == id && matches!(node.usage, Usage::Counted { count: 1.., .. })
+            node.id == id && matches!(node.usage, NodeUsage::Counted { count: 1.., .. })
         });
         for (node, finding) in account.nodes.iter().zip(&findings) {
-            let needed = account.edges.iter().any(|edge| edge.to == node.id && needs(edge) && used(&edge.from));
+            let needed = account.edges.iter().any(|edge| edge.to == node.id && is_need(edge) && used(&edge.from));
             // Rules that fire at nothing and webhooks that are disabled are judged by where they lead themselves, and
             // alarms by what they watch.
-            let own = [Kind::Rule, Kind::Schedule, Kind::HubspotWorkflow, Kind::HubspotWebhook, Kind::Alarm];
+            let own = [NodeKind::Rule, NodeKind::Schedule, NodeKind::HubspotWorkflow, NodeKind::HubspotWebhook, NodeKind::Alarm];
             let triggers = own.contains(&node.kind);
             prop_assert!(!needed || triggers || !is_dead(finding.verdict), "{finding:?}");
         }
     }
 
     #[test]
-    fn what_is_managed_is_nothing_else(account in accounts()) {
-        for (node, finding) in account.nodes.iter().zip(judge(&account)) {
-            prop_assert_eq!(node.deployment.is_some(), finding.verdict == Verdict::Managed, "{:?}", finding);
+    fn what_is_managed_is_nothing_else(account in any_account()) {
+        for (node, finding) in account.nodes.iter().zip(judge_inventory(&account)) {
+            prop_assert_eq!(node.deployment.is_some(), finding.verdict == AuditVerdict::Managed, "{:?}", finding);
         }
     }
 
     #[test]
-    fn the_order_in_which_things_were_read_is_nothing(account in accounts(), by in any::<Index>()) {
+    fn the_order_in_which_things_were_read_is_nothing(account in any_account(), by in any::<Index>()) {
         let mut other = account.clone();
         other.nodes.rotate_left(by.index(account.nodes.len()));
         other.edges.reverse();
         other.unread.reverse();
-        let (mut one, mut two) = (judge(&account), judge(&other));
+        let (mut one, mut two) = (judge_inventory(&account), judge_inventory(&other));
         one.sort_by(|a, b| a.id.cmp(&b.id));
         two.sort_by(|a, b| a.id.cmp(&b.id));
         prop_assert_eq!(one, two);
     }
 
     #[test]
-    fn a_verdict_has_evidence(account in accounts()) {
-        for finding in judge(&account) {
+    fn a_verdict_has_evidence(account in any_account()) {
+        for finding in judge_inventory(&account) {
             prop_assert!(!finding.evidence.is_empty(), "{finding:?}");
         }
     }

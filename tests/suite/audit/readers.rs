@@ -13,20 +13,21 @@ use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Targe
 use aws_sdk_sqs::types::QueueAttributeName;
 use axum::Router;
 use axum::routing::get;
-use deployer_artifact::{Artifact, Platform};
+use deployer_artifact::{Artifact, ArtifactPlatform};
 use deployer_aws::Aws;
-use deployer_cloud::{ApiError, Call, Cloud, CloudConfig, Fault, Injected};
+use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 use deployer_core::desired::Scope;
-use deployer_hubspot::HubSpot;
+use deployer_hubspot::HubSpotClient;
 use deployer_janitor::audit::{
-    EdgeKind, Finding, HubSpotSource, Inventory, Kind, Node, Options, Usage, VenueMarks, Verdict, judge, read,
+    AuditFinding, AuditInventory, AuditVerdict, EdgeKind, HubSpotSource, Node, NodeKind, NodeUsage, Options,
+    VenueMarks, judge_inventory, read,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use sync_lambda::credentials::Secret;
+use sync_lambda::credentials::CredentialValue;
 use sync_lambda::hubspot::VERSION;
 
-use crate::clouds::Target;
+use crate::clouds::TestCloud;
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
     "Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
@@ -42,7 +43,7 @@ struct ReaderAccount {
 
 impl ReaderAccount {
     async fn in_moto() -> Option<Self> {
-        let made = Self::on(Target::Moto.open().await?.aws).await;
+        let made = Self::on_cloud(TestCloud::Moto.open_account().await?.aws).await;
         // It has function URLs, and no list of them.
         Some(Self { gap: Some("lambda:ListFunctionUrlConfigs"), ..made })
     }
@@ -54,7 +55,7 @@ impl ReaderAccount {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("bootstrap");
         std::fs::write(&path, "#!/bin/sh\n").expect("written");
-        let zip = Artifact::from_path(&path, Platform::Local).expect("an artifact").bootstrap_zip.to_vec();
+        let zip = Artifact::from_path(&path, ArtifactPlatform::Local).expect("an artifact").bootstrap_zip.to_vec();
         Self { aws, scope, zip, gap: None }
     }
 
@@ -80,7 +81,7 @@ impl ReaderAccount {
             request = request.attributes(key.clone(), *value);
         }
         let url = request.send().await.expect("a queue").queue_url().expect("a URL").to_owned();
-        (url, self.scope.arn("sqs", name))
+        (url, self.scope.regional_arn("sqs", name))
     }
 
     async fn read_account(&self, hubspot: Option<&HubSpotSource>, venues: Vec<VenueMarks>) -> AuditReading {
@@ -89,24 +90,24 @@ impl ReaderAccount {
         if let Some(gap) = self.gap {
             inventory.unread.retain(|unread| unread.call != gap);
         }
-        let findings = judge(&inventory);
+        let findings = judge_inventory(&inventory);
         AuditReading { inventory, findings }
     }
 }
 
 struct AuditReading {
-    inventory: Inventory,
-    findings: Vec<Finding>,
+    inventory: AuditInventory,
+    findings: Vec<AuditFinding>,
 }
 
 impl AuditReading {
-    fn find_node(&self, kind: Kind, name: &str) -> &Node {
+    fn find_node(&self, kind: NodeKind, name: &str) -> &Node {
         let mut found = self.inventory.nodes.iter().filter(|node| node.kind == kind && node.name == name);
         found.next().unwrap_or_else(|| panic!("{kind:?} {name} is read: {:#?}", self.inventory.unread))
     }
 
-    fn verdict_of(&self, kind: Kind, name: &str) -> (Verdict, String) {
-        let id = &self.node(kind, name).id;
+    fn verdict_of(&self, kind: NodeKind, name: &str) -> (AuditVerdict, String) {
+        let id = &self.find_node(kind, name).id;
         let finding = self.findings.iter().find(|finding| finding.id == *id).expect("it is judged");
         (finding.verdict, finding.evidence.join("; "))
     }
@@ -122,20 +123,21 @@ impl AuditReading {
 #[tokio::test(flavor = "multi_thread")]
 async fn triggers_are_found_with_what_they_reach() {
     let Some(made) = ReaderAccount::in_moto().await else { return };
-    let role = made.role("push-role").await;
-    let (dead_url, dead) = made.queue("dead", &[]).await;
+    let role = made.create_role("push-role").await;
+    let (dead_url, dead) = made.create_queue("dead", &[]).await;
     let redrive = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 }).to_string();
-    let (jobs_url, jobs) = made.queue("jobs", &[(QueueAttributeName::RedrivePolicy, redrive.as_str())]).await;
+    let (jobs_url, jobs) = made.create_queue("jobs", &[(QueueAttributeName::RedrivePolicy, redrive.as_str())]).await;
     made.aws.sqs.send_message().queue_url(&dead_url).message_body("{}").send().await.expect("sent");
-    let front = made.function("front", &role, &[("QUEUE", jobs_url.as_str()), ("PASSWORD", "hunter2hunter2")]).await;
-    let worker = made.function("worker", &role, &[("TOPIC", "news")]).await;
+    let front =
+        made.create_function("front", &role, &[("QUEUE", jobs_url.as_str()), ("PASSWORD", "hunter2hunter2")]).await;
+    let worker = made.create_function("worker", &role, &[("TOPIC", "news")]).await;
 
     let mapping = made.aws.lambda.create_event_source_mapping().function_name("worker").event_source_arn(&jobs);
     mapping.enabled(false).send().await.expect("a mapping");
     let policy =
         made.aws.lambda.add_permission().function_name("worker").statement_id("api").action("lambda:InvokeFunction");
     let policy = policy.principal("apigateway.amazonaws.com");
-    let policy = policy.source_arn(made.scope.arn("execute-api", "gone123/*/POST/x"));
+    let policy = policy.source_arn(made.scope.regional_arn("execute-api", "gone123/*/POST/x"));
     policy.send().await.expect("a permission");
 
     let rule =
@@ -174,48 +176,48 @@ async fn triggers_are_found_with_what_they_reach() {
     let secret = made.aws.secrets.create_secret().name("push/key").secret_string("hunter2hunter2").send().await;
     secret.expect("a secret");
 
-    let found = made.read(None, Vec::new()).await;
+    let found = made.read_account(None, Vec::new()).await;
     assert_eq!(found.inventory.unread, [], "all is read");
-    assert_eq!(found.edge(&front, EdgeKind::Environment, &jobs), Some(Some("QUEUE".to_owned())), "by its URL");
-    assert_eq!(found.edge(&worker, EdgeKind::Environment, &topic), Some(Some("TOPIC".to_owned())), "by its name");
-    assert!(found.edge(&front, EdgeKind::Role, &role).is_some());
-    assert!(found.edge(&jobs, EdgeKind::DeadLetter, &dead).is_some());
-    let mapping = found.edge(&jobs, EdgeKind::Mapping, &worker).flatten().expect("a note");
+    assert_eq!(found.edge_note(&front, EdgeKind::Environment, &jobs), Some(Some("QUEUE".to_owned())), "by its URL");
+    assert_eq!(found.edge_note(&worker, EdgeKind::Environment, &topic), Some(Some("TOPIC".to_owned())), "by its name");
+    assert!(found.edge_note(&front, EdgeKind::Role, &role).is_some());
+    assert!(found.edge_note(&jobs, EdgeKind::DeadLetter, &dead).is_some());
+    let mapping = found.edge_note(&jobs, EdgeKind::Mapping, &worker).flatten().expect("a note");
     assert!(mapping.starts_with("disabled"), "{mapping}");
-    assert!(found.edge("execute-api:gone123", EdgeKind::Permission, &worker).is_some());
-    assert!(found.edge(&rule, EdgeKind::Target, &front).is_some());
-    assert!(!found.node(Kind::Rule, "every").enabled);
-    assert!(found.edge(schedule.schedule_arn(), EdgeKind::Target, &worker).is_some());
-    assert!(found.edge(schedule.schedule_arn(), EdgeKind::Role, &role).is_some());
-    assert!(found.edge(&topic, EdgeKind::Subscription, &front).is_some());
-    assert!(found.edge(&topic, EdgeKind::DeadLetter, &dead).is_some());
-    assert!(found.edge(&machine, EdgeKind::Task, &worker).is_some());
-    let group = &found.node(Kind::LogGroup, "/aws/lambda/front").id;
-    assert!(found.edge(&front, EdgeKind::Log, group).is_some());
+    assert!(found.edge_note("execute-api:gone123", EdgeKind::Permission, &worker).is_some());
+    assert!(found.edge_note(&rule, EdgeKind::Target, &front).is_some());
+    assert!(!found.find_node(NodeKind::Rule, "every").enabled);
+    assert!(found.edge_note(schedule.schedule_arn(), EdgeKind::Target, &worker).is_some());
+    assert!(found.edge_note(schedule.schedule_arn(), EdgeKind::Role, &role).is_some());
+    assert!(found.edge_note(&topic, EdgeKind::Subscription, &front).is_some());
+    assert!(found.edge_note(&topic, EdgeKind::DeadLetter, &dead).is_some());
+    assert!(found.edge_note(&machine, EdgeKind::Task, &worker).is_some());
+    let group = &found.find_node(NodeKind::LogGroup, "/aws/lambda/front").id;
+    assert!(found.edge_note(&front, EdgeKind::Log, group).is_some());
     assert!(found.inventory.nodes.iter().all(|node| node.name != "/app/other"), "nobody knows whose it is");
-    assert_eq!(found.node(Kind::Queue, "dead").attributes["messages"], "1");
-    assert_eq!(found.node(Kind::Function, "front").attributes["environment"], "PASSWORD, QUEUE");
-    assert!(matches!(found.node(Kind::Function, "front").usage, Usage::Counted { count: 0, .. }));
-    assert!(matches!(found.node(Kind::Secret, "push/key").usage, Usage::Counted { .. }));
+    assert_eq!(found.find_node(NodeKind::Queue, "dead").attributes["messages"], "1");
+    assert_eq!(found.find_node(NodeKind::Function, "front").attributes["environment"], "PASSWORD, QUEUE");
+    assert!(matches!(found.find_node(NodeKind::Function, "front").usage, NodeUsage::Counted { count: 0, .. }));
+    assert!(matches!(found.find_node(NodeKind::Secret, "push/key").usage, NodeUsage::Counted { .. }));
     let text = serde_json::to_string(&found.inventory).expect("JSON");
     assert!(!text.contains("hunter2") && !text.contains("somebody"), "no value and no person is in it");
-    assert_eq!(serde_json::from_str::<Inventory>(&text).expect("read back"), found.inventory);
+    assert_eq!(serde_json::from_str::<AuditInventory>(&text).expect("read back"), found.inventory);
 
     let watched = "it watches queue old.fifo, which doesn't exist".to_owned();
-    assert_eq!(found.verdict(Kind::Alarm, "gone"), (Verdict::Orphaned, watched));
+    assert_eq!(found.verdict_of(NodeKind::Alarm, "gone"), (AuditVerdict::Orphaned, watched));
     // All of it was made a minute ago.
-    assert_eq!(found.verdict(Kind::Function, "front").0, Verdict::Active);
-    let (verdict, evidence) = found.verdict(Kind::Rule, "every");
-    assert_eq!(verdict, Verdict::Stale);
+    assert_eq!(found.verdict_of(NodeKind::Function, "front").0, AuditVerdict::Active);
+    let (verdict, evidence) = found.verdict_of(NodeKind::Rule, "every");
+    assert_eq!(verdict, AuditVerdict::Stale);
     assert!(evidence.starts_with("it is disabled; it leads to function front"), "{evidence}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webhooks_are_followed_through_apis() {
     let Some(made) = ReaderAccount::in_moto().await else { return };
-    let role = made.role("api-role").await;
-    let push = made.function("push", &role, &[("FLAG", "tripleseat_sync__venue_a")]).await;
-    let (rest, http) = (rest_api(&made, &push).await, http_api(&made, &push).await);
+    let role = made.create_role("api-role").await;
+    let push = made.create_function("push", &role, &[("FLAG", "tripleseat_sync__venue_a")]).await;
+    let (rest, http) = (create_rest_api(&made, &push).await, create_http_api(&made, &push).await);
     let execute = |id: &str, path: &str| format!("https://{id}.execute-api.us-east-1.amazonaws.com/{path}");
     let flows: BTreeMap<&str, (&str, String)> = [
         ("1", ("Leads Venue A", execute(&rest, "prod/hubspot"))),
@@ -226,8 +228,8 @@ async fn webhooks_are_followed_through_apis() {
         ("6", ("Elsewhere", "https://hooks.example.com/x".to_owned())),
     ]
     .into();
-    let uri = serve(&flows, &execute(&rest, "prod/hubspot")).await;
-    let hubspot = HubSpotSource { workflows: Some(Ok(client(&uri))), apps: vec![(42, client(&uri))] };
+    let uri = serve_hubspot(&flows, &execute(&rest, "prod/hubspot")).await;
+    let hubspot = HubSpotSource { workflows: Some(Ok(hubspot_client(&uri))), apps: vec![(42, hubspot_client(&uri))] };
     let venue = |name: &str, display: &str| VenueMarks {
         name: name.to_owned(),
         display_name: display.to_owned(),
@@ -235,24 +237,24 @@ async fn webhooks_are_followed_through_apis() {
         location_id: None,
         url: None,
     };
-    let found = made.read(Some(&hubspot), vec![venue("venue-a", "Venue A"), venue("venue-b", "Venue B")]).await;
+    let found = made.read_account(Some(&hubspot), vec![venue("venue-a", "Venue A"), venue("venue-b", "Venue B")]).await;
     assert_eq!(found.inventory.unread, []);
-    assert_eq!(found.node(Kind::Function, "push").attributes["venues"], "venue-a");
-    let verdict = |name: &str| found.verdict(Kind::HubspotWorkflow, name);
-    assert_eq!(verdict("Leads Venue A"), (Verdict::Active, "it is enabled and leads to function push".to_owned()));
+    assert_eq!(found.find_node(NodeKind::Function, "push").attributes["venues"], "venue-a");
+    let verdict = |name: &str| found.verdict_of(NodeKind::HubspotWorkflow, name);
+    assert_eq!(verdict("Leads Venue A"), (AuditVerdict::Active, "it is enabled and leads to function push".to_owned()));
     let astray = "it is about venue-b, and leads through HTTP API http to function push, which serves venue-a";
-    assert_eq!(verdict("Leads Venue B"), (Verdict::Suspect, astray.to_owned()));
+    assert_eq!(verdict("Leads Venue B"), (AuditVerdict::Suspect, astray.to_owned()));
     assert!(verdict("Old").1.contains("has no such API"));
     assert!(verdict("Old stage").1.contains("which has no such stage"));
     assert!(verdict("Old route").1.contains("has no route for POST /nothing"));
     assert!(verdict("Elsewhere").1.contains("no API, function URL or custom domain"));
     for name in ["Old", "Old stage", "Old route", "Elsewhere"] {
-        assert_eq!(verdict(name).0, Verdict::Suspect, "{name}");
+        assert_eq!(verdict(name).0, AuditVerdict::Suspect, "{name}");
     }
     let webhook = |venue: &str| {
-        found.verdict(Kind::HubspotWebhook, &format!("contact.propertyChange tripleseat_sync__{venue}")).0
+        found.verdict_of(NodeKind::HubspotWebhook, &format!("contact.propertyChange tripleseat_sync__{venue}")).0
     };
-    assert_eq!((webhook("venue_a"), webhook("venue_b")), (Verdict::Active, Verdict::Suspect));
+    assert_eq!((webhook("venue_a"), webhook("venue_b")), (AuditVerdict::Active, AuditVerdict::Suspect));
     let text = serde_json::to_string(&found.inventory).expect("JSON");
     assert!(!text.contains("hunter2"), "a query may be a credential");
     assert_eq!(found.inventory.calls["hubspot:workflow"], 7, "six that call, and one that doesn't");
@@ -291,8 +293,8 @@ async fn create_http_api(made: &ReaderAccount, function: &str) -> String {
     id
 }
 
-fn hubspot_client(uri: &str) -> HubSpot {
-    HubSpot::new(sync_lambda::http::client().expect("a client"), uri, Secret::new("token"))
+fn hubspot_client(uri: &str) -> HubSpotClient {
+    HubSpotClient::new(sync_lambda::http::build_client().expect("a client"), uri, CredentialValue::new("token"))
 }
 
 /// HubSpot, as far as workflows and the webhooks of app 42 go: as its documents describe them, workflows in two pages.
@@ -332,37 +334,37 @@ async fn serve_hubspot(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) ->
 
 #[tokio::test(flavor = "multi_thread")]
 async fn function_urls_and_counts_are_read() {
-    let cloud = Cloud::in_memory(CloudConfig::default());
-    let made = ReaderAccount::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
-    let role = made.role("push-role").await;
-    let push = made.function("push", &role, &[]).await;
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
+    let made = ReaderAccount::on_cloud(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let role = made.create_role("push-role").await;
+    let push = made.create_function("push", &role, &[]).await;
     let url = made.aws.lambda.create_function_url_config().function_name("push");
     let url = url.auth_type(FunctionUrlAuthType::None).send().await.expect("a URL").function_url().to_owned();
-    count(&cloud, "push", &[(1, 3.0), (40, 4.0), (200, 100.0)]);
+    count_invocations(&cloud, "push", &[(1, 3.0), (40, 4.0), (200, 100.0)]);
     let flows =
         [("1", ("Post", url.clone())), ("2", ("Gone", "https://x.lambda-url.us-east-1.on.aws/".to_owned()))].into();
-    let uri = serve(&flows, &url).await;
-    let hubspot = HubSpotSource { workflows: Some(Ok(client(&uri))), apps: Vec::new() };
-    let found = made.read(Some(&hubspot), Vec::new()).await;
+    let uri = serve_hubspot(&flows, &url).await;
+    let hubspot = HubSpotSource { workflows: Some(Ok(hubspot_client(&uri))), apps: Vec::new() };
+    let found = made.read_account(Some(&hubspot), Vec::new()).await;
     let url = url.trim_end_matches('/');
-    assert_eq!(found.edge(url, EdgeKind::FunctionUrl, &push), Some(Some("open to everybody".to_owned())));
-    let posted = found.edge("hubspot:workflow:1", EdgeKind::Webhook, &push);
+    assert_eq!(found.edge_note(url, EdgeKind::FunctionUrl, &push), Some(Some("open to everybody".to_owned())));
+    let posted = found.edge_note("hubspot:workflow:1", EdgeKind::Webhook, &push);
     assert_eq!(posted, Some(Some("POST /".to_owned())));
-    assert_eq!(found.verdict(Kind::HubspotWorkflow, "Post").0, Verdict::Active);
-    let (verdict, evidence) = found.verdict(Kind::HubspotWorkflow, "Gone");
-    assert_eq!(verdict, Verdict::Suspect);
+    assert_eq!(found.verdict_of(NodeKind::HubspotWorkflow, "Post").0, AuditVerdict::Active);
+    let (verdict, evidence) = found.verdict_of(NodeKind::HubspotWorkflow, "Gone");
+    assert_eq!(verdict, AuditVerdict::Suspect);
     assert!(evidence.contains("has no such function URL"), "{evidence}");
     let yesterday = (Timestamp::now() - SignedDuration::from_hours(24)).strftime("%Y-%m-%d").to_string();
-    let used = Usage::Counted { what: "invocations".to_owned(), count: 7, last: Some(yesterday) };
-    assert_eq!(found.node(Kind::Function, "push").usage, used, "of 90 days, and the last day");
+    let used = NodeUsage::Counted { what: "invocations".to_owned(), count: 7, last: Some(yesterday) };
+    assert_eq!(found.find_node(NodeKind::Function, "push").usage, used, "of 90 days, and the last day");
 }
 
 /// Invocations of a function, so many days ago.
-fn count_invocations(cloud: &Cloud, function: &str, values: &[(i64, f64)]) {
+fn count_invocations(cloud: &EmbeddedCloud, function: &str, values: &[(i64, f64)]) {
     for (days, value) in values {
         let at = Timestamp::now() - SignedDuration::from_hours(24 * days);
         let dimensions = [("FunctionName", function)];
-        let counted = cloud.with(|cx| cx.count_at(at, "AWS/Lambda", "Invocations", &dimensions, *value));
+        let counted = cloud.with_context(|cx| cx.count_metric_at(at, "AWS/Lambda", "Invocations", &dimensions, *value));
         counted.expect("the state is there");
     }
 }
@@ -370,16 +372,16 @@ fn count_invocations(cloud: &Cloud, function: &str, values: &[(i64, f64)]) {
 /// Whatever one call may not read: it is named, and nothing is stale or orphaned that isn't so when all is read.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
-    let cloud = Cloud::in_memory(CloudConfig::default());
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     cloud.set_time("2024-03-02T10:00:00Z".parse().expect("a time"));
-    let made = ReaderAccount::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
-    let role = made.role("old-role").await;
-    let old = made.function("old", &role, &[("SECRET", "old/key")]).await;
-    made.role("lost-role").await;
+    let made = ReaderAccount::on_cloud(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let role = made.create_role("old-role").await;
+    let old = made.create_function("old", &role, &[("SECRET", "old/key")]).await;
+    made.create_role("lost-role").await;
     made.aws.secrets.create_secret().name("old/key").secret_string("x").send().await.expect("a secret");
-    let (_, dead) = made.queue("old-dead", &[]).await;
+    let (_, dead) = made.create_queue("old-dead", &[]).await;
     let redrive = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 }).to_string();
-    let (_, queue) = made.queue("old-queue", &[(QueueAttributeName::RedrivePolicy, redrive.as_str())]).await;
+    let (_, queue) = made.create_queue("old-queue", &[(QueueAttributeName::RedrivePolicy, redrive.as_str())]).await;
     let mapping = made.aws.lambda.create_event_source_mapping().function_name("old").event_source_arn(&queue);
     mapping.enabled(false).send().await.expect("a mapping");
     let rule = made.aws.events.put_rule().name("old-rule").schedule_expression("rate(5 minutes)");
@@ -389,29 +391,29 @@ async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
     for group in ["/aws/lambda/old", "/aws/lambda/lost"] {
         made.aws.logs.create_log_group().log_group_name(group).send().await.expect("a log group");
     }
-    rest_api(&made, &old).await;
-    http_api(&made, &old).await;
+    create_rest_api(&made, &old).await;
+    create_http_api(&made, &old).await;
 
-    let all = made.read(None, Vec::new()).await;
+    let all = made.read_account(None, Vec::new()).await;
     // Services that the embedded cloud doesn't have.
     let absent: Vec<&str> = all.inventory.unread.iter().map(|unread| unread.call.as_str()).collect();
     let calls: Vec<&String> = all.inventory.calls.keys().filter(|call| !absent.contains(&call.as_str())).collect();
-    let judged = |mut inventory: Inventory| {
+    let judged = |mut inventory: AuditInventory| {
         inventory.unread.retain(|unread| !absent.contains(&unread.call.as_str()));
-        judge(&inventory)
+        judge_inventory(&inventory)
     };
-    let before: BTreeMap<String, Verdict> =
+    let before: BTreeMap<String, AuditVerdict> =
         judged(all.inventory.clone()).into_iter().map(|finding| (finding.id, finding.verdict)).collect();
-    let dead = |verdict: Verdict| matches!(verdict, Verdict::Stale | Verdict::Orphaned);
+    let dead = |verdict: AuditVerdict| matches!(verdict, AuditVerdict::Stale | AuditVerdict::Orphaned);
     assert_eq!(before.values().filter(|verdict| dead(**verdict)).count(), before.len(), "{before:#?}");
     assert!(before.len() >= 11 && calls.len() >= 20, "{before:#?} {calls:#?}");
     for call in calls {
         let operation = call.split(':').next_back().unwrap_or_default().replace("Http", "");
-        cloud.set_faults(Some(Arc::new(move |made: &Call| {
+        cloud.set_faults(Some(Arc::new(move |made: &CloudCall| {
             let denied = ApiError::new(403, "AccessDeniedException", "not allowed");
-            (made.operation == operation).then_some(Injected::Before(Fault::Error(denied)))
+            (made.operation == operation).then_some(InjectedFault::Before(CloudFault::Error(denied)))
         })));
-        let found = made.read(None, Vec::new()).await;
+        let found = made.read_account(None, Vec::new()).await;
         cloud.set_faults(None);
         let unread = &found.inventory.unread;
         assert!(unread.iter().any(|unread| unread.call == *call), "{call} is named: {unread:#?}");
@@ -424,12 +426,12 @@ async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_account_is_read_to_its_end_with_the_fewest_calls() {
-    let cloud = Cloud::in_memory(CloudConfig { page_size: Some(7), ..CloudConfig::default() });
-    let made = ReaderAccount::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
-    let role = made.role("role").await;
+    let cloud = EmbeddedCloud::in_memory(CloudConfig { page_size: Some(7), ..CloudConfig::default() });
+    let made = ReaderAccount::on_cloud(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    let role = made.create_role("role").await;
     for number in 0..40 {
-        made.function(&format!("function-{number}"), &role, &[]).await;
-        made.queue(&format!("queue-{number}"), &[]).await;
+        made.create_function(&format!("function-{number}"), &role, &[]).await;
+        made.create_queue(&format!("queue-{number}"), &[]).await;
         made.aws
             .logs
             .create_log_group()
@@ -438,14 +440,14 @@ async fn a_large_account_is_read_to_its_end_with_the_fewest_calls() {
             .await
             .expect("made");
     }
-    let found = made.read(None, Vec::new()).await;
+    let found = made.read_account(None, Vec::new()).await;
     let of = |kind| found.inventory.nodes.iter().filter(|node| node.kind == kind).count();
-    assert_eq!((of(Kind::Function), of(Kind::Queue), of(Kind::LogGroup)), (40, 40, 40));
+    assert_eq!((of(NodeKind::Function), of(NodeKind::Queue), of(NodeKind::LogGroup)), (40, 40, 40));
     let calls = |call: &str| found.inventory.calls[call];
     assert_eq!(calls("lambda:ListFunctions"), 6, "pages of seven");
     assert_eq!((calls("lambda:GetPolicy"), calls("lambda:GetFunction")), (40, 40));
     assert_eq!(calls("cloudwatch:GetMetricData"), 18, "one of each function and two of each queue, in one batch");
     assert_eq!(calls("lambda:ListEventSourceMappings"), 1);
-    let made_calls = cloud.calls().len() as u64;
+    let made_calls = cloud.recorded_calls().len() as u64;
     assert!(found.inventory.calls.values().sum::<u64>() <= made_calls);
 }

@@ -11,9 +11,9 @@ use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use deployer::render::{audit_html, audit_markdown};
 use deployer_artifact::zip;
 use deployer_aws::Aws;
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::desired::Scope;
-use deployer_janitor::audit::{AUDIT_VERSION, Audit, Kind, Options, judge, read};
+use deployer_janitor::audit::{AUDIT_VERSION, Audit, NodeKind, Options, judge_inventory, read};
 use futures_util::{StreamExt, stream};
 
 /// A quarter as many APIs as functions and queues.
@@ -22,7 +22,7 @@ async fn create_account(aws: &Aws, functions: usize) {
     let role = aws.iam.create_role().role_name("r").assume_role_policy_document(trust).send().await;
     let role = role.expect("a role").role.expect("a role").arn;
     let code = FunctionCode::builder()
-        .zip_file(Blob::new(zip::deterministic(&[("bootstrap", b"code")]).expect("a zip")))
+        .zip_file(Blob::new(zip::build_deterministic_zip(&[("bootstrap", b"code")]).expect("a zip")))
         .build();
     stream::iter(0..functions)
         .for_each_concurrent(8, async |number| {
@@ -39,9 +39,9 @@ async fn create_account(aws: &Aws, functions: usize) {
 }
 
 async fn read_and_judge(functions: usize) {
-    let cloud = Cloud::in_memory(CloudConfig::default());
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
-    account(&aws, functions).await;
+    create_account(&aws, functions).await;
     cloud.forget_calls();
     let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
     let options = Options { days: 90, venues: Vec::new(), rate_limited: false };
@@ -55,14 +55,16 @@ async fn read_and_judge(functions: usize) {
     let calls: u64 = inventory.calls.values().sum();
     assert_eq!(told.load(Ordering::Relaxed), calls, "progress is told for every call");
     assert_eq!(inventory.unread, []);
-    for (kind, there) in [(Kind::Function, functions), (Kind::Queue, functions), (Kind::RestApi, functions / 4)] {
+    for (kind, there) in
+        [(NodeKind::Function, functions), (NodeKind::Queue, functions), (NodeKind::RestApi, functions / 4)]
+    {
         assert_eq!(inventory.nodes.iter().filter(|node| node.kind == kind).count(), there, "{kind:?}");
     }
     // Five calls for a function, two for a queue, four for an API; and the lists, with their pages.
     let most = 5 * functions + 2 * functions + 4 * (functions / 4) + functions / 10 + 60;
     assert!(calls <= most as u64, "{calls} calls, {most} at most: {:?}", inventory.calls);
     let begun = Instant::now();
-    let findings = judge(&inventory);
+    let findings = judge_inventory(&inventory);
     assert_eq!(findings.len(), inventory.nodes.len());
     let judged = begun.elapsed();
     let audit = Audit { version: AUDIT_VERSION, inventory, findings };
@@ -75,7 +77,7 @@ async fn read_and_judge(functions: usize) {
         begun.elapsed().as_secs_f64(),
         page.len() / 1024,
         ticket.len() / 1024,
-        most_memory()
+        peak_memory()
     );
 }
 
@@ -88,11 +90,11 @@ fn peak_memory() -> String {
 
 #[tokio::test]
 async fn calls_grow_with_what_there_is_and_no_faster() {
-    is_read_and_judged(100).await;
+    read_and_judge(100).await;
 }
 
 #[tokio::test]
 #[ignore = "a measurement"]
 async fn of_thousands() {
-    is_read_and_judged(2000).await;
+    read_and_judge(2000).await;
 }

@@ -1,38 +1,45 @@
 //! An audit as it is printed.
 
 use deployer::render::{AuditView, audit_summary, audit_text};
-use deployer_janitor::audit::{AUDIT_VERSION, Audit, EdgeKind, Kind, Unread, judge};
+use deployer_janitor::audit::{AUDIT_VERSION, Audit, EdgeKind, NodeKind, UnreadCall, judge_inventory};
 
-use super::{Account, id};
+use super::{AuditedAccount, node_id};
 
 /// An account as an earlier integration left it, beside one venue of a deployment.
 fn leftover_audit() -> Audit {
-    let mut account = Account::new();
-    let node = account.has(Kind::Function, "venues-a", Some(8640));
+    let mut account = AuditedAccount::new();
+    let node = account.add_node(NodeKind::Function, "venues-a", Some(8640));
     (node.deployment, node.venue) = (Some("venues".to_owned()), Some("a".to_owned()));
-    account.has(Kind::Function, "push-to-tripleseat", Some(0));
-    account.has(Kind::Queue, "contacts.fifo", Some(0)).attributes.insert("messages".to_owned(), "0".to_owned());
-    let function = id(Kind::Function, "push-to-tripleseat");
-    let mapping = account.edge(&id(Kind::Queue, "contacts.fifo"), EdgeKind::Mapping, &function);
+    account.add_node(NodeKind::Function, "push-to-tripleseat", Some(0));
+    account
+        .add_node(NodeKind::Queue, "contacts.fifo", Some(0))
+        .attributes
+        .insert("messages".to_owned(), "0".to_owned());
+    let function = node_id(NodeKind::Function, "push-to-tripleseat");
+    let mapping = account.add_edge(&node_id(NodeKind::Queue, "contacts.fifo"), EdgeKind::Mapping, &function);
     (mapping.enabled, mapping.note) = (false, Some("disabled, changed 2024-02-01".to_owned()));
-    account.has(Kind::RestApi, "hooks", Some(31));
-    account.has(Kind::Function, "receive", Some(31)).venue = Some("a".to_owned());
-    let route = account.edge(&id(Kind::RestApi, "hooks"), EdgeKind::Integration, &id(Kind::Function, "receive"));
+    account.add_node(NodeKind::RestApi, "hooks", Some(31));
+    account.add_node(NodeKind::Function, "receive", Some(31)).venue = Some("a".to_owned());
+    let route = account.add_edge(
+        &node_id(NodeKind::RestApi, "hooks"),
+        EdgeKind::Integration,
+        &node_id(NodeKind::Function, "receive"),
+    );
     route.note = Some("POST /hubspot".to_owned());
-    account.has(Kind::HubspotWorkflow, "leads-b", None).venue = Some("b".to_owned());
-    let webhook = account.edge("hubspot:workflow:leads-b", EdgeKind::Webhook, &id(Kind::RestApi, "hooks"));
+    account.add_node(NodeKind::HubspotWorkflow, "leads-b", None).venue = Some("b".to_owned());
+    let webhook = account.add_edge("hubspot:workflow:leads-b", EdgeKind::Webhook, &node_id(NodeKind::RestApi, "hooks"));
     webhook.note = Some("POST /hubspot".to_owned());
-    account.has(Kind::Alarm, "backlog", None);
-    account.edge(&id(Kind::Alarm, "backlog"), EdgeKind::Watch, &id(Kind::Queue, "gone.fifo"));
-    account.has(Kind::LogGroup, "/aws/lambda/gone", Some(0));
-    account.0.unread.push(Unread {
+    account.add_node(NodeKind::Alarm, "backlog", None);
+    account.add_edge(&node_id(NodeKind::Alarm, "backlog"), EdgeKind::Watch, &node_id(NodeKind::Queue, "gone.fifo"));
+    account.add_node(NodeKind::LogGroup, "/aws/lambda/gone", Some(0));
+    account.0.unread.push(UnreadCall {
         call: "logs:DescribeLogGroups".to_owned(),
         node: None,
         what: "log groups".to_owned(),
         why: "the credentials may not do this (AccessDenied)".to_owned(),
     });
     account.0.calls = [("lambda:ListFunctions".to_owned(), 2), ("sqs:ListQueues".to_owned(), 1)].into();
-    Audit { version: AUDIT_VERSION, findings: judge(&account.0), inventory: account.0 }
+    Audit { version: AUDIT_VERSION, findings: judge_inventory(&account.0), inventory: account.0 }
 }
 
 fn plain_text(audit: &Audit, view: &AuditView) -> String {
@@ -42,15 +49,15 @@ fn plain_text(audit: &Audit, view: &AuditView) -> String {
 
 #[test]
 fn what_is_suspect_comes_first_and_what_is_in_use_is_counted() {
-    insta::assert_snapshot!("audit", plain(&left_behind(), &AuditView::default()));
+    insta::assert_snapshot!("audit", plain_text(&leftover_audit(), &AuditView::default()));
 }
 
 #[test]
 fn everything_is_shown_when_it_is_asked_for_and_a_kind_alone() {
-    let all = plain(&left_behind(), &AuditView { all: true, kinds: Vec::new() });
+    let all = plain_text(&leftover_audit(), &AuditView { all: true, kinds: Vec::new() });
     assert!(
         all.contains("venues-a") && all.contains("8640 uses in 90 days") || all.contains("deployment venues owns it")
     );
-    let queues = plain(&left_behind(), &AuditView { all: true, kinds: vec![Kind::Queue] });
+    let queues = plain_text(&leftover_audit(), &AuditView { all: true, kinds: vec![NodeKind::Queue] });
     assert!(queues.contains("contacts.fifo") && !queues.contains("venues-a"), "{queues}");
 }

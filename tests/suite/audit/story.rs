@@ -12,7 +12,7 @@ fn json_lines(text: &str) -> Vec<Value> {
 
 /// Each kind and name with its verdict, from an audit's lines.
 fn finding_verdicts(text: &str) -> Vec<(String, String, String)> {
-    let findings = lines(text).into_iter().filter(|line| line["type"] == "finding");
+    let findings = json_lines(text).into_iter().filter(|line| line["type"] == "finding");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     findings.map(|line| (text(&line["verdict"]), text(&line["node"]["kind"]), text(&line["node"]["name"]))).collect()
 }
@@ -29,52 +29,56 @@ const QUEUES: [&str; 2] = ["contacts-dead-letters.fifo", "contacts.fifo"];
 #[test]
 fn what_was_left_behind_is_found_removed_and_brought_back() {
     let site = Site::new();
-    let (code, text) = site.run(&["audit", "--local", "--sample", "--out", "audit.json", "--json"]);
+    let (code, text) = site.run_deployer(&["audit", "--local", "--sample", "--out", "audit.json", "--json"]);
     assert_eq!(code, 0, "{text}");
-    let found = verdicts(&text);
-    let mut unused = [of(&found, "stale", "function"), of(&found, "orphaned", "function")].concat();
+    let found = finding_verdicts(&text);
+    let mut unused =
+        [names_with_verdict(&found, "stale", "function"), names_with_verdict(&found, "orphaned", "function")].concat();
     unused.sort_unstable();
     assert_eq!(unused, FOUR);
-    assert_eq!(of(&found, "stale", "queue"), QUEUES);
-    assert_eq!(of(&found, "stale", "rest_api"), ["hubspot-webhooks"]);
-    assert_eq!(of(&found, "active", "function"), ["newsletter-export"], "what is in use isn't found");
-    assert_eq!(of(&found, "suspect", "hubspot_workflow"), ["Lakeside Pavilion: enquiries to Tripleseat"]);
-    for line in lines(&text).iter().filter(|line| line["type"] == "finding") {
+    assert_eq!(names_with_verdict(&found, "stale", "queue"), QUEUES);
+    assert_eq!(names_with_verdict(&found, "stale", "rest_api"), ["hubspot-webhooks"]);
+    assert_eq!(names_with_verdict(&found, "active", "function"), ["newsletter-export"], "what is in use isn't found");
+    assert_eq!(
+        names_with_verdict(&found, "suspect", "hubspot_workflow"),
+        ["Lakeside Pavilion: enquiries to Tripleseat"]
+    );
+    for line in json_lines(&text).iter().filter(|line| line["type"] == "finding") {
         assert!(line["evidence"].as_array().is_some_and(|evidence| !evidence.is_empty()), "{line}");
     }
-    let (_, text) = site.run(&["audit", "--local", "--sample"]);
+    let (_, text) = site.run_deployer(&["audit", "--local", "--sample"]);
     let suspect = text.find("suspect  ").expect("it is suspect");
     assert!(text.find("orphaned  ").is_some_and(|at| suspect < at), "what is suspect comes first: {text}");
     assert!(text.contains("us-east-1 has no such API") && !text.contains("venue=harbour-house"), "{text}");
-    let (code, page) = site.run(&["audit", "--local", "--sample", "--format", "html"]);
+    let (code, page) = site.run_deployer(&["audit", "--local", "--sample", "--format", "html"]);
     assert!(code == 0 && page.contains("<svg") && page.contains("hubspot-webhooks"), "{code}");
-    let (code, ticket) = site.run(&["audit", "--local", "--sample", "--format", "markdown"]);
+    let (code, ticket) = site.run_deployer(&["audit", "--local", "--sample", "--format", "markdown"]);
     assert!(code == 0 && ticket.contains("| HubSpot workflow |"), "{ticket}");
 
     let decommission = ["decommission", "audit.json", "--stale", "--archive", "old", "--local", "--yes"];
-    let (code, text) = site.run(&decommission);
+    let (code, text) = site.run_deployer(&decommission);
     assert_eq!(code, 0, "{text}");
     for name in FOUR.iter().chain(&QUEUES).chain(&["hubspot-webhooks", "venue-sync-old-schedule"]) {
         assert!(text.contains("deleted") && text.contains(name), "{name}: {text}");
     }
-    let (code, text) = site.run(&["audit", "--local", "--json"]);
+    let (code, text) = site.run_deployer(&["audit", "--local", "--json"]);
     assert_eq!(code, 0, "{text}");
-    let left = verdicts(&text);
+    let left = finding_verdicts(&text);
     let functions = left.iter().filter(|(_, kind, _)| kind == "function").map(|(_, _, name)| name.as_str());
     assert_eq!(functions.collect::<Vec<_>>(), ["newsletter-export"]);
     assert!(!left.iter().any(|(_, kind, _)| kind == "queue" || kind == "rest_api"), "{left:?}");
-    let (code, text) = site.run(&decommission);
+    let (code, text) = site.run_deployer(&decommission);
     assert!(code == 0 && text.contains("8 already gone"), "a second time does nothing: {code} {text}");
 
     // The queue's dead letters go to another one, without which SQS doesn't make it.
-    let (code, text) = site.run(&["restore", "old", "contacts.fifo", "--local", "--yes"]);
+    let (code, text) = site.run_deployer(&["restore", "old", "contacts.fifo", "--local", "--yes"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("queue contacts-dead-letters.fifo  # recreate as archived, because contacts.fifo needs it"));
     assert!(text.contains("attributes match the archive, 0 differ"), "{text}");
-    let (code, text) = site.run(&["restore", "old", "hubspot-webhook-handler", "--local", "--yes"]);
+    let (code, text) = site.run_deployer(&["restore", "old", "hubspot-webhook-handler", "--local", "--yes"]);
     assert_eq!(code, 0, "{text}");
-    let (_, text) = site.run(&["audit", "--local", "--json"]);
-    let back = verdicts(&text);
+    let (_, text) = site.run_deployer(&["audit", "--local", "--json"]);
+    let back = finding_verdicts(&text);
     let names: Vec<&str> = back.iter().map(|(_, _, name)| name.as_str()).collect();
     assert!(QUEUES.iter().chain(&["hubspot-webhook-handler"]).all(|name| names.contains(name)), "{names:?}");
     assert!(!names.contains(&"venue-sync-old-push"), "{names:?}");
@@ -82,6 +86,6 @@ fn what_was_left_behind_is_found_removed_and_brought_back() {
 
 #[test]
 fn the_sample_is_for_the_cloud_on_this_machine() {
-    let (code, text) = Site::new().run(&["audit", "--sample"]);
+    let (code, text) = Site::new().run_deployer(&["audit", "--sample"]);
     assert!(code == 2 && text.contains("pass --local"), "{code} {text}");
 }

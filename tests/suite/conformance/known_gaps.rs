@@ -1,10 +1,10 @@
 //! The known differences of servers from AWS. Each entry is checked: when a server closes a gap, the suite fails and
 //! says so.
 
-use crate::clouds::Target::{self, Ministack, Moto};
+use crate::clouds::TestCloud::{self, Ministack, Moto};
 
 /// The server, the probe, and what the server does instead.
-const GAPS: &[(Target, &str, &str)] = &[
+const GAPS: &[(TestCloud, &str, &str)] = &[
     (Moto, "events::rejects_invalid_schedules", "it accepts rate(5 minute)"),
     (Moto, "iam::simulates_role_with_attached_policies", "the simulation fails"),
     (Moto, "iam::simulates_custom_policies", "the simulation fails"),
@@ -78,6 +78,6 @@ const GAPS: &[(Target, &str, &str)] = &[
 ];
 
 /// What `target` does instead, if it is known to differ in `probe`.
-pub fn find_gap(target: Target, probe: &str) -> Option<&'static str> {
+pub fn find_gap(target: TestCloud, probe: &str) -> Option<&'static str> {
     GAPS.iter().find(|(server, name, _)| *server == target && *name == probe).map(|(_, _, what)| *what)
 }

@@ -4,51 +4,51 @@ use std::collections::HashMap;
 
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use deployer_aws::{Call, CallError, FailureKind};
-use deployer_health::status::log::{LogEvent, Query, read};
-use deployer_health::status::{BROKEN_OFF, ENDED};
+use deployer_health::status::log::{LogEvent, LogQuery, read_events};
+use deployer_health::status::{BROKEN_OFF_PATTERN, ENDED_PATTERN};
 
-use super::{Place, Probed, TAGS, refused, same, text};
+use super::{ProbePlace, ProbeResult, TAGS, error_text, expect_refused, expect_same};
 
-async fn create_group(place: &Place, name: &str) -> Result<(), CallError> {
+async fn create_group(place: &ProbePlace, name: &str) -> Result<(), CallError> {
     let tags: HashMap<String, String> = TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let request = place.aws.logs.create_log_group().log_group_name(name).set_tags(Some(tags));
     request.send().await.call("logs:CreateLogGroup").map(drop)
 }
 
-async fn delete_group(place: &Place, name: &str) {
+async fn delete_group(place: &ProbePlace, name: &str) {
     let _ = place.aws.logs.delete_log_group().log_group_name(name).send().await;
 }
 
-pub async fn keeps_log_group_tags_and_retention(place: Place) -> Probed {
-    let name = place.name("group");
+pub async fn keeps_log_group_tags_and_retention(place: ProbePlace) -> ProbeResult {
+    let name = place.resource_name("group");
     let logs = &place.aws.logs;
-    create(&place, &name).await.map_err(text)?;
+    create_group(&place, &name).await.map_err(error_text)?;
     let request = logs.put_retention_policy().log_group_name(&name).retention_in_days(30);
-    request.send().await.call("logs:PutRetentionPolicy").map_err(text)?;
+    request.send().await.call("logs:PutRetentionPolicy").map_err(error_text)?;
     let answer = logs.describe_log_groups().log_group_name_prefix(&name).send().await;
-    let answer = answer.call("logs:DescribeLogGroups").map_err(text)?;
+    let answer = answer.call("logs:DescribeLogGroups").map_err(error_text)?;
     let group = answer.log_groups().first().ok_or("not listed")?;
-    same(group.retention_in_days(), Some(30), "retention")?;
+    expect_same(group.retention_in_days(), Some(30), "retention")?;
     let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*").to_owned();
     let tags = logs.list_tags_for_resource().resource_arn(arn).send().await;
-    let tags = tags.call("logs:ListTagsForResource").map_err(text)?;
+    let tags = tags.call("logs:ListTagsForResource").map_err(error_text)?;
     let mut tags: Vec<_> =
         tags.tags().into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     tags.sort_unstable();
-    delete(&place, &name).await;
-    same(tags, TAGS.to_vec(), "tags")
+    delete_group(&place, &name).await;
+    expect_same(tags, TAGS.to_vec(), "tags")
 }
 
-pub async fn rejects_duplicate_log_group_name(place: Place) -> Probed {
-    let name = place.name("group");
-    create(&place, &name).await.map_err(text)?;
-    let second = create(&place, &name).await;
-    delete(&place, &name).await;
-    refused(second, FailureKind::AlreadyExists)
+pub async fn rejects_duplicate_log_group_name(place: ProbePlace) -> ProbeResult {
+    let name = place.resource_name("group");
+    create_group(&place, &name).await.map_err(error_text)?;
+    let second = create_group(&place, &name).await;
+    delete_group(&place, &name).await;
+    expect_refused(second, FailureKind::AlreadyExists)
 }
 
 /// Writes lines to a stream, a millisecond apart.
-async fn write_lines(place: &Place, name: &str, lines: &[&str]) -> Result<(), CallError> {
+async fn write_lines(place: &ProbePlace, name: &str, lines: &[&str]) -> Result<(), CallError> {
     let logs = &place.aws.logs;
     let request = logs.create_log_stream().log_group_name(name).log_stream_name("stream");
     request.send().await.call("logs:CreateLogStream")?;
@@ -60,14 +60,14 @@ async fn write_lines(place: &Place, name: &str, lines: &[&str]) -> Result<(), Ca
 }
 
 /// The messages that match a pattern, from all pages.
-async fn find_messages(place: &Place, name: &str, pattern: &str) -> Result<Vec<String>, String> {
+async fn find_messages(place: &ProbePlace, name: &str, pattern: &str) -> Result<Vec<String>, String> {
     let mut messages = Vec::new();
-    let query = Query { group: name, from: jiff::Timestamp::UNIX_EPOCH, pattern };
+    let query = LogQuery { group: name, from: jiff::Timestamp::UNIX_EPOCH, pattern };
     let keep = |events: Vec<LogEvent>| {
         messages.extend(events.into_iter().map(|event| event.message));
         true
     };
-    read(&place.aws.logs, query, keep).await.map_err(text)?;
+    read_events(&place.aws.logs, query, keep).await.map_err(error_text)?;
     Ok(messages)
 }
 
@@ -79,28 +79,33 @@ const LINES: [&str; 5] = [
     "RequestId: 1 Error: Runtime exited with error: exit status 1",
 ];
 
-pub async fn returns_events_in_time_order(place: Place) -> Probed {
-    let name = place.name("group");
-    create(&place, &name).await.map_err(text)?;
-    write(&place, &name, &LINES).await.map_err(text)?;
-    let all = found(&place, &name, "").await;
-    delete(&place, &name).await;
-    same(all?, LINES.map(ToOwned::to_owned).to_vec(), "events")
+pub async fn returns_events_in_time_order(place: ProbePlace) -> ProbeResult {
+    let name = place.resource_name("group");
+    create_group(&place, &name).await.map_err(error_text)?;
+    write_lines(&place, &name, &LINES).await.map_err(error_text)?;
+    let all = find_messages(&place, &name, "").await;
+    delete_group(&place, &name).await;
+    expect_same(all?, LINES.map(ToOwned::to_owned).to_vec(), "events")
 }
 
-pub async fn filter_patterns_find_final_lines_of_runs(place: Place) -> Probed {
-    let name = place.name("group");
-    create(&place, &name).await.map_err(text)?;
-    write(&place, &name, &LINES).await.map_err(text)?;
-    let (ended, broken_off) = (found(&place, &name, ENDED).await, found(&place, &name, BROKEN_OFF).await);
-    delete(&place, &name).await;
-    same(ended?, vec![LINES[2].to_owned()], "lines of runs that ended by themselves")?;
-    same(broken_off?, LINES[3..].iter().map(|line| (*line).to_owned()).collect(), "lines of runs that Lambda ended")
+pub async fn filter_patterns_find_final_lines_of_runs(place: ProbePlace) -> ProbeResult {
+    let name = place.resource_name("group");
+    create_group(&place, &name).await.map_err(error_text)?;
+    write_lines(&place, &name, &LINES).await.map_err(error_text)?;
+    let (ended, broken_off) =
+        (find_messages(&place, &name, ENDED_PATTERN).await, find_messages(&place, &name, BROKEN_OFF_PATTERN).await);
+    delete_group(&place, &name).await;
+    expect_same(ended?, vec![LINES[2].to_owned()], "lines of runs that ended by themselves")?;
+    expect_same(
+        broken_off?,
+        LINES[3..].iter().map(|line| (*line).to_owned()).collect(),
+        "lines of runs that Lambda ended",
+    )
 }
 
-pub async fn reports_missing_log_groups_as_not_found(place: Place) -> Probed {
-    let request = place.aws.logs.delete_log_group().log_group_name(place.name("group"));
-    refused(request.send().await.call("logs:DeleteLogGroup"), FailureKind::NotFound)?;
-    let request = place.aws.logs.filter_log_events().log_group_name(place.name("group"));
-    refused(request.send().await.call("logs:FilterLogEvents"), FailureKind::NotFound)
+pub async fn reports_missing_log_groups_as_not_found(place: ProbePlace) -> ProbeResult {
+    let request = place.aws.logs.delete_log_group().log_group_name(place.resource_name("group"));
+    expect_refused(request.send().await.call("logs:DeleteLogGroup"), FailureKind::NotFound)?;
+    let request = place.aws.logs.filter_log_events().log_group_name(place.resource_name("group"));
+    expect_refused(request.send().await.call("logs:FilterLogEvents"), FailureKind::NotFound)
 }

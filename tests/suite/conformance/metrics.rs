@@ -9,7 +9,7 @@ use aws_sdk_cloudwatch::types::{
 use deployer_aws::{Call, FailureKind};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Place, Probed, TAGS, refused, same, text};
+use super::{ProbePlace, ProbeResult, TAGS, error_text, expect_refused, expect_same};
 
 const NAMESPACE: &str = "Deployer/Probe";
 const HOUR_S: i64 = 3600;
@@ -28,79 +28,86 @@ fn function_dimension(name: &str) -> Dimension {
     Dimension::builder().name("FunctionName").value(name).build()
 }
 
-async fn put_values(place: &Place, name: &str, values: &[(Timestamp, f64)]) -> Probed {
+async fn put_values(place: &ProbePlace, name: &str, values: &[(Timestamp, f64)]) -> ProbeResult {
     let data = values.iter().map(|(at, value)| {
-        let datum = MetricDatum::builder().metric_name("Invocations").dimensions(dimension(name));
-        datum.timestamp(time(*at)).value(*value).unit(StandardUnit::Count).build()
+        let datum = MetricDatum::builder().metric_name("Invocations").dimensions(function_dimension(name));
+        datum.timestamp(to_date_time(*at)).value(*value).unit(StandardUnit::Count).build()
     });
     let request = place.aws.cloudwatch.put_metric_data().namespace(NAMESPACE).set_metric_data(Some(data.collect()));
-    request.send().await.call("cloudwatch:PutMetricData").map(drop).map_err(text)
+    request.send().await.call("cloudwatch:PutMetricData").map(drop).map_err(error_text)
 }
 
 async fn hourly_sums(
-    place: &Place,
+    place: &ProbePlace,
     names: &[&str],
     from: Timestamp,
     hours: i64,
 ) -> Result<GetMetricDataOutput, String> {
     let queries = names.iter().enumerate().map(|(at, name)| {
-        let metric = Metric::builder().namespace(NAMESPACE).metric_name("Invocations").dimensions(dimension(name));
+        let metric =
+            Metric::builder().namespace(NAMESPACE).metric_name("Invocations").dimensions(function_dimension(name));
         let stat = MetricStat::builder().metric(metric.build()).period(3600).stat("Sum").build();
         MetricDataQuery::builder().id(format!("q{at}")).metric_stat(stat).build()
     });
     let request = place.aws.cloudwatch.get_metric_data().set_metric_data_queries(Some(queries.collect()));
-    let request = request.start_time(time(from)).end_time(time(from + SignedDuration::from_hours(hours)));
+    let request =
+        request.start_time(to_date_time(from)).end_time(to_date_time(from + SignedDuration::from_hours(hours)));
     let answer = request.scan_by(ScanBy::TimestampAscending).send().await;
-    answer.call("cloudwatch:GetMetricData").map_err(text)
+    answer.call("cloudwatch:GetMetricData").map_err(error_text)
 }
 
-pub async fn sums_values_by_period(place: Place) -> Probed {
-    let (name, start) = (place.name("metric"), hour());
+pub async fn sums_values_by_period(place: ProbePlace) -> ProbeResult {
+    let (name, start) = (place.resource_name("metric"), hour_a_day_ago());
     let later = |minutes| start + SignedDuration::from_mins(minutes);
-    put(&place, &name, &[(later(0), 1.0), (later(59), 2.0), (later(60), 4.0), (later(120), 8.0)]).await?;
-    let answer = sums(&place, &[&name], start, 2).await?;
+    put_values(&place, &name, &[(later(0), 1.0), (later(59), 2.0), (later(60), 4.0), (later(120), 8.0)]).await?;
+    let answer = hourly_sums(&place, &[&name], start, 2).await?;
     let result = answer.metric_data_results().first().ok_or("no result")?;
-    same(result.values(), &[3.0, 4.0][..], "sums, without the value at the end of the time range")?;
-    same(result.timestamps(), &[time(start), time(later(60))][..], "start of each period")
+    expect_same(result.values(), &[3.0, 4.0][..], "sums, without the value at the end of the time range")?;
+    expect_same(result.timestamps(), &[to_date_time(start), to_date_time(later(60))][..], "start of each period")
 }
 
-pub async fn returns_empty_result_for_metric_without_data(place: Place) -> Probed {
-    let (name, none, start) = (place.name("metric"), place.name("none"), hour());
-    put(&place, &name, &[(start, 1.0)]).await?;
-    let answer = sums(&place, &[&none, &name], start, 1).await?;
+pub async fn returns_empty_result_for_metric_without_data(place: ProbePlace) -> ProbeResult {
+    let (name, none, start) = (place.resource_name("metric"), place.resource_name("none"), hour_a_day_ago());
+    put_values(&place, &name, &[(start, 1.0)]).await?;
+    let answer = hourly_sums(&place, &[&none, &name], start, 1).await?;
     let mut results: Vec<_> =
         answer.metric_data_results().iter().map(|result| (result.id().unwrap_or_default(), result.values())).collect();
     results.sort_by_key(|(id, _)| *id);
-    same(results, vec![("q0", &[][..]), ("q1", &[1.0][..])], "results")
+    expect_same(results, vec![("q0", &[][..]), ("q1", &[1.0][..])], "results")
 }
 
-pub async fn keeps_alarm_settings(place: Place) -> Probed {
-    let (name, watched) = (place.name("alarm"), place.name("metric"));
+pub async fn keeps_alarm_settings(place: ProbePlace) -> ProbeResult {
+    let (name, watched) = (place.resource_name("alarm"), place.resource_name("metric"));
     let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build());
     let request =
         place.aws.cloudwatch.put_metric_alarm().alarm_name(&name).namespace("AWS/Lambda").metric_name("Errors");
-    let request = request.dimensions(dimension(&watched)).statistic(Statistic::Sum).period(300).evaluation_periods(1);
+    let request =
+        request.dimensions(function_dimension(&watched)).statistic(Statistic::Sum).period(300).evaluation_periods(1);
     let request = request.threshold(1.0).comparison_operator(ComparisonOperator::GreaterThanOrEqualToThreshold);
     let request = request.set_tags(Some(tags.to_vec())).alarm_actions("arn:aws:sns:us-east-1:123456789012:alarms");
-    request.send().await.call("cloudwatch:PutMetricAlarm").map_err(text)?;
+    request.send().await.call("cloudwatch:PutMetricAlarm").map_err(error_text)?;
     let answer = place.aws.cloudwatch.describe_alarms().alarm_names(&name).send().await;
-    let answer = answer.call("cloudwatch:DescribeAlarms").map_err(text)?;
+    let answer = answer.call("cloudwatch:DescribeAlarms").map_err(error_text)?;
     let alarm = answer.metric_alarms().first().ok_or("not listed")?;
     let arn = format!("arn:aws:cloudwatch:us-east-1:{}:alarm:{name}", place.account);
     let tags = place.aws.cloudwatch.list_tags_for_resource().resource_arn(&arn).send().await;
     let tags = tags.call("cloudwatch:ListTagsForResource");
     let deleted = place.aws.cloudwatch.delete_alarms().alarm_names(&name).send().await;
-    deleted.call("cloudwatch:DeleteAlarms").map_err(text)?;
-    same(alarm.alarm_arn(), Some(arn.as_str()), "ARN")?;
-    same(alarm.dimensions(), &[dimension(&watched)][..], "dimensions")?;
-    same(alarm.actions_enabled(), Some(true), "whether its actions are enabled")?;
-    same(alarm.alarm_actions().len(), 1, "actions")?;
-    same(tags.map_err(text)?.tags().len(), TAGS.len(), "tags")
+    deleted.call("cloudwatch:DeleteAlarms").map_err(error_text)?;
+    expect_same(alarm.alarm_arn(), Some(arn.as_str()), "ARN")?;
+    expect_same(alarm.dimensions(), &[function_dimension(&watched)][..], "dimensions")?;
+    expect_same(alarm.actions_enabled(), Some(true), "whether its actions are enabled")?;
+    expect_same(alarm.alarm_actions().len(), 1, "actions")?;
+    expect_same(tags.map_err(error_text)?.tags().len(), TAGS.len(), "tags")
 }
 
-pub async fn reports_missing_alarms_as_not_found(place: Place) -> Probed {
-    let answer = place.aws.cloudwatch.describe_alarms().alarm_names(place.name("alarm")).send().await;
-    same(answer.call("cloudwatch:DescribeAlarms").map_err(text)?.metric_alarms().len(), 0, "number of alarms")?;
-    let answer = place.aws.cloudwatch.delete_alarms().alarm_names(place.name("alarm")).send().await;
-    refused(answer.call("cloudwatch:DeleteAlarms"), FailureKind::NotFound)
+pub async fn reports_missing_alarms_as_not_found(place: ProbePlace) -> ProbeResult {
+    let answer = place.aws.cloudwatch.describe_alarms().alarm_names(place.resource_name("alarm")).send().await;
+    expect_same(
+        answer.call("cloudwatch:DescribeAlarms").map_err(error_text)?.metric_alarms().len(),
+        0,
+        "number of alarms",
+    )?;
+    let answer = place.aws.cloudwatch.delete_alarms().alarm_names(place.resource_name("alarm")).send().await;
+    expect_refused(answer.call("cloudwatch:DeleteAlarms"), FailureKind::NotFound)
 }

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use deployer_aws::{Aws, CallError, FailureKind};
 
-use crate::clouds::Target;
+use crate::clouds::TestCloud;
 
 /// The result of a probe: success, or how the cloud differs from AWS.
 type ProbeResult = Result<(), String>;
@@ -68,7 +68,7 @@ macro_rules! probes {
         #$attribute
         async fn $probe() {
             let name = concat!(stringify!($group), "::", stringify!($probe));
-            crate::conformance::run_probe(crate::clouds::Target::$target, name, crate::conformance::$group::$probe).await;
+            crate::conformance::run_probe(crate::clouds::TestCloud::$target, name, crate::conformance::$group::$probe).await;
         }
     };
 }
@@ -156,14 +156,18 @@ probes! {
         reports_missing_triggers_as_not_found;
 }
 
-async fn run_probe<F: Future<Output = ProbeResult>>(target: Target, name: &str, probe: impl FnOnce(ProbePlace) -> F) {
+async fn run_probe<F: Future<Output = ProbeResult>>(
+    target: TestCloud,
+    name: &str,
+    probe: impl FnOnce(ProbePlace) -> F,
+) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let Some(opened) = target.open().await else { return };
+    let Some(opened) = target.open_account().await else { return };
     let identity = opened.aws.sts.get_caller_identity().send().await.expect("the caller's account is known");
     let account = identity.account().expect("an account").to_owned();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let probed = probe(ProbePlace { aws: opened.aws, account, number }).await;
-    match (known_gaps::find(target, name), probed) {
+    match (known_gaps::find_gap(target, name), probed) {
         (None, Ok(())) | (Some(_), Err(_)) => {}
         (None, Err(how)) => panic!("{target:?} differs from AWS in {name}: {how}"),
         (Some(gap), Ok(())) => panic!("{target:?} now behaves like AWS in {name}; remove this known gap: {gap}"),
@@ -176,14 +180,14 @@ fn fail_probe<T>(what: impl Into<String>) -> Result<T, String> {
 }
 
 fn expect_same<T: PartialEq + std::fmt::Debug>(found: T, expected: T, what: &str) -> ProbeResult {
-    if found == expected { Ok(()) } else { differs(format!("{what}: expected {expected:?}, found {found:?}")) }
+    if found == expected { Ok(()) } else { fail_probe(format!("{what}: expected {expected:?}, found {found:?}")) }
 }
 
 /// Checks that the call is refused, and that `deployer` recognizes why.
 fn expect_refused<T>(answer: Result<T, CallError>, kind: FailureKind) -> ProbeResult {
     match answer {
-        Ok(_) => differs(format!("the call succeeded instead of failing as {kind:?}")),
-        Err(error) => same(error.kind, kind, &format!("{} failed with {}", error.operation, error.code)),
+        Ok(_) => fail_probe(format!("the call succeeded instead of failing as {kind:?}")),
+        Err(error) => expect_same(error.kind, kind, &format!("{} failed with {}", error.operation, error.code)),
     }
 }
 

@@ -4,37 +4,45 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use deployer_cloud::{ApiError, Call, CallKind, Fault, Injected};
+use deployer_cloud::{ApiError, CallKind, CloudCall, CloudFault, InjectedFault};
 use deployer_janitor::decommission::archive::Archive;
 use deployer_janitor::decommission::restore;
 use jiff::Timestamp;
 
-use super::Legacy;
+use super::LegacyCloud;
 
 /// Everything after the `number`-th write fails; that one has or hasn't taken effect.
-fn break_off(legacy: &Legacy, number: u64, took_effect: bool) {
+fn break_off(legacy: &LegacyCloud, number: u64, took_effect: bool) {
     let writes = AtomicU64::new(0);
-    legacy.cloud.set_faults(Some(Arc::new(move |call: &Call| {
+    legacy.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
         if call.kind == CallKind::Read && writes.load(Ordering::Relaxed) < number {
             return None;
         }
         let at = writes.fetch_add(1, Ordering::Relaxed) + 1;
-        let refuse = || Fault::Error(ApiError::new(400, "BrokenOff", "the process died here"));
+        let refuse = || CloudFault::Error(ApiError::new(400, "BrokenOff", "the process died here"));
         match at {
             at if at < number => None,
-            at if at == number && took_effect => Some(Injected::After(refuse())),
-            _ => Some(Injected::Before(refuse())),
+            at if at == number && took_effect => Some(InjectedFault::After(refuse())),
+            _ => Some(InjectedFault::Before(refuse())),
         }
     })));
 }
 
 /// Runs the command as the process would, from what is on the disk.
-async fn run_decommission(legacy: &Legacy, audit: &deployer_janitor::audit::Audit) -> Option<String> {
+async fn run_decommission(legacy: &LegacyCloud, audit: &deployer_janitor::audit::Audit) -> Option<String> {
     let path = legacy.directory.path().join("archive");
-    let mut plan = legacy.plan(audit, None).await;
-    let mut archive = Archive::create(&path, &legacy.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"));
-    plan.add_pending(&legacy.cx(), &archive, Timestamp::now()).await;
-    match deployer_janitor::decommission::carry_out::carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await {
+    let mut plan = legacy.plan_everything(audit, None).await;
+    let mut archive =
+        Archive::open_or_create(&path, &legacy.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"));
+    plan.add_pending(&legacy.decommission_context(), &archive, Timestamp::now()).await;
+    match deployer_janitor::decommission::carry_out::carry_out(
+        &legacy.decommission_context(),
+        &plan,
+        &mut archive,
+        &|_| {},
+    )
+    .await
+    {
         Ok(outcome) => outcome.failed.map(|(id, why)| format!("{id}: {why}")),
         Err(error) => Some(error.to_string()),
     }
@@ -46,27 +54,29 @@ async fn a_decommissioning_that_broke_off_at_any_write_goes_on() {
     loop {
         let mut broke = false;
         for took_effect in [false, true] {
-            let legacy = Legacy::new().await;
-            let audit = legacy.audit();
+            let legacy = LegacyCloud::new().await;
+            let audit = legacy.stale_audit();
             break_off(&legacy, number, took_effect);
-            let failed = decommission(&legacy, &audit).await;
+            let failed = run_decommission(&legacy, &audit).await;
             legacy.cloud.set_faults(None);
             broke |= failed.is_some();
             // Whatever is gone is in the archive, whole.
             let there: BTreeSet<String> = legacy.read_all().await.into_keys().collect();
             let path = legacy.directory.path().join("archive");
-            let archive = Archive::open(&path, &legacy.scope).unwrap_or_else(|error| panic!("{error}"));
+            let archive = Archive::open_verified(&path, &legacy.scope).unwrap_or_else(|error| panic!("{error}"));
             for node in legacy.nodes.iter().filter(|node| !there.contains(&node.id)) {
-                let entry = archive.entry(&node.id).unwrap_or_else(|| panic!("{} is gone and not archived", node.id));
-                assert!(!archive.parts(entry).expect("its files").files().is_empty());
+                let entry =
+                    archive.find_entry(&node.id).unwrap_or_else(|| panic!("{} is gone and not archived", node.id));
+                assert!(!archive.read_parts(entry).expect("its files").to_files().is_empty());
             }
             drop(archive);
-            assert_eq!(decommission(&legacy, &audit).await, None, "write {number}, took effect: {took_effect}");
+            assert_eq!(run_decommission(&legacy, &audit).await, None, "write {number}, took effect: {took_effect}");
             assert!(legacy.read_all().await.is_empty(), "write {number}, took effect: {took_effect}");
             // And all of it comes back.
-            let mut archive = Archive::open(&path, &legacy.scope).expect("an archive");
-            let plan = restore::Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
-            let (outcome, comparisons) = restore::carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+            let mut archive = Archive::open_verified(&path, &legacy.scope).expect("an archive");
+            let plan = restore::RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
+            let (outcome, comparisons) =
+                restore::carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
             assert_eq!((outcome.failed, comparisons.len()), (None, legacy.nodes.len()), "write {number}");
             for comparison in comparisons {
                 assert_eq!(comparison.differences, [], "write {number}: {}", comparison.id);
@@ -86,14 +96,15 @@ async fn a_restore_that_broke_off_at_any_write_goes_on() {
     loop {
         let mut broke = false;
         for took_effect in [false, true] {
-            let legacy = Legacy::new().await;
-            assert_eq!(decommission(&legacy, &legacy.audit()).await, None);
+            let legacy = LegacyCloud::new().await;
+            assert_eq!(run_decommission(&legacy, &legacy.stale_audit()).await, None);
             let path = legacy.directory.path().join("archive");
             let run = async || {
-                let mut archive = Archive::open(&path, &legacy.scope).expect("an archive");
-                let plan = restore::Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
+                let mut archive = Archive::open_verified(&path, &legacy.scope).expect("an archive");
+                let plan =
+                    restore::RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
                 assert_eq!(plan.refusals, [], "write {number}, took effect: {took_effect}");
-                restore::carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await
+                restore::carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await
             };
             break_off(&legacy, number, took_effect);
             let (outcome, _) = run().await;
@@ -126,24 +137,25 @@ async fn a_quarantine_that_broke_off_at_any_write_goes_on_and_is_taken_back() {
     loop {
         let mut broke = false;
         for took_effect in [false, true] {
-            let legacy = Legacy::new().await;
+            let legacy = LegacyCloud::new().await;
             let before = legacy.read_all().await;
-            let audit = legacy.audit();
+            let audit = legacy.stale_audit();
             let path = legacy.directory.path().join("archive");
             let run = async || {
-                let mut plan = legacy.plan(&audit, Some(Timestamp::MAX)).await;
-                let mut archive = Archive::create(&path, &legacy.scope, Timestamp::now()).expect("an archive");
-                plan.add_pending(&legacy.cx(), &archive, Timestamp::now()).await;
-                legacy.carry_out(&plan, &mut archive).await.failed
+                let mut plan = legacy.plan_everything(&audit, Some(Timestamp::MAX)).await;
+                let mut archive = Archive::open_or_create(&path, &legacy.scope, Timestamp::now()).expect("an archive");
+                plan.add_pending(&legacy.decommission_context(), &archive, Timestamp::now()).await;
+                legacy.carry_out_plan(&plan, &mut archive).await.failed
             };
             break_off(&legacy, number, took_effect);
             broke |= run().await.is_some();
             legacy.cloud.set_faults(None);
             assert_eq!(run().await, None, "write {number}, took effect: {took_effect}");
-            let mut archive = Archive::open(&path, &legacy.scope).expect("an archive");
-            let plan = restore::Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
+            let mut archive = Archive::open_verified(&path, &legacy.scope).expect("an archive");
+            let plan = restore::RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
             assert_eq!((plan.items.len(), plan.refusals.len()), (legacy.nodes.len(), 0), "write {number}");
-            let (outcome, comparisons) = restore::carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+            let (outcome, comparisons) =
+                restore::carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
             assert_eq!((outcome.failed, comparisons.len()), (None, legacy.nodes.len()), "write {number}");
             for comparison in comparisons {
                 assert_eq!(comparison.differences, [], "write {number}: {}", comparison.id);
@@ -160,10 +172,10 @@ async fn a_quarantine_that_broke_off_at_any_write_goes_on_and_is_taken_back() {
 
 #[tokio::test]
 async fn a_plan_of_what_is_gone_deletes_nothing_twice() {
-    let legacy = Legacy::new().await;
-    let audit = legacy.audit();
-    assert_eq!(decommission(&legacy, &audit).await, None);
+    let legacy = LegacyCloud::new().await;
+    let audit = legacy.stale_audit();
+    assert_eq!(run_decommission(&legacy, &audit).await, None);
     legacy.cloud.forget_calls();
-    assert_eq!(decommission(&legacy, &audit).await, None);
-    assert_eq!(legacy.cloud.writes(), []);
+    assert_eq!(run_decommission(&legacy, &audit).await, None);
+    assert_eq!(legacy.cloud.recorded_writes(), []);
 }

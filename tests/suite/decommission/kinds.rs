@@ -3,9 +3,9 @@
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target as ScheduleTarget};
 use deployer_aws::Aws;
 use deployer_core::desired::Scope;
-use deployer_janitor::audit::Kind;
-use deployer_janitor::decommission::parts::differences;
-use deployer_janitor::decommission::{Cx, Target, kinds as archived};
+use deployer_janitor::audit::NodeKind;
+use deployer_janitor::decommission::parts::find_differences;
+use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget, kinds as archived};
 
 use super::TRUST;
 use crate::servers;
@@ -20,7 +20,7 @@ struct MotoAccount {
 
 impl MotoAccount {
     async fn new() -> Option<Self> {
-        let aws = servers::moto().await?.open().aws;
+        let aws = servers::start_moto().await?.open_account().aws;
         let identity = aws.sts.get_caller_identity().send().await.expect("an account");
         let account = identity.account().expect("an account").to_owned();
         Some(Self { aws, scope: Scope { account, region: "us-east-1".to_owned() } })
@@ -31,14 +31,14 @@ impl MotoAccount {
     }
 
     /// Archives, deletes, restores and compares.
-    async fn there_and_back(&self, kind: Kind, id: String) {
+    async fn there_and_back(&self, kind: NodeKind, id: String) {
         self.there_and_back_after(kind, id, async || {}).await;
     }
 
     /// As [`MotoAccount::there_and_back`], with something done while it is gone.
-    async fn there_and_back_after(&self, kind: Kind, id: String, meanwhile: impl AsyncFnOnce()) {
-        let cx = Cx { aws: &self.aws, scope: &self.scope, delays: false };
-        let target = Target { kind, id, name: "x".to_owned() };
+    async fn there_and_back_after(&self, kind: NodeKind, id: String, meanwhile: impl AsyncFnOnce()) {
+        let cx = DecommissionContext { aws: &self.aws, scope: &self.scope, delays: false };
+        let target = DecommissionTarget { kind, id, name: "x".to_owned() };
         let before = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there");
         archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
         let gone = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}"));
@@ -46,13 +46,13 @@ impl MotoAccount {
         meanwhile().await;
         archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("once more: {error}"));
         let restored = archived::restore(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
-        let now = Target { id: restored.id.clone().unwrap_or_else(|| target.id.clone()), ..target.clone() };
+        let now = DecommissionTarget { id: restored.id.clone().unwrap_or_else(|| target.id.clone()), ..target.clone() };
         let after =
             archived::read(&cx, &now).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there again");
         let mut wanted = before.clone();
-        wanted.rename(&restored.renamed);
-        assert_eq!(differences(&wanted, &after, &archived::new_after_restore(kind)), []);
-        assert!(wanted.attributes(&archived::new_after_restore(kind)).len() > 3, "{wanted:?}");
+        wanted.rename_ids(&restored.renamed);
+        assert_eq!(find_differences(&wanted, &after, &archived::new_after_restore(kind)), []);
+        assert!(wanted.flat_attributes(&archived::new_after_restore(kind)).len() > 3, "{wanted:?}");
     }
 }
 
@@ -62,7 +62,7 @@ async fn a_role() {
     let iam = &place.aws.iam;
     iam.create_role().role_name("r").path("/old/").assume_role_policy_document(TRUST).send().await.expect("a role");
     iam.put_role_policy().role_name("r").policy_name("p").policy_document(POLICY).send().await.expect("a policy");
-    place.there_and_back(Kind::Role, format!("arn:aws:iam::{}:role/old/r", place.scope.account)).await;
+    place.there_and_back(NodeKind::Role, format!("arn:aws:iam::{}:role/old/r", place.scope.account)).await;
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_queue() {
     let fifo = aws_sdk_sqs::types::QueueAttributeName::FifoQueue;
     let queue = place.aws.sqs.create_queue().queue_name("q.fifo").attributes(fifo, "true").tags("a", "b");
     queue.send().await.expect("a queue");
-    place.there_and_back(Kind::Queue, place.arn("sqs", "q.fifo")).await;
+    place.there_and_back(NodeKind::Queue, place.regional_arn("sqs", "q.fifo")).await;
 }
 
 #[tokio::test]
@@ -82,33 +82,36 @@ async fn a_rule_on_a_bus_of_its_own() {
     let rule =
         events.put_rule().name("r").event_bus_name("orders").event_pattern(r#"{"source":["a"]}"#).description("d");
     rule.send().await.expect("a rule");
-    let target =
-        aws_sdk_eventbridge::types::Target::builder().id("1").arn(place.arn("sqs", "q")).input_path("$.detail");
+    let target = aws_sdk_eventbridge::types::Target::builder()
+        .id("1")
+        .arn(place.regional_arn("sqs", "q"))
+        .input_path("$.detail");
     let target = target.build().expect("a target");
     events.put_targets().rule("r").event_bus_name("orders").targets(target).send().await.expect("a target");
-    place.there_and_back(Kind::Rule, place.arn("events", "rule/orders/r")).await;
+    place.there_and_back(NodeKind::Rule, place.regional_arn("events", "rule/orders/r")).await;
 }
 
 #[tokio::test]
 async fn a_schedule() {
     let Some(place) = MotoAccount::new().await else { return };
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
-    let target =
-        ScheduleTarget::builder().arn(place.arn("lambda", "function:f")).role_arn("arn:aws:iam::123456789012:role/r");
+    let target = ScheduleTarget::builder()
+        .arn(place.regional_arn("lambda", "function:f"))
+        .role_arn("arn:aws:iam::123456789012:role/r");
     let target = target.input("{}").build().expect("a target");
     let schedule = place.aws.scheduler.create_schedule().name("s").schedule_expression("rate(5 minutes)");
     schedule.flexible_time_window(window).target(target).description("d").send().await.expect("a schedule");
-    place.there_and_back(Kind::Schedule, place.arn("scheduler", "schedule/default/s")).await;
+    place.there_and_back(NodeKind::Schedule, place.regional_arn("scheduler", "schedule/default/s")).await;
 }
 
 #[tokio::test]
 async fn a_topic_with_subscriptions() {
     let Some(place) = MotoAccount::new().await else { return };
-    let (sns, arn) = (&place.aws.sns, place.arn("sns", "t"));
+    let (sns, arn) = (&place.aws.sns, place.regional_arn("sns", "t"));
     sns.create_topic().name("t").attributes("DisplayName", "Old").send().await.expect("a topic");
-    let request = sns.subscribe().topic_arn(&arn).protocol("sqs").endpoint(place.arn("sqs", "q"));
+    let request = sns.subscribe().topic_arn(&arn).protocol("sqs").endpoint(place.regional_arn("sqs", "q"));
     request.attributes("RawMessageDelivery", "true").send().await.expect("a subscription");
-    place.there_and_back(Kind::Topic, arn).await;
+    place.there_and_back(NodeKind::Topic, arn).await;
 }
 
 #[tokio::test]
@@ -128,7 +131,7 @@ async fn a_log_group_with_filters() {
     let forget = async || {
         let _ = logs.delete_metric_filter().log_group_name("/old/g").filter_name("f").send().await;
     };
-    place.there_and_back_after(Kind::LogGroup, place.arn("logs", "log-group:/old/g"), forget).await;
+    place.there_and_back_after(NodeKind::LogGroup, place.regional_arn("logs", "log-group:/old/g"), forget).await;
 }
 
 #[tokio::test]
@@ -146,12 +149,12 @@ async fn an_alarm() {
         .period(60)
         .evaluation_periods(3)
         .threshold(0.5)
-        .alarm_actions(place.arn("sns", "t"));
+        .alarm_actions(place.regional_arn("sns", "t"));
     alarm
         .comparison_operator("LessThanThreshold".into())
         .treat_missing_data("breaching")
         .send()
         .await
         .expect("an alarm");
-    place.there_and_back(Kind::Alarm, place.arn("cloudwatch", "alarm:a")).await;
+    place.there_and_back(NodeKind::Alarm, place.regional_arn("cloudwatch", "alarm:a")).await;
 }

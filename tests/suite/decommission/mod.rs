@@ -15,16 +15,18 @@ use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionUrlAuthType, Runt
 use aws_sdk_sqs::types::QueueAttributeName;
 use deployer_artifact::zip;
 use deployer_aws::Aws;
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::desired::Scope;
-use deployer_janitor::audit::{AUDIT_VERSION, Audit, Edge, EdgeKind, Finding, Inventory, Kind, Node, Usage, Verdict};
+use deployer_janitor::audit::{
+    AUDIT_VERSION, Audit, AuditFinding, AuditInventory, AuditVerdict, Edge, EdgeKind, Node, NodeKind, NodeUsage,
+};
 use deployer_janitor::decommission::archive::Archive;
-use deployer_janitor::decommission::carry_out::{Outcome, carry_out};
-use deployer_janitor::decommission::check::{Terms, check};
-use deployer_janitor::decommission::parts::Parts;
-use deployer_janitor::decommission::plan::Plan;
-use deployer_janitor::decommission::select::Request;
-use deployer_janitor::decommission::{Cx, Target, kinds as archived};
+use deployer_janitor::decommission::carry_out::{DecommissionOutcome, carry_out};
+use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates};
+use deployer_janitor::decommission::parts::ResourceParts;
+use deployer_janitor::decommission::plan::DecommissionPlan;
+use deployer_janitor::decommission::select::DecommissionRequest;
+use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget, kinds as archived};
 use jiff::{SignedDuration, Timestamp};
 
 pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
@@ -35,7 +37,7 @@ const OPENAPI: &str = r#"{"openapi":"3.0.1","info":{"title":"legacy-webhook","ve
 
 /// An embedded cloud with what an earlier integration left behind.
 pub struct LegacyCloud {
-    pub cloud: Cloud,
+    pub cloud: EmbeddedCloud,
     pub aws: Aws,
     pub scope: Scope,
     pub directory: tempfile::TempDir,
@@ -47,12 +49,12 @@ pub struct LegacyCloud {
 
 impl LegacyCloud {
     pub async fn new() -> Self {
-        let cloud = Cloud::in_memory(CloudConfig::default());
+        let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
         let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
         Self::in_cloud(cloud, aws).await
     }
 
-    pub async fn in_cloud(cloud: Cloud, aws: Aws) -> Self {
+    pub async fn in_cloud(cloud: EmbeddedCloud, aws: Aws) -> Self {
         let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
         let directory = tempfile::tempdir().expect("a directory");
         let mut legacy = Self {
@@ -65,7 +67,7 @@ impl LegacyCloud {
             rest_api: String::new(),
             queue_url: String::new(),
         };
-        legacy.make().await;
+        legacy.create_resources().await;
         legacy.cloud.forget_calls();
         legacy
     }
@@ -95,8 +97,9 @@ impl LegacyCloud {
         let queue = queue.attributes(QueueAttributeName::RedrivePolicy, redrive).tags("team", "old");
         self.queue_url = queue.send().await.expect("a queue").queue_url.expect("its URL");
 
-        let function =
-            |script: &str| Blob::new(zip::deterministic(&[("bootstrap", script.as_bytes())]).expect("zipped").to_vec());
+        let function = |script: &str| {
+            Blob::new(zip::build_deterministic_zip(&[("bootstrap", script.as_bytes())]).expect("zipped").to_vec())
+        };
         let request = lambda.create_function().function_name("legacy-push").runtime(Runtime::from("provided.al2023"));
         let request = request.handler("bootstrap").role(&role_arn).memory_size(192).timeout(77).description("old push");
         let request = request.environment(Environment::builder().variables("API_KEY", "s3cret-value").build());
@@ -191,18 +194,18 @@ impl LegacyCloud {
         let rest_arn = format!("arn:aws:apigateway:us-east-1::/restapis/{}", self.rest_api);
         let http_arn = format!("arn:aws:apigateway:us-east-1::/apis/{http}");
         for (kind, id, name) in [
-            (Kind::Role, role_arn.as_str(), "legacy-push"),
-            (Kind::Queue, &arn("sqs", "dead.fifo"), "dead.fifo"),
-            (Kind::Queue, &arn("sqs", "contacts.fifo"), "contacts.fifo"),
-            (Kind::Function, &function_arn, "legacy-push"),
-            (Kind::RestApi, &rest_arn, "legacy-webhook"),
-            (Kind::HttpApi, &http_arn, "legacy-http"),
-            (Kind::Rule, &arn("events", "rule/legacy-nightly"), "legacy-nightly"),
-            (Kind::LogGroup, &arn("logs", "log-group:/aws/lambda/legacy-push"), "/aws/lambda/legacy-push"),
-            (Kind::Alarm, &arn("cloudwatch", "alarm:legacy-push-errors"), "legacy-push-errors"),
-            (Kind::Secret, secret.arn().expect("an ARN"), "legacy/push"),
+            (NodeKind::Role, role_arn.as_str(), "legacy-push"),
+            (NodeKind::Queue, &arn("sqs", "dead.fifo"), "dead.fifo"),
+            (NodeKind::Queue, &arn("sqs", "contacts.fifo"), "contacts.fifo"),
+            (NodeKind::Function, &function_arn, "legacy-push"),
+            (NodeKind::RestApi, &rest_arn, "legacy-webhook"),
+            (NodeKind::HttpApi, &http_arn, "legacy-http"),
+            (NodeKind::Rule, &arn("events", "rule/legacy-nightly"), "legacy-nightly"),
+            (NodeKind::LogGroup, &arn("logs", "log-group:/aws/lambda/legacy-push"), "/aws/lambda/legacy-push"),
+            (NodeKind::Alarm, &arn("cloudwatch", "alarm:legacy-push-errors"), "legacy-push-errors"),
+            (NodeKind::Secret, secret.arn().expect("an ARN"), "legacy/push"),
         ] {
-            self.nodes.push(node(kind, id, name));
+            self.nodes.push(stale_node(kind, id, name));
         }
         for (from, to, kind) in [
             (arn("events", "rule/legacy-nightly"), format!("{function_arn}:live"), EdgeKind::Target),
@@ -221,38 +224,40 @@ impl LegacyCloud {
 
     /// An audit that was taken now, with everything stale.
     pub fn stale_audit(&self) -> Audit {
-        audit(&self.scope, &self.nodes, &self.edges)
+        audit_of(&self.scope, &self.nodes, &self.edges)
     }
 
-    pub fn decommission_context(&self) -> Cx<'_> {
-        Cx { aws: &self.aws, scope: &self.scope, delays: false }
+    pub fn decommission_context(&self) -> DecommissionContext<'_> {
+        DecommissionContext { aws: &self.aws, scope: &self.scope, delays: false }
     }
 
-    pub fn node_id(&self, kind: Kind) -> String {
+    pub fn node_id(&self, kind: NodeKind) -> String {
         self.nodes.iter().find(|node| node.kind == kind).expect("it is there").id.clone()
     }
 
     pub fn open_archive(&self) -> Archive {
         let path = self.directory.path().join("archive");
-        Archive::create(&path, &self.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"))
+        Archive::open_or_create(&path, &self.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// A plan for everything.
-    pub async fn plan_everything(&self, audit: &Audit, until: Option<Timestamp>) -> Plan {
-        let request = Request { ids: Vec::new(), stale: true };
-        let (checked, refusals) = check(&self.cx(), audit, &request, Terms { with_logs: true }).await;
-        Plan::of(checked, refusals, until)
+    pub async fn plan_everything(&self, audit: &Audit, until: Option<Timestamp>) -> DecommissionPlan {
+        let request = DecommissionRequest { ids: Vec::new(), stale: true };
+        let (checked, refusals) =
+            check_candidates(&self.decommission_context(), audit, &request, DecommissionTerms { with_logs: true })
+                .await;
+        DecommissionPlan::from_checked(checked, refusals, until)
     }
 
-    pub async fn carry_out_plan(&self, plan: &Plan, archive: &mut Archive) -> Outcome {
-        carry_out(&self.cx(), plan, archive, &|_| {}).await.unwrap_or_else(|error| panic!("{error}"))
+    pub async fn carry_out_plan(&self, plan: &DecommissionPlan, archive: &mut Archive) -> DecommissionOutcome {
+        carry_out(&self.decommission_context(), plan, archive, &|_| {}).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// What there is of everything, by id.
-    pub async fn read_all(&self) -> BTreeMap<String, Parts> {
+    pub async fn read_all(&self) -> BTreeMap<String, ResourceParts> {
         let mut found = BTreeMap::new();
         for node in &self.nodes {
-            let parts = archived::read(&self.cx(), &Target::of(node))
+            let parts = archived::read(&self.decommission_context(), &DecommissionTarget::from_node(node))
                 .await
                 .unwrap_or_else(|error| panic!("{}: {error}", node.id));
             found.extend(parts.map(|parts| (node.id.clone(), parts)));
@@ -261,7 +266,7 @@ impl LegacyCloud {
     }
 }
 
-pub fn stale_node(kind: Kind, id: &str, name: &str) -> Node {
+pub fn stale_node(kind: NodeKind, id: &str, name: &str) -> Node {
     Node {
         id: id.to_owned(),
         kind,
@@ -270,7 +275,7 @@ pub fn stale_node(kind: Kind, id: &str, name: &str) -> Node {
         venue: None,
         enabled: true,
         changed_at: None,
-        usage: Usage::NotCounted,
+        usage: NodeUsage::NotCounted,
         attributes: BTreeMap::new(),
         tags: BTreeMap::new(),
     }
@@ -278,15 +283,15 @@ pub fn stale_node(kind: Kind, id: &str, name: &str) -> Node {
 
 /// An audit that was taken a second ahead, so that what was just made isn't changed since.
 pub fn audit_of(scope: &Scope, nodes: &[Node], edges: &[Edge]) -> Audit {
-    let findings = nodes.iter().map(|node| Finding {
+    let findings = nodes.iter().map(|node| AuditFinding {
         id: node.id.clone(),
-        verdict: Verdict::Stale,
+        verdict: AuditVerdict::Stale,
         evidence: vec!["0 uses in 90 days".to_owned()],
     });
     Audit {
         version: AUDIT_VERSION,
         findings: findings.collect(),
-        inventory: Inventory {
+        inventory: AuditInventory {
             account: scope.account.clone(),
             region: scope.region.clone(),
             taken_at: Timestamp::now() + SignedDuration::from_secs(1),

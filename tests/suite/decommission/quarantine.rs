@@ -1,40 +1,40 @@
 //! What is disabled first is deleted when it stayed quiet, and brought back when it was called.
 
-use deployer_janitor::audit::Kind;
+use deployer_janitor::audit::NodeKind;
 use deployer_janitor::decommission::TAG_QUARANTINE;
-use deployer_janitor::decommission::journal::Step;
-use deployer_janitor::decommission::plan::{Action, Plan};
+use deployer_janitor::decommission::journal::JournalStep;
+use deployer_janitor::decommission::plan::{DecommissionAction, DecommissionPlan};
 use deployer_janitor::decommission::restore;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Legacy;
+use super::LegacyCloud;
 
 const DAYS: SignedDuration = SignedDuration::from_hours(24 * 14);
 
-async fn quarantine_everything() -> (Legacy, deployer_janitor::decommission::archive::Archive, Timestamp) {
-    let legacy = Legacy::new().await;
+async fn quarantine_everything() -> (LegacyCloud, deployer_janitor::decommission::archive::Archive, Timestamp) {
+    let legacy = LegacyCloud::new().await;
     let until = Timestamp::now() + DAYS;
-    let plan = legacy.plan(&legacy.audit(), Some(until)).await;
+    let plan = legacy.plan_everything(&legacy.stale_audit(), Some(until)).await;
     assert_eq!(plan.refusals, []);
-    let mut archive = legacy.archive();
-    let outcome = legacy.carry_out(&plan, &mut archive).await;
+    let mut archive = legacy.open_archive();
+    let outcome = legacy.carry_out_plan(&plan, &mut archive).await;
     assert_eq!(outcome.failed, None);
     (legacy, archive, until)
 }
 
 async fn plan_pending(
-    legacy: &Legacy,
+    legacy: &LegacyCloud,
     archive: &deployer_janitor::decommission::archive::Archive,
     now: Timestamp,
-) -> Plan {
-    let mut plan = Plan::default();
-    plan.add_pending(&legacy.cx(), archive, now).await;
+) -> DecommissionPlan {
+    let mut plan = DecommissionPlan::default();
+    plan.add_pending(&legacy.decommission_context(), archive, now).await;
     plan
 }
 
 #[tokio::test]
 async fn quarantine_disables_and_tags() {
-    let (legacy, archive, until) = quarantined().await;
+    let (legacy, archive, until) = quarantine_everything().await;
     let lambda = &legacy.aws.lambda;
     let function = lambda.get_function().function_name("legacy-push").send().await.expect("it is there");
     assert_eq!(function.concurrency().and_then(|reserved| reserved.reserved_concurrent_executions()), Some(0));
@@ -55,41 +55,42 @@ async fn quarantine_disables_and_tags() {
     assert_eq!((settings.throttling_rate_limit(), settings.throttling_burst_limit()), (0.0, 0));
     let tags = legacy.aws.sqs.list_queue_tags().queue_url(&legacy.queue_url).send().await.expect("tags");
     assert_eq!(tags.tags().and_then(|tags| tags.get(TAG_QUARANTINE)), Some(&day));
-    let waiting = pending(&legacy, &archive, Timestamp::now()).await;
-    assert!(waiting.items.iter().all(|item| item.action == Action::Wait { until }), "{waiting:?}");
+    let waiting = plan_pending(&legacy, &archive, Timestamp::now()).await;
+    assert!(waiting.items.iter().all(|item| item.action == DecommissionAction::Wait { until }), "{waiting:?}");
     assert_eq!(waiting.items.len(), legacy.nodes.len());
 }
 
 #[tokio::test]
 async fn what_stayed_quiet_is_deleted_when_its_time_is_over() {
-    let (legacy, mut archive, until) = quarantined().await;
-    let plan = pending(&legacy, &archive, until + SignedDuration::from_secs(1)).await;
+    let (legacy, mut archive, until) = quarantine_everything().await;
+    let plan = plan_pending(&legacy, &archive, until + SignedDuration::from_secs(1)).await;
     assert_eq!(plan.refusals, []);
-    assert!(plan.items.iter().all(|item| item.action == Action::DeleteQuiet), "{plan:?}");
-    let outcome = legacy.carry_out(&plan, &mut archive).await;
+    assert!(plan.items.iter().all(|item| item.action == DecommissionAction::DeleteQuiet), "{plan:?}");
+    let outcome = legacy.carry_out_plan(&plan, &mut archive).await;
     assert_eq!(outcome.failed, None);
     assert!(legacy.read_all().await.is_empty());
     // What comes back is what was before the quarantine.
-    let plan = restore::Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
-    let (outcome, comparisons) = restore::carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+    let plan = restore::RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
+    let (outcome, comparisons) =
+        restore::carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, comparisons.len()), (None, legacy.nodes.len()));
     assert!(comparisons.iter().all(|comparison| comparison.differences.is_empty()), "{comparisons:?}");
 }
 
 #[tokio::test]
 async fn what_was_called_is_brought_back_and_what_it_needs_stays() {
-    let (legacy, mut archive, until) = quarantined().await;
+    let (legacy, mut archive, until) = quarantine_everything().await;
     let call = legacy.aws.lambda.invoke().function_name("legacy-push").send().await;
     assert!(call.is_err(), "it is disabled");
-    let plan = pending(&legacy, &archive, until + SignedDuration::from_secs(1)).await;
-    let function = plan.items.iter().find(|item| item.target.kind == Kind::Function).expect("the function");
-    let Action::Release { why } = &function.action else { panic!("{:?}", function.action) };
+    let plan = plan_pending(&legacy, &archive, until + SignedDuration::from_secs(1)).await;
+    let function = plan.items.iter().find(|item| item.target.kind == NodeKind::Function).expect("the function");
+    let DecommissionAction::Release { why } = &function.action else { panic!("{:?}", function.action) };
     assert!(why.starts_with("it was called "), "{why}");
-    for kind in [Kind::Role, Kind::LogGroup] {
-        let refusal = plan.refusals.iter().find(|refusal| refusal.id == legacy.id(kind)).expect("it is refused");
+    for kind in [NodeKind::Role, NodeKind::LogGroup] {
+        let refusal = plan.refusals.iter().find(|refusal| refusal.id == legacy.node_id(kind)).expect("it is refused");
         assert!(refusal.why.contains("it stays in quarantine"), "{}", refusal.why);
     }
-    let outcome = legacy.carry_out(&plan, &mut archive).await;
+    let outcome = legacy.carry_out_plan(&plan, &mut archive).await;
     assert_eq!(outcome.failed, None);
     let function = legacy.aws.lambda.get_function().function_name("legacy-push").send().await.expect("it is there");
     assert_eq!(function.concurrency().and_then(|reserved| reserved.reserved_concurrent_executions()), Some(5));
@@ -97,16 +98,17 @@ async fn what_was_called_is_brought_back_and_what_it_needs_stays() {
     let mappings =
         legacy.aws.lambda.list_event_source_mappings().function_name("legacy-push").send().await.expect("a list");
     assert_eq!(mappings.event_source_mappings()[0].state(), Some("Enabled"));
-    assert_eq!(archive.journal.last(&legacy.id(Kind::Function)), Some(&Step::Released));
+    assert_eq!(archive.journal.last_step(&legacy.node_id(NodeKind::Function)), Some(&JournalStep::Released));
 }
 
 #[tokio::test]
 async fn restore_ends_a_quarantine() {
-    let (legacy, mut archive, _) = quarantined().await;
+    let (legacy, mut archive, _) = quarantine_everything().await;
     let before = archive.manifest.entries.len();
-    let plan = restore::Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
-    assert!(plan.items.iter().all(|(_, action)| *action == restore::Action::Release), "{plan:?}");
-    let (outcome, comparisons) = restore::carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+    let plan = restore::RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
+    assert!(plan.items.iter().all(|(_, action)| *action == restore::RestoreAction::Release), "{plan:?}");
+    let (outcome, comparisons) =
+        restore::carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, comparisons.len()), (None, before));
     for comparison in comparisons {
         assert_eq!(comparison.differences, [], "{}", comparison.id);
@@ -116,11 +118,12 @@ async fn restore_ends_a_quarantine() {
 
 #[tokio::test]
 async fn what_somebody_changed_in_quarantine_is_not_deleted() {
-    let (legacy, archive, until) = quarantined().await;
+    let (legacy, archive, until) = quarantine_everything().await;
     legacy.aws.events.enable_rule().name("legacy-nightly").send().await.expect("it is enabled");
-    let plan = pending(&legacy, &archive, until + SignedDuration::from_secs(1)).await;
-    let rule = plan.refusals.iter().find(|refusal| refusal.id == legacy.id(Kind::Rule)).expect("it is refused");
+    let plan = plan_pending(&legacy, &archive, until + SignedDuration::from_secs(1)).await;
+    let rule =
+        plan.refusals.iter().find(|refusal| refusal.id == legacy.node_id(NodeKind::Rule)).expect("it is refused");
     assert!(rule.why.starts_with("somebody changed it in quarantine"), "{}", rule.why);
     // And what it calls stays, too.
-    assert!(plan.refusals.iter().any(|refusal| refusal.id == legacy.id(Kind::Function)), "{plan:?}");
+    assert!(plan.refusals.iter().any(|refusal| refusal.id == legacy.node_id(NodeKind::Function)), "{plan:?}");
 }

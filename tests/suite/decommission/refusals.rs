@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use deployer_aws::Call as _;
-use deployer_cloud::{ApiError, Call, Context, Fault, Injected};
+use deployer_cloud::{ApiError, CloudCall, CloudContext, CloudFault, InjectedFault};
 use deployer_core::naming::TAG_DEPLOYMENT;
-use deployer_janitor::audit::Kind;
+use deployer_janitor::audit::NodeKind;
 
-use super::Legacy;
+use super::LegacyCloud;
 
 /// Why something of this kind and name is refused, after `change`.
-async fn refusal_after(change: impl AsyncFnOnce(&Legacy), kind: Kind, name: &str) -> String {
-    let legacy = Legacy::new().await;
-    let audit = legacy.audit();
+async fn refusal_after(change: impl AsyncFnOnce(&LegacyCloud), kind: NodeKind, name: &str) -> String {
+    let legacy = LegacyCloud::new().await;
+    let audit = legacy.stale_audit();
     change(&legacy).await;
     legacy.cloud.forget_calls();
-    let plan = legacy.plan(&audit, None).await;
-    assert_eq!(legacy.cloud.writes(), [], "a plan changes nothing");
+    let plan = legacy.plan_everything(&audit, None).await;
+    assert_eq!(legacy.cloud.recorded_writes(), [], "a plan changes nothing");
     let id = legacy.nodes.iter().find(|node| node.kind == kind && node.name == name).expect("a node").id.clone();
     assert!(!plan.items.iter().any(|item| item.target.id == id), "{id} isn't refused");
     let refusal = plan.refusals.iter().find(|refusal| refusal.id == id).expect("it is refused");
@@ -25,103 +25,105 @@ async fn refusal_after(change: impl AsyncFnOnce(&Legacy), kind: Kind, name: &str
 
 #[tokio::test]
 async fn a_queue_with_messages_stays() {
-    let send = async |legacy: &Legacy| {
+    let send = async |legacy: &LegacyCloud| {
         let message = legacy.aws.sqs.send_message().queue_url(&legacy.queue_url).message_body("x");
         message.message_group_id("a").message_deduplication_id("1").send().await.expect("it is sent");
     };
-    let why = refused(send, Kind::Queue, "contacts.fifo").await;
+    let why = refusal_after(send, NodeKind::Queue, "contacts.fifo").await;
     assert!(why.contains("1 messages wait in it"), "{why}");
     // And what it feeds stays with it.
-    let why = refused(send, Kind::Function, "legacy-push").await;
+    let why = refusal_after(send, NodeKind::Function, "legacy-push").await;
     assert!(why.contains("queue contacts.fifo calls it, and isn't deleted"), "{why}");
 }
 
 #[tokio::test]
 async fn a_function_that_was_called_since_stays() {
-    let call = async |legacy: &Legacy| {
+    let call = async |legacy: &LegacyCloud| {
         let later = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(2);
-        let count = |cx: &mut Context<'_>| {
-            cx.count_at(later, "AWS/Lambda", "Invocations", &[("FunctionName", "legacy-push")], 3.0);
+        let count = |cx: &mut CloudContext<'_>| {
+            cx.count_metric_at(later, "AWS/Lambda", "Invocations", &[("FunctionName", "legacy-push")], 3.0);
         };
-        legacy.cloud.with(count).expect("it counts");
+        legacy.cloud.with_context(count).expect("it counts");
     };
-    let why = refused(call, Kind::Function, "legacy-push").await;
+    let why = refusal_after(call, NodeKind::Function, "legacy-push").await;
     assert_eq!(why, "it was used 3 times since the audit");
 }
 
 #[tokio::test]
 async fn a_new_caller_keeps_a_function() {
-    let target = async |legacy: &Legacy| {
+    let target = async |legacy: &LegacyCloud| {
         let events = &legacy.aws.events;
         events.put_rule().name("new-rule").schedule_expression("rate(1 day)").send().await.expect("a rule");
         let target = aws_sdk_eventbridge::types::Target::builder()
             .id("x")
-            .arn(legacy.id(Kind::Function))
+            .arn(legacy.node_id(NodeKind::Function))
             .build()
             .expect("a target");
         events.put_targets().rule("new-rule").targets(target).send().await.expect("a target");
     };
-    let why = refused(target, Kind::Function, "legacy-push").await;
+    let why = refusal_after(target, NodeKind::Function, "legacy-push").await;
     assert_eq!(why, "rule new-rule has it as a target");
-    let named = async |legacy: &Legacy| {
-        let role = legacy.id(Kind::Role);
-        let code = deployer_artifact::zip::deterministic(&[("bootstrap", b"#!/bin/sh\n".as_slice())]).expect("zipped");
+    let named = async |legacy: &LegacyCloud| {
+        let role = legacy.node_id(NodeKind::Role);
+        let code = deployer_artifact::zip::build_deterministic_zip(&[("bootstrap", b"#!/bin/sh\n".as_slice())])
+            .expect("zipped");
         let code = aws_sdk_lambda::types::FunctionCode::builder()
             .zip_file(aws_sdk_lambda::primitives::Blob::new(code.to_vec()))
             .build();
         let request = legacy.aws.lambda.create_function().function_name("newcomer").role(role).code(code);
         request.runtime("provided.al2023".into()).handler("bootstrap").send().await.expect("a function");
     };
-    let why = refused(named, Kind::Role, "legacy-push").await;
+    let why = refusal_after(named, NodeKind::Role, "legacy-push").await;
     assert!(why.contains("function:newcomer names it in its configuration"), "{why}");
 }
 
 #[tokio::test]
 async fn what_was_changed_since_stays() {
-    let change = async |legacy: &Legacy| {
-        legacy.cloud.advance(jiff::SignedDuration::from_secs(60));
+    let change = async |legacy: &LegacyCloud| {
+        legacy.cloud.advance_time(jiff::SignedDuration::from_secs(60));
         let request = legacy.aws.lambda.update_function_configuration().function_name("legacy-push").timeout(10);
         request.send().await.expect("it is changed");
     };
-    let why = refused(change, Kind::Function, "legacy-push").await;
+    let why = refusal_after(change, NodeKind::Function, "legacy-push").await;
     assert!(why.starts_with("it was changed") && why.ends_with("after the audit"), "{why}");
-    let own = async |legacy: &Legacy| {
-        let request = legacy.aws.lambda.tag_resource().resource(legacy.id(Kind::Function)).tags(TAG_DEPLOYMENT, "sync");
+    let own = async |legacy: &LegacyCloud| {
+        let request =
+            legacy.aws.lambda.tag_resource().resource(legacy.node_id(NodeKind::Function)).tags(TAG_DEPLOYMENT, "sync");
         request.send().await.expect("it is tagged");
     };
-    assert_eq!(refused(own, Kind::Function, "legacy-push").await, "deployment sync owns it now");
+    assert_eq!(refusal_after(own, NodeKind::Function, "legacy-push").await, "deployment sync owns it now");
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_stays() {
     for (operation, kind, name, words) in [
-        ("GetMetricData", Kind::Function, "legacy-push", "its use since the audit can't be read"),
-        ("ListEventSourceMappings", Kind::Queue, "dead.fifo", "what reaches it can't be read"),
-        ("ListFunctions", Kind::Role, "legacy-push", "what reaches it can't be read"),
-        ("GetRolePolicy", Kind::Role, "legacy-push", "it can't be read: iam:GetRolePolicy"),
-        ("GetPolicy", Kind::Function, "legacy-push", "it can't be read: lambda:GetPolicy"),
+        ("GetMetricData", NodeKind::Function, "legacy-push", "its use since the audit can't be read"),
+        ("ListEventSourceMappings", NodeKind::Queue, "dead.fifo", "what reaches it can't be read"),
+        ("ListFunctions", NodeKind::Role, "legacy-push", "what reaches it can't be read"),
+        ("GetRolePolicy", NodeKind::Role, "legacy-push", "it can't be read: iam:GetRolePolicy"),
+        ("GetPolicy", NodeKind::Function, "legacy-push", "it can't be read: lambda:GetPolicy"),
     ] {
-        let deny = async |legacy: &Legacy| {
-            legacy.cloud.set_faults(Some(Arc::new(move |call: &Call| {
+        let deny = async |legacy: &LegacyCloud| {
+            legacy.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
                 let denied = ApiError::new(403, "AccessDenied", "not you");
-                (call.operation == operation).then_some(Injected::Before(Fault::Error(denied)))
+                (call.operation == operation).then_some(InjectedFault::Before(CloudFault::Error(denied)))
             })));
         };
-        let why = refused(deny, kind, name).await;
+        let why = refusal_after(deny, kind, name).await;
         assert!(why.contains(words), "{operation}: {why}");
     }
 }
 
 #[tokio::test]
 async fn what_changes_between_plan_and_deletion_is_not_deleted() {
-    let legacy = Legacy::new().await;
-    let plan = legacy.plan(&legacy.audit(), None).await;
-    let mut archive = legacy.archive();
+    let legacy = LegacyCloud::new().await;
+    let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
+    let mut archive = legacy.open_archive();
     // A message comes in when everything is archived and the first deletion is under way.
     let (cloud, armed) = (legacy.cloud.clone(), Arc::new(std::sync::atomic::AtomicBool::new(true)));
     let sqs = legacy.aws.sqs.clone();
     let url = legacy.queue_url.clone();
-    cloud.set_faults(Some(Arc::new(move |call: &Call| {
+    cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
         if call.operation == "DeleteFunction" && armed.swap(false, std::sync::atomic::Ordering::Relaxed) {
             let send = sqs
                 .send_message()
@@ -139,7 +141,7 @@ async fn what_changes_between_plan_and_deletion_is_not_deleted() {
         }
         None
     })));
-    let outcome = legacy.carry_out(&plan, &mut archive).await;
+    let outcome = legacy.carry_out_plan(&plan, &mut archive).await;
     let (id, why) = outcome.failed.expect("it ends there");
     assert!(id.ends_with(":contacts.fifo") && why.contains("1 messages wait in it"), "{id}: {why}");
     let there = legacy.aws.sqs.get_queue_url().queue_name("contacts.fifo").send().await.call("sqs:GetQueueUrl");

@@ -2,30 +2,31 @@
 
 use deployer_aws::{Call, Found};
 use deployer_janitor::decommission::archive::Archive;
-use deployer_janitor::decommission::parts::{Parts, differences};
-use deployer_janitor::decommission::restore::{Action, Plan, carry_out};
-use deployer_janitor::decommission::{Target, kinds as archived};
+use deployer_janitor::decommission::parts::{ResourceParts, find_differences};
+use deployer_janitor::decommission::restore::{RestoreAction, RestorePlan, carry_out_restore};
+use deployer_janitor::decommission::{DecommissionTarget, kinds as archived};
 use serde_json::json;
 
-use super::Legacy;
+use super::LegacyCloud;
 
 #[tokio::test]
 async fn everything_that_was_deleted_comes_back_as_it_was() {
-    let legacy = Legacy::new().await;
+    let legacy = LegacyCloud::new().await;
     let before = legacy.read_all().await;
     assert_eq!(before.len(), legacy.nodes.len());
-    let plan = legacy.plan(&legacy.audit(), None).await;
+    let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
     assert_eq!((plan.items.len(), &plan.refusals), (legacy.nodes.len(), &Vec::new()));
-    let mut archive = legacy.archive();
-    let outcome = legacy.carry_out(&plan, &mut archive).await;
+    let mut archive = legacy.open_archive();
+    let outcome = legacy.carry_out_plan(&plan, &mut archive).await;
     assert_eq!(outcome.failed, None);
     assert_eq!(legacy.read_all().await.keys().collect::<Vec<_>>(), Vec::<&String>::new(), "nothing is left");
     drop(archive);
 
-    let mut archive = Archive::open(&legacy.directory.path().join("archive"), &legacy.scope).expect("an archive");
-    let plan = Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
+    let mut archive =
+        Archive::open_verified(&legacy.directory.path().join("archive"), &legacy.scope).expect("an archive");
+    let plan = RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
     assert_eq!((plan.items.len(), plan.refusals.len()), (legacy.nodes.len(), 0), "{:?}", plan.refusals);
-    let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+    let (outcome, comparisons) = carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     assert_eq!(outcome.failed, None);
 
     // By the program's own comparison, and by one of all attributes of what was read before anything was deleted.
@@ -36,34 +37,34 @@ async fn everything_that_was_deleted_comes_back_as_it_was() {
     }
     for node in &legacy.nodes {
         let comparison = comparisons.iter().find(|comparison| comparison.id == node.id).expect("it is compared");
-        let now = Target { id: comparison.now.clone(), ..Target::of(node) };
-        let now = archived::read(&legacy.cx(), &now).await.expect("it is read").expect("it is there");
-        let changed: Vec<String> = paths(&before[&node.id], &now);
+        let now = DecommissionTarget { id: comparison.now.clone(), ..DecommissionTarget::from_node(node) };
+        let now = archived::read(&legacy.decommission_context(), &now).await.expect("it is read").expect("it is there");
+        let changed: Vec<String> = differing_paths(&before[&node.id], &now);
         let new = archived::new_after_restore(node.kind);
         let renamed = ["policies.json", "resources.json"];
-        let unexpected = changed
-            .iter()
-            .filter(|path| !new.iter().any(|pattern| deployer_janitor::decommission::parts::same_path(pattern, path)));
+        let unexpected = changed.iter().filter(|path| {
+            !new.iter().any(|pattern| deployer_janitor::decommission::parts::matches_path(pattern, path))
+        });
         let unexpected: Vec<_> = unexpected.filter(|path| !renamed.iter().any(|part| path.starts_with(part))).collect();
         assert_eq!(unexpected, Vec::<&String>::new(), "{}", node.id);
     }
 
     // Restored once more, nothing is done.
-    let again = Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
-    assert!(again.items.iter().all(|(_, action)| *action == Action::Same), "{again:?}");
+    let again = RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
+    assert!(again.items.iter().all(|(_, action)| *action == RestoreAction::Same), "{again:?}");
 }
 
 #[tokio::test]
 async fn a_function_comes_back_with_all_that_calls_it() {
-    let legacy = Legacy::new().await;
+    let legacy = LegacyCloud::new().await;
     let lambda = legacy.aws.lambda.clone();
-    let plan = legacy.plan(&legacy.audit(), None).await;
-    let mut archive = legacy.archive();
-    legacy.carry_out(&plan, &mut archive).await;
+    let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
+    let mut archive = legacy.open_archive();
+    legacy.carry_out_plan(&plan, &mut archive).await;
     let gone = lambda.get_function().function_name("legacy-push").send().await.call("lambda:GetFunction").found();
     assert!(gone.expect("an answer").is_none());
-    let plan = Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
-    let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+    let plan = RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
+    let (outcome, comparisons) = carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     assert_eq!(outcome.failed, None);
 
     let function = lambda.get_function().function_name("legacy-push").send().await.expect("it is there");
@@ -86,7 +87,7 @@ async fn a_function_comes_back_with_all_that_calls_it() {
     assert_eq!((mapping.batch_size(), mapping.state()), (Some(7), Some("Enabled")));
 
     // The API has another id, and the function's policy lets that one call it.
-    let old = legacy.id(deployer_janitor::audit::Kind::RestApi);
+    let old = legacy.node_id(deployer_janitor::audit::NodeKind::RestApi);
     let api = comparisons.iter().find(|comparison| comparison.id == old).expect("it is compared");
     assert_ne!(api.now, old);
     let policy = lambda.get_policy().function_name("legacy-push").send().await.expect("a policy");
@@ -98,14 +99,16 @@ async fn a_function_comes_back_with_all_that_calls_it() {
 
 #[tokio::test]
 async fn what_is_restored_is_not_what_another_one_made_meanwhile() {
-    let legacy = Legacy::new().await;
-    let plan = legacy.plan(&legacy.audit(), None).await;
-    let mut archive = legacy.archive();
-    legacy.carry_out(&plan, &mut archive).await;
+    let legacy = LegacyCloud::new().await;
+    let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
+    let mut archive = legacy.open_archive();
+    legacy.carry_out_plan(&plan, &mut archive).await;
     let sqs = &legacy.aws.sqs;
     let fifo = aws_sdk_sqs::types::QueueAttributeName::FifoQueue;
     sqs.create_queue().queue_name("contacts.fifo").attributes(fifo, "true").send().await.expect("another queue");
-    let plan = Plan::new(&legacy.cx(), &archive, &["contacts.fifo".to_owned()]).await.expect("a plan");
+    let plan = RestorePlan::new(&legacy.decommission_context(), &archive, &["contacts.fifo".to_owned()])
+        .await
+        .expect("a plan");
     assert_eq!(plan.items, []);
     let why = &plan.refusals[0].why;
     assert!(why.contains("isn't what was archived") && why.contains("RedrivePolicy"), "{why}");
@@ -113,12 +116,12 @@ async fn what_is_restored_is_not_what_another_one_made_meanwhile() {
 
 #[tokio::test]
 async fn what_was_restored_and_deleted_again_comes_back_once() {
-    let mut legacy = Legacy::new().await;
-    let plan = legacy.plan(&legacy.audit(), None).await;
-    let mut archive = legacy.archive();
-    legacy.carry_out(&plan, &mut archive).await;
-    let plan = Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
-    let (_, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+    let mut legacy = LegacyCloud::new().await;
+    let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
+    let mut archive = legacy.open_archive();
+    legacy.carry_out_plan(&plan, &mut archive).await;
+    let plan = RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
+    let (_, comparisons) = carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     for comparison in &comparisons {
         for node in legacy.nodes.iter_mut().filter(|node| node.id == comparison.id) {
             node.id.clone_from(&comparison.now);
@@ -131,11 +134,11 @@ async fn what_was_restored_and_deleted_again_comes_back_once() {
             }
         }
     }
-    let plan = legacy.plan(&legacy.audit(), None).await;
+    let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
     assert_eq!((plan.items.len(), &plan.refusals), (legacy.nodes.len(), &Vec::new()));
-    assert_eq!(legacy.carry_out(&plan, &mut archive).await.failed, None);
-    let plan = Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
-    let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+    assert_eq!(legacy.carry_out_plan(&plan, &mut archive).await.failed, None);
+    let plan = RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
+    let (outcome, comparisons) = carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, comparisons.len()), (None, legacy.nodes.len()));
     assert!(comparisons.iter().all(|comparison| comparison.differences.is_empty()), "{comparisons:?}");
     let apis = legacy.aws.apigateway.get_rest_apis().send().await.expect("a list");
@@ -144,11 +147,11 @@ async fn what_was_restored_and_deleted_again_comes_back_once() {
 
 #[tokio::test]
 async fn an_archive_that_was_changed_is_refused() {
-    let legacy = Legacy::new().await;
-    let plan = legacy.plan(&legacy.audit(), None).await;
-    let mut archive = legacy.archive();
-    legacy.carry_out(&plan, &mut archive).await;
-    let directory = archive.directory().to_owned();
+    let legacy = LegacyCloud::new().await;
+    let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
+    let mut archive = legacy.open_archive();
+    legacy.carry_out_plan(&plan, &mut archive).await;
+    let directory = archive.archive_directory().to_owned();
     let files: Vec<_> = archive
         .manifest
         .entries
@@ -167,22 +170,22 @@ async fn an_archive_that_was_changed_is_refused() {
             None => changed.push(b' '),
         }
         std::fs::write(&file, changed).expect("written");
-        let opened = Archive::open(&directory, &legacy.scope);
+        let opened = Archive::open_verified(&directory, &legacy.scope);
         assert!(opened.is_err(), "{}", file.display());
         std::fs::write(&file, text).expect("written");
     }
-    Archive::open(&directory, &legacy.scope).expect("it is as it was");
+    Archive::open_verified(&directory, &legacy.scope).expect("it is as it was");
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn nobody_else_reads_an_archive() {
     use std::os::unix::fs::PermissionsExt;
-    let legacy = Legacy::new().await;
-    let plan = legacy.plan(&legacy.audit(), None).await;
-    let mut archive = legacy.archive();
-    legacy.carry_out(&plan, &mut archive).await;
-    let mut directories = vec![archive.directory().to_owned()];
+    let legacy = LegacyCloud::new().await;
+    let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
+    let mut archive = legacy.open_archive();
+    legacy.carry_out_plan(&plan, &mut archive).await;
+    let mut directories = vec![archive.archive_directory().to_owned()];
     let mut seen = 0;
     while let Some(directory) = directories.pop() {
         assert_eq!(directory.metadata().expect("metadata").permissions().mode() & 0o077, 0, "{}", directory.display());
@@ -199,29 +202,34 @@ async fn nobody_else_reads_an_archive() {
     assert!(seen > 30);
     // As people check it.
     let mut command = std::process::Command::new("sha256sum");
-    let checked = command.args(["--check", "--quiet", "SHA256SUMS"]).current_dir(archive.directory()).status();
+    let checked = command.args(["--check", "--quiet", "SHA256SUMS"]).current_dir(archive.archive_directory()).status();
     assert!(checked.is_ok_and(|status| status.success()));
 }
 
 /// Paths whose values differ, of all attributes.
-fn differing_paths(one: &Parts, other: &Parts) -> Vec<String> {
-    differences(one, other, &[]).into_iter().map(|difference| difference.path).collect()
+fn differing_paths(one: &ResourceParts, other: &ResourceParts) -> Vec<String> {
+    find_differences(one, other, &[]).into_iter().map(|difference| difference.path).collect()
 }
 
 #[tokio::test]
 async fn a_role_with_an_odd_policy_comes_back() {
-    let legacy = Legacy::new().await;
+    let legacy = LegacyCloud::new().await;
     let iam = &legacy.aws.iam;
     let document = json!({ "Version": "2012-10-17", "Statement": [{ "Sid": "100%+", "Effect": "Deny", "Action": ["s3:*"], "Resource": "*" }] });
     let put =
         iam.put_role_policy().role_name("legacy-push").policy_name("odd+name").policy_document(document.to_string());
     put.send().await.expect("a policy");
-    let plan = legacy.plan(&legacy.audit(), None).await;
-    let mut archive = legacy.archive();
-    legacy.carry_out(&plan, &mut archive).await;
-    let plan =
-        Plan::new(&legacy.cx(), &archive, &[legacy.id(deployer_janitor::audit::Kind::Role)]).await.expect("a plan");
-    let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
+    let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
+    let mut archive = legacy.open_archive();
+    legacy.carry_out_plan(&plan, &mut archive).await;
+    let plan = RestorePlan::new(
+        &legacy.decommission_context(),
+        &archive,
+        &[legacy.node_id(deployer_janitor::audit::NodeKind::Role)],
+    )
+    .await
+    .expect("a plan");
+    let (outcome, comparisons) = carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, comparisons[0].differences.len()), (None, 0));
     let policy =
         iam.get_role_policy().role_name("legacy-push").policy_name("odd+name").send().await.expect("it is there");

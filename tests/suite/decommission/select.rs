@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use deployer_core::desired::Scope;
-use deployer_janitor::audit::{Audit, Edge, EdgeKind, Kind, Verdict};
-use deployer_janitor::decommission::select::{Request, Selection, select};
+use deployer_janitor::audit::{Audit, AuditVerdict, Edge, EdgeKind, NodeKind};
+use deployer_janitor::decommission::select::{DecommissionRequest, DeletionSelection, select_candidates};
 use proptest::prelude::*;
 
-use super::{audit, node};
+use super::{audit_of, stale_node};
 
 fn test_scope() -> Scope {
     Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() }
@@ -17,119 +17,132 @@ fn enabled_edge(from: &str, to: &str, kind: EdgeKind) -> Edge {
     Edge { from: from.to_owned(), to: to.to_owned(), kind, enabled: true, note: None }
 }
 
-fn audit_with(verdicts: &[(&str, Kind, Verdict)], edges: &[Edge]) -> Audit {
-    let nodes: Vec<_> = verdicts.iter().map(|(id, kind, _)| node(*kind, id, &format!("name-of-{id}"))).collect();
-    let mut audit = audit(&scope(), &nodes, edges);
+fn audit_with(verdicts: &[(&str, NodeKind, AuditVerdict)], edges: &[Edge]) -> Audit {
+    let nodes: Vec<_> = verdicts.iter().map(|(id, kind, _)| stale_node(*kind, id, &format!("name-of-{id}"))).collect();
+    let mut audit = audit_of(&test_scope(), &nodes, edges);
     for (finding, (_, _, verdict)) in audit.findings.iter_mut().zip(verdicts) {
         finding.verdict = *verdict;
     }
     audit
 }
 
-fn select_ids(audit: &Audit, ids: &[&str]) -> Selection {
-    let request = Request { ids: ids.iter().map(|id| (*id).to_owned()).collect(), stale: false };
-    select(audit, &request, &BTreeSet::new())
+fn select_ids(audit: &Audit, ids: &[&str]) -> DeletionSelection {
+    let request = DecommissionRequest { ids: ids.iter().map(|id| (*id).to_owned()).collect(), stale: false };
+    select_candidates(audit, &request, &BTreeSet::new())
 }
 
-fn chosen_ids(selection: &Selection) -> Vec<&str> {
+fn chosen_ids(selection: &DeletionSelection) -> Vec<&str> {
     selection.candidates.iter().map(|candidate| candidate.target.id.as_str()).collect()
 }
 
-fn refusal_reasons(selection: &Selection) -> Vec<&str> {
+fn refusal_reasons(selection: &DeletionSelection) -> Vec<&str> {
     selection.refusals.iter().map(|refusal| refusal.why.as_str()).collect()
 }
 
 #[test]
 fn only_what_nobody_needs_may_go() {
-    let audit = with(
+    let audit = audit_with(
         &[
-            ("stale", Kind::Function, Verdict::Stale),
-            ("orphaned", Kind::Function, Verdict::Orphaned),
-            ("suspect", Kind::Function, Verdict::Suspect),
-            ("active", Kind::Function, Verdict::Active),
-            ("managed", Kind::Function, Verdict::Managed),
-            ("unknown", Kind::Function, Verdict::Unknown),
+            ("stale", NodeKind::Function, AuditVerdict::Stale),
+            ("orphaned", NodeKind::Function, AuditVerdict::Orphaned),
+            ("suspect", NodeKind::Function, AuditVerdict::Suspect),
+            ("active", NodeKind::Function, AuditVerdict::Active),
+            ("managed", NodeKind::Function, AuditVerdict::Managed),
+            ("unknown", NodeKind::Function, AuditVerdict::Unknown),
         ],
         &[],
     );
-    let all = select(&audit, &Request { ids: Vec::new(), stale: true }, &BTreeSet::new());
-    assert_eq!(chosen(&all), ["orphaned", "stale"], "what is suspect has to be named");
-    let named = ask(&audit, &["stale", "name-of-suspect", "active", "managed", "unknown", "nothing"]);
-    assert_eq!(chosen(&named), ["stale", "suspect"]);
+    let all = select_candidates(&audit, &DecommissionRequest { ids: Vec::new(), stale: true }, &BTreeSet::new());
+    assert_eq!(chosen_ids(&all), ["orphaned", "stale"], "what is suspect has to be named");
+    let named = select_ids(&audit, &["stale", "name-of-suspect", "active", "managed", "unknown", "nothing"]);
+    assert_eq!(chosen_ids(&named), ["stale", "suspect"]);
     assert_eq!(named.refusals.len(), 4);
-    assert!(why(&named).iter().any(|why| why.contains("venues.toml")), "{named:?}");
-    assert!(why(&named).iter().any(|why| why.contains("it is in use (0 uses in 90 days)")), "{named:?}");
+    assert!(refusal_reasons(&named).iter().any(|why| why.contains("venues.toml")), "{named:?}");
+    assert!(refusal_reasons(&named).iter().any(|why| why.contains("it is in use (0 uses in 90 days)")), "{named:?}");
 }
 
 #[test]
 fn a_caller_is_not_left_behind() {
     let verdicts = [
-        ("rule", Kind::Rule, Verdict::Stale),
-        ("function", Kind::Function, Verdict::Stale),
-        ("role", Kind::Role, Verdict::Stale),
+        ("rule", NodeKind::Rule, AuditVerdict::Stale),
+        ("function", NodeKind::Function, AuditVerdict::Stale),
+        ("role", NodeKind::Role, AuditVerdict::Stale),
     ];
-    let edges = [edge("rule", "function", EdgeKind::Target), edge("function", "role", EdgeKind::Role)];
-    let audit = with(&verdicts, &edges);
-    assert_eq!(chosen(&ask(&audit, &["rule", "function", "role"])), ["rule", "function", "role"], "callers go first");
+    let edges = [enabled_edge("rule", "function", EdgeKind::Target), enabled_edge("function", "role", EdgeKind::Role)];
+    let audit = audit_with(&verdicts, &edges);
+    assert_eq!(
+        chosen_ids(&select_ids(&audit, &["rule", "function", "role"])),
+        ["rule", "function", "role"],
+        "callers go first"
+    );
     // Without the rule the function stays, and so does its role.
-    let without = ask(&audit, &["function", "role"]);
-    assert_eq!(chosen(&without), Vec::<&str>::new());
+    let without = select_ids(&audit, &["function", "role"]);
+    assert_eq!(chosen_ids(&without), Vec::<&str>::new());
     assert!(
-        why(&without)[0].contains("rule name-of-rule calls it and would be left behind: name that too"),
+        refusal_reasons(&without)[0].contains("rule name-of-rule calls it and would be left behind: name that too"),
         "{without:?}"
     );
-    assert!(why(&without)[1].contains("function name-of-function runs as it"), "{without:?}");
-    let kept = select(&audit, &Request { ids: Vec::new(), stale: true }, &BTreeSet::from(["rule".to_owned()]));
-    assert_eq!(chosen(&kept), Vec::<&str>::new());
+    assert!(refusal_reasons(&without)[1].contains("function name-of-function runs as it"), "{without:?}");
+    let kept = select_candidates(
+        &audit,
+        &DecommissionRequest { ids: Vec::new(), stale: true },
+        &BTreeSet::from(["rule".to_owned()]),
+    );
+    assert_eq!(chosen_ids(&kept), Vec::<&str>::new());
 }
 
 #[test]
 fn what_hubspot_calls_stays_until_it_is_turned_off_there() {
     let verdicts = [
-        ("flow", Kind::HubspotWorkflow, Verdict::Suspect),
-        ("url", Kind::Endpoint, Verdict::Stale),
-        ("function", Kind::Function, Verdict::Stale),
+        ("flow", NodeKind::HubspotWorkflow, AuditVerdict::Suspect),
+        ("url", NodeKind::Endpoint, AuditVerdict::Stale),
+        ("function", NodeKind::Function, AuditVerdict::Stale),
     ];
-    let edges = [edge("flow", "url", EdgeKind::Webhook), edge("url", "function", EdgeKind::FunctionUrl)];
-    let mut audit = with(&verdicts, &edges);
-    let refused = ask(&audit, &["function"]);
-    assert!(why(&refused)[0].contains("turn that off in HubSpot"), "{refused:?}");
+    let edges =
+        [enabled_edge("flow", "url", EdgeKind::Webhook), enabled_edge("url", "function", EdgeKind::FunctionUrl)];
+    let mut audit = audit_with(&verdicts, &edges);
+    let refused = select_ids(&audit, &["function"]);
+    assert!(refusal_reasons(&refused)[0].contains("turn that off in HubSpot"), "{refused:?}");
     audit.inventory.nodes[0].enabled = false;
-    let off = ask(&audit, &["function"]);
-    assert_eq!(chosen(&off), ["function"]);
+    let off = select_ids(&audit, &["function"]);
+    assert_eq!(chosen_ids(&off), ["function"]);
     assert!(off.candidates[0].notes[0].contains("is off and still has its address"), "{off:?}");
-    assert!(why(&ask(&audit, &["flow"]))[0].contains("turn it off there"));
+    assert!(refusal_reasons(&select_ids(&audit, &["flow"]))[0].contains("turn it off there"));
 }
 
 #[test]
 fn a_queue_that_feeds_a_function_goes_with_it_only() {
     let verdicts = [
-        ("queue", Kind::Queue, Verdict::Stale),
-        ("arn:aws:lambda:us-east-1:1:function:f", Kind::Function, Verdict::Stale),
+        ("queue", NodeKind::Queue, AuditVerdict::Stale),
+        ("arn:aws:lambda:us-east-1:1:function:f", NodeKind::Function, AuditVerdict::Stale),
     ];
-    let audit = with(&verdicts, &[edge("queue", "arn:aws:lambda:us-east-1:1:function:f:live", EdgeKind::Mapping)]);
-    assert!(why(&ask(&audit, &["queue"]))[0].contains("is fed by it"));
-    assert_eq!(chosen(&ask(&audit, &["queue", "arn:aws:lambda:us-east-1:1:function:f"])).len(), 2);
+    let audit = audit_with(
+        &verdicts,
+        &[enabled_edge("queue", "arn:aws:lambda:us-east-1:1:function:f:live", EdgeKind::Mapping)],
+    );
+    assert!(refusal_reasons(&select_ids(&audit, &["queue"]))[0].contains("is fed by it"));
+    assert_eq!(chosen_ids(&select_ids(&audit, &["queue", "arn:aws:lambda:us-east-1:1:function:f"])).len(), 2);
 }
 
 #[test]
 fn a_name_that_several_have_is_no_name() {
-    let mut audit = with(&[("a", Kind::Role, Verdict::Stale), ("b", Kind::Function, Verdict::Stale)], &[]);
+    let mut audit =
+        audit_with(&[("a", NodeKind::Role, AuditVerdict::Stale), ("b", NodeKind::Function, AuditVerdict::Stale)], &[]);
     for node in &mut audit.inventory.nodes {
         "push".clone_into(&mut node.name);
     }
-    let refused = ask(&audit, &["push"]);
-    assert!(why(&refused)[0].contains("several have this name; give the id: a or b"), "{refused:?}");
+    let refused = select_ids(&audit, &["push"]);
+    assert!(refusal_reasons(&refused)[0].contains("several have this name; give the id: a or b"), "{refused:?}");
 }
 
-fn any_verdict() -> impl Strategy<Value = Verdict> {
+fn any_verdict() -> impl Strategy<Value = AuditVerdict> {
     prop::sample::select(vec![
-        Verdict::Suspect,
-        Verdict::Orphaned,
-        Verdict::Stale,
-        Verdict::Unknown,
-        Verdict::Active,
-        Verdict::Managed,
+        AuditVerdict::Suspect,
+        AuditVerdict::Orphaned,
+        AuditVerdict::Stale,
+        AuditVerdict::Unknown,
+        AuditVerdict::Active,
+        AuditVerdict::Managed,
     ])
 }
 
@@ -147,24 +160,24 @@ proptest! {
     /// Whatever is asked for, nothing that stays calls or needs what goes, and only what nobody needs goes.
     #[test]
     fn nothing_that_stays_needs_what_goes(
-        verdicts in prop::collection::vec(verdict(), 1..12),
-        edges in prop::collection::vec((0..12_usize, 0..12_usize, calling()), 0..30),
+        verdicts in prop::collection::vec(any_verdict(), 1..12),
+        edges in prop::collection::vec((0..12_usize, 0..12_usize, any_calling_kind()), 0..30),
         asked in prop::collection::vec(0..12_usize, 0..12),
         stale in any::<bool>(),
     ) {
         let ids: Vec<String> = (0..verdicts.len()).map(|number| format!("n{number}")).collect();
-        let nodes: Vec<_> = ids.iter().zip(&verdicts).map(|(id, verdict)| (id.as_str(), Kind::Function, *verdict)).collect();
+        let nodes: Vec<_> = ids.iter().zip(&verdicts).map(|(id, verdict)| (id.as_str(), NodeKind::Function, *verdict)).collect();
         let within = |at: &usize| *at < verdicts.len();
         let edges: Vec<Edge> = edges.iter().filter(|(from, to, _)| within(from) && within(to))
-            .map(|(from, to, kind)| edge(&ids[*from], &ids[*to], *kind)).collect();
-        let audit = with(&nodes, &edges);
-        let request = Request { ids: asked.iter().filter(|at| within(at)).map(|at| ids[*at].clone()).collect(), stale };
-        let selection = select(&audit, &request, &BTreeSet::new());
-        let chosen = chosen(&selection);
+            .map(|(from, to, kind)| enabled_edge(&ids[*from], &ids[*to], *kind)).collect();
+        let audit = audit_with(&nodes, &edges);
+        let request = DecommissionRequest { ids: asked.iter().filter(|at| within(at)).map(|at| ids[*at].clone()).collect(), stale };
+        let selection = select_candidates(&audit, &request, &BTreeSet::new());
+        let chosen = chosen_ids(&selection);
         for (id, verdict) in ids.iter().zip(&verdicts) {
             if chosen.contains(&id.as_str()) {
-                prop_assert!(matches!(verdict, Verdict::Suspect | Verdict::Orphaned | Verdict::Stale));
-                prop_assert!(*verdict != Verdict::Suspect || request.ids.contains(id));
+                prop_assert!(matches!(verdict, AuditVerdict::Suspect | AuditVerdict::Orphaned | AuditVerdict::Stale));
+                prop_assert!(*verdict != AuditVerdict::Suspect || request.ids.contains(id));
             }
         }
         for edge in &edges {

@@ -3,26 +3,26 @@
 
 mod served;
 
-use deployer::dev::page::{Backend, Cell, SyncStatus, bind};
+use deployer::dev::page::{ContactCell, PageBackend, SyncStatus, bind_port};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use served::{PATIENCE, served};
+use served::{PATIENCE, start_page_server};
 
 #[tokio::test]
 async fn serves_the_page_and_all_files_it_loads() {
-    let served = served().await;
-    let page = served.get("/").await;
+    let served = start_page_server().await;
+    let page = served.get_path("/").await;
     assert_eq!(page.status, 200);
     assert!(page.head.contains("content-type: text/html; charset=utf-8"), "{}", page.head);
     let mut texts = vec![("/".to_owned(), page.body)];
     let mut at = 0;
     while at < texts.len() {
-        for reference in references(&texts[at].1) {
+        for reference in referenced_paths(&texts[at].1) {
             assert!(reference.starts_with('/') && !reference.starts_with("//"), "{} is not on this server", reference);
             if texts.iter().all(|(path, _)| *path != reference) {
-                let file = served.get(&reference).await;
+                let file = served.get_path(&reference).await;
                 assert_eq!(file.status, 200, "{reference}");
                 texts.push((reference, file.body));
             }
@@ -61,10 +61,12 @@ fn referenced_paths(text: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn every_response_has_the_security_headers() {
-    let served = served().await;
-    let refused = served.send("GET /", &["Host: evil.example"], "").await;
+    let served = start_page_server().await;
+    let refused = served.send_request("GET /", &["Host: evil.example"], "").await;
     assert_eq!(refused.status, 403);
-    for answer in [served.get("/").await, served.get("/api/view").await, served.get("/nothing").await, refused] {
+    for answer in
+        [served.get_path("/").await, served.get_path("/api/view").await, served.get_path("/nothing").await, refused]
+    {
         for header in [
             "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
              img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
@@ -81,9 +83,9 @@ async fn every_response_has_the_security_headers() {
 
 #[tokio::test]
 async fn accepts_only_local_host_names_with_the_right_port() {
-    let served = served().await;
+    let served = start_page_server().await;
     for host in ["127.0.0.1:PORT", "localhost:PORT", "LocalHost:PORT", "[::1]:PORT"] {
-        assert_eq!(served.send("GET /", &[&format!("Host: {host}")], "").await.status, 200, "{host}");
+        assert_eq!(served.send_request("GET /", &[&format!("Host: {host}")], "").await.status, 200, "{host}");
     }
     for host in [
         "evil.example:PORT",
@@ -95,21 +97,21 @@ async fn accepts_only_local_host_names_with_the_right_port() {
         "",
     ] {
         for path in ["/", "/page.js", "/api/view", "/api/events"] {
-            let answer = served.send(&format!("GET {path}"), &[&format!("Host: {host}")], "").await;
+            let answer = served.send_request(&format!("GET {path}"), &[&format!("Host: {host}")], "").await;
             assert_eq!(answer.status, 403, "{host} {path}");
             assert!(answer.body.contains(&format!("http://127.0.0.1:{}", served.port)), "{}", answer.body);
             assert!(!answer.body.contains("Ada"), "{}", answer.body);
         }
     }
     let two = ["Host: localhost:PORT", "Host: evil.example"];
-    assert_ne!(served.send("GET /", &two, "").await.status, 200);
-    let whole = served.send("GET http://evil.example/", &["Host: localhost:PORT"], "").await;
+    assert_ne!(served.send_request("GET /", &two, "").await.status, 200);
+    let whole = served.send_request("GET http://evil.example/", &["Host: localhost:PORT"], "").await;
     assert_eq!(whole.status, 403, "the request line takes precedence over the header");
 }
 
 #[tokio::test]
 async fn only_the_page_itself_may_post() {
-    let served = served().await;
+    let served = start_page_server().await;
     let json = "Content-Type: application/json";
     let ours = "Host: localhost:PORT";
     let allowed: [&[&str]; 4] = [
@@ -119,7 +121,7 @@ async fn only_the_page_itself_may_post() {
         &[ours, json, "Sec-Fetch-Site: none"],
     ];
     for headers in allowed {
-        let answer = served.send("POST /api/venues/venue-a/run", headers, "{}").await;
+        let answer = served.send_request("POST /api/venues/venue-a/run", headers, "{}").await;
         assert_eq!(answer.status, 202, "{headers:?}: {}", answer.body);
     }
     let refused: [(&[&str], u16); 9] = [
@@ -135,31 +137,35 @@ async fn only_the_page_itself_may_post() {
         (&[ours, json, "Sec-Fetch-Site: same-site"], 403),
     ];
     for (headers, status) in refused {
-        let answer = served.send("POST /api/venues/venue-a/run", headers, "{}").await;
+        let answer = served.send_request("POST /api/venues/venue-a/run", headers, "{}").await;
         assert_eq!(answer.status, status, "{headers:?}");
-        assert!(answer.json()["error"].is_string(), "{}", answer.body);
+        assert!(answer.json_body()["error"].is_string(), "{}", answer.body);
     }
     assert_eq!(
         served.portal.runs.lock().expect("no test panics while holding the lock").len(),
         4,
         "a refused request does nothing"
     );
-    let read = served.send("GET /api/view", &[ours, "Sec-Fetch-Site: same-site"], "").await;
+    let read = served.send_request("GET /api/view", &[ours, "Sec-Fetch-Site: same-site"], "").await;
     assert_eq!(read.status, 403, "another page may not read either");
-    let link = served.send("GET /", &[ours, "Sec-Fetch-Site: cross-site"], "").await;
+    let link = served.send_request("GET /", &[ours, "Sec-Fetch-Site: cross-site"], "").await;
     assert_eq!(link.status, 200, "any page may link to this one");
 }
 
 #[tokio::test]
 async fn view_json_has_the_names_that_the_page_reads() {
-    let served = served().await;
-    served.portal.change(|view| {
+    let served = start_page_server().await;
+    served.portal.change_view(|view| {
         let cell = view.contacts[0].venues.get_mut("venue-a").expect("the contact exists");
-        *cell = Cell { status: Some(SyncStatus::NeedsReview), error: Some("no answer".to_owned()), ..Cell::default() };
+        *cell = ContactCell {
+            status: Some(SyncStatus::NeedsReview),
+            error: Some("no answer".to_owned()),
+            ..ContactCell::default()
+        };
     });
-    let answer = served.get("/api/view").await;
+    let answer = served.get_path("/api/view").await;
     assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
-    let view = answer.json();
+    let view = answer.json_body();
     assert_eq!(view["deployment"], "sync");
     assert_eq!(view["portal_id"], 1_234_567);
     assert_eq!(view["fired_every"], Value::Null);
@@ -171,33 +177,33 @@ async fn view_json_has_the_names_that_the_page_reads() {
 
 #[tokio::test]
 async fn flags_runs_and_contacts_reach_the_backend() {
-    let served = served().await;
-    let flag = served.post("/api/contacts/101/flag", &json!({"venue": "venue-a", "value": true})).await;
+    let served = start_page_server().await;
+    let flag = served.post_json("/api/contacts/101/flag", &json!({"venue": "venue-a", "value": true})).await;
     assert_eq!(flag.status, 200, "{}", flag.body);
-    assert!(served.portal.view().contacts[0].venues["venue-a"].flagged);
-    served.post("/api/contacts/101/flag", &json!({"venue": "venue-a", "value": false})).await;
-    assert!(!served.portal.view().contacts[0].venues["venue-a"].flagged);
+    assert!(served.portal.current_view().contacts[0].venues["venue-a"].flagged);
+    served.post_json("/api/contacts/101/flag", &json!({"venue": "venue-a", "value": false})).await;
+    assert!(!served.portal.current_view().contacts[0].venues["venue-a"].flagged);
 
-    assert_eq!(served.post("/api/venues/venue%20b/run", &json!({})).await.status, 202);
+    assert_eq!(served.post_json("/api/venues/venue%20b/run", &json!({})).await.status, 202);
     assert_eq!(*served.portal.runs.lock().expect("no test panics while holding the lock"), ["venue b"]);
 
     let new = json!({"firstname": "Joan", "lastname": "Clarke", "email": "joan@example.com", "venues": ["venue-a"]});
-    let added = served.post("/api/contacts", &new).await;
-    assert_eq!((added.status, added.json()), (201, json!({"id": "102"})));
-    assert_eq!(served.portal.view().contacts[1].name, "Joan Clarke");
+    let added = served.post_json("/api/contacts", &new).await;
+    assert_eq!((added.status, added.json_body()), (201, json!({"id": "102"})));
+    assert_eq!(served.portal.current_view().contacts[1].name, "Joan Clarke");
 }
 
 #[tokio::test]
 async fn refusals_state_the_reason() {
-    let served = served().await;
+    let served = start_page_server().await;
     let backend = [
         ("/api/contacts/9/flag", json!({"venue": "venue-a", "value": true}), "contact 9 has no flag for venue-a"),
         ("/api/venues/marina/run", json!({}), "marina is blocked: nothing is deployed for it"),
         ("/api/contacts", json!({"firstname": "Joan"}), "a contact needs an email"),
     ];
     for (path, body, error) in backend {
-        let answer = served.post(path, &body).await;
-        assert_eq!((answer.status, answer.json()), (422, json!({"error": error})), "{path}");
+        let answer = served.post_json(path, &body).await;
+        assert_eq!((answer.status, answer.json_body()), (422, json!({"error": error})), "{path}");
     }
     for (path, body) in [
         ("/api/contacts/101/flag", json!({"venue": "venue-a"})),
@@ -205,42 +211,42 @@ async fn refusals_state_the_reason() {
         ("/api/contacts", json!({"name": "Joan"})),
         ("/api/contacts", json!("Joan")),
     ] {
-        let answer = served.post(path, &body).await;
+        let answer = served.post_json(path, &body).await;
         assert_eq!(answer.status, 400, "{path} {body}");
-        let error = answer.json()["error"].as_str().map(ToOwned::to_owned).expect("an error");
+        let error = answer.json_body()["error"].as_str().map(ToOwned::to_owned).expect("an error");
         assert!(error.starts_with("could not parse the body: "), "{error}");
     }
-    let large = served.post("/api/contacts", &json!({"message": "x".repeat(70_000)})).await;
+    let large = served.post_json("/api/contacts", &json!({"message": "x".repeat(70_000)})).await;
     assert_eq!(large.status, 413);
-    let nowhere = served.get("/api/nothing").await;
-    assert_eq!((nowhere.status, nowhere.json()["error"].is_string()), (404, true));
-    let method = served.get("/api/contacts").await;
-    assert_eq!((method.status, method.json()["error"].is_string()), (405, true));
-    assert_eq!(served.portal.view().contacts.len(), 1);
+    let nowhere = served.get_path("/api/nothing").await;
+    assert_eq!((nowhere.status, nowhere.json_body()["error"].is_string()), (404, true));
+    let method = served.get_path("/api/contacts").await;
+    assert_eq!((method.status, method.json_body()["error"].is_string()), (405, true));
+    assert_eq!(served.portal.current_view().contacts.len(), 1);
 }
 
 #[tokio::test]
 async fn sends_the_view_at_once_and_after_each_change() {
-    let served = served().await;
-    let mut events = served.events().await;
-    let first = events.next().await.expect("a view comes at once");
+    let served = start_page_server().await;
+    let mut events = served.open_events().await;
+    let first = events.next_view().await.expect("a view comes at once");
     assert!(events.text.to_ascii_lowercase().contains("content-type: text/event-stream"), "{}", events.text);
-    assert_eq!(first, served.get("/api/view").await.json());
+    assert_eq!(first, served.get_path("/api/view").await.json_body());
     served.portal.set_flag("101", "venue-a", true).expect("the contact exists");
-    let second = events.next().await.expect("a view comes after a change");
+    let second = events.next_view().await.expect("a view comes after a change");
     assert_eq!(second["contacts"][0]["venues"]["venue-a"]["flagged"], true);
 }
 
 #[tokio::test]
 async fn combines_simultaneous_changes_and_sends_the_last() {
-    let served = served().await;
-    let mut events = served.events().await;
-    events.next().await.expect("a view comes at once");
+    let served = start_page_server().await;
+    let mut events = served.open_events().await;
+    events.next_view().await.expect("a view comes at once");
     for number in 1..=500 {
-        served.portal.change(|view| view.portal_id = number);
+        served.portal.change_view(|view| view.portal_id = number);
     }
     let mut received = 1;
-    while events.next().await.expect("the last change comes")["portal_id"] != 500 {
+    while events.next_view().await.expect("the last change comes")["portal_id"] != 500 {
         received += 1;
     }
     assert!(received < 10, "{received} events for simultaneous changes");
@@ -248,11 +254,11 @@ async fn combines_simultaneous_changes_and_sends_the_last() {
 
 #[tokio::test]
 async fn shutdown_ends_open_streams_and_the_server() {
-    let served = served().await;
-    let mut events = served.events().await;
-    events.next().await.expect("a view comes at once");
+    let served = start_page_server().await;
+    let mut events = served.open_events().await;
+    events.next_view().await.expect("a view comes at once");
     served.shutdown.cancel();
-    assert_eq!(events.next().await, None, "the stream ends");
+    assert_eq!(events.next_view().await, None, "the stream ends");
     let ended = tokio::time::timeout(PATIENCE, served.server).await.expect("the server ends");
     ended.expect("it doesn't panic").expect("it returns no error");
     TcpStream::connect(("127.0.0.1", served.port)).await.expect_err("nobody listens after shutdown");
@@ -260,11 +266,11 @@ async fn shutdown_ends_open_streams_and_the_server() {
 
 #[tokio::test]
 async fn an_incomplete_request_does_not_delay_shutdown() {
-    let served = served().await;
+    let served = start_page_server().await;
     let mut stuck = TcpStream::connect(("127.0.0.1", served.port)).await.expect("the server listens");
     stuck.write_all(b"POST /api/contacts HTTP/1.1\r\nHost: loc").await.expect("it is read");
     // Once another request is answered, the server is waiting for the rest of this one.
-    served.get("/api/view").await;
+    served.get_path("/api/view").await;
     served.shutdown.cancel();
     let ended = tokio::time::timeout(PATIENCE, served.server).await.expect("the server ends");
     ended.expect("it doesn't panic").expect("it returns no error");
@@ -272,10 +278,10 @@ async fn an_incomplete_request_does_not_delay_shutdown() {
 
 #[tokio::test]
 async fn binds_a_following_port_if_one_is_taken() {
-    let first = bind(0).await.expect("a port is free");
+    let first = bind_port(0).await.expect("a port is free");
     let taken = first.local_addr().expect("it is bound").port();
-    let second = bind(taken).await.expect("another is free");
-    let third = bind(taken).await.expect("a third is free");
+    let second = bind_port(taken).await.expect("another is free");
+    let third = bind_port(taken).await.expect("a third is free");
     let ports = [&second, &third].map(|listener| listener.local_addr().expect("it is bound"));
     assert!(ports.iter().all(|address| address.ip().is_loopback()), "{ports:?}");
     let [second, third] = ports.map(|address| address.port());

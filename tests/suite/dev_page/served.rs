@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deployer::dev::page::{Backend, Cell, ContactView, NewContact, View, bind, serve};
+use deployer::dev::page::{ContactCell, ContactView, NewContact, PageBackend, PageView, bind_port, serve_page};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,13 +17,13 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A backend with one contact. It refuses unknown contacts and venues.
 pub(super) struct TestBackend {
-    pub(super) view: Mutex<View>,
+    pub(super) view: Mutex<PageView>,
     pub(super) changes: watch::Sender<u64>,
     pub(super) runs: Mutex<Vec<String>>,
 }
 
 impl TestBackend {
-    pub(super) fn change_view(&self, change: impl FnOnce(&mut View)) {
+    pub(super) fn change_view(&self, change: impl FnOnce(&mut PageView)) {
         change(&mut self.view.lock().expect("no test panics while holding the lock"));
         self.changes.send_modify(|number| *number += 1);
     }
@@ -36,22 +36,22 @@ fn contact_view(id: &str, name: &str) -> ContactView {
         email: String::new(),
         phone: String::new(),
         company: String::new(),
-        venues: [("venue-a".to_owned(), Cell::default())].into(),
+        venues: [("venue-a".to_owned(), ContactCell::default())].into(),
     }
 }
 
-impl Backend for TestBackend {
-    fn view(&self) -> View {
+impl PageBackend for TestBackend {
+    fn current_view(&self) -> PageView {
         self.view.lock().expect("no test panics while holding the lock").clone()
     }
 
-    fn changes(&self) -> watch::Receiver<u64> {
+    fn watch_changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
     fn set_flag(&self, contact: &str, venue: &str, value: bool) -> Result<(), String> {
         let mut found = false;
-        self.change(|view| {
+        self.change_view(|view| {
             let contact = view.contacts.iter_mut().find(|known| known.id == contact);
             if let Some(cell) = contact.and_then(|contact| contact.venues.get_mut(venue)) {
                 cell.flagged = value;
@@ -73,7 +73,9 @@ impl Backend for TestBackend {
         if new.email.is_empty() {
             return Err("a contact needs an email".to_owned());
         }
-        self.change(|view| view.contacts.push(contact("102", &format!("{} {}", new.firstname, new.lastname))));
+        self.change_view(|view| {
+            view.contacts.push(contact_view("102", &format!("{} {}", new.firstname, new.lastname)))
+        });
         Ok("102".to_owned())
     }
 }
@@ -86,18 +88,18 @@ pub(super) struct PageServer {
 }
 
 pub(super) async fn start_page_server() -> PageServer {
-    let view = View {
+    let view = PageView {
         deployment: "sync".to_owned(),
         portal_id: 1_234_567,
-        contacts: vec![contact("101", "Ada Lovelace")],
-        ..View::default()
+        contacts: vec![contact_view("101", "Ada Lovelace")],
+        ..PageView::default()
     };
     let portal = TestBackend { view: Mutex::new(view), changes: watch::channel(0).0, runs: Mutex::default() };
     let portal = Arc::new(portal);
-    let listener = bind(0).await.expect("a port is free");
+    let listener = bind_port(0).await.expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
     let shutdown = CancellationToken::new();
-    let server = tokio::spawn(serve(listener, Arc::clone(&portal) as Arc<dyn Backend>, shutdown.clone()));
+    let server = tokio::spawn(serve_page(listener, Arc::clone(&portal) as Arc<dyn PageBackend>, shutdown.clone()));
     PageServer { portal, port, shutdown, server }
 }
 
@@ -133,12 +135,12 @@ impl PageServer {
     }
 
     pub(super) async fn get_path(&self, path: &str) -> PageResponse {
-        self.send(&format!("GET {path}"), &["Host: 127.0.0.1:PORT"], "").await
+        self.send_request(&format!("GET {path}"), &["Host: 127.0.0.1:PORT"], "").await
     }
 
     pub(super) async fn post_json(&self, path: &str, body: &Value) -> PageResponse {
         let headers = ["Host: localhost:PORT", "Content-Type: application/json", "Origin: http://localhost:PORT"];
-        self.send(&format!("POST {path}"), &headers, &body.to_string()).await
+        self.send_request(&format!("POST {path}"), &headers, &body.to_string()).await
     }
 
     pub(super) async fn open_events(&self) -> EventReader {

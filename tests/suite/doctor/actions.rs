@@ -29,19 +29,19 @@ fn lists_every_action_that_apply_and_destroy_call() {
     let without_b = &whole[..whole.find("[venues.b]").expect("the manifest declares b")];
     // Creates everything, finds it unchanged, changes it, prunes a part, restores it, and deletes everything.
     for manifest in [&whole, &whole, &changed, without_b, &whole] {
-        site.write("venues.toml", manifest);
-        let (code, text) = site.apply();
+        site.write_file("venues.toml", manifest);
+        let (code, text) = site.run_apply();
         assert_eq!(code, 0, "{text}");
     }
-    site.write("bootstrap", "#!/bin/sh\nexit 2\n");
-    site.apply();
-    let (code, text) = site.run(&["destroy", "--yes"]);
+    site.write_file("bootstrap", "#!/bin/sh\nexit 2\n");
+    site.run_apply();
+    let (code, text) = site.run_deployer(&["destroy", "--yes"]);
     assert_eq!(code, 0, "{text}");
-    let called = site.cloud.calls();
+    let called = site.cloud.recorded_calls();
     let called: BTreeSet<String> =
-        called.into_iter().filter_map(|call| action(call.service, &call.operation)).collect();
+        called.into_iter().filter_map(|call| iam_action(call.service, &call.operation)).collect();
     assert!(called.len() > 40, "{called:?}");
-    let unknown: Vec<&String> = called.iter().filter(|action| !known().contains(action.as_str())).collect();
+    let unknown: Vec<&String> = called.iter().filter(|action| !known_actions().contains(action.as_str())).collect();
     assert_eq!(unknown, [""; 0], "add them to doctor::actions::ACTIONS");
 }
 
@@ -60,7 +60,7 @@ fn lists_every_action_that_the_source_of_an_apply_names() {
         named.extend(text.split('"').filter(|word| is_action(word)).map(ToOwned::to_owned));
     }
     assert!(named.contains("iam:DetachRolePolicy") && named.contains("logs:DeleteLogGroup"), "{named:?}");
-    let unknown: Vec<&String> = named.iter().filter(|action| !known().contains(action.as_str())).collect();
+    let unknown: Vec<&String> = named.iter().filter(|action| !known_actions().contains(action.as_str())).collect();
     assert_eq!(unknown, [""; 0], "add them to doctor::actions::ACTIONS");
 }
 

@@ -9,13 +9,14 @@ mod tripleseat;
 use std::sync::{Arc, Mutex};
 
 use deployer_aws::Aws;
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::manifest;
-use deployer_health::doctor::{Area, Check, Patient, Verdict, examine};
-use deployer_sandbox::platform::Platform;
+use deployer_health::doctor::{CheckArea, DoctorCheck, DoctorInputs, DoctorVerdict, run_checks};
+use deployer_sandbox::platform::SandboxPlatform;
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
 use deployer_sandbox::{
-    Account, Clock, Fault, HubSpot, HubSpotConfig, Location, RequestInfo, Server, Tripleseat, TripleseatConfig,
+    RequestInfo, SandboxClock, SandboxFault, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer, SandboxTripleseat,
+    SandboxTripleseatConfig, TripleseatAccount, TripleseatLocation,
 };
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -36,32 +37,39 @@ const SECRETS: [(&str, &str); 7] = [
 struct DoctorWard {
     directory: tempfile::TempDir,
     manifest: String,
-    cloud: Cloud,
-    hubspot: HubSpot,
-    tripleseat: Tripleseat,
-    platform: Platform,
-    servers: [Server; 3],
+    cloud: EmbeddedCloud,
+    hubspot: SandboxHubSpot,
+    tripleseat: SandboxTripleseat,
+    platform: SandboxPlatform,
+    servers: [SandboxServer; 3],
 }
 
 impl DoctorWard {
     /// Everything is right. Venue `a` has OAuth and one of two locations, `b` has neither, `c` is blocked.
     async fn new() -> Self {
-        let clock = Clock::stopped_at("2026-03-01T12:00:00Z".parse().expect("a time"));
-        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: false });
+        let clock = SandboxClock::stopped_at("2026-03-01T12:00:00Z".parse().expect("a time"));
+        let tripleseat = SandboxTripleseat::new(SandboxTripleseatConfig { clock: clock.clone(), limits: false });
         for (venue, site_id, locations) in [("a", 1, vec![11, 12]), ("b", 2, vec![21])] {
-            tripleseat.add_account(Account {
+            tripleseat.add_account(TripleseatAccount {
                 site_id,
                 name: format!("Site {site_id}"),
                 public_key: format!("public-key-of-{venue}"),
                 oauth: Some((format!("client-id-of-{venue}"), format!("client-secret-of-{venue}"))),
-                locations: locations.into_iter().map(|id| Location { id, name: format!("Location {id}") }).collect(),
+                locations: locations
+                    .into_iter()
+                    .map(|id| TripleseatLocation { id, name: format!("Location {id}") })
+                    .collect(),
                 lead_form_ids: Vec::new(),
                 phone_required: true,
             });
         }
-        let config =
-            HubSpotConfig { portal_id: 77, clock: clock.clone(), search_lag: SignedDuration::ZERO, limits: false };
-        let hubspot = HubSpot::new(config);
+        let config = SandboxHubSpotConfig {
+            portal_id: 77,
+            clock: clock.clone(),
+            search_lag: SignedDuration::ZERO,
+            limits: false,
+        };
+        let hubspot = SandboxHubSpot::new(config);
         hubspot.add_token("token-of-the-deployer", &[&HUBSPOT_SCOPES[..], &["automation"]].concat());
         for venue in ["a", "b"] {
             hubspot
@@ -69,17 +77,17 @@ impl DoctorWard {
             let ledger = LedgerProperties::new(venue, &default_flag_property(venue));
             hubspot.define_sync_properties(&ledger, venue).expect("valid properties");
         }
-        let platform = Platform::new(clock);
+        let platform = SandboxPlatform::new(clock);
         let mut servers = Vec::new();
-        for router in [tripleseat.router(), hubspot.router(), platform.router()] {
-            servers.push(Server::start(router).await.expect("a server"));
+        for router in [tripleseat.api_router(), hubspot.api_router(), platform.api_router()] {
+            servers.push(SandboxServer::start(router).await.expect("a server"));
         }
-        let servers: [Server; 3] = servers.try_into().expect("three");
+        let servers: [SandboxServer; 3] = servers.try_into().expect("three");
         let directory = tempfile::tempdir().expect("a directory");
         let manifest = manifest_text(&servers[0].uri, &servers[1].uri);
-        let cloud = Cloud::in_memory(CloudConfig::default());
+        let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
         let ward = Self { directory, manifest, cloud, hubspot, tripleseat, platform, servers };
-        SECRETS.iter().for_each(|(file, value)| ward.secret(file, value));
+        SECRETS.iter().for_each(|(file, value)| ward.write_secret(file, value));
         ward
     }
 
@@ -99,44 +107,50 @@ impl DoctorWard {
     /// Answers requests to a path with a status and a body.
     fn answer_with(&self, vendor: &str, path: &'static str, status: u16, body: Value) {
         let hook = move |request: &RequestInfo| {
-            let fault = Fault::Status { status, body: body.clone(), headers: Vec::new() };
+            let fault = SandboxFault::Status { status, body: body.clone(), headers: Vec::new() };
             request.path.contains(path).then_some(fault)
         };
         match vendor {
-            "hubspot" => self.hubspot.set_faults(Some(Arc::new(hook))),
-            _ => self.tripleseat.set_faults(Some(Arc::new(hook))),
+            "hubspot" => self.hubspot.set_fault_hook(Some(Arc::new(hook))),
+            _ => self.tripleseat.set_fault_hook(Some(Arc::new(hook))),
         }
     }
 
-    async fn examine_all(&self) -> Vec<Check> {
+    async fn examine_all(&self) -> Vec<DoctorCheck> {
         self.examine_areas(&[]).await
     }
 
     /// Examines these areas, and asserts that nothing is written anywhere and no secret is shown.
-    async fn examine_areas(&self, areas: &[Area]) -> Vec<Check> {
-        let loaded = manifest::parse(&self.manifest, self.directory.path().join("venues.toml"));
+    async fn examine_areas(&self, areas: &[CheckArea]) -> Vec<DoctorCheck> {
+        let loaded = manifest::parse_manifest(&self.manifest, self.directory.path().join("venues.toml"));
         let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
-        let aws = self.aws();
-        let client = sync_lambda::http::client().expect("TLS");
-        let (contacts, properties) = (self.hubspot.contacts(), self.hubspot.changes());
+        let aws = self.aws_clients();
+        let client = sync_lambda::http::build_client().expect("TLS");
+        let (contacts, properties) = (self.hubspot.all_contacts(), self.hubspot.watch_changes());
         self.cloud.forget_calls();
-        let patient =
-            Patient { manifest: &loaded.manifest, venue: None, areas: areas.to_vec(), aws: &aws, local: false, client };
-        let checks = examine(&patient).await;
+        let patient = DoctorInputs {
+            manifest: &loaded.manifest,
+            venue: None,
+            areas: areas.to_vec(),
+            aws: &aws,
+            local: false,
+            client,
+        };
+        let checks = run_checks(&patient).await;
 
-        let writes: Vec<String> = self.cloud.writes().iter().map(ToString::to_string).collect();
+        let writes: Vec<String> = self.cloud.recorded_writes().iter().map(ToString::to_string).collect();
         assert!(writes.iter().all(|call| call.contains("GetCallerIdentity")), "{writes:?}");
-        assert_eq!(self.hubspot.contacts(), contacts);
+        assert_eq!(self.hubspot.all_contacts(), contacts);
         assert!(!properties.has_changed().expect("the portal is there"), "nothing has changed in HubSpot");
-        for request in self.hubspot.requests() {
+        for request in self.hubspot.recorded_requests() {
             assert!(request.method == "GET" || request.path.ends_with("/access-token-info"), "{request:?}");
         }
-        for request in self.tripleseat.requests() {
+        for request in self.tripleseat.recorded_requests() {
             let reads = request.method == "GET" || request.path.ends_with("/token");
             assert!(reads || request.path.ends_with("/v1/leads/create.js"), "{request:?}");
         }
-        assert_eq!((self.tripleseat.leads(1), self.tripleseat.leads(2)), (Vec::new(), Vec::new()));
-        assert_eq!(self.platform.records("c"), []);
+        assert_eq!((self.tripleseat.site_leads(1), self.tripleseat.site_leads(2)), (Vec::new(), Vec::new()));
+        assert_eq!(self.platform.venue_records("c"), []);
         let shown = serde_json::to_string(&checks).expect("JSON");
         for (file, value) in SECRETS {
             let given = std::fs::read_to_string(self.directory.path().join(file)).expect("the file");
@@ -148,15 +162,15 @@ impl DoctorWard {
 
 /// The check of this name for this venue (empty: for what all venues share).
 #[track_caller]
-fn find_check<'c>(checks: &'c [Check], venue: &str, name: &str) -> &'c Check {
+fn find_check<'c>(checks: &'c [DoctorCheck], venue: &str, name: &str) -> &'c DoctorCheck {
     let found = checks.iter().find(|check| check.venue.as_deref().unwrap_or_default() == venue && check.name == name);
     found.unwrap_or_else(|| panic!("no check {name} of {venue:?}: {checks:#?}"))
 }
 
 /// The checks that found a problem, as `venue/name verdict`.
-fn list_troubles(checks: &[Check]) -> Vec<String> {
-    let in_order = |check: &&Check| !matches!(check.verdict, Verdict::Ok | Verdict::Skipped);
-    let told = |check: &Check| {
+fn list_troubles(checks: &[DoctorCheck]) -> Vec<String> {
+    let in_order = |check: &&DoctorCheck| !matches!(check.verdict, DoctorVerdict::Ok | DoctorVerdict::Skipped);
+    let told = |check: &DoctorCheck| {
         let venue = check.venue.as_deref().unwrap_or("all");
         format!("{venue}/{} {:?}", check.name, check.verdict)
     };
@@ -165,8 +179,8 @@ fn list_troubles(checks: &[Check]) -> Vec<String> {
 
 /// Asserts a check's verdict, and parts of its evidence and advice.
 #[track_caller]
-fn expect_check(checks: &[Check], venue: &str, name: &str, verdict: Verdict, evidence: &str, advice: &str) {
-    let check = check(checks, venue, name);
+fn expect_check(checks: &[DoctorCheck], venue: &str, name: &str, verdict: DoctorVerdict, evidence: &str, advice: &str) {
+    let check = find_check(checks, venue, name);
     assert_eq!(check.verdict, verdict, "{check:?}");
     assert!(check.evidence.contains(evidence), "{evidence}: {check:?}");
     assert!(check.advice.as_deref().unwrap_or_default().contains(advice), "{advice}: {check:?}");
@@ -191,8 +205,8 @@ fn manifest_text(tripleseat: &str, hubspot: &str) -> String {
 #[tokio::test]
 async fn finds_nothing_if_everything_is_right() {
     let ward = DoctorWard::new().await;
-    let checks = ward.examine().await;
-    assert_eq!(troubles(&checks), [""; 0]);
+    let checks = ward.examine_all().await;
+    assert_eq!(list_troubles(&checks), [""; 0]);
     let text = anstream::adapter::strip_str(&deployer::render::checks_text(&checks)).to_string();
     insta::assert_snapshot!("in_order", text);
 }
@@ -201,9 +215,9 @@ async fn finds_nothing_if_everything_is_right() {
 async fn examines_only_the_given_areas() {
     let ward = DoctorWard::new().await;
     for (area, others) in [
-        (Area::Aws, ["HubSpot", "Tripleseat"]),
-        (Area::HubSpot, ["quota", "Tripleseat"]),
-        (Area::Tripleseat, ["quota", "HubSpot"]),
+        (CheckArea::Aws, ["HubSpot", "Tripleseat"]),
+        (CheckArea::HubSpot, ["quota", "Tripleseat"]),
+        (CheckArea::Tripleseat, ["quota", "HubSpot"]),
     ] {
         let seen = Arc::new(Mutex::new(0));
         let counted = Arc::clone(&seen);
@@ -214,6 +228,10 @@ async fn examines_only_the_given_areas() {
         let checks = ward.examine_areas(&[area]).await;
         assert!(checks.iter().any(|check| check.area == area), "{area:?}");
         assert!(!checks.iter().any(|check| others.iter().any(|other| check.name.starts_with(other))), "{checks:?}");
-        assert_eq!(*seen.lock().expect("no panic") > 0, area == Area::Aws, "{area:?}: AWS is asked only for itself");
+        assert_eq!(
+            *seen.lock().expect("no panic") > 0,
+            area == CheckArea::Aws,
+            "{area:?}: AWS is asked only for itself"
+        );
     }
 }

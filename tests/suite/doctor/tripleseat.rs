@@ -1,26 +1,26 @@
 //! What can be wrong at Tripleseat, and at an `http` destination.
 
-use deployer_health::doctor::{Area, Check, Verdict};
+use deployer_health::doctor::{CheckArea, DoctorCheck, DoctorVerdict};
 use serde_json::json;
 use sync_config::config::{HttpAuth, HttpDestination};
 
-use super::{Ward, check, expect, troubles};
+use super::{DoctorWard, expect_check, find_check, list_troubles};
 
 const KEY: &str = "Tripleseat public key";
 const OAUTH: &str = "Tripleseat OAuth client";
 const LOCATION: &str = "Tripleseat location";
 const SITE: &str = "Tripleseat site";
 
-async fn examine_tripleseat(ward: &Ward) -> Vec<Check> {
-    ward.examine_areas(&[Area::Tripleseat]).await
+async fn examine_tripleseat(ward: &DoctorWard) -> Vec<DoctorCheck> {
+    ward.examine_areas(&[CheckArea::Tripleseat]).await
 }
 
 #[tokio::test]
 async fn tries_a_key_with_a_lead_that_must_be_rejected() {
-    let ward = Ward::new().await;
-    let checks = examined(&ward).await;
-    expect(&checks, "a", KEY, Verdict::Ok, "First name can't be blank", "");
-    let tried = ward.tripleseat.requests().into_iter().filter(|request| request.path == "/v1/leads/create.js");
+    let ward = DoctorWard::new().await;
+    let checks = examine_tripleseat(&ward).await;
+    expect_check(&checks, "a", KEY, DoctorVerdict::Ok, "First name can't be blank", "");
+    let tried = ward.tripleseat.recorded_requests().into_iter().filter(|request| request.path == "/v1/leads/create.js");
     assert_eq!(tried.count(), 2, "one for each venue");
 }
 
@@ -39,12 +39,12 @@ async fn distinguishes_the_causes_of_a_401() {
         ("client-a", consumer_key, OAUTH, OAUTH_1),
         ("secret-a", "mistyped-secret", OAUTH, WRONG_CLIENT),
     ] {
-        let ward = Ward::new().await;
-        ward.secret(file, value);
-        let checks = examined(&ward).await;
-        expect(&checks, "a", name, Verdict::Failed, "401", advice);
-        assert_eq!(troubles(&checks), [format!("a/{name} Failed")], "consequences are not reported again");
-        expect(&checks, "b", KEY, Verdict::Ok, "First name", "");
+        let ward = DoctorWard::new().await;
+        ward.write_secret(file, value);
+        let checks = examine_tripleseat(&ward).await;
+        expect_check(&checks, "a", name, DoctorVerdict::Failed, "401", advice);
+        assert_eq!(list_troubles(&checks), [format!("a/{name} Failed")], "consequences are not reported again");
+        expect_check(&checks, "b", KEY, DoctorVerdict::Ok, "First name", "");
     }
     for (path, words, name, advice) in [
         ("create.js", "OAuth 2.0 is required: no access token was sent", KEY, OAUTH_ONLY),
@@ -55,73 +55,90 @@ async fn distinguishes_the_causes_of_a_401() {
         ("sites.json", "insufficient_scope", OAUTH, "leads:read"),
         ("locations.json", "The access token is invalid", OAUTH, "rejects it"),
     ] {
-        let ward = Ward::new().await;
-        ward.answer("tripleseat", path, 401, json!({ "error": words }));
-        expect(&examined(&ward).await, "a", name, Verdict::Failed, words, advice);
+        let ward = DoctorWard::new().await;
+        ward.answer_with("tripleseat", path, 401, json!({ "error": words }));
+        expect_check(&examine_tripleseat(&ward).await, "a", name, DoctorVerdict::Failed, words, advice);
     }
 }
 
 #[tokio::test]
 async fn recognizes_a_key_of_another_account_by_the_location() {
-    let mut ward = Ward::new().await;
+    let mut ward = DoctorWard::new().await;
     // Removes venue `b`, since two venues may not share a key.
     let others = ward.manifest.find("[venues.b]").expect("the manifest declares b");
     ward.manifest.truncate(others);
-    ward.secret("key-a", "public-key-of-b");
-    let checks = examined(&ward).await;
-    assert_eq!(troubles(&checks), ["a/Tripleseat location Failed"]);
+    ward.write_secret("key-a", "public-key-of-b");
+    let checks = examine_tripleseat(&ward).await;
+    assert_eq!(list_troubles(&checks), ["a/Tripleseat location Failed"]);
     let advice = "belong to different Tripleseat accounts";
-    expect(&checks, "a", LOCATION, Verdict::Failed, "rejects location 11: Location is invalid", advice);
+    expect_check(&checks, "a", LOCATION, DoctorVerdict::Failed, "rejects location 11: Location is invalid", advice);
 
-    ward.secret("key-a", "public-key-of-a");
-    ward.change("location_id = 11", "location_id = 21");
-    expect(&examined(&ward).await, "a", LOCATION, Verdict::Failed, "rejects location 21", advice);
+    ward.write_secret("key-a", "public-key-of-a");
+    ward.change_manifest("location_id = 11", "location_id = 21");
+    expect_check(&examine_tripleseat(&ward).await, "a", LOCATION, DoctorVerdict::Failed, "rejects location 21", advice);
 }
 
 #[tokio::test]
 async fn compares_location_and_site_with_the_oauth_clients() {
-    let mut ward = Ward::new().await;
+    let mut ward = DoctorWard::new().await;
     // A request that fails says nothing about the key.
-    ward.answer("tripleseat", "create.js", 503, json!({}));
-    ward.change("location_id = 11", "location_id = 21");
-    ward.change("site_id = 1", "site_id = 2");
-    let checks = examined(&ward).await;
-    expect(&checks, "a", KEY, Verdict::Unknown, "503", "run this again");
-    expect(&checks, "a", LOCATION, Verdict::Failed, "has the locations 11, 12, but not 21", "different");
-    expect(&checks, "a", SITE, Verdict::Failed, "is for site 1, but the manifest is for site 2", "correct `site_id`");
-    ward.change("location_id = 21\n", "");
-    let checks = examined(&ward).await;
-    expect(&checks, "a", LOCATION, Verdict::Failed, "several locations (11, 12)", "add `location_id`");
-    ward.tripleseat.set_faults(None);
-    let checks = examined(&ward).await;
-    expect(&checks, "a", LOCATION, Verdict::Failed, "Location can't be blank", "add `location_id`");
+    ward.answer_with("tripleseat", "create.js", 503, json!({}));
+    ward.change_manifest("location_id = 11", "location_id = 21");
+    ward.change_manifest("site_id = 1", "site_id = 2");
+    let checks = examine_tripleseat(&ward).await;
+    expect_check(&checks, "a", KEY, DoctorVerdict::Unknown, "503", "run this again");
+    expect_check(&checks, "a", LOCATION, DoctorVerdict::Failed, "has the locations 11, 12, but not 21", "different");
+    expect_check(
+        &checks,
+        "a",
+        SITE,
+        DoctorVerdict::Failed,
+        "is for site 1, but the manifest is for site 2",
+        "correct `site_id`",
+    );
+    ward.change_manifest("location_id = 21\n", "");
+    let checks = examine_tripleseat(&ward).await;
+    expect_check(&checks, "a", LOCATION, DoctorVerdict::Failed, "several locations (11, 12)", "add `location_id`");
+    ward.tripleseat.set_fault_hook(None);
+    let checks = examine_tripleseat(&ward).await;
+    expect_check(&checks, "a", LOCATION, DoctorVerdict::Failed, "Location can't be blank", "add `location_id`");
 }
 
 #[tokio::test]
 async fn reports_unknown_for_what_only_oauth_could_tell() {
-    let mut ward = Ward::new().await;
-    ward.change("tripleseat_client_id = \"file:client-a\"\ntripleseat_client_secret = \"file:secret-a\"\n", "");
-    let checks = examined(&ward).await;
-    expect(&checks, "a", OAUTH, Verdict::Skipped, "left for review", "to let the sync look up leads");
+    let mut ward = DoctorWard::new().await;
+    ward.change_manifest(
+        "tripleseat_client_id = \"file:client-a\"\ntripleseat_client_secret = \"file:secret-a\"\n",
+        "",
+    );
+    let checks = examine_tripleseat(&ward).await;
+    expect_check(&checks, "a", OAUTH, DoctorVerdict::Skipped, "left for review", "to let the sync look up leads");
     let give = "add tripleseat_client_id";
-    expect(&checks, "a", LOCATION, Verdict::Unknown, "doesn't tell whether 11 belongs to its account", give);
-    expect(&checks, "a", SITE, Verdict::Unknown, "only an OAuth client tells", give);
-    expect(&checks, "b", LOCATION, Verdict::Ok, "wasn't rejected for lacking one", "");
+    expect_check(
+        &checks,
+        "a",
+        LOCATION,
+        DoctorVerdict::Unknown,
+        "doesn't tell whether 11 belongs to its account",
+        give,
+    );
+    expect_check(&checks, "a", SITE, DoctorVerdict::Unknown, "only an OAuth client tells", give);
+    expect_check(&checks, "b", LOCATION, DoctorVerdict::Ok, "wasn't rejected for lacking one", "");
 }
 
 #[tokio::test]
 async fn fails_for_an_address_that_is_not_tripleseats() {
-    let mut ward = Ward::new().await;
+    let mut ward = DoctorWard::new().await;
     let uri = ward.servers[0].uri.clone();
-    ward.change(&format!("{uri}\"\nsite_id"), &format!("{uri}/v1\"\nsite_id"));
-    let checks = examined(&ward).await;
-    expect(&checks, "a", KEY, Verdict::Failed, "404", "check `base_uri`");
-    expect(&checks, "b", KEY, Verdict::Ok, "First name", "");
+    ward.change_manifest(&format!("{uri}\"\nsite_id"), &format!("{uri}/v1\"\nsite_id"));
+    let checks = examine_tripleseat(&ward).await;
+    expect_check(&checks, "a", KEY, DoctorVerdict::Failed, "404", "check `base_uri`");
+    expect_check(&checks, "b", KEY, DoctorVerdict::Ok, "First name", "");
 }
 
 #[tokio::test]
 async fn only_probes_the_address_of_an_http_destination() {
-    let mut ward = Ward::new().await;
+    let mut ward = DoctorWard::new().await;
     let settings = HttpDestination {
         url: String::new(),
         auth: Some(HttpAuth::Bearer),
@@ -132,7 +149,7 @@ async fn only_probes_the_address_of_an_http_destination() {
         requests_per_second: None,
     };
     let http = ward.platform.add_account("c", &settings, "credential-of-c", &ward.servers[2].uri);
-    ward.secret("credential-c", "credential-of-c");
+    ward.write_secret("credential-c", "credential-of-c");
     let url = http.url;
     let at = ward.manifest.find("[venues.c]").expect("the manifest declares c");
     ward.manifest.truncate(at);
@@ -141,10 +158,17 @@ async fn only_probes_the_address_of_an_http_destination() {
          destination_credential = \"file:credential-c\"\n[venues.c.destination]\nkind = \"http\"\nurl = \"{url}\"\n\
          auth = {{ kind = \"bearer\" }}\n[venues.c.fields]\nemail = \"email\"\n"
     ));
-    let checks = examined(&ward).await;
-    expect(&checks, "c", "destination credential", Verdict::Ok, "file:credential-c, available", "");
-    expect(&checks, "c", "destination address", Verdict::Ok, "405, so something answers there", "");
-    assert!(!check(&checks, "c", "destination address").evidence.contains("credential-of-c"));
-    ward.change(&url, "http://127.0.0.1:1/leads");
-    expect(&examined(&ward).await, "c", "destination address", Verdict::Unknown, "", "check the network");
+    let checks = examine_tripleseat(&ward).await;
+    expect_check(&checks, "c", "destination credential", DoctorVerdict::Ok, "file:credential-c, available", "");
+    expect_check(&checks, "c", "destination address", DoctorVerdict::Ok, "405, so something answers there", "");
+    assert!(!find_check(&checks, "c", "destination address").evidence.contains("credential-of-c"));
+    ward.change_manifest(&url, "http://127.0.0.1:1/leads");
+    expect_check(
+        &examine_tripleseat(&ward).await,
+        "c",
+        "destination address",
+        DoctorVerdict::Unknown,
+        "",
+        "check the network",
+    );
 }

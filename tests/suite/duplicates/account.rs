@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use deployer_sandbox::hubspot::Properties;
+use deployer_sandbox::hubspot::PropertyValues;
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
 use deployer_sandbox::{
-    Account, Clock, HubSpot, HubSpotConfig, Location, RequestInfo, Server, Tripleseat, TripleseatConfig,
+    RequestInfo, SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer, SandboxTripleseat,
+    SandboxTripleseatConfig, TripleseatAccount, TripleseatLocation,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -17,11 +18,11 @@ pub const CLIENT_SECRET: &str = "secret-of-the-client";
 
 pub struct DuplicatesSandbox {
     pub site: Site,
-    pub tripleseat: Tripleseat,
-    pub hubspot: HubSpot,
-    clock: Clock,
+    pub tripleseat: SandboxTripleseat,
+    pub hubspot: SandboxHubSpot,
+    clock: SandboxClock,
     uri: String,
-    _servers: [Server; 2],
+    _servers: [SandboxServer; 2],
     runtime: tokio::runtime::Runtime,
 }
 
@@ -31,33 +32,37 @@ impl DuplicatesSandbox {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let start: Timestamp = "2026-03-01T12:00:00Z".parse().expect("a time");
-        let clock = Clock::stopped_at(start);
-        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits: false });
-        tripleseat.add_account(Account {
+        let clock = SandboxClock::stopped_at(start);
+        let tripleseat = SandboxTripleseat::new(SandboxTripleseatConfig { clock: clock.clone(), limits: false });
+        tripleseat.add_account(TripleseatAccount {
             site_id: 1,
             name: "Site 1".to_owned(),
             public_key: "key-of-a".to_owned(),
             oauth: Some(("client-1".to_owned(), CLIENT_SECRET.to_owned())),
-            locations: [11, 12].map(|id| Location { id, name: format!("Location {id}") }).to_vec(),
+            locations: [11, 12].map(|id| TripleseatLocation { id, name: format!("Location {id}") }).to_vec(),
             lead_form_ids: Vec::new(),
             phone_required: false,
         });
-        let config =
-            HubSpotConfig { portal_id: 77, clock: clock.clone(), search_lag: SignedDuration::ZERO, limits: false };
-        let hubspot = HubSpot::new(config);
+        let config = SandboxHubSpotConfig {
+            portal_id: 77,
+            clock: clock.clone(),
+            search_lag: SignedDuration::ZERO,
+            limits: false,
+        };
+        let hubspot = SandboxHubSpot::new(config);
         hubspot.add_token("token-of-the-portal", &HUBSPOT_SCOPES);
         for venue in ["a", "b"] {
             let ledger = LedgerProperties::new(venue, &default_flag_property(venue));
             hubspot.define_sync_properties(&ledger, venue).expect("valid properties");
         }
-        let routers = [tripleseat.router(), hubspot.router()];
-        let servers = routers.map(|router| runtime.block_on(Server::start(router)).expect("a server"));
+        let routers = [tripleseat.api_router(), hubspot.api_router()];
+        let servers = routers.map(|router| runtime.block_on(SandboxServer::start(router)).expect("a server"));
         let uri = servers[0].uri.clone();
         let site = Site::new();
         for (name, value) in [("client", "client-1"), ("secret", CLIENT_SECRET), ("token", "token-of-the-portal")] {
-            site.write(name, value);
+            site.write_file(name, value);
         }
-        site.write("venues.toml", &manifest(&uri, &servers[1].uri));
+        site.write_file("venues.toml", &sandbox_manifest(&uri, &servers[1].uri));
         Self { site, tripleseat, hubspot, clock, uri, _servers: servers, runtime }
     }
 
@@ -71,7 +76,7 @@ impl DuplicatesSandbox {
         for (name, value) in fields.as_object().expect("an object") {
             lead[name] = value.clone();
         }
-        let client = sync_lambda::http::client().expect("TLS");
+        let client = sync_lambda::http::build_client().expect("TLS");
         let request = client.post(format!("{}/v1/leads/create.json?public_key=key-of-a", self.uri));
         let answer = self.runtime.block_on(async {
             let answer = request.json(&json!({ "lead": lead })).send().await.expect("an answer");
@@ -82,14 +87,14 @@ impl DuplicatesSandbox {
 
     /// Creates a contact with these properties.
     pub fn create_contact(&self, properties: &[(&str, &str)]) -> u64 {
-        let properties: Properties =
+        let properties: PropertyValues =
             properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.hubspot.add_contacts(vec![properties]).expect("a contact")[0]
     }
 
     /// Runs the command with these additional arguments; returns its exit code and output.
     pub fn run_duplicates(&self, more: &[&str]) -> (i32, String) {
-        self.site.run(&[&["duplicates", "a", "--out", "out", "--rate", "10"], more].concat())
+        self.site.run_deployer(&[&["duplicates", "a", "--out", "out", "--rate", "10"], more].concat())
     }
 
     pub fn read_report(&self, extension: &str) -> String {
@@ -101,7 +106,7 @@ impl DuplicatesSandbox {
     pub fn record_pages(&self) -> Arc<Mutex<Vec<String>>> {
         let pages = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&pages);
-        self.tripleseat.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+        self.tripleseat.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
             if request.path.contains("leads") {
                 seen.lock().expect("no panic").push(request.query.clone());
             }

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use axum::Json;
 use axum::Router;
 use axum::extract::{Query, Request};
-use deployer_sandbox::Server;
+use deployer_sandbox::SandboxServer;
 use serde_json::{Value, json};
 
 use crate::processes::Site;
@@ -26,7 +26,7 @@ fn vendor_router() -> Router {
             "/oauth2/token" => json!({ "access_token": "t", "expires_in": 7200 }),
             "/v1/leads.json" => {
                 let ids = (page - 1) * PAGE..(page * PAGE).min(LEADS);
-                json!({ "total_pages": LEADS / PAGE, "results": ids.map(lead).collect::<Vec<_>>() })
+                json!({ "total_pages": LEADS / PAGE, "results": ids.map(lead_json).collect::<Vec<_>>() })
             }
             _ => json!({ "status": "COMPLETE", "results": [] }),
         })
@@ -52,9 +52,9 @@ fn lead_json(id: u64) -> Value {
 fn measures_memory_for_a_hundred_thousand_leads() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let server = runtime.block_on(Server::start(vendors())).expect("a server");
+    let server = runtime.block_on(SandboxServer::start(vendor_router())).expect("a server");
     let site = Site::new();
-    site.write(
+    site.write_file(
         "venues.toml",
         &format!(
             "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n[hubspot]\nbase_uri = \"{uri}\"\n\
@@ -65,7 +65,7 @@ fn measures_memory_for_a_hundred_thousand_leads() {
             uri = server.uri
         ),
     );
-    let mut command = site.command(&["duplicates", "a", "--out", "out", "--rate", "10"]);
+    let mut command = site.deployer_command(&["duplicates", "a", "--out", "out", "--rate", "10"]);
     let mut child = command.stdout(Stdio::inherit()).stderr(Stdio::inherit()).spawn().expect("it starts");
     let status = Path::new("/proc").join(child.id().to_string()).join("status");
     let mut most = String::new();

@@ -2,56 +2,61 @@
 
 use serde_json::{Value, json};
 
-use super::account::{Sandbox, reference};
+use super::account::{DuplicatesSandbox, lead_reference};
 
 /// An account with one of each: a duplicate, one outside the window, a shared number, another event date, and a lead of
 /// another venue.
-fn messy_account() -> Sandbox {
-    let sandbox = Sandbox::new();
+fn messy_account() -> DuplicatesSandbox {
+    let sandbox = DuplicatesSandbox::new();
     let ana = json!({ "email_address": "ana@example.com", "phone_number": "+1 555 010 0100" });
     let with = |more: Value| {
         let mut lead = ana.clone();
         lead.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         lead
     };
-    let first = sandbox.contact(&[("tripleseat_lead_id__a", "5002"), ("tripleseat_sync_status__a", "synced")]);
-    let (text, _) = reference(first, "19a0b1c2d3e-00000001");
-    sandbox.lead(with(json!({ "additional_information": text, "event_date": "2026-06-01" })));
-    sandbox.days_later(1);
-    let (text, _) = reference(first, "19a0b1c2d3f-00000002");
-    sandbox.lead(with(json!({ "email_address": " ANA@example.com ", "additional_information": text })));
-    sandbox.lead(with(json!({ "event_date": "2026-07-01", "first_name": "<script>alert(1)</script>" })));
-    sandbox.lead(json!({ "first_name": "=1+1", "email_address": "ben@example.com", "phone_number": "(555) 010-0100" }));
-    sandbox.lead(json!({ "email_address": "at-the-other@example.com", "location_id": 12 }));
+    let first = sandbox.create_contact(&[("tripleseat_lead_id__a", "5002"), ("tripleseat_sync_status__a", "synced")]);
+    let (text, _) = lead_reference(first, "19a0b1c2d3e-00000001");
+    sandbox.create_lead(with(json!({ "additional_information": text, "event_date": "2026-06-01" })));
+    sandbox.advance_days(1);
+    let (text, _) = lead_reference(first, "19a0b1c2d3f-00000002");
+    sandbox.create_lead(with(json!({ "email_address": " ANA@example.com ", "additional_information": text })));
+    sandbox.create_lead(with(json!({ "event_date": "2026-07-01", "first_name": "<script>alert(1)</script>" })));
+    sandbox.create_lead(
+        json!({ "first_name": "=1+1", "email_address": "ben@example.com", "phone_number": "(555) 010-0100" }),
+    );
+    sandbox.create_lead(json!({ "email_address": "at-the-other@example.com", "location_id": 12 }));
     // b's ledger names a lead in a's account, and has a contact that a's ledger doesn't.
-    let other = sandbox.contact(&[("tripleseat_lead_id__b", "5006"), ("tripleseat_sync_status__b", "synced")]);
-    let (text, _) = reference(other, "19a0b1c2d40-00000003");
-    assert_eq!(sandbox.lead(json!({ "email_address": "cleo@example.com", "additional_information": text })), 5006);
-    let known = sandbox.contact(&[("tripleseat_sync_status__b", "failed")]);
-    let (text, _) = reference(known, "19a0b1c2d41-00000004");
-    sandbox.lead(with(json!({ "additional_information": text })));
-    let (text, _) = reference(999, "19a0b1c2d42-00000005");
-    sandbox.lead(json!({ "email_address": "dan@example.com", "additional_information": text }));
-    sandbox.days_later(30);
-    sandbox.lead(ana.clone());
+    let other = sandbox.create_contact(&[("tripleseat_lead_id__b", "5006"), ("tripleseat_sync_status__b", "synced")]);
+    let (text, _) = lead_reference(other, "19a0b1c2d40-00000003");
+    assert_eq!(
+        sandbox.create_lead(json!({ "email_address": "cleo@example.com", "additional_information": text })),
+        5006
+    );
+    let known = sandbox.create_contact(&[("tripleseat_sync_status__b", "failed")]);
+    let (text, _) = lead_reference(known, "19a0b1c2d41-00000004");
+    sandbox.create_lead(with(json!({ "additional_information": text })));
+    let (text, _) = lead_reference(999, "19a0b1c2d42-00000005");
+    sandbox.create_lead(json!({ "email_address": "dan@example.com", "additional_information": text }));
+    sandbox.advance_days(30);
+    sandbox.create_lead(ana.clone());
     sandbox
 }
 
 #[test]
 fn finds_and_prices_duplicates_and_other_venues_leads() {
-    let sandbox = messy();
-    let (code, printed) = sandbox.run(&["--fee", "500"]);
+    let sandbox = messy_account();
+    let (code, printed) = sandbox.run_duplicates(&["--fee", "500"]);
     assert_eq!(code, 0, "{printed}");
     let directory = sandbox.site.path().canonicalize().expect("a path");
     insta::assert_snapshot!("printed", printed.replace(directory.to_str().expect("text"), "DIR"));
-    insta::assert_snapshot!("csv", sandbox.report("csv"));
-    let page = sandbox.report("html");
+    insta::assert_snapshot!("csv", sandbox.read_report("csv"));
+    let page = sandbox.read_report("html");
     let body = &page[page.find("<body>").expect("a body")..];
     let read = body.find(", read ").expect("when it was read");
     let window = body.find(", window ").expect("the window");
     insta::assert_snapshot!("html", format!("{}, read TIME{}", &body[..read], &body[window..]));
-    let json: Value = serde_json::from_str(&sandbox.report("json")).expect("JSON");
-    assert_eq!(json["rows"].as_array().expect("rows").len(), sandbox.report("csv").lines().count() - 1);
+    let json: Value = serde_json::from_str(&sandbox.read_report("json")).expect("JSON");
+    assert_eq!(json["rows"].as_array().expect("rows").len(), sandbox.read_report("csv").lines().count() - 1);
     let mend = json!({ "leads": 3, "by_vendor": "500.00", "minutes_by_hand": 6, "by_hand": "3.00" });
     assert_eq!(json["mend"], mend);
     assert_eq!((&json["about"]["other_locations"], &json["rows"][0]["lead_id"]), (&json!(1), &json!(5006)));
@@ -59,9 +64,9 @@ fn finds_and_prices_duplicates_and_other_venues_leads() {
 
 #[test]
 fn page_has_and_allows_no_scripts() {
-    let sandbox = messy();
-    assert_eq!(sandbox.run(&[]).0, 0);
-    let page = sandbox.report("html");
+    let sandbox = messy_account();
+    assert_eq!(sandbox.run_duplicates(&[]).0, 0);
+    let page = sandbox.read_report("html");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script"));
     assert!(page.contains("The &lt;b&gt;Mill&lt;/b&gt; &amp; Co") && page.contains("default-src 'none'"));
     for outside in ["http://", "https://", "src=", "url(", "@import"] {
@@ -71,9 +76,9 @@ fn page_has_and_allows_no_scripts() {
 
 #[test]
 fn personal_data_is_only_in_the_report_and_only_for_its_owner() {
-    let sandbox = messy();
+    let sandbox = messy_account();
     for more in [&[][..], &["--json"], &["--window", "1d"]] {
-        let (code, printed) = sandbox.run(more);
+        let (code, printed) = sandbox.run_duplicates(more);
         assert_eq!(code, 0, "{printed}");
         for data in ["ana@", "ben@", "Silva", "010", "HS-", super::account::CLIENT_SECRET, "token-of"] {
             assert!(!printed.contains(data), "{data}: {printed}");
@@ -98,24 +103,24 @@ fn personal_data_is_only_in_the_report_and_only_for_its_owner() {
 
 #[test]
 fn without_the_ledger_origins_are_unknown() {
-    let sandbox = messy();
-    let (code, printed) = sandbox.run(&["--no-ledger", "--json", "--window", "31d"]);
+    let sandbox = messy_account();
+    let (code, printed) = sandbox.run_duplicates(&["--no-ledger", "--json", "--window", "31d"]);
     assert_eq!(code, 0, "{printed}");
-    assert_eq!(sandbox.hubspot.requests().len(), 0);
+    assert_eq!(sandbox.hubspot.recorded_requests().len(), 0);
     let line: Value = serde_json::from_str(&printed).expect("JSON");
     let summary = &line["summary"];
     assert_eq!((&summary["another_venue"], &summary["origin_unknown"]), (&json!(0), &json!(5)));
     assert_eq!((&summary["groups"], &summary["repeats"]), (&json!(1), &json!(4)));
-    assert!(sandbox.report("html").contains("HubSpot wasn&#39;t asked"));
+    assert!(sandbox.read_report("html").contains("HubSpot wasn&#39;t asked"));
 }
 
 #[test]
 fn account_without_duplicates_has_a_report() {
-    let sandbox = Sandbox::new();
-    let (code, printed) = sandbox.run(&[]);
+    let sandbox = DuplicatesSandbox::new();
+    let (code, printed) = sandbox.run_duplicates(&[]);
     assert_eq!(code, 0, "{printed}");
     assert!(printed.contains("There is nothing to remove."), "{printed}");
-    assert_eq!(sandbox.report("csv").lines().count(), 1);
-    let json: Value = serde_json::from_str(&sandbox.report("json")).expect("JSON");
+    assert_eq!(sandbox.read_report("csv").lines().count(), 1);
+    let json: Value = serde_json::from_str(&sandbox.read_report("json")).expect("JSON");
     assert_eq!(json["rows"], json!([]));
 }

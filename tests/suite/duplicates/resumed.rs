@@ -3,28 +3,28 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use deployer_janitor::duplicates::work::{OpenError, Work};
-use deployer_sandbox::{Fault, RequestInfo};
+use deployer_janitor::duplicates::work::{ReadWork, WorkOpenError};
+use deployer_sandbox::{RequestInfo, SandboxFault};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::account::Sandbox;
+use super::account::DuplicatesSandbox;
 
 /// An account with this many leads, of which every second has the address of the first.
-fn account_with_leads(leads: usize) -> Sandbox {
-    let sandbox = Sandbox::new();
+fn account_with_leads(leads: usize) -> DuplicatesSandbox {
+    let sandbox = DuplicatesSandbox::new();
     for number in 0..leads {
         let email =
             if number.is_multiple_of(2) { "ana@example.com".to_owned() } else { format!("{number}@example.com") };
-        sandbox.lead(json!({ "email_address": email }));
+        sandbox.create_lead(json!({ "email_address": email }));
     }
     sandbox.tripleseat.forget_requests();
     sandbox
 }
 
-fn status_fault(status: u16, headers: &[(&str, &str)]) -> Option<Fault> {
+fn status_fault(status: u16, headers: &[(&str, &str)]) -> Option<SandboxFault> {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Some(Fault::Status { status, body: Value::Null, headers })
+    Some(SandboxFault::Status { status, body: Value::Null, headers })
 }
 
 fn printed_repeats(printed: &str) -> Value {
@@ -34,10 +34,10 @@ fn printed_repeats(printed: &str) -> Value {
 
 #[test]
 fn interrupted_run_resumes_at_the_page_where_it_stopped() {
-    let sandbox = large(120);
-    let at_page_2 = |request: &RequestInfo| if request.query == "page=2" { status(418, &[]) } else { None };
-    sandbox.tripleseat.set_faults(Some(Arc::new(at_page_2)));
-    let (code, printed) = sandbox.run(&[]);
+    let sandbox = account_with_leads(120);
+    let at_page_2 = |request: &RequestInfo| if request.query == "page=2" { status_fault(418, &[]) } else { None };
+    sandbox.tripleseat.set_fault_hook(Some(Arc::new(at_page_2)));
+    let (code, printed) = sandbox.run_duplicates(&[]);
     assert_eq!(code, 1, "{printed}");
     assert!(printed.contains("rejected GET /v1/leads.json: 418"), "{printed}");
     assert!(printed.contains("run the same command to resume"), "{printed}");
@@ -50,47 +50,47 @@ fn interrupted_run_resumes_at_the_page_where_it_stopped() {
     text.push_str("{\"id\":1,\"cre");
     std::fs::write(&partial, text).expect("written");
 
-    let pages = sandbox.watch();
-    let (code, printed) = sandbox.run(&["--json"]);
+    let pages = sandbox.record_pages();
+    let (code, printed) = sandbox.run_duplicates(&["--json"]);
     assert_eq!(code, 0, "{printed}");
     assert_eq!(*pages.lock().expect("no panic"), ["page=2", "page=3"]);
-    assert_eq!(repeats(&printed), 59);
+    assert_eq!(printed_repeats(&printed), 59);
     assert!(!partial.exists());
 }
 
 #[test]
 fn fresh_or_different_runs_start_over() {
     for more in [&["--fresh"][..], &["--no-ledger"]] {
-        let sandbox = large(60);
-        let at_page_2 = |request: &RequestInfo| if request.query == "page=2" { status(418, &[]) } else { None };
-        sandbox.tripleseat.set_faults(Some(Arc::new(at_page_2)));
-        assert_eq!(sandbox.run(&[]).0, 1);
-        let pages = sandbox.watch();
-        let (code, printed) = sandbox.run(&[&["--json"], more].concat());
+        let sandbox = account_with_leads(60);
+        let at_page_2 = |request: &RequestInfo| if request.query == "page=2" { status_fault(418, &[]) } else { None };
+        sandbox.tripleseat.set_fault_hook(Some(Arc::new(at_page_2)));
+        assert_eq!(sandbox.run_duplicates(&[]).0, 1);
+        let pages = sandbox.record_pages();
+        let (code, printed) = sandbox.run_duplicates(&[&["--json"], more].concat());
         assert_eq!(code, 0, "{printed}");
         assert_eq!(*pages.lock().expect("no panic"), ["page=1", "page=2"]);
-        assert_eq!(repeats(&printed), 29);
+        assert_eq!(printed_repeats(&printed), 29);
     }
 }
 
 #[test]
 fn retries_after_rate_limits_and_expired_tokens() {
-    let sandbox = large(60);
+    let sandbox = account_with_leads(60);
     let count = Arc::new(AtomicUsize::new(0));
-    sandbox.tripleseat.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+    sandbox.tripleseat.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
         if request.query != "page=2" {
             return None;
         }
         match count.fetch_add(1, Ordering::Relaxed) {
-            0 => status(429, &[("retry-after", "0")]),
-            1 => status(401, &[]),
-            2 => status(503, &[("retry-after", "0")]),
+            0 => status_fault(429, &[("retry-after", "0")]),
+            1 => status_fault(401, &[]),
+            2 => status_fault(503, &[("retry-after", "0")]),
             _ => None,
         }
     })));
-    let (code, printed) = sandbox.run(&["--json"]);
-    assert_eq!((code, repeats(&printed)), (0, json!(29)), "{printed}");
-    let tokens = sandbox.tripleseat.requests().iter().filter(|request| request.path.contains("token")).count();
+    let (code, printed) = sandbox.run_duplicates(&["--json"]);
+    assert_eq!((code, printed_repeats(&printed)), (0, json!(29)), "{printed}");
+    let tokens = sandbox.tripleseat.recorded_requests().iter().filter(|request| request.path.contains("token")).count();
     assert_eq!(tokens, 2, "one, and another after the 401");
 }
 
@@ -98,9 +98,9 @@ fn retries_after_rate_limits_and_expired_tokens() {
 fn second_process_cannot_use_the_same_files() {
     let directory = tempfile::tempdir().expect("a directory");
     let (state, leads) = (directory.path().join("state/a.json"), directory.path().join("leads"));
-    let open = || Work::open(&state, &leads, "a", false, Timestamp::UNIX_EPOCH);
+    let open = || ReadWork::open_or_resume(&state, &leads, "a", false, Timestamp::UNIX_EPOCH);
     let first = open().expect("opened");
-    assert!(matches!(open(), Err(OpenError::Busy)));
+    assert!(matches!(open(), Err(WorkOpenError::Busy)));
     drop(first);
     assert!(open().is_ok());
 }

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use deployer_aws::Aws;
-use deployer_cloud::{ApiError, Call, Fault, Injected};
+use deployer_cloud::{ApiError, CloudCall, CloudFault, InjectedFault};
 use serde_json::{Value, json};
 
 use crate::processes::Site;
-use crate::world::{manifest, venue};
+use crate::world::{two_venue_manifest, venue_tables};
 
 const ISOLATION: [&str; 2] = ["verify", "--isolation"];
 const OFFLINE: [&str; 3] = ["verify", "--isolation", "--offline"];
 
 fn applied_site() -> Site {
     let site = Site::new();
-    let (code, text) = site.apply();
+    let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
-    site.writes();
+    site.take_write_calls();
     site
 }
 
@@ -27,9 +27,9 @@ fn change_outside_deployer<T>(site: &Site, act: impl AsyncFnOnce(Aws) -> T) -> T
 }
 
 fn deny_operation(site: &Site, operation: &'static str) {
-    site.cloud.set_faults(Some(Arc::new(move |call: &Call| {
+    site.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
         let denied = || ApiError::new(403, "AccessDeniedException", format!("not authorized to perform {operation}"));
-        (call.operation == operation).then(|| Injected::Before(Fault::Error(denied())))
+        (call.operation == operation).then(|| InjectedFault::Before(CloudFault::Error(denied())))
     })));
 }
 
@@ -37,16 +37,16 @@ fn deny_operation(site: &Site, operation: &'static str) {
 fn offline_check_uses_the_plan() {
     let site = Site::new();
     // No credentials at all, and no server at the endpoint.
-    let mut command = site.command(&OFFLINE);
+    let mut command = site.deployer_command(&OFFLINE);
     command.env_clear().env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
     let output = command.output().expect("it starts");
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("in none of 2 pairs") && text.contains("4 credentials don't resolve here"), "{text}");
-    assert_eq!(site.cloud.calls(), []);
-    let (code, text) = site.run(&["verify", "--isolation", "a"]);
+    assert_eq!(site.cloud.recorded_calls(), []);
+    let (code, text) = site.run_deployer(&["verify", "--isolation", "a"]);
     assert_eq!(code, 2, "{text}");
-    let (code, text) = site.run(&["verify"]);
+    let (code, text) = site.run_deployer(&["verify"]);
     assert_eq!(code, 2, "{text}");
 }
 
@@ -54,21 +54,21 @@ fn offline_check_uses_the_plan() {
 #[test]
 fn values_from_programs_are_compared() {
     let site = Site::new();
-    let text = manifest("sync").replace("env:KEY_a", "cmd:echo one").replace("env:KEY_b", "cmd:printf one");
-    site.write("venues.toml", &text);
-    let (code, text) = site.run(&OFFLINE);
+    let text = two_venue_manifest("sync").replace("env:KEY_a", "cmd:echo one").replace("env:KEY_b", "cmd:printf one");
+    site.write_file("venues.toml", &text);
+    let (code, text) = site.run_deployer(&OFFLINE);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("a and b: the same tripleseat_public_key (by value)"), "{text}");
 }
 
 #[test]
 fn deployed_venues_are_isolated_and_nothing_changes() {
-    let site = applied();
-    let (code, text) = site.run(&ISOLATION);
+    let site = applied_site();
+    let (code, text) = site.run_deployer(&ISOLATION);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("in none of 2 pairs"), "{text}");
-    assert_eq!(site.writes(), Vec::<String>::new());
-    let (code, text) = site.run(&[ISOLATION.as_slice(), &["--json"]].concat());
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
+    let (code, text) = site.run_deployer(&[ISOLATION.as_slice(), &["--json"]].concat());
     assert_eq!(code, 0, "{text}");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let pair = lines.iter().find(|line| line["from"] == "a" && line["to"] == "b").expect("the pair");
@@ -88,13 +88,13 @@ fn finds_an_attached_policy() {
         ("arn:aws:iam::aws:policy/AdministratorAccess", "secret"),
         ("arn:aws:iam::123456789012:policy/extra", "secret"),
     ] {
-        let site = applied();
-        behind_our_back(&site, async |aws| {
+        let site = applied_site();
+        change_outside_deployer(&site, async |aws| {
             let document = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"secretsmanager:*","Resource":"arn:aws:secretsmanager:*:*:secret:sync/*"}}"#;
             aws.iam.create_policy().policy_name("extra").policy_document(document).send().await.expect("made");
             aws.iam.attach_role_policy().role_name("sync-a-role").policy_arn(arn).send().await.expect("attached");
         });
-        let (code, text) = site.run(&ISOLATION);
+        let (code, text) = site.run_deployer(&ISOLATION);
         assert_eq!(code, 1, "{text}");
         assert!(text.contains(&format!("a can reach the {reached} of b:")) && text.contains(arn), "{text}");
         assert!(!text.contains("b can reach"), "{text}");
@@ -104,14 +104,14 @@ fn finds_an_attached_policy() {
 #[test]
 fn finds_a_permission_for_another_rule() {
     for qualifier in [Some("live"), None] {
-        let site = applied();
-        behind_our_back(&site, async |aws| {
+        let site = applied_site();
+        change_outside_deployer(&site, async |aws| {
             let rule = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
             let add = aws.lambda.add_permission().function_name("sync-b").statement_id("other").source_arn(rule);
             let add = add.action("lambda:InvokeFunction").principal("events.amazonaws.com");
             add.set_qualifier(qualifier.map(str::to_owned)).send().await.expect("added");
         });
-        let (code, text) = site.run(&ISOLATION);
+        let (code, text) = site.run_deployer(&ISOLATION);
         assert_eq!(code, 1, "{text}");
         assert!(text.contains("a can reach the function (through its own rule) of b"), "{text}");
     }
@@ -120,8 +120,8 @@ fn finds_a_permission_for_another_rule() {
 /// The deployed functions count, not what the manifest says about them.
 #[test]
 fn finds_a_function_with_another_venues_flag() {
-    let site = applied();
-    behind_our_back(&site, async |aws| {
+    let site = applied_site();
+    change_outside_deployer(&site, async |aws| {
         let found = aws.lambda.get_function_configuration().function_name("sync-b").send().await.expect("there");
         let mut variables = found.environment().and_then(|found| found.variables()).expect("variables").clone();
         variables.insert("HUBSPOT_FLAG_PROPERTY".to_owned(), "tripleseat_sync__a".to_owned());
@@ -132,49 +132,49 @@ fn finds_a_function_with_another_venues_flag() {
         let alias = aws.lambda.update_alias().function_name("sync-b").name("live");
         alias.function_version(version.version().expect("a number")).send().await.expect("moved");
     });
-    let (code, text) = site.run(&ISOLATION);
+    let (code, text) = site.run_deployer(&ISOLATION);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("a and b: the same flag property, tripleseat_sync__a"), "{text}");
 }
 
 #[test]
 fn stored_values_take_precedence_over_references() {
-    let site = applied();
-    behind_our_back(&site, async |aws| {
+    let site = applied_site();
+    change_outside_deployer(&site, async |aws| {
         let value = json!({ "HUBSPOT_TOKEN": "token-of-b", "TRIPLESEAT_PUBLIC_KEY": "key-of-a" }).to_string();
         aws.secrets.put_secret_value().secret_id("sync/b").secret_string(value).send().await.expect("written");
     });
-    let (code, text) = site.run(&ISOLATION);
+    let (code, text) = site.run_deployer(&ISOLATION);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("the same tripleseat_public_key (by value)") && !text.contains("key-of-a"), "{text}");
-    deny(&site, "GetSecretValue");
-    let (code, text) = site.run(&ISOLATION);
+    deny_operation(&site, "GetSecretValue");
+    let (code, text) = site.run_deployer(&ISOLATION);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("the credentials of b were compared only by their references in the manifest"), "{text}");
 }
 
 #[test]
 fn unreadable_policies_are_reported_and_fail_the_check() {
-    let site = applied();
+    let site = applied_site();
     for operation in ["GetPolicy", "GetResourcePolicy"] {
-        deny(&site, operation);
-        let (code, text) = site.run(&ISOLATION);
+        deny_operation(&site, operation);
+        let (code, text) = site.run_deployer(&ISOLATION);
         assert_eq!(code, 3, "{text}");
         assert!(text.contains("unknown:") && text.contains("could not read"), "{text}");
     }
-    deny(&site, "SimulatePrincipalPolicy");
-    let (code, text) = site.run(&ISOLATION);
+    deny_operation(&site, "SimulatePrincipalPolicy");
+    let (code, text) = site.run_deployer(&ISOLATION);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("the credentials lack iam:SimulatePrincipalPolicy"), "{text}");
 }
 
 #[test]
 fn undeployed_venue_is_unknown() {
-    let site = applied();
-    site.write("venues.toml", &(manifest("sync") + &venue("c", "")));
-    let (code, text) = site.run(&ISOLATION);
+    let site = applied_site();
+    site.write_file("venues.toml", &(two_venue_manifest("sync") + &venue_tables("c", "")));
+    let (code, text) = site.run_deployer(&ISOLATION);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("c's role is not created yet") && text.contains("--offline"), "{text}");
-    let (code, text) = site.run(&OFFLINE);
+    let (code, text) = site.run_deployer(&OFFLINE);
     assert_eq!(code, 0, "{text}");
 }

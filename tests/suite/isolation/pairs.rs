@@ -1,50 +1,57 @@
 //! Every pair of venues, as planned and with changes that break the isolation.
 
 use deployer::render::isolation_text;
-use deployer_core::desired::{Desired, Scope, desired};
-use deployer_core::isolation::planned::{Credentials, subjects};
-use deployer_core::isolation::{Credential, PairState, Reach, Report, Simulated, Subject, Verdict, judge, policies};
+use deployer_core::desired::{Desired, Scope, derive_desired};
+use deployer_core::isolation::planned::{CredentialsByVenue, planned_subjects};
+use deployer_core::isolation::{
+    ComparedCredential, IsolationReport, PairState, Reach, RequestVerdict, SimulationResults, VenueSubject,
+    judge_pairs, parse_policies,
+};
 use deployer_core::manifest::{self, Manifest};
 use serde_json::json;
 
-use crate::world::venue;
+use crate::world::venue_tables;
 
 fn planned_venues(venues: &[&str]) -> (Manifest, Desired) {
-    let tables: String = venues.iter().map(|name| venue(name, "")).collect();
+    let tables: String = venues.iter().map(|name| venue_tables(name, "")).collect();
     let text = format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n{tables}");
-    let manifest = manifest::parse(&text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}")).manifest;
+    let manifest = manifest::parse_manifest(&text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}")).manifest;
     let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
-    let desired = desired(&manifest, &scope, |_| String::new());
+    let desired = derive_desired(&manifest, &scope, |_| String::new());
     (manifest, desired)
 }
 
 /// Credentials with these values.
-fn credentials_with_values(of: &[(&str, &str, u8)]) -> Credentials {
-    let mut all = Credentials::new();
+fn credentials_with_values(of: &[(&str, &str, u8)]) -> CredentialsByVenue {
+    let mut all = CredentialsByVenue::new();
     for (venue, key, value) in of {
-        let credential = Credential { reference: format!("cmd:{venue}"), digest: Some([*value; 32]) };
+        let credential = ComparedCredential { reference: format!("cmd:{venue}"), digest: Some([*value; 32]) };
         all.entry((*venue).to_owned()).or_default().insert((*key).to_owned(), credential);
     }
     all
 }
 
-fn judge_planned(venues: &[&str], credentials: &Credentials, change: impl Fn(&mut [Subject])) -> Report {
-    let (manifest, desired) = planned(venues);
-    let mut subjects = subjects(&manifest, &desired, credentials);
+fn judge_planned(
+    venues: &[&str],
+    credentials: &CredentialsByVenue,
+    change: impl Fn(&mut [VenueSubject]),
+) -> IsolationReport {
+    let (manifest, desired) = planned_venues(venues);
+    let mut subjects = planned_subjects(&manifest, &desired, credentials);
     change(&mut subjects);
-    judge(&subjects, &Simulated::default(), Vec::new())
+    judge_pairs(&subjects, &SimulationResults::default(), Vec::new())
 }
 
-fn state_of(report: &Report, from: &str, to: &str) -> PairState {
+fn state_of(report: &IsolationReport, from: &str, to: &str) -> PairState {
     report.pairs.iter().find(|pair| pair.from == from && pair.to == to).expect("the pair").state
 }
 
 /// What is allowed, and for which pair.
-fn allowed_requests(report: &Report) -> Vec<(String, String, Reach)> {
+fn allowed_requests(report: &IsolationReport) -> Vec<(String, String, Reach)> {
     let mut open: Vec<_> = report
-        .of_two()
+        .distinct_pairs()
         .flat_map(|pair| pair.checks.iter().map(move |check| (pair, check)))
-        .filter(|(_, check)| check.verdict == Verdict::Allowed)
+        .filter(|(_, check)| check.verdict == RequestVerdict::Allowed)
         .map(|(pair, check)| (pair.from.clone(), pair.to.clone(), check.reach))
         .collect();
     open.dedup();
@@ -57,13 +64,13 @@ fn request_between(from: &str, to: &str, reach: Reach) -> (String, String, Reach
 
 #[test]
 fn planned_venues_are_isolated_and_can_do_their_work() {
-    let report = judged(&["a", "b", "c"], &Credentials::new(), |_| ());
+    let report = judge_planned(&["a", "b", "c"], &CredentialsByVenue::new(), |_| ());
     for one in &report.pairs {
         let expected = if one.from == one.to { PairState::Own } else { PairState::Isolated };
         assert_eq!(one.state, expected, "{one:?}");
         assert!(one.checks.iter().all(|check| !check.reason.is_empty()));
     }
-    assert!(!report.is_open() && !report.is_untold());
+    assert!(!report.is_open() && !report.has_unknowns());
     insta::assert_snapshot!(anstream::adapter::strip_str(&isolation_text(&report, "as planned")));
 }
 
@@ -71,19 +78,19 @@ fn planned_venues_are_isolated_and_can_do_their_work() {
 fn finds_a_widened_role() {
     let wide =
         json!({ "Statement": { "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" } });
-    let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
-        subjects[0].role.as_mut().expect("read").extend(policies("more", &wide).expect("a policy"));
+    let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
+        subjects[0].role.as_mut().expect("read").extend(parse_policies("more", &wide).expect("a policy"));
     });
-    assert_eq!(open(&report), [pair("a", "b", Reach::Secret)]);
-    assert_eq!((state(&report, "a", "b"), state(&report, "b", "a")), (PairState::Open, PairState::Isolated));
+    assert_eq!(allowed_requests(&report), [request_between("a", "b", Reach::Secret)]);
+    assert_eq!((state_of(&report, "a", "b"), state_of(&report, "b", "a")), (PairState::Open, PairState::Isolated));
     let text = isolation_text(&report, "as planned");
     assert!(text.contains("a can reach the secret of b") && text.contains("more, statement 1"), "{text}");
 }
 
 #[test]
 fn role_without_permissions_proves_nothing() {
-    let report = judged(&["a", "b"], &Credentials::new(), |subjects| subjects[0].role = Ok(Vec::new()));
-    assert_eq!(state(&report, "a", "a"), PairState::OwnDenied);
+    let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| subjects[0].role = Ok(Vec::new()));
+    assert_eq!(state_of(&report, "a", "a"), PairState::OwnDenied);
     assert!(report.is_open());
 }
 
@@ -95,79 +102,90 @@ fn finds_a_function_that_another_rule_may_invoke() {
         (json!({ "ArnLike": { "AWS:SourceArn": "arn:aws:events:us-east-1:123456789012:rule/sync-b-*" } }), false),
         (json!({ "StringEquals": { "AWS:SourceAccount": "999999999999" } }), false),
     ] {
-        let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
+        let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
             let function = subjects[1].function_arn.clone();
             let statement = json!({ "Statement": [{
                 "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" },
                 "Action": "lambda:InvokeFunction", "Resource": format!("{function}:live"), "Condition": condition,
             }] });
-            let more = policies("more", &statement).expect("a policy");
+            let more = parse_policies("more", &statement).expect("a policy");
             subjects[1].function_policy.as_mut().expect("read").extend(more);
         });
-        let expected = if found { vec![pair("a", "b", Reach::Rule)] } else { Vec::new() };
-        assert_eq!(open(&report), expected, "{condition}");
+        let expected = if found { vec![request_between("a", "b", Reach::Rule)] } else { Vec::new() };
+        assert_eq!(allowed_requests(&report), expected, "{condition}");
     }
 }
 
 #[test]
 fn finds_a_role_that_another_may_assume() {
-    let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
+    let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
         let statement =
             json!({ "Effect": "Allow", "Principal": { "AWS": subjects[0].role_arn }, "Action": "sts:AssumeRole" });
-        subjects[1].trust = policies("trust", &json!({ "Statement": statement }));
-        subjects[0].secret_policy = policies(
+        subjects[1].trust = parse_policies("trust", &json!({ "Statement": statement }));
+        subjects[0].secret_policy = parse_policies(
             "policy",
             &json!({ "Statement": { "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" } }),
         );
     });
-    assert_eq!(open(&report), [pair("a", "b", Reach::Role), pair("b", "a", Reach::Secret)]);
+    assert_eq!(
+        allowed_requests(&report),
+        [request_between("a", "b", Reach::Role), request_between("b", "a", Reach::Secret)]
+    );
 }
 
 #[test]
 fn unreadable_policy_is_neither_isolated_nor_open() {
-    let report = judged(&["a", "b", "c"], &Credentials::new(), |subjects| {
+    let report = judge_planned(&["a", "b", "c"], &CredentialsByVenue::new(), |subjects| {
         subjects[1].function_policy = Err("could not read it".to_owned());
     });
-    assert_eq!(state(&report, "a", "b"), PairState::Untold);
-    assert_eq!((state(&report, "b", "a"), state(&report, "a", "c")), (PairState::Isolated, PairState::Isolated));
-    assert!(report.is_untold() && !report.is_open());
+    assert_eq!(state_of(&report, "a", "b"), PairState::Untold);
+    assert_eq!((state_of(&report, "b", "a"), state_of(&report, "a", "c")), (PairState::Isolated, PairState::Isolated));
+    assert!(report.has_unknowns() && !report.is_open());
 }
 
 #[test]
 fn finds_shared_credentials_by_value() {
     const KEY: &str = "TRIPLESEAT_PUBLIC_KEY";
-    let report = judged(&["a", "b", "c"], &credentials(&[("a", KEY, 1), ("b", KEY, 1), ("c", KEY, 2)]), |_| ());
-    let states = [("a", "b"), ("b", "a"), ("a", "c"), ("c", "b")].map(|(from, to)| state(&report, from, to));
+    let report = judge_planned(
+        &["a", "b", "c"],
+        &credentials_with_values(&[("a", KEY, 1), ("b", KEY, 1), ("c", KEY, 2)]),
+        |_| (),
+    );
+    let states = [("a", "b"), ("b", "a"), ("a", "c"), ("c", "b")].map(|(from, to)| state_of(&report, from, to));
     assert_eq!(states, [PairState::Open, PairState::Open, PairState::Isolated, PairState::Isolated]);
 
     // Two venues in one account are distinguished by their locations.
-    let at = |location_id| sync_config::config::Destination::Tripleseat {
+    let at = |location_id| sync_config::config::DestinationConfig::Tripleseat {
         location_id,
         lead_form_id: None,
         site_id: Some(7),
     };
     let houses = |second| {
-        judged(&["a", "b"], &credentials(&[("a", KEY, 1), ("b", KEY, 1)]), move |subjects| {
+        judge_planned(&["a", "b"], &credentials_with_values(&[("a", KEY, 1), ("b", KEY, 1)]), move |subjects| {
             subjects[0].holdings.as_mut().expect("read").destination = at(Some(1));
             subjects[1].holdings.as_mut().expect("read").destination = at(second);
         })
     };
-    assert_eq!(state(&houses(Some(2)), "a", "b"), PairState::Isolated);
+    assert_eq!(state_of(&houses(Some(2)), "a", "b"), PairState::Isolated);
     let text = isolation_text(&houses(Some(2)), "as planned");
     assert_eq!(text.matches("each venue has its own location").count(), 2, "the key and the site: {text}");
-    assert_eq!(state(&houses(Some(1)), "a", "b"), PairState::Open);
-    assert_eq!(state(&houses(None), "a", "b"), PairState::Open);
+    assert_eq!(state_of(&houses(Some(1)), "a", "b"), PairState::Open);
+    assert_eq!(state_of(&houses(None), "a", "b"), PairState::Open);
 
     // One app for several venues is allowed but reported.
-    let report = judged(&["a", "b"], &credentials(&[("a", "HUBSPOT_TOKEN", 1), ("b", "HUBSPOT_TOKEN", 1)]), |_| ());
-    assert_eq!(state(&report, "a", "b"), PairState::Isolated);
+    let report = judge_planned(
+        &["a", "b"],
+        &credentials_with_values(&[("a", "HUBSPOT_TOKEN", 1), ("b", "HUBSPOT_TOKEN", 1)]),
+        |_| (),
+    );
+    assert_eq!(state_of(&report, "a", "b"), PairState::Isolated);
     assert!(isolation_text(&report, "as planned").contains("the same hubspot_token (by value): allowed"));
 }
 
 #[test]
 fn finds_shared_flags_secrets_and_destinations() {
-    let shared = |change: fn(&mut deployer_core::isolation::Holdings)| {
-        let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
+    let shared = |change: fn(&mut deployer_core::isolation::VenueHoldings)| {
+        let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
             for subject in subjects {
                 change(subject.holdings.as_mut().expect("read"));
             }
@@ -183,21 +201,24 @@ fn finds_shared_flags_secrets_and_destinations() {
         shared(|holdings| holdings.secret_arn = Some("arn".to_owned())),
         (PairState::Open, vec!["secret".to_owned()])
     );
-    let one = |holdings: &mut deployer_core::isolation::Holdings| {
-        holdings.destination =
-            sync_config::config::Destination::Tripleseat { location_id: Some(1), lead_form_id: None, site_id: None };
+    let one = |holdings: &mut deployer_core::isolation::VenueHoldings| {
+        holdings.destination = sync_config::config::DestinationConfig::Tripleseat {
+            location_id: Some(1),
+            lead_form_id: None,
+            site_id: None,
+        };
     };
     assert_eq!(shared(one), (PairState::Open, vec!["destination".to_owned()]));
 }
 
 #[test]
 fn finds_a_function_that_uses_another_venues_secret() {
-    let report = judged(&["a", "b"], &Credentials::new(), |subjects| {
+    let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
         let (a, b) = (subjects[0].secret_arn.clone().ok(), subjects[1].secret_arn.clone().ok());
         subjects[0].holdings.as_mut().expect("read").secret_arn = b;
         subjects[1].holdings.as_mut().expect("read").secret_arn = a;
     });
-    assert!(report.of_two().all(|pair| pair.state == PairState::Open));
+    assert!(report.distinct_pairs().all(|pair| pair.state == PairState::Open));
     let text = isolation_text(&report, "as planned");
     for words in ["the function of a uses the secret of b", "the function of b uses the secret of a"] {
         assert_eq!(text.matches(words).count(), 1, "{text}");
@@ -208,21 +229,21 @@ fn finds_a_function_that_uses_another_venues_secret() {
 fn with_many_venues_shows_only_open_pairs() {
     let names: Vec<String> = (0..50).map(|number| format!("venue_{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let report = judged(&names, &Credentials::new(), |_| ());
-    assert_eq!(report.of_two().count(), 2450);
+    let report = judge_planned(&names, &CredentialsByVenue::new(), |_| ());
+    assert_eq!(report.distinct_pairs().count(), 2450);
     let text = isolation_text(&report, "as planned");
     assert!(text.lines().count() < 10 && text.contains("in none of 2450 pairs"), "{text}");
     // What all venues share, and what one may do to all, is reported once.
     let all: Vec<_> = names.iter().map(|name| (*name, "HUBSPOT_TOKEN", 1)).collect();
-    let report = judged(&names, &credentials(&all), |subjects| {
+    let report = judge_planned(&names, &credentials_with_values(&all), |subjects| {
         let wide = json!({ "Statement": { "Effect": "Allow", "Action": "lambda:*", "Resource": "*" } });
-        subjects[7].role.as_mut().expect("read").extend(policies("more", &wide).expect("a policy"));
+        subjects[7].role.as_mut().expect("read").extend(parse_policies("more", &wide).expect("a policy"));
     });
     let text = isolation_text(&report, "as planned");
     assert!(text.contains("venue_9 and 40 more: the same hubspot_token (by value): allowed"), "{text}");
     assert!(text.contains("venue_7 can reach the function of venue_0, venue_1"), "{text}");
     assert!(text.contains("49 of 2450 pairs are open") && text.lines().count() < 12, "{text}");
-    let report = judged(&names, &Credentials::new(), |subjects| {
+    let report = judge_planned(&names, &CredentialsByVenue::new(), |subjects| {
         subjects[3].holdings.as_mut().expect("read").flag_property = "tripleseat_sync__venue_4".to_owned();
     });
     let text = isolation_text(&report, "as planned");

@@ -1,7 +1,9 @@
 //! Policy evaluation by IAM's rules.
 
-use deployer_core::isolation::policy::{Decision, Policy, Principal, Request, decide, decide_assumption};
-use deployer_core::isolation::{Context, Holds, glob, is_action, is_resource};
+use deployer_core::isolation::policy::{
+    Policy, PolicyDecision, PolicyRequest, RequestPrincipal, decide_assumption, decide_request,
+};
+use deployer_core::isolation::{Certainty, RequestContext, action_matches, glob_matches, resource_matches};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -9,34 +11,34 @@ const ROLE: &str = "arn:aws:iam::123456789012:role/deployer/sync/sync-a-role";
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:sync/a-Xy7Zq2";
 
 fn parsed_policy(statements: Value) -> Policy {
-    Policy::parse("p", &json!({ "Version": "2012-10-17", "Statement": statements })).expect("a policy")
+    Policy::parse_document("p", &json!({ "Version": "2012-10-17", "Statement": statements })).expect("a policy")
 }
 
-fn decide_for_role(statements: Value, action: &str, resource: &str) -> Decision {
-    let context = Context::from([("aws:sourcearn", None), ("aws:principalarn", Some(ROLE.to_owned()))]);
-    let request = Request { principal: Principal::Role(ROLE), action, resource, context: &context };
-    decide(&[policy(statements)], &[], &request)
+fn decide_for_role(statements: Value, action: &str, resource: &str) -> PolicyDecision {
+    let context = RequestContext::from([("aws:sourcearn", None), ("aws:principalarn", Some(ROLE.to_owned()))]);
+    let request = PolicyRequest { principal: RequestPrincipal::Role(ROLE), action, resource, context: &context };
+    decide_request(&[parsed_policy(statements)], &[], &request)
 }
 
 fn allows_secret_read(statement: Value) -> bool {
-    of_role(statement, "secretsmanager:GetSecretValue", SECRET).is_allowed()
+    decide_for_role(statement, "secretsmanager:GetSecretValue", SECRET).is_allowed()
 }
 
 #[test]
 fn elements_may_be_single_listed_or_negated() {
     let all = |action: Value, resource: Value| json!({ "Effect": "Allow", "Action": action, "Resource": resource });
-    assert!(allows(all(json!("secretsmanager:GetSecretValue"), json!(SECRET))));
+    assert!(allows_secret_read(all(json!("secretsmanager:GetSecretValue"), json!(SECRET))));
     assert!(
-        allows(json!([all(json!(["s3:*", "SecretsManager:get*"]), json!(["x", "*"]))])),
+        allows_secret_read(json!([all(json!(["s3:*", "SecretsManager:get*"]), json!(["x", "*"]))])),
         "actions are case-insensitive"
     );
     assert!(
-        !allows(all(json!("secretsmanager:GetSecretValue"), json!(SECRET.to_uppercase()))),
+        !allows_secret_read(all(json!("secretsmanager:GetSecretValue"), json!(SECRET.to_uppercase()))),
         "resources are case-sensitive"
     );
-    assert!(!allows(all(json!("secretsmanager:PutSecretValue"), json!("*"))));
+    assert!(!allows_secret_read(all(json!("secretsmanager:PutSecretValue"), json!("*"))));
     let turned = |action: &str, resource: &str| {
-        allows(json!({ "Effect": "Allow", "NotAction": action, "NotResource": resource }))
+        allows_secret_read(json!({ "Effect": "Allow", "NotAction": action, "NotResource": resource }))
     };
     assert!(turned("s3:*", "arn:aws:s3:::b"));
     assert!(!turned("secretsmanager:*", "arn:aws:s3:::b") && !turned("s3:*", SECRET));
@@ -47,20 +49,21 @@ fn explicit_deny_wins_and_default_is_deny() {
     let allow = json!({ "Sid": "Open", "Effect": "Allow", "Action": "*", "Resource": "*" });
     let deny = json!({ "Sid": "Closed", "Effect": "Deny", "Action": "secretsmanager:*", "Resource": SECRET });
     assert_eq!(
-        of_role(json!([allow, deny]), "secretsmanager:GetSecretValue", SECRET),
-        Decision::DeniedBy("p, statement Closed".to_owned())
+        decide_for_role(json!([allow, deny]), "secretsmanager:GetSecretValue", SECRET),
+        PolicyDecision::DeniedBy("p, statement Closed".to_owned())
     );
     assert_eq!(
-        of_role(json!([allow, deny]), "s3:GetObject", "arn:aws:s3:::b/k"),
-        Decision::Allowed("p, statement Open".to_owned())
+        decide_for_role(json!([allow, deny]), "s3:GetObject", "arn:aws:s3:::b/k"),
+        PolicyDecision::Allowed("p, statement Open".to_owned())
     );
-    assert_eq!(of_role(json!([]), "s3:GetObject", "*"), Decision::NotAllowed);
+    assert_eq!(decide_for_role(json!([]), "s3:GetObject", "*"), PolicyDecision::NotAllowed);
 }
 
 #[test]
 fn all_conditions_must_hold() {
-    let on =
-        |condition: Value| allows(json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition }));
+    let on = |condition: Value| {
+        allows_secret_read(json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition }))
+    };
     assert!(on(json!({ "ArnLike": { "aws:PrincipalArn": ["x", "arn:aws:iam::*:role/deployer/*"] } })));
     assert!(!on(json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:user/*" } })));
     assert!(!on(json!({ "StringEquals": { "AWS:SourceArn": "x" } })), "the request has no such key");
@@ -91,19 +94,23 @@ fn unknowns_are_treated_conservatively() {
             statement[key] = value.clone();
             statement
         };
-        assert!(allows(with("Allow")), "{value}");
-        assert!(allows(json!([open, with("Deny")])), "{value}");
+        assert!(allows_secret_read(with("Allow")), "{value}");
+        assert!(allows_secret_read(json!([open, with("Deny")])), "{value}");
     }
 }
 
 #[test]
 fn resource_policies_may_allow_too() {
-    let context = Context::new();
-    let request =
-        Request { principal: Principal::Role(ROLE), action: "lambda:InvokeFunction", resource: "f", context: &context };
+    let context = RequestContext::new();
+    let request = PolicyRequest {
+        principal: RequestPrincipal::Role(ROLE),
+        action: "lambda:InvokeFunction",
+        resource: "f",
+        context: &context,
+    };
     let by = |principal: Value| {
         let statement = json!({ "Effect": "Allow", "Principal": principal, "Action": "lambda:*", "Resource": "*" });
-        decide(&[], &[policy(statement)], &request).is_allowed()
+        decide_request(&[], &[parsed_policy(statement)], &request).is_allowed()
     };
     for principal in [json!("*"), json!({ "AWS": "*" }), json!({ "AWS": ["x", ROLE] })] {
         assert!(by(principal.clone()), "{principal}");
@@ -121,12 +128,16 @@ fn resource_policies_may_allow_too() {
 
 #[test]
 fn trust_policy_decides_who_may_assume_a_role() {
-    let context = Context::new();
-    let request =
-        Request { principal: Principal::Role(ROLE), action: "sts:AssumeRole", resource: "r", context: &context };
+    let context = RequestContext::new();
+    let request = PolicyRequest {
+        principal: RequestPrincipal::Role(ROLE),
+        action: "sts:AssumeRole",
+        resource: "r",
+        context: &context,
+    };
     let trusts = |own: Value, principal: Value| {
         let trust = json!({ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole" });
-        decide_assumption(&[policy(own)], &[policy(trust)], &request).is_allowed()
+        decide_assumption(&[parsed_policy(own)], &[parsed_policy(trust)], &request).is_allowed()
     };
     let may = json!({ "Effect": "Allow", "Action": "sts:*", "Resource": "*" });
     let root = json!({ "AWS": "arn:aws:iam::123456789012:root" });
@@ -150,34 +161,36 @@ fn invalid_policy_is_an_error_and_not_an_empty_policy() {
         json!({ "Statement": [{ "Effect": "Allow", "Resource": "*" }] }),
         json!({ "Statement": [{ "Effect": "Allow", "Action": 7, "Resource": "*" }] }),
     ] {
-        assert!(Policy::parse("p", &document).is_err(), "{document}");
+        assert!(Policy::parse_document("p", &document).is_err(), "{document}");
     }
 }
 
 #[test]
 fn stars_do_not_cross_arn_parts() {
     assert_eq!(
-        is_resource(
+        resource_matches(
             "arn:aws:logs:*:*:log-group:/aws/lambda/a:*",
             "arn:aws:logs:r:1:log-group:/aws/lambda/a:log-stream:x"
         ),
-        Holds::Yes
+        Certainty::Yes
     );
-    assert_eq!(is_resource("arn:aws:*:secret:x", "arn:aws:secretsmanager:r:1:secret:x"), Holds::Maybe);
-    assert_eq!(is_resource("arn:aws:logs:r:1:log-group:a:*", "arn:aws:logs:r:1:log-group:ab:x"), Holds::No);
+    assert_eq!(resource_matches("arn:aws:*:secret:x", "arn:aws:secretsmanager:r:1:secret:x"), Certainty::Maybe);
+    assert_eq!(resource_matches("arn:aws:logs:r:1:log-group:a:*", "arn:aws:logs:r:1:log-group:ab:x"), Certainty::No);
     // Exactly the six characters that Secrets Manager adds.
     let own = "arn:aws:secretsmanager:r:1:secret:sync/a-??????";
-    assert_eq!(is_resource(own, "arn:aws:secretsmanager:r:1:secret:sync/a-Xy7Zq2"), Holds::Yes);
-    assert_eq!(is_resource(own, "arn:aws:secretsmanager:r:1:secret:sync/a-longer-Xy7Zq2"), Holds::No);
+    assert_eq!(resource_matches(own, "arn:aws:secretsmanager:r:1:secret:sync/a-Xy7Zq2"), Certainty::Yes);
+    assert_eq!(resource_matches(own, "arn:aws:secretsmanager:r:1:secret:sync/a-longer-Xy7Zq2"), Certainty::No);
 }
 
 /// The definition of `*` and `?`, slow but obviously correct.
 fn matches_by_definition(pattern: &[char], text: &[char]) -> bool {
     match (pattern, text) {
         ([], []) => true,
-        (['*', rest @ ..], _) => plainly(rest, text) || (!text.is_empty() && plainly(pattern, &text[1..])),
-        (['?', rest @ ..], [_, text @ ..]) => plainly(rest, text),
-        ([letter, rest @ ..], [other, text @ ..]) => letter == other && plainly(rest, text),
+        (['*', rest @ ..], _) => {
+            matches_by_definition(rest, text) || (!text.is_empty() && matches_by_definition(pattern, &text[1..]))
+        }
+        (['?', rest @ ..], [_, text @ ..]) => matches_by_definition(rest, text),
+        ([letter, rest @ ..], [other, text @ ..]) => letter == other && matches_by_definition(rest, text),
         _ => false,
     }
 }
@@ -212,21 +225,21 @@ proptest! {
     #[test]
     fn glob_matches_its_definition(pattern in "[ab*?]{0,8}", text in "[ab]{0,10}") {
         let chars = |text: &str| text.chars().collect::<Vec<_>>();
-        prop_assert_eq!(glob(&pattern, &text), plainly(&chars(&pattern), &chars(&text)));
-        prop_assert_eq!(is_action(&pattern.to_uppercase(), &text), glob(&pattern, &text));
+        prop_assert_eq!(glob_matches(&pattern, &text), matches_by_definition(&chars(&pattern), &chars(&text)));
+        prop_assert_eq!(action_matches(&pattern.to_uppercase(), &text), glob_matches(&pattern, &text));
     }
 
     /// Adding a deny never allows anything, and adding an allow never denies anything.
     #[test]
     fn adding_statements_is_monotonic(
-        statements in proptest::collection::vec(statement(), 0..5), more in statement(),
+        statements in proptest::collection::vec(arbitrary_statement(), 0..5), more in arbitrary_statement(),
         action in proptest::sample::select(vec!["s:Gets", "t:Put", "u:X"]),
         resource in proptest::sample::select(vec!["arn:a:s:r:1:x", "arn:a:s:r:1:y", "b"]),
     ) {
-        let before = of_role(json!(statements), action, resource).is_allowed();
+        let before = decide_for_role(json!(statements), action, resource).is_allowed();
         let mut with = statements.clone();
         with.push(more.clone());
-        let after = of_role(json!(with), action, resource).is_allowed();
+        let after = decide_for_role(json!(with), action, resource).is_allowed();
         if more["Effect"] == "Deny" {
             prop_assert!(before || !after, "{more} allows {action} on {resource}");
         } else {
@@ -234,6 +247,6 @@ proptest! {
         }
         let mut turned = with.clone();
         turned.reverse();
-        prop_assert_eq!(of_role(json!(turned), action, resource).is_allowed(), after, "the order makes no difference");
+        prop_assert_eq!(decide_for_role(json!(turned), action, resource).is_allowed(), after, "the order makes no difference");
     }
 }

@@ -8,8 +8,8 @@ mod schedule;
 mod schema;
 mod secrets;
 
-use deployer_core::manifest::{self, Architecture, Loaded, ManifestErrors, SecretRef, Status};
-use sync_config::config::{Destination, OnAmbiguous};
+use deployer_core::manifest::{self, Architecture, LoadedManifest, ManifestErrors, SecretRef, Status};
+use sync_config::config::{DestinationConfig, OnAmbiguous};
 
 const HEAD: &str = r#"[deployment]
 name = "venue-sync"
@@ -18,7 +18,7 @@ region = "us-east-1"
 
 /// A manifest with one valid venue, whose table has `keys`, followed by `more`.
 fn manifest_with(keys: &str, more: &str) -> String {
-    format!("{HEAD}\n{}\n{more}", venue("venue-a", keys))
+    format!("{HEAD}\n{}\n{more}", venue_table("venue-a", keys))
 }
 
 /// A valid venue with its own credentials.
@@ -38,24 +38,24 @@ kind = "tripleseat"
 }
 
 fn parse_errors(text: &str) -> ManifestErrors {
-    match manifest::parse(text, "venues.toml") {
+    match manifest::parse_manifest(text, "venues.toml") {
         Ok(loaded) => panic!("accepted: {:?}", loaded.manifest),
         Err(errors) => errors,
     }
 }
 
-fn parse_accepted(text: &str) -> Loaded {
-    manifest::parse(text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}"))
+fn parse_accepted(text: &str) -> LoadedManifest {
+    manifest::parse_manifest(text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// The codes of all mistakes, in the order of the file.
 fn error_codes(text: &str) -> Vec<&'static str> {
-    errors(text).findings().iter().map(|finding| finding.code).collect()
+    parse_errors(text).list_findings().iter().map(|finding| finding.code).collect()
 }
 
 #[test]
 fn repository_manifest_is_valid_and_has_every_status() {
-    let own = manifest::load(concat!(env!("CARGO_MANIFEST_DIR"), "/venues.toml")).unwrap();
+    let own = manifest::load_manifest(concat!(env!("CARGO_MANIFEST_DIR"), "/venues.toml")).unwrap();
     let venues: Vec<_> =
         own.manifest.venues.iter().map(|v| (v.name.as_str(), v.display_name.as_str(), v.status)).collect();
     assert_eq!(
@@ -70,19 +70,19 @@ fn repository_manifest_is_valid_and_has_every_status() {
     let env = |(_, reference): &(String, SecretRef)| matches!(reference, SecretRef::Env(_));
     assert!(own.manifest.venues.iter().flat_map(|venue| &venue.secrets).all(env));
     assert!(own.advice.is_empty(), "{:?}", own.advice);
-    assert!(own.place_of("venue-b").unwrap().contains("venues.toml:"));
+    assert!(own.venue_place("venue-b").unwrap().contains("venues.toml:"));
 }
 
 #[test]
 fn template_is_valid_with_any_name_and_region() {
     let text = manifest::init_template("group-sync", "eu-west-1");
-    let loaded = accepted(&text);
+    let loaded = parse_accepted(&text);
     assert!(loaded.advice.is_empty(), "{:?}", loaded.advice);
     assert_eq!(
         (loaded.manifest.deployment.name.as_str(), loaded.manifest.deployment.region.as_str()),
         ("group-sync", "eu-west-1")
     );
-    accepted(manifest::TEMPLATE);
+    parse_accepted(manifest::TEMPLATE);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn venue_values_override_defaults_and_built_in_values() {
         "schedule = \"cron(0  8 ? * mon-fri *)\"\narchitecture = \"arm64\"",
         "[defaults]\ntimeout = \"1m30s\"\nschedule = \"rate(1 hour)\"\non_ambiguous = \"resend\"\n[hubspot]\nbase_uri = \"http://127.0.0.1:8080/\"",
     );
-    let loaded = accepted(&text);
+    let loaded = parse_accepted(&text);
     let venue = &loaded.manifest.venues[0];
     assert_eq!(venue.schedule.expression, "cron(0 8 ? * MON-FRI *)");
     assert_eq!(venue.schedule.interval_s, Some(86_400));
@@ -101,7 +101,7 @@ fn venue_values_override_defaults_and_built_in_values() {
     assert_eq!((venue.memory_mb, venue.log_retention_days), (128, 30));
     assert_eq!(venue.flag_property, "tripleseat_sync__venue_a");
     assert_eq!(venue.tripleseat_base_uri.as_deref(), Some("https://api.tripleseat.com"));
-    assert_eq!(venue.destination, Destination::default());
+    assert_eq!(venue.destination, DestinationConfig::default());
     let keys: Vec<&str> = venue.secrets.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["HUBSPOT_TOKEN", "TRIPLESEAT_PUBLIC_KEY"]);
     assert_eq!(loaded.manifest.hubspot.base_uri, "http://127.0.0.1:8080");
@@ -110,8 +110,8 @@ fn venue_values_override_defaults_and_built_in_values() {
 #[test]
 fn venues_and_fields_keep_file_order() {
     let fields = "[venues.venue-a.fields]\nphone_number = \"phone\"\ncompany = \"{company|none}\"\nadditional_information = \"=x\"";
-    let text = format!("{HEAD}{}{}{fields}", venue("zoo", ""), venue("venue-a", ""));
-    let loaded = accepted(&text);
+    let text = format!("{HEAD}{}{}{fields}", venue_table("zoo", ""), venue_table("venue-a", ""));
+    let loaded = parse_accepted(&text);
     let names: Vec<&str> = loaded.manifest.venues.iter().map(|venue| venue.name.as_str()).collect();
     assert_eq!(names, ["zoo", "venue-a"]);
     let fields: Vec<&str> = loaded.manifest.venues[1].fields.iter().map(|(field, _)| field.as_str()).collect();
@@ -126,7 +126,7 @@ fn blocked_venue_needs_no_secrets_but_should_have_an_owner() {
          [venues.marina.destination]\nkind = \"http\"\nurl = \"https://p.example.com/leads\"\nauth = {{ kind = \"bearer\" }}\n\
          [venues.marina.fields]\nname = \"{{firstname}} {{lastname}}\"\n\"/contact/email\" = \"email\"\n"
     );
-    let loaded = accepted(&text);
+    let loaded = parse_accepted(&text);
     assert_eq!(loaded.manifest.venues[0].blocker.as_ref().unwrap().since.as_deref(), Some("2025-09-15"));
     assert_eq!(loaded.advice[0].code, "blocker_without_owner");
     assert_eq!(loaded.advice[0].line, Some(7));
@@ -136,17 +136,17 @@ fn blocked_venue_needs_no_secrets_but_should_have_an_owner() {
 #[test]
 fn line_endings_and_byte_order_mark_make_no_difference() {
     let text = manifest_with("statsu = \"active\"", "");
-    let plain = errors(&text).findings();
-    assert_eq!(errors(&text.replace('\n', "\r\n")).findings(), plain);
-    assert_eq!(errors(&format!("\u{feff}{text}")).findings(), plain);
-    let first = errors("\u{feff}nme = 1\n[deployment]\nname = \"a\"\nregion = \"us-east-1\"").findings();
+    let plain = parse_errors(&text).list_findings();
+    assert_eq!(parse_errors(&text.replace('\n', "\r\n")).list_findings(), plain);
+    assert_eq!(parse_errors(&format!("\u{feff}{text}")).list_findings(), plain);
+    let first = parse_errors("\u{feff}nme = 1\n[deployment]\nname = \"a\"\nregion = \"us-east-1\"").list_findings();
     assert_eq!((first[0].line, first[0].column, first[0].length), (Some(1), Some(1), Some(3)));
 }
 
 #[test]
 fn findings_count_columns_in_characters() {
     let text = manifest_with("display_nam = \"ü\"; ", "").replace("; ", "");
-    let finding = &errors(&text.replace("display_nam =", "\"é_nam\" =")).findings()[0];
+    let finding = &parse_errors(&text.replace("display_nam =", "\"é_nam\" =")).list_findings()[0];
     assert_eq!((finding.line, finding.column, finding.length), (Some(7), Some(1), Some(7)));
     let json = serde_json::to_value(finding).unwrap();
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
@@ -156,7 +156,7 @@ fn findings_count_columns_in_characters() {
 proptest::proptest! {
     #[test]
     fn never_panics_on_arbitrary_text(text in "\\PC{0,80}") {
-        let _ = manifest::parse(&text, "venues.toml").map_err(|errors| errors.to_string());
+        let _ = manifest::parse_manifest(&text, "venues.toml").map_err(|errors| errors.to_string());
     }
 
     /// A damaged valid manifest gets further into the checks than random text does.
@@ -166,9 +166,9 @@ proptest::proptest! {
         let from = own.floor_char_boundary(from.min(own.len()));
         let to = own.floor_char_boundary((from + length).min(own.len())).max(from);
         let text = format!("{}{into}{}", &own[..from], &own[to..]);
-        if let Err(errors) = manifest::parse(&text, "venues.toml") {
-            proptest::prop_assert!(!errors.findings().is_empty());
-            let _ = errors.render(manifest::ReportStyle::PLAIN);
+        if let Err(errors) = manifest::parse_manifest(&text, "venues.toml") {
+            proptest::prop_assert!(!errors.list_findings().is_empty());
+            let _ = errors.render_report(manifest::ReportStyle::PLAIN);
         }
     }
 

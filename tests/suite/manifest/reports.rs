@@ -2,10 +2,10 @@
 
 use deployer_core::manifest::{self, ReportStyle};
 
-use super::{HEAD, codes, errors, manifest_with, venue};
+use super::{HEAD, error_codes, manifest_with, parse_errors, venue_table};
 
 fn render_errors(text: &str) -> String {
-    errors(text).render(ReportStyle::PLAIN)
+    parse_errors(text).render_report(ReportStyle::PLAIN)
 }
 
 macro_rules! golden {
@@ -13,7 +13,7 @@ macro_rules! golden {
         $(
             #[test]
             fn $name() {
-                insta::assert_snapshot!(report(&$text));
+                insta::assert_snapshot!(render_errors(&$text));
             }
         )*
     };
@@ -37,13 +37,13 @@ golden! {
     unknown_status: manifest_with("status = \"actve\"", "");
     unknown_architecture: manifest_with("architecture = \"aarch64\"", "");
     wrong_types: manifest_with("protect = \"yes\"\nfields = [1]", "");
-    name_too_long: format!("{HEAD}{}", venue("the-long-room-on-the-second-floor-of-the-old-mill", ""));
-    name_with_invalid_characters: format!("{HEAD}{}", venue("bar", "").replace("venues.bar", "venues.\"Café Bar\""));
+    name_too_long: format!("{HEAD}{}", venue_table("the-long-room-on-the-second-floor-of-the-old-mill", ""));
+    name_with_invalid_characters: format!("{HEAD}{}", venue_table("bar", "").replace("venues.bar", "venues.\"Café Bar\""));
     deployment_name_too_long: manifest_with("", "").replace("\"venue-sync\"", &format!("\"{}\"", "x".repeat(60)));
-    duplicate_venue: format!("{HEAD}{}\n{}", venue("venue-a", ""), venue("venue-a", "status = \"paused\""));
+    duplicate_venue: format!("{HEAD}{}\n{}", venue_table("venue-a", ""), venue_table("venue-a", "status = \"paused\""));
     duplicate_key: manifest_with("memory_mb = 128\nmemory_mb = 256", "");
-    shared_name: format!("{HEAD}{}\n{}", venue("roof-top", ""), venue("roof_top", "").replace("env:", "env:OTHER_"));
-    shared_flag: format!("{HEAD}{}\n{}", venue("a", "flag_property = \"sync\""), venue("b", "flag_property = \"sync\""));
+    shared_name: format!("{HEAD}{}\n{}", venue_table("roof-top", ""), venue_table("roof_top", "").replace("env:", "env:OTHER_"));
+    shared_flag: format!("{HEAD}{}\n{}", venue_table("a", "flag_property = \"sync\""), venue_table("b", "flag_property = \"sync\""));
     invalid_flag_property: manifest_with("flag_property = \"Tripleseat Sync\"", "");
     literal_secret: manifest_with("", "").replace("env:VENUE_A_KEY", "f2a9c0ffee");
     missing_secret: manifest_with("", "").replace("tripleseat_public_key = \"env:VENUE_A_KEY\"\n", "");
@@ -98,30 +98,30 @@ flag_property = "tripleseat_sync__venue_a"
 kind = "http"
 url = "http://platform.example.com"
 "#,
-        venue("venue-b", "")
+        venue_table("venue-b", "")
     );
-    insta::assert_snapshot!(report(&text));
-    let listed = codes(&text);
+    insta::assert_snapshot!(render_errors(&text));
+    let listed = error_codes(&text);
     assert!(listed.len() >= 12, "{listed:?}");
 }
 
 #[test]
 fn missing_file_suggests_init() {
-    let errors = manifest::load("no/such/venues.toml").unwrap_err();
-    insta::assert_snapshot!(errors.render(ReportStyle::PLAIN));
+    let errors = manifest::load_manifest("no/such/venues.toml").unwrap_err();
+    insta::assert_snapshot!(errors.render_report(ReportStyle::PLAIN));
     let error = deployer_core::error::Error::from(errors);
     assert_eq!(error.code, deployer_core::exit_code::ExitCode::Usage);
 }
 
 #[test]
 fn renders_color_only_on_request() {
-    let errors = errors(&manifest_with("x = 1", ""));
-    assert!(!errors.render(ReportStyle::PLAIN).contains('\u{1b}'));
-    assert!(errors.render(ReportStyle { color: true, width: 100 }).contains('\u{1b}'));
+    let errors = parse_errors(&manifest_with("x = 1", ""));
+    assert!(!errors.render_report(ReportStyle::PLAIN).contains('\u{1b}'));
+    assert!(errors.render_report(ReportStyle { color: true, width: 100 }).contains('\u{1b}'));
 }
 
 #[test]
 fn rejects_a_mapping_too_long_for_lambda() {
     let text = manifest_with("", &format!("[venues.venue-a.fields]\ncompany = \"={}\"", "x".repeat(4000)));
-    assert_eq!(codes(&text), ["environment_too_long"]);
+    assert_eq!(error_codes(&text), ["environment_too_long"]);
 }

@@ -1,6 +1,6 @@
 //! EventBridge schedules.
 
-use deployer_core::manifest::Schedule;
+use deployer_core::manifest::ScheduleExpression;
 
 #[test]
 fn parses_schedules_with_their_shortest_interval() {
@@ -30,7 +30,8 @@ fn parses_schedules_with_their_shortest_interval() {
         ("cron(10/20 9 31 1,3 ? *)", Some(1200)),
     ];
     for (expression, interval) in cases {
-        let schedule = Schedule::parse(expression).unwrap_or_else(|flaw| panic!("{expression}: {flaw}"));
+        let schedule =
+            ScheduleExpression::parse_expression(expression).unwrap_or_else(|flaw| panic!("{expression}: {flaw}"));
         assert_eq!((schedule.expression.as_str(), schedule.interval_s), (expression, interval));
     }
 }
@@ -84,17 +85,17 @@ fn suggests_a_valid_schedule_for_each_invalid_one() {
         ("cron(0 8 * * ? * *)", "are minutes, hours"),
     ];
     for (expression, help) in cases {
-        let flaw = Schedule::parse(expression).expect_err(expression);
+        let flaw = ScheduleExpression::parse_expression(expression).expect_err(expression);
         assert!(flaw.to_string().contains(help), "{expression}: {flaw}");
     }
     let long = format!("cron(0 8 {} * ? *)", vec!["1"; 200].join(","));
-    assert!(Schedule::parse(&long).is_err());
+    assert!(ScheduleExpression::parse_expression(&long).is_err());
 }
 
 proptest::proptest! {
     #[test]
     fn never_panics_on_arbitrary_text(text in "(rate|cron)?\\(?[ -~]{0,40}\\)?") {
-        let _ = Schedule::parse(&text);
+        let _ = ScheduleExpression::parse_expression(&text);
     }
 
     #[test]
@@ -103,8 +104,8 @@ proptest::proptest! {
         month in "([0-9]{1,2}|\\*|jan|FEB-MAY)", weekday in "(\\?|[1-7](#[1-6]|L)?|mon-fri)", year in "(\\*|20[0-9]{2})",
     ) {
         let text = format!("cron({minute}  {hour} {day} {month} {weekday} {year})");
-        if let Ok(schedule) = Schedule::parse(&text) {
-            proptest::prop_assert_eq!(Schedule::parse(&schedule.expression), Ok(schedule.clone()));
+        if let Ok(schedule) = ScheduleExpression::parse_expression(&text) {
+            proptest::prop_assert_eq!(ScheduleExpression::parse_expression(&schedule.expression), Ok(schedule.clone()));
             proptest::prop_assert!(schedule.interval_s.is_none_or(|seconds| seconds >= 60 && seconds % 60 == 0));
         }
     }
@@ -118,7 +119,7 @@ proptest::proptest! {
         for pair in minutes.windows(2) {
             shortest = shortest.min(pair[1] - pair[0]);
         }
-        let schedule = Schedule::parse(&format!("cron(0/{step} {from}-{to} * * ? *)")).unwrap();
+        let schedule = ScheduleExpression::parse_expression(&format!("cron(0/{step} {from}-{to} * * ? *)")).unwrap();
         proptest::prop_assert_eq!(schedule.interval_s, Some(shortest * 60));
     }
 
@@ -126,8 +127,8 @@ proptest::proptest! {
     fn rate_unit_is_singular_only_for_one(count in 1_u64..100_000) {
         let right = if count == 1 { "rate(1 hour)".to_owned() } else { format!("rate({count} hours)") };
         let wrong = if count == 1 { "rate(1 hours)".to_owned() } else { format!("rate({count} hour)") };
-        proptest::prop_assert_eq!(Schedule::parse(&right).unwrap().interval_s, Some(count * 3600));
-        proptest::prop_assert!(Schedule::parse(&wrong).unwrap_err().help.contains(&right));
+        proptest::prop_assert_eq!(ScheduleExpression::parse_expression(&right).unwrap().interval_s, Some(count * 3600));
+        proptest::prop_assert!(ScheduleExpression::parse_expression(&wrong).unwrap_err().help.contains(&right));
     }
 }
 
@@ -147,7 +148,7 @@ fn next_firing_matches_eventbridge() {
         ("cron(15 10 ? * 6L 2022-2023)", "2026-01-01T00:00:00Z", None),
     ] {
         let time = |text: &str| text.parse::<jiff::Timestamp>().expect("a time");
-        let parsed = Schedule::parse(schedule).expect(schedule);
+        let parsed = ScheduleExpression::parse_expression(schedule).expect(schedule);
         assert_eq!(parsed.next_after(time(now), time(enabled)), next.map(time), "{schedule} after {now}");
     }
 }

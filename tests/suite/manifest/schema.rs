@@ -25,7 +25,7 @@ fn schema_keys(schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
 fn validate_value(value: &Value, schema: &Value, path: &str) {
     if let Some(kinds) = schema["oneOf"].as_array() {
         let kind = kinds.iter().find(|kind| kind["properties"]["kind"]["const"] == value["kind"]);
-        return validate(value, kind.unwrap_or_else(|| panic!("{path}: unknown kind")), path);
+        return validate_value(value, kind.unwrap_or_else(|| panic!("{path}: unknown kind")), path);
     }
     if let Some(words) = schema["enum"].as_array() {
         assert!(words.contains(value), "{path}: {value} is not in {words:?}");
@@ -46,7 +46,7 @@ fn validate_value(value: &Value, schema: &Value, path: &str) {
         let property = &schema["properties"][name];
         let property = if property.is_null() { &schema["additionalProperties"] } else { property };
         assert!(property.is_object(), "{path} has no key {name}");
-        validate(inner, property, &format!("{path}.{name}"));
+        validate_value(inner, property, &format!("{path}.{name}"));
     }
 }
 
@@ -70,24 +70,24 @@ fn uncomment_keys(text: &str) -> String {
 
 #[test]
 fn examples_pass_the_schema_and_the_checks() {
-    let schema = manifest::schema();
+    let schema = manifest::manifest_schema();
     for text in [
         include_str!("../../../venues.toml").to_owned(),
         TEMPLATE.to_owned(),
-        uncommented(TEMPLATE),
-        uncommented(include_str!("../../../venues.toml")),
+        uncomment_keys(TEMPLATE),
+        uncomment_keys(include_str!("../../../venues.toml")),
     ] {
-        validate(&as_json(&text), &schema, "");
-        super::accepted(&text);
+        validate_value(&as_json(&text), &schema, "");
+        super::parse_accepted(&text);
     }
-    assert_ne!(uncommented(TEMPLATE), TEMPLATE);
+    assert_ne!(uncomment_keys(TEMPLATE), TEMPLATE);
 }
 
 /// The parser knows every key in the schema.
 #[test]
 fn checks_know_every_schema_key() {
     let mut keys = BTreeSet::new();
-    schema_keys(&manifest::schema(), "", &mut keys);
+    schema_keys(&manifest::manifest_schema(), "", &mut keys);
     assert!(keys.len() > 45, "{keys:?}");
     for key in &keys {
         let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
@@ -95,9 +95,9 @@ fn checks_know_every_schema_key() {
         let text =
             if table.is_empty() { format!("{name} = 1") } else { format!("[{table}]\nkind = \"http\"\n{name} = 1") };
         let text = if name == "kind" { text.replace("kind = \"http\"\n", "") } else { text };
-        let Err(errors) = manifest::parse(&text, "venues.toml") else { continue };
+        let Err(errors) = manifest::parse_manifest(&text, "venues.toml") else { continue };
         let unknown: Vec<_> = errors
-            .findings()
+            .list_findings()
             .into_iter()
             .filter(|finding| finding.code == "unknown_key" && finding.message.ends_with(&format!("`{name}`")))
             .collect();
@@ -127,7 +127,7 @@ fn every_key_is_described_and_every_scalar_has_a_default_or_example() {
             check_keys(schema, path);
         }
     }
-    let schema = manifest::schema();
+    let schema = manifest::manifest_schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     check_keys(&schema, "");
 }
@@ -135,6 +135,6 @@ fn every_key_is_described_and_every_scalar_has_a_default_or_example() {
 #[test]
 fn destination_schema_is_stable() {
     insta::assert_json_snapshot!(
-        manifest::schema()["properties"]["venues"]["additionalProperties"]["properties"]["destination"]
+        manifest::manifest_schema()["properties"]["venues"]["additionalProperties"]["properties"]["destination"]
     );
 }

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 
 use deployer_core::manifest::{ReportStyle, SecretRef, SecretValue};
 
-use super::{HEAD, errors, manifest_with};
+use super::{HEAD, manifest_with, parse_errors};
 
 const CANARY: &str = "pat-na1-5ecre7-c0ffee";
 
 fn assert_redacted(text: &str) -> String {
-    let errors = errors(text);
+    let errors = parse_errors(text);
     let shown = format!(
         "{}{errors}{}{errors:?}{}",
-        errors.render(ReportStyle::PLAIN),
-        errors.render(ReportStyle { color: true, width: 60 }),
-        serde_json::to_string(&errors.findings()).unwrap()
+        errors.render_report(ReportStyle::PLAIN),
+        errors.render_report(ReportStyle { color: true, width: 60 }),
+        serde_json::to_string(&errors.list_findings()).unwrap()
     );
     for part in [CANARY, "5ecre7", "c0ffee"] {
         assert!(!shown.contains(part), "{shown}");
@@ -29,7 +29,7 @@ fn literal_secret_is_rejected_and_never_shown() {
             "{HEAD}[venues.a]\ndisplay_name = \"A\"\n[venues.a.destination]\nkind = \"tripleseat\"\n[venues.a.secrets]\n{secret_line}\n"
         )
     };
-    let shown = shows_nothing(&venue(&format!("hubspot_token = \"{CANARY}\"")));
+    let shown = assert_redacted(&venue(&format!("hubspot_token = \"{CANARY}\"")));
     assert!(shown.contains("this is a literal value, not a reference to a secret"));
     assert!(shown.contains("env:NAME"));
     for line in [
@@ -49,19 +49,19 @@ fn literal_secret_is_rejected_and_never_shown() {
         "tripleseat_public_key = \"my5ecre7key\"\nbad line".to_owned(),
         "tripleseat_public_key = \"env:K\"\ntripleseat_public_key = \"my5ecre7key\"".to_owned(),
     ] {
-        shows_nothing(&venue(&line));
+        assert_redacted(&venue(&line));
     }
 }
 
 #[test]
 fn credentials_in_urls_are_not_shown() {
     for address in ["https://user:5ecre7@h.example", "https://h.example/?public_key=5ecre7", "ftp://u:5ecre7@h"] {
-        shows_nothing(&manifest_with("", &format!("base_uri = \"{address}\"")));
+        assert_redacted(&manifest_with("", &format!("base_uri = \"{address}\"")));
         let http = format!("[hubspot]\nbase_uri = \"{address}\"");
-        shows_nothing(&manifest_with("", &http));
+        assert_redacted(&manifest_with("", &http));
     }
     let url = "[venues.b]\ndisplay_name = \"B\"\nsecrets = { hubspot_token = \"env:B\" }\n[venues.b.destination]\nkind = \"http\"\nurl = \"https://h.example/x?api_key=5ecre7\"\n[venues.b.fields]\nemail = \"email\"";
-    assert!(shows_nothing(&manifest_with("", url)).contains("what looks like a credential"));
+    assert!(assert_redacted(&manifest_with("", url)).contains("what looks like a credential"));
 }
 
 #[test]
@@ -71,17 +71,17 @@ fn report_of_a_non_utf8_file_shows_no_secret() {
     let mut bytes = format!("[venues.a.secrets]\nhubspot_token = \"{CANARY}").into_bytes();
     bytes.extend([0xff, b'"', b'\n']);
     std::fs::write(&path, bytes).unwrap();
-    let errors = deployer_core::manifest::load(&path).unwrap_err();
-    let finding = &errors.findings()[0];
+    let errors = deployer_core::manifest::load_manifest(&path).unwrap_err();
+    let finding = &errors.list_findings()[0];
     assert_eq!((finding.code, finding.line, finding.column), ("not_utf8", Some(2), Some(39)));
     assert!(finding.message.contains("byte 57 is 0xff"), "{}", finding.message);
-    assert!(!errors.render(ReportStyle::PLAIN).contains("c0ffee"));
+    assert!(!errors.render_report(ReportStyle::PLAIN).contains("c0ffee"));
 }
 
 fn resolve_reference(reference: &str, directory: &Path) -> Result<Option<String>, String> {
-    let reference = SecretRef::parse(reference).unwrap();
-    match reference.resolve(directory) {
-        Ok(value) => Ok(value.map(|value| value.expose().to_owned())),
+    let reference = SecretRef::parse_reference(reference).unwrap();
+    match reference.resolve_value(directory) {
+        Ok(value) => Ok(value.map(|value| value.expose_value().to_owned())),
         Err(error) => {
             let shown = format!("{error} {error:?}");
             assert!(!shown.contains("5ecre7"), "{shown}");
@@ -104,35 +104,35 @@ fn resolves_references() {
         std::fs::write(here.join(name), content).unwrap();
     }
     std::fs::write(here.join("latin"), [0xff]).unwrap();
-    assert_eq!(resolve("file:plain", here), Ok(Some("5ecre7".to_owned())));
-    assert_eq!(resolve("file:crlf", here), Ok(Some("5ecre7".to_owned())));
-    assert_eq!(resolve("managed", here), Ok(None));
-    assert!(resolve("file:empty", here).unwrap_err().contains("the value is empty"));
-    assert!(resolve("file:two", here).unwrap_err().contains("line break"));
-    assert!(resolve("file:binary", here).unwrap_err().contains("control character"));
-    assert!(resolve("file:latin", here).unwrap_err().contains("not UTF-8"));
-    let error = resolve("file:missing", here).unwrap_err();
+    assert_eq!(resolve_reference("file:plain", here), Ok(Some("5ecre7".to_owned())));
+    assert_eq!(resolve_reference("file:crlf", here), Ok(Some("5ecre7".to_owned())));
+    assert_eq!(resolve_reference("managed", here), Ok(None));
+    assert!(resolve_reference("file:empty", here).unwrap_err().contains("the value is empty"));
+    assert!(resolve_reference("file:two", here).unwrap_err().contains("line break"));
+    assert!(resolve_reference("file:binary", here).unwrap_err().contains("control character"));
+    assert!(resolve_reference("file:latin", here).unwrap_err().contains("not UTF-8"));
+    let error = resolve_reference("file:missing", here).unwrap_err();
     assert!(error.contains("could not read") && error.ends_with("missing"), "{error}");
-    assert!(resolve("env:DEPLOYER_TEST_THAT_IS_NOT_SET", here).unwrap_err().contains("isn't set"));
-    assert_eq!(resolve("env:CARGO_PKG_NAME", here), Ok(Some("deployer".to_owned())));
+    assert!(resolve_reference("env:DEPLOYER_TEST_THAT_IS_NOT_SET", here).unwrap_err().contains("isn't set"));
+    assert_eq!(resolve_reference("env:CARGO_PKG_NAME", here), Ok(Some("deployer".to_owned())));
     // Programs run in the manifest's directory, and no shell interprets the words.
-    assert_eq!(resolve("cmd:cat plain", here), Ok(Some("5ecre7".to_owned())));
-    assert_eq!(resolve("cmd:printf '%s' \"a $HOME ; b\"", here), Ok(Some("a $HOME ; b".to_owned())));
-    assert!(resolve("cmd:sh -c 'echo 5ecre7; exit 3'", here).unwrap_err().contains("exit status: 3"));
-    assert!(resolve("cmd:no-such-program-here", here).unwrap_err().contains("could not start"));
+    assert_eq!(resolve_reference("cmd:cat plain", here), Ok(Some("5ecre7".to_owned())));
+    assert_eq!(resolve_reference("cmd:printf '%s' \"a $HOME ; b\"", here), Ok(Some("a $HOME ; b".to_owned())));
+    assert!(resolve_reference("cmd:sh -c 'echo 5ecre7; exit 3'", here).unwrap_err().contains("exit status: 3"));
+    assert!(resolve_reference("cmd:no-such-program-here", here).unwrap_err().contains("could not start"));
 }
 
 #[test]
 fn secret_values_are_never_shown() {
     let value = SecretValue::new("5ecre7").unwrap();
     assert!(!format!("{value} {value:?}").contains("5ecre7"));
-    assert_eq!(value.expose(), "5ecre7");
+    assert_eq!(value.expose_value(), "5ecre7");
 }
 
 #[test]
 fn splits_commands_with_quotes() {
     let words = |text: &str| {
-        SecretRef::parse(text).map(|reference| match reference {
+        SecretRef::parse_reference(text).map(|reference| match reference {
             SecretRef::Cmd(words) => words,
             other => panic!("{other}"),
         })
@@ -152,7 +152,7 @@ fn splits_commands_with_quotes() {
         "ENV:A",
         "literal",
     ] {
-        let flaw = SecretRef::parse(wrong).expect_err(wrong);
+        let flaw = SecretRef::parse_reference(wrong).expect_err(wrong);
         assert!(
             !flaw.to_string().contains("literal ")
                 || wrong != "literal"
@@ -166,27 +166,27 @@ proptest::proptest! {
     fn references_round_trip(words in proptest::collection::vec("[ -~é]{0,8}", 1..5)) {
         proptest::prop_assume!(!words[0].is_empty());
         let reference = SecretRef::Cmd(words);
-        proptest::prop_assert_eq!(SecretRef::parse(&reference.to_string()), Ok(reference));
+        proptest::prop_assert_eq!(SecretRef::parse_reference(&reference.to_string()), Ok(reference));
     }
 
     #[test]
     fn never_panics_on_references(text in "(env:|file:|cmd:)?\\PC{0,24}") {
-        if let Ok(reference) = SecretRef::parse(&text) {
-            proptest::prop_assert_eq!(SecretRef::parse(&reference.to_string()), Ok(reference));
+        if let Ok(reference) = SecretRef::parse_reference(&text) {
+            proptest::prop_assert_eq!(SecretRef::parse_reference(&reference.to_string()), Ok(reference));
         }
     }
 
     /// No report contains a secret's literal value, whatever it is.
     #[test]
     fn literal_values_are_never_shown(value in "[A-Za-z0-9/+_.-]{12,40}", key in "(hubspot_token|tripleseat_public_key|tripleseat_client_secret|api_password)") {
-        proptest::prop_assume!(SecretRef::parse(&value).is_err());
+        proptest::prop_assume!(SecretRef::parse_reference(&value).is_err());
         let text = format!("{HEAD}[venues.a.secrets]\n{key} = \"{value}\"\n");
-        let shown = errors(&text).render(ReportStyle::PLAIN);
+        let shown = parse_errors(&text).render_report(ReportStyle::PLAIN);
         proptest::prop_assert!(!shown.contains(&value));
     }
 }
 
 #[test]
 fn file_paths_may_contain_spaces() {
-    assert_eq!(SecretRef::parse("file:a b/c"), Ok(SecretRef::File(PathBuf::from("a b/c"))));
+    assert_eq!(SecretRef::parse_reference("file:a b/c"), Ok(SecretRef::File(PathBuf::from("a b/c"))));
 }

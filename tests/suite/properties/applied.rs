@@ -3,40 +3,40 @@
 use std::sync::Arc;
 
 use deployer_aws::Aws;
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::desired::Desired;
-use deployer_core::property::of_venue;
+use deployer_core::property::venue_properties;
 use deployer_sandbox::hubspot::PropertyDefinition;
-use deployer_sandbox::{Fault, RequestInfo};
+use deployer_sandbox::{RequestInfo, SandboxFault};
 use futures_util::future::join_all;
 use serde_json::json;
 use sync_config::config::{LedgerProperties, default_flag_property};
 
-use super::{Portal, with_token};
-use crate::world::{World, actions, manifest};
+use super::{TestPortal, with_token};
+use crate::world::{World, describe_actions, two_venue_manifest};
 
-async fn new_world(portal: &Portal) -> World {
-    let cloud = Cloud::in_memory(CloudConfig::default());
+async fn new_world(portal: &TestPortal) -> World {
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
-    world.without_delays().with_hubspot(portal.client())
+    world.without_delays().with_hubspot(portal.deployer_client())
 }
 
 fn desired_state(world: &World) -> Desired {
-    world.desired(&with_token(&manifest("sync"), "https://api.hubapi.com"))
+    world.desired_from(&with_token(&two_venue_manifest("sync"), "https://api.hubapi.com"))
 }
 
 #[tokio::test]
 async fn creates_properties_once_and_then_writes_nothing() {
-    let portal = Portal::start().await;
-    let world = world(&portal).await;
-    let desired = desired(&world);
+    let portal = TestPortal::start().await;
+    let world = new_world(&portal).await;
+    let desired = desired_state(&world);
     assert_eq!(world.apply(&desired).await.failed, []);
-    let mut writes = portal.writes();
+    let mut writes = portal.take_writes();
     writes.sort();
     assert_eq!(writes, [&["POST contacts"; 10][..], &["POST groups"]].concat(), "the group is created once");
     assert_eq!(world.apply(&desired).await.done, []);
-    assert_eq!(portal.writes(), Vec::<String>::new());
-    let made = portal.client().properties().await.expect("a list of properties");
+    assert_eq!(portal.take_writes(), Vec::<String>::new());
+    let made = portal.deployer_client().list_properties().await.expect("a list of properties");
     let wanted = desired.venues[0].stack.as_ref().expect("deployed").properties.iter();
     for (_, wanted) in wanted {
         assert!(made.contains(wanted), "{wanted:?}");
@@ -48,23 +48,23 @@ async fn the_next_apply_recovers_from_a_crash_at_any_request() {
     // Three reads, one group and ten properties.
     let cases = (1..=14).flat_map(|at| [false, true].map(|took_effect| (at, took_effect)));
     let cases = cases.map(async |(at, took_effect)| {
-        let portal = Portal::start().await;
-        portal.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+        let portal = TestPortal::start().await;
+        portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
             (request.number == at).then(|| match took_effect {
                 // An answer that isn't retried, as if the process had died there.
-                true => Fault::StatusAfter { status: 400 },
-                false => Fault::Status { status: 400, body: json!({}), headers: Vec::new() },
+                true => SandboxFault::StatusAfter { status: 400 },
+                false => SandboxFault::Status { status: 400, body: json!({}), headers: Vec::new() },
             })
         })));
-        let world = world(&portal).await;
-        let desired = desired(&world);
+        let world = new_world(&portal).await;
+        let desired = desired_state(&world);
         let plan = world.plan(&desired).await;
-        let (outcome, _) = world.execute(&plan).await;
+        let (outcome, _) = world.execute_plan(&plan).await;
         if at > 3 {
             assert!(!outcome.failed.is_empty(), "{at}");
         } else {
             assert_eq!(plan.unreadable.len(), 1, "{at}: nothing unreadable is changed");
-            assert!(!actions(&plan).iter().any(|action| action.contains("-property")), "{at}");
+            assert!(!describe_actions(&plan).iter().any(|action| action.contains("-property")), "{at}");
         }
         world.converge(&desired).await;
     });
@@ -74,93 +74,93 @@ async fn the_next_apply_recovers_from_a_crash_at_any_request() {
 #[tokio::test]
 async fn survives_a_lost_answer() {
     let cases = (4..=14).map(async |at| {
-        let portal = Portal::start().await;
-        portal.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
-            (request.number == at).then_some(Fault::DropAfter)
+        let portal = TestPortal::start().await;
+        portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
+            (request.number == at).then_some(SandboxFault::DropAfter)
         })));
-        let world = world(&portal).await;
-        let desired = desired(&world);
+        let world = new_world(&portal).await;
+        let desired = desired_state(&world);
         assert_eq!(world.apply(&desired).await.failed, [], "{at}");
-        assert_eq!(actions(&world.plan(&desired).await), Vec::<String>::new(), "{at}");
+        assert_eq!(describe_actions(&world.plan(&desired).await), Vec::<String>::new(), "{at}");
     });
     join_all(cases).await;
 }
 
 #[tokio::test]
 async fn does_not_claim_a_property_that_somebody_created_meanwhile() {
-    let portal = Portal::start().await;
-    let world = world(&portal).await;
-    let desired = desired(&world);
+    let portal = TestPortal::start().await;
+    let world = new_world(&portal).await;
+    let desired = desired_state(&world);
     let plan = world.plan(&desired).await;
-    let flag = PropertyDefinition::tick_box("tripleseat_sync__a", "Mine");
+    let flag = PropertyDefinition::single_checkbox("tripleseat_sync__a", "Mine");
     portal.hubspot.define_property(flag).expect("the definition is valid");
-    let (outcome, _) = world.execute(&plan).await;
+    let (outcome, _) = world.execute_plan(&plan).await;
     let failed: Vec<String> = outcome.failed.iter().map(|(address, error)| format!("{address}: {error}")).collect();
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert!(failed[0].starts_with("a/flag-property: hubspot:CreateProperty: ") && failed[0].contains("409"));
     // The next plan finds the property and shows that it takes it over.
     let plan = world.plan(&desired).await;
-    assert!(actions(&plan).contains(&"a/flag-property Update".to_owned()), "{:?}", actions(&plan));
+    assert!(describe_actions(&plan).contains(&"a/flag-property Update".to_owned()), "{:?}", describe_actions(&plan));
     world.converge(&desired).await;
 }
 
 #[tokio::test]
 async fn explains_how_to_free_the_name_of_an_archived_property() {
-    let portal = Portal::start().await;
+    let portal = TestPortal::start().await;
     // The name is still taken: creating it is refused, but it isn't listed.
-    portal.hubspot.set_faults(Some(Arc::new(|request: &RequestInfo| {
+    portal.hubspot.set_fault_hook(Some(Arc::new(|request: &RequestInfo| {
         (request.method == "POST" && request.body["name"] == "tripleseat_sync__a").then(|| {
             let body = json!({ "category": "OBJECT_ALREADY_EXISTS", "message": "A property of this name exists" });
-            Fault::Status { status: 409, body, headers: Vec::new() }
+            SandboxFault::Status { status: 409, body, headers: Vec::new() }
         })
     })));
-    let world = world(&portal).await;
-    let desired = desired(&world);
+    let world = new_world(&portal).await;
+    let desired = desired_state(&world);
     let outcome = world.apply(&desired).await;
     let [(address, error)] = &outcome.failed[..] else { panic!("{:?}", outcome.failed) };
     assert_eq!(address.to_string(), "a/flag-property");
     let words = "Restore the archived property of that name (Settings, Properties, Archived properties)";
     assert!(error.to_string().contains(words), "{error}");
-    portal.hubspot.set_faults(None);
+    portal.hubspot.set_fault_hook(None);
     world.converge(&desired).await;
 }
 
 #[tokio::test]
 async fn takes_over_properties_created_by_hand_and_keeps_values() {
-    let portal = Portal::start().await;
+    let portal = TestPortal::start().await;
     let ledger = LedgerProperties::new("a", &default_flag_property("a"));
-    for (_, property) in of_venue(&ledger, "Venue a", "") {
+    for (_, property) in venue_properties(&ledger, "Venue a", "") {
         let definition = PropertyDefinition::from(property).in_group("contactinformation");
         portal.hubspot.define_property(definition).expect("the definition is valid");
     }
     let flagged = [(ledger.flag.clone(), "true".to_owned())].into();
     let id = portal.hubspot.add_contacts(vec![flagged]).expect("a contact")[0];
-    let world = world(&portal).await;
-    world.converge(&desired(&world)).await;
-    let contact = portal.hubspot.contact(id).expect("it exists");
+    let world = new_world(&portal).await;
+    world.converge(&desired_state(&world)).await;
+    let contact = portal.hubspot.find_contact(id).expect("it exists");
     assert_eq!(contact.properties.get(&ledger.flag).map(String::as_str), Some("true"));
 }
 
 #[tokio::test]
 async fn keeps_properties_of_removed_venues_until_asked_to_archive_them() {
-    let portal = Portal::start().await;
-    let world = world(&portal).await;
-    let both = desired(&world);
+    let portal = TestPortal::start().await;
+    let world = new_world(&portal).await;
+    let both = desired_state(&world);
     world.converge(&both).await;
     let only_a = Desired { venues: both.venues[..1].to_vec(), ..both.clone() };
-    portal.writes();
+    portal.take_writes();
     world.converge(&only_a).await;
-    assert_eq!(portal.writes(), Vec::<String>::new(), "a prune removes no properties");
+    assert_eq!(portal.take_writes(), Vec::<String>::new(), "a prune removes no properties");
     let asked = Desired { archive_properties: true, ..only_a };
     world.converge(&asked).await;
-    assert_eq!(portal.writes().len(), 5);
-    let names = |list: Vec<deployer_core::property::Property>| list.into_iter().map(|property| property.name);
-    let left = names(portal.client().properties().await.expect("a list of properties"))
+    assert_eq!(portal.take_writes().len(), 5);
+    let names = |list: Vec<deployer_core::property::ContactProperty>| list.into_iter().map(|property| property.name);
+    let left = names(portal.deployer_client().list_properties().await.expect("a list of properties"))
         .filter(|name| name.ends_with("__b"))
         .count();
     assert_eq!(left, 0);
     world.converge(&both).await;
-    let back = names(portal.client().properties().await.expect("a list of properties"))
+    let back = names(portal.deployer_client().list_properties().await.expect("a list of properties"))
         .filter(|name| name.ends_with("__b"))
         .count();
     assert_eq!(back, 5);
@@ -168,10 +168,10 @@ async fn keeps_properties_of_removed_venues_until_asked_to_archive_them() {
 
 #[tokio::test]
 async fn names_the_scope_that_a_token_lacks() {
-    let portal = Portal::start().await;
+    let portal = TestPortal::start().await;
     portal.hubspot.add_token(super::TOKEN, &["crm.schemas.contacts.read"]);
-    let world = world(&portal).await;
-    let outcome = world.apply(&desired(&world)).await;
+    let world = new_world(&portal).await;
+    let outcome = world.apply(&desired_state(&world)).await;
     let (address, error) = &outcome.failed[0];
     assert!(address.kind.is_property(), "{address}");
     assert!(error.to_string().contains("403"), "{error}");
@@ -180,15 +180,15 @@ async fn names_the_scope_that_a_token_lacks() {
 
 #[tokio::test]
 async fn fixes_drift_in_the_portal() {
-    let portal = Portal::start().await;
-    let world = world(&portal).await;
-    let desired = desired(&world);
+    let portal = TestPortal::start().await;
+    let world = new_world(&portal).await;
+    let desired = desired_state(&world);
     world.converge(&desired).await;
-    let flag = PropertyDefinition::tick_box("tripleseat_sync__a", "Sync them");
+    let flag = PropertyDefinition::single_checkbox("tripleseat_sync__a", "Sync them");
     portal.hubspot.define_property(flag).expect("the definition is valid");
     let status = PropertyDefinition::new("tripleseat_sync_status__a", "State", "enumeration", "radio");
     portal.hubspot.define_property(status.with_options(&[("Done", "synced")])).expect("the definition is valid");
     let plan = world.plan(&desired).await;
-    assert_eq!(actions(&plan), ["a/flag-property Update", "a/status-property Update"]);
+    assert_eq!(describe_actions(&plan), ["a/flag-property Update", "a/status-property Update"]);
     world.converge(&desired).await;
 }

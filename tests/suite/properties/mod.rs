@@ -6,9 +6,9 @@ mod planned;
 mod program;
 
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
-use deployer_sandbox::{Clock, HubSpot, HubSpotConfig, Server};
+use deployer_sandbox::{SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer};
 use jiff::SignedDuration;
-use sync_lambda::credentials::Secret;
+use sync_lambda::credentials::CredentialValue;
 
 const TOKEN: &str = "admin-token";
 /// How far the search index lags behind.
@@ -16,30 +16,30 @@ const LAG: SignedDuration = SignedDuration::from_secs(10);
 
 /// A sandbox portal with a stopped clock and no rate limits, and its server.
 struct TestPortal {
-    hubspot: HubSpot,
-    clock: Clock,
-    server: Server,
+    hubspot: SandboxHubSpot,
+    clock: SandboxClock,
+    server: SandboxServer,
 }
 
 impl TestPortal {
     async fn start() -> Self {
-        let clock = Clock::stopped_at(jiff::Timestamp::now());
-        let config = HubSpotConfig { portal_id: 111, clock: clock.clone(), search_lag: LAG, limits: false };
-        let hubspot = HubSpot::new(config);
+        let clock = SandboxClock::stopped_at(jiff::Timestamp::now());
+        let config = SandboxHubSpotConfig { portal_id: 111, clock: clock.clone(), search_lag: LAG, limits: false };
+        let hubspot = SandboxHubSpot::new(config);
         hubspot.add_token(TOKEN, &HUBSPOT_SCOPES);
-        let server = Server::start(hubspot.router()).await.expect("a free port");
+        let server = SandboxServer::start(hubspot.api_router()).await.expect("a free port");
         Self { hubspot, clock, server }
     }
 
     /// The deployer's own client for this portal.
-    fn deployer_client(&self) -> deployer_hubspot::HubSpot {
-        let client = sync_lambda::http::client().expect("an HTTP client");
-        deployer_hubspot::HubSpot::new(client, &self.server.uri, Secret::new(TOKEN))
+    fn deployer_client(&self) -> deployer_hubspot::HubSpotClient {
+        let client = sync_lambda::http::build_client().expect("an HTTP client");
+        deployer_hubspot::HubSpotClient::new(client, &self.server.uri, CredentialValue::new(TOKEN))
     }
 
     /// The write requests since the last call: method and last path segment.
     fn take_writes(&self) -> Vec<String> {
-        let requests = self.hubspot.requests();
+        let requests = self.hubspot.recorded_requests();
         self.hubspot.forget_requests();
         let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         let writes = requests.iter().filter(|request| request.method != "GET" && !request.path.ends_with("/search"));

@@ -1,20 +1,20 @@
 //! What the pure planner plans for HubSpot.
 
 use deployer_core::desired::Desired;
-use deployer_core::naming::description;
-use deployer_core::plan::{Action, Operation, Origin, Plan, SavedPlan, invariants, plan};
-use deployer_core::property::{GROUP, Legacy, LivePortal, Portal, Property};
-use deployer_core::resource::Kind;
+use deployer_core::naming::mark_description;
+use deployer_core::plan::{Action, Operation, Plan, PlanOrigin, SavedPlan, invariants, plan};
+use deployer_core::property::{ContactProperty, LegacyFlag, LivePortal, ObservedPortal, PROPERTY_GROUP};
+use deployer_core::resource::ResourceKind;
 use deployer_core::snapshot::Snapshot;
 
 use super::with_token;
-use crate::planner::{MANIFEST, converged, wanted};
+use crate::planner::{MANIFEST, converged_snapshot, desired_from};
 
 const FLAG: &str = "tripleseat_sync__harbour";
 const STATUS: &str = "tripleseat_sync_status__harbour";
 
 fn desired_state() -> Desired {
-    wanted(&with_token(MANIFEST, "https://api.hubapi.com"))
+    desired_from(&with_token(MANIFEST, "https://api.hubapi.com"))
 }
 
 /// HubSpot and AWS after all of `desired` is applied.
@@ -23,30 +23,30 @@ fn everything_applied(desired: &Desired) -> Snapshot {
     let properties = stacks.flat_map(|stack| &stack.properties);
     let properties = properties.map(|(_, property)| (property.name.clone(), property.clone())).collect();
     let live = LivePortal { portal_id: 111, has_group: true, properties, legacy: Vec::new() };
-    Snapshot { portal: Portal::Read(live), ..converged(desired) }
+    Snapshot { portal: ObservedPortal::Read(live), ..converged_snapshot(desired) }
 }
 
 fn live_portal(snapshot: &mut Snapshot) -> &mut LivePortal {
     match &mut snapshot.portal {
-        Portal::Read(live) => live,
+        ObservedPortal::Read(live) => live,
         _ => panic!("expected a portal that was read"),
     }
 }
 
-fn property_mut<'s>(snapshot: &'s mut Snapshot, name: &str) -> &'s mut Property {
-    live(snapshot).properties.get_mut(name).expect("it exists")
+fn property_mut<'s>(snapshot: &'s mut Snapshot, name: &str) -> &'s mut ContactProperty {
+    live_portal(snapshot).properties.get_mut(name).expect("it exists")
 }
 
 fn plan_checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
     let plan = plan(desired, snapshot, &[]);
-    assert_eq!(invariants::violations(&plan, desired, snapshot), Vec::<String>::new());
+    assert_eq!(invariants::find_violations(&plan, desired, snapshot), Vec::<String>::new());
     plan
 }
 
 /// `venue/kind: calls`, then `attribute before -> after` for each attribute, for each change.
 fn describe_changes(plan: &Plan) -> Vec<String> {
     let line = |change: &deployer_core::plan::Change| {
-        let calls: Vec<&str> = change.operations.iter().map(Operation::call).collect();
+        let calls: Vec<&str> = change.operations.iter().map(Operation::call_name).collect();
         let attributes = change.attributes.iter().map(|attribute| {
             let shown = |value: &Option<serde_json::Value>| value.as_ref().map_or("-".to_owned(), ToString::to_string);
             format!("\n  {} {} -> {}", attribute.path, shown(&attribute.before), shown(&attribute.after))
@@ -58,20 +58,20 @@ fn describe_changes(plan: &Plan) -> Vec<String> {
 
 #[test]
 fn plans_no_changes_after_an_apply() {
-    let desired = desired();
-    let plan = checked(&desired, &all_there(&desired));
+    let desired = desired_state();
+    let plan = plan_checked(&desired, &everything_applied(&desired));
     assert_eq!((plan.changes.len(), plan.unchanged, plan.notes.len()), (0, 2 * (8 + 5), 0));
 }
 
 #[test]
 fn creates_the_group_and_five_properties_per_venue() {
-    let desired = desired();
-    let mut snapshot = all_there(&desired);
-    live(&mut snapshot).properties.clear();
-    live(&mut snapshot).has_group = false;
-    let plan = checked(&desired, &snapshot);
+    let desired = desired_state();
+    let mut snapshot = everything_applied(&desired);
+    live_portal(&mut snapshot).properties.clear();
+    live_portal(&mut snapshot).has_group = false;
+    let plan = plan_checked(&desired, &snapshot);
     assert_eq!(plan.changes.len(), 10);
-    insta::assert_snapshot!(changes(&plan)[..5].join("\n"), @r#"
+    insta::assert_snapshot!(describe_changes(&plan)[..5].join("\n"), @r#"
     harbour/flag-property: hubspot:CreatePropertyGroup, hubspot:CreateProperty
       label - -> "Tripleseat Sync - Harbour"
       type - -> "bool"
@@ -113,13 +113,13 @@ fn creates_the_group_and_five_properties_per_venue() {
 
 #[test]
 fn a_new_display_name_changes_labels_but_not_names() {
-    let before = desired();
+    let before = desired_state();
     let renamed = with_token(&MANIFEST.replace("\"Harbour\"", "\"The Harbour\""), "https://api.hubapi.com");
-    let plan = checked(&wanted(&renamed), &all_there(&before));
+    let plan = plan_checked(&desired_from(&renamed), &everything_applied(&before));
     assert_eq!(plan.changes.len(), 5);
     assert!(plan.changes.iter().all(|change| change.address.kind.is_property() && change.attributes.len() == 1));
     assert_eq!(plan.changes[0].name, FLAG);
-    insta::assert_snapshot!(changes(&plan)[0], @r#"
+    insta::assert_snapshot!(describe_changes(&plan)[0], @r#"
     harbour/flag-property: hubspot:UpdateProperty
       label "Tripleseat Sync - Harbour" -> "Tripleseat Sync - The Harbour"
     "#);
@@ -127,7 +127,7 @@ fn a_new_display_name_changes_labels_but_not_names() {
 
 #[test]
 fn finds_and_fixes_each_drift() {
-    type Drift = (&'static str, fn(&mut Property), &'static [&'static str]);
+    type Drift = (&'static str, fn(&mut ContactProperty), &'static [&'static str]);
     let drifts: [Drift; 8] = [
         (FLAG, |found| found.label = "Sync".to_owned(), &["label"]),
         (FLAG, |found| drop(found.options.pop()), &["options.false"]),
@@ -138,11 +138,11 @@ fn finds_and_fixes_each_drift() {
         (STATUS, |found| found.options[1].value = "done".to_owned(), &["options.synced", "options.done"]),
         (FLAG, |found| found.description.clear(), &["description"]),
     ];
-    let desired = desired();
+    let desired = desired_state();
     for (name, drift, paths) in drifts {
-        let mut snapshot = all_there(&desired);
-        drift(property(&mut snapshot, name));
-        let plan = checked(&desired, &snapshot);
+        let mut snapshot = everything_applied(&desired);
+        drift(property_mut(&mut snapshot, name));
+        let plan = plan_checked(&desired, &snapshot);
         let found: Vec<&str> = plan.changes[0].attributes.iter().map(|attribute| attribute.path.as_str()).collect();
         assert_eq!((plan.changes.len(), found.as_slice()), (1, paths));
         let wanted = desired.venues[0].stack.as_ref().expect("deployed").properties.iter();
@@ -153,37 +153,37 @@ fn finds_and_fixes_each_drift() {
 
 #[test]
 fn ignores_differences_that_do_not_matter_to_the_sync() {
-    let desired = desired();
-    let mut snapshot = all_there(&desired);
+    let desired = desired_state();
+    let mut snapshot = everything_applied(&desired);
     // HubSpot's older checkbox type, and HubSpot's own label for a value.
-    let flag = property(&mut snapshot, FLAG);
+    let flag = property_mut(&mut snapshot, FLAG);
     flag.kind = "enumeration".to_owned();
     flag.options[0].label = "True".to_owned();
-    property(&mut snapshot, STATUS).options.reverse();
-    property(&mut snapshot, STATUS).options[0].display_order = None;
-    assert_eq!(changes(&checked(&desired, &snapshot)), Vec::<String>::new());
+    property_mut(&mut snapshot, STATUS).options.reverse();
+    property_mut(&mut snapshot, STATUS).options[0].display_order = None;
+    assert_eq!(describe_changes(&plan_checked(&desired, &snapshot)), Vec::<String>::new());
     // The type stays as it is even if something else must be changed.
-    property(&mut snapshot, FLAG).label = "Sync".to_owned();
-    let plan = checked(&desired, &snapshot);
+    property_mut(&mut snapshot, FLAG).label = "Sync".to_owned();
+    let plan = plan_checked(&desired, &snapshot);
     let Operation::UpdateProperty { property } = &plan.changes[0].operations[0] else { panic!("{plan:?}") };
     assert_eq!(property.kind, "enumeration");
 }
 
 #[test]
 fn shows_that_properties_created_by_hand_are_taken_over() {
-    let desired = desired();
-    let mut snapshot = all_there(&desired);
-    for found in live(&mut snapshot).properties.values_mut() {
+    let desired = desired_state();
+    let mut snapshot = everything_applied(&desired);
+    for found in live_portal(&mut snapshot).properties.values_mut() {
         found.description.clear();
         found.group_name = "contactinformation".to_owned();
     }
-    live(&mut snapshot).has_group = false;
-    let plan = checked(&desired, &snapshot);
+    live_portal(&mut snapshot).has_group = false;
+    let plan = plan_checked(&desired, &snapshot);
     assert_eq!(plan.changes.len(), 10);
     assert!(
         plan.changes.iter().all(|change| change.reason.contains("created by hand") && change.action == Action::Update)
     );
-    insta::assert_snapshot!(changes(&plan)[0], @r#"
+    insta::assert_snapshot!(describe_changes(&plan)[0], @r#"
     harbour/flag-property: hubspot:CreatePropertyGroup, hubspot:UpdateProperty
       groupName "contactinformation" -> "tripleseat_sync"
       description "" -> "Managed by deployer: deployment sync, venue harbour"
@@ -192,13 +192,13 @@ fn shows_that_properties_created_by_hand_are_taken_over() {
 
 #[test]
 fn reports_foreign_and_mismatched_properties_as_conflicts() {
-    let desired = desired();
-    let mut snapshot = all_there(&desired);
-    property(&mut snapshot, FLAG).description = description("other", "harbour");
-    property(&mut snapshot, STATUS).kind = "string".to_owned();
-    property(&mut snapshot, STATUS).field_type = "text".to_owned();
-    let plan = checked(&desired, &snapshot);
-    assert_eq!(changes(&plan), Vec::<String>::new());
+    let desired = desired_state();
+    let mut snapshot = everything_applied(&desired);
+    property_mut(&mut snapshot, FLAG).description = mark_description("other", "harbour");
+    property_mut(&mut snapshot, STATUS).kind = "string".to_owned();
+    property_mut(&mut snapshot, STATUS).field_type = "text".to_owned();
+    let plan = plan_checked(&desired, &snapshot);
+    assert_eq!(describe_changes(&plan), Vec::<String>::new());
     let text = anstream::adapter::strip_str(&deployer::render::plan_text(&plan)).to_string();
     assert!(text.contains(&format!("flag-property {FLAG} exists and isn't owned by deployment sync")), "{text}");
     assert!(text.contains("(owner: deployment other, venue harbour)"), "{text}");
@@ -209,32 +209,37 @@ fn reports_foreign_and_mismatched_properties_as_conflicts() {
 #[test]
 fn uses_a_custom_flag_as_it_is() {
     let named = "display_name = \"Harbour\"\nflag_property = \"send_to_harbour\"";
-    let desired = wanted(&with_token(&MANIFEST.replace("display_name = \"Harbour\"", named), "https://api.hubapi.com"));
-    let mut snapshot = all_there(&desired);
-    let flag = property(&mut snapshot, "send_to_harbour");
+    let desired =
+        desired_from(&with_token(&MANIFEST.replace("display_name = \"Harbour\"", named), "https://api.hubapi.com"));
+    let mut snapshot = everything_applied(&desired);
+    let flag = property_mut(&mut snapshot, "send_to_harbour");
     flag.description.clear();
     flag.label = "Send to the harbour".to_owned();
     flag.group_name = "contactinformation".to_owned();
-    assert_eq!(changes(&checked(&desired, &snapshot)), Vec::<String>::new(), "a custom flag belongs to staff");
-    property(&mut snapshot, "send_to_harbour").field_type = "select".to_owned();
-    property(&mut snapshot, "send_to_harbour").kind = "enumeration".to_owned();
-    assert_eq!(checked(&desired, &snapshot).conflicts.len(), 1, "a custom flag must be a checkbox");
-    live(&mut snapshot).properties.remove("send_to_harbour");
-    assert_eq!(checked(&desired, &snapshot).summary().create, 1);
+    assert_eq!(
+        describe_changes(&plan_checked(&desired, &snapshot)),
+        Vec::<String>::new(),
+        "a custom flag belongs to staff"
+    );
+    property_mut(&mut snapshot, "send_to_harbour").field_type = "select".to_owned();
+    property_mut(&mut snapshot, "send_to_harbour").kind = "enumeration".to_owned();
+    assert_eq!(plan_checked(&desired, &snapshot).conflicts.len(), 1, "a custom flag must be a checkbox");
+    live_portal(&mut snapshot).properties.remove("send_to_harbour");
+    assert_eq!(plan_checked(&desired, &snapshot).summarize_changes().create, 1);
 }
 
 #[test]
 fn archives_properties_of_removed_venues_only_when_asked() {
-    let both = desired();
+    let both = desired_state();
     let only_harbour = with_token(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("it exists")], "https://h.test");
-    let mut only_harbour = wanted(&only_harbour);
-    let mut snapshot = all_there(&both);
-    let mut others = snapshot.portal.read().expect("the portal was read").properties[FLAG].clone();
+    let mut only_harbour = desired_from(&only_harbour);
+    let mut snapshot = everything_applied(&both);
+    let mut others = snapshot.portal.as_read().expect("the portal was read").properties[FLAG].clone();
     others.name = "tripleseat_sync__elsewhere".to_owned();
-    others.description = description("other", "elsewhere");
-    live(&mut snapshot).properties.insert(others.name.clone(), others);
-    let plan = checked(&only_harbour, &snapshot);
-    assert!(plan.changes.iter().all(|change| !change.address.kind.is_property()), "{:?}", changes(&plan));
+    others.description = mark_description("other", "elsewhere");
+    live_portal(&mut snapshot).properties.insert(others.name.clone(), others);
+    let plan = plan_checked(&only_harbour, &snapshot);
+    assert!(plan.changes.iter().all(|change| !change.address.kind.is_property()), "{:?}", describe_changes(&plan));
     let kept = |note: &String| {
         note.starts_with("mill is not in")
             && note.contains("keeps its 5 contact properties")
@@ -244,7 +249,7 @@ fn archives_properties_of_removed_venues_only_when_asked() {
     assert!(!plan.notes.iter().any(|note| note.contains("elsewhere")), "properties of another deployment don't matter");
 
     only_harbour.archive_properties = true;
-    let plan = checked(&only_harbour, &snapshot);
+    let plan = plan_checked(&only_harbour, &snapshot);
     let archived: Vec<_> = plan.changes.iter().filter(|change| change.address.kind.is_property()).collect();
     assert_eq!(archived.len(), 5);
     assert!(archived.iter().all(|change| change.address.venue == "mill" && change.reason.contains("90 days")));
@@ -252,8 +257,8 @@ fn archives_properties_of_removed_venues_only_when_asked() {
 
     // They are archived even if everything else is already gone. The plan doesn't count as deleting a venue then.
     snapshot.venues.remove("mill");
-    let plan = checked(&only_harbour, &snapshot);
-    assert_eq!((plan.summary().delete, plan.deleted_venues().len()), (5, 0));
+    let plan = plan_checked(&only_harbour, &snapshot);
+    assert_eq!((plan.summarize_changes().delete, plan.deleted_venues().len()), (5, 0));
 }
 
 #[test]
@@ -261,39 +266,39 @@ fn a_blocked_venue_always_keeps_its_properties() {
     let blocked = "status = \"blocked\"\nblocker = { reason = \"The license ended\", owner = \"ops\", \
                    next_step = \"renew\", since = 2026-01-01 }";
     let manifest = MANIFEST.replace("status = \"paused\"", blocked);
-    let mut desired = wanted(&with_token(&manifest, "https://h.test"));
+    let mut desired = desired_from(&with_token(&manifest, "https://h.test"));
     desired.archive_properties = true;
-    let plan = checked(&desired, &all_there(&self::desired()));
-    assert!(plan.changes.iter().all(|change| !change.address.kind.is_property()), "{:?}", changes(&plan));
+    let plan = plan_checked(&desired, &everything_applied(&self::desired_state()));
+    assert!(plan.changes.iter().all(|change| !change.address.kind.is_property()), "{:?}", describe_changes(&plan));
     // A blocked venue that never had properties doesn't get any.
-    let mut nothing_there = all_there(&desired);
-    live(&mut nothing_there).properties.retain(|name, _| !name.ends_with("__mill"));
-    assert_eq!(changes(&checked(&desired, &nothing_there)), Vec::<String>::new());
+    let mut nothing_there = everything_applied(&desired);
+    live_portal(&mut nothing_there).properties.retain(|name, _| !name.ends_with("__mill"));
+    assert_eq!(describe_changes(&plan_checked(&desired, &nothing_there)), Vec::<String>::new());
 }
 
 #[test]
 fn leaves_an_unreadable_portal_alone_but_plans_aws() {
-    let desired = desired();
-    let portal = Portal::Unreadable("HubSpot's contact properties: 403".to_owned());
-    let plan = checked(&desired, &Snapshot { portal, ..Snapshot::default() });
-    assert_eq!((plan.summary().create, plan.unreadable.len()), (16, 1));
+    let desired = desired_state();
+    let portal = ObservedPortal::Unreadable("HubSpot's contact properties: 403".to_owned());
+    let plan = plan_checked(&desired, &Snapshot { portal, ..Snapshot::default() });
+    assert_eq!((plan.summarize_changes().create, plan.unreadable.len()), (16, 1));
     assert!(plan.unreadable[0].reason.contains("403"));
-    let plan = checked(&desired, &Snapshot { portal: Portal::NotAsked, ..Snapshot::default() });
-    assert_eq!((plan.summary().create, plan.unreadable.len()), (16, 0));
+    let plan = plan_checked(&desired, &Snapshot { portal: ObservedPortal::NotAsked, ..Snapshot::default() });
+    assert_eq!((plan.summarize_changes().create, plan.unreadable.len()), (16, 0));
 }
 
 #[test]
 fn reports_a_shared_flag_with_its_number_of_contacts() {
-    let desired = desired();
-    let mut snapshot = all_there(&desired);
+    let desired = desired_state();
+    let mut snapshot = everything_applied(&desired);
     for (contacts, words) in [
         (Ok(1), "1 contact still has it ticked"),
         (Ok(250), "250 contacts still have it ticked"),
         (Err("403".to_owned()), "couldn't be counted (403)"),
     ] {
         let (name, label) = ("tripleseat_sync".to_owned(), "Tripleseat Sync".to_owned());
-        live(&mut snapshot).legacy = vec![Legacy { name, label, contacts }];
-        let plan = checked(&desired, &snapshot);
+        live_portal(&mut snapshot).legacy = vec![LegacyFlag { name, label, contacts }];
+        let plan = plan_checked(&desired, &snapshot);
         assert_eq!(plan.notes.len(), 1);
         assert!(plan.notes[0].contains(words) && plan.notes[0].contains("--from tripleseat_sync --to"), "{words}");
     }
@@ -302,29 +307,29 @@ fn reports_a_shared_flag_with_its_number_of_contacts() {
 #[test]
 fn does_not_report_a_shared_flag_that_a_venue_uses() {
     let named = "display_name = \"Harbour\"\nflag_property = \"tripleseat_sync\"";
-    let desired = wanted(&with_token(&MANIFEST.replace("display_name = \"Harbour\"", named), "https://h.test"));
-    let mut snapshot = all_there(&desired);
+    let desired = desired_from(&with_token(&MANIFEST.replace("display_name = \"Harbour\"", named), "https://h.test"));
+    let mut snapshot = everything_applied(&desired);
     let (name, label) = ("tripleseat_sync".to_owned(), "Tripleseat Sync".to_owned());
-    live(&mut snapshot).legacy = vec![Legacy { name, label, contacts: Ok(3) }];
-    assert_eq!(checked(&desired, &snapshot).notes, Vec::<String>::new());
+    live_portal(&mut snapshot).legacy = vec![LegacyFlag { name, label, contacts: Ok(3) }];
+    assert_eq!(plan_checked(&desired, &snapshot).notes, Vec::<String>::new());
 }
 
 #[test]
 fn forbidden_changes_break_the_invariants() {
-    let desired = desired();
-    let snapshot = all_there(&desired);
+    let desired = desired_state();
+    let snapshot = everything_applied(&desired);
     let mut missing = snapshot.clone();
-    live(&mut missing).properties.remove(FLAG);
-    let good = checked(&desired, &missing);
+    live_portal(&mut missing).properties.remove(FLAG);
+    let good = plan_checked(&desired, &missing);
     let tampered = |tamper: &dyn Fn(&mut deployer_core::plan::Change)| {
         let mut plan = good.clone();
         tamper(&mut plan.changes[0]);
-        invariants::violations(&plan, &desired, &missing)
+        invariants::find_violations(&plan, &desired, &missing)
     };
     type Tamper = fn(&mut deployer_core::plan::Change);
     let tampers: [(&str, Tamper); 5] = [
         ("would change a property of another venue", |change| change.address.venue = "mill".to_owned()),
-        ("would change a property of another venue", |change| change.address.kind = Kind::StatusProperty),
+        ("would change a property of another venue", |change| change.address.kind = ResourceKind::StatusProperty),
         ("would touch", |change| {
             if let Some(Operation::CreateProperty { property }) = change.operations.last_mut() {
                 property.group_name = "contactinformation".to_owned();
@@ -339,43 +344,47 @@ fn forbidden_changes_break_the_invariants() {
         let found = tampered(&tamper);
         assert!(found.iter().any(|violation| violation.contains(words)), "{words}: {found:?}");
     }
-    let unread = Snapshot { portal: Portal::NotAsked, ..missing.clone() };
-    assert!(invariants::violations(&good, &desired, &unread).iter().any(|found| found.contains("wasn't read")));
+    let unread = Snapshot { portal: ObservedPortal::NotAsked, ..missing.clone() };
+    assert!(invariants::find_violations(&good, &desired, &unread).iter().any(|found| found.contains("wasn't read")));
 }
 
 #[test]
 fn a_saved_plan_is_stale_when_hubspot_has_changed() {
-    let desired = desired();
-    let mut before = all_there(&desired);
-    live(&mut before).properties.remove(FLAG);
-    fn origin(snapshot: &Snapshot) -> Origin<'_> {
-        Origin { snapshot, manifest: "", artifacts: &[] }
+    let desired = desired_state();
+    let mut before = everything_applied(&desired);
+    live_portal(&mut before).properties.remove(FLAG);
+    fn origin(snapshot: &Snapshot) -> PlanOrigin<'_> {
+        PlanOrigin { snapshot, manifest: "", artifacts: &[] }
     }
     let saved = SavedPlan::new(plan(&desired, &before, &[]), &origin(&before), &[], false);
     let saved = SavedPlan::from_text(&saved.to_text()).expect("the plan is unedited");
     let moved = |change: &dyn Fn(&mut Snapshot)| {
         let mut after = before.clone();
         change(&mut after);
-        saved.moved(&plan(&desired, &after, &[]), &origin(&after)).join("; ")
+        saved.changes_since(&plan(&desired, &after, &[]), &origin(&after)).join("; ")
     };
     assert_eq!(moved(&|_| ()), "");
     assert_eq!(
-        moved(&|after| live(after).legacy.clear()),
+        moved(&|after| live_portal(after).legacy.clear()),
         "",
         "the number of contacts with an old flag changes all the time"
     );
     assert!(
-        moved(&|after| property(after, STATUS).label.push('!')).contains("property tripleseat_sync_status__harbour")
+        moved(&|after| property_mut(after, STATUS).label.push('!'))
+            .contains("property tripleseat_sync_status__harbour")
     );
     assert!(
-        moved(&|after| live(after).has_group = false).contains(&format!("property group {GROUP} no longer exists"))
+        moved(&|after| live_portal(after).has_group = false)
+            .contains(&format!("property group {PROPERTY_GROUP} no longer exists"))
     );
-    assert!(moved(&|after| live(after).portal_id = 222).contains("portal 111, but the token opens 222"));
-    assert!(moved(&|after| after.portal = Portal::NotAsked).contains("HubSpot was read when the plan was made"));
+    assert!(moved(&|after| live_portal(after).portal_id = 222).contains("portal 111, but the token opens 222"));
+    assert!(
+        moved(&|after| after.portal = ObservedPortal::NotAsked).contains("HubSpot was read when the plan was made")
+    );
     // A plan for one venue doesn't depend on another venue's properties.
     let targets = ["harbour".to_owned()];
     let saved = SavedPlan::new(plan(&desired, &before, &targets), &origin(&before), &targets, false);
     let mut after = before.clone();
-    property(&mut after, "tripleseat_sync__mill").label.push('!');
-    assert_eq!(saved.moved(&plan(&desired, &after, &targets), &origin(&after)), Vec::<String>::new());
+    property_mut(&mut after, "tripleseat_sync__mill").label.push('!');
+    assert_eq!(saved.changes_since(&plan(&desired, &after, &targets), &origin(&after)), Vec::<String>::new());
 }

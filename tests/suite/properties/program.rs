@@ -4,35 +4,35 @@ use std::process::Output;
 
 use deployer_sandbox::hubspot::PropertyDefinition;
 
-use super::{Portal, TOKEN, with_token};
+use super::{TOKEN, TestPortal, with_token};
 use crate::processes::{APPLY, Site};
-use crate::world::{manifest, venue};
+use crate::world::{two_venue_manifest, venue_tables};
 
 const PLAN: [&str; 3] = ["plan", "--artifact", "bootstrap"];
 
 /// A cloud and a portal, with a manifest for both.
 struct SiteWithPortal {
     site: Site,
-    portal: Portal,
+    portal: TestPortal,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl SiteWithPortal {
     fn new() -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let portal = runtime.block_on(Portal::start());
+        let portal = runtime.block_on(TestPortal::start());
         let both = Self { site: Site::new(), portal, _runtime: runtime };
-        both.manifest(&manifest("sync"));
+        both.write_manifest(&two_venue_manifest("sync"));
         both
     }
 
     fn write_manifest(&self, text: &str) {
-        self.site.write("venues.toml", &with_token(text, &self.portal.server.uri));
+        self.site.write_file("venues.toml", &with_token(text, &self.portal.server.uri));
     }
 
     fn run_program(&self, args: &[&str]) -> (i32, String) {
-        let output = self.site.command(args).env("ADMIN_TOKEN", TOKEN).output().expect("the program starts");
-        printed(&output)
+        let output = self.site.deployer_command(args).env("ADMIN_TOKEN", TOKEN).output().expect("the program starts");
+        printed_text(&output)
     }
 }
 
@@ -45,18 +45,18 @@ fn printed_text(output: &Output) -> (i32, String) {
 #[test]
 fn creates_properties_and_then_has_nothing_to_do() {
     let both = SiteWithPortal::new();
-    let (code, text) = both.run(&PLAN);
+    let (code, text) = both.run_program(&PLAN);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("+ flag-property tripleseat_sync__a") && text.contains("26 to create"), "{text}");
     assert!(!text.contains("created by hand"), "{text}");
-    assert_eq!((both.portal.writes(), both.site.writes()), (Vec::new(), Vec::new()));
-    let (code, text) = both.run(&APPLY);
+    assert_eq!((both.portal.take_writes(), both.site.take_write_calls()), (Vec::new(), Vec::new()));
+    let (code, text) = both.run_program(&APPLY);
     assert!(code == 0 && text.contains("26 created"), "{text}");
-    both.portal.writes();
-    let (code, text) = both.run(&APPLY);
+    both.portal.take_writes();
+    let (code, text) = both.run_program(&APPLY);
     assert!(code == 0 && text.contains("No changes"), "{text}");
-    assert_eq!(both.portal.writes(), Vec::<String>::new());
-    let (code, text) = both.run(&["plan", "--artifact", "bootstrap", "--refresh", "fast"]);
+    assert_eq!(both.portal.take_writes(), Vec::<String>::new());
+    let (code, text) = both.run_program(&["plan", "--artifact", "bootstrap", "--refresh", "fast"]);
     assert!(code == 0 && text.contains("No changes"), "{text}");
 }
 
@@ -64,8 +64,8 @@ fn creates_properties_and_then_has_nothing_to_do() {
 fn each_plan_reads_the_portal_once() {
     let both = SiteWithPortal::new();
     both.portal.hubspot.forget_requests();
-    assert_eq!(both.run(&PLAN).0, 0);
-    let paths: Vec<String> = both.portal.hubspot.requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(both.run_program(&PLAN).0, 0);
+    let paths: Vec<String> = both.portal.hubspot.recorded_requests().into_iter().map(|request| request.path).collect();
     assert_eq!(paths.len(), 3, "{paths:?}");
 }
 
@@ -73,15 +73,15 @@ fn each_plan_reads_the_portal_once() {
 fn leaves_a_denied_portal_alone_and_exits_3() {
     let both = SiteWithPortal::new();
     both.portal.hubspot.add_token(TOKEN, &["crm.objects.contacts.read"]);
-    let (code, text) = both.run(&PLAN);
+    let (code, text) = both.run_program(&PLAN);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("HubSpot's contact properties") && text.contains("403"), "{text}");
     assert!(text.contains("16 to create") && !text.contains("flag-property"), "{text}");
-    let (code, text) = both.run(&APPLY);
+    let (code, text) = both.run_program(&APPLY);
     assert!(code == 3 && text.contains("16 created"), "{text}");
-    assert_eq!(both.portal.writes(), Vec::<String>::new());
+    assert_eq!(both.portal.take_writes(), Vec::<String>::new());
     both.portal.hubspot.revoke_token(TOKEN);
-    let (code, text) = both.run(&PLAN);
+    let (code, text) = both.run_program(&PLAN);
     assert!(code == 3 && text.contains("401"), "{text}");
 }
 
@@ -91,7 +91,7 @@ fn refuses_a_property_of_another_type() {
     let text = PropertyDefinition::new("tripleseat_sync__a", "Sync", "string", "text");
     both.portal.hubspot.define_property(text).expect("the definition is valid");
     for (args, code) in [(&PLAN[..], 1), (&APPLY, 1)] {
-        let (found, text) = both.run(args);
+        let (found, text) = both.run_program(args);
         assert_eq!(found, code, "{text}");
         assert!(
             text.contains("tripleseat_sync__a is string/text in HubSpot, but the sync needs bool/boolean"),
@@ -99,85 +99,86 @@ fn refuses_a_property_of_another_type() {
         );
         assert!(text.contains("rchive it in HubSpot (Settings, Properties)"), "{text}");
     }
-    assert_eq!((both.portal.writes(), both.site.writes()), (Vec::new(), Vec::new()));
+    assert_eq!((both.portal.take_writes(), both.site.take_write_calls()), (Vec::new(), Vec::new()));
 }
 
 #[test]
 fn notes_a_missing_token() {
     let both = SiteWithPortal::new();
-    let (code, text) = both.site.run(&PLAN);
+    let (code, text) = both.site.run_deployer(&PLAN);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("left alone") && text.contains("ADMIN_TOKEN isn't set"), "{text}");
     assert!(!text.contains("flag-property"), "{text}");
-    let (code, text) = both.site.run(&[&APPLY[..], &["--archive-properties"]].concat());
+    let (code, text) = both.site.run_deployer(&[&APPLY[..], &["--archive-properties"]].concat());
     assert!(code == 2 && text.contains("--archive-properties needs HubSpot"), "{text}");
-    assert_eq!(both.site.writes(), Vec::<String>::new());
+    assert_eq!(both.site.take_write_calls(), Vec::<String>::new());
 }
 
 #[test]
 fn refuses_a_token_of_another_portal_before_any_write() {
     let both = SiteWithPortal::new();
     let saved = [&PLAN[..], &["--out", "plan.json"]].concat();
-    let (code, text) = both.run(&saved);
+    let (code, text) = both.run_program(&saved);
     assert_eq!(code, 0, "{text}");
     let plan = std::fs::read_to_string(both.site.path().join("plan.json")).expect("it exists");
     assert!(plan.contains("CreateProperty") && !plan.contains(TOKEN), "{plan}");
     let text = std::fs::read_to_string(both.site.path().join("venues.toml")).expect("it exists");
-    both.site.write("venues.toml", &text.replace("portal_id = 111", "portal_id = 222"));
+    both.site.write_file("venues.toml", &text.replace("portal_id = 111", "portal_id = 222"));
     for args in [&PLAN[..], &APPLY, &["apply", "plan.json", "--artifact", "bootstrap"]] {
-        let (code, text) = both.run(args);
+        let (code, text) = both.run_program(args);
         assert!(code == 6 && text.contains("is for HubSpot portal 111"), "{text}");
     }
-    assert_eq!((both.portal.writes(), both.site.writes()), (Vec::new(), Vec::new()));
+    assert_eq!((both.portal.take_writes(), both.site.take_write_calls()), (Vec::new(), Vec::new()));
 }
 
 #[test]
 fn a_saved_plan_is_stale_when_a_property_has_changed() {
     let both = SiteWithPortal::new();
-    assert_eq!(both.run(&APPLY).0, 0);
-    let one_less = &manifest("sync")[..manifest("sync").find("[venues.b]").expect("the manifest has b")];
-    both.manifest(&format!("{one_less}{}", venue("c", "")));
+    assert_eq!(both.run_program(&APPLY).0, 0);
+    let one_less =
+        &two_venue_manifest("sync")[..two_venue_manifest("sync").find("[venues.b]").expect("the manifest has b")];
+    both.write_manifest(&format!("{one_less}{}", venue_tables("c", "")));
     let save = [&PLAN[..], &["--out", "plan.json", "--archive-properties"]].concat();
     let apply = ["apply", "plan.json", "--artifact", "bootstrap", "--max-delete", "1"];
-    let (code, text) = both.run(&save);
+    let (code, text) = both.run_program(&save);
     assert_eq!(code, 0, "{text}");
-    let flag = PropertyDefinition::tick_box("tripleseat_sync__a", "Other");
+    let flag = PropertyDefinition::single_checkbox("tripleseat_sync__a", "Other");
     both.portal.hubspot.define_property(flag).expect("the definition is valid");
-    both.portal.writes();
-    let (code, text) = both.run(&apply);
+    both.portal.take_writes();
+    let (code, text) = both.run_program(&apply);
     assert!(code == 5 && text.contains("property tripleseat_sync__a has changed"), "{text}");
-    assert_eq!(both.portal.writes(), Vec::<String>::new());
-    assert_eq!(both.run(&save).0, 0);
-    let (code, text) = both.run(&apply);
+    assert_eq!(both.portal.take_writes(), Vec::<String>::new());
+    assert_eq!(both.run_program(&save).0, 0);
+    let (code, text) = both.run_program(&apply);
     assert_eq!(code, 0, "{text}");
-    let archived = both.portal.writes().iter().filter(|write| write.starts_with("DELETE ")).count();
+    let archived = both.portal.take_writes().iter().filter(|write| write.starts_with("DELETE ")).count();
     assert_eq!(archived, 5, "the saved plan archives them");
 }
 
 #[test]
 fn destroy_keeps_properties_unless_asked_to_archive_them() {
     let both = SiteWithPortal::new();
-    assert_eq!(both.run(&APPLY).0, 0);
+    assert_eq!(both.run_program(&APPLY).0, 0);
     both.portal.hubspot.forget_requests();
-    let (code, text) = both.run(&["destroy", "--yes"]);
+    let (code, text) = both.run_program(&["destroy", "--yes"]);
     assert!(code == 0 && text.contains("the contact properties in HubSpot are kept"), "{text}");
-    assert_eq!(both.portal.hubspot.requests().len(), 0, "HubSpot isn't called");
-    let (code, text) = both.run(&["destroy", "--yes", "--archive-properties", "--target", "a"]);
+    assert_eq!(both.portal.hubspot.recorded_requests().len(), 0, "HubSpot isn't called");
+    let (code, text) = both.run_program(&["destroy", "--yes", "--archive-properties", "--target", "a"]);
     assert_eq!(code, 0, "{text}");
-    assert_eq!(both.portal.writes().len(), 5, "{text}");
-    let (code, text) = both.run(&["destroy", "--yes", "--archive-properties"]);
+    assert_eq!(both.portal.take_writes().len(), 5, "{text}");
+    let (code, text) = both.run_program(&["destroy", "--yes", "--archive-properties"]);
     assert_eq!(code, 0, "{text}");
-    assert_eq!(both.portal.writes().len(), 5, "{text}");
+    assert_eq!(both.portal.take_writes().len(), 5, "{text}");
 }
 
 #[test]
 fn a_plan_reports_a_shared_flag() {
     let both = SiteWithPortal::new();
-    let flag = PropertyDefinition::tick_box("old_flag", "Tripleseat Sync");
+    let flag = PropertyDefinition::single_checkbox("old_flag", "Tripleseat Sync");
     both.portal.hubspot.define_property(flag).expect("the definition is valid");
     let flagged = || [("old_flag".to_owned(), "true".to_owned())].into();
     both.portal.hubspot.add_contacts(vec![flagged(), flagged()]).expect("contacts");
-    let (code, text) = both.run(&PLAN);
+    let (code, text) = both.run_program(&PLAN);
     assert!(code == 0 && text.contains("2 contacts still have it ticked"), "{text}");
     assert!(text.contains("deployer migrate-flag --from old_flag --to VENUE"), "{text}");
 }

@@ -2,71 +2,72 @@
 
 use std::sync::{Arc, Mutex};
 
-use deployer_sandbox::{Fault, RequestInfo};
+use deployer_sandbox::{RequestInfo, SandboxFault};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
-impl Portal {
+impl SandboxPortal {
     /// Injects a fault into every request from now on.
-    fn inject_fault(&self, fault: Fault) {
-        self.hubspot.set_faults(Some(Arc::new(move |_| Some(fault.clone()))));
+    fn inject_fault(&self, fault: SandboxFault) {
+        self.hubspot.set_fault_hook(Some(Arc::new(move |_| Some(fault.clone()))));
     }
 
     /// Renames the contact 1001. Returns the status and the text of the response, or `None` if there was none.
     async fn rename_contact(&self, name: &str) -> Option<(u16, String)> {
         let body = json!({ "properties": { "firstname": name } });
-        let request = self.http.request("PATCH", &format!("{CONTACTS}/1001")).bearer_auth(TOKEN).json(&body);
+        let request = self.http.build_request("PATCH", &format!("{CONTACTS}/1001")).bearer_auth(TOKEN).json(&body);
         let response = request.send().await.ok()?;
         Some((response.status().as_u16(), response.text().await.ok()?))
     }
 
     fn contact_name(&self) -> String {
-        self.value(1_001, "firstname").expect("a name")
+        self.property_value(1_001, "firstname").expect("a name")
     }
 }
 
 #[tokio::test]
 async fn faults_replace_a_request_or_its_response() {
-    let portal = Portal::start().await;
-    portal.add("Ana");
+    let portal = SandboxPortal::start().await;
+    portal.add_contact("Ana");
     let refusal = json!({ "status": "error" });
     let headers = vec![("retry-after".to_owned(), "3".to_owned())];
-    portal.fault(Fault::Status { status: 503, body: refusal.clone(), headers });
-    let response = portal.http.request("PATCH", &format!("{CONTACTS}/1001")).bearer_auth(TOKEN).body("{}").send().await;
+    portal.inject_fault(SandboxFault::Status { status: 503, body: refusal.clone(), headers });
+    let response =
+        portal.http.build_request("PATCH", &format!("{CONTACTS}/1001")).bearer_auth(TOKEN).body("{}").send().await;
     let response = response.expect("an answer");
     assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"3".parse().expect("a value")));
-    assert_eq!(portal.rename("Bo").await, Some((503, refusal.to_string())));
-    assert_eq!(portal.name(), "Ana", "not processed");
+    assert_eq!(portal.rename_contact("Bo").await, Some((503, refusal.to_string())));
+    assert_eq!(portal.contact_name(), "Ana", "not processed");
 
-    portal.fault(Fault::DropBefore);
-    assert_eq!(portal.rename("Cy").await, None, "no response");
-    assert_eq!(portal.name(), "Ana", "not processed");
+    portal.inject_fault(SandboxFault::DropBefore);
+    assert_eq!(portal.rename_contact("Cy").await, None, "no response");
+    assert_eq!(portal.contact_name(), "Ana", "not processed");
 
-    portal.fault(Fault::DropAfter);
-    assert_eq!(portal.rename("Di").await, None, "no response");
-    assert_eq!(portal.name(), "Di", "processed, though the client got no response");
+    portal.inject_fault(SandboxFault::DropAfter);
+    assert_eq!(portal.rename_contact("Di").await, None, "no response");
+    assert_eq!(portal.contact_name(), "Di", "processed, though the client got no response");
 
-    portal.fault(Fault::StatusAfter { status: 502 });
-    assert_eq!(portal.rename("Ed").await.map(|(status, _)| status), Some(502));
-    assert_eq!(portal.name(), "Ed", "processed, though the response is an error");
+    portal.inject_fault(SandboxFault::StatusAfter { status: 502 });
+    assert_eq!(portal.rename_contact("Ed").await.map(|(status, _)| status), Some(502));
+    assert_eq!(portal.contact_name(), "Ed", "processed, though the response is an error");
 
-    portal.fault(Fault::Garbage { status: 200, body: "<p>Just a moment</p>".to_owned() });
-    assert_eq!(portal.rename("Flo").await, Some((200, "<p>Just a moment</p>".to_owned())));
-    assert_eq!(portal.name(), "Flo", "processed");
+    portal.inject_fault(SandboxFault::Garbage { status: 200, body: "<p>Just a moment</p>".to_owned() });
+    assert_eq!(portal.rename_contact("Flo").await, Some((200, "<p>Just a moment</p>".to_owned())));
+    assert_eq!(portal.contact_name(), "Flo", "processed");
 
-    portal.hubspot.set_faults(None);
-    assert_eq!(portal.rename("Gus").await.map(|(status, _)| status), Some(200));
-    let statuses: Vec<_> = portal.hubspot.requests().iter().map(|request| request.status).collect();
+    portal.hubspot.set_fault_hook(None);
+    assert_eq!(portal.rename_contact("Gus").await.map(|(status, _)| status), Some(200));
+    let statuses: Vec<_> = portal.hubspot.recorded_requests().iter().map(|request| request.status).collect();
     assert_eq!(statuses, [Some(503), Some(503), None, None, Some(502), Some(200), Some(200)]);
 }
 
 #[tokio::test]
 async fn closes_dropped_connections_without_sending_a_byte() {
-    let portal = Portal::start().await;
-    for fault in [Fault::DropBefore, Fault::DropAfter] {
-        portal.fault(fault);
+    let portal = SandboxPortal::start().await;
+    for fault in [SandboxFault::DropBefore, SandboxFault::DropAfter] {
+        portal.inject_fault(fault);
         let address = portal.http.uri.strip_prefix("http://").expect("an address");
         let mut connection = tokio::net::TcpStream::connect(address).await.expect("a connection");
         let request = format!("GET {CONTACTS} HTTP/1.1\r\nHost: {address}\r\n\r\n");
@@ -80,22 +81,22 @@ async fn closes_dropped_connections_without_sending_a_byte() {
 
 #[tokio::test]
 async fn a_hook_sees_the_request_and_may_change_the_portal() {
-    let portal = Portal::start().await;
-    portal.add("Ana");
+    let portal = SandboxPortal::start().await;
+    portal.add_contact("Ana");
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (hubspot, list) = (portal.hubspot.clone(), Arc::clone(&seen));
-    portal.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+    portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
         list.lock().expect("no panic").push(request.clone());
-        hubspot.set(1_001, "lastname", "Silva").expect("staff write meanwhile");
-        (request.number == 2).then_some(Fault::DropBefore)
+        hubspot.set_property(1_001, "lastname", "Silva").expect("staff write meanwhile");
+        (request.number == 2).then_some(SandboxFault::DropBefore)
     })));
     let path = format!("{CONTACTS}/1001?properties=lastname");
-    let (_, read) = portal.call("GET", &path, Value::Null).await;
+    let (_, read) = portal.call_api("GET", &path, Value::Null).await;
     assert_eq!(read["properties"]["lastname"], "Silva");
-    assert_eq!(portal.rename("Bo").await, None);
-    assert_eq!(portal.rename("Bo").await.map(|(status, _)| status), Some(200));
-    let form = portal.http.request("POST", "/oauth/v1/token").form(&[("grant_type", "refresh_token")]);
-    assert_eq!(portal.http.send(form).await.0, 404);
+    assert_eq!(portal.rename_contact("Bo").await, None);
+    assert_eq!(portal.rename_contact("Bo").await.map(|(status, _)| status), Some(200));
+    let form = portal.http.build_request("POST", "/oauth/v1/token").form(&[("grant_type", "refresh_token")]);
+    assert_eq!(portal.http.send_request(form).await.0, 404);
     let seen = seen.lock().expect("no panic").clone();
     assert_eq!(seen[0].query, "properties=lastname");
     let second = RequestInfo {
@@ -110,15 +111,15 @@ async fn a_hook_sees_the_request_and_may_change_the_portal() {
     assert_eq!(seen[3].body, json!({ "grant_type": "refresh_token" }));
 
     portal.hubspot.forget_requests();
-    assert_eq!(portal.hubspot.requests(), []);
+    assert_eq!(portal.hubspot.recorded_requests(), []);
 }
 
 #[tokio::test]
 async fn dropping_a_server_stops_it() {
-    let hubspot = Portal::start().await.hubspot;
-    let server = Server::start(hubspot.router()).await.expect("a server");
-    let http = Http::new(&server);
-    assert_eq!(http.call(TOKEN, "GET", CONTACTS, Value::Null).await.0, 200);
+    let hubspot = SandboxPortal::start().await.hubspot;
+    let server = SandboxServer::start(hubspot.api_router()).await.expect("a server");
+    let http = SandboxClient::new(&server);
+    assert_eq!(http.call_api(TOKEN, "GET", CONTACTS, Value::Null).await.0, 200);
     let address = server.uri.strip_prefix("http://").expect("an address").to_owned();
     drop(server);
     // The port is released as soon as the server's task has noticed.

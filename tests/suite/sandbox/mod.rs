@@ -10,8 +10,8 @@ mod searches;
 mod tripleseat;
 mod workflows;
 
-use deployer_sandbox::hubspot::Properties;
-use deployer_sandbox::{Clock, HubSpot, HubSpotConfig, Server, vendors};
+use deployer_sandbox::hubspot::PropertyValues;
+use deployer_sandbox::{SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer, vendors};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sync_config::config::{LedgerProperties, default_flag_property};
@@ -38,7 +38,7 @@ struct SandboxClient {
 }
 
 impl SandboxClient {
-    fn new(server: &Server) -> Self {
+    fn new(server: &SandboxServer) -> Self {
         // It fails if another test has already done it, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { client: reqwest::Client::new(), uri: server.uri.clone() }
@@ -57,18 +57,18 @@ impl SandboxClient {
 
     /// Sends a request with a token and, unless it is `null`, a body.
     async fn call_api(&self, token: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let request = self.request(method, path).bearer_auth(token);
-        self.send(if body.is_null() { request } else { request.json(&body) }).await
+        let request = self.build_request(method, path).bearer_auth(token);
+        self.send_request(if body.is_null() { request } else { request.json(&body) }).await
     }
 }
 
 /// A portal with the properties of one venue's sync, on a stopped clock.
 struct SandboxPortal {
-    clock: Clock,
-    hubspot: HubSpot,
+    clock: SandboxClock,
+    hubspot: SandboxHubSpot,
     ledger: LedgerProperties,
     http: SandboxClient,
-    _server: Server,
+    _server: SandboxServer,
 }
 
 impl SandboxPortal {
@@ -77,23 +77,23 @@ impl SandboxPortal {
     }
 
     async fn with_limits(limits: bool) -> Self {
-        let clock = Clock::stopped_at(now());
-        let config = HubSpotConfig { portal_id: 77, clock: clock.clone(), search_lag: seconds(LAG), limits };
-        let hubspot = HubSpot::new(config);
+        let clock = SandboxClock::stopped_at(start_time());
+        let config = SandboxHubSpotConfig { portal_id: 77, clock: clock.clone(), search_lag: seconds(LAG), limits };
+        let hubspot = SandboxHubSpot::new(config);
         hubspot.add_token(TOKEN, &vendors::HUBSPOT_SCOPES);
         let ledger = LedgerProperties::new("venue-a", &default_flag_property("venue-a"));
         hubspot.define_sync_properties(&ledger, "Venue A").expect("they are valid");
-        let server = Server::start(hubspot.router()).await.expect("a server");
+        let server = SandboxServer::start(hubspot.api_router()).await.expect("a server");
         Self { clock, http: SandboxClient::new(&server), hubspot, ledger, _server: server }
     }
 
     async fn call_api(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        self.http.call(TOKEN, method, path, body).await
+        self.http.call_api(TOKEN, method, path, body).await
     }
 
     /// Adds a contact with this first name. Searches find it at once.
     fn add_contact(&self, name: &str) -> u64 {
-        self.add_with(&[("firstname", name)])
+        self.add_contact_with(&[("firstname", name)])
     }
 
     fn add_contact_with(&self, properties: &[(&str, &str)]) -> u64 {
@@ -102,11 +102,11 @@ impl SandboxPortal {
 
     /// The value of a contact's property.
     fn property_value(&self, id: u64, property: &str) -> Option<String> {
-        self.hubspot.contact(id).expect("the contact").properties.get(property).cloned()
+        self.hubspot.find_contact(id).expect("the contact").properties.get(property).cloned()
     }
 }
 
-fn properties_of(properties: &[(&str, &str)]) -> Properties {
+fn properties_of(properties: &[(&str, &str)]) -> PropertyValues {
     properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::tripleseat::{CREATE_JS, Vendor, lead};
+use super::tripleseat::{CREATE_JS, TripleseatVendor, lead_body};
 use super::*;
 
 /// A valid body, and changes that each make it invalid: a member's path, its new value (`null` removes it), and part of
@@ -37,7 +37,7 @@ fn search_route() -> SchemaRoute {
         method: "POST",
         path: format!("{CONTACTS}/search"),
         good: json!({
-            "filterGroups": filter(json!({})),
+            "filterGroups": one_filter(json!({})),
             "sorts": ["-lastmodifieddate"],
             "properties": ["email"],
             "limit": 200,
@@ -66,21 +66,25 @@ fn search_route() -> SchemaRoute {
             ("/filterGroups", json!({ "filters": [] }), "`array` from object"),
             ("/filterGroups", json!([[]]), "`object` from array"),
             ("/filterGroups", json!([{}]), "not set: [filters]"),
-            ("/filterGroups", filter(json!({ "propertyName": null })), "not set: [propertyName]"),
-            ("/filterGroups", filter(json!({ "propertyName": "no_such_property" })), "no property no_such_property"),
-            ("/filterGroups", filter(json!({ "operator": null })), "not set: [operator]"),
-            ("/filterGroups", filter(json!({ "operator": "IS" })), "Invalid operator IS"),
-            ("/filterGroups", filter(json!({ "value": null })), "not set: [value]"),
-            ("/filterGroups", filter(json!({ "value": true })), "`string` from boolean"),
-            ("/filterGroups", filter(json!({ "highValue": 2 })), "`string` from number"),
-            ("/filterGroups", filter(json!({ "values": "a" })), "`array` from string"),
-            ("/filterGroups", filter(json!({ "operator": "IN", "values": [1] })), "`string` from number"),
-            ("/filterGroups", filter(json!({ "operator": "IN", "values": [] })), "at least one value"),
-            ("/filterGroups", filter(json!({ "operator": "IN" })), "not set: [values]"),
-            ("/filterGroups", filter(json!({ "operator": "BETWEEN" })), "not set: [highValue]"),
-            ("/filterGroups", filters(6, 1), "at most 5 filterGroups"),
-            ("/filterGroups", filters(1, 7), "6 filters in a group"),
-            ("/filterGroups", filters(4, 5), "18 in all"),
+            ("/filterGroups", one_filter(json!({ "propertyName": null })), "not set: [propertyName]"),
+            (
+                "/filterGroups",
+                one_filter(json!({ "propertyName": "no_such_property" })),
+                "no property no_such_property",
+            ),
+            ("/filterGroups", one_filter(json!({ "operator": null })), "not set: [operator]"),
+            ("/filterGroups", one_filter(json!({ "operator": "IS" })), "Invalid operator IS"),
+            ("/filterGroups", one_filter(json!({ "value": null })), "not set: [value]"),
+            ("/filterGroups", one_filter(json!({ "value": true })), "`string` from boolean"),
+            ("/filterGroups", one_filter(json!({ "highValue": 2 })), "`string` from number"),
+            ("/filterGroups", one_filter(json!({ "values": "a" })), "`array` from string"),
+            ("/filterGroups", one_filter(json!({ "operator": "IN", "values": [1] })), "`string` from number"),
+            ("/filterGroups", one_filter(json!({ "operator": "IN", "values": [] })), "at least one value"),
+            ("/filterGroups", one_filter(json!({ "operator": "IN" })), "not set: [values]"),
+            ("/filterGroups", one_filter(json!({ "operator": "BETWEEN" })), "not set: [highValue]"),
+            ("/filterGroups", many_filters(6, 1), "at most 5 filterGroups"),
+            ("/filterGroups", many_filters(1, 7), "6 filters in a group"),
+            ("/filterGroups", many_filters(4, 5), "18 in all"),
         ],
     }
 }
@@ -103,7 +107,7 @@ fn batch_routes() -> [SchemaRoute; 2] {
             ("/inputs", json!(["1001"]), "`object` from string"),
             ("/inputs", json!([{}]), "not set: [id]"),
             ("/inputs", json!([{ "id": 1_001 }]), "`string` from number"),
-            ("/inputs", inputs(0..101), "at most 100 are allowed"),
+            ("/inputs", batch_inputs(0..101), "at most 100 are allowed"),
             ("/properties", json!([1]), "`string` from number"),
             ("/idProperty", json!(["email"]), "`string` from array"),
             ("/idProperty", json!("firstname"), "non-unique property firstname"),
@@ -129,7 +133,7 @@ fn batch_routes() -> [SchemaRoute; 2] {
                 "`string` from number",
             ),
             ("/inputs", input(json!({ "id": "1001", "properties": { "fax": "1" } })), "PROPERTY_DOESNT_EXIST"),
-            ("/inputs", inputs(0..101), "at most 100 are allowed"),
+            ("/inputs", batch_inputs(0..101), "at most 100 are allowed"),
             (
                 "/inputs",
                 json!([{ "id": "1001", "properties": {} }, { "id": "1001", "properties": {} }]),
@@ -233,12 +237,12 @@ fn with_change(good: &Value, pointer: &str, value: &Value) -> Value {
 
 #[tokio::test]
 async fn rejects_what_hubspots_schemas_do_not_allow() {
-    let routes = [search()].into_iter().chain(batches()).chain(contacts()).chain(properties());
+    let routes = [search_route()].into_iter().chain(batch_routes()).chain(contact_routes()).chain(property_routes());
     for SchemaRoute { method, path, good, wrong } in routes {
-        let portal = Portal::start().await;
-        portal.add("Ana");
+        let portal = SandboxPortal::start().await;
+        portal.add_contact("Ana");
         for (pointer, value, words) in wrong {
-            let (status, error) = portal.call(method, &path, changed(&good, pointer, &value)).await;
+            let (status, error) = portal.call_api(method, &path, with_change(&good, pointer, &value)).await;
             let message = error["message"].as_str().unwrap_or_default();
             assert_eq!(
                 (status, &error["status"], &error["category"]),
@@ -248,30 +252,30 @@ async fn rejects_what_hubspots_schemas_do_not_allow() {
             assert!(message.contains(words), "{method} {path} {pointer} {value}: {message}");
             assert!(error["correlationId"].as_str().is_some_and(|id| id.len() == 36), "{error}");
         }
-        let (status, body) = portal.call(method, &path, good).await;
+        let (status, body) = portal.call_api(method, &path, good).await;
         assert!((200..300).contains(&status), "{method} {path}: {body}");
     }
 }
 
 #[tokio::test]
 async fn rejects_bodies_without_the_json_content_type() {
-    let portal = Portal::start().await;
-    let body = search().good.to_string();
+    let portal = SandboxPortal::start().await;
+    let body = search_route().good.to_string();
     for media_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
-        let mut request = portal.http.request("POST", &format!("{CONTACTS}/search")).bearer_auth(TOKEN);
+        let mut request = portal.http.build_request("POST", &format!("{CONTACTS}/search")).bearer_auth(TOKEN);
         if let Some(media_type) = media_type {
             request = request.header("content-type", media_type);
         }
-        let (status, error) = portal.http.send(request.body(body.clone())).await;
+        let (status, error) = portal.http.send_request(request.body(body.clone())).await;
         assert_eq!((status, &error["status"]), (415, &json!("error")), "{media_type:?}: {error}");
     }
 }
 
 #[tokio::test]
 async fn batch_errors_have_the_members_that_the_schema_requires() {
-    let portal = Portal::start().await;
+    let portal = SandboxPortal::start().await;
     let body = json!({ "inputs": [{ "id": "99", "objectWriteTraceId": "one", "properties": {} }] });
-    let (status, body) = portal.call("POST", &format!("{CONTACTS}/batch/update"), body).await;
+    let (status, body) = portal.call_api("POST", &format!("{CONTACTS}/batch/update"), body).await;
     let error = body["errors"][0].as_object().expect("an error");
     assert_eq!(status, 207);
     for required in ["category", "context", "errors", "links", "message", "status"] {
@@ -281,7 +285,7 @@ async fn batch_errors_have_the_members_that_the_schema_requires() {
 
 #[tokio::test]
 async fn tripleseat_rejects_wrong_types_and_ids_of_other_accounts() {
-    let vendor = Vendor::start().await;
+    let vendor = TripleseatVendor::start().await;
     for (field, value, wanted) in [
         ("first_name", json!({ "en": "Ana" }), json!(["First name is invalid", "First name can't be blank"])),
         ("last_name", json!(12), json!(["Last name is invalid"])),
@@ -298,18 +302,18 @@ async fn tripleseat_rejects_wrong_types_and_ids_of_other_accounts() {
         ("lead_form_id", json!(200), json!(["Lead form is invalid"])),
     ] {
         let path = format!("{CREATE_JS}&simple_error_messages=true");
-        let (status, body) = vendor.create(&path, lead(json!({ field: value }))).await;
+        let (status, body) = vendor.create_lead(&path, lead_body(json!({ field: value }))).await;
         assert_eq!((status, body), (200, json!({ "errors": wanted })), "{field}: {value}");
     }
     for body in [json!({ "lead": "Ana" }), json!({ "lead": [] }), json!({ "lead": null }), json!({})] {
-        let (status, answer) = vendor.create(CREATE_JS, body.clone()).await;
+        let (status, answer) = vendor.create_lead(CREATE_JS, body.clone()).await;
         let wanted = json!({ "errors": ["param is missing or the value is empty: lead"] });
         assert_eq!((status, answer), (400, wanted), "{body}");
     }
-    let unnamed = vendor.http.request("POST", CREATE_JS).body(lead(json!({})).to_string());
-    assert_eq!(vendor.http.send(unnamed).await.0, 400, "a body without a content type is ignored");
-    assert_eq!(vendor.tripleseat.leads(1), []);
-    let good = lead(json!({ "guest_count": "30", "email_opt_in": true, "phone_number": 5550100, "site_id": 1 }));
-    assert_eq!(vendor.create(CREATE_JS, good).await.0, 200);
-    assert_eq!(vendor.tripleseat.leads(1).len(), 1);
+    let unnamed = vendor.http.build_request("POST", CREATE_JS).body(lead_body(json!({})).to_string());
+    assert_eq!(vendor.http.send_request(unnamed).await.0, 400, "a body without a content type is ignored");
+    assert_eq!(vendor.tripleseat.site_leads(1), []);
+    let good = lead_body(json!({ "guest_count": "30", "email_opt_in": true, "phone_number": 5550100, "site_id": 1 }));
+    assert_eq!(vendor.create_lead(CREATE_JS, good).await.0, 200);
+    assert_eq!(vendor.tripleseat.site_leads(1).len(), 1);
 }

@@ -14,15 +14,15 @@ fn search_body(filters: Value) -> Value {
     })
 }
 
-impl Portal {
+impl SandboxPortal {
     async fn search_contacts(&self, body: Value) -> (u16, Value) {
-        self.call("POST", &format!("{CONTACTS}/search"), body).await
+        self.call_api("POST", &format!("{CONTACTS}/search"), body).await
     }
 
     async fn found_ids(&self, filters: Value) -> Vec<String> {
-        let (status, body) = self.search(query(filters)).await;
+        let (status, body) = self.search_contacts(search_body(filters)).await;
         assert_eq!(status, 200, "{body}");
-        ids(&body).into_iter().map(ToOwned::to_owned).collect()
+        result_ids(&body).into_iter().map(ToOwned::to_owned).collect()
     }
 
     fn flagged_filter(&self) -> Value {
@@ -32,62 +32,62 @@ impl Portal {
 
 #[tokio::test]
 async fn writes_show_up_in_reads_at_once_and_in_searches_after_the_lag() {
-    let portal = Portal::start().await;
-    let (first, second) = (portal.add("Ana").to_string(), portal.add("Bo").to_string());
-    portal.hubspot.set(1_001, &portal.ledger.flag, "true").expect("set");
+    let portal = SandboxPortal::start().await;
+    let (first, second) = (portal.add_contact("Ana").to_string(), portal.add_contact("Bo").to_string());
+    portal.hubspot.set_property(1_001, &portal.ledger.flag, "true").expect("set");
     portal.clock.advance(seconds(LAG - 1));
-    assert_eq!(portal.found(portal.flagged()).await, [""; 0], "the index doesn't have it yet");
+    assert_eq!(portal.found_ids(portal.flagged_filter()).await, [""; 0], "the index doesn't have it yet");
     let read = json!({ "inputs": [{ "id": first }], "properties": [portal.ledger.flag], "propertiesWithHistory": [] });
-    let (_, read) = portal.call("POST", &format!("{CONTACTS}/batch/read"), read).await;
+    let (_, read) = portal.call_api("POST", &format!("{CONTACTS}/batch/read"), read).await;
     assert_eq!(read["results"][0]["properties"][&portal.ledger.flag], "true");
     portal.clock.advance(seconds(1));
-    assert_eq!(portal.found(portal.flagged()).await, [first.as_str()]);
+    assert_eq!(portal.found_ids(portal.flagged_filter()).await, [first.as_str()]);
 
     let reset = json!({ "properties": { &portal.ledger.flag: "false" } });
-    let (status, _) = portal.call("PATCH", &format!("{CONTACTS}/{first}"), reset).await;
+    let (status, _) = portal.call_api("PATCH", &format!("{CONTACTS}/{first}"), reset).await;
     assert_eq!(status, 200);
     portal.clock.advance(seconds(LAG - 1));
-    assert_eq!(portal.found(portal.flagged()).await, [first.as_str()], "reset, but the index still has it");
+    assert_eq!(portal.found_ids(portal.flagged_filter()).await, [first.as_str()], "reset, but the index still has it");
     portal.clock.advance(seconds(1));
-    assert_eq!(portal.found(portal.flagged()).await, [""; 0]);
-    assert_eq!(portal.found(json!([])).await, [second, first], "the last one changed comes last");
+    assert_eq!(portal.found_ids(portal.flagged_filter()).await, [""; 0]);
+    assert_eq!(portal.found_ids(json!([])).await, [second, first], "the last one changed comes last");
 }
 
 #[tokio::test]
 async fn searches_return_what_the_index_has() {
-    let portal = Portal::start().await;
-    let id = portal.add("Ana");
-    portal.hubspot.set(id, "firstname", "Anna").expect("set");
-    let (_, body) = portal.search(query(json!([]))).await;
+    let portal = SandboxPortal::start().await;
+    let id = portal.add_contact("Ana");
+    portal.hubspot.set_property(id, "firstname", "Anna").expect("set");
+    let (_, body) = portal.search_contacts(search_body(json!([]))).await;
     assert_eq!(body["results"][0]["properties"]["firstname"], "Ana");
     portal.clock.advance(seconds(LAG));
-    let (_, body) = portal.search(query(json!([]))).await;
+    let (_, body) = portal.search_contacts(search_body(json!([]))).await;
     assert_eq!(body["results"][0]["properties"]["firstname"], "Anna");
     assert_eq!(body["results"][0]["updatedAt"], "2026-03-01T12:00:00.000Z");
 }
 
 #[tokio::test]
 async fn new_and_deleted_contacts_lag_too() {
-    let portal = Portal::start().await;
+    let portal = SandboxPortal::start().await;
     let new = json!({ "associations": [], "properties": { "email": "a@example.com" } });
-    let (_, made) = portal.call("POST", CONTACTS, new).await;
+    let (_, made) = portal.call_api("POST", CONTACTS, new).await;
     let id = made["id"].as_str().expect("an id").to_owned();
-    assert_eq!(portal.found(json!([])).await, [""; 0]);
+    assert_eq!(portal.found_ids(json!([])).await, [""; 0]);
     portal.clock.advance(seconds(LAG));
-    assert_eq!(portal.found(json!([])).await, [id.as_str()]);
-    portal.hubspot.delete(id.parse().expect("a number")).expect("deleted");
-    assert_eq!(portal.call("GET", &format!("{CONTACTS}/{id}"), Value::Null).await.0, 404);
-    assert_eq!(portal.found(json!([])).await, [id.as_str()], "still in the index");
+    assert_eq!(portal.found_ids(json!([])).await, [id.as_str()]);
+    portal.hubspot.delete_contact(id.parse().expect("a number")).expect("deleted");
+    assert_eq!(portal.call_api("GET", &format!("{CONTACTS}/{id}"), Value::Null).await.0, 404);
+    assert_eq!(portal.found_ids(json!([])).await, [id.as_str()], "still in the index");
     portal.clock.advance(seconds(LAG));
-    assert_eq!(portal.found(json!([])).await, [""; 0]);
+    assert_eq!(portal.found_ids(json!([])).await, [""; 0]);
 }
 
 #[tokio::test]
 async fn filters_match_what_hubspot_says() {
-    let portal = Portal::start().await;
-    portal.add_with(&[("firstname", "Ana"), ("guest_count", "9"), ("event_date", "2026-06-01")]);
-    portal.add_with(&[("firstname", "Bo"), ("guest_count", "10")]);
-    portal.add_with(&[("lastname", "Nobody")]);
+    let portal = SandboxPortal::start().await;
+    portal.add_contact_with(&[("firstname", "Ana"), ("guest_count", "9"), ("event_date", "2026-06-01")]);
+    portal.add_contact_with(&[("firstname", "Bo"), ("guest_count", "10")]);
+    portal.add_contact_with(&[("lastname", "Nobody")]);
     let filter = |property: &str, operator: &str, value: &str| {
         let filter = json!({ "propertyName": property, "operator": operator, "value": value });
         json!([filter])
@@ -110,47 +110,47 @@ async fn filters_match_what_hubspot_says() {
         (filter("createdate", "GTE", "2026-03-01T12:00:00Z"), vec!["1001", "1002", "1003"]),
         (filter("hs_object_id", "GT", "1002"), vec!["1003"]),
     ] {
-        assert_eq!(portal.found(filters.clone()).await, wanted, "{filters}");
+        assert_eq!(portal.found_ids(filters.clone()).await, wanted, "{filters}");
     }
-    let mut either = query(filter("firstname", "EQ", "Ana"));
+    let mut either = search_body(filter("firstname", "EQ", "Ana"));
     let groups = either["filterGroups"].as_array_mut().expect("groups");
     groups.push(json!({ "filters": filter("lastname", "EQ", "Nobody") }));
-    assert_eq!(ids(&portal.search(either).await.1), ["1001", "1003"], "groups are alternatives");
+    assert_eq!(result_ids(&portal.search_contacts(either).await.1), ["1001", "1003"], "groups are alternatives");
 }
 
 #[tokio::test]
 async fn pages_follow_the_requested_order() {
-    let portal = Portal::start().await;
+    let portal = SandboxPortal::start().await;
     let rows = (0..5).map(|number| properties_of(&[("guest_count", &(9 + number).to_string())]));
     portal.hubspot.add_contacts(rows.collect()).expect("contacts");
-    portal.add("without a count");
-    let mut body = query(json!([]));
+    portal.add_contact("without a count");
+    let mut body = search_body(json!([]));
     body["sorts"] = json!([{ "propertyName": "guest_count", "direction": "DESCENDING" }]);
     body["limit"] = json!(4);
-    let (_, first) = portal.search(body.clone()).await;
-    assert_eq!((ids(&first), &first["total"]), (vec!["1005", "1004", "1003", "1002"], &json!(6)));
+    let (_, first) = portal.search_contacts(body.clone()).await;
+    assert_eq!((result_ids(&first), &first["total"]), (vec!["1005", "1004", "1003", "1002"], &json!(6)));
     body["after"] = first["paging"]["next"]["after"].clone();
-    let (_, second) = portal.search(body).await;
-    assert_eq!(ids(&second), ["1001", "1006"], "contacts without a value come last");
+    let (_, second) = portal.search_contacts(body).await;
+    assert_eq!(result_ids(&second), ["1001", "1006"], "contacts without a value come last");
     assert_eq!(second["paging"], Value::Null, "the last page");
 }
 
 #[tokio::test]
 async fn paging_ends_at_ten_thousand() {
-    let portal = Portal::start().await;
-    portal.hubspot.add_contacts(vec![Properties::new(); 10_001]).expect("contacts");
-    let mut body = query(json!([]));
+    let portal = SandboxPortal::start().await;
+    portal.hubspot.add_contacts(vec![PropertyValues::new(); 10_001]).expect("contacts");
+    let mut body = search_body(json!([]));
     body["limit"] = json!(200);
     body["after"] = json!("9800");
-    let (status, page) = portal.search(body.clone()).await;
+    let (status, page) = portal.search_contacts(body.clone()).await;
     assert_eq!((status, &page["total"], &page["paging"]["next"]["after"]), (200, &json!(10_001), &json!("10000")));
     body["after"] = json!("10000");
-    assert_eq!(portal.search(body).await.0, 400);
+    assert_eq!(portal.search_contacts(body).await.0, 400);
 }
 
 #[tokio::test]
 async fn rejects_searches_that_violate_the_schema() {
-    let portal = Portal::start().await;
+    let portal = SandboxPortal::start().await;
     for (member, wrong) in [
         ("limit", json!(201)),
         ("limit", json!(0)),
@@ -164,26 +164,26 @@ async fn rejects_searches_that_violate_the_schema() {
         ("filterGroups", json!([{ "filters": [{ "propertyName": "email", "operator": "IS", "value": "" }] }])),
         ("filterGroups", json!(vec![json!({ "filters": [] }); 6])),
     ] {
-        let mut body = query(json!([]));
+        let mut body = search_body(json!([]));
         body[member] = wrong.clone();
-        assert_eq!(portal.search(body).await.0, 400, "{member}: {wrong}");
+        assert_eq!(portal.search_contacts(body).await.0, 400, "{member}: {wrong}");
     }
 }
 
 #[tokio::test]
 async fn limits_all_tokens_together_to_five_searches_a_second() {
-    let portal = Portal::with_limits(true).await;
+    let portal = SandboxPortal::with_limits(true).await;
     portal.hubspot.add_token("another app", &vendors::HUBSPOT_SCOPES);
     let search = format!("{CONTACTS}/search");
     for token in [TOKEN, "another app", TOKEN, "another app", TOKEN] {
-        assert_eq!(portal.http.call(token, "POST", &search, query(json!([]))).await.0, 200);
+        assert_eq!(portal.http.call_api(token, "POST", &search, search_body(json!([]))).await.0, 200);
     }
-    let request = portal.http.request("POST", &search).bearer_auth("another app").json(&query(json!([])));
+    let request = portal.http.build_request("POST", &search).bearer_auth("another app").json(&search_body(json!([])));
     let response = request.send().await.expect("an answer");
     assert_eq!(response.status(), 429);
     assert!(!response.headers().contains_key("x-hubspot-ratelimit-max"), "search responses have no limit headers");
     let error: Value = response.json().await.expect("JSON");
     assert_eq!((&error["policyName"], &error["category"]), (&json!("SECONDLY"), &json!("RATE_LIMITS")));
     portal.clock.advance(seconds(1));
-    assert_eq!(portal.search(query(json!([]))).await.0, 200);
+    assert_eq!(portal.search_contacts(search_body(json!([]))).await.0, 200);
 }

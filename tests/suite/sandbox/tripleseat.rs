@@ -1,6 +1,6 @@
 //! Tripleseat: creating leads with the public key, and reading them with OAuth.
 
-use deployer_sandbox::{Account, Location, Tripleseat, TripleseatConfig};
+use deployer_sandbox::{SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLocation};
 use serde_json::{Value, json};
 
 use super::*;
@@ -10,10 +10,10 @@ pub(super) const CREATE_JSON: &str = "/v1/leads/create.json?public_key=key-of-1"
 
 /// Two customers: one with two locations that requires phone numbers, and one with a single location that doesn't.
 pub(super) struct TripleseatVendor {
-    clock: Clock,
-    pub(super) tripleseat: Tripleseat,
-    pub(super) http: Http,
-    _server: Server,
+    clock: SandboxClock,
+    pub(super) tripleseat: SandboxTripleseat,
+    pub(super) http: SandboxClient,
+    _server: SandboxServer,
 }
 
 impl TripleseatVendor {
@@ -22,11 +22,11 @@ impl TripleseatVendor {
     }
 
     async fn with_limits(limits: bool) -> Self {
-        let clock = Clock::stopped_at(now());
-        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits });
-        let location = |id: u64| Location { id, name: format!("Location {id}") };
+        let clock = SandboxClock::stopped_at(start_time());
+        let tripleseat = SandboxTripleseat::new(SandboxTripleseatConfig { clock: clock.clone(), limits });
+        let location = |id: u64| TripleseatLocation { id, name: format!("Location {id}") };
         for (site_id, locations) in [(1, vec![location(11), location(12)]), (2, vec![location(21)])] {
-            tripleseat.add_account(Account {
+            tripleseat.add_account(TripleseatAccount {
                 site_id,
                 name: format!("Site {site_id}"),
                 public_key: format!("key-of-{site_id}"),
@@ -36,28 +36,28 @@ impl TripleseatVendor {
                 phone_required: site_id == 1,
             });
         }
-        let server = Server::start(tripleseat.router()).await.expect("a server");
-        Self { clock, http: Http::new(&server), tripleseat, _server: server }
+        let server = SandboxServer::start(tripleseat.api_router()).await.expect("a server");
+        Self { clock, http: SandboxClient::new(&server), tripleseat, _server: server }
     }
 
     pub(super) async fn create_lead(&self, path: &str, body: Value) -> (u16, Value) {
-        self.http.send(self.http.request("POST", path).json(&body)).await
+        self.http.send_request(self.http.build_request("POST", path).json(&body)).await
     }
 
     /// An access token of a site.
     async fn access_token(&self, site_id: u64) -> String {
-        let (status, body) = self.ask_for_token(&format!("client-{site_id}"), &format!("secret-{site_id}")).await;
+        let (status, body) = self.request_token(&format!("client-{site_id}"), &format!("secret-{site_id}")).await;
         assert_eq!((status, &body["token_type"], &body["expires_in"]), (200, &json!("Bearer"), &json!(7_200)));
         body["access_token"].as_str().expect("a token").to_owned()
     }
 
     async fn request_token(&self, client_id: &str, client_secret: &str) -> (u16, Value) {
         let form = [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", client_secret)];
-        self.http.send(self.http.request("POST", "/oauth2/token").form(&form)).await
+        self.http.send_request(self.http.build_request("POST", "/oauth2/token").form(&form)).await
     }
 
     async fn get_json(&self, token: &str, path: &str) -> (u16, Value) {
-        self.http.call(token, "GET", path, Value::Null).await
+        self.http.call_api(token, "GET", path, Value::Null).await
     }
 }
 
@@ -80,16 +80,17 @@ pub(super) fn lead_body(changes: Value) -> Value {
 #[tokio::test]
 async fn creates_leads_with_the_public_key_even_duplicates() {
     let vendor = TripleseatVendor::start().await;
-    let (status, first) = vendor.create(CREATE_JS, lead(json!({ "guest_count": 30, "favorite_color": "red" }))).await;
+    let (status, first) =
+        vendor.create_lead(CREATE_JS, lead_body(json!({ "guest_count": 30, "favorite_color": "red" }))).await;
     assert_eq!(status, 200);
     assert!(first["success_message"].is_string(), "{first}");
-    let (status, second) = vendor.create(CREATE_JSON, lead(json!({}))).await;
+    let (status, second) = vendor.create_lead(CREATE_JSON, lead_body(json!({}))).await;
     assert_eq!((status, &second["lead"]["first_name"]), (201, &json!("Ana")));
-    let leads = vendor.tripleseat.leads(1);
+    let leads = vendor.tripleseat.site_leads(1);
     assert_eq!((json!(leads[0].id), json!(leads[1].id)), (first["lead_id"].clone(), second["lead"]["id"].clone()));
     assert_eq!((leads[0].location_id, &leads[0].fields["guest_count"]), (Some(11), &json!(30)));
     assert!(!leads[0].fields.contains_key("favorite_color"), "unknown fields are ignored");
-    assert_eq!(leads[0].created_at, now());
+    assert_eq!(leads[0].created_at, start_time());
 }
 
 #[tokio::test]
@@ -103,28 +104,30 @@ async fn accepts_a_lead_as_a_form_with_everything_in_the_body() {
         ("lead[email_address]", "ana@example.com"),
         ("lead[event_date]", "6/1/2026"),
     ];
-    let (status, body) = vendor.http.send(vendor.http.request("POST", "/v1/leads/create").form(&form)).await;
+    let (status, body) =
+        vendor.http.send_request(vendor.http.build_request("POST", "/v1/leads/create").form(&form)).await;
     assert_eq!((status, &body["lead"]["lead_form_id"]), (201, &json!(200)), "{body}");
-    assert_eq!(vendor.tripleseat.leads(2)[0].location_id, Some(21), "the account's only location");
-    assert_eq!(vendor.tripleseat.leads(1), []);
+    assert_eq!(vendor.tripleseat.site_leads(2)[0].location_id, Some(21), "the account's only location");
+    assert_eq!(vendor.tripleseat.site_leads(1), []);
 }
 
 #[tokio::test]
 async fn create_js_refuses_with_200_and_create_json_with_400() {
     let vendor = TripleseatVendor::start().await;
-    let without_phone = lead(json!({ "phone_number": null }));
-    let (status, body) = vendor.create(CREATE_JS, without_phone.clone()).await;
+    let without_phone = lead_body(json!({ "phone_number": null }));
+    let (status, body) = vendor.create_lead(CREATE_JS, without_phone.clone()).await;
     assert_eq!((status, body), (200, json!({ "errors": { "phone_number": ["can't be blank"] } })));
     let simple = format!("{CREATE_JS}&simple_error_messages=true");
-    let (status, body) = vendor.create(&simple, without_phone.clone()).await;
+    let (status, body) = vendor.create_lead(&simple, without_phone.clone()).await;
     assert_eq!((status, body), (200, json!({ "errors": ["Phone number can't be blank"] })));
     let simple = format!("{CREATE_JSON}&simple_error_messages=true");
-    let (status, body) = vendor.create(&simple, without_phone.clone()).await;
+    let (status, body) = vendor.create_lead(&simple, without_phone.clone()).await;
     assert_eq!((status, body), (400, json!({ "errors": ["Phone number can't be blank"] })));
-    assert_eq!(vendor.tripleseat.leads(1), []);
+    assert_eq!(vendor.tripleseat.site_leads(1), []);
 
     let elsewhere = "/v1/leads/create.js?public_key=key-of-2";
-    let (_, body) = vendor.create(elsewhere, lead(json!({ "phone_number": null, "location_id": null }))).await;
+    let (_, body) =
+        vendor.create_lead(elsewhere, lead_body(json!({ "phone_number": null, "location_id": null }))).await;
     assert!(body["lead_id"].is_u64(), "the account's lead form decides: {body}");
 }
 
@@ -143,28 +146,31 @@ async fn rejects_invalid_leads_each_with_its_message() {
         ("location_id", json!(21), "Location is invalid"),
     ] {
         let path = format!("{CREATE_JS}&simple_error_messages=true");
-        let (status, body) = vendor.create(&path, lead(json!({ field: value }))).await;
+        let (status, body) = vendor.create_lead(&path, lead_body(json!({ field: value }))).await;
         assert_eq!((status, body), (200, json!({ "errors": [wanted] })), "{field}");
     }
-    let mut with_form = lead(json!({}));
+    let mut with_form = lead_body(json!({}));
     with_form["lead_form_id"] = json!(200);
-    let (_, body) = vendor.create(CREATE_JS, with_form).await;
+    let (_, body) = vendor.create_lead(CREATE_JS, with_form).await;
     assert_eq!(body, json!({ "errors": { "lead_form": ["is invalid"] } }), "a lead form of another account");
-    let (status, _) = vendor.create(CREATE_JS, json!({ "first_name": "Ana" })).await;
+    let (status, _) = vendor.create_lead(CREATE_JS, json!({ "first_name": "Ana" })).await;
     assert_eq!(status, 400, "the body has no lead");
-    let broken = vendor.http.request("POST", CREATE_JS).header("content-type", "application/json").body("{");
-    assert_eq!(vendor.http.send(broken).await.0, 400);
-    assert_eq!(vendor.tripleseat.leads(1), []);
+    let broken = vendor.http.build_request("POST", CREATE_JS).header("content-type", "application/json").body("{");
+    assert_eq!(vendor.http.send_request(broken).await.0, 400);
+    assert_eq!(vendor.tripleseat.site_leads(1), []);
 }
 
 #[tokio::test]
 async fn rejects_a_wrong_key_and_oauth_instead_of_a_key() {
     let vendor = TripleseatVendor::start().await;
     for path in ["/v1/leads/create.js?public_key=wrong", "/v1/leads/create.js", "/v1/leads/create.json?public_key="] {
-        assert_eq!(vendor.create(path, lead(json!({}))).await, (401, json!({ "errors": ["Invalid public key"] })));
+        assert_eq!(
+            vendor.create_lead(path, lead_body(json!({}))).await,
+            (401, json!({ "errors": ["Invalid public key"] }))
+        );
     }
-    let token = vendor.token(1).await;
-    let (status, body) = vendor.http.call(&token, "POST", "/v1/leads/create.js", lead(json!({}))).await;
+    let token = vendor.access_token(1).await;
+    let (status, body) = vendor.http.call_api(&token, "POST", "/v1/leads/create.js", lead_body(json!({}))).await;
     assert_eq!(status, 401);
     assert!(body["errors"][0].as_str().expect("a text").contains("not with OAuth"), "{body}");
 }
@@ -172,7 +178,7 @@ async fn rejects_a_wrong_key_and_oauth_instead_of_a_key() {
 #[tokio::test]
 async fn create_js_returns_a_script_with_a_callback_if_requested() {
     let vendor = TripleseatVendor::start().await;
-    let request = vendor.http.request("POST", &format!("{CREATE_JS}&callback=done")).json(&lead(json!({})));
+    let request = vendor.http.build_request("POST", &format!("{CREATE_JS}&callback=done")).json(&lead_body(json!({})));
     let response = request.send().await.expect("an answer");
     assert_eq!(response.headers()["content-type"], "text/javascript; charset=utf-8");
     let text = response.text().await.expect("a text");
@@ -183,36 +189,37 @@ async fn create_js_returns_a_script_with_a_callback_if_requested() {
 async fn limits_each_site_to_ten_requests_a_second() {
     let vendor = TripleseatVendor::with_limits(true).await;
     for _ in 0..10 {
-        assert_eq!(vendor.create(CREATE_JS, lead(json!({}))).await.0, 200);
+        assert_eq!(vendor.create_lead(CREATE_JS, lead_body(json!({}))).await.0, 200);
     }
-    assert_eq!(vendor.create(CREATE_JS, lead(json!({}))).await.0, 429);
-    let token = vendor.token(1).await;
-    assert_eq!(vendor.get(&token, "/v1/leads.json").await.0, 429, "reads count, too");
-    let other = lead(json!({ "location_id": null }));
-    assert_eq!(vendor.create("/v1/leads/create.js?public_key=key-of-2", other).await.0, 200);
+    assert_eq!(vendor.create_lead(CREATE_JS, lead_body(json!({}))).await.0, 429);
+    let token = vendor.access_token(1).await;
+    assert_eq!(vendor.get_json(&token, "/v1/leads.json").await.0, 429, "reads count, too");
+    let other = lead_body(json!({ "location_id": null }));
+    assert_eq!(vendor.create_lead("/v1/leads/create.js?public_key=key-of-2", other).await.0, 200);
     vendor.clock.advance(seconds(1));
-    assert_eq!(vendor.create(CREATE_JS, lead(json!({}))).await.0, 200);
-    assert_eq!(vendor.tripleseat.leads(1).len(), 11);
+    assert_eq!(vendor.create_lead(CREATE_JS, lead_body(json!({}))).await.0, 200);
+    assert_eq!(vendor.tripleseat.site_leads(1).len(), 11);
 }
 
 #[tokio::test]
 async fn a_token_is_for_one_client_and_lasts_two_hours() {
     let vendor = TripleseatVendor::start().await;
-    assert_eq!(vendor.ask_for_token("client-1", "secret-2").await.1["error"], "invalid_client");
-    assert_eq!(vendor.ask_for_token("client-1", "secret-2").await.0, 401);
-    let other_grant = vendor.http.request("POST", "/oauth/token").json(&json!({ "grant_type": "password" }));
-    assert_eq!(vendor.http.send(other_grant).await.1["error"], "unsupported_grant_type");
+    assert_eq!(vendor.request_token("client-1", "secret-2").await.1["error"], "invalid_client");
+    assert_eq!(vendor.request_token("client-1", "secret-2").await.0, 401);
+    let other_grant = vendor.http.build_request("POST", "/oauth/token").json(&json!({ "grant_type": "password" }));
+    assert_eq!(vendor.http.send_request(other_grant).await.1["error"], "unsupported_grant_type");
     let body = json!({ "grant_type": "client_credentials" });
-    let with_header = vendor.http.request("POST", "/oauth/token").basic_auth("client-1", Some("secret-1")).json(&body);
-    assert_eq!(vendor.http.send(with_header).await.0, 200);
+    let with_header =
+        vendor.http.build_request("POST", "/oauth/token").basic_auth("client-1", Some("secret-1")).json(&body);
+    assert_eq!(vendor.http.send_request(with_header).await.0, 200);
 
-    let token = vendor.token(1).await;
+    let token = vendor.access_token(1).await;
     vendor.clock.advance(seconds(7_199));
-    assert_eq!(vendor.get(&token, "/v1/sites.json").await.0, 200);
+    assert_eq!(vendor.get_json(&token, "/v1/sites.json").await.0, 200);
     vendor.clock.advance(seconds(1));
-    let expired = vendor.get(&token, "/v1/sites.json").await;
+    let expired = vendor.get_json(&token, "/v1/sites.json").await;
     assert_eq!(expired, (401, json!({ "error": "The access token expired" })));
-    assert_eq!(vendor.get(&vendor.token(1).await, "/v1/sites.json").await.0, 200);
+    assert_eq!(vendor.get_json(&vendor.access_token(1).await, "/v1/sites.json").await.0, 200);
 }
 
 #[tokio::test]
@@ -220,32 +227,32 @@ async fn rejects_reads_without_a_valid_token() {
     let vendor = TripleseatVendor::start().await;
     for path in ["/v1/leads.json", "/v1/leads/search.json", "/v1/leads/1.json", "/v1/sites.json", "/v1/locations.json"]
     {
-        let with_key = vendor.http.request("GET", &format!("{path}?public_key=key-of-1"));
-        let (status, body) = vendor.http.send(with_key).await;
+        let with_key = vendor.http.build_request("GET", &format!("{path}?public_key=key-of-1"));
+        let (status, body) = vendor.http.send_request(with_key).await;
         assert_eq!(
             (status, body),
             (401, json!({ "error": "OAuth 2.0 is required: a public key can only create leads" }))
         );
-        let old = vendor.http.request("GET", path).header("authorization", "OAuth oauth_consumer_key=\"x\"");
-        let (status, body) = vendor.http.send(old).await;
+        let old = vendor.http.build_request("GET", path).header("authorization", "OAuth oauth_consumer_key=\"x\"");
+        let (status, body) = vendor.http.send_request(old).await;
         assert_eq!((status, body), (401, json!({ "error": "OAuth 1.0 has ended on July 1, 2026. Use OAuth 2.0" })));
-        assert_eq!(vendor.get("wrong", path).await, (401, json!({ "error": "The access token is invalid" })));
+        assert_eq!(vendor.get_json("wrong", path).await, (401, json!({ "error": "The access token is invalid" })));
     }
 }
 
 #[tokio::test]
 async fn one_account_never_sees_another() {
     let vendor = TripleseatVendor::start().await;
-    let (_, made) = vendor.create(CREATE_JS, lead(json!({}))).await;
+    let (_, made) = vendor.create_lead(CREATE_JS, lead_body(json!({}))).await;
     let path = format!("/v1/leads/{}.json", made["lead_id"]);
-    let (own, other) = (vendor.token(1).await, vendor.token(2).await);
-    let (status, read) = vendor.get(&own, &path).await;
+    let (own, other) = (vendor.access_token(1).await, vendor.access_token(2).await);
+    let (status, read) = vendor.get_json(&own, &path).await;
     assert_eq!((status, &read["email_address"], &read["site_id"]), (200, &json!("ana@example.com"), &json!(1)));
-    assert_eq!(vendor.get(&other, &path).await.0, 404);
-    assert_eq!(vendor.get(&other, "/v1/leads.json").await.1["results"], json!([]));
-    assert_eq!(vendor.get(&other, "/v1/leads/search.json?query=ana").await.1["results"], json!([]));
-    assert_eq!(vendor.get(&other, "/v1/sites.json").await.1["results"][0]["id"], 2);
-    let (_, locations) = vendor.get(&own, "/v1/locations.json").await;
+    assert_eq!(vendor.get_json(&other, &path).await.0, 404);
+    assert_eq!(vendor.get_json(&other, "/v1/leads.json").await.1["results"], json!([]));
+    assert_eq!(vendor.get_json(&other, "/v1/leads/search.json?query=ana").await.1["results"], json!([]));
+    assert_eq!(vendor.get_json(&other, "/v1/sites.json").await.1["results"][0]["id"], 2);
+    let (_, locations) = vendor.get_json(&own, "/v1/locations.json").await;
     let ids: Vec<_> = locations["results"].as_array().expect("results").iter().map(|one| one["id"].clone()).collect();
     assert_eq!(ids, [11, 12]);
 }
@@ -254,30 +261,30 @@ async fn one_account_never_sees_another() {
 async fn returns_fifty_leads_a_page() {
     let vendor = TripleseatVendor::start().await;
     for number in 0..51 {
-        vendor.create(CREATE_JS, lead(json!({ "first_name": format!("Guest {number}") }))).await;
+        vendor.create_lead(CREATE_JS, lead_body(json!({ "first_name": format!("Guest {number}") }))).await;
     }
-    let token = vendor.token(1).await;
-    let (_, first) = vendor.get(&token, "/v1/leads.json").await;
-    let (_, second) = vendor.get(&token, "/v1/leads.json?page=2").await;
+    let token = vendor.access_token(1).await;
+    let (_, first) = vendor.get_json(&token, "/v1/leads.json").await;
+    let (_, second) = vendor.get_json(&token, "/v1/leads.json?page=2").await;
     let count = |body: &Value| body["results"].as_array().expect("results").len();
     assert_eq!((count(&first), count(&second), &first["total_pages"]), (50, 1, &json!(2)));
     assert_eq!(
         (&first["results"][0]["first_name"], &second["results"][0]["first_name"]),
         (&json!("Guest 0"), &json!("Guest 50"))
     );
-    assert_eq!(count(&vendor.get(&token, "/v1/leads.json?page=3").await.1), 0);
-    assert_eq!(vendor.get(&token, "/v1/leads.json?page=0").await.0, 400);
-    let (_, found) = vendor.get(&token, "/v1/leads/search.json?query=guest&page=2").await;
+    assert_eq!(count(&vendor.get_json(&token, "/v1/leads.json?page=3").await.1), 0);
+    assert_eq!(vendor.get_json(&token, "/v1/leads.json?page=0").await.0, 400);
+    let (_, found) = vendor.get_json(&token, "/v1/leads/search.json?query=guest&page=2").await;
     assert_eq!((count(&found), &found["total_pages"]), (1, &json!(2)));
 }
 
 #[tokio::test]
 async fn finds_leads_by_text_and_time() {
     let vendor = TripleseatVendor::start().await;
-    vendor.create(CREATE_JS, lead(json!({ "additional_information": "Terrace.\nRef: 1001-ABC" }))).await;
+    vendor.create_lead(CREATE_JS, lead_body(json!({ "additional_information": "Terrace.\nRef: 1001-ABC" }))).await;
     vendor.clock.advance(seconds(60));
-    vendor.create(CREATE_JS, lead(json!({ "first_name": "Bo", "email_address": "bo@example.org" }))).await;
-    let token = vendor.token(1).await;
+    vendor.create_lead(CREATE_JS, lead_body(json!({ "first_name": "Bo", "email_address": "bo@example.org" }))).await;
+    let token = vendor.access_token(1).await;
     for (query, wanted) in [
         ("query=1001-abc", vec!["Ana"]),
         ("query=ana%20silva", vec!["Ana"]),
@@ -289,21 +296,21 @@ async fn finds_leads_by_text_and_time() {
         ("updated_after=3/1/2026&query=silva", vec!["Ana", "Bo"]),
         ("updated_after=2026-03-01T12:00:30Z&query=1001-ABC", vec![]),
     ] {
-        let (status, body) = vendor.get(&token, &format!("/v1/leads/search.json?{query}")).await;
+        let (status, body) = vendor.get_json(&token, &format!("/v1/leads/search.json?{query}")).await;
         let names: Vec<_> =
             body["results"].as_array().expect("results").iter().map(|lead| lead["first_name"].clone()).collect();
         assert_eq!((status, names), (200, wanted.into_iter().map(Value::from).collect()), "{query}");
     }
-    assert_eq!(vendor.get(&token, "/v1/leads/search.json?updated_after=soon").await.0, 400);
+    assert_eq!(vendor.get_json(&token, "/v1/leads/search.json?updated_after=soon").await.0, 400);
 }
 
 #[tokio::test]
 async fn notifies_watchers_of_new_leads() {
     let vendor = TripleseatVendor::start().await;
-    let mut changes = vendor.tripleseat.changes();
+    let mut changes = vendor.tripleseat.watch_changes();
     changes.mark_unchanged();
-    vendor.create(CREATE_JS, lead(json!({ "first_name": null }))).await;
+    vendor.create_lead(CREATE_JS, lead_body(json!({ "first_name": null }))).await;
     assert!(!changes.has_changed().expect("the vendor still exists"), "a refusal changes nothing");
-    vendor.create(CREATE_JS, lead(json!({}))).await;
+    vendor.create_lead(CREATE_JS, lead_body(json!({}))).await;
     assert!(changes.has_changed().expect("the vendor still exists"));
 }

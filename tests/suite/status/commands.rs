@@ -2,32 +2,32 @@
 
 use std::sync::{Arc, Mutex};
 
-use deployer_cloud::{ApiError, Call, Fault, Injected, Invocation, Invoked, Invoker, logs};
+use deployer_cloud::{ApiError, CloudCall, CloudFault, InjectedFault, Invocation, InvocationResult, Invoker, logs};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use crate::duplicates::account::Sandbox;
+use crate::duplicates::account::DuplicatesSandbox;
 use crate::processes::Site;
 
 /// Venues `a` and `b`, deployed, with their contacts' portal. Venue `c` has no properties there.
-fn deployed_sandbox() -> Sandbox {
-    let sandbox = Sandbox::new();
+fn deployed_sandbox() -> DuplicatesSandbox {
+    let sandbox = DuplicatesSandbox::new();
     let token = sandbox.site.path().join("token");
     let text = std::fs::read_to_string(&token).expect("it is there");
     // Without the token an apply creates no properties.
     std::fs::remove_file(&token).expect("it is removed");
-    let (code, printed) = sandbox.site.apply();
+    let (code, printed) = sandbox.site.run_apply();
     assert_eq!(code, 0, "{printed}");
-    sandbox.site.write("token", &text);
+    sandbox.site.write_file("token", &text);
     sandbox
 }
 
 /// Writes lines to the log of a venue's function, each with its age in seconds.
 fn write_log(site: &Site, venue: &str, lines: &[(i64, String)]) {
-    let now = site.cloud.now().as_millisecond();
+    let now = site.cloud.current_time().as_millisecond();
     let lines: Vec<(i64, String)> = lines.iter().map(|(age_s, line)| (now - age_s * 1000, line.clone())).collect();
     let group = format!("/aws/lambda/sync-{venue}");
-    site.cloud.with(|cx| logs::append(cx, &group, "stream", &lines)).expect("a state").expect("a group");
+    site.cloud.with_context(|cx| logs::append_lines(cx, &group, "stream", &lines)).expect("a state").expect("a group");
 }
 
 fn run_line(synced: u64) -> String {
@@ -48,24 +48,24 @@ fn json_lines(text: &str) -> Vec<Value> {
 }
 
 fn deny_operation(site: &Site, operation: &'static str) {
-    site.cloud.set_faults(Some(Arc::new(move |call: &Call| {
-        let denied = || Fault::Error(ApiError::new(403, "AccessDeniedException", "it may not be read"));
-        (call.operation == operation).then(|| Injected::Before(denied()))
+    site.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+        let denied = || CloudFault::Error(ApiError::new(403, "AccessDeniedException", "it may not be read"));
+        (call.operation == operation).then(|| InjectedFault::Before(denied()))
     })));
 }
 
 #[test]
 fn counts_runs_and_contacts_without_showing_a_contact() {
-    let sandbox = deployed();
+    let sandbox = deployed_sandbox();
     let site = &sandbox.site;
     for (status, email) in [("needs_review", "ana@x.example"), ("failed", "bo@x.example"), ("synced", "cy@x.example")] {
-        sandbox.contact(&[("email", email), ("firstname", "Anabel"), ("tripleseat_sync_status__a", status)]);
+        sandbox.create_contact(&[("email", email), ("firstname", "Anabel"), ("tripleseat_sync_status__a", status)]);
     }
     let timed_out = "1 Task timed out after 240.00 seconds".to_owned();
-    log(site, "a", &[(3600, timed_out), (60, contact_line()), (50, run_line(3)), (30, run_line(4))]);
-    log(site, "b", &[(40, run_line(1)), (20, "1 Task timed out after 240.00 seconds".to_owned())]);
+    write_log(site, "a", &[(3600, timed_out), (60, contact_line()), (50, run_line(3)), (30, run_line(4))]);
+    write_log(site, "b", &[(40, run_line(1)), (20, "1 Task timed out after 240.00 seconds".to_owned())]);
 
-    let (code, text) = site.run(&["status", "a", "b", "--json"]);
+    let (code, text) = site.run_deployer(&["status", "a", "b", "--json"]);
     assert_eq!(code, 0, "{text}");
     let lines = json_lines(&text);
     let (a, b) = (&lines[1], &lines[2]);
@@ -77,10 +77,10 @@ fn counts_runs_and_contacts_without_showing_a_contact() {
     assert_eq!(b["runs"]["present"]["last"]["error"]["kind"], "Timeout");
     assert_eq!(a["function"]["present"]["version"], "1");
 
-    let shorter = json_lines(&site.run(&["status", "a", "--since", "10m", "--json"]).1);
+    let shorter = json_lines(&site.run_deployer(&["status", "a", "--since", "10m", "--json"]).1);
     assert_eq!(shorter[1]["runs"]["present"]["count"], 2);
     for args in [&["status", "a"][..], &["report"], &["report", "--format", "markdown"], &["report", "--json"]] {
-        let (_, text) = site.run(args);
+        let (_, text) = site.run_deployer(args);
         for secret in ["Anabel", "x.example", "token-of", "key-of-a", "secret-of-the-client"] {
             assert!(!text.contains(secret), "{args:?} shows {secret}: {text}");
         }
@@ -90,20 +90,20 @@ fn counts_runs_and_contacts_without_showing_a_contact() {
 
 #[test]
 fn counts_more_contacts_than_fit_on_a_page() {
-    let sandbox = deployed();
+    let sandbox = deployed_sandbox();
     let contact = |status: &str| [("tripleseat_sync_status__a".to_owned(), status.to_owned())].into();
     let all = (0..230).map(|number| contact(if number < 25 { "needs_review" } else { "failed" }));
     sandbox.hubspot.add_contacts(all.collect()).expect("contacts");
-    let (code, text) = sandbox.site.run(&["status", "a", "--json"]);
+    let (code, text) = sandbox.site.run_deployer(&["status", "a", "--json"]);
     assert_eq!(code, 0, "{text}");
     assert_eq!(json_lines(&text)[1]["contacts"], json!({ "counted": { "needs_review": 25, "failed": 205 } }));
 }
 
 #[test]
 fn reports_unreadable_values_instead_of_zero() {
-    let sandbox = deployed();
+    let sandbox = deployed_sandbox();
     let site = &sandbox.site;
-    let (code, text) = site.run(&["status", "c"]);
+    let (code, text) = site.run_deployer(&["status", "c"]);
     assert_eq!(code, 3, "its property doesn't exist: {text}");
     assert!(text.contains("contacts  unreadable: POST /crm/objects/"), "{text}");
     for (operation, words) in [
@@ -111,23 +111,23 @@ fn reports_unreadable_values_instead_of_zero() {
         ("GetFunction", "function  unreadable: lambda:GetFunction: AccessDeniedException"),
         ("DescribeRule", "rule      unreadable: events:DescribeRule: AccessDeniedException"),
     ] {
-        deny(site, operation);
-        let (code, text) = site.run(&["status", "a"]);
+        deny_operation(site, operation);
+        let (code, text) = site.run_deployer(&["status", "a"]);
         assert_eq!(code, 3, "{text}");
         assert!(text.contains(words), "{text}");
-        let (code, text) = site.run(&["report"]);
+        let (code, text) = site.run_deployer(&["report"]);
         assert!(code == 3 && text.contains("AccessDeniedException"), "{text}");
         site.cloud.set_faults(None);
     }
     // A token for another portal would count other people's contacts.
     let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
-    site.write("venues.toml", &manifest.replace("portal_id = 77", "portal_id = 78"));
-    let (code, text) = site.run(&["status", "a"]);
+    site.write_file("venues.toml", &manifest.replace("portal_id = 77", "portal_id = 78"));
+    let (code, text) = site.run_deployer(&["status", "a"]);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("opens portal 77, but the manifest is for 78"), "{text}");
     // Without a token HubSpot isn't asked. The status says so, and doesn't fail.
-    site.write("venues.toml", &manifest.replace("token = \"file:token\"\n", ""));
-    let (code, text) = site.run(&["status", "a"]);
+    site.write_file("venues.toml", &manifest.replace("token = \"file:token\"\n", ""));
+    let (code, text) = site.run_deployer(&["status", "a"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("not checked: the manifest has no `token` in [hubspot]"), "{text}");
 }
@@ -136,7 +136,7 @@ fn reports_unreadable_values_instead_of_zero() {
 fn reports_from_the_manifest_alone_without_aws() {
     let site = Site::new();
     let run = |args: &[&str]| {
-        let mut command = site.command(args);
+        let mut command = site.deployer_command(args);
         command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("AWS_MAX_ATTEMPTS", "1");
         let output = command.output().expect("it starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -161,10 +161,11 @@ fn reports_from_the_manifest_alone_without_aws() {
 #[test]
 fn refuses_to_report_on_another_account() {
     let site = Site::in_account("210987654321");
-    let manifest = crate::world::manifest("sync").replacen("region =", "account = \"123456789012\"\nregion =", 1);
-    site.write("venues.toml", &manifest);
+    let manifest =
+        crate::world::two_venue_manifest("sync").replacen("region =", "account = \"123456789012\"\nregion =", 1);
+    site.write_file("venues.toml", &manifest);
     for command in ["status", "report"] {
-        let (code, text) = site.run(&[command]);
+        let (code, text) = site.run_deployer(&[command]);
         assert_eq!(code, 6, "{text}");
     }
 }
@@ -172,65 +173,65 @@ fn refuses_to_report_on_another_account() {
 #[test]
 fn writes_the_report_to_a_file_in_the_format_of_its_name() {
     let site = Site::new();
-    let (code, text) = site.run(&["report"]);
+    let (code, text) = site.run_deployer(&["report"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.starts_with("<!DOCTYPE html>\n") && text.contains("<svg class=\"flow\""), "{text}");
     for (name, begins) in [("r.md", "## Venues of sync"), ("r.json", "{\"type\":\"status\""), ("r", "<!DOCTYPE html>")]
     {
-        let (code, text) = site.run(&["report", "--out", name]);
+        let (code, text) = site.run_deployer(&["report", "--out", name]);
         assert_eq!((code, text), (0, format!("Wrote the report to {name}.\n")));
         let written = std::fs::read_to_string(site.path().join(name)).expect("it was written");
         assert!(written.starts_with(begins), "{name}: {written}");
     }
-    let (code, text) = site.run(&["report", "--out", "r.md", "--format", "html", "--json"]);
+    let (code, text) = site.run_deployer(&["report", "--out", "r.md", "--format", "html", "--json"]);
     assert_eq!((code, &json_lines(&text)[0]), (0, &json!({ "type": "report", "path": "r.md", "unreadable": [] })));
-    assert_eq!(site.run(&["report", "--format", "html", "--json"]).0, 2);
-    let (code, text) = site.run(&["report", "--out", "no/such/r.html"]);
+    assert_eq!(site.run_deployer(&["report", "--format", "html", "--json"]).0, 2);
+    let (code, text) = site.run_deployer(&["report", "--out", "no/such/r.html"]);
     assert!(code == 1 && text.contains("could not write the report to no/such/r.html"), "{text}");
-    assert_eq!(site.run(&["status", "nobody"]).0, 2);
+    assert_eq!(site.run_deployer(&["status", "nobody"]).0, 2);
 }
 
 #[test]
 fn shows_a_pause_as_pending_until_it_is_applied() {
     let site = Site::new();
     let standing = || {
-        let (code, text) = site.run(&["status", "a", "--json"]);
+        let (code, text) = site.run_deployer(&["status", "a", "--json"]);
         assert_eq!(code, 0, "{text}");
         let lines = json_lines(&text);
         let told = lines.iter().filter(|line| line["type"] == "attention").map(|line| line["what"].clone()).next();
         (lines[1]["standing"].clone(), told.unwrap_or_default())
     };
     assert_eq!(standing().0, "not_deployed");
-    assert_eq!(site.apply().0, 0);
+    assert_eq!(site.run_apply().0, 0);
     assert_eq!(standing(), (json!("running"), Value::Null));
-    assert_eq!(site.run(&["venue", "pause", "a"]).0, 0);
+    assert_eq!(site.run_deployer(&["venue", "pause", "a"]).0, 0);
     assert_eq!(standing(), (json!("pending"), json!("The manifest says paused, but its rule still fires.")));
-    assert_eq!(site.apply().0, 0);
+    assert_eq!(site.run_apply().0, 0);
     assert_eq!(standing(), (json!("paused"), Value::Null));
 }
 
 #[test]
 fn shows_a_log_with_one_line_per_event() {
     let site = Site::new();
-    let (code, text) = site.run(&["logs", "a"]);
+    let (code, text) = site.run_deployer(&["logs", "a"]);
     assert!(code == 1 && text.contains("a has no log group /aws/lambda/sync-a: it isn't deployed"), "{text}");
-    assert_eq!(site.apply().0, 0);
-    let (code, text) = site.run(&["logs", "a"]);
+    assert_eq!(site.run_apply().0, 0);
+    let (code, text) = site.run_deployer(&["logs", "a"]);
     assert_eq!(
         (code, text.as_str()),
         (0, "No events in /aws/lambda/sync-a in the last 1h; use --since to look further back.\n")
     );
-    log(
+    write_log(
         &site,
         "a",
         &[(7200, run_line(9)), (60, contact_line()), (50, run_line(3)), (40, "END RequestId: 1".to_owned())],
     );
-    let (code, text) = site.run(&["logs", "a"]);
+    let (code, text) = site.run_deployer(&["logs", "a"]);
     assert_eq!(code, 0, "{text}");
     let lines: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once("Z  ")?.1)).collect();
     let run = "run found 3: 3 synced, 0 failed, 0 need review, 0 deferred (800 ms)";
     assert_eq!(lines, ["contact 7: synced, lead 11", run, "END RequestId: 1"]);
-    let (_, text) = site.run(&["logs", "a", "--json", "--since", "3h"]);
+    let (_, text) = site.run_deployer(&["logs", "a", "--json", "--since", "3h"]);
     let lines = json_lines(&text);
     assert_eq!(lines.len(), 4);
     assert_eq!((&lines[0]["message"]["Synced"], &lines[3]["message"]), (&json!(9), &json!("END RequestId: 1")));
@@ -244,13 +245,13 @@ struct FakeInvoker {
 }
 
 impl Invoker for FakeInvoker {
-    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Invoked, ApiError>> {
+    fn run_invocation(&self, invocation: Invocation) -> BoxFuture<'static, Result<InvocationResult, ApiError>> {
         let event = String::from_utf8_lossy(&invocation.payload).into_owned();
         self.events
             .lock()
             .expect("no panic")
             .push(format!("{}:{} {event}", invocation.function_name, invocation.version));
-        let answer = self.answer.clone().map(|(payload, failed)| Invoked {
+        let answer = self.answer.clone().map(|(payload, failed)| InvocationResult {
             payload: payload.to_string().into(),
             function_error: failed.then(|| "Unhandled".to_owned()),
             log: String::new(),
@@ -264,55 +265,55 @@ impl Invoker for FakeInvoker {
 fn run_invoke(site: &Site, answer: Result<(Value, bool), ApiError>, args: &[&str]) -> (i32, String, Vec<String>) {
     let stand_in = Arc::new(FakeInvoker { answer, events: Mutex::default() });
     site.cloud.set_invoker(stand_in.clone());
-    let (code, text) = site.run(&[&["invoke", "a"], args].concat());
+    let (code, text) = site.run_deployer(&[&["invoke", "a"], args].concat());
     (code, text, stand_in.events.lock().expect("no panic").clone())
 }
 
 #[test]
 fn invoke_shows_the_counts_of_a_run_or_its_error() {
     let site = Site::new();
-    let (code, text) = site.run(&["invoke", "a"]);
+    let (code, text) = site.run_deployer(&["invoke", "a"]);
     assert!(code == 1 && text.contains("could not run a: it isn't deployed"), "{text}");
-    assert_eq!(site.apply().0, 0);
+    assert_eq!(site.run_apply().0, 0);
     let counts = json!({ "venue": "a", "searched": 5, "synced": 3, "failed": 1, "needs_review": 1, "retried": 0 });
-    let (code, text, events) = invoke(&site, Ok((counts.clone(), false)), &[]);
+    let (code, text, events) = run_invoke(&site, Ok((counts.clone(), false)), &[]);
     assert_eq!((code, events), (0, vec!["sync-a:1 {}".to_owned()]));
     assert!(text.contains("a: found 5: 3 synced, 1 failed, 1 need review, 0 deferred ("), "{text}");
-    let (code, text, _) = invoke(&site, Ok((counts, false)), &["--json"]);
+    let (code, text, _) = run_invoke(&site, Ok((counts, false)), &["--json"]);
     let line = &json_lines(&text)[0];
     assert_eq!((code, &line["type"], &line["synced"], &line["error"]), (0, &json!("invoked"), &json!(3), &Value::Null));
 
     let would = |id: &str, action: &str| json!({ "contact_id": id, "action": action, "fields": ["first_name"] });
     let dry =
         json!({ "venue": "a", "searched": 2, "dry_run": true, "would": [would("1", "send"), would("2", "review")] });
-    let (code, text, events) = invoke(&site, Ok((dry, false)), &["--dry-run"]);
+    let (code, text, events) = run_invoke(&site, Ok((dry, false)), &["--dry-run"]);
     assert_eq!((code, events), (0, vec![r#"sync-a:1 {"dry_run":true}"#.to_owned()]));
     assert!(text.contains("a: found 2; a run would send 1, look up 0 and leave 1 for review"), "{text}");
 
     let refused = json!({ "errorType": "Credential", "errorMessage": "HubSpot refused HUBSPOT_TOKEN" });
-    let (code, text, _) = invoke(&site, Ok((refused.clone(), true)), &[]);
+    let (code, text, _) = run_invoke(&site, Ok((refused.clone(), true)), &[]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("error: the run of a failed: Credential: HubSpot refused HUBSPOT_TOKEN"), "{text}");
-    let (code, text, _) = invoke(&site, Ok((refused, true)), &["--json", "--dry-run"]);
+    let (code, text, _) = run_invoke(&site, Ok((refused, true)), &["--json", "--dry-run"]);
     assert!(code == 1 && text.contains(r#""error":{"kind":"Credential""#), "{text}");
     let timed_out = json!({ "errorType": "Sandbox.Timedout", "errorMessage": "1 Task timed out after 240.00 seconds" });
-    let (code, text, _) = invoke(&site, Ok((timed_out, true)), &[]);
+    let (code, text, _) = run_invoke(&site, Ok((timed_out, true)), &[]);
     assert!(code == 1 && text.contains("the next run continues; to give it more time, raise `timeout`"), "{text}");
 }
 
 #[test]
 fn invoke_starts_a_run_once_even_if_the_call_fails() {
     let site = Site::new();
-    assert_eq!(site.apply().0, 0);
+    assert_eq!(site.run_apply().0, 0);
     let busy = ApiError::new(429, "TooManyRequestsException", "Rate Exceeded.");
-    let (code, text, events) = invoke(&site, Err(busy), &[]);
+    let (code, text, events) = run_invoke(&site, Err(busy), &[]);
     assert_eq!((code, events.len()), (1, 1), "{text}");
     assert!(text.contains("could not run a: another run is in progress, and runs never overlap"), "{text}");
     let broken = ApiError::new(500, "ServiceException", "it broke");
-    let (code, text, events) = invoke(&site, Err(broken), &[]);
+    let (code, text, events) = run_invoke(&site, Err(broken), &[]);
     assert_eq!((code, events.len()), (1, 1), "{text}");
-    let (code, text) = site.run(&["venue", "pause", "a"]);
+    let (code, text) = site.run_deployer(&["venue", "pause", "a"]);
     assert_eq!(code, 0, "{text}");
-    let (code, text, _) = invoke(&site, Ok((json!({}), false)), &[]);
+    let (code, text, _) = run_invoke(&site, Ok((json!({}), false)), &[]);
     assert!(code == 0 && text.contains("though its rule is paused"), "{text}");
 }

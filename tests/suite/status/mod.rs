@@ -7,9 +7,11 @@ mod weighed;
 
 use std::path::Path;
 
-use deployer_core::manifest::{self, Loaded};
+use deployer_core::manifest::{self, LoadedManifest};
 use deployer_core::resource::Observed;
-use deployer_health::status::{Contacts, LiveCode, LiveFiring, Overview, Readings, Run, RunFailure, Runs};
+use deployer_health::status::{
+    ContactCounts, LiveCode, LiveFiring, Overview, RunFailure, RunHistory, VenueReadings, VenueRun,
+};
 use jiff::Timestamp;
 
 /// Venues in every standing: name, status, and further lines of the venue's table.
@@ -23,7 +25,7 @@ const VENUES: [(&str, &str, &str); 7] = [
     ("barn", "active", ""),
 ];
 
-fn sample_manifest() -> Loaded {
+fn sample_manifest() -> LoadedManifest {
     let mut text = "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n[hubspot]\nportal_id = 77\n".to_owned();
     for (number, (name, status, more)) in VENUES.iter().enumerate() {
         text.push_str(&format!("[venues.{name}]\ndisplay_name = \"The {name}\"\nstatus = \"{status}\"\n{more}"));
@@ -38,7 +40,7 @@ fn sample_manifest() -> Loaded {
             number + 1
         ));
     }
-    manifest::parse(&text, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"))
+    manifest::parse_manifest(&text, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn time_of_day(text: &str) -> Timestamp {
@@ -47,7 +49,7 @@ fn time_of_day(text: &str) -> Timestamp {
 
 /// A Monday.
 fn sample_now() -> Timestamp {
-    at("14:07:00")
+    time_of_day("14:07:00")
 }
 
 fn sample_since() -> Timestamp {
@@ -69,8 +71,8 @@ fn sample_rule(schedule: &str, enabled: bool) -> Observed<LiveFiring> {
     Observed::Present(LiveFiring { enabled, schedule: schedule.to_owned() })
 }
 
-fn sample_run(ended_at: Timestamp, synced: u64) -> Run {
-    Run {
+fn sample_run(ended_at: Timestamp, synced: u64) -> VenueRun {
+    VenueRun {
         ended_at,
         duration_ms: Some(2000),
         searched: synced,
@@ -82,28 +84,28 @@ fn sample_run(ended_at: Timestamp, synced: u64) -> Run {
     }
 }
 
-fn sample_runs(all: impl IntoIterator<Item = Run>) -> Observed<Runs> {
-    let mut runs = Runs::default();
-    all.into_iter().for_each(|run| runs.add(run));
+fn sample_runs(all: impl IntoIterator<Item = VenueRun>) -> Observed<RunHistory> {
+    let mut runs = RunHistory::default();
+    all.into_iter().for_each(|run| runs.add_run(run));
     Observed::Present(runs)
 }
 
 /// A venue that runs every five minutes and needs no attention.
-fn good_readings() -> Readings {
-    Readings {
-        function: Observed::Present(code()),
-        rule: rule("rate(5 minutes)", true),
-        runs: runs([run(at("09:00:02"), 16), run(at("14:05:02"), 3)]),
-        contacts: Contacts::Counted { needs_review: 0, failed: 0 },
+fn good_readings() -> VenueReadings {
+    VenueReadings {
+        function: Observed::Present(sample_code()),
+        rule: sample_rule("rate(5 minutes)", true),
+        runs: sample_runs([sample_run(time_of_day("09:00:02"), 16), sample_run(time_of_day("14:05:02"), 3)]),
+        contacts: ContactCounts::Counted { needs_review: 0, failed: 0 },
     }
 }
 
-fn empty_readings() -> Readings {
-    Readings {
+fn empty_readings() -> VenueReadings {
+    VenueReadings {
         function: Observed::Absent,
         rule: Observed::Absent,
         runs: Observed::Absent,
-        contacts: Contacts::NotAsked("the venue is blocked".to_owned()),
+        contacts: ContactCounts::NotAsked("the venue is blocked".to_owned()),
     }
 }
 
@@ -115,23 +117,26 @@ fn full_overview() -> Overview {
         message: "HubSpot refused HUBSPOT_TOKEN: expired. Make a new one".to_owned(),
     };
     let readings = [
-        Readings { contacts: Contacts::Counted { needs_review: 2, failed: 1 }, ..good() },
-        Readings {
-            rule: rule("cron(0/15 8-18 ? * MON-FRI *)", true),
-            runs: runs([run(at("13:45:03"), 5), Run { error: Some(failure), searched: 0, ..run(at("14:00:01"), 0) }]),
-            ..good()
+        VenueReadings { contacts: ContactCounts::Counted { needs_review: 2, failed: 1 }, ..good_readings() },
+        VenueReadings {
+            rule: sample_rule("cron(0/15 8-18 ? * MON-FRI *)", true),
+            runs: sample_runs([
+                sample_run(time_of_day("13:45:03"), 5),
+                VenueRun { error: Some(failure), searched: 0, ..sample_run(time_of_day("14:00:01"), 0) },
+            ]),
+            ..good_readings()
         },
-        Readings { rule: rule("rate(5 minutes)", false), runs: runs([]), ..good() },
-        nothing(),
-        nothing(),
-        Readings { rule: rule("rate(5 minutes)", false), ..good() },
-        Readings {
+        VenueReadings { rule: sample_rule("rate(5 minutes)", false), runs: sample_runs([]), ..good_readings() },
+        empty_readings(),
+        empty_readings(),
+        VenueReadings { rule: sample_rule("rate(5 minutes)", false), ..good_readings() },
+        VenueReadings {
             function: Observed::Unreadable(denied()),
-            contacts: Contacts::Unreadable("POST /search: 403, the credential lacks permission".to_owned()),
-            ..good()
+            contacts: ContactCounts::Unreadable("POST /search: 403, the credential lacks permission".to_owned()),
+            ..good_readings()
         },
     ];
-    let manifest = manifest().manifest;
+    let manifest = sample_manifest().manifest;
     let venues = manifest.venues.iter().cloned().zip(readings).collect();
-    Overview::of(&manifest, Ok("123456789012".to_owned()), venues, (since(), now()))
+    Overview::from_readings(&manifest, Ok("123456789012".to_owned()), venues, (sample_since(), sample_now()))
 }

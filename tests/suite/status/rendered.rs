@@ -3,31 +3,31 @@
 use deployer::render::{JsonLines, report_html, report_markdown, status_text};
 use deployer_core::manifest::Blocker;
 use deployer_core::resource::Observed;
-use deployer_health::status::{Contacts, Overview, RunFailure};
+use deployer_health::status::{ContactCounts, Overview, RunFailure};
 use serde_json::Value;
 
-use super::everything;
-use crate::formats::{HOSTILE, cells, markup, tags, unescaped};
+use super::full_overview;
+use crate::formats::{HOSTILE, count_cells, has_markup, remove_escapes, tag_names};
 
 #[test]
 fn status_as_text() {
-    insta::assert_snapshot!(anstream::adapter::strip_str(&status_text(&everything())));
+    insta::assert_snapshot!(anstream::adapter::strip_str(&status_text(&full_overview())));
 }
 
 #[test]
 fn report_as_a_page() {
-    let html = report_html(&everything());
+    let html = report_html(&full_overview());
     insta::assert_snapshot!(&html[html.find("<body>").expect("a body")..]);
 }
 
 #[test]
 fn report_as_markdown() {
-    insta::assert_snapshot!(report_markdown(&everything()));
+    insta::assert_snapshot!(report_markdown(&full_overview()));
 }
 
 #[test]
 fn report_as_json_lines() {
-    let text = JsonLines::status_lines(&everything());
+    let text = JsonLines::status_lines(&full_overview());
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
     let kinds = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
     assert_eq!((kinds("status"), kinds("venue_status"), kinds("attention"), kinds("unreadable")), (1, 7, 8, 2));
@@ -41,7 +41,7 @@ fn report_as_json_lines() {
 
 /// An overview in which every text from outside is `text`.
 fn hostile_overview(text: &str) -> Overview {
-    let mut overview = everything();
+    let mut overview = full_overview();
     text.clone_into(&mut overview.deployment);
     for status in &mut overview.venues {
         text.clone_into(&mut status.venue.display_name);
@@ -56,7 +56,7 @@ fn hostile_overview(text: &str) -> Overview {
                 run.error = Some(RunFailure { kind: text.to_owned(), message: text.to_owned() });
             }
         }
-        status.contacts = Contacts::Unreadable(text.to_owned());
+        status.contacts = ContactCounts::Unreadable(text.to_owned());
         if let Observed::Present(rule) = &mut status.rule {
             text.clone_into(&mut rule.schedule);
         }
@@ -69,15 +69,15 @@ fn hostile_overview(text: &str) -> Overview {
 
 /// Tags without the titles of shortened texts.
 fn element_names(html: &str) -> Vec<String> {
-    tags(html).into_iter().filter(|tag| tag != "title" && tag != "/title").collect()
+    tag_names(html).into_iter().filter(|tag| tag != "title" && tag != "/title").collect()
 }
 
 #[test]
 fn escapes_hostile_text_in_the_page() {
-    let expected = elements(&report_html(&hostile("plain")));
+    let expected = element_names(&report_html(&hostile_overview("plain")));
     for text in HOSTILE {
-        let html = report_html(&hostile(text));
-        assert_eq!(elements(&html), expected, "{text:?} must not add an element");
+        let html = report_html(&hostile_overview(text));
+        assert_eq!(element_names(&html), expected, "{text:?} must not add an element");
         assert!(!html.contains("\" onload="), "{text:?} must not end an attribute");
         assert!(html.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} must not add a control character");
         assert!(!html.contains('\u{202e}'), "{text:?} must not reverse text");
@@ -86,7 +86,7 @@ fn escapes_hostile_text_in_the_page() {
 
 #[test]
 fn the_page_loads_nothing_from_elsewhere() {
-    let html = report_html(&everything());
+    let html = report_html(&full_overview());
     for word in ["src=", "href", "url(", "@import", "<script", "<img", "<link", "<form", " style=", "onclick", "xmlns"]
     {
         assert!(!html.contains(word), "{word}");
@@ -96,9 +96,9 @@ fn the_page_loads_nothing_from_elsewhere() {
 
 #[test]
 fn escapes_hostile_text_in_the_markdown() {
-    let plain = report_markdown(&hostile("plain"));
+    let plain = report_markdown(&hostile_overview("plain"));
     for text in HOSTILE {
-        let markdown = report_markdown(&hostile(text));
+        let markdown = report_markdown(&hostile_overview(text));
         assert_eq!(markdown.lines().count(), plain.lines().count(), "{text:?} must not start a line:\n{markdown}");
         let mut within = false;
         for (line, expected) in markdown.lines().zip(plain.lines()) {
@@ -111,13 +111,17 @@ fn escapes_hostile_text_in_the_markdown() {
                     expected.matches('"').count(),
                     "{text:?} must not end a text: {line}"
                 );
-                assert_eq!(tags(line), tags(expected), "{text:?} must not add an element: {line}");
+                assert_eq!(tag_names(line), tag_names(expected), "{text:?} must not add an element: {line}");
             } else {
                 // The renderer's own words may be bold, and contain commands.
                 let line = line.replace("**", "");
-                assert_eq!(tags(&unescaped(&line)), tags(&unescaped(&expected.replace("**", ""))), "{text:?}: {line}");
-                assert_eq!(cells(&line), cells(expected), "{text:?} must not add a cell: {line}");
-                assert!(!markup(&line), "{text:?} must not add markup: {line}");
+                assert_eq!(
+                    tag_names(&remove_escapes(&line)),
+                    tag_names(&remove_escapes(&expected.replace("**", ""))),
+                    "{text:?}: {line}"
+                );
+                assert_eq!(count_cells(&line), count_cells(expected), "{text:?} must not add a cell: {line}");
+                assert!(!has_markup(&line), "{text:?} must not add markup: {line}");
             }
         }
         assert!(!within);
@@ -127,7 +131,7 @@ fn escapes_hostile_text_in_the_markdown() {
 #[test]
 fn the_status_writes_no_control_characters_to_the_terminal() {
     for text in HOSTILE {
-        let mut overview = hostile(text);
+        let mut overview = hostile_overview(text);
         overview.deployment.clear();
         let shown = anstream::adapter::strip_str(&status_text(&overview)).to_string();
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}: {shown:?}");
@@ -136,20 +140,20 @@ fn the_status_writes_no_control_characters_to_the_terminal() {
 
 #[test]
 fn shows_unknown_numbers_as_unknown_and_not_as_zero() {
-    let mut overview = everything();
+    let mut overview = full_overview();
     let review = |overview: &Overview| {
         let html = report_html(overview);
         let after = html.split("<dt>Contacts to review</dt><dd>").nth(1).expect("a figure").to_owned();
         after.split('<').next().expect("its end").to_owned()
     };
     assert_eq!(review(&overview), "at least 2");
-    overview.venues[0].contacts = Contacts::Counted { needs_review: 0, failed: 0 };
+    overview.venues[0].contacts = ContactCounts::Counted { needs_review: 0, failed: 0 };
     assert_eq!(review(&overview), "unknown", "venues that couldn't be counted may have some");
     for status in &mut overview.venues {
-        status.contacts = Contacts::NotAsked("no token".to_owned());
+        status.contacts = ContactCounts::NotAsked("no token".to_owned());
     }
     assert_eq!(review(&overview), "unknown");
     overview.venues.truncate(1);
-    overview.venues[0].contacts = Contacts::Counted { needs_review: 0, failed: 0 };
+    overview.venues[0].contacts = ContactCounts::Counted { needs_review: 0, failed: 0 };
     assert_eq!(review(&overview), "0");
 }

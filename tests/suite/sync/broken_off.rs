@@ -2,24 +2,24 @@
 
 use std::sync::{Arc, Mutex};
 
-use deployer_sandbox::{Fault, FaultHook, RequestInfo};
+use deployer_sandbox::{RequestInfo, SandboxFault, SandboxFaultHook};
 use tokio::sync::Notify;
 
-use super::portal::Portal;
+use super::portal::SyncTestPortal;
 
 /// Contacts in each scenario.
 const CONTACTS: u64 = 3;
 
 /// How many requests a run of this scenario makes, measured with an uninterrupted run.
 async fn count_requests(oauth: bool) -> usize {
-    let portal = Portal::new(oauth).await;
-    portal.contacts(1..CONTACTS + 1);
-    portal.run().await.expect("the run succeeds");
-    portal.hubspot.requests().len() + portal.tripleseat.requests().len()
+    let portal = SyncTestPortal::new(oauth).await;
+    portal.add_contacts(1..CONTACTS + 1);
+    portal.run_once().await.expect("the run succeeds");
+    portal.hubspot.recorded_requests().len() + portal.tripleseat.recorded_requests().len()
 }
 
 /// Ends the process at the `nth` request to both vendors together, before or after the request is processed.
-fn die_at(nth: usize, taken: bool, died: &Arc<Notify>) -> FaultHook {
+fn die_at(nth: usize, taken: bool, died: &Arc<Notify>) -> SandboxFaultHook {
     let (died, seen) = (Arc::clone(died), Mutex::new(0));
     Arc::new(move |_: &RequestInfo| {
         let mut seen = seen.lock().expect("no panic");
@@ -29,26 +29,26 @@ fn die_at(nth: usize, taken: bool, died: &Arc<Notify>) -> FaultHook {
         }
         died.notify_one();
         let last = *seen == nth && taken;
-        Some(if last { Fault::DropAfter } else { Fault::DropBefore })
+        Some(if last { SandboxFault::DropAfter } else { SandboxFault::DropBefore })
     })
 }
 
 async fn run_scenario(oauth: bool, nth: usize, taken: bool) {
-    let portal = Portal::new(oauth).await;
-    let ids = portal.contacts(1..CONTACTS + 1);
+    let portal = SyncTestPortal::new(oauth).await;
+    let ids = portal.add_contacts(1..CONTACTS + 1);
     let died = Arc::new(Notify::new());
     let hook = die_at(nth, taken, &died);
-    portal.hubspot.set_faults(Some(Arc::clone(&hook)));
-    portal.tripleseat.set_faults(Some(hook));
+    portal.hubspot.set_fault_hook(Some(Arc::clone(&hook)));
+    portal.tripleseat.set_fault_hook(Some(hook));
     tokio::select! {
         biased;
         () = died.notified() => {}
-        ran = portal.run() => drop(ran),
+        ran = portal.run_once() => drop(ran),
     }
-    portal.mend();
+    portal.clear_faults();
     for _ in 0..3 {
-        portal.index_follows();
-        portal.run().await.expect("the run succeeds once nothing is broken");
+        portal.advance_past_lag();
+        portal.run_once().await.expect("the run succeeds once nothing is broken");
     }
     let case = format!("died at request {nth}, {}, OAuth {oauth}", if taken { "processed" } else { "not processed" });
     let leads = portal.contacts_of_leads();
@@ -56,7 +56,7 @@ async fn run_scenario(oauth: bool, nth: usize, taken: bool) {
     once.dedup();
     assert_eq!(leads, once, "each contact is a lead at most once: {case}");
     for id in &ids {
-        let (flag, status, ..) = portal.ledger(*id);
+        let (flag, status, ..) = portal.ledger_values(*id);
         assert!(!flag, "contact {id} is settled: {case}");
         match status.as_str() {
             "synced" => assert!(leads.contains(id), "contact {id} is a lead: {case}"),
@@ -67,18 +67,18 @@ async fn run_scenario(oauth: bool, nth: usize, taken: bool) {
 }
 
 async fn die_at_every_request(oauth: bool) {
-    let requests = requests(oauth).await;
+    let requests = count_requests(oauth).await;
     assert!(requests > 6, "a run searches, checks, reads, marks, sends and settles: {requests}");
-    let stories = (1..=requests).flat_map(|nth| [false, true].map(|taken| story(oauth, nth, taken)));
+    let stories = (1..=requests).flat_map(|nth| [false, true].map(|taken| run_scenario(oauth, nth, taken)));
     futures_util::future::join_all(stories).await;
 }
 
 #[tokio::test]
 async fn survives_dying_at_any_request_with_lookups() {
-    every_request(true).await;
+    die_at_every_request(true).await;
 }
 
 #[tokio::test]
 async fn survives_dying_at_any_request_without_lookups() {
-    every_request(false).await;
+    die_at_every_request(false).await;
 }

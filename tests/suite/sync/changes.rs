@@ -3,31 +3,31 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use deployer_sandbox::{Fault, RequestInfo};
+use deployer_sandbox::{RequestInfo, SandboxFault};
 use serde_json::{Value, json};
-use sync_config::config::Destination;
+use sync_config::config::DestinationConfig;
 
-use super::portal::{LAG, Portal};
-use super::{SEARCH, UPDATE, platform};
+use super::portal::{LAG, SyncTestPortal};
+use super::{SEARCH, UPDATE, platform_destination};
 
 const FLAG: &str = "tripleseat_sync__venue_a";
 const READ: &str = "contacts/batch/read";
 
 /// A portal whose leads go to a platform with such a high rate limit that it never delays a test.
-async fn portal_without_rate_limit() -> Portal {
-    let mut portal = Portal::new(false).await;
-    let http = sync_config::config::HttpDestination { requests_per_second: Some(2000), ..platform() };
+async fn portal_without_rate_limit() -> SyncTestPortal {
+    let mut portal = SyncTestPortal::new(false).await;
+    let http = sync_config::config::HttpDestination { requests_per_second: Some(2000), ..platform_destination() };
     let http = portal.platform.add_account("venue-a", &http, "sesame", &portal.platform_server.uri);
-    portal.config.destination = Destination::Http(http);
+    portal.config.destination = DestinationConfig::Http(http);
     portal.config.fields = [("email".to_owned(), "email".to_owned())].into();
     portal.variables.insert("DESTINATION_CREDENTIAL", "sesame".to_owned());
     portal
 }
 
 /// The contact ids of a platform's records, sorted.
-fn contacts_of_records(portal: &Portal) -> Vec<u64> {
+fn contacts_of_records(portal: &SyncTestPortal) -> Vec<u64> {
     let contact = |key: &str| key.split('-').nth(1)?.parse().ok();
-    let records = portal.platform.records("venue-a");
+    let records = portal.platform.venue_records("venue-a");
     let mut ids: Vec<u64> = records.iter().filter_map(|record| contact(record.key.as_deref()?)).collect();
     ids.sort_unstable();
     ids
@@ -35,8 +35,8 @@ fn contacts_of_records(portal: &Portal) -> Vec<u64> {
 
 #[tokio::test]
 async fn pages_that_shift_while_read_lose_and_duplicate_no_contact() {
-    let portal = unhurried().await;
-    let ids = portal.contacts(100..350);
+    let portal = portal_without_rate_limit().await;
+    let ids = portal.add_contacts(100..350);
     // Before the second page is read, five contacts of the first are unticked, and five are changed and so move last.
     let (unticked, changed) = (ids[..5].to_vec(), ids[5..10].to_vec());
     let clock = portal.clock.clone();
@@ -45,31 +45,31 @@ async fn pages_that_shift_while_read_lose_and_duplicate_no_contact() {
         move |hubspot| {
             clock.advance(jiff::SignedDuration::from_secs(1));
             for id in &unticked {
-                hubspot.set(*id, FLAG, "false").expect("unticking works");
+                hubspot.set_property(*id, FLAG, "false").expect("unticking works");
             }
             for id in &changed {
-                hubspot.set(*id, "city", "Boston").expect("changing works");
+                hubspot.set_property(*id, "city", "Boston").expect("changing works");
             }
             clock.advance(LAG);
         }
     });
-    let answer = portal.run().await.expect("the run succeeds");
+    let answer = portal.run_once().await.expect("the run succeeds");
     assert_eq!((&answer["searched"], &answer["synced"]), (&json!(240), &json!(235)), "ten were missed");
-    portal.mend();
-    portal.index_follows();
-    portal.expect(10, 10, 0, 0, 0).await;
+    portal.clear_faults();
+    portal.advance_past_lag();
+    portal.expect_counts(10, 10, 0, 0, 0).await;
     assert_eq!(contacts_of_records(&portal), ids[5..]);
-    assert!(unticked.iter().all(|id| portal.ledger(*id).1.is_empty()), "unticked contacts are left alone");
+    assert!(unticked.iter().all(|id| portal.ledger_values(*id).1.is_empty()), "unticked contacts are left alone");
 }
 
 #[tokio::test]
 async fn stops_searching_at_ten_thousand_results() {
-    let portal = unhurried().await;
-    let ids = portal.contacts(1..3);
+    let portal = portal_without_rate_limit().await;
+    let ids = portal.add_contacts(1..3);
     let searches = Arc::new(AtomicUsize::new(0));
     let asked = Arc::clone(&searches);
     // Two pages of a search with more results than it serves; the contacts are on both pages.
-    portal.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+    portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
         if !request.path.contains(SEARCH) {
             return None;
         }
@@ -82,9 +82,9 @@ async fn stops_searching_at_ten_thousand_results() {
             })
         };
         let body = page(if request.body["after"] == "9900" { "10000" } else { "9900" });
-        Some(Fault::Status { status: 200, body, headers: Vec::new() })
+        Some(SandboxFault::Status { status: 200, body, headers: Vec::new() })
     })));
-    portal.expect(2, 2, 0, 0, 0).await;
+    portal.expect_counts(2, 2, 0, 0, 0).await;
     assert_eq!(searches.load(Ordering::Relaxed), 2);
     let run = portal.logged.lock().expect("no panic").last().cloned().expect("a run line");
     assert_eq!(run["Backlog"], 10_248, "contacts beyond the search limit are left for the next runs");
@@ -92,51 +92,53 @@ async fn stops_searching_at_ten_thousand_results() {
 
 #[tokio::test]
 async fn does_not_send_contacts_unticked_after_the_search() {
-    let portal = Portal::new(false).await;
-    let ids = portal.contacts(1..3);
+    let portal = SyncTestPortal::new(false).await;
+    let ids = portal.add_contacts(1..3);
     let unticked = ids[0];
-    portal.when_hubspot_gets(READ, 1, move |hubspot| hubspot.set(unticked, FLAG, "false").expect("the contact exists"));
-    portal.expect(2, 1, 0, 0, 0).await;
+    portal.when_hubspot_gets(READ, 1, move |hubspot| {
+        hubspot.set_property(unticked, FLAG, "false").expect("the contact exists")
+    });
+    portal.expect_counts(2, 1, 0, 0, 0).await;
     assert_eq!(portal.contacts_of_leads(), ids[1..]);
-    assert_eq!(portal.ledger(unticked), (false, String::new(), String::new(), String::new()));
+    assert_eq!(portal.ledger_values(unticked), (false, String::new(), String::new(), String::new()));
 }
 
 #[tokio::test]
 async fn does_not_send_contacts_deleted_before_marking() {
-    let portal = Portal::new(false).await;
-    let ids = portal.contacts(1..4);
+    let portal = SyncTestPortal::new(false).await;
+    let ids = portal.add_contacts(1..4);
     let deleted = ids[1];
-    portal.when_hubspot_gets(UPDATE, 1, move |hubspot| hubspot.delete(deleted).expect("the contact exists"));
+    portal.when_hubspot_gets(UPDATE, 1, move |hubspot| hubspot.delete_contact(deleted).expect("the contact exists"));
     // The response to the batch is 207: the other contacts are marked and synced.
-    portal.expect(3, 2, 0, 0, 0).await;
+    portal.expect_counts(3, 2, 0, 0, 0).await;
     assert_eq!(portal.contacts_of_leads(), [ids[0], ids[2]]);
 }
 
 #[tokio::test]
 async fn settles_other_contacts_when_one_is_deleted_after_sending() {
-    let portal = Portal::new(false).await;
-    let ids = portal.contacts(1..4);
+    let portal = SyncTestPortal::new(false).await;
+    let ids = portal.add_contacts(1..4);
     let deleted = ids[1];
-    portal.when_hubspot_gets(UPDATE, 2, move |hubspot| hubspot.delete(deleted).expect("the contact exists"));
-    portal.expect(3, 3, 0, 0, 0).await;
+    portal.when_hubspot_gets(UPDATE, 2, move |hubspot| hubspot.delete_contact(deleted).expect("the contact exists"));
+    portal.expect_counts(3, 3, 0, 0, 0).await;
     assert_eq!(portal.contacts_of_leads(), ids);
     for id in [ids[0], ids[2]] {
-        assert_eq!((portal.ledger(id).0, portal.ledger(id).1.as_str()), (false, "synced"));
+        assert_eq!((portal.ledger_values(id).0, portal.ledger_values(id).1.as_str()), (false, "synced"));
     }
-    portal.index_follows();
-    portal.expect(0, 0, 0, 0, 0).await;
+    portal.advance_past_lag();
+    portal.expect_counts(0, 0, 0, 0, 0).await;
 }
 
 #[tokio::test]
 async fn next_run_settles_a_contact_whose_write_was_rejected() {
-    let portal = Portal::new(true).await;
-    let ids = portal.contacts(1..4);
+    let portal = SyncTestPortal::new(true).await;
+    let ids = portal.add_contacts(1..4);
     // One of the three contacts is rejected twice: 207 with an error for it.
     let refused = ids[1].to_string();
     let seen = AtomicUsize::new(0);
     let hubspot = portal.hubspot.clone();
-    let known = portal.hubspot.contacts();
-    portal.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+    let known = portal.hubspot.all_contacts();
+    portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
         if !request.path.contains(UPDATE) || seen.fetch_add(1, Ordering::Relaxed) == 0 {
             return None;
         }
@@ -146,7 +148,7 @@ async fn next_run_settles_a_contact_whose_write_was_rejected() {
             let id = input["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
             assert!(known.iter().any(|contact| contact.id == id));
             for (name, value) in input["properties"].as_object().expect("properties") {
-                hubspot.set(id, name, value.as_str().expect("text")).expect("valid");
+                hubspot.set_property(id, name, value.as_str().expect("text")).expect("valid");
             }
         }
         let body = json!({
@@ -158,30 +160,32 @@ async fn next_run_settles_a_contact_whose_write_was_rejected() {
                 "context": { "objectWriteTraceId": [refused] },
             }],
         });
-        Some(Fault::Status { status: 207, body, headers: Vec::new() })
+        Some(SandboxFault::Status { status: 207, body, headers: Vec::new() })
     })));
-    let error = portal.run().await.expect_err("one contact can't be settled").to_string();
+    let error = portal.run_once().await.expect_err("one contact can't be settled").to_string();
     assert!(error.contains(&ids[1].to_string()) && error.contains("not valid"), "{error}");
-    let statuses: Vec<String> = ids.iter().map(|id| portal.ledger(*id).1).collect();
+    let statuses: Vec<String> = ids.iter().map(|id| portal.ledger_values(*id).1).collect();
     assert_eq!(statuses, ["synced", "sending", "synced"]);
-    portal.mend();
-    portal.index_follows();
-    portal.expect(1, 1, 0, 0, 0).await;
+    portal.clear_faults();
+    portal.advance_past_lag();
+    portal.expect_counts(1, 1, 0, 0, 0).await;
     assert_eq!(portal.contacts_of_leads(), ids);
 }
 
 #[tokio::test]
 async fn merged_contacts_become_one_lead() {
     for oauth in [false, true] {
-        let portal = Portal::new(oauth).await;
+        let portal = SyncTestPortal::new(oauth).await;
         // More contacts than are taken at once, so that both ids of the merged contact are read at different times.
-        let ids = portal.contacts(1..26);
+        let ids = portal.add_contacts(1..26);
         let (merged, into) = (ids[24], ids[0]);
-        portal.when_hubspot_gets(READ, 1, move |hubspot| hubspot.merge(merged, into).expect("both contacts exist"));
-        let answer = portal.run().await.expect("the run succeeds");
+        portal.when_hubspot_gets(READ, 1, move |hubspot| {
+            hubspot.merge_contacts(merged, into).expect("both contacts exist")
+        });
+        let answer = portal.run_once().await.expect("the run succeeds");
         assert_eq!((&answer["synced"], &answer["needs_review"]), (&json!(24), &json!(0)), "{answer}");
         assert_eq!(portal.contacts_of_leads(), ids[..24]);
-        portal.index_follows();
-        portal.expect(0, 0, 0, 0, 0).await;
+        portal.advance_past_lag();
+        portal.expect_counts(0, 0, 0, 0, 0).await;
     }
 }

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use aws_sdk_lambda::primitives::Blob;
 use deployer_aws::{Aws, Call};
-use deployer_cloud::runtime::{Runtime, RuntimeConfig};
-use deployer_cloud::{Cloud, CloudConfig};
-use deployer_core::naming::{ALIAS, Names};
+use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
+use deployer_core::naming::{ALIAS, VenueNames};
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::portal::{KEY, PORTAL_ID, Portal, SITE_ID, TOKEN};
-use super::process::bootstrap;
+use super::portal::{KEY, PORTAL_ID, SITE_ID, SyncTestPortal, TOKEN};
+use super::process::build_bootstrap;
 use crate::servers;
 use crate::world::World;
 
-fn portal_manifest(portal: &Portal) -> String {
+fn portal_manifest(portal: &SyncTestPortal) -> String {
     format!(
         "[deployment]\nname = \"d\"\nregion = \"us-east-1\"\n[hubspot]\nportal_id = {PORTAL_ID}\nbase_uri = \"{}\"\n\
          [venues.venue-a]\ndisplay_name = \"Venue A\"\nmemory_mb = 256\n[venues.venue-a.secrets]\n\
@@ -30,25 +30,25 @@ fn portal_manifest(portal: &Portal) -> String {
 }
 
 /// Deploys the function and syncs contacts by invoking it.
-async fn deploy_and_sync(aws: Aws) -> (Portal, World) {
-    let portal = Portal::new(true).await;
-    let flagged = portal.contacts(1..6);
-    portal.contact(6, &[("phone", "")]);
-    let world = World::with(aws, bootstrap().await, &secret(TOKEN)).await;
-    world.converge(&world.desired(&manifest(&portal))).await;
+async fn deploy_and_sync(aws: Aws) -> (SyncTestPortal, World) {
+    let portal = SyncTestPortal::new(true).await;
+    let flagged = portal.add_contacts(1..6);
+    portal.add_contact(6, &[("phone", "")]);
+    let world = World::with_artifact(aws, build_bootstrap().await, &secret_value(TOKEN)).await;
+    world.converge(&world.desired_from(&portal_manifest(&portal))).await;
 
-    let first = invoke(&world.aws).await;
+    let first = invoke_function(&world.aws).await;
     let counts = json!({
         "venue": "venue-a", "searched": 6, "synced": 5, "failed": 1, "needs_review": 0, "retried": 0,
     });
     assert_eq!(first, counts);
     assert_eq!(portal.contacts_of_leads(), flagged);
     for id in flagged {
-        assert_eq!(portal.ledger(id).1, "synced");
+        assert_eq!(portal.ledger_values(id).1, "synced");
     }
-    portal.index_follows();
-    assert_eq!(invoke(&world.aws).await["searched"], 0, "the second run has nothing to do");
-    assert_eq!(portal.leads().len(), 5);
+    portal.advance_past_lag();
+    assert_eq!(invoke_function(&world.aws).await["searched"], 0, "the second run has nothing to do");
+    assert_eq!(portal.venue_leads().len(), 5);
     (portal, world)
 }
 
@@ -64,7 +64,7 @@ fn secret_value(token: &str) -> String {
 }
 
 async fn invoke_function(aws: &Aws) -> Value {
-    let function = Names::new("d", "venue-a").function;
+    let function = VenueNames::new("d", "venue-a").function;
     let request = aws.lambda.invoke().function_name(function).qualifier(ALIAS).payload(Blob::new("{}"));
     let output = request.send().await.call("lambda:Invoke").expect("the function runs");
     let payload: Value = serde_json::from_slice(output.payload().expect("a payload").as_ref()).expect("JSON");
@@ -74,33 +74,33 @@ async fn invoke_function(aws: &Aws) -> Value {
 
 #[tokio::test]
 async fn syncs_on_the_embedded_cloud() {
-    let cloud = Cloud::in_memory(CloudConfig::default());
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let cloud_uri = format!("http://{}", listener.local_addr().expect("an address"));
     let serving = cloud.clone();
-    tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
+    tokio::spawn(async move { serving.serve_requests(listener, std::future::pending()).await });
     let directory = tempfile::tempdir().expect("a directory");
     let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri };
-    cloud.set_invoker(Arc::new(Runtime::new(config)));
-    let (portal, world) = syncs(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
+    cloud.set_invoker(Arc::new(LambdaRuntime::new(config)));
+    let (portal, world) = deploy_and_sync(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
 
-    let reads = || cloud.calls().iter().filter(|call| call.operation == "GetSecretValue").count();
+    let reads = || cloud.recorded_calls().iter().filter(|call| call.operation == "GetSecretValue").count();
     assert_eq!(reads(), 1, "one process ran twice and read the secret once");
     portal.hubspot.revoke_token(TOKEN);
     portal.hubspot.add_token("pat-na1-rotated-token", &HUBSPOT_SCOPES);
-    let put = world.aws.secrets.put_secret_value().secret_id(Names::new("d", "venue-a").secret);
-    let put = put.secret_string(secret("pat-na1-rotated-token")).send().await;
+    let put = world.aws.secrets.put_secret_value().secret_id(VenueNames::new("d", "venue-a").secret);
+    let put = put.secret_string(secret_value("pat-na1-rotated-token")).send().await;
     put.call("secretsmanager:PutSecretValue").expect("the secret is rotated");
-    portal.contact(7, &[]);
+    portal.add_contact(7, &[]);
     for (synced, expected) in [(1, 2), (0, 2)] {
-        assert_eq!(invoke(&world.aws).await["synced"], synced);
+        assert_eq!(invoke_function(&world.aws).await["synced"], synced);
         assert_eq!(reads(), expected, "after a 401 the secret is read once more");
-        portal.index_follows();
+        portal.advance_past_lag();
     }
 }
 
 #[tokio::test]
 async fn syncs_on_ministack() {
-    let Some(ministack) = servers::ministack().await else { return };
-    syncs(ministack.open().aws).await;
+    let Some(ministack) = servers::start_ministack().await else { return };
+    deploy_and_sync(ministack.open_account().aws).await;
 }

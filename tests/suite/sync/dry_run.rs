@@ -4,27 +4,27 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::portal::{PORTAL_ID, Portal, Ran};
+use super::portal::{HandlerResult, PORTAL_ID, SyncTestPortal};
 
 const STATUS: &str = "tripleseat_sync_status__venue_a";
 const LEAD_ID: &str = "tripleseat_lead_id__venue_a";
 
-async fn run_dry(portal: &Portal) -> Ran {
+async fn run_dry(portal: &SyncTestPortal) -> HandlerResult {
     portal.run_with(&json!({ "dry_run": true }), Duration::from_secs(60)).await
 }
 
 #[tokio::test]
 async fn reports_planned_actions_and_changes_nothing() {
     for (oauth, of_left) in [(true, "look_up"), (false, "review")] {
-        let portal = Portal::new(oauth).await;
-        let flagged = portal.contact(1, &[]);
-        let left = portal.contact(2, &[(STATUS, "sending"), (LEAD_ID, "HS-1002-19a0-00000000"), ("lastname", "")]);
-        let changed = portal.contact(3, &[(STATUS, "sending"), (LEAD_ID, "somebody's text")]);
-        let unticked = portal.contact(4, &[]);
-        portal.hubspot.set(unticked, "tripleseat_sync__venue_a", "false").expect("the contact exists");
-        let before = portal.hubspot.contacts();
+        let portal = SyncTestPortal::new(oauth).await;
+        let flagged = portal.add_contact(1, &[]);
+        let left = portal.add_contact(2, &[(STATUS, "sending"), (LEAD_ID, "HS-1002-19a0-00000000"), ("lastname", "")]);
+        let changed = portal.add_contact(3, &[(STATUS, "sending"), (LEAD_ID, "somebody's text")]);
+        let unticked = portal.add_contact(4, &[]);
+        portal.hubspot.set_property(unticked, "tripleseat_sync__venue_a", "false").expect("the contact exists");
+        let before = portal.hubspot.all_contacts();
 
-        let answer = dry(&portal).await.expect("the dry run succeeds");
+        let answer = run_dry(&portal).await.expect("the dry run succeeds");
         let fields = ["email_address", "first_name", "last_name", "phone_number"];
         let without_last: Vec<&str> = fields.into_iter().filter(|field| *field != "last_name").collect();
         let would = json!([
@@ -33,9 +33,9 @@ async fn reports_planned_actions_and_changes_nothing() {
             { "contact_id": changed.to_string(), "action": "review", "fields": fields },
         ]);
         assert_eq!((&answer["would"], &answer["dry_run"], &answer["searched"]), (&would, &json!(true), &json!(4)));
-        assert_eq!(portal.hubspot.contacts(), before);
-        assert_eq!(portal.leads(), []);
-        assert!(portal.hubspot.requests().iter().all(|request| !request.path.contains("update")));
+        assert_eq!(portal.hubspot.all_contacts(), before);
+        assert_eq!(portal.venue_leads(), []);
+        assert!(portal.hubspot.recorded_requests().iter().all(|request| !request.path.contains("update")));
         let lines = portal.logged.lock().expect("no panic").clone();
         assert_eq!(
             (lines.len(), &lines[0]["dry_run"], &lines[0]["_aws"]),
@@ -43,19 +43,19 @@ async fn reports_planned_actions_and_changes_nothing() {
             "a dry run has no metrics"
         );
 
-        let real = portal.run().await.expect("the run succeeds");
+        let real = portal.run_once().await.expect("the run succeeds");
         assert_eq!(real["searched"], 4, "the dry run left every contact unchanged");
     }
 }
 
 #[tokio::test]
 async fn dry_runs_fail_where_a_run_would() {
-    let mut portal = Portal::new(false).await;
-    portal.contact(1, &[]);
+    let mut portal = SyncTestPortal::new(false).await;
+    portal.add_contact(1, &[]);
     portal.config.portal_id = Some(PORTAL_ID + 1);
-    assert!(dry(&portal).await.expect_err("another portal").to_string().contains("4243"));
+    assert!(run_dry(&portal).await.expect_err("another portal").to_string().contains("4243"));
     portal.config.portal_id = Some(PORTAL_ID);
     portal.variables.insert("TRIPLESEAT_PUBLIC_KEY", "mistyped-public-key".to_owned());
-    assert!(dry(&portal).await.expect_err("a wrong key").to_string().contains("TRIPLESEAT_PUBLIC_KEY"));
-    assert_eq!(portal.leads(), []);
+    assert!(run_dry(&portal).await.expect_err("a wrong key").to_string().contains("TRIPLESEAT_PUBLIC_KEY"));
+    assert_eq!(portal.venue_leads(), []);
 }

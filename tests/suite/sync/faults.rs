@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 
-use super::portal::{Portal, SITE_ID};
-use super::process::{Code, Function};
-use super::proxy::Break;
+use super::portal::{SITE_ID, SyncTestPortal};
+use super::process::{FunctionCode, TestFunction};
+use super::proxy::ProxyFault;
 
 /// Concurrent scenarios: they mostly wait.
 const AT_ONCE: usize = 64;
@@ -19,35 +19,36 @@ const ANSWER_TIMEOUT_MS: &str = "3000";
 /// Maximum undisturbed runs after the broken one.
 const MENDING_RUNS: usize = 4;
 
-const FAULTS: [Break; 14] = [
-    Break::DropBefore,
-    Break::DropAfter,
-    Break::Status { status: 429, retry_after: Some("1") },
-    Break::Status { status: 429, retry_after: None },
-    Break::Status { status: 500, retry_after: None },
-    Break::Status { status: 502, retry_after: None },
-    Break::Status { status: 503, retry_after: Some("0") },
-    Break::CutBody,
-    Break::HalfBody,
-    Break::Html,
-    Break::HangBefore,
-    Break::HangAfter,
-    Break::KillBefore,
-    Break::KillAfter,
+const FAULTS: [ProxyFault; 14] = [
+    ProxyFault::DropBefore,
+    ProxyFault::DropAfter,
+    ProxyFault::Status { status: 429, retry_after: Some("1") },
+    ProxyFault::Status { status: 429, retry_after: None },
+    ProxyFault::Status { status: 500, retry_after: None },
+    ProxyFault::Status { status: 502, retry_after: None },
+    ProxyFault::Status { status: 503, retry_after: Some("0") },
+    ProxyFault::CutBody,
+    ProxyFault::HalfBody,
+    ProxyFault::Html,
+    ProxyFault::HangBefore,
+    ProxyFault::HangAfter,
+    ProxyFault::KillBefore,
+    ProxyFault::KillAfter,
 ];
 /// Without lookups, a 5xx is taken to mean that the lead was not received, as the vendors document. So these faults,
 /// which contradict that, only run with lookups.
-const FAULTS_WITH_A_LOOK_UP: [Break; 2] = [Break::StatusAfter { status: 500 }, Break::StatusAfter { status: 502 }];
+const FAULTS_WITH_A_LOOK_UP: [ProxyFault; 2] =
+    [ProxyFault::StatusAfter { status: 500 }, ProxyFault::StatusAfter { status: 502 }];
 
 /// The faults for a run that has to recover from an earlier one: one of each kind.
-const FAULTS_OF_MENDING: [Break; 7] = [
-    Break::DropBefore,
-    Break::DropAfter,
-    Break::Status { status: 500, retry_after: None },
-    Break::HalfBody,
-    Break::HangAfter,
-    Break::KillBefore,
-    Break::KillAfter,
+const FAULTS_OF_MENDING: [ProxyFault; 7] = [
+    ProxyFault::DropBefore,
+    ProxyFault::DropAfter,
+    ProxyFault::Status { status: 500, retry_after: None },
+    ProxyFault::HalfBody,
+    ProxyFault::HangAfter,
+    ProxyFault::KillBefore,
+    ProxyFault::KillAfter,
 ];
 
 /// The faults of a scenario, run by run.
@@ -55,7 +56,7 @@ const FAULTS_OF_MENDING: [Break; 7] = [
 struct FaultScenario {
     oauth: bool,
     /// For each run, the request that is broken, and the fault.
-    runs: Vec<(usize, Break)>,
+    runs: Vec<(usize, ProxyFault)>,
 }
 
 /// The outcome of a scenario's contacts.
@@ -68,8 +69,8 @@ struct ScenarioResult {
 
 /// A venue with its contacts and its function.
 struct ScenarioVenue {
-    portal: Portal,
-    function: Function,
+    portal: SyncTestPortal,
+    function: TestFunction,
     good: Vec<u64>,
     /// Tripleseat rejects it because of its data.
     bad: u64,
@@ -77,30 +78,30 @@ struct ScenarioVenue {
 }
 
 impl ScenarioVenue {
-    async fn new(code: &Code, oauth: bool) -> Self {
-        let mut portal = Portal::new(oauth).await;
+    async fn new(code: &FunctionCode, oauth: bool) -> Self {
+        let mut portal = SyncTestPortal::new(oauth).await;
         portal.config.destination = super::at_site(SITE_ID);
-        let good = portal.contacts(1..3);
-        let bad = portal.contact(3, &[("phone", "")]);
-        let unflagged = portal.contact(4, &[("tripleseat_sync__venue_a", "false")]);
-        let function = Function::new(&portal, code, Duration::ZERO, Duration::ZERO).await;
+        let good = portal.add_contacts(1..3);
+        let bad = portal.add_contact(3, &[("phone", "")]);
+        let unflagged = portal.add_contact(4, &[("tripleseat_sync__venue_a", "false")]);
+        let function = TestFunction::new(&portal, code, Duration::ZERO, Duration::ZERO).await;
         Self { portal, function, good, bad, unflagged }
     }
 
     /// Runs with a fault at a request. Returns the contacts that may or may not have been received.
-    async fn run_with_fault(&self, nth: usize, what: Break) -> BTreeSet<u64> {
+    async fn run_with_fault(&self, nth: usize, what: ProxyFault) -> BTreeSet<u64> {
         let line = &self.function.line;
         line.break_at(nth, what);
-        let hurried = self.function.variable("SYNC_ANSWER_TIMEOUT_MS", ANSWER_TIMEOUT_MS);
-        let function = if what.hangs() { &hurried } else { &self.function };
+        let hurried = self.function.with_variable("SYNC_ANSWER_TIMEOUT_MS", ANSWER_TIMEOUT_MS);
+        let function = if what.request_hangs() { &hurried } else { &self.function };
         tokio::select! {
             biased;
-            () = line.killed() => {}
-            _ = function.invoke() => {}
+            () = line.wait_until_killed() => {}
+            _ = function.invoke_once() => {}
         }
-        let broken = line.mend().await;
+        let broken = line.stop_breaking().await;
         let mut ambiguous: BTreeSet<u64> =
-            self.contacts().filter(|id| self.portal.ledger(*id).1 == "sending").collect();
+            self.flagged_contacts().filter(|id| self.portal.ledger_values(*id).1 == "sending").collect();
         let sent = broken.filter(|broken| broken.path.contains("leads/create") && what.is_silent());
         let text = sent.and_then(|sent| sent.body["lead"]["additional_information"].as_str().map(ToOwned::to_owned));
         ambiguous.extend(text.and_then(|text| super::portal::contact_of(&text)));
@@ -114,8 +115,8 @@ impl ScenarioVenue {
     /// Runs until there is nothing left to do.
     async fn run_until_settled(&self) -> Result<(), String> {
         for _ in 0..MENDING_RUNS {
-            self.portal.index_follows();
-            let answer = self.function.run().await;
+            self.portal.advance_past_lag();
+            let answer = self.function.run_successfully().await;
             if answer["searched"] == 0 {
                 return Ok(());
             }
@@ -127,8 +128,8 @@ impl ScenarioVenue {
     fn check_contacts(&self, oauth: bool, ambiguous: &BTreeSet<u64>) -> Result<ScenarioResult, String> {
         let leads = self.portal.contacts_of_leads();
         let mut needs_review = 0;
-        for id in self.contacts() {
-            let (flag, status, ..) = self.portal.ledger(id);
+        for id in self.flagged_contacts() {
+            let (flag, status, ..) = self.portal.ledger_values(id);
             let made = leads.iter().filter(|lead| **lead == id).count();
             let expected = match id {
                 _ if !oauth && ambiguous.contains(&id) => "needs_review",
@@ -147,48 +148,48 @@ impl ScenarioVenue {
             }
             needs_review += usize::from(status == "needs_review");
         }
-        if leads.contains(&self.unflagged) || !self.portal.ledger(self.unflagged).1.is_empty() {
+        if leads.contains(&self.unflagged) || !self.portal.ledger_values(self.unflagged).1.is_empty() {
             return Err("a contact without the flag was changed".to_owned());
         }
-        if !self.portal.tripleseat.leads(SITE_ID + 1).is_empty() {
+        if !self.portal.tripleseat.site_leads(SITE_ID + 1).is_empty() {
             return Err("another account has a lead".to_owned());
         }
         Ok(ScenarioResult { ambiguous: ambiguous.len(), needs_review })
     }
 }
 
-async fn run_scenario(code: &Code, story: &FaultScenario) -> Result<ScenarioResult, String> {
+async fn run_scenario(code: &FunctionCode, story: &FaultScenario) -> Result<ScenarioResult, String> {
     let stage = ScenarioVenue::new(code, story.oauth).await;
     let mut ambiguous = BTreeSet::new();
     for (nth, what) in &story.runs {
-        ambiguous.extend(stage.broken_run(*nth, *what).await);
-        stage.portal.index_follows();
+        ambiguous.extend(stage.run_with_fault(*nth, *what).await);
+        stage.portal.advance_past_lag();
     }
-    stage.mending_runs().await?;
-    stage.check(story.oauth, &ambiguous)
+    stage.run_until_settled().await?;
+    stage.check_contacts(story.oauth, &ambiguous)
 }
 
 /// How many requests an undisturbed run makes after these broken runs.
-async fn count_requests(code: &Code, oauth: bool, before: &[(usize, Break)]) -> usize {
+async fn count_requests(code: &FunctionCode, oauth: bool, before: &[(usize, ProxyFault)]) -> usize {
     let stage = ScenarioVenue::new(code, oauth).await;
     for (nth, what) in before {
-        stage.broken_run(*nth, *what).await;
-        stage.portal.index_follows();
+        stage.run_with_fault(*nth, *what).await;
+        stage.portal.advance_past_lag();
     }
-    stage.function.line.break_at(usize::MAX, Break::Html);
-    stage.function.run().await;
-    stage.function.line.requests()
+    stage.function.line.break_at(usize::MAX, ProxyFault::Html);
+    stage.function.run_successfully().await;
+    stage.function.line.request_count()
 }
 
 /// Every fault at every request of a first run. Also one fault of each kind at every request of the next run, after a
 /// run that was killed with its leads sent but not settled, and after one that was killed before it sent any.
-async fn all_scenarios(code: &Code) -> Vec<FaultScenario> {
+async fn all_scenarios(code: &FunctionCode) -> Vec<FaultScenario> {
     let mut stories = Vec::new();
     for oauth in [true, false] {
-        let last = requests(code, oauth, &[]).await;
-        let before = [Vec::new(), vec![(last, Break::KillBefore)], vec![(last - 3, Break::KillBefore)]];
+        let last = count_requests(code, oauth, &[]).await;
+        let before = [Vec::new(), vec![(last, ProxyFault::KillBefore)], vec![(last - 3, ProxyFault::KillBefore)]];
         for before in before {
-            for nth in 1..=requests(code, oauth, &before).await {
+            for nth in 1..=count_requests(code, oauth, &before).await {
                 let first = before.is_empty();
                 let more = FAULTS_WITH_A_LOOK_UP.iter().filter(|_| oauth && first);
                 let faults = if first { FAULTS.as_slice() } else { FAULTS_OF_MENDING.as_slice() };
@@ -206,10 +207,10 @@ async fn all_scenarios(code: &Code) -> Vec<FaultScenario> {
 async fn survives_every_fault_at_every_request() {
     let begun = Instant::now();
     let directory = tempfile::tempdir().expect("a directory");
-    let code = Code::new(directory.path()).await;
-    let stories = stories(&code).await;
+    let code = FunctionCode::new(directory.path()).await;
+    let stories = all_scenarios(&code).await;
     let code = &code;
-    let told = stream::iter(&stories).map(|story| async move { (story, tell(code, story).await) });
+    let told = stream::iter(&stories).map(|story| async move { (story, run_scenario(code, story).await) });
     let told: Vec<_> = told.buffer_unordered(AT_ONCE).collect().await;
 
     let wrong: Vec<String> =
@@ -242,12 +243,12 @@ async fn survives_every_fault_at_every_request() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_no_lead_over_a_connection_that_died_during_a_freeze() {
     let directory = tempfile::tempdir().expect("a directory");
-    let code = Code::new(directory.path()).await;
+    let code = FunctionCode::new(directory.path()).await;
     let stage = ScenarioVenue::new(&code, false).await;
-    stage.function.run().await;
-    stage.portal.index_follows();
+    stage.function.run_successfully().await;
+    stage.portal.advance_past_lag();
     stage.function.line.lose_connections();
-    let late = stage.portal.contact(5, &[]);
-    stage.function.run().await;
-    assert_eq!(stage.portal.ledger(late).1, "synced", "no contact needs review because of an old connection");
+    let late = stage.portal.add_contact(5, &[]);
+    stage.function.run_successfully().await;
+    assert_eq!(stage.portal.ledger_values(late).1, "synced", "no contact needs review because of an old connection");
 }

@@ -1,17 +1,17 @@
 //! The fields of leads, from contacts as people enter them.
 
-use super::portal::Portal;
+use super::portal::SyncTestPortal;
 
 /// A portal with these field mappings.
-async fn portal_with_mapping(fields: &[(&str, &str)]) -> Portal {
-    let mut portal = Portal::new(false).await;
+async fn portal_with_mapping(fields: &[(&str, &str)]) -> SyncTestPortal {
+    let mut portal = SyncTestPortal::new(false).await;
     portal.config.fields = fields.iter().map(|(field, text)| ((*field).to_owned(), (*text).to_owned())).collect();
     portal
 }
 
 /// A field of the only lead.
-fn lead_field(portal: &Portal, name: &str) -> String {
-    let leads = portal.leads();
+fn lead_field(portal: &SyncTestPortal, name: &str) -> String {
+    let leads = portal.venue_leads();
     assert_eq!(leads.len(), 1);
     leads[0].fields.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
 }
@@ -25,11 +25,14 @@ async fn preserves_text_exactly() {
         ("👩‍👩‍👧", "\u{10ffff}", "{firstname} =x |y"),
         ("Ana", "Silva", long.trim_end()),
     ] {
-        let portal = mapped(&[("additional_information", "message")]).await;
-        portal.contact(1, &[("firstname", first), ("lastname", last), ("message", message)]);
-        portal.expect(1, 1, 0, 0, 0).await;
-        assert_eq!((field(&portal, "first_name").as_str(), field(&portal, "last_name").as_str()), (first, last));
-        let text = field(&portal, "additional_information");
+        let portal = portal_with_mapping(&[("additional_information", "message")]).await;
+        portal.add_contact(1, &[("firstname", first), ("lastname", last), ("message", message)]);
+        portal.expect_counts(1, 1, 0, 0, 0).await;
+        assert_eq!(
+            (lead_field(&portal, "first_name").as_str(), lead_field(&portal, "last_name").as_str()),
+            (first, last)
+        );
+        let text = lead_field(&portal, "additional_information");
         assert!(text.starts_with(&format!("{message}\n\n[HubSpot contact ")), "{text}");
     }
 }
@@ -38,44 +41,44 @@ async fn preserves_text_exactly() {
 async fn preserves_plus_addresses_and_leading_zeros() {
     for (entered, sent) in [("00155501", "00155501"), ("\u{202a}+1 (555)\u{a0}555‑0100\u{202c}", "+1 (555) 555-0100")]
     {
-        let portal = mapped(&[]).await;
-        portal.contact(1, &[("email", "jo+venue.a@example.com"), ("phone", entered)]);
-        portal.expect(1, 1, 0, 0, 0).await;
-        assert_eq!(field(&portal, "email_address"), "jo+venue.a@example.com");
-        assert_eq!(field(&portal, "phone_number"), sent);
+        let portal = portal_with_mapping(&[]).await;
+        portal.add_contact(1, &[("email", "jo+venue.a@example.com"), ("phone", entered)]);
+        portal.expect_counts(1, 1, 0, 0, 0).await;
+        assert_eq!(lead_field(&portal, "email_address"), "jo+venue.a@example.com");
+        assert_eq!(lead_field(&portal, "phone_number"), sent);
     }
 }
 
 #[tokio::test]
 async fn combines_properties_constants_and_defaults_in_one_field() {
     let text = "{message|No message}\n\nCity: {city|unknown}. Guests: {guest_count}.";
-    let portal = mapped(&[("additional_information", text), ("referral_source_other", "= HubSpot")]).await;
-    portal.contact(1, &[("message", "Dinner for ten"), ("guest_count", "10")]);
-    portal.expect(1, 1, 0, 0, 0).await;
-    let text = field(&portal, "additional_information");
+    let portal = portal_with_mapping(&[("additional_information", text), ("referral_source_other", "= HubSpot")]).await;
+    portal.add_contact(1, &[("message", "Dinner for ten"), ("guest_count", "10")]);
+    portal.expect_counts(1, 1, 0, 0, 0).await;
+    let text = lead_field(&portal, "additional_information");
     assert!(text.starts_with("Dinner for ten\n\nCity: unknown. Guests: 10.\n\n[HubSpot contact "), "{text}");
-    assert_eq!(field(&portal, "referral_source_other"), "HubSpot");
+    assert_eq!(lead_field(&portal, "referral_source_other"), "HubSpot");
 }
 
 #[tokio::test]
 async fn rejects_missing_last_names_unless_the_venue_has_a_default() {
-    let portal = mapped(&[]).await;
-    let id = portal.contact(1, &[("lastname", "")]);
-    portal.expect(1, 0, 1, 0, 0).await;
-    assert!(portal.ledger(id).3.contains("Last name can't be blank"), "{}", portal.ledger(id).3);
+    let portal = portal_with_mapping(&[]).await;
+    let id = portal.add_contact(1, &[("lastname", "")]);
+    portal.expect_counts(1, 0, 1, 0, 0).await;
+    assert!(portal.ledger_values(id).3.contains("Last name can't be blank"), "{}", portal.ledger_values(id).3);
 
-    let portal = mapped(&[("last_name", "{lastname|(none given)}")]).await;
-    portal.contact(1, &[("lastname", " ")]);
-    portal.expect(1, 1, 0, 0, 0).await;
-    assert_eq!(field(&portal, "last_name"), "(none given)");
+    let portal = portal_with_mapping(&[("last_name", "{lastname|(none given)}")]).await;
+    portal.add_contact(1, &[("lastname", " ")]);
+    portal.expect_counts(1, 1, 0, 0, 0).await;
+    assert_eq!(lead_field(&portal, "last_name"), "(none given)");
 }
 
 #[tokio::test]
 async fn errors_list_every_missing_field() {
-    let portal = mapped(&[]).await;
-    let id = portal.contact(1, &[("firstname", ""), ("lastname", ""), ("email", ""), ("phone", "")]);
-    portal.expect(1, 0, 1, 0, 0).await;
-    let error = portal.ledger(id).3;
+    let portal = portal_with_mapping(&[]).await;
+    let id = portal.add_contact(1, &[("firstname", ""), ("lastname", ""), ("email", ""), ("phone", "")]);
+    portal.expect_counts(1, 0, 1, 0, 0).await;
+    let error = portal.ledger_values(id).3;
     for lacks in ["First name", "Last name", "Email address", "Phone number"] {
         assert!(error.contains(&format!("{lacks} can't be blank")), "{error}");
     }

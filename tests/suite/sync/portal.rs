@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use deployer_sandbox::hubspot::Contact;
-use deployer_sandbox::platform::Platform;
+use deployer_sandbox::hubspot::SandboxContact;
+use deployer_sandbox::platform::SandboxPlatform;
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
 use deployer_sandbox::{
-    Account, Clock, Fault, FaultHook, HubSpot, HubSpotConfig, Lead, Location, RequestInfo, Server, Tripleseat,
-    TripleseatConfig,
+    RequestInfo, SandboxClock, SandboxFault, SandboxFaultHook, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer,
+    SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLead, TripleseatLocation,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sync_config::config::{Destination, LedgerProperties, SyncConfig};
+use sync_config::config::{DestinationConfig, LedgerProperties, SyncConfig};
 use sync_lambda::error::RunError;
 use sync_lambda::handler::Handler;
 
@@ -29,13 +29,13 @@ pub type HandlerResult = Result<Value, RunError>;
 
 /// The vendors, a venue's settings, and its function's log lines. The vendors' clock stands still.
 pub struct SyncTestPortal {
-    pub clock: Clock,
-    pub hubspot: HubSpot,
-    pub tripleseat: Tripleseat,
-    pub platform: Platform,
-    pub platform_server: Server,
-    pub hubspot_server: Server,
-    pub tripleseat_server: Server,
+    pub clock: SandboxClock,
+    pub hubspot: SandboxHubSpot,
+    pub tripleseat: SandboxTripleseat,
+    pub platform: SandboxPlatform,
+    pub platform_server: SandboxServer,
+    pub hubspot_server: SandboxServer,
+    pub tripleseat_server: SandboxServer,
     pub oauth: bool,
     pub config: SyncConfig,
     /// Environment variables that override the usual ones.
@@ -46,25 +46,25 @@ pub struct SyncTestPortal {
 impl SyncTestPortal {
     pub async fn new(oauth: bool) -> Self {
         // Starts at the real time: the function's own clock runs, and lookups compare the two.
-        Self::with(oauth, Clock::stopped_at(Timestamp::now()), false).await
+        Self::with_clock(oauth, SandboxClock::stopped_at(Timestamp::now()), false).await
     }
 
     /// A portal with this clock for the vendors, and with their limits if `limits` is set.
-    pub async fn with_clock(oauth: bool, clock: Clock, limits: bool) -> Self {
-        let config = HubSpotConfig { portal_id: PORTAL_ID, clock: clock.clone(), search_lag: LAG, limits };
-        let hubspot = HubSpot::new(config);
+    pub async fn with_clock(oauth: bool, clock: SandboxClock, limits: bool) -> Self {
+        let config = SandboxHubSpotConfig { portal_id: PORTAL_ID, clock: clock.clone(), search_lag: LAG, limits };
+        let hubspot = SandboxHubSpot::new(config);
         hubspot.add_token(TOKEN, &HUBSPOT_SCOPES);
         let ledger = LedgerProperties::new("venue-a", "tripleseat_sync__venue_a");
         hubspot.define_sync_properties(&ledger, "Venue A").expect("valid properties");
-        let tripleseat = Tripleseat::new(TripleseatConfig { clock: clock.clone(), limits });
-        tripleseat.add_account(account(SITE_ID, KEY));
-        tripleseat.add_account(account(SITE_ID + 1, "public-key-of-another-venue"));
-        let platform = Platform::new(clock.clone());
-        let start = async |router| Server::start(router).await.expect("a free port");
+        let tripleseat = SandboxTripleseat::new(SandboxTripleseatConfig { clock: clock.clone(), limits });
+        tripleseat.add_account(tripleseat_account(SITE_ID, KEY));
+        tripleseat.add_account(tripleseat_account(SITE_ID + 1, "public-key-of-another-venue"));
+        let platform = SandboxPlatform::new(clock.clone());
+        let start = async |router| SandboxServer::start(router).await.expect("a free port");
         Self {
-            hubspot_server: start(hubspot.router()).await,
-            tripleseat_server: start(tripleseat.router()).await,
-            platform_server: start(platform.router()).await,
+            hubspot_server: start(hubspot.api_router()).await,
+            tripleseat_server: start(tripleseat.api_router()).await,
+            platform_server: start(platform.api_router()).await,
             clock,
             hubspot,
             tripleseat,
@@ -78,15 +78,17 @@ impl SyncTestPortal {
 
     /// Adds a flagged contact that has everything a lead needs; `more` overrides and adds properties.
     pub fn add_contact(&self, number: u64, more: &[(&str, &str)]) -> u64 {
-        self.hubspot.add_contacts(vec![flagged(number, more)]).expect("a valid contact")[0]
+        self.hubspot.add_contacts(vec![flagged_properties(number, more)]).expect("a valid contact")[0]
     }
 
     pub fn add_contacts(&self, numbers: std::ops::Range<u64>) -> Vec<u64> {
-        self.contacts_with(numbers, &[])
+        self.add_contacts_with(numbers, &[])
     }
 
     pub fn add_contacts_with(&self, numbers: std::ops::Range<u64>, more: &[(&str, &str)]) -> Vec<u64> {
-        self.hubspot.add_contacts(numbers.map(|number| flagged(number, more)).collect()).expect("valid contacts")
+        self.hubspot
+            .add_contacts(numbers.map(|number| flagged_properties(number, more)).collect())
+            .expect("valid contacts")
     }
 
     /// The function's environment.
@@ -110,7 +112,7 @@ impl SyncTestPortal {
 
     /// A process of the function.
     pub fn new_handler(&self) -> Handler {
-        let variables = self.environment();
+        let variables = self.function_environment();
         let logged = Arc::clone(&self.logged);
         let log = move |line: &Value| logged.lock().expect("no panic").push(line.clone());
         Handler::new(Box::new(move |name| variables.get(name).cloned()), Box::new(log)).expect("valid settings")
@@ -123,12 +125,12 @@ impl SyncTestPortal {
 
     pub async fn run_with(&self, event: &Value, time: Duration) -> HandlerResult {
         let deadline = SystemTime::now() + time;
-        self.handler().run(event, "request-1", deadline).await
+        self.new_handler().handle_event(event, "request-1", deadline).await
     }
 
     /// Runs, and expects exactly these counts.
     pub async fn expect_counts(&self, searched: u64, synced: u64, failed: u64, needs_review: u64, retried: u64) {
-        let answer = self.run().await.expect("the run succeeds");
+        let answer = self.run_once().await.expect("the run succeeds");
         let expected = json!({
             "venue": "venue-a", "searched": searched, "synced": synced, "failed": failed,
             "needs_review": needs_review, "retried": retried,
@@ -141,14 +143,14 @@ impl SyncTestPortal {
         self.clock.advance(LAG + SignedDuration::from_secs(1));
     }
 
-    pub fn venue_leads(&self) -> Vec<Lead> {
-        self.tripleseat.leads(SITE_ID)
+    pub fn venue_leads(&self) -> Vec<TripleseatLead> {
+        self.tripleseat.site_leads(SITE_ID)
     }
 
     /// The contact ids in the references of all leads, sorted.
     pub fn contacts_of_leads(&self) -> Vec<u64> {
         let mut ids: Vec<u64> = self
-            .leads()
+            .venue_leads()
             .iter()
             .map(|lead| {
                 let text = lead.fields["additional_information"].as_str().expect("a text");
@@ -161,7 +163,7 @@ impl SyncTestPortal {
 
     /// The flag, status, lead id and error of a contact.
     pub fn ledger_values(&self, id: u64) -> (bool, String, String, String) {
-        let contact: Contact = self.hubspot.contact(id).expect("the contact");
+        let contact: SandboxContact = self.hubspot.find_contact(id).expect("the contact");
         let text = |name: &str| contact.properties.get(name).cloned().unwrap_or_default();
         (
             text("tripleseat_sync__venue_a") == "true",
@@ -172,18 +174,23 @@ impl SyncTestPortal {
     }
 
     /// Injects a fault at Tripleseat's `nth` request whose path contains `path`.
-    pub fn break_tripleseat(&self, path: &'static str, nth: usize, fault: Fault) {
-        self.tripleseat.set_faults(Some(nth_of(path, nth, fault)));
+    pub fn break_tripleseat(&self, path: &'static str, nth: usize, fault: SandboxFault) {
+        self.tripleseat.set_fault_hook(Some(fault_at(path, nth, fault)));
     }
 
-    pub fn break_hubspot(&self, path: &'static str, nth: usize, fault: Fault) {
-        self.hubspot.set_faults(Some(nth_of(path, nth, fault)));
+    pub fn break_hubspot(&self, path: &'static str, nth: usize, fault: SandboxFault) {
+        self.hubspot.set_fault_hook(Some(fault_at(path, nth, fault)));
     }
 
     /// Calls `act` when HubSpot gets the `nth` request whose path contains `path`, before the request is processed.
-    pub fn when_hubspot_gets(&self, path: &'static str, nth: usize, act: impl Fn(&HubSpot) + Send + Sync + 'static) {
+    pub fn when_hubspot_gets(
+        &self,
+        path: &'static str,
+        nth: usize,
+        act: impl Fn(&SandboxHubSpot) + Send + Sync + 'static,
+    ) {
         let (seen, hubspot) = (Mutex::new(0), self.hubspot.clone());
-        self.hubspot.set_faults(Some(Arc::new(move |request: &RequestInfo| {
+        self.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
             let mut seen = seen.lock().expect("no panic");
             *seen += usize::from(request.path.contains(path));
             if *seen == nth && request.path.contains(path) {
@@ -194,8 +201,8 @@ impl SyncTestPortal {
     }
 
     pub fn clear_faults(&self) {
-        self.hubspot.set_faults(None);
-        self.tripleseat.set_faults(None);
+        self.hubspot.set_fault_hook(None);
+        self.tripleseat.set_fault_hook(None);
     }
 }
 
@@ -220,7 +227,7 @@ pub fn contact_of(additional_information: &str) -> Option<u64> {
 }
 
 /// A fault at the `nth` request whose path contains `path`, counted from one; 0 means every such request.
-fn fault_at(path: &'static str, nth: usize, fault: Fault) -> FaultHook {
+fn fault_at(path: &'static str, nth: usize, fault: SandboxFault) -> SandboxFaultHook {
     let seen = Mutex::new(0);
     Arc::new(move |request: &RequestInfo| {
         if !request.path.contains(path) {
@@ -233,24 +240,24 @@ fn fault_at(path: &'static str, nth: usize, fault: Fault) -> FaultHook {
 }
 
 /// A status that is returned instead of the vendor's response.
-pub fn status_fault(status: u16, retry_after: Option<&str>) -> Fault {
+pub fn status_fault(status: u16, retry_after: Option<&str>) -> SandboxFault {
     let headers = retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_owned()));
-    Fault::Status { status, body: json!({}), headers: headers.into_iter().collect() }
+    SandboxFault::Status { status, body: json!({}), headers: headers.into_iter().collect() }
 }
 
-fn tripleseat_account(site_id: u64, key: &str) -> Account {
-    Account {
+fn tripleseat_account(site_id: u64, key: &str) -> TripleseatAccount {
+    TripleseatAccount {
         site_id,
         name: format!("Site {site_id}"),
         public_key: key.to_owned(),
         oauth: Some((format!("client-of-{site_id}"), format!("secret-of-{site_id}"))),
-        locations: vec![Location { id: site_id * 10, name: "Main".to_owned() }],
+        locations: vec![TripleseatLocation { id: site_id * 10, name: "Main".to_owned() }],
         lead_form_ids: vec![3],
         phone_required: true,
     }
 }
 
 /// A Tripleseat destination at a site.
-pub fn at_site(site_id: u64) -> Destination {
-    Destination::Tripleseat { location_id: None, lead_form_id: None, site_id: Some(site_id) }
+pub fn at_site(site_id: u64) -> DestinationConfig {
+    DestinationConfig::Tripleseat { location_id: None, lead_form_id: None, site_id: Some(site_id) }
 }

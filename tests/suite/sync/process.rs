@@ -5,21 +5,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deployer_artifact::{Artifact, Builder, Platform};
-use deployer_cloud::runtime::{Runtime, RuntimeConfig};
-use deployer_cloud::{Invocation, Invoked, Invoker};
+use deployer_artifact::{Artifact, ArtifactBuilder, ArtifactPlatform};
+use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
+use deployer_cloud::{Invocation, InvocationResult, Invoker};
 use serde_json::Value;
 
-use super::portal::Portal;
-use super::proxy::{Line, Proxy};
+use super::portal::SyncTestPortal;
+use super::proxy::{ProxyLine, VendorProxy};
 
 /// Builds the bootstrap once for all tests; the zip is kept until the sources change. `SYNC_BENCH_BOOTSTRAP` names
 /// another one to measure.
 pub async fn build_bootstrap() -> Artifact {
     if let Some(path) = std::env::var_os("SYNC_BENCH_BOOTSTRAP") {
-        return Artifact::from_path(Path::new(&path), Platform::Local).expect("a bootstrap");
+        return Artifact::from_path(Path::new(&path), ArtifactPlatform::Local).expect("a bootstrap");
     }
-    let build = || Builder::new(Platform::Local, Path::new(env!("CARGO_MANIFEST_DIR"))).build(&mut |_| ());
+    let build = || {
+        ArtifactBuilder::new(ArtifactPlatform::Local, Path::new(env!("CARGO_MANIFEST_DIR"))).build_artifact(&mut |_| ())
+    };
     tokio::task::spawn_blocking(build).await.expect("no panic").expect("sync-lambda builds")
 }
 
@@ -33,27 +35,27 @@ pub struct FunctionCode {
 
 impl FunctionCode {
     pub async fn new(directory: &Path) -> Self {
-        let client = sync_lambda::http::client().expect("TLS");
-        Self { client, artifact: Arc::new(bootstrap().await), directory: directory.to_owned() }
+        let client = sync_lambda::http::build_client().expect("TLS");
+        Self { client, artifact: Arc::new(build_bootstrap().await), directory: directory.to_owned() }
     }
 }
 
 /// A venue's function.
 pub struct TestFunction {
-    pub line: Arc<Line>,
+    pub line: Arc<ProxyLine>,
     code: FunctionCode,
-    runtime: Runtime,
+    runtime: LambdaRuntime,
     environment: BTreeMap<String, String>,
     timeout_s: u32,
 }
 
 impl TestFunction {
     /// The function of a portal's venue, with vendors that respond after these delays.
-    pub async fn new(portal: &Portal, code: &FunctionCode, hubspot: Duration, tripleseat: Duration) -> Self {
-        let line = Line::new(code.client.clone());
-        let hubspot = Proxy::start(&line, &portal.hubspot_server.uri, hubspot).await;
-        let tripleseat = Proxy::start(&line, &portal.tripleseat_server.uri, tripleseat).await;
-        let mut environment = portal.environment();
+    pub async fn new(portal: &SyncTestPortal, code: &FunctionCode, hubspot: Duration, tripleseat: Duration) -> Self {
+        let line = ProxyLine::new(code.client.clone());
+        let hubspot = VendorProxy::start_proxy(&line, &portal.hubspot_server.uri, hubspot).await;
+        let tripleseat = VendorProxy::start_proxy(&line, &portal.tripleseat_server.uri, tripleseat).await;
+        let mut environment = portal.function_environment();
         environment.insert("HUBSPOT_BASE_URI", hubspot.uri);
         environment.insert("TRIPLESEAT_BASE_URI", tripleseat.uri);
         // Nothing connects to the cloud, because the credentials are in the environment.
@@ -61,7 +63,7 @@ impl TestFunction {
         Self {
             line,
             code: code.clone(),
-            runtime: Runtime::new(config),
+            runtime: LambdaRuntime::new(config),
             environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             timeout_s: 60,
         }
@@ -82,7 +84,7 @@ impl TestFunction {
     }
 
     /// Runs, in the process of the previous run if it is still alive. Dropping the future kills the process.
-    pub async fn invoke_once(&self) -> Invoked {
+    pub async fn invoke_once(&self) -> InvocationResult {
         let invocation = Invocation {
             request_id: "request-1".to_owned(),
             region: "us-east-1".to_owned(),
@@ -101,7 +103,7 @@ impl TestFunction {
             reserved_concurrency: Some(1),
             payload: "{}".into(),
         };
-        self.runtime.invoke(invocation).await.expect("the runtime accepts it")
+        self.runtime.run_invocation(invocation).await.expect("the runtime accepts it")
     }
 
     /// The peak resident memory of the last run's process in kB: `VmHWM`.
@@ -118,7 +120,7 @@ impl TestFunction {
 
     /// Runs successfully and returns the response.
     pub async fn run_successfully(&self) -> Value {
-        let invoked = self.invoke().await;
+        let invoked = self.invoke_once().await;
         assert_eq!(invoked.function_error, None, "{}", invoked.log);
         serde_json::from_slice(&invoked.payload).expect("JSON")
     }

@@ -50,7 +50,7 @@ pub enum ProxyFault {
 impl ProxyFault {
     /// Whether the vendor processes the request.
     pub fn is_taken(self) -> bool {
-        use Break::{DropBefore, HangBefore, KillBefore, Status};
+        use ProxyFault::{DropBefore, HangBefore, KillBefore, Status};
         !matches!(self, DropBefore | Status { .. } | HangBefore | KillBefore)
     }
 
@@ -105,7 +105,7 @@ impl ProxyLine {
 
     /// Breaks the `nth` request from now, counted from one.
     pub fn break_at(&self, nth: usize, what: ProxyFault) {
-        let mut progress = self.progress();
+        let mut progress = self.lock_progress();
         progress.requests = 0;
         progress.at = Some((nth, what));
     }
@@ -118,20 +118,20 @@ impl ProxyLine {
     /// Waits for the vendors to finish their requests, then stops breaking anything. Returns the broken request.
     pub async fn stop_breaking(&self) -> Option<BrokenRequest> {
         let _done = self.at_work.write().await;
-        let mut progress = self.progress();
+        let mut progress = self.lock_progress();
         (progress.at, progress.dead) = (None, false);
         progress.broken.take()
     }
 
     /// Silently kills all existing connections.
     pub fn lose_connections(&self) {
-        let mut progress = self.progress();
+        let mut progress = self.lock_progress();
         progress.lost = progress.connections.clone();
     }
 
     /// The number of requests since the start or [`ProxyLine::break_at`].
     pub fn request_count(&self) -> usize {
-        self.progress().requests
+        self.lock_progress().requests
     }
 
     fn lock_progress(&self) -> MutexGuard<'_, ProxyProgress> {
@@ -140,7 +140,7 @@ impl ProxyLine {
 
     /// Decides what happens to a request.
     fn request_fate(&self, from: SocketAddr, path: &str, body: &Bytes) -> RequestFate {
-        let mut progress = self.progress();
+        let mut progress = self.lock_progress();
         progress.connections.insert(from);
         if progress.dead || progress.lost.contains(&from) {
             return RequestFate::Lost;
@@ -150,7 +150,7 @@ impl ProxyLine {
             Some((nth, what)) if nth == progress.requests => {
                 let body = serde_json::from_slice(body).unwrap_or_default();
                 progress.broken = Some(BrokenRequest { path: path.to_owned(), body });
-                progress.dead = what.kills();
+                progress.dead = what.kills_process();
                 RequestFate::Broken(what)
             }
             _ => RequestFate::Passes,
@@ -180,7 +180,7 @@ impl VendorProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let uri = format!("http://{}", listener.local_addr().expect("an address"));
         let proxy = Self { uri, to: to.to_owned(), line: Arc::clone(line), latency };
-        let router = Router::new().fallback(handle).with_state(proxy.clone());
+        let router = Router::new().fallback(handle_request).with_state(proxy.clone());
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         proxy
@@ -247,48 +247,50 @@ async fn handle_request(
 ) -> Response {
     let (parts, body) = request.into_parts();
     // A killed process doesn't finish the requests that it started.
-    let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else { return closed().await };
+    let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else { return closed_connection().await };
     let line = &proxy.line;
     let passed = async |parts, body| {
         let _at_work = line.at_work.read().await;
-        proxy.pass(parts, body).await
+        proxy.forward_request(parts, body).await
     };
     let path = parts.uri.path().to_owned();
-    let what = match line.fate(from, &path, &body) {
+    let what = match line.request_fate(from, &path, &body) {
         RequestFate::Lost => return std::future::pending().await,
         RequestFate::Passes => {
             let late = tokio::time::Instant::now() + proxy.latency;
             let answer = passed(parts, body).await;
             tokio::time::sleep_until(late).await;
-            return answer.whole();
+            return answer.into_response();
         }
         RequestFate::Broken(what) => what,
     };
     let answer = if what.is_taken() { Some(passed(parts, body).await) } else { None };
-    if what.kills() {
+    if what.kills_process() {
         line.killed.notify_one();
     }
     match (what, answer) {
         (ProxyFault::Status { status, retry_after }, _) => {
-            let mut answer = ProxiedResponse::bare(status, "application/json", "{}");
+            let mut answer = ProxiedResponse::from_status(status, "application/json", "{}");
             let header = |value: &str| (HeaderName::from_static("retry-after"), value.parse().expect("a value"));
             answer.headers.extend(retry_after.map(header));
-            answer.whole()
+            answer.into_response()
         }
         (ProxyFault::StatusAfter { status }, _) => {
-            ProxiedResponse::bare(status, "text/html", "<html>Bad gateway</html>").whole()
+            ProxiedResponse::from_status(status, "text/html", "<html>Bad gateway</html>").into_response()
         }
-        (ProxyFault::Html, _) => ProxiedResponse::bare(200, "text/html", "<html>Please log in</html>").whole(),
-        (ProxyFault::HalfBody, Some(answer)) => answer.half().whole(),
+        (ProxyFault::Html, _) => {
+            ProxiedResponse::from_status(200, "text/html", "<html>Please log in</html>").into_response()
+        }
+        (ProxyFault::HalfBody, Some(answer)) => answer.cut_in_half().into_response(),
         (ProxyFault::CutBody, Some(answer)) => {
             let length = answer.body.len().into();
-            let half = answer.half();
-            let body = cut(half.body.clone());
+            let half = answer.cut_in_half();
+            let body = cut_body(half.body.clone());
             let mut response = half.with_body(body);
             response.headers_mut().insert("content-length", length);
             response
         }
-        (ProxyFault::DropBefore | ProxyFault::DropAfter, _) => closed().await,
+        (ProxyFault::DropBefore | ProxyFault::DropAfter, _) => closed_connection().await,
         _ => std::future::pending().await,
     }
 }

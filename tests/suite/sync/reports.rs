@@ -7,26 +7,26 @@ use deployer_sandbox::contacts_csv;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::portal::{KEY, Portal, TOKEN};
-use super::{CREATE, status};
-use deployer_sandbox::Fault;
+use super::portal::{KEY, SyncTestPortal, TOKEN};
+use super::{CREATE, status_fault};
+use deployer_sandbox::SandboxFault;
 
 /// The log line of the latest run.
-fn run_line(portal: &Portal) -> Value {
+fn run_line(portal: &SyncTestPortal) -> Value {
     let lines = portal.logged.lock().expect("no panic");
     lines.iter().rfind(|line| line["event"] == "run").cloned().expect("a run line")
 }
 
-fn oldest_flag(portal: &Portal) -> Option<u64> {
+fn oldest_flag(portal: &SyncTestPortal) -> Option<u64> {
     run_line(portal)["OldestFlagAgeSeconds"].as_u64()
 }
 
 #[tokio::test]
 async fn runs_report_six_metrics_per_venue() {
-    let portal = Portal::new(false).await;
-    portal.contacts(1..3);
-    portal.contact(3, &[("phone", "")]);
-    portal.run().await.expect("the run succeeds");
+    let portal = SyncTestPortal::new(false).await;
+    portal.add_contacts(1..3);
+    portal.add_contact(3, &[("phone", "")]);
+    portal.run_once().await.expect("the run succeeds");
     let line = run_line(&portal);
     let directive = &line["_aws"]["CloudWatchMetrics"][0];
     let names: Vec<&str> =
@@ -39,34 +39,34 @@ async fn runs_report_six_metrics_per_venue() {
 
 #[tokio::test]
 async fn failed_attempts_do_not_reset_the_oldest_flag_age() {
-    let portal = Portal::new(false).await;
+    let portal = SyncTestPortal::new(false).await;
     let ago = |hours: i64| (portal.clock.now() - SignedDuration::from_hours(hours)).to_string();
-    portal.contact(1, &[("createdate", &ago(30)), ("lastmodifieddate", &ago(3))]);
-    portal.contact(2, &[("createdate", &ago(30)), ("lastmodifieddate", &ago(1))]);
-    portal.break_tripleseat(CREATE, 0, status(503, Some("0")));
+    portal.add_contact(1, &[("createdate", &ago(30)), ("lastmodifieddate", &ago(3))]);
+    portal.add_contact(2, &[("createdate", &ago(30)), ("lastmodifieddate", &ago(1))]);
+    portal.break_tripleseat(CREATE, 0, status_fault(503, Some("0")));
     for _ in 0..2 {
         // Each run writes to the contacts, and so changes their modification dates.
-        portal.run().await.expect("the run succeeds");
+        portal.run_once().await.expect("the run succeeds");
         let age = oldest_flag(&portal).expect("an age");
         assert!((3 * 3600..4 * 3600).contains(&age), "{age}");
         assert_eq!(run_line(&portal)["Backlog"], 2);
-        portal.index_follows();
+        portal.advance_past_lag();
     }
-    portal.mend();
-    portal.expect(2, 2, 0, 0, 0).await;
+    portal.clear_faults();
+    portal.expect_counts(2, 2, 0, 0, 0).await;
     assert_eq!(oldest_flag(&portal), Some(0));
 }
 
 #[tokio::test]
 async fn reports_the_flag_age_unless_hubspot_fails() {
-    let mut portal = Portal::new(false).await;
+    let mut portal = SyncTestPortal::new(false).await;
     let ago = (portal.clock.now() - SignedDuration::from_hours(2)).to_string();
-    portal.contact(1, &[("createdate", &ago), ("lastmodifieddate", &ago)]);
+    portal.add_contact(1, &[("createdate", &ago), ("lastmodifieddate", &ago)]);
     portal.variables.insert("TRIPLESEAT_PUBLIC_KEY", "mistyped-public-key".to_owned());
-    portal.run().await.expect_err("the key is wrong");
+    portal.run_once().await.expect_err("the key is wrong");
     assert!(oldest_flag(&portal).is_some_and(|age| age >= 7200));
     portal.variables.insert("HUBSPOT_TOKEN", "mistyped-token".to_owned());
-    portal.run().await.expect_err("the token is wrong");
+    portal.run_once().await.expect_err("the token is wrong");
     assert_eq!(oldest_flag(&portal), None);
     let declared = run_line(&portal)["_aws"]["CloudWatchMetrics"][0]["Metrics"].to_string();
     assert!(!declared.contains("OldestFlagAgeSeconds"), "a metric without a value isn't declared: {declared}");
@@ -84,23 +84,23 @@ fn personal_values(contacts: &[std::collections::BTreeMap<String, String>]) -> B
 async fn output_for_the_sample_contacts_has_no_personal_data() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let labels = [("Tripleseat Sync - Venue A".to_owned(), "tripleseat_sync__venue_a".to_owned())];
-    let file = contacts_csv::read(&root.join("samples/contacts.csv"), &labels).expect("the contacts load");
-    let personal = personal(&file.contacts);
+    let file = contacts_csv::read_contacts(&root.join("samples/contacts.csv"), &labels).expect("the contacts load");
+    let personal = personal_values(&file.contacts);
     assert!(personal.len() > 100, "{}", personal.len());
-    let garbage = Fault::Garbage { status: 200, body: "<html>".to_owned() };
+    let garbage = SandboxFault::Garbage { status: 200, body: "<html>".to_owned() };
     let mut lines = 0;
     // Contacts that are synced, that are rejected with Tripleseat's message, and that are ambiguous.
     for (oauth, nth, fault) in [
-        (true, usize::MAX, Fault::DropAfter),
-        (false, 3, Fault::DropAfter),
+        (true, usize::MAX, SandboxFault::DropAfter),
+        (false, 3, SandboxFault::DropAfter),
         (false, 5, garbage),
-        (true, 2, Fault::DropBefore),
+        (true, 2, SandboxFault::DropBefore),
     ] {
-        let portal = Portal::new(oauth).await;
-        portal.hubspot.import(&file).expect("the contacts are imported");
+        let portal = SyncTestPortal::new(oauth).await;
+        portal.hubspot.import_file(&file).expect("the contacts are imported");
         portal.break_tripleseat(CREATE, nth, fault);
         let dry = portal.run_with(&json!({ "dry_run": true }), std::time::Duration::from_secs(60)).await;
-        let ran = [dry, portal.run().await, portal.run().await];
+        let ran = [dry, portal.run_once().await, portal.run_once().await];
         let mut said: Vec<String> = ran
             .into_iter()
             .map(|ran| ran.map_or_else(|error| error.to_string(), |answer| answer.to_string()))

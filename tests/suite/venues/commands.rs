@@ -10,10 +10,10 @@ fn manifest_text(site: &Site) -> String {
 
 /// Runs a command that must fail with this code and leave the manifest unchanged; returns its output.
 fn refused_output(site: &Site, code: i32, args: &[&str]) -> String {
-    let before = text(site);
-    let (found, printed) = site.run(args);
+    let before = manifest_text(site);
+    let (found, printed) = site.run_deployer(args);
     assert_eq!(found, code, "{args:?}: {printed}");
-    assert_eq!(text(site), before, "{args:?}: the file is unchanged");
+    assert_eq!(manifest_text(site), before, "{args:?}: the file is unchanged");
     let files = std::fs::read_dir(site.path()).expect("a directory").count();
     assert_eq!(files, 2, "{args:?}: no other files are left behind");
     printed
@@ -24,34 +24,34 @@ const LOFT: [&str; 7] = ["venue", "add", "loft", "--display-name", "Loft", "--de
 #[test]
 fn add_writes_a_venue_and_prints_the_next_commands() {
     let site = Site::new();
-    let before = text(&site);
-    let (code, printed) = site.run(&LOFT);
+    let before = manifest_text(&site);
+    let (code, printed) = site.run_deployer(&LOFT);
     assert_eq!(code, 0, "{printed}");
     insta::assert_snapshot!(printed);
-    let after = text(&site);
+    let after = manifest_text(&site);
     let added = after.strip_prefix(&before).expect("the original text is still there");
     insta::assert_snapshot!(added);
-    let (code, printed) = site.run(&["venue", "list", "--json"]);
+    let (code, printed) = site.run_deployer(&["venue", "list", "--json"]);
     assert_eq!((code, printed.lines().count()), (0, 3), "{printed}");
 }
 
 #[test]
 fn json_output_of_an_edit_is_one_line() {
     let site = Site::new();
-    let (code, printed) = site.run(&[&LOFT[..], &["--json", "--hubspot-token", "env:TOKEN_c"]].concat());
+    let (code, printed) = site.run_deployer(&[&LOFT[..], &["--json", "--hubspot-token", "env:TOKEN_c"]].concat());
     assert_eq!(code, 0, "{printed}");
     let line: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
     assert_eq!((&line["type"], &line["venue"]), (&"venue_edited".into(), &"loft".into()));
     assert_eq!(line["unset_variables"], serde_json::json!(["LOFT_TRIPLESEAT_PUBLIC_KEY"]));
     assert_eq!(line["next"][2], "deployer verify loft");
     for args in [["venue", "pause", "a", "--json"], ["venue", "pause", "a", "--json"]] {
-        let (code, printed) = site.run(&args);
+        let (code, printed) = site.run_deployer(&args);
         assert_eq!((code, printed.lines().count()), (0, 1), "{printed}");
     }
     let block = ["venue", "block", "a", "--json", "--reason", "No API", "--since", "2026-01-01"];
-    let (code, printed) = site.run(&block);
+    let (code, printed) = site.run_deployer(&block);
     assert_eq!(code, 0, "{printed}");
-    let (code, printed) = site.run(&["venue", "list", "--json"]);
+    let (code, printed) = site.run_deployer(&["venue", "list", "--json"]);
     assert_eq!(code, 0);
     let venue: serde_json::Value = serde_json::from_str(printed.lines().next().expect("a line")).expect("JSON");
     assert_eq!(venue["blocker"]["reason"], "No API");
@@ -67,7 +67,7 @@ fn missing_options_are_refused_without_a_terminal() {
         &["venue", "block", "a"],
         &["venue", "block", "a", "--owner", "ops"],
     ] {
-        insta::assert_snapshot!(refused(&site, 2, args));
+        insta::assert_snapshot!(refused_output(&site, 2, args));
     }
 }
 
@@ -79,28 +79,28 @@ fn conflicts_are_refused_before_anything_is_written() {
         args.extend(more);
         args
     };
-    insta::assert_snapshot!("clash_name", refused(&site, 2, &add("a", &[])));
+    insta::assert_snapshot!("clash_name", refused_output(&site, 2, &add("a", &[])));
     // The same name for HubSpot and IAM, which are case-insensitive.
-    insta::assert_snapshot!("clash_flag", refused(&site, 2, &add("A", &[])));
+    insta::assert_snapshot!("clash_flag", refused_output(&site, 2, &add("A", &[])));
     insta::assert_snapshot!(
         "clash_account",
-        refused(&site, 2, &add("loft", &["--tripleseat-public-key", "env:KEY_a"]))
+        refused_output(&site, 2, &add("loft", &["--tripleseat-public-key", "env:KEY_a"]))
     );
-    insta::assert_snapshot!("bad_name", refused(&site, 2, &add("the loft", &[])));
-    insta::assert_snapshot!("bad_schedule", refused(&site, 2, &add("loft", &["--schedule", "rate(1 minute)"])));
-    let printed = refused(&site, 2, &add("loft", &["--hubspot-token", "pat-na1-hunter2"]));
+    insta::assert_snapshot!("bad_name", refused_output(&site, 2, &add("the loft", &[])));
+    insta::assert_snapshot!("bad_schedule", refused_output(&site, 2, &add("loft", &["--schedule", "rate(1 minute)"])));
+    let printed = refused_output(&site, 2, &add("loft", &["--hubspot-token", "pat-na1-hunter2"]));
     assert!(!printed.contains("hunter2"), "{printed}");
     insta::assert_snapshot!("literal_secret", printed);
-    insta::assert_snapshot!("wrong_kind", refused(&site, 2, &add("loft", &["--url", "https://p.example.com"])));
-    insta::assert_snapshot!("bad_field", refused(&site, 2, &add("loft", &["--field", "email"])));
-    let (_, json) = site.run(&[&add("A", &[])[..], &["--json"]].concat());
+    insta::assert_snapshot!("wrong_kind", refused_output(&site, 2, &add("loft", &["--url", "https://p.example.com"])));
+    insta::assert_snapshot!("bad_field", refused_output(&site, 2, &add("loft", &["--field", "email"])));
+    let (_, json) = site.run_deployer(&[&add("A", &[])[..], &["--json"]].concat());
     assert!(json.contains(r#""type":"manifest_error""#), "{json}");
 }
 
 #[test]
 fn pauses_resumes_blocks_and_unblocks_a_venue() {
     let site = Site::new();
-    let before = text(&site);
+    let before = manifest_text(&site);
     let mut printed = String::new();
     for args in [
         &["venue", "pause", "a"][..],
@@ -109,29 +109,30 @@ fn pauses_resumes_blocks_and_unblocks_a_venue() {
         &["venue", "block", "a", "--reason", "No API yet", "--since", "2026-01-01"],
         &["venue", "block", "a", "--owner", "ops@example.com", "--next-step", "Ask"],
     ] {
-        let (code, text) = site.run(args);
+        let (code, text) = site.run_deployer(args);
         assert_eq!(code, 0, "{args:?}: {text}");
         printed.push_str(&format!("$ deployer {}\n{text}", args.join(" ")));
     }
-    let blocked = text(&site);
-    let (code, listed) = site.run(&["venue", "list"]);
+    let blocked = manifest_text(&site);
+    let (code, listed) = site.run_deployer(&["venue", "list"]);
     assert_eq!(code, 0);
     let day = listed_blocker_age(&listed);
     printed.push_str(&format!("$ deployer venue list\n{}", listed.replace(&day, "N days")));
     insta::assert_snapshot!("all_verbs", printed);
     insta::assert_snapshot!("all_verbs_manifest", blocked);
-    let hint = refused(&site, 2, &["venue", "resume", "a"]);
+    let hint = refused_output(&site, 2, &["venue", "resume", "a"]);
     assert!(hint.contains("a is blocked, so it has no rule") && hint.contains("venue unblock a --status active"));
     assert!(
-        refused(&site, 2, &["venue", "unblock", "a"])
+        refused_output(&site, 2, &["venue", "unblock", "a"])
             .contains("--status is missing, and there is no terminal to ask on")
     );
-    let (code, text_out) = site.run(&["venue", "unblock", "a", "--status", "active"]);
+    let (code, text_out) = site.run_deployer(&["venue", "unblock", "a", "--status", "active"]);
     assert_eq!(code, 0, "{text_out}");
     let expected = before.replacen("\"Venue a\"\n", "\"Venue a\"\nstatus = \"active\"\n", 1);
-    assert_eq!(text(&site), expected);
+    assert_eq!(manifest_text(&site), expected);
     assert!(
-        refused(&site, 2, &["venue", "unblock", "a", "--status", "active"]).contains("a isn't blocked: it is active")
+        refused_output(&site, 2, &["venue", "unblock", "a", "--status", "active"])
+            .contains("a isn't blocked: it is active")
     );
 }
 
@@ -144,27 +145,27 @@ fn listed_blocker_age(listed: &str) -> String {
 #[test]
 fn unblock_refuses_a_venue_without_credentials() {
     let site = Site::new();
-    let manifest = text(&site).replace("hubspot_token = \"env:TOKEN_b\"\n", "");
-    site.write(MANIFEST, &manifest.replace("status = \"paused\"", "status = \"blocked\"\nblocker.reason = \"x\""));
-    insta::assert_snapshot!(refused(&site, 2, &["venue", "unblock", "b", "--status", "active"]));
+    let manifest = manifest_text(&site).replace("hubspot_token = \"env:TOKEN_b\"\n", "");
+    site.write_file(MANIFEST, &manifest.replace("status = \"paused\"", "status = \"blocked\"\nblocker.reason = \"x\""));
+    insta::assert_snapshot!(refused_output(&site, 2, &["venue", "unblock", "b", "--status", "active"]));
 }
 
 #[test]
 fn refuses_to_edit_an_invalid_manifest_or_an_unknown_venue() {
     let site = Site::new();
-    let printed = refused(&site, 2, &["venue", "pause", "nowhere"]);
+    let printed = refused_output(&site, 2, &["venue", "pause", "nowhere"]);
     assert!(printed.contains("declares no venue nowhere") && printed.contains("it declares a, b"), "{printed}");
-    site.write(MANIFEST, &text(&site).replace("display_name", "display_nam"));
-    let printed = refused(&site, 2, &["venue", "pause", "a"]);
+    site.write_file(MANIFEST, &manifest_text(&site).replace("display_name", "display_nam"));
+    let printed = refused_output(&site, 2, &["venue", "pause", "a"]);
     assert!(printed.contains("display_nam"), "{printed}");
 }
 
 #[test]
 fn plan_calls_out_old_and_unowned_blockers() {
     let site = Site::new();
-    let (code, text) = site.run(&["venue", "block", "a", "--reason", "No API", "--since", "2020-01-01"]);
+    let (code, text) = site.run_deployer(&["venue", "block", "a", "--reason", "No API", "--since", "2020-01-01"]);
     assert_eq!(code, 0, "{text}");
-    let (code, text) = site.run(&["plan", "--artifact", "bootstrap", "--json"]);
+    let (code, text) = site.run_deployer(&["plan", "--artifact", "bootstrap", "--json"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("Assign an owner: `deployer venue block a --owner WHO`. It has been blocked for"), "{text}");
 }
@@ -177,9 +178,9 @@ fn edits_keep_permissions_and_symbolic_links() {
     let real = site.path().join(MANIFEST);
     std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o664)).expect("set");
     std::os::unix::fs::symlink(MANIFEST, site.path().join("link.toml")).expect("linked");
-    let (code, printed) = site.run(&["venue", "pause", "a", "--manifest", "link.toml"]);
+    let (code, printed) = site.run_deployer(&["venue", "pause", "a", "--manifest", "link.toml"]);
     assert_eq!(code, 0, "{printed}");
-    assert!(text(&site).contains("status = \"paused\"\n[venues.a.secrets]"), "{}", text(&site));
+    assert!(manifest_text(&site).contains("status = \"paused\"\n[venues.a.secrets]"), "{}", manifest_text(&site));
     assert!(std::fs::symlink_metadata(site.path().join("link.toml")).expect("there").is_symlink());
     assert_eq!(std::fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o664);
 }

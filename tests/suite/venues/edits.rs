@@ -2,7 +2,7 @@
 
 use deployer_core::manifest::{self, BlockerEntry, NewVenue, SecretRef, Status};
 use deployer_core::manifest::{add_venue, remove_blocker, set_blocker, set_status};
-use sync_config::config::{Destination, HttpAuth, HttpDestination};
+use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination};
 
 const OWN: &str = include_str!("../../../venues.toml");
 
@@ -71,7 +71,7 @@ fn blocker_entries() -> Vec<BlockerEntry> {
 }
 
 fn block_venue(text: &str, venue: &str) -> String {
-    set_blocker(&set_status(text, venue, Status::Blocked).expect("edited"), venue, &entries()).expect("edited")
+    set_blocker(&set_status(text, venue, Status::Blocked).expect("edited"), venue, &blocker_entries()).expect("edited")
 }
 
 fn unblock_venue(text: &str, venue: &str) -> String {
@@ -79,7 +79,7 @@ fn unblock_venue(text: &str, venue: &str) -> String {
 }
 
 fn venue_of(text: &str, name: &str) -> manifest::Venue {
-    let loaded = manifest::parse(text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    let loaded = manifest::parse_manifest(text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     loaded.manifest.venues.into_iter().find(|venue| venue.name == name).expect("the venue")
 }
 
@@ -92,10 +92,10 @@ fn loft_venue() -> NewVenue {
         timeout: None,
         secrets: vec![
             ("hubspot_token", SecretRef::Env("LOFT_TOKEN".to_owned())),
-            ("tripleseat_public_key", SecretRef::parse("cmd:pass show \"the loft\"").expect("a reference")),
+            ("tripleseat_public_key", SecretRef::parse_reference("cmd:pass show \"the loft\"").expect("a reference")),
         ],
         tripleseat_base_uri: None,
-        destination: Destination::Tripleseat { location_id: Some(7), lead_form_id: None, site_id: None },
+        destination: DestinationConfig::Tripleseat { location_id: Some(7), lead_form_id: None, site_id: None },
         fields: Vec::new(),
     }
 }
@@ -103,10 +103,10 @@ fn loft_venue() -> NewVenue {
 #[test]
 fn status_changes_in_place_in_every_form() {
     for (name, form) in FORMS {
-        let before = in_form(form);
+        let before = manifest_in_form(form);
         let after = set_status(&before, "a", Status::Paused).expect("edited");
         assert_eq!(venue_of(&after, "a").status, Status::Paused, "{name}");
-        insta::assert_snapshot!(format!("status_{name}"), diff(&before, &after));
+        insta::assert_snapshot!(format!("status_{name}"), line_diff(&before, &after));
         assert_eq!(
             set_status(&after, "a", Status::Paused).expect("edited"),
             after,
@@ -118,14 +118,14 @@ fn status_changes_in_place_in_every_form() {
 #[test]
 fn blocker_is_added_and_removed_in_every_form() {
     for (name, form) in FORMS {
-        let before = in_form(form);
-        let after = blocked(&before, "a");
+        let before = manifest_in_form(form);
+        let after = block_venue(&before, "a");
         let venue = venue_of(&after, "a");
         let blocker = venue.blocker.expect("a blocker");
         assert_eq!((venue.status, blocker.reason.as_str()), (Status::Blocked, "No \"API\" yet"), "{name}");
         assert_eq!((blocker.owner.as_deref(), blocker.since.as_deref()), (Some("ops@example.com"), Some("2026-03-01")));
-        insta::assert_snapshot!(format!("blocker_{name}"), diff(&before, &after));
-        let back = unblocked(&after, "a");
+        insta::assert_snapshot!(format!("blocker_{name}"), line_diff(&before, &after));
+        let back = unblock_venue(&after, "a");
         let expected = set_status(&set_status(&before, "a", Status::Paused).expect("edited"), "a", Status::Active);
         assert_eq!(back, expected.expect("edited"), "{name}: nothing of the blocker is left");
     }
@@ -134,13 +134,17 @@ fn blocker_is_added_and_removed_in_every_form() {
 #[test]
 fn repository_venues_can_be_blocked_and_unblocked() {
     for venue in ["venue-b", "venue-c"] {
-        let after = blocked(OWN, venue);
-        let back = unblocked(&after, venue);
+        let after = block_venue(OWN, venue);
+        let back = unblock_venue(&after, venue);
         assert_eq!(venue_of(&back, venue).status, Status::Active);
-        assert_eq!(remove_blocker(&after, venue).expect("edited").lines().count(), set_lines(OWN, venue), "{venue}");
+        assert_eq!(
+            remove_blocker(&after, venue).expect("edited").lines().count(),
+            lines_when_blocked(OWN, venue),
+            "{venue}"
+        );
     }
-    insta::assert_snapshot!("own_blocked", diff(OWN, &blocked(OWN, "venue-c")));
-    insta::assert_snapshot!("own_unblocked", diff(OWN, &remove_blocker(OWN, "marina").expect("edited")));
+    insta::assert_snapshot!("own_blocked", line_diff(OWN, &block_venue(OWN, "venue-c")));
+    insta::assert_snapshot!("own_unblocked", line_diff(OWN, &remove_blocker(OWN, "marina").expect("edited")));
 }
 
 /// The number of lines once the venue's status is written.
@@ -155,7 +159,7 @@ fn blocker_entries_change_one_by_one() {
         "marina",
         &[BlockerEntry::Owner("new@example.com".to_owned()), BlockerEntry::Since(jiff::civil::date(2026, 1, 2))],
     );
-    insta::assert_snapshot!("blocker_changed", diff(OWN, &changed.expect("edited")));
+    insta::assert_snapshot!("blocker_changed", line_diff(OWN, &changed.expect("edited")));
     let short = "[venues.a]\ndisplay_name = \"A\"\nblocker = { reason = \"x\" } # why\n";
     let changed = set_blocker(short, "a", &[BlockerEntry::Owner("ops".to_owned())]).expect("edited");
     assert_eq!(changed, short.replace("\"x\" }", "\"x\", owner = \"ops\" }"));
@@ -163,16 +167,16 @@ fn blocker_entries_change_one_by_one() {
 
 #[test]
 fn new_venue_goes_after_the_others_and_before_the_next_table() {
-    let after = add_venue(OWN, &loft()).expect("edited");
-    insta::assert_snapshot!("added_at_the_end", diff(OWN, &after));
+    let after = add_venue(OWN, &loft_venue()).expect("edited");
+    insta::assert_snapshot!("added_at_the_end", line_diff(OWN, &after));
     assert_eq!(venue_of(&after, "loft").display_name, "The \"Loft\"");
     let before =
         "[venues.a]\ndisplay_name = \"A\"\n\n# About the deployment.\n# Two lines.\n[deployment]\nname = \"x\"\n";
-    let after = add_venue(before, &loft()).expect("edited");
+    let after = add_venue(before, &loft_venue()).expect("edited");
     insta::assert_snapshot!("added_in_between", after);
     for (name, form) in FORMS {
-        let before = in_form(form);
-        let after = add_venue(&before, &loft()).expect("edited");
+        let before = manifest_in_form(form);
+        let after = add_venue(&before, &loft_venue()).expect("edited");
         assert_eq!(venue_of(&after, "a"), venue_of(&before, "a"), "{name}");
         assert_eq!(venue_of(&after, "loft").secrets.len(), 2, "{name}");
     }
@@ -185,7 +189,7 @@ fn http_venue_is_written_with_all_its_keys() {
         schedule: Some("rate(1 minute)".to_owned()),
         timeout: Some("50s".to_owned()),
         secrets: vec![("hubspot_token", SecretRef::Managed), ("destination_credential", SecretRef::Managed)],
-        destination: Destination::Http(HttpDestination {
+        destination: DestinationConfig::Http(HttpDestination {
             url: "https://p.example.com/leads".to_owned(),
             auth: Some(HttpAuth::Header { name: "X-Key".to_owned() }),
             success_pointer: Some("/ok".to_owned()),
@@ -195,7 +199,7 @@ fn http_venue_is_written_with_all_its_keys() {
             requests_per_second: Some(5),
         }),
         fields: vec![("/lead/name".to_owned(), "{firstname}".to_owned()), ("kind".to_owned(), "=web".to_owned())],
-        ..loft()
+        ..loft_venue()
     };
     let text = add_venue(HEAD, &new).expect("edited");
     insta::assert_snapshot!("added_http", text);
@@ -206,12 +210,12 @@ fn http_venue_is_written_with_all_its_keys() {
 fn keeps_crlf_byte_order_mark_and_missing_final_newline() {
     let crlf = |text: &str| text.replace('\n', "\r\n");
     for (name, form) in FORMS.into_iter().chain([("own", OWN)]) {
-        let (before, venue) = if name == "own" { (OWN.to_owned(), "venue-b") } else { (in_form(form), "a") };
+        let (before, venue) = if name == "own" { (OWN.to_owned(), "venue-b") } else { (manifest_in_form(form), "a") };
         let edits: [&dyn Fn(&str) -> String; 4] = [
-            &|text| add_venue(text, &loft()).expect("edited"),
+            &|text| add_venue(text, &loft_venue()).expect("edited"),
             &|text| set_status(text, venue, Status::Paused).expect("edited"),
-            &|text| blocked(text, venue),
-            &|text| unblocked(&blocked(text, venue), venue),
+            &|text| block_venue(text, venue),
+            &|text| unblock_venue(&block_venue(text, venue), venue),
         ];
         for (number, edit) in edits.iter().enumerate() {
             assert_eq!(edit(&crlf(&before)), crlf(&edit(&before)), "{name}, edit {number}, CRLF");
@@ -224,7 +228,7 @@ fn keeps_crlf_byte_order_mark_and_missing_final_newline() {
             let unended = before.trim_end();
             let after = edit(unended);
             assert!(
-                manifest::parse(&after, "venues.toml").is_ok(),
+                manifest::parse_manifest(&after, "venues.toml").is_ok(),
                 "{name}, edit {number}, no final newline:\n{after}"
             );
         }

@@ -17,7 +17,7 @@ impl DevProcess {
     fn start_dev() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         std::fs::write(directory.path().join("venues.toml"), include_str!("../../../venues.toml")).expect("written");
-        let mut child = command(&directory, &["dev", "--json", "--port", "0"])
+        let mut child = dev_command(&directory, &["dev", "--json", "--port", "0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -31,7 +31,8 @@ impl DevProcess {
     }
 
     fn run_verify(&self, args: &[&str]) -> (i32, String) {
-        let output = command(&self.directory, &[&["verify", "--local"], args].concat()).output().expect("it starts");
+        let output =
+            dev_command(&self.directory, &[&["verify", "--local"], args].concat()).output().expect("it starts");
         let text = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
     }
@@ -55,8 +56,8 @@ fn dev_command(directory: &tempfile::TempDir, args: &[&str]) -> Command {
 
 #[test]
 fn verifies_venues_of_a_running_dev() {
-    let dev = DevProcess::start();
-    let (code, text) = dev.verify(&["venue-a", "--now", "--json"]);
+    let dev = DevProcess::start_dev();
+    let (code, text) = dev.run_verify(&["venue-a", "--now", "--json"]);
     assert_eq!(code, 0, "{text}");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let result = lines.last().expect("a result");
@@ -66,12 +67,12 @@ fn verifies_venues_of_a_running_dev() {
     assert!(stages.starts_with(&["deployed", "hubspot", "contact", "flag", "run"]), "{stages:?}");
     assert_eq!(stages.last(), Some(&"cleanup"));
 
-    let (code, text) = dev.verify(&["venue-b", "--now"]);
+    let (code, text) = dev.run_verify(&["venue-b", "--now"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("Venue B is live") && text.contains("according to the ledger"), "{text}");
 
     for (venue, words) in [("venue-c", "is paused"), ("marina", "is blocked"), ("nobody", "declares no venue")] {
-        let (code, text) = dev.verify(&[venue, "--now"]);
+        let (code, text) = dev.run_verify(&[venue, "--now"]);
         assert_eq!(code, if venue == "nobody" { 2 } else { 6 }, "{text}");
         assert!(text.contains(words), "{text}");
     }
@@ -81,9 +82,9 @@ fn verifies_venues_of_a_running_dev() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_verify_cleans_up_and_a_killed_one_is_cleaned_up_by_the_next() {
-    let dev = DevProcess::start();
+    let dev = DevProcess::start_dev();
     for (signal, code) in [("-INT", Some(130)), ("-KILL", None)] {
-        let mut child = command(&dev.directory, &["verify", "--local", "venue-b", "--json"])
+        let mut child = dev_command(&dev.directory, &["verify", "--local", "venue-b", "--json"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -97,7 +98,7 @@ fn an_interrupted_verify_cleans_up_and_a_killed_one_is_cleaned_up_by_the_next() 
         let removed = rest.iter().any(|line| line.contains(r#""stage":"cleanup""#) && line.contains("removed"));
         assert_eq!(removed, code.is_some(), "{rest:?}");
     }
-    let (code, text) = dev.verify(&["venue-b", "--now"]);
+    let (code, text) = dev.run_verify(&["venue-b", "--now"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains(", left behind by an earlier verify"), "{text}");
 }
@@ -105,19 +106,19 @@ fn an_interrupted_verify_cleans_up_and_a_killed_one_is_cleaned_up_by_the_next() 
 #[test]
 fn says_what_to_do_without_a_dev_or_a_token() {
     let site = Site::new();
-    let (code, text) = site.run(&["verify", "a", "--local"]);
+    let (code, text) = site.run_deployer(&["verify", "a", "--local"]);
     assert!(code == 2 && text.contains("start `deployer dev`"), "{text}");
-    let output = site.command(&["verify", "a"]).env_remove("TOKEN_a").output().expect("it starts");
+    let output = site.deployer_command(&["verify", "a"]).env_remove("TOKEN_a").output().expect("it starts");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && text.contains("could not get `hubspot_token` of a"), "{text}");
-    let (code, text) = site.run(&["verify", "a", "--domain", "jo@example.com"]);
+    let (code, text) = site.run_deployer(&["verify", "a", "--domain", "jo@example.com"]);
     assert!(code == 2 && text.contains("write example.com"), "{text}");
     let domain = |domain: &str| {
-        site.write(
+        site.write_file(
             "venues.toml",
-            &format!("{}[hubspot]\ntest_domain = \"{domain}\"\n", crate::world::manifest("sync")),
+            &format!("{}[hubspot]\ntest_domain = \"{domain}\"\n", crate::world::two_venue_manifest("sync")),
         );
-        site.run(&["validate"])
+        site.run_deployer(&["validate"])
     };
     let (code, text) = domain("example");
     assert!(code == 2 && text.contains("this is not a domain"), "{text}");

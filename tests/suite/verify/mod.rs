@@ -10,42 +10,42 @@ use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 use deployer_aws::Aws;
-use deployer_cloud::runtime::{Runtime, RuntimeConfig};
-use deployer_cloud::{Cloud, CloudConfig};
+use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::error::Result;
 use deployer_core::manifest::{self, Manifest};
-use deployer_health::verify::journal::Journal;
-use deployer_health::verify::lead::{Known, destination};
-use deployer_health::verify::{Event, Options, Other, Outcome, Stage, Verify, Waiter};
-use deployer_sandbox::Clock;
+use deployer_health::verify::journal::VerifyJournal;
+use deployer_health::verify::lead::{KnownCredentials, lookup_destination};
+use deployer_health::verify::{OtherVenue, Verify, VerifyEvent, VerifyOptions, VerifyOutcome, VerifyStage, Waiter};
+use deployer_sandbox::SandboxClock;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sync_config::config::LedgerProperties;
-use sync_lambda::credentials::Secret;
+use sync_lambda::credentials::CredentialValue;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::sync::portal::{KEY, PORTAL_ID, Portal, SITE_ID, TOKEN};
-use crate::sync::process::bootstrap;
+use crate::sync::portal::{KEY, PORTAL_ID, SITE_ID, SyncTestPortal, TOKEN};
+use crate::sync::process::build_bootstrap;
 use crate::world::World;
 
 /// Two venues, deployed against the sandboxes. Nothing invokes `venue-b`.
 struct VerifyFixture {
-    portal: Portal,
-    cloud: Cloud,
+    portal: SyncTestPortal,
+    cloud: EmbeddedCloud,
     world: World,
     manifest: Manifest,
     directory: tempfile::TempDir,
-    options: Options,
+    options: VerifyOptions,
     /// Whether there are OAuth credentials to look up leads with.
     oauth: bool,
     cancel: CancellationToken,
-    events: Mutex<Vec<Event>>,
+    events: Mutex<Vec<VerifyEvent>>,
     _code: tempfile::TempDir,
 }
 
-fn manifest_text(portal: &Portal) -> String {
+fn manifest_text(portal: &SyncTestPortal) -> String {
     let venue = |name: &str, site: u64| {
         format!(
             "[venues.{name}]\ndisplay_name = \"{name}\"\nmemory_mb = 256\n[venues.{name}.secrets]\n\
@@ -76,29 +76,30 @@ fn secret_value(key: &str, site: u64) -> String {
 
 impl VerifyFixture {
     async fn new() -> Self {
-        let portal = Portal::new(true).await;
+        let portal = SyncTestPortal::new(true).await;
         let ledger = LedgerProperties::new("venue-b", "tripleseat_sync__venue_b");
         portal.hubspot.define_sync_properties(&ledger, "Venue B").expect("valid properties");
-        let cloud = Cloud::in_memory(CloudConfig::default());
+        let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let cloud_uri = format!("http://{}", listener.local_addr().expect("an address"));
         let serving = cloud.clone();
-        tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
+        tokio::spawn(async move { serving.serve_requests(listener, std::future::pending()).await });
         let code = tempfile::tempdir().expect("a directory");
         let config = RuntimeConfig { directory: code.path().to_owned(), cloud_uri };
-        cloud.set_invoker(Arc::new(Runtime::new(config)));
+        cloud.set_invoker(Arc::new(LambdaRuntime::new(config)));
         let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
-        let world = World::with(aws, bootstrap().await, &secret(KEY, SITE_ID)).await;
-        let text = text(&portal);
-        world.converge(&world.desired(&text)).await;
-        let manifest = manifest::parse(&text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}")).manifest;
+        let world = World::with_artifact(aws, build_bootstrap().await, &secret_value(KEY, SITE_ID)).await;
+        let text = manifest_text(&portal);
+        world.converge(&world.desired_from(&text)).await;
+        let manifest =
+            manifest::parse_manifest(&text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}")).manifest;
         Self {
             portal,
             cloud,
             world,
             manifest,
             directory: tempfile::tempdir().expect("a directory"),
-            options: Options { now: true, domain: "example.com".to_owned(), ..Options::default() },
+            options: VerifyOptions { now: true, domain: "example.com".to_owned(), ..VerifyOptions::default() },
             oauth: true,
             cancel: CancellationToken::new(),
             events: Mutex::default(),
@@ -106,47 +107,53 @@ impl VerifyFixture {
         }
     }
 
-    fn open_journal(&self) -> Journal {
-        Journal::open(self.directory.path(), "venue-a").expect("a journal")
+    fn open_journal(&self) -> VerifyJournal {
+        VerifyJournal::open_file(self.directory.path(), "venue-a").expect("a journal")
     }
 
     /// Verifies `venue-a`. At every pause, `at_pause` gets the number of the pause.
-    async fn run_verify(&self, at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync) -> Result<Outcome> {
-        let client = sync_lambda::http::client().expect("TLS");
-        let hubspot =
-            deployer_hubspot::HubSpot::new(client.clone(), &self.manifest.hubspot.base_uri, Secret::new(TOKEN));
+    async fn run_verify(
+        &self,
+        at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync,
+    ) -> Result<VerifyOutcome> {
+        let client = sync_lambda::http::build_client().expect("TLS");
+        let hubspot = deployer_hubspot::HubSpotClient::new(
+            client.clone(),
+            &self.manifest.hubspot.base_uri,
+            CredentialValue::new(TOKEN),
+        );
         let known = |site: u64| match self.oauth {
-            true => Known::from([
-                ("TRIPLESEAT_CLIENT_ID".to_owned(), Secret::new(&format!("client-of-{site}"))),
-                ("TRIPLESEAT_CLIENT_SECRET".to_owned(), Secret::new(&format!("secret-of-{site}"))),
+            true => KnownCredentials::from([
+                ("TRIPLESEAT_CLIENT_ID".to_owned(), CredentialValue::new(&format!("client-of-{site}"))),
+                ("TRIPLESEAT_CLIENT_SECRET".to_owned(), CredentialValue::new(&format!("secret-of-{site}"))),
             ]),
-            false => Known::new(),
+            false => KnownCredentials::new(),
         };
         let (venue, other) = (&self.manifest.venues[0], &self.manifest.venues[1]);
-        let on_event = |event: &Event| self.events.lock().expect("no panic").push(event.clone());
+        let on_event = |event: &VerifyEvent| self.events.lock().expect("no panic").push(event.clone());
         let waiter = FastTime { time: Mutex::default(), pauses: Mutex::default(), clock: &self.portal.clock, at_pause };
         let verify = Verify {
             aws: &self.world.aws,
             manifest: &self.manifest,
             venue,
-            others: vec![Other {
+            others: vec![OtherVenue {
                 venue: other,
-                destination: destination(&client, &self.manifest, other, &known(SITE_ID + 1)),
+                destination: lookup_destination(&client, &self.manifest, other, &known(SITE_ID + 1)),
             }],
             hubspot: &hubspot,
-            destination: destination(&client, &self.manifest, venue, &known(SITE_ID)),
+            destination: lookup_destination(&client, &self.manifest, venue, &known(SITE_ID)),
             options: self.options.clone(),
-            journal: self.journal(),
+            journal: self.open_journal(),
             waiter,
             on_event: &on_event,
             cancel: self.cancel.clone(),
         };
-        verify.run().await
+        verify.run_verify().await
     }
 
     /// [`VerifyFixture::verify`], which must not be refused.
-    async fn expect_outcome(&self, at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync) -> Outcome {
-        self.verify(at_pause).await.unwrap_or_else(|error| panic!("{error}"))
+    async fn expect_outcome(&self, at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync) -> VerifyOutcome {
+        self.run_verify(at_pause).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Invokes the function the way its rule does.
@@ -158,8 +165,9 @@ impl VerifyFixture {
         })
     }
 
-    fn seen_stages(&self) -> Vec<Stage> {
-        let mut stages: Vec<Stage> = self.events.lock().expect("no panic").iter().map(|event| event.stage).collect();
+    fn seen_stages(&self) -> Vec<VerifyStage> {
+        let mut stages: Vec<VerifyStage> =
+            self.events.lock().expect("no panic").iter().map(|event| event.stage).collect();
         stages.dedup();
         stages
     }
@@ -171,12 +179,12 @@ impl VerifyFixture {
 
     /// The ids of all contacts.
     fn contact_ids(&self) -> Vec<u64> {
-        self.portal.hubspot.contacts().iter().map(|contact| contact.id).collect()
+        self.portal.hubspot.all_contacts().iter().map(|contact| contact.id).collect()
     }
 
     async fn set_key(&self, venue: &str, key: &str) {
         let put = self.world.aws.secrets.put_secret_value().secret_id(format!("d/{venue}"));
-        put.secret_string(secret(key, SITE_ID)).send().await.expect("it is written");
+        put.secret_string(secret_value(key, SITE_ID)).send().await.expect("it is written");
     }
 }
 
@@ -188,20 +196,20 @@ fn do_nothing(_: usize) -> BoxFuture<'static, ()> {
 struct FastTime<'a, F> {
     time: Mutex<Duration>,
     pauses: Mutex<usize>,
-    clock: &'a Clock,
+    clock: &'a SandboxClock,
     at_pause: F,
 }
 
 impl<F: Fn(usize) -> BoxFuture<'static, ()> + Send + Sync> Waiter for FastTime<'_, F> {
-    fn elapsed(&self) -> Duration {
+    fn elapsed_time(&self) -> Duration {
         *self.time.lock().expect("no panic")
     }
 
-    fn now(&self) -> Timestamp {
+    fn current_time(&self) -> Timestamp {
         self.clock.now()
     }
 
-    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+    fn pause_for(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         *self.time.lock().expect("no panic") += duration;
         self.clock.advance(SignedDuration::try_from(duration).expect("short"));
         let mut pauses = self.pauses.lock().expect("no panic");
