@@ -1,4 +1,4 @@
-//! The command itself, on the embedded cloud.
+//! The command itself, run on the embedded cloud.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::processes::Site;
 use crate::world::manifest;
 
 #[test]
-fn an_audit_shows_what_is_managed_and_names_what_may_not_be_read() {
+fn shows_managed_resources_and_names_unreadable_calls() {
     let site = Site::new();
     assert_eq!(site.apply().0, 0);
     site.writes();
@@ -27,7 +27,7 @@ fn an_audit_shows_what_is_managed_and_names_what_may_not_be_read() {
     assert!(text.contains("The audit is incomplete"), "{text}");
     assert_eq!(site.writes(), Vec::<String>::new(), "an audit changes nothing");
 
-    let file = std::fs::read_to_string(site.path().join("audit.json")).expect("the file is there");
+    let file = std::fs::read_to_string(site.path().join("audit.json")).expect("the file exists");
     let audit: Audit = serde_json::from_str(&file).expect("it is an audit");
     assert_eq!((audit.version, audit.findings.len()), (AUDIT_VERSION, audit.inventory.nodes.len()));
     let functions = audit.inventory.nodes.iter().zip(&audit.findings).filter(|(node, _)| node.kind == Kind::Function);
@@ -37,7 +37,7 @@ fn an_audit_shows_what_is_managed_and_names_what_may_not_be_read() {
 }
 
 #[test]
-fn json_is_one_object_a_line() {
+fn prints_one_json_object_per_line() {
     let site = Site::new();
     assert_eq!(site.apply().0, 0);
     let output = site.command(&["audit", "--json", "--kind", "function"]).output().expect("it runs");
@@ -53,7 +53,7 @@ fn json_is_one_object_a_line() {
 }
 
 #[test]
-fn an_account_can_be_audited_without_a_manifest() {
+fn audits_an_account_without_a_manifest() {
     let site = Site::new();
     let (code, text) = site.run(&["audit", "--manifest", "none.toml"]);
     assert_eq!(code, 2, "{text}");
@@ -66,7 +66,7 @@ fn an_account_can_be_audited_without_a_manifest() {
 }
 
 #[test]
-fn a_token_that_is_not_to_be_had_is_named_and_ends_nothing() {
+fn names_an_unavailable_token_and_continues() {
     let site = Site::new();
     site.write("venues.toml", &format!("{}\n[hubspot]\ntoken = \"env:NOWHERE\"\n", manifest("sync")));
     let (code, text) = site.run(&["audit"]);

@@ -1,10 +1,10 @@
-//! Where HubSpot's webhooks lead, and whether that is where they belong.
+//! Where HubSpot's webhooks lead, and whether that is right.
 
 use deployer_janitor::audit::{EdgeKind, Kind, Node, Verdict};
 
 use super::{Account, id};
 
-/// A workflow that posts to `/hubspot` of an HTTP API, behind which is `push`.
+/// A workflow that posts to `/hubspot` of an HTTP API in front of `push`.
 fn integration() -> Account {
     let mut account = Account::new();
     account.has(Kind::HubspotWorkflow, "77", None);
@@ -18,7 +18,7 @@ fn integration() -> Account {
 }
 
 fn node<'a>(account: &'a mut Account, name: &str) -> &'a mut Node {
-    account.0.nodes.iter_mut().find(|node| node.name == name).expect("it is there")
+    account.0.nodes.iter_mut().find(|node| node.name == name).expect("the node exists")
 }
 
 fn endpoint(reason: &str) -> Account {
@@ -35,7 +35,7 @@ fn workflow(account: &Account) -> (Verdict, String) {
 }
 
 #[test]
-fn a_webhook_that_leads_where_it_belongs_is_active() {
+fn a_webhook_that_leads_to_its_own_venue_is_active() {
     let mut account = integration();
     node(&mut account, "77").venue = Some("a".to_owned());
     node(&mut account, "push").attributes.insert("venues".to_owned(), "a".to_owned());
@@ -44,22 +44,22 @@ fn a_webhook_that_leads_where_it_belongs_is_active() {
 }
 
 #[test]
-fn one_that_feeds_another_venue_is_suspect() {
+fn a_webhook_that_feeds_another_venue_is_suspect() {
     let mut account = integration();
     node(&mut account, "77").venue = Some("b".to_owned());
     node(&mut account, "push").attributes.insert("venues".to_owned(), "a".to_owned());
-    let evidence = "it is about b, and leads through HTTP API abc123 to function push, which serves a".to_owned();
+    let evidence = "it is about b but leads through HTTP API abc123 to function push, which serves a".to_owned();
     assert_eq!(workflow(&account), (Verdict::Suspect, evidence));
-    // Of a function that serves both, one half of the contacts goes astray.
+    // If a function serves both, some contacts still reach the wrong venue.
     node(&mut account, "push").attributes.insert("venues".to_owned(), "a, b".to_owned());
     assert_eq!(workflow(&account).0, Verdict::Suspect);
-    // Whose it is must be known.
+    // Without a known venue, there is no conclusion.
     node(&mut account, "77").venue = None;
     assert_eq!(workflow(&account).0, Verdict::Active);
 }
 
 #[test]
-fn another_venue_behind_a_queue_is_seen() {
+fn finds_another_venue_behind_a_queue() {
     let mut account = integration();
     node(&mut account, "77").venue = Some("b".to_owned());
     account.has(Kind::Queue, "contacts.fifo", Some(40));
@@ -72,7 +72,7 @@ fn another_venue_behind_a_queue_is_seen() {
 }
 
 #[test]
-fn only_the_route_that_is_called_counts() {
+fn only_the_called_route_counts() {
     let mut account = integration();
     node(&mut account, "77").venue = Some("b".to_owned());
     account.has(Kind::Function, "other", Some(1)).venue = Some("a".to_owned());
@@ -82,14 +82,14 @@ fn only_the_route_that_is_called_counts() {
 }
 
 #[test]
-fn a_route_a_stage_or_a_function_that_is_missing_is_suspect() {
+fn a_missing_route_stage_or_function_is_suspect() {
     let mut account = integration();
     account.0.edges[0].note = Some("POST /elsewhere".to_owned());
     let (verdict, evidence) = workflow(&account);
     assert_eq!(verdict, Verdict::Suspect);
     assert_eq!(evidence, "HTTP API abc123 has no route for POST /elsewhere, which it calls");
     account.unread("apigateway:GetRoutes", Some(&id(Kind::HttpApi, "abc123")));
-    assert_eq!(workflow(&account).0, Verdict::Unknown, "the route may be there");
+    assert_eq!(workflow(&account).0, Verdict::Unknown, "the route may exist");
 
     let mut account = integration();
     account.0.edges[0].enabled = false;
@@ -103,19 +103,19 @@ fn a_route_a_stage_or_a_function_that_is_missing_is_suspect() {
 }
 
 #[test]
-fn an_endpoint_that_is_not_there_is_suspect_if_all_apis_were_listed() {
+fn a_missing_endpoint_is_suspect_if_all_apis_were_listed() {
     let mut account = endpoint("no_such_api");
     let (verdict, evidence) = workflow(&account);
     assert_eq!(verdict, Verdict::Suspect);
-    assert!(evidence.ends_with("and account 123456789012, region us-east-1 has no such API"), "{evidence}");
+    assert!(evidence.ends_with("but account 123456789012, region us-east-1 has no such API"), "{evidence}");
     account.unread("apigateway:GetApis", None);
     assert_eq!(workflow(&account).0, Verdict::Unknown);
     assert_eq!(workflow(&endpoint("elsewhere")).0, Verdict::Suspect);
-    assert_eq!(workflow(&endpoint("other_region")).0, Verdict::Unknown, "another region isn't read");
+    assert_eq!(workflow(&endpoint("other_region")).0, Verdict::Unknown, "other regions aren't read");
 }
 
 #[test]
-fn a_workflow_that_is_disabled_sends_nothing_anywhere() {
+fn a_disabled_workflow_is_stale() {
     let mut account = endpoint("no_such_api");
     node(&mut account, "77").enabled = false;
     let (verdict, evidence) = workflow(&account);

@@ -1,11 +1,11 @@
-//! What is concluded of accounts that are made up, in the words that people read.
+//! The verdicts on made-up accounts, in the words that people read.
 
 use deployer_janitor::audit::{EdgeKind, Kind, Usage, Verdict, judge};
 
 use super::{ACCOUNT, Account, id, time};
 
 #[test]
-fn a_function_that_nothing_reaches_is_orphaned_with_all_the_evidence() {
+fn an_unreached_function_is_orphaned_with_complete_evidence() {
     let mut account = Account::new();
     account.has(Kind::Function, "old-push", Some(0));
     let evidence = "no rule, schedule, mapping, subscription, URL, policy, API or state machine reaches it; \
@@ -14,22 +14,22 @@ fn a_function_that_nothing_reaches_is_orphaned_with_all_the_evidence() {
 }
 
 #[test]
-fn a_policy_for_an_api_that_is_gone_reaches_nothing_and_is_said() {
+fn a_policy_for_a_deleted_api_reaches_nothing_but_is_evidence() {
     let mut account = Account::new();
     account.has(Kind::Function, "old-push", Some(0));
     account.edge("execute-api:abc123", EdgeKind::Permission, &id(Kind::Function, "old-push"));
     let (verdict, evidence) = account.verdict(Kind::Function, "old-push");
     assert_eq!(verdict, Verdict::Orphaned);
-    assert!(evidence.contains("its policy lets API abc123 call it, which doesn't exist any more"), "{evidence}");
-    // Where not all APIs were listed, it may be one that wasn't seen.
+    assert!(evidence.contains("its policy lets API abc123 call it, which no longer exists"), "{evidence}");
+    // If not all APIs were listed, it may be one that wasn't seen.
     account.unread("apigateway:GetApis", None);
     let (verdict, evidence) = account.verdict(Kind::Function, "old-push");
     assert_eq!(verdict, Verdict::Unknown);
-    assert!(!evidence.contains("doesn't exist"), "{evidence}");
+    assert!(!evidence.contains("no longer exists"), "{evidence}");
 }
 
 #[test]
-fn a_policy_alone_proves_no_call() {
+fn a_policy_alone_does_not_prove_a_call() {
     let mut account = Account::new();
     account.has(Kind::Function, "push", Some(0));
     account.has(Kind::RestApi, "abc123", Some(500));
@@ -37,12 +37,12 @@ fn a_policy_alone_proves_no_call() {
     account.edge("arn:aws:s3:::uploads", EdgeKind::Permission, &id(Kind::Function, "push"));
     let (verdict, evidence) = account.verdict(Kind::Function, "push");
     assert_eq!(verdict, Verdict::Stale);
-    assert!(evidence.contains("its policy lets REST API abc123 call it, which doesn't"), "{evidence}");
+    assert!(evidence.contains("its policy lets REST API abc123 call it, which it does not do"), "{evidence}");
     assert!(evidence.contains("its policy lets s3 uploads call it"), "{evidence}");
 }
 
 #[test]
-fn a_function_whose_only_rule_is_disabled_is_stale_and_so_is_all_that_is_its_own() {
+fn a_function_with_only_a_disabled_rule_is_stale_with_its_resources() {
     let mut account = Account::new();
     let function = id(Kind::Function, "sync");
     account.has(Kind::Function, "sync", Some(0));
@@ -57,13 +57,13 @@ fn a_function_whose_only_rule_is_disabled_is_stale_and_so_is_all_that_is_its_own
     account.has(Kind::Alarm, "sync-errors", None);
     account.edge(&id(Kind::Alarm, "sync-errors"), EdgeKind::Watch, &function);
 
-    let evidence = "rule every-five calls it, and is disabled; 0 uses in 90 days; last changed 2024-03-02";
+    let evidence = "rule every-five calls it but is disabled; 0 uses in 90 days; last changed 2024-03-02";
     assert_eq!(account.verdict(Kind::Function, "sync"), (Verdict::Stale, evidence.to_owned()));
     let (verdict, evidence) = account.verdict(Kind::Rule, "every-five");
     assert_eq!((verdict, evidence.starts_with("it is disabled; it leads to function sync")), (Verdict::Stale, true));
     let (verdict, evidence) = account.verdict(Kind::Role, "sync-role");
     assert_eq!(verdict, Verdict::Stale);
-    assert!(evidence.contains("function sync runs as it, and isn't used itself"), "{evidence}");
+    assert!(evidence.contains("function sync runs as it but is not used itself"), "{evidence}");
     assert!(evidence.contains("not used in any region"), "{evidence}");
     assert_eq!(account.verdict(Kind::LogGroup, "/aws/lambda/sync").0, Verdict::Stale);
     let (verdict, evidence) = account.verdict(Kind::Secret, "sync/key");
@@ -73,7 +73,7 @@ fn a_function_whose_only_rule_is_disabled_is_stale_and_so_is_all_that_is_its_own
 }
 
 #[test]
-fn what_something_in_use_needs_is_active_however_far_away() {
+fn everything_that_an_active_resource_needs_is_active() {
     let mut account = Account::new();
     account.has(Kind::Function, "front", Some(7));
     account.has(Kind::Queue, "jobs", Some(0)).attributes.insert("messages".to_owned(), "0".to_owned());
@@ -86,15 +86,15 @@ fn what_something_in_use_needs_is_active_however_far_away() {
     assert_eq!(account.verdict(Kind::Function, "front"), (Verdict::Active, front));
     let (verdict, evidence) = account.verdict(Kind::Queue, "jobs");
     assert_eq!(verdict, Verdict::Active);
-    assert!(evidence.contains("function front names it in its environment, which is in use"), "{evidence}");
+    assert!(evidence.contains("function front names it in its environment and is in use"), "{evidence}");
     let (verdict, evidence) = account.verdict(Kind::Function, "worker");
     assert_eq!(verdict, Verdict::Active);
-    assert!(evidence.contains("queue jobs feeds it, which is needed by what is in use"), "{evidence}");
+    assert!(evidence.contains("queue jobs feeds it and is needed by something in use"), "{evidence}");
     assert_eq!(account.verdict(Kind::Queue, "dead").0, Verdict::Active);
 }
 
 #[test]
-fn a_mapping_that_is_disabled_needs_nothing() {
+fn a_disabled_mapping_needs_nothing() {
     let mut account = Account::new();
     account.has(Kind::Queue, "jobs", Some(9));
     account.has(Kind::Function, "worker", Some(0));
@@ -104,14 +104,14 @@ fn a_mapping_that_is_disabled_needs_nothing() {
 }
 
 #[test]
-fn messages_that_wait_keep_a_queue() {
+fn a_queue_with_waiting_messages_is_active() {
     let mut account = Account::new();
     account.has(Kind::Queue, "dead", Some(0)).attributes.insert("messages".to_owned(), "12".to_owned());
-    assert_eq!(account.verdict(Kind::Queue, "dead"), (Verdict::Active, "12 messages wait in it".to_owned()));
+    assert_eq!(account.verdict(Kind::Queue, "dead"), (Verdict::Active, "12 messages are waiting in it".to_owned()));
 }
 
 #[test]
-fn what_is_new_has_had_no_time_to_be_used() {
+fn a_new_function_is_active_although_it_was_not_used() {
     let mut account = Account::new();
     account.has(Kind::Function, "new", Some(0)).changed_at = Some(time("2026-11-23"));
     let (verdict, evidence) = account.verdict(Kind::Function, "new");
@@ -120,7 +120,7 @@ fn what_is_new_has_had_no_time_to_be_used() {
 }
 
 #[test]
-fn what_a_deployment_owns_is_managed_and_nothing_else() {
+fn a_resource_of_a_deployment_is_managed() {
     let mut account = Account::new();
     let node = account.has(Kind::Function, "venues-a", Some(0));
     (node.deployment, node.venue) = (Some("venues".to_owned()), Some("a".to_owned()));
@@ -129,7 +129,7 @@ fn what_a_deployment_owns_is_managed_and_nothing_else() {
 }
 
 #[test]
-fn a_rule_whose_targets_are_gone_does_nothing_however_often_it_fires() {
+fn a_rule_without_existing_targets_is_stale_however_often_it_fires() {
     let mut account = Account::new();
     account.has(Kind::Rule, "nightly", Some(90));
     account.edge(&id(Kind::Rule, "nightly"), EdgeKind::Target, &id(Kind::Function, "gone"));
@@ -137,11 +137,11 @@ fn a_rule_whose_targets_are_gone_does_nothing_however_often_it_fires() {
     assert_eq!(verdict, Verdict::Stale);
     assert!(evidence.starts_with("its target function gone doesn't exist; 90 uses in 90 days"), "{evidence}");
     account.unread("lambda:ListFunctions", None);
-    assert_eq!(account.verdict(Kind::Rule, "nightly").0, Verdict::Active, "it may be there");
+    assert_eq!(account.verdict(Kind::Rule, "nightly").0, Verdict::Active, "the function may exist");
 }
 
 #[test]
-fn a_target_elsewhere_may_be_there() {
+fn a_target_in_another_account_or_region_may_exist() {
     let mut account = Account::new();
     account.has(Kind::Rule, "shared", Some(5));
     account.edge(&id(Kind::Rule, "shared"), EdgeKind::Target, "arn:aws:events:us-east-1:999999999999:event-bus/other");
@@ -153,7 +153,7 @@ fn a_target_elsewhere_may_be_there() {
 }
 
 #[test]
-fn an_alarm_on_what_is_gone_is_orphaned_unless_it_may_be_there() {
+fn an_alarm_on_a_deleted_resource_is_orphaned_unless_it_may_exist() {
     let mut account = Account::new();
     account.has(Kind::Alarm, "backlog", None);
     account.edge(&id(Kind::Alarm, "backlog"), EdgeKind::Watch, &id(Kind::Queue, "gone.fifo"));
@@ -164,7 +164,7 @@ fn an_alarm_on_what_is_gone_is_orphaned_unless_it_may_be_there() {
 }
 
 #[test]
-fn what_may_not_be_read_is_not_concluded_from() {
+fn draws_no_conclusion_from_unreadable_lists() {
     let mut account = Account::new();
     account.has(Kind::Function, "push", Some(0));
     account.has(Kind::Role, "push-role", Some(0));
@@ -173,20 +173,20 @@ fn what_may_not_be_read_is_not_concluded_from() {
     account.unread("scheduler:ListSchedules", None);
     let (verdict, evidence) = account.verdict(Kind::Function, "push");
     assert_eq!(verdict, Verdict::Unknown);
-    assert!(evidence.starts_with("not read, and could say otherwise: something"), "{evidence}");
-    assert_eq!(account.verdict(Kind::Role, "push-role").0, Verdict::Unknown, "it hangs on the function");
-    assert_eq!(account.verdict(Kind::LogGroup, "/aws/lambda/other").0, Verdict::Orphaned, "no schedule writes a log");
+    assert!(evidence.starts_with("unreadable, and could change the verdict: something"), "{evidence}");
+    assert_eq!(account.verdict(Kind::Role, "push-role").0, Verdict::Unknown, "it depends on the function");
+    assert_eq!(account.verdict(Kind::LogGroup, "/aws/lambda/other").0, Verdict::Orphaned, "schedules don't write logs");
 }
 
 #[test]
-fn a_count_that_could_not_be_read_decides_nothing() {
+fn an_unreadable_count_decides_nothing() {
     let mut account = Account::new();
     account.has(Kind::Function, "push", None).usage = Usage::Unread;
     assert_eq!(account.verdict(Kind::Function, "push").0, Verdict::Unknown);
 }
 
 #[test]
-fn the_policy_of_one_function_is_about_that_function() {
+fn an_unreadable_policy_concerns_only_its_own_function() {
     let mut account = Account::new();
     account.has(Kind::Function, "one", Some(0));
     account.has(Kind::Function, "two", Some(0));
@@ -196,7 +196,7 @@ fn the_policy_of_one_function_is_about_that_function() {
 }
 
 #[test]
-fn a_large_account_of_which_much_was_denied_is_judged() {
+fn judges_a_large_account_with_many_denied_calls() {
     let mut account = Account::new();
     for number in 0..2000 {
         let (function, queue) = (format!("function-{number}"), format!("queue-{number}"));
@@ -214,14 +214,14 @@ fn a_large_account_of_which_much_was_denied_is_judged() {
     }
     let findings = judge(&account.0);
     let of = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
-    assert_eq!(of(Verdict::Active), 2000, "every second queue, and what it feeds");
-    assert_eq!(of(Verdict::Unknown), 2500, "the others: their stages, their policies");
+    assert_eq!(of(Verdict::Active), 2000, "every second queue, and the function that it feeds");
+    assert_eq!(of(Verdict::Unknown), 2500, "the others: their stages and policies are unreadable");
     let longest = findings.iter().map(|finding| finding.evidence.len()).max();
-    assert!(longest < Some(12), "thousands of reads that failed alike are one sentence: {longest:?}");
+    assert!(longest < Some(12), "thousands of similar failures are one sentence: {longest:?}");
 }
 
 #[test]
-fn a_rule_with_a_schedule_acts_by_itself_unless_it_has_no_target() {
+fn a_rule_with_a_schedule_is_active_unless_it_has_no_target() {
     let mut account = Account::new();
     account.has(Kind::Rule, "yearly", Some(0)).attributes.insert("schedule".to_owned(), "rate(365 days)".to_owned());
     let (verdict, evidence) = account.verdict(Kind::Rule, "yearly");
@@ -233,13 +233,13 @@ fn a_rule_with_a_schedule_acts_by_itself_unless_it_has_no_target() {
 }
 
 #[test]
-fn a_function_at_the_edge_is_counted_elsewhere() {
+fn an_edge_function_is_unknown_because_it_is_counted_elsewhere() {
     let mut account = Account::new();
     account.has(Kind::Function, "rewrite", Some(0));
     account.has(Kind::Role, "edge-role", Some(0)).attributes.insert("edge".to_owned(), "yes".to_owned());
     account.edge(&id(Kind::Function, "rewrite"), EdgeKind::Role, &id(Kind::Role, "edge-role"));
     let (verdict, evidence) = account.verdict(Kind::Function, "rewrite");
     assert_eq!(verdict, Verdict::Unknown);
-    assert!(evidence.starts_with("CloudFront may run it at its edges"), "{evidence}");
+    assert!(evidence.starts_with("CloudFront may run it at its edge locations"), "{evidence}");
     assert_eq!(account.verdict(Kind::Role, "edge-role").0, Verdict::Unknown);
 }

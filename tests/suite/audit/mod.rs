@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 const ACCOUNT: &str = "123456789012";
 
-/// An account as it might have been read, on 2026-11-26, with use of 90 days.
+/// An account as it might have been read on 2026-11-26, with the use of 90 days.
 pub struct Account(pub Inventory);
 
 impl Account {
@@ -31,7 +31,7 @@ impl Account {
         })
     }
 
-    /// Something that was used so often, or is of a kind of which nobody counts the use.
+    /// Adds a node that was used `count` times, or whose use nobody counts.
     pub fn has(&mut self, kind: Kind, name: &str, count: Option<u64>) -> &mut Node {
         let mut node = Node::new(kind, id(kind, name), name);
         node.changed_at = Some(time("2024-03-02"));
@@ -40,13 +40,13 @@ impl Account {
             node.usage = Usage::Counted { what: "uses".to_owned(), count, last };
         }
         self.0.nodes.push(node);
-        self.0.nodes.last_mut().expect("it was just put there")
+        self.0.nodes.last_mut().expect("it was just added")
     }
 
     pub fn edge(&mut self, from: &str, kind: EdgeKind, to: &str) -> &mut Edge {
         let edge = Edge { from: from.to_owned(), to: to.to_owned(), kind, enabled: true, note: None };
         self.0.edges.push(edge);
-        self.0.edges.last_mut().expect("it was just put there")
+        self.0.edges.last_mut().expect("it was just added")
     }
 
     pub fn unread(&mut self, call: &str, node: Option<&str>) {
@@ -58,7 +58,7 @@ impl Account {
         });
     }
 
-    /// What is concluded of one, with its evidence in one line.
+    /// The verdict about a node, with its evidence in one line.
     pub fn verdict(&self, kind: Kind, name: &str) -> (Verdict, String) {
         let finding = self.finding(&id(kind, name));
         (finding.verdict, finding.evidence.join("; "))
@@ -66,7 +66,7 @@ impl Account {
 
     fn finding(&self, id: &str) -> Finding {
         let findings = judge(&self.0);
-        assert_eq!(findings.len(), self.0.nodes.len(), "one for each node");
+        assert_eq!(findings.len(), self.0.nodes.len(), "one finding for each node");
         findings.into_iter().find(|finding| finding.id == id).expect("it is judged")
     }
 }
@@ -75,7 +75,7 @@ pub fn time(day: &str) -> Timestamp {
     format!("{day}T00:00:00Z").parse().expect("a day")
 }
 
-/// The id that a thing of this kind and name has.
+/// The id of a node of this kind and name.
 pub fn id(kind: Kind, name: &str) -> String {
     let arn = |service: &str, resource: String| format!("arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}");
     match kind {

@@ -1,4 +1,4 @@
-//! What holds of every account.
+//! Properties that hold for every account.
 
 use deployer_janitor::audit::{Edge, EdgeKind, Inventory, Kind, Unread, Usage, Verdict, judge};
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ const EDGES: [EdgeKind; 13] = [
     EdgeKind::Watch,
 ];
 
-/// All that the readers may fail at, and one that is new to the judge.
+/// The calls that may fail in the readers, and one that the judge doesn't know.
 const CALLS: [&str; 29] = [
     "lambda:ListFunctions",
     "lambda:GetFunction",
@@ -71,7 +71,7 @@ fn accounts() -> impl Strategy<Value = Inventory> {
             }
             let node = account.has(kind, &name, count);
             node.enabled = enabled;
-            // Rare, so that not everything is in use.
+            // Keep this rare, so that not everything is in use.
             node.deployment = (managed && messages).then(|| "venues".to_owned());
             if kind == Kind::Queue && messages && recent {
                 node.attributes.insert("messages".to_owned(), "3".to_owned());
@@ -111,7 +111,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn one_more_that_could_not_be_read_makes_nothing_stale_or_orphaned(account in accounts(), more in unread()) {
+    fn an_additional_unreadable_call_makes_nothing_stale_or_orphaned(account in accounts(), more in unread()) {
         let before = judge(&account);
         let mut less = account;
         less.unread.push(more);
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_named_as_harmless_hides_everything(account in accounts()) {
+    fn an_unknown_call_hides_everything(account in accounts()) {
         let mut blind = account;
         blind.unread.push(Unread {
             call: "new:ListThings".to_owned(),
@@ -131,22 +131,22 @@ proptest! {
             why: "denied".to_owned(),
         });
         for (node, finding) in blind.nodes.iter().zip(judge(&blind)) {
-            // A workflow that is disabled is so, whatever else there is.
+            // A disabled workflow is stale, whatever couldn't be read.
             let own = matches!(node.kind, Kind::HubspotWorkflow | Kind::HubspotWebhook);
             prop_assert!(own || !is_dead(finding.verdict), "{finding:?}");
         }
     }
 
     #[test]
-    fn what_something_used_points_at_is_neither_stale_nor_orphaned(account in accounts()) {
+    fn what_a_used_resource_points_at_is_neither_stale_nor_orphaned(account in accounts()) {
         let findings = judge(&account);
         let used = |id: &str| account.nodes.iter().any(|node| {
             node.id == id && matches!(node.usage, Usage::Counted { count: 1.., .. })
         });
         for (node, finding) in account.nodes.iter().zip(&findings) {
             let needed = account.edges.iter().any(|edge| edge.to == node.id && needs(edge) && used(&edge.from));
-            // Rules that fire at nothing and webhooks that are disabled are judged by where they lead themselves, and
-            // alarms by what they watch.
+            // Rules that fire at nothing and disabled webhooks are judged by where they lead, and alarms by what they
+            // watch.
             let own = [Kind::Rule, Kind::Schedule, Kind::HubspotWorkflow, Kind::HubspotWebhook, Kind::Alarm];
             let triggers = own.contains(&node.kind);
             prop_assert!(!needed || triggers || !is_dead(finding.verdict), "{finding:?}");
@@ -154,14 +154,14 @@ proptest! {
     }
 
     #[test]
-    fn what_is_managed_is_nothing_else(account in accounts()) {
+    fn exactly_the_resources_of_deployments_are_managed(account in accounts()) {
         for (node, finding) in account.nodes.iter().zip(judge(&account)) {
             prop_assert_eq!(node.deployment.is_some(), finding.verdict == Verdict::Managed, "{:?}", finding);
         }
     }
 
     #[test]
-    fn the_order_in_which_things_were_read_is_nothing(account in accounts(), by in any::<Index>()) {
+    fn the_order_of_reading_makes_no_difference(account in accounts(), by in any::<Index>()) {
         let mut other = account.clone();
         other.nodes.rotate_left(by.index(account.nodes.len()));
         other.edges.reverse();
@@ -173,7 +173,7 @@ proptest! {
     }
 
     #[test]
-    fn a_verdict_has_evidence(account in accounts()) {
+    fn every_verdict_has_evidence(account in accounts()) {
         for finding in judge(&account) {
             prop_assert!(!finding.evidence.is_empty(), "{finding:?}");
         }

@@ -1,4 +1,4 @@
-//! What the readers make of an account, on moto, which has all of these services.
+//! What the readers find in an account, on moto, which has all of these services.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::clouds::Target;
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
     "Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-/// An account with a bit of everything.
+/// An account with a few resources of every kind.
 struct Made {
     aws: Aws,
     scope: Scope,
@@ -43,12 +43,12 @@ struct Made {
 impl Made {
     async fn in_moto() -> Option<Self> {
         let made = Self::on(Target::Moto.open().await?.aws).await;
-        // It has function URLs, and no list of them.
+        // Moto has function URLs, but no list of them.
         Some(Self { gap: Some("lambda:ListFunctionUrlConfigs"), ..made })
     }
 
     async fn on(aws: Aws) -> Self {
-        let identity = aws.sts.get_caller_identity().send().await.expect("whose account it is");
+        let identity = aws.sts.get_caller_identity().send().await.expect("the account");
         let scope =
             Scope { account: identity.account().expect("an account").to_owned(), region: "us-east-1".to_owned() };
         let directory = tempfile::tempdir().expect("a directory");
@@ -102,7 +102,7 @@ struct Read {
 impl Read {
     fn node(&self, kind: Kind, name: &str) -> &Node {
         let mut found = self.inventory.nodes.iter().filter(|node| node.kind == kind && node.name == name);
-        found.next().unwrap_or_else(|| panic!("{kind:?} {name} is read: {:#?}", self.inventory.unread))
+        found.next().unwrap_or_else(|| panic!("{kind:?} {name} was not read: {:#?}", self.inventory.unread))
     }
 
     fn verdict(&self, kind: Kind, name: &str) -> (Verdict, String) {
@@ -111,7 +111,7 @@ impl Read {
         (finding.verdict, finding.evidence.join("; "))
     }
 
-    /// Whether there is such an edge; its note.
+    /// The note of such an edge, if there is one.
     fn edge(&self, from: &str, kind: EdgeKind, to: &str) -> Option<Option<String>> {
         let mut edges = self.inventory.edges.iter();
         let found = edges.find(|edge| edge.from == from && edge.kind == kind && edge.to == to);
@@ -120,7 +120,7 @@ impl Read {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn triggers_are_found_with_what_they_reach() {
+async fn finds_triggers_and_what_they_reach() {
     let Some(made) = Made::in_moto().await else { return };
     let role = made.role("push-role").await;
     let (dead_url, dead) = made.queue("dead", &[]).await;
@@ -175,7 +175,7 @@ async fn triggers_are_found_with_what_they_reach() {
     secret.expect("a secret");
 
     let found = made.read(None, Vec::new()).await;
-    assert_eq!(found.inventory.unread, [], "all is read");
+    assert_eq!(found.inventory.unread, [], "everything is read");
     assert_eq!(found.edge(&front, EdgeKind::Environment, &jobs), Some(Some("QUEUE".to_owned())), "by its URL");
     assert_eq!(found.edge(&worker, EdgeKind::Environment, &topic), Some(Some("TOPIC".to_owned())), "by its name");
     assert!(found.edge(&front, EdgeKind::Role, &role).is_some());
@@ -192,18 +192,21 @@ async fn triggers_are_found_with_what_they_reach() {
     assert!(found.edge(&machine, EdgeKind::Task, &worker).is_some());
     let group = &found.node(Kind::LogGroup, "/aws/lambda/front").id;
     assert!(found.edge(&front, EdgeKind::Log, group).is_some());
-    assert!(found.inventory.nodes.iter().all(|node| node.name != "/app/other"), "nobody knows whose it is");
+    assert!(
+        found.inventory.nodes.iter().all(|node| node.name != "/app/other"),
+        "it is unknown which function writes to it"
+    );
     assert_eq!(found.node(Kind::Queue, "dead").attributes["messages"], "1");
     assert_eq!(found.node(Kind::Function, "front").attributes["environment"], "PASSWORD, QUEUE");
     assert!(matches!(found.node(Kind::Function, "front").usage, Usage::Counted { count: 0, .. }));
     assert!(matches!(found.node(Kind::Secret, "push/key").usage, Usage::Counted { .. }));
     let text = serde_json::to_string(&found.inventory).expect("JSON");
-    assert!(!text.contains("hunter2") && !text.contains("somebody"), "no value and no person is in it");
+    assert!(!text.contains("hunter2") && !text.contains("somebody"), "it contains no value and no person");
     assert_eq!(serde_json::from_str::<Inventory>(&text).expect("read back"), found.inventory);
 
     let watched = "it watches queue old.fifo, which doesn't exist".to_owned();
     assert_eq!(found.verdict(Kind::Alarm, "gone"), (Verdict::Orphaned, watched));
-    // All of it was made a minute ago.
+    // Everything was created a minute ago.
     assert_eq!(found.verdict(Kind::Function, "front").0, Verdict::Active);
     let (verdict, evidence) = found.verdict(Kind::Rule, "every");
     assert_eq!(verdict, Verdict::Stale);
@@ -211,7 +214,7 @@ async fn triggers_are_found_with_what_they_reach() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn webhooks_are_followed_through_apis() {
+async fn follows_webhooks_through_apis() {
     let Some(made) = Made::in_moto().await else { return };
     let role = made.role("api-role").await;
     let push = made.function("push", &role, &[("FLAG", "tripleseat_sync__venue_a")]).await;
@@ -240,12 +243,12 @@ async fn webhooks_are_followed_through_apis() {
     assert_eq!(found.node(Kind::Function, "push").attributes["venues"], "venue-a");
     let verdict = |name: &str| found.verdict(Kind::HubspotWorkflow, name);
     assert_eq!(verdict("Leads Venue A"), (Verdict::Active, "it is enabled and leads to function push".to_owned()));
-    let astray = "it is about venue-b, and leads through HTTP API http to function push, which serves venue-a";
+    let astray = "it is about venue-b but leads through HTTP API http to function push, which serves venue-a";
     assert_eq!(verdict("Leads Venue B"), (Verdict::Suspect, astray.to_owned()));
     assert!(verdict("Old").1.contains("has no such API"));
     assert!(verdict("Old stage").1.contains("which has no such stage"));
     assert!(verdict("Old route").1.contains("has no route for POST /nothing"));
-    assert!(verdict("Elsewhere").1.contains("no API, function URL or custom domain"));
+    assert!(verdict("Elsewhere").1.contains("not an API, function URL or custom domain"));
     for name in ["Old", "Old stage", "Old route", "Elsewhere"] {
         assert_eq!(verdict(name).0, Verdict::Suspect, "{name}");
     }
@@ -255,11 +258,11 @@ async fn webhooks_are_followed_through_apis() {
     assert_eq!((webhook("venue_a"), webhook("venue_b")), (Verdict::Active, Verdict::Suspect));
     let text = serde_json::to_string(&found.inventory).expect("JSON");
     assert!(!text.contains("hunter2"), "a query may be a credential");
-    assert_eq!(found.inventory.calls["hubspot:workflow"], 7, "six that call, and one that doesn't");
+    assert_eq!(found.inventory.calls["hubspot:workflow"], 7, "six with a webhook and one without");
     assert!(found.inventory.nodes.iter().all(|node| node.name != "Mail only"));
 }
 
-/// A REST API with the stage `prod`, whose `POST /hubspot` is the function's.
+/// A REST API with the stage `prod`, whose `POST /hubspot` calls the function.
 async fn rest_api(made: &Made, function: &str) -> String {
     let apis = &made.aws.apigateway;
     let id = apis.create_rest_api().name("rest").send().await.expect("an API").id().expect("an id").to_owned();
@@ -277,7 +280,7 @@ async fn rest_api(made: &Made, function: &str) -> String {
     id
 }
 
-/// An HTTP API with the stage `$default`, whose `POST /hubspot` is the function's.
+/// An HTTP API with the stage `$default`, whose `POST /hubspot` calls the function.
 async fn http_api(made: &Made, function: &str) -> String {
     let apis = &made.aws.apigatewayv2;
     let api = apis.create_api().name("http").protocol_type(ProtocolType::Http).send().await.expect("an API");
@@ -295,8 +298,8 @@ fn client(uri: &str) -> HubSpot {
     HubSpot::new(sync_lambda::http::client().expect("a client"), uri, Secret::new("token"))
 }
 
-/// HubSpot, as far as workflows and the webhooks of app 42 go: as its documents describe them, workflows in two pages.
-/// Gives its address.
+/// Serves HubSpot's workflows, in two pages, and the webhooks of app 42, as HubSpot documents them. Returns the
+/// server's address.
 async fn serve(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) -> String {
     let mut router = Router::new();
     let ids: Vec<_> = flows.keys().map(|id| json!({ "id": id })).collect();
@@ -325,13 +328,13 @@ async fn serve(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) -> String 
     router = router.route(&app("subscriptions"), get(move || async move { axum::Json(subscriptions) }));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let uri = format!("http://{}", listener.local_addr().expect("an address"));
-    // It ends with the test's runtime.
+    // The server ends with the test's runtime.
     tokio::spawn(async move { axum::serve(listener, router).await });
     uri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn function_urls_and_counts_are_read() {
+async fn reads_function_urls_and_counts() {
     let cloud = Cloud::in_memory(CloudConfig::default());
     let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
     let role = made.role("push-role").await;
@@ -354,22 +357,22 @@ async fn function_urls_and_counts_are_read() {
     assert!(evidence.contains("has no such function URL"), "{evidence}");
     let yesterday = (Timestamp::now() - SignedDuration::from_hours(24)).strftime("%Y-%m-%d").to_string();
     let used = Usage::Counted { what: "invocations".to_owned(), count: 7, last: Some(yesterday) };
-    assert_eq!(found.node(Kind::Function, "push").usage, used, "of 90 days, and the last day");
+    assert_eq!(found.node(Kind::Function, "push").usage, used, "the count of 90 days, and the last day of use");
 }
 
-/// Invocations of a function, so many days ago.
+/// Counts invocations of a function, each a number of days ago.
 fn count(cloud: &Cloud, function: &str, values: &[(i64, f64)]) {
     for (days, value) in values {
         let at = Timestamp::now() - SignedDuration::from_hours(24 * days);
         let dimensions = [("FunctionName", function)];
         let counted = cloud.with(|cx| cx.count_at(at, "AWS/Lambda", "Invocations", &dimensions, *value));
-        counted.expect("the state is there");
+        counted.expect("the state is readable");
     }
 }
 
-/// Whatever one call may not read: it is named, and nothing is stale or orphaned that isn't so when all is read.
+/// A denied call is named, and makes nothing stale or orphaned that isn't so if everything is readable.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
+async fn names_each_denied_call_and_draws_no_conclusion_from_it() {
     let cloud = Cloud::in_memory(CloudConfig::default());
     cloud.set_time("2024-03-02T10:00:00Z".parse().expect("a time"));
     let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
@@ -414,7 +417,7 @@ async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
         let found = made.read(None, Vec::new()).await;
         cloud.set_faults(None);
         let unread = &found.inventory.unread;
-        assert!(unread.iter().any(|unread| unread.call == *call), "{call} is named: {unread:#?}");
+        assert!(unread.iter().any(|unread| unread.call == *call), "{call} is not named: {unread:#?}");
         for finding in judged(found.inventory.clone()) {
             let known = before.get(&finding.id) == Some(&finding.verdict);
             assert!(known || !dead(finding.verdict), "without {call}: {finding:?}");
@@ -423,7 +426,7 @@ async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_account_is_read_to_its_end_with_the_fewest_calls() {
+async fn reads_a_large_account_completely_with_few_calls() {
     let cloud = Cloud::in_memory(CloudConfig { page_size: Some(7), ..CloudConfig::default() });
     let made = Made::on(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
     let role = made.role("role").await;
@@ -444,7 +447,11 @@ async fn a_large_account_is_read_to_its_end_with_the_fewest_calls() {
     let calls = |call: &str| found.inventory.calls[call];
     assert_eq!(calls("lambda:ListFunctions"), 6, "pages of seven");
     assert_eq!((calls("lambda:GetPolicy"), calls("lambda:GetFunction")), (40, 40));
-    assert_eq!(calls("cloudwatch:GetMetricData"), 18, "one of each function and two of each queue, in one batch");
+    assert_eq!(
+        calls("cloudwatch:GetMetricData"),
+        18,
+        "one metric of each function and two of each queue, in one batch"
+    );
     assert_eq!(calls("lambda:ListEventSourceMappings"), 1);
     let made_calls = cloud.calls().len() as u64;
     assert!(found.inventory.calls.values().sum::<u64>() <= made_calls);

@@ -1,11 +1,11 @@
-//! An audit as it is printed.
+//! The printed form of an audit.
 
 use deployer::render::{AuditView, audit_summary, audit_text};
 use deployer_janitor::audit::{AUDIT_VERSION, Audit, EdgeKind, Kind, Unread, judge};
 
 use super::{Account, id};
 
-/// An account as an earlier integration left it, beside one venue of a deployment.
+/// An account with the leftovers of an earlier integration, next to one venue of a deployment.
 fn left_behind() -> Audit {
     let mut account = Account::new();
     let node = account.has(Kind::Function, "venues-a", Some(8640));
@@ -41,12 +41,12 @@ fn plain(audit: &Audit, view: &AuditView) -> String {
 }
 
 #[test]
-fn what_is_suspect_comes_first_and_what_is_in_use_is_counted() {
+fn lists_suspects_first_and_counts_what_is_in_use() {
     insta::assert_snapshot!("audit", plain(&left_behind(), &AuditView::default()));
 }
 
 #[test]
-fn everything_is_shown_when_it_is_asked_for_and_a_kind_alone() {
+fn shows_everything_or_one_kind_on_request() {
     let all = plain(&left_behind(), &AuditView { all: true, kinds: Vec::new() });
     assert!(
         all.contains("venues-a") && all.contains("8640 uses in 90 days") || all.contains("deployment venues owns it")

@@ -1,4 +1,6 @@
-//! Kinds on moto, which has no list of an HTTP API's authorizers and no link to a function's code: archived, deleted, restored, compared; what the embedded cloud and moto both take is AWS's own form.
+//! Archives, deletes, restores and compares each kind on moto: a request that both moto and the embedded cloud accept
+//! has the form that AWS expects. HTTP APIs and functions are missing, since moto has no list of an HTTP API's
+//! authorizers and no link to a function's code.
 
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target as ScheduleTarget};
 use deployer_aws::Aws;
@@ -35,20 +37,19 @@ impl Place {
         self.there_and_back_after(kind, id, async || {}).await;
     }
 
-    /// As [`Place::there_and_back`], with something done while it is gone.
+    /// Like [`Place::there_and_back`], but runs `meanwhile` while the resource is deleted.
     async fn there_and_back_after(&self, kind: Kind, id: String, meanwhile: impl AsyncFnOnce()) {
         let cx = Cx { aws: &self.aws, scope: &self.scope, delays: false };
         let target = Target { kind, id, name: "x".to_owned() };
-        let before = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there");
+        let before = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}")).expect("it exists");
         archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
         let gone = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(gone, None, "it is gone");
+        assert_eq!(gone, None, "it is deleted");
         meanwhile().await;
-        archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("once more: {error}"));
+        archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("second deletion: {error}"));
         let restored = archived::restore(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
         let now = Target { id: restored.id.clone().unwrap_or_else(|| target.id.clone()), ..target.clone() };
-        let after =
-            archived::read(&cx, &now).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there again");
+        let after = archived::read(&cx, &now).await.unwrap_or_else(|error| panic!("{error}")).expect("it exists again");
         let mut wanted = before.clone();
         wanted.rename(&restored.renamed);
         assert_eq!(differences(&wanted, &after, &archived::new_after_restore(kind)), []);
@@ -57,7 +58,7 @@ impl Place {
 }
 
 #[tokio::test]
-async fn a_role() {
+async fn restores_a_role() {
     let Some(place) = Place::new().await else { return };
     let iam = &place.aws.iam;
     iam.create_role().role_name("r").path("/old/").assume_role_policy_document(TRUST).send().await.expect("a role");
@@ -66,7 +67,7 @@ async fn a_role() {
 }
 
 #[tokio::test]
-async fn a_queue() {
+async fn restores_a_queue() {
     let Some(place) = Place::new().await else { return };
     let fifo = aws_sdk_sqs::types::QueueAttributeName::FifoQueue;
     let queue = place.aws.sqs.create_queue().queue_name("q.fifo").attributes(fifo, "true").tags("a", "b");
@@ -75,7 +76,7 @@ async fn a_queue() {
 }
 
 #[tokio::test]
-async fn a_rule_on_a_bus_of_its_own() {
+async fn restores_a_rule_on_a_custom_bus() {
     let Some(place) = Place::new().await else { return };
     let events = &place.aws.events;
     events.create_event_bus().name("orders").send().await.expect("a bus");
@@ -90,7 +91,7 @@ async fn a_rule_on_a_bus_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_schedule() {
+async fn restores_a_schedule() {
     let Some(place) = Place::new().await else { return };
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
     let target =
@@ -102,7 +103,7 @@ async fn a_schedule() {
 }
 
 #[tokio::test]
-async fn a_topic_with_subscriptions() {
+async fn restores_a_topic_with_subscriptions() {
     let Some(place) = Place::new().await else { return };
     let (sns, arn) = (&place.aws.sns, place.arn("sns", "t"));
     sns.create_topic().name("t").attributes("DisplayName", "Old").send().await.expect("a topic");
@@ -112,7 +113,7 @@ async fn a_topic_with_subscriptions() {
 }
 
 #[tokio::test]
-async fn a_log_group_with_filters() {
+async fn restores_a_log_group_with_filters() {
     let Some(place) = Place::new().await else { return };
     let logs = &place.aws.logs;
     logs.create_log_group().log_group_name("/old/g").tags("a", "b").send().await.expect("a log group");
@@ -124,7 +125,7 @@ async fn a_log_group_with_filters() {
     let metric = metric.build().expect("a metric");
     let filter = logs.put_metric_filter().log_group_name("/old/g").filter_name("f").filter_pattern("ERROR");
     filter.metric_transformations(metric).send().await.expect("a filter");
-    // On AWS the filter goes with its group.
+    // AWS deletes the filter with its group; moto doesn't.
     let forget = async || {
         let _ = logs.delete_metric_filter().log_group_name("/old/g").filter_name("f").send().await;
     };
@@ -132,7 +133,7 @@ async fn a_log_group_with_filters() {
 }
 
 #[tokio::test]
-async fn an_alarm() {
+async fn restores_an_alarm() {
     let Some(place) = Place::new().await else { return };
     let alarm = place
         .aws

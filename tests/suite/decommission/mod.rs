@@ -1,4 +1,4 @@
-//! What nobody needs is archived, deleted and brought back.
+//! Archiving, deleting and restoring resources that nobody needs.
 
 mod commands;
 mod crash;
@@ -33,7 +33,7 @@ const OPENAPI: &str = r#"{"openapi":"3.0.1","info":{"title":"legacy-webhook","ve
     "uri":"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:legacy-push/invocations",
     "passthroughBehavior":"when_no_match","timeoutInMillis":29000}}}}}"#;
 
-/// An embedded cloud with what an earlier integration left behind.
+/// An embedded cloud with the leftovers of an earlier integration.
 pub struct Legacy {
     pub cloud: Cloud,
     pub aws: Aws,
@@ -219,7 +219,7 @@ impl Legacy {
         }
     }
 
-    /// An audit that was taken now, with everything stale.
+    /// An audit taken now, in which everything is stale.
     pub fn audit(&self) -> Audit {
         audit(&self.scope, &self.nodes, &self.edges)
     }
@@ -229,7 +229,7 @@ impl Legacy {
     }
 
     pub fn id(&self, kind: Kind) -> String {
-        self.nodes.iter().find(|node| node.kind == kind).expect("it is there").id.clone()
+        self.nodes.iter().find(|node| node.kind == kind).expect("the node exists").id.clone()
     }
 
     pub fn archive(&self) -> Archive {
@@ -237,7 +237,7 @@ impl Legacy {
         Archive::create(&path, &self.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// A plan for everything.
+    /// A plan that covers everything.
     pub async fn plan(&self, audit: &Audit, until: Option<Timestamp>) -> Plan {
         let request = Request { ids: Vec::new(), stale: true };
         let (checked, refusals) = check(&self.cx(), audit, &request, Terms { with_logs: true }).await;
@@ -248,7 +248,7 @@ impl Legacy {
         carry_out(&self.cx(), plan, archive, &|_| {}).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// What there is of everything, by id.
+    /// Everything that still exists, by id.
     pub async fn read_all(&self) -> BTreeMap<String, Parts> {
         let mut found = BTreeMap::new();
         for node in &self.nodes {
@@ -276,7 +276,7 @@ pub fn node(kind: Kind, id: &str, name: &str) -> Node {
     }
 }
 
-/// An audit that was taken a second ahead, so that what was just made isn't changed since.
+/// An audit taken one second in the future, so that nothing that was just created counts as changed since.
 pub fn audit(scope: &Scope, nodes: &[Node], edges: &[Edge]) -> Audit {
     let findings = nodes.iter().map(|node| Finding {
         id: node.id.clone(),

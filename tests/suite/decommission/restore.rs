@@ -1,4 +1,4 @@
-//! What comes back is what was archived.
+//! A restored resource is the same as the archived one.
 
 use deployer_aws::{Call, Found};
 use deployer_janitor::decommission::archive::Archive;
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Legacy;
 
 #[tokio::test]
-async fn everything_that_was_deleted_comes_back_as_it_was() {
+async fn restores_everything_as_it_was_archived() {
     let legacy = Legacy::new().await;
     let before = legacy.read_all().await;
     assert_eq!(before.len(), legacy.nodes.len());
@@ -28,7 +28,7 @@ async fn everything_that_was_deleted_comes_back_as_it_was() {
     let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
     assert_eq!(outcome.failed, None);
 
-    // By the program's own comparison, and by one of all attributes of what was read before anything was deleted.
+    // Check the program's own comparison, then compare all attributes with what was read before the deletion.
     assert_eq!(comparisons.len(), legacy.nodes.len());
     for comparison in &comparisons {
         assert_eq!(comparison.differences, [], "{}", comparison.id);
@@ -37,7 +37,7 @@ async fn everything_that_was_deleted_comes_back_as_it_was() {
     for node in &legacy.nodes {
         let comparison = comparisons.iter().find(|comparison| comparison.id == node.id).expect("it is compared");
         let now = Target { id: comparison.now.clone(), ..Target::of(node) };
-        let now = archived::read(&legacy.cx(), &now).await.expect("it is read").expect("it is there");
+        let now = archived::read(&legacy.cx(), &now).await.expect("it is readable").expect("it exists");
         let changed: Vec<String> = paths(&before[&node.id], &now);
         let new = archived::new_after_restore(node.kind);
         let renamed = ["policies.json", "resources.json"];
@@ -48,13 +48,13 @@ async fn everything_that_was_deleted_comes_back_as_it_was() {
         assert_eq!(unexpected, Vec::<&String>::new(), "{}", node.id);
     }
 
-    // Restored once more, nothing is done.
+    // A second restore has nothing to do.
     let again = Plan::new(&legacy.cx(), &archive, &[]).await.expect("a plan");
     assert!(again.items.iter().all(|(_, action)| *action == Action::Same), "{again:?}");
 }
 
 #[tokio::test]
-async fn a_function_comes_back_with_all_that_calls_it() {
+async fn restores_a_function_with_everything_that_calls_it() {
     let legacy = Legacy::new().await;
     let lambda = legacy.aws.lambda.clone();
     let plan = legacy.plan(&legacy.audit(), None).await;
@@ -66,7 +66,7 @@ async fn a_function_comes_back_with_all_that_calls_it() {
     let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
     assert_eq!(outcome.failed, None);
 
-    let function = lambda.get_function().function_name("legacy-push").send().await.expect("it is there");
+    let function = lambda.get_function().function_name("legacy-push").send().await.expect("it exists");
     let configuration = function.configuration().expect("a configuration");
     assert_eq!((configuration.memory_size(), configuration.timeout()), (Some(192), Some(77)));
     let variables = configuration.environment().and_then(|environment| environment.variables()).expect("variables");
@@ -80,12 +80,12 @@ async fn a_function_comes_back_with_all_that_calls_it() {
         .send()
         .await
         .expect("an alias");
-    assert_ne!(live.code_sha256(), configuration.code_sha256(), "the alias leads to its own version's code");
+    assert_ne!(live.code_sha256(), configuration.code_sha256(), "the alias points to its own version's code");
     let mappings = lambda.list_event_source_mappings().function_name("legacy-push").send().await.expect("a list");
     let mapping = &mappings.event_source_mappings()[0];
     assert_eq!((mapping.batch_size(), mapping.state()), (Some(7), Some("Enabled")));
 
-    // The API has another id, and the function's policy lets that one call it.
+    // The API has a new id, and the function's policy allows that one to call it.
     let old = legacy.id(deployer_janitor::audit::Kind::RestApi);
     let api = comparisons.iter().find(|comparison| comparison.id == old).expect("it is compared");
     assert_ne!(api.now, old);
@@ -97,7 +97,7 @@ async fn a_function_comes_back_with_all_that_calls_it() {
 }
 
 #[tokio::test]
-async fn what_is_restored_is_not_what_another_one_made_meanwhile() {
+async fn refuses_to_restore_over_a_different_resource() {
     let legacy = Legacy::new().await;
     let plan = legacy.plan(&legacy.audit(), None).await;
     let mut archive = legacy.archive();
@@ -108,11 +108,11 @@ async fn what_is_restored_is_not_what_another_one_made_meanwhile() {
     let plan = Plan::new(&legacy.cx(), &archive, &["contacts.fifo".to_owned()]).await.expect("a plan");
     assert_eq!(plan.items, []);
     let why = &plan.refusals[0].why;
-    assert!(why.contains("isn't what was archived") && why.contains("RedrivePolicy"), "{why}");
+    assert!(why.contains("differs from what was archived") && why.contains("RedrivePolicy"), "{why}");
 }
 
 #[tokio::test]
-async fn what_was_restored_and_deleted_again_comes_back_once() {
+async fn restores_only_once_what_was_deleted_twice() {
     let mut legacy = Legacy::new().await;
     let plan = legacy.plan(&legacy.audit(), None).await;
     let mut archive = legacy.archive();
@@ -143,7 +143,7 @@ async fn what_was_restored_and_deleted_again_comes_back_once() {
 }
 
 #[tokio::test]
-async fn an_archive_that_was_changed_is_refused() {
+async fn refuses_a_changed_archive() {
     let legacy = Legacy::new().await;
     let plan = legacy.plan(&legacy.audit(), None).await;
     let mut archive = legacy.archive();
@@ -159,9 +159,9 @@ async fn an_archive_that_was_changed_is_refused() {
     drop(archive);
     assert!(files.len() > 30, "{files:?}");
     for file in files {
-        let text = std::fs::read(&file).expect("it is read");
+        let text = std::fs::read(&file).expect("it is readable");
         let mut changed = text.clone();
-        // In the middle of a number or a text: JSON stays JSON.
+        // Change a character inside of a number or a string, so that the JSON stays valid.
         match changed.iter().rposition(u8::is_ascii_alphanumeric) {
             Some(at) => changed[at] = if changed[at] == b'1' { b'2' } else { b'1' },
             None => changed.push(b' '),
@@ -171,12 +171,12 @@ async fn an_archive_that_was_changed_is_refused() {
         assert!(opened.is_err(), "{}", file.display());
         std::fs::write(&file, text).expect("written");
     }
-    Archive::open(&directory, &legacy.scope).expect("it is as it was");
+    Archive::open(&directory, &legacy.scope).expect("it is unchanged again");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn nobody_else_reads_an_archive() {
+async fn an_archive_is_readable_only_by_its_owner() {
     use std::os::unix::fs::PermissionsExt;
     let legacy = Legacy::new().await;
     let plan = legacy.plan(&legacy.audit(), None).await;
@@ -197,19 +197,19 @@ async fn nobody_else_reads_an_archive() {
         }
     }
     assert!(seen > 30);
-    // As people check it.
+    // `sha256sum` accepts it, too.
     let mut command = std::process::Command::new("sha256sum");
     let checked = command.args(["--check", "--quiet", "SHA256SUMS"]).current_dir(archive.directory()).status();
     assert!(checked.is_ok_and(|status| status.success()));
 }
 
-/// Paths whose values differ, of all attributes.
+/// The paths of all attributes whose values differ.
 fn paths(one: &Parts, other: &Parts) -> Vec<String> {
     differences(one, other, &[]).into_iter().map(|difference| difference.path).collect()
 }
 
 #[tokio::test]
-async fn a_role_with_an_odd_policy_comes_back() {
+async fn restores_a_role_whose_policy_needs_escaping() {
     let legacy = Legacy::new().await;
     let iam = &legacy.aws.iam;
     let document = json!({ "Version": "2012-10-17", "Statement": [{ "Sid": "100%+", "Effect": "Deny", "Action": ["s3:*"], "Resource": "*" }] });
@@ -224,6 +224,6 @@ async fn a_role_with_an_odd_policy_comes_back() {
     let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, comparisons[0].differences.len()), (None, 0));
     let policy =
-        iam.get_role_policy().role_name("legacy-push").policy_name("odd+name").send().await.expect("it is there");
+        iam.get_role_policy().role_name("legacy-push").policy_name("odd+name").send().await.expect("it exists");
     assert!(policy.policy_document().contains("100%25%2B") || policy.policy_document().contains("100%+"));
 }

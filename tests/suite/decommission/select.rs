@@ -1,4 +1,4 @@
-//! What an audit lets go, without a cloud.
+//! Which resources an audit allows to delete, without a cloud.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ fn why(selection: &Selection) -> Vec<&str> {
 }
 
 #[test]
-fn only_what_nobody_needs_may_go() {
+fn selects_only_what_nobody_needs() {
     let audit = with(
         &[
             ("stale", Kind::Function, Verdict::Stale),
@@ -53,7 +53,7 @@ fn only_what_nobody_needs_may_go() {
         &[],
     );
     let all = select(&audit, &Request { ids: Vec::new(), stale: true }, &BTreeSet::new());
-    assert_eq!(chosen(&all), ["orphaned", "stale"], "what is suspect has to be named");
+    assert_eq!(chosen(&all), ["orphaned", "stale"], "suspect resources must be named");
     let named = ask(&audit, &["stale", "name-of-suspect", "active", "managed", "unknown", "nothing"]);
     assert_eq!(chosen(&named), ["stale", "suspect"]);
     assert_eq!(named.refusals.len(), 4);
@@ -62,7 +62,7 @@ fn only_what_nobody_needs_may_go() {
 }
 
 #[test]
-fn a_caller_is_not_left_behind() {
+fn refuses_to_leave_a_caller_behind() {
     let verdicts = [
         ("rule", Kind::Rule, Verdict::Stale),
         ("function", Kind::Function, Verdict::Stale),
@@ -70,8 +70,12 @@ fn a_caller_is_not_left_behind() {
     ];
     let edges = [edge("rule", "function", EdgeKind::Target), edge("function", "role", EdgeKind::Role)];
     let audit = with(&verdicts, &edges);
-    assert_eq!(chosen(&ask(&audit, &["rule", "function", "role"])), ["rule", "function", "role"], "callers go first");
-    // Without the rule the function stays, and so does its role.
+    assert_eq!(
+        chosen(&ask(&audit, &["rule", "function", "role"])),
+        ["rule", "function", "role"],
+        "callers are deleted first"
+    );
+    // Without the rule, the function stays, and so does its role.
     let without = ask(&audit, &["function", "role"]);
     assert_eq!(chosen(&without), Vec::<&str>::new());
     assert!(
@@ -84,7 +88,7 @@ fn a_caller_is_not_left_behind() {
 }
 
 #[test]
-fn what_hubspot_calls_stays_until_it_is_turned_off_there() {
+fn refuses_what_an_enabled_hubspot_workflow_calls() {
     let verdicts = [
         ("flow", Kind::HubspotWorkflow, Verdict::Suspect),
         ("url", Kind::Endpoint, Verdict::Stale),
@@ -97,29 +101,29 @@ fn what_hubspot_calls_stays_until_it_is_turned_off_there() {
     audit.inventory.nodes[0].enabled = false;
     let off = ask(&audit, &["function"]);
     assert_eq!(chosen(&off), ["function"]);
-    assert!(off.candidates[0].notes[0].contains("is off and still has its address"), "{off:?}");
+    assert!(off.candidates[0].notes[0].contains("is off but still has its address"), "{off:?}");
     assert!(why(&ask(&audit, &["flow"]))[0].contains("turn it off there"));
 }
 
 #[test]
-fn a_queue_that_feeds_a_function_goes_with_it_only() {
+fn deletes_a_queue_only_with_the_function_that_it_feeds() {
     let verdicts = [
         ("queue", Kind::Queue, Verdict::Stale),
         ("arn:aws:lambda:us-east-1:1:function:f", Kind::Function, Verdict::Stale),
     ];
     let audit = with(&verdicts, &[edge("queue", "arn:aws:lambda:us-east-1:1:function:f:live", EdgeKind::Mapping)]);
-    assert!(why(&ask(&audit, &["queue"]))[0].contains("is fed by it"));
+    assert!(why(&ask(&audit, &["queue"]))[0].contains("it feeds function"));
     assert_eq!(chosen(&ask(&audit, &["queue", "arn:aws:lambda:us-east-1:1:function:f"])).len(), 2);
 }
 
 #[test]
-fn a_name_that_several_have_is_no_name() {
+fn refuses_an_ambiguous_name() {
     let mut audit = with(&[("a", Kind::Role, Verdict::Stale), ("b", Kind::Function, Verdict::Stale)], &[]);
     for node in &mut audit.inventory.nodes {
         "push".clone_into(&mut node.name);
     }
     let refused = ask(&audit, &["push"]);
-    assert!(why(&refused)[0].contains("several have this name; give the id: a or b"), "{refused:?}");
+    assert!(why(&refused)[0].contains("several resources have this name; give the id: a or b"), "{refused:?}");
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -144,9 +148,9 @@ fn calling() -> impl Strategy<Value = EdgeKind> {
 }
 
 proptest! {
-    /// Whatever is asked for, nothing that stays calls or needs what goes, and only what nobody needs goes.
+    /// Whatever is requested, nothing that stays calls or needs what is deleted, and only what nobody needs is deleted.
     #[test]
-    fn nothing_that_stays_needs_what_goes(
+    fn nothing_that_stays_needs_what_is_deleted(
         verdicts in prop::collection::vec(verdict(), 1..12),
         edges in prop::collection::vec((0..12_usize, 0..12_usize, calling()), 0..30),
         asked in prop::collection::vec(0..12_usize, 0..12),

@@ -1,4 +1,4 @@
-//! What can reach something now, read from the lists that show it for all targets at once.
+//! What can reach a resource now, read from lists that cover all targets at once.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{Cx, Target, optional};
 use crate::audit::Kind;
 use deployer_aws::CallError;
 
-/// Schedules, subscriptions, mappings and functions of the account and region, as their lists have them.
+/// All schedules, subscriptions, mappings and functions of the account and region.
 #[derive(Debug, Clone, Default)]
 pub struct Callers {
     schedules: Vec<(String, Value)>,
@@ -17,10 +17,10 @@ pub struct Callers {
 }
 
 impl Callers {
-    /// Reads them.
+    /// Reads the lists.
     ///
     /// # Errors
-    /// A list can't be read: then nothing may be deleted, since it might show a caller.
+    /// A list can't be read. Then nothing may be deleted, since the list might have shown a caller.
     pub async fn read(cx: &Cx<'_>) -> Result<Self, CallError> {
         Ok(Self {
             schedules: schedules(cx).await?,
@@ -30,10 +30,10 @@ impl Callers {
         })
     }
 
-    /// The first of them that reaches or needs `target` and isn't in `chosen`, in words.
+    /// Describes the first resource that reaches or needs `target` and isn't in `chosen`.
     ///
     /// # Errors
-    /// The rules that have it as a target can't be read.
+    /// The rules that target it can't be read.
     pub async fn of(
         &self,
         cx: &Cx<'_>,
@@ -43,12 +43,12 @@ impl Callers {
         let reaches = |arn: &str| arn == target.id || is_qualified(arn, target);
         for (schedule, body) in &self.schedules {
             if !chosen(schedule) && names(body, target) {
-                return Ok(Some(format!("schedule {schedule} has it as its target")));
+                return Ok(Some(format!("schedule {schedule} targets it")));
             }
         }
         for (subscription, topic, endpoint) in &self.subscriptions {
             if reaches(endpoint) && !chosen(topic) {
-                return Ok(Some(format!("topic {topic} sends to it ({subscription})")));
+                return Ok(Some(format!("topic {topic} publishes to it ({subscription})")));
             }
         }
         for mapping in &self.mappings {
@@ -57,10 +57,10 @@ impl Callers {
             let uuid = text(mapping, "UUID").unwrap_or_default();
             match source {
                 Some(source) if reaches(function) && !chosen(source) => {
-                    return Ok(Some(format!("{source} feeds it by event source mapping {uuid}")));
+                    return Ok(Some(format!("{source} feeds it through event source mapping {uuid}")));
                 }
                 Some(source) if source == target.id && !chosen(unqualified(function)) => {
-                    return Ok(Some(format!("{function} is fed by it (event source mapping {uuid})")));
+                    return Ok(Some(format!("it feeds {function} through event source mapping {uuid}")));
                 }
                 _ => {}
             }
@@ -75,7 +75,7 @@ impl Callers {
     }
 }
 
-/// Whether a function's configuration names `target`: its role, its log group, its environment, its dead letters.
+/// Whether a function's configuration refers to `target`: as role, log group, in the environment, for dead letters.
 fn needs(function: &Value, target: &Target) -> bool {
     match target.kind {
         Kind::LogGroup => {
@@ -87,7 +87,7 @@ fn needs(function: &Value, target: &Target) -> bool {
     }
 }
 
-/// Whether a text in `value` has the target's ARN, or for a queue its URL.
+/// Whether a string in `value` contains the target's ARN or, for a queue, its URL.
 fn names(value: &Value, target: &Target) -> bool {
     match value {
         Value::String(text) => {
@@ -114,7 +114,8 @@ fn unqualified(arn: &str) -> &str {
     }
 }
 
-/// Rules are asked for by their target, exactly as it stands there, on every bus.
+/// Looks for rules on every bus. EventBridge finds them only by the exact target ARN, so aliases are asked for
+/// separately.
 async fn rule(cx: &Cx<'_>, target: &Target, chosen: impl Fn(&str) -> bool) -> Result<Option<String>, CallError> {
     if !matches!(
         target.kind,
@@ -140,7 +141,7 @@ async fn rule(cx: &Cx<'_>, target: &Target, chosen: impl Fn(&str) -> bool) -> Re
                 let partition = target.id.split(':').nth(1).unwrap_or("aws");
                 let id = format!("arn:{partition}:events:{}:{}:rule/{path}", scope.region, scope.account);
                 if !chosen(&id) {
-                    return Ok(Some(format!("rule {path} has it as a target")));
+                    return Ok(Some(format!("rule {path} targets it")));
                 }
             }
         }
@@ -173,7 +174,7 @@ async fn schedules(cx: &Cx<'_>) -> Result<Vec<(String, Value)>, CallError> {
     }
 }
 
-/// Subscription, topic, endpoint.
+/// Each subscription with its topic and its endpoint.
 async fn subscriptions(cx: &Cx<'_>) -> Result<Vec<(String, String, String)>, CallError> {
     use deployer_aws::Call as _;
     let (mut all, mut token) = (Vec::new(), None);

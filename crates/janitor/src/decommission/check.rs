@@ -1,5 +1,5 @@
-//! What the candidates are now: whatever was changed, used or reached since the audit is refused, and so is what can't be
-//! read.
+//! Checks the candidates' current state: refuses whatever was changed, used or reached since the audit, and whatever is
+//! unreadable.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,27 +14,27 @@ use super::{Cx, Target, kind_word, usage};
 use crate::audit::{Audit, Kind};
 use deployer_core::naming::TAG_DEPLOYMENT;
 
-/// Resources that are read at one time.
+/// How many resources are read at the same time.
 pub const AT_ONCE: usize = 8;
 
-/// A candidate as it is now.
+/// A candidate in its current state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checked {
-    /// It.
+    /// The candidate.
     pub candidate: Candidate,
-    /// What AWS says of it; `None` where it is gone.
+    /// What AWS returns about it; `None` if it no longer exists.
     pub parts: Option<Parts>,
 }
 
-/// What may go besides.
+/// What may be deleted besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Terms {
-    /// Log groups, whose events are in no archive.
+    /// Log groups, whose events aren't archived.
     pub with_logs: bool,
 }
 
-/// Selects, and reads what was selected. A refusal may leave a caller of another candidate behind, so it goes on until none
-/// is new.
+/// Selects candidates and checks their current state. A refusal may leave a caller of another candidate behind, so it
+/// repeats until there is no new refusal.
 pub async fn check(cx: &Cx<'_>, audit: &Audit, request: &Request, terms: Terms) -> (Vec<Checked>, Vec<Refusal>) {
     let since = audit.inventory.taken_at;
     let mut kept = BTreeSet::new();
@@ -61,8 +61,8 @@ pub async fn check(cx: &Cx<'_>, audit: &Audit, request: &Request, terms: Terms) 
             let why = match known.get(&target.id) {
                 Some(Ok(None)) => None,
                 Some(Ok(Some(parts))) => facts.objection(cx, candidate, parts, since, terms, &chosen).await,
-                Some(Err(why)) => Some(format!("it can't be read: {why}")),
-                None => Some("it can't be read".to_owned()),
+                Some(Err(why)) => Some(format!("could not read it: {why}")),
+                None => Some("could not read it".to_owned()),
             };
             new.extend(why.map(|why| refusal(target, why)));
         }
@@ -79,12 +79,12 @@ pub async fn check(cx: &Cx<'_>, audit: &Audit, request: &Request, terms: Terms) 
     }
 }
 
-/// The refusal of a target.
+/// A refusal of a target.
 pub fn refusal(target: &Target, why: String) -> Refusal {
     Refusal { id: target.id.clone(), what: format!("{} {}", kind_word(target.kind), target.name), why }
 }
 
-/// Reads several at once; an error is in words.
+/// Reads several targets at once. An error is in words.
 pub async fn read_all(cx: &Cx<'_>, targets: &[&Target]) -> Vec<(String, Result<Option<Parts>, String>)> {
     let read = async |target: &Target| {
         let parts = kinds::read(cx, target).await.map_err(|error| error.to_string());
@@ -93,7 +93,7 @@ pub async fn read_all(cx: &Cx<'_>, targets: &[&Target]) -> Vec<(String, Result<O
     stream::iter(targets.iter().copied()).map(read).buffer_unordered(AT_ONCE).collect().await
 }
 
-/// What is asked for all candidates at once.
+/// The facts that are read for all candidates at once.
 #[derive(Debug)]
 pub struct Facts {
     callers: Result<Callers, String>,
@@ -101,24 +101,24 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads callers, and uses since `since`.
+    /// Reads the callers, and the uses since `since`.
     pub async fn read(cx: &Cx<'_>, targets: &[&Target], since: Timestamp) -> Self {
         let (callers, used) = tokio::join!(Callers::read(cx), usage::since(cx, targets, since));
         Self {
-            callers: callers.map_err(|error| format!("what reaches it can't be read: {error}")),
-            used: used.map_err(|error| format!("its use since the audit can't be read: {error}")),
+            callers: callers.map_err(|error| format!("could not read what reaches it: {error}")),
+            used: used.map_err(|error| format!("could not read its use since the audit: {error}")),
         }
     }
 
-    /// How often it was used since then.
+    /// How often it was used.
     ///
     /// # Errors
-    /// It can't be read, in words.
+    /// The count can't be read; the reason in words.
     pub fn used(&self, id: &str) -> Result<u64, String> {
         self.used.as_ref().map(|used| used.get(id).copied().unwrap_or_default()).map_err(Clone::clone)
     }
 
-    /// Who reaches or needs `target` and isn't in `chosen`, in words; what can't be read is one.
+    /// Describes what reaches or needs `target` and isn't in `chosen`. A failure to read that counts as a caller.
     pub async fn caller(&self, cx: &Cx<'_>, target: &Target, chosen: &BTreeSet<&str>) -> Option<String> {
         let callers = match &self.callers {
             Ok(callers) => callers,
@@ -126,7 +126,7 @@ impl Facts {
         };
         match callers.of(cx, target, |id| chosen.contains(id)).await {
             Ok(caller) => caller,
-            Err(error) => Some(format!("what reaches it can't be read: {error}")),
+            Err(error) => Some(format!("could not read what reaches it: {error}")),
         }
     }
 
@@ -145,10 +145,13 @@ impl Facts {
             return Some(format!("deployment {deployment} owns it now"));
         }
         if let Some(changed) = kinds::changed_at(target, parts).filter(|changed| *changed > since) {
-            return Some(format!("it was changed {}, after the audit", changed.strftime("%Y-%m-%d at %H:%M:%S UTC")));
+            return Some(format!(
+                "it was changed on {}, after the audit",
+                changed.strftime("%Y-%m-%d at %H:%M:%S UTC")
+            ));
         }
         if target.kind == Kind::LogGroup && !terms.with_logs {
-            return Some("its log events are in no archive: --with-logs deletes it all the same".to_owned());
+            return Some("its log events aren't archived: pass --with-logs to delete it anyway".to_owned());
         }
         if let Some(why) = kinds::objection(target, parts, candidate.last_used.as_deref(), since) {
             return Some(why);

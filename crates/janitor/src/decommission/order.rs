@@ -1,4 +1,4 @@
-//! In which order things go and come back.
+//! The order in which resources are deleted and restored.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use super::Target;
 use super::parts::Parts;
 use crate::audit::Kind;
 
-/// Kinds in the order in which they are deleted: what calls before what is called, what is needed last. A function's
-/// mappings and URLs go with it, before it; a topic's subscriptions with the topic.
+/// Kinds in the order in which they are deleted: callers before what they call, and last what others need. A function's
+/// mappings and URLs are deleted with it, just before it, and a topic's subscriptions with the topic.
 const DELETION: [Kind; 11] = [
     Kind::Rule,
     Kind::Schedule,
@@ -22,8 +22,8 @@ const DELETION: [Kind; 11] = [
     Kind::Role,
 ];
 
-/// Kinds in the order in which they are restored. APIs come before functions, whose policies name the APIs' new ids;
-/// topics after functions and queues, which their subscriptions name.
+/// Kinds in the order in which they are restored. APIs come before functions, because functions' policies need the
+/// APIs' new ids. Topics come after functions and queues, because subscriptions refer to them.
 const RESTORATION: [Kind; 11] = [
     Kind::Role,
     Kind::Secret,
@@ -38,17 +38,17 @@ const RESTORATION: [Kind; 11] = [
     Kind::Schedule,
 ];
 
-/// Whether there is a way to archive, delete and restore this kind.
+/// Whether this kind can be archived, deleted and restored.
 pub fn is_supported(kind: Kind) -> bool {
     DELETION.contains(&kind)
 }
 
-/// Sorts as things are deleted.
+/// Sorts targets in the order of deletion.
 pub fn deletion(targets: &mut [Target]) {
     targets.sort_by_key(|target| (rank(&DELETION, target.kind), target.name.clone(), target.id.clone()));
 }
 
-/// Sorts as things are restored. A queue comes after the queue that takes its dead letters: SQS asks for that.
+/// Sorts targets in the order of restoration. A queue comes after its dead-letter queue, which SQS requires to exist.
 pub fn restoration(targets: &mut [Target], parts: &BTreeMap<String, Parts>) {
     let redrives = |target: &Target| {
         let attributes = parts.get(&target.id).map(|parts| parts.get("attributes.json"));
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_deleted_can_be_restored() {
+    fn restores_every_kind_that_it_deletes() {
         for kind in DELETION {
             assert!(RESTORATION.contains(&kind), "{kind:?}");
         }

@@ -1,4 +1,4 @@
-//! What is going to be done, before it is done.
+//! The plan: what a decommissioning is going to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,42 +13,42 @@ use super::parts::Parts;
 use super::select::{Candidate, Refusal};
 use super::{Cx, Target, order};
 
-/// What is done with one resource.
+/// What to do with one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "action")]
 pub enum Action {
-    /// Archived, verified, deleted.
+    /// Archive, verify and delete it.
     Delete,
-    /// Archived, verified, disabled until then.
+    /// Archive, verify and disable it.
     Quarantine {
-        /// When it may be deleted.
+        /// When the quarantine ends and it may be deleted.
         until: Timestamp,
     },
-    /// It stayed quiet in quarantine, and is deleted.
+    /// Delete it: it wasn't used in quarantine.
     DeleteQuiet,
-    /// It was called in quarantine, and becomes what it was.
+    /// Put its original state back: it was called in quarantine.
     Release {
-        /// By what that is seen.
+        /// The evidence of the call.
         why: String,
     },
-    /// Its quarantine isn't over.
+    /// Wait: its quarantine isn't over.
     Wait {
-        /// When it may be deleted.
+        /// When the quarantine ends and it may be deleted.
         until: Timestamp,
     },
-    /// An earlier run was interrupted while it did this.
+    /// Resume the step in which an earlier run was interrupted.
     GoOn,
-    /// It isn't there any more.
+    /// Nothing: it no longer exists.
     Gone,
 }
 
 impl Action {
-    /// Whether something is changed in the account.
+    /// Whether it changes something in the account.
     pub fn changes(&self) -> bool {
         !matches!(self, Self::Wait { .. } | Self::Gone)
     }
 
-    /// Whether it is archived first.
+    /// Whether it archives the resource first.
     pub fn archives(&self) -> bool {
         matches!(self, Self::Delete | Self::Quarantine { .. })
     }
@@ -57,36 +57,37 @@ impl Action {
 /// One resource of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
-    /// It.
+    /// The resource.
     pub target: Target,
-    /// What is done.
+    /// What to do with it.
     pub action: Action,
-    /// Why it may be.
+    /// Why that is safe.
     pub evidence: Vec<String>,
-    /// What a person should know first.
+    /// What a person should know before confirming.
     pub notes: Vec<String>,
-    /// What no archive has.
+    /// What isn't archived and is lost.
     pub lost: Vec<String>,
-    /// What AWS says of it.
+    /// What AWS returns about it; `None` if it no longer exists.
     pub parts: Option<Parts>,
 }
 
-/// What is going to be done, in its order.
+/// What to do, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// One a resource.
+    /// One item for each resource.
     pub items: Vec<Item>,
-    /// What was asked for and isn't done.
+    /// What was requested and won't be done.
     pub refusals: Vec<Refusal>,
 }
 
 impl Plan {
-    /// Whether anything is changed.
+    /// Whether anything changes.
     pub fn has_changes(&self) -> bool {
         self.items.iter().any(|item| item.action.changes())
     }
 
-    /// From what was checked. `until` is when a quarantine ends, where there is to be one.
+    /// Builds a plan from the checked candidates. With `until`, they are put in quarantine until then instead of
+    /// deleted.
     pub fn of(checked: Vec<Checked>, refusals: Vec<Refusal>, until: Option<Timestamp>) -> Self {
         let item = |Checked { candidate, parts }: Checked| {
             let Candidate { target, evidence, notes, .. } = candidate;
@@ -101,11 +102,11 @@ impl Plan {
         Self { items: checked.into_iter().map(item).collect(), refusals }
     }
 
-    /// Adds what `archive` has under way: quarantines, and what an earlier run was interrupted in. Those of `self` that
-    /// are among them give way.
+    /// Adds the pending resources of `archive`: those in quarantine, and those with an interrupted step. They replace
+    /// the items of `self` for the same resources.
     ///
-    /// What was called is released. What is due and stayed quiet is deleted, unless something that isn't deleted with it
-    /// reaches it, or it isn't as it was when it was disabled.
+    /// What was called is released. What is due and wasn't used is deleted, unless something that isn't deleted with it
+    /// reaches it, or it was changed after it was disabled.
     pub async fn add_pending(&mut self, cx: &Cx<'_>, archive: &Archive, now: Timestamp) {
         let pending: Vec<(Target, Step)> = archive
             .manifest
@@ -129,7 +130,7 @@ impl Plan {
             let found = match parts.get(&target.id) {
                 Some(Ok(found)) => found.clone(),
                 Some(Err(why)) => {
-                    self.refusals.push(refusal(target, format!("it can't be read: {why}")));
+                    self.refusals.push(refusal(target, format!("could not read it: {why}")));
                     continue;
                 }
                 None => continue,
@@ -157,7 +158,8 @@ impl Plan {
         self.items.sort_by_key(|item| targets.iter().position(|target| *target == item.target));
     }
 
-    /// Those that are due and that nothing else reaches; refusing one may leave another's caller behind.
+    /// Adds the due resources that nothing else reaches. It repeats, since a refusal may leave a caller of another
+    /// behind.
     async fn add_due(&mut self, cx: &Cx<'_>, facts: Option<&Facts>, mut due: Vec<(&Target, Option<Parts>)>) {
         let Some(facts) = facts else { return };
         loop {
@@ -182,7 +184,7 @@ impl Plan {
     }
 }
 
-/// Resources that are archived at one time.
+/// How many resources are archived at the same time.
 pub const ARCHIVED_AT_ONCE: usize = AT_ONCE;
 
 fn item(target: &Target, action: Action, parts: Option<Parts>) -> Item {
@@ -220,7 +222,7 @@ fn judged(target: &Target, parts: &Parts, facts: &Facts, since: Timestamp, finge
     }
     if parts.fingerprint(kinds::volatile(target.kind)) != fingerprint {
         return Judged::Refused(
-            "somebody changed it in quarantine: look at it, and bring it back with `deployer restore`, or delete it yourself"
+            "somebody changed it in quarantine: look at it, then release it with `deployer restore` or delete it yourself"
                 .to_owned(),
         );
     }

@@ -1,7 +1,7 @@
-//! How much something was used since a time, by CloudWatch's own counts.
+//! How much a resource was used since a given time, according to CloudWatch.
 //!
-//! Metrics come minutes late (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html>), so a use in the last
-//! minutes may not be seen: that is what a quarantine is for.
+//! Metrics arrive minutes late (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html>), so uses in the
+//! last few minutes may be missing. The quarantine covers those.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use super::{Cx, Target};
 use crate::audit::Kind;
 use deployer_aws::{Call, CallError};
 
-/// Queries of one `GetMetricData`: its own limit.
+/// The most queries that one `GetMetricData` accepts.
 const BATCH: usize = 500;
 
-/// Uses of each target since `since`, by id, of those that CloudWatch counts.
+/// The number of uses since `since`, by id, of each target that CloudWatch counts.
 ///
 /// # Errors
 /// The counts can't be read.
@@ -33,7 +33,7 @@ pub async fn since(cx: &Cx<'_>, targets: &[&Target], since: Timestamp) -> Result
     Ok(used)
 }
 
-/// What CloudWatch calls the uses of something.
+/// The CloudWatch metric that counts the uses of a resource.
 struct Counter {
     namespace: &'static str,
     metric: &'static str,
@@ -43,11 +43,11 @@ struct Counter {
 
 fn counters(target: &Target) -> Vec<Counter> {
     let (namespace, dimension, metrics): (_, _, &[&str]) = match target.kind {
-        // A throttle is a call that found the function disabled.
+        // A call of a disabled function counts as a throttle.
         Kind::Function => ("AWS/Lambda", "FunctionName", &["Invocations", "Throttles"]),
         Kind::Queue => ("AWS/SQS", "QueueName", &["NumberOfMessagesSent", "NumberOfMessagesReceived"]),
         Kind::Topic => ("AWS/SNS", "TopicName", &["NumberOfMessagesPublished"]),
-        // Answers of 429 are among them.
+        // The count includes requests that got 429.
         Kind::RestApi => ("AWS/ApiGateway", "ApiName", &["Count"]),
         Kind::HttpApi => ("AWS/ApiGateway", "ApiId", &["Count"]),
         Kind::Rule => ("AWS/Events", "RuleName", &["TriggeredRules"]),
@@ -65,7 +65,7 @@ fn counters(target: &Target) -> Vec<Counter> {
 
 async fn batch_since(cx: &Cx<'_>, batch: &[(&Target, Counter)], since: Timestamp) -> Result<Vec<u64>, CallError> {
     let now = Timestamp::now();
-    // Minutes are kept for 15 days, and a day of them is a page.
+    // CloudWatch keeps values by the minute for 15 days, and one day of them is one page.
     let period = if now.duration_since(since) <= SignedDuration::from_hours(24) { 60 } else { 3600 };
     let queries: Vec<MetricDataQuery> = batch
         .iter()
@@ -86,13 +86,13 @@ async fn batch_since(cx: &Cx<'_>, batch: &[(&Target, Counter)], since: Timestamp
     loop {
         let request = cx.aws.cloudwatch.get_metric_data().set_metric_data_queries(Some(queries.clone()));
         let request = request.start_time(DateTime::from_secs(since.as_second())).set_next_token(token);
-        // The end is not included, and what is counted this minute is.
+        // The end is exclusive, and the current minute must be counted.
         let request = request.end_time(DateTime::from_secs(now.as_second() + i64::from(period)));
         let answer = request.send().await.call("cloudwatch:GetMetricData")?;
         for result in answer.metric_data_results() {
             let at = result.id().and_then(|id| id.strip_prefix('m')).and_then(|at| at.parse::<usize>().ok());
             if let Some(sum) = at.and_then(|at| sums.get_mut(at)) {
-                // Half a call is one; so is more than can be counted.
+                // A fraction of a call is rounded up, and the sum saturates.
                 *sum = sum.saturating_add(result.values().iter().sum::<f64>().ceil() as u64);
             }
         }

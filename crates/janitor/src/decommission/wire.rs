@@ -1,5 +1,5 @@
-//! Requests and answers as JSON, through the SDK's own clients: an archive keeps what AWS said, not what a client's types
-//! have a member for.
+//! Requests and responses as JSON, through the SDK's own clients: an archive keeps everything that AWS returned, also
+//! what a client's types have no member for.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,14 +21,14 @@ use serde_json::Value;
 use super::unexpected;
 use deployer_aws::CallError;
 
-/// Lambda keeps 250 MB of unzipped code for a function; a zip isn't longer.
+/// Lambda allows 250 MB of unzipped code for a function, and a zip isn't larger.
 const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
-/// From the first byte asked to the next one.
+/// The longest wait for a connection, and for the next byte.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// Tries of a download.
+/// How often a download is tried.
 const TRIES: u32 = 3;
 
-/// Keeps one answer, and gives the request another body if there is one.
+/// Keeps the body of one response, and replaces the body of the request if there is another one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Raw {
     body: Option<Bytes>,
@@ -36,22 +36,23 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// With `body` in place of what the client would send.
+    /// Sends `body` instead of what the client would send.
     pub(super) fn sending(body: &Value) -> Self {
         Self { body: Some(Bytes::from(body.to_string())), kept: Arc::default() }
     }
 
-    /// The answer. An empty one is an empty object.
+    /// The response. An empty one becomes an empty object.
     pub(super) fn json(&self, operation: &'static str) -> Result<Value, CallError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let body = kept.map(|(body, _)| body).unwrap_or_default();
         if body.is_empty() {
             return Ok(Value::Object(serde_json::Map::new()));
         }
-        serde_json::from_slice(&body).map_err(|error| unexpected(operation, format!("the answer is no JSON: {error}")))
+        serde_json::from_slice(&body)
+            .map_err(|error| unexpected(operation, format!("the response isn't valid JSON: {error}")))
     }
 
-    /// Downloads what an answer pointed at, with the HTTP client that the answer came through.
+    /// Downloads what a response pointed at, with the HTTP client that received the response.
     pub(super) async fn download(&self, operation: &'static str, uri: &str) -> Result<Bytes, CallError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let client = kept.and_then(|(_, components)| Some((components.http_client()?, components)));
@@ -62,13 +63,14 @@ impl Raw {
         let mut tried = 0;
         loop {
             let request = HttpRequest::get(uri);
-            let request = request.map_err(|error| unexpected(operation, format!("the code's address: {error}")))?;
+            let request =
+                request.map_err(|error| unexpected(operation, format!("the code's URL is invalid: {error}")))?;
             match fetch(&connector, request).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(why) => {
                     tried += 1;
                     if tried == TRIES {
-                        return Err(unexpected(operation, format!("the code can't be downloaded: {why}")));
+                        return Err(unexpected(operation, format!("could not download the code: {why}")));
                     }
                 }
             }
@@ -76,12 +78,12 @@ impl Raw {
     }
 }
 
-/// Errors don't have the address: it is signed, so that whoever has it can read the code.
+/// The errors don't contain the URL: it is signed, so whoever has it can read the code.
 async fn fetch(connector: &impl HttpConnector, request: HttpRequest) -> Result<Bytes, String> {
-    let response = connector.call(request).await.map_err(|_| "no answer".to_owned())?;
+    let response = connector.call(request).await.map_err(|_| "no response".to_owned())?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), MAX_DOWNLOAD).collect().await;
-    let bytes = body.map_err(|_| "the answer broke off, or is too long".to_owned())?.to_bytes();
+    let bytes = body.map_err(|_| "the response was cut off or is too long".to_owned())?.to_bytes();
     if status == 200 { Ok(bytes) } else { Err(format!("HTTP status {status}")) }
 }
 
@@ -116,9 +118,9 @@ impl Intercept for Raw {
     }
 }
 
-/// Sends a request and gives the answer as JSON: `answer!("lambda:GetPolicy", lambda.get_policy().function_name(name))`.
-/// With a third argument that is the body in place of what the builder would send; what stands in the path is the
-/// builder's.
+/// Sends a request and returns the response as JSON: `answer!("lambda:GetPolicy",
+/// lambda.get_policy().function_name(name))`. A third argument replaces the body that the builder would send; the path
+/// still comes from the builder.
 macro_rules! answer {
     ($operation:expr, $request:expr) => {
         $crate::decommission::wire::answer!(@ $operation, $request, $crate::decommission::wire::Raw::default())
@@ -134,19 +136,19 @@ macro_rules! answer {
 }
 pub(super) use answer;
 
-/// The members of `value` that are in `names` and aren't null: what a request takes of an answer.
+/// The members of `value` that are in `names` and aren't null: the part of a response that a request accepts.
 pub(super) fn members(value: &Value, names: &[&str]) -> Value {
     let members = value.as_object().into_iter().flatten();
     let taken = members.filter(|(name, value)| names.contains(&name.as_str()) && !value.is_null());
     Value::Object(taken.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
-/// A member that is a text.
+/// A member that is a string and isn't empty.
 pub(super) fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
     value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// A member that is a list; none is an empty one.
+/// A member that is a list, or an empty list if there is none.
 pub(super) fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use super::super::arn::Arn;
 use super::super::{Edge, EdgeKind, Inventory, Kind, Node};
 use super::blind::Blind;
 
-/// See the module.
+/// The nodes and edges of an inventory, indexed.
 pub(super) struct Graph<'a> {
     pub(super) inventory: &'a Inventory,
     nodes: BTreeMap<&'a str, &'a Node>,
@@ -16,7 +16,7 @@ pub(super) struct Graph<'a> {
 }
 
 impl EdgeKind {
-    /// Whether `to` is needed as long as `from` is: all but what only lets or only looks on.
+    /// Whether `to` is needed as long as `from` is. A permission only allows a call, and a watch only observes.
     pub(super) fn needs(self) -> bool {
         !matches!(self, Self::Permission | Self::Watch)
     }
@@ -24,7 +24,7 @@ impl EdgeKind {
 
 impl<'a> Graph<'a> {
     pub(super) fn new(inventory: &'a Inventory) -> Self {
-        // So that nothing depends on the order in which things were read.
+        // Sorted, so that nothing depends on the order in which things were read.
         let edges: BTreeSet<&Edge> = inventory.edges.iter().collect();
         let (mut incoming, mut outgoing) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
         for edge in edges {
@@ -51,8 +51,8 @@ impl<'a> Graph<'a> {
         self.outgoing.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// All that is reached from `starts` by enabled edges that `follow` takes, each with the edge by which it was reached
-    /// first. Shortest ways first; starts aren't among them.
+    /// Everything that can be reached from `starts` over enabled edges that `follow` accepts, each with the last edge
+    /// of a shortest path to it. The starts themselves aren't included.
     pub(super) fn reached(
         &self,
         starts: impl IntoIterator<Item = &'a str>,
@@ -72,18 +72,18 @@ impl<'a> Graph<'a> {
         reached
     }
 
-    /// Whether it is certain that there is nothing with this id: it would be of a kind that was listed in full, in this
-    /// account and region.
+    /// Whether nothing with this id exists for certain: its kind was listed completely, in this account and region.
     pub(super) fn is_missing(&self, id: &str) -> bool {
         self.kinds_of_absent(id).is_some_and(|kinds| kinds.iter().all(|kind| self.listed(*kind)))
     }
 
-    /// Whether there may be something with this id that wasn't seen because its kind couldn't be listed.
+    /// Whether something with this id may exist, because its kind couldn't be listed.
     pub(super) fn is_unseen(&self, id: &str) -> bool {
         self.kinds_of_absent(id).is_some_and(|kinds| !kinds.iter().all(|kind| self.listed(*kind)))
     }
 
-    /// The kinds of which something with this id would be; none if it is a node, or wouldn't be one if it were there.
+    /// The kinds that something with this id could have. `None` if it is a node, or if it wouldn't be a node even if it
+    /// existed.
     fn kinds_of_absent(&self, id: &str) -> Option<Vec<Kind>> {
         if self.nodes.contains_key(id) {
             return None;
@@ -97,12 +97,12 @@ impl<'a> Graph<'a> {
         let arn = Arn::parse(id)?;
         let here = arn.region == self.inventory.region
             && (arn.account == self.inventory.account || arn.service == "apigateway" && arn.account.is_empty());
-        // Of roles and log groups not all are nodes.
+        // Not all roles and log groups are nodes.
         let kind = arn.kind().filter(|kind| here && !matches!(kind, Kind::Role | Kind::LogGroup))?;
         Some(vec![kind])
     }
 
-    /// Whether all of a kind were listed.
+    /// Whether a kind was listed completely.
     pub(super) fn listed(&self, kind: Kind) -> bool {
         let calls: &[&str] = match kind {
             Kind::Function => &["lambda:ListFunctions"],

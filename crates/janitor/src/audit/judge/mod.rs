@@ -1,31 +1,34 @@
-//! From what was read to a verdict for each node, with evidence. Pure: no clock, no client.
+//! Derives a verdict for each node from the inventory, with evidence. Pure: no clock, no client.
 //!
 //! # The rules, in order
 //!
-//! 1. **Managed**: a deployment of `deployer` owns it, by its tags or its mark. Nothing else is said of it.
-//! 2. HubSpot's workflows and webhooks: see [`suspect`]. An endpoint elsewhere is **unknown**.
-//! 3. **Active** is what stirs by itself:
+//! 1. **Managed**: a deployment of `deployer` owns it, according to its tags or its mark. No other rule applies to it.
+//! 2. HubSpot's workflows and webhooks: see [`suspect`]. An external endpoint is **unknown**.
+//! 3. **Active** is what shows activity of its own:
 //!    - it was used in the window;
-//!    - a queue in which messages wait;
-//!    - a schedule, a rule with one, a workflow or a webhook that is enabled: it acts by itself;
-//!    - what an AWS service made for itself (`managed_by`, `owned_by`);
-//!    - what was changed within the window: a function that was deployed three days ago has had no time to be used, and
-//!      a count of 0 says nothing. `--days 7` asks for less.
+//!    - it is a queue with waiting messages;
+//!    - it is an enabled schedule, rule with a schedule, workflow or webhook: it acts on its own;
+//!    - an AWS service created it for its own use (`managed_by`, `owned_by`);
+//!    - it was changed within the window: a function that was deployed three days ago has had no time to be used, so a
+//!      count of 0 means nothing. `--days 7` shortens the window.
 //!
-//!    And what is managed or stirs, needs: all that is reached from there by enabled edges. A permission is no such edge (it
-//!    lets, and may be left over), nor is an alarm's watch.
-//! 4. Of the rest nobody seems to have need. It is
-//!    - **orphaned** if nothing reaches it: no trigger, URL, policy, environment or, for a rule, a schedule or an API,
-//!      if it leads nowhere. What reaches it and certainly isn't there any more doesn't count;
-//!    - **stale** otherwise: a function whose only rule is disabled, a role of a function that is stale.
-//! 5. But it is **unknown** if anything wasn't read that could say otherwise ([`blind`]), or if what is unknown needs it.
-//! 6. A rule or schedule all of whose targets are gone is **stale** however often it fires, and **orphaned** if it never had
-//!    one: it does nothing.
+//!    Active, too, is everything that enabled edges reach from what is managed or has such activity. A permission is no
+//!    such edge (it only allows a call, and may be left over), nor is an alarm's watch.
+//! 4. Apparently nobody needs the rest. It is
+//!    - **orphaned** if nothing reaches it (no trigger, URL, policy or environment), or if a rule, a schedule or an API
+//!      leads nowhere. A source that certainly no longer exists doesn't count;
+//!    - **stale** otherwise: a function whose only rule is disabled, a role of a stale function.
+//! 5. But it is **unknown** if something unreadable could change the verdict ([`blind`]), or if something unknown needs
+//!    it.
+//! 6. A rule or schedule whose targets are all gone does nothing: it is **stale** however often it fires, and
+//!    **orphaned** if it has no targets.
 //!
-//!    A function that CloudFront may run at its edges is **unknown** at best: that is counted in other regions.
-//! 7. An alarm is as what it watches; **orphaned** if that is gone.
+//!    A function that CloudFront may run at its edge locations is at best **unknown**: those runs are counted in other
+//!    regions.
+//! 7. An alarm has the verdict of what it watches, and is **orphaned** if that is gone.
 //!
-//! So an additional [`super::Unread`] makes nothing stale or orphaned, and what something used points at is neither.
+//! So an additional [`super::Unread`] never makes anything stale or orphaned, and nothing is stale or orphaned that
+//! something used points at.
 
 mod blind;
 mod graph;
@@ -39,7 +42,7 @@ use jiff::SignedDuration;
 use super::{Edge, EdgeKind, Finding, Inventory, Kind, Node, Usage, Verdict};
 use graph::Graph;
 
-/// A verdict for each node, in the nodes' order. See the module for the rules.
+/// Returns a verdict for each node, in the order of the nodes. The module's documentation has the rules.
 pub fn judge(inventory: &Inventory) -> Vec<Finding> {
     let graph = Graph::new(inventory);
     let mut verdicts = own_verdicts(&graph);
@@ -75,7 +78,7 @@ pub fn judge(inventory: &Inventory) -> Vec<Finding> {
 
 type Verdicts<'a> = BTreeMap<&'a str, (Verdict, Vec<String>)>;
 
-/// Of what its own properties decide: rules 1, 2, 6 and the first half of 3.
+/// The verdicts of nodes whose own properties decide: rules 1, 2, 6 and the first half of 3.
 fn own_verdicts<'a>(graph: &Graph<'a>) -> Verdicts<'a> {
     let mut verdicts = Verdicts::new();
     for node in graph.nodes() {
@@ -85,7 +88,7 @@ fn own_verdicts<'a>(graph: &Graph<'a>) -> Verdicts<'a> {
         } else if matches!(node.kind, Kind::HubspotWorkflow | Kind::HubspotWebhook) {
             suspect::judge(graph, node)
         } else if node.kind == Kind::Endpoint {
-            (Verdict::Unknown, vec!["it isn't read here: what it does can't be seen".to_owned()])
+            (Verdict::Unknown, vec!["it is outside of what is read here: what it does is unknown".to_owned()])
         } else if let Some(verdict) = fires_at_nothing(graph, node) {
             verdict
         } else if let Some(evidence) = stirs(graph.inventory, node).filter(|_| node.kind != Kind::Alarm) {
@@ -98,7 +101,7 @@ fn own_verdicts<'a>(graph: &Graph<'a>) -> Verdicts<'a> {
     verdicts
 }
 
-/// Why a node is in use by itself.
+/// The activity of its own that makes a node active, in words.
 fn stirs(inventory: &Inventory, node: &Node) -> Option<String> {
     if let Some(deployment) = &node.deployment {
         let venue = node.venue.as_ref().map(|venue| format!(", venue {venue}")).unwrap_or_default();
@@ -109,30 +112,30 @@ fn stirs(inventory: &Inventory, node: &Node) -> Option<String> {
     }
     let number = |key: &str| node.attributes.get(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
     if node.kind == Kind::Queue && number("messages") > 0 {
-        return Some(format!("{} messages wait in it", number("messages")));
+        return Some(format!("{} messages are waiting in it", number("messages")));
     }
     if let Some(service) = node.attributes.get("managed_by").or_else(|| node.attributes.get("owned_by")) {
-        return Some(format!("{service} made it for itself"));
+        return Some(format!("{service} created it for its own use"));
     }
     let by_itself = matches!(node.kind, Kind::Schedule | Kind::HubspotWorkflow | Kind::HubspotWebhook)
         || node.kind == Kind::Rule && node.attributes.contains_key("schedule");
     if by_itself && node.enabled {
-        return Some("it is enabled, and acts by itself".to_owned());
+        return Some("it is enabled and acts on its own".to_owned());
     }
     let window = SignedDuration::from_hours(24 * i64::from(inventory.days));
     let recent = node.kind != Kind::Alarm && node.changed_at.is_some_and(|at| at > inventory.taken_at - window);
     let days = inventory.days;
-    recent.then(|| format!("{}, less than {days} days ago: too new for a conclusion", words::changed(node)))
+    recent.then(|| format!("{}, less than {days} days ago: too new to judge", words::changed(node)))
 }
 
-/// Rule 6, of rules and schedules.
+/// Rule 6, for rules and schedules.
 fn fires_at_nothing(graph: &Graph<'_>, node: &Node) -> Option<(Verdict, Vec<String>)> {
     if !matches!(node.kind, Kind::Rule | Kind::Schedule) || node.attributes.contains_key("managed_by") {
         return None;
     }
     let targets: Vec<&&Edge> = graph.from(&node.id).iter().filter(|edge| edge.kind.calls()).collect();
     let nothing = targets.iter().all(|edge| graph.is_missing(&edge.to));
-    // Nothing is concluded of a target that may be in what wasn't read.
+    // A target may be among what couldn't be read: then there is no conclusion.
     if !nothing || !graph.blind.hides(graph, node).is_empty() {
         return None;
     }
@@ -150,11 +153,11 @@ fn gone_target(graph: &Graph<'_>, edge: &Edge) -> String {
 
 fn needed(graph: &Graph<'_>, edge: &Edge) -> String {
     let from = graph.node(&edge.from).and_then(|node| stirs(graph.inventory, node));
-    let why = if from.is_some() { "which is in use" } else { "which is needed by what is in use" };
-    format!("{}, {why}", words::reaches(graph, edge))
+    let why = if from.is_some() { "is in use" } else { "is needed by something in use" };
+    format!("{} and {why}", words::reaches(graph, edge))
 }
 
-/// Rules 4 and 5, of what nothing in use needs.
+/// Rules 4 and 5, for what nothing in use needs.
 fn unneeded(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
     let (reached, mut evidence) = match node.kind {
         Kind::Rule | Kind::Schedule | Kind::RestApi | Kind::HttpApi => leads(graph, node),
@@ -167,13 +170,14 @@ fn unneeded(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
     evidence.extend(words::usage(graph.inventory, node));
     evidence.push(words::changed(node));
     let unread = graph.blind.hides(graph, node).into_iter();
-    let mut unread: Vec<String> = unread.map(|what| format!("not read, and could say otherwise: {what}")).collect();
+    let mut unread: Vec<String> =
+        unread.map(|what| format!("unreadable, and could change the verdict: {what}")).collect();
     let ends = graph.to(&node.id).iter().map(|edge| &edge.from).chain(graph.from(&node.id).iter().map(|edge| &edge.to));
     let unseen = ends.filter(|id| graph.is_unseen(id));
-    unread.extend(unseen.map(|id| format!("not read, and bound up with it: {}", words::name(graph, id))));
+    unread.extend(unseen.map(|id| format!("unreadable, and connected with it: {}", words::name(graph, id))));
     let roles = graph.from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Role);
     if roles.filter_map(|edge| graph.node(&edge.to)).any(|role| role.attributes.contains_key("edge")) {
-        unread.push("CloudFront may run it at its edges, and counts that in the regions there".to_owned());
+        unread.push("CloudFront may run it at its edge locations, and counts those runs in other regions".to_owned());
     }
     if unread.is_empty() && node.usage != Usage::Unread {
         return (if reached { Verdict::Stale } else { Verdict::Orphaned }, evidence);
@@ -183,7 +187,7 @@ fn unneeded(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
     (Verdict::Unknown, reasons)
 }
 
-/// Whether something reaches the node, and what there is to say of all that does or did.
+/// Whether something reaches the node, with evidence for each edge.
 fn reached(graph: &Graph<'_>, node: &Node) -> (bool, Vec<String>) {
     let edges = graph.to(&node.id).iter().filter(|edge| edge.kind != EdgeKind::Watch);
     let (gone, there): (Vec<&Edge>, Vec<&Edge>) = edges.copied().partition(|edge| graph.is_missing(&edge.from));
@@ -192,23 +196,23 @@ fn reached(graph: &Graph<'_>, node: &Node) -> (bool, Vec<String>) {
         evidence.push(nothing_reaches(node.kind).to_owned());
     }
     evidence.extend(words::some(there.iter().map(|edge| idle(graph, edge)).collect()));
-    let gone = gone.iter().map(|edge| format!("{}, which doesn't exist any more", words::reaches(graph, edge)));
+    let gone = gone.iter().map(|edge| format!("{}, which no longer exists", words::reaches(graph, edge)));
     evidence.extend(words::some(gone.collect()));
     let polled = graph.from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Mapping);
     evidence.extend(words::some(polled.map(|edge| words::polls(graph, edge)).collect()));
     (!there.is_empty(), evidence)
 }
 
-/// What reaches a node and yet doesn't use it.
+/// Describes an edge that reaches a node although nothing uses it.
 fn idle(graph: &Graph<'_>, edge: &Edge) -> String {
     let reaches = words::reaches(graph, edge);
     let from = graph.node(&edge.from);
     let calls = || graph.from(&edge.from).iter().any(|other| other.to == edge.to && other.kind.calls());
     match (edge.kind, from) {
-        (EdgeKind::Permission, Some(_)) if !calls() => format!("{reaches}, which doesn't"),
+        (EdgeKind::Permission, Some(_)) if !calls() => format!("{reaches}, which it does not do"),
         (EdgeKind::Permission, _) => reaches,
-        (_, Some(from)) if !from.enabled => format!("{reaches}, and is disabled"),
-        (_, Some(_)) if edge.enabled => format!("{reaches}, and isn't used itself"),
+        (_, Some(from)) if !from.enabled => format!("{reaches} but is disabled"),
+        (_, Some(_)) if edge.enabled => format!("{reaches} but is not used itself"),
         _ => reaches,
     }
 }
@@ -220,13 +224,13 @@ fn nothing_reaches(kind: Kind) -> &'static str {
         Kind::Topic => "nothing that was read publishes to it or names it",
         Kind::StateMachine => "nothing that was read starts it or names it",
         Kind::Secret => "no function's environment and no role's policy names it",
-        Kind::Role => "no function of this region runs as it",
+        Kind::Role => "no function in this region runs as it",
         Kind::LogGroup => "no function writes to it",
         _ => "nothing reaches it",
     }
 }
 
-/// Whether a trigger leads somewhere, and where.
+/// Whether a trigger leads somewhere, with evidence for each target.
 fn leads(graph: &Graph<'_>, node: &Node) -> (bool, Vec<String>) {
     let targets: Vec<&&Edge> = graph.from(&node.id).iter().filter(|edge| edge.kind.calls()).collect();
     let (gone, there): (Vec<&&&Edge>, Vec<&&&Edge>) = targets.iter().partition(|edge| graph.is_missing(&edge.to));
@@ -253,7 +257,7 @@ fn spread_unknown<'a>(graph: &Graph<'a>, verdicts: &mut Verdicts<'a>) {
             && matches!(verdict, Verdict::Stale | Verdict::Orphaned)
         {
             *verdict = Verdict::Unknown;
-            evidence.insert(0, format!("{}, of which it isn't known whether it is used", words::reaches(graph, edge)));
+            evidence.insert(0, format!("{}, and whether that is in use is unknown", words::reaches(graph, edge)));
         }
     }
 }
@@ -267,19 +271,17 @@ fn alarm(graph: &Graph<'_>, node: &Node, verdicts: &Verdicts<'_>) -> (Verdict, V
             Some((verdict @ (Verdict::Stale | Verdict::Orphaned), _)) => {
                 (Verdict::Stale, format!("it watches {name}, which is {}", verdict.word()))
             }
-            Some((Verdict::Unknown, _)) => {
-                (Verdict::Unknown, format!("it watches {name}, of which too little is known"))
-            }
+            Some((Verdict::Unknown, _)) => (Verdict::Unknown, format!("it watches {name}, which is unknown")),
             Some(_) => (Verdict::Active, format!("it watches {name}")),
             None if graph.is_missing(&edge.to) => {
                 (Verdict::Orphaned, format!("it watches {name}, which doesn't exist"))
             }
-            None => (Verdict::Unknown, format!("it watches {name}, which wasn't read")),
+            None => (Verdict::Unknown, format!("it watches {name}, which was not read")),
         }
     });
     let found: Vec<(Verdict, String)> = found.collect();
     if found.is_empty() {
-        return (Verdict::Unknown, vec!["what it watches isn't read".to_owned()]);
+        return (Verdict::Unknown, vec!["what it watches was not read".to_owned()]);
     }
     let any = |wanted| found.iter().any(|(verdict, _)| *verdict == wanted);
     let verdict = [Verdict::Active, Verdict::Unknown, Verdict::Stale].into_iter().find(|verdict| any(*verdict));
@@ -287,7 +289,7 @@ fn alarm(graph: &Graph<'_>, node: &Node, verdicts: &Verdicts<'_>) -> (Verdict, V
     let hidden = graph.blind.hides(graph, node);
     match (verdict.unwrap_or(Verdict::Orphaned), hidden.first()) {
         (Verdict::Stale | Verdict::Orphaned, Some(what)) => {
-            evidence.insert(0, format!("not read, and could say otherwise: {what}"));
+            evidence.insert(0, format!("unreadable, and could change the verdict: {what}"));
             (Verdict::Unknown, evidence)
         }
         (verdict, _) => (verdict, evidence),

@@ -1,14 +1,15 @@
-//! HubSpot's workflows and webhooks: where their URLs lead, and whether that is where they belong.
+//! Judges HubSpot's workflows and webhooks: where their URLs lead, and whether that is right.
 //!
-//! One that is enabled is [`Verdict::Suspect`] if
+//! An enabled one is [`Verdict::Suspect`] if
 //!
-//! 1. its URL leads to an API, a function URL, a stage, a route or a function that isn't there;
-//! 2. its URL is no API, function URL or custom domain of this account and region (another region isn't read, so that
-//!    nothing is said of it);
-//! 3. it is about one venue, and a function that it leads to serves another. It is about the venue whose flag property it
-//!    uses or, where it uses none, whose name it has. A function serves the venues that its tags and its environment name.
+//! 1. its URL leads to an API, a function URL, a stage, a route or a function that doesn't exist;
+//! 2. its URL isn't an API, a function URL or a custom domain of this account and region (other regions aren't read, so
+//!    there is no conclusion about them);
+//! 3. it is about one venue, but a function that it leads to serves another. It is about the venue whose flag property
+//!    it uses or, if it uses none, whose name is in its title. A function serves the venues that its tags and its
+//!    environment name.
 //!
-//! Where the URL leads couldn't be read in full: [`Verdict::Unknown`].
+//! It is [`Verdict::Unknown`] if it couldn't be read completely where the URL leads.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use super::super::{Edge, EdgeKind, Kind, Node, Verdict};
 use super::graph::Graph;
 use super::words;
 
-/// What was found of one webhook's URL.
+/// What was found about the URL of a webhook.
 enum Found {
     Wrong(String),
     Unseen(String),
@@ -40,7 +41,7 @@ pub(super) fn judge(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
         return (Verdict::Stale, evidence);
     }
     if wrong.is_empty() && unseen.is_empty() && right.is_empty() {
-        unseen.push("where it leads wasn't read".to_owned());
+        unseen.push("where it leads was not read".to_owned());
     }
     let verdict = match (wrong.is_empty(), unseen.is_empty()) {
         (false, _) => Verdict::Suspect,
@@ -52,7 +53,7 @@ pub(super) fn judge(graph: &Graph<'_>, node: &Node) -> (Verdict, Vec<String>) {
 
 fn follow(graph: &Graph<'_>, node: &Node, edge: &Edge) -> Vec<Found> {
     let Some(target) = graph.node(&edge.to) else {
-        return vec![Found::Unseen(format!("it calls {}, which wasn't read", words::name(graph, &edge.to)))];
+        return vec![Found::Unseen(format!("it calls {}, which was not read", words::name(graph, &edge.to)))];
     };
     match target.kind {
         Kind::Endpoint => vec![elsewhere(graph, target)],
@@ -67,20 +68,20 @@ fn elsewhere(graph: &Graph<'_>, endpoint: &Node) -> Found {
     let reason = endpoint.attributes.get("reason").map(String::as_str).unwrap_or_default();
     let (unread, wrong): (&[&str], String) = match reason {
         "no_such_api" => {
-            (&["apigateway:GetRestApis", "apigateway:GetApis"], format!("it calls {url}, and {here} has no such API"))
+            (&["apigateway:GetRestApis", "apigateway:GetApis"], format!("it calls {url}, but {here} has no such API"))
         }
         "no_such_url" => (
             &["lambda:ListFunctions", "lambda:ListFunctionUrlConfigs"],
-            format!("it calls {url}, and {here} has no such function URL"),
+            format!("it calls {url}, but {here} has no such function URL"),
         ),
         "other_region" => {
-            return Found::Unseen(format!("it calls {url}, in a region that isn't read"));
+            return Found::Unseen(format!("it calls {url}, in a region that was not read"));
         }
         "no_such_path" => (
             &["apigateway:GetBasePathMappings", "apigateway:GetApiMappings"],
-            format!("it calls {url}, and that domain has nothing under this path"),
+            format!("it calls {url}, but that domain has nothing at this path"),
         ),
-        "no_address" => (&[], "what it calls is no web address".to_owned()),
+        "no_address" => (&[], "what it calls is not a web address".to_owned()),
         _ => (
             &[
                 "apigateway:GetDomainNames",
@@ -88,11 +89,11 @@ fn elsewhere(graph: &Graph<'_>, endpoint: &Node) -> Found {
                 "apigateway:GetApis",
                 "apigateway:GetRestApis",
             ],
-            format!("it calls {url}, which is no API, function URL or custom domain of {here}"),
+            format!("it calls {url}, which is not an API, function URL or custom domain of {here}"),
         ),
     };
     if unread.iter().any(|call| graph.blind.failed(call)) {
-        return Found::Unseen(format!("it calls {url}: whether that is in {here} couldn't be read"));
+        return Found::Unseen(format!("it calls {url}, but whether {here} has that could not be read"));
     }
     Found::Wrong(wrong)
 }
@@ -103,7 +104,7 @@ fn api(graph: &Graph<'_>, node: &Node, target: &Node, edge: &Edge) -> Vec<Found>
     let name = words::name(graph, &target.id);
     let unread = ["apigateway:GetResources", "apigateway:GetRoutes", "apigateway:GetIntegrations"];
     if unread.iter().any(|call| graph.blind.failed_of(&target.id, call)) {
-        return vec![Found::Unseen(format!("it calls {name}, whose routes couldn't be read"))];
+        return vec![Found::Unseen(format!("it calls {name}, whose routes could not be read"))];
     }
     if node.enabled && !edge.enabled {
         return vec![Found::Wrong(format!("it calls {called} of {name}, which has no such stage"))];
@@ -126,7 +127,7 @@ fn api(graph: &Graph<'_>, node: &Node, target: &Node, edge: &Edge) -> Vec<Found>
     found
 }
 
-/// Whose destinations the functions behind `starts` feed.
+/// Compares the venues that the functions behind `starts` serve with the webhook's own venue.
 fn venues(graph: &Graph<'_>, node: &Node, target: &Node, starts: &[&str]) -> Vec<Found> {
     let passes_on = |edge: &Edge| edge.kind.calls() || edge.kind == EdgeKind::Environment;
     let starts: Vec<&str> = starts.iter().filter_map(|id| graph.node(id)).map(|node| node.id.as_str()).collect();
@@ -145,7 +146,7 @@ fn venues(graph: &Graph<'_>, node: &Node, target: &Node, starts: &[&str]) -> Vec
             let way = if function.id == target.id { String::new() } else { format!("through {through} ") };
             let others = others.join(" and ");
             found.push(Found::Wrong(format!(
-                "it is about {own}, and leads {way}to function {}, which serves {others}",
+                "it is about {own} but leads {way}to function {}, which serves {others}",
                 function.name
             )));
         }
@@ -159,7 +160,7 @@ fn venues(graph: &Graph<'_>, node: &Node, target: &Node, starts: &[&str]) -> Vec
     found
 }
 
-/// The venues that a function's tags and environment name.
+/// The venues that a function's tags and its environment name.
 fn served(function: &Node) -> BTreeSet<String> {
     let named = function.attributes.get("venues").into_iter().flat_map(|venues| venues.split(", "));
     named.map(ToOwned::to_owned).chain(function.venue.clone()).collect()

@@ -3,10 +3,10 @@
 use super::super::{Edge, EdgeKind, Inventory, Kind, Node, Usage, arn};
 use super::graph::Graph;
 
-/// So many of a kind of evidence are named, and the rest counted.
+/// How many sentences or names of one kind are listed before the rest is counted.
 const NAMED: usize = 4;
 
-/// `rule sync-a`; of what isn't a node, what its id says.
+/// `rule sync-a`; if it isn't a node, whatever its id shows.
 pub(super) fn name(graph: &Graph<'_>, id: &str) -> String {
     if let Some(node) = graph.node(id) {
         return format!("{} {}", node.kind.words(), node.name);
@@ -37,8 +37,8 @@ pub(super) fn usage(inventory: &Inventory, node: &Node) -> Option<String> {
             None => "never read, as far as Secrets Manager knows".to_owned(),
         }),
         (Usage::Counted { count: 0, .. }, Kind::Role) => Some(match node.attributes.get("last_used") {
-            Some(day) => format!("last used {day}, in whatever region"),
-            None => "not used in any region in the 400 days that IAM remembers".to_owned(),
+            Some(day) => format!("last used {day}, in any region"),
+            None => "not used in any region in the 400 days that IAM tracks".to_owned(),
         }),
         (Usage::Counted { last: Some(day), .. }, Kind::Secret) => Some(format!("read on {day}")),
         (Usage::Counted { last: Some(day), .. }, Kind::Role) => Some(format!("used on {day}")),
@@ -46,20 +46,20 @@ pub(super) fn usage(inventory: &Inventory, node: &Node) -> Option<String> {
             let last = last.as_ref().map(|day| format!(", the last on {day}")).unwrap_or_default();
             Some(format!("{count} {what} in {} days{last}", inventory.days))
         }
-        (Usage::Unread, _) => Some("how much it was used couldn't be read".to_owned()),
+        (Usage::Unread, _) => Some("its use could not be read".to_owned()),
         (Usage::NotCounted, _) => None,
     }
 }
 
-/// `last changed 2024-03-02`. Of rules and topics AWS doesn't say it.
+/// `last changed 2024-03-02`. AWS doesn't return a time for rules and topics.
 pub(super) fn changed(node: &Node) -> String {
     let word = match node.kind {
-        Kind::Role | Kind::LogGroup | Kind::StateMachine => "made",
+        Kind::Role | Kind::LogGroup | Kind::StateMachine => "created",
         _ => "last changed",
     };
     match node.changed_at {
         Some(at) => format!("{word} {}", at.strftime("%Y-%m-%d")),
-        None => "since when it is there isn't known".to_owned(),
+        None => "its age is unknown".to_owned(),
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) fn reaches(graph: &Graph<'_>, edge: &Edge) -> String {
     let does = match edge.kind {
         EdgeKind::Mapping => return format!("{from} feeds it{note}"),
         EdgeKind::FunctionUrl => return format!("its URL {} calls it{note}", edge.from),
-        EdgeKind::DeadLetter => "sends it what failed",
+        EdgeKind::DeadLetter => "sends failed messages to it",
         EdgeKind::Environment if edge.note.as_deref() == Some("its policy names it") => {
             return format!("the policy of {from} names it");
         }
@@ -85,18 +85,18 @@ pub(super) fn reaches(graph: &Graph<'_>, edge: &Edge) -> String {
     format!("{from} {does}{note}")
 }
 
-/// Who takes from a queue: `function push polls it (disabled)`.
+/// Describes who polls a queue: `function push polls it (disabled)`.
 pub(super) fn polls(graph: &Graph<'_>, edge: &Edge) -> String {
     let note = edge.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
     format!("{} polls it{note}", name(graph, &edge.to))
 }
 
-/// The first of `sentences`, and how many more there are.
+/// The first few of `sentences`, and how many more there are.
 pub(super) fn some(sentences: Vec<String>) -> Vec<String> {
     let more = sentences.len().saturating_sub(NAMED);
     let mut some: Vec<String> = sentences.into_iter().take(NAMED).collect();
     if more > 0 {
-        some.push(format!("and {more} more of the like"));
+        some.push(format!("and {more} more like these"));
     }
     some
 }

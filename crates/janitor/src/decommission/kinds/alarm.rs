@@ -1,4 +1,4 @@
-//! CloudWatch's metric alarms. They are only listed in the query protocol, so their members are named here.
+//! CloudWatch's metric alarms. They are only available in the query protocol (XML), so their members are listed here.
 
 use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, StandardUnit, Statistic, Tag,
@@ -88,7 +88,7 @@ fn query(query: &MetricDataQuery) -> Value {
 pub(super) fn objection(parts: &Parts) -> Option<String> {
     let alarm = parts.get("alarm.json");
     let metric = !alarm["MetricName"].is_null() || !list(alarm, "Metrics").is_empty();
-    (!metric).then(|| "it is an alarm on a query, which isn't archived: delete it yourself".to_owned())
+    (!metric).then(|| "it is an alarm on a query, which can't be archived: delete it yourself".to_owned())
 }
 
 pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
@@ -177,7 +177,7 @@ fn number(value: &Value) -> Option<i32> {
     value.as_i64().and_then(|number| i32::try_from(number).ok())
 }
 
-/// An alarm calls nobody who isn't told of it: it is only tagged.
+/// An alarm only calls what its actions name, so it is only tagged.
 pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(value).build()).collect();
     let request = cx.aws.cloudwatch.tag_resource().resource_arn(&target.id).set_tags(Some(tags));

@@ -1,5 +1,5 @@
-//! API Gateway's HTTP and WebSocket APIs: routes, integrations, authorizers, stages, the domains' mappings. The OpenAPI
-//! export of an HTTP API is in the archive too, for people; a restore goes by the parts, which have more.
+//! API Gateway's HTTP and WebSocket APIs: routes, integrations, authorizers, stages, the domains' mappings. The archive
+//! also has the OpenAPI export of an HTTP API, for people; a restore uses the parts, which contain more.
 
 use std::collections::BTreeMap;
 
@@ -96,7 +96,7 @@ const STAGE: &[&str] = &[
     "tags",
 ];
 
-/// All pages of one of an API's lists.
+/// Reads all pages of one of API Gateway's lists.
 macro_rules! pages {
     ($operation:literal, $request:expr) => {{
         let (mut all, mut token) = (Vec::new(), None);
@@ -170,7 +170,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     let old = target.key();
     let id = made(cx, old, parts).await?;
     let all = |name: &str| parts.get(name).as_array().cloned().unwrap_or_default();
-    // Old ids to new ones.
+    // From old ids to new ones.
     let mut ids: BTreeMap<String, String> = BTreeMap::new();
     for authorizer in all("authorizers.json") {
         let body = members(&authorizer, AUTHORIZER);
@@ -220,7 +220,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     let arn = format!("{head}/{id}");
     let region = &cx.scope.region;
     let note = format!(
-        "its address is now https://{id}.execute-api.{region}.amazonaws.com; whoever has https://{old}.execute-api.{region}.amazonaws.com must be told"
+        "its address is now https://{id}.execute-api.{region}.amazonaws.com; update everything that uses https://{old}.execute-api.{region}.amazonaws.com"
     );
     Ok(Restored { id: Some(arn), renamed: vec![(old.to_owned(), id)], notes: vec![note] })
 }
@@ -231,8 +231,8 @@ fn keep(ids: &mut BTreeMap<String, String>, archived: &Value, made: &Value, memb
     }
 }
 
-/// The id of a new API. One that an interrupted restore has begun is begun again: its parts have no names by which they
-/// could be told apart.
+/// Creates an API and returns its id. An API that an interrupted restore created is deleted first: its parts have no
+/// names by which a second try could recognize them.
 async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError> {
     let client = &cx.aws.apigatewayv2;
     for api in pages!("apigateway:GetApis", client.get_apis()) {
@@ -250,13 +250,13 @@ async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError
     id.ok_or_else(|| unexpected("apigateway:CreateApi", "the answer has no id"))
 }
 
-/// Takes away the tag by which an interrupted restore finds what it has made.
+/// Removes the tag by which an interrupted restore finds the API that it created.
 pub(super) async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
     let request = cx.aws.apigatewayv2.untag_resource().resource_arn(&target.id).tag_keys(TAG_RESTORING);
     request.send().await.call("apigateway:UntagResource").map(drop)
 }
 
-/// No request comes through any more: each gets 429.
+/// Throttles every request, so that each gets 429.
 pub(super) async fn disable(
     cx: &Cx<'_>,
     target: &Target,
@@ -284,7 +284,7 @@ pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[
     for stage in parts.get("stages.json").as_array().into_iter().flatten() {
         let mut body = members(stage, &["defaultRouteSettings", "routeSettings"]);
         if body["defaultRouteSettings"].is_null() {
-            // What a stage has that nobody has set anything of.
+            // The settings of a stage that was never configured.
             body["defaultRouteSettings"] = json!({ "detailedMetricsEnabled": false });
         }
         let name = text(stage, "stageName").unwrap_or_default();

@@ -94,7 +94,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     Ok(Restored { notes: vec!["its earlier log events are lost".to_owned()], ..Restored::default() })
 }
 
-/// A log group can't be turned off: it is only tagged.
+/// A log group can't be turned off, so it is only tagged.
 pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let request = cx.aws.logs.tag_resource().resource_arn(target.id.trim_end_matches(":*")).set_tags(Some(tags));

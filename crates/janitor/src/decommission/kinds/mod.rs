@@ -1,4 +1,4 @@
-//! How each kind of resource is read, disabled, deleted and restored: one file each.
+//! Reads, disables, deletes and restores each kind of resource: one file for each kind.
 
 mod alarm;
 mod function;
@@ -20,12 +20,12 @@ use super::{Cx, TAG_RESTORING, Target, unexpected};
 use crate::audit::Kind;
 use deployer_aws::CallError;
 
-/// What a restore did.
+/// The result of a restore.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// The id, if it is a new one.
+    /// The id, if it is new.
     pub id: Option<String>,
-    /// Other ids that are new: old, new.
+    /// Other ids that changed, each as (old, new).
     pub renamed: Vec<(String, String)>,
     /// What a person must know or do, in words.
     pub notes: Vec<String>,
@@ -45,20 +45,20 @@ macro_rules! dispatch {
             Kind::Schedule => schedule::$function($($argument),*).await,
             Kind::Secret => secret::$function($($argument),*).await,
             Kind::Topic => topic::$function($($argument),*).await,
-            _ => Err(unexpected($operation, format!("{} is of a kind that isn't archived", $target.id))),
+            _ => Err(unexpected($operation, format!("{} is of a kind that can't be archived", $target.id))),
         }
     };
 }
 
-/// Everything that AWS says of it; `None` where it isn't there.
+/// Everything that AWS returns about the resource; `None` if it doesn't exist.
 ///
 /// # Errors
-/// A part can't be read: then it isn't archived, and not deleted.
+/// A part can't be read. Then the resource is neither archived nor deleted.
 pub async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
     dispatch!(target, read(cx, target), "read")
 }
 
-/// Deletes it, with what only it has. Gone already is no failure.
+/// Deletes the resource with everything that belongs to it alone. It is no failure if it is gone already.
 ///
 /// # Errors
 /// AWS refused.
@@ -66,8 +66,8 @@ pub async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), C
     dispatch!(target, delete(cx, target, parts), "delete")
 }
 
-/// Makes it as it was archived. Whatever of it is there already is brought to what was archived: an earlier restore was
-/// interrupted.
+/// Creates the resource as it was archived. Parts that an interrupted restore left behind are brought to the archived
+/// state.
 ///
 /// # Errors
 /// AWS refused.
@@ -75,7 +75,7 @@ pub async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Rest
     dispatch!(target, restore(cx, target, parts), "restore")
 }
 
-/// Ends a restore, once the journal has the new id. `target` is what was made.
+/// Finishes a restore once the journal has the new id. `target` is the restored resource.
 ///
 /// # Errors
 /// AWS refused.
@@ -87,12 +87,13 @@ pub async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
     }
 }
 
-/// Whether a restore of it has to be settled.
+/// Whether its restore still has to be settled.
 pub fn is_unsettled(parts: &Parts) -> bool {
     tags(parts).iter().any(|(key, _)| key == TAG_RESTORING)
 }
 
-/// Disables it, and tags it with `tags`. What can't be disabled is only tagged, and what can't be tagged only disabled.
+/// Disables the resource and adds `tags`. What can't be disabled is only tagged, and what can't be tagged is only
+/// disabled.
 ///
 /// # Errors
 /// AWS refused.
@@ -100,7 +101,7 @@ pub async fn disable(cx: &Cx<'_>, target: &Target, parts: &Parts, tags: &[(&str,
     dispatch!(target, disable(cx, target, parts, tags), "disable")
 }
 
-/// Makes it what it was before [`disable`], and takes the tags `keys` away.
+/// Puts the state from before [`disable`] back, and removes the tags `keys`.
 ///
 /// # Errors
 /// AWS refused.
@@ -108,7 +109,7 @@ pub async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[&str]) 
     dispatch!(target, enable(cx, target, parts, keys), "enable")
 }
 
-/// Why something in this state isn't deleted, by what was read of it.
+/// Why a resource in this state must not be deleted, according to its parts.
 pub fn objection(target: &Target, parts: &Parts, last_used: Option<&str>, since: Timestamp) -> Option<String> {
     match target.kind {
         Kind::Function => function::objection(parts),
@@ -122,20 +123,20 @@ pub fn objection(target: &Target, parts: &Parts, last_used: Option<&str>, since:
     }
 }
 
-/// What isn't in the archive, and is lost with the resource.
+/// What isn't in the archive and is lost with the resource.
 pub fn lost(target: &Target, parts: &Parts) -> Vec<String> {
     match target.kind {
         Kind::LogGroup => vec!["its log events".to_owned()],
         Kind::Function => function::lost(parts),
         Kind::Topic => topic::lost(parts),
         Kind::Secret => vec!["its value after the recovery window of 30 days".to_owned()],
-        Kind::RestApi => vec!["its id and so its address; keys and usage plans".to_owned()],
+        Kind::RestApi => vec!["its id and so its address; API keys and usage plans".to_owned()],
         Kind::HttpApi => vec!["its id and so its address".to_owned()],
         _ => Vec::new(),
     }
 }
 
-/// When it was last changed, as far as AWS says.
+/// When the resource was last changed, if AWS says.
 pub fn changed_at(target: &Target, parts: &Parts) -> Option<Timestamp> {
     match target.kind {
         Kind::Function => function::changed_at(parts),
@@ -149,13 +150,13 @@ pub fn changed_at(target: &Target, parts: &Parts) -> Option<Timestamp> {
     }
 }
 
-/// Its tags, wherever the kind has them.
+/// The resource's tags, if its kind has any.
 pub fn tags(parts: &Parts) -> Vec<(String, String)> {
     let pairs = parts.get("tags.json").as_object().into_iter().flatten();
     pairs.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// Attributes that aren't the same after a restore: AWS gives ids, times and revisions itself. With [`volatile`].
+/// Attributes that differ after a restore because AWS assigns them: ids, times and revisions. Includes [`volatile`].
 pub fn new_after_restore(kind: Kind) -> Vec<&'static str> {
     let new: &[&str] = match kind {
         Kind::Alarm => alarm::NEW,
@@ -174,7 +175,7 @@ pub fn new_after_restore(kind: Kind) -> Vec<&'static str> {
     [new, volatile(kind)].concat()
 }
 
-/// Attributes that change by themselves: they don't show that somebody changed something.
+/// Attributes that change by themselves, so a difference doesn't mean that somebody changed the resource.
 pub fn volatile(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Alarm => alarm::VOLATILE,
@@ -188,20 +189,20 @@ pub fn volatile(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// Tags as one object, from a list of objects with these members.
+/// Converts a list of objects with these members to one object of tags.
 fn tag_object(tags: &[Value], key: &str, value: &str) -> Value {
     let pairs = tags.iter().filter_map(|tag| Some((tag[key].as_str()?.to_owned(), tag[value].clone())));
     Value::Object(pairs.collect())
 }
 
-/// A time that AWS gives as seconds since 1970, or as a text.
+/// A time that AWS returns as seconds since 1970 or as a string.
 fn time(value: &Value) -> Option<Timestamp> {
     match value {
         Value::Number(number) => {
             number.as_f64().and_then(|seconds| Timestamp::from_millisecond((seconds * 1000.0) as i64).ok())
         }
         Value::String(text) => {
-            // Lambda writes `+0000` for `Z`.
+            // Lambda writes `+0000` instead of `Z`.
             let text = text.strip_suffix("+0000").map_or_else(|| text.clone(), |text| format!("{text}Z"));
             text.parse().ok()
         }

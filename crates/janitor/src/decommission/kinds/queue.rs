@@ -1,4 +1,4 @@
-//! SQS queues: attributes and tags. Messages are never archived: a queue that has any isn't deleted.
+//! SQS queues: attributes and tags. Messages are never archived, so a queue that has any isn't deleted.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::super::{Cx, Target};
 use super::{Restored, time};
 use deployer_aws::{Call, CallError, Found};
 
-/// Waiting, in flight, delayed.
+/// The counts of messages: waiting, in flight, delayed.
 const COUNTS: [&str; 3] =
     ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"];
 
@@ -39,19 +39,19 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     Ok(Some(parts))
 }
 
-/// Messages in the queue.
+/// Refuses a queue that has messages.
 pub(super) fn objection(parts: &Parts) -> Option<String> {
     let attributes = parts.get("attributes.json");
     let mut counts = [0_u64; 3];
     for (count, name) in counts.iter_mut().zip(COUNTS) {
         match attributes[name].as_str().and_then(|count| count.parse().ok()) {
             Some(number) => *count = number,
-            None => return Some("SQS doesn't say how many messages it has".to_owned()),
+            None => return Some("could not determine how many messages it has".to_owned()),
         }
     }
     let [waiting, in_flight, delayed] = counts;
     (waiting + in_flight + delayed > 0).then(|| {
-        format!("{waiting} messages wait in it, {in_flight} are in flight, {delayed} are delayed: take them out first")
+        format!("it has messages ({waiting} waiting, {in_flight} in flight, {delayed} delayed): remove them first")
     })
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<()
 }
 
 pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
-    // What SQS says of a queue and doesn't take.
+    // The attributes that SQS returns but doesn't accept.
     let own = ["QueueArn", "CreatedTimestamp", "LastModifiedTimestamp"];
     let taken = |name: &str, value: &str| {
         let standard = name == "FifoQueue" && value == "false";
@@ -84,7 +84,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     Ok(Restored::default())
 }
 
-/// A queue can't be turned off without turning away whoever sends to it, and losing what is sent: it is only tagged.
+/// Turning a queue off would refuse what is sent to it, and lose it. So it is only tagged.
 pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let Some(url) = url(cx, target).await? else { return Ok(()) };
     let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();

@@ -21,14 +21,14 @@ pub(super) const NEW: &[&str] = &[
     "stages.json/*/lastUpdatedDate",
     "deployments.json/*/id",
     "deployments.json/*/createdDate",
-    // An export has the time and the address in it: what it says is compared by the resources.
+    // An export contains the time and the address. Its contents are compared through the resources.
     "openapi",
     "resources.json/*/*/methodIntegration/cacheNamespace",
     "resources.json/*/*/authorizerId",
     "resources.json/*/*/requestValidatorId",
 ];
 
-/// What `CreateRestApi` takes of an answer.
+/// The members of a response that `CreateRestApi` accepts.
 const API: &[&str] = &[
     "name",
     "description",
@@ -41,7 +41,7 @@ const API: &[&str] = &[
     "securityPolicy",
     "endpointAccessMode",
 ];
-/// What `CreateStage` takes of an answer.
+/// The members of a response that `CreateStage` accepts.
 const STAGE: &[&str] = &[
     "stageName",
     "description",
@@ -53,7 +53,7 @@ const STAGE: &[&str] = &[
     "tracingEnabled",
     "tags",
 ];
-/// The settings of a method, and the path by which `UpdateStage` knows each
+/// The settings of a method, each with its path in `UpdateStage`
 /// (<https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html>).
 const SETTINGS: [(&str, &str); 10] = [
     ("metricsEnabled", "metrics/enabled"),
@@ -67,7 +67,7 @@ const SETTINGS: [(&str, &str); 10] = [
     ("requireAuthorizationForCacheControl", "caching/requireAuthorizationForCacheControl"),
     ("unauthorizedCacheControlHeaderStrategy", "caching/unauthorizedCacheControlHeaderStrategy"),
 ];
-/// All methods of all resources.
+/// The path of the settings for all methods of all resources.
 const ALL: &str = "*/*";
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
@@ -98,7 +98,7 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     Ok(Some(parts))
 }
 
-/// Every path's methods, with their integrations.
+/// The methods of every path, with their integrations.
 async fn resources(cx: &Cx<'_>, id: &str) -> Result<Value, CallError> {
     let (mut paths, mut position) = (Map::new(), None);
     loop {
@@ -115,7 +115,7 @@ async fn resources(cx: &Cx<'_>, id: &str) -> Result<Value, CallError> {
     }
 }
 
-/// Paths of the account's domains that lead to this API.
+/// The paths of the account's domains that lead to this API.
 async fn mappings(cx: &Cx<'_>, id: &str) -> Result<Vec<Value>, CallError> {
     let client = &cx.aws.apigateway;
     let (mut found, mut position) = (Vec::new(), None);
@@ -150,7 +150,7 @@ pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
     stages.filter_map(|stage| time(&stage["lastUpdatedDate"])).max()
 }
 
-/// Its domains' paths first: an API that one leads to can't be deleted.
+/// Deletes the mappings of domains first: they prevent the API's deletion.
 pub(super) async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), CallError> {
     let client = &cx.aws.apigateway;
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
@@ -158,7 +158,7 @@ pub(super) async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resul
         let request = request.base_path(text(mapping, "basePath").unwrap_or("(none)"));
         request.send().await.call("apigateway:DeleteBasePathMapping").found()?;
     }
-    // One `DeleteRestApi` in 30 seconds an account: the SDK's own tries may not be enough.
+    // An account may call `DeleteRestApi` once in 30 seconds, so the SDK's own retries may not be enough.
     const CALL: &str = "apigateway:DeleteRestApi";
     let request = client.delete_rest_api().rest_api_id(target.key());
     cx.retried(async || request.clone().send().await.call(CALL)).await.found().map(drop)
@@ -174,16 +174,17 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
         .filter_map(|deployment| Some((text(deployment, "id")?.to_owned(), deployment["createdDate"].clone())))
         .collect();
     let deployed = |stage: &Value| text(stage, "deploymentId").and_then(|id| dates.get(id)).and_then(time);
-    // The newest last: what it has is what stays for the next deployment.
+    // The newest comes last: its resources are what the next deployment will have.
     stages.sort_by_key(|stage| deployed(stage));
     for stage in stages {
         let name = text(stage, "stageName").unwrap_or_default();
         let there = client.get_stage().rest_api_id(&id).stage_name(name).send().await;
         if there.call("apigateway:GetStage").found()?.is_none() {
             let export = parts.bytes(&format!("openapi/{name}.json"));
-            let export = export.ok_or_else(|| unexpected("apigateway:PutRestApi", "the archive lacks its export"))?;
+            let export =
+                export.ok_or_else(|| unexpected("apigateway:PutRestApi", "the archive lacks the stage's export"))?;
             let request = client.put_rest_api().rest_api_id(&id).mode(PutMode::Overwrite);
-            // Its policy may name the old id.
+            // Its policy may contain the old id.
             let export = replace_word(&String::from_utf8_lossy(export), old, &id);
             let request = request.body(Blob::new(export));
             cx.retried(async || request.clone().send().await.call("apigateway:PutRestApi")).await?;
@@ -212,7 +213,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     }
     let region = &cx.scope.region;
     let note = format!(
-        "its address is now https://{id}.execute-api.{region}.amazonaws.com; whoever has https://{old}.execute-api.{region}.amazonaws.com must be told"
+        "its address is now https://{id}.execute-api.{region}.amazonaws.com; update everything that uses https://{old}.execute-api.{region}.amazonaws.com"
     );
     Ok(Restored { id: Some(arn(target, &id)), renamed: vec![(old.to_owned(), id)], notes: vec![note] })
 }
@@ -223,7 +224,7 @@ fn arn(target: &Target, id: &str) -> String {
     format!("{head}/{id}")
 }
 
-/// The id of the new API: one that an interrupted restore has made, or else a new one.
+/// Finds the API that an interrupted restore created, or creates one, and returns its id.
 async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError> {
     let client = &cx.aws.apigateway;
     let mut position = None;
@@ -244,7 +245,7 @@ async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError
     if types.is_object() {
         body["endpointConfiguration"] = members(types, &["types", "vpcEndpointIds", "ipAddressType"]);
     }
-    // A policy is answered with its quotation marks escaped, and names the old id.
+    // API Gateway returns a policy with escaped quotation marks. It still contains the old id here.
     if let Some(policy) = text(&body, "policy") {
         body["policy"] = json!(policy.replace("\\\"", "\""));
     }
@@ -255,13 +256,13 @@ async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError
     id.ok_or_else(|| unexpected("apigateway:CreateRestApi", "the answer has no id"))
 }
 
-/// Takes away the tag by which an interrupted restore finds what it has made.
+/// Removes the tag by which an interrupted restore finds the API that it created.
 pub(super) async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
     let request = cx.aws.apigateway.untag_resource().resource_arn(&target.id).tag_keys(TAG_RESTORING);
     request.send().await.call("apigateway:UntagResource").map(drop)
 }
 
-/// No request comes through any more: each gets 429.
+/// Throttles every request, so that each gets 429.
 pub(super) async fn disable(
     cx: &Cx<'_>,
     target: &Target,
@@ -299,13 +300,13 @@ pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[
     request.send().await.call("apigateway:UntagResource").map(drop)
 }
 
-/// A stage's settings that `CreateStage` doesn't take, by path.
+/// The settings of a stage that `CreateStage` doesn't accept, by path.
 fn settings_of(stage: &Value) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     for (method, values) in stage["methodSettings"].as_object().into_iter().flatten() {
         for (name, path) in SETTINGS {
-            // -1 stands for the account's own limit, and isn't taken.
+            // -1 means the account's own limit, and requests don't accept it.
             if !values[name].is_null() && values[name].as_f64() != Some(-1.0) {
                 settings.push((format!("/{method}/{path}"), plain(&values[name])));
             }

@@ -78,7 +78,7 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     Ok(Some(parts))
 }
 
-/// IAM encodes documents as for a URL; some servers don't. One that is no JSON is kept as it is.
+/// IAM returns documents URL-encoded; some emulators don't. A document that isn't JSON is kept as it is.
 fn document(text: &str) -> Value {
     let decoded = percent_decode_str(text).decode_utf8_lossy();
     let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
@@ -87,11 +87,11 @@ fn document(text: &str) -> Value {
 
 pub(super) fn objection(target: &Target, parts: &Parts, since: Timestamp) -> Option<String> {
     if target.id.contains(":role/aws-service-role/") {
-        return Some("an AWS service made it and looks after it".to_owned());
+        return Some("an AWS service created it and manages it".to_owned());
     }
     if let Some(profile) = parts.get("instance-profiles.json").as_array().and_then(|profiles| profiles.first()) {
         return Some(format!(
-            "it is in instance profile {}, so that machines may use it",
+            "it is in instance profile {}, so EC2 instances may use it",
             profile.as_str().unwrap_or_default()
         ));
     }
@@ -101,7 +101,7 @@ pub(super) fn objection(target: &Target, parts: &Parts, since: Timestamp) -> Opt
 
 pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
     let (name, iam) = (target.key(), &cx.aws.iam);
-    // What is there now: an earlier try may have taken some away.
+    // Read again: an earlier try may have removed some policies.
     let Some(parts) = read(cx, target).await? else { return Ok(()) };
     for arn in parts.get("attached.json").as_array().into_iter().flatten().filter_map(Value::as_str) {
         let request = iam.detach_role_policy().role_name(name).policy_arn(arn);
@@ -141,7 +141,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     Ok(Restored::default())
 }
 
-/// A role can't be turned off without changing what it may: it is only tagged.
+/// A role can't be turned off without changing its permissions, so it is only tagged.
 pub(super) async fn disable(
     cx: &Cx<'_>,
     target: &Target,

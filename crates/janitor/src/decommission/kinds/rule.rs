@@ -9,7 +9,8 @@ use super::super::{Cx, Target, unexpected};
 use super::{Restored, tag_object};
 use deployer_aws::{Call, CallError, Found};
 
-/// Targets of one `PutTargets`: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html>.
+/// The most targets in one `PutTargets`:
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html>.
 const BATCH: usize = 10;
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
@@ -35,12 +36,12 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
 }
 
 pub(super) fn objection(parts: &Parts) -> Option<String> {
-    text(parts.get("rule.json"), "ManagedBy").map(|service| format!("{service} made it and looks after it"))
+    text(parts.get("rule.json"), "ManagedBy").map(|service| format!("{service} created it and manages it"))
 }
 
 pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
     let ((bus, name), events) = (target.grouped(), &cx.aws.events);
-    // Those that are there now: an earlier try may have removed some.
+    // Read again: an earlier try may have removed some targets.
     let Some(parts) = read(cx, target).await? else { return Ok(()) };
     let targets = parts.get("targets.json").as_array().into_iter().flatten();
     let ids: Vec<String> = targets.filter_map(|target| text(target, "Id")).map(ToOwned::to_owned).collect();
@@ -49,7 +50,7 @@ pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<()
         let request = events.remove_targets().rule(name).event_bus_name(bus).set_ids(Some(ids.to_vec()));
         let answer = request.send().await.call(CALL)?;
         if let Some(entry) = answer.failed_entries().first() {
-            return Err(unexpected(CALL, entry.error_message().unwrap_or("a target can't be removed")));
+            return Err(unexpected(CALL, entry.error_message().unwrap_or("a target could not be removed")));
         }
     }
     events.delete_rule().name(name).event_bus_name(bus).send().await.call("events:DeleteRule").found().map(drop)
@@ -73,7 +74,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
         let body = json!({ "Rule": name, "EventBusName": bus, "Targets": targets });
         let answer = cx.retried(async || answer!(CALL, events.put_targets().rule(name), &body)).await?;
         if let Some(entry) = list(&answer, "FailedEntries").first() {
-            return Err(unexpected(CALL, text(entry, "ErrorMessage").unwrap_or("a target can't be put")));
+            return Err(unexpected(CALL, text(entry, "ErrorMessage").unwrap_or("a target could not be added")));
         }
     }
     Ok(Restored::default())
@@ -97,7 +98,7 @@ pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[
     if state == "ENABLED" {
         events.enable_rule().name(name).event_bus_name(bus).send().await.call("events:EnableRule")?;
     } else if state != "DISABLED" {
-        // `ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS` is only to be had so.
+        // `PutRule` is the only call that sets `ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS`.
         restore(cx, target, parts).await?;
     }
     let keys = keys.iter().map(|key| (*key).to_owned()).collect();

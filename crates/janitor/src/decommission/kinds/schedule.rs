@@ -11,7 +11,7 @@ use deployer_aws::{Call, CallError, FailureKind, Found};
 
 pub(super) const NEW: &[&str] = &["schedule.json/CreationDate", "schedule.json/LastModificationDate"];
 
-/// What a request takes of an answer.
+/// The members of a response that a request accepts.
 const TAKEN: &[&str] = &[
     "Name",
     "GroupName",
@@ -51,9 +51,9 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     let mut body = members(parts.get("schedule.json"), TAKEN);
     let past = time(&body["StartDate"]).is_some_and(|at| at < Timestamp::now());
     if past && let Some(members) = body.as_object_mut() {
-        // Scheduler takes no start more than five minutes ago; that it has begun makes no difference to what comes.
+        // Scheduler refuses a start more than five minutes ago, and a past start doesn't affect future runs.
         members.remove("StartDate");
-        restored.notes.push("its start date is past and was left out".to_owned());
+        restored.notes.push("its start date has passed and was left out".to_owned());
     }
     match put(cx, target, &body, true).await {
         Err(error) if already_there(&error) => put(cx, target, &body, false).await?,
@@ -62,7 +62,7 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     Ok(restored)
 }
 
-/// `CreateSchedule` gives the code that other services give while a change is under way.
+/// `CreateSchedule` returns a code that other services return while a change is in progress.
 fn already_there(error: &CallError) -> bool {
     matches!(error.kind, FailureKind::AlreadyExists) || error.code == "ConflictException"
 }
@@ -82,7 +82,7 @@ pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, _: &[&st
     put(cx, target, &members(parts.get("schedule.json"), TAKEN), false).await
 }
 
-/// Both calls take everything; what an update leaves out gets its default.
+/// Creates or updates a schedule. Both calls take the whole schedule; what an update omits is reset to its default.
 async fn put(cx: &Cx<'_>, target: &Target, body: &Value, new: bool) -> Result<(), CallError> {
     let ((_, name), scheduler) = (target.grouped(), &cx.aws.scheduler);
     let call = async || match new {
@@ -92,7 +92,7 @@ async fn put(cx: &Cx<'_>, target: &Target, body: &Value, new: bool) -> Result<()
     cx.retried(call).await.map(drop).map_err(|mut error| {
         if error.kind == FailureKind::NotFound {
             let group = text(body, "GroupName").unwrap_or("default");
-            error.message = format!("{}; make schedule group {group} first if it isn't there", error.message);
+            error.message = format!("{}; create schedule group {group} first if it doesn't exist", error.message);
         }
         error
     })

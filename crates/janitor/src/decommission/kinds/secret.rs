@@ -1,4 +1,4 @@
-//! Secrets Manager's secrets. The value isn't archived: a deletion is scheduled, and taken back by a restore.
+//! Secrets Manager's secrets. The value isn't archived: a deletion is only scheduled, and a restore cancels it.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     let (id, secrets) = (target.key(), &cx.aws.secrets);
     let request = secrets.describe_secret().secret_id(id);
     let Some(mut secret) = answer!("secretsmanager:DescribeSecret", request).found()? else { return Ok(None) };
-    // Scheduled for deletion is as good as gone.
+    // A secret that is scheduled for deletion counts as gone.
     if !secret["DeletedDate"].is_null() {
         return Ok(None);
     }
@@ -34,19 +34,19 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
     Ok(Some(parts))
 }
 
-/// Secrets Manager says on which day a secret was read last, not when.
+/// Secrets Manager returns only the day of the last read, not the time.
 pub(super) fn objection(parts: &Parts, last_used: Option<&str>, since: Timestamp) -> Option<String> {
     let secret = parts.get("secret.json");
     if !list(secret, "ReplicationStatus").is_empty() {
         return Some("it has replicas in other regions: remove them first".to_owned());
     }
     if let Some(service) = text(secret, "OwningService") {
-        return Some(format!("{service} made it and looks after it"));
+        return Some(format!("{service} created it and manages it"));
     }
     let day = time(&secret["LastAccessedDate"])?.strftime("%Y-%m-%d").to_string();
     let audited = since.strftime("%Y-%m-%d").to_string();
     let new = day > audited || (day == audited && last_used != Some(day.as_str()));
-    new.then(|| format!("it was read on {day}, perhaps after the audit"))
+    new.then(|| format!("it was read on {day}, possibly after the audit"))
 }
 
 pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
@@ -64,13 +64,13 @@ pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<()
 pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
     const CALL: &str = "secretsmanager:RestoreSecret";
     match cx.aws.secrets.restore_secret().secret_id(target.key()).send().await.call(CALL).found()? {
-        // It is the secret itself that comes back, with what a quarantine before its deletion left on it.
+        // The same secret comes back, so it still has the tags of a quarantine before its deletion.
         Some(_) => enable(cx, target, parts, &[TAG_QUARANTINE, TAG_ARCHIVE]).await.map(|()| Restored::default()),
-        None => Err(unexpected(CALL, "its recovery window is over, and its value is in no archive: make it anew")),
+        None => Err(unexpected(CALL, "its recovery window is over, and its value isn't archived: create it again")),
     }
 }
 
-/// A secret can't be turned off without breaking who reads it: it is only tagged.
+/// A secret can't be turned off without breaking its readers, so it is only tagged.
 pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let tag =
         |(key, value): &(&str, String)| aws_sdk_secretsmanager::types::Tag::builder().key(*key).value(value).build();

@@ -20,7 +20,7 @@ pub(super) const VOLATILE: &[&str] = &[
 pub(super) const NEW: &[&str] =
     &["subscriptions.json/*/SubscriptionArn", "subscriptions.json/*/attributes/SubscriptionArn"];
 
-/// What `CreateTopic` doesn't take of what `GetTopicAttributes` says.
+/// The attributes from `GetTopicAttributes` that `CreateTopic` doesn't accept.
 const OWN: &[&str] = &[
     "TopicArn",
     "Owner",
@@ -31,7 +31,7 @@ const OWN: &[&str] = &[
     "BeginningArchiveTime",
 ];
 
-/// What `Subscribe` takes of what `GetSubscriptionAttributes` says.
+/// The attributes from `GetSubscriptionAttributes` that `Subscribe` accepts.
 const SUBSCRIPTION: &[&str] = &[
     "DeliveryPolicy",
     "FilterPolicy",
@@ -42,7 +42,7 @@ const SUBSCRIPTION: &[&str] = &[
     "ReplayPolicy",
 ];
 
-/// Protocols whose other end has to confirm by itself.
+/// Protocols whose recipient must confirm a subscription.
 const CONFIRMED_ELSEWHERE: &[&str] = &["email", "email-json", "http", "https"];
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
@@ -63,7 +63,7 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
                 "Protocol": one.protocol(),
                 "Endpoint": one.endpoint(),
             });
-            // One that nobody confirmed has no ARN, and nothing more to it.
+            // An unconfirmed subscription has neither an ARN nor attributes.
             if subscription.starts_with("arn:") {
                 let request = sns.get_subscription_attributes().subscription_arn(subscription);
                 let answer = request.send().await.call("sns:GetSubscriptionAttributes")?;
@@ -89,7 +89,7 @@ pub(super) fn lost(parts: &Parts) -> Vec<String> {
         subscriptions.filter(|one| CONFIRMED_ELSEWHERE.contains(&text(one, "Protocol").unwrap_or_default())).count();
     match count {
         0 => Vec::new(),
-        count => vec![format!("the confirmation of {count} subscriptions by e-mail or HTTP")],
+        count => vec![format!("the confirmation of {count} subscriptions by email or HTTP")],
     }
 }
 
@@ -120,13 +120,13 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
         let request = request.set_endpoint(text(one, "Endpoint").map(ToOwned::to_owned));
         let request =
             request.set_attributes((!attributes.is_empty()).then_some(attributes)).return_subscription_arn(true);
-        // The same endpoint again is the same subscription.
+        // Subscribing the same endpoint again returns the same subscription.
         let made = cx.retried(async || request.clone().send().await.call("sns:Subscribe")).await?;
         if let (Some(old), Some(new)) = (text(one, "SubscriptionArn"), made.subscription_arn()) {
             restored.renamed.push((old.to_owned(), new.to_owned()));
         }
         if CONFIRMED_ELSEWHERE.contains(&protocol) {
-            restored.notes.push(format!("a subscription by {protocol} has to be confirmed by who gets its messages"));
+            restored.notes.push(format!("the recipient of a subscription by {protocol} must confirm it"));
         }
     }
     Ok(restored)
@@ -138,7 +138,7 @@ fn texts(value: &Value, taken: impl Fn(&str) -> bool) -> HashMap<String, String>
     texts.filter(|(name, value)| taken(name) && !value.is_empty()).collect()
 }
 
-/// A topic can't be turned off: it is only tagged.
+/// A topic can't be turned off, so it is only tagged.
 pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let mut made = Vec::new();
     for (key, value) in tags {

@@ -1,4 +1,4 @@
-//! Reads a function.
+//! Reads a function and everything that belongs to it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use super::super::super::{Cx, Target, optional, unexpected};
 use deployer_aws::{Call, CallError, FailureKind};
 
 const GET: &str = "lambda:GetFunction";
-/// What stands for the function itself among its aliases.
+/// The qualifier of the function itself, as opposed to an alias or a version.
 pub(super) const LATEST: &str = "$LATEST";
 
 pub(in super::super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
@@ -46,8 +46,8 @@ pub(in super::super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Optio
         let request = lambda.get_policy().function_name(name).set_qualifier(qualifier.clone());
         if let Some(policy) = optional(answer!("lambda:GetPolicy", request))? {
             let policy = text(&policy, "Policy").and_then(|policy| serde_json::from_str(policy).ok());
-            let policy =
-                policy.ok_or_else(|| unexpected("lambda:GetPolicy", format!("the policy of {name} is no JSON")))?;
+            let policy = policy
+                .ok_or_else(|| unexpected("lambda:GetPolicy", format!("the policy of {name} isn't valid JSON")))?;
             policies.insert(qualifier.clone().unwrap_or_else(|| LATEST.to_owned()), policy);
         }
         let addressed = qualifier.as_ref().map_or_else(|| name.to_owned(), |alias| format!("{name}:{alias}"));
@@ -57,7 +57,7 @@ pub(in super::super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Optio
         });
         for mut mapping in found.await? {
             if !mappings.iter().any(|known| known["UUID"] == mapping["UUID"]) {
-                // `Enabled` is what is asked for; `State` also says how far that is.
+                // A request takes `Enabled`. `State` also shows a transition between the two.
                 let state = text(&mapping, "State").unwrap_or("Enabled");
                 mapping["Enabled"] = json!(!matches!(state, "Disabled" | "Disabling"));
                 mappings.push(mapping);
@@ -84,8 +84,8 @@ pub(in super::super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Optio
     Ok(Some(parts))
 }
 
-/// `GetFunction`, with its code as a file of `parts`. The code's address, which opens it to everybody for ten minutes, isn't
-/// kept.
+/// Calls `GetFunction`, and adds the code as a file to `parts`. The code's URL isn't kept: for ten minutes, it gives
+/// everybody access.
 async fn get(cx: &Cx<'_>, name: &str, qualifier: Option<&str>, parts: &mut Parts) -> Result<Value, CallError> {
     let raw = Raw::default();
     let request = cx.aws.lambda.get_function().function_name(name).set_qualifier(qualifier.map(ToOwned::to_owned));
@@ -102,20 +102,20 @@ async fn get(cx: &Cx<'_>, name: &str, qualifier: Option<&str>, parts: &mut Parts
         let location = location.as_ref().and_then(Value::as_str).unwrap_or_default();
         let zip: Bytes = raw.download(GET, location).await?;
         if STANDARD.encode(Sha256::digest(&zip)) != wanted {
-            return Err(unexpected(GET, format!("what was downloaded as the code of {name} has another CodeSha256")));
+            return Err(unexpected(GET, format!("the downloaded code of {name} doesn't match its CodeSha256")));
         }
         parts.put_bytes(&file, zip);
     }
     Ok(function)
 }
 
-/// The file of a function's code, by its hash: versions share it.
+/// The file name of a function's code. It is the hash, so versions with the same code share the file.
 pub(super) fn code_file(sha256: &str) -> Option<String> {
     let sum = STANDARD.decode(sha256).ok().filter(|sum| !sum.is_empty())?;
     Some(format!("code/{}.zip", hex(&sum)))
 }
 
-/// The published versions that aliases lead to, lowest first.
+/// The published versions that aliases point to, lowest first.
 pub(super) fn versions_of(aliases: &[Value]) -> Vec<String> {
     let weighted =
         |alias: &Value| alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().cloned().unwrap_or_default();
@@ -132,7 +132,7 @@ pub(super) fn versions_of(aliases: &[Value]) -> Vec<String> {
     versions.into_iter().map(|version| version.to_string()).collect()
 }
 
-/// All pages of a list of Lambda's.
+/// Reads all pages of one of Lambda's lists.
 async fn pages(
     member: &str,
     mut page: impl AsyncFnMut(Option<String>) -> Result<Value, CallError>,

@@ -1,4 +1,4 @@
-//! Makes a function as it was archived: version by version, lowest first, then `$LATEST`.
+//! Creates a function as it was archived: version by version, lowest first, then `$LATEST`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use super::{is_enabled, policy, put_concurrency};
 use deployer_aws::{Call, CallError, FailureKind, Found};
 
 const CREATE: &str = "lambda:CreateFunction";
-/// As for an apply: a function in a region under load was seen to take a minute.
+/// The same as for an apply: in a region under load, a function has taken a minute.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
-/// What `UpdateFunctionConfiguration` takes of a configuration as it stands.
+/// The members of a configuration that `UpdateFunctionConfiguration` accepts unchanged.
 const SETTINGS: &[&str] = &[
     "Runtime",
     "Role",
@@ -35,7 +35,7 @@ const SETTINGS: &[&str] = &[
     "EphemeralStorage",
     "LoggingConfig",
 ];
-/// What `CreateEventSourceMapping` takes of a mapping as it stands.
+/// The members of a mapping that `CreateEventSourceMapping` accepts unchanged.
 const MAPPING: &[&str] = &[
     "EventSourceArn",
     "BatchSize",
@@ -81,7 +81,8 @@ pub(in super::super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Part
     Ok(restored)
 }
 
-/// The code and configuration of every archived version and of `$LATEST`; gives each version's new number.
+/// Restores the code and configuration of every archived version and of `$LATEST`, and returns the versions' new
+/// numbers.
 async fn code(cx: &Cx<'_>, name: &str, parts: &Parts) -> Result<BTreeMap<String, String>, CallError> {
     let lambda = &cx.aws.lambda;
     let function = parts.get("function.json");
@@ -118,7 +119,7 @@ async fn code(cx: &Cx<'_>, name: &str, parts: &Parts) -> Result<BTreeMap<String,
                     body[member] = configuration[member].clone();
                 }
             }
-            // The role may be new, and can't be assumed yet.
+            // The role may be new, so that Lambda can't assume it yet.
             cx.retried(async || answer!(CREATE, lambda.create_function().function_name(name), &body)).await?;
             there = true;
         }
@@ -139,11 +140,11 @@ fn code_of(configuration: &Value, code: &Value, parts: &Parts) -> Result<Value, 
         return Ok(json!({ "ImageUri": image }));
     }
     let zip = text(configuration, "CodeSha256").and_then(code_file).and_then(|file| parts.bytes(&file).cloned());
-    let zip = zip.ok_or_else(|| unexpected(CREATE, "the archive doesn't have its code"))?;
+    let zip = zip.ok_or_else(|| unexpected(CREATE, "the archive lacks its code"))?;
     Ok(json!({ "ZipFile": STANDARD.encode(zip) }))
 }
 
-/// A configuration as a request takes it: some members are answered in another shape than they are asked for.
+/// Converts a configuration to a request: some members have another shape there than in a response.
 fn settings(configuration: &Value) -> Value {
     let mut body = members(configuration, SETTINGS);
     body["Environment"] =
@@ -199,7 +200,7 @@ async fn permissions(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Rest
                 Err(condition) => {
                     let sid = text(statement, "Sid").unwrap_or_default();
                     let note = format!(
-                        "statement {sid} of its policy has the condition {condition}, which can't be made anew"
+                        "statement {sid} of its policy has the condition {condition}, which can't be recreated"
                     );
                     restored.notes.push(note);
                     continue;
@@ -226,7 +227,7 @@ async fn invoke_configs(
 ) -> Result<(), CallError> {
     for config in parts.get("invoke-configs.json").as_array().into_iter().flatten() {
         let mut body = members(config, &["MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"]);
-        // An empty destination is answered and not taken.
+        // A response may have an empty destination, but a request must not.
         for member in ["OnSuccess", "OnFailure"] {
             if body["DestinationConfig"][member].as_object().is_some_and(serde_json::Map::is_empty)
                 && let Some(destination) = body["DestinationConfig"].as_object_mut()
@@ -261,7 +262,7 @@ async fn urls(cx: &Cx<'_>, name: &str, parts: &Parts, restored: &mut Restored) -
         if let (Some(old), Some(new)) = (text(url, "FunctionUrl"), text(&made, "FunctionUrl"))
             && old != new
         {
-            restored.notes.push(format!("its URL is now {new}; whoever has {old} must be told"));
+            restored.notes.push(format!("its URL is now {new}; update everything that uses {old}"));
         }
     }
     Ok(())
@@ -271,7 +272,7 @@ async fn mappings(cx: &Cx<'_>, parts: &Parts, restored: &mut Restored) -> Result
     const CALL: &str = "lambda:CreateEventSourceMapping";
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
         let mut body = members(mapping, MAPPING);
-        // It is answered for every source, and a FIFO queue takes none.
+        // Responses have it for every source, but requests for a FIFO queue must not.
         if body["MaximumBatchingWindowInSeconds"] == 0
             && let Some(members) = body.as_object_mut()
         {
@@ -301,7 +302,7 @@ fn qualifier(value: &Value) -> Option<String> {
     arn.split(':').nth(7).map(ToOwned::to_owned)
 }
 
-/// Waits until the function is active and no update is under way: until then Lambda refuses the next change.
+/// Waits until the function is active and no update is in progress: until then, Lambda refuses the next change.
 async fn ready(cx: &Cx<'_>, name: &str) -> Result<(), CallError> {
     const CALL: &str = "lambda:GetFunctionConfiguration";
     let mut delay = Duration::from_millis(200);
@@ -310,7 +311,7 @@ async fn ready(cx: &Cx<'_>, name: &str) -> Result<(), CallError> {
         let answer = cx.aws.lambda.get_function_configuration().function_name(name).send().await.call(CALL)?;
         if answer.state() == Some(&State::Failed) || answer.last_update_status() == Some(&LastUpdateStatus::Failed) {
             let reason = answer.last_update_status_reason().or(answer.state_reason()).unwrap_or("no reason given");
-            return Err(unexpected(CALL, format!("{name} could not be made ready: {reason}")));
+            return Err(unexpected(CALL, format!("{name} did not become ready: {reason}")));
         }
         let pending = answer.state() == Some(&State::Pending)
             || answer.last_update_status() == Some(&LastUpdateStatus::InProgress);
