@@ -45,7 +45,7 @@ fn dry_run_changes_nothing_and_yes_deletes_and_restores() {
     let (code, text) = site.run(&["restore", "old", "--yes"]);
     assert_eq!(code, 0, "{text}");
     assert!(
-        text.contains("attributes are as they were archived, 0 aren't") && text.contains("update everything that uses"),
+        text.contains("attributes match the archive, 0 differ") && text.contains("update everything that uses"),
         "{text}"
     );
     assert!(!text.contains("s3cret-value"), "{text}");
