@@ -84,6 +84,12 @@ impl CallError {
         Self { operation, kind, code, message, request_id }
     }
 
+    /// A failure that isn't AWS's own words: an answer that makes no sense, for instance.
+    pub fn unexpected(operation: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { operation, kind: FailureKind::Invalid, code: String::new(), message, request_id: None }
+    }
+
     /// What to do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
         if self.operation.starts_with("hubspot:") {

@@ -1,6 +1,7 @@
 //! The clients of the AWS services that are called, all on one HTTP connection pool.
 
 mod error;
+pub mod signed;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 
 pub use error::{Call, CallError, FailureKind, Found};
+pub use signed::SignedClient;
 
 /// Tries of one call. A plan of many venues reads faster than Lambda lets it (`GetPolicy` and most of its control plane
 /// have 15 calls a second), and a read that is given up leaves the plan incomplete.
@@ -22,9 +24,11 @@ const ATTEMPTS: u32 = 8;
 /// when an account is throttled, and what is left couldn't be read then.
 const RETRY_TOKENS: usize = 10_000;
 
-/// One client a service. Cloning is cheap.
+/// The generated clients, and one for all other services. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Aws {
+    /// Every service that has no client of its own here.
+    pub signed: SignedClient,
     pub sts: aws_sdk_sts::Client,
     pub iam: aws_sdk_iam::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
@@ -53,6 +57,7 @@ impl Aws {
             };
         }
         Self {
+            signed: SignedClient::new(config, &retries),
             sts: client!(aws_sdk_sts),
             iam: client!(aws_sdk_iam),
             secrets: client!(aws_sdk_secretsmanager),
