@@ -32,17 +32,8 @@ pub struct Aws {
     pub sts: aws_sdk_sts::Client,
     pub iam: aws_sdk_iam::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
-    pub logs: aws_sdk_cloudwatchlogs::Client,
     pub lambda: aws_sdk_lambda::Client,
     pub events: aws_sdk_eventbridge::Client,
-    pub tagging: aws_sdk_resourcegroupstagging::Client,
-    pub sqs: aws_sdk_sqs::Client,
-    pub sns: aws_sdk_sns::Client,
-    pub apigateway: aws_sdk_apigateway::Client,
-    pub apigatewayv2: aws_sdk_apigatewayv2::Client,
-    pub scheduler: aws_sdk_scheduler::Client,
-    pub sfn: aws_sdk_sfn::Client,
-    pub cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
 impl Aws {
@@ -61,17 +52,8 @@ impl Aws {
             sts: client!(aws_sdk_sts),
             iam: client!(aws_sdk_iam),
             secrets: client!(aws_sdk_secretsmanager),
-            logs: client!(aws_sdk_cloudwatchlogs),
             lambda: client!(aws_sdk_lambda),
             events: client!(aws_sdk_eventbridge),
-            tagging: client!(aws_sdk_resourcegroupstagging),
-            sqs: client!(aws_sdk_sqs),
-            sns: client!(aws_sdk_sns),
-            apigateway: client!(aws_sdk_apigateway),
-            apigatewayv2: client!(aws_sdk_apigatewayv2),
-            scheduler: client!(aws_sdk_scheduler),
-            sfn: client!(aws_sdk_sfn),
-            cloudwatch: client!(aws_sdk_cloudwatch),
         }
     }
 

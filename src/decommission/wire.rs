@@ -1,5 +1,6 @@
-//! Requests and answers as JSON, through the SDK's own clients: an archive keeps what AWS said, not what a client's types
-//! have a member for.
+//! Requests and answers as JSON, through the generated clients of those services that have one here: an archive keeps
+//! what AWS said, not what a client's types have a member for. All other services are called with JSON anyway
+//! ([`crate::aws::signed`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 use super::unexpected;
 use crate::aws::CallError;
+pub(super) use crate::aws::signed::{list_of as list, text_of as text};
 
 /// Lambda keeps 250 MB of unzipped code for a function; a zip isn't longer.
 const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
@@ -139,14 +141,4 @@ pub(super) fn members(value: &Value, names: &[&str]) -> Value {
     let members = value.as_object().into_iter().flatten();
     let taken = members.filter(|(name, value)| names.contains(&name.as_str()) && !value.is_null());
     Value::Object(taken.map(|(name, value)| (name.clone(), value.clone())).collect())
-}
-
-/// A member that is a text.
-pub(super) fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
-    value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-/// A member that is a list; none is an empty one.
-pub(super) fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
-    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

@@ -161,7 +161,7 @@ async fn matching(aws: &Aws, group: &str, from: Timestamp, pattern: &str) -> Obs
         pages += 1;
         pages < MOST_PAGES
     };
-    match read(&aws.logs, Query { group, from, pattern }, keep).await {
+    match read(&aws.signed, Query { group, from, pattern }, keep).await {
         // The newest come last, so that a part would show old runs for new ones.
         Ok(()) if pages >= MOST_PAGES => {
             Observed::Unreadable(format!("{group} has too much in it for this time; a shorter --since helps"))

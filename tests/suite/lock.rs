@@ -9,6 +9,8 @@ use deployer::exit_code::ExitCode;
 use deployer::local::cloud::{Cloud, CloudConfig};
 use deployer::lock::{Lock, Locks, Options};
 
+use crate::sdk::GeneratedClients as _;
+
 struct Place {
     aws: Aws,
     locks: Locks,
@@ -135,7 +137,7 @@ async fn a_lock_that_expired_long_ago_is_taken_over_at_once() {
     die_holding(&place, place.directory.path(), Duration::from_secs(60)).await;
     let name = place.locks.find().await.expect("it is read")[0].name.clone();
     let arn = format!("arn:aws:logs:us-east-1:123456789012:log-group:{name}");
-    let request = place.aws.logs.tag_resource().resource_arn(arn);
+    let request = place.aws.sdk().logs.tag_resource().resource_arn(arn);
     request
         .tags("deployer:lock-expires", "2026-01-01T00:00:00Z")
         .send()
@@ -158,7 +160,7 @@ async fn a_holder_whose_lock_is_taken_away_is_told() {
 #[tokio::test]
 async fn a_log_group_that_is_no_lock_is_never_taken_over() {
     let place = place();
-    let request = place.aws.logs.create_log_group().log_group_name("/deployer/sync/lock/7");
+    let request = place.aws.sdk().logs.create_log_group().log_group_name("/deployer/sync/lock/7");
     request.send().await.call("logs:CreateLogGroup").expect("somebody made it");
     let error = take(&place, &at_once(place.directory.path())).await.expect_err("it isn't ours");
     assert!(error.to_string().contains("/deployer/sync/lock/7"), "{error}");

@@ -11,6 +11,7 @@ use deployer::local::cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault
 use deployer::render::result_text;
 use deployer::resource::Kind;
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, actions, manifest};
 
 const LISTS: [&str; 5] =
@@ -194,7 +195,7 @@ async fn what_a_list_still_shows_is_no_longer_taken_to_be_there() {
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
     cloud.hold_back(&["DescribeLogGroups", "ListFunctions", "ListRules"]).expect("held back");
-    let (lambda, logs, events) = (&world.aws.lambda, &world.aws.logs, &world.aws.events);
+    let (lambda, logs, events) = (&world.aws.lambda, &world.aws.sdk().logs, &world.aws.events);
     lambda.delete_function().function_name("sync-a").send().await.expect("deleted");
     logs.delete_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("deleted");
     events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("removed");

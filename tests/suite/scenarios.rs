@@ -6,6 +6,7 @@ use deployer::aws::Aws;
 use deployer::local::cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault, Injected};
 use futures_util::future::join_all;
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, actions, manifest, venue};
 
 async fn world() -> (Cloud, World) {
@@ -120,7 +121,7 @@ async fn destroy_takes_away_what_is_ours_and_nothing_else() {
     let (cloud, world) = world().await;
     world.converge(&world.desired(&manifest("sync"))).await;
     world.converge(&world.desired(&manifest("sync-two"))).await;
-    let logs = &world.aws.logs;
+    let logs = &world.aws.sdk().logs;
     logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("it is made");
     world.converge(&world.nothing("sync")).await;
     assert_eq!(world.plan(&world.desired(&manifest("sync-two"))).await.changes, [], "the other deployment is whole");

@@ -1,6 +1,7 @@
 //! Whole stories of the reconciler, the same on every cloud.
 
 use crate::clouds::{Opened, Target};
+use crate::sdk::GeneratedClients as _;
 use crate::wire::Writes;
 use crate::world::{World, actions, manifest};
 
@@ -133,7 +134,7 @@ async fn a_venue_is_pruned_and_comes_back_with_its_secret(Place { world, .. }: P
 async fn destroy_takes_away_what_is_ours_and_nothing_else(Place { world, .. }: Place) {
     world.converge(&world.desired(&manifest("sync"))).await;
     world.converge(&world.desired(&manifest("sync-two"))).await;
-    let logs = &world.aws.logs;
+    let logs = &world.aws.sdk().logs;
     logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("it is made");
     world.converge(&world.nothing("sync")).await;
     assert_eq!(world.plan(&world.desired(&manifest("sync-two"))).await.changes, [], "the other deployment is whole");
@@ -147,7 +148,7 @@ async fn destroy_takes_away_what_is_ours_and_nothing_else(Place { world, .. }: P
 
 async fn what_has_our_name_and_is_not_ours_is_left_alone(Place { world, writes }: Place) {
     let aws = &world.aws;
-    aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("a log group is made");
+    aws.sdk().logs.create_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("a log group is made");
     aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(1 day)").send().await.expect("a rule is");
     aws.secrets.create_secret().name("sync/a").secret_string("theirs").send().await.expect("a secret is");
     writes.take();
@@ -165,7 +166,7 @@ async fn what_has_our_name_and_is_not_ours_is_left_alone(Place { world, writes }
     assert_eq!(rules.rules()[0].schedule_expression(), Some("rate(1 day)"));
     let value = aws.secrets.get_secret_value().secret_id("sync/a").send().await.expect("it is there");
     assert_eq!(value.secret_string(), Some("theirs"));
-    let groups = aws.logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-a").send().await;
+    let groups = aws.sdk().logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-a").send().await;
     assert_eq!(groups.expect("it answers").log_groups()[0].retention_in_days(), None);
 }
 
@@ -175,7 +176,13 @@ async fn what_was_changed_by_hand_is_put_right(Place { world, .. }: Place) {
     let aws = &world.aws;
     aws.events.disable_rule().name("sync-a-schedule").send().await.expect("the rule is disabled");
     aws.events.remove_targets().rule("sync-b-schedule").ids("sync").send().await.expect("a target is removed");
-    aws.logs.delete_log_group().log_group_name("/aws/lambda/sync-b").send().await.expect("a log group is deleted");
+    aws.sdk()
+        .logs
+        .delete_log_group()
+        .log_group_name("/aws/lambda/sync-b")
+        .send()
+        .await
+        .expect("a log group is deleted");
     let request = aws.lambda.update_function_configuration().function_name("sync-a").timeout(7);
     request.send().await.expect("the function is changed");
     let changes = ["a/function Update", "a/alias Update", "a/rule Update", "b/log-group Create", "b/target Create"];

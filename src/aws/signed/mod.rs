@@ -41,6 +41,7 @@ use aws_smithy_types::config_bag::{ConfigBag, Layer};
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body_util::Limited;
 use serde_json::Value;
 
@@ -131,7 +132,17 @@ impl SignedClient {
         AnswerPages::new(self, PageSource::Rest(request))
     }
 
-    async fn invoke(
+    /// Boxed, so that a caller's future doesn't contain the SDK's, which is deep and large: the compiler lays it out once.
+    fn invoke<'c>(
+        &'c self,
+        service: &'static ServiceEntry,
+        operation: &'static str,
+        request: PreparedRequest,
+    ) -> BoxFuture<'c, Result<Bytes, CallError>> {
+        Box::pin(self.invoke_operation(service, operation, request))
+    }
+
+    async fn invoke_operation(
         &self,
         service: &'static ServiceEntry,
         operation: &'static str,

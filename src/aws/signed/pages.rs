@@ -32,6 +32,11 @@ impl<'c> AnswerPages<'c> {
         Self { client, source, token: None, seen: HashSet::new(), ended: false }
     }
 
+    /// What is called for each page.
+    pub fn operation(&self) -> &'static str {
+        self.source.operation()
+    }
+
     /// Asks for the next page. Returns `None` after the last one and after a failure.
     ///
     /// A service that gives a token a second time would be asked forever, so that is a failure.

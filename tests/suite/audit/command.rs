@@ -21,7 +21,7 @@ fn an_audit_shows_what_is_managed_and_names_what_may_not_be_read() {
     let (code, text) = site.run(&["audit", "--out", "audit.json"]);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("managed") && text.contains("2 functions") && text.contains("2 rules"), "{text}");
-    assert!(text.contains("log groups: the credentials may not do this (AccessDeniedException)"), "{text}");
+    assert!(text.contains("log groups: access denied (AccessDeniedException)"), "{text}");
     assert!(text.contains("needs logs:DescribeLogGroups"), "{text}");
     assert!(text.contains("Audit: 0 suspect, 0 orphaned, 0 stale"), "{text}");
     assert!(text.contains("The audit is incomplete"), "{text}");

@@ -6,13 +6,15 @@ use serde_json::Value;
 
 use super::{Place, Probed, TAGS, refused, same, text};
 
+use crate::sdk::GeneratedClients as _;
+
 fn function(place: &Place) -> String {
     format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account)
 }
 
 /// An API with one route to a function, and a stage that deploys by itself. Gives the API's and the integration's id.
 async fn create(place: &Place, name: &str) -> Result<(String, String), CallError> {
-    let api = &place.aws.apigatewayv2;
+    let api = &place.aws.sdk().apigatewayv2;
     let request = api.create_api().name(name).protocol_type(ProtocolType::Http);
     let request = request.set_tags(Some(TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()));
     let id = request.send().await.call("apigateway:CreateApi")?.api_id.unwrap_or_default();
@@ -27,13 +29,13 @@ async fn create(place: &Place, name: &str) -> Result<(String, String), CallError
 }
 
 async fn delete(place: &Place, id: &str) {
-    let _ = place.aws.apigatewayv2.delete_api().api_id(id).send().await;
+    let _ = place.aws.sdk().apigatewayv2.delete_api().api_id(id).send().await;
 }
 
 pub async fn an_api_shows_what_its_routes_lead_to(place: Place) -> Probed {
     let name = place.name("api");
     let (id, integration) = create(&place, &name).await.map_err(text)?;
-    let v2 = &place.aws.apigatewayv2;
+    let v2 = &place.aws.sdk().apigatewayv2;
     let api = v2.get_api().api_id(&id).send().await.call("apigateway:GetApi");
     let routes = v2.get_routes().api_id(&id).send().await.call("apigateway:GetRoutes");
     let integrations = v2.get_integrations().api_id(&id).send().await.call("apigateway:GetIntegrations");
@@ -57,7 +59,7 @@ pub async fn an_api_shows_what_its_routes_lead_to(place: Place) -> Probed {
 pub async fn a_stage_is_throttled(place: Place) -> Probed {
     let (id, _) = create(&place, &place.name("api")).await.map_err(text)?;
     let settings = RouteSettings::builder().throttling_rate_limit(0.0).throttling_burst_limit(0).build();
-    let request = place.aws.apigatewayv2.update_stage().api_id(&id).stage_name("$default");
+    let request = place.aws.sdk().apigatewayv2.update_stage().api_id(&id).stage_name("$default");
     let updated = request.default_route_settings(settings).send().await.call("apigateway:UpdateStage");
     delete(&place, &id).await;
     let updated = updated.map_err(text)?;
@@ -67,7 +69,7 @@ pub async fn a_stage_is_throttled(place: Place) -> Probed {
 
 pub async fn an_integration_in_use_is_not_deleted(place: Place) -> Probed {
     let (id, integration) = create(&place, &place.name("api")).await.map_err(text)?;
-    let request = place.aws.apigatewayv2.delete_integration().api_id(&id).integration_id(&integration);
+    let request = place.aws.sdk().apigatewayv2.delete_integration().api_id(&id).integration_id(&integration);
     let kept = request.send().await.call("apigateway:DeleteIntegration");
     delete(&place, &id).await;
     same(kept.map_err(|error| error.code).err().as_deref(), Some("ConflictException"), "the refusal")
@@ -75,7 +77,7 @@ pub async fn an_integration_in_use_is_not_deleted(place: Place) -> Probed {
 
 pub async fn an_export_is_taken_back(place: Place) -> Probed {
     let (id, _) = create(&place, &place.name("api")).await.map_err(text)?;
-    let v2 = &place.aws.apigatewayv2;
+    let v2 = &place.aws.sdk().apigatewayv2;
     let request = v2.export_api().api_id(&id).specification("OAS30").output_type("JSON").include_extensions(true);
     let exported = request.send().await.call("apigateway:ExportApi");
     delete(&place, &id).await;
@@ -96,7 +98,7 @@ pub async fn an_export_is_taken_back(place: Place) -> Probed {
 }
 
 pub async fn what_is_not_there_is_not_found(place: Place) -> Probed {
-    let v2 = &place.aws.apigatewayv2;
+    let v2 = &place.aws.sdk().apigatewayv2;
     let answer = v2.get_api().api_id("0123456789").send().await.call("apigateway:GetApi");
     refused(answer, FailureKind::NotFound)?;
     let answer = v2.delete_api().api_id("0123456789").send().await.call("apigateway:DeleteApi");

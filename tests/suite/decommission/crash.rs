@@ -11,6 +11,8 @@ use jiff::Timestamp;
 
 use super::Legacy;
 
+use crate::sdk::GeneratedClients as _;
+
 /// Everything after the `number`-th write fails; that one has or hasn't taken effect.
 fn break_off(legacy: &Legacy, number: u64, took_effect: bool) {
     let writes = AtomicU64::new(0);
@@ -106,8 +108,8 @@ async fn a_restore_that_broke_off_at_any_write_goes_on() {
                 assert_eq!(comparison.differences, [], "write {number}, took effect: {took_effect}: {}", comparison.id);
             }
             // Nothing was made twice.
-            let apis = legacy.aws.apigateway.get_rest_apis().send().await.expect("a list");
-            let https = legacy.aws.apigatewayv2.get_apis().send().await.expect("a list");
+            let apis = legacy.aws.sdk().apigateway.get_rest_apis().send().await.expect("a list");
+            let https = legacy.aws.sdk().apigatewayv2.get_apis().send().await.expect("a list");
             let mappings = legacy.aws.lambda.list_event_source_mappings().send().await.expect("a list");
             let counts = (apis.items().len(), https.items().len(), mappings.event_source_mappings().len());
             assert_eq!(counts, (1, 1, 1), "write {number}, took effect: {took_effect}");

@@ -7,12 +7,14 @@ use deployer::local::cloud::{Cloud, CloudConfig, logs};
 use deployer::status::log::{Query, follow, read};
 use jiff::Timestamp;
 
+use crate::sdk::GeneratedClients as _;
+
 const GROUP: &str = "/aws/lambda/sync-a";
 
 async fn cloud(page_size: Option<usize>) -> (Cloud, Aws) {
     let cloud = Cloud::in_memory(CloudConfig { page_size, ..CloudConfig::default() });
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
-    aws.logs.create_log_group().log_group_name(GROUP).send().await.expect("made");
+    aws.sdk().logs.create_log_group().log_group_name(GROUP).send().await.expect("made");
     (cloud, aws)
 }
 
@@ -50,7 +52,7 @@ async fn every_event_is_shown_once_also_one_that_comes_late() {
         seen.borrow_mut().push(event.message.clone());
         true
     };
-    follow(&aws.logs, all(), show, pause).await.expect("it is read");
+    follow(&aws.signed, all(), show, pause).await.expect("it is read");
     assert_eq!(*seen.borrow(), ["first", "second", "third", "fourth", "late"]);
 }
 
@@ -64,7 +66,7 @@ async fn what_nobody_reads_is_not_gone_on_with() {
         seen += 1;
         seen < 2
     };
-    follow(&aws.logs, all(), show, async || panic!("it has ended")).await.expect("it is read");
+    follow(&aws.signed, all(), show, async || panic!("it has ended")).await.expect("it is read");
     assert_eq!(seen, 2);
     assert_eq!(cloud.calls().len(), 2, "no page is read that nobody sees");
 }
@@ -73,6 +75,6 @@ async fn what_nobody_reads_is_not_gone_on_with() {
 async fn a_group_that_is_not_there_is_told() {
     let (_cloud, aws) = cloud(None).await;
     let elsewhere = Query { group: "/aws/lambda/other", ..all() };
-    let error = read(&aws.logs, elsewhere, |_| true).await.expect_err("it isn't there");
+    let error = read(&aws.signed, elsewhere, |_| true).await.expect_err("it isn't there");
     assert_eq!(error.kind, FailureKind::NotFound);
 }
