@@ -125,7 +125,7 @@ impl Cx<'_> {
 
 /// A failure that isn't AWS's own answer.
 pub(crate) fn unexpected(operation: &'static str, message: impl Into<String>) -> CallError {
-    CallError { operation, kind: FailureKind::Invalid, code: String::new(), message: message.into(), request_id: None }
+    CallError::unexpected(operation, message)
 }
 
 /// What the service doesn't have isn't there: an emulator's gap as well as a setting that was never made.

@@ -65,7 +65,9 @@ pub async fn invoke(aws: &Aws, names: &Names, now: Timestamp) -> Result<Ran, Cal
         answer => answer?,
     };
     let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
-    let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let payload: Value = serde_json::from_slice(payload).map_err(|error| {
+        CallError::unexpected("lambda:InvokeFunction", format!("the function's answer is not JSON: {error}"))
+    })?;
     if answer.function_error().is_none() {
         return Ok(Ran::Ended(payload));
     }

@@ -182,6 +182,9 @@ fn domains_of(region: &str) -> (&'static str, &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use aws_types::origin::Origin;
+    use aws_types::service_config::LoadServiceConfig;
+
     use super::*;
 
     #[test]
@@ -210,10 +213,29 @@ mod tests {
         assert_eq!(url("us-east-1", true, true), "https://tagging-fips.us-east-1.api.aws");
     }
 
+    /// An environment with `AWS_ENDPOINT_URL_SQS`.
+    #[derive(Debug)]
+    struct QueueEndpoint;
+
+    impl LoadServiceConfig for QueueEndpoint {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            let wanted = (key.service_id(), key.env(), key.profile()) == ("SQS", "AWS_ENDPOINT_URL", "endpoint_url");
+            wanted.then(|| "http://127.0.0.1:9324".to_owned())
+        }
+    }
+
     #[test]
     fn prefers_a_configured_endpoint() {
-        let config = SdkConfig::builder().endpoint_url("http://127.0.0.1:4566").build();
-        let (entry, _) = ServiceEntry::of_operation("sqs:ListQueues").expect("a service");
-        assert_eq!(entry.endpoint_url(&config, "us-east-1"), "http://127.0.0.1:4566");
+        let url = |operation: &str, config: SdkConfig| {
+            let (entry, _) = ServiceEntry::of_operation(operation).expect("a service");
+            entry.endpoint_url(&config, "us-east-1")
+        };
+        let for_all = || SdkConfig::builder().endpoint_url("http://127.0.0.1:4566");
+        assert_eq!(url("sqs:ListQueues", for_all().build()), "http://127.0.0.1:4566");
+        assert_eq!(url("sqs:ListQueues", for_all().service_config(QueueEndpoint).build()), "http://127.0.0.1:9324");
+        assert_eq!(url("sns:ListTopics", for_all().service_config(QueueEndpoint).build()), "http://127.0.0.1:4566");
+        let mut in_program = for_all().service_config(QueueEndpoint);
+        in_program.insert_origin("endpoint_url", Origin::shared_config());
+        assert_eq!(url("sqs:ListQueues", in_program.build()), "http://127.0.0.1:4566");
     }
 }

@@ -118,7 +118,8 @@ async fn queue(aws: &Aws, name: &str, redrive: Option<String>) -> Result<String,
         Some(answer) => answer,
         None => aws.signed.call("sqs:GetQueueUrl", json!({ "QueueName": name })).await?,
     };
-    Ok(text_of(&answer, "QueueUrl").unwrap_or_default().to_owned())
+    let url = text_of(&answer, "QueueUrl").map(ToOwned::to_owned);
+    url.ok_or_else(|| CallError::unexpected("sqs:CreateQueue", "the answer has no queue URL"))
 }
 
 /// The worker's mapping was disabled by somebody, and left.
@@ -144,15 +145,14 @@ async fn api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallError> {
             return Ok(id.to_owned());
         }
     }
-    let request = RestRequest::new("apigateway:CreateRestApi", Method::POST, apis);
     let body = json!({ "name": API, "description": "HubSpot workflows call this" });
-    let id = created_id(aws, request.with_body(&body)).await?;
+    let id = created_id(aws, "apigateway:CreateRestApi", apis, &body).await?;
     let request = RestRequest::new("apigateway:GetResources", Method::GET, &["restapis", &id, "resources"]);
     let resources = aws.signed.send(request).await?;
-    let root = list_of(&resources, "item").first().and_then(|root| text_of(root, "id")).unwrap_or_default();
+    let root = list_of(&resources, "item").first().and_then(|root| text_of(root, "id"));
+    let root = root.ok_or_else(|| CallError::unexpected("apigateway:GetResources", "the API has no root"))?;
     let path = ["restapis", id.as_str(), "resources", root];
-    let request = RestRequest::new("apigateway:CreateResource", Method::POST, &path);
-    let resource = created_id(aws, request.with_body(&json!({ "pathPart": PATH }))).await?;
+    let resource = created_id(aws, "apigateway:CreateResource", &path, &json!({ "pathPart": PATH })).await?;
     let path = ["restapis", id.as_str(), "resources", resource.as_str(), "methods", "POST"];
     let request = RestRequest::new("apigateway:PutMethod", Method::PUT, &path);
     aws.signed.send(request.with_body(&json!({ "authorizationType": "NONE" }))).await?;
@@ -171,9 +171,10 @@ async fn api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallError> {
 }
 
 /// Creates something, and gives its id.
-async fn created_id(aws: &Aws, request: RestRequest) -> Result<String, CallError> {
-    let answer = aws.signed.send(request).await?;
-    Ok(text_of(&answer, "id").unwrap_or_default().to_owned())
+async fn created_id(aws: &Aws, operation: &'static str, path: &[&str], body: &Value) -> Result<String, CallError> {
+    let answer = aws.signed.send(RestRequest::new(operation, Method::POST, path).with_body(body)).await?;
+    let id = text_of(&answer, "id").map(ToOwned::to_owned);
+    id.ok_or_else(|| CallError::unexpected(operation, "the answer has no id"))
 }
 
 /// HubSpot's workflows: one that is on and calls an API that isn't there any more with another venue's name, and an

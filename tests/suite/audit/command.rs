@@ -71,7 +71,7 @@ fn a_token_that_is_not_to_be_had_is_named_and_ends_nothing() {
     site.write("venues.toml", &format!("{}\n[hubspot]\ntoken = \"env:NOWHERE\"\n", manifest("sync")));
     let (code, text) = site.run(&["audit"]);
     assert_eq!(code, 3, "{text}");
-    assert!(text.contains("HubSpot's workflows: `token` of [hubspot] can't be had"), "{text}");
+    assert!(text.contains("HubSpot workflows: `token` of [hubspot] can't be had"), "{text}");
     let (code, text) = site.run(&["audit", "--hubspot-app", "12=not-a-reference"]);
     assert_eq!(code, 2, "{text}");
     assert!(text.contains("--hubspot-app 12: write ID=env:NAME") && !text.contains("not-a-reference"), "{text}");

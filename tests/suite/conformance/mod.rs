@@ -13,6 +13,7 @@ mod queues;
 mod rest_apis;
 mod schedules;
 mod secrets;
+mod signed;
 mod state_machines;
 mod topics;
 mod triggers;
@@ -145,6 +146,8 @@ probes! {
     state_machines: a_machine_keeps_what_it_is_given
         a_definition_that_is_none_is_refused
         what_is_not_there_is_not_found;
+    signed: answers_are_those_of_generated_clients
+        errors_are_those_of_generated_clients;
     topics: a_topic_keeps_what_it_is_given
         a_queue_is_subscribed_once
         a_page_elsewhere_has_to_confirm
