@@ -302,6 +302,16 @@ mod tests {
     }
 
     #[test]
+    fn rejects_a_policy_that_is_not_json() {
+        let scope = crate::desired::Scope { account: "1".to_owned(), region: "us-east-1".to_owned() };
+        let collector = Collector::new(&scope, false, &|_, _| {});
+        let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*"}]}"#;
+        assert_eq!(add_permissions(&collector, "arn", policy), Ok(()));
+        assert_eq!(collector.gathered().edges.len(), 1);
+        assert!(add_permissions(&collector, "arn", "{").is_err_and(|why| why.contains("not JSON")));
+    }
+
+    #[test]
     fn maps_source_arns_to_nodes() {
         assert_eq!(caller_node("arn:aws:execute-api:us-east-1:123456789012:abc123/*/POST/x"), "execute-api:abc123");
         assert_eq!(caller_node("arn:aws:s3:::bucket"), "arn:aws:s3:::bucket");

@@ -82,3 +82,22 @@ fn parse_seconds(text: &str) -> Result<Timestamp, String> {
 fn is_gone(error: &CallError) -> bool {
     error.kind == FailureKind::NotFound || error.code.ends_with("NonExistentQueue") || error.code == "QueueDoesNotExist"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejects_attributes_that_it_cannot_parse() {
+        let scope = crate::desired::Scope { account: "1".to_owned(), region: "us-east-1".to_owned() };
+        let collector = Collector::new(&scope, false, &|_, _| {});
+        let add = |attributes: Value| add_queue(&collector, Node::new(Kind::Queue, "arn", "q"), &attributes);
+        assert_eq!(add(json!({ "ApproximateNumberOfMessages": "3", "LastModifiedTimestamp": "1700000000.5" })), Ok(()));
+        assert_eq!(collector.gathered().nodes["arn"].attributes["messages"], "3");
+        for (name, value) in
+            [("RedrivePolicy", "{"), ("ApproximateNumberOfMessages", "many"), ("LastModifiedTimestamp", "yesterday")]
+        {
+            assert!(add(json!({ name: value })).is_err(), "{name}");
+        }
+    }
+}

@@ -30,7 +30,7 @@ impl ProvideErrorMetadata for ServiceFailure {
 impl ServiceFailure {
     /// Reads the error in a response. A body that isn't in the protocol's format, such as a proxy's page, leaves code and
     /// message empty.
-    pub(super) fn read(protocol: WireProtocol, response: &HttpResponse) -> Self {
+    pub(super) fn read_response(protocol: WireProtocol, response: &HttpResponse) -> Self {
         let body = response.body().bytes().unwrap_or_default();
         let header = |name: &str| response.headers().get(name);
         let (code, message) = match protocol {
@@ -137,13 +137,13 @@ mod tests {
     const JSON: WireProtocol = WireProtocol::Json { version: "1.1", target: "T", was_query: false };
     const QUERY: WireProtocol = WireProtocol::Query { api_version: "1", maps: &[] };
 
-    fn failure(protocol: WireProtocol, headers: &[(&str, &str)], body: &str) -> (String, String) {
+    fn read_failure(protocol: WireProtocol, headers: &[(&str, &str)], body: &str) -> (String, String) {
         let mut response = http::Response::builder().status(400);
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
         let response = response.body(SdkBody::from(body)).expect("a response");
-        let failure = ServiceFailure::read(protocol, &HttpResponse::try_from(response).expect("a response"));
+        let failure = ServiceFailure::read_response(protocol, &HttpResponse::try_from(response).expect("a response"));
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         (text(failure.code()), text(failure.message()))
     }
@@ -152,17 +152,17 @@ mod tests {
     fn reads_errors_of_every_protocol() {
         let both = |code: &str, message: &str| (code.to_owned(), message.to_owned());
         let body = r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"gone"}"#;
-        assert_eq!(failure(JSON, &[], body), both("QueueDoesNotExist", "gone"));
+        assert_eq!(read_failure(JSON, &[], body), both("QueueDoesNotExist", "gone"));
         let earlier = [("x-amzn-query-error", "AWS.SimpleQueueService.NonExistentQueue;Sender")];
-        assert_eq!(failure(JSON, &earlier, body), both("AWS.SimpleQueueService.NonExistentQueue", "gone"));
+        assert_eq!(read_failure(JSON, &earlier, body), both("AWS.SimpleQueueService.NonExistentQueue", "gone"));
         let rest = WireProtocol::Rest { root: "" };
         let header = [("x-amzn-errortype", "NotFoundException:http://internal.amazon.com/coral/")];
-        assert_eq!(failure(rest, &header, r#"{"Message":"no API"}"#), both("NotFoundException", "no API"));
+        assert_eq!(read_failure(rest, &header, r#"{"Message":"no API"}"#), both("NotFoundException", "no API"));
         let body = "<ErrorResponse xmlns=\"u\"><Error><Type>Sender</Type><Code>NotFound</Code><Message>a &lt; b</Message>\
                     </Error><RequestId>r</RequestId></ErrorResponse>";
-        assert_eq!(failure(QUERY, &[], body), both("NotFound", "a < b"));
+        assert_eq!(read_failure(QUERY, &[], body), both("NotFound", "a < b"));
         for protocol in [JSON, QUERY] {
-            assert_eq!(failure(protocol, &[], "<html>502 & more"), both("", ""));
+            assert_eq!(read_failure(protocol, &[], "<html>502 & more"), both("", ""));
         }
     }
 

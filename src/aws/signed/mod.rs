@@ -22,7 +22,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
-use aws_runtime::service_clock_skew::ServiceClockSkewInterceptor;
+use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::RetryPartition;
@@ -95,7 +95,9 @@ impl SignedClient {
     /// # Errors
     /// The call failed, or its answer isn't in the protocol's format.
     pub async fn call(&self, operation: &'static str, parameters: Value) -> Result<Value, CallError> {
-        let Some((service, name)) = ServiceEntry::of_operation(operation) else { return Err(unknown(operation)) };
+        let Some((service, name)) = ServiceEntry::of_operation(operation) else {
+            return Err(unknown_operation(operation));
+        };
         let request = PreparedRequest::of_parameters(service, name, &parameters);
         let body = self.invoke(service, operation, request).await?;
         read_answer(service.protocol, name, &body).map_err(|why| CallError::unexpected(operation, why))
@@ -107,8 +109,8 @@ impl SignedClient {
     /// The call failed, or its answer isn't JSON.
     pub async fn send(&self, request: RestRequest) -> Result<Value, CallError> {
         let operation = request.operation;
-        let Some(service) = request.service() else { return Err(unknown(operation)) };
-        let body = self.invoke(service, operation, request.prepare()).await?;
+        let Some(service) = request.find_service() else { return Err(unknown_operation(operation)) };
+        let body = self.invoke(service, operation, request.prepare_http()).await?;
         read_answer(service.protocol, operation, &body).map_err(|why| CallError::unexpected(operation, why))
     }
 
@@ -118,8 +120,8 @@ impl SignedClient {
     /// The call failed.
     pub async fn send_for_bytes(&self, request: RestRequest) -> Result<Bytes, CallError> {
         let operation = request.operation;
-        let Some(service) = request.service() else { return Err(unknown(operation)) };
-        self.invoke(service, operation, request.prepare()).await
+        let Some(service) = request.find_service() else { return Err(unknown_operation(operation)) };
+        self.invoke(service, operation, request.prepare_http()).await
     }
 
     /// The pages of an operation that [`Self::call`] calls.
@@ -163,7 +165,7 @@ impl SignedClient {
                 if response.status().is_success() {
                     Ok(Bytes::copy_from_slice(response.body().bytes().unwrap_or_default()))
                 } else {
-                    Err(OrchestratorError::operation(ServiceFailure::read(service.protocol, response)))
+                    Err(OrchestratorError::operation(ServiceFailure::read_response(service.protocol, response)))
                 }
             })
             .build()
@@ -198,6 +200,7 @@ fn shared_plugin(config: &SdkConfig, region: &str, retries: &RetryPartition) -> 
         .with_retry_classifier(TransientErrorClassifier::<ServiceFailure>::new())
         .with_retry_classifier(AwsErrorCodeClassifier::<ServiceFailure>::new())
         .with_retry_classifier(HttpStatusCodeClassifier::default())
+        .with_retry_classifier(ServiceClockSkewClassifier::<ServiceFailure>::new())
         .with_interceptor(ServiceClockSkewInterceptor::new())
         .with_interceptor(AnswerLimit);
     if let Some(credentials) = config.credentials_provider() {
@@ -237,6 +240,6 @@ impl Intercept for AnswerLimit {
     }
 }
 
-fn unknown(operation: &'static str) -> CallError {
+fn unknown_operation(operation: &'static str) -> CallError {
     CallError::unexpected(operation, "no service of this program has this operation")
 }

@@ -45,7 +45,7 @@ impl<'c> AnswerPages<'c> {
             return None;
         }
         let page = self.ask_page().await;
-        self.ended = !matches!(&page, Ok(_) if self.token.is_some());
+        self.ended = page.is_err() || self.token.is_none();
         Some(page)
     }
 
@@ -64,7 +64,7 @@ impl<'c> AnswerPages<'c> {
     }
 
     async fn ask_page(&mut self) -> Result<Value, CallError> {
-        let token_name = self.source.service().map_or("", |service| service.page_token);
+        let token_name = self.source.find_service().map_or("", |service| service.page_token);
         let token = self.token.take();
         let page = match &self.source {
             PageSource::Parameters(operation, parameters) => {
@@ -103,10 +103,10 @@ impl PageSource {
         }
     }
 
-    fn service(&self) -> Option<&'static ServiceEntry> {
+    fn find_service(&self) -> Option<&'static ServiceEntry> {
         match self {
             Self::Parameters(operation, _) => ServiceEntry::of_operation(operation).map(|(service, _)| service),
-            Self::Rest(request) => request.service(),
+            Self::Rest(request) => request.find_service(),
         }
     }
 }

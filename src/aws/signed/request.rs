@@ -52,12 +52,12 @@ impl RestRequest {
     }
 
     /// The service that the request is for.
-    pub(super) fn service(&self) -> Option<&'static ServiceEntry> {
+    pub(super) fn find_service(&self) -> Option<&'static ServiceEntry> {
         ServiceEntry::of_path(self.operation, self.segments.first().map_or("", String::as_str))
     }
 
     /// Encodes the request.
-    pub(super) fn prepare(&self) -> PreparedRequest {
+    pub(super) fn prepare_http(&self) -> PreparedRequest {
         let mut uri: String = self.segments.iter().map(|segment| format!("/{}", percent_encode(segment))).collect();
         for (at, (name, value)) in self.query.iter().enumerate() {
             let separator = if at == 0 { '?' } else { '&' };
@@ -176,14 +176,14 @@ mod tests {
 
     use super::*;
 
-    fn prepared(operation: &str, parameters: &Value) -> PreparedRequest {
+    fn prepare_call(operation: &str, parameters: &Value) -> PreparedRequest {
         let (service, name) = ServiceEntry::of_operation(operation).expect("a service");
         PreparedRequest::of_parameters(service, name, parameters)
     }
 
     #[test]
     fn writes_json_with_the_operation_in_a_header() {
-        let request = prepared("sqs:ListQueues", &json!({ "MaxResults": 1000, "NextToken": null }));
+        let request = prepare_call("sqs:ListQueues", &json!({ "MaxResults": 1000, "NextToken": null }));
         assert_eq!(request.body, r#"{"MaxResults":1000}"#);
         let headers = [
             ("content-type", "application/x-amz-json-1.0"),
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn flattens_lists_maps_and_structures_into_a_form() {
         let form = |operation: &str, parameters: Value| {
-            let request = prepared(operation, &parameters);
+            let request = prepare_call(operation, &parameters);
             let pairs = form_urlencoded::parse(&request.body).into_owned();
             pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
         };
@@ -232,7 +232,7 @@ mod tests {
     fn percent_encodes_segments_and_query_values() {
         let arn = "arn:aws:apigateway:us-east-1::/restapis/a b";
         let request = RestRequest::new("apigateway:UntagResource", Method::DELETE, &["tags", arn]);
-        let request = request.with_query("tagKeys", "a/b").with_query("tagKeys", "c").prepare();
+        let request = request.with_query("tagKeys", "a/b").with_query("tagKeys", "c").prepare_http();
         let uri = "/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Frestapis%2Fa%20b?tagKeys=a%2Fb&tagKeys=c";
         assert_eq!(request.uri, uri);
     }

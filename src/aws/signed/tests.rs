@@ -37,7 +37,7 @@ impl HttpConnector for Answers {
     }
 }
 
-fn client(answers: &[(u16, &'static str)]) -> (SignedClient, Answers) {
+fn connect_client(answers: &[(u16, &'static str)]) -> (SignedClient, Answers) {
     let server = Answers { answers: Arc::new(Mutex::new(answers.to_vec())), ..Answers::default() };
     let connector = server.clone();
     let http = http_client_fn(move |_: &HttpConnectorSettings, _: &RuntimeComponents| {
@@ -55,7 +55,7 @@ fn client(answers: &[(u16, &'static str)]) -> (SignedClient, Answers) {
 
 #[tokio::test]
 async fn signs_requests_for_their_service() {
-    let (client, server) = client(&[(200, "{}"), (200, "")]);
+    let (client, server) = connect_client(&[(200, "{}"), (200, "")]);
     client.call("tag:GetResources", json!({})).await.expect("an answer");
     let request = RestRequest::new("apigateway:GetApi", Method::GET, &["v2", "apis", "a"]);
     assert_eq!(client.send(request).await, Ok(json!({})));
@@ -76,7 +76,7 @@ async fn signs_requests_for_their_service() {
 #[tokio::test]
 async fn retries_throttling_and_server_errors() {
     let throttled = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
-    let (client, server) = client(&[(400, throttled), (503, "down"), (200, r#"{"a":1}"#)]);
+    let (client, server) = connect_client(&[(400, throttled), (503, "down"), (200, r#"{"a":1}"#)]);
     assert_eq!(client.call("logs:DescribeLogGroups", json!({})).await, Ok(json!({ "a": 1 })));
     assert_eq!(server.requests.lock().expect("no panic").len(), 3);
 }
@@ -84,7 +84,7 @@ async fn retries_throttling_and_server_errors() {
 #[tokio::test]
 async fn classifies_failures() {
     let denied = r#"{"__type":"AccessDeniedException","Message":"no"}"#;
-    let (client, server) = client(&[(400, denied), (200, "<html>")]);
+    let (client, server) = connect_client(&[(400, denied), (200, "<html>")]);
     let error = client.call("logs:DescribeLogGroups", json!({})).await.expect_err("it is denied");
     assert_eq!(
         (error.kind, error.code.as_str(), error.message.as_str()),
@@ -104,7 +104,7 @@ async fn classifies_failures() {
 #[tokio::test]
 async fn lists_page_after_page() {
     let first = r#"{"QueueUrls":["a"],"NextToken":"2"}"#;
-    let (client, server) = client(&[(200, first), (200, r#"{"QueueUrls":["b"],"NextToken":""}"#)]);
+    let (client, server) = connect_client(&[(200, first), (200, r#"{"QueueUrls":["b"],"NextToken":""}"#)]);
     let urls = client.list_pages("sqs:ListQueues", json!({ "MaxResults": 1 })).collect_items("QueueUrls").await;
     assert_eq!(urls, Ok(vec![json!("a"), json!("b")]));
     let requests = server.requests.lock().expect("no panic");
@@ -115,7 +115,7 @@ async fn lists_page_after_page() {
 #[tokio::test]
 async fn refuses_a_page_token_that_repeats() {
     let page = (200, r#"{"item":[],"position":"x"}"#);
-    let (client, server) = client(&[page, page, page]);
+    let (client, server) = connect_client(&[page, page, page]);
     let request = RestRequest::new("apigateway:GetRestApis", Method::GET, &["restapis"]).with_query("limit", 500);
     let error = client.send_pages(request).collect_items("item").await.expect_err("it never ends");
     assert!(error.message.contains("second time"), "{error}");
