@@ -30,15 +30,15 @@ pub(super) async fn run(global: &Global, args: &LogsArgs) -> Result<ExitCode> {
         shown += 1;
         print(&session, event).is_ok()
     };
-    let logs = &session.aws.logs;
+    let aws = &session.aws.signed;
     let followed = if args.follow {
         let pause = async || {
             tokio::time::sleep(PAUSE).await;
             true
         };
-        follow(logs, query, &mut show, pause).await
+        follow(aws, query, &mut show, pause).await
     } else {
-        read(logs, query, |events| events.iter().all(&mut show)).await
+        read(aws, query, |events| events.iter().all(&mut show)).await
     };
     followed.map_err(|error| unreadable(&args.venue, &group, &error))?;
     if shown == 0 && session.json.is_none() {

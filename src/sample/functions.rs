@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_eventbridge::types::{RuleState, Target};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
+use serde_json::json;
 
 use super::{BACKFILL, HANDLER, LIVE, LegacyAccount, OLD_PUSH, WORKER, made};
 use deployer_artifact::zip;
@@ -46,8 +47,7 @@ pub(super) async fn create(aws: &Aws, legacy: &LegacyAccount, queue_url: &str) -
     request.send().await.call("iam:PutRolePolicy")?;
     for sample in all(queue_url) {
         let group = format!("/aws/lambda/{}", sample.name);
-        let group = aws.logs.create_log_group().log_group_name(group).send().await;
-        made(group.call("logs:CreateLogGroup"))?;
+        made(aws.signed.call("logs:CreateLogGroup", json!({ "logGroupName": group })).await)?;
         let mut tries = 0;
         while let Err(error) = function(aws, legacy, &sample).await {
             tries += 1;

@@ -12,6 +12,7 @@ use deployer_core::resource::Observed;
 use deployer_core::snapshot::Snapshot;
 use serde_json::Value;
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, manifest};
 
 const FUNCTION: &str = "sync-a";
@@ -343,11 +344,11 @@ drifts! {
     } => ["a/role Update trust.Statement[0].Principal.Service"]
 
     log_retention_removed |aws| {
-        aws.logs.delete_retention_policy().log_group_name(GROUP).send().await.expect("removed");
+        aws.sdk().logs.delete_retention_policy().log_group_name(GROUP).send().await.expect("removed");
     } => ["a/log-group Update retention_days"]
 
     log_retention_changed |aws| {
-        aws.logs.put_retention_policy().log_group_name(GROUP).retention_in_days(3).send().await.expect("changed");
+        aws.sdk().logs.put_retention_policy().log_group_name(GROUP).retention_in_days(3).send().await.expect("changed");
     } => ["a/log-group Update retention_days"]
 
     secret_description_changed |aws| {
@@ -364,7 +365,7 @@ drifts! {
 
     tag_of_the_log_group_removed |aws| {
         let resource = arn("logs", "log-group:/aws/lambda/sync-a");
-        aws.logs.untag_resource().resource_arn(resource).tag_keys(VENUE).send().await.expect("untagged");
+        aws.sdk().logs.untag_resource().resource_arn(resource).tag_keys(VENUE).send().await.expect("untagged");
     } => ["a/log-group Update tags.deployer:venue"]
 
     tag_of_the_function_removed |aws| {
@@ -396,7 +397,7 @@ drifts! {
     } => ["a/secret Restore"]
 
     log_group_deleted |aws| {
-        aws.logs.delete_log_group().log_group_name(GROUP).send().await.expect("deleted");
+        aws.sdk().logs.delete_log_group().log_group_name(GROUP).send().await.expect("deleted");
     } => ["a/log-group Create"]
 
     function_deleted |aws| {

@@ -11,6 +11,7 @@ use deployer_cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault, Inject
 use deployer_core::resource::Kind;
 use deployer_reconcile::apply::{Event, Outcome};
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, actions, manifest};
 
 const LISTS: [&str; 5] =
@@ -194,7 +195,7 @@ async fn recreates_deleted_resources_that_lists_still_show() {
     let desired = world.desired(&manifest("sync"));
     world.converge(&desired).await;
     cloud.hold_back(&["DescribeLogGroups", "ListFunctions", "ListRules"]).expect("held back");
-    let (lambda, logs, events) = (&world.aws.lambda, &world.aws.logs, &world.aws.events);
+    let (lambda, logs, events) = (&world.aws.lambda, &world.aws.sdk().logs, &world.aws.events);
     lambda.delete_function().function_name("sync-a").send().await.expect("deleted");
     logs.delete_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("deleted");
     events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("removed");

@@ -6,6 +6,7 @@ use deployer_aws::Aws;
 use deployer_cloud::{ApiError, Call, CallKind, Cloud, CloudConfig, Fault, Injected};
 use futures_util::future::join_all;
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, actions, manifest, venue};
 
 async fn world() -> (Cloud, World) {
@@ -120,7 +121,7 @@ async fn destroy_deletes_only_what_is_ours() {
     let (cloud, world) = world().await;
     world.converge(&world.desired(&manifest("sync"))).await;
     world.converge(&world.desired(&manifest("sync-two"))).await;
-    let logs = &world.aws.logs;
+    let logs = &world.aws.sdk().logs;
     logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("created");
     world.converge(&world.nothing("sync")).await;
     assert_eq!(

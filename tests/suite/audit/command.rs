@@ -21,7 +21,7 @@ fn shows_managed_resources_and_names_unreadable_calls() {
     let (code, text) = site.run(&["audit", "--out", "audit.json"]);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("managed") && text.contains("2 functions") && text.contains("2 rules"), "{text}");
-    assert!(text.contains("log groups: the credentials may not do this (AccessDeniedException)"), "{text}");
+    assert!(text.contains("log groups: access denied (AccessDeniedException)"), "{text}");
     assert!(text.contains("needs logs:DescribeLogGroups"), "{text}");
     assert!(text.contains("Audit: 0 suspect, 0 orphaned, 0 stale"), "{text}");
     assert!(text.contains("The audit is incomplete"), "{text}");
@@ -71,7 +71,7 @@ fn names_an_unavailable_token_and_continues() {
     site.write("venues.toml", &format!("{}\n[hubspot]\ntoken = \"env:NOWHERE\"\n", manifest("sync")));
     let (code, text) = site.run(&["audit"]);
     assert_eq!(code, 3, "{text}");
-    assert!(text.contains("HubSpot's workflows: could not get `token` of [hubspot]"), "{text}");
+    assert!(text.contains("HubSpot workflows: could not get `token` of [hubspot]"), "{text}");
     let (code, text) = site.run(&["audit", "--hubspot-app", "12=not-a-reference"]);
     assert_eq!(code, 2, "{text}");
     assert!(text.contains("--hubspot-app 12: write ID=env:NAME") && !text.contains("not-a-reference"), "{text}");

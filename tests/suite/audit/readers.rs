@@ -27,6 +27,7 @@ use sync_lambda::credentials::Secret;
 use sync_lambda::hubspot::VERSION;
 
 use crate::clouds::Target;
+use crate::sdk::GeneratedClients as _;
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
     "Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
@@ -75,7 +76,7 @@ impl Made {
     }
 
     async fn queue(&self, name: &str, attributes: &[(QueueAttributeName, &str)]) -> (String, String) {
-        let mut request = self.aws.sqs.create_queue().queue_name(name);
+        let mut request = self.aws.sdk().sqs.create_queue().queue_name(name);
         for (key, value) in attributes {
             request = request.attributes(key.clone(), *value);
         }
@@ -126,7 +127,7 @@ async fn finds_triggers_and_what_they_reach() {
     let (dead_url, dead) = made.queue("dead", &[]).await;
     let redrive = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 }).to_string();
     let (jobs_url, jobs) = made.queue("jobs", &[(QueueAttributeName::RedrivePolicy, redrive.as_str())]).await;
-    made.aws.sqs.send_message().queue_url(&dead_url).message_body("{}").send().await.expect("sent");
+    made.aws.sdk().sqs.send_message().queue_url(&dead_url).message_body("{}").send().await.expect("sent");
     let front = made.function("front", &role, &[("QUEUE", jobs_url.as_str()), ("PASSWORD", "hunter2hunter2")]).await;
     let worker = made.function("worker", &role, &[("TOPIC", "news")]).await;
 
@@ -145,32 +146,33 @@ async fn finds_triggers_and_what_they_reach() {
     made.aws.events.put_targets().rule("every").targets(target).send().await.expect("targets");
     let target = ScheduleTarget::builder().arn(&worker).role_arn(&role).build().expect("a target");
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
-    let schedule = made.aws.scheduler.create_schedule().name("nightly").schedule_expression("rate(1 day)");
+    let schedule = made.aws.sdk().scheduler.create_schedule().name("nightly").schedule_expression("rate(1 day)");
     let schedule = schedule.target(target).flexible_time_window(window).send().await.expect("a schedule");
 
-    let topic = made.aws.sns.create_topic().name("news").send().await.expect("a topic");
+    let topic = made.aws.sdk().sns.create_topic().name("news").send().await.expect("a topic");
     let topic = topic.topic_arn().expect("an ARN").to_owned();
-    let subscription = made.aws.sns.subscribe().topic_arn(&topic).protocol("lambda").endpoint(&front);
+    let subscription = made.aws.sdk().sns.subscribe().topic_arn(&topic).protocol("lambda").endpoint(&front);
     let subscribed = subscription.send().await.expect("a subscription");
-    let attribute = made.aws.sns.set_subscription_attributes().attribute_name("RedrivePolicy");
+    let attribute = made.aws.sdk().sns.set_subscription_attributes().attribute_name("RedrivePolicy");
     let attribute = attribute.attribute_value(json!({ "deadLetterTargetArn": dead }).to_string());
     let front_arn = subscribed.subscription_arn().expect("an ARN");
     attribute.subscription_arn(front_arn).send().await.expect("a redrive policy");
-    let private = made.aws.sns.subscribe().topic_arn(&topic).protocol("email").endpoint("somebody@example.com");
+    let private = made.aws.sdk().sns.subscribe().topic_arn(&topic).protocol("email").endpoint("somebody@example.com");
     private.send().await.expect("a subscription");
 
     let definition = json!({ "StartAt": "A", "States": { "A": {
         "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
         "Parameters": { "FunctionName": format!("{worker}:$LATEST") },
     } } });
-    let machine = made.aws.sfn.create_state_machine().name("steps").definition(definition.to_string()).role_arn(&role);
+    let machine =
+        made.aws.sdk().sfn.create_state_machine().name("steps").definition(definition.to_string()).role_arn(&role);
     let machine = machine.send().await.expect("a state machine").state_machine_arn().to_owned();
-    let alarm = made.aws.cloudwatch.put_metric_alarm().alarm_name("gone").namespace("AWS/SQS").metric_name("Age");
+    let alarm = made.aws.sdk().cloudwatch.put_metric_alarm().alarm_name("gone").namespace("AWS/SQS").metric_name("Age");
     let alarm = alarm.dimensions(Dimension::builder().name("QueueName").value("old.fifo").build());
     let alarm = alarm.comparison_operator(ComparisonOperator::GreaterThanThreshold).evaluation_periods(1);
     alarm.threshold(1.0).period(60).statistic(Statistic::Sum).send().await.expect("an alarm");
-    made.aws.logs.create_log_group().log_group_name("/aws/lambda/front").send().await.expect("a log group");
-    made.aws.logs.create_log_group().log_group_name("/app/other").send().await.expect("a log group");
+    made.aws.sdk().logs.create_log_group().log_group_name("/aws/lambda/front").send().await.expect("a log group");
+    made.aws.sdk().logs.create_log_group().log_group_name("/app/other").send().await.expect("a log group");
     let secret = made.aws.secrets.create_secret().name("push/key").secret_string("hunter2hunter2").send().await;
     secret.expect("a secret");
 
@@ -264,7 +266,7 @@ async fn follows_webhooks_through_apis() {
 
 /// A REST API with the stage `prod`, whose `POST /hubspot` calls the function.
 async fn rest_api(made: &Made, function: &str) -> String {
-    let apis = &made.aws.apigateway;
+    let apis = &made.aws.sdk().apigateway;
     let id = apis.create_rest_api().name("rest").send().await.expect("an API").id().expect("an id").to_owned();
     let root =
         apis.get_resources().rest_api_id(&id).send().await.expect("resources").items()[0].id().map(str::to_owned);
@@ -282,7 +284,7 @@ async fn rest_api(made: &Made, function: &str) -> String {
 
 /// An HTTP API with the stage `$default`, whose `POST /hubspot` calls the function.
 async fn http_api(made: &Made, function: &str) -> String {
-    let apis = &made.aws.apigatewayv2;
+    let apis = &made.aws.sdk().apigatewayv2;
     let api = apis.create_api().name("http").protocol_type(ProtocolType::Http).send().await.expect("an API");
     let id = api.api_id().expect("an id").to_owned();
     let integration = apis.create_integration().api_id(&id).integration_type(IntegrationType::AwsProxy);
@@ -348,7 +350,7 @@ async fn reads_function_urls_and_counts() {
     let hubspot = HubSpotSource { workflows: Some(Ok(client(&uri))), apps: Vec::new() };
     let found = made.read(Some(&hubspot), Vec::new()).await;
     let url = url.trim_end_matches('/');
-    assert_eq!(found.edge(url, EdgeKind::FunctionUrl, &push), Some(Some("open to everybody".to_owned())));
+    assert_eq!(found.edge(url, EdgeKind::FunctionUrl, &push), Some(Some("open to everyone".to_owned())));
     let posted = found.edge("hubspot:workflow:1", EdgeKind::Webhook, &push);
     assert_eq!(posted, Some(Some("POST /".to_owned())));
     assert_eq!(found.verdict(Kind::HubspotWorkflow, "Post").0, Verdict::Active);
@@ -390,7 +392,7 @@ async fn names_each_denied_call_and_draws_no_conclusion_from_it() {
     let target = RuleTarget::builder().id("1").arn(&old).build().expect("a target");
     made.aws.events.put_targets().rule("old-rule").targets(target).send().await.expect("targets");
     for group in ["/aws/lambda/old", "/aws/lambda/lost"] {
-        made.aws.logs.create_log_group().log_group_name(group).send().await.expect("a log group");
+        made.aws.sdk().logs.create_log_group().log_group_name(group).send().await.expect("a log group");
     }
     rest_api(&made, &old).await;
     http_api(&made, &old).await;
@@ -434,6 +436,7 @@ async fn reads_a_large_account_completely_with_few_calls() {
         made.function(&format!("function-{number}"), &role, &[]).await;
         made.queue(&format!("queue-{number}"), &[]).await;
         made.aws
+            .sdk()
             .logs
             .create_log_group()
             .log_group_name(format!("/aws/lambda/function-{number}"))

@@ -17,6 +17,8 @@ use deployer_core::desired::Scope;
 use deployer_janitor::audit::{AUDIT_VERSION, Audit, Kind, Options, judge, read};
 use futures_util::{StreamExt, stream};
 
+use crate::sdk::GeneratedClients as _;
+
 /// Creates functions, as many queues, and a quarter as many APIs.
 async fn account(aws: &Aws, functions: usize) {
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
@@ -31,9 +33,9 @@ async fn account(aws: &Aws, functions: usize) {
             let request = aws.lambda.create_function().function_name(name).role(&role).code(code.clone());
             let request = request.runtime(Runtime::Providedal2023).handler("bootstrap");
             request.send().await.expect("a function");
-            aws.sqs.create_queue().queue_name(format!("queue-{number:04}")).send().await.expect("a queue");
+            aws.sdk().sqs.create_queue().queue_name(format!("queue-{number:04}")).send().await.expect("a queue");
             if number % 4 == 0 {
-                aws.apigateway.create_rest_api().name(format!("api-{number:04}")).send().await.expect("an API");
+                aws.sdk().apigateway.create_rest_api().name(format!("api-{number:04}")).send().await.expect("an API");
             }
         })
         .await;

@@ -29,7 +29,7 @@ fn left_behind() -> Audit {
         call: "logs:DescribeLogGroups".to_owned(),
         node: None,
         what: "log groups".to_owned(),
-        why: "the credentials may not do this (AccessDenied)".to_owned(),
+        why: "access denied (AccessDenied)".to_owned(),
     });
     account.0.calls = [("lambda:ListFunctions".to_owned(), 2), ("sqs:ListQueues".to_owned(), 1)].into();
     Audit { version: AUDIT_VERSION, findings: judge(&account.0), inventory: account.0 }

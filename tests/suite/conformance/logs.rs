@@ -9,19 +9,21 @@ use deployer_health::status::{BROKEN_OFF, ENDED};
 
 use super::{Place, Probed, TAGS, refused, same, text};
 
+use crate::sdk::GeneratedClients as _;
+
 async fn create(place: &Place, name: &str) -> Result<(), CallError> {
     let tags: HashMap<String, String> = TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    let request = place.aws.logs.create_log_group().log_group_name(name).set_tags(Some(tags));
+    let request = place.aws.sdk().logs.create_log_group().log_group_name(name).set_tags(Some(tags));
     request.send().await.call("logs:CreateLogGroup").map(drop)
 }
 
 async fn delete(place: &Place, name: &str) {
-    let _ = place.aws.logs.delete_log_group().log_group_name(name).send().await;
+    let _ = place.aws.sdk().logs.delete_log_group().log_group_name(name).send().await;
 }
 
 pub async fn keeps_log_group_tags_and_retention(place: Place) -> Probed {
     let name = place.name("group");
-    let logs = &place.aws.logs;
+    let logs = &place.aws.sdk().logs;
     create(&place, &name).await.map_err(text)?;
     let request = logs.put_retention_policy().log_group_name(&name).retention_in_days(30);
     request.send().await.call("logs:PutRetentionPolicy").map_err(text)?;
@@ -49,7 +51,7 @@ pub async fn rejects_duplicate_log_group_name(place: Place) -> Probed {
 
 /// Writes lines to a stream, a millisecond apart.
 async fn write(place: &Place, name: &str, lines: &[&str]) -> Result<(), CallError> {
-    let logs = &place.aws.logs;
+    let logs = &place.aws.sdk().logs;
     let request = logs.create_log_stream().log_group_name(name).log_stream_name("stream");
     request.send().await.call("logs:CreateLogStream")?;
     let now = jiff::Timestamp::now().as_millisecond() - 1000;
@@ -67,7 +69,7 @@ async fn found(place: &Place, name: &str, pattern: &str) -> Result<Vec<String>, 
         messages.extend(events.into_iter().map(|event| event.message));
         true
     };
-    read(&place.aws.logs, query, keep).await.map_err(text)?;
+    read(&place.aws.signed, query, keep).await.map_err(text)?;
     Ok(messages)
 }
 
@@ -99,8 +101,8 @@ pub async fn filter_patterns_find_final_lines_of_runs(place: Place) -> Probed {
 }
 
 pub async fn reports_missing_log_groups_as_not_found(place: Place) -> Probed {
-    let request = place.aws.logs.delete_log_group().log_group_name(place.name("group"));
+    let request = place.aws.sdk().logs.delete_log_group().log_group_name(place.name("group"));
     refused(request.send().await.call("logs:DeleteLogGroup"), FailureKind::NotFound)?;
-    let request = place.aws.logs.filter_log_events().log_group_name(place.name("group"));
+    let request = place.aws.sdk().logs.filter_log_events().log_group_name(place.name("group"));
     refused(request.send().await.call("logs:FilterLogEvents"), FailureKind::NotFound)
 }

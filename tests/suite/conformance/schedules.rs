@@ -5,6 +5,8 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, differs, refused, same, text};
 
+use crate::sdk::GeneratedClients as _;
+
 fn target(place: &Place) -> Target {
     let function = format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account);
     Target::builder()
@@ -20,21 +22,21 @@ fn window() -> FlexibleTimeWindow {
 }
 
 async fn create(place: &Place, name: &str, expression: &str) -> Result<(), CallError> {
-    let request = place.aws.scheduler.create_schedule().name(name).schedule_expression(expression);
+    let request = place.aws.sdk().scheduler.create_schedule().name(name).schedule_expression(expression);
     let request = request.target(target(place)).flexible_time_window(window()).state(ScheduleState::Disabled);
     request.send().await.call("scheduler:CreateSchedule").map(drop)
 }
 
 async fn delete(place: &Place, name: &str) {
-    let _ = place.aws.scheduler.delete_schedule().name(name).send().await;
+    let _ = place.aws.sdk().scheduler.delete_schedule().name(name).send().await;
 }
 
 pub async fn keeps_schedule_settings(place: Place) -> Probed {
     let name = place.name("schedule");
     create(&place, &name, "rate(5 minutes)").await.map_err(text)?;
     let again = create(&place, &name, "rate(5 minutes)").await;
-    let got = place.aws.scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
-    let listed = place.aws.scheduler.list_schedules().name_prefix(&name).send().await;
+    let got = place.aws.sdk().scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
+    let listed = place.aws.sdk().scheduler.list_schedules().name_prefix(&name).send().await;
     let listed = listed.call("scheduler:ListSchedules");
     delete(&place, &name).await;
     let got = got.map_err(text)?;
@@ -52,10 +54,10 @@ pub async fn keeps_schedule_settings(place: Place) -> Probed {
 pub async fn update_replaces_whole_schedule(place: Place) -> Probed {
     let name = place.name("schedule");
     create(&place, &name, "rate(5 minutes)").await.map_err(text)?;
-    let request = place.aws.scheduler.update_schedule().name(&name).schedule_expression("rate(1 hour)");
+    let request = place.aws.sdk().scheduler.update_schedule().name(&name).schedule_expression("rate(1 hour)");
     let request = request.target(target(&place)).flexible_time_window(window());
     let updated = request.send().await.call("scheduler:UpdateSchedule");
-    let got = place.aws.scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
+    let got = place.aws.sdk().scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
     delete(&place, &name).await;
     updated.map_err(text)?;
     let got = got.map_err(text)?;
@@ -64,7 +66,7 @@ pub async fn update_replaces_whole_schedule(place: Place) -> Probed {
 }
 
 pub async fn lists_default_schedule_group(place: Place) -> Probed {
-    let answer = place.aws.scheduler.list_schedule_groups().send().await.call("scheduler:ListScheduleGroups");
+    let answer = place.aws.sdk().scheduler.list_schedule_groups().send().await.call("scheduler:ListScheduleGroups");
     let answer = answer.map_err(text)?;
     same(answer.schedule_groups().iter().any(|group| group.name() == Some("default")), true, "whether it is listed")
 }
@@ -80,7 +82,7 @@ pub async fn rejects_invalid_schedules(place: Place) -> Probed {
 }
 
 pub async fn reports_missing_schedules_as_not_found(place: Place) -> Probed {
-    let (scheduler, name) = (&place.aws.scheduler, place.name("schedule"));
+    let (scheduler, name) = (&place.aws.sdk().scheduler, place.name("schedule"));
     let answer = scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
     refused(answer, FailureKind::NotFound)?;
     let answer = scheduler.delete_schedule().name(&name).send().await.call("scheduler:DeleteSchedule");

@@ -5,22 +5,24 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{Place, Probed, TAGS, refused, same, text};
 
+use crate::sdk::GeneratedClients as _;
+
 async fn create(place: &Place, name: &str) -> Result<String, CallError> {
     let tags =
         TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("all required members are set"));
-    let request = place.aws.sns.create_topic().name(name).attributes("DisplayName", "a probe");
+    let request = place.aws.sdk().sns.create_topic().name(name).attributes("DisplayName", "a probe");
     let answer = request.set_tags(Some(tags.to_vec())).send().await.call("sns:CreateTopic")?;
     Ok(answer.topic_arn.unwrap_or_default())
 }
 
 async fn delete(place: &Place, arn: &str) {
-    let _ = place.aws.sns.delete_topic().topic_arn(arn).send().await;
+    let _ = place.aws.sdk().sns.delete_topic().topic_arn(arn).send().await;
 }
 
 pub async fn keeps_topic_attributes_and_tags(place: Place) -> Probed {
     let name = place.name("topic");
     let arn = create(&place, &name).await.map_err(text)?;
-    let sns = &place.aws.sns;
+    let sns = &place.aws.sdk().sns;
     let again = create(&place, &name).await;
     let attributes = sns.get_topic_attributes().topic_arn(&arn).send().await.call("sns:GetTopicAttributes");
     let tags = sns.list_tags_for_resource().resource_arn(&arn).send().await.call("sns:ListTagsForResource");
@@ -39,9 +41,10 @@ pub async fn keeps_topic_attributes_and_tags(place: Place) -> Probed {
 pub async fn subscribes_queue_only_once(place: Place) -> Probed {
     let arn = create(&place, &place.name("topic")).await.map_err(text)?;
     let queue = place.name("queue");
-    let made = place.aws.sqs.create_queue().queue_name(&queue).send().await.call("sqs:CreateQueue").map_err(text)?;
+    let made =
+        place.aws.sdk().sqs.create_queue().queue_name(&queue).send().await.call("sqs:CreateQueue").map_err(text)?;
     let endpoint = format!("arn:aws:sqs:us-east-1:{}:{queue}", place.account);
-    let sns = &place.aws.sns;
+    let sns = &place.aws.sdk().sns;
     let request = sns.subscribe().topic_arn(&arn).protocol("sqs").endpoint(&endpoint);
     let first = request.clone().send().await.call("sns:Subscribe").map_err(text)?.subscription_arn.unwrap_or_default();
     let second = request.send().await.call("sns:Subscribe").map_err(text)?.subscription_arn.unwrap_or_default();
@@ -53,7 +56,7 @@ pub async fn subscribes_queue_only_once(place: Place) -> Probed {
     let left = sns.list_subscriptions_by_topic().topic_arn(&arn).send().await;
     let left = left.call("sns:ListSubscriptionsByTopic");
     delete(&place, &arn).await;
-    let _ = place.aws.sqs.delete_queue().set_queue_url(made.queue_url).send().await;
+    let _ = place.aws.sdk().sqs.delete_queue().set_queue_url(made.queue_url).send().await;
     same(second, first.clone(), "ARN of the existing subscription")?;
     let listed = listed.map_err(text)?;
     let found: Vec<_> = listed.subscriptions().iter().map(|one| (one.protocol(), one.endpoint())).collect();
@@ -66,7 +69,7 @@ pub async fn subscribes_queue_only_once(place: Place) -> Probed {
 pub async fn email_subscription_waits_for_confirmation(place: Place) -> Probed {
     let arn = create(&place, &place.name("topic")).await.map_err(text)?;
     // Nobody reads this address, so the subscription stays unconfirmed.
-    let request = place.aws.sns.subscribe().topic_arn(&arn).protocol("email").endpoint("probe@example.com");
+    let request = place.aws.sdk().sns.subscribe().topic_arn(&arn).protocol("email").endpoint("probe@example.com");
     let answer = request.send().await.call("sns:Subscribe");
     delete(&place, &arn).await;
     same(answer.map_err(text)?.subscription_arn(), Some("pending confirmation"), "the value instead of an ARN")
@@ -74,7 +77,7 @@ pub async fn email_subscription_waits_for_confirmation(place: Place) -> Probed {
 
 pub async fn reports_missing_topics_as_not_found(place: Place) -> Probed {
     let arn = format!("arn:aws:sns:us-east-1:{}:{}", place.account, place.name("topic"));
-    let sns = &place.aws.sns;
+    let sns = &place.aws.sdk().sns;
     let answer = sns.get_topic_attributes().topic_arn(&arn).send().await.call("sns:GetTopicAttributes");
     refused(answer, FailureKind::NotFound)?;
     let answer = sns.list_tags_for_resource().resource_arn(&arn).send().await.call("sns:ListTagsForResource");

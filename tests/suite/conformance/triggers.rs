@@ -6,8 +6,11 @@ use deployer_aws::{Call, FailureKind};
 use super::lambda::{create, delete};
 use super::{Place, Probed, refused, same, text};
 
+use crate::sdk::GeneratedClients as _;
+
 async fn create_queue(place: &Place, name: &str) -> Result<(String, String), String> {
-    let answer = place.aws.sqs.create_queue().queue_name(name).send().await.call("sqs:CreateQueue").map_err(text)?;
+    let answer =
+        place.aws.sdk().sqs.create_queue().queue_name(name).send().await.call("sqs:CreateQueue").map_err(text)?;
     let arn = format!("arn:aws:sqs:us-east-1:{}:{name}", place.account);
     Ok((answer.queue_url.unwrap_or_default(), arn))
 }
@@ -27,7 +30,7 @@ pub async fn keeps_event_source_mapping_settings(place: Place) -> Probed {
     let got = lambda.get_event_source_mapping().uuid(&uuid).send().await.call("lambda:GetEventSourceMapping");
     let deleted = lambda.delete_event_source_mapping().uuid(&uuid).send().await;
     deleted.call("lambda:DeleteEventSourceMapping").map_err(text)?;
-    let _ = place.aws.sqs.delete_queue().queue_url(&url).send().await;
+    let _ = place.aws.sdk().sqs.delete_queue().queue_url(&url).send().await;
     delete(&place, &name).await;
     let got = got.map_err(text)?;
     same(got.event_source_arn(), Some(queue.as_str()), "source ARN")?;
@@ -47,7 +50,7 @@ pub async fn rejects_duplicate_event_source_mapping(place: Place) -> Probed {
     let made = request.clone().send().await.call("lambda:CreateEventSourceMapping").map_err(text)?;
     let again = request.send().await.call("lambda:CreateEventSourceMapping");
     let _ = lambda.delete_event_source_mapping().set_uuid(made.uuid).send().await;
-    let _ = place.aws.sqs.delete_queue().queue_url(&url).send().await;
+    let _ = place.aws.sdk().sqs.delete_queue().queue_url(&url).send().await;
     delete(&place, &name).await;
     refused(again, FailureKind::AlreadyExists)
 }

@@ -11,6 +11,8 @@ use jiff::Timestamp;
 
 use super::Legacy;
 
+use crate::sdk::GeneratedClients as _;
+
 /// Everything from the `number`-th write on fails. `took_effect` decides whether that write itself took effect.
 fn break_off(legacy: &Legacy, number: u64, took_effect: bool) {
     let writes = AtomicU64::new(0);
@@ -107,8 +109,8 @@ async fn resumes_a_restore_interrupted_at_any_write() {
                 assert_eq!(comparison.differences, [], "write {number}, took effect: {took_effect}: {}", comparison.id);
             }
             // Nothing was created twice.
-            let apis = legacy.aws.apigateway.get_rest_apis().send().await.expect("a list");
-            let https = legacy.aws.apigatewayv2.get_apis().send().await.expect("a list");
+            let apis = legacy.aws.sdk().apigateway.get_rest_apis().send().await.expect("a list");
+            let https = legacy.aws.sdk().apigatewayv2.get_apis().send().await.expect("a list");
             let mappings = legacy.aws.lambda.list_event_source_mappings().send().await.expect("a list");
             let counts = (apis.items().len(), https.items().len(), mappings.event_source_mappings().len());
             assert_eq!(counts, (1, 1, 1), "write {number}, took effect: {took_effect}");

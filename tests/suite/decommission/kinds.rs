@@ -10,6 +10,7 @@ use deployer_janitor::decommission::parts::differences;
 use deployer_janitor::decommission::{Cx, Target, kinds as archived};
 
 use super::TRUST;
+use crate::sdk::GeneratedClients as _;
 use crate::servers;
 
 const POLICY: &str =
@@ -70,7 +71,7 @@ async fn restores_a_role() {
 async fn restores_a_queue() {
     let Some(place) = Place::new().await else { return };
     let fifo = aws_sdk_sqs::types::QueueAttributeName::FifoQueue;
-    let queue = place.aws.sqs.create_queue().queue_name("q.fifo").attributes(fifo, "true").tags("a", "b");
+    let queue = place.aws.sdk().sqs.create_queue().queue_name("q.fifo").attributes(fifo, "true").tags("a", "b");
     queue.send().await.expect("a queue");
     place.there_and_back(Kind::Queue, place.arn("sqs", "q.fifo")).await;
 }
@@ -97,7 +98,7 @@ async fn restores_a_schedule() {
     let target =
         ScheduleTarget::builder().arn(place.arn("lambda", "function:f")).role_arn("arn:aws:iam::123456789012:role/r");
     let target = target.input("{}").build().expect("a target");
-    let schedule = place.aws.scheduler.create_schedule().name("s").schedule_expression("rate(5 minutes)");
+    let schedule = place.aws.sdk().scheduler.create_schedule().name("s").schedule_expression("rate(5 minutes)");
     schedule.flexible_time_window(window).target(target).description("d").send().await.expect("a schedule");
     place.there_and_back(Kind::Schedule, place.arn("scheduler", "schedule/default/s")).await;
 }
@@ -105,7 +106,7 @@ async fn restores_a_schedule() {
 #[tokio::test]
 async fn restores_a_topic_with_subscriptions() {
     let Some(place) = Place::new().await else { return };
-    let (sns, arn) = (&place.aws.sns, place.arn("sns", "t"));
+    let (sns, arn) = (&place.aws.sdk().sns, place.arn("sns", "t"));
     sns.create_topic().name("t").attributes("DisplayName", "Old").send().await.expect("a topic");
     let request = sns.subscribe().topic_arn(&arn).protocol("sqs").endpoint(place.arn("sqs", "q"));
     request.attributes("RawMessageDelivery", "true").send().await.expect("a subscription");
@@ -115,7 +116,7 @@ async fn restores_a_topic_with_subscriptions() {
 #[tokio::test]
 async fn restores_a_log_group_with_filters() {
     let Some(place) = Place::new().await else { return };
-    let logs = &place.aws.logs;
+    let logs = &place.aws.sdk().logs;
     logs.create_log_group().log_group_name("/old/g").tags("a", "b").send().await.expect("a log group");
     logs.put_retention_policy().log_group_name("/old/g").retention_in_days(14).send().await.expect("a retention");
     let metric = aws_sdk_cloudwatchlogs::types::MetricTransformation::builder()
@@ -137,6 +138,7 @@ async fn restores_an_alarm() {
     let Some(place) = Place::new().await else { return };
     let alarm = place
         .aws
+        .sdk()
         .cloudwatch
         .put_metric_alarm()
         .alarm_name("a")

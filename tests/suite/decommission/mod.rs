@@ -27,6 +27,8 @@ use deployer_janitor::decommission::select::Request;
 use deployer_janitor::decommission::{Cx, Target, kinds as archived};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::sdk::{GeneratedClients as _, SdkClients};
+
 pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 const OPENAPI: &str = r#"{"openapi":"3.0.1","info":{"title":"legacy-webhook","version":"1.0"},"paths":{"/contacts":{"post":{
     "responses":{"200":{"description":"200"}},"x-amazon-apigateway-integration":{"type":"aws_proxy","httpMethod":"POST",
@@ -71,8 +73,8 @@ impl Legacy {
     }
 
     async fn make(&mut self) {
-        let Aws { iam, sqs, lambda, apigateway, apigatewayv2, events, logs, cloudwatch, secrets, .. } =
-            self.aws.clone();
+        let Aws { iam, lambda, events, secrets, .. } = self.aws.clone();
+        let SdkClients { sqs, apigateway, apigatewayv2, logs, cloudwatch, .. } = self.aws.sdk();
         let account = self.scope.account.clone();
         let arn = |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:{account}:{rest}");
         let role_arn = format!("arn:aws:iam::{account}:role/legacy/legacy-push");

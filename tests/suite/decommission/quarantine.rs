@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Legacy;
 
+use crate::sdk::GeneratedClients as _;
+
 const DAYS: SignedDuration = SignedDuration::from_hours(24 * 14);
 
 async fn quarantined() -> (Legacy, deployer_janitor::decommission::archive::Archive, Timestamp) {
@@ -40,6 +42,7 @@ async fn quarantine_disables_and_tags_resources() {
     assert_eq!(mappings.event_source_mappings()[0].state(), Some("Disabled"));
     let stage = legacy
         .aws
+        .sdk()
         .apigateway
         .get_stage()
         .rest_api_id(&legacy.rest_api)
@@ -49,7 +52,7 @@ async fn quarantine_disables_and_tags_resources() {
         .expect("a stage");
     let settings = stage.method_settings().and_then(|settings| settings.get("*/*")).expect("settings");
     assert_eq!((settings.throttling_rate_limit(), settings.throttling_burst_limit()), (0.0, 0));
-    let tags = legacy.aws.sqs.list_queue_tags().queue_url(&legacy.queue_url).send().await.expect("tags");
+    let tags = legacy.aws.sdk().sqs.list_queue_tags().queue_url(&legacy.queue_url).send().await.expect("tags");
     assert_eq!(tags.tags().and_then(|tags| tags.get(TAG_QUARANTINE)), Some(&day));
     let waiting = pending(&legacy, &archive, Timestamp::now()).await;
     assert!(waiting.items.iter().all(|item| item.action == Action::Wait { until }), "{waiting:?}");

@@ -9,6 +9,8 @@ use deployer_janitor::audit::Kind;
 
 use super::Legacy;
 
+use crate::sdk::GeneratedClients as _;
+
 /// Why the resource of this kind and name is refused after `change`.
 async fn refused(change: impl AsyncFnOnce(&Legacy), kind: Kind, name: &str) -> String {
     let legacy = Legacy::new().await;
@@ -26,7 +28,7 @@ async fn refused(change: impl AsyncFnOnce(&Legacy), kind: Kind, name: &str) -> S
 #[tokio::test]
 async fn refuses_a_queue_with_messages() {
     let send = async |legacy: &Legacy| {
-        let message = legacy.aws.sqs.send_message().queue_url(&legacy.queue_url).message_body("x");
+        let message = legacy.aws.sdk().sqs.send_message().queue_url(&legacy.queue_url).message_body("x");
         message.message_group_id("a").message_deduplication_id("1").send().await.expect("it is sent");
     };
     let why = refused(send, Kind::Queue, "contacts.fifo").await;
@@ -119,7 +121,7 @@ async fn stops_at_a_resource_that_changed_after_the_plan() {
     let mut archive = legacy.archive();
     // A message arrives after everything was archived, during the first deletion.
     let (cloud, armed) = (legacy.cloud.clone(), Arc::new(std::sync::atomic::AtomicBool::new(true)));
-    let sqs = legacy.aws.sqs.clone();
+    let sqs = legacy.aws.sdk().sqs.clone();
     let url = legacy.queue_url.clone();
     cloud.set_faults(Some(Arc::new(move |call: &Call| {
         if call.operation == "DeleteFunction" && armed.swap(false, std::sync::atomic::Ordering::Relaxed) {
@@ -142,6 +144,6 @@ async fn stops_at_a_resource_that_changed_after_the_plan() {
     let outcome = legacy.carry_out(&plan, &mut archive).await;
     let (id, why) = outcome.failed.expect("it stops there");
     assert!(id.ends_with(":contacts.fifo") && why.contains("it has messages (1 waiting"), "{id}: {why}");
-    let there = legacy.aws.sqs.get_queue_url().queue_name("contacts.fifo").send().await.call("sqs:GetQueueUrl");
+    let there = legacy.aws.sdk().sqs.get_queue_url().queue_name("contacts.fifo").send().await.call("sqs:GetQueueUrl");
     assert!(there.is_ok(), "the queue and its message still exist");
 }

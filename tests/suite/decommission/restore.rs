@@ -9,6 +9,8 @@ use serde_json::json;
 
 use super::Legacy;
 
+use crate::sdk::GeneratedClients as _;
+
 #[tokio::test]
 async fn restores_everything_as_it_was_archived() {
     let legacy = Legacy::new().await;
@@ -102,7 +104,7 @@ async fn refuses_to_restore_over_a_different_resource() {
     let plan = legacy.plan(&legacy.audit(), None).await;
     let mut archive = legacy.archive();
     legacy.carry_out(&plan, &mut archive).await;
-    let sqs = &legacy.aws.sqs;
+    let sqs = &legacy.aws.sdk().sqs;
     let fifo = aws_sdk_sqs::types::QueueAttributeName::FifoQueue;
     sqs.create_queue().queue_name("contacts.fifo").attributes(fifo, "true").send().await.expect("another queue");
     let plan = Plan::new(&legacy.cx(), &archive, &["contacts.fifo".to_owned()]).await.expect("a plan");
@@ -138,7 +140,7 @@ async fn restores_only_once_what_was_deleted_twice() {
     let (outcome, comparisons) = carry_out(&legacy.cx(), &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, comparisons.len()), (None, legacy.nodes.len()));
     assert!(comparisons.iter().all(|comparison| comparison.differences.is_empty()), "{comparisons:?}");
-    let apis = legacy.aws.apigateway.get_rest_apis().send().await.expect("a list");
+    let apis = legacy.aws.sdk().apigateway.get_rest_apis().send().await.expect("a list");
     assert_eq!(apis.items().len(), 1);
 }
 

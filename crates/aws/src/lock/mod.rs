@@ -16,12 +16,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use lease::Lease;
 
-use crate::{Aws, Call, CallError, FailureKind};
+use crate::signed::{list_of, text_of, texts_of};
+use crate::{Aws, CallError, FailureKind};
 use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use lease::Watch;
@@ -152,11 +154,11 @@ impl Locks {
     /// A read fails.
     pub async fn find(&self) -> Result<Vec<Found>, CallError> {
         let prefix = self.prefix();
-        let mut pages = self.aws.logs.describe_log_groups().log_group_name_prefix(&prefix).into_paginator().send();
+        let mut pages = self.aws.signed.list_pages("logs:DescribeLogGroups", json!({ "logGroupNamePrefix": prefix }));
         let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            for group in page.call("logs:DescribeLogGroups")?.log_groups() {
-                let name = group.log_group_name().unwrap_or_default();
+        while let Some(page) = pages.next_page().await {
+            for group in list_of(&page?, "logGroups") {
+                let name = text_of(group, "logGroupName").unwrap_or_default();
                 let Some(generation) = name.strip_prefix(&prefix).and_then(|rest| rest.parse().ok()) else { continue };
                 match self.lease(name).await {
                     Ok(lease) => found.push(Found { name: name.to_owned(), lease, generation }),
@@ -175,17 +177,15 @@ impl Locks {
     /// # Errors
     /// The call fails. A lock that is already gone is not an error.
     pub async fn delete(&self, name: &str) -> Result<(), CallError> {
-        match self.aws.logs.delete_log_group().log_group_name(name).send().await.call("logs:DeleteLogGroup") {
+        match self.aws.signed.call("logs:DeleteLogGroup", json!({ "logGroupName": name })).await {
             Err(error) if error.kind != FailureKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
     async fn create(&self, name: &str, lease: &Lease) -> Result<(), CallError> {
-        let request = self.aws.logs.create_log_group().log_group_name(name);
-        let request = request.set_tags(Some(lease.tags(&self.deployment).into_iter().collect()));
-        let answer = request.send().await.call("logs:CreateLogGroup").map(drop);
-        match answer {
+        let parameters = json!({ "logGroupName": name, "tags": lease.tags(&self.deployment) });
+        match self.aws.signed.call("logs:CreateLogGroup", parameters).await.map(drop) {
             // An answer was lost, and a retry found the lock, or we find it now. Only our lock has this id.
             Err(error) if matches!(error.kind, FailureKind::AlreadyExists | FailureKind::NoAnswer) => {
                 match self.lease(name).await {
@@ -198,15 +198,14 @@ impl Locks {
     }
 
     async fn lease(&self, name: &str) -> Result<Option<Lease>, CallError> {
-        let request = self.aws.logs.list_tags_for_resource().resource_arn(self.arn(name));
-        let answer = request.send().await.call("logs:ListTagsForResource")?;
-        Ok(Lease::from_tags(answer.tags().into_iter().flatten()))
+        let parameters = json!({ "resourceArn": self.arn(name) });
+        let answer = self.aws.signed.call("logs:ListTagsForResource", parameters).await?;
+        Ok(Lease::from_tags(texts_of(&answer, "tags")))
     }
 
     async fn renew(&self, name: &str, lease: &Lease) -> Result<(), CallError> {
-        let tags = lease.tags(&self.deployment).into_iter().collect();
-        let request = self.aws.logs.tag_resource().resource_arn(self.arn(name)).set_tags(Some(tags));
-        request.send().await.call("logs:TagResource").map(drop)
+        let parameters = json!({ "resourceArn": self.arn(name), "tags": lease.tags(&self.deployment) });
+        self.aws.signed.call("logs:TagResource", parameters).await.map(drop)
     }
 
     fn prefix(&self) -> String {

@@ -50,7 +50,7 @@ struct Inventory {
 
 /// Reads what exists of the `declared` venues and of all other venues that `deployment` owns.
 pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[String]) -> Snapshot {
-    let (inventory, known) = tokio::join!(Inventory::read(aws, deployment), Tags::read(&aws.tagging, deployment));
+    let (inventory, known) = tokio::join!(Inventory::read(aws, deployment), Tags::read(&aws.signed, deployment));
     // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
     let nothing_known = Tags::default();
     let mut unreadable = inventory.unreadable();
@@ -119,7 +119,7 @@ async fn details(
     let (role, secret, log_group, function, rule) = tokio::join!(
         inventory.roles.details(&aws.iam, &names.role, confirm),
         secret::details(&aws.secrets, &inventory.secrets, &names.secret, confirm),
-        log_group::details(&aws.logs, &inventory.log_groups, &names.log_group, known, confirm),
+        log_group::details(&aws.signed, &inventory.log_groups, &names.log_group, known, confirm),
         function::details(&aws.lambda, &inventory.functions, &names.function, confirm),
         rule::details(&aws.events, scope, &inventory.rules, &names.rule, known, confirm),
     );
@@ -139,7 +139,7 @@ impl Inventory {
         let (roles, secrets, log_groups, functions, rules) = tokio::join!(
             role::list(&aws.iam, deployment),
             secret::list(&aws.secrets, deployment),
-            log_group::list(&aws.logs, deployment),
+            log_group::list(&aws.signed, deployment),
             function::list(&aws.lambda),
             rule::list(&aws.events, deployment),
         );
@@ -222,7 +222,7 @@ async fn unmarked(
         .map(|(name, _)| Owner::Rule(scope.arn("events", &format!("rule/{name}"))));
     let found: Vec<Result<Map, CallError>> = stream::iter(log_groups.chain(functions).chain(rules).collect::<Vec<_>>())
         .map(async |owner| match owner {
-            Owner::LogGroup(arn) => log_group::tags(&aws.logs, &arn).await,
+            Owner::LogGroup(arn) => log_group::tags(&aws.signed, &arn).await,
             Owner::Function(arn) => function::tags(&aws.lambda, &arn).await,
             Owner::Rule(arn) => rule::tags(&aws.events, &arn).await,
         })

@@ -161,7 +161,7 @@ async fn matching(aws: &Aws, group: &str, from: Timestamp, pattern: &str) -> Obs
         pages += 1;
         pages < MOST_PAGES
     };
-    match read(&aws.logs, Query { group, from, pattern }, keep).await {
+    match read(&aws.signed, Query { group, from, pattern }, keep).await {
         // The newest events come last, so a part of them would show old runs as the newest.
         Ok(()) if pages >= MOST_PAGES => {
             Observed::Unreadable(format!("{group} has too many events in this period; use a shorter --since"))

@@ -1,11 +1,13 @@
 //! What can reach a resource now, read from lists that cover all targets at once.
 
-use serde_json::Value;
+use http::Method;
+use serde_json::{Value, json};
 
 use super::wire::{answer, list, text};
 use super::{Cx, Target, optional};
 use crate::audit::Kind;
 use deployer_aws::CallError;
+use deployer_aws::signed::RestRequest;
 
 /// All schedules, subscriptions, mappings and functions of the account and region.
 #[derive(Debug, Clone, Default)]
@@ -161,35 +163,19 @@ async fn buses(cx: &Cx<'_>) -> Result<Vec<String>, CallError> {
 }
 
 async fn schedules(cx: &Cx<'_>) -> Result<Vec<(String, Value)>, CallError> {
-    let (mut all, mut token) = (Vec::new(), None);
-    loop {
-        let request = cx.aws.scheduler.list_schedules().set_next_token(token);
-        let answer = optional(answer!("scheduler:ListSchedules", request))?.unwrap_or_default();
-        let schedules = list(&answer, "Schedules").iter();
-        all.extend(schedules.map(|one| (text(one, "Arn").unwrap_or_default().to_owned(), one["Target"].clone())));
-        token = text(&answer, "NextToken").map(ToOwned::to_owned);
-        if token.is_none() {
-            return Ok(all);
-        }
-    }
+    let request = RestRequest::new("scheduler:ListSchedules", Method::GET, &["schedules"]);
+    let schedules = optional(cx.aws.signed.send_pages(request).collect_items("Schedules").await)?;
+    let schedules = schedules.unwrap_or_default().into_iter();
+    Ok(schedules.map(|mut one| (text(&one, "Arn").unwrap_or_default().to_owned(), one["Target"].take())).collect())
 }
 
 /// Each subscription with its topic and its endpoint.
 async fn subscriptions(cx: &Cx<'_>) -> Result<Vec<(String, String, String)>, CallError> {
-    use deployer_aws::Call as _;
-    let (mut all, mut token) = (Vec::new(), None);
-    loop {
-        let sent = cx.aws.sns.list_subscriptions().set_next_token(token).send().await;
-        let Some(answer) = optional(sent.call("sns:ListSubscriptions"))? else { return Ok(all) };
-        for one in answer.subscriptions() {
-            let part = |text: Option<&str>| text.unwrap_or_default().to_owned();
-            all.push((part(one.subscription_arn()), part(one.topic_arn()), part(one.endpoint())));
-        }
-        token = answer.next_token().map(ToOwned::to_owned);
-        if token.is_none() {
-            return Ok(all);
-        }
-    }
+    let pages = cx.aws.signed.list_pages("sns:ListSubscriptions", json!({}));
+    let subscriptions = optional(pages.collect_items("Subscriptions").await)?.unwrap_or_default();
+    let part = |one: &Value, name: &str| text(one, name).unwrap_or_default().to_owned();
+    let parts = |one: &Value| (part(one, "SubscriptionArn"), part(one, "TopicArn"), part(one, "Endpoint"));
+    Ok(subscriptions.iter().map(parts).collect())
 }
 
 async fn mappings(cx: &Cx<'_>) -> Result<Vec<Value>, CallError> {

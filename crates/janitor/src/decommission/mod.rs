@@ -126,7 +126,7 @@ impl Cx<'_> {
 
 /// An error for a response that this program can't work with, as opposed to an error that AWS returned.
 pub(crate) fn unexpected(operation: &'static str, message: impl Into<String>) -> CallError {
-    CallError { operation, kind: FailureKind::Invalid, code: String::new(), message: message.into(), request_id: None }
+    CallError::unexpected(operation, message)
 }
 
 /// Turns "not found" into `None`: the setting was never made, or an emulator doesn't have the call.

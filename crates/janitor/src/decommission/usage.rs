@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
-use aws_smithy_types::DateTime;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use super::{Cx, Target};
 use crate::audit::Kind;
-use deployer_aws::{Call, CallError};
+use deployer_aws::CallError;
+use deployer_aws::signed::{list_of, text_of};
 
+const CALL: &str = "cloudwatch:GetMetricData";
 /// The most queries that one `GetMetricData` accepts.
 const BATCH: usize = 500;
 
@@ -66,39 +67,43 @@ fn counters(target: &Target) -> Vec<Counter> {
 async fn batch_since(cx: &Cx<'_>, batch: &[(&Target, Counter)], since: Timestamp) -> Result<Vec<u64>, CallError> {
     let now = Timestamp::now();
     // CloudWatch keeps values by the minute for 15 days, and one day of them is one page.
-    let period = if now.duration_since(since) <= SignedDuration::from_hours(24) { 60 } else { 3600 };
-    let queries: Vec<MetricDataQuery> = batch
-        .iter()
-        .enumerate()
-        .map(|(at, (_, counter))| {
-            let dimension = Dimension::builder().name(counter.dimension).value(&counter.value).build();
-            let metric = Metric::builder()
-                .namespace(counter.namespace)
-                .metric_name(counter.metric)
-                .dimensions(dimension)
-                .build();
-            let stat = MetricStat::builder().metric(metric).period(period).stat("Sum").build();
-            MetricDataQuery::builder().id(format!("m{at}")).metric_stat(stat).return_data(true).build()
+    let period: i64 = if now.duration_since(since) <= SignedDuration::from_hours(24) { 60 } else { 3600 };
+    let query = |(at, (_, counter)): (usize, &(&Target, Counter))| {
+        let metric = json!({
+            "Namespace": counter.namespace,
+            "MetricName": counter.metric,
+            "Dimensions": [{ "Name": counter.dimension, "Value": counter.value }],
+        });
+        json!({
+            "Id": format!("m{at}"),
+            "MetricStat": { "Metric": metric, "Period": period, "Stat": "Sum" },
+            "ReturnData": true,
         })
-        .collect();
+    };
+    let queries: Vec<Value> = batch.iter().enumerate().map(query).collect();
+    // The end is exclusive, and the current minute must be counted.
+    let end = now + SignedDuration::from_secs(period);
+    let whole_second = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let parameters =
+        json!({ "MetricDataQueries": queries, "StartTime": whole_second(since), "EndTime": whole_second(end) });
     let mut sums = vec![0_u64; batch.len()];
-    let mut token = None;
-    loop {
-        let request = cx.aws.cloudwatch.get_metric_data().set_metric_data_queries(Some(queries.clone()));
-        let request = request.start_time(DateTime::from_secs(since.as_second())).set_next_token(token);
-        // The end is exclusive, and the current minute must be counted.
-        let request = request.end_time(DateTime::from_secs(now.as_second() + i64::from(period)));
-        let answer = request.send().await.call("cloudwatch:GetMetricData")?;
-        for result in answer.metric_data_results() {
-            let at = result.id().and_then(|id| id.strip_prefix('m')).and_then(|at| at.parse::<usize>().ok());
+    let mut pages = cx.aws.signed.list_pages(CALL, parameters);
+    while let Some(page) = pages.next_page().await {
+        for result in list_of(&page?, "MetricDataResults") {
+            let at = text_of(result, "Id").and_then(|id| id.strip_prefix('m')).and_then(|at| at.parse::<usize>().ok());
             if let Some(sum) = at.and_then(|at| sums.get_mut(at)) {
                 // A fraction of a call is rounded up, and the sum saturates.
-                *sum = sum.saturating_add(result.values().iter().sum::<f64>().ceil() as u64);
+                *sum = sum.saturating_add(sum_values(result)?.ceil() as u64);
             }
         }
-        token = answer.next_token().map(ToOwned::to_owned);
-        if token.is_none() {
-            return Ok(sums);
-        }
     }
+    Ok(sums)
+}
+
+/// The sum of a result's values: without one of them it can't be said that something wasn't used.
+fn sum_values(result: &Value) -> Result<f64, CallError> {
+    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    let numbers: Option<Vec<f64>> = list_of(result, "Values").iter().map(number).collect();
+    let numbers = numbers.ok_or_else(|| CallError::unexpected(CALL, "a value is not a number"))?;
+    Ok(numbers.iter().sum())
 }

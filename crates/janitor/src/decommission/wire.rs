@@ -1,5 +1,6 @@
-//! Requests and responses as JSON, through the SDK's own clients: an archive keeps everything that AWS returned, also
-//! what a client's types have no member for.
+//! Requests and responses as JSON, through the generated clients of the services that have one here: an archive keeps
+//! everything that AWS returned, also what a client's types have no member for. All other services are called with JSON
+//! anyway ([`deployer_aws::signed`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 use super::unexpected;
 use deployer_aws::CallError;
+pub(super) use deployer_aws::signed::{list_of as list, text_of as text};
 
 /// Lambda allows 250 MB of unzipped code for a function, and a zip isn't larger.
 const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
@@ -141,14 +143,4 @@ pub(super) fn members(value: &Value, names: &[&str]) -> Value {
     let members = value.as_object().into_iter().flatten();
     let taken = members.filter(|(name, value)| names.contains(&name.as_str()) && !value.is_null());
     Value::Object(taken.map(|(name, value)| (name.clone(), value.clone())).collect())
-}
-
-/// A member that is a string and isn't empty.
-pub(super) fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
-    value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-/// A member that is a list, or an empty list if there is none.
-pub(super) fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
-    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_apigatewayv2::types::RouteSettings;
-use bytes::Bytes;
+use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::parts::Parts;
-use super::super::wire::{answer, list, members, text};
+use super::super::wire::{members, text};
 use super::super::{Cx, TAG_RESTORING, Target, optional, unexpected};
-use super::{Restored, time};
-use deployer_aws::{Call, CallError, Found};
+use super::{Restored, tag_map, time};
+use deployer_aws::signed::RestRequest;
+use deployer_aws::{CallError, Found};
 
 pub(super) const NEW: &[&str] = &[
     "api.json/apiId",
@@ -96,49 +96,56 @@ const STAGE: &[&str] = &[
     "tags",
 ];
 
-/// Reads all pages of one of API Gateway's lists.
-macro_rules! pages {
-    ($operation:literal, $request:expr) => {{
-        let (mut all, mut token) = (Vec::new(), None);
-        loop {
-            let page = optional(answer!($operation, $request.set_next_token(token)))?.unwrap_or_default();
-            all.extend(list(&page, "items").iter().cloned());
-            token = text(&page, "nextToken").map(ToOwned::to_owned);
-            if token.is_none() {
-                break all;
-            }
-        }
-    }};
+/// A request to `/v2` and these segments.
+fn request(operation: &'static str, method: Method, segments: &[&str]) -> RestRequest {
+    RestRequest::new(operation, method, &[&["v2"], segments].concat())
+}
+
+/// All pages of a list. One that isn't there is empty.
+async fn list_all(cx: &Cx<'_>, operation: &'static str, segments: &[&str]) -> Result<Vec<Value>, CallError> {
+    let pages = cx.aws.signed.send_pages(request(operation, Method::GET, segments));
+    Ok(optional(pages.collect_items("items").await)?.unwrap_or_default())
+}
+
+/// Creates one of an API's parts, and gives the answer.
+async fn create_part(
+    cx: &Cx<'_>,
+    operation: &'static str,
+    segments: &[&str],
+    body: &Value,
+) -> Result<Value, CallError> {
+    let request = request(operation, Method::POST, segments).with_body(body);
+    cx.retried(async || cx.aws.signed.send(request.clone()).await).await
 }
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
-    let (id, client) = (target.key(), &cx.aws.apigatewayv2);
-    let Some(mut api) = answer!("apigateway:GetApi", client.get_api().api_id(id)).found()? else { return Ok(None) };
+    let (id, aws) = (target.key(), &cx.aws.signed);
+    let answer = aws.send(request("apigateway:GetApi", Method::GET, &["apis", id])).await;
+    let Some(mut api) = answer.found()? else { return Ok(None) };
     let tags = api.as_object_mut().and_then(|members| members.remove("tags")).unwrap_or_else(|| json!({}));
     let mut parts = Parts::default();
     if text(&api, "protocolType") == Some("HTTP") {
-        let request =
-            client.export_api().api_id(id).specification("OAS30").output_type("JSON").include_extensions(true);
-        let export = optional(request.send().await.call("apigateway:ExportApi"))?;
-        let export = export.and_then(|export| export.body().map(|body| Bytes::copy_from_slice(body.as_ref())));
-        if let Some(export) = export {
+        let request = request("apigateway:ExportApi", Method::GET, &["apis", id, "exports", "OAS30"]);
+        let request = request.with_query("outputType", "JSON").with_query("includeExtensions", true);
+        if let Some(export) = optional(aws.send_for_bytes(request).await)? {
             parts.put_bytes("openapi/api.json", export);
         }
     }
     parts.put("api.json", api);
     parts.put("tags.json", tags);
-    parts.put("routes.json", Value::Array(pages!("apigateway:GetRoutes", client.get_routes().api_id(id))));
-    let integrations = pages!("apigateway:GetIntegrations", client.get_integrations().api_id(id));
-    parts.put("integrations.json", Value::Array(integrations));
-    parts.put(
-        "authorizers.json",
-        Value::Array(pages!("apigateway:GetAuthorizers", client.get_authorizers().api_id(id))),
-    );
-    parts.put("stages.json", Value::Array(pages!("apigateway:GetStages", client.get_stages().api_id(id))));
+    for (part, call) in [
+        ("routes", "apigateway:GetRoutes"),
+        ("integrations", "apigateway:GetIntegrations"),
+        ("authorizers", "apigateway:GetAuthorizers"),
+        ("stages", "apigateway:GetStages"),
+    ] {
+        let all = list_all(cx, call, &["apis", id, part]).await?;
+        parts.put(&format!("{part}.json"), Value::Array(all));
+    }
     let mut mappings = Vec::new();
-    for domain in pages!("apigateway:GetDomainNames", client.get_domain_names()) {
+    for domain in list_all(cx, "apigateway:GetDomainNames", &["domainnames"]).await? {
         let name = text(&domain, "domainName").unwrap_or_default();
-        let all = pages!("apigateway:GetApiMappings", client.get_api_mappings().domain_name(name));
+        let all = list_all(cx, "apigateway:GetApiMappings", &["domainnames", name, "apimappings"]).await?;
         for mapping in all.iter().filter(|mapping| text(mapping, "apiId") == Some(id)) {
             let mut mapping = members(mapping, &["apiMappingId", "apiMappingKey", "stage"]);
             mapping["domainName"] = json!(name);
@@ -155,18 +162,17 @@ pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
 }
 
 pub(super) async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), CallError> {
-    let client = &cx.aws.apigatewayv2;
+    let aws = &cx.aws.signed;
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let request = client.delete_api_mapping().domain_name(text(mapping, "domainName").unwrap_or_default());
-        let request = request.api_mapping_id(text(mapping, "apiMappingId").unwrap_or_default());
-        request.send().await.call("apigateway:DeleteApiMapping").found()?;
+        let domain = text(mapping, "domainName").unwrap_or_default();
+        let path = ["domainnames", domain, "apimappings", text(mapping, "apiMappingId").unwrap_or_default()];
+        aws.send(request("apigateway:DeleteApiMapping", Method::DELETE, &path)).await.found()?;
     }
-    let request = client.delete_api().api_id(target.key());
-    cx.retried(async || request.clone().send().await.call("apigateway:DeleteApi")).await.found().map(drop)
+    let request = request("apigateway:DeleteApi", Method::DELETE, &["apis", target.key()]);
+    cx.retried(async || aws.send(request.clone()).await).await.found().map(drop)
 }
 
 pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
-    let client = &cx.aws.apigatewayv2;
     let old = target.key();
     let id = made(cx, old, parts).await?;
     let all = |name: &str| parts.get(name).as_array().cloned().unwrap_or_default();
@@ -174,14 +180,12 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     let mut ids: BTreeMap<String, String> = BTreeMap::new();
     for authorizer in all("authorizers.json") {
         let body = members(&authorizer, AUTHORIZER);
-        let request = || client.create_authorizer().api_id(&id);
-        let made = cx.retried(async || answer!("apigateway:CreateAuthorizer", request(), &body)).await?;
+        let made = create_part(cx, "apigateway:CreateAuthorizer", &["apis", &id, "authorizers"], &body).await?;
         keep(&mut ids, &authorizer, &made, "authorizerId");
     }
     for integration in all("integrations.json") {
         let body = members(&integration, INTEGRATION);
-        let request = || client.create_integration().api_id(&id);
-        let made = cx.retried(async || answer!("apigateway:CreateIntegration", request(), &body)).await?;
+        let made = create_part(cx, "apigateway:CreateIntegration", &["apis", &id, "integrations"], &body).await?;
         keep(&mut ids, &integration, &made, "integrationId");
     }
     for route in all("routes.json") {
@@ -193,25 +197,23 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
         if let Some(authorizer) = text(&route, "authorizerId") {
             body["authorizerId"] = json!(renamed(authorizer));
         }
-        let request = || client.create_route().api_id(&id);
-        cx.retried(async || answer!("apigateway:CreateRoute", request(), &body)).await?;
+        create_part(cx, "apigateway:CreateRoute", &["apis", &id, "routes"], &body).await?;
     }
     for stage in all("stages.json") {
         let mut body = members(&stage, STAGE);
         if stage["autoDeploy"].as_bool() != Some(true) && text(&stage, "deploymentId").is_some() {
-            let request = client.create_deployment().api_id(&id);
-            let made = cx.retried(async || request.clone().send().await.call("apigateway:CreateDeployment")).await?;
-            body["deploymentId"] = json!(made.deployment_id());
+            let path = ["apis", id.as_str(), "deployments"];
+            let mut made = create_part(cx, "apigateway:CreateDeployment", &path, &json!({})).await?;
+            body["deploymentId"] = made["deploymentId"].take();
         }
-        let request = || client.create_stage().api_id(&id);
-        cx.retried(async || answer!("apigateway:CreateStage", request(), &body)).await?;
+        create_part(cx, "apigateway:CreateStage", &["apis", &id, "stages"], &body).await?;
     }
     for mapping in all("mappings.json") {
         let domain = text(&mapping, "domainName").unwrap_or_default();
         let mut body = members(&mapping, &["apiMappingKey", "stage"]);
         body["apiId"] = json!(id);
-        let request = || client.create_api_mapping().domain_name(domain);
-        match cx.retried(async || answer!("apigateway:CreateApiMapping", request(), &body)).await {
+        let path = ["domainnames", domain, "apimappings"];
+        match create_part(cx, "apigateway:CreateApiMapping", &path, &body).await {
             Err(error) if error.code == "ConflictException" => {}
             other => drop(other?),
         }
@@ -234,26 +236,38 @@ fn keep(ids: &mut BTreeMap<String, String>, archived: &Value, made: &Value, memb
 /// Creates an API and returns its id. An API that an interrupted restore created is deleted first: its parts have no
 /// names by which a second try could recognize them.
 async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError> {
-    let client = &cx.aws.apigatewayv2;
-    for api in pages!("apigateway:GetApis", client.get_apis()) {
+    for api in list_all(cx, "apigateway:GetApis", &["apis"]).await? {
         if text(&api["tags"], TAG_RESTORING) == Some(old)
             && let Some(id) = text(&api, "apiId")
         {
-            client.delete_api().api_id(id).send().await.call("apigateway:DeleteApi").found()?;
+            cx.aws.signed.send(request("apigateway:DeleteApi", Method::DELETE, &["apis", id])).await.found()?;
         }
     }
     let mut body = members(parts.get("api.json"), API);
     body["tags"] = parts.get("tags.json").clone();
     body["tags"][TAG_RESTORING] = json!(old);
-    let made = cx.retried(async || answer!("apigateway:CreateApi", client.create_api(), &body)).await?;
+    let made = create_part(cx, "apigateway:CreateApi", &["apis"], &body).await?;
     let id = text(&made, "apiId").map(ToOwned::to_owned);
     id.ok_or_else(|| unexpected("apigateway:CreateApi", "the answer has no id"))
 }
 
 /// Removes the tag by which an interrupted restore finds the API that it created.
 pub(super) async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
-    let request = cx.aws.apigatewayv2.untag_resource().resource_arn(&target.id).tag_keys(TAG_RESTORING);
-    request.send().await.call("apigateway:UntagResource").map(drop)
+    untag(cx, target, &[TAG_RESTORING]).await
+}
+
+async fn untag(cx: &Cx<'_>, target: &Target, keys: &[&str]) -> Result<(), CallError> {
+    let mut request = request("apigateway:UntagResource", Method::DELETE, &["tags", &target.id]);
+    for key in keys {
+        request = request.with_query("tagKeys", key);
+    }
+    cx.aws.signed.send(request).await.map(drop)
+}
+
+async fn update_stage(cx: &Cx<'_>, target: &Target, stage: &Value, body: &Value) -> Result<(), CallError> {
+    let path = ["apis", target.key(), "stages", text(stage, "stageName").unwrap_or_default()];
+    let request = request("apigateway:UpdateStage", Method::PATCH, &path).with_body(body);
+    cx.retried(async || cx.aws.signed.send(request.clone()).await).await.map(drop)
 }
 
 /// Throttles every request, so that each gets 429.
@@ -263,35 +277,27 @@ pub(super) async fn disable(
     parts: &Parts,
     tags: &[(&str, String)],
 ) -> Result<(), CallError> {
-    let client = &cx.aws.apigatewayv2;
-    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    let request = client.tag_resource().resource_arn(&target.id).set_tags(Some(tags));
-    request.send().await.call("apigateway:TagResource")?;
-    let nothing = RouteSettings::builder().throttling_burst_limit(0).throttling_rate_limit(0.0).build();
+    let request = request("apigateway:TagResource", Method::POST, &["tags", &target.id]);
+    cx.aws.signed.send(request.with_body(&json!({ "tags": tag_map(tags) }))).await?;
+    let nothing = json!({ "throttlingBurstLimit": 0, "throttlingRateLimit": 0.0 });
     for stage in parts.get("stages.json").as_array().into_iter().flatten() {
-        let mut request = client.update_stage().api_id(target.key()).default_route_settings(nothing.clone());
-        request = request.stage_name(text(stage, "stageName").unwrap_or_default());
-        for route in stage["routeSettings"].as_object().into_iter().flatten().map(|(route, _)| route) {
-            request = request.route_settings(route, nothing.clone());
+        let mut body = json!({ "defaultRouteSettings": nothing });
+        for (route, _) in stage["routeSettings"].as_object().into_iter().flatten() {
+            body["routeSettings"][route] = nothing.clone();
         }
-        cx.retried(async || request.clone().send().await.call("apigateway:UpdateStage")).await?;
+        update_stage(cx, target, stage, &body).await?;
     }
     Ok(())
 }
 
 pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[&str]) -> Result<(), CallError> {
-    let client = &cx.aws.apigatewayv2;
     for stage in parts.get("stages.json").as_array().into_iter().flatten() {
         let mut body = members(stage, &["defaultRouteSettings", "routeSettings"]);
         if body["defaultRouteSettings"].is_null() {
             // The settings of a stage that was never configured.
             body["defaultRouteSettings"] = json!({ "detailedMetricsEnabled": false });
         }
-        let name = text(stage, "stageName").unwrap_or_default();
-        let request = || client.update_stage().api_id(target.key()).stage_name(name);
-        cx.retried(async || answer!("apigateway:UpdateStage", request(), &body)).await?;
+        update_stage(cx, target, stage, &body).await?;
     }
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = client.untag_resource().resource_arn(&target.id).set_tag_keys(Some(keys));
-    request.send().await.call("apigateway:UntagResource").map(drop)
+    untag(cx, target, keys).await
 }

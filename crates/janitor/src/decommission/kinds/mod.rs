@@ -13,7 +13,7 @@ mod secret;
 mod topic;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::parts::Parts;
 use super::{Cx, TAG_RESTORING, Target, unexpected};
@@ -193,6 +193,21 @@ pub fn volatile(kind: Kind) -> &'static [&'static str] {
 fn tag_object(tags: &[Value], key: &str, value: &str) -> Value {
     let pairs = tags.iter().filter_map(|tag| Some((tag[key].as_str()?.to_owned(), tag[value].clone())));
     Value::Object(pairs.collect())
+}
+
+/// Tags as a list of objects with `Key` and `Value`.
+fn tag_list(tags: impl IntoIterator<Item = (impl AsRef<str>, String)>) -> Value {
+    tags.into_iter().map(|(key, value)| json!({ "Key": key.as_ref(), "Value": value })).collect()
+}
+
+/// Tags as one object.
+fn tag_map(tags: &[(&str, String)]) -> Value {
+    Value::Object(tags.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect())
+}
+
+/// A member that is an object; an absent or empty one is an empty object.
+fn object_of(answer: &Value, name: &str) -> Value {
+    Value::Object(answer.get(name).and_then(Value::as_object).cloned().unwrap_or_default())
 }
 
 /// A time that AWS returns as seconds since 1970 or as a string.

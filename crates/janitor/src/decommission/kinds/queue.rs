@@ -1,15 +1,13 @@
 //! SQS queues: attributes and tags. Messages are never archived, so a queue that has any isn't deleted.
 
-use std::collections::HashMap;
-
-use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::parts::Parts;
 use super::super::{Cx, Target};
-use super::{Restored, time};
-use deployer_aws::{Call, CallError, Found};
+use super::{Restored, object_of, tag_map, time};
+use deployer_aws::signed::{text_of, texts_of};
+use deployer_aws::{CallError, Found};
 
 /// The counts of messages: waiting, in flight, delayed.
 const COUNTS: [&str; 3] =
@@ -25,17 +23,16 @@ pub(super) const NEW: &[&str] = &["attributes.json/CreatedTimestamp", "attribute
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
     let Some(url) = url(cx, target).await? else { return Ok(None) };
-    let sqs = &cx.aws.sqs;
-    let request = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::All);
-    let Some(answer) = request.send().await.call("sqs:GetQueueAttributes").found()? else { return Ok(None) };
-    let attributes = answer.attributes().into_iter().flatten();
-    let attributes = attributes.map(|(name, value)| (name.as_str().to_owned(), json!(value)));
-    let mut attributes: Vec<(String, Value)> = attributes.collect();
-    attributes.sort_by(|one, other| one.0.cmp(&other.0));
-    let tags = sqs.list_queue_tags().queue_url(&url).send().await.call("sqs:ListQueueTags")?;
+    let aws = &cx.aws.signed;
+    let parameters = json!({ "QueueUrl": url, "AttributeNames": ["All"] });
+    let Some(answer) = aws.call("sqs:GetQueueAttributes", parameters).await.found()? else { return Ok(None) };
+    let mut attributes: Vec<(&str, &str)> = texts_of(&answer, "Attributes").collect();
+    attributes.sort_unstable();
+    let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
+    let tags = aws.call("sqs:ListQueueTags", json!({ "QueueUrl": url })).await?;
     let mut parts = Parts::default();
-    parts.put("attributes.json", Value::Object(attributes.into_iter().collect()));
-    parts.put("tags.json", json!(tags.tags().cloned().unwrap_or_default()));
+    parts.put("attributes.json", Value::Object(attributes.collect()));
+    parts.put("tags.json", object_of(&tags, "Tags"));
     Ok(Some(parts))
 }
 
@@ -62,7 +59,7 @@ pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
 
 pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
     let Some(url) = url(cx, target).await? else { return Ok(()) };
-    cx.aws.sqs.delete_queue().queue_url(url).send().await.call("sqs:DeleteQueue").found().map(drop)
+    cx.aws.signed.call("sqs:DeleteQueue", json!({ "QueueUrl": url })).await.found().map(drop)
 }
 
 pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
@@ -73,31 +70,30 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
         !own.contains(&name) && !COUNTS.contains(&name) && !standard && !value.is_empty()
     };
     let attributes = parts.get("attributes.json").as_object().into_iter().flatten();
-    let attributes: HashMap<QueueAttributeName, String> = attributes
+    let attributes: Map<String, Value> = attributes
         .filter_map(|(name, value)| Some((name, value.as_str()?)))
         .filter(|(name, value)| taken(name, value))
-        .map(|(name, value)| (QueueAttributeName::from(name.as_str()), value.to_owned()))
+        .map(|(name, value)| (name.clone(), json!(value)))
         .collect();
-    let request = cx.aws.sqs.create_queue().queue_name(target.key()).set_attributes(Some(attributes));
-    let request = request.set_tags(Some(super::tags(parts).into_iter().collect()));
-    cx.retried(async || request.clone().send().await.call("sqs:CreateQueue")).await?;
+    let tags: Map<String, Value> = super::tags(parts).into_iter().map(|(key, value)| (key, json!(value))).collect();
+    // The one request of SQS whose tags begin with a small letter.
+    let parameters = json!({ "QueueName": target.key(), "Attributes": attributes, "tags": tags });
+    cx.retried(async || cx.aws.signed.call("sqs:CreateQueue", parameters.clone()).await).await?;
     Ok(Restored::default())
 }
 
 /// Turning a queue off would refuse what is sent to it, and lose it. So it is only tagged.
 pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
     let Some(url) = url(cx, target).await? else { return Ok(()) };
-    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    cx.aws.sqs.tag_queue().queue_url(url).set_tags(Some(tags)).send().await.call("sqs:TagQueue").map(drop)
+    cx.aws.signed.call("sqs:TagQueue", json!({ "QueueUrl": url, "Tags": tag_map(tags) })).await.map(drop)
 }
 
 pub(super) async fn enable(cx: &Cx<'_>, target: &Target, _: &Parts, keys: &[&str]) -> Result<(), CallError> {
     let Some(url) = url(cx, target).await? else { return Ok(()) };
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    cx.aws.sqs.untag_queue().queue_url(url).set_tag_keys(Some(keys)).send().await.call("sqs:UntagQueue").map(drop)
+    cx.aws.signed.call("sqs:UntagQueue", json!({ "QueueUrl": url, "TagKeys": keys })).await.map(drop)
 }
 
 async fn url(cx: &Cx<'_>, target: &Target) -> Result<Option<String>, CallError> {
-    let answer = cx.aws.sqs.get_queue_url().queue_name(target.key()).send().await.call("sqs:GetQueueUrl").found()?;
-    Ok(answer.and_then(|answer| answer.queue_url))
+    let answer = cx.aws.signed.call("sqs:GetQueueUrl", json!({ "QueueName": target.key() })).await.found()?;
+    Ok(answer.as_ref().and_then(|answer| text_of(answer, "QueueUrl")).map(ToOwned::to_owned))
 }

@@ -1,16 +1,16 @@
 //! API Gateway's REST APIs: each stage's export as OpenAPI with Amazon's extensions, the stages, the domains' mappings.
 
-use aws_sdk_apigateway::primitives::Blob;
-use aws_sdk_apigateway::types::{Op, PatchOperation, PutMode};
 use bytes::Bytes;
+use http::Method;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::parts::{Parts, replace_word};
-use super::super::wire::{answer, list, members, text};
+use super::super::wire::{list, members, text};
 use super::super::{Cx, TAG_RESTORING, Target, optional, unexpected};
-use super::{Restored, time};
-use deployer_aws::{Call, CallError, Found};
+use super::{Restored, tag_map, time};
+use deployer_aws::signed::{AnswerPages, RestRequest};
+use deployer_aws::{CallError, Found};
 
 pub(super) const NEW: &[&str] = &[
     "api.json/id",
@@ -70,23 +70,43 @@ const SETTINGS: [(&str, &str); 10] = [
 /// The path of the settings for all methods of all resources.
 const ALL: &str = "*/*";
 
+fn read_request(operation: &'static str, segments: &[&str]) -> RestRequest {
+    RestRequest::new(operation, Method::GET, segments)
+}
+
+/// A list in pages of 500, which is the most.
+fn list_pages<'c>(cx: &Cx<'c>, operation: &'static str, segments: &[&str]) -> AnswerPages<'c> {
+    cx.aws.signed.send_pages(read_request(operation, segments).with_query("limit", 500))
+}
+
+/// Creates something, again while that is worth it, and gives the answer.
+async fn create_part(
+    cx: &Cx<'_>,
+    operation: &'static str,
+    segments: &[&str],
+    body: &Value,
+) -> Result<Value, CallError> {
+    let request = RestRequest::new(operation, Method::POST, segments).with_body(body);
+    cx.retried(async || cx.aws.signed.send(request.clone()).await).await
+}
+
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
-    let (id, client) = (target.key(), &cx.aws.apigateway);
-    let Some(mut api) = answer!("apigateway:GetRestApi", client.get_rest_api().rest_api_id(id)).found()? else {
-        return Ok(None);
-    };
+    let (id, aws) = (target.key(), &cx.aws.signed);
+    let answer = aws.send(read_request("apigateway:GetRestApi", &["restapis", id])).await;
+    let Some(mut api) = answer.found()? else { return Ok(None) };
     let tags = api.as_object_mut().and_then(|members| members.remove("tags")).unwrap_or_else(|| json!({}));
-    let stages = answer!("apigateway:GetStages", client.get_stages().rest_api_id(id))?;
+    let stages = aws.send(read_request("apigateway:GetStages", &["restapis", id, "stages"])).await?;
     let stages = list(&stages, "item").to_vec();
-    let deployments = answer!("apigateway:GetDeployments", client.get_deployments().rest_api_id(id).limit(500))?;
+    let deployments = read_request("apigateway:GetDeployments", &["restapis", id, "deployments"]);
+    let deployments = aws.send(deployments.with_query("limit", 500)).await?;
     let mut parts = Parts::default();
     for stage in stages.iter().filter_map(|stage| text(stage, "stageName")) {
         const CALL: &str = "apigateway:GetExport";
-        let request = client.get_export().rest_api_id(id).stage_name(stage).export_type("oas30");
-        let request = request.parameters("extensions", "apigateway").accepts("application/json");
-        let export = request.send().await.call(CALL)?;
-        let export = export.body().map(|body| Bytes::copy_from_slice(body.as_ref())).filter(|body| !body.is_empty());
-        let export = export.ok_or_else(|| unexpected(CALL, format!("the export of stage {stage} is empty")))?;
+        let request = read_request(CALL, &["restapis", id, "stages", stage, "exports", "oas30"]);
+        let export = aws.send_for_bytes(request.with_query("extensions", "apigateway")).await?;
+        if export.is_empty() {
+            return Err(unexpected(CALL, format!("the export of stage {stage} is empty")));
+        }
         parts.put_bytes(&format!("openapi/{stage}.json"), export);
     }
     parts.put("api.json", api);
@@ -100,42 +120,34 @@ pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, 
 
 /// The methods of every path, with their integrations.
 async fn resources(cx: &Cx<'_>, id: &str) -> Result<Value, CallError> {
-    let (mut paths, mut position) = (Map::new(), None);
-    loop {
-        let request = cx.aws.apigateway.get_resources().rest_api_id(id).embed("methods").limit(500);
-        let page = answer!("apigateway:GetResources", request.set_position(position))?;
-        for resource in list(&page, "item") {
-            let path = text(resource, "path").unwrap_or_default();
-            paths.insert(path.to_owned(), resource.get("resourceMethods").cloned().unwrap_or_default());
-        }
-        position = text(&page, "position").map(ToOwned::to_owned);
-        if position.is_none() {
-            return Ok(Value::Object(paths));
-        }
+    let request = read_request("apigateway:GetResources", &["restapis", id, "resources"]);
+    let pages = cx.aws.signed.send_pages(request.with_query("embed", "methods").with_query("limit", 500));
+    let mut paths = Map::new();
+    for mut resource in pages.collect_items("item").await? {
+        let path = text(&resource, "path").unwrap_or_default().to_owned();
+        paths.insert(path, resource["resourceMethods"].take());
     }
+    Ok(Value::Object(paths))
 }
 
 /// The paths of the account's domains that lead to this API.
 async fn mappings(cx: &Cx<'_>, id: &str) -> Result<Vec<Value>, CallError> {
-    let client = &cx.aws.apigateway;
-    let (mut found, mut position) = (Vec::new(), None);
-    loop {
-        let request = client.get_domain_names().limit(500).set_position(position);
-        let page = optional(answer!("apigateway:GetDomainNames", request))?.unwrap_or_default();
+    let mut found = Vec::new();
+    let mut pages = list_pages(cx, "apigateway:GetDomainNames", &["domainnames"]);
+    while let Some(page) = pages.next_page().await {
+        let page = optional(page)?.unwrap_or_default();
         for domain in list(&page, "item").iter().filter_map(|domain| text(domain, "domainName")) {
-            let request = client.get_base_path_mappings().domain_name(domain).limit(500);
-            let answer = optional(answer!("apigateway:GetBasePathMappings", request))?.unwrap_or_default();
+            let path = ["domainnames", domain, "basepathmappings"];
+            let request = read_request("apigateway:GetBasePathMappings", &path).with_query("limit", 500);
+            let answer = optional(cx.aws.signed.send(request).await)?.unwrap_or_default();
             for mapping in list(&answer, "item").iter().filter(|mapping| text(mapping, "restApiId") == Some(id)) {
                 let mut mapping = members(mapping, &["basePath", "stage"]);
                 mapping["domainName"] = json!(domain);
                 found.push(mapping);
             }
         }
-        position = text(&page, "position").map(ToOwned::to_owned);
-        if position.is_none() {
-            return Ok(found);
-        }
     }
+    Ok(found)
 }
 
 pub(super) fn objection(parts: &Parts) -> Option<String> {
@@ -152,20 +164,20 @@ pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
 
 /// Deletes the mappings of domains first: they prevent the API's deletion.
 pub(super) async fn delete(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<(), CallError> {
-    let client = &cx.aws.apigateway;
+    let aws = &cx.aws.signed;
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let request = client.delete_base_path_mapping().domain_name(text(mapping, "domainName").unwrap_or_default());
-        let request = request.base_path(text(mapping, "basePath").unwrap_or("(none)"));
-        request.send().await.call("apigateway:DeleteBasePathMapping").found()?;
+        let domain = text(mapping, "domainName").unwrap_or_default();
+        let path = ["domainnames", domain, "basepathmappings", text(mapping, "basePath").unwrap_or("(none)")];
+        let request = RestRequest::new("apigateway:DeleteBasePathMapping", Method::DELETE, &path);
+        aws.send(request).await.found()?;
     }
     // An account may call `DeleteRestApi` once in 30 seconds, so the SDK's own retries may not be enough.
-    const CALL: &str = "apigateway:DeleteRestApi";
-    let request = client.delete_rest_api().rest_api_id(target.key());
-    cx.retried(async || request.clone().send().await.call(CALL)).await.found().map(drop)
+    let request = RestRequest::new("apigateway:DeleteRestApi", Method::DELETE, &["restapis", target.key()]);
+    cx.retried(async || aws.send(request.clone()).await).await.found().map(drop)
 }
 
 pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
-    let client = &cx.aws.apigateway;
+    let aws = &cx.aws.signed;
     let old = target.key();
     let id = made(cx, old, parts).await?;
     let mut stages: Vec<&Value> = parts.get("stages.json").as_array().into_iter().flatten().collect();
@@ -178,23 +190,21 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     stages.sort_by_key(|stage| deployed(stage));
     for stage in stages {
         let name = text(stage, "stageName").unwrap_or_default();
-        let there = client.get_stage().rest_api_id(&id).stage_name(name).send().await;
-        if there.call("apigateway:GetStage").found()?.is_none() {
+        let there = aws.send(read_request("apigateway:GetStage", &["restapis", &id, "stages", name])).await;
+        if there.found()?.is_none() {
             let export = parts.bytes(&format!("openapi/{name}.json"));
             let export =
                 export.ok_or_else(|| unexpected("apigateway:PutRestApi", "the archive lacks the stage's export"))?;
-            let request = client.put_rest_api().rest_api_id(&id).mode(PutMode::Overwrite);
+            let request = RestRequest::new("apigateway:PutRestApi", Method::PUT, &["restapis", &id]);
             // Its policy may contain the old id.
             let export = replace_word(&String::from_utf8_lossy(export), old, &id);
-            let request = request.body(Blob::new(export));
-            cx.retried(async || request.clone().send().await.call("apigateway:PutRestApi")).await?;
-            let request = client.create_deployment().rest_api_id(&id);
-            let deployment =
-                cx.retried(async || request.clone().send().await.call("apigateway:CreateDeployment")).await?;
+            let request = request.with_query("mode", "overwrite").with_bytes(Bytes::from(export));
+            cx.retried(async || aws.send(request.clone()).await).await?;
+            let path = ["restapis", id.as_str(), "deployments"];
+            let mut deployment = create_part(cx, "apigateway:CreateDeployment", &path, &json!({})).await?;
             let mut body = members(stage, STAGE);
-            body["deploymentId"] = json!(deployment.id());
-            let request = || client.create_stage().rest_api_id(&id);
-            cx.retried(async || answer!("apigateway:CreateStage", request(), &body)).await?;
+            body["deploymentId"] = deployment["id"].take();
+            create_part(cx, "apigateway:CreateStage", &["restapis", &id, "stages"], &body).await?;
         }
         patch(cx, &id, name, settings_of(stage)).await?;
     }
@@ -202,10 +212,8 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
         let domain = text(mapping, "domainName").unwrap_or_default();
         let mut body = members(mapping, &["basePath", "stage"]);
         body["restApiId"] = json!(id);
-        let call = async || {
-            answer!("apigateway:CreateBasePathMapping", client.create_base_path_mapping().domain_name(domain), &body)
-        };
-        match cx.retried(call).await {
+        let path = ["domainnames", domain, "basepathmappings"];
+        match create_part(cx, "apigateway:CreateBasePathMapping", &path, &body).await {
             // From an earlier restore that was interrupted.
             Err(error) if error.code == "ConflictException" => {}
             other => drop(other?),
@@ -226,17 +234,11 @@ fn arn(target: &Target, id: &str) -> String {
 
 /// Finds the API that an interrupted restore created, or creates one, and returns its id.
 async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError> {
-    let client = &cx.aws.apigateway;
-    let mut position = None;
-    loop {
-        let page = answer!("apigateway:GetRestApis", client.get_rest_apis().limit(500).set_position(position))?;
+    let mut pages = list_pages(cx, "apigateway:GetRestApis", &["restapis"]);
+    while let Some(page) = pages.next_page().await {
         let begun = |api: &&Value| text(&api["tags"], TAG_RESTORING) == Some(old);
-        if let Some(id) = list(&page, "item").iter().find(begun).and_then(|api| text(api, "id")) {
+        if let Some(id) = list(&page?, "item").iter().find(begun).and_then(|api| text(api, "id")) {
             return Ok(id.to_owned());
-        }
-        position = text(&page, "position").map(ToOwned::to_owned);
-        if position.is_none() {
-            break;
         }
     }
     let api = parts.get("api.json");
@@ -251,15 +253,22 @@ async fn made(cx: &Cx<'_>, old: &str, parts: &Parts) -> Result<String, CallError
     }
     body["tags"] = parts.get("tags.json").clone();
     body["tags"][TAG_RESTORING] = json!(old);
-    let made = cx.retried(async || answer!("apigateway:CreateRestApi", client.create_rest_api(), &body)).await?;
+    let made = create_part(cx, "apigateway:CreateRestApi", &["restapis"], &body).await?;
     let id = text(&made, "id").map(ToOwned::to_owned);
     id.ok_or_else(|| unexpected("apigateway:CreateRestApi", "the answer has no id"))
 }
 
 /// Removes the tag by which an interrupted restore finds the API that it created.
 pub(super) async fn settle(cx: &Cx<'_>, target: &Target) -> Result<(), CallError> {
-    let request = cx.aws.apigateway.untag_resource().resource_arn(&target.id).tag_keys(TAG_RESTORING);
-    request.send().await.call("apigateway:UntagResource").map(drop)
+    untag(cx, target, &[TAG_RESTORING]).await
+}
+
+async fn untag(cx: &Cx<'_>, target: &Target, keys: &[&str]) -> Result<(), CallError> {
+    let mut request = RestRequest::new("apigateway:UntagResource", Method::DELETE, &["tags", &target.id]);
+    for key in keys {
+        request = request.with_query("tagKeys", key);
+    }
+    cx.aws.signed.send(request).await.map(drop)
 }
 
 /// Throttles every request, so that each gets 429.
@@ -269,9 +278,8 @@ pub(super) async fn disable(
     parts: &Parts,
     tags: &[(&str, String)],
 ) -> Result<(), CallError> {
-    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    let request = cx.aws.apigateway.tag_resource().resource_arn(&target.id).set_tags(Some(tags));
-    request.send().await.call("apigateway:TagResource")?;
+    let request = RestRequest::new("apigateway:TagResource", Method::PUT, &["tags", &target.id]);
+    cx.aws.signed.send(request.with_body(&json!({ "tags": tag_map(tags) }))).await?;
     for stage in parts.get("stages.json").as_array().into_iter().flatten() {
         let settings = stage["methodSettings"].as_object().into_iter().flatten();
         let mut keys: Vec<&str> = settings.map(|(key, _)| key.as_str()).filter(|key| *key != ALL).collect();
@@ -288,16 +296,12 @@ pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, keys: &[
     for stage in parts.get("stages.json").as_array().into_iter().flatten() {
         let name = text(stage, "stageName").unwrap_or_default();
         if stage["methodSettings"][ALL].is_null() {
-            const CALL: &str = "apigateway:UpdateStage";
-            let remove = PatchOperation::builder().op(Op::Remove).path(format!("/{ALL}")).build();
-            let request = cx.aws.apigateway.update_stage().rest_api_id(target.key()).stage_name(name);
-            request.patch_operations(remove).send().await.call(CALL)?;
+            let remove = json!({ "op": "remove", "path": format!("/{ALL}") });
+            cx.aws.signed.send(patch_request(target.key(), name, &[remove])).await?;
         }
         patch(cx, target.key(), name, settings_of(stage)).await?;
     }
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = cx.aws.apigateway.untag_resource().resource_arn(&target.id).set_tag_keys(Some(keys));
-    request.send().await.call("apigateway:UntagResource").map(drop)
+    untag(cx, target, keys).await
 }
 
 /// The settings of a stage that `CreateStage` doesn't accept, by path.
@@ -324,10 +328,13 @@ async fn patch(cx: &Cx<'_>, id: &str, stage: &str, settings: Vec<(String, String
     if settings.is_empty() {
         return Ok(());
     }
-    const CALL: &str = "apigateway:UpdateStage";
-    let replace = |(path, value)| PatchOperation::builder().op(Op::Replace).path(path).value(value).build();
-    let operations: Vec<PatchOperation> = settings.into_iter().map(replace).collect();
-    let request = cx.aws.apigateway.update_stage().rest_api_id(id).stage_name(stage);
-    let request = request.set_patch_operations(Some(operations));
-    cx.retried(async || request.clone().send().await.call(CALL)).await.map(drop)
+    let replace = |(path, value)| json!({ "op": "replace", "path": path, "value": value });
+    let operations: Vec<Value> = settings.into_iter().map(replace).collect();
+    let request = patch_request(id, stage, &operations);
+    cx.retried(async || cx.aws.signed.send(request.clone()).await).await.map(drop)
+}
+
+fn patch_request(id: &str, stage: &str, operations: &[Value]) -> RestRequest {
+    let request = RestRequest::new("apigateway:UpdateStage", Method::PATCH, &["restapis", id, "stages", stage]);
+    request.with_body(&json!({ "patchOperations": operations }))
 }

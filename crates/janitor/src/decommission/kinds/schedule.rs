@@ -1,13 +1,15 @@
 //! EventBridge Scheduler's schedules. They have no tags of their own.
 
+use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::parts::Parts;
-use super::super::wire::{answer, members, text};
+use super::super::wire::{members, text};
 use super::super::{Cx, Target};
 use super::{Restored, time};
-use deployer_aws::{Call, CallError, FailureKind, Found};
+use deployer_aws::signed::RestRequest;
+use deployer_aws::{CallError, FailureKind, Found};
 
 pub(super) const NEW: &[&str] = &["schedule.json/CreationDate", "schedule.json/LastModificationDate"];
 
@@ -29,8 +31,9 @@ const TAKEN: &[&str] = &[
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
     let (group, name) = target.grouped();
-    let request = cx.aws.scheduler.get_schedule().name(name).group_name(group);
-    let Some(schedule) = answer!("scheduler:GetSchedule", request).found()? else { return Ok(None) };
+    let request = RestRequest::new("scheduler:GetSchedule", Method::GET, &["schedules", name]);
+    let answer = cx.aws.signed.send(request.with_query("groupName", group)).await;
+    let Some(schedule) = answer.found()? else { return Ok(None) };
     let mut parts = Parts::default();
     parts.put("schedule.json", schedule);
     Ok(Some(parts))
@@ -42,8 +45,8 @@ pub(super) fn changed_at(parts: &Parts) -> Option<Timestamp> {
 
 pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
     let (group, name) = target.grouped();
-    let request = cx.aws.scheduler.delete_schedule().name(name).group_name(group);
-    request.send().await.call("scheduler:DeleteSchedule").found().map(drop)
+    let request = RestRequest::new("scheduler:DeleteSchedule", Method::DELETE, &["schedules", name]);
+    cx.aws.signed.send(request.with_query("groupName", group)).await.found().map(drop)
 }
 
 pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
@@ -84,12 +87,13 @@ pub(super) async fn enable(cx: &Cx<'_>, target: &Target, parts: &Parts, _: &[&st
 
 /// Creates or updates a schedule. Both calls take the whole schedule; what an update omits is reset to its default.
 async fn put(cx: &Cx<'_>, target: &Target, body: &Value, new: bool) -> Result<(), CallError> {
-    let ((_, name), scheduler) = (target.grouped(), &cx.aws.scheduler);
-    let call = async || match new {
-        true => answer!("scheduler:CreateSchedule", scheduler.create_schedule().name(name), body),
-        false => answer!("scheduler:UpdateSchedule", scheduler.update_schedule().name(name), body),
+    let (_, name) = target.grouped();
+    let (call, method) = match new {
+        true => ("scheduler:CreateSchedule", Method::POST),
+        false => ("scheduler:UpdateSchedule", Method::PUT),
     };
-    cx.retried(call).await.map(drop).map_err(|mut error| {
+    let request = RestRequest::new(call, method, &["schedules", name]).with_body(body);
+    cx.retried(async || cx.aws.signed.send(request.clone()).await).await.map(drop).map_err(|mut error| {
         if error.kind == FailureKind::NotFound {
             let group = text(body, "GroupName").unwrap_or("default");
             error.message = format!("{}; create schedule group {group} first if it doesn't exist", error.message);

@@ -1,15 +1,12 @@
 //! SNS topics, with their subscriptions.
 
-use std::collections::HashMap;
-
-use aws_sdk_sns::types::Tag;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::parts::Parts;
-use super::super::wire::text;
-use super::super::{Cx, Target, unexpected};
-use super::Restored;
-use deployer_aws::{Call, CallError, Found};
+use super::super::wire::{list, text};
+use super::super::{Cx, Target};
+use super::{Restored, object_of, tag_list, tag_object};
+use deployer_aws::{CallError, Found};
 
 pub(super) const VOLATILE: &[&str] = &[
     "attributes.json/SubscriptionsConfirmed",
@@ -46,39 +43,32 @@ const SUBSCRIPTION: &[&str] = &[
 const CONFIRMED_ELSEWHERE: &[&str] = &["email", "email-json", "http", "https"];
 
 pub(super) async fn read(cx: &Cx<'_>, target: &Target) -> Result<Option<Parts>, CallError> {
-    let (arn, sns) = (target.key(), &cx.aws.sns);
-    let attributes = sns.get_topic_attributes().topic_arn(arn).send().await.call("sns:GetTopicAttributes").found()?;
+    let (arn, aws) = (target.key(), &cx.aws.signed);
+    let attributes = aws.call("sns:GetTopicAttributes", json!({ "TopicArn": arn })).await.found()?;
     let Some(attributes) = attributes else { return Ok(None) };
-    let tags = sns.list_tags_for_resource().resource_arn(arn).send().await.call("sns:ListTagsForResource")?;
-    let tags: serde_json::Map<String, Value> =
-        tags.tags().iter().map(|tag| (tag.key().to_owned(), json!(tag.value()))).collect();
-    let (mut subscriptions, mut token) = (Vec::new(), None);
-    loop {
-        let request = sns.list_subscriptions_by_topic().topic_arn(arn).set_next_token(token);
-        let page = request.send().await.call("sns:ListSubscriptionsByTopic")?;
-        for one in page.subscriptions() {
-            let subscription = one.subscription_arn().unwrap_or_default();
+    let tags = aws.call("sns:ListTagsForResource", json!({ "ResourceArn": arn })).await?;
+    let mut subscriptions = Vec::new();
+    let mut pages = aws.list_pages("sns:ListSubscriptionsByTopic", json!({ "TopicArn": arn }));
+    while let Some(page) = pages.next_page().await {
+        for one in list(&page?, "Subscriptions") {
+            let subscription = text(one, "SubscriptionArn").unwrap_or_default();
             let mut value = json!({
                 "SubscriptionArn": subscription,
-                "Protocol": one.protocol(),
-                "Endpoint": one.endpoint(),
+                "Protocol": one["Protocol"],
+                "Endpoint": one["Endpoint"],
             });
             // An unconfirmed subscription has neither an ARN nor attributes.
             if subscription.starts_with("arn:") {
-                let request = sns.get_subscription_attributes().subscription_arn(subscription);
-                let answer = request.send().await.call("sns:GetSubscriptionAttributes")?;
-                value["attributes"] = json!(answer.attributes().cloned().unwrap_or_default());
+                let parameters = json!({ "SubscriptionArn": subscription });
+                let answer = aws.call("sns:GetSubscriptionAttributes", parameters).await?;
+                value["attributes"] = object_of(&answer, "Attributes");
             }
             subscriptions.push(value);
         }
-        token = page.next_token().map(ToOwned::to_owned);
-        if token.is_none() {
-            break;
-        }
     }
     let mut parts = Parts::default();
-    parts.put("attributes.json", json!(attributes.attributes().cloned().unwrap_or_default()));
-    parts.put("tags.json", Value::Object(tags));
+    parts.put("attributes.json", object_of(&attributes, "Attributes"));
+    parts.put("tags.json", tag_object(list(&tags, "Tags"), "Key", "Value"));
     parts.put("subscriptions.json", Value::Array(subscriptions));
     Ok(Some(parts))
 }
@@ -94,35 +84,32 @@ pub(super) fn lost(parts: &Parts) -> Vec<String> {
 }
 
 pub(super) async fn delete(cx: &Cx<'_>, target: &Target, _: &Parts) -> Result<(), CallError> {
-    cx.aws.sns.delete_topic().topic_arn(target.key()).send().await.call("sns:DeleteTopic").found().map(drop)
+    cx.aws.signed.call("sns:DeleteTopic", json!({ "TopicArn": target.key() })).await.found().map(drop)
 }
 
 pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Result<Restored, CallError> {
     let mut restored = Restored::default();
-    let (arn, sns) = (target.key(), &cx.aws.sns);
+    let (arn, aws) = (target.key(), &cx.aws.signed);
     let name = arn.rsplit(':').next().unwrap_or_default();
     let attributes = texts(parts.get("attributes.json"), |name| !OWN.contains(&name));
-    let mut tags = Vec::new();
-    for (key, value) in super::tags(parts) {
-        let tag = Tag::builder().key(key).value(value).build();
-        tags.push(tag.map_err(|error| unexpected("sns:CreateTopic", error.to_string()))?);
-    }
     let fifo = attributes.get("FifoTopic").is_some_and(|value| value == "true");
-    let attributes: HashMap<String, String> =
+    let attributes: Map<String, Value> =
         attributes.into_iter().filter(|(name, _)| fifo || name != "FifoTopic").collect();
-    let request =
-        sns.create_topic().name(name).set_attributes(Some(attributes)).set_tags((!tags.is_empty()).then_some(tags));
-    cx.retried(async || request.clone().send().await.call("sns:CreateTopic")).await?;
+    let parameters = json!({ "Name": name, "Attributes": attributes, "Tags": tag_list(super::tags(parts)) });
+    cx.retried(async || aws.call("sns:CreateTopic", parameters.clone()).await).await?;
     for one in parts.get("subscriptions.json").as_array().into_iter().flatten() {
         let protocol = text(one, "Protocol").unwrap_or_default();
         let attributes = texts(&one["attributes"], |name| SUBSCRIPTION.contains(&name));
-        let request = sns.subscribe().topic_arn(arn).protocol(protocol);
-        let request = request.set_endpoint(text(one, "Endpoint").map(ToOwned::to_owned));
-        let request =
-            request.set_attributes((!attributes.is_empty()).then_some(attributes)).return_subscription_arn(true);
+        let parameters = json!({
+            "TopicArn": arn,
+            "Protocol": protocol,
+            "Endpoint": text(one, "Endpoint"),
+            "Attributes": attributes,
+            "ReturnSubscriptionArn": true,
+        });
         // Subscribing the same endpoint again returns the same subscription.
-        let made = cx.retried(async || request.clone().send().await.call("sns:Subscribe")).await?;
-        if let (Some(old), Some(new)) = (text(one, "SubscriptionArn"), made.subscription_arn()) {
+        let made = cx.retried(async || aws.call("sns:Subscribe", parameters.clone()).await).await?;
+        if let (Some(old), Some(new)) = (text(one, "SubscriptionArn"), text(&made, "SubscriptionArn")) {
             restored.renamed.push((old.to_owned(), new.to_owned()));
         }
         if CONFIRMED_ELSEWHERE.contains(&protocol) {
@@ -132,25 +119,19 @@ pub(super) async fn restore(cx: &Cx<'_>, target: &Target, parts: &Parts) -> Resu
     Ok(restored)
 }
 
-fn texts(value: &Value, taken: impl Fn(&str) -> bool) -> HashMap<String, String> {
+fn texts(value: &Value, taken: impl Fn(&str) -> bool) -> Map<String, Value> {
     let members = value.as_object().into_iter().flatten();
-    let texts = members.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-    texts.filter(|(name, value)| taken(name) && !value.is_empty()).collect()
+    let texts = members.filter(|(name, value)| taken(name) && value.as_str().is_some_and(|text| !text.is_empty()));
+    texts.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// A topic can't be turned off, so it is only tagged.
 pub(super) async fn disable(cx: &Cx<'_>, target: &Target, _: &Parts, tags: &[(&str, String)]) -> Result<(), CallError> {
-    let mut made = Vec::new();
-    for (key, value) in tags {
-        let tag = Tag::builder().key(*key).value(value).build();
-        made.push(tag.map_err(|error| unexpected("sns:TagResource", error.to_string()))?);
-    }
-    let request = cx.aws.sns.tag_resource().resource_arn(target.key()).set_tags(Some(made));
-    request.send().await.call("sns:TagResource").map(drop)
+    let parameters = json!({ "ResourceArn": target.key(), "Tags": tag_list(tags.iter().cloned()) });
+    cx.aws.signed.call("sns:TagResource", parameters).await.map(drop)
 }
 
 pub(super) async fn enable(cx: &Cx<'_>, target: &Target, _: &Parts, keys: &[&str]) -> Result<(), CallError> {
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = cx.aws.sns.untag_resource().resource_arn(target.key()).set_tag_keys(Some(keys));
-    request.send().await.call("sns:UntagResource").map(drop)
+    let parameters = json!({ "ResourceArn": target.key(), "TagKeys": keys });
+    cx.aws.signed.call("sns:UntagResource", parameters).await.map(drop)
 }
