@@ -30,15 +30,15 @@ pub(super) async fn run_logs(global: &GlobalArgs, args: &LogsArgs) -> Result<Exi
         shown += 1;
         print_log_event(&session, event).is_ok()
     };
-    let logs = &session.aws.logs;
+    let aws = &session.aws.signed;
     let followed = if args.follow {
         let pause = async || {
             tokio::time::sleep(PAUSE).await;
             true
         };
-        follow_events(logs, query, &mut show, pause).await
+        follow_events(aws, query, &mut show, pause).await
     } else {
-        read_events(logs, query, |events| events.iter().all(&mut show)).await
+        read_events(aws, query, |events| events.iter().all(&mut show)).await
     };
     followed.map_err(|error| unreadable_log_error(&args.venue, &group, &error))?;
     if shown == 0 && session.json.is_none() {

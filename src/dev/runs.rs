@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::LogType;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::page::{RunOutcome, RunView};
@@ -121,19 +121,11 @@ impl VenueRuns {
     /// The run's lines from its log group. The response itself has only the last 4 KB.
     async fn read_log(&self, function: &str, started: Timestamp, id: &str) -> Option<Vec<String>> {
         let group = format!("/aws/lambda/{function}");
-        let mut pages = self
-            .aws
-            .logs
-            .filter_log_events()
-            .log_group_name(group)
-            .start_time(started.as_millisecond())
-            .into_paginator()
-            .send();
-        let mut lines = Vec::new();
-        while let Some(page) = pages.next().await {
-            let messages = page.ok()?.events.unwrap_or_default().into_iter().filter_map(|event| event.message);
-            lines.extend(messages.map(|message| message.trim_end().to_owned()));
-        }
+        let parameters = json!({ "logGroupName": group, "startTime": started.as_millisecond() });
+        let events =
+            self.aws.signed.list_pages("logs:FilterLogEvents", parameters).collect_items("events").await.ok()?;
+        let messages = events.iter().filter_map(|event| event["message"].as_str());
+        let lines: Vec<String> = messages.map(|message| message.trim_end().to_owned()).collect();
         let first = lines.iter().position(|line| line.starts_with(&format!("START RequestId: {id}")))?;
         let last = lines.iter().position(|line| line.starts_with(&format!("REPORT RequestId: {id}")))?;
         Some(lines.get(first..=last)?.to_vec())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_eventbridge::types::{RuleState, Target};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
+use serde_json::json;
 
 use super::{BACKFILL, HANDLER, LIVE, LegacyAccount, OLD_PUSH, WORKER, accept_existing};
 use deployer_artifact::zip;
@@ -46,8 +47,7 @@ pub(super) async fn create_functions(aws: &Aws, legacy: &LegacyAccount, queue_ur
     request.send().await.call("iam:PutRolePolicy")?;
     for sample in sample_functions(queue_url) {
         let group = format!("/aws/lambda/{}", sample.name);
-        let group = aws.logs.create_log_group().log_group_name(group).send().await;
-        accept_existing(group.call("logs:CreateLogGroup"))?;
+        accept_existing(aws.signed.call("logs:CreateLogGroup", json!({ "logGroupName": group })).await)?;
         let mut tries = 0;
         while let Err(error) = create_function(aws, legacy, &sample).await {
             tries += 1;

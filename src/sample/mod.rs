@@ -12,10 +12,10 @@ mod functions;
 mod history;
 mod put;
 
-use aws_sdk_apigateway::types::IntegrationType;
-use aws_sdk_sqs::types::QueueAttributeName;
+use http::Method;
 use serde_json::{Value, json};
 
+use deployer_aws::signed::{RestRequest, list_of, text_of};
 use deployer_aws::{Aws, Call, CallError, FailureKind};
 
 pub use history::age_account;
@@ -112,17 +112,14 @@ async fn create_queues(aws: &Aws, legacy: &LegacyAccount) -> Result<[String; 2],
 }
 
 async fn create_queue(aws: &Aws, name: &str, redrive: Option<String>) -> Result<String, CallError> {
-    let mut request = aws.sqs.create_queue().queue_name(name);
-    request = request.attributes(QueueAttributeName::FifoQueue, "true");
-    request = request.attributes(QueueAttributeName::ContentBasedDeduplication, "true");
-    if let Some(policy) = redrive {
-        request = request.attributes(QueueAttributeName::RedrivePolicy, policy);
-    }
-    let url = match accept_existing(request.send().await.call("sqs:CreateQueue"))? {
-        Some(answer) => answer.queue_url,
-        None => aws.sqs.get_queue_url().queue_name(name).send().await.call("sqs:GetQueueUrl")?.queue_url,
+    let attributes = json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "RedrivePolicy": redrive });
+    let parameters = json!({ "QueueName": name, "Attributes": attributes });
+    let answer = match accept_existing(aws.signed.call("sqs:CreateQueue", parameters).await)? {
+        Some(answer) => answer,
+        None => aws.signed.call("sqs:GetQueueUrl", json!({ "QueueName": name })).await?,
     };
-    Ok(url.unwrap_or_default())
+    let url = text_of(&answer, "QueueUrl").map(ToOwned::to_owned);
+    url.ok_or_else(|| CallError::unexpected("sqs:CreateQueue", "the answer has no queue URL"))
 }
 
 /// Creates the worker's event source mapping, which somebody disabled and left behind.
@@ -139,33 +136,45 @@ async fn create_event_source_mapping(aws: &Aws, legacy: &LegacyAccount) -> Resul
 
 /// Creates the API and returns its id.
 async fn create_api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallError> {
-    let mut pages = aws.apigateway.get_rest_apis().into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.call("apigateway:GetRestApis")?;
-        let found = page.items().iter().find(|api| api.name() == Some(API));
-        if let Some(id) = found.and_then(|api| api.id()) {
+    let apis = &["restapis"];
+    let mut pages = aws.signed.send_pages(RestRequest::new("apigateway:GetRestApis", Method::GET, apis));
+    while let Some(page) = pages.next_page().await {
+        let page = page?;
+        let found = list_of(&page, "item").iter().find(|api| text_of(api, "name") == Some(API));
+        if let Some(id) = found.and_then(|api| text_of(api, "id")) {
             return Ok(id.to_owned());
         }
     }
-    let request = aws.apigateway.create_rest_api().name(API).description("HubSpot workflows call this");
-    let id = request.send().await.call("apigateway:CreateRestApi")?.id.unwrap_or_default();
-    let resources = aws.apigateway.get_resources().rest_api_id(&id).send().await.call("apigateway:GetResources")?;
-    let root = resources.items().first().and_then(|root| root.id()).unwrap_or_default();
-    let request = aws.apigateway.create_resource().rest_api_id(&id).parent_id(root).path_part(PATH);
-    let resource = request.send().await.call("apigateway:CreateResource")?.id.unwrap_or_default();
-    let request = aws.apigateway.put_method().rest_api_id(&id).resource_id(&resource).http_method("POST");
-    request.authorization_type("NONE").send().await.call("apigateway:PutMethod")?;
+    let body = json!({ "name": API, "description": "HubSpot workflows call this" });
+    let id = created_id(aws, "apigateway:CreateRestApi", apis, &body).await?;
+    let request = RestRequest::new("apigateway:GetResources", Method::GET, &["restapis", &id, "resources"]);
+    let resources = aws.signed.send(request).await?;
+    let root = list_of(&resources, "item").first().and_then(|root| text_of(root, "id"));
+    let root = root.ok_or_else(|| CallError::unexpected("apigateway:GetResources", "the API has no root"))?;
+    let path = ["restapis", id.as_str(), "resources", root];
+    let resource = created_id(aws, "apigateway:CreateResource", &path, &json!({ "pathPart": PATH })).await?;
+    let path = ["restapis", id.as_str(), "resources", resource.as_str(), "methods", "POST"];
+    let request = RestRequest::new("apigateway:PutMethod", Method::PUT, &path);
+    aws.signed.send(request.with_body(&json!({ "authorizationType": "NONE" }))).await?;
     let uri = format!(
         "arn:aws:apigateway:{}:lambda:path/2015-03-31/functions/{}/invocations",
         legacy.region,
         legacy.resource_arn("lambda", &format!("function:{HANDLER}"))
     );
-    let request = aws.apigateway.put_integration().rest_api_id(&id).resource_id(&resource).http_method("POST");
-    let request = request.r#type(IntegrationType::AwsProxy).integration_http_method("POST").uri(uri);
-    request.send().await.call("apigateway:PutIntegration")?;
-    let request = aws.apigateway.create_deployment().rest_api_id(&id).stage_name(STAGE);
-    request.send().await.call("apigateway:CreateDeployment")?;
+    let path = [&path[..], &["integration"]].concat();
+    let request = RestRequest::new("apigateway:PutIntegration", Method::PUT, &path);
+    let body = json!({ "type": "AWS_PROXY", "httpMethod": "POST", "uri": uri });
+    aws.signed.send(request.with_body(&body)).await?;
+    let request = RestRequest::new("apigateway:CreateDeployment", Method::POST, &["restapis", &id, "deployments"]);
+    aws.signed.send(request.with_body(&json!({ "stageName": STAGE }))).await?;
     Ok(id)
+}
+
+/// Creates something, and gives its id.
+async fn created_id(aws: &Aws, operation: &'static str, path: &[&str], body: &Value) -> Result<String, CallError> {
+    let answer = aws.signed.send(RestRequest::new(operation, Method::POST, path).with_body(body)).await?;
+    let id = text_of(&answer, "id").map(ToOwned::to_owned);
+    id.ok_or_else(|| CallError::unexpected(operation, "the answer has no id"))
 }
 
 /// HubSpot's workflows: an enabled one that calls a deleted API with another venue's name, and an older, disabled one

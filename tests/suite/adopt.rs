@@ -4,6 +4,7 @@ use deployer_aws::Aws;
 use serde_json::Value;
 
 use crate::processes::Site;
+use crate::sdk::GeneratedClients as _;
 
 const ADOPT: [&str; 5] = ["adopt", "a", "--yes", "--artifact", "bootstrap"];
 const APPLY_LARGE: [&str; 6] = ["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "0"];
@@ -32,7 +33,7 @@ fn handmade_site() -> Site {
             .await
             .expect("untagged");
         let group = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/sync-a";
-        aws.logs.untag_resource().resource_arn(group).set_tag_keys(Some(keys)).send().await.expect("untagged");
+        aws.sdk().logs.untag_resource().resource_arn(group).set_tag_keys(Some(keys)).send().await.expect("untagged");
         aws.iam.delete_role_policy().role_name("sync-a-role").policy_name("sync").send().await.expect("deleted");
         aws.iam.delete_role().role_name("sync-a-role").send().await.expect("deleted");
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;

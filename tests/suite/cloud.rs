@@ -7,18 +7,20 @@ use deployer_aws::{Aws, Call as _};
 use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::sdk::GeneratedClients as _;
+
 fn cloud_clients(cloud: &EmbeddedCloud) -> Aws {
     Aws::for_local("us-east-1", cloud.http_client(), None)
 }
 
 async fn create_group(aws: &Aws, name: &str) -> Result<(), String> {
-    let answer = aws.logs.create_log_group().log_group_name(name).send().await.call("logs:CreateLogGroup");
+    let answer = aws.sdk().logs.create_log_group().log_group_name(name).send().await.call("logs:CreateLogGroup");
     answer.map(drop).map_err(|error| error.to_string())
 }
 
 async fn list_groups(aws: &Aws) -> Vec<String> {
     let mut names = Vec::new();
-    let mut pages = aws.logs.describe_log_groups().into_paginator().send();
+    let mut pages = aws.sdk().logs.describe_log_groups().into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.call("logs:DescribeLogGroups").expect("lists groups");
         names.extend(page.log_groups().iter().filter_map(|group| group.log_group_name().map(ToOwned::to_owned)));

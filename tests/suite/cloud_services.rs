@@ -7,6 +7,8 @@ use deployer_aws::{Aws, Call};
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::sdk::GeneratedClients as _;
+
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 fn test_time() -> Timestamp {
@@ -26,7 +28,7 @@ async fn hourly_sums(aws: &Aws, namespace: &str, name: &str, queue: &str) -> (Ve
     let dimension = Dimension::builder().name("QueueName").value(queue).build();
     let metric = Metric::builder().namespace(namespace).metric_name(name).dimensions(dimension).build();
     let stat = MetricStat::builder().metric(metric).period(3600).stat("Sum").build();
-    let request = aws.cloudwatch.get_metric_data().scan_by(ScanBy::TimestampDescending);
+    let request = aws.sdk().cloudwatch.get_metric_data().scan_by(ScanBy::TimestampDescending);
     let request = request.metric_data_queries(MetricDataQuery::builder().id("q").metric_stat(stat).build());
     let time = |at: Timestamp| DateTime::from_secs(at.as_second());
     let request = request.start_time(time(test_time() - HOUR * 100)).end_time(time(test_time() + HOUR));
@@ -43,12 +45,26 @@ async fn hourly_sums(aws: &Aws, namespace: &str, name: &str, queue: &str) -> (Ve
 #[tokio::test]
 async fn counts_messages_in_cloudwatch() {
     let (cloud, aws) = stopped_cloud(CloudConfig::default());
-    let url = aws.sqs.create_queue().queue_name("contacts").send().await.expect("a queue").queue_url;
+    let url = aws.sdk().sqs.create_queue().queue_name("contacts").send().await.expect("a queue").queue_url;
     for at in 1..=3 {
         cloud.set_time(test_time() - HOUR * (3 - at));
-        aws.sqs.send_message().set_queue_url(url.clone()).message_body("x").send().await.expect("sends the message");
+        aws.sdk()
+            .sqs
+            .send_message()
+            .set_queue_url(url.clone())
+            .message_body("x")
+            .send()
+            .await
+            .expect("sends the message");
     }
-    aws.sqs.receive_message().set_queue_url(url).max_number_of_messages(2).send().await.expect("receives the messages");
+    aws.sdk()
+        .sqs
+        .receive_message()
+        .set_queue_url(url)
+        .max_number_of_messages(2)
+        .send()
+        .await
+        .expect("receives the messages");
     assert_eq!(hourly_sums(&aws, "AWS/SQS", "NumberOfMessagesSent", "contacts").await, (vec![1.0, 1.0, 1.0], 1));
     assert_eq!(hourly_sums(&aws, "AWS/SQS", "NumberOfMessagesReceived", "contacts").await.0, [2.0]);
     assert_eq!(hourly_sums(&aws, "AWS/SQS", "NumberOfMessagesSent", "other").await.0, [0.0; 0]);
@@ -76,7 +92,7 @@ async fn rejects_datapoints_outside_time_range_or_in_aws_namespaces() {
     let (_, aws) = stopped_cloud(CloudConfig::default());
     let put = async |namespace: &str, at: Timestamp| {
         let datum = MetricDatum::builder().metric_name("m").value(1.0).timestamp(DateTime::from_secs(at.as_second()));
-        let request = aws.cloudwatch.put_metric_data().namespace(namespace).metric_data(datum.build());
+        let request = aws.sdk().cloudwatch.put_metric_data().namespace(namespace).metric_data(datum.build());
         request.send().await.call("cloudwatch:PutMetricData").map(drop)
     };
     put("Mine", test_time() - HOUR * (14 * 24)).await.expect("accepts a datapoint from two weeks ago");
@@ -91,9 +107,9 @@ async fn rejects_datapoints_outside_time_range_or_in_aws_namespaces() {
 #[tokio::test]
 async fn deleted_queue_name_is_blocked_for_configured_time() {
     let (cloud, aws) = stopped_cloud(CloudConfig { queue_names_rest_s: 60, ..CloudConfig::default() });
-    let create = || async { aws.sqs.create_queue().queue_name("contacts").send().await.call("sqs:CreateQueue") };
+    let create = || async { aws.sdk().sqs.create_queue().queue_name("contacts").send().await.call("sqs:CreateQueue") };
     let url = create().await.expect("a queue").queue_url;
-    aws.sqs.delete_queue().set_queue_url(url).send().await.expect("deletes the queue");
+    aws.sdk().sqs.delete_queue().set_queue_url(url).send().await.expect("deletes the queue");
     cloud.advance_time(SignedDuration::from_secs(59));
     let refusal = create().await.expect_err("the name is still blocked");
     assert_eq!(refusal.code, "AWS.SimpleQueueService.QueueDeletedRecently");
@@ -104,13 +120,13 @@ async fn deleted_queue_name_is_blocked_for_configured_time() {
 #[tokio::test]
 async fn get_resources_lists_tags_of_every_service() {
     let (_, aws) = stopped_cloud(CloudConfig::default());
-    aws.sqs.create_queue().queue_name("q").tags("mine", "1").send().await.expect("a queue");
+    aws.sdk().sqs.create_queue().queue_name("q").tags("mine", "1").send().await.expect("a queue");
     let tag = aws_sdk_sns::types::Tag::builder().key("mine").value("1").build().expect("all required members are set");
-    aws.sns.create_topic().name("t").tags(tag).send().await.expect("a topic");
-    aws.apigateway.create_rest_api().name("a").tags("mine", "1").send().await.expect("an API");
-    aws.sqs.create_queue().queue_name("other").send().await.expect("a queue");
+    aws.sdk().sns.create_topic().name("t").tags(tag).send().await.expect("a topic");
+    aws.sdk().apigateway.create_rest_api().name("a").tags("mine", "1").send().await.expect("an API");
+    aws.sdk().sqs.create_queue().queue_name("other").send().await.expect("a queue");
     let listed = async |kinds: &[&str]| {
-        let request = aws.tagging.get_resources().tag_filters(TagFilter::builder().key("mine").build());
+        let request = aws.sdk().tagging.get_resources().tag_filters(TagFilter::builder().key("mine").build());
         let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
         let answer = request.set_resource_type_filters(Some(kinds)).send().await.expect("lists resources");
         let arns = answer.resource_tag_mapping_list().iter().filter_map(|one| one.resource_arn());

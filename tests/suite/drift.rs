@@ -12,6 +12,7 @@ use deployer_core::resource::Observed;
 use deployer_core::snapshot::Snapshot;
 use serde_json::Value;
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, two_venue_manifest};
 
 const FUNCTION: &str = "sync-a";
@@ -351,11 +352,11 @@ drifts! {
     } => ["a/role Update trust.Statement[0].Principal.Service"]
 
     log_retention_removed |aws| {
-        aws.logs.delete_retention_policy().log_group_name(GROUP).send().await.expect("removed");
+        aws.sdk().logs.delete_retention_policy().log_group_name(GROUP).send().await.expect("removed");
     } => ["a/log-group Update retention_days"]
 
     log_retention_changed |aws| {
-        aws.logs.put_retention_policy().log_group_name(GROUP).retention_in_days(3).send().await.expect("changed");
+        aws.sdk().logs.put_retention_policy().log_group_name(GROUP).retention_in_days(3).send().await.expect("changed");
     } => ["a/log-group Update retention_days"]
 
     secret_description_changed |aws| {
@@ -372,7 +373,7 @@ drifts! {
 
     tag_of_the_log_group_removed |aws| {
         let resource = local_arn("logs", "log-group:/aws/lambda/sync-a");
-        aws.logs.untag_resource().resource_arn(resource).tag_keys(VENUE).send().await.expect("untagged");
+        aws.sdk().logs.untag_resource().resource_arn(resource).tag_keys(VENUE).send().await.expect("untagged");
     } => ["a/log-group Update tags.deployer:venue"]
 
     tag_of_the_function_removed |aws| {
@@ -404,7 +405,7 @@ drifts! {
     } => ["a/secret Restore"]
 
     log_group_deleted |aws| {
-        aws.logs.delete_log_group().log_group_name(GROUP).send().await.expect("deleted");
+        aws.sdk().logs.delete_log_group().log_group_name(GROUP).send().await.expect("deleted");
     } => ["a/log-group Create"]
 
     function_deleted |aws| {

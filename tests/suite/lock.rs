@@ -9,6 +9,8 @@ use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::desired::Scope;
 use deployer_core::exit_code::ExitCode;
 
+use crate::sdk::GeneratedClients as _;
+
 struct LockFixture {
     aws: Aws,
     locks: DeploymentLocks,
@@ -142,7 +144,7 @@ async fn takes_over_a_long_expired_lock_at_once() {
     die_holding(&place, place.directory.path(), Duration::from_secs(60)).await;
     let name = place.locks.find_locks().await.expect("the locks are readable")[0].name.clone();
     let arn = format!("arn:aws:logs:us-east-1:123456789012:log-group:{name}");
-    let request = place.aws.logs.tag_resource().resource_arn(arn);
+    let request = place.aws.sdk().logs.tag_resource().resource_arn(arn);
     request
         .tags("deployer:lock-expires", "2026-01-01T00:00:00Z")
         .send()
@@ -165,7 +167,7 @@ async fn tells_the_holder_that_its_lock_was_removed() {
 #[tokio::test]
 async fn never_takes_over_a_log_group_that_is_not_a_lock() {
     let place = lock_fixture();
-    let request = place.aws.logs.create_log_group().log_group_name("/deployer/sync/lock/7");
+    let request = place.aws.sdk().logs.create_log_group().log_group_name("/deployer/sync/lock/7");
     request.send().await.call("logs:CreateLogGroup").expect("created");
     let error =
         acquire_lock(&place, &immediate_options(place.directory.path())).await.expect_err("the log group isn't a lock");

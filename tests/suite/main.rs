@@ -32,6 +32,7 @@ mod sample;
 mod sandbox;
 mod saved_plans;
 mod scenarios;
+mod sdk;
 mod secret_commands;
 mod servers;
 mod status;

@@ -11,6 +11,7 @@ use deployer_cloud::{ApiError, CallKind, CloudCall, CloudConfig, CloudFault, Emb
 use deployer_core::resource::ResourceKind;
 use deployer_reconcile::apply::{ApplyEvent, ApplyOutcome};
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, describe_actions, two_venue_manifest};
 
 const LISTS: [&str; 5] =
@@ -215,7 +216,7 @@ async fn recreates_deleted_resources_that_lists_still_show() {
     let desired = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&desired).await;
     cloud.hold_back(&["DescribeLogGroups", "ListFunctions", "ListRules"]).expect("held back");
-    let (lambda, logs, events) = (&world.aws.lambda, &world.aws.logs, &world.aws.events);
+    let (lambda, logs, events) = (&world.aws.lambda, &world.aws.sdk().logs, &world.aws.events);
     lambda.delete_function().function_name("sync-a").send().await.expect("deleted");
     logs.delete_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("deleted");
     events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("removed");

@@ -4,6 +4,7 @@ use deployer_aws::Aws;
 use deployer_cloud::ApiError;
 use deployer_cloud::{CallKind, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, describe_actions, two_venue_manifest};
 
 async fn new_world() -> (EmbeddedCloud, World) {
@@ -62,7 +63,7 @@ async fn it_finds_drift_that_lists_show() {
     let aws = &world.aws;
     aws.lambda.update_function_configuration().function_name("sync-a").timeout(7).send().await.expect("changed");
     aws.events.enable_rule().name("sync-b-schedule").send().await.expect("enabled");
-    let request = aws.logs.put_retention_policy().log_group_name("/aws/lambda/sync-a").retention_in_days(3);
+    let request = aws.sdk().logs.put_retention_policy().log_group_name("/aws/lambda/sync-a").retention_in_days(3);
     request.send().await.expect("changed");
     let request = aws.iam.attach_role_policy().role_name("sync-a-role");
     request.policy_arn("arn:aws:iam::aws:policy/AdministratorAccess").send().await.expect("attached");
@@ -96,7 +97,7 @@ async fn it_changes_nothing_that_it_does_not_read() {
     request.statement_id("deployer-schedule").send().await.expect("removed");
     events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("removed");
     let group = world.scope.regional_arn("logs", "log-group:/aws/lambda/sync-a");
-    let request = world.aws.logs.untag_resource().resource_arn(group).tag_keys("deployer:venue");
+    let request = world.aws.sdk().logs.untag_resource().resource_arn(group).tag_keys("deployer:venue");
     request.send().await.expect("untagged");
     let plan = world.plan_from_lists(&desired).await;
     assert_eq!((describe_actions(&plan), plan.unreadable.len()), (Vec::new(), 0));

@@ -11,6 +11,7 @@ use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::naming::VenueNames;
 use serde_json::Value;
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, two_venue_manifest};
 
 /// A bootstrap in bash, with its own HTTP client. It responds to each event with its process id, the event and the
@@ -101,7 +102,8 @@ async fn function_gets_event_and_its_own_environment() {
 async fn function_output_goes_to_its_log_group() {
     let running = deploy_script(ECHO).await;
     running.invoke_venue("a").await;
-    let events = running.aws.logs.filter_log_events().log_group_name(VenueNames::new("d", "a").log_group).send().await;
+    let events =
+        running.aws.sdk().logs.filter_log_events().log_group_name(VenueNames::new("d", "a").log_group).send().await;
     let events = events.call("logs:FilterLogEvents").expect("the group exists");
     let lines: Vec<&str> = events.events().iter().filter_map(|event| event.message()).collect();
     let kinds: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').next()).collect();

@@ -9,12 +9,13 @@ use deployer_sandbox::{SandboxClock, SandboxHubSpot, SandboxHubSpotConfig};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clouds::TestCloud;
+use crate::sdk::GeneratedClients as _;
 
 /// The number of functions, queues, APIs, rules and mappings.
 async fn count_resources(aws: &Aws) -> [usize; 5] {
     let functions = aws.lambda.list_functions().send().await.expect("functions");
-    let queues = aws.sqs.list_queues().send().await.expect("queues");
-    let apis = aws.apigateway.get_rest_apis().send().await.expect("APIs");
+    let queues = aws.sdk().sqs.list_queues().send().await.expect("queues");
+    let apis = aws.sdk().apigateway.get_rest_apis().send().await.expect("APIs");
     let rules = aws.events.list_rules().send().await.expect("rules");
     let mappings = aws.lambda.list_event_source_mappings().send().await.expect("mappings");
     [
@@ -55,7 +56,7 @@ async fn count_invocations(aws: &Aws, function: &str, now: Timestamp, days: i64)
     let metric = Metric::builder().namespace("AWS/Lambda").metric_name("Invocations").dimensions(dimension).build();
     let stat = MetricStat::builder().metric(metric).period(86_400).stat("Sum").build();
     let from = now - SignedDuration::from_hours(days * 24);
-    let request = aws.cloudwatch.get_metric_data().start_time(DateTime::from_secs(from.as_second()));
+    let request = aws.sdk().cloudwatch.get_metric_data().start_time(DateTime::from_secs(from.as_second()));
     let request = request.end_time(DateTime::from_secs(now.as_second()));
     let request = request.metric_data_queries(MetricDataQuery::builder().id("q").metric_stat(stat).build());
     let answer = request.send().await.expect("metrics");
@@ -97,7 +98,7 @@ async fn enabled_workflow_calls_missing_api() {
         let url = flow["actions"][0]["webhookUrl"].as_str().expect("a URL").to_owned();
         (flow["isEnabled"] == true, url)
     });
-    let apis = aws.apigateway.get_rest_apis().send().await.expect("APIs");
+    let apis = aws.sdk().apigateway.get_rest_apis().send().await.expect("APIs");
     let there =
         |url: &str| apis.items().iter().filter_map(|api| api.id()).any(|id| url.starts_with(&format!("https://{id}.")));
     assert_eq!(urls.each_ref().map(|(on, url)| (*on, there(url))), [(true, false), (false, true)]);

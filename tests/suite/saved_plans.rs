@@ -3,6 +3,7 @@
 use deployer_aws::Aws;
 
 use crate::processes::Site;
+use crate::sdk::GeneratedClients as _;
 
 const SAVE: [&str; 5] = ["plan", "--artifact", "bootstrap", "--out", "plan.json"];
 const APPLY_SAVED: [&str; 4] = ["apply", "plan.json", "--artifact", "bootstrap"];
@@ -79,7 +80,7 @@ fn unrelated_changes_do_not_make_it_stale() {
     let (code, text) = site.run_deployer(&[&SAVE[..], &["--target", "a"]].concat());
     assert_eq!(code, 0, "{text}");
     change_cloud(&site, async |aws| {
-        aws.logs.create_log_group().log_group_name("/aws/lambda/another").send().await.expect("it is made");
+        aws.sdk().logs.create_log_group().log_group_name("/aws/lambda/another").send().await.expect("it is made");
     });
     let (code, text) = site.run_deployer(&APPLY_SAVED);
     assert_eq!(code, 0, "{text}");

@@ -6,6 +6,7 @@ use deployer_aws::Aws;
 use deployer_cloud::{ApiError, CallKind, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 use futures_util::future::join_all;
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, describe_actions, two_venue_manifest, venue_tables};
 
 async fn new_world() -> (EmbeddedCloud, World) {
@@ -121,7 +122,7 @@ async fn destroy_deletes_only_what_is_ours() {
     let (cloud, world) = new_world().await;
     world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
     world.converge(&world.desired_from(&two_venue_manifest("sync-two"))).await;
-    let logs = &world.aws.logs;
+    let logs = &world.aws.sdk().logs;
     logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("created");
     world.converge(&world.desired_nothing("sync")).await;
     assert_eq!(

@@ -1,6 +1,7 @@
 //! Scenarios of the reconciler that run on every cloud.
 
 use crate::clouds::{OpenedCloud, TestCloud};
+use crate::sdk::GeneratedClients as _;
 use crate::wire::RecordedWrites;
 use crate::world::{World, describe_actions, two_venue_manifest};
 
@@ -133,7 +134,7 @@ async fn prunes_a_venue_and_restores_its_secret_when_it_returns(StoryWorld { wor
 async fn destroy_deletes_only_what_is_ours(StoryWorld { world, .. }: StoryWorld) {
     world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
     world.converge(&world.desired_from(&two_venue_manifest("sync-two"))).await;
-    let logs = &world.aws.logs;
+    let logs = &world.aws.sdk().logs;
     logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("created");
     world.converge(&world.desired_nothing("sync")).await;
     assert_eq!(
@@ -151,7 +152,13 @@ async fn destroy_deletes_only_what_is_ours(StoryWorld { world, .. }: StoryWorld)
 
 async fn leaves_foreign_resources_with_our_names_alone(StoryWorld { world, writes }: StoryWorld) {
     let aws = &world.aws;
-    aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("the log group is created");
+    aws.sdk()
+        .logs
+        .create_log_group()
+        .log_group_name("/aws/lambda/sync-a")
+        .send()
+        .await
+        .expect("the log group is created");
     aws.events
         .put_rule()
         .name("sync-a-schedule")
@@ -175,7 +182,7 @@ async fn leaves_foreign_resources_with_our_names_alone(StoryWorld { world, write
     assert_eq!(rules.rules()[0].schedule_expression(), Some("rate(1 day)"));
     let value = aws.secrets.get_secret_value().secret_id("sync/a").send().await.expect("it exists");
     assert_eq!(value.secret_string(), Some("theirs"));
-    let groups = aws.logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-a").send().await;
+    let groups = aws.sdk().logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-a").send().await;
     assert_eq!(groups.expect("an answer").log_groups()[0].retention_in_days(), None);
 }
 
@@ -185,7 +192,13 @@ async fn fixes_changes_made_by_hand(StoryWorld { world, .. }: StoryWorld) {
     let aws = &world.aws;
     aws.events.disable_rule().name("sync-a-schedule").send().await.expect("the rule is disabled");
     aws.events.remove_targets().rule("sync-b-schedule").ids("sync").send().await.expect("the target is removed");
-    aws.logs.delete_log_group().log_group_name("/aws/lambda/sync-b").send().await.expect("the log group is deleted");
+    aws.sdk()
+        .logs
+        .delete_log_group()
+        .log_group_name("/aws/lambda/sync-b")
+        .send()
+        .await
+        .expect("the log group is deleted");
     let request = aws.lambda.update_function_configuration().function_name("sync-a").timeout(7);
     request.send().await.expect("the function is changed");
     let changes = ["a/function Update", "a/alias Update", "a/rule Update", "b/log-group Create", "b/target Create"];

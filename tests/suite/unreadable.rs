@@ -9,6 +9,7 @@ use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud
 use deployer_core::plan::{Action, Plan};
 use deployer_core::resource::ResourceKind;
 
+use crate::sdk::GeneratedClients as _;
 use crate::world::{World, two_venue_manifest};
 
 const GROUP: &str = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/sync-a";
@@ -52,7 +53,7 @@ async fn drift_venue(aws: &Aws, venue: &str) {
     request.policy_arn("arn:aws:iam::aws:policy/AdministratorAccess").send().await.expect("attached");
     let request = aws.secrets.update_secret().secret_id(format!("sync/{venue}"));
     request.description("by hand").send().await.expect("changed");
-    let request = aws.logs.delete_retention_policy().log_group_name(format!("/aws/lambda/{function}"));
+    let request = aws.sdk().logs.delete_retention_policy().log_group_name(format!("/aws/lambda/{function}"));
     request.send().await.expect("removed");
     aws.lambda.delete_function_concurrency().function_name(&function).send().await.expect("removed");
     let request = aws.lambda.delete_function_event_invoke_config().function_name(&function).qualifier("live");
@@ -123,7 +124,7 @@ async fn create_one_resource(aws: &Aws, kind: ResourceKind) {
     let owner = [("deployer:deployment", "sync"), ("deployer:venue", "a")];
     if kind != ResourceKind::LogGroup {
         let tags = owner.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        let request = aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a").set_tags(Some(tags));
+        let request = aws.sdk().logs.create_log_group().log_group_name("/aws/lambda/sync-a").set_tags(Some(tags));
         request.send().await.expect("created");
     } else {
         let tags = owner.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("complete"));
@@ -338,7 +339,7 @@ async fn assert_unknown_owner_kept(read: Read, unmark: impl AsyncFn(&Aws)) {
 #[tokio::test]
 async fn does_not_delete_a_log_group_of_unknown_owner() {
     assert_unknown_owner_kept(Read("logs", "ListTagsForResource", GROUP), async |aws| {
-        let request = aws.logs.create_log_group().log_group_name("/aws/lambda/sync-a");
+        let request = aws.sdk().logs.create_log_group().log_group_name("/aws/lambda/sync-a");
         let request = request.tags("deployer:deployment", "sync").tags("deployer:venue", "a");
         request.send().await.expect("created");
     })

@@ -5,6 +5,7 @@ pub mod limiter;
 pub mod lock;
 pub mod observe;
 pub mod retry;
+pub mod signed;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 pub use deployer_core::call_error::{CallError, FailureKind};
 pub use error::{Call, Found, call_error};
+pub use signed::SignedClient;
 
 /// Tries of one call. A plan of many venues reads faster than Lambda lets it (`GetPolicy` and most of its control plane
 /// have 15 calls a second), and a read that is given up leaves the plan incomplete.
@@ -27,23 +29,16 @@ const ATTEMPTS: u32 = 8;
 /// when an account is throttled, and what is left couldn't be read then.
 const RETRY_TOKENS: usize = 10_000;
 
-/// One client a service. Cloning is cheap.
+/// The generated clients, and one for all other services. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Aws {
+    /// Every service that has no client of its own here.
+    pub signed: SignedClient,
     pub sts: aws_sdk_sts::Client,
     pub iam: aws_sdk_iam::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
-    pub logs: aws_sdk_cloudwatchlogs::Client,
     pub lambda: aws_sdk_lambda::Client,
     pub events: aws_sdk_eventbridge::Client,
-    pub tagging: aws_sdk_resourcegroupstagging::Client,
-    pub sqs: aws_sdk_sqs::Client,
-    pub sns: aws_sdk_sns::Client,
-    pub apigateway: aws_sdk_apigateway::Client,
-    pub apigatewayv2: aws_sdk_apigatewayv2::Client,
-    pub scheduler: aws_sdk_scheduler::Client,
-    pub sfn: aws_sdk_sfn::Client,
-    pub cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
 impl Aws {
@@ -58,20 +53,12 @@ impl Aws {
             };
         }
         Self {
+            signed: SignedClient::new(config, &retries),
             sts: client!(aws_sdk_sts),
             iam: client!(aws_sdk_iam),
             secrets: client!(aws_sdk_secretsmanager),
-            logs: client!(aws_sdk_cloudwatchlogs),
             lambda: client!(aws_sdk_lambda),
             events: client!(aws_sdk_eventbridge),
-            tagging: client!(aws_sdk_resourcegroupstagging),
-            sqs: client!(aws_sdk_sqs),
-            sns: client!(aws_sdk_sns),
-            apigateway: client!(aws_sdk_apigateway),
-            apigatewayv2: client!(aws_sdk_apigatewayv2),
-            scheduler: client!(aws_sdk_scheduler),
-            sfn: client!(aws_sdk_sfn),
-            cloudwatch: client!(aws_sdk_cloudwatch),
         }
     }
 

@@ -49,6 +49,12 @@ pub enum FailureKind {
 }
 
 impl CallError {
+    /// A failure that isn't AWS's own: a response that makes no sense, for instance.
+    pub fn unexpected(operation: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { operation, kind: FailureKind::Invalid, code: String::new(), message, request_id: None }
+    }
+
     /// What to do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
         if self.operation.starts_with("hubspot:") {

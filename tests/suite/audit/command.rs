@@ -1,4 +1,4 @@
-//! The command itself, on the embedded cloud.
+//! The command itself, run on the embedded cloud.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::processes::Site;
 use crate::world::two_venue_manifest;
 
 #[test]
-fn an_audit_shows_what_is_managed_and_names_what_may_not_be_read() {
+fn shows_managed_resources_and_names_unreadable_calls() {
     let site = Site::new();
     assert_eq!(site.run_apply().0, 0);
     site.take_write_calls();
@@ -21,13 +21,13 @@ fn an_audit_shows_what_is_managed_and_names_what_may_not_be_read() {
     let (code, text) = site.run_deployer(&["audit", "--out", "audit.json"]);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("managed") && text.contains("2 functions") && text.contains("2 rules"), "{text}");
-    assert!(text.contains("log groups: the credentials may not do this (AccessDeniedException)"), "{text}");
+    assert!(text.contains("log groups: access denied (AccessDeniedException)"), "{text}");
     assert!(text.contains("needs logs:DescribeLogGroups"), "{text}");
     assert!(text.contains("Audit: 0 suspect, 0 orphaned, 0 stale"), "{text}");
     assert!(text.contains("The audit is incomplete"), "{text}");
     assert_eq!(site.take_write_calls(), Vec::<String>::new(), "an audit changes nothing");
 
-    let file = std::fs::read_to_string(site.path().join("audit.json")).expect("the file is there");
+    let file = std::fs::read_to_string(site.path().join("audit.json")).expect("the file exists");
     let audit: Audit = serde_json::from_str(&file).expect("it is an audit");
     assert_eq!((audit.version, audit.findings.len()), (AUDIT_VERSION, audit.inventory.nodes.len()));
     let functions =
@@ -38,7 +38,7 @@ fn an_audit_shows_what_is_managed_and_names_what_may_not_be_read() {
 }
 
 #[test]
-fn json_is_one_object_a_line() {
+fn prints_one_json_object_per_line() {
     let site = Site::new();
     assert_eq!(site.run_apply().0, 0);
     let output = site.deployer_command(&["audit", "--json", "--kind", "function"]).output().expect("it runs");
@@ -54,7 +54,7 @@ fn json_is_one_object_a_line() {
 }
 
 #[test]
-fn an_account_can_be_audited_without_a_manifest() {
+fn audits_an_account_without_a_manifest() {
     let site = Site::new();
     let (code, text) = site.run_deployer(&["audit", "--manifest", "none.toml"]);
     assert_eq!(code, 2, "{text}");
@@ -67,12 +67,12 @@ fn an_account_can_be_audited_without_a_manifest() {
 }
 
 #[test]
-fn a_token_that_is_not_to_be_had_is_named_and_ends_nothing() {
+fn names_an_unavailable_token_and_continues() {
     let site = Site::new();
     site.write_file("venues.toml", &format!("{}\n[hubspot]\ntoken = \"env:NOWHERE\"\n", two_venue_manifest("sync")));
     let (code, text) = site.run_deployer(&["audit"]);
     assert_eq!(code, 3, "{text}");
-    assert!(text.contains("HubSpot's workflows: could not get `token` of [hubspot]"), "{text}");
+    assert!(text.contains("HubSpot workflows: could not get `token` of [hubspot]"), "{text}");
     let (code, text) = site.run_deployer(&["audit", "--hubspot-app", "12=not-a-reference"]);
     assert_eq!(code, 2, "{text}");
     assert!(text.contains("--hubspot-app 12: write ID=env:NAME") && !text.contains("not-a-reference"), "{text}");

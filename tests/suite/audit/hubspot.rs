@@ -1,10 +1,10 @@
-//! Where HubSpot's webhooks lead, and whether that is where they belong.
+//! Where HubSpot's webhooks lead, and whether that is right.
 
 use deployer_janitor::audit::{AuditVerdict, EdgeKind, Node, NodeKind};
 
 use super::{AuditedAccount, node_id};
 
-/// A workflow that posts to `/hubspot` of an HTTP API, behind which is `push`.
+/// A workflow that posts to `/hubspot` of an HTTP API in front of `push`.
 fn webhook_integration() -> AuditedAccount {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::HubspotWorkflow, "77", None);
@@ -18,7 +18,7 @@ fn webhook_integration() -> AuditedAccount {
 }
 
 fn node_named<'a>(account: &'a mut AuditedAccount, name: &str) -> &'a mut Node {
-    account.0.nodes.iter_mut().find(|node| node.name == name).expect("it is there")
+    account.0.nodes.iter_mut().find(|node| node.name == name).expect("the node exists")
 }
 
 fn webhook_to_endpoint(reason: &str) -> AuditedAccount {
@@ -35,7 +35,7 @@ fn workflow_verdict(account: &AuditedAccount) -> (AuditVerdict, String) {
 }
 
 #[test]
-fn a_webhook_that_leads_where_it_belongs_is_active() {
+fn a_webhook_that_leads_to_its_own_venue_is_active() {
     let mut account = webhook_integration();
     node_named(&mut account, "77").venue = Some("a".to_owned());
     node_named(&mut account, "push").attributes.insert("venues".to_owned(), "a".to_owned());
@@ -44,22 +44,22 @@ fn a_webhook_that_leads_where_it_belongs_is_active() {
 }
 
 #[test]
-fn one_that_feeds_another_venue_is_suspect() {
+fn a_webhook_that_feeds_another_venue_is_suspect() {
     let mut account = webhook_integration();
     node_named(&mut account, "77").venue = Some("b".to_owned());
     node_named(&mut account, "push").attributes.insert("venues".to_owned(), "a".to_owned());
-    let evidence = "it is about b, and leads through HTTP API abc123 to function push, which serves a".to_owned();
+    let evidence = "it is about b but leads through HTTP API abc123 to function push, which serves a".to_owned();
     assert_eq!(workflow_verdict(&account), (AuditVerdict::Suspect, evidence));
-    // Of a function that serves both, one half of the contacts goes astray.
+    // If a function serves both, some contacts still reach the wrong venue.
     node_named(&mut account, "push").attributes.insert("venues".to_owned(), "a, b".to_owned());
     assert_eq!(workflow_verdict(&account).0, AuditVerdict::Suspect);
-    // Whose it is must be known.
+    // Without a known venue, there is no conclusion.
     node_named(&mut account, "77").venue = None;
     assert_eq!(workflow_verdict(&account).0, AuditVerdict::Active);
 }
 
 #[test]
-fn another_venue_behind_a_queue_is_seen() {
+fn finds_another_venue_behind_a_queue() {
     let mut account = webhook_integration();
     node_named(&mut account, "77").venue = Some("b".to_owned());
     account.add_node(NodeKind::Queue, "contacts.fifo", Some(40));
@@ -80,7 +80,7 @@ fn another_venue_behind_a_queue_is_seen() {
 }
 
 #[test]
-fn only_the_route_that_is_called_counts() {
+fn only_the_called_route_counts() {
     let mut account = webhook_integration();
     node_named(&mut account, "77").venue = Some("b".to_owned());
     account.add_node(NodeKind::Function, "other", Some(1)).venue = Some("a".to_owned());
@@ -94,14 +94,14 @@ fn only_the_route_that_is_called_counts() {
 }
 
 #[test]
-fn a_route_a_stage_or_a_function_that_is_missing_is_suspect() {
+fn a_missing_route_stage_or_function_is_suspect() {
     let mut account = webhook_integration();
     account.0.edges[0].note = Some("POST /elsewhere".to_owned());
     let (verdict, evidence) = workflow_verdict(&account);
     assert_eq!(verdict, AuditVerdict::Suspect);
     assert_eq!(evidence, "HTTP API abc123 has no route for POST /elsewhere, which it calls");
     account.add_unread("apigateway:GetRoutes", Some(&node_id(NodeKind::HttpApi, "abc123")));
-    assert_eq!(workflow_verdict(&account).0, AuditVerdict::Unknown, "the route may be there");
+    assert_eq!(workflow_verdict(&account).0, AuditVerdict::Unknown, "the route may exist");
 
     let mut account = webhook_integration();
     account.0.edges[0].enabled = false;
@@ -115,23 +115,23 @@ fn a_route_a_stage_or_a_function_that_is_missing_is_suspect() {
 }
 
 #[test]
-fn an_endpoint_that_is_not_there_is_suspect_if_all_apis_were_listed() {
+fn a_missing_endpoint_is_suspect_if_all_apis_were_listed() {
     let mut account = webhook_to_endpoint("no_such_api");
     let (verdict, evidence) = workflow_verdict(&account);
     assert_eq!(verdict, AuditVerdict::Suspect);
-    assert!(evidence.ends_with("and account 123456789012, region us-east-1 has no such API"), "{evidence}");
+    assert!(evidence.ends_with("but account 123456789012, region us-east-1 has no such API"), "{evidence}");
     account.add_unread("apigateway:GetApis", None);
     assert_eq!(workflow_verdict(&account).0, AuditVerdict::Unknown);
     assert_eq!(workflow_verdict(&webhook_to_endpoint("elsewhere")).0, AuditVerdict::Suspect);
     assert_eq!(
         workflow_verdict(&webhook_to_endpoint("other_region")).0,
         AuditVerdict::Unknown,
-        "another region isn't read"
+        "other regions aren't read"
     );
 }
 
 #[test]
-fn a_workflow_that_is_disabled_sends_nothing_anywhere() {
+fn a_disabled_workflow_is_stale() {
     let mut account = webhook_to_endpoint("no_such_api");
     node_named(&mut account, "77").enabled = false;
     let (verdict, evidence) = workflow_verdict(&account);

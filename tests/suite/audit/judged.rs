@@ -1,11 +1,11 @@
-//! What is concluded of accounts that are made up, in the words that people read.
+//! The verdicts on made-up accounts, in the words that people read.
 
 use deployer_janitor::audit::{AuditVerdict, EdgeKind, NodeKind, NodeUsage, judge_inventory};
 
 use super::{ACCOUNT, AuditedAccount, midnight_of, node_id};
 
 #[test]
-fn a_function_that_nothing_reaches_is_orphaned_with_all_the_evidence() {
+fn an_unreached_function_is_orphaned_with_complete_evidence() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Function, "old-push", Some(0));
     let evidence = "no rule, schedule, mapping, subscription, URL, policy, API or state machine reaches it; \
@@ -14,22 +14,22 @@ fn a_function_that_nothing_reaches_is_orphaned_with_all_the_evidence() {
 }
 
 #[test]
-fn a_policy_for_an_api_that_is_gone_reaches_nothing_and_is_said() {
+fn a_policy_for_a_deleted_api_reaches_nothing_but_is_evidence() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Function, "old-push", Some(0));
     account.add_edge("execute-api:abc123", EdgeKind::Permission, &node_id(NodeKind::Function, "old-push"));
     let (verdict, evidence) = account.verdict_of(NodeKind::Function, "old-push");
     assert_eq!(verdict, AuditVerdict::Orphaned);
-    assert!(evidence.contains("its policy lets API abc123 call it, which doesn't exist any more"), "{evidence}");
-    // Where not all APIs were listed, it may be one that wasn't seen.
+    assert!(evidence.contains("its policy lets API abc123 call it, which no longer exists"), "{evidence}");
+    // If not all APIs were listed, it may be one that wasn't seen.
     account.add_unread("apigateway:GetApis", None);
     let (verdict, evidence) = account.verdict_of(NodeKind::Function, "old-push");
     assert_eq!(verdict, AuditVerdict::Unknown);
-    assert!(!evidence.contains("doesn't exist"), "{evidence}");
+    assert!(!evidence.contains("no longer exists"), "{evidence}");
 }
 
 #[test]
-fn a_policy_alone_proves_no_call() {
+fn a_policy_alone_does_not_prove_a_call() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Function, "push", Some(0));
     account.add_node(NodeKind::RestApi, "abc123", Some(500));
@@ -37,12 +37,12 @@ fn a_policy_alone_proves_no_call() {
     account.add_edge("arn:aws:s3:::uploads", EdgeKind::Permission, &node_id(NodeKind::Function, "push"));
     let (verdict, evidence) = account.verdict_of(NodeKind::Function, "push");
     assert_eq!(verdict, AuditVerdict::Stale);
-    assert!(evidence.contains("its policy lets REST API abc123 call it, which doesn't"), "{evidence}");
+    assert!(evidence.contains("its policy lets REST API abc123 call it, which it does not do"), "{evidence}");
     assert!(evidence.contains("its policy lets s3 uploads call it"), "{evidence}");
 }
 
 #[test]
-fn a_function_whose_only_rule_is_disabled_is_stale_and_so_is_all_that_is_its_own() {
+fn a_function_with_only_a_disabled_rule_is_stale_with_its_resources() {
     let mut account = AuditedAccount::new();
     let function = node_id(NodeKind::Function, "sync");
     account.add_node(NodeKind::Function, "sync", Some(0));
@@ -60,7 +60,7 @@ fn a_function_whose_only_rule_is_disabled_is_stale_and_so_is_all_that_is_its_own
     account.add_node(NodeKind::Alarm, "sync-errors", None);
     account.add_edge(&node_id(NodeKind::Alarm, "sync-errors"), EdgeKind::Watch, &function);
 
-    let evidence = "rule every-five calls it, and is disabled; 0 uses in 90 days; last changed 2024-03-02";
+    let evidence = "rule every-five calls it but is disabled; 0 uses in 90 days; last changed 2024-03-02";
     assert_eq!(account.verdict_of(NodeKind::Function, "sync"), (AuditVerdict::Stale, evidence.to_owned()));
     let (verdict, evidence) = account.verdict_of(NodeKind::Rule, "every-five");
     assert_eq!(
@@ -69,7 +69,7 @@ fn a_function_whose_only_rule_is_disabled_is_stale_and_so_is_all_that_is_its_own
     );
     let (verdict, evidence) = account.verdict_of(NodeKind::Role, "sync-role");
     assert_eq!(verdict, AuditVerdict::Stale);
-    assert!(evidence.contains("function sync runs as it, and isn't used itself"), "{evidence}");
+    assert!(evidence.contains("function sync runs as it but is not used itself"), "{evidence}");
     assert!(evidence.contains("not used in any region"), "{evidence}");
     assert_eq!(account.verdict_of(NodeKind::LogGroup, "/aws/lambda/sync").0, AuditVerdict::Stale);
     let (verdict, evidence) = account.verdict_of(NodeKind::Secret, "sync/key");
@@ -79,7 +79,7 @@ fn a_function_whose_only_rule_is_disabled_is_stale_and_so_is_all_that_is_its_own
 }
 
 #[test]
-fn what_something_in_use_needs_is_active_however_far_away() {
+fn everything_that_an_active_resource_needs_is_active() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Function, "front", Some(7));
     account.add_node(NodeKind::Queue, "jobs", Some(0)).attributes.insert("messages".to_owned(), "0".to_owned());
@@ -92,15 +92,15 @@ fn what_something_in_use_needs_is_active_however_far_away() {
     assert_eq!(account.verdict_of(NodeKind::Function, "front"), (AuditVerdict::Active, front));
     let (verdict, evidence) = account.verdict_of(NodeKind::Queue, "jobs");
     assert_eq!(verdict, AuditVerdict::Active);
-    assert!(evidence.contains("function front names it in its environment, which is in use"), "{evidence}");
+    assert!(evidence.contains("function front names it in its environment and is in use"), "{evidence}");
     let (verdict, evidence) = account.verdict_of(NodeKind::Function, "worker");
     assert_eq!(verdict, AuditVerdict::Active);
-    assert!(evidence.contains("queue jobs feeds it, which is needed by what is in use"), "{evidence}");
+    assert!(evidence.contains("queue jobs feeds it and is needed by something in use"), "{evidence}");
     assert_eq!(account.verdict_of(NodeKind::Queue, "dead").0, AuditVerdict::Active);
 }
 
 #[test]
-fn a_mapping_that_is_disabled_needs_nothing() {
+fn a_disabled_mapping_needs_nothing() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Queue, "jobs", Some(9));
     account.add_node(NodeKind::Function, "worker", Some(0));
@@ -112,17 +112,17 @@ fn a_mapping_that_is_disabled_needs_nothing() {
 }
 
 #[test]
-fn messages_that_wait_keep_a_queue() {
+fn a_queue_with_waiting_messages_is_active() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Queue, "dead", Some(0)).attributes.insert("messages".to_owned(), "12".to_owned());
     assert_eq!(
         account.verdict_of(NodeKind::Queue, "dead"),
-        (AuditVerdict::Active, "12 messages wait in it".to_owned())
+        (AuditVerdict::Active, "12 messages are waiting in it".to_owned())
     );
 }
 
 #[test]
-fn what_is_new_has_had_no_time_to_be_used() {
+fn a_new_function_is_active_although_it_was_not_used() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Function, "new", Some(0)).changed_at = Some(midnight_of("2026-11-23"));
     let (verdict, evidence) = account.verdict_of(NodeKind::Function, "new");
@@ -131,7 +131,7 @@ fn what_is_new_has_had_no_time_to_be_used() {
 }
 
 #[test]
-fn what_a_deployment_owns_is_managed_and_nothing_else() {
+fn a_resource_of_a_deployment_is_managed() {
     let mut account = AuditedAccount::new();
     let node = account.add_node(NodeKind::Function, "venues-a", Some(0));
     (node.deployment, node.venue) = (Some("venues".to_owned()), Some("a".to_owned()));
@@ -140,7 +140,7 @@ fn what_a_deployment_owns_is_managed_and_nothing_else() {
 }
 
 #[test]
-fn a_rule_whose_targets_are_gone_does_nothing_however_often_it_fires() {
+fn a_rule_without_existing_targets_is_stale_however_often_it_fires() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Rule, "nightly", Some(90));
     account.add_edge(&node_id(NodeKind::Rule, "nightly"), EdgeKind::Target, &node_id(NodeKind::Function, "gone"));
@@ -148,11 +148,11 @@ fn a_rule_whose_targets_are_gone_does_nothing_however_often_it_fires() {
     assert_eq!(verdict, AuditVerdict::Stale);
     assert!(evidence.starts_with("its target function gone doesn't exist; 90 uses in 90 days"), "{evidence}");
     account.add_unread("lambda:ListFunctions", None);
-    assert_eq!(account.verdict_of(NodeKind::Rule, "nightly").0, AuditVerdict::Active, "it may be there");
+    assert_eq!(account.verdict_of(NodeKind::Rule, "nightly").0, AuditVerdict::Active, "the function may exist");
 }
 
 #[test]
-fn a_target_elsewhere_may_be_there() {
+fn a_target_in_another_account_or_region_may_exist() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Rule, "shared", Some(5));
     account.add_edge(
@@ -168,7 +168,7 @@ fn a_target_elsewhere_may_be_there() {
 }
 
 #[test]
-fn an_alarm_on_what_is_gone_is_orphaned_unless_it_may_be_there() {
+fn an_alarm_on_a_deleted_resource_is_orphaned_unless_it_may_exist() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Alarm, "backlog", None);
     account.add_edge(&node_id(NodeKind::Alarm, "backlog"), EdgeKind::Watch, &node_id(NodeKind::Queue, "gone.fifo"));
@@ -179,7 +179,7 @@ fn an_alarm_on_what_is_gone_is_orphaned_unless_it_may_be_there() {
 }
 
 #[test]
-fn what_may_not_be_read_is_not_concluded_from() {
+fn draws_no_conclusion_from_unreadable_lists() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Function, "push", Some(0));
     account.add_node(NodeKind::Role, "push-role", Some(0));
@@ -188,24 +188,24 @@ fn what_may_not_be_read_is_not_concluded_from() {
     account.add_unread("scheduler:ListSchedules", None);
     let (verdict, evidence) = account.verdict_of(NodeKind::Function, "push");
     assert_eq!(verdict, AuditVerdict::Unknown);
-    assert!(evidence.starts_with("not read, and could say otherwise: something"), "{evidence}");
-    assert_eq!(account.verdict_of(NodeKind::Role, "push-role").0, AuditVerdict::Unknown, "it hangs on the function");
+    assert!(evidence.starts_with("unreadable, and could change the verdict: something"), "{evidence}");
+    assert_eq!(account.verdict_of(NodeKind::Role, "push-role").0, AuditVerdict::Unknown, "it depends on the function");
     assert_eq!(
         account.verdict_of(NodeKind::LogGroup, "/aws/lambda/other").0,
         AuditVerdict::Orphaned,
-        "no schedule writes a log"
+        "schedules don't write logs"
     );
 }
 
 #[test]
-fn a_count_that_could_not_be_read_decides_nothing() {
+fn an_unreadable_count_decides_nothing() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Function, "push", None).usage = NodeUsage::Unread;
     assert_eq!(account.verdict_of(NodeKind::Function, "push").0, AuditVerdict::Unknown);
 }
 
 #[test]
-fn the_policy_of_one_function_is_about_that_function() {
+fn an_unreadable_policy_concerns_only_its_own_function() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Function, "one", Some(0));
     account.add_node(NodeKind::Function, "two", Some(0));
@@ -215,7 +215,7 @@ fn the_policy_of_one_function_is_about_that_function() {
 }
 
 #[test]
-fn a_large_account_of_which_much_was_denied_is_judged() {
+fn judges_a_large_account_with_many_denied_calls() {
     let mut account = AuditedAccount::new();
     for number in 0..2000 {
         let (function, queue) = (format!("function-{number}"), format!("queue-{number}"));
@@ -237,14 +237,14 @@ fn a_large_account_of_which_much_was_denied_is_judged() {
     }
     let findings = judge_inventory(&account.0);
     let of = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
-    assert_eq!(of(AuditVerdict::Active), 2000, "every second queue, and what it feeds");
-    assert_eq!(of(AuditVerdict::Unknown), 2500, "the others: their stages, their policies");
+    assert_eq!(of(AuditVerdict::Active), 2000, "every second queue, and the function that it feeds");
+    assert_eq!(of(AuditVerdict::Unknown), 2500, "the others: their stages and policies are unreadable");
     let longest = findings.iter().map(|finding| finding.evidence.len()).max();
-    assert!(longest < Some(12), "thousands of reads that failed alike are one sentence: {longest:?}");
+    assert!(longest < Some(12), "thousands of similar failures are one sentence: {longest:?}");
 }
 
 #[test]
-fn a_rule_with_a_schedule_acts_by_itself_unless_it_has_no_target() {
+fn a_rule_with_a_schedule_is_active_unless_it_has_no_target() {
     let mut account = AuditedAccount::new();
     account
         .add_node(NodeKind::Rule, "yearly", Some(0))
@@ -259,13 +259,13 @@ fn a_rule_with_a_schedule_acts_by_itself_unless_it_has_no_target() {
 }
 
 #[test]
-fn a_function_at_the_edge_is_counted_elsewhere() {
+fn an_edge_function_is_unknown_because_it_is_counted_elsewhere() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Function, "rewrite", Some(0));
     account.add_node(NodeKind::Role, "edge-role", Some(0)).attributes.insert("edge".to_owned(), "yes".to_owned());
     account.add_edge(&node_id(NodeKind::Function, "rewrite"), EdgeKind::Role, &node_id(NodeKind::Role, "edge-role"));
     let (verdict, evidence) = account.verdict_of(NodeKind::Function, "rewrite");
     assert_eq!(verdict, AuditVerdict::Unknown);
-    assert!(evidence.starts_with("CloudFront may run it at its edges"), "{evidence}");
+    assert!(evidence.starts_with("CloudFront may run it at its edge locations"), "{evidence}");
     assert_eq!(account.verdict_of(NodeKind::Role, "edge-role").0, AuditVerdict::Unknown);
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 const ACCOUNT: &str = "123456789012";
 
-/// An account as it might have been read, on 2026-11-26, with use of 90 days.
+/// An account as it might have been read on 2026-11-26, with the use of 90 days.
 pub struct AuditedAccount(pub AuditInventory);
 
 impl AuditedAccount {
@@ -33,7 +33,7 @@ impl AuditedAccount {
         })
     }
 
-    /// Something that was used so often, or is of a kind of which nobody counts the use.
+    /// Adds a node that was used `count` times, or whose use nobody counts.
     pub fn add_node(&mut self, kind: NodeKind, name: &str, count: Option<u64>) -> &mut Node {
         let mut node = Node::new(kind, node_id(kind, name), name);
         node.changed_at = Some(midnight_of("2024-03-02"));
@@ -42,13 +42,13 @@ impl AuditedAccount {
             node.usage = NodeUsage::Counted { what: "uses".to_owned(), count, last };
         }
         self.0.nodes.push(node);
-        self.0.nodes.last_mut().expect("it was just put there")
+        self.0.nodes.last_mut().expect("it was just added")
     }
 
     pub fn add_edge(&mut self, from: &str, kind: EdgeKind, to: &str) -> &mut Edge {
         let edge = Edge { from: from.to_owned(), to: to.to_owned(), kind, enabled: true, note: None };
         self.0.edges.push(edge);
-        self.0.edges.last_mut().expect("it was just put there")
+        self.0.edges.last_mut().expect("it was just added")
     }
 
     pub fn add_unread(&mut self, call: &str, node: Option<&str>) {
@@ -60,7 +60,7 @@ impl AuditedAccount {
         });
     }
 
-    /// What is concluded of one, with its evidence in one line.
+    /// The verdict about a node, with its evidence in one line.
     pub fn verdict_of(&self, kind: NodeKind, name: &str) -> (AuditVerdict, String) {
         let finding = self.finding_of(&node_id(kind, name));
         (finding.verdict, finding.evidence.join("; "))
@@ -68,7 +68,7 @@ impl AuditedAccount {
 
     fn finding_of(&self, id: &str) -> AuditFinding {
         let findings = judge_inventory(&self.0);
-        assert_eq!(findings.len(), self.0.nodes.len(), "one for each node");
+        assert_eq!(findings.len(), self.0.nodes.len(), "one finding for each node");
         findings.into_iter().find(|finding| finding.id == id).expect("it is judged")
     }
 }
@@ -77,7 +77,7 @@ pub fn midnight_of(day: &str) -> Timestamp {
     format!("{day}T00:00:00Z").parse().expect("a day")
 }
 
-/// The id that a thing of this kind and name has.
+/// The id of a node of this kind and name.
 pub fn node_id(kind: NodeKind, name: &str) -> String {
     let arn = |service: &str, resource: String| format!("arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}");
     match kind {

@@ -1,4 +1,4 @@
-//! What holds of every account.
+//! Properties that hold for every account.
 
 use deployer_janitor::audit::{
     AuditInventory, AuditVerdict, Edge, EdgeKind, NodeKind, NodeUsage, UnreadCall, judge_inventory,
@@ -24,7 +24,7 @@ const EDGES: [EdgeKind; 13] = [
     EdgeKind::Watch,
 ];
 
-/// All that the readers may fail at, and one that is new to the judge.
+/// The calls that may fail in the readers, and one that the judge doesn't know.
 const CALLS: [&str; 29] = [
     "lambda:ListFunctions",
     "lambda:GetFunction",
@@ -73,7 +73,7 @@ fn any_account() -> impl Strategy<Value = AuditInventory> {
             }
             let node = account.add_node(kind, &name, count);
             node.enabled = enabled;
-            // Rare, so that not everything is in use.
+            // Keep this rare, so that not everything is in use.
             node.deployment = (managed && messages).then(|| "venues".to_owned());
             if kind == NodeKind::Queue && messages && recent {
                 node.attributes.insert("messages".to_owned(), "3".to_owned());
@@ -114,7 +114,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn one_more_that_could_not_be_read_makes_nothing_stale_or_orphaned(account in any_account(), more in any_unread()) {
+    fn an_additional_unreadable_call_makes_nothing_stale_or_orphaned(account in any_account(), more in any_unread()) {
         let before = judge_inventory(&account);
         let mut less = account;
         less.unread.push(more);
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_named_as_harmless_hides_everything(account in any_account()) {
+    fn an_unknown_call_hides_everything(account in any_account()) {
         let mut blind = account;
         blind.unread.push(UnreadCall {
             call: "new:ListThings".to_owned(),
@@ -134,22 +134,22 @@ proptest! {
             why: "denied".to_owned(),
         });
         for (node, finding) in blind.nodes.iter().zip(judge_inventory(&blind)) {
-            // A workflow that is disabled is so, whatever else there is.
+            // A disabled workflow is stale, whatever couldn't be read.
             let own = matches!(node.kind, NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook);
             prop_assert!(own || !is_dead(finding.verdict), "{finding:?}");
         }
     }
 
     #[test]
-    fn what_something_used_points_at_is_neither_stale_nor_orphaned(account in any_account()) {
+    fn what_a_used_resource_points_at_is_neither_stale_nor_orphaned(account in any_account()) {
         let findings = judge_inventory(&account);
         let used = |id: &str| account.nodes.iter().any(|node| {
             node.id == id && matches!(node.usage, NodeUsage::Counted { count: 1.., .. })
         });
         for (node, finding) in account.nodes.iter().zip(&findings) {
             let needed = account.edges.iter().any(|edge| edge.to == node.id && is_need(edge) && used(&edge.from));
-            // Rules that fire at nothing and webhooks that are disabled are judged by where they lead themselves, and
-            // alarms by what they watch.
+            // Rules that fire at nothing and disabled webhooks are judged by where they lead, and alarms by what they
+            // watch.
             let own = [NodeKind::Rule, NodeKind::Schedule, NodeKind::HubspotWorkflow, NodeKind::HubspotWebhook, NodeKind::Alarm];
             let triggers = own.contains(&node.kind);
             prop_assert!(!needed || triggers || !is_dead(finding.verdict), "{finding:?}");
@@ -157,14 +157,14 @@ proptest! {
     }
 
     #[test]
-    fn what_is_managed_is_nothing_else(account in any_account()) {
+    fn exactly_the_resources_of_deployments_are_managed(account in any_account()) {
         for (node, finding) in account.nodes.iter().zip(judge_inventory(&account)) {
             prop_assert_eq!(node.deployment.is_some(), finding.verdict == AuditVerdict::Managed, "{:?}", finding);
         }
     }
 
     #[test]
-    fn the_order_in_which_things_were_read_is_nothing(account in any_account(), by in any::<Index>()) {
+    fn the_order_of_reading_makes_no_difference(account in any_account(), by in any::<Index>()) {
         let mut other = account.clone();
         other.nodes.rotate_left(by.index(account.nodes.len()));
         other.edges.reverse();
@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn a_verdict_has_evidence(account in any_account()) {
+    fn every_verdict_has_evidence(account in any_account()) {
         for finding in judge_inventory(&account) {
             prop_assert!(!finding.evidence.is_empty(), "{finding:?}");
         }

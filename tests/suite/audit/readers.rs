@@ -1,4 +1,4 @@
-//! What the readers make of an account, on moto, which has all of these services.
+//! What the readers find in an account, on moto, which has all of these services.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,11 +28,12 @@ use sync_lambda::credentials::CredentialValue;
 use sync_lambda::hubspot::VERSION;
 
 use crate::clouds::TestCloud;
+use crate::sdk::GeneratedClients as _;
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
     "Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-/// An account with a bit of everything.
+/// An account with a few resources of every kind.
 struct ReaderAccount {
     aws: Aws,
     scope: Scope,
@@ -44,12 +45,12 @@ struct ReaderAccount {
 impl ReaderAccount {
     async fn in_moto() -> Option<Self> {
         let made = Self::on_cloud(TestCloud::Moto.open_account().await?.aws).await;
-        // It has function URLs, and no list of them.
+        // Moto has function URLs, but no list of them.
         Some(Self { gap: Some("lambda:ListFunctionUrlConfigs"), ..made })
     }
 
     async fn on_cloud(aws: Aws) -> Self {
-        let identity = aws.sts.get_caller_identity().send().await.expect("whose account it is");
+        let identity = aws.sts.get_caller_identity().send().await.expect("the account");
         let scope =
             Scope { account: identity.account().expect("an account").to_owned(), region: "us-east-1".to_owned() };
         let directory = tempfile::tempdir().expect("a directory");
@@ -76,7 +77,7 @@ impl ReaderAccount {
     }
 
     async fn create_queue(&self, name: &str, attributes: &[(QueueAttributeName, &str)]) -> (String, String) {
-        let mut request = self.aws.sqs.create_queue().queue_name(name);
+        let mut request = self.aws.sdk().sqs.create_queue().queue_name(name);
         for (key, value) in attributes {
             request = request.attributes(key.clone(), *value);
         }
@@ -103,7 +104,7 @@ struct AuditReading {
 impl AuditReading {
     fn find_node(&self, kind: NodeKind, name: &str) -> &Node {
         let mut found = self.inventory.nodes.iter().filter(|node| node.kind == kind && node.name == name);
-        found.next().unwrap_or_else(|| panic!("{kind:?} {name} is read: {:#?}", self.inventory.unread))
+        found.next().unwrap_or_else(|| panic!("{kind:?} {name} was not read: {:#?}", self.inventory.unread))
     }
 
     fn verdict_of(&self, kind: NodeKind, name: &str) -> (AuditVerdict, String) {
@@ -112,7 +113,7 @@ impl AuditReading {
         (finding.verdict, finding.evidence.join("; "))
     }
 
-    /// Whether there is such an edge; its note.
+    /// The note of such an edge, if there is one.
     fn edge_note(&self, from: &str, kind: EdgeKind, to: &str) -> Option<Option<String>> {
         let mut edges = self.inventory.edges.iter();
         let found = edges.find(|edge| edge.from == from && edge.kind == kind && edge.to == to);
@@ -121,13 +122,13 @@ impl AuditReading {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn triggers_are_found_with_what_they_reach() {
+async fn finds_triggers_and_what_they_reach() {
     let Some(made) = ReaderAccount::in_moto().await else { return };
     let role = made.create_role("push-role").await;
     let (dead_url, dead) = made.create_queue("dead", &[]).await;
     let redrive = json!({ "deadLetterTargetArn": dead, "maxReceiveCount": 3 }).to_string();
     let (jobs_url, jobs) = made.create_queue("jobs", &[(QueueAttributeName::RedrivePolicy, redrive.as_str())]).await;
-    made.aws.sqs.send_message().queue_url(&dead_url).message_body("{}").send().await.expect("sent");
+    made.aws.sdk().sqs.send_message().queue_url(&dead_url).message_body("{}").send().await.expect("sent");
     let front =
         made.create_function("front", &role, &[("QUEUE", jobs_url.as_str()), ("PASSWORD", "hunter2hunter2")]).await;
     let worker = made.create_function("worker", &role, &[("TOPIC", "news")]).await;
@@ -147,37 +148,38 @@ async fn triggers_are_found_with_what_they_reach() {
     made.aws.events.put_targets().rule("every").targets(target).send().await.expect("targets");
     let target = ScheduleTarget::builder().arn(&worker).role_arn(&role).build().expect("a target");
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
-    let schedule = made.aws.scheduler.create_schedule().name("nightly").schedule_expression("rate(1 day)");
+    let schedule = made.aws.sdk().scheduler.create_schedule().name("nightly").schedule_expression("rate(1 day)");
     let schedule = schedule.target(target).flexible_time_window(window).send().await.expect("a schedule");
 
-    let topic = made.aws.sns.create_topic().name("news").send().await.expect("a topic");
+    let topic = made.aws.sdk().sns.create_topic().name("news").send().await.expect("a topic");
     let topic = topic.topic_arn().expect("an ARN").to_owned();
-    let subscription = made.aws.sns.subscribe().topic_arn(&topic).protocol("lambda").endpoint(&front);
+    let subscription = made.aws.sdk().sns.subscribe().topic_arn(&topic).protocol("lambda").endpoint(&front);
     let subscribed = subscription.send().await.expect("a subscription");
-    let attribute = made.aws.sns.set_subscription_attributes().attribute_name("RedrivePolicy");
+    let attribute = made.aws.sdk().sns.set_subscription_attributes().attribute_name("RedrivePolicy");
     let attribute = attribute.attribute_value(json!({ "deadLetterTargetArn": dead }).to_string());
     let front_arn = subscribed.subscription_arn().expect("an ARN");
     attribute.subscription_arn(front_arn).send().await.expect("a redrive policy");
-    let private = made.aws.sns.subscribe().topic_arn(&topic).protocol("email").endpoint("somebody@example.com");
+    let private = made.aws.sdk().sns.subscribe().topic_arn(&topic).protocol("email").endpoint("somebody@example.com");
     private.send().await.expect("a subscription");
 
     let definition = json!({ "StartAt": "A", "States": { "A": {
         "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
         "Parameters": { "FunctionName": format!("{worker}:$LATEST") },
     } } });
-    let machine = made.aws.sfn.create_state_machine().name("steps").definition(definition.to_string()).role_arn(&role);
+    let machine =
+        made.aws.sdk().sfn.create_state_machine().name("steps").definition(definition.to_string()).role_arn(&role);
     let machine = machine.send().await.expect("a state machine").state_machine_arn().to_owned();
-    let alarm = made.aws.cloudwatch.put_metric_alarm().alarm_name("gone").namespace("AWS/SQS").metric_name("Age");
+    let alarm = made.aws.sdk().cloudwatch.put_metric_alarm().alarm_name("gone").namespace("AWS/SQS").metric_name("Age");
     let alarm = alarm.dimensions(Dimension::builder().name("QueueName").value("old.fifo").build());
     let alarm = alarm.comparison_operator(ComparisonOperator::GreaterThanThreshold).evaluation_periods(1);
     alarm.threshold(1.0).period(60).statistic(Statistic::Sum).send().await.expect("an alarm");
-    made.aws.logs.create_log_group().log_group_name("/aws/lambda/front").send().await.expect("a log group");
-    made.aws.logs.create_log_group().log_group_name("/app/other").send().await.expect("a log group");
+    made.aws.sdk().logs.create_log_group().log_group_name("/aws/lambda/front").send().await.expect("a log group");
+    made.aws.sdk().logs.create_log_group().log_group_name("/app/other").send().await.expect("a log group");
     let secret = made.aws.secrets.create_secret().name("push/key").secret_string("hunter2hunter2").send().await;
     secret.expect("a secret");
 
     let found = made.read_account(None, Vec::new()).await;
-    assert_eq!(found.inventory.unread, [], "all is read");
+    assert_eq!(found.inventory.unread, [], "everything is read");
     assert_eq!(found.edge_note(&front, EdgeKind::Environment, &jobs), Some(Some("QUEUE".to_owned())), "by its URL");
     assert_eq!(found.edge_note(&worker, EdgeKind::Environment, &topic), Some(Some("TOPIC".to_owned())), "by its name");
     assert!(found.edge_note(&front, EdgeKind::Role, &role).is_some());
@@ -194,18 +196,21 @@ async fn triggers_are_found_with_what_they_reach() {
     assert!(found.edge_note(&machine, EdgeKind::Task, &worker).is_some());
     let group = &found.find_node(NodeKind::LogGroup, "/aws/lambda/front").id;
     assert!(found.edge_note(&front, EdgeKind::Log, group).is_some());
-    assert!(found.inventory.nodes.iter().all(|node| node.name != "/app/other"), "nobody knows whose it is");
+    assert!(
+        found.inventory.nodes.iter().all(|node| node.name != "/app/other"),
+        "it is unknown which function writes to it"
+    );
     assert_eq!(found.find_node(NodeKind::Queue, "dead").attributes["messages"], "1");
     assert_eq!(found.find_node(NodeKind::Function, "front").attributes["environment"], "PASSWORD, QUEUE");
     assert!(matches!(found.find_node(NodeKind::Function, "front").usage, NodeUsage::Counted { count: 0, .. }));
     assert!(matches!(found.find_node(NodeKind::Secret, "push/key").usage, NodeUsage::Counted { .. }));
     let text = serde_json::to_string(&found.inventory).expect("JSON");
-    assert!(!text.contains("hunter2") && !text.contains("somebody"), "no value and no person is in it");
+    assert!(!text.contains("hunter2") && !text.contains("somebody"), "it contains no value and no person");
     assert_eq!(serde_json::from_str::<AuditInventory>(&text).expect("read back"), found.inventory);
 
     let watched = "it watches queue old.fifo, which doesn't exist".to_owned();
     assert_eq!(found.verdict_of(NodeKind::Alarm, "gone"), (AuditVerdict::Orphaned, watched));
-    // All of it was made a minute ago.
+    // Everything was created a minute ago.
     assert_eq!(found.verdict_of(NodeKind::Function, "front").0, AuditVerdict::Active);
     let (verdict, evidence) = found.verdict_of(NodeKind::Rule, "every");
     assert_eq!(verdict, AuditVerdict::Stale);
@@ -213,7 +218,7 @@ async fn triggers_are_found_with_what_they_reach() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn webhooks_are_followed_through_apis() {
+async fn follows_webhooks_through_apis() {
     let Some(made) = ReaderAccount::in_moto().await else { return };
     let role = made.create_role("api-role").await;
     let push = made.create_function("push", &role, &[("FLAG", "tripleseat_sync__venue_a")]).await;
@@ -242,12 +247,12 @@ async fn webhooks_are_followed_through_apis() {
     assert_eq!(found.find_node(NodeKind::Function, "push").attributes["venues"], "venue-a");
     let verdict = |name: &str| found.verdict_of(NodeKind::HubspotWorkflow, name);
     assert_eq!(verdict("Leads Venue A"), (AuditVerdict::Active, "it is enabled and leads to function push".to_owned()));
-    let astray = "it is about venue-b, and leads through HTTP API http to function push, which serves venue-a";
+    let astray = "it is about venue-b but leads through HTTP API http to function push, which serves venue-a";
     assert_eq!(verdict("Leads Venue B"), (AuditVerdict::Suspect, astray.to_owned()));
     assert!(verdict("Old").1.contains("has no such API"));
     assert!(verdict("Old stage").1.contains("which has no such stage"));
     assert!(verdict("Old route").1.contains("has no route for POST /nothing"));
-    assert!(verdict("Elsewhere").1.contains("no API, function URL or custom domain"));
+    assert!(verdict("Elsewhere").1.contains("not an API, function URL or custom domain"));
     for name in ["Old", "Old stage", "Old route", "Elsewhere"] {
         assert_eq!(verdict(name).0, AuditVerdict::Suspect, "{name}");
     }
@@ -257,13 +262,13 @@ async fn webhooks_are_followed_through_apis() {
     assert_eq!((webhook("venue_a"), webhook("venue_b")), (AuditVerdict::Active, AuditVerdict::Suspect));
     let text = serde_json::to_string(&found.inventory).expect("JSON");
     assert!(!text.contains("hunter2"), "a query may be a credential");
-    assert_eq!(found.inventory.calls["hubspot:workflow"], 7, "six that call, and one that doesn't");
+    assert_eq!(found.inventory.calls["hubspot:workflow"], 7, "six with a webhook and one without");
     assert!(found.inventory.nodes.iter().all(|node| node.name != "Mail only"));
 }
 
-/// A REST API with the stage `prod`, whose `POST /hubspot` is the function's.
+/// A REST API with the stage `prod`, whose `POST /hubspot` calls the function.
 async fn create_rest_api(made: &ReaderAccount, function: &str) -> String {
-    let apis = &made.aws.apigateway;
+    let apis = &made.aws.sdk().apigateway;
     let id = apis.create_rest_api().name("rest").send().await.expect("an API").id().expect("an id").to_owned();
     let root =
         apis.get_resources().rest_api_id(&id).send().await.expect("resources").items()[0].id().map(str::to_owned);
@@ -279,9 +284,9 @@ async fn create_rest_api(made: &ReaderAccount, function: &str) -> String {
     id
 }
 
-/// An HTTP API with the stage `$default`, whose `POST /hubspot` is the function's.
+/// An HTTP API with the stage `$default`, whose `POST /hubspot` calls the function.
 async fn create_http_api(made: &ReaderAccount, function: &str) -> String {
-    let apis = &made.aws.apigatewayv2;
+    let apis = &made.aws.sdk().apigatewayv2;
     let api = apis.create_api().name("http").protocol_type(ProtocolType::Http).send().await.expect("an API");
     let id = api.api_id().expect("an id").to_owned();
     let integration = apis.create_integration().api_id(&id).integration_type(IntegrationType::AwsProxy);
@@ -297,8 +302,8 @@ fn hubspot_client(uri: &str) -> HubSpotClient {
     HubSpotClient::new(sync_lambda::http::build_client().expect("a client"), uri, CredentialValue::new("token"))
 }
 
-/// HubSpot, as far as workflows and the webhooks of app 42 go: as its documents describe them, workflows in two pages.
-/// Gives its address.
+/// Serves HubSpot's workflows, in two pages, and the webhooks of app 42, as HubSpot documents them. Returns the
+/// server's address.
 async fn serve_hubspot(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) -> String {
     let mut router = Router::new();
     let ids: Vec<_> = flows.keys().map(|id| json!({ "id": id })).collect();
@@ -327,13 +332,13 @@ async fn serve_hubspot(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) ->
     router = router.route(&app("subscriptions"), get(move || async move { axum::Json(subscriptions) }));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let uri = format!("http://{}", listener.local_addr().expect("an address"));
-    // It ends with the test's runtime.
+    // The server ends with the test's runtime.
     tokio::spawn(async move { axum::serve(listener, router).await });
     uri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn function_urls_and_counts_are_read() {
+async fn reads_function_urls_and_counts() {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let made = ReaderAccount::on_cloud(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
     let role = made.create_role("push-role").await;
@@ -347,7 +352,7 @@ async fn function_urls_and_counts_are_read() {
     let hubspot = HubSpotSource { workflows: Some(Ok(hubspot_client(&uri))), apps: Vec::new() };
     let found = made.read_account(Some(&hubspot), Vec::new()).await;
     let url = url.trim_end_matches('/');
-    assert_eq!(found.edge_note(url, EdgeKind::FunctionUrl, &push), Some(Some("open to everybody".to_owned())));
+    assert_eq!(found.edge_note(url, EdgeKind::FunctionUrl, &push), Some(Some("open to everyone".to_owned())));
     let posted = found.edge_note("hubspot:workflow:1", EdgeKind::Webhook, &push);
     assert_eq!(posted, Some(Some("POST /".to_owned())));
     assert_eq!(found.verdict_of(NodeKind::HubspotWorkflow, "Post").0, AuditVerdict::Active);
@@ -356,22 +361,26 @@ async fn function_urls_and_counts_are_read() {
     assert!(evidence.contains("has no such function URL"), "{evidence}");
     let yesterday = (Timestamp::now() - SignedDuration::from_hours(24)).strftime("%Y-%m-%d").to_string();
     let used = NodeUsage::Counted { what: "invocations".to_owned(), count: 7, last: Some(yesterday) };
-    assert_eq!(found.find_node(NodeKind::Function, "push").usage, used, "of 90 days, and the last day");
+    assert_eq!(
+        found.find_node(NodeKind::Function, "push").usage,
+        used,
+        "the count of 90 days, and the last day of use"
+    );
 }
 
-/// Invocations of a function, so many days ago.
+/// Counts invocations of a function, each a number of days ago.
 fn count_invocations(cloud: &EmbeddedCloud, function: &str, values: &[(i64, f64)]) {
     for (days, value) in values {
         let at = Timestamp::now() - SignedDuration::from_hours(24 * days);
         let dimensions = [("FunctionName", function)];
         let counted = cloud.with_context(|cx| cx.count_metric_at(at, "AWS/Lambda", "Invocations", &dimensions, *value));
-        counted.expect("the state is there");
+        counted.expect("the state is readable");
     }
 }
 
-/// Whatever one call may not read: it is named, and nothing is stale or orphaned that isn't so when all is read.
+/// A denied call is named, and makes nothing stale or orphaned that isn't so if everything is readable.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
+async fn names_each_denied_call_and_draws_no_conclusion_from_it() {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     cloud.set_time("2024-03-02T10:00:00Z".parse().expect("a time"));
     let made = ReaderAccount::on_cloud(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
@@ -389,7 +398,7 @@ async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
     let target = RuleTarget::builder().id("1").arn(&old).build().expect("a target");
     made.aws.events.put_targets().rule("old-rule").targets(target).send().await.expect("targets");
     for group in ["/aws/lambda/old", "/aws/lambda/lost"] {
-        made.aws.logs.create_log_group().log_group_name(group).send().await.expect("a log group");
+        made.aws.sdk().logs.create_log_group().log_group_name(group).send().await.expect("a log group");
     }
     create_rest_api(&made, &old).await;
     create_http_api(&made, &old).await;
@@ -416,7 +425,7 @@ async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
         let found = made.read_account(None, Vec::new()).await;
         cloud.set_faults(None);
         let unread = &found.inventory.unread;
-        assert!(unread.iter().any(|unread| unread.call == *call), "{call} is named: {unread:#?}");
+        assert!(unread.iter().any(|unread| unread.call == *call), "{call} is not named: {unread:#?}");
         for finding in judged(found.inventory.clone()) {
             let known = before.get(&finding.id) == Some(&finding.verdict);
             assert!(known || !dead(finding.verdict), "without {call}: {finding:?}");
@@ -425,7 +434,7 @@ async fn each_call_that_is_denied_is_named_and_concludes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_account_is_read_to_its_end_with_the_fewest_calls() {
+async fn reads_a_large_account_completely_with_few_calls() {
     let cloud = EmbeddedCloud::in_memory(CloudConfig { page_size: Some(7), ..CloudConfig::default() });
     let made = ReaderAccount::on_cloud(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
     let role = made.create_role("role").await;
@@ -433,6 +442,7 @@ async fn a_large_account_is_read_to_its_end_with_the_fewest_calls() {
         made.create_function(&format!("function-{number}"), &role, &[]).await;
         made.create_queue(&format!("queue-{number}"), &[]).await;
         made.aws
+            .sdk()
             .logs
             .create_log_group()
             .log_group_name(format!("/aws/lambda/function-{number}"))
@@ -446,7 +456,11 @@ async fn a_large_account_is_read_to_its_end_with_the_fewest_calls() {
     let calls = |call: &str| found.inventory.calls[call];
     assert_eq!(calls("lambda:ListFunctions"), 6, "pages of seven");
     assert_eq!((calls("lambda:GetPolicy"), calls("lambda:GetFunction")), (40, 40));
-    assert_eq!(calls("cloudwatch:GetMetricData"), 18, "one of each function and two of each queue, in one batch");
+    assert_eq!(
+        calls("cloudwatch:GetMetricData"),
+        18,
+        "one metric of each function and two of each queue, in one batch"
+    );
     assert_eq!(calls("lambda:ListEventSourceMappings"), 1);
     let made_calls = cloud.recorded_calls().len() as u64;
     assert!(found.inventory.calls.values().sum::<u64>() <= made_calls);

@@ -1,7 +1,8 @@
-//! An account of thousands of things: everything is read and judged, and the calls grow with what there is and no faster.
+//! An account with thousands of resources: everything is read and judged, and the calls grow no faster than the
+//! account.
 //!
-//! `cargo test --test suite -- --ignored --nocapture audit::scale` prints what 2,000 functions, 2,000 queues and 500 APIs
-//! take.
+//! `cargo test --test suite -- --ignored --nocapture audit::scale` prints the cost of 2,000 functions, 2,000 queues and
+//! 500 APIs.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -16,7 +17,9 @@ use deployer_core::desired::Scope;
 use deployer_janitor::audit::{AUDIT_VERSION, Audit, NodeKind, Options, judge_inventory, read};
 use futures_util::{StreamExt, stream};
 
-/// A quarter as many APIs as functions and queues.
+use crate::sdk::GeneratedClients as _;
+
+/// Creates functions, as many queues, and a quarter as many APIs.
 async fn create_account(aws: &Aws, functions: usize) {
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
     let role = aws.iam.create_role().role_name("r").assume_role_policy_document(trust).send().await;
@@ -30,9 +33,9 @@ async fn create_account(aws: &Aws, functions: usize) {
             let request = aws.lambda.create_function().function_name(name).role(&role).code(code.clone());
             let request = request.runtime(Runtime::Providedal2023).handler("bootstrap");
             request.send().await.expect("a function");
-            aws.sqs.create_queue().queue_name(format!("queue-{number:04}")).send().await.expect("a queue");
+            aws.sdk().sqs.create_queue().queue_name(format!("queue-{number:04}")).send().await.expect("a queue");
             if number % 4 == 0 {
-                aws.apigateway.create_rest_api().name(format!("api-{number:04}")).send().await.expect("an API");
+                aws.sdk().apigateway.create_rest_api().name(format!("api-{number:04}")).send().await.expect("an API");
             }
         })
         .await;
@@ -53,14 +56,14 @@ async fn read_and_judge(functions: usize) {
     let inventory = read(&aws, &scope, None, &options, &on_progress).await;
     let took = begun.elapsed();
     let calls: u64 = inventory.calls.values().sum();
-    assert_eq!(told.load(Ordering::Relaxed), calls, "progress is told for every call");
+    assert_eq!(told.load(Ordering::Relaxed), calls, "progress is reported for every call");
     assert_eq!(inventory.unread, []);
     for (kind, there) in
         [(NodeKind::Function, functions), (NodeKind::Queue, functions), (NodeKind::RestApi, functions / 4)]
     {
         assert_eq!(inventory.nodes.iter().filter(|node| node.kind == kind).count(), there, "{kind:?}");
     }
-    // Five calls for a function, two for a queue, four for an API; and the lists, with their pages.
+    // Five calls for a function, two for a queue, four for an API, and the pages of the lists.
     let most = 5 * functions + 2 * functions + 4 * (functions / 4) + functions / 10 + 60;
     assert!(calls <= most as u64, "{calls} calls, {most} at most: {:?}", inventory.calls);
     let begun = Instant::now();
@@ -81,7 +84,7 @@ async fn read_and_judge(functions: usize) {
     );
 }
 
-/// The most memory that this process, with the account in it, ever had.
+/// The peak memory of this process, including the cloud with the account.
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("memory unknown").to_owned();
@@ -89,12 +92,12 @@ fn peak_memory() -> String {
 }
 
 #[tokio::test]
-async fn calls_grow_with_what_there_is_and_no_faster() {
+async fn calls_grow_no_faster_than_the_account() {
     read_and_judge(100).await;
 }
 
 #[tokio::test]
 #[ignore = "a measurement"]
-async fn of_thousands() {
+async fn measures_thousands_of_resources() {
     read_and_judge(2000).await;
 }

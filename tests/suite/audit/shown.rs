@@ -1,11 +1,11 @@
-//! An audit as it is printed.
+//! The printed form of an audit.
 
 use deployer::render::{AuditView, audit_summary, audit_text};
 use deployer_janitor::audit::{AUDIT_VERSION, Audit, EdgeKind, NodeKind, UnreadCall, judge_inventory};
 
 use super::{AuditedAccount, node_id};
 
-/// An account as an earlier integration left it, beside one venue of a deployment.
+/// An account with the leftovers of an earlier integration, next to one venue of a deployment.
 fn leftover_audit() -> Audit {
     let mut account = AuditedAccount::new();
     let node = account.add_node(NodeKind::Function, "venues-a", Some(8640));
@@ -36,7 +36,7 @@ fn leftover_audit() -> Audit {
         call: "logs:DescribeLogGroups".to_owned(),
         node: None,
         what: "log groups".to_owned(),
-        why: "the credentials may not do this (AccessDenied)".to_owned(),
+        why: "access denied (AccessDenied)".to_owned(),
     });
     account.0.calls = [("lambda:ListFunctions".to_owned(), 2), ("sqs:ListQueues".to_owned(), 1)].into();
     Audit { version: AUDIT_VERSION, findings: judge_inventory(&account.0), inventory: account.0 }
@@ -48,12 +48,12 @@ fn plain_text(audit: &Audit, view: &AuditView) -> String {
 }
 
 #[test]
-fn what_is_suspect_comes_first_and_what_is_in_use_is_counted() {
+fn lists_suspects_first_and_counts_what_is_in_use() {
     insta::assert_snapshot!("audit", plain_text(&leftover_audit(), &AuditView::default()));
 }
 
 #[test]
-fn everything_is_shown_when_it_is_asked_for_and_a_kind_alone() {
+fn shows_everything_or_one_kind_on_request() {
     let all = plain_text(&leftover_audit(), &AuditView { all: true, kinds: Vec::new() });
     assert!(
         all.contains("venues-a") && all.contains("8640 uses in 90 days") || all.contains("deployment venues owns it")

@@ -1,16 +1,16 @@
-//! The walk-through of the README, word by word, in the cloud on this machine: an account is found with what earlier
-//! integrations left behind, cleared, and partly brought back.
+//! The walk-through of the README, word for word, in the cloud on this machine: finds the leftovers of earlier
+//! integrations in an account, deletes them, and restores some of them.
 
 use serde_json::Value;
 
 use crate::processes::Site;
 
-/// What `--json` printed, a line each.
+/// The lines that `--json` printed.
 fn json_lines(text: &str) -> Vec<Value> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// Each kind and name with its verdict, from an audit's lines.
+/// The verdict, kind and name of each finding in an audit's lines.
 fn finding_verdicts(text: &str) -> Vec<(String, String, String)> {
     let findings = json_lines(text).into_iter().filter(|line| line["type"] == "finding");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -27,7 +27,7 @@ const FOUR: [&str; 4] =
 const QUEUES: [&str; 2] = ["contacts-dead-letters.fifo", "contacts.fifo"];
 
 #[test]
-fn what_was_left_behind_is_found_removed_and_brought_back() {
+fn finds_deletes_and_restores_leftovers() {
     let site = Site::new();
     let (code, text) = site.run_deployer(&["audit", "--local", "--sample", "--out", "audit.json", "--json"]);
     assert_eq!(code, 0, "{text}");
@@ -38,7 +38,11 @@ fn what_was_left_behind_is_found_removed_and_brought_back() {
     assert_eq!(unused, FOUR);
     assert_eq!(names_with_verdict(&found, "stale", "queue"), QUEUES);
     assert_eq!(names_with_verdict(&found, "stale", "rest_api"), ["hubspot-webhooks"]);
-    assert_eq!(names_with_verdict(&found, "active", "function"), ["newsletter-export"], "what is in use isn't found");
+    assert_eq!(
+        names_with_verdict(&found, "active", "function"),
+        ["newsletter-export"],
+        "what is in use isn't among them"
+    );
     assert_eq!(
         names_with_verdict(&found, "suspect", "hubspot_workflow"),
         ["Lakeside Pavilion: enquiries to Tripleseat"]
@@ -47,8 +51,8 @@ fn what_was_left_behind_is_found_removed_and_brought_back() {
         assert!(line["evidence"].as_array().is_some_and(|evidence| !evidence.is_empty()), "{line}");
     }
     let (_, text) = site.run_deployer(&["audit", "--local", "--sample"]);
-    let suspect = text.find("suspect  ").expect("it is suspect");
-    assert!(text.find("orphaned  ").is_some_and(|at| suspect < at), "what is suspect comes first: {text}");
+    let suspect = text.find("suspect  ").expect("there is a suspect");
+    assert!(text.find("orphaned  ").is_some_and(|at| suspect < at), "suspects come first: {text}");
     assert!(text.contains("us-east-1 has no such API") && !text.contains("venue=harbour-house"), "{text}");
     let (code, page) = site.run_deployer(&["audit", "--local", "--sample", "--format", "html"]);
     assert!(code == 0 && page.contains("<svg") && page.contains("hubspot-webhooks"), "{code}");
@@ -70,7 +74,7 @@ fn what_was_left_behind_is_found_removed_and_brought_back() {
     let (code, text) = site.run_deployer(&decommission);
     assert!(code == 0 && text.contains("8 already gone"), "a second time does nothing: {code} {text}");
 
-    // The queue's dead letters go to another one, without which SQS doesn't make it.
+    // SQS doesn't create the queue without the one for its dead letters.
     let (code, text) = site.run_deployer(&["restore", "old", "contacts.fifo", "--local", "--yes"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("queue contacts-dead-letters.fifo  # recreate as archived, because contacts.fifo needs it"));
@@ -85,7 +89,7 @@ fn what_was_left_behind_is_found_removed_and_brought_back() {
 }
 
 #[test]
-fn the_sample_is_for_the_cloud_on_this_machine() {
+fn accepts_the_sample_only_with_the_local_cloud() {
     let (code, text) = Site::new().run_deployer(&["audit", "--sample"]);
     assert!(code == 2 && text.contains("pass --local"), "{code} {text}");
 }

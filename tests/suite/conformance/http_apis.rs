@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::{ProbePlace, ProbeResult, TAGS, error_text, expect_refused, expect_same};
 
+use crate::sdk::GeneratedClients as _;
+
 fn function_arn(place: &ProbePlace) -> String {
     format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account)
 }
@@ -13,7 +15,7 @@ fn function_arn(place: &ProbePlace) -> String {
 /// Creates an API with one route to a function and an auto-deployed stage. Returns the ids of the API and the
 /// integration.
 async fn create_api(place: &ProbePlace, name: &str) -> Result<(String, String), CallError> {
-    let api = &place.aws.apigatewayv2;
+    let api = &place.aws.sdk().apigatewayv2;
     let request = api.create_api().name(name).protocol_type(ProtocolType::Http);
     let request = request.set_tags(Some(TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()));
     let id = request.send().await.call("apigateway:CreateApi")?.api_id.unwrap_or_default();
@@ -28,13 +30,13 @@ async fn create_api(place: &ProbePlace, name: &str) -> Result<(String, String), 
 }
 
 async fn delete_api(place: &ProbePlace, id: &str) {
-    let _ = place.aws.apigatewayv2.delete_api().api_id(id).send().await;
+    let _ = place.aws.sdk().apigatewayv2.delete_api().api_id(id).send().await;
 }
 
 pub async fn shows_route_integrations(place: ProbePlace) -> ProbeResult {
     let name = place.resource_name("api");
     let (id, integration) = create_api(&place, &name).await.map_err(error_text)?;
-    let v2 = &place.aws.apigatewayv2;
+    let v2 = &place.aws.sdk().apigatewayv2;
     let api = v2.get_api().api_id(&id).send().await.call("apigateway:GetApi");
     let routes = v2.get_routes().api_id(&id).send().await.call("apigateway:GetRoutes");
     let integrations = v2.get_integrations().api_id(&id).send().await.call("apigateway:GetIntegrations");
@@ -62,7 +64,7 @@ pub async fn shows_route_integrations(place: ProbePlace) -> ProbeResult {
 pub async fn throttles_stage(place: ProbePlace) -> ProbeResult {
     let (id, _) = create_api(&place, &place.resource_name("api")).await.map_err(error_text)?;
     let settings = RouteSettings::builder().throttling_rate_limit(0.0).throttling_burst_limit(0).build();
-    let request = place.aws.apigatewayv2.update_stage().api_id(&id).stage_name("$default");
+    let request = place.aws.sdk().apigatewayv2.update_stage().api_id(&id).stage_name("$default");
     let updated = request.default_route_settings(settings).send().await.call("apigateway:UpdateStage");
     delete_api(&place, &id).await;
     let updated = updated.map_err(error_text)?;
@@ -76,7 +78,7 @@ pub async fn throttles_stage(place: ProbePlace) -> ProbeResult {
 
 pub async fn refuses_to_delete_integration_in_use(place: ProbePlace) -> ProbeResult {
     let (id, integration) = create_api(&place, &place.resource_name("api")).await.map_err(error_text)?;
-    let request = place.aws.apigatewayv2.delete_integration().api_id(&id).integration_id(&integration);
+    let request = place.aws.sdk().apigatewayv2.delete_integration().api_id(&id).integration_id(&integration);
     let kept = request.send().await.call("apigateway:DeleteIntegration");
     delete_api(&place, &id).await;
     expect_same(kept.map_err(|error| error.code).err().as_deref(), Some("ConflictException"), "error code")
@@ -84,7 +86,7 @@ pub async fn refuses_to_delete_integration_in_use(place: ProbePlace) -> ProbeRes
 
 pub async fn imports_its_own_export(place: ProbePlace) -> ProbeResult {
     let (id, _) = create_api(&place, &place.resource_name("api")).await.map_err(error_text)?;
-    let v2 = &place.aws.apigatewayv2;
+    let v2 = &place.aws.sdk().apigatewayv2;
     let request = v2.export_api().api_id(&id).specification("OAS30").output_type("JSON").include_extensions(true);
     let exported = request.send().await.call("apigateway:ExportApi");
     delete_api(&place, &id).await;
@@ -109,7 +111,7 @@ pub async fn imports_its_own_export(place: ProbePlace) -> ProbeResult {
 }
 
 pub async fn reports_missing_apis_as_not_found(place: ProbePlace) -> ProbeResult {
-    let v2 = &place.aws.apigatewayv2;
+    let v2 = &place.aws.sdk().apigatewayv2;
     let answer = v2.get_api().api_id("0123456789").send().await.call("apigateway:GetApi");
     expect_refused(answer, FailureKind::NotFound)?;
     let answer = v2.delete_api().api_id("0123456789").send().await.call("apigateway:DeleteApi");

@@ -9,19 +9,21 @@ use deployer_health::status::{BROKEN_OFF_PATTERN, ENDED_PATTERN};
 
 use super::{ProbePlace, ProbeResult, TAGS, error_text, expect_refused, expect_same};
 
+use crate::sdk::GeneratedClients as _;
+
 async fn create_group(place: &ProbePlace, name: &str) -> Result<(), CallError> {
     let tags: HashMap<String, String> = TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    let request = place.aws.logs.create_log_group().log_group_name(name).set_tags(Some(tags));
+    let request = place.aws.sdk().logs.create_log_group().log_group_name(name).set_tags(Some(tags));
     request.send().await.call("logs:CreateLogGroup").map(drop)
 }
 
 async fn delete_group(place: &ProbePlace, name: &str) {
-    let _ = place.aws.logs.delete_log_group().log_group_name(name).send().await;
+    let _ = place.aws.sdk().logs.delete_log_group().log_group_name(name).send().await;
 }
 
 pub async fn keeps_log_group_tags_and_retention(place: ProbePlace) -> ProbeResult {
     let name = place.resource_name("group");
-    let logs = &place.aws.logs;
+    let logs = &place.aws.sdk().logs;
     create_group(&place, &name).await.map_err(error_text)?;
     let request = logs.put_retention_policy().log_group_name(&name).retention_in_days(30);
     request.send().await.call("logs:PutRetentionPolicy").map_err(error_text)?;
@@ -49,7 +51,7 @@ pub async fn rejects_duplicate_log_group_name(place: ProbePlace) -> ProbeResult 
 
 /// Writes lines to a stream, a millisecond apart.
 async fn write_lines(place: &ProbePlace, name: &str, lines: &[&str]) -> Result<(), CallError> {
-    let logs = &place.aws.logs;
+    let logs = &place.aws.sdk().logs;
     let request = logs.create_log_stream().log_group_name(name).log_stream_name("stream");
     request.send().await.call("logs:CreateLogStream")?;
     let now = jiff::Timestamp::now().as_millisecond() - 1000;
@@ -67,7 +69,7 @@ async fn find_messages(place: &ProbePlace, name: &str, pattern: &str) -> Result<
         messages.extend(events.into_iter().map(|event| event.message));
         true
     };
-    read_events(&place.aws.logs, query, keep).await.map_err(error_text)?;
+    read_events(&place.aws.signed, query, keep).await.map_err(error_text)?;
     Ok(messages)
 }
 
@@ -104,8 +106,8 @@ pub async fn filter_patterns_find_final_lines_of_runs(place: ProbePlace) -> Prob
 }
 
 pub async fn reports_missing_log_groups_as_not_found(place: ProbePlace) -> ProbeResult {
-    let request = place.aws.logs.delete_log_group().log_group_name(place.resource_name("group"));
+    let request = place.aws.sdk().logs.delete_log_group().log_group_name(place.resource_name("group"));
     expect_refused(request.send().await.call("logs:DeleteLogGroup"), FailureKind::NotFound)?;
-    let request = place.aws.logs.filter_log_events().log_group_name(place.resource_name("group"));
+    let request = place.aws.sdk().logs.filter_log_events().log_group_name(place.resource_name("group"));
     expect_refused(request.send().await.call("logs:FilterLogEvents"), FailureKind::NotFound)
 }

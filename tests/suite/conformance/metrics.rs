@@ -11,6 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{ProbePlace, ProbeResult, TAGS, error_text, expect_refused, expect_same};
 
+use crate::sdk::GeneratedClients as _;
+
 const NAMESPACE: &str = "Deployer/Probe";
 const HOUR_S: i64 = 3600;
 
@@ -33,7 +35,8 @@ async fn put_values(place: &ProbePlace, name: &str, values: &[(Timestamp, f64)])
         let datum = MetricDatum::builder().metric_name("Invocations").dimensions(function_dimension(name));
         datum.timestamp(to_date_time(*at)).value(*value).unit(StandardUnit::Count).build()
     });
-    let request = place.aws.cloudwatch.put_metric_data().namespace(NAMESPACE).set_metric_data(Some(data.collect()));
+    let request =
+        place.aws.sdk().cloudwatch.put_metric_data().namespace(NAMESPACE).set_metric_data(Some(data.collect()));
     request.send().await.call("cloudwatch:PutMetricData").map(drop).map_err(error_text)
 }
 
@@ -49,7 +52,7 @@ async fn hourly_sums(
         let stat = MetricStat::builder().metric(metric.build()).period(3600).stat("Sum").build();
         MetricDataQuery::builder().id(format!("q{at}")).metric_stat(stat).build()
     });
-    let request = place.aws.cloudwatch.get_metric_data().set_metric_data_queries(Some(queries.collect()));
+    let request = place.aws.sdk().cloudwatch.get_metric_data().set_metric_data_queries(Some(queries.collect()));
     let request =
         request.start_time(to_date_time(from)).end_time(to_date_time(from + SignedDuration::from_hours(hours)));
     let answer = request.scan_by(ScanBy::TimestampAscending).send().await;
@@ -80,19 +83,19 @@ pub async fn keeps_alarm_settings(place: ProbePlace) -> ProbeResult {
     let (name, watched) = (place.resource_name("alarm"), place.resource_name("metric"));
     let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build());
     let request =
-        place.aws.cloudwatch.put_metric_alarm().alarm_name(&name).namespace("AWS/Lambda").metric_name("Errors");
+        place.aws.sdk().cloudwatch.put_metric_alarm().alarm_name(&name).namespace("AWS/Lambda").metric_name("Errors");
     let request =
         request.dimensions(function_dimension(&watched)).statistic(Statistic::Sum).period(300).evaluation_periods(1);
     let request = request.threshold(1.0).comparison_operator(ComparisonOperator::GreaterThanOrEqualToThreshold);
     let request = request.set_tags(Some(tags.to_vec())).alarm_actions("arn:aws:sns:us-east-1:123456789012:alarms");
     request.send().await.call("cloudwatch:PutMetricAlarm").map_err(error_text)?;
-    let answer = place.aws.cloudwatch.describe_alarms().alarm_names(&name).send().await;
+    let answer = place.aws.sdk().cloudwatch.describe_alarms().alarm_names(&name).send().await;
     let answer = answer.call("cloudwatch:DescribeAlarms").map_err(error_text)?;
     let alarm = answer.metric_alarms().first().ok_or("not listed")?;
     let arn = format!("arn:aws:cloudwatch:us-east-1:{}:alarm:{name}", place.account);
-    let tags = place.aws.cloudwatch.list_tags_for_resource().resource_arn(&arn).send().await;
+    let tags = place.aws.sdk().cloudwatch.list_tags_for_resource().resource_arn(&arn).send().await;
     let tags = tags.call("cloudwatch:ListTagsForResource");
-    let deleted = place.aws.cloudwatch.delete_alarms().alarm_names(&name).send().await;
+    let deleted = place.aws.sdk().cloudwatch.delete_alarms().alarm_names(&name).send().await;
     deleted.call("cloudwatch:DeleteAlarms").map_err(error_text)?;
     expect_same(alarm.alarm_arn(), Some(arn.as_str()), "ARN")?;
     expect_same(alarm.dimensions(), &[function_dimension(&watched)][..], "dimensions")?;
@@ -102,12 +105,12 @@ pub async fn keeps_alarm_settings(place: ProbePlace) -> ProbeResult {
 }
 
 pub async fn reports_missing_alarms_as_not_found(place: ProbePlace) -> ProbeResult {
-    let answer = place.aws.cloudwatch.describe_alarms().alarm_names(place.resource_name("alarm")).send().await;
+    let answer = place.aws.sdk().cloudwatch.describe_alarms().alarm_names(place.resource_name("alarm")).send().await;
     expect_same(
         answer.call("cloudwatch:DescribeAlarms").map_err(error_text)?.metric_alarms().len(),
         0,
         "number of alarms",
     )?;
-    let answer = place.aws.cloudwatch.delete_alarms().alarm_names(place.resource_name("alarm")).send().await;
+    let answer = place.aws.sdk().cloudwatch.delete_alarms().alarm_names(place.resource_name("alarm")).send().await;
     expect_refused(answer.call("cloudwatch:DeleteAlarms"), FailureKind::NotFound)
 }

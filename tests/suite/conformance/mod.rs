@@ -13,6 +13,7 @@ mod queues;
 mod rest_apis;
 mod schedules;
 mod secrets;
+mod signed;
 mod state_machines;
 mod topics;
 mod triggers;
@@ -145,6 +146,8 @@ probes! {
     state_machines: keeps_state_machine_settings
         rejects_invalid_definition
         reports_missing_state_machines_as_not_found;
+    signed: answers_are_those_of_generated_clients
+        errors_are_those_of_generated_clients;
     topics: keeps_topic_attributes_and_tags
         subscribes_queue_only_once
         email_subscription_waits_for_confirmation

@@ -8,13 +8,15 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{ProbePlace, ProbeResult, TAGS, error_text, expect_refused, expect_same, fail_probe};
 
+use crate::sdk::GeneratedClients as _;
+
 fn standard_queue(place: &ProbePlace, name: &str) -> CreateQueueFluentBuilder {
-    let request = place.aws.sqs.create_queue().queue_name(name).attributes(Attribute::VisibilityTimeout, "60");
+    let request = place.aws.sdk().sqs.create_queue().queue_name(name).attributes(Attribute::VisibilityTimeout, "60");
     request.set_tags(Some(TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()))
 }
 
 fn fifo_queue(place: &ProbePlace, name: &str) -> CreateQueueFluentBuilder {
-    let request = place.aws.sqs.create_queue().queue_name(name).attributes(Attribute::FifoQueue, "true");
+    let request = place.aws.sdk().sqs.create_queue().queue_name(name).attributes(Attribute::FifoQueue, "true");
     request.attributes(Attribute::ContentBasedDeduplication, "true")
 }
 
@@ -23,21 +25,21 @@ async fn create_queue(request: CreateQueueFluentBuilder) -> Result<String, CallE
 }
 
 async fn queue_attributes(place: &ProbePlace, url: &str) -> Result<BTreeMap<String, String>, CallError> {
-    let answer = place.aws.sqs.get_queue_attributes().queue_url(url).attribute_names(Attribute::All).send().await;
+    let answer = place.aws.sdk().sqs.get_queue_attributes().queue_url(url).attribute_names(Attribute::All).send().await;
     let attributes = answer.call("sqs:GetQueueAttributes")?.attributes.unwrap_or_default();
     Ok(attributes.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect())
 }
 
 async fn delete_queue(place: &ProbePlace, url: &str) {
-    let _ = place.aws.sqs.delete_queue().queue_url(url).send().await;
+    let _ = place.aws.sdk().sqs.delete_queue().queue_url(url).send().await;
 }
 
 pub async fn keeps_queue_attributes_and_tags(place: ProbePlace) -> ProbeResult {
     let name = place.resource_name("queue");
     let url = create_queue(standard_queue(&place, &name)).await.map_err(error_text)?;
     let attributes = queue_attributes(&place, &url).await.map_err(error_text)?;
-    let tags = place.aws.sqs.list_queue_tags().queue_url(&url).send().await.call("sqs:ListQueueTags");
-    let found = place.aws.sqs.get_queue_url().queue_name(&name).send().await.call("sqs:GetQueueUrl");
+    let tags = place.aws.sdk().sqs.list_queue_tags().queue_url(&url).send().await.call("sqs:ListQueueTags");
+    let found = place.aws.sdk().sqs.get_queue_url().queue_name(&name).send().await.call("sqs:GetQueueUrl");
     delete_queue(&place, &url).await;
     expect_same(found.map_err(error_text)?.queue_url(), Some(url.as_str()), "URL")?;
     let of = |name: &str| attributes.get(name).map(String::as_str);
@@ -83,14 +85,14 @@ pub async fn requires_fifo_suffix_for_fifo_queues_only(place: ProbePlace) -> Pro
 pub async fn counts_messages_and_keeps_their_order(place: ProbePlace) -> ProbeResult {
     let url = create_queue(fifo_queue(&place, &place.resource_name("queue.fifo"))).await.map_err(error_text)?;
     for body in ["one", "two", "two"] {
-        let request = place.aws.sqs.send_message().queue_url(&url).message_body(body).message_group_id("all");
+        let request = place.aws.sdk().sqs.send_message().queue_url(&url).message_body(body).message_group_id("all");
         request.send().await.call("sqs:SendMessage").map_err(error_text)?;
     }
     let counted = queue_attributes(&place, &url).await.map_err(error_text)?;
-    let request = place.aws.sqs.receive_message().queue_url(&url).max_number_of_messages(10);
+    let request = place.aws.sdk().sqs.receive_message().queue_url(&url).max_number_of_messages(10);
     let received = request.send().await.call("sqs:ReceiveMessage").map_err(error_text)?;
     let receipt = received.messages().first().and_then(|message| message.receipt_handle()).unwrap_or_default();
-    let request = place.aws.sqs.delete_message().queue_url(&url).receipt_handle(receipt);
+    let request = place.aws.sdk().sqs.delete_message().queue_url(&url).receipt_handle(receipt);
     request.send().await.call("sqs:DeleteMessage").map_err(error_text)?;
     let left = queue_attributes(&place, &url).await.map_err(error_text)?;
     delete_queue(&place, &url).await;
@@ -118,7 +120,7 @@ pub async fn requires_existing_dead_letter_queue(place: ProbePlace) -> ProbeResu
     let dead_url = create_queue(standard_queue(&place, &dead)).await.map_err(error_text)?;
     let url = create_queue(standard_queue(&place, &name).attributes(Attribute::RedrivePolicy, policy(&dead))).await;
     let url = url.map_err(error_text)?;
-    let sources = place.aws.sqs.list_dead_letter_source_queues().queue_url(&dead_url).send().await;
+    let sources = place.aws.sdk().sqs.list_dead_letter_source_queues().queue_url(&dead_url).send().await;
     let sources = sources.call("sqs:ListDeadLetterSourceQueues");
     delete_queue(&place, &url).await;
     delete_queue(&place, &dead_url).await;
@@ -134,7 +136,7 @@ pub async fn pages_queues(place: ProbePlace) -> ProbeResult {
     for what in ["queue-1", "queue-2", "queue-3"] {
         urls.push(create_queue(standard_queue(&place, &place.resource_name(what))).await.map_err(error_text)?);
     }
-    let request = place.aws.sqs.list_queues().queue_name_prefix(place.resource_name("queue-")).max_results(2);
+    let request = place.aws.sdk().sqs.list_queues().queue_name_prefix(place.resource_name("queue-")).max_results(2);
     let first = request.clone().send().await.call("sqs:ListQueues").map_err(error_text)?;
     let second = request.set_next_token(first.next_token.clone()).send().await.call("sqs:ListQueues");
     for url in &urls {
@@ -147,7 +149,7 @@ pub async fn pages_queues(place: ProbePlace) -> ProbeResult {
 
 pub async fn adds_and_removes_queue_tags(place: ProbePlace) -> ProbeResult {
     let url = create_queue(standard_queue(&place, &place.resource_name("queue"))).await.map_err(error_text)?;
-    let sqs = &place.aws.sqs;
+    let sqs = &place.aws.sdk().sqs;
     sqs.tag_queue().queue_url(&url).tags("more", "1").send().await.call("sqs:TagQueue").map_err(error_text)?;
     let request = sqs.untag_queue().queue_url(&url).tag_keys(TAGS[0].0);
     request.send().await.call("sqs:UntagQueue").map_err(error_text)?;
@@ -161,7 +163,7 @@ pub async fn adds_and_removes_queue_tags(place: ProbePlace) -> ProbeResult {
 pub async fn reports_missing_queues_as_not_found(place: ProbePlace) -> ProbeResult {
     let name = place.resource_name("queue");
     let url = format!("https://sqs.us-east-1.amazonaws.com/{}/{name}", place.account);
-    let sqs = &place.aws.sqs;
+    let sqs = &place.aws.sdk().sqs;
     expect_refused(sqs.get_queue_url().queue_name(&name).send().await.call("sqs:GetQueueUrl"), FailureKind::NotFound)?;
     expect_refused(queue_attributes(&place, &url).await, FailureKind::NotFound)?;
     expect_refused(sqs.delete_queue().queue_url(&url).send().await.call("sqs:DeleteQueue"), FailureKind::NotFound)

@@ -7,9 +7,11 @@ use serde_json::Value;
 
 use super::{ProbePlace, ProbeResult, TAGS, error_text, expect_refused, expect_same, fail_probe};
 
+use crate::sdk::GeneratedClients as _;
+
 /// Creates an API with the resource `/hook`, whose POST calls a function. Returns the API's id.
 async fn create_api(place: &ProbePlace, name: &str) -> Result<String, CallError> {
-    let api = &place.aws.apigateway;
+    let api = &place.aws.sdk().apigateway;
     let request = api.create_rest_api().name(name).description("a probe");
     let request = request.set_tags(Some(TAGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()));
     let id = request.send().await.call("apigateway:CreateRestApi")?.id.unwrap_or_default();
@@ -31,19 +33,19 @@ fn integration_uri(place: &ProbePlace) -> String {
 }
 
 async fn deploy_api(place: &ProbePlace, id: &str) -> Result<String, CallError> {
-    let request = place.aws.apigateway.create_deployment().rest_api_id(id).stage_name("prod");
+    let request = place.aws.sdk().apigateway.create_deployment().rest_api_id(id).stage_name("prod");
     Ok(request.send().await.call("apigateway:CreateDeployment")?.id.unwrap_or_default())
 }
 
 async fn delete_api(place: &ProbePlace, id: &str) {
-    let _ = place.aws.apigateway.delete_rest_api().rest_api_id(id).send().await;
+    let _ = place.aws.sdk().apigateway.delete_rest_api().rest_api_id(id).send().await;
 }
 
 pub async fn shows_methods_with_integrations(place: ProbePlace) -> ProbeResult {
     let id = create_api(&place, &place.resource_name("api")).await.map_err(error_text)?;
-    let request = place.aws.apigateway.get_resources().rest_api_id(&id).embed("methods");
+    let request = place.aws.sdk().apigateway.get_resources().rest_api_id(&id).embed("methods");
     let answer = request.send().await.call("apigateway:GetResources");
-    let api = place.aws.apigateway.get_rest_api().rest_api_id(&id).send().await.call("apigateway:GetRestApi");
+    let api = place.aws.sdk().apigateway.get_rest_api().rest_api_id(&id).send().await.call("apigateway:GetRestApi");
     delete_api(&place, &id).await;
     let api = api.map_err(error_text)?;
     expect_same(api.description(), Some("a probe"), "description")?;
@@ -64,7 +66,7 @@ pub async fn shows_methods_with_integrations(place: ProbePlace) -> ProbeResult {
 pub async fn deployment_creates_its_stage(place: ProbePlace) -> ProbeResult {
     let id = create_api(&place, &place.resource_name("api")).await.map_err(error_text)?;
     let deployment = deploy_api(&place, &id).await.map_err(error_text)?;
-    let api = &place.aws.apigateway;
+    let api = &place.aws.sdk().apigateway;
     let stages = api.get_stages().rest_api_id(&id).send().await.call("apigateway:GetStages").map_err(error_text)?;
     let found = stages.item().first().map(|stage| (stage.stage_name(), stage.deployment_id()));
     let in_use = api.delete_deployment().rest_api_id(&id).deployment_id(&deployment).send().await;
@@ -85,7 +87,7 @@ pub async fn throttles_stage(place: ProbePlace) -> ProbeResult {
         let patch = PatchOperation::builder().op(Op::Replace).path(format!("/*/*/throttling/{path}"));
         patch.value("0").build()
     };
-    let request = place.aws.apigateway.update_stage().rest_api_id(&id).stage_name("prod");
+    let request = place.aws.sdk().apigateway.update_stage().rest_api_id(&id).stage_name("prod");
     let request = request.patch_operations(patch("rateLimit")).patch_operations(patch("burstLimit"));
     let updated = request.send().await.call("apigateway:UpdateStage");
     delete_api(&place, &id).await;
@@ -98,7 +100,7 @@ pub async fn throttles_stage(place: ProbePlace) -> ProbeResult {
 pub async fn imports_its_own_export(place: ProbePlace) -> ProbeResult {
     let id = create_api(&place, &place.resource_name("api")).await.map_err(error_text)?;
     deploy_api(&place, &id).await.map_err(error_text)?;
-    let api = &place.aws.apigateway;
+    let api = &place.aws.sdk().apigateway;
     let request = api.get_export().rest_api_id(&id).stage_name("prod").export_type("oas30");
     let request = request.parameters("extensions", "apigateway").accepts("application/json");
     let exported = request.send().await.call("apigateway:GetExport");
@@ -127,7 +129,7 @@ pub async fn imports_its_own_export(place: ProbePlace) -> ProbeResult {
 pub async fn refuses_to_delete_api_with_domain(place: ProbePlace) -> ProbeResult {
     let id = create_api(&place, &place.resource_name("api")).await.map_err(error_text)?;
     deploy_api(&place, &id).await.map_err(error_text)?;
-    let (api, domain) = (&place.aws.apigateway, format!("{}.example.com", place.resource_name("domain")));
+    let (api, domain) = (&place.aws.sdk().apigateway, format!("{}.example.com", place.resource_name("domain")));
     let made = api.create_domain_name().domain_name(&domain).send().await.call("apigateway:CreateDomainName");
     let request = api.create_base_path_mapping().domain_name(&domain).rest_api_id(&id).base_path("hooks").stage("prod");
     let mapped = request.send().await.call("apigateway:CreateBasePathMapping");
@@ -148,12 +150,12 @@ pub async fn refuses_to_delete_api_with_domain(place: ProbePlace) -> ProbeResult
 pub async fn pages_apis(place: ProbePlace) -> ProbeResult {
     let mut ids = Vec::new();
     for what in ["api-1", "api-2", "api-3"] {
-        let answer = place.aws.apigateway.create_rest_api().name(place.resource_name(what)).send().await;
+        let answer = place.aws.sdk().apigateway.create_rest_api().name(place.resource_name(what)).send().await;
         ids.push(answer.call("apigateway:CreateRestApi").map_err(error_text)?.id.unwrap_or_default());
     }
     let (mut found, mut pages, mut position) = (Vec::new(), 0, None);
     loop {
-        let request = place.aws.apigateway.get_rest_apis().limit(2).set_position(position);
+        let request = place.aws.sdk().apigateway.get_rest_apis().limit(2).set_position(position);
         let page = request.send().await.call("apigateway:GetRestApis").map_err(error_text)?;
         found.extend(page.items().iter().filter_map(|api| api.id().map(ToOwned::to_owned)));
         pages += 1;
@@ -171,7 +173,7 @@ pub async fn pages_apis(place: ProbePlace) -> ProbeResult {
 
 pub async fn adds_and_removes_api_tags(place: ProbePlace) -> ProbeResult {
     let id = create_api(&place, &place.resource_name("api")).await.map_err(error_text)?;
-    let (api, arn) = (&place.aws.apigateway, format!("arn:aws:apigateway:us-east-1::/restapis/{id}"));
+    let (api, arn) = (&place.aws.sdk().apigateway, format!("arn:aws:apigateway:us-east-1::/restapis/{id}"));
     let tagged = api.tag_resource().resource_arn(&arn).tags("more", "1").send().await.call("apigateway:TagResource");
     let request = api.untag_resource().resource_arn(&arn).tag_keys(TAGS[0].0);
     let untagged = request.send().await.call("apigateway:UntagResource");
@@ -185,7 +187,7 @@ pub async fn adds_and_removes_api_tags(place: ProbePlace) -> ProbeResult {
 }
 
 pub async fn reports_missing_apis_as_not_found(place: ProbePlace) -> ProbeResult {
-    let api = &place.aws.apigateway;
+    let api = &place.aws.sdk().apigateway;
     let answer = api.get_rest_api().rest_api_id("0123456789").send().await.call("apigateway:GetRestApi");
     expect_refused(answer, FailureKind::NotFound)?;
     let answer = api.delete_rest_api().rest_api_id("0123456789").send().await.call("apigateway:DeleteRestApi");

@@ -5,6 +5,8 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{ProbePlace, ProbeResult, error_text, expect_refused, expect_same, fail_probe};
 
+use crate::sdk::GeneratedClients as _;
+
 fn function_target(place: &ProbePlace) -> Target {
     let function = format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account);
     Target::builder()
@@ -20,7 +22,7 @@ fn no_flexible_window() -> FlexibleTimeWindow {
 }
 
 async fn create_schedule(place: &ProbePlace, name: &str, expression: &str) -> Result<(), CallError> {
-    let request = place.aws.scheduler.create_schedule().name(name).schedule_expression(expression);
+    let request = place.aws.sdk().scheduler.create_schedule().name(name).schedule_expression(expression);
     let request = request
         .target(function_target(place))
         .flexible_time_window(no_flexible_window())
@@ -29,15 +31,15 @@ async fn create_schedule(place: &ProbePlace, name: &str, expression: &str) -> Re
 }
 
 async fn delete_schedule(place: &ProbePlace, name: &str) {
-    let _ = place.aws.scheduler.delete_schedule().name(name).send().await;
+    let _ = place.aws.sdk().scheduler.delete_schedule().name(name).send().await;
 }
 
 pub async fn keeps_schedule_settings(place: ProbePlace) -> ProbeResult {
     let name = place.resource_name("schedule");
     create_schedule(&place, &name, "rate(5 minutes)").await.map_err(error_text)?;
     let again = create_schedule(&place, &name, "rate(5 minutes)").await;
-    let got = place.aws.scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
-    let listed = place.aws.scheduler.list_schedules().name_prefix(&name).send().await;
+    let got = place.aws.sdk().scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
+    let listed = place.aws.sdk().scheduler.list_schedules().name_prefix(&name).send().await;
     let listed = listed.call("scheduler:ListSchedules");
     delete_schedule(&place, &name).await;
     let got = got.map_err(error_text)?;
@@ -55,10 +57,10 @@ pub async fn keeps_schedule_settings(place: ProbePlace) -> ProbeResult {
 pub async fn update_replaces_whole_schedule(place: ProbePlace) -> ProbeResult {
     let name = place.resource_name("schedule");
     create_schedule(&place, &name, "rate(5 minutes)").await.map_err(error_text)?;
-    let request = place.aws.scheduler.update_schedule().name(&name).schedule_expression("rate(1 hour)");
+    let request = place.aws.sdk().scheduler.update_schedule().name(&name).schedule_expression("rate(1 hour)");
     let request = request.target(function_target(&place)).flexible_time_window(no_flexible_window());
     let updated = request.send().await.call("scheduler:UpdateSchedule");
-    let got = place.aws.scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
+    let got = place.aws.sdk().scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
     delete_schedule(&place, &name).await;
     updated.map_err(error_text)?;
     let got = got.map_err(error_text)?;
@@ -67,7 +69,7 @@ pub async fn update_replaces_whole_schedule(place: ProbePlace) -> ProbeResult {
 }
 
 pub async fn lists_default_schedule_group(place: ProbePlace) -> ProbeResult {
-    let answer = place.aws.scheduler.list_schedule_groups().send().await.call("scheduler:ListScheduleGroups");
+    let answer = place.aws.sdk().scheduler.list_schedule_groups().send().await.call("scheduler:ListScheduleGroups");
     let answer = answer.map_err(error_text)?;
     expect_same(
         answer.schedule_groups().iter().any(|group| group.name() == Some("default")),
@@ -87,7 +89,7 @@ pub async fn rejects_invalid_schedules(place: ProbePlace) -> ProbeResult {
 }
 
 pub async fn reports_missing_schedules_as_not_found(place: ProbePlace) -> ProbeResult {
-    let (scheduler, name) = (&place.aws.scheduler, place.resource_name("schedule"));
+    let (scheduler, name) = (&place.aws.sdk().scheduler, place.resource_name("schedule"));
     let answer = scheduler.get_schedule().name(&name).send().await.call("scheduler:GetSchedule");
     expect_refused(answer, FailureKind::NotFound)?;
     let answer = scheduler.delete_schedule().name(&name).send().await.call("scheduler:DeleteSchedule");

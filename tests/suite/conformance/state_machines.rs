@@ -5,17 +5,19 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{ProbePlace, ProbeResult, TAGS, error_text, expect_refused, expect_same, fail_probe, iam};
 
+use crate::sdk::GeneratedClients as _;
+
 const DEFINITION: &str = r#"{"StartAt":"Call","States":{"Call":{"Type":"Pass","End":true}}}"#;
 
 async fn create_state_machine(place: &ProbePlace, name: &str, definition: &str) -> Result<String, CallError> {
     let tags = TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build());
-    let request = place.aws.sfn.create_state_machine().name(name).definition(definition);
+    let request = place.aws.sdk().sfn.create_state_machine().name(name).definition(definition);
     let request = request.role_arn(place.role_arn(name)).set_tags(Some(tags.to_vec()));
     Ok(request.send().await.call("states:CreateStateMachine")?.state_machine_arn)
 }
 
 async fn delete_state_machine(place: &ProbePlace, name: &str, arn: &str) {
-    let _ = place.aws.sfn.delete_state_machine().state_machine_arn(arn).send().await;
+    let _ = place.aws.sdk().sfn.delete_state_machine().state_machine_arn(arn).send().await;
     iam::delete_role(place, name).await;
 }
 
@@ -23,7 +25,7 @@ pub async fn keeps_state_machine_settings(place: ProbePlace) -> ProbeResult {
     let name = place.resource_name("machine");
     iam::create_role(&place, &name).await.map_err(error_text)?;
     let arn = create_state_machine(&place, &name, DEFINITION).await.map_err(error_text)?;
-    let sfn = &place.aws.sfn;
+    let sfn = &place.aws.sdk().sfn;
     let again = create_state_machine(&place, &name, DEFINITION).await;
     let machine = sfn.describe_state_machine().state_machine_arn(&arn).send().await;
     let machine = machine.call("states:DescribeStateMachine");
@@ -56,8 +58,8 @@ pub async fn rejects_invalid_definition(place: ProbePlace) -> ProbeResult {
 
 pub async fn reports_missing_state_machines_as_not_found(place: ProbePlace) -> ProbeResult {
     let arn = format!("arn:aws:states:us-east-1:{}:stateMachine:{}", place.account, place.resource_name("machine"));
-    let answer = place.aws.sfn.describe_state_machine().state_machine_arn(&arn).send().await;
+    let answer = place.aws.sdk().sfn.describe_state_machine().state_machine_arn(&arn).send().await;
     expect_refused(answer.call("states:DescribeStateMachine"), FailureKind::NotFound)?;
-    let answer = place.aws.sfn.delete_state_machine().state_machine_arn(&arn).send().await;
+    let answer = place.aws.sdk().sfn.delete_state_machine().state_machine_arn(&arn).send().await;
     answer.call("states:DeleteStateMachine").map(drop).map_err(error_text)
 }

@@ -5,22 +5,24 @@ use deployer_aws::{Call, CallError, FailureKind};
 
 use super::{ProbePlace, ProbeResult, TAGS, error_text, expect_refused, expect_same};
 
+use crate::sdk::GeneratedClients as _;
+
 async fn create_topic(place: &ProbePlace, name: &str) -> Result<String, CallError> {
     let tags =
         TAGS.map(|(key, value)| Tag::builder().key(key).value(value).build().expect("all required members are set"));
-    let request = place.aws.sns.create_topic().name(name).attributes("DisplayName", "a probe");
+    let request = place.aws.sdk().sns.create_topic().name(name).attributes("DisplayName", "a probe");
     let answer = request.set_tags(Some(tags.to_vec())).send().await.call("sns:CreateTopic")?;
     Ok(answer.topic_arn.unwrap_or_default())
 }
 
 async fn delete_topic(place: &ProbePlace, arn: &str) {
-    let _ = place.aws.sns.delete_topic().topic_arn(arn).send().await;
+    let _ = place.aws.sdk().sns.delete_topic().topic_arn(arn).send().await;
 }
 
 pub async fn keeps_topic_attributes_and_tags(place: ProbePlace) -> ProbeResult {
     let name = place.resource_name("topic");
     let arn = create_topic(&place, &name).await.map_err(error_text)?;
-    let sns = &place.aws.sns;
+    let sns = &place.aws.sdk().sns;
     let again = create_topic(&place, &name).await;
     let attributes = sns.get_topic_attributes().topic_arn(&arn).send().await.call("sns:GetTopicAttributes");
     let tags = sns.list_tags_for_resource().resource_arn(&arn).send().await.call("sns:ListTagsForResource");
@@ -43,10 +45,18 @@ pub async fn keeps_topic_attributes_and_tags(place: ProbePlace) -> ProbeResult {
 pub async fn subscribes_queue_only_once(place: ProbePlace) -> ProbeResult {
     let arn = create_topic(&place, &place.resource_name("topic")).await.map_err(error_text)?;
     let queue = place.resource_name("queue");
-    let made =
-        place.aws.sqs.create_queue().queue_name(&queue).send().await.call("sqs:CreateQueue").map_err(error_text)?;
+    let made = place
+        .aws
+        .sdk()
+        .sqs
+        .create_queue()
+        .queue_name(&queue)
+        .send()
+        .await
+        .call("sqs:CreateQueue")
+        .map_err(error_text)?;
     let endpoint = format!("arn:aws:sqs:us-east-1:{}:{queue}", place.account);
-    let sns = &place.aws.sns;
+    let sns = &place.aws.sdk().sns;
     let request = sns.subscribe().topic_arn(&arn).protocol("sqs").endpoint(&endpoint);
     let first =
         request.clone().send().await.call("sns:Subscribe").map_err(error_text)?.subscription_arn.unwrap_or_default();
@@ -59,7 +69,7 @@ pub async fn subscribes_queue_only_once(place: ProbePlace) -> ProbeResult {
     let left = sns.list_subscriptions_by_topic().topic_arn(&arn).send().await;
     let left = left.call("sns:ListSubscriptionsByTopic");
     delete_topic(&place, &arn).await;
-    let _ = place.aws.sqs.delete_queue().set_queue_url(made.queue_url).send().await;
+    let _ = place.aws.sdk().sqs.delete_queue().set_queue_url(made.queue_url).send().await;
     expect_same(second, first.clone(), "ARN of the existing subscription")?;
     let listed = listed.map_err(error_text)?;
     let found: Vec<_> = listed.subscriptions().iter().map(|one| (one.protocol(), one.endpoint())).collect();
@@ -72,7 +82,7 @@ pub async fn subscribes_queue_only_once(place: ProbePlace) -> ProbeResult {
 pub async fn email_subscription_waits_for_confirmation(place: ProbePlace) -> ProbeResult {
     let arn = create_topic(&place, &place.resource_name("topic")).await.map_err(error_text)?;
     // Nobody reads this address, so the subscription stays unconfirmed.
-    let request = place.aws.sns.subscribe().topic_arn(&arn).protocol("email").endpoint("probe@example.com");
+    let request = place.aws.sdk().sns.subscribe().topic_arn(&arn).protocol("email").endpoint("probe@example.com");
     let answer = request.send().await.call("sns:Subscribe");
     delete_topic(&place, &arn).await;
     expect_same(
@@ -84,7 +94,7 @@ pub async fn email_subscription_waits_for_confirmation(place: ProbePlace) -> Pro
 
 pub async fn reports_missing_topics_as_not_found(place: ProbePlace) -> ProbeResult {
     let arn = format!("arn:aws:sns:us-east-1:{}:{}", place.account, place.resource_name("topic"));
-    let sns = &place.aws.sns;
+    let sns = &place.aws.sdk().sns;
     let answer = sns.get_topic_attributes().topic_arn(&arn).send().await.call("sns:GetTopicAttributes");
     expect_refused(answer, FailureKind::NotFound)?;
     let answer = sns.list_tags_for_resource().resource_arn(&arn).send().await.call("sns:ListTagsForResource");

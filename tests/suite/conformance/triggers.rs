@@ -6,9 +6,11 @@ use deployer_aws::{Call, FailureKind};
 use super::lambda::{create_function, delete_function};
 use super::{ProbePlace, ProbeResult, error_text, expect_refused, expect_same};
 
+use crate::sdk::GeneratedClients as _;
+
 async fn create_queue(place: &ProbePlace, name: &str) -> Result<(String, String), String> {
     let answer =
-        place.aws.sqs.create_queue().queue_name(name).send().await.call("sqs:CreateQueue").map_err(error_text)?;
+        place.aws.sdk().sqs.create_queue().queue_name(name).send().await.call("sqs:CreateQueue").map_err(error_text)?;
     let arn = format!("arn:aws:sqs:us-east-1:{}:{name}", place.account);
     Ok((answer.queue_url.unwrap_or_default(), arn))
 }
@@ -28,7 +30,7 @@ pub async fn keeps_event_source_mapping_settings(place: ProbePlace) -> ProbeResu
     let got = lambda.get_event_source_mapping().uuid(&uuid).send().await.call("lambda:GetEventSourceMapping");
     let deleted = lambda.delete_event_source_mapping().uuid(&uuid).send().await;
     deleted.call("lambda:DeleteEventSourceMapping").map_err(error_text)?;
-    let _ = place.aws.sqs.delete_queue().queue_url(&url).send().await;
+    let _ = place.aws.sdk().sqs.delete_queue().queue_url(&url).send().await;
     delete_function(&place, &name).await;
     let got = got.map_err(error_text)?;
     expect_same(got.event_source_arn(), Some(queue.as_str()), "source ARN")?;
@@ -48,7 +50,7 @@ pub async fn rejects_duplicate_event_source_mapping(place: ProbePlace) -> ProbeR
     let made = request.clone().send().await.call("lambda:CreateEventSourceMapping").map_err(error_text)?;
     let again = request.send().await.call("lambda:CreateEventSourceMapping");
     let _ = lambda.delete_event_source_mapping().set_uuid(made.uuid).send().await;
-    let _ = place.aws.sqs.delete_queue().queue_url(&url).send().await;
+    let _ = place.aws.sdk().sqs.delete_queue().queue_url(&url).send().await;
     delete_function(&place, &name).await;
     expect_refused(again, FailureKind::AlreadyExists)
 }

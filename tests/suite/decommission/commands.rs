@@ -1,4 +1,4 @@
-//! The commands as processes.
+//! The commands, run as processes.
 
 use deployer_aws::{Aws, https_client};
 use deployer_janitor::audit::{Audit, NodeKind};
@@ -7,14 +7,14 @@ use jiff::SignedDuration;
 use super::LegacyCloud;
 use crate::processes::Site;
 
-/// A site whose cloud has what an earlier integration left behind, and an audit of it in `audit.json`.
+/// A site whose cloud has the leftovers of an earlier integration, and an audit of it in `audit.json`.
 fn legacy_site() -> (Site, LegacyCloud, Audit) {
     let site = Site::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let aws = Aws::for_local("us-east-1", https_client(), Some(site.cloud_address()));
     let legacy = runtime.block_on(LegacyCloud::in_cloud(site.cloud.clone(), aws));
     let mut audit = legacy.stale_audit();
-    // A process compares it with its own clock.
+    // The process compares it with its own clock.
     audit.inventory.taken_at = jiff::Timestamp::now();
     site.write_file("audit.json", &serde_json::to_string(&audit).expect("JSON"));
     (site, legacy, audit)
@@ -27,14 +27,14 @@ fn with_args<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_plan_changes_nothing_and_a_yes_deletes_and_restores() {
+fn dry_run_changes_nothing_and_yes_deletes_and_restores() {
     let (site, legacy, _) = legacy_site();
     let (code, text) = site.run_deployer(&with_args(&ALL, &["--dry-run"]));
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("Plan: 10 to delete.") && text.contains("why   0 uses in 90 days"), "{text}");
     assert!(text.contains("- function legacy-push  # archive, verify, delete"), "{text}");
     assert_eq!(site.take_write_calls(), Vec::<String>::new());
-    assert!(!site.path().join("old").exists(), "no archive is made");
+    assert!(!site.path().join("old").exists(), "no archive is created");
     let (code, text) = site.run_deployer(&ALL);
     assert_eq!(code, 2, "without a terminal it needs --yes: {text}");
     assert_eq!(site.take_write_calls(), Vec::<String>::new());
@@ -44,7 +44,10 @@ fn a_plan_changes_nothing_and_a_yes_deletes_and_restores() {
     assert!(!text.contains("s3cret-value"), "{text}");
     let (code, text) = site.run_deployer(&["restore", "old", "--yes"]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("attributes match the archive, 0 differ") && text.contains("must be told"), "{text}");
+    assert!(
+        text.contains("attributes match the archive, 0 differ") && text.contains("update everything that uses"),
+        "{text}"
+    );
     assert!(!text.contains("s3cret-value"), "{text}");
     site.take_write_calls();
     let (code, text) = site.run_deployer(&["restore", "old", "--yes"]);
@@ -53,7 +56,7 @@ fn a_plan_changes_nothing_and_a_yes_deletes_and_restores() {
 }
 
 #[test]
-fn what_is_named_and_refused_ends_it() {
+fn stops_when_a_named_resource_is_refused() {
     let (site, legacy, mut audit) = legacy_site();
     let (code, text) =
         site.run_deployer(&["decommission", "audit.json", "legacy-webhook", "dead.fifo", "--archive", "old", "--yes"]);
@@ -79,7 +82,7 @@ fn what_is_named_and_refused_ends_it() {
 }
 
 #[test]
-fn a_quarantine_waits_and_is_taken_back() {
+fn quarantine_waits_and_restore_ends_it() {
     let (site, legacy, _) = legacy_site();
     let (code, text) = site.run_deployer(&with_args(&ALL, &["--quarantine", "14", "--yes", "--json"]));
     assert_eq!(code, 0, "{text}");
@@ -96,7 +99,7 @@ fn a_quarantine_waits_and_is_taken_back() {
 }
 
 #[test]
-fn two_do_not_work_with_one_archive() {
+fn refuses_an_archive_that_another_process_uses() {
     let (site, legacy, _) = legacy_site();
     let archive = deployer_janitor::decommission::archive::Archive::open_or_create(
         &site.path().join("old"),
@@ -106,6 +109,6 @@ fn two_do_not_work_with_one_archive() {
     let archive = archive.expect("an archive");
     let (code, text) = site.run_deployer(&with_args(&ALL, &["--yes"]));
     assert_eq!((code, site.take_write_calls()), (6, Vec::new()), "{text}");
-    assert!(text.contains("another process is at work"), "{text}");
+    assert!(text.contains("another process is using"), "{text}");
     drop(archive);
 }

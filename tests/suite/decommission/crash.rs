@@ -1,4 +1,4 @@
-//! A decommissioning and a restore that break off at any call are mended by the same command.
+//! The same command resumes a decommissioning or a restore that was interrupted at any call.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,9 @@ use jiff::Timestamp;
 
 use super::LegacyCloud;
 
-/// Everything after the `number`-th write fails; that one has or hasn't taken effect.
+use crate::sdk::GeneratedClients as _;
+
+/// Everything from the `number`-th write on fails. `took_effect` decides whether that write itself took effect.
 fn break_off(legacy: &LegacyCloud, number: u64, took_effect: bool) {
     let writes = AtomicU64::new(0);
     legacy.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
@@ -28,7 +30,7 @@ fn break_off(legacy: &LegacyCloud, number: u64, took_effect: bool) {
     })));
 }
 
-/// Runs the command as the process would, from what is on the disk.
+/// Runs the command as a new process would, from the state on the disk.
 async fn run_decommission(legacy: &LegacyCloud, audit: &deployer_janitor::audit::Audit) -> Option<String> {
     let path = legacy.directory.path().join("archive");
     let mut plan = legacy.plan_everything(audit, None).await;
@@ -49,7 +51,7 @@ async fn run_decommission(legacy: &LegacyCloud, audit: &deployer_janitor::audit:
 }
 
 #[tokio::test]
-async fn a_decommissioning_that_broke_off_at_any_write_goes_on() {
+async fn resumes_a_decommissioning_interrupted_at_any_write() {
     let mut number = 1;
     loop {
         let mut broke = false;
@@ -60,19 +62,19 @@ async fn a_decommissioning_that_broke_off_at_any_write_goes_on() {
             let failed = run_decommission(&legacy, &audit).await;
             legacy.cloud.set_faults(None);
             broke |= failed.is_some();
-            // Whatever is gone is in the archive, whole.
+            // Everything that is deleted is completely in the archive.
             let there: BTreeSet<String> = legacy.read_all().await.into_keys().collect();
             let path = legacy.directory.path().join("archive");
             let archive = Archive::open_verified(&path, &legacy.scope).unwrap_or_else(|error| panic!("{error}"));
             for node in legacy.nodes.iter().filter(|node| !there.contains(&node.id)) {
                 let entry =
-                    archive.find_entry(&node.id).unwrap_or_else(|| panic!("{} is gone and not archived", node.id));
+                    archive.find_entry(&node.id).unwrap_or_else(|| panic!("{} is deleted and not archived", node.id));
                 assert!(!archive.read_parts(entry).expect("its files").to_files().is_empty());
             }
             drop(archive);
             assert_eq!(run_decommission(&legacy, &audit).await, None, "write {number}, took effect: {took_effect}");
             assert!(legacy.read_all().await.is_empty(), "write {number}, took effect: {took_effect}");
-            // And all of it comes back.
+            // All of it can be restored.
             let mut archive = Archive::open_verified(&path, &legacy.scope).expect("an archive");
             let plan = restore::RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
             let (outcome, comparisons) =
@@ -87,11 +89,11 @@ async fn a_decommissioning_that_broke_off_at_any_write_goes_on() {
         }
         number += 1;
     }
-    assert!(number > 10, "it was broken off at {number} writes");
+    assert!(number > 10, "only {number} writes were interrupted");
 }
 
 #[tokio::test]
-async fn a_restore_that_broke_off_at_any_write_goes_on() {
+async fn resumes_a_restore_interrupted_at_any_write() {
     let mut number = 1;
     loop {
         let mut broke = false;
@@ -116,9 +118,9 @@ async fn a_restore_that_broke_off_at_any_write_goes_on() {
             for comparison in comparisons {
                 assert_eq!(comparison.differences, [], "write {number}, took effect: {took_effect}: {}", comparison.id);
             }
-            // Nothing was made twice.
-            let apis = legacy.aws.apigateway.get_rest_apis().send().await.expect("a list");
-            let https = legacy.aws.apigatewayv2.get_apis().send().await.expect("a list");
+            // Nothing was created twice.
+            let apis = legacy.aws.sdk().apigateway.get_rest_apis().send().await.expect("a list");
+            let https = legacy.aws.sdk().apigatewayv2.get_apis().send().await.expect("a list");
             let mappings = legacy.aws.lambda.list_event_source_mappings().send().await.expect("a list");
             let counts = (apis.items().len(), https.items().len(), mappings.event_source_mappings().len());
             assert_eq!(counts, (1, 1, 1), "write {number}, took effect: {took_effect}");
@@ -128,11 +130,11 @@ async fn a_restore_that_broke_off_at_any_write_goes_on() {
         }
         number += 1;
     }
-    assert!(number > 20, "it was broken off at {number} writes");
+    assert!(number > 20, "only {number} writes were interrupted");
 }
 
 #[tokio::test]
-async fn a_quarantine_that_broke_off_at_any_write_goes_on_and_is_taken_back() {
+async fn resumes_and_releases_a_quarantine_interrupted_at_any_write() {
     let mut number = 1;
     loop {
         let mut broke = false;
@@ -167,11 +169,11 @@ async fn a_quarantine_that_broke_off_at_any_write_goes_on_and_is_taken_back() {
         }
         number += 1;
     }
-    assert!(number > 10, "it was broken off at {number} writes");
+    assert!(number > 10, "only {number} writes were interrupted");
 }
 
 #[tokio::test]
-async fn a_plan_of_what_is_gone_deletes_nothing_twice() {
+async fn a_second_run_deletes_nothing() {
     let legacy = LegacyCloud::new().await;
     let audit = legacy.stale_audit();
     assert_eq!(run_decommission(&legacy, &audit).await, None);

@@ -1,4 +1,6 @@
-//! Kinds on moto, which has no list of an HTTP API's authorizers and no link to a function's code: archived, deleted, restored, compared; what the embedded cloud and moto both take is AWS's own form.
+//! Archives, deletes, restores and compares each kind on moto: a request that both moto and the embedded cloud accept
+//! has the form that AWS expects. HTTP APIs and functions are missing, since moto has no list of an HTTP API's
+//! authorizers and no link to a function's code.
 
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target as ScheduleTarget};
 use deployer_aws::Aws;
@@ -8,6 +10,7 @@ use deployer_janitor::decommission::parts::find_differences;
 use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget, kinds as archived};
 
 use super::TRUST;
+use crate::sdk::GeneratedClients as _;
 use crate::servers;
 
 const POLICY: &str =
@@ -35,20 +38,19 @@ impl MotoAccount {
         self.there_and_back_after(kind, id, async || {}).await;
     }
 
-    /// As [`MotoAccount::there_and_back`], with something done while it is gone.
+    /// Like [`MotoAccount::there_and_back`], but runs `meanwhile` while the resource is deleted.
     async fn there_and_back_after(&self, kind: NodeKind, id: String, meanwhile: impl AsyncFnOnce()) {
         let cx = DecommissionContext { aws: &self.aws, scope: &self.scope, delays: false };
         let target = DecommissionTarget { kind, id, name: "x".to_owned() };
-        let before = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there");
+        let before = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}")).expect("it exists");
         archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
         let gone = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(gone, None, "it is gone");
+        assert_eq!(gone, None, "it is deleted");
         meanwhile().await;
-        archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("once more: {error}"));
+        archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("second deletion: {error}"));
         let restored = archived::restore(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
         let now = DecommissionTarget { id: restored.id.clone().unwrap_or_else(|| target.id.clone()), ..target.clone() };
-        let after =
-            archived::read(&cx, &now).await.unwrap_or_else(|error| panic!("{error}")).expect("it is there again");
+        let after = archived::read(&cx, &now).await.unwrap_or_else(|error| panic!("{error}")).expect("it exists again");
         let mut wanted = before.clone();
         wanted.rename_ids(&restored.renamed);
         assert_eq!(find_differences(&wanted, &after, &archived::new_after_restore(kind)), []);
@@ -57,7 +59,7 @@ impl MotoAccount {
 }
 
 #[tokio::test]
-async fn a_role() {
+async fn restores_a_role() {
     let Some(place) = MotoAccount::new().await else { return };
     let iam = &place.aws.iam;
     iam.create_role().role_name("r").path("/old/").assume_role_policy_document(TRUST).send().await.expect("a role");
@@ -66,16 +68,16 @@ async fn a_role() {
 }
 
 #[tokio::test]
-async fn a_queue() {
+async fn restores_a_queue() {
     let Some(place) = MotoAccount::new().await else { return };
     let fifo = aws_sdk_sqs::types::QueueAttributeName::FifoQueue;
-    let queue = place.aws.sqs.create_queue().queue_name("q.fifo").attributes(fifo, "true").tags("a", "b");
+    let queue = place.aws.sdk().sqs.create_queue().queue_name("q.fifo").attributes(fifo, "true").tags("a", "b");
     queue.send().await.expect("a queue");
     place.there_and_back(NodeKind::Queue, place.regional_arn("sqs", "q.fifo")).await;
 }
 
 #[tokio::test]
-async fn a_rule_on_a_bus_of_its_own() {
+async fn restores_a_rule_on_a_custom_bus() {
     let Some(place) = MotoAccount::new().await else { return };
     let events = &place.aws.events;
     events.create_event_bus().name("orders").send().await.expect("a bus");
@@ -92,22 +94,22 @@ async fn a_rule_on_a_bus_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_schedule() {
+async fn restores_a_schedule() {
     let Some(place) = MotoAccount::new().await else { return };
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
     let target = ScheduleTarget::builder()
         .arn(place.regional_arn("lambda", "function:f"))
         .role_arn("arn:aws:iam::123456789012:role/r");
     let target = target.input("{}").build().expect("a target");
-    let schedule = place.aws.scheduler.create_schedule().name("s").schedule_expression("rate(5 minutes)");
+    let schedule = place.aws.sdk().scheduler.create_schedule().name("s").schedule_expression("rate(5 minutes)");
     schedule.flexible_time_window(window).target(target).description("d").send().await.expect("a schedule");
     place.there_and_back(NodeKind::Schedule, place.regional_arn("scheduler", "schedule/default/s")).await;
 }
 
 #[tokio::test]
-async fn a_topic_with_subscriptions() {
+async fn restores_a_topic_with_subscriptions() {
     let Some(place) = MotoAccount::new().await else { return };
-    let (sns, arn) = (&place.aws.sns, place.regional_arn("sns", "t"));
+    let (sns, arn) = (&place.aws.sdk().sns, place.regional_arn("sns", "t"));
     sns.create_topic().name("t").attributes("DisplayName", "Old").send().await.expect("a topic");
     let request = sns.subscribe().topic_arn(&arn).protocol("sqs").endpoint(place.regional_arn("sqs", "q"));
     request.attributes("RawMessageDelivery", "true").send().await.expect("a subscription");
@@ -115,9 +117,9 @@ async fn a_topic_with_subscriptions() {
 }
 
 #[tokio::test]
-async fn a_log_group_with_filters() {
+async fn restores_a_log_group_with_filters() {
     let Some(place) = MotoAccount::new().await else { return };
-    let logs = &place.aws.logs;
+    let logs = &place.aws.sdk().logs;
     logs.create_log_group().log_group_name("/old/g").tags("a", "b").send().await.expect("a log group");
     logs.put_retention_policy().log_group_name("/old/g").retention_in_days(14).send().await.expect("a retention");
     let metric = aws_sdk_cloudwatchlogs::types::MetricTransformation::builder()
@@ -127,7 +129,7 @@ async fn a_log_group_with_filters() {
     let metric = metric.build().expect("a metric");
     let filter = logs.put_metric_filter().log_group_name("/old/g").filter_name("f").filter_pattern("ERROR");
     filter.metric_transformations(metric).send().await.expect("a filter");
-    // On AWS the filter goes with its group.
+    // AWS deletes the filter with its group; moto doesn't.
     let forget = async || {
         let _ = logs.delete_metric_filter().log_group_name("/old/g").filter_name("f").send().await;
     };
@@ -135,10 +137,11 @@ async fn a_log_group_with_filters() {
 }
 
 #[tokio::test]
-async fn an_alarm() {
+async fn restores_an_alarm() {
     let Some(place) = MotoAccount::new().await else { return };
     let alarm = place
         .aws
+        .sdk()
         .cloudwatch
         .put_metric_alarm()
         .alarm_name("a")

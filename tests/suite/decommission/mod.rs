@@ -1,4 +1,4 @@
-//! What nobody needs is archived, deleted and brought back.
+//! Archiving, deleting and restoring resources that nobody needs.
 
 mod commands;
 mod crash;
@@ -29,13 +29,15 @@ use deployer_janitor::decommission::select::DecommissionRequest;
 use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget, kinds as archived};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::sdk::{GeneratedClients as _, SdkClients};
+
 pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 const OPENAPI: &str = r#"{"openapi":"3.0.1","info":{"title":"legacy-webhook","version":"1.0"},"paths":{"/contacts":{"post":{
     "responses":{"200":{"description":"200"}},"x-amazon-apigateway-integration":{"type":"aws_proxy","httpMethod":"POST",
     "uri":"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:legacy-push/invocations",
     "passthroughBehavior":"when_no_match","timeoutInMillis":29000}}}}}"#;
 
-/// An embedded cloud with what an earlier integration left behind.
+/// An embedded cloud with the leftovers of an earlier integration.
 pub struct LegacyCloud {
     pub cloud: EmbeddedCloud,
     pub aws: Aws,
@@ -73,8 +75,8 @@ impl LegacyCloud {
     }
 
     async fn create_resources(&mut self) {
-        let Aws { iam, sqs, lambda, apigateway, apigatewayv2, events, logs, cloudwatch, secrets, .. } =
-            self.aws.clone();
+        let Aws { iam, lambda, events, secrets, .. } = self.aws.clone();
+        let SdkClients { sqs, apigateway, apigatewayv2, logs, cloudwatch, .. } = self.aws.sdk();
         let account = self.scope.account.clone();
         let arn = |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:{account}:{rest}");
         let role_arn = format!("arn:aws:iam::{account}:role/legacy/legacy-push");
@@ -222,7 +224,7 @@ impl LegacyCloud {
         }
     }
 
-    /// An audit that was taken now, with everything stale.
+    /// An audit taken now, in which everything is stale.
     pub fn stale_audit(&self) -> Audit {
         audit_of(&self.scope, &self.nodes, &self.edges)
     }
@@ -232,7 +234,7 @@ impl LegacyCloud {
     }
 
     pub fn node_id(&self, kind: NodeKind) -> String {
-        self.nodes.iter().find(|node| node.kind == kind).expect("it is there").id.clone()
+        self.nodes.iter().find(|node| node.kind == kind).expect("the node exists").id.clone()
     }
 
     pub fn open_archive(&self) -> Archive {
@@ -240,7 +242,7 @@ impl LegacyCloud {
         Archive::open_or_create(&path, &self.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// A plan for everything.
+    /// A plan that covers everything.
     pub async fn plan_everything(&self, audit: &Audit, until: Option<Timestamp>) -> DecommissionPlan {
         let request = DecommissionRequest { ids: Vec::new(), stale: true };
         let (checked, refusals) =
@@ -253,7 +255,7 @@ impl LegacyCloud {
         carry_out(&self.decommission_context(), plan, archive, &|_| {}).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// What there is of everything, by id.
+    /// Everything that still exists, by id.
     pub async fn read_all(&self) -> BTreeMap<String, ResourceParts> {
         let mut found = BTreeMap::new();
         for node in &self.nodes {
@@ -281,7 +283,7 @@ pub fn stale_node(kind: NodeKind, id: &str, name: &str) -> Node {
     }
 }
 
-/// An audit that was taken a second ahead, so that what was just made isn't changed since.
+/// An audit taken one second in the future, so that nothing that was just created counts as changed since.
 pub fn audit_of(scope: &Scope, nodes: &[Node], edges: &[Edge]) -> Audit {
     let findings = nodes.iter().map(|node| AuditFinding {
         id: node.id.clone(),

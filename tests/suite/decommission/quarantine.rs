@@ -1,4 +1,4 @@
-//! What is disabled first is deleted when it stayed quiet, and brought back when it was called.
+//! Quarantine: a disabled resource is deleted if nothing used it, and released if something called it.
 
 use deployer_janitor::audit::NodeKind;
 use deployer_janitor::decommission::TAG_QUARANTINE;
@@ -8,6 +8,8 @@ use deployer_janitor::decommission::restore;
 use jiff::{SignedDuration, Timestamp};
 
 use super::LegacyCloud;
+
+use crate::sdk::GeneratedClients as _;
 
 const DAYS: SignedDuration = SignedDuration::from_hours(24 * 14);
 
@@ -33,10 +35,10 @@ async fn plan_pending(
 }
 
 #[tokio::test]
-async fn quarantine_disables_and_tags() {
+async fn quarantine_disables_and_tags_resources() {
     let (legacy, archive, until) = quarantine_everything().await;
     let lambda = &legacy.aws.lambda;
-    let function = lambda.get_function().function_name("legacy-push").send().await.expect("it is there");
+    let function = lambda.get_function().function_name("legacy-push").send().await.expect("it exists");
     assert_eq!(function.concurrency().and_then(|reserved| reserved.reserved_concurrent_executions()), Some(0));
     let day = until.strftime("%Y-%m-%d").to_string();
     assert_eq!(function.tags().and_then(|tags| tags.get(TAG_QUARANTINE)), Some(&day));
@@ -44,6 +46,7 @@ async fn quarantine_disables_and_tags() {
     assert_eq!(mappings.event_source_mappings()[0].state(), Some("Disabled"));
     let stage = legacy
         .aws
+        .sdk()
         .apigateway
         .get_stage()
         .rest_api_id(&legacy.rest_api)
@@ -53,7 +56,7 @@ async fn quarantine_disables_and_tags() {
         .expect("a stage");
     let settings = stage.method_settings().and_then(|settings| settings.get("*/*")).expect("settings");
     assert_eq!((settings.throttling_rate_limit(), settings.throttling_burst_limit()), (0.0, 0));
-    let tags = legacy.aws.sqs.list_queue_tags().queue_url(&legacy.queue_url).send().await.expect("tags");
+    let tags = legacy.aws.sdk().sqs.list_queue_tags().queue_url(&legacy.queue_url).send().await.expect("tags");
     assert_eq!(tags.tags().and_then(|tags| tags.get(TAG_QUARANTINE)), Some(&day));
     let waiting = plan_pending(&legacy, &archive, Timestamp::now()).await;
     assert!(waiting.items.iter().all(|item| item.action == DecommissionAction::Wait { until }), "{waiting:?}");
@@ -61,7 +64,7 @@ async fn quarantine_disables_and_tags() {
 }
 
 #[tokio::test]
-async fn what_stayed_quiet_is_deleted_when_its_time_is_over() {
+async fn deletes_unused_resources_when_the_quarantine_ends() {
     let (legacy, mut archive, until) = quarantine_everything().await;
     let plan = plan_pending(&legacy, &archive, until + SignedDuration::from_secs(1)).await;
     assert_eq!(plan.refusals, []);
@@ -69,7 +72,7 @@ async fn what_stayed_quiet_is_deleted_when_its_time_is_over() {
     let outcome = legacy.carry_out_plan(&plan, &mut archive).await;
     assert_eq!(outcome.failed, None);
     assert!(legacy.read_all().await.is_empty());
-    // What comes back is what was before the quarantine.
+    // A restore brings back the state from before the quarantine.
     let plan = restore::RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
     let (outcome, comparisons) =
         restore::carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
@@ -78,7 +81,7 @@ async fn what_stayed_quiet_is_deleted_when_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn what_was_called_is_brought_back_and_what_it_needs_stays() {
+async fn releases_called_resources_and_keeps_what_they_need() {
     let (legacy, mut archive, until) = quarantine_everything().await;
     let call = legacy.aws.lambda.invoke().function_name("legacy-push").send().await;
     assert!(call.is_err(), "it is disabled");
@@ -92,7 +95,7 @@ async fn what_was_called_is_brought_back_and_what_it_needs_stays() {
     }
     let outcome = legacy.carry_out_plan(&plan, &mut archive).await;
     assert_eq!(outcome.failed, None);
-    let function = legacy.aws.lambda.get_function().function_name("legacy-push").send().await.expect("it is there");
+    let function = legacy.aws.lambda.get_function().function_name("legacy-push").send().await.expect("it exists");
     assert_eq!(function.concurrency().and_then(|reserved| reserved.reserved_concurrent_executions()), Some(5));
     assert_eq!(function.tags().and_then(|tags| tags.get(TAG_QUARANTINE)), None);
     let mappings =
@@ -102,7 +105,7 @@ async fn what_was_called_is_brought_back_and_what_it_needs_stays() {
 }
 
 #[tokio::test]
-async fn restore_ends_a_quarantine() {
+async fn restore_releases_quarantined_resources() {
     let (legacy, mut archive, _) = quarantine_everything().await;
     let before = archive.manifest.entries.len();
     let plan = restore::RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
@@ -112,18 +115,18 @@ async fn restore_ends_a_quarantine() {
     assert_eq!((outcome.failed, comparisons.len()), (None, before));
     for comparison in comparisons {
         assert_eq!(comparison.differences, [], "{}", comparison.id);
-        assert_eq!(comparison.now, comparison.id, "nothing was made anew");
+        assert_eq!(comparison.now, comparison.id, "nothing was recreated");
     }
 }
 
 #[tokio::test]
-async fn what_somebody_changed_in_quarantine_is_not_deleted() {
+async fn keeps_what_was_changed_in_quarantine() {
     let (legacy, archive, until) = quarantine_everything().await;
     legacy.aws.events.enable_rule().name("legacy-nightly").send().await.expect("it is enabled");
     let plan = plan_pending(&legacy, &archive, until + SignedDuration::from_secs(1)).await;
     let rule =
         plan.refusals.iter().find(|refusal| refusal.id == legacy.node_id(NodeKind::Rule)).expect("it is refused");
     assert!(rule.why.starts_with("somebody changed it in quarantine"), "{}", rule.why);
-    // And what it calls stays, too.
+    // What it calls stays, too.
     assert!(plan.refusals.iter().any(|refusal| refusal.id == legacy.node_id(NodeKind::Function)), "{plan:?}");
 }

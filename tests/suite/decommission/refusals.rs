@@ -1,4 +1,4 @@
-//! What changed, was used or is reached since the audit stays.
+//! Refuses what was changed, used or reached since the audit.
 
 use std::sync::Arc;
 
@@ -9,7 +9,9 @@ use deployer_janitor::audit::NodeKind;
 
 use super::LegacyCloud;
 
-/// Why something of this kind and name is refused, after `change`.
+use crate::sdk::GeneratedClients as _;
+
+/// Why the resource of this kind and name is refused after `change`.
 async fn refusal_after(change: impl AsyncFnOnce(&LegacyCloud), kind: NodeKind, name: &str) -> String {
     let legacy = LegacyCloud::new().await;
     let audit = legacy.stale_audit();
@@ -24,33 +26,33 @@ async fn refusal_after(change: impl AsyncFnOnce(&LegacyCloud), kind: NodeKind, n
 }
 
 #[tokio::test]
-async fn a_queue_with_messages_stays() {
+async fn refuses_a_queue_with_messages() {
     let send = async |legacy: &LegacyCloud| {
-        let message = legacy.aws.sqs.send_message().queue_url(&legacy.queue_url).message_body("x");
+        let message = legacy.aws.sdk().sqs.send_message().queue_url(&legacy.queue_url).message_body("x");
         message.message_group_id("a").message_deduplication_id("1").send().await.expect("it is sent");
     };
     let why = refusal_after(send, NodeKind::Queue, "contacts.fifo").await;
-    assert!(why.contains("1 messages wait in it"), "{why}");
-    // And what it feeds stays with it.
+    assert!(why.contains("it has messages (1 waiting"), "{why}");
+    // What it feeds is refused, too.
     let why = refusal_after(send, NodeKind::Function, "legacy-push").await;
-    assert!(why.contains("queue contacts.fifo calls it, and isn't deleted"), "{why}");
+    assert!(why.contains("queue contacts.fifo calls it and isn't being deleted"), "{why}");
 }
 
 #[tokio::test]
-async fn a_function_that_was_called_since_stays() {
+async fn refuses_a_function_that_was_called_since_the_audit() {
     let call = async |legacy: &LegacyCloud| {
         let later = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(2);
         let count = |cx: &mut CloudContext<'_>| {
             cx.count_metric_at(later, "AWS/Lambda", "Invocations", &[("FunctionName", "legacy-push")], 3.0);
         };
-        legacy.cloud.with_context(count).expect("it counts");
+        legacy.cloud.with_context(count).expect("the calls are counted");
     };
     let why = refusal_after(call, NodeKind::Function, "legacy-push").await;
     assert_eq!(why, "it was used 3 times since the audit");
 }
 
 #[tokio::test]
-async fn a_new_caller_keeps_a_function() {
+async fn refuses_a_resource_with_a_new_caller() {
     let target = async |legacy: &LegacyCloud| {
         let events = &legacy.aws.events;
         events.put_rule().name("new-rule").schedule_expression("rate(1 day)").send().await.expect("a rule");
@@ -62,7 +64,7 @@ async fn a_new_caller_keeps_a_function() {
         events.put_targets().rule("new-rule").targets(target).send().await.expect("a target");
     };
     let why = refusal_after(target, NodeKind::Function, "legacy-push").await;
-    assert_eq!(why, "rule new-rule has it as a target");
+    assert_eq!(why, "rule new-rule targets it");
     let named = async |legacy: &LegacyCloud| {
         let role = legacy.node_id(NodeKind::Role);
         let code = deployer_artifact::zip::build_deterministic_zip(&[("bootstrap", b"#!/bin/sh\n".as_slice())])
@@ -78,7 +80,7 @@ async fn a_new_caller_keeps_a_function() {
 }
 
 #[tokio::test]
-async fn what_was_changed_since_stays() {
+async fn refuses_what_was_changed_since_the_audit() {
     let change = async |legacy: &LegacyCloud| {
         legacy.cloud.advance_time(jiff::SignedDuration::from_secs(60));
         let request = legacy.aws.lambda.update_function_configuration().function_name("legacy-push").timeout(10);
@@ -95,13 +97,13 @@ async fn what_was_changed_since_stays() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_stays() {
+async fn refuses_what_is_unreadable() {
     for (operation, kind, name, words) in [
-        ("GetMetricData", NodeKind::Function, "legacy-push", "its use since the audit can't be read"),
-        ("ListEventSourceMappings", NodeKind::Queue, "dead.fifo", "what reaches it can't be read"),
-        ("ListFunctions", NodeKind::Role, "legacy-push", "what reaches it can't be read"),
-        ("GetRolePolicy", NodeKind::Role, "legacy-push", "it can't be read: iam:GetRolePolicy"),
-        ("GetPolicy", NodeKind::Function, "legacy-push", "it can't be read: lambda:GetPolicy"),
+        ("GetMetricData", NodeKind::Function, "legacy-push", "could not read its use since the audit"),
+        ("ListEventSourceMappings", NodeKind::Queue, "dead.fifo", "could not read what reaches it"),
+        ("ListFunctions", NodeKind::Role, "legacy-push", "could not read what reaches it"),
+        ("GetRolePolicy", NodeKind::Role, "legacy-push", "could not read it: iam:GetRolePolicy"),
+        ("GetPolicy", NodeKind::Function, "legacy-push", "could not read it: lambda:GetPolicy"),
     ] {
         let deny = async |legacy: &LegacyCloud| {
             legacy.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
@@ -115,13 +117,13 @@ async fn what_cannot_be_read_stays() {
 }
 
 #[tokio::test]
-async fn what_changes_between_plan_and_deletion_is_not_deleted() {
+async fn stops_at_a_resource_that_changed_after_the_plan() {
     let legacy = LegacyCloud::new().await;
     let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
     let mut archive = legacy.open_archive();
-    // A message comes in when everything is archived and the first deletion is under way.
+    // A message arrives after everything was archived, during the first deletion.
     let (cloud, armed) = (legacy.cloud.clone(), Arc::new(std::sync::atomic::AtomicBool::new(true)));
-    let sqs = legacy.aws.sqs.clone();
+    let sqs = legacy.aws.sdk().sqs.clone();
     let url = legacy.queue_url.clone();
     cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
         if call.operation == "DeleteFunction" && armed.swap(false, std::sync::atomic::Ordering::Relaxed) {
@@ -131,7 +133,7 @@ async fn what_changes_between_plan_and_deletion_is_not_deleted() {
                 .message_body("x")
                 .message_group_id("a")
                 .message_deduplication_id("1");
-            // Another process sends it.
+            // It is sent as if by another process.
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
                 runtime.block_on(send.send()).expect("it is sent");
@@ -142,8 +144,8 @@ async fn what_changes_between_plan_and_deletion_is_not_deleted() {
         None
     })));
     let outcome = legacy.carry_out_plan(&plan, &mut archive).await;
-    let (id, why) = outcome.failed.expect("it ends there");
-    assert!(id.ends_with(":contacts.fifo") && why.contains("1 messages wait in it"), "{id}: {why}");
-    let there = legacy.aws.sqs.get_queue_url().queue_name("contacts.fifo").send().await.call("sqs:GetQueueUrl");
-    assert!(there.is_ok(), "the queue and its message are there");
+    let (id, why) = outcome.failed.expect("it stops there");
+    assert!(id.ends_with(":contacts.fifo") && why.contains("it has messages (1 waiting"), "{id}: {why}");
+    let there = legacy.aws.sdk().sqs.get_queue_url().queue_name("contacts.fifo").send().await.call("sqs:GetQueueUrl");
+    assert!(there.is_ok(), "the queue and its message still exist");
 }

@@ -1,4 +1,4 @@
-//! What comes back is what was archived.
+//! A restored resource is the same as the archived one.
 
 use deployer_aws::{Call, Found};
 use deployer_janitor::decommission::archive::Archive;
@@ -9,8 +9,10 @@ use serde_json::json;
 
 use super::LegacyCloud;
 
+use crate::sdk::GeneratedClients as _;
+
 #[tokio::test]
-async fn everything_that_was_deleted_comes_back_as_it_was() {
+async fn restores_everything_as_it_was_archived() {
     let legacy = LegacyCloud::new().await;
     let before = legacy.read_all().await;
     assert_eq!(before.len(), legacy.nodes.len());
@@ -29,7 +31,7 @@ async fn everything_that_was_deleted_comes_back_as_it_was() {
     let (outcome, comparisons) = carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     assert_eq!(outcome.failed, None);
 
-    // By the program's own comparison, and by one of all attributes of what was read before anything was deleted.
+    // Check the program's own comparison, then compare all attributes with what was read before the deletion.
     assert_eq!(comparisons.len(), legacy.nodes.len());
     for comparison in &comparisons {
         assert_eq!(comparison.differences, [], "{}", comparison.id);
@@ -38,7 +40,8 @@ async fn everything_that_was_deleted_comes_back_as_it_was() {
     for node in &legacy.nodes {
         let comparison = comparisons.iter().find(|comparison| comparison.id == node.id).expect("it is compared");
         let now = DecommissionTarget { id: comparison.now.clone(), ..DecommissionTarget::from_node(node) };
-        let now = archived::read(&legacy.decommission_context(), &now).await.expect("it is read").expect("it is there");
+        let now =
+            archived::read(&legacy.decommission_context(), &now).await.expect("it is readable").expect("it exists");
         let changed: Vec<String> = differing_paths(&before[&node.id], &now);
         let new = archived::new_after_restore(node.kind);
         let renamed = ["policies.json", "resources.json"];
@@ -49,13 +52,13 @@ async fn everything_that_was_deleted_comes_back_as_it_was() {
         assert_eq!(unexpected, Vec::<&String>::new(), "{}", node.id);
     }
 
-    // Restored once more, nothing is done.
+    // A second restore has nothing to do.
     let again = RestorePlan::new(&legacy.decommission_context(), &archive, &[]).await.expect("a plan");
     assert!(again.items.iter().all(|(_, action)| *action == RestoreAction::Same), "{again:?}");
 }
 
 #[tokio::test]
-async fn a_function_comes_back_with_all_that_calls_it() {
+async fn restores_a_function_with_everything_that_calls_it() {
     let legacy = LegacyCloud::new().await;
     let lambda = legacy.aws.lambda.clone();
     let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
@@ -67,7 +70,7 @@ async fn a_function_comes_back_with_all_that_calls_it() {
     let (outcome, comparisons) = carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     assert_eq!(outcome.failed, None);
 
-    let function = lambda.get_function().function_name("legacy-push").send().await.expect("it is there");
+    let function = lambda.get_function().function_name("legacy-push").send().await.expect("it exists");
     let configuration = function.configuration().expect("a configuration");
     assert_eq!((configuration.memory_size(), configuration.timeout()), (Some(192), Some(77)));
     let variables = configuration.environment().and_then(|environment| environment.variables()).expect("variables");
@@ -81,12 +84,12 @@ async fn a_function_comes_back_with_all_that_calls_it() {
         .send()
         .await
         .expect("an alias");
-    assert_ne!(live.code_sha256(), configuration.code_sha256(), "the alias leads to its own version's code");
+    assert_ne!(live.code_sha256(), configuration.code_sha256(), "the alias points to its own version's code");
     let mappings = lambda.list_event_source_mappings().function_name("legacy-push").send().await.expect("a list");
     let mapping = &mappings.event_source_mappings()[0];
     assert_eq!((mapping.batch_size(), mapping.state()), (Some(7), Some("Enabled")));
 
-    // The API has another id, and the function's policy lets that one call it.
+    // The API has a new id, and the function's policy allows that one to call it.
     let old = legacy.node_id(deployer_janitor::audit::NodeKind::RestApi);
     let api = comparisons.iter().find(|comparison| comparison.id == old).expect("it is compared");
     assert_ne!(api.now, old);
@@ -98,12 +101,12 @@ async fn a_function_comes_back_with_all_that_calls_it() {
 }
 
 #[tokio::test]
-async fn what_is_restored_is_not_what_another_one_made_meanwhile() {
+async fn refuses_to_restore_over_a_different_resource() {
     let legacy = LegacyCloud::new().await;
     let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
     let mut archive = legacy.open_archive();
     legacy.carry_out_plan(&plan, &mut archive).await;
-    let sqs = &legacy.aws.sqs;
+    let sqs = &legacy.aws.sdk().sqs;
     let fifo = aws_sdk_sqs::types::QueueAttributeName::FifoQueue;
     sqs.create_queue().queue_name("contacts.fifo").attributes(fifo, "true").send().await.expect("another queue");
     let plan = RestorePlan::new(&legacy.decommission_context(), &archive, &["contacts.fifo".to_owned()])
@@ -111,11 +114,11 @@ async fn what_is_restored_is_not_what_another_one_made_meanwhile() {
         .expect("a plan");
     assert_eq!(plan.items, []);
     let why = &plan.refusals[0].why;
-    assert!(why.contains("isn't what was archived") && why.contains("RedrivePolicy"), "{why}");
+    assert!(why.contains("differs from what was archived") && why.contains("RedrivePolicy"), "{why}");
 }
 
 #[tokio::test]
-async fn what_was_restored_and_deleted_again_comes_back_once() {
+async fn restores_only_once_what_was_deleted_twice() {
     let mut legacy = LegacyCloud::new().await;
     let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
     let mut archive = legacy.open_archive();
@@ -141,12 +144,12 @@ async fn what_was_restored_and_deleted_again_comes_back_once() {
     let (outcome, comparisons) = carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, comparisons.len()), (None, legacy.nodes.len()));
     assert!(comparisons.iter().all(|comparison| comparison.differences.is_empty()), "{comparisons:?}");
-    let apis = legacy.aws.apigateway.get_rest_apis().send().await.expect("a list");
+    let apis = legacy.aws.sdk().apigateway.get_rest_apis().send().await.expect("a list");
     assert_eq!(apis.items().len(), 1);
 }
 
 #[tokio::test]
-async fn an_archive_that_was_changed_is_refused() {
+async fn refuses_a_changed_archive() {
     let legacy = LegacyCloud::new().await;
     let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
     let mut archive = legacy.open_archive();
@@ -162,9 +165,9 @@ async fn an_archive_that_was_changed_is_refused() {
     drop(archive);
     assert!(files.len() > 30, "{files:?}");
     for file in files {
-        let text = std::fs::read(&file).expect("it is read");
+        let text = std::fs::read(&file).expect("it is readable");
         let mut changed = text.clone();
-        // In the middle of a number or a text: JSON stays JSON.
+        // Change a character inside of a number or a string, so that the JSON stays valid.
         match changed.iter().rposition(u8::is_ascii_alphanumeric) {
             Some(at) => changed[at] = if changed[at] == b'1' { b'2' } else { b'1' },
             None => changed.push(b' '),
@@ -174,12 +177,12 @@ async fn an_archive_that_was_changed_is_refused() {
         assert!(opened.is_err(), "{}", file.display());
         std::fs::write(&file, text).expect("written");
     }
-    Archive::open_verified(&directory, &legacy.scope).expect("it is as it was");
+    Archive::open_verified(&directory, &legacy.scope).expect("it is unchanged again");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn nobody_else_reads_an_archive() {
+async fn an_archive_is_readable_only_by_its_owner() {
     use std::os::unix::fs::PermissionsExt;
     let legacy = LegacyCloud::new().await;
     let plan = legacy.plan_everything(&legacy.stale_audit(), None).await;
@@ -200,19 +203,19 @@ async fn nobody_else_reads_an_archive() {
         }
     }
     assert!(seen > 30);
-    // As people check it.
+    // `sha256sum` accepts it, too.
     let mut command = std::process::Command::new("sha256sum");
     let checked = command.args(["--check", "--quiet", "SHA256SUMS"]).current_dir(archive.archive_directory()).status();
     assert!(checked.is_ok_and(|status| status.success()));
 }
 
-/// Paths whose values differ, of all attributes.
+/// The paths of all attributes whose values differ.
 fn differing_paths(one: &ResourceParts, other: &ResourceParts) -> Vec<String> {
     find_differences(one, other, &[]).into_iter().map(|difference| difference.path).collect()
 }
 
 #[tokio::test]
-async fn a_role_with_an_odd_policy_comes_back() {
+async fn restores_a_role_whose_policy_needs_escaping() {
     let legacy = LegacyCloud::new().await;
     let iam = &legacy.aws.iam;
     let document = json!({ "Version": "2012-10-17", "Statement": [{ "Sid": "100%+", "Effect": "Deny", "Action": ["s3:*"], "Resource": "*" }] });
@@ -232,6 +235,6 @@ async fn a_role_with_an_odd_policy_comes_back() {
     let (outcome, comparisons) = carry_out_restore(&legacy.decommission_context(), &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, comparisons[0].differences.len()), (None, 0));
     let policy =
-        iam.get_role_policy().role_name("legacy-push").policy_name("odd+name").send().await.expect("it is there");
+        iam.get_role_policy().role_name("legacy-push").policy_name("odd+name").send().await.expect("it exists");
     assert!(policy.policy_document().contains("100%25%2B") || policy.policy_document().contains("100%+"));
 }

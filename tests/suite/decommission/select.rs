@@ -1,4 +1,4 @@
-//! What an audit lets go, without a cloud.
+//! Which resources an audit allows to delete, without a cloud.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ fn refusal_reasons(selection: &DeletionSelection) -> Vec<&str> {
 }
 
 #[test]
-fn only_what_nobody_needs_may_go() {
+fn selects_only_what_nobody_needs() {
     let audit = audit_with(
         &[
             ("stale", NodeKind::Function, AuditVerdict::Stale),
@@ -53,7 +53,7 @@ fn only_what_nobody_needs_may_go() {
         &[],
     );
     let all = select_candidates(&audit, &DecommissionRequest { ids: Vec::new(), stale: true }, &BTreeSet::new());
-    assert_eq!(chosen_ids(&all), ["orphaned", "stale"], "what is suspect has to be named");
+    assert_eq!(chosen_ids(&all), ["orphaned", "stale"], "suspect resources must be named");
     let named = select_ids(&audit, &["stale", "name-of-suspect", "active", "managed", "unknown", "nothing"]);
     assert_eq!(chosen_ids(&named), ["stale", "suspect"]);
     assert_eq!(named.refusals.len(), 4);
@@ -62,7 +62,7 @@ fn only_what_nobody_needs_may_go() {
 }
 
 #[test]
-fn a_caller_is_not_left_behind() {
+fn refuses_to_leave_a_caller_behind() {
     let verdicts = [
         ("rule", NodeKind::Rule, AuditVerdict::Stale),
         ("function", NodeKind::Function, AuditVerdict::Stale),
@@ -73,9 +73,9 @@ fn a_caller_is_not_left_behind() {
     assert_eq!(
         chosen_ids(&select_ids(&audit, &["rule", "function", "role"])),
         ["rule", "function", "role"],
-        "callers go first"
+        "callers are deleted first"
     );
-    // Without the rule the function stays, and so does its role.
+    // Without the rule, the function stays, and so does its role.
     let without = select_ids(&audit, &["function", "role"]);
     assert_eq!(chosen_ids(&without), Vec::<&str>::new());
     assert!(
@@ -92,7 +92,7 @@ fn a_caller_is_not_left_behind() {
 }
 
 #[test]
-fn what_hubspot_calls_stays_until_it_is_turned_off_there() {
+fn refuses_what_an_enabled_hubspot_workflow_calls() {
     let verdicts = [
         ("flow", NodeKind::HubspotWorkflow, AuditVerdict::Suspect),
         ("url", NodeKind::Endpoint, AuditVerdict::Stale),
@@ -106,12 +106,12 @@ fn what_hubspot_calls_stays_until_it_is_turned_off_there() {
     audit.inventory.nodes[0].enabled = false;
     let off = select_ids(&audit, &["function"]);
     assert_eq!(chosen_ids(&off), ["function"]);
-    assert!(off.candidates[0].notes[0].contains("is off and still has its address"), "{off:?}");
+    assert!(off.candidates[0].notes[0].contains("is off but still has its address"), "{off:?}");
     assert!(refusal_reasons(&select_ids(&audit, &["flow"]))[0].contains("turn it off there"));
 }
 
 #[test]
-fn a_queue_that_feeds_a_function_goes_with_it_only() {
+fn deletes_a_queue_only_with_the_function_that_it_feeds() {
     let verdicts = [
         ("queue", NodeKind::Queue, AuditVerdict::Stale),
         ("arn:aws:lambda:us-east-1:1:function:f", NodeKind::Function, AuditVerdict::Stale),
@@ -120,19 +120,22 @@ fn a_queue_that_feeds_a_function_goes_with_it_only() {
         &verdicts,
         &[enabled_edge("queue", "arn:aws:lambda:us-east-1:1:function:f:live", EdgeKind::Mapping)],
     );
-    assert!(refusal_reasons(&select_ids(&audit, &["queue"]))[0].contains("is fed by it"));
+    assert!(refusal_reasons(&select_ids(&audit, &["queue"]))[0].contains("it feeds function"));
     assert_eq!(chosen_ids(&select_ids(&audit, &["queue", "arn:aws:lambda:us-east-1:1:function:f"])).len(), 2);
 }
 
 #[test]
-fn a_name_that_several_have_is_no_name() {
+fn refuses_an_ambiguous_name() {
     let mut audit =
         audit_with(&[("a", NodeKind::Role, AuditVerdict::Stale), ("b", NodeKind::Function, AuditVerdict::Stale)], &[]);
     for node in &mut audit.inventory.nodes {
         "push".clone_into(&mut node.name);
     }
     let refused = select_ids(&audit, &["push"]);
-    assert!(refusal_reasons(&refused)[0].contains("several have this name; give the id: a or b"), "{refused:?}");
+    assert!(
+        refusal_reasons(&refused)[0].contains("several resources have this name; give the id: a or b"),
+        "{refused:?}"
+    );
 }
 
 fn any_verdict() -> impl Strategy<Value = AuditVerdict> {
@@ -157,9 +160,9 @@ fn any_calling_kind() -> impl Strategy<Value = EdgeKind> {
 }
 
 proptest! {
-    /// Whatever is asked for, nothing that stays calls or needs what goes, and only what nobody needs goes.
+    /// Whatever is requested, nothing that stays calls or needs what is deleted, and only what nobody needs is deleted.
     #[test]
-    fn nothing_that_stays_needs_what_goes(
+    fn nothing_that_stays_needs_what_is_deleted(
         verdicts in prop::collection::vec(any_verdict(), 1..12),
         edges in prop::collection::vec((0..12_usize, 0..12_usize, any_calling_kind()), 0..30),
         asked in prop::collection::vec(0..12_usize, 0..12),

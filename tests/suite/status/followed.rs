@@ -7,12 +7,14 @@ use deployer_cloud::{CloudConfig, EmbeddedCloud, logs};
 use deployer_health::status::log::{LogQuery, follow_events, read_events};
 use jiff::Timestamp;
 
+use crate::sdk::GeneratedClients as _;
+
 const GROUP: &str = "/aws/lambda/sync-a";
 
 async fn cloud_with_log(page_size: Option<usize>) -> (EmbeddedCloud, Aws) {
     let cloud = EmbeddedCloud::in_memory(CloudConfig { page_size, ..CloudConfig::default() });
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
-    aws.logs.create_log_group().log_group_name(GROUP).send().await.expect("made");
+    aws.sdk().logs.create_log_group().log_group_name(GROUP).send().await.expect("made");
     (cloud, aws)
 }
 
@@ -50,7 +52,7 @@ async fn shows_every_event_once_even_late_ones() {
         seen.borrow_mut().push(event.message.clone());
         true
     };
-    follow_events(&aws.logs, query_all(), show, pause).await.expect("it is read");
+    follow_events(&aws.signed, query_all(), show, pause).await.expect("it is read");
     assert_eq!(*seen.borrow(), ["first", "second", "third", "fourth", "late"]);
 }
 
@@ -64,7 +66,7 @@ async fn stops_when_nobody_reads_any_longer() {
         seen += 1;
         seen < 2
     };
-    follow_events(&aws.logs, query_all(), show, async || panic!("it must not wait for more"))
+    follow_events(&aws.signed, query_all(), show, async || panic!("it must not wait for more"))
         .await
         .expect("it is read");
     assert_eq!(seen, 2);
@@ -75,6 +77,6 @@ async fn stops_when_nobody_reads_any_longer() {
 async fn reports_a_missing_log_group() {
     let (_cloud, aws) = cloud_with_log(None).await;
     let elsewhere = LogQuery { group: "/aws/lambda/other", ..query_all() };
-    let error = read_events(&aws.logs, elsewhere, |_| true).await.expect_err("the group doesn't exist");
+    let error = read_events(&aws.signed, elsewhere, |_| true).await.expect_err("the group doesn't exist");
     assert_eq!(error.kind, FailureKind::NotFound);
 }

@@ -52,8 +52,8 @@ impl LockLease {
         ])
     }
 
-    pub(super) fn from_tags<'t>(tags: impl Iterator<Item = (&'t String, &'t String)>) -> Option<Self> {
-        let tags: BTreeMap<&str, &str> = tags.map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    pub(super) fn from_tags<'t>(tags: impl Iterator<Item = (&'t str, &'t str)>) -> Option<Self> {
+        let tags: BTreeMap<&str, &str> = tags.collect();
         Some(Self {
             id: (*tags.get(TAG_ID)?).to_owned(),
             holder: (*tags.get(TAG_HOLDER)?).to_owned(),

@@ -16,12 +16,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use lease::LockLease;
 
-use crate::{Aws, Call, CallError, FailureKind};
+use crate::signed::{list_of, text_of, texts_of};
+use crate::{Aws, CallError, FailureKind};
 use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use lease::LockWatch;
@@ -153,11 +155,11 @@ impl DeploymentLocks {
     /// A read fails.
     pub async fn find_locks(&self) -> Result<Vec<FoundLock>, CallError> {
         let prefix = self.name_prefix();
-        let mut pages = self.aws.logs.describe_log_groups().log_group_name_prefix(&prefix).into_paginator().send();
+        let mut pages = self.aws.signed.list_pages("logs:DescribeLogGroups", json!({ "logGroupNamePrefix": prefix }));
         let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            for group in page.call("logs:DescribeLogGroups")?.log_groups() {
-                let name = group.log_group_name().unwrap_or_default();
+        while let Some(page) = pages.next_page().await {
+            for group in list_of(&page?, "logGroups") {
+                let name = text_of(group, "logGroupName").unwrap_or_default();
                 let Some(generation) = name.strip_prefix(&prefix).and_then(|rest| rest.parse().ok()) else { continue };
                 match self.read_lease(name).await {
                     Ok(lease) => found.push(FoundLock { name: name.to_owned(), lease, generation }),
@@ -176,17 +178,15 @@ impl DeploymentLocks {
     /// # Errors
     /// The call fails. A lock that is already gone is not an error.
     pub async fn delete_lock(&self, name: &str) -> Result<(), CallError> {
-        match self.aws.logs.delete_log_group().log_group_name(name).send().await.call("logs:DeleteLogGroup") {
+        match self.aws.signed.call("logs:DeleteLogGroup", json!({ "logGroupName": name })).await {
             Err(error) if error.kind != FailureKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
     async fn create_lock(&self, name: &str, lease: &LockLease) -> Result<(), CallError> {
-        let request = self.aws.logs.create_log_group().log_group_name(name);
-        let request = request.set_tags(Some(lease.to_tags(&self.deployment).into_iter().collect()));
-        let answer = request.send().await.call("logs:CreateLogGroup").map(drop);
-        match answer {
+        let parameters = json!({ "logGroupName": name, "tags": lease.to_tags(&self.deployment) });
+        match self.aws.signed.call("logs:CreateLogGroup", parameters).await.map(drop) {
             // An answer was lost, and a retry found the lock, or we find it now. Only our lock has this id.
             Err(error) if matches!(error.kind, FailureKind::AlreadyExists | FailureKind::NoAnswer) => {
                 match self.read_lease(name).await {
@@ -199,15 +199,14 @@ impl DeploymentLocks {
     }
 
     async fn read_lease(&self, name: &str) -> Result<Option<LockLease>, CallError> {
-        let request = self.aws.logs.list_tags_for_resource().resource_arn(self.lock_arn(name));
-        let answer = request.send().await.call("logs:ListTagsForResource")?;
-        Ok(LockLease::from_tags(answer.tags().into_iter().flatten()))
+        let parameters = json!({ "resourceArn": self.lock_arn(name) });
+        let answer = self.aws.signed.call("logs:ListTagsForResource", parameters).await?;
+        Ok(LockLease::from_tags(texts_of(&answer, "tags")))
     }
 
     async fn renew_lease(&self, name: &str, lease: &LockLease) -> Result<(), CallError> {
-        let tags = lease.to_tags(&self.deployment).into_iter().collect();
-        let request = self.aws.logs.tag_resource().resource_arn(self.lock_arn(name)).set_tags(Some(tags));
-        request.send().await.call("logs:TagResource").map(drop)
+        let parameters = json!({ "resourceArn": self.lock_arn(name), "tags": lease.to_tags(&self.deployment) });
+        self.aws.signed.call("logs:TagResource", parameters).await.map(drop)
     }
 
     fn name_prefix(&self) -> String {

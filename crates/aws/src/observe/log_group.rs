@@ -2,28 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatchlogs::Client;
+use serde_json::json;
 
 use super::tags::KnownTags;
 use super::{ResourceList, to_unreadable};
-use crate::{Call, CallError, Found};
+use crate::signed::{integer_of, list_of, text_of, texts_of};
+use crate::{CallError, Found, SignedClient};
 use deployer_core::naming::log_group_prefix;
 use deployer_core::resource::{LiveLogGroup, Observed, StringMap};
 
 /// Reads `DescribeLogGroups` for the deployment's names.
-pub(super) async fn list_log_groups(logs: &Client, deployment: &str) -> ResourceList<LiveLogGroup> {
+pub(super) async fn list_log_groups(aws: &SignedClient, deployment: &str) -> ResourceList<LiveLogGroup> {
+    const CALL: &str = "logs:DescribeLogGroups";
     let mut found = BTreeMap::new();
-    let mut pages = logs
-        .describe_log_groups()
-        .log_group_name_prefix(log_group_prefix(deployment))
-        .limit(50)
-        .into_paginator()
-        .send();
-    while let Some(page) = pages.next().await {
-        for group in page.call("logs:DescribeLogGroups")?.log_groups() {
-            let name = group.log_group_name().unwrap_or_default().to_owned();
-            let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*").to_owned();
-            let retention_days = group.retention_in_days().and_then(|days| u32::try_from(days).ok());
+    let parameters = json!({ "logGroupNamePrefix": log_group_prefix(deployment), "limit": 50 });
+    let mut pages = aws.list_pages(CALL, parameters);
+    while let Some(page) = pages.next_page().await {
+        for group in list_of(&page?, "logGroups") {
+            let name = text_of(group, "logGroupName").unwrap_or_default().to_owned();
+            let arn = text_of(group, "logGroupArn").or(text_of(group, "arn")).unwrap_or_default();
+            let arn = arn.trim_end_matches(":*").to_owned();
+            let days = integer_of(group, "retentionInDays").map_err(|why| CallError::unexpected(CALL, why))?;
+            let retention_days = days.and_then(|days| u32::try_from(days).ok());
             found.insert(name.clone(), LiveLogGroup { name, arn, retention_days, tags: StringMap::new() });
         }
     }
@@ -31,7 +31,7 @@ pub(super) async fn list_log_groups(logs: &Client, deployment: &str) -> Resource
 }
 
 pub(super) async fn observe_log_group(
-    logs: &Client,
+    aws: &SignedClient,
     list: &ResourceList<LiveLogGroup>,
     name: &str,
     known: &KnownTags,
@@ -41,13 +41,13 @@ pub(super) async fn observe_log_group(
         Err(error) => return to_unreadable(error),
         Ok(groups) => match groups.get(name) {
             Some(group) => group,
-            None if confirm => return observe_unlisted(logs, name).await,
+            None if confirm => return observe_unlisted(aws, name).await,
             None => return Observed::Absent,
         },
     };
     let tags = match known.tags_of(&group.arn) {
         Some(tags) => Ok(Some(tags)),
-        None => read_log_group_tags(logs, &group.arn).await.found(),
+        None => read_log_group_tags(aws, &group.arn).await.found(),
     };
     match tags {
         Ok(Some(tags)) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
@@ -57,9 +57,9 @@ pub(super) async fn observe_log_group(
 }
 
 /// Looks for a group that no list shows. Only the list contains the retention, so a group that exists is unreadable.
-async fn observe_unlisted(logs: &Client, name: &str) -> Observed<LiveLogGroup> {
-    let streams = logs.describe_log_streams().log_group_name(name).limit(1).send().await;
-    match streams.call("logs:DescribeLogStreams").found() {
+async fn observe_unlisted(aws: &SignedClient, name: &str) -> Observed<LiveLogGroup> {
+    let streams = aws.call("logs:DescribeLogStreams", json!({ "logGroupName": name, "limit": 1 })).await;
+    match streams.found() {
         Ok(Some(_)) => Observed::Unreadable(format!(
             "{name} exists, but logs:DescribeLogGroups doesn't show it yet; run the same command again"
         )),
@@ -68,7 +68,7 @@ async fn observe_unlisted(logs: &Client, name: &str) -> Observed<LiveLogGroup> {
     }
 }
 
-pub(super) async fn read_log_group_tags(logs: &Client, arn: &str) -> Result<StringMap, CallError> {
-    let answer = logs.list_tags_for_resource().resource_arn(arn).send().await.call("logs:ListTagsForResource")?;
-    Ok(answer.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect())
+pub(super) async fn read_log_group_tags(aws: &SignedClient, arn: &str) -> Result<StringMap, CallError> {
+    let answer = aws.call("logs:ListTagsForResource", json!({ "resourceArn": arn })).await?;
+    Ok(texts_of(&answer, "tags").map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
 }

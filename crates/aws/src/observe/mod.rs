@@ -51,7 +51,7 @@ struct LiveInventory {
 /// Reads what exists of the `declared` venues and of all other venues that `deployment` owns.
 pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[String]) -> Snapshot {
     let (inventory, known) =
-        tokio::join!(LiveInventory::read_lists(aws, deployment), KnownTags::read_tags(&aws.tagging, deployment));
+        tokio::join!(LiveInventory::read_lists(aws, deployment), KnownTags::read_tags(&aws.signed, deployment));
     // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
     let nothing_known = KnownTags::default();
     let mut unreadable = inventory.read_errors();
@@ -120,7 +120,7 @@ async fn observe_venue(
     let (role, secret, log_group, function, rule) = tokio::join!(
         inventory.roles.observe_role(&aws.iam, &names.role, confirm),
         secret::observe_secret(&aws.secrets, &inventory.secrets, &names.secret, confirm),
-        log_group::observe_log_group(&aws.logs, &inventory.log_groups, &names.log_group, known, confirm),
+        log_group::observe_log_group(&aws.signed, &inventory.log_groups, &names.log_group, known, confirm),
         function::observe_function(&aws.lambda, &inventory.functions, &names.function, confirm),
         rule::observe_rule(&aws.events, scope, &inventory.rules, &names.rule, known, confirm),
     );
@@ -140,7 +140,7 @@ impl LiveInventory {
         let (roles, secrets, log_groups, functions, rules) = tokio::join!(
             role::list_roles(&aws.iam, deployment),
             secret::list_secrets(&aws.secrets, deployment),
-            log_group::list_log_groups(&aws.logs, deployment),
+            log_group::list_log_groups(&aws.signed, deployment),
             function::list_functions(&aws.lambda),
             rule::list_rules(&aws.events, deployment),
         );
@@ -224,7 +224,7 @@ async fn find_unmarked_venues(
     let found: Vec<Result<StringMap, CallError>> =
         stream::iter(log_groups.chain(functions).chain(rules).collect::<Vec<_>>())
             .map(async |owner| match owner {
-                TaggedResource::LogGroup(arn) => log_group::read_log_group_tags(&aws.logs, &arn).await,
+                TaggedResource::LogGroup(arn) => log_group::read_log_group_tags(&aws.signed, &arn).await,
                 TaggedResource::Function(arn) => function::read_function_tags(&aws.lambda, &arn).await,
                 TaggedResource::Rule(arn) => rule::read_rule_tags(&aws.events, &arn).await,
             })

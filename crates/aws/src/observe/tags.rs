@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_resourcegroupstagging::Client;
-use aws_sdk_resourcegroupstagging::types::TagFilter;
+use serde_json::json;
 
-use crate::{Call, CallError};
+use crate::signed::{list_of, tags_of, text_of};
+use crate::{CallError, SignedClient};
 use deployer_core::naming::TAG_DEPLOYMENT;
 use deployer_core::resource::StringMap;
 
@@ -20,9 +20,9 @@ pub(super) struct KnownTags(BTreeMap<String, StringMap>);
 
 impl KnownTags {
     /// Reads the tags of `deployment`'s log groups and rules.
-    pub(super) async fn read_tags(tagging: &Client, deployment: &str) -> Self {
+    pub(super) async fn read_tags(aws: &SignedClient, deployment: &str) -> Self {
         // A failure only costs two more calls for each venue.
-        Self(read_tagged_resources(tagging, deployment).await.unwrap_or_default())
+        Self(list_tagged_resources(aws, deployment).await.unwrap_or_default())
     }
 
     /// The tags of a resource that is ours; `None` if its own tags must be read.
@@ -31,16 +31,19 @@ impl KnownTags {
     }
 }
 
-async fn read_tagged_resources(tagging: &Client, deployment: &str) -> Result<BTreeMap<String, StringMap>, CallError> {
-    let filter = TagFilter::builder().key(TAG_DEPLOYMENT).values(deployment).build();
-    let request = tagging.get_resources().tag_filters(filter).resources_per_page(100);
-    let request = request.resource_type_filters("logs").resource_type_filters("events");
+async fn list_tagged_resources(aws: &SignedClient, deployment: &str) -> Result<BTreeMap<String, StringMap>, CallError> {
+    let parameters = json!({
+        "TagFilters": [{ "Key": TAG_DEPLOYMENT, "Values": [deployment] }],
+        "ResourcesPerPage": 100,
+        "ResourceTypeFilters": ["logs", "events"],
+    });
     let mut found = BTreeMap::new();
-    let mut pages = request.into_paginator().send();
-    while let Some(page) = pages.next().await {
-        for resource in page.call("tag:GetResources")?.resource_tag_mapping_list() {
-            let tags = resource.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
-            let arn = resource.resource_arn().unwrap_or_default().trim_end_matches(":*");
+    let mut pages = aws.list_pages("tag:GetResources", parameters);
+    while let Some(page) = pages.next_page().await {
+        for resource in list_of(&page?, "ResourceTagMappingList") {
+            let tags = tags_of(resource, "Tags", "Key", "Value");
+            let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            let arn = text_of(resource, "ResourceARN").unwrap_or_default().trim_end_matches(":*");
             found.insert(arn.to_owned(), tags);
         }
     }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use deployer_aws::{Call, CallError};
+use deployer_aws::signed::{integer_of, list_of, text_of};
+use deployer_aws::{CallError, SignedClient};
+
+const FILTER: &str = "logs:FilterLogEvents";
 
 /// How far back a followed log is read again, because each stream's events may arrive late.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
@@ -26,14 +28,19 @@ pub struct LogEvent {
     pub id: String,
 }
 
-impl From<FilteredLogEvent> for LogEvent {
-    fn from(event: FilteredLogEvent) -> Self {
-        Self {
-            at: Timestamp::from_millisecond(event.timestamp.unwrap_or_default()).unwrap_or_default(),
-            stream: event.log_stream_name.unwrap_or_default(),
-            message: event.message.unwrap_or_default().trim_end().to_owned(),
-            id: event.event_id.unwrap_or_default(),
-        }
+impl LogEvent {
+    /// # Errors
+    /// The event has no time, or one that can't be.
+    fn parse(event: &Value) -> Result<Self, CallError> {
+        let at = integer_of(event, "timestamp").and_then(|at| at.ok_or_else(|| "an event has no timestamp".to_owned()));
+        let at = at.and_then(|at| Timestamp::from_millisecond(at).map_err(|error| error.to_string()));
+        let text = |name: &str| text_of(event, name).unwrap_or_default().to_owned();
+        Ok(Self {
+            at: at.map_err(|why| CallError::unexpected(FILTER, why))?,
+            stream: text("logStreamName"),
+            message: text("message").trim_end().to_owned(),
+            id: text("eventId"),
+        })
     }
 }
 
@@ -53,24 +60,22 @@ pub struct LogQuery<'q> {
 /// # Errors
 /// The call fails. A missing log group is such a failure.
 pub async fn read_events(
-    logs: &Client,
+    aws: &SignedClient,
     query: LogQuery<'_>,
     mut on_page: impl FnMut(Vec<LogEvent>) -> bool,
 ) -> Result<(), CallError> {
-    let mut token = None;
-    loop {
-        let mut request = logs.filter_log_events().log_group_name(query.group).set_next_token(token);
-        request = request.start_time(query.from.as_millisecond());
-        if !query.pattern.is_empty() {
-            request = request.filter_pattern(query.pattern);
-        }
-        let page = request.send().await.call("logs:FilterLogEvents")?;
-        let goes_on = on_page(page.events.unwrap_or_default().into_iter().map(LogEvent::from).collect());
-        token = page.next_token;
-        if !goes_on || token.is_none() {
+    let pattern = (!query.pattern.is_empty()).then_some(query.pattern);
+    let from = query.from.as_millisecond();
+    let parameters = json!({ "logGroupName": query.group, "startTime": from, "filterPattern": pattern });
+    let mut pages = aws.list_pages(FILTER, parameters);
+    while let Some(page) = pages.next_page().await {
+        let page = page?;
+        let events: Result<Vec<LogEvent>, CallError> = list_of(&page, "events").iter().map(LogEvent::parse).collect();
+        if !on_page(events?) {
             return Ok(());
         }
     }
+    Ok(())
 }
 
 /// Reads all events, then new ones as they arrive, each once. `pause` waits until the next read. Either callback ends
@@ -79,7 +84,7 @@ pub async fn read_events(
 /// # Errors
 /// The call fails. A missing log group is such a failure.
 pub async fn follow_events(
-    logs: &Client,
+    aws: &SignedClient,
     query: LogQuery<'_>,
     mut on_event: impl FnMut(&LogEvent) -> bool,
     mut pause: impl AsyncFnMut() -> bool,
@@ -89,7 +94,7 @@ pub async fn follow_events(
     loop {
         let mut read_on = true;
         let mut newest = from;
-        read_events(logs, LogQuery { from, ..query }, |events| {
+        read_events(aws, LogQuery { from, ..query }, |events| {
             for event in events {
                 newest = newest.max(event.at);
                 if read_on && seen.insert(event.id.clone(), event.at).is_none() {

@@ -164,7 +164,7 @@ async fn read_matching_events(aws: &Aws, group: &str, from: Timestamp, pattern: 
         pages += 1;
         pages < MOST_PAGES
     };
-    match read_events(&aws.logs, LogQuery { group, from, pattern }, keep).await {
+    match read_events(&aws.signed, LogQuery { group, from, pattern }, keep).await {
         // The newest events come last, so a part of them would show old runs as the newest.
         Ok(()) if pages >= MOST_PAGES => {
             Observed::Unreadable(format!("{group} has too many events in this period; use a shorter --since"))

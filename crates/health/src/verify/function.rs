@@ -3,8 +3,9 @@
 use aws_sdk_eventbridge::types::RuleState;
 use aws_sdk_lambda::primitives::Blob;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use deployer_aws::signed::list_of;
 use deployer_aws::{Aws, Call, CallError, FailureKind, Found};
 use deployer_core::naming::{ALIAS, VenueNames};
 use deployer_core::scheduled_event::scheduled_event;
@@ -64,7 +65,9 @@ pub async fn invoke_function(aws: &Aws, names: &VenueNames, now: Timestamp) -> R
         answer => answer?,
     };
     let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
-    let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let payload: Value = serde_json::from_slice(payload).map_err(|error| {
+        CallError::unexpected("lambda:InvokeFunction", format!("the function's answer is not JSON: {error}"))
+    })?;
     if answer.function_error().is_none() {
         return Ok(InvokedRun::Ended(payload));
     }
@@ -78,13 +81,14 @@ pub async fn invoke_function(aws: &Aws, names: &VenueNames, now: Timestamp) -> R
 /// # Errors
 /// The log can't be read.
 pub async fn last_log_lines(aws: &Aws, names: &VenueNames, since: Timestamp) -> Result<Vec<String>, CallError> {
-    let request = aws.logs.filter_log_events().log_group_name(&names.log_group);
-    let mut pages = request.start_time(since.as_millisecond()).into_paginator().send();
+    let parameters = json!({ "logGroupName": names.log_group, "startTime": since.as_millisecond() });
+    let mut pages = aws.signed.list_pages("logs:FilterLogEvents", parameters);
     let mut lines = Vec::new();
     for _ in 0..LOG_PAGES {
-        let Some(page) = pages.next().await else { break };
-        let events = page.call("logs:FilterLogEvents")?.events.unwrap_or_default();
-        lines.extend(events.into_iter().filter_map(|event| event.message).map(|line| line.trim_end().to_owned()));
+        let Some(page) = pages.next_page().await else { break };
+        let page = page?;
+        let messages = list_of(&page, "events").iter().filter_map(|event| event["message"].as_str());
+        lines.extend(messages.map(|line| line.trim_end().to_owned()));
     }
     let errors: Vec<String> = lines.iter().filter(|line| is_error(line)).cloned().collect();
     let mut last = if errors.is_empty() { lines } else { errors };

@@ -1,24 +1,24 @@
-//! Web addresses: whose they are, told by the host alone. Nothing is looked up or called.
+//! Web addresses, and who owns each, judged by the host alone. Nothing is looked up or called.
 
-/// A web address, without what may be a credential: user, query and fragment are left out.
+/// A web address without the parts that may be a credential: user, query and fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WebAddress {
     pub(super) host: String,
-    /// With its slash; `/` where there is none.
+    /// The path with its leading slash; `/` if there is none.
     pub(super) path: String,
     had_query: bool,
 }
 
-/// Whose address it is.
+/// Who owns an address.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum AddressOwner<'a> {
-    /// API Gateway's own name of an API.
+    /// An API, under the name that API Gateway assigned.
     Api { id: &'a str, region: &'a str },
     /// A function URL.
     FunctionUrl { region: &'a str },
-    /// A queue's URL; its path is `/<account>/<name>`.
+    /// A queue's URL. Its path is `/<account>/<name>`.
     Queue { region: &'a str },
-    /// Anybody's.
+    /// Anybody else.
     Other,
 }
 
@@ -29,18 +29,18 @@ impl WebAddress {
         let had_query = rest[end..].starts_with('?');
         let (authority, path) = rest[..end].split_once('/').unwrap_or((&rest[..end], ""));
         let host = authority.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
-        // The port that https has anyway says nothing.
+        // The default port of https makes no difference.
         let host = host.trim_end_matches(":443").trim_end_matches('.').to_owned();
         (!host.is_empty()).then(|| Self { host, path: format!("/{path}"), had_query })
     }
 
-    /// As it is shown: a query is `?…`.
+    /// The address as it is displayed, with `?…` instead of a query.
     pub(super) fn display_url(&self) -> String {
         format!("https://{}{}{}", self.host, self.path, if self.had_query { "?…" } else { "" })
     }
 
-    /// `execute-api`: <https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html>; function URLs:
-    /// <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>.
+    /// Sources. `execute-api`: <https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html>;
+    /// function URLs: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>.
     pub(super) fn find_owner(&self) -> AddressOwner<'_> {
         let labels: Vec<&str> = self.host.split('.').collect();
         match labels.as_slice() {
@@ -52,7 +52,7 @@ impl WebAddress {
     }
 }
 
-/// Whether a request of `method` to `path` is taken by a route: `POST /hubspot`, `ANY /{proxy+}`, `$default`.
+/// Whether a route (`POST /hubspot`, `ANY /{proxy+}`, `$default`) accepts a request of `method` to `path`.
 pub(super) fn route_matches(route: &str, method: &str, path: &str) -> bool {
     let Some((verb, pattern)) = route.split_once(' ') else { return route == "$default" };
     if verb != "ANY" && verb != method {
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_shown_without_what_may_be_a_credential() {
+    fn displays_addresses_without_credentials() {
         let address = WebAddress::parse("https://me:word@Hooks.Example.com:443/in?key=secret#x").expect("an address");
         assert_eq!(address.shown(), "https://hooks.example.com/in?…");
         assert_eq!(WebAddress::parse("hubspot"), None);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_says_whose_it_is() {
+    fn derives_the_owner_from_the_host() {
         let owner = |text: &str| WebAddress::parse(text).map(|address| format!("{:?}", address.owner()));
         let is = |text: &str, wanted: AddressOwner<'_>| assert_eq!(owner(text), Some(format!("{wanted:?}")));
         is(
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_take_what_their_patterns_say() {
+    fn matches_requests_against_route_patterns() {
         assert!(takes("POST /hubspot", "POST", "/hubspot"));
         assert!(takes("POST /hubspot", "POST", "/hubspot/"));
         assert!(!takes("GET /hubspot", "POST", "/hubspot"));

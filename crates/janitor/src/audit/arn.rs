@@ -1,4 +1,4 @@
-//! ARNs, as far as an audit takes them apart.
+//! ARNs, parsed as far as an audit needs.
 
 use super::NodeKind;
 
@@ -21,7 +21,7 @@ impl<'a> Arn<'a> {
         Some(Self { service, region, account, resource })
     }
 
-    /// The kind of node that has such an ARN, if it is one that an audit reads.
+    /// The kind of node that has such an ARN, if an audit reads that kind.
     pub(super) fn node_kind(&self) -> Option<NodeKind> {
         match self.service {
             "lambda" if self.resource.starts_with("function:") => Some(NodeKind::Function),
@@ -40,8 +40,8 @@ impl<'a> Arn<'a> {
     }
 }
 
-/// The id of the node that an ARN is about, and what stood behind it: a function's version or alias, a state machine's,
-/// the stage and path of an `execute-api` ARN.
+/// The id of the node that an ARN is about, and the suffix after it: the version or alias of a function or a state
+/// machine.
 pub(super) fn node_id(arn: &str) -> (String, Option<String>) {
     let Some(parsed) = Arn::parse_arn(arn) else { return (arn.to_owned(), None) };
     let head = &arn[..arn.len() - parsed.resource.len()];
@@ -56,14 +56,14 @@ pub(super) fn node_id(arn: &str) -> (String, Option<String>) {
     }
 }
 
-/// The ids of REST and HTTP APIs, which have no ARN of their own in what their service answers
+/// The node id of a REST or HTTP API. Its service returns no ARN, so it is built from the documented format
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html>).
 pub(super) fn api_id(kind: NodeKind, partition: &str, region: &str, id: &str) -> String {
     let path = if kind == NodeKind::RestApi { "restapis" } else { "apis" };
     format!("arn:{partition}:apigateway:{region}::/{path}/{id}")
 }
 
-/// What a resource is called: the last part of its id.
+/// The name of a resource: the last part of its id.
 pub(super) fn short_name(id: &str) -> &str {
     match Arn::parse_arn(id) {
         Some(arn) if arn.service == "logs" => arn.resource.trim_start_matches("log-group:"),
@@ -72,7 +72,7 @@ pub(super) fn short_name(id: &str) -> &str {
     }
 }
 
-/// An integration's URI as API Gateway writes it, to the ARN that it calls:
+/// Converts the URI of an API Gateway integration to the ARN that it calls:
 /// `arn:aws:apigateway:<region>:lambda:path/2015-03-31/functions/<ARN>/invocations`, `…:sqs:path/<account>/<queue>`
 /// (<https://docs.aws.amazon.com/apigateway/latest/api/API_PutIntegration.html>).
 pub(super) fn integration_target_arn(uri: &str) -> Option<String> {
@@ -98,7 +98,7 @@ mod tests {
     const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:push";
 
     #[test]
-    fn versions_and_aliases_are_of_the_function() {
+    fn splits_versions_and_aliases_off_function_arns() {
         assert_eq!(node_id(FUNCTION), (FUNCTION.to_owned(), None));
         assert_eq!(node_id(&format!("{FUNCTION}:live")), (FUNCTION.to_owned(), Some("live".to_owned())));
         assert_eq!(node_id("push"), ("push".to_owned(), None));
@@ -106,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn an_integration_leads_to_what_it_calls() {
+    fn converts_integration_uris_to_target_arns() {
         let function = format!("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{FUNCTION}/invocations");
         assert_eq!(of_integration(&function).as_deref(), Some(FUNCTION));
-        assert_eq!(of_integration(FUNCTION).as_deref(), Some(FUNCTION), "as an HTTP API has it");
+        assert_eq!(of_integration(FUNCTION).as_deref(), Some(FUNCTION), "an HTTP API has the plain ARN");
         let queue = of_integration("arn:aws:apigateway:us-east-1:sqs:path/123456789012/contacts.fifo");
         assert_eq!(queue.as_deref(), Some("arn:aws:sqs:us-east-1:123456789012:contacts.fifo"));
         assert_eq!(of_integration("arn:aws:apigateway:us-east-1:states:action/StartExecution"), None);

@@ -1,11 +1,12 @@
-//! What an account has that calls or is called, who calls whom, and what nobody needs any more.
+//! Finds everything in an account that calls or is called, who calls whom, and what nobody needs anymore.
 //!
-//! 1. [`read`]: one reader a service, in parallel and paged, gives [`Node`]s and [`Edge`]s: the [`Inventory`].
-//! 2. [`judge`]: pure; the inventory becomes a [`Verdict`] for each node, with its evidence in words.
-//! 3. [`deployer::render`] shows an [`Audit`]; as JSON it is the file that `deployer decommission` takes.
+//! 1. [`read`]: one reader for each service, in parallel and paged, collects [`Node`]s and [`Edge`]s: the
+//!    [`Inventory`].
+//! 2. [`judge`]: pure; derives a [`Verdict`] for each node from the inventory, with evidence in words.
+//! 3. [`deployer::render`] shows an [`Audit`]. As JSON, it is the file that `deployer decommission` takes.
 //!
-//! Nothing is concluded from what couldn't be read: it is [`Unread`], and what could hang on it is
-//! [`Verdict::Unknown`]. No value of an environment variable, no message and no contact is in an inventory.
+//! What couldn't be read is [`Unread`], and everything that could depend on it is [`Verdict::Unknown`]. An inventory
+//! never contains the value of an environment variable, a message or a contact.
 
 mod address;
 mod arn;

@@ -1,72 +1,72 @@
-//! The inventory and the verdicts, as they are in memory and in an audit file.
+//! The inventory and the verdicts, in memory and in an audit file.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Version of the audit file's shape.
+/// The version of the audit file's format.
 pub const AUDIT_VERSION: u32 = 1;
 
-/// An account as it was read, and what is concluded from it: the audit file.
+/// An account's inventory and the findings about it: the audit file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
     /// [`AUDIT_VERSION`].
     pub version: u32,
-    /// What was read.
+    /// What was read of the account.
     pub inventory: AuditInventory,
-    /// One for each node, in the nodes' order.
+    /// One finding for each node, in the order of the nodes.
     pub findings: Vec<AuditFinding>,
 }
 
-/// What was read of an account and a region.
+/// What was read of a region of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditInventory {
     /// The account, twelve digits.
     pub account: String,
-    /// The region. What is read of IAM is the whole account's.
+    /// The region. IAM covers the whole account.
     pub region: String,
     /// When reading began.
     pub taken_at: Timestamp,
-    /// How many days back use was counted.
+    /// The number of days for which use was counted.
     pub days: u32,
-    /// Everything that was found, by id.
+    /// Everything that was found, sorted by id.
     pub nodes: Vec<Node>,
-    /// Who calls or needs whom, by `from` and `to`.
+    /// Who calls or needs whom, sorted by `from` and `to`.
     pub edges: Vec<Edge>,
     /// What couldn't be read.
     pub unread: Vec<UnreadCall>,
-    /// Calls made, by `service:Operation`.
+    /// The number of calls made, by `service:Operation`.
     pub calls: BTreeMap<String, u64>,
 }
 
-/// A resource, or an endpoint elsewhere that something points at.
+/// A resource, or an external endpoint that something points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
-    /// The ARN; `https://…` for an endpoint elsewhere; `hubspot:workflow:ID` and `hubspot:app:ID:subscription:ID`.
+    /// The ARN; `https://…` for an external endpoint; `hubspot:workflow:ID` or `hubspot:app:ID:subscription:ID`.
     pub id: String,
     /// What it is.
     pub kind: NodeKind,
-    /// What people call it.
+    /// Its name, as people know it.
     pub name: String,
-    /// The deployment of `deployer` that it belongs to, by its tags or marks.
+    /// The deployment of `deployer` that owns it, according to its tags or marks.
     pub deployment: Option<String>,
-    /// The venue that it belongs to, if it belongs to a deployment or is a venue's destination.
+    /// The venue that it belongs to, if a deployment owns it or it is a venue's destination.
     pub venue: Option<String>,
-    /// Whether it can act: a rule that is disabled or a function with reserved concurrency 0 can't.
+    /// Whether it can act. A disabled rule or a function with reserved concurrency 0 can't.
     pub enabled: bool,
-    /// When it was last changed, or made where AWS says no more.
+    /// When it was last changed, or created if AWS returns only that.
     pub changed_at: Option<Timestamp>,
-    /// How much it was used in the window.
+    /// How much it was used in the window of the audit.
     pub usage: NodeUsage,
-    /// What else is shown of it (`runtime`, `messages`, `url`, …), never a value that could be secret.
+    /// Further attributes for display (`runtime`, `messages`, `url`, …), never a value that could be secret.
     pub attributes: BTreeMap<String, String>,
-    /// Its tags, with `deployer:` tags among them.
+    /// Its tags, including `deployer:` tags.
     pub tags: BTreeMap<String, String>,
 }
 
 impl Node {
-    /// A node of which no more is known than what it is.
+    /// A node with only a kind, an id and a name.
     pub fn new(kind: NodeKind, id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -82,7 +82,7 @@ impl Node {
         }
     }
 
-    /// Adds an attribute, if there is a value.
+    /// Adds an attribute if there is a value.
     #[must_use]
     pub fn with_attribute(mut self, key: &str, value: Option<impl ToString>) -> Self {
         if let Some(value) = value {
@@ -124,12 +124,12 @@ pub enum NodeKind {
     HubspotWorkflow,
     /// A webhook subscription of a HubSpot app.
     HubspotWebhook,
-    /// A URL that isn't this account's, or leads nowhere.
+    /// A URL that isn't this account's, or that leads nowhere.
     Endpoint,
 }
 
 impl NodeKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 15] = [
         Self::Function,
         Self::Rule,
@@ -148,7 +148,7 @@ impl NodeKind {
         Self::Endpoint,
     ];
 
-    /// What people call it: `function`, `REST API`, `HubSpot workflow`.
+    /// Its name for people: `function`, `REST API`, `HubSpot workflow`.
     pub fn display_name(self) -> &'static str {
         match self {
             Self::Function => "function",
@@ -174,37 +174,37 @@ impl NodeKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum NodeUsage {
-    /// AWS counts it.
+    /// AWS counts its use.
     Counted {
-        /// What was counted, for people: `invocations`, `messages sent or received`, `requests`.
+        /// What was counted, in words: `invocations`, `messages sent or received`, `requests`.
         what: String,
-        /// How many in the window.
+        /// The count in the window.
         count: u64,
-        /// The last day of the window on which there was any, as `2026-11-26`.
+        /// The last day of use in the window, as `2026-11-26`.
         last: Option<String>,
     },
-    /// AWS counts it, and the count couldn't be read.
+    /// AWS counts its use, but the count couldn't be read.
     Unread,
-    /// Nobody counts it.
+    /// Nobody counts its use.
     NotCounted,
 }
 
 /// `from` calls, feeds, watches or needs `to`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Edge {
-    /// Id of a node, or of something that isn't there.
+    /// The id of a node, or of something that doesn't exist.
     pub from: String,
-    /// Id of a node, or of something that isn't there.
+    /// The id of a node, or of something that doesn't exist.
     pub to: String,
-    /// In which way.
+    /// How `from` reaches `to`.
     pub kind: EdgeKind,
-    /// Whether it works now: a disabled mapping doesn't, nor one to a version that isn't there.
+    /// Whether it works now. A disabled mapping doesn't, nor does one to a version that doesn't exist.
     pub enabled: bool,
-    /// What else is to be said: the route, the batch size, the alias.
+    /// Further details: the route, the batch size, the alias.
     pub note: Option<String>,
 }
 
-/// In which way one thing reaches another.
+/// How one thing reaches another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
@@ -220,11 +220,11 @@ pub enum EdgeKind {
     Task,
     /// Calls: a function URL. `from` is the URL.
     FunctionUrl,
-    /// Calls: a webhook, to the URL or the API that has it.
+    /// Calls: a webhook, to the URL or to the API that serves it.
     Webhook,
-    /// May call: the function's policy lets the source, which may or may not do so.
+    /// May call: the function's policy allows it. Whether the source does call is unknown.
     Permission,
-    /// Sends what failed there: a redrive policy, a dead letter configuration, an on-failure destination.
+    /// Sends failed messages there: a redrive policy, a dead letter configuration, an on-failure destination.
     DeadLetter,
     /// Names it in its environment.
     Environment,
@@ -237,7 +237,7 @@ pub enum EdgeKind {
 }
 
 impl EdgeKind {
-    /// Whether something comes in at `to` by it.
+    /// Whether it makes `from` call `to`.
     pub fn is_call(self) -> bool {
         matches!(
             self,
@@ -257,25 +257,25 @@ impl EdgeKind {
 pub struct UnreadCall {
     /// The call, as IAM names it: `sqs:ListQueues`.
     pub call: String,
-    /// The node that it was about; `None` for a list.
+    /// The node that the call was about; `None` for a list.
     pub node: Option<String>,
-    /// Which kinds of edges or which property may be missing by it, in words: `queues`, `the policy of x`.
+    /// What may be missing because of it, in words: `queues`, `the policy of x`.
     pub what: String,
-    /// Why, in words, with AWS's code.
+    /// Why, in words, with AWS's error code.
     pub why: String,
 }
 
-/// What is concluded of a node. In the order in which they are shown.
+/// The conclusion about a node. The variants are in the order of display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditVerdict {
     /// Leads to an endpoint that isn't there, isn't this account's, or feeds another venue's destination.
     Suspect,
-    /// Nothing reaches it and it wasn't used.
+    /// Nothing reaches it, and it wasn't used.
     Orphaned,
     /// Something reaches it, and neither it nor that was used in the window.
     Stale,
-    /// What would decide it couldn't be read.
+    /// What would decide it is unreadable.
     Unknown,
     /// In use, or needed by something that is.
     Active,
@@ -284,7 +284,7 @@ pub enum AuditVerdict {
 }
 
 impl AuditVerdict {
-    /// In words: `suspect`, `orphaned`, ….
+    /// The word for it: `suspect`, `orphaned`, ….
     pub fn display_name(self) -> &'static str {
         match self {
             Self::Suspect => "suspect",
@@ -297,13 +297,13 @@ impl AuditVerdict {
     }
 }
 
-/// What is concluded of one node.
+/// The conclusion about one node, with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditFinding {
-    /// The node.
+    /// The id of the node.
     pub id: String,
-    /// What is concluded.
+    /// The conclusion.
     pub verdict: AuditVerdict,
-    /// Why, a sentence each, most weighty first.
+    /// The reasons, one sentence each, the most important first.
     pub evidence: Vec<String>,
 }

@@ -1,27 +1,27 @@
-//! By what a venue is recognised where no tag names it: in a function's environment, in a HubSpot workflow.
+//! Recognizes a venue where no tag names it: in a function's environment, in a HubSpot workflow.
 
 use sync_config::config::DestinationConfig;
 
 use super::Node;
 use deployer_core::manifest::Manifest;
 
-/// By what one venue is recognised.
+/// The marks by which one venue is recognized.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VenueMarks {
     /// Its name in the manifest.
     pub name: String,
-    /// What people call it.
+    /// Its display name.
     pub display_name: String,
-    /// Internal name of its flag property in HubSpot.
+    /// The internal name of its flag property in HubSpot.
     pub flag_property: String,
-    /// Tripleseat's location, where the manifest says it.
+    /// Its location in Tripleseat, if the manifest has it.
     pub location_id: Option<u64>,
-    /// Where an `http` destination takes leads, without a query.
+    /// The URL of its `http` destination, without a query.
     pub url: Option<String>,
 }
 
 impl VenueMarks {
-    /// Those of all venues of a manifest, blocked ones too.
+    /// The marks of all venues of a manifest, including blocked ones.
     pub fn from_manifest(manifest: &Manifest) -> Vec<Self> {
         let marks = manifest.venues.iter().map(|venue| {
             let (location_id, url) = match &venue.destination {
@@ -39,8 +39,8 @@ impl VenueMarks {
         marks.collect()
     }
 
-    /// Whether the value of an environment variable names this venue: its flag property or its destination's URL stands
-    /// in it, or `key` says that it is a venue or a location and the value is this one's.
+    /// Whether the value of an environment variable names this venue: it contains the flag property or the
+    /// destination's URL, or `key` shows that it is a venue or a location and the value is this venue's.
     pub(super) fn match_variable(&self, key: &str, value: &str) -> bool {
         let key = key.to_ascii_lowercase();
         let location = self.location_id.map(|id| id.to_string());
@@ -57,15 +57,15 @@ impl VenueMarks {
             || location.as_ref().is_some_and(is_location)
     }
 
-    /// Whether a text for people, such as a workflow's name, names this venue.
+    /// Whether a title, such as a workflow's name, names this venue.
     fn match_title(&self, title: &str) -> bool {
         let (title, name) = (normalize_title(title), normalize_title(&self.name));
         [name, normalize_title(&self.display_name)].iter().any(|name| name.len() > 2 && title.contains(name.as_str()))
     }
 }
 
-/// The one venue that a workflow or webhook is about: whose flag property it uses, or else whose name it has. None where
-/// that isn't exactly one.
+/// The venue that a workflow or webhook is about: the one whose flag property it uses, or else the one whose name is in
+/// its title. `None` unless there is exactly one.
 pub(super) fn venue_of(node: &Node, marks: &[VenueMarks]) -> Option<String> {
     let properties = node.attributes.get("properties").map(String::as_str).unwrap_or_default();
     let by_flag: Vec<_> =
@@ -84,7 +84,7 @@ fn split_words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
 }
 
-/// Lower case, words with one space around each, so that `Venue A` isn't found in `Venue Annex`.
+/// Lowercase words with one space around each, so that `Venue A` isn't found in `Venue Annex`.
 fn normalize_title(text: &str) -> String {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_names_a_venue_by_flag_location_or_name() {
+    fn recognizes_a_venue_in_variables_by_flag_location_or_name() {
         let found = |key: &str, value: &str| {
             let found = marks().into_iter().filter(|venue| venue.in_variable(key, value));
             found.map(|venue| venue.name).collect::<Vec<_>>()
@@ -117,11 +117,11 @@ mod tests {
         assert_eq!(found("CONFIG", r#"{"location_id": 123}"#), ["venue-b"]);
         assert_eq!(found("LOCATION_ID", "12"), ["venue-a"]);
         assert_eq!(found("VENUE", "venue-b"), ["venue-b"]);
-        assert_eq!(found("TIMEOUT", "12"), Vec::<String>::new(), "a number that is something else");
+        assert_eq!(found("TIMEOUT", "12"), Vec::<String>::new(), "an unrelated number");
     }
 
     #[test]
-    fn a_workflow_is_about_the_venue_whose_flag_it_uses_or_whose_name_it_has() {
+    fn recognizes_the_venue_of_a_workflow_by_flag_or_title() {
         let venue = |name: &str, properties: &str| {
             let node =
                 Node::new(Kind::HubspotWorkflow, "hubspot:workflow:1", name).with("properties", Some(properties));
@@ -130,7 +130,11 @@ mod tests {
         assert_eq!(venue("Push", "email, tripleseat_sync__venue_b").as_deref(), Some("venue-b"));
         assert_eq!(venue("Leads: Venue A to Tripleseat", "email").as_deref(), Some("venue-a"));
         assert_eq!(venue("Venue Annex", ""), None);
-        assert_eq!(venue("Venue A and Venue B", ""), None, "of two it can't be told");
-        assert_eq!(venue("Venue A", "tripleseat_sync__venue_b").as_deref(), Some("venue-b"), "the flag counts more");
+        assert_eq!(venue("Venue A and Venue B", ""), None, "it is ambiguous");
+        assert_eq!(
+            venue("Venue A", "tripleseat_sync__venue_b").as_deref(),
+            Some("venue-b"),
+            "the flag takes precedence"
+        );
     }
 }

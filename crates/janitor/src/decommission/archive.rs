@@ -1,7 +1,7 @@
 //! The archive: a directory that only its owner may read, with a manifest and the SHA-256 of every file.
 //!
-//! `manifest.json` says what is in it, `SHA256SUMS` has the sums of all files and of the manifest (as `sha256sum -c` reads
-//! it), `journal.jsonl` what was done. `KIND/NAME/` has the files of one resource.
+//! `manifest.json` lists its contents, `SHA256SUMS` has the checksums of all files and of the manifest (`sha256sum -c`
+//! reads it), and `journal.jsonl` records what was done. `KIND/NAME/` has the files of one resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -22,10 +22,10 @@ use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
-/// Version of the manifest's shape.
+/// The version of the manifest's format.
 pub const ARCHIVE_VERSION: u32 = 1;
 
-/// What an archive has.
+/// The contents of an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchiveManifest {
     /// [`ARCHIVE_VERSION`].
@@ -34,46 +34,46 @@ pub struct ArchiveManifest {
     pub account: String,
     /// The region.
     pub region: String,
-    /// When the archive was begun.
+    /// When the archive was created.
     pub made_at: Timestamp,
-    /// When the audit was taken that was gone by.
+    /// When the audit was taken on which the archive is based.
     pub audit_taken_at: Timestamp,
-    /// One a resource.
+    /// One entry for each resource.
     pub entries: Vec<ArchiveEntry>,
 }
 
-/// What an archive has of one resource.
+/// The archived files of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchiveEntry {
     /// The ARN.
     pub id: String,
     /// What it is.
     pub kind: NodeKind,
-    /// What people call it.
+    /// Its name, as people know it.
     pub name: String,
-    /// Where its files are, below the archive.
+    /// The directory of its files, relative to the archive.
     pub directory: String,
     /// When it was read.
     pub archived_at: Timestamp,
     /// Its files.
     pub files: Vec<ArchivedFile>,
-    /// What isn't in the archive and is lost, in words.
+    /// What the archive doesn't have and a deletion loses, in words.
     pub lost: Vec<String>,
 }
 
 /// A file of an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedFile {
-    /// Below the entry's directory.
+    /// Relative to the entry's directory.
     pub path: String,
-    /// Hexadecimal.
+    /// The checksum in hexadecimal.
     pub sha256: String,
-    /// Its length.
+    /// Its size.
     pub bytes: u64,
 }
 
 impl ArchiveEntry {
-    /// What it is about.
+    /// The resource that the entry is about.
     pub fn archived_target(&self) -> DecommissionTarget {
         DecommissionTarget { kind: self.kind, id: self.id.clone(), name: self.name.clone() }
     }
@@ -83,18 +83,18 @@ impl ArchiveEntry {
 #[derive(Debug)]
 pub struct Archive {
     directory: PathBuf,
-    /// What it has.
+    /// Its contents.
     pub manifest: ArchiveManifest,
-    /// What was done.
+    /// What was done with its resources.
     pub journal: DecommissionJournal,
     _lock: File,
 }
 
 impl Archive {
-    /// Opens the archive of `scope` in `directory`, or begins one.
+    /// Opens the archive of `scope` in `directory`, or creates one.
     ///
     /// # Errors
-    /// It can't be written, another process has it, it is another account's or was changed.
+    /// It can't be written, another process uses it, it belongs to another account, or it was changed.
     pub fn open_or_create(directory: &Path, scope: &Scope, audit_taken_at: Timestamp) -> Result<Self> {
         let mut builder = DirBuilder::new();
         builder.recursive(true);
@@ -102,12 +102,12 @@ impl Archive {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(directory).map_err(|error| unusable_error(directory, &error))?;
         if !directory.join("manifest.json").exists() {
-            // What a crash before the first manifest leaves.
+            // A crash before the first manifest leaves these files behind.
             let known = |name: String| ["lock", "journal.jsonl"].contains(&name.as_str()) || name.starts_with(".tmp");
             let entries = std::fs::read_dir(directory).map_err(|error| unusable_error(directory, &error))?;
             if entries.flatten().any(|entry| !known(entry.file_name().to_string_lossy().into_owned())) {
-                return Err(Error::usage(format!("{} isn't empty and is no archive", directory.display()))
-                    .hint("choose a directory that isn't there yet"));
+                return Err(Error::usage(format!("{} isn't empty and isn't an archive", directory.display()))
+                    .hint("choose a directory that doesn't exist yet"));
             }
             let (account, region) = (scope.account.clone(), scope.region.clone());
             let entries = Vec::new();
@@ -121,22 +121,22 @@ impl Archive {
         Self::open_verified(directory, scope)
     }
 
-    /// Opens an archive that is there, and verifies every sum.
+    /// Opens an existing archive and verifies every checksum.
     ///
     /// # Errors
-    /// There is none, another process has it, it is another account's or was changed.
+    /// There is none, another process uses it, it belongs to another account, or it was changed.
     pub fn open_verified(directory: &Path, scope: &Scope) -> Result<Self> {
         let manifest = read_manifest(directory)?;
         if (&manifest.account, &manifest.region) != (&scope.account, &scope.region) {
             return Err(Error::refused(format!(
-                "{} is of account {}, region {}, and the credentials are for account {}, region {}",
+                "{} belongs to account {}, region {}, but the credentials are for account {}, region {}",
                 directory.display(),
                 manifest.account,
                 manifest.region,
                 scope.account,
                 scope.region
             ))
-            .hint("nothing was changed; choose other credentials (AWS_PROFILE)"));
+            .hint("nothing was changed; use credentials for the archive's account (AWS_PROFILE)"));
         }
         let archive = Self::with_lock(directory, manifest)?;
         archive.verify_sums()?;
@@ -146,10 +146,10 @@ impl Archive {
         Ok(archive)
     }
 
-    /// What an archive says of itself, before it is verified.
+    /// Reads an archive's manifest without verifying the archive.
     ///
     /// # Errors
-    /// There is none, or another version made it.
+    /// There is none, or another version wrote it.
     pub fn read_manifest_only(directory: &Path) -> Result<ArchiveManifest> {
         read_manifest(directory)
     }
@@ -160,8 +160,8 @@ impl Archive {
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(Error::refused(format!("another process is at work with {}", directory.display()))
-                    .hint("wait until it is done"));
+                return Err(Error::refused(format!("another process is using {}", directory.display()))
+                    .hint("wait until it finishes"));
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(unusable_error(directory, &error)),
         }
@@ -170,17 +170,17 @@ impl Archive {
         Ok(Self { directory: directory.to_owned(), manifest, journal, _lock: lock })
     }
 
-    /// Where it is.
+    /// The archive's directory.
     pub fn archive_directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The entry of an id.
+    /// The entry with this id.
     pub fn find_entry(&self, id: &str) -> Option<&ArchiveEntry> {
         self.manifest.entries.iter().find(|entry| entry.id == id)
     }
 
-    /// Writes a resource's files, then the manifest that names them, then the sums. An earlier entry is replaced.
+    /// Writes a resource's files, then the manifest that lists them, then the checksums. Replaces an earlier entry.
     ///
     /// # Errors
     /// A file can't be written.
@@ -255,7 +255,8 @@ impl Archive {
         if sums == self.render_checksums(&manifest) {
             return Ok(());
         }
-        // A crash between the two files: the entry that was written last was never deleted, and all others are as before.
+        // A crash between the two files can explain a difference: the resource of the last entry was never deleted, and
+        // all other entries are unchanged.
         let begun = self.manifest.entries.last();
         let begun =
             begun.filter(|entry| matches!(self.journal.last_step(&entry.id), None | Some(JournalStep::Archived)));
@@ -272,7 +273,7 @@ impl Archive {
         Err(changed_error(&self.directory, "manifest.json or SHA256SUMS"))
     }
 
-    /// An entry's files, read back and held against their sums.
+    /// Reads an entry's files back and compares them with their checksums.
     ///
     /// # Errors
     /// A file is missing, was changed or can't be read.
@@ -280,7 +281,7 @@ impl Archive {
         let mut files = BTreeMap::new();
         for file in &entry.files {
             let shown = format!("{}/{}", entry.directory, file.path);
-            // A manifest that was tampered with leads nowhere else.
+            // A manifest that was tampered with must not lead outside of the archive.
             if Path::new(&shown).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
                 return Err(changed_error(&self.directory, &shown));
             }
@@ -294,14 +295,14 @@ impl Archive {
         ResourceParts::from_files(files).map_err(|_| changed_error(&self.directory, &entry.directory))
     }
 
-    /// `function/push`, and `function/push-2` for another one of that name.
+    /// `function/push`, or `function/push-2` if that is taken.
     fn free_directory(&self, target: &DecommissionTarget) -> String {
         let kind = serde_json::to_value(target.kind).ok();
         let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or("resource").to_owned();
         let safe = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
         let name: String = target.name.chars().map(|c| if safe(c) { c } else { '_' }).collect();
         let name = format!("{kind}/{}", name.trim_start_matches('.'));
-        // The resource's own earlier files stay until the manifest names the new ones.
+        // The resource's own earlier files stay until the manifest lists the new ones.
         let taken = |name: &str| self.manifest.entries.iter().any(|entry| entry.directory == name);
         let numbered = (2..).map(|number| format!("{name}-{number}"));
         std::iter::once(name.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(name)
@@ -310,7 +311,7 @@ impl Archive {
 
 fn read_manifest(directory: &Path) -> Result<ArchiveManifest> {
     let text = std::fs::read(directory.join("manifest.json"))
-        .map_err(|error| Error::usage(format!("{} is no archive", directory.display())).caused_by(&error))?;
+        .map_err(|error| Error::usage(format!("{} is not an archive", directory.display())).caused_by(&error))?;
     let manifest: ArchiveManifest =
         serde_json::from_slice(&text).map_err(|_| changed_error(directory, "manifest.json"))?;
     if manifest.version != ARCHIVE_VERSION {
@@ -321,7 +322,7 @@ fn read_manifest(directory: &Path) -> Result<ArchiveManifest> {
     Ok(manifest)
 }
 
-/// Writes a file whole or not at all, readable by its owner only, to the disk.
+/// Writes a file to the disk, completely or not at all, readable only by its owner.
 fn persist_file(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = directory.join(path);
     let parent = path.parent().unwrap_or(directory);
@@ -330,14 +331,14 @@ fn persist_file(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(parent)?;
-    // Its mode is 0600.
+    // `NamedTempFile` creates it with mode 0600.
     let mut file = NamedTempFile::new_in(parent)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(&path).map(drop).map_err(|error| error.error)
 }
 
-/// Writes the names in a directory below the archive to the disk: an archive that a power cut loses is none.
+/// Syncs the directories below the archive to the disk, so that a power failure can't lose the new files' names.
 fn sync_names(archive: &Path, below: &Path) -> io::Result<()> {
     #[cfg(unix)]
     for level in below.ancestors() {
@@ -351,10 +352,10 @@ fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 fn unusable_error(directory: &Path, error: &io::Error) -> Error {
-    Error::failed(format!("the archive {} can't be used", directory.display())).caused_by(error)
+    Error::failed(format!("could not use the archive {}", directory.display())).caused_by(error)
 }
 
 fn changed_error(directory: &Path, what: &str) -> Error {
-    Error::refused(format!("{what} in {} isn't what was archived; nothing was changed", directory.display()))
-        .hint("take the archive from a backup: its files have to be as they were written")
+    Error::refused(format!("{what} in {} differs from what was archived; nothing was changed", directory.display()))
+        .hint("restore the archive from a backup: its files must be exactly as they were written")
 }

@@ -1,13 +1,15 @@
-//! What can reach something now, read from the lists that show it for all targets at once.
+//! What can reach a resource now, read from lists that cover all targets at once.
 
-use serde_json::Value;
+use http::Method;
+use serde_json::{Value, json};
 
-use super::wire::{answer, list_member, text_member};
+use super::wire::{answer, list, text};
 use super::{DecommissionContext, DecommissionTarget, none_if_missing};
 use crate::audit::NodeKind;
 use deployer_aws::CallError;
+use deployer_aws::signed::RestRequest;
 
-/// Schedules, subscriptions, mappings and functions of the account and region, as their lists have them.
+/// All schedules, subscriptions, mappings and functions of the account and region.
 #[derive(Debug, Clone, Default)]
 pub struct CallerLists {
     schedules: Vec<(String, Value)>,
@@ -17,10 +19,10 @@ pub struct CallerLists {
 }
 
 impl CallerLists {
-    /// Reads them.
+    /// Reads the lists.
     ///
     /// # Errors
-    /// A list can't be read: then nothing may be deleted, since it might show a caller.
+    /// A list can't be read. Then nothing may be deleted, since the list might have shown a caller.
     pub async fn read_lists(cx: &DecommissionContext<'_>) -> Result<Self, CallError> {
         Ok(Self {
             schedules: list_schedules(cx).await?,
@@ -30,10 +32,10 @@ impl CallerLists {
         })
     }
 
-    /// The first of them that reaches or needs `target` and isn't in `chosen`, in words.
+    /// Describes the first resource that reaches or needs `target` and isn't in `chosen`.
     ///
     /// # Errors
-    /// The rules that have it as a target can't be read.
+    /// The rules that target it can't be read.
     pub async fn find_caller(
         &self,
         cx: &DecommissionContext<'_>,
@@ -43,30 +45,30 @@ impl CallerLists {
         let reaches = |arn: &str| arn == target.id || is_qualified(arn, target);
         for (schedule, body) in &self.schedules {
             if !chosen(schedule) && names_target(body, target) {
-                return Ok(Some(format!("schedule {schedule} has it as its target")));
+                return Ok(Some(format!("schedule {schedule} targets it")));
             }
         }
         for (subscription, topic, endpoint) in &self.subscriptions {
             if reaches(endpoint) && !chosen(topic) {
-                return Ok(Some(format!("topic {topic} sends to it ({subscription})")));
+                return Ok(Some(format!("topic {topic} publishes to it ({subscription})")));
             }
         }
         for mapping in &self.mappings {
             let (source, function) =
-                (text_member(mapping, "EventSourceArn"), text_member(mapping, "FunctionArn").unwrap_or_default());
-            let uuid = text_member(mapping, "UUID").unwrap_or_default();
+                (text(mapping, "EventSourceArn"), text(mapping, "FunctionArn").unwrap_or_default());
+            let uuid = text(mapping, "UUID").unwrap_or_default();
             match source {
                 Some(source) if reaches(function) && !chosen(source) => {
-                    return Ok(Some(format!("{source} feeds it by event source mapping {uuid}")));
+                    return Ok(Some(format!("{source} feeds it through event source mapping {uuid}")));
                 }
                 Some(source) if source == target.id && !chosen(unqualified_arn(function)) => {
-                    return Ok(Some(format!("{function} is fed by it (event source mapping {uuid})")));
+                    return Ok(Some(format!("it feeds {function} through event source mapping {uuid}")));
                 }
                 _ => {}
             }
         }
         for function in &self.functions {
-            let arn = text_member(function, "FunctionArn").unwrap_or_default();
+            let arn = text(function, "FunctionArn").unwrap_or_default();
             if !chosen(unqualified_arn(arn)) && unqualified_arn(arn) != target.id && function_needs(function, target) {
                 return Ok(Some(format!("function {arn} names it in its configuration")));
             }
@@ -75,19 +77,19 @@ impl CallerLists {
     }
 }
 
-/// Whether a function's configuration names `target`: its role, its log group, its environment, its dead letters.
+/// Whether a function's configuration refers to `target`: as role, log group, in the environment, for dead letters.
 fn function_needs(function: &Value, target: &DecommissionTarget) -> bool {
     match target.kind {
         NodeKind::LogGroup => {
-            let own = text_member(function, "FunctionName").map(|name| format!("/aws/lambda/{name}"));
-            let configured = function.get("LoggingConfig").and_then(|config| text_member(config, "LogGroup"));
+            let own = text(function, "FunctionName").map(|name| format!("/aws/lambda/{name}"));
+            let configured = function.get("LoggingConfig").and_then(|config| text(config, "LogGroup"));
             configured.map(ToOwned::to_owned).or(own).as_deref() == Some(target.aws_identifier())
         }
         _ => names_target(function, target),
     }
 }
 
-/// Whether a text in `value` has the target's ARN, or for a queue its URL.
+/// Whether a string in `value` contains the target's ARN or, for a queue, its URL.
 fn names_target(value: &Value, target: &DecommissionTarget) -> bool {
     match value {
         Value::String(text) => {
@@ -114,7 +116,8 @@ fn unqualified_arn(arn: &str) -> &str {
     }
 }
 
-/// Rules are asked for by their target, exactly as it stands there, on every bus.
+/// Looks for rules on every bus. EventBridge finds them only by the exact target ARN, so aliases are asked for
+/// separately.
 async fn find_calling_rule(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
@@ -136,23 +139,20 @@ async fn find_calling_rule(
         let request = cx.aws.lambda.list_aliases().function_name(target.aws_identifier());
         let aliases = none_if_missing(answer!("lambda:ListAliases", request))?.unwrap_or_default();
         arns.extend(
-            list_member(&aliases, "Aliases")
-                .iter()
-                .filter_map(|alias| text_member(alias, "AliasArn"))
-                .map(ToOwned::to_owned),
+            list(&aliases, "Aliases").iter().filter_map(|alias| text(alias, "AliasArn")).map(ToOwned::to_owned),
         );
     }
     for bus in list_buses(cx).await? {
         for arn in &arns {
             let request = cx.aws.events.list_rule_names_by_target().target_arn(arn).event_bus_name(&bus);
             let answer = none_if_missing(answer!("events:ListRuleNamesByTarget", request))?.unwrap_or_default();
-            for name in list_member(&answer, "RuleNames").iter().filter_map(Value::as_str) {
+            for name in list(&answer, "RuleNames").iter().filter_map(Value::as_str) {
                 let path = if bus == "default" { name.to_owned() } else { format!("{bus}/{name}") };
                 let scope = cx.scope;
                 let partition = target.id.split(':').nth(1).unwrap_or("aws");
                 let id = format!("arn:{partition}:events:{}:{}:rule/{path}", scope.region, scope.account);
                 if !chosen(&id) {
-                    return Ok(Some(format!("rule {path} has it as a target")));
+                    return Ok(Some(format!("rule {path} targets it")));
                 }
             }
         }
@@ -163,11 +163,8 @@ async fn find_calling_rule(
 async fn list_buses(cx: &DecommissionContext<'_>) -> Result<Vec<String>, CallError> {
     let answer = none_if_missing(answer!("events:ListEventBuses", cx.aws.events.list_event_buses()))?;
     let buses = answer.unwrap_or_default();
-    let mut buses: Vec<String> = list_member(&buses, "EventBuses")
-        .iter()
-        .filter_map(|bus| text_member(bus, "Name"))
-        .map(ToOwned::to_owned)
-        .collect();
+    let mut buses: Vec<String> =
+        list(&buses, "EventBuses").iter().filter_map(|bus| text(bus, "Name")).map(ToOwned::to_owned).collect();
     if !buses.iter().any(|bus| bus == "default") {
         buses.push("default".to_owned());
     }
@@ -175,37 +172,19 @@ async fn list_buses(cx: &DecommissionContext<'_>) -> Result<Vec<String>, CallErr
 }
 
 async fn list_schedules(cx: &DecommissionContext<'_>) -> Result<Vec<(String, Value)>, CallError> {
-    let (mut all, mut token) = (Vec::new(), None);
-    loop {
-        let request = cx.aws.scheduler.list_schedules().set_next_token(token);
-        let answer = none_if_missing(answer!("scheduler:ListSchedules", request))?.unwrap_or_default();
-        let schedules = list_member(&answer, "Schedules").iter();
-        all.extend(
-            schedules.map(|one| (text_member(one, "Arn").unwrap_or_default().to_owned(), one["Target"].clone())),
-        );
-        token = text_member(&answer, "NextToken").map(ToOwned::to_owned);
-        if token.is_none() {
-            return Ok(all);
-        }
-    }
+    let request = RestRequest::new("scheduler:ListSchedules", Method::GET, &["schedules"]);
+    let schedules = none_if_missing(cx.aws.signed.send_pages(request).collect_items("Schedules").await)?;
+    let schedules = schedules.unwrap_or_default().into_iter();
+    Ok(schedules.map(|mut one| (text(&one, "Arn").unwrap_or_default().to_owned(), one["Target"].take())).collect())
 }
 
-/// Subscription, topic, endpoint.
+/// Each subscription with its topic and its endpoint.
 async fn list_subscriptions(cx: &DecommissionContext<'_>) -> Result<Vec<(String, String, String)>, CallError> {
-    use deployer_aws::Call as _;
-    let (mut all, mut token) = (Vec::new(), None);
-    loop {
-        let sent = cx.aws.sns.list_subscriptions().set_next_token(token).send().await;
-        let Some(answer) = none_if_missing(sent.call("sns:ListSubscriptions"))? else { return Ok(all) };
-        for one in answer.subscriptions() {
-            let part = |text: Option<&str>| text.unwrap_or_default().to_owned();
-            all.push((part(one.subscription_arn()), part(one.topic_arn()), part(one.endpoint())));
-        }
-        token = answer.next_token().map(ToOwned::to_owned);
-        if token.is_none() {
-            return Ok(all);
-        }
-    }
+    let pages = cx.aws.signed.list_pages("sns:ListSubscriptions", json!({}));
+    let subscriptions = none_if_missing(pages.collect_items("Subscriptions").await)?.unwrap_or_default();
+    let part = |one: &Value, name: &str| text(one, name).unwrap_or_default().to_owned();
+    let parts = |one: &Value| (part(one, "SubscriptionArn"), part(one, "TopicArn"), part(one, "Endpoint"));
+    Ok(subscriptions.iter().map(parts).collect())
 }
 
 async fn list_mappings(cx: &DecommissionContext<'_>) -> Result<Vec<Value>, CallError> {
@@ -213,8 +192,8 @@ async fn list_mappings(cx: &DecommissionContext<'_>) -> Result<Vec<Value>, CallE
     loop {
         let request = cx.aws.lambda.list_event_source_mappings().set_marker(marker);
         let answer = none_if_missing(answer!("lambda:ListEventSourceMappings", request))?.unwrap_or_default();
-        all.extend(list_member(&answer, "EventSourceMappings").iter().cloned());
-        marker = text_member(&answer, "NextMarker").map(ToOwned::to_owned);
+        all.extend(list(&answer, "EventSourceMappings").iter().cloned());
+        marker = text(&answer, "NextMarker").map(ToOwned::to_owned);
         if marker.is_none() {
             return Ok(all);
         }
@@ -226,8 +205,8 @@ async fn list_functions(cx: &DecommissionContext<'_>) -> Result<Vec<Value>, Call
     loop {
         let request = cx.aws.lambda.list_functions().set_marker(marker);
         let answer = answer!("lambda:ListFunctions", request)?;
-        all.extend(list_member(&answer, "Functions").iter().cloned());
-        marker = text_member(&answer, "NextMarker").map(ToOwned::to_owned);
+        all.extend(list(&answer, "Functions").iter().cloned());
+        marker = text(&answer, "NextMarker").map(ToOwned::to_owned);
         if marker.is_none() {
             return Ok(all);
         }

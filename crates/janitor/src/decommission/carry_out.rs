@@ -1,5 +1,5 @@
-//! Carries out a [`DecommissionPlan`]: everything is archived and read back before the first thing is disabled or deleted, and the
-//! journal has each step before it begins.
+//! Carries out a [`DecommissionPlan`]. Everything is archived and read back before the first resource is disabled or deleted, and
+//! the journal records each step before it begins.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,11 @@ use deployer_core::error::{Error, Result};
 pub struct DecommissionEvent {
     /// Its id.
     pub id: String,
-    /// What people call it: `function push`.
+    /// Its kind and name: `function push`.
     pub what: String,
     /// `archived`, `disabled`, `deleted`, `released`, `restored`, `failed`.
     pub step: &'static str,
-    /// What else is to be said, or why it failed.
+    /// Further notes, or why it failed.
     pub notes: Vec<String>,
 }
 
@@ -39,22 +39,22 @@ impl DecommissionEvent {
     }
 }
 
-/// What became of a plan.
+/// The result of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DecommissionOutcome {
-    /// Ids, by what was done with them.
+    /// The ids by what was done with them.
     pub done: BTreeMap<&'static str, Vec<String>>,
-    /// The first failure, with its resource: nothing was done after it.
+    /// The id of the resource that failed, and why. Nothing was done after it.
     pub failed: Option<(String, String)>,
-    /// Ids with which nothing was begun.
+    /// The ids of resources that weren't started.
     pub not_started: Vec<String>,
 }
 
-/// Archives, verifies, and then does what `plan` says, in its order. It ends at the first failure: what comes later may
-/// be needed by what failed.
+/// Archives, verifies, and then carries out `plan` in its order. It stops at the first failure, because the resource
+/// that failed may need what comes later.
 ///
 /// # Errors
-/// Something couldn't be archived, or the archive can't be written or read back: then nothing was disabled or deleted.
+/// A resource or the archive can't be read, or the archive can't be written. Then nothing was disabled or deleted.
 pub async fn carry_out(
     cx: &DecommissionContext<'_>,
     plan: &DecommissionPlan,
@@ -72,7 +72,7 @@ pub async fn carry_out(
             }
             Err(why) => {
                 on_event(&DecommissionEvent::new(&item.target, "failed").with_notes(vec![why.clone()]));
-                // If it can't be written either, the next run begins where the journal ends.
+                // If this can't be written either, the next run starts where the journal ends.
                 let _ = archive.journal.write_step(&item.target.id, JournalStep::Failed { why: why.clone() });
                 outcome.failed = Some((item.target.id.clone(), why));
                 break;
@@ -83,7 +83,7 @@ pub async fn carry_out(
     Ok(outcome)
 }
 
-/// Writes what isn't in the archive as it is now, then reads all of it back.
+/// Archives what isn't archived in its current state, then reads everything back.
 async fn archive_all(
     cx: &DecommissionContext<'_>,
     plan: &DecommissionPlan,
@@ -91,7 +91,7 @@ async fn archive_all(
     on_event: &dyn Fn(&DecommissionEvent),
 ) -> Result<()> {
     let items: Vec<&DecommissionItem> = plan.items.iter().filter(|item| item.action.archives_first()).collect();
-    // Read again: between the plan and the answer of a person may be hours.
+    // Read again, since a person may take hours to confirm the plan.
     let read = async |item: &DecommissionItem| {
         let target = item.target.clone();
         let parts = kinds::read(cx, &target).await;
@@ -102,7 +102,7 @@ async fn archive_all(
     while let Some((target, parts)) = reading.next().await {
         let what = format!("{} {}", kind_word(target.kind), target.name);
         let parts = parts.map_err(|error| {
-            let mut failed = Error::failed(format!("{what} can't be archived; nothing was disabled or deleted"));
+            let mut failed = Error::failed(format!("could not archive {what}; nothing was disabled or deleted"));
             failed.hints.extend(error.hint());
             failed.caused_by(&error)
         })?;
@@ -120,7 +120,7 @@ async fn archive_all(
     for (target, parts) in archived {
         let back = archive.find_entry(&target.id).map(|entry| archive.read_parts(entry)).transpose()?;
         if back.as_ref() != Some(&parts) {
-            let what = format!("what was archived of {} {} isn't what was read", kind_word(target.kind), target.name);
+            let what = format!("the archived {} {} differs from what was read", kind_word(target.kind), target.name);
             return Err(Error::failed(what).hint("nothing was disabled or deleted; run the same command again"));
         }
         write_journal(archive, &target, JournalStep::Archived).map_err(Error::failed)?;
@@ -129,10 +129,10 @@ async fn archive_all(
     Ok(())
 }
 
-/// One item; gives what was done in a word.
+/// Carries out one item, and returns a word for what was done.
 ///
 /// # Errors
-/// Why not, in words.
+/// Why it wasn't done, in words.
 async fn carry_out_item(
     cx: &DecommissionContext<'_>,
     item: &DecommissionItem,
@@ -156,7 +156,7 @@ async fn carry_out_item(
             disable_target(cx, target, until, archive).await
         }
         (DecommissionAction::GoOn, Some(JournalStep::Deleting)) => delete_target(cx, target, archive).await,
-        (DecommissionAction::GoOn, _) => Err("the journal doesn't say what was begun with it".to_owned()),
+        (DecommissionAction::GoOn, _) => Err("the journal doesn't say which step was interrupted".to_owned()),
         (DecommissionAction::Delete | DecommissionAction::DeleteQuiet, last) => {
             let wanted = match last {
                 Some(JournalStep::Quarantined { fingerprint, .. }) => fingerprint,
@@ -169,7 +169,7 @@ async fn carry_out_item(
                 }
                 Some(now) => {
                     if now.compute_fingerprint(kinds::volatile_attributes(target.kind)) != wanted {
-                        return Err("it was changed since it was archived: run the same command again".to_owned());
+                        return Err("it was changed after it was archived: run the same command again".to_owned());
                     }
                     refuse_messages(target, &now)?;
                 }
@@ -180,7 +180,7 @@ async fn carry_out_item(
     }
 }
 
-/// Messages come in at any time, and no archive has them.
+/// Refuses a queue that has messages: they can arrive at any time and aren't archived.
 fn refuse_messages(target: &DecommissionTarget, now: &ResourceParts) -> Result<(), String> {
     if target.kind != crate::audit::NodeKind::Queue {
         return Ok(());
@@ -212,7 +212,7 @@ async fn disable_target(
     let tags = [(TAG_QUARANTINE, until.strftime("%Y-%m-%d").to_string()), (TAG_ARCHIVE, tag_value(&name))];
     kinds::disable(cx, target, &parts, &tags).await.map_err(|error| error.to_string())?;
     let now = kinds::read(cx, target).await.map_err(|error| error.to_string())?;
-    let now = now.ok_or("it is gone")?;
+    let now = now.ok_or("it no longer exists")?;
     let fingerprint = now.compute_fingerprint(kinds::volatile_attributes(target.kind));
     write_journal(archive, target, JournalStep::Quarantined { since: Timestamp::now(), until, fingerprint })?;
     Ok("disabled")
@@ -237,10 +237,10 @@ fn archived_parts(archive: &Archive, target: &DecommissionTarget) -> Result<Reso
 }
 
 fn write_journal(archive: &mut Archive, target: &DecommissionTarget, step: JournalStep) -> Result<(), String> {
-    archive.journal.write_step(&target.id, step).map_err(|error| format!("the journal can't be written: {error}"))
+    archive.journal.write_step(&target.id, step).map_err(|error| format!("could not write the journal: {error}"))
 }
 
-/// Characters that every service takes in a tag.
+/// Keeps the characters that every service accepts in a tag.
 fn tag_value(text: &str) -> String {
     let taken = |character: char| character.is_ascii_alphanumeric() || "_.:/=+-@".contains(character);
     text.chars().filter(|character| taken(*character)).take(128).collect()

@@ -1,5 +1,5 @@
-//! What the candidates are now: whatever was changed, used or reached since the audit is refused, and so is what can't be
-//! read.
+//! Checks the candidates' current state: refuses whatever was changed, used or reached since the audit, and whatever is
+//! unreadable.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,27 +16,27 @@ use super::{DecommissionContext, DecommissionTarget, kind_word, usage};
 use crate::audit::{Audit, NodeKind};
 use deployer_core::naming::TAG_DEPLOYMENT;
 
-/// Resources that are read at one time.
+/// How many resources are read at the same time.
 pub const AT_ONCE: usize = 8;
 
-/// A candidate as it is now.
+/// A candidate in its current state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedCandidate {
-    /// It.
+    /// The candidate.
     pub candidate: DeletionCandidate,
-    /// What AWS says of it; `None` where it is gone.
+    /// What AWS returns about it; `None` if it no longer exists.
     pub parts: Option<ResourceParts>,
 }
 
-/// What may go besides.
+/// What may be deleted besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DecommissionTerms {
-    /// Log groups, whose events are in no archive.
+    /// Log groups, whose events aren't archived.
     pub with_logs: bool,
 }
 
-/// Selects, and reads what was selected. A refusal may leave a caller of another candidate behind, so it goes on until none
-/// is new.
+/// Selects candidates and checks their current state. A refusal may leave a caller of another candidate behind, so it
+/// repeats until there is no new refusal.
 pub async fn check_candidates(
     cx: &DecommissionContext<'_>,
     audit: &Audit,
@@ -68,8 +68,8 @@ pub async fn check_candidates(
             let why = match known.get(&target.id) {
                 Some(Ok(None)) => None,
                 Some(Ok(Some(parts))) => facts.find_objection(cx, candidate, parts, since, terms, &chosen).await,
-                Some(Err(why)) => Some(format!("it can't be read: {why}")),
-                None => Some("it can't be read".to_owned()),
+                Some(Err(why)) => Some(format!("could not read it: {why}")),
+                None => Some("could not read it".to_owned()),
             };
             new.extend(why.map(|why| refuse_target(target, why)));
         }
@@ -86,12 +86,12 @@ pub async fn check_candidates(
     }
 }
 
-/// The refusal of a target.
+/// A refusal of a target.
 pub fn refuse_target(target: &DecommissionTarget, why: String) -> DecommissionRefusal {
     DecommissionRefusal { id: target.id.clone(), what: format!("{} {}", kind_word(target.kind), target.name), why }
 }
 
-/// Reads several at once; an error is in words.
+/// Reads several targets at once. An error is in words.
 pub async fn read_targets(
     cx: &DecommissionContext<'_>,
     targets: &[&DecommissionTarget],
@@ -103,7 +103,7 @@ pub async fn read_targets(
     stream::iter(targets.iter().copied()).map(read).buffer_unordered(AT_ONCE).collect().await
 }
 
-/// What is asked for all candidates at once.
+/// The facts that are read for all candidates at once.
 #[derive(Debug)]
 pub struct CandidateFacts {
     callers: Result<CallerLists, String>,
@@ -111,24 +111,24 @@ pub struct CandidateFacts {
 }
 
 impl CandidateFacts {
-    /// Reads callers, and uses since `since`.
+    /// Reads the callers, and the uses since `since`.
     pub async fn read_facts(cx: &DecommissionContext<'_>, targets: &[&DecommissionTarget], since: Timestamp) -> Self {
         let (callers, used) = tokio::join!(CallerLists::read_lists(cx), usage::count_uses_since(cx, targets, since));
         Self {
-            callers: callers.map_err(|error| format!("what reaches it can't be read: {error}")),
-            used: used.map_err(|error| format!("its use since the audit can't be read: {error}")),
+            callers: callers.map_err(|error| format!("could not read what reaches it: {error}")),
+            used: used.map_err(|error| format!("could not read its use since the audit: {error}")),
         }
     }
 
-    /// How often it was used since then.
+    /// How often it was used.
     ///
     /// # Errors
-    /// It can't be read, in words.
+    /// The count can't be read; the reason in words.
     pub fn count_uses(&self, id: &str) -> Result<u64, String> {
         self.used.as_ref().map(|used| used.get(id).copied().unwrap_or_default()).map_err(Clone::clone)
     }
 
-    /// Who reaches or needs `target` and isn't in `chosen`, in words; what can't be read is one.
+    /// Describes what reaches or needs `target` and isn't in `chosen`. A failure to read that counts as a caller.
     pub async fn find_caller(
         &self,
         cx: &DecommissionContext<'_>,
@@ -141,7 +141,7 @@ impl CandidateFacts {
         };
         match callers.find_caller(cx, target, |id| chosen.contains(id)).await {
             Ok(caller) => caller,
-            Err(error) => Some(format!("what reaches it can't be read: {error}")),
+            Err(error) => Some(format!("could not read what reaches it: {error}")),
         }
     }
 
@@ -160,10 +160,13 @@ impl CandidateFacts {
             return Some(format!("deployment {deployment} owns it now"));
         }
         if let Some(changed) = kinds::changed_at(target, parts).filter(|changed| *changed > since) {
-            return Some(format!("it was changed {}, after the audit", changed.strftime("%Y-%m-%d at %H:%M:%S UTC")));
+            return Some(format!(
+                "it was changed on {}, after the audit",
+                changed.strftime("%Y-%m-%d at %H:%M:%S UTC")
+            ));
         }
         if target.kind == NodeKind::LogGroup && !terms.with_logs {
-            return Some("its log events are in no archive: --with-logs deletes it all the same".to_owned());
+            return Some("its log events aren't archived: pass --with-logs to delete it anyway".to_owned());
         }
         if let Some(why) = kinds::objection(target, parts, candidate.last_used.as_deref(), since) {
             return Some(why);

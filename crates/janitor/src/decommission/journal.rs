@@ -1,4 +1,4 @@
-//! What was done, a line a step, on the disk before the next step begins.
+//! A record of what was done: one line for each step, on the disk before the next step begins.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -8,51 +8,51 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What became of a resource. The last line of each counts.
+/// The state of a resource. Its last line in the journal counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum JournalStep {
-    /// It is in the archive, which was read back.
+    /// It is in the archive, and the archive was read back.
     Archived,
     /// It is being disabled.
     Disabling {
-        /// When it may be deleted.
+        /// When its quarantine ends and it may be deleted.
         until: Timestamp,
     },
     /// It is disabled.
     Quarantined {
-        /// When it was.
+        /// When it was disabled.
         since: Timestamp,
-        /// When it may be deleted.
+        /// When its quarantine ends and it may be deleted.
         until: Timestamp,
-        /// What it was like then ([`super::parts::Parts::fingerprint`]).
+        /// Its fingerprint in the disabled state ([`super::parts::Parts::fingerprint`]).
         fingerprint: String,
     },
-    /// It was called, and is being brought back to what it was.
+    /// Its quarantine is ending because it was called or somebody restores it; its original state is being put back.
     Releasing,
-    /// It is what it was.
+    /// It has its original state again.
     Released,
     /// It is being deleted.
     Deleting,
-    /// It is deleted, or was gone.
+    /// It is deleted, or was gone already.
     Deleted,
     /// It is being restored.
     Restoring,
-    /// It is there again.
+    /// It exists again.
     Restored {
-        /// Its id now: AWS gives an API a new one.
+        /// Its current id. AWS assigns a new one to an API.
         now: String,
-        /// Other ids that are new: old, new.
+        /// Other ids that changed, each as (old, new).
         renamed: Vec<(String, String)>,
     },
-    /// A step failed, and with it nothing else changes: what was the last step still is.
+    /// A step failed. This doesn't change the state: the previous step still counts.
     Failed {
         /// Why.
         why: String,
     },
 }
 
-/// A line.
+/// A line of the journal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct JournalLine {
     at: Timestamp,
@@ -69,10 +69,10 @@ pub struct DecommissionJournal {
 }
 
 impl DecommissionJournal {
-    /// Reads what is there, and goes on after it. A last line that was cut off by a crash never happened.
+    /// Reads the existing lines, and appends after them. A last line that a crash cut off is dropped.
     ///
     /// # Errors
-    /// The file can't be read or written, or has a line that this version doesn't know.
+    /// The file can't be read or written, or has a line that this version doesn't understand.
     pub fn open_or_create(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
@@ -96,10 +96,10 @@ impl DecommissionJournal {
         Ok(Self { file, last })
     }
 
-    /// Writes a step, to the disk.
+    /// Writes a step to the disk.
     ///
     /// # Errors
-    /// It can't be written: what it is about isn't begun then.
+    /// It can't be written. The caller must not begin the step then.
     pub fn write_step(&mut self, id: &str, step: JournalStep) -> io::Result<()> {
         let line = JournalLine { at: Timestamp::now(), id: id.to_owned(), step: step.clone() };
         writeln!(self.file, "{}", serde_json::to_string(&line)?)?;
@@ -110,12 +110,12 @@ impl DecommissionJournal {
         Ok(())
     }
 
-    /// What became of a resource last.
+    /// The last step of a resource.
     pub fn last_step(&self, id: &str) -> Option<&JournalStep> {
         self.last.get(id)
     }
 
-    /// All that the journal knows of, by id.
+    /// The last step of every resource in the journal, by id.
     pub fn last_steps(&self) -> impl Iterator<Item = (&str, &JournalStep)> {
         self.last.iter().map(|(id, step)| (id.as_str(), step))
     }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_was_cut_off_never_happened() {
+    fn drops_a_cut_off_last_line() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("journal.jsonl");
         let mut journal = DecommissionJournal::open(&path).expect("a journal");

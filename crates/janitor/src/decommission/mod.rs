@@ -1,14 +1,15 @@
-//! What nobody needs is archived, deleted, and can be brought back.
+//! Archives and deletes resources that nobody needs, and restores them from the archive.
 //!
-//! 1. [`select`]: pure; an audit and what was named become candidates, and refusals in words.
-//! 2. [`check`]: what each is now, read afresh: changed, used or reached since the audit, it is refused.
-//! 3. [`archive`]: everything that AWS says of it, in files with their SHA-256, read back before anything is deleted.
-//! 4. [`carry_out`]: archives, verifies, then deletes (or disables, a quarantine) in the [`order`] of dependencies; the
-//!    [`journal`] has each step, so that the same command goes on after a crash.
+//! 1. [`select`]: pure; turns an audit and the requested resources into candidates, and into refusals with a reason.
+//! 2. [`check`]: reads each candidate again, and refuses it if it was changed, used or reached since the audit.
+//! 3. [`archive`]: writes everything that AWS returns about it to files with their SHA-256, and reads them back before
+//!    anything is deleted.
+//! 4. [`carry_out`]: archives, verifies, then deletes (or disables, for a quarantine) in the [`order`] of dependencies;
+//!    the [`journal`] records each step, so that the same command resumes after a crash.
 //! 5. [`restore`]: the reverse, which ends with a comparison, attribute by attribute.
 //!
-//! `kinds` has one file for each kind of resource. Answers are kept as AWS gave them ([`wire`]), so that an attribute that
-//! this program doesn't know is in the archive too.
+//! `kinds` has one file for each kind of resource. Responses are kept as AWS returned them ([`wire`]), so the archive
+//! also has the attributes that this program doesn't know.
 
 pub mod archive;
 pub mod callers;
@@ -31,9 +32,9 @@ use deployer_core::desired::Scope;
 
 /// The tag with the day on which a quarantine ends, as `2026-12-10`.
 pub const TAG_QUARANTINE: &str = "deployer:quarantine";
-/// The tag with the archive from which a resource in quarantine is brought back.
+/// The tag with the name of the archive from which a resource in quarantine is restored.
 pub const TAG_ARCHIVE: &str = "deployer:quarantine-archive";
-/// The tag of an API while it is being made, by which an interrupted restore finds it again: its id is new.
+/// The tag of an API while it is being restored. Its id is new, so an interrupted restore finds it by this tag.
 pub const TAG_RESTORING: &str = "deployer:restoring";
 
 /// A resource that is archived, deleted or restored.
@@ -43,17 +44,17 @@ pub struct DecommissionTarget {
     pub kind: NodeKind,
     /// Its ARN.
     pub id: String,
-    /// What people call it.
+    /// Its name, as people know it.
     pub name: String,
 }
 
 impl DecommissionTarget {
-    /// The node's, under the same id and name.
+    /// The target with the id and name of an audit's node.
     pub fn from_node(node: &Node) -> Self {
         Self { kind: node.kind, id: node.id.clone(), name: node.name.clone() }
     }
 
-    /// What AWS's calls name it by: the end of the ARN. Rules and schedules are named by [`DecommissionTarget::grouped`].
+    /// The identifier that AWS calls take, mostly the end of the ARN. Rules and schedules take [`DecommissionTarget::grouped`].
     pub fn aws_identifier(&self) -> &str {
         let last = |at: char| self.id.rsplit(at).next().unwrap_or_default();
         match self.kind {
@@ -68,7 +69,7 @@ impl DecommissionTarget {
         }
     }
 
-    /// A rule's bus and name, or a schedule's group and name.
+    /// The bus and name of a rule, or the group and name of a schedule.
     pub fn group_and_name(&self) -> (&str, &str) {
         let path = self.id.rsplit(':').next().unwrap_or_default();
         match path.split('/').collect::<Vec<_>>()[..] {
@@ -84,18 +85,18 @@ impl DecommissionTarget {
 pub struct DecommissionContext<'a> {
     /// The clients.
     pub aws: &'a Aws,
-    /// Account and region.
+    /// The account and region.
     pub scope: &'a Scope,
-    /// Whether waiting takes time: not for the embedded cloud.
+    /// Whether to really wait; the embedded cloud needs no delays.
     pub delays: bool,
 }
 
 impl DecommissionContext<'_> {
-    /// Makes a call again while that is worth it ([`CallRetry`]): a new role can't be assumed at once, and changes of one
-    /// function exclude each other.
+    /// Retries a call as long as it may still succeed ([`CallRetry`]): a new role can't be assumed immediately, and Lambda
+    /// refuses a second change of a function while the first is in progress.
     ///
     /// # Errors
-    /// The last answer.
+    /// The error of the last attempt.
     pub async fn call_with_retry<T>(
         &self,
         mut call: impl AsyncFnMut() -> Result<T, CallError>,
@@ -105,7 +106,7 @@ impl DecommissionContext<'_> {
             match call().await {
                 Ok(value) => return Ok(value),
                 Err(mut error) => {
-                    // SQS takes a name again 60 seconds after its queue was deleted.
+                    // SQS accepts the name of a deleted queue again after 60 seconds.
                     if error.code.contains("QueueDeletedRecently") {
                         error.kind = FailureKind::InProgress;
                     }
@@ -118,7 +119,7 @@ impl DecommissionContext<'_> {
         }
     }
 
-    /// Waits, where waiting takes time.
+    /// Waits, unless delays are off.
     pub async fn wait_for(&self, delay: std::time::Duration) {
         if self.delays {
             tokio::time::sleep(delay).await;
@@ -126,12 +127,12 @@ impl DecommissionContext<'_> {
     }
 }
 
-/// A failure that isn't AWS's own answer.
+/// An error for a response that this program can't work with, as opposed to an error that AWS returned.
 pub(crate) fn unexpected_error(operation: &'static str, message: impl Into<String>) -> CallError {
-    CallError { operation, kind: FailureKind::Invalid, code: String::new(), message: message.into(), request_id: None }
+    CallError::unexpected(operation, message)
 }
 
-/// What the service doesn't have isn't there: an emulator's gap as well as a setting that was never made.
+/// Turns "not found" into `None`: the setting was never made, or an emulator doesn't have the call.
 pub(crate) fn none_if_missing<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match answer {
         Ok(value) => Ok(Some(value)),
@@ -140,7 +141,7 @@ pub(crate) fn none_if_missing<T>(answer: Result<T, CallError>) -> Result<Option<
     }
 }
 
-/// The word for a kind, in sentences.
+/// The word for a kind in a sentence.
 pub fn kind_word(kind: NodeKind) -> &'static str {
     match kind {
         NodeKind::Function => "function",
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_says_what_calls_name_a_resource_by() {
+    fn derives_the_call_identifier_from_the_arn() {
         for (kind, id, key) in [
             (NodeKind::Function, "arn:aws:lambda:us-east-1:123456789012:function:push", "push"),
             (NodeKind::Queue, "arn:aws:sqs:us-east-1:123456789012:contacts.fifo", "contacts.fifo"),

@@ -1,4 +1,4 @@
-//! In which order things go and come back.
+//! The order in which resources are deleted and restored.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use super::DecommissionTarget;
 use super::parts::ResourceParts;
 use crate::audit::NodeKind;
 
-/// Kinds in the order in which they are deleted: what calls before what is called, what is needed last. A function's
-/// mappings and URLs go with it, before it; a topic's subscriptions with the topic.
+/// Kinds in the order in which they are deleted: callers before what they call, and last what others need. A function's
+/// mappings and URLs are deleted with it, just before it, and a topic's subscriptions with the topic.
 const DELETION_ORDER: [NodeKind; 11] = [
     NodeKind::Rule,
     NodeKind::Schedule,
@@ -22,8 +22,8 @@ const DELETION_ORDER: [NodeKind; 11] = [
     NodeKind::Role,
 ];
 
-/// Kinds in the order in which they are restored. APIs come before functions, whose policies name the APIs' new ids;
-/// topics after functions and queues, which their subscriptions name.
+/// Kinds in the order in which they are restored. APIs come before functions, because functions' policies need the
+/// APIs' new ids. Topics come after functions and queues, because subscriptions refer to them.
 const RESTORE_ORDER: [NodeKind; 11] = [
     NodeKind::Role,
     NodeKind::Secret,
@@ -38,17 +38,17 @@ const RESTORE_ORDER: [NodeKind; 11] = [
     NodeKind::Schedule,
 ];
 
-/// Whether there is a way to archive, delete and restore this kind.
+/// Whether this kind can be archived, deleted and restored.
 pub fn is_supported(kind: NodeKind) -> bool {
     DELETION_ORDER.contains(&kind)
 }
 
-/// Sorts as things are deleted.
+/// Sorts targets in the order of deletion.
 pub fn sort_for_deletion(targets: &mut [DecommissionTarget]) {
     targets.sort_by_key(|target| (kind_rank(&DELETION_ORDER, target.kind), target.name.clone(), target.id.clone()));
 }
 
-/// Sorts as things are restored. A queue comes after the queue that takes its dead letters: SQS asks for that.
+/// Sorts targets in the order of restoration. A queue comes after its dead-letter queue, which SQS requires to exist.
 pub fn sort_for_restore(targets: &mut [DecommissionTarget], parts: &BTreeMap<String, ResourceParts>) {
     let redrives = |target: &DecommissionTarget| {
         let attributes = parts.get(&target.id).map(|parts| parts.get("attributes.json"));
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_deleted_can_be_restored() {
+    fn restores_every_kind_that_it_deletes() {
         for kind in DELETION_ORDER {
             assert!(RESTORE_ORDER.contains(&kind), "{kind:?}");
         }

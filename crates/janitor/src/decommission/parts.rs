@@ -1,4 +1,4 @@
-//! What is archived of a resource, and how two readings of it differ.
+//! The archived files of a resource, and how two readings of it differ.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Everything that AWS says of a resource, by file name.
+/// Everything that AWS returns about a resource, by file name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ResourceParts {
     json: BTreeMap<String, Value>,
@@ -21,12 +21,12 @@ impl ResourceParts {
         self.json.insert(name.to_owned(), value);
     }
 
-    /// Adds a file that isn't JSON, or that is kept to the byte.
+    /// Adds a file that isn't JSON, or whose bytes must not change.
     pub fn put_bytes(&mut self, name: &str, bytes: Bytes) {
         self.bytes.insert(name.to_owned(), bytes);
     }
 
-    /// A document; null where there is none.
+    /// A document, or null if there is none.
     pub fn get(&self, name: &str) -> &Value {
         self.json.get(name).unwrap_or(&Value::Null)
     }
@@ -36,20 +36,20 @@ impl ResourceParts {
         self.bytes.get(name)
     }
 
-    /// All files, as they are written.
+    /// All files as they are written to the archive.
     pub fn to_files(&self) -> BTreeMap<String, Bytes> {
         let json = self.json.iter().map(|(name, value)| (name.clone(), Bytes::from(format!("{value:#}\n"))));
         json.chain(self.bytes.clone()).collect()
     }
 
-    /// From files as they were written.
+    /// Parses files as [`ResourceParts::files`] returned them.
     ///
     /// # Errors
-    /// A document is no JSON.
+    /// A document isn't valid JSON.
     pub fn from_files(files: BTreeMap<String, Bytes>) -> Result<Self, serde_json::Error> {
         let mut parts = Self::default();
         for (name, bytes) in files {
-            // An export is kept to the byte, as AWS gave it.
+            // Exports are in subdirectories and are kept byte for byte, as AWS returned them.
             match name.ends_with(".json") && !name.contains('/') {
                 true => drop(parts.json.insert(name, serde_json::from_slice(&bytes)?)),
                 false => drop(parts.bytes.insert(name, bytes)),
@@ -58,14 +58,14 @@ impl ResourceParts {
         Ok(parts)
     }
 
-    /// Every text in the documents in which one of `renamed` stands as a word of its own gets the new one there.
+    /// Replaces each old id in `renamed` by the new one, wherever it is a whole word of a string in the documents.
     pub fn rename_ids(&mut self, renamed: &[(String, String)]) {
         for value in self.json.values_mut() {
             rename_in_value(value, renamed);
         }
     }
 
-    /// Whether an ARN stands anywhere in the documents, as a whole.
+    /// Whether the documents contain an ARN, and not only as the beginning of a longer one.
     pub fn mentions_arn(&self, arn: &str) -> bool {
         let follows = |rest: &str| rest.starts_with(|next: char| next.is_alphanumeric() || "-_./:".contains(next));
         self.json.values().any(|value| {
@@ -74,7 +74,7 @@ impl ResourceParts {
         })
     }
 
-    /// Every attribute with its path, but for those in `ignored`: [`same_path`].
+    /// Every attribute by its path, except those that match a pattern in `ignored` ([`same_path`]).
     pub fn flat_attributes(&self, ignored: &[&str]) -> BTreeMap<String, String> {
         let mut attributes = BTreeMap::new();
         for (name, value) in &self.json {
@@ -87,7 +87,7 @@ impl ResourceParts {
         attributes
     }
 
-    /// One hash of all [`ResourceParts::attributes`].
+    /// One hash over all [`ResourceParts::attributes`].
     pub fn compute_fingerprint(&self, ignored: &[&str]) -> String {
         let mut hash = Sha256::new();
         for (path, value) in self.flat_attributes(ignored) {
@@ -97,19 +97,19 @@ impl ResourceParts {
     }
 }
 
-/// An attribute of which two readings say different things.
+/// An attribute that differs between two readings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttributeDifference {
-    /// Where: `configuration.json/Configuration/MemorySize`.
+    /// Its path: `configuration.json/Configuration/MemorySize`.
     pub path: String,
-    /// What the archive has.
+    /// The archived value.
     pub archived: Option<String>,
-    /// What is there.
+    /// The current value.
     pub found: Option<String>,
 }
 
 impl AttributeDifference {
-    /// Whether its values are to be kept from terminals: an environment's are.
+    /// Whether its values must not be printed: environment and stage variables may be secrets.
     pub fn is_secret(&self) -> bool {
         self.path.contains("/Environment/")
             || self.path.contains("/stageVariables/")
@@ -117,7 +117,7 @@ impl AttributeDifference {
     }
 }
 
-/// How what is there differs from what was archived.
+/// How the current state differs from the archived one.
 pub fn find_differences(archived: &ResourceParts, found: &ResourceParts, ignored: &[&str]) -> Vec<AttributeDifference> {
     let (archived, mut found) = (archived.flat_attributes(ignored), found.flat_attributes(ignored));
     let mut differences = Vec::new();
@@ -132,7 +132,7 @@ pub fn find_differences(archived: &ResourceParts, found: &ResourceParts, ignored
     differences
 }
 
-/// Whether a path is what a pattern says: each segment is the same, or `*`; a pattern names what is below it too.
+/// Whether a path matches a pattern. `*` matches any segment, and a pattern also matches everything below it.
 pub fn matches_path(pattern: &str, path: &str) -> bool {
     let mut path = path.split('/');
     pattern.split('/').all(|segment| path.next().is_some_and(|found| segment == "*" || segment == found))
@@ -148,16 +148,16 @@ pub fn hex_string(bytes: &[u8]) -> String {
 
 fn flatten_value(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
     match value {
-        // What is unset, AWS leaves out or gives as empty, as it pleases.
+        // AWS sometimes omits an unset value and sometimes returns null.
         Value::Null => {}
         Value::Object(members) => {
             for (name, value) in members {
-                // `/` separates the segments.
+                // `/` separates the segments, so it is escaped as in a JSON pointer.
                 flatten_value(&format!("{path}/{}", name.replace('/', "~1")), value, into);
             }
         }
         Value::Array(values) => {
-            // Lists of AWS have no order: what is in one is found by what it says.
+            // AWS lists have no order, so elements are matched by their content.
             let mut values: Vec<(String, &Value)> = values.iter().map(|value| (sort_key(value), value)).collect();
             values.sort_by(|one, other| one.0.cmp(&other.0));
             for (at, (_, value)) in values.into_iter().enumerate() {
@@ -169,7 +169,7 @@ fn flatten_value(path: &str, value: &Value, into: &mut BTreeMap<String, String>)
     }
 }
 
-/// A value as a text that doesn't depend on the order of members, and with what names it first.
+/// A value as a string that doesn't depend on the order of members and starts with the members that name it.
 fn sort_key(value: &Value) -> String {
     match value {
         Value::Object(members) => {
@@ -202,7 +202,7 @@ fn rename_in_value(value: &mut Value, renamed: &[(String, String)]) {
     }
 }
 
-/// Ids are letters and digits: one that stands in a longer word isn't that id.
+/// Replaces an id only where it is a whole word: inside of a longer word, it is another id.
 pub fn replace_word(text: &str, old: &str, new: &str) -> String {
     let part_of_word = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
     let mut out = String::with_capacity(text.len());
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_lists_and_members_makes_no_difference() {
+    fn ignores_the_order_of_lists_and_members() {
         let one = parts(json!({ "list": [{ "Name": "b", "n": 1 }, { "n": 2, "Name": "a" }], "x": null }));
         let other = parts(json!({ "list": [{ "Name": "a", "n": 2 }, { "Name": "b", "n": 1 }] }));
         assert_eq!(differences(&one, &other, &[]), []);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn each_attribute_that_differs_is_found() {
+    fn finds_each_differing_attribute() {
         let one = parts(json!({ "same": 1, "changed": "a", "gone": true, "list": [{ "id": "1", "v": "x" }] }));
         let other = parts(json!({ "same": 1, "changed": "b", "new": "n", "list": [{ "id": "2", "v": "y" }] }));
         let found = differences(&one, &other, &["a.json/list/*/id"]);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn files_give_the_same_parts_again() {
+    fn reads_the_same_parts_back_from_files() {
         let mut before = parts(json!({ "a": [1, "b", { "c": null }] }));
         before.put_bytes("code/latest.zip", Bytes::from_static(b"PK"));
         before.put_bytes("openapi/prod.json", Bytes::from_static(b"{ }"));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_renamed_where_it_is_a_word() {
+    fn renames_ids_only_as_whole_words() {
         let renamed = [("abc1".to_owned(), "xyz9".to_owned())];
         let mut parts =
             parts(json!({ "arn": "arn:aws:execute-api:us-east-1:1:abc1/*/POST/abc12", "n": ["abc1", "xabc1"] }));

@@ -1,4 +1,4 @@
-//! What is going to be done, before it is done.
+//! The plan: what a decommissioning is going to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,42 +13,42 @@ use super::parts::ResourceParts;
 use super::select::{DecommissionRefusal, DeletionCandidate};
 use super::{DecommissionContext, DecommissionTarget, order};
 
-/// What is done with one resource.
+/// What to do with one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "action")]
 pub enum DecommissionAction {
-    /// Archived, verified, deleted.
+    /// Archive, verify and delete it.
     Delete,
-    /// Archived, verified, disabled until then.
+    /// Archive, verify and disable it.
     Quarantine {
-        /// When it may be deleted.
+        /// When the quarantine ends and it may be deleted.
         until: Timestamp,
     },
-    /// It stayed quiet in quarantine, and is deleted.
+    /// Delete it: it wasn't used in quarantine.
     DeleteQuiet,
-    /// It was called in quarantine, and becomes what it was.
+    /// Put its original state back: it was called in quarantine.
     Release {
-        /// By what that is seen.
+        /// The evidence of the call.
         why: String,
     },
-    /// Its quarantine isn't over.
+    /// Wait: its quarantine isn't over.
     Wait {
-        /// When it may be deleted.
+        /// When the quarantine ends and it may be deleted.
         until: Timestamp,
     },
-    /// An earlier run was interrupted while it did this.
+    /// Resume the step in which an earlier run was interrupted.
     GoOn,
-    /// It isn't there any more.
+    /// Nothing: it no longer exists.
     Gone,
 }
 
 impl DecommissionAction {
-    /// Whether something is changed in the account.
+    /// Whether it changes something in the account.
     pub fn changes_account(&self) -> bool {
         !matches!(self, Self::Wait { .. } | Self::Gone)
     }
 
-    /// Whether it is archived first.
+    /// Whether it archives the resource first.
     pub fn archives_first(&self) -> bool {
         matches!(self, Self::Delete | Self::Quarantine { .. })
     }
@@ -57,36 +57,37 @@ impl DecommissionAction {
 /// One resource of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecommissionItem {
-    /// It.
+    /// The resource.
     pub target: DecommissionTarget,
-    /// What is done.
+    /// What to do with it.
     pub action: DecommissionAction,
-    /// Why it may be.
+    /// Why that is safe.
     pub evidence: Vec<String>,
-    /// What a person should know first.
+    /// What a person should know before confirming.
     pub notes: Vec<String>,
-    /// What no archive has.
+    /// What isn't archived and is lost.
     pub lost: Vec<String>,
-    /// What AWS says of it.
+    /// What AWS returns about it; `None` if it no longer exists.
     pub parts: Option<ResourceParts>,
 }
 
-/// What is going to be done, in its order.
+/// What to do, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DecommissionPlan {
-    /// One a resource.
+    /// One item for each resource.
     pub items: Vec<DecommissionItem>,
-    /// What was asked for and isn't done.
+    /// What was requested and won't be done.
     pub refusals: Vec<DecommissionRefusal>,
 }
 
 impl DecommissionPlan {
-    /// Whether anything is changed.
+    /// Whether anything changes.
     pub fn has_changes(&self) -> bool {
         self.items.iter().any(|item| item.action.changes_account())
     }
 
-    /// From what was checked. `until` is when a quarantine ends, where there is to be one.
+    /// Builds a plan from the checked candidates. With `until`, they are put in quarantine until then instead of
+    /// deleted.
     pub fn from_checked(
         checked: Vec<CheckedCandidate>,
         refusals: Vec<DecommissionRefusal>,
@@ -105,11 +106,11 @@ impl DecommissionPlan {
         Self { items: checked.into_iter().map(item).collect(), refusals }
     }
 
-    /// Adds what `archive` has under way: quarantines, and what an earlier run was interrupted in. Those of `self` that
-    /// are among them give way.
+    /// Adds the pending resources of `archive`: those in quarantine, and those with an interrupted step. They replace
+    /// the items of `self` for the same resources.
     ///
-    /// What was called is released. What is due and stayed quiet is deleted, unless something that isn't deleted with it
-    /// reaches it, or it isn't as it was when it was disabled.
+    /// What was called is released. What is due and wasn't used is deleted, unless something that isn't deleted with it
+    /// reaches it, or it was changed after it was disabled.
     pub async fn add_pending(&mut self, cx: &DecommissionContext<'_>, archive: &Archive, now: Timestamp) {
         let pending: Vec<(DecommissionTarget, JournalStep)> = archive
             .manifest
@@ -133,7 +134,7 @@ impl DecommissionPlan {
             let found = match parts.get(&target.id) {
                 Some(Ok(found)) => found.clone(),
                 Some(Err(why)) => {
-                    self.refusals.push(refuse_target(target, format!("it can't be read: {why}")));
+                    self.refusals.push(refuse_target(target, format!("could not read it: {why}")));
                     continue;
                 }
                 None => continue,
@@ -163,7 +164,8 @@ impl DecommissionPlan {
         self.items.sort_by_key(|item| targets.iter().position(|target| *target == item.target));
     }
 
-    /// Those that are due and that nothing else reaches; refusing one may leave another's caller behind.
+    /// Adds the due resources that nothing else reaches. It repeats, since a refusal may leave a caller of another
+    /// behind.
     async fn add_due(
         &mut self,
         cx: &DecommissionContext<'_>,
@@ -196,7 +198,7 @@ impl DecommissionPlan {
     }
 }
 
-/// Resources that are archived at one time.
+/// How many resources are archived at the same time.
 pub const ARCHIVED_AT_ONCE: usize = AT_ONCE;
 
 fn pending_item(
@@ -253,7 +255,7 @@ fn judge_quarantined(
     }
     if parts.compute_fingerprint(kinds::volatile_attributes(target.kind)) != fingerprint {
         return QuarantineVerdict::Refused(
-            "somebody changed it in quarantine: look at it, and bring it back with `deployer restore`, or delete it yourself"
+            "somebody changed it in quarantine: look at it, then release it with `deployer restore` or delete it yourself"
                 .to_owned(),
         );
     }

@@ -1,4 +1,4 @@
-//! Brings archived resources back, and compares what came back with what was archived, attribute by attribute.
+//! Restores archived resources, and compares the result with the archive, attribute by attribute.
 
 use std::collections::BTreeMap;
 
@@ -15,50 +15,50 @@ use super::{DecommissionContext, DecommissionTarget, order};
 use crate::audit::NodeKind;
 use deployer_core::error::{Error, Result};
 
-/// What is done with one resource.
+/// What to do with one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestoreAction {
-    /// It is made as it was archived.
+    /// Create it as it was archived.
     Restore,
-    /// An earlier restore was interrupted.
+    /// Resume an earlier restore that was interrupted.
     GoOn,
-    /// It is in quarantine, and becomes what it was.
+    /// End its quarantine and put its original state back.
     Release,
-    /// It is there, and is what was archived.
+    /// Nothing: it exists and is the same as archived.
     Same,
 }
 
-/// What is going to be done, in its order.
+/// What to do, in order.
 #[derive(Debug, Default)]
 pub struct RestorePlan {
-    /// One a resource.
+    /// One item for each resource.
     pub items: Vec<(DecommissionTarget, RestoreAction)>,
-    /// What isn't done.
+    /// What won't be restored.
     pub refusals: Vec<DecommissionRefusal>,
-    /// What wasn't asked for, by its id, and the name of what needs it.
+    /// The ids of resources that weren't requested, with the name of the resource that needs each.
     pub needed_by: BTreeMap<String, String>,
     parts: BTreeMap<String, ResourceParts>,
 }
 
-/// What came back, and how it differs from what was archived.
+/// How a restored resource differs from the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RestoreComparison {
     /// The archived id.
     pub id: String,
-    /// The id now.
+    /// The current id.
     pub now: String,
-    /// Attributes that are the same.
+    /// The number of attributes that are the same.
     pub same: usize,
-    /// Those that aren't, without those that AWS gives itself.
+    /// The attributes that differ, without those that AWS assigns itself.
     pub differences: Vec<AttributeDifference>,
 }
 
-/// Differences that a refusal names.
+/// How many differences a refusal lists.
 const NAMED: usize = 3;
 
 impl RestorePlan {
-    /// What restoring `ids` comes to; none are all that were deleted or are in quarantine.
+    /// Plans to restore `ids`, or everything that was deleted or is in quarantine if there are none.
     ///
     /// # Errors
     /// An id isn't in the archive, or the archive was changed.
@@ -78,16 +78,16 @@ impl RestorePlan {
         Ok(plan)
     }
 
-    /// Adds what restoring `targets` comes to.
+    /// Adds what it takes to restore `targets`.
     async fn add_targets(&mut self, cx: &DecommissionContext<'_>, archive: &Archive, targets: &[DecommissionTarget]) {
-        // Where an earlier restore gave it a new id, it is there under that.
+        // After an earlier restore, it may have a new id.
         let now: Vec<DecommissionTarget> = targets.iter().map(|target| current_target(archive, target)).collect();
         let found: BTreeMap<String, _> = read_targets(cx, &now.iter().collect::<Vec<_>>()).await.into_iter().collect();
         for (target, now) in targets.iter().zip(now) {
             let found = match found.get(&now.id) {
                 Some(Ok(found)) => found,
                 Some(Err(why)) => {
-                    self.refusals.push(refuse_target(target, format!("whether it is there can't be read: {why}")));
+                    self.refusals.push(refuse_target(target, format!("could not read whether it exists: {why}")));
                     continue;
                 }
                 None => continue,
@@ -115,8 +115,8 @@ impl RestorePlan {
         }
     }
 
-    /// What was deleted too and isn't in the plan yet, and without which AWS doesn't make what is restored: the queue of
-    /// its dead letters or of its mapping, its role, what a topic's subscriptions lead to.
+    /// The deleted resources that aren't in the plan yet and that AWS requires for those that are: the queue for dead
+    /// letters or of a mapping, the role, the functions and queues of a topic's subscriptions.
     fn find_needed_targets(&mut self, archive: &Archive) -> Vec<DecommissionTarget> {
         let mut needed = BTreeMap::new();
         for (target, action) in &self.items {
@@ -142,12 +142,12 @@ impl RestorePlan {
         needed.into_values().map(|(target, _)| target).collect()
     }
 
-    /// Whether anything is changed.
+    /// Whether anything changes.
     pub fn has_changes(&self) -> bool {
         self.items.iter().any(|(_, action)| *action != RestoreAction::Same)
     }
 
-    /// What was archived, with the ids that restored resources have now.
+    /// The archived parts, with the current ids of restored resources.
     fn renamed_parts(&self, archive: &Archive, target: &DecommissionTarget) -> ResourceParts {
         let mut parts = self.parts.get(&target.id).cloned().unwrap_or_default();
         parts.rename_ids(&renamed_ids(archive));
@@ -155,7 +155,7 @@ impl RestorePlan {
     }
 }
 
-/// Restores in order, and compares. It ends at the first failure: what comes later may need what failed.
+/// Restores in order, and compares. It stops at the first failure, because what comes later may need what failed.
 pub async fn carry_out_restore(
     cx: &DecommissionContext<'_>,
     plan: &RestorePlan,
@@ -201,9 +201,9 @@ async fn restore_target(
     target: &DecommissionTarget,
     archive: &mut Archive,
 ) -> Result<Vec<String>, String> {
-    let unwritten = |error: std::io::Error| format!("the journal can't be written: {error}");
+    let unwritten = |error: std::io::Error| format!("could not write the journal: {error}");
     let mut said = Vec::new();
-    // Where it is restored already, only its end is missing.
+    // If it is restored already, only settling it is left.
     let now = current_target(archive, target);
     let made = matches!(archive.journal.last_step(&target.id), Some(JournalStep::Restored { .. }));
     if !made || kinds::read(cx, &now).await.map_err(|error| error.to_string())?.is_none() {
@@ -227,7 +227,7 @@ async fn compare_target(
 ) -> Result<RestoreComparison, String> {
     let now = current_target(archive, target);
     let found = kinds::read(cx, &now).await.map_err(|error| error.to_string())?;
-    let found = found.ok_or("it isn't there after it was restored")?;
+    let found = found.ok_or("it doesn't exist after it was restored")?;
     let ignored = kinds::new_after_restore(target.kind);
     let archived = plan.renamed_parts(archive, target);
     let differences = find_differences(&archived, &found, &ignored);
@@ -236,7 +236,7 @@ async fn compare_target(
     Ok(RestoreComparison { id: target.id.clone(), now: now.id, same, differences })
 }
 
-/// The resource under the id that it has now.
+/// The resource under its current id.
 fn current_target(archive: &Archive, target: &DecommissionTarget) -> DecommissionTarget {
     match archive.journal.last_step(&target.id) {
         Some(JournalStep::Restored { now, .. }) => DecommissionTarget { id: now.clone(), ..target.clone() },
@@ -244,7 +244,7 @@ fn current_target(archive: &Archive, target: &DecommissionTarget) -> Decommissio
     }
 }
 
-/// Old and new ids of all that was restored from this archive.
+/// The old and new ids of everything that was restored from this archive.
 fn renamed_ids(archive: &Archive) -> Vec<(String, String)> {
     let renamed = archive.journal.last_steps().filter_map(|(_, step)| match step {
         JournalStep::Restored { renamed, .. } => Some(renamed.clone()),
@@ -258,7 +258,7 @@ fn choose_targets(archive: &Archive, ids: &[String]) -> Result<Vec<DecommissionT
     if ids.is_empty() {
         let went = |id: &str| match archive.journal.last_step(id) {
             None | Some(JournalStep::Archived | JournalStep::Released | JournalStep::Failed { .. }) => false,
-            // Restored under a new id and archived again under that: it comes back once.
+            // It was restored under a new id and archived again under that one: restore it only once.
             Some(JournalStep::Restored { now, .. }) => now == id || archive.find_entry(now).is_none(),
             Some(_) => true,
         };
@@ -275,12 +275,12 @@ fn choose_targets(archive: &Archive, ids: &[String]) -> Result<Vec<DecommissionT
             [entry] => targets.push(entry.archived_target()),
             [] => {
                 let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-                return Err(Error::usage(format!("the archive has nothing of the id or name \"{id}\""))
+                return Err(Error::usage(format!("the archive has no resource with the id or name \"{id}\""))
                     .hint(format!("it has {}", names.join(", "))));
             }
             _ => {
                 let ids: Vec<&str> = named.iter().map(|entry| entry.id.as_str()).collect();
-                return Err(Error::usage(format!("several in the archive are called \"{id}\""))
+                return Err(Error::usage(format!("several resources in the archive have the name \"{id}\""))
                     .hint(format!("give the id: {}", ids.join(" or "))));
             }
         }
@@ -294,7 +294,7 @@ fn describe_conflict(differing: &[AttributeDifference]) -> String {
     let paths: Vec<&str> = differing.iter().take(NAMED).map(|difference| difference.path.as_str()).collect();
     let more = if differing.len() > NAMED { format!(" and {} more", differing.len() - NAMED) } else { String::new() };
     format!(
-        "something of this name is there and isn't what was archived (it differs in {}{more}): rename or delete that first",
+        "a resource with this name exists and differs from what was archived (in {}{more}): rename or delete it first",
         paths.join(", ")
     )
 }

@@ -1,4 +1,4 @@
-//! Which resources of an audit may be deleted at all. Pure: nothing is read here.
+//! Decides which resources of an audit may be deleted at all. Pure: nothing is read here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,40 +7,40 @@ use serde::Serialize;
 use super::{DecommissionTarget, kind_word, order};
 use crate::audit::{Audit, AuditFinding, AuditVerdict, Edge, EdgeKind, Node, NodeKind};
 
-/// What was asked for.
+/// What the user asked to delete.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DecommissionRequest {
-    /// ARNs, or names that only one resource has.
+    /// ARNs, or names that belong to only one resource.
     pub ids: Vec<String>,
-    /// All that is stale or orphaned. What is suspect has to be named.
+    /// Everything stale or orphaned. Suspect resources must be named explicitly.
     pub stale: bool,
 }
 
-/// A resource that may be deleted, as far as the audit goes.
+/// A resource that may be deleted according to the audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeletionCandidate {
-    /// What it is.
+    /// The resource.
     pub target: DecommissionTarget,
-    /// Why it may: the audit's evidence.
+    /// The audit's evidence that it may be deleted.
     pub evidence: Vec<String>,
-    /// What a person should know first.
+    /// What a person should know before deleting it.
     pub notes: Vec<String>,
-    /// The day on which it was last read, where AWS counts by day.
+    /// The day of its last use, where AWS counts use by day.
     pub last_used: Option<String>,
 }
 
 /// A resource that isn't deleted, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DecommissionRefusal {
-    /// Its id, or what was asked for.
+    /// Its id, or the name that the user gave.
     pub id: String,
-    /// What people call it: `function push`.
+    /// Its kind and name: `function push`.
     pub what: String,
     /// Why, and what to do, in words.
     pub why: String,
 }
 
-/// Candidates and refusals, in the order of deletion.
+/// The candidates in the order of deletion, and the refusals.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeletionSelection {
     /// What may be deleted.
@@ -49,18 +49,19 @@ pub struct DeletionSelection {
     pub refusals: Vec<DecommissionRefusal>,
 }
 
-/// Finds what was asked for, and refuses what the audit speaks against.
+/// Finds the requested resources, and refuses those that must not be deleted according to the audit.
 ///
-/// Refused is whatever isn't stale, orphaned or suspect; what a deployment of `deployer` owns; what something points at
-/// that isn't deleted with it; and what feeds something that isn't. A refusal may leave another one's caller behind, so
-/// it is asked again until nothing changes. `kept` are those that were refused for what they are now ([`super::check`]).
+/// A resource is refused if it isn't stale, orphaned or suspect; if a deployment of `deployer` owns it; if something
+/// points at it that isn't deleted with it; or if it feeds something that isn't deleted with it. A refusal may leave a
+/// caller of another candidate behind, so the selection repeats until nothing changes. `kept` has the resources that
+/// were refused because of their current state ([`super::check`]).
 pub fn select_candidates(audit: &Audit, request: &DecommissionRequest, kept: &BTreeSet<String>) -> DeletionSelection {
     let graph = SelectionGraph::new(audit, kept);
     let mut selection = DeletionSelection::default();
     let mut chosen: BTreeMap<&str, &Node> = BTreeMap::new();
     if request.stale {
         let gone = |finding: &&AuditFinding| matches!(finding.verdict, AuditVerdict::Stale | AuditVerdict::Orphaned);
-        // What can't be deleted here (a HubSpot workflow) wasn't asked for by `--stale`.
+        // `--stale` doesn't include what can't be deleted here, such as a HubSpot workflow.
         let nodes = audit.findings.iter().filter(gone).filter_map(|finding| graph.nodes.get(finding.id.as_str()));
         chosen.extend(nodes.filter(|node| order::is_supported(node.kind)).map(|node| (node.id.as_str(), *node)));
     }
@@ -123,8 +124,10 @@ impl<'a> SelectionGraph<'a> {
         let mut named = self.nodes.values().filter(|node| node.name == asked);
         match (named.next(), named.next()) {
             (Some(node), None) => Ok(node),
-            (Some(one), Some(other)) => Err(format!("several have this name; give the id: {} or {}", one.id, other.id)),
-            (None, _) => Err("the audit has nothing of this id or name; look for it in the audit file".to_owned()),
+            (Some(one), Some(other)) => {
+                Err(format!("several resources have this name; give the id: {} or {}", one.id, other.id))
+            }
+            (None, _) => Err("the audit has no resource with this id or name; check the audit file".to_owned()),
         }
     }
 
@@ -135,7 +138,9 @@ impl<'a> SelectionGraph<'a> {
 
     fn find_objection(&self, node: &Node, chosen: &BTreeSet<&str>) -> Option<String> {
         if let Some(deployment) = &node.deployment {
-            return Some(format!("deployment {deployment} owns it: take the venue out of venues.toml, and apply"));
+            return Some(format!(
+                "deployment {deployment} owns it: remove the venue from venues.toml, then run `deployer apply`"
+            ));
         }
         let finding = self.findings.get(node.id.as_str());
         let evidence = finding.and_then(|finding| finding.evidence.first()).map(|text| format!(" ({text})"));
@@ -143,24 +148,25 @@ impl<'a> SelectionGraph<'a> {
         match finding.map_or(AuditVerdict::Unknown, |finding| finding.verdict) {
             AuditVerdict::Managed => {
                 return Some(
-                    "a deployment of deployer owns it: take the venue out of venues.toml, and apply".to_owned(),
+                    "a deployment of deployer owns it: remove the venue from venues.toml, then run `deployer apply`"
+                        .to_owned(),
                 );
             }
             AuditVerdict::Active => return Some(format!("it is in use{evidence}")),
             AuditVerdict::Unknown => {
                 return Some(format!(
-                    "whether it is in use isn't known{evidence}: let the audit read what it couldn't"
+                    "it is unknown whether it is in use{evidence}: fix what the audit could not read, then audit again"
                 ));
             }
             AuditVerdict::Stale | AuditVerdict::Orphaned | AuditVerdict::Suspect => {}
         }
         match node.kind {
             NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook => {
-                return Some("it is in HubSpot: turn it off there, and audit again".to_owned());
+                return Some("it is in HubSpot: turn it off there, then audit again".to_owned());
             }
-            NodeKind::Endpoint => return Some("it isn't a resource of this account".to_owned()),
+            NodeKind::Endpoint => return Some("it isn't a resource in this account".to_owned()),
             NodeKind::StateMachine => {
-                return Some("state machines aren't archived by this version: delete it yourself".to_owned());
+                return Some("this version doesn't archive state machines: delete it yourself".to_owned());
             }
             _ => {}
         }
@@ -168,15 +174,12 @@ impl<'a> SelectionGraph<'a> {
             || {
                 let fed = self.out_of.get(node.id.as_str())?.iter().filter(|edge| edge.kind == EdgeKind::Mapping);
                 let fed = fed.map(|edge| edge.to.as_str()).find(|to| !chosen.contains(strip_qualifier(to)))?;
-                Some(format!(
-                    "{} is fed by it: name that too, or take its event source mapping away",
-                    self.describe_id(fed)
-                ))
+                Some(format!("it feeds {}: name that too, or remove its event source mapping", self.describe_id(fed)))
             },
         )
     }
 
-    /// Edges that come in, and for a function's URL those that come in there.
+    /// The incoming edges. For a function with a URL, those of the URL too.
     fn incoming_edges(&self, id: &str) -> Vec<&'a Edge> {
         let mut callers = Vec::new();
         for edge in self.into.get(id).into_iter().flatten() {
@@ -184,7 +187,7 @@ impl<'a> SelectionGraph<'a> {
                 EdgeKind::FunctionUrl => {
                     callers.extend(self.into.get(edge.from.as_str()).into_iter().flatten().copied())
                 }
-                // A policy lets something call, an alarm only watches: neither needs what it names.
+                // A policy only allows a call, and an alarm only watches: neither needs what it refers to.
                 EdgeKind::Permission | EdgeKind::Watch => {}
                 _ => callers.push(*edge),
             }
@@ -196,7 +199,7 @@ impl<'a> SelectionGraph<'a> {
         if chosen.contains(edge.from.as_str()) || edge.from == node.id {
             return None;
         }
-        // A caller that isn't there calls nothing.
+        // A caller that doesn't exist calls nothing.
         let caller = self.nodes.get(edge.from.as_str())?;
         let verdict = self.findings.get(edge.from.as_str()).map_or(AuditVerdict::Unknown, |finding| finding.verdict);
         let called = self.describe_id(&edge.from);
@@ -204,16 +207,16 @@ impl<'a> SelectionGraph<'a> {
         match caller.kind {
             NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook if !(caller.enabled && edge.enabled) => None,
             NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook => {
-                Some(format!("{called} {verb} it: turn that off in HubSpot, and audit again"))
+                Some(format!("{called} {verb} it: turn that off in HubSpot, then audit again"))
             }
             _ if verdict == AuditVerdict::Managed || caller.deployment.is_some() => {
-                Some(format!("{called} {verb} it, which a deployment of deployer owns"))
+                Some(format!("{called}, which a deployment of deployer owns, {verb} it"))
             }
             _ if matches!(verdict, AuditVerdict::Active | AuditVerdict::Unknown) => {
                 let state = if verdict == AuditVerdict::Active { "is in use" } else { "may be in use" };
-                Some(format!("{called} {verb} it, and {state}"))
+                Some(format!("{called} {verb} it and {state}"))
             }
-            _ if self.kept.contains(edge.from.as_str()) => Some(format!("{called} {verb} it, and isn't deleted")),
+            _ if self.kept.contains(edge.from.as_str()) => Some(format!("{called} {verb} it and isn't being deleted")),
             _ => Some(format!("{called} {verb} it and would be left behind: name that too")),
         }
     }
@@ -227,12 +230,12 @@ impl<'a> SelectionGraph<'a> {
         let mut notes = Vec::new();
         let edges = self.into.get(target.id.as_str()).into_iter().flatten();
         for edge in edges.filter(|edge| edge.kind == EdgeKind::Watch) {
-            notes.push(format!("{} watches it, and stays", self.describe_id(&edge.from)));
+            notes.push(format!("{} watches it and stays", self.describe_id(&edge.from)));
         }
         for edge in self.incoming_edges(&target.id) {
             let kind = self.nodes.get(edge.from.as_str()).map(|node| node.kind);
             if matches!(kind, Some(NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook)) {
-                notes.push(format!("{} is off and still has its address", self.describe_id(&edge.from)));
+                notes.push(format!("{} is off but still has its address", self.describe_id(&edge.from)));
             }
         }
         let last_used = self.nodes.get(target.id.as_str()).and_then(|node| match &node.usage {
@@ -249,7 +252,7 @@ fn kind_and_name(node: &Node) -> String {
     format!("{} {}", kind_word(node.kind), node.name)
 }
 
-/// A function's ARN without the alias or version that an edge may name.
+/// A function's ARN without the alias or version that an edge may have.
 fn strip_qualifier(id: &str) -> &str {
     match id.split_once(":function:") {
         Some((head, rest)) => match rest.find(':') {

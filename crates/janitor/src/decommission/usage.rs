@@ -1,22 +1,23 @@
-//! How much something was used since a time, by CloudWatch's own counts.
+//! How much a resource was used since a given time, according to CloudWatch.
 //!
-//! Metrics come minutes late (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html>), so a use in the last
-//! minutes may not be seen: that is what a quarantine is for.
+//! Metrics arrive minutes late (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html>), so uses in the
+//! last few minutes may be missing. The quarantine covers those.
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
-use aws_smithy_types::DateTime;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use super::{DecommissionContext, DecommissionTarget};
 use crate::audit::NodeKind;
-use deployer_aws::{Call, CallError};
+use deployer_aws::CallError;
+use deployer_aws::signed::{list_of, text_of};
 
-/// Queries of one `GetMetricData`: its own limit.
+const CALL: &str = "cloudwatch:GetMetricData";
+/// The most queries that one `GetMetricData` accepts.
 const BATCH: usize = 500;
 
-/// Uses of each target since `since`, by id, of those that CloudWatch counts.
+/// The number of uses since `since`, by id, of each target that CloudWatch counts.
 ///
 /// # Errors
 /// The counts can't be read.
@@ -39,7 +40,7 @@ pub async fn count_uses_since(
     Ok(used)
 }
 
-/// What CloudWatch calls the uses of something.
+/// The CloudWatch metric that counts the uses of a resource.
 struct UsageCounter {
     namespace: &'static str,
     metric: &'static str,
@@ -49,11 +50,11 @@ struct UsageCounter {
 
 fn usage_counters(target: &DecommissionTarget) -> Vec<UsageCounter> {
     let (namespace, dimension, metrics): (_, _, &[&str]) = match target.kind {
-        // A throttle is a call that found the function disabled.
+        // A call of a disabled function counts as a throttle.
         NodeKind::Function => ("AWS/Lambda", "FunctionName", &["Invocations", "Throttles"]),
         NodeKind::Queue => ("AWS/SQS", "QueueName", &["NumberOfMessagesSent", "NumberOfMessagesReceived"]),
         NodeKind::Topic => ("AWS/SNS", "TopicName", &["NumberOfMessagesPublished"]),
-        // Answers of 429 are among them.
+        // The count includes requests that got 429.
         NodeKind::RestApi => ("AWS/ApiGateway", "ApiName", &["Count"]),
         NodeKind::HttpApi => ("AWS/ApiGateway", "ApiId", &["Count"]),
         NodeKind::Rule => ("AWS/Events", "RuleName", &["TriggeredRules"]),
@@ -75,40 +76,44 @@ async fn count_batch_since(
     since: Timestamp,
 ) -> Result<Vec<u64>, CallError> {
     let now = Timestamp::now();
-    // Minutes are kept for 15 days, and a day of them is a page.
-    let period = if now.duration_since(since) <= SignedDuration::from_hours(24) { 60 } else { 3600 };
-    let queries: Vec<MetricDataQuery> = batch
-        .iter()
-        .enumerate()
-        .map(|(at, (_, counter))| {
-            let dimension = Dimension::builder().name(counter.dimension).value(&counter.value).build();
-            let metric = Metric::builder()
-                .namespace(counter.namespace)
-                .metric_name(counter.metric)
-                .dimensions(dimension)
-                .build();
-            let stat = MetricStat::builder().metric(metric).period(period).stat("Sum").build();
-            MetricDataQuery::builder().id(format!("m{at}")).metric_stat(stat).return_data(true).build()
+    // CloudWatch keeps values by the minute for 15 days, and one day of them is one page.
+    let period: i64 = if now.duration_since(since) <= SignedDuration::from_hours(24) { 60 } else { 3600 };
+    let query = |(at, (_, counter)): (usize, &(&DecommissionTarget, UsageCounter))| {
+        let metric = json!({
+            "Namespace": counter.namespace,
+            "MetricName": counter.metric,
+            "Dimensions": [{ "Name": counter.dimension, "Value": counter.value }],
+        });
+        json!({
+            "Id": format!("m{at}"),
+            "MetricStat": { "Metric": metric, "Period": period, "Stat": "Sum" },
+            "ReturnData": true,
         })
-        .collect();
+    };
+    let queries: Vec<Value> = batch.iter().enumerate().map(query).collect();
+    // The end is exclusive, and the current minute must be counted.
+    let end = now + SignedDuration::from_secs(period);
+    let whole_second = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let parameters =
+        json!({ "MetricDataQueries": queries, "StartTime": whole_second(since), "EndTime": whole_second(end) });
     let mut sums = vec![0_u64; batch.len()];
-    let mut token = None;
-    loop {
-        let request = cx.aws.cloudwatch.get_metric_data().set_metric_data_queries(Some(queries.clone()));
-        let request = request.start_time(DateTime::from_secs(since.as_second())).set_next_token(token);
-        // The end is not included, and what is counted this minute is.
-        let request = request.end_time(DateTime::from_secs(now.as_second() + i64::from(period)));
-        let answer = request.send().await.call("cloudwatch:GetMetricData")?;
-        for result in answer.metric_data_results() {
-            let at = result.id().and_then(|id| id.strip_prefix('m')).and_then(|at| at.parse::<usize>().ok());
+    let mut pages = cx.aws.signed.list_pages(CALL, parameters);
+    while let Some(page) = pages.next_page().await {
+        for result in list_of(&page?, "MetricDataResults") {
+            let at = text_of(result, "Id").and_then(|id| id.strip_prefix('m')).and_then(|at| at.parse::<usize>().ok());
             if let Some(sum) = at.and_then(|at| sums.get_mut(at)) {
-                // Half a call is one; so is more than can be counted.
-                *sum = sum.saturating_add(result.values().iter().sum::<f64>().ceil() as u64);
+                // A fraction of a call is rounded up, and the sum saturates.
+                *sum = sum.saturating_add(sum_values(result)?.ceil() as u64);
             }
         }
-        token = answer.next_token().map(ToOwned::to_owned);
-        if token.is_none() {
-            return Ok(sums);
-        }
     }
+    Ok(sums)
+}
+
+/// The sum of a result's values: without one of them it can't be said that something wasn't used.
+fn sum_values(result: &Value) -> Result<f64, CallError> {
+    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    let numbers: Option<Vec<f64>> = list_of(result, "Values").iter().map(number).collect();
+    let numbers = numbers.ok_or_else(|| CallError::unexpected(CALL, "a value is not a number"))?;
+    Ok(numbers.iter().sum())
 }

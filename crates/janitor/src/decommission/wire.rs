@@ -1,5 +1,6 @@
-//! Requests and answers as JSON, through the SDK's own clients: an archive keeps what AWS said, not what a client's types
-//! have a member for.
+//! Requests and responses as JSON, through the generated clients of the services that have one here: an archive keeps
+//! everything that AWS returned, also what a client's types have no member for. All other services are called with JSON
+//! anyway ([`deployer_aws::signed`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,15 +21,16 @@ use serde_json::Value;
 
 use super::unexpected_error;
 use deployer_aws::CallError;
+pub(super) use deployer_aws::signed::{list_of as list, text_of as text};
 
-/// Lambda keeps 250 MB of unzipped code for a function; a zip isn't longer.
+/// Lambda allows 250 MB of unzipped code for a function, and a zip isn't larger.
 const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
-/// From the first byte asked to the next one.
+/// The longest wait for a connection, and for the next byte.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// Tries of a download.
+/// How often a download is tried.
 const TRIES: u32 = 3;
 
-/// Keeps one answer, and gives the request another body if there is one.
+/// Keeps the body of one response, and replaces the body of the request if there is another one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RawExchange {
     body: Option<Bytes>,
@@ -36,12 +38,12 @@ pub(super) struct RawExchange {
 }
 
 impl RawExchange {
-    /// With `body` in place of what the client would send.
+    /// Sends `body` instead of what the client would send.
     pub(super) fn with_body(body: &Value) -> Self {
         Self { body: Some(Bytes::from(body.to_string())), kept: Arc::default() }
     }
 
-    /// The answer. An empty one is an empty object.
+    /// The response. An empty one becomes an empty object.
     pub(super) fn response_json(&self, operation: &'static str) -> Result<Value, CallError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let body = kept.map(|(body, _)| body).unwrap_or_default();
@@ -49,10 +51,10 @@ impl RawExchange {
             return Ok(Value::Object(serde_json::Map::new()));
         }
         serde_json::from_slice(&body)
-            .map_err(|error| unexpected_error(operation, format!("the answer is no JSON: {error}")))
+            .map_err(|error| unexpected_error(operation, format!("the response isn't valid JSON: {error}")))
     }
 
-    /// Downloads what an answer pointed at, with the HTTP client that the answer came through.
+    /// Downloads what a response pointed at, with the HTTP client that received the response.
     pub(super) async fn download_file(&self, operation: &'static str, uri: &str) -> Result<Bytes, CallError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let client = kept.and_then(|(_, components)| Some((components.http_client()?, components)));
@@ -66,13 +68,13 @@ impl RawExchange {
         loop {
             let request = HttpRequest::get(uri);
             let request =
-                request.map_err(|error| unexpected_error(operation, format!("the code's address: {error}")))?;
+                request.map_err(|error| unexpected_error(operation, format!("the code's URL is invalid: {error}")))?;
             match fetch_body(&connector, request).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(why) => {
                     tried += 1;
                     if tried == TRIES {
-                        return Err(unexpected_error(operation, format!("the code can't be downloaded: {why}")));
+                        return Err(unexpected_error(operation, format!("could not download the code: {why}")));
                     }
                 }
             }
@@ -80,12 +82,12 @@ impl RawExchange {
     }
 }
 
-/// Errors don't have the address: it is signed, so that whoever has it can read the code.
+/// The errors don't contain the URL: it is signed, so whoever has it can read the code.
 async fn fetch_body(connector: &impl HttpConnector, request: HttpRequest) -> Result<Bytes, String> {
-    let response = connector.call(request).await.map_err(|_| "no answer".to_owned())?;
+    let response = connector.call(request).await.map_err(|_| "no response".to_owned())?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), MAX_DOWNLOAD).collect().await;
-    let bytes = body.map_err(|_| "the answer broke off, or is too long".to_owned())?.to_bytes();
+    let bytes = body.map_err(|_| "the response was cut off or is too long".to_owned())?.to_bytes();
     if status == 200 { Ok(bytes) } else { Err(format!("HTTP status {status}")) }
 }
 
@@ -120,9 +122,9 @@ impl Intercept for RawExchange {
     }
 }
 
-/// Sends a request and gives the answer as JSON: `answer!("lambda:GetPolicy", lambda.get_policy().function_name(name))`.
-/// With a third argument that is the body in place of what the builder would send; what stands in the path is the
-/// builder's.
+/// Sends a request and returns the response as JSON: `answer!("lambda:GetPolicy",
+/// lambda.get_policy().function_name(name))`. A third argument replaces the body that the builder would send; the path
+/// still comes from the builder.
 macro_rules! answer {
     ($operation:expr, $request:expr) => {
         $crate::decommission::wire::answer!(@ $operation, $request, $crate::decommission::wire::RawExchange::default())
@@ -138,19 +140,9 @@ macro_rules! answer {
 }
 pub(super) use answer;
 
-/// The members of `value` that are in `names` and aren't null: what a request takes of an answer.
+/// The members of `value` that are in `names` and aren't null: the part of a response that a request accepts.
 pub(super) fn pick_members(value: &Value, names: &[&str]) -> Value {
     let members = value.as_object().into_iter().flatten();
     let taken = members.filter(|(name, value)| names.contains(&name.as_str()) && !value.is_null());
     Value::Object(taken.map(|(name, value)| (name.clone(), value.clone())).collect())
-}
-
-/// A member that is a text.
-pub(super) fn text_member<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
-    value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-/// A member that is a list; none is an empty one.
-pub(super) fn list_member<'v>(value: &'v Value, name: &str) -> &'v [Value] {
-    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

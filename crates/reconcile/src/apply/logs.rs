@@ -1,30 +1,29 @@
 //! CloudWatch Logs calls.
 
+use serde_json::json;
+
 use super::{Executor, execute::unexpected_answer};
-use deployer_aws::{Call, CallError};
+use deployer_aws::CallError;
+use deployer_aws::signed::texts_of;
 use deployer_core::plan::Operation;
 use deployer_core::resource::LogGroupSpec;
 
 impl Executor<'_> {
     pub(super) async fn call_logs(&self, operation: &Operation) -> Result<(), CallError> {
-        let (logs, call) = (&self.aws.logs, operation.call_name());
+        let (aws, call) = (&self.aws.signed, operation.call_name());
         match operation {
             Operation::CreateLogGroup { log_group } => {
-                let tags = log_group.tags.clone().into_iter().collect();
-                let request = logs.create_log_group().log_group_name(&log_group.name).set_tags(Some(tags));
-                request.send().await.call(call).map(drop)
+                let parameters = json!({ "logGroupName": log_group.name, "tags": log_group.tags });
+                aws.call(call, parameters).await.map(drop)
             }
             Operation::PutRetentionPolicy { log_group, days } => {
-                let days = i32::try_from(*days).unwrap_or(i32::MAX);
-                let request = logs.put_retention_policy().log_group_name(log_group).retention_in_days(days);
-                request.send().await.call(call).map(drop)
+                aws.call(call, json!({ "logGroupName": log_group, "retentionInDays": days })).await.map(drop)
             }
             Operation::TagLogGroup { arn, tags } => {
-                let tags = tags.clone().into_iter().collect();
-                logs.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await.call(call).map(drop)
+                aws.call(call, json!({ "resourceArn": arn, "tags": tags })).await.map(drop)
             }
             Operation::DeleteLogGroup { log_group } => {
-                logs.delete_log_group().log_group_name(log_group).send().await.call(call).map(drop)
+                aws.call(call, json!({ "logGroupName": log_group })).await.map(drop)
             }
             _ => Err(unexpected_answer(call, "not a CloudWatch Logs call")),
         }
@@ -32,9 +31,7 @@ impl Executor<'_> {
 
     pub(super) async fn owns_log_group(&self, group: &LogGroupSpec) -> Result<bool, CallError> {
         let arn = self.plan.scope.regional_arn("logs", &format!("log-group:{}", group.name));
-        let request = self.aws.logs.list_tags_for_resource().resource_arn(arn);
-        let answer = request.send().await.call("logs:ListTagsForResource")?;
-        let tags = answer.tags().into_iter().flatten();
-        Ok(self.is_ours(tags.map(|(key, value)| (key.as_str(), value.as_str()))))
+        let answer = self.aws.signed.call("logs:ListTagsForResource", json!({ "resourceArn": arn })).await?;
+        Ok(self.is_ours(texts_of(&answer, "tags")))
     }
 }

@@ -1,21 +1,21 @@
-//! What can't be concluded because of what couldn't be read.
+//! Which conclusions are impossible because something couldn't be read.
 
 use std::collections::BTreeMap;
 
 use super::super::{AuditInventory, EdgeKind, Node, NodeKind, UnreadCall};
 use super::graph::InventoryGraph;
 
-/// What another resource may call or feed.
+/// The kinds that another resource may call or feed.
 const CALLED: [NodeKind; 4] = [NodeKind::Function, NodeKind::Queue, NodeKind::Topic, NodeKind::StateMachine];
 
-/// Where functions are that run at CloudFront's edges
+/// The region of functions that run at CloudFront's edge locations
 /// (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/edge-functions-restrictions.html>).
 const EDGE_REGION: &str = "us-east-1";
 
-/// What couldn't be read, by what it hides. Of thousands of reads that failed alike one is looked at.
+/// What couldn't be read. Thousands of reads that failed alike are represented by one of them.
 pub(super) struct BlindSpots<'a> {
     of_node: BTreeMap<&'a str, BTreeMap<&'a str, &'a UnreadCall>>,
-    /// By call, and whether it was about one node: the first of them, and how many there are.
+    /// By call and whether it was about one node: the first failed read, and how many there are.
     of_call: BTreeMap<(&'a str, bool), (&'a UnreadCall, usize)>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> BlindSpots<'a> {
             if let Some(node) = &unread.node {
                 of_node.entry(node.as_str()).or_default().insert(call, unread);
             }
-            // The first by its words, whatever the order in which they weren't read.
+            // The first in sort order, so that it doesn't depend on the order of reading.
             let (first, count) = of_call.entry((call, unread.node.is_some())).or_insert((unread, 0));
             *first = (*first).min(unread);
             *count += 1;
@@ -45,14 +45,14 @@ impl<'a> BlindSpots<'a> {
         self.of_node.get(node).is_some_and(|calls| calls.contains_key(call))
     }
 
-    /// Why it can't be said of `node` that nobody needs it: what wasn't read, and could say otherwise.
+    /// What couldn't be read and could show that somebody needs `node`, in words.
     pub(super) fn reasons_for_doubt(&self, graph: &InventoryGraph<'_>, node: &Node) -> Vec<String> {
         let own = self.of_node.get(node.id.as_str());
         let mut found: Vec<String> = own.into_iter().flatten().map(|(_, unread)| unread.what.clone()).collect();
         for ((call, about_one), (first, count)) in &self.of_call {
             let known = own.is_some_and(|calls| calls.contains_key(call));
             if !known && call_hides(graph, call, *about_one, node) {
-                let more = if *count > 1 { format!(", and {} more of the like", count - 1) } else { String::new() };
+                let more = if *count > 1 { format!(", and {} more like it", count - 1) } else { String::new() };
                 found.push(format!("{}{more}", first.what));
             }
         }
@@ -60,15 +60,15 @@ impl<'a> BlindSpots<'a> {
     }
 }
 
-/// Whether what a failed call would have shown could be about `node`, which it wasn't made for. A call that isn't named
-/// here hides everything: to add a reader without a word here costs conclusions, and makes no wrong ones.
+/// Whether a failed call, made for something else, could have returned something about `node`. A call that isn't listed
+/// here hides everything: a new reader that is forgotten here costs conclusions, but never makes a wrong one.
 fn call_hides(graph: &InventoryGraph<'_>, call: &str, about_one: bool, node: &Node) -> bool {
     let kind = node.kind;
     let called = CALLED.contains(&kind);
-    // They lead to what was to be listed.
+    // Triggers may lead to what could not be listed.
     let trigger = matches!(kind, NodeKind::Rule | NodeKind::Schedule | NodeKind::RestApi | NodeKind::HttpApi);
     match call {
-        // Of one function, they say something of this one only.
+        // A call about one function only concerns that function.
         "lambda:GetFunction"
         | "lambda:ListTags"
         | "lambda:ListFunctionUrlConfigs"
@@ -83,7 +83,7 @@ fn call_hides(graph: &InventoryGraph<'_>, call: &str, about_one: bool, node: &No
         "scheduler:ListSchedules" | "scheduler:GetSchedule" => {
             called || matches!(kind, NodeKind::Schedule | NodeKind::Secret | NodeKind::Role)
         }
-        // What a queue that isn't seen feeds, and whose failed messages a queue takes.
+        // A queue that wasn't seen may feed a function, or send its failed messages to another queue.
         "sqs:ListQueues" | "sqs:GetQueueAttributes" => {
             matches!(kind, NodeKind::Queue | NodeKind::Function | NodeKind::Alarm) || trigger
         }
@@ -97,7 +97,7 @@ fn call_hides(graph: &InventoryGraph<'_>, call: &str, about_one: bool, node: &No
         | "apigateway:GetRoutes"
         | "apigateway:GetIntegrations"
         | "apigateway:GetHttpStages" => called || kind == NodeKind::Role,
-        // They only tell where a webhook leads.
+        // These only show where a webhook leads.
         "apigateway:GetDomainNames"
         | "apigateway:GetBasePathMappings"
         | "apigateway:GetHttpDomainNames"
@@ -106,18 +106,19 @@ fn call_hides(graph: &InventoryGraph<'_>, call: &str, about_one: bool, node: &No
             called || trigger || matches!(kind, NodeKind::Secret | NodeKind::Role | NodeKind::Alarm)
         }
         "secretsmanager:ListSecrets" => matches!(kind, NodeKind::Secret | NodeKind::Function),
-        // Which functions run at CloudFront's edges, their roles tell; they all are in this region.
+        // Roles show which functions run at CloudFront's edge locations. All of those are in this region.
         "iam:GetAccountAuthorizationDetails" => {
             matches!(kind, NodeKind::Role | NodeKind::Secret)
                 || kind == NodeKind::Function && graph.inventory.region == EDGE_REGION
         }
         "logs:DescribeLogGroups" => kind == NodeKind::LogGroup,
         "cloudwatch:DescribeAlarms" => kind == NodeKind::Alarm,
-        // The nodes whose use wasn't read say so themselves.
+        // Nodes whose count couldn't be read are marked themselves. The use of these kinds doesn't come from
+        // CloudWatch.
         "cloudwatch:GetMetricData" => {
             !matches!(kind, NodeKind::Secret | NodeKind::Role | NodeKind::Schedule | NodeKind::Alarm)
         }
-        // Whose it is, their tags say.
+        // The owner of these kinds is only known from their tags.
         "tag:GetResources" => matches!(
             kind,
             NodeKind::Rule

@@ -6,7 +6,7 @@ use super::super::arn::Arn;
 use super::super::{AuditInventory, Edge, EdgeKind, Node, NodeKind};
 use super::blind::BlindSpots;
 
-/// See the module.
+/// The nodes and edges of an inventory, indexed.
 pub(super) struct InventoryGraph<'a> {
     pub(super) inventory: &'a AuditInventory,
     nodes: BTreeMap<&'a str, &'a Node>,
@@ -16,7 +16,7 @@ pub(super) struct InventoryGraph<'a> {
 }
 
 impl EdgeKind {
-    /// Whether `to` is needed as long as `from` is: all but what only lets or only looks on.
+    /// Whether `to` is needed as long as `from` is. A permission only allows a call, and a watch only observes.
     pub(super) fn is_need(self) -> bool {
         !matches!(self, Self::Permission | Self::Watch)
     }
@@ -24,7 +24,7 @@ impl EdgeKind {
 
 impl<'a> InventoryGraph<'a> {
     pub(super) fn new(inventory: &'a AuditInventory) -> Self {
-        // So that nothing depends on the order in which things were read.
+        // Sorted, so that nothing depends on the order in which things were read.
         let edges: BTreeSet<&Edge> = inventory.edges.iter().collect();
         let (mut incoming, mut outgoing) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
         for edge in edges {
@@ -51,8 +51,8 @@ impl<'a> InventoryGraph<'a> {
         self.outgoing.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// All that is reached from `starts` by enabled edges that `follow` takes, each with the edge by which it was reached
-    /// first. Shortest ways first; starts aren't among them.
+    /// Everything that can be reached from `starts` over enabled edges that `follow` accepts, each with the last edge
+    /// of a shortest path to it. The starts themselves aren't included.
     pub(super) fn reachable_from(
         &self,
         starts: impl IntoIterator<Item = &'a str>,
@@ -72,18 +72,18 @@ impl<'a> InventoryGraph<'a> {
         reached
     }
 
-    /// Whether it is certain that there is nothing with this id: it would be of a kind that was listed in full, in this
-    /// account and region.
+    /// Whether nothing with this id exists for certain: its kind was listed completely, in this account and region.
     pub(super) fn is_missing(&self, id: &str) -> bool {
         self.kinds_of_absent(id).is_some_and(|kinds| kinds.iter().all(|kind| self.is_listed(*kind)))
     }
 
-    /// Whether there may be something with this id that wasn't seen because its kind couldn't be listed.
+    /// Whether something with this id may exist, because its kind couldn't be listed.
     pub(super) fn is_unseen(&self, id: &str) -> bool {
         self.kinds_of_absent(id).is_some_and(|kinds| !kinds.iter().all(|kind| self.is_listed(*kind)))
     }
 
-    /// The kinds of which something with this id would be; none if it is a node, or wouldn't be one if it were there.
+    /// The kinds that something with this id could have. `None` if it is a node, or if it wouldn't be a node even if it
+    /// existed.
     fn kinds_of_absent(&self, id: &str) -> Option<Vec<NodeKind>> {
         if self.nodes.contains_key(id) {
             return None;
@@ -97,12 +97,12 @@ impl<'a> InventoryGraph<'a> {
         let arn = Arn::parse_arn(id)?;
         let here = arn.region == self.inventory.region
             && (arn.account == self.inventory.account || arn.service == "apigateway" && arn.account.is_empty());
-        // Of roles and log groups not all are nodes.
+        // Not all roles and log groups are nodes.
         let kind = arn.node_kind().filter(|kind| here && !matches!(kind, NodeKind::Role | NodeKind::LogGroup))?;
         Some(vec![kind])
     }
 
-    /// Whether all of a kind were listed.
+    /// Whether a kind was listed completely.
     pub(super) fn is_listed(&self, kind: NodeKind) -> bool {
         let calls: &[&str] = match kind {
             NodeKind::Function => &["lambda:ListFunctions"],

@@ -1,31 +1,34 @@
-//! From what was read to a verdict for each node, with evidence. Pure: no clock, no client.
+//! Derives a verdict for each node from the inventory, with evidence. Pure: no clock, no client.
 //!
 //! # The rules, in order
 //!
-//! 1. **Managed**: a deployment of `deployer` owns it, by its tags or its mark. Nothing else is said of it.
-//! 2. HubSpot's workflows and webhooks: see [`suspect`]. An endpoint elsewhere is **unknown**.
-//! 3. **Active** is what stirs by itself:
+//! 1. **Managed**: a deployment of `deployer` owns it, according to its tags or its mark. No other rule applies to it.
+//! 2. HubSpot's workflows and webhooks: see [`suspect`]. An external endpoint is **unknown**.
+//! 3. **Active** is what shows activity of its own:
 //!    - it was used in the window;
-//!    - a queue in which messages wait;
-//!    - a schedule, a rule with one, a workflow or a webhook that is enabled: it acts by itself;
-//!    - what an AWS service made for itself (`managed_by`, `owned_by`);
-//!    - what was changed within the window: a function that was deployed three days ago has had no time to be used, and
-//!      a count of 0 says nothing. `--days 7` asks for less.
+//!    - it is a queue with waiting messages;
+//!    - it is an enabled schedule, rule with a schedule, workflow or webhook: it acts on its own;
+//!    - an AWS service created it for its own use (`managed_by`, `owned_by`);
+//!    - it was changed within the window: a function that was deployed three days ago has had no time to be used, so a
+//!      count of 0 means nothing. `--days 7` shortens the window.
 //!
-//!    And what is managed or stirs, needs: all that is reached from there by enabled edges. A permission is no such edge (it
-//!    lets, and may be left over), nor is an alarm's watch.
-//! 4. Of the rest nobody seems to have need. It is
-//!    - **orphaned** if nothing reaches it: no trigger, URL, policy, environment or, for a rule, a schedule or an API,
-//!      if it leads nowhere. What reaches it and certainly isn't there any more doesn't count;
-//!    - **stale** otherwise: a function whose only rule is disabled, a role of a function that is stale.
-//! 5. But it is **unknown** if anything wasn't read that could say otherwise ([`blind`]), or if what is unknown needs it.
-//! 6. A rule or schedule all of whose targets are gone is **stale** however often it fires, and **orphaned** if it never had
-//!    one: it does nothing.
+//!    Active, too, is everything that enabled edges reach from what is managed or has such activity. A permission is no
+//!    such edge (it only allows a call, and may be left over), nor is an alarm's watch.
+//! 4. Apparently nobody needs the rest. It is
+//!    - **orphaned** if nothing reaches it (no trigger, URL, policy or environment), or if a rule, a schedule or an API
+//!      leads nowhere. A source that certainly no longer exists doesn't count;
+//!    - **stale** otherwise: a function whose only rule is disabled, a role of a stale function.
+//! 5. But it is **unknown** if something unreadable could change the verdict ([`blind`]), or if something unknown needs
+//!    it.
+//! 6. A rule or schedule whose targets are all gone does nothing: it is **stale** however often it fires, and
+//!    **orphaned** if it has no targets.
 //!
-//!    A function that CloudFront may run at its edges is **unknown** at best: that is counted in other regions.
-//! 7. An alarm is as what it watches; **orphaned** if that is gone.
+//!    A function that CloudFront may run at its edge locations is at best **unknown**: those runs are counted in other
+//!    regions.
+//! 7. An alarm has the verdict of what it watches, and is **orphaned** if that is gone.
 //!
-//! So an additional [`super::Unread`] makes nothing stale or orphaned, and what something used points at is neither.
+//! So an additional [`super::Unread`] never makes anything stale or orphaned, and nothing is stale or orphaned that
+//! something used points at.
 
 mod blind;
 mod graph;
@@ -39,7 +42,7 @@ use jiff::SignedDuration;
 use super::{AuditFinding, AuditInventory, AuditVerdict, Edge, EdgeKind, Node, NodeKind, NodeUsage};
 use graph::InventoryGraph;
 
-/// A verdict for each node, in the nodes' order. See the module for the rules.
+/// Returns a verdict for each node, in the order of the nodes. The module's documentation has the rules.
 pub fn judge_inventory(inventory: &AuditInventory) -> Vec<AuditFinding> {
     let graph = InventoryGraph::new(inventory);
     let mut verdicts = own_verdicts(&graph);
@@ -75,7 +78,7 @@ pub fn judge_inventory(inventory: &AuditInventory) -> Vec<AuditFinding> {
 
 type VerdictsById<'a> = BTreeMap<&'a str, (AuditVerdict, Vec<String>)>;
 
-/// Of what its own properties decide: rules 1, 2, 6 and the first half of 3.
+/// The verdicts of nodes whose own properties decide: rules 1, 2, 6 and the first half of 3.
 fn own_verdicts<'a>(graph: &InventoryGraph<'a>) -> VerdictsById<'a> {
     let mut verdicts = VerdictsById::new();
     for node in graph.all_nodes() {
@@ -85,7 +88,7 @@ fn own_verdicts<'a>(graph: &InventoryGraph<'a>) -> VerdictsById<'a> {
         } else if matches!(node.kind, NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook) {
             suspect::judge_webhook(graph, node)
         } else if node.kind == NodeKind::Endpoint {
-            (AuditVerdict::Unknown, vec!["it isn't read here: what it does can't be seen".to_owned()])
+            (AuditVerdict::Unknown, vec!["it is outside of what is read here: what it does is unknown".to_owned()])
         } else if let Some(verdict) = fires_at_nothing(graph, node) {
             verdict
         } else if let Some(evidence) = own_activity(graph.inventory, node).filter(|_| node.kind != NodeKind::Alarm) {
@@ -98,7 +101,7 @@ fn own_verdicts<'a>(graph: &InventoryGraph<'a>) -> VerdictsById<'a> {
     verdicts
 }
 
-/// Why a node is in use by itself.
+/// The activity of its own that makes a node active, in words.
 fn own_activity(inventory: &AuditInventory, node: &Node) -> Option<String> {
     if let Some(deployment) = &node.deployment {
         let venue = node.venue.as_ref().map(|venue| format!(", venue {venue}")).unwrap_or_default();
@@ -109,30 +112,30 @@ fn own_activity(inventory: &AuditInventory, node: &Node) -> Option<String> {
     }
     let number = |key: &str| node.attributes.get(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
     if node.kind == NodeKind::Queue && number("messages") > 0 {
-        return Some(format!("{} messages wait in it", number("messages")));
+        return Some(format!("{} messages are waiting in it", number("messages")));
     }
     if let Some(service) = node.attributes.get("managed_by").or_else(|| node.attributes.get("owned_by")) {
-        return Some(format!("{service} made it for itself"));
+        return Some(format!("{service} created it for its own use"));
     }
     let by_itself = matches!(node.kind, NodeKind::Schedule | NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook)
         || node.kind == NodeKind::Rule && node.attributes.contains_key("schedule");
     if by_itself && node.enabled {
-        return Some("it is enabled, and acts by itself".to_owned());
+        return Some("it is enabled and acts on its own".to_owned());
     }
     let window = SignedDuration::from_hours(24 * i64::from(inventory.days));
     let recent = node.kind != NodeKind::Alarm && node.changed_at.is_some_and(|at| at > inventory.taken_at - window);
     let days = inventory.days;
-    recent.then(|| format!("{}, less than {days} days ago: too new for a conclusion", words::describe_change(node)))
+    recent.then(|| format!("{}, less than {days} days ago: too new to judge", words::describe_change(node)))
 }
 
-/// Rule 6, of rules and schedules.
+/// Rule 6, for rules and schedules.
 fn fires_at_nothing(graph: &InventoryGraph<'_>, node: &Node) -> Option<(AuditVerdict, Vec<String>)> {
     if !matches!(node.kind, NodeKind::Rule | NodeKind::Schedule) || node.attributes.contains_key("managed_by") {
         return None;
     }
     let targets: Vec<&&Edge> = graph.edges_from(&node.id).iter().filter(|edge| edge.kind.is_call()).collect();
     let nothing = targets.iter().all(|edge| graph.is_missing(&edge.to));
-    // Nothing is concluded of a target that may be in what wasn't read.
+    // A target may be among what couldn't be read: then there is no conclusion.
     if !nothing || !graph.blind.reasons_for_doubt(graph, node).is_empty() {
         return None;
     }
@@ -150,11 +153,11 @@ fn gone_target(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
 
 fn describe_need(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
     let from = graph.find_node(&edge.from).and_then(|node| own_activity(graph.inventory, node));
-    let why = if from.is_some() { "which is in use" } else { "which is needed by what is in use" };
-    format!("{}, {why}", words::describe_edge(graph, edge))
+    let why = if from.is_some() { "is in use" } else { "is needed by something in use" };
+    format!("{} and {why}", words::describe_edge(graph, edge))
 }
 
-/// Rules 4 and 5, of what nothing in use needs.
+/// Rules 4 and 5, for what nothing in use needs.
 fn judge_unneeded(graph: &InventoryGraph<'_>, node: &Node) -> (AuditVerdict, Vec<String>) {
     let (reached, mut evidence) = match node.kind {
         NodeKind::Rule | NodeKind::Schedule | NodeKind::RestApi | NodeKind::HttpApi => describe_targets(graph, node),
@@ -167,17 +170,18 @@ fn judge_unneeded(graph: &InventoryGraph<'_>, node: &Node) -> (AuditVerdict, Vec
     evidence.extend(words::describe_usage(graph.inventory, node));
     evidence.push(words::describe_change(node));
     let unread = graph.blind.reasons_for_doubt(graph, node).into_iter();
-    let mut unread: Vec<String> = unread.map(|what| format!("not read, and could say otherwise: {what}")).collect();
+    let mut unread: Vec<String> =
+        unread.map(|what| format!("unreadable, and could change the verdict: {what}")).collect();
     let ends = graph
         .edges_to(&node.id)
         .iter()
         .map(|edge| &edge.from)
         .chain(graph.edges_from(&node.id).iter().map(|edge| &edge.to));
     let unseen = ends.filter(|id| graph.is_unseen(id));
-    unread.extend(unseen.map(|id| format!("not read, and bound up with it: {}", words::describe_node(graph, id))));
+    unread.extend(unseen.map(|id| format!("unreadable, and connected with it: {}", words::describe_node(graph, id))));
     let roles = graph.edges_from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Role);
     if roles.filter_map(|edge| graph.find_node(&edge.to)).any(|role| role.attributes.contains_key("edge")) {
-        unread.push("CloudFront may run it at its edges, and counts that in the regions there".to_owned());
+        unread.push("CloudFront may run it at its edge locations, and counts those runs in other regions".to_owned());
     }
     if unread.is_empty() && node.usage != NodeUsage::Unread {
         return (if reached { AuditVerdict::Stale } else { AuditVerdict::Orphaned }, evidence);
@@ -187,7 +191,7 @@ fn judge_unneeded(graph: &InventoryGraph<'_>, node: &Node) -> (AuditVerdict, Vec
     (AuditVerdict::Unknown, reasons)
 }
 
-/// Whether something reaches the node, and what there is to say of all that does or did.
+/// Whether something reaches the node, with evidence for each edge.
 fn describe_callers(graph: &InventoryGraph<'_>, node: &Node) -> (bool, Vec<String>) {
     let edges = graph.edges_to(&node.id).iter().filter(|edge| edge.kind != EdgeKind::Watch);
     let (gone, there): (Vec<&Edge>, Vec<&Edge>) = edges.copied().partition(|edge| graph.is_missing(&edge.from));
@@ -196,23 +200,23 @@ fn describe_callers(graph: &InventoryGraph<'_>, node: &Node) -> (bool, Vec<Strin
         evidence.push(nothing_reaches(node.kind).to_owned());
     }
     evidence.extend(words::first_few(there.iter().map(|edge| describe_idle_edge(graph, edge)).collect()));
-    let gone = gone.iter().map(|edge| format!("{}, which doesn't exist any more", words::describe_edge(graph, edge)));
+    let gone = gone.iter().map(|edge| format!("{}, which no longer exists", words::describe_edge(graph, edge)));
     evidence.extend(words::first_few(gone.collect()));
     let polled = graph.edges_from(&node.id).iter().filter(|edge| edge.kind == EdgeKind::Mapping);
     evidence.extend(words::first_few(polled.map(|edge| words::describe_poller(graph, edge)).collect()));
     (!there.is_empty(), evidence)
 }
 
-/// What reaches a node and yet doesn't use it.
+/// Describes an edge that reaches a node although nothing uses it.
 fn describe_idle_edge(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
     let reaches = words::describe_edge(graph, edge);
     let from = graph.find_node(&edge.from);
     let calls = || graph.edges_from(&edge.from).iter().any(|other| other.to == edge.to && other.kind.is_call());
     match (edge.kind, from) {
-        (EdgeKind::Permission, Some(_)) if !calls() => format!("{reaches}, which doesn't"),
+        (EdgeKind::Permission, Some(_)) if !calls() => format!("{reaches}, which it does not do"),
         (EdgeKind::Permission, _) => reaches,
-        (_, Some(from)) if !from.enabled => format!("{reaches}, and is disabled"),
-        (_, Some(_)) if edge.enabled => format!("{reaches}, and isn't used itself"),
+        (_, Some(from)) if !from.enabled => format!("{reaches} but is disabled"),
+        (_, Some(_)) if edge.enabled => format!("{reaches} but is not used itself"),
         _ => reaches,
     }
 }
@@ -224,13 +228,13 @@ fn nothing_reaches(kind: NodeKind) -> &'static str {
         NodeKind::Topic => "nothing that was read publishes to it or names it",
         NodeKind::StateMachine => "nothing that was read starts it or names it",
         NodeKind::Secret => "no function's environment and no role's policy names it",
-        NodeKind::Role => "no function of this region runs as it",
+        NodeKind::Role => "no function in this region runs as it",
         NodeKind::LogGroup => "no function writes to it",
         _ => "nothing reaches it",
     }
 }
 
-/// Whether a trigger leads somewhere, and where.
+/// Whether a trigger leads somewhere, with evidence for each target.
 fn describe_targets(graph: &InventoryGraph<'_>, node: &Node) -> (bool, Vec<String>) {
     let targets: Vec<&&Edge> = graph.edges_from(&node.id).iter().filter(|edge| edge.kind.is_call()).collect();
     let (gone, there): (Vec<&&&Edge>, Vec<&&&Edge>) = targets.iter().partition(|edge| graph.is_missing(&edge.to));
@@ -257,10 +261,7 @@ fn spread_unknown<'a>(graph: &InventoryGraph<'a>, verdicts: &mut VerdictsById<'a
             && matches!(verdict, AuditVerdict::Stale | AuditVerdict::Orphaned)
         {
             *verdict = AuditVerdict::Unknown;
-            evidence.insert(
-                0,
-                format!("{}, of which it isn't known whether it is used", words::describe_edge(graph, edge)),
-            );
+            evidence.insert(0, format!("{}, and whether that is in use is unknown", words::describe_edge(graph, edge)));
         }
     }
 }
@@ -274,19 +275,17 @@ fn judge_alarm(graph: &InventoryGraph<'_>, node: &Node, verdicts: &VerdictsById<
             Some((verdict @ (AuditVerdict::Stale | AuditVerdict::Orphaned), _)) => {
                 (AuditVerdict::Stale, format!("it watches {name}, which is {}", verdict.display_name()))
             }
-            Some((AuditVerdict::Unknown, _)) => {
-                (AuditVerdict::Unknown, format!("it watches {name}, of which too little is known"))
-            }
+            Some((AuditVerdict::Unknown, _)) => (AuditVerdict::Unknown, format!("it watches {name}, which is unknown")),
             Some(_) => (AuditVerdict::Active, format!("it watches {name}")),
             None if graph.is_missing(&edge.to) => {
                 (AuditVerdict::Orphaned, format!("it watches {name}, which doesn't exist"))
             }
-            None => (AuditVerdict::Unknown, format!("it watches {name}, which wasn't read")),
+            None => (AuditVerdict::Unknown, format!("it watches {name}, which was not read")),
         }
     });
     let found: Vec<(AuditVerdict, String)> = found.collect();
     if found.is_empty() {
-        return (AuditVerdict::Unknown, vec!["what it watches isn't read".to_owned()]);
+        return (AuditVerdict::Unknown, vec!["what it watches was not read".to_owned()]);
     }
     let any = |wanted| found.iter().any(|(verdict, _)| *verdict == wanted);
     let verdict =
@@ -295,7 +294,7 @@ fn judge_alarm(graph: &InventoryGraph<'_>, node: &Node, verdicts: &VerdictsById<
     let hidden = graph.blind.reasons_for_doubt(graph, node);
     match (verdict.unwrap_or(AuditVerdict::Orphaned), hidden.first()) {
         (AuditVerdict::Stale | AuditVerdict::Orphaned, Some(what)) => {
-            evidence.insert(0, format!("not read, and could say otherwise: {what}"));
+            evidence.insert(0, format!("unreadable, and could change the verdict: {what}"));
             (AuditVerdict::Unknown, evidence)
         }
         (verdict, _) => (verdict, evidence),

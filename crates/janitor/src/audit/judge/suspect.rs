@@ -1,14 +1,15 @@
-//! HubSpot's workflows and webhooks: where their URLs lead, and whether that is where they belong.
+//! Judges HubSpot's workflows and webhooks: where their URLs lead, and whether that is right.
 //!
-//! One that is enabled is [`AuditVerdict::Suspect`] if
+//! An enabled one is [`AuditVerdict::Suspect`] if
 //!
-//! 1. its URL leads to an API, a function URL, a stage, a route or a function that isn't there;
-//! 2. its URL is no API, function URL or custom domain of this account and region (another region isn't read, so that
-//!    nothing is said of it);
-//! 3. it is about one venue, and a function that it leads to serves another. It is about the venue whose flag property it
-//!    uses or, where it uses none, whose name it has. A function serves the venues that its tags and its environment name.
+//! 1. its URL leads to an API, a function URL, a stage, a route or a function that doesn't exist;
+//! 2. its URL isn't an API, a function URL or a custom domain of this account and region (other regions aren't read, so
+//!    there is no conclusion about them);
+//! 3. it is about one venue, but a function that it leads to serves another. It is about the venue whose flag property
+//!    it uses or, if it uses none, whose name is in its title. A function serves the venues that its tags and its
+//!    environment name.
 //!
-//! Where the URL leads couldn't be read in full: [`AuditVerdict::Unknown`].
+//! It is [`AuditVerdict::Unknown`] if it couldn't be read completely where the URL leads.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use super::super::{AuditVerdict, Edge, EdgeKind, Node, NodeKind};
 use super::graph::InventoryGraph;
 use super::words;
 
-/// What was found of one webhook's URL.
+/// What was found about the URL of a webhook.
 enum WebhookFinding {
     Wrong(String),
     Unseen(String),
@@ -40,7 +41,7 @@ pub(super) fn judge_webhook(graph: &InventoryGraph<'_>, node: &Node) -> (AuditVe
         return (AuditVerdict::Stale, evidence);
     }
     if wrong.is_empty() && unseen.is_empty() && right.is_empty() {
-        unseen.push("where it leads wasn't read".to_owned());
+        unseen.push("where it leads was not read".to_owned());
     }
     let verdict = match (wrong.is_empty(), unseen.is_empty()) {
         (false, _) => AuditVerdict::Suspect,
@@ -53,7 +54,7 @@ pub(super) fn judge_webhook(graph: &InventoryGraph<'_>, node: &Node) -> (AuditVe
 fn follow_edge(graph: &InventoryGraph<'_>, node: &Node, edge: &Edge) -> Vec<WebhookFinding> {
     let Some(target) = graph.find_node(&edge.to) else {
         return vec![WebhookFinding::Unseen(format!(
-            "it calls {}, which wasn't read",
+            "it calls {}, which was not read",
             words::describe_node(graph, &edge.to)
         ))];
     };
@@ -70,20 +71,20 @@ fn judge_endpoint(graph: &InventoryGraph<'_>, endpoint: &Node) -> WebhookFinding
     let reason = endpoint.attributes.get("reason").map(String::as_str).unwrap_or_default();
     let (unread, wrong): (&[&str], String) = match reason {
         "no_such_api" => {
-            (&["apigateway:GetRestApis", "apigateway:GetApis"], format!("it calls {url}, and {here} has no such API"))
+            (&["apigateway:GetRestApis", "apigateway:GetApis"], format!("it calls {url}, but {here} has no such API"))
         }
         "no_such_url" => (
             &["lambda:ListFunctions", "lambda:ListFunctionUrlConfigs"],
-            format!("it calls {url}, and {here} has no such function URL"),
+            format!("it calls {url}, but {here} has no such function URL"),
         ),
         "other_region" => {
-            return WebhookFinding::Unseen(format!("it calls {url}, in a region that isn't read"));
+            return WebhookFinding::Unseen(format!("it calls {url}, in a region that was not read"));
         }
         "no_such_path" => (
             &["apigateway:GetBasePathMappings", "apigateway:GetApiMappings"],
-            format!("it calls {url}, and that domain has nothing under this path"),
+            format!("it calls {url}, but that domain has nothing at this path"),
         ),
-        "no_address" => (&[], "what it calls is no web address".to_owned()),
+        "no_address" => (&[], "what it calls is not a web address".to_owned()),
         _ => (
             &[
                 "apigateway:GetDomainNames",
@@ -91,11 +92,11 @@ fn judge_endpoint(graph: &InventoryGraph<'_>, endpoint: &Node) -> WebhookFinding
                 "apigateway:GetApis",
                 "apigateway:GetRestApis",
             ],
-            format!("it calls {url}, which is no API, function URL or custom domain of {here}"),
+            format!("it calls {url}, which is not an API, function URL or custom domain of {here}"),
         ),
     };
     if unread.iter().any(|call| graph.blind.has_failed(call)) {
-        return WebhookFinding::Unseen(format!("it calls {url}: whether that is in {here} couldn't be read"));
+        return WebhookFinding::Unseen(format!("it calls {url}, but whether {here} has that could not be read"));
     }
     WebhookFinding::Wrong(wrong)
 }
@@ -106,7 +107,7 @@ fn judge_api_call(graph: &InventoryGraph<'_>, node: &Node, target: &Node, edge: 
     let name = words::describe_node(graph, &target.id);
     let unread = ["apigateway:GetResources", "apigateway:GetRoutes", "apigateway:GetIntegrations"];
     if unread.iter().any(|call| graph.blind.has_failed_for(&target.id, call)) {
-        return vec![WebhookFinding::Unseen(format!("it calls {name}, whose routes couldn't be read"))];
+        return vec![WebhookFinding::Unseen(format!("it calls {name}, whose routes could not be read"))];
     }
     if node.enabled && !edge.enabled {
         return vec![WebhookFinding::Wrong(format!("it calls {called} of {name}, which has no such stage"))];
@@ -132,7 +133,7 @@ fn judge_api_call(graph: &InventoryGraph<'_>, node: &Node, target: &Node, edge: 
     found
 }
 
-/// Whose destinations the functions behind `starts` feed.
+/// Compares the venues that the functions behind `starts` serve with the webhook's own venue.
 fn judge_venues(graph: &InventoryGraph<'_>, node: &Node, target: &Node, starts: &[&str]) -> Vec<WebhookFinding> {
     let passes_on = |edge: &Edge| edge.kind.is_call() || edge.kind == EdgeKind::Environment;
     let starts: Vec<&str> = starts.iter().filter_map(|id| graph.find_node(id)).map(|node| node.id.as_str()).collect();
@@ -151,7 +152,7 @@ fn judge_venues(graph: &InventoryGraph<'_>, node: &Node, target: &Node, starts: 
             let way = if function.id == target.id { String::new() } else { format!("through {through} ") };
             let others = others.join(" and ");
             found.push(WebhookFinding::Wrong(format!(
-                "it is about {own}, and leads {way}to function {}, which serves {others}",
+                "it is about {own} but leads {way}to function {}, which serves {others}",
                 function.name
             )));
         }
@@ -165,7 +166,7 @@ fn judge_venues(graph: &InventoryGraph<'_>, node: &Node, target: &Node, starts: 
     found
 }
 
-/// The venues that a function's tags and environment name.
+/// The venues that a function's tags and its environment name.
 fn served_venues(function: &Node) -> BTreeSet<String> {
     let named = function.attributes.get("venues").into_iter().flat_map(|venues| venues.split(", "));
     named.map(ToOwned::to_owned).chain(function.venue.clone()).collect()

@@ -3,10 +3,10 @@
 use super::super::{AuditInventory, Edge, EdgeKind, Node, NodeKind, NodeUsage, arn};
 use super::graph::InventoryGraph;
 
-/// So many of a kind of evidence are named, and the rest counted.
+/// How many sentences or names of one kind are listed before the rest is counted.
 const NAMED: usize = 4;
 
-/// `rule sync-a`; of what isn't a node, what its id says.
+/// `rule sync-a`; if it isn't a node, whatever its id shows.
 pub(super) fn describe_node(graph: &InventoryGraph<'_>, id: &str) -> String {
     if let Some(node) = graph.find_node(id) {
         return format!("{} {}", node.kind.display_name(), node.name);
@@ -37,8 +37,8 @@ pub(super) fn describe_usage(inventory: &AuditInventory, node: &Node) -> Option<
             None => "never read, as far as Secrets Manager knows".to_owned(),
         }),
         (NodeUsage::Counted { count: 0, .. }, NodeKind::Role) => Some(match node.attributes.get("last_used") {
-            Some(day) => format!("last used {day}, in whatever region"),
-            None => "not used in any region in the 400 days that IAM remembers".to_owned(),
+            Some(day) => format!("last used {day}, in any region"),
+            None => "not used in any region in the 400 days that IAM tracks".to_owned(),
         }),
         (NodeUsage::Counted { last: Some(day), .. }, NodeKind::Secret) => Some(format!("read on {day}")),
         (NodeUsage::Counted { last: Some(day), .. }, NodeKind::Role) => Some(format!("used on {day}")),
@@ -46,20 +46,20 @@ pub(super) fn describe_usage(inventory: &AuditInventory, node: &Node) -> Option<
             let last = last.as_ref().map(|day| format!(", the last on {day}")).unwrap_or_default();
             Some(format!("{count} {what} in {} days{last}", inventory.days))
         }
-        (NodeUsage::Unread, _) => Some("how much it was used couldn't be read".to_owned()),
+        (NodeUsage::Unread, _) => Some("its use could not be read".to_owned()),
         (NodeUsage::NotCounted, _) => None,
     }
 }
 
-/// `last changed 2024-03-02`. Of rules and topics AWS doesn't say it.
+/// `last changed 2024-03-02`. AWS doesn't return a time for rules and topics.
 pub(super) fn describe_change(node: &Node) -> String {
     let word = match node.kind {
-        NodeKind::Role | NodeKind::LogGroup | NodeKind::StateMachine => "made",
+        NodeKind::Role | NodeKind::LogGroup | NodeKind::StateMachine => "created",
         _ => "last changed",
     };
     match node.changed_at {
         Some(at) => format!("{word} {}", at.strftime("%Y-%m-%d")),
-        None => "since when it is there isn't known".to_owned(),
+        None => "its age is unknown".to_owned(),
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) fn describe_edge(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
     let does = match edge.kind {
         EdgeKind::Mapping => return format!("{from} feeds it{note}"),
         EdgeKind::FunctionUrl => return format!("its URL {} calls it{note}", edge.from),
-        EdgeKind::DeadLetter => "sends it what failed",
+        EdgeKind::DeadLetter => "sends failed messages to it",
         EdgeKind::Environment if edge.note.as_deref() == Some("its policy names it") => {
             return format!("the policy of {from} names it");
         }
@@ -85,18 +85,18 @@ pub(super) fn describe_edge(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
     format!("{from} {does}{note}")
 }
 
-/// Who takes from a queue: `function push polls it (disabled)`.
+/// Describes who polls a queue: `function push polls it (disabled)`.
 pub(super) fn describe_poller(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
     let note = edge.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
     format!("{} polls it{note}", describe_node(graph, &edge.to))
 }
 
-/// The first of `sentences`, and how many more there are.
+/// The first few of `sentences`, and how many more there are.
 pub(super) fn first_few(sentences: Vec<String>) -> Vec<String> {
     let more = sentences.len().saturating_sub(NAMED);
     let mut some: Vec<String> = sentences.into_iter().take(NAMED).collect();
     if more > 0 {
-        some.push(format!("and {more} more of the like"));
+        some.push(format!("and {more} more like these"));
     }
     some
 }

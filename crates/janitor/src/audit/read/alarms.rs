@@ -1,49 +1,45 @@
-//! Alarms on metrics of what an audit reads.
+//! CloudWatch alarms on metrics of the resources that an audit reads.
 
-use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{AlarmType, Dimension, MetricAlarm};
+use serde_json::{Value, json};
 
 use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
-use super::time;
+use deployer_aws::SignedClient;
+use deployer_aws::signed::{flag_of, list_of, text_of, time_of};
 
-pub(super) async fn read(cloudwatch: &Client, collector: &Collector<'_>) {
-    let request = cloudwatch.describe_alarms().alarm_types(AlarmType::MetricAlarm).max_records(100);
-    let mut pages = request.into_paginator().send();
-    while let Some(page) = collector.page("cloudwatch:DescribeAlarms", pages.next()).await {
-        match page {
-            Ok(page) => page.metric_alarms().iter().for_each(|found| alarm(collector, found)),
-            Err(error) => return collector.unread(&error, None, "alarms"),
-        }
-    }
+pub(super) async fn read_alarms(aws: &SignedClient, collector: &Collector<'_>) {
+    let parameters = json!({ "AlarmTypes": ["MetricAlarm"], "MaxRecords": 100 });
+    let pages = aws.list_pages("cloudwatch:DescribeAlarms", parameters);
+    collector.list_items(pages, "MetricAlarms", "alarms", |alarm| add_alarm(collector, alarm)).await;
 }
 
-fn alarm(collector: &Collector<'_>, found: &MetricAlarm) {
-    let (Some(arn), Some(name)) = (found.alarm_arn(), found.alarm_name()) else { return };
-    let of_math = found.metrics().iter().filter_map(|query| query.metric_stat()?.metric());
-    let metrics = of_math.map(|metric| (metric.namespace(), metric.dimensions()));
-    let metrics = std::iter::once((found.namespace(), found.dimensions())).chain(metrics);
-    let watched: Vec<String> = metrics.filter_map(|(namespace, of)| watched(collector, namespace?, of)).collect();
+fn add_alarm(collector: &Collector<'_>, alarm: &Value) -> Result<(), String> {
+    let (Some(arn), Some(name)) = (text_of(alarm, "AlarmArn"), text_of(alarm, "AlarmName")) else { return Ok(()) };
+    // An alarm has one metric of its own, or an expression over several.
+    let metrics = list_of(alarm, "Metrics").iter().map(|query| &query["MetricStat"]["Metric"]);
+    let metrics = std::iter::once(alarm).chain(metrics);
+    let watched: Vec<String> = metrics.filter_map(|metric| watched_node(collector, metric)).collect();
     if watched.is_empty() {
-        return;
+        return Ok(());
     }
     let mut node = Node::new(NodeKind::Alarm, arn, name)
-        .with_attribute("metric", found.metric_name())
-        .with_attribute("state", found.state_value().map(|state| state.as_str().to_owned()));
-    node.enabled = found.actions_enabled().unwrap_or(true);
-    node.changed_at = time(found.alarm_configuration_updated_timestamp());
-    collector.node(node);
-    watched.iter().for_each(|watched| collector.edge(arn, watched, EdgeKind::Watch, true, None));
+        .with_attribute("metric", text_of(alarm, "MetricName"))
+        .with_attribute("state", text_of(alarm, "StateValue"));
+    node.enabled = flag_of(alarm, "ActionsEnabled")?.unwrap_or(true);
+    node.changed_at = time_of(alarm, "AlarmConfigurationUpdatedTimestamp")?;
+    collector.add_node(node);
+    watched.iter().for_each(|watched| collector.add_edge(arn, watched, EdgeKind::Watch, true, None));
+    Ok(())
 }
 
-/// The id of what a metric is about, or of what it would have.
-fn watched(collector: &Collector<'_>, namespace: &str, dimensions: &[Dimension]) -> Option<String> {
+/// The id of the resource that a metric is about, whether the resource exists or not.
+fn watched_node(collector: &Collector<'_>, metric: &Value) -> Option<String> {
     let dimension = |name: &str| {
-        let mut found = dimensions.iter().filter(|dimension| dimension.name() == Some(name));
-        found.next().and_then(|dimension| dimension.value())
+        let mut dimensions = list_of(metric, "Dimensions").iter();
+        dimensions.find(|dimension| text_of(dimension, "Name") == Some(name)).and_then(|found| text_of(found, "Value"))
     };
     let scope = collector.scope;
-    match namespace {
+    match text_of(metric, "Namespace")? {
         "AWS/Lambda" => Some(scope.regional_arn("lambda", &format!("function:{}", dimension("FunctionName")?))),
         "AWS/SQS" => Some(scope.regional_arn("sqs", dimension("QueueName")?)),
         "AWS/SNS" => Some(scope.regional_arn("sns", dimension("TopicName")?)),
@@ -52,7 +48,7 @@ fn watched(collector: &Collector<'_>, namespace: &str, dimensions: &[Dimension])
             Some(bus) => scope.regional_arn("events", &format!("rule/{bus}/{}", dimension("RuleName")?)),
             None => scope.regional_arn("events", &format!("rule/{}", dimension("RuleName")?)),
         }),
-        // Found when all APIs are read.
+        // Only known to be a REST or an HTTP API after both are read.
         "AWS/ApiGateway" => match dimension("ApiId") {
             Some(id) => Some(format!("execute-api:{id}")),
             None => dimension("ApiName").map(|name| format!("api-name:{name}")),

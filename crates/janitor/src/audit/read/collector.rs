@@ -1,4 +1,4 @@
-//! Where all readers put what they found, and through which all their calls go: counted, and inside AWS's quotas.
+//! Collects what all readers find. All their calls go through here, to be counted and to stay below AWS's quotas.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -9,25 +9,28 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::{StreamExt, stream};
 
+use serde_json::Value;
+
 use super::super::arn::node_id;
 use super::super::{Edge, EdgeKind, Node, NodeUsage, UnreadCall};
 use deployer_aws::limiter::AwsLimiter;
+use deployer_aws::signed::{AnswerPages, list_of};
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::desired::Scope;
 use deployer_hubspot::VendorError;
 
-/// Calls a second, below the quotas of an account and region:
+/// Calls per second, below the quotas of an account and region:
 /// - Lambda: 15 control plane requests; `GetFunction` 100 and `GetPolicy` 15 of their own
 ///   (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>);
 /// - API Gateway, REST and HTTP together: 10 in all, `GetResources` 5 in two seconds
 ///   (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>);
-/// - CloudWatch: `GetMetricData` 50, and 396,000 old data points, of which a call here has up to 45,500; `DescribeAlarms` 9
+/// - CloudWatch: `GetMetricData` 50, and 396,000 old data points, of which one call here returns up to 45,500; `DescribeAlarms` 9
 ///   (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>);
 /// - Step Functions: `ListStateMachines` 5 and `DescribeStateMachine` 20, refilled
 ///   (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>);
 /// - SNS: lists 30 (<https://docs.aws.amazon.com/general/latest/gr/sns.html>); tags: `GetResources` 15; Logs:
 ///   `DescribeLogGroups` 10; EventBridge, Scheduler and Secrets Manager: 50 and more;
-/// - SQS and IAM: not documented; a throttled call is repeated.
+/// - SQS and IAM: undocumented; a throttled call is retried.
 const CALLS_PER_SECOND: [(&str, u32); 15] = [
     ("lambda:GetFunction", 90),
     ("lambda:GetPolicy", 14),
@@ -46,11 +49,11 @@ const CALLS_PER_SECOND: [(&str, u32); 15] = [
     ("iam", 15),
 ];
 
-/// Calls of one reader that are under way at one time.
-const AT_ONCE: usize = 24;
+/// Calls of one reader that run at the same time.
+const CONCURRENT_CALLS: usize = 24;
 
-/// Text in which a resource names others: its environment, its definition. It is looked through once everything is read,
-/// and then forgotten.
+/// Text in which a resource names others: its environment, its definition. It is searched after everything is read, and
+/// then dropped.
 pub(super) struct Mention {
     pub(super) from: String,
     pub(super) text: String,
@@ -95,11 +98,24 @@ impl<'a> Collector<'a> {
         Self { scope, limiter, gathered: Mutex::default(), on_progress }
     }
 
-    /// Makes one call. `call` is its name, as IAM or, where IAM has none, the service writes it.
+    /// Makes one call. `call` is its name as IAM or, where IAM has none, the service's API reference writes it.
     ///
     /// # Errors
     /// The call's failure.
-    pub(super) async fn call<T, E>(
+    pub(super) async fn make_call<T>(
+        &self,
+        call: &'static str,
+        request: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        self.wait_and_count(call).await;
+        request.await
+    }
+
+    /// Makes one call of a generated client, as [`Self::make_call`] does.
+    ///
+    /// # Errors
+    /// The call's failure.
+    pub(super) async fn make_sdk_call<T, E>(
         &self,
         call: &'static str,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -107,12 +123,12 @@ impl<'a> Collector<'a> {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        self.count(call).await;
+        self.wait_and_count(call).await;
         request.await.call(call)
     }
 
-    /// Makes the call for the next page of a list, as [`Self::call`] does.
-    pub(super) async fn page<T, E>(
+    /// Makes the call for a list's next page of a generated client.
+    pub(super) async fn next_sdk_page<T, E>(
         &self,
         call: &'static str,
         next: impl Future<Output = Option<Result<T, SdkError<E, HttpResponse>>>>,
@@ -122,17 +138,86 @@ impl<'a> Collector<'a> {
     {
         self.limiter.wait_for_slot(call).await;
         let page = next.await?;
-        self.counted(call);
+        self.count_call(call);
         Some(page.call(call))
     }
 
-    /// Waits for the place of a call in its service's quota, and counts it.
-    pub(super) async fn count(&self, call: &'static str) {
+    /// Makes the call for a list's next page.
+    pub(super) async fn next_page(&self, pages: &mut AnswerPages<'_>) -> Option<Result<Value, CallError>> {
+        let call = pages.operation();
         self.limiter.wait_for_slot(call).await;
-        self.counted(call);
+        let page = pages.next_page().await?;
+        self.count_call(call);
+        Some(page)
     }
 
-    fn counted(&self, call: &str) {
+    /// Reads a whole list: `on_item` gets each item of each page's list `member`. An item that can't be understood, and a
+    /// page that can't be read, are noted as `what`. Returns whether all pages were read.
+    pub(super) async fn list_items(
+        &self,
+        mut pages: AnswerPages<'_>,
+        member: &str,
+        what: &str,
+        mut on_item: impl FnMut(&Value) -> Result<(), String>,
+    ) -> bool {
+        while let Some(page) = self.next_page(&mut pages).await {
+            match page {
+                Ok(page) => self.take_items(pages.operation(), &page, member, None, what, &mut on_item),
+                Err(error) => {
+                    self.note_failure(&error, None, what);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Reads a list that belongs to one resource, as [`Self::list_items`] does. A resource that is gone was deleted since
+    /// it was listed, and has no items.
+    pub(super) async fn list_items_of(
+        &self,
+        node: Option<&str>,
+        mut pages: AnswerPages<'_>,
+        member: &str,
+        what: &str,
+        mut on_item: impl FnMut(&Value) -> Result<(), String>,
+    ) -> bool {
+        while let Some(page) = self.next_page(&mut pages).await {
+            match page {
+                Ok(page) => self.take_items(pages.operation(), &page, member, node, what, &mut on_item),
+                Err(error) if error.kind == FailureKind::NotFound => return true,
+                Err(error) => {
+                    self.note_failure(&error, node, what);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn take_items(
+        &self,
+        call: &'static str,
+        page: &Value,
+        member: &str,
+        node: Option<&str>,
+        what: &str,
+        on_item: &mut impl FnMut(&Value) -> Result<(), String>,
+    ) {
+        for item in list_of(page, member) {
+            if let Err(why) = on_item(item) {
+                self.note_unread(call, node, what.to_owned(), why);
+            }
+        }
+    }
+
+    /// Waits until a call fits its service's quota, and counts it.
+    pub(super) async fn wait_and_count(&self, call: &'static str) {
+        self.limiter.wait_for_slot(call).await;
+        self.count_call(call);
+    }
+
+    fn count_call(&self, call: &str) {
         let (calls, found) = {
             let mut gathered = self.gathered();
             *gathered.calls.entry(call.to_owned()).or_default() += 1;
@@ -141,9 +226,9 @@ impl<'a> Collector<'a> {
         (self.on_progress)(calls, found);
     }
 
-    /// Does `work` for each, so many at a time.
-    pub(super) async fn each<T, F: Future<Output = ()>>(&self, items: Vec<T>, work: impl Fn(T) -> F) {
-        stream::iter(items).for_each_concurrent(AT_ONCE, work).await;
+    /// Does `work` for each item, several at a time.
+    pub(super) async fn for_each<T, F: Future<Output = ()>>(&self, items: Vec<T>, work: impl Fn(T) -> F) {
+        stream::iter(items).for_each_concurrent(CONCURRENT_CALLS, work).await;
     }
 
     pub(super) fn gathered(&self) -> MutexGuard<'_, Gathered> {
@@ -154,19 +239,19 @@ impl<'a> Collector<'a> {
         self.gathered.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn node(&self, node: Node) {
+    pub(super) fn add_node(&self, node: Node) {
         self.gathered().nodes.insert(node.id.clone(), node);
     }
 
     /// Changes a node that was found.
-    pub(super) fn update(&self, id: &str, change: impl FnOnce(&mut Node)) {
+    pub(super) fn update_node(&self, id: &str, change: impl FnOnce(&mut Node)) {
         if let Some(node) = self.gathered().nodes.get_mut(id) {
             change(node);
         }
     }
 
-    /// An edge. Versions and aliases behind `to` go into the note.
-    pub(super) fn edge(&self, from: &str, to: &str, kind: EdgeKind, enabled: bool, note: Option<String>) {
+    /// Adds an edge. A version or alias at the end of `to` goes into the note.
+    pub(super) fn add_edge(&self, from: &str, to: &str, kind: EdgeKind, enabled: bool, note: Option<String>) {
         let (to, qualifier) = node_id(to);
         let note = match (note, qualifier) {
             (Some(note), Some(qualifier)) => Some(format!("{note}, {qualifier}")),
@@ -175,25 +260,25 @@ impl<'a> Collector<'a> {
         self.gathered().edges.insert(Edge { from: from.to_owned(), to, kind, enabled, note });
     }
 
-    pub(super) fn mention(&self, from: &str, text: &str, kind: EdgeKind, note: Option<&str>, names: bool) {
+    pub(super) fn add_mention(&self, from: &str, text: &str, kind: EdgeKind, note: Option<&str>, names: bool) {
         let mention =
             Mention { from: from.to_owned(), text: text.to_owned(), kind, note: note.map(ToOwned::to_owned), names };
         self.gathered().mentions.push(mention);
     }
 
-    /// Notes what couldn't be read.
-    pub(super) fn unread(&self, error: &CallError, node: Option<&str>, what: impl Into<String>) {
+    /// Notes what a failed call left unread.
+    pub(super) fn note_failure(&self, error: &CallError, node: Option<&str>, what: impl Into<String>) {
         let why = match error.kind {
-            FailureKind::Denied => format!("the credentials may not do this ({})", error.code),
-            FailureKind::NoAnswer => "no answer came".to_owned(),
+            FailureKind::Denied => format!("access denied ({})", error.code),
+            FailureKind::NoAnswer => "no answer".to_owned(),
             _ if error.code.is_empty() => error.message.clone(),
             _ => format!("{}: {}", error.code, error.message),
         };
         self.note_unread(error.operation, node, what.into(), why);
     }
 
-    /// The same, of HubSpot.
-    pub(super) fn unread_at_hubspot(&self, call: &'static str, error: &VendorError, node: Option<&str>, what: &str) {
+    /// Notes what a failed call to HubSpot left unread.
+    pub(super) fn note_hubspot_failure(&self, call: &'static str, error: &VendorError, node: Option<&str>, what: &str) {
         self.note_unread(call, node, what.to_owned(), error.to_string());
     }
 
@@ -202,9 +287,9 @@ impl<'a> Collector<'a> {
         self.gathered().unread.insert(unread);
     }
 
-    /// Marks how much a node was used; counts of several metrics add up.
-    pub(super) fn used(&self, id: &str, what: &str, count: u64, last: Option<String>) {
-        self.update(id, |node| {
+    /// Adds to the count of a node's uses; the counts of several metrics add up.
+    pub(super) fn add_uses(&self, id: &str, what: &str, count: u64, last: Option<String>) {
+        self.update_node(id, |node| {
             node.usage = match std::mem::replace(&mut node.usage, NodeUsage::NotCounted) {
                 NodeUsage::Counted { what, count: before, last: last_before } => {
                     NodeUsage::Counted { what, count: before.saturating_add(count), last: last.max(last_before) }

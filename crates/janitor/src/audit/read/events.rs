@@ -1,4 +1,4 @@
-//! EventBridge rules of every bus, and their targets.
+//! EventBridge rules on every bus, and their targets.
 
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{Rule, RuleState, Target};
@@ -8,18 +8,22 @@ use super::collector::Collector;
 use deployer_aws::Found;
 use deployer_core::naming;
 
-pub(super) async fn read(events: &Client, collector: &Collector<'_>) {
+pub(super) async fn read_rules(events: &Client, collector: &Collector<'_>) {
     let mut buses = Vec::new();
     let mut token = None;
     loop {
         let request = events.list_event_buses().set_next_token(token).send();
-        match collector.call("events:ListEventBuses", request).await {
+        match collector.make_sdk_call("events:ListEventBuses", request).await {
             Ok(page) => {
                 buses.extend(page.event_buses().iter().filter_map(|bus| bus.name.clone()));
                 token = page.next_token;
             }
             Err(error) => {
-                collector.unread(&error, None, "event buses, and so the rules of other buses than the default one");
+                collector.note_failure(
+                    &error,
+                    None,
+                    "event buses, and therefore rules on buses other than the default one",
+                );
                 buses = vec!["default".to_owned()];
                 token = None;
             }
@@ -28,21 +32,21 @@ pub(super) async fn read(events: &Client, collector: &Collector<'_>) {
             break;
         }
     }
-    collector.each(buses, |bus| rules(events, collector, bus)).await;
+    collector.for_each(buses, |bus| read_bus(events, collector, bus)).await;
 }
 
-async fn rules(events: &Client, collector: &Collector<'_>, bus: String) {
+async fn read_bus(events: &Client, collector: &Collector<'_>, bus: String) {
     let mut found = Vec::new();
     let mut token = None;
     loop {
         let request = events.list_rules().event_bus_name(&bus).set_next_token(token).send();
-        match collector.call("events:ListRules", request).await {
+        match collector.make_sdk_call("events:ListRules", request).await {
             Ok(page) => {
-                found.extend(page.rules().iter().filter_map(|found| rule(collector, &bus, found)));
+                found.extend(page.rules().iter().filter_map(|found| add_rule(collector, &bus, found)));
                 token = page.next_token;
             }
             Err(error) => {
-                collector.unread(&error, None, format!("rules of event bus {bus}"));
+                collector.note_failure(&error, None, format!("rules on event bus {bus}"));
                 token = None;
             }
         }
@@ -51,12 +55,12 @@ async fn rules(events: &Client, collector: &Collector<'_>, bus: String) {
         }
     }
     for (arn, name, enabled) in found {
-        targets(events, collector, &bus, &arn, &name, enabled).await;
+        read_targets(events, collector, &bus, &arn, &name, enabled).await;
     }
 }
 
-/// Gives ARN and name of the rule, and whether it is enabled.
-fn rule(collector: &Collector<'_>, bus: &str, found: &Rule) -> Option<(String, String, bool)> {
+/// Returns ARN and name of the rule, and whether it is enabled.
+fn add_rule(collector: &Collector<'_>, bus: &str, found: &Rule) -> Option<(String, String, bool)> {
     let (arn, name) = (found.arn()?.to_owned(), found.name()?.to_owned());
     let mut node = Node::new(NodeKind::Rule, &arn, &name)
         .with_attribute("schedule", found.schedule_expression())
@@ -68,21 +72,21 @@ fn rule(collector: &Collector<'_>, bus: &str, found: &Rule) -> Option<(String, S
         (node.deployment, node.venue) = (Some(deployment.to_owned()), Some(venue.to_owned()));
     }
     let enabled = node.enabled;
-    collector.node(node);
+    collector.add_node(node);
     Some((arn, name, enabled))
 }
 
-async fn targets(events: &Client, collector: &Collector<'_>, bus: &str, arn: &str, name: &str, enabled: bool) {
+async fn read_targets(events: &Client, collector: &Collector<'_>, bus: &str, arn: &str, name: &str, enabled: bool) {
     let mut token = None;
     loop {
         let request = events.list_targets_by_rule().rule(name).event_bus_name(bus).set_next_token(token).send();
-        match collector.call("events:ListTargetsByRule", request).await.found() {
+        match collector.make_sdk_call("events:ListTargetsByRule", request).await.found() {
             Ok(page) => {
                 let Some(page) = page else { return };
-                page.targets().iter().for_each(|found| target(collector, arn, found, enabled));
+                page.targets().iter().for_each(|found| add_target(collector, arn, found, enabled));
                 token = page.next_token;
             }
-            Err(error) => return collector.unread(&error, Some(arn), format!("the targets of rule {name}")),
+            Err(error) => return collector.note_failure(&error, Some(arn), format!("the targets of rule {name}")),
         }
         if token.is_none() {
             return;
@@ -90,12 +94,12 @@ async fn targets(events: &Client, collector: &Collector<'_>, bus: &str, arn: &st
     }
 }
 
-fn target(collector: &Collector<'_>, rule: &str, found: &Target, enabled: bool) {
-    collector.edge(rule, found.arn(), EdgeKind::Target, enabled, None);
+fn add_target(collector: &Collector<'_>, rule: &str, found: &Target, enabled: bool) {
+    collector.add_edge(rule, found.arn(), EdgeKind::Target, enabled, None);
     if let Some(role) = found.role_arn() {
-        collector.edge(rule, role, EdgeKind::Role, enabled, None);
+        collector.add_edge(rule, role, EdgeKind::Role, enabled, None);
     }
     if let Some(queue) = found.dead_letter_config().and_then(|config| config.arn()) {
-        collector.edge(rule, queue, EdgeKind::DeadLetter, enabled, None);
+        collector.add_edge(rule, queue, EdgeKind::DeadLetter, enabled, None);
     }
 }

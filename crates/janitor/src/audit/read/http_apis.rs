@@ -1,152 +1,140 @@
 //! HTTP and WebSocket APIs: stages, routes with what they call, and custom domains.
 
-use std::collections::HashMap;
-
-use aws_sdk_apigatewayv2::Client;
-use aws_sdk_apigatewayv2::types::{Api, Integration};
+use http::Method;
+use serde_json::Value;
 
 use super::super::arn::{api_id, integration_target_arn};
 use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
-use super::rest_apis::with_variables;
-use super::time;
-use deployer_aws::{CallError, Found};
+use super::rest_apis::{StageVariables, note_stages, variables_of, with_variables};
+use deployer_aws::SignedClient;
+use deployer_aws::signed::{AnswerPages, RestRequest, text_of, texts_of, time_of};
 
-/// Pages through a list that has no paginator: `$request` is what is sent but for the token.
-macro_rules! pages {
-    ($collector:expr, $call:literal, $request:expr) => {{
-        let mut items = Vec::new();
-        let mut token = None;
-        loop {
-            let request = $request.max_results("500").set_next_token(token).send();
-            match $collector.call($call, request).await.found() {
-                Ok(None) => break Ok(items),
-                Ok(Some(page)) => {
-                    items.extend(page.items.unwrap_or_default());
-                    token = page.next_token;
-                    if token.is_none() {
-                        break Ok(items);
-                    }
-                }
-                Err(error) => break Err::<Vec<_>, CallError>(error),
-            }
-        }
-    }};
-}
-
-pub(super) async fn read(apigateway: &Client, collector: &Collector<'_>) {
-    let apis = match pages!(collector, "apigateway:GetApis", apigateway.get_apis()) {
-        Ok(apis) => apis,
-        Err(error) => {
-            collector.unread(&error, None, "HTTP APIs");
-            Vec::new()
-        }
+pub(super) async fn read_http_apis(aws: &SignedClient, collector: &Collector<'_>) {
+    let mut found = Vec::new();
+    let add = |api: &Value| {
+        found.extend(add_http_api(collector, api)?);
+        Ok(())
     };
-    let found: Vec<_> = apis.iter().filter_map(|api| http_api(collector, api)).collect();
-    collector.each(found, |(node, id)| details(apigateway, collector, node, id)).await;
-    domains(apigateway, collector).await;
+    collector
+        .list_items_of(None, list_pages(aws, "apigateway:GetApis", &["v2", "apis"]), "items", "HTTP APIs", add)
+        .await;
+    collector.for_each(found, |(node, id)| read_routes(aws, collector, node, id)).await;
+    read_domains(aws, collector).await;
 }
 
-fn node_of(collector: &Collector<'_>, id: &str) -> String {
+fn list_pages<'c>(aws: &'c SignedClient, call: &'static str, path: &[&str]) -> AnswerPages<'c> {
+    aws.send_pages(RestRequest::new(call, Method::GET, path).with_query("maxResults", 500))
+}
+
+fn node_id_of(collector: &Collector<'_>, id: &str) -> String {
     api_id(NodeKind::HttpApi, collector.scope.aws_partition(), &collector.scope.region, id)
 }
 
-fn http_api(collector: &Collector<'_>, api: &Api) -> Option<(String, String)> {
-    let id = api.api_id()?;
-    let arn = node_of(collector, id);
-    let mut node = Node::new(NodeKind::HttpApi, &arn, api.name().unwrap_or(id))
+/// Returns the API's node and its id.
+fn add_http_api(collector: &Collector<'_>, api: &Value) -> Result<Option<(String, String)>, String> {
+    let Some(id) = text_of(api, "apiId") else { return Ok(None) };
+    let arn = node_id_of(collector, id);
+    let mut node = Node::new(NodeKind::HttpApi, &arn, text_of(api, "name").unwrap_or(id))
         .with_attribute("api_id", Some(id))
-        .with_attribute("protocol", api.protocol_type().map(|protocol| protocol.as_str().to_owned()));
-    node.changed_at = time(api.created_date());
-    node.tags = api.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
-    collector.node(node);
-    Some((arn, id.to_owned()))
+        .with_attribute("protocol", text_of(api, "protocolType"));
+    node.changed_at = time_of(api, "createdDate")?;
+    node.tags = texts_of(api, "tags").map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    collector.add_node(node);
+    Ok(Some((arn, id.to_owned())))
 }
 
-async fn details(apigateway: &Client, collector: &Collector<'_>, node: String, id: String) {
-    let mut variables: Vec<HashMap<String, String>> = Vec::new();
-    match pages!(collector, "apigateway:GetHttpStages", apigateway.get_stages().api_id(&id)) {
-        Ok(stages) => {
-            let mut names: Vec<&str> = stages.iter().filter_map(|stage| stage.stage_name()).collect();
-            names.sort_unstable();
-            let changed = stages.iter().filter_map(|stage| time(stage.last_updated_date().or(stage.created_date())));
-            let changed = changed.max();
-            collector.update(&node, |node| {
-                node.attributes.insert("stages".to_owned(), names.join(", "));
-                node.changed_at = node.changed_at.max(changed);
-            });
-            variables.extend(stages.into_iter().map(|stage| stage.stage_variables.unwrap_or_default()));
-        }
-        Err(error) => collector.unread(&error, Some(&node), format!("the stages of HTTP API {id}")),
+async fn read_routes(aws: &SignedClient, collector: &Collector<'_>, node: String, id: String) {
+    const STAGES: &str = "apigateway:GetHttpStages";
+    let path = |list| ["v2", "apis", id.as_str(), list];
+    let what = format!("the stages of HTTP API {id}");
+    let mut stages = Vec::new();
+    let pages = list_pages(aws, STAGES, &path("stages"));
+    let complete =
+        collector.list_items_of(Some(&node), pages, "items", &what, |stage| keep_item(&mut stages, stage)).await;
+    if complete && let Err(why) = note_stages(collector, &node, &stages) {
+        collector.note_unread(STAGES, Some(&node), what, why);
     }
-    let routes = pages!(collector, "apigateway:GetRoutes", apigateway.get_routes().api_id(&id));
-    let integrations = pages!(collector, "apigateway:GetIntegrations", apigateway.get_integrations().api_id(&id));
-    let (routes, integrations) = match (routes, integrations) {
-        (Ok(routes), Ok(integrations)) => (routes, integrations),
-        (Err(error), _) | (_, Err(error)) => {
-            return collector.unread(&error, Some(&node), format!("the routes of HTTP API {id}"));
-        }
-    };
+    // Stages from part of a list aren't used.
+    let stages = if complete { stages } else { Vec::new() };
+    let variables: Vec<StageVariables> = stages.iter().map(|stage| variables_of(stage, "stageVariables")).collect();
+
+    let what = format!("the routes of HTTP API {id}");
+    let (mut routes, mut integrations) = (Vec::new(), Vec::new());
+    let pages = list_pages(aws, "apigateway:GetRoutes", &path("routes"));
+    let routes_read =
+        collector.list_items_of(Some(&node), pages, "items", &what, |route| keep_item(&mut routes, route)).await;
+    let pages = list_pages(aws, "apigateway:GetIntegrations", &path("integrations"));
+    let keep = |integration: &Value| keep_item(&mut integrations, integration);
+    let integrations_read = collector.list_items_of(Some(&node), pages, "items", &what, keep).await;
+    if !routes_read || !integrations_read {
+        return;
+    }
     for route in &routes {
-        let key = route.route_key().unwrap_or_default();
-        let wanted = route.target().and_then(|target| target.strip_prefix("integrations/"));
-        let mut found =
-            integrations.iter().filter(|found| found.integration_id().is_some() && found.integration_id() == wanted);
+        let key = text_of(route, "routeKey").unwrap_or_default();
+        let Some(wanted) = text_of(route, "target").and_then(|target| target.strip_prefix("integrations/")) else {
+            continue;
+        };
+        let mut found = integrations.iter().filter(|found| text_of(found, "integrationId") == Some(wanted));
         if let Some(integration) = found.next() {
-            calls(collector, &node, key, integration, &variables);
+            add_integration(collector, &node, key, integration, &variables);
         }
     }
 }
 
-fn calls(
-    collector: &Collector<'_>,
-    node: &str,
-    route: &str,
-    integration: &Integration,
-    stages: &[HashMap<String, String>],
-) {
+fn keep_item(items: &mut Vec<Value>, item: &Value) -> Result<(), String> {
+    items.push(item.clone());
+    Ok(())
+}
+
+fn add_integration(collector: &Collector<'_>, node: &str, route: &str, integration: &Value, stages: &[StageVariables]) {
     let note = Some(route.to_owned());
-    match integration.integration_uri() {
+    match text_of(integration, "integrationUri") {
         Some(uri) => {
             for uri in with_variables(uri, stages) {
                 let target = integration_target_arn(&uri).unwrap_or_else(|| "service:".to_owned());
-                collector.edge(node, &target, EdgeKind::Integration, true, note.clone());
+                collector.add_edge(node, &target, EdgeKind::Integration, true, note.clone());
             }
         }
-        // `SQS-SendMessage` and its like: whom they call, their parameters say.
+        // `SQS-SendMessage` and the like: their parameters name the resource that they call.
         None => {
-            collector.edge(node, "service:", EdgeKind::Integration, true, note);
-            for text in integration.request_parameters().into_iter().flat_map(HashMap::values) {
-                collector.mention(node, text, EdgeKind::Integration, Some(route), false);
+            collector.add_edge(node, "service:", EdgeKind::Integration, true, note);
+            for (_, text) in texts_of(integration, "requestParameters") {
+                collector.add_mention(node, text, EdgeKind::Integration, Some(route), false);
             }
         }
     }
-    if let Some(role) = integration.credentials_arn().filter(|role| !role.is_empty()) {
-        collector.edge(node, role, EdgeKind::Role, true, None);
+    if let Some(role) = text_of(integration, "credentialsArn") {
+        collector.add_edge(node, role, EdgeKind::Role, true, None);
     }
 }
 
-async fn domains(apigateway: &Client, collector: &Collector<'_>) {
-    let names = match pages!(collector, "apigateway:GetHttpDomainNames", apigateway.get_domain_names()) {
-        Ok(domains) => domains.into_iter().filter_map(|domain| domain.domain_name).collect::<Vec<_>>(),
-        Err(error) => return collector.unread(&error, None, "custom domains of HTTP APIs"),
+async fn read_domains(aws: &SignedClient, collector: &Collector<'_>) {
+    let mut names = Vec::new();
+    let add = |domain: &Value| {
+        names.extend(text_of(domain, "domainName").map(ToOwned::to_owned));
+        Ok(())
     };
-    collector.each(names, |name| mappings(apigateway, collector, name)).await;
+    let pages = list_pages(aws, "apigateway:GetHttpDomainNames", &["v2", "domainnames"]);
+    if collector.list_items_of(None, pages, "items", "custom domains of HTTP APIs", add).await {
+        collector.for_each(names, |name| read_mappings(aws, collector, name)).await;
+    }
 }
 
-async fn mappings(apigateway: &Client, collector: &Collector<'_>, domain: String) {
-    match pages!(collector, "apigateway:GetApiMappings", apigateway.get_api_mappings().domain_name(&domain)) {
-        Ok(mappings) => {
-            for mapping in mappings {
-                let Some(id) = mapping.api_id() else { continue };
-                let base = mapping.api_mapping_key().unwrap_or_default().to_owned();
-                // Mappings of REST APIs stand here too: which it is, the id says.
-                let rest = api_id(NodeKind::RestApi, collector.scope.aws_partition(), &collector.scope.region, id);
-                let mut gathered = collector.gathered();
-                let node = if gathered.nodes.contains_key(&rest) { rest } else { node_of(collector, id) };
-                gathered.domains.push((domain.to_ascii_lowercase(), base, node));
-            }
-        }
-        Err(error) => collector.unread(&error, None, format!("where domain {domain} leads")),
+async fn read_mappings(aws: &SignedClient, collector: &Collector<'_>, domain: String) {
+    let mut mappings = Vec::new();
+    let pages = list_pages(aws, "apigateway:GetApiMappings", &["v2", "domainnames", &domain, "apimappings"]);
+    let what = format!("the mappings of domain {domain}");
+    if !collector.list_items_of(None, pages, "items", &what, |mapping| keep_item(&mut mappings, mapping)).await {
+        return;
+    }
+    for mapping in &mappings {
+        let Some(id) = text_of(mapping, "apiId") else { continue };
+        let base = text_of(mapping, "apiMappingKey").unwrap_or_default().to_owned();
+        // Mappings of REST APIs are in this list too. Only the id shows the kind.
+        let rest = api_id(NodeKind::RestApi, collector.scope.aws_partition(), &collector.scope.region, id);
+        let mut gathered = collector.gathered();
+        let node = if gathered.nodes.contains_key(&rest) { rest } else { node_id_of(collector, id) };
+        gathered.domains.push((domain.to_ascii_lowercase(), base, node));
     }
 }

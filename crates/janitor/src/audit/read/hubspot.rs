@@ -1,4 +1,4 @@
-//! HubSpot's workflows that call a URL, and the webhook subscriptions of apps.
+//! HubSpot workflows that call a URL, and webhook subscriptions of apps.
 //!
 //! Workflows: `GET /automation/v4/flows` and `…/{flowId}` (a beta; scope `automation`), whose actions of type `WEBHOOK` have
 //! `webhookUrl` and `method`. Webhooks: `GET /webhooks/<version>/{appId}/settings` and `…/subscriptions`, with an access
@@ -16,62 +16,62 @@ use super::super::{Node, NodeKind};
 use super::collector::{Collector, Webhook};
 use deployer_hubspot::HubSpotClient;
 
-/// What may be asked.
+/// What may be read.
 #[derive(Debug)]
 pub struct HubSpotSource {
-    /// For workflows: a client, or why there is none although the manifest names a token.
+    /// For workflows: a client, or why the manifest's token can't be used.
     pub workflows: Option<Result<HubSpotClient, String>>,
     /// For webhooks: the id of each app, with a client that has its token.
     pub apps: Vec<(u64, HubSpotClient)>,
 }
 
-const WORKFLOWS: &str = "HubSpot's workflows";
+const WORKFLOWS: &str = "HubSpot workflows";
 
-pub(super) async fn read(source: Option<&HubSpotSource>, collector: &Collector<'_>) {
+pub(super) async fn read_hubspot(source: Option<&HubSpotSource>, collector: &Collector<'_>) {
     let Some(source) = source else { return };
     let workflows = async {
         match &source.workflows {
-            Some(Ok(client)) => workflows(client, collector).await,
+            Some(Ok(client)) => read_workflows(client, collector).await,
             Some(Err(why)) => collector.note_unread("hubspot:workflows", None, WORKFLOWS.to_owned(), why.clone()),
             None => {}
         }
     };
     let apps = async {
         for (app, client) in &source.apps {
-            webhooks(client, collector, *app).await;
+            read_webhooks(client, collector, *app).await;
         }
     };
     tokio::join!(workflows, apps);
 }
 
-async fn workflows(client: &HubSpotClient, collector: &Collector<'_>) {
+async fn read_workflows(client: &HubSpotClient, collector: &Collector<'_>) {
     let mut ids = Vec::new();
     let mut after = String::new();
     loop {
-        collector.count("hubspot:workflows").await;
+        collector.wait_and_count("hubspot:workflows").await;
         let page = match client.get_json(&format!("/automation/v4/flows?limit=100{after}")).await {
             Ok(page) => page,
             Err(error) => {
-                collector.unread_at_hubspot("hubspot:workflows", &error, None, WORKFLOWS);
+                collector.note_hubspot_failure("hubspot:workflows", &error, None, WORKFLOWS);
                 break;
             }
         };
-        ids.extend(page["results"].as_array().into_iter().flatten().filter_map(|flow| text(&flow["id"])));
-        let Some(next) = text(&page["paging"]["next"]["after"]) else { break };
+        ids.extend(page["results"].as_array().into_iter().flatten().filter_map(|flow| id_text(&flow["id"])));
+        let Some(next) = id_text(&page["paging"]["next"]["after"]) else { break };
         after = format!("&after={}", utf8_percent_encode(&next, NON_ALPHANUMERIC));
     }
-    collector.each(ids, |id| workflow(client, collector, id)).await;
+    collector.for_each(ids, |id| read_workflow(client, collector, id)).await;
 }
 
-async fn workflow(client: &HubSpotClient, collector: &Collector<'_>, id: String) {
+async fn read_workflow(client: &HubSpotClient, collector: &Collector<'_>, id: String) {
     let node_id = format!("hubspot:workflow:{id}");
-    collector.count("hubspot:workflow").await;
+    collector.wait_and_count("hubspot:workflow").await;
     let flow =
         match client.get_json(&format!("/automation/v4/flows/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC))).await {
             Ok(flow) => flow,
             Err(error) => {
-                let what = format!("HubSpot's workflow {id}");
-                return collector.unread_at_hubspot("hubspot:workflow", &error, None, &what);
+                let what = format!("HubSpot workflow {id}");
+                return collector.note_hubspot_failure("hubspot:workflow", &error, None, &what);
             }
         };
     let mut called = Vec::new();
@@ -88,17 +88,17 @@ async fn workflow(client: &HubSpotClient, collector: &Collector<'_>, id: String)
     let properties: Vec<String> = properties.into_iter().collect();
     let mut node = Node::new(NodeKind::HubspotWorkflow, &node_id, flow["name"].as_str().unwrap_or(&id));
     node = node.with_attribute("properties", (!properties.is_empty()).then(|| properties.join(", ")));
-    node = node.with_attribute("url", shown(&called[0].0));
+    node = node.with_attribute("url", format_url(&called[0].0));
     node.enabled = flow["isEnabled"].as_bool().unwrap_or(true);
     node.changed_at = flow["updatedAt"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
     let enabled = node.enabled;
-    collector.node(node);
+    collector.add_node(node);
     for (url, method) in called {
         collector.gathered().webhooks.push(Webhook { from: node_id.clone(), url, method, enabled });
     }
 }
 
-/// The names of properties that a workflow looks at or sets, wherever in it they stand.
+/// Finds the names of properties that a workflow reads or sets, at any depth.
 fn find_properties(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
@@ -114,42 +114,42 @@ fn find_properties(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-async fn webhooks(client: &HubSpotClient, collector: &Collector<'_>, app: u64) {
-    collector.count("hubspot:webhooks").await;
+async fn read_webhooks(client: &HubSpotClient, collector: &Collector<'_>, app: u64) {
+    collector.wait_and_count("hubspot:webhooks").await;
     let settings = client.get_json(&format!("/webhooks/{VERSION}/{app}/settings")).await;
-    collector.count("hubspot:webhooks").await;
+    collector.wait_and_count("hubspot:webhooks").await;
     let subscriptions = client.get_json(&format!("/webhooks/{VERSION}/{app}/subscriptions")).await;
     let (settings, subscriptions) = match (settings, subscriptions) {
         (Ok(settings), Ok(subscriptions)) => (settings, subscriptions),
         (Err(error), _) | (_, Err(error)) => {
-            let what = format!("the webhooks of HubSpot's app {app}");
-            return collector.unread_at_hubspot("hubspot:webhooks", &error, None, &what);
+            let what = format!("the webhooks of HubSpot app {app}");
+            return collector.note_hubspot_failure("hubspot:webhooks", &error, None, &what);
         }
     };
     let Some(url) = settings["targetUrl"].as_str() else { return };
     for subscription in subscriptions["results"].as_array().into_iter().flatten() {
-        let Some(id) = text(&subscription["id"]) else { continue };
+        let Some(id) = id_text(&subscription["id"]) else { continue };
         let event = subscription["eventType"].as_str().unwrap_or("events");
         let property = subscription["propertyName"].as_str().filter(|name| !name.is_empty());
         let name = property.map_or_else(|| event.to_owned(), |property| format!("{event} {property}"));
         let mut node = Node::new(NodeKind::HubspotWebhook, format!("hubspot:app:{app}:subscription:{id}"), name)
             .with_attribute("properties", property)
-            .with_attribute("url", shown(url));
+            .with_attribute("url", format_url(url));
         node.enabled = subscription["active"].as_bool().unwrap_or(true);
         node.changed_at = subscription["updatedAt"].as_str().and_then(|text| text.parse().ok());
         let webhook =
             Webhook { from: node.id.clone(), url: url.to_owned(), method: "POST".to_owned(), enabled: node.enabled };
-        collector.node(node);
+        collector.add_node(node);
         collector.gathered().webhooks.push(webhook);
     }
 }
 
-fn shown(url: &str) -> Option<String> {
+fn format_url(url: &str) -> Option<String> {
     WebAddress::parse_url(url).map(|address| address.display_url())
 }
 
-/// Ids are strings in one interface and numbers in another.
-fn text(value: &Value) -> Option<String> {
+/// An id, which is a string in one API and a number in another.
+fn id_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn properties_are_found_wherever_they_stand() {
+    fn finds_properties_at_any_depth() {
         let flow = json!({
             "enrollmentCriteria": { "listFilterBranch": { "filters": [{ "property": "flag_a", "operation": {} }] } },
             "actions": [{ "fields": { "property_name": "status", "value": { "propertyName": "other" } } }],

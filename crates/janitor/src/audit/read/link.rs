@@ -1,4 +1,5 @@
-//! When all is read: names, ARNs and URLs to the nodes that they mean. What they stood in is forgotten then.
+//! After everything is read: turns names, ARNs and URLs into edges to the nodes that they mean. The texts that contained
+//! them are dropped.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,8 +10,8 @@ use super::super::{Edge, EdgeKind, Node, NodeKind};
 use super::collector::{Collector, Gathered, Mention, Webhook};
 use deployer_core::desired::Scope;
 
-/// Leaves out the log groups that aren't of functions, and edges to those that were never made.
-pub(super) fn log_groups(collector: &Collector<'_>) {
+/// Drops log groups that don't belong to a function, and edges to log groups that don't exist.
+pub(super) fn drop_log_groups(collector: &Collector<'_>) {
     let mut gathered = collector.gathered();
     let Gathered { nodes, edges, .. } = &mut *gathered;
     let named: BTreeSet<&str> =
@@ -21,16 +22,16 @@ pub(super) fn log_groups(collector: &Collector<'_>) {
     edges.retain(|edge| edge.kind != EdgeKind::Log || nodes.contains_key(&edge.to));
 }
 
-pub(super) fn link(collector: &Collector<'_>, venues: &[VenueMarks]) {
+pub(super) fn link_all(collector: &Collector<'_>, venues: &[VenueMarks]) {
     let mut gathered = collector.gathered();
     let mentions = std::mem::take(&mut gathered.mentions);
     let webhooks = std::mem::take(&mut gathered.webhooks);
-    let index = Index::new(&gathered, collector.scope);
-    let mut edges: BTreeSet<Edge> = gathered.edges.iter().flat_map(|edge| index.known(edge)).collect();
-    edges.extend(mentions.iter().flat_map(|mention| index.mentioned(mention)));
+    let index = NameIndex::new(&gathered, collector.scope);
+    let mut edges: BTreeSet<Edge> = gathered.edges.iter().flat_map(|edge| index.resolve_edge(edge)).collect();
+    edges.extend(mentions.iter().flat_map(|mention| index.resolve_mention(mention)));
     let mut endpoints = Vec::new();
     for webhook in &webhooks {
-        let (edge, endpoint) = index.called(webhook);
+        let (edge, endpoint) = index.resolve_webhook(webhook);
         edges.insert(edge);
         endpoints.extend(endpoint);
     }
@@ -45,23 +46,23 @@ pub(super) fn link(collector: &Collector<'_>, venues: &[VenueMarks]) {
     }
 }
 
-/// What leads to nodes beside their ids.
-struct Index<'a> {
+/// Everything but its id that can name a node.
+struct NameIndex<'a> {
     scope: &'a Scope,
     nodes: BTreeMap<String, NodeKind>,
     names: HashMap<String, Vec<String>>,
     api_ids: HashMap<String, String>,
     api_names: HashMap<String, Vec<String>>,
     stages: HashMap<String, Vec<String>>,
-    /// Queues' URLs, and queues.
+    /// Queues by URL.
     queues: HashMap<String, String>,
-    /// Function URLs without the path, and functions.
+    /// Functions by URL, without the path.
     urls: HashMap<String, String>,
-    /// Base path and API, by host.
+    /// Base path and API by host.
     domains: HashMap<String, Vec<(String, String)>>,
 }
 
-impl<'a> Index<'a> {
+impl<'a> NameIndex<'a> {
     fn new(gathered: &Gathered, scope: &'a Scope) -> Self {
         let mut names: HashMap<String, Vec<String>> = HashMap::new();
         let mut api_names: HashMap<String, Vec<String>> = HashMap::new();
@@ -102,15 +103,17 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The edge with the ids of APIs that were known by their short id or their name only.
-    fn known(&self, edge: &Edge) -> Vec<Edge> {
-        let from = self.api(&edge.from);
-        let pairs =
-            self.api(&edge.to).into_iter().flat_map(|to| from.iter().map(move |from| (from.clone(), to.clone())));
+    /// The edge with full ids in place of APIs' short ids and names.
+    fn resolve_edge(&self, edge: &Edge) -> Vec<Edge> {
+        let from = self.resolve_api(&edge.from);
+        let pairs = self
+            .resolve_api(&edge.to)
+            .into_iter()
+            .flat_map(|to| from.iter().map(move |from| (from.clone(), to.clone())));
         pairs.map(|(from, to)| Edge { from, to, ..edge.clone() }).collect()
     }
 
-    fn api(&self, id: &str) -> Vec<String> {
+    fn resolve_api(&self, id: &str) -> Vec<String> {
         let found = match (id.strip_prefix("execute-api:"), id.strip_prefix("api-name:")) {
             (Some(short), _) => self.api_ids.get(short).cloned().into_iter().collect(),
             (_, Some(name)) => self.api_names.get(name).cloned().unwrap_or_default(),
@@ -119,14 +122,14 @@ impl<'a> Index<'a> {
         if found.is_empty() { vec![id.to_owned()] } else { found }
     }
 
-    /// The edges to what a text names.
-    fn mentioned(&self, mention: &Mention) -> Vec<Edge> {
+    /// The edges to everything that a text names.
+    fn resolve_mention(&self, mention: &Mention) -> Vec<Edge> {
         let mut found = BTreeSet::new();
         if mention.names {
             found.extend(self.names.get(mention.text.trim()).into_iter().flatten().cloned());
         }
-        for token in tokens(&mention.text) {
-            found.extend(self.meant(token, mention));
+        for token in split_tokens(&mention.text) {
+            found.extend(self.resolve_token(token, mention));
         }
         found.remove(&mention.from);
         let edge =
@@ -134,9 +137,9 @@ impl<'a> Index<'a> {
         found.into_iter().map(edge).collect()
     }
 
-    fn meant(&self, token: &str, mention: &Mention) -> Vec<String> {
+    fn resolve_token(&self, token: &str, mention: &Mention) -> Vec<String> {
         if let Some(arn) = Arn::parse_arn(token) {
-            return self.by_arn(token, &arn, mention);
+            return self.resolve_arn(token, &arn, mention);
         }
         if let Some(queue) = self.queues.get(token) {
             return vec![queue.clone()];
@@ -147,27 +150,27 @@ impl<'a> Index<'a> {
                     let name = address.path.rsplit('/').next().unwrap_or_default();
                     (region == self.scope.region).then(|| self.scope.regional_arn("sqs", name))
                 }
-                _ => self.target(&address, "POST").ok().map(|target| target.node),
+                _ => self.resolve_address(&address, "POST").ok().map(|target| target.node),
             };
             return node.into_iter().collect();
         }
         if mention.names { self.names.get(token).cloned().unwrap_or_default() } else { Vec::new() }
     }
 
-    fn by_arn(&self, token: &str, arn: &Arn<'_>, mention: &Mention) -> Vec<String> {
-        // A policy lets; whether anything is done with it isn't known. A secret is what it is there for.
+    fn resolve_arn(&self, token: &str, arn: &Arn<'_>, mention: &Mention) -> Vec<String> {
+        // A policy only allows, which doesn't show use. It counts for secrets, because a role reads a secret for one purpose.
         let policy = mention.kind == EdgeKind::Environment && !mention.names;
         let secret = arn.node_kind() == Some(NodeKind::Secret);
         if policy && !secret {
             return Vec::new();
         }
         if secret {
-            // Without the six characters at its end, or with wildcards in their place.
+            // An ARN may lack the six characters at the end, or have wildcards instead.
             let stem = token.trim_end_matches(['?', '*']);
             let whole = stem.len() == token.len();
             let named = self.nodes.range(stem.to_owned()..).take_while(|(id, _)| id.starts_with(stem));
             let fits = |id: &str| !whole || id.len() == stem.len() || id.len() == stem.len() + "-123456".len();
-            // `secret:*` names none.
+            // `secret:*` names no particular secret.
             let names_one = !stem.ends_with(":secret:");
             return named.filter(|(id, _)| names_one && fits(id)).map(|(id, _)| id.clone()).collect();
         }
@@ -181,8 +184,8 @@ impl<'a> Index<'a> {
         if wanted && (known || here && !id.contains(['*', '?', '$'])) { vec![id] } else { Vec::new() }
     }
 
-    /// The edge of a webhook, and the node for an address that is nobody's here.
-    fn called(&self, webhook: &Webhook) -> (Edge, Option<Node>) {
+    /// The edge of a webhook, and a node for an address that leads nowhere in this account.
+    fn resolve_webhook(&self, webhook: &Webhook) -> (Edge, Option<Node>) {
         let edge = |to: String, enabled: bool, note: String| Edge {
             from: webhook.from.clone(),
             to,
@@ -195,7 +198,7 @@ impl<'a> Index<'a> {
                 .with_attribute("reason", Some("no_address"));
             return (edge(node.id.clone(), true, webhook.method.clone()), Some(node));
         };
-        match self.target(&address, &webhook.method) {
+        match self.resolve_address(&address, &webhook.method) {
             Ok(target) => (edge(target.node, target.stage, target.note), None),
             Err(reason) => {
                 let shown = address.display_url();
@@ -205,24 +208,24 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// What an address leads to here.
+    /// What an address leads to in this account.
     ///
     /// # Errors
-    /// Why it leads nowhere here.
-    fn target(&self, address: &WebAddress, method: &str) -> Result<Target, &'static str> {
+    /// Why it leads nowhere.
+    fn resolve_address(&self, address: &WebAddress, method: &str) -> Result<AddressTarget, &'static str> {
         match address.find_owner() {
             AddressOwner::Api { region, .. } | AddressOwner::FunctionUrl { region } if region != self.scope.region => {
                 Err("other_region")
             }
             AddressOwner::Api { id, .. } => {
                 let node = self.api_ids.get(id).ok_or("no_such_api")?;
-                let (stage, path) = self.stage(node, &address.path);
+                let (stage, path) = self.split_stage(node, &address.path);
                 let note = if stage { format!("{method} {path}") } else { format!("{method} {}", address.path) };
-                Ok(Target { node: node.clone(), stage, note })
+                Ok(AddressTarget { node: node.clone(), stage, note })
             }
             AddressOwner::FunctionUrl { .. } => {
                 let node = self.urls.get(&format!("https://{}", address.host)).ok_or("no_such_url")?;
-                Ok(Target { node: node.clone(), stage: true, note: format!("{method} {}", address.path) })
+                Ok(AddressTarget { node: node.clone(), stage: true, note: format!("{method} {}", address.path) })
             }
             _ => {
                 let bases = self.domains.get(&address.host).ok_or("elsewhere")?;
@@ -234,35 +237,35 @@ impl<'a> Index<'a> {
                     return Err("no_such_api");
                 }
                 let rest = path[base.len()..].trim_start_matches('/');
-                Ok(Target { node: api.clone(), stage: true, note: format!("{method} /{rest}") })
+                Ok(AddressTarget { node: api.clone(), stage: true, note: format!("{method} /{rest}") })
             }
         }
     }
 
-    /// Whether the API has the stage that a path begins with, and the path behind it.
-    fn stage(&self, api: &str, path: &str) -> (bool, String) {
+    /// Whether the API has the stage at the start of a path, and the rest of the path.
+    fn split_stage(&self, api: &str, path: &str) -> (bool, String) {
         let trimmed = path.trim_start_matches('/');
         let (first, rest) = trimmed.split_once('/').unwrap_or((trimmed, ""));
         match self.stages.get(api) {
             Some(stages) if stages.iter().any(|stage| stage == first) => (true, format!("/{rest}")),
             Some(stages) if stages.iter().any(|stage| stage == "$default") => (true, path.to_owned()),
             Some(_) => (false, path.to_owned()),
-            // The stages couldn't be read: nothing is concluded.
+            // The stages are unreadable, so nothing is concluded.
             None => (true, format!("/{rest}")),
         }
     }
 }
 
 /// What an address leads to.
-struct Target {
+struct AddressTarget {
     node: String,
-    /// Whether the stage is there.
+    /// Whether the stage exists.
     stage: bool,
-    /// Method and path, as a route has them.
+    /// Method and path, in the form of a route.
     note: String,
 }
 
-/// What may be a name, an ARN or a URL in a text of whatever syntax.
-fn tokens(text: &str) -> impl Iterator<Item = &str> {
+/// Splits a text of any syntax into what may be a name, an ARN or a URL.
+fn split_tokens(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_whitespace() || "\"'`,;()[]<>{}|\\=&".contains(c)).filter(|token| token.len() > 2)
 }

@@ -1,26 +1,26 @@
-//! Log groups of functions. Others are left out: who writes there isn't known.
+//! Log groups of functions. Others are dropped later, because nothing shows who writes to them.
 
-use aws_sdk_cloudwatchlogs::Client;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::super::{Node, NodeKind};
 use super::collector::Collector;
+use deployer_aws::SignedClient;
+use deployer_aws::signed::{integer_of, text_of};
 
-pub(super) async fn read(logs: &Client, collector: &Collector<'_>) {
-    let mut pages = logs.describe_log_groups().limit(50).into_paginator().send();
-    while let Some(page) = collector.page("logs:DescribeLogGroups", pages.next()).await {
-        let page = match page {
-            Ok(page) => page,
-            Err(error) => return collector.unread(&error, None, "log groups"),
-        };
-        for group in page.log_groups() {
-            let Some(name) = group.log_group_name() else { continue };
-            let arn = collector.scope.regional_arn("logs", &format!("log-group:{name}"));
-            let mut node = Node::new(NodeKind::LogGroup, arn, name)
-                .with_attribute("stored_bytes", group.stored_bytes())
-                .with_attribute("retention_days", group.retention_in_days());
-            node.changed_at = group.creation_time().and_then(|at| Timestamp::from_millisecond(at).ok());
-            collector.node(node);
-        }
-    }
+pub(super) async fn read_log_groups(aws: &SignedClient, collector: &Collector<'_>) {
+    let pages = aws.list_pages("logs:DescribeLogGroups", json!({ "limit": 50 }));
+    collector.list_items(pages, "logGroups", "log groups", |group| add_log_group(collector, group)).await;
+}
+
+fn add_log_group(collector: &Collector<'_>, group: &Value) -> Result<(), String> {
+    let Some(name) = text_of(group, "logGroupName") else { return Ok(()) };
+    let arn = collector.scope.regional_arn("logs", &format!("log-group:{name}"));
+    let mut node = Node::new(NodeKind::LogGroup, arn, name)
+        .with_attribute("stored_bytes", integer_of(group, "storedBytes")?)
+        .with_attribute("retention_days", integer_of(group, "retentionInDays")?);
+    let created = integer_of(group, "creationTime")?.map(Timestamp::from_millisecond).transpose();
+    node.changed_at = created.map_err(|error| format!("creationTime: {error}"))?;
+    collector.add_node(node);
+    Ok(())
 }

@@ -1,28 +1,28 @@
-//! Use, as CloudWatch counts it. Where nothing is counted there is no data, and that is 0.
+//! Use, as CloudWatch counts it. CloudWatch has no data where there was no use, so no data means 0.
 //!
-//! AWS asks $0.01 for 1,000 metrics that are read so.
+//! AWS charges $0.01 per 1,000 metrics that are read this way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, StatusCode};
-use aws_smithy_types::DateTime;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::super::{EdgeKind, Node, NodeKind, NodeUsage};
 use super::collector::{Collector, Gathered};
-use super::{Window, day, time};
-use deployer_aws::CallError;
+use super::{Window, format_day};
+use deployer_aws::signed::{list_of, parse_time, text_of};
+use deployer_aws::{CallError, SignedClient};
 
-/// Metrics in one call, and data points that one call gives
+/// Metrics in one call, and data points in its answer
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>).
-const METRICS: usize = 500;
+const METRICS_PER_CALL: usize = 500;
 const DATA_POINTS: usize = 100_800;
-/// Values of a day are kept for 455 days, those of shorter periods less.
-const PERIOD_S: i32 = 86_400;
+/// Daily values are kept for 455 days, values of shorter periods for less.
+const PERIOD_S: i64 = 86_400;
 
 /// One metric of one node.
 #[derive(Clone)]
-struct Query {
+struct UseQuery {
     node: String,
     what: &'static str,
     namespace: &'static str,
@@ -30,109 +30,134 @@ struct Query {
     dimensions: Vec<(&'static str, String)>,
 }
 
-pub(super) async fn read(cloudwatch: &Client, collector: &Collector<'_>, window: &Window) {
-    let queries = queries(&collector.gathered());
+pub(super) async fn read_uses(aws: &SignedClient, collector: &Collector<'_>, window: &Window) {
+    let queries = build_queries(&collector.gathered());
     let days = usize::try_from((window.to.as_second() - window.from.as_second()) / 86_400).unwrap_or_default();
-    let size = METRICS.min(DATA_POINTS / (days + 2)).max(1);
-    let batches = queries.chunks(size).map(<[Query]>::to_vec).collect();
-    collector.each(batches, |batch| counts(cloudwatch, collector, window, batch)).await;
+    let size = METRICS_PER_CALL.min(DATA_POINTS / (days + 2)).max(1);
+    let batches = queries.chunks(size).map(<[UseQuery]>::to_vec).collect();
+    collector.for_each(batches, |batch| count_batch(aws, collector, window, batch)).await;
 }
 
-async fn counts(cloudwatch: &Client, collector: &Collector<'_>, window: &Window, batch: Vec<Query>) {
-    match values(cloudwatch, collector, window, &batch).await {
+async fn count_batch(aws: &SignedClient, collector: &Collector<'_>, window: &Window, batch: Vec<UseQuery>) {
+    match read_counts(aws, collector, window, &batch).await {
         Ok(found) => {
             for (index, query) in batch.iter().enumerate() {
                 match found.get(&index) {
-                    Some(Count::Unread) => unread(collector, query),
-                    Some(Count::Of(count, last)) => collector.used(&query.node, query.what, *count, last.clone()),
-                    None => collector.used(&query.node, query.what, 0, None),
+                    Some(UseCount::Unread) => mark_unread(collector, query),
+                    Some(UseCount::Of(count, last)) => {
+                        collector.add_uses(&query.node, query.what, *count, last.clone());
+                    }
+                    None => collector.add_uses(&query.node, query.what, 0, None),
                 }
             }
         }
         Err(error) => {
-            batch.iter().for_each(|query| unread(collector, query));
-            collector.unread(&error, None, "how much things were used");
+            batch.iter().for_each(|query| mark_unread(collector, query));
+            collector.note_failure(&error, None, "how much things were used");
         }
     }
 }
 
-fn unread(collector: &Collector<'_>, query: &Query) {
-    collector.update(&query.node, |node| node.usage = NodeUsage::Unread);
+fn mark_unread(collector: &Collector<'_>, query: &UseQuery) {
+    collector.update_node(&query.node, |node| node.usage = NodeUsage::Unread);
 }
 
-/// What a metric says.
-enum Count {
+/// How often something was used, and the last day.
+enum UseCount {
     Of(u64, Option<String>),
     Unread,
 }
 
-async fn values(
-    cloudwatch: &Client,
+async fn read_counts(
+    aws: &SignedClient,
     collector: &Collector<'_>,
     window: &Window,
-    batch: &[Query],
-) -> Result<BTreeMap<usize, Count>, CallError> {
-    let asked: Vec<MetricDataQuery> = batch.iter().enumerate().map(|(index, query)| query.build(index)).collect();
-    // Whole days: a period that has begun before the window counts as a whole.
-    let from = window.from.as_second() - window.from.as_second() % i64::from(PERIOD_S);
-    let request = cloudwatch.get_metric_data().set_metric_data_queries(Some(asked));
-    let request = request.start_time(DateTime::from_secs(from)).end_time(DateTime::from_secs(window.to.as_second()));
-    let mut pages = request.into_paginator().send();
-    let mut found: BTreeMap<usize, Count> = BTreeMap::new();
-    while let Some(page) = collector.page("cloudwatch:GetMetricData", pages.next()).await {
-        for result in page?.metric_data_results() {
-            let Some(index) = result.id().and_then(|id| id.strip_prefix('m')?.parse().ok()) else { continue };
-            if matches!(result.status_code(), Some(StatusCode::Forbidden | StatusCode::InternalError)) {
-                found.insert(index, Count::Unread);
+    batch: &[UseQuery],
+) -> Result<BTreeMap<usize, UseCount>, CallError> {
+    const CALL: &str = "cloudwatch:GetMetricData";
+    let asked: Vec<Value> = batch.iter().enumerate().map(|(index, query)| query.build(index)).collect();
+    // Whole days: a period that began before the window counts in full.
+    let from = window.from.as_second() - window.from.as_second() % PERIOD_S;
+    let parameters = json!({ "MetricDataQueries": asked, "StartTime": format_second(from), "EndTime": format_second(window.to.as_second()) });
+    let mut pages = aws.list_pages(CALL, parameters);
+    let mut found: BTreeMap<usize, UseCount> = BTreeMap::new();
+    while let Some(page) = collector.next_page(&mut pages).await {
+        for result in list_of(&page?, "MetricDataResults") {
+            let id = text_of(result, "Id").and_then(|id| id.strip_prefix('m'));
+            let Some(index) = id.and_then(|index| index.parse().ok()) else { continue };
+            if matches!(text_of(result, "StatusCode"), Some("Forbidden" | "InternalError")) {
+                found.insert(index, UseCount::Unread);
                 continue;
             }
-            let points = result.timestamps().iter().zip(result.values()).filter(|(_, value)| **value > 0.0);
-            let (mut sum, mut last) = (0.0, None);
-            for (at, value) in points {
-                sum += value;
-                last = last.max(time(Some(at)).map(day));
-            }
-            match found.entry(index).or_insert(Count::Of(0, None)) {
-                Count::Of(count, before) => {
-                    *count = count.saturating_add(whole(sum));
+            let (sum, last) = sum_points(result).map_err(|why| CallError::unexpected(CALL, why))?;
+            match found.entry(index).or_insert(UseCount::Of(0, None)) {
+                UseCount::Of(count, before) => {
+                    *count = count.saturating_add(sum);
                     *before = before.take().max(last);
                 }
-                Count::Unread => {}
+                UseCount::Unread => {}
             }
         }
     }
     Ok(found)
 }
 
-/// Counts are whole numbers that CloudWatch gives as floats.
+/// Returns the sum of a result's values, and the last day with any.
+fn sum_points(result: &Value) -> Result<(u64, Option<String>), String> {
+    let (mut sum, mut last) = (0.0, None);
+    for (at, value) in list_of(result, "Timestamps").iter().zip(list_of(result, "Values")) {
+        let number: Option<f64> = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+        let number = number.ok_or_else(|| format!("a data point is not a number: {value}"))?;
+        if number > 0.0 {
+            sum += number;
+            let at = parse_time(at).map_err(|why| format!("the time of a data point {why}"))?;
+            last = last.max(at.map(format_day));
+        }
+    }
+    Ok((round_count(sum), last))
+}
+
+/// Counts are whole numbers that CloudWatch writes as floats.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float beyond u64 becomes its maximum")]
-fn whole(sum: f64) -> u64 {
+fn round_count(sum: f64) -> u64 {
     sum.round() as u64
 }
 
-impl Query {
-    fn build(&self, index: usize) -> MetricDataQuery {
-        let dimensions =
-            self.dimensions.iter().map(|(name, value)| Dimension::builder().name(*name).value(value).build());
-        let metric = Metric::builder().namespace(self.namespace).metric_name(self.metric);
-        let metric = metric.set_dimensions(Some(dimensions.collect())).build();
-        let statistic = MetricStat::builder().metric(metric).period(PERIOD_S).stat("Sum").build();
-        MetricDataQuery::builder().id(format!("m{index}")).metric_stat(statistic).return_data(true).build()
+fn format_second(second: i64) -> String {
+    Timestamp::from_second(second).expect("a second of the window, which is made of times").to_string()
+}
+
+impl UseQuery {
+    fn build(&self, index: usize) -> Value {
+        let dimensions = self.dimensions.iter().map(|(name, value)| json!({ "Name": name, "Value": value }));
+        json!({
+            "Id": format!("m{index}"),
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": self.namespace,
+                    "MetricName": self.metric,
+                    "Dimensions": dimensions.collect::<Vec<_>>(),
+                },
+                "Period": PERIOD_S,
+                "Stat": "Sum",
+            },
+            "ReturnData": true,
+        })
     }
 }
 
-fn queries(gathered: &Gathered) -> Vec<Query> {
+fn build_queries(gathered: &Gathered) -> Vec<UseQuery> {
     let of_functions: BTreeSet<&str> =
         gathered.edges.iter().filter(|edge| edge.kind == EdgeKind::Log).map(|edge| edge.to.as_str()).collect();
-    // A log group's function counts for it.
+    // The use of a function's log group is the function's use.
     let asked = gathered.nodes.values().filter(|node| !of_functions.contains(node.id.as_str()));
-    asked.flat_map(of_node).collect()
+    asked.flat_map(queries_of).collect()
 }
 
 /// Metrics and dimensions as the services document them, for instance
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>.
-fn of_node(node: &Node) -> Vec<Query> {
-    let query = |what, namespace, metric, dimensions: &[(&'static str, &str)]| Query {
+fn queries_of(node: &Node) -> Vec<UseQuery> {
+    let query = |what, namespace, metric, dimensions: &[(&'static str, &str)]| UseQuery {
         node: node.id.clone(),
         what,
         namespace,
@@ -142,7 +167,7 @@ fn of_node(node: &Node) -> Vec<Query> {
     let name = node.name.as_str();
     match node.kind {
         NodeKind::Function => vec![query("invocations", "AWS/Lambda", "Invocations", &[("FunctionName", name)])],
-        // Empty receives have a metric of their own. What a redrive policy moves to a queue isn't counted as sent.
+        // Empty receives have their own metric. Messages that a redrive policy moves aren't counted as sent.
         NodeKind::Queue => ["NumberOfMessagesSent", "NumberOfMessagesReceived"]
             .map(|metric| query("messages sent or received", "AWS/SQS", metric, &[("QueueName", name)]))
             .into(),
@@ -161,7 +186,7 @@ fn of_node(node: &Node) -> Vec<Query> {
             }
             found
         }
-        // By name: two REST APIs of one name count for each other.
+        // By name: two REST APIs with the same name share a count.
         NodeKind::RestApi => vec![query("requests", "AWS/ApiGateway", "Count", &[("ApiName", name)])],
         NodeKind::HttpApi => {
             let id = node.attributes.get("api_id").map(String::as_str).unwrap_or_default();

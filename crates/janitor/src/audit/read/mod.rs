@@ -1,7 +1,7 @@
-//! Reading: one file a service, all at once. Everything is listed in bulk where the service has a bulk call.
+//! Reads an account: one file per service, all services at the same time, with bulk calls where a service has them.
 //!
-//! What isn't read: who calls a function from outside of these services (S3 notifications, Cognito, IoT, load balancers,
-//! CloudFront, other accounts, programs). Such calls are counted as the function's invocations all the same.
+//! Callers outside of these services are not read (S3 notifications, Cognito, IoT, load balancers, CloudFront, other
+//! accounts, programs). Their calls still count as invocations of the function.
 
 mod alarms;
 mod collector;
@@ -23,6 +23,7 @@ mod tags;
 
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
+use serde_json::Value;
 
 pub use hubspot::HubSpotSource;
 
@@ -34,15 +35,15 @@ use deployer_core::desired::Scope;
 /// What is read, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many days back use is counted, 1 to 455: so long CloudWatch keeps daily values.
+    /// How many days back use is counted, 1 to 455: CloudWatch keeps daily values for that long.
     pub days: u32,
-    /// By what the manifest's venues are recognised.
+    /// How to recognize the manifest's venues.
     pub venues: Vec<VenueMarks>,
-    /// Whether calls are spaced by AWS's quotas. A server on this machine has none.
+    /// Whether calls stay below AWS's quotas. A server on this machine has none.
     pub rate_limited: bool,
 }
 
-/// Reads an account's region. `on_progress` is told how many calls were made and how much was found, after each call.
+/// Reads one region of an account. After each call, `on_progress` gets the number of calls and of nodes so far.
 pub async fn read(
     aws: &Aws,
     scope: &Scope,
@@ -55,27 +56,27 @@ pub async fn read(
         Window { from: taken_at - jiff::SignedDuration::from_hours(24 * i64::from(options.days)), to: taken_at };
     let collector = Collector::new(scope, options.rate_limited, on_progress);
     let apis = async {
-        // One quota for both.
-        rest_apis::read(&aws.apigateway, &collector).await;
-        http_apis::read(&aws.apigatewayv2, &collector).await;
+        // Both share one quota.
+        rest_apis::read_rest_apis(&aws.signed, &collector).await;
+        http_apis::read_http_apis(&aws.signed, &collector).await;
     };
     tokio::join!(
-        lambda::read(&aws.lambda, &collector, &options.venues),
-        events::read(&aws.events, &collector),
-        scheduler::read(&aws.scheduler, &collector),
-        sqs::read(&aws.sqs, &collector),
-        sns::read(&aws.sns, &collector),
+        lambda::read_functions(&aws.lambda, &collector, &options.venues),
+        events::read_rules(&aws.events, &collector),
+        scheduler::read_schedules(&aws.signed, &collector),
+        sqs::read_queues(&aws.signed, &collector),
+        sns::read_topics(&aws.signed, &collector),
         apis,
-        sfn::read(&aws.sfn, &collector),
-        secrets::read(&aws.secrets, &collector, &window),
-        iam::read(&aws.iam, &collector, &window),
-        logs::read(&aws.logs, &collector),
-        alarms::read(&aws.cloudwatch, &collector),
-        hubspot::read(hubspot, &collector),
+        sfn::read_state_machines(&aws.signed, &collector),
+        secrets::read_secrets(&aws.secrets, &collector, &window),
+        iam::read_roles(&aws.iam, &collector, &window),
+        logs::read_log_groups(&aws.signed, &collector),
+        alarms::read_alarms(&aws.signed, &collector),
+        hubspot::read_hubspot(hubspot, &collector),
     );
-    link::log_groups(&collector);
-    tokio::join!(tags::read(&aws.tagging, &collector), metrics::read(&aws.cloudwatch, &collector, &window));
-    link::link(&collector, &options.venues);
+    link::drop_log_groups(&collector);
+    tokio::join!(tags::read_tags(&aws.signed, &collector), metrics::read_uses(&aws.signed, &collector, &window));
+    link::link_all(&collector, &options.venues);
     let gathered = collector.into_gathered();
     AuditInventory {
         account: scope.account.clone(),
@@ -89,17 +90,41 @@ pub async fn read(
     }
 }
 
-/// The time in which use counts.
+/// The period in which use is counted.
 struct Window {
     from: Timestamp,
     to: Timestamp,
 }
 
-fn time(at: Option<&DateTime>) -> Option<Timestamp> {
+/// A generated client's time, in whole seconds.
+fn sdk_time(at: Option<&DateTime>) -> Option<Timestamp> {
     Timestamp::from_second(at?.secs()).ok()
 }
 
-/// The day of a time, as `2026-11-26`, in UTC.
-fn day(at: Timestamp) -> String {
+/// The queue in a redrive policy of SQS or SNS, which is JSON in a text.
+///
+/// # Errors
+/// The policy is not JSON, so where failed messages go is unknown.
+fn dead_letter_queue(policy: Option<&str>) -> Result<Option<String>, String> {
+    let Some(policy) = policy else { return Ok(None) };
+    let policy: Value = serde_json::from_str(policy).map_err(|error| format!("RedrivePolicy is not JSON: {error}"))?;
+    Ok(policy["deadLetterTargetArn"].as_str().map(ToOwned::to_owned))
+}
+
+/// The day of a time, such as `2026-11-26`, in UTC.
+fn format_day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redrive_policy_must_be_json() {
+        let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:1:dead","maxReceiveCount":3}"#;
+        assert_eq!(dead_letter_queue(Some(policy)), Ok(Some("arn:aws:sqs:us-east-1:1:dead".to_owned())));
+        assert_eq!(dead_letter_queue(None), Ok(None));
+        assert!(dead_letter_queue(Some("{")).is_err_and(|why| why.contains("not JSON")));
+    }
 }

@@ -1,124 +1,134 @@
 //! REST APIs: stages, methods with what they call, and custom domains.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use aws_sdk_apigateway::Client;
-use aws_sdk_apigateway::types::{Integration, Resource, RestApi};
+use http::Method;
+use serde_json::Value;
 
 use super::super::arn::{api_id, integration_target_arn};
 use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
-use super::time;
-use deployer_aws::{FailureKind, Found};
+use deployer_aws::signed::{RestRequest, list_of, text_of, texts_of, time_of};
+use deployer_aws::{FailureKind, Found, SignedClient};
 
-pub(super) async fn read(apigateway: &Client, collector: &Collector<'_>) {
-    let mut pages = apigateway.get_rest_apis().limit(500).into_paginator().send();
+/// The variables of one stage.
+pub(super) type StageVariables = BTreeMap<String, String>;
+
+pub(super) async fn read_rest_apis(aws: &SignedClient, collector: &Collector<'_>) {
+    let request = RestRequest::new("apigateway:GetRestApis", Method::GET, &["restapis"]).with_query("limit", 500);
     let mut found = Vec::new();
-    while let Some(page) = collector.page("apigateway:GetRestApis", pages.next()).await {
-        match page {
-            Ok(page) => found.extend(page.items().iter().filter_map(|api| rest_api(collector, api))),
-            Err(error) => {
-                collector.unread(&error, None, "REST APIs");
-                break;
-            }
-        }
-    }
-    collector.each(found, |(node, id)| details(apigateway, collector, node, id)).await;
-    domains(apigateway, collector).await;
+    let add = |api: &Value| {
+        found.extend(add_rest_api(collector, api)?);
+        Ok(())
+    };
+    collector.list_items(aws.send_pages(request), "item", "REST APIs", add).await;
+    collector.for_each(found, |(node, id)| read_routes(aws, collector, node, id)).await;
+    read_domains(aws, collector).await;
 }
 
-fn node_of(collector: &Collector<'_>, id: &str) -> String {
+fn node_id_of(collector: &Collector<'_>, id: &str) -> String {
     api_id(NodeKind::RestApi, collector.scope.aws_partition(), &collector.scope.region, id)
 }
 
-fn rest_api(collector: &Collector<'_>, api: &RestApi) -> Option<(String, String)> {
-    let id = api.id()?;
-    let arn = node_of(collector, id);
-    let mut node = Node::new(NodeKind::RestApi, &arn, api.name().unwrap_or(id)).with_attribute("api_id", Some(id));
-    node.changed_at = time(api.created_date());
-    node.tags = api.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
-    collector.node(node);
-    Some((arn, id.to_owned()))
+/// Returns the API's node and its id.
+fn add_rest_api(collector: &Collector<'_>, api: &Value) -> Result<Option<(String, String)>, String> {
+    let Some(id) = text_of(api, "id") else { return Ok(None) };
+    let arn = node_id_of(collector, id);
+    let mut node =
+        Node::new(NodeKind::RestApi, &arn, text_of(api, "name").unwrap_or(id)).with_attribute("api_id", Some(id));
+    node.changed_at = time_of(api, "createdDate")?;
+    node.tags = texts_of(api, "tags").map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    collector.add_node(node);
+    Ok(Some((arn, id.to_owned())))
 }
 
-async fn details(apigateway: &Client, collector: &Collector<'_>, node: String, id: String) {
-    let stages = stages(apigateway, collector, &node, &id).await;
-    let request = apigateway.get_resources().rest_api_id(&id).embed("methods").limit(500);
-    let mut pages = request.into_paginator().send();
-    while let Some(page) = collector.page("apigateway:GetResources", pages.next()).await {
-        match page.found() {
-            Ok(page) => {
-                let resources = page.iter().flat_map(|page| page.items());
-                resources.for_each(|resource| methods(collector, &node, resource, &stages));
-            }
-            Err(error) => return collector.unread(&error, Some(&node), format!("the routes of REST API {id}")),
-        }
-    }
+async fn read_routes(aws: &SignedClient, collector: &Collector<'_>, node: String, id: String) {
+    let stages = read_stages(aws, collector, &node, &id).await;
+    let request = RestRequest::new("apigateway:GetResources", Method::GET, &["restapis", &id, "resources"]);
+    let pages = aws.send_pages(request.with_query("embed", "methods").with_query("limit", 500));
+    let add = |resource: &Value| {
+        add_methods(collector, &node, resource, &stages);
+        Ok(())
+    };
+    collector.list_items_of(Some(&node), pages, "item", &format!("the routes of REST API {id}"), add).await;
 }
 
-/// Gives the variables of each stage.
-async fn stages(apigateway: &Client, collector: &Collector<'_>, node: &str, id: &str) -> Vec<HashMap<String, String>> {
-    let request = apigateway.get_stages().rest_api_id(id).send();
-    match collector.call("apigateway:GetStages", request).await.found() {
+/// Returns the variables of each stage.
+async fn read_stages(aws: &SignedClient, collector: &Collector<'_>, node: &str, id: &str) -> Vec<StageVariables> {
+    const CALL: &str = "apigateway:GetStages";
+    let what = format!("the stages of REST API {id}");
+    let request = RestRequest::new(CALL, Method::GET, &["restapis", id, "stages"]);
+    match collector.make_call(CALL, aws.send(request)).await.found() {
         Ok(answer) => {
-            let stages = answer.and_then(|answer| answer.item).unwrap_or_default();
-            let mut names: Vec<&str> = stages.iter().filter_map(|stage| stage.stage_name()).collect();
-            names.sort_unstable();
-            let changed = stages.iter().filter_map(|stage| time(stage.last_updated_date().or(stage.created_date())));
-            let changed = changed.max();
-            collector.update(node, |node| {
-                node.attributes.insert("stages".to_owned(), names.join(", "));
-                node.changed_at = node.changed_at.max(changed);
-            });
-            stages.iter().map(|stage| stage.variables().cloned().unwrap_or_default()).collect()
+            let answer = answer.unwrap_or_default();
+            let stages = list_of(&answer, "item");
+            if let Err(why) = note_stages(collector, node, stages) {
+                collector.note_unread(CALL, Some(node), what, why);
+            }
+            stages.iter().map(|stage| variables_of(stage, "variables")).collect()
         }
         Err(error) => {
-            collector.unread(&error, Some(node), format!("the stages of REST API {id}"));
+            collector.note_failure(&error, Some(node), what);
             Vec::new()
         }
     }
 }
 
-fn methods(collector: &Collector<'_>, node: &str, resource: &Resource, stages: &[HashMap<String, String>]) {
-    for (verb, method) in resource.resource_methods().into_iter().flatten() {
-        let route = format!("{verb} {}", resource.path().unwrap_or("/"));
-        if let Some(integration) = method.method_integration() {
-            calls(collector, node, &route, integration, stages);
+/// Adds the stages' names and the time of their last change to their API's node.
+pub(super) fn note_stages(collector: &Collector<'_>, node: &str, stages: &[Value]) -> Result<(), String> {
+    let mut names: Vec<&str> = stages.iter().filter_map(|stage| text_of(stage, "stageName")).collect();
+    names.sort_unstable();
+    let mut changed = None;
+    for stage in stages {
+        changed = changed.max(time_of(stage, "lastUpdatedDate")?.or(time_of(stage, "createdDate")?));
+    }
+    collector.update_node(node, |node| {
+        node.attributes.insert("stages".to_owned(), names.join(", "));
+        node.changed_at = node.changed_at.max(changed);
+    });
+    Ok(())
+}
+
+pub(super) fn variables_of(stage: &Value, member: &str) -> StageVariables {
+    texts_of(stage, member).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn add_methods(collector: &Collector<'_>, node: &str, resource: &Value, stages: &[StageVariables]) {
+    for (verb, method) in resource["resourceMethods"].as_object().into_iter().flatten() {
+        let route = format!("{verb} {}", text_of(resource, "path").unwrap_or("/"));
+        let integration = &method["methodIntegration"];
+        if integration.is_object() {
+            add_integration(collector, node, &route, integration, stages);
         }
     }
 }
 
-fn calls(
-    collector: &Collector<'_>,
-    node: &str,
-    route: &str,
-    integration: &Integration,
-    stages: &[HashMap<String, String>],
-) {
-    let Some(uri) = integration.uri() else {
-        // A mock answers by itself.
-        return collector.edge(node, "mock:", EdgeKind::Integration, true, Some(route.to_owned()));
+fn add_integration(collector: &Collector<'_>, node: &str, route: &str, integration: &Value, stages: &[StageVariables]) {
+    let note = Some(route.to_owned());
+    let Some(uri) = text_of(integration, "uri") else {
+        // A mock integration answers by itself.
+        return collector.add_edge(node, "mock:", EdgeKind::Integration, true, note);
     };
     for uri in with_variables(uri, stages) {
         match integration_target_arn(&uri) {
-            Some(target) => collector.edge(node, &target, EdgeKind::Integration, true, Some(route.to_owned())),
-            // Calls another service: whom, its parameters and templates say.
+            Some(target) => collector.add_edge(node, &target, EdgeKind::Integration, true, note.clone()),
+            // It calls another AWS service. Its parameters and templates name the resource.
             None => {
-                collector.edge(node, "service:", EdgeKind::Integration, true, Some(route.to_owned()));
-                let texts = [integration.request_templates(), integration.request_parameters()];
-                for text in texts.into_iter().flatten().flat_map(HashMap::values) {
-                    collector.mention(node, text, EdgeKind::Integration, Some(route), false);
+                collector.add_edge(node, "service:", EdgeKind::Integration, true, note.clone());
+                let texts = ["requestTemplates", "requestParameters"];
+                for (_, text) in texts.into_iter().flat_map(|member| texts_of(integration, member)) {
+                    collector.add_mention(node, text, EdgeKind::Integration, Some(route), false);
                 }
             }
         }
     }
-    if let Some(role) = integration.credentials().filter(|role| role.starts_with("arn:")) {
-        collector.edge(node, role, EdgeKind::Role, true, None);
+    if let Some(role) = text_of(integration, "credentials").filter(|role| role.starts_with("arn:")) {
+        collector.add_edge(node, role, EdgeKind::Role, true, None);
     }
 }
 
-/// The URI for each stage, with `${stageVariables.name}` filled in.
-pub(super) fn with_variables(uri: &str, stages: &[HashMap<String, String>]) -> Vec<String> {
+/// The URI for each stage, with `${stageVariables.name}` replaced.
+pub(super) fn with_variables(uri: &str, stages: &[StageVariables]) -> Vec<String> {
     if !uri.contains("${stageVariables.") {
         return vec![uri.to_owned()];
     }
@@ -133,32 +143,34 @@ pub(super) fn with_variables(uri: &str, stages: &[HashMap<String, String>]) -> V
     filled
 }
 
-async fn domains(apigateway: &Client, collector: &Collector<'_>) {
-    let mut pages = apigateway.get_domain_names().limit(500).into_paginator().send();
+async fn read_domains(aws: &SignedClient, collector: &Collector<'_>) {
+    let request = RestRequest::new("apigateway:GetDomainNames", Method::GET, &["domainnames"]).with_query("limit", 500);
     let mut names = Vec::new();
-    while let Some(page) = collector.page("apigateway:GetDomainNames", pages.next()).await {
-        match page {
-            Ok(page) => names.extend(page.items().iter().filter_map(|domain| domain.domain_name.clone())),
-            Err(error) => return collector.unread(&error, None, "custom domains of REST APIs"),
-        }
+    let add = |domain: &Value| {
+        names.extend(text_of(domain, "domainName").map(ToOwned::to_owned));
+        Ok(())
+    };
+    if collector.list_items(aws.send_pages(request), "item", "custom domains of REST APIs", add).await {
+        collector.for_each(names, |name| read_mappings(aws, collector, name)).await;
     }
-    collector.each(names, |name| mappings(apigateway, collector, name)).await;
 }
 
-async fn mappings(apigateway: &Client, collector: &Collector<'_>, domain: String) {
-    let mut pages = apigateway.get_base_path_mappings().domain_name(&domain).limit(500).into_paginator().send();
-    while let Some(page) = collector.page("apigateway:GetBasePathMappings", pages.next()).await {
+async fn read_mappings(aws: &SignedClient, collector: &Collector<'_>, domain: String) {
+    let path = ["domainnames", &domain, "basepathmappings"];
+    let request = RestRequest::new("apigateway:GetBasePathMappings", Method::GET, &path).with_query("limit", 500);
+    let mut pages = aws.send_pages(request);
+    while let Some(page) = collector.next_page(&mut pages).await {
         let page = match page.found() {
             Ok(Some(page)) => page,
             Ok(None) => return,
-            // Mappings to HTTP APIs are in a list of their own.
+            // A domain of HTTP APIs, whose mappings are read with them.
             Err(error) if error.kind == FailureKind::Invalid => return,
-            Err(error) => return collector.unread(&error, None, format!("where domain {domain} leads")),
+            Err(error) => return collector.note_failure(&error, None, format!("the mappings of domain {domain}")),
         };
-        for mapping in page.items() {
-            let Some(id) = mapping.rest_api_id() else { continue };
-            let base = mapping.base_path().filter(|base| *base != "(none)").unwrap_or_default().to_owned();
-            let entry = (domain.to_ascii_lowercase(), base, node_of(collector, id));
+        for mapping in list_of(&page, "item") {
+            let Some(id) = text_of(mapping, "restApiId") else { continue };
+            let base = text_of(mapping, "basePath").filter(|base| *base != "(none)").unwrap_or_default().to_owned();
+            let entry = (domain.to_ascii_lowercase(), base, node_id_of(collector, id));
             collector.gathered().domains.push(entry);
         }
     }
@@ -169,8 +181,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stage_variables_are_filled_in_for_each_stage() {
-        let stage = |name: &str| HashMap::from([("fn".to_owned(), name.to_owned())]);
+    fn fills_in_stage_variables_for_each_stage() {
+        let stage = |name: &str| StageVariables::from([("fn".to_owned(), name.to_owned())]);
         let uri = "arn:aws:lambda:us-east-1:1:function:${stageVariables.fn}";
         let filled = with_variables(uri, &[stage("b"), stage("a"), stage("b")]);
         assert_eq!(filled, ["arn:aws:lambda:us-east-1:1:function:a", "arn:aws:lambda:us-east-1:1:function:b"]);

@@ -1,63 +1,76 @@
-//! EventBridge Scheduler's schedules. The list has the target; who runs it and where failures go has only the schedule.
+//! EventBridge Scheduler's schedules. The list has the target; role and dead-letter queue are only in the details.
 
-use aws_sdk_scheduler::Client;
-use aws_sdk_scheduler::types::{ScheduleState, ScheduleSummary};
+use http::Method;
+use serde_json::Value;
 
 use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
-use super::time;
-use deployer_aws::Found;
+use deployer_aws::signed::{RestRequest, text_of, time_of};
+use deployer_aws::{Found, SignedClient};
 
-pub(super) async fn read(scheduler: &Client, collector: &Collector<'_>) {
-    let mut pages = scheduler.list_schedules().into_paginator().send();
+pub(super) async fn read_schedules(aws: &SignedClient, collector: &Collector<'_>) {
+    let pages = aws.send_pages(RestRequest::new("scheduler:ListSchedules", Method::GET, &["schedules"]));
     let mut found = Vec::new();
-    while let Some(page) = collector.page("scheduler:ListSchedules", pages.next()).await {
-        match page {
-            Ok(page) => found.extend(page.schedules().iter().filter_map(|summary| schedule(collector, summary))),
-            Err(error) => {
-                collector.unread(&error, None, "schedules of EventBridge Scheduler");
-                break;
-            }
-        }
-    }
-    collector.each(found, |(arn, group, name)| details(scheduler, collector, arn, group, name)).await;
-}
-
-/// Gives ARN, group and name.
-fn schedule(collector: &Collector<'_>, summary: &ScheduleSummary) -> Option<(String, Option<String>, String)> {
-    let (arn, name) = (summary.arn()?.to_owned(), summary.name()?.to_owned());
-    let group = summary.group_name().map(ToOwned::to_owned);
-    let mut node = Node::new(NodeKind::Schedule, &arn, &name).with_attribute("group", group.as_deref());
-    node.enabled = summary.state() != Some(&ScheduleState::Disabled);
-    node.changed_at = time(summary.last_modification_date().or(summary.creation_date()));
-    let enabled = node.enabled;
-    collector.node(node);
-    if let Some(target) = summary.target() {
-        collector.edge(&arn, target.arn(), EdgeKind::Target, enabled, None);
-    }
-    Some((arn, group, name))
-}
-
-async fn details(scheduler: &Client, collector: &Collector<'_>, arn: String, group: Option<String>, name: String) {
-    let request = scheduler.get_schedule().set_group_name(group).name(&name).send();
-    let answer = match collector.call("scheduler:GetSchedule", request).await.found() {
-        Ok(Some(answer)) => answer,
-        Ok(None) => return,
-        Err(error) => return collector.unread(&error, Some(&arn), format!("the details of schedule {name}")),
+    let what = "schedules of EventBridge Scheduler";
+    let add = |summary: &Value| {
+        found.extend(add_schedule(collector, summary)?);
+        Ok(())
     };
-    let enabled = answer.state() != Some(&ScheduleState::Disabled);
-    collector.update(&arn, |node| {
-        if let Some(expression) = answer.schedule_expression() {
+    collector.list_items(pages, "Schedules", what, add).await;
+    collector.for_each(found, |schedule| read_details(aws, collector, schedule)).await;
+}
+
+/// A schedule as calls name it.
+struct ScheduleKey {
+    arn: String,
+    group: Option<String>,
+    name: String,
+}
+
+fn add_schedule(collector: &Collector<'_>, summary: &Value) -> Result<Option<ScheduleKey>, String> {
+    let (Some(arn), Some(name)) = (text_of(summary, "Arn"), text_of(summary, "Name")) else { return Ok(None) };
+    let group = text_of(summary, "GroupName");
+    let mut node = Node::new(NodeKind::Schedule, arn, name).with_attribute("group", group);
+    node.enabled = text_of(summary, "State") != Some("DISABLED");
+    node.changed_at = time_of(summary, "LastModificationDate")?.or(time_of(summary, "CreationDate")?);
+    let enabled = node.enabled;
+    collector.add_node(node);
+    if let Some(target) = text_of(&summary["Target"], "Arn") {
+        collector.add_edge(arn, target, EdgeKind::Target, enabled, None);
+    }
+    Ok(Some(ScheduleKey { arn: arn.to_owned(), group: group.map(ToOwned::to_owned), name: name.to_owned() }))
+}
+
+async fn read_details(aws: &SignedClient, collector: &Collector<'_>, schedule: ScheduleKey) {
+    const CALL: &str = "scheduler:GetSchedule";
+    let ScheduleKey { arn, group, name } = schedule;
+    let mut request = RestRequest::new(CALL, Method::GET, &["schedules", &name]);
+    if let Some(group) = group {
+        request = request.with_query("groupName", group);
+    }
+    let answer = match collector.make_call(CALL, aws.send(request)).await.found() {
+        Ok(Some(answer)) => answer,
+        // It was deleted since it was listed.
+        Ok(None) => return,
+        Err(error) => return collector.note_failure(&error, Some(&arn), format!("the details of schedule {name}")),
+    };
+    let enabled = text_of(&answer, "State") != Some("DISABLED");
+    collector.update_node(&arn, |node| {
+        if let Some(expression) = text_of(&answer, "ScheduleExpression") {
             node.attributes.insert("schedule".to_owned(), expression.to_owned());
         }
     });
-    let Some(target) = answer.target() else { return };
-    collector.edge(&arn, target.role_arn(), EdgeKind::Role, enabled, None);
-    if let Some(queue) = target.dead_letter_config().and_then(|config| config.arn()) {
-        collector.edge(&arn, queue, EdgeKind::DeadLetter, enabled, None);
+    let target = &answer["Target"];
+    if let Some(role) = text_of(target, "RoleArn") {
+        collector.add_edge(&arn, role, EdgeKind::Role, enabled, None);
     }
-    // A universal target (`arn:aws:scheduler:::aws-sdk:lambda:invoke`) says in its input whom it calls.
-    if target.arn().contains(":aws-sdk:") && enabled {
-        collector.mention(&arn, target.input().unwrap_or_default(), EdgeKind::Target, None, true);
+    if let Some(queue) = text_of(&target["DeadLetterConfig"], "Arn") {
+        collector.add_edge(&arn, queue, EdgeKind::DeadLetter, enabled, None);
+    }
+    // A universal target (`arn:aws:scheduler:::aws-sdk:lambda:invoke`) names the resource that it calls in its input.
+    let universal = text_of(target, "Arn").is_some_and(|target| target.contains(":aws-sdk:"));
+    if universal && enabled {
+        let input = text_of(target, "Input").unwrap_or_default();
+        collector.add_mention(&arn, input, EdgeKind::Target, None, true);
     }
 }

@@ -1,75 +1,69 @@
-//! Topics and all their subscriptions, in two lists. Where a subscription's failed messages go has only the subscription.
+//! Topics and their subscriptions, in two lists. The dead-letter queue of a subscription is only in its attributes.
 
-use aws_sdk_sns::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::address::WebAddress;
 use super::super::arn::Arn;
 use super::super::{EdgeKind, Node, NodeKind, arn};
 use super::collector::Collector;
-use deployer_aws::Found;
+use super::dead_letter_queue;
+use deployer_aws::signed::text_of;
+use deployer_aws::{Found, SignedClient};
 
-pub(super) async fn read(sns: &Client, collector: &Collector<'_>) {
-    tokio::join!(topics(sns, collector), subscriptions(sns, collector));
+pub(super) async fn read_topics(aws: &SignedClient, collector: &Collector<'_>) {
+    tokio::join!(list_topics(aws, collector), list_subscriptions(aws, collector));
 }
 
-async fn topics(sns: &Client, collector: &Collector<'_>) {
-    let mut pages = sns.list_topics().into_paginator().send();
-    while let Some(page) = collector.page("sns:ListTopics", pages.next()).await {
-        match page {
-            Ok(page) => {
-                let arns = page.topics().iter().filter_map(|topic| topic.topic_arn());
-                arns.for_each(|topic| collector.node(Node::new(NodeKind::Topic, topic, arn::short_name(topic))));
-            }
-            Err(error) => return collector.unread(&error, None, "topics"),
+async fn list_topics(aws: &SignedClient, collector: &Collector<'_>) {
+    let pages = aws.list_pages("sns:ListTopics", json!({}));
+    let add = |topic: &Value| {
+        if let Some(topic) = text_of(topic, "TopicArn") {
+            collector.add_node(Node::new(NodeKind::Topic, topic, arn::short_name(topic)));
         }
-    }
-}
-
-async fn subscriptions(sns: &Client, collector: &Collector<'_>) {
-    let mut found = Vec::new();
-    let mut pages = sns.list_subscriptions().into_paginator().send();
-    while let Some(page) = collector.page("sns:ListSubscriptions", pages.next()).await {
-        let page = match page {
-            Ok(page) => page,
-            Err(error) => {
-                collector.unread(&error, None, "subscriptions of topics");
-                break;
-            }
-        };
-        for subscription in page.subscriptions() {
-            let (Some(topic), Some(endpoint)) = (subscription.topic_arn(), subscription.endpoint()) else { continue };
-            let confirmed = subscription.subscription_arn().is_some_and(|arn| arn.starts_with("arn:"));
-            let protocol = subscription.protocol().unwrap_or_default();
-            // An e-mail address or a telephone number is somebody's, and doesn't belong into a report.
-            let to = match Arn::parse_arn(endpoint) {
-                Some(_) => endpoint.to_owned(),
-                None => WebAddress::parse_url(endpoint)
-                    .map_or_else(|| format!("{protocol}:"), |address| address.display_url()),
-            };
-            let note = (!confirmed).then(|| "not confirmed".to_owned());
-            collector.edge(topic, &to, EdgeKind::Subscription, confirmed, note);
-            if let (true, Some(arn)) = (confirmed, subscription.subscription_arn()) {
-                found.push((topic.to_owned(), arn.to_owned()));
-            }
-        }
-    }
-    collector.each(found, |(topic, subscription)| redrive(sns, collector, topic, subscription)).await;
-}
-
-async fn redrive(sns: &Client, collector: &Collector<'_>, topic: String, subscription: String) {
-    let request = sns.get_subscription_attributes().subscription_arn(subscription).send();
-    let attributes = match collector.call("sns:GetSubscriptionAttributes", request).await.found() {
-        Ok(answer) => answer.and_then(|answer| answer.attributes).unwrap_or_default(),
-        // It was deleted meanwhile.
-        Err(error) if error.code == "NotFound" => return,
-        Err(error) => {
-            let what = format!("a subscription of topic {}", arn::short_name(&topic));
-            return collector.unread(&error, Some(&topic), what);
-        }
+        Ok(())
     };
-    let policy = attributes.get("RedrivePolicy").and_then(|text| serde_json::from_str::<Value>(text).ok());
-    if let Some(queue) = policy.as_ref().and_then(|policy| policy["deadLetterTargetArn"].as_str()) {
-        collector.edge(&topic, queue, EdgeKind::DeadLetter, true, None);
+    collector.list_items(pages, "Topics", "topics", add).await;
+}
+
+async fn list_subscriptions(aws: &SignedClient, collector: &Collector<'_>) {
+    let pages = aws.list_pages("sns:ListSubscriptions", json!({}));
+    let mut found = Vec::new();
+    let add = |subscription: &Value| {
+        found.extend(add_subscription(collector, subscription));
+        Ok(())
+    };
+    collector.list_items(pages, "Subscriptions", "subscriptions of topics", add).await;
+    collector.for_each(found, |(topic, subscription)| read_redrive_policy(aws, collector, topic, subscription)).await;
+}
+
+/// Returns topic and subscription if the subscription is confirmed: only then it has attributes.
+fn add_subscription(collector: &Collector<'_>, subscription: &Value) -> Option<(String, String)> {
+    let (topic, endpoint) = (text_of(subscription, "TopicArn")?, text_of(subscription, "Endpoint")?);
+    let arn = text_of(subscription, "SubscriptionArn").filter(|arn| arn.starts_with("arn:"));
+    let protocol = text_of(subscription, "Protocol").unwrap_or_default();
+    // E-mail addresses and telephone numbers are personal, and don't belong in a report.
+    let to = match Arn::parse_arn(endpoint) {
+        Some(_) => endpoint.to_owned(),
+        None => WebAddress::parse_url(endpoint).map_or_else(|| format!("{protocol}:"), |address| address.display_url()),
+    };
+    let note = arn.is_none().then(|| "not confirmed".to_owned());
+    collector.add_edge(topic, &to, EdgeKind::Subscription, arn.is_some(), note);
+    Some((topic.to_owned(), arn?.to_owned()))
+}
+
+async fn read_redrive_policy(aws: &SignedClient, collector: &Collector<'_>, topic: String, subscription: String) {
+    const CALL: &str = "sns:GetSubscriptionAttributes";
+    let what = format!("a subscription of topic {}", arn::short_name(&topic));
+    let request = aws.call(CALL, json!({ "SubscriptionArn": subscription }));
+    let answer = match collector.make_call(CALL, request).await.found() {
+        Ok(Some(answer)) => answer,
+        // It was deleted since it was listed.
+        Ok(None) => return,
+        Err(error) => return collector.note_failure(&error, Some(&topic), what),
+    };
+    match dead_letter_queue(text_of(&answer["Attributes"], "RedrivePolicy")) {
+        Ok(Some(queue)) => collector.add_edge(&topic, &queue, EdgeKind::DeadLetter, true, None),
+        Ok(None) => {}
+        Err(why) => collector.note_unread(CALL, Some(&topic), what, why),
     }
 }

@@ -1,66 +1,103 @@
-//! Queues, how many messages wait, where failed ones go.
+//! Queues: how many messages they hold, and where failed messages go.
 
-use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::QueueAttributeName as Name;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
-use deployer_aws::{CallError, FailureKind};
+use super::dead_letter_queue;
+use deployer_aws::signed::{integer_of, text_of};
+use deployer_aws::{CallError, FailureKind, SignedClient};
 
-/// Without it the list isn't paged, and ends at 1,000
+/// Without a page size the list has no further pages, and ends at 1,000 queues
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html>).
-const PAGE: i32 = 1000;
+const PAGE_SIZE: u32 = 1000;
 
-pub(super) async fn read(sqs: &Client, collector: &Collector<'_>) {
-    let mut pages = sqs.list_queues().max_results(PAGE).into_paginator().send();
+/// Waiting, in flight, delayed.
+const MESSAGE_COUNTS: [&str; 3] =
+    ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"];
+
+pub(super) async fn read_queues(aws: &SignedClient, collector: &Collector<'_>) {
+    let pages = aws.list_pages("sqs:ListQueues", json!({ "MaxResults": PAGE_SIZE }));
     let mut urls = Vec::new();
-    while let Some(page) = collector.page("sqs:ListQueues", pages.next()).await {
-        match page {
-            Ok(page) => urls.extend(page.queue_urls().to_vec()),
-            Err(error) => {
-                collector.unread(&error, None, "queues");
-                break;
-            }
-        }
-    }
-    collector.each(urls, |url| queue(sqs, collector, url)).await;
+    let add = |url: &Value| {
+        urls.push(url.as_str().ok_or_else(|| format!("the URL of a queue is not a text: {url}"))?.to_owned());
+        Ok(())
+    };
+    collector.list_items(pages, "QueueUrls", "queues", add).await;
+    collector.for_each(urls, |url| read_queue(aws, collector, url)).await;
 }
 
-async fn queue(sqs: &Client, collector: &Collector<'_>, url: String) {
+async fn read_queue(aws: &SignedClient, collector: &Collector<'_>, url: String) {
+    const CALL: &str = "sqs:GetQueueAttributes";
     let name = url.rsplit('/').next().unwrap_or_default().to_owned();
     let arn = collector.scope.regional_arn("sqs", &name);
-    let request = sqs.get_queue_attributes().queue_url(&url).attribute_names(Name::All).send();
-    let answer = match collector.call("sqs:GetQueueAttributes", request).await {
-        Ok(answer) => answer,
-        Err(error) if gone(&error) => return,
-        Err(error) => {
-            collector.node(Node::new(NodeKind::Queue, &arn, &name));
-            return collector.unread(&error, Some(&arn), format!("the attributes of queue {name}"));
+    let what = format!("the attributes of queue {name}");
+    let request = aws.call(CALL, json!({ "QueueUrl": url, "AttributeNames": ["All"] }));
+    let node = Node::new(NodeKind::Queue, &arn, &name);
+    match collector.make_call(CALL, request).await {
+        Ok(answer) => {
+            if let Err(why) = add_queue(collector, node.with_attribute("url", Some(&url)), &answer["Attributes"]) {
+                collector.add_node(Node::new(NodeKind::Queue, &arn, &name).with_attribute("url", Some(&url)));
+                collector.note_unread(CALL, Some(&arn), what, why);
+            }
         }
-    };
-    let attribute = |wanted: Name| answer.attributes().and_then(|attributes| attributes.get(&wanted)).cloned();
-    let number = |wanted: Name| attribute(wanted).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
-    let messages = number(Name::ApproximateNumberOfMessages)
-        + number(Name::ApproximateNumberOfMessagesNotVisible)
-        + number(Name::ApproximateNumberOfMessagesDelayed);
-    let mut node = Node::new(NodeKind::Queue, &arn, &name)
-        .with_attribute("url", Some(&url))
-        .with_attribute("messages", Some(messages))
-        .with_attribute("fifo", attribute(Name::FifoQueue).filter(|text| text == "true"));
-    let changed = attribute(Name::LastModifiedTimestamp).or_else(|| attribute(Name::CreatedTimestamp));
-    // Seconds; some servers give fractions.
-    node.changed_at = changed.and_then(|text| Timestamp::from_second(text.split('.').next()?.parse().ok()?).ok());
-    collector.node(node);
-    let redrive: Value =
-        attribute(Name::RedrivePolicy).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    if let Some(target) = redrive["deadLetterTargetArn"].as_str() {
-        collector.edge(&arn, target, EdgeKind::DeadLetter, true, None);
+        Err(error) if is_gone(&error) => {}
+        Err(error) => {
+            collector.add_node(node);
+            collector.note_failure(&error, Some(&arn), what);
+        }
     }
 }
 
-/// A queue shows in the list for a minute after its deletion.
-fn gone(error: &CallError) -> bool {
+fn add_queue(collector: &Collector<'_>, node: Node, attributes: &Value) -> Result<(), String> {
+    let mut messages = 0;
+    for count in MESSAGE_COUNTS {
+        messages += integer_of(attributes, count)?.unwrap_or_default();
+    }
+    let dead_letters = dead_letter_queue(text_of(attributes, "RedrivePolicy"))?;
+    let mut node = node
+        .with_attribute("messages", Some(messages))
+        .with_attribute("fifo", text_of(attributes, "FifoQueue").filter(|text| *text == "true"));
+    node.changed_at = match text_of(attributes, "LastModifiedTimestamp").or(text_of(attributes, "CreatedTimestamp")) {
+        Some(seconds) => Some(parse_seconds(seconds)?),
+        None => None,
+    };
+    let arn = node.id.clone();
+    collector.add_node(node);
+    if let Some(target) = dead_letters {
+        collector.add_edge(&arn, &target, EdgeKind::DeadLetter, true, None);
+    }
+    Ok(())
+}
+
+/// Seconds since 1970; some servers write a fraction.
+fn parse_seconds(text: &str) -> Result<Timestamp, String> {
+    let whole = text.split('.').next().unwrap_or(text);
+    let time = whole.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    time.ok_or_else(|| format!("not a time: {text}"))
+}
+
+/// A queue stays in the list for a minute after its deletion.
+fn is_gone(error: &CallError) -> bool {
     error.kind == FailureKind::NotFound || error.code.ends_with("NonExistentQueue") || error.code == "QueueDoesNotExist"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejects_attributes_that_it_cannot_parse() {
+        let scope = deployer_core::desired::Scope { account: "1".to_owned(), region: "us-east-1".to_owned() };
+        let collector = Collector::new(&scope, false, &|_, _| {});
+        let add = |attributes: Value| add_queue(&collector, Node::new(NodeKind::Queue, "arn", "q"), &attributes);
+        assert_eq!(add(json!({ "ApproximateNumberOfMessages": "3", "LastModifiedTimestamp": "1700000000.5" })), Ok(()));
+        assert_eq!(collector.gathered().nodes["arn"].attributes["messages"], "3");
+        for (name, value) in
+            [("RedrivePolicy", "{"), ("ApproximateNumberOfMessages", "many"), ("LastModifiedTimestamp", "yesterday")]
+        {
+            assert!(add(json!({ name: value })).is_err(), "{name}");
+        }
+    }
 }

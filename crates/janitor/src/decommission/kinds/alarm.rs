@@ -1,16 +1,14 @@
-//! CloudWatch's metric alarms. They are only listed in the query protocol, so their members are named here.
+//! CloudWatch's metric alarms. They are only available in the query protocol (XML), so their members are listed here.
 
-use aws_sdk_cloudwatch::types::{
-    ComparisonOperator, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, StandardUnit, Statistic, Tag,
-};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::parts::ResourceParts;
-use super::super::wire::{list_member, text_member};
-use super::super::{DecommissionContext, DecommissionTarget, none_if_missing};
-use super::{RestoredResource, parse_time};
-use deployer_aws::{Call, CallError, Found};
+use super::super::wire::{list, text};
+use super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
+use super::{RestoredResource, parse_time, tag_list, tag_object};
+use deployer_aws::signed::{flag_of, integer_of, number_of, time_of};
+use deployer_aws::{CallError, Found};
 
 pub(super) const VOLATILE: &[&str] = &[];
 
@@ -20,82 +18,81 @@ pub(super) async fn read(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
 ) -> Result<Option<ResourceParts>, CallError> {
-    let cloudwatch = &cx.aws.cloudwatch;
-    let answer = cloudwatch
-        .describe_alarms()
-        .alarm_names(target.aws_identifier())
-        .send()
-        .await
-        .call("cloudwatch:DescribeAlarms")?;
-    let found = answer.metric_alarms().iter().find(|alarm| alarm.alarm_name() == Some(target.aws_identifier()));
+    const CALL: &str = "cloudwatch:DescribeAlarms";
+    let aws = &cx.aws.signed;
+    let answer = aws.call(CALL, json!({ "AlarmNames": [target.aws_identifier()] })).await?;
+    let found =
+        list(&answer, "MetricAlarms").iter().find(|alarm| text(alarm, "AlarmName") == Some(target.aws_identifier()));
     let Some(alarm) = found else { return Ok(None) };
-    let tags = cloudwatch.list_tags_for_resource().resource_arn(&target.id).send().await;
-    let tags = none_if_missing(tags.call("cloudwatch:ListTagsForResource"))?;
-    let tags = tags.iter().flat_map(|answer| answer.tags());
-    let tags: serde_json::Map<String, Value> =
-        tags.filter_map(|tag| Some((tag.key()?.to_owned(), json!(tag.value())))).collect();
+    let tags = aws.call("cloudwatch:ListTagsForResource", json!({ "ResourceARN": target.id })).await;
+    let tags = none_if_missing(tags)?.unwrap_or_default();
     let mut parts = ResourceParts::default();
-    parts.put_document("alarm.json", alarm_to_json(alarm));
-    parts.put_document("tags.json", Value::Object(tags));
+    parts.put_document("alarm.json", describe_alarm(alarm).map_err(|why| unexpected_error(CALL, why))?);
+    parts.put_document("tags.json", tag_object(list(&tags, "Tags"), "Key", "Value"));
     Ok(Some(parts))
 }
 
-fn alarm_to_json(alarm: &MetricAlarm) -> Value {
-    json!({
-        "AlarmDescription": alarm.alarm_description(),
-        "UpdatedAt": alarm.alarm_configuration_updated_timestamp().map(|at| at.secs()),
-        "ActionsEnabled": alarm.actions_enabled(),
-        "OKActions": alarm.ok_actions(),
-        "AlarmActions": alarm.alarm_actions(),
-        "InsufficientDataActions": alarm.insufficient_data_actions(),
-        "MetricName": alarm.metric_name(),
-        "Namespace": alarm.namespace(),
-        "Statistic": alarm.statistic().map(Statistic::as_str),
-        "ExtendedStatistic": alarm.extended_statistic(),
-        "Dimensions": dimensions_to_json(alarm.dimensions()),
-        "Period": alarm.period(),
-        "Unit": alarm.unit().map(StandardUnit::as_str),
-        "EvaluationPeriods": alarm.evaluation_periods(),
-        "DatapointsToAlarm": alarm.datapoints_to_alarm(),
-        "Threshold": alarm.threshold(),
-        "ComparisonOperator": alarm.comparison_operator().map(ComparisonOperator::as_str),
-        "TreatMissingData": alarm.treat_missing_data(),
-        "EvaluateLowSampleCountPercentile": alarm.evaluate_low_sample_count_percentile(),
-        "ThresholdMetricId": alarm.threshold_metric_id(),
-        "Metrics": alarm.metrics().iter().map(query_to_json).collect::<Vec<_>>(),
-    })
+/// The alarm with numbers and truth values, which the query protocol answers as texts.
+fn describe_alarm(alarm: &Value) -> Result<Value, String> {
+    let metrics: Result<Vec<Value>, String> = list(alarm, "Metrics").iter().map(describe_query).collect();
+    Ok(json!({
+        "AlarmDescription": alarm["AlarmDescription"],
+        "UpdatedAt": time_of(alarm, "AlarmConfigurationUpdatedTimestamp")?.map(Timestamp::as_second),
+        "ActionsEnabled": flag_of(alarm, "ActionsEnabled")?,
+        "OKActions": list(alarm, "OKActions"),
+        "AlarmActions": list(alarm, "AlarmActions"),
+        "InsufficientDataActions": list(alarm, "InsufficientDataActions"),
+        "MetricName": alarm["MetricName"],
+        "Namespace": alarm["Namespace"],
+        "Statistic": alarm["Statistic"],
+        "ExtendedStatistic": alarm["ExtendedStatistic"],
+        "Dimensions": describe_dimensions(alarm),
+        "Period": integer_of(alarm, "Period")?,
+        "Unit": alarm["Unit"],
+        "EvaluationPeriods": integer_of(alarm, "EvaluationPeriods")?,
+        "DatapointsToAlarm": integer_of(alarm, "DatapointsToAlarm")?,
+        "Threshold": number_of(alarm, "Threshold")?,
+        "ComparisonOperator": alarm["ComparisonOperator"],
+        "TreatMissingData": alarm["TreatMissingData"],
+        "EvaluateLowSampleCountPercentile": alarm["EvaluateLowSampleCountPercentile"],
+        "ThresholdMetricId": alarm["ThresholdMetricId"],
+        "Metrics": metrics?,
+    }))
 }
 
-fn dimensions_to_json(dimensions: &[Dimension]) -> Value {
-    dimensions.iter().map(|dimension| json!({ "Name": dimension.name(), "Value": dimension.value() })).collect()
+fn describe_dimensions(metric: &Value) -> Value {
+    let dimensions = list(metric, "Dimensions").iter();
+    dimensions.map(|dimension| json!({ "Name": dimension["Name"], "Value": dimension["Value"] })).collect()
 }
 
-fn query_to_json(query: &MetricDataQuery) -> Value {
-    let stat = query.metric_stat().map(|stat| {
-        json!({
-            "Namespace": stat.metric().and_then(Metric::namespace),
-            "MetricName": stat.metric().and_then(Metric::metric_name),
-            "Dimensions": dimensions_to_json(stat.metric().map(Metric::dimensions).unwrap_or_default()),
-            "Period": stat.period(),
-            "Stat": stat.stat(),
-            "Unit": stat.unit().map(StandardUnit::as_str),
-        })
-    });
-    json!({
-        "Id": query.id(),
+fn describe_query(query: &Value) -> Result<Value, String> {
+    let (stat, metric) = (&query["MetricStat"], &query["MetricStat"]["Metric"]);
+    let stat = match stat.is_object() {
+        true => Some(json!({
+            "Namespace": metric["Namespace"],
+            "MetricName": metric["MetricName"],
+            "Dimensions": describe_dimensions(metric),
+            "Period": integer_of(stat, "Period")?,
+            "Stat": stat["Stat"],
+            "Unit": stat["Unit"],
+        })),
+        false => None,
+    };
+    Ok(json!({
+        "Id": query["Id"],
         "MetricStat": stat,
-        "Expression": query.expression(),
-        "Label": query.label(),
-        "ReturnData": query.return_data(),
-        "Period": query.period(),
-        "AccountId": query.account_id(),
-    })
+        "Expression": query["Expression"],
+        "Label": query["Label"],
+        "ReturnData": flag_of(query, "ReturnData")?,
+        "Period": integer_of(query, "Period")?,
+        "AccountId": query["AccountId"],
+    }))
 }
 
 pub(super) fn objection(parts: &ResourceParts) -> Option<String> {
     let alarm = parts.get("alarm.json");
-    let metric = !alarm["MetricName"].is_null() || !list_member(alarm, "Metrics").is_empty();
-    (!metric).then(|| "it is an alarm on a query, which isn't archived: delete it yourself".to_owned())
+    let metric = !alarm["MetricName"].is_null() || !list(alarm, "Metrics").is_empty();
+    (!metric).then(|| "it is an alarm on a query, which can't be archived: delete it yourself".to_owned())
 }
 
 pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
@@ -107,8 +104,8 @@ pub(super) async fn delete(
     target: &DecommissionTarget,
     _: &ResourceParts,
 ) -> Result<(), CallError> {
-    let request = cx.aws.cloudwatch.delete_alarms().alarm_names(target.aws_identifier());
-    request.send().await.call("cloudwatch:DeleteAlarms").found().map(drop)
+    let parameters = json!({ "AlarmNames": [target.aws_identifier()] });
+    cx.aws.signed.call("cloudwatch:DeleteAlarms", parameters).await.found().map(drop)
 }
 
 pub(super) async fn restore(
@@ -117,93 +114,70 @@ pub(super) async fn restore(
     parts: &ResourceParts,
 ) -> Result<RestoredResource, CallError> {
     let alarm = parts.get("alarm.json");
-    let own = |name: &str| text_member(alarm, name).map(ToOwned::to_owned);
-    let texts = |name: &str| -> Vec<String> {
-        list_member(alarm, name).iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
-    };
-    let queries: Vec<MetricDataQuery> = list_member(alarm, "Metrics").iter().map(query_from_json).collect();
-    let dimensions = dimensions_from_json(&alarm["Dimensions"]);
-    let tags: Vec<Tag> = super::resource_tags(parts)
-        .into_iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect();
-    let request = cx
-        .aws
-        .cloudwatch
-        .put_metric_alarm()
-        .alarm_name(target.aws_identifier())
-        .set_alarm_description(own("AlarmDescription"))
-        .set_actions_enabled(alarm["ActionsEnabled"].as_bool())
-        .set_ok_actions(Some(texts("OKActions")))
-        .set_alarm_actions(Some(texts("AlarmActions")))
-        .set_insufficient_data_actions(Some(texts("InsufficientDataActions")))
-        .set_metric_name(own("MetricName"))
-        .set_namespace(own("Namespace"))
-        .set_statistic(own("Statistic").map(|statistic| Statistic::from(statistic.as_str())))
-        .set_extended_statistic(own("ExtendedStatistic"))
-        .set_dimensions((!dimensions.is_empty()).then_some(dimensions))
-        .set_period(parse_int(&alarm["Period"]))
-        .set_unit(own("Unit").map(|unit| StandardUnit::from(unit.as_str())))
-        .set_evaluation_periods(parse_int(&alarm["EvaluationPeriods"]))
-        .set_datapoints_to_alarm(parse_int(&alarm["DatapointsToAlarm"]))
-        .set_threshold(alarm["Threshold"].as_f64())
-        .set_comparison_operator(own("ComparisonOperator").map(|operator| ComparisonOperator::from(operator.as_str())))
-        .set_treat_missing_data(own("TreatMissingData"))
-        .set_evaluate_low_sample_count_percentile(own("EvaluateLowSampleCountPercentile"))
-        .set_threshold_metric_id(own("ThresholdMetricId"))
-        .set_metrics((!queries.is_empty()).then_some(queries))
-        .set_tags((!tags.is_empty()).then_some(tags));
-    cx.call_with_retry(async || request.clone().send().await.call("cloudwatch:PutMetricAlarm")).await?;
+    let queries: Vec<Value> = list(alarm, "Metrics").iter().map(build_query).collect();
+    // What is null, empty or an empty list isn't sent.
+    let parameters = json!({
+        "AlarmName": target.aws_identifier(),
+        "AlarmDescription": text(alarm, "AlarmDescription"),
+        "ActionsEnabled": alarm["ActionsEnabled"],
+        "OKActions": alarm["OKActions"],
+        "AlarmActions": alarm["AlarmActions"],
+        "InsufficientDataActions": alarm["InsufficientDataActions"],
+        "MetricName": text(alarm, "MetricName"),
+        "Namespace": text(alarm, "Namespace"),
+        "Statistic": text(alarm, "Statistic"),
+        "ExtendedStatistic": text(alarm, "ExtendedStatistic"),
+        "Dimensions": alarm["Dimensions"],
+        "Period": alarm["Period"],
+        "Unit": text(alarm, "Unit"),
+        "EvaluationPeriods": alarm["EvaluationPeriods"],
+        "DatapointsToAlarm": alarm["DatapointsToAlarm"],
+        "Threshold": alarm["Threshold"],
+        "ComparisonOperator": text(alarm, "ComparisonOperator"),
+        "TreatMissingData": text(alarm, "TreatMissingData"),
+        "EvaluateLowSampleCountPercentile": text(alarm, "EvaluateLowSampleCountPercentile"),
+        "ThresholdMetricId": text(alarm, "ThresholdMetricId"),
+        "Metrics": queries,
+        "Tags": tag_list(super::resource_tags(parts)),
+    });
+    cx.call_with_retry(async || cx.aws.signed.call("cloudwatch:PutMetricAlarm", parameters.clone()).await).await?;
     Ok(RestoredResource::default())
 }
 
-fn dimensions_from_json(dimensions: &Value) -> Vec<Dimension> {
-    let own = |dimension: &Value, name: &str| text_member(dimension, name).map(ToOwned::to_owned);
-    let dimensions = dimensions.as_array().into_iter().flatten();
-    dimensions.map(|one| Dimension::builder().set_name(own(one, "Name")).set_value(own(one, "Value")).build()).collect()
-}
-
-fn query_from_json(query: &Value) -> MetricDataQuery {
-    let own = |value: &Value, name: &str| text_member(value, name).map(ToOwned::to_owned);
+fn build_query(query: &Value) -> Value {
     let stat = &query["MetricStat"];
     let stat = stat.is_object().then(|| {
-        let metric = Metric::builder()
-            .set_namespace(own(stat, "Namespace"))
-            .set_metric_name(own(stat, "MetricName"))
-            .set_dimensions(Some(dimensions_from_json(&stat["Dimensions"])))
-            .build();
-        MetricStat::builder()
-            .metric(metric)
-            .set_period(parse_int(&stat["Period"]))
-            .set_stat(own(stat, "Stat"))
-            .set_unit(own(stat, "Unit").map(|unit| StandardUnit::from(unit.as_str())))
-            .build()
+        json!({
+            "Metric": {
+                "Namespace": text(stat, "Namespace"),
+                "MetricName": text(stat, "MetricName"),
+                "Dimensions": stat["Dimensions"],
+            },
+            "Period": stat["Period"],
+            "Stat": text(stat, "Stat"),
+            "Unit": text(stat, "Unit"),
+        })
     });
-    MetricDataQuery::builder()
-        .set_id(own(query, "Id"))
-        .set_metric_stat(stat)
-        .set_expression(own(query, "Expression"))
-        .set_label(own(query, "Label"))
-        .set_return_data(query["ReturnData"].as_bool())
-        .set_period(parse_int(&query["Period"]))
-        .set_account_id(own(query, "AccountId"))
-        .build()
+    json!({
+        "Id": text(query, "Id"),
+        "MetricStat": stat,
+        "Expression": text(query, "Expression"),
+        "Label": text(query, "Label"),
+        "ReturnData": query["ReturnData"],
+        "Period": query["Period"],
+        "AccountId": text(query, "AccountId"),
+    })
 }
 
-fn parse_int(value: &Value) -> Option<i32> {
-    value.as_i64().and_then(|number| i32::try_from(number).ok())
-}
-
-/// An alarm calls nobody who isn't told of it: it is only tagged.
+/// An alarm only calls what its actions name, so it is only tagged.
 pub(super) async fn disable(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
     _: &ResourceParts,
     tags: &[(&str, String)],
 ) -> Result<(), CallError> {
-    let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(value).build()).collect();
-    let request = cx.aws.cloudwatch.tag_resource().resource_arn(&target.id).set_tags(Some(tags));
-    none_if_missing(request.send().await.call("cloudwatch:TagResource")).map(drop)
+    let parameters = json!({ "ResourceARN": target.id, "Tags": tag_list(tags.iter().cloned()) });
+    none_if_missing(cx.aws.signed.call("cloudwatch:TagResource", parameters).await).map(drop)
 }
 
 pub(super) async fn enable(
@@ -212,7 +186,25 @@ pub(super) async fn enable(
     _: &ResourceParts,
     keys: &[&str],
 ) -> Result<(), CallError> {
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = cx.aws.cloudwatch.untag_resource().resource_arn(&target.id).set_tag_keys(Some(keys));
-    none_if_missing(request.send().await.call("cloudwatch:UntagResource")).map(drop)
+    let parameters = json!({ "ResourceARN": target.id, "TagKeys": keys });
+    none_if_missing(cx.aws.signed.call("cloudwatch:UntagResource", parameters).await).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_texts_become_numbers() {
+        let alarm = json!({ "AlarmName": "a", "Threshold": "5.0", "Period": "60", "ActionsEnabled": "true",
+            "OKActions": "", "Metrics": [{ "Id": "m", "ReturnData": "false", "MetricStat": { "Period": "300",
+            "Metric": { "Namespace": "n", "Dimensions": [{ "Name": "d", "Value": "v" }] } } }] });
+        let described = describe_alarm(&alarm).expect("an alarm");
+        assert_eq!((&described["Threshold"], &described["Period"]), (&json!(5.0), &json!(60)));
+        assert_eq!((&described["ActionsEnabled"], &described["OKActions"]), (&json!(true), &json!([])));
+        let query = build_query(&described["Metrics"][0]);
+        assert_eq!(query["MetricStat"]["Metric"]["Dimensions"], json!([{ "Name": "d", "Value": "v" }]));
+        assert_eq!((&query["MetricStat"]["Period"], &query["ReturnData"]), (&json!(300), &json!(false)));
+        assert!(describe_alarm(&json!({ "Period": "often" })).is_err_and(|why| why.contains("often")));
+    }
 }

@@ -1,18 +1,18 @@
-//! API Gateway's HTTP and WebSocket APIs: routes, integrations, authorizers, stages, the domains' mappings. The OpenAPI
-//! export of an HTTP API is in the archive too, for people; a restore goes by the parts, which have more.
+//! API Gateway's HTTP and WebSocket APIs: routes, integrations, authorizers, stages, the domains' mappings. The archive
+//! also has the OpenAPI export of an HTTP API, for people; a restore uses the parts, which contain more.
 
 use std::collections::BTreeMap;
 
-use aws_sdk_apigatewayv2::types::RouteSettings;
-use bytes::Bytes;
+use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::parts::ResourceParts;
-use super::super::wire::{answer, list_member, pick_members, text_member};
+use super::super::wire::{pick_members, text};
 use super::super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, none_if_missing, unexpected_error};
-use super::{RestoredResource, parse_time};
-use deployer_aws::{Call, CallError, Found};
+use super::{RestoredResource, parse_time, tag_map};
+use deployer_aws::signed::RestRequest;
+use deployer_aws::{CallError, Found};
 
 pub(super) const NEW: &[&str] = &[
     "api.json/apiId",
@@ -96,53 +96,64 @@ const STAGE: &[&str] = &[
     "tags",
 ];
 
-/// All pages of one of an API's lists.
-macro_rules! pages {
-    ($operation:literal, $request:expr) => {{
-        let (mut all, mut token) = (Vec::new(), None);
-        loop {
-            let page = none_if_missing(answer!($operation, $request.set_next_token(token)))?.unwrap_or_default();
-            all.extend(list_member(&page, "items").iter().cloned());
-            token = text_member(&page, "nextToken").map(ToOwned::to_owned);
-            if token.is_none() {
-                break all;
-            }
-        }
-    }};
+/// A request to `/v2` and these segments.
+fn request(operation: &'static str, method: Method, segments: &[&str]) -> RestRequest {
+    RestRequest::new(operation, method, &[&["v2"], segments].concat())
+}
+
+/// All pages of a list. One that isn't there is empty.
+async fn list_all(
+    cx: &DecommissionContext<'_>,
+    operation: &'static str,
+    segments: &[&str],
+) -> Result<Vec<Value>, CallError> {
+    let pages = cx.aws.signed.send_pages(request(operation, Method::GET, segments));
+    Ok(none_if_missing(pages.collect_items("items").await)?.unwrap_or_default())
+}
+
+/// Creates one of an API's parts, and gives the answer.
+async fn create_part(
+    cx: &DecommissionContext<'_>,
+    operation: &'static str,
+    segments: &[&str],
+    body: &Value,
+) -> Result<Value, CallError> {
+    let request = request(operation, Method::POST, segments).with_body(body);
+    cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await
 }
 
 pub(super) async fn read(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
 ) -> Result<Option<ResourceParts>, CallError> {
-    let (id, client) = (target.aws_identifier(), &cx.aws.apigatewayv2);
-    let Some(mut api) = answer!("apigateway:GetApi", client.get_api().api_id(id)).found()? else { return Ok(None) };
+    let (id, aws) = (target.aws_identifier(), &cx.aws.signed);
+    let answer = aws.send(request("apigateway:GetApi", Method::GET, &["apis", id])).await;
+    let Some(mut api) = answer.found()? else { return Ok(None) };
     let tags = api.as_object_mut().and_then(|members| members.remove("tags")).unwrap_or_else(|| json!({}));
     let mut parts = ResourceParts::default();
-    if text_member(&api, "protocolType") == Some("HTTP") {
-        let request =
-            client.export_api().api_id(id).specification("OAS30").output_type("JSON").include_extensions(true);
-        let export = none_if_missing(request.send().await.call("apigateway:ExportApi"))?;
-        let export = export.and_then(|export| export.body().map(|body| Bytes::copy_from_slice(body.as_ref())));
-        if let Some(export) = export {
+    if text(&api, "protocolType") == Some("HTTP") {
+        let request = request("apigateway:ExportApi", Method::GET, &["apis", id, "exports", "OAS30"]);
+        let request = request.with_query("outputType", "JSON").with_query("includeExtensions", true);
+        if let Some(export) = none_if_missing(aws.send_for_bytes(request).await)? {
             parts.put_bytes("openapi/api.json", export);
         }
     }
     parts.put_document("api.json", api);
     parts.put_document("tags.json", tags);
-    parts.put_document("routes.json", Value::Array(pages!("apigateway:GetRoutes", client.get_routes().api_id(id))));
-    let integrations = pages!("apigateway:GetIntegrations", client.get_integrations().api_id(id));
-    parts.put_document("integrations.json", Value::Array(integrations));
-    parts.put_document(
-        "authorizers.json",
-        Value::Array(pages!("apigateway:GetAuthorizers", client.get_authorizers().api_id(id))),
-    );
-    parts.put_document("stages.json", Value::Array(pages!("apigateway:GetStages", client.get_stages().api_id(id))));
+    for (part, call) in [
+        ("routes", "apigateway:GetRoutes"),
+        ("integrations", "apigateway:GetIntegrations"),
+        ("authorizers", "apigateway:GetAuthorizers"),
+        ("stages", "apigateway:GetStages"),
+    ] {
+        let all = list_all(cx, call, &["apis", id, part]).await?;
+        parts.put_document(&format!("{part}.json"), Value::Array(all));
+    }
     let mut mappings = Vec::new();
-    for domain in pages!("apigateway:GetDomainNames", client.get_domain_names()) {
-        let name = text_member(&domain, "domainName").unwrap_or_default();
-        let all = pages!("apigateway:GetApiMappings", client.get_api_mappings().domain_name(name));
-        for mapping in all.iter().filter(|mapping| text_member(mapping, "apiId") == Some(id)) {
+    for domain in list_all(cx, "apigateway:GetDomainNames", &["domainnames"]).await? {
+        let name = text(&domain, "domainName").unwrap_or_default();
+        let all = list_all(cx, "apigateway:GetApiMappings", &["domainnames", name, "apimappings"]).await?;
+        for mapping in all.iter().filter(|mapping| text(mapping, "apiId") == Some(id)) {
             let mut mapping = pick_members(mapping, &["apiMappingId", "apiMappingKey", "stage"]);
             mapping["domainName"] = json!(name);
             mappings.push(mapping);
@@ -162,14 +173,14 @@ pub(super) async fn delete(
     target: &DecommissionTarget,
     parts: &ResourceParts,
 ) -> Result<(), CallError> {
-    let client = &cx.aws.apigatewayv2;
+    let aws = &cx.aws.signed;
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let request = client.delete_api_mapping().domain_name(text_member(mapping, "domainName").unwrap_or_default());
-        let request = request.api_mapping_id(text_member(mapping, "apiMappingId").unwrap_or_default());
-        request.send().await.call("apigateway:DeleteApiMapping").found()?;
+        let domain = text(mapping, "domainName").unwrap_or_default();
+        let path = ["domainnames", domain, "apimappings", text(mapping, "apiMappingId").unwrap_or_default()];
+        aws.send(request("apigateway:DeleteApiMapping", Method::DELETE, &path)).await.found()?;
     }
-    let request = client.delete_api().api_id(target.aws_identifier());
-    cx.call_with_retry(async || request.clone().send().await.call("apigateway:DeleteApi")).await.found().map(drop)
+    let request = request("apigateway:DeleteApi", Method::DELETE, &["apis", target.aws_identifier()]);
+    cx.call_with_retry(async || aws.send(request.clone()).await).await.found().map(drop)
 }
 
 pub(super) async fn restore(
@@ -177,54 +188,47 @@ pub(super) async fn restore(
     target: &DecommissionTarget,
     parts: &ResourceParts,
 ) -> Result<RestoredResource, CallError> {
-    let client = &cx.aws.apigatewayv2;
     let old = target.aws_identifier();
     let id = create_api(cx, old, parts).await?;
     let all = |name: &str| parts.get(name).as_array().cloned().unwrap_or_default();
-    // Old ids to new ones.
+    // From old ids to new ones.
     let mut ids: BTreeMap<String, String> = BTreeMap::new();
     for authorizer in all("authorizers.json") {
         let body = pick_members(&authorizer, AUTHORIZER);
-        let request = || client.create_authorizer().api_id(&id);
-        let made = cx.call_with_retry(async || answer!("apigateway:CreateAuthorizer", request(), &body)).await?;
+        let made = create_part(cx, "apigateway:CreateAuthorizer", &["apis", &id, "authorizers"], &body).await?;
         record_new_id(&mut ids, &authorizer, &made, "authorizerId");
     }
     for integration in all("integrations.json") {
         let body = pick_members(&integration, INTEGRATION);
-        let request = || client.create_integration().api_id(&id);
-        let made = cx.call_with_retry(async || answer!("apigateway:CreateIntegration", request(), &body)).await?;
+        let made = create_part(cx, "apigateway:CreateIntegration", &["apis", &id, "integrations"], &body).await?;
         record_new_id(&mut ids, &integration, &made, "integrationId");
     }
     for route in all("routes.json") {
         let mut body = pick_members(&route, ROUTE);
         let renamed = |old: &str| ids.get(old).cloned().unwrap_or_else(|| old.to_owned());
-        if let Some(integration) = text_member(&route, "target").and_then(|target| target.strip_prefix("integrations/"))
-        {
+        if let Some(integration) = text(&route, "target").and_then(|target| target.strip_prefix("integrations/")) {
             body["target"] = json!(format!("integrations/{}", renamed(integration)));
         }
-        if let Some(authorizer) = text_member(&route, "authorizerId") {
+        if let Some(authorizer) = text(&route, "authorizerId") {
             body["authorizerId"] = json!(renamed(authorizer));
         }
-        let request = || client.create_route().api_id(&id);
-        cx.call_with_retry(async || answer!("apigateway:CreateRoute", request(), &body)).await?;
+        create_part(cx, "apigateway:CreateRoute", &["apis", &id, "routes"], &body).await?;
     }
     for stage in all("stages.json") {
         let mut body = pick_members(&stage, STAGE);
-        if stage["autoDeploy"].as_bool() != Some(true) && text_member(&stage, "deploymentId").is_some() {
-            let request = client.create_deployment().api_id(&id);
-            let made =
-                cx.call_with_retry(async || request.clone().send().await.call("apigateway:CreateDeployment")).await?;
-            body["deploymentId"] = json!(made.deployment_id());
+        if stage["autoDeploy"].as_bool() != Some(true) && text(&stage, "deploymentId").is_some() {
+            let path = ["apis", id.as_str(), "deployments"];
+            let mut made = create_part(cx, "apigateway:CreateDeployment", &path, &json!({})).await?;
+            body["deploymentId"] = made["deploymentId"].take();
         }
-        let request = || client.create_stage().api_id(&id);
-        cx.call_with_retry(async || answer!("apigateway:CreateStage", request(), &body)).await?;
+        create_part(cx, "apigateway:CreateStage", &["apis", &id, "stages"], &body).await?;
     }
     for mapping in all("mappings.json") {
-        let domain = text_member(&mapping, "domainName").unwrap_or_default();
+        let domain = text(&mapping, "domainName").unwrap_or_default();
         let mut body = pick_members(&mapping, &["apiMappingKey", "stage"]);
         body["apiId"] = json!(id);
-        let request = || client.create_api_mapping().domain_name(domain);
-        match cx.call_with_retry(async || answer!("apigateway:CreateApiMapping", request(), &body)).await {
+        let path = ["domainnames", domain, "apimappings"];
+        match create_part(cx, "apigateway:CreateApiMapping", &path, &body).await {
             Err(error) if error.code == "ConflictException" => {}
             other => drop(other?),
         }
@@ -233,61 +237,75 @@ pub(super) async fn restore(
     let arn = format!("{head}/{id}");
     let region = &cx.scope.region;
     let note = format!(
-        "its address is now https://{id}.execute-api.{region}.amazonaws.com; whoever has https://{old}.execute-api.{region}.amazonaws.com must be told"
+        "its address is now https://{id}.execute-api.{region}.amazonaws.com; update everything that uses https://{old}.execute-api.{region}.amazonaws.com"
     );
     Ok(RestoredResource { id: Some(arn), renamed: vec![(old.to_owned(), id)], notes: vec![note] })
 }
 
 fn record_new_id(ids: &mut BTreeMap<String, String>, archived: &Value, made: &Value, member: &str) {
-    if let (Some(old), Some(new)) = (text_member(archived, member), text_member(made, member)) {
+    if let (Some(old), Some(new)) = (text(archived, member), text(made, member)) {
         ids.insert(old.to_owned(), new.to_owned());
     }
 }
 
-/// The id of a new API. One that an interrupted restore has begun is begun again: its parts have no names by which they
-/// could be told apart.
+/// Creates an API and returns its id. An API that an interrupted restore created is deleted first: its parts have no
+/// names by which a second try could recognize them.
 async fn create_api(cx: &DecommissionContext<'_>, old: &str, parts: &ResourceParts) -> Result<String, CallError> {
-    let client = &cx.aws.apigatewayv2;
-    for api in pages!("apigateway:GetApis", client.get_apis()) {
-        if text_member(&api["tags"], TAG_RESTORING) == Some(old)
-            && let Some(id) = text_member(&api, "apiId")
+    for api in list_all(cx, "apigateway:GetApis", &["apis"]).await? {
+        if text(&api["tags"], TAG_RESTORING) == Some(old)
+            && let Some(id) = text(&api, "apiId")
         {
-            client.delete_api().api_id(id).send().await.call("apigateway:DeleteApi").found()?;
+            cx.aws.signed.send(request("apigateway:DeleteApi", Method::DELETE, &["apis", id])).await.found()?;
         }
     }
     let mut body = pick_members(parts.get("api.json"), API);
     body["tags"] = parts.get("tags.json").clone();
     body["tags"][TAG_RESTORING] = json!(old);
-    let made = cx.call_with_retry(async || answer!("apigateway:CreateApi", client.create_api(), &body)).await?;
-    let id = text_member(&made, "apiId").map(ToOwned::to_owned);
+    let made = create_part(cx, "apigateway:CreateApi", &["apis"], &body).await?;
+    let id = text(&made, "apiId").map(ToOwned::to_owned);
     id.ok_or_else(|| unexpected_error("apigateway:CreateApi", "the answer has no id"))
 }
 
-/// Takes away the tag by which an interrupted restore finds what it has made.
+/// Removes the tag by which an interrupted restore finds the API that it created.
 pub(super) async fn settle(cx: &DecommissionContext<'_>, target: &DecommissionTarget) -> Result<(), CallError> {
-    let request = cx.aws.apigatewayv2.untag_resource().resource_arn(&target.id).tag_keys(TAG_RESTORING);
-    request.send().await.call("apigateway:UntagResource").map(drop)
+    untag(cx, target, &[TAG_RESTORING]).await
 }
 
-/// No request comes through any more: each gets 429.
+async fn untag(cx: &DecommissionContext<'_>, target: &DecommissionTarget, keys: &[&str]) -> Result<(), CallError> {
+    let mut request = request("apigateway:UntagResource", Method::DELETE, &["tags", &target.id]);
+    for key in keys {
+        request = request.with_query("tagKeys", key);
+    }
+    cx.aws.signed.send(request).await.map(drop)
+}
+
+async fn update_stage(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    stage: &Value,
+    body: &Value,
+) -> Result<(), CallError> {
+    let path = ["apis", target.aws_identifier(), "stages", text(stage, "stageName").unwrap_or_default()];
+    let request = request("apigateway:UpdateStage", Method::PATCH, &path).with_body(body);
+    cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await.map(drop)
+}
+
+/// Throttles every request, so that each gets 429.
 pub(super) async fn disable(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
     parts: &ResourceParts,
     tags: &[(&str, String)],
 ) -> Result<(), CallError> {
-    let client = &cx.aws.apigatewayv2;
-    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    let request = client.tag_resource().resource_arn(&target.id).set_tags(Some(tags));
-    request.send().await.call("apigateway:TagResource")?;
-    let nothing = RouteSettings::builder().throttling_burst_limit(0).throttling_rate_limit(0.0).build();
+    let request = request("apigateway:TagResource", Method::POST, &["tags", &target.id]);
+    cx.aws.signed.send(request.with_body(&json!({ "tags": tag_map(tags) }))).await?;
+    let nothing = json!({ "throttlingBurstLimit": 0, "throttlingRateLimit": 0.0 });
     for stage in parts.get("stages.json").as_array().into_iter().flatten() {
-        let mut request = client.update_stage().api_id(target.aws_identifier()).default_route_settings(nothing.clone());
-        request = request.stage_name(text_member(stage, "stageName").unwrap_or_default());
-        for route in stage["routeSettings"].as_object().into_iter().flatten().map(|(route, _)| route) {
-            request = request.route_settings(route, nothing.clone());
+        let mut body = json!({ "defaultRouteSettings": nothing });
+        for (route, _) in stage["routeSettings"].as_object().into_iter().flatten() {
+            body["routeSettings"][route] = nothing.clone();
         }
-        cx.call_with_retry(async || request.clone().send().await.call("apigateway:UpdateStage")).await?;
+        update_stage(cx, target, stage, &body).await?;
     }
     Ok(())
 }
@@ -298,18 +316,13 @@ pub(super) async fn enable(
     parts: &ResourceParts,
     keys: &[&str],
 ) -> Result<(), CallError> {
-    let client = &cx.aws.apigatewayv2;
     for stage in parts.get("stages.json").as_array().into_iter().flatten() {
         let mut body = pick_members(stage, &["defaultRouteSettings", "routeSettings"]);
         if body["defaultRouteSettings"].is_null() {
-            // What a stage has that nobody has set anything of.
+            // The settings of a stage that was never configured.
             body["defaultRouteSettings"] = json!({ "detailedMetricsEnabled": false });
         }
-        let name = text_member(stage, "stageName").unwrap_or_default();
-        let request = || client.update_stage().api_id(target.aws_identifier()).stage_name(name);
-        cx.call_with_retry(async || answer!("apigateway:UpdateStage", request(), &body)).await?;
+        update_stage(cx, target, stage, &body).await?;
     }
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = client.untag_resource().resource_arn(&target.id).set_tag_keys(Some(keys));
-    request.send().await.call("apigateway:UntagResource").map(drop)
+    untag(cx, target, keys).await
 }

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::super::parts::ResourceParts;
-use super::super::wire::{answer, list_member, pick_members, text_member};
+use super::super::wire::{list, pick_members, text};
 use super::super::{DecommissionContext, DecommissionTarget, none_if_missing};
-use super::RestoredResource;
-use deployer_aws::{Call, CallError, FailureKind, Found};
+use super::{RestoredResource, tag_map};
+use deployer_aws::{CallError, FailureKind, Found};
 
 pub(super) const VOLATILE: &[&str] = &["group.json/storedBytes"];
 
@@ -21,38 +21,29 @@ pub(super) async fn read(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
 ) -> Result<Option<ResourceParts>, CallError> {
-    let (name, logs) = (target.aws_identifier(), &cx.aws.logs);
+    let (name, aws) = (target.aws_identifier(), &cx.aws.signed);
     let Some(group) = find_group(cx, name).await? else { return Ok(None) };
-    let tags = logs.list_tags_for_resource().resource_arn(target.id.trim_end_matches(":*"));
-    let tags = answer!("logs:ListTagsForResource", tags)?;
-    let filters = answer!("logs:DescribeMetricFilters", logs.describe_metric_filters().log_group_name(name));
-    let subscriptions =
-        answer!("logs:DescribeSubscriptionFilters", logs.describe_subscription_filters().log_group_name(name));
+    let parameters = json!({ "resourceArn": target.id.trim_end_matches(":*") });
+    let tags = aws.call("logs:ListTagsForResource", parameters).await?;
+    let filters = aws.call("logs:DescribeMetricFilters", json!({ "logGroupName": name })).await;
+    let subscriptions = aws.call("logs:DescribeSubscriptionFilters", json!({ "logGroupName": name })).await;
     let mut parts = ResourceParts::default();
     parts.put_document("group.json", group);
     parts.put_document("tags.json", tags.get("tags").cloned().unwrap_or_else(|| json!({})));
-    let all =
-        |answer: Option<Value>, member: &str| Value::Array(list_member(&answer.unwrap_or_default(), member).to_vec());
+    let all = |answer: Option<Value>, member: &str| Value::Array(list(&answer.unwrap_or_default(), member).to_vec());
     parts.put_document("filters.json", all(none_if_missing(filters)?, "metricFilters"));
     parts.put_document("subscriptions.json", all(none_if_missing(subscriptions)?, "subscriptionFilters"));
     Ok(Some(parts))
 }
 
 async fn find_group(cx: &DecommissionContext<'_>, name: &str) -> Result<Option<Value>, CallError> {
-    let mut token = None;
-    loop {
-        let request = cx.aws.logs.describe_log_groups().log_group_name_prefix(name).set_next_token(token);
-        let page = answer!("logs:DescribeLogGroups", request)?;
-        if let Some(group) =
-            list_member(&page, "logGroups").iter().find(|group| text_member(group, "logGroupName") == Some(name))
-        {
+    let mut pages = cx.aws.signed.list_pages("logs:DescribeLogGroups", json!({ "logGroupNamePrefix": name }));
+    while let Some(page) = pages.next_page().await {
+        if let Some(group) = list(&page?, "logGroups").iter().find(|group| text(group, "logGroupName") == Some(name)) {
             return Ok(Some(group.clone()));
         }
-        token = text_member(&page, "nextToken").map(ToOwned::to_owned);
-        if token.is_none() {
-            return Ok(None);
-        }
     }
+    Ok(None)
 }
 
 pub(super) async fn delete(
@@ -60,8 +51,12 @@ pub(super) async fn delete(
     target: &DecommissionTarget,
     _: &ResourceParts,
 ) -> Result<(), CallError> {
-    let request = cx.aws.logs.delete_log_group().log_group_name(target.aws_identifier());
-    request.send().await.call("logs:DeleteLogGroup").found().map(drop)
+    cx.aws
+        .signed
+        .call("logs:DeleteLogGroup", json!({ "logGroupName": target.aws_identifier() }))
+        .await
+        .found()
+        .map(drop)
 }
 
 pub(super) async fn restore(
@@ -69,28 +64,24 @@ pub(super) async fn restore(
     target: &DecommissionTarget,
     parts: &ResourceParts,
 ) -> Result<RestoredResource, CallError> {
-    let (name, logs) = (target.aws_identifier(), &cx.aws.logs);
+    let (name, aws) = (target.aws_identifier(), &cx.aws.signed);
     let group = parts.get("group.json");
     let mut body = pick_members(group, &["kmsKeyId", "logGroupClass", "deletionProtectionEnabled"]);
     body["logGroupName"] = json!(name);
     if !super::resource_tags(parts).is_empty() {
         body["tags"] = parts.get("tags.json").clone();
     }
-    match cx
-        .call_with_retry(async || answer!("logs:CreateLogGroup", logs.create_log_group().log_group_name(name), &body))
-        .await
-    {
+    match cx.call_with_retry(async || aws.call("logs:CreateLogGroup", body.clone()).await).await {
         Err(error) if error.kind == FailureKind::AlreadyExists => {}
         other => drop(other?),
     }
-    if let Some(days) = group["retentionInDays"].as_i64().and_then(|days| i32::try_from(days).ok()) {
-        let request = logs.put_retention_policy().log_group_name(name).retention_in_days(days);
-        request.send().await.call("logs:PutRetentionPolicy")?;
+    if let Some(days) = group["retentionInDays"].as_i64() {
+        aws.call("logs:PutRetentionPolicy", json!({ "logGroupName": name, "retentionInDays": days })).await?;
     }
     for filter in parts.get("filters.json").as_array().into_iter().flatten() {
         let taken = ["filterName", "filterPattern", "metricTransformations", "logGroupName", "applyOnTransformedLogs"];
         let body = pick_members(filter, &taken);
-        answer!("logs:PutMetricFilter", logs.put_metric_filter().log_group_name(name), &body)?;
+        aws.call("logs:PutMetricFilter", body).await?;
     }
     for filter in parts.get("subscriptions.json").as_array().into_iter().flatten() {
         let taken = [
@@ -103,23 +94,20 @@ pub(super) async fn restore(
             "applyOnTransformedLogs",
         ];
         let body = pick_members(filter, &taken);
-        let call =
-            async || answer!("logs:PutSubscriptionFilter", logs.put_subscription_filter().log_group_name(name), &body);
-        cx.call_with_retry(call).await?;
+        cx.call_with_retry(async || aws.call("logs:PutSubscriptionFilter", body.clone()).await).await?;
     }
     Ok(RestoredResource { notes: vec!["its earlier log events are lost".to_owned()], ..RestoredResource::default() })
 }
 
-/// A log group can't be turned off: it is only tagged.
+/// A log group can't be turned off, so it is only tagged.
 pub(super) async fn disable(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
     _: &ResourceParts,
     tags: &[(&str, String)],
 ) -> Result<(), CallError> {
-    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    let request = cx.aws.logs.tag_resource().resource_arn(target.id.trim_end_matches(":*")).set_tags(Some(tags));
-    request.send().await.call("logs:TagResource").map(drop)
+    let parameters = json!({ "resourceArn": target.id.trim_end_matches(":*"), "tags": tag_map(tags) });
+    cx.aws.signed.call("logs:TagResource", parameters).await.map(drop)
 }
 
 pub(super) async fn enable(
@@ -128,7 +116,6 @@ pub(super) async fn enable(
     _: &ResourceParts,
     keys: &[&str],
 ) -> Result<(), CallError> {
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = cx.aws.logs.untag_resource().resource_arn(target.id.trim_end_matches(":*")).set_tag_keys(Some(keys));
-    request.send().await.call("logs:UntagResource").map(drop)
+    let parameters = json!({ "resourceArn": target.id.trim_end_matches(":*"), "tagKeys": keys });
+    cx.aws.signed.call("logs:UntagResource", parameters).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! How each kind of resource is read, disabled, deleted and restored: one file each.
+//! Reads, disables, deletes and restores each kind of resource: one file for each kind.
 
 mod alarm;
 mod function;
@@ -13,19 +13,19 @@ mod secret;
 mod topic;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::parts::ResourceParts;
 use super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, unexpected_error};
 use crate::audit::NodeKind;
 use deployer_aws::CallError;
 
-/// What a restore did.
+/// The result of a restore.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RestoredResource {
-    /// The id, if it is a new one.
+    /// The id, if it is new.
     pub id: Option<String>,
-    /// Other ids that are new: old, new.
+    /// Other ids that changed, each as (old, new).
     pub renamed: Vec<(String, String)>,
     /// What a person must know or do, in words.
     pub notes: Vec<String>,
@@ -45,15 +45,15 @@ macro_rules! dispatch {
             NodeKind::Schedule => schedule::$function($($argument),*).await,
             NodeKind::Secret => secret::$function($($argument),*).await,
             NodeKind::Topic => topic::$function($($argument),*).await,
-            _ => Err(unexpected_error($operation, format!("{} is of a kind that isn't archived", $target.id))),
+            _ => Err(unexpected_error($operation, format!("{} is of a kind that can't be archived", $target.id))),
         }
     };
 }
 
-/// Everything that AWS says of it; `None` where it isn't there.
+/// Everything that AWS returns about the resource; `None` if it doesn't exist.
 ///
 /// # Errors
-/// A part can't be read: then it isn't archived, and not deleted.
+/// A part can't be read. Then the resource is neither archived nor deleted.
 pub async fn read(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
@@ -61,7 +61,7 @@ pub async fn read(
     dispatch!(target, read(cx, target), "read")
 }
 
-/// Deletes it, with what only it has. Gone already is no failure.
+/// Deletes the resource with everything that belongs to it alone. It is no failure if it is gone already.
 ///
 /// # Errors
 /// AWS refused.
@@ -73,8 +73,8 @@ pub async fn delete(
     dispatch!(target, delete(cx, target, parts), "delete")
 }
 
-/// Makes it as it was archived. Whatever of it is there already is brought to what was archived: an earlier restore was
-/// interrupted.
+/// Creates the resource as it was archived. Parts that an interrupted restore left behind are brought to the archived
+/// state.
 ///
 /// # Errors
 /// AWS refused.
@@ -86,7 +86,7 @@ pub async fn restore(
     dispatch!(target, restore(cx, target, parts), "restore")
 }
 
-/// Ends a restore, once the journal has the new id. `target` is what was made.
+/// Finishes a restore once the journal has the new id. `target` is the restored resource.
 ///
 /// # Errors
 /// AWS refused.
@@ -98,12 +98,13 @@ pub async fn settle(cx: &DecommissionContext<'_>, target: &DecommissionTarget) -
     }
 }
 
-/// Whether a restore of it has to be settled.
+/// Whether its restore still has to be settled.
 pub fn is_unsettled(parts: &ResourceParts) -> bool {
     resource_tags(parts).iter().any(|(key, _)| key == TAG_RESTORING)
 }
 
-/// Disables it, and tags it with `tags`. What can't be disabled is only tagged, and what can't be tagged only disabled.
+/// Disables the resource and adds `tags`. What can't be disabled is only tagged, and what can't be tagged is only
+/// disabled.
 ///
 /// # Errors
 /// AWS refused.
@@ -116,7 +117,7 @@ pub async fn disable(
     dispatch!(target, disable(cx, target, parts, tags), "disable")
 }
 
-/// Makes it what it was before [`disable`], and takes the tags `keys` away.
+/// Puts the state from before [`disable`] back, and removes the tags `keys`.
 ///
 /// # Errors
 /// AWS refused.
@@ -129,7 +130,7 @@ pub async fn enable(
     dispatch!(target, enable(cx, target, parts, keys), "enable")
 }
 
-/// Why something in this state isn't deleted, by what was read of it.
+/// Why a resource in this state must not be deleted, according to its parts.
 pub fn objection(
     target: &DecommissionTarget,
     parts: &ResourceParts,
@@ -148,20 +149,20 @@ pub fn objection(
     }
 }
 
-/// What isn't in the archive, and is lost with the resource.
+/// What isn't in the archive and is lost with the resource.
 pub fn lost(target: &DecommissionTarget, parts: &ResourceParts) -> Vec<String> {
     match target.kind {
         NodeKind::LogGroup => vec!["its log events".to_owned()],
         NodeKind::Function => function::lost(parts),
         NodeKind::Topic => topic::lost(parts),
         NodeKind::Secret => vec!["its value after the recovery window of 30 days".to_owned()],
-        NodeKind::RestApi => vec!["its id and so its address; keys and usage plans".to_owned()],
+        NodeKind::RestApi => vec!["its id and so its address; API keys and usage plans".to_owned()],
         NodeKind::HttpApi => vec!["its id and so its address".to_owned()],
         _ => Vec::new(),
     }
 }
 
-/// When it was last changed, as far as AWS says.
+/// When the resource was last changed, if AWS says.
 pub fn changed_at(target: &DecommissionTarget, parts: &ResourceParts) -> Option<Timestamp> {
     match target.kind {
         NodeKind::Function => function::changed_at(parts),
@@ -175,13 +176,13 @@ pub fn changed_at(target: &DecommissionTarget, parts: &ResourceParts) -> Option<
     }
 }
 
-/// Its tags, wherever the kind has them.
+/// The resource's tags, if its kind has any.
 pub fn resource_tags(parts: &ResourceParts) -> Vec<(String, String)> {
     let pairs = parts.get("tags.json").as_object().into_iter().flatten();
     pairs.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// Attributes that aren't the same after a restore: AWS gives ids, times and revisions itself. With [`volatile`].
+/// Attributes that differ after a restore because AWS assigns them: ids, times and revisions. Includes [`volatile`].
 pub fn new_after_restore(kind: NodeKind) -> Vec<&'static str> {
     let new: &[&str] = match kind {
         NodeKind::Alarm => alarm::NEW,
@@ -200,7 +201,7 @@ pub fn new_after_restore(kind: NodeKind) -> Vec<&'static str> {
     [new, volatile_attributes(kind)].concat()
 }
 
-/// Attributes that change by themselves: they don't show that somebody changed something.
+/// Attributes that change by themselves, so a difference doesn't mean that somebody changed the resource.
 pub fn volatile_attributes(kind: NodeKind) -> &'static [&'static str] {
     match kind {
         NodeKind::Alarm => alarm::VOLATILE,
@@ -214,20 +215,35 @@ pub fn volatile_attributes(kind: NodeKind) -> &'static [&'static str] {
     }
 }
 
-/// Tags as one object, from a list of objects with these members.
+/// Converts a list of objects with these members to one object of tags.
 fn tag_object(tags: &[Value], key: &str, value: &str) -> Value {
     let pairs = tags.iter().filter_map(|tag| Some((tag[key].as_str()?.to_owned(), tag[value].clone())));
     Value::Object(pairs.collect())
 }
 
-/// A time that AWS gives as seconds since 1970, or as a text.
+/// Tags as a list of objects with `Key` and `Value`.
+fn tag_list(tags: impl IntoIterator<Item = (impl AsRef<str>, String)>) -> Value {
+    tags.into_iter().map(|(key, value)| json!({ "Key": key.as_ref(), "Value": value })).collect()
+}
+
+/// Tags as one object.
+fn tag_map(tags: &[(&str, String)]) -> Value {
+    Value::Object(tags.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect())
+}
+
+/// A member that is an object; an absent or empty one is an empty object.
+fn object_of(answer: &Value, name: &str) -> Value {
+    Value::Object(answer.get(name).and_then(Value::as_object).cloned().unwrap_or_default())
+}
+
+/// A time that AWS returns as seconds since 1970 or as a string.
 fn parse_time(value: &Value) -> Option<Timestamp> {
     match value {
         Value::Number(number) => {
             number.as_f64().and_then(|seconds| Timestamp::from_millisecond((seconds * 1000.0) as i64).ok())
         }
         Value::String(text) => {
-            // Lambda writes `+0000` for `Z`.
+            // Lambda writes `+0000` instead of `Z`.
             let text = text.strip_suffix("+0000").map_or_else(|| text.clone(), |text| format!("{text}Z"));
             text.parse().ok()
         }

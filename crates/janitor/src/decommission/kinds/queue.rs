@@ -1,17 +1,15 @@
-//! SQS queues: attributes and tags. Messages are never archived: a queue that has any isn't deleted.
+//! SQS queues: attributes and tags. Messages are never archived, so a queue that has any isn't deleted.
 
-use std::collections::HashMap;
-
-use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::parts::ResourceParts;
 use super::super::{DecommissionContext, DecommissionTarget};
-use super::{RestoredResource, parse_time};
-use deployer_aws::{Call, CallError, Found};
+use super::{RestoredResource, object_of, parse_time, tag_map};
+use deployer_aws::signed::{text_of, texts_of};
+use deployer_aws::{CallError, Found};
 
-/// Waiting, in flight, delayed.
+/// The counts of messages: waiting, in flight, delayed.
 const COUNTS: [&str; 3] =
     ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"];
 
@@ -28,33 +26,32 @@ pub(super) async fn read(
     target: &DecommissionTarget,
 ) -> Result<Option<ResourceParts>, CallError> {
     let Some(url) = find_queue_url(cx, target).await? else { return Ok(None) };
-    let sqs = &cx.aws.sqs;
-    let request = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::All);
-    let Some(answer) = request.send().await.call("sqs:GetQueueAttributes").found()? else { return Ok(None) };
-    let attributes = answer.attributes().into_iter().flatten();
-    let attributes = attributes.map(|(name, value)| (name.as_str().to_owned(), json!(value)));
-    let mut attributes: Vec<(String, Value)> = attributes.collect();
-    attributes.sort_by(|one, other| one.0.cmp(&other.0));
-    let tags = sqs.list_queue_tags().queue_url(&url).send().await.call("sqs:ListQueueTags")?;
+    let aws = &cx.aws.signed;
+    let parameters = json!({ "QueueUrl": url, "AttributeNames": ["All"] });
+    let Some(answer) = aws.call("sqs:GetQueueAttributes", parameters).await.found()? else { return Ok(None) };
+    let mut attributes: Vec<(&str, &str)> = texts_of(&answer, "Attributes").collect();
+    attributes.sort_unstable();
+    let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
+    let tags = aws.call("sqs:ListQueueTags", json!({ "QueueUrl": url })).await?;
     let mut parts = ResourceParts::default();
-    parts.put_document("attributes.json", Value::Object(attributes.into_iter().collect()));
-    parts.put_document("tags.json", json!(tags.tags().cloned().unwrap_or_default()));
+    parts.put_document("attributes.json", Value::Object(attributes.collect()));
+    parts.put_document("tags.json", object_of(&tags, "Tags"));
     Ok(Some(parts))
 }
 
-/// Messages in the queue.
+/// Refuses a queue that has messages.
 pub(super) fn objection(parts: &ResourceParts) -> Option<String> {
     let attributes = parts.get("attributes.json");
     let mut counts = [0_u64; 3];
     for (count, name) in counts.iter_mut().zip(COUNTS) {
         match attributes[name].as_str().and_then(|count| count.parse().ok()) {
             Some(number) => *count = number,
-            None => return Some("SQS doesn't say how many messages it has".to_owned()),
+            None => return Some("could not determine how many messages it has".to_owned()),
         }
     }
     let [waiting, in_flight, delayed] = counts;
     (waiting + in_flight + delayed > 0).then(|| {
-        format!("{waiting} messages wait in it, {in_flight} are in flight, {delayed} are delayed: take them out first")
+        format!("it has messages ({waiting} waiting, {in_flight} in flight, {delayed} delayed): remove them first")
     })
 }
 
@@ -69,7 +66,7 @@ pub(super) async fn delete(
     _: &ResourceParts,
 ) -> Result<(), CallError> {
     let Some(url) = find_queue_url(cx, target).await? else { return Ok(()) };
-    cx.aws.sqs.delete_queue().queue_url(url).send().await.call("sqs:DeleteQueue").found().map(drop)
+    cx.aws.signed.call("sqs:DeleteQueue", json!({ "QueueUrl": url })).await.found().map(drop)
 }
 
 pub(super) async fn restore(
@@ -77,25 +74,27 @@ pub(super) async fn restore(
     target: &DecommissionTarget,
     parts: &ResourceParts,
 ) -> Result<RestoredResource, CallError> {
-    // What SQS says of a queue and doesn't take.
+    // The attributes that SQS returns but doesn't accept.
     let own = ["QueueArn", "CreatedTimestamp", "LastModifiedTimestamp"];
     let taken = |name: &str, value: &str| {
         let standard = name == "FifoQueue" && value == "false";
         !own.contains(&name) && !COUNTS.contains(&name) && !standard && !value.is_empty()
     };
     let attributes = parts.get("attributes.json").as_object().into_iter().flatten();
-    let attributes: HashMap<QueueAttributeName, String> = attributes
+    let attributes: Map<String, Value> = attributes
         .filter_map(|(name, value)| Some((name, value.as_str()?)))
         .filter(|(name, value)| taken(name, value))
-        .map(|(name, value)| (QueueAttributeName::from(name.as_str()), value.to_owned()))
+        .map(|(name, value)| (name.clone(), json!(value)))
         .collect();
-    let request = cx.aws.sqs.create_queue().queue_name(target.aws_identifier()).set_attributes(Some(attributes));
-    let request = request.set_tags(Some(super::resource_tags(parts).into_iter().collect()));
-    cx.call_with_retry(async || request.clone().send().await.call("sqs:CreateQueue")).await?;
+    let tags: Map<String, Value> =
+        super::resource_tags(parts).into_iter().map(|(key, value)| (key, json!(value))).collect();
+    // The one request of SQS whose tags begin with a small letter.
+    let parameters = json!({ "QueueName": target.aws_identifier(), "Attributes": attributes, "tags": tags });
+    cx.call_with_retry(async || cx.aws.signed.call("sqs:CreateQueue", parameters.clone()).await).await?;
     Ok(RestoredResource::default())
 }
 
-/// A queue can't be turned off without turning away whoever sends to it, and losing what is sent: it is only tagged.
+/// Turning a queue off would refuse what is sent to it, and lose it. So it is only tagged.
 pub(super) async fn disable(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
@@ -103,8 +102,7 @@ pub(super) async fn disable(
     tags: &[(&str, String)],
 ) -> Result<(), CallError> {
     let Some(url) = find_queue_url(cx, target).await? else { return Ok(()) };
-    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    cx.aws.sqs.tag_queue().queue_url(url).set_tags(Some(tags)).send().await.call("sqs:TagQueue").map(drop)
+    cx.aws.signed.call("sqs:TagQueue", json!({ "QueueUrl": url, "Tags": tag_map(tags) })).await.map(drop)
 }
 
 pub(super) async fn enable(
@@ -114,8 +112,7 @@ pub(super) async fn enable(
     keys: &[&str],
 ) -> Result<(), CallError> {
     let Some(url) = find_queue_url(cx, target).await? else { return Ok(()) };
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    cx.aws.sqs.untag_queue().queue_url(url).set_tag_keys(Some(keys)).send().await.call("sqs:UntagQueue").map(drop)
+    cx.aws.signed.call("sqs:UntagQueue", json!({ "QueueUrl": url, "TagKeys": keys })).await.map(drop)
 }
 
 async fn find_queue_url(
@@ -123,6 +120,6 @@ async fn find_queue_url(
     target: &DecommissionTarget,
 ) -> Result<Option<String>, CallError> {
     let answer =
-        cx.aws.sqs.get_queue_url().queue_name(target.aws_identifier()).send().await.call("sqs:GetQueueUrl").found()?;
-    Ok(answer.and_then(|answer| answer.queue_url))
+        cx.aws.signed.call("sqs:GetQueueUrl", json!({ "QueueName": target.aws_identifier() })).await.found()?;
+    Ok(answer.as_ref().and_then(|answer| text_of(answer, "QueueUrl")).map(ToOwned::to_owned))
 }

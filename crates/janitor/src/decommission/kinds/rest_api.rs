@@ -1,16 +1,16 @@
 //! API Gateway's REST APIs: each stage's export as OpenAPI with Amazon's extensions, the stages, the domains' mappings.
 
-use aws_sdk_apigateway::primitives::Blob;
-use aws_sdk_apigateway::types::{Op, PatchOperation, PutMode};
 use bytes::Bytes;
+use http::Method;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::parts::{ResourceParts, replace_word};
-use super::super::wire::{answer, list_member, pick_members, text_member};
+use super::super::wire::{list, pick_members, text};
 use super::super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, none_if_missing, unexpected_error};
-use super::{RestoredResource, parse_time};
-use deployer_aws::{Call, CallError, Found};
+use super::{RestoredResource, parse_time, tag_map};
+use deployer_aws::signed::{AnswerPages, RestRequest};
+use deployer_aws::{CallError, Found};
 
 pub(super) const NEW: &[&str] = &[
     "api.json/id",
@@ -21,14 +21,14 @@ pub(super) const NEW: &[&str] = &[
     "stages.json/*/lastUpdatedDate",
     "deployments.json/*/id",
     "deployments.json/*/createdDate",
-    // An export has the time and the address in it: what it says is compared by the resources.
+    // An export contains the time and the address. Its contents are compared through the resources.
     "openapi",
     "resources.json/*/*/methodIntegration/cacheNamespace",
     "resources.json/*/*/authorizerId",
     "resources.json/*/*/requestValidatorId",
 ];
 
-/// What `CreateRestApi` takes of an answer.
+/// The members of a response that `CreateRestApi` accepts.
 const API: &[&str] = &[
     "name",
     "description",
@@ -41,7 +41,7 @@ const API: &[&str] = &[
     "securityPolicy",
     "endpointAccessMode",
 ];
-/// What `CreateStage` takes of an answer.
+/// The members of a response that `CreateStage` accepts.
 const STAGE: &[&str] = &[
     "stageName",
     "description",
@@ -53,7 +53,7 @@ const STAGE: &[&str] = &[
     "tracingEnabled",
     "tags",
 ];
-/// The settings of a method, and the path by which `UpdateStage` knows each
+/// The settings of a method, each with its path in `UpdateStage`
 /// (<https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html>).
 const SETTINGS: [(&str, &str); 10] = [
     ("metricsEnabled", "metrics/enabled"),
@@ -67,80 +67,90 @@ const SETTINGS: [(&str, &str); 10] = [
     ("requireAuthorizationForCacheControl", "caching/requireAuthorizationForCacheControl"),
     ("unauthorizedCacheControlHeaderStrategy", "caching/unauthorizedCacheControlHeaderStrategy"),
 ];
-/// All methods of all resources.
+/// The path of the settings for all methods of all resources.
 const ALL: &str = "*/*";
+
+fn read_request(operation: &'static str, segments: &[&str]) -> RestRequest {
+    RestRequest::new(operation, Method::GET, segments)
+}
+
+/// A list in pages of 500, which is the most.
+fn list_pages<'c>(cx: &DecommissionContext<'c>, operation: &'static str, segments: &[&str]) -> AnswerPages<'c> {
+    cx.aws.signed.send_pages(read_request(operation, segments).with_query("limit", 500))
+}
+
+/// Creates something, again while that is worth it, and gives the answer.
+async fn create_part(
+    cx: &DecommissionContext<'_>,
+    operation: &'static str,
+    segments: &[&str],
+    body: &Value,
+) -> Result<Value, CallError> {
+    let request = RestRequest::new(operation, Method::POST, segments).with_body(body);
+    cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await
+}
 
 pub(super) async fn read(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
 ) -> Result<Option<ResourceParts>, CallError> {
-    let (id, client) = (target.aws_identifier(), &cx.aws.apigateway);
-    let Some(mut api) = answer!("apigateway:GetRestApi", client.get_rest_api().rest_api_id(id)).found()? else {
-        return Ok(None);
-    };
+    let (id, aws) = (target.aws_identifier(), &cx.aws.signed);
+    let answer = aws.send(read_request("apigateway:GetRestApi", &["restapis", id])).await;
+    let Some(mut api) = answer.found()? else { return Ok(None) };
     let tags = api.as_object_mut().and_then(|members| members.remove("tags")).unwrap_or_else(|| json!({}));
-    let stages = answer!("apigateway:GetStages", client.get_stages().rest_api_id(id))?;
-    let stages = list_member(&stages, "item").to_vec();
-    let deployments = answer!("apigateway:GetDeployments", client.get_deployments().rest_api_id(id).limit(500))?;
+    let stages = aws.send(read_request("apigateway:GetStages", &["restapis", id, "stages"])).await?;
+    let stages = list(&stages, "item").to_vec();
+    let deployments = read_request("apigateway:GetDeployments", &["restapis", id, "deployments"]);
+    let deployments = aws.send(deployments.with_query("limit", 500)).await?;
     let mut parts = ResourceParts::default();
-    for stage in stages.iter().filter_map(|stage| text_member(stage, "stageName")) {
+    for stage in stages.iter().filter_map(|stage| text(stage, "stageName")) {
         const CALL: &str = "apigateway:GetExport";
-        let request = client.get_export().rest_api_id(id).stage_name(stage).export_type("oas30");
-        let request = request.parameters("extensions", "apigateway").accepts("application/json");
-        let export = request.send().await.call(CALL)?;
-        let export = export.body().map(|body| Bytes::copy_from_slice(body.as_ref())).filter(|body| !body.is_empty());
-        let export = export.ok_or_else(|| unexpected_error(CALL, format!("the export of stage {stage} is empty")))?;
+        let request = read_request(CALL, &["restapis", id, "stages", stage, "exports", "oas30"]);
+        let export = aws.send_for_bytes(request.with_query("extensions", "apigateway")).await?;
+        if export.is_empty() {
+            return Err(unexpected_error(CALL, format!("the export of stage {stage} is empty")));
+        }
         parts.put_bytes(&format!("openapi/{stage}.json"), export);
     }
     parts.put_document("api.json", api);
     parts.put_document("tags.json", tags);
     parts.put_document("stages.json", Value::Array(stages));
-    parts.put_document("deployments.json", json!(list_member(&deployments, "item")));
+    parts.put_document("deployments.json", json!(list(&deployments, "item")));
     parts.put_document("resources.json", read_resources(cx, id).await?);
     parts.put_document("mappings.json", Value::Array(read_mappings(cx, id).await?));
     Ok(Some(parts))
 }
 
-/// Every path's methods, with their integrations.
+/// The methods of every path, with their integrations.
 async fn read_resources(cx: &DecommissionContext<'_>, id: &str) -> Result<Value, CallError> {
-    let (mut paths, mut position) = (Map::new(), None);
-    loop {
-        let request = cx.aws.apigateway.get_resources().rest_api_id(id).embed("methods").limit(500);
-        let page = answer!("apigateway:GetResources", request.set_position(position))?;
-        for resource in list_member(&page, "item") {
-            let path = text_member(resource, "path").unwrap_or_default();
-            paths.insert(path.to_owned(), resource.get("resourceMethods").cloned().unwrap_or_default());
-        }
-        position = text_member(&page, "position").map(ToOwned::to_owned);
-        if position.is_none() {
-            return Ok(Value::Object(paths));
-        }
+    let request = read_request("apigateway:GetResources", &["restapis", id, "resources"]);
+    let pages = cx.aws.signed.send_pages(request.with_query("embed", "methods").with_query("limit", 500));
+    let mut paths = Map::new();
+    for mut resource in pages.collect_items("item").await? {
+        let path = text(&resource, "path").unwrap_or_default().to_owned();
+        paths.insert(path, resource["resourceMethods"].take());
     }
+    Ok(Value::Object(paths))
 }
 
-/// Paths of the account's domains that lead to this API.
+/// The paths of the account's domains that lead to this API.
 async fn read_mappings(cx: &DecommissionContext<'_>, id: &str) -> Result<Vec<Value>, CallError> {
-    let client = &cx.aws.apigateway;
-    let (mut found, mut position) = (Vec::new(), None);
-    loop {
-        let request = client.get_domain_names().limit(500).set_position(position);
-        let page = none_if_missing(answer!("apigateway:GetDomainNames", request))?.unwrap_or_default();
-        for domain in list_member(&page, "item").iter().filter_map(|domain| text_member(domain, "domainName")) {
-            let request = client.get_base_path_mappings().domain_name(domain).limit(500);
-            let answer = none_if_missing(answer!("apigateway:GetBasePathMappings", request))?.unwrap_or_default();
-            for mapping in
-                list_member(&answer, "item").iter().filter(|mapping| text_member(mapping, "restApiId") == Some(id))
-            {
+    let mut found = Vec::new();
+    let mut pages = list_pages(cx, "apigateway:GetDomainNames", &["domainnames"]);
+    while let Some(page) = pages.next_page().await {
+        let page = none_if_missing(page)?.unwrap_or_default();
+        for domain in list(&page, "item").iter().filter_map(|domain| text(domain, "domainName")) {
+            let path = ["domainnames", domain, "basepathmappings"];
+            let request = read_request("apigateway:GetBasePathMappings", &path).with_query("limit", 500);
+            let answer = none_if_missing(cx.aws.signed.send(request).await)?.unwrap_or_default();
+            for mapping in list(&answer, "item").iter().filter(|mapping| text(mapping, "restApiId") == Some(id)) {
                 let mut mapping = pick_members(mapping, &["basePath", "stage"]);
                 mapping["domainName"] = json!(domain);
                 found.push(mapping);
             }
         }
-        position = text_member(&page, "position").map(ToOwned::to_owned);
-        if position.is_none() {
-            return Ok(found);
-        }
     }
+    Ok(found)
 }
 
 pub(super) fn objection(parts: &ResourceParts) -> Option<String> {
@@ -155,23 +165,22 @@ pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
     stages.filter_map(|stage| parse_time(&stage["lastUpdatedDate"])).max()
 }
 
-/// Its domains' paths first: an API that one leads to can't be deleted.
+/// Deletes the mappings of domains first: they prevent the API's deletion.
 pub(super) async fn delete(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
     parts: &ResourceParts,
 ) -> Result<(), CallError> {
-    let client = &cx.aws.apigateway;
+    let aws = &cx.aws.signed;
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let request =
-            client.delete_base_path_mapping().domain_name(text_member(mapping, "domainName").unwrap_or_default());
-        let request = request.base_path(text_member(mapping, "basePath").unwrap_or("(none)"));
-        request.send().await.call("apigateway:DeleteBasePathMapping").found()?;
+        let domain = text(mapping, "domainName").unwrap_or_default();
+        let path = ["domainnames", domain, "basepathmappings", text(mapping, "basePath").unwrap_or("(none)")];
+        let request = RestRequest::new("apigateway:DeleteBasePathMapping", Method::DELETE, &path);
+        aws.send(request).await.found()?;
     }
-    // One `DeleteRestApi` in 30 seconds an account: the SDK's own tries may not be enough.
-    const CALL: &str = "apigateway:DeleteRestApi";
-    let request = client.delete_rest_api().rest_api_id(target.aws_identifier());
-    cx.call_with_retry(async || request.clone().send().await.call(CALL)).await.found().map(drop)
+    // An account may call `DeleteRestApi` once in 30 seconds, so the SDK's own retries may not be enough.
+    let request = RestRequest::new("apigateway:DeleteRestApi", Method::DELETE, &["restapis", target.aws_identifier()]);
+    cx.call_with_retry(async || aws.send(request.clone()).await).await.found().map(drop)
 }
 
 pub(super) async fn restore(
@@ -179,47 +188,43 @@ pub(super) async fn restore(
     target: &DecommissionTarget,
     parts: &ResourceParts,
 ) -> Result<RestoredResource, CallError> {
-    let client = &cx.aws.apigateway;
+    let aws = &cx.aws.signed;
     let old = target.aws_identifier();
     let id = find_or_create_api(cx, old, parts).await?;
     let mut stages: Vec<&Value> = parts.get("stages.json").as_array().into_iter().flatten().collect();
     let deployments = parts.get("deployments.json").as_array().into_iter().flatten();
     let dates: Map<String, Value> = deployments
-        .filter_map(|deployment| Some((text_member(deployment, "id")?.to_owned(), deployment["createdDate"].clone())))
+        .filter_map(|deployment| Some((text(deployment, "id")?.to_owned(), deployment["createdDate"].clone())))
         .collect();
-    let deployed = |stage: &Value| text_member(stage, "deploymentId").and_then(|id| dates.get(id)).and_then(parse_time);
-    // The newest last: what it has is what stays for the next deployment.
+    let deployed = |stage: &Value| text(stage, "deploymentId").and_then(|id| dates.get(id)).and_then(parse_time);
+    // The newest comes last: its resources are what the next deployment will have.
     stages.sort_by_key(|stage| deployed(stage));
     for stage in stages {
-        let name = text_member(stage, "stageName").unwrap_or_default();
-        let there = client.get_stage().rest_api_id(&id).stage_name(name).send().await;
-        if there.call("apigateway:GetStage").found()?.is_none() {
+        let name = text(stage, "stageName").unwrap_or_default();
+        let there = aws.send(read_request("apigateway:GetStage", &["restapis", &id, "stages", name])).await;
+        if there.found()?.is_none() {
             let export = parts.file_bytes(&format!("openapi/{name}.json"));
-            let export =
-                export.ok_or_else(|| unexpected_error("apigateway:PutRestApi", "the archive lacks its export"))?;
-            let request = client.put_rest_api().rest_api_id(&id).mode(PutMode::Overwrite);
-            // Its policy may name the old id.
+            let export = export
+                .ok_or_else(|| unexpected_error("apigateway:PutRestApi", "the archive lacks the stage's export"))?;
+            let request = RestRequest::new("apigateway:PutRestApi", Method::PUT, &["restapis", &id]);
+            // Its policy may contain the old id.
             let export = replace_word(&String::from_utf8_lossy(export), old, &id);
-            let request = request.body(Blob::new(export));
-            cx.call_with_retry(async || request.clone().send().await.call("apigateway:PutRestApi")).await?;
-            let request = client.create_deployment().rest_api_id(&id);
-            let deployment =
-                cx.call_with_retry(async || request.clone().send().await.call("apigateway:CreateDeployment")).await?;
+            let request = request.with_query("mode", "overwrite").with_bytes(Bytes::from(export));
+            cx.call_with_retry(async || aws.send(request.clone()).await).await?;
+            let path = ["restapis", id.as_str(), "deployments"];
+            let mut deployment = create_part(cx, "apigateway:CreateDeployment", &path, &json!({})).await?;
             let mut body = pick_members(stage, STAGE);
-            body["deploymentId"] = json!(deployment.id());
-            let request = || client.create_stage().rest_api_id(&id);
-            cx.call_with_retry(async || answer!("apigateway:CreateStage", request(), &body)).await?;
+            body["deploymentId"] = deployment["id"].take();
+            create_part(cx, "apigateway:CreateStage", &["restapis", &id, "stages"], &body).await?;
         }
         patch_stage(cx, &id, name, stage_settings(stage)).await?;
     }
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let domain = text_member(mapping, "domainName").unwrap_or_default();
+        let domain = text(mapping, "domainName").unwrap_or_default();
         let mut body = pick_members(mapping, &["basePath", "stage"]);
         body["restApiId"] = json!(id);
-        let call = async || {
-            answer!("apigateway:CreateBasePathMapping", client.create_base_path_mapping().domain_name(domain), &body)
-        };
-        match cx.call_with_retry(call).await {
+        let path = ["domainnames", domain, "basepathmappings"];
+        match create_part(cx, "apigateway:CreateBasePathMapping", &path, &body).await {
             // From an earlier restore that was interrupted.
             Err(error) if error.code == "ConflictException" => {}
             other => drop(other?),
@@ -227,7 +232,7 @@ pub(super) async fn restore(
     }
     let region = &cx.scope.region;
     let note = format!(
-        "its address is now https://{id}.execute-api.{region}.amazonaws.com; whoever has https://{old}.execute-api.{region}.amazonaws.com must be told"
+        "its address is now https://{id}.execute-api.{region}.amazonaws.com; update everything that uses https://{old}.execute-api.{region}.amazonaws.com"
     );
     Ok(RestoredResource { id: Some(api_arn(target, &id)), renamed: vec![(old.to_owned(), id)], notes: vec![note] })
 }
@@ -238,23 +243,17 @@ fn api_arn(target: &DecommissionTarget, id: &str) -> String {
     format!("{head}/{id}")
 }
 
-/// The id of the new API: one that an interrupted restore has made, or else a new one.
+/// Finds the API that an interrupted restore created, or creates one, and returns its id.
 async fn find_or_create_api(
     cx: &DecommissionContext<'_>,
     old: &str,
     parts: &ResourceParts,
 ) -> Result<String, CallError> {
-    let client = &cx.aws.apigateway;
-    let mut position = None;
-    loop {
-        let page = answer!("apigateway:GetRestApis", client.get_rest_apis().limit(500).set_position(position))?;
-        let begun = |api: &&Value| text_member(&api["tags"], TAG_RESTORING) == Some(old);
-        if let Some(id) = list_member(&page, "item").iter().find(begun).and_then(|api| text_member(api, "id")) {
+    let mut pages = list_pages(cx, "apigateway:GetRestApis", &["restapis"]);
+    while let Some(page) = pages.next_page().await {
+        let begun = |api: &&Value| text(&api["tags"], TAG_RESTORING) == Some(old);
+        if let Some(id) = list(&page?, "item").iter().find(begun).and_then(|api| text(api, "id")) {
             return Ok(id.to_owned());
-        }
-        position = text_member(&page, "position").map(ToOwned::to_owned);
-        if position.is_none() {
-            break;
         }
     }
     let api = parts.get("api.json");
@@ -263,34 +262,39 @@ async fn find_or_create_api(
     if types.is_object() {
         body["endpointConfiguration"] = pick_members(types, &["types", "vpcEndpointIds", "ipAddressType"]);
     }
-    // A policy is answered with its quotation marks escaped, and names the old id.
-    if let Some(policy) = text_member(&body, "policy") {
+    // API Gateway returns a policy with escaped quotation marks. It still contains the old id here.
+    if let Some(policy) = text(&body, "policy") {
         body["policy"] = json!(policy.replace("\\\"", "\""));
     }
     body["tags"] = parts.get("tags.json").clone();
     body["tags"][TAG_RESTORING] = json!(old);
-    let made =
-        cx.call_with_retry(async || answer!("apigateway:CreateRestApi", client.create_rest_api(), &body)).await?;
-    let id = text_member(&made, "id").map(ToOwned::to_owned);
+    let made = create_part(cx, "apigateway:CreateRestApi", &["restapis"], &body).await?;
+    let id = text(&made, "id").map(ToOwned::to_owned);
     id.ok_or_else(|| unexpected_error("apigateway:CreateRestApi", "the answer has no id"))
 }
 
-/// Takes away the tag by which an interrupted restore finds what it has made.
+/// Removes the tag by which an interrupted restore finds the API that it created.
 pub(super) async fn settle(cx: &DecommissionContext<'_>, target: &DecommissionTarget) -> Result<(), CallError> {
-    let request = cx.aws.apigateway.untag_resource().resource_arn(&target.id).tag_keys(TAG_RESTORING);
-    request.send().await.call("apigateway:UntagResource").map(drop)
+    untag(cx, target, &[TAG_RESTORING]).await
 }
 
-/// No request comes through any more: each gets 429.
+async fn untag(cx: &DecommissionContext<'_>, target: &DecommissionTarget, keys: &[&str]) -> Result<(), CallError> {
+    let mut request = RestRequest::new("apigateway:UntagResource", Method::DELETE, &["tags", &target.id]);
+    for key in keys {
+        request = request.with_query("tagKeys", key);
+    }
+    cx.aws.signed.send(request).await.map(drop)
+}
+
+/// Throttles every request, so that each gets 429.
 pub(super) async fn disable(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
     parts: &ResourceParts,
     tags: &[(&str, String)],
 ) -> Result<(), CallError> {
-    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    let request = cx.aws.apigateway.tag_resource().resource_arn(&target.id).set_tags(Some(tags));
-    request.send().await.call("apigateway:TagResource")?;
+    let request = RestRequest::new("apigateway:TagResource", Method::PUT, &["tags", &target.id]);
+    cx.aws.signed.send(request.with_body(&json!({ "tags": tag_map(tags) }))).await?;
     for stage in parts.get("stages.json").as_array().into_iter().flatten() {
         let settings = stage["methodSettings"].as_object().into_iter().flatten();
         let mut keys: Vec<&str> = settings.map(|(key, _)| key.as_str()).filter(|key| *key != ALL).collect();
@@ -298,7 +302,7 @@ pub(super) async fn disable(
         let limits = keys.into_iter().flat_map(|key| {
             ["throttling/rateLimit", "throttling/burstLimit"].map(|limit| (format!("/{key}/{limit}"), "0".to_owned()))
         });
-        patch_stage(cx, target.aws_identifier(), text_member(stage, "stageName").unwrap_or_default(), limits.collect())
+        patch_stage(cx, target.aws_identifier(), text(stage, "stageName").unwrap_or_default(), limits.collect())
             .await?;
     }
     Ok(())
@@ -311,34 +315,30 @@ pub(super) async fn enable(
     keys: &[&str],
 ) -> Result<(), CallError> {
     for stage in parts.get("stages.json").as_array().into_iter().flatten() {
-        let name = text_member(stage, "stageName").unwrap_or_default();
+        let name = text(stage, "stageName").unwrap_or_default();
         if stage["methodSettings"][ALL].is_null() {
-            const CALL: &str = "apigateway:UpdateStage";
-            let remove = PatchOperation::builder().op(Op::Remove).path(format!("/{ALL}")).build();
-            let request = cx.aws.apigateway.update_stage().rest_api_id(target.aws_identifier()).stage_name(name);
-            request.patch_operations(remove).send().await.call(CALL)?;
+            let remove = json!({ "op": "remove", "path": format!("/{ALL}") });
+            cx.aws.signed.send(patch_request(target.aws_identifier(), name, &[remove])).await?;
         }
         patch_stage(cx, target.aws_identifier(), name, stage_settings(stage)).await?;
     }
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = cx.aws.apigateway.untag_resource().resource_arn(&target.id).set_tag_keys(Some(keys));
-    request.send().await.call("apigateway:UntagResource").map(drop)
+    untag(cx, target, keys).await
 }
 
-/// A stage's settings that `CreateStage` doesn't take, by path.
+/// The settings of a stage that `CreateStage` doesn't accept, by path.
 fn stage_settings(stage: &Value) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     for (method, values) in stage["methodSettings"].as_object().into_iter().flatten() {
         for (name, path) in SETTINGS {
-            // -1 stands for the account's own limit, and isn't taken.
+            // -1 means the account's own limit, and requests don't accept it.
             if !values[name].is_null() && values[name].as_f64() != Some(-1.0) {
                 settings.push((format!("/{method}/{path}"), plain(&values[name])));
             }
         }
     }
     for name in ["destinationArn", "format"] {
-        if let Some(value) = text_member(&stage["accessLogSettings"], name) {
+        if let Some(value) = text(&stage["accessLogSettings"], name) {
             settings.push((format!("/accessLogSettings/{name}"), value.to_owned()));
         }
     }
@@ -354,10 +354,13 @@ async fn patch_stage(
     if settings.is_empty() {
         return Ok(());
     }
-    const CALL: &str = "apigateway:UpdateStage";
-    let replace = |(path, value)| PatchOperation::builder().op(Op::Replace).path(path).value(value).build();
-    let operations: Vec<PatchOperation> = settings.into_iter().map(replace).collect();
-    let request = cx.aws.apigateway.update_stage().rest_api_id(id).stage_name(stage);
-    let request = request.set_patch_operations(Some(operations));
-    cx.call_with_retry(async || request.clone().send().await.call(CALL)).await.map(drop)
+    let replace = |(path, value)| json!({ "op": "replace", "path": path, "value": value });
+    let operations: Vec<Value> = settings.into_iter().map(replace).collect();
+    let request = patch_request(id, stage, &operations);
+    cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await.map(drop)
+}
+
+fn patch_request(id: &str, stage: &str, operations: &[Value]) -> RestRequest {
+    let request = RestRequest::new("apigateway:UpdateStage", Method::PATCH, &["restapis", id, "stages", stage]);
+    request.with_body(&json!({ "patchOperations": operations }))
 }

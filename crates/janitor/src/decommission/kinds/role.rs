@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::super::parts::ResourceParts;
-use super::super::wire::text_member;
+use super::super::wire::text;
 use super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
 use super::{RestoredResource, parse_time};
 use deployer_aws::{Call, CallError, FailureKind, Found};
@@ -81,7 +81,7 @@ pub(super) async fn read(
     Ok(Some(parts))
 }
 
-/// IAM encodes documents as for a URL; some servers don't. One that is no JSON is kept as it is.
+/// IAM returns documents URL-encoded; some emulators don't. A document that isn't JSON is kept as it is.
 fn parse_document(text: &str) -> Value {
     let decoded = percent_decode_str(text).decode_utf8_lossy();
     let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
@@ -90,11 +90,11 @@ fn parse_document(text: &str) -> Value {
 
 pub(super) fn objection(target: &DecommissionTarget, parts: &ResourceParts, since: Timestamp) -> Option<String> {
     if target.id.contains(":role/aws-service-role/") {
-        return Some("an AWS service made it and looks after it".to_owned());
+        return Some("an AWS service created it and manages it".to_owned());
     }
     if let Some(profile) = parts.get("instance-profiles.json").as_array().and_then(|profiles| profiles.first()) {
         return Some(format!(
-            "it is in instance profile {}, so that machines may use it",
+            "it is in instance profile {}, so EC2 instances may use it",
             profile.as_str().unwrap_or_default()
         ));
     }
@@ -108,7 +108,7 @@ pub(super) async fn delete(
     _: &ResourceParts,
 ) -> Result<(), CallError> {
     let (name, iam) = (target.aws_identifier(), &cx.aws.iam);
-    // What is there now: an earlier try may have taken some away.
+    // Read again: an earlier try may have removed some policies.
     let Some(parts) = read(cx, target).await? else { return Ok(()) };
     for arn in parts.get("attached.json").as_array().into_iter().flatten().filter_map(Value::as_str) {
         let request = iam.detach_role_policy().role_name(name).policy_arn(arn);
@@ -131,11 +131,11 @@ pub(super) async fn restore(
     let request = iam
         .create_role()
         .role_name(name)
-        .set_path(text_member(role, "Path").map(ToOwned::to_owned))
+        .set_path(text(role, "Path").map(ToOwned::to_owned))
         .assume_role_policy_document(role["AssumeRolePolicyDocument"].to_string())
-        .set_description(text_member(role, "Description").map(ToOwned::to_owned))
+        .set_description(text(role, "Description").map(ToOwned::to_owned))
         .set_max_session_duration(role["MaxSessionDuration"].as_i64().and_then(|seconds| i32::try_from(seconds).ok()))
-        .set_permissions_boundary(text_member(role, "PermissionsBoundary").map(ToOwned::to_owned))
+        .set_permissions_boundary(text(role, "PermissionsBoundary").map(ToOwned::to_owned))
         .set_tags((!tags.is_empty()).then_some(tags));
     match request.send().await.call("iam:CreateRole") {
         Err(error) if error.kind == FailureKind::AlreadyExists => {}
@@ -152,7 +152,7 @@ pub(super) async fn restore(
     Ok(RestoredResource::default())
 }
 
-/// A role can't be turned off without changing what it may: it is only tagged.
+/// A role can't be turned off without changing its permissions, so it is only tagged.
 pub(super) async fn disable(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,

@@ -4,12 +4,13 @@ use aws_sdk_eventbridge::types::Tag;
 use serde_json::{Value, json};
 
 use super::super::parts::ResourceParts;
-use super::super::wire::{answer, list_member, pick_members, text_member};
+use super::super::wire::{answer, list, pick_members, text};
 use super::super::{DecommissionContext, DecommissionTarget, unexpected_error};
 use super::{RestoredResource, tag_object};
 use deployer_aws::{Call, CallError, Found};
 
-/// Targets of one `PutTargets`: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html>.
+/// The most targets in one `PutTargets`:
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html>.
 const BATCH: usize = 10;
 
 pub(super) async fn read(
@@ -23,8 +24,8 @@ pub(super) async fn read(
     loop {
         let request = events.list_targets_by_rule().rule(name).event_bus_name(bus).set_next_token(token);
         let page = answer!("events:ListTargetsByRule", request)?;
-        targets.extend(list_member(&page, "Targets").iter().cloned());
-        token = text_member(&page, "NextToken").map(ToOwned::to_owned);
+        targets.extend(list(&page, "Targets").iter().cloned());
+        token = text(&page, "NextToken").map(ToOwned::to_owned);
         if token.is_none() {
             break;
         }
@@ -33,12 +34,12 @@ pub(super) async fn read(
     let mut parts = ResourceParts::default();
     parts.put_document("rule.json", rule);
     parts.put_document("targets.json", Value::Array(targets));
-    parts.put_document("tags.json", tag_object(list_member(&tags, "Tags"), "Key", "Value"));
+    parts.put_document("tags.json", tag_object(list(&tags, "Tags"), "Key", "Value"));
     Ok(Some(parts))
 }
 
 pub(super) fn objection(parts: &ResourceParts) -> Option<String> {
-    text_member(parts.get("rule.json"), "ManagedBy").map(|service| format!("{service} made it and looks after it"))
+    text(parts.get("rule.json"), "ManagedBy").map(|service| format!("{service} created it and manages it"))
 }
 
 pub(super) async fn delete(
@@ -47,16 +48,16 @@ pub(super) async fn delete(
     _: &ResourceParts,
 ) -> Result<(), CallError> {
     let ((bus, name), events) = (target.group_and_name(), &cx.aws.events);
-    // Those that are there now: an earlier try may have removed some.
+    // Read again: an earlier try may have removed some targets.
     let Some(parts) = read(cx, target).await? else { return Ok(()) };
     let targets = parts.get("targets.json").as_array().into_iter().flatten();
-    let ids: Vec<String> = targets.filter_map(|target| text_member(target, "Id")).map(ToOwned::to_owned).collect();
+    let ids: Vec<String> = targets.filter_map(|target| text(target, "Id")).map(ToOwned::to_owned).collect();
     for ids in ids.chunks(BATCH) {
         const CALL: &str = "events:RemoveTargets";
         let request = events.remove_targets().rule(name).event_bus_name(bus).set_ids(Some(ids.to_vec()));
         let answer = request.send().await.call(CALL)?;
         if let Some(entry) = answer.failed_entries().first() {
-            return Err(unexpected_error(CALL, entry.error_message().unwrap_or("a target can't be removed")));
+            return Err(unexpected_error(CALL, entry.error_message().unwrap_or("a target could not be removed")));
         }
     }
     events.delete_rule().name(name).event_bus_name(bus).send().await.call("events:DeleteRule").found().map(drop)
@@ -83,8 +84,8 @@ pub(super) async fn restore(
         const CALL: &str = "events:PutTargets";
         let body = json!({ "Rule": name, "EventBusName": bus, "Targets": targets });
         let answer = cx.call_with_retry(async || answer!(CALL, events.put_targets().rule(name), &body)).await?;
-        if let Some(entry) = list_member(&answer, "FailedEntries").first() {
-            return Err(unexpected_error(CALL, text_member(entry, "ErrorMessage").unwrap_or("a target can't be put")));
+        if let Some(entry) = list(&answer, "FailedEntries").first() {
+            return Err(unexpected_error(CALL, text(entry, "ErrorMessage").unwrap_or("a target could not be added")));
         }
     }
     Ok(RestoredResource::default())
@@ -114,11 +115,11 @@ pub(super) async fn enable(
     keys: &[&str],
 ) -> Result<(), CallError> {
     let ((bus, name), events) = (target.group_and_name(), &cx.aws.events);
-    let state = text_member(parts.get("rule.json"), "State").unwrap_or("ENABLED");
+    let state = text(parts.get("rule.json"), "State").unwrap_or("ENABLED");
     if state == "ENABLED" {
         events.enable_rule().name(name).event_bus_name(bus).send().await.call("events:EnableRule")?;
     } else if state != "DISABLED" {
-        // `ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS` is only to be had so.
+        // `PutRule` is the only call that sets `ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS`.
         restore(cx, target, parts).await?;
     }
     let keys = keys.iter().map(|key| (*key).to_owned()).collect();

@@ -1,17 +1,19 @@
 //! EventBridge Scheduler's schedules. They have no tags of their own.
 
+use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::parts::ResourceParts;
-use super::super::wire::{answer, pick_members, text_member};
+use super::super::wire::{pick_members, text};
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::{RestoredResource, parse_time};
-use deployer_aws::{Call, CallError, FailureKind, Found};
+use deployer_aws::signed::RestRequest;
+use deployer_aws::{CallError, FailureKind, Found};
 
 pub(super) const NEW: &[&str] = &["schedule.json/CreationDate", "schedule.json/LastModificationDate"];
 
-/// What a request takes of an answer.
+/// The members of a response that a request accepts.
 const TAKEN: &[&str] = &[
     "Name",
     "GroupName",
@@ -32,8 +34,9 @@ pub(super) async fn read(
     target: &DecommissionTarget,
 ) -> Result<Option<ResourceParts>, CallError> {
     let (group, name) = target.group_and_name();
-    let request = cx.aws.scheduler.get_schedule().name(name).group_name(group);
-    let Some(schedule) = answer!("scheduler:GetSchedule", request).found()? else { return Ok(None) };
+    let request = RestRequest::new("scheduler:GetSchedule", Method::GET, &["schedules", name]);
+    let answer = cx.aws.signed.send(request.with_query("groupName", group)).await;
+    let Some(schedule) = answer.found()? else { return Ok(None) };
     let mut parts = ResourceParts::default();
     parts.put_document("schedule.json", schedule);
     Ok(Some(parts))
@@ -49,8 +52,8 @@ pub(super) async fn delete(
     _: &ResourceParts,
 ) -> Result<(), CallError> {
     let (group, name) = target.group_and_name();
-    let request = cx.aws.scheduler.delete_schedule().name(name).group_name(group);
-    request.send().await.call("scheduler:DeleteSchedule").found().map(drop)
+    let request = RestRequest::new("scheduler:DeleteSchedule", Method::DELETE, &["schedules", name]);
+    cx.aws.signed.send(request.with_query("groupName", group)).await.found().map(drop)
 }
 
 pub(super) async fn restore(
@@ -62,9 +65,9 @@ pub(super) async fn restore(
     let mut body = pick_members(parts.get("schedule.json"), TAKEN);
     let past = parse_time(&body["StartDate"]).is_some_and(|at| at < Timestamp::now());
     if past && let Some(members) = body.as_object_mut() {
-        // Scheduler takes no start more than five minutes ago; that it has begun makes no difference to what comes.
+        // Scheduler refuses a start more than five minutes ago, and a past start doesn't affect future runs.
         members.remove("StartDate");
-        restored.notes.push("its start date is past and was left out".to_owned());
+        restored.notes.push("its start date has passed and was left out".to_owned());
     }
     match put_schedule(cx, target, &body, true).await {
         Err(error) if already_there(&error) => put_schedule(cx, target, &body, false).await?,
@@ -73,7 +76,7 @@ pub(super) async fn restore(
     Ok(restored)
 }
 
-/// `CreateSchedule` gives the code that other services give while a change is under way.
+/// `CreateSchedule` returns a code that other services return while a change is in progress.
 fn already_there(error: &CallError) -> bool {
     matches!(error.kind, FailureKind::AlreadyExists) || error.code == "ConflictException"
 }
@@ -98,22 +101,23 @@ pub(super) async fn enable(
     put_schedule(cx, target, &pick_members(parts.get("schedule.json"), TAKEN), false).await
 }
 
-/// Both calls take everything; what an update leaves out gets its default.
+/// Creates or updates a schedule. Both calls take the whole schedule; what an update omits is reset to its default.
 async fn put_schedule(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
     body: &Value,
     new: bool,
 ) -> Result<(), CallError> {
-    let ((_, name), scheduler) = (target.group_and_name(), &cx.aws.scheduler);
-    let call = async || match new {
-        true => answer!("scheduler:CreateSchedule", scheduler.create_schedule().name(name), body),
-        false => answer!("scheduler:UpdateSchedule", scheduler.update_schedule().name(name), body),
+    let (_, name) = target.group_and_name();
+    let (call, method) = match new {
+        true => ("scheduler:CreateSchedule", Method::POST),
+        false => ("scheduler:UpdateSchedule", Method::PUT),
     };
-    cx.call_with_retry(call).await.map(drop).map_err(|mut error| {
+    let request = RestRequest::new(call, method, &["schedules", name]).with_body(body);
+    cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await.map(drop).map_err(|mut error| {
         if error.kind == FailureKind::NotFound {
-            let group = text_member(body, "GroupName").unwrap_or("default");
-            error.message = format!("{}; make schedule group {group} first if it isn't there", error.message);
+            let group = text(body, "GroupName").unwrap_or("default");
+            error.message = format!("{}; create schedule group {group} first if it doesn't exist", error.message);
         }
         error
     })

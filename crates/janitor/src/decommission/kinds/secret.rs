@@ -1,10 +1,10 @@
-//! Secrets Manager's secrets. The value isn't archived: a deletion is scheduled, and taken back by a restore.
+//! Secrets Manager's secrets. The value isn't archived: a deletion is only scheduled, and a restore cancels it.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::parts::ResourceParts;
-use super::super::wire::{answer, list_member, text_member};
+use super::super::wire::{answer, list, text};
 use super::super::{DecommissionContext, DecommissionTarget, TAG_ARCHIVE, TAG_QUARANTINE, unexpected_error};
 use super::{RestoredResource, parse_time, tag_object};
 use deployer_aws::{Call, CallError, FailureKind, Found};
@@ -23,7 +23,7 @@ pub(super) async fn read(
     let (id, secrets) = (target.aws_identifier(), &cx.aws.secrets);
     let request = secrets.describe_secret().secret_id(id);
     let Some(mut secret) = answer!("secretsmanager:DescribeSecret", request).found()? else { return Ok(None) };
-    // Scheduled for deletion is as good as gone.
+    // A secret that is scheduled for deletion counts as gone.
     if !secret["DeletedDate"].is_null() {
         return Ok(None);
     }
@@ -33,26 +33,23 @@ pub(super) async fn read(
     let mut parts = ResourceParts::default();
     parts.put_document("secret.json", secret);
     parts.put_document("tags.json", tag_object(tags.as_array().map(Vec::as_slice).unwrap_or_default(), "Key", "Value"));
-    parts.put_document(
-        "policy.json",
-        text_member(&policy, "ResourcePolicy").map_or(Value::Null, |policy| json!(policy)),
-    );
+    parts.put_document("policy.json", text(&policy, "ResourcePolicy").map_or(Value::Null, |policy| json!(policy)));
     Ok(Some(parts))
 }
 
-/// Secrets Manager says on which day a secret was read last, not when.
+/// Secrets Manager returns only the day of the last read, not the time.
 pub(super) fn objection(parts: &ResourceParts, last_used: Option<&str>, since: Timestamp) -> Option<String> {
     let secret = parts.get("secret.json");
-    if !list_member(secret, "ReplicationStatus").is_empty() {
+    if !list(secret, "ReplicationStatus").is_empty() {
         return Some("it has replicas in other regions: remove them first".to_owned());
     }
-    if let Some(service) = text_member(secret, "OwningService") {
-        return Some(format!("{service} made it and looks after it"));
+    if let Some(service) = text(secret, "OwningService") {
+        return Some(format!("{service} created it and manages it"));
     }
     let day = parse_time(&secret["LastAccessedDate"])?.strftime("%Y-%m-%d").to_string();
     let audited = since.strftime("%Y-%m-%d").to_string();
     let new = day > audited || (day == audited && last_used != Some(day.as_str()));
-    new.then(|| format!("it was read on {day}, perhaps after the audit"))
+    new.then(|| format!("it was read on {day}, possibly after the audit"))
 }
 
 pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
@@ -79,17 +76,17 @@ pub(super) async fn restore(
 ) -> Result<RestoredResource, CallError> {
     const CALL: &str = "secretsmanager:RestoreSecret";
     match cx.aws.secrets.restore_secret().secret_id(target.aws_identifier()).send().await.call(CALL).found()? {
-        // It is the secret itself that comes back, with what a quarantine before its deletion left on it.
+        // The same secret comes back, so it still has the tags of a quarantine before its deletion.
         Some(_) => {
             enable(cx, target, parts, &[TAG_QUARANTINE, TAG_ARCHIVE]).await.map(|()| RestoredResource::default())
         }
         None => {
-            Err(unexpected_error(CALL, "its recovery window is over, and its value is in no archive: make it anew"))
+            Err(unexpected_error(CALL, "its recovery window is over, and its value isn't archived: create it again"))
         }
     }
 }
 
-/// A secret can't be turned off without breaking who reads it: it is only tagged.
+/// A secret can't be turned off without breaking its readers, so it is only tagged.
 pub(super) async fn disable(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,

@@ -1,15 +1,12 @@
 //! SNS topics, with their subscriptions.
 
-use std::collections::HashMap;
-
-use aws_sdk_sns::types::Tag;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::parts::ResourceParts;
-use super::super::wire::text_member;
-use super::super::{DecommissionContext, DecommissionTarget, unexpected_error};
-use super::RestoredResource;
-use deployer_aws::{Call, CallError, Found};
+use super::super::wire::{list, text};
+use super::super::{DecommissionContext, DecommissionTarget};
+use super::{RestoredResource, object_of, tag_list, tag_object};
+use deployer_aws::{CallError, Found};
 
 pub(super) const VOLATILE: &[&str] = &[
     "attributes.json/SubscriptionsConfirmed",
@@ -20,7 +17,7 @@ pub(super) const VOLATILE: &[&str] = &[
 pub(super) const NEW: &[&str] =
     &["subscriptions.json/*/SubscriptionArn", "subscriptions.json/*/attributes/SubscriptionArn"];
 
-/// What `CreateTopic` doesn't take of what `GetTopicAttributes` says.
+/// The attributes from `GetTopicAttributes` that `CreateTopic` doesn't accept.
 const OWN: &[&str] = &[
     "TopicArn",
     "Owner",
@@ -31,7 +28,7 @@ const OWN: &[&str] = &[
     "BeginningArchiveTime",
 ];
 
-/// What `Subscribe` takes of what `GetSubscriptionAttributes` says.
+/// The attributes from `GetSubscriptionAttributes` that `Subscribe` accepts.
 const SUBSCRIPTION: &[&str] = &[
     "DeliveryPolicy",
     "FilterPolicy",
@@ -42,58 +39,50 @@ const SUBSCRIPTION: &[&str] = &[
     "ReplayPolicy",
 ];
 
-/// Protocols whose other end has to confirm by itself.
+/// Protocols whose recipient must confirm a subscription.
 const CONFIRMED_ELSEWHERE: &[&str] = &["email", "email-json", "http", "https"];
 
 pub(super) async fn read(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
 ) -> Result<Option<ResourceParts>, CallError> {
-    let (arn, sns) = (target.aws_identifier(), &cx.aws.sns);
-    let attributes = sns.get_topic_attributes().topic_arn(arn).send().await.call("sns:GetTopicAttributes").found()?;
+    let (arn, aws) = (target.aws_identifier(), &cx.aws.signed);
+    let attributes = aws.call("sns:GetTopicAttributes", json!({ "TopicArn": arn })).await.found()?;
     let Some(attributes) = attributes else { return Ok(None) };
-    let tags = sns.list_tags_for_resource().resource_arn(arn).send().await.call("sns:ListTagsForResource")?;
-    let tags: serde_json::Map<String, Value> =
-        tags.tags().iter().map(|tag| (tag.key().to_owned(), json!(tag.value()))).collect();
-    let (mut subscriptions, mut token) = (Vec::new(), None);
-    loop {
-        let request = sns.list_subscriptions_by_topic().topic_arn(arn).set_next_token(token);
-        let page = request.send().await.call("sns:ListSubscriptionsByTopic")?;
-        for one in page.subscriptions() {
-            let subscription = one.subscription_arn().unwrap_or_default();
+    let tags = aws.call("sns:ListTagsForResource", json!({ "ResourceArn": arn })).await?;
+    let mut subscriptions = Vec::new();
+    let mut pages = aws.list_pages("sns:ListSubscriptionsByTopic", json!({ "TopicArn": arn }));
+    while let Some(page) = pages.next_page().await {
+        for one in list(&page?, "Subscriptions") {
+            let subscription = text(one, "SubscriptionArn").unwrap_or_default();
             let mut value = json!({
                 "SubscriptionArn": subscription,
-                "Protocol": one.protocol(),
-                "Endpoint": one.endpoint(),
+                "Protocol": one["Protocol"],
+                "Endpoint": one["Endpoint"],
             });
-            // One that nobody confirmed has no ARN, and nothing more to it.
+            // An unconfirmed subscription has neither an ARN nor attributes.
             if subscription.starts_with("arn:") {
-                let request = sns.get_subscription_attributes().subscription_arn(subscription);
-                let answer = request.send().await.call("sns:GetSubscriptionAttributes")?;
-                value["attributes"] = json!(answer.attributes().cloned().unwrap_or_default());
+                let parameters = json!({ "SubscriptionArn": subscription });
+                let answer = aws.call("sns:GetSubscriptionAttributes", parameters).await?;
+                value["attributes"] = object_of(&answer, "Attributes");
             }
             subscriptions.push(value);
         }
-        token = page.next_token().map(ToOwned::to_owned);
-        if token.is_none() {
-            break;
-        }
     }
     let mut parts = ResourceParts::default();
-    parts.put_document("attributes.json", json!(attributes.attributes().cloned().unwrap_or_default()));
-    parts.put_document("tags.json", Value::Object(tags));
+    parts.put_document("attributes.json", object_of(&attributes, "Attributes"));
+    parts.put_document("tags.json", tag_object(list(&tags, "Tags"), "Key", "Value"));
     parts.put_document("subscriptions.json", Value::Array(subscriptions));
     Ok(Some(parts))
 }
 
 pub(super) fn lost(parts: &ResourceParts) -> Vec<String> {
     let subscriptions = parts.get("subscriptions.json").as_array().into_iter().flatten();
-    let count = subscriptions
-        .filter(|one| CONFIRMED_ELSEWHERE.contains(&text_member(one, "Protocol").unwrap_or_default()))
-        .count();
+    let count =
+        subscriptions.filter(|one| CONFIRMED_ELSEWHERE.contains(&text(one, "Protocol").unwrap_or_default())).count();
     match count {
         0 => Vec::new(),
-        count => vec![format!("the confirmation of {count} subscriptions by e-mail or HTTP")],
+        count => vec![format!("the confirmation of {count} subscriptions by email or HTTP")],
     }
 }
 
@@ -102,7 +91,7 @@ pub(super) async fn delete(
     target: &DecommissionTarget,
     _: &ResourceParts,
 ) -> Result<(), CallError> {
-    cx.aws.sns.delete_topic().topic_arn(target.aws_identifier()).send().await.call("sns:DeleteTopic").found().map(drop)
+    cx.aws.signed.call("sns:DeleteTopic", json!({ "TopicArn": target.aws_identifier() })).await.found().map(drop)
 }
 
 pub(super) async fn restore(
@@ -111,59 +100,51 @@ pub(super) async fn restore(
     parts: &ResourceParts,
 ) -> Result<RestoredResource, CallError> {
     let mut restored = RestoredResource::default();
-    let (arn, sns) = (target.aws_identifier(), &cx.aws.sns);
+    let (arn, aws) = (target.aws_identifier(), &cx.aws.signed);
     let name = arn.rsplit(':').next().unwrap_or_default();
     let attributes = text_members(parts.get("attributes.json"), |name| !OWN.contains(&name));
-    let mut tags = Vec::new();
-    for (key, value) in super::resource_tags(parts) {
-        let tag = Tag::builder().key(key).value(value).build();
-        tags.push(tag.map_err(|error| unexpected_error("sns:CreateTopic", error.to_string()))?);
-    }
     let fifo = attributes.get("FifoTopic").is_some_and(|value| value == "true");
-    let attributes: HashMap<String, String> =
+    let attributes: Map<String, Value> =
         attributes.into_iter().filter(|(name, _)| fifo || name != "FifoTopic").collect();
-    let request =
-        sns.create_topic().name(name).set_attributes(Some(attributes)).set_tags((!tags.is_empty()).then_some(tags));
-    cx.call_with_retry(async || request.clone().send().await.call("sns:CreateTopic")).await?;
+    let parameters = json!({ "Name": name, "Attributes": attributes, "Tags": tag_list(super::resource_tags(parts)) });
+    cx.call_with_retry(async || aws.call("sns:CreateTopic", parameters.clone()).await).await?;
     for one in parts.get("subscriptions.json").as_array().into_iter().flatten() {
-        let protocol = text_member(one, "Protocol").unwrap_or_default();
+        let protocol = text(one, "Protocol").unwrap_or_default();
         let attributes = text_members(&one["attributes"], |name| SUBSCRIPTION.contains(&name));
-        let request = sns.subscribe().topic_arn(arn).protocol(protocol);
-        let request = request.set_endpoint(text_member(one, "Endpoint").map(ToOwned::to_owned));
-        let request =
-            request.set_attributes((!attributes.is_empty()).then_some(attributes)).return_subscription_arn(true);
-        // The same endpoint again is the same subscription.
-        let made = cx.call_with_retry(async || request.clone().send().await.call("sns:Subscribe")).await?;
-        if let (Some(old), Some(new)) = (text_member(one, "SubscriptionArn"), made.subscription_arn()) {
+        let parameters = json!({
+            "TopicArn": arn,
+            "Protocol": protocol,
+            "Endpoint": text(one, "Endpoint"),
+            "Attributes": attributes,
+            "ReturnSubscriptionArn": true,
+        });
+        // Subscribing the same endpoint again returns the same subscription.
+        let made = cx.call_with_retry(async || aws.call("sns:Subscribe", parameters.clone()).await).await?;
+        if let (Some(old), Some(new)) = (text(one, "SubscriptionArn"), text(&made, "SubscriptionArn")) {
             restored.renamed.push((old.to_owned(), new.to_owned()));
         }
         if CONFIRMED_ELSEWHERE.contains(&protocol) {
-            restored.notes.push(format!("a subscription by {protocol} has to be confirmed by who gets its messages"));
+            restored.notes.push(format!("the recipient of a subscription by {protocol} must confirm it"));
         }
     }
     Ok(restored)
 }
 
-fn text_members(value: &Value, taken: impl Fn(&str) -> bool) -> HashMap<String, String> {
+fn text_members(value: &Value, taken: impl Fn(&str) -> bool) -> Map<String, Value> {
     let members = value.as_object().into_iter().flatten();
-    let texts = members.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-    texts.filter(|(name, value)| taken(name) && !value.is_empty()).collect()
+    let texts = members.filter(|(name, value)| taken(name) && value.as_str().is_some_and(|text| !text.is_empty()));
+    texts.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// A topic can't be turned off: it is only tagged.
+/// A topic can't be turned off, so it is only tagged.
 pub(super) async fn disable(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
     _: &ResourceParts,
     tags: &[(&str, String)],
 ) -> Result<(), CallError> {
-    let mut made = Vec::new();
-    for (key, value) in tags {
-        let tag = Tag::builder().key(*key).value(value).build();
-        made.push(tag.map_err(|error| unexpected_error("sns:TagResource", error.to_string()))?);
-    }
-    let request = cx.aws.sns.tag_resource().resource_arn(target.aws_identifier()).set_tags(Some(made));
-    request.send().await.call("sns:TagResource").map(drop)
+    let parameters = json!({ "ResourceArn": target.aws_identifier(), "Tags": tag_list(tags.iter().cloned()) });
+    cx.aws.signed.call("sns:TagResource", parameters).await.map(drop)
 }
 
 pub(super) async fn enable(
@@ -172,7 +153,6 @@ pub(super) async fn enable(
     _: &ResourceParts,
     keys: &[&str],
 ) -> Result<(), CallError> {
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let request = cx.aws.sns.untag_resource().resource_arn(target.aws_identifier()).set_tag_keys(Some(keys));
-    request.send().await.call("sns:UntagResource").map(drop)
+    let parameters = json!({ "ResourceArn": target.aws_identifier(), "TagKeys": keys });
+    cx.aws.signed.call("sns:UntagResource", parameters).await.map(drop)
 }

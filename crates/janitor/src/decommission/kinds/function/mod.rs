@@ -1,4 +1,5 @@
-//! Lambda functions: code, configuration, the versions that aliases lead to, policies, mappings, URLs, asynchronous settings.
+//! Lambda functions: code, configuration, the versions that aliases point to, policies, mappings, URLs, asynchronous
+//! settings.
 
 mod policy;
 mod read;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::parts::ResourceParts;
-use super::super::wire::{answer, list_member, text_member};
+use super::super::wire::{answer, list, text};
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::parse_time;
 use deployer_aws::{Call, CallError, Found};
@@ -16,18 +17,18 @@ use deployer_aws::{Call, CallError, Found};
 pub(super) use read::read;
 pub(super) use restore::restore;
 
-/// Lambda takes a zip of this length in a request; a longer one only from S3
+/// The largest zip that Lambda accepts in a request; it accepts a larger one only from S3
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const MAX_ZIP: usize = 50 * 1024 * 1024;
 
 pub(super) const VOLATILE: &[&str] = &[
-    // Lambda puts a function that isn't called to sleep.
+    // Lambda makes a function that isn't called inactive.
     "function.json/Configuration/State",
     "function.json/Configuration/StateReason",
     "function.json/Configuration/StateReasonCode",
     "function.json/Configuration/LastUpdateStatus",
     "function.json/Configuration/RuntimeVersionConfig",
-    // It is another one after each change of state, too; what a revision says is compared itself.
+    // It also changes with the state, and what makes up a revision is compared anyway.
     "function.json/Configuration/RevisionId",
     "versions.json/*/State",
     "versions.json/*/StateReason",
@@ -36,14 +37,14 @@ pub(super) const VOLATILE: &[&str] = &[
     "versions.json/*/RuntimeVersionConfig",
     "mappings.json/*/LastProcessingResult",
     "mappings.json/*/StateTransitionReason",
-    // `Disabling` for some seconds, for one: whether it is enabled is compared by `Enabled`.
+    // It may be `Disabling` for some seconds. `Enabled` is compared instead.
     "mappings.json/*/State",
     "mappings.json/*/LastModified",
 ];
 
 pub(super) const NEW: &[&str] = &[
     "function.json/Configuration/LastModified",
-    // Versions are numbered from 1 again, and only those come back that an alias leads to.
+    // Versions are numbered from 1 again, and only those that an alias points to are restored.
     "versions.json/*/Version",
     "versions.json/*/FunctionArn",
     "versions.json/*/LastModified",
@@ -62,21 +63,21 @@ pub(super) const NEW: &[&str] = &[
 pub(super) fn objection(parts: &ResourceParts) -> Option<String> {
     let longest = parts.to_files().iter().filter(|(name, _)| name.ends_with(".zip")).map(|(_, zip)| zip.len()).max()?;
     (longest > MAX_ZIP).then(|| {
-        "its code is longer than 50 MB, and Lambda takes that only from S3: it couldn't be restored from an archive"
+        "its code is larger than 50 MB, which Lambda accepts only from S3: it couldn't be restored from an archive"
             .to_owned()
     })
 }
 
 pub(super) fn lost(parts: &ResourceParts) -> Vec<String> {
-    let mut lost = vec!["versions that no alias leads to, and the versions' numbers".to_owned()];
+    let mut lost = vec!["versions that no alias points to, and the version numbers".to_owned()];
     let code = &parts.get("function.json")["Code"];
-    if let Some(image) = text_member(code, "ImageUri") {
+    if let Some(image) = text(code, "ImageUri") {
         lost.push(format!("its code, if image {image} is deleted from its registry"));
     }
-    if !list_member(parts.get("urls.json"), "").is_empty()
+    if !list(parts.get("urls.json"), "").is_empty()
         || parts.get("urls.json").as_array().is_some_and(|urls| !urls.is_empty())
     {
-        lost.push("its URL: a restored function gets another".to_owned());
+        lost.push("its URL: a restored function gets a new one".to_owned());
     }
     lost
 }
@@ -85,7 +86,7 @@ pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
     parse_time(&parts.get("function.json")["Configuration"]["LastModified"])
 }
 
-/// Mappings first: they would stay, and point at nothing.
+/// Deletes the mappings first: they would stay behind and point at nothing.
 pub(super) async fn delete(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
@@ -93,7 +94,7 @@ pub(super) async fn delete(
 ) -> Result<(), CallError> {
     let lambda = &cx.aws.lambda;
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let Some(uuid) = text_member(mapping, "UUID") else { continue };
+        let Some(uuid) = text(mapping, "UUID") else { continue };
         const CALL: &str = "lambda:DeleteEventSourceMapping";
         let gone = async || lambda.delete_event_source_mapping().uuid(uuid).send().await.call(CALL).found().map(drop);
         cx.call_with_retry(gone).await?;
@@ -104,7 +105,7 @@ pub(super) async fn delete(
     cx.call_with_retry(call).await.found().map(drop)
 }
 
-/// No execution, and no polling: a queue's messages stay in it.
+/// Allows no execution and no polling, so a queue's messages stay in it.
 pub(super) async fn disable(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
@@ -143,7 +144,7 @@ pub(super) async fn enable(
     untag.send().await.call("lambda:UntagResource").map(drop)
 }
 
-/// Reserved concurrency as it was archived, or none.
+/// Sets the reserved concurrency to the archived value, or removes it.
 async fn put_concurrency(cx: &DecommissionContext<'_>, name: &str, parts: &ResourceParts) -> Result<(), CallError> {
     let lambda = &cx.aws.lambda;
     let reserved = &parts.get("function.json")["Concurrency"]["ReservedConcurrentExecutions"];
@@ -168,7 +169,7 @@ fn is_enabled(mapping: &Value) -> bool {
 
 async fn set_mapping(cx: &DecommissionContext<'_>, mapping: &Value, enabled: bool) -> Result<(), CallError> {
     const CALL: &str = "lambda:UpdateEventSourceMapping";
-    let Some(uuid) = text_member(mapping, "UUID") else { return Ok(()) };
+    let Some(uuid) = text(mapping, "UUID") else { return Ok(()) };
     let body = json!({ "Enabled": enabled });
     let call = async || answer!(CALL, cx.aws.lambda.update_event_source_mapping().uuid(uuid).enabled(enabled), &body);
     cx.call_with_retry(call).await.map(drop)

@@ -1,12 +1,12 @@
-//! A statement of a function's policy, as `AddPermission` takes it.
+//! Converts a statement of a function's policy to a request of `AddPermission`.
 
 use serde_json::{Map, Value, json};
 
-/// The body of `AddPermission` for a statement that Lambda wrote itself. Lambda makes each condition from a parameter
+/// The body of `AddPermission` for a statement that Lambda wrote itself. Lambda derives each condition from a parameter
 /// (<https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html>).
 ///
 /// # Errors
-/// A condition that no parameter makes, by its name.
+/// The name of a condition that no parameter produces.
 pub(super) fn permission_request(statement: &Value) -> Result<Value, String> {
     let mut body = Map::new();
     body.insert("StatementId".to_owned(), statement["Sid"].clone());
@@ -40,7 +40,7 @@ pub(super) fn permission_request(statement: &Value) -> Result<Value, String> {
     Ok(Value::Object(body))
 }
 
-/// The value, or the first of a list of one.
+/// The value, or the first element of a list.
 fn first_value(value: &Value) -> &Value {
     match value.as_array().map(Vec::as_slice) {
         Some([value, ..]) => value,
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_becomes_the_parameters_that_made_it() {
+    fn converts_statements_to_request_parameters() {
         let statement = json!({
             "Sid": "api", "Effect": "Allow", "Principal": { "Service": "apigateway.amazonaws.com" },
             "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:us-east-1:1:function:f",

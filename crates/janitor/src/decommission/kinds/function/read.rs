@@ -1,4 +1,4 @@
-//! Reads a function.
+//! Reads a function and everything that belongs to it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::super::parts::{ResourceParts, hex_string};
-use super::super::super::wire::{RawExchange, answer, list_member, text_member};
+use super::super::super::wire::{RawExchange, answer, list, text};
 use super::super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
 use deployer_aws::{Call, CallError, FailureKind};
 
 const GET: &str = "lambda:GetFunction";
-/// What stands for the function itself among its aliases.
+/// The qualifier of the function itself, as opposed to an alias or a version.
 pub(super) const LATEST: &str = "$LATEST";
 
 pub(in super::super) async fn read(
@@ -41,16 +41,17 @@ pub(in super::super) async fn read(
         versions.push(get_with_code(cx, name, Some(&version), &mut parts).await?["Configuration"].clone());
     }
     let mut qualifiers = vec![None];
-    qualifiers.extend(aliases.iter().filter_map(|alias| text_member(alias, "Name")).map(|name| Some(name.to_owned())));
+    qualifiers.extend(aliases.iter().filter_map(|alias| text(alias, "Name")).map(|name| Some(name.to_owned())));
 
     let mut policies = Map::new();
     let mut mappings: Vec<Value> = Vec::new();
     for qualifier in &qualifiers {
         let request = lambda.get_policy().function_name(name).set_qualifier(qualifier.clone());
         if let Some(policy) = none_if_missing(answer!("lambda:GetPolicy", request))? {
-            let policy = text_member(&policy, "Policy").and_then(|policy| serde_json::from_str(policy).ok());
-            let policy = policy
-                .ok_or_else(|| unexpected_error("lambda:GetPolicy", format!("the policy of {name} is no JSON")))?;
+            let policy = text(&policy, "Policy").and_then(|policy| serde_json::from_str(policy).ok());
+            let policy = policy.ok_or_else(|| {
+                unexpected_error("lambda:GetPolicy", format!("the policy of {name} isn't valid JSON"))
+            })?;
             policies.insert(qualifier.clone().unwrap_or_else(|| LATEST.to_owned()), policy);
         }
         let addressed = qualifier.as_ref().map_or_else(|| name.to_owned(), |alias| format!("{name}:{alias}"));
@@ -60,8 +61,8 @@ pub(in super::super) async fn read(
         });
         for mut mapping in found.await? {
             if !mappings.iter().any(|known| known["UUID"] == mapping["UUID"]) {
-                // `Enabled` is what is asked for; `State` also says how far that is.
-                let state = text_member(&mapping, "State").unwrap_or("Enabled");
+                // A request takes `Enabled`. `State` also shows a transition between the two.
+                let state = text(&mapping, "State").unwrap_or("Enabled");
                 mapping["Enabled"] = json!(!matches!(state, "Disabled" | "Disabling"));
                 mappings.push(mapping);
             }
@@ -87,8 +88,8 @@ pub(in super::super) async fn read(
     Ok(Some(parts))
 }
 
-/// `GetFunction`, with its code as a file of `parts`. The code's address, which opens it to everybody for ten minutes, isn't
-/// kept.
+/// Calls `GetFunction`, and adds the code as a file to `parts`. The code's URL isn't kept: for ten minutes, it gives
+/// everybody access.
 async fn get_with_code(
     cx: &DecommissionContext<'_>,
     name: &str,
@@ -101,39 +102,36 @@ async fn get_with_code(
     let mut function = raw.response_json(GET)?;
     let location = function["Code"].as_object_mut().and_then(|code| code.remove("Location"));
     let configuration = &function["Configuration"];
-    if text_member(configuration, "PackageType") == Some("Image") {
+    if text(configuration, "PackageType") == Some("Image") {
         return Ok(function);
     }
-    let wanted = text_member(configuration, "CodeSha256").unwrap_or_default().to_owned();
+    let wanted = text(configuration, "CodeSha256").unwrap_or_default().to_owned();
     let file = code_file(&wanted).ok_or_else(|| unexpected_error(GET, format!("{name} has no CodeSha256")))?;
     if parts.file_bytes(&file).is_none() {
         let location = location.as_ref().and_then(Value::as_str).unwrap_or_default();
         let zip: Bytes = raw.download_file(GET, location).await?;
         if STANDARD.encode(Sha256::digest(&zip)) != wanted {
-            return Err(unexpected_error(
-                GET,
-                format!("what was downloaded as the code of {name} has another CodeSha256"),
-            ));
+            return Err(unexpected_error(GET, format!("the downloaded code of {name} doesn't match its CodeSha256")));
         }
         parts.put_bytes(&file, zip);
     }
     Ok(function)
 }
 
-/// The file of a function's code, by its hash: versions share it.
+/// The file name of a function's code. It is the hash, so versions with the same code share the file.
 pub(super) fn code_file(sha256: &str) -> Option<String> {
     let sum = STANDARD.decode(sha256).ok().filter(|sum| !sum.is_empty())?;
     Some(format!("code/{}.zip", hex_string(&sum)))
 }
 
-/// The published versions that aliases lead to, lowest first.
+/// The published versions that aliases point to, lowest first.
 pub(super) fn aliased_versions(aliases: &[Value]) -> Vec<String> {
     let weighted =
         |alias: &Value| alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().cloned().unwrap_or_default();
     let mut versions: Vec<u64> = aliases
         .iter()
         .flat_map(|alias| {
-            let main = text_member(alias, "FunctionVersion").map(ToOwned::to_owned);
+            let main = text(alias, "FunctionVersion").map(ToOwned::to_owned);
             main.into_iter().chain(weighted(alias).into_iter().map(|(version, _)| version))
         })
         .filter_map(|version| version.parse().ok())
@@ -143,7 +141,7 @@ pub(super) fn aliased_versions(aliases: &[Value]) -> Vec<String> {
     versions.into_iter().map(|version| version.to_string()).collect()
 }
 
-/// All pages of a list of Lambda's.
+/// Reads all pages of one of Lambda's lists.
 async fn read_pages(
     member: &str,
     mut page: impl AsyncFnMut(Option<String>) -> Result<Value, CallError>,
@@ -151,8 +149,8 @@ async fn read_pages(
     let (mut all, mut marker) = (Vec::new(), None);
     loop {
         let answer = none_if_missing(page(marker).await)?.unwrap_or_default();
-        all.extend(list_member(&answer, member).iter().cloned());
-        marker = text_member(&answer, "NextMarker").map(ToOwned::to_owned);
+        all.extend(list(&answer, member).iter().cloned());
+        marker = text(&answer, "NextMarker").map(ToOwned::to_owned);
         if marker.is_none() {
             return Ok(all);
         }

@@ -1,4 +1,4 @@
-//! Makes a function as it was archived: version by version, lowest first, then `$LATEST`.
+//! Creates a function as it was archived: version by version, lowest first, then `$LATEST`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::super::parts::ResourceParts;
-use super::super::super::wire::{answer, list_member, pick_members, text_member};
+use super::super::super::wire::{answer, list, pick_members, text};
 use super::super::super::{DecommissionContext, DecommissionTarget, unexpected_error};
 use super::super::RestoredResource;
 use super::read::{LATEST, code_file};
@@ -17,10 +17,10 @@ use super::{is_enabled, policy, put_concurrency};
 use deployer_aws::{Call, CallError, FailureKind, Found};
 
 const CREATE: &str = "lambda:CreateFunction";
-/// As for an apply: a function in a region under load was seen to take a minute.
+/// The same as for an apply: in a region under load, a function has taken a minute.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
-/// What `UpdateFunctionConfiguration` takes of a configuration as it stands.
+/// The members of a configuration that `UpdateFunctionConfiguration` accepts unchanged.
 const SETTINGS: &[&str] = &[
     "Runtime",
     "Role",
@@ -35,7 +35,7 @@ const SETTINGS: &[&str] = &[
     "EphemeralStorage",
     "LoggingConfig",
 ];
-/// What `CreateEventSourceMapping` takes of a mapping as it stands.
+/// The members of a mapping that `CreateEventSourceMapping` accepts unchanged.
 const MAPPING: &[&str] = &[
     "EventSourceArn",
     "BatchSize",
@@ -85,7 +85,8 @@ pub(in super::super) async fn restore(
     Ok(restored)
 }
 
-/// The code and configuration of every archived version and of `$LATEST`; gives each version's new number.
+/// Restores the code and configuration of every archived version and of `$LATEST`, and returns the versions' new
+/// numbers.
 async fn restore_code(
     cx: &DecommissionContext<'_>,
     name: &str,
@@ -126,14 +127,14 @@ async fn restore_code(
                     body[member] = configuration[member].clone();
                 }
             }
-            // The role may be new, and can't be assumed yet.
+            // The role may be new, so that Lambda can't assume it yet.
             cx.call_with_retry(async || answer!(CREATE, lambda.create_function().function_name(name), &body)).await?;
             there = true;
         }
         wait_until_ready(cx, name).await?;
-        if let Some(old) = text_member(configuration, "Version").filter(|version| *version != LATEST) {
+        if let Some(old) = text(configuration, "Version").filter(|version| *version != LATEST) {
             const CALL: &str = "lambda:PublishVersion";
-            let description = text_member(configuration, "Description").unwrap_or_default();
+            let description = text(configuration, "Description").unwrap_or_default();
             let request = lambda.publish_version().function_name(name).description(description);
             let answer = cx.call_with_retry(async || request.clone().send().await.call(CALL)).await?;
             numbers.insert(old.to_owned(), answer.version().unwrap_or_default().to_owned());
@@ -143,25 +144,24 @@ async fn restore_code(
 }
 
 fn code_request(configuration: &Value, code: &Value, parts: &ResourceParts) -> Result<Value, CallError> {
-    if let Some(image) = text_member(code, "ImageUri") {
+    if let Some(image) = text(code, "ImageUri") {
         return Ok(json!({ "ImageUri": image }));
     }
-    let zip =
-        text_member(configuration, "CodeSha256").and_then(code_file).and_then(|file| parts.file_bytes(&file).cloned());
-    let zip = zip.ok_or_else(|| unexpected_error(CREATE, "the archive doesn't have its code"))?;
+    let zip = text(configuration, "CodeSha256").and_then(code_file).and_then(|file| parts.file_bytes(&file).cloned());
+    let zip = zip.ok_or_else(|| unexpected_error(CREATE, "the archive lacks its code"))?;
     Ok(json!({ "ZipFile": STANDARD.encode(zip) }))
 }
 
-/// A configuration as a request takes it: some members are answered in another shape than they are asked for.
+/// Converts a configuration to a request: some members have another shape there than in a response.
 fn settings_request(configuration: &Value) -> Value {
     let mut body = pick_members(configuration, SETTINGS);
     body["Environment"] =
         json!({ "Variables": configuration["Environment"]["Variables"].as_object().cloned().unwrap_or_default() });
-    let layers: Vec<&Value> = list_member(configuration, "Layers").iter().map(|layer| &layer["Arn"]).collect();
+    let layers: Vec<&Value> = list(configuration, "Layers").iter().map(|layer| &layer["Arn"]).collect();
     if !layers.is_empty() {
         body["Layers"] = json!(layers);
     }
-    if !list_member(&configuration["VpcConfig"], "SubnetIds").is_empty() {
+    if !list(&configuration["VpcConfig"], "SubnetIds").is_empty() {
         let taken = ["SubnetIds", "SecurityGroupIds", "Ipv6AllowedForDualStack"];
         body["VpcConfig"] = pick_members(&configuration["VpcConfig"], &taken);
     }
@@ -184,13 +184,13 @@ async fn restore_aliases(
     let renumbered = |version: &str| versions.get(version).cloned().unwrap_or_else(|| version.to_owned());
     for alias in parts.get("aliases.json").as_array().into_iter().flatten() {
         let mut body = pick_members(alias, &["Name", "Description"]);
-        body["FunctionVersion"] = json!(renumbered(text_member(alias, "FunctionVersion").unwrap_or(LATEST)));
+        body["FunctionVersion"] = json!(renumbered(text(alias, "FunctionVersion").unwrap_or(LATEST)));
         if let Some(weights) = alias["RoutingConfig"]["AdditionalVersionWeights"].as_object() {
             let weights: serde_json::Map<_, _> =
                 weights.iter().map(|(version, weight)| (renumbered(version), weight.clone())).collect();
             body["RoutingConfig"] = json!({ "AdditionalVersionWeights": weights });
         }
-        let alias_name = text_member(alias, "Name").unwrap_or_default();
+        let alias_name = text(alias, "Name").unwrap_or_default();
         let create = async || answer!("lambda:CreateAlias", lambda.create_alias().function_name(name), &body);
         match cx.call_with_retry(create).await {
             Err(error) if error.kind == FailureKind::AlreadyExists => {
@@ -212,13 +212,13 @@ async fn restore_permissions(
     const CALL: &str = "lambda:AddPermission";
     for (qualifier, document) in parts.get("policies.json").as_object().into_iter().flatten() {
         let qualifier = (qualifier != LATEST).then(|| qualifier.clone());
-        for statement in list_member(document, "Statement") {
+        for statement in list(document, "Statement") {
             let body = match policy::permission_request(statement) {
                 Ok(body) => body,
                 Err(condition) => {
-                    let sid = text_member(statement, "Sid").unwrap_or_default();
+                    let sid = text(statement, "Sid").unwrap_or_default();
                     let note = format!(
-                        "statement {sid} of its policy has the condition {condition}, which can't be made anew"
+                        "statement {sid} of its policy has the condition {condition}, which can't be recreated"
                     );
                     restored.notes.push(note);
                     continue;
@@ -245,7 +245,7 @@ async fn restore_invoke_configs(
 ) -> Result<(), CallError> {
     for config in parts.get("invoke-configs.json").as_array().into_iter().flatten() {
         let mut body = pick_members(config, &["MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"]);
-        // An empty destination is answered and not taken.
+        // A response may have an empty destination, but a request must not.
         for member in ["OnSuccess", "OnFailure"] {
             if body["DestinationConfig"][member].as_object().is_some_and(serde_json::Map::is_empty)
                 && let Some(destination) = body["DestinationConfig"].as_object_mut()
@@ -282,10 +282,10 @@ async fn restore_urls(
             }
             other => other?,
         };
-        if let (Some(old), Some(new)) = (text_member(url, "FunctionUrl"), text_member(&made, "FunctionUrl"))
+        if let (Some(old), Some(new)) = (text(url, "FunctionUrl"), text(&made, "FunctionUrl"))
             && old != new
         {
-            restored.notes.push(format!("its URL is now {new}; whoever has {old} must be told"));
+            restored.notes.push(format!("its URL is now {new}; update everything that uses {old}"));
         }
     }
     Ok(())
@@ -299,13 +299,13 @@ async fn restore_mappings(
     const CALL: &str = "lambda:CreateEventSourceMapping";
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
         let mut body = pick_members(mapping, MAPPING);
-        // It is answered for every source, and a FIFO queue takes none.
+        // Responses have it for every source, but requests for a FIFO queue must not.
         if body["MaximumBatchingWindowInSeconds"] == 0
             && let Some(members) = body.as_object_mut()
         {
             members.remove("MaximumBatchingWindowInSeconds");
         }
-        let function = text_member(mapping, "FunctionArn").unwrap_or_default();
+        let function = text(mapping, "FunctionArn").unwrap_or_default();
         body["FunctionName"] = json!(function);
         body["Enabled"] = json!(is_enabled(mapping));
         let lambda = &cx.aws.lambda;
@@ -314,7 +314,7 @@ async fn restore_mappings(
             Err(error) if error.kind == FailureKind::AlreadyExists => {}
             Err(error) => return Err(error),
             Ok(made) => {
-                if let (Some(old), Some(new)) = (text_member(mapping, "UUID"), text_member(&made, "UUID")) {
+                if let (Some(old), Some(new)) = (text(mapping, "UUID"), text(&made, "UUID")) {
                     restored.renamed.push((old.to_owned(), new.to_owned()));
                 }
             }
@@ -325,11 +325,11 @@ async fn restore_mappings(
 
 /// The alias or version at the end of a `FunctionArn`.
 fn arn_qualifier(value: &Value) -> Option<String> {
-    let arn = text_member(value, "FunctionArn")?;
+    let arn = text(value, "FunctionArn")?;
     arn.split(':').nth(7).map(ToOwned::to_owned)
 }
 
-/// Waits until the function is active and no update is under way: until then Lambda refuses the next change.
+/// Waits until the function is active and no update is in progress: until then, Lambda refuses the next change.
 async fn wait_until_ready(cx: &DecommissionContext<'_>, name: &str) -> Result<(), CallError> {
     const CALL: &str = "lambda:GetFunctionConfiguration";
     let mut delay = Duration::from_millis(200);
@@ -338,7 +338,7 @@ async fn wait_until_ready(cx: &DecommissionContext<'_>, name: &str) -> Result<()
         let answer = cx.aws.lambda.get_function_configuration().function_name(name).send().await.call(CALL)?;
         if answer.state() == Some(&State::Failed) || answer.last_update_status() == Some(&LastUpdateStatus::Failed) {
             let reason = answer.last_update_status_reason().or(answer.state_reason()).unwrap_or("no reason given");
-            return Err(unexpected_error(CALL, format!("{name} could not be made ready: {reason}")));
+            return Err(unexpected_error(CALL, format!("{name} did not become ready: {reason}")));
         }
         let pending = answer.state() == Some(&State::Pending)
             || answer.last_update_status() == Some(&LastUpdateStatus::InProgress);

@@ -1,0 +1,245 @@
+//! Signed requests without generated clients: JSON in, JSON out.
+//!
+//! A generated client is tens of thousands of lines that turn JSON into types. Where only some members are read, or an
+//! answer is archived as it came, [`SignedClient`] does the same with one value for all services. It is built on the
+//! runtime of the generated clients, so that signing, credentials, retries, timeouts, endpoints and the HTTP client are
+//! theirs. [`service`] has a row for each service; a new one needs nothing else.
+
+mod answer;
+mod pages;
+mod request;
+mod service;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_runtime::auth::SigV4OperationSigningConfig;
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
+use aws_smithy_runtime::client::identity::IdentityCache;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::RetryPartition;
+use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme};
+use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextMut;
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_runtime_api::client::runtime_plugin::{SharedRuntimePlugin, StaticRuntimePlugin};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_types::SigningName;
+use aws_types::region::SigningRegion;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http_body_util::Limited;
+use serde_json::Value;
+
+use super::{Call, CallError};
+use answer::{ServiceFailure, read_answer};
+use pages::PageSource;
+use request::PreparedRequest;
+use service::ServiceEntry;
+
+pub use pages::AnswerPages;
+pub use request::RestRequest;
+pub use value::{flag_of, integer_of, list_of, number_of, parse_time, tags_of, text_of, texts_of, time_of};
+
+/// The longest answer. The longest ones are exports of APIs, which are some megabytes.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+/// How long a connection may take, unless the configuration says otherwise.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one attempt may take, unless the configuration says otherwise.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Calls any service of [`service`]. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct SignedClient {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: SdkConfig,
+    region: String,
+    /// What all calls have in common.
+    shared: SharedRuntimePlugin,
+}
+
+impl SignedClient {
+    /// A client for a configuration that has a region, credentials and an HTTP client. Retries cost tokens of `retries`.
+    pub fn new(config: &SdkConfig, retries: &RetryPartition) -> Self {
+        let region = config.region().map(ToString::to_string).unwrap_or_default();
+        let shared = SharedRuntimePlugin::new(shared_plugin(config, &region, retries));
+        Self { inner: Arc::new(Inner { config: config.clone(), region, shared }) }
+    }
+
+    /// The configuration that the client was made with.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.inner.config
+    }
+
+    /// Calls an operation of a service that speaks AWS JSON or AWS Query. `operation` is its name as IAM writes it, such as
+    /// `sqs:ListQueues`; parameters that are null are not sent. An answer in XML has all numbers and truth values as texts.
+    ///
+    /// # Errors
+    /// The call failed, or its answer isn't in the protocol's format.
+    pub async fn call(&self, operation: &'static str, parameters: Value) -> Result<Value, CallError> {
+        let Some((service, name)) = ServiceEntry::of_operation(operation) else {
+            return Err(unknown_operation(operation));
+        };
+        let request = PreparedRequest::of_parameters(service, name, &parameters);
+        let body = self.invoke(service, operation, request).await?;
+        read_answer(service.protocol, name, &body).map_err(|why| CallError::unexpected(operation, why))
+    }
+
+    /// Sends a request of a service that speaks REST JSON.
+    ///
+    /// # Errors
+    /// The call failed, or its answer isn't JSON.
+    pub async fn send(&self, request: RestRequest) -> Result<Value, CallError> {
+        let operation = request.operation;
+        let Some(service) = request.find_service() else { return Err(unknown_operation(operation)) };
+        let body = self.invoke(service, operation, request.prepare_http()).await?;
+        read_answer(service.protocol, operation, &body).map_err(|why| CallError::unexpected(operation, why))
+    }
+
+    /// Sends a request of a service that speaks REST JSON, and returns the body as it came.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn send_for_bytes(&self, request: RestRequest) -> Result<Bytes, CallError> {
+        let operation = request.operation;
+        let Some(service) = request.find_service() else { return Err(unknown_operation(operation)) };
+        self.invoke(service, operation, request.prepare_http()).await
+    }
+
+    /// The pages of an operation that [`Self::call`] calls.
+    pub fn list_pages(&self, operation: &'static str, parameters: Value) -> AnswerPages<'_> {
+        AnswerPages::new(self, PageSource::Parameters(operation, parameters))
+    }
+
+    /// The pages of a request that [`Self::send`] sends.
+    pub fn send_pages(&self, request: RestRequest) -> AnswerPages<'_> {
+        AnswerPages::new(self, PageSource::Rest(request))
+    }
+
+    /// Boxed, so that a caller's future doesn't contain the SDK's, which is deep and large: the compiler lays it out once.
+    fn invoke<'c>(
+        &'c self,
+        service: &'static ServiceEntry,
+        operation: &'static str,
+        request: PreparedRequest,
+    ) -> BoxFuture<'c, Result<Bytes, CallError>> {
+        Box::pin(self.invoke_operation(service, operation, request))
+    }
+
+    async fn invoke_operation(
+        &self,
+        service: &'static ServiceEntry,
+        operation: &'static str,
+        request: PreparedRequest,
+    ) -> Result<Bytes, CallError> {
+        let mut signing = Layer::new("signing name");
+        signing.store_put(SigningName::from_static(service.signing_name));
+        let operation_name = operation.split_once(':').map_or(operation, |(_, name)| name);
+        let sent = Operation::builder()
+            .service_name(service.id)
+            .operation_name(operation_name)
+            .endpoint_url(&service.endpoint_url(&self.inner.config, &self.inner.region))
+            .runtime_plugin(self.inner.shared.clone())
+            .runtime_plugin(StaticRuntimePlugin::new().with_config(signing.freeze()))
+            .with_connection_poisoning()
+            .serializer(PreparedRequest::into_http)
+            .deserializer(move |response| {
+                if response.status().is_success() {
+                    Ok(Bytes::copy_from_slice(response.body().bytes().unwrap_or_default()))
+                } else {
+                    Err(OrchestratorError::operation(ServiceFailure::read_response(service.protocol, response)))
+                }
+            })
+            .build()
+            .invoke(request)
+            .await;
+        sent.call(operation)
+    }
+}
+
+/// Signing, credentials, retries and timeouts, as a generated client sets them up.
+fn shared_plugin(config: &SdkConfig, region: &str, retries: &RetryPartition) -> StaticRuntimePlugin {
+    let mut layer = Layer::new("signed client");
+    layer.store_put(AuthSchemeOptionResolverParams::new(()));
+    layer.store_put(SigV4OperationSigningConfig::default());
+    layer.store_put(SigningRegion::from(aws_config::Region::new(region.to_owned())));
+    layer.store_put(config.retry_config().cloned().unwrap_or_else(RetryConfig::standard));
+    layer.store_put(retries.clone());
+    let mut timeouts = config.timeout_config().cloned().unwrap_or_else(|| TimeoutConfig::builder().build());
+    let ours = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
+    timeouts.take_defaults_from(&ours.build());
+    layer.store_put(timeouts);
+    if let Some(protection) = config.stalled_stream_protection() {
+        layer.store_put(protection);
+    }
+    // One cache for all calls: without it each call would ask for credentials anew.
+    let cache: SharedIdentityCache = config.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build());
+    let mut components = RuntimeComponentsBuilder::new("signed client")
+        .with_http_client(config.http_client())
+        .with_identity_cache(Some(cache))
+        .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
+        .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID])))
+        .with_retry_classifier(TransientErrorClassifier::<ServiceFailure>::new())
+        .with_retry_classifier(AwsErrorCodeClassifier::<ServiceFailure>::new())
+        .with_retry_classifier(HttpStatusCodeClassifier::default())
+        .with_retry_classifier(ServiceClockSkewClassifier::<ServiceFailure>::new())
+        .with_interceptor(ServiceClockSkewInterceptor::new())
+        .with_interceptor(AnswerLimit);
+    if let Some(credentials) = config.credentials_provider() {
+        components.set_identity_resolver(SCHEME_ID, credentials);
+    }
+    if let Some(sleep) = config.sleep_impl() {
+        components.set_sleep_impl(Some(sleep));
+    }
+    if let Some(time) = config.time_source() {
+        components.set_time_source(Some(time));
+    }
+    StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
+}
+
+/// Ends an answer that is longer than [`MAX_ANSWER`].
+#[derive(Debug)]
+struct AnswerLimit;
+
+impl Intercept for AnswerLimit {
+    fn name(&self) -> &'static str {
+        "AnswerLimit"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().body_mut();
+        // One that is in memory already can't use more of it.
+        if body.bytes().is_none() {
+            let whole = std::mem::replace(body, SdkBody::taken());
+            *body = SdkBody::from_body_1_x(Limited::new(whole, MAX_ANSWER));
+        }
+        Ok(())
+    }
+}
+
+fn unknown_operation(operation: &'static str) -> CallError {
+    CallError::unexpected(operation, "no service of this program has this operation")
+}

@@ -1,0 +1,241 @@
+//! The services that are called without a generated client, one row each.
+
+use aws_config::SdkConfig;
+use aws_types::service_config::ServiceConfigKey;
+
+/// How a service writes requests and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WireProtocol {
+    /// [AWS JSON](https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html): the operation is in the header
+    /// `X-Amz-Target`, behind `target`.
+    Json {
+        /// `1.0` or `1.1`.
+        version: &'static str,
+        target: &'static str,
+        /// The service spoke the Query protocol before. Its errors have their earlier codes in a header when the request
+        /// asks for them.
+        was_query: bool,
+    },
+    /// [AWS Query](https://smithy.io/2.0/aws/protocols/aws-query-protocol.html): a form with the parameters in, XML out.
+    Query {
+        api_version: &'static str,
+        /// Parameters that are maps. A map and a structure look the same in JSON, and differ in the form.
+        maps: &'static [&'static str],
+    },
+    /// [REST JSON](https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html): method, path, query and body.
+    Rest {
+        /// The first segment of all paths; empty where paths have no common one.
+        root: &'static str,
+    },
+}
+
+/// One service.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ServiceEntry {
+    /// Its operations' prefix in IAM, as in `states:ListStateMachines`.
+    pub(super) prefix: &'static str,
+    /// Its name in a signature.
+    pub(super) signing_name: &'static str,
+    /// The first part of its host name.
+    pub(super) host: &'static str,
+    /// Its id in the shared configuration, and upper case with `_` in the variable `AWS_ENDPOINT_URL_<ID>`.
+    pub(super) id: &'static str,
+    /// What names the next page, both in a request and in an answer.
+    pub(super) page_token: &'static str,
+    pub(super) protocol: WireProtocol,
+}
+
+/// Names and protocols as AWS's own models have them (<https://github.com/aws/api-models-aws>). CloudWatch also speaks
+/// newer protocols, but every AWS-compatible server knows Query.
+const SERVICES: &[ServiceEntry] = &[
+    ServiceEntry {
+        prefix: "logs",
+        signing_name: "logs",
+        host: "logs",
+        id: "CloudWatch Logs",
+        page_token: "nextToken",
+        protocol: WireProtocol::Json { version: "1.1", target: "Logs_20140328", was_query: false },
+    },
+    ServiceEntry {
+        prefix: "sqs",
+        signing_name: "sqs",
+        host: "sqs",
+        id: "SQS",
+        page_token: "NextToken",
+        protocol: WireProtocol::Json { version: "1.0", target: "AmazonSQS", was_query: true },
+    },
+    ServiceEntry {
+        prefix: "states",
+        signing_name: "states",
+        host: "states",
+        id: "SFN",
+        page_token: "nextToken",
+        protocol: WireProtocol::Json { version: "1.0", target: "AWSStepFunctions", was_query: false },
+    },
+    ServiceEntry {
+        prefix: "tag",
+        signing_name: "tagging",
+        host: "tagging",
+        id: "Resource Groups Tagging API",
+        page_token: "PaginationToken",
+        protocol: WireProtocol::Json { version: "1.1", target: "ResourceGroupsTaggingAPI_20170126", was_query: false },
+    },
+    ServiceEntry {
+        prefix: "sns",
+        signing_name: "sns",
+        host: "sns",
+        id: "SNS",
+        page_token: "NextToken",
+        protocol: WireProtocol::Query { api_version: "2010-03-31", maps: &["Attributes"] },
+    },
+    ServiceEntry {
+        prefix: "cloudwatch",
+        signing_name: "monitoring",
+        host: "monitoring",
+        id: "CloudWatch",
+        page_token: "NextToken",
+        protocol: WireProtocol::Query { api_version: "2010-08-01", maps: &[] },
+    },
+    ServiceEntry {
+        prefix: "scheduler",
+        signing_name: "scheduler",
+        host: "scheduler",
+        id: "Scheduler",
+        page_token: "NextToken",
+        protocol: WireProtocol::Rest { root: "" },
+    },
+    // Before the other one of this prefix: its paths have a root.
+    ServiceEntry {
+        prefix: "apigateway",
+        signing_name: "apigateway",
+        host: "apigateway",
+        id: "ApiGatewayV2",
+        page_token: "nextToken",
+        protocol: WireProtocol::Rest { root: "v2" },
+    },
+    ServiceEntry {
+        prefix: "apigateway",
+        signing_name: "apigateway",
+        host: "apigateway",
+        id: "API Gateway",
+        page_token: "position",
+        protocol: WireProtocol::Rest { root: "" },
+    },
+];
+
+impl ServiceEntry {
+    /// The service of an operation with parameters, and the operation's name.
+    pub(super) fn of_operation(operation: &str) -> Option<(&'static Self, &str)> {
+        let (prefix, name) = operation.split_once(':')?;
+        let mut entries = SERVICES.iter().filter(|entry| entry.prefix == prefix);
+        let entry = entries.find(|entry| !matches!(entry.protocol, WireProtocol::Rest { .. }))?;
+        Some((entry, name))
+    }
+
+    /// The service of an operation with a path.
+    pub(super) fn of_path(operation: &str, first_segment: &str) -> Option<&'static Self> {
+        let (prefix, _) = operation.split_once(':')?;
+        let mut entries = SERVICES.iter().filter(|entry| entry.prefix == prefix);
+        entries.find(|entry| match entry.protocol {
+            WireProtocol::Rest { root } => root.is_empty() || root == first_segment,
+            _ => false,
+        })
+    }
+
+    /// Where the service is reached: the configured address, or AWS's own in the region. The order is the SDK's: an
+    /// address in the program, then one for the service alone, then one for all services
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
+    pub(super) fn endpoint_url(&self, config: &SdkConfig, region: &str) -> String {
+        let for_all = config.endpoint_url().map(ToOwned::to_owned);
+        let configured = if config.get_origin("endpoint_url").is_client_config() {
+            for_all
+        } else {
+            self.own_endpoint(config).or(for_all)
+        };
+        configured.unwrap_or_else(|| {
+            let (domain, dual_stack_domain) = domains_of(region);
+            let fips = if config.use_fips() == Some(true) { "-fips" } else { "" };
+            let domain = if config.use_dual_stack() == Some(true) { dual_stack_domain } else { domain };
+            format!("https://{}{fips}.{region}.{domain}", self.host)
+        })
+    }
+
+    fn own_endpoint(&self, config: &SdkConfig) -> Option<String> {
+        let key = ServiceConfigKey::builder().service_id(self.id).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        config.service_config()?.load_config(key.build().ok()?)
+    }
+}
+
+/// The domains of the region's partition, without and with IPv6
+/// (<https://github.com/aws/aws-sdk-go-v2/blob/main/internal/endpoints/awsrulesfn/partitions.json>).
+fn domains_of(region: &str) -> (&'static str, &'static str) {
+    match region {
+        _ if region.starts_with("cn-") => ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+        _ if region.starts_with("us-iso-") => ("c2s.ic.gov", "api.aws.ic.gov"),
+        _ if region.starts_with("us-isob-") => ("sc2s.sgov.gov", "api.aws.scloud"),
+        _ if region.starts_with("us-isof-") => ("csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+        _ if region.starts_with("eu-isoe-") => ("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+        _ if region.starts_with("eusc-") => ("amazonaws.eu", "api.amazonwebservices.eu"),
+        _ => ("amazonaws.com", "api.aws"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_types::origin::Origin;
+    use aws_types::service_config::LoadServiceConfig;
+
+    use super::*;
+
+    #[test]
+    fn finds_the_service_of_every_operation() {
+        let (states, name) = ServiceEntry::of_operation("states:ListStateMachines").expect("a service");
+        assert_eq!((states.id, name), ("SFN", "ListStateMachines"));
+        assert_eq!(ServiceEntry::of_operation("apigateway:GetApis"), None);
+        assert_eq!(ServiceEntry::of_operation("s3:ListBuckets"), None);
+        let id = |operation, segment| ServiceEntry::of_path(operation, segment).map(|entry| entry.id);
+        assert_eq!(id("apigateway:GetApis", "v2"), Some("ApiGatewayV2"));
+        assert_eq!(id("apigateway:GetRestApis", "restapis"), Some("API Gateway"));
+        assert_eq!(id("scheduler:GetSchedule", "schedules"), Some("Scheduler"));
+        assert_eq!(id("sqs:ListQueues", "queues"), None);
+    }
+
+    #[test]
+    fn builds_endpoints_of_every_partition() {
+        let url = |region: &str, fips: bool, dual_stack: bool| {
+            let config = SdkConfig::builder().use_fips(fips).use_dual_stack(dual_stack).build();
+            let (entry, _) = ServiceEntry::of_operation("tag:GetResources").expect("a service");
+            entry.endpoint_url(&config, region)
+        };
+        assert_eq!(url("eu-west-1", false, false), "https://tagging.eu-west-1.amazonaws.com");
+        assert_eq!(url("cn-north-1", false, false), "https://tagging.cn-north-1.amazonaws.com.cn");
+        assert_eq!(url("us-gov-west-1", true, false), "https://tagging-fips.us-gov-west-1.amazonaws.com");
+        assert_eq!(url("us-east-1", true, true), "https://tagging-fips.us-east-1.api.aws");
+    }
+
+    /// An environment with `AWS_ENDPOINT_URL_SQS`.
+    #[derive(Debug)]
+    struct QueueEndpoint;
+
+    impl LoadServiceConfig for QueueEndpoint {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            let wanted = (key.service_id(), key.env(), key.profile()) == ("SQS", "AWS_ENDPOINT_URL", "endpoint_url");
+            wanted.then(|| "http://127.0.0.1:9324".to_owned())
+        }
+    }
+
+    #[test]
+    fn prefers_a_configured_endpoint() {
+        let url = |operation: &str, config: SdkConfig| {
+            let (entry, _) = ServiceEntry::of_operation(operation).expect("a service");
+            entry.endpoint_url(&config, "us-east-1")
+        };
+        let for_all = || SdkConfig::builder().endpoint_url("http://127.0.0.1:4566");
+        assert_eq!(url("sqs:ListQueues", for_all().build()), "http://127.0.0.1:4566");
+        assert_eq!(url("sqs:ListQueues", for_all().service_config(QueueEndpoint).build()), "http://127.0.0.1:9324");
+        assert_eq!(url("sns:ListTopics", for_all().service_config(QueueEndpoint).build()), "http://127.0.0.1:4566");
+        let mut in_program = for_all().service_config(QueueEndpoint);
+        in_program.insert_origin("endpoint_url", Origin::shared_config());
+        assert_eq!(url("sqs:ListQueues", in_program.build()), "http://127.0.0.1:4566");
+    }
+}
