@@ -1,83 +1,47 @@
 //! `deployer apply`
 
 use super::artifacts::Artifacts;
-use super::hubspot::HubSpotAccess;
-use super::reconcile::{
-    PlannedChanges, ReconcileTask, apply_options, make_plan, plan_notes, refuse_conflicts, refuse_protected,
-};
+use super::reconcile::{TerminalFrontend, apply_options, plan_notes, reconciler};
 use super::saved;
 use super::secret_values;
 use super::session::Session;
 use crate::cli::{ApplyArgs, GlobalArgs};
 use deployer_core::desired::derive_desired;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
+use deployer_reconcile::{ReadDepth, ReconcileGoal};
 
 pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<ExitCode> {
     let saved = args.plan.as_deref().map(saved::read_saved_plan).transpose()?;
     let session = Session::open(global).await?;
     let archive_properties = saved.as_ref().map_or(args.inputs.archive_properties, |saved| saved.archive_properties);
-    let hubspot = HubSpotAccess::open(&session).await?;
-    hubspot.check_archiving(archive_properties)?;
+    let portal = session.open_portal().await?;
+    portal.check_archiving(archive_properties)?;
     let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref()).await?;
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = archive_properties;
-    let task = ReconcileTask {
-        session: &session,
-        asking: &args.execution.asking,
-        options: ApplyOptions { canary: !args.no_canary, ..apply_options(&session, &args.execution) },
-        command: "deployer apply",
-        question: ("Do you want to make these changes?", "yes"),
-    };
-    let targets = saved.as_ref().map_or(&args.inputs.target, |saved| &saved.targets);
-    let make = async || {
-        let mut planned = make_plan(&session, &hubspot, &desired, targets).await?;
-        planned.plan.notes.extend(plan_notes(&session, &hubspot));
-        Ok(planned)
-    };
-    let refuse = |planned: &PlannedChanges| {
-        refuse_conflicts(&planned.plan)?;
-        refuse_protected(&planned.plan)?;
-        refuse_to_delete_all(&planned.plan, session.manifest().venues.is_empty())?;
-        refuse_many_deletions(planned, args.max_delete)
+    let goal = ReconcileGoal::Converge {
+        desired: &desired,
+        targets: saved.as_ref().map_or(&args.inputs.target, |saved| &saved.targets),
+        depth: ReadDepth::Full,
+        max_delete: args.max_delete,
+        notes: plan_notes(&session, &portal),
     };
     let inputs = async |plan: &Plan| {
         let secrets = secret_values::resolve_new_secrets(&session, plan).await?;
-        Ok(ApplyInputs { artifacts: artifacts.zips_by_hash(), secrets, hubspot: hubspot.hubspot_client() })
+        Ok(ApplyInputs { artifacts: artifacts.zips_by_hash(), secrets, hubspot: portal.hubspot_client() })
     };
-    match &saved {
-        Some(saved) => task.apply_saved_plan(saved, &artifacts.artifact_hashes(), make, refuse, inputs).await,
-        None => task.plan_and_apply(make, refuse, inputs).await,
-    }
-}
-
-/// A manifest without venues is more likely an accident than a wish to delete everything.
-fn refuse_to_delete_all(plan: &Plan, no_venues: bool) -> Result<()> {
-    if !no_venues || plan.deleted_venues().is_empty() {
-        return Ok(());
-    }
-    Err(Error::refused("the manifest declares no venues, and an apply never deletes all of them; nothing was changed")
-        .hint("`deployer destroy` deletes everything this deployment owns"))
-}
-
-/// A manifest that lost most of its venues is more likely a mistake than intended.
-fn refuse_many_deletions(planned: &PlannedChanges, max_delete: Option<usize>) -> Result<()> {
-    let deleted = planned.plan.deleted_venues();
-    let existing = planned.snapshot.venues.values().filter(|live| live.any_exists()).count();
-    let refused = match max_delete {
-        Some(max) => deleted.len() > max,
-        None => deleted.len() * 2 > existing || (!deleted.is_empty() && deleted.len() == existing),
+    let question = ("Do you want to make these changes?", "yes");
+    let frontend = TerminalFrontend::new(&session, &args.execution.asking, "deployer apply", question, inputs);
+    let options = ApplyOptions { canary: !args.no_canary, ..apply_options(&args.execution) };
+    let reconciler = reconciler(&session, &portal, options);
+    let lock = frontend.lock_options();
+    let reconciled = match &saved {
+        Some(saved) => reconciler.reconcile_saved(&goal, saved, &artifacts.artifact_hashes(), &lock, &frontend).await?,
+        None => reconciler.reconcile(&goal, &lock, &frontend).await?,
     };
-    if !refused {
-        return Ok(());
-    }
-    Err(Error::refused(format!(
-        "the plan deletes {} of {existing} deployed venues: {}; nothing was changed",
-        deleted.len(),
-        deleted.join(", ")
-    ))
-    .hint(format!("if that is what you want, pass --max-delete {}, or use `deployer destroy`", deleted.len())))
+    Ok(reconciled.code)
 }

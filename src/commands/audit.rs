@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::hubspot::check_portal;
 use super::session::{load_manifest, manifest_directory, output_format, read_account, state_directory};
 use crate::cli::{AuditArgs, GlobalArgs, PlanFormat};
 use crate::local;
@@ -19,6 +18,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef};
 use deployer_hubspot::{HubSpotClient, resolve_secret};
 use deployer_janitor::audit::{AUDIT_VERSION, Audit, HubSpotSource, Options, VenueMarks, judge_inventory, read};
+use deployer_reconcile::portal::check_portal;
 
 /// Without a terminal, progress is printed every so many calls.
 const TOLD_EVERY: u64 = 1000;

@@ -1,18 +1,18 @@
 //! `deployer destroy`
 
-use super::hubspot::HubSpotAccess;
-use super::reconcile::{PlannedChanges, ReconcileTask, apply_options, make_plan, refuse_protected};
+use super::reconcile::{TerminalFrontend, apply_options, reconciler};
 use super::session::Session;
 use crate::cli::{DestroyArgs, GlobalArgs};
 use deployer_core::desired::Desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
+use deployer_reconcile::ReconcileGoal;
 use deployer_reconcile::apply::ApplyInputs;
 
 pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
-    let hubspot = HubSpotAccess::open_to_archive(&session, args.archive_properties).await?;
+    let portal = session.open_portal_to_archive(args.archive_properties).await?;
     let deployment = session.manifest().deployment.name.clone();
     let recovery_window_days =
         (!args.force_delete_secrets).then_some(session.manifest().deployment.recovery_window_days);
@@ -29,26 +29,14 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         None => "None of it can be restored, not even the secrets.".to_owned(),
     };
     let question = format!("Do you want to delete all of this, which deployment {deployment} owns? {restorable}");
-    let task = ReconcileTask {
-        session: &session,
-        asking: &args.execution.asking,
-        options: apply_options(&session, &args.execution),
-        command: "deployer destroy",
-        question: (&question, &deployment),
+    let goal = ReconcileGoal::Destroy {
+        nothing: &nothing,
+        targets: &args.target,
+        notes: portal.hubspot_note(session.manifest()).into_iter().collect(),
     };
-    let make = async || {
-        let mut planned = make_plan(&session, &hubspot, &nothing, &args.target).await?;
-        for change in &mut planned.plan.changes {
-            let reason = "this deployment owns it and is being destroyed";
-            change.reason = match change.address.kind.is_property() {
-                true => format!("{reason}; HubSpot keeps it archived for 90 days"),
-                false => reason.to_owned(),
-            };
-        }
-        planned.plan.notes.extend(hubspot.hubspot_note(session.manifest()));
-        Ok(planned)
-    };
-    let refuse = |planned: &PlannedChanges| refuse_protected(&planned.plan);
-    let inputs = async |_: &Plan| Ok(ApplyInputs { hubspot: hubspot.hubspot_client(), ..ApplyInputs::default() });
-    task.plan_and_apply(make, refuse, inputs).await
+    let inputs = async |_: &Plan| Ok(ApplyInputs { hubspot: portal.hubspot_client(), ..ApplyInputs::default() });
+    let asking = &args.execution.asking;
+    let frontend = TerminalFrontend::new(&session, asking, "deployer destroy", (&question, &deployment), inputs);
+    let reconciler = reconciler(&session, &portal, apply_options(&args.execution));
+    Ok(reconciler.reconcile(&goal, &frontend.lock_options(), &frontend).await?.code)
 }

@@ -4,8 +4,7 @@ use serde_json::json;
 use sync_config::config::LedgerProperties;
 
 use super::ask;
-use super::hubspot::{check_portal, connect_to_hubspot, nearest_name};
-use super::session::{find_declared_venue, load_manifest};
+use super::session::{find_declared_venue, load_manifest, manifest_directory};
 use crate::cli::{GlobalArgs, MigrateFlagArgs};
 use crate::render::JsonLines;
 use deployer_core::error::{Error, Result};
@@ -14,6 +13,7 @@ use deployer_core::manifest::{Manifest, Status, Venue};
 use deployer_core::naming;
 use deployer_core::property::{ContactProperty, LivePortal, parse_property_name};
 use deployer_hubspot::{FlagMigration, HubSpotClient, MigrationFate, MigrationTally, VendorError};
+use deployer_reconcile::portal::{check_portal, connect_to_hubspot, nearest_name};
 
 /// How many contact IDs are shown; `--json` shows all of them.
 const SHOWN: usize = 20;
@@ -21,7 +21,7 @@ const SHOWN: usize = 20;
 pub(super) async fn run_migrate_flag(global: &GlobalArgs, args: &MigrateFlagArgs) -> Result<ExitCode> {
     let manifest = load_manifest(global)?.manifest;
     let venue = find_declared_venue(&manifest, &args.to)?;
-    let hubspot = connect_to_hubspot(&manifest).await?.map_err(|why| {
+    let hubspot = connect_to_hubspot(&manifest, &manifest_directory(&manifest.path)).await?.map_err(|why| {
         Error::usage(format!("HubSpot can't be reached: {why}"))
             .hint("add `[hubspot] token` to the manifest, and set what it refers to")
     })?;

@@ -3,49 +3,42 @@
 use std::io::Write;
 
 use super::artifacts::Artifacts;
-use super::hubspot::HubSpotAccess;
-use super::reconcile::{PlannedChanges, make_plan, plan_exit_code, plan_from, plan_notes, show_plan};
+use super::reconcile::{plan_notes, reconciler, show_plan};
 use super::saved;
 use super::session::{Session, output_format};
 use crate::cli::{GlobalArgs, PlanArgs, PlanFormat, PlanRefresh};
 use crate::render::{plan_html, plan_markdown};
-use deployer_aws::observe::observe_lists;
 use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::snapshot::Snapshot;
+use deployer_reconcile::apply::ApplyOptions;
+use deployer_reconcile::guards::plan_exit_code;
+use deployer_reconcile::{PlannedChanges, ReadDepth, ReconcileGoal};
 
 /// Up to this many venues, everything is read unless `--refresh` says otherwise; each venue takes about nine reads.
 const FULL_UP_TO: usize = 50;
-
-const LISTS_ONLY: &str = "only lists were read (--refresh fast). Assumed to match the manifest: targets, permissions, \
-aliases with their version and asynchronous settings, reserved concurrency, and the tags of functions, rules and log \
-groups. Not searched for: unmarked resources of venues that are no longer declared. `--refresh full` reads \
-everything, as an apply always does";
 
 pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode> {
     let format = output_format(global.json, args.format)?;
     let global = GlobalArgs { json: format == PlanFormat::Json, ..global.clone() };
     let session = Session::open(&global).await?;
-    let hubspot = HubSpotAccess::open(&session).await?;
-    hubspot.check_archiving(args.inputs.archive_properties)?;
+    let portal = session.open_portal().await?;
+    portal.check_archiving(args.inputs.archive_properties)?;
     let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref()).await?;
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = args.inputs.archive_properties;
-    let targets = &args.inputs.target;
-    let deployed = desired.deployed_venues();
-    let mut planned = match choose_refresh(args, deployed.len())? {
-        PlanRefresh::Full => make_plan(&session, &hubspot, &desired, targets).await?,
-        PlanRefresh::Fast => {
-            let lists = observe_lists(&session.aws, &session.scope, &desired.deployment, &deployed);
-            let (snapshot, portal) = tokio::join!(lists, hubspot.observe_portal(&session));
-            let mut planned = plan_from(&desired, Snapshot { portal: portal?, ..snapshot }, targets)?;
-            planned.plan.notes.push(LISTS_ONLY.to_owned());
-            planned
-        }
+    let goal = ReconcileGoal::Converge {
+        desired: &desired,
+        targets: &args.inputs.target,
+        depth: match choose_refresh(args, desired.deployed_venues().len())? {
+            PlanRefresh::Full => ReadDepth::Full,
+            PlanRefresh::Fast => ReadDepth::Lists,
+        },
+        max_delete: None,
+        notes: plan_notes(&session, &portal),
     };
-    planned.plan.notes.extend(plan_notes(&session, &hubspot));
+    let planned = reconciler(&session, &portal, ApplyOptions::default()).plan(&goal).await?;
     print_plan(&session, format, &planned)?;
     if let Some(path) = &args.out {
         saved::write_saved_plan(&session, &planned, &artifacts.artifact_hashes(), &args.inputs, path)?;

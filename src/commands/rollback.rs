@@ -1,42 +1,26 @@
 //! `deployer rollback`
 
-use super::reconcile::{PlannedChanges, ReconcileTask, refuse_violations};
+use super::reconcile::{TerminalFrontend, reconciler};
 use super::session::Session;
 use crate::cli::{GlobalArgs, RollbackArgs};
-use deployer_aws::observe::{observe, read_versions};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
-use deployer_core::naming::VenueNames;
-use deployer_core::plan::{invariants, plan_rollback, plan_unpin};
+use deployer_core::plan::Plan;
+use deployer_reconcile::ReconcileGoal;
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
+use deployer_reconcile::portal::PortalAccess;
 
 pub(super) async fn run_rollback(global: &GlobalArgs, args: &RollbackArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
-    let deployment = session.manifest().deployment.name.clone();
-    let venue = &args.venue;
-    let make = async || {
-        let snapshot = observe(&session.aws, &session.scope, &deployment, std::slice::from_ref(venue)).await;
-        let live = snapshot.venues.get(venue).cloned().unwrap_or_default();
-        let plan = if args.unpin {
-            plan_unpin(&deployment, &session.scope, venue, &live)
-        } else {
-            let function = VenueNames::new(&deployment, venue).function;
-            let versions = read_versions(&session.aws, &function).await.map_err(|error| {
-                let failed = Error::failed(format!("could not read the versions of {function}")).caused_by(&error);
-                failed.hint("`deployer venue list` lists the venues")
-            })?;
-            plan_rollback(&deployment, &session.scope, venue, &live, &versions, args.to)
-        };
-        let plan = plan.map_err(|reason| Error::failed(format!("{reason}; nothing was changed")))?;
-        refuse_violations(invariants::find_call_violations(&plan))?;
-        Ok(PlannedChanges { plan, snapshot, cost: None })
+    let (deployment, venue) = (session.manifest().deployment.name.as_str(), args.venue.as_str());
+    let goal = match args.unpin {
+        true => ReconcileGoal::Unpin { deployment, venue },
+        false => ReconcileGoal::RollBack { deployment, venue, version: args.to },
     };
-    let task = ReconcileTask {
-        session: &session,
-        asking: &args.asking,
-        options: ApplyOptions { rate_limited: !session.local, ..ApplyOptions::default() },
-        command: "deployer rollback",
-        question: ("Do you want to make this change?", "yes"),
-    };
-    task.plan_and_apply(make, |_| Ok(()), async |_| Ok(ApplyInputs::default())).await
+    let question = ("Do you want to make this change?", "yes");
+    let inputs = async |_: &Plan| Ok(ApplyInputs::default());
+    let frontend = TerminalFrontend::new(&session, &args.asking, "deployer rollback", question, inputs);
+    let portal = PortalAccess::not_needed();
+    let reconciler = reconciler(&session, &portal, ApplyOptions::default());
+    Ok(reconciler.reconcile(&goal, &frontend.lock_options(), &frontend).await?.code)
 }

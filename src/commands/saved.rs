@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::reconcile::PlannedChanges;
 use super::session::Session;
 use crate::cli::PlanInputs;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::{PlanOrigin, SavedPlan, UnusablePlan};
+use deployer_reconcile::PlannedChanges;
 
 /// Writes a plan to a file.
 pub(super) fn write_saved_plan(
@@ -50,10 +50,3 @@ pub(super) fn read_saved_plan(path: &Path) -> Result<SavedPlan> {
 }
 
 const MAKE_ONE: &str = "make a new plan with `deployer plan --out FILE`";
-
-/// The error for a saved plan whose inputs have changed.
-pub(super) fn stale_plan_error(moved: Vec<String>) -> Error {
-    let mut error = Error::new(ExitCode::Stale, "the saved plan is stale; nothing was changed");
-    error.causes = moved;
-    error.hint("make a new plan with `deployer plan --out FILE`, and review it")
-}

@@ -12,6 +12,7 @@ use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{self, LoadedManifest, Manifest, ManifestErrors, Venue};
+use deployer_reconcile::portal::PortalAccess;
 
 /// Attempts of the first call: few, so that a missing network is reported quickly and not after a minute.
 const FIRST_TRIES: u32 = 3;
@@ -42,6 +43,17 @@ impl Session {
         let scope = Scope { account, region: deployment.region.clone() };
         let json = global.json.then(JsonLines::default);
         Ok(Self { loaded, aws, scope, local: global.local, json })
+    }
+
+    /// HubSpot, with the manifest's token.
+    pub(super) async fn open_portal(&self) -> Result<PortalAccess> {
+        PortalAccess::open(self.manifest(), &manifest_directory(&self.manifest().path), self.local).await
+    }
+
+    /// HubSpot, if contact properties are archived.
+    pub(super) async fn open_portal_to_archive(&self, archive: bool) -> Result<PortalAccess> {
+        let directory = manifest_directory(&self.manifest().path);
+        PortalAccess::open_to_archive(self.manifest(), &directory, self.local, archive).await
     }
 
     pub(super) fn manifest(&self) -> &Manifest {

@@ -1,18 +1,21 @@
-//! Deploys the manifest to the embedded cloud, in the same steps as `deployer apply`.
+//! Deploys the manifest to the embedded cloud, by the same steps as `deployer apply`.
 
-use tokio_util::sync::CancellationToken;
+use std::path::Path;
+use std::time::Duration;
 
 use super::vendors::DevSandboxes;
 use deployer_artifact::Artifact;
-use deployer_aws::observe::observe;
+use deployer_aws::lock::LockOptions;
 use deployer_aws::{Aws, Call};
 use deployer_core::desired::{Scope, derive_desired};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Manifest;
-use deployer_core::plan::{invariants, plan};
-use deployer_reconcile::apply::{self, ApplyInputs, ApplyOptions};
+use deployer_core::plan::Plan;
+use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
+use deployer_reconcile::portal::PortalAccess;
+use deployer_reconcile::{PlannedChanges, ReadDepth, ReconcileEvent, ReconcileFrontend, ReconcileGoal, Reconciler};
 
-/// Applies `manifest`, and returns how many resources there are now.
+/// Applies `manifest`, and returns how many resources there are now. `directory` is where the lock's mark is kept.
 ///
 /// # Errors
 /// A call failed. On the embedded cloud that is a bug in deployer.
@@ -21,31 +24,55 @@ pub async fn deploy_manifest(
     manifest: &Manifest,
     artifact: &Artifact,
     vendors: &DevSandboxes,
+    directory: &Path,
 ) -> Result<usize> {
     let identity = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity");
     let identity = identity.map_err(|error| Error::failed("the embedded cloud did not respond").caused_by(&error))?;
     let account = identity.account().unwrap_or_default().to_owned();
     let scope = Scope { account, region: manifest.deployment.region.clone() };
     let desired = derive_desired(manifest, &scope, |_| artifact.code_sha256.clone());
-    let declared: Vec<String> = desired.venues.iter().map(|venue| venue.venue.clone()).collect();
-    let snapshot = observe(aws, &scope, &desired.deployment, &declared).await;
-    let plan = plan(&desired, &snapshot, &[]);
-    if let Some(violation) = invariants::find_violations(&plan, &desired, &snapshot).into_iter().next() {
-        return Err(Error::failed(format!("the plan violates an invariant, which is a bug in deployer: {violation}")));
-    }
-    let inputs = ApplyInputs {
-        artifacts: [(artifact.code_sha256.clone(), artifact.bootstrap_zip.clone())].into(),
-        secrets: vendors.secrets.clone(),
-        hubspot: None,
+    let goal = ReconcileGoal::Converge {
+        desired: &desired,
+        targets: &[],
+        depth: ReadDepth::Full,
+        max_delete: None,
+        notes: Vec::new(),
     };
+    let portal = PortalAccess::not_needed();
     let options = ApplyOptions { rate_limited: false, ..ApplyOptions::default() };
-    let outcome = apply::apply(aws, &plan, &inputs, &options, &CancellationToken::new(), &|_| ()).await;
+    let reconciler = Reconciler { aws, scope: &scope, portal: &portal, manifest: None, options };
+    // The cloud is new and in this process: nobody else holds its lock.
+    let lock = LockOptions::new(Duration::ZERO, directory, "deployer dev");
+    let reconciled = reconciler.reconcile(&goal, &lock, &DevDeployment { artifact, vendors }).await?;
+    let outcome = reconciled.outcome.unwrap_or_default();
     match outcome.failed.first() {
-        None => Ok(plan.changes.len()),
+        None => Ok(outcome.done.len()),
         Some((address, error)) => Err(Error::failed(format!(
             "{}: could not deploy its {} to the embedded cloud",
             address.venue, address.kind
         ))
         .caused_by(error)),
+    }
+}
+
+/// Nobody watches, and nobody is asked.
+struct DevDeployment<'a> {
+    artifact: &'a Artifact,
+    vendors: &'a DevSandboxes,
+}
+
+impl ReconcileFrontend for DevDeployment<'_> {
+    fn show_event(&self, _: ReconcileEvent<'_>) {}
+
+    fn confirm_changes(&self, _: &PlannedChanges) -> Result<()> {
+        Ok(())
+    }
+
+    async fn resolve_inputs(&self, _: &Plan) -> Result<ApplyInputs> {
+        Ok(ApplyInputs {
+            artifacts: [(self.artifact.code_sha256.clone(), self.artifact.bootstrap_zip.clone())].into(),
+            secrets: self.vendors.secrets.clone(),
+            hubspot: None,
+        })
     }
 }

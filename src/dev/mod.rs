@@ -111,7 +111,7 @@ impl System {
             LambdaRuntime::new(RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: cloud_uri.clone() });
         cloud.set_invoker(Arc::new(runtime.clone()));
         let aws = Aws::for_local(&manifest.deployment.region, cloud.http_client(), None);
-        let resources = deploy::deploy_manifest(&aws, &manifest, &artifact, &vendors).await?;
+        let resources = deploy::deploy_manifest(&aws, &manifest, &artifact, &vendors, directory.path()).await?;
         let scheduler = RuleScheduler::read_rules(&aws, &manifest, every).await?;
         let runs = VenueRuns::new(aws, &manifest.deployment.name);
         Ok(Arc::new(Self {

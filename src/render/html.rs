@@ -6,6 +6,7 @@ use super::cost::{small_print, total_text};
 use super::escape::escape_html;
 use super::{page, words};
 use deployer_core::cost::{CostChange, CostEstimate, ItemCost, VenueCost};
+use deployer_core::plan::problem::plan_problems;
 use deployer_core::plan::{Action, AttributeChange, Change, Plan};
 
 const STYLE: &str = include_str!("plan.css");
@@ -31,7 +32,7 @@ pub fn plan_html(plan: &Plan, cost: Option<&CostEstimate>) -> String {
         let _ = writeln!(out, "<p><a href=\"#cost\">Cost</a>: {}</p>", escape_html(&total_text(cost)));
     }
     out.push_str("</header>\n");
-    let problems = words::plan_problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
+    let problems = plan_problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
     write_list(&mut out, "Errors", "error", problems);
     write_list(&mut out, "Unreadable", "warning", plan.unreadable.iter().map(words::unreadable_text));
     write_venues(&mut out, plan);

@@ -6,6 +6,7 @@ use super::cost::{small_print, total_text};
 use super::escape::{code_fence, escape_html, escape_markdown, one_line};
 use super::words;
 use deployer_core::cost::{CostChange, CostEstimate, Money};
+use deployer_core::plan::problem::plan_problems;
 use deployer_core::plan::{Action, Change, Plan};
 
 /// Most bytes spent on venues. GitHub accepts comments of up to 65,536 characters, and what follows the venues needs
@@ -24,7 +25,7 @@ pub fn plan_markdown(plan: &Plan, cost: Option<&CostEstimate>) -> String {
         code_span(&plan.scope.account),
         code_span(&plan.scope.region)
     );
-    let problems = words::plan_problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
+    let problems = plan_problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
     write_list(&mut out, "Errors", problems);
     write_list(&mut out, "Unreadable", plan.unreadable.iter().map(words::unreadable_text));
     write_venues(&mut out, plan);

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::words;
+use deployer_core::plan::problem::plan_problems;
 use deployer_core::plan::{Action, AttributeChange, Change, Plan};
 use deployer_reconcile::apply::ApplyOutcome;
 
@@ -28,7 +29,7 @@ pub fn plan_text(plan: &Plan) -> String {
             write_change(&mut out, change);
         }
     }
-    for problem in words::plan_problems(plan) {
+    for problem in plan_problems(plan) {
         let _ = writeln!(out, "\n{RED}error:{RED:#} {}\n  hint: {}", problem.message, problem.hint);
     }
     for unreadable in &plan.unreadable {

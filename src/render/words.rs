@@ -1,15 +1,9 @@
 //! The words of a plan that all formats share, without styles.
 
-use deployer_core::plan::{Action, AttributeChange, Change, Conflict, Plan, PlanSummary, UnreadableResource};
+use deployer_core::plan::{Action, AttributeChange, Change, Plan, PlanSummary, UnreadableResource};
 
 /// How a summary begins when there is nothing to do.
 pub(super) const NO_CHANGES: &str = "No changes.";
-
-/// An error in a plan, and what to do about it.
-pub(super) struct PlanProblem {
-    pub(super) message: String,
-    pub(super) hint: String,
-}
 
 /// The closing line of a plan, in two parts.
 pub(super) fn plan_summary(plan: &Plan) -> (&'static str, String) {
@@ -77,46 +71,6 @@ pub(super) fn attribute_values(attribute: &AttributeChange) -> (Option<String>, 
         (after, false) => after.as_ref().map(ToString::to_string),
     };
     (attribute.before.as_ref().map(ToString::to_string), after)
-}
-
-/// The errors that keep a plan from being applied.
-pub(super) fn plan_problems(plan: &Plan) -> impl Iterator<Item = PlanProblem> {
-    plan.conflicts
-        .iter()
-        .map(|found| conflict_problem(plan, found))
-        .chain(plan.protected.iter().map(|venue| protection_problem(venue)))
-}
-
-fn conflict_problem(plan: &Plan, conflict: &Conflict) -> PlanProblem {
-    if let Some(mismatch) = &conflict.mismatch {
-        return PlanProblem {
-            message: format!("{} {} {mismatch}", conflict.address.kind, conflict.name),
-            hint: format!(
-                "nothing was changed, because the contacts' values would be lost. Archive it in HubSpot (Settings, \
-                 Properties); the next apply creates it again. To apply without {}, use `--target`",
-                conflict.address.venue
-            ),
-        };
-    }
-    let owner = conflict.owner.as_deref().unwrap_or("none in its tags");
-    PlanProblem {
-        message: format!(
-            "{} {} already exists and isn't owned by deployment {} (owner: {owner})",
-            conflict.address.kind, conflict.name, plan.deployment
-        ),
-        hint: format!(
-            "nothing was changed. Rename the venue or the deployment, delete the resource yourself, or take it over with \
-             `deployer adopt {}`",
-            conflict.address.venue
-        ),
-    }
-}
-
-fn protection_problem(venue: &str) -> PlanProblem {
-    PlanProblem {
-        message: format!("{venue} is protected, but this plan would remove it"),
-        hint: "declare it with `protect = false`, apply that, and then remove it".to_owned(),
-    }
 }
 
 /// Something unreadable, and why.

@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use deployer_artifact::{Artifact, ArtifactPlatform};
 use deployer_aws::Aws;
-use deployer_aws::observe::{observe, observe_lists};
+use deployer_aws::lock::LockOptions;
 use deployer_core::desired::{Desired, Scope, derive_desired};
+use deployer_core::error::Result;
 use deployer_core::manifest::{self, SecretValue};
-use deployer_core::plan::{Operation, Plan, invariants, plan};
+use deployer_core::plan::{Operation, Plan};
 use deployer_core::snapshot::Snapshot;
 use deployer_hubspot::HubSpotClient;
-use deployer_hubspot::observe_portal;
-use deployer_reconcile::apply::{self, ApplyEvent, ApplyInputs, ApplyOptions, ApplyOutcome};
+use deployer_reconcile::apply::{ApplyEvent, ApplyInputs, ApplyOptions, ApplyOutcome};
+use deployer_reconcile::portal::PortalAccess;
+use deployer_reconcile::{
+    PlannedChanges, ReadDepth, ReconcileEvent, ReconcileFrontend, ReconcileGoal, Reconciled, Reconciler,
+};
 use tokio_util::sync::CancellationToken;
 
 /// A manifest with two venues, `a` active and `b` paused, in this deployment.
@@ -104,37 +109,71 @@ impl World {
         }
     }
 
+    /// Observes everything that `desired` is about.
     pub async fn observe(&self, desired: &Desired) -> Snapshot {
-        let snapshot = observe(&self.aws, &self.scope, &desired.deployment, &desired.deployed_venues()).await;
-        match &self.hubspot {
-            Some(hubspot) => Snapshot { portal: observe_portal(hubspot).await, ..snapshot },
-            None => snapshot,
-        }
+        let (portal, options) = (self.portal(), self.options());
+        let observed = self.reconciler(&portal, options).observe_desired(desired, ReadDepth::Full).await;
+        observed.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Observes and plans, and checks the plan's invariants.
+    /// Observes and plans.
     pub async fn plan(&self, desired: &Desired) -> Plan {
-        let snapshot = self.observe(desired).await;
-        let plan = plan(desired, &snapshot, &[]);
-        assert_eq!(invariants::find_violations(&plan, desired, &snapshot), Vec::<String>::new());
-        plan
+        self.plan_at_depth(desired, ReadDepth::Full).await
     }
 
-    /// Plans from lists only, and checks the plan's invariants.
+    /// Plans from lists only.
     pub async fn plan_from_lists(&self, desired: &Desired) -> Plan {
-        let snapshot = observe_lists(&self.aws, &self.scope, &desired.deployment, &desired.deployed_venues()).await;
-        let plan = plan(desired, &snapshot, &[]);
-        assert_eq!(invariants::find_violations(&plan, desired, &snapshot), Vec::<String>::new());
+        let mut plan = self.plan_at_depth(desired, ReadDepth::Lists).await;
+        // The reconciler's note on what lists don't show.
+        plan.notes.retain(|note| !note.starts_with("only lists were read"));
         plan
     }
 
-    /// Plans and executes the plan.
-    pub async fn apply(&self, desired: &Desired) -> ApplyOutcome {
-        let plan = self.plan(desired).await;
-        self.execute_plan(&plan).await.0
+    async fn plan_at_depth(&self, desired: &Desired, depth: ReadDepth) -> Plan {
+        let (portal, options) = (self.portal(), self.options());
+        let planned = self.reconciler(&portal, options).plan(&goal(desired, depth)).await;
+        planned.unwrap_or_else(|error| panic!("{error}")).plan
     }
 
+    /// Reconciles as `deployer apply --yes` does, with guards and the lock. A plan that is refused changes nothing.
+    pub async fn apply(&self, desired: &Desired) -> ApplyOutcome {
+        let reconciled = self.try_apply(desired).await.unwrap_or_else(|error| panic!("{error}"));
+        reconciled.outcome.unwrap_or_default()
+    }
+
+    /// Like [`World::apply`], with what is refused or can't be locked as an error.
+    pub async fn try_apply(&self, desired: &Desired) -> Result<Reconciled> {
+        let (portal, options) = (self.portal(), self.options());
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let lock = LockOptions::new(Duration::ZERO, directory.path(), "deployer apply");
+        let frontend = TestFrontend { world: self };
+        self.reconciler(&portal, options).reconcile(&goal(desired, ReadDepth::Full), &lock, &frontend).await
+    }
+
+    /// Executes a plan as it is, without guards and lock.
     pub async fn execute_plan(&self, plan: &Plan) -> (ApplyOutcome, Vec<ApplyEvent>) {
+        let (portal, options) = (self.portal(), self.options());
+        let events = Mutex::new(Vec::new());
+        let on_event = |event| events.lock().expect("no panic").push(event);
+        let (inputs, cancel) = (self.inputs(plan), CancellationToken::new());
+        let outcome = self.reconciler(&portal, options).execute(plan, &inputs, &cancel, &on_event).await;
+        (outcome, events.into_inner().expect("no panic"))
+    }
+
+    fn portal(&self) -> PortalAccess {
+        self.hubspot.clone().map_or_else(PortalAccess::not_needed, PortalAccess::with_client)
+    }
+
+    /// The script of most worlds can't run, so new code isn't tried at a canary.
+    fn options(&self) -> ApplyOptions {
+        ApplyOptions { rate_limited: false, delays: self.delays, canary: false, ..ApplyOptions::default() }
+    }
+
+    fn reconciler<'w>(&'w self, portal: &'w PortalAccess, options: ApplyOptions) -> Reconciler<'w> {
+        Reconciler { aws: &self.aws, scope: &self.scope, portal, manifest: None, options }
+    }
+
+    fn inputs(&self, plan: &Plan) -> ApplyInputs {
         let secrets: BTreeMap<String, SecretValue> = plan
             .changes
             .iter()
@@ -146,17 +185,11 @@ impl World {
             .map(|name| (name, SecretValue::new(self.secret.as_str()).expect("a value")))
             .collect();
         let zip: Bytes = self.artifact.bootstrap_zip.clone();
-        let inputs = ApplyInputs {
+        ApplyInputs {
             artifacts: [(self.artifact.code_sha256.clone(), zip)].into(),
             secrets,
             hubspot: self.hubspot.clone(),
-        };
-        let options =
-            ApplyOptions { rate_limited: false, delays: self.delays, canary: false, ..ApplyOptions::default() };
-        let events = Mutex::new(Vec::new());
-        let on_event = |event| events.lock().expect("no panic").push(event);
-        let outcome = apply::apply(&self.aws, plan, &inputs, &options, &CancellationToken::new(), &on_event).await;
-        (outcome, events.into_inner().expect("no panic"))
+        }
     }
 
     /// Applies, and checks that a second apply would have nothing to do.
@@ -170,6 +203,33 @@ impl World {
             "a second apply has nothing to do"
         );
         assert_eq!(again.conflicts, []);
+    }
+}
+
+/// What `deployer apply` or, without venues, `deployer destroy` asks for; tests may delete as many venues as they like.
+fn goal(desired: &Desired, depth: ReadDepth) -> ReconcileGoal<'_> {
+    match desired.venues.is_empty() {
+        true => ReconcileGoal::Destroy { nothing: desired, targets: &[], notes: Vec::new() },
+        false => {
+            ReconcileGoal::Converge { desired, targets: &[], depth, max_delete: Some(usize::MAX), notes: Vec::new() }
+        }
+    }
+}
+
+/// Answers yes, and has what a world has.
+struct TestFrontend<'w> {
+    world: &'w World,
+}
+
+impl ReconcileFrontend for TestFrontend<'_> {
+    fn show_event(&self, _: ReconcileEvent<'_>) {}
+
+    fn confirm_changes(&self, _: &PlannedChanges) -> Result<()> {
+        Ok(())
+    }
+
+    async fn resolve_inputs(&self, plan: &Plan) -> Result<ApplyInputs> {
+        Ok(self.world.inputs(plan))
     }
 }
 

@@ -15,6 +15,7 @@ mod listed;
 mod log_group;
 mod operation;
 mod permission;
+pub mod problem;
 mod property;
 mod prune;
 mod role;

@@ -1,14 +1,14 @@
-//! HubSpot as plan, apply and destroy use it, with `[hubspot] token`: the contact properties, read once per plan, and
+//! HubSpot's part of every plan, with `[hubspot] token`: the contact properties, read once per plan, and
 //! the checks of the manifest against them. A token for a portal other than the manifest's is always refused.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use sync_config::mapping::LeadMapping;
 use sync_lambda::http;
 
-use super::session::{Session, manifest_directory};
 use deployer_core::error::{Error, Result};
-use deployer_core::manifest::{Manifest, Status, Venue};
+use deployer_core::manifest::{LoadedManifest, Manifest, Status, Venue};
 use deployer_core::property::{LivePortal, ObservedPortal};
 use deployer_hubspot::{self, HubSpotClient, UnresolvedSecret};
 
@@ -16,12 +16,12 @@ use deployer_hubspot::{self, HubSpotClient, UnresolvedSecret};
 const ALIKE: f64 = 0.8;
 
 /// A client for the portal, or why HubSpot is not asked.
-pub(super) struct HubSpotAccess {
-    client: std::result::Result<Arc<HubSpotClient>, HubSpotNotAsked>,
+pub struct PortalAccess {
+    client: std::result::Result<Arc<HubSpotClient>, PortalNotAsked>,
 }
 
 /// Why HubSpot isn't asked.
-enum HubSpotNotAsked {
+enum PortalNotAsked {
     /// The manifest has no token.
     NoToken,
     /// The token is not available here, or the network must not be used.
@@ -30,38 +30,48 @@ enum HubSpotNotAsked {
     NoNeed,
 }
 
-impl HubSpotAccess {
-    /// Resolves the manifest's token. A token that isn't available here is no error: a plan in CI needs no secrets.
+impl PortalAccess {
+    /// No access: contact properties are left alone.
+    pub fn not_needed() -> Self {
+        Self { client: Err(PortalNotAsked::NoNeed) }
+    }
+
+    /// Access with a client that is there already.
+    pub fn with_client(client: Arc<HubSpotClient>) -> Self {
+        Self { client: Ok(client) }
+    }
+
+    /// Resolves the manifest's token, whose reference is relative to the manifest's `directory`. A token that isn't available here is no error: a plan in CI needs no secrets.
     ///
     /// # Errors
     /// TLS can't be set up.
-    pub(super) async fn open(session: &Session) -> Result<Self> {
-        let hubspot = &session.manifest().hubspot;
+    pub async fn open(manifest: &Manifest, directory: &Path, local: bool) -> Result<Self> {
+        let hubspot = &manifest.hubspot;
         let client = if hubspot.token.is_none() {
-            Err(HubSpotNotAsked::NoToken)
-        } else if session.local && hubspot.base_uri.starts_with("https:") {
-            Err(HubSpotNotAsked::NotHere("--local works without a network".to_owned()))
+            Err(PortalNotAsked::NoToken)
+        } else if local && hubspot.base_uri.starts_with("https:") {
+            Err(PortalNotAsked::NotHere("--local works without a network".to_owned()))
         } else {
-            connect_to_hubspot(session.manifest()).await?.map(Arc::new).map_err(HubSpotNotAsked::NotHere)
+            connect_to_hubspot(manifest, directory).await?.map(Arc::new).map_err(PortalNotAsked::NotHere)
         };
         Ok(Self { client })
     }
 
-    /// Like [`HubSpotAccess::open`], for a command that needs HubSpot only to archive properties.
+    /// Like [`PortalAccess::open`], for a command that needs HubSpot only to archive properties.
     ///
     /// # Errors
-    /// As for [`HubSpotAccess::open`] and [`HubSpotAccess::check_archiving`].
-    pub(super) async fn open_to_archive(session: &Session, archive: bool) -> Result<Self> {
+    /// As for [`PortalAccess::open`] and [`PortalAccess::check_archiving`].
+    pub async fn open_to_archive(manifest: &Manifest, directory: &Path, local: bool, archive: bool) -> Result<Self> {
         if !archive {
-            return Ok(Self { client: Err(HubSpotNotAsked::NoNeed) });
+            return Ok(Self::not_needed());
         }
-        let access = Self::open(session).await?;
+        let access = Self::open(manifest, directory, local).await?;
         access.check_archiving(archive)?;
         Ok(access)
     }
 
     /// The client, for an apply.
-    pub(super) fn hubspot_client(&self) -> Option<Arc<HubSpotClient>> {
+    pub fn hubspot_client(&self) -> Option<Arc<HubSpotClient>> {
         self.client.as_ref().ok().cloned()
     }
 
@@ -69,11 +79,11 @@ impl HubSpotAccess {
     ///
     /// # Errors
     /// HubSpot can't be reached.
-    pub(super) fn check_archiving(&self, archive: bool) -> Result<()> {
+    pub fn check_archiving(&self, archive: bool) -> Result<()> {
         let why = match &self.client {
-            Err(HubSpotNotAsked::NotHere(why)) => why.as_str(),
-            Err(HubSpotNotAsked::NoToken) => "the manifest has no `[hubspot] token`",
-            Ok(_) | Err(HubSpotNotAsked::NoNeed) => return Ok(()),
+            Err(PortalNotAsked::NotHere(why)) => why.as_str(),
+            Err(PortalNotAsked::NoToken) => "the manifest has no `[hubspot] token`",
+            Ok(_) | Err(PortalNotAsked::NoNeed) => return Ok(()),
         };
         if !archive {
             return Ok(());
@@ -86,33 +96,33 @@ impl HubSpotAccess {
     ///
     /// # Errors
     /// The token is for another portal, or leads would be made from properties that don't exist.
-    pub(super) async fn observe_portal(&self, session: &Session) -> Result<ObservedPortal> {
+    pub async fn observe_portal(&self, manifest: Option<&LoadedManifest>) -> Result<ObservedPortal> {
         let Ok(client) = &self.client else { return Ok(ObservedPortal::NotAsked) };
         let portal = deployer_hubspot::observe_portal(client).await;
-        if let Some(live) = portal.as_read() {
-            check_portal(session.manifest(), live.portal_id)?;
-            check_lead_fields(session, live)?;
+        if let (Some(live), Some(loaded)) = (portal.as_read(), manifest) {
+            check_portal(&loaded.manifest, live.portal_id)?;
+            check_lead_fields(loaded, live)?;
         }
         Ok(portal)
     }
 
     /// The note that a plan shows if HubSpot is not asked.
-    pub(super) fn hubspot_note(&self, manifest: &Manifest) -> Option<String> {
+    pub fn hubspot_note(&self, manifest: &Manifest) -> Option<String> {
         let deployed = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked);
         let flags: Vec<&str> = deployed.map(|venue| venue.flag_property.as_str()).collect();
         match &self.client {
             Ok(_) => None,
-            Err(HubSpotNotAsked::NoToken) => (!flags.is_empty()).then(|| {
+            Err(PortalNotAsked::NoToken) => (!flags.is_empty()).then(|| {
                 format!(
                     "without `[hubspot] token`, the contact properties must be created by hand in HubSpot \
                      (docs/hubspot.md): {} and the four ledger properties of each",
                     flags.join(", ")
                 )
             }),
-            Err(HubSpotNotAsked::NotHere(why)) => Some(format!(
+            Err(PortalNotAsked::NotHere(why)) => Some(format!(
                 "the contact properties are left alone, and the manifest wasn't compared with HubSpot: {why}"
             )),
-            Err(HubSpotNotAsked::NoNeed) => manifest.hubspot.token.as_ref().map(|_| {
+            Err(PortalNotAsked::NoNeed) => manifest.hubspot.token.as_ref().map(|_| {
                 "the contact properties in HubSpot are kept, since they hold staff's data. `--archive-properties` \
                  archives them"
                     .to_owned()
@@ -125,11 +135,14 @@ impl HubSpotAccess {
 ///
 /// # Errors
 /// TLS can't be set up.
-pub(super) async fn connect_to_hubspot(manifest: &Manifest) -> Result<std::result::Result<HubSpotClient, String>> {
+pub async fn connect_to_hubspot(
+    manifest: &Manifest,
+    directory: &Path,
+) -> Result<std::result::Result<HubSpotClient, String>> {
     let Some(reference) = &manifest.hubspot.token else {
         return Ok(Err("the manifest has no `[hubspot] token`".to_owned()));
     };
-    let token = match deployer_hubspot::resolve_secret(reference, &manifest_directory(&manifest.path)).await {
+    let token = match deployer_hubspot::resolve_secret(reference, directory).await {
         Ok(token) => token,
         Err(UnresolvedSecret::Managed) => {
             return Ok(Err(format!("the reference `{reference}` has no value on this machine")));
@@ -144,7 +157,7 @@ pub(super) async fn connect_to_hubspot(manifest: &Manifest) -> Result<std::resul
 ///
 /// # Errors
 /// The token is for another portal.
-pub(super) fn check_portal(manifest: &Manifest, portal: u64) -> Result<()> {
+pub fn check_portal(manifest: &Manifest, portal: u64) -> Result<()> {
     let hubspot = &manifest.hubspot;
     let Some(expected) = hubspot.portal_id.filter(|expected| *expected != portal) else { return Ok(()) };
     let reference = hubspot.token.as_ref().map_or_else(String::new, ToString::to_string);
@@ -156,9 +169,9 @@ pub(super) fn check_portal(manifest: &Manifest, portal: u64) -> Result<()> {
 }
 
 /// Refuses leads made from properties that don't exist.
-fn check_lead_fields(session: &Session, portal: &LivePortal) -> Result<()> {
-    let deployed = session.manifest().venues.iter().filter(|venue| venue.status != Status::Blocked);
-    let unknown: Vec<String> = deployed.flat_map(|venue| unknown_properties(session, venue, portal)).collect();
+fn check_lead_fields(loaded: &LoadedManifest, portal: &LivePortal) -> Result<()> {
+    let deployed = loaded.manifest.venues.iter().filter(|venue| venue.status != Status::Blocked);
+    let unknown: Vec<String> = deployed.flat_map(|venue| unknown_properties(loaded, venue, portal)).collect();
     if unknown.is_empty() {
         return Ok(());
     }
@@ -168,10 +181,10 @@ fn check_lead_fields(session: &Session, portal: &LivePortal) -> Result<()> {
 }
 
 /// Properties that a venue's leads are made from and that don't exist, each with its location and a likely correction.
-fn unknown_properties(session: &Session, venue: &Venue, portal: &LivePortal) -> Vec<String> {
+fn unknown_properties(loaded: &LoadedManifest, venue: &Venue, portal: &LivePortal) -> Vec<String> {
     let fields = venue.fields.iter().cloned().collect();
     let mapping = LeadMapping::new(&venue.destination, &fields);
-    let place = session.loaded.venue_place(&venue.name).unwrap_or_else(|| venue.name.clone());
+    let place = loaded.venue_place(&venue.name).unwrap_or_else(|| venue.name.clone());
     let unknown = mapping.hubspot_properties().into_iter().filter(|name| !portal.properties.contains_key(*name));
     unknown
         .map(|name| match nearest_name(name, portal.properties.keys()) {
@@ -182,7 +195,7 @@ fn unknown_properties(session: &Session, venue: &Venue, portal: &LivePortal) -> 
 }
 
 /// The known name most similar to `name`, if any is similar enough.
-pub(super) fn nearest_name<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> Option<&'n str> {
+pub fn nearest_name<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> Option<&'n str> {
     let likeness = |known: &&String| strsim::jaro_winkler(name, known);
     let best = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
     (likeness(&best) >= ALIKE).then_some(best.as_str())

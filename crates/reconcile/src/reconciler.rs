@@ -1,0 +1,284 @@
+//! The steps from a goal to its outcome, in one place.
+
+use std::collections::BTreeMap;
+
+use deployer_aws::Aws;
+use deployer_aws::lock::{DeploymentLocks, HeldLock, LockOptions};
+use deployer_aws::observe::{observe, observe_lists, read_versions};
+use deployer_core::cost::{CostAssumptions, estimate};
+use deployer_core::desired::{Desired, Scope};
+use deployer_core::error::{Error, Result};
+use deployer_core::manifest::LoadedManifest;
+use deployer_core::naming::VenueNames;
+use deployer_core::plan::{Plan, PlanOrigin, SavedPlan, invariants, plan, plan_adoption, plan_rollback, plan_unpin};
+use deployer_core::resource::{FunctionConfiguration, LiveStack};
+use deployer_core::snapshot::Snapshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::{self, ApplyEvent, ApplyInputs, ApplyOptions, ApplyOutcome};
+use crate::event::{ReconcileEvent, ReconcileFrontend};
+use crate::goal::{PlannedChanges, ReadDepth, ReconcileGoal, Reconciled};
+use crate::guards;
+use crate::portal::PortalAccess;
+
+const LISTS_ONLY: &str = "only lists were read (--refresh fast). Assumed to match the manifest: targets, permissions, \
+aliases with their version and asynchronous settings, reserved concurrency, and the tags of functions, rules and log \
+groups. Not searched for: unmarked resources of venues that are no longer declared. `--refresh full` reads \
+everything, as an apply always does";
+
+/// Takes goals to their outcomes, in one account and region.
+pub struct Reconciler<'a> {
+    /// The account's clients.
+    pub aws: &'a Aws,
+    /// The account and the region.
+    pub scope: &'a Scope,
+    /// HubSpot's contact properties.
+    pub portal: &'a PortalAccess,
+    /// The manifest, if there is one that HubSpot's answers can be compared with.
+    pub manifest: Option<&'a LoadedManifest>,
+    /// How plans are executed.
+    pub options: ApplyOptions,
+}
+
+impl Reconciler<'_> {
+    /// Observes and plans. Every plan is checked against the invariants before anybody sees it.
+    ///
+    /// # Errors
+    /// A target isn't known, the manifest doesn't fit HubSpot's portal, the venue can't be adopted or rolled back, or the
+    /// plan breaks an invariant. What AWS doesn't let us read is no error: it is in the plan as unreadable.
+    pub async fn plan(&self, goal: &ReconcileGoal<'_>) -> Result<PlannedChanges> {
+        match goal {
+            ReconcileGoal::Converge { desired, targets, depth, notes, .. } => {
+                let mut planned = self.plan_desired(goal, desired, targets, *depth).await?;
+                if *depth == ReadDepth::Lists {
+                    planned.plan.notes.push(LISTS_ONLY.to_owned());
+                }
+                planned.plan.notes.extend(notes.iter().cloned());
+                Ok(planned)
+            }
+            ReconcileGoal::Destroy { nothing, targets, notes } => {
+                let mut planned = self.plan_desired(goal, nothing, targets, ReadDepth::Full).await?;
+                explain_destruction(&mut planned.plan);
+                planned.plan.notes.extend(notes.iter().cloned());
+                Ok(planned)
+            }
+            ReconcileGoal::Adopt { desired, venue } => {
+                let snapshot = observe(self.aws, self.scope, &desired.deployment, &desired.deployed_venues()).await;
+                let adoption =
+                    plan_adoption(desired, &snapshot, venue).map_err(|reason| guards::adoption_error(venue, reason))?;
+                let next = Some(adoption.next);
+                self.check_calls(PlannedChanges { plan: adoption.plan, snapshot, cost: None, next })
+            }
+            ReconcileGoal::RollBack { deployment, venue, version } => {
+                let (snapshot, live) = self.observe_venue(deployment, venue).await;
+                let versions = self.read_versions(deployment, venue).await?;
+                let plan = plan_rollback(deployment, self.scope, venue, &live, &versions, *version)
+                    .map_err(|reason| Error::failed(format!("{reason}; nothing was changed")))?;
+                self.check_calls(PlannedChanges { plan, snapshot, cost: None, next: None })
+            }
+            ReconcileGoal::Unpin { deployment, venue } => {
+                let (snapshot, live) = self.observe_venue(deployment, venue).await;
+                let plan = plan_unpin(deployment, self.scope, venue, &live)
+                    .map_err(|reason| Error::failed(format!("{reason}; nothing was changed")))?;
+                self.check_calls(PlannedChanges { plan, snapshot, cost: None, next: None })
+            }
+        }
+    }
+
+    /// Observes all that a goal is about, without planning.
+    ///
+    /// # Errors
+    /// The manifest doesn't fit HubSpot's portal.
+    pub async fn observe_desired(&self, desired: &Desired, depth: ReadDepth) -> Result<Snapshot> {
+        let deployed = desired.deployed_venues();
+        let from_aws = async {
+            match depth {
+                ReadDepth::Full => observe(self.aws, self.scope, &desired.deployment, &deployed).await,
+                ReadDepth::Lists => observe_lists(self.aws, self.scope, &desired.deployment, &deployed).await,
+            }
+        };
+        let (snapshot, portal) = tokio::join!(from_aws, self.portal.observe_portal(self.manifest));
+        Ok(Snapshot { portal: portal?, ..snapshot })
+    }
+
+    /// Plans, shows, asks, takes the lock, plans again under it, and executes. Takes no lock if there is nothing to do.
+    ///
+    /// # Errors
+    /// As of [`Reconciler::plan`]; a guard refuses the plan; the answer is no; the lock can't be had. Nothing was changed.
+    pub async fn reconcile(
+        &self,
+        goal: &ReconcileGoal<'_>,
+        lock: &LockOptions,
+        frontend: &impl ReconcileFrontend,
+    ) -> Result<Reconciled> {
+        let shown = self.plan(goal).await?;
+        frontend.show_event(ReconcileEvent::Planned(&shown));
+        let Some(mut inputs) = self.prepare_plan(goal, &shown, frontend).await? else {
+            return Ok(without_changes(&shown.plan));
+        };
+        frontend.confirm_changes(&shown)?;
+        self.with_lock(&shown.plan.deployment, lock, frontend, async |held| {
+            let planned = self.plan(goal).await?;
+            if planned.plan.changes != shown.plan.changes {
+                frontend.show_event(ReconcileEvent::PlanChanged(&planned));
+                let Some(other) = self.prepare_plan(goal, &planned, frontend).await? else {
+                    return Ok(without_changes(&planned.plan));
+                };
+                inputs = other;
+                frontend.confirm_changes(&planned)?;
+            }
+            Ok(self.execute_under_lock(&planned.plan, &inputs, held, frontend).await)
+        })
+        .await
+    }
+
+    /// Executes a saved plan without asking: it was reviewed when it was made. It is planned again, and again under the
+    /// lock, and inputs and plan must be the same as when it was saved. `artifacts` has the `CodeSha256` of each artifact.
+    ///
+    /// # Errors
+    /// As of [`Reconciler::reconcile`]; anything has changed since the plan was saved.
+    pub async fn reconcile_saved(
+        &self,
+        goal: &ReconcileGoal<'_>,
+        saved: &SavedPlan,
+        artifacts: &[String],
+        lock: &LockOptions,
+        frontend: &impl ReconcileFrontend,
+    ) -> Result<Reconciled> {
+        let manifest = self.manifest.map_or("", LoadedManifest::redacted_text);
+        let check = async || {
+            let planned = self.plan(goal).await?;
+            let moved =
+                saved.changes_since(&planned.plan, &PlanOrigin { snapshot: &planned.snapshot, manifest, artifacts });
+            if moved.is_empty() { Ok(planned) } else { Err(guards::stale_plan_error(moved)) }
+        };
+        // A stale plan is refused before the lock is taken, so nothing is written.
+        let planned = check().await?;
+        frontend.show_event(ReconcileEvent::Planned(&planned));
+        let Some(inputs) = self.prepare_plan(goal, &planned, frontend).await? else {
+            return Ok(without_changes(&planned.plan));
+        };
+        self.with_lock(&planned.plan.deployment, lock, frontend, async |held| {
+            let planned = check().await?;
+            Ok(self.execute_under_lock(&planned.plan, &inputs, held, frontend).await)
+        })
+        .await
+    }
+
+    /// Executes `plan` as it is, without lock and guards: the last step of [`Reconciler::reconcile`], for those who hold
+    /// the lock or need none.
+    pub async fn execute(
+        &self,
+        plan: &Plan,
+        inputs: &ApplyInputs,
+        cancel: &CancellationToken,
+        on_event: &(dyn Fn(ApplyEvent) + Sync),
+    ) -> ApplyOutcome {
+        apply::apply(self.aws, plan, inputs, &self.options, cancel, on_event).await
+    }
+
+    async fn plan_desired(
+        &self,
+        goal: &ReconcileGoal<'_>,
+        desired: &Desired,
+        targets: &[String],
+        depth: ReadDepth,
+    ) -> Result<PlannedChanges> {
+        let snapshot = self.observe_desired(desired, depth).await?;
+        let plan = plan(desired, &snapshot, targets);
+        // Lists alone don't tell what runs, so there is nothing to estimate.
+        let cost =
+            snapshot.listed.is_empty().then(|| estimate(desired, &snapshot, targets, &CostAssumptions::default()));
+        let planned = PlannedChanges { plan, snapshot, cost, next: None };
+        guards::check_targets(goal, &planned)?;
+        guards::check_violations(invariants::find_violations(&planned.plan, desired, &planned.snapshot))?;
+        Ok(planned)
+    }
+
+    fn check_calls(&self, planned: PlannedChanges) -> Result<PlannedChanges> {
+        guards::check_violations(invariants::find_call_violations(&planned.plan))?;
+        Ok(planned)
+    }
+
+    async fn observe_venue(&self, deployment: &str, venue: &str) -> (Snapshot, LiveStack) {
+        let snapshot = observe(self.aws, self.scope, deployment, &[venue.to_owned()]).await;
+        let live = snapshot.venues.get(venue).cloned().unwrap_or_default();
+        (snapshot, live)
+    }
+
+    async fn read_versions(&self, deployment: &str, venue: &str) -> Result<BTreeMap<u64, FunctionConfiguration>> {
+        let function = VenueNames::new(deployment, venue).function;
+        read_versions(self.aws, &function).await.map_err(|error| {
+            let failed = Error::failed(format!("could not read the versions of {function}")).caused_by(&error);
+            failed.hint("`deployer venue list` lists the venues")
+        })
+    }
+
+    /// The inputs of a plan that may be executed; `None` if nothing of it is to be executed.
+    async fn prepare_plan(
+        &self,
+        goal: &ReconcileGoal<'_>,
+        planned: &PlannedChanges,
+        frontend: &impl ReconcileFrontend,
+    ) -> Result<Option<ApplyInputs>> {
+        if guards::has_problems(&planned.plan) {
+            return Ok(None);
+        }
+        guards::check_deletions(goal, planned)?;
+        if planned.plan.changes.is_empty() {
+            return Ok(None);
+        }
+        frontend.resolve_inputs(&planned.plan).await.map(Some)
+    }
+
+    /// Runs `work` while holding the deployment's lock.
+    async fn with_lock(
+        &self,
+        deployment: &str,
+        options: &LockOptions,
+        frontend: &impl ReconcileFrontend,
+        work: impl AsyncFnOnce(&HeldLock) -> Result<Reconciled>,
+    ) -> Result<Reconciled> {
+        let locks = DeploymentLocks::new(self.aws, self.scope, deployment);
+        let held = locks.acquire(options, |holder| frontend.show_event(ReconcileEvent::WaitingForLock(holder))).await?;
+        let result = work(&held).await;
+        if let Err(error) = held.release().await {
+            frontend.show_event(ReconcileEvent::LockNotReleased(&error));
+        }
+        result
+    }
+
+    async fn execute_under_lock(
+        &self,
+        plan: &Plan,
+        inputs: &ApplyInputs,
+        held: &HeldLock,
+        frontend: &impl ReconcileFrontend,
+    ) -> Reconciled {
+        // Without the lock, somebody else may be applying: finish the calls in flight and start nothing new.
+        let cancel = held.lost_token().child_token();
+        frontend.show_event(ReconcileEvent::ApplyStarted { plan, cancel: &cancel });
+        let on_event = |event: ApplyEvent| frontend.show_event(ReconcileEvent::Apply(&event));
+        let outcome = self.execute(plan, inputs, &cancel, &on_event).await;
+        let code = guards::outcome_exit_code(plan, &outcome);
+        let lock_lost = held.lost_token().is_cancelled();
+        frontend.show_event(ReconcileEvent::ApplyEnded { outcome: &outcome, code, lock_lost });
+        Reconciled { code, outcome: Some(outcome) }
+    }
+}
+
+/// What comes of a plan of which nothing is executed.
+fn without_changes(plan: &Plan) -> Reconciled {
+    Reconciled { code: guards::plan_exit_code(plan), outcome: None }
+}
+
+/// A destroyed resource isn't "no longer declared": it is deleted because somebody asked for that.
+fn explain_destruction(plan: &mut Plan) {
+    for change in &mut plan.changes {
+        let reason = "this deployment owns it and is being destroyed";
+        change.reason = match change.address.kind.is_property() {
+            true => format!("{reason}; HubSpot keeps it archived for 90 days"),
+            false => reason.to_owned(),
+        };
+    }
+}
