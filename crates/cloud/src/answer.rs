@@ -98,7 +98,7 @@ impl From<CloudAnswer> for HandlerOutcome {
 
 /// The wire protocol of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WireProtocol {
+pub(super) enum RequestProtocol {
     Json,
     /// JSON of a service that used the Query protocol before: errors also carry their earlier code.
     JsonAfterQuery,
@@ -109,7 +109,7 @@ pub(super) enum WireProtocol {
 
 /// Builds the HTTP response, with the request id where AWS puts it.
 pub(super) fn build_response(
-    protocol: WireProtocol,
+    protocol: RequestProtocol,
     result: Result<CloudAnswer, ApiError>,
     request_id: &str,
 ) -> Response<Bytes> {
@@ -130,20 +130,20 @@ pub(super) fn build_response(
     response
 }
 
-fn error_answer(protocol: WireProtocol, error: &ApiError, request_id: &str) -> CloudAnswer {
+fn error_answer(protocol: RequestProtocol, error: &ApiError, request_id: &str) -> CloudAnswer {
     let kind = if error.status < 500 { "User" } else { "Service" };
     let fault = if error.status < 500 { "Sender" } else { "Receiver" };
     let mut answer = match protocol {
-        WireProtocol::Json => CloudAnswer::from_json(&json!({ "__type": error.code, "message": error.message })),
-        WireProtocol::JsonAfterQuery => CloudAnswer {
+        RequestProtocol::Json => CloudAnswer::from_json(&json!({ "__type": error.code, "message": error.message })),
+        RequestProtocol::JsonAfterQuery => CloudAnswer {
             headers: vec![("x-amzn-query-error", format!("{};{fault}", super::sqs::query_code(&error.code)))],
             ..CloudAnswer::from_json(&json!({ "__type": error.code, "message": error.message }))
         },
-        WireProtocol::Rest => CloudAnswer {
+        RequestProtocol::Rest => CloudAnswer {
             headers: vec![("x-amzn-errortype", error.code.clone())],
             ..CloudAnswer::from_rest_json(error.status, &json!({ "Type": kind, "Message": error.message }))
         },
-        WireProtocol::Query(namespace) => CloudAnswer::from_xml(format!(
+        RequestProtocol::Query(namespace) => CloudAnswer::from_xml(format!(
             "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error>\
              <RequestId>{request_id}</RequestId></ErrorResponse>",
             escape_xml(&error.code),

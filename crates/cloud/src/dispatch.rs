@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, Uri};
 
-use super::answer::{HandlerOutcome, WireProtocol, build_response};
+use super::answer::{HandlerOutcome, RequestProtocol, build_response};
 use super::query::QueryForm;
 use super::{
     ApiError, CloudContext, CloudFault, CloudRequest, EmbeddedCloud, InjectedFault, JsonBody, apigateway, cloudwatch,
@@ -74,16 +74,16 @@ impl CloudService {
         }
     }
 
-    fn wire_protocol(self) -> WireProtocol {
+    fn wire_protocol(self) -> RequestProtocol {
         match self {
-            Self::Sts => WireProtocol::Query(sts::NAMESPACE),
-            Self::Iam => WireProtocol::Query(iam::NAMESPACE),
-            Self::CloudWatch => WireProtocol::Query(cloudwatch::NAMESPACE),
-            Self::Sns => WireProtocol::Query(sns::NAMESPACE),
-            Self::Lambda | Self::ApiGateway | Self::Scheduler => WireProtocol::Rest,
-            Self::Sqs => WireProtocol::JsonAfterQuery,
+            Self::Sts => RequestProtocol::Query(sts::NAMESPACE),
+            Self::Iam => RequestProtocol::Query(iam::NAMESPACE),
+            Self::CloudWatch => RequestProtocol::Query(cloudwatch::NAMESPACE),
+            Self::Sns => RequestProtocol::Query(sns::NAMESPACE),
+            Self::Lambda | Self::ApiGateway | Self::Scheduler => RequestProtocol::Rest,
+            Self::Sqs => RequestProtocol::JsonAfterQuery,
             Self::SecretsManager | Self::EventBridge | Self::Logs | Self::StepFunctions | Self::Tagging => {
-                WireProtocol::Json
+                RequestProtocol::Json
             }
         }
     }
@@ -91,12 +91,12 @@ impl CloudService {
     /// The operation's name, from wherever the protocol puts it.
     fn operation_name(self, request: &CloudRequest) -> Result<String, ApiError> {
         let operation = match self.wire_protocol() {
-            WireProtocol::Json | WireProtocol::JsonAfterQuery => {
+            RequestProtocol::Json | RequestProtocol::JsonAfterQuery => {
                 let target = request.header_value("x-amz-target").and_then(|target| target.rsplit_once('.'));
                 target.map(|(_, operation)| operation.to_owned())
             }
-            WireProtocol::Query(_) => QueryForm::parse_form(&request.body).member_text("Action").map(ToOwned::to_owned),
-            WireProtocol::Rest => match self {
+            RequestProtocol::Query(_) => QueryForm::parse_form(&request.body).member_text("Action").map(ToOwned::to_owned),
+            RequestProtocol::Rest => match self {
                 Self::ApiGateway => apigateway::operation_name(request),
                 Self::Scheduler => scheduler::operation_name(request).map(ToOwned::to_owned),
                 _ => lambda::operation_name(request).map(ToOwned::to_owned),
@@ -108,12 +108,12 @@ impl CloudService {
     /// The resource that the request names, for [`super::Call::resource`].
     fn resource_name(self, request: &CloudRequest) -> String {
         match self.wire_protocol() {
-            WireProtocol::Rest => match self {
+            RequestProtocol::Rest => match self {
                 Self::ApiGateway => apigateway::resource_name(request),
                 Self::Scheduler => scheduler::resource_name(request),
                 _ => lambda::resource_name(request),
             },
-            WireProtocol::Query(_) => {
+            RequestProtocol::Query(_) => {
                 let form = QueryForm::parse_form(&request.body);
                 let members = [
                     "RoleName",
@@ -127,7 +127,7 @@ impl CloudService {
                 ];
                 members.into_iter().find_map(|member| form.member_text(member)).unwrap_or_default().to_owned()
             }
-            WireProtocol::Json | WireProtocol::JsonAfterQuery => {
+            RequestProtocol::Json | RequestProtocol::JsonAfterQuery => {
                 let Ok(body) = JsonBody::parse_body(&request.body) else { return String::new() };
                 let members =
                     ["Rule", "Name", "SecretId", "ResourceARN", "resourceArn", "logGroupName", "QueueUrl", "QueueName"];
@@ -178,10 +178,10 @@ impl EmbeddedCloud {
     ) -> Result<Response<Bytes>, Disconnected> {
         let request = CloudRequest::new(method, uri, headers, body, request_id());
         if lambda::is_download(&request) {
-            return Ok(build_response(WireProtocol::Rest, lambda::download_code(self, &request), &request.id));
+            return Ok(build_response(RequestProtocol::Rest, lambda::download_code(self, &request), &request.id));
         }
         let Some(service) = CloudService::from_request(&request) else {
-            return Ok(build_response(WireProtocol::Rest, Err(unknown_service(&request)), &request.id));
+            return Ok(build_response(RequestProtocol::Rest, Err(unknown_service(&request)), &request.id));
         };
         let protocol = service.wire_protocol();
         let operation = match service.operation_name(&request) {
@@ -217,7 +217,7 @@ impl EmbeddedCloud {
 
 fn respond_with_fault(
     fault: CloudFault,
-    protocol: WireProtocol,
+    protocol: RequestProtocol,
     request_id: &str,
 ) -> Result<Response<Bytes>, Disconnected> {
     match fault {
