@@ -10,7 +10,7 @@ use deployer_aws::Aws;
 use deployer_aws::observe::{observe, observe_lists};
 use deployer_core::desired::{Desired, Scope, derive_desired};
 use deployer_core::manifest::{self, SecretValue};
-use deployer_core::plan::{Operation, Plan, invariants, plan};
+use deployer_core::plan::{Operation, Plan, SecretsManagerOperation, invariants, plan};
 use deployer_core::snapshot::Snapshot;
 use deployer_hubspot::HubSpotClient;
 use deployer_hubspot::observe_portal;
@@ -140,7 +140,9 @@ impl World {
             .iter()
             .flat_map(|change| &change.operations)
             .filter_map(|operation| match operation {
-                Operation::CreateSecret { secret } => Some(secret.name.clone()),
+                Operation::SecretsManager(SecretsManagerOperation::CreateSecret { secret }) => {
+                    Some(secret.name.clone())
+                }
                 _ => None,
             })
             .map(|name| (name, SecretValue::new(self.secret.as_str()).expect("a value")))
